@@ -1,0 +1,161 @@
+//! The contract between a task and whoever steps it.
+
+use crate::Rng;
+
+/// What the agents of a team choose from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActionSpace {
+    /// One of this many actions.
+    Discrete(usize),
+    /// A vector of this many real numbers.
+    Continuous(usize),
+}
+
+impl ActionSpace {
+    /// The number inside (A): how many actions there are, or how many numbers an action has.
+    pub fn size(self) -> usize {
+        match self {
+            ActionSpace::Discrete(actions) => actions,
+            ActionSpace::Continuous(width) => width,
+        }
+    }
+}
+
+/// What a task looks like from outside; constant over its life.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spec {
+    /// Agents in the team (N).
+    pub agents: usize,
+    /// Numbers in one agent's observation (O).
+    pub obs_dim: usize,
+    /// What each agent chooses from (A).
+    pub actions: ActionSpace,
+    /// Whether some actions can be unavailable. If not, `Observation::available` is empty.
+    pub masks_actions: bool,
+    /// Names of the figures that describe a whole episode, such as `success`.
+    pub metrics: Vec<&'static str>,
+}
+
+impl Spec {
+    /// Numbers in the availability mask of one copy: N x A, or none if nothing is ever unavailable.
+    pub fn available_len(&self) -> usize {
+        match self.actions {
+            ActionSpace::Discrete(actions) if self.masks_actions => self.agents * actions,
+            _ => 0,
+        }
+    }
+}
+
+/// The joint action of one copy's team (or of all copies, in a [`VecEnv`](crate::VecEnv)).
+#[derive(Clone, Copy, Debug)]
+pub enum Actions<'a> {
+    /// One index per agent.
+    Discrete(&'a [i64]),
+    /// A vector per agent, one agent after the other.
+    Continuous(&'a [f32]),
+}
+
+impl<'a> Actions<'a> {
+    /// The indices; empty if these are vectors.
+    pub fn indices(self) -> &'a [i64] {
+        match self {
+            Actions::Discrete(indices) => indices,
+            Actions::Continuous(_) => &[],
+        }
+    }
+
+    /// The vectors' numbers; empty if these are indices.
+    pub fn vectors(self) -> &'a [f32] {
+        match self {
+            Actions::Discrete(_) => &[],
+            Actions::Continuous(numbers) => numbers,
+        }
+    }
+}
+
+/// Where an environment writes what its agents perceive: the caller's memory.
+///
+/// The environment writes every element on every call; nothing may be assumed about what was there.
+#[derive(Debug)]
+pub struct Observation<'a> {
+    /// Observations, (N, O), row-major.
+    pub obs: &'a mut [f32],
+    /// Whether an action can be taken, (N, A); empty unless [`Spec::masks_actions`].
+    pub available: &'a mut [bool],
+    /// Whether an agent takes part, (N). Dead agents do not.
+    pub active: &'a mut [bool],
+}
+
+/// How an episode stands after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It goes on.
+    Running,
+    /// It reached its end: nothing more can be earned.
+    Terminated,
+    /// It was cut by a time limit: what lies ahead is still worth something.
+    Truncated,
+}
+
+/// One copy of a task.
+pub trait Environment: Send {
+    /// What the task looks like.
+    fn spec(&self) -> &Spec;
+
+    /// Begins an episode and writes its first observation.
+    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>);
+
+    /// Takes one step, writes the observation after it and each agent's reward, (N).
+    ///
+    /// After `Terminated` or `Truncated` the caller must [`reset`](Self::reset) before the next
+    /// step.
+    ///
+    /// # Panics
+    ///
+    /// The built-in tasks panic if the actions or a slice do not fit the [`spec`](Self::spec), as
+    /// indexing a slice does. [`VecEnv`](crate::VecEnv) returns an error instead, before it calls
+    /// any environment.
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status;
+
+    /// Writes the figures of the episode so far, in the order of [`Spec::metrics`].
+    fn metrics(&self, out: &mut [f32]);
+
+    /// For each agent the one it must listen to, where the task has such a known answer.
+    fn sources(&self) -> Option<&[usize]> {
+        None
+    }
+}
+
+impl<E: Environment + ?Sized> Environment for Box<E> {
+    fn spec(&self) -> &Spec {
+        (**self).spec()
+    }
+
+    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
+        (**self).reset(rng, out);
+    }
+
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        (**self).step(actions, rng, out, rewards)
+    }
+
+    fn metrics(&self, out: &mut [f32]) {
+        (**self).metrics(out);
+    }
+
+    fn sources(&self) -> Option<&[usize]> {
+        (**self).sources()
+    }
+}

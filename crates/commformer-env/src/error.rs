@@ -1,0 +1,103 @@
+//! What can be wrong with a task's settings and with how copies of it are used.
+
+use std::fmt::Display;
+
+use crate::{ActionSpace, Spec};
+
+/// A setting of a task that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{field}` is {found}, but must be {allowed}")]
+pub struct ConfigError {
+    /// The setting's name, as in the configuration.
+    pub field: &'static str,
+    /// The value it has.
+    pub found: String,
+    /// The values it may have.
+    pub allowed: String,
+}
+
+/// An error about `field` unless `holds`.
+pub(crate) fn require(
+    holds: bool,
+    field: &'static str,
+    found: impl Display,
+    allowed: impl Display,
+) -> Result<(), ConfigError> {
+    if holds {
+        return Ok(());
+    }
+    Err(ConfigError {
+        field,
+        found: found.to_string(),
+        allowed: allowed.to_string(),
+    })
+}
+
+/// What a [`VecEnv`](crate::VecEnv) cannot do. Nothing was stepped when one of these is returned.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum VecEnvError {
+    /// It was given no environment.
+    #[error("a vector environment needs at least one copy, but got none")]
+    NoCopies,
+    /// Its environments are not copies of one task.
+    #[error("copy {copy} has {found:?}, but copy 0 has {expected:?}: use one task for all copies")]
+    SpecsDiffer {
+        /// The first copy that differs.
+        copy: usize,
+        /// What it looks like.
+        found: Box<Spec>,
+        /// What copy 0 looks like.
+        expected: Box<Spec>,
+    },
+    /// Its task has no agents, shows them nothing or lets them do nothing.
+    #[error(
+        "a task needs at least one agent, one number of observation and one action, but has {spec:?}"
+    )]
+    EmptySpec {
+        /// What the task looks like.
+        spec: Box<Spec>,
+    },
+    /// It was stepped before its first reset.
+    #[error("the copies have no episode to step yet: call `reset` first")]
+    NotReset,
+    /// A buffer does not fit.
+    #[error("`{buffer}` has {found} elements, but needs {expected}")]
+    Length {
+        /// Which one.
+        buffer: &'static str,
+        /// Its length.
+        found: usize,
+        /// The length it must have.
+        expected: usize,
+    },
+    /// Indices were passed where vectors are needed, or the other way round.
+    #[error("the task takes {expected:?} actions, but got the other kind")]
+    ActionKind {
+        /// What the task takes.
+        expected: ActionSpace,
+    },
+    /// An index names no action.
+    #[error("agent {agent} of copy {copy} takes action {found}, but there are only actions 0 to {}", .count - 1)]
+    NoSuchAction {
+        /// The copy.
+        copy: usize,
+        /// The agent in it.
+        agent: usize,
+        /// The index.
+        found: i64,
+        /// How many actions there are.
+        count: usize,
+    },
+    /// An action's number is infinite or not a number.
+    #[error(
+        "agent {agent} of copy {copy} acts with {found}, but actions must be finite: check the policy's output"
+    )]
+    NotFinite {
+        /// The copy.
+        copy: usize,
+        /// The agent in it.
+        agent: usize,
+        /// The number.
+        found: f32,
+    },
+}

@@ -1,0 +1,74 @@
+//! Environments for teams of agents.
+//!
+//! A task implements [`Environment`]: it writes each agent's observation straight into the caller's
+//! memory and says with a [`Status`] whether its episode goes on, has reached its end, or was cut by
+//! a time limit. Its [`Spec`] gives the sizes. Three tasks are built in, each with a configuration
+//! that serde can read:
+//!
+//! - [`PredatorPrey`]: predators with a short sight look for a prey. Telling the others where it is
+//!   saves steps.
+//! - [`PredatorCapturePrey`]: those who see cannot capture, those who capture do not see.
+//! - [`Signal`]: the best communication graph and the best gate are known, so that learned ones can
+//!   be held against them.
+//!
+//! [`VecEnv`] steps many copies of a task at once, on as many threads as the current rayon pool has,
+//! and begins a new episode where one ends. Every copy has its own stream of random numbers, an
+//! [`Rng`], so the same seed gives the same episodes on any number of threads.
+//!
+//! # Stepping a team
+//!
+//! ```
+//! use commformer_env::{Actions, Batch, PredatorPrey, PredatorPreyConfig, Rng, Status, VecEnv};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = PredatorPreyConfig { agents: 2, ..Default::default() };
+//! let task = PredatorPrey::new(config)?;
+//! let mut envs = VecEnv::new(vec![task; 8], 42)?;
+//!
+//! // 8 copies of 2 predators, each of which sees 3 x 3 cells of 5 * 5 + 4 channels.
+//! let (copies, agents, obs_dim) = (envs.copies(), envs.spec().agents, envs.spec().obs_dim);
+//! assert_eq!((copies, agents, obs_dim), (8, 2, 3 * 3 * (5 * 5 + 4)));
+//! let mut obs = vec![0.0; copies * agents * obs_dim];
+//! let mut active = vec![false; copies * agents];
+//! let mut rewards = vec![0.0; copies * agents];
+//! let mut status = vec![Status::Running; copies];
+//!
+//! envs.reset(Batch { obs: &mut obs, available: &mut [], active: &mut active })?;
+//! let mut policy = Rng::new(7, 0);
+//! let mut episodes = 0;
+//! while episodes < 10 {
+//!     let actions: Vec<i64> = (0..copies * agents).map(|_| policy.below(5).into()).collect();
+//!     let out = Batch { obs: &mut obs, available: &mut [], active: &mut active };
+//!     envs.step(Actions::Discrete(&actions), out, &mut rewards, &mut status)?;
+//!     for episode in envs.episodes() {
+//!         println!("copy {}: {} steps, success {}", episode.copy, episode.steps, episode.metrics[0]);
+//!         // Where a time limit cut the episode, its last observation is still worth something.
+//!         assert_eq!(envs.final_obs(episode.copy).len(), agents * obs_dim);
+//!         episodes += 1;
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! This crate knows nothing of policies or tensors, and does no input or output.
+
+mod environment;
+mod error;
+mod grid;
+mod hunt;
+mod lanes;
+mod predator_capture_prey;
+mod predator_prey;
+mod rng;
+mod signal;
+mod vec_env;
+
+pub use environment::{ActionSpace, Actions, Environment, Observation, Spec, Status};
+pub use error::{ConfigError, VecEnvError};
+pub use hunt::Mode;
+pub use predator_capture_prey::{PredatorCapturePrey, PredatorCapturePreyConfig};
+pub use predator_prey::{PredatorPrey, PredatorPreyConfig};
+pub use rng::Rng;
+pub use signal::{Signal, SignalConfig};
+pub use vec_env::{Batch, Episode, VecEnv};

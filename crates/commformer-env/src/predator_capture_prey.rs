@@ -1,0 +1,293 @@
+//! Predator-Capture-Prey: some agents see but cannot capture, the others capture but hardly see.
+//!
+//! The task of Seraj et al., "Learning Efficient Diverse Communication for Cooperative
+//! Heterogeneous Teaming" (HetNet, AAMAS 2022), as CommFormer (ICLR 2024) uses it. Differences from
+//! CommFormer's release: an episode limit is part of the task and truncates; any vision and a team
+//! of one work; with several prey an agent captures whichever it stands on (there it would have to
+//! stand on all of them at once); success is reported, in every mode.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ActionSpace, Actions, ConfigError, Environment, Mode, Observation, Rng, Spec, Status,
+    error::require,
+    grid::{CLASS_CHANNELS, Cell, Grid},
+    hunt::{Hunt, STEP_PENALTY, default_limit},
+};
+
+const CAPTURE_CLASS: usize = 0;
+const PREY_CLASS: usize = 2;
+const PERCEPTION_CLASS: usize = 3;
+
+const CAPTURE_ACTION: i64 = 5;
+const ACTIONS: usize = 6;
+
+/// What a channel holds that a capture agent cannot perceive.
+const UNSEEN: f32 = -1.0;
+
+/// Reward of a capture agent that stands on a prey it has not captured, under the second scheme.
+const UNCAPTURED_ON_PREY: f32 = -0.025;
+
+/// Settings of [`PredatorCapturePrey`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PredatorCapturePreyConfig {
+    /// Perception agents, the first of the team; 2 by default.
+    pub perception: usize,
+    /// Capture agents, the rest of the team, at least 1; 1 by default.
+    pub capture: usize,
+    /// Prey, at least 1; 1 by default. Agents and prey must fit on different cells.
+    pub prey: usize,
+    /// Cells along one side of the grid (D), 2 to 100; 5 by default.
+    pub dim: usize,
+    /// Cells a perception agent sees in each direction, 0 to 100; 1 by default, a window of 3 x 3.
+    pub vision: usize,
+    /// Cells a capture agent sees in each direction, the rest of its window is hidden. Left out, as
+    /// by default, it is blind: it knows which cells surround it, not who is on them.
+    pub capture_vision: Option<usize>,
+    /// What a prey is worth and whether capturing it ends the episode; mixed by default.
+    pub mode: Mode,
+    /// Halves the penalty of a capture agent that is on a prey and has yet to capture it; off by
+    /// default.
+    pub second_reward_scheme: bool,
+    /// Steps after which an episode is truncated, 0 for never; 4 x `dim` if left out.
+    pub episode_limit: Option<u32>,
+}
+
+impl Default for PredatorCapturePreyConfig {
+    fn default() -> Self {
+        Self {
+            perception: 2,
+            capture: 1,
+            prey: 1,
+            dim: 5,
+            vision: 1,
+            capture_vision: None,
+            mode: Mode::Mixed,
+            second_reward_scheme: false,
+            episode_limit: None,
+        }
+    }
+}
+
+/// One copy of Predator-Capture-Prey.
+///
+/// - Agents: first the perception agents, then the capture agents.
+/// - Actions: 0 up, 1 right, 2 down, 3 left, 4 stay, 5 capture. The border stops a move; agents may
+///   share a cell. A capture agent on a prey captures it; any other agent's action 5 does nothing.
+/// - Episodes begin with everyone on different cells, drawn evenly.
+/// - An agent that ends a step on a prey stays there, but can still capture: arriving and capturing
+///   take two steps.
+/// - Observation: the cells of the window around the agent, row by row. For each D² + 4 numbers:
+///   one-hot cell id (D²), capture agents on it, 1 if the cell is outside the grid, prey on it,
+///   perception agents on it. Of a blind capture agent's window the last four numbers of every cell
+///   are -1; of one that sees less than the window, all numbers of the cells out of sight are -1.
+/// - Reward: see [`Mode`]; in all modes a capture agent gets -0.05 until it has captured (-0.025
+///   once on a prey, under `second_reward_scheme`).
+/// - End, in mixed mode: all have reached a prey and all capture agents have captured.
+/// - Metric `success`: 1 if that has come about, otherwise 0.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Saved")]
+pub struct PredatorCapturePrey {
+    config: PredatorCapturePreyConfig,
+    hunt: Hunt,
+    /// Whether each capture agent has captured.
+    captured: Vec<bool>,
+    #[serde(skip_serializing)]
+    grid: Grid,
+    #[serde(skip_serializing)]
+    limit: u32,
+    #[serde(skip_serializing)]
+    spec: Spec,
+}
+
+/// What is written of a [`PredatorCapturePrey`]; the rest follows from it.
+#[derive(Deserialize)]
+struct Saved {
+    config: PredatorCapturePreyConfig,
+    hunt: Hunt,
+    captured: Vec<bool>,
+}
+
+impl PredatorCapturePrey {
+    /// Checks the settings. Begin an episode with [`Environment::reset`] or
+    /// [`reset_to`](Self::reset_to).
+    pub fn new(config: PredatorCapturePreyConfig) -> Result<Self, ConfigError> {
+        let grid = Grid::new(config.dim, config.vision)?;
+        let room = grid.cells();
+        let allowed = format!("1 to {room}, the cells of the grid");
+        require(
+            (1..=room).contains(&config.capture),
+            "capture",
+            config.capture,
+            allowed,
+        )?;
+        let allowed = format!("0 to {room}, the cells of the grid");
+        require(
+            config.perception <= room,
+            "perception",
+            config.perception,
+            allowed,
+        )?;
+        let agents = config.perception + config.capture;
+        Ok(Self {
+            hunt: Hunt::new(grid, agents, config.prey, "perception + capture")?,
+            captured: vec![false; config.capture],
+            grid,
+            limit: config.episode_limit.unwrap_or(default_limit(grid)),
+            spec: Spec {
+                agents,
+                obs_dim: grid.obs_dim(),
+                actions: ActionSpace::Discrete(ACTIONS),
+                masks_actions: false,
+                metrics: vec!["success"],
+            },
+            config,
+        })
+    }
+
+    /// Begins an episode at chosen (row, column) places, the agents' and then the prey's, and
+    /// writes its first observation.
+    ///
+    /// Places may coincide. An agent put on a prey has reached it only when it ends a step there.
+    pub fn reset_to(
+        &mut self,
+        locations: &[(usize, usize)],
+        out: Observation<'_>,
+    ) -> Result<(), ConfigError> {
+        self.hunt.place(self.grid, locations)?;
+        self.captured.fill(false);
+        self.observe(out);
+        Ok(())
+    }
+
+    /// Where everyone is, as (row, column): the perception agents, the capture agents, the prey.
+    pub fn locations(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.hunt.locations()
+    }
+
+    fn done(&self) -> bool {
+        self.hunt.all_reached() && self.captured.iter().all(|&captured| captured)
+    }
+
+    fn observe(&self, out: Observation<'_>) {
+        out.active.fill(true);
+        let windows = out.obs.chunks_exact_mut(self.spec.obs_dim);
+        for (agent, (&at, window)) in self.hunt.agents.iter().zip(windows).enumerate() {
+            self.grid.draw_window(at, window);
+            let captures = agent >= self.config.perception;
+            match self.config.capture_vision {
+                None if captures => self.hide_classes(window),
+                Some(sight) if captures => {
+                    self.draw_entities(at, window);
+                    self.hide_beyond(sight, window);
+                }
+                _ => self.draw_entities(at, window),
+            }
+        }
+    }
+
+    fn draw_entities(&self, at: Cell, window: &mut [f32]) {
+        for &prey in &self.hunt.prey {
+            self.grid.draw_entity(at, prey, PREY_CLASS, window);
+        }
+        let (perception, capture) = self.hunt.agents.split_at(self.config.perception);
+        for (agents, class) in [(perception, PERCEPTION_CLASS), (capture, CAPTURE_CLASS)] {
+            for &agent in agents {
+                self.grid.draw_entity(at, agent, class, window);
+            }
+        }
+    }
+
+    /// Leaves the cell ids of a window, (W, W, V), and nothing else.
+    fn hide_classes(&self, window: &mut [f32]) {
+        let cells = self.grid.cells();
+        for cell in window.chunks_exact_mut(self.grid.channels()) {
+            // This takes the 1 of a cell outside the grid away, too.
+            cell[cells..cells + CLASS_CHANNELS].fill(UNSEEN);
+        }
+    }
+
+    /// Hides all cells of a window, (W, W, V), that are more than `sight` from its centre.
+    fn hide_beyond(&self, sight: usize, window: &mut [f32]) {
+        let Grid { vision, .. } = self.grid;
+        let side = self.grid.side();
+        for (index, cell) in window.chunks_exact_mut(self.grid.channels()).enumerate() {
+            let (row, col) = (index / side, index % side);
+            if row.abs_diff(vision).max(col.abs_diff(vision)) > sight {
+                cell.fill(UNSEEN);
+            }
+        }
+    }
+}
+
+impl Environment for PredatorCapturePrey {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
+        self.hunt.begin(self.grid, rng);
+        self.captured.fill(false);
+        self.observe(out);
+    }
+
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        _rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        let actions = actions.indices();
+        assert_eq!(
+            actions.len(),
+            self.spec.agents,
+            "one action index per agent"
+        );
+        let first = self.config.perception;
+        for (index, captured) in self.captured.iter_mut().enumerate() {
+            // An agent that captures does not move, so it is on the prey already.
+            *captured |=
+                actions[first + index] == CAPTURE_ACTION && self.hunt.on_prey(first + index);
+        }
+        self.hunt
+            .advance(self.grid, self.config.mode, actions, rewards);
+        for (index, &captured) in self.captured.iter().enumerate() {
+            if !captured {
+                let waits = self.config.second_reward_scheme && self.hunt.reached[first + index];
+                rewards[first + index] = if waits {
+                    UNCAPTURED_ON_PREY
+                } else {
+                    STEP_PENALTY
+                };
+            }
+        }
+        self.observe(out);
+        self.hunt.status(self.config.mode, self.done(), self.limit)
+    }
+
+    fn metrics(&self, out: &mut [f32]) {
+        out[0] = f32::from(u8::from(self.done()));
+    }
+}
+
+impl TryFrom<Saved> for PredatorCapturePrey {
+    type Error = ConfigError;
+
+    fn try_from(saved: Saved) -> Result<Self, ConfigError> {
+        let fresh = Self::new(saved.config)?;
+        saved.hunt.check_like(&fresh.hunt, fresh.grid)?;
+        require(
+            saved.captured.len() == fresh.captured.len(),
+            "captured",
+            format!("{} flags", saved.captured.len()),
+            format!("{}, one for each capture agent", fresh.captured.len()),
+        )?;
+        Ok(Self {
+            hunt: saved.hunt,
+            captured: saved.captured,
+            ..fresh
+        })
+    }
+}

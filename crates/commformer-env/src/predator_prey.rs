@@ -1,0 +1,184 @@
+//! Predator-Prey: predators with a short sight look for a prey that does not move.
+//!
+//! The task of Singh et al., "Learning when to Communicate at Scale in Multiagent Cooperative and
+//! Competitive Tasks" (IC3Net, ICLR 2019), as CommFormer (ICLR 2024) uses it. Differences from
+//! CommFormer's release: an episode limit is part of the task and truncates; any vision and a team
+//! of one work; success is reported, in every mode.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ActionSpace, Actions, ConfigError, Environment, Mode, Observation, Rng, Spec, Status,
+    grid::Grid,
+    hunt::{Hunt, default_limit},
+};
+
+const PREY_CLASS: usize = 2;
+const PREDATOR_CLASS: usize = 3;
+
+/// Settings of [`PredatorPrey`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PredatorPreyConfig {
+    /// Predators (N), at least 1; 3 by default.
+    pub agents: usize,
+    /// Prey, at least 1; 1 by default. Predators and prey must fit on different cells.
+    pub prey: usize,
+    /// Cells along one side of the grid (D), 2 to 100; 5 by default.
+    pub dim: usize,
+    /// Cells a predator sees in each direction, 0 to 100; 1 by default, a window of 3 x 3.
+    pub vision: usize,
+    /// What a prey is worth and whether finding it ends the episode; mixed by default.
+    pub mode: Mode,
+    /// Takes the action "stay" away; off by default.
+    pub no_stay: bool,
+    /// Steps after which an episode is truncated, 0 for never; 4 x `dim` if left out.
+    pub episode_limit: Option<u32>,
+}
+
+impl Default for PredatorPreyConfig {
+    fn default() -> Self {
+        Self {
+            agents: 3,
+            prey: 1,
+            dim: 5,
+            vision: 1,
+            mode: Mode::Mixed,
+            no_stay: false,
+            episode_limit: None,
+        }
+    }
+}
+
+/// One copy of Predator-Prey.
+///
+/// - Actions: 0 up, 1 right, 2 down, 3 left, 4 stay (unless `no_stay`). The border stops a move;
+///   predators may share a cell.
+/// - Episodes begin with everyone on different cells, drawn evenly.
+/// - A predator that ends a step on a prey stays there.
+/// - Observation: the cells of the window around the predator, row by row. For each D² + 4 numbers:
+///   one-hot cell id (D²), an unused 0, 1 if the cell is outside the grid, prey on it, predators on
+///   it (the observer included).
+/// - Reward and end: see [`Mode`].
+/// - Metric `success`: 1 if all predators are on prey, otherwise 0.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Saved")]
+pub struct PredatorPrey {
+    config: PredatorPreyConfig,
+    hunt: Hunt,
+    #[serde(skip_serializing)]
+    grid: Grid,
+    #[serde(skip_serializing)]
+    limit: u32,
+    #[serde(skip_serializing)]
+    spec: Spec,
+}
+
+/// What is written of a [`PredatorPrey`]; the rest follows from it.
+#[derive(Deserialize)]
+struct Saved {
+    config: PredatorPreyConfig,
+    hunt: Hunt,
+}
+
+impl PredatorPrey {
+    /// Checks the settings. Begin an episode with [`Environment::reset`] or
+    /// [`reset_to`](Self::reset_to).
+    pub fn new(config: PredatorPreyConfig) -> Result<Self, ConfigError> {
+        let grid = Grid::new(config.dim, config.vision)?;
+        Ok(Self {
+            hunt: Hunt::new(grid, config.agents, config.prey, "agents")?,
+            grid,
+            limit: config.episode_limit.unwrap_or(default_limit(grid)),
+            spec: Spec {
+                agents: config.agents,
+                obs_dim: grid.obs_dim(),
+                actions: ActionSpace::Discrete(if config.no_stay { 4 } else { 5 }),
+                masks_actions: false,
+                metrics: vec!["success"],
+            },
+            config,
+        })
+    }
+
+    /// Begins an episode at chosen (row, column) places, the predators' and then the prey's, and
+    /// writes its first observation.
+    ///
+    /// Places may coincide. A predator put on a prey has reached it only when it ends a step there.
+    pub fn reset_to(
+        &mut self,
+        locations: &[(usize, usize)],
+        out: Observation<'_>,
+    ) -> Result<(), ConfigError> {
+        self.hunt.place(self.grid, locations)?;
+        self.observe(out);
+        Ok(())
+    }
+
+    /// Where everyone is, as (row, column): the predators, then the prey.
+    pub fn locations(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.hunt.locations()
+    }
+
+    fn observe(&self, out: Observation<'_>) {
+        out.active.fill(true);
+        let windows = out.obs.chunks_exact_mut(self.spec.obs_dim);
+        for (&at, window) in self.hunt.agents.iter().zip(windows) {
+            self.grid.draw_window(at, window);
+            for &prey in &self.hunt.prey {
+                self.grid.draw_entity(at, prey, PREY_CLASS, window);
+            }
+            for &predator in &self.hunt.agents {
+                self.grid.draw_entity(at, predator, PREDATOR_CLASS, window);
+            }
+        }
+    }
+}
+
+impl Environment for PredatorPrey {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
+        self.hunt.begin(self.grid, rng);
+        self.observe(out);
+    }
+
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        _rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        let actions = actions.indices();
+        assert_eq!(
+            actions.len(),
+            self.spec.agents,
+            "one action index per predator"
+        );
+        self.hunt
+            .advance(self.grid, self.config.mode, actions, rewards);
+        self.observe(out);
+        self.hunt
+            .status(self.config.mode, self.hunt.all_reached(), self.limit)
+    }
+
+    fn metrics(&self, out: &mut [f32]) {
+        out[0] = f32::from(u8::from(self.hunt.all_reached()));
+    }
+}
+
+impl TryFrom<Saved> for PredatorPrey {
+    type Error = ConfigError;
+
+    fn try_from(saved: Saved) -> Result<Self, ConfigError> {
+        let fresh = Self::new(saved.config)?;
+        saved.hunt.check_like(&fresh.hunt, fresh.grid)?;
+        Ok(Self {
+            hunt: saved.hunt,
+            ..fresh
+        })
+    }
+}

@@ -1,0 +1,264 @@
+//! Many copies of one task, stepped side by side.
+//!
+//! Copy `i` draws from the stream `Rng::new(seed, i)` and from nothing else. What it does is
+//! therefore the same for every number of threads and whatever the other copies do.
+
+use crate::{
+    ActionSpace, Actions, Environment, Rng, Spec, Status, VecEnvError,
+    lanes::{Lane, Step, Work},
+};
+
+/// Where a [`VecEnv`] writes what the agents of all its C copies perceive: the caller's memory.
+///
+/// Every element is overwritten.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    /// Observations, (C, N, O), row-major.
+    pub obs: &'a mut [f32],
+    /// Whether an action can be taken, (C, N, A); empty unless [`Spec::masks_actions`].
+    pub available: &'a mut [bool],
+    /// Whether an agent takes part, (C, N).
+    pub active: &'a mut [bool],
+}
+
+/// An episode that has ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Episode {
+    /// The copy it took place in.
+    pub copy: usize,
+    /// Steps it lasted.
+    pub steps: u32,
+    /// Sum over its steps of the mean reward of the agents.
+    pub team_return: f32,
+    /// Its figures, in the order of [`Spec::metrics`].
+    pub metrics: Vec<f32>,
+}
+
+/// Work of a step that is worth waking a thread, in numbers of observation written: some 20 µs.
+const WORK_PER_THREAD: usize = 1 << 16;
+/// Work of a copy besides writing its observation, in the same measure.
+const WORK_PER_COPY: usize = 1 << 8;
+
+/// Copies of one task that take their steps together, on the threads of the current rayon pool.
+///
+/// A copy whose episode ends begins the next one in the same step.
+#[derive(Debug)]
+pub struct VecEnv<E> {
+    lanes: Vec<Lane<E>>,
+    spec: Spec,
+    /// Copies that one thread takes at least.
+    grain: usize,
+    started: bool,
+    /// The first `ended` are those that ended in the last step; the others are kept for their
+    /// memory.
+    episodes: Vec<Episode>,
+    ended: usize,
+}
+
+impl<E: Environment> VecEnv<E> {
+    /// Gathers copies of one task; copy `i` will draw from `Rng::new(seed, i)`.
+    ///
+    /// # Errors
+    ///
+    /// If there are no copies, their [`Spec`]s differ, or nothing is observed or chosen.
+    pub fn new(copies: Vec<E>, seed: u64) -> Result<Self, VecEnvError> {
+        let spec = copies.first().ok_or(VecEnvError::NoCopies)?.spec().clone();
+        if spec.agents == 0 || spec.obs_dim == 0 || spec.actions.size() == 0 {
+            return Err(VecEnvError::EmptySpec {
+                spec: Box::new(spec),
+            });
+        }
+        if let Some(copy) = copies.iter().position(|copy| *copy.spec() != spec) {
+            let found = Box::new(copies[copy].spec().clone());
+            return Err(VecEnvError::SpecsDiffer {
+                copy,
+                found,
+                expected: Box::new(spec),
+            });
+        }
+        let lanes = copies
+            .into_iter()
+            .zip(0..)
+            .map(|(env, copy)| Lane::new(env, Rng::new(seed, copy)));
+        Ok(Self {
+            lanes: lanes.collect(),
+            grain: WORK_PER_THREAD.div_ceil(spec.agents * spec.obs_dim + WORK_PER_COPY),
+            spec,
+            started: false,
+            episodes: Vec::new(),
+            ended: 0,
+        })
+    }
+
+    /// Gives every thread at least this many copies; 0 counts as 1. It changes nothing but the
+    /// speed.
+    ///
+    /// Left alone, it is as many as keep a thread busy for some 20 µs if a step costs little more
+    /// than writing its observation. Lower it for a task whose step costs much more.
+    pub fn with_copies_per_thread(mut self, copies: usize) -> Self {
+        self.grain = copies;
+        self
+    }
+
+    /// What one copy looks like.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// How many copies there are (C).
+    pub fn copies(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// For each agent the one it must listen to, where the task has such a known answer.
+    pub fn sources(&self) -> Option<&[usize]> {
+        self.lanes.first().and_then(|lane| lane.env.sources())
+    }
+
+    /// Begins an episode in every copy and writes the first observations. Episodes under way are
+    /// dropped; the streams of random numbers go on.
+    ///
+    /// # Errors
+    ///
+    /// If a buffer's length is wrong; then nothing has happened.
+    pub fn reset(&mut self, out: Batch<'_>) -> Result<(), VecEnvError> {
+        self.check_batch(&out)?;
+        let work = Work {
+            lanes: &mut self.lanes,
+            out,
+            step: None,
+        };
+        work.run(&self.spec, self.grain);
+        self.started = true;
+        self.ended = 0;
+        Ok(())
+    }
+
+    /// Takes one step in every copy.
+    ///
+    /// Takes the actions, (C, N) indices or (C, N, A) numbers. Writes the rewards, (C, N), how each
+    /// copy's episode stands, (C), and the observations after the step. Where an episode ended these
+    /// are the first ones of the next, and [`final_obs`](Self::final_obs) has the last ones of the
+    /// old.
+    ///
+    /// # Errors
+    ///
+    /// If a buffer's length is wrong, an action does not exist, or there was no
+    /// [`reset`](Self::reset) yet; then nothing has happened.
+    pub fn step(
+        &mut self,
+        actions: Actions<'_>,
+        out: Batch<'_>,
+        rewards: &mut [f32],
+        status: &mut [Status],
+    ) -> Result<(), VecEnvError> {
+        if !self.started {
+            return Err(VecEnvError::NotReset);
+        }
+        self.check_batch(&out)?;
+        check_len("rewards", rewards.len(), self.copies() * self.spec.agents)?;
+        check_len("status", status.len(), self.copies())?;
+        self.check_actions(actions)?;
+
+        let step = Some(Step {
+            actions,
+            rewards,
+            status,
+        });
+        let work = Work {
+            lanes: &mut self.lanes,
+            out,
+            step,
+        };
+        work.run(&self.spec, self.grain);
+        self.gather_episodes();
+        Ok(())
+    }
+
+    /// The episodes that ended in the last step, in the order of their copies.
+    pub fn episodes(&self) -> &[Episode] {
+        &self.episodes[..self.ended]
+    }
+
+    /// The observation, (N, O), in which the episode of `copy` ended in the last step; empty if none
+    /// did. What lies beyond a truncated episode is estimated from this one.
+    pub fn final_obs(&self, copy: usize) -> &[f32] {
+        match self.lanes.get(copy) {
+            Some(lane) if lane.last.is_some() => &lane.last_obs,
+            _ => &[],
+        }
+    }
+
+    fn gather_episodes(&mut self) {
+        self.ended = 0;
+        for (copy, lane) in self.lanes.iter().enumerate() {
+            let Some(outcome) = lane.last else { continue };
+            if self.ended == self.episodes.len() {
+                self.episodes.push(Episode::default());
+            }
+            let episode = &mut self.episodes[self.ended];
+            episode.copy = copy;
+            episode.steps = outcome.steps;
+            episode.team_return = outcome.team_return;
+            episode.metrics.clone_from(&lane.last_metrics);
+            self.ended += 1;
+        }
+    }
+
+    fn check_batch(&self, out: &Batch<'_>) -> Result<(), VecEnvError> {
+        let rows = self.copies() * self.spec.agents;
+        check_len("obs", out.obs.len(), rows * self.spec.obs_dim)?;
+        check_len(
+            "available",
+            out.available.len(),
+            self.copies() * self.spec.available_len(),
+        )?;
+        check_len("active", out.active.len(), rows)
+    }
+
+    fn check_actions(&self, actions: Actions<'_>) -> Result<(), VecEnvError> {
+        let rows = self.copies() * self.spec.agents;
+        let place = |row: usize| (row / self.spec.agents, row % self.spec.agents);
+        match (actions, self.spec.actions) {
+            (Actions::Discrete(found), ActionSpace::Discrete(count)) => {
+                check_len("actions", found.len(), rows)?;
+                let fits =
+                    |&action: &i64| usize::try_from(action).is_ok_and(|action| action < count);
+                let Some(row) = found.iter().position(|action| !fits(action)) else {
+                    return Ok(());
+                };
+                let (copy, agent) = place(row);
+                Err(VecEnvError::NoSuchAction {
+                    copy,
+                    agent,
+                    found: found[row],
+                    count,
+                })
+            }
+            (Actions::Continuous(found), ActionSpace::Continuous(width)) => {
+                check_len("actions", found.len(), rows * width)?;
+                let Some(index) = found.iter().position(|number| !number.is_finite()) else {
+                    return Ok(());
+                };
+                let (copy, agent) = place(index / width);
+                Err(VecEnvError::NotFinite {
+                    copy,
+                    agent,
+                    found: found[index],
+                })
+            }
+            (_, expected) => Err(VecEnvError::ActionKind { expected }),
+        }
+    }
+}
+
+fn check_len(buffer: &'static str, found: usize, expected: usize) -> Result<(), VecEnvError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(VecEnvError::Length {
+        buffer,
+        found,
+        expected,
+    })
+}

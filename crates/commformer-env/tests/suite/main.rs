@@ -1,0 +1,10 @@
+//! The crate's tests from outside, as one program.
+
+mod anchors;
+mod golden;
+mod grid;
+mod grid_rewards;
+mod restore;
+mod signal;
+mod single;
+mod vec_env;

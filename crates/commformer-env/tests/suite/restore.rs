@@ -1,0 +1,81 @@
+//! Tasks written in the middle of an episode and read back go on as if nothing had happened.
+
+use commformer_env::{
+    Environment, PredatorCapturePrey, PredatorCapturePreyConfig, PredatorPrey, PredatorPreyConfig,
+    Rng, Signal, SignalConfig, Status,
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::single::Single;
+
+fn check<E: Environment + Serialize + DeserializeOwned>(env: E, actions: u32) {
+    let mut original = Single::new(env, 9);
+    original.reset();
+    let mut policy = Rng::new(10, 0);
+    let mut act = || [0; 3].map(|_| i64::from(policy.below(actions)));
+    for _ in 0..5 {
+        original.step(&act());
+    }
+    let bytes = bincode::serde::encode_to_vec(&original.env, bincode::config::standard()).unwrap();
+    let (env, _) =
+        bincode::serde::decode_from_slice::<E, _>(&bytes, bincode::config::standard()).unwrap();
+    let mut restored = Single::new(env, 0);
+    restored.rng = original.rng.clone();
+    let mut status = Status::Running;
+    while status == Status::Running {
+        let actions = act();
+        status = original.step(&actions);
+        assert_eq!(restored.step(&actions), status);
+        assert_eq!(restored.obs, original.obs);
+        assert_eq!(restored.rewards, original.rewards);
+        assert_eq!(restored.metrics(), original.metrics());
+    }
+}
+
+#[test]
+fn in_the_middle_of_an_episode() {
+    let limit = Some(12);
+    check(
+        PredatorPrey::new(PredatorPreyConfig {
+            episode_limit: limit,
+            ..Default::default()
+        })
+        .unwrap(),
+        5,
+    );
+    let config = PredatorCapturePreyConfig {
+        dim: 3,
+        episode_limit: limit,
+        ..Default::default()
+    };
+    check(PredatorCapturePrey::new(config).unwrap(), 6);
+    check(
+        Signal::new(SignalConfig {
+            cue_probability: 0.5,
+            ..Default::default()
+        })
+        .unwrap(),
+        4,
+    );
+}
+
+#[test]
+fn what_does_not_fit_its_own_settings_is_refused() {
+    fn error<E: Environment + Serialize + DeserializeOwned>(env: &E, edit: (&str, &str)) -> String {
+        let written = serde_json::to_string(env).unwrap();
+        assert!(written.contains(edit.0), "{written}");
+        match serde_json::from_str::<E>(&written.replacen(edit.0, edit.1, 1)) {
+            Ok(_) => panic!("accepted with {edit:?}"),
+            Err(error) => error.to_string(),
+        }
+    }
+    let predator_prey = PredatorPrey::new(Default::default()).unwrap();
+    assert!(error(&predator_prey, (r#""row":0"#, r#""row":5"#)).contains("1 places off the grid"));
+    assert!(error(&predator_prey, (r#""agents":3"#, r#""agents":4"#)).contains("(4, 1, 4)"));
+    assert!(error(&predator_prey, (r#""dim":5"#, r#""dim":0"#)).contains("`dim` is 0"));
+    let capture = PredatorCapturePrey::new(Default::default()).unwrap();
+    assert!(error(&capture, (r#""captured":[false]"#, r#""captured":[]"#)).contains("0 flags"));
+    let signal = Signal::new(Default::default()).unwrap();
+    assert!(error(&signal, (r#""cues":[false,"#, r#""cues":["#)).contains("(3, 2)"));
+    assert!(error(&signal, (r#""symbols":[0,"#, r#""symbols":[9,"#)).contains("symbol"));
+}

@@ -1,0 +1,398 @@
+//! The vector environment: the same on any number of threads, and what it refuses.
+
+use commformer_env::{
+    ActionSpace, Actions, Batch, Environment, Episode, Observation, PredatorCapturePrey,
+    PredatorPrey, PredatorPreyConfig, Rng, Signal, SignalConfig, Spec, Status, VecEnv, VecEnvError,
+};
+
+/// A vector environment with its buffers.
+struct Team<E> {
+    envs: VecEnv<E>,
+    obs: Vec<f32>,
+    available: Vec<bool>,
+    active: Vec<bool>,
+    rewards: Vec<f32>,
+    status: Vec<Status>,
+}
+
+impl<E: Environment> Team<E> {
+    fn new(envs: VecEnv<E>) -> Self {
+        let (copies, spec) = (envs.copies(), envs.spec());
+        let rows = copies * spec.agents;
+        Self {
+            obs: vec![f32::NAN; rows * spec.obs_dim],
+            available: vec![false; copies * spec.available_len()],
+            active: vec![false; rows],
+            rewards: vec![f32::NAN; rows],
+            status: vec![Status::Running; copies],
+            envs,
+        }
+    }
+
+    fn reset(&mut self) -> Result<(), VecEnvError> {
+        let out = Batch {
+            obs: &mut self.obs,
+            available: &mut self.available,
+            active: &mut self.active,
+        };
+        self.envs.reset(out)
+    }
+
+    fn step(&mut self, actions: Actions<'_>) -> Result<(), VecEnvError> {
+        let out = Batch {
+            obs: &mut self.obs,
+            available: &mut self.available,
+            active: &mut self.active,
+        };
+        self.envs
+            .step(actions, out, &mut self.rewards, &mut self.status)
+    }
+}
+
+/// Everything one copy gave in a step.
+type Trace = Vec<(Vec<f32>, Vec<f32>, Status, Vec<f32>)>;
+
+/// Random actions of one agent in one copy, whatever else there is.
+fn action(copy: usize, step: usize, agent: usize, count: u32) -> i64 {
+    let mut rng = Rng::new(77, (copy * 1_000_000 + step * 1_000 + agent) as u64);
+    rng.below(count).into()
+}
+
+fn trace<E: Environment>(copies: Vec<E>, threads: usize) -> (Vec<Trace>, Vec<Episode>) {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap();
+    pool.install(|| {
+        let mut team = Team::new(VecEnv::new(copies, 3).unwrap().with_copies_per_thread(1));
+        let (copies, agents, obs_dim) = (
+            team.envs.copies(),
+            team.envs.spec().agents,
+            team.envs.spec().obs_dim,
+        );
+        let ActionSpace::Discrete(count) = team.envs.spec().actions else {
+            panic!("discrete")
+        };
+        let mut traces: Vec<Trace> = vec![Vec::new(); copies];
+        let mut episodes = Vec::new();
+        team.reset().unwrap();
+        for step in 0..50 {
+            let joint = (0..copies).flat_map(|copy| (0..agents).map(move |agent| (copy, agent)));
+            let joint: Vec<i64> = joint
+                .map(|(copy, agent)| action(copy, step, agent, count as u32))
+                .collect();
+            team.step(Actions::Discrete(&joint)).unwrap();
+            for (copy, trace) in traces.iter_mut().enumerate() {
+                let obs = team.obs[copy * agents * obs_dim..][..agents * obs_dim].to_vec();
+                let rewards = team.rewards[copy * agents..][..agents].to_vec();
+                trace.push((
+                    obs,
+                    rewards,
+                    team.status[copy],
+                    team.envs.final_obs(copy).to_vec(),
+                ));
+            }
+            episodes.extend_from_slice(team.envs.episodes());
+        }
+        (traces, episodes)
+    })
+}
+
+fn same_on_any_threads(task: impl Environment + Clone) {
+    let (traces, episodes) = trace(vec![task.clone(); 7], 1);
+    assert!(episodes.len() >= 14, "some episodes end");
+    for threads in [2, 5] {
+        assert_eq!(
+            trace(vec![task.clone(); 7], threads),
+            (traces.clone(), episodes.clone()),
+            "{threads} threads"
+        );
+    }
+    // The first copies do the same when there are fewer of them, and no two copies do the same.
+    assert_eq!(trace(vec![task; 3], 2).0, traces[..3]);
+    assert!((1..7).all(|copy| traces[copy] != traces[0]));
+}
+
+#[test]
+fn the_number_of_threads_and_the_other_copies_change_nothing() {
+    same_on_any_threads(PredatorPrey::new(Default::default()).unwrap());
+    same_on_any_threads(PredatorCapturePrey::new(Default::default()).unwrap());
+    same_on_any_threads(
+        Signal::new(SignalConfig {
+            cue_probability: 0.5,
+            ..Default::default()
+        })
+        .unwrap(),
+    );
+}
+
+#[test]
+fn boxes_are_environments_too() {
+    let task = PredatorPrey::new(Default::default()).unwrap();
+    let boxed = || Box::new(task.clone()) as Box<dyn Environment>;
+    assert_eq!(
+        trace((0..3).map(|_| boxed()).collect(), 2),
+        trace(vec![task.clone(); 3], 2)
+    );
+    let signal: Box<dyn Environment> = Box::new(Signal::new(Default::default()).unwrap());
+    let envs = VecEnv::new(vec![signal], 0).unwrap();
+    assert_eq!(
+        envs.sources(),
+        Signal::new(Default::default()).unwrap().sources()
+    );
+    assert_eq!(VecEnv::new(vec![task], 0).unwrap().sources(), None);
+}
+
+/// Counts its steps and shows their number and the number of its episode; ends at its limit. One
+/// continuous action of two numbers, one of which is its reward; one mask.
+struct Counter {
+    spec: Spec,
+    steps: f32,
+    episode: f32,
+    limit: f32,
+    end: Status,
+}
+
+impl Counter {
+    fn new(limit: f32, end: Status) -> Self {
+        let spec = Spec {
+            agents: 2,
+            obs_dim: 2,
+            actions: ActionSpace::Continuous(2),
+            masks_actions: false,
+            metrics: vec!["episode"],
+        };
+        Self {
+            spec,
+            steps: 0.0,
+            episode: 0.0,
+            limit,
+            end,
+        }
+    }
+
+    fn observe(&self, out: Observation<'_>) {
+        out.obs
+            .copy_from_slice(&[self.steps, self.episode, self.steps, self.episode]);
+        out.active.copy_from_slice(&[true, self.steps == 0.0]);
+    }
+}
+
+impl Environment for Counter {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn reset(&mut self, _rng: &mut Rng, out: Observation<'_>) {
+        self.steps = 0.0;
+        self.episode += 1.0;
+        self.observe(out);
+    }
+
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        _rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        self.steps += 1.0;
+        self.observe(out);
+        rewards.copy_from_slice(&[actions.vectors()[0], actions.vectors()[2]]);
+        if self.steps == self.limit {
+            self.end
+        } else {
+            Status::Running
+        }
+    }
+
+    fn metrics(&self, out: &mut [f32]) {
+        out[0] = self.episode;
+    }
+}
+
+#[test]
+fn an_ended_episode_leaves_its_last_observation_and_the_next_one_begins() {
+    let copies = vec![
+        Counter::new(2.0, Status::Terminated),
+        Counter::new(3.0, Status::Truncated),
+    ];
+    let mut team = Team::new(VecEnv::new(copies, 0).unwrap());
+    team.reset().unwrap();
+    assert_eq!(team.obs, [0., 1., 0., 1., 0., 1., 0., 1.]);
+    // Rewards of 1 and 3 in copy 0, 5 and 8 in copy 1.
+    let actions = Actions::Continuous(&[1., 0., 3., 0., 5., 0., 8., 0.]);
+
+    team.step(actions).unwrap();
+    assert_eq!(team.rewards, [1., 3., 5., 8.]);
+    assert_eq!(team.active, [true, false, true, false]);
+    assert_eq!(team.status, [Status::Running; 2]);
+    assert!(team.envs.episodes().is_empty());
+    assert!(team.envs.final_obs(0).is_empty());
+
+    team.step(actions).unwrap();
+    assert_eq!(team.status, [Status::Terminated, Status::Running]);
+    assert_eq!(team.obs, [0., 2., 0., 2., 2., 1., 2., 1.]);
+    assert_eq!(team.active, [true, true, true, false]);
+    assert_eq!(team.envs.final_obs(0), [2., 1., 2., 1.]);
+    assert!(team.envs.final_obs(1).is_empty());
+    assert!(team.envs.final_obs(2).is_empty(), "there is no such copy");
+    assert_eq!(
+        team.envs.episodes(),
+        [Episode {
+            copy: 0,
+            steps: 2,
+            team_return: 4.0,
+            metrics: vec![1.0]
+        }]
+    );
+
+    team.step(actions).unwrap();
+    assert_eq!(team.status, [Status::Running, Status::Truncated]);
+    assert!(team.envs.final_obs(0).is_empty());
+    assert_eq!(team.envs.final_obs(1), [3., 1., 3., 1.]);
+    assert_eq!(
+        team.envs.episodes(),
+        [Episode {
+            copy: 1,
+            steps: 3,
+            team_return: 19.5,
+            metrics: vec![1.0]
+        }]
+    );
+
+    for _ in 0..3 {
+        team.step(actions).unwrap();
+    }
+    assert_eq!(
+        team.envs
+            .episodes()
+            .iter()
+            .map(|e| (e.copy, e.metrics[0]))
+            .collect::<Vec<_>>(),
+        [(0, 3.0), (1, 2.0)]
+    );
+
+    team.reset().unwrap();
+    assert!(team.envs.episodes().is_empty());
+    assert!(team.envs.final_obs(0).is_empty());
+    assert_eq!(team.obs, [0., 5., 0., 5., 0., 4., 0., 4.]);
+}
+
+#[test]
+fn copies_of_different_tasks_and_no_copies_are_refused() {
+    assert_eq!(
+        VecEnv::<PredatorPrey>::new(Vec::new(), 0).unwrap_err(),
+        VecEnvError::NoCopies
+    );
+    let of = |vision| {
+        PredatorPrey::new(PredatorPreyConfig {
+            vision,
+            ..Default::default()
+        })
+        .unwrap()
+    };
+    let error = VecEnv::new(vec![of(1), of(1), of(0)], 0).unwrap_err();
+    assert!(
+        matches!(error, VecEnvError::SpecsDiffer { copy: 2, .. }),
+        "{error}"
+    );
+    let mut empty = Counter::new(1.0, Status::Terminated);
+    empty.spec.obs_dim = 0;
+    let error = VecEnv::new(vec![empty], 0).map(|_| ()).unwrap_err();
+    assert!(matches!(error, VecEnvError::EmptySpec { .. }), "{error}");
+}
+
+#[test]
+fn a_step_that_is_refused_changes_nothing() {
+    let task = PredatorPrey::new(Default::default()).unwrap();
+    let mut team = Team::new(VecEnv::new(vec![task; 2], 0).unwrap());
+    let stay = [4; 6];
+    assert_eq!(
+        team.step(Actions::Discrete(&stay)),
+        Err(VecEnvError::NotReset)
+    );
+    team.reset().unwrap();
+    let before = team.obs.clone();
+
+    let error = team
+        .step(Actions::Discrete(&[0, 1, 2, 3, 5, 0]))
+        .unwrap_err();
+    assert_eq!(
+        error,
+        VecEnvError::NoSuchAction {
+            copy: 1,
+            agent: 1,
+            found: 5,
+            count: 5
+        }
+    );
+    assert_eq!(
+        error.to_string(),
+        "agent 1 of copy 1 takes action 5, but there are only actions 0 to 4"
+    );
+    let error = team
+        .step(Actions::Discrete(&[-1, 1, 2, 3, 4, 0]))
+        .unwrap_err();
+    assert_eq!(
+        error,
+        VecEnvError::NoSuchAction {
+            copy: 0,
+            agent: 0,
+            found: -1,
+            count: 5
+        }
+    );
+    let error = team.step(Actions::Discrete(&[0; 5])).unwrap_err();
+    assert_eq!(error.to_string(), "`actions` has 5 elements, but needs 6");
+    let error = team.step(Actions::Continuous(&[0.0; 6])).unwrap_err();
+    assert_eq!(
+        error,
+        VecEnvError::ActionKind {
+            expected: ActionSpace::Discrete(5)
+        }
+    );
+
+    let stay = Actions::Discrete(&stay);
+    type Spoil = fn(&mut Team<PredatorPrey>);
+    let lengths: [(&str, Spoil); 5] = [
+        ("obs", |team| team.obs.truncate(5)),
+        ("available", |team| team.available.push(true)),
+        ("active", |team| team.active.push(true)),
+        ("rewards", |team| team.rewards.clear()),
+        ("status", |team| team.status.push(Status::Running)),
+    ];
+    for (name, spoil) in lengths {
+        spoil(&mut team);
+        let error = team.step(stay).unwrap_err();
+        assert!(
+            matches!(error, VecEnvError::Length { buffer, .. } if buffer == name),
+            "{error}"
+        );
+        team = Team {
+            envs: team.envs,
+            ..Team::new(
+                VecEnv::new(vec![PredatorPrey::new(Default::default()).unwrap(); 2], 0).unwrap(),
+            )
+        };
+    }
+    team.step(stay).unwrap();
+    assert_eq!(team.obs, before, "nobody has moved yet");
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_refused() {
+    let mut team = Team::new(VecEnv::new(vec![Counter::new(9.0, Status::Terminated)], 0).unwrap());
+    team.reset().unwrap();
+    let error = team
+        .step(Actions::Continuous(&[0.0, 0.0, 0.0, f32::INFINITY]))
+        .unwrap_err();
+    assert_eq!(
+        error,
+        VecEnvError::NotFinite {
+            copy: 0,
+            agent: 1,
+            found: f32::INFINITY
+        }
+    );
+}

@@ -1,0 +1,2 @@
+//! The `commformer` program.
+fn main() {}
