@@ -1,1 +1,69 @@
-//! commformer-model
+//! CommFormer's policy: a learnable communication graph and a relation-enhanced transformer.
+//!
+//! After Hu, Shen, Zhang, Tao, "Learning Multi-Agent Communication from Graph Modeling Perspective"
+//! (ICLR 2024, arXiv 2405.08550). A tour, in the order in which data flows:
+//!
+//! 1. [`graph`]: edge logits become an adjacency, receiver by sender: [`graph::exact`] for
+//!    execution, [`graph::sample`] for training, [`graph::complete`] for the warm-up.
+//! 2. The encoder turns observations into representations. Its attention lets an agent hear only
+//!    its senders and itself, and its scores read whether there is an edge.
+//! 3. The value head gives each agent a value; [`CommFormer::encode`] ends here.
+//! 4. The decoder lets agents decide one after the other. [`CommFormer::act`] decodes step by
+//!    step with cached keys and values; [`CommFormer::evaluate`] scores actions that were taken,
+//!    for all agents in one pass.
+//! 5. [`CommFormer::parameters`] are the lower level's leaves, [`CommFormer::edge_logits`] is the
+//!    upper level's; [`CommFormer::state`] names all tensors as they are on disk.
+//!
+//! What is deliberately absent: objectives, optimisers and schedules (the trainer's), files (the
+//! caller writes what [`CommFormer::state`] returns), and randomness. All noise is passed in.
+//! Where the authors' release departs from their paper, a switch of [`PolicyConfig`] follows it.
+//!
+//! ```
+//! use commformer_model::{ActionSpace, CommFormer, GraphConfig, PolicyConfig, graph};
+//! use tch::{Device, Kind, Tensor};
+//!
+//! // Any source of standard normal numbers will do: here twelve uniform ones, less their mean.
+//! let mut state = 7u64;
+//! let mut uniform = move || {
+//!     state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+//!     (state >> 40) as f32 / (1u64 << 24) as f32
+//! };
+//! let mut normal = || (0..12).map(|_| uniform()).sum::<f32>() - 6.0;
+//!
+//! // Three agents that see 17 numbers each and choose one of 5 actions.
+//! let config = PolicyConfig::new(3, 17, ActionSpace::Discrete(5));
+//! let policy = CommFormer::new(&config, Device::Cpu, &mut normal)?;
+//!
+//! // Each agent hears k = max(1, floor(0.4 * 3)) = 1 sender.
+//! let settings = GraphConfig::default();
+//! let k = settings.senders(config.agents);
+//! let graph = graph::exact(policy.edge_logits(), k, settings.self_edge).unsqueeze(0);
+//!
+//! // Act greedily in a batch of four environments, then score the same actions.
+//! let obs = Tensor::ones([4, 3, 17], (Kind::Float, Device::Cpu));
+//! let act = policy.act(&obs, None, &graph, None)?;
+//! let evaluation = policy.evaluate(&obs, &act.actions, None, &graph, None)?;
+//! assert!(act.log_probs.allclose(&evaluation.log_probs, 0.0, 1e-5, false));
+//! # Ok::<(), commformer_model::ModelError>(())
+//! ```
+
+mod attention;
+mod cache;
+mod config;
+mod decoder;
+mod distribution;
+mod encoder;
+mod error;
+pub mod graph;
+mod heads;
+mod layers;
+mod mask;
+mod parameters;
+mod policy;
+
+pub use config::{
+    ActionSpace, GraphConfig, PolicyConfig, RelationOrder, ScoreScale, SelfEdge, SelfLoop, senders,
+};
+pub use error::ModelError;
+pub use layers::UniformNoise;
+pub use policy::{Act, CommFormer, Evaluation};

@@ -1,0 +1,272 @@
+//! Every size and switch of the policy and of its communication graph.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ModelError;
+
+/// What one agent chooses at each step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionSpace {
+    /// One of this many actions.
+    Discrete(usize),
+    /// A vector of this many real numbers, drawn from independent normal distributions.
+    Continuous(usize),
+}
+
+impl ActionSpace {
+    /// The width A of the heads' output: the number of actions, or of action dimensions.
+    pub fn width(self) -> usize {
+        match self {
+            Self::Discrete(width) | Self::Continuous(width) => width,
+        }
+    }
+}
+
+/// What the relation-enhanced scores are multiplied by, with d the width of one head.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScoreScale {
+    /// 1 / sqrt(d), as usual in attention.
+    #[default]
+    InverseSqrt,
+    /// 1 / d, as in the authors' release.
+    Inverse,
+}
+
+/// Which edge the score of receiver i and sender j reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RelationOrder {
+    /// The edge e(i, j) over which i hears j, as in the paper.
+    #[default]
+    ReceiverSender,
+    /// The edge e(j, i) of the other direction, as in the authors' release.
+    SenderReceiver,
+}
+
+/// How an agent's own entry of the graph enters the attention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SelfLoop {
+    /// The weight of an agent's own message is multiplied by 1, whatever the graph says.
+    #[default]
+    Keep,
+    /// It is multiplied by A(i, i) + 1, which can be 2, as in the authors' release.
+    Add,
+}
+
+/// Whether an agent may spend one of its k senders on itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SelfEdge {
+    /// It may, as in the authors' release: the graph's diagonal competes with the other senders.
+    #[default]
+    Counted,
+    /// It may not: all k senders are other agents. An agent always hears itself anyway.
+    Excluded,
+}
+
+impl SelfEdge {
+    /// The most senders that a row of a graph over `agents` agents can have.
+    pub fn most_senders(self, agents: usize) -> usize {
+        match self {
+            Self::Counted => agents,
+            Self::Excluded => agents.saturating_sub(1),
+        }
+    }
+}
+
+/// How many senders an agent hears: k = max(1, floor(sparsity * agents)).
+///
+/// A share such as 0.29 of 100 agents means 29, although the product of the two floating point
+/// numbers lies a little below it.
+pub fn senders(sparsity: f64, agents: usize) -> usize {
+    ((sparsity * agents as f64 + 1e-9).floor() as usize).max(1)
+}
+
+/// The settings of the learned graph.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GraphConfig {
+    /// The share of the agents that each agent hears, in (0, 1].
+    pub sparsity: f64,
+    /// Whether a row may spend a sender on its own diagonal.
+    pub self_edge: SelfEdge,
+}
+
+impl Default for GraphConfig {
+    fn default() -> Self {
+        Self {
+            sparsity: 0.4,
+            self_edge: SelfEdge::Counted,
+        }
+    }
+}
+
+impl GraphConfig {
+    /// The number of senders of each row, at most what [`SelfEdge::most_senders`] allows.
+    pub fn senders(&self, agents: usize) -> usize {
+        senders(self.sparsity, agents).min(self.self_edge.most_senders(agents))
+    }
+
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] when `sparsity` is not in (0, 1].
+    pub fn validate(&self) -> Result<(), ModelError> {
+        if self.sparsity > 0.0 && self.sparsity <= 1.0 {
+            return Ok(());
+        }
+        Err(ModelError::Config {
+            setting: "sparsity",
+            problem: format!("found {}, expected a share in (0, 1]", self.sparsity),
+        })
+    }
+}
+
+/// Every size and switch of the policy. [`PolicyConfig::new`] gives the defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PolicyConfig {
+    /// The number of agents N.
+    pub agents: usize,
+    /// The width O of one agent's observation.
+    pub obs_dim: usize,
+    /// What an agent chooses.
+    pub actions: ActionSpace,
+    /// The embedding width E.
+    pub embed_dim: usize,
+    /// The number of attention heads H; it divides E.
+    pub heads: usize,
+    /// The number of blocks L of the encoder, and of the decoder.
+    pub blocks: usize,
+    /// One output head for all agents (true), or one for each (false). Under a shared head the
+    /// policy takes any number of agents, since no other weight depends on it.
+    pub shared_head: bool,
+    /// Whether the attention scores read the edge embedding.
+    pub relation: bool,
+    /// What the scores are multiplied by.
+    pub score_scale: ScoreScale,
+    /// Which edge a score reads.
+    pub relation_order: RelationOrder,
+    /// How the diagonal of the graph enters the attention.
+    pub self_loop: SelfLoop,
+    /// The share of the encoder blocks' branch outputs that is dropped while training, in [0, 1).
+    /// It needs a source of noise, so [`crate::CommFormer::evaluate`] applies it only when given one.
+    pub dropout: f64,
+}
+
+impl PolicyConfig {
+    /// The default policy (E = 64, one head, one block) for an environment of this size.
+    pub fn new(agents: usize, obs_dim: usize, actions: ActionSpace) -> Self {
+        Self {
+            agents,
+            obs_dim,
+            actions,
+            embed_dim: 64,
+            heads: 1,
+            blocks: 1,
+            shared_head: false,
+            relation: true,
+            score_scale: ScoreScale::default(),
+            relation_order: RelationOrder::default(),
+            self_loop: SelfLoop::default(),
+            dropout: 0.0,
+        }
+    }
+
+    /// Checks that the settings make a policy.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] names the first setting that does not fit.
+    pub fn validate(&self) -> Result<(), ModelError> {
+        let sizes = [
+            ("agents", self.agents),
+            ("obs_dim", self.obs_dim),
+            ("actions", self.actions.width()),
+            ("embed_dim", self.embed_dim),
+            ("heads", self.heads),
+            ("blocks", self.blocks),
+        ];
+        for (setting, size) in sizes {
+            if size == 0 {
+                return Err(ModelError::Config {
+                    setting,
+                    problem: "found 0, expected at least 1".to_owned(),
+                });
+            }
+        }
+        if !self.embed_dim.is_multiple_of(self.heads) {
+            return Err(ModelError::Config {
+                setting: "heads",
+                problem: format!(
+                    "found {}, expected a divisor of `embed_dim`, which is {}",
+                    self.heads, self.embed_dim
+                ),
+            });
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(ModelError::Config {
+                setting: "dropout",
+                problem: format!("found {}, expected a share in [0, 1)", self.dropout),
+            });
+        }
+        Ok(())
+    }
+
+    /// What the attention scores are multiplied by.
+    pub(crate) fn scale(&self) -> f64 {
+        let width = (self.embed_dim / self.heads) as f64;
+        match self.score_scale {
+            ScoreScale::InverseSqrt => width.sqrt().recip(),
+            ScoreScale::Inverse => width.recip(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn senders_is_the_floor_and_at_least_one() {
+        assert_eq!(senders(0.4, 5), 2);
+        assert_eq!(senders(0.4, 3), 1);
+        assert_eq!(senders(0.01, 3), 1);
+        assert_eq!(senders(0.29, 100), 29);
+        assert_eq!(senders(1.0, 7), 7);
+    }
+
+    #[test]
+    fn excluded_self_edges_leave_one_sender_less() {
+        let graph = GraphConfig {
+            sparsity: 1.0,
+            self_edge: SelfEdge::Excluded,
+        };
+        assert_eq!(graph.senders(4), 3);
+        assert_eq!(graph.senders(1), 0);
+    }
+
+    #[test]
+    fn each_bad_setting_is_named() {
+        let good = PolicyConfig::new(3, 17, ActionSpace::Discrete(5));
+        assert!(good.validate().is_ok());
+        let check = |change: fn(&mut PolicyConfig), name: &str| {
+            let mut config = good.clone();
+            change(&mut config);
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(name), "{message}");
+        };
+        check(|c| c.agents = 0, "`agents`");
+        check(|c| c.heads = 3, "`heads`");
+        check(|c| c.heads = 0, "`heads`");
+        check(|c| c.dropout = 1.0, "`dropout`");
+        check(|c| c.dropout = f64::NAN, "`dropout`");
+        check(|c| c.actions = ActionSpace::Continuous(0), "`actions`");
+        let sparse = GraphConfig {
+            sparsity: 0.0,
+            ..GraphConfig::default()
+        };
+        assert!(sparse.validate().is_err());
+    }
+}

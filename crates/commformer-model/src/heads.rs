@@ -1,0 +1,118 @@
+//! The decoder's output heads: one per agent, or one shared by all.
+//!
+//! Both are a chain of stages, each a layer norm and a linear layer, with a GELU between stages.
+//! A head of an agent's own has two stages, the shared one three. The agents' own weights are
+//! stacked along a first dimension, so that one batched product evaluates all heads.
+
+use tch::Tensor;
+
+use crate::ModelError;
+use crate::config::PolicyConfig;
+use crate::layers::{fold, gelu, standardize};
+use crate::parameters::{Builder, Init, Packing, Part};
+
+/// The stages, as parameters.
+#[derive(Debug)]
+pub(crate) struct Heads {
+    stages: Vec<Stage>,
+    shared: bool,
+}
+
+/// A layer norm and the linear layer after it. A shared head has no agent dimension.
+#[derive(Debug)]
+struct Stage {
+    /// (N, in) or (in)
+    scale: Tensor,
+    shift: Tensor,
+    /// (N, out, in) or (out, in)
+    weight: Tensor,
+    /// (N, out) or (out)
+    bias: Tensor,
+}
+
+/// The stages with each norm folded into its linear layer; it depends on parameters only.
+#[derive(Debug)]
+pub(crate) struct FoldedHeads {
+    stages: Vec<(Tensor, Tensor)>,
+    shared: bool,
+}
+
+impl Heads {
+    pub(crate) fn new(builder: &mut Builder, config: &PolicyConfig) -> Result<Self, ModelError> {
+        let (width, actions) = (config.embed_dim, config.actions.width());
+        // Norm, linear layer, its width, its start.
+        let mut plan = vec![("norm1", "hidden", width, Init::ACTIVATED)];
+        if config.shared_head {
+            plan.push(("norm2", "hidden2", width, Init::ACTIVATED));
+            plan.push(("norm3", "out", actions, Init::SMALL));
+        } else {
+            plan.push(("norm2", "out", actions, Init::SMALL));
+        }
+        let mut leaf = |what: &str, shape: &[usize], init| -> Result<Tensor, ModelError> {
+            if config.shared_head {
+                return builder.whole(&format!("decoder.head.{what}"), shape, init);
+            }
+            let part = |agent| Part::new(format!("decoder.heads.{agent}.{what}"), shape, init);
+            let parts: Vec<Part> = (0..config.agents).map(part).collect();
+            builder.packed(&format!("decoder.heads.{what}"), Packing::Stack, &parts)
+        };
+        let mut stages = Vec::new();
+        for (norm, linear, outputs, init) in plan {
+            stages.push(Stage {
+                scale: leaf(&format!("{norm}.weight"), &[width], Init::Ones)?,
+                shift: leaf(&format!("{norm}.bias"), &[width], Init::Zeros)?,
+                weight: leaf(&format!("{linear}.weight"), &[outputs, width], init)?,
+                bias: leaf(&format!("{linear}.bias"), &[outputs], Init::Zeros)?,
+            });
+        }
+        Ok(Self {
+            stages,
+            shared: config.shared_head,
+        })
+    }
+
+    pub(crate) fn fold(&self) -> FoldedHeads {
+        let folded = |stage: &Stage| fold(&stage.scale, &stage.shift, &stage.weight, &stage.bias);
+        FoldedHeads {
+            stages: self.stages.iter().map(folded).collect(),
+            shared: self.shared,
+        }
+    }
+}
+
+impl FoldedHeads {
+    /// All agents: (B, N, E) -> (B, N, A).
+    pub(crate) fn all(&self, x: &Tensor) -> Tensor {
+        if self.shared {
+            return self.chain(x, |x, weight, bias| x.linear(weight, Some(bias)));
+        }
+        // Agents first, (N, B, E): one product per agent, in one call.
+        let x = self.chain(&x.transpose(0, 1), |x, weight, bias| {
+            bias.unsqueeze(1)
+                .baddbmm(x, &weight.transpose(1, 2), 1.0, 1.0)
+        });
+        x.transpose(0, 1)
+    }
+
+    /// Agent `agent` alone: (B, E) -> (B, A).
+    pub(crate) fn one(&self, x: &Tensor, agent: i64) -> Tensor {
+        self.chain(x, |x, weight, bias| {
+            if self.shared {
+                x.linear(weight, Some(bias))
+            } else {
+                x.linear(&weight.select(0, agent), Some(&bias.select(0, agent)))
+            }
+        })
+    }
+
+    fn chain(&self, x: &Tensor, linear: impl Fn(&Tensor, &Tensor, &Tensor) -> Tensor) -> Tensor {
+        let mut x = x.shallow_clone();
+        for (index, (weight, bias)) in self.stages.iter().enumerate() {
+            if index > 0 {
+                x = gelu(&x);
+            }
+            x = linear(&standardize(&x), weight, bias);
+        }
+        x
+    }
+}

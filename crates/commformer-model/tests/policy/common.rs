@@ -1,0 +1,80 @@
+//! What the integration tests share: noise and comparisons.
+
+use commformer_model::{CommFormer, PolicyConfig};
+use tch::{Device, Kind, Tensor};
+
+/// A small generator, so that tests need no other crate's and a seed names a case.
+pub struct Noise(u64);
+
+impl Noise {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Uniform on (0, 1).
+    pub fn uniform(&mut self) -> f32 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        bits ^= bits >> 31;
+        ((bits >> 41) as f32 + 0.5) / (1u32 << 23) as f32
+    }
+
+    pub fn normal(&mut self) -> f32 {
+        let (radius, angle) = (self.uniform(), self.uniform());
+        (-2.0 * radius.ln()).sqrt() * (std::f32::consts::TAU * angle).cos()
+    }
+
+    pub fn tensor(&mut self, shape: &[i64], mut draw: impl FnMut(&mut Self) -> f32) -> Tensor {
+        let count = shape.iter().product::<i64>();
+        let numbers: Vec<f32> = (0..count).map(|_| draw(self)).collect();
+        Tensor::from_slice(&numbers).view(shape)
+    }
+
+    pub fn normals(&mut self, shape: &[i64]) -> Tensor {
+        self.tensor(shape, Self::normal)
+    }
+
+    pub fn gumbels(&mut self, shape: &[i64]) -> Tensor {
+        self.tensor(shape, |noise| -(-noise.uniform().ln()).ln())
+    }
+
+    /// 0 or 1, 1 with probability `p`.
+    pub fn coins(&mut self, shape: &[i64], p: f32) -> Tensor {
+        self.tensor(shape, |noise| f32::from(noise.uniform() < p))
+    }
+}
+
+/// A policy whose every parameter, edge logits aside, is noise: unlike a fresh one it has no small
+/// gains, zeros or ones that could hide a mistake.
+pub fn noisy_policy(config: &PolicyConfig, noise: &mut Noise) -> CommFormer {
+    let mut policy = CommFormer::new(config, Device::Cpu, &mut || noise.normal()).unwrap();
+    let state: Vec<_> = policy
+        .state()
+        .into_iter()
+        .map(|(name, tensor)| {
+            let spread = 0.5 / (tensor.size().last().copied().unwrap_or(1) as f64).sqrt();
+            let centre = if name.contains("norm") && name.ends_with("weight") {
+                1.0
+            } else {
+                0.0
+            };
+            let value = noise.normals(&tensor.size()) * (3.0 * spread).min(0.5) + centre;
+            (name, value)
+        })
+        .collect();
+    policy.load_state(&state).unwrap();
+    policy
+}
+
+/// The largest absolute difference.
+pub fn distance(a: &Tensor, b: &Tensor) -> f64 {
+    assert_eq!(a.size(), b.size());
+    if a.numel() == 0 {
+        return 0.0;
+    }
+    let difference = (a.to_kind(Kind::Double) - b.to_kind(Kind::Double)).abs();
+    f64::try_from(difference.max()).unwrap()
+}

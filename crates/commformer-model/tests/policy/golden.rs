@@ -1,0 +1,316 @@
+//! Every golden case: an independent implementation's outputs and gradients.
+//!
+//! The folder is the workspace's `tests/golden`, or the one that `COMMFORMER_GOLDEN_DIR` names.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use commformer_model::{ActionSpace, CommFormer, PolicyConfig, SelfEdge, graph};
+use safetensors::SafeTensors;
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
+use crate::common::{Noise, distance};
+
+/// Largest absolute difference of an output.
+const OUTPUT: f64 = 1e-4;
+/// Largest difference of a gradient, by norm, as a share of the gradient's norm.
+const GRADIENT: f64 = 1e-3;
+
+struct Golden {
+    case: Value,
+    tensors: HashMap<String, Tensor>,
+}
+
+impl Golden {
+    fn read(path: &Path) -> Self {
+        let bytes = std::fs::read(path).unwrap();
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
+        let case = &metadata.metadata().as_ref().unwrap()["case"];
+        Self {
+            case: serde_json::from_str(case).unwrap(),
+            tensors: Tensor::read_safetensors(path)
+                .unwrap()
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    fn get(&self, name: &str) -> &Tensor {
+        self.tensors
+            .get(name)
+            .unwrap_or_else(|| panic!("no tensor {name}"))
+    }
+
+    fn size(&self, key: &str) -> usize {
+        self.case[key].as_u64().unwrap() as usize
+    }
+
+    fn number(&self, key: &str) -> f64 {
+        self.case[key].as_f64().unwrap()
+    }
+
+    fn switch<T: serde::de::DeserializeOwned>(&self, key: &str) -> T {
+        serde_json::from_value(self.case[key].clone()).unwrap()
+    }
+
+    fn config(&self) -> PolicyConfig {
+        let actions = self.size("actions");
+        let continuous = self.tensors.contains_key("param/decoder.log_std");
+        PolicyConfig {
+            embed_dim: self.size("embed_dim"),
+            heads: self.size("heads"),
+            blocks: self.size("blocks"),
+            shared_head: self.switch("shared_head"),
+            relation: self.switch("relation"),
+            score_scale: self.switch("score_scale"),
+            relation_order: self.switch("relation_order"),
+            self_loop: self.switch("self_loop"),
+            ..PolicyConfig::new(
+                self.size("agents"),
+                self.size("obs_dim"),
+                if continuous {
+                    ActionSpace::Continuous(actions)
+                } else {
+                    ActionSpace::Discrete(actions)
+                },
+            )
+        }
+    }
+
+    fn policy(&self) -> CommFormer {
+        let mut noise = Noise::new(1);
+        let mut policy =
+            CommFormer::new(&self.config(), Device::Cpu, &mut || noise.normal()).unwrap();
+        let parameter = |(name, tensor): (&String, &Tensor)| {
+            Some((
+                name.strip_prefix("param/")?.to_owned(),
+                tensor.shallow_clone(),
+            ))
+        };
+        let state: Vec<_> = self.tensors.iter().filter_map(parameter).collect();
+        policy.load_state(&state).unwrap();
+        policy
+    }
+}
+
+fn folder() -> PathBuf {
+    match std::env::var_os("COMMFORMER_GOLDEN_DIR") {
+        Some(folder) => folder.into(),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden"),
+    }
+}
+
+/// All case files: those with parameters, and so not the numerics.
+fn cases() -> Vec<(String, Golden)> {
+    let mut cases: Vec<_> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|kind| kind == "safetensors"))
+        .map(|path| (path.display().to_string(), Golden::read(&path)))
+        .filter(|(_, golden)| golden.tensors.keys().any(|name| name.starts_with("param/")))
+        .collect();
+    cases.sort_by(|a, b| a.0.cmp(&b.0));
+    assert!(
+        !cases.is_empty(),
+        "no golden case in {}",
+        folder().display()
+    );
+    cases
+}
+
+/// The golden files keep a last dimension of 1 on everything per agent.
+fn check(case: &str, golden: &Golden, name: &str, found: &Tensor) {
+    let expected = golden.get(name);
+    let found = if found.dim() < expected.dim() {
+        found.unsqueeze(-1)
+    } else {
+        found.shallow_clone()
+    };
+    let difference = distance(&found, expected);
+    assert!(
+        difference < OUTPUT,
+        "{case}: {name} differs by {difference}"
+    );
+}
+
+/// The sampled graph (N, N), with its gradient.
+fn sampled(golden: &Golden, policy: &CommFormer) -> Tensor {
+    let noise = golden.get("in/edge_noise").unsqueeze(0);
+    let k = golden.size("k");
+    graph::sample(policy.edge_logits(), &noise, 1.0, k, SelfEdge::Counted).graph
+}
+
+fn available(golden: &Golden) -> Option<Tensor> {
+    golden
+        .tensors
+        .get("in/available")
+        .map(|available| available.gt(0.5))
+}
+
+#[test]
+fn outputs() {
+    for (case, golden) in cases() {
+        let policy = golden.policy();
+        let graph = sampled(&golden, &policy);
+        assert_eq!(&graph.squeeze_dim(0), golden.get("out/adjacency"), "{case}");
+        let gated = graph::gated(&graph.detach(), golden.get("in/receive_gate"));
+        for (prefix, graph) in [("out/", graph), ("out/gated_", gated)] {
+            let (obs, actions) = (golden.get("in/obs"), golden.get("in/actions"));
+            let available = available(&golden);
+            let found = policy
+                .evaluate(obs, actions, available.as_ref(), &graph, None)
+                .unwrap();
+            let check = |name: &str, found: &Tensor| {
+                check(&case, &golden, &format!("{prefix}{name}"), found);
+            };
+            check("values", &found.values);
+            check("logits", &found.logits);
+            check("log_probs", &found.log_probs);
+            if prefix == "out/" {
+                check("entropy", &found.entropy);
+            }
+            let act = policy.act(obs, available.as_ref(), &graph, None).unwrap();
+            let greedy = golden.get(&format!("{prefix}greedy_actions"));
+            if greedy.kind() == Kind::Int64 {
+                assert_eq!(&act.actions, greedy, "{case}");
+            } else {
+                check("greedy_actions", &act.actions);
+            }
+            check("greedy_log_probs", &act.log_probs);
+            check("values", &act.values);
+        }
+    }
+}
+
+/// Huber loss of an error, quadratic up to `delta` on both sides.
+fn huber(error: &Tensor, delta: f64) -> Tensor {
+    let size = error.abs();
+    let quadratic = error * error * 0.5;
+    let linear = (&size - delta / 2.0) * delta;
+    quadratic.where_self(&size.le(delta), &linear)
+}
+
+#[test]
+fn loss_and_gradients() {
+    for (case, golden) in cases() {
+        let policy = golden.policy();
+        let graph = sampled(&golden, &policy);
+        let input = |name: &str| golden.get(&format!("in/{name}")).squeeze_dim(-1);
+        let active = input("active");
+        let mean = |x: Tensor| (x * &active).sum(Kind::Float) / active.sum(Kind::Float);
+        let found = policy
+            .evaluate(
+                golden.get("in/obs"),
+                golden.get("in/actions"),
+                available(&golden).as_ref(),
+                &graph,
+                None,
+            )
+            .unwrap();
+        let clip = golden.number("clip");
+        let delta = golden.number("huber_delta");
+
+        let ratio = (&found.log_probs - input("old_log_probs")).exp();
+        let advantages = input("advantages");
+        let clipped = ratio.clamp(1.0 - clip, 1.0 + clip) * &advantages;
+        let policy_loss = mean((ratio * advantages).minimum(&clipped)).neg();
+        let entropy_mean = mean(found.entropy);
+        let (returns, old) = (input("returns"), input("old_values"));
+        let near = &old + (&found.values - &old).clamp(-clip, clip);
+        let plain = huber(&(&returns - &found.values), delta);
+        let value_loss = mean(plain.maximum(&huber(&(&returns - near), delta)));
+        let loss = &policy_loss - &entropy_mean * golden.number("entropy_coef")
+            + &value_loss * golden.number("value_coef");
+        for (name, found) in [
+            ("policy_loss", &policy_loss),
+            ("entropy_mean", &entropy_mean),
+            ("value_loss", &value_loss),
+            ("loss", &loss),
+        ] {
+            check(&case, &golden, &format!("out/{name}"), found);
+        }
+
+        loss.backward();
+        let mut compared = 0;
+        for (name, found) in gradients(&policy) {
+            let expected = golden.get(&format!("grad/{name}"));
+            let error = f64::try_from((&found - expected).norm()).unwrap();
+            let norm = f64::try_from(expected.norm()).unwrap();
+            // A key's bias moves all scores of a receiver alike, so its true gradient can be 0
+            // and both sides hold rounding errors alone.
+            assert!(
+                error <= GRADIENT * norm + 1e-7,
+                "{case}: gradient of {name} is off by {error} of {norm}"
+            );
+            compared += 1;
+        }
+        let expected = golden
+            .tensors
+            .keys()
+            .filter(|name| name.starts_with("grad/"));
+        assert_eq!(compared, expected.count(), "{case}");
+    }
+}
+
+/// The gradients under their names on disk. They are written into another policy's leaves, whose
+/// state then splits the packed ones.
+fn gradients(policy: &CommFormer) -> Vec<(String, Tensor)> {
+    let mut noise = Noise::new(2);
+    let carrier = CommFormer::new(policy.config(), Device::Cpu, &mut || noise.normal()).unwrap();
+    tch::no_grad(|| {
+        let leaves = carrier.parameters().into_iter().zip(policy.parameters());
+        for ((_, mut into), (_, leaf)) in leaves {
+            into.copy_(&leaf.grad());
+        }
+        let mut into = carrier.edge_logits().shallow_clone();
+        into.copy_(&policy.edge_logits().grad());
+    });
+    let mut state = carrier.state();
+    let relation = policy.config().relation;
+    state.retain(|(name, _)| {
+        relation || !(name.contains(".relation_") || name == "graph.edge_embedding")
+    });
+    state
+}
+
+fn numerics() -> Golden {
+    Golden::read(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/numerics.safetensors"),
+    )
+}
+
+#[test]
+fn k_hot_rows_and_their_gradient() {
+    let golden = numerics();
+    let logits = golden.get("khot/logits").set_requires_grad(true);
+    let (k, tau) = (golden.size("k"), golden.number("tau"));
+    let noise = golden.get("khot/gumbel").unsqueeze(0);
+    let sample = graph::sample(&logits, &noise, tau, k, SelfEdge::Counted);
+    let graph = sample.graph.squeeze_dim(0);
+    assert_eq!(&graph, golden.get("khot/hard"));
+    (graph * golden.get("khot/upstream"))
+        .sum(Kind::Float)
+        .backward();
+    assert!(distance(&logits.grad(), golden.get("khot/logits_grad")) < 1e-5);
+}
+
+#[test]
+fn plackett_luce_and_its_gradient() {
+    let golden = numerics();
+    let order = golden.get("pl/order");
+    let receivers = Tensor::arange(order.size()[1], (Kind::Int64, Device::Cpu)).view([1, -1, 1]);
+    let draws_itself = bool::try_from(order.eq_tensor(&receivers).any()).unwrap();
+    let self_edge = if draws_itself {
+        SelfEdge::Counted
+    } else {
+        SelfEdge::Excluded
+    };
+    let logits = golden.get("pl/logits").set_requires_grad(true);
+    let log_prob = graph::plackett_luce(&logits, order, self_edge);
+    assert!(distance(&log_prob, golden.get("pl/log_prob")) < 1e-5);
+    (log_prob * golden.get("pl/upstream"))
+        .sum(Kind::Float)
+        .backward();
+    assert!(distance(&logits.grad(), golden.get("pl/logits_grad")) < 1e-5);
+}

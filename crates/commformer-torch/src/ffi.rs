@@ -1,0 +1,78 @@
+//! The C functions of `shim.cpp`, and their way of reporting errors.
+
+use crate::TorchError;
+use std::ffi::{CStr, c_char, c_void};
+use tch::Tensor;
+use torch_sys::C_tensor;
+
+unsafe extern "C" {
+    fn commformer_free(text: *mut c_char);
+    pub(crate) fn commformer_libtorch_path(path: *mut *mut c_char) -> *mut c_char;
+    pub(crate) fn commformer_open_library(path: *const c_char) -> *mut c_char;
+    pub(crate) fn commformer_fused_adam(
+        parameters: *const *const C_tensor,
+        gradients: *const *const C_tensor,
+        exp_avgs: *const *const C_tensor,
+        exp_avg_sqs: *const *const C_tensor,
+        count: usize,
+        step: *const C_tensor,
+        lr: f64,
+        beta1: f64,
+        beta2: f64,
+        weight_decay: f64,
+        eps: f64,
+    ) -> *mut c_char;
+    pub(crate) fn commformer_clip_norm(
+        gradients: *const *mut C_tensor,
+        count: usize,
+        max_norm: f64,
+        norm: *mut f64,
+    ) -> *mut c_char;
+    pub(crate) fn commformer_set_deterministic(on: bool) -> *mut c_char;
+    pub(crate) fn commformer_is_deterministic(on: *mut bool) -> *mut c_char;
+    pub(crate) fn commformer_memory(
+        tensor: *const C_tensor,
+        data: *mut *mut c_void,
+        bytes: *mut usize,
+        aliases: *mut usize,
+    ) -> *mut c_char;
+}
+
+/// Takes a text that the shim allocated, or `None` for null.
+///
+/// # Safety
+///
+/// `text` is null, or came from the shim and was not taken before.
+pub(crate) unsafe fn take_text(text: *mut c_char) -> Option<String> {
+    if text.is_null() {
+        return None;
+    }
+    // SAFETY: the shim's texts end in a zero byte, and nobody else holds this one.
+    let owned = unsafe { CStr::from_ptr(text) }
+        .to_string_lossy()
+        .into_owned();
+    // SAFETY: as above; the text is not used after this.
+    unsafe { commformer_free(text) };
+    Some(owned)
+}
+
+/// Turns what a function of the shim returned into a `Result`.
+///
+/// # Safety
+///
+/// As for [`take_text`].
+pub(crate) unsafe fn check(
+    operation: &'static str,
+    message: *mut c_char,
+) -> Result<(), TorchError> {
+    // SAFETY: the caller's promise is the same.
+    match unsafe { take_text(message) } {
+        None => Ok(()),
+        Some(message) => Err(TorchError::Libtorch { operation, message }),
+    }
+}
+
+/// The handles of some tensors, valid for as long as the tensors are borrowed.
+pub(crate) fn handles<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> Vec<*const C_tensor> {
+    tensors.into_iter().map(Tensor::as_ptr).collect()
+}

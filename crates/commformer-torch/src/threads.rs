@@ -1,0 +1,89 @@
+//! How libtorch computes on this process's cores, and whether it may be nondeterministic.
+
+use crate::{TorchError, ffi};
+
+/// Sets how many threads one operation of libtorch may use on the CPU, for the whole process.
+///
+/// More is not always faster: small tensors, and cores that other processes use, favour few.
+///
+/// # Errors
+///
+/// [`TorchError::OutOfRange`] for zero, or more than `i32::MAX`.
+pub fn set_intra_op(threads: usize) -> Result<(), TorchError> {
+    match i32::try_from(threads) {
+        Ok(count) if count > 0 => {
+            tch::set_num_threads(count);
+            Ok(())
+        }
+        _ => Err(TorchError::OutOfRange {
+            name: "the number of threads",
+            expected: "between 1 and 2147483647",
+            found: threads as f64,
+        }),
+    }
+}
+
+/// Whether libtorch must use deterministic algorithms, for the whole process. An operation that
+/// has none then fails instead of giving results that differ from run to run.
+///
+/// On a GPU, cuBLAS needs the environment variable `CUBLAS_WORKSPACE_CONFIG=:4096:8` besides,
+/// and says so when it is not set.
+///
+/// # Errors
+///
+/// [`TorchError::Libtorch`] if libtorch refuses.
+pub fn set_deterministic(on: bool) -> Result<(), TorchError> {
+    // SAFETY: a plain value goes in, and the returned text is the shim's.
+    unsafe {
+        ffi::check(
+            "switch deterministic algorithms",
+            ffi::commformer_set_deterministic(on),
+        )
+    }
+}
+
+/// Whether deterministic algorithms are demanded; see [`set_deterministic`].
+///
+/// # Errors
+///
+/// [`TorchError::Libtorch`] if libtorch refuses.
+pub fn is_deterministic() -> Result<bool, TorchError> {
+    let mut on = false;
+    // SAFETY: the shim writes one bool to the place it is given, and the text is its own.
+    unsafe {
+        ffi::check(
+            "tell about deterministic algorithms",
+            ffi::commformer_is_deterministic(&mut on),
+        )?;
+    }
+    Ok(on)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Both settings belong to the process, so one test alone may change them.
+    #[test]
+    fn settings_are_taken_and_given_back() {
+        let before = tch::get_num_threads();
+        set_intra_op(2).unwrap();
+        assert_eq!(tch::get_num_threads(), 2);
+        set_intra_op(1).unwrap();
+        assert_eq!(tch::get_num_threads(), 1);
+        assert!(
+            set_intra_op(0)
+                .unwrap_err()
+                .to_string()
+                .contains("but is 0")
+        );
+        assert!(set_intra_op(usize::MAX).is_err());
+        assert_eq!(tch::get_num_threads(), 1);
+        set_intra_op(before as usize).unwrap();
+
+        set_deterministic(true).unwrap();
+        assert!(is_deterministic().unwrap());
+        set_deterministic(false).unwrap();
+        assert!(!is_deterministic().unwrap());
+    }
+}

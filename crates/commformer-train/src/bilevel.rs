@@ -1,0 +1,261 @@
+//! The upper level: whom to listen to (Hu et al., 2024, section 4.2; score function ours).
+
+use crate::{
+    BilevelConfig, Estimator, GraphPlan, Policy, PolicyResult, Purpose, RolloutGraph, UpperData,
+    seed_for,
+};
+use commformer_env::Rng;
+use ndarray::{Array2, ArrayView2, ArrayView3};
+use std::ops::Range;
+use tch::{Device, Kind, Tensor};
+
+/// The graphs of one iteration.
+#[derive(Debug)]
+pub struct Graphs {
+    /// The graph of each group of copies, (G, N, N), without gradient.
+    pub acting: Tensor,
+    /// What the upper level needs to learn from them; `None` while the graph is not learned.
+    pub drawn: Option<Drawn>,
+}
+
+/// How an iteration's graphs were drawn.
+#[derive(Debug)]
+pub enum Drawn {
+    /// One noise for rollout and updates, (1, N, N): `RolloutGraph::Sampled`.
+    Once(Tensor),
+    /// Acting is on the exact graph, every update draws anew: `RolloutGraph::Exact`.
+    Anew,
+    /// A graph for each group; each row's senders as they were drawn, (G, N, k).
+    Groups(Tensor),
+}
+
+impl Graphs {
+    /// How many there are (G).
+    pub fn groups(&self) -> usize {
+        self.acting.size()[0] as usize
+    }
+
+    /// The group of a copy: copies are dealt evenly and in order.
+    pub fn group_of(&self, copy: usize, copies: usize) -> usize {
+        copy * self.groups() / copies.max(1)
+    }
+
+    /// The graphs on which some of all `copies` act, (1 or B, N, N).
+    pub fn of_copies(&self, some: impl Iterator<Item = usize>, copies: usize) -> Tensor {
+        if self.groups() == 1 {
+            return self.acting.shallow_clone();
+        }
+        let groups: Vec<i64> = some
+            .map(|copy| self.group_of(copy, copies) as i64)
+            .collect();
+        self.acting.index_select(
+            0,
+            &Tensor::from_slice(&groups).to_device(self.acting.device()),
+        )
+    }
+}
+
+/// Draws the graphs of iteration `iteration` (from 0) when a share `progress` of the run is over.
+pub fn draw<P: Policy>(
+    plan: &GraphPlan,
+    policy: &P,
+    copies: usize,
+    seed: u64,
+    iteration: u64,
+    progress: f64,
+) -> PolicyResult<Graphs> {
+    tch::no_grad(|| {
+        let config = match plan {
+            GraphPlan::Fixed(graph) => {
+                return Ok(Graphs {
+                    acting: graph.unsqueeze(0),
+                    drawn: None,
+                });
+            }
+            GraphPlan::Learned(config) => config,
+        };
+        let exact = policy.exact_graph()?.unsqueeze(0);
+        if iteration < config.warmup {
+            return Ok(Graphs {
+                acting: exact.ones_like(),
+                drawn: None,
+            });
+        }
+        if progress >= config.post_stable {
+            return Ok(Graphs {
+                acting: exact,
+                drawn: None,
+            });
+        }
+        let agents = exact.size()[1] as usize;
+        let noise = |groups| gumbel(seed, iteration, [groups, agents, agents], exact.device());
+        Ok(match (config.estimator, config.rollout) {
+            (Estimator::ScoreFunction, _) => {
+                let sampled = policy.sample_graphs(&noise(groups(config, copies)))?;
+                Graphs {
+                    acting: sampled.graphs.detach(),
+                    drawn: Some(Drawn::Groups(sampled.order)),
+                }
+            }
+            (Estimator::StraightThrough, RolloutGraph::Sampled) => {
+                let noise = noise(1);
+                let sampled = policy.sample_graphs(&noise)?;
+                Graphs {
+                    acting: sampled.graphs.detach(),
+                    drawn: Some(Drawn::Once(noise)),
+                }
+            }
+            (Estimator::StraightThrough, RolloutGraph::Exact) => Graphs {
+                acting: exact,
+                drawn: Some(Drawn::Anew),
+            },
+        })
+    })
+}
+
+fn groups(config: &BilevelConfig, copies: usize) -> usize {
+    if config.groups == 0 {
+        copies
+    } else {
+        config.groups.min(copies)
+    }
+}
+
+/// Standard Gumbel noise for graphs, a stream for each `index`.
+fn gumbel(seed: u64, index: u64, [groups, rows, columns]: [usize; 3], device: Device) -> Tensor {
+    let mut rng = Rng::new(seed_for(seed, Purpose::Graphs), index);
+    let noise: Vec<f32> = (0..groups * rows * columns).map(|_| rng.gumbel()).collect();
+    Tensor::from_slice(&noise)
+        .view([groups as i64, rows as i64, columns as i64])
+        .to_device(device)
+}
+
+/// How much better each receiver fared under each group's graph than on the average of the
+/// groups, in units of their spread: (G, N). `rewards` is (T, C, N); only copies from
+/// `first_copy` on count, and a group without any gets 0.
+pub fn group_advantages(
+    rewards: ArrayView3<'_, f32>,
+    graphs: &Graphs,
+    first_copy: usize,
+) -> Array2<f32> {
+    let (steps, copies, agents) = rewards.dim();
+    let mut sums = Array2::<f64>::zeros((graphs.groups(), agents));
+    let mut counts = vec![0.0; graphs.groups()];
+    for copy in first_copy..copies {
+        let group = graphs.group_of(copy, copies);
+        counts[group] += steps as f64;
+        for t in 0..steps {
+            for agent in 0..agents {
+                sums[[group, agent]] += f64::from(rewards[[t, copy, agent]]);
+            }
+        }
+    }
+    let present: Vec<usize> = (0..counts.len())
+        .filter(|&group| counts[group] > 0.0)
+        .collect();
+    let mut advantages = Array2::zeros(sums.raw_dim());
+    for agent in 0..agents {
+        let score = |group: usize| sums[[group, agent]] / counts[group];
+        let mean = present.iter().map(|&group| score(group)).sum::<f64>() / present.len() as f64;
+        let variance = present
+            .iter()
+            .map(|&group| (score(group) - mean).powi(2))
+            .sum::<f64>()
+            / present.len() as f64;
+        for &group in &present {
+            advantages[[group, agent]] = ((score(group) - mean) / (variance.sqrt() + 1e-8)) as f32;
+        }
+    }
+    advantages
+}
+
+/// The score-function loss: minus the mean over groups and receivers of advantage x
+/// log-probability of the receiver's row. Its gradient is unbiased and needs no pass through the
+/// policy.
+pub fn score_function_loss<P: Policy>(
+    policy: &P,
+    order: &Tensor,
+    advantages: ArrayView2<'_, f32>,
+) -> PolicyResult<Tensor> {
+    let (groups, agents) = advantages.dim();
+    let flat: Vec<f32> = advantages.iter().copied().collect();
+    let advantages = Tensor::from_slice(&flat)
+        .view([groups as i64, agents as i64])
+        .to_device(order.device());
+    Ok(-(advantages * policy.graph_log_probs(order)?).mean(Kind::Float))
+}
+
+/// The schedule, if epoch `epoch` (from 0) of an iteration with `graphs` is a step of the upper
+/// level.
+pub fn upper_turn<'a>(
+    plan: &'a GraphPlan,
+    graphs: &Graphs,
+    epoch: usize,
+) -> Option<&'a BilevelConfig> {
+    match plan {
+        GraphPlan::Learned(config)
+            if graphs.drawn.is_some() && (epoch + 1) % config.upper_every == 0 =>
+        {
+            Some(config)
+        }
+        _ => None,
+    }
+}
+
+/// How many copies, the first ones, the lower level learns from.
+pub fn lower_copies(plan: &GraphPlan, copies: usize) -> usize {
+    match plan {
+        GraphPlan::Learned(config) if config.upper_data == UpperData::HeldOut => {
+            copies - held_out(config, copies)
+        }
+        _ => copies,
+    }
+}
+
+/// The copies that the upper level learns from.
+pub fn upper_copies(config: &BilevelConfig, copies: usize) -> Range<usize> {
+    match config.upper_data {
+        UpperData::Same => 0..copies,
+        UpperData::HeldOut => copies - held_out(config, copies)..copies,
+    }
+}
+
+fn held_out(config: &BilevelConfig, copies: usize) -> usize {
+    ((config.held_out * copies as f64).round() as usize).min(copies)
+}
+
+/// Noise for a graph that one update draws for itself, shaped like `like`'s first, (1, N, N).
+pub fn update_noise(seed: u64, update: u64, like: &Tensor) -> Tensor {
+    let agents = like.size()[1] as usize;
+    // Iterations have the streams from 0 on, updates those of the upper half.
+    gumbel(seed, 1 << 63 | update, [1, agents, agents], like.device())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    fn graphs(groups: i64) -> Graphs {
+        Graphs {
+            acting: Tensor::ones([groups, 2, 2], (Kind::Float, Device::Cpu)),
+            drawn: None,
+        }
+    }
+
+    #[test]
+    fn group_advantages_compare_receivers_across_groups() {
+        // Two groups of two copies; agent 1 is always paid the same.
+        let rewards = array![[[1.0, 5.0], [3.0, 5.0], [5.0, 5.0], [7.0, 5.0]]];
+        let advantages = group_advantages(rewards.view(), &graphs(2), 0);
+        // Means 2 and 6 around 4, spread 2.
+        assert_eq!(advantages, array![[-1.0, 0.0], [1.0, 0.0]]);
+    }
+
+    #[test]
+    fn a_group_without_copies_has_no_say() {
+        let rewards = array![[[1.0, 1.0], [3.0, 1.0], [5.0, 1.0]]];
+        let advantages = group_advantages(rewards.view(), &graphs(3), 1);
+        assert_eq!(advantages, array![[0.0, 0.0], [-1.0, 0.0], [1.0, 0.0]]);
+    }
+}

@@ -1,0 +1,111 @@
+//! Settings that cannot work are refused before any work.
+
+use crate::{GraphPlan, Settings, TrainError, UpperData};
+
+/// Refuses the first setting that cannot work with `copies` copies of the environment.
+pub fn settings(settings: &Settings, plan: &GraphPlan, copies: usize) -> Result<(), TrainError> {
+    let (ppo, rollout) = (&settings.ppo, &settings.rollout);
+    let positive = "a positive number";
+    let share = "a number from 0 to 1";
+    check(
+        "rollout.copies",
+        rollout.copies,
+        copies == rollout.copies && copies > 0,
+        "as many as there are environments",
+    )?;
+    check(
+        "rollout.steps",
+        rollout.steps,
+        rollout.steps > 0,
+        "at least 1",
+    )?;
+    check(
+        "ppo.gamma",
+        ppo.gamma,
+        (0.0..=1.0).contains(&ppo.gamma),
+        share,
+    )?;
+    check(
+        "ppo.gae_lambda",
+        ppo.gae_lambda,
+        (0.0..=1.0).contains(&ppo.gae_lambda),
+        share,
+    )?;
+    check("ppo.epochs", ppo.epochs, ppo.epochs > 0, "at least 1")?;
+    check("ppo.chunk", ppo.chunk, ppo.chunk > 0, "at least 1")?;
+    for (field, value) in [
+        ("ppo.clip", ppo.clip),
+        ("ppo.lr", ppo.lr),
+        ("ppo.adam_eps", ppo.adam_eps),
+        ("ppo.huber_delta", ppo.huber_delta),
+        ("ppo.max_grad_norm", ppo.max_grad_norm),
+    ] {
+        check(field, value, value.is_finite() && value > 0.0, positive)?;
+    }
+    for (field, value) in [
+        ("ppo.entropy_coef", ppo.entropy_coef),
+        ("ppo.value_coef", ppo.value_coef),
+    ] {
+        check(
+            field,
+            value,
+            value.is_finite() && value >= 0.0,
+            "zero or more",
+        )?;
+    }
+    let samples = crate::bilevel::lower_copies(plan, copies) * rollout.steps;
+    check(
+        "ppo.minibatches",
+        ppo.minibatches,
+        (1..=samples.max(1)).contains(&ppo.minibatches),
+        &format!("from 1 to {samples}, the samples of an iteration"),
+    )?;
+    if let GraphPlan::Learned(graph) = plan {
+        check(
+            "graph.lr",
+            graph.lr,
+            graph.lr.is_finite() && graph.lr > 0.0,
+            positive,
+        )?;
+        check(
+            "graph.upper_every",
+            graph.upper_every,
+            graph.upper_every > 0,
+            "at least 1",
+        )?;
+        check(
+            "graph.post_stable",
+            graph.post_stable,
+            (0.0..=1.0).contains(&graph.post_stable),
+            share,
+        )?;
+        if graph.upper_data == UpperData::HeldOut {
+            let kept = crate::bilevel::upper_copies(graph, copies).len();
+            let expected =
+                format!("a share that leaves each level at least one of the {copies} copies");
+            check(
+                "graph.held_out",
+                graph.held_out,
+                kept > 0 && kept < copies,
+                &expected,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn check(
+    field: &'static str,
+    found: impl ToString,
+    holds: bool,
+    expected: &str,
+) -> Result<(), TrainError> {
+    if holds {
+        return Ok(());
+    }
+    Err(TrainError::Setting {
+        field,
+        found: found.to_string(),
+        expected: expected.to_owned(),
+    })
+}

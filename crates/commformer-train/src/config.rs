@@ -1,0 +1,157 @@
+//! What the trainer needs to know. Defaults are the project's own; where they differ from the
+//! paper's, the field says so.
+
+use serde::{Deserialize, Serialize};
+
+/// How many copies of the environment are stepped, and how far, between two updates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RolloutConfig {
+    /// Copies of the environment (C).
+    pub copies: usize,
+    /// Steps each copy takes in an iteration (T). An iteration has C x T samples.
+    pub steps: usize,
+}
+
+impl Default for RolloutConfig {
+    fn default() -> Self {
+        Self {
+            copies: 80,
+            steps: 50,
+        }
+    }
+}
+
+/// Proximal policy optimisation (Schulman et al., 2017), as in MAPPO and MAT.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PpoConfig {
+    /// Discount of a reward one step later.
+    pub gamma: f64,
+    /// Lambda of generalised advantage estimation (Schulman et al., 2016).
+    pub gae_lambda: f64,
+    /// Passes over an iteration's samples. Every [`BilevelConfig::upper_every`]-th of them is a
+    /// step of the graph instead.
+    pub epochs: usize,
+    /// Parts into which the samples of an epoch are split, evenly and at random.
+    pub minibatches: usize,
+    /// How far the probability ratio, and the value, may move in an iteration.
+    pub clip: f64,
+    /// Learning rate of Adam, for every parameter but the edge logits.
+    pub lr: f64,
+    /// Epsilon of Adam.
+    pub adam_eps: f64,
+    /// Weight of the entropy bonus.
+    pub entropy_coef: f64,
+    /// Weight of the value loss.
+    pub value_coef: f64,
+    /// Where the value loss turns from quadratic to linear.
+    pub huber_delta: f64,
+    /// `true`: as in the authors' release, errors below `-huber_delta` cost nothing.
+    pub one_sided_huber: bool,
+    /// Largest norm of the gradient of all parameters together.
+    pub max_grad_norm: f64,
+    /// Whether the learning rate falls linearly to zero over the run.
+    pub lr_decay: bool,
+    /// Samples that a worker evaluates at once; the sum of the parts' gradients does not depend
+    /// on how many workers there are. Smaller parts stay in a core's cache.
+    pub chunk: usize,
+}
+
+impl Default for PpoConfig {
+    fn default() -> Self {
+        Self {
+            gamma: 0.99,
+            gae_lambda: 0.95,
+            epochs: 10,
+            minibatches: 1,
+            clip: 0.05,
+            lr: 5e-4,
+            adam_eps: 1e-5,
+            entropy_coef: 0.01,
+            value_coef: 1.0,
+            huber_delta: 10.0,
+            one_sided_huber: false,
+            max_grad_norm: 10.0,
+            lr_decay: false,
+            chunk: 500,
+        }
+    }
+}
+
+/// How the gradient of the graph is estimated (algorithm: bi-level schedule).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Estimator {
+    /// One sampled graph per update, gradient through attention weight x edge (the paper's).
+    StraightThrough,
+    /// Many sampled graphs per rollout, compared by the return they bring (ours).
+    ScoreFunction,
+}
+
+/// The graph on which the team acts while it trains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RolloutGraph {
+    /// The exact graph; updates draw sampled ones (as in the authors' release).
+    Exact,
+    /// Graphs drawn for the iteration, which its updates use as well: ratios start at 1.
+    Sampled,
+}
+
+/// The samples from which an upper step learns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpperData {
+    /// Those of the lower steps.
+    Same,
+    /// Those of environment copies kept apart for it, as the paper's statement asks.
+    HeldOut,
+}
+
+/// The bi-level schedule of a learned graph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BilevelConfig {
+    /// How the gradient is estimated.
+    pub estimator: Estimator,
+    /// The graph of the rollout.
+    pub rollout: RolloutGraph,
+    /// Learning rate of Adam for the edge logits.
+    pub lr: f64,
+    /// Different graphs in a rollout; 0: one for each copy. Straight-through uses one.
+    pub groups: usize,
+    /// Every so many epochs one is an upper step.
+    pub upper_every: usize,
+    /// What upper steps learn from.
+    pub upper_data: UpperData,
+    /// Share of the copies that `UpperData::HeldOut` keeps apart.
+    pub held_out: f64,
+    /// For so many iterations every edge is present.
+    pub warmup: u64,
+    /// From this share of the run on, the graph is frozen to the exact one; 1: never.
+    pub post_stable: f64,
+}
+
+/// Where a team's graph comes from.
+#[derive(Debug)]
+pub enum GraphPlan {
+    /// It stays as it is: (N, N), 1 where receiver (row) hears sender (column).
+    Fixed(tch::Tensor),
+    /// It is learned.
+    Learned(BilevelConfig),
+}
+
+/// How often, and on how much, a run is judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunConfig {
+    /// Everything random follows from it.
+    pub seed: u64,
+    /// Environment steps, over all copies, after which the run ends.
+    pub steps: u64,
+    /// Workers of the update; 0: as many as cores.
+    pub threads: usize,
+    /// Where tensors live.
+    pub device: tch::Device,
+    /// Environment steps between two evaluations.
+    pub eval_every: u64,
+}

@@ -1,0 +1,60 @@
+//! What can go wrong while training.
+
+use crate::CheckpointError;
+
+/// Why training could not begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A setting cannot work.
+    #[error("{field} is {found}, expected {expected}")]
+    Setting {
+        /// Its name in the configuration.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What would work.
+        expected: String,
+    },
+    /// The environments refused a call.
+    #[error(transparent)]
+    Environment(#[from] commformer_env::VecEnvError),
+    /// The loss or its gradient is no longer a number; the weights are those before the step.
+    #[error(
+        "update {update}: the gradient's norm is {norm}; the weights of the last checkpoint are good. \
+         Lower ppo.lr or ppo.max_grad_norm, and look at the scale of the rewards"
+    )]
+    NotFinite {
+        /// The epoch, counted over the whole run.
+        update: u64,
+        /// The norm.
+        norm: f64,
+    },
+    /// Evaluation episodes did not end.
+    #[error(
+        "{unfinished} of {episodes} evaluation episodes had not ended after {steps} steps; \
+         set an episode limit (env.episode_limit or eval.episode_limit)"
+    )]
+    Endless {
+        /// Episodes still running.
+        unfinished: usize,
+        /// Episodes begun.
+        episodes: usize,
+        /// Steps taken.
+        steps: usize,
+    },
+    /// A checkpoint could not be written or read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Whoever listens to the run failed.
+    #[error("cannot record the run: {0}")]
+    Listener(#[from] std::io::Error),
+    /// The policy refused a call.
+    #[error("the policy: {0}")]
+    Policy(#[from] Box<dyn std::error::Error + Send + Sync>),
+    /// libtorch refused a call.
+    #[error(transparent)]
+    Torch(#[from] commformer_torch::TorchError),
+    /// tch refused a call.
+    #[error(transparent)]
+    Tch(#[from] tch::TchError),
+}

@@ -1,0 +1,210 @@
+//! The steps of both levels: minibatches in, weights changed.
+
+use crate::bilevel::{self, Drawn, Graphs};
+use crate::experience::{Experience, Selection};
+use crate::update::{Gradient, Level, PartGraph, gradient};
+use crate::{
+    BilevelConfig, GraphPlan, Losses, Policy, PolicyResult, PpoConfig, Purpose, Settings,
+    TrainError, seed_for,
+};
+use commformer_env::Rng;
+use commformer_torch::gradients::clip_norm;
+use commformer_torch::{Adam, AdamConfig};
+use tch::Tensor;
+
+/// A policy, its optimisers, and the workers that differentiate it.
+#[derive(Debug)]
+pub struct Learner<P> {
+    policy: P,
+    replicas: Vec<P>,
+    pool: rayon::ThreadPool,
+    seed: u64,
+    pub(crate) lower: Adam,
+    pub(crate) upper: Adam,
+}
+
+impl<P: Policy> Learner<P> {
+    /// Prepares both optimisers and a replica of the policy for each worker.
+    pub fn new(policy: P, settings: &Settings, plan: &GraphPlan) -> Result<Self, TrainError> {
+        let workers = match settings.run.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        // One libtorch thread for each worker: the workers keep the cores busy, and no result
+        // depends on how libtorch would have split an operation.
+        tch::set_num_threads(1);
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(workers)
+            .build()
+            .map_err(|error| TrainError::Setting {
+                field: "run.threads",
+                found: format!("{workers} ({error})"),
+                expected: "a number of threads that the system can start".into(),
+            })?;
+        let adam = |lr| AdamConfig {
+            lr,
+            eps: settings.ppo.adam_eps,
+            ..AdamConfig::default()
+        };
+        let upper_lr = match plan {
+            GraphPlan::Learned(schedule) => schedule.lr,
+            GraphPlan::Fixed(_) => 0.0,
+        };
+        Ok(Self {
+            lower: Adam::new(policy.parameters(), adam(settings.ppo.lr))?,
+            upper: Adam::new(
+                vec![("graph.edge_logits".into(), policy.edge_logits())],
+                adam(upper_lr),
+            )?,
+            replicas: (0..workers)
+                .map(|_| policy.replica())
+                .collect::<PolicyResult<_>>()?,
+            policy,
+            pool,
+            seed: settings.run.seed,
+        })
+    }
+
+    /// The policy as it is now.
+    pub fn policy(&self) -> &P {
+        &self.policy
+    }
+
+    /// The workers.
+    pub fn pool(&self) -> &rayon::ThreadPool {
+        &self.pool
+    }
+
+    /// Sets the learning rate of the lower level.
+    pub fn set_lr(&mut self, lr: f64) -> Result<(), TrainError> {
+        Ok(self.lower.set_lr(lr)?)
+    }
+
+    /// One pass of the lower level over its samples; `update` numbers the epochs of the run.
+    /// Returns the losses of its steps.
+    pub fn lower_epoch(
+        &mut self,
+        plan: &GraphPlan,
+        ppo: &PpoConfig,
+        graphs: &Graphs,
+        experience: &Experience<'_>,
+        update: u64,
+    ) -> Result<Vec<Losses>, TrainError> {
+        let copies = experience.copies();
+        let samples = experience.of_copies(0..bilevel::lower_copies(plan, copies));
+        let mut losses = Vec::with_capacity(ppo.minibatches);
+        for (minibatch, selection) in self
+            .minibatches(samples, ppo.minibatches, update)
+            .iter()
+            .enumerate()
+        {
+            let draw = update * ppo.minibatches as u64 + minibatch as u64;
+            // The lower level takes the graph as it is: no gradient reaches the logits.
+            let drawn = match &graphs.drawn {
+                Some(Drawn::Anew) => {
+                    let noise = bilevel::update_noise(self.seed, draw, &graphs.acting);
+                    Some(
+                        tch::no_grad(|| self.policy.sample_graphs(&noise))?
+                            .graphs
+                            .detach(),
+                    )
+                }
+                _ => None,
+            };
+            let graph = |part: &Selection| {
+                PartGraph::Given(match &drawn {
+                    Some(graph) => graph.shallow_clone(),
+                    None => experience.acted_on(part, graphs),
+                })
+            };
+            losses.push(self.step(Level::Lower, ppo, experience, selection, &graph, draw)?);
+        }
+        Ok(losses)
+    }
+
+    /// One step of the upper level, over all of its samples.
+    pub fn upper_step(
+        &mut self,
+        schedule: &BilevelConfig,
+        ppo: &PpoConfig,
+        graphs: &Graphs,
+        experience: &Experience<'_>,
+        update: u64,
+    ) -> Result<(), TrainError> {
+        let copies = bilevel::upper_copies(schedule, experience.copies());
+        let noise = match &graphs.drawn {
+            None => return Ok(()),
+            Some(Drawn::Groups(order)) => {
+                let advantages =
+                    bilevel::group_advantages(experience.rewards, graphs, copies.start);
+                let loss = bilevel::score_function_loss(&self.policy, order, advantages.view())?;
+                let gradients =
+                    Tensor::f_run_backward(&[loss], &[self.policy.edge_logits()], false, false)?;
+                return Ok(self.upper.step(&gradients)?);
+            }
+            Some(Drawn::Once(noise)) => noise.shallow_clone(),
+            Some(Drawn::Anew) => {
+                bilevel::update_noise(self.seed, update * ppo.minibatches as u64, &graphs.acting)
+            }
+        };
+        let selection = experience.of_copies(copies);
+        let graph = |_: &Selection| PartGraph::Drawn(noise.shallow_clone());
+        self.step(Level::Upper, ppo, experience, &selection, &graph, update)?;
+        Ok(())
+    }
+
+    /// Differentiates the samples of `selection` at a level, clips, and steps its optimiser.
+    fn step(
+        &mut self,
+        level: Level,
+        ppo: &PpoConfig,
+        experience: &Experience<'_>,
+        selection: &Selection,
+        graph: &dyn Fn(&Selection) -> PartGraph,
+        update: u64,
+    ) -> Result<Losses, TrainError> {
+        let dropout = seed_for(self.seed, Purpose::Dropout).wrapping_add(update);
+        let parts = selection
+            .parts(ppo.chunk)
+            .iter()
+            .enumerate()
+            .map(|(number, part)| {
+                experience.part(part, graph(part), Rng::new(dropout, number as u64))
+            })
+            .collect();
+        let total_active = experience.count_active(selection).max(1) as f64;
+        let Gradient {
+            mut of_leaves,
+            mut losses,
+        } = gradient(
+            &self.pool,
+            &mut self.replicas,
+            parts,
+            level,
+            ppo,
+            total_active,
+        )?;
+        losses.grad_norm = clip_norm(&mut of_leaves, ppo.max_grad_norm)?;
+        if !losses.grad_norm.is_finite() {
+            return Err(TrainError::NotFinite {
+                update,
+                norm: losses.grad_norm,
+            });
+        }
+        match level {
+            Level::Lower => self.lower.step(&of_leaves)?,
+            Level::Upper => self.upper.step(&of_leaves)?,
+        }
+        Ok(losses)
+    }
+
+    /// Splits samples evenly and at random; one minibatch is everything, in order.
+    fn minibatches(&self, samples: Selection, count: usize, update: u64) -> Vec<Selection> {
+        if count <= 1 {
+            return vec![samples];
+        }
+        let mut order: Vec<i64> = samples.samples().map(|sample| sample as i64).collect();
+        Rng::new(seed_for(self.seed, Purpose::Minibatches), update).shuffle(&mut order);
+        Selection::Listed(order).parts(samples.len().div_ceil(count))
+    }
+}

@@ -1,0 +1,135 @@
+//! The objective of proximal policy optimisation (Schulman et al., 2017, equation 7) with a
+//! clipped Huber loss of the value, as in MAPPO.
+
+use crate::{Evaluation, PpoConfig};
+use tch::{Kind, Tensor};
+
+/// What the rollout knows about the samples; each tensor is (B, N).
+#[derive(Debug)]
+pub struct Targets {
+    /// Log-probabilities of the actions when they were taken.
+    pub log_probs: Tensor,
+    /// Normalised values when the actions were taken.
+    pub values: Tensor,
+    /// Normalised advantages.
+    pub advantages: Tensor,
+    /// Normalised returns.
+    pub returns: Tensor,
+    /// 1 where the agent took part.
+    pub active: Tensor,
+}
+
+/// The terms of the objective, each a sum over the samples divided by `total_active`.
+#[derive(Debug)]
+pub struct Loss {
+    /// What the gradient is taken of: policy - entropy_coef * entropy + value_coef * value.
+    pub total: Tensor,
+    /// Policy loss, value loss, entropy, clipped share and divergence: (5), without gradient.
+    pub terms: Tensor,
+}
+
+/// The loss of a part of a minibatch in which `total_active` agents take part; the parts' losses
+/// add up to the minibatch's.
+pub fn loss(config: &PpoConfig, now: &Evaluation, then: &Targets, total_active: f64) -> Loss {
+    let mean = |x: &Tensor| (x * &then.active).sum(Kind::Float) / total_active;
+
+    let log_ratio = &now.log_probs - &then.log_probs; // (B, N)
+    let ratio = log_ratio.exp();
+    let clipped_ratio = ratio.clamp(1.0 - config.clip, 1.0 + config.clip);
+    let policy = -mean(&(&ratio * &then.advantages).minimum(&(clipped_ratio * &then.advantages)));
+
+    let clipped_value =
+        &then.values + (&now.values - &then.values).clamp(-config.clip, config.clip);
+    let error = |value: &Tensor| {
+        huber(
+            &(&then.returns - value),
+            config.huber_delta,
+            config.one_sided_huber,
+        )
+    };
+    let value = mean(&error(&now.values).maximum(&error(&clipped_value)));
+
+    let entropy = mean(&now.entropy);
+    let total = &policy - &entropy * config.entropy_coef + &value * config.value_coef;
+
+    let terms = tch::no_grad(|| {
+        let clipped = mean(&(&ratio - 1.0).abs().gt(config.clip).to_kind(Kind::Float));
+        let kl = mean(&(&ratio - 1.0 - &log_ratio));
+        Tensor::stack(
+            &[
+                policy.detach(),
+                value.detach(),
+                entropy.detach(),
+                clipped,
+                kl,
+            ],
+            0,
+        )
+    });
+    Loss { total, terms }
+}
+
+/// e^2 / 2 near zero, delta (|e| - delta / 2) beyond. With `one_sided` errors below -delta cost
+/// nothing, as in the authors' release.
+fn huber(error: &Tensor, delta: f64, one_sided: bool) -> Tensor {
+    let size = error.abs();
+    let near = size.clamp_max(delta);
+    let cost = &near * (&size - &near * 0.5);
+    if one_sided {
+        cost * error.ge(-delta).to_kind(Kind::Float)
+    } else {
+        cost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(values: &[f32]) -> Tensor {
+        Tensor::from_slice(values).unsqueeze(0)
+    }
+
+    #[test]
+    fn huber_is_quadratic_near_zero_and_linear_beyond() {
+        let error = row(&[1.0, -2.0, 20.0, -20.0]);
+        let values =
+            |one_sided| Vec::<f32>::try_from(huber(&error, 10.0, one_sided).view(-1)).unwrap();
+        assert_eq!(values(false), [0.5, 2.0, 150.0, 150.0]);
+        assert_eq!(values(true), [0.5, 2.0, 150.0, 0.0]);
+    }
+
+    #[test]
+    fn hand_computed() {
+        let config = PpoConfig {
+            clip: 0.2,
+            entropy_coef: 0.1,
+            value_coef: 0.5,
+            ..PpoConfig::default()
+        };
+        let now = Evaluation {
+            log_probs: row(&[2.0_f32.ln(), 0.5_f32.ln(), 0.0]),
+            entropy: row(&[1.0, 3.0, 100.0]),
+            values: row(&[1.0, 0.0, 7.0]),
+        };
+        let then = Targets {
+            log_probs: row(&[0.0, 0.0, 0.0]),
+            values: row(&[0.0, 0.0, 0.0]),
+            advantages: row(&[1.0, 1.0, 50.0]),
+            returns: row(&[2.0, 1.0, 9.0]),
+            active: row(&[1.0, 1.0, 0.0]),
+        };
+        let loss = loss(&config, &now, &then, 2.0);
+        let terms = Vec::<f64>::try_from(loss.terms).unwrap();
+        // Ratios 2 (clipped to 1.2) and 0.5 (the worse of 0.5 and 0.8).
+        assert!((terms[0] + (1.2 + 0.5) / 2.0).abs() < 1e-6);
+        // Values 1 (clipped to 0.2, the worse) and 0.
+        assert!((terms[1] - (1.8_f64.powi(2) / 2.0 + 0.5) / 2.0).abs() < 1e-6);
+        assert!((terms[2] - 2.0).abs() < 1e-6);
+        assert_eq!(terms[3], 1.0);
+        assert!(
+            (loss.total.double_value(&[]) - (terms[0] - 0.1 * terms[2] + 0.5 * terms[1])).abs()
+                < 1e-6
+        );
+    }
+}

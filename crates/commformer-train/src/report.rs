@@ -1,0 +1,149 @@
+//! What the trainer tells while it runs.
+
+use commformer_env::{Episode, Spec};
+
+/// Seconds spent in each phase of an iteration.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Phases {
+    /// Stepping environments.
+    pub environment: f64,
+    /// Choosing actions.
+    pub act: f64,
+    /// Advantages, lower and upper steps.
+    pub update: f64,
+}
+
+impl Phases {
+    /// All of them together.
+    pub fn total(&self) -> f64 {
+        self.environment + self.act + self.update
+    }
+}
+
+/// Means over the lower steps of an iteration.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Losses {
+    /// Clipped surrogate, without the entropy bonus.
+    pub policy: f64,
+    /// Clipped Huber loss of the normalised value.
+    pub value: f64,
+    /// Mean entropy of an agent's distribution, nats.
+    pub entropy: f64,
+    /// Share of samples whose ratio left the clip range.
+    pub clipped: f64,
+    /// Estimate of the divergence from the rollout's policy: mean of ratio - 1 - ln ratio.
+    pub kl: f64,
+    /// Norm of the gradient before clipping.
+    pub grad_norm: f64,
+}
+
+impl Losses {
+    /// The mean of several steps'; zeros if there are none.
+    pub fn mean(steps: &[Losses]) -> Self {
+        let mean = |figure: fn(&Losses) -> f64| {
+            steps.iter().map(figure).sum::<f64>() / steps.len().max(1) as f64
+        };
+        Self {
+            policy: mean(|step| step.policy),
+            value: mean(|step| step.value),
+            entropy: mean(|step| step.entropy),
+            clipped: mean(|step| step.clipped),
+            kl: mean(|step| step.kl),
+            grad_norm: mean(|step| step.grad_norm),
+        }
+    }
+}
+
+/// What happened in one iteration: a rollout and its updates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IterationReport {
+    /// 1 for the first.
+    pub iteration: u64,
+    /// Environment steps so far, over all copies.
+    pub steps: u64,
+    /// Episodes that ended in this rollout.
+    pub episodes: usize,
+    /// Mean team return of those episodes; `None` if none ended.
+    pub episode_return: Option<f64>,
+    /// Mean length of those episodes, steps.
+    pub episode_steps: Option<f64>,
+    /// Mean of each of the environment's episode metrics, by name.
+    pub metrics: Vec<(String, f64)>,
+    /// Losses.
+    pub losses: Losses,
+    /// Edges by which the exact graph differs from the one an iteration before.
+    pub graph_changes: usize,
+    /// Where the time went.
+    pub phases: Phases,
+}
+
+impl IterationReport {
+    /// What the episodes that ended in an iteration tell; the rest is zero.
+    pub(crate) fn of_episodes(episodes: &[Episode], spec: &Spec) -> Self {
+        let mean = |figure: &dyn Fn(&Episode) -> f64| {
+            (!episodes.is_empty())
+                .then(|| episodes.iter().map(figure).sum::<f64>() / episodes.len() as f64)
+        };
+        Self {
+            iteration: 0,
+            steps: 0,
+            episodes: episodes.len(),
+            episode_return: mean(&|episode| f64::from(episode.team_return)),
+            episode_steps: mean(&|episode| f64::from(episode.steps)),
+            metrics: (spec.metrics.iter().enumerate())
+                .filter_map(|(at, name)| {
+                    Some(((*name).to_owned(), mean(&|e| f64::from(e.metrics[at]))?))
+                })
+                .collect(),
+            losses: Losses::default(),
+            graph_changes: 0,
+            phases: Phases::default(),
+        }
+    }
+}
+
+/// One evaluated episode.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpisodeRecord {
+    /// Sum over steps of the mean reward over agents.
+    pub team_return: f64,
+    /// Length, steps.
+    pub steps: u32,
+    /// Messages per agent per step: edges to active receivers from other active agents.
+    pub messages: f64,
+    /// The environment's metrics, in the order of its `Spec`.
+    pub metrics: Vec<f64>,
+}
+
+/// An evaluation: exactly one episode for each copy of the environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EvaluationReport {
+    /// Environment steps of training before it.
+    pub steps: u64,
+    /// One record for each episode.
+    pub episodes: Vec<EpisodeRecord>,
+    /// Names of the metrics in the records.
+    pub metric_names: Vec<String>,
+    /// The graph it used, row by row (N x N), 1 where the receiver hears the sender.
+    pub graph: Vec<f32>,
+}
+
+impl EvaluationReport {
+    /// Mean of a figure over the episodes.
+    pub fn mean(&self, figure: impl Fn(&EpisodeRecord) -> f64) -> f64 {
+        self.episodes.iter().map(figure).sum::<f64>() / self.episodes.len().max(1) as f64
+    }
+
+    /// The column of a metric, if the environment has it.
+    pub fn metric(&self, name: &str) -> Option<usize> {
+        self.metric_names.iter().position(|known| known == name)
+    }
+}
+
+/// Whoever wants to know how a run goes.
+pub trait Listener {
+    /// An iteration is over. An error ends the run.
+    fn iteration(&mut self, report: &IterationReport) -> std::io::Result<()>;
+    /// An evaluation is over. An error ends the run.
+    fn evaluated(&mut self, report: &EvaluationReport) -> std::io::Result<()>;
+}

@@ -1,0 +1,182 @@
+//! The loop: collect, advantages, lower steps, upper steps, report.
+
+use crate::bilevel::{self, Graphs};
+use crate::experience::Experience;
+use crate::learner::Learner;
+use crate::rollout::{self, Collected};
+use crate::{
+    Buffer, GraphPlan, IterationReport, Losses, Policy, PpoConfig, Purpose, RolloutConfig,
+    RunConfig, TrainError, ValueNorm, seed_for,
+};
+use commformer_env::{Environment, Rng, VecEnv};
+use std::time::Instant;
+use tch::{Kind, Tensor};
+
+/// What a run needs to know beside its policy, its graph and its environments.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Size of a rollout.
+    pub rollout: RolloutConfig,
+    /// The lower level.
+    pub ppo: PpoConfig,
+    /// Length, seed, workers and device.
+    pub run: RunConfig,
+}
+
+/// Trains a policy of any kind in environments of any kind.
+#[derive(Debug)]
+pub struct Trainer<P, E> {
+    pub(crate) settings: Settings,
+    pub(crate) plan: GraphPlan,
+    pub(crate) learner: Learner<P>,
+    environments: VecEnv<E>,
+    buffer: Buffer,
+    pub(crate) value_norm: ValueNorm,
+    pub(crate) iteration: u64,
+    pub(crate) steps: u64,
+}
+
+impl<P: Policy, E: Environment> Trainer<P, E> {
+    /// Prepares a run; the environments are reset.
+    pub fn new(
+        settings: Settings,
+        plan: GraphPlan,
+        policy: P,
+        mut environments: VecEnv<E>,
+    ) -> Result<Self, TrainError> {
+        crate::check::settings(&settings, &plan, environments.copies())?;
+        let mut buffer = Buffer::new(
+            environments.spec(),
+            environments.copies(),
+            settings.rollout.steps,
+        )?;
+        buffer.reset(&mut environments)?;
+        Ok(Self {
+            learner: Learner::new(policy, &settings, &plan)?,
+            value_norm: ValueNorm::default(),
+            iteration: 0,
+            steps: 0,
+            settings,
+            plan,
+            environments,
+            buffer,
+        })
+    }
+
+    /// One iteration: a rollout, and what is learned from it.
+    pub fn iterate(&mut self) -> Result<IterationReport, TrainError> {
+        let graph_before = self.execution_graph()?;
+        let graphs = self.draw_graphs()?;
+        let Collected {
+            episodes,
+            mut phases,
+        } = self.collect(&graphs)?;
+
+        let start = Instant::now();
+        let final_values =
+            rollout::final_values(&self.buffer, self.learner.policy(), &graphs, self.device())?;
+        let ppo = &self.settings.ppo;
+        let experience = Experience::new(
+            &mut self.buffer,
+            final_values.view(),
+            &mut self.value_norm,
+            ppo,
+            self.settings.run.device,
+        )?;
+        let mut losses = Vec::new();
+        for epoch in 0..ppo.epochs {
+            let update = self.iteration * ppo.epochs as u64 + epoch as u64;
+            match bilevel::upper_turn(&self.plan, &graphs, epoch) {
+                Some(schedule) => {
+                    self.learner
+                        .upper_step(schedule, ppo, &graphs, &experience, update)?
+                }
+                None => losses.extend(self.learner.lower_epoch(
+                    &self.plan,
+                    ppo,
+                    &graphs,
+                    &experience,
+                    update,
+                )?),
+            }
+        }
+        phases.update = start.elapsed().as_secs_f64();
+
+        self.iteration += 1;
+        self.steps += (self.buffer.steps() * self.buffer.copies()) as u64;
+        if ppo.lr_decay {
+            self.learner
+                .set_lr(ppo.lr * (1.0 - self.progress()).max(0.0))?;
+        }
+        let mut report = IterationReport::of_episodes(&episodes, self.environments.spec());
+        report.iteration = self.iteration;
+        report.steps = self.steps;
+        report.losses = Losses::mean(&losses);
+        report.phases = phases;
+        let changes = (self.execution_graph()? - graph_before)
+            .abs()
+            .sum(Kind::Float)
+            .double_value(&[]);
+        // An edge that moves counts once, though two entries differ.
+        report.graph_changes = (changes / 2.0).ceil() as usize;
+        Ok(report)
+    }
+
+    /// The policy as it is now.
+    pub fn policy(&self) -> &P {
+        self.learner.policy()
+    }
+
+    /// Environment steps so far, over all copies.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Share of the run that is over; 1 or more when it has taken all its steps.
+    pub fn progress(&self) -> f64 {
+        self.steps as f64 / self.settings.run.steps.max(1) as f64
+    }
+
+    /// The graph with which the team would be sent out now, (N, N).
+    pub fn execution_graph(&self) -> Result<Tensor, TrainError> {
+        Ok(match &self.plan {
+            GraphPlan::Fixed(graph) => graph.shallow_clone(),
+            GraphPlan::Learned(_) => tch::no_grad(|| self.policy().exact_graph())?,
+        })
+    }
+
+    fn device(&self) -> tch::Device {
+        self.settings.run.device
+    }
+
+    fn draw_graphs(&self) -> Result<Graphs, TrainError> {
+        let (seed, copies) = (self.settings.run.seed, self.buffer.copies());
+        Ok(bilevel::draw(
+            &self.plan,
+            self.policy(),
+            copies,
+            seed,
+            self.iteration,
+            self.progress(),
+        )?)
+    }
+
+    fn collect(&mut self, graphs: &Graphs) -> Result<Collected, TrainError> {
+        let mut rng = Rng::new(
+            seed_for(self.settings.run.seed, Purpose::Actions),
+            self.iteration,
+        );
+        let device = self.device();
+        let (learner, environments, buffer) =
+            (&self.learner, &mut self.environments, &mut self.buffer);
+        rollout::collect(
+            buffer,
+            environments,
+            learner.policy(),
+            graphs,
+            &mut rng,
+            learner.pool(),
+            device,
+        )
+    }
+}

@@ -1,0 +1,182 @@
+//! Gradients of a minibatch, by several workers.
+//!
+//! A minibatch is cut into parts of a fixed size. Every worker owns a replica of the policy (the
+//! same weights, gradients of its own) and takes the next part as soon as it is free; the parts'
+//! gradients are added in the order of the parts. The sum is therefore the same for any number of
+//! workers.
+
+use crate::ppo::{self, Targets};
+use crate::{Losses, Policy, PpoConfig, Samples, TrainError};
+use std::sync::Mutex;
+use tch::{Kind, Tensor};
+
+/// The level whose leaves are differentiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Every parameter but the edge logits.
+    Lower,
+    /// The edge logits.
+    Upper,
+}
+
+impl Level {
+    /// Its leaves.
+    pub fn leaves<P: Policy>(self, policy: &P) -> Vec<Tensor> {
+        match self {
+            Self::Lower => policy
+                .parameters()
+                .into_iter()
+                .map(|(_, leaf)| leaf)
+                .collect(),
+            Self::Upper => vec![policy.edge_logits()],
+        }
+    }
+}
+
+/// The graph of a part.
+#[derive(Debug)]
+pub enum PartGraph {
+    /// As it is, (1 or B, N, N).
+    Given(Tensor),
+    /// Drawn from the edge logits with this noise, (1, N, N), so that a gradient reaches them.
+    Drawn(Tensor),
+}
+
+/// A part of a minibatch; tensors are its own or views of the rollout's memory.
+#[derive(Debug)]
+pub struct Part {
+    /// (B, N, O).
+    pub obs: Tensor,
+    /// (B, N) or (B, N, A).
+    pub actions: Tensor,
+    /// (B, N, A), where actions can be unavailable.
+    pub available: Option<Tensor>,
+    /// Whom the agents hear.
+    pub graph: PartGraph,
+    /// What the rollout knows of the samples.
+    pub targets: Targets,
+    /// Stream of its dropout noise.
+    pub noise: commformer_env::Rng,
+}
+
+/// The gradient of a minibatch in the order of the level's leaves, and the mean terms of its loss.
+#[derive(Debug)]
+pub struct Gradient {
+    /// One tensor for each leaf.
+    pub of_leaves: Vec<Tensor>,
+    /// Its loss; the norm is not filled in.
+    pub losses: Losses,
+}
+
+/// Differentiates the minibatch made of `parts`, in which `total_active` agents take part.
+pub fn gradient<P: Policy>(
+    pool: &rayon::ThreadPool,
+    replicas: &mut [P],
+    parts: Vec<Part>,
+    level: Level,
+    config: &PpoConfig,
+    total_active: f64,
+) -> Result<Gradient, TrainError> {
+    let done: Vec<Mutex<Option<PartResult>>> = parts.iter().map(|_| Mutex::new(None)).collect();
+    let queue = Mutex::new(parts.into_iter().enumerate());
+    let work = |replica: &mut P| {
+        loop {
+            let next = lock(&queue).next();
+            let Some((index, part)) = next else { break };
+            *lock(&done[index]) = Some(differentiate(replica, part, level, config, total_active));
+        }
+    };
+    pool.scope(|scope| {
+        for replica in replicas {
+            scope.spawn(|_| work(replica));
+        }
+    });
+    let mut sum: Option<(Vec<Tensor>, Tensor)> = None;
+    for result in done {
+        let Some(result) = result
+            .into_inner()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        else {
+            continue;
+        };
+        let (gradients, terms) = result?;
+        sum = Some(match sum {
+            None => (gradients, terms),
+            Some((mut total, total_terms)) => {
+                for (total, gradient) in total.iter_mut().zip(&gradients) {
+                    let _ = total.f_add_(gradient)?;
+                }
+                (total, total_terms + terms)
+            }
+        });
+    }
+    let (of_leaves, terms) = sum.unwrap_or_else(|| {
+        (
+            Vec::new(),
+            Tensor::zeros([5], (Kind::Float, tch::Device::Cpu)),
+        )
+    });
+    let terms = Vec::<f64>::try_from(&terms)?;
+    let losses = Losses {
+        policy: terms[0],
+        value: terms[1],
+        entropy: terms[2],
+        clipped: terms[3],
+        kl: terms[4],
+        grad_norm: 0.0,
+    };
+    Ok(Gradient { of_leaves, losses })
+}
+
+type PartResult = Result<(Vec<Tensor>, Tensor), TrainError>;
+
+fn differentiate<P: Policy>(
+    policy: &P,
+    mut part: Part,
+    level: Level,
+    config: &PpoConfig,
+    total_active: f64,
+) -> PartResult {
+    let graph = match &part.graph {
+        PartGraph::Given(graph) => graph.shallow_clone(),
+        PartGraph::Drawn(noise) => policy.sample_graphs(noise)?.graphs,
+    };
+    let samples = Samples {
+        obs: &part.obs,
+        actions: &part.actions,
+        available: part.available.as_ref(),
+        graph: &graph,
+    };
+    let device = part.obs.device();
+    let mut uniform = |shape: &[i64]| {
+        let noise: Vec<f32> = (0..shape.iter().product::<i64>())
+            .map(|_| part.noise.uniform())
+            .collect();
+        Tensor::from_slice(&noise).view(shape).to_device(device)
+    };
+    let evaluation = policy.evaluate(&samples, &mut uniform)?;
+    let loss = ppo::loss(config, &evaluation, &part.targets, total_active);
+    let leaves = level.leaves(policy);
+    let gradients = Tensor::f_run_backward(&[loss.total], &leaves, false, false)?;
+    let gradients = gradients
+        .into_iter()
+        .zip(&leaves)
+        // A leaf that had no part in the loss has no gradient.
+        .map(|(gradient, leaf)| {
+            if gradient.defined() {
+                gradient
+            } else {
+                leaf.zeros_like()
+            }
+        })
+        .collect();
+    Ok((gradients, loss.terms))
+}
+
+/// A worker that panics takes the whole update with it (the scope passes the panic on), so the data
+/// behind a poisoned lock is never used.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}

@@ -1,0 +1,103 @@
+//! `cargo xtask ci`: everything that must hold before a change is taken in, cheapest first.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use crate::{Failure, cargo, links, setup, test};
+
+/// Runs every step and stops at the first that fails.
+pub fn run(root: &Path) -> Result<(), Failure> {
+    let start = Instant::now();
+    step("formatting", || check(formatting(root)))?;
+    step("links", || links::check(root))?;
+    step("libtorch", || setup::run(root))?;
+    step("lints", || check(lints(root)))?;
+    step("documentation", || check(documentation(root)))?;
+    step("tests", || check(test::command(root, &[])))?;
+    println!(
+        "\nci: all steps passed in {:.1} s.",
+        start.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+fn formatting(root: &Path) -> Command {
+    let mut command = cargo::command(root, "fmt");
+    command.args(["--all", "--check"]);
+    command
+}
+
+fn lints(root: &Path) -> Command {
+    let mut command = cargo::command(root, "clippy");
+    // Locked: a change that forgets Cargo.lock fails here and not on a colleague's machine.
+    command.args([
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    command
+}
+
+fn documentation(root: &Path) -> Command {
+    let mut command = cargo::command(root, "doc");
+    command.args(["--workspace", "--no-deps"]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    command
+}
+
+/// Prints a heading and the time around one step.
+fn step(name: &str, run: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    println!("\n== {name}");
+    let start = Instant::now();
+    let outcome = run();
+    let seconds = start.elapsed().as_secs_f64();
+    match outcome {
+        Ok(()) => {
+            println!("== {name}: passed in {seconds:.1} s");
+            Ok(())
+        }
+        Err(failure) => Err(Failure::new(format!(
+            "ci stopped at {name} after {seconds:.1} s: {failure}"
+        ))),
+    }
+}
+
+/// Runs one command of a step to its end.
+fn check(mut command: Command) -> Result<(), Failure> {
+    let status = command.status();
+    let status = status.map_err(|error| cargo::not_started(&command, &error))?;
+    if status.success() {
+        return Ok(());
+    }
+    let subcommand = command.get_args().next().unwrap_or_default();
+    Err(Failure::new(format!(
+        "`cargo {}` failed ({status}); correct what it printed above and run `cargo xtask ci` \
+         again.",
+        subcommand.to_string_lossy()
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_step_is_named_with_its_reason() {
+        let failure = step("lints", || Err(Failure::new("too many."))).expect_err("a failure");
+        let text = failure.to_string();
+        assert!(text.starts_with("ci stopped at lints after "), "{text}");
+        assert!(text.ends_with(" s: too many."), "{text}");
+    }
+
+    #[test]
+    fn a_command_that_fails_or_does_not_start_is_a_failure() {
+        assert_eq!(check(Command::new("true")), Ok(()));
+        assert!(check(Command::new("false")).is_err());
+        let absent = check(Command::new("commformer-no-such-program")).expect_err("absent");
+        assert!(absent.to_string().contains("did not start"), "{absent}");
+    }
+}

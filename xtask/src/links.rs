@@ -1,0 +1,187 @@
+//! The links of README.md and docs/ to files of the repository.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::Failure;
+
+/// Checks that every relative link in `README.md` and `docs/**/*.md` names a file that exists.
+pub fn check(root: &Path) -> Result<(), Failure> {
+    let mut pages = Vec::new();
+    if root.join("README.md").is_file() {
+        pages.push(root.join("README.md"));
+    }
+    collect(&root.join("docs"), &mut pages).map_err(|error| cannot_read("docs", &error))?;
+
+    let mut broken = Vec::new();
+    for page in &pages {
+        let name = page.strip_prefix(root).unwrap_or(page).display();
+        let text =
+            fs::read_to_string(page).map_err(|error| cannot_read(&name.to_string(), &error))?;
+        let folder = page.parent().unwrap_or(root);
+        for (line, target) in targets(&text) {
+            if !resolve(root, folder, target).exists() {
+                broken.push(format!("{name}:{line}: {target} does not exist"));
+            }
+        }
+    }
+    if broken.is_empty() {
+        return Ok(());
+    }
+    for line in &broken {
+        println!("{line}");
+    }
+    Err(Failure::new(format!(
+        "{} of the links above lead nowhere; correct them and run `cargo xtask ci` again.",
+        broken.len()
+    )))
+}
+
+fn cannot_read(name: &str, error: &io::Error) -> Failure {
+    Failure::new(format!(
+        "cannot read {name} ({error}); correct that and repeat the command."
+    ))
+}
+
+/// Adds the Markdown files below a folder, in the order of their names; `book` holds what mdbook
+/// built.
+fn collect(folder: &Path, pages: &mut Vec<PathBuf>) -> io::Result<()> {
+    if !folder.is_dir() || folder.ends_with("docs/book") {
+        return Ok(());
+    }
+    let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let mut paths = entries.collect::<io::Result<Vec<_>>>()?;
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            collect(&path, pages)?;
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            pages.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// The path that a link means: from the page's folder, or from the repository after a `/`.
+fn resolve(root: &Path, folder: &Path, target: &str) -> PathBuf {
+    match target.strip_prefix('/') {
+        Some(rest) => root.join(rest),
+        None => folder.join(target),
+    }
+}
+
+/// The files that a page links to, with the numbers of their lines: `[text](file)`,
+/// `[label]: file`, images too. Leaves out the web, anchors and everything in code.
+fn targets(text: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    let mut fence = None;
+    for (index, line) in text.lines().enumerate() {
+        let start = line.trim_start();
+        let mark = ["```", "~~~"]
+            .into_iter()
+            .find(|mark| start.starts_with(mark));
+        match (fence, mark) {
+            (None, Some(_)) => fence = mark,
+            (Some(open), Some(mark)) if open == mark => fence = None,
+            (None, None) => {
+                let links = inline(line).into_iter().chain(definition(start));
+                found.extend(links.filter_map(file).map(|target| (index + 1, target)));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// What stands between `](` and `)` on a line, outside `code`.
+fn inline(line: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for (index, part) in line.split('`').enumerate() {
+        // Every second part is code; a link whose text is code has its `](` after it.
+        if index % 2 == 0 {
+            let tails = part.split("](").skip(1);
+            found.extend(
+                tails
+                    .filter_map(|tail| tail.split_once(')'))
+                    .map(|(link, _)| link),
+            );
+        }
+    }
+    found
+}
+
+/// What a line `[label]: file` defines.
+fn definition(line: &str) -> Option<&str> {
+    let (label, target) = line.strip_prefix('[')?.split_once("]: ")?;
+    (!label.starts_with('^')).then_some(target)
+}
+
+/// The file of a link without its title and anchor; `None` for the web and for anchors.
+fn file(link: &str) -> Option<&str> {
+    let target = link.split_whitespace().next()?;
+    let target = target.trim_start_matches('<').trim_end_matches('>');
+    let target = target.split('#').next()?;
+    let elsewhere = target.contains("://") || target.starts_with("mailto:");
+    (!elsewhere && !target.is_empty()).then_some(target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_targets(text: &str, expected: &[(usize, &str)]) {
+        assert_eq!(targets(text), expected, "{text}");
+    }
+
+    #[test]
+    fn links_to_files_are_found() {
+        check_targets(
+            "See [a](a.md) and ![b](img/b.png).",
+            &[(1, "a.md"), (1, "img/b.png")],
+        );
+        check_targets("\n[`code`](src/lib.rs#L3 \"title\")", &[(2, "src/lib.rs")]);
+        check_targets("[label]: ../x.md", &[(1, "../x.md")]);
+        check_targets("- [Draft]()\n- [Page](<page.md>)", &[(2, "page.md")]);
+    }
+
+    #[test]
+    fn the_web_anchors_and_code_are_left_out() {
+        check_targets(
+            "[w](https://example.org/a.md) [m](mailto:a@b) [h](#here)",
+            &[],
+        );
+        check_targets("`x[i](j)` and [^1]: a note", &[]);
+        check_targets("```rust\nf[0](a)\n~~~\n[b](b)\n```\n[c](c)", &[(6, "c")]);
+    }
+
+    #[test]
+    fn links_start_at_the_page_or_at_the_repository() {
+        let (root, folder) = (Path::new("/repo"), Path::new("/repo/docs"));
+        assert_eq!(resolve(root, folder, "a.md"), Path::new("/repo/docs/a.md"));
+        assert_eq!(
+            resolve(root, folder, "/README.md"),
+            Path::new("/repo/README.md")
+        );
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_fails_the_check() {
+        let name = format!("commformer-xtask-{}-links", std::process::id());
+        let root = std::env::temp_dir().join(name);
+        fs::create_dir_all(root.join("docs/part")).expect("a folder");
+        fs::write(root.join("README.md"), "[docs](docs/part/a.md)").expect("written");
+        fs::write(root.join("docs/part/a.md"), "[up](../../README.md#x)").expect("written");
+        let whole = check(&root);
+        fs::write(root.join("docs/part/a.md"), "[up](../README.md)").expect("written");
+        let broken = check(&root);
+        fs::remove_dir_all(&root).expect("removed");
+        assert_eq!(whole, Ok(()));
+        assert!(
+            broken
+                .expect_err("broken")
+                .to_string()
+                .starts_with("1 of the links")
+        );
+    }
+}

@@ -1,0 +1,22 @@
+//! `cargo xtask train`, `eval`, `presets` and `bench`: the `commformer` program.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::{Failure, cargo, setup};
+
+/// Builds the program with optimisation and becomes it.
+pub fn run(root: &Path, arguments: &[OsString]) -> Result<(), Failure> {
+    setup::ensure(root)?;
+    let mut command = cargo::command(root, "run");
+    command.args([
+        "--release",
+        "--package",
+        "commformer",
+        "--bin",
+        "commformer",
+        "--",
+    ]);
+    command.args(arguments);
+    cargo::become_command(command)
+}

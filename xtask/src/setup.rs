@@ -1,0 +1,213 @@
+//! `cargo xtask setup`: gets libtorch from pinned Python packages.
+//!
+//! Everything happens in `.libtorch.tmp/`, under a lock that ends with the process, and
+//! `.libtorch/` appears by one rename: it is whole or absent.
+
+use std::env;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::{Failure, cargo, libtorch, tools};
+
+/// Python that takes headers and libraries out of the wheels.
+const UNPACK: &str = include_str!("unpack.py");
+
+/// cargo's `[env]` for a workspace with libtorch, in `.libtorch/cargo.toml`.
+const CARGO_TOML: &str = "[env]\nLIBTORCH = { value = \".libtorch\", relative = true }\n";
+
+/// torch-sys links to `libtorch.so`. The wheel's own needs CUDA; this linker script does not.
+const LINKER_SCRIPT: &str = "INPUT ( libtorch_cpu.so )\n";
+
+/// Gets libtorch where it is missing, and says what is the case.
+pub fn run(root: &Path) -> Result<(), Failure> {
+    if let Some(choice) = users_choice(root) {
+        println!(
+            "{choice} is set, so the build uses that libtorch (it must be 2.11.0) and there is \
+             nothing to set up; unset it to get one with `cargo xtask setup`."
+        );
+    } else if libtorch::is_complete(&libtorch::folder(root)) {
+        println!("libtorch {} is set up.", libtorch::VERSION);
+    } else {
+        get(root)?;
+    }
+    Ok(())
+}
+
+/// Gets libtorch where it is missing, and is silent where it is not.
+pub fn ensure(root: &Path) -> Result<(), Failure> {
+    if users_choice(root).is_some() || libtorch::is_complete(&libtorch::folder(root)) {
+        return Ok(());
+    }
+    get(root)
+}
+
+fn users_choice(root: &Path) -> Option<String> {
+    libtorch::users_choice(
+        root,
+        env::var_os("LIBTORCH").as_deref(),
+        env::var_os("LIBTORCH_USE_PYTORCH").as_deref(),
+    )
+}
+
+/// Downloads and unpacks; all it says goes to the standard error stream, because it may precede
+/// a command whose output is wanted.
+fn get(root: &Path) -> Result<(), Failure> {
+    if !cfg!(all(
+        target_os = "linux",
+        target_arch = "x86_64",
+        target_env = "gnu"
+    )) {
+        return Err(Failure::new(format!(
+            "set-up knows libtorch only for Linux with glibc on x86-64, and this is {} on {}; \
+             unpack libtorch 2.11.0 for it yourself and set LIBTORCH to its folder.",
+            env::consts::OS,
+            env::consts::ARCH
+        )));
+    }
+    tools::check()?;
+
+    let _lock = lock(&root.join("xtask/libtorch-cpu.txt"))?;
+    let target = libtorch::folder(root);
+    if libtorch::is_complete(&target) {
+        eprintln!("The other one did it.");
+        return Ok(());
+    }
+
+    eprintln!(
+        "Getting libtorch {} into .libtorch/: about 540 MB to download; 500 MB on disk, and as \
+         much again while it is unpacked.",
+        libtorch::VERSION
+    );
+    let work = root.join(".libtorch.tmp");
+    let wheels = work.join("wheels");
+    make_folder(&work)?;
+    download(&work, &wheels)?;
+    eprintln!("Unpacking (ten seconds to a minute) ...");
+    let fresh = work.join("libtorch");
+    unpack(&wheels, &fresh)?;
+    replace(&fresh, &target, &work.join("old"))?;
+    // What is left costs disk space and nothing else.
+    let _ = fs::remove_dir_all(&work);
+    eprintln!("libtorch {} is set up.", libtorch::VERSION);
+    Ok(())
+}
+
+/// Waits until no other process sets up. The file that is locked lasts, so that nobody locks one
+/// that another process then removes; the system drops the lock with the process, even a killed
+/// one.
+fn lock(path: &Path) -> Result<File, Failure> {
+    let failed = |error| cannot("lock", path, error);
+    let file = File::open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            eprintln!("Waiting for another `cargo xtask` that sets up libtorch ...");
+            file.lock().map_err(failed)?;
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    Ok(file)
+}
+
+/// Fills `wheels` with the packages that the pins name. Packages that an interrupted set-up
+/// completed are kept: pip checks their hashes.
+fn download(work: &Path, wheels: &Path) -> Result<(), Failure> {
+    let pins = work.join("pins.txt");
+    if fs::read_to_string(&pins).is_ok_and(|text| text != libtorch::PINS) {
+        remove_folder(wheels)?;
+    }
+    write(&pins, libtorch::PINS)?;
+    // pip's own temporary files go beside, because /tmp is often a small disk in memory.
+    let scratch = work.join("pip");
+    remove_folder(&scratch)?;
+    make_folder(&scratch)?;
+
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "download", "--no-input", "--no-cache-dir"])
+        .arg("--disable-pip-version-check")
+        .args(["--no-deps", "--require-hashes", "--only-binary=:all:"])
+        // The running Python's version does not matter: nothing of the package's Python is used.
+        .args(["--python-version=3.12", "--implementation=cp"])
+        .arg("--platform=manylinux_2_28_x86_64")
+        .arg("--platform=manylinux_2_25_x86_64")
+        .arg("--platform=manylinux_2_17_x86_64")
+        .arg(if io::stderr().is_terminal() {
+            "--progress-bar=on"
+        } else {
+            "--progress-bar=off"
+        })
+        .arg("--dest")
+        .arg(wheels)
+        .arg("--requirement")
+        .arg(&pins)
+        .env("TMPDIR", &scratch)
+        .env("PIP_REQUIRE_VIRTUALENV", "0");
+    finish(
+        pip,
+        "pip could not download libtorch, for the reason above; check the network (and that \
+         pip is 20.3 or newer) and repeat the command.",
+    )
+}
+
+/// Fills `fresh` with everything that belongs into `.libtorch/`, the stamp last.
+fn unpack(wheels: &Path, fresh: &Path) -> Result<(), Failure> {
+    remove_folder(fresh)?;
+    make_folder(fresh)?;
+    let mut python = Command::new("python3");
+    python.args(["-c", UNPACK]).arg(wheels).arg(fresh);
+    finish(
+        python,
+        "libtorch could not be unpacked, for the reason above; make room on the disk if it is \
+         full, or delete .libtorch.tmp, and repeat the command.",
+    )?;
+    write(&fresh.join("lib/libtorch.so"), LINKER_SCRIPT)?;
+    write(
+        &fresh.join("build-version"),
+        &format!("{}\n", libtorch::VERSION),
+    )?;
+    write(&fresh.join("cargo.toml"), CARGO_TOML)?;
+    write(&libtorch::stamp(fresh), libtorch::PINS)
+}
+
+/// Gives `fresh` the name `target`; what had the name before (other pins) goes away.
+fn replace(fresh: &Path, target: &Path, old: &Path) -> Result<(), Failure> {
+    remove_folder(old)?;
+    if target.exists() {
+        fs::rename(target, old).map_err(|error| cannot("move", target, error))?;
+    }
+    fs::rename(fresh, target).map_err(|error| cannot("write", target, error))
+}
+
+/// Runs a step whose words go to the standard error stream.
+fn finish(mut command: Command, failed: &str) -> Result<(), Failure> {
+    command.stdin(Stdio::null()).stdout(io::stderr());
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) => Err(Failure::new(failed)),
+        Err(error) => Err(cargo::not_started(&command, &error)),
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(path).map_err(|error| cannot("make", path, error))
+}
+
+fn remove_folder(path: &Path) -> Result<(), Failure> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(cannot("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    fs::write(path, text).map_err(|error| cannot("write", path, error))
+}
+
+fn cannot(act: &str, path: &Path, error: io::Error) -> Failure {
+    Failure::new(format!(
+        "cannot {act} {} ({error}); correct that and repeat the command.",
+        path.display()
+    ))
+}
