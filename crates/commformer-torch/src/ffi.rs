@@ -1,7 +1,7 @@
 //! The C functions of `shim.cpp`, and their way of reporting errors.
 
 use crate::TorchError;
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use tch::Tensor;
 use torch_sys::C_tensor;
 
@@ -30,6 +30,7 @@ unsafe extern "C" {
     ) -> *mut c_char;
     pub(crate) fn commformer_set_deterministic(on: bool) -> *mut c_char;
     pub(crate) fn commformer_is_deterministic(on: *mut bool) -> *mut c_char;
+    pub(crate) fn commformer_keep_memory(largest: c_int, kept: c_int) -> bool;
     pub(crate) fn commformer_memory(
         tensor: *const C_tensor,
         data: *mut *mut c_void,

@@ -26,6 +26,9 @@
 #include <dlfcn.h>
 #include <link.h>
 #endif
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 namespace {
 
@@ -141,6 +144,17 @@ char *commformer_set_deterministic(bool on) {
 
 char *commformer_is_deterministic(bool *on) {
   return guarded([&] { *on = at::globalContext().deterministicAlgorithms(); });
+}
+
+// Tells glibc's allocator to keep freed memory; false where the allocator is another one.
+bool commformer_keep_memory(int largest, int kept) {
+#ifdef __GLIBC__
+  return mallopt(M_MMAP_THRESHOLD, largest) == 1 && mallopt(M_TRIM_THRESHOLD, kept) == 1;
+#else
+  (void)largest;
+  (void)kept;
+  return false;
+#endif
 }
 
 // Where the elements of a dense CPU tensor lie, how many bytes there are, and how many other

@@ -194,7 +194,7 @@ pub fn upper_turn<'a>(
 ) -> Option<&'a BilevelConfig> {
     match plan {
         GraphPlan::Learned(config)
-            if graphs.drawn.is_some() && (epoch + 1) % config.upper_every == 0 =>
+            if graphs.drawn.is_some() && (epoch + 1).is_multiple_of(config.upper_every) =>
         {
             Some(config)
         }

@@ -54,6 +54,12 @@ pub enum CheckpointError {
         /// Its version.
         found: u32,
     },
+    /// The state could not be encoded.
+    #[error("cannot encode the trainer's state: {0}")]
+    Encode(#[from] bincode::error::EncodeError),
+    /// The index could not be encoded.
+    #[error("cannot encode the index of checkpoints: {0}")]
+    Index(#[from] serde_json::Error),
     /// A tensor could not be encoded.
     #[error(transparent)]
     Torch(#[from] commformer_torch::TorchError),
@@ -147,7 +153,7 @@ impl CheckpointStore {
         }
         fs::create_dir(&beside).map_err(failed("create", &beside))?;
         write_synced(&beside.join("weights.safetensors"), &weights)?;
-        write_synced(&beside.join("state.bin"), &encode_state(&checkpoint.state))?;
+        write_synced(&beside.join("state.bin"), &encode_state(&checkpoint.state)?)?;
         sync_folder(&beside)?;
         fs::rename(&beside, &folder).map_err(failed("rename", &beside))?;
         sync_folder(&self.folder)?;
@@ -160,10 +166,7 @@ impl CheckpointStore {
             best: if best { name.clone() } else { best_before },
             latest: name,
         };
-        write_beside(
-            &self.index_path(),
-            &serde_json::to_vec(&index).unwrap_or_default(),
-        )?;
+        write_beside(&self.index_path(), &serde_json::to_vec(&index)?)?;
         self.prune(&index)
     }
 
@@ -228,17 +231,15 @@ impl CheckpointStore {
 }
 
 /// The bytes of `state.bin`: magic, version, length and SHA-256 of what follows.
-pub fn encode_state(state: &TrainState) -> Vec<u8> {
-    // Encoding into memory fails for no value of this type.
-    let payload =
-        bincode::serde::encode_to_vec(state, bincode::config::standard()).unwrap_or_default();
+pub fn encode_state(state: &TrainState) -> Result<Vec<u8>, CheckpointError> {
+    let payload = bincode::serde::encode_to_vec(state, bincode::config::standard())?;
     let mut bytes = Vec::with_capacity(HEADER + payload.len());
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&VERSION.to_le_bytes());
     bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
     bytes.extend_from_slice(&Sha256::digest(&payload));
     bytes.extend_from_slice(&payload);
-    bytes
+    Ok(bytes)
 }
 
 /// Reads the bytes of a `state.bin`; `path` is for the error. Nothing is decoded before its digest

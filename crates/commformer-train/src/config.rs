@@ -155,3 +155,15 @@ pub struct RunConfig {
     /// Environment steps between two evaluations.
     pub eval_every: u64,
 }
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            steps: 600_000,
+            threads: 0,
+            device: tch::Device::Cpu,
+            eval_every: 40_000,
+        }
+    }
+}

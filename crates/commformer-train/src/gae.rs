@@ -72,17 +72,18 @@ mod tests {
             lambda in 0.0..1.0_f64,
             noise in prop::collection::vec((-2.0..2.0_f32, -2.0..2.0_f32, -2.0..2.0_f32, prop::bool::ANY), 12),
         ) {
-            let column = |f: &dyn Fn(&(f32, f32, f32, bool)) -> f32| {
-                Array3::from_shape_vec((steps, 1, 1), noise[..steps].iter().map(f).collect()).unwrap()
-            };
-            let (rewards, values, next) = (column(&|x| x.0), column(&|x| x.1), column(&|x| x.2));
-            let ended = column(&|x| f32::from(u8::from(x.3)));
+            let column = |values: Vec<f32>| Array3::from_shape_vec((steps, 1, 1), values).unwrap();
+            let noise = &noise[..steps];
+            let rewards = column(noise.iter().map(|x| x.0).collect());
+            let values = column(noise.iter().map(|x| x.1).collect());
+            let next = column(noise.iter().map(|x| x.2).collect());
+            let ended = column(noise.iter().map(|x| f32::from(u8::from(x.3))).collect());
             let (advantages, returns) = gae(rewards.view(), values.view(), next.view(), ended.view(), gamma, lambda);
             for t in 0..steps {
                 let mut sum = 0.0;
-                for l in t..steps {
-                    let (r, v, n, end) = noise[l];
-                    sum += (gamma * lambda).powi((l - t) as i32) * (f64::from(r) + gamma * f64::from(n) - f64::from(v));
+                for (l, &(r, v, n, end)) in noise[t..].iter().enumerate() {
+                    let delta = f64::from(r) + gamma * f64::from(n) - f64::from(v);
+                    sum += (gamma * lambda).powi(l as i32) * delta;
                     if end {
                         break;
                     }

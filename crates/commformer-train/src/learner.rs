@@ -9,7 +9,7 @@ use crate::{
 };
 use commformer_env::Rng;
 use commformer_torch::gradients::clip_norm;
-use commformer_torch::{Adam, AdamConfig};
+use commformer_torch::{Adam, AdamConfig, threads};
 use tch::Tensor;
 
 /// A policy, its optimisers, and the workers that differentiate it.
@@ -32,7 +32,9 @@ impl<P: Policy> Learner<P> {
         };
         // One libtorch thread for each worker: the workers keep the cores busy, and no result
         // depends on how libtorch would have split an operation.
-        tch::set_num_threads(1);
+        threads::set_intra_op(1)?;
+        // Workers make and drop the same tensors in every part; a refusal only costs time.
+        threads::keep_memory();
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(workers)
             .build()

@@ -1,4 +1,49 @@
-//! Parallel rollouts, PPO and the bi-level schedule, over any environment and policy.
+//! Parallel rollouts, PPO and the bi-level schedule, over any environment and any policy with a
+//! communication graph.
+//!
+//! # A tour
+//!
+//! 1. [`Trainer::iterate`] is the algorithm: collect, advantages, lower steps, upper steps, report.
+//!    [`Trainer::run`] repeats it, and adds evaluations and checkpoints.
+//! 2. [`Buffer`] is the memory that environments write and tensors read.
+//! 3. [`gae`], [`ValueNorm`] and [`loss`] are the arithmetic of the lower level: proximal policy
+//!    optimisation with generalised advantages and normalised values.
+//! 4. A [`GraphPlan`] says whom the agents listen to: a fixed graph, or one that the upper level
+//!    learns by the schedule of a [`BilevelConfig`].
+//! 5. [`evaluate`] plays exactly one episode in each copy of the environment.
+//! 6. A [`CheckpointStore`] keeps the newest and the best weights, and whatever else a trainer knows.
+//!
+//! What is deliberately absent: a concrete policy (implement [`Policy`]), a concrete environment
+//! (implement `commformer_env::Environment`), configuration files, and output. A [`Listener`] hears
+//! what happens.
+//!
+//! ```
+//! use commformer_env::{Environment, VecEnv};
+//! use commformer_train::{
+//!     GraphPlan, Policy, PpoConfig, RolloutConfig, RunConfig, Settings, TrainError, Trainer,
+//! };
+//! use tch::{Device, Kind, Tensor};
+//!
+//! /// Trains any team for a hundred thousand steps, everybody listening to everybody.
+//! fn teach<P: Policy, E: Environment>(
+//!     policy: P,
+//!     environments: VecEnv<E>,
+//! ) -> Result<Trainer<P, E>, TrainError> {
+//!     let agents = environments.spec().agents as i64;
+//!     let full = Tensor::ones([agents, agents], (Kind::Float, Device::Cpu));
+//!     let settings = Settings {
+//!         rollout: RolloutConfig { copies: environments.copies(), steps: 50 },
+//!         ppo: PpoConfig::default(),
+//!         run: RunConfig { steps: 100_000, ..RunConfig::default() },
+//!     };
+//!     let mut trainer = Trainer::new(settings, GraphPlan::Fixed(full), policy, environments)?;
+//!     while trainer.progress() < 1.0 {
+//!         let report = trainer.iterate()?;
+//!         println!("{} steps, return {:?}", report.steps, report.episode_return);
+//!     }
+//!     Ok(trainer)
+//! }
+//! ```
 
 mod bilevel;
 mod buffer;

@@ -69,7 +69,7 @@ pub fn act<P: Policy>(
 ) -> Result<(), TrainError> {
     let Perceived { obs, available } = buffer.situation(t)?.to_device(device);
     let act = tch::no_grad(|| policy.act(&obs, available.as_ref(), graph, noise))?;
-    Ok(buffer.record(t, &act)?)
+    buffer.record(t, &act)
 }
 
 /// Values of the observations in which episodes were truncated, (ends, N).

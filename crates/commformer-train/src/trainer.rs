@@ -105,21 +105,17 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         self.iteration += 1;
         self.steps += (self.buffer.steps() * self.buffer.copies()) as u64;
         if ppo.lr_decay {
-            self.learner
-                .set_lr(ppo.lr * (1.0 - self.progress()).max(0.0))?;
+            let left = (1.0 - self.progress()).max(0.0);
+            self.learner.set_lr(self.settings.ppo.lr * left)?;
         }
-        let mut report = IterationReport::of_episodes(&episodes, self.environments.spec());
-        report.iteration = self.iteration;
-        report.steps = self.steps;
-        report.losses = Losses::mean(&losses);
-        report.phases = phases;
-        let changes = (self.execution_graph()? - graph_before)
-            .abs()
-            .sum(Kind::Float)
-            .double_value(&[]);
-        // An edge that moves counts once, though two entries differ.
-        report.graph_changes = (changes / 2.0).ceil() as usize;
-        Ok(report)
+        Ok(IterationReport {
+            iteration: self.iteration,
+            steps: self.steps,
+            losses: Losses::mean(&losses),
+            graph_changes: moved_edges(&graph_before, &self.execution_graph()?),
+            phases,
+            ..IterationReport::of_episodes(&episodes, self.environments.spec())
+        })
     }
 
     /// The policy as it is now.
@@ -179,4 +175,11 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             device,
         )
     }
+}
+
+/// Edges that one graph has and the other lacks. A row that swaps one sender for another moves one
+/// edge, though two entries differ.
+fn moved_edges(before: &Tensor, after: &Tensor) -> usize {
+    let entries = (after - before).abs().sum(Kind::Float).double_value(&[]);
+    (entries / 2.0).ceil() as usize
 }

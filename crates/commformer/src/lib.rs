@@ -1,1 +1,46 @@
-//! commformer
+//! Trains, evaluates and runs teams of agents that learn whom to talk to: configuration, composition
+//! and the program `commformer`. What is learned and how is decided elsewhere.
+//!
+//! A tour, in the order in which `commformer train` uses it:
+//!
+//! 1. [`config`]: layers of TOML become a checked [`Config`](config::Config); [`config::presets`] come
+//!    with the program.
+//! 2. [`compose`]: a configuration becomes environments, a policy and a trainer.
+//! 3. [`run_dir`]: the run's folder; [`record`]: what is written to it and shown on the way.
+//! 4. [`judge`]: a checkpoint plays episodes; [`figures`] and [`statistics`] say how sure the means are.
+//! 5. [`cli`]: the commands.
+//!
+//! ```
+//! use commformer::config::{Config, Overrides};
+//! use commformer::{compose, figures::Figures};
+//! use commformer_train::{EvaluateOptions, Purpose, evaluate};
+//!
+//! // A preset, much smaller.
+//! let small = ["policy.embed_dim=16", "rollout.copies=4", "rollout.steps=5", "env.agents=3", "graph.sparsity=0.4"];
+//! let overrides = Overrides { set: small.map(String::from).into(), ..Overrides::default() };
+//! let config = Config::resolve(Some("signal"), &overrides)?;
+//!
+//! // One iteration of training.
+//! let device = compose::device(&config)?;
+//! let mut trainer = compose::trainer(&config, device)?;
+//! assert_eq!(trainer.iterate()?.steps, 20);
+//!
+//! // An evaluation: ten episodes, the likeliest actions, on the graph of execution.
+//! let mut copies = compose::evaluation(&config, 10, 1, Purpose::Evaluation)?;
+//! let options = EvaluateOptions { sampled: None, max_steps: 100, device };
+//! let report = evaluate(trainer.policy(), &trainer.execution_graph()?, &mut copies, &options)?;
+//! let figures = Figures::of(&report, 1);
+//! assert_eq!(figures.get("steps").map(|steps| steps.mean), Some(10.0));
+//! // Each agent hears one other in every step.
+//! assert_eq!(figures.get("messages").map(|messages| messages.mean), Some(1.0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod cli;
+pub mod compose;
+pub mod config;
+pub mod figures;
+pub mod judge;
+pub mod record;
+pub mod run_dir;
+pub mod statistics;

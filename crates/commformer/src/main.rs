@@ -1,2 +1,5 @@
 //! The `commformer` program.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    commformer::cli::run()
+}

@@ -1,0 +1,85 @@
+//! `commformer eval`.
+
+use crate::compose;
+use crate::config::{Config, Overrides};
+use crate::judge::{self, Judgement};
+use crate::record::progress::grouped;
+use crate::run_dir::RunDir;
+use clap::{Args, ValueEnum};
+use commformer_train::{CheckpointStore, Which};
+use std::io::Write;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(super) struct Eval {
+    /// The run's folder
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// Episodes, each in a copy of its own; by default as the run's configuration says
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    episodes: Option<u32>,
+    /// Draw actions instead of taking the likeliest
+    #[arg(long)]
+    sampled: bool,
+    /// Seed of the episodes; by default the run's, which repeats its final evaluation
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Which weights
+    #[arg(long, value_enum, default_value_t = Checkpoint::Best)]
+    checkpoint: Checkpoint,
+    /// Where tensors live: auto, cpu, cuda or cuda:N; by default as in the run
+    #[arg(long)]
+    device: Option<String>,
+    /// Print one JSON object, on the last line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Checkpoint {
+    /// Those of the highest return in an evaluation
+    Best,
+    /// Those of the end
+    Latest,
+}
+
+impl Eval {
+    pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let folder = RunDir::open(&self.run)?;
+        let overrides = Overrides {
+            file: Some(folder.config()),
+            device: self.device.clone(),
+            ..Overrides::default()
+        };
+        let config = Config::resolve(None, &overrides)?;
+        let device = compose::device(&config)?;
+        let judgement = Judgement {
+            which: match self.checkpoint {
+                Checkpoint::Best => Which::Best,
+                Checkpoint::Latest => Which::Latest,
+            },
+            episodes: self
+                .episodes
+                .map_or(config.eval.final_episodes, |episodes| episodes as usize),
+            seed: self.seed.unwrap_or(config.run.seed),
+            sampled: self.sampled,
+        };
+        let store = CheckpointStore::open(folder.path())?;
+        let verdict = judge::judge(&config, &store, &judgement, device)?;
+        if self.json {
+            writeln!(out, "{}", serde_json::to_string(&verdict.summary())?)?;
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "{} after {} steps, {} episodes, {} actions, seed {}:\n{}",
+            folder.path().display(),
+            grouped(verdict.trained_steps),
+            judgement.episodes,
+            if self.sampled { "sampled" } else { "likeliest" },
+            judgement.seed,
+            verdict.figures
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! The program `commformer`: reads the command line and calls the rest.
+
+mod bench;
+mod eval;
+mod options;
+mod presets;
+mod train;
+
+use clap::{Parser, Subcommand};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Trains teams of agents that learn whom to talk to.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a team; leaves a folder with its weights, its figures and its graph
+    Train(train::Train),
+    /// Judge a trained team: one episode in each copy of its task
+    Eval(eval::Eval),
+    /// List the configurations that come with the program
+    Presets,
+    /// Measure how fast a configuration trains here, and where the time goes
+    Bench(bench::Bench),
+}
+
+/// Runs the program and says how it ended: 0 well, 1 with an error, 2 with a wrong command line.
+pub fn run() -> ExitCode {
+    let out = &mut io::stdout();
+    let result = match Cli::parse().command {
+        Command::Train(train) => train.run(out),
+        Command::Eval(eval) => eval.run(out),
+        Command::Presets => presets::list(out),
+        Command::Bench(bench) => bench.run(out),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // `{:#}` writes the causes behind the error, in one line. If nobody reads stderr there is
+            // nobody to tell.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether whoever read our output has enough, as `head` has.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_makes_sense_to_clap() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_are_read() {
+        let cli = Cli::try_parse_from([
+            "commformer",
+            "train",
+            "signal",
+            "--set",
+            "ppo.lr=1",
+            "--set",
+            "run.seed=2",
+            "--seed",
+            "3",
+            "--run",
+            "x",
+        ]);
+        let Command::Train(train) = cli.unwrap().command else {
+            panic!("not train")
+        };
+        assert_eq!(train.config.preset(), Some("signal"));
+        assert_eq!(train.config.overrides().set, ["ppo.lr=1", "run.seed=2"]);
+        assert_eq!(train.config.overrides().seed, Some(3));
+    }
+}

@@ -1,0 +1,49 @@
+//! `commformer presets`.
+
+use crate::config::presets;
+use crate::record::progress::grouped;
+use std::io::Write;
+
+/// A line for each preset.
+pub(super) fn list(out: &mut dyn Write) -> anyhow::Result<()> {
+    let width = presets::ALL
+        .iter()
+        .map(|preset| preset.name.len())
+        .max()
+        .unwrap_or(0);
+    writeln!(
+        out,
+        "{:width$}  {:21}  agents  {:>10}  what it is",
+        "name", "environment", "steps"
+    )?;
+    for preset in presets::ALL {
+        let config = preset.config()?;
+        writeln!(
+            out,
+            "{:width$}  {:21}  {:>6}  {:>10}  {}",
+            preset.name,
+            config.env.kind(),
+            config.env.agents(),
+            grouped(config.run.steps),
+            preset.description()
+        )?;
+    }
+    writeln!(out, "\nTrain one with `commformer train NAME`.")?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_has_a_line() {
+        let mut out = Vec::new();
+        list(&mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.lines().any(|line| {
+            line.starts_with("signal ") && line.contains(" 8 ") && line.contains("200,000")
+        }));
+        assert_eq!(text.lines().count(), presets::ALL.len() + 3);
+    }
+}

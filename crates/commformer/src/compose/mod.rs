@@ -1,0 +1,118 @@
+//! From a configuration to the things it describes: environments, a policy, a trainer.
+
+mod graph;
+mod team;
+
+pub use graph::plan;
+pub use team::TeamPolicy;
+
+use crate::config::{Config, EnvConfig};
+use commformer_env::{Environment, VecEnv, VecEnvError};
+use commformer_torch::TorchError;
+use commformer_train::{Purpose, RunConfig, Settings, TrainError, Trainer, seed_for};
+
+/// Copies of any of the tasks.
+pub type Copies = VecEnv<Box<dyn Environment>>;
+
+/// A trainer for any of the tasks.
+pub type TeamTrainer = Trainer<TeamPolicy, Box<dyn Environment>>;
+
+/// Why a configuration cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum ComposeError {
+    /// The task's settings cannot be.
+    #[error("[env]: {0}")]
+    Task(#[from] commformer_env::ConfigError),
+    /// Its copies do not fit together.
+    #[error(transparent)]
+    Copies(#[from] VecEnvError),
+    /// The policy's settings cannot be.
+    #[error(transparent)]
+    Policy(#[from] commformer_model::ModelError),
+    /// The trainer refuses.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+}
+
+/// The device that a configuration asks for. CUDA is looked for here: call this before anything else
+/// that uses tensors.
+///
+/// # Errors
+///
+/// If the device is not there.
+pub fn device(config: &Config) -> Result<tch::Device, TorchError> {
+    commformer_torch::cuda::device(&String::from(config.run.device))
+}
+
+/// Copies of a task.
+///
+/// # Errors
+///
+/// [`ComposeError::Task`] or [`ComposeError::Copies`].
+pub fn environments(task: &EnvConfig, copies: usize, seed: u64) -> Result<Copies, ComposeError> {
+    let copies: Result<Vec<_>, _> = (0..copies).map(|_| task.build()).collect();
+    Ok(VecEnv::new(copies?, seed)?)
+}
+
+/// Copies for an evaluation of a run: one for each episode, cut as `eval.episode_limit` says.
+///
+/// # Errors
+///
+/// Those of [`environments`].
+pub fn evaluation(
+    config: &Config,
+    episodes: usize,
+    seed: u64,
+    purpose: Purpose,
+) -> Result<Copies, ComposeError> {
+    let task = config.env.with_limit(config.eval.episode_limit);
+    environments(&task, episodes, seed_for(seed, purpose))
+}
+
+/// A trainer at its start.
+///
+/// # Errors
+///
+/// [`ComposeError`].
+pub fn trainer(config: &Config, device: tch::Device) -> Result<TeamTrainer, ComposeError> {
+    let seed = config.run.seed;
+    let copies = environments(
+        &config.env,
+        config.rollout.copies,
+        seed_for(seed, Purpose::Environments),
+    )?;
+    let policy = TeamPolicy::new(config, copies.spec(), device)?;
+    let settings = Settings {
+        rollout: config.rollout.clone(),
+        ppo: config.ppo.clone(),
+        run: RunConfig {
+            seed,
+            steps: config.run.steps,
+            threads: config.run.threads,
+            device,
+            eval_every: config.eval.every,
+        },
+    };
+    Ok(Trainer::new(
+        settings,
+        plan(config, device),
+        policy,
+        copies,
+    )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::presets;
+
+    #[test]
+    fn every_preset_becomes_a_trainer() {
+        for preset in presets::ALL {
+            let mut config = preset.config().unwrap();
+            config.run.threads = 1;
+            let trainer = trainer(&config, tch::Device::Cpu);
+            assert!(trainer.is_ok(), "{}: {:?}", preset.name, trainer.err());
+        }
+    }
+}

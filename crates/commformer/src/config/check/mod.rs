@@ -1,0 +1,329 @@
+//! Ranges, and settings that do not go together. Names and types are checked before.
+
+mod graph;
+
+use super::Config;
+use super::error::ConfigError;
+use super::layers::Layers;
+use std::fmt::Display;
+
+/// Refuses the first setting, or combination of settings, that cannot work.
+pub(super) fn all(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
+    let check = Checker { layers };
+    task(config, &check)?;
+    policy(config, &check)?;
+    learning(config, &check)?;
+    graph::all(config, &check)?;
+    graph::minibatches(config, &check)?;
+    evaluation(config, &check)
+}
+
+struct Checker<'a> {
+    layers: &'a Layers,
+}
+
+impl Checker<'_> {
+    fn value(
+        &self,
+        path: &str,
+        holds: bool,
+        found: impl Display,
+        expected: impl Display,
+    ) -> Result<(), ConfigError> {
+        if holds {
+            return Ok(());
+        }
+        Err(ConfigError::Value {
+            path: path.to_owned(),
+            found: found.to_string(),
+            expected: expected.to_string(),
+            source_of: self.layers.source(path),
+        })
+    }
+
+    fn at_least_one(&self, path: &str, found: u64) -> Result<(), ConfigError> {
+        self.value(path, found > 0, found, "at least 1")
+    }
+
+    fn positive(&self, path: &str, found: f64) -> Result<(), ConfigError> {
+        self.value(
+            path,
+            found.is_finite() && found > 0.0,
+            found,
+            "a number above 0",
+        )
+    }
+
+    fn share(&self, path: &str, found: f64) -> Result<(), ConfigError> {
+        self.value(
+            path,
+            (0.0..=1.0).contains(&found),
+            found,
+            "a number from 0 to 1",
+        )
+    }
+
+    /// An error about several keys unless `holds`.
+    fn together(
+        &self,
+        holds: bool,
+        paths: &[&str],
+        problem: impl Display,
+    ) -> Result<(), ConfigError> {
+        if holds {
+            return Ok(());
+        }
+        let sources = paths
+            .iter()
+            .map(|path| format!("`{path}`: {}", self.layers.source(path)));
+        Err(ConfigError::Conflict {
+            problem: problem.to_string(),
+            sources: sources.collect::<Vec<_>>().join(", "),
+        })
+    }
+}
+
+fn task(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
+    match config.env.build() {
+        Ok(_) => Ok(()),
+        Err(error) => check.value(
+            &format!("env.{}", error.field),
+            false,
+            error.found,
+            error.allowed,
+        ),
+    }
+}
+
+fn policy(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
+    let policy = &config.policy;
+    check.at_least_one("policy.embed_dim", policy.embed_dim as u64)?;
+    check.at_least_one("policy.heads", policy.heads as u64)?;
+    check.at_least_one("policy.blocks", policy.blocks as u64)?;
+    check.value(
+        "policy.dropout",
+        (0.0..1.0).contains(&policy.dropout),
+        policy.dropout,
+        "from 0 to below 1",
+    )?;
+    check.together(
+        policy.embed_dim.is_multiple_of(policy.heads),
+        &["policy.heads", "policy.embed_dim"],
+        format!(
+            "`policy.heads` must divide `policy.embed_dim`, but {} does not divide {}",
+            policy.heads, policy.embed_dim
+        ),
+    )
+}
+
+fn learning(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
+    let (ppo, rollout, run) = (&config.ppo, &config.rollout, &config.run);
+    check.at_least_one("rollout.copies", rollout.copies as u64)?;
+    check.at_least_one("rollout.steps", rollout.steps as u64)?;
+    check.at_least_one("ppo.epochs", ppo.epochs as u64)?;
+    check.at_least_one("ppo.minibatches", ppo.minibatches as u64)?;
+    check.at_least_one("ppo.chunk", ppo.chunk as u64)?;
+    check.share("ppo.gamma", ppo.gamma)?;
+    check.share("ppo.gae_lambda", ppo.gae_lambda)?;
+    check.positive("ppo.clip", ppo.clip)?;
+    check.positive("ppo.lr", ppo.lr)?;
+    check.positive("ppo.adam_eps", ppo.adam_eps)?;
+    check.positive("ppo.huber_delta", ppo.huber_delta)?;
+    check.positive("ppo.max_grad_norm", ppo.max_grad_norm)?;
+    for (path, found) in [
+        ("ppo.entropy_coef", ppo.entropy_coef),
+        ("ppo.value_coef", ppo.value_coef),
+    ] {
+        check.value(
+            path,
+            found.is_finite() && found >= 0.0,
+            found,
+            "0 or a number above it",
+        )?;
+    }
+    check.at_least_one("run.steps", run.steps)?;
+    check.value(
+        "run.threads",
+        run.threads <= 4096,
+        run.threads,
+        "at most 4096; 0 means one for each core",
+    )?;
+    check.value(
+        "run.seed",
+        i64::try_from(run.seed).is_ok(),
+        run.seed,
+        format!("at most {}", i64::MAX),
+    )
+}
+
+fn evaluation(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
+    let eval = &config.eval;
+    check.at_least_one("eval.every", eval.every)?;
+    check.at_least_one("eval.episodes", eval.episodes as u64)?;
+    check.at_least_one("eval.final_episodes", eval.final_episodes as u64)?;
+    check.together(
+        eval.episode_limit > 0 || !config.env.is_endless(),
+        &["env.episode_limit", "eval.episode_limit"],
+        "evaluated episodes might never end: with `env.episode_limit = 0`, set `eval.episode_limit`",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Overrides};
+
+    /// Resolves the default preset with assignments, divided by blanks; the message must hold every part.
+    #[track_caller]
+    fn check(assignments: &str, parts: &[&str]) {
+        let set = assignments.split(' ').map(String::from).collect();
+        let overrides = Overrides {
+            set,
+            ..Overrides::default()
+        };
+        let message = Config::resolve(Some("predator-prey"), &overrides)
+            .unwrap_err()
+            .to_string();
+        for part in parts {
+            assert!(message.contains(part), "{message:?} lacks {part:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_names_are_refused_with_the_nearest() {
+        check(
+            "ppo.learning_rate=1",
+            &[
+                "`ppo.learning_rate`",
+                "--set ppo.learning_rate=1",
+                "`ppo.lr`",
+            ],
+        );
+        check("ppo.seed=1", &["no `ppo.seed`", "did you mean `run.seed`?"]);
+        check("lr=1", &["no `lr`", "`graph.lr` or `ppo.lr`"]);
+        check("pop.x=1", &["no `pop`", "`ppo`"]);
+        check("policies.x=1", &["the section [policy]"]);
+        check("zzzz.x=1", &["the sections are `env`", "`run`"]);
+        check("run.device.x=1", &["no `run.device.x`"]);
+        check(
+            "env.kind=signal env.prey=2",
+            &["no `env.prey`", "[env] has `agents`"],
+        );
+        check(
+            "graph.mode=lerned",
+            &["`lerned`", "`learned`, `full`", "did you mean `learned`?"],
+        );
+        check(
+            "env.kind=predator",
+            &["env.kind", "did you mean `predator-prey`?"],
+        );
+        check("graph.upper_data=held_out", &["did you mean `held-out`?"]);
+    }
+
+    #[test]
+    fn wrong_types_are_refused() {
+        check(
+            "ppo.lr=fast",
+            &["`ppo.lr` is \"fast\"", "a number", "--set ppo.lr=fast"],
+        );
+        check("run.steps=-5", &["-5", "a whole number, at least 0"]);
+        check("run.steps=2.5", &["2.5", "a whole number"]);
+        check("env.no_stay=1", &["`env.no_stay` is 1", "true or false"]);
+        check("graph.edges=1", &["graph.edges", "[[0, 1], [1, 0]]"]);
+        check("graph.edges=[0,1]", &["graph.edges", "[[0, 1], [1, 0]]"]);
+        check("env.kind=3", &["env.kind", "text"]);
+        check("ppo=3", &["`ppo` is 3", "a section, `[ppo]`"]);
+        check("env.episode_limit=5000000000", &["cannot be read", "u32"]);
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused() {
+        check("ppo.lr=0", &["`ppo.lr` is 0", "above 0"]);
+        check("ppo.lr=nan", &["`ppo.lr` is NaN", "above 0"]);
+        check("ppo.gamma=1.5", &["`ppo.gamma` is 1.5", "from 0 to 1"]);
+        check("ppo.entropy_coef=-0.1", &["-0.1"]);
+        check("ppo.epochs=0", &["`ppo.epochs` is 0", "at least 1"]);
+        check("rollout.copies=0", &["rollout.copies"]);
+        check("policy.dropout=1", &["policy.dropout", "below 1"]);
+        check(
+            "graph.sparsity=0",
+            &["graph.sparsity", "above 0 and at most 1"],
+        );
+        check("graph.sparsity=1.1", &["graph.sparsity"]);
+        check("graph.held_out=1.0", &["graph.held_out", "below 1"]);
+        check("env.dim=1000", &["`env.dim` is 1000"]);
+        check("env.agents=0", &["`env.agents` is 0"]);
+        check("run.device=gpu", &["`run.device` is `gpu`", "cuda:NUMBER"]);
+        check("run.threads=100000", &["run.threads", "at most 4096"]);
+        check("eval.every=0", &["eval.every"]);
+    }
+
+    #[test]
+    fn settings_that_do_not_go_together_are_refused() {
+        check(
+            "policy.heads=3",
+            &[
+                "3 does not divide 64",
+                "--set policy.heads=3",
+                "the default",
+            ],
+        );
+        check(
+            "graph.rollout=exact",
+            &["sampled", "straight-through", "graph.rollout"],
+        );
+        check("graph.sparsity=1", &["hear 3 others", "only 2"]);
+        check("graph.mode=random graph.sparsity=1", &["only 2"]);
+        check("env.agents=1", &["hear 1 others", "a team of 1 has only 0"]);
+        check("graph.mode=given", &["a matrix of 0 rows", "3 rows of 3"]);
+        check(
+            "graph.mode=given graph.edges=[[1],[1,0,1],[0,0,0]]",
+            &["row 0 has 1 numbers"],
+        );
+        check(
+            "graph.mode=given graph.edges=[[1,0,2],[1,0,1],[0,0,0]]",
+            &["with a 2", "of 0 and 1"],
+        );
+        check("graph.edges=[[1]]", &["only used with"]);
+        check(
+            "graph.upper_data=held-out graph.held_out=0.001",
+            &["would keep 0 apart"],
+        );
+        check(
+            "graph.upper_data=held-out graph.held_out=0.999",
+            &["would keep 80 apart"],
+        );
+        check(
+            "ppo.minibatches=4001",
+            &["4001 minibatches", "4000 samples"],
+        );
+        check(
+            "env.episode_limit=0",
+            &["might never end", "eval.episode_limit"],
+        );
+        check("graph.upper_every=11", &["graph would never learn"]);
+        check("graph.upper_every=1", &["policy would never learn"]);
+        check("rollout.copies=1", &["at least 2 graphs"]);
+        check("graph.groups=81", &["81 groups and 80 copies"]);
+    }
+
+    #[test]
+    fn what_a_mode_does_not_use_is_not_judged() {
+        for assignments in [
+            "graph.mode=full env.agents=1",
+            "graph.mode=none graph.rollout=exact",
+            "graph.mode=given graph.edges=[[1,0,0],[1,0,1],[0,0,0]]",
+            "env.episode_limit=0 eval.episode_limit=20",
+            "graph.mode=random rollout.copies=1",
+        ] {
+            let set = assignments.split(' ').map(String::from).collect();
+            Config::resolve(
+                Some("predator-prey"),
+                &Overrides {
+                    set,
+                    ..Overrides::default()
+                },
+            )
+            .unwrap();
+        }
+    }
+}

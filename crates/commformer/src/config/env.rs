@@ -1,0 +1,139 @@
+//! `[env]`: which task, and its settings.
+
+use commformer_env::{
+    Environment, PredatorCapturePrey, PredatorCapturePreyConfig, PredatorPrey, PredatorPreyConfig,
+    Signal, SignalConfig,
+};
+use serde::{Deserialize, Serialize};
+
+/// A task and its settings; `env.kind` names it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum EnvConfig {
+    /// Predators look for a prey that does not move.
+    PredatorPrey(PredatorPreyConfig),
+    /// Some agents see, others capture.
+    PredatorCapturePrey(PredatorCapturePreyConfig),
+    /// Every agent must name what its source saw.
+    Signal(SignalConfig),
+}
+
+/// Names of all kinds, as `env.kind` takes them.
+pub const KINDS: [&str; 3] = ["predator-prey", "predator-capture-prey", "signal"];
+
+impl Default for EnvConfig {
+    fn default() -> Self {
+        Self::PredatorPrey(PredatorPreyConfig::default())
+    }
+}
+
+impl EnvConfig {
+    /// The settings of a kind with every optional key present: what may be configured. `None` if
+    /// there is no such kind.
+    pub(crate) fn complete(kind: &str) -> Option<Self> {
+        match kind {
+            "predator-prey" => Some(Self::PredatorPrey(PredatorPreyConfig {
+                episode_limit: Some(0),
+                ..PredatorPreyConfig::default()
+            })),
+            "predator-capture-prey" => Some(Self::PredatorCapturePrey(PredatorCapturePreyConfig {
+                capture_vision: Some(0),
+                episode_limit: Some(0),
+                ..PredatorCapturePreyConfig::default()
+            })),
+            "signal" => Some(Self::Signal(SignalConfig::default())),
+            _ => None,
+        }
+    }
+
+    /// Its name in the configuration.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::PredatorPrey(_) => "predator-prey",
+            Self::PredatorCapturePrey(_) => "predator-capture-prey",
+            Self::Signal(_) => "signal",
+        }
+    }
+
+    /// One copy of the task; its constructor checks the settings.
+    pub fn build(&self) -> Result<Box<dyn Environment>, commformer_env::ConfigError> {
+        Ok(match self.clone() {
+            Self::PredatorPrey(config) => Box::new(PredatorPrey::new(config)?),
+            Self::PredatorCapturePrey(config) => Box::new(PredatorCapturePrey::new(config)?),
+            Self::Signal(config) => Box::new(Signal::new(config)?),
+        })
+    }
+
+    /// Agents in the team (N).
+    pub fn agents(&self) -> usize {
+        match self {
+            Self::PredatorPrey(config) => config.agents,
+            Self::PredatorCapturePrey(config) => config.perception.saturating_add(config.capture),
+            Self::Signal(config) => config.agents,
+        }
+    }
+
+    /// What a picture calls each agent: its number, and its role where a team has several.
+    pub fn labels(&self) -> Vec<String> {
+        let role = |agent: usize| match self {
+            Self::PredatorCapturePrey(config) if agent < config.perception => "P",
+            Self::PredatorCapturePrey(_) => "C",
+            _ => "",
+        };
+        (0..self.agents())
+            .map(|agent| format!("{}{agent}", role(agent)))
+            .collect()
+    }
+
+    /// Whether an episode can go on for ever.
+    pub fn is_endless(&self) -> bool {
+        match self {
+            Self::PredatorPrey(config) => config.episode_limit == Some(0),
+            Self::PredatorCapturePrey(config) => config.episode_limit == Some(0),
+            Self::Signal(config) => config.episode_limit == 0,
+        }
+    }
+
+    /// The same task, its episodes cut after `limit` steps. A limit of 0 changes nothing.
+    pub fn with_limit(&self, limit: u32) -> Self {
+        let mut limited = self.clone();
+        if limit > 0 {
+            match &mut limited {
+                Self::PredatorPrey(config) => config.episode_limit = Some(limit),
+                Self::PredatorCapturePrey(config) => config.episode_limit = Some(limit),
+                Self::Signal(config) => config.episode_limit = limit,
+            }
+        }
+        limited
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_complete_and_knows_its_name() {
+        for kind in KINDS {
+            assert_eq!(EnvConfig::complete(kind).unwrap().kind(), kind);
+        }
+        assert_eq!(EnvConfig::complete("chess"), None);
+    }
+
+    #[test]
+    fn a_limit_of_zero_changes_nothing() {
+        let endless = EnvConfig::complete("predator-prey").unwrap();
+        assert!(endless.with_limit(0).is_endless());
+        assert!(!endless.with_limit(20).is_endless());
+        assert!(!EnvConfig::default().is_endless());
+    }
+
+    #[test]
+    fn labels_tell_the_roles() {
+        let labels = EnvConfig::complete("predator-capture-prey")
+            .unwrap()
+            .labels();
+        assert_eq!(labels, ["P0", "P1", "C2"]);
+        assert_eq!(EnvConfig::default().labels(), ["0", "1", "2"]);
+    }
+}

@@ -1,0 +1,176 @@
+//! Several half-filled configurations, one over the other.
+
+use super::error::{ConfigError, Source};
+use std::collections::BTreeMap;
+use toml::{Table, Value};
+
+/// Settings gathered so far, and where each of them came from.
+#[derive(Debug, Default)]
+pub(super) struct Layers {
+    /// What was set, section by section.
+    pub merged: Table,
+    sources: BTreeMap<String, Source>,
+}
+
+impl Layers {
+    /// Puts a layer on top.
+    ///
+    /// A layer that changes `env.kind` removes the settings of the former kind first: they belong
+    /// to another task.
+    pub fn push(&mut self, layer: Table, source_of: impl Fn(&str) -> Source) {
+        let kind = |table: &Table| table.get("env").and_then(|env| env.get("kind")).cloned();
+        if let Some(new) = kind(&layer)
+            && kind(&self.merged).is_some_and(|old| old != new)
+        {
+            self.merged.remove("env");
+            self.sources.retain(|path, _| !path.starts_with("env."));
+        }
+        self.merge(layer, &source_of);
+    }
+
+    /// Where the value of a key came from.
+    pub fn source(&self, path: &str) -> Source {
+        self.sources.get(path).cloned().unwrap_or(Source::Default)
+    }
+
+    fn merge(&mut self, layer: Table, source_of: &impl Fn(&str) -> Source) {
+        for (section, value) in layer {
+            let Value::Table(keys) = value else {
+                self.sources.insert(section.clone(), source_of(&section));
+                self.merged.insert(section, value);
+                continue;
+            };
+            // Set even if empty, so that an empty section with a wrong name is noticed too.
+            self.sources
+                .entry(section.clone())
+                .or_insert_with(|| source_of(&section));
+            let target = self
+                .merged
+                .entry(section.clone())
+                .or_insert_with(|| Table::new().into());
+            if !target.is_table() {
+                *target = Table::new().into();
+            }
+            for (key, value) in keys {
+                let path = format!("{section}.{key}");
+                self.sources.insert(path.clone(), source_of(&path));
+                if let Some(target) = target.as_table_mut() {
+                    target.insert(key, value);
+                }
+            }
+        }
+    }
+}
+
+/// Reads TOML, saying where it came from if it is none.
+pub(super) fn parse(text: &str, source_of: Source) -> Result<Table, ConfigError> {
+    text.parse()
+        .map_err(|error: toml::de::Error| ConfigError::Syntax {
+            source_of,
+            message: error.to_string().trim_end().to_owned(),
+        })
+}
+
+/// Reads assignments such as `ppo.lr=3e-4`. A value that is not TOML is text: quotes are not needed.
+pub(super) fn parse_assignments(
+    assignments: &[String],
+) -> Result<(Table, BTreeMap<String, Source>), ConfigError> {
+    let mut table = Table::new();
+    let mut sources = BTreeMap::new();
+    for text in assignments {
+        let wrong = || ConfigError::Assignment { text: text.clone() };
+        let (path, value) = text.split_once('=').ok_or_else(wrong)?;
+        let path = path.trim();
+        if value.trim().is_empty() || path.split('.').any(str::is_empty) {
+            return Err(wrong());
+        }
+        sources.insert(path.to_owned(), Source::Argument(format!("--set {text}")));
+        let value = parse_value(value.trim());
+        match path.split_once('.') {
+            None => drop(table.insert(path.to_owned(), value)),
+            // Deeper paths stay one name, which no key has.
+            Some((section, key)) => {
+                let section = table
+                    .entry(section.to_owned())
+                    .or_insert_with(|| Table::new().into());
+                section
+                    .as_table_mut()
+                    .ok_or_else(wrong)?
+                    .insert(key.to_owned(), value);
+            }
+        }
+    }
+    Ok((table, sources))
+}
+
+fn parse_value(text: &str) -> Value {
+    let parsed = format!("value = {text}").parse::<Table>().ok();
+    match parsed
+        .map(|table| table.into_iter().collect::<Vec<_>>())
+        .as_deref()
+    {
+        Some([(_, value)]) => value.clone(),
+        _ => Value::String(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn push(layers: &mut Layers, text: &str, name: &str) {
+        layers.push(text.parse().unwrap(), |_| Source::Preset(name.into()));
+    }
+
+    #[test]
+    fn later_layers_win_and_are_remembered() {
+        let mut layers = Layers::default();
+        push(&mut layers, "[ppo]\nlr = 1.0\nclip = 0.1", "a");
+        push(&mut layers, "[ppo]\nlr = 2.0", "b");
+        assert_eq!(layers.merged["ppo"]["lr"].as_float(), Some(2.0));
+        assert_eq!(layers.merged["ppo"]["clip"].as_float(), Some(0.1));
+        assert_eq!(layers.source("ppo.lr"), Source::Preset("b".into()));
+        assert_eq!(layers.source("ppo.clip"), Source::Preset("a".into()));
+        assert_eq!(layers.source("ppo.gamma"), Source::Default);
+    }
+
+    #[test]
+    fn another_kind_of_task_forgets_the_former_ones_settings() {
+        let mut layers = Layers::default();
+        push(&mut layers, "[env]\nkind = 'x'\nprey = 2", "a");
+        push(&mut layers, "[env]\nkind = 'x'\ndim = 7", "b");
+        assert_eq!(layers.merged["env"]["prey"].as_integer(), Some(2));
+        push(&mut layers, "[env]\nagents = 4\nkind = 'y'", "c");
+        assert_eq!(
+            layers.merged["env"],
+            toml::Value::Table("agents = 4\nkind = 'y'".parse().unwrap())
+        );
+        assert_eq!(layers.source("env.prey"), Source::Default);
+    }
+
+    #[test]
+    fn assignments_need_no_quotes() {
+        let texts = [
+            "graph.mode=full",
+            "run.device = 'cpu'",
+            "graph.edges=[[0, 1], [1, 0]]",
+            "ppo.lr=1e-3",
+        ];
+        let (table, _) = parse_assignments(&texts.map(String::from)).unwrap();
+        assert_eq!(table["graph"]["mode"].as_str(), Some("full"));
+        assert_eq!(table["run"]["device"].as_str(), Some("cpu"));
+        assert_eq!(table["graph"]["edges"][1][0].as_integer(), Some(1));
+        assert_eq!(table["ppo"]["lr"].as_float(), Some(1e-3));
+        // More than a value is text, not more settings.
+        let (table, _) = parse_assignments(&["env.kind=1\nx=2".into()]).unwrap();
+        assert_eq!(table["env"]["kind"].as_str(), Some("1\nx=2"));
+    }
+
+    #[test]
+    fn malformed_assignments_are_refused() {
+        for text in ["ppo.lr", "ppo.lr=", ".lr=1", "ppo.=1", "=1"] {
+            let error = parse_assignments(&[text.into()]).unwrap_err();
+            assert!(error.to_string().contains("KEY=VALUE"), "{text}: {error}");
+        }
+    }
+}

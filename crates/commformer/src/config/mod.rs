@@ -1,0 +1,289 @@
+//! The configuration: typed, written as TOML, checked before any work.
+//!
+//! It is put together from layers, each over the one before: the defaults, a [preset](presets), a
+//! file, `--set KEY=VALUE`, and the options that have a name of their own (`--seed`, `--steps`,
+//! `--threads`, `--device`). Every message about it names the key, such as `ppo.lr`, and the layer
+//! that set it.
+//!
+//! ```
+//! use commformer::config::{Config, Overrides};
+//!
+//! let overrides = Overrides { set: vec!["ppo.lr=3e-4".into()], seed: Some(7), ..Overrides::default() };
+//! let config = Config::resolve(Some("signal"), &overrides)?;
+//! assert_eq!((config.ppo.lr, config.run.seed), (3e-4, 7));
+//!
+//! let wrong = Overrides { set: vec!["ppo.learning_rate=3e-4".into()], ..Overrides::default() };
+//! let error = Config::resolve(Some("signal"), &wrong).unwrap_err();
+//! assert!(error.to_string().starts_with("there is no `ppo.learning_rate`"));
+//! # Ok::<(), commformer::config::ConfigError>(())
+//! ```
+
+mod check;
+mod env;
+mod error;
+mod graph;
+mod layers;
+mod policy;
+pub mod presets;
+mod run;
+mod schema;
+
+pub use commformer_train::{PpoConfig, RolloutConfig};
+pub use env::{EnvConfig, KINDS};
+pub use error::{ConfigError, Source};
+pub use graph::{GraphConfig, GraphMode};
+pub use policy::PolicySettings;
+pub use run::{Device, EvalConfig, RunSettings};
+
+use layers::Layers;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use toml::{Table, Value};
+
+/// Everything a run is made of.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The task.
+    pub env: EnvConfig,
+    /// The network.
+    pub policy: PolicySettings,
+    /// The communication graph.
+    pub graph: GraphConfig,
+    /// What is played between two updates.
+    pub rollout: RolloutConfig,
+    /// How the policy learns from it.
+    pub ppo: PpoConfig,
+    /// How it is judged.
+    pub eval: EvalConfig,
+    /// Length, seed and machine.
+    pub run: RunSettings,
+}
+
+/// What a user puts over a preset.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overrides {
+    /// A TOML file.
+    pub file: Option<PathBuf>,
+    /// Assignments such as `ppo.lr=3e-4`; of two for the same key the later counts.
+    pub set: Vec<String>,
+    /// `run.seed`.
+    pub seed: Option<u64>,
+    /// `run.steps`.
+    pub steps: Option<u64>,
+    /// `run.threads`.
+    pub threads: Option<usize>,
+    /// `run.device`.
+    pub device: Option<String>,
+}
+
+impl Config {
+    /// Puts all layers together and checks the result.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], which names the key and the layer.
+    pub fn resolve(preset: Option<&str>, overrides: &Overrides) -> Result<Self, ConfigError> {
+        let mut layers = Layers::default();
+        if let Some(name) = preset {
+            let source = Source::Preset(name.to_owned());
+            let text = presets::find(name)?.toml;
+            layers.push(layers::parse(text, source.clone())?, |_| source.clone());
+        }
+        if let Some(path) = &overrides.file {
+            let source = Source::File(path.clone());
+            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+                path: path.clone(),
+                source,
+            })?;
+            layers.push(layers::parse(&text, source.clone())?, |_| source.clone());
+        }
+        let (assigned, sources) = layers::parse_assignments(&overrides.set)?;
+        layers.push(assigned, |path| {
+            // A section is named by its first key.
+            let within = |known: &str| known.split('.').next() == Some(path);
+            let found = sources
+                .iter()
+                .find(|(known, _)| *known == path || within(known));
+            found.map_or(Source::Default, |(_, source)| source.clone())
+        });
+        layers.push(overrides.options()?, |path| {
+            Source::Argument(format!("--{}", path.rsplit('.').next().unwrap_or(path)))
+        });
+        Self::from_layers(layers)
+    }
+
+    /// Reads one layer over the defaults, such as the `config.toml` of a run, and checks it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], which names the key and `source`.
+    pub fn parse(text: &str, source: Source) -> Result<Self, ConfigError> {
+        let mut layers = Layers::default();
+        layers.push(layers::parse(text, source.clone())?, |_| source.clone());
+        Self::from_layers(layers)
+    }
+
+    /// The whole configuration as TOML; [`Config::parse`] reads it back.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Write`] for a number that TOML cannot hold; a checked configuration has none.
+    pub fn to_toml(&self) -> Result<String, ConfigError> {
+        Ok(toml::to_string(self)?)
+    }
+
+    fn from_layers(mut layers: Layers) -> Result<Self, ConfigError> {
+        schema::conform(&mut layers)?;
+        let config: Self = Value::Table(layers.merged.clone())
+            .try_into()
+            .map_err(|error: toml::de::Error| ConfigError::Rejected(error.message().to_owned()))?;
+        check::all(&config, &layers)?;
+        Ok(config)
+    }
+}
+
+impl Overrides {
+    fn options(&self) -> Result<Table, ConfigError> {
+        let whole = |name: &str, number: u64| {
+            i64::try_from(number)
+                .map(Value::Integer)
+                .map_err(|_| ConfigError::Value {
+                    path: format!("run.{name}"),
+                    found: number.to_string(),
+                    expected: format!("at most {}", i64::MAX),
+                    source_of: Source::Argument(format!("--{name}")),
+                })
+        };
+        let numbers = [
+            ("seed", self.seed),
+            ("steps", self.steps),
+            ("threads", self.threads.map(|threads| threads as u64)),
+        ];
+        let mut run = Table::new();
+        for (name, number) in numbers {
+            if let Some(number) = number {
+                run.insert(name.to_owned(), whole(name, number)?);
+            }
+        }
+        if let Some(device) = &self.device {
+            run.insert("device".to_owned(), Value::String(device.clone()));
+        }
+        Ok(Table::from_iter([("run".to_owned(), Value::Table(run))]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Numbers as awkward as they come.
+    fn positive() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            1e-300..1e-3,
+            1e-3..1.0,
+            Just(0.1 + 0.2),
+            Just(f64::MIN_POSITIVE)
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_configuration_reads_back_as_it_was(
+            (preset, kind) in (0..presets::ALL.len(), 0..KINDS.len()),
+            (lr, clip, gamma, held_out) in (positive(), positive(), 0.0..1.0, 0.3..0.7),
+            (seed, steps, threads) in (0..=i64::MAX as u64, 1..u64::MAX / 2, 0..64usize),
+            (limit, cuda, relation) in (1..u32::MAX, 0..9usize, any::<bool>()),
+            edges in proptest::collection::vec(proptest::collection::vec(0..=1i64, 3), 3),
+        ) {
+            let mut config = presets::ALL[preset].config().unwrap();
+            config.ppo.lr = lr;
+            config.ppo.clip = clip;
+            config.ppo.gamma = gamma;
+            config.graph.held_out = held_out;
+            config.run = RunSettings { seed, steps, threads, device: Device::Cuda(cuda) };
+            config.policy.relation = relation;
+            config.eval.episode_limit = limit;
+            if config.env.agents() == 3 {
+                config.graph.mode = GraphMode::Given;
+                config.graph.edges = edges;
+            }
+            let text = config.to_toml().unwrap();
+            prop_assert_eq!(Config::parse(&text, Source::Default).unwrap(), config.clone());
+
+            // So does one with every optional key.
+            config.graph = GraphConfig::default();
+            config.env = EnvConfig::complete(KINDS[kind]).unwrap().with_limit(limit);
+            let text = config.to_toml().unwrap();
+            prop_assert_eq!(Config::parse(&text, Source::Default).unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn layers_lie_in_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("layers.toml");
+        std::fs::write(&file, "[run]\nsteps = 10\nseed = 10\n[ppo]\nlr = 0.1\n").unwrap();
+        let overrides = Overrides {
+            file: Some(file),
+            set: vec!["run.seed=20".into(), "run.threads=20".into()],
+            threads: Some(30),
+            ..Overrides::default()
+        };
+        let config = Config::resolve(Some("signal"), &overrides).unwrap();
+        // The preset's, the file's, the assignment's, the option's.
+        assert_eq!(
+            (
+                config.env.agents(),
+                config.run.steps,
+                config.run.seed,
+                config.run.threads
+            ),
+            (8, 10, 20, 30)
+        );
+    }
+
+    #[test]
+    fn an_error_names_the_layer() {
+        let message = |overrides: Overrides| {
+            Config::resolve(Some("signal"), &overrides)
+                .unwrap_err()
+                .to_string()
+        };
+        let set = |texts: &[&str]| Overrides {
+            set: texts.iter().map(|text| (*text).to_owned()).collect(),
+            ..Overrides::default()
+        };
+        // Eight agents are the preset's.
+        assert!(message(set(&["graph.sparsity=1"])).contains("`graph.self_edge`: the default"));
+        let message_of = message(Overrides {
+            device: Some("gpu".into()),
+            ..Overrides::default()
+        });
+        assert!(
+            message_of.contains("`run.device` is `gpu`") && message_of.contains("from `--device`"),
+            "{message_of}"
+        );
+        assert!(
+            message(Overrides {
+                seed: Some(u64::MAX),
+                ..Overrides::default()
+            })
+            .contains("`run.seed`")
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("broken.toml");
+        std::fs::write(&file, "[run\n").unwrap();
+        let overrides = Overrides {
+            file: Some(file.clone()),
+            ..Overrides::default()
+        };
+        assert!(message(overrides).contains("broken.toml"));
+        let overrides = Overrides {
+            file: Some(file.with_file_name("missing.toml")),
+            ..Overrides::default()
+        };
+        assert!(message(overrides).contains("missing.toml"));
+    }
+}

@@ -1,0 +1,109 @@
+//! `[eval]` and `[run]`: how often a run is judged, how long it lasts and where.
+
+use serde::{Deserialize, Serialize};
+
+/// Evaluations: each episode is one copy of the environment, the likeliest action is taken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvalConfig {
+    /// Environment steps of training between two evaluations.
+    pub every: u64,
+    /// Episodes of each.
+    pub episodes: usize,
+    /// Episodes of the one after training, and of `commformer eval`.
+    pub final_episodes: usize,
+    /// Steps after which an evaluated episode is cut; 0: as `env.episode_limit` says.
+    pub episode_limit: u32,
+}
+
+impl Default for EvalConfig {
+    fn default() -> Self {
+        Self {
+            every: 40_000,
+            episodes: 50,
+            final_episodes: 200,
+            episode_limit: 0,
+        }
+    }
+}
+
+/// Length, seed and machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunSettings {
+    /// Everything random follows from it.
+    pub seed: u64,
+    /// Environment steps, over all copies, after which the run ends.
+    pub steps: u64,
+    /// Threads of rollout and update; 0: as many as there are cores.
+    pub threads: usize,
+    /// Where tensors live.
+    pub device: Device,
+}
+
+impl Default for RunSettings {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            steps: 600_000,
+            threads: 0,
+            device: Device::Auto,
+        }
+    }
+}
+
+/// A device by name: `auto`, `cpu`, `cuda` or `cuda:1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Device {
+    /// The program chooses.
+    Auto,
+    /// The processor.
+    Cpu,
+    /// The GPU of this number.
+    Cuda(usize),
+}
+
+impl TryFrom<String> for Device {
+    /// What would have been right.
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let number = |text: &str| text.parse().ok().map(Self::Cuda);
+        match name.as_str() {
+            "auto" => Some(Self::Auto),
+            "cpu" => Some(Self::Cpu),
+            "cuda" => Some(Self::Cuda(0)),
+            other => other.strip_prefix("cuda:").and_then(number),
+        }
+        .ok_or_else(|| "auto, cpu, cuda or cuda:NUMBER".to_owned())
+    }
+}
+
+impl From<Device> for String {
+    fn from(device: Device) -> String {
+        match device {
+            Device::Auto => "auto".into(),
+            Device::Cpu => "cpu".into(),
+            Device::Cuda(number) => format!("cuda:{number}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_read_and_written() {
+        let read = |name: &str| Device::try_from(name.to_owned());
+        assert_eq!(read("cuda"), Ok(Device::Cuda(0)));
+        assert_eq!(read("cuda:3"), Ok(Device::Cuda(3)));
+        for device in [Device::Auto, Device::Cpu, Device::Cuda(3)] {
+            assert_eq!(Device::try_from(String::from(device)), Ok(device));
+        }
+        for wrong in ["gpu", "cuda:", "cuda:x", ""] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+}

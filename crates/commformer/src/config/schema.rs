@@ -1,0 +1,278 @@
+//! Which keys there are and of which type: read off a configuration in which every key is present,
+//! so that the structs remain the only list.
+
+use super::env::{EnvConfig, KINDS};
+use super::error::ConfigError;
+use super::layers::Layers;
+use super::{Config, Device};
+use toml::{Table, Value};
+
+/// The values of every key that takes one of a few names.
+const CHOICES: [(&str, &[&str]); 10] = [
+    ("env.kind", &KINDS),
+    ("env.mode", &["mixed", "cooperative", "competitive"]),
+    ("policy.score_scale", &["inverse-sqrt", "inverse"]),
+    (
+        "policy.relation_order",
+        &["receiver-sender", "sender-receiver"],
+    ),
+    ("policy.self_loop", &["keep", "add"]),
+    (
+        "graph.mode",
+        &["learned", "full", "none", "random", "given"],
+    ),
+    ("graph.self_edge", &["counted", "excluded"]),
+    ("graph.estimator", &["score-function", "straight-through"]),
+    ("graph.rollout", &["sampled", "exact"]),
+    ("graph.upper_data", &["same", "held-out"]),
+];
+
+/// Checks names, types and choices of everything that was set, and makes whole numbers of floats
+/// and floats of whole numbers where the key asks for them.
+pub(super) fn conform(layers: &mut Layers) -> Result<(), ConfigError> {
+    let kind = match layers.merged.get("env").and_then(|env| env.get("kind")) {
+        None => EnvConfig::default().kind().to_owned(),
+        Some(Value::String(kind)) => kind.clone(),
+        Some(other) => return Err(wrong_type(layers, "env.kind", other, "text")),
+    };
+    check_name(layers, "env.kind", &kind)?;
+    let schema = of_kind(&kind)?;
+    for (section, keys) in layers.merged.clone() {
+        let Some(known) = schema.get(&section).and_then(Value::as_table) else {
+            return Err(unknown(layers, &schema, &section));
+        };
+        let Value::Table(keys) = keys else {
+            let expected = format!("a section, `[{section}]`");
+            return Err(wrong_type(layers, &section, &keys, &expected));
+        };
+        for (key, value) in keys {
+            let path = format!("{section}.{key}");
+            let Some(example) = known.get(&key) else {
+                return Err(unknown(layers, &schema, &path));
+            };
+            let value = convert(layers, &path, value, example)?;
+            if let Value::String(name) = &value {
+                check_name(layers, &path, name)?;
+            }
+            if let Some(section) = layers
+                .merged
+                .get_mut(&section)
+                .and_then(Value::as_table_mut)
+            {
+                section.insert(key, value);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every key for a kind of task, with some value of its type.
+fn of_kind(kind: &str) -> Result<Table, ConfigError> {
+    let env = EnvConfig::complete(kind).unwrap_or_default();
+    Ok(Table::try_from(Config {
+        env,
+        ..Config::default()
+    })?)
+}
+
+fn convert(
+    layers: &Layers,
+    path: &str,
+    value: Value,
+    example: &Value,
+) -> Result<Value, ConfigError> {
+    /// Whole numbers up to here are exact as floats.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    Ok(match (example, value) {
+        (Value::Float(_), Value::Integer(number)) => Value::Float(number as f64),
+        // `6e5` is a float to TOML and a fine number of steps to people.
+        (Value::Integer(_), Value::Float(number))
+            if number.fract() == 0.0 && (0.0..EXACT).contains(&number) =>
+        {
+            Value::Integer(number as i64)
+        }
+        (Value::Integer(_), Value::Integer(number)) if number >= 0 => Value::Integer(number),
+        (Value::Integer(_), value @ (Value::Integer(_) | Value::Float(_))) => {
+            return Err(wrong_type(
+                layers,
+                path,
+                &value,
+                "a whole number, at least 0",
+            ));
+        }
+        (Value::Array(_), value) => {
+            let is_matrix = value.as_array().is_some_and(|rows| {
+                rows.iter().all(|row| {
+                    row.as_array()
+                        .is_some_and(|row| row.iter().all(Value::is_integer))
+                })
+            });
+            if !is_matrix {
+                return Err(wrong_type(
+                    layers,
+                    path,
+                    &value,
+                    "rows of 0 and 1, such as [[0, 1], [1, 0]]",
+                ));
+            }
+            value
+        }
+        (example, value) if example.same_type(&value) => value,
+        (example, value) => {
+            let expected = match example {
+                Value::Integer(_) => "a whole number, at least 0",
+                Value::Float(_) => "a number",
+                Value::Boolean(_) => "true or false",
+                _ => "text",
+            };
+            return Err(wrong_type(layers, path, &value, expected));
+        }
+    })
+}
+
+fn check_name(layers: &Layers, path: &str, found: &str) -> Result<(), ConfigError> {
+    let expected = if path == "run.device" {
+        match Device::try_from(found.to_owned()) {
+            Ok(_) => return Ok(()),
+            Err(expected) => expected,
+        }
+    } else {
+        let known = CHOICES.iter().find(|(key, _)| *key == path);
+        let Some((_, choices)) = known else {
+            return Ok(());
+        };
+        if choices.contains(&found) {
+            return Ok(());
+        }
+        let quoted: Vec<String> = choices.iter().map(|choice| format!("`{choice}`")).collect();
+        match nearest(found, choices.iter().copied()) {
+            Some(nearest) => format!("one of {}; did you mean `{nearest}`?", quoted.join(", ")),
+            None => format!("one of {}", quoted.join(", ")),
+        }
+    };
+    Err(ConfigError::Value {
+        path: path.to_owned(),
+        found: format!("`{found}`"),
+        expected,
+        source_of: layers.source(path),
+    })
+}
+
+fn wrong_type(layers: &Layers, path: &str, found: &Value, expected: &str) -> ConfigError {
+    ConfigError::Value {
+        path: path.to_owned(),
+        found: found.to_string(),
+        expected: expected.to_owned(),
+        source_of: layers.source(path),
+    }
+}
+
+fn unknown(layers: &Layers, schema: &Table, path: &str) -> ConfigError {
+    let paths: Vec<String> = schema
+        .iter()
+        .flat_map(|(section, keys)| {
+            let keys = keys.as_table().into_iter().flat_map(Table::keys);
+            keys.map(move |key| format!("{section}.{key}"))
+        })
+        .collect();
+    let name = path.rsplit('.').next().unwrap_or(path);
+    let elsewhere: Vec<String> = paths
+        .iter()
+        .filter(|known| known.rsplit('.').next() == Some(name))
+        .map(|known| format!("`{known}`"))
+        .collect();
+    let hint = if !elsewhere.is_empty() {
+        format!("did you mean {}?", elsewhere.join(" or "))
+    } else if let Some((section, known)) = path
+        .split_once('.')
+        .and_then(|(section, _)| Some((section, schema.get(section)?.as_table()?)))
+    {
+        match nearest(name, known.keys().map(String::as_str)) {
+            Some(nearest) => format!("did you mean `{section}.{nearest}`?"),
+            None => format!("[{section}] has {}", list(known.keys())),
+        }
+    } else {
+        let section = path.split('.').next().unwrap_or(path);
+        match nearest(section, schema.keys().map(String::as_str)) {
+            Some(nearest) => format!("did you mean the section [{nearest}]?"),
+            None => format!("the sections are {}", list(schema.keys())),
+        }
+    };
+    ConfigError::UnknownKey {
+        path: path.to_owned(),
+        source_of: layers.source(path),
+        hint,
+    }
+}
+
+/// The known name that `found` stands for, if any: the most like it, or its initials, as `lr` is
+/// of `learning_rate`.
+pub(crate) fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let initials: String = found
+        .split(['_', '-'])
+        .filter_map(|word| word.chars().next())
+        .collect();
+    let likeness = |name: &str| {
+        if name == initials {
+            1.0
+        } else {
+            strsim::jaro_winkler(found, name)
+        }
+    };
+    known
+        .map(|name| (likeness(name), name))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    names
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Overrides, Source};
+
+    /// Every key that takes a name is listed, and every name listed is read.
+    #[test]
+    fn choices_are_those_of_the_types() {
+        for kind in KINDS {
+            for (section, keys) in of_kind(kind).unwrap() {
+                for (key, value) in keys.as_table().unwrap() {
+                    let path = format!("{section}.{key}");
+                    let listed = CHOICES.iter().find(|(name, _)| *name == path);
+                    assert_eq!(
+                        listed.is_some(),
+                        value.is_str() && path != "run.device",
+                        "{path}"
+                    );
+                }
+            }
+        }
+        for (path, choices) in CHOICES.iter() {
+            for choice in *choices {
+                let (section, key) = path.split_once('.').unwrap();
+                let text = format!("[{section}]\n{key} = '{choice}'\n");
+                let table: Table = text.parse().unwrap();
+                let read: Result<Config, _> = table.try_into();
+                assert!(read.is_ok() || section == "env", "{text}: {read:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn round_floats_are_whole_numbers() {
+        let overrides = Overrides {
+            set: vec!["run.steps=1e6".into(), "ppo.lr=1".into()],
+            ..Overrides::default()
+        };
+        let config = Config::resolve(None, &overrides).unwrap();
+        assert_eq!((config.run.steps, config.ppo.lr), (1_000_000, 1.0));
+        assert!(Config::parse("[run]\nsteps = 1.5", Source::Default).is_err());
+    }
+}

@@ -1,0 +1,124 @@
+//! What an evaluation says: every figure with its interval.
+
+use crate::statistics::Estimate;
+use commformer_train::{EpisodeRecord, EvaluationReport};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use std::fmt;
+
+/// Figures by name, in the order in which they are shown. As JSON an object of
+/// `{"mean", "low", "high"}`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures(pub Vec<(String, Estimate)>);
+
+impl Figures {
+    /// `return`, `steps`, the environment's metrics, and `messages` per agent per step. A figure that
+    /// no episode has is left out.
+    pub fn of(report: &EvaluationReport, seed: u64) -> Self {
+        let mut figures = Vec::new();
+        let mut add = |name: &str, figure: &dyn Fn(&EpisodeRecord) -> f64| {
+            let values: Vec<f64> = report.episodes.iter().map(figure).collect();
+            figures.extend(Estimate::of(&values, seed).map(|estimate| (name.to_owned(), estimate)));
+        };
+        add("return", &|episode| episode.team_return);
+        add("steps", &|episode| f64::from(episode.steps));
+        for (index, name) in report.metric_names.iter().enumerate() {
+            add(name, &|episode| {
+                episode.metrics.get(index).copied().unwrap_or(f64::NAN)
+            });
+        }
+        add("messages", &|episode| episode.messages);
+        Self(figures)
+    }
+
+    /// A figure by name.
+    pub fn get(&self, name: &str) -> Option<Estimate> {
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, estimate)| *estimate)
+    }
+
+    /// The means in a line.
+    pub fn line(&self) -> String {
+        let figure = |(name, estimate): &(String, Estimate)| format!("{name} {:.3}", estimate.mean);
+        self.0.iter().map(figure).collect::<Vec<_>>().join("  ")
+    }
+}
+
+impl Serialize for Figures {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, estimate) in &self.0 {
+            map.serialize_entry(name, estimate)?;
+        }
+        map.end()
+    }
+}
+
+/// A table, a line each.
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        writeln!(f, "  {:width$} {:>9}   95 % interval", "", "mean")?;
+        for (name, Estimate { mean, low, high }) in &self.0 {
+            writeln!(f, "  {name:width$} {mean:>9.3}   {low:.3} to {high:.3}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> EvaluationReport {
+        let episode = |steps, success| EpisodeRecord {
+            team_return: -1.0,
+            steps,
+            messages: 0.5,
+            metrics: vec![success, f64::NAN],
+        };
+        EvaluationReport {
+            steps: 100,
+            episodes: vec![episode(4, 1.0), episode(20, 0.0)],
+            metric_names: vec!["success".into(), "undefined".into()],
+            graph: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_figure_that_exists_is_there() {
+        let figures = Figures::of(&report(), 1);
+        let names: Vec<_> = figures.0.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["return", "steps", "success", "messages"]);
+        assert_eq!(
+            figures.get("steps"),
+            Some(Estimate {
+                mean: 12.0,
+                low: 4.0,
+                high: 20.0
+            })
+        );
+        assert_eq!(figures.get("undefined"), None);
+    }
+
+    #[test]
+    fn they_are_written_in_their_order() {
+        let figures = Figures::of(&report(), 1);
+        let json = serde_json::to_string(&figures).unwrap();
+        assert!(
+            json.starts_with("{\"return\":{\"mean\":-1.0,\"low\":-1.0,\"high\":-1.0},\"steps\":"),
+            "{json}"
+        );
+        assert!(
+            figures
+                .to_string()
+                .contains("steps       12.000   4.000 to 20.000"),
+            "{figures}"
+        );
+        assert_eq!(
+            figures.line(),
+            "return -1.000  steps 12.000  success 0.500  messages 0.500"
+        );
+    }
+}

@@ -1,0 +1,156 @@
+//! Judging a checkpoint: what `commformer eval` does, and `commformer train` at its end.
+
+use crate::compose::{self, ComposeError, TeamPolicy};
+use crate::config::Config;
+use crate::figures::Figures;
+use crate::record::metrics::rows;
+use commformer_train::{
+    CheckpointError, CheckpointStore, EvaluateOptions, EvaluationReport, Policy, Purpose,
+    TrainError, Which, evaluate, seed_for,
+};
+use serde::Serialize;
+use tch::{Device, Tensor};
+
+/// An episode is given up after so many steps.
+const MAX_STEPS: usize = 100_000;
+
+/// What is judged, and on what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The checkpoint.
+    pub which: Which,
+    /// Episodes, each in a copy of its own.
+    pub episodes: usize,
+    /// Seed of the episodes and of the intervals. The episodes are others than those by which a run
+    /// with this seed chose its best checkpoint.
+    pub seed: u64,
+    /// Draw actions instead of taking the likeliest.
+    pub sampled: bool,
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Verdict {
+    /// What was asked.
+    pub judgement: Judgement,
+    /// Environment steps of training behind the checkpoint.
+    pub trained_steps: u64,
+    /// Every episode.
+    pub report: EvaluationReport,
+    /// Figures over all of them.
+    pub figures: Figures,
+}
+
+/// Why a checkpoint cannot be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The configuration cannot be put together.
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
+    /// Its weights belong to another configuration.
+    #[error("the checkpoint does not fit the configuration: {0}")]
+    Weights(String),
+    /// The evaluation failed.
+    #[error(transparent)]
+    Evaluate(#[from] TrainError),
+}
+
+/// Plays the episodes.
+///
+/// # Errors
+///
+/// [`JudgeError`].
+pub fn judge(
+    config: &Config,
+    store: &CheckpointStore,
+    judgement: &Judgement,
+    device: Device,
+) -> Result<Verdict, JudgeError> {
+    let checkpoint = store.load(judgement.which)?;
+    let Judgement { episodes, seed, .. } = *judgement;
+    let mut copies = compose::evaluation(config, episodes, seed, Purpose::FinalEvaluation)?;
+    let mut policy = TeamPolicy::new(config, copies.spec(), device).map_err(ComposeError::from)?;
+    policy
+        .load_state(&checkpoint.weights)
+        .map_err(|error| JudgeError::Weights(error.to_string()))?;
+    let agents = copies.spec().agents;
+    let edges = checkpoint.state.graph;
+    if edges.len() != agents * agents {
+        let found = edges.len();
+        return Err(JudgeError::Weights(format!(
+            "its graph has {found} entries, not {agents} x {agents}"
+        )));
+    }
+    let graph = Tensor::from_slice(&edges)
+        .view([agents as i64, agents as i64])
+        .to_device(device);
+    let options = EvaluateOptions {
+        sampled: judgement.sampled.then(|| seed_for(seed, Purpose::Actions)),
+        max_steps: MAX_STEPS,
+        device,
+    };
+    let mut report = evaluate(&policy, &graph, &mut copies, &options)?;
+    report.steps = checkpoint.state.steps;
+    Ok(Verdict {
+        judgement: *judgement,
+        trained_steps: report.steps,
+        figures: Figures::of(&report, seed),
+        report,
+    })
+}
+
+/// A verdict as JSON: each figure by name, then how it was come by.
+#[derive(Debug, Serialize)]
+pub struct Summary<'a> {
+    #[serde(flatten)]
+    figures: &'a Figures,
+    checkpoint: &'static str,
+    trained_steps: u64,
+    episodes: usize,
+    seed: u64,
+    sampled: bool,
+    /// 1 where the receiver (row) hears the sender (column).
+    graph: Vec<&'a [f32]>,
+}
+
+#[derive(Serialize)]
+struct Final<'a> {
+    #[serde(flatten)]
+    summary: Summary<'a>,
+    settings: &'a Config,
+}
+
+impl Verdict {
+    /// What is worth telling, without the single episodes.
+    pub fn summary(&self) -> Summary<'_> {
+        Summary {
+            figures: &self.figures,
+            checkpoint: match self.judgement.which {
+                Which::Best => "best",
+                Which::Latest => "latest",
+            },
+            trained_steps: self.trained_steps,
+            episodes: self.judgement.episodes,
+            seed: self.judgement.seed,
+            sampled: self.judgement.sampled,
+            graph: rows(&self.report.graph),
+        }
+    }
+
+    /// The summary with the settings of the run, for `final.json`.
+    ///
+    /// # Errors
+    ///
+    /// None for a checked configuration.
+    pub fn to_json(&self, config: &Config) -> serde_json::Result<String> {
+        let mut text = serde_json::to_string_pretty(&Final {
+            summary: self.summary(),
+            settings: config,
+        })?;
+        text.push('\n');
+        Ok(text)
+    }
+}

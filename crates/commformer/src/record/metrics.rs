@@ -1,0 +1,231 @@
+//! `metrics.jsonl`: a line for each iteration and each evaluation.
+//!
+//! Everything that a clock says is in the field `seconds`. Two runs of one configuration are equal,
+//! byte for byte, once that field is taken out.
+
+use crate::figures::Figures;
+use commformer_train::{EvaluationReport, IterationReport};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+/// Writes the lines.
+#[derive(Debug)]
+pub struct MetricsFile<W: Write = BufWriter<File>> {
+    out: W,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Line<'a> {
+    Iteration {
+        iteration: u64,
+        steps: u64,
+        episodes: usize,
+        /// Mean figures of the episodes that ended; `null` where none did.
+        #[serde(rename = "return")]
+        episode_return: Option<f64>,
+        episode_steps: Option<f64>,
+        metrics: BTreeMap<&'a str, f64>,
+        losses: Losses,
+        graph_changes: usize,
+        seconds: IterationSeconds,
+    },
+    Evaluation {
+        steps: u64,
+        episodes: usize,
+        figures: &'a Figures,
+        graph: Vec<&'a [f32]>,
+        seconds: EvaluationSeconds,
+    },
+}
+
+#[derive(Serialize)]
+struct Losses {
+    policy: f64,
+    value: f64,
+    entropy: f64,
+    clipped: f64,
+    kl: f64,
+    grad_norm: f64,
+}
+
+#[derive(Serialize)]
+struct IterationSeconds {
+    environment: f64,
+    act: f64,
+    update: f64,
+    /// Since the run began.
+    elapsed: f64,
+}
+
+#[derive(Serialize)]
+struct EvaluationSeconds {
+    /// Since the run began.
+    elapsed: f64,
+}
+
+impl MetricsFile {
+    /// Begins the file.
+    ///
+    /// # Errors
+    ///
+    /// If it is there already or cannot be written.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            out: BufWriter::new(File::create_new(path)?),
+        })
+    }
+}
+
+impl<W: Write> MetricsFile<W> {
+    /// Adds an iteration; `elapsed` is in seconds since the run began.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn iteration(&mut self, report: &IterationReport, elapsed: f64) -> io::Result<()> {
+        let losses = &report.losses;
+        self.write(&Line::Iteration {
+            iteration: report.iteration,
+            steps: report.steps,
+            episodes: report.episodes,
+            episode_return: report.episode_return,
+            episode_steps: report.episode_steps,
+            metrics: report
+                .metrics
+                .iter()
+                .map(|(name, value)| (name.as_str(), *value))
+                .collect(),
+            losses: Losses {
+                policy: losses.policy,
+                value: losses.value,
+                entropy: losses.entropy,
+                clipped: losses.clipped,
+                kl: losses.kl,
+                grad_norm: losses.grad_norm,
+            },
+            graph_changes: report.graph_changes,
+            seconds: IterationSeconds {
+                environment: report.phases.environment,
+                act: report.phases.act,
+                update: report.phases.update,
+                elapsed,
+            },
+        })
+    }
+
+    /// Adds an evaluation.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn evaluated(
+        &mut self,
+        report: &EvaluationReport,
+        figures: &Figures,
+        elapsed: f64,
+    ) -> io::Result<()> {
+        self.write(&Line::Evaluation {
+            steps: report.steps,
+            episodes: report.episodes.len(),
+            figures,
+            graph: rows(&report.graph),
+            seconds: EvaluationSeconds { elapsed },
+        })
+    }
+
+    /// Lines are handed to the system at once, so that a run that is cut short leaves what it did.
+    fn write(&mut self, line: &Line<'_>) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, line)?;
+        self.out.write_all(b"\n")?;
+        self.out.flush()
+    }
+}
+
+/// The rows of a square matrix.
+pub(crate) fn rows(matrix: &[f32]) -> Vec<&[f32]> {
+    let width = matrix.len().isqrt().max(1);
+    matrix.chunks(width).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use commformer_train::{EpisodeRecord, Phases};
+    use serde_json::{Value, json};
+
+    fn written(write: impl FnOnce(&mut MetricsFile<&mut Vec<u8>>)) -> Value {
+        let mut bytes = Vec::new();
+        write(&mut MetricsFile { out: &mut bytes });
+        let text = String::from_utf8(bytes).unwrap();
+        assert_eq!(text.matches('\n').count(), 1);
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn an_iteration_is_one_line_with_its_times_apart() {
+        let report = IterationReport {
+            iteration: 3,
+            steps: 12_000,
+            episodes: 0,
+            episode_return: None,
+            episode_steps: None,
+            metrics: vec![("success".into(), 0.5)],
+            losses: commformer_train::Losses {
+                entropy: f64::NAN,
+                ..Default::default()
+            },
+            graph_changes: 2,
+            phases: Phases {
+                environment: 1.0,
+                act: 2.0,
+                update: 3.0,
+            },
+        };
+        let line = written(|file| file.iteration(&report, 10.0).unwrap());
+        assert_eq!(line["kind"], "iteration");
+        assert_eq!(line["return"], Value::Null);
+        assert_eq!(line["metrics"], json!({"success": 0.5}));
+        // JSON has no NaN.
+        assert_eq!(line["losses"]["entropy"], Value::Null);
+        assert_eq!(
+            line["seconds"],
+            json!({"environment": 1.0, "act": 2.0, "update": 3.0, "elapsed": 10.0})
+        );
+    }
+
+    #[test]
+    fn an_evaluation_holds_every_figure_and_the_graph() {
+        let record = EpisodeRecord {
+            team_return: -0.5,
+            steps: 4,
+            messages: 1.0,
+            metrics: vec![1.0],
+        };
+        let report = EvaluationReport {
+            steps: 8,
+            episodes: vec![record],
+            metric_names: vec!["success".into()],
+            graph: vec![0.0, 1.0, 1.0, 0.0],
+        };
+        let line = written(|file| {
+            file.evaluated(&report, &Figures::of(&report, 1), 1.0)
+                .unwrap()
+        });
+        assert_eq!(line["kind"], "evaluation");
+        // Steps of training, and steps of an episode.
+        assert_eq!(
+            (&line["steps"], &line["figures"]["steps"]["mean"]),
+            (&json!(8), &json!(4.0))
+        );
+        assert_eq!(
+            line["figures"]["return"],
+            json!({"mean": -0.5, "low": -0.5, "high": -0.5})
+        );
+        assert_eq!(line["figures"]["success"]["mean"], 1.0);
+        assert_eq!(line["graph"], json!([[0.0, 1.0], [1.0, 0.0]]));
+    }
+}

@@ -1,0 +1,110 @@
+//! What a run leaves behind and what it shows while it lasts.
+
+pub mod metrics;
+pub(crate) mod progress;
+pub mod svg;
+pub mod tensorboard;
+
+use crate::figures::Figures;
+use crate::run_dir::RunDir;
+use commformer_train::{EvaluationReport, IterationReport, Listener, Phases};
+use metrics::MetricsFile;
+use progress::Progress;
+use std::io;
+use std::time::Instant;
+use tensorboard::EventWriter;
+
+/// Writes every report of a run to its folder and shows it.
+#[derive(Debug)]
+pub struct Recorder {
+    metrics: MetricsFile,
+    events: EventWriter,
+    progress: Progress,
+    seed: u64,
+    start: Instant,
+    phases: Phases,
+}
+
+impl Recorder {
+    /// For a run of `target` environment steps. The seed is that of the intervals.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be written.
+    pub fn create(folder: &RunDir, target: u64, seed: u64) -> io::Result<Self> {
+        Ok(Self {
+            metrics: MetricsFile::create(&folder.metrics())?,
+            events: EventWriter::create(&folder.tensorboard())?,
+            progress: Progress::new(target),
+            seed,
+            start: Instant::now(),
+            phases: Phases::default(),
+        })
+    }
+
+    /// Ends the live line. Returns the seconds spent in each phase, and in all since the run began.
+    pub fn finish(self) -> (Phases, f64) {
+        self.progress.finish();
+        (self.phases, self.start.elapsed().as_secs_f64())
+    }
+}
+
+impl Listener for Recorder {
+    fn iteration(&mut self, report: &IterationReport) -> io::Result<()> {
+        self.phases.environment += report.phases.environment;
+        self.phases.act += report.phases.act;
+        self.phases.update += report.phases.update;
+        self.metrics
+            .iteration(report, self.start.elapsed().as_secs_f64())?;
+        self.events.scalars(report.steps, &scalars(report))?;
+        self.progress.iteration(report);
+        Ok(())
+    }
+
+    fn evaluated(&mut self, report: &EvaluationReport) -> io::Result<()> {
+        let figures = Figures::of(report, self.seed);
+        self.metrics
+            .evaluated(report, &figures, self.start.elapsed().as_secs_f64())?;
+        let scalars: Vec<_> = figures
+            .0
+            .iter()
+            .map(|(name, estimate)| (format!("eval/{name}"), estimate.mean))
+            .collect();
+        self.events.scalars(report.steps, &scalars)?;
+        self.progress.evaluated(report, &figures);
+        Ok(())
+    }
+}
+
+/// An iteration for TensorBoard.
+fn scalars(report: &IterationReport) -> Vec<(String, f64)> {
+    let losses = &report.losses;
+    let mut scalars: Vec<(String, f64)> = [
+        ("loss/policy", losses.policy),
+        ("loss/value", losses.value),
+        ("loss/entropy", losses.entropy),
+        ("loss/clipped", losses.clipped),
+        ("loss/kl", losses.kl),
+        ("loss/grad_norm", losses.grad_norm),
+        ("graph/changes", report.graph_changes as f64),
+        ("seconds/environment", report.phases.environment),
+        ("seconds/act", report.phases.act),
+        ("seconds/update", report.phases.update),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let figures = [
+        ("return", report.episode_return),
+        ("steps", report.episode_steps),
+    ];
+    for (name, value) in figures {
+        scalars.extend(value.map(|value| (format!("rollout/{name}"), value)));
+    }
+    scalars.extend(
+        report
+            .metrics
+            .iter()
+            .map(|(name, value)| (format!("rollout/{name}"), *value)),
+    );
+    scalars
+}

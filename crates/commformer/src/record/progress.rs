@@ -1,0 +1,164 @@
+//! How a run goes, for people: one live line in a terminal, a plain line every few seconds
+//! elsewhere.
+
+use crate::figures::Figures;
+use commformer_train::{EvaluationReport, IterationReport};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+/// Between two plain lines.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Shows progress on stderr.
+#[derive(Debug)]
+pub struct Progress {
+    target: u64,
+    start: Instant,
+    shown: Option<Instant>,
+    /// `None` where nobody watches live.
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// For a run of `target` environment steps.
+    pub fn new(target: u64) -> Self {
+        let bar = io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(Some(target), ProgressDrawTarget::stderr());
+            // A template that indicatif cannot read leaves its own default.
+            if let Ok(style) = ProgressStyle::with_template("{bar:24.cyan/dim} {msg}") {
+                bar.set_style(style.progress_chars("━╸─"));
+            }
+            bar
+        });
+        Self {
+            target,
+            start: Instant::now(),
+            shown: None,
+            bar,
+        }
+    }
+
+    /// An iteration is over.
+    pub fn iteration(&mut self, report: &IterationReport) {
+        let line = describe(report, self.target, self.start.elapsed());
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(report.steps.min(self.target));
+                bar.set_message(line);
+            }
+            None if self.shown.is_none_or(|shown| shown.elapsed() >= PAUSE) => {
+                self.shown = Some(Instant::now());
+                self.say(&line);
+            }
+            None => {}
+        }
+    }
+
+    /// An evaluation is over.
+    pub fn evaluated(&self, report: &EvaluationReport, figures: &Figures) {
+        self.say(&format!(
+            "evaluation after {} steps: {}",
+            grouped(report.steps),
+            figures.line()
+        ));
+    }
+
+    /// Takes the live line away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            // Nobody reads: no reason to end a run.
+            None => drop(writeln!(io::stderr(), "{line}")),
+        }
+    }
+}
+
+fn describe(report: &IterationReport, target: u64, elapsed: Duration) -> String {
+    let speed = report.steps as f64 / elapsed.as_secs_f64().max(1e-9);
+    let left = target.saturating_sub(report.steps) as f64 / speed.max(1e-9);
+    let mut line = format!(
+        "{} of {} steps  {}/s  {} left",
+        grouped(report.steps),
+        grouped(target),
+        grouped(speed as u64),
+        clock(left)
+    );
+    if let Some(mean) = report.episode_return {
+        line.push_str(&format!("  return {mean:.3}"));
+    }
+    for (name, value) in &report.metrics {
+        line.push_str(&format!("  {name} {value:.3}"));
+    }
+    if report.graph_changes > 0 {
+        line.push_str(&format!("  graph: {} edges changed", report.graph_changes));
+    }
+    line
+}
+
+/// A number with its thousands apart.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Seconds as a clock shows them.
+pub(crate) fn clock(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use commformer_train::{Losses, Phases};
+
+    #[test]
+    fn numbers_are_easy_to_read() {
+        assert_eq!(
+            [0, 999, 1000, 1_234_567].map(grouped),
+            ["0", "999", "1,000", "1,234,567"]
+        );
+        assert_eq!(
+            [0.4, 59.6, 3599.0, 3661.0].map(clock),
+            ["0:00", "1:00", "59:59", "1:01:01"]
+        );
+    }
+
+    #[test]
+    fn a_line_says_how_far_how_fast_and_how_well() {
+        let report = IterationReport {
+            iteration: 1,
+            steps: 4_000,
+            episodes: 2,
+            episode_return: Some(-0.5),
+            episode_steps: Some(7.0),
+            metrics: vec![("success".into(), 1.0)],
+            losses: Losses::default(),
+            graph_changes: 2,
+            phases: Phases::default(),
+        };
+        assert_eq!(
+            describe(&report, 8_000, Duration::from_secs(2)),
+            "4,000 of 8,000 steps  2,000/s  0:02 left  return -0.500  success 1.000  graph: 2 edges changed"
+        );
+    }
+}

@@ -1,0 +1,208 @@
+//! Event files for TensorBoard.
+//!
+//! A file is a sequence of TFRecords, each holding one `Event` message of Protocol Buffers. We write
+//! scalars only, so a few fields suffice:
+//!
+//! ```text
+//! record:        length u64 | masked CRC-32C of the length u32 | event | masked CRC-32C of it u32
+//! Event:         1 wall_time double | 2 step int64 | 3 file_version string | 5 summary message
+//! Summary:       1 value message, repeated
+//! Summary.Value: 1 tag string | 2 simple_value float
+//! ```
+//!
+//! Formats: tensorflow/core/lib/io/record_writer.h, tensorflow/core/util/event.proto and
+//! tensorflow/core/framework/summary.proto of TensorFlow.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Writes scalars to an event file.
+#[derive(Debug)]
+pub struct EventWriter<W: Write = BufWriter<File>> {
+    out: W,
+}
+
+impl EventWriter {
+    /// Begins an event file in `folder`, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn create(folder: &Path) -> io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let now = now();
+        // TensorBoard looks for `tfevents` and reads files in the order of their names.
+        let name = format!(
+            "events.out.tfevents.{:010}.commformer.{}",
+            now as u64,
+            std::process::id()
+        );
+        Self::new(BufWriter::new(File::create(folder.join(name))?), now)
+    }
+}
+
+impl<W: Write> EventWriter<W> {
+    /// Begins the file with the version that TensorBoard expects; `now` is in seconds since 1970.
+    fn new(out: W, now: f64) -> io::Result<Self> {
+        let mut writer = Self { out };
+        let mut event = Message::default();
+        event.double(1, now);
+        event.bytes(3, b"brain.Event:2");
+        writer.record(&event.0)?;
+        Ok(writer)
+    }
+
+    /// Writes scalars that belong to one step, and hands them to the system at once so that a
+    /// TensorBoard that looks on sees them.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn scalars(&mut self, step: u64, values: &[(String, f64)]) -> io::Result<()> {
+        self.scalars_at(now(), step, values)
+    }
+
+    fn scalars_at(&mut self, now: f64, step: u64, values: &[(String, f64)]) -> io::Result<()> {
+        let mut summary = Message::default();
+        for (tag, value) in values {
+            let mut scalar = Message::default();
+            scalar.bytes(1, tag.as_bytes());
+            scalar.float(2, *value as f32);
+            summary.bytes(1, &scalar.0);
+        }
+        let mut event = Message::default();
+        event.double(1, now);
+        event.number(2, step);
+        event.bytes(5, &summary.0);
+        self.record(&event.0)?;
+        self.out.flush()
+    }
+
+    fn record(&mut self, data: &[u8]) -> io::Result<()> {
+        let length = (data.len() as u64).to_le_bytes();
+        self.out.write_all(&length)?;
+        self.out.write_all(&masked_crc(&length).to_le_bytes())?;
+        self.out.write_all(data)?;
+        self.out.write_all(&masked_crc(data).to_le_bytes())
+    }
+}
+
+/// Fields of a message, encoded one after the other.
+#[derive(Default)]
+struct Message(Vec<u8>);
+
+impl Message {
+    const VARINT: u64 = 0;
+    const FIXED_64: u64 = 1;
+    const LENGTH_DELIMITED: u64 = 2;
+    const FIXED_32: u64 = 5;
+
+    fn number(&mut self, field: u64, value: u64) {
+        self.varint(field << 3 | Self::VARINT);
+        self.varint(value);
+    }
+
+    fn double(&mut self, field: u64, value: f64) {
+        self.varint(field << 3 | Self::FIXED_64);
+        self.0.extend(value.to_le_bytes());
+    }
+
+    fn float(&mut self, field: u64, value: f32) {
+        self.varint(field << 3 | Self::FIXED_32);
+        self.0.extend(value.to_le_bytes());
+    }
+
+    fn bytes(&mut self, field: u64, value: &[u8]) {
+        self.varint(field << 3 | Self::LENGTH_DELIMITED);
+        self.varint(value.len() as u64);
+        self.0.extend(value);
+    }
+
+    /// Seven bits a byte, the lowest first; the eighth bit says that more follow.
+    fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+    }
+}
+
+/// A checksum of data that holds checksums itself would be weak, hence the mask.
+fn masked_crc(data: &[u8]) -> u32 {
+    crc32c::crc32c(data)
+        .rotate_right(15)
+        .wrapping_add(0xa282_ead8)
+}
+
+fn now() -> f64 {
+    // A clock before 1970 spoils the time axis, which is no reason to end a run.
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |time| time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The records of a file, checksums checked.
+    fn records(mut file: &[u8]) -> Vec<Vec<u8>> {
+        let mut take = |count: usize| {
+            let (taken, rest) = file.split_at(count);
+            file = rest;
+            (taken.to_vec(), rest.is_empty())
+        };
+        let mut records = Vec::new();
+        loop {
+            let length = take(8).0;
+            assert_eq!(take(4).0, masked_crc(&length).to_le_bytes());
+            let data = take(u64::from_le_bytes(length.try_into().unwrap()) as usize).0;
+            let (crc, end) = take(4);
+            assert_eq!(crc, masked_crc(&data).to_le_bytes());
+            records.push(data);
+            if end {
+                return records;
+            }
+        }
+    }
+
+    #[test]
+    fn checksums_are_those_of_the_format() {
+        // The check value of CRC-32C, masked by hand: e3069283 rotated by 15 is 2507c60d.
+        assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
+        assert_eq!(
+            masked_crc(b"123456789"),
+            0x2507_c60du32.wrapping_add(0xa282_ead8)
+        );
+    }
+
+    #[test]
+    fn an_event_has_the_bytes_worked_out_by_hand() {
+        let mut file = Vec::new();
+        let mut writer = EventWriter::new(&mut file, 1.0).unwrap();
+        writer.scalars_at(2.0, 300, &[("a/b".into(), 0.5)]).unwrap();
+        let records = records(&file);
+
+        let one = [0, 0, 0, 0, 0, 0, 0xf0, 0x3f];
+        let version = [&[0x09], &one[..], &[0x1a, 13], b"brain.Event:2"].concat();
+        assert_eq!(records[0], version);
+
+        // Field 1 of 5 bytes `a/b`, field 2 the float 0.5.
+        let value = [&[0x0a, 3][..], b"a/b", &[0x15, 0, 0, 0, 0x3f]].concat();
+        let summary = [&[0x0a, value.len() as u8], &value[..]].concat();
+        let two = [0, 0, 0, 0, 0, 0, 0, 0x40];
+        // 300 = 0b10_0101100: 0xac, then 2.
+        let event = [
+            &[0x09],
+            &two[..],
+            &[0x10, 0xac, 2, 0x2a, summary.len() as u8],
+            &summary,
+        ]
+        .concat();
+        assert_eq!(records[1], event);
+        assert_eq!(records.len(), 2);
+    }
+}

@@ -1,0 +1,126 @@
+//! How sure a mean is: bootstrap intervals (Efron, "Bootstrap methods: another look at the
+//! jackknife", 1979).
+//!
+//! ```
+//! use commformer::statistics::Estimate;
+//!
+//! let steps = [4.0, 5.0, 6.0, 5.0];
+//! let estimate = Estimate::of(&steps, 1).unwrap();
+//! assert_eq!(estimate.mean, 5.0);
+//! assert!(4.0 <= estimate.low && estimate.low < 5.0 && 5.0 < estimate.high && estimate.high <= 6.0);
+//! ```
+
+use commformer_env::Rng;
+use serde::{Deserialize, Serialize};
+
+/// Samples drawn anew for an interval.
+const RESAMPLES: usize = 2_000;
+
+/// A mean with the ends of its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Mean of the values.
+    pub mean: f64,
+    /// Lower end: the 2.5th percentile of the resampled means.
+    pub low: f64,
+    /// Upper end: the 97.5th percentile.
+    pub high: f64,
+}
+
+impl Estimate {
+    /// The mean of `values` with its percentile bootstrap interval; the same for the same seed.
+    /// Values that are no numbers are left out; `None` if none is left.
+    pub fn of(values: &[f64], seed: u64) -> Option<Self> {
+        let values: Vec<f64> = values
+            .iter()
+            .copied()
+            .filter(|value| value.is_finite())
+            .collect();
+        let count = u32::try_from(values.len())
+            .ok()
+            .filter(|count| *count > 0)?;
+        let mut rng = Rng::new(seed, 0);
+        let mut means: Vec<f64> = (0..RESAMPLES)
+            .map(|_| {
+                let sum: f64 = (0..count).map(|_| values[rng.below(count) as usize]).sum();
+                sum / f64::from(count)
+            })
+            .collect();
+        means.sort_by(f64::total_cmp);
+        Some(Self {
+            mean: values.iter().sum::<f64>() / f64::from(count),
+            low: percentile(&means, 0.025),
+            high: percentile(&means, 0.975),
+        })
+    }
+}
+
+/// The value below which a share of the sorted values lies, linear between neighbours.
+fn percentile(sorted: &[f64], share: f64) -> f64 {
+    let place = share * (sorted.len() - 1) as f64;
+    let below = place.floor() as usize;
+    let above = (below + 1).min(sorted.len() - 1);
+    sorted[below] + (place - below as f64) * (sorted[above] - sorted[below])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_lie_between_neighbours() {
+        let sorted = [10.0, 20.0, 40.0];
+        assert_eq!(percentile(&sorted, 0.0), 10.0);
+        assert_eq!(percentile(&sorted, 0.25), 15.0);
+        assert_eq!(percentile(&sorted, 0.75), 30.0);
+        assert_eq!(percentile(&sorted, 1.0), 40.0);
+        assert_eq!(percentile(&[7.0], 0.975), 7.0);
+    }
+
+    /// Means of two values 0 and 1 drawn twice are 0, 1/2 and 1 with probabilities 1/4, 1/2, 1/4.
+    #[test]
+    fn the_interval_of_two_values_spans_both() {
+        let estimate = Estimate::of(&[0.0, 1.0], 1).unwrap();
+        assert_eq!(
+            estimate,
+            Estimate {
+                mean: 0.5,
+                low: 0.0,
+                high: 1.0
+            }
+        );
+    }
+
+    #[test]
+    fn equal_values_leave_no_doubt() {
+        let estimate = Estimate::of(&[0.25; 9], 1).unwrap();
+        assert_eq!(
+            estimate,
+            Estimate {
+                mean: 0.25,
+                low: 0.25,
+                high: 0.25
+            }
+        );
+    }
+
+    /// 200 coin flips have a standard error of sqrt(1/4 / 200) = 0.0354; 1.96 of them are 0.0693.
+    #[test]
+    fn many_values_give_the_normal_interval() {
+        let flips: Vec<f64> = (0..200).map(|flip| f64::from(flip % 2)).collect();
+        let estimate = Estimate::of(&flips, 3).unwrap();
+        assert!((estimate.low - (0.5 - 0.0693)).abs() < 0.01, "{estimate:?}");
+        assert!(
+            (estimate.high - (0.5 + 0.0693)).abs() < 0.01,
+            "{estimate:?}"
+        );
+        assert_eq!(Estimate::of(&flips, 3), Some(estimate));
+    }
+
+    #[test]
+    fn what_is_no_number_does_not_count() {
+        assert_eq!(Estimate::of(&[f64::NAN, 2.0], 1).unwrap().mean, 2.0);
+        assert_eq!(Estimate::of(&[f64::NAN], 1), None);
+        assert_eq!(Estimate::of(&[], 1), None);
+    }
+}

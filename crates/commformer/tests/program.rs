@@ -1,0 +1,235 @@
+//! The program from outside, on a task so small that a run takes a second.
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const SMALL: [&str; 18] = [
+    "--set",
+    "policy.embed_dim=16",
+    "--set",
+    "rollout.copies=4",
+    "--set",
+    "rollout.steps=10",
+    "--set",
+    "eval.every=80",
+    "--set",
+    "eval.episodes=3",
+    "--set",
+    "eval.final_episodes=5",
+    "--threads",
+    "1",
+    "--device",
+    "cpu",
+    "--steps",
+    "160",
+];
+
+fn program(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_commformer"))
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// What it printed; it must have ended well.
+#[track_caller]
+fn printed(output: &Output) -> String {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What it complained about; it must have ended with this code.
+#[track_caller]
+fn complaint(output: &Output, code: i32) -> String {
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn train(folder: &Path, arguments: &[&str]) -> Output {
+    program(folder, &[&["train"], arguments, &SMALL].concat())
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// The lines of `metrics.jsonl` without what a clock says.
+fn metrics(run: &Path) -> Vec<Value> {
+    let mut lines: Vec<Value> = read(&run.join("metrics.jsonl")).lines().map(json).collect();
+    for line in &mut lines {
+        assert!(line.as_object_mut().unwrap().remove("seconds").is_some());
+    }
+    lines
+}
+
+#[test]
+fn a_run_leaves_what_it_promises_and_can_be_judged_and_repeated() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let said = printed(&train(folder, &["signal"]));
+    let run = folder.join("runs/signal-1");
+    for part in [
+        "runs/signal-1",
+        "update",
+        "messages",
+        "commformer eval --run runs/signal-1",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(read(&run.join("graph.svg")).starts_with("<svg"));
+    assert_eq!(
+        std::fs::read_dir(run.join("tensorboard")).unwrap().count(),
+        1
+    );
+    assert!(run.join("checkpoints").is_dir());
+
+    // 4 iterations of 40 steps, an evaluation every 80.
+    let lines = metrics(&run);
+    let kinds: Vec<_> = lines
+        .iter()
+        .map(|line| line["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "iteration",
+            "iteration",
+            "evaluation",
+            "iteration",
+            "iteration",
+            "evaluation"
+        ]
+    );
+    assert_eq!(lines[5]["steps"], 160);
+
+    // The same evaluation again, by name of the run alone.
+    let written = json(&read(&run.join("final.json")));
+    let said = printed(&program(
+        folder,
+        &["eval", "--run", "runs/signal-1", "--json"],
+    ));
+    let judged = json(said.lines().last().unwrap());
+    for figure in ["return", "steps", "accuracy", "messages"] {
+        let estimate = judged[figure].as_object().unwrap();
+        assert!(
+            estimate["low"].as_f64() <= estimate["mean"].as_f64(),
+            "{figure}"
+        );
+        assert_eq!(judged[figure], written[figure], "{figure}");
+    }
+    assert_eq!(judged["steps"]["mean"], 10.0);
+    assert_eq!(judged["messages"]["mean"], 1.0);
+    assert_eq!(judged["episodes"], 5);
+
+    // Other episodes, other weights, drawn actions.
+    let arguments = [
+        "eval",
+        "--run",
+        "runs/signal-1",
+        "--episodes",
+        "7",
+        "--seed",
+        "9",
+        "--checkpoint",
+        "latest",
+        "--sampled",
+    ];
+    let said = printed(&program(folder, &arguments));
+    assert!(
+        said.contains("7 episodes, sampled actions, seed 9"),
+        "{said}"
+    );
+
+    // The run repeated from what it wrote about itself.
+    printed(&program(
+        folder,
+        &[
+            "train",
+            "--config",
+            "runs/signal-1/config.toml",
+            "--run",
+            "again",
+        ],
+    ));
+    assert_eq!(metrics(&folder.join("again")), lines);
+    let message = complaint(&train(folder, &["signal", "--run", "again"]), 1);
+    assert!(message.contains("already holds a run"), "{message}");
+}
+
+#[test]
+fn a_fixed_graph_is_kept_and_told() {
+    let scratch = tempfile::tempdir().unwrap();
+    let arguments = [
+        "--set",
+        "graph.mode=given",
+        "--set",
+        "graph.edges=[[1,1,0],[0,0,1],[0,0,0]]",
+        "--run",
+        "run",
+    ];
+    printed(&train(scratch.path(), &arguments));
+    let written = json(&read(&scratch.path().join("run/final.json")));
+    assert_eq!(
+        written["graph"],
+        json("[[1.0,1.0,0.0],[0.0,0.0,1.0],[0.0,0.0,0.0]]")
+    );
+    // Two edges between different agents, three agents.
+    assert!((written["messages"]["mean"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9);
+    assert!(written["success"]["mean"].is_number());
+}
+
+#[test]
+fn a_bench_says_how_fast_and_where_the_time_goes() {
+    let scratch = tempfile::tempdir().unwrap();
+    let said = printed(&program(
+        scratch.path(),
+        &[&["bench", "--iterations", "2", "--json"][..], &SMALL].concat(),
+    ));
+    let measured = json(said.lines().last().unwrap());
+    assert!(measured["steps_per_second"].as_f64().unwrap() > 0.0);
+    assert_eq!(measured["steps"], 80);
+    let shares = measured["shares"].as_object().unwrap();
+    let total: f64 = shares.values().map(|share| share.as_f64().unwrap()).sum();
+    assert!(
+        shares.len() == 3 && total > 0.1 && total <= 1.001,
+        "{measured}"
+    );
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn mistakes_are_told_before_any_work() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let message = complaint(
+        &train(folder, &["signal", "--set", "ppo.learning_rate=1"]),
+        1,
+    );
+    assert!(
+        message.starts_with("error: there is no `ppo.learning_rate`"),
+        "{message}"
+    );
+    assert!(message.contains("did you mean `ppo.lr`?"), "{message}");
+    let message = complaint(&train(folder, &["signl"]), 1);
+    assert!(message.contains("did you mean `signal`?"), "{message}");
+    let message = complaint(&train(folder, &["--config", "missing.toml"]), 1);
+    assert!(
+        message.contains("missing.toml") && message.contains("No such file"),
+        "{message}"
+    );
+    let message = complaint(&program(folder, &["eval", "--run", "nowhere"]), 1);
+    assert!(message.contains("nowhere holds no run"), "{message}");
+    complaint(&program(folder, &["eval"]), 2);
+    complaint(&program(folder, &["train", "--seed", "many"]), 2);
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+}

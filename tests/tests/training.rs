@@ -1,0 +1,110 @@
+//! Whole iterations of training with the real policy and environments.
+
+use commformer::compose;
+use commformer::config::{Config, Overrides};
+use commformer_train::{EvaluateOptions, IterationReport, Policy, Purpose, evaluate};
+use tch::{Device, Tensor};
+
+/// A preset, smaller, on one thread.
+fn config(preset: &str, set: &[&str]) -> Config {
+    let small = ["policy.embed_dim=16", "rollout.copies=6", "rollout.steps=12", "ppo.chunk=7", "run.threads=1"];
+    let set = small.iter().chain(set).map(|set| (*set).to_owned()).collect();
+    Config::resolve(Some(preset), &Overrides { set, ..Overrides::default() }).unwrap()
+}
+
+/// What some iterations reported, times aside, and the weights they ended with.
+fn train(config: &Config, iterations: usize) -> (Vec<IterationReport>, Vec<(String, Vec<f32>)>) {
+    let mut trainer = compose::trainer(config, Device::Cpu).unwrap();
+    let reports = (0..iterations)
+        .map(|_| IterationReport { phases: Default::default(), ..trainer.iterate().unwrap() })
+        .collect();
+    (reports, weights(trainer.policy().state()))
+}
+
+fn weights(state: Vec<(String, Tensor)>) -> Vec<(String, Vec<f32>)> {
+    state.into_iter().map(|(name, tensor)| (name, Vec::try_from(tensor.view(-1)).unwrap())).collect()
+}
+
+#[test]
+fn a_run_is_a_function_of_its_config_and_seed() {
+    for (preset, set) in [
+        ("predator-prey", &[][..]),
+        ("predator-capture-prey", &["ppo.minibatches=3"]),
+        ("signal", &["graph.upper_data='held-out'", "graph.groups=3"]),
+        ("released", &["rollout.copies=5"]),
+    ] {
+        let one = config(preset, set);
+        let mut other_seed = one.clone();
+        other_seed.run.seed += 1;
+        let first = train(&one, 3);
+        assert_eq!(first, train(&one, 3), "{preset}: again");
+        let mut threads = one.clone();
+        threads.run.threads = 3;
+        assert_eq!(first, train(&threads, 3), "{preset}: on three threads");
+        assert_ne!(first, train(&other_seed, 3), "{preset}: another seed");
+    }
+}
+
+/// The first epoch evaluates the very policy that acted, on the very graphs it acted on.
+#[test]
+fn the_first_epoch_has_ratios_of_one() {
+    for set in ["graph.estimator='score-function'", "graph.mode='full'", "graph.mode='none'", "graph.warmup=9"] {
+        let config = config("predator-prey", &[set, "ppo.epochs=1"]);
+        let (reports, _) = train(&config, 2);
+        for report in reports {
+            assert!(report.losses.kl.abs() < 1e-6, "{set}: {}", report.losses.kl);
+            assert_eq!(report.losses.clipped, 0.0, "{set}");
+        }
+    }
+}
+
+#[test]
+fn each_level_changes_its_own_parameters() {
+    let changed = |set: &[&str]| {
+        let config = config("signal", set);
+        let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
+        let before = weights(trainer.policy().state());
+        trainer.iterate().unwrap();
+        let after = weights(trainer.policy().state());
+        let moved = |logits: bool| {
+            before.iter().zip(&after).any(|(b, a)| (b.0 == "graph.edge_logits") == logits && b.1 != a.1)
+        };
+        (moved(false), moved(true))
+    };
+    for estimator in ["'score-function'", "'straight-through'"] {
+        let estimator = format!("graph.estimator={estimator}");
+        let lower_only = [estimator.as_str(), "ppo.epochs=2", "graph.upper_every=3"];
+        assert_eq!(changed(&lower_only), (true, false), "{estimator}");
+        let upper_only = [estimator.as_str(), "ppo.epochs=1", "graph.upper_every=1"];
+        assert_eq!(changed(&upper_only), (false, true), "{estimator}");
+    }
+    assert_eq!(changed(&["graph.warmup=5", "graph.upper_every=1", "ppo.epochs=1"]), (true, false), "warm-up");
+    assert_eq!(changed(&["graph.post_stable=0.0", "graph.upper_every=1", "ppo.epochs=1"]), (true, false), "frozen");
+    assert_eq!(changed(&["graph.mode='full'"]), (true, false), "a fixed graph");
+}
+
+/// Three agents that must each name another's symbol: the graph that makes it possible is found.
+#[test]
+fn signal_is_solved_and_its_sources_are_found() {
+    let set = vec![
+        "env.agents=3".into(),
+        "graph.sparsity=0.4".into(),
+        "policy.embed_dim=32".into(),
+        "run.threads=2".into(),
+    ];
+    let config = Config::resolve(Some("signal"), &Overrides { set, ..Overrides::default() }).unwrap();
+    let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
+    while trainer.steps() < 60_000 {
+        trainer.iterate().unwrap();
+    }
+    let graph = trainer.execution_graph().unwrap();
+    let mut copies = compose::evaluation(&config, 100, 1, Purpose::FinalEvaluation).unwrap();
+    let sources = copies.sources().unwrap().to_vec();
+    for (receiver, sender) in sources.into_iter().enumerate() {
+        assert_eq!(graph.double_value(&[receiver as i64, sender as i64]), 1.0, "receiver {receiver}");
+    }
+    let options = EvaluateOptions { sampled: None, max_steps: 100, device: Device::Cpu };
+    let report = evaluate(trainer.policy(), &graph, &mut copies, &options).unwrap();
+    let accuracy = report.metric("accuracy").unwrap();
+    assert!(report.mean(|episode| episode.metrics[accuracy]) > 0.95);
+}
