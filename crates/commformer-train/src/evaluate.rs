@@ -83,6 +83,9 @@ pub fn evaluate<P: Policy, E: Environment>(
         steps: 0,
         episodes,
         metric_names: spec.metrics.iter().map(|name| (*name).to_owned()).collect(),
+        sources_heard: environments
+            .sources()
+            .map(|sources| sources_heard(&edges, sources)),
         graph: edges,
     })
 }
@@ -98,6 +101,13 @@ fn edges(graph: &Tensor) -> Result<Vec<f32>, TrainError> {
     )?)
 }
 
+/// Share of the agents that hear their source.
+fn sources_heard(edges: &[f32], sources: &[usize]) -> f64 {
+    let agents = sources.len();
+    let rows = edges.chunks(agents).zip(sources);
+    rows.filter(|(row, source)| row[**source] > 0.5).count() as f64 / agents as f64
+}
+
 /// Messages delivered in one step of one copy: edges between two different active agents.
 fn delivered(edges: &[f32], active: &[bool]) -> f64 {
     let agents = active.len();
@@ -111,6 +121,12 @@ fn delivered(edges: &[f32], active: &[bool]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_is_heard_along_its_edge() {
+        let edges = [0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0];
+        assert_eq!(sources_heard(&edges, &[1, 2, 1]), 2.0 / 3.0);
+    }
 
     #[test]
     fn only_edges_between_living_agents_deliver() {

@@ -126,6 +126,8 @@ pub struct EvaluationReport {
     pub metric_names: Vec<String>,
     /// The graph it used, row by row (N x N), 1 where the receiver hears the sender.
     pub graph: Vec<f32>,
+    /// Share of the agents that hear the one they must, where the environment knows whom.
+    pub sources_heard: Option<f64>,
 }
 
 impl EvaluationReport {

@@ -11,8 +11,8 @@ use std::fmt;
 pub struct Figures(pub Vec<(String, Estimate)>);
 
 impl Figures {
-    /// `return`, `steps`, the environment's metrics, and `messages` per agent per step. A figure that
-    /// no episode has is left out.
+    /// `return`, `steps`, the environment's metrics, `messages` per agent per step, and `sources`, the
+    /// share of agents that hear the one they must. A figure that no episode has is left out.
     pub fn of(report: &EvaluationReport, seed: u64) -> Self {
         let mut figures = Vec::new();
         let mut add = |name: &str, figure: &dyn Fn(&EpisodeRecord) -> f64| {
@@ -27,6 +27,9 @@ impl Figures {
             });
         }
         add("messages", &|episode| episode.messages);
+        if let Some(share) = report.sources_heard {
+            add("sources", &|_| share);
+        }
         Self(figures)
     }
 
@@ -83,6 +86,7 @@ mod tests {
             episodes: vec![episode(4, 1.0), episode(20, 0.0)],
             metric_names: vec!["success".into(), "undefined".into()],
             graph: Vec::new(),
+            sources_heard: None,
         }
     }
 

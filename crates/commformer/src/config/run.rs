@@ -47,7 +47,7 @@ impl Default for RunSettings {
             seed: 1,
             steps: 600_000,
             threads: 0,
-            device: Device::Auto,
+            device: Device::Cpu,
         }
     }
 }

@@ -210,6 +210,7 @@ mod tests {
             episodes: vec![record],
             metric_names: vec!["success".into()],
             graph: vec![0.0, 1.0, 1.0, 0.0],
+            sources_heard: None,
         };
         let line = written(|file| {
             file.evaluated(&report, &Figures::of(&report, 1), 1.0)

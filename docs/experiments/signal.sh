@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# The table of Signal in docs/src/results.md: is the right graph found? Three sizes, five seeds; learned,
+# the authors' settings, a random graph, none. Runs two at a time, one thread each.
+# Usage: signal.sh PROGRAM FOLDER
+set -euo pipefail
+program=$1 folder=$2
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$folder"
+for seed in 1 2 3 4 5; do
+    for size in "3 60000" "8 100000" "16 100000"; do
+        set -- $size
+        task="--seed $seed --threads 1 --steps $2 --set env.agents=$1 --set env.source_seed=$seed"
+        # One sender for each receiver.
+        task="$task --set graph.sparsity=$(awk "BEGIN { print 1 / $1 }")"
+        for way in learned authors random none; do
+            run="$folder/signal-$1-$way-$seed"
+            case $way in
+                authors) options="--config $here/authors.toml" ;;
+                *) options="--set graph.mode=$way" ;;
+            esac
+            [ -e "$run/final.json" ] || echo "signal $task $options --run $run"
+        done
+    done
+done | xargs -P 2 -I{} sh -c "'$program' train {} >/dev/null 2>&1 || echo 'failed: {}'"
