@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # The table of Signal in docs/src/results.md: is the right graph found? Three sizes, five seeds; learned,
 # the authors' settings, a random graph, none. Runs two at a time, one thread each.
-# Usage: signal.sh PROGRAM FOLDER
+# Budgets are 40,000, 60,000 and 60,000 steps. Usage: signal.sh PROGRAM FOLDER
 set -euo pipefail
 program=$1 folder=$2
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$folder"
 for seed in 1 2 3 4 5; do
-    for size in "3 60000" "8 100000" "16 100000"; do
+    for size in "3 40000" "8 60000" "16 60000"; do
         set -- $size
         task="--seed $seed --threads 1 --steps $2 --set env.agents=$1 --set env.source_seed=$seed"
         # One sender for each receiver.

@@ -18,5 +18,7 @@ pub fn run(root: &Path, arguments: &[OsString]) -> Result<(), Failure> {
         "--",
     ]);
     command.args(arguments);
+    // What the program tells the user to type next.
+    command.env("COMMFORMER_COMMAND", "cargo xtask");
     cargo::become_command(command)
 }

@@ -85,6 +85,17 @@ pub fn plackett_luce(logits: &Tensor, order: &Tensor, self_edge: SelfEdge) -> Te
     total
 }
 
+/// The entropy of each row's first draw, in nats: 0 for a row that is sure of its first sender,
+/// ln of the candidates for one that knows nothing.
+///
+/// # Shapes
+/// `logits` (N, N) -> (N), differentiable.
+pub fn entropy(logits: &Tensor, self_edge: SelfEdge) -> Tensor {
+    let log_probs = without_barred(logits, self_edge).log_softmax(-1, Kind::Float);
+    // A barred edge has probability 0, and 0 times its finite logarithm is 0.
+    -(log_probs.exp() * log_probs).sum_dim_intlist([-1i64].as_slice(), false, Kind::Float)
+}
+
 /// The graph of every edge, which training uses while it warms up: (1, N, N) of ones.
 pub fn complete(agents: usize, device: tch::Device) -> Tensor {
     let agents = agents as i64;
@@ -152,6 +163,23 @@ mod tests {
                     .contiguous()
             );
         }
+    }
+
+    #[test]
+    fn entropy_is_that_of_the_candidates() {
+        let certain = [50f32, 0.0, 0.0];
+        let even = [2f32, 2.0, 2.0];
+        let barred = [9f32, 1.0, 1.0]; // its own logit counts only where it may be drawn
+        let logits = Tensor::from_slice(&[barred, certain, even].concat()).view([3, 3]);
+        let logits = logits.set_requires_grad(true);
+        let excluded = entropy(&logits, SelfEdge::Excluded);
+        for (row, expected) in [2f64.ln(), 0.0, 2f64.ln()].into_iter().enumerate() {
+            assert!((excluded.double_value(&[row as i64]) - expected).abs() < 1e-6);
+        }
+        let counted = entropy(&logits, SelfEdge::Counted);
+        assert!((counted.double_value(&[2]) - 3f64.ln()).abs() < 1e-6);
+        excluded.sum(Kind::Float).backward();
+        assert!(bool::try_from(logits.grad().isfinite().all()).unwrap());
     }
 
     #[test]

@@ -170,19 +170,21 @@ pub fn group_advantages(
 }
 
 /// The score-function loss: minus the mean over groups and receivers of advantage x
-/// log-probability of the receiver's row. Its gradient is unbiased and needs no pass through the
-/// policy.
+/// log-probability of the receiver's row, less `entropy_coef` times the rows' mean entropy. The
+/// gradient of the first term is unbiased and needs no pass through the policy.
 pub fn score_function_loss<P: Policy>(
     policy: &P,
     order: &Tensor,
     advantages: ArrayView2<'_, f32>,
+    entropy_coef: f64,
 ) -> PolicyResult<Tensor> {
     let (groups, agents) = advantages.dim();
     let flat: Vec<f32> = advantages.iter().copied().collect();
     let advantages = Tensor::from_slice(&flat)
         .view([groups as i64, agents as i64])
         .to_device(order.device());
-    Ok(-(advantages * policy.graph_log_probs(order)?).mean(Kind::Float))
+    let gain = (advantages * policy.graph_log_probs(order)?).mean(Kind::Float);
+    Ok(-gain - policy.graph_entropy()?.mean(Kind::Float) * entropy_coef)
 }
 
 /// The schedule, if epoch `epoch` (from 0) of an iteration with `graphs` is a step of the upper

@@ -68,6 +68,12 @@ pub fn settings(settings: &Settings, plan: &GraphPlan, copies: usize) -> Result<
             positive,
         )?;
         check(
+            "graph.entropy_coef",
+            graph.entropy_coef,
+            graph.entropy_coef.is_finite() && graph.entropy_coef >= 0.0,
+            "zero or more",
+        )?;
+        check(
             "graph.upper_every",
             graph.upper_every,
             graph.upper_every > 0,

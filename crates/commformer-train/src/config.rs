@@ -118,6 +118,9 @@ pub struct BilevelConfig {
     pub rollout: RolloutGraph,
     /// Learning rate of Adam for the edge logits.
     pub lr: f64,
+    /// Weight of the entropy of the rows' draws in the score function's loss. It keeps a row from
+    /// settling on a sender before the team has learned to use what it hears.
+    pub entropy_coef: f64,
     /// Different graphs in a rollout; 0: one for each copy. Straight-through uses one.
     pub groups: usize,
     /// Every so many epochs one is an upper step.

@@ -139,7 +139,12 @@ impl<P: Policy> Learner<P> {
             Some(Drawn::Groups(order)) => {
                 let advantages =
                     bilevel::group_advantages(experience.rewards, graphs, copies.start);
-                let loss = bilevel::score_function_loss(&self.policy, order, advantages.view())?;
+                let loss = bilevel::score_function_loss(
+                    &self.policy,
+                    order,
+                    advantages.view(),
+                    schedule.entropy_coef,
+                )?;
                 let gradients =
                     Tensor::f_run_backward(&[loss], &[self.policy.edge_logits()], false, false)?;
                 return Ok(self.upper.step(&gradients)?);

@@ -81,6 +81,9 @@ pub trait Policy: Send + Sized {
     /// [`sample_graphs`](Self::sample_graphs).
     fn graph_log_probs(&self, order: &Tensor) -> PolicyResult<Tensor>;
 
+    /// Entropy of each row's first draw, (N), in nats.
+    fn graph_entropy(&self) -> PolicyResult<Tensor>;
+
     /// Chooses actions. `noise` is Gumbel for discrete and standard normal for continuous actions,
     /// (B, N, A); without it the likeliest action is taken.
     fn act(

@@ -51,6 +51,11 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// How the user called this program, for what to type next: `cargo xtask` says so when it starts us.
+fn program() -> String {
+    std::env::var("COMMFORMER_COMMAND").unwrap_or_else(|_| "commformer".into())
+}
+
 /// Whether whoever read our output has enough, as `head` has.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error

@@ -28,7 +28,7 @@ pub(super) fn list(out: &mut dyn Write) -> anyhow::Result<()> {
             preset.description()
         )?;
     }
-    writeln!(out, "\nTrain one with `commformer train NAME`.")?;
+    writeln!(out, "\nTrain one with `{} train NAME`.", super::program())?;
     Ok(())
 }
 

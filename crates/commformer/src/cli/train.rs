@@ -147,11 +147,12 @@ fn conclude(
         GraphMode::Given => "graph.mode=learned --set graph.edges=[]",
         GraphMode::Full | GraphMode::None | GraphMode::Random => "graph.mode=learned",
     };
+    let program = super::program();
     writeln!(out, "\nTry next:")?;
-    writeln!(out, "  commformer eval --run {path} --sampled")?;
+    writeln!(out, "  {program} eval --run {path} --sampled")?;
     writeln!(
         out,
-        "  commformer train --config {path}/config.toml --set {change}"
+        "  {program} train --config {path}/config.toml --set {change}"
     )?;
     writeln!(out, "  tensorboard --logdir {path}/tensorboard")?;
     Ok(())

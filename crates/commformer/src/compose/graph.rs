@@ -18,6 +18,7 @@ pub fn plan(config: &Config, device: Device) -> GraphPlan {
                 estimator: graph.estimator,
                 rollout: graph.rollout,
                 lr: graph.lr,
+                entropy_coef: graph.entropy_coef,
                 groups: graph.groups,
                 upper_every: graph.upper_every,
                 upper_data: graph.upper_data,

@@ -107,6 +107,10 @@ impl Policy for TeamPolicy {
         ))
     }
 
+    fn graph_entropy(&self) -> PolicyResult<Tensor> {
+        Ok(graph::entropy(self.model.edge_logits(), self.self_edge))
+    }
+
     fn act(
         &self,
         obs: &Tensor,

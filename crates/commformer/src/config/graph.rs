@@ -49,6 +49,8 @@ pub struct GraphConfig {
     pub rollout: RolloutGraph,
     /// Learning rate of Adam for the edge logits.
     pub lr: f64,
+    /// Weight of the entropy of the rows' draws in the score function's loss.
+    pub entropy_coef: f64,
     /// Different graphs in a rollout of the score function; 0: one for each copy.
     pub groups: usize,
     /// Every so many epochs one is an upper step, which moves the graph.
@@ -74,6 +76,7 @@ impl Default for GraphConfig {
             estimator: Estimator::ScoreFunction,
             rollout: RolloutGraph::Sampled,
             lr: 5e-2,
+            entropy_coef: 0.3,
             groups: 0,
             upper_every: 5,
             upper_data: UpperData::Same,

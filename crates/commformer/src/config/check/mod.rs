@@ -132,6 +132,7 @@ fn learning(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
     check.positive("ppo.max_grad_norm", ppo.max_grad_norm)?;
     for (path, found) in [
         ("ppo.entropy_coef", ppo.entropy_coef),
+        ("graph.entropy_coef", config.graph.entropy_coef),
         ("ppo.value_coef", ppo.value_coef),
     ] {
         check.value(
