@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Markdown tables from runs: table.py FOLDER GROUP... where the runs are FOLDER/GROUP-SEED.
 
-For each group: mean over seeds (smallest to largest) of every figure of final.json, and the
-environment steps after which every later evaluation had a success of at least 0.95.
+For each group: mean over seeds (smallest to largest) of every figure of final.json, and for each
+seed the environment steps at the first evaluation with a success of at least 0.95.
 """
 import json
 import pathlib
@@ -10,15 +10,15 @@ import sys
 
 
 def solved(run):
-    """Steps of the first evaluation from which on success stays at 0.95 or more."""
-    first = None
+    """Steps of the first evaluation with a success (or accuracy) of at least 0.95."""
     for line in (run / "metrics.jsonl").read_text().splitlines():
         line = json.loads(line)
         if line["kind"] == "evaluation":
             figures = line["figures"]
             score = figures.get("success", figures.get("accuracy"))["mean"]
-            first = (first or line["steps"]) if score >= 0.95 else None
-    return first
+            if score >= 0.95:
+                return line["steps"]
+    return None
 
 
 def spread(values, digits):
@@ -40,7 +40,7 @@ def row(folder, group):
 
 def main():
     folder = pathlib.Path(sys.argv[1])
-    head = ["group", "seeds", "steps", "success", "accuracy", "sources", "messages", "0.95 from"]
+    head = ["group", "seeds", "steps", "success", "accuracy", "sources", "messages", "solved at"]
     rows = [row(folder, group) for group in sys.argv[2:]]
     kept = [i for i in range(len(head)) if any(cells[i] for cells in rows)]
     for cells in [head, ["---"] * len(head), *rows]:

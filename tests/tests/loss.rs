@@ -18,7 +18,10 @@ fn every_golden_case() {
     let mut cases = 0;
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "safetensors") {
+        if path
+            .extension()
+            .is_none_or(|extension| extension != "safetensors")
+        {
             continue;
         }
         let bytes = std::fs::read(&path).unwrap();
@@ -45,8 +48,11 @@ fn check(case: &str, bytes: &[u8], file: &SafeTensors<'_>) {
     };
     let tensor = |name: &str| {
         let view = file.tensor(name).unwrap();
-        let values: Vec<f32> =
-            view.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+        let values: Vec<f32> = view
+            .data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+            .collect();
         Tensor::from_slice(&values)
     };
     let now = Evaluation {
@@ -71,6 +77,9 @@ fn check(case: &str, bytes: &[u8], file: &SafeTensors<'_>) {
         ("out/entropy_mean", terms[2]),
     ] {
         let expected = tensor(name).double_value(&[0]);
-        assert!((found - expected).abs() < 1e-4, "{case}, {name}: {found}, expected {expected}");
+        assert!(
+            (found - expected).abs() < 1e-4,
+            "{case}, {name}: {found}, expected {expected}"
+        );
     }
 }

@@ -7,22 +7,45 @@ use tch::{Device, Tensor};
 
 /// A preset, smaller, on one thread.
 fn config(preset: &str, set: &[&str]) -> Config {
-    let small = ["policy.embed_dim=16", "rollout.copies=6", "rollout.steps=12", "ppo.chunk=7", "run.threads=1"];
-    let set = small.iter().chain(set).map(|set| (*set).to_owned()).collect();
-    Config::resolve(Some(preset), &Overrides { set, ..Overrides::default() }).unwrap()
+    let small = [
+        "policy.embed_dim=16",
+        "rollout.copies=6",
+        "rollout.steps=12",
+        "ppo.chunk=7",
+        "run.threads=1",
+    ];
+    let set = small
+        .iter()
+        .chain(set)
+        .map(|set| (*set).to_owned())
+        .collect();
+    Config::resolve(
+        Some(preset),
+        &Overrides {
+            set,
+            ..Overrides::default()
+        },
+    )
+    .unwrap()
 }
 
 /// What some iterations reported, times aside, and the weights they ended with.
 fn train(config: &Config, iterations: usize) -> (Vec<IterationReport>, Vec<(String, Vec<f32>)>) {
     let mut trainer = compose::trainer(config, Device::Cpu).unwrap();
     let reports = (0..iterations)
-        .map(|_| IterationReport { phases: Default::default(), ..trainer.iterate().unwrap() })
+        .map(|_| IterationReport {
+            phases: Default::default(),
+            ..trainer.iterate().unwrap()
+        })
         .collect();
     (reports, weights(trainer.policy().state()))
 }
 
 fn weights(state: Vec<(String, Tensor)>) -> Vec<(String, Vec<f32>)> {
-    state.into_iter().map(|(name, tensor)| (name, Vec::try_from(tensor.view(-1)).unwrap())).collect()
+    state
+        .into_iter()
+        .map(|(name, tensor)| (name, Vec::try_from(tensor.view(-1)).unwrap()))
+        .collect()
 }
 
 #[test]
@@ -48,7 +71,12 @@ fn a_run_is_a_function_of_its_config_and_seed() {
 /// The first epoch evaluates the very policy that acted, on the very graphs it acted on.
 #[test]
 fn the_first_epoch_has_ratios_of_one() {
-    for set in ["graph.estimator='score-function'", "graph.mode='full'", "graph.mode='none'", "graph.warmup=9"] {
+    for set in [
+        "graph.estimator='score-function'",
+        "graph.mode='full'",
+        "graph.mode='none'",
+        "graph.warmup=9",
+    ] {
         let config = config("predator-prey", &[set, "ppo.epochs=1"]);
         let (reports, _) = train(&config, 2);
         for report in reports {
@@ -67,7 +95,10 @@ fn each_level_changes_its_own_parameters() {
         trainer.iterate().unwrap();
         let after = weights(trainer.policy().state());
         let moved = |logits: bool| {
-            before.iter().zip(&after).any(|(b, a)| (b.0 == "graph.edge_logits") == logits && b.1 != a.1)
+            before
+                .iter()
+                .zip(&after)
+                .any(|(b, a)| (b.0 == "graph.edge_logits") == logits && b.1 != a.1)
         };
         (moved(false), moved(true))
     };
@@ -78,9 +109,25 @@ fn each_level_changes_its_own_parameters() {
         let upper_only = [estimator.as_str(), "ppo.epochs=1", "graph.upper_every=1"];
         assert_eq!(changed(&upper_only), (false, true), "{estimator}");
     }
-    assert_eq!(changed(&["graph.warmup=5", "graph.upper_every=1", "ppo.epochs=1"]), (true, false), "warm-up");
-    assert_eq!(changed(&["graph.post_stable=0.0", "graph.upper_every=1", "ppo.epochs=1"]), (true, false), "frozen");
-    assert_eq!(changed(&["graph.mode='full'"]), (true, false), "a fixed graph");
+    assert_eq!(
+        changed(&["graph.warmup=5", "graph.upper_every=1", "ppo.epochs=1"]),
+        (true, false),
+        "warm-up"
+    );
+    assert_eq!(
+        changed(&[
+            "graph.post_stable=0.0",
+            "graph.upper_every=1",
+            "ppo.epochs=1"
+        ]),
+        (true, false),
+        "frozen"
+    );
+    assert_eq!(
+        changed(&["graph.mode='full'"]),
+        (true, false),
+        "a fixed graph"
+    );
 }
 
 /// Three agents that must each name another's symbol: the graph that makes it possible is found.
@@ -92,7 +139,14 @@ fn signal_is_solved_and_its_sources_are_found() {
         "policy.embed_dim=32".into(),
         "run.threads=2".into(),
     ];
-    let config = Config::resolve(Some("signal"), &Overrides { set, ..Overrides::default() }).unwrap();
+    let config = Config::resolve(
+        Some("signal"),
+        &Overrides {
+            set,
+            ..Overrides::default()
+        },
+    )
+    .unwrap();
     let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
     while trainer.steps() < 60_000 {
         trainer.iterate().unwrap();
@@ -101,9 +155,17 @@ fn signal_is_solved_and_its_sources_are_found() {
     let mut copies = compose::evaluation(&config, 100, 1, Purpose::FinalEvaluation).unwrap();
     let sources = copies.sources().unwrap().to_vec();
     for (receiver, sender) in sources.into_iter().enumerate() {
-        assert_eq!(graph.double_value(&[receiver as i64, sender as i64]), 1.0, "receiver {receiver}");
+        assert_eq!(
+            graph.double_value(&[receiver as i64, sender as i64]),
+            1.0,
+            "receiver {receiver}"
+        );
     }
-    let options = EvaluateOptions { sampled: None, max_steps: 100, device: Device::Cpu };
+    let options = EvaluateOptions {
+        sampled: None,
+        max_steps: 100,
+        device: Device::Cpu,
+    };
     let report = evaluate(trainer.policy(), &graph, &mut copies, &options).unwrap();
     let accuracy = report.metric("accuracy").unwrap();
     assert!(report.mean(|episode| episode.metrics[accuracy]) > 0.95);

@@ -134,6 +134,8 @@ impl<P: Policy> Learner<P> {
         update: u64,
     ) -> Result<(), TrainError> {
         let copies = bilevel::upper_copies(schedule, experience.copies());
+        // Numbered like the minibatches that a lower epoch in its place would have had.
+        let draw = update * ppo.minibatches as u64;
         let noise = match &graphs.drawn {
             None => return Ok(()),
             Some(Drawn::Groups(order)) => {
@@ -150,13 +152,11 @@ impl<P: Policy> Learner<P> {
                 return Ok(self.upper.step(&gradients)?);
             }
             Some(Drawn::Once(noise)) => noise.shallow_clone(),
-            Some(Drawn::Anew) => {
-                bilevel::update_noise(self.seed, update * ppo.minibatches as u64, &graphs.acting)
-            }
+            Some(Drawn::Anew) => bilevel::update_noise(self.seed, draw, &graphs.acting),
         };
         let selection = experience.of_copies(copies);
         let graph = |_: &Selection| PartGraph::Drawn(noise.shallow_clone());
-        self.step(Level::Upper, ppo, experience, &selection, &graph, update)?;
+        self.step(Level::Upper, ppo, experience, &selection, &graph, draw)?;
         Ok(())
     }
 

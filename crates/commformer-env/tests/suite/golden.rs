@@ -1,6 +1,7 @@
 //! Replays trajectories recorded from CommFormer's own environments, number for number.
 //!
-//! They lie in `tests/golden/env` of the workspace, or in `$COMMFORMER_GOLDEN_DIR/env`.
+//! They lie in `tests/golden/env` of the workspace, or in `$COMMFORMER_GOLDEN_DIR/env` if that is a
+//! folder.
 
 use std::{collections::HashMap, env, fs, path::PathBuf};
 
@@ -44,13 +45,11 @@ grid_task!(PredatorCapturePrey);
 
 #[test]
 fn recorded_trajectories_come_out_the_same() {
-    let folder = match env::var_os("COMMFORMER_GOLDEN_DIR") {
-        Some(folder) => PathBuf::from(folder).join("env"),
-        None => PathBuf::from(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../tests/golden/env"
-        )),
-    };
+    let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/env");
+    let folder = env::var_os("COMMFORMER_GOLDEN_DIR")
+        .map(|folder| PathBuf::from(folder).join("env"))
+        .filter(|folder| folder.is_dir())
+        .unwrap_or_else(|| PathBuf::from(ours));
     let entries =
         fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
