@@ -42,7 +42,7 @@ mod tests {
         list(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(text.lines().any(|line| {
-            line.starts_with("signal ") && line.contains(" 8 ") && line.contains("200,000")
+            line.starts_with("signal ") && line.contains(" 8 ") && line.contains("60,000")
         }));
         assert_eq!(text.lines().count(), presets::ALL.len() + 3);
     }

@@ -96,8 +96,10 @@ fn describe(report: &IterationReport, target: u64, elapsed: Duration) -> String 
     for (name, value) in &report.metrics {
         line.push_str(&format!("  {name} {value:.3}"));
     }
-    if report.graph_changes > 0 {
-        line.push_str(&format!("  graph: {} edges changed", report.graph_changes));
+    match report.graph_changes {
+        0 => {}
+        1 => line.push_str("  graph: 1 edge changed"),
+        edges => line.push_str(&format!("  graph: {edges} edges changed")),
     }
     line
 }
