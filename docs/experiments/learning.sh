@@ -8,7 +8,7 @@ for seed in 1 2 3; do
     for task in predator-prey predator-capture-prey; do
         for graph in learned full random none; do
             run="$folder/$task-$graph-$seed"
-            [ -e "$run/final.json" ] || echo "$task --seed $seed --threads 1 --set graph.mode=$graph --run $run"
+            [ -e "$run/final.json" ] || echo "$task --steps 600000 --seed $seed --threads 1 --set graph.mode=$graph --run $run"
         done
     done
 done | xargs -P 2 -I{} sh -c "'$program' train {} >/dev/null 2>&1 || echo 'failed: {}'"
