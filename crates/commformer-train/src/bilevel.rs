@@ -208,7 +208,7 @@ pub fn upper_turn<'a>(
 pub fn lower_copies(plan: &GraphPlan, copies: usize) -> usize {
     match plan {
         GraphPlan::Learned(config) if config.upper_data == UpperData::HeldOut => {
-            copies - held_out(config, copies)
+            upper_copies(config, copies).start
         }
         _ => copies,
     }
@@ -218,12 +218,11 @@ pub fn lower_copies(plan: &GraphPlan, copies: usize) -> usize {
 pub fn upper_copies(config: &BilevelConfig, copies: usize) -> Range<usize> {
     match config.upper_data {
         UpperData::Same => 0..copies,
-        UpperData::HeldOut => copies - held_out(config, copies)..copies,
+        UpperData::HeldOut => {
+            let kept = (config.held_out * copies as f64).round() as usize;
+            copies - kept.min(copies)..copies
+        }
     }
-}
-
-fn held_out(config: &BilevelConfig, copies: usize) -> usize {
-    ((config.held_out * copies as f64).round() as usize).min(copies)
 }
 
 /// Noise for a graph that one update draws for itself, shaped like `like`'s first, (1, N, N).

@@ -16,6 +16,11 @@ pub struct EvaluateOptions {
     pub device: Device,
 }
 
+impl EvaluateOptions {
+    /// For `max_steps` where nothing better is known: far beyond any built-in episode limit.
+    pub const PATIENCE: usize = 100_000;
+}
+
 /// Plays one episode in each copy on `graph`, (N, N), and records it. Copies that finish early go
 /// on, but only their first episode counts: the mean is not biased towards short ones.
 pub fn evaluate<P: Policy, E: Environment>(

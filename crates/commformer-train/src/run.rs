@@ -7,9 +7,6 @@ use crate::{
 use commformer_env::{Environment, VecEnv, VecEnvError};
 use tch::{Device, Kind};
 
-/// An evaluation's episode is given up after so many steps.
-const MAX_EPISODE_STEPS: usize = 100_000;
-
 impl<P: Policy, E: Environment> Trainer<P, E> {
     /// Trains until the run has taken its steps. `evaluation` makes the environments of one
     /// evaluation: greedy, one episode in each copy. Every evaluation leaves a checkpoint.
@@ -31,7 +28,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             let device = self.settings.run.device;
             let options = EvaluateOptions {
                 sampled: None,
-                max_steps: MAX_EPISODE_STEPS,
+                max_steps: EvaluateOptions::PATIENCE,
                 device,
             };
             let mut report = evaluate(

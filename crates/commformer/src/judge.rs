@@ -11,9 +11,6 @@ use commformer_train::{
 use serde::Serialize;
 use tch::{Device, Tensor};
 
-/// An episode is given up after so many steps.
-const MAX_STEPS: usize = 100_000;
-
 /// What is judged, and on what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Judgement {
@@ -89,7 +86,7 @@ pub fn judge(
         .to_device(device);
     let options = EvaluateOptions {
         sampled: judgement.sampled.then(|| seed_for(seed, Purpose::Actions)),
-        max_steps: MAX_STEPS,
+        max_steps: EvaluateOptions::PATIENCE,
         device,
     };
     let mut report = evaluate(&policy, &graph, &mut copies, &options)?;
