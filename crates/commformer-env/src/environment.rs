@@ -130,6 +130,11 @@ pub trait Environment: Send {
     fn sources(&self) -> Option<&[usize]> {
         None
     }
+
+    /// Whether each agent must listen in the present step, where the task has such a known answer.
+    fn must_listen(&self) -> Option<&[bool]> {
+        None
+    }
 }
 
 impl<E: Environment + ?Sized> Environment for Box<E> {
@@ -157,5 +162,9 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
 
     fn sources(&self) -> Option<&[usize]> {
         (**self).sources()
+    }
+
+    fn must_listen(&self) -> Option<&[bool]> {
+        (**self).must_listen()
     }
 }

@@ -227,6 +227,10 @@ impl Environment for Signal {
     fn sources(&self) -> Option<&[usize]> {
         Some(&self.sources)
     }
+
+    fn must_listen(&self) -> Option<&[bool]> {
+        Some(&self.state.cues)
+    }
 }
 
 /// A permutation of `0..len` that moves every element, drawn evenly from all such; `len` is at

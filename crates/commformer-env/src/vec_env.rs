@@ -115,6 +115,19 @@ impl<E: Environment> VecEnv<E> {
         self.lanes.first().and_then(|lane| lane.env.sources())
     }
 
+    /// Whether each agent of a copy must listen in the present step, where the task has such a known
+    /// answer.
+    pub fn must_listen(&self, copy: usize) -> Option<&[bool]> {
+        self.lanes
+            .get(copy)
+            .and_then(|lane| lane.env.must_listen())
+    }
+
+    /// One copy, to look at.
+    pub fn copy(&self, copy: usize) -> Option<&E> {
+        self.lanes.get(copy).map(|lane| &lane.env)
+    }
+
     /// Begins an episode in every copy and writes the first observations. Episodes under way are
     /// dropped; the streams of random numbers go on.
     ///

@@ -1,39 +1,86 @@
 //! When an agent takes messages in.
 //!
-//! A gate looks at each agent's own observation, as the policy embedded it, and says for this
-//! step whether the agent listens. A policy multiplies the answer into its communication graph:
-//! a closed gate removes every edge that leads to the agent, in every layer of that step.
+//! At every step each agent decides, from its own observation alone, whether to take in what
+//! others send. The crate knows no policy and no trainer: embeddings go in, decisions of 0 and 1
+//! come out, and whoever calls it multiplies them into a communication graph. A tour, in the order
+//! in which data flows:
 //!
-//! The idea of a receive gate is that of the extension of CommFormer (arXiv 2411.00382), of which
-//! only the abstract was available to us; the design is our own. So far there is one gate, which
-//! is always open.
+//! 1. [`TemporalGate`]: a small network from each agent's embedding to the log-odds of listening,
+//!    and to the value of the situation before the decision.
+//! 2. [`decision`]: from log-odds to decisions, drawn ([`decision::draw`],
+//!    [`decision::straight_through`]) or not ([`decision::execute`]), and to their log-probability
+//!    and entropy.
+//! 3. [`budget`]: what listening costs, so that a trained gate closes where messages do not help.
+//! 4. [`quantile_threshold`]: the threshold with which the deterministic gate meets a rate.
+//! 5. [`fixed`]: gates that learn nothing, to compare with.
+//!
+//! What is deliberately absent: objectives and optimisers (the trainer's), files (the caller
+//! writes what [`TemporalGate::state`] returns), and randomness. All noise is passed in.
+//!
+//! The idea of a gate in time is that of the extension of CommFormer (arXiv 2411.00382), of which
+//! only the abstract was available to us. The design is our own: do not take it for theirs.
+//!
+//! # On a policy of your own
 //!
 //! ```
-//! use commformer_gate::{AlwaysOpen, Gate};
+//! use commformer_gate::budget::{Budget, BudgetConfig, TargetConfig};
+//! use commformer_gate::{TemporalGate, TemporalGateConfig, decision, quantile_threshold};
 //! use tch::{Device, Kind, Tensor};
 //!
-//! // Two situations of a team of three agents, embedded in eight numbers each.
-//! let embeddings = Tensor::zeros([2, 3, 8], (Kind::Float, Device::Cpu));
-//! let open = AlwaysOpen.decide(&embeddings);
-//! assert_eq!(open.size(), [2, 3]);
-//! assert_eq!(open.min().double_value(&[]), 1.0);
+//! // Any source of standard normal numbers will do: here twelve uniform ones, less their mean.
+//! let mut state = 7u64;
+//! let mut uniform = move || {
+//!     state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+//!     (state >> 40) as f32 / (1u64 << 24) as f32
+//! };
+//! let mut normal = || (0..12).map(|_| uniform()).sum::<f32>() - 6.0;
+//!
+//! // A gate for three agents, whose policy embeds observations in eight numbers each.
+//! let mut gate = TemporalGate::new(&TemporalGateConfig::new(3, 8), Device::Cpu, &mut normal)?;
+//! let mut budget = Budget::new(BudgetConfig::Target(TargetConfig::default()))?;
+//!
+//! // A batch of four situations, as the policy embeds them before any message is sent.
+//! let options = (Kind::Float, Device::Cpu);
+//! let embeddings = Tensor::randn([4, 3, 8], options);
+//! let noise = Tensor::rand([4, 3, 1], options);
+//!
+//! // Act: who listens? A closed gate removes every edge that leads to the agent.
+//! let open = decision::draw(&gate.logits(&embeddings)?, &noise); // (4, 3, 1), receivers in rows
+//! let adjacency = Tensor::ones([3, 3], options); // row the receiver, column the sender
+//! let heard = &adjacency * &open; // (4, 3, 3), for the policy
+//! assert_eq!(heard.size(), [4, 3, 3]);
+//!
+//! // Learn: what the team earned (here nothing) less what listening cost, against the baseline.
+//! let found = gate.forward(&embeddings)?;
+//! let earned = Tensor::zeros([4, 3], options) - open.squeeze_dim(-1) * budget.price().listening;
+//! let advantage = (&earned - &found.values).detach();
+//! let log_prob = decision::log_prob(&found.logits, &open).sum_dim_intlist(-1, false, None);
+//! let baseline = (&found.values - &earned).square().mean(None);
+//! let loss = baseline - (log_prob * advantage).mean(None);
+//! loss.backward(); // then one step of any optimiser over `gate.parameters()`
+//! budget.update(open.mean(None).double_value(&[]));
+//!
+//! // Deploy: a gate that draws nothing and is open in a third of these situations.
+//! let logits = gate.logits(&embeddings)?.detach();
+//! let scores = Vec::<f32>::try_from(logits.reshape([-1]))?;
+//! if let Some(threshold) = quantile_threshold(&scores, 1.0 / 3.0) {
+//!     gate.set_threshold(threshold)?;
+//! }
+//! let open = decision::execute(&logits, gate.threshold());
+//! assert_eq!(open.sum(None).double_value(&[]), 4.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use tch::Tensor;
+pub mod budget;
+mod config;
+pub mod decision;
+mod error;
+pub mod fixed;
+mod temporal;
+mod threshold;
 
-/// Decides which agents take messages in.
-pub trait Gate {
-    /// For embeddings of the agents' own observations, (B, N, E): 1 where an agent listens, 0 where
-    /// it does not, (B, N), of the embeddings' kind and on their device.
-    fn decide(&self, embeddings: &Tensor) -> Tensor;
-}
-
-/// The gate of a team that always listens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AlwaysOpen;
-
-impl Gate for AlwaysOpen {
-    fn decide(&self, embeddings: &Tensor) -> Tensor {
-        embeddings.select(-1, 0).ones_like()
-    }
-}
+pub use budget::{Budget, BudgetConfig, BudgetError, BudgetState, Price, TargetConfig};
+pub use config::{Per, TemporalGateConfig};
+pub use error::GateError;
+pub use temporal::{Logits, TemporalGate};
+pub use threshold::quantile_threshold;

@@ -233,6 +233,28 @@ impl Projections<'_> {
 
     /// Every receiver's weighted sum of the senders' values, projected: (B, receivers, E).
     pub(crate) fn attend(&self, queries: &Queries, memory: &Memory, mask: &Mask) -> Tensor {
+        let (heard, _) = self.heard(queries, memory, mask);
+        self.layer.output.forward(&self.layer.join_heads(&heard))
+    }
+
+    /// Attention of `x` over itself, (B, N, E), and what of it came from others, before the output
+    /// projection and without a gradient: (B, N, E).
+    pub(crate) fn over_itself_and_others(&self, x: &Tensor, mask: &Mask) -> (Tensor, Tensor) {
+        let (queries, memory) = self.both(x);
+        let (heard, weights) = self.heard(&queries, &memory, mask);
+        let others = tch::no_grad(|| {
+            let own = weights.diagonal(0, -2, -1); // (B, H, N)
+            let value = self.layer.by_head(&memory.value); // (B H, N, d)
+            let own = own.reshape([-1, own.size()[2], 1]) * value;
+            self.layer.join_heads(&(&heard - own)).detach()
+        });
+        let projected = self.layer.output.forward(&self.layer.join_heads(&heard));
+        (projected, others)
+    }
+
+    /// Every receiver's weighted sum of the senders' values, (B H, receivers, d), and the weights,
+    /// (B, H, receivers, senders).
+    fn heard(&self, queries: &Queries, memory: &Memory, mask: &Mask) -> (Tensor, Tensor) {
         let layer = self.layer;
         let size = queries.query.size();
         let (batch, receivers) = (size[0], size[1]);
@@ -260,15 +282,7 @@ impl Projections<'_> {
         let heard = weights
             .view([batch * layer.heads, receivers, senders])
             .bmm(&value); // (B H, receivers, d)
-        let heard = if layer.heads == 1 {
-            heard
-        } else {
-            heard
-                .view([batch, layer.heads, receivers, -1])
-                .transpose(1, 2)
-                .reshape([batch, receivers, layer.width])
-        };
-        layer.output.forward(&heard)
+        (heard, weights)
     }
 }
 
@@ -283,6 +297,17 @@ impl Attention {
         x.reshape([batch, rows, self.heads, -1])
             .transpose(1, 2)
             .reshape([batch * self.heads, rows, -1])
+    }
+
+    /// (B H, M, d) -> (B, M, E).
+    fn join_heads(&self, x: &Tensor) -> Tensor {
+        if self.heads == 1 {
+            return x.shallow_clone();
+        }
+        let rows = x.size()[1];
+        x.view([-1, self.heads, rows, self.width / self.heads])
+            .transpose(1, 2)
+            .reshape([-1, rows, self.width])
     }
 }
 

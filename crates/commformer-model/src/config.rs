@@ -1,6 +1,7 @@
 //! Every size and switch of the policy and of its communication graph.
 
 use serde::{Deserialize, Serialize};
+use tch::Kind;
 
 use crate::ModelError;
 
@@ -19,6 +20,14 @@ impl ActionSpace {
     pub fn width(self) -> usize {
         match self {
             Self::Discrete(width) | Self::Continuous(width) => width,
+        }
+    }
+
+    /// The kind and shape of a tensor of B x N actions.
+    pub(crate) fn tensor(self, [batch, agents]: [i64; 2]) -> (Kind, Vec<i64>) {
+        match self {
+            Self::Discrete(_) => (Kind::Int64, vec![batch, agents]),
+            Self::Continuous(width) => (Kind::Float, vec![batch, agents, width as i64]),
         }
     }
 }
@@ -54,6 +63,29 @@ pub enum SelfLoop {
     Keep,
     /// It is multiplied by A(i, i) + 1, which can be 2, as in the authors' release.
     Add,
+}
+
+/// Whether the decoder gives an agent the action of the agent before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PreviousAction {
+    /// In any case, along no edge, as in the paper.
+    #[default]
+    Always,
+    /// Only along an open edge from that agent; otherwise it is given the start token. An agent
+    /// whose gate is closed then knows of the others nothing at all.
+    Heard,
+}
+
+/// What an agent whose gate is closed goes by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closed {
+    /// Its own observation.
+    #[default]
+    Silence,
+    /// Also what it took in when it last listened, and how long ago that was.
+    Stale,
 }
 
 /// Whether an agent may spend one of its k senders on itself.
@@ -151,6 +183,10 @@ pub struct PolicyConfig {
     pub relation_order: RelationOrder,
     /// How the diagonal of the graph enters the attention.
     pub self_loop: SelfLoop,
+    /// Whether the decoder gives an agent the action of the agent before it.
+    pub previous_action: PreviousAction,
+    /// What an agent whose gate is closed goes by.
+    pub closed: Closed,
     /// The share of the encoder blocks' branch outputs that is dropped while training, in [0, 1).
     /// It needs a source of noise, so [`crate::CommFormer::evaluate`] applies it only when given one.
     pub dropout: f64,
@@ -171,6 +207,8 @@ impl PolicyConfig {
             score_scale: ScoreScale::default(),
             relation_order: RelationOrder::default(),
             self_loop: SelfLoop::default(),
+            previous_action: PreviousAction::default(),
+            closed: Closed::default(),
             dropout: 0.0,
         }
     }

@@ -1,6 +1,6 @@
 //! The decoder: representations and the previous agents' actions to action logits.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::ModelError;
 use crate::attention::{Attention, Projections, Queries};
@@ -146,16 +146,19 @@ impl ReadyDecoder<'_> {
         // The first block's input, and what its self-attention hears.
         let (mut x, mut heard) = match &self.action_table {
             Some(table) => {
-                let tokens = Tensor::cat(&[first, previous + 1], 1); // (B, N)
+                let given = match &mask.passes {
+                    Some(passes) => (previous + 1) * passes,
+                    None => previous + 1,
+                };
+                let tokens = Tensor::cat(&[first, given], 1); // (B, N)
                 let x = Tensor::embedding(table, &tokens, -1, false, false);
                 let attention = &self.blocks[0].self_attention;
                 (x, attention.over_table(table, &tokens, mask))
             }
             None => {
-                let shifted = Tensor::cat(&[first, previous], 1); // (B, N, A)
-                let start = shifted.narrow(2, 0, 1).zeros_like(); // (B, N, 1)
-                let _ = start.narrow(1, 0, 1).fill_(1.0);
-                let input = Tensor::cat(&[start, shifted], 2);
+                let given = flagged(&previous, mask.passes.as_ref());
+                let start = flagged(&first, Some(&first.new_zeros([1, 1], (Kind::Int64, first.device()))));
+                let input = Tensor::cat(&[start, given], 1); // (B, N, A + 1)
                 let proj = &self.decoder.action_proj;
                 let x = self.decoder.embed(&input.linear(proj, None::<Tensor>));
                 let heard = self.blocks[0].self_attention.over_itself(&x, mask);
@@ -190,23 +193,46 @@ impl ReadyDecoder<'_> {
         }
     }
 
-    /// The embedding (B, 1, E) of one agent's input: the previous agent's action, (B) or (B, A).
-    fn embed_one(&self, batch: i64, previous: Option<&Tensor>) -> Tensor {
+    /// The embedding (B, 1, E) of one agent's input: the previous agent's action, (B) or (B, A),
+    /// where `passes` (1 or B, 1) lets it through.
+    fn embed_one(&self, batch: i64, previous: Option<&Tensor>, passes: Option<&Tensor>) -> Tensor {
         let proj = &self.decoder.action_proj;
-        let x = match (&self.action_table, previous) {
-            (Some(table), None) => table.narrow(0, 0, 1).expand([batch, -1], false),
-            (Some(table), Some(action)) => table.index_select(0, &(action + 1)),
+        match (&self.action_table, previous) {
+            (Some(table), None) => table
+                .narrow(0, 0, 1)
+                .expand([batch, -1], false)
+                .unsqueeze(1),
+            (Some(table), Some(action)) => {
+                let token = match passes {
+                    Some(passes) => (action + 1) * passes.squeeze_dim(-1),
+                    None => action + 1,
+                };
+                table.index_select(0, &token).unsqueeze(1)
+            }
             (None, None) => self
                 .decoder
                 .embed(&proj.narrow(1, 0, 1).tr())
-                .expand([batch, -1], false),
+                .expand([batch, -1], false)
+                .unsqueeze(1),
             (None, Some(action)) => {
-                let weight = proj.narrow(1, 1, proj.size()[1] - 1);
-                self.decoder.embed(&action.linear(&weight, None::<Tensor>))
+                let input = flagged(&action.unsqueeze(1), passes); // (B, 1, A + 1)
+                self.decoder.embed(&input.linear(proj, None::<Tensor>))
             }
-        };
-        x.unsqueeze(1)
+        }
     }
+}
+
+/// Continuous actions (B, M, A) with the start token's flag in front, (B, M, A + 1); where `passes`
+/// (1 or B, M) is 0, the flag alone.
+fn flagged(actions: &Tensor, passes: Option<&Tensor>) -> Tensor {
+    let given = match passes {
+        Some(passes) => passes.unsqueeze(-1).to_kind(actions.kind()),
+        None => actions.new_ones([1, 1, 1], (actions.kind(), actions.device())),
+    };
+    let size = actions.size();
+    let start: Tensor = 1.0 - &given;
+    let start = start.expand([size[0], size[1], 1], false);
+    Tensor::cat(&[start, actions * given], 2)
 }
 
 /// Decoding agent by agent: what earlier agents sent is cached, so that an agent costs one row of
@@ -233,7 +259,7 @@ impl Steps<'_> {
         let mask = mask.row(agent);
         let representation = self.representation.narrow(1, agent, 1);
         let batch = representation.size()[0];
-        let mut x = self.decoder.embed_one(batch, previous);
+        let mut x = self.decoder.embed_one(batch, previous, mask.passes.as_ref());
         for (block, cache) in self.decoder.blocks.iter().zip(&mut self.caches) {
             let (queries, memory) = block.self_attention.both(&x);
             let memory = cache.own.push(&memory);

@@ -4,10 +4,11 @@ use tch::Tensor;
 
 use crate::ModelError;
 use crate::attention::Attention;
-use crate::config::PolicyConfig;
+use crate::config::{Closed, PolicyConfig};
 use crate::layers::{Linear, Norm, UniformNoise, dropout, fold, gelu, standardize};
 use crate::mask::Mask;
 use crate::parameters::{Builder, Init};
+use crate::stale::{Kept, Stale};
 
 /// The observation embedding, the blocks and the value head.
 #[derive(Debug)]
@@ -24,9 +25,11 @@ pub(crate) struct Encoder {
 
 /// x = LN(x + attention(x, x)); x = LN(x + ff2(ReLU(ff1 x))).
 #[derive(Debug)]
-struct Block {
+pub(crate) struct Block {
     attention: Attention,
     attention_norm: Norm,
+    /// Under `Closed::Stale`.
+    stale: Option<Stale>,
     ff1: Linear,
     ff2: Linear,
     ff_norm: Norm,
@@ -56,23 +59,36 @@ impl Encoder {
         })
     }
 
-    /// Observations (B, N, O) to representations (B, N, E).
-    pub(crate) fn forward(
-        &self,
-        obs: &Tensor,
-        mask: &Mask,
-        edge_embedding: &Tensor,
-        mut noise: Option<UniformNoise>,
-    ) -> Tensor {
-        let mut x = self.input_norm.forward(&gelu(&standardized_linear(
+    /// Observations (B, N, O) to embeddings (B, N, E): what an agent knows by itself.
+    pub(crate) fn embed(&self, obs: &Tensor) -> Tensor {
+        self.input_norm.forward(&gelu(&standardized_linear(
             &self.obs_norm,
             &self.obs_proj,
             obs,
-        )));
-        for block in &self.blocks {
-            x = block.forward(&x, mask, edge_embedding, self.dropout, &mut noise);
+        )))
+    }
+
+    /// Embeddings (B, N, E) to representations (B, N, E), and what each block heard of others
+    /// where agents keep that.
+    pub(crate) fn forward(
+        &self,
+        embedding: &Tensor,
+        mask: &Mask,
+        edge_embedding: &Tensor,
+        kept: Option<&Kept>,
+        mut noise: Option<UniformNoise>,
+    ) -> (Tensor, Vec<Tensor>) {
+        let mut x = embedding.shallow_clone();
+        let mut others = Vec::new();
+        for (index, block) in self.blocks.iter().enumerate() {
+            let (mut heard, of_others) = block.hear(&x, mask, edge_embedding);
+            if let (Some(stale), Some(kept)) = (&block.stale, kept) {
+                heard += stale.recall(kept, index);
+            }
+            others.extend(of_others);
+            x = block.think(&x, heard, self.dropout, &mut noise);
         }
-        x
+        (x, others)
     }
 
     /// Representations (B, N, E) to values (B, N).
@@ -88,6 +104,10 @@ impl Block {
         Ok(Self {
             attention: Attention::new(builder, &format!("{name}.attention"), config)?,
             attention_norm: Norm::new(builder, &format!("{name}.attention_norm"), width)?,
+            stale: match config.closed {
+                Closed::Silence => None,
+                Closed::Stale => Some(Stale::new(builder, &format!("{name}.stale"), config)?),
+            },
             ff1: Linear::new(
                 builder,
                 &format!("{name}.ff1"),
@@ -100,15 +120,24 @@ impl Block {
         })
     }
 
-    fn forward(
+    /// The attention's output, (B, N, E), and what of it came from others if agents keep that.
+    fn hear(&self, x: &Tensor, mask: &Mask, edge_embedding: &Tensor) -> (Tensor, Option<Tensor>) {
+        let attention = self.attention.project(edge_embedding);
+        if self.stale.is_none() {
+            return (attention.over_itself(x, mask), None);
+        }
+        let (heard, others) = attention.over_itself_and_others(x, mask);
+        (heard, Some(others))
+    }
+
+    /// What follows the attention's output `heard`.
+    fn think(
         &self,
         x: &Tensor,
-        mask: &Mask,
-        edge_embedding: &Tensor,
+        heard: Tensor,
         share: f64,
         noise: &mut Option<UniformNoise>,
     ) -> Tensor {
-        let heard = self.attention.project(edge_embedding).over_itself(x, mask);
         let x = self
             .attention_norm
             .forward(&(x + dropout(heard, share, noise)));

@@ -103,15 +103,20 @@ pub fn complete(agents: usize, device: tch::Device) -> Tensor {
 }
 
 /// Closes the ears of the agents whose receive gate is 0: M(b, i, j) = A(i, j) * g(b, i) for
-/// j != i. An agent's own entry is untouched.
+/// j != i. An agent's own entry is untouched. A gate may also have a decision for each sender.
 ///
 /// # Shapes
-/// `graph` (1 or B, N, N), `gate` (B, N) of 0 and 1 -> (B, N, N). Both may carry a gradient.
+/// `graph` (1 or B, N, N), `gate` (B, N) or (B, N, N) of 0 and 1 -> (B, N, N). Both may carry a
+/// gradient.
 pub fn gated(graph: &Tensor, gate: &Tensor) -> Tensor {
     let agents = gate.size().last().copied().unwrap_or(0);
     let own = Tensor::eye(agents, (Kind::Float, graph.device()));
-    // (B, N, 1) * (N, N): the receiver's gate off the diagonal, 1 on it.
-    let open = gate.unsqueeze(-1) * own.ones_like().subtract(&own) + own;
+    let gate = match gate.dim() {
+        2 => gate.unsqueeze(-1), // (B, N, 1)
+        _ => gate.shallow_clone(),
+    };
+    // The receiver's gate off the diagonal, 1 on it.
+    let open = gate * own.ones_like().subtract(&own) + own;
     graph * open
 }
 

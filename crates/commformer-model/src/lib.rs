@@ -5,7 +5,9 @@
 //!
 //! 1. [`graph`]: edge logits become an adjacency, receiver by sender: [`graph::exact`] for
 //!    execution, [`graph::sample`] for training, [`graph::complete`] for the warm-up.
-//! 2. The encoder turns observations into representations. Its attention lets an agent hear only
+//! 2. [`CommFormer::embed`] turns each agent's observation into an embedding. A receive gate may
+//!    decide on it who listens in this step; the decision is part of the [`Input`].
+//!    The encoder turns embeddings into representations. Its attention lets an agent hear only
 //!    its senders and itself, and its scores read whether there is an edge.
 //! 3. The value head gives each agent a value; [`CommFormer::encode`] ends here.
 //! 4. The decoder lets agents decide one after the other. [`CommFormer::act`] decodes step by
@@ -19,7 +21,7 @@
 //! Where the authors' release departs from their paper, a switch of [`PolicyConfig`] follows it.
 //!
 //! ```
-//! use commformer_model::{ActionSpace, CommFormer, GraphConfig, PolicyConfig, graph};
+//! use commformer_model::{ActionSpace, CommFormer, GraphConfig, Input, PolicyConfig, graph};
 //! use tch::{Device, Kind, Tensor};
 //!
 //! // Any source of standard normal numbers will do: here twelve uniform ones, less their mean.
@@ -41,8 +43,10 @@
 //!
 //! // Act greedily in a batch of four environments, then score the same actions.
 //! let obs = Tensor::ones([4, 3, 17], (Kind::Float, Device::Cpu));
-//! let act = policy.act(&obs, None, &graph, None)?;
-//! let evaluation = policy.evaluate(&obs, &act.actions, None, &graph, None)?;
+//! let embedding = policy.embed(&obs)?;
+//! let input = Input::new(&embedding, &graph);
+//! let act = policy.act(&input, None)?;
+//! let evaluation = policy.evaluate(&input, &act.actions, None)?;
 //! assert!(act.log_probs.allclose(&evaluation.log_probs, 0.0, 1e-5, false));
 //! # Ok::<(), commformer_model::ModelError>(())
 //! ```
@@ -58,12 +62,15 @@ pub mod graph;
 mod heads;
 mod layers;
 mod mask;
+mod message;
 mod parameters;
 mod policy;
+mod stale;
 
 pub use config::{
-    ActionSpace, GraphConfig, PolicyConfig, RelationOrder, ScoreScale, SelfEdge, SelfLoop, senders,
+    ActionSpace, Closed, GraphConfig, PolicyConfig, PreviousAction, RelationOrder, ScoreScale,
+    SelfEdge, SelfLoop, senders,
 };
 pub use error::ModelError;
 pub use layers::UniformNoise;
-pub use policy::{Act, CommFormer, Evaluation};
+pub use policy::{Act, CommFormer, Evaluation, Input};

@@ -2,7 +2,8 @@
 
 use tch::{Kind, Tensor};
 
-use crate::config::{PolicyConfig, RelationOrder, SelfLoop};
+use crate::config::{Closed, PolicyConfig, PreviousAction, RelationOrder, SelfLoop};
+use crate::graph;
 
 /// What the attentions of one pass need to know about the graph, computed once for all of them.
 #[derive(Debug)]
@@ -14,15 +15,38 @@ pub(crate) struct Mask {
     pub(crate) absent: Option<Tensor>,
     /// (1 or B, 1, N, N): what multiplies the weights after the softmax. None where that is 1.
     pub(crate) product: Option<Tensor>,
+    /// (1 or B, N - 1), i64: 1 where agent i + 1 is given the action of agent i. None where it
+    /// always is.
+    pub(crate) passes: Option<Tensor>,
+    /// (1 or B, N, 1): 1 where an agent hears some other. None unless agents keep what they heard.
+    pub(crate) listens: Option<Tensor>,
 }
 
 impl Mask {
-    /// `graph` (1 or B, N, N) of 0 and 1, hard or straight-through.
-    pub(crate) fn new(graph: &Tensor, config: &PolicyConfig) -> Self {
+    /// `graph` (1 or B, N, N) of 0 and 1, `gate` (B, N) or (B, N, N); hard or straight-through.
+    pub(crate) fn new(graph: &Tensor, gate: Option<&Tensor>, config: &PolicyConfig) -> Self {
         let agents = graph.size().last().copied().unwrap_or(0);
         let own = Tensor::eye(agents, (Kind::Float, graph.device()));
-        let (bias, absent) = tch::no_grad(|| {
+        let graph = &match gate {
+            Some(gate) => graph::gated(graph, gate),
+            None => graph.shallow_clone(),
+        };
+        let (bias, absent, passes, listens) = tch::no_grad(|| {
             let present = graph.detach().gt(0.5).unsqueeze(1); // (1 or B, 1, N, N)
+            let passes = match config.previous_action {
+                PreviousAction::Always => None,
+                PreviousAction::Heard => {
+                    let before = present.squeeze_dim(1).diagonal(-1, -2, -1);
+                    Some(before.to_kind(Kind::Int64))
+                }
+            };
+            let listens = match config.closed {
+                Closed::Silence => None,
+                Closed::Stale => {
+                    let others = present.logical_and(&own.le(0.5)).squeeze_dim(1);
+                    Some(others.any_dim(-1, true).to_kind(Kind::Float))
+                }
+            };
             let unheard = present.logical_or(&own.gt(0.5)).logical_not();
             let bias = unheard
                 .zeros_like()
@@ -35,7 +59,7 @@ impl Mask {
             let absent = config
                 .relation
                 .then(|| read.logical_not().to_kind(Kind::Float));
-            (bias, absent)
+            (bias, absent, passes, listens)
         });
         // A kept edge has the value 1, so without a gradient the product changes nothing.
         let product = match config.self_loop {
@@ -49,6 +73,18 @@ impl Mask {
             bias,
             absent,
             product: product.map(|product| product.unsqueeze(1)),
+            passes,
+            listens,
+        }
+    }
+
+    /// The same, with no agent given the action of the one before it.
+    pub(crate) fn without_actions(self) -> Self {
+        let agents = self.bias.size().last().copied().unwrap_or(1);
+        let passes = Tensor::zeros([1, agents - 1], (Kind::Int64, self.bias.device()));
+        Self {
+            passes: Some(passes),
+            ..self
         }
     }
 
@@ -63,6 +99,8 @@ impl Mask {
             bias: self.bias.masked_fill(&future, f64::NEG_INFINITY),
             absent: self.absent.as_ref().map(Tensor::shallow_clone),
             product: self.product.as_ref().map(Tensor::shallow_clone),
+            passes: self.passes.as_ref().map(Tensor::shallow_clone),
+            listens: self.listens.as_ref().map(Tensor::shallow_clone),
         }
     }
 
@@ -73,6 +111,11 @@ impl Mask {
             bias: cut(&self.bias),
             absent: self.absent.as_ref().map(cut),
             product: self.product.as_ref().map(cut),
+            passes: match agent {
+                0 => None, // nobody comes before it
+                _ => (self.passes.as_ref()).map(|passes| passes.narrow(-1, agent - 1, 1)),
+            },
+            listens: None,
         }
     }
 }

@@ -3,20 +3,16 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::ModelError;
-use crate::config::{ActionSpace, PolicyConfig};
+use crate::config::{ActionSpace, Closed, PolicyConfig};
 use crate::decoder::Decoder;
 use crate::distribution::Distribution;
 use crate::encoder::Encoder;
 use crate::layers::UniformNoise;
 use crate::mask::Mask;
 use crate::parameters::{Builder, Init, Leaf};
+use crate::stale::{self, Kept};
 
 /// CommFormer's policy and value function.
-///
-/// Every method that takes a `graph` wants it as one float tensor (1 or B, N, N) of 0 and 1, row
-/// the receiver, column the sender: the same graph for all, or one per batch entry. It may be a
-/// straight-through sample ([`crate::graph::sample`]) and be multiplied by a receive gate
-/// ([`crate::graph::gated`]); then gradients reach the logits and the gate through it.
 ///
 /// Nothing reads across batch entries: a batch cut into chunks gives the same numbers.
 #[derive(Debug)]
@@ -30,6 +26,38 @@ pub struct CommFormer {
     /// (N, N)
     edge_logits: Tensor,
     leaves: Vec<Leaf>,
+}
+
+/// What a team perceives in B situations, and whom it can hear.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// What each agent makes of its own observation, (B, N, E), from [`CommFormer::embed`].
+    pub embedding: &'a Tensor,
+    /// Whether an action can be taken, (B, N, A) boolean; `None`: all can. Discrete actions only.
+    pub available: Option<&'a Tensor>,
+    /// (1 or B, N, N) of 0 and 1, row the receiver, column the sender: the same graph for all, or
+    /// one per batch entry. It may be a straight-through sample ([`crate::graph::sample`]); then
+    /// gradients reach the logits through it.
+    pub graph: &'a Tensor,
+    /// The receive gates, 1 where an agent takes messages in: one for each receiver, (B, N), or one
+    /// for each edge, (B, N, N). `None`: all are open. Straight-through gates get their gradient.
+    pub gate: Option<&'a Tensor>,
+    /// What each agent keeps from earlier steps, (B, N, [`CommFormer::kept_width`]), as
+    /// [`Act::kept`] gave it; `None`: nothing, as in the first step of an episode.
+    pub kept: Option<&'a Tensor>,
+}
+
+impl<'a> Input<'a> {
+    /// Every action can be taken, every gate is open, nothing is kept.
+    pub fn new(embedding: &'a Tensor, graph: &'a Tensor) -> Self {
+        Self {
+            embedding,
+            available: None,
+            graph,
+            gate: None,
+            kept: None,
+        }
+    }
 }
 
 /// What [`CommFormer::evaluate`] finds. All carry gradients.
@@ -54,6 +82,9 @@ pub struct Act {
     pub log_probs: Tensor,
     /// (B, N)
     pub values: Tensor,
+    /// What each agent keeps for the next step, (B, N, [`CommFormer::kept_width`]); `None` unless
+    /// they keep anything ([`crate::Closed::Stale`]). Set rows to 0 where an episode ends.
+    pub kept: Option<Tensor>,
 }
 
 impl CommFormer {
@@ -147,67 +178,64 @@ impl CommFormer {
     /// # Errors
     /// An error that names the missing, unexpected, misshapen or doubled tensor.
     pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<(), ModelError> {
-        let mut pairs = Vec::new();
-        let mut missing = Vec::new();
-        for (name, part) in self.parts() {
-            let mut found = state.iter().filter(|(saved, _)| saved == name);
-            match (found.next(), found.next()) {
-                (None, _) => missing.push(name.clone()),
-                (Some(_), Some(_)) => {
-                    return Err(ModelError::DuplicateTensor { name: name.clone() });
-                }
-                (Some((_, saved)), None) if saved.size() != part.size() => {
-                    return Err(ModelError::MisshapenTensor {
-                        name: name.clone(),
-                        expected: part.size(),
-                        found: saved.size(),
-                    });
-                }
-                (Some((_, saved)), None) => pairs.push((part.shallow_clone(), saved)),
-            }
-        }
-        let known = |name: &String| self.parts().any(|(known, _)| known == name);
-        let names = state.iter().map(|(name, _)| name);
-        let unexpected: Vec<_> = names.filter(|name| !known(name)).cloned().collect();
-        if !missing.is_empty() {
-            return Err(ModelError::MissingTensors { names: missing });
-        }
-        if !unexpected.is_empty() {
-            return Err(ModelError::UnexpectedTensors { names: unexpected });
-        }
-        tch::no_grad(|| {
-            for (mut part, saved) in pairs {
-                part.f_copy_(saved)?;
-            }
-            Ok(())
-        })
+        let parts: Vec<_> = self
+            .parts()
+            .map(|(name, part)| (name.clone(), part.shallow_clone()))
+            .collect();
+        Ok(commformer_torch::named::copy_into(&parts, state)?)
     }
 
     fn parts(&self) -> impl Iterator<Item = &(String, Tensor)> {
         self.leaves.iter().flat_map(|leaf| &leaf.parts)
     }
 
+    /// The width of what each agent keeps from step to step: 0, or under
+    /// [`crate::Closed::Stale`] a digest of E numbers for each block and their age.
+    pub fn kept_width(&self) -> usize {
+        match self.config.closed {
+            Closed::Silence => 0,
+            Closed::Stale => stale::kept_width(&self.config),
+        }
+    }
+
+    /// What each agent makes of its own observation, before it hears anybody: (B, N, O) ->
+    /// (B, N, E). A receive gate decides on it; every other pass begins with it.
+    ///
+    /// # Errors
+    /// [`ModelError::Shape`] or [`ModelError::Input`] when the observations do not fit.
+    pub fn embed(&self, obs: &Tensor) -> Result<Tensor, ModelError> {
+        self.check_agents("obs", obs, self.config.obs_dim)?;
+        Ok(self.encoder.embed(obs))
+    }
+
     /// What every agent knows after it has heard its senders, and its value.
     ///
     /// # Shapes
-    /// `obs` (B, N, O) -> representations (B, N, E), values (B, N).
+    /// Representations (B, N, E), values (B, N).
     ///
     /// # Errors
-    /// [`ModelError::Shape`] when an input does not fit.
-    pub fn encode(&self, obs: &Tensor, graph: &Tensor) -> Result<(Tensor, Tensor), ModelError> {
-        self.check_inputs(obs, None, graph)?;
-        let mask = Mask::new(graph, &self.config);
-        let representation = self.encoder.forward(obs, &mask, &self.edge_embedding, None);
+    /// [`ModelError::Shape`] or [`ModelError::Input`] when an input does not fit.
+    pub fn encode(&self, input: &Input<'_>) -> Result<(Tensor, Tensor), ModelError> {
+        self.check_input(input)?;
+        let mask = Mask::new(input.graph, input.gate, &self.config);
+        let (representation, _) = self.hear(input, &mask, None);
         let values = self.encoder.values(&representation);
         Ok((representation, values))
     }
 
-    /// The values (B, N) of observations (B, N, O).
-    ///
-    /// # Errors
-    /// [`ModelError::Shape`] when an input does not fit.
-    pub fn values(&self, obs: &Tensor, graph: &Tensor) -> Result<Tensor, ModelError> {
-        Ok(self.encode(obs, graph)?.1)
+    /// The encoder's pass: representations (B, N, E), and what agents keep.
+    fn hear(
+        &self,
+        input: &Input<'_>,
+        mask: &Mask,
+        dropout: Option<UniformNoise>,
+    ) -> (Tensor, Option<Tensor>) {
+        let kept = Kept::new(input.kept, input.embedding, mask, &self.config);
+        let edges = &self.edge_embedding;
+        let (representation, others) =
+            self.encoder
+                .forward(input.embedding, mask, edges, kept.as_ref(), dropout);
+        (representation, kept.map(|kept| kept.next(&others)))
     }
 
     /// Scores actions that were taken, for all agents in one pass: each agent is given the actual
@@ -216,34 +244,27 @@ impl CommFormer {
     /// `dropout` is the source of noise for the configured dropout; without it none is applied.
     ///
     /// # Shapes
-    /// `obs` (B, N, O); `actions` (B, N) i64, or (B, N, A) if continuous; `available` (B, N, A)
-    /// boolean.
+    /// `actions` (B, N) i64, or (B, N, A) if continuous.
     ///
     /// # Errors
     /// [`ModelError::Shape`] or [`ModelError::Input`] when an input does not fit.
     pub fn evaluate(
         &self,
-        obs: &Tensor,
+        input: &Input<'_>,
         actions: &Tensor,
-        available: Option<&Tensor>,
-        graph: &Tensor,
         dropout: Option<UniformNoise>,
     ) -> Result<Evaluation, ModelError> {
-        let [batch, agents] = self.check_inputs(obs, available, graph)?;
-        let (kind, size) = match self.config.actions {
-            ActionSpace::Discrete(_) => (Kind::Int64, vec![batch, agents]),
-            ActionSpace::Continuous(width) => (Kind::Float, vec![batch, agents, width as i64]),
-        };
+        let [batch, agents] = self.check_input(input)?;
+        let (kind, size) = self.config.actions.tensor([batch, agents]);
         check_shape("actions", actions, &size)?;
         check_kind("actions", actions, kind)?;
 
-        let mask = Mask::new(graph, &self.config);
-        let edges = &self.edge_embedding;
-        let representation = self.encoder.forward(obs, &mask, edges, dropout);
+        let mask = Mask::new(input.graph, input.gate, &self.config);
+        let (representation, _) = self.hear(input, &mask, dropout);
         let values = self.encoder.values(&representation);
-        let decoder = self.decoder.ready(edges);
+        let decoder = self.decoder.ready(&self.edge_embedding);
         let output = decoder.all(&representation, actions, &mask.causal());
-        let distribution = Distribution::new(output, available, self.decoder.std());
+        let distribution = Distribution::new(output, input.available, self.decoder.std());
         let (log_probs, entropy) = distribution.score(actions);
         Ok(Evaluation {
             log_probs,
@@ -253,43 +274,51 @@ impl CommFormer {
         })
     }
 
+    /// The entropy of each agent's distribution if it heard nobody, (B, N): how unsure it is by itself.
+    /// The input's gate is ignored.
+    ///
+    /// # Errors
+    /// [`ModelError::Shape`] or [`ModelError::Input`] when an input does not fit.
+    pub fn entropy_alone(&self, input: &Input<'_>) -> Result<Tensor, ModelError> {
+        let [batch, agents] = self.check_input(input)?;
+        let deaf = input.embedding.select(-1, 0).zeros_like(); // (B, N)
+        let mask = Mask::new(input.graph, Some(&deaf), &self.config).without_actions();
+        let (representation, _) = self.hear(input, &mask, None);
+        let decoder = self.decoder.ready(&self.edge_embedding);
+        let (kind, size) = self.config.actions.tensor([batch, agents]);
+        let actions = Tensor::zeros(size, (kind, self.device));
+        let output = decoder.all(&representation, &actions, &mask.causal());
+        let distribution = Distribution::new(output, input.available, self.decoder.std());
+        Ok(distribution.score(&actions).1)
+    }
+
     /// Decides for all agents, one after the other, without gradients. An agent costs one row of
     /// the decoder, since what earlier agents sent is cached.
     ///
     /// `noise` (B, N, A) is standard Gumbel noise for discrete actions, standard normal noise for
     /// continuous ones; without it every agent takes its most likely action.
     ///
-    /// # Shapes
-    /// `obs` (B, N, O); `available` (B, N, A) boolean.
-    ///
     /// # Errors
     /// [`ModelError::Shape`] or [`ModelError::Input`] when an input does not fit.
-    pub fn act(
-        &self,
-        obs: &Tensor,
-        available: Option<&Tensor>,
-        graph: &Tensor,
-        noise: Option<&Tensor>,
-    ) -> Result<Act, ModelError> {
-        let [batch, agents] = self.check_inputs(obs, available, graph)?;
+    pub fn act(&self, input: &Input<'_>, noise: Option<&Tensor>) -> Result<Act, ModelError> {
+        let [batch, agents] = self.check_input(input)?;
         if let Some(noise) = noise {
             let width = self.config.actions.width() as i64;
             check_shape("noise", noise, &[batch, agents, width])?;
         }
         let _guard = tch::no_grad_guard();
-        let mask = Mask::new(graph, &self.config);
-        let edges = &self.edge_embedding;
-        let representation = self.encoder.forward(obs, &mask, edges, None);
+        let mask = Mask::new(input.graph, input.gate, &self.config);
+        let (representation, kept) = self.hear(input, &mask, None);
         let values = self.encoder.values(&representation);
 
-        let decoder = self.decoder.ready(edges);
+        let decoder = self.decoder.ready(&self.edge_embedding);
         let mut steps = decoder.steps(&representation);
         let mut actions: Vec<Tensor> = Vec::new();
         let mut log_probs = Vec::new();
         for agent in 0..agents {
             let own = |x: &Tensor| x.select(1, agent);
             let output = steps.next(agent, actions.last(), &mask);
-            let available = available.map(own);
+            let available = input.available.map(own);
             let distribution = Distribution::new(output, available.as_ref(), self.decoder.std());
             let (action, log_prob) = distribution.choose(noise.map(own).as_ref());
             actions.push(action);
@@ -299,23 +328,24 @@ impl CommFormer {
             actions: Tensor::stack(&actions, 1),
             log_probs: Tensor::stack(&log_probs, 1),
             values,
+            kept,
         })
     }
 
-    /// Checks the inputs that all passes share, and returns B and N.
-    fn check_inputs(
+    /// Checks a tensor (B, N, `width`) and returns B and N.
+    fn check_agents(
         &self,
-        obs: &Tensor,
-        available: Option<&Tensor>,
-        graph: &Tensor,
+        input: &'static str,
+        x: &Tensor,
+        width: usize,
     ) -> Result<[i64; 2], ModelError> {
         let config = &self.config;
-        let size = obs.size();
-        let width = config.obs_dim as i64;
+        let size = x.size();
+        let width = width as i64;
         let agents = match size[..] {
-            [batch, agents, obs]
+            [batch, agents, found]
                 if batch > 0
-                    && obs == width
+                    && found == width
                     && (agents == config.agents as i64 || config.shared_head && agents > 0) =>
             {
                 agents
@@ -327,14 +357,27 @@ impl CommFormer {
                     config.agents.to_string()
                 };
                 return Err(ModelError::Shape {
-                    input: "obs",
+                    input,
                     expected: format!("(B, {agents}, {width}) with B at least 1"),
                     found: size,
                 });
             }
         };
-        let batch = size[0];
-        check_kind("obs", obs, Kind::Float)?;
+        check_kind(input, x, Kind::Float)?;
+        Ok([size[0], agents])
+    }
+
+    /// Checks the inputs that all passes share, and returns B and N.
+    fn check_input(&self, input: &Input<'_>) -> Result<[i64; 2], ModelError> {
+        let Input {
+            embedding,
+            available,
+            graph,
+            gate,
+            kept,
+        } = *input;
+        let config = &self.config;
+        let [batch, agents] = self.check_agents("embedding", embedding, config.embed_dim)?;
         let found = graph.size();
         if found != [1, agents, agents] && found != [batch, agents, agents] {
             return Err(ModelError::Shape {
@@ -344,6 +387,29 @@ impl CommFormer {
             });
         }
         check_kind("graph", graph, Kind::Float)?;
+        if let Some(gate) = gate {
+            let found = gate.size();
+            if found != [batch, agents] && found != [batch, agents, agents] {
+                return Err(ModelError::Shape {
+                    input: "gate",
+                    expected: format!(
+                        "({batch}, {agents}) for receivers or ({batch}, {agents}, {agents}) for edges"
+                    ),
+                    found,
+                });
+            }
+            check_kind("gate", gate, Kind::Float)?;
+        }
+        if let Some(kept) = kept {
+            if config.closed == Closed::Silence {
+                return Err(ModelError::Input {
+                    input: "kept",
+                    problem: "agents keep nothing unless `closed` is `stale`; pass None".to_owned(),
+                });
+            }
+            check_shape("kept", kept, &[batch, agents, self.kept_width() as i64])?;
+            check_kind("kept", kept, Kind::Float)?;
+        }
         if let Some(available) = available {
             let ActionSpace::Discrete(actions) = config.actions else {
                 return Err(ModelError::Input {

@@ -11,8 +11,9 @@
 //! - [`gradients`]: clipping by the global norm.
 //! - [`Adam`]: libtorch's fused kernel, with a state that can be saved and loaded.
 //! - [`weights`]: named tensors as safetensors bytes, deterministic to write and safe to read.
+//! - [`named`]: saved tensors copied into a model's own, once all of them are known to fit.
 //!
-//! Everything that can fail gives a [`TorchError`]; no C++ exception and no panic crosses over.
+//! What can fail gives a [`TorchError`], or a [`named::StateError`]; no C++ exception and no panic crosses over.
 //! libtorch's functions are called through tch where it has them, and through the few C functions
 //! of `shim.cpp` where it has not.
 //!
@@ -58,6 +59,7 @@ pub mod cuda;
 mod error;
 mod ffi;
 pub mod gradients;
+pub mod named;
 pub mod shared;
 pub mod threads;
 pub mod weights;

@@ -40,6 +40,13 @@ impl Graphs {
         copy * self.groups() / copies.max(1)
     }
 
+    /// The entries of each group's graph, row by row.
+    pub fn edges(&self) -> Result<Vec<Vec<f32>>, tch::TchError> {
+        (0..self.groups() as i64)
+            .map(|group| entries(&self.acting.get(group)))
+            .collect()
+    }
+
     /// The graphs on which some of all `copies` act, (1 or B, N, N).
     pub fn of_copies(&self, some: impl Iterator<Item = usize>, copies: usize) -> Tensor {
         if self.groups() == 1 {
@@ -53,6 +60,12 @@ impl Graphs {
             &Tensor::from_slice(&groups).to_device(self.acting.device()),
         )
     }
+}
+
+/// A graph's entries, row by row.
+pub fn entries(graph: &Tensor) -> Result<Vec<f32>, tch::TchError> {
+    let graph = graph.to_device(Device::Cpu).to_kind(Kind::Float);
+    Vec::try_from(graph.contiguous().view(-1))
 }
 
 /// Draws the graphs of iteration `iteration` (from 0) when a share `progress` of the run is over.

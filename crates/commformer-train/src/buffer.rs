@@ -1,6 +1,8 @@
 //! The rollout's memory: environments write into it, tensors read from it, and nothing is copied
 //! in between.
 
+use crate::policy::Situations;
+use crate::recall::{Carried, GateMemory};
 use crate::{Act, TrainError, ValueNorm, gae};
 use commformer_env::{ActionSpace, Actions, Batch, Environment, Spec, Status, VecEnv};
 use commformer_torch::TorchError;
@@ -29,6 +31,10 @@ pub struct Buffer {
     values: Shared<f32>,
     /// (T, C, N).
     rewards: Array3<f32>,
+    /// What agents paid for listening, (T, C, N).
+    tolls: Array3<f32>,
+    gates: Option<GateMemory>,
+    carried: Option<Carried>,
     /// How each episode stood after each step, (T, C).
     status: Array2<Status>,
     /// Observations in which truncated episodes ended, one (N, O) after the other.
@@ -53,6 +59,17 @@ pub struct Perceived {
     pub obs: Tensor,
     /// (C, N, A) or (S, N, A), where actions can be unavailable.
     pub available: Option<Tensor>,
+    /// (C, N, M) or (S, N, M), where agents carry something from step to step.
+    pub memory: Option<Tensor>,
+}
+
+/// The observations in which episodes were truncated.
+#[derive(Debug)]
+pub struct Ends {
+    /// The copies in which they happened.
+    pub copies: Vec<usize>,
+    /// What was perceived there, `ends` rows; which actions could be taken no longer matters.
+    pub perceived: Perceived,
 }
 
 /// What a team did in each of the S = T x C samples; tensors over the buffer's memory.
@@ -69,9 +86,21 @@ pub struct Done {
 impl Perceived {
     /// The tensors on a device: the memory itself if that is the CPU.
     pub fn to_device(&self, device: Device) -> Self {
+        let moved = |tensor: &Tensor| tensor.to_device(device);
         Self {
-            obs: self.obs.to_device(device),
-            available: self.available.as_ref().map(|mask| mask.to_device(device)),
+            obs: moved(&self.obs),
+            available: self.available.as_ref().map(moved),
+            memory: self.memory.as_ref().map(moved),
+        }
+    }
+
+    /// With the graph that goes with it, (1 or B, N, N).
+    pub fn with_graph<'a>(&'a self, graph: &'a Tensor) -> Situations<'a> {
+        Situations {
+            obs: &self.obs,
+            available: self.available.as_ref(),
+            graph,
+            memory: self.memory.as_ref(),
         }
     }
 }
@@ -115,11 +144,37 @@ impl Buffer {
             log_probs: Shared::zeros(&[rows, columns, agents])?,
             values: Shared::zeros(&[rows + 1, columns, agents])?,
             rewards: Array3::zeros((steps, copies, spec.agents)),
+            tolls: Array3::zeros((steps, copies, spec.agents)),
+            gates: None,
+            carried: None,
             status: Array2::from_elem((steps, copies), Status::Running),
             final_obs: Vec::new(),
             final_at: Vec::new(),
             spec: spec.clone(),
         })
+    }
+
+    /// Makes room for the decisions of receive gates, W for each agent, and for M numbers that it
+    /// carries from step to step; 0 for none.
+    ///
+    /// # Errors
+    /// [`TorchError`] if there is not enough memory.
+    pub fn with_recall(
+        mut self,
+        gate_width: usize,
+        memory_width: usize,
+    ) -> Result<Self, TorchError> {
+        let shape = [self.steps, self.copies, self.spec.agents].map(|size| size as i64);
+        let [steps, copies, agents] = shape;
+        if gate_width > 0 {
+            let shape = [steps, copies, agents, gate_width as i64];
+            self.gates = Some(GateMemory::new(shape)?);
+        }
+        if memory_width > 0 {
+            let shape = [steps + 1, copies, agents, memory_width as i64];
+            self.carried = Some(Carried::new(shape)?);
+        }
+        Ok(self)
     }
 
     /// Steps of a rollout (T).
@@ -164,6 +219,9 @@ impl Buffer {
         if let Some(available) = &mut self.available {
             carry(available, self.steps)?;
         }
+        if let Some(carried) = &mut self.carried {
+            carried.begin()?;
+        }
         self.final_obs.clear();
         self.final_at.clear();
         Ok(())
@@ -179,11 +237,27 @@ impl Buffer {
                 .as_mut()
                 .map(|mask| mask.tensor().map(row))
                 .transpose()?,
+            memory: self
+                .carried
+                .as_mut()
+                .map(|carried| carried.at(t))
+                .transpose()?,
         })
     }
 
-    /// Keeps what the policy chose at step `t`.
-    pub fn record(&mut self, t: usize, act: &Act) -> Result<(), TrainError> {
+    /// Keeps what the policy chose at step `t`, and the noise from which its gates were drawn.
+    pub fn record(
+        &mut self,
+        t: usize,
+        act: &Act,
+        gate_noise: Option<&Tensor>,
+    ) -> Result<(), TrainError> {
+        if let (Some(gates), Some(gating)) = (&mut self.gates, &act.gate) {
+            gates.record(t, gating, gate_noise)?;
+        }
+        if let (Some(carried), Some(memory)) = (&mut self.carried, &act.memory) {
+            carried.record(t, memory)?;
+        }
         write_row(&mut self.log_probs, t, &act.log_probs)?;
         write_row(&mut self.values, t, &act.values)?;
         match &mut self.actions {
@@ -215,6 +289,9 @@ impl Buffer {
         let status = &mut status[t * self.copies..(t + 1) * self.copies];
         environments.step(actions, out, rewards, status)?;
         for (copy, status) in status.iter().enumerate() {
+            if let (Some(carried), true) = (&mut self.carried, *status != Status::Running) {
+                carried.end(t, copy, *status == Status::Truncated)?;
+            }
             if *status == Status::Truncated {
                 self.final_obs
                     .extend_from_slice(environments.final_obs(copy));
@@ -229,17 +306,32 @@ impl Buffer {
         row(&self.active, t)
     }
 
-    /// The copies in which episodes were truncated, and the observations in which they ended,
-    /// (ends, N, O); `None` if none was.
-    pub fn truncated(&self) -> Option<(Vec<usize>, Tensor)> {
+    /// Where episodes were truncated; `None` if none was.
+    pub fn truncated(&self) -> Option<Ends> {
         let shape = [self.final_at.len(), self.spec.agents, self.spec.obs_dim];
-        (shape[0] > 0).then(|| {
-            let copies = self.final_at.iter().map(|&(_, copy)| copy).collect();
-            (
-                copies,
-                Tensor::from_slice(&self.final_obs).view(shape.map(|size| size as i64)),
-            )
+        (shape[0] > 0).then(|| Ends {
+            copies: self.final_at.iter().map(|&(_, copy)| copy).collect(),
+            perceived: Perceived {
+                obs: Tensor::from_slice(&self.final_obs).view(shape.map(|size| size as i64)),
+                available: None,
+                memory: self.carried.as_ref().map(Carried::at_ends),
+            },
         })
+    }
+
+    /// What the gates decided, where there are any.
+    pub fn gates(&self) -> Option<&GateMemory> {
+        self.gates.as_ref()
+    }
+
+    /// The same, to make tensors of.
+    pub fn gates_mut(&mut self) -> Option<&mut GateMemory> {
+        self.gates.as_mut()
+    }
+
+    /// Takes from every agent what it owes for listening, (T, C, N), in the place of earlier tolls.
+    pub fn charge(&mut self, tolls: Array3<f32>) {
+        self.tolls = tolls;
     }
 
     /// What was perceived in every sample.
@@ -251,6 +343,11 @@ impl Buffer {
                 .available
                 .as_mut()
                 .map(|available| samples(available, steps))
+                .transpose()?,
+            memory: self
+                .carried
+                .as_mut()
+                .map(Carried::samples)
                 .transpose()?,
         })
     }
@@ -304,8 +401,9 @@ impl Buffer {
             next_values.slice_mut(s![t, copy, ..]).assign(&values);
         }
         let acted_in = values.slice(s![..-1, .., ..]);
+        let earned = &self.rewards - &self.tolls;
         Ok(gae(
-            self.rewards.view(),
+            earned.view(),
             acted_in,
             next_values.view(),
             ended.view(),
@@ -333,7 +431,7 @@ fn perceived<'a>(
 }
 
 /// Copies a tensor into row `t`.
-fn write_row<T: Element>(
+pub(crate) fn write_row<T: Element>(
     memory: &mut Shared<T>,
     t: usize,
     tensor: &Tensor,
@@ -343,28 +441,28 @@ fn write_row<T: Element>(
 }
 
 /// The first `steps` rows, without the division into steps and copies.
-fn samples<T: Element>(memory: &mut Shared<T>, steps: usize) -> Result<Tensor, TorchError> {
+pub(crate) fn samples<T: Element>(memory: &mut Shared<T>, steps: usize) -> Result<Tensor, TorchError> {
     Ok(memory.tensor()?.narrow(0, 0, steps as i64).flatten(0, 1))
 }
 
 /// Some rows of a memory.
-fn rows<T: Element>(memory: &Shared<T>, rows: Range<usize>) -> Result<&[T], TorchError> {
+pub(crate) fn rows<T: Element>(memory: &Shared<T>, rows: Range<usize>) -> Result<&[T], TorchError> {
     let length = row_length(memory);
     Ok(&memory.slice()?[rows.start * length..rows.end * length])
 }
 
-fn row<T: Element>(memory: &Shared<T>, t: usize) -> Result<&[T], TorchError> {
+pub(crate) fn row<T: Element>(memory: &Shared<T>, t: usize) -> Result<&[T], TorchError> {
     rows(memory, t..t + 1)
 }
 
 /// Row `t` of a memory, to write.
-fn row_mut<T: Element>(memory: &mut Shared<T>, t: usize) -> Result<&mut [T], TorchError> {
+pub(crate) fn row_mut<T: Element>(memory: &mut Shared<T>, t: usize) -> Result<&mut [T], TorchError> {
     let length = row_length(memory);
     Ok(&mut memory.slice_mut()?[t * length..(t + 1) * length])
 }
 
 /// Copies the row `last` to the first.
-fn carry<T: Element>(memory: &mut Shared<T>, last: usize) -> Result<(), TorchError> {
+pub(crate) fn carry<T: Element>(memory: &mut Shared<T>, last: usize) -> Result<(), TorchError> {
     let length = row_length(memory);
     memory
         .slice_mut()?

@@ -1,6 +1,6 @@
 //! Settings that cannot work are refused before any work.
 
-use crate::{GraphPlan, Settings, TrainError, UpperData};
+use crate::{GatePlan, GraphPlan, Settings, TrainError, UpperData};
 
 /// Refuses the first setting that cannot work with `copies` copies of the environment.
 pub fn settings(settings: &Settings, plan: &GraphPlan, copies: usize) -> Result<(), TrainError> {
@@ -98,6 +98,22 @@ pub fn settings(settings: &Settings, plan: &GraphPlan, copies: usize) -> Result<
         }
     }
     Ok(())
+}
+
+/// Refuses the first setting of the gates that cannot work.
+pub fn gates(plan: &GatePlan) -> Result<(), TrainError> {
+    check(
+        "gate.start",
+        plan.start,
+        (0.0..=1.0).contains(&plan.start),
+        "a number from 0 to 1",
+    )?;
+    check(
+        "gate.entropy_coef",
+        plan.entropy_coef,
+        plan.entropy_coef.is_finite() && plan.entropy_coef >= 0.0,
+        "zero or more",
+    )
 }
 
 fn check(

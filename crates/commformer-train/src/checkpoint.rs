@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use tch::Tensor;
 
 const MAGIC: [u8; 8] = *b"CFSTATE\0";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER: usize = 8 + 4 + 8 + 32;
 /// No state is larger; a length beyond it is damage, not data.
 const LIMIT: usize = 1 << 32;
@@ -82,6 +82,10 @@ pub struct TrainState {
     pub evaluation_return: f64,
     /// The graph of execution, row by row (N x N).
     pub graph: Vec<f32>,
+    /// Whether the receive gates were in force.
+    pub gated: bool,
+    /// State of the gates' budget; empty without one.
+    pub budget: Vec<f64>,
     /// SHA-256 of `weights.safetensors`.
     pub weights_sha256: [u8; 32],
 }

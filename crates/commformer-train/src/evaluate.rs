@@ -1,15 +1,20 @@
 //! Judging a policy: exactly one episode in each copy of the environment.
 
-use crate::rollout::{act, action_noise};
-use crate::{Buffer, EpisodeRecord, EvaluationReport, Policy, TrainError};
+use crate::bilevel::entries;
+use crate::rollout::{Noise, act};
+use crate::traffic::Exchange;
+use crate::{Actor, Buffer, EpisodeRecord, EvaluationReport, TrainError, Traffic};
 use commformer_env::{Environment, Rng, VecEnv};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// How a policy is judged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvaluateOptions {
     /// Draw actions with this seed instead of taking the likeliest.
     pub sampled: Option<u64>,
+    /// Let the receive gates decide, those that are random by design with this seed; `None`: they are
+    /// all open.
+    pub gates: Option<u64>,
     /// Refuse to wait longer than this for an episode to end, steps.
     pub max_steps: usize,
     /// Where tensors live.
@@ -23,47 +28,50 @@ impl EvaluateOptions {
 
 /// Plays one episode in each copy on `graph`, (N, N), and records it. Copies that finish early go
 /// on, but only their first episode counts: the mean is not biased towards short ones.
-pub fn evaluate<P: Policy, E: Environment>(
-    policy: &P,
+pub fn evaluate<A: Actor, E: Environment>(
+    policy: &A,
     graph: &Tensor,
     environments: &mut VecEnv<E>,
     options: &EvaluateOptions,
 ) -> Result<EvaluationReport, TrainError> {
     let spec = environments.spec().clone();
     let copies = environments.copies();
-    let mut buffer = Buffer::new(&spec, copies, 1)?;
+    let mut buffer =
+        Buffer::new(&spec, copies, 1)?.with_recall(policy.gate_width(), policy.memory_width())?;
     buffer.reset(environments)?;
-    let edges = edges(graph)?;
+    let (edges, sizes) = (entries(graph)?, policy.message_sizes());
     let graph = graph.unsqueeze(0).to_device(options.device);
-    let mut rng = options.sampled.map(|seed| Rng::new(seed, 0));
-    let mut messages = vec![0.0; copies];
+    let mut noise = Noise {
+        actions: options.sampled.map(|seed| Rng::new(seed, 0)),
+        gates: options.gates.map(|seed| Rng::new(seed, 0)),
+        draw_gates: false,
+        device: options.device,
+    };
+    let mut said = vec![Said::default(); copies];
     let mut records: Vec<Option<EpisodeRecord>> = vec![None; copies];
     for _ in 0..options.max_steps {
         buffer.begin()?;
-        let noise = rng
-            .as_mut()
-            .map(|rng| action_noise(rng, &spec, copies, options.device));
-        act(
-            &mut buffer,
-            0,
-            policy,
-            &graph,
-            noise.as_ref(),
-            options.device,
-        )?;
-        for (messages, active) in messages
-            .iter_mut()
-            .zip(buffer.active(0)?.chunks(spec.agents))
-        {
-            *messages += delivered(&edges, active);
+        act(&mut buffer, 0, policy, &graph, &mut noise)?;
+        let active = buffer.active(0)?;
+        let open = buffer.gates().map_or(Ok(&[][..]), |gates| gates.open(0))?;
+        for (copy, said) in said.iter_mut().enumerate() {
+            let of_copy = |all: usize| copy * all / copies..(copy + 1) * all / copies;
+            let exchange = Exchange {
+                edges: &edges,
+                open: &open[of_copy(open.len())],
+                active: &active[of_copy(active.len())],
+                sizes: &sizes,
+            };
+            said.add(&exchange, environments.must_listen(copy));
         }
         buffer.step(0, environments)?;
         for episode in environments.episodes() {
-            let sent = std::mem::take(&mut messages[episode.copy]);
+            let said = std::mem::take(&mut said[episode.copy]);
             records[episode.copy].get_or_insert_with(|| EpisodeRecord {
                 team_return: f64::from(episode.team_return),
                 steps: episode.steps,
-                messages: sent / (f64::from(episode.steps) * spec.agents as f64),
+                traffic: said.traffic,
+                gates_right: said.gates_right(),
                 metrics: episode
                     .metrics
                     .iter()
@@ -88,6 +96,7 @@ pub fn evaluate<P: Policy, E: Environment>(
         steps: 0,
         episodes,
         metric_names: spec.metrics.iter().map(|name| (*name).to_owned()).collect(),
+        gated: policy.gate_width() > 0 && options.gates.is_some(),
         sources_heard: environments
             .sources()
             .map(|sources| sources_heard(&edges, sources)),
@@ -95,15 +104,30 @@ pub fn evaluate<P: Policy, E: Environment>(
     })
 }
 
-/// A graph's entries, row by row.
-fn edges(graph: &Tensor) -> Result<Vec<f32>, TrainError> {
-    Ok(Vec::try_from(
-        graph
-            .to_device(Device::Cpu)
-            .to_kind(Kind::Float)
-            .contiguous()
-            .view(-1),
-    )?)
+/// What was said in an episode so far.
+#[derive(Clone, Debug, Default)]
+struct Said {
+    traffic: Traffic,
+    right: f64,
+    judged: f64,
+}
+
+impl Said {
+    /// Adds a step, in which each agent must listen or must not, if that is known.
+    fn add(&mut self, exchange: &Exchange<'_>, must_listen: Option<&[bool]>) {
+        self.traffic.add(&exchange.traffic());
+        for (agent, must) in must_listen.into_iter().flatten().enumerate() {
+            if exchange.active[agent] {
+                let listens = exchange.intake(agent).share > 0.0;
+                self.right += f64::from(u8::from(listens == *must));
+                self.judged += 1.0;
+            }
+        }
+    }
+
+    fn gates_right(&self) -> Option<f64> {
+        (self.judged > 0.0).then(|| self.right / self.judged)
+    }
 }
 
 /// Share of the agents that hear their source.
@@ -111,16 +135,6 @@ fn sources_heard(edges: &[f32], sources: &[usize]) -> f64 {
     let agents = sources.len();
     let rows = edges.chunks(agents).zip(sources);
     rows.filter(|(row, source)| row[**source] > 0.5).count() as f64 / agents as f64
-}
-
-/// Messages delivered in one step of one copy: edges between two different active agents.
-fn delivered(edges: &[f32], active: &[bool]) -> f64 {
-    let agents = active.len();
-    let pairs = (0..agents).flat_map(|receiver| (0..agents).map(move |sender| (receiver, sender)));
-    pairs
-        .filter(|&(receiver, sender)| receiver != sender && active[receiver] && active[sender])
-        .map(|(receiver, sender)| f64::from(edges[receiver * agents + sender]))
-        .sum()
 }
 
 #[cfg(test)]
@@ -131,12 +145,5 @@ mod tests {
     fn a_source_is_heard_along_its_edge() {
         let edges = [0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0];
         assert_eq!(sources_heard(&edges, &[1, 2, 1]), 2.0 / 3.0);
-    }
-
-    #[test]
-    fn only_edges_between_living_agents_deliver() {
-        let edges = [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0];
-        assert_eq!(delivered(&edges, &[true, true, true]), 4.0);
-        assert_eq!(delivered(&edges, &[true, true, false]), 2.0);
     }
 }

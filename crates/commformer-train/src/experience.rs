@@ -3,7 +3,8 @@
 
 use crate::bilevel::Graphs;
 use crate::buffer::{Buffer, Done, Perceived};
-use crate::ppo::Targets;
+use crate::policy::GateSamples;
+use crate::ppo::{GateTargets, Targets};
 use crate::update::{Part, PartGraph};
 use crate::{PpoConfig, TrainError, ValueNorm};
 use commformer_env::Rng;
@@ -20,8 +21,18 @@ pub struct Experience<'a> {
     advantages: Tensor, // (S, N)
     returns: Tensor,    // (S, N)
     active: Tensor,     // (S, N), 1 or 0
+    gate: Option<GateExperience>,
     /// Agents that took part in each sample, (S).
     counts: Vec<usize>,
+}
+
+/// What the gates decided, over all samples.
+#[derive(Debug)]
+struct GateExperience {
+    samples: GateSamples,
+    log_probs: Tensor,  // (S, N)
+    values: Tensor,     // (S, N)
+    advantages: Tensor, // (S, N)
 }
 
 /// Some of the samples.
@@ -80,6 +91,18 @@ impl<'a> Experience<'a> {
         let (mut advantages, mut returns) =
             buffer.advantages(final_values, norm, config.gamma, config.gae_lambda)?;
         let active = buffer.active_samples()?;
+        // How much better it went than a value expected that did not know the gates' decisions.
+        let gate_advantages = match buffer.gates() {
+            Some(gates) => {
+                let mut better = returns.clone();
+                for (better, value) in better.iter_mut().zip(gates.values()?) {
+                    *better -= norm.denormalize(*value);
+                }
+                standardize(&mut better, active);
+                Some(better)
+            }
+            None => None,
+        };
         norm.update(
             returns
                 .iter()
@@ -103,7 +126,20 @@ impl<'a> Experience<'a> {
         });
         let perceived = buffer.perceived_samples()?.to_device(device);
         let done = buffer.done_samples()?.to_device(device);
+        let gate = match (buffer.gates_mut(), &gate_advantages) {
+            (Some(gates), Some(advantages)) => {
+                let (samples, log_probs, values) = gates.samples()?;
+                Some(GateExperience {
+                    samples: samples.map(|tensor| tensor.to_device(device)),
+                    log_probs: log_probs.to_device(device),
+                    values: values.to_device(device),
+                    advantages: on_device(advantages)?,
+                })
+            }
+            _ => None,
+        };
         Ok(Self {
+            gate,
             rewards: buffer.rewards(),
             perceived,
             done,
@@ -153,9 +189,13 @@ impl<'a> Experience<'a> {
             (Selection::Listed(_), None) => whole.shallow_clone(),
         };
         Part {
-            obs: cut(&self.perceived.obs),
+            perceived: Perceived {
+                obs: cut(&self.perceived.obs),
+                available: self.perceived.available.as_ref().map(cut),
+                memory: self.perceived.memory.as_ref().map(cut),
+            },
             actions: cut(&self.done.actions),
-            available: self.perceived.available.as_ref().map(cut),
+            gate: self.gate.as_ref().map(|gate| gate.samples.map(cut)),
             graph,
             targets: Targets {
                 log_probs: cut(&self.done.log_probs),
@@ -163,6 +203,11 @@ impl<'a> Experience<'a> {
                 advantages: cut(&self.advantages),
                 returns: cut(&self.returns),
                 active: cut(&self.active),
+                gate: self.gate.as_ref().map(|gate| GateTargets {
+                    log_probs: cut(&gate.log_probs),
+                    values: cut(&gate.values),
+                    advantages: cut(&gate.advantages),
+                }),
             },
             noise,
         }

@@ -2,9 +2,9 @@
 
 use crate::bilevel::{self, Drawn, Graphs};
 use crate::experience::{Experience, Selection};
-use crate::update::{Gradient, Level, PartGraph, gradient};
+use crate::update::{Gradient, Level, Objective, PartGraph, gradient};
 use crate::{
-    BilevelConfig, GraphPlan, Losses, Policy, PolicyResult, PpoConfig, Purpose, Settings,
+    BilevelConfig, GraphPlan, Losses, Policy, PolicyResult, Purpose, Settings,
     TrainError, seed_for,
 };
 use commformer_env::Rng;
@@ -72,6 +72,11 @@ impl<P: Policy> Learner<P> {
         &self.policy
     }
 
+    /// The same, to calibrate its gates.
+    pub fn policy_mut(&mut self) -> &mut P {
+        &mut self.policy
+    }
+
     /// The workers.
     pub fn pool(&self) -> &rayon::ThreadPool {
         &self.pool
@@ -87,11 +92,12 @@ impl<P: Policy> Learner<P> {
     pub fn lower_epoch(
         &mut self,
         plan: &GraphPlan,
-        ppo: &PpoConfig,
+        objective: Objective<'_>,
         graphs: &Graphs,
         experience: &Experience<'_>,
         update: u64,
     ) -> Result<Vec<Losses>, TrainError> {
+        let ppo = objective.ppo;
         let copies = experience.copies();
         let samples = experience.of_copies(0..bilevel::lower_copies(plan, copies));
         let mut losses = Vec::with_capacity(ppo.minibatches);
@@ -119,7 +125,14 @@ impl<P: Policy> Learner<P> {
                     None => experience.acted_on(part, graphs),
                 })
             };
-            losses.push(self.step(Level::Lower, ppo, experience, selection, &graph, draw)?);
+            losses.push(self.step(
+                Level::Lower,
+                objective,
+                experience,
+                selection,
+                &graph,
+                draw,
+            )?);
         }
         Ok(losses)
     }
@@ -128,14 +141,14 @@ impl<P: Policy> Learner<P> {
     pub fn upper_step(
         &mut self,
         schedule: &BilevelConfig,
-        ppo: &PpoConfig,
+        objective: Objective<'_>,
         graphs: &Graphs,
         experience: &Experience<'_>,
         update: u64,
     ) -> Result<(), TrainError> {
         let copies = bilevel::upper_copies(schedule, experience.copies());
         // Numbered like the minibatches that a lower epoch in its place would have had.
-        let draw = update * ppo.minibatches as u64;
+        let draw = update * objective.ppo.minibatches as u64;
         let noise = match &graphs.drawn {
             None => return Ok(()),
             Some(Drawn::Groups(order)) => {
@@ -156,7 +169,14 @@ impl<P: Policy> Learner<P> {
         };
         let selection = experience.of_copies(copies);
         let graph = |_: &Selection| PartGraph::Drawn(noise.shallow_clone());
-        self.step(Level::Upper, ppo, experience, &selection, &graph, draw)?;
+        self.step(
+            Level::Upper,
+            objective,
+            experience,
+            &selection,
+            &graph,
+            draw,
+        )?;
         Ok(())
     }
 
@@ -164,12 +184,13 @@ impl<P: Policy> Learner<P> {
     fn step(
         &mut self,
         level: Level,
-        ppo: &PpoConfig,
+        objective: Objective<'_>,
         experience: &Experience<'_>,
         selection: &Selection,
         graph: &dyn Fn(&Selection) -> PartGraph,
         update: u64,
     ) -> Result<Losses, TrainError> {
+        let ppo = objective.ppo;
         let dropout = seed_for(self.seed, Purpose::Dropout).wrapping_add(update);
         let parts = selection
             .parts(ppo.chunk)
@@ -188,7 +209,7 @@ impl<P: Policy> Learner<P> {
             &mut self.replicas,
             parts,
             level,
-            ppo,
+            objective,
             total_active,
         )?;
         losses.grad_norm = clip_norm(&mut of_leaves, ppo.max_grad_norm)?;

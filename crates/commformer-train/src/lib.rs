@@ -54,13 +54,16 @@ mod error;
 mod evaluate;
 mod experience;
 mod gae;
+mod gate;
 mod learner;
 mod policy;
 mod ppo;
+mod recall;
 mod report;
 mod rollout;
 mod run;
 mod seeds;
+mod traffic;
 mod trainer;
 mod update;
 mod value_norm;
@@ -77,9 +80,16 @@ pub use config::{
 pub use error::TrainError;
 pub use evaluate::{EvaluateOptions, evaluate};
 pub use gae::gae;
-pub use policy::{Act, Evaluation, Policy, PolicyResult, SampledGraphs, Samples};
-pub use ppo::{Loss, Targets, loss};
-pub use report::{EpisodeRecord, EvaluationReport, IterationReport, Listener, Losses, Phases};
+pub use gate::{Budget, GatePlan, GateTerms, Price};
+pub use policy::{
+    Act, Actor, Evaluation, GateEvaluation, GateSamples, Gates, Gating, Policy, PolicyResult,
+    SampledGraphs, Samples, Situations,
+};
+pub use ppo::{GateTargets, Loss, Targets, loss};
+pub use report::{
+    EpisodeRecord, EvaluationReport, GateLosses, IterationReport, Listener, Losses, Phases,
+};
 pub use seeds::{Purpose, seed_for};
+pub use traffic::{MessageSizes, Traffic};
 pub use trainer::{Settings, Trainer};
 pub use value_norm::ValueNorm;

@@ -1,9 +1,51 @@
 //! What the trainer asks of a policy. It knows no concrete one.
 //!
 //! Throughout, B is samples, N agents, O the observation's width, A actions. `graph` is
-//! (1 or B, N, N): 1 where receiver i (row) hears sender j (column).
+//! (1 or B, N, N): 1 where receiver i (row) hears sender j (column). A policy may have receive gates:
+//! W decisions of each agent a step, one (W = 1) or one for each sender (W = N).
 
+use crate::MessageSizes;
 use tch::Tensor;
+
+/// B situations in which teams act.
+#[derive(Clone, Copy, Debug)]
+pub struct Situations<'a> {
+    /// (B, N, O).
+    pub obs: &'a Tensor,
+    /// Whether an action can be taken, (B, N, A) of bool; `None`: all can.
+    pub available: Option<&'a Tensor>,
+    /// (1 or B, N, N).
+    pub graph: &'a Tensor,
+    /// What each agent carries from the step before, (B, N, M), zeros in the first step of an episode;
+    /// `None` if it carries nothing.
+    pub memory: Option<&'a Tensor>,
+}
+
+/// How the receive gates of some situations are set.
+#[derive(Clone, Copy, Debug)]
+pub enum Gates<'a> {
+    /// All open, whatever they would decide.
+    Open,
+    /// Drawn, as in training, from this noise out of (0, 1), (B, N, W).
+    Drawn(&'a Tensor),
+    /// Decided, as in execution. The noise, (B, N, W) out of (0, 1), is for gates that are random by
+    /// design.
+    Decided(&'a Tensor),
+}
+
+/// What the receive gates of B situations decided.
+#[derive(Debug)]
+pub struct Gating {
+    /// 1 where a gate is open, else 0: (B, N, W).
+    pub open: Tensor,
+    /// Log-probability of each agent's decisions, (B, N); zeros if they were not drawn.
+    pub log_probs: Tensor,
+    /// Normalised value of each agent's situation before it decides, (B, N); zeros if the policy has
+    /// none.
+    pub values: Tensor,
+    /// What execution compares with a threshold, (B, N, W); NaN where nothing is to be compared.
+    pub scores: Tensor,
+}
 
 /// What a team does in B situations.
 #[derive(Debug)]
@@ -14,6 +56,31 @@ pub struct Act {
     pub log_probs: Tensor,
     /// Normalised value of each agent's situation, (B, N).
     pub values: Tensor,
+    /// What the gates decided; `None` for a policy without gates.
+    pub gate: Option<Gating>,
+    /// What each agent carries to the next step, (B, N, M); `None` if nothing.
+    pub memory: Option<Tensor>,
+}
+
+/// What the policy thinks of gates that were set.
+#[derive(Debug)]
+pub enum GateEvaluation {
+    /// The gates are part of the joint action. All (B, N).
+    Action {
+        /// Log-probability of each agent's decisions.
+        log_probs: Tensor,
+        /// Entropy of its decisions.
+        entropy: Tensor,
+        /// Normalised value of its situation before it decides.
+        values: Tensor,
+    },
+    /// The action's loss reaches the gates through what is heard. Both (B, N), with a gradient.
+    StraightThrough {
+        /// Messages that each agent takes in.
+        messages: Tensor,
+        /// They as a share of what it could take in.
+        share: Tensor,
+    },
 }
 
 /// What the policy thinks of actions that were taken.
@@ -25,6 +92,8 @@ pub struct Evaluation {
     pub entropy: Tensor,
     /// Normalised value of each agent's situation, (B, N).
     pub values: Tensor,
+    /// Of the gates, where those are learned.
+    pub gate: Option<GateEvaluation>,
 }
 
 /// Graphs drawn from the edge logits.
@@ -36,25 +105,63 @@ pub struct SampledGraphs {
     pub order: Tensor,
 }
 
+/// How the gates of some samples were set.
+#[derive(Debug)]
+pub struct GateSamples {
+    /// 1 where a gate was open, else 0: (B, N, W).
+    pub open: Tensor,
+    /// The noise of the draw, (B, N, W).
+    pub noise: Tensor,
+}
+
+impl GateSamples {
+    /// Both tensors changed alike.
+    pub(crate) fn map(&self, change: impl Fn(&Tensor) -> Tensor) -> Self {
+        Self {
+            open: change(&self.open),
+            noise: change(&self.noise),
+        }
+    }
+}
+
 /// Samples to evaluate.
 #[derive(Debug)]
 pub struct Samples<'a> {
-    /// (B, N, O).
-    pub obs: &'a Tensor,
+    /// Where the teams were.
+    pub situations: Situations<'a>,
     /// (B, N) of i64, or (B, N, A) of f32.
     pub actions: &'a Tensor,
-    /// Whether an action could be taken, (B, N, A) of bool; `None`: all could.
-    pub available: Option<&'a Tensor>,
-    /// (1 or B, N, N).
-    pub graph: &'a Tensor,
+    /// How the gates were set; `None` if all were open.
+    pub gate: Option<&'a GateSamples>,
 }
 
 /// What a policy returns: an error is one that its maker can explain, such as a shape it was not
 /// made for.
 pub type PolicyResult<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
+/// Whoever acts for a team: what an evaluation needs.
+pub trait Actor: Send {
+    /// Numbers that each agent carries from a step to the next (M); 0: none.
+    fn memory_width(&self) -> usize;
+
+    /// Decisions of each agent's receive gate in a step (W); 0: there is no gate.
+    fn gate_width(&self) -> usize;
+
+    /// What a message costs to send.
+    fn message_sizes(&self) -> MessageSizes;
+
+    /// Chooses actions. `noise` is Gumbel for discrete and standard normal for continuous actions,
+    /// (B, N, A); without it the likeliest action is taken.
+    fn act(
+        &self,
+        situations: &Situations<'_>,
+        gates: Gates<'_>,
+        noise: Option<&Tensor>,
+    ) -> PolicyResult<Act>;
+}
+
 /// A team's policy with a communication graph.
-pub trait Policy: Send + Sized {
+pub trait Policy: Actor + Sized {
     /// The same weights, in the same memory, with gradients of their own: what another thread
     /// needs to take part in an update.
     fn replica(&self) -> PolicyResult<Self>;
@@ -84,16 +191,6 @@ pub trait Policy: Send + Sized {
     /// Entropy of each row's first draw, (N), in nats.
     fn graph_entropy(&self) -> PolicyResult<Tensor>;
 
-    /// Chooses actions. `noise` is Gumbel for discrete and standard normal for continuous actions,
-    /// (B, N, A); without it the likeliest action is taken.
-    fn act(
-        &self,
-        obs: &Tensor,
-        available: Option<&Tensor>,
-        graph: &Tensor,
-        noise: Option<&Tensor>,
-    ) -> PolicyResult<Act>;
-
     /// Evaluates actions that were taken. `uniform` gives noise from (0, 1) of a shape, for
     /// policies with dropout.
     fn evaluate(
@@ -102,6 +199,10 @@ pub trait Policy: Send + Sized {
         uniform: &mut dyn FnMut(&[i64]) -> Tensor,
     ) -> PolicyResult<Evaluation>;
 
-    /// Normalised values of situations, (B, N), for `obs` (B, N, O).
-    fn values(&self, obs: &Tensor, graph: &Tensor) -> PolicyResult<Tensor>;
+    /// Normalised values of situations, (B, N).
+    fn values(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Tensor>;
+
+    /// Sets the threshold of execution so that the share `rate` of these scores, of decisions of a
+    /// rollout, lies above it. Nothing to do for gates without a threshold.
+    fn calibrate(&mut self, scores: &[f32], rate: f64) -> PolicyResult<()>;
 }

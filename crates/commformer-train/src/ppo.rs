@@ -1,7 +1,8 @@
 //! The objective of proximal policy optimisation (Schulman et al., 2017, equation 7) with a
 //! clipped Huber loss of the value, as in MAPPO.
 
-use crate::{Evaluation, PpoConfig};
+use crate::gate::GateTerms;
+use crate::{Evaluation, GateEvaluation, PpoConfig};
 use tch::{Kind, Tensor};
 
 /// What the rollout knows about the samples; each tensor is (B, N).
@@ -17,56 +18,113 @@ pub struct Targets {
     pub returns: Tensor,
     /// 1 where the agent took part.
     pub active: Tensor,
+    /// Of the gates' decisions, where those are learned.
+    pub gate: Option<GateTargets>,
+}
+
+/// What the rollout knows about the gates' decisions; each tensor is (B, N).
+#[derive(Debug)]
+pub struct GateTargets {
+    /// Log-probabilities of the decisions when they were taken.
+    pub log_probs: Tensor,
+    /// Normalised values before they were taken.
+    pub values: Tensor,
+    /// Normalised advantages over those values.
+    pub advantages: Tensor,
 }
 
 /// The terms of the objective, each a sum over the samples divided by `total_active`.
 #[derive(Debug)]
 pub struct Loss {
-    /// What the gradient is taken of: policy - entropy_coef * entropy + value_coef * value.
+    /// What the gradient is taken of: policy - entropy_coef * entropy + value_coef * value, and the
+    /// same of the gates.
     pub total: Tensor,
-    /// Policy loss, value loss, entropy, clipped share and divergence: (5), without gradient.
+    /// Policy loss, value loss, entropy, clipped share and divergence, without gradient: (5), or
+    /// (10) with those of gates that are part of the joint action.
     pub terms: Tensor,
 }
 
 /// The loss of a part of a minibatch in which `total_active` agents take part; the parts' losses
-/// add up to the minibatch's.
-pub fn loss(config: &PpoConfig, now: &Evaluation, then: &Targets, total_active: f64) -> Loss {
+/// add up to the minibatch's. Without `gate` terms the gates are not in force: only the value
+/// before their decisions is learned.
+///
+/// A gate's decision comes before the action and is a decision of its own: it has its own ratio,
+/// and its advantage is taken over a value that does not know it. A value that knows which gates
+/// are open explains what listening is worth and leaves the gate nothing to learn from.
+pub fn loss(
+    config: &PpoConfig,
+    gate: Option<&GateTerms>,
+    now: &Evaluation,
+    then: &Targets,
+    total_active: f64,
+) -> Loss {
     let mean = |x: &Tensor| (x * &then.active).sum(Kind::Float) / total_active;
+    let surrogate = |ratio: &Tensor, advantages: &Tensor| {
+        let clipped = ratio.clamp(1.0 - config.clip, 1.0 + config.clip);
+        -mean(&(ratio * advantages).minimum(&(clipped * advantages)))
+    };
+    let value_loss = |now: &Tensor, old: &Tensor| {
+        let clipped = old + (now - old).clamp(-config.clip, config.clip);
+        let error = |value: &Tensor| {
+            huber(
+                &(&then.returns - value),
+                config.huber_delta,
+                config.one_sided_huber,
+            )
+        };
+        mean(&error(now).maximum(&error(&clipped)))
+    };
+    let summary = |policy: &Tensor, value: &Tensor, entropy: &Tensor, log_ratio: &Tensor| {
+        tch::no_grad(|| {
+            let ratio = log_ratio.exp();
+            let clipped = mean(&(&ratio - 1.0).abs().gt(config.clip).to_kind(Kind::Float));
+            let kl = mean(&(&ratio - 1.0 - log_ratio));
+            let terms = [policy, value, entropy, &clipped, &kl];
+            Tensor::stack(&terms.map(Tensor::detach), 0)
+        })
+    };
 
     let log_ratio = &now.log_probs - &then.log_probs; // (B, N)
-    let ratio = log_ratio.exp();
-    let clipped_ratio = ratio.clamp(1.0 - config.clip, 1.0 + config.clip);
-    let policy = -mean(&(&ratio * &then.advantages).minimum(&(clipped_ratio * &then.advantages)));
-
-    let clipped_value =
-        &then.values + (&now.values - &then.values).clamp(-config.clip, config.clip);
-    let error = |value: &Tensor| {
-        huber(
-            &(&then.returns - value),
-            config.huber_delta,
-            config.one_sided_huber,
-        )
-    };
-    let value = mean(&error(&now.values).maximum(&error(&clipped_value)));
-
+    let policy = surrogate(&log_ratio.exp(), &then.advantages);
+    let value = value_loss(&now.values, &then.values);
     let entropy = mean(&now.entropy);
     let total = &policy - &entropy * config.entropy_coef + &value * config.value_coef;
+    let terms = summary(&policy, &value, &entropy, &log_ratio);
 
-    let terms = tch::no_grad(|| {
-        let clipped = mean(&(&ratio - 1.0).abs().gt(config.clip).to_kind(Kind::Float));
-        let kl = mean(&(&ratio - 1.0 - &log_ratio));
-        Tensor::stack(
-            &[
-                policy.detach(),
-                value.detach(),
-                entropy.detach(),
-                clipped,
-                kl,
-            ],
-            0,
-        )
-    });
-    Loss { total, terms }
+    match (&now.gate, &then.gate) {
+        (
+            Some(GateEvaluation::Action {
+                log_probs,
+                entropy,
+                values,
+            }),
+            Some(then),
+        ) => {
+            let value = value_loss(values, &then.values);
+            let total = total + &value * config.value_coef;
+            let log_ratio = log_probs - &then.log_probs;
+            let policy = surrogate(&log_ratio.exp(), &then.advantages);
+            let entropy = mean(entropy);
+            let of_gate = summary(&policy, &value, &entropy, &log_ratio);
+            let total = match gate {
+                Some(gate) => total + policy - entropy * gate.entropy_coef,
+                None => total,
+            };
+            Loss {
+                total,
+                terms: Tensor::cat(&[terms, of_gate], 0),
+            }
+        }
+        (Some(GateEvaluation::StraightThrough { messages, share }), _) => {
+            let price = gate.copied().unwrap_or_default();
+            let owed = mean(messages) * price.message + mean(share) * price.listening;
+            Loss {
+                total: total + owed,
+                terms,
+            }
+        }
+        _ => Loss { total, terms },
+    }
 }
 
 /// e^2 / 2 near zero, delta (|e| - delta / 2) beyond. With `one_sided` errors below -delta cost
@@ -111,6 +169,7 @@ mod tests {
             log_probs: row(&[2.0_f32.ln(), 0.5_f32.ln(), 0.0]),
             entropy: row(&[1.0, 3.0, 100.0]),
             values: row(&[1.0, 0.0, 7.0]),
+            gate: None,
         };
         let then = Targets {
             log_probs: row(&[0.0, 0.0, 0.0]),
@@ -118,8 +177,9 @@ mod tests {
             advantages: row(&[1.0, 1.0, 50.0]),
             returns: row(&[2.0, 1.0, 9.0]),
             active: row(&[1.0, 1.0, 0.0]),
+            gate: None,
         };
-        let loss = loss(&config, &now, &then, 2.0);
+        let loss = loss(&config, None, &now, &then, 2.0);
         let terms = Vec::<f64>::try_from(loss.terms).unwrap();
         // Ratios 2 (clipped to 1.2) and 0.5 (the worse of 0.5 and 0.8).
         assert!((terms[0] + (1.2 + 0.5) / 2.0).abs() < 1e-6);

@@ -1,5 +1,6 @@
 //! What the trainer tells while it runs.
 
+use crate::{Price, Traffic};
 use commformer_env::{Episode, Spec};
 
 /// Seconds spent in each phase of an iteration.
@@ -35,13 +36,54 @@ pub struct Losses {
     pub kl: f64,
     /// Norm of the gradient before clipping.
     pub grad_norm: f64,
+    /// The same of receive gates that are part of the joint action, without a norm of their own.
+    pub gate: Option<GateLosses>,
+}
+
+/// Means of the gates' terms over the lower steps of an iteration.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct GateLosses {
+    /// Clipped surrogate of the decisions.
+    pub policy: f64,
+    /// Clipped Huber loss of the normalised value before the decisions.
+    pub value: f64,
+    /// Mean entropy of an agent's decisions, nats.
+    pub entropy: f64,
+    /// Share of decisions whose ratio left the clip range.
+    pub clipped: f64,
+    /// Estimate of the divergence from the rollout's gates.
+    pub kl: f64,
 }
 
 impl Losses {
+    /// From the terms of a [`Loss`](crate::Loss).
+    pub(crate) fn of_terms(terms: &[f64]) -> Self {
+        let term = |at: usize| terms.get(at).copied().unwrap_or(0.0);
+        Self {
+            policy: term(0),
+            value: term(1),
+            entropy: term(2),
+            clipped: term(3),
+            kl: term(4),
+            grad_norm: 0.0,
+            gate: (terms.len() > 5).then(|| GateLosses {
+                policy: term(5),
+                value: term(6),
+                entropy: term(7),
+                clipped: term(8),
+                kl: term(9),
+            }),
+        }
+    }
+
     /// The mean of several steps'; zeros if there are none.
     pub fn mean(steps: &[Losses]) -> Self {
         let mean = |figure: fn(&Losses) -> f64| {
             steps.iter().map(figure).sum::<f64>() / steps.len().max(1) as f64
+        };
+        let of_gate = |figure: fn(&GateLosses) -> f64| {
+            let figures = steps.iter().filter_map(|step| step.gate.as_ref()).map(figure);
+            figures.sum::<f64>() / steps.len().max(1) as f64
         };
         Self {
             policy: mean(|step| step.policy),
@@ -50,6 +92,13 @@ impl Losses {
             clipped: mean(|step| step.clipped),
             kl: mean(|step| step.kl),
             grad_norm: mean(|step| step.grad_norm),
+            gate: steps.iter().any(|step| step.gate.is_some()).then(|| GateLosses {
+                policy: of_gate(|gate| gate.policy),
+                value: of_gate(|gate| gate.value),
+                entropy: of_gate(|gate| gate.entropy),
+                clipped: of_gate(|gate| gate.clipped),
+                kl: of_gate(|gate| gate.kl),
+            }),
         }
     }
 }
@@ -71,6 +120,10 @@ pub struct IterationReport {
     pub metrics: Vec<(String, f64)>,
     /// Losses.
     pub losses: Losses,
+    /// What was said in the rollout.
+    pub traffic: Traffic,
+    /// What listening cost in it; `None` while nothing is charged.
+    pub price: Option<Price>,
     /// Edges by which the exact graph differs from the one an iteration before.
     pub graph_changes: usize,
     /// Where the time went.
@@ -96,6 +149,8 @@ impl IterationReport {
                 })
                 .collect(),
             losses: Losses::default(),
+            traffic: Traffic::default(),
+            price: None,
             graph_changes: 0,
             phases: Phases::default(),
         }
@@ -109,8 +164,11 @@ pub struct EpisodeRecord {
     pub team_return: f64,
     /// Length, steps.
     pub steps: u32,
-    /// Messages per agent per step: edges to active receivers from other active agents.
-    pub messages: f64,
+    /// What was said.
+    pub traffic: Traffic,
+    /// Share of the agents' steps in which they listened exactly when they must, where the environment
+    /// knows when.
+    pub gates_right: Option<f64>,
     /// The environment's metrics, in the order of its `Spec`.
     pub metrics: Vec<f64>,
 }
@@ -126,6 +184,8 @@ pub struct EvaluationReport {
     pub metric_names: Vec<String>,
     /// The graph it used, row by row (N x N), 1 where the receiver hears the sender.
     pub graph: Vec<f32>,
+    /// Whether receive gates decided who listens.
+    pub gated: bool,
     /// Share of the agents that hear the one they must, where the environment knows whom.
     pub sources_heard: Option<f64>,
 }
@@ -134,6 +194,15 @@ impl EvaluationReport {
     /// Mean of a figure over the episodes.
     pub fn mean(&self, figure: impl Fn(&EpisodeRecord) -> f64) -> f64 {
         self.episodes.iter().map(figure).sum::<f64>() / self.episodes.len().max(1) as f64
+    }
+
+    /// What was said in all episodes.
+    pub fn traffic(&self) -> Traffic {
+        let mut all = Traffic::default();
+        for episode in &self.episodes {
+            all.add(&episode.traffic);
+        }
+        all
     }
 
     /// The column of a metric, if the environment has it.

@@ -1,11 +1,31 @@
 //! A whole run: iterations, evaluations, checkpoints.
 
+use crate::bilevel::entries;
 use crate::{
-    Checkpoint, CheckpointStore, EvaluateOptions, Listener, Policy, TrainError, TrainState,
-    Trainer, evaluate,
+    Checkpoint, CheckpointStore, EpisodeRecord, EvaluateOptions, EvaluationReport, Listener,
+    Policy, Purpose, TrainError, TrainState, Trainer, evaluate, seed_for,
 };
 use commformer_env::{Environment, VecEnv, VecEnvError};
-use tch::{Device, Kind};
+
+/// By how much more than its target a team may listen and still keep to its budget.
+const TOLERANCE: f64 = 0.03;
+
+/// What makes one checkpoint better than another: with gates, first of all that they are in force and
+/// keep to the budget; then the return, less what the messages cost.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+struct Standing {
+    within_budget: bool,
+    score: f64,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self {
+            within_budget: false,
+            score: f64::NEG_INFINITY,
+        }
+    }
+}
 
 impl<P: Policy, E: Environment> Trainer<P, E> {
     /// Trains until the run has taken its steps. `evaluation` makes the environments of one
@@ -17,7 +37,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         listener: &mut dyn Listener,
     ) -> Result<(), TrainError> {
         let every = self.settings.run.eval_every.max(1);
-        let mut best = f64::NEG_INFINITY;
+        let mut best = Standing::default();
         while self.progress() < 1.0 {
             let evaluations_before = self.steps() / every;
             let report = self.iterate()?;
@@ -28,6 +48,9 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             let device = self.settings.run.device;
             let options = EvaluateOptions {
                 sampled: None,
+                gates: self
+                    .gates_started()
+                    .map(|_| seed_for(self.settings.run.seed, Purpose::Gates)),
                 max_steps: EvaluateOptions::PATIENCE,
                 device,
             };
@@ -39,19 +62,35 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             )?;
             report.steps = self.steps();
             listener.evaluated(&report)?;
-            let score = report.mean(|episode| episode.team_return);
-            store.save(&mut self.checkpoint(score)?, score >= best)?;
-            best = best.max(score);
+            let standing = self.standing(&report);
+            let better = standing >= best;
+            store.save(&mut self.checkpoint(standing.score)?, better)?;
+            if better {
+                best = standing;
+            }
         }
         Ok(())
     }
 
+    /// How an evaluation compares with others of this run.
+    fn standing(&self, report: &EvaluationReport) -> Standing {
+        let mut standing = Standing {
+            within_budget: self.gate.is_none(),
+            score: report.mean(|episode| episode.team_return),
+        };
+        if let Some(gate) = self.gates_started() {
+            let target = gate.budget.target().unwrap_or(1.0);
+            standing.within_budget = report.traffic().open_rate() <= target + TOLERANCE;
+            let messages =
+                |episode: &EpisodeRecord| episode.traffic.messages() * f64::from(episode.steps);
+            standing.score -= gate.budget.price().message * report.mean(messages);
+        }
+        standing
+    }
+
     /// Everything the run has learned.
     pub fn checkpoint(&self, evaluation_return: f64) -> Result<Checkpoint, TrainError> {
-        let graph = self
-            .execution_graph()?
-            .to_device(Device::Cpu)
-            .to_kind(Kind::Float);
+        let graph = self.execution_graph()?;
         let state = TrainState {
             iteration: self.iteration,
             steps: self.steps,
@@ -59,7 +98,12 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             upper: self.learner.upper.state()?,
             value_norm: self.value_norm.clone(),
             evaluation_return,
-            graph: Vec::try_from(graph.contiguous().view(-1))?,
+            graph: entries(&graph)?,
+            gated: self.gates_started().is_some(),
+            budget: self
+                .gate
+                .as_ref()
+                .map_or_else(Vec::new, |gate| gate.budget.state()),
             weights_sha256: [0; 32],
         };
         Ok(Checkpoint {

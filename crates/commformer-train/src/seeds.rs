@@ -22,6 +22,8 @@ pub enum Purpose {
     Evaluation = 7,
     /// Evaluation after training.
     FinalEvaluation = 8,
+    /// The receive gates of rollouts and evaluations.
+    Gates = 9,
 }
 
 /// The seed of a purpose within a run.

@@ -3,10 +3,12 @@
 use crate::bilevel::{self, Graphs};
 use crate::experience::Experience;
 use crate::learner::Learner;
-use crate::rollout::{self, Collected};
+use crate::recall::{Ledger, scores_of_active};
+use crate::rollout::{self, Collected, Noise};
+use crate::update::Objective;
 use crate::{
-    Buffer, GraphPlan, IterationReport, Losses, Policy, PpoConfig, Purpose, RolloutConfig,
-    RunConfig, TrainError, ValueNorm, seed_for,
+    Buffer, GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, Policy,
+    PpoConfig, Purpose, RolloutConfig, RunConfig, TrainError, Traffic, ValueNorm, seed_for,
 };
 use commformer_env::{Environment, Rng, VecEnv};
 use std::time::Instant;
@@ -28,7 +30,9 @@ pub struct Settings {
 pub struct Trainer<P, E> {
     pub(crate) settings: Settings,
     pub(crate) plan: GraphPlan,
+    pub(crate) gate: Option<GatePlan>,
     pub(crate) learner: Learner<P>,
+    sizes: MessageSizes,
     environments: VecEnv<E>,
     buffer: Buffer,
     pub(crate) value_norm: ValueNorm,
@@ -49,9 +53,12 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             environments.spec(),
             environments.copies(),
             settings.rollout.steps,
-        )?;
+        )?
+        .with_recall(policy.gate_width(), policy.memory_width())?;
         buffer.reset(&mut environments)?;
         Ok(Self {
+            sizes: policy.message_sizes(),
+            gate: None,
             learner: Learner::new(policy, &settings, &plan)?,
             value_norm: ValueNorm::default(),
             iteration: 0,
@@ -63,19 +70,32 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         })
     }
 
+    /// Lets the policy's receive gates come into force as `plan` says. Without one they stay open.
+    pub fn with_gates(mut self, plan: GatePlan) -> Result<Self, TrainError> {
+        crate::check::gates(&plan)?;
+        self.gate = Some(plan);
+        Ok(self)
+    }
+
     /// One iteration: a rollout, and what is learned from it.
     pub fn iterate(&mut self) -> Result<IterationReport, TrainError> {
         let graph_before = self.execution_graph()?;
         let graphs = self.draw_graphs()?;
+        let mut noise = self.noise();
         let Collected {
             episodes,
             mut phases,
-        } = self.collect(&graphs)?;
+        } = self.collect(&graphs, &mut noise)?;
 
         let start = Instant::now();
         let final_values =
-            rollout::final_values(&self.buffer, self.learner.policy(), &graphs, self.device())?;
+            rollout::final_values(&self.buffer, self.learner.policy(), &graphs, &mut noise)?;
+        let (traffic, gate_terms) = self.settle(&graphs)?;
         let ppo = &self.settings.ppo;
+        let objective = Objective {
+            ppo,
+            gate: gate_terms.as_ref(),
+        };
         let experience = Experience::new(
             &mut self.buffer,
             final_values.view(),
@@ -89,11 +109,11 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             match bilevel::upper_turn(&self.plan, &graphs, epoch) {
                 Some(schedule) => {
                     self.learner
-                        .upper_step(schedule, ppo, &graphs, &experience, update)?
+                        .upper_step(schedule, objective, &graphs, &experience, update)?
                 }
                 None => losses.extend(self.learner.lower_epoch(
                     &self.plan,
-                    ppo,
+                    objective,
                     &graphs,
                     &experience,
                     update,
@@ -112,6 +132,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             iteration: self.iteration,
             steps: self.steps,
             losses: Losses::mean(&losses),
+            traffic,
+            price: self.gates_started().map(|gate| gate.budget.price()),
             graph_changes: moved_edges(&graph_before, &self.execution_graph()?),
             phases,
             ..IterationReport::of_episodes(&episodes, self.environments.spec())
@@ -141,8 +163,61 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         })
     }
 
-    fn device(&self) -> tch::Device {
-        self.settings.run.device
+    /// The gates' plan, once they are in force.
+    pub(crate) fn gates_started(&self) -> Option<&GatePlan> {
+        self.gate
+            .as_ref()
+            .filter(|gate| self.progress() >= gate.start)
+    }
+
+    /// The randomness of this iteration's rollout.
+    fn noise(&self) -> Noise {
+        let stream = |purpose| Rng::new(seed_for(self.settings.run.seed, purpose), self.iteration);
+        Noise {
+            actions: Some(stream(Purpose::Actions)),
+            gates: self.gates_started().map(|_| stream(Purpose::Gates)),
+            draw_gates: true,
+            device: self.settings.run.device,
+        }
+    }
+
+    /// Counts the messages of the rollout. While the gates are in force, lets the budget see them,
+    /// charges for them, and calibrates the gates of execution; gives the weights of the gates'
+    /// terms in the loss.
+    fn settle(&mut self, graphs: &Graphs) -> Result<(Traffic, Option<GateTerms>), TrainError> {
+        let buffer = &self.buffer;
+        let active = buffer.active_samples()?;
+        let copies = buffer.copies();
+        let ledger = Ledger {
+            edges: &graphs.edges()?,
+            groups: &(0..copies)
+                .map(|copy| graphs.group_of(copy, copies))
+                .collect::<Vec<_>>(),
+            gates: buffer.gates(),
+            active,
+            sizes: &self.sizes,
+            steps: buffer.steps(),
+            agents: buffer.spec().agents,
+        };
+        let traffic = ledger.traffic()?;
+        let started = self.gates_started().is_some();
+        let Some(gate) = self.gate.as_mut().filter(|_| started) else {
+            return Ok((traffic, None));
+        };
+        gate.budget.update(traffic.open_rate());
+        let (price, spread) = (gate.budget.price(), self.value_norm.moments().1.sqrt());
+        let tolls = ledger.tolls(price, spread)?;
+        if let (Some(gates), Some(target)) = (buffer.gates(), gate.budget.target()) {
+            let scores = scores_of_active(gates, active)?;
+            self.learner.policy_mut().calibrate(&scores, target)?;
+        }
+        let terms = GateTerms {
+            entropy_coef: gate.entropy_coef,
+            message: price.message / spread,
+            listening: price.listening,
+        };
+        self.buffer.charge(tolls);
+        Ok((traffic, Some(terms)))
     }
 
     fn draw_graphs(&self) -> Result<Graphs, TrainError> {
@@ -157,12 +232,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         )?)
     }
 
-    fn collect(&mut self, graphs: &Graphs) -> Result<Collected, TrainError> {
-        let mut rng = Rng::new(
-            seed_for(self.settings.run.seed, Purpose::Actions),
-            self.iteration,
-        );
-        let device = self.device();
+    fn collect(&mut self, graphs: &Graphs, noise: &mut Noise) -> Result<Collected, TrainError> {
         let (learner, environments, buffer) =
             (&self.learner, &mut self.environments, &mut self.buffer);
         rollout::collect(
@@ -170,9 +240,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             environments,
             learner.policy(),
             graphs,
-            &mut rng,
+            noise,
             learner.pool(),
-            device,
         )
     }
 }

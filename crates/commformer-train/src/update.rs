@@ -5,10 +5,13 @@
 //! gradients are added in the order of the parts. The sum is therefore the same for any number of
 //! workers.
 
+use crate::buffer::Perceived;
+use crate::gate::GateTerms;
+use crate::policy::GateSamples;
 use crate::ppo::{self, Targets};
 use crate::{Losses, Policy, PpoConfig, Samples, TrainError};
 use std::sync::Mutex;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// The level whose leaves are differentiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,15 @@ impl Level {
     }
 }
 
+/// What is minimised.
+#[derive(Clone, Copy, Debug)]
+pub struct Objective<'a> {
+    /// The lower level's arithmetic.
+    pub ppo: &'a PpoConfig,
+    /// Weights of the gates' terms; `None`: the gates are not in force.
+    pub gate: Option<&'a GateTerms>,
+}
+
 /// The graph of a part.
 #[derive(Debug)]
 pub enum PartGraph {
@@ -45,12 +57,12 @@ pub enum PartGraph {
 /// A part of a minibatch; tensors are its own or views of the rollout's memory.
 #[derive(Debug)]
 pub struct Part {
-    /// (B, N, O).
-    pub obs: Tensor,
+    /// What the teams perceived.
+    pub perceived: Perceived,
     /// (B, N) or (B, N, A).
     pub actions: Tensor,
-    /// (B, N, A), where actions can be unavailable.
-    pub available: Option<Tensor>,
+    /// How the receive gates were set, where there are any.
+    pub gate: Option<GateSamples>,
     /// Whom the agents hear.
     pub graph: PartGraph,
     /// What the rollout knows of the samples.
@@ -74,7 +86,7 @@ pub fn gradient<P: Policy>(
     replicas: &mut [P],
     parts: Vec<Part>,
     level: Level,
-    config: &PpoConfig,
+    objective: Objective<'_>,
     total_active: f64,
 ) -> Result<Gradient, TrainError> {
     let done: Vec<Mutex<Option<PartResult>>> = parts.iter().map(|_| Mutex::new(None)).collect();
@@ -83,7 +95,7 @@ pub fn gradient<P: Policy>(
         loop {
             let next = lock(&queue).next();
             let Some((index, part)) = next else { break };
-            *lock(&done[index]) = Some(differentiate(replica, part, level, config, total_active));
+            *lock(&done[index]) = Some(differentiate(replica, part, level, objective, total_active));
         }
     };
     pool.scope(|scope| {
@@ -113,19 +125,14 @@ pub fn gradient<P: Policy>(
     let (of_leaves, terms) = sum.unwrap_or_else(|| {
         (
             Vec::new(),
-            Tensor::zeros([5], (Kind::Float, tch::Device::Cpu)),
+            Tensor::zeros([5], (Kind::Float, Device::Cpu)),
         )
     });
     let terms = Vec::<f64>::try_from(&terms)?;
-    let losses = Losses {
-        policy: terms[0],
-        value: terms[1],
-        entropy: terms[2],
-        clipped: terms[3],
-        kl: terms[4],
-        grad_norm: 0.0,
-    };
-    Ok(Gradient { of_leaves, losses })
+    Ok(Gradient {
+        of_leaves,
+        losses: Losses::of_terms(&terms),
+    })
 }
 
 type PartResult = Result<(Vec<Tensor>, Tensor), TrainError>;
@@ -134,7 +141,7 @@ fn differentiate<P: Policy>(
     policy: &P,
     mut part: Part,
     level: Level,
-    config: &PpoConfig,
+    objective: Objective<'_>,
     total_active: f64,
 ) -> PartResult {
     let graph = match &part.graph {
@@ -142,12 +149,11 @@ fn differentiate<P: Policy>(
         PartGraph::Drawn(noise) => policy.sample_graphs(noise)?.graphs,
     };
     let samples = Samples {
-        obs: &part.obs,
+        situations: part.perceived.with_graph(&graph),
         actions: &part.actions,
-        available: part.available.as_ref(),
-        graph: &graph,
+        gate: part.gate.as_ref(),
     };
-    let device = part.obs.device();
+    let device = part.perceived.obs.device();
     let mut uniform = |shape: &[i64]| {
         let noise: Vec<f32> = (0..shape.iter().product::<i64>())
             .map(|_| part.noise.uniform())
@@ -155,7 +161,7 @@ fn differentiate<P: Policy>(
         Tensor::from_slice(&noise).view(shape).to_device(device)
     };
     let evaluation = policy.evaluate(&samples, &mut uniform)?;
-    let loss = ppo::loss(config, &evaluation, &part.targets, total_active);
+    let loss = ppo::loss(objective.ppo, objective.gate, &evaluation, &part.targets, total_active);
     let leaves = level.leaves(policy);
     let gradients = Tensor::f_run_backward(&[loss.total], &leaves, false, false)?;
     let gradients = gradients

@@ -11,8 +11,11 @@ use std::fmt;
 pub struct Figures(pub Vec<(String, Estimate)>);
 
 impl Figures {
-    /// `return`, `steps`, the environment's metrics, `messages` per agent per step, and `sources`, the
-    /// share of agents that hear the one they must. A figure that no episode has is left out.
+    /// `return`, `steps`, the environment's metrics; `messages` and `bytes` per agent per step, and
+    /// `traffic`, the bytes as a share of those with everybody hearing everybody; with gates,
+    /// `open_rate`, the share of an agent's steps in which it listens; `gates_right`, the share in which
+    /// it does so exactly when it must; and `sources`, the share of agents that hear the one they
+    /// must. Every episode counts the same. A figure that no episode has is left out.
     pub fn of(report: &EvaluationReport, seed: u64) -> Self {
         let mut figures = Vec::new();
         let mut add = |name: &str, figure: &dyn Fn(&EpisodeRecord) -> f64| {
@@ -26,7 +29,15 @@ impl Figures {
                 episode.metrics.get(index).copied().unwrap_or(f64::NAN)
             });
         }
-        add("messages", &|episode| episode.messages);
+        add("messages", &|episode| episode.traffic.messages());
+        add("bytes", &|episode| episode.traffic.bytes());
+        add("traffic", &|episode| episode.traffic.share());
+        if report.gated {
+            add("open_rate", &|episode| episode.traffic.open_rate());
+            add("gates_right", &|episode| {
+                episode.gates_right.unwrap_or(f64::NAN)
+            });
+        }
         if let Some(share) = report.sources_heard {
             add("sources", &|_| share);
         }

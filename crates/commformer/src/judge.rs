@@ -69,7 +69,7 @@ pub fn judge(
     let checkpoint = store.load(judgement.which)?;
     let Judgement { episodes, seed, .. } = *judgement;
     let mut copies = compose::evaluation(config, episodes, seed, Purpose::FinalEvaluation)?;
-    let mut policy = TeamPolicy::new(config, copies.spec(), device).map_err(ComposeError::from)?;
+    let mut policy = TeamPolicy::new(config, copies.spec(), device)?;
     policy
         .load_state(&checkpoint.weights)
         .map_err(|error| JudgeError::Weights(error.to_string()))?;
@@ -86,6 +86,11 @@ pub fn judge(
         .to_device(device);
     let options = EvaluateOptions {
         sampled: judgement.sampled.then(|| seed_for(seed, Purpose::Actions)),
+        // Weights from before the gates were in force act without them.
+        gates: checkpoint
+            .state
+            .gated
+            .then(|| seed_for(seed, Purpose::Gates)),
         max_steps: EvaluateOptions::PATIENCE,
         device,
     };

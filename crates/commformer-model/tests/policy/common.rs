@@ -1,6 +1,6 @@
 //! What the integration tests share: noise and comparisons.
 
-use commformer_model::{CommFormer, PolicyConfig};
+use commformer_model::{Act, CommFormer, Evaluation, Input, ModelError, PolicyConfig, UniformNoise};
 use tch::{Device, Kind, Tensor};
 
 /// A small generator, so that tests need no other crate's and a seed names a case.
@@ -44,6 +44,65 @@ impl Noise {
     /// 0 or 1, 1 with probability `p`.
     pub fn coins(&mut self, shape: &[i64], p: f32) -> Tensor {
         self.tensor(shape, |noise| f32::from(noise.uniform() < p))
+    }
+}
+
+/// The policy's passes on observations, every gate open.
+pub trait OnObservations {
+    fn encode_on(&self, obs: &Tensor, graph: &Tensor) -> Result<(Tensor, Tensor), ModelError>;
+
+    fn act_on(
+        &self,
+        obs: &Tensor,
+        available: Option<&Tensor>,
+        graph: &Tensor,
+        noise: Option<&Tensor>,
+    ) -> Result<Act, ModelError>;
+
+    fn evaluate_on(
+        &self,
+        obs: &Tensor,
+        actions: &Tensor,
+        available: Option<&Tensor>,
+        graph: &Tensor,
+        dropout: Option<UniformNoise>,
+    ) -> Result<Evaluation, ModelError>;
+}
+
+impl OnObservations for CommFormer {
+    fn encode_on(&self, obs: &Tensor, graph: &Tensor) -> Result<(Tensor, Tensor), ModelError> {
+        self.encode(&Input::new(&self.embed(obs)?, graph))
+    }
+
+    fn act_on(
+        &self,
+        obs: &Tensor,
+        available: Option<&Tensor>,
+        graph: &Tensor,
+        noise: Option<&Tensor>,
+    ) -> Result<Act, ModelError> {
+        let embedding = self.embed(obs)?;
+        let input = Input {
+            available,
+            ..Input::new(&embedding, graph)
+        };
+        self.act(&input, noise)
+    }
+
+    fn evaluate_on(
+        &self,
+        obs: &Tensor,
+        actions: &Tensor,
+        available: Option<&Tensor>,
+        graph: &Tensor,
+        dropout: Option<UniformNoise>,
+    ) -> Result<Evaluation, ModelError> {
+        let embedding = self.embed(obs)?;
+        let input = Input {
+            available,
+            ..Input::new(&embedding, graph)
+        };
+        self.evaluate(&input, actions, dropout)
     }
 }
 

@@ -5,12 +5,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use commformer_model::{ActionSpace, CommFormer, PolicyConfig, SelfEdge, graph};
+use commformer_model::{ActionSpace, CommFormer, Input, PolicyConfig, SelfEdge, graph};
 use safetensors::SafeTensors;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{Noise, distance};
+use crate::common::{Noise, OnObservations, distance};
 
 /// Largest absolute difference of an output.
 const OUTPUT: f64 = 1e-4;
@@ -154,13 +154,19 @@ fn outputs() {
         let policy = golden.policy();
         let graph = sampled(&golden, &policy);
         assert_eq!(&graph.squeeze_dim(0), golden.get("out/adjacency"), "{case}");
-        let gated = graph::gated(&graph.detach(), golden.get("in/receive_gate"));
-        for (prefix, graph) in [("out/", graph), ("out/gated_", gated)] {
+        let gate = golden.get("in/receive_gate");
+        for (prefix, graph, gate) in [
+            ("out/", graph.shallow_clone(), None),
+            ("out/gated_", graph.detach(), Some(gate)),
+        ] {
             let (obs, actions) = (golden.get("in/obs"), golden.get("in/actions"));
-            let available = available(&golden);
-            let found = policy
-                .evaluate(obs, actions, available.as_ref(), &graph, None)
-                .unwrap();
+            let (embedding, available) = (policy.embed(obs).unwrap(), available(&golden));
+            let input = Input {
+                available: available.as_ref(),
+                gate,
+                ..Input::new(&embedding, &graph)
+            };
+            let found = policy.evaluate(&input, actions, None).unwrap();
             let check = |name: &str, found: &Tensor| {
                 check(&case, &golden, &format!("{prefix}{name}"), found);
             };
@@ -170,7 +176,7 @@ fn outputs() {
             if prefix == "out/" {
                 check("entropy", &found.entropy);
             }
-            let act = policy.act(obs, available.as_ref(), &graph, None).unwrap();
+            let act = policy.act(&input, None).unwrap();
             let greedy = golden.get(&format!("{prefix}greedy_actions"));
             if greedy.kind() == Kind::Int64 {
                 assert_eq!(&act.actions, greedy, "{case}");
@@ -200,7 +206,7 @@ fn loss_and_gradients() {
         let active = input("active");
         let mean = |x: Tensor| (x * &active).sum(Kind::Float) / active.sum(Kind::Float);
         let found = policy
-            .evaluate(
+            .evaluate_on(
                 golden.get("in/obs"),
                 golden.get("in/actions"),
                 available(&golden).as_ref(),

@@ -3,7 +3,7 @@
 use commformer_model::{ActionSpace, PolicyConfig, RelationOrder, SelfEdge, SelfLoop, graph};
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{Noise, distance, noisy_policy};
+use crate::common::{Noise, OnObservations, distance, noisy_policy};
 
 fn config() -> PolicyConfig {
     PolicyConfig {
@@ -26,8 +26,8 @@ fn a_graph_without_a_gradient_gives_the_numbers_of_one_with() {
         let obs = noise.normals(&[2, 4, 5]);
         let gumbel = noise.gumbels(&[1, 4, 4]);
         let graph = graph::sample(policy.edge_logits(), &gumbel, 1.0, 2, SelfEdge::Counted).graph;
-        let with = policy.encode(&obs, &graph).unwrap();
-        let without = policy.encode(&obs, &graph.detach()).unwrap();
+        let with = policy.encode_on(&obs, &graph).unwrap();
+        let without = policy.encode_on(&obs, &graph.detach()).unwrap();
         assert!(distance(&with.0, &without.0) < 1e-6);
     }
 }
@@ -54,9 +54,9 @@ fn every_parameter_gets_a_finite_gradient() {
                 ActionSpace::Continuous(_) => None,
             };
             let graph = graph::complete(4, Device::Cpu);
-            let act = policy.act(&obs, available.as_ref(), &graph, None).unwrap();
+            let act = policy.act_on(&obs, available.as_ref(), &graph, None).unwrap();
             let found = policy
-                .evaluate(&obs, &act.actions, available.as_ref(), &graph, None)
+                .evaluate_on(&obs, &act.actions, available.as_ref(), &graph, None)
                 .unwrap();
             let loss = found.log_probs.sum(Kind::Float)
                 + found.entropy.sum(Kind::Float)
@@ -78,7 +78,7 @@ fn a_straight_through_gate_gets_a_gradient() {
     let obs = noise.normals(&[2, 4, 5]);
     let gate = Tensor::ones([2, 4], (Kind::Float, Device::Cpu)).set_requires_grad(true);
     let graph = graph::gated(&graph::complete(4, Device::Cpu), &gate);
-    let (_, values) = policy.encode(&obs, &graph).unwrap();
+    let (_, values) = policy.encode_on(&obs, &graph).unwrap();
     values.sum(Kind::Float).backward();
     // The derivative in one gate, against a central difference. The attention multiplies the
     // weights by the gate after the softmax, so a soft gate is well defined near 1.
@@ -87,7 +87,7 @@ fn a_straight_through_gate_gets_a_gradient() {
         let _ = soft.get(1).get(2).fill_(gate);
         let soft = soft.set_requires_grad(true); // keeps the product
         let graph = graph::gated(&graph::complete(4, Device::Cpu), &soft);
-        let (_, values) = policy.encode(&obs, &graph).unwrap();
+        let (_, values) = policy.encode_on(&obs, &graph).unwrap();
         f64::try_from(values.sum(Kind::Double)).unwrap()
     };
     let step = 0.01;
@@ -111,7 +111,7 @@ fn dropout_draws_noise_for_both_branches_of_each_encoder_block_only() {
     let obs = noise.normals(&[2, 4, 5]);
     let graph = graph::complete(4, Device::Cpu);
     let actions = Tensor::zeros([2, 4], (Kind::Int64, Device::Cpu));
-    let plain = policy.evaluate(&obs, &actions, None, &graph, None).unwrap();
+    let plain = policy.evaluate_on(&obs, &actions, None, &graph, None).unwrap();
 
     let mut asked = Vec::new();
     let mut source = |shape: &[i64]| {
@@ -119,7 +119,7 @@ fn dropout_draws_noise_for_both_branches_of_each_encoder_block_only() {
         noise.tensor(shape, Noise::uniform)
     };
     let dropped = policy
-        .evaluate(&obs, &actions, None, &graph, Some(&mut source))
+        .evaluate_on(&obs, &actions, None, &graph, Some(&mut source))
         .unwrap();
     assert_eq!(asked, vec![vec![2, 4, 8]; 4]);
     assert!(distance(&plain.values, &dropped.values) > 0.0);
@@ -136,9 +136,9 @@ fn a_shared_head_serves_any_number_of_agents() {
     for agents in [1, 3, 9] {
         let obs = noise.normals(&[2, agents as i64, 5]);
         let graph = graph::complete(agents, Device::Cpu);
-        let act = policy.act(&obs, None, &graph, None).unwrap();
+        let act = policy.act_on(&obs, None, &graph, None).unwrap();
         let found = policy
-            .evaluate(&obs, &act.actions, None, &graph, None)
+            .evaluate_on(&obs, &act.actions, None, &graph, None)
             .unwrap();
         assert!(distance(&act.log_probs, &found.log_probs) < 1e-5);
     }
@@ -177,7 +177,7 @@ fn no_tensor_over_pairs_and_widths() {
     let gumbel = noise.gumbels(&[batch, n, n]);
     let graph = graph::sample(policy.edge_logits(), &gumbel, 1.0, 9, SelfEdge::Counted).graph;
     let actions = Tensor::zeros([batch, n], (Kind::Int64, Device::Cpu));
-    let found = policy.evaluate(&obs, &actions, None, &graph, None).unwrap();
+    let found = policy.evaluate_on(&obs, &actions, None, &graph, None).unwrap();
     (found.log_probs.sum(Kind::Float) + found.values.sum(Kind::Float)).backward();
     assert!(policy.edge_logits().grad().defined());
     assert!(

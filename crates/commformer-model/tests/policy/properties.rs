@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{Noise, distance, noisy_policy};
+use crate::common::{Noise, OnObservations, distance, noisy_policy};
 
 fn configs() -> impl Strategy<Value = PolicyConfig> {
     let sizes = (1..=7usize, 1..=6usize, 1..=5usize, 1..=3usize, 1..=2usize);
@@ -81,9 +81,9 @@ proptest! {
         });
         let drawn = if discrete { noise.gumbels(&shape) } else { noise.normals(&shape) };
         for drawn in [None, Some(&drawn)] {
-            let act = policy.act(&obs, available.as_ref(), &graph, drawn).unwrap();
+            let act = policy.act_on(&obs, available.as_ref(), &graph, drawn).unwrap();
             let found = policy
-                .evaluate(&obs, &act.actions, available.as_ref(), &graph, None)
+                .evaluate_on(&obs, &act.actions, available.as_ref(), &graph, None)
                 .unwrap();
             // Rounding alone; a normal density divides that of its mean by the deviation, twice.
             let tolerance = if discrete { 1e-5 } else { 5e-4 };
@@ -108,10 +108,10 @@ proptest! {
         let n = config.agents as i64;
         let obs = noise.normals(&[5, n, config.obs_dim as i64]);
         let graph = gated_graph(config.agents, k, 5, &mut noise);
-        let whole = policy.act(&obs, None, &graph, None).unwrap();
+        let whole = policy.act_on(&obs, None, &graph, None).unwrap();
         for (start, length) in [(0, 2), (2, 3)] {
             let cut = |x: &Tensor| x.narrow(0, start, length);
-            let part = policy.act(&cut(&obs), None, &cut(&graph), None).unwrap();
+            let part = policy.act_on(&cut(&obs), None, &cut(&graph), None).unwrap();
             prop_assert!(distance(&part.values, &cut(&whole.values)) < 1e-5);
             prop_assert!(distance(&part.log_probs, &cut(&whole.log_probs)) < 1e-5);
         }
@@ -177,12 +177,12 @@ proptest! {
         let n = config.agents as i64;
         let obs = noise.normals(&[1, n, config.obs_dim as i64]);
         let graph = gated_graph(config.agents, k, 1, &mut noise);
-        let (before, _) = policy.encode(&obs, &graph).unwrap();
+        let (before, _) = policy.encode_on(&obs, &graph).unwrap();
         for sender in 0..n {
             let other = obs.copy();
             let changed = noise.normals(&[1, 1, config.obs_dim as i64]);
             other.narrow(1, sender, 1).copy_(&changed);
-            let (after, _) = policy.encode(&other, &graph).unwrap();
+            let (after, _) = policy.encode_on(&other, &graph).unwrap();
             for receiver in (0..n).filter(|&receiver| receiver != sender) {
                 let heard = graph.double_value(&[0, receiver, sender]) > 0.5;
                 let change = distance(&before.select(1, receiver), &after.select(1, receiver));
@@ -209,7 +209,7 @@ proptest! {
         };
         let (first, second) = (actions(&mut noise), actions(&mut noise));
         let logits = |actions: &Tensor| {
-            policy.evaluate(&obs, actions, None, &graph, None).unwrap().logits
+            policy.evaluate_on(&obs, actions, None, &graph, None).unwrap().logits
         };
         let before = logits(&first);
         for agent in 0..n {
@@ -236,7 +236,7 @@ proptest! {
         let obs = noise.normals(&[2, n, config.obs_dim as i64]);
         let graph = gated_graph(config.agents, k, 2, &mut noise);
         let open = graph::gated(&graph, &Tensor::ones([2, n], (Kind::Float, Device::Cpu)));
-        let without = policy.encode(&obs, &graph).unwrap();
-        prop_assert_eq!(policy.encode(&obs, &open).unwrap(), without);
+        let without = policy.encode_on(&obs, &graph).unwrap();
+        prop_assert_eq!(policy.encode_on(&obs, &open).unwrap(), without);
     }
 }

@@ -3,7 +3,7 @@
 use commformer_model::{ActionSpace, CommFormer, ModelError, PolicyConfig};
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{Noise, noisy_policy};
+use crate::common::{Noise, OnObservations, noisy_policy};
 
 type State = Vec<(String, Tensor)>;
 
@@ -42,7 +42,7 @@ fn a_saved_policy_loads_to_the_same_numbers() {
 
         let obs = noise.normals(&[2, 3, 5]);
         let graph = commformer_model::graph::complete(3, Device::Cpu);
-        let [a, b] = [&policy, &other].map(|p| p.act(&obs, None, &graph, None).unwrap());
+        let [a, b] = [&policy, &other].map(|p| p.act_on(&obs, None, &graph, None).unwrap());
         assert_eq!(a.actions, b.actions);
         assert_eq!(a.log_probs, b.log_probs);
         assert_eq!(a.values, b.values);
@@ -105,16 +105,16 @@ fn bad_inputs_are_named() {
         other => panic!("{other}"),
     };
     let narrow = obs.narrow(2, 0, 4);
-    assert_eq!(shape(policy.encode(&narrow, &graph).unwrap_err()), "obs");
+    assert_eq!(shape(policy.encode_on(&narrow, &graph).unwrap_err()), "obs");
     let wide = commformer_model::graph::complete(4, Device::Cpu);
-    assert_eq!(shape(policy.encode(&obs, &wide).unwrap_err()), "graph");
+    assert_eq!(shape(policy.encode_on(&obs, &wide).unwrap_err()), "graph");
     let actions = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu));
-    let found = policy.evaluate(&obs, &actions, None, &graph, None);
+    let found = policy.evaluate_on(&obs, &actions, None, &graph, None);
     assert_eq!(shape(found.unwrap_err()), "actions");
     let available = noise.coins(&[2, 3, 4], 0.5);
-    let found = policy.act(&obs, Some(&available), &graph, None);
+    let found = policy.act_on(&obs, Some(&available), &graph, None);
     assert_eq!(shape(found.unwrap_err()), "available");
-    let found = policy.act(&obs, None, &graph, Some(&available.narrow(1, 0, 2)));
+    let found = policy.act_on(&obs, None, &graph, Some(&available.narrow(1, 0, 2)));
     assert_eq!(shape(found.unwrap_err()), "noise");
 }
 
@@ -130,7 +130,7 @@ fn a_replica_shares_weights_but_not_gradients_across_threads() {
     let graph = commformer_model::graph::complete(3, Device::Cpu);
     let (own_obs, own_graph) = (obs.copy(), graph.copy());
     let replica = std::thread::spawn(move || {
-        let values = replica.values(&own_obs, &own_graph).unwrap();
+        let values = replica.encode_on(&own_obs, &own_graph).unwrap().1;
         values.sum(Kind::Float).backward();
         replica
     })
@@ -152,8 +152,8 @@ fn a_replica_shares_weights_but_not_gradients_across_threads() {
     });
     assert_eq!(replica.state(), policy.state());
     assert_eq!(
-        replica.values(&obs, &graph).unwrap(),
-        policy.values(&obs, &graph).unwrap()
+        replica.encode_on(&obs, &graph).unwrap().1,
+        policy.encode_on(&obs, &graph).unwrap().1
     );
 }
 

@@ -1,15 +1,17 @@
 //! From a configuration to the things it describes: environments, a policy, a trainer.
 
+mod budget;
+mod gate;
 mod graph;
 mod team;
 
 pub use graph::plan;
 pub use team::TeamPolicy;
 
-use crate::config::{Config, EnvConfig};
+use crate::config::{Config, EnvConfig, GateMode};
 use commformer_env::{Environment, VecEnv, VecEnvError};
 use commformer_torch::TorchError;
-use commformer_train::{Purpose, RunConfig, Settings, TrainError, Trainer, seed_for};
+use commformer_train::{GatePlan, Purpose, RunConfig, Settings, TrainError, Trainer, seed_for};
 
 /// Copies of any of the tasks.
 pub type Copies = VecEnv<Box<dyn Environment>>;
@@ -29,6 +31,12 @@ pub enum ComposeError {
     /// The policy's settings cannot be.
     #[error(transparent)]
     Policy(#[from] commformer_model::ModelError),
+    /// The gate's settings cannot be.
+    #[error(transparent)]
+    Gate(#[from] commformer_gate::GateError),
+    /// The budget's settings cannot be.
+    #[error("[gate]: {0}")]
+    Budget(#[from] commformer_gate::BudgetError),
     /// The trainer refuses.
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -93,12 +101,15 @@ pub fn trainer(config: &Config, device: tch::Device) -> Result<TeamTrainer, Comp
             eval_every: config.eval.every,
         },
     };
-    Ok(Trainer::new(
-        settings,
-        plan(config, device),
-        policy,
-        copies,
-    )?)
+    let trainer = Trainer::new(settings, plan(config, device), policy, copies)?;
+    if config.gate.mode == GateMode::Off {
+        return Ok(trainer);
+    }
+    Ok(trainer.with_gates(GatePlan {
+        start: config.gate.start,
+        entropy_coef: config.gate.entropy_coef,
+        budget: Box::new(budget::TeamBudget::new(&config.gate)?),
+    })?)
 }
 
 #[cfg(test)]

@@ -1,17 +1,23 @@
 //! CommFormer as the trainer wants it.
 
-use crate::config::Config;
+use super::ComposeError;
+use super::gate::{Decision, Evidence, TeamGate, for_policy};
+use crate::config::{Config, GateMode, PreviousActionName};
 use commformer_env::{Rng, Spec};
-use commformer_model::{ActionSpace, CommFormer, ModelError, PolicyConfig, SelfEdge, graph};
+use commformer_model::{
+    ActionSpace, CommFormer, Input, PolicyConfig, PreviousAction, SelfEdge, graph,
+};
 use commformer_train::{
-    Act, Evaluation, Policy, PolicyResult, Purpose, SampledGraphs, Samples, seed_for,
+    Act, Actor, Evaluation, Gates, MessageSizes, Policy, PolicyResult, Purpose, SampledGraphs,
+    Samples, Situations, seed_for,
 };
 use tch::{Device, Tensor};
 
-/// A policy and how its graph is drawn.
+/// A policy, how its graph is drawn, and when its agents listen.
 #[derive(Debug)]
 pub struct TeamPolicy {
     model: CommFormer,
+    gate: Option<TeamGate>,
     /// Senders of each receiver (k).
     senders: usize,
     self_edge: SelfEdge,
@@ -23,13 +29,15 @@ impl TeamPolicy {
     ///
     /// # Errors
     ///
-    /// [`ModelError`] if the settings make no policy or the device refuses it.
-    pub fn new(config: &Config, spec: &Spec, device: Device) -> Result<Self, ModelError> {
+    /// [`ComposeError::Policy`] or [`ComposeError::Gate`] if the settings make none or the device
+    /// refuses it.
+    pub fn new(config: &Config, spec: &Spec, device: Device) -> Result<Self, ComposeError> {
         let actions = match spec.actions {
             commformer_env::ActionSpace::Discrete(count) => ActionSpace::Discrete(count),
             commformer_env::ActionSpace::Continuous(width) => ActionSpace::Continuous(width),
         };
         let policy = &config.policy;
+        let gated = config.gate.mode != GateMode::Off;
         let sizes = PolicyConfig {
             embed_dim: policy.embed_dim,
             heads: policy.heads,
@@ -39,15 +47,165 @@ impl TeamPolicy {
             score_scale: policy.score_scale,
             relation_order: policy.relation_order,
             self_loop: policy.self_loop,
+            previous_action: match (policy.previous_action, gated) {
+                (PreviousActionName::Heard, _) | (PreviousActionName::Auto, true) => {
+                    PreviousAction::Heard
+                }
+                (PreviousActionName::Always, _) | (PreviousActionName::Auto, false) => {
+                    PreviousAction::Always
+                }
+            },
+            closed: config.gate.closed,
             dropout: policy.dropout,
             ..PolicyConfig::new(spec.agents, spec.obs_dim, actions)
         };
-        let mut rng = Rng::new(seed_for(config.run.seed, Purpose::Weights), 0);
+        let seed = config.run.seed;
+        let mut rng = Rng::new(seed_for(seed, Purpose::Weights), 0);
+        let gate_sizes = [spec.agents, policy.embed_dim];
         Ok(Self {
             model: CommFormer::new(&sizes, device, &mut || rng.normal())?,
+            gate: TeamGate::new(&config.gate, gate_sizes, seed, device)?,
             senders: config.graph.senders(spec.agents),
             self_edge: config.graph.self_edge,
             temperature: config.graph.temperature,
+        })
+    }
+
+    /// The network.
+    pub fn model(&self) -> &CommFormer {
+        &self.model
+    }
+
+    /// The gate, if there is one.
+    pub fn gate(&self) -> Option<&TeamGate> {
+        self.gate.as_ref()
+    }
+
+    /// Embeds the observations, splits what agents carry and sets the gates.
+    fn perceive(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Perception> {
+        let embedding = self.model.embed(situations.obs)?;
+        let (kept, phase) = self.split(situations.memory);
+        let decision = match &self.gate {
+            None => None,
+            Some(gate) => {
+                let entropy = match gates {
+                    Gates::Open => None,
+                    _ if gate.needs_entropy() => {
+                        let input = Input {
+                            available: situations.available,
+                            kept: kept.as_ref(),
+                            ..Input::new(&embedding, situations.graph)
+                        };
+                        Some(self.model.entropy_alone(&input)?)
+                    }
+                    _ => None,
+                };
+                let evidence = Evidence {
+                    embedding: &embedding,
+                    graph: situations.graph,
+                    phase: phase.as_ref(),
+                    entropy_alone: entropy.as_ref(),
+                };
+                Some(gate.decide(&evidence, gates)?)
+            }
+        };
+        // Open gates change nothing, so the policy is not told of them.
+        let open = match (&decision, gates) {
+            (None, _) | (_, Gates::Open) => None,
+            (Some(decision), _) => Some(for_policy(&decision.gating.open)),
+        };
+        Ok(Perception {
+            embedding,
+            kept,
+            decision,
+            open,
+        })
+    }
+
+    /// What agents carry, (B, N, M): what the network keeps, then the gate's clock.
+    fn split(&self, memory: Option<&Tensor>) -> (Option<Tensor>, Option<Tensor>) {
+        let width = self.model.kept_width() as i64;
+        let has_clock = self.gate.as_ref().is_some_and(TeamGate::has_clock);
+        let part = |used: bool, start, length| {
+            memory
+                .filter(|_| used)
+                .map(|memory| memory.narrow(-1, start, length))
+        };
+        (part(width > 0, 0, width), part(has_clock, width, 1))
+    }
+}
+
+/// What a team perceives, ready for the network.
+struct Perception {
+    embedding: Tensor,
+    kept: Option<Tensor>,
+    decision: Option<Decision>,
+    /// The gates as the network takes them.
+    open: Option<Tensor>,
+}
+
+impl Perception {
+    fn input<'a>(&'a self, situations: &Situations<'a>) -> Input<'a> {
+        Input {
+            embedding: &self.embedding,
+            available: situations.available,
+            graph: situations.graph,
+            gate: self.open.as_ref(),
+            kept: self.kept.as_ref(),
+        }
+    }
+}
+
+impl Actor for TeamPolicy {
+    fn memory_width(&self) -> usize {
+        let clock = self.gate.as_ref().is_some_and(TeamGate::has_clock);
+        self.model.kept_width() + usize::from(clock)
+    }
+
+    fn gate_width(&self) -> usize {
+        self.gate.as_ref().map_or(0, TeamGate::width)
+    }
+
+    fn message_sizes(&self) -> MessageSizes {
+        let config = self.model.config();
+        let pairs = || {
+            let agents = 0..config.agents;
+            let senders = agents.clone();
+            agents.flat_map(move |receiver| senders.clone().map(move |sender| (receiver, sender)))
+        };
+        let bytes = |of: &dyn Fn(usize, usize) -> usize| {
+            pairs()
+                .map(|(receiver, sender)| match receiver == sender {
+                    true => 0,
+                    false => of(receiver, sender) as u32,
+                })
+                .collect()
+        };
+        MessageSizes {
+            edge: bytes(&|receiver, sender| config.message_bytes(receiver, sender)),
+            always: bytes(&|receiver, sender| config.constant_bytes(receiver, sender)),
+        }
+    }
+
+    fn act(
+        &self,
+        situations: &Situations<'_>,
+        gates: Gates<'_>,
+        noise: Option<&Tensor>,
+    ) -> PolicyResult<Act> {
+        let perception = self.perceive(situations, gates)?;
+        let act = self.model.act(&perception.input(situations), noise)?;
+        let (gating, phase) = match perception.decision {
+            Some(decision) => (Some(decision.gating), decision.phase),
+            None => (None, None),
+        };
+        let carried: Vec<Tensor> = act.kept.into_iter().chain(phase).collect();
+        Ok(Act {
+            actions: act.actions,
+            log_probs: act.log_probs,
+            values: act.values,
+            gate: gating,
+            memory: (!carried.is_empty()).then(|| Tensor::cat(&carried, -1)),
         })
     }
 }
@@ -56,12 +214,15 @@ impl Policy for TeamPolicy {
     fn replica(&self) -> PolicyResult<Self> {
         Ok(Self {
             model: self.model.replica()?,
+            gate: self.gate.as_ref().map(TeamGate::replica).transpose()?,
             ..*self
         })
     }
 
     fn parameters(&self) -> Vec<(String, Tensor)> {
-        self.model.parameters()
+        let mut parameters = self.model.parameters();
+        parameters.extend(self.gate.iter().flat_map(TeamGate::parameters));
+        parameters
     }
 
     fn edge_logits(&self) -> Tensor {
@@ -69,11 +230,22 @@ impl Policy for TeamPolicy {
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {
-        self.model.state()
+        let mut state = self.model.state();
+        state.extend(self.gate.iter().flat_map(TeamGate::state));
+        state
     }
 
     fn load_state(&mut self, state: &[(String, Tensor)]) -> PolicyResult<()> {
-        Ok(self.model.load_state(state)?)
+        let Some(gate) = &mut self.gate else {
+            return Ok(self.model.load_state(state)?);
+        };
+        let copy = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
+        let (of_gate, of_model) = state
+            .iter()
+            .map(copy)
+            .partition::<Vec<_>, _>(|(name, _)| name.starts_with("gate."));
+        self.model.load_state(&of_model)?;
+        Ok(gate.load_state(&of_gate)?)
     }
 
     fn exact_graph(&self) -> PolicyResult<Tensor> {
@@ -111,43 +283,44 @@ impl Policy for TeamPolicy {
         Ok(graph::entropy(self.model.edge_logits(), self.self_edge))
     }
 
-    fn act(
-        &self,
-        obs: &Tensor,
-        available: Option<&Tensor>,
-        graph: &Tensor,
-        noise: Option<&Tensor>,
-    ) -> PolicyResult<Act> {
-        let act = self.model.act(obs, available, graph, noise)?;
-        Ok(Act {
-            actions: act.actions,
-            log_probs: act.log_probs,
-            values: act.values,
-        })
-    }
-
     fn evaluate(
         &self,
         samples: &Samples<'_>,
         uniform: &mut dyn FnMut(&[i64]) -> Tensor,
     ) -> PolicyResult<Evaluation> {
-        let Samples {
-            obs,
-            actions,
-            available,
-            graph,
-        } = *samples;
-        let evaluation = self
-            .model
-            .evaluate(obs, actions, available, graph, Some(uniform))?;
+        let situations = &samples.situations;
+        let embedding = self.model.embed(situations.obs)?;
+        let (gate, open) = match &self.gate {
+            Some(gate) => gate.evaluate(&embedding, situations.graph, samples.gate)?,
+            None => (None, None),
+        };
+        let open = open.as_ref().map(for_policy);
+        let (kept, _) = self.split(situations.memory);
+        let input = Input {
+            embedding: &embedding,
+            available: situations.available,
+            graph: situations.graph,
+            gate: open.as_ref(),
+            kept: kept.as_ref(),
+        };
+        let evaluation = self.model.evaluate(&input, samples.actions, Some(uniform))?;
         Ok(Evaluation {
             log_probs: evaluation.log_probs,
             entropy: evaluation.entropy,
             values: evaluation.values,
+            gate,
         })
     }
 
-    fn values(&self, obs: &Tensor, graph: &Tensor) -> PolicyResult<Tensor> {
-        Ok(self.model.values(obs, graph)?)
+    fn values(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Tensor> {
+        let perception = self.perceive(situations, gates)?;
+        Ok(self.model.encode(&perception.input(situations))?.1)
+    }
+
+    fn calibrate(&mut self, scores: &[f32], rate: f64) -> PolicyResult<()> {
+        match &mut self.gate {
+            Some(gate) => Ok(gate.calibrate(scores, rate)?),
+            None => Ok(()),
+        }
     }
 }

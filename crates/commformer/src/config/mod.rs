@@ -21,6 +21,7 @@
 mod check;
 mod env;
 mod error;
+mod gate;
 mod graph;
 mod layers;
 mod policy;
@@ -31,8 +32,9 @@ mod schema;
 pub use commformer_train::{PpoConfig, RolloutConfig};
 pub use env::{EnvConfig, KINDS};
 pub use error::{ConfigError, Source};
+pub use gate::{GateBudget, GateConfig, GateEstimator, GateMode};
 pub use graph::{GraphConfig, GraphMode};
-pub use policy::PolicySettings;
+pub use policy::{PolicySettings, PreviousActionName};
 pub use run::{Device, EvalConfig, RunSettings};
 
 use layers::Layers;
@@ -50,6 +52,8 @@ pub struct Config {
     pub policy: PolicySettings,
     /// The communication graph.
     pub graph: GraphConfig,
+    /// When agents listen.
+    pub gate: GateConfig,
     /// What is played between two updates.
     pub rollout: RolloutConfig,
     /// How the policy learns from it.

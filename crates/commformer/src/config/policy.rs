@@ -26,8 +26,23 @@ pub struct PolicySettings {
     /// Whether an agent's own message counts once, or A(i, i) + 1 times as in the release.
     #[serde(with = "SelfLoopName")]
     pub self_loop: SelfLoop,
+    /// Whether the decoder gives an agent the action of the agent before it in any case, or only along
+    /// an open edge.
+    pub previous_action: PreviousActionName,
     /// Share of the encoder's activations dropped in updates.
     pub dropout: f64,
+}
+
+/// When an agent is given the action of the agent before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PreviousActionName {
+    /// `heard` with a gate, so that a closed one means silence; `always` without, as in the paper.
+    Auto,
+    /// In any case.
+    Always,
+    /// Along an open edge.
+    Heard,
 }
 
 impl Default for PolicySettings {
@@ -41,6 +56,7 @@ impl Default for PolicySettings {
             score_scale: ScoreScale::InverseSqrt,
             relation_order: RelationOrder::ReceiverSender,
             self_loop: SelfLoop::Keep,
+            previous_action: PreviousActionName::Auto,
             dropout: 0.0,
         }
     }

@@ -8,7 +8,7 @@ use super::{Config, Device};
 use toml::{Table, Value};
 
 /// The values of every key that takes one of a few names.
-const CHOICES: [(&str, &[&str]); 10] = [
+const CHOICES: [(&str, &[&str]); 16] = [
     ("env.kind", &KINDS),
     ("env.mode", &["mixed", "cooperative", "competitive"]),
     ("policy.score_scale", &["inverse-sqrt", "inverse"]),
@@ -17,6 +17,22 @@ const CHOICES: [(&str, &[&str]); 10] = [
         &["receiver-sender", "sender-receiver"],
     ),
     ("policy.self_loop", &["keep", "add"]),
+    ("policy.previous_action", &["auto", "always", "heard"]),
+    (
+        "gate.mode",
+        &[
+            "off",
+            "open",
+            "learned",
+            "random",
+            "periodic",
+            "uncertainty",
+        ],
+    ),
+    ("gate.per", &["receiver", "edge"]),
+    ("gate.estimator", &["action", "straight-through"]),
+    ("gate.closed", &["silence", "stale"]),
+    ("gate.budget", &["target", "cost", "off"]),
     (
         "graph.mode",
         &["learned", "full", "none", "random", "given"],

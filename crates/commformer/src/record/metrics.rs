@@ -30,6 +30,7 @@ enum Line<'a> {
         episode_steps: Option<f64>,
         metrics: BTreeMap<&'a str, f64>,
         losses: Losses,
+        listening: Listening,
         graph_changes: usize,
         seconds: IterationSeconds,
     },
@@ -50,6 +51,40 @@ struct Losses {
     clipped: f64,
     kl: f64,
     grad_norm: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gate: Option<GateLosses>,
+}
+
+#[derive(Serialize)]
+struct GateLosses {
+    policy: f64,
+    value: f64,
+    entropy: f64,
+    clipped: f64,
+    kl: f64,
+}
+
+/// What was said in the rollout.
+#[derive(Serialize)]
+struct Listening {
+    open_rate: f64,
+    /// Per agent per step.
+    messages: f64,
+    /// Per agent per step.
+    bytes: f64,
+    /// Bytes as a share of those with everybody hearing everybody.
+    traffic: f64,
+    /// What listening costs, while it costs anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<Price>,
+}
+
+#[derive(Serialize)]
+struct Price {
+    /// Of a message, in units of reward.
+    message: f64,
+    /// Of listening to everything, in units of the returns' spread.
+    listening: f64,
 }
 
 #[derive(Serialize)]
@@ -106,6 +141,23 @@ impl<W: Write> MetricsFile<W> {
                 clipped: losses.clipped,
                 kl: losses.kl,
                 grad_norm: losses.grad_norm,
+                gate: losses.gate.map(|gate| GateLosses {
+                    policy: gate.policy,
+                    value: gate.value,
+                    entropy: gate.entropy,
+                    clipped: gate.clipped,
+                    kl: gate.kl,
+                }),
+            },
+            listening: Listening {
+                open_rate: report.traffic.open_rate(),
+                messages: report.traffic.messages(),
+                bytes: report.traffic.bytes(),
+                traffic: report.traffic.share(),
+                price: report.price.map(|price| Price {
+                    message: price.message,
+                    listening: price.listening,
+                }),
             },
             graph_changes: report.graph_changes,
             seconds: IterationSeconds {

@@ -86,6 +86,10 @@ fn scalars(report: &IterationReport) -> Vec<(String, f64)> {
         ("loss/clipped", losses.clipped),
         ("loss/kl", losses.kl),
         ("loss/grad_norm", losses.grad_norm),
+        ("listening/open_rate", report.traffic.open_rate()),
+        ("listening/messages", report.traffic.messages()),
+        ("listening/bytes", report.traffic.bytes()),
+        ("listening/traffic", report.traffic.share()),
         ("graph/changes", report.graph_changes as f64),
         ("seconds/environment", report.phases.environment),
         ("seconds/act", report.phases.act),
@@ -93,6 +97,21 @@ fn scalars(report: &IterationReport) -> Vec<(String, f64)> {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
+    if let Some(price) = report.price {
+        scalars.push(("listening/price".to_owned(), price.listening));
+    }
+    if let Some(gate) = losses.gate {
+        scalars.extend(
+            [
+                ("gate/policy", gate.policy),
+                ("gate/value", gate.value),
+                ("gate/entropy", gate.entropy),
+                ("gate/clipped", gate.clipped),
+                ("gate/kl", gate.kl),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        );
+    }
     let figures = [
         ("return", report.episode_return),
         ("steps", report.episode_steps),

@@ -96,6 +96,16 @@ fn describe(report: &IterationReport, target: u64, elapsed: Duration) -> String 
     for (name, value) in &report.metrics {
         line.push_str(&format!("  {name} {value:.3}"));
     }
+    let traffic = &report.traffic;
+    line.push_str(&format!(
+        "  messages {:.2} ({:.0} bytes, {:.0} % of full)",
+        traffic.messages(),
+        traffic.bytes(),
+        100.0 * traffic.share()
+    ));
+    if report.price.is_some() {
+        line.push_str(&format!("  open {:.2}", traffic.open_rate()));
+    }
     match report.graph_changes {
         0 => {}
         1 => line.push_str("  graph: 1 edge changed"),

@@ -1,5 +1,6 @@
 //! Ranges, and settings that do not go together. Names and types are checked before.
 
+mod gate;
 mod graph;
 
 use super::Config;
@@ -15,6 +16,7 @@ pub(super) fn all(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
     learning(config, &check)?;
     graph::all(config, &check)?;
     graph::minibatches(config, &check)?;
+    gate::all(config, &check)?;
     evaluation(config, &check)
 }
 
@@ -51,6 +53,15 @@ impl Checker<'_> {
             found.is_finite() && found > 0.0,
             found,
             "a number above 0",
+        )
+    }
+
+    fn not_negative(&self, path: &str, found: f64) -> Result<(), ConfigError> {
+        self.value(
+            path,
+            found.is_finite() && found >= 0.0,
+            found,
+            "0 or a number above it",
         )
     }
 
@@ -135,12 +146,7 @@ fn learning(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
         ("graph.entropy_coef", config.graph.entropy_coef),
         ("ppo.value_coef", ppo.value_coef),
     ] {
-        check.value(
-            path,
-            found.is_finite() && found >= 0.0,
-            found,
-            "0 or a number above it",
-        )?;
+        check.not_negative(path, found)?;
     }
     check.at_least_one("run.steps", run.steps)?;
     check.value(

@@ -1,0 +1,104 @@
+//! The settings of a temporal gate.
+
+use serde::{Deserialize, Serialize};
+
+use crate::GateError;
+
+/// What one decision of the gate is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Per {
+    /// All messages that reach a receiver: it listens, or it does not.
+    #[default]
+    Receiver,
+    /// The messages of one sender to a receiver. There to be compared with.
+    Edge,
+}
+
+/// Every size and switch of a [`crate::TemporalGate`]. [`TemporalGateConfig::new`] gives the
+/// defaults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TemporalGateConfig {
+    /// The number of agents N. A gate per receiver takes any number, since no weight depends on
+    /// it; a gate per edge takes this one.
+    pub agents: usize,
+    /// The width E of an embedding.
+    pub embed_dim: usize,
+    /// What one decision is about.
+    pub per: Per,
+    /// What the output's bias starts with. Before the weights have learned anything, a gate opens
+    /// with probability sigmoid(`open_bias`): the default of 2 gives 0.88, so that a policy first
+    /// learns what messages are good for.
+    pub open_bias: f64,
+}
+
+impl TemporalGateConfig {
+    /// The default gate, one decision per receiver, for embeddings of this size.
+    pub fn new(agents: usize, embed_dim: usize) -> Self {
+        Self {
+            agents,
+            embed_dim,
+            per: Per::default(),
+            open_bias: 2.0,
+        }
+    }
+
+    /// The number W of decisions that an agent makes in one step: 1, or N per edge.
+    pub fn decisions(&self) -> usize {
+        match self.per {
+            Per::Receiver => 1,
+            Per::Edge => self.agents,
+        }
+    }
+
+    /// Checks that the settings make a gate.
+    ///
+    /// # Errors
+    /// [`GateError::Config`] names the first setting that does not fit.
+    pub fn validate(&self) -> Result<(), GateError> {
+        for (setting, size) in [("agents", self.agents), ("embed_dim", self.embed_dim)] {
+            if size == 0 {
+                return Err(GateError::Config {
+                    setting,
+                    problem: "found 0, expected at least 1".to_owned(),
+                });
+            }
+        }
+        if !self.open_bias.is_finite() {
+            return Err(GateError::Config {
+                setting: "open_bias",
+                problem: format!("found {}, expected a finite number", self.open_bias),
+            });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_bad_setting_is_named() {
+        let good = TemporalGateConfig::new(3, 8);
+        assert!(good.validate().is_ok());
+        let check = |change: fn(&mut TemporalGateConfig), name: &str| {
+            let mut config = good.clone();
+            change(&mut config);
+            let message = config.validate().unwrap_err().to_string();
+            assert!(message.contains(name), "{message}");
+        };
+        check(|c| c.agents = 0, "`agents`");
+        check(|c| c.embed_dim = 0, "`embed_dim`");
+        check(|c| c.open_bias = f64::NAN, "`open_bias`");
+        check(|c| c.open_bias = f64::INFINITY, "`open_bias`");
+    }
+
+    #[test]
+    fn an_agent_decides_once_or_once_per_sender() {
+        let mut config = TemporalGateConfig::new(5, 8);
+        assert_eq!(config.decisions(), 1);
+        config.per = Per::Edge;
+        assert_eq!(config.decisions(), 5);
+    }
+}

@@ -1,0 +1,45 @@
+//! What can go wrong when a gate is built, loaded or called.
+
+use commformer_torch::named::StateError;
+use thiserror::Error;
+
+/// An error of a gate. Every message says what was expected and what was found.
+#[derive(Debug, Error)]
+pub enum GateError {
+    /// A setting is outside its range.
+    #[error("gate setting `{setting}`: {problem}")]
+    Config {
+        /// The setting's name.
+        setting: &'static str,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+
+    /// An input tensor has the wrong shape.
+    #[error("`{input}` has shape {found:?}, expected {expected}")]
+    Shape {
+        /// The argument's name.
+        input: &'static str,
+        /// The shape that was expected, in words such as `(B, 3, 64)`.
+        expected: String,
+        /// The shape that was given.
+        found: Vec<i64>,
+    },
+
+    /// An input's numbers are of the wrong kind, or no numbers.
+    #[error("`{input}`: {problem}")]
+    Input {
+        /// The argument's name.
+        input: &'static str,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+
+    /// A saved gate does not fit this one.
+    #[error(transparent)]
+    State(#[from] StateError),
+
+    /// libtorch refused an operation.
+    #[error("libtorch: {0}")]
+    Torch(#[from] tch::TchError),
+}

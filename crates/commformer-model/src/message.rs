@@ -1,0 +1,97 @@
+//! What one agent needs of another in a step, and how many bytes that takes.
+//!
+//! A *message* from sender j to receiver i, over an open edge, is all that i's attentions read of j
+//! in the step, as the inputs of the layers (a receiver has the weights, and projects them itself):
+//!
+//! | part | bytes | when |
+//! |---|---|---|
+//! | j's input of each encoder block | 4 E L | always |
+//! | the token j was given (the action before it), for the first block of the decoder | [`token`] | j < i |
+//! | j's input of each later decoder block | 4 E (L - 1) | j < i |
+//! | what each decoder block's self-attention made of j, for the cross-attention | 4 E L | j < i |
+//! | j's action | [`action`] | j = i - 1 and [`PreviousAction::Heard`] |
+//!
+//! An agent later in the order of decoding is heard by the encoder alone, since the decoder is causal.
+//! Under [`PreviousAction::Always`] agent i needs the action of agent i - 1 in every step, along no
+//! edge. The team's graph and weights were handed out before. That a receiver listens is a request of
+//! one bit for each edge, which is not counted.
+
+use crate::config::{ActionSpace, PolicyConfig, PreviousAction};
+
+/// Bytes of one number.
+const NUMBER: usize = size_of::<f32>();
+
+impl PolicyConfig {
+    /// Bytes of a message from `sender` to `receiver`, two different agents.
+    pub fn message_bytes(&self, receiver: usize, sender: usize) -> usize {
+        let vector = NUMBER * self.embed_dim;
+        let encoder = vector * self.blocks;
+        if sender > receiver {
+            return encoder;
+        }
+        let decoder = token(self.actions) + vector * (2 * self.blocks - 1);
+        let heard = self.previous_action == PreviousAction::Heard && sender + 1 == receiver;
+        encoder + decoder + if heard { action(self.actions) } else { 0 }
+    }
+
+    /// Bytes that `receiver` needs of `sender` in every step, whether there is an edge or not.
+    pub fn constant_bytes(&self, receiver: usize, sender: usize) -> usize {
+        let always = self.previous_action == PreviousAction::Always && sender + 1 == receiver;
+        if always { action(self.actions) } else { 0 }
+    }
+}
+
+/// Bytes of an action: an index, or A numbers.
+fn action(actions: ActionSpace) -> usize {
+    match actions {
+        ActionSpace::Discrete(count) => index_bytes(count),
+        ActionSpace::Continuous(width) => NUMBER * width,
+    }
+}
+
+/// Bytes of an action or of the start token.
+fn token(actions: ActionSpace) -> usize {
+    match actions {
+        ActionSpace::Discrete(count) => index_bytes(count + 1),
+        ActionSpace::Continuous(width) => 1 + NUMBER * width,
+    }
+}
+
+/// Whole bytes of an index below `count`.
+fn index_bytes(count: usize) -> usize {
+    let bits = usize::BITS - count.saturating_sub(1).leading_zeros();
+    (bits as usize).div_ceil(8).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_those_of_the_table() {
+        let mut config = PolicyConfig::new(4, 9, ActionSpace::Discrete(5));
+        // E = 64: 256 bytes a vector. Two later than one: the encoder's vector alone.
+        assert_eq!(config.message_bytes(1, 2), 256);
+        assert_eq!(config.message_bytes(3, 1), 256 + 1 + 256);
+        assert_eq!(
+            (config.message_bytes(3, 2), config.constant_bytes(3, 2)),
+            (513, 1)
+        );
+        config.previous_action = PreviousAction::Heard;
+        assert_eq!(
+            (config.message_bytes(3, 2), config.constant_bytes(3, 2)),
+            (514, 0)
+        );
+        config.blocks = 2;
+        assert_eq!(config.message_bytes(3, 1), 512 + 1 + 3 * 256);
+        config.actions = ActionSpace::Continuous(2);
+        assert_eq!(config.message_bytes(3, 2), 512 + 9 + 3 * 256 + 8);
+    }
+
+    #[test]
+    fn an_index_has_as_many_bytes_as_it_needs() {
+        for (count, bytes) in [(1, 1), (2, 1), (256, 1), (257, 2), (65_536, 2), (65_537, 3)] {
+            assert_eq!(index_bytes(count), bytes, "{count}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What a team says to each other, counted.
+
+use serde::{Deserialize, Serialize};
+
+/// Bytes that the agents of a team send each other in a step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MessageSizes {
+    /// Of a message along the edge from sender j (column) to receiver i (row): N x N, row by row.
+    pub edge: Vec<u32>,
+    /// What receiver i (row) needs of agent j (column) whether there is an edge or not.
+    pub always: Vec<u32>,
+}
+
+/// What was said in some steps of a team; or the mean of several.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Traffic {
+    /// Agents times steps.
+    agent_steps: f64,
+    /// Those of active agents.
+    active_steps: f64,
+    open: f64,
+    messages: f64,
+    bytes: f64,
+    full_bytes: f64,
+}
+
+/// One step of one team: who could hear whom, and who listened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exchange<'a> {
+    /// The graph, N x N.
+    pub edges: &'a [f32],
+    /// The gates, N x W; empty: all are open.
+    pub open: &'a [f32],
+    /// Who takes part, N.
+    pub active: &'a [bool],
+    pub sizes: &'a MessageSizes,
+}
+
+/// What one agent took in.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Intake {
+    /// Messages along edges.
+    pub messages: f64,
+    /// They as a share of what it could take in; without anybody to hear, whether its gate is open.
+    pub share: f64,
+}
+
+impl Exchange<'_> {
+    /// What agent `receiver` took in: messages along open edges from other active agents.
+    pub fn intake(&self, receiver: usize) -> Intake {
+        if !self.active[receiver] {
+            return Intake::default();
+        }
+        let (mut messages, mut possible) = (0.0, 0.0);
+        for sender in self.senders(receiver) {
+            let edge = f64::from(self.edges[receiver * self.active.len() + sender]);
+            possible += edge;
+            messages += edge * self.gate(receiver, sender);
+        }
+        Intake {
+            messages,
+            share: if possible > 0.0 {
+                messages / possible
+            } else {
+                self.gate(receiver, receiver)
+            },
+        }
+    }
+
+    /// Whether `receiver` takes in what `sender` says, 1 or 0.
+    fn gate(&self, receiver: usize, sender: usize) -> f64 {
+        match self.open.len() / self.active.len().max(1) {
+            0 => 1.0,
+            1 => f64::from(self.open[receiver]),
+            width => f64::from(self.open[receiver * width + sender]),
+        }
+    }
+
+    /// The traffic of the step.
+    pub fn traffic(&self) -> Traffic {
+        let agents = self.active.len();
+        let mut traffic = Traffic {
+            agent_steps: agents as f64,
+            ..Traffic::default()
+        };
+        let size = |sizes: &[u32], at: usize| sizes.get(at).copied().map_or(0.0, f64::from);
+        for receiver in (0..agents).filter(|&agent| self.active[agent]) {
+            let intake = self.intake(receiver);
+            traffic.active_steps += 1.0;
+            traffic.open += intake.share;
+            traffic.messages += intake.messages;
+            for sender in self.senders(receiver) {
+                let at = receiver * agents + sender;
+                let heard = f64::from(self.edges[at]) * self.gate(receiver, sender);
+                let always = size(&self.sizes.always, at);
+                let along = size(&self.sizes.edge, at);
+                traffic.bytes += always + heard * along;
+                traffic.full_bytes += always + along;
+            }
+        }
+        traffic
+    }
+
+    /// Active agents other than `receiver`.
+    fn senders(&self, receiver: usize) -> impl Iterator<Item = usize> + '_ {
+        (0..self.active.len()).filter(move |&sender| sender != receiver && self.active[sender])
+    }
+}
+
+impl Traffic {
+    /// Adds what was said elsewhere.
+    pub fn add(&mut self, other: &Traffic) {
+        self.agent_steps += other.agent_steps;
+        self.active_steps += other.active_steps;
+        self.open += other.open;
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+        self.full_bytes += other.full_bytes;
+    }
+
+    /// Share of an active agent's possible messages that it took in, over its steps: with one gate
+    /// per agent, the share of steps with an open gate.
+    pub fn open_rate(&self) -> f64 {
+        self.open / self.active_steps.max(1.0)
+    }
+
+    /// Messages per agent per step.
+    pub fn messages(&self) -> f64 {
+        self.messages / self.agent_steps.max(1.0)
+    }
+
+    /// Bytes per agent per step.
+    pub fn bytes(&self) -> f64 {
+        self.bytes / self.agent_steps.max(1.0)
+    }
+
+    /// Bytes as a share of those with everybody always hearing everybody; 0 where nobody could say
+    /// anything.
+    pub fn share(&self) -> f64 {
+        if self.full_bytes > 0.0 {
+            self.bytes / self.full_bytes
+        } else {
+            0.0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EDGES: [f32; 9] = [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0];
+
+    fn sizes() -> MessageSizes {
+        MessageSizes {
+            edge: vec![10; 9],
+            always: vec![0, 0, 0, 1, 0, 0, 0, 1, 0],
+        }
+    }
+
+    fn traffic(open: &[f32], active: &[bool]) -> Traffic {
+        let exchange = Exchange {
+            edges: &EDGES,
+            open,
+            active,
+            sizes: &sizes(),
+        };
+        exchange.traffic()
+    }
+
+    #[test]
+    fn only_edges_between_living_agents_deliver() {
+        let all = traffic(&[], &[true, true, true]);
+        assert_eq!((all.messages, all.bytes, all.full_bytes), (4.0, 42.0, 62.0));
+        assert_eq!((all.open_rate(), all.messages()), (1.0, 4.0 / 3.0));
+        let two = traffic(&[], &[true, true, false]);
+        assert_eq!((two.messages, two.bytes, two.full_bytes), (2.0, 21.0, 21.0));
+    }
+
+    #[test]
+    fn a_closed_gate_takes_nothing_in_along_edges() {
+        let some = traffic(&[0.0, 1.0, 0.0], &[true; 3]);
+        assert_eq!((some.messages, some.bytes), (1.0, 12.0));
+        assert_eq!(some.open_rate(), 1.0 / 3.0);
+        assert_eq!(some.share(), 12.0 / 62.0);
+    }
+
+    #[test]
+    fn a_gate_for_each_edge_counts_by_edge() {
+        // Receiver 0 takes one of two messages, receiver 2 has no edge to the open sender.
+        let open = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0];
+        let some = traffic(&open, &[true; 3]);
+        assert_eq!((some.messages, some.open), (1.0, 0.5));
+    }
+}
