@@ -104,8 +104,8 @@ pub struct Budget {
 pub struct BudgetState {
     /// The multiplier lambda, between 0 and the target's bound; 0 without a target.
     pub multiplier: f64,
-    /// The rate at the last update, in [0, 1], if there was one; `None` without a target.
-    pub last_rate: Option<f64>,
+    /// By how much the rate exceeded what was allowed at the last update, in [-1, 1]; 0 without one.
+    pub violation: f64,
 }
 
 /// A number of a budget that is outside its range.
@@ -156,8 +156,7 @@ impl Budget {
                 listening: 0.0,
             },
             BudgetConfig::Target(target) => {
-                let violation = self.state.last_rate.map_or(0.0, |rate| rate - target.rate);
-                let listening = self.state.multiplier + target.damping * violation;
+                let listening = self.state.multiplier + target.damping * self.state.violation;
                 Price {
                     message: 0.0,
                     listening: listening.clamp(0.0, target.bound),
@@ -166,18 +165,31 @@ impl Budget {
         }
     }
 
-    /// Answers to the share of the possible messages that was taken in since the last update.
+    /// The rate that is allowed when the share `ramp` of the way from 1 to the target is behind;
+    /// `None` without a target.
+    ///
+    /// A gate that is held to its target at once closes for good and bad reasons alike, before it
+    /// knows which are which; a rate that falls slowly closes first what is worth least.
+    pub fn allowed(&self, ramp: f64) -> Option<f64> {
+        match self.config {
+            BudgetConfig::Target(target) => Some(1.0 - ramp.clamp(0.0, 1.0) * (1.0 - target.rate)),
+            BudgetConfig::Off | BudgetConfig::Cost(_) => None,
+        }
+    }
+
+    /// Answers to the share of the possible messages that was taken in since the last update, when
+    /// the share `ramp` of the way from 1 to the target is behind (1: the target itself holds).
     /// A share outside [0, 1] counts as the nearest end; one that is not finite is ignored.
-    pub fn update(&mut self, open_rate: f64) {
+    pub fn update(&mut self, open_rate: f64, ramp: f64) {
         let BudgetConfig::Target(target) = self.config else {
             return;
         };
-        if open_rate.is_finite() {
-            let rate = open_rate.clamp(0.0, 1.0);
-            let multiplier = self.state.multiplier + target.step * (rate - target.rate);
+        if let (Some(allowed), true) = (self.allowed(ramp), open_rate.is_finite()) {
+            let violation = open_rate.clamp(0.0, 1.0) - allowed;
+            let multiplier = self.state.multiplier + target.step * violation;
             self.state = BudgetState {
                 multiplier: multiplier.clamp(0.0, target.bound),
-                last_rate: Some(rate),
+                violation,
             };
         }
     }
@@ -201,9 +213,8 @@ impl Budget {
         check("multiplier", state.multiplier, fits, || {
             format!("between 0 and {bound}, the bound under this configuration")
         })?;
-        if let Some(rate) = state.last_rate {
-            share("last_rate", rate)?;
-        }
+        let fits = (-1.0..=1.0).contains(&state.violation);
+        check("violation", state.violation, fits, || "in [-1, 1]".into())?;
         self.state = state;
         Ok(())
     }

@@ -7,7 +7,7 @@
 //! # Panics
 //! As tch's own operators do, when the shapes, kinds or devices of two arguments do not fit.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 /// Standard logistic noise l = ln(u / (1 - u)) from uniform noise: P(z + l > 0) = sigmoid(z).
 ///
@@ -45,6 +45,45 @@ pub fn straight_through(logits: &Tensor, uniform: &Tensor, tau: f64) -> Tensor {
 /// `logits` (B, N, W) -> (B, N, W) of 0 and 1, without a gradient.
 pub fn execute(logits: &Tensor, threshold: f64) -> Tensor {
     tch::no_grad(|| opened(logits, threshold))
+}
+
+/// Beyond this logit, of either sign, [`excess`] costs something. The less likely decision then still
+/// has a probability of 0.018.
+pub const LIMIT: f64 = 4.0;
+
+/// How far logits lie beyond [`LIMIT`], squared: a cost that keeps a gate from being so sure that it
+/// never tries the other decision. Such a gate could not tell that listening has become dear, or worth
+/// its price: a drawn decision without alternatives has no advantage, and the entropy's gradient
+/// vanishes with the alternative.
+///
+/// # Shapes
+/// `logits` (B, N, W) -> (B, N, W), differentiable.
+pub fn excess(logits: &Tensor) -> Tensor {
+    (logits.abs() - LIMIT).relu().square()
+}
+
+/// Executes a drawn gate without drawing: open as often as its probability says, evenly spread over
+/// time. Each agent carries the openings that it is owed, `owed`, and opens when they make up half of
+/// one, so that a decided gate (probability near 0 or 1) does what it says and an undecided one
+/// takes turns with itself:
+///
+/// ```text
+/// p = sigmoid(z - threshold);   open = [owed + p >= 1/2];   owed <- owed + p - open
+/// ```
+///
+/// A gate that only compares z with a threshold can be caught: an agent that does not listen and so does
+/// not move sees the same, and will not listen the next time either.
+///
+/// # Shapes
+/// `logits` and `owed` (.., W), zeros in the first step of an episode -> both (.., W), without a
+/// gradient.
+pub fn spread(logits: &Tensor, threshold: f64, owed: &Tensor) -> (Tensor, Tensor) {
+    tch::no_grad(|| {
+        let due = owed + (logits.detach() - threshold).sigmoid();
+        let open = due.ge(0.5).to_kind(Kind::Float);
+        let owed = due - &open;
+        (open, owed)
+    })
 }
 
 /// The log-probability of decisions: ln sigmoid(z) where open, ln sigmoid(-z) where closed.

@@ -58,7 +58,7 @@
 //! let baseline = (&found.values - &earned).square().mean(None);
 //! let loss = baseline - (log_prob * advantage).mean(None);
 //! loss.backward(); // then one step of any optimiser over `gate.parameters()`
-//! budget.update(open.mean(None).double_value(&[]));
+//! budget.update(open.mean(None).double_value(&[]), 1.0);
 //!
 //! // Deploy: a gate that draws nothing and is open in a third of these situations.
 //! let logits = gate.logits(&embeddings)?.detach();
@@ -83,4 +83,4 @@ pub use budget::{Budget, BudgetConfig, BudgetError, BudgetState, Price, TargetCo
 pub use config::{Per, TemporalGateConfig};
 pub use error::GateError;
 pub use temporal::{Logits, TemporalGate};
-pub use threshold::quantile_threshold;
+pub use threshold::{quantile_threshold, spread_threshold};

@@ -47,6 +47,51 @@ fn midway(below: f32, above: f32) -> f32 {
     if middle < above { middle } else { below }
 }
 
+/// The threshold t under which gates that are spread over time ([`crate::decision::spread`]) with
+/// these logits are open at the rate `target`: the mean of sigmoid(z - t) is `target`. NaN logits are
+/// ignored; `None` when there is no finite one.
+///
+/// Spreading does not meet its probabilities exactly in short episodes. If these logits were executed
+/// under the threshold `now` and the gates were open at the rate `found`, the mean is corrected by as
+/// much as it missed that.
+pub fn spread_threshold(logits: &[f32], target: f64, found: Option<f64>, now: f64) -> Option<f64> {
+    let logits: Vec<f64> = logits
+        .iter()
+        .filter(|logit| logit.is_finite())
+        .map(|logit| f64::from(*logit))
+        .collect();
+    if logits.is_empty() {
+        return None;
+    }
+    let mean = |threshold: f64| {
+        let open = logits
+            .iter()
+            .map(|logit| (1.0 + (threshold - logit).exp()).recip());
+        open.sum::<f64>() / logits.len() as f64
+    };
+    let wanted = match found {
+        Some(found) if found > 0.0 => target * (mean(now) / found).clamp(0.5, 2.0),
+        _ => target,
+    };
+    // The mean falls as the threshold rises; beyond the ends no gate of a rollout is ever open or
+    // closed.
+    let (mut low, mut high) = (-SURE, SURE);
+    for _ in 0..BISECTIONS {
+        let middle = 0.5 * (low + high);
+        if mean(middle) > wanted {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    Some(0.5 * (low + high))
+}
+
+/// A threshold so far from every logit that gates are open, or closed, for good.
+const SURE: f64 = 40.0;
+/// Halvings that bring 2 x [`SURE`] below the rounding of a logit.
+const BISECTIONS: usize = 60;
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -31,7 +31,7 @@ fn run(budget: &mut Budget, mut gate: impl FnMut(f64) -> f64) -> Vec<f64> {
         let price = budget.price();
         assert_eq!(price.message, 0.0);
         let rate = gate(price.listening);
-        budget.update(rate);
+        budget.update(rate, 1.0);
         for x in [budget.price().listening, budget.state().multiplier] {
             assert!((0.0..=bound).contains(&x), "{x}");
         }
@@ -95,7 +95,7 @@ proptest! {
     ) {
         let mut budget = budget(TargetConfig { rate, step, damping, bound });
         for rate in rates {
-            budget.update(rate);
+            budget.update(rate, 1.0);
             for x in [budget.price().listening, budget.state().multiplier] {
                 prop_assert!((0.0..=bound).contains(&x), "{}", x);
             }
@@ -110,14 +110,14 @@ proptest! {
         let (mut whole, mut restored) = (budget(target(0.3)), budget(target(0.3)));
         let cut = cut.index(rates.len());
         for &rate in &rates[..cut] {
-            whole.update(rate);
+            whole.update(rate, 1.0);
         }
         restored.restore(whole.state()).unwrap();
         for &rate in &rates[cut..] {
             let bits = |budget: &Budget| budget.price().listening.to_bits();
             prop_assert_eq!(bits(&whole), bits(&restored));
-            whole.update(rate);
-            restored.update(rate);
+            whole.update(rate, 1.0);
+            restored.update(rate, 1.0);
         }
         prop_assert_eq!(whole.state(), restored.state());
     }
@@ -148,11 +148,11 @@ fn without_damping_a_learning_gate_swings_on() {
 fn two_updates_are_those_worked_out_by_hand() {
     let mut budget = budget(target(0.25));
     assert_eq!(budget.price(), Price::default());
-    budget.update(0.75);
+    budget.update(0.75, 1.0);
     // Violation 0.5: the multiplier is 0.05 * 0.5 and the price 0.5 * 0.5 more.
     assert!((budget.state().multiplier - 0.025).abs() < 1e-12);
     assert!((budget.price().listening - 0.275).abs() < 1e-12);
-    budget.update(0.15);
+    budget.update(0.15, 1.0);
     // Violation -0.1: 0.025 - 0.005 = 0.02, and the price 0.02 - 0.05 is cut off at 0.
     assert!((budget.state().multiplier - 0.02).abs() < 1e-12);
     assert_eq!(budget.price().listening, 0.0);
@@ -172,7 +172,7 @@ fn a_target_is_a_ceiling() {
 fn fixed_prices_stay() {
     for (config, message) in [(BudgetConfig::Off, 0.0), (BudgetConfig::Cost(0.25), 0.25)] {
         let mut budget = Budget::new(config).unwrap();
-        budget.update(1.0);
+        budget.update(1.0, 1.0);
         let expected = Price {
             message,
             listening: 0.0,
@@ -186,10 +186,10 @@ fn fixed_prices_stay() {
 #[test]
 fn rates_that_are_no_numbers_are_ignored() {
     let mut budget = budget(target(0.25));
-    budget.update(0.5);
+    budget.update(0.5, 1.0);
     let before = budget.state();
     for odd in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        budget.update(odd);
+        budget.update(odd, 1.0);
         assert_eq!(budget.state(), before);
     }
 }
@@ -241,7 +241,7 @@ fn each_bad_constant_is_named() {
 #[test]
 fn each_bad_state_is_refused_and_changes_nothing() {
     let mut budget = budget(target(0.25));
-    budget.update(0.5);
+    budget.update(0.5, 1.0);
     let before = budget.state();
     for multiplier in [-0.1, 10.1, f64::NAN, f64::INFINITY] {
         let error = budget
@@ -252,15 +252,15 @@ fn each_bad_state_is_refused_and_changes_nothing() {
             .unwrap_err();
         assert_eq!(error.name, "multiplier");
     }
-    for rate in [-0.1, 1.1, f64::NAN] {
-        let last_rate = Some(rate);
+    for rate in [-1.1, 1.1, f64::NAN] {
+        let violation = rate;
         let error = budget
             .restore(BudgetState {
-                last_rate,
+                violation,
                 ..before
             })
             .unwrap_err();
-        assert_eq!(error.name, "last_rate");
+        assert_eq!(error.name, "violation");
     }
     assert_eq!(budget.state(), before);
     assert!(

@@ -252,6 +252,24 @@ impl Projections<'_> {
         (projected, others)
     }
 
+    /// One receiver's weighted sum over itself, at `place` of the memory, and its senders, projected,
+    /// and what of it came from the senders, before the output projection: (B, 1, E) both. For use
+    /// without gradients.
+    pub(crate) fn attend_and_others(
+        &self,
+        queries: &Queries,
+        memory: &Memory,
+        mask: &Mask,
+        place: i64,
+    ) -> (Tensor, Tensor) {
+        let layer = self.layer;
+        let (heard, weights) = self.heard(queries, memory, mask);
+        let own = weights.narrow(-1, place, 1).reshape([-1, 1, 1]); // (B H, 1, 1)
+        let own = own * layer.by_head(&memory.value.narrow(1, place, 1)); // (B H, 1, d)
+        let others = layer.join_heads(&(&heard - own));
+        (layer.output.forward(&layer.join_heads(&heard)), others)
+    }
+
     /// Every receiver's weighted sum of the senders' values, (B H, receivers, d), and the weights,
     /// (B, H, receivers, senders).
     fn heard(&self, queries: &Queries, memory: &Memory, mask: &Mask) -> (Tensor, Tensor) {

@@ -128,11 +128,24 @@ pub(crate) struct ReadyDecoder<'a> {
     action_table: Option<Tensor>,
 }
 
+/// One of its blocks.
 #[derive(Debug)]
-struct ReadyBlock<'a> {
+pub(crate) struct ReadyBlock<'a> {
     layers: &'a Block,
-    self_attention: Projections<'a>,
-    cross_attention: Projections<'a>,
+    pub(crate) self_attention: Projections<'a>,
+    pub(crate) cross_attention: Projections<'a>,
+}
+
+impl ReadyBlock<'_> {
+    /// What follows the self-attention's weighted sum `heard`.
+    pub(crate) fn after_self(&self, x: &Tensor, heard: &Tensor) -> Tensor {
+        self.layers.after_self(x, heard)
+    }
+
+    /// What follows the cross-attention's weighted sum `heard`.
+    pub(crate) fn after_cross(&self, representation: &Tensor, heard: &Tensor) -> Tensor {
+        self.layers.after_cross(representation, heard)
+    }
 }
 
 impl ReadyDecoder<'_> {
@@ -157,7 +170,10 @@ impl ReadyDecoder<'_> {
             }
             None => {
                 let given = flagged(&previous, mask.passes.as_ref());
-                let start = flagged(&first, Some(&first.new_zeros([1, 1], (Kind::Int64, first.device()))));
+                let start = flagged(
+                    &first,
+                    Some(&first.new_zeros([1, 1], (Kind::Int64, first.device()))),
+                );
                 let input = Tensor::cat(&[start, given], 1); // (B, N, A + 1)
                 let proj = &self.decoder.action_proj;
                 let x = self.decoder.embed(&input.linear(proj, None::<Tensor>));
@@ -176,6 +192,28 @@ impl ReadyDecoder<'_> {
             x = block.layers.after_cross(representation, &heard);
         }
         self.heads.all(&x)
+    }
+
+    /// The blocks, in order.
+    pub(crate) fn blocks(&self) -> &[ReadyBlock<'_>] {
+        &self.blocks
+    }
+
+    /// The embeddings (M, E) of inputs: tokens (M) of i64, 0 the start, or the flagged vectors
+    /// (M, A + 1) of continuous actions.
+    pub(crate) fn embed_given(&self, given: &Tensor) -> Tensor {
+        match &self.action_table {
+            Some(table) => table.index_select(0, given),
+            None => {
+                let projected = given.linear(&self.decoder.action_proj, None::<Tensor>);
+                self.decoder.embed(&projected)
+            }
+        }
+    }
+
+    /// From what the last block made of agent `agent`, (B, E), to its logits or means, (B, A).
+    pub(crate) fn output(&self, x: &Tensor, agent: i64) -> Tensor {
+        self.heads.one(x, agent)
     }
 
     /// Starts decoding agent by agent.
@@ -259,7 +297,9 @@ impl Steps<'_> {
         let mask = mask.row(agent);
         let representation = self.representation.narrow(1, agent, 1);
         let batch = representation.size()[0];
-        let mut x = self.decoder.embed_one(batch, previous, mask.passes.as_ref());
+        let mut x = self
+            .decoder
+            .embed_one(batch, previous, mask.passes.as_ref());
         for (block, cache) in self.decoder.blocks.iter().zip(&mut self.caches) {
             let (queries, memory) = block.self_attention.both(&x);
             let memory = cache.own.push(&memory);

@@ -91,6 +91,11 @@ impl Encoder {
         (x, others)
     }
 
+    /// The blocks, in order.
+    pub(crate) fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
     /// Representations (B, N, E) to values (B, N).
     pub(crate) fn values(&self, representation: &Tensor) -> Tensor {
         let hidden = gelu(&self.value_hidden.forward(representation));
@@ -120,6 +125,14 @@ impl Block {
         })
     }
 
+    pub(crate) fn attention(&self) -> &Attention {
+        &self.attention
+    }
+
+    pub(crate) fn stale(&self) -> Option<&Stale> {
+        self.stale.as_ref()
+    }
+
     /// The attention's output, (B, N, E), and what of it came from others if agents keep that.
     fn hear(&self, x: &Tensor, mask: &Mask, edge_embedding: &Tensor) -> (Tensor, Option<Tensor>) {
         let attention = self.attention.project(edge_embedding);
@@ -131,7 +144,7 @@ impl Block {
     }
 
     /// What follows the attention's output `heard`.
-    fn think(
+    pub(crate) fn think(
         &self,
         x: &Tensor,
         heard: Tensor,

@@ -15,6 +15,7 @@
 //!    for all agents in one pass.
 //! 5. [`CommFormer::parameters`] are the lower level's leaves, [`CommFormer::edge_logits`] is the
 //!    upper level's; [`CommFormer::state`] names all tensors as they are on disk.
+//! 6. [`decentralised`] runs every agent alone, on the messages that reach it, to the same actions.
 //!
 //! What is deliberately absent: objectives, optimisers and schedules (the trainer's), files (the
 //! caller writes what [`CommFormer::state`] returns), and randomness. All noise is passed in.
@@ -54,6 +55,7 @@
 mod attention;
 mod cache;
 mod config;
+pub mod decentralised;
 mod decoder;
 mod distribution;
 mod encoder;

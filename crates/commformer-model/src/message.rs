@@ -58,7 +58,7 @@ fn token(actions: ActionSpace) -> usize {
 }
 
 /// Whole bytes of an index below `count`.
-fn index_bytes(count: usize) -> usize {
+pub(crate) fn index_bytes(count: usize) -> usize {
     let bits = usize::BITS - count.saturating_sub(1).leading_zeros();
     (bits as usize).div_ceil(8).max(1)
 }

@@ -19,10 +19,10 @@ use crate::stale::{self, Kept};
 pub struct CommFormer {
     config: PolicyConfig,
     device: Device,
-    encoder: Encoder,
-    decoder: Decoder,
+    pub(crate) encoder: Encoder,
+    pub(crate) decoder: Decoder,
     /// (2, E): no edge, edge.
-    edge_embedding: Tensor,
+    pub(crate) edge_embedding: Tensor,
     /// (N, N)
     edge_logits: Tensor,
     leaves: Vec<Leaf>,

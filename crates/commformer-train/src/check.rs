@@ -102,12 +102,10 @@ pub fn settings(settings: &Settings, plan: &GraphPlan, copies: usize) -> Result<
 
 /// Refuses the first setting of the gates that cannot work.
 pub fn gates(plan: &GatePlan) -> Result<(), TrainError> {
-    check(
-        "gate.start",
-        plan.start,
-        (0.0..=1.0).contains(&plan.start),
-        "a number from 0 to 1",
-    )?;
+    for (field, value) in [("gate.start", plan.start), ("gate.ramp", plan.ramp)] {
+        let share = (0.0..=1.0).contains(&value);
+        check(field, value, share, "a number from 0 to 1")?;
+    }
     check(
         "gate.entropy_coef",
         plan.entropy_coef,

@@ -1,6 +1,7 @@
 //! Judging a policy: exactly one episode in each copy of the environment.
 
 use crate::bilevel::entries;
+use crate::recall::of_active;
 use crate::rollout::{Noise, act};
 use crate::traffic::Exchange;
 use crate::{Actor, Buffer, EpisodeRecord, EvaluationReport, TrainError, Traffic};
@@ -34,6 +35,17 @@ pub fn evaluate<A: Actor, E: Environment>(
     environments: &mut VecEnv<E>,
     options: &EvaluateOptions,
 ) -> Result<EvaluationReport, TrainError> {
+    play(policy, graph, environments, options, &mut Vec::new())
+}
+
+/// The same; adds the scores of the active agents' gates in these episodes to `scores`.
+pub(crate) fn play<A: Actor, E: Environment>(
+    policy: &A,
+    graph: &Tensor,
+    environments: &mut VecEnv<E>,
+    options: &EvaluateOptions,
+    scores: &mut Vec<f32>,
+) -> Result<EvaluationReport, TrainError> {
     let spec = environments.spec().clone();
     let copies = environments.copies();
     let mut buffer =
@@ -63,6 +75,11 @@ pub fn evaluate<A: Actor, E: Environment>(
                 sizes: &sizes,
             };
             said.add(&exchange, environments.must_listen(copy));
+            if let (Some(gates), None) = (buffer.gates(), &records[copy]) {
+                let of_step = gates.scores()?;
+                let of_step = &of_step[of_copy(of_step.len())];
+                scores.extend(of_active(of_step, exchange.active));
+            }
         }
         buffer.step(0, environments)?;
         for episode in environments.episodes() {

@@ -17,11 +17,12 @@ pub trait Budget: Debug + Send {
     /// The price now.
     fn price(&self) -> Price;
 
-    /// Takes in the share of listening in a rollout.
-    fn update(&mut self, open_rate: f64);
+    /// Takes in the share of listening in a rollout, when the share `ramp` of the way from full
+    /// listening to the budget is behind.
+    fn update(&mut self, open_rate: f64, ramp: f64);
 
-    /// The share of listening that is to be met, if there is one.
-    fn target(&self) -> Option<f64>;
+    /// The share of listening that is to be met with so much of the way behind, if there is one.
+    fn target(&self, ramp: f64) -> Option<f64>;
 
     /// All that changes, to be saved.
     fn state(&self) -> Vec<f64>;
@@ -36,10 +37,26 @@ pub struct GatePlan {
     /// The share of the run before which every gate is open: the team first learns to use what it
     /// hears.
     pub start: f64,
-    /// Weight of the entropy of the gates' decisions in the loss.
+    /// The share of the run after `start` in which the budget tightens from full listening to what it
+    /// allows in the end.
+    pub ramp: f64,
+    /// Weight of the entropy of the gates' decisions in the loss at the run's beginning; it falls
+    /// linearly to 0 at its end.
     pub entropy_coef: f64,
     /// The price of listening.
     pub budget: Box<dyn Budget>,
+}
+
+impl GatePlan {
+    /// How much of the way from full listening to the budget is behind when a share `progress` of the
+    /// run is over, in [0, 1]; `None` while the gates are not in force.
+    pub fn ramp_at(&self, progress: f64) -> Option<f64> {
+        let since = progress - self.start;
+        (since >= 0.0).then(|| match self.ramp > 0.0 {
+            true => (since / self.ramp).min(1.0),
+            false => 1.0,
+        })
+    }
 }
 
 /// The weights of the gates' terms in the loss.

@@ -73,6 +73,8 @@ pub enum GateEvaluation {
         entropy: Tensor,
         /// Normalised value of its situation before it decides.
         values: Tensor,
+        /// A cost of its own, for gates that must not become too sure.
+        excess: Tensor,
     },
     /// The action's loss reaches the gates through what is heard. Both (B, N), with a gradient.
     StraightThrough {
@@ -202,7 +204,8 @@ pub trait Policy: Actor + Sized {
     /// Normalised values of situations, (B, N).
     fn values(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Tensor>;
 
-    /// Sets the threshold of execution so that the share `rate` of these scores, of decisions of a
-    /// rollout, lies above it. Nothing to do for gates without a threshold.
-    fn calibrate(&mut self, scores: &[f32], rate: f64) -> PolicyResult<()>;
+    /// Sets the gates of execution so that they would be open at the rate `target` in situations with
+    /// these scores. Where the scores are those of gates in execution, `found` is the rate at which
+    /// they were open. Nothing to do for gates that meet their rate by design.
+    fn calibrate(&mut self, scores: &[f32], target: f64, found: Option<f64>) -> PolicyResult<()>;
 }

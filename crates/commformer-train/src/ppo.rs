@@ -5,6 +5,10 @@ use crate::gate::GateTerms;
 use crate::{Evaluation, GateEvaluation, PpoConfig};
 use tch::{Kind, Tensor};
 
+/// Weight of the cost of gates that are too sure: strong against the gradient of decisions with a rare
+/// alternative.
+const EXCESS_COEF: f64 = 0.1;
+
 /// What the rollout knows about the samples; each tensor is (B, N).
 #[derive(Debug)]
 pub struct Targets {
@@ -97,6 +101,7 @@ pub fn loss(
                 log_probs,
                 entropy,
                 values,
+                excess,
             }),
             Some(then),
         ) => {
@@ -107,7 +112,9 @@ pub fn loss(
             let entropy = mean(entropy);
             let of_gate = summary(&policy, &value, &entropy, &log_ratio);
             let total = match gate {
-                Some(gate) => total + policy - entropy * gate.entropy_coef,
+                Some(gate) => {
+                    total + policy - entropy * gate.entropy_coef + mean(excess) * EXCESS_COEF
+                }
                 None => total,
             };
             Loss {

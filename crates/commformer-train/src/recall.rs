@@ -203,14 +203,12 @@ impl Ledger<'_> {
     }
 }
 
-/// The scores of active agents.
-pub fn scores_of_active(gates: &GateMemory, active: &[bool]) -> Result<Vec<f32>, TorchError> {
-    let scores = gates.scores()?;
-    let width = scores.len() / active.len().max(1);
-    Ok(scores
-        .chunks(width.max(1))
+/// The scores of active agents: W of them for each entry of `active`.
+pub fn of_active<'a>(scores: &'a [f32], active: &'a [bool]) -> impl Iterator<Item = f32> + 'a {
+    let width = (scores.len() / active.len().max(1)).max(1);
+    scores
+        .chunks(width)
         .zip(active)
         .filter(|(_, active)| **active)
         .flat_map(|(scores, _)| scores.iter().copied())
-        .collect())
 }

@@ -1,6 +1,7 @@
 //! A whole run: iterations, evaluations, checkpoints.
 
 use crate::bilevel::entries;
+use crate::evaluate::play;
 use crate::{
     Checkpoint, CheckpointStore, EpisodeRecord, EvaluateOptions, EvaluationReport, Listener,
     Policy, Purpose, TrainError, TrainState, Trainer, evaluate, seed_for,
@@ -9,6 +10,9 @@ use commformer_env::{Environment, VecEnv, VecEnvError};
 
 /// By how much more than its target a team may listen and still keep to its budget.
 const TOLERANCE: f64 = 0.03;
+
+/// How often the gates' threshold is set anew before an evaluation.
+const CALIBRATION_ROUNDS: usize = 3;
 
 /// What makes one checkpoint better than another: with gates, first of all that they are in force and
 /// keep to the budget; then the return, less what the messages cost.
@@ -28,11 +32,12 @@ impl Default for Standing {
 }
 
 impl<P: Policy, E: Environment> Trainer<P, E> {
-    /// Trains until the run has taken its steps. `evaluation` makes the environments of one
-    /// evaluation: greedy, one episode in each copy. Every evaluation leaves a checkpoint.
+    /// Trains until the run has taken its steps. `environments` makes those of one evaluation
+    /// ([`Purpose::Evaluation`]), one episode in each copy, or those by which the gates are
+    /// calibrated before it ([`Purpose::Calibration`]). Every evaluation leaves a checkpoint.
     pub fn run(
         &mut self,
-        evaluation: &mut dyn FnMut() -> Result<VecEnv<E>, VecEnvError>,
+        environments: &mut dyn FnMut(Purpose) -> Result<VecEnv<E>, VecEnvError>,
         store: &CheckpointStore,
         listener: &mut dyn Listener,
     ) -> Result<(), TrainError> {
@@ -54,10 +59,11 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 max_steps: EvaluateOptions::PATIENCE,
                 device,
             };
+            self.calibrate(environments, &options)?;
             let mut report = evaluate(
                 self.policy(),
                 &self.execution_graph()?,
-                &mut evaluation()?,
+                &mut environments(Purpose::Evaluation)?,
                 &options,
             )?;
             report.steps = self.steps();
@@ -72,6 +78,32 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         Ok(())
     }
 
+    /// Sets the gates of execution so that they keep to the budget. There the team meets other
+    /// situations than while it explores, and gates that are set otherwise change which ones it
+    /// meets: hence several rounds.
+    fn calibrate(
+        &mut self,
+        environments: &mut dyn FnMut(Purpose) -> Result<VecEnv<E>, VecEnvError>,
+        options: &EvaluateOptions,
+    ) -> Result<(), TrainError> {
+        let progress = self.progress();
+        let target = self.gates_started().and_then(|gate| {
+            gate.ramp_at(progress)
+                .and_then(|ramp| gate.budget.target(ramp))
+        });
+        let Some(target) = target else { return Ok(()) };
+        let graph = self.execution_graph()?;
+        for _ in 0..CALIBRATION_ROUNDS {
+            let mut scores = Vec::new();
+            let copies = &mut environments(Purpose::Calibration)?;
+            let report = play(self.policy(), &graph, copies, options, &mut scores)?;
+            let found = report.traffic().open_rate();
+            let policy = self.learner.policy_mut();
+            policy.calibrate(&scores, target, Some(found))?;
+        }
+        Ok(())
+    }
+
     /// How an evaluation compares with others of this run.
     fn standing(&self, report: &EvaluationReport) -> Standing {
         let mut standing = Standing {
@@ -79,7 +111,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             score: report.mean(|episode| episode.team_return),
         };
         if let Some(gate) = self.gates_started() {
-            let target = gate.budget.target().unwrap_or(1.0);
+            let target = gate.budget.target(1.0).unwrap_or(1.0);
             standing.within_budget = report.traffic().open_rate() <= target + TOLERANCE;
             let messages =
                 |episode: &EpisodeRecord| episode.traffic.messages() * f64::from(episode.steps);

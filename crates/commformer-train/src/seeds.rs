@@ -24,6 +24,8 @@ pub enum Purpose {
     FinalEvaluation = 8,
     /// The receive gates of rollouts and evaluations.
     Gates = 9,
+    /// The episodes by which the gates of execution are calibrated.
+    Calibration = 10,
 }
 
 /// The seed of a purpose within a run.

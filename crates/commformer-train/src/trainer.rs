@@ -3,7 +3,7 @@
 use crate::bilevel::{self, Graphs};
 use crate::experience::Experience;
 use crate::learner::Learner;
-use crate::recall::{Ledger, scores_of_active};
+use crate::recall::{Ledger, of_active};
 use crate::rollout::{self, Collected, Noise};
 use crate::update::Objective;
 use crate::{
@@ -165,9 +165,10 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
 
     /// The gates' plan, once they are in force.
     pub(crate) fn gates_started(&self) -> Option<&GatePlan> {
+        let progress = self.progress();
         self.gate
             .as_ref()
-            .filter(|gate| self.progress() >= gate.start)
+            .filter(|gate| gate.ramp_at(progress).is_some())
     }
 
     /// The randomness of this iteration's rollout.
@@ -200,19 +201,22 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             agents: buffer.spec().agents,
         };
         let traffic = ledger.traffic()?;
-        let started = self.gates_started().is_some();
-        let Some(gate) = self.gate.as_mut().filter(|_| started) else {
+        let progress = self.progress();
+        let Some((gate, ramp)) = (self.gate.as_mut())
+            .and_then(|gate| gate.ramp_at(progress).map(|ramp| (gate, ramp)))
+        else {
             return Ok((traffic, None));
         };
-        gate.budget.update(traffic.open_rate());
+        gate.budget.update(traffic.open_rate(), ramp);
         let (price, spread) = (gate.budget.price(), self.value_norm.moments().1.sqrt());
         let tolls = ledger.tolls(price, spread)?;
-        if let (Some(gates), Some(target)) = (buffer.gates(), gate.budget.target()) {
-            let scores = scores_of_active(gates, active)?;
-            self.learner.policy_mut().calibrate(&scores, target)?;
+        if let (Some(gates), Some(target)) = (buffer.gates(), gate.budget.target(ramp)) {
+            let scores: Vec<f32> = of_active(gates.scores()?, active).collect();
+            self.learner.policy_mut().calibrate(&scores, target, None)?;
         }
         let terms = GateTerms {
-            entropy_coef: gate.entropy_coef,
+            // Open-minded first, decided in the end: what execution does is then what was trained.
+            entropy_coef: gate.entropy_coef * (1.0 - progress).max(0.0),
             message: price.message / spread,
             listening: price.listening,
         };

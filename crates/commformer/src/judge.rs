@@ -1,11 +1,15 @@
 //! Judging a checkpoint: what `commformer eval` does, and `commformer train` at its end.
 
-use crate::compose::{self, ComposeError, TeamPolicy};
+mod decentralised;
+
+pub use decentralised::{Alone, Comparison, compare};
+
+use crate::compose::{self, ComposeError, Copies, TeamPolicy};
 use crate::config::Config;
 use crate::figures::Figures;
 use crate::record::metrics::rows;
 use commformer_train::{
-    CheckpointError, CheckpointStore, EvaluateOptions, EvaluationReport, Policy, Purpose,
+    Actor, CheckpointError, CheckpointStore, EvaluateOptions, EvaluationReport, Policy, Purpose,
     TrainError, Which, evaluate, seed_for,
 };
 use serde::Serialize;
@@ -53,6 +57,9 @@ pub enum JudgeError {
     /// The evaluation failed.
     #[error(transparent)]
     Evaluate(#[from] TrainError),
+    /// Agents that ran alone did something else than the policy over all of them.
+    #[error("with every agent alone {0}")]
+    Decentralised(String),
 }
 
 /// Plays the episodes.
@@ -66,42 +73,79 @@ pub fn judge(
     judgement: &Judgement,
     device: Device,
 ) -> Result<Verdict, JudgeError> {
-    let checkpoint = store.load(judgement.which)?;
+    let (policy, candidate) = Candidate::load(config, store, judgement, device)?;
+    candidate.play(&policy, &mut copies(config, judgement)?)
+}
+
+/// Fresh copies for the episodes: always the same.
+fn copies(config: &Config, judgement: &Judgement) -> Result<Copies, ComposeError> {
     let Judgement { episodes, seed, .. } = *judgement;
-    let mut copies = compose::evaluation(config, episodes, seed, Purpose::FinalEvaluation)?;
-    let mut policy = TeamPolicy::new(config, copies.spec(), device)?;
-    policy
-        .load_state(&checkpoint.weights)
-        .map_err(|error| JudgeError::Weights(error.to_string()))?;
-    let agents = copies.spec().agents;
-    let edges = checkpoint.state.graph;
-    if edges.len() != agents * agents {
-        let found = edges.len();
-        return Err(JudgeError::Weights(format!(
-            "its graph has {found} entries, not {agents} x {agents}"
-        )));
+    compose::evaluation(config, episodes, seed, Purpose::FinalEvaluation)
+}
+
+/// What a checkpoint says of its episodes.
+struct Candidate {
+    judgement: Judgement,
+    trained_steps: u64,
+    /// (N, N)
+    graph: Tensor,
+    options: EvaluateOptions,
+}
+
+impl Candidate {
+    fn load(
+        config: &Config,
+        store: &CheckpointStore,
+        judgement: &Judgement,
+        device: Device,
+    ) -> Result<(TeamPolicy, Self), JudgeError> {
+        let checkpoint = store.load(judgement.which)?;
+        let seed = judgement.seed;
+        let copies = compose::evaluation(config, 1, seed, Purpose::FinalEvaluation)?;
+        let mut policy = TeamPolicy::new(config, copies.spec(), device)?;
+        policy
+            .load_state(&checkpoint.weights)
+            .map_err(|error| JudgeError::Weights(error.to_string()))?;
+        let agents = copies.spec().agents;
+        let edges = checkpoint.state.graph;
+        if edges.len() != agents * agents {
+            let found = edges.len();
+            return Err(JudgeError::Weights(format!(
+                "its graph has {found} entries, not {agents} x {agents}"
+            )));
+        }
+        let graph = Tensor::from_slice(&edges)
+            .view([agents as i64, agents as i64])
+            .to_device(device);
+        let options = EvaluateOptions {
+            sampled: judgement.sampled.then(|| seed_for(seed, Purpose::Actions)),
+            // Weights from before the gates were in force act without them.
+            gates: checkpoint
+                .state
+                .gated
+                .then(|| seed_for(seed, Purpose::Gates)),
+            max_steps: EvaluateOptions::PATIENCE,
+            device,
+        };
+        let candidate = Self {
+            judgement: *judgement,
+            trained_steps: checkpoint.state.steps,
+            graph,
+            options,
+        };
+        Ok((policy, candidate))
     }
-    let graph = Tensor::from_slice(&edges)
-        .view([agents as i64, agents as i64])
-        .to_device(device);
-    let options = EvaluateOptions {
-        sampled: judgement.sampled.then(|| seed_for(seed, Purpose::Actions)),
-        // Weights from before the gates were in force act without them.
-        gates: checkpoint
-            .state
-            .gated
-            .then(|| seed_for(seed, Purpose::Gates)),
-        max_steps: EvaluateOptions::PATIENCE,
-        device,
-    };
-    let mut report = evaluate(&policy, &graph, &mut copies, &options)?;
-    report.steps = checkpoint.state.steps;
-    Ok(Verdict {
-        judgement: *judgement,
-        trained_steps: report.steps,
-        figures: Figures::of(&report, seed),
-        report,
-    })
+
+    fn play(&self, actor: &impl Actor, copies: &mut Copies) -> Result<Verdict, JudgeError> {
+        let mut report = evaluate(actor, &self.graph, copies, &self.options)?;
+        report.steps = self.trained_steps;
+        Ok(Verdict {
+            judgement: self.judgement,
+            trained_steps: report.steps,
+            figures: Figures::of(&report, self.judgement.seed),
+            report,
+        })
+    }
 }
 
 /// A verdict as JSON: each figure by name, then how it was come by.

@@ -1,6 +1,7 @@
 //! Tests of the whole policy: golden vectors, and properties over random configurations.
 
 mod common;
+mod decentralised;
 mod golden;
 mod gradients;
 mod properties;

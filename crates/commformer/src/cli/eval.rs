@@ -2,11 +2,12 @@
 
 use crate::compose;
 use crate::config::{Config, Overrides};
-use crate::judge::{self, Judgement};
+use crate::judge::{self, Alone, Comparison, Judgement, Summary};
 use crate::record::progress::grouped;
 use crate::run_dir::RunDir;
 use clap::{Args, ValueEnum};
 use commformer_train::{CheckpointStore, Which};
+use serde::Serialize;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -30,6 +31,11 @@ pub(super) struct Eval {
     /// Where tensors live: auto, cpu, cuda or cuda:N; by default as in the run
     #[arg(long)]
     device: Option<String>,
+    /// Run every agent alone, given only the messages along open edges. The same episodes are played
+    /// with all agents at once too; it is an error if they differ, or if other bytes were delivered
+    /// than the formula says
+    #[arg(long)]
+    decentralised: bool,
     /// Print one JSON object, on the last line
     #[arg(long)]
     json: bool,
@@ -41,6 +47,15 @@ enum Checkpoint {
     Best,
     /// Those of the end
     Latest,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    summary: Summary<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decentralised: Option<Alone>,
 }
 
 impl Eval {
@@ -65,9 +80,19 @@ impl Eval {
             sampled: self.sampled,
         };
         let store = CheckpointStore::open(folder.path())?;
-        let verdict = judge::judge(&config, &store, &judgement, device)?;
+        let (verdict, alone) = if self.decentralised {
+            let Comparison { verdict, alone } =
+                judge::compare(&config, &store, &judgement, device)?;
+            (verdict, Some(alone))
+        } else {
+            (judge::judge(&config, &store, &judgement, device)?, None)
+        };
         if self.json {
-            writeln!(out, "{}", serde_json::to_string(&verdict.summary())?)?;
+            let told = Told {
+                summary: verdict.summary(),
+                decentralised: alone,
+            };
+            writeln!(out, "{}", serde_json::to_string(&told)?)?;
             return Ok(());
         }
         writeln!(
@@ -80,6 +105,19 @@ impl Eval {
             judgement.seed,
             verdict.figures
         )?;
+        if let Some(alone) = alone {
+            writeln!(
+                out,
+                "every agent alone: all {} episodes are those of all agents at once\n\
+                 delivered {} messages of {} bytes, by the formula {} of {}; {:.0} us for a step of an agent",
+                judgement.episodes,
+                grouped(alone.delivered.messages),
+                grouped(alone.delivered.bytes),
+                grouped(alone.by_formula.messages),
+                grouped(alone.by_formula.bytes),
+                alone.agent_step_us,
+            )?;
+        }
         Ok(())
     }
 }

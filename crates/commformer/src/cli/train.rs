@@ -44,14 +44,13 @@ impl Train {
         // The same episodes each time, so that evaluations differ by the policy alone. A checked
         // configuration makes environments; none at all is an error of the trainer's.
         let task = config.env.with_limit(config.eval.episode_limit);
-        let seed = seed_for(config.run.seed, Purpose::Evaluation);
-        let mut evaluation = || {
+        let mut environments = |purpose| {
             let copies = (0..config.eval.episodes)
                 .map_while(|_| task.build().ok())
                 .collect();
-            commformer_env::VecEnv::new(copies, seed)
+            commformer_env::VecEnv::new(copies, seed_for(config.run.seed, purpose))
         };
-        let outcome = trainer.run(&mut evaluation, &store, &mut recorder);
+        let outcome = trainer.run(&mut environments, &store, &mut recorder);
         let (phases, seconds) = recorder.finish();
         outcome?;
         let steps = trainer.steps();

@@ -4,11 +4,12 @@ use crate::config::{GateConfig, GateMode};
 use commformer_gate::{Budget, BudgetConfig, BudgetError, BudgetState};
 use commformer_train::Price;
 
-/// A budget, and the share of listening that execution is to meet.
+/// A budget for any gate.
 #[derive(Debug)]
 pub struct TeamBudget {
     budget: Budget,
-    target: Option<f64>,
+    /// The share of listening of gates that do not learn.
+    rate: Option<f64>,
 }
 
 impl TeamBudget {
@@ -26,12 +27,11 @@ impl TeamBudget {
             BudgetConfig::Off
         };
         Ok(Self {
-            target: match (&budget, config.mode) {
-                (BudgetConfig::Target(target), _) => Some(target.rate),
-                (_, GateMode::Uncertainty | GateMode::Random | GateMode::Periodic) => {
+            rate: match config.mode {
+                GateMode::Uncertainty | GateMode::Random | GateMode::Periodic => {
                     Some(config.target_rate)
                 }
-                _ => None,
+                GateMode::Off | GateMode::Open | GateMode::Learned => None,
             },
             budget: Budget::new(budget)?,
         })
@@ -44,32 +44,31 @@ impl commformer_train::Budget for TeamBudget {
         Price { message, listening }
     }
 
-    fn update(&mut self, open_rate: f64) {
-        self.budget.update(open_rate);
+    fn update(&mut self, open_rate: f64, ramp: f64) {
+        self.budget.update(open_rate, ramp);
     }
 
-    fn target(&self) -> Option<f64> {
-        self.target
+    fn target(&self, ramp: f64) -> Option<f64> {
+        self.budget.allowed(ramp).or(self.rate)
     }
 
     fn state(&self) -> Vec<f64> {
         let BudgetState {
             multiplier,
-            last_rate,
+            violation,
         } = self.budget.state();
-        std::iter::once(multiplier).chain(last_rate).collect()
+        vec![multiplier, violation]
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<(), String> {
-        let (multiplier, last_rate) = match *state {
-            [multiplier] => (multiplier, None),
-            [multiplier, rate] => (multiplier, Some(rate)),
-            _ => return Err(format!("expected 1 or 2 numbers, found {}", state.len())),
+        let [multiplier, violation] = *state else {
+            return Err(format!("expected 2 numbers, found {}", state.len()));
         };
         let state = BudgetState {
             multiplier,
-            last_rate,
+            violation,
         };
-        self.budget.restore(state).map_err(|error| error.to_string())
+        self.budget
+            .restore(state).map_err(|error| error.to_string())
     }
 }

@@ -1,9 +1,10 @@
 //! The team's receive gate: from `[gate]` to decisions.
 
-use crate::config::{GateConfig, GateEstimator, GateMode};
+use crate::config::{GateConfig, GateEstimator, GateExecution, GateMode};
 use commformer_env::Rng;
 use commformer_gate::{
     GateError, Per, TemporalGate, TemporalGateConfig, decision, fixed, quantile_threshold,
+    spread_threshold,
 };
 use commformer_train::{GateEvaluation, GateSamples, Gates, Gating, Purpose, seed_for};
 use tch::{Device, Kind, Tensor};
@@ -18,6 +19,7 @@ pub struct TeamGate {
     /// Of straight-through gradients.
     temperature: f64,
     estimator: GateEstimator,
+    execution: GateExecution,
 }
 
 #[derive(Debug)]
@@ -37,8 +39,9 @@ pub struct Evidence<'a> {
     pub embedding: &'a Tensor,
     /// (1 or B, N, N).
     pub graph: &'a Tensor,
-    /// A clock, (B, N, 1), for periodic gates.
-    pub phase: Option<&'a Tensor>,
+    /// What each agent's gate carries from the step before, (B, N, [`TeamGate::carried_width`]);
+    /// `None`: nothing, as in the first step of an episode.
+    pub carried: Option<&'a Tensor>,
     /// The entropy of each agent's distribution if it heard nobody, (B, N).
     pub entropy_alone: Option<&'a Tensor>,
 }
@@ -48,8 +51,8 @@ pub struct Evidence<'a> {
 pub struct Decision {
     /// For the rollout's memory.
     pub gating: Gating,
-    /// The clock after this step.
-    pub phase: Option<Tensor>,
+    /// What each agent's gate carries to the next step.
+    pub carried: Option<Tensor>,
 }
 
 impl TeamGate {
@@ -84,6 +87,7 @@ impl TeamGate {
             kind,
             temperature: config.temperature,
             estimator: config.estimator,
+            execution: config.execution,
         }))
     }
 
@@ -113,9 +117,15 @@ impl TeamGate {
         }
     }
 
-    /// Whether it goes by a clock that agents carry.
-    pub fn has_clock(&self) -> bool {
-        matches!(self.kind, Kinds::Periodic(_))
+    /// Numbers that each agent's gate carries from step to step: a clock, or the openings it is owed.
+    pub fn carried_width(&self) -> usize {
+        match &self.kind {
+            Kinds::Periodic(_) => 1,
+            Kinds::Learned(gate) if self.execution == GateExecution::Spread => {
+                gate.config().decisions()
+            }
+            _ => 0,
+        }
     }
 
     /// Whether it goes by the policy's own entropy.
@@ -171,17 +181,23 @@ impl TeamGate {
             scores,
         };
         let nothing = || per_agent.full_like(f64::NAN);
-        let mut phase = evidence.phase.map(Tensor::shallow_clone);
+        let mut carried = match (self.carried_width(), evidence.carried) {
+            (0, _) => None,
+            (_, Some(carried)) => Some(carried.shallow_clone()),
+            (width, None) => Some(per_agent.zeros_like().repeat([1, 1, width as i64])),
+        };
         let gating = match (&self.kind, gates) {
-            (Kinds::Learned(gate), gates) => self.by_network(gate, evidence, gates)?,
+            (Kinds::Learned(gate), gates) => {
+                self.by_network(gate, evidence, gates, &mut carried)?
+            }
             (_, Gates::Open) | (Kinds::Open, _) => simple(per_agent.ones_like(), nothing()),
             (Kinds::Random(rate), Gates::Drawn(noise) | Gates::Decided(noise)) => {
                 simple(fixed::random(noise, *rate), nothing())
             }
             (Kinds::Periodic(rate), Gates::Drawn(noise) | Gates::Decided(noise)) => {
-                let before = phase.unwrap_or_else(none);
-                let (open, after) = fixed::periodic(&before, noise, *rate);
-                phase = Some(after);
+                let phase = carried.unwrap_or_else(none);
+                let (open, phase) = fixed::periodic(&phase, noise, *rate);
+                carried = Some(phase);
                 simple(open, nothing())
             }
             (Kinds::Uncertainty(threshold), Gates::Drawn(_) | Gates::Decided(_)) => {
@@ -193,7 +209,7 @@ impl TeamGate {
                 simple(decision::execute(&entropy, threshold), entropy)
             }
         };
-        Ok(Decision { gating, phase })
+        Ok(Decision { gating, carried })
     }
 
     fn by_network(
@@ -201,13 +217,21 @@ impl TeamGate {
         gate: &TemporalGate,
         evidence: &Evidence<'_>,
         gates: Gates<'_>,
+        carried: &mut Option<Tensor>,
     ) -> Result<Gating, GateError> {
         let found = gate.forward(evidence.embedding)?;
         let logits = found.logits;
         let open = match gates {
             Gates::Open => logits.ones_like(),
             Gates::Drawn(noise) => decision::draw(&logits, noise),
-            Gates::Decided(_) => decision::execute(&logits, gate.threshold()),
+            Gates::Decided(_) => match carried {
+                None => decision::execute(&logits, gate.threshold()),
+                Some(owed) => {
+                    let (open, after) = decision::spread(&logits, gate.threshold(), owed);
+                    *owed = after;
+                    open
+                }
+            },
         };
         let scores = match gate.config().per {
             Per::Receiver => logits.shallow_clone(),
@@ -260,6 +284,7 @@ impl TeamGate {
                 let evaluation = GateEvaluation::Action {
                     log_probs: self.joint(gate, &log_probs, graph),
                     entropy: self.joint(gate, &entropy, graph),
+                    excess: self.joint(gate, &decision::excess(&found.logits), graph),
                     values: found.values,
                 };
                 Ok((Some(evaluation), set))
@@ -280,22 +305,34 @@ impl TeamGate {
         }
     }
 
-    /// Sets the threshold of execution so that the share `rate` of `scores` lies above it.
+    /// Sets the threshold of execution so that gates with these scores are open at the rate `target`;
+    /// `found` is the rate at which they were, if they were executed.
     ///
     /// # Errors
     ///
     /// [`GateError`] if the device refuses.
-    pub fn calibrate(&mut self, scores: &[f32], rate: f64) -> Result<(), GateError> {
-        let Some(threshold) = quantile_threshold(scores, rate) else {
-            return Ok(());
-        };
+    pub fn calibrate(
+        &mut self,
+        scores: &[f32],
+        target: f64,
+        found: Option<f64>,
+    ) -> Result<(), GateError> {
         match &mut self.kind {
-            Kinds::Learned(gate) => gate.set_threshold(threshold),
+            Kinds::Learned(gate) => {
+                let now = gate.threshold();
+                let threshold = match self.execution {
+                    GateExecution::Spread => spread_threshold(scores, target, found, now),
+                    GateExecution::Threshold => quantile_threshold(scores, target),
+                };
+                threshold.map_or(Ok(()), |threshold| gate.set_threshold(threshold))
+            }
             Kinds::Uncertainty(own) => {
-                let _ = own.f_fill_(threshold)?;
+                if let Some(threshold) = quantile_threshold(scores, target) {
+                    let _ = own.f_fill_(threshold)?;
+                }
                 Ok(())
             }
-            _ => Ok(()),
+            Kinds::Open | Kinds::Random(_) | Kinds::Periodic(_) => Ok(()),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! From a configuration to the things it describes: environments, a policy, a trainer.
 
 mod budget;
+mod decentralised;
 mod gate;
 mod graph;
 mod team;
 
+pub use decentralised::{Decentralised, Delivered};
 pub use graph::plan;
 pub use team::TeamPolicy;
 
@@ -107,6 +109,7 @@ pub fn trainer(config: &Config, device: tch::Device) -> Result<TeamTrainer, Comp
     }
     Ok(trainer.with_gates(GatePlan {
         start: config.gate.start,
+        ramp: config.gate.ramp,
         entropy_coef: config.gate.entropy_coef,
         budget: Box::new(budget::TeamBudget::new(&config.gate)?),
     })?)

@@ -84,7 +84,7 @@ impl TeamPolicy {
     /// Embeds the observations, splits what agents carry and sets the gates.
     fn perceive(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Perception> {
         let embedding = self.model.embed(situations.obs)?;
-        let (kept, phase) = self.split(situations.memory);
+        let (kept, carried) = self.split(situations.memory);
         let decision = match &self.gate {
             None => None,
             Some(gate) => {
@@ -103,7 +103,7 @@ impl TeamPolicy {
                 let evidence = Evidence {
                     embedding: &embedding,
                     graph: situations.graph,
-                    phase: phase.as_ref(),
+                    carried: carried.as_ref(),
                     entropy_alone: entropy.as_ref(),
                 };
                 Some(gate.decide(&evidence, gates)?)
@@ -122,16 +122,16 @@ impl TeamPolicy {
         })
     }
 
-    /// What agents carry, (B, N, M): what the network keeps, then the gate's clock.
+    /// What agents carry, (B, N, M): what the network keeps, then what the gate carries.
     fn split(&self, memory: Option<&Tensor>) -> (Option<Tensor>, Option<Tensor>) {
         let width = self.model.kept_width() as i64;
-        let has_clock = self.gate.as_ref().is_some_and(TeamGate::has_clock);
-        let part = |used: bool, start, length| {
+        let of_gate = self.gate.as_ref().map_or(0, TeamGate::carried_width) as i64;
+        let part = |start, length| {
             memory
-                .filter(|_| used)
+                .filter(|_| length > 0)
                 .map(|memory| memory.narrow(-1, start, length))
         };
-        (part(width > 0, 0, width), part(has_clock, width, 1))
+        (part(0, width), part(width, of_gate))
     }
 }
 
@@ -158,8 +158,7 @@ impl Perception {
 
 impl Actor for TeamPolicy {
     fn memory_width(&self) -> usize {
-        let clock = self.gate.as_ref().is_some_and(TeamGate::has_clock);
-        self.model.kept_width() + usize::from(clock)
+        self.model.kept_width() + self.gate.as_ref().map_or(0, TeamGate::carried_width)
     }
 
     fn gate_width(&self) -> usize {
@@ -195,11 +194,11 @@ impl Actor for TeamPolicy {
     ) -> PolicyResult<Act> {
         let perception = self.perceive(situations, gates)?;
         let act = self.model.act(&perception.input(situations), noise)?;
-        let (gating, phase) = match perception.decision {
-            Some(decision) => (Some(decision.gating), decision.phase),
+        let (gating, of_gate) = match perception.decision {
+            Some(decision) => (Some(decision.gating), decision.carried),
             None => (None, None),
         };
-        let carried: Vec<Tensor> = act.kept.into_iter().chain(phase).collect();
+        let carried: Vec<Tensor> = act.kept.into_iter().chain(of_gate).collect();
         Ok(Act {
             actions: act.actions,
             log_probs: act.log_probs,
@@ -317,9 +316,9 @@ impl Policy for TeamPolicy {
         Ok(self.model.encode(&perception.input(situations))?.1)
     }
 
-    fn calibrate(&mut self, scores: &[f32], rate: f64) -> PolicyResult<()> {
+    fn calibrate(&mut self, scores: &[f32], target: f64, found: Option<f64>) -> PolicyResult<()> {
         match &mut self.gate {
-            Some(gate) => Ok(gate.calibrate(scores, rate)?),
+            Some(gate) => Ok(gate.calibrate(scores, target, found)?),
             None => Ok(()),
         }
     }

@@ -33,6 +33,16 @@ pub enum GateEstimator {
     StraightThrough,
 }
 
+/// How a learned gate is executed, which in training is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GateExecution {
+    /// Open as often as its probability says, spread evenly over time.
+    Spread,
+    /// Open where its logit lies above a threshold, which is set so that the target is met.
+    Threshold,
+}
+
 /// How messages are paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -63,6 +73,8 @@ pub struct GateConfig {
     pub per: Per,
     /// How the gradient of a learned gate is estimated.
     pub estimator: GateEstimator,
+    /// How a learned gate is executed.
+    pub execution: GateExecution,
     /// Temperature of the straight-through gradient.
     pub temperature: f64,
     /// What an agent goes by while its gate is closed: itself, or also what it heard last.
@@ -76,6 +88,8 @@ pub struct GateConfig {
     pub cost: f64,
     /// Share of the run before which all gates are open.
     pub start: f64,
+    /// Share of the run after that in which the budget tightens from full listening to its final value.
+    pub ramp: f64,
     /// Step of the multiplier that meets the target, once an iteration.
     pub dual_step: f64,
     /// How strongly the price follows the present distance from the target.
@@ -92,16 +106,18 @@ impl Default for GateConfig {
             mode: GateMode::Off,
             per: Per::Receiver,
             estimator: GateEstimator::Action,
+            execution: GateExecution::Spread,
             temperature: 1.0,
             closed: Closed::Silence,
             budget: GateBudget::Target,
             target_rate: 0.25,
             cost: 0.0,
-            start: 0.25,
-            dual_step: 0.05,
+            start: 0.3,
+            ramp: 0.25,
+            dual_step: 0.1,
             damping: 0.5,
             max_price: 10.0,
-            entropy_coef: 0.01,
+            entropy_coef: 0.05,
         }
     }
 }

@@ -32,7 +32,7 @@ mod schema;
 pub use commformer_train::{PpoConfig, RolloutConfig};
 pub use env::{EnvConfig, KINDS};
 pub use error::{ConfigError, Source};
-pub use gate::{GateBudget, GateConfig, GateEstimator, GateMode};
+pub use gate::{GateBudget, GateConfig, GateEstimator, GateExecution, GateMode};
 pub use graph::{GraphConfig, GraphMode};
 pub use policy::{PolicySettings, PreviousActionName};
 pub use run::{Device, EvalConfig, RunSettings};

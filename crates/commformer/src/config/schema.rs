@@ -8,7 +8,7 @@ use super::{Config, Device};
 use toml::{Table, Value};
 
 /// The values of every key that takes one of a few names.
-const CHOICES: [(&str, &[&str]); 16] = [
+const CHOICES: [(&str, &[&str]); 17] = [
     ("env.kind", &KINDS),
     ("env.mode", &["mixed", "cooperative", "competitive"]),
     ("policy.score_scale", &["inverse-sqrt", "inverse"]),
@@ -31,6 +31,7 @@ const CHOICES: [(&str, &[&str]); 16] = [
     ),
     ("gate.per", &["receiver", "edge"]),
     ("gate.estimator", &["action", "straight-through"]),
+    ("gate.execution", &["spread", "threshold"]),
     ("gate.closed", &["silence", "stale"]),
     ("gate.budget", &["target", "cost", "off"]),
     (

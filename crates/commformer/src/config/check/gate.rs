@@ -10,6 +10,7 @@ pub(super) fn all(config: &Config, check: &Checker<'_>) -> Result<(), ConfigErro
     let gate = &config.gate;
     check.share("gate.target_rate", gate.target_rate)?;
     check.share("gate.start", gate.start)?;
+    check.share("gate.ramp", gate.ramp)?;
     check.positive("gate.temperature", gate.temperature)?;
     check.positive("gate.max_price", gate.max_price)?;
     for (path, found) in [

@@ -1,0 +1,256 @@
+//! Who may send to whom, and the mailbox that sees to it.
+
+use tch::{Device, Kind, Tensor};
+
+use super::packet::Packet;
+use crate::ModelError;
+use crate::config::PreviousAction;
+
+/// The open edges of one step: the graph, less the edges whose gates are closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenEdges {
+    agents: usize,
+    /// N x N, row the receiver.
+    open: Vec<bool>,
+}
+
+/// The open edges that one agent knows of, its own entry included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Links {
+    /// Whom it hears: the agent asked them to send.
+    pub(super) hears: Vec<bool>,
+    /// Who hears it: they asked it to send.
+    pub(super) heard_by: Vec<bool>,
+}
+
+impl OpenEdges {
+    /// From a graph, (N, N), as [`crate::graph::gated`] gives it for each batch entry.
+    ///
+    /// # Errors
+    /// [`ModelError::Shape`] when it is not square, [`ModelError::Torch`] when it cannot be read.
+    pub fn new(graph: &Tensor) -> Result<Self, ModelError> {
+        let size = graph.size();
+        let [receivers, senders] = size[..] else {
+            return Err(not_square(size));
+        };
+        if receivers != senders {
+            return Err(not_square(size));
+        }
+        let present = graph.detach().gt(0.5).to_device(Device::Cpu);
+        Ok(Self {
+            agents: senders as usize,
+            open: Vec::<bool>::try_from(present.to_kind(Kind::Bool).contiguous().view([-1]))?,
+        })
+    }
+
+    /// The number of agents.
+    pub fn agents(&self) -> usize {
+        self.agents
+    }
+
+    /// Whether `receiver` hears `sender`; false beyond the team.
+    pub fn is_open(&self, receiver: usize, sender: usize) -> bool {
+        receiver < self.agents && sender < self.agents && self.open[receiver * self.agents + sender]
+    }
+
+    /// What agent `agent` knows of them: its own row and column.
+    pub fn links(&self, agent: usize) -> Links {
+        let all = 0..self.agents;
+        Links {
+            hears: all
+                .clone()
+                .map(|other| self.is_open(agent, other))
+                .collect(),
+            heard_by: all.map(|other| self.is_open(other, agent)).collect(),
+        }
+    }
+}
+
+impl Links {
+    /// Those of an agent that hears nobody and is heard by nobody, with its own entry of the graph.
+    pub(super) fn alone(agent: usize, agents: usize, own_edge: bool) -> Self {
+        let alone: Vec<bool> = (0..agents)
+            .map(|other| other == agent && own_edge)
+            .collect();
+        Self {
+            hears: alone.clone(),
+            heard_by: alone,
+        }
+    }
+}
+
+/// What was delivered to one agent. Only a [`Mailbox`] fills it.
+#[derive(Debug, Default)]
+pub struct Inbox<'p> {
+    /// Sender and packet, senders rising.
+    letters: Vec<(usize, &'p Packet)>,
+    /// The action of the agent before.
+    previous: Option<&'p Packet>,
+}
+
+impl<'p> Inbox<'p> {
+    pub(super) fn letters(&self) -> &[(usize, &'p Packet)] {
+        &self.letters
+    }
+
+    pub(super) fn previous(&self) -> Option<&'p Packet> {
+        self.previous
+    }
+}
+
+/// Delivers what agents send along open edges, and counts it.
+#[derive(Debug)]
+pub struct Mailbox<'e> {
+    edges: &'e OpenEdges,
+    carried: Carried,
+}
+
+/// Bytes that a mailbox delivered, receiver by sender (N x N).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Along open edges.
+    pub along: Vec<usize>,
+    /// Along none: the previous action, under [`PreviousAction::Always`].
+    pub always: Vec<usize>,
+}
+
+impl Carried {
+    /// Messages along edges; what a sender sends a receiver in a step is one message.
+    pub fn messages(&self) -> usize {
+        self.along.iter().filter(|&&bytes| bytes > 0).count()
+    }
+
+    /// All bytes.
+    pub fn bytes(&self) -> usize {
+        self.along.iter().chain(&self.always).sum()
+    }
+}
+
+impl<'e> Mailbox<'e> {
+    pub(super) fn new(edges: &'e OpenEdges) -> Self {
+        let none = vec![0; edges.agents * edges.agents];
+        Self {
+            edges,
+            carried: Carried {
+                along: none.clone(),
+                always: none,
+            },
+        }
+    }
+
+    /// Of what the agents 0, 1, .. sent, that which reaches `receiver`: from others, along open edges.
+    pub(super) fn deliver<'p>(&mut self, receiver: usize, sent: &'p [Packet]) -> Inbox<'p> {
+        let mut inbox = Inbox::default();
+        for (sender, packet) in sent.iter().enumerate() {
+            if sender != receiver && self.edges.is_open(receiver, sender) {
+                self.carried.along[receiver * self.edges.agents + sender] += packet.bytes();
+                inbox.letters.push((sender, packet));
+            }
+        }
+        inbox
+    }
+
+    /// Delivers what the agents before `receiver` sent while they decided, and the action of the last
+    /// of them: along its edge, or in any case.
+    pub(super) fn deliver_decided<'p>(
+        &mut self,
+        receiver: usize,
+        sent: &'p [Packet],
+        actions: &'p [Packet],
+        rule: PreviousAction,
+    ) -> Inbox<'p> {
+        let mut inbox = self.deliver(receiver, sent);
+        if let Some((sender, action)) = actions.iter().enumerate().next_back() {
+            let at = receiver * self.edges.agents + sender;
+            match rule {
+                PreviousAction::Always => self.carried.always[at] += action.bytes(),
+                PreviousAction::Heard if self.edges.is_open(receiver, sender) => {
+                    self.carried.along[at] += action.bytes();
+                }
+                PreviousAction::Heard => return inbox,
+            }
+            inbox.previous = Some(action);
+        }
+        inbox
+    }
+
+    pub(super) fn into_carried(self) -> Carried {
+        self.carried
+    }
+}
+
+fn not_square(found: Vec<i64>) -> ModelError {
+    ModelError::Shape {
+        input: "graph",
+        expected: "(N, N)".to_owned(),
+        found,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 0 hears 1 and itself, 1 hears nobody, 2 hears 0 and 1.
+    fn edges() -> OpenEdges {
+        let graph = Tensor::from_slice(&[1f32, 1., 0., 0., 0., 0., 1., 1., 0.]);
+        OpenEdges::new(&graph.view([3, 3])).unwrap()
+    }
+
+    fn packet(numbers: &[f32]) -> Packet {
+        let mut packet = Packet::default();
+        packet.numbers(&Tensor::from_slice(numbers)).unwrap();
+        packet
+    }
+
+    #[test]
+    fn only_open_edges_deliver_and_are_counted() {
+        let edges = edges();
+        let mut mailbox = Mailbox::new(&edges);
+        let sent = [packet(&[1.0]), packet(&[2.0, 3.0]), packet(&[4.0])];
+        for (receiver, expected) in [&[1][..], &[], &[0, 1]].into_iter().enumerate() {
+            let inbox = mailbox.deliver(receiver, &sent);
+            let senders: Vec<usize> = inbox.letters().iter().map(|(sender, _)| *sender).collect();
+            assert_eq!(senders, expected, "{receiver}");
+            assert!(
+                inbox
+                    .letters()
+                    .iter()
+                    .all(|(sender, found)| **found == sent[*sender])
+            );
+        }
+        let carried = mailbox.into_carried();
+        assert_eq!(carried.along, [0, 8, 0, 0, 0, 0, 4, 8, 0]);
+        assert_eq!((carried.messages(), carried.bytes()), (3, 20));
+    }
+
+    #[test]
+    fn the_previous_action_goes_along_its_edge_or_always() {
+        let edges = edges();
+        let actions = [packet(&[1.0]), packet(&[2.0])];
+        for (rule, given, along, always) in [
+            (PreviousAction::Heard, [false, true], [0, 4], [0, 0]),
+            (PreviousAction::Always, [true, true], [0, 0], [4, 4]),
+        ] {
+            let mut mailbox = Mailbox::new(&edges);
+            for receiver in [1, 2] {
+                let inbox = mailbox.deliver_decided(receiver, &[], &actions[..receiver], rule);
+                let expected = given[receiver - 1].then(|| &actions[receiver - 1]);
+                assert_eq!(inbox.previous(), expected);
+            }
+            let carried = mailbox.into_carried();
+            let of = |bytes: &[usize]| [bytes[3], bytes[7]];
+            assert_eq!((of(&carried.along), of(&carried.always)), (along, always));
+        }
+    }
+
+    #[test]
+    fn an_agent_knows_its_own_row_and_column() {
+        let links = edges().links(0);
+        assert_eq!(links.hears, [true, true, false]);
+        assert_eq!(links.heard_by, [true, false, true]);
+        let wide = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu));
+        let error = OpenEdges::new(&wide).unwrap_err().to_string();
+        assert!(error.contains("(N, N)"), "{error}");
+    }
+}

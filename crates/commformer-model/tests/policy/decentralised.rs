@@ -1,0 +1,332 @@
+//! Every agent alone, on delivered messages only, does what the batch does.
+
+use commformer_model::decentralised::{OpenEdges, Step, Team, Weights};
+use commformer_model::{
+    ActionSpace, Closed, CommFormer, Input, PolicyConfig, PreviousAction, RelationOrder,
+    ScoreScale, SelfLoop, graph,
+};
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use tch::{Device, Kind, Tensor};
+
+use crate::common::{Noise, distance, noisy_policy};
+
+fn configs() -> impl Strategy<Value = PolicyConfig> {
+    let actions = prop_oneof![
+        prop_oneof![1..=4usize, Just(300)].prop_map(ActionSpace::Discrete),
+        (1..=3usize).prop_map(ActionSpace::Continuous),
+    ];
+    // A normalisation over few numbers that are nearly equal blows rounding up.
+    let sizes = (1..=6usize, 4..=8usize, actions, 1..=2usize, 1..=2usize);
+    (sizes, any::<[bool; 7]>()).prop_map(|((agents, obs, actions, heads, blocks), flags)| {
+        let [shared_head, relation, inverse, swapped, add, heard, stale] = flags;
+        PolicyConfig {
+            embed_dim: 8 * heads,
+            heads,
+            blocks,
+            shared_head,
+            relation,
+            score_scale: [ScoreScale::InverseSqrt, ScoreScale::Inverse][usize::from(inverse)],
+            relation_order: [RelationOrder::ReceiverSender, RelationOrder::SenderReceiver]
+                [usize::from(swapped)],
+            self_loop: [SelfLoop::Keep, SelfLoop::Add][usize::from(add)],
+            previous_action: [PreviousAction::Always, PreviousAction::Heard][usize::from(heard)],
+            closed: [Closed::Silence, Closed::Stale][usize::from(stale)],
+            ..PolicyConfig::new(agents, obs, actions)
+        }
+    })
+}
+
+/// Which gates there are.
+#[derive(Clone, Copy, Debug)]
+enum GateFor {
+    Nobody,
+    Receivers,
+    Edges,
+}
+
+/// What two teams meet in one step.
+struct Situation {
+    obs: Tensor,
+    available: Option<Tensor>,
+    /// (2, N, N)
+    graph: Tensor,
+    gate: Option<Tensor>,
+    noise: Tensor,
+}
+
+const TEAMS: i64 = 2;
+
+impl Situation {
+    fn draw(config: &PolicyConfig, gates: GateFor, masked: bool, noise: &mut Noise) -> Self {
+        let (n, width) = (config.agents as i64, config.actions.width() as i64);
+        let discrete = matches!(config.actions, ActionSpace::Discrete(_));
+        let available = (masked && discrete).then(|| {
+            let available = noise.coins(&[TEAMS, n, width], 0.6).gt(0.5);
+            let _ = available.narrow(2, 0, 1).fill_(1); // one action is always there
+            available
+        });
+        Self {
+            obs: noise.normals(&[TEAMS, n, config.obs_dim as i64]),
+            available,
+            graph: noise.coins(&[TEAMS, n, n], 0.6),
+            gate: match gates {
+                GateFor::Nobody => None,
+                GateFor::Receivers => Some(noise.coins(&[TEAMS, n], 0.6)),
+                GateFor::Edges => Some(noise.coins(&[TEAMS, n, n], 0.7)),
+            },
+            noise: if discrete {
+                noise.gumbels(&[TEAMS, n, width])
+            } else {
+                noise.normals(&[TEAMS, n, width])
+            },
+        }
+    }
+
+    /// The edges of one team that are open.
+    fn open(&self, team: i64) -> Tensor {
+        let open = match &self.gate {
+            Some(gate) => graph::gated(&self.graph, gate),
+            None => self.graph.shallow_clone(),
+        };
+        open.get(team)
+    }
+}
+
+fn act_alone(team: &mut Team, situation: &Situation, index: i64, drawn: bool) -> Step {
+    let of_team = |x: &Tensor| x.get(index);
+    let available = situation.available.as_ref().map(of_team);
+    let turns = team
+        .perceive(&of_team(&situation.obs), available.as_ref())
+        .unwrap();
+    let edges = OpenEdges::new(&situation.open(index)).unwrap();
+    let noise = drawn.then(|| of_team(&situation.noise));
+    team.act(turns, &edges, noise.as_ref()).unwrap()
+}
+
+/// The bytes and messages of a step are those of the formula, pair by pair.
+fn check_carried(config: &PolicyConfig, open: &Tensor, step: &Step) {
+    let mut edges = 0;
+    for receiver in 0..config.agents {
+        for sender in 0..config.agents {
+            let at = receiver * config.agents + sender;
+            let found = (step.carried.along[at], step.carried.always[at]);
+            if receiver == sender {
+                assert_eq!(found, (0, 0));
+                continue;
+            }
+            let is_open = open.double_value(&[receiver as i64, sender as i64]) > 0.5;
+            edges += usize::from(is_open);
+            let along = if is_open {
+                config.message_bytes(receiver, sender)
+            } else {
+                0
+            };
+            assert_eq!(found, (along, config.constant_bytes(receiver, sender)));
+        }
+    }
+    assert_eq!(step.carried.messages(), edges);
+}
+
+/// Rounding alone: a share of the largest number.
+#[track_caller]
+fn check_close(what: &str, found: &Tensor, expected: &Tensor, tolerance: f64) {
+    let largest = distance(expected, &expected.zeros_like());
+    let distance = distance(found, expected);
+    assert!(
+        distance < tolerance * (1.0 + largest),
+        "{what}: {distance} of {largest}"
+    );
+}
+
+fn check_alike(batched: &commformer_model::Act, team: i64, step: &Step) {
+    let of_team = |x: &Tensor| x.get(team);
+    let log_probs = of_team(&batched.log_probs);
+    if step.actions.kind() == Kind::Int64 {
+        assert_eq!(step.actions, of_team(&batched.actions));
+        check_close("log_probs", &step.log_probs, &log_probs, 1e-5);
+    } else {
+        // Rounding alone: a mean passes it on to the agents after it, and the log-probability divides
+        // that of the mean by the deviation, twice.
+        check_close("actions", &step.actions, &of_team(&batched.actions), 1e-4);
+        check_close("log_probs", &step.log_probs, &log_probs, 5e-4);
+    }
+    check_close("values", &step.values, &of_team(&batched.values), 1e-5);
+    match (&batched.kept, &step.kept) {
+        (Some(batched), Some(kept)) => check_close("kept", kept, &of_team(batched), 1e-5),
+        (None, None) => {}
+        _ => panic!("only one of them keeps something"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        max_shrink_iters: 0,
+        failure_persistence: None,
+        // Bounds on rounding, as in `properties`.
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn agents_alone_do_what_the_batch_does(
+        config in configs(),
+        gates in prop_oneof![
+            Just(GateFor::Nobody), Just(GateFor::Receivers), Just(GateFor::Edges)
+        ],
+        masked: bool,
+        drawn: bool,
+        seed: u64,
+    ) {
+        let mut noise = Noise::new(seed);
+        let policy = noisy_policy(&config, &mut noise);
+        let weights = Weights::new(&policy);
+        let team = || Team::new(&weights, config.agents).unwrap();
+        let mut teams = [team(), team()];
+        let mut kept: Option<Tensor> = None;
+        for step in 0..4 {
+            if step == 2 {
+                // The second team's episode ends here.
+                teams[1].forget();
+                if let Some(kept) = &kept {
+                    let _ = kept.get(1).zero_();
+                }
+            }
+            let situation = Situation::draw(&config, gates, masked, &mut noise);
+            let embedding = policy.embed(&situation.obs).unwrap();
+            let input = Input {
+                available: situation.available.as_ref(),
+                gate: situation.gate.as_ref(),
+                kept: kept.as_ref(),
+                ..Input::new(&embedding, &situation.graph)
+            };
+            let batched = policy.act(&input, drawn.then_some(&situation.noise)).unwrap();
+            let unsure = policy.entropy_alone(&input).unwrap();
+            for (index, team) in (0..).zip(&mut teams) {
+                let obs = situation.obs.get(index);
+                let available = situation.available.as_ref().map(|x| x.get(index));
+                let turns = team.perceive(&obs, available.as_ref()).unwrap();
+                for (agent, turn) in (0..).zip(&turns) {
+                    let own_edge = situation.graph.double_value(&[index, agent, agent]) > 0.5;
+                    let alone = turn.entropy_alone(config.agents, own_edge).unwrap();
+                    let expected = unsure.double_value(&[index, agent]);
+                    assert!((alone - expected).abs() < 2e-5, "{alone} {expected}");
+                    let own = embedding.get(index).get(agent);
+                    check_close("embedding", &turn.embedding(), &own, 1e-5);
+                }
+                let step = act_alone(team, &situation, index, drawn);
+                check_alike(&batched, index, &step);
+                check_carried(&config, &situation.open(index), &step);
+            }
+            kept = batched.kept;
+        }
+    }
+
+    #[test]
+    fn an_agent_that_hears_nobody_knows_nothing_of_the_others(
+        config in configs(), agent in 0..6usize, seed: u64,
+    ) {
+        let config = PolicyConfig { previous_action: PreviousAction::Heard, ..config };
+        let agent = (agent % config.agents) as i64;
+        let mut noise = Noise::new(seed);
+        let policy = noisy_policy(&config, &mut noise);
+        let weights = Weights::new(&policy);
+        let mut situation = Situation::draw(&config, GateFor::Receivers, false, &mut noise);
+        if let Some(gate) = &situation.gate {
+            let _ = gate.narrow(1, agent, 1).zero_();
+        }
+        let mut outcomes = Vec::new();
+        for _ in 0..2 {
+            let mut team = Team::new(&weights, config.agents).unwrap();
+            let step = act_alone(&mut team, &situation, 0, true);
+            let own = |x: &Tensor| x.get(agent);
+            let row = agent as usize * config.agents..(agent as usize + 1) * config.agents;
+            assert!(step.carried.along[row.clone()].iter().all(|&bytes| bytes == 0));
+            assert!(step.carried.always[row].iter().all(|&bytes| bytes == 0));
+            outcomes.push((
+                own(&step.actions),
+                own(&step.log_probs),
+                own(&step.values),
+                step.kept.as_ref().map(own),
+            ));
+            // Anything may happen to the others.
+            let others = noise.normals(&situation.obs.size()) * 100.0;
+            others.narrow(1, agent, 1).copy_(&situation.obs.narrow(1, agent, 1));
+            situation.obs = others;
+            let others = noise.normals(&situation.noise.size());
+            others.narrow(1, agent, 1).copy_(&situation.noise.narrow(1, agent, 1));
+            situation.noise = others;
+        }
+        prop_assert_eq!(&outcomes[0], &outcomes[1]);
+    }
+}
+
+fn small() -> (CommFormer, Noise) {
+    let mut noise = Noise::new(3);
+    let config = PolicyConfig {
+        embed_dim: 8,
+        ..PolicyConfig::new(3, 5, ActionSpace::Discrete(4))
+    };
+    (noisy_policy(&config, &mut noise), noise)
+}
+
+/// What does not fit is told.
+#[test]
+fn what_does_not_fit_is_named() {
+    let (policy, mut noise) = small();
+    let weights = Weights::new(&policy);
+    let complaint =
+        |result: Result<(), commformer_model::ModelError>| result.unwrap_err().to_string();
+    let message = complaint(Team::new(&weights, 4).map(drop));
+    assert!(message.contains("found 4 agents, expected 3"), "{message}");
+
+    let mut team = Team::new(&weights, 3).unwrap();
+    let message = complaint(team.perceive(&noise.normals(&[3, 6]), None).map(drop));
+    assert!(
+        message.contains("`obs`") && message.contains("[5]"),
+        "{message}"
+    );
+    let message = complaint(team.perceive(&noise.normals(&[2, 5]), None).map(drop));
+    assert!(message.contains("found 2 agents, expected 3"), "{message}");
+    let message = complaint(team.keep(&noise.normals(&[3, 9])));
+    assert!(message.contains("`kept`"), "{message}");
+
+    let obs = noise.normals(&[3, 5]);
+    let four = Tensor::ones([4, 4], (Kind::Float, Device::Cpu));
+    let turns = team.perceive(&obs, None).unwrap();
+    let message = complaint(
+        team.act(turns, &OpenEdges::new(&four).unwrap(), None)
+            .map(drop),
+    );
+    assert!(message.contains("`graph`"), "{message}");
+}
+
+/// Messages that come too early or too late are refused, and do not change what is decided.
+#[test]
+fn a_decision_comes_after_every_block_has_heard() {
+    let (policy, mut noise) = small();
+    let weights = Weights::new(&policy);
+    let team = Team::new(&weights, 3).unwrap();
+    let edges = OpenEdges::new(&Tensor::zeros([3, 3], (Kind::Float, Device::Cpu))).unwrap();
+    let begin = |obs: &Tensor| {
+        team.members()[1]
+            .perceive(obs, None)
+            .unwrap()
+            .listen(edges.links(1))
+    };
+    let (obs, nothing) = (noise.normals(&[5]), Default::default());
+    let message = begin(&obs).decide(&nothing, None).unwrap_err().to_string();
+    assert!(
+        message.contains("after 1 encoder blocks, found 0"),
+        "{message}"
+    );
+    let mut listening = begin(&obs);
+    listening.hear(&nothing).unwrap();
+    let message = listening.hear(&nothing).unwrap_err().to_string();
+    assert!(
+        message.contains("all 1 encoder blocks have heard"),
+        "{message}"
+    );
+    assert!(listening.decide(&nothing, None).is_ok());
+}

@@ -1,0 +1,275 @@
+//! The same team with every agent alone, given only what is delivered along open edges.
+
+use super::TeamPolicy;
+use super::gate::{Decision, Evidence, for_policy};
+use commformer_model::decentralised::{OpenEdges, Team, Turn, Weights};
+use commformer_model::graph;
+use commformer_train::{
+    Act, Actor, EpisodeRecord, Gates, Gating, MessageSizes, PolicyResult, Situations,
+};
+use serde::Serialize;
+use std::cell::RefCell;
+use tch::Tensor;
+
+/// A policy whose agents act apart from each other: an agent's gate decides on that agent's own
+/// embedding, its network runs on its own observation and its inbox. What the mailboxes deliver is
+/// counted.
+#[derive(Debug)]
+pub struct Decentralised {
+    policy: TeamPolicy,
+    /// For each step, what was delivered in each copy.
+    log: RefCell<Vec<Vec<Delivered>>>,
+}
+
+/// What mailboxes delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Delivered {
+    /// Messages along edges.
+    pub messages: u64,
+    /// All bytes.
+    pub bytes: u64,
+}
+
+impl Delivered {
+    fn add(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+    }
+}
+
+impl Decentralised {
+    /// The agents of a policy, apart.
+    pub fn new(policy: TeamPolicy) -> Self {
+        Self {
+            policy,
+            log: RefCell::default(),
+        }
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &TeamPolicy {
+        &self.policy
+    }
+
+    /// What was delivered in the first episode of each copy, since the start or the last call.
+    pub fn delivered(&self, episodes: &[EpisodeRecord]) -> Delivered {
+        let mut total = Delivered::default();
+        for (step, copies) in self.log.take().iter().enumerate() {
+            for (delivered, episode) in copies.iter().zip(episodes) {
+                if step < episode.steps as usize {
+                    total.add(*delivered);
+                }
+            }
+        }
+        total
+    }
+
+    /// One step of one team: situations of batch 1.
+    fn step(
+        &self,
+        team: &mut Team<'_>,
+        situation: &Situations<'_>,
+        gates: Gates<'_>,
+        noise: Option<&Tensor>,
+    ) -> PolicyResult<(Act, Delivered)> {
+        let own = |x: &Tensor| x.get(0);
+        let kept_width = self.policy.model().kept_width() as i64;
+        team.forget();
+        if let Some(memory) = situation.memory.filter(|_| kept_width > 0) {
+            team.keep(&own(memory).narrow(-1, 0, kept_width))?;
+        }
+        let available = situation.available.map(own);
+        let turns = team.perceive(&own(situation.obs), available.as_ref())?;
+        let decisions: Vec<Decision> = (0..)
+            .zip(&turns)
+            .map(|(agent, turn)| self.decide(agent, turn, situation, gates))
+            .filter_map(Result::transpose)
+            .collect::<PolicyResult<_>>()?;
+        let gating = join(&decisions);
+        let edges = match (&gating, gates) {
+            (None, _) | (_, Gates::Open) => own(situation.graph),
+            (Some(gating), _) => own(&graph::gated(situation.graph, &for_policy(&gating.open))),
+        };
+        let step = team.act(turns, &OpenEdges::new(&edges)?, noise.map(own).as_ref())?;
+        let of_gates: Vec<&Tensor> = decisions
+            .iter()
+            .filter_map(|decision| decision.carried.as_ref())
+            .collect();
+        let of_gates = (!of_gates.is_empty()).then(|| Tensor::cat(&of_gates, 1)); // (1, N, ..)
+        let kept = step.kept.map(|kept| kept.unsqueeze(0));
+        let carried: Vec<Tensor> = kept.into_iter().chain(of_gates).collect();
+        let act = Act {
+            actions: step.actions.unsqueeze(0),
+            log_probs: step.log_probs.unsqueeze(0),
+            values: step.values.unsqueeze(0),
+            gate: gating,
+            memory: (!carried.is_empty()).then(|| Tensor::cat(&carried, -1)),
+        };
+        let delivered = Delivered {
+            messages: step.carried.messages() as u64,
+            bytes: step.carried.bytes() as u64,
+        };
+        Ok((act, delivered))
+    }
+
+    /// The gate of agent `agent`, if there is one, by what this agent alone knows. Everything in the
+    /// decision is (1, 1, ..).
+    fn decide(
+        &self,
+        agent: i64,
+        turn: &Turn<'_>,
+        situation: &Situations<'_>,
+        gates: Gates<'_>,
+    ) -> PolicyResult<Option<Decision>> {
+        let Some(gate) = self.policy.gate() else {
+            return Ok(None);
+        };
+        // A gate may want to see a whole team. It is shown one whose members are all this agent.
+        let agents = situation.obs.size()[1];
+        let repeated = |x: &Tensor| x.narrow(1, agent, 1).repeat([1, agents, 1]);
+        let noise = noise_of(gates).map(repeated);
+        let gates = with_noise(gates, noise.as_ref());
+        let kept = self.policy.model().kept_width() as i64;
+        let carried = match (situation.memory, self.policy.memory_width() as i64 - kept) {
+            (Some(memory), width @ 1..) => Some(repeated(&memory.narrow(-1, kept, width))),
+            _ => None,
+        };
+        let entropy = if gate.needs_entropy() && noise.is_some() {
+            let own_edge = situation.graph.double_value(&[0, agent, agent]) > 0.5;
+            let entropy = turn.entropy_alone(agents as usize, own_edge)?;
+            Some(turn.embedding().new_full(
+                [1, agents],
+                entropy,
+                (tch::Kind::Float, situation.obs.device()),
+            ))
+        } else {
+            None
+        };
+        let evidence = Evidence {
+            embedding: &turn.embedding().view([1, 1, -1]).repeat([1, agents, 1]),
+            graph: situation.graph,
+            carried: carried.as_ref(),
+            entropy_alone: entropy.as_ref(),
+        };
+        let Decision { gating, carried } = gate.decide(&evidence, gates)?;
+        let own = |x: &Tensor| x.narrow(1, agent, 1);
+        Ok(Some(Decision {
+            gating: Gating {
+                open: own(&gating.open),
+                log_probs: own(&gating.log_probs),
+                values: own(&gating.values),
+                scores: own(&gating.scores),
+            },
+            carried: carried.as_ref().map(own),
+        }))
+    }
+}
+
+fn noise_of(gates: Gates<'_>) -> Option<&Tensor> {
+    match gates {
+        Gates::Open => None,
+        Gates::Drawn(noise) | Gates::Decided(noise) => Some(noise),
+    }
+}
+
+/// The same, with other noise.
+fn with_noise<'a>(gates: Gates<'_>, noise: Option<&'a Tensor>) -> Gates<'a> {
+    match (gates, noise) {
+        (Gates::Drawn(_), Some(noise)) => Gates::Drawn(noise),
+        (Gates::Decided(_), Some(noise)) => Gates::Decided(noise),
+        _ => Gates::Open,
+    }
+}
+
+/// The decisions of all agents, side by side; `None` without any.
+fn join(decisions: &[Decision]) -> Option<Gating> {
+    let all = |of: &dyn Fn(&Gating) -> &Tensor| {
+        let parts: Vec<&Tensor> = decisions.iter().map(|found| of(&found.gating)).collect();
+        Tensor::cat(&parts, 1)
+    };
+    (!decisions.is_empty()).then(|| Gating {
+        open: all(&|gating| &gating.open),
+        log_probs: all(&|gating| &gating.log_probs),
+        values: all(&|gating| &gating.values),
+        scores: all(&|gating| &gating.scores),
+    })
+}
+
+impl Actor for Decentralised {
+    fn memory_width(&self) -> usize {
+        self.policy.memory_width()
+    }
+
+    fn gate_width(&self) -> usize {
+        self.policy.gate_width()
+    }
+
+    fn message_sizes(&self) -> MessageSizes {
+        self.policy.message_sizes()
+    }
+
+    fn act(
+        &self,
+        situations: &Situations<'_>,
+        gates: Gates<'_>,
+        noise: Option<&Tensor>,
+    ) -> PolicyResult<Act> {
+        let size = situations.obs.size();
+        let (copies, agents) = (size[0], size[1] as usize);
+        let weights = Weights::new(self.policy.model());
+        let mut team = Team::new(&weights, agents)?;
+        let (mut acts, mut log) = (Vec::new(), Vec::new());
+        for copy in 0..copies {
+            let of_copy = |x: &Tensor| x.narrow(0, copy.min(x.size()[0] - 1), 1);
+            let available = situations.available.map(of_copy);
+            let memory = situations.memory.map(of_copy);
+            let situation = Situations {
+                obs: &of_copy(situations.obs),
+                available: available.as_ref(),
+                graph: &of_copy(situations.graph), // the only one, or this copy's
+                memory: memory.as_ref(),
+            };
+            let of_gates = noise_of(gates).map(of_copy);
+            let gates = with_noise(gates, of_gates.as_ref());
+            let noise = noise.map(of_copy);
+            let (act, delivered) = self.step(&mut team, &situation, gates, noise.as_ref())?;
+            acts.push(act);
+            log.push(delivered);
+        }
+        self.log.borrow_mut().push(log);
+        Ok(stack(&acts))
+    }
+}
+
+/// The acts of single copies as one batch.
+fn stack(acts: &[Act]) -> Act {
+    let all = |of: &dyn Fn(&Act) -> Option<&Tensor>| {
+        let parts: Vec<&Tensor> = acts.iter().filter_map(of).collect();
+        (!parts.is_empty()).then(|| Tensor::cat(&parts, 0))
+    };
+    let always = |of: &dyn Fn(&Act) -> &Tensor| {
+        let parts: Vec<&Tensor> = acts.iter().map(of).collect();
+        Tensor::cat(&parts, 0)
+    };
+    let of_gate = |of: &dyn Fn(&Gating) -> &Tensor| {
+        let parts: Vec<&Tensor> = acts
+            .iter()
+            .filter_map(|act| act.gate.as_ref())
+            .map(of)
+            .collect();
+        Tensor::cat(&parts, 0)
+    };
+    let gated = acts.iter().any(|act| act.gate.is_some());
+    Act {
+        actions: always(&|act| &act.actions),
+        log_probs: always(&|act| &act.log_probs),
+        values: always(&|act| &act.values),
+        gate: gated.then(|| Gating {
+            open: of_gate(&|gating| &gating.open),
+            log_probs: of_gate(&|gating| &gating.log_probs),
+            values: of_gate(&|gating| &gating.values),
+            scores: of_gate(&|gating| &gating.scores),
+        }),
+        memory: all(&|act| act.memory.as_ref()),
+    }
+}

@@ -1,0 +1,146 @@
+//! Judging a checkpoint with every agent alone, beside the policy over all of them at once.
+
+use super::{Candidate, JudgeError, Judgement, Verdict, copies};
+use crate::compose::{Decentralised, Delivered};
+use crate::config::Config;
+use commformer_train::{CheckpointStore, EpisodeRecord, EvaluationReport};
+use serde::Serialize;
+use std::time::Instant;
+use tch::Device;
+
+/// The same episodes, played both ways, with the same outcome.
+#[derive(Debug)]
+pub struct Comparison {
+    /// With every agent alone.
+    pub verdict: Verdict,
+    /// What that took.
+    pub alone: Alone,
+}
+
+/// What agents that are alone take.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Alone {
+    /// What the mailboxes delivered in the episodes.
+    pub delivered: Delivered,
+    /// Messages and bytes by the count of open edges and the size of a message.
+    pub by_formula: Delivered,
+    /// Time for a step of an agent, its share of the environment's included, microseconds.
+    pub agent_step_us: f64,
+}
+
+/// Plays the episodes with every agent alone, then with the policy over all of them at once.
+///
+/// Both round differently. Where two actions, or a gate's score and its threshold, are within rounding
+/// of each other, that may decide otherwise, and an episode differ from there on.
+///
+/// # Errors
+///
+/// [`JudgeError::Decentralised`] if an episode differs in its return, its length or what was said, or
+/// if the mailboxes delivered other than the formula says; [`JudgeError`].
+pub fn compare(
+    config: &Config,
+    store: &CheckpointStore,
+    judgement: &Judgement,
+    device: Device,
+) -> Result<Comparison, JudgeError> {
+    let (policy, candidate) = Candidate::load(config, store, judgement, device)?;
+    let alone = Decentralised::new(policy);
+    let mut own = copies(config, judgement)?;
+    let start = Instant::now();
+    let verdict = candidate.play(&alone, &mut own)?;
+    let microseconds = start.elapsed().as_secs_f64() * 1e6;
+    let delivered = alone.delivered(&verdict.report.episodes);
+    let together = candidate.play(alone.policy(), &mut copies(config, judgement)?)?;
+
+    if let Some(difference) = difference(&verdict.report, &together.report) {
+        return Err(JudgeError::Decentralised(difference));
+    }
+    let agents = own.spec().agents;
+    let by_formula = by_formula(&verdict.report.episodes, agents);
+    if delivered != by_formula {
+        return Err(JudgeError::Decentralised(format!(
+            "{} messages of {} bytes were delivered, by the formula {} of {}",
+            delivered.messages, delivered.bytes, by_formula.messages, by_formula.bytes
+        )));
+    }
+    let episodes = &verdict.report.episodes;
+    // Every copy goes on until the longest episode ends.
+    let longest = episodes.iter().map(|episode| episode.steps).max();
+    let agent_steps = episodes.len() as f64 * f64::from(longest.unwrap_or(1)) * agents as f64;
+    Ok(Comparison {
+        alone: Alone {
+            delivered,
+            by_formula,
+            agent_step_us: microseconds / agent_steps.max(1.0),
+        },
+        verdict,
+    })
+}
+
+/// The messages and bytes of some episodes, as the evaluation counts them.
+fn by_formula(episodes: &[EpisodeRecord], agents: usize) -> Delivered {
+    let total = |each: &dyn Fn(&EpisodeRecord) -> f64| {
+        let of = |episode: &EpisodeRecord| {
+            // A mean over agents and steps of whole numbers.
+            (each(episode) * f64::from(episode.steps) * agents as f64).round() as u64
+        };
+        episodes.iter().map(of).sum()
+    };
+    Delivered {
+        messages: total(&|episode| episode.traffic.messages()),
+        bytes: total(&|episode| episode.traffic.bytes()),
+    }
+}
+
+/// How many episodes differ, and how the first of them does.
+fn difference(alone: &EvaluationReport, together: &EvaluationReport) -> Option<String> {
+    let pairs = || alone.episodes.iter().zip(&together.episodes).enumerate();
+    let differing = pairs().filter(|(_, (a, b))| a != b).count();
+    let (index, (a, b)) = pairs().find(|(_, (a, b))| a != b)?;
+    Some(format!(
+        "{differing} of {} episodes differ from those of all agents at once, first the {}. with a return \
+         of {} instead of {}, {} steps instead of {} and {} bytes per agent and step instead of {}",
+        alone.episodes.len(),
+        index + 1,
+        a.team_return,
+        b.team_return,
+        a.steps,
+        b.steps,
+        a.traffic.bytes(),
+        b.traffic.bytes(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use commformer_train::Traffic;
+
+    fn report(returns: &[f64]) -> EvaluationReport {
+        let episode = |team_return: &f64| EpisodeRecord {
+            team_return: *team_return,
+            steps: 3,
+            traffic: Traffic::default(),
+            gates_right: None,
+            metrics: Vec::new(),
+        };
+        EvaluationReport {
+            steps: 0,
+            episodes: returns.iter().map(episode).collect(),
+            metric_names: Vec::new(),
+            gated: false,
+            sources_heard: None,
+            graph: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn differing_episodes_are_counted_and_the_first_is_told() {
+        let alone = report(&[1.0, 2.0, 3.0]);
+        assert_eq!(difference(&alone, &alone), None);
+        let told = difference(&alone, &report(&[1.0, 2.5, 4.0])).unwrap();
+        for part in ["2 of 3 episodes", "first the 2.", "2 instead of 2.5"] {
+            assert!(told.contains(part), "{told}");
+        }
+    }
+}
