@@ -59,6 +59,7 @@ fn check(case: &str, bytes: &[u8], file: &SafeTensors<'_>) {
         log_probs: tensor("out/log_probs"),
         entropy: tensor("out/entropy"),
         values: tensor("out/values"),
+        gate: None,
     };
     let then = Targets {
         log_probs: tensor("in/old_log_probs"),
@@ -66,9 +67,10 @@ fn check(case: &str, bytes: &[u8], file: &SafeTensors<'_>) {
         advantages: tensor("in/advantages"),
         returns: tensor("in/returns"),
         active: tensor("in/active"),
+        gate: None,
     };
     let active = then.active.sum(Kind::Double).double_value(&[]);
-    let found = loss(&config, &now, &then, active);
+    let found = loss(&config, None, &now, &then, active);
     let terms = Vec::<f64>::try_from(found.terms).unwrap();
     for (name, found) in [
         ("out/loss", found.total.double_value(&[])),

@@ -1,52 +1,11 @@
 //! Whole iterations of training with the real policy and environments.
 
+mod common;
+
+use common::{config, resolve, train, weights};
 use commformer::compose;
-use commformer::config::{Config, Overrides};
-use commformer_train::{EvaluateOptions, IterationReport, Policy, Purpose, evaluate};
-use tch::{Device, Tensor};
-
-/// A preset, smaller, on one thread.
-fn config(preset: &str, set: &[&str]) -> Config {
-    let small = [
-        "policy.embed_dim=16",
-        "rollout.copies=6",
-        "rollout.steps=12",
-        "ppo.chunk=7",
-        "run.threads=1",
-    ];
-    let set = small
-        .iter()
-        .chain(set)
-        .map(|set| (*set).to_owned())
-        .collect();
-    Config::resolve(
-        Some(preset),
-        &Overrides {
-            set,
-            ..Overrides::default()
-        },
-    )
-    .unwrap()
-}
-
-/// What some iterations reported, times aside, and the weights they ended with.
-fn train(config: &Config, iterations: usize) -> (Vec<IterationReport>, Vec<(String, Vec<f32>)>) {
-    let mut trainer = compose::trainer(config, Device::Cpu).unwrap();
-    let reports = (0..iterations)
-        .map(|_| IterationReport {
-            phases: Default::default(),
-            ..trainer.iterate().unwrap()
-        })
-        .collect();
-    (reports, weights(trainer.policy().state()))
-}
-
-fn weights(state: Vec<(String, Tensor)>) -> Vec<(String, Vec<f32>)> {
-    state
-        .into_iter()
-        .map(|(name, tensor)| (name, Vec::try_from(tensor.view(-1)).unwrap()))
-        .collect()
-}
+use commformer_train::{EvaluateOptions, Policy, Purpose, evaluate};
+use tch::Device;
 
 #[test]
 fn a_run_is_a_function_of_its_config_and_seed() {
@@ -127,20 +86,13 @@ fn each_level_changes_its_own_parameters() {
 /// Three agents that must each name another's symbol: the graph that makes it possible is found.
 #[test]
 fn signal_is_solved_and_its_sources_are_found() {
-    let set = vec![
-        "env.agents=3".into(),
-        "graph.sparsity=0.4".into(),
-        "policy.embed_dim=32".into(),
-        "run.threads=2".into(),
+    let set = [
+        "env.agents=3",
+        "graph.sparsity=0.4",
+        "policy.embed_dim=32",
+        "run.threads=2",
     ];
-    let config = Config::resolve(
-        Some("signal"),
-        &Overrides {
-            set,
-            ..Overrides::default()
-        },
-    )
-    .unwrap();
+    let config = resolve("signal", &set);
     let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
     while trainer.steps() < 60_000 {
         trainer.iterate().unwrap();
@@ -157,6 +109,7 @@ fn signal_is_solved_and_its_sources_are_found() {
     }
     let options = EvaluateOptions {
         sampled: None,
+        gates: None,
         max_steps: 100,
         device: Device::Cpu,
     };

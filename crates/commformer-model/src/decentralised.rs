@@ -61,6 +61,8 @@ use crate::{CommFormer, ModelError, PolicyConfig};
 #[derive(Debug)]
 pub struct Weights<'a> {
     policy: &'a CommFormer,
+    /// The observation's projection.
+    obs: (Tensor, Tensor),
     /// Each encoder block's attention.
     encoder: Vec<Projections<'a>>,
     decoder: ReadyDecoder<'a>,
@@ -74,6 +76,7 @@ impl<'a> Weights<'a> {
         let blocks = policy.encoder.blocks().iter();
         Self {
             policy,
+            obs: policy.encoder.fold_obs(),
             encoder: blocks
                 .map(|block| block.attention().project(edges))
                 .collect(),

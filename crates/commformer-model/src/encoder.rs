@@ -61,11 +61,18 @@ impl Encoder {
 
     /// Observations (B, N, O) to embeddings (B, N, E): what an agent knows by itself.
     pub(crate) fn embed(&self, obs: &Tensor) -> Tensor {
-        self.input_norm.forward(&gelu(&standardized_linear(
-            &self.obs_norm,
-            &self.obs_proj,
-            obs,
-        )))
+        self.embed_by(&self.fold_obs(), obs)
+    }
+
+    /// Weight and bias of the observation's norm and projection in one.
+    pub(crate) fn fold_obs(&self) -> (Tensor, Tensor) {
+        fold_into(&self.obs_norm, &self.obs_proj)
+    }
+
+    /// The embeddings by what [`Encoder::fold_obs`] gave.
+    pub(crate) fn embed_by(&self, (weight, bias): &(Tensor, Tensor), obs: &Tensor) -> Tensor {
+        let projected = standardize(obs).linear(weight, Some(bias));
+        self.input_norm.forward(&gelu(&projected))
     }
 
     /// Embeddings (B, N, E) to representations (B, N, E), and what each block heard of others
@@ -161,6 +168,10 @@ impl Block {
 
 /// linear(norm(x)), with the norm's scale and shift folded into the linear layer.
 fn standardized_linear(norm: &Norm, linear: &Linear, x: &Tensor) -> Tensor {
-    let (weight, bias) = fold(&norm.weight, &norm.bias, &linear.weight, &linear.bias);
+    let (weight, bias) = fold_into(norm, linear);
     standardize(x).linear(&weight, Some(&bias))
+}
+
+fn fold_into(norm: &Norm, linear: &Linear) -> (Tensor, Tensor) {
+    fold(&norm.weight, &norm.bias, &linear.weight, &linear.bias)
 }

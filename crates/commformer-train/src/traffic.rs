@@ -11,17 +11,21 @@ pub struct MessageSizes {
     pub always: Vec<u32>,
 }
 
-/// What was said in some steps of a team; or the mean of several.
+/// What was said in some steps of a team: sums, of which the methods make rates.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Traffic {
     /// Agents times steps.
-    agent_steps: f64,
+    pub agent_steps: f64,
     /// Those of active agents.
-    active_steps: f64,
-    open: f64,
-    messages: f64,
-    bytes: f64,
-    full_bytes: f64,
+    pub active_steps: f64,
+    /// Shares of what active agents could take in that they took in.
+    pub open: f64,
+    /// Messages along open edges between active agents.
+    pub messages: f64,
+    /// Bytes that were sent.
+    pub bytes: f64,
+    /// Bytes if everybody had always heard everybody.
+    pub full_bytes: f64,
 }
 
 /// One step of one team: who could hear whom, and who listened.

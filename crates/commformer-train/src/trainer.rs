@@ -8,7 +8,7 @@ use crate::rollout::{self, Collected, Noise};
 use crate::update::Objective;
 use crate::{
     Buffer, GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, Policy,
-    PpoConfig, Purpose, RolloutConfig, RunConfig, TrainError, Traffic, ValueNorm, seed_for,
+    PpoConfig, Price, Purpose, RolloutConfig, RunConfig, TrainError, Traffic, ValueNorm, seed_for,
 };
 use commformer_env::{Environment, Rng, VecEnv};
 use std::time::Instant;
@@ -90,11 +90,11 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         let start = Instant::now();
         let final_values =
             rollout::final_values(&self.buffer, self.learner.policy(), &graphs, &mut noise)?;
-        let (traffic, gate_terms) = self.settle(&graphs)?;
+        let (traffic, charged) = self.settle(&graphs)?;
         let ppo = &self.settings.ppo;
         let objective = Objective {
             ppo,
-            gate: gate_terms.as_ref(),
+            gate: charged.as_ref().map(|(_, terms)| terms),
         };
         let experience = Experience::new(
             &mut self.buffer,
@@ -133,7 +133,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             steps: self.steps,
             losses: Losses::mean(&losses),
             traffic,
-            price: self.gates_started().map(|gate| gate.budget.price()),
+            price: charged.map(|(price, _)| price),
             graph_changes: moved_edges(&graph_before, &self.execution_graph()?),
             phases,
             ..IterationReport::of_episodes(&episodes, self.environments.spec())
@@ -183,9 +183,12 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     }
 
     /// Counts the messages of the rollout. While the gates are in force, lets the budget see them,
-    /// charges for them, and calibrates the gates of execution; gives the weights of the gates'
-    /// terms in the loss.
-    fn settle(&mut self, graphs: &Graphs) -> Result<(Traffic, Option<GateTerms>), TrainError> {
+    /// charges for them, and calibrates the gates of execution; gives the price and the weights of
+    /// the gates' terms in the loss.
+    fn settle(
+        &mut self,
+        graphs: &Graphs,
+    ) -> Result<(Traffic, Option<(Price, GateTerms)>), TrainError> {
         let buffer = &self.buffer;
         let active = buffer.active_samples()?;
         let copies = buffer.copies();
@@ -221,7 +224,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             listening: price.listening,
         };
         self.buffer.charge(tolls);
-        Ok((traffic, Some(terms)))
+        Ok((traffic, Some((price, terms))))
     }
 
     fn draw_graphs(&self) -> Result<Graphs, TrainError> {

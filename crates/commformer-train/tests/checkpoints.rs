@@ -42,6 +42,8 @@ fn state(iteration: u64) -> TrainState {
         value_norm,
         evaluation_return: -0.25,
         graph: vec![0.0, 1.0, 1.0, 0.0],
+        gated: true,
+        budget: vec![0.25, -0.5],
         weights_sha256: [7; 32],
     }
 }

@@ -84,12 +84,25 @@ impl fmt::Display for Figures {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use commformer_train::Traffic;
+
+    fn traffic() -> Traffic {
+        Traffic {
+            agent_steps: 6.0,
+            active_steps: 6.0,
+            open: 1.5,
+            messages: 3.0,
+            bytes: 60.0,
+            full_bytes: 600.0,
+        }
+    }
 
     fn report() -> EvaluationReport {
         let episode = |steps, success| EpisodeRecord {
             team_return: -1.0,
             steps,
-            messages: 0.5,
+            traffic: traffic(),
+            gates_right: Some(1.0),
             metrics: vec![success, f64::NAN],
         };
         EvaluationReport {
@@ -97,6 +110,7 @@ mod tests {
             episodes: vec![episode(4, 1.0), episode(20, 0.0)],
             metric_names: vec!["success".into(), "undefined".into()],
             graph: Vec::new(),
+            gated: false,
             sources_heard: None,
         }
     }
@@ -105,7 +119,19 @@ mod tests {
     fn every_figure_that_exists_is_there() {
         let figures = Figures::of(&report(), 1);
         let names: Vec<_> = figures.0.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["return", "steps", "success", "messages"]);
+        let plain = ["return", "steps", "success", "messages", "bytes", "traffic"];
+        assert_eq!(names, plain);
+        let gated = EvaluationReport {
+            gated: true,
+            ..report()
+        };
+        let gated = Figures::of(&gated, 1);
+        let mean = |name| gated.get(name).map(|estimate| estimate.mean);
+        assert_eq!(
+            [mean("bytes"), mean("traffic"), mean("open_rate")],
+            [Some(10.0), Some(0.1), Some(0.25)]
+        );
+        assert_eq!(mean("gates_right"), Some(1.0));
         assert_eq!(
             figures.get("steps"),
             Some(Estimate {
@@ -133,7 +159,7 @@ mod tests {
         );
         assert_eq!(
             figures.line(),
-            "return -1.000  steps 12.000  success 0.500  messages 0.500"
+            "return -1.000  steps 12.000  success 0.500  messages 0.500  bytes 10.000  traffic 0.100"
         );
     }
 }

@@ -189,6 +189,28 @@ fn a_fixed_graph_is_kept_and_told() {
 }
 
 #[test]
+fn agents_alone_are_given_what_was_counted() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let gates = "gate.mode=random gate.target_rate=0.5 gate.closed=stale gate.start=0";
+    let set = gates.split(' ').flat_map(|set| ["--set", set]);
+    let arguments: Vec<&str> = ["signal", "--run", "run"].into_iter().chain(set).collect();
+    printed(&train(folder, &arguments));
+    let judge = |more: &[&str]| {
+        let eval = ["eval", "--run", "run", "--decentralised"];
+        printed(&program(folder, &[&eval, more].concat()))
+    };
+    let judged = json(judge(&["--json"]).lines().last().unwrap());
+    let written = json(&read(&folder.join("run/final.json")));
+    assert_eq!(judged["return"], written["return"]);
+    let alone = &judged["decentralised"];
+    assert_eq!(alone["delivered"], alone["by_formula"]);
+    assert!(alone["delivered"]["messages"].as_u64() > Some(0), "{alone}");
+    let said = judge(&["--episodes", "2", "--sampled"]);
+    assert!(said.contains("all 2 episodes are those of all agents at once"), "{said}");
+}
+
+#[test]
 fn a_bench_says_how_fast_and_where_the_time_goes() {
     let scratch = tempfile::tempdir().unwrap();
     let said = printed(&program(

@@ -61,7 +61,8 @@ impl<'a> Member<'a> {
         Ok(Turn {
             weights: self.weights,
             agent: self.agent,
-            embedding: self.weights.policy.encoder.embed(&obs.view([1, 1, -1])),
+            embedding: (self.weights.policy.encoder)
+                .embed_by(&self.weights.obs, &obs.view([1, 1, -1])),
             available: available.map(|available| available.unsqueeze(0)),
             kept: self.kept.as_ref().map(Tensor::shallow_clone),
         })

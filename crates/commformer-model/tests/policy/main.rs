@@ -2,6 +2,7 @@
 
 mod common;
 mod decentralised;
+mod gate;
 mod golden;
 mod gradients;
 mod properties;

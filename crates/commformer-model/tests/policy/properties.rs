@@ -1,7 +1,8 @@
 //! Properties over random sizes, switches, graphs, gates and noise.
 
 use commformer_model::{
-    ActionSpace, PolicyConfig, RelationOrder, ScoreScale, SelfEdge, SelfLoop, graph,
+    ActionSpace, Closed, PolicyConfig, PreviousAction, RelationOrder, ScoreScale, SelfEdge, SelfLoop,
+    graph,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -9,10 +10,10 @@ use tch::{Device, Kind, Tensor};
 
 use crate::common::{Noise, OnObservations, distance, noisy_policy};
 
-fn configs() -> impl Strategy<Value = PolicyConfig> {
+pub fn configs() -> impl Strategy<Value = PolicyConfig> {
     let sizes = (1..=7usize, 1..=6usize, 1..=5usize, 1..=3usize, 1..=2usize);
-    (sizes, any::<[bool; 6]>()).prop_map(|((agents, obs, actions, heads, blocks), flags)| {
-        let [continuous, shared_head, relation, inverse, swapped, add] = flags;
+    (sizes, any::<[bool; 8]>()).prop_map(|((agents, obs, actions, heads, blocks), flags)| {
+        let [continuous, shared_head, relation, inverse, swapped, add, heard, stale] = flags;
         let actions = if continuous {
             ActionSpace::Continuous(actions)
         } else {
@@ -35,13 +36,23 @@ fn configs() -> impl Strategy<Value = PolicyConfig> {
                 RelationOrder::ReceiverSender
             },
             self_loop: if add { SelfLoop::Add } else { SelfLoop::Keep },
+            previous_action: if heard {
+                PreviousAction::Heard
+            } else {
+                PreviousAction::Always
+            },
+            closed: if stale {
+                Closed::Stale
+            } else {
+                Closed::Silence
+            },
             ..PolicyConfig::new(agents, obs, actions)
         }
     })
 }
 
 /// A sampled graph for each of `batch` entries, gated, from edge logits that are noise.
-fn gated_graph(agents: usize, k: usize, batch: i64, noise: &mut Noise) -> Tensor {
+pub fn gated_graph(agents: usize, k: usize, batch: i64, noise: &mut Noise) -> Tensor {
     let n = agents as i64;
     let logits = noise.normals(&[n, n]);
     let gumbel = noise.gumbels(&[batch, n, n]);
@@ -49,7 +60,7 @@ fn gated_graph(agents: usize, k: usize, batch: i64, noise: &mut Noise) -> Tensor
     graph::gated(&sample.graph, &noise.coins(&[batch, n], 0.7))
 }
 
-fn property_seed() -> u64 {
+pub fn property_seed() -> u64 {
     let seed = std::env::var("COMMFORMER_PROPERTY_SEED").ok();
     seed.and_then(|seed| seed.parse().ok()).unwrap_or(1)
 }

@@ -9,7 +9,7 @@ use crate::record::{Recorder, svg};
 use crate::run_dir::RunDir;
 use anyhow::Context;
 use clap::Args;
-use commformer_train::{CheckpointStore, Phases, Purpose, Which, seed_for, write_beside};
+use commformer_train::{CheckpointStore, Phases, Which, seed_for, write_beside};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

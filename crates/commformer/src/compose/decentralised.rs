@@ -273,3 +273,73 @@ fn stack(acts: &[Act]) -> Act {
         memory: all(&|act| act.memory.as_ref()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose;
+    use crate::config::{Config, Overrides};
+    use commformer_train::{EvaluateOptions, EvaluationReport, Policy, Purpose, evaluate};
+    use tch::Device;
+
+    /// Every kind of gate, and what agents can keep.
+    const KINDS: [&[&str]; 9] = [
+        &["gate.mode='off'"],
+        &["gate.mode='open'"],
+        &["gate.mode='learned'"],
+        &["gate.mode='learned'", "gate.execution='threshold'"],
+        &["gate.mode='learned'", "gate.per='edge'", "gate.closed='stale'"],
+        &["gate.mode='learned'", "policy.previous_action='always'"],
+        &["gate.mode='random'", "gate.closed='stale'", "policy.blocks=2"],
+        &["gate.mode='periodic'", "gate.closed='stale'"],
+        &["gate.mode='uncertainty'", "gate.closed='stale'"],
+    ];
+
+    #[test]
+    fn agents_alone_play_the_episodes_that_the_team_plays() {
+        for set in KINDS {
+            let small = [
+                "policy.embed_dim=16",
+                "rollout.copies=6",
+                "rollout.steps=20",
+                "run.threads=1",
+                "gate.start=0.0",
+                "gate.ramp=0.0",
+                "env.agents=4",
+                "graph.sparsity=0.6",
+            ];
+            let overrides = Overrides {
+                set: [&small, set].concat().into_iter().map(String::from).collect(),
+                ..Overrides::default()
+            };
+            let config = Config::resolve(Some("signal"), &overrides).unwrap();
+            let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
+            trainer.iterate().unwrap();
+            let graph = trainer.execution_graph().unwrap();
+            let alone = Decentralised::new(trainer.policy().replica().unwrap());
+            for (sampled, gates) in [(None, Some(3)), (Some(2), Some(3)), (Some(2), None)] {
+                let options = EvaluateOptions {
+                    sampled,
+                    gates,
+                    max_steps: 100,
+                    device: Device::Cpu,
+                };
+                let play = |actor: &dyn Fn(&mut compose::Copies) -> EvaluationReport| {
+                    let copies = compose::evaluation(&config, 5, 1, Purpose::FinalEvaluation);
+                    actor(&mut copies.unwrap())
+                };
+                let apart = play(&|copies| evaluate(&alone, &graph, copies, &options).unwrap());
+                let together =
+                    play(&|copies| evaluate(alone.policy(), &graph, copies, &options).unwrap());
+                assert_eq!(apart, together, "{set:?}");
+                let traffic = together.traffic();
+                let expected = Delivered {
+                    messages: traffic.messages as u64,
+                    bytes: traffic.bytes as u64,
+                };
+                assert_eq!(alone.delivered(&apart.episodes), expected, "{set:?}");
+                assert!(gates.is_some() || expected.messages == 5 * 10 * 4 * 2);
+            }
+        }
+    }
+}

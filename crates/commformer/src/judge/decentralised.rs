@@ -3,7 +3,7 @@
 use super::{Candidate, JudgeError, Judgement, Verdict, copies};
 use crate::compose::{Decentralised, Delivered};
 use crate::config::Config;
-use commformer_train::{CheckpointStore, EpisodeRecord, EvaluationReport};
+use commformer_train::{CheckpointStore, EvaluationReport};
 use serde::Serialize;
 use std::time::Instant;
 use tch::Device;
@@ -55,8 +55,11 @@ pub fn compare(
     if let Some(difference) = difference(&verdict.report, &together.report) {
         return Err(JudgeError::Decentralised(difference));
     }
-    let agents = own.spec().agents;
-    let by_formula = by_formula(&verdict.report.episodes, agents);
+    let traffic = verdict.report.traffic();
+    let by_formula = Delivered {
+        messages: traffic.messages as u64,
+        bytes: traffic.bytes as u64,
+    };
     if delivered != by_formula {
         return Err(JudgeError::Decentralised(format!(
             "{} messages of {} bytes were delivered, by the formula {} of {}",
@@ -66,7 +69,7 @@ pub fn compare(
     let episodes = &verdict.report.episodes;
     // Every copy goes on until the longest episode ends.
     let longest = episodes.iter().map(|episode| episode.steps).max();
-    let agent_steps = episodes.len() as f64 * f64::from(longest.unwrap_or(1)) * agents as f64;
+    let agent_steps = episodes.len() as f64 * f64::from(longest.unwrap_or(1)) * own.spec().agents as f64;
     Ok(Comparison {
         alone: Alone {
             delivered,
@@ -77,21 +80,6 @@ pub fn compare(
     })
 }
 
-/// The messages and bytes of some episodes, as the evaluation counts them.
-fn by_formula(episodes: &[EpisodeRecord], agents: usize) -> Delivered {
-    let total = |each: &dyn Fn(&EpisodeRecord) -> f64| {
-        let of = |episode: &EpisodeRecord| {
-            // A mean over agents and steps of whole numbers.
-            (each(episode) * f64::from(episode.steps) * agents as f64).round() as u64
-        };
-        episodes.iter().map(of).sum()
-    };
-    Delivered {
-        messages: total(&|episode| episode.traffic.messages()),
-        bytes: total(&|episode| episode.traffic.bytes()),
-    }
-}
-
 /// How many episodes differ, and how the first of them does.
 fn difference(alone: &EvaluationReport, together: &EvaluationReport) -> Option<String> {
     let pairs = || alone.episodes.iter().zip(&together.episodes).enumerate();
@@ -99,22 +87,22 @@ fn difference(alone: &EvaluationReport, together: &EvaluationReport) -> Option<S
     let (index, (a, b)) = pairs().find(|(_, (a, b))| a != b)?;
     Some(format!(
         "{differing} of {} episodes differ from those of all agents at once, first the {}. with a return \
-         of {} instead of {}, {} steps instead of {} and {} bytes per agent and step instead of {}",
+         of {} instead of {}, {} steps instead of {} and {} bytes instead of {}",
         alone.episodes.len(),
         index + 1,
         a.team_return,
         b.team_return,
         a.steps,
         b.steps,
-        a.traffic.bytes(),
-        b.traffic.bytes(),
+        a.traffic.bytes,
+        b.traffic.bytes,
     ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use commformer_train::Traffic;
+    use commformer_train::{EpisodeRecord, Traffic};
 
     fn report(returns: &[f64]) -> EvaluationReport {
         let episode = |team_return: &f64| EpisodeRecord {

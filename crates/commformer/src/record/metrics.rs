@@ -29,7 +29,7 @@ enum Line<'a> {
         episode_return: Option<f64>,
         episode_steps: Option<f64>,
         metrics: BTreeMap<&'a str, f64>,
-        losses: Losses,
+        losses: Box<Losses>,
         listening: Listening,
         graph_changes: usize,
         seconds: IterationSeconds,
@@ -134,7 +134,7 @@ impl<W: Write> MetricsFile<W> {
                 .iter()
                 .map(|(name, value)| (name.as_str(), *value))
                 .collect(),
-            losses: Losses {
+            losses: Box::new(Losses {
                 policy: losses.policy,
                 value: losses.value,
                 entropy: losses.entropy,
@@ -148,7 +148,7 @@ impl<W: Write> MetricsFile<W> {
                     clipped: gate.clipped,
                     kl: gate.kl,
                 }),
-            },
+            }),
             listening: Listening {
                 open_rate: report.traffic.open_rate(),
                 messages: report.traffic.messages(),
@@ -206,7 +206,7 @@ pub(crate) fn rows(matrix: &[f32]) -> Vec<&[f32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use commformer_train::{EpisodeRecord, Phases};
+    use commformer_train::{EpisodeRecord, Phases, Traffic};
     use serde_json::{Value, json};
 
     fn written(write: impl FnOnce(&mut MetricsFile<&mut Vec<u8>>)) -> Value {
@@ -230,6 +230,18 @@ mod tests {
                 entropy: f64::NAN,
                 ..Default::default()
             },
+            traffic: Traffic {
+                agent_steps: 2.0,
+                active_steps: 2.0,
+                open: 1.0,
+                messages: 4.0,
+                bytes: 6.0,
+                full_bytes: 12.0,
+            },
+            price: Some(commformer_train::Price {
+                message: 0.0,
+                listening: 0.5,
+            }),
             graph_changes: 2,
             phases: Phases {
                 environment: 1.0,
@@ -241,6 +253,12 @@ mod tests {
         assert_eq!(line["kind"], "iteration");
         assert_eq!(line["return"], Value::Null);
         assert_eq!(line["metrics"], json!({"success": 0.5}));
+        assert_eq!(
+            line["listening"],
+            json!({"open_rate": 0.5, "messages": 2.0, "bytes": 3.0, "traffic": 0.5,
+                   "price": {"message": 0.0, "listening": 0.5}})
+        );
+        assert!(line["losses"].get("gate").is_none());
         // JSON has no NaN.
         assert_eq!(line["losses"]["entropy"], Value::Null);
         assert_eq!(
@@ -254,7 +272,8 @@ mod tests {
         let record = EpisodeRecord {
             team_return: -0.5,
             steps: 4,
-            messages: 1.0,
+            traffic: Traffic::default(),
+            gates_right: None,
             metrics: vec![1.0],
         };
         let report = EvaluationReport {
@@ -262,6 +281,7 @@ mod tests {
             episodes: vec![record],
             metric_names: vec!["success".into()],
             graph: vec![0.0, 1.0, 1.0, 0.0],
+            gated: false,
             sources_heard: None,
         };
         let line = written(|file| {

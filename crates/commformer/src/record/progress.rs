@@ -141,7 +141,7 @@ pub(crate) fn clock(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use commformer_train::{Losses, Phases};
+    use commformer_train::{Losses, Phases, Traffic};
 
     #[test]
     fn numbers_are_easy_to_read() {
@@ -165,12 +165,21 @@ mod tests {
             episode_steps: Some(7.0),
             metrics: vec![("success".into(), 1.0)],
             losses: Losses::default(),
+            traffic: Traffic {
+                agent_steps: 10.0,
+                active_steps: 10.0,
+                open: 3.0,
+                messages: 3.0,
+                bytes: 600.0,
+                full_bytes: 6000.0,
+            },
+            price: Some(commformer_train::Price::default()),
             graph_changes: 2,
             phases: Phases::default(),
         };
         assert_eq!(
             describe(&report, 8_000, Duration::from_secs(2)),
-            "4,000 of 8,000 steps  2,000/s  0:02 left  return -0.500  success 1.000  graph: 2 edges changed"
+            "4,000 of 8,000 steps  2,000/s  0:02 left  return -0.500  success 1.000  messages 0.30 (60 bytes, 10 % of full)  open 0.30  graph: 2 edges changed"
         );
     }
 }

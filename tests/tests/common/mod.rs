@@ -1,0 +1,54 @@
+//! What the tests of whole iterations share: small configurations and runs.
+
+use commformer::compose;
+use commformer::config::{Config, Overrides};
+use commformer_train::{IterationReport, Policy};
+use tch::{Device, Tensor};
+
+/// A preset with some settings over it.
+pub fn resolve(preset: &str, set: &[&str]) -> Config {
+    let set = set.iter().map(|set| (*set).to_owned()).collect();
+    Config::resolve(
+        Some(preset),
+        &Overrides {
+            set,
+            ..Overrides::default()
+        },
+    )
+    .unwrap()
+}
+
+/// A preset, smaller, on one thread.
+pub fn config(preset: &str, set: &[&str]) -> Config {
+    let small = [
+        "policy.embed_dim=16",
+        "rollout.copies=6",
+        "rollout.steps=12",
+        "ppo.chunk=7",
+        "run.threads=1",
+    ];
+    resolve(preset, &[&small, set].concat())
+}
+
+/// What some iterations reported, times aside, and the weights they ended with.
+pub fn train(
+    config: &Config,
+    iterations: usize,
+) -> (Vec<IterationReport>, Vec<(String, Vec<f32>)>) {
+    let mut trainer = compose::trainer(config, Device::Cpu).unwrap();
+    let reports = (0..iterations)
+        .map(|_| IterationReport {
+            phases: Default::default(),
+            ..trainer.iterate().unwrap()
+        })
+        .collect();
+    (reports, weights(trainer.policy().state()))
+}
+
+/// Named tensors as numbers.
+pub fn weights(state: Vec<(String, Tensor)>) -> Vec<(String, Vec<f32>)> {
+    state
+        .into_iter()
+        .map(|(name, tensor)| (name, Vec::try_from(tensor.view(-1)).unwrap()))
+        .collect()
+}
