@@ -9,6 +9,9 @@ import pathlib
 import sys
 
 
+FIGURES = ["steps", "success", "accuracy", "sources", "messages", "open_rate", "gates_right"]
+
+
 def solved(run):
     """Steps of the first evaluation with a success (or accuracy) of at least 0.95."""
     for line in (run / "metrics.jsonl").read_text().splitlines():
@@ -30,7 +33,7 @@ def row(folder, group):
     runs = sorted(run for run in folder.glob(f"{group}-[0-9]*") if (run / "final.json").exists())
     finals = [json.loads((run / "final.json").read_text()) for run in runs]
     cells = [group, str(len(runs))]
-    for name in ["steps", "success", "accuracy", "sources", "messages"]:
+    for name in FIGURES:
         values = [final[name]["mean"] for final in finals if name in final]
         cells.append(spread(values, 2) if values else "")
     at = [solved(run) for run in runs]
@@ -40,7 +43,7 @@ def row(folder, group):
 
 def main():
     folder = pathlib.Path(sys.argv[1])
-    head = ["group", "seeds", "steps", "success", "accuracy", "sources", "messages", "solved at"]
+    head = ["group", "seeds", *FIGURES, "solved at"]
     rows = [row(folder, group) for group in sys.argv[2:]]
     kept = [i for i in range(len(head)) if any(cells[i] for cells in rows)]
     for cells in [head, ["---"] * len(head), *rows]:

@@ -75,7 +75,7 @@ impl Default for TargetConfig {
     fn default() -> Self {
         Self {
             rate: 0.25,
-            step: 0.05,
+            step: 0.1,
             damping: 0.5,
             bound: 10.0,
         }

@@ -229,4 +229,48 @@ mod tests {
         let slope = 3f32.ln() * 3.0 / 16.0;
         assert_close(&logits.grad(), &[0.0, -slope, slope, 0.0, 0.0, 0.0]);
     }
+
+    /// What one agent's gate does in so many steps under one logit.
+    fn spread_out(logit: f32, threshold: f64, steps: usize) -> Vec<f32> {
+        let logits = Tensor::from_slice(&[logit]);
+        let mut owed = logits.zeros_like();
+        let mut opened = Vec::new();
+        for _ in 0..steps {
+            let (open, left) = spread(&logits, threshold, &owed);
+            opened.extend(numbers(&open));
+            owed = left;
+        }
+        opened
+    }
+
+    #[test]
+    fn openings_are_spread_as_the_probability_says() {
+        // ln 3 is a probability of 3/4, ln 1/3 of 1/4: due at 1/2 + 1/4.
+        let often = 3f32.ln();
+        assert_eq!(spread_out(often, 0.0, 8), [1., 1., 0., 1., 1., 1., 0., 1.]);
+        assert_eq!(
+            spread_out(-often, 0.0, 8),
+            [0., 1., 0., 0., 0., 1., 0., 0.]
+        );
+        // A threshold moves the probability: 3/4 becomes 1/4.
+        let moved = f64::from(2.0 * often);
+        assert_eq!(spread_out(often, moved, 8), spread_out(-often, 0.0, 8));
+    }
+
+    #[test]
+    fn a_decided_gate_does_what_it_says() {
+        for threshold in [0.0, 1.0] {
+            assert_eq!(spread_out(9.0, threshold, 20), [1.0; 20]);
+            assert_eq!(spread_out(-9.0, threshold, 20), [0.0; 20]);
+        }
+    }
+
+    #[test]
+    fn certainty_costs_the_square_of_what_lies_beyond_the_limit() {
+        let logits = Tensor::from_slice(&[0f32, 4.0, 5.0, -6.0]).set_requires_grad(true);
+        let cost = excess(&logits);
+        assert_close(&cost, &[0.0, 0.0, 1.0, 4.0]);
+        cost.sum(Kind::Float).backward();
+        assert_close(&logits.grad(), &[0.0, 0.0, 2.0, -4.0]);
+    }
 }

@@ -8,10 +8,11 @@
 //! 1. [`TemporalGate`]: a small network from each agent's embedding to the log-odds of listening,
 //!    and to the value of the situation before the decision.
 //! 2. [`decision`]: from log-odds to decisions, drawn ([`decision::draw`],
-//!    [`decision::straight_through`]) or not ([`decision::execute`]), and to their log-probability
-//!    and entropy.
+//!    [`decision::straight_through`]) or not ([`decision::spread`], [`decision::execute`]), and to
+//!    their log-probability and entropy.
 //! 3. [`budget`]: what listening costs, so that a trained gate closes where messages do not help.
-//! 4. [`quantile_threshold`]: the threshold with which the deterministic gate meets a rate.
+//! 4. [`spread_threshold`] and [`quantile_threshold`]: the thresholds with which a gate that draws
+//!    nothing meets a rate.
 //! 5. [`fixed`]: gates that learn nothing, to compare with.
 //!
 //! What is deliberately absent: objectives and optimisers (the trainer's), files (the caller

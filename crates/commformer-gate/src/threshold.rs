@@ -161,4 +161,31 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_spread_gate_is_moved_to_its_rate() {
+        // Probabilities 3/4 and 1/4: half of the steps. One quarter needs the root of
+        // x / (x + 3) + x / (x + 1/3) = 1/2 for x = exp(-threshold).
+        let logits = [3f32.ln(), (1f32 / 3.0).ln()];
+        assert!(spread_threshold(&logits, 0.5, None, 0.0).unwrap().abs() < 1e-6);
+        let open = |threshold: f64| {
+            logits
+                .iter()
+                .map(|z| 1.0 / (1.0 + (threshold - f64::from(*z)).exp()))
+                .sum::<f64>()
+                / 2.0
+        };
+        let threshold = spread_threshold(&logits, 0.25, None, 0.0).unwrap();
+        assert!((open(threshold) - 0.25).abs() < 1e-9);
+        // Under the threshold 0 the gate was open in 0.4 of the steps and not in 0.5: a quarter more.
+        let threshold = spread_threshold(&logits, 0.4, Some(0.4), 0.0).unwrap();
+        assert!((open(threshold) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_ends_of_a_spread_gate_are_never_and_always() {
+        assert!(spread_threshold(&[9.0, f32::NAN], 0.0, None, 0.0).unwrap() > 39.0);
+        assert!(spread_threshold(&[-9.0], 1.0, None, 0.0).unwrap() < -39.0);
+        assert_eq!(spread_threshold(&[f32::NAN], 0.5, None, 0.0), None);
+    }
 }

@@ -149,12 +149,12 @@ fn two_updates_are_those_worked_out_by_hand() {
     let mut budget = budget(target(0.25));
     assert_eq!(budget.price(), Price::default());
     budget.update(0.75, 1.0);
-    // Violation 0.5: the multiplier is 0.05 * 0.5 and the price 0.5 * 0.5 more.
-    assert!((budget.state().multiplier - 0.025).abs() < 1e-12);
-    assert!((budget.price().listening - 0.275).abs() < 1e-12);
+    // Violation 0.5: the multiplier is 0.1 * 0.5 and the price 0.5 * 0.5 more.
+    assert!((budget.state().multiplier - 0.05).abs() < 1e-12);
+    assert!((budget.price().listening - 0.3).abs() < 1e-12);
     budget.update(0.15, 1.0);
-    // Violation -0.1: 0.025 - 0.005 = 0.02, and the price 0.02 - 0.05 is cut off at 0.
-    assert!((budget.state().multiplier - 0.02).abs() < 1e-12);
+    // Violation -0.1: 0.05 - 0.01 = 0.04, and the price 0.04 - 0.05 is cut off at 0.
+    assert!((budget.state().multiplier - 0.04).abs() < 1e-12);
     assert_eq!(budget.price().listening, 0.0);
 }
 
@@ -269,4 +269,16 @@ fn each_bad_state_is_refused_and_changes_nothing() {
             .restore(before)
             .is_err()
     );
+}
+
+#[test]
+fn the_allowed_rate_falls_along_the_ramp() {
+    let mut budget = budget(target(0.2));
+    let allowed = |ramp| budget.allowed(ramp).unwrap();
+    assert_eq!([allowed(0.0), allowed(0.5)], [1.0, 0.6]);
+    assert!((allowed(1.0) - 0.2).abs() < 1e-12 && allowed(7.0) == allowed(1.0));
+    // Open in 0.7 of the steps where 0.6 are allowed.
+    budget.update(0.7, 0.5);
+    assert!((budget.state().violation - 0.1).abs() < 1e-12);
+    assert_eq!(Budget::new(BudgetConfig::Off).unwrap().allowed(0.5), None);
 }

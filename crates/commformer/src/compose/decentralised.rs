@@ -288,9 +288,17 @@ mod tests {
         &["gate.mode='open'"],
         &["gate.mode='learned'"],
         &["gate.mode='learned'", "gate.execution='threshold'"],
-        &["gate.mode='learned'", "gate.per='edge'", "gate.closed='stale'"],
+        &[
+            "gate.mode='learned'",
+            "gate.per='edge'",
+            "gate.closed='stale'",
+        ],
         &["gate.mode='learned'", "policy.previous_action='always'"],
-        &["gate.mode='random'", "gate.closed='stale'", "policy.blocks=2"],
+        &[
+            "gate.mode='random'",
+            "gate.closed='stale'",
+            "policy.blocks=2",
+        ],
         &["gate.mode='periodic'", "gate.closed='stale'"],
         &["gate.mode='uncertainty'", "gate.closed='stale'"],
     ];
@@ -309,7 +317,11 @@ mod tests {
                 "graph.sparsity=0.6",
             ];
             let overrides = Overrides {
-                set: [&small, set].concat().into_iter().map(String::from).collect(),
+                set: [&small, set]
+                    .concat()
+                    .into_iter()
+                    .map(String::from)
+                    .collect(),
                 ..Overrides::default()
             };
             let config = Config::resolve(Some("signal"), &overrides).unwrap();

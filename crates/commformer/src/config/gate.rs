@@ -102,6 +102,12 @@ pub struct GateConfig {
 
 impl Default for GateConfig {
     fn default() -> Self {
+        let TargetConfig {
+            rate,
+            step,
+            damping,
+            bound,
+        } = TargetConfig::default();
         Self {
             mode: GateMode::Off,
             per: Per::Receiver,
@@ -110,13 +116,13 @@ impl Default for GateConfig {
             temperature: 1.0,
             closed: Closed::Silence,
             budget: GateBudget::Target,
-            target_rate: 0.25,
+            target_rate: rate,
             cost: 0.0,
             start: 0.3,
             ramp: 0.25,
-            dual_step: 0.1,
-            damping: 0.5,
-            max_price: 10.0,
+            dual_step: step,
+            damping,
+            max_price: bound,
             entropy_coef: 0.05,
         }
     }

@@ -16,7 +16,7 @@ pub struct Preset {
 pub const DEFAULT: &str = "predator-prey";
 
 /// All of them, the default first.
-pub const ALL: [Preset; 8] = [
+pub const ALL: [Preset; 11] = [
     Preset {
         name: DEFAULT,
         toml: include_str!("../../presets/predator-prey.toml"),
@@ -28,6 +28,10 @@ pub const ALL: [Preset; 8] = [
     Preset {
         name: "predator-prey-20x20",
         toml: include_str!("../../presets/predator-prey-20x20.toml"),
+    },
+    Preset {
+        name: "predator-prey-gate",
+        toml: include_str!("../../presets/predator-prey-gate.toml"),
     },
     Preset {
         name: "predator-capture-prey",
@@ -42,8 +46,16 @@ pub const ALL: [Preset; 8] = [
         toml: include_str!("../../presets/predator-capture-prey-20x20.toml"),
     },
     Preset {
+        name: "predator-capture-prey-gate",
+        toml: include_str!("../../presets/predator-capture-prey-gate.toml"),
+    },
+    Preset {
         name: "signal",
         toml: include_str!("../../presets/signal.toml"),
+    },
+    Preset {
+        name: "signal-gate",
+        toml: include_str!("../../presets/signal-gate.toml"),
     },
     Preset {
         name: "released",
@@ -141,6 +153,8 @@ mod tests {
             ("predator-capture-prey", 10, 3636)
         );
         assert_eq!(sizes("signal"), ("signal", 8, 13));
+        assert_eq!(sizes("signal-gate"), ("signal", 8, 13));
+        assert_eq!(sizes("predator-prey-gate"), ("predator-prey", 3, 261));
         assert_eq!(sizes("released"), ("predator-prey", 3, 261));
     }
 

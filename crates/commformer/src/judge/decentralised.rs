@@ -69,7 +69,8 @@ pub fn compare(
     let episodes = &verdict.report.episodes;
     // Every copy goes on until the longest episode ends.
     let longest = episodes.iter().map(|episode| episode.steps).max();
-    let agent_steps = episodes.len() as f64 * f64::from(longest.unwrap_or(1)) * own.spec().agents as f64;
+    let agent_steps =
+        episodes.len() as f64 * f64::from(longest.unwrap_or(1)) * own.spec().agents as f64;
     Ok(Comparison {
         alone: Alone {
             delivered,

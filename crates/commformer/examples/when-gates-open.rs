@@ -1,0 +1,163 @@
+//! When do gates open? Plays episodes of a trained team on a grid and counts, for each role, how often
+//! its agents listen by their distance to the prey and by the time in the episode.
+//!
+//! `cargo run --release --example when-gates-open -- RUN...` writes CSV: run, role, by, value,
+//! decisions, open.
+
+use anyhow::Context;
+use commformer::compose::TeamPolicy;
+use commformer::config::{Config, EnvConfig, Overrides};
+use commformer::run_dir::RunDir;
+use commformer_env::{
+    Actions, Batch, Environment, PredatorCapturePrey, PredatorPrey, Rng, Status, VecEnv,
+};
+use commformer_train::{Actor, CheckpointStore, Gates, Policy, Purpose, Situations, Which, seed_for};
+use std::collections::BTreeMap;
+use std::path::Path;
+use tch::{Device, Tensor};
+
+/// Episodes, one in each copy.
+const EPISODES: usize = 500;
+
+/// How many decisions there were, and how many of them were to listen.
+type Counts = BTreeMap<(String, &'static str, usize), (u32, u32)>;
+
+/// What the tasks on a grid tell beyond [`Environment`].
+trait OnGrid: Environment {
+    /// Where everyone is: the agents, then the prey.
+    fn places(&self) -> Vec<(usize, usize)>;
+}
+
+impl OnGrid for PredatorPrey {
+    fn places(&self) -> Vec<(usize, usize)> {
+        self.locations().collect()
+    }
+}
+
+impl OnGrid for PredatorCapturePrey {
+    fn places(&self) -> Vec<(usize, usize)> {
+        self.locations().collect()
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    println!("run,role,by,value,decisions,open");
+    for run in std::env::args().skip(1) {
+        let counts = count(Path::new(&run)).with_context(|| run.clone())?;
+        for ((role, by, value), (decisions, open)) in counts {
+            println!("{run},{role},{by},{value},{decisions},{open}");
+        }
+    }
+    Ok(())
+}
+
+/// Counts the decisions of a run's best team.
+fn count(run: &Path) -> anyhow::Result<Counts> {
+    let folder = RunDir::open(run)?;
+    let overrides = Overrides {
+        file: Some(folder.config()),
+        ..Overrides::default()
+    };
+    let config = Config::resolve(None, &overrides)?;
+    let seed = seed_for(config.run.seed, Purpose::FinalEvaluation);
+    match &config.env {
+        EnvConfig::PredatorPrey(task) => {
+            let copies = (0..EPISODES).map(|_| PredatorPrey::new(task.clone()));
+            let copies = VecEnv::new(copies.collect::<Result<_, _>>()?, seed)?;
+            play(&config, run, copies)
+        }
+        EnvConfig::PredatorCapturePrey(task) => {
+            let copies = (0..EPISODES).map(|_| PredatorCapturePrey::new(task.clone()));
+            let copies = VecEnv::new(copies.collect::<Result<_, _>>()?, seed)?;
+            play(&config, run, copies)
+        }
+        EnvConfig::Signal(_) => anyhow::bail!("Signal has no prey; name a run on a grid"),
+    }
+}
+
+fn play<E: OnGrid>(config: &Config, run: &Path, mut copies: VecEnv<E>) -> anyhow::Result<Counts> {
+    let spec = copies.spec().clone();
+    let checkpoint = CheckpointStore::open(run)?.load(Which::Best)?;
+    let mut policy = TeamPolicy::new(config, &spec, Device::Cpu)?;
+    policy
+        .load_state(&checkpoint.weights)
+        .map_err(|error| anyhow::anyhow!(error))?;
+    let agents = spec.agents as i64;
+    let graph = Tensor::from_slice(&checkpoint.state.graph).view([1, agents, agents]);
+    let (rows, width) = (EPISODES * spec.agents, policy.gate_width());
+    anyhow::ensure!(width == 1, "expected a gate for each agent, found {width}");
+    let mut rng = Rng::new(seed_for(config.run.seed, Purpose::Gates), 0);
+
+    let mut obs = vec![0.0; rows * spec.obs_dim];
+    let mut active = vec![false; rows];
+    let (mut rewards, mut status) = (vec![0.0; rows], vec![Status::Running; EPISODES]);
+    let mut memory: Option<Tensor> = None;
+    let mut over = [false; EPISODES];
+    let mut counts = Counts::new();
+    let mut batch = |obs: &mut [f32], step: &mut dyn FnMut(Batch<'_>) -> anyhow::Result<()>| {
+        step(Batch {
+            obs,
+            available: &mut [],
+            active: &mut active,
+        })
+    };
+    batch(&mut obs, &mut |out| Ok(copies.reset(out)?))?;
+    for time in 0.. {
+        if over.iter().all(|over| *over) {
+            break;
+        }
+        let perceived = Tensor::from_slice(&obs).view([EPISODES as i64, agents, -1]);
+        let situations = Situations {
+            obs: &perceived,
+            available: None,
+            graph: &graph,
+            memory: memory.as_ref(),
+        };
+        let noise: Vec<f32> = (0..rows).map(|_| rng.uniform()).collect();
+        let noise = Tensor::from_slice(&noise).view([EPISODES as i64, agents, 1]);
+        let act = tch::no_grad(|| policy.act(&situations, Gates::Decided(&noise), None))
+            .map_err(|error| anyhow::anyhow!(error))?;
+        let open: Vec<f32> = match &act.gate {
+            Some(gating) => Vec::try_from(gating.open.view(-1))?,
+            None => anyhow::bail!("the team has no gate"),
+        };
+        for copy in (0..EPISODES).filter(|copy| !over[*copy]) {
+            let places = copies.copy(copy).map(OnGrid::places).unwrap_or_default();
+            let Some(&prey) = places.get(spec.agents) else {
+                continue;
+            };
+            for (agent, at) in places[..spec.agents].iter().enumerate() {
+                let distance = at.0.abs_diff(prey.0) + at.1.abs_diff(prey.1);
+                for (by, value) in [("distance", distance), ("time", time)] {
+                    let entry = counts.entry((role(config, agent), by, value)).or_default();
+                    entry.0 += 1;
+                    entry.1 += u32::from(open[copy * spec.agents + agent] > 0.5);
+                }
+            }
+        }
+        let actions = Vec::<i64>::try_from(act.actions.view(-1))?;
+        batch(&mut obs, &mut |out| {
+            let actions = Actions::Discrete(&actions);
+            Ok(copies.step(actions, out, &mut rewards, &mut status)?)
+        })?;
+        memory = act.memory;
+        for (copy, status) in status.iter().enumerate() {
+            if *status != Status::Running {
+                over[copy] = true;
+                if let Some(memory) = &memory {
+                    let _ = memory.get(copy as i64).fill_(0.0);
+                }
+            }
+        }
+    }
+    Ok(counts)
+}
+
+/// What an agent is called.
+fn role(config: &Config, agent: usize) -> String {
+    match &config.env {
+        EnvConfig::PredatorCapturePrey(task) if agent < task.perception => "perception".into(),
+        EnvConfig::PredatorCapturePrey(_) => "capture".into(),
+        _ => "predator".into(),
+    }
+}
