@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Pictures of the gate for docs/src: gate-plot.py FOLDER CSV OUT, with the runs of gate.sh in FOLDER and the
-output of the example when-gates-open in CSV. Needs matplotlib (pip install matplotlib==3.10.*).
+output of the example when-gates-open in CSV. Needs matplotlib (pip install matplotlib==3.11.*).
 """
 import collections
 import csv

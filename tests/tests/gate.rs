@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::{config, train, weights};
 use commformer::compose;
 use commformer::config::Config;
 use commformer_train::{EvaluateOptions, EvaluationReport, Policy, Purpose, Traffic, evaluate};
+use common::{config, train, weights};
 use tch::Device;
 
 /// Every kind of gate.
@@ -13,8 +13,16 @@ const KINDS: [&[&str]; 9] = [
     &["gate.mode='learned'"],
     &["gate.mode='learned'", "gate.per='edge'"],
     &["gate.mode='learned'", "gate.estimator='straight-through'"],
-    &["gate.mode='learned'", "gate.closed='stale'", "policy.blocks=2"],
-    &["gate.mode='learned'", "gate.budget='cost'", "gate.cost=0.01"],
+    &[
+        "gate.mode='learned'",
+        "gate.closed='stale'",
+        "policy.blocks=2",
+    ],
+    &[
+        "gate.mode='learned'",
+        "gate.budget='cost'",
+        "gate.cost=0.01",
+    ],
     &["gate.mode='learned'", "policy.previous_action='always'"],
     &["gate.mode='random'"],
     &["gate.mode='periodic'", "gate.closed='stale'"],
@@ -23,7 +31,10 @@ const KINDS: [&[&str]; 9] = [
 
 /// A small run in which the gates are in force from the first iteration on.
 fn gated(preset: &str, set: &[&str]) -> Config {
-    config(preset, &[&["gate.start=0.0", "gate.ramp=0.0"], set].concat())
+    config(
+        preset,
+        &[&["gate.start=0.0", "gate.ramp=0.0"], set].concat(),
+    )
 }
 
 #[test]
@@ -82,7 +93,10 @@ fn gates_are_open_and_cost_nothing_before_they_start() {
     );
     // Four iterations of 72 steps, the gates in force in the last two.
     let (reports, _) = train(&config, 4);
-    let started: Vec<bool> = reports.iter().map(|report| report.price.is_some()).collect();
+    let started: Vec<bool> = reports
+        .iter()
+        .map(|report| report.price.is_some())
+        .collect();
     assert_eq!(started, [false, false, true, true]);
     let rates: Vec<f64> = reports
         .iter()
@@ -104,7 +118,10 @@ fn gates_learn_in_the_lower_level() {
             let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
             let of_gate = |state: Vec<(String, Vec<f32>)>| -> Vec<_> {
                 let decides = |name: &str| name == "gate.hidden.weight" || name == "gate.out.bias";
-                state.into_iter().filter(|(name, _)| decides(name)).collect()
+                state
+                    .into_iter()
+                    .filter(|(name, _)| decides(name))
+                    .collect()
             };
             let before = of_gate(weights(trainer.policy().state()));
             trainer.iterate().unwrap();

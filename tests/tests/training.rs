@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{config, resolve, train, weights};
 use commformer::compose;
 use commformer_train::{EvaluateOptions, Policy, Purpose, evaluate};
+use common::{config, resolve, train, weights};
 use tch::Device;
 
 #[test]

@@ -118,9 +118,7 @@ impl<E: Environment> VecEnv<E> {
     /// Whether each agent of a copy must listen in the present step, where the task has such a known
     /// answer.
     pub fn must_listen(&self, copy: usize) -> Option<&[bool]> {
-        self.lanes
-            .get(copy)
-            .and_then(|lane| lane.env.must_listen())
+        self.lanes.get(copy).and_then(|lane| lane.env.must_listen())
     }
 
     /// One copy, to look at.

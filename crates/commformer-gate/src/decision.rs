@@ -248,10 +248,7 @@ mod tests {
         // ln 3 is a probability of 3/4, ln 1/3 of 1/4: due at 1/2 + 1/4.
         let often = 3f32.ln();
         assert_eq!(spread_out(often, 0.0, 8), [1., 1., 0., 1., 1., 1., 0., 1.]);
-        assert_eq!(
-            spread_out(-often, 0.0, 8),
-            [0., 1., 0., 0., 0., 1., 0., 0.]
-        );
+        assert_eq!(spread_out(-often, 0.0, 8), [0., 1., 0., 0., 0., 1., 0., 0.]);
         // A threshold moves the probability: 3/4 becomes 1/4.
         let moved = f64::from(2.0 * often);
         assert_eq!(spread_out(often, moved, 8), spread_out(-often, 0.0, 8));

@@ -62,6 +62,7 @@ mod encoder;
 mod error;
 pub mod graph;
 mod heads;
+mod input;
 mod layers;
 mod mask;
 mod message;
@@ -74,5 +75,6 @@ pub use config::{
     SelfEdge, SelfLoop, senders,
 };
 pub use error::ModelError;
+pub use input::Input;
 pub use layers::UniformNoise;
-pub use policy::{Act, CommFormer, Evaluation, Input};
+pub use policy::{Act, CommFormer, Evaluation};

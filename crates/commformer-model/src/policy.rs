@@ -1,12 +1,13 @@
 //! The policy as a whole: encode, evaluate, act.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use crate::ModelError;
-use crate::config::{ActionSpace, Closed, PolicyConfig};
+use crate::config::{Closed, PolicyConfig};
 use crate::decoder::Decoder;
 use crate::distribution::Distribution;
 use crate::encoder::Encoder;
+use crate::input::{Input, check_kind, check_shape};
 use crate::layers::UniformNoise;
 use crate::mask::Mask;
 use crate::parameters::{Builder, Init, Leaf};
@@ -26,38 +27,6 @@ pub struct CommFormer {
     /// (N, N)
     edge_logits: Tensor,
     leaves: Vec<Leaf>,
-}
-
-/// What a team perceives in B situations, and whom it can hear.
-#[derive(Clone, Copy, Debug)]
-pub struct Input<'a> {
-    /// What each agent makes of its own observation, (B, N, E), from [`CommFormer::embed`].
-    pub embedding: &'a Tensor,
-    /// Whether an action can be taken, (B, N, A) boolean; `None`: all can. Discrete actions only.
-    pub available: Option<&'a Tensor>,
-    /// (1 or B, N, N) of 0 and 1, row the receiver, column the sender: the same graph for all, or
-    /// one per batch entry. It may be a straight-through sample ([`crate::graph::sample`]); then
-    /// gradients reach the logits through it.
-    pub graph: &'a Tensor,
-    /// The receive gates, 1 where an agent takes messages in: one for each receiver, (B, N), or one
-    /// for each edge, (B, N, N). `None`: all are open. Straight-through gates get their gradient.
-    pub gate: Option<&'a Tensor>,
-    /// What each agent keeps from earlier steps, (B, N, [`CommFormer::kept_width`]), as
-    /// [`Act::kept`] gave it; `None`: nothing, as in the first step of an episode.
-    pub kept: Option<&'a Tensor>,
-}
-
-impl<'a> Input<'a> {
-    /// Every action can be taken, every gate is open, nothing is kept.
-    pub fn new(embedding: &'a Tensor, graph: &'a Tensor) -> Self {
-        Self {
-            embedding,
-            available: None,
-            graph,
-            gate: None,
-            kept: None,
-        }
-    }
 }
 
 /// What [`CommFormer::evaluate`] finds. All carry gradients.
@@ -331,119 +300,7 @@ impl CommFormer {
             kept,
         })
     }
-
-    /// Checks a tensor (B, N, `width`) and returns B and N.
-    fn check_agents(
-        &self,
-        input: &'static str,
-        x: &Tensor,
-        width: usize,
-    ) -> Result<[i64; 2], ModelError> {
-        let config = &self.config;
-        let size = x.size();
-        let width = width as i64;
-        let agents = match size[..] {
-            [batch, agents, found]
-                if batch > 0
-                    && found == width
-                    && (agents == config.agents as i64 || config.shared_head && agents > 0) =>
-            {
-                agents
-            }
-            _ => {
-                let agents = if config.shared_head {
-                    "N".to_owned()
-                } else {
-                    config.agents.to_string()
-                };
-                return Err(ModelError::Shape {
-                    input,
-                    expected: format!("(B, {agents}, {width}) with B at least 1"),
-                    found: size,
-                });
-            }
-        };
-        check_kind(input, x, Kind::Float)?;
-        Ok([size[0], agents])
-    }
-
-    /// Checks the inputs that all passes share, and returns B and N.
-    fn check_input(&self, input: &Input<'_>) -> Result<[i64; 2], ModelError> {
-        let Input {
-            embedding,
-            available,
-            graph,
-            gate,
-            kept,
-        } = *input;
-        let config = &self.config;
-        let [batch, agents] = self.check_agents("embedding", embedding, config.embed_dim)?;
-        let found = graph.size();
-        if found != [1, agents, agents] && found != [batch, agents, agents] {
-            return Err(ModelError::Shape {
-                input: "graph",
-                expected: format!("(1 or {batch}, {agents}, {agents})"),
-                found,
-            });
-        }
-        check_kind("graph", graph, Kind::Float)?;
-        if let Some(gate) = gate {
-            let found = gate.size();
-            if found != [batch, agents] && found != [batch, agents, agents] {
-                return Err(ModelError::Shape {
-                    input: "gate",
-                    expected: format!(
-                        "({batch}, {agents}) for receivers or ({batch}, {agents}, {agents}) for edges"
-                    ),
-                    found,
-                });
-            }
-            check_kind("gate", gate, Kind::Float)?;
-        }
-        if let Some(kept) = kept {
-            if config.closed == Closed::Silence {
-                return Err(ModelError::Input {
-                    input: "kept",
-                    problem: "agents keep nothing unless `closed` is `stale`; pass None".to_owned(),
-                });
-            }
-            check_shape("kept", kept, &[batch, agents, self.kept_width() as i64])?;
-            check_kind("kept", kept, Kind::Float)?;
-        }
-        if let Some(available) = available {
-            let ActionSpace::Discrete(actions) = config.actions else {
-                return Err(ModelError::Input {
-                    input: "available",
-                    problem: "continuous actions are always available; pass None".to_owned(),
-                });
-            };
-            check_shape("available", available, &[batch, agents, actions as i64])?;
-            check_kind("available", available, Kind::Bool)?;
-        }
-        Ok([batch, agents])
-    }
 }
 
 const EDGE_EMBEDDING: &str = "graph.edge_embedding";
 const EDGE_LOGITS: &str = "graph.edge_logits";
-
-fn check_shape(input: &'static str, x: &Tensor, expected: &[i64]) -> Result<(), ModelError> {
-    if x.size() == expected {
-        return Ok(());
-    }
-    Err(ModelError::Shape {
-        input,
-        expected: format!("{expected:?}"),
-        found: x.size(),
-    })
-}
-
-fn check_kind(input: &'static str, x: &Tensor, expected: Kind) -> Result<(), ModelError> {
-    if x.kind() == expected {
-        return Ok(());
-    }
-    Err(ModelError::Input {
-        input,
-        problem: format!("has elements of kind {:?}, expected {expected:?}", x.kind()),
-    })
-}

@@ -97,9 +97,8 @@ impl Stale {
         config: &PolicyConfig,
     ) -> Result<Self, ModelError> {
         let width = config.embed_dim;
-        let mut linear = |leaf: &str, init| {
-            Linear::new(builder, &format!("{name}.{leaf}"), width, width, init)
-        };
+        let mut linear =
+            |leaf: &str, init| Linear::new(builder, &format!("{name}.{leaf}"), width, width, init);
         Ok(Self {
             message: linear("message", Init::ACTIVATED)?,
             output: linear("output", Init::SMALL)?,

@@ -1,15 +1,15 @@
 //! The rollout's memory: environments write into it, tensors read from it, and nothing is copied
 //! in between.
 
-use crate::policy::Situations;
 use crate::recall::{Carried, GateMemory};
+use crate::rows::{carry, row, row_mut, rows, samples, write_row};
+use crate::samples::{Done, Ends, Perceived};
 use crate::{Act, TrainError, ValueNorm, gae};
 use commformer_env::{ActionSpace, Actions, Batch, Environment, Spec, Status, VecEnv};
 use commformer_torch::TorchError;
-use commformer_torch::shared::{Element, Shared};
+use commformer_torch::shared::Shared;
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, s};
-use std::ops::Range;
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 /// Everything one rollout leaves: T steps of C copies with N agents. What is perceived has a row
 /// more, for the situation after the last step.
@@ -50,70 +50,6 @@ enum ActionBuffer {
     Discrete(Shared<i64>),
     /// (T, C, N, A).
     Continuous(Shared<f32>),
-}
-
-/// What a team perceives at one step, or in every sample; tensors over the buffer's memory.
-#[derive(Debug)]
-pub struct Perceived {
-    /// (C, N, O) or (S, N, O).
-    pub obs: Tensor,
-    /// (C, N, A) or (S, N, A), where actions can be unavailable.
-    pub available: Option<Tensor>,
-    /// (C, N, M) or (S, N, M), where agents carry something from step to step.
-    pub memory: Option<Tensor>,
-}
-
-/// The observations in which episodes were truncated.
-#[derive(Debug)]
-pub struct Ends {
-    /// The copies in which they happened.
-    pub copies: Vec<usize>,
-    /// What was perceived there, `ends` rows; which actions could be taken no longer matters.
-    pub perceived: Perceived,
-}
-
-/// What a team did in each of the S = T x C samples; tensors over the buffer's memory.
-#[derive(Debug)]
-pub struct Done {
-    /// (S, N), or (S, N, A) where actions are continuous.
-    pub actions: Tensor,
-    /// (S, N).
-    pub log_probs: Tensor,
-    /// Normalised, (S, N).
-    pub values: Tensor,
-}
-
-impl Perceived {
-    /// The tensors on a device: the memory itself if that is the CPU.
-    pub fn to_device(&self, device: Device) -> Self {
-        let moved = |tensor: &Tensor| tensor.to_device(device);
-        Self {
-            obs: moved(&self.obs),
-            available: self.available.as_ref().map(moved),
-            memory: self.memory.as_ref().map(moved),
-        }
-    }
-
-    /// With the graph that goes with it, (1 or B, N, N).
-    pub fn with_graph<'a>(&'a self, graph: &'a Tensor) -> Situations<'a> {
-        Situations {
-            obs: &self.obs,
-            available: self.available.as_ref(),
-            graph,
-            memory: self.memory.as_ref(),
-        }
-    }
-}
-
-impl Done {
-    /// The tensors on a device: the memory itself if that is the CPU.
-    pub fn to_device(&self, device: Device) -> Self {
-        Self {
-            actions: self.actions.to_device(device),
-            log_probs: self.log_probs.to_device(device),
-            values: self.values.to_device(device),
-        }
-    }
 }
 
 impl Buffer {
@@ -344,11 +280,7 @@ impl Buffer {
                 .as_mut()
                 .map(|available| samples(available, steps))
                 .transpose()?,
-            memory: self
-                .carried
-                .as_mut()
-                .map(Carried::samples)
-                .transpose()?,
+            memory: self.carried.as_mut().map(Carried::samples).transpose()?,
         })
     }
 
@@ -428,48 +360,4 @@ fn perceived<'a>(
         },
         active: row_mut(active, t)?,
     })
-}
-
-/// Copies a tensor into row `t`.
-pub(crate) fn write_row<T: Element>(
-    memory: &mut Shared<T>,
-    t: usize,
-    tensor: &Tensor,
-) -> Result<(), TrainError> {
-    memory.tensor()?.f_select(0, t as i64)?.f_copy_(tensor)?;
-    Ok(())
-}
-
-/// The first `steps` rows, without the division into steps and copies.
-pub(crate) fn samples<T: Element>(memory: &mut Shared<T>, steps: usize) -> Result<Tensor, TorchError> {
-    Ok(memory.tensor()?.narrow(0, 0, steps as i64).flatten(0, 1))
-}
-
-/// Some rows of a memory.
-pub(crate) fn rows<T: Element>(memory: &Shared<T>, rows: Range<usize>) -> Result<&[T], TorchError> {
-    let length = row_length(memory);
-    Ok(&memory.slice()?[rows.start * length..rows.end * length])
-}
-
-pub(crate) fn row<T: Element>(memory: &Shared<T>, t: usize) -> Result<&[T], TorchError> {
-    rows(memory, t..t + 1)
-}
-
-/// Row `t` of a memory, to write.
-pub(crate) fn row_mut<T: Element>(memory: &mut Shared<T>, t: usize) -> Result<&mut [T], TorchError> {
-    let length = row_length(memory);
-    Ok(&mut memory.slice_mut()?[t * length..(t + 1) * length])
-}
-
-/// Copies the row `last` to the first.
-pub(crate) fn carry<T: Element>(memory: &mut Shared<T>, last: usize) -> Result<(), TorchError> {
-    let length = row_length(memory);
-    memory
-        .slice_mut()?
-        .copy_within(last * length..(last + 1) * length, 0);
-    Ok(())
-}
-
-fn row_length<T: Element>(memory: &Shared<T>) -> usize {
-    memory.shape().iter().skip(1).product::<i64>() as usize
 }

@@ -4,7 +4,7 @@ use crate::bilevel::entries;
 use crate::recall::of_active;
 use crate::rollout::{Noise, act};
 use crate::traffic::Exchange;
-use crate::{Actor, Buffer, EpisodeRecord, EvaluationReport, TrainError, Traffic};
+use crate::{Actor, Buffer, EpisodeRecord, EvaluationReport, Traffic, TrainError};
 use commformer_env::{Environment, Rng, VecEnv};
 use tch::{Device, Tensor};
 

@@ -2,9 +2,10 @@
 //! minibatches are cut from views of the buffer.
 
 use crate::bilevel::Graphs;
-use crate::buffer::{Buffer, Done, Perceived};
+use crate::buffer::Buffer;
 use crate::policy::GateSamples;
 use crate::ppo::{GateTargets, Targets};
+use crate::samples::{Done, Perceived};
 use crate::update::{Part, PartGraph};
 use crate::{PpoConfig, TrainError, ValueNorm};
 use commformer_env::Rng;

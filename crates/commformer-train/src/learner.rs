@@ -4,8 +4,7 @@ use crate::bilevel::{self, Drawn, Graphs};
 use crate::experience::{Experience, Selection};
 use crate::update::{Gradient, Level, Objective, PartGraph, gradient};
 use crate::{
-    BilevelConfig, GraphPlan, Losses, Policy, PolicyResult, Purpose, Settings,
-    TrainError, seed_for,
+    BilevelConfig, GraphPlan, Losses, Policy, PolicyResult, Purpose, Settings, TrainError, seed_for,
 };
 use commformer_env::Rng;
 use commformer_torch::gradients::clip_norm;
@@ -125,14 +124,7 @@ impl<P: Policy> Learner<P> {
                     None => experience.acted_on(part, graphs),
                 })
             };
-            losses.push(self.step(
-                Level::Lower,
-                objective,
-                experience,
-                selection,
-                &graph,
-                draw,
-            )?);
+            losses.push(self.step(Level::Lower, objective, experience, selection, &graph, draw)?);
         }
         Ok(losses)
     }

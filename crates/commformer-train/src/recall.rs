@@ -1,9 +1,9 @@
 //! What a rollout remembers beside perceptions and actions: the receive gates' decisions, and what
 //! agents carry from step to step.
 
-use crate::buffer::{carry, row, row_mut, samples, write_row};
 use crate::gate::Price;
 use crate::policy::{GateSamples, Gating};
+use crate::rows::{carry, row, row_mut, samples, write_row};
 use crate::traffic::{Exchange, Traffic};
 use crate::{MessageSizes, TrainError};
 use commformer_torch::{Shared, TorchError};
@@ -195,7 +195,8 @@ impl Ledger<'_> {
         self.exchanges(|t, copy, exchange| {
             for agent in 0..self.agents {
                 let intake = exchange.intake(agent);
-                let toll = price.message * intake.messages + price.listening * spread * intake.share;
+                let toll =
+                    price.message * intake.messages + price.listening * spread * intake.share;
                 tolls[[t, copy, agent]] = toll as f32;
             }
         })?;

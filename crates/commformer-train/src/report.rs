@@ -82,7 +82,10 @@ impl Losses {
             steps.iter().map(figure).sum::<f64>() / steps.len().max(1) as f64
         };
         let of_gate = |figure: fn(&GateLosses) -> f64| {
-            let figures = steps.iter().filter_map(|step| step.gate.as_ref()).map(figure);
+            let figures = steps
+                .iter()
+                .filter_map(|step| step.gate.as_ref())
+                .map(figure);
             figures.sum::<f64>() / steps.len().max(1) as f64
         };
         Self {
@@ -92,13 +95,16 @@ impl Losses {
             clipped: mean(|step| step.clipped),
             kl: mean(|step| step.kl),
             grad_norm: mean(|step| step.grad_norm),
-            gate: steps.iter().any(|step| step.gate.is_some()).then(|| GateLosses {
-                policy: of_gate(|gate| gate.policy),
-                value: of_gate(|gate| gate.value),
-                entropy: of_gate(|gate| gate.entropy),
-                clipped: of_gate(|gate| gate.clipped),
-                kl: of_gate(|gate| gate.kl),
-            }),
+            gate: steps
+                .iter()
+                .any(|step| step.gate.is_some())
+                .then(|| GateLosses {
+                    policy: of_gate(|gate| gate.policy),
+                    value: of_gate(|gate| gate.value),
+                    entropy: of_gate(|gate| gate.entropy),
+                    clipped: of_gate(|gate| gate.clipped),
+                    kl: of_gate(|gate| gate.kl),
+                }),
         }
     }
 }

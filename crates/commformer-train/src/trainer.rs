@@ -8,7 +8,7 @@ use crate::rollout::{self, Collected, Noise};
 use crate::update::Objective;
 use crate::{
     Buffer, GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, Policy,
-    PpoConfig, Price, Purpose, RolloutConfig, RunConfig, TrainError, Traffic, ValueNorm, seed_for,
+    PpoConfig, Price, Purpose, RolloutConfig, RunConfig, Traffic, TrainError, ValueNorm, seed_for,
 };
 use commformer_env::{Environment, Rng, VecEnv};
 use std::time::Instant;
@@ -205,8 +205,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         };
         let traffic = ledger.traffic()?;
         let progress = self.progress();
-        let Some((gate, ramp)) = (self.gate.as_mut())
-            .and_then(|gate| gate.ramp_at(progress).map(|ramp| (gate, ramp)))
+        let Some((gate, ramp)) =
+            (self.gate.as_mut()).and_then(|gate| gate.ramp_at(progress).map(|ramp| (gate, ramp)))
         else {
             return Ok((traffic, None));
         };

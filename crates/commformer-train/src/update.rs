@@ -5,10 +5,10 @@
 //! gradients are added in the order of the parts. The sum is therefore the same for any number of
 //! workers.
 
-use crate::buffer::Perceived;
 use crate::gate::GateTerms;
 use crate::policy::GateSamples;
 use crate::ppo::{self, Targets};
+use crate::samples::Perceived;
 use crate::{Losses, Policy, PpoConfig, Samples, TrainError};
 use std::sync::Mutex;
 use tch::{Device, Kind, Tensor};
@@ -95,7 +95,8 @@ pub fn gradient<P: Policy>(
         loop {
             let next = lock(&queue).next();
             let Some((index, part)) = next else { break };
-            *lock(&done[index]) = Some(differentiate(replica, part, level, objective, total_active));
+            *lock(&done[index]) =
+                Some(differentiate(replica, part, level, objective, total_active));
         }
     };
     pool.scope(|scope| {
@@ -122,12 +123,8 @@ pub fn gradient<P: Policy>(
             }
         });
     }
-    let (of_leaves, terms) = sum.unwrap_or_else(|| {
-        (
-            Vec::new(),
-            Tensor::zeros([5], (Kind::Float, Device::Cpu)),
-        )
-    });
+    let (of_leaves, terms) =
+        sum.unwrap_or_else(|| (Vec::new(), Tensor::zeros([5], (Kind::Float, Device::Cpu))));
     let terms = Vec::<f64>::try_from(&terms)?;
     Ok(Gradient {
         of_leaves,
@@ -161,7 +158,13 @@ fn differentiate<P: Policy>(
         Tensor::from_slice(&noise).view(shape).to_device(device)
     };
     let evaluation = policy.evaluate(&samples, &mut uniform)?;
-    let loss = ppo::loss(objective.ppo, objective.gate, &evaluation, &part.targets, total_active);
+    let loss = ppo::loss(
+        objective.ppo,
+        objective.gate,
+        &evaluation,
+        &part.targets,
+        total_active,
+    );
     let leaves = level.leaves(policy);
     let gradients = Tensor::f_run_backward(&[loss.total], &leaves, false, false)?;
     let gradients = gradients

@@ -11,7 +11,9 @@ use commformer::run_dir::RunDir;
 use commformer_env::{
     Actions, Batch, Environment, PredatorCapturePrey, PredatorPrey, Rng, Status, VecEnv,
 };
-use commformer_train::{Actor, CheckpointStore, Gates, Policy, Purpose, Situations, Which, seed_for};
+use commformer_train::{
+    Actor, CheckpointStore, Gates, Policy, Purpose, Situations, Which, seed_for,
+};
 use std::collections::BTreeMap;
 use std::path::Path;
 use tch::{Device, Tensor};

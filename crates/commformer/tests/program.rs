@@ -207,7 +207,10 @@ fn agents_alone_are_given_what_was_counted() {
     assert_eq!(alone["delivered"], alone["by_formula"]);
     assert!(alone["delivered"]["messages"].as_u64() > Some(0), "{alone}");
     let said = judge(&["--episodes", "2", "--sampled"]);
-    assert!(said.contains("all 2 episodes are those of all agents at once"), "{said}");
+    assert!(
+        said.contains("all 2 episodes are those of all agents at once"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What the integration tests share: noise and comparisons.
 
-use commformer_model::{Act, CommFormer, Evaluation, Input, ModelError, PolicyConfig, UniformNoise};
+use commformer_model::{
+    Act, CommFormer, Evaluation, Input, ModelError, PolicyConfig, UniformNoise,
+};
 use tch::{Device, Kind, Tensor};
 
 /// A small generator, so that tests need no other crate's and a seed names a case.

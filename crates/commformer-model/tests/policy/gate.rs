@@ -28,7 +28,12 @@ fn outputs(policy: &CommFormer, input: &Input<'_>, taken: &Tensor) -> Vec<Tensor
     let scored = policy.evaluate(input, taken, None).unwrap();
     let kept = act.kept.into_iter();
     let of_act = [act.actions.to_kind(Kind::Float), act.log_probs, act.values];
-    let of_score = [scored.log_probs, scored.entropy, scored.values, scored.logits];
+    let of_score = [
+        scored.log_probs,
+        scored.entropy,
+        scored.values,
+        scored.logits,
+    ];
     of_act.into_iter().chain(of_score).chain(kept).collect()
 }
 
@@ -149,7 +154,10 @@ fn what_is_kept_ages_while_the_gate_is_closed() {
 
     let first = kept_after(&policy, &embedding, &gate([1.0, 0.0, 1.0]), None);
     assert_eq!(ages(&first), [1.0, 0.0, 1.0]);
-    assert_eq!(first.get(0).get(1).abs().sum(Kind::Float).double_value(&[]), 0.0);
+    assert_eq!(
+        first.get(0).get(1).abs().sum(Kind::Float).double_value(&[]),
+        0.0
+    );
 
     // Others' situations change; agent 0 does not listen and keeps what it had.
     let embedding = policy.embed(&noise.normals(&[1, 3, 5])).unwrap();

@@ -54,7 +54,9 @@ fn every_parameter_gets_a_finite_gradient() {
                 ActionSpace::Continuous(_) => None,
             };
             let graph = graph::complete(4, Device::Cpu);
-            let act = policy.act_on(&obs, available.as_ref(), &graph, None).unwrap();
+            let act = policy
+                .act_on(&obs, available.as_ref(), &graph, None)
+                .unwrap();
             let found = policy
                 .evaluate_on(&obs, &act.actions, available.as_ref(), &graph, None)
                 .unwrap();
@@ -111,7 +113,9 @@ fn dropout_draws_noise_for_both_branches_of_each_encoder_block_only() {
     let obs = noise.normals(&[2, 4, 5]);
     let graph = graph::complete(4, Device::Cpu);
     let actions = Tensor::zeros([2, 4], (Kind::Int64, Device::Cpu));
-    let plain = policy.evaluate_on(&obs, &actions, None, &graph, None).unwrap();
+    let plain = policy
+        .evaluate_on(&obs, &actions, None, &graph, None)
+        .unwrap();
 
     let mut asked = Vec::new();
     let mut source = |shape: &[i64]| {
@@ -177,7 +181,9 @@ fn no_tensor_over_pairs_and_widths() {
     let gumbel = noise.gumbels(&[batch, n, n]);
     let graph = graph::sample(policy.edge_logits(), &gumbel, 1.0, 9, SelfEdge::Counted).graph;
     let actions = Tensor::zeros([batch, n], (Kind::Int64, Device::Cpu));
-    let found = policy.evaluate_on(&obs, &actions, None, &graph, None).unwrap();
+    let found = policy
+        .evaluate_on(&obs, &actions, None, &graph, None)
+        .unwrap();
     (found.log_probs.sum(Kind::Float) + found.values.sum(Kind::Float)).backward();
     assert!(policy.edge_logits().grad().defined());
     assert!(

@@ -1,8 +1,8 @@
 //! Properties over random sizes, switches, graphs, gates and noise.
 
 use commformer_model::{
-    ActionSpace, Closed, PolicyConfig, PreviousAction, RelationOrder, ScoreScale, SelfEdge, SelfLoop,
-    graph,
+    ActionSpace, Closed, PolicyConfig, PreviousAction, RelationOrder, ScoreScale, SelfEdge,
+    SelfLoop, graph,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -13,7 +13,16 @@ use crate::common::{Noise, OnObservations, distance, noisy_policy};
 pub fn configs() -> impl Strategy<Value = PolicyConfig> {
     let sizes = (1..=7usize, 1..=6usize, 1..=5usize, 1..=3usize, 1..=2usize);
     (sizes, any::<[bool; 8]>()).prop_map(|((agents, obs, actions, heads, blocks), flags)| {
-        let [continuous, shared_head, relation, inverse, swapped, add, heard, stale] = flags;
+        let [
+            continuous,
+            shared_head,
+            relation,
+            inverse,
+            swapped,
+            add,
+            heard,
+            stale,
+        ] = flags;
         let actions = if continuous {
             ActionSpace::Continuous(actions)
         } else {

@@ -69,6 +69,7 @@ impl commformer_train::Budget for TeamBudget {
             violation,
         };
         self.budget
-            .restore(state).map_err(|error| error.to_string())
+            .restore(state)
+            .map_err(|error| error.to_string())
     }
 }

@@ -302,7 +302,9 @@ impl Policy for TeamPolicy {
             gate: open.as_ref(),
             kept: kept.as_ref(),
         };
-        let evaluation = self.model.evaluate(&input, samples.actions, Some(uniform))?;
+        let evaluation = self
+            .model
+            .evaluate(&input, samples.actions, Some(uniform))?;
         Ok(Evaluation {
             log_probs: evaluation.log_probs,
             entropy: evaluation.entropy,

@@ -1,0 +1,68 @@
+//! What the rollout's memory is read as: tensors over it, without copies.
+
+use crate::Situations;
+use tch::{Device, Tensor};
+
+/// What a team perceives at one step, or in every sample; tensors over the buffer's memory.
+#[derive(Debug)]
+pub struct Perceived {
+    /// (C, N, O) or (S, N, O).
+    pub obs: Tensor,
+    /// (C, N, A) or (S, N, A), where actions can be unavailable.
+    pub available: Option<Tensor>,
+    /// (C, N, M) or (S, N, M), where agents carry something from step to step.
+    pub memory: Option<Tensor>,
+}
+
+/// The observations in which episodes were truncated.
+#[derive(Debug)]
+pub struct Ends {
+    /// The copies in which they happened.
+    pub copies: Vec<usize>,
+    /// What was perceived there, `ends` rows; which actions could be taken no longer matters.
+    pub perceived: Perceived,
+}
+
+/// What a team did in each of the S = T x C samples; tensors over the buffer's memory.
+#[derive(Debug)]
+pub struct Done {
+    /// (S, N), or (S, N, A) where actions are continuous.
+    pub actions: Tensor,
+    /// (S, N).
+    pub log_probs: Tensor,
+    /// Normalised, (S, N).
+    pub values: Tensor,
+}
+
+impl Perceived {
+    /// The tensors on a device: the memory itself if that is the CPU.
+    pub fn to_device(&self, device: Device) -> Self {
+        let moved = |tensor: &Tensor| tensor.to_device(device);
+        Self {
+            obs: moved(&self.obs),
+            available: self.available.as_ref().map(moved),
+            memory: self.memory.as_ref().map(moved),
+        }
+    }
+
+    /// With the graph that goes with it, (1 or B, N, N).
+    pub fn with_graph<'a>(&'a self, graph: &'a Tensor) -> Situations<'a> {
+        Situations {
+            obs: &self.obs,
+            available: self.available.as_ref(),
+            graph,
+            memory: self.memory.as_ref(),
+        }
+    }
+}
+
+impl Done {
+    /// The tensors on a device: the memory itself if that is the CPU.
+    pub fn to_device(&self, device: Device) -> Self {
+        Self {
+            actions: self.actions.to_device(device),
+            log_probs: self.log_probs.to_device(device),
+            values: self.values.to_device(device),
+        }
+    }
+}
