@@ -8,6 +8,7 @@ use crate::compose::{self, ComposeError, Copies, TeamPolicy};
 use crate::config::Config;
 use crate::figures::Figures;
 use crate::record::metrics::rows;
+use commformer_torch::threads;
 use commformer_train::{
     Actor, CheckpointError, CheckpointStore, EvaluateOptions, EvaluationReport, Policy, Purpose,
     TrainError, Which, evaluate, seed_for,
@@ -99,6 +100,9 @@ impl Candidate {
         judgement: &Judgement,
         device: Device,
     ) -> Result<(TeamPolicy, Self), JudgeError> {
+        // As in training, so that an evaluation repeats that of the run's end; and what a team computes
+        // in a step is little for threads.
+        threads::set_intra_op(1).map_err(TrainError::from)?;
         let checkpoint = store.load(judgement.which)?;
         let seed = judgement.seed;
         let copies = compose::evaluation(config, 1, seed, Purpose::FinalEvaluation)?;
