@@ -20,7 +20,7 @@ pub struct Input<'a> {
     /// for each edge, (B, N, N). `None`: all are open. Straight-through gates get their gradient.
     pub gate: Option<&'a Tensor>,
     /// What each agent keeps from earlier steps, (B, N, [`CommFormer::kept_width`]), as
-    /// [`Act::kept`] gave it; `None`: nothing, as in the first step of an episode.
+    /// [`crate::Act::kept`] gave it; `None`: nothing, as in the first step of an episode.
     pub kept: Option<&'a Tensor>,
 }
 
