@@ -52,25 +52,26 @@ fn a_gated_run_is_a_function_of_its_config_and_seed() {
     }
 }
 
-/// The first epoch evaluates the very policy and the very gates that acted.
+/// The first epoch evaluates the very policy and the very gates that acted, whether those are in
+/// force or not yet.
 #[test]
 fn the_first_epoch_has_ratios_of_one() {
     for set in KINDS {
-        let mut config = gated(
-            "predator-capture-prey",
-            &[set, &["ppo.minibatches=1"]].concat(),
-        );
-        config.ppo.epochs = 1;
-        let (reports, _) = train(&config, 3);
-        for report in reports {
-            let losses = report.losses;
-            assert!(losses.kl.abs() < 1e-6, "{set:?}: {}", losses.kl);
-            assert_eq!(losses.clipped, 0.0, "{set:?}");
-            let learned = set[0].contains("learned") && !set.concat().contains("straight");
-            assert_eq!(losses.gate.is_some(), learned, "{set:?}");
-            if let Some(gate) = losses.gate {
-                assert!(gate.kl.abs() < 1e-6, "{set:?}: {}", gate.kl);
-                assert_eq!(gate.clipped, 0.0, "{set:?}");
+        for start in ["gate.start=0.0", "gate.start=1.0"] {
+            let set = [set, &[start, "ppo.minibatches=1"]].concat();
+            let mut config = gated("predator-capture-prey", &set);
+            config.ppo.epochs = 1;
+            let (reports, _) = train(&config, 2);
+            for report in reports {
+                let losses = report.losses;
+                assert!(losses.kl.abs() < 1e-6, "{set:?}: {}", losses.kl);
+                assert_eq!(losses.clipped, 0.0, "{set:?}");
+                let learned = set[0].contains("learned") && !set.concat().contains("straight");
+                assert_eq!(losses.gate.is_some(), learned, "{set:?}");
+                if let Some(gate) = losses.gate {
+                    assert!(gate.kl.abs() < 1e-6, "{set:?}: {}", gate.kl);
+                    assert_eq!(gate.clipped, 0.0, "{set:?}");
+                }
             }
         }
     }

@@ -30,7 +30,8 @@ pub struct Experience<'a> {
 /// What the gates decided, over all samples.
 #[derive(Debug)]
 struct GateExperience {
-    samples: GateSamples,
+    /// `None` while all gates are held open.
+    samples: Option<GateSamples>,
     log_probs: Tensor,  // (S, N)
     values: Tensor,     // (S, N)
     advantages: Tensor, // (S, N)
@@ -81,13 +82,15 @@ impl Selection {
 impl<'a> Experience<'a> {
     /// Estimates advantages and returns of the rollout in `buffer`, takes the returns into `norm`,
     /// and brings both to the scale on which they are learned. `final_values` are the normalised
-    /// values of the observations in which episodes were truncated.
+    /// values of the observations in which episodes were truncated; `gated` says whether the gates were
+    /// in force.
     pub fn new(
         buffer: &'a mut Buffer,
         final_values: ArrayView2<'_, f32>,
         norm: &mut ValueNorm,
         config: &PpoConfig,
         device: Device,
+        gated: bool,
     ) -> Result<Self, TrainError> {
         let (mut advantages, mut returns) =
             buffer.advantages(final_values, norm, config.gamma, config.gae_lambda)?;
@@ -131,7 +134,7 @@ impl<'a> Experience<'a> {
             (Some(gates), Some(advantages)) => {
                 let (samples, log_probs, values) = gates.samples()?;
                 Some(GateExperience {
-                    samples: samples.map(|tensor| tensor.to_device(device)),
+                    samples: gated.then(|| samples.map(|tensor| tensor.to_device(device))),
                     log_probs: log_probs.to_device(device),
                     values: values.to_device(device),
                     advantages: on_device(advantages)?,
@@ -196,7 +199,11 @@ impl<'a> Experience<'a> {
                 memory: self.perceived.memory.as_ref().map(cut),
             },
             actions: cut(&self.done.actions),
-            gate: self.gate.as_ref().map(|gate| gate.samples.map(cut)),
+            gate: self
+                .gate
+                .as_ref()
+                .and_then(|gate| gate.samples.as_ref())
+                .map(|samples| samples.map(cut)),
             graph,
             targets: Targets {
                 log_probs: cut(&self.done.log_probs),

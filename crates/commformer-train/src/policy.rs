@@ -38,7 +38,7 @@ pub enum Gates<'a> {
 pub struct Gating {
     /// 1 where a gate is open, else 0: (B, N, W).
     pub open: Tensor,
-    /// Log-probability of each agent's decisions, (B, N); zeros if they were not drawn.
+    /// Log-probability of each agent's decisions, (B, N); zeros for gates that do not learn.
     pub log_probs: Tensor,
     /// Normalised value of each agent's situation before it decides, (B, N); zeros if the policy has
     /// none.

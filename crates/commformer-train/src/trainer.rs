@@ -102,6 +102,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             &mut self.value_norm,
             ppo,
             self.settings.run.device,
+            charged.is_some(),
         )?;
         let mut losses = Vec::new();
         for epoch in 0..ppo.epochs {

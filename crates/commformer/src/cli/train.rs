@@ -2,7 +2,7 @@
 
 use super::options::ConfigOptions;
 use crate::compose;
-use crate::config::{Config, GraphMode};
+use crate::config::{Config, GateMode, GraphMode};
 use crate::judge::{self, Judgement, Verdict};
 use crate::record::progress::{clock, grouped};
 use crate::record::{Recorder, svg};
@@ -148,7 +148,15 @@ fn conclude(
     };
     let program = super::program();
     writeln!(out, "\nTry next:")?;
-    writeln!(out, "  {program} eval --run {path} --sampled")?;
+    match config.gate.mode {
+        GateMode::Off => {
+            writeln!(
+                out,
+                "  {program} train --config {path}/config.toml --set gate.mode=learned"
+            )?;
+        }
+        _ => writeln!(out, "  {program} eval --run {path} --decentralised")?,
+    }
     writeln!(
         out,
         "  {program} train --config {path}/config.toml --set {change}"
