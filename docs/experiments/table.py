@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
-"""Markdown tables from runs: table.py FOLDER GROUP... where the runs are FOLDER/GROUP-SEED.
+"""Markdown tables from runs: table.py [--interval] FOLDER GROUP... where the runs are FOLDER/GROUP-SEED.
 
 For each group: mean over seeds (smallest to largest) of every figure of final.json, and for each
-seed the environment steps at the first evaluation with a success of at least 0.95.
+seed the environment steps at the first evaluation with a success of at least 0.95. With --interval the
+mean with the half-width of its 95 % interval (Student's t over seeds) instead, without the last column.
 """
 import json
 import pathlib
+import statistics
 import sys
+
+# The 97.5 % point of Student's t for so many seeds.
+STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
 
 
 FIGURES = ["steps", "success", "accuracy", "sources", "messages", "open_rate", "gates_right"]
@@ -24,28 +29,38 @@ def solved(run):
     return None
 
 
-def spread(values, digits):
+def spread(values, interval):
     mean = sum(values) / len(values)
-    return f"{mean:.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+    if not interval:
+        return f"{mean:.2f} ({min(values):.2f} to {max(values):.2f})"
+    if len(values) == 1:
+        return f"{mean:.3f}"
+    half = STUDENT[len(values)] * statistics.stdev(values) / len(values) ** 0.5
+    return f"{mean:.3f} ± {half:.3f}"
 
 
-def row(folder, group):
-    runs = sorted(run for run in folder.glob(f"{group}-[0-9]*") if (run / "final.json").exists())
+def row(folder, group, interval):
+    of_group = (run for run in folder.glob(f"{group}-*") if run.name[len(group) + 1 :].isdigit())
+    runs = sorted(run for run in of_group if (run / "final.json").exists())
     finals = [json.loads((run / "final.json").read_text()) for run in runs]
     cells = [group, str(len(runs))]
     for name in FIGURES:
         values = [final[name]["mean"] for final in finals if name in final]
-        cells.append(spread(values, 2) if values else "")
+        cells.append(spread(values, interval) if values else "")
     at = [solved(run) for run in runs]
     cells.append(", ".join(f"{steps // 1000}k" if steps else "never" for steps in at))
     return cells
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1])
+    arguments = sys.argv[1:]
+    interval = "--interval" in arguments
+    folder, *groups = [argument for argument in arguments if argument != "--interval"]
     head = ["group", "seeds", *FIGURES, "solved at"]
-    rows = [row(folder, group) for group in sys.argv[2:]]
+    rows = [row(pathlib.Path(folder), group, interval) for group in groups]
     kept = [i for i in range(len(head)) if any(cells[i] for cells in rows)]
+    if interval:
+        kept.remove(len(head) - 1)
     for cells in [head, ["---"] * len(head), *rows]:
         print("| " + " | ".join(cells[i] for i in kept) + " |")
 
