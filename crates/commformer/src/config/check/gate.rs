@@ -13,9 +13,9 @@ pub(super) fn all(config: &Config, check: &Checker<'_>) -> Result<(), ConfigErro
     check.share("gate.ramp", gate.ramp)?;
     check.positive("gate.temperature", gate.temperature)?;
     check.positive("gate.max_price", gate.max_price)?;
+    check.positive("gate.dual_step", gate.dual_step)?;
     for (path, found) in [
         ("gate.cost", gate.cost),
-        ("gate.dual_step", gate.dual_step),
         ("gate.damping", gate.damping),
         ("gate.entropy_coef", gate.entropy_coef),
     ] {

@@ -224,6 +224,8 @@ mod tests {
             &["env.kind", "did you mean `predator-prey`?"],
         );
         check("graph.upper_data=held_out", &["did you mean `held-out`?"]);
+        check("gate.mode=lerned", &["`lerned`", "did you mean `learned`?"]);
+        check("gate.rate=0.1", &["no `gate.rate`"]);
     }
 
     #[test]
@@ -262,6 +264,17 @@ mod tests {
         check("run.device=gpu", &["`run.device` is `gpu`", "cuda:NUMBER"]);
         check("run.threads=100000", &["run.threads", "at most 4096"]);
         check("eval.every=0", &["eval.every"]);
+        check(
+            "gate.target_rate=1.5",
+            &["`gate.target_rate` is 1.5", "from 0 to 1"],
+        );
+        check("gate.start=-0.1", &["gate.start", "from 0 to 1"]);
+        check("gate.ramp=2", &["gate.ramp", "from 0 to 1"]);
+        check(
+            "gate.cost=-1",
+            &["`gate.cost` is -1", "0 or a number above it"],
+        );
+        check("gate.max_price=0", &["gate.max_price", "above 0"]);
     }
 
     #[test]
@@ -311,6 +324,15 @@ mod tests {
         check("graph.upper_every=1", &["policy would never learn"]);
         check("rollout.copies=1", &["at least 2 graphs"]);
         check("graph.groups=81", &["81 groups and 80 copies"]);
+        check("gate.per=edge", &["only a learned gate", "gate.mode"]);
+        check(
+            "gate.mode=random gate.per=edge",
+            &["only a learned gate", "--set gate.per=edge"],
+        );
+        check(
+            "gate.closed=stale",
+            &["nothing is ever closed", "gate.mode"],
+        );
     }
 
     #[test]
