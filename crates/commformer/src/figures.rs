@@ -11,35 +11,59 @@ use std::fmt;
 pub struct Figures(pub Vec<(String, Estimate)>);
 
 impl Figures {
-    /// `return`, `steps`, the environment's metrics; `messages` and `bytes` per agent per step, and
-    /// `traffic`, the bytes as a share of those with everybody hearing everybody; with gates,
-    /// `open_rate`, the share of an agent's steps in which it listens; `gates_right`, the share in which
-    /// it does so exactly when it must; and `sources`, the share of agents that hear the one they
-    /// must. Every episode counts the same. A figure that no episode has is left out.
+    /// `return`, `steps` and the environment's metrics, every episode counting the same; `messages` and
+    /// `bytes` per agent per step, and `traffic`, the bytes as a share of those with everybody hearing
+    /// everybody; with gates, `open_rate`, the share of an agent's steps in which it listens, and
+    /// `gates_right`, the share in which it does so exactly when it must: these over all steps of all
+    /// episodes; and `sources`, the share of agents that hear the one they must. A figure that no
+    /// episode has is left out.
     pub fn of(report: &EvaluationReport, seed: u64) -> Self {
         let mut figures = Vec::new();
-        let mut add = |name: &str, figure: &dyn Fn(&EpisodeRecord) -> f64| {
-            let values: Vec<f64> = report.episodes.iter().map(figure).collect();
-            figures.extend(Estimate::of(&values, seed).map(|estimate| (name.to_owned(), estimate)));
+        let mut add = |name: &str, estimate: Option<Estimate>| {
+            figures.extend(estimate.map(|estimate| (name.to_owned(), estimate)));
         };
-        add("return", &|episode| episode.team_return);
-        add("steps", &|episode| f64::from(episode.steps));
+        let by_episode = |figure: &dyn Fn(&EpisodeRecord) -> f64| {
+            let values: Vec<f64> = report.episodes.iter().map(figure).collect();
+            Estimate::of(&values, seed)
+        };
+        let by_step = |parts: &dyn Fn(&EpisodeRecord) -> (f64, f64)| {
+            let pairs: Vec<(f64, f64)> = report.episodes.iter().map(parts).collect();
+            Estimate::ratio(&pairs, seed)
+        };
+        add("return", by_episode(&|episode| episode.team_return));
+        add("steps", by_episode(&|episode| f64::from(episode.steps)));
         for (index, name) in report.metric_names.iter().enumerate() {
-            add(name, &|episode| {
-                episode.metrics.get(index).copied().unwrap_or(f64::NAN)
-            });
+            let figure =
+                by_episode(&|episode| episode.metrics.get(index).copied().unwrap_or(f64::NAN));
+            add(name, figure);
         }
-        add("messages", &|episode| episode.traffic.messages());
-        add("bytes", &|episode| episode.traffic.bytes());
-        add("traffic", &|episode| episode.traffic.share());
+        add(
+            "messages",
+            by_step(&|episode| (episode.traffic.messages, episode.traffic.agent_steps)),
+        );
+        add(
+            "bytes",
+            by_step(&|episode| (episode.traffic.bytes, episode.traffic.agent_steps)),
+        );
+        add(
+            "traffic",
+            by_step(&|episode| (episode.traffic.bytes, episode.traffic.full_bytes)),
+        );
         if report.gated {
-            add("open_rate", &|episode| episode.traffic.open_rate());
-            add("gates_right", &|episode| {
-                episode.gates_right.unwrap_or(f64::NAN)
-            });
+            add(
+                "open_rate",
+                by_step(&|episode| (episode.traffic.open, episode.traffic.active_steps)),
+            );
+            add(
+                "gates_right",
+                by_step(&|episode| {
+                    let steps = episode.traffic.active_steps;
+                    (episode.gates_right.unwrap_or(f64::NAN) * steps, steps)
+                }),
+            );
         }
         if let Some(share) = report.sources_heard {
-            add("sources", &|_| share);
+            add("sources", by_episode(&|_| share));
         }
         Self(figures)
     }

@@ -31,24 +31,33 @@ impl Estimate {
     /// The mean of `values` with its percentile bootstrap interval; the same for the same seed.
     /// Values that are no numbers are left out; `None` if none is left.
     pub fn of(values: &[f64], seed: u64) -> Option<Self> {
-        let values: Vec<f64> = values
+        let each: Vec<(f64, f64)> = values.iter().map(|value| (*value, 1.0)).collect();
+        Self::ratio(&each, seed)
+    }
+
+    /// The sum of the pairs' first numbers over that of their second ones, which are above 0, such as
+    /// messages and steps of episodes; the interval by drawing pairs. Pairs that are no numbers are left
+    /// out; `None` if none is left.
+    pub fn ratio(pairs: &[(f64, f64)], seed: u64) -> Option<Self> {
+        let pairs: Vec<(f64, f64)> = pairs
             .iter()
             .copied()
-            .filter(|value| value.is_finite())
+            .filter(|(part, whole)| part.is_finite() && whole.is_finite() && *whole > 0.0)
             .collect();
-        let count = u32::try_from(values.len())
-            .ok()
-            .filter(|count| *count > 0)?;
+        let count = u32::try_from(pairs.len()).ok().filter(|count| *count > 0)?;
+        let sums =
+            |(parts, wholes): (f64, f64), (part, whole): (f64, f64)| (parts + part, wholes + whole);
+        let share = |(parts, wholes): (f64, f64)| parts / wholes;
         let mut rng = Rng::new(seed, 0);
         let mut means: Vec<f64> = (0..RESAMPLES)
             .map(|_| {
-                let sum: f64 = (0..count).map(|_| values[rng.below(count) as usize]).sum();
-                sum / f64::from(count)
+                let drawn = (0..count).map(|_| pairs[rng.below(count) as usize]);
+                share(drawn.fold((0.0, 0.0), sums))
             })
             .collect();
         means.sort_by(f64::total_cmp);
         Some(Self {
-            mean: values.iter().sum::<f64>() / f64::from(count),
+            mean: share(pairs.iter().copied().fold((0.0, 0.0), sums)),
             low: percentile(&means, 0.025),
             high: percentile(&means, 0.975),
         })
@@ -122,5 +131,15 @@ mod tests {
         assert_eq!(Estimate::of(&[f64::NAN, 2.0], 1).unwrap().mean, 2.0);
         assert_eq!(Estimate::of(&[f64::NAN], 1), None);
         assert_eq!(Estimate::of(&[], 1), None);
+    }
+
+    #[test]
+    fn a_ratio_is_that_of_the_sums() {
+        // 1 in 2 steps and 9 in 18: one half, although the episodes' messages differ.
+        let even = Estimate::ratio(&[(1.0, 2.0), (9.0, 18.0)], 1).unwrap();
+        assert_eq!((even.mean, even.low, even.high), (0.5, 0.5, 0.5));
+        // 2 in 2 and 0 in 18: a tenth, not a half.
+        let uneven = Estimate::ratio(&[(2.0, 2.0), (0.0, 18.0), (1.0, 0.0)], 1).unwrap();
+        assert_eq!((uneven.mean, uneven.low, uneven.high), (0.1, 0.0, 1.0));
     }
 }
