@@ -148,8 +148,10 @@ fn conclude(
     };
     let program = super::program();
     writeln!(out, "\nTry next:")?;
+    // Whom it hears is learned; the next question is when, and then what each agent needs.
     match config.gate.mode {
         GateMode::Off => {
+            writeln!(out, "  {program} eval --run {path} --sampled")?;
             writeln!(
                 out,
                 "  {program} train --config {path}/config.toml --set gate.mode=learned"
