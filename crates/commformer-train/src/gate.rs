@@ -57,6 +57,12 @@ impl GatePlan {
             false => 1.0,
         })
     }
+
+    /// The share of listening that is to be met when a share `progress` of the run is over, if the gates
+    /// are in force and there is one.
+    pub fn target_at(&self, progress: f64) -> Option<f64> {
+        self.budget.target(self.ramp_at(progress)?)
+    }
 }
 
 /// The weights of the gates' terms in the loss.

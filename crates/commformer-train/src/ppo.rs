@@ -78,22 +78,23 @@ pub fn loss(
         };
         mean(&error(now).maximum(&error(&clipped)))
     };
-    let summary = |policy: &Tensor, value: &Tensor, entropy: &Tensor, log_ratio: &Tensor| {
+    let summary = |terms: [&Tensor; 3], ratio: &Tensor, log_ratio: &Tensor| {
         tch::no_grad(|| {
-            let ratio = log_ratio.exp();
-            let clipped = mean(&(&ratio - 1.0).abs().gt(config.clip).to_kind(Kind::Float));
-            let kl = mean(&(&ratio - 1.0 - log_ratio));
+            let [policy, value, entropy] = terms;
+            let clipped = mean(&(ratio - 1.0).abs().gt(config.clip).to_kind(Kind::Float));
+            let kl = mean(&(ratio - 1.0 - log_ratio));
             let terms = [policy, value, entropy, &clipped, &kl];
             Tensor::stack(&terms.map(Tensor::detach), 0)
         })
     };
 
     let log_ratio = &now.log_probs - &then.log_probs; // (B, N)
-    let policy = surrogate(&log_ratio.exp(), &then.advantages);
+    let ratio = log_ratio.exp();
+    let policy = surrogate(&ratio, &then.advantages);
     let value = value_loss(&now.values, &then.values);
     let entropy = mean(&now.entropy);
     let total = &policy - &entropy * config.entropy_coef + &value * config.value_coef;
-    let terms = summary(&policy, &value, &entropy, &log_ratio);
+    let terms = summary([&policy, &value, &entropy], &ratio, &log_ratio);
 
     match (&now.gate, &then.gate) {
         (
@@ -108,9 +109,10 @@ pub fn loss(
             let value = value_loss(values, &then.values);
             let total = total + &value * config.value_coef;
             let log_ratio = log_probs - &then.log_probs;
-            let policy = surrogate(&log_ratio.exp(), &then.advantages);
+            let ratio = log_ratio.exp();
+            let policy = surrogate(&ratio, &then.advantages);
             let entropy = mean(entropy);
-            let of_gate = summary(&policy, &value, &entropy, &log_ratio);
+            let of_gate = summary([&policy, &value, &entropy], &ratio, &log_ratio);
             let total = match gate {
                 Some(gate) => {
                     total + policy - entropy * gate.entropy_coef + mean(excess) * EXCESS_COEF

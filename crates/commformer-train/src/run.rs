@@ -87,10 +87,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         options: &EvaluateOptions,
     ) -> Result<(), TrainError> {
         let progress = self.progress();
-        let target = self.gates_started().and_then(|gate| {
-            gate.ramp_at(progress)
-                .and_then(|ramp| gate.budget.target(ramp))
-        });
+        let target = (self.gate.as_ref()).and_then(|gate| gate.target_at(progress));
         let Some(target) = target else { return Ok(()) };
         let graph = self.execution_graph()?;
         for _ in 0..CALIBRATION_ROUNDS {
