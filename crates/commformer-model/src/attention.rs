@@ -31,14 +31,14 @@ use crate::parameters::{Builder, Init, Packing, Part};
 #[derive(Debug)]
 pub(crate) struct Attention {
     /// Query, key and value, one below the other: weight (3 E, E).
-    projection: Linear,
+    pub(crate) projection: Linear,
     /// Relation query and relation key: weight (2 E, E).
-    relation: Linear,
-    output: Linear,
-    heads: i64,
-    width: i64,
-    scale: f64,
-    uses_relation: bool,
+    pub(crate) relation: Linear,
+    pub(crate) output: Linear,
+    pub(crate) heads: i64,
+    pub(crate) width: i64,
+    pub(crate) scale: f64,
+    pub(crate) uses_relation: bool,
 }
 
 /// A layer's projections with the edge embedding and the scale folded in. It depends on parameters

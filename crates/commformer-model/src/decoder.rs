@@ -15,24 +15,24 @@ use crate::parameters::{Builder, Init};
 #[derive(Debug)]
 pub(crate) struct Decoder {
     /// (E, A + 1); column 0 is the start token's.
-    action_proj: Tensor,
-    input_norm: Norm,
-    blocks: Vec<Block>,
-    heads: Heads,
+    pub(crate) action_proj: Tensor,
+    pub(crate) input_norm: Norm,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) heads: Heads,
     /// (A), for continuous actions.
-    log_std: Option<Tensor>,
+    pub(crate) log_std: Option<Tensor>,
 }
 
 /// x = LN(x + self_attention(x, x)); x = LN(rep + cross_attention(rep, x)); x = LN(x + ff2(GELU(ff1 x))).
 #[derive(Debug)]
-struct Block {
-    self_attention: Attention,
-    self_norm: Norm,
-    cross_attention: Attention,
-    cross_norm: Norm,
-    ff1: Linear,
-    ff2: Linear,
-    ff_norm: Norm,
+pub(crate) struct Block {
+    pub(crate) self_attention: Attention,
+    pub(crate) self_norm: Norm,
+    pub(crate) cross_attention: Attention,
+    pub(crate) cross_norm: Norm,
+    pub(crate) ff1: Linear,
+    pub(crate) ff2: Linear,
+    pub(crate) ff_norm: Norm,
 }
 
 impl Decoder {

@@ -8,7 +8,7 @@ const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_8;
 
 /// Unavailable actions get this logit. It is finite, so a row without any available action (that
 /// of a dead agent, say) is uniform and not NaN.
-const UNAVAILABLE: f64 = -1e10;
+pub(crate) const UNAVAILABLE: f64 = -1e10;
 
 /// The distribution of one or all agents' actions. Leading dimensions are (B, N) or (B).
 #[derive(Debug)]

@@ -13,26 +13,26 @@ use crate::stale::{Kept, Stale};
 /// The observation embedding, the blocks and the value head.
 #[derive(Debug)]
 pub(crate) struct Encoder {
-    obs_norm: Norm,
-    obs_proj: Linear,
-    input_norm: Norm,
-    blocks: Vec<Block>,
-    value_hidden: Linear,
-    value_norm: Norm,
-    value_out: Linear,
-    dropout: f64,
+    pub(crate) obs_norm: Norm,
+    pub(crate) obs_proj: Linear,
+    pub(crate) input_norm: Norm,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) value_hidden: Linear,
+    pub(crate) value_norm: Norm,
+    pub(crate) value_out: Linear,
+    pub(crate) dropout: f64,
 }
 
 /// x = LN(x + attention(x, x)); x = LN(x + ff2(ReLU(ff1 x))).
 #[derive(Debug)]
 pub(crate) struct Block {
-    attention: Attention,
-    attention_norm: Norm,
+    pub(crate) attention: Attention,
+    pub(crate) attention_norm: Norm,
     /// Under `Closed::Stale`.
-    stale: Option<Stale>,
-    ff1: Linear,
-    ff2: Linear,
-    ff_norm: Norm,
+    pub(crate) stale: Option<Stale>,
+    pub(crate) ff1: Linear,
+    pub(crate) ff2: Linear,
+    pub(crate) ff_norm: Norm,
 }
 
 impl Encoder {

@@ -14,20 +14,20 @@ use crate::parameters::{Builder, Init, Packing, Part};
 /// The stages, as parameters.
 #[derive(Debug)]
 pub(crate) struct Heads {
-    stages: Vec<Stage>,
-    shared: bool,
+    pub(crate) stages: Vec<Stage>,
+    pub(crate) shared: bool,
 }
 
 /// A layer norm and the linear layer after it. A shared head has no agent dimension.
 #[derive(Debug)]
-struct Stage {
+pub(crate) struct Stage {
     /// (N, in) or (in)
-    scale: Tensor,
-    shift: Tensor,
+    pub(crate) scale: Tensor,
+    pub(crate) shift: Tensor,
     /// (N, out, in) or (out, in)
-    weight: Tensor,
+    pub(crate) weight: Tensor,
     /// (N, out) or (out)
-    bias: Tensor,
+    pub(crate) bias: Tensor,
 }
 
 /// The stages with each norm folded into its linear layer; it depends on parameters only.

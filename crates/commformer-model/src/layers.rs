@@ -1,6 +1,6 @@
 //! The small layers that everything else is made of.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::ModelError;
 use crate::parameters::{Builder, Init};
@@ -99,16 +99,21 @@ pub type UniformNoise<'a> = &'a mut dyn FnMut(&[i64]) -> Tensor;
 pub(crate) fn dropout(x: Tensor, p: f64, noise: &mut Option<UniformNoise>) -> Tensor {
     match noise {
         Some(uniform) if p > 0.0 => {
-            let kept = uniform(&x.size()).ge(p).to_kind(x.kind()) / (1.0 - p);
-            x * kept
+            let factors = dropout_factors(&uniform(&x.size()), p);
+            x * factors
         }
         _ => x,
     }
 }
 
+/// What dropout multiplies by: 0 where the noise is below `p`, 1 / (1 - p) elsewhere.
+pub(crate) fn dropout_factors(noise: &Tensor, p: f64) -> Tensor {
+    noise.ge(p).to_kind(Kind::Float) / (1.0 - p)
+}
+
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind};
+    use tch::Device;
 
     use super::*;
 

@@ -66,7 +66,9 @@ mod input;
 mod layers;
 mod mask;
 mod message;
+mod native;
 mod parameters;
+mod pass;
 mod policy;
 mod stale;
 
@@ -77,4 +79,5 @@ pub use config::{
 pub use error::ModelError;
 pub use input::Input;
 pub use layers::UniformNoise;
+pub use pass::{Pass, Scores};
 pub use policy::{Act, CommFormer, Evaluation};

@@ -1,5 +1,7 @@
 //! The policy as a whole: encode, evaluate, act.
 
+use std::cell::RefCell;
+
 use tch::{Device, Tensor};
 
 use crate::ModelError;
@@ -10,6 +12,7 @@ use crate::encoder::Encoder;
 use crate::input::{Input, check_kind, check_shape};
 use crate::layers::UniformNoise;
 use crate::mask::Mask;
+use crate::native::Workspace;
 use crate::parameters::{Builder, Init, Leaf};
 use crate::stale::{self, Kept};
 
@@ -27,6 +30,8 @@ pub struct CommFormer {
     /// (N, N)
     edge_logits: Tensor,
     leaves: Vec<Leaf>,
+    /// Buffers of the native passes, while no pass has them.
+    workspace: RefCell<Option<Box<Workspace>>>,
 }
 
 /// What [`CommFormer::evaluate`] finds. All carry gradients.
@@ -104,6 +109,7 @@ impl CommFormer {
             edge_embedding,
             edge_logits,
             leaves: builder.finish(),
+            workspace: RefCell::default(),
         })
     }
 
@@ -175,6 +181,34 @@ impl CommFormer {
     pub fn embed(&self, obs: &Tensor) -> Result<Tensor, ModelError> {
         self.check_agents("obs", obs, self.config.obs_dim)?;
         Ok(self.encoder.embed(obs))
+    }
+
+    /// The same for acting: without a gradient.
+    ///
+    /// # Errors
+    /// As for [`CommFormer::embed`].
+    pub fn observe(&self, obs: &Tensor) -> Result<Tensor, ModelError> {
+        self.check_agents("obs", obs, self.config.obs_dim)?;
+        Ok(match self.is_native() {
+            true => self.with_workspace(|workspace| workspace.embed(self, obs)),
+            false => tch::no_grad(|| self.encoder.embed(obs)),
+        })
+    }
+
+    /// Lends the buffers of the native passes.
+    fn with_workspace<R>(&self, pass: impl FnOnce(&mut Workspace) -> R) -> R {
+        let mut workspace = self.take_workspace();
+        let result = pass(&mut workspace);
+        self.give_workspace(workspace);
+        result
+    }
+
+    pub(crate) fn take_workspace(&self) -> Box<Workspace> {
+        self.workspace.take().unwrap_or_default()
+    }
+
+    pub(crate) fn give_workspace(&self, workspace: Box<Workspace>) {
+        self.workspace.replace(Some(workspace));
     }
 
     /// What every agent knows after it has heard its senders, and its value.
@@ -274,6 +308,10 @@ impl CommFormer {
         if let Some(noise) = noise {
             let width = self.config.actions.width() as i64;
             check_shape("noise", noise, &[batch, agents, width])?;
+        }
+        if self.is_native() {
+            let size = [batch, agents];
+            return Ok(self.with_workspace(|workspace| workspace.act(self, input, noise, size)));
         }
         let _guard = tch::no_grad_guard();
         let mask = Mask::new(input.graph, input.gate, &self.config);

@@ -2,7 +2,8 @@
 
 use crate::bilevel::{self, Drawn, Graphs};
 use crate::experience::{Experience, Selection};
-use crate::update::{Gradient, Level, Objective, PartGraph, gradient};
+use crate::policy::Level;
+use crate::update::{Gradient, Objective, PartGraph, gradient};
 use crate::{
     BilevelConfig, GraphPlan, Losses, Policy, PolicyResult, Purpose, Settings, TrainError, seed_for,
 };

@@ -84,8 +84,8 @@ pub use evaluate::{EvaluateOptions, evaluate};
 pub use gae::gae;
 pub use gate::{Budget, GatePlan, GateTerms, Price};
 pub use policy::{
-    Act, Actor, Evaluation, GateEvaluation, GateSamples, Gates, Gating, Policy, PolicyResult,
-    SampledGraphs, Samples, Situations,
+    Act, Actor, Evaluation, GateEvaluation, GateSamples, Gates, Gating, Level, Policy,
+    PolicyResult, SampledGraphs, Samples, Situations, by_autograd,
 };
 pub use ppo::{GateTargets, Loss, Targets, loss};
 pub use report::{

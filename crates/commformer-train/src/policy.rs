@@ -162,6 +162,42 @@ pub trait Actor: Send {
     ) -> PolicyResult<Act>;
 }
 
+/// The level whose leaves are differentiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Every parameter but the edge logits.
+    Lower,
+    /// The edge logits.
+    Upper,
+}
+
+/// [`Policy::gradients`] by autograd.
+///
+/// # Errors
+///
+/// The policy's own, or libtorch's if the loss cannot be differentiated.
+pub fn by_autograd<P: Policy>(
+    policy: &P,
+    level: Level,
+    samples: &Samples<'_>,
+    uniform: &mut dyn FnMut(&[i64]) -> Tensor,
+    loss: &mut dyn FnMut(&Evaluation) -> Tensor,
+) -> PolicyResult<Vec<Tensor>> {
+    let loss = loss(&policy.evaluate(samples, uniform)?);
+    let leaves: Vec<Tensor> = match level {
+        Level::Lower => (policy.parameters().into_iter())
+            .map(|(_, leaf)| leaf)
+            .collect(),
+        Level::Upper => vec![policy.edge_logits()],
+    };
+    let gradients = Tensor::f_run_backward(&[loss], &leaves, false, false)?;
+    let or_zeros = |(gradient, leaf): (Tensor, &Tensor)| match gradient.defined() {
+        true => gradient,
+        false => leaf.zeros_like(),
+    };
+    Ok(gradients.into_iter().zip(&leaves).map(or_zeros).collect())
+}
+
 /// A team's policy with a communication graph.
 pub trait Policy: Actor + Sized {
     /// The same weights, in the same memory, with gradients of their own: what another thread
@@ -200,6 +236,19 @@ pub trait Policy: Actor + Sized {
         samples: &Samples<'_>,
         uniform: &mut dyn FnMut(&[i64]) -> Tensor,
     ) -> PolicyResult<Evaluation>;
+
+    /// The gradient of the loss that `loss` makes of [`evaluate`](Self::evaluate)'s results: a tensor
+    /// for each leaf of the level, zeros where a leaf has no part in it. By autograd, unless a policy
+    /// knows a faster way.
+    fn gradients(
+        &self,
+        level: Level,
+        samples: &Samples<'_>,
+        uniform: &mut dyn FnMut(&[i64]) -> Tensor,
+        loss: &mut dyn FnMut(&Evaluation) -> Tensor,
+    ) -> PolicyResult<Vec<Tensor>> {
+        by_autograd(self, level, samples, uniform, loss)
+    }
 
     /// Normalised values of situations, (B, N).
     fn values(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Tensor>;

@@ -6,35 +6,12 @@
 //! workers.
 
 use crate::gate::GateTerms;
-use crate::policy::GateSamples;
+use crate::policy::{Evaluation, GateSamples, Level};
 use crate::ppo::{self, Targets};
 use crate::samples::Perceived;
 use crate::{Losses, Policy, PpoConfig, Samples, TrainError};
 use std::sync::Mutex;
 use tch::{Device, Kind, Tensor};
-
-/// The level whose leaves are differentiated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// Every parameter but the edge logits.
-    Lower,
-    /// The edge logits.
-    Upper,
-}
-
-impl Level {
-    /// Its leaves.
-    pub fn leaves<P: Policy>(self, policy: &P) -> Vec<Tensor> {
-        match self {
-            Self::Lower => policy
-                .parameters()
-                .into_iter()
-                .map(|(_, leaf)| leaf)
-                .collect(),
-            Self::Upper => vec![policy.edge_logits()],
-        }
-    }
-}
 
 /// What is minimised.
 #[derive(Clone, Copy, Debug)]
@@ -157,29 +134,21 @@ fn differentiate<P: Policy>(
             .collect();
         Tensor::from_slice(&noise).view(shape).to_device(device)
     };
-    let evaluation = policy.evaluate(&samples, &mut uniform)?;
-    let loss = ppo::loss(
-        objective.ppo,
-        objective.gate,
-        &evaluation,
-        &part.targets,
-        total_active,
-    );
-    let leaves = level.leaves(policy);
-    let gradients = Tensor::f_run_backward(&[loss.total], &leaves, false, false)?;
-    let gradients = gradients
-        .into_iter()
-        .zip(&leaves)
-        // A leaf that had no part in the loss has no gradient.
-        .map(|(gradient, leaf)| {
-            if gradient.defined() {
-                gradient
-            } else {
-                leaf.zeros_like()
-            }
-        })
-        .collect();
-    Ok((gradients, loss.terms))
+    let mut terms = None;
+    let mut loss = |evaluation: &Evaluation| {
+        let loss = ppo::loss(
+            objective.ppo,
+            objective.gate,
+            evaluation,
+            &part.targets,
+            total_active,
+        );
+        terms = Some(loss.terms);
+        loss.total
+    };
+    let gradients = policy.gradients(level, &samples, &mut uniform, &mut loss)?;
+    let none = || Tensor::zeros([5], (Kind::Float, Device::Cpu));
+    Ok((gradients, terms.unwrap_or_else(none)))
 }
 
 /// A worker that panics takes the whole update with it (the scope passes the panic on), so the data

@@ -133,6 +133,11 @@ impl TeamGate {
         matches!(self.kind, Kinds::Uncertainty(_))
     }
 
+    /// Whether the action's loss flows through its decisions.
+    pub fn is_straight_through(&self) -> bool {
+        matches!(self.kind, Kinds::Learned(_)) && self.estimator == GateEstimator::StraightThrough
+    }
+
     /// What is trained.
     pub fn parameters(&self) -> Vec<(String, Tensor)> {
         match &self.kind {

@@ -44,14 +44,17 @@ pub enum ComposeError {
     Train(#[from] TrainError),
 }
 
-/// The device that a configuration asks for. CUDA is looked for here: call this before anything else
-/// that uses tensors.
+/// The device that a configuration asks for. CUDA is looked for here, and libtorch told not to split
+/// operations over threads (the trainer's workers share the cores, and idle threads of libtorch's would
+/// spin on them): call this before anything else that uses tensors.
 ///
 /// # Errors
 ///
 /// If the device is not there.
 pub fn device(config: &Config) -> Result<tch::Device, TorchError> {
-    commformer_torch::cuda::device(&String::from(config.run.device))
+    let device = commformer_torch::cuda::device(&String::from(config.run.device))?;
+    commformer_torch::threads::set_intra_op(1)?;
+    Ok(device)
 }
 
 /// Copies of a task.

@@ -8,8 +8,8 @@ use commformer_model::{
     ActionSpace, CommFormer, Input, PolicyConfig, PreviousAction, SelfEdge, graph,
 };
 use commformer_train::{
-    Act, Actor, Evaluation, Gates, MessageSizes, Policy, PolicyResult, Purpose, SampledGraphs,
-    Samples, Situations, seed_for,
+    Act, Actor, Evaluation, Gates, Level, MessageSizes, Policy, PolicyResult, Purpose,
+    SampledGraphs, Samples, Situations, by_autograd, seed_for,
 };
 use tch::{Device, Tensor};
 
@@ -83,7 +83,7 @@ impl TeamPolicy {
 
     /// Embeds the observations, splits what agents carry and sets the gates.
     fn perceive(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Perception> {
-        let embedding = self.model.embed(situations.obs)?;
+        let embedding = self.model.observe(situations.obs)?;
         let (kept, carried) = self.split(situations.memory);
         let decision = match &self.gate {
             None => None,
@@ -311,6 +311,44 @@ impl Policy for TeamPolicy {
             values: evaluation.values,
             gate,
         })
+    }
+
+    fn gradients(
+        &self,
+        level: Level,
+        samples: &Samples<'_>,
+        uniform: &mut dyn FnMut(&[i64]) -> Tensor,
+        loss: &mut dyn FnMut(&Evaluation) -> Tensor,
+    ) -> PolicyResult<Vec<Tensor>> {
+        let straight_through = |gate: &TeamGate| gate.is_straight_through();
+        if level == Level::Upper || self.gate.as_ref().is_some_and(straight_through) {
+            // A gradient flows through the graph or the gates.
+            return by_autograd(self, level, samples, uniform, loss);
+        }
+        let situations = &samples.situations;
+        let (mut pass, embedding) = self.model.pass(situations.obs)?;
+        let (gate, open) = match &self.gate {
+            Some(gate) => gate.evaluate(&embedding, situations.graph, samples.gate)?,
+            None => (None, None),
+        };
+        let open = open.as_ref().map(for_policy);
+        let (kept, _) = self.split(situations.memory);
+        let input = Input {
+            embedding: &embedding,
+            available: situations.available,
+            graph: situations.graph,
+            gate: open.as_ref(),
+            kept: kept.as_ref(),
+        };
+        let scores = pass.evaluate(&input, samples.actions, Some(uniform))?;
+        let loss = loss(&Evaluation {
+            log_probs: scores.log_probs.shallow_clone(),
+            entropy: scores.entropy.shallow_clone(),
+            values: scores.values.shallow_clone(),
+            gate,
+        });
+        let of_gate = self.gate.iter().flat_map(TeamGate::parameters);
+        Ok(pass.backward(&loss, &of_gate.collect::<Vec<_>>())?)
     }
 
     fn values(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Tensor> {

@@ -1,0 +1,237 @@
+//! The native passes against libtorch's operations and autograd.
+
+use commformer_model::{ActionSpace, Closed, CommFormer, Input, PolicyConfig};
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use tch::{Kind, Tensor};
+
+use crate::common::{Noise, distance, noisy_policy};
+use crate::properties::{configs, gated_graph, property_seed};
+
+/// Inputs of a pass, as random as they come.
+struct Case {
+    obs: Tensor,
+    available: Option<Tensor>,
+    graph: Tensor,
+    gate: Option<Tensor>,
+    actions: Tensor,
+    /// What the loss weighs log-probabilities, entropies and values with.
+    weights: [Tensor; 3],
+    /// What it weighs the embeddings with, as a gate's own loss would.
+    of_embedding: Tensor,
+    /// Noise for dropout, by calls.
+    dropout: Vec<Tensor>,
+}
+
+/// Whether gates are absent, per receiver or per edge.
+const GATES: [Option<usize>; 3] = [None, Some(2), Some(3)];
+
+impl Case {
+    fn new(config: &PolicyConfig, k: usize, gate: Option<usize>, noise: &mut Noise) -> Self {
+        let (batch, n) = (3, config.agents as i64);
+        let (width, actions) = (config.embed_dim as i64, config.actions.width() as i64);
+        let available = noise.coins(&[batch, n, actions], 0.6).gt(0.5);
+        // The action taken is there; the others may all be missing.
+        let taken = (noise.tensor(&[batch, n], Noise::uniform) * actions as f64).floor();
+        let taken = taken.to_kind(Kind::Int64).clamp(0, actions - 1);
+        let _ = available
+            .shallow_clone()
+            .scatter_value_(-1, &taken.unsqueeze(-1), 1);
+        let graph = gated_graph(config.agents, k, batch, noise);
+        Self {
+            obs: noise.normals(&[batch, n, config.obs_dim as i64]),
+            available: (noise.uniform() < 0.5).then_some(available),
+            graph: if noise.uniform() < 0.5 {
+                graph.narrow(0, 0, 1)
+            } else {
+                graph
+            },
+            gate: gate.map(|dims| noise.coins(&[batch, n, n][..dims], 0.6)),
+            actions: taken,
+            weights: [(); 3].map(|()| noise.normals(&[batch, n])),
+            of_embedding: noise.normals(&[batch, n, width]),
+            dropout: (0..2 * config.blocks)
+                .map(|_| noise.tensor(&[batch, n, width], Noise::uniform))
+                .collect(),
+        }
+    }
+
+    fn input<'a>(&'a self, embedding: &'a Tensor) -> Input<'a> {
+        Input {
+            available: self.available.as_ref(),
+            gate: self.gate.as_ref(),
+            ..Input::new(embedding, &self.graph)
+        }
+    }
+
+    fn loss(&self, embedding: &Tensor, scores: [&Tensor; 3], scale: &Tensor) -> Tensor {
+        let terms = scores
+            .into_iter()
+            .zip(&self.weights)
+            .map(|(x, weight)| (x * weight).sum(Kind::Float));
+        terms.sum::<Tensor>() + (embedding * &self.of_embedding).sum(Kind::Float) * scale
+    }
+
+    /// Scores and gradients of the pass.
+    fn by_pass(&self, policy: &CommFormer, scale: &Tensor) -> ([Tensor; 3], Vec<Tensor>) {
+        let mut noise = self.dropout.iter();
+        let mut uniform = |_: &[i64]| noise.next().unwrap().shallow_clone();
+        let (mut pass, embedding) = policy.pass(&self.obs).unwrap();
+        let input = self.input(&embedding);
+        let scores = pass
+            .evaluate(&input, &self.actions, Some(&mut uniform))
+            .unwrap();
+        let loss = self.loss(
+            &embedding,
+            [&scores.log_probs, &scores.entropy, &scores.values],
+            scale,
+        );
+        let found = [&scores.log_probs, &scores.entropy, &scores.values].map(Tensor::detach);
+        let others = [("scale".to_owned(), scale.shallow_clone())];
+        (found, pass.backward(&loss, &others).unwrap())
+    }
+
+    /// The same by libtorch.
+    fn by_autograd(&self, policy: &CommFormer, scale: &Tensor) -> ([Tensor; 3], Vec<Tensor>) {
+        let mut noise = self.dropout.iter();
+        let mut uniform = |_: &[i64]| noise.next().unwrap().shallow_clone();
+        let embedding = policy.embed(&self.obs).unwrap();
+        let found = policy
+            .evaluate(&self.input(&embedding), &self.actions, Some(&mut uniform))
+            .unwrap();
+        let scores = [&found.log_probs, &found.entropy, &found.values];
+        let loss = self.loss(&embedding, scores, scale);
+        let parameters = policy.parameters();
+        let leaves: Vec<&Tensor> = parameters
+            .iter()
+            .map(|(_, leaf)| leaf)
+            .chain([scale])
+            .collect();
+        let gradients = Tensor::run_backward(&[&loss], &leaves, false, false);
+        let gradients = gradients.into_iter().zip(&leaves);
+        let gradients = gradients.map(|(found, leaf)| {
+            if found.defined() {
+                found
+            } else {
+                leaf.zeros_like()
+            }
+        });
+        (scores.map(Tensor::detach), gradients.collect())
+    }
+}
+
+fn check(config: &PolicyConfig, k: usize, gate: Option<usize>, seed: u64) {
+    let mut noise = Noise::new(seed);
+    let policy = noisy_policy(config, &mut noise);
+    let scale = Tensor::from(0.5f32).set_requires_grad(true);
+    // Twice, since the second pass finds used buffers.
+    for _ in 0..2 {
+        let case = Case::new(config, k, gate, &mut noise);
+        let (scores, gradients) = case.by_pass(&policy, &scale);
+        let (expected_scores, expected) = case.by_autograd(&policy, &scale);
+        for (found, expected) in scores.iter().zip(&expected_scores) {
+            assert!(distance(found, expected) < 1e-5, "{config:?}");
+        }
+        let names = policy
+            .parameters()
+            .into_iter()
+            .map(|(name, _)| name)
+            .chain(["scale".into()]);
+        for ((name, found), expected) in names.zip(&gradients).zip(&expected) {
+            let largest = f64::try_from(expected.abs().max()).unwrap();
+            let off = distance(found, expected);
+            // Rounding: sums over rows that nearly cancel, in another order.
+            assert!(
+                off < 1e-4 * (1.0 + largest),
+                "{name}: off by {off} of {largest}, {config:?}"
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 96,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(property_seed()),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_pass_gives_the_numbers_of_autograd(
+        config in configs(), width in 1..=5usize, k in 1..=7usize, gate in 0..3usize, dropout: bool,
+        seed: u64,
+    ) {
+        let config = PolicyConfig {
+            actions: ActionSpace::Discrete(config.actions.width()),
+            closed: Closed::Silence,
+            // Widths around the vectors' own, too.
+            embed_dim: config.heads * (4 * width + usize::from(width == 5)),
+            dropout: if dropout { 0.3 } else { 0.0 },
+            ..config
+        };
+        check(&config, k, GATES[gate], seed);
+    }
+}
+
+#[test]
+fn the_default_sizes_agree() {
+    for agents in [3, 10] {
+        check(
+            &PolicyConfig::new(agents, 17, ActionSpace::Discrete(5)),
+            4,
+            None,
+            5,
+        );
+    }
+}
+
+#[test]
+fn what_the_kernels_do_not_serve_goes_by_autograd() {
+    let base = PolicyConfig {
+        embed_dim: 8,
+        ..PolicyConfig::new(3, 4, ActionSpace::Discrete(3))
+    };
+    check(
+        &PolicyConfig {
+            closed: Closed::Stale,
+            ..base.clone()
+        },
+        2,
+        Some(2),
+        6,
+    );
+}
+
+#[test]
+fn wrong_uses_are_named() {
+    let mut noise = Noise::new(7);
+    let config = PolicyConfig {
+        embed_dim: 8,
+        ..PolicyConfig::new(3, 4, ActionSpace::Discrete(3))
+    };
+    let policy = noisy_policy(&config, &mut noise);
+    let case = Case::new(&config, 2, None, &mut noise);
+    let message =
+        |result: Result<(), commformer_model::ModelError>| result.unwrap_err().to_string();
+
+    let (mut pass, embedding) = policy.pass(&case.obs).unwrap();
+    let far = case.actions.full_like(3);
+    let found = message(pass.evaluate(&case.input(&embedding), &far, None).map(drop));
+    assert!(found.contains("from 0 to 2"), "{found}");
+    let other = embedding.copy();
+    let found = message(
+        pass.evaluate(&case.input(&other), &case.actions, None)
+            .map(drop),
+    );
+    assert!(found.contains("the pass began with"), "{found}");
+    let graph = case.graph.copy().set_requires_grad(true);
+    let input = Input {
+        graph: &graph,
+        ..case.input(&embedding)
+    };
+    let found = message(pass.evaluate(&input, &case.actions, None).map(drop));
+    assert!(found.contains("use `evaluate`"), "{found}");
+    let found = message(pass.backward(&embedding.sum(Kind::Float), &[]).map(drop));
+    assert!(found.contains("not evaluated"), "{found}");
+}
