@@ -282,7 +282,10 @@ fn a_bench_over_settings_has_a_row_for_each_even_if_it_fails() {
     let (said, told) = benched(&devices);
     assert_positive(&told["rows"][0], &FIGURES);
     let error = told["rows"][1]["error"].as_str().unwrap();
-    assert!(said.contains(error) && error.contains("CUDA"), "{said}");
+    assert!(
+        said.contains(error) && error.contains("cuda:4000"),
+        "{said}"
+    );
 }
 
 #[test]

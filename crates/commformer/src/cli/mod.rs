@@ -27,7 +27,7 @@ enum Command {
     /// List the configurations that come with the program
     Presets,
     /// Measure the speed on this machine: of training, of acting alone, of environments alone
-    Bench(bench::Bench),
+    Bench(Box<bench::Bench>),
 }
 
 /// Runs the program and says how it ended: 0 well, 1 with an error, 2 with a wrong command line.
