@@ -11,8 +11,12 @@ mod sweep;
 mod table;
 mod train;
 
+use crate::config::{nearest, presets};
 use clap::{Args, Subcommand};
 use std::io::Write;
+
+/// What can be measured, by name.
+const PARTS: [&str; 3] = ["train", "act", "env"];
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -36,10 +40,61 @@ enum What {
 impl Bench {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         match &self.what {
-            None => self.train.run(out),
+            None => {
+                self.check_name()?;
+                self.train.run(out)
+            }
             Some(What::Train(train)) => train.run(out),
             Some(What::Act(act)) => act.run(out),
             Some(What::Env(env)) => env.run(out),
+        }
+    }
+    /// Whoever mistypes one of the parts has named a preset, as far as the command line goes.
+    fn check_name(&self) -> anyhow::Result<()> {
+        let preset = self
+            .train
+            .preset()
+            .filter(|name| presets::find(name).is_err());
+        match preset.and_then(|name| Some((name, nearest(name, PARTS.into_iter())?))) {
+            Some((name, part)) => {
+                anyhow::bail!("there is no `bench {name}`; did you mean `bench {part}`?")
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        bench: Bench,
+    }
+
+    #[test]
+    fn a_mistyped_part_is_told_from_a_preset() {
+        let check = |arguments: &[&str], meant: Option<&str>| {
+            let line = Line::parse_from(["x"].iter().chain(arguments));
+            let message = line.bench.check_name().err().map(|error| error.to_string());
+            let meant = meant.map(|part| format!("did you mean `bench {part}`?"));
+            match (&message, &meant) {
+                (Some(message), Some(meant)) => assert!(message.ends_with(meant), "{message}"),
+                _ => assert_eq!(message, meant, "{arguments:?}"),
+            }
+        };
+        check(&["trian"], Some("train"));
+        check(&["envs", "--json"], Some("env"));
+        check(&[], None);
+        check(&["signal"], None);
+        check(&["--config", "trian.toml"], None);
+        // Its own message names the nearest preset.
+        check(&["signl"], None);
+        for part in PARTS {
+            assert!(Line::parse_from(["x", part]).bench.what.is_some(), "{part}");
         }
     }
 }

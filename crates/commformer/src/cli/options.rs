@@ -85,6 +85,11 @@ impl BaseOptions {
 }
 
 impl ConfigOptions {
+    /// See [`BaseOptions::preset`].
+    pub fn preset(&self) -> Option<&str> {
+        self.base.preset()
+    }
+
     /// See [`BaseOptions::name`].
     pub fn name(&self) -> String {
         self.base.name()

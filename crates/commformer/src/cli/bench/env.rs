@@ -16,8 +16,8 @@ use std::io::Write;
 const PREPARED: usize = 16;
 
 #[derive(Debug, Args)]
+#[command(after_help = "Without PRESET, --config and --set: every built-in task.")]
 pub(super) struct Env {
-    /// Its [env] says which task; without any of these, every built-in task
     #[command(flatten)]
     base: BaseOptions,
     /// Copies that step together; a row for each number

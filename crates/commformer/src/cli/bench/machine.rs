@@ -7,8 +7,10 @@ use std::sync::Barrier;
 use std::thread;
 use tch::{Device, Kind, Tensor};
 
-/// Seconds for each shape.
-const SECONDS: f64 = 0.25;
+/// Each shape is measured so often, for so many seconds: what else runs on the machine disturbs some
+/// of the times.
+const ROUNDS: usize = 3;
+const SECONDS: f64 = 0.1;
 
 /// The most memory that this process ever had in use, bytes; `None` where the system does not say.
 pub(super) fn peak_memory() -> Option<u64> {
@@ -33,7 +35,7 @@ pub(super) fn threads(configured: usize) -> usize {
 }
 
 /// GFLOP/s (a multiply-add is two) of plain matrix products of `threads` threads together, each with one
-/// thread of libtorch, as the workers of an update: the better of a square product and one of the
+/// thread of libtorch, as the workers of an update: the best of a square product and one of the
 /// shape of a policy whose embeddings have `width` numbers.
 ///
 /// # Errors
@@ -48,7 +50,7 @@ pub(super) fn product_rate(threads: usize, width: usize, device: Device) -> anyh
     };
     let threads = if device == Device::Cpu { threads } else { 1 };
     let mut best: f64 = 0.0;
-    for shape in shapes {
+    for shape in shapes.repeat(ROUNDS) {
         best = best.max(rate_of(shape, threads, device)?);
     }
     Ok(best)

@@ -8,7 +8,19 @@ use crate::cli::options::ConfigOptions;
 use clap::Args;
 use std::io::Write;
 
+/// What `--help` ends with.
+const EXAMPLES: &str = "\
+Peak memory is that of the process, while it trains. GFLOP/s are those of the policy's matrix
+products in updates, forward and backward; a plain matrix product is timed in the same process.
+With --over, every row has a process of its own: one that fails is a row that says why.
+
+Examples:
+  bench --over threads=1,2 --over width=32,64,128
+  bench signal --over agents=3,10,50 --over senders=1,2 --seconds 5 --json
+  bench train --set env.dim=11 --set rollout.steps=10 --over agents=3,5,10,27,50,100";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Train {
     #[command(flatten)]
     config: ConfigOptions,
@@ -28,6 +40,11 @@ pub(super) struct Train {
 }
 
 impl Train {
+    /// The preset that was named, or goes without saying.
+    pub fn preset(&self) -> Option<&str> {
+        self.config.preset()
+    }
+
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         let budget = Budget {
             iterations: self.iterations,
