@@ -104,11 +104,14 @@ fn outcome(output: &Output) -> Result<Measured, String> {
 fn failure(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     let mut lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
-    let reason = match lines.clone().find_map(|line| line.strip_prefix("error: ")) {
-        Some(error) => error,
-        // A panic's message stands before a note, an abort's alone.
-        None => (lines.rfind(|line| !line.starts_with("note:"))).unwrap_or_default(),
-    };
+    // Our own word first; then Rust's when memory runs out, before its backtrace; else the last line, which
+    // with a panic is followed by a note.
+    let error = lines.clone().find_map(|line| line.strip_prefix("error: "));
+    let of_memory = |line: &&str| line.starts_with("memory allocation of");
+    let reason = error
+        .or_else(|| lines.clone().find(of_memory))
+        .or_else(|| lines.rfind(|line| !line.starts_with("note:")))
+        .unwrap_or_default();
     match signal(output) {
         // The system ends a process like this when memory runs out.
         Some(9) if reason.is_empty() => "killed, as when memory runs out".to_owned(),
@@ -232,16 +235,10 @@ mod tests {
             assert_eq!(outcome(&output), Err(expected.to_owned()));
         };
         check(1 << 8, "warning\nerror: no GPU\n", "no GPU");
-        check(
-            101 << 8,
-            "thread panicked at x:\nbad luck\nnote: see\n",
-            "bad luck",
-        );
-        check(
-            6,
-            "memory allocation of 9 bytes failed\n",
-            "memory allocation of 9 bytes failed",
-        );
+        let panic = "thread panicked at x:\nbad luck\nnote: see\n";
+        check(101 << 8, panic, "bad luck");
+        let memory = "memory allocation of 9 bytes failed";
+        check(6, &format!("{memory}\nstack backtrace:\n"), memory);
         check(9, "", "killed, as when memory runs out");
         check(2 << 8, "", "failed (exit status: 2)");
     }

@@ -63,7 +63,7 @@ impl Train {
         let rows = sweep::run(&self.over, points.into_iter().zip(options?), budget, out)?;
         let failed = rows.iter().all(|row| row.result.is_err());
         print_json(self.json, &sweep::told(&self.config.name(), &rows), out)?;
-        anyhow::ensure!(!failed, "none of the {} rows could be measured", rows.len());
+        anyhow::ensure!(!failed, "no row could be measured; each says why");
         Ok(())
     }
 }
