@@ -12,7 +12,7 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   train [PRESET]   Train a team
   eval             Evaluate a trained team
   presets          List the built-in configurations
-  bench            Measure the speed on this machine
+  bench [WHAT]     Measure the speed on this machine: of train, act or env
   test             Run every test of the workspace
   ci               Check everything: formatting, links, lints, documentation, tests
   help             Print this text

@@ -55,6 +55,7 @@
 mod attention;
 mod cache;
 mod config;
+mod cost;
 pub mod decentralised;
 mod decoder;
 mod distribution;

@@ -213,23 +213,115 @@ fn agents_alone_are_given_what_was_counted() {
     );
 }
 
+/// The JSON object on the last line of what `bench` prints; it leaves no file behind.
+#[track_caller]
+fn benched(arguments: &[&str]) -> (String, Value) {
+    let scratch = tempfile::tempdir().unwrap();
+    let said = printed(&program(scratch.path(), &[&["bench"], arguments].concat()));
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+    let last = json(said.lines().last().unwrap());
+    (said, last)
+}
+
+/// That figures of a measurement are numbers above 0.
+#[track_caller]
+fn assert_positive(measured: &Value, figures: &[&str]) {
+    for figure in figures {
+        let number = measured[figure].as_f64().unwrap_or(f64::NAN);
+        assert!(number.is_finite() && number > 0.0, "{figure}: {measured}");
+    }
+}
+
+const FIGURES: [&str; 6] = [
+    "steps_per_second",
+    "seconds",
+    "senders",
+    "update_gflops",
+    "plain_gflops",
+    "share_of_plain",
+];
+
 #[test]
 fn a_bench_says_how_fast_and_where_the_time_goes() {
-    let scratch = tempfile::tempdir().unwrap();
-    let said = printed(&program(
-        scratch.path(),
-        &[&["bench", "--iterations", "2", "--json"][..], &SMALL].concat(),
-    ));
-    let measured = json(said.lines().last().unwrap());
-    assert!(measured["steps_per_second"].as_f64().unwrap() > 0.0);
-    assert_eq!(measured["steps"], 80);
+    let arguments = ["--iterations", "2", "--seconds", "60", "--json"];
+    let (said, measured) = benched(&[&arguments[..], &SMALL].concat());
+    assert!(said.contains("of a plain matrix product's"), "{said}");
+    assert_positive(&measured, &FIGURES);
+    if cfg!(target_os = "linux") {
+        assert_positive(&measured, &["peak_memory_bytes"]);
+    }
+    assert_eq!(
+        (&measured["steps"], &measured["iterations"]),
+        (&json("80"), &json("2"))
+    );
     let shares = measured["shares"].as_object().unwrap();
     let total: f64 = shares.values().map(|share| share.as_f64().unwrap()).sum();
     assert!(
         shares.len() == 3 && total > 0.1 && total <= 1.001,
         "{measured}"
     );
-    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_bench_over_settings_has_a_row_for_each_even_if_it_fails() {
+    let over = ["train", "signal", "--iterations", "1", "--json", "--over"];
+    let of_agents = [&over[..], &["agents=3,5", "--over", "senders=2"], &SMALL].concat();
+    let (said, told) = benched(&of_agents);
+    let rows = told["rows"].as_array().unwrap();
+    assert_eq!((rows.len(), said.lines().count()), (2, 4), "{said}");
+    for (row, agents) in rows.iter().zip([3, 5]) {
+        assert_eq!(row["at"]["agents"], agents);
+        assert_eq!(
+            (&row["agents"], &row["senders"]),
+            (&json(&agents.to_string()), &json("2.0"))
+        );
+        assert_positive(row, &FIGURES);
+    }
+    // No machine has this GPU; SMALL's own `--device cpu` does not hide the axis.
+    let devices = [&over[..], &["run.device=cpu,cuda:4000"], &SMALL].concat();
+    let (said, told) = benched(&devices);
+    assert_positive(&told["rows"][0], &FIGURES);
+    let error = told["rows"][1]["error"].as_str().unwrap();
+    assert!(
+        said.contains(error) && error.contains("cuda:4000"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_bench_of_acting_has_a_row_for_each_number_and_kind_of_actions() {
+    let arguments = [
+        "act",
+        "--environments",
+        "1,3",
+        "--seconds",
+        "0.01",
+        "--json",
+    ];
+    let gate = ["--set", "gate.mode=learned", "--set", "gate.closed=stale"];
+    for more in [&[][..], &gate] {
+        let (said, told) = benched(&[&arguments[..], more, &SMALL].concat());
+        let rows = told["rows"].as_array().unwrap();
+        assert_eq!((rows.len(), said.lines().count()), (4, 7), "{said}");
+        for row in rows {
+            assert_positive(row, &["step_milliseconds", "decisions_per_second"]);
+        }
+    }
+}
+
+#[test]
+fn a_bench_of_environments_has_a_row_for_each_task_number_and_threads() {
+    let arguments = ["env", "--copies", "1,3", "--seconds", "0.001", "--json"];
+    let (said, told) = benched(&[&arguments[..], &["--threads", "1,2"]].concat());
+    let rows = told["rows"].as_array().unwrap();
+    assert_eq!((rows.len(), said.lines().count()), (12, 14), "{said}");
+    for row in rows {
+        assert_positive(row, &["steps_per_second"]);
+    }
+    let one = ["signal", "--set", "env.agents=6", "--threads", "1"];
+    let (_, told) = benched(&[&arguments[..], &one].concat());
+    assert_eq!(told["rows"].as_array().unwrap().len(), 2);
+    assert_eq!(told["rows"][0]["agents"], 6);
 }
 
 #[test]
@@ -254,6 +346,18 @@ fn mistakes_are_told_before_any_work() {
     );
     let message = complaint(&program(folder, &["eval", "--run", "nowhere"]), 1);
     assert!(message.contains("nowhere holds no run"), "{message}");
+    let over = |axis| program(folder, &["bench", "--over", axis]);
+    let message = complaint(&over("ppo.learning_rate=1,2"), 1);
+    assert!(message.contains("did you mean `ppo.lr`?"), "{message}");
+    let message = complaint(&over("agents=3,27"), 1);
+    assert!(message.contains("--over agents=27"), "{message}");
+    let message = complaint(&over("agnets=3"), 2);
+    assert!(message.contains("did you mean `agents`?"), "{message}");
+    complaint(&program(folder, &["bench", "--seconds", "0"]), 2);
+    complaint(
+        &program(folder, &["bench", "act", "--environments", "0"]),
+        2,
+    );
     complaint(&program(folder, &["eval"]), 2);
     complaint(&program(folder, &["train", "--seed", "many"]), 2);
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);

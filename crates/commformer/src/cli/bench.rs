@@ -1,100 +1,100 @@
-//! `commformer bench`: how fast a configuration trains on this machine.
+//! `commformer bench`: how fast things are on this machine. Whole runs here; `cargo bench` has the
+//! single parts.
 
-use super::options::ConfigOptions;
-use crate::compose;
-use crate::record::progress::grouped;
-use clap::Args;
-use commformer_train::Phases;
-use serde::Serialize;
+mod act;
+mod axis;
+mod env;
+mod machine;
+mod measure;
+mod repeat;
+mod sweep;
+mod table;
+mod train;
+
+use crate::config::{nearest, presets};
+use clap::{Args, Subcommand};
 use std::io::Write;
-use std::time::Instant;
+
+/// What can be measured, by name.
+const PARTS: [&str; 3] = ["train", "act", "env"];
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Bench {
+    #[command(subcommand)]
+    what: Option<What>,
     #[command(flatten)]
-    config: ConfigOptions,
-    /// Iterations that are timed, after one that is not
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    iterations: u32,
-    /// Print one JSON object, on the last line
-    #[arg(long)]
-    json: bool,
+    train: train::Train,
 }
 
-/// What was measured.
-#[derive(Debug, Serialize)]
-struct Measured {
-    name: String,
-    iterations: u32,
-    steps: u64,
-    steps_per_second: f64,
-    seconds: f64,
-    shares: Shares,
-}
-
-/// Shares of the time; what lies between the phases makes them up to 1.
-#[derive(Debug, Serialize)]
-struct Shares {
-    environment: f64,
-    act: f64,
-    update: f64,
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Training, and where its time goes; what `bench` alone does
+    Train(train::Train),
+    /// Choosing actions, without environments and updates
+    Act(act::Act),
+    /// Stepping environments, with random actions
+    Env(env::Env),
 }
 
 impl Bench {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
-        let config = self.config.resolve()?;
-        let device = compose::device(&config)?;
-        let mut trainer = compose::trainer(&config, device)?;
-        // The first iteration pays for memory and caches.
-        trainer.iterate()?;
-        let (start, steps_before) = (Instant::now(), trainer.steps());
-        let mut phases = Phases::default();
-        for _ in 0..self.iterations {
-            let report = trainer.iterate()?;
-            phases.environment += report.phases.environment;
-            phases.act += report.phases.act;
-            phases.update += report.phases.update;
+        match &self.what {
+            None => {
+                self.check_name()?;
+                self.train.run(out)
+            }
+            Some(What::Train(train)) => train.run(out),
+            Some(What::Act(act)) => act.run(out),
+            Some(What::Env(env)) => env.run(out),
         }
-        let seconds = start.elapsed().as_secs_f64();
-        let steps = trainer.steps() - steps_before;
-        let measured = Measured {
-            name: self.config.name(),
-            iterations: self.iterations,
-            steps,
-            steps_per_second: steps as f64 / seconds,
-            seconds,
-            shares: Shares {
-                environment: phases.environment / seconds,
-                act: phases.act / seconds,
-                update: phases.update / seconds,
-            },
-        };
-        if self.json {
-            writeln!(out, "{}", serde_json::to_string(&measured)?)?;
-        } else {
-            measured.print(out)?;
+    }
+    /// Whoever mistypes one of the parts has named a preset, as far as the command line goes.
+    fn check_name(&self) -> anyhow::Result<()> {
+        let preset = self
+            .train
+            .preset()
+            .filter(|name| presets::find(name).is_err());
+        match preset.and_then(|name| Some((name, nearest(name, PARTS.into_iter())?))) {
+            Some((name, part)) => {
+                anyhow::bail!("there is no `bench {name}`; did you mean `bench {part}`?")
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
-impl Measured {
-    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        let speed = grouped(self.steps_per_second as u64);
-        let (steps, seconds) = (grouped(self.steps), self.seconds);
-        writeln!(
-            out,
-            "{}: {speed} steps/s ({steps} steps in {seconds:.2} s)",
-            self.name
-        )?;
-        let shares = [
-            ("environment", self.shares.environment),
-            ("act", self.shares.act),
-            ("update", self.shares.update),
-        ];
-        for (phase, share) in shares {
-            writeln!(out, "  {phase:12} {:>5.1} %", 100.0 * share)?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        bench: Bench,
+    }
+
+    #[test]
+    fn a_mistyped_part_is_told_from_a_preset() {
+        let check = |arguments: &[&str], meant: Option<&str>| {
+            let line = Line::parse_from(["x"].iter().chain(arguments));
+            let message = line.bench.check_name().err().map(|error| error.to_string());
+            let meant = meant.map(|part| format!("did you mean `bench {part}`?"));
+            match (&message, &meant) {
+                (Some(message), Some(meant)) => assert!(message.ends_with(meant), "{message}"),
+                _ => assert_eq!(message, meant, "{arguments:?}"),
+            }
+        };
+        check(&["trian"], Some("train"));
+        check(&["envs", "--json"], Some("env"));
+        check(&[], None);
+        check(&["signal"], None);
+        check(&["--config", "trian.toml"], None);
+        // Its own message names the nearest preset.
+        check(&["signl"], None);
+        for part in PARTS {
+            assert!(Line::parse_from(["x", part]).bench.what.is_some(), "{part}");
         }
-        Ok(())
     }
 }

@@ -2,11 +2,12 @@
 
 use crate::config::{Config, ConfigError, Overrides, presets};
 use clap::Args;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-#[derive(Debug, Args)]
-pub(super) struct ConfigOptions {
+/// What a configuration is put together from.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub(super) struct BaseOptions {
     /// A configuration that comes with the program (see `commformer presets`); without it, and
     /// without --config, predator-prey
     preset: Option<String>,
@@ -16,6 +17,13 @@ pub(super) struct ConfigOptions {
     /// One setting over both, such as ppo.lr=3e-4; can be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+}
+
+/// The same, and the settings that have an option of their own.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub(super) struct ConfigOptions {
+    #[command(flatten)]
+    base: BaseOptions,
     /// Everything random follows from it (run.seed)
     #[arg(long)]
     seed: Option<u64>,
@@ -30,7 +38,15 @@ pub(super) struct ConfigOptions {
     device: Option<String>,
 }
 
-impl ConfigOptions {
+impl BaseOptions {
+    /// A preset as it is.
+    pub fn of_preset(name: &str) -> Self {
+        Self {
+            preset: Some(name.to_owned()),
+            ..Self::default()
+        }
+    }
+
     /// The preset to begin with; a file alone begins with the defaults.
     pub fn preset(&self) -> Option<&str> {
         match (&self.preset, &self.config) {
@@ -57,19 +73,84 @@ impl ConfigOptions {
         preset.or(file).unwrap_or(presets::DEFAULT).to_owned()
     }
 
-    pub fn overrides(&self) -> Overrides {
-        Overrides {
+    /// The configuration, whose options in the place of `--seed` and so on are `others`.
+    pub fn resolve(&self, others: Overrides) -> Result<Config, ConfigError> {
+        let overrides = Overrides {
             file: self.config.clone(),
             set: self.set.clone(),
+            ..others
+        };
+        Config::resolve(self.preset(), &overrides)
+    }
+}
+
+impl ConfigOptions {
+    /// See [`BaseOptions::preset`].
+    pub fn preset(&self) -> Option<&str> {
+        self.base.preset()
+    }
+
+    /// See [`BaseOptions::name`].
+    pub fn name(&self) -> String {
+        self.base.name()
+    }
+
+    pub fn resolve(&self) -> Result<Config, ConfigError> {
+        self.base.resolve(Overrides {
             seed: self.seed,
             steps: self.steps,
             threads: self.threads,
             device: self.device.clone(),
-        }
+            ..Overrides::default()
+        })
     }
 
-    pub fn resolve(&self) -> Result<Config, ConfigError> {
-        Config::resolve(self.preset(), &self.overrides())
+    /// The same with one setting more, over all others.
+    pub fn with(&self, key: &str, value: &str) -> Self {
+        let mut options = self.clone();
+        options.base.set.push(format!("{key}={value}"));
+        // An option lies over the assignments: it would hide this one.
+        match key {
+            "run.seed" => options.seed = None,
+            "run.steps" => options.steps = None,
+            "run.threads" => options.threads = None,
+            "run.device" => options.device = None,
+            _ => {}
+        }
+        options
+    }
+
+    /// The command line that means these options.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = self.base.preset.iter().map(OsString::from).collect();
+        let mut option = |name: &str, value: OsString| {
+            // In one word, so that no value is taken for an option.
+            let mut word = OsString::from(format!("--{name}="));
+            word.push(value);
+            arguments.push(word);
+        };
+        if let Some(file) = &self.base.config {
+            option("config", file.into());
+        }
+        for set in &self.base.set {
+            option("set", set.into());
+        }
+        let number = |number: u64| number.to_string().into();
+        let options = [
+            ("seed", self.seed.map(number)),
+            ("steps", self.steps.map(number)),
+            (
+                "threads",
+                self.threads.map(|threads| number(threads as u64)),
+            ),
+            ("device", self.device.as_ref().map(OsString::from)),
+        ];
+        for (name, value) in options {
+            if let Some(value) = value {
+                option(name, value);
+            }
+        }
+        arguments
     }
 }
 
@@ -88,15 +169,36 @@ mod tests {
     fn a_run_is_called_after_where_its_configuration_came_from() {
         let check = |arguments: &[&str], name: &str, preset: Option<&str>| {
             let line = Line::parse_from(["x"].iter().chain(arguments));
-            assert_eq!(
-                (line.options.name().as_str(), line.options.preset()),
-                (name, preset)
-            );
+            assert_eq!(line.options.name(), name);
+            assert_eq!(line.options.base.preset(), preset);
         };
         check(&[], "predator-prey", Some("predator-prey"));
         check(&["signal", "--config", "a.toml"], "signal", Some("signal"));
         check(&["--config", "tests/mine.toml"], "mine", None);
         check(&["--config", "runs/signal-1/config.toml"], "signal-1", None);
         check(&["--config", "config.toml"], "config", None);
+    }
+    #[test]
+    fn options_become_the_arguments_that_they_came_from() {
+        let check = |line: &str| {
+            let read = |words: Vec<OsString>| {
+                let program = OsString::from("x");
+                Line::parse_from([program].into_iter().chain(words)).options
+            };
+            let options = read(line.split_whitespace().map(OsString::from).collect());
+            assert_eq!(read(options.arguments()), options, "{line}");
+        };
+        check("");
+        check("signal --set ppo.lr=1 --set=run.device=cpu");
+        check("--config a.toml --seed 3 --steps 4 --threads 5 --device cuda:1");
+    }
+
+    #[test]
+    fn a_setting_goes_over_the_option_of_its_name() {
+        let line = Line::parse_from(["x", "--set", "run.threads=3", "--threads", "4"]);
+        let threads = |options: &ConfigOptions| options.resolve().unwrap().run.threads;
+        assert_eq!(threads(&line.options), 4);
+        assert_eq!(threads(&line.options.with("run.threads", "5")), 5);
+        assert_eq!(threads(&line.options.with("run.seed", "5")), 4);
     }
 }

@@ -36,6 +36,7 @@ pub use gate::{GateBudget, GateConfig, GateEstimator, GateExecution, GateMode};
 pub use graph::{GraphConfig, GraphMode};
 pub use policy::{PolicySettings, PreviousActionName};
 pub use run::{Device, EvalConfig, RunSettings};
+pub(crate) use schema::nearest;
 
 use layers::Layers;
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,157 @@
+//! `commformer bench act`: how fast a team decides, by the calls that a rollout makes for a step.
+
+use super::repeat::{Repeated, repeat, seconds};
+use super::table::Table;
+use super::{machine, train::print_json};
+use crate::cli::options::ConfigOptions;
+use crate::compose::{self, TeamPolicy};
+use crate::config::Config;
+use crate::record::progress::grouped;
+use clap::Args;
+use commformer_env::{ActionSpace, Rng};
+use commformer_torch::threads::set_intra_op;
+use commformer_train::{Actor, Buffer, Gates, GraphPlan, Policy, Purpose, TrainError, seed_for};
+use serde::Serialize;
+use std::io::Write;
+use tch::{Device, Tensor};
+
+#[derive(Debug, Args)]
+pub(super) struct Act {
+    #[command(flatten)]
+    config: ConfigOptions,
+    /// How many environments act at once; a row for each number
+    #[arg(
+        long,
+        value_name = "B,...",
+        value_delimiter = ',',
+        default_value = "1,20,256,4096",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    environments: Vec<u32>,
+    /// Seconds for each row
+    #[arg(long, default_value_t = 1.0, value_parser = seconds)]
+    seconds: f64,
+    /// Print one JSON object besides, on the last line
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Told {
+    name: String,
+    agents: usize,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    environments: u32,
+    actions: &'static str,
+    /// A joint step of all environments.
+    step_milliseconds: f64,
+    /// A decision is one agent's action.
+    decisions_per_second: f64,
+}
+
+impl Act {
+    pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let config = self.config.resolve()?;
+        let device = compose::device(&config)?;
+        // As in training: one thread of libtorch, and workers for what uses them.
+        set_intra_op(1)?;
+        commformer_torch::threads::keep_memory();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(machine::threads(config.run.threads))
+            .build()?;
+        let agents = config.env.agents();
+        let mut told = Told {
+            name: self.config.name(),
+            agents,
+            rows: Vec::new(),
+        };
+        let table = Table::new()
+            .numbers("environments", 0)
+            .texts("actions", ["likeliest"])
+            .numbers("ms a step", 10)
+            .numbers("decisions/s", 11);
+        writeln!(out, "{}: {agents} agents\n{}", told.name, table.head())?;
+        for &environments in &self.environments {
+            for sampled in [false, true] {
+                let copies = environments as usize;
+                let act = || decide(&config, device, copies, sampled, self.seconds);
+                let done = pool.install(act)?;
+                let row = Row {
+                    environments,
+                    actions: if sampled { "sampled" } else { "likeliest" },
+                    step_milliseconds: 1e3 / done.per_second(),
+                    decisions_per_second: done.per_second() * (copies * agents) as f64,
+                };
+                let cells = [
+                    grouped(environments.into()),
+                    row.actions.to_owned(),
+                    format!("{:.3}", row.step_milliseconds),
+                    grouped(row.decisions_per_second as u64),
+                ];
+                writeln!(out, "{}", table.row(cells))?;
+                out.flush()?;
+                told.rows.push(row);
+            }
+        }
+        print_json(self.json, &told, out)
+    }
+}
+
+/// Lets `copies` teams act for a while, on the observations of their first step and the graph of
+/// execution. All of the randomness is there before.
+fn decide(
+    config: &Config,
+    device: Device,
+    copies: usize,
+    sampled: bool,
+    seconds: f64,
+) -> anyhow::Result<Repeated> {
+    let seed = config.run.seed;
+    let of_copies = seed_for(seed, Purpose::Environments);
+    let mut environments = compose::environments(&config.env, copies, of_copies)?;
+    let spec = environments.spec().clone();
+    let policy = TeamPolicy::new(config, &spec, device)?;
+    let mut buffer =
+        Buffer::new(&spec, copies, 1)?.with_recall(policy.gate_width(), policy.memory_width())?;
+    buffer.reset(&mut environments)?;
+    buffer.begin()?;
+    let graph = match compose::plan(config, device) {
+        GraphPlan::Fixed(graph) => graph,
+        GraphPlan::Learned(_) => policy.exact_graph().map_err(TrainError::from)?,
+    };
+    let graph = tch::no_grad(|| graph.detach().unsqueeze(0)); // (1, N, N)
+
+    let noise = |purpose, width: usize, draw: fn(&mut Rng) -> f32| {
+        let mut rng = Rng::new(seed_for(seed, purpose), 0);
+        let shape = [copies, spec.agents, width];
+        let numbers: Vec<f32> = (0..shape.iter().product())
+            .map(|_| draw(&mut rng))
+            .collect();
+        let numbers = Tensor::from_slice(&numbers).view(shape.map(|size| size as i64));
+        numbers.to_device(device)
+    };
+    let of_actions = sampled.then(|| match spec.actions {
+        ActionSpace::Discrete(width) => noise(Purpose::Actions, width, Rng::gumbel),
+        ActionSpace::Continuous(width) => noise(Purpose::Actions, width, Rng::normal),
+    });
+    let width = policy.gate_width();
+    let of_gates = (width > 0).then(|| noise(Purpose::Gates, width, Rng::uniform));
+    let gates = match &of_gates {
+        None => Gates::Open,
+        Some(noise) if sampled => Gates::Drawn(noise),
+        Some(noise) => Gates::Decided(noise),
+    };
+    let done = repeat(seconds, || -> Result<(), TrainError> {
+        let perceived = buffer.situation(0)?.to_device(device);
+        let situations = perceived.with_graph(&graph);
+        let act = tch::no_grad(|| policy.act(&situations, gates, of_actions.as_ref()))?;
+        drop(perceived);
+        buffer.record(0, &act, of_gates.as_ref())
+    })?;
+    Ok(done)
+}

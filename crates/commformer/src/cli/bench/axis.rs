@@ -1,0 +1,241 @@
+//! What `--over` varies: axes, and the points of their product.
+
+use crate::cli::options::ConfigOptions;
+use crate::config::{Config, GraphMode, nearest};
+use anyhow::{Context, bail, ensure};
+use std::str::FromStr;
+
+/// Short names of keys that are often varied.
+const ALIASES: [(&str, &str); 5] = [
+    ("agents", "env.agents"),
+    ("width", "policy.embed_dim"),
+    ("copies", "rollout.copies"),
+    ("chunk", "ppo.chunk"),
+    ("threads", "run.threads"),
+];
+
+/// The others that an agent hears, k. The configuration says it as a share of the agents.
+const SENDERS: &str = "senders";
+
+/// A setting and the values that it takes, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Axis {
+    /// A key, or a short name.
+    pub name: String,
+    pub values: Vec<String>,
+}
+
+/// One value for each axis: their names and values.
+pub(super) type Point = Vec<(String, String)>;
+
+impl FromStr for Axis {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, values) = text.split_once('=').unwrap_or((text, ""));
+        let name = name.trim().to_owned();
+        let values: Vec<String> = elements(values).map(|value| value.trim().into()).collect();
+        if name.is_empty() || values.iter().any(String::is_empty) {
+            return Err("expected KEY=VALUE,VALUE,..., such as agents=3,5,10".to_owned());
+        }
+        let short = ALIASES.map(|(alias, _)| alias).into_iter().chain([SENDERS]);
+        let known = short.clone().any(|alias| alias == name);
+        // Keys have a section. What has none may be a key without it, and the configuration knows.
+        if let (false, false, Some(near)) =
+            (name.contains('.'), known, nearest(&name, short.clone()))
+        {
+            let all: Vec<&str> = short.collect();
+            let all = all.join(", ");
+            return Err(format!(
+                "there is no `{name}`; did you mean `{near}`? There are {all}, and every key, such as ppo.epochs"
+            ));
+        }
+        Ok(Self { name, values })
+    }
+}
+
+/// What commas divide, but for those in brackets.
+fn elements(text: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0;
+    text.split(move |character| {
+        match character {
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            _ => {}
+        }
+        character == ',' && depth == 0
+    })
+}
+
+/// Every combination of the axes' values, the last axis varying fastest.
+///
+/// # Errors
+///
+/// If an axis is given twice.
+pub(super) fn points(axes: &[Axis]) -> anyhow::Result<Vec<Point>> {
+    let mut points = vec![Point::new()];
+    for (number, axis) in axes.iter().enumerate() {
+        let earlier = axes[..number].iter().any(|other| other.name == axis.name);
+        ensure!(
+            !earlier,
+            "`--over {}=` is given twice; write all values in one",
+            axis.name
+        );
+        let with_each = |point: &Point| {
+            let more = axis.values.iter().map(|value| {
+                let mut point = point.clone();
+                point.push((axis.name.clone(), value.clone()));
+                point
+            });
+            more.collect::<Vec<_>>()
+        };
+        points = points.iter().flat_map(with_each).collect();
+    }
+    Ok(points)
+}
+
+/// A point in the words of the command line.
+pub(super) fn describe(point: &Point) -> String {
+    let words = point.iter().map(|(name, value)| format!("{name}={value}"));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// The options of a point, over `base`; they make a configuration.
+///
+/// # Errors
+///
+/// If they do not, with the point in front of the reason.
+pub(super) fn at(base: &ConfigOptions, point: &Point) -> anyhow::Result<ConfigOptions> {
+    place(base, point).with_context(|| format!("with --over {}", describe(point)))
+}
+
+fn place(base: &ConfigOptions, point: &Point) -> anyhow::Result<ConfigOptions> {
+    let mut options = base.clone();
+    let mut senders = None;
+    for (name, value) in point {
+        if name == SENDERS {
+            senders = Some(value);
+            continue;
+        }
+        let key = ALIASES.iter().find(|(alias, _)| alias == name);
+        options = options.with(key.map_or(name, |(_, key)| key), value);
+    }
+    if let Some(senders) = senders {
+        // A full graph has no number of senders that might not fit.
+        let config = options.with("graph.mode", "full").resolve()?;
+        options = options.with("graph.sparsity", &sparsity(senders, &config)?);
+        let mode = options.resolve()?.graph.mode;
+        if !matches!(mode, GraphMode::Learned | GraphMode::Random) {
+            bail!(
+                "`senders` says how many others an agent hears in a learned or random graph; the graph.mode here is another"
+            );
+        }
+    }
+    options.resolve()?;
+    Ok(options)
+}
+
+/// The share of the team that `senders` others are.
+fn sparsity(senders: &str, config: &Config) -> anyhow::Result<String> {
+    let agents = config.env.agents();
+    let most = config.graph.self_edge.most_senders(agents);
+    let number = senders.parse().ok();
+    let Some(senders) = number.filter(|senders| (1..=most).contains(senders)) else {
+        bail!("`senders` is {senders}, but must be 1 to {most} in a team of {agents}");
+    };
+    Ok((senders as f64 / agents as f64).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axis(text: &str) -> Axis {
+        text.parse().unwrap()
+    }
+
+    /// The configuration at the first point of some axes.
+    fn resolved(axes: &[&str]) -> anyhow::Result<Config> {
+        let axes: Vec<Axis> = axes.iter().map(|text| axis(text)).collect();
+        let point = &points(&axes)?[0];
+        Ok(at(&ConfigOptions::default(), point)?.resolve()?)
+    }
+
+    #[track_caller]
+    fn refused(axes: &[&str], parts: &[&str]) {
+        let message = format!("{:#}", resolved(axes).unwrap_err());
+        for part in parts {
+            assert!(message.contains(part), "{message:?} lacks {part:?}");
+        }
+    }
+
+    #[test]
+    fn axes_are_read() {
+        assert_eq!(axis("agents=3, 5,10").values, ["3", "5", "10"]);
+        let edges = axis("graph.edges=[[0,1],[1,0]],[[1,1],[1,1]]");
+        assert_eq!(edges.values, ["[[0,1],[1,0]]", "[[1,1],[1,1]]"]);
+        for wrong in ["agents", "agents=", "agents=3,,5", "=3", "agents=3,"] {
+            let message = wrong.parse::<Axis>().unwrap_err();
+            assert!(message.contains("KEY=VALUE"), "{wrong}: {message}");
+        }
+        let message = "agnets=3".parse::<Axis>().unwrap_err();
+        assert!(message.contains("did you mean `agents`?"), "{message}");
+    }
+
+    #[test]
+    fn points_are_the_product() {
+        let all = points(&[axis("agents=3,5"), axis("threads=1,2")]).unwrap();
+        let all: Vec<String> = all.iter().map(describe).collect();
+        assert_eq!(
+            all,
+            [
+                "agents=3, threads=1",
+                "agents=3, threads=2",
+                "agents=5, threads=1",
+                "agents=5, threads=2"
+            ]
+        );
+        assert_eq!(points(&[]).unwrap(), [Point::new()]);
+        let message = points(&[axis("agents=3"), axis("agents=5")]).unwrap_err();
+        assert!(message.to_string().contains("given twice"), "{message}");
+    }
+
+    #[test]
+    fn short_names_and_keys_reach_the_configuration() {
+        let config = resolved(&["agents=4", "width=32", "copies=7", "chunk=9", "threads=3"]);
+        let config = config.unwrap();
+        assert_eq!(config.env.agents(), 4);
+        assert_eq!(config.policy.embed_dim, 32);
+        assert_eq!((config.rollout.copies, config.ppo.chunk), (7, 9));
+        assert_eq!(config.run.threads, 3);
+        assert_eq!(resolved(&["ppo.epochs=6"]).unwrap().ppo.epochs, 6);
+    }
+
+    #[test]
+    fn senders_are_a_number_in_any_team() {
+        for agents in 2..=24 {
+            for senders in 1..agents {
+                let axes = [format!("senders={senders}"), format!("agents={agents}")];
+                let config = resolved(&[&axes[0], &axes[1]]).unwrap();
+                assert_eq!(config.graph.senders(agents), senders, "of {agents}");
+            }
+        }
+        refused(
+            &["senders=3"],
+            &["with --over senders=3", "1 to 2 in a team of 3"],
+        );
+        refused(&["senders=few"], &["`senders` is few"]);
+        refused(&["senders=1", "graph.mode=none"], &["learned or random"]);
+    }
+
+    #[test]
+    fn mistakes_are_told_like_those_of_set() {
+        refused(&["ppo.learning_rate=1"], &["did you mean `ppo.lr`?"]);
+        refused(&["embed_dim=8"], &["did you mean `policy.embed_dim`?"]);
+        refused(
+            &["agents=27"],
+            &["`env.agents` is 27", "1 to 24", "agents=27"],
+        );
+        refused(&["threads=many"], &["`run.threads`", "a whole number"]);
+    }
+}

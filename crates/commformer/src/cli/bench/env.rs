@@ -1,0 +1,217 @@
+//! `commformer bench env`: how fast environments step, their observations written, with random actions.
+
+use super::repeat::{Repeated, repeat, seconds};
+use super::table::Table;
+use super::{machine, train::print_json};
+use crate::cli::options::BaseOptions;
+use crate::compose::{self, Copies};
+use crate::config::{EnvConfig, KINDS, Overrides};
+use crate::record::progress::grouped;
+use clap::Args;
+use commformer_env::{ActionSpace, Actions, Batch, Rng, Spec, Status, VecEnvError};
+use serde::Serialize;
+use std::io::Write;
+
+/// Joint actions that are drawn beforehand and used over and over.
+const PREPARED: usize = 16;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Without PRESET, --config and --set: every built-in task.")]
+pub(super) struct Env {
+    #[command(flatten)]
+    base: BaseOptions,
+    /// Copies that step together; a row for each number
+    #[arg(
+        long,
+        value_name = "C,...",
+        value_delimiter = ',',
+        default_value = "1,20,256,4096",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    copies: Vec<u32>,
+    /// Threads that step them; a row for each number. By default one, and as many as there are cores
+    #[arg(
+        long,
+        value_name = "T,...",
+        value_delimiter = ',',
+        value_parser = clap::value_parser!(u32).range(1..=4096)
+    )]
+    threads: Vec<u32>,
+    /// Seconds for each row
+    #[arg(long, default_value_t = 0.5, value_parser = seconds)]
+    seconds: f64,
+    /// Print one JSON object besides, on the last line
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Told {
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    agents: usize,
+    copies: u32,
+    threads: usize,
+    /// Of all copies together.
+    steps_per_second: f64,
+}
+
+impl Env {
+    pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let tasks = self.tasks()?;
+        let threads = match &self.threads[..] {
+            [] => {
+                let mut threads = vec![1, machine::threads(0)];
+                threads.dedup();
+                threads
+            }
+            asked => asked.iter().map(|threads| *threads as usize).collect(),
+        };
+        let table = Table::new()
+            .texts("task", tasks.iter().map(|(name, _)| name.as_str()))
+            .numbers("agents", 0)
+            .numbers("copies", 7)
+            .numbers("threads", 0)
+            .numbers("steps/s", 11);
+        writeln!(out, "{}", table.head())?;
+        let mut rows = Vec::new();
+        for (name, task) in &tasks {
+            for &copies in &self.copies {
+                let mut stage = Stage::new(task, copies as usize)?;
+                for &threads in &threads {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+                    let pool = pool.build()?;
+                    let done = pool.install(|| stage.play(self.seconds))?;
+                    let row = Row {
+                        name: name.clone(),
+                        agents: task.agents(),
+                        copies,
+                        threads,
+                        steps_per_second: done.per_second() * f64::from(copies),
+                    };
+                    let cells = [
+                        name.clone(),
+                        row.agents.to_string(),
+                        grouped(copies.into()),
+                        threads.to_string(),
+                        grouped(row.steps_per_second as u64),
+                    ];
+                    writeln!(out, "{}", table.row(cells))?;
+                    out.flush()?;
+                    rows.push(row);
+                }
+            }
+        }
+        print_json(self.json, &Told { rows }, out)
+    }
+
+    /// The task that was asked for, or one of every kind; with names.
+    fn tasks(&self) -> anyhow::Result<Vec<(String, EnvConfig)>> {
+        let bases = match &self.base {
+            asked if *asked != BaseOptions::default() => vec![asked.clone()],
+            // Every kind is the name of a preset too.
+            _ => KINDS.map(BaseOptions::of_preset).into(),
+        };
+        let task = |base: &BaseOptions| {
+            let config = base.resolve(Overrides::default())?;
+            Ok((base.name(), config.env))
+        };
+        bases.iter().map(task).collect()
+    }
+}
+
+/// Copies of a task, and everything that they write to.
+struct Stage {
+    environments: Copies,
+    actions: Vec<JointAction>,
+    obs: Vec<f32>,
+    available: Vec<bool>,
+    active: Vec<bool>,
+    rewards: Vec<f32>,
+    status: Vec<Status>,
+}
+
+enum JointAction {
+    Discrete(Vec<i64>),
+    Continuous(Vec<f32>),
+}
+
+impl JointAction {
+    fn draw(spec: &Spec, copies: usize, rng: &mut Rng) -> Self {
+        let agents = copies * spec.agents;
+        match spec.actions {
+            ActionSpace::Discrete(count) => {
+                let bound = u32::try_from(count).unwrap_or(u32::MAX);
+                Self::Discrete((0..agents).map(|_| rng.below(bound).into()).collect())
+            }
+            ActionSpace::Continuous(width) => {
+                Self::Continuous((0..agents * width).map(|_| rng.normal()).collect())
+            }
+        }
+    }
+}
+
+impl Stage {
+    fn new(task: &EnvConfig, copies: usize) -> anyhow::Result<Self> {
+        let environments = compose::environments(task, copies, 1)?;
+        let spec = environments.spec();
+        let agents = copies * spec.agents;
+        let mut rng = Rng::new(2, 0);
+        let mut stage = Self {
+            actions: (0..PREPARED)
+                .map(|_| JointAction::draw(spec, copies, &mut rng))
+                .collect(),
+            obs: vec![0.0; agents * spec.obs_dim],
+            available: vec![true; copies * spec.available_len()],
+            active: vec![true; agents],
+            rewards: vec![0.0; agents],
+            status: vec![Status::Running; copies],
+            environments,
+        };
+        stage.environments.reset(Batch {
+            obs: &mut stage.obs,
+            available: &mut stage.available,
+            active: &mut stage.active,
+        })?;
+        Ok(stage)
+    }
+
+    fn play(&mut self, seconds: f64) -> Result<Repeated, VecEnvError> {
+        let mut turn = 0;
+        repeat(seconds, || {
+            let actions = match &self.actions[turn % PREPARED] {
+                JointAction::Discrete(actions) => Actions::Discrete(actions),
+                JointAction::Continuous(actions) => Actions::Continuous(actions),
+            };
+            turn += 1;
+            let out = Batch {
+                obs: &mut self.obs,
+                available: &mut self.available,
+                active: &mut self.active,
+            };
+            self.environments
+                .step(actions, out, &mut self.rewards, &mut self.status)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::presets;
+
+    #[test]
+    fn every_kind_is_played_and_names_a_preset() {
+        for kind in KINDS {
+            let task = presets::find(kind).unwrap().config().unwrap().env;
+            assert_eq!(task.kind(), kind);
+            let done = Stage::new(&task, 3).unwrap().play(1e-4).unwrap();
+            assert!(done.times > 0);
+        }
+    }
+}
