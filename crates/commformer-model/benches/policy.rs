@@ -47,7 +47,7 @@ impl Case {
     }
 
     fn act(&self) -> Tensor {
-        let embedding = self.policy.embed(&self.obs).expect("shapes fit");
+        let embedding = self.policy.observe(&self.obs).expect("shapes fit");
         let input = Input::new(&embedding, &self.graph);
         let act = self.policy.act(&input, Some(&self.noise));
         act.expect("shapes fit").actions
@@ -77,33 +77,42 @@ fn act(c: &mut Criterion) {
         let case = Case::new(3, batch);
         group.throughput(Throughput::Elements(batch as u64));
         group.bench_function(BenchmarkId::from_parameter(batch), |b| {
-            b.iter(|| black_box(tch::no_grad(|| case.act())));
+            b.iter(|| black_box(case.act()));
         });
     }
 }
 
-fn evaluate_and_backward(c: &mut Criterion) {
-    let mut group = c.benchmark_group("evaluate and backward, 250 samples");
+/// The update's pass, and the same by libtorch's operations and autograd.
+fn differentiate(c: &mut Criterion) {
+    let mut group = c.benchmark_group("forward and backward, 250 samples");
     group.sample_size(20);
     for agents in [3, 10, 27] {
         let case = Case::new(agents, PART);
-        let actions = tch::no_grad(|| case.act());
-        let leaves: Vec<Tensor> = (case.policy.parameters().into_iter())
-            .map(|(_, leaf)| leaf)
-            .collect();
+        let actions = case.act();
+        let parameters = case.policy.parameters();
+        let leaves: Vec<&Tensor> = parameters.iter().map(|(_, leaf)| leaf).collect();
         group.throughput(Throughput::Elements(PART as u64));
-        group.bench_function(BenchmarkId::from_parameter(agents), |b| {
+        group.bench_function(BenchmarkId::new("pass", agents), |b| {
+            b.iter(|| {
+                let (mut pass, embedding) = case.policy.pass(&case.obs).expect("shapes fit");
+                let input = Input::new(&embedding, &case.graph);
+                let found = pass.evaluate(&input, &actions, None).expect("shapes fit");
+                let loss = (&found.log_probs + &found.entropy + &found.values).sum(Kind::Float);
+                black_box(pass.backward(&loss, &[]).expect("a gradient"))
+            });
+        });
+        group.bench_function(BenchmarkId::new("autograd", agents), |b| {
             b.iter(|| {
                 let embedding = case.policy.embed(&case.obs).expect("shapes fit");
                 let input = Input::new(&embedding, &case.graph);
                 let found = case.policy.evaluate(&input, &actions, None);
                 let found = found.expect("shapes fit");
                 let loss = (found.log_probs + found.entropy + found.values).sum(Kind::Float);
-                black_box(Tensor::run_backward(&[loss], &leaves, false, false))
+                black_box(Tensor::run_backward(&[&loss], &leaves, false, false))
             });
         });
     }
 }
 
-criterion_group!(benches, encode, act, evaluate_and_backward);
+criterion_group!(benches, encode, act, differentiate);
 criterion_main!(benches);

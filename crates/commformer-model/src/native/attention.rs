@@ -129,12 +129,12 @@ pub(super) struct Returning {
 impl Returning {
     /// Where queries and memory were projected from the same rows `x`: adds to their gradient `d`.
     pub fn to_input(&self, layer: &Attention, x: &[f32], d: &mut [f32], gradients: &mut Gradients) {
-        self.from_queries(layer, x, d, gradients);
-        self.from_memory(layer, x, d, gradients);
+        self.through_queries(layer, x, d, gradients);
+        self.through_memory(layer, x, d, gradients);
     }
 
     /// Adds to the gradient `d` of the rows `x` that the queries were projected from.
-    pub fn from_queries(
+    pub fn through_queries(
         &self,
         layer: &Attention,
         x: &[f32],
@@ -147,7 +147,7 @@ impl Returning {
     }
 
     /// Adds to the gradient `d` of the rows `x` that the memory was projected from.
-    pub fn from_memory(
+    pub fn through_memory(
         &self,
         layer: &Attention,
         x: &[f32],

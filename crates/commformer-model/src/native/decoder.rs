@@ -177,9 +177,9 @@ impl DecoderTape {
                 (&block.cross_attention, edge_embedding, &mut back.attention);
             tape.cross
                 .backward(layer, graph, edges, d, returning, gradients);
-            returning.from_queries(layer, representation, d_representation, gradients);
+            returning.through_queries(layer, representation, d_representation, gradients);
             d.fill(0.0);
-            returning.from_memory(layer, &tape.own_out, d, gradients);
+            returning.through_memory(layer, &tape.own_out, d, gradients);
 
             norm_backward(&tape.own_norm, &block.self_norm, d, gradients);
             let layer = &block.self_attention;

@@ -2,8 +2,11 @@
 
 use super::attention::{Attending, Graph, Returning, linear, linear_backward};
 use super::leaves::{Gradients, numbers};
-use super::product::View;
-use super::rows::{NormTape, accumulate, gelu, multiply, relu, relu_backward, sized, zeroed};
+use super::product::{View, ViewMut, product};
+use super::rows::{
+    NormTape, accumulate, add_rows, dot, fill_rows, gelu, multiply, relu, relu_backward, sized,
+    vectorized, zeroed,
+};
 use crate::encoder::{Block, Encoder};
 use crate::layers::{Linear, Norm, UniformNoise, dropout_factors};
 use tch::Tensor;
@@ -11,8 +14,7 @@ use tch::Tensor;
 /// What the encoder made of B N observations, kept for the backward pass.
 #[derive(Debug, Default)]
 pub(super) struct EncoderTape {
-    obs_norm: NormTape,
-    obs: Vec<f32>,
+    obs: Observed,
     projected: Activated,
     input_norm: NormTape,
     /// (B N, E)
@@ -23,6 +25,16 @@ pub(super) struct EncoderTape {
     value_normed: Vec<f32>,
     /// (B N)
     pub values: Vec<f32>,
+}
+
+/// The observations' norm and projection, with the norm's scale and shift folded into the projection:
+/// observations need no gradient, and so no backward pass.
+#[derive(Debug, Default)]
+struct Observed {
+    norm: NormTape,
+    /// (E, O) and (E)
+    folded: Vec<f32>,
+    bias: Vec<f32>,
 }
 
 /// What came out of an activation, and its slope there.
@@ -85,9 +97,15 @@ pub(super) fn activated(tape: &mut Activated, layer: &Linear, x: &[f32]) {
 impl EncoderTape {
     /// Observations (B N, O) to embeddings.
     pub fn embed(&mut self, encoder: &Encoder, obs: &[f32]) {
-        norm(&mut self.obs_norm, &encoder.obs_norm, obs, &mut self.obs);
-        activated(&mut self.projected, &encoder.obs_proj, &self.obs);
-        let projected = &self.projected.out;
+        self.obs.project(
+            &encoder.obs_norm,
+            &encoder.obs_proj,
+            obs,
+            &mut self.projected.out,
+        );
+        let projected = &mut self.projected.out;
+        let slope = sized(&mut self.projected.slope, projected.len());
+        gelu(projected, slope);
         norm(
             &mut self.input_norm,
             &encoder.input_norm,
@@ -189,11 +207,99 @@ impl EncoderTape {
         accumulate(d, d_embedding);
         norm_backward(&self.input_norm, &encoder.input_norm, d, gradients);
         multiply(d, &self.projected.slope);
-        let observed = numbers(&encoder.obs_norm.weight).len();
-        let d_obs = zeroed(&mut back.branch, self.obs.len());
-        let obs = View::new(&self.obs, observed);
-        linear_backward(&encoder.obs_proj, 0, obs, d, width, Some(d_obs), gradients);
-        norm_backward(&self.obs_norm, &encoder.obs_norm, d_obs, gradients);
+        self.obs.backward(
+            &encoder.obs_norm,
+            &encoder.obs_proj,
+            d,
+            &mut back.branch,
+            gradients,
+        );
+    }
+}
+
+impl Observed {
+    fn project(&mut self, norm: &Norm, layer: &Linear, obs: &[f32], out: &mut Vec<f32>) {
+        let (scale, shift) = (numbers(&norm.weight), numbers(&norm.bias));
+        let (weight, width) = (numbers(&layer.weight), numbers(&layer.bias).len());
+        self.norm.standardize(obs, scale.len());
+        let folded = sized(&mut self.folded, weight.len());
+        folded.copy_from_slice(weight);
+        sized(&mut self.bias, width).copy_from_slice(numbers(&layer.bias));
+        vectorized(
+            #[inline(always)]
+            || {
+                let rows = folded.chunks_exact_mut(scale.len());
+                for (row, bias) in rows.zip(&mut self.bias) {
+                    *bias += dot(row, shift);
+                    row.iter_mut().zip(scale).for_each(|(x, scale)| *x *= scale);
+                }
+            },
+        );
+        let out = sized(out, obs.len() / scale.len() * width);
+        fill_rows(out, &self.bias);
+        let weight = View::new(&self.folded, scale.len());
+        let standard = View::new(&self.norm.standard, scale.len());
+        product(ViewMut::new(out, width), standard, weight.t(), true);
+    }
+
+    /// From the gradient of the projected rows.
+    fn backward(
+        &self,
+        norm: &Norm,
+        layer: &Linear,
+        d: &[f32],
+        scratch: &mut Vec<f32>,
+        gradients: &mut Gradients,
+    ) {
+        let (scale, shift) = (numbers(&norm.weight), numbers(&norm.bias));
+        let (weight, width) = (numbers(&layer.weight), numbers(&layer.bias).len());
+        let observed = scale.len();
+        let d_folded = sized(scratch, weight.len());
+        let standard = View::new(&self.norm.standard, observed);
+        product(
+            ViewMut::new(d_folded, observed),
+            View::new(d, width).t(),
+            standard,
+            false,
+        );
+        let [d_weight, d_bias] = gradients.of_both(&layer.weight, &layer.bias);
+        add_rows(d_bias, d);
+        vectorized(
+            #[inline(always)]
+            || {
+                let rows = d_weight
+                    .chunks_exact_mut(observed)
+                    .zip(d_folded.chunks_exact(observed));
+                for ((d_weight, d_folded), d_bias) in rows.zip(&*d_bias) {
+                    for (((d_weight, d), scale), shift) in
+                        d_weight.iter_mut().zip(d_folded).zip(scale).zip(shift)
+                    {
+                        *d_weight += d * scale + d_bias * shift;
+                    }
+                }
+            },
+        );
+        let d_bias = d_bias.to_vec();
+        let [d_scale, d_shift] = gradients.of_both(&norm.weight, &norm.bias);
+        vectorized(
+            #[inline(always)]
+            || {
+                let rows = weight
+                    .chunks_exact(observed)
+                    .zip(d_folded.chunks_exact(observed));
+                for ((weight, d_folded), d_bias) in rows.zip(&d_bias) {
+                    for (((d_scale, d_shift), weight), d) in d_scale
+                        .iter_mut()
+                        .zip(&mut *d_shift)
+                        .zip(weight)
+                        .zip(d_folded)
+                    {
+                        *d_scale += d * weight;
+                        *d_shift += d_bias * weight;
+                    }
+                }
+            },
+        );
     }
 }
 

@@ -219,6 +219,22 @@ pub(super) struct NormTape {
 }
 
 impl NormTape {
+    /// Rows of mean 0 and variance 1.
+    pub fn standardize(&mut self, x: &[f32], width: usize) {
+        let standard = sized(&mut self.standard, x.len());
+        let scale = sized(&mut self.scale, x.len() / width);
+        vectorized(
+            #[inline(always)]
+            || {
+                let rows = x.chunks_exact(width).zip(standard.chunks_exact_mut(width));
+                for ((x, standard), scale) in rows.zip(scale) {
+                    *scale = standardized(x, standard);
+                    standard.iter_mut().for_each(|x| *x *= *scale);
+                }
+            },
+        );
+    }
+
     /// y = LN(x) * weight + bias; `affine` gives a row's weight and bias.
     pub fn forward<'a>(
         &mut self,
@@ -239,12 +255,7 @@ impl NormTape {
                     .zip(scale);
                 for (row, (((x, standard), y), scale)) in rows.enumerate() {
                     let (weight, bias) = affine(row);
-                    let mean = sum(x) / width as f32;
-                    for (standard, x) in standard.iter_mut().zip(x) {
-                        *standard = x - mean;
-                    }
-                    let variance = dot(standard, standard) / width as f32;
-                    *scale = 1.0 / (variance + EPSILON).sqrt();
+                    *scale = standardized(x, standard);
                     for (((y, standard), weight), bias) in
                         y.iter_mut().zip(standard).zip(weight).zip(bias)
                     {
@@ -293,6 +304,17 @@ impl NormTape {
             },
         );
     }
+}
+
+/// Writes a row less its mean, and returns 1 / deviation, by which it is still to be multiplied.
+#[inline(always)]
+fn standardized(x: &[f32], standard: &mut [f32]) -> f32 {
+    let inverse = 1.0 / x.len() as f32;
+    let mean = sum(x) * inverse;
+    for (standard, x) in standard.iter_mut().zip(x) {
+        *standard = x - mean;
+    }
+    1.0 / (dot(standard, standard) * inverse + EPSILON).sqrt()
 }
 
 /// ln softmax of each row of `logits`, in place.

@@ -111,6 +111,8 @@ impl OnObservations for CommFormer {
 /// A policy whose every parameter, edge logits aside, is noise: unlike a fresh one it has no small
 /// gains, zeros or ones that could hide a mistake.
 pub fn noisy_policy(config: &PolicyConfig, noise: &mut Noise) -> CommFormer {
+    // Tests share the cores already, and idle threads of libtorch's spin on them.
+    commformer_torch::threads::set_intra_op(1).unwrap();
     let mut policy = CommFormer::new(config, Device::Cpu, &mut || noise.normal()).unwrap();
     let state: Vec<_> = policy
         .state()
