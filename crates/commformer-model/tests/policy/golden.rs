@@ -1,6 +1,7 @@
 //! Every golden case: an independent implementation's outputs and gradients.
 //!
-//! The folder is the workspace's `tests/golden`, or the one that `COMMFORMER_GOLDEN_DIR` names.
+//! The folder is the workspace's `tests/golden`, or the one that `COMMFORMER_GOLDEN_DIR` names; the
+//! device is the CPU, or the one that `COMMFORMER_GOLDEN_DEVICE` names (`docs/experiments/gpu.sh`).
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ impl Golden {
             tensors: Tensor::read_safetensors(path)
                 .unwrap()
                 .into_iter()
+                .map(|(name, tensor)| (name, tensor.to_device(device())))
                 .collect(),
         }
     }
@@ -80,8 +82,7 @@ impl Golden {
 
     fn policy(&self) -> CommFormer {
         let mut noise = Noise::new(1);
-        let mut policy =
-            CommFormer::new(&self.config(), Device::Cpu, &mut || noise.normal()).unwrap();
+        let mut policy = CommFormer::new(&self.config(), device(), &mut || noise.normal()).unwrap();
         let parameter = |(name, tensor): (&String, &Tensor)| {
             Some((
                 name.strip_prefix("param/")?.to_owned(),
@@ -91,6 +92,13 @@ impl Golden {
         let state: Vec<_> = self.tensors.iter().filter_map(parameter).collect();
         policy.load_state(&state).unwrap();
         policy
+    }
+}
+
+fn device() -> Device {
+    match std::env::var("COMMFORMER_GOLDEN_DEVICE") {
+        Ok(name) => commformer_torch::cuda::device(&name).unwrap(),
+        Err(_) => Device::Cpu,
     }
 }
 
@@ -263,7 +271,7 @@ fn loss_and_gradients() {
 /// state then splits the packed ones.
 fn gradients(policy: &CommFormer) -> Vec<(String, Tensor)> {
     let mut noise = Noise::new(2);
-    let carrier = CommFormer::new(policy.config(), Device::Cpu, &mut || noise.normal()).unwrap();
+    let carrier = CommFormer::new(policy.config(), device(), &mut || noise.normal()).unwrap();
     tch::no_grad(|| {
         let leaves = carrier.parameters().into_iter().zip(policy.parameters());
         for ((_, mut into), (_, leaf)) in leaves {
@@ -281,9 +289,7 @@ fn gradients(policy: &CommFormer) -> Vec<(String, Tensor)> {
 }
 
 fn numerics() -> Golden {
-    Golden::read(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/numerics.safetensors"),
-    )
+    Golden::read(&folder().join("numerics.safetensors"))
 }
 
 #[test]
@@ -305,7 +311,7 @@ fn k_hot_rows_and_their_gradient() {
 fn plackett_luce_and_its_gradient() {
     let golden = numerics();
     let order = golden.get("pl/order");
-    let receivers = Tensor::arange(order.size()[1], (Kind::Int64, Device::Cpu)).view([1, -1, 1]);
+    let receivers = Tensor::arange(order.size()[1], (Kind::Int64, device())).view([1, -1, 1]);
     let draws_itself = bool::try_from(order.eq_tensor(&receivers).any()).unwrap();
     let self_edge = if draws_itself {
         SelfEdge::Counted
