@@ -49,8 +49,8 @@ pub struct VecEnv<E> {
     /// Copies that one thread takes at least.
     grain: usize,
     started: bool,
-    /// The first `ended` are those that ended in the last step; the others are kept for their
-    /// memory.
+    /// One for each copy, so that a step need not allocate; the first `ended` are those that ended in
+    /// the last step.
     episodes: Vec<Episode>,
     ended: usize,
 }
@@ -80,13 +80,18 @@ impl<E: Environment> VecEnv<E> {
             .into_iter()
             .zip(0..)
             .map(|(env, copy)| Lane::new(env, Rng::new(seed, copy)));
+        let lanes: Vec<_> = lanes.collect();
+        let no_episode = Episode {
+            metrics: vec![0.0; spec.metrics.len()],
+            ..Episode::default()
+        };
         Ok(Self {
-            lanes: lanes.collect(),
+            episodes: vec![no_episode; lanes.len()],
+            ended: 0,
+            lanes,
             grain: WORK_PER_THREAD.div_ceil(spec.agents * spec.obs_dim + WORK_PER_COPY),
             spec,
             started: false,
-            episodes: Vec::new(),
-            ended: 0,
         })
     }
 
@@ -174,7 +179,7 @@ impl<E: Environment> VecEnv<E> {
         let step = Some(Step {
             actions,
             rewards,
-            status,
+            status: &mut *status,
         });
         let work = Work {
             lanes: &mut self.lanes,
@@ -182,7 +187,7 @@ impl<E: Environment> VecEnv<E> {
             step,
         };
         work.run(&self.spec, self.grain);
-        self.gather_episodes();
+        self.gather_episodes(status);
         Ok(())
     }
 
@@ -200,18 +205,18 @@ impl<E: Environment> VecEnv<E> {
         }
     }
 
-    fn gather_episodes(&mut self) {
+    fn gather_episodes(&mut self, status: &[Status]) {
         self.ended = 0;
-        for (copy, lane) in self.lanes.iter().enumerate() {
+        // The states lie side by side; to look at every lane instead would take longer.
+        let ends = status.iter().enumerate();
+        for (copy, _) in ends.filter(|&(_, &status)| status != Status::Running) {
+            let lane = &self.lanes[copy];
             let Some(outcome) = lane.last else { continue };
-            if self.ended == self.episodes.len() {
-                self.episodes.push(Episode::default());
-            }
             let episode = &mut self.episodes[self.ended];
             episode.copy = copy;
             episode.steps = outcome.steps;
             episode.team_return = outcome.team_return;
-            episode.metrics.clone_from(&lane.last_metrics);
+            episode.metrics.copy_from_slice(&lane.last_metrics);
             self.ended += 1;
         }
     }
