@@ -1,108 +1,99 @@
-//! Environment steps per second, of one copy and of 80 that a [`VecEnv`] steps together.
+//! Environment steps per second of the built-in tasks in a [`VecEnv`]: few copies and many, on one
+//! thread and on all.
 
 use std::hint::black_box;
 
 use commformer_env::{
-    ActionSpace, Actions, Batch, Environment, Observation, PredatorCapturePrey, PredatorPrey, Rng,
-    Signal, Status, VecEnv,
+    ActionSpace, Actions, Batch, Environment, PredatorCapturePrey, PredatorPrey,
+    PredatorPreyConfig, Rng, Signal, Status, VecEnv,
 };
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Bencher, Criterion, Throughput, criterion_group, criterion_main};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
-const COPIES: usize = 80;
 /// Random joint actions are drawn beforehand, and used over and over.
-const PREPARED: usize = 1024;
+const PREPARED: usize = 64;
+/// Observations go to one row after the other of a memory, as in a rollout: at most so many rows
+/// of at most so many numbers together, which is more than the nearer caches hold.
+const ROWS: usize = 200;
+const NUMBERS: usize = 1 << 22;
 
-fn random_actions(env: &impl Environment, copies: usize) -> Vec<Vec<i64>> {
-    let ActionSpace::Discrete(count) = env.spec().actions else {
+fn random_actions(envs: &VecEnv<impl Environment>) -> Vec<Vec<i64>> {
+    let ActionSpace::Discrete(count) = envs.spec().actions else {
         return Vec::new();
     };
     let mut rng = Rng::new(1, 0);
-    let width = copies * env.spec().agents;
+    let width = envs.copies() * envs.spec().agents;
     let mut joint = || (0..width).map(|_| rng.below(count as u32).into()).collect();
     (0..PREPARED).map(|_| joint()).collect()
 }
 
-fn single<E: Environment>(c: &mut Criterion, name: &str, mut env: E) {
-    let actions = random_actions(&env, 1);
-    let (agents, obs_dim) = (env.spec().agents, env.spec().obs_dim);
-    let (mut obs, mut active, mut rewards) = (
-        vec![0.0; agents * obs_dim],
-        vec![true; agents],
-        vec![0.0; agents],
-    );
-    let mut rng = Rng::new(2, 0);
-    let mut actions = actions.iter().cycle();
-    let mut status = Status::Terminated;
-    let mut group = c.benchmark_group(name);
-    group.throughput(Throughput::Elements(1));
-    group.bench_function("1 copy", |b| {
-        b.iter(|| {
-            let (available, active) = (&mut [], &mut active);
-            if status != Status::Running {
-                env.reset(
-                    &mut rng,
-                    Observation {
-                        obs: &mut obs,
-                        available,
-                        active,
-                    },
-                );
-            }
-            if let Some(actions) = actions.next() {
-                let out = Observation {
-                    obs: &mut obs,
-                    available,
-                    active,
-                };
-                status = env.step(Actions::Discrete(actions), &mut rng, out, &mut rewards);
-            }
-            black_box(&mut obs);
-        });
-    });
-}
-
-fn many<E: Environment + Clone>(c: &mut Criterion, name: &str, env: E) {
-    let actions = random_actions(&env, COPIES);
-    let rows = COPIES * env.spec().agents;
-    let (mut obs, mut active) = (vec![0.0; rows * env.spec().obs_dim], vec![true; rows]);
-    let (mut rewards, mut status) = (vec![0.0; rows], vec![Status::Running; COPIES]);
-    let mut envs = VecEnv::new(vec![env; COPIES], 2).expect("copies of one task");
+fn steps<E: Environment + Clone>(b: &mut Bencher, task: &E, copies: usize) {
+    let mut envs = VecEnv::new(vec![task.clone(); copies], 2).expect("copies of one task");
+    let agents = copies * task.spec().agents;
+    let row = agents * task.spec().obs_dim;
+    let mut obs = vec![0.0; row * (NUMBERS / row).clamp(1, ROWS)];
+    let (mut active, mut rewards) = (vec![true; agents], vec![0.0; agents]);
+    let mut status = vec![Status::Running; copies];
     envs.reset(Batch {
-        obs: &mut obs,
+        obs: &mut obs[..row],
         available: &mut [],
         active: &mut active,
     })
     .expect("buffers fit");
-    let mut actions = actions.iter().cycle();
-    let mut group = c.benchmark_group(name);
-    group.throughput(Throughput::Elements(COPIES as u64));
-    group.bench_function("80 copies", |b| {
-        b.iter(|| {
-            if let Some(actions) = actions.next() {
-                let out = Batch {
-                    obs: &mut obs,
-                    available: &mut [],
-                    active: &mut active,
-                };
-                envs.step(Actions::Discrete(actions), out, &mut rewards, &mut status)
-                    .expect("buffers fit");
-            }
-            black_box(&mut obs);
-        });
+    let prepared = random_actions(&envs);
+    let mut actions = prepared.iter().cycle();
+    let mut starts = (0..obs.len()).step_by(row).cycle();
+    b.iter(|| {
+        if let (Some(actions), Some(start)) = (actions.next(), starts.next()) {
+            let out = Batch {
+                obs: &mut obs[start..start + row],
+                available: &mut [],
+                active: &mut active,
+            };
+            envs.step(Actions::Discrete(actions), out, &mut rewards, &mut status)
+                .expect("buffers fit");
+        }
+        black_box(&mut obs);
     });
 }
 
-fn steps(c: &mut Criterion) {
-    let predator_prey = PredatorPrey::new(Default::default()).expect("defaults are valid");
-    single(c, "predator-prey", predator_prey.clone());
-    many(c, "predator-prey", predator_prey);
-    let capture = PredatorCapturePrey::new(Default::default()).expect("defaults are valid");
-    single(c, "predator-capture-prey", capture.clone());
-    many(c, "predator-capture-prey", capture);
-    let signal = Signal::new(Default::default()).expect("defaults are valid");
-    single(c, "signal", signal.clone());
-    many(c, "signal", signal);
+fn pool(threads: usize) -> ThreadPool {
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.expect("threads can be started")
 }
 
-criterion_group!(benches, steps);
+fn task<E: Environment + Clone + Sync>(c: &mut Criterion, name: &str, task: E, many: usize) {
+    // 0 threads are as many as there are cores.
+    let (one, all) = (pool(1), pool(0));
+    let mut group = c.benchmark_group(name);
+    let mut measure = |copies: usize, pool: &ThreadPool, threads: &str| {
+        group.throughput(Throughput::Elements(copies as u64));
+        group.bench_function(format!("{copies} copies, {threads}"), |b| {
+            pool.install(|| steps(b, &task, copies));
+        });
+    };
+    measure(1, &one, "one thread");
+    measure(20, &one, "one thread");
+    measure(many, &one, "one thread");
+    measure(20, &all, "all threads");
+    measure(many, &all, "all threads");
+}
+
+fn tasks(c: &mut Criterion) {
+    let predator_prey = PredatorPrey::new(Default::default()).expect("defaults are valid");
+    task(c, "predator-prey", predator_prey, 4096);
+    let large = PredatorPreyConfig {
+        agents: 10,
+        dim: 20,
+        ..Default::default()
+    };
+    let large = PredatorPrey::new(large).expect("there is room for ten");
+    task(c, "predator-prey-large", large, 128);
+    let capture = PredatorCapturePrey::new(Default::default()).expect("defaults are valid");
+    task(c, "predator-capture-prey", capture, 4096);
+    let signal = Signal::new(Default::default()).expect("defaults are valid");
+    task(c, "signal", signal, 4096);
+}
+
+criterion_group!(benches, tasks);
 criterion_main!(benches);

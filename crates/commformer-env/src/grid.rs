@@ -67,26 +67,12 @@ impl Grid {
     /// stops it.
     #[inline]
     pub fn moved(self, from: Cell, action: i64) -> Cell {
-        let Cell { row, col } = from;
+        // Sums instead of a `match`: a processor cannot foresee which arm a policy takes.
+        let steps = |direction| usize::from(action == direction);
         let last = self.dim - 1;
-        match action {
-            0 => Cell {
-                row: row.saturating_sub(1),
-                col,
-            },
-            1 => Cell {
-                row,
-                col: (col + 1).min(last),
-            },
-            2 => Cell {
-                row: (row + 1).min(last),
-                col,
-            },
-            3 => Cell {
-                row,
-                col: col.saturating_sub(1),
-            },
-            _ => from,
+        Cell {
+            row: (from.row + steps(2)).min(last).saturating_sub(steps(0)),
+            col: (from.col + steps(1)).min(last).saturating_sub(steps(3)),
         }
     }
 
@@ -108,17 +94,20 @@ impl Grid {
     #[inline]
     pub fn draw_window(self, at: Cell, window: &mut [f32]) {
         window.fill(0.0);
-        let side = self.side();
-        for (index, cell) in window.chunks_exact_mut(self.channels()).enumerate() {
+        let (side, outside) = (self.side(), self.cells() + OUTSIDE);
+        let mut cells = window.chunks_exact_mut(self.channels());
+        for window_row in 0..side {
             // Rows and columns above or left of the grid wrap around to huge numbers.
-            let row = (at.row + index / side).wrapping_sub(self.vision);
-            let col = (at.col + index % side).wrapping_sub(self.vision);
-            let id = if row < self.dim && col < self.dim {
-                row * self.dim + col
-            } else {
-                self.cells() + OUTSIDE
-            };
-            cell[id] = 1.0;
+            let row = (at.row + window_row).wrapping_sub(self.vision);
+            for (window_col, cell) in cells.by_ref().take(side).enumerate() {
+                let col = (at.col + window_col).wrapping_sub(self.vision);
+                let inside = row < self.dim && col < self.dim;
+                cell[if inside {
+                    row * self.dim + col
+                } else {
+                    outside
+                }] = 1.0;
+            }
         }
     }
 

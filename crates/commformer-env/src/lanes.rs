@@ -1,6 +1,8 @@
 //! Stepping the copies of a [`VecEnv`](crate::VecEnv): one copy's bookkeeping, and how the copies
 //! are shared out among threads.
 
+use std::ops::Range;
+
 use crate::{Actions, Batch, Environment, Observation, Rng, Spec, Status};
 
 /// One copy with what belongs to it.
@@ -26,14 +28,17 @@ pub(crate) struct Outcome {
 
 impl<E: Environment> Lane<E> {
     pub fn new(env: E, rng: Rng) -> Self {
-        let last_metrics = vec![0.0; env.spec().metrics.len()];
+        let spec = env.spec();
+        // All memory is taken here, so that a step need not allocate.
+        let last_obs = vec![0.0; spec.agents * spec.obs_dim];
+        let last_metrics = vec![0.0; spec.metrics.len()];
         Self {
             env,
             rng,
             steps: 0,
             team_return: 0.0,
             last: None,
-            last_obs: Vec::new(),
+            last_obs,
             last_metrics,
         }
     }
@@ -70,8 +75,7 @@ impl<E: Environment> Lane<E> {
                 steps: self.steps,
                 team_return: self.team_return as f32,
             });
-            self.last_obs.clear();
-            self.last_obs.extend_from_slice(obs);
+            self.last_obs.copy_from_slice(obs);
             self.env.metrics(&mut self.last_metrics);
             self.begin(Observation {
                 obs,
@@ -111,25 +115,28 @@ impl<E: Environment> Work<'_, E> {
         }
     }
 
-    fn run_here(mut self, spec: &Spec) {
-        while !self.lanes.is_empty() {
-            let (first, rest) = self.split(1, spec);
-            let Batch {
-                obs,
-                available,
-                active,
-            } = first.out;
+    fn run_here(self, spec: &Spec) {
+        let Batch {
+            obs,
+            available,
+            active,
+        } = self.out;
+        let mut step = self.step;
+        for (copy, lane) in self.lanes.iter_mut().enumerate() {
+            let part = |width: usize| copy * width..(copy + 1) * width;
             let out = Observation {
-                obs,
-                available,
-                active,
+                obs: &mut obs[part(spec.agents * spec.obs_dim)],
+                available: &mut available[part(spec.available_len())],
+                active: &mut active[part(spec.agents)],
             };
-            let lane = &mut first.lanes[0];
-            match first.step {
+            match &mut step {
                 None => lane.reset(out),
-                Some(step) => step.status[0] = lane.step(step.actions, out, step.rewards),
+                Some(step) => {
+                    let actions = step.actions.of_copies(copy..copy + 1, spec);
+                    let rewards = &mut step.rewards[part(spec.agents)];
+                    step.status[copy] = lane.step(actions, out, rewards);
+                }
             }
-            self = rest;
         }
     }
 
@@ -170,29 +177,33 @@ fn split_batch<'a>(batch: Batch<'a>, copies: usize, spec: &Spec) -> (Batch<'a>, 
 }
 
 fn split_step<'a>(step: Step<'a>, copies: usize, spec: &Spec) -> (Step<'a>, Step<'a>) {
-    let (actions, other_actions) = match step.actions {
-        Actions::Discrete(all) => {
-            let (left, right) = all.split_at(copies * spec.agents);
-            (Actions::Discrete(left), Actions::Discrete(right))
-        }
-        Actions::Continuous(all) => {
-            let (left, right) = all.split_at(copies * spec.agents * spec.actions.size());
-            (Actions::Continuous(left), Actions::Continuous(right))
-        }
-    };
+    let all = step.status.len();
     let (rewards, other_rewards) = step.rewards.split_at_mut(copies * spec.agents);
     let (status, other_status) = step.status.split_at_mut(copies);
     let left = Step {
-        actions,
+        actions: step.actions.of_copies(0..copies, spec),
         rewards,
         status,
     };
     (
         left,
         Step {
-            actions: other_actions,
+            actions: step.actions.of_copies(copies..all, spec),
             rewards: other_rewards,
             status: other_status,
         },
     )
+}
+
+impl<'a> Actions<'a> {
+    /// Those of some copies among the actions of many.
+    fn of_copies(self, copies: Range<usize>, spec: &Spec) -> Actions<'a> {
+        let part = |width: usize| copies.start * width..copies.end * width;
+        match self {
+            Actions::Discrete(all) => Actions::Discrete(&all[part(spec.agents)]),
+            Actions::Continuous(all) => {
+                Actions::Continuous(&all[part(spec.agents * spec.actions.size())])
+            }
+        }
+    }
 }

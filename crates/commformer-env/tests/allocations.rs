@@ -1,0 +1,218 @@
+//! Stepping takes no memory. These tests count what an allocator of their own is asked for, and are
+//! therefore a program of their own.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use commformer_env::{
+    Actions, Batch, Environment, Mode, PredatorCapturePrey, PredatorCapturePreyConfig,
+    PredatorPrey, PredatorPreyConfig, Rng, Signal, Status, VecEnv,
+};
+use rayon::ThreadPoolBuilder;
+
+type Count = AtomicUsize;
+
+thread_local! {
+    /// Where this thread's allocations are counted, if anywhere: tests run side by side.
+    static COUNT: Cell<Option<&'static Count>> = const { Cell::new(None) };
+}
+
+fn count_on_this_thread(count: &'static Count) {
+    COUNT.set(Some(count));
+}
+
+struct Counting;
+
+impl Counting {
+    fn note(&self) {
+        if let Some(count) = COUNT.get() {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+// SAFETY: every request goes to the system's allocator as it came, and what that returns is
+// returned. Counting neither allocates nor unwinds: the thread-local is a constant without a
+// destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        self.note();
+        // SAFETY: the caller's promises about `layout` are those that `System` needs.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        self.note();
+        // SAFETY: as in `alloc`.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        self.note();
+        // SAFETY: `old` came from `System`, as all memory does here; for the rest as in `alloc`.
+        unsafe { System.realloc(old, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
+        // SAFETY: `old` came from `System`, with this layout.
+        unsafe { System.dealloc(old, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A vector environment with its buffers and some random joint actions.
+struct Team<E> {
+    envs: VecEnv<E>,
+    obs: Vec<f32>,
+    active: Vec<bool>,
+    rewards: Vec<f32>,
+    status: Vec<Status>,
+    actions: Vec<Vec<i64>>,
+}
+
+impl<E: Environment> Team<E> {
+    fn new(envs: VecEnv<E>) -> Self {
+        let spec = envs.spec();
+        let agents = envs.copies() * spec.agents;
+        let (obs, choices) = (agents * spec.obs_dim, spec.actions.size() as u32);
+        let mut rng = Rng::new(5, 0);
+        let mut joint = || (0..agents).map(|_| rng.below(choices).into()).collect();
+        Self {
+            obs: vec![0.0; obs],
+            active: vec![false; agents],
+            rewards: vec![0.0; agents],
+            status: vec![Status::Running; envs.copies()],
+            actions: (0..64).map(|_| joint()).collect(),
+            envs,
+        }
+    }
+
+    fn reset(&mut self) {
+        let out = Batch {
+            obs: &mut self.obs,
+            available: &mut [],
+            active: &mut self.active,
+        };
+        self.envs.reset(out).unwrap();
+    }
+
+    /// Takes `steps` steps and counts the episodes that end in them.
+    fn step(&mut self, steps: usize) -> usize {
+        let mut ended = 0;
+        for actions in self.actions.iter().cycle().take(steps) {
+            let out = Batch {
+                obs: &mut self.obs,
+                available: &mut [],
+                active: &mut self.active,
+            };
+            let actions = Actions::Discrete(actions);
+            self.envs
+                .step(actions, out, &mut self.rewards, &mut self.status)
+                .unwrap();
+            ended += self.envs.episodes().len();
+        }
+        ended
+    }
+}
+
+fn predator_prey() -> PredatorPrey {
+    PredatorPrey::new(Default::default()).unwrap()
+}
+
+#[test]
+fn no_step_of_any_task_allocates_be_it_the_first() {
+    static COUNT: Count = Count::new(0);
+
+    fn check<E: Environment>(task: impl Fn() -> E) {
+        let copies = (0..20).map(|_| task()).collect();
+        let mut team = Team::new(VecEnv::new(copies, 1).unwrap());
+        let before = COUNT.load(Ordering::Relaxed);
+        team.reset();
+        let ended = team.step(200);
+        assert_eq!(COUNT.load(Ordering::Relaxed) - before, 0);
+        assert!(ended > 100, "only {ended} episodes ended");
+    }
+
+    count_on_this_thread(&COUNT);
+    drop(Box::new(1));
+    assert_eq!(COUNT.load(Ordering::Relaxed), 1, "nothing is counted");
+
+    check(predator_prey);
+    check(|| Box::new(predator_prey()) as Box<dyn Environment>);
+    for mode in [Mode::Mixed, Mode::Cooperative, Mode::Competitive] {
+        check(|| {
+            // So small a grid that random walks find the prey and some episodes terminate.
+            let config = PredatorPreyConfig {
+                dim: 3,
+                mode,
+                ..Default::default()
+            };
+            PredatorPrey::new(config).unwrap()
+        });
+    }
+    for capture_vision in [None, Some(0)] {
+        check(|| {
+            let config = PredatorCapturePreyConfig {
+                capture_vision,
+                ..Default::default()
+            };
+            PredatorCapturePrey::new(config).unwrap()
+        });
+    }
+    check(|| Signal::new(Default::default()).unwrap());
+}
+
+/// So many copies that several threads take part.
+const LARGE: usize = 4096;
+
+#[test]
+fn a_large_batch_allocates_nothing_on_the_threads_of_its_pool() {
+    static COUNT: Count = Count::new(0);
+    let threads = ThreadPoolBuilder::new()
+        .num_threads(3)
+        .start_handler(|_| count_on_this_thread(&COUNT));
+    threads.build().unwrap().install(|| {
+        let mut team = Team::new(VecEnv::new(vec![predator_prey(); LARGE], 1).unwrap());
+        team.reset();
+        // A thread allocates when it looks for work for the first time.
+        rayon::broadcast(|_| ());
+        team.step(10);
+        let before = COUNT.load(Ordering::Relaxed);
+        let ended = team.step(20);
+        assert_eq!(COUNT.load(Ordering::Relaxed) - before, 0);
+        assert!(ended >= LARGE, "only {ended} episodes ended");
+    });
+}
+
+/// The only test in this program that may touch the global pool.
+#[test]
+fn a_small_batch_leaves_rayon_alone_and_a_large_one_allocates_for_its_jobs_only() {
+    static COUNT: Count = Count::new(0);
+
+    let mut small = Team::new(VecEnv::new(vec![predator_prey(); 20], 1).unwrap());
+    small.reset();
+    small.step(10);
+    // This fails if the pool is there already, as it is from its first use.
+    ThreadPoolBuilder::new()
+        .num_threads(3)
+        .start_handler(|_| count_on_this_thread(&COUNT))
+        .build_global()
+        .unwrap();
+
+    let mut large = Team::new(VecEnv::new(vec![predator_prey(); LARGE], 1).unwrap());
+    count_on_this_thread(&COUNT);
+    large.reset();
+    rayon::broadcast(|_| ());
+    large.step(10);
+    let before = COUNT.load(Ordering::Relaxed);
+    large.step(100);
+    // From a thread that is not the pool's, a step hands one job over. The queue for those takes
+    // memory for 63 jobs at a time, so 100 steps begin one or two such pieces.
+    let allocations = COUNT.load(Ordering::Relaxed) - before;
+    assert!((1..=2).contains(&allocations), "{allocations} allocations");
+}
