@@ -1,7 +1,8 @@
 //! The steps of both levels: minibatches in, weights changed.
 
 use crate::bilevel::{self, Drawn, Graphs};
-use crate::experience::{Experience, Selection};
+use crate::experience::Experience;
+use crate::selection::Selection;
 use crate::update::{Gradient, Level, Objective, PartGraph, gradient};
 use crate::{
     BilevelConfig, GraphPlan, Losses, Policy, PolicyResult, Purpose, Settings, TrainError, seed_for,
@@ -76,9 +77,9 @@ impl<P: Policy> Learner<P> {
         &mut self.policy
     }
 
-    /// The workers.
-    pub fn pool(&self) -> &rayon::ThreadPool {
-        &self.pool
+    /// A replica of the policy for each worker, and the workers.
+    pub fn workers(&mut self) -> (&mut [P], &rayon::ThreadPool) {
+        (&mut self.replicas, &self.pool)
     }
 
     /// Sets the learning rate of the lower level.
@@ -93,7 +94,7 @@ impl<P: Policy> Learner<P> {
         plan: &GraphPlan,
         objective: Objective<'_>,
         graphs: &Graphs,
-        experience: &Experience<'_>,
+        experience: &Experience,
         update: u64,
     ) -> Result<Vec<Losses>, TrainError> {
         let ppo = objective.ppo;
@@ -135,7 +136,7 @@ impl<P: Policy> Learner<P> {
         schedule: &BilevelConfig,
         objective: Objective<'_>,
         graphs: &Graphs,
-        experience: &Experience<'_>,
+        experience: &Experience,
         update: u64,
     ) -> Result<(), TrainError> {
         let copies = bilevel::upper_copies(schedule, experience.copies());
@@ -145,7 +146,7 @@ impl<P: Policy> Learner<P> {
             None => return Ok(()),
             Some(Drawn::Groups(order)) => {
                 let advantages =
-                    bilevel::group_advantages(experience.rewards, graphs, copies.start);
+                    bilevel::group_advantages(experience.rewards.view(), graphs, copies.start);
                 let loss = bilevel::score_function_loss(
                     &self.policy,
                     order,
@@ -177,7 +178,7 @@ impl<P: Policy> Learner<P> {
         &mut self,
         level: Level,
         objective: Objective<'_>,
-        experience: &Experience<'_>,
+        experience: &Experience,
         selection: &Selection,
         graph: &dyn Fn(&Selection) -> PartGraph,
         update: u64,
