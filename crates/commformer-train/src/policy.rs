@@ -116,16 +116,6 @@ pub struct GateSamples {
     pub noise: Tensor,
 }
 
-impl GateSamples {
-    /// Both tensors changed alike.
-    pub(crate) fn map(&self, change: impl Fn(&Tensor) -> Tensor) -> Self {
-        Self {
-            open: change(&self.open),
-            noise: change(&self.noise),
-        }
-    }
-}
-
 /// Samples to evaluate.
 #[derive(Debug)]
 pub struct Samples<'a> {
@@ -203,6 +193,10 @@ pub trait Policy: Actor + Sized {
 
     /// Normalised values of situations, (B, N).
     fn values(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Tensor>;
+
+    /// Whether the gates of rollouts open by what [`calibrate`](Self::calibrate) sets, like those of
+    /// execution. It is then called in every iteration.
+    fn draws_by_threshold(&self) -> bool;
 
     /// Sets the gates of execution so that they would be open at the rate `target` in situations with
     /// these scores. Where the scores are those of gates in execution, `found` is the rate at which

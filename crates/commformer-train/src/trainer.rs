@@ -208,7 +208,9 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             let tolls = ledger.tolls(price, spread)?;
             shard.buffer.charge(tolls);
         }
-        self.calibrate_by_rollout()?;
+        if self.policy().draws_by_threshold() {
+            self.calibrate_by_rollout()?;
+        }
         Ok((traffic, Some((price, terms))))
     }
 
