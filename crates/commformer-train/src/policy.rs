@@ -143,7 +143,8 @@ pub trait Actor: Send {
     fn message_sizes(&self) -> MessageSizes;
 
     /// Chooses actions. `noise` is Gumbel for discrete and standard normal for continuous actions,
-    /// (B, N, A); without it the likeliest action is taken.
+    /// (B, N, A); without it the likeliest action is taken. This runs in libtorch's inference mode
+    /// ([`commformer_torch::threads::inference`]): no tensor made here can take part in a gradient.
     fn act(
         &self,
         situations: &Situations<'_>,
@@ -191,7 +192,7 @@ pub trait Policy: Actor + Sized {
         uniform: &mut dyn FnMut(&[i64]) -> Tensor,
     ) -> PolicyResult<Evaluation>;
 
-    /// Normalised values of situations, (B, N).
+    /// Normalised values of situations, (B, N); in inference mode like [`act`](Actor::act).
     fn values(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Tensor>;
 
     /// Whether the gates of rollouts open by what [`calibrate`](Self::calibrate) sets, like those of

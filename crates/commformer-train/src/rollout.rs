@@ -11,6 +11,7 @@ use crate::noise::{Drawn, Noise};
 use crate::update::lock;
 use crate::{Actor, Phases, Policy, RolloutConfig, TrainError};
 use commformer_env::{Environment, Episode, VecEnv};
+use commformer_torch::threads::inference;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Mutex;
@@ -189,7 +190,7 @@ pub fn act<A: Actor>(
     let (perceived, drawn) = buffer.situation(t, drawn)?;
     let gates = noise.gates(drawn.gates.as_ref());
     let situations = perceived.with_graph(graph);
-    let act = tch::no_grad(|| policy.act(&situations, gates, drawn.actions.as_ref()))?;
+    let act = inference(|| policy.act(&situations, gates, drawn.actions.as_ref()))?;
     // The buffer lends no memory while tensors over it live.
     drop(perceived);
     buffer.record(t, &act, drawn.gates.as_ref())
@@ -210,7 +211,7 @@ fn value_ends<P: Policy>(
     };
     let (perceived, drawn) = buffer.situation(buffer.steps(), drawn)?;
     let gates = noise.gates(drawn.gates.as_ref());
-    let last = tch::no_grad(|| policy.values(&perceived.with_graph(graph), gates))?;
+    let last = inference(|| policy.values(&perceived.with_graph(graph), gates))?;
     drop(perceived);
     let ends = match buffer.truncated()? {
         None => None,
@@ -228,7 +229,7 @@ fn value_ends<P: Policy>(
             let drawn = drawn.map(|drawn| drawn.to_device(graph.device()));
             let gates = noise.gates(drawn.as_ref());
             let situations = ends.perceived.with_graph(&graph);
-            Some(tch::no_grad(|| policy.values(&situations, gates))?)
+            Some(inference(|| policy.values(&situations, gates))?)
         }
     };
     buffer.finish(&last, ends.as_ref())
