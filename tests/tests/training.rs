@@ -14,15 +14,19 @@ fn a_run_is_a_function_of_its_config_and_seed() {
         ("predator-capture-prey", &["ppo.minibatches=3"]),
         ("signal", &["graph.upper_data='held-out'", "graph.groups=3"]),
         ("released", &["rollout.copies=5"]),
+        ("predator-prey", &["rollout.shard=6"]),
+        ("predator-prey", &["rollout.shard=1", "env.episode_limit=4"]),
     ] {
         let one = config(preset, set);
         let mut other_seed = one.clone();
         other_seed.run.seed += 1;
         let first = train(&one, 3);
         assert_eq!(first, train(&one, 3), "{preset}: again");
-        let mut threads = one.clone();
-        threads.run.threads = 3;
-        assert_eq!(first, train(&threads, 3), "{preset}: on three threads");
+        for threads in [2, 3] {
+            let mut other = one.clone();
+            other.run.threads = threads;
+            assert_eq!(first, train(&other, 3), "{preset}: on {threads} threads");
+        }
         assert_ne!(first, train(&other_seed, 3), "{preset}: another seed");
     }
 }

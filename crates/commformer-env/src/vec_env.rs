@@ -112,6 +112,24 @@ impl<E: Environment> VecEnv<E> {
         self
     }
 
+    /// Deals the copies out in order, `size` to each but perhaps the last; 0 counts as 1. Every copy
+    /// goes on with its own stream, and has a new number among its new neighbours.
+    pub fn split(self, size: usize) -> Vec<Self> {
+        let mut lanes = self.lanes.into_iter().peekable();
+        let mut parts = Vec::new();
+        while lanes.peek().is_some() {
+            parts.push(Self {
+                lanes: lanes.by_ref().take(size.max(1)).collect(),
+                spec: self.spec.clone(),
+                grain: self.grain,
+                started: self.started,
+                episodes: Vec::new(),
+                ended: 0,
+            });
+        }
+        parts
+    }
+
     /// What one copy looks like.
     pub fn spec(&self) -> &Spec {
         &self.spec

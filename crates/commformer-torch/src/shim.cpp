@@ -12,6 +12,7 @@
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
+#include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
 
 #include <atomic>
@@ -145,6 +146,18 @@ char *commformer_set_deterministic(bool on) {
 char *commformer_is_deterministic(bool *on) {
   return guarded([&] { *on = at::globalContext().deterministicAlgorithms(); });
 }
+
+// Begins a time in which this thread keeps no account for gradients; ended by the same thread, in
+// reverse order. Null if it could not be begun.
+void *commformer_inference_begin() {
+  try {
+    return new c10::InferenceMode(true);
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+void commformer_inference_end(void *guard) { delete static_cast<c10::InferenceMode *>(guard); }
 
 // Tells glibc's allocator to keep freed memory; false where the allocator is another one.
 bool commformer_keep_memory(int largest, int kept) {

@@ -1,4 +1,5 @@
-//! How libtorch computes on this process's cores, and whether it may be nondeterministic.
+//! How libtorch computes on this process's cores: with how many threads, whether it may be
+//! nondeterministic, and whether it keeps account for gradients.
 
 use crate::{TorchError, ffi};
 
@@ -67,9 +68,44 @@ pub fn keep_memory() -> bool {
     unsafe { ffi::commformer_keep_memory(32 << 20, 512 << 20) }
 }
 
+/// Runs `work` in libtorch's inference mode: like `tch::no_grad`, and besides no account is kept of
+/// what could need a gradient later, which makes small operations a tenth cheaper. Tensors made in it
+/// can be read and copied anywhere, but a gradient never flows through them.
+pub fn inference<T>(work: impl FnOnce() -> T) -> T {
+    struct Guard(*mut std::ffi::c_void);
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            // SAFETY: the guard comes from `commformer_inference_begin` in this thread and is ended once;
+            // it lives in this function alone, so guards end in reverse order.
+            unsafe { ffi::commformer_inference_end(self.0) };
+        }
+    }
+    // SAFETY: nothing goes in, and what comes out is null or a guard for `Guard` to end.
+    let _guard = Guard(unsafe { ffi::commformer_inference_begin() });
+    // Without a guard, which takes no memory left, at least this holds.
+    tch::no_grad(work)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tch::{Device, Kind, Tensor};
+
+    #[test]
+    fn inference_ends_with_its_work_and_can_be_copied_from() {
+        let weight = Tensor::ones([2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        let mut memory = Tensor::zeros([2], (Kind::Float, Device::Cpu));
+        let found = inference(|| {
+            let nested = inference(|| &weight * 2.0);
+            nested + &weight
+        });
+        assert!(!found.requires_grad());
+        memory.copy_(&found);
+        assert_eq!(memory, Tensor::from_slice(&[3.0f32, 3.0]));
+        let loss = (&weight * &memory).sum(Kind::Float);
+        loss.backward();
+        assert_eq!(weight.grad(), memory);
+    }
 
     #[test]
     fn glibc_keeps_memory() {

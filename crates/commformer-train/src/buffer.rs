@@ -1,15 +1,16 @@
 //! The rollout's memory: environments write into it, tensors read from it, and nothing is copied
-//! in between.
+//! in between. A policy on another device has a mirror of it there.
 
+use crate::noise::Drawn;
 use crate::recall::{Carried, GateMemory};
-use crate::rows::{carry, row, row_mut, rows, samples, write_row};
+use crate::rows::{Rows, samples, write};
 use crate::samples::{Done, Ends, Perceived};
+use crate::staging::Staging;
 use crate::{Act, TrainError, ValueNorm, gae};
 use commformer_env::{ActionSpace, Actions, Batch, Environment, Spec, Status, VecEnv};
-use commformer_torch::TorchError;
-use commformer_torch::shared::Shared;
-use ndarray::{Array2, Array3, ArrayView2, ArrayView3, s};
-use tch::Tensor;
+use ndarray::{Array3, ArrayView3, s};
+use std::ops::Range;
+use tch::{Device, Kind, Tensor};
 
 /// Everything one rollout leaves: T steps of C copies with N agents. What is perceived has a row
 /// more, for the situation after the last step.
@@ -19,16 +20,16 @@ pub struct Buffer {
     steps: usize,
     copies: usize,
     /// (T + 1, C, N, O).
-    obs: Shared<f32>,
+    obs: Rows<f32>,
     /// (T + 1, C, N, A), where actions can be unavailable.
-    available: Option<Shared<bool>>,
+    available: Option<Rows<bool>>,
     /// (T + 1, C, N).
-    active: Shared<bool>,
+    active: Vec<bool>,
     actions: ActionBuffer,
-    /// Of the actions taken, (T, C, N).
-    log_probs: Shared<f32>,
+    /// Of the actions taken, (T, C, N); only the policy reads them.
+    log_probs: Tensor,
     /// Normalised, (T + 1, C, N).
-    values: Shared<f32>,
+    values: Rows<f32>,
     /// (T, C, N).
     rewards: Array3<f32>,
     /// What agents paid for listening, (T, C, N).
@@ -36,56 +37,62 @@ pub struct Buffer {
     gates: Option<GateMemory>,
     carried: Option<Carried>,
     /// How each episode stood after each step, (T, C).
-    status: Array2<Status>,
+    status: Vec<Status>,
     /// Observations in which truncated episodes ended, one (N, O) after the other.
     final_obs: Vec<f32>,
+    /// Their normalised values, one (N) after the other.
+    final_values: Vec<f32>,
     /// The step and copy of each of them.
     final_at: Vec<(usize, usize)>,
+    /// The way to the mirror, where there is one.
+    staging: Option<Staging>,
 }
 
 /// The joint actions of a rollout.
 #[derive(Debug)]
 enum ActionBuffer {
     /// (T, C, N).
-    Discrete(Shared<i64>),
+    Discrete(Rows<i64>),
     /// (T, C, N, A).
-    Continuous(Shared<f32>),
+    Continuous(Rows<f32>),
 }
 
 impl Buffer {
     /// Memory for `steps` steps of `copies` copies.
     ///
     /// # Errors
-    /// [`TorchError`] if there is not enough memory.
-    pub fn new(spec: &Spec, copies: usize, steps: usize) -> Result<Self, TorchError> {
+    /// [`TrainError::Torch`] if there is not enough memory.
+    pub fn new(spec: &Spec, copies: usize, steps: usize) -> Result<Self, TrainError> {
         let (rows, columns, agents) = (steps as i64, copies as i64, spec.agents as i64);
         let available = (spec.available_len() / spec.agents.max(1)) as i64;
         Ok(Self {
             steps,
             copies,
-            obs: Shared::zeros(&[rows + 1, columns, agents, spec.obs_dim as i64])?,
+            obs: Rows::zeros(&[rows + 1, columns, agents, spec.obs_dim as i64])?,
             available: match available {
                 0 => None,
-                width => Some(Shared::zeros(&[rows + 1, columns, agents, width])?),
+                width => Some(Rows::zeros(&[rows + 1, columns, agents, width])?),
             },
-            active: Shared::zeros(&[rows + 1, columns, agents])?,
+            active: vec![false; (steps + 1) * copies * spec.agents],
             actions: match spec.actions {
                 ActionSpace::Discrete(_) => {
-                    ActionBuffer::Discrete(Shared::zeros(&[rows, columns, agents])?)
+                    ActionBuffer::Discrete(Rows::zeros(&[rows, columns, agents])?)
                 }
                 ActionSpace::Continuous(width) => {
-                    ActionBuffer::Continuous(Shared::zeros(&[rows, columns, agents, width as i64])?)
+                    ActionBuffer::Continuous(Rows::zeros(&[rows, columns, agents, width as i64])?)
                 }
             },
-            log_probs: Shared::zeros(&[rows, columns, agents])?,
-            values: Shared::zeros(&[rows + 1, columns, agents])?,
+            log_probs: Tensor::f_zeros([rows, columns, agents], (Kind::Float, Device::Cpu))?,
+            values: Rows::zeros(&[rows + 1, columns, agents])?,
             rewards: Array3::zeros((steps, copies, spec.agents)),
             tolls: Array3::zeros((steps, copies, spec.agents)),
             gates: None,
             carried: None,
-            status: Array2::from_elem((steps, copies), Status::Running),
+            status: vec![Status::Running; steps * copies],
             final_obs: Vec::new(),
+            final_values: Vec::new(),
             final_at: Vec::new(),
+            staging: None,
             spec: spec.clone(),
         })
     }
@@ -94,12 +101,12 @@ impl Buffer {
     /// carries from step to step; 0 for none.
     ///
     /// # Errors
-    /// [`TorchError`] if there is not enough memory.
+    /// [`TrainError::Torch`] or [`TrainError::Tch`] if there is not enough memory.
     pub fn with_recall(
         mut self,
         gate_width: usize,
         memory_width: usize,
-    ) -> Result<Self, TorchError> {
+    ) -> Result<Self, TrainError> {
         let shape = [self.steps, self.copies, self.spec.agents].map(|size| size as i64);
         let [steps, copies, agents] = shape;
         if gate_width > 0 {
@@ -111,6 +118,32 @@ impl Buffer {
             self.carried = Some(Carried::new(shape)?);
         }
         Ok(self)
+    }
+
+    /// Mirrors what the policy reads and writes on the device where it works. From a rollout's
+    /// beginning on, everything stays there as it comes: a step costs one transfer each way.
+    ///
+    /// # Errors
+    /// [`TrainError::Tch`] if the device refuses.
+    pub fn mirror_on(&mut self, device: Device) -> Result<(), TrainError> {
+        self.staging = Some(Staging::new(device));
+        self.obs.mirror_on(device)?;
+        if let Some(available) = &mut self.available {
+            available.mirror_on(device)?;
+        }
+        match &mut self.actions {
+            ActionBuffer::Discrete(actions) => actions.mirror_on(device)?,
+            ActionBuffer::Continuous(actions) => actions.mirror_on(device)?,
+        }
+        self.log_probs = self.log_probs.f_to_device(device)?;
+        self.values.mirror_on(device)?;
+        if let Some(gates) = &mut self.gates {
+            gates.mirror_on(device)?;
+        }
+        if let Some(carried) = &mut self.carried {
+            carried.mirror_on(device)?;
+        }
+        Ok(())
     }
 
     /// Steps of a rollout (T).
@@ -138,50 +171,78 @@ impl Buffer {
         &mut self,
         environments: &mut VecEnv<E>,
     ) -> Result<(), TrainError> {
-        let last = self.steps;
-        environments.reset(perceived(
-            &mut self.obs,
-            &mut self.available,
-            &mut self.active,
-            last,
-        )?)?;
+        let agents = self.steps_of_agents(self.steps);
+        environments.reset(Batch {
+            obs: self.obs.row_mut(self.steps)?,
+            available: match &mut self.available {
+                Some(available) => available.row_mut(self.steps)?,
+                None => &mut [],
+            },
+            active: &mut self.active[agents],
+        })?;
         Ok(())
     }
 
     /// Makes the situation after the last step the first one of a new rollout.
-    pub fn begin(&mut self) -> Result<(), TorchError> {
-        carry(&mut self.obs, self.steps)?;
-        carry(&mut self.active, self.steps)?;
+    pub fn begin(&mut self) -> Result<(), TrainError> {
+        self.obs.carry(self.steps)?;
         if let Some(available) = &mut self.available {
-            carry(available, self.steps)?;
+            available.carry(self.steps)?;
         }
+        self.active
+            .copy_within(self.steps * self.copies * self.spec.agents.., 0);
         if let Some(carried) = &mut self.carried {
             carried.begin()?;
         }
         self.final_obs.clear();
+        self.final_values.clear();
         self.final_at.clear();
         Ok(())
     }
 
-    /// What is perceived at step `t` (the last is that after the rollout).
-    pub fn situation(&mut self, t: usize) -> Result<Perceived, TorchError> {
-        let row = |whole: Tensor| whole.select(0, t as i64);
-        Ok(Perceived {
-            obs: row(self.obs.tensor()?),
+    /// What is perceived at step `t` (the last is that after the rollout), and what was drawn for it,
+    /// both where the policy works.
+    pub fn situation(
+        &mut self,
+        t: usize,
+        mut drawn: Drawn,
+    ) -> Result<(Perceived, Drawn), TrainError> {
+        if let Some(staging) = &mut self.staging {
+            let [obs, available, actions, gates] = staging.send([
+                Some(self.obs.host_at(t)?),
+                self.available
+                    .as_mut()
+                    .map(|available| available.host_at(t))
+                    .transpose()?,
+                drawn.actions,
+                drawn.gates,
+            ])?;
+            if let Some(obs) = &obs {
+                self.obs.write(t, obs)?;
+            }
+            if let (Some(mirror), Some(available)) = (&mut self.available, &available) {
+                mirror.write(t, available)?;
+            }
+            drawn = Drawn { actions, gates };
+        }
+        let perceived = Perceived {
+            obs: self.obs.at(t)?,
             available: self
                 .available
                 .as_mut()
-                .map(|mask| mask.tensor().map(row))
+                .map(|available| available.at(t))
                 .transpose()?,
             memory: self
                 .carried
-                .as_mut()
+                .as_ref()
                 .map(|carried| carried.at(t))
                 .transpose()?,
-        })
+        };
+        Ok((perceived, drawn))
     }
 
-    /// Keeps what the policy chose at step `t`, and the noise from which its gates were drawn.
+    /// Keeps what the policy chose at step `t`, and the noise from which its gates were drawn. Only the
+    /// actions are brought to the environments.
     pub fn record(
         &mut self,
         t: usize,
@@ -194,17 +255,18 @@ impl Buffer {
         if let (Some(carried), Some(memory)) = (&mut self.carried, &act.memory) {
             carried.record(t, memory)?;
         }
-        write_row(&mut self.log_probs, t, &act.log_probs)?;
-        write_row(&mut self.values, t, &act.values)?;
+        write(&self.log_probs, t, &act.log_probs)?;
+        self.values.write(t, &act.values)?;
         match &mut self.actions {
-            ActionBuffer::Discrete(actions) => write_row(actions, t, &act.actions),
-            ActionBuffer::Continuous(actions) => write_row(actions, t, &act.actions),
+            ActionBuffer::Discrete(actions) => {
+                actions.write(t, &act.actions)?;
+                actions.fetch(t..t + 1)
+            }
+            ActionBuffer::Continuous(actions) => {
+                actions.write(t, &act.actions)?;
+                actions.fetch(t..t + 1)
+            }
         }
-    }
-
-    /// Keeps the values of the situation at step `t`, (C, N).
-    pub fn record_values(&mut self, t: usize, values: &Tensor) -> Result<(), TrainError> {
-        write_row(&mut self.values, t, values)
     }
 
     /// Steps every copy with the actions of step `t`.
@@ -214,16 +276,21 @@ impl Buffer {
         environments: &mut VecEnv<E>,
     ) -> Result<(), TrainError> {
         let actions = match &self.actions {
-            ActionBuffer::Discrete(actions) => Actions::Discrete(row(actions, t)?),
-            ActionBuffer::Continuous(actions) => Actions::Continuous(row(actions, t)?),
+            ActionBuffer::Discrete(actions) => Actions::Discrete(actions.row(t)?),
+            ActionBuffer::Continuous(actions) => Actions::Continuous(actions.row(t)?),
         };
-        let out = perceived(&mut self.obs, &mut self.available, &mut self.active, t + 1)?;
-        let cells = self.copies * self.spec.agents;
+        let (acted, next) = (self.steps_of_agents(t), self.steps_of_agents(t + 1));
+        let out = Batch {
+            obs: self.obs.row_mut(t + 1)?,
+            available: match &mut self.available {
+                Some(available) => available.row_mut(t + 1)?,
+                None => &mut [],
+            },
+            active: &mut self.active[next],
+        };
         let rewards = self.rewards.as_slice_mut().unwrap_or_default();
-        let status = self.status.as_slice_mut().unwrap_or_default();
-        let rewards = &mut rewards[t * cells..(t + 1) * cells];
-        let status = &mut status[t * self.copies..(t + 1) * self.copies];
-        environments.step(actions, out, rewards, status)?;
+        let status = &mut self.status[t * self.copies..(t + 1) * self.copies];
+        environments.step(actions, out, &mut rewards[acted], status)?;
         for (copy, status) in status.iter().enumerate() {
             if let (Some(carried), true) = (&mut self.carried, *status != Status::Running) {
                 carried.end(t, copy, *status == Status::Truncated)?;
@@ -237,22 +304,44 @@ impl Buffer {
         Ok(())
     }
 
-    /// Whether each agent takes part at step `t`, (C, N).
-    pub fn active(&self, t: usize) -> Result<&[bool], TorchError> {
-        row(&self.active, t)
+    /// Where the agents of step `t` stand among those of all steps.
+    fn steps_of_agents(&self, t: usize) -> Range<usize> {
+        let agents = self.copies * self.spec.agents;
+        t * agents..(t + 1) * agents
     }
 
     /// Where episodes were truncated; `None` if none was.
-    pub fn truncated(&self) -> Option<Ends> {
+    pub fn truncated(&self) -> Result<Option<Ends>, TrainError> {
         let shape = [self.final_at.len(), self.spec.agents, self.spec.obs_dim];
-        (shape[0] > 0).then(|| Ends {
+        if shape[0] == 0 {
+            return Ok(None);
+        }
+        let obs = Tensor::from_slice(&self.final_obs).view(shape.map(|size| size as i64));
+        Ok(Some(Ends {
             copies: self.final_at.iter().map(|&(_, copy)| copy).collect(),
             perceived: Perceived {
-                obs: Tensor::from_slice(&self.final_obs).view(shape.map(|size| size as i64)),
+                obs: obs.f_to_device(self.log_probs.device())?,
                 available: None,
-                memory: self.carried.as_ref().map(Carried::at_ends),
+                memory: self.carried.as_ref().map(Carried::at_ends).transpose()?,
             },
-        })
+        }))
+    }
+
+    /// Keeps the values of the situation after the last step, (C, N), and of those in which episodes
+    /// were truncated, (ends, N); and brings all that the trainer counts with to its side.
+    pub fn finish(&mut self, last: &Tensor, ends: Option<&Tensor>) -> Result<(), TrainError> {
+        self.values.write(self.steps, last)?;
+        if let Some(ends) = ends {
+            let ends = ends.f_to_device(Device::Cpu)?.f_flatten(0, -1)?;
+            self.final_values = Vec::try_from(ends)?;
+        }
+        self.values.fetch(0..self.steps + 1)?;
+        self.fetch_gates()
+    }
+
+    /// Brings the gates' decisions to the trainer's side.
+    pub fn fetch_gates(&mut self) -> Result<(), TrainError> {
+        self.gates.as_mut().map_or(Ok(()), GateMemory::fetch)
     }
 
     /// What the gates decided, where there are any.
@@ -271,46 +360,44 @@ impl Buffer {
     }
 
     /// What was perceived in every sample.
-    pub fn perceived_samples(&mut self) -> Result<Perceived, TorchError> {
+    pub fn perceived_samples(&mut self) -> Result<Perceived, TrainError> {
         let steps = self.steps;
         Ok(Perceived {
-            obs: samples(&mut self.obs, steps)?,
+            obs: self.obs.samples(steps)?,
             available: self
                 .available
                 .as_mut()
-                .map(|available| samples(available, steps))
+                .map(|available| available.samples(steps))
                 .transpose()?,
-            memory: self.carried.as_mut().map(Carried::samples).transpose()?,
+            memory: self.carried.as_ref().map(Carried::samples).transpose()?,
         })
     }
 
     /// What was done in every sample.
-    pub fn done_samples(&mut self) -> Result<Done, TorchError> {
+    pub fn done_samples(&mut self) -> Result<Done, TrainError> {
         let steps = self.steps;
         Ok(Done {
             actions: match &mut self.actions {
-                ActionBuffer::Discrete(actions) => samples(actions, steps)?,
-                ActionBuffer::Continuous(actions) => samples(actions, steps)?,
+                ActionBuffer::Discrete(actions) => actions.samples(steps)?,
+                ActionBuffer::Continuous(actions) => actions.samples(steps)?,
             },
-            log_probs: samples(&mut self.log_probs, steps)?,
-            values: samples(&mut self.values, steps)?,
+            log_probs: samples(&self.log_probs, steps)?,
+            values: self.values.samples(steps)?,
         })
     }
 
     /// Whether each agent took part in each sample, (S, N).
-    pub fn active_samples(&self) -> Result<&[bool], TorchError> {
-        rows(&self.active, 0..self.steps)
+    pub fn active_samples(&self) -> &[bool] {
+        &self.active[..self.steps * self.copies * self.spec.agents]
     }
 
-    /// Advantages and returns, (T, C, N). `final_values` holds a row of N normalised values for
-    /// each truncated episode, in the order of [`truncated`](Self::truncated).
+    /// Advantages and returns, (T, C, N).
     pub fn advantages(
         &self,
-        final_values: ArrayView2<'_, f32>,
         norm: &ValueNorm,
         gamma: f64,
         lambda: f64,
-    ) -> Result<(Array3<f32>, Array3<f32>), TorchError> {
+    ) -> Result<(Array3<f32>, Array3<f32>), TrainError> {
         let shape = (self.steps + 1, self.copies, self.spec.agents);
         let values: Vec<f32> = self
             .values
@@ -322,15 +409,22 @@ impl Buffer {
         let values = Array3::from_shape_vec(shape, values).unwrap_or_default();
         let mut next_values = values.slice(s![1.., .., ..]).to_owned();
         let mut ended = Array3::zeros(next_values.raw_dim());
-        for ((t, copy), status) in self.status.indexed_iter() {
+        for (at, status) in self.status.iter().enumerate() {
             if *status != Status::Running {
+                let (t, copy) = (at / self.copies, at % self.copies);
                 ended.slice_mut(s![t, copy, ..]).fill(1.0);
                 next_values.slice_mut(s![t, copy, ..]).fill(0.0);
             }
         }
-        for (&(t, copy), values) in self.final_at.iter().zip(final_values.rows()) {
-            let values = values.mapv(|value| norm.denormalize(value));
-            next_values.slice_mut(s![t, copy, ..]).assign(&values);
+        let final_values = self.final_values.chunks(self.spec.agents);
+        for (&(t, copy), values) in self.final_at.iter().zip(final_values) {
+            for (next, value) in next_values
+                .slice_mut(s![t, copy, ..])
+                .iter_mut()
+                .zip(values)
+            {
+                *next = norm.denormalize(*value);
+            }
         }
         let acted_in = values.slice(s![..-1, .., ..]);
         let earned = &self.rewards - &self.tolls;
@@ -343,21 +437,4 @@ impl Buffer {
             lambda,
         ))
     }
-}
-
-/// Where an environment writes what is perceived at step `t`.
-fn perceived<'a>(
-    obs: &'a mut Shared<f32>,
-    available: &'a mut Option<Shared<bool>>,
-    active: &'a mut Shared<bool>,
-    t: usize,
-) -> Result<Batch<'a>, TorchError> {
-    Ok(Batch {
-        obs: row_mut(obs, t)?,
-        available: match available {
-            Some(available) => row_mut(available, t)?,
-            None => &mut [],
-        },
-        active: row_mut(active, t)?,
-    })
 }

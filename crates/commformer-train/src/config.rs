@@ -11,6 +11,28 @@ pub struct RolloutConfig {
     pub copies: usize,
     /// Steps each copy takes in an iteration (T). An iteration has C x T samples.
     pub steps: usize,
+    /// Copies that act and step together, a *shard*, at most; 0: half of them, if a half has at least 40,
+    /// else all. While one shard acts another steps, or acts too on another core; but each act has a cost
+    /// of its own, however few copies take part.
+    pub shard: usize,
+}
+
+/// Copies whose acting costs about as much as the fact that one acts, for three agents; for more agents
+/// fewer do.
+const WORTHWHILE: usize = 40;
+
+impl RolloutConfig {
+    /// Copies of a shard; the last may have fewer. Results depend on it in their last bits, so it follows
+    /// from the configuration, not from the number of workers.
+    pub fn shard_size(&self) -> usize {
+        let half = self.copies.div_ceil(2);
+        match self.shard {
+            0 if half >= WORTHWHILE => half,
+            0 => self.copies,
+            size => size.min(self.copies),
+        }
+        .max(1)
+    }
 }
 
 impl Default for RolloutConfig {
@@ -18,6 +40,7 @@ impl Default for RolloutConfig {
         Self {
             copies: 80,
             steps: 50,
+            shard: 0,
         }
     }
 }

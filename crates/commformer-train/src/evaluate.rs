@@ -1,11 +1,12 @@
 //! Judging a policy: exactly one episode in each copy of the environment.
 
 use crate::bilevel::entries;
+use crate::noise::{Noise, streams};
 use crate::recall::of_active;
-use crate::rollout::{Noise, act};
+use crate::rollout::{act, buffer_for};
 use crate::traffic::Exchange;
-use crate::{Actor, Buffer, EpisodeRecord, EvaluationReport, Traffic, TrainError};
-use commformer_env::{Environment, Rng, VecEnv};
+use crate::{Actor, EpisodeRecord, EvaluationReport, Traffic, TrainError};
+use commformer_env::{Environment, VecEnv};
 use tch::{Device, Tensor};
 
 /// How a policy is judged.
@@ -48,23 +49,26 @@ pub(crate) fn play<A: Actor, E: Environment>(
 ) -> Result<EvaluationReport, TrainError> {
     let spec = environments.spec().clone();
     let copies = environments.copies();
-    let mut buffer =
-        Buffer::new(&spec, copies, 1)?.with_recall(policy.gate_width(), policy.memory_width())?;
+    let mut buffer = buffer_for(policy, environments, 1, options.device)?;
     buffer.reset(environments)?;
     let (edges, sizes) = (entries(graph)?, policy.message_sizes());
     let graph = graph.unsqueeze(0).to_device(options.device);
     let mut noise = Noise {
-        actions: options.sampled.map(|seed| Rng::new(seed, 0)),
-        gates: options.gates.map(|seed| Rng::new(seed, 0)),
+        actions: options
+            .sampled
+            .map(|seed| streams(seed, 0, 0..copies, copies)),
+        gates: options
+            .gates
+            .map(|seed| streams(seed, 0, 0..copies, copies)),
         draw_gates: false,
-        device: options.device,
     };
     let mut said = vec![Said::default(); copies];
     let mut records: Vec<Option<EpisodeRecord>> = vec![None; copies];
     for _ in 0..options.max_steps {
         buffer.begin()?;
         act(&mut buffer, 0, policy, &graph, &mut noise)?;
-        let active = buffer.active(0)?;
+        buffer.fetch_gates()?;
+        let active = buffer.active_samples();
         let open = buffer.gates().map_or(Ok(&[][..]), |gates| gates.open(0))?;
         for (copy, said) in said.iter_mut().enumerate() {
             let of_copy = |all: usize| copy * all / copies..(copy + 1) * all / copies;

@@ -1,28 +1,38 @@
 //! What a rollout taught, as tensors: advantages and returns are computed once an iteration, and
-//! minibatches are cut from views of the buffer.
+//! minibatches are cut from views of the shards' buffers.
 
 use crate::bilevel::Graphs;
-use crate::buffer::Buffer;
 use crate::policy::GateSamples;
 use crate::ppo::{GateTargets, Targets};
+use crate::rollout::Shard;
 use crate::samples::{Done, Perceived};
+use crate::selection::Selection;
 use crate::update::{Part, PartGraph};
 use crate::{PpoConfig, TrainError, ValueNorm};
-use commformer_env::Rng;
-use ndarray::{Array3, ArrayView2, ArrayView3};
+use commformer_env::{Environment, Rng};
+use ndarray::{Array3, Axis, concatenate};
+use std::ops::Range;
 use tch::{Device, Tensor};
 
-/// The samples of a rollout: S = T x C of them, step by step, in each step copy by copy.
+/// The samples of a rollout: S = T x C of them, shard by shard, in each step by step and copy by copy.
 #[derive(Debug)]
-pub struct Experience<'a> {
+pub struct Experience {
     /// Rewards, (T, C, N).
-    pub rewards: ArrayView3<'a, f32>,
-    perceived: Perceived,
-    done: Done,
-    advantages: Tensor, // (S, N)
-    returns: Tensor,    // (S, N)
-    active: Tensor,     // (S, N), 1 or 0
+    pub rewards: Array3<f32>,
+    obs: Pieces,
+    available: Option<Pieces>,
+    memory: Option<Pieces>,
+    actions: Pieces,
+    log_probs: Pieces,
+    values: Pieces,
+    advantages: Pieces,
+    returns: Pieces,
+    active: Pieces, // 1 or 0
     gate: Option<GateExperience>,
+    /// Samples of each shard.
+    sizes: Vec<usize>,
+    /// The copy of each sample, (S).
+    copies: Vec<usize>,
     /// Agents that took part in each sample, (S).
     counts: Vec<usize>,
 }
@@ -30,126 +40,107 @@ pub struct Experience<'a> {
 /// What the gates decided, over all samples.
 #[derive(Debug)]
 struct GateExperience {
-    /// `None` while all gates are held open.
-    samples: Option<GateSamples>,
-    log_probs: Tensor,  // (S, N)
-    values: Tensor,     // (S, N)
-    advantages: Tensor, // (S, N)
+    /// The gates and their noise; `None` while all are held open.
+    samples: Option<(Pieces, Pieces)>,
+    log_probs: Pieces,
+    values: Pieces,
+    advantages: Pieces,
 }
 
-/// Some of the samples.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selection {
-    /// This many from this one on.
-    Range(usize, usize),
-    /// These.
-    Listed(Vec<i64>),
-}
+/// A tensor for each shard, (its samples, N, ...).
+type Pieces = Vec<Tensor>;
 
-impl Selection {
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Range(_, length) => *length,
-            Self::Listed(samples) => samples.len(),
-        }
-    }
-
-    /// Their numbers.
-    pub fn samples(&self) -> Box<dyn Iterator<Item = usize> + '_> {
-        match self {
-            Self::Range(start, length) => Box::new(*start..start + length),
-            Self::Listed(samples) => Box::new(samples.iter().map(|&sample| sample as usize)),
-        }
-    }
-
-    /// Cuts it into parts of `size` and a rest.
-    pub fn parts(&self, size: usize) -> Vec<Selection> {
-        let size = size.max(1);
-        match self {
-            Self::Range(start, length) => (0..*length)
-                .step_by(size)
-                .map(|at| Self::Range(start + at, size.min(length - at)))
-                .collect(),
-            Self::Listed(samples) => samples
-                .chunks(size)
-                .map(|part| Self::Listed(part.to_vec()))
-                .collect(),
-        }
-    }
-}
-
-impl<'a> Experience<'a> {
-    /// Estimates advantages and returns of the rollout in `buffer`, takes the returns into `norm`,
-    /// and brings both to the scale on which they are learned. `final_values` are the normalised
-    /// values of the observations in which episodes were truncated; `gated` says whether the gates were
-    /// in force.
-    pub fn new(
-        buffer: &'a mut Buffer,
-        final_values: ArrayView2<'_, f32>,
+impl Experience {
+    /// Estimates advantages and returns of the rollout in `shards`, takes the returns into `norm`,
+    /// and brings both to the scale on which they are learned. `gated` says whether the gates were in
+    /// force.
+    pub fn new<E: Environment>(
+        shards: &mut [Shard<E>],
         norm: &mut ValueNorm,
         config: &PpoConfig,
         device: Device,
         gated: bool,
     ) -> Result<Self, TrainError> {
-        let (mut advantages, mut returns) =
-            buffer.advantages(final_values, norm, config.gamma, config.gae_lambda)?;
-        let active = buffer.active_samples()?;
-        // How much better it went than a value expected that did not know the gates' decisions.
-        let gate_advantages = match buffer.gates() {
-            Some(gates) => {
-                let mut better = returns.clone();
-                for (better, value) in better.iter_mut().zip(gates.values()?) {
-                    *better -= norm.denormalize(*value);
-                }
-                standardize(&mut better, active);
-                Some(better)
+        let (mut advantages, mut returns) = (Vec::new(), Vec::new()); // (S, N)
+        let (mut active, mut gate_values) = (Vec::new(), Vec::new()); // (S, N)
+        let (mut sizes, mut copies) = (Vec::new(), Vec::new());
+        for Shard {
+            copies: own,
+            buffer,
+            ..
+        } in shards.iter()
+        {
+            let (of_shard, returns_of_shard) =
+                buffer.advantages(norm, config.gamma, config.gae_lambda)?;
+            advantages.extend(of_shard);
+            returns.extend(returns_of_shard);
+            active.extend_from_slice(buffer.active_samples());
+            if let Some(gates) = buffer.gates() {
+                gate_values.extend_from_slice(gates.values()?);
             }
-            None => None,
-        };
+            sizes.push(buffer.steps() * own.len());
+            copies.extend((0..buffer.steps()).flat_map(|_| own.clone()));
+        }
+        // How much better it went than a value expected that did not know the gates' decisions.
+        let mut gate_advantages: Vec<f32> = (gate_values.iter().zip(&returns))
+            .map(|(value, better)| better - norm.denormalize(*value))
+            .collect();
+        standardize(&mut gate_advantages, &active);
+        let taken_in = returns.iter().zip(&active);
         norm.update(
-            returns
-                .iter()
-                .zip(active)
+            taken_in
                 .filter(|(_, active)| **active)
                 .map(|(value, _)| *value),
         );
-        returns.mapv_inplace(|value| norm.normalize(value));
-        standardize(&mut advantages, active);
-        let agents = buffer.spec().agents;
+        for value in &mut returns {
+            *value = norm.normalize(*value);
+        }
+        standardize(&mut advantages, &active);
+
+        let agents = active.len() / copies.len().max(1);
         let counts = active
-            .chunks(agents)
+            .chunks(agents.max(1))
             .map(|row| row.iter().filter(|active| **active).count())
             .collect();
-        let on_device = |array: &Array3<f32>| -> Result<Tensor, TrainError> {
-            Ok(Tensor::try_from(array)?.flatten(0, 1).to_device(device))
+        let active: Vec<f32> = active.iter().map(|is| f32::from(u8::from(*is))).collect();
+        let lengths: Vec<i64> = sizes.iter().map(|size| *size as i64).collect();
+        let pieces = |all: &[f32]| -> Result<Pieces, TrainError> {
+            let all = Tensor::from_slice(all).f_view([-1, agents as i64])?;
+            Ok(all.f_to_device(device)?.f_split_with_sizes(&lengths, 0)?)
         };
-        let active = Array3::from_shape_fn(advantages.raw_dim(), |(t, copy, agent)| {
-            let sample = t * returns.shape()[1] + copy;
-            f32::from(u8::from(active[sample * agents + agent]))
-        });
-        let perceived = buffer.perceived_samples()?.to_device(device);
-        let done = buffer.done_samples()?.to_device(device);
-        let gate = match (buffer.gates_mut(), &gate_advantages) {
-            (Some(gates), Some(advantages)) => {
-                let (samples, log_probs, values) = gates.samples()?;
-                Some(GateExperience {
-                    samples: gated.then(|| samples.map(|tensor| tensor.to_device(device))),
-                    log_probs: log_probs.to_device(device),
-                    values: values.to_device(device),
-                    advantages: on_device(advantages)?,
-                })
-            }
-            _ => None,
+        let gate = match gate_values.is_empty() {
+            true => None,
+            false => Some(GateExperience::new(
+                shards,
+                gated,
+                pieces(&gate_advantages)?,
+            )?),
         };
+        let perceived: Vec<Perceived> = (shards.iter_mut())
+            .map(|shard| shard.buffer.perceived_samples())
+            .collect::<Result<_, _>>()?;
+        let done: Vec<Done> = (shards.iter_mut())
+            .map(|shard| shard.buffer.done_samples())
+            .collect::<Result<_, _>>()?;
+        let rewards: Vec<_> = shards.iter().map(|shard| shard.buffer.rewards()).collect();
+        let of_done =
+            |one: fn(&Done) -> &Tensor| done.iter().map(|of| one(of).shallow_clone()).collect();
+        let clone = |of: &Option<Tensor>| of.as_ref().map(Tensor::shallow_clone);
         Ok(Self {
+            // Shards have the same steps and agents.
+            rewards: concatenate(Axis(1), &rewards).unwrap_or_default(),
+            available: perceived.iter().map(|of| clone(&of.available)).collect(),
+            memory: perceived.iter().map(|of| clone(&of.memory)).collect(),
+            obs: perceived.into_iter().map(|of| of.obs).collect(),
+            actions: of_done(|of| &of.actions),
+            log_probs: of_done(|of| &of.log_probs),
+            values: of_done(|of| &of.values),
+            advantages: pieces(&advantages)?,
+            returns: pieces(&returns)?,
+            active: pieces(&active)?,
             gate,
-            rewards: buffer.rewards(),
-            perceived,
-            done,
-            advantages: on_device(&advantages)?,
-            returns: on_device(&returns)?,
-            active: on_device(&active)?,
+            sizes,
+            copies,
             counts,
         })
     }
@@ -160,14 +151,16 @@ impl<'a> Experience<'a> {
     }
 
     /// The samples of the copies in `copies`: a range where it can be.
-    pub fn of_copies(&self, copies: std::ops::Range<usize>) -> Selection {
-        let (steps, all) = (self.rewards.shape()[0], self.copies());
-        if copies == (0..all) {
-            return Selection::Range(0, steps * all);
+    pub fn of_copies(&self, copies: Range<usize>) -> Selection {
+        let all = self.copies.len();
+        if copies == (0..self.copies()) {
+            return Selection::Range(0, all);
         }
+        let of_these = |sample: &usize| copies.contains(&self.copies[*sample]);
         Selection::Listed(
-            (0..steps)
-                .flat_map(|t| copies.clone().map(move |copy| (t * all + copy) as i64))
+            (0..all)
+                .filter(of_these)
+                .map(|sample| sample as i64)
                 .collect(),
         )
     }
@@ -177,41 +170,33 @@ impl<'a> Experience<'a> {
         selection.samples().map(|sample| self.counts[sample]).sum()
     }
 
-    /// The part of a minibatch made of these samples.
+    /// The part of a minibatch made of these samples, which are in order.
     pub fn part(&self, selection: &Selection, graph: PartGraph, noise: Rng) -> Part {
-        let index = match selection {
-            Selection::Range(..) => None,
-            Selection::Listed(samples) => {
-                Some(Tensor::from_slice(samples).to_device(self.returns.device()))
-            }
-        };
-        let cut = |whole: &Tensor| match (selection, &index) {
-            (_, Some(index)) => whole.index_select(0, index),
-            (Selection::Range(start, length), None) => {
-                whole.narrow(0, *start as i64, *length as i64)
-            }
-            (Selection::Listed(_), None) => whole.shallow_clone(),
-        };
+        let device = self.returns.first().map_or(Device::Cpu, Tensor::device);
+        let places = selection.places(&self.sizes, device);
+        let cut = |pieces: &Pieces| places.cut(pieces);
+        let gate = self.gate.as_ref();
         Part {
             perceived: Perceived {
-                obs: cut(&self.perceived.obs),
-                available: self.perceived.available.as_ref().map(cut),
-                memory: self.perceived.memory.as_ref().map(cut),
+                obs: cut(&self.obs),
+                available: self.available.as_ref().map(cut),
+                memory: self.memory.as_ref().map(cut),
             },
-            actions: cut(&self.done.actions),
-            gate: self
-                .gate
-                .as_ref()
+            actions: cut(&self.actions),
+            gate: gate
                 .and_then(|gate| gate.samples.as_ref())
-                .map(|samples| samples.map(cut)),
+                .map(|(open, noise)| GateSamples {
+                    open: cut(open),
+                    noise: cut(noise),
+                }),
             graph,
             targets: Targets {
-                log_probs: cut(&self.done.log_probs),
-                values: cut(&self.done.values),
+                log_probs: cut(&self.log_probs),
+                values: cut(&self.values),
                 advantages: cut(&self.advantages),
                 returns: cut(&self.returns),
                 active: cut(&self.active),
-                gate: self.gate.as_ref().map(|gate| GateTargets {
+                gate: gate.map(|gate| GateTargets {
                     log_probs: cut(&gate.log_probs),
                     values: cut(&gate.values),
                     advantages: cut(&gate.advantages),
@@ -223,13 +208,40 @@ impl<'a> Experience<'a> {
 
     /// The graph on which each of these samples was acted, (1 or B, N, N).
     pub fn acted_on(&self, selection: &Selection, graphs: &Graphs) -> Tensor {
-        let copies = self.copies();
-        graphs.of_copies(selection.samples().map(|sample| sample % copies), copies)
+        let copies = selection.samples().map(|sample| self.copies[sample]);
+        graphs.of_copies(copies, self.copies())
+    }
+}
+
+impl GateExperience {
+    fn new<E: Environment>(
+        shards: &mut [Shard<E>],
+        gated: bool,
+        advantages: Pieces,
+    ) -> Result<Self, TrainError> {
+        let (mut open, mut noise) = (Pieces::new(), Pieces::new());
+        let (mut log_probs, mut values) = (Pieces::new(), Pieces::new());
+        for gates in shards
+            .iter_mut()
+            .filter_map(|shard| shard.buffer.gates_mut())
+        {
+            let (samples, log_probs_of_shard, values_of_shard) = gates.samples()?;
+            open.push(samples.open);
+            noise.push(samples.noise);
+            log_probs.push(log_probs_of_shard);
+            values.push(values_of_shard);
+        }
+        Ok(Self {
+            samples: gated.then_some((open, noise)),
+            log_probs,
+            values,
+            advantages,
+        })
     }
 }
 
 /// Brings the values of active agents to mean 0 and spread 1, in place.
-fn standardize(values: &mut Array3<f32>, active: &[bool]) {
+fn standardize(values: &mut [f32], active: &[bool]) {
     let chosen = || {
         values
             .iter()
@@ -240,39 +252,19 @@ fn standardize(values: &mut Array3<f32>, active: &[bool]) {
     let count = chosen().count().max(1) as f64;
     let mean = chosen().sum::<f64>() / count;
     let deviation = (chosen().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt();
-    values.mapv_inplace(|value| ((f64::from(value) - mean) / (deviation + 1e-5)) as f32);
+    for value in values {
+        *value = ((f64::from(*value) - mean) / (deviation + 1e-5)) as f32;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::array;
 
     #[test]
     fn dead_agents_do_not_shift_the_mean() {
-        let mut values = array![[[1.0, 3.0, 100.0]]];
+        let mut values = [1.0, 3.0, 100.0];
         standardize(&mut values, &[true, true, false]);
-        assert!((values[[0, 0, 0]] + 1.0).abs() < 1e-4 && (values[[0, 0, 1]] - 1.0).abs() < 1e-4);
-    }
-
-    #[test]
-    fn parts_cover_a_selection_once() {
-        let range = Selection::Range(3, 7);
-        let parts = range.parts(3);
-        assert_eq!(
-            parts,
-            [
-                Selection::Range(3, 3),
-                Selection::Range(6, 3),
-                Selection::Range(9, 1)
-            ]
-        );
-        let listed = Selection::Listed(vec![5, 1, 4]);
-        let samples: Vec<usize> = listed
-            .parts(2)
-            .iter()
-            .flat_map(|part| part.samples().collect::<Vec<_>>())
-            .collect();
-        assert_eq!(samples, [5, 1, 4]);
+        assert!((values[0] + 1.0).abs() < 1e-4 && (values[1] - 1.0).abs() < 1e-4);
     }
 }

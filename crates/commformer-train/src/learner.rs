@@ -1,8 +1,9 @@
 //! The steps of both levels: minibatches in, weights changed.
 
 use crate::bilevel::{self, Drawn, Graphs};
-use crate::experience::{Experience, Selection};
+use crate::experience::Experience;
 use crate::policy::Level;
+use crate::selection::Selection;
 use crate::update::{Gradient, Objective, PartGraph, gradient};
 use crate::{
     BilevelConfig, GraphPlan, Losses, Policy, PolicyResult, Purpose, Settings, TrainError, seed_for,
@@ -77,9 +78,9 @@ impl<P: Policy> Learner<P> {
         &mut self.policy
     }
 
-    /// The workers.
-    pub fn pool(&self) -> &rayon::ThreadPool {
-        &self.pool
+    /// A replica of the policy for each worker, and the workers.
+    pub fn workers(&mut self) -> (&mut [P], &rayon::ThreadPool) {
+        (&mut self.replicas, &self.pool)
     }
 
     /// Sets the learning rate of the lower level.
@@ -94,7 +95,7 @@ impl<P: Policy> Learner<P> {
         plan: &GraphPlan,
         objective: Objective<'_>,
         graphs: &Graphs,
-        experience: &Experience<'_>,
+        experience: &Experience,
         update: u64,
     ) -> Result<Vec<Losses>, TrainError> {
         let ppo = objective.ppo;
@@ -136,7 +137,7 @@ impl<P: Policy> Learner<P> {
         schedule: &BilevelConfig,
         objective: Objective<'_>,
         graphs: &Graphs,
-        experience: &Experience<'_>,
+        experience: &Experience,
         update: u64,
     ) -> Result<(), TrainError> {
         let copies = bilevel::upper_copies(schedule, experience.copies());
@@ -146,7 +147,7 @@ impl<P: Policy> Learner<P> {
             None => return Ok(()),
             Some(Drawn::Groups(order)) => {
                 let advantages =
-                    bilevel::group_advantages(experience.rewards, graphs, copies.start);
+                    bilevel::group_advantages(experience.rewards.view(), graphs, copies.start);
                 let loss = bilevel::score_function_loss(
                     &self.policy,
                     order,
@@ -178,7 +179,7 @@ impl<P: Policy> Learner<P> {
         &mut self,
         level: Level,
         objective: Objective<'_>,
-        experience: &Experience<'_>,
+        experience: &Experience,
         selection: &Selection,
         graph: &dyn Fn(&Selection) -> PartGraph,
         update: u64,

@@ -32,7 +32,7 @@
 //!     let agents = environments.spec().agents as i64;
 //!     let full = Tensor::ones([agents, agents], (Kind::Float, Device::Cpu));
 //!     let settings = Settings {
-//!         rollout: RolloutConfig { copies: environments.copies(), steps: 50 },
+//!         rollout: RolloutConfig { copies: environments.copies(), ..RolloutConfig::default() },
 //!         ppo: PpoConfig::default(),
 //!         run: RunConfig { steps: 100_000, ..RunConfig::default() },
 //!     };
@@ -56,6 +56,7 @@ mod experience;
 mod gae;
 mod gate;
 mod learner;
+mod noise;
 mod policy;
 mod ppo;
 mod recall;
@@ -65,6 +66,8 @@ mod rows;
 mod run;
 mod samples;
 mod seeds;
+mod selection;
+mod staging;
 mod traffic;
 mod trainer;
 mod update;
@@ -83,6 +86,7 @@ pub use error::TrainError;
 pub use evaluate::{EvaluateOptions, evaluate};
 pub use gae::gae;
 pub use gate::{Budget, GatePlan, GateTerms, Price};
+pub use noise::Drawn;
 pub use policy::{
     Act, Actor, Evaluation, GateEvaluation, GateSamples, Gates, Gating, Level, Policy,
     PolicyResult, SampledGraphs, Samples, Situations, by_autograd,

@@ -116,16 +116,6 @@ pub struct GateSamples {
     pub noise: Tensor,
 }
 
-impl GateSamples {
-    /// Both tensors changed alike.
-    pub(crate) fn map(&self, change: impl Fn(&Tensor) -> Tensor) -> Self {
-        Self {
-            open: change(&self.open),
-            noise: change(&self.noise),
-        }
-    }
-}
-
 /// Samples to evaluate.
 #[derive(Debug)]
 pub struct Samples<'a> {
@@ -153,7 +143,8 @@ pub trait Actor: Send {
     fn message_sizes(&self) -> MessageSizes;
 
     /// Chooses actions. `noise` is Gumbel for discrete and standard normal for continuous actions,
-    /// (B, N, A); without it the likeliest action is taken.
+    /// (B, N, A); without it the likeliest action is taken. This runs in libtorch's inference mode
+    /// ([`commformer_torch::threads::inference`]): no tensor made here can take part in a gradient.
     fn act(
         &self,
         situations: &Situations<'_>,
@@ -250,8 +241,12 @@ pub trait Policy: Actor + Sized {
         by_autograd(self, level, samples, uniform, loss)
     }
 
-    /// Normalised values of situations, (B, N).
+    /// Normalised values of situations, (B, N); in inference mode like [`act`](Actor::act).
     fn values(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Tensor>;
+
+    /// Whether the gates of rollouts open by what [`calibrate`](Self::calibrate) sets, like those of
+    /// execution. It is then called in every iteration.
+    fn draws_by_threshold(&self) -> bool;
 
     /// Sets the gates of execution so that they would be open at the rate `target` in situations with
     /// these scores. Where the scores are those of gates in execution, `found` is the rate at which

@@ -3,35 +3,44 @@
 
 use crate::gate::Price;
 use crate::policy::{GateSamples, Gating};
-use crate::rows::{carry, row, row_mut, samples, write_row};
+use crate::rows::{Rows, samples, write};
 use crate::traffic::{Exchange, Traffic};
-use crate::{MessageSizes, TrainError};
-use commformer_torch::{Shared, TorchError};
+use crate::{Buffer, MessageSizes, TrainError};
 use ndarray::Array3;
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 /// The gates' decisions of T steps of C copies with N agents and W decisions each.
 #[derive(Debug)]
 pub struct GateMemory {
     /// (T, C, N, W).
-    open: Shared<f32>,
-    noise: Shared<f32>,
-    scores: Shared<f32>,
+    open: Rows<f32>,
+    scores: Rows<f32>,
     /// (T, C, N).
-    log_probs: Shared<f32>,
-    values: Shared<f32>,
+    values: Rows<f32>,
+    /// What only the policy reads: (T, C, N, W) and (T, C, N).
+    noise: Tensor,
+    log_probs: Tensor,
 }
 
 impl GateMemory {
     /// Memory of this shape, [T, C, N, W].
-    pub fn new(shape: [i64; 4]) -> Result<Self, TorchError> {
+    pub fn new(shape: [i64; 4]) -> Result<Self, TrainError> {
         Ok(Self {
-            open: Shared::zeros(&shape)?,
-            noise: Shared::zeros(&shape)?,
-            scores: Shared::zeros(&shape)?,
-            log_probs: Shared::zeros(&shape[..3])?,
-            values: Shared::zeros(&shape[..3])?,
+            open: Rows::zeros(&shape)?,
+            scores: Rows::zeros(&shape)?,
+            values: Rows::zeros(&shape[..3])?,
+            noise: Tensor::f_zeros(shape, OPTIONS)?,
+            log_probs: Tensor::f_zeros(&shape[..3], OPTIONS)?,
         })
+    }
+
+    /// Puts what the policy reads and writes where it works.
+    pub fn mirror_on(&mut self, device: Device) -> Result<(), TrainError> {
+        self.noise = self.noise.f_to_device(device)?;
+        self.log_probs = self.log_probs.f_to_device(device)?;
+        self.open.mirror_on(device)?;
+        self.scores.mirror_on(device)?;
+        self.values.mirror_on(device)
     }
 
     /// Keeps the decisions of step `t` and the noise they were drawn from, if they were.
@@ -41,101 +50,118 @@ impl GateMemory {
         gating: &Gating,
         noise: Option<&Tensor>,
     ) -> Result<(), TrainError> {
-        write_row(&mut self.open, t, &gating.open)?;
         if let Some(noise) = noise {
-            write_row(&mut self.noise, t, noise)?;
+            write(&self.noise, t, noise)?;
         }
-        write_row(&mut self.scores, t, &gating.scores)?;
-        write_row(&mut self.log_probs, t, &gating.log_probs)?;
-        write_row(&mut self.values, t, &gating.values)
+        write(&self.log_probs, t, &gating.log_probs)?;
+        self.open.write(t, &gating.open)?;
+        self.scores.write(t, &gating.scores)?;
+        self.values.write(t, &gating.values)
+    }
+
+    /// Brings what the trainer counts with to the environments' memory.
+    pub fn fetch(&mut self) -> Result<(), TrainError> {
+        let steps = self.noise.size()[0] as usize;
+        self.open.fetch(0..steps)?;
+        self.scores.fetch(0..steps)?;
+        self.values.fetch(0..steps)
     }
 
     /// The gates of step `t`, (C, N, W).
-    pub fn open(&self, t: usize) -> Result<&[f32], TorchError> {
-        row(&self.open, t)
+    pub fn open(&self, t: usize) -> Result<&[f32], TrainError> {
+        self.open.row(t)
     }
 
     /// The scores of every decision, (S, N, W).
-    pub fn scores(&self) -> Result<&[f32], TorchError> {
+    pub fn scores(&self) -> Result<&[f32], TrainError> {
         self.scores.slice()
     }
 
     /// Normalised values before the decisions, (S, N).
-    pub fn values(&self) -> Result<&[f32], TorchError> {
+    pub fn values(&self) -> Result<&[f32], TrainError> {
         self.values.slice()
     }
 
     /// Every sample's decisions, log-probabilities and values: tensors over the memory.
-    pub fn samples(&mut self) -> Result<(GateSamples, Tensor, Tensor), TorchError> {
-        let steps = self.open.shape()[0] as usize;
+    pub fn samples(&mut self) -> Result<(GateSamples, Tensor, Tensor), TrainError> {
+        let steps = self.noise.size()[0] as usize;
         Ok((
             GateSamples {
-                open: samples(&mut self.open, steps)?,
-                noise: samples(&mut self.noise, steps)?,
+                open: self.open.samples(steps)?,
+                noise: samples(&self.noise, steps)?,
             },
-            samples(&mut self.log_probs, steps)?,
-            samples(&mut self.values, steps)?,
+            samples(&self.log_probs, steps)?,
+            self.values.samples(steps)?,
         ))
     }
 }
 
 /// What agents carry from step to step: (T + 1, C, N, M), and what they had carried into the
-/// observations in which episodes were truncated.
+/// observations in which episodes were truncated. Only the policy reads it, so it lies where that works.
 #[derive(Debug)]
 pub struct Carried {
-    memory: Shared<f32>,
-    at_ends: Vec<f32>,
+    memory: Tensor,
+    at_ends: Vec<Tensor>,
 }
 
 impl Carried {
     /// For T + 1 steps: [T + 1, C, N, M].
-    pub fn new(shape: [i64; 4]) -> Result<Self, TorchError> {
+    pub fn new(shape: [i64; 4]) -> Result<Self, TrainError> {
         Ok(Self {
-            memory: Shared::zeros(&shape)?,
+            memory: Tensor::f_zeros(shape, OPTIONS)?,
             at_ends: Vec::new(),
         })
     }
 
+    /// Moves it to where the policy works.
+    pub fn mirror_on(&mut self, device: Device) -> Result<(), TrainError> {
+        self.memory = self.memory.f_to_device(device)?;
+        Ok(())
+    }
+
     /// Makes the last row the first.
-    pub fn begin(&mut self) -> Result<(), TorchError> {
+    pub fn begin(&mut self) -> Result<(), TrainError> {
         self.at_ends.clear();
-        let last = self.memory.shape()[0] as usize - 1;
-        carry(&mut self.memory, last)
+        write(&self.memory, 0, &self.at(self.steps())?)
     }
 
     /// Keeps what is carried out of step `t`, (C, N, M).
     pub fn record(&mut self, t: usize, memory: &Tensor) -> Result<(), TrainError> {
-        write_row(&mut self.memory, t + 1, memory)
+        write(&self.memory, t + 1, memory)
     }
 
     /// The episode of `copy` ended in step `t`: its next one begins with nothing.
-    pub fn end(&mut self, t: usize, copy: usize, truncated: bool) -> Result<(), TorchError> {
-        let length = (self.memory.shape()[2] * self.memory.shape()[3]) as usize;
-        let carried = &mut row_mut(&mut self.memory, t + 1)?[copy * length..(copy + 1) * length];
+    pub fn end(&mut self, t: usize, copy: usize, truncated: bool) -> Result<(), TrainError> {
+        let mut carried = self.at(t + 1)?.f_select(0, copy as i64)?;
         if truncated {
-            self.at_ends.extend_from_slice(carried);
+            self.at_ends.push(carried.copy());
         }
-        carried.fill(0.0);
+        let _ = carried.f_zero_()?;
         Ok(())
     }
 
     /// What is carried into step `t`, (C, N, M).
-    pub fn at(&mut self, t: usize) -> Result<Tensor, TorchError> {
-        Ok(self.memory.tensor()?.select(0, t as i64))
+    pub fn at(&self, t: usize) -> Result<Tensor, TrainError> {
+        Ok(self.memory.f_select(0, t as i64)?)
     }
 
-    /// What was carried into the last observations of truncated episodes, (ends, N, M).
-    pub fn at_ends(&self) -> Tensor {
-        let shape = self.memory.shape();
-        Tensor::from_slice(&self.at_ends).view([-1, shape[2], shape[3]])
+    /// What was carried into the last observations of truncated episodes, (ends, N, M), where there
+    /// were any.
+    pub fn at_ends(&self) -> Result<Tensor, TrainError> {
+        Ok(Tensor::f_stack(&self.at_ends, 0)?)
     }
 
     /// What was carried into every sample, (S, N, M).
-    pub fn samples(&mut self) -> Result<Tensor, TorchError> {
-        let steps = self.memory.shape()[0] as usize - 1;
-        samples(&mut self.memory, steps)
+    pub fn samples(&self) -> Result<Tensor, TrainError> {
+        samples(&self.memory, self.steps())
+    }
+
+    fn steps(&self) -> usize {
+        self.memory.size()[0] as usize - 1
     }
 }
+
+const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
 
 /// Who spoke to whom in the T steps of a rollout.
 #[derive(Debug)]
@@ -143,7 +169,7 @@ pub struct Ledger<'a> {
     /// The graph of each group of copies, G of N x N.
     pub edges: &'a [Vec<f32>],
     /// The group of each copy.
-    pub groups: &'a [usize],
+    pub groups: Vec<usize>,
     pub gates: Option<&'a GateMemory>,
     /// Who took part, (T, C, N).
     pub active: &'a [bool],
@@ -154,12 +180,30 @@ pub struct Ledger<'a> {
     pub agents: usize,
 }
 
-impl Ledger<'_> {
+impl<'a> Ledger<'a> {
+    /// Of the rollout in a buffer, whose copies belong to these groups.
+    pub fn new(
+        buffer: &'a Buffer,
+        edges: &'a [Vec<f32>],
+        groups: impl Iterator<Item = usize>,
+        sizes: &'a MessageSizes,
+    ) -> Self {
+        Self {
+            edges,
+            groups: groups.collect(),
+            gates: buffer.gates(),
+            active: buffer.active_samples(),
+            sizes,
+            steps: buffer.steps(),
+            agents: buffer.spec().agents,
+        }
+    }
+
     /// Calls `each` with every step of every copy.
     fn exchanges(
         &self,
         mut each: impl FnMut(usize, usize, Exchange<'_>),
-    ) -> Result<(), TorchError> {
+    ) -> Result<(), TrainError> {
         let copies = self.groups.len();
         for t in 0..self.steps {
             let open = match self.gates {
@@ -182,7 +226,7 @@ impl Ledger<'_> {
     }
 
     /// All traffic.
-    pub fn traffic(&self) -> Result<Traffic, TorchError> {
+    pub fn traffic(&self) -> Result<Traffic, TrainError> {
         let mut all = Traffic::default();
         self.exchanges(|_, _, exchange| all.add(&exchange.traffic()))?;
         Ok(all)
@@ -190,7 +234,7 @@ impl Ledger<'_> {
 
     /// What each agent owes for what it took in, (T, C, N), in units of reward; `spread` is that of
     /// the returns.
-    pub fn tolls(&self, price: Price, spread: f64) -> Result<Array3<f32>, TorchError> {
+    pub fn tolls(&self, price: Price, spread: f64) -> Result<Array3<f32>, TrainError> {
         let mut tolls = Array3::zeros((self.steps, self.groups.len(), self.agents));
         self.exchanges(|t, copy, exchange| {
             for agent in 0..self.agents {

@@ -1,108 +1,181 @@
 //! Acting: the environments step, the policy chooses, the buffer remembers.
+//!
+//! The copies are dealt out to *shards* of a fixed size. Each goes from step to step by itself, on
+//! whichever worker is free, with that worker's replica of the policy: while one acts another steps,
+//! or acts too. What a shard does depends on nothing that another does, so the number of workers
+//! changes nothing.
 
 use crate::bilevel::Graphs;
 use crate::buffer::Buffer;
-use crate::{Actor, Gates, Phases, Policy, TrainError};
-use commformer_env::{ActionSpace, Environment, Episode, Rng, Spec, VecEnv};
-use ndarray::Array2;
+use crate::noise::{Drawn, Noise};
+use crate::update::lock;
+use crate::{Actor, Phases, Policy, RolloutConfig, TrainError};
+use commformer_env::{Environment, Episode, VecEnv};
+use commformer_torch::threads::inference;
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Mutex;
 use std::time::Instant;
 use tch::{Device, Tensor};
 
-/// What a rollout leaves beside the buffer.
+/// Copies that act and step together, and what they leave.
 #[derive(Debug)]
+pub struct Shard<E> {
+    /// Which copies of all.
+    pub copies: Range<usize>,
+    /// They themselves.
+    pub environments: VecEnv<E>,
+    /// The memory of their rollout.
+    pub buffer: Buffer,
+}
+
+/// Deals the copies out to shards for rollouts of this size and begins an episode in each.
+pub fn shards<A: Actor, E: Environment>(
+    environments: VecEnv<E>,
+    config: &RolloutConfig,
+    policy: &A,
+    device: Device,
+) -> Result<Vec<Shard<E>>, TrainError> {
+    let mut first = 0;
+    environments
+        .split(config.shard_size())
+        .into_iter()
+        .map(|mut environments| {
+            let copies = first..first + environments.copies();
+            first = copies.end;
+            let mut buffer = buffer_for(policy, &environments, config.steps, device)?;
+            buffer.reset(&mut environments)?;
+            Ok(Shard {
+                copies,
+                environments,
+                buffer,
+            })
+        })
+        .collect()
+}
+
+/// Memory for rollouts in which `policy` acts on `device`.
+pub fn buffer_for<A: Actor, E: Environment>(
+    policy: &A,
+    environments: &VecEnv<E>,
+    steps: usize,
+    device: Device,
+) -> Result<Buffer, TrainError> {
+    let mut buffer = Buffer::new(environments.spec(), environments.copies(), steps)?
+        .with_recall(policy.gate_width(), policy.memory_width())?;
+    if device != Device::Cpu {
+        buffer.mirror_on(device)?;
+    }
+    Ok(buffer)
+}
+
+/// What a rollout leaves beside the buffers.
+#[derive(Debug, Default)]
 pub struct Collected {
-    /// The episodes that ended, in the order of steps, then copies.
+    /// The episodes that ended: shard by shard, in each by steps, then copies.
     pub episodes: Vec<Episode>,
     /// Where the time went.
     pub phases: Phases,
 }
 
-/// Where a rollout's randomness comes from.
-#[derive(Debug)]
-pub struct Noise {
-    /// Of the actions; `None`: the likeliest are taken.
-    pub actions: Option<Rng>,
-    /// Of the receive gates; `None`: they are all open.
-    pub gates: Option<Rng>,
-    /// Whether gates are drawn, or decided as in execution.
-    pub draw_gates: bool,
-    /// Where tensors live.
-    pub device: Device,
-}
-
-impl Noise {
-    /// For the actions of `copies` teams, (C, N, A).
-    fn of_actions(&mut self, spec: &Spec, copies: usize) -> Option<Tensor> {
-        let (width, draw): (usize, fn(&mut Rng) -> f32) = match spec.actions {
-            ActionSpace::Discrete(width) => (width, Rng::gumbel),
-            ActionSpace::Continuous(width) => (width, Rng::normal),
-        };
-        let shape = [copies, spec.agents, width];
-        let rng = self.actions.as_mut()?;
-        Some(numbers(rng, draw, shape).to_device(self.device))
-    }
-
-    /// For the gates of `copies` teams, (C, N, W).
-    fn of_gates(&mut self, spec: &Spec, copies: usize, width: usize) -> Option<Tensor> {
-        let rng = self.gates.as_mut().filter(|_| width > 0)?;
-        let shape = [copies, spec.agents, width];
-        Some(numbers(rng, Rng::uniform, shape).to_device(self.device))
-    }
-
-    fn gates<'a>(&self, noise: Option<&'a Tensor>) -> Gates<'a> {
-        match noise {
-            None => Gates::Open,
-            Some(noise) if self.draw_gates => Gates::Drawn(noise),
-            Some(noise) => Gates::Decided(noise),
-        }
-    }
-}
-
-fn numbers(rng: &mut Rng, draw: fn(&mut Rng) -> f32, shape: [usize; 3]) -> Tensor {
-    let count = shape.iter().product();
-    let numbers: Vec<f32> = (0..count).map(|_| draw(rng)).collect();
-    Tensor::from_slice(&numbers).view(shape.map(|size| size as i64))
-}
-
-/// Fills the buffer by acting on `graphs`.
+/// Fills the buffers of all shards by acting on `graphs`; `noise` makes that of some copies.
 pub fn collect<P: Policy, E: Environment>(
-    buffer: &mut Buffer,
-    environments: &mut VecEnv<E>,
-    policy: &P,
-    graphs: &Graphs,
-    noise: &mut Noise,
+    shards: &mut [Shard<E>],
+    replicas: &mut [P],
     pool: &rayon::ThreadPool,
+    graphs: &Graphs,
+    noise: &dyn Fn(Range<usize>) -> Noise,
 ) -> Result<Collected, TrainError> {
-    let (steps, copies) = (buffer.steps(), buffer.copies());
-    let graph = graphs.of_copies(0..copies, copies);
-    let mut collected = Collected {
-        episodes: Vec::new(),
-        phases: Phases::default(),
+    let start = Instant::now();
+    let copies = shards.iter().map(|shard| shard.copies.len()).sum();
+    let waiting: VecDeque<Turn<'_, E>> = shards
+        .iter_mut()
+        .enumerate()
+        .map(|(number, shard)| Turn {
+            number,
+            graph: graphs.of_copies(shard.copies.clone(), copies),
+            noise: noise(shard.copies.clone()),
+            shard,
+            t: 0,
+            collected: Collected::default(),
+        })
+        .collect();
+    let (waiting, over) = (Mutex::new(waiting), Mutex::new(Vec::new()));
+    let work = |policy: &mut P| {
+        loop {
+            // Who finds nobody waiting can go: the others have one shard each.
+            let Some(mut turn) = lock(&waiting).pop_front() else {
+                break;
+            };
+            match turn.advance(policy) {
+                Ok(false) => lock(&waiting).push_back(turn),
+                Ok(true) => lock(&over).push((turn.number, Ok(turn.collected))),
+                Err(error) => lock(&over).push((turn.number, Err(error))),
+            }
+        }
     };
-    let phases = &mut collected.phases;
-    buffer.begin()?;
-    for t in 0..steps {
+    pool.scope(|scope| {
+        for policy in replicas {
+            scope.spawn(|_| work(policy));
+        }
+    });
+    let mut over = std::mem::take(&mut *lock(&over));
+    over.sort_by_key(|(number, _)| *number);
+    let mut all = Collected::default();
+    for (_, collected) in over {
+        let Collected { episodes, phases } = collected?;
+        all.episodes.extend(episodes);
+        all.phases.act += phases.act;
+        all.phases.environment += phases.environment;
+    }
+    // Workers' seconds, as shares of those that passed.
+    let passed = start.elapsed().as_secs_f64() / all.phases.total().max(f64::MIN_POSITIVE);
+    all.phases.act *= passed;
+    all.phases.environment *= passed;
+    Ok(all)
+}
+
+/// A shard on its way through a rollout.
+struct Turn<'a, E> {
+    number: usize,
+    shard: &'a mut Shard<E>,
+    /// (1 or C, N, N)
+    graph: Tensor,
+    noise: Noise,
+    /// The next step.
+    t: usize,
+    collected: Collected,
+}
+
+impl<E: Environment> Turn<'_, E> {
+    /// Takes the next step, and says whether the rollout is over.
+    fn advance<P: Policy>(&mut self, policy: &P) -> Result<bool, TrainError> {
+        let Shard {
+            environments,
+            buffer,
+            ..
+        } = &mut *self.shard;
+        let phases = &mut self.collected.phases;
         let start = Instant::now();
-        act(buffer, t, policy, &graph, noise)?;
+        if self.t == 0 {
+            buffer.begin()?;
+        }
+        if self.t == buffer.steps() {
+            value_ends(buffer, policy, &self.graph, &mut self.noise)?;
+            phases.act += start.elapsed().as_secs_f64();
+            return Ok(true);
+        }
+        act(buffer, self.t, policy, &self.graph, &mut self.noise)?;
         phases.act += start.elapsed().as_secs_f64();
 
         let start = Instant::now();
-        // Rayon threads of the same pool as the update's step the environments.
-        pool.install(|| buffer.step(t, environments))?;
-        collected
-            .episodes
-            .extend_from_slice(environments.episodes());
+        buffer.step(self.t, environments)?;
+        let episodes = environments.episodes().iter().cloned();
+        self.collected.episodes.extend(episodes);
         phases.environment += start.elapsed().as_secs_f64();
+        self.t += 1;
+        Ok(false)
     }
-    // The last situation is only valued: its actions belong to the next rollout.
-    let start = Instant::now();
-    let gate_noise = noise.of_gates(buffer.spec(), copies, policy.gate_width());
-    let gates = noise.gates(gate_noise.as_ref());
-    let last = buffer.situation(steps)?.to_device(noise.device);
-    let values = tch::no_grad(|| policy.values(&last.with_graph(&graph), gates))?;
-    buffer.record_values(steps, &values)?;
-    phases.act += start.elapsed().as_secs_f64();
-    Ok(collected)
 }
 
 /// Lets the policy act on step `t` and keeps what it chose.
@@ -113,35 +186,51 @@ pub fn act<A: Actor>(
     graph: &Tensor,
     noise: &mut Noise,
 ) -> Result<(), TrainError> {
-    let copies = buffer.copies();
-    let of_actions = noise.of_actions(buffer.spec(), copies);
-    let of_gates = noise.of_gates(buffer.spec(), copies, policy.gate_width());
-    let gates = noise.gates(of_gates.as_ref());
-    let perceived = buffer.situation(t)?.to_device(noise.device);
+    let drawn = noise.draw(buffer.spec(), policy.gate_width());
+    let (perceived, drawn) = buffer.situation(t, drawn)?;
+    let gates = noise.gates(drawn.gates.as_ref());
     let situations = perceived.with_graph(graph);
-    let act = tch::no_grad(|| policy.act(&situations, gates, of_actions.as_ref()))?;
-    buffer.record(t, &act, of_gates.as_ref())
+    let act = inference(|| policy.act(&situations, gates, drawn.actions.as_ref()))?;
+    // The buffer lends no memory while tensors over it live.
+    drop(perceived);
+    buffer.record(t, &act, drawn.gates.as_ref())
 }
 
-/// Values of the observations in which episodes were truncated, (ends, N).
-pub fn final_values<P: Policy>(
-    buffer: &Buffer,
+/// Values of the situation after the last step, which is only valued: its actions belong to the next
+/// rollout. And values of the observations in which episodes were truncated.
+fn value_ends<P: Policy>(
+    buffer: &mut Buffer,
     policy: &P,
-    graphs: &Graphs,
+    graph: &Tensor,
     noise: &mut Noise,
-) -> Result<Array2<f32>, TrainError> {
-    let Some(ends) = buffer.truncated() else {
-        return Ok(Array2::zeros((0, buffer.spec().agents)));
+) -> Result<(), TrainError> {
+    let (spec, width) = (buffer.spec().clone(), policy.gate_width());
+    let drawn = Drawn {
+        actions: None,
+        gates: noise.draw_gates_of(0..buffer.copies(), &spec, width),
     };
-    let graph = graphs.of_copies(ends.copies.iter().copied(), buffer.copies());
-    let of_gates = noise.of_gates(buffer.spec(), ends.copies.len(), policy.gate_width());
-    let gates = noise.gates(of_gates.as_ref());
-    let perceived = ends.perceived.to_device(noise.device);
-    let values = tch::no_grad(|| policy.values(&perceived.with_graph(&graph), gates))?;
-    let values = values.to_device(Device::Cpu);
-    Ok((&values)
-        .try_into()
-        .and_then(|values: ndarray::ArrayD<f32>| {
-            values.into_dimensionality().map_err(tch::TchError::from)
-        })?)
+    let (perceived, drawn) = buffer.situation(buffer.steps(), drawn)?;
+    let gates = noise.gates(drawn.gates.as_ref());
+    let last = inference(|| policy.values(&perceived.with_graph(graph), gates))?;
+    drop(perceived);
+    let ends = match buffer.truncated()? {
+        None => None,
+        Some(ends) => {
+            let of_copies = |tensor: &Tensor| -> Result<Tensor, TrainError> {
+                let copies: Vec<i64> = ends.copies.iter().map(|copy| *copy as i64).collect();
+                let copies = Tensor::from_slice(&copies).f_to_device(tensor.device())?;
+                Ok(tensor.f_index_select(0, &copies)?)
+            };
+            let graph = match graph.size()[0] {
+                1 => graph.shallow_clone(),
+                _ => of_copies(graph)?,
+            };
+            let drawn = noise.draw_gates_of(ends.copies.iter().copied(), &spec, width);
+            let drawn = drawn.map(|drawn| drawn.to_device(graph.device()));
+            let gates = noise.gates(drawn.as_ref());
+            let situations = ends.perceived.with_graph(&graph);
+            Some(inference(|| policy.values(&situations, gates))?)
+        }
+    };
+    buffer.finish(&last, ends.as_ref())
 }

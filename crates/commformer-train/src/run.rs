@@ -59,6 +59,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 max_steps: EvaluateOptions::PATIENCE,
                 device,
             };
+            self.calibrate_by_rollout()?;
             self.calibrate(environments, &options)?;
             let mut report = evaluate(
                 self.policy(),

@@ -1,7 +1,7 @@
-//! What the rollout's memory is read as: tensors over it, without copies.
+//! What the rollout's memory is read as: tensors over it where the policy works, without copies.
 
 use crate::Situations;
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 /// What a team perceives at one step, or in every sample; tensors over the buffer's memory.
 #[derive(Debug)]
@@ -35,16 +35,6 @@ pub struct Done {
 }
 
 impl Perceived {
-    /// The tensors on a device: the memory itself if that is the CPU.
-    pub fn to_device(&self, device: Device) -> Self {
-        let moved = |tensor: &Tensor| tensor.to_device(device);
-        Self {
-            obs: moved(&self.obs),
-            available: self.available.as_ref().map(moved),
-            memory: self.memory.as_ref().map(moved),
-        }
-    }
-
     /// With the graph that goes with it, (1 or B, N, N).
     pub fn with_graph<'a>(&'a self, graph: &'a Tensor) -> Situations<'a> {
         Situations {
@@ -52,17 +42,6 @@ impl Perceived {
             available: self.available.as_ref(),
             graph,
             memory: self.memory.as_ref(),
-        }
-    }
-}
-
-impl Done {
-    /// The tensors on a device: the memory itself if that is the CPU.
-    pub fn to_device(&self, device: Device) -> Self {
-        Self {
-            actions: self.actions.to_device(device),
-            log_probs: self.log_probs.to_device(device),
-            values: self.values.to_device(device),
         }
     }
 }

@@ -3,14 +3,16 @@
 use crate::bilevel::{self, Graphs};
 use crate::experience::Experience;
 use crate::learner::Learner;
+use crate::noise::{Noise, streams};
 use crate::recall::{Ledger, of_active};
-use crate::rollout::{self, Collected, Noise};
+use crate::rollout::{self, Collected, Shard};
 use crate::update::Objective;
 use crate::{
-    Buffer, GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, Policy,
-    PpoConfig, Price, Purpose, RolloutConfig, RunConfig, Traffic, TrainError, ValueNorm, seed_for,
+    GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, Policy, PpoConfig,
+    Price, Purpose, RolloutConfig, RunConfig, Traffic, TrainError, ValueNorm, seed_for,
 };
-use commformer_env::{Environment, Rng, VecEnv};
+use commformer_env::{Environment, Spec, VecEnv};
+use std::ops::Range;
 use std::time::Instant;
 use tch::{Kind, Tensor};
 
@@ -33,8 +35,8 @@ pub struct Trainer<P, E> {
     pub(crate) gate: Option<GatePlan>,
     pub(crate) learner: Learner<P>,
     sizes: MessageSizes,
-    environments: VecEnv<E>,
-    buffer: Buffer,
+    spec: Spec,
+    shards: Vec<Shard<E>>,
     pub(crate) value_norm: ValueNorm,
     pub(crate) iteration: u64,
     pub(crate) steps: u64,
@@ -46,17 +48,13 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         settings: Settings,
         plan: GraphPlan,
         policy: P,
-        mut environments: VecEnv<E>,
+        environments: VecEnv<E>,
     ) -> Result<Self, TrainError> {
         crate::check::settings(&settings, &plan, environments.copies())?;
-        let mut buffer = Buffer::new(
-            environments.spec(),
-            environments.copies(),
-            settings.rollout.steps,
-        )?
-        .with_recall(policy.gate_width(), policy.memory_width())?;
-        buffer.reset(&mut environments)?;
+        let (rollout, device) = (&settings.rollout, settings.run.device);
         Ok(Self {
+            spec: environments.spec().clone(),
+            shards: rollout::shards(environments, rollout, &policy, device)?,
             sizes: policy.message_sizes(),
             gate: None,
             learner: Learner::new(policy, &settings, &plan)?,
@@ -65,8 +63,6 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             steps: 0,
             settings,
             plan,
-            environments,
-            buffer,
         })
     }
 
@@ -77,19 +73,26 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         Ok(self)
     }
 
+    /// Keeps what the policy reads and writes in a memory of its own, apart from the environments', as is
+    /// done in any case where the device is not the CPU. On the CPU it changes no bit and takes time: a
+    /// way to try that path without a GPU.
+    pub fn mirrored(mut self) -> Result<Self, TrainError> {
+        for shard in &mut self.shards {
+            shard.buffer.mirror_on(self.settings.run.device)?;
+        }
+        Ok(self)
+    }
+
     /// One iteration: a rollout, and what is learned from it.
     pub fn iterate(&mut self) -> Result<IterationReport, TrainError> {
         let graph_before = self.execution_graph()?;
         let graphs = self.draw_graphs()?;
-        let mut noise = self.noise();
         let Collected {
             episodes,
             mut phases,
-        } = self.collect(&graphs, &mut noise)?;
+        } = self.collect(&graphs)?;
 
         let start = Instant::now();
-        let final_values =
-            rollout::final_values(&self.buffer, self.learner.policy(), &graphs, &mut noise)?;
         let (traffic, charged) = self.settle(&graphs)?;
         let ppo = &self.settings.ppo;
         let objective = Objective {
@@ -97,8 +100,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             gate: charged.as_ref().map(|(_, terms)| terms),
         };
         let experience = Experience::new(
-            &mut self.buffer,
-            final_values.view(),
+            &mut self.shards,
             &mut self.value_norm,
             ppo,
             self.settings.run.device,
@@ -124,7 +126,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         phases.update = start.elapsed().as_secs_f64();
 
         self.iteration += 1;
-        self.steps += (self.buffer.steps() * self.buffer.copies()) as u64;
+        self.steps += (self.settings.rollout.steps * self.settings.rollout.copies) as u64;
         if ppo.lr_decay {
             let left = (1.0 - self.progress()).max(0.0);
             self.learner.set_lr(self.settings.ppo.lr * left)?;
@@ -137,7 +139,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             price: charged.map(|(price, _)| price),
             graph_changes: moved_edges(&graph_before, &self.execution_graph()?),
             phases,
-            ..IterationReport::of_episodes(&episodes, self.environments.spec())
+            ..IterationReport::of_episodes(&episodes, &self.spec)
         })
     }
 
@@ -172,39 +174,21 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             .filter(|gate| gate.ramp_at(progress).is_some())
     }
 
-    /// The randomness of this iteration's rollout.
-    fn noise(&self) -> Noise {
-        let stream = |purpose| Rng::new(seed_for(self.settings.run.seed, purpose), self.iteration);
-        Noise {
-            actions: Some(stream(Purpose::Actions)),
-            gates: self.gates_started().map(|_| stream(Purpose::Gates)),
-            draw_gates: true,
-            device: self.settings.run.device,
-        }
-    }
-
-    /// Counts the messages of the rollout. While the gates are in force, lets the budget see them,
-    /// charges for them, and calibrates the gates of execution; gives the price and the weights of
-    /// the gates' terms in the loss.
+    /// Counts the messages of the rollout. While the gates are in force, lets the budget see them and
+    /// charges for them; gives the price and the weights of the gates' terms in the loss.
     fn settle(
         &mut self,
         graphs: &Graphs,
     ) -> Result<(Traffic, Option<(Price, GateTerms)>), TrainError> {
-        let buffer = &self.buffer;
-        let active = buffer.active_samples()?;
-        let copies = buffer.copies();
-        let ledger = Ledger {
-            edges: &graphs.edges()?,
-            groups: &(0..copies)
-                .map(|copy| graphs.group_of(copy, copies))
-                .collect::<Vec<_>>(),
-            gates: buffer.gates(),
-            active,
-            sizes: &self.sizes,
-            steps: buffer.steps(),
-            agents: buffer.spec().agents,
+        let (edges, copies, sizes) = (graphs.edges()?, self.copies(), &self.sizes);
+        let groups = |shard: &Shard<E>| {
+            let copies_of_shard = shard.copies.clone();
+            copies_of_shard.map(|copy| graphs.group_of(copy, copies))
         };
-        let traffic = ledger.traffic()?;
+        let mut traffic = Traffic::default();
+        for shard in &self.shards {
+            traffic.add(&Ledger::new(&shard.buffer, &edges, groups(shard), sizes).traffic()?);
+        }
         let progress = self.progress();
         let Some((gate, ramp)) =
             (self.gate.as_mut()).and_then(|gate| gate.ramp_at(progress).map(|ramp| (gate, ramp)))
@@ -213,44 +197,70 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         };
         gate.budget.update(traffic.open_rate(), ramp);
         let (price, spread) = (gate.budget.price(), self.value_norm.moments().1.sqrt());
-        let tolls = ledger.tolls(price, spread)?;
-        if let (Some(gates), Some(target)) = (buffer.gates(), gate.budget.target(ramp)) {
-            let scores: Vec<f32> = of_active(gates.scores()?, active).collect();
-            self.learner.policy_mut().calibrate(&scores, target, None)?;
-        }
         let terms = GateTerms {
             // Open-minded first, decided in the end: what execution does is then what was trained.
             entropy_coef: gate.entropy_coef * (1.0 - progress).max(0.0),
             message: price.message / spread,
             listening: price.listening,
         };
-        self.buffer.charge(tolls);
+        for shard in &mut self.shards {
+            let ledger = Ledger::new(&shard.buffer, &edges, groups(shard), sizes);
+            let tolls = ledger.tolls(price, spread)?;
+            shard.buffer.charge(tolls);
+        }
+        if self.policy().draws_by_threshold() {
+            self.calibrate_by_rollout()?;
+        }
         Ok((traffic, Some((price, terms))))
     }
 
+    /// Sets the gates of execution so that they would keep to the budget in the situations of the last
+    /// rollout. [`run`](Self::run) does so before each evaluation; who calls [`iterate`](Self::iterate)
+    /// does it before the policy is executed.
+    pub fn calibrate_by_rollout(&mut self) -> Result<(), TrainError> {
+        let target = self
+            .gate
+            .as_ref()
+            .and_then(|gate| gate.target_at(self.progress()));
+        let Some(target) = target else { return Ok(()) };
+        let mut scores = Vec::new();
+        for Shard { buffer, .. } in &self.shards {
+            if let Some(gates) = buffer.gates() {
+                scores.extend(of_active(gates.scores()?, buffer.active_samples()));
+            }
+        }
+        Ok((self.learner.policy_mut()).calibrate(&scores, target, None)?)
+    }
+
+    /// Copies of the environment.
+    fn copies(&self) -> usize {
+        self.settings.rollout.copies
+    }
+
     fn draw_graphs(&self) -> Result<Graphs, TrainError> {
-        let (seed, copies) = (self.settings.run.seed, self.buffer.copies());
         Ok(bilevel::draw(
             &self.plan,
             self.policy(),
-            copies,
-            seed,
+            self.copies(),
+            self.settings.run.seed,
             self.iteration,
             self.progress(),
         )?)
     }
 
-    fn collect(&mut self, graphs: &Graphs, noise: &mut Noise) -> Result<Collected, TrainError> {
-        let (learner, environments, buffer) =
-            (&self.learner, &mut self.environments, &mut self.buffer);
-        rollout::collect(
-            buffer,
-            environments,
-            learner.policy(),
-            graphs,
-            noise,
-            learner.pool(),
-        )
+    fn collect(&mut self, graphs: &Graphs) -> Result<Collected, TrainError> {
+        let (seed, iteration, all) = (self.settings.run.seed, self.iteration, self.copies());
+        let gated = self.gates_started().is_some();
+        let noise = |copies: Range<usize>| {
+            let of = |purpose| streams(seed_for(seed, purpose), iteration, copies.clone(), all);
+            Noise {
+                actions: Some(of(Purpose::Actions)),
+                gates: gated.then(|| of(Purpose::Gates)),
+                draw_gates: true,
+            }
+        };
+        let (replicas, pool) = self.learner.workers();
+        rollout::collect(&mut self.shards, replicas, pool, graphs, &noise)
     }
 }
 

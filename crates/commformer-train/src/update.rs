@@ -151,9 +151,9 @@ fn differentiate<P: Policy>(
     Ok((gradients, terms.unwrap_or_else(none)))
 }
 
-/// A worker that panics takes the whole update with it (the scope passes the panic on), so the data
+/// A worker that panics takes the whole iteration with it (the scope passes the panic on), so the data
 /// behind a poisoned lock is never used.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner())

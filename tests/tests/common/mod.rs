@@ -1,8 +1,9 @@
 //! What the tests of whole iterations share: small configurations and runs.
 
-use commformer::compose;
+use commformer::compose::{self, TeamPolicy};
 use commformer::config::{Config, Overrides};
-use commformer_train::{IterationReport, Policy};
+use commformer_env::Environment;
+use commformer_train::{IterationReport, Policy, Trainer};
 use tch::{Device, Tensor};
 
 /// A preset with some settings over it.
@@ -24,6 +25,8 @@ pub fn config(preset: &str, set: &[&str]) -> Config {
         "policy.embed_dim=16",
         "rollout.copies=6",
         "rollout.steps=12",
+        // Two shards, the second smaller.
+        "rollout.shard=4",
         "ppo.chunk=7",
         "run.threads=1",
     ];
@@ -35,7 +38,14 @@ pub fn train(
     config: &Config,
     iterations: usize,
 ) -> (Vec<IterationReport>, Vec<(String, Vec<f32>)>) {
-    let mut trainer = compose::trainer(config, Device::Cpu).unwrap();
+    go(compose::trainer(config, Device::Cpu).unwrap(), iterations)
+}
+
+/// The same with a trainer of any kind.
+pub fn go<E: Environment>(
+    mut trainer: Trainer<TeamPolicy, E>,
+    iterations: usize,
+) -> (Vec<IterationReport>, Vec<(String, Vec<f32>)>) {
     let reports = (0..iterations)
         .map(|_| IterationReport {
             phases: Default::default(),

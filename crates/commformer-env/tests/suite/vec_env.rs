@@ -127,6 +127,30 @@ fn the_number_of_threads_and_the_other_copies_change_nothing() {
 }
 
 #[test]
+fn copies_that_are_dealt_out_go_on_as_before() {
+    let signal = || Signal::new(SignalConfig::default()).unwrap();
+    let whole = || VecEnv::new((0..5).map(|_| signal()).collect::<Vec<_>>(), 3).unwrap();
+    let observed = |mut teams: Vec<Team<Signal>>| -> Vec<f32> {
+        let mut all = Vec::new();
+        for team in &mut teams {
+            team.reset().unwrap();
+            all.extend_from_slice(&team.obs);
+        }
+        all
+    };
+    let expected = observed(vec![Team::new(whole())]);
+    for (size, lengths) in [(2, &[2, 2, 1][..]), (9, &[5]), (0, &[1; 5])] {
+        let parts = whole().split(size);
+        let found: Vec<usize> = parts.iter().map(VecEnv::copies).collect();
+        assert_eq!(found, lengths);
+        assert_eq!(
+            observed(parts.into_iter().map(Team::new).collect()),
+            expected
+        );
+    }
+}
+
+#[test]
 fn boxes_are_environments_too() {
     let task = PredatorPrey::new(Default::default()).unwrap();
     let boxed = || Box::new(task.clone()) as Box<dyn Environment>;

@@ -310,6 +310,11 @@ impl TeamGate {
         }
     }
 
+    /// Whether it goes by its threshold in rollouts too.
+    pub fn draws_by_threshold(&self) -> bool {
+        matches!(self.kind, Kinds::Uncertainty(_))
+    }
+
     /// Sets the threshold of execution so that gates with these scores are open at the rate `target`;
     /// `found` is the rate at which they were, if they were executed.
     ///

@@ -356,6 +356,10 @@ impl Policy for TeamPolicy {
         Ok(self.model.encode(&perception.input(situations))?.1)
     }
 
+    fn draws_by_threshold(&self) -> bool {
+        self.gate.as_ref().is_some_and(TeamGate::draws_by_threshold)
+    }
+
     fn calibrate(&mut self, scores: &[f32], target: f64, found: Option<f64>) -> PolicyResult<()> {
         match &mut self.gate {
             Some(gate) => Ok(gate.calibrate(scores, target, found)?),

@@ -9,8 +9,10 @@ use crate::config::Config;
 use crate::record::progress::grouped;
 use clap::Args;
 use commformer_env::{ActionSpace, Rng};
-use commformer_torch::threads::set_intra_op;
-use commformer_train::{Actor, Buffer, Gates, GraphPlan, Policy, Purpose, TrainError, seed_for};
+use commformer_torch::threads::{inference, set_intra_op};
+use commformer_train::{
+    Actor, Buffer, Drawn, Gates, GraphPlan, Policy, Purpose, TrainError, seed_for,
+};
 use serde::Serialize;
 use std::io::Write;
 use tch::{Device, Tensor};
@@ -118,6 +120,9 @@ fn decide(
     let policy = TeamPolicy::new(config, &spec, device)?;
     let mut buffer =
         Buffer::new(&spec, copies, 1)?.with_recall(policy.gate_width(), policy.memory_width())?;
+    if device != Device::Cpu {
+        buffer.mirror_on(device)?;
+    }
     buffer.reset(&mut environments)?;
     buffer.begin()?;
     let graph = match compose::plan(config, device) {
@@ -132,8 +137,7 @@ fn decide(
         let numbers: Vec<f32> = (0..shape.iter().product())
             .map(|_| draw(&mut rng))
             .collect();
-        let numbers = Tensor::from_slice(&numbers).view(shape.map(|size| size as i64));
-        numbers.to_device(device)
+        Tensor::from_slice(&numbers).view(shape.map(|size| size as i64))
     };
     let of_actions = sampled.then(|| match spec.actions {
         ActionSpace::Discrete(width) => noise(Purpose::Actions, width, Rng::gumbel),
@@ -141,17 +145,21 @@ fn decide(
     });
     let width = policy.gate_width();
     let of_gates = (width > 0).then(|| noise(Purpose::Gates, width, Rng::uniform));
-    let gates = match &of_gates {
-        None => Gates::Open,
-        Some(noise) if sampled => Gates::Drawn(noise),
-        Some(noise) => Gates::Decided(noise),
-    };
     let done = repeat(seconds, || -> Result<(), TrainError> {
-        let perceived = buffer.situation(0)?.to_device(device);
+        let drawn = Drawn {
+            actions: of_actions.as_ref().map(Tensor::shallow_clone),
+            gates: of_gates.as_ref().map(Tensor::shallow_clone),
+        };
+        let (perceived, drawn) = buffer.situation(0, drawn)?;
+        let gates = match &drawn.gates {
+            None => Gates::Open,
+            Some(noise) if sampled => Gates::Drawn(noise),
+            Some(noise) => Gates::Decided(noise),
+        };
         let situations = perceived.with_graph(&graph);
-        let act = tch::no_grad(|| policy.act(&situations, gates, of_actions.as_ref()))?;
+        let act = inference(|| policy.act(&situations, gates, drawn.actions.as_ref()))?;
         drop(perceived);
-        buffer.record(0, &act, of_gates.as_ref())
+        buffer.record(0, &act, drawn.gates.as_ref())
     })?;
     Ok(done)
 }

@@ -1,0 +1,119 @@
+//! The randomness of acting.
+
+use crate::Gates;
+use commformer_env::{ActionSpace, Rng, Spec};
+use std::ops::Range;
+use tch::Tensor;
+
+/// Where the randomness of some copies comes from: each has streams of its own, so that what it
+/// draws does not depend on the copies that act with it.
+#[derive(Debug)]
+pub struct Noise {
+    /// Of the actions, a stream for each copy; `None`: the likeliest are taken.
+    pub actions: Option<Vec<Rng>>,
+    /// Of the receive gates; `None`: they are all open.
+    pub gates: Option<Vec<Rng>>,
+    /// Whether gates are drawn, or decided as in execution.
+    pub draw_gates: bool,
+}
+
+/// What was drawn for a step.
+#[derive(Debug)]
+pub struct Drawn {
+    /// (C, N, A)
+    pub actions: Option<Tensor>,
+    /// (C, N, W)
+    pub gates: Option<Tensor>,
+}
+
+/// The streams of some copies in iteration `iteration`, out of `all` copies.
+pub fn streams(seed: u64, iteration: u64, copies: Range<usize>, all: usize) -> Vec<Rng> {
+    copies
+        .map(|copy| Rng::new(seed, iteration * all as u64 + copy as u64))
+        .collect()
+}
+
+impl Noise {
+    /// For one step of every copy.
+    pub fn draw(&mut self, spec: &Spec, gate_width: usize) -> Drawn {
+        let (width, draw): (usize, fn(&mut Rng) -> f32) = match spec.actions {
+            ActionSpace::Discrete(width) => (width, Rng::gumbel),
+            ActionSpace::Continuous(width) => (width, Rng::normal),
+        };
+        let actions = self.actions.as_mut().map(|streams| {
+            let copies = 0..streams.len();
+            numbers(streams, copies, draw, [spec.agents, width])
+        });
+        let copies = 0..self.gates.as_ref().map_or(0, Vec::len);
+        Drawn {
+            actions,
+            gates: self.draw_gates_of(copies, spec, gate_width),
+        }
+    }
+
+    /// For the gates of these copies, one after the other.
+    pub fn draw_gates_of(
+        &mut self,
+        copies: impl ExactSizeIterator<Item = usize>,
+        spec: &Spec,
+        width: usize,
+    ) -> Option<Tensor> {
+        let streams = self.gates.as_mut().filter(|_| width > 0)?;
+        Some(numbers(streams, copies, Rng::uniform, [spec.agents, width]))
+    }
+
+    /// How gates are set with what was drawn for them.
+    pub fn gates<'a>(&self, drawn: Option<&'a Tensor>) -> Gates<'a> {
+        match drawn {
+            None => Gates::Open,
+            Some(noise) if self.draw_gates => Gates::Drawn(noise),
+            Some(noise) => Gates::Decided(noise),
+        }
+    }
+}
+
+fn numbers(
+    streams: &mut [Rng],
+    copies: impl ExactSizeIterator<Item = usize>,
+    draw: fn(&mut Rng) -> f32,
+    [agents, width]: [usize; 2],
+) -> Tensor {
+    let shape = [copies.len(), agents, width].map(|size| size as i64);
+    let mut numbers = Vec::with_capacity(shape.iter().product::<i64>() as usize);
+    for copy in copies {
+        let stream = &mut streams[copy];
+        numbers.extend((0..agents * width).map(|_| draw(stream)));
+    }
+    Tensor::from_slice(&numbers).view(shape)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_draws_the_same_whoever_acts_with_it() {
+        let spec = Spec {
+            agents: 3,
+            obs_dim: 1,
+            actions: ActionSpace::Discrete(2),
+            masks_actions: false,
+            metrics: Vec::new(),
+        };
+        let draw = |copies: Range<usize>| {
+            let mut noise = Noise {
+                actions: None,
+                gates: Some(streams(3, 5, copies, 4)),
+                draw_gates: true,
+            };
+            let all = noise.gates.as_ref().map_or(0, Vec::len);
+            let first = noise.draw(&spec, 2).gates.unwrap();
+            let again = noise.draw_gates_of(0..all, &spec, 2);
+            (first, again.unwrap())
+        };
+        let (whole, part) = (draw(0..4), draw(2..4));
+        assert_eq!(whole.0.narrow(0, 2, 2), part.0);
+        assert_eq!(whole.1.narrow(0, 2, 2), part.1);
+        assert_ne!(whole.0, whole.1);
+    }
+}

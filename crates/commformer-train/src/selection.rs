@@ -1,0 +1,152 @@
+//! Choosing samples of a rollout, and finding them in the shards' memory.
+
+use tch::{Device, Tensor};
+
+/// Some of the samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// This many from this one on.
+    Range(usize, usize),
+    /// These.
+    Listed(Vec<i64>),
+}
+
+impl Selection {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Range(_, length) => *length,
+            Self::Listed(samples) => samples.len(),
+        }
+    }
+
+    /// Their numbers.
+    pub fn samples(&self) -> Box<dyn Iterator<Item = usize> + '_> {
+        match self {
+            Self::Range(start, length) => Box::new(*start..start + length),
+            Self::Listed(samples) => Box::new(samples.iter().map(|&sample| sample as usize)),
+        }
+    }
+
+    /// Cuts it into parts of `size` and a rest. In each part the samples are in order, so that those
+    /// of one shard stand together.
+    pub fn parts(&self, size: usize) -> Vec<Selection> {
+        let size = size.max(1);
+        match self {
+            Self::Range(start, length) => (0..*length)
+                .step_by(size)
+                .map(|at| Self::Range(start + at, size.min(length - at)))
+                .collect(),
+            Self::Listed(samples) => samples
+                .chunks(size)
+                .map(|part| {
+                    let mut part = part.to_vec();
+                    part.sort_unstable();
+                    Self::Listed(part)
+                })
+                .collect(),
+        }
+    }
+
+    /// Where these samples, in order, lie when the shards hold `sizes` of them.
+    pub fn places(&self, sizes: &[usize], device: Device) -> Places {
+        let mut places = Vec::new();
+        let mut first = 0;
+        for (shard, size) in sizes.iter().enumerate() {
+            let end = first + size;
+            let place = match self {
+                Self::Range(start, length) => {
+                    let (from, to) = (first.max(*start), end.min(start + length));
+                    (from < to).then(|| Place::Range((from - first) as i64, (to - from) as i64))
+                }
+                Self::Listed(samples) => {
+                    let before = |limit| samples.partition_point(|&sample| sample < limit as i64);
+                    let own = samples[before(first)..before(end)].iter();
+                    let own: Vec<i64> = own.map(|sample| sample - first as i64).collect();
+                    (!own.is_empty())
+                        .then(|| Place::Listed(Tensor::from_slice(&own).to_device(device)))
+                }
+            };
+            places.extend(place.map(|place| (shard, place)));
+            first = end;
+        }
+        Places(places)
+    }
+}
+
+/// Where some samples lie: which of each shard's, for the shards that have any of them.
+#[derive(Debug)]
+pub struct Places(Vec<(usize, Place)>);
+
+#[derive(Debug)]
+enum Place {
+    /// From this one on, so many.
+    Range(i64, i64),
+    /// These, (B).
+    Listed(Tensor),
+}
+
+impl Places {
+    /// The samples, out of a tensor for each shard. A range within one shard is a view.
+    pub fn cut(&self, shards: &[Tensor]) -> Tensor {
+        let mut cuts: Vec<Tensor> = self
+            .0
+            .iter()
+            .map(|(shard, place)| match place {
+                Place::Range(start, length) => shards[*shard].narrow(0, *start, *length),
+                Place::Listed(samples) => shards[*shard].index_select(0, samples),
+            })
+            .collect();
+        match cuts.len() {
+            1 => cuts.remove(0),
+            _ => Tensor::cat(&cuts, 0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Kind;
+
+    #[test]
+    fn parts_cover_a_selection_once() {
+        let range = Selection::Range(3, 7);
+        let parts = range.parts(3);
+        assert_eq!(
+            parts,
+            [
+                Selection::Range(3, 3),
+                Selection::Range(6, 3),
+                Selection::Range(9, 1)
+            ]
+        );
+        let listed = Selection::Listed(vec![5, 1, 4]);
+        let samples: Vec<usize> = listed
+            .parts(2)
+            .iter()
+            .flat_map(|part| part.samples().collect::<Vec<_>>())
+            .collect();
+        assert_eq!(samples, [1, 5, 4]);
+    }
+
+    #[test]
+    fn samples_are_found_in_their_shards() {
+        let sizes = [3, 2, 4];
+        let shards: Vec<Tensor> = [[0, 3], [3, 5], [5, 9]]
+            .map(|[first, end]| Tensor::arange_start(first, end, (Kind::Int64, Device::Cpu)))
+            .into();
+        for selection in [
+            Selection::Range(0, 9),
+            Selection::Range(1, 2),
+            Selection::Range(2, 5),
+            Selection::Listed(vec![0, 2, 5, 8]),
+            Selection::Listed(vec![3]),
+        ] {
+            let cut = selection.places(&sizes, Device::Cpu).cut(&shards);
+            let found = Vec::<i64>::try_from(cut).unwrap();
+            let expected: Vec<i64> = selection.samples().map(|sample| sample as i64).collect();
+            assert_eq!(found, expected);
+        }
+    }
+}
