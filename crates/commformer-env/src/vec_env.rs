@@ -87,19 +87,23 @@ impl<E: Environment> VecEnv<E> {
             .into_iter()
             .zip(0..)
             .map(|(env, copy)| Lane::new(env, Rng::new(seed, copy)));
-        let lanes: Vec<_> = lanes.collect();
+        let grain = WORK_PER_THREAD.div_ceil(spec.agents * (spec.obs_dim + WORK_PER_AGENT));
+        Ok(Self::of_lanes(lanes.collect(), spec, grain, false))
+    }
+
+    fn of_lanes(lanes: Vec<Lane<E>>, spec: Spec, grain: usize, started: bool) -> Self {
         let no_episode = Episode {
             metrics: vec![0.0; spec.metrics.len()],
             ..Episode::default()
         };
-        Ok(Self {
+        Self {
             episodes: vec![no_episode; lanes.len()],
             ended: 0,
             lanes,
-            grain: WORK_PER_THREAD.div_ceil(spec.agents * (spec.obs_dim + WORK_PER_AGENT)),
             spec,
-            started: false,
-        })
+            grain,
+            started,
+        }
     }
 
     /// Gives every thread at least this many copies; 0 counts as 1. It changes nothing but the
@@ -118,14 +122,9 @@ impl<E: Environment> VecEnv<E> {
         let mut lanes = self.lanes.into_iter().peekable();
         let mut parts = Vec::new();
         while lanes.peek().is_some() {
-            parts.push(Self {
-                lanes: lanes.by_ref().take(size.max(1)).collect(),
-                spec: self.spec.clone(),
-                grain: self.grain,
-                started: self.started,
-                episodes: Vec::new(),
-                ended: 0,
-            });
+            let part = lanes.by_ref().take(size.max(1)).collect();
+            let spec = self.spec.clone();
+            parts.push(Self::of_lanes(part, spec, self.grain, self.started));
         }
         parts
     }
