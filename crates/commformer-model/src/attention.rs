@@ -24,6 +24,7 @@ use tch::{Kind, Tensor};
 use crate::ModelError;
 use crate::config::PolicyConfig;
 use crate::layers::Linear;
+use crate::listed::Listed;
 use crate::mask::Mask;
 use crate::parameters::{Builder, Init, Packing, Part};
 
@@ -234,22 +235,23 @@ impl Projections<'_> {
     /// Every receiver's weighted sum of the senders' values, projected: (B, receivers, E).
     pub(crate) fn attend(&self, queries: &Queries, memory: &Memory, mask: &Mask) -> Tensor {
         let (heard, _) = self.heard(queries, memory, mask);
-        self.layer.output.forward(&self.layer.join_heads(&heard))
+        self.layer.output.forward(&heard)
     }
 
     /// Attention of `x` over itself, (B, N, E), and what of it came from others, before the output
     /// projection and without a gradient: (B, N, E).
     pub(crate) fn over_itself_and_others(&self, x: &Tensor, mask: &Mask) -> (Tensor, Tensor) {
+        let layer = self.layer;
         let (queries, memory) = self.both(x);
         let (heard, weights) = self.heard(&queries, &memory, mask);
         let others = tch::no_grad(|| {
-            let own = weights.diagonal(0, -2, -1); // (B, H, N)
-            let value = self.layer.by_head(&memory.value); // (B H, N, d)
-            let own = own.reshape([-1, own.size()[2], 1]) * value;
-            self.layer.join_heads(&(&heard - own)).detach()
+            let own = match mask.listed {
+                Some(_) => weights.select(-1, 0), // itself is first in its list
+                None => weights.diagonal(0, -2, -1),
+            }; // (B, H, N)
+            (&heard - layer.weighted(&own, &memory.value)).detach()
         });
-        let projected = self.layer.output.forward(&self.layer.join_heads(&heard));
-        (projected, others)
+        (layer.output.forward(&heard), others)
     }
 
     /// One receiver's weighted sum over itself, at `place` of the memory, and its senders, projected,
@@ -264,15 +266,22 @@ impl Projections<'_> {
     ) -> (Tensor, Tensor) {
         let layer = self.layer;
         let (heard, weights) = self.heard(queries, memory, mask);
-        let own = weights.narrow(-1, place, 1).reshape([-1, 1, 1]); // (B H, 1, 1)
-        let own = own * layer.by_head(&memory.value.narrow(1, place, 1)); // (B H, 1, d)
-        let others = layer.join_heads(&(&heard - own));
-        (layer.output.forward(&layer.join_heads(&heard)), others)
+        let own = weights.select(-1, place); // (B, H, 1)
+        let others = &heard - layer.weighted(&own, &memory.value.narrow(1, place, 1));
+        (layer.output.forward(&heard), others)
     }
 
-    /// Every receiver's weighted sum of the senders' values, (B H, receivers, d), and the weights,
-    /// (B, H, receivers, senders).
+    /// Every receiver's weighted sum of the senders' values, (B, receivers, E), and the weights,
+    /// (B, H, receivers, M) with M the places of the mask.
     fn heard(&self, queries: &Queries, memory: &Memory, mask: &Mask) -> (Tensor, Tensor) {
+        match &mask.listed {
+            None => self.heard_of_all(queries, memory, mask),
+            Some(listed) => self.heard_of_listed(queries, memory, mask, listed),
+        }
+    }
+
+    /// Over all agents: M is the agents of the memory.
+    fn heard_of_all(&self, queries: &Queries, memory: &Memory, mask: &Mask) -> (Tensor, Tensor) {
         let layer = self.layer;
         let size = queries.query.size();
         let (batch, receivers) = (size[0], size[1]);
@@ -281,26 +290,70 @@ impl Projections<'_> {
         let query = layer.by_head(&queries.query); // (B H, receivers, d)
         let key = layer.by_head(&memory.key); // (B H, senders, d)
         let value = layer.by_head(&memory.value);
-        let pairs = [batch, layer.heads, receivers, senders];
-        // New tensors at each step, and none changed in place: the backward pass needs the old ones.
-        let scores = query.bmm(&key.transpose(-2, -1)).view(pairs);
-        let scores = match (&mask.absent, &queries.relation, &memory.relation) {
-            (Some(absent), Some(receiver), Some(sender)) => {
-                let receiver = receiver.transpose(1, 2).unsqueeze(-1); // (B, H, receivers, 1)
-                let sender = sender.transpose(1, 2).unsqueeze(-2); // (B, H, 1, senders)
-                scores + absent * (receiver + sender)
-            }
-            _ => scores,
-        };
-        let weights = (scores + &mask.bias).softmax(-1, Kind::Float);
-        let weights = match &mask.product {
-            Some(product) => weights * product,
-            None => weights,
-        };
+        let scores =
+            query
+                .bmm(&key.transpose(-2, -1))
+                .view([batch, layer.heads, receivers, senders]);
+        // (B, H, 1, senders)
+        let relation = (memory.relation.as_ref()).map(|x| x.transpose(1, 2).unsqueeze(-2));
+        let weights = weigh(scores, queries, relation, mask);
         let heard = weights
             .view([batch * layer.heads, receivers, senders])
             .bmm(&value); // (B H, receivers, d)
-        (heard, weights)
+        (layer.join_heads(&heard), weights)
+    }
+
+    /// Over the places of the receivers' lists.
+    fn heard_of_listed(
+        &self,
+        queries: &Queries,
+        memory: &Memory,
+        mask: &Mask,
+        listed: &Listed,
+    ) -> (Tensor, Tensor) {
+        let layer = self.layer;
+        // (B, receivers, H, K, d): each receiver's own few senders.
+        let apart = |x: &Tensor| {
+            let gathered = listed.gather(x);
+            let size = gathered.size();
+            let (batch, receivers, places) = (size[0], size[1], size[2]);
+            gathered
+                .view([batch, receivers, places, layer.heads, -1])
+                .transpose(2, 3)
+        };
+        let (key, value) = (apart(&memory.key), apart(&memory.value));
+        let size = queries.query.size();
+        let (batch, receivers) = (size[0], size[1]);
+        let query = queries
+            .query
+            .reshape([batch, receivers, layer.heads, 1, -1]);
+        let scores = query
+            .matmul(&key.transpose(-2, -1)) // (B, receivers, H, 1, K)
+            .squeeze_dim(3)
+            .transpose(1, 2); // (B, H, receivers, K)
+        // (B, H, receivers, K)
+        let relation = (memory.relation.as_ref()).map(|x| listed.gather(x).permute([0, 3, 1, 2]));
+        let weights = weigh(scores, queries, relation, mask);
+        let heard = weights.transpose(1, 2).unsqueeze(3).matmul(&value); // (B, receivers, H, 1, d)
+        (heard.reshape([batch, receivers, -1]), weights)
+    }
+}
+
+/// The weights (B, H, receivers, M) from the products of queries and keys, of the same shape;
+/// `relation` is the senders' side of the relation terms, (B, H, 1 or receivers, M).
+fn weigh(scores: Tensor, queries: &Queries, relation: Option<Tensor>, mask: &Mask) -> Tensor {
+    // New tensors at each step, and none changed in place: the backward pass needs the old ones.
+    let scores = match (&mask.absent, &queries.relation, relation) {
+        (Some(absent), Some(receiver), Some(sender)) => {
+            let receiver = receiver.transpose(1, 2).unsqueeze(-1); // (B, H, receivers, 1)
+            scores + absent * (receiver + sender)
+        }
+        _ => scores,
+    };
+    let weights = (scores + &mask.bias).softmax(-1, Kind::Float);
+    match &mask.product {
+        Some(product) => weights * product,
+        None => weights,
     }
 }
 
@@ -315,6 +368,13 @@ impl Attention {
         x.reshape([batch, rows, self.heads, -1])
             .transpose(1, 2)
             .reshape([batch * self.heads, rows, -1])
+    }
+
+    /// Each head's part of `value` (B, M, E) times that head's number in `weights` (B, H, M).
+    fn weighted(&self, weights: &Tensor, value: &Tensor) -> Tensor {
+        let size = value.size();
+        let apart = value.reshape([size[0], size[1], self.heads, -1]);
+        (weights.transpose(1, 2).unsqueeze(-1) * apart).reshape(size)
     }
 
     /// (B H, M, d) -> (B, M, E).

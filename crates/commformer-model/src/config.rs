@@ -88,6 +88,19 @@ pub enum Closed {
     Stale,
 }
 
+/// Over whom an attention computes scores. The numbers are the same up to rounding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttentionOver {
+    /// Whichever of the others is faster for the graph at hand.
+    #[default]
+    Auto,
+    /// Over all agents, under a mask: time and memory grow as N * N.
+    All,
+    /// Over each receiver's own senders, gathered: they grow as N * k.
+    Listed,
+}
+
 /// Whether an agent may spend one of its k senders on itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -187,6 +200,8 @@ pub struct PolicyConfig {
     pub previous_action: PreviousAction,
     /// What an agent whose gate is closed goes by.
     pub closed: Closed,
+    /// Over whom the attentions compute scores.
+    pub attention_over: AttentionOver,
     /// The share of the encoder blocks' branch outputs that is dropped while training, in [0, 1).
     /// It needs a source of noise, so [`crate::CommFormer::evaluate`] applies it only when given one.
     pub dropout: f64,
@@ -209,6 +224,7 @@ impl PolicyConfig {
             self_loop: SelfLoop::default(),
             previous_action: PreviousAction::default(),
             closed: Closed::default(),
+            attention_over: AttentionOver::default(),
             dropout: 0.0,
         }
     }

@@ -64,6 +64,7 @@ pub mod graph;
 mod heads;
 mod input;
 mod layers;
+mod listed;
 mod mask;
 mod message;
 mod parameters;
@@ -71,8 +72,8 @@ mod policy;
 mod stale;
 
 pub use config::{
-    ActionSpace, Closed, GraphConfig, PolicyConfig, PreviousAction, RelationOrder, ScoreScale,
-    SelfEdge, SelfLoop, senders,
+    ActionSpace, AttentionOver, Closed, GraphConfig, PolicyConfig, PreviousAction, RelationOrder,
+    ScoreScale, SelfEdge, SelfLoop, senders,
 };
 pub use error::ModelError;
 pub use input::Input;

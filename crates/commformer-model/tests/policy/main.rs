@@ -5,5 +5,6 @@ mod decentralised;
 mod gate;
 mod golden;
 mod gradients;
+mod listed;
 mod properties;
 mod state;

@@ -150,6 +150,7 @@ impl Perception {
             embedding: &self.embedding,
             available: situations.available,
             graph: situations.graph,
+            most_senders: None,
             gate: self.open.as_ref(),
             kept: self.kept.as_ref(),
         }
@@ -299,6 +300,7 @@ impl Policy for TeamPolicy {
             embedding: &embedding,
             available: situations.available,
             graph: situations.graph,
+            most_senders: None,
             gate: open.as_ref(),
             kept: kept.as_ref(),
         };
