@@ -10,7 +10,7 @@
 //! sender that is not listed has a weight of exactly 0 in the dense attention, so it passes no
 //! gradient there either, and both ways give the same numbers up to the order of their sums.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::config::{AttentionOver, PolicyConfig};
 use crate::input::Input;
@@ -128,8 +128,17 @@ impl Listed {
     /// Every receiver's part of a memory: (B, N, W) -> (B, receivers, K, W).
     pub(crate) fn gather(&self, memory: &Tensor) -> Tensor {
         let width = memory.size().last().copied().unwrap_or(0);
-        // A look-up in a table of B N rows: its backward pass adds up rows in a fixed order.
-        Tensor::embedding(&memory.reshape([-1, width]), &self.rows, -1, false, false)
+        let table = memory.reshape([-1, width]); // (B N, W)
+        if table.device() == Device::Cpu {
+            // Its backward pass is the faster one here.
+            let mut size = self.rows.size();
+            size.push(width);
+            return table
+                .index_select(0, &self.rows.reshape([-1]))
+                .view(&size[..]);
+        }
+        // On a GPU that would add up in no fixed order, and a look-up's does.
+        Tensor::embedding(&table, &self.rows, -1, false, false)
     }
 
     /// True where a place's agent comes after the receiver: (1 or B, N, K).
