@@ -67,7 +67,16 @@ fn main() {
     tch::set_num_threads(threads.unwrap_or(1));
     println!("ms over all agents / over lists = ratio (above 1: lists are faster)");
     println!("   N   k    B graphs | act                      | evaluate and backward");
-    for (agents, batch) in [(16, 128), (27, 64), (50, 32), (100, 16), (300, 4)] {
+    for (agents, batch) in [
+        (27, 64),
+        (50, 32),
+        (50, 256),
+        (100, 16),
+        (100, 128),
+        (300, 4),
+        (300, 32),
+        (1000, 4),
+    ] {
         for k in [2, 4, 10] {
             for graphs in [1, batch] {
                 let all = seconds(AttentionOver::All, agents, k, batch, graphs);

@@ -15,12 +15,27 @@ use tch::{Device, Kind, Tensor};
 use crate::config::{AttentionOver, PolicyConfig};
 use crate::input::Input;
 
-/// Below this many agents the lists cost more than they spare, however few senders there are, so
-/// the graph is not even read. See [`places`] for the measurement.
-const FEWEST_AGENTS: i64 = 32;
-
 /// Lists pay where the agents are at least this many times the places of a list.
-const AGENTS_PER_PLACE: i64 = 8;
+///
+/// A gathered key or value is E numbers for each place, and the backward pass adds their gradients
+/// up again; a score of the dense attention is one number and part of a large product. So lists are
+/// slower until there are far fewer places than agents. Time over all agents divided by time over lists
+/// (one core of a Zen 5, E = 64, one head, 1,200 to 1,700 agents in the batch, evaluating with the
+/// backward pass; `cargo run --release -p commformer-model --example crossover`):
+///
+/// | senders k | N = 27 | 50 | 100 | 300 | 1,000 |
+/// |---|---|---|---|---|---|
+/// | 2 | 0.9 | 1.0 | 1.1 | 1.8 | 5 |
+/// | 4 | 0.8 | 0.8 | 1.0 | 1.6 | 4 |
+/// | 10 | 0.4 | 0.4 | 0.6 | 1.1 | 2.7 |
+///
+/// The border is where N is about 24 times k + 1. Acting is within a fifth either way up to 300
+/// agents and 1.1 to 1.2 times as fast at 1,000, so it follows the same rule.
+const AGENTS_PER_PLACE: i64 = 24;
+
+/// A receiver with one sender has two places. Below this many agents no graph with an edge has
+/// short enough lists, so it is not even read.
+const FEWEST_AGENTS: i64 = 2 * AGENTS_PER_PLACE;
 
 /// The agents that each receiver may hear.
 #[derive(Debug)]

@@ -56,6 +56,6 @@ fn a_thousand_agents_with_four_senders_need_little() {
     assert!(policy.edge_logits().grad().defined() && gate.grad().defined());
     let forbidden = (batch * heads as i64 * n * n * 4) as usize;
     let used = peak_memory() - before;
-    eprintln!("{} of {} MiB", used >> 20, forbidden >> 20);
-    assert!(used < forbidden, "{} MiB", used >> 20);
+    let mib = |bytes: usize| bytes >> 20;
+    assert!(used < forbidden, "{} of {} MiB", mib(used), mib(forbidden));
 }

@@ -171,11 +171,11 @@ fn large(agents: usize, over: AttentionOver) -> PolicyConfig {
 #[test]
 fn a_large_sparse_team_is_listed_by_itself() {
     let mut noise = Noise::new(7);
-    let policy = noisy_policy(&large(64, AttentionOver::Auto), &mut noise);
-    let obs = noise.normals(&[2, 64, 5]);
+    let policy = noisy_policy(&large(80, AttentionOver::Auto), &mut noise);
+    let obs = noise.normals(&[2, 80, 5]);
     let embedding = policy.embed(&obs).unwrap();
     let values = |over, graph: &Tensor, most_senders| {
-        let mut same = CommFormer::new(&large(64, over), Device::Cpu, &mut || 0.0).unwrap();
+        let mut same = CommFormer::new(&large(80, over), Device::Cpu, &mut || 0.0).unwrap();
         same.load_state(&policy.state()).unwrap();
         let input = Input {
             most_senders,
@@ -183,7 +183,7 @@ fn a_large_sparse_team_is_listed_by_itself() {
         };
         same.encode(&input).unwrap().1
     };
-    let gumbel = noise.gumbels(&[1, 64, 64]);
+    let gumbel = noise.gumbels(&[1, 80, 80]);
     let sparse = |k| {
         let logits = policy.edge_logits();
         graph::sample(logits, &gumbel, 1.0, k, SelfEdge::Counted).graph
@@ -193,7 +193,7 @@ fn a_large_sparse_team_is_listed_by_itself() {
     assert_eq!(values(AttentionOver::Auto, &few, None), listed);
     assert_eq!(values(AttentionOver::Auto, &few, Some(2)), listed);
     assert_ne!(values(AttentionOver::All, &few, None), listed);
-    for many in [sparse(30), graph::complete(64, Device::Cpu)] {
+    for many in [sparse(30), graph::complete(80, Device::Cpu)] {
         let dense = values(AttentionOver::All, &many, None);
         assert_eq!(values(AttentionOver::Auto, &many, None), dense);
     }
