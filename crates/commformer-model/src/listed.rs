@@ -190,3 +190,81 @@ impl Listed {
         self.senders.size().last().copied().unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(x: &Tensor) -> Vec<i64> {
+        Vec::try_from(x.to_kind(Kind::Int64).contiguous().view([-1])).unwrap()
+    }
+
+    /// 0 hears 2 and 3, 1 nobody, 2 itself and 0, 3 itself.
+    fn graph() -> Tensor {
+        let rows = [
+            0f32, 0., 1., 1., 0., 0., 0., 0., 1., 0., 1., 0., 0., 0., 0., 1.,
+        ];
+        Tensor::from_slice(&rows).view([1, 4, 4])
+    }
+
+    #[test]
+    fn a_list_has_itself_then_its_senders_then_itself() {
+        let listed = Listed::new(&graph(), 3, 2);
+        assert_eq!(
+            numbers(&listed.senders),
+            [0, 2, 3, 1, 1, 1, 2, 0, 2, 3, 3, 3]
+        );
+        assert_eq!(numbers(&listed.taken), [1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 0, 0]);
+        // The second entry's memory begins with row 4.
+        assert_eq!(numbers(&listed.rows.select(0, 1).select(0, 0)), [4, 6, 7]);
+        assert_eq!(numbers(&listed.own()), [1, 0, 0]);
+        // Itself is taken and reads its own entry; what is left over reads nothing.
+        assert_eq!(
+            numbers(&listed.edges(&graph())),
+            [0, 1, 1, 0, 0, 0, 1, 1, 0, 1, 0, 0]
+        );
+        let memory = Tensor::arange(8, (Kind::Float, Device::Cpu)).view([2, 4, 1]) * 10.0;
+        let gathered = listed.gather(&memory);
+        assert_eq!(gathered.size(), [2, 4, 3, 1]);
+        assert_eq!(numbers(&gathered.select(0, 1).select(0, 2)), [60, 40, 60]);
+    }
+
+    #[test]
+    fn a_causal_list_never_points_at_a_later_agent() {
+        // Acting reads rows of a buffer in which later agents have written nothing yet.
+        let listed = Listed::new(&graph(), 3, 2);
+        let first = [0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(numbers(&listed.future()), first);
+        let causal = listed.causal();
+        assert_eq!(
+            numbers(&causal.senders),
+            [0, 0, 0, 1, 1, 1, 2, 0, 2, 3, 3, 3]
+        );
+        assert_eq!(numbers(&causal.row(2).rows), [2, 0, 2, 6, 4, 6]);
+    }
+
+    #[test]
+    fn places_are_those_of_the_longest_row_and_pay_only_in_large_teams() {
+        let config = |attention_over| PolicyConfig {
+            attention_over,
+            ..PolicyConfig::new(4, 1, crate::ActionSpace::Discrete(2))
+        };
+        let embedding = Tensor::zeros([1, 1, 1], (Kind::Float, Device::Cpu));
+        let small = graph();
+        let input = Input::new(&embedding, &small);
+        // Receiver 0 hears two others.
+        assert_eq!(places(&input, &config(AttentionOver::Listed)), Some(3));
+        assert_eq!(places(&input, &config(AttentionOver::All)), None);
+        assert_eq!(places(&input, &config(AttentionOver::Auto)), None);
+        // A ring: everybody hears the next agent, and itself.
+        let ring = |agents: i64| {
+            let own = Tensor::eye(agents, (Kind::Float, Device::Cpu));
+            (&own + own.roll([1], [1])).unsqueeze(0)
+        };
+        for (agents, expected) in [(47, None), (48, Some(2))] {
+            let ring = ring(agents);
+            let input = Input::new(&embedding, &ring);
+            assert_eq!(places(&input, &config(AttentionOver::Auto)), expected);
+        }
+    }
+}
