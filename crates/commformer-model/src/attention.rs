@@ -92,6 +92,7 @@ impl Attention {
                     &weights,
                 )?,
                 bias: builder.packed(&format!("{name}.{leaf}.bias"), Packing::Rows, &biases)?,
+                precision: config.precision,
             })
         };
         Ok(Self {
@@ -127,7 +128,10 @@ impl Attention {
             };
         }
         // (2, 2 E): absent and present edges, each with its relation query and relation key.
-        let relation = self.relation.forward(edge_embedding);
+        let Linear {
+            weight: w, bias: b, ..
+        } = &self.relation;
+        let relation = edge_embedding.linear(w, Some(b)); // parameters alone: rounding gains nothing
         let present = relation.select(0, 1);
         let difference = relation.select(0, 0) - &present;
         let present = present.split(width, 0);
@@ -189,7 +193,11 @@ impl Projections<'_> {
 
     /// Every projection of `x` side by side: (.., E) -> (.., 3 E + 2 H).
     fn packed(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, Some(&self.bias))
+        self.product(x, &self.weight, &self.bias)
+    }
+
+    fn product(&self, x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
+        self.layer.projection.precision.linear(x, weight, bias)
     }
 
     /// Takes the packed projections apart.
@@ -206,7 +214,7 @@ impl Projections<'_> {
     pub(crate) fn queries(&self, x: &Tensor) -> Queries {
         let sizes = self.query_sizes();
         let rows = |x: &Tensor| x.narrow(0, 0, sizes.iter().sum());
-        let projected = x.linear(&rows(&self.weight), Some(&rows(&self.bias)));
+        let projected = self.product(x, &rows(&self.weight), &rows(&self.bias));
         Queries::new(projected.split_with_sizes(sizes, -1))
     }
 
@@ -215,7 +223,7 @@ impl Projections<'_> {
         let sizes = self.memory_sizes();
         let start: i64 = self.query_sizes().iter().sum();
         let rows = |x: &Tensor| x.narrow(0, start, sizes.iter().sum());
-        let projected = x.linear(&rows(&self.weight), Some(&rows(&self.bias)));
+        let projected = self.product(x, &rows(&self.weight), &rows(&self.bias));
         Memory::new(projected.split_with_sizes(sizes, -1))
     }
 

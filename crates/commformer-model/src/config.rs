@@ -101,6 +101,19 @@ pub enum AttentionOver {
     Listed,
 }
 
+/// The numbers in which a pass multiplies matrices. Parameters, their gradients, norms, softmax, attention
+/// scores and all that a loss reads are float32 in any case, and so are the files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 24 significant bits.
+    #[default]
+    Float32,
+    /// 8 significant bits and the range of float32: the factors of linear layers are rounded to
+    /// it, and their products summed up in float32 and rounded again. For devices with units for it.
+    Bfloat16,
+}
+
 /// Whether an agent may spend one of its k senders on itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -202,6 +215,8 @@ pub struct PolicyConfig {
     pub closed: Closed,
     /// Over whom the attentions compute scores.
     pub attention_over: AttentionOver,
+    /// The numbers in which linear layers multiply.
+    pub precision: Precision,
     /// The share of the encoder blocks' branch outputs that is dropped while training, in [0, 1).
     /// It needs a source of noise, so [`crate::CommFormer::evaluate`] applies it only when given one.
     pub dropout: f64,
@@ -225,6 +240,7 @@ impl PolicyConfig {
             previous_action: PreviousAction::default(),
             closed: Closed::default(),
             attention_over: AttentionOver::default(),
+            precision: Precision::default(),
             dropout: 0.0,
         }
     }

@@ -72,8 +72,8 @@ mod policy;
 mod stale;
 
 pub use config::{
-    ActionSpace, AttentionOver, Closed, GraphConfig, PolicyConfig, PreviousAction, RelationOrder,
-    ScoreScale, SelfEdge, SelfLoop, senders,
+    ActionSpace, AttentionOver, Closed, GraphConfig, PolicyConfig, Precision, PreviousAction,
+    RelationOrder, ScoreScale, SelfEdge, SelfLoop, senders,
 };
 pub use error::ModelError;
 pub use input::Input;

@@ -91,6 +91,7 @@ impl CommFormer {
         mut builder: Builder,
     ) -> Result<Self, ModelError> {
         let agents = config.agents;
+        builder = builder.multiplying_in(config.precision);
         let encoder = Encoder::new(&mut builder, config)?;
         let decoder = Decoder::new(&mut builder, config)?;
         let shape = [2, config.embed_dim];

@@ -6,5 +6,6 @@ mod gate;
 mod golden;
 mod gradients;
 mod listed;
+mod precision;
 mod properties;
 mod state;

@@ -57,6 +57,7 @@ impl TeamPolicy {
             },
             closed: config.gate.closed,
             dropout: policy.dropout,
+            precision: config.run.precision,
             ..PolicyConfig::new(spec.agents, spec.obs_dim, actions)
         };
         let seed = config.run.seed;
