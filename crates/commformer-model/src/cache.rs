@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use crate::attention::Memory;
+use crate::mask::Mask;
 
 /// The memories of the agents that have already decided, so that each is projected only once.
 #[derive(Debug)]
@@ -22,9 +23,11 @@ impl Cache {
         }
     }
 
-    /// Adds one agent's memory (B, 1, ..) and returns that of all agents so far. It writes in
-    /// place, so it is for use without gradients.
-    pub(crate) fn push(&mut self, new: &Memory) -> Memory {
+    /// Adds one agent's memory (B, 1, ..) and returns what the next attention under `mask` reads: that
+    /// of all agents so far; or, where the mask has lists, whose rows are counted in the whole buffer,
+    /// the whole, in which the rows of later agents hold nothing yet. It writes in place, so it is
+    /// for use without gradients.
+    pub(crate) fn push(&mut self, new: &Memory, mask: &Mask) -> Memory {
         let (agents, at) = (self.agents, self.filled);
         let buffers = self.memory.get_or_insert_with(|| {
             let buffer = |x: &Tensor| {
@@ -40,7 +43,10 @@ impl Cache {
         });
         let write = |buffer: &Tensor, x: &Tensor| {
             buffer.narrow(1, at, 1).copy_(x);
-            buffer.narrow(1, 0, at + 1)
+            match mask.listed {
+                Some(_) => buffer.shallow_clone(),
+                None => buffer.narrow(1, 0, at + 1),
+            }
         };
         self.filled += 1;
         Memory {

@@ -88,6 +88,32 @@ pub enum Closed {
     Stale,
 }
 
+/// Over whom an attention computes scores. The numbers are the same up to rounding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttentionOver {
+    /// Whichever of the others is faster for the graph at hand.
+    #[default]
+    Auto,
+    /// Over all agents, under a mask: time and memory grow as N * N.
+    All,
+    /// Over each receiver's own senders, gathered: they grow as N * k.
+    Listed,
+}
+
+/// The numbers in which a pass multiplies matrices. Parameters, their gradients, norms, softmax, attention
+/// scores and all that a loss reads are float32 in any case, and so are the files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 24 significant bits.
+    #[default]
+    Float32,
+    /// 8 significant bits and the range of float32: the factors of linear layers are rounded to
+    /// it, and their products summed up in float32 and rounded again. For devices with units for it.
+    Bfloat16,
+}
+
 /// Whether an agent may spend one of its k senders on itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -187,6 +213,10 @@ pub struct PolicyConfig {
     pub previous_action: PreviousAction,
     /// What an agent whose gate is closed goes by.
     pub closed: Closed,
+    /// Over whom the attentions compute scores.
+    pub attention_over: AttentionOver,
+    /// The numbers in which linear layers multiply.
+    pub precision: Precision,
     /// The share of the encoder blocks' branch outputs that is dropped while training, in [0, 1).
     /// It needs a source of noise, so [`crate::CommFormer::evaluate`] applies it only when given one.
     pub dropout: f64,
@@ -209,6 +239,8 @@ impl PolicyConfig {
             self_loop: SelfLoop::default(),
             previous_action: PreviousAction::default(),
             closed: Closed::default(),
+            attention_over: AttentionOver::default(),
+            precision: Precision::default(),
             dropout: 0.0,
         }
     }

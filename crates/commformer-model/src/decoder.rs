@@ -302,10 +302,10 @@ impl Steps<'_> {
             .embed_one(batch, previous, mask.passes.as_ref());
         for (block, cache) in self.decoder.blocks.iter().zip(&mut self.caches) {
             let (queries, memory) = block.self_attention.both(&x);
-            let memory = cache.own.push(&memory);
+            let memory = cache.own.push(&memory, &mask);
             let heard = block.self_attention.attend(&queries, &memory, &mask);
             let y = block.layers.after_self(&x, &heard);
-            let memory = cache.cross.push(&block.cross_attention.memory(&y));
+            let memory = cache.cross.push(&block.cross_attention.memory(&y), &mask);
             let queries = cache.queries.row(agent);
             let heard = block.cross_attention.attend(&queries, &memory, &mask);
             x = block.layers.after_cross(&representation, &heard);

@@ -71,7 +71,8 @@ impl Encoder {
 
     /// The embeddings by what [`Encoder::fold_obs`] gave.
     pub(crate) fn embed_by(&self, (weight, bias): &(Tensor, Tensor), obs: &Tensor) -> Tensor {
-        let projected = standardize(obs).linear(weight, Some(bias));
+        let precision = self.obs_proj.precision;
+        let projected = precision.linear(&standardize(obs), weight, bias);
         self.input_norm.forward(&gelu(&projected))
     }
 
@@ -166,7 +167,8 @@ impl Block {
     }
 }
 
-/// linear(norm(x)), with the norm's scale and shift folded into the linear layer.
+/// linear(norm(x)), with the norm's scale and shift folded into the linear layer; in float32, for
+/// the value is what the loss reads.
 fn standardized_linear(norm: &Norm, linear: &Linear, x: &Tensor) -> Tensor {
     let (weight, bias) = fold_into(norm, linear);
     standardize(x).linear(&weight, Some(&bias))

@@ -7,7 +7,7 @@
 use tch::Tensor;
 
 use crate::ModelError;
-use crate::config::PolicyConfig;
+use crate::config::{PolicyConfig, Precision};
 use crate::layers::{fold, gelu, standardize};
 use crate::parameters::{Builder, Init, Packing, Part};
 
@@ -16,6 +16,7 @@ use crate::parameters::{Builder, Init, Packing, Part};
 pub(crate) struct Heads {
     pub(crate) stages: Vec<Stage>,
     pub(crate) shared: bool,
+    precision: Precision,
 }
 
 /// A layer norm and the linear layer after it. A shared head has no agent dimension.
@@ -35,6 +36,7 @@ pub(crate) struct Stage {
 pub(crate) struct FoldedHeads {
     stages: Vec<(Tensor, Tensor)>,
     shared: bool,
+    precision: Precision,
 }
 
 impl Heads {
@@ -68,6 +70,7 @@ impl Heads {
         Ok(Self {
             stages,
             shared: config.shared_head,
+            precision: config.precision,
         })
     }
 
@@ -76,6 +79,7 @@ impl Heads {
         FoldedHeads {
             stages: self.stages.iter().map(folded).collect(),
             shared: self.shared,
+            precision: self.precision,
         }
     }
 }
@@ -84,34 +88,43 @@ impl FoldedHeads {
     /// All agents: (B, N, E) -> (B, N, A).
     pub(crate) fn all(&self, x: &Tensor) -> Tensor {
         if self.shared {
-            return self.chain(x, |x, weight, bias| x.linear(weight, Some(bias)));
+            return self.chain(x, Precision::linear);
         }
         // Agents first, (N, B, E): one product per agent, in one call.
-        let x = self.chain(&x.transpose(0, 1), |x, weight, bias| {
-            bias.unsqueeze(1)
-                .baddbmm(x, &weight.transpose(1, 2), 1.0, 1.0)
-        });
-        x.transpose(0, 1)
+        self.chain(&x.transpose(0, 1), Precision::each_linear)
+            .transpose(0, 1)
     }
 
     /// Agent `agent` alone: (B, E) -> (B, A).
     pub(crate) fn one(&self, x: &Tensor, agent: i64) -> Tensor {
-        self.chain(x, |x, weight, bias| {
+        self.chain(x, |precision, x, weight, bias| {
             if self.shared {
-                x.linear(weight, Some(bias))
+                precision.linear(x, weight, bias)
             } else {
-                x.linear(&weight.select(0, agent), Some(&bias.select(0, agent)))
+                precision.linear(x, &weight.select(0, agent), &bias.select(0, agent))
             }
         })
     }
 
-    fn chain(&self, x: &Tensor, linear: impl Fn(&Tensor, &Tensor, &Tensor) -> Tensor) -> Tensor {
+    fn chain(
+        &self,
+        x: &Tensor,
+        linear: impl Fn(Precision, &Tensor, &Tensor, &Tensor) -> Tensor,
+    ) -> Tensor {
         let mut x = x.shallow_clone();
         for (index, (weight, bias)) in self.stages.iter().enumerate() {
             if index > 0 {
                 x = gelu(&x);
             }
-            x = linear(&standardize(&x), weight, bias);
+            // The last stage is a small product, and rounded logits would be noise in the ratio
+            // of the probabilities while acting and while updating.
+            let last = index + 1 == self.stages.len();
+            let precision = if last {
+                Precision::Float32
+            } else {
+                self.precision
+            };
+            x = linear(precision, &standardize(&x), weight, bias);
         }
         x
     }

@@ -16,6 +16,10 @@ pub struct Input<'a> {
     /// one per batch entry. It may be a straight-through sample ([`crate::graph::sample`]); then
     /// gradients reach the logits through it.
     pub graph: &'a Tensor,
+    /// The most senders of any receiver in the graph, beside itself, if the caller knows: an agent
+    /// must never have more. `None`: it is read from the graph where it could matter
+    /// ([`crate::AttentionOver`]), which on a GPU makes the pass wait for the work before it.
+    pub most_senders: Option<usize>,
     /// The receive gates, 1 where an agent takes messages in: one for each receiver, (B, N), or one
     /// for each edge, (B, N, N). `None`: all are open. Straight-through gates get their gradient.
     pub gate: Option<&'a Tensor>,
@@ -31,6 +35,7 @@ impl<'a> Input<'a> {
             embedding,
             available: None,
             graph,
+            most_senders: None,
             gate: None,
             kept: None,
         }
@@ -79,6 +84,7 @@ impl CommFormer {
             embedding,
             available,
             graph,
+            most_senders: _,
             gate,
             kept,
         } = *input;

@@ -3,6 +3,7 @@
 use tch::{Kind, Tensor};
 
 use crate::ModelError;
+use crate::config::Precision;
 use crate::parameters::{Builder, Init};
 
 /// The constant under the root of every layer norm.
@@ -15,6 +16,42 @@ pub(crate) struct Linear {
     pub(crate) weight: Tensor,
     /// (out)
     pub(crate) bias: Tensor,
+    pub(crate) precision: Precision,
+}
+
+impl Precision {
+    /// x W^T + b of float32 numbers, multiplied in this precision. All layers whose products are
+    /// large come through here.
+    ///
+    /// # Shapes
+    /// `x` (.., in), `weight` (out, in), `bias` (out) -> (.., out).
+    pub(crate) fn linear(self, x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
+        match self {
+            Self::Float32 => x.linear(weight, Some(bias)),
+            // The bias is added in float32, so it is not rounded.
+            Self::Bfloat16 => widen(&round(x).linear(&round(weight), None::<Tensor>)) + bias,
+        }
+    }
+
+    /// The same for one layer after the other, each with an input of its own.
+    ///
+    /// # Shapes
+    /// `x` (N, B, in), `weight` (N, out, in), `bias` (N, out) -> (N, B, out).
+    pub(crate) fn each_linear(self, x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
+        let (weight, bias) = (weight.transpose(1, 2), bias.unsqueeze(1));
+        match self {
+            Self::Float32 => bias.baddbmm(x, &weight, 1.0, 1.0),
+            Self::Bfloat16 => widen(&round(x).bmm(&round(&weight))) + bias,
+        }
+    }
+}
+
+fn round(x: &Tensor) -> Tensor {
+    x.to_kind(Kind::BFloat16)
+}
+
+fn widen(x: &Tensor) -> Tensor {
+    x.to_kind(Kind::Float)
 }
 
 impl Linear {
@@ -28,11 +65,12 @@ impl Linear {
         Ok(Self {
             weight: builder.whole(&format!("{name}.weight"), &[outputs, inputs], init)?,
             bias: builder.whole(&format!("{name}.bias"), &[outputs], Init::Zeros)?,
+            precision: builder.precision(),
         })
     }
 
     pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight, Some(&self.bias))
+        self.precision.linear(x, &self.weight, &self.bias)
     }
 }
 
@@ -133,6 +171,7 @@ mod tests {
             Linear {
                 weight: ramp(&[3, 4]),
                 bias: ramp(&[3]),
+                precision: Precision::Float32,
             },
         );
         let x = ramp(&[5, 4]) * 3.0;

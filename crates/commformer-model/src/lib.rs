@@ -65,6 +65,7 @@ pub mod graph;
 mod heads;
 mod input;
 mod layers;
+mod listed;
 mod mask;
 mod message;
 mod native;
@@ -74,8 +75,8 @@ mod policy;
 mod stale;
 
 pub use config::{
-    ActionSpace, Closed, GraphConfig, PolicyConfig, PreviousAction, RelationOrder, ScoreScale,
-    SelfEdge, SelfLoop, senders,
+    ActionSpace, AttentionOver, Closed, GraphConfig, PolicyConfig, Precision, PreviousAction,
+    RelationOrder, ScoreScale, SelfEdge, SelfLoop, senders,
 };
 pub use error::ModelError;
 pub use input::Input;

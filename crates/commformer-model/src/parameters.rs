@@ -8,6 +8,7 @@
 use tch::{Device, Kind, Tensor};
 
 use crate::ModelError;
+use crate::config::Precision;
 
 /// How a tensor starts.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +71,7 @@ pub(crate) struct Leaf {
 pub(crate) struct Builder<'a> {
     source: Source<'a>,
     device: Device,
+    precision: Precision,
     leaves: Vec<Leaf>,
 }
 
@@ -84,6 +86,7 @@ impl<'a> Builder<'a> {
         Self {
             source: Source::Fresh(normal),
             device,
+            precision: Precision::default(),
             leaves: Vec::new(),
         }
     }
@@ -93,8 +96,19 @@ impl<'a> Builder<'a> {
         Self {
             source: Source::Alias(leaves),
             device,
+            precision: Precision::default(),
             leaves: Vec::new(),
         }
+    }
+
+    /// Layers multiply in this precision.
+    pub(crate) fn multiplying_in(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// What layers multiply in.
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// All leaves that were handed out.

@@ -96,6 +96,7 @@ impl CommFormer {
         mut builder: Builder,
     ) -> Result<Self, ModelError> {
         let agents = config.agents;
+        builder = builder.multiplying_in(config.precision);
         let encoder = Encoder::new(&mut builder, config)?;
         let decoder = Decoder::new(&mut builder, config)?;
         let shape = [2, config.embed_dim];
@@ -220,7 +221,7 @@ impl CommFormer {
     /// [`ModelError::Shape`] or [`ModelError::Input`] when an input does not fit.
     pub fn encode(&self, input: &Input<'_>) -> Result<(Tensor, Tensor), ModelError> {
         self.check_input(input)?;
-        let mask = Mask::new(input.graph, input.gate, &self.config);
+        let mask = Mask::new(input, &self.config);
         let (representation, _) = self.hear(input, &mask, None);
         let values = self.encoder.values(&representation);
         Ok((representation, values))
@@ -262,7 +263,7 @@ impl CommFormer {
         check_shape("actions", actions, &size)?;
         check_kind("actions", actions, kind)?;
 
-        let mask = Mask::new(input.graph, input.gate, &self.config);
+        let mask = Mask::new(input, &self.config);
         let (representation, _) = self.hear(input, &mask, dropout);
         let values = self.encoder.values(&representation);
         let decoder = self.decoder.ready(&self.edge_embedding);
@@ -285,7 +286,11 @@ impl CommFormer {
     pub fn entropy_alone(&self, input: &Input<'_>) -> Result<Tensor, ModelError> {
         let [batch, agents] = self.check_input(input)?;
         let deaf = input.embedding.select(-1, 0).zeros_like(); // (B, N)
-        let mask = Mask::new(input.graph, Some(&deaf), &self.config).without_actions();
+        let alone = Input {
+            gate: Some(&deaf),
+            ..*input
+        };
+        let mask = Mask::new(&alone, &self.config).without_actions();
         let (representation, _) = self.hear(input, &mask, None);
         let decoder = self.decoder.ready(&self.edge_embedding);
         let (kind, size) = self.config.actions.tensor([batch, agents]);
@@ -314,12 +319,13 @@ impl CommFormer {
             return Ok(self.with_workspace(|workspace| workspace.act(self, input, noise, size)));
         }
         let _guard = tch::no_grad_guard();
-        let mask = Mask::new(input.graph, input.gate, &self.config);
+        let mask = Mask::new(input, &self.config);
         let (representation, kept) = self.hear(input, &mask, None);
         let values = self.encoder.values(&representation);
 
         let decoder = self.decoder.ready(&self.edge_embedding);
         let mut steps = decoder.steps(&representation);
+        let mask = mask.causal();
         let mut actions: Vec<Tensor> = Vec::new();
         let mut log_probs = Vec::new();
         for agent in 0..agents {

@@ -342,6 +342,7 @@ impl Listening<'_> {
                 Closed::Silence => None,
                 Closed::Stale => Some(listening(self.listens).to_device(device)),
             },
+            listed: None, // its inbox holds its senders and nobody else
         }
     }
 }

@@ -24,7 +24,7 @@ use rows::{exp, log_softmax, sized, vectorized, zeroed};
 use senders::Senders;
 use tch::{Device, Tensor};
 
-use crate::config::{ActionSpace, Closed};
+use crate::config::{ActionSpace, Closed, Precision};
 use crate::distribution::UNAVAILABLE;
 use crate::layers::UniformNoise;
 use crate::policy::Act;
@@ -70,6 +70,7 @@ impl CommFormer {
     pub(crate) fn is_native(&self) -> bool {
         let config = self.config();
         self.device() == Device::Cpu
+            && config.precision == Precision::Float32
             && config.closed == Closed::Silence
             && matches!(config.actions, ActionSpace::Discrete(_))
     }

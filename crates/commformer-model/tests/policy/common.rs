@@ -1,7 +1,7 @@
 //! What the integration tests share: noise and comparisons.
 
 use commformer_model::{
-    Act, CommFormer, Evaluation, Input, ModelError, PolicyConfig, UniformNoise,
+    Act, ActionSpace, CommFormer, Evaluation, Input, ModelError, PolicyConfig, UniformNoise,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -140,4 +140,15 @@ pub fn distance(a: &Tensor, b: &Tensor) -> f64 {
     }
     let difference = (a.to_kind(Kind::Double) - b.to_kind(Kind::Double)).abs();
     f64::try_from(difference.max()).unwrap()
+}
+
+/// Some actions that a policy could have taken.
+pub fn taken(config: &PolicyConfig, batch: i64, noise: &mut Noise) -> Tensor {
+    let n = config.agents as i64;
+    match config.actions {
+        ActionSpace::Continuous(width) => noise.normals(&[batch, n, width as i64]),
+        ActionSpace::Discrete(width) => {
+            (noise.coins(&[batch, n], 0.5) * (width - 1) as f64).to_kind(Kind::Int64)
+        }
+    }
 }

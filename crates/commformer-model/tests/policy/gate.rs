@@ -8,19 +8,8 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{Noise, distance, noisy_policy};
+use crate::common::{Noise, distance, noisy_policy, taken};
 use crate::properties::{configs, gated_graph, property_seed};
-
-/// Some actions that a policy could have taken.
-fn actions(config: &PolicyConfig, batch: i64, noise: &mut Noise) -> Tensor {
-    let n = config.agents as i64;
-    match config.actions {
-        ActionSpace::Continuous(width) => noise.normals(&[batch, n, width as i64]),
-        ActionSpace::Discrete(width) => {
-            (noise.coins(&[batch, n], 0.5) * (width - 1) as f64).to_kind(Kind::Int64)
-        }
-    }
-}
 
 /// Every number that a policy gives for an input: acting, then scoring `taken`.
 fn outputs(policy: &CommFormer, input: &Input<'_>, taken: &Tensor) -> Vec<Tensor> {
@@ -53,7 +42,7 @@ proptest! {
         let n = config.agents as i64;
         let embedding = policy.embed(&noise.normals(&[3, n, config.obs_dim as i64])).unwrap();
         let graph = gated_graph(config.agents, k, 3, &mut noise);
-        let taken = actions(&config, 3, &mut noise);
+        let taken = taken(&config, 3, &mut noise);
         let without = Input::new(&embedding, &graph);
         let expected = outputs(&policy, &without, &taken);
         for shape in [vec![3, n], vec![3, n, n]] {
@@ -72,7 +61,7 @@ proptest! {
         let n = config.agents as i64;
         let embedding = policy.embed(&noise.normals(&[3, n, config.obs_dim as i64])).unwrap();
         let graph = gated_graph(config.agents, k, 3, &mut noise);
-        let taken = actions(&config, 3, &mut noise);
+        let taken = taken(&config, 3, &mut noise);
         for shape in [vec![3, n], vec![3, n, n]] {
             let gate = noise.coins(&shape, 0.5);
             let rows = if gate.dim() == 2 { gate.unsqueeze(-1) } else { gate.shallow_clone() };

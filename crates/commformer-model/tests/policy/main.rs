@@ -5,6 +5,8 @@ mod decentralised;
 mod gate;
 mod golden;
 mod gradients;
+mod listed;
 mod native;
+mod precision;
 mod properties;
 mod state;

@@ -57,6 +57,7 @@ impl TeamPolicy {
             },
             closed: config.gate.closed,
             dropout: policy.dropout,
+            precision: config.run.precision,
             ..PolicyConfig::new(spec.agents, spec.obs_dim, actions)
         };
         let seed = config.run.seed;
@@ -147,11 +148,10 @@ struct Perception {
 impl Perception {
     fn input<'a>(&'a self, situations: &Situations<'a>) -> Input<'a> {
         Input {
-            embedding: &self.embedding,
             available: situations.available,
-            graph: situations.graph,
             gate: self.open.as_ref(),
             kept: self.kept.as_ref(),
+            ..Input::new(&self.embedding, situations.graph)
         }
     }
 }
@@ -296,11 +296,10 @@ impl Policy for TeamPolicy {
         let open = open.as_ref().map(for_policy);
         let (kept, _) = self.split(situations.memory);
         let input = Input {
-            embedding: &embedding,
             available: situations.available,
-            graph: situations.graph,
             gate: open.as_ref(),
             kept: kept.as_ref(),
+            ..Input::new(&embedding, situations.graph)
         };
         let evaluation = self
             .model
@@ -334,11 +333,10 @@ impl Policy for TeamPolicy {
         let open = open.as_ref().map(for_policy);
         let (kept, _) = self.split(situations.memory);
         let input = Input {
-            embedding: &embedding,
             available: situations.available,
-            graph: situations.graph,
             gate: open.as_ref(),
             kept: kept.as_ref(),
+            ..Input::new(&embedding, situations.graph)
         };
         let scores = pass.evaluate(&input, samples.actions, Some(uniform))?;
         let loss = loss(&Evaluation {

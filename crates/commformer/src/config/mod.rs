@@ -181,6 +181,7 @@ impl Overrides {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use commformer_model::Precision;
     use proptest::prelude::*;
 
     /// Numbers as awkward as they come.
@@ -199,7 +200,7 @@ mod tests {
             (preset, kind) in (0..presets::ALL.len(), 0..KINDS.len()),
             (lr, clip, gamma, held_out) in (positive(), positive(), 0.0..1.0, 0.3..0.7),
             (seed, steps, threads) in (0..=i64::MAX as u64, 1..u64::MAX / 2, 0..64usize),
-            (limit, cuda, relation) in (1..u32::MAX, 0..9usize, any::<bool>()),
+            (limit, cuda, relation, bfloat16) in (1..u32::MAX, 0..9usize, any::<bool>(), any::<bool>()),
             edges in proptest::collection::vec(proptest::collection::vec(0..=1i64, 3), 3),
         ) {
             let mut config = presets::ALL[preset].config().unwrap();
@@ -207,7 +208,8 @@ mod tests {
             config.ppo.clip = clip;
             config.ppo.gamma = gamma;
             config.graph.held_out = held_out;
-            config.run = RunSettings { seed, steps, threads, device: Device::Cuda(cuda) };
+            let precision = if bfloat16 { Precision::Bfloat16 } else { Precision::Float32 };
+            config.run = RunSettings { seed, steps, threads, device: Device::Cuda(cuda), precision };
             config.policy.relation = relation;
             config.eval.episode_limit = limit;
             if config.env.agents() == 3 {

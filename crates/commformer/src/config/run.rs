@@ -1,5 +1,6 @@
 //! `[eval]` and `[run]`: how often a run is judged, how long it lasts and where.
 
+use commformer_model::Precision;
 use serde::{Deserialize, Serialize};
 
 /// Evaluations: each episode is one copy of the environment, the likeliest action is taken.
@@ -39,6 +40,8 @@ pub struct RunSettings {
     pub threads: usize,
     /// Where tensors live.
     pub device: Device,
+    /// The numbers in which the network's linear layers multiply.
+    pub precision: Precision,
 }
 
 impl Default for RunSettings {
@@ -48,6 +51,7 @@ impl Default for RunSettings {
             steps: 600_000,
             threads: 0,
             device: Device::Cpu,
+            precision: Precision::Float32,
         }
     }
 }

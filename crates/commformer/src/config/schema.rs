@@ -8,7 +8,7 @@ use super::{Config, Device};
 use toml::{Table, Value};
 
 /// The values of every key that takes one of a few names.
-const CHOICES: [(&str, &[&str]); 17] = [
+const CHOICES: [(&str, &[&str]); 18] = [
     ("env.kind", &KINDS),
     ("env.mode", &["mixed", "cooperative", "competitive"]),
     ("policy.score_scale", &["inverse-sqrt", "inverse"]),
@@ -33,6 +33,7 @@ const CHOICES: [(&str, &[&str]); 17] = [
     ("gate.estimator", &["action", "straight-through"]),
     ("gate.execution", &["spread", "threshold"]),
     ("gate.closed", &["silence", "stale"]),
+    ("run.precision", &["float32", "bfloat16"]),
     ("gate.budget", &["target", "cost", "off"]),
     (
         "graph.mode",

@@ -262,6 +262,14 @@ mod tests {
         check("env.dim=1000", &["`env.dim` is 1000"]);
         check("env.agents=0", &["`env.agents` is 0"]);
         check("run.device=gpu", &["`run.device` is `gpu`", "cuda:NUMBER"]);
+        check(
+            "run.precision=bfloat",
+            &[
+                "`run.precision` is `bfloat`",
+                "`float32`, `bfloat16`",
+                "did you mean `bfloat16`?",
+            ],
+        );
         check("run.threads=100000", &["run.threads", "at most 4096"]);
         check("eval.every=0", &["eval.every"]);
         check(
