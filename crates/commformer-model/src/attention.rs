@@ -17,7 +17,8 @@
 //!
 //! The two scalars q'_i . dk + dq . dk and dq . k'_j are linear in the layer's input, so they are two
 //! more rows per head of the packed projection. The largest tensor of a forward or backward pass
-//! holds B * N * (3 E + 2 H) numbers, and those over pairs hold B * H * N * N.
+//! holds B * N * (3 E + 2 H) numbers, and those over pairs hold B * H * N * N; or, where each receiver
+//! has a list of K senders ([`crate::listed`]), B * H * N * K, with keys and values of B * N * K * E.
 
 use tch::{Kind, Tensor};
 
