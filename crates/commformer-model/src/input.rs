@@ -1,6 +1,6 @@
 //! What a policy is given, and whether it fits.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::config::{ActionSpace, Closed};
 use crate::{CommFormer, ModelError};
@@ -12,10 +12,13 @@ pub struct Input<'a> {
     pub embedding: &'a Tensor,
     /// Whether an action can be taken, (B, N, A) boolean; `None`: all can. Discrete actions only.
     pub available: Option<&'a Tensor>,
-    /// (1 or B, N, N) of 0 and 1, row the receiver, column the sender: the same graph for all, or
+    /// (1 or B, N, N), or with `graph_of` (G, N, N), of 0 and 1, row the receiver, column the sender: the same graph for all, or
     /// one per batch entry. It may be a straight-through sample ([`crate::graph::sample`]); then
     /// gradients reach the logits through it.
     pub graph: &'a Tensor,
+    /// Which graph each batch entry uses, (B) of i64, where `graph` (G, N, N) holds some that entries
+    /// share. `None`: the same for all, or one per entry.
+    pub graph_of: Option<&'a Tensor>,
     /// The most senders of any receiver in the graph, beside itself, if the caller knows: an agent
     /// must never have more. `None`: it is read from the graph where it could matter
     /// ([`crate::AttentionOver`]), which on a GPU makes the pass wait for the work before it.
@@ -35,9 +38,20 @@ impl<'a> Input<'a> {
             embedding,
             available: None,
             graph,
+            graph_of: None,
             most_senders: None,
             gate: None,
             kept: None,
+        }
+    }
+}
+
+impl Input<'_> {
+    /// What is given for each graph, (1 or B or G, ..), for each batch entry: (1 or B, ..).
+    pub(crate) fn of_each(&self, of_graphs: &Tensor) -> Tensor {
+        match self.graph_of {
+            Some(graph_of) => of_graphs.index_select(0, graph_of),
+            None => of_graphs.shallow_clone(),
         }
     }
 }
@@ -84,6 +98,7 @@ impl CommFormer {
             embedding,
             available,
             graph,
+            graph_of,
             most_senders: _,
             gate,
             kept,
@@ -91,10 +106,34 @@ impl CommFormer {
         let config = self.config();
         let [batch, agents] = self.check_agents("embedding", embedding, config.embed_dim)?;
         let found = graph.size();
-        if found != [1, agents, agents] && found != [batch, agents, agents] {
+        if let Some(graph_of) = graph_of {
+            check_kind("graph_of", graph_of, Kind::Int64)?;
+            check_shape("graph_of", graph_of, &[batch])?;
+            // On a GPU the look-up itself checks, without making the pass wait.
+            let graphs = found.first().copied().unwrap_or(0);
+            if graph_of.device() == Device::Cpu
+                && !bool::try_from(graph_of.ge(0).logical_and(&graph_of.lt(graphs)).all())?
+            {
+                return Err(ModelError::Input {
+                    input: "graph_of",
+                    problem: format!(
+                        "names a graph that is not there, expected 0 to {}",
+                        graphs - 1
+                    ),
+                });
+            }
+        }
+        let of_teams = match graph_of {
+            Some(_) => found.len() == 3 && found[1..] == [agents, agents],
+            None => found == [1, agents, agents] || found == [batch, agents, agents],
+        };
+        if !of_teams {
             return Err(ModelError::Shape {
                 input: "graph",
-                expected: format!("(1 or {batch}, {agents}, {agents})"),
+                expected: match graph_of {
+                    Some(_) => format!("(G, {agents}, {agents})"),
+                    None => format!("(1 or {batch}, {agents}, {agents})"),
+                },
                 found,
             });
         }

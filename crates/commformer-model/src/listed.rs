@@ -47,6 +47,9 @@ pub(crate) struct Listed {
     rows: Tensor,
     /// (1 or B, N, K): 1 where a place has an agent, 0 where it is left over.
     taken: Tensor,
+    /// Where batch entries share graphs: the lists of these, (G, N, K), and which one each entry uses,
+    /// (B).
+    shared: Option<(Tensor, Tensor)>,
 }
 
 /// How many places the receivers' lists need, or None if this pass should rather attend to all
@@ -77,8 +80,9 @@ fn most_places(input: &Input<'_>, agents: i64) -> i64 {
 }
 
 impl Listed {
-    /// Lists with `places` places from `graph` (1 or B, N, N), for memories of `batch` entries.
-    pub(crate) fn new(graph: &Tensor, places: i64, batch: i64) -> Self {
+    /// Lists with `places` places from the input's graphs, for memories of its batch.
+    pub(crate) fn new(input: &Input<'_>, places: i64) -> Self {
+        let (graph, batch) = (input.graph, input.embedding.size()[0]);
         tch::no_grad(|| {
             let agents = graph.size().last().copied().unwrap_or(0);
             let device = graph.device();
@@ -88,14 +92,16 @@ impl Listed {
             let own = Tensor::eye(agents, (Kind::Int, device));
             let rank = graph.gt(0.5).logical_or(&own).to_kind(Kind::Int) * agents
                 + (own * agents + (agents - 1 - &number));
-            let (rank, found) = rank.topk(places, -1, true, true); // (1 or B, N, K)
+            let (rank, found) = rank.topk(places, -1, true, true); // (1 or B or G, N, K)
             let taken = rank.ge(agents);
             let itself = number.to_kind(Kind::Int64).unsqueeze(-1); // (N, 1)
-            let senders = found.where_self(&taken, &itself);
+            let of_graphs = found.where_self(&taken, &itself);
+            let (senders, taken) = (input.of_each(&of_graphs), input.of_each(&taken));
             let first = Tensor::arange(batch, (Kind::Int64, device)) * agents;
             Self {
                 rows: &senders + first.view([batch, 1, 1]),
                 senders,
+                shared: (input.graph_of).map(|graph_of| (of_graphs, graph_of.shallow_clone())),
                 taken: taken.to_kind(Kind::Float),
             }
         })
@@ -111,9 +117,15 @@ impl Listed {
     }
 
     /// The entries of a graph at the listed edges, receiver by place, 0 where a place is left
-    /// over: (1 or B, N, N) -> (1 or B, N, K). It passes a gradient on.
+    /// over: (1 or B or G, N, N) -> (1 or B, N, K). It passes a gradient on.
     pub(crate) fn edges(&self, graph: &Tensor) -> Tensor {
-        graph.gather(-1, &self.senders, false) * &self.taken
+        let edges = match &self.shared {
+            Some((of_graphs, graph_of)) => {
+                graph.gather(-1, of_graphs, false).index_select(0, graph_of)
+            }
+            None => graph.gather(-1, &self.senders, false),
+        };
+        edges * &self.taken
     }
 
     /// Gates at the listed edges: (B, N) or (B, N, N) -> (B, N, 1) or (B, N, K). They pass a
@@ -168,6 +180,7 @@ impl Listed {
             senders: &self.senders - &ahead,
             rows: &self.rows - &ahead,
             taken: self.taken.shallow_clone(),
+            shared: None,
         }
     }
 
@@ -178,6 +191,7 @@ impl Listed {
             senders: cut(&self.senders),
             rows: cut(&self.rows),
             taken: cut(&self.taken),
+            shared: None,
         }
     }
 
@@ -209,7 +223,11 @@ mod tests {
 
     #[test]
     fn a_list_has_itself_then_its_senders_then_itself() {
-        let listed = Listed::new(&graph(), 3, 2);
+        let (graph, embedding) = (
+            graph(),
+            Tensor::zeros([2, 4, 1], (Kind::Float, Device::Cpu)),
+        );
+        let listed = Listed::new(&Input::new(&embedding, &graph), 3);
         assert_eq!(
             numbers(&listed.senders),
             [0, 2, 3, 1, 1, 1, 2, 0, 2, 3, 3, 3]
@@ -220,7 +238,7 @@ mod tests {
         assert_eq!(numbers(&listed.own()), [1, 0, 0]);
         // Itself is taken and reads its own entry; what is left over reads nothing.
         assert_eq!(
-            numbers(&listed.edges(&graph())),
+            numbers(&listed.edges(&graph)),
             [0, 1, 1, 0, 0, 0, 1, 1, 0, 1, 0, 0]
         );
         let memory = Tensor::arange(8, (Kind::Float, Device::Cpu)).view([2, 4, 1]) * 10.0;
@@ -232,7 +250,11 @@ mod tests {
     #[test]
     fn a_causal_list_never_points_at_a_later_agent() {
         // Acting reads rows of a buffer in which later agents have written nothing yet.
-        let listed = Listed::new(&graph(), 3, 2);
+        let (graph, embedding) = (
+            graph(),
+            Tensor::zeros([2, 4, 1], (Kind::Float, Device::Cpu)),
+        );
+        let listed = Listed::new(&Input::new(&embedding, &graph), 3);
         let first = [0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(numbers(&listed.future()), first);
         let causal = listed.causal();

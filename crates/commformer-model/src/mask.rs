@@ -71,15 +71,14 @@ impl Edges {
 }
 
 impl Mask {
-    /// Of the input's graph, (1 or B, N, N) of 0 and 1, and its gate, (B, N) or (B, N, N); hard or
+    /// Of the input's graphs and its gate, (B, N) or (B, N, N); hard or
     /// straight-through.
     pub(crate) fn new(input: &Input<'_>, config: &PolicyConfig) -> Self {
         let (graph, gate) = (input.graph, input.gate);
         let reversed = config.relation && config.relation_order == RelationOrder::SenderReceiver;
-        let batch = input.embedding.size()[0];
-        let listed = listed::places(input, config).map(|places| Listed::new(graph, places, batch));
+        let listed = listed::places(input, config).map(|places| Listed::new(input, places));
         let Edges { edge, reverse, own } = match &listed {
-            None => Edges::of_all(graph, gate, reversed),
+            None => Edges::of_all(&input.of_each(graph), gate, reversed),
             Some(listed) => Edges::of_listed(listed, graph, gate, reversed),
         };
         let (bias, absent, listens) = tch::no_grad(|| {
@@ -119,7 +118,7 @@ impl Mask {
             product: product.map(|product| product.unsqueeze(1)),
             passes: match config.previous_action {
                 PreviousAction::Always => None,
-                PreviousAction::Heard => Some(passes(graph, gate)),
+                PreviousAction::Heard => Some(passes(input)),
             },
             listens,
             listed,
@@ -180,10 +179,10 @@ impl Mask {
 }
 
 /// Where agent i + 1 hears agent i, (1 or B, N - 1) of i64.
-fn passes(graph: &Tensor, gate: Option<&Tensor>) -> Tensor {
+fn passes(input: &Input<'_>) -> Tensor {
     tch::no_grad(|| {
-        let before = graph.diagonal(-1, -2, -1);
-        let before = match gate {
+        let before = input.of_each(&input.graph.diagonal(-1, -2, -1));
+        let before = match input.gate {
             None => before,
             Some(gate) if gate.dim() == 2 => before * gate.narrow(1, 1, gate.size()[1] - 1),
             Some(gate) => before * gate.diagonal(-1, -2, -1),

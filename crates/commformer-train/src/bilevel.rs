@@ -1,8 +1,8 @@
 //! The upper level: whom to listen to (Hu et al., 2024, section 4.2; score function ours).
 
 use crate::{
-    BilevelConfig, Estimator, GraphPlan, Policy, PolicyResult, Purpose, RolloutGraph, UpperData,
-    seed_for,
+    BilevelConfig, Estimator, GraphPlan, Policy, PolicyResult, Purpose, RolloutGraph, TeamGraphs,
+    UpperData, seed_for,
 };
 use commformer_env::Rng;
 use ndarray::{Array2, ArrayView2, ArrayView3};
@@ -47,18 +47,18 @@ impl Graphs {
             .collect()
     }
 
-    /// The graphs on which some of all `copies` act, (1 or B, N, N).
-    pub fn of_copies(&self, some: impl Iterator<Item = usize>, copies: usize) -> Tensor {
-        if self.groups() == 1 {
-            return self.acting.shallow_clone();
+    /// The graphs on which some of all `copies` act.
+    pub fn of_copies(&self, some: impl Iterator<Item = usize>, copies: usize) -> TeamGraphs {
+        let groups = (self.groups() > 1).then(|| {
+            let groups: Vec<i64> = some
+                .map(|copy| self.group_of(copy, copies) as i64)
+                .collect();
+            Tensor::from_slice(&groups).to_device(self.acting.device())
+        });
+        TeamGraphs {
+            graphs: self.acting.shallow_clone(),
+            of: groups,
         }
-        let groups: Vec<i64> = some
-            .map(|copy| self.group_of(copy, copies) as i64)
-            .collect();
-        self.acting.index_select(
-            0,
-            &Tensor::from_slice(&groups).to_device(self.acting.device()),
-        )
     }
 }
 

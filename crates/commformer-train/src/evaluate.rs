@@ -5,7 +5,7 @@ use crate::noise::{Noise, streams};
 use crate::recall::of_active;
 use crate::rollout::{act, buffer_for};
 use crate::traffic::Exchange;
-use crate::{Actor, EpisodeRecord, EvaluationReport, Traffic, TrainError};
+use crate::{Actor, EpisodeRecord, EvaluationReport, TeamGraphs, Traffic, TrainError};
 use commformer_env::{Environment, VecEnv};
 use tch::{Device, Tensor};
 
@@ -52,7 +52,7 @@ pub(crate) fn play<A: Actor, E: Environment>(
     let mut buffer = buffer_for(policy, environments, 1, options.device)?;
     buffer.reset(environments)?;
     let (edges, sizes) = (entries(graph)?, policy.message_sizes());
-    let graph = graph.unsqueeze(0).to_device(options.device);
+    let graph = TeamGraphs::new(graph.unsqueeze(0).to_device(options.device));
     let mut noise = Noise {
         actions: options
             .sampled

@@ -8,7 +8,7 @@ use crate::rollout::Shard;
 use crate::samples::{Done, Perceived};
 use crate::selection::Selection;
 use crate::update::{Part, PartGraph};
-use crate::{PpoConfig, TrainError, ValueNorm};
+use crate::{PpoConfig, TeamGraphs, TrainError, ValueNorm};
 use commformer_env::{Environment, Rng};
 use ndarray::{Array3, Axis, concatenate};
 use std::ops::Range;
@@ -206,8 +206,8 @@ impl Experience {
         }
     }
 
-    /// The graph on which each of these samples was acted, (1 or B, N, N).
-    pub fn acted_on(&self, selection: &Selection, graphs: &Graphs) -> Tensor {
+    /// The graphs on which these samples were acted.
+    pub fn acted_on(&self, selection: &Selection, graphs: &Graphs) -> TeamGraphs {
         let copies = selection.samples().map(|sample| self.copies[sample]);
         graphs.of_copies(copies, self.copies())
     }

@@ -6,7 +6,8 @@ use crate::policy::Level;
 use crate::selection::Selection;
 use crate::update::{Gradient, Objective, PartGraph, gradient};
 use crate::{
-    BilevelConfig, GraphPlan, Losses, Policy, PolicyResult, Purpose, Settings, TrainError, seed_for,
+    BilevelConfig, GraphPlan, Losses, Policy, PolicyResult, Purpose, Settings, TeamGraphs,
+    TrainError, seed_for,
 };
 use commformer_env::Rng;
 use commformer_torch::gradients::clip_norm;
@@ -122,7 +123,7 @@ impl<P: Policy> Learner<P> {
             };
             let graph = |part: &Selection| {
                 PartGraph::Given(match &drawn {
-                    Some(graph) => graph.shallow_clone(),
+                    Some(graph) => TeamGraphs::new(graph.shallow_clone()),
                     None => experience.acted_on(part, graphs),
                 })
             };

@@ -89,7 +89,7 @@ pub use gate::{Budget, GatePlan, GateTerms, Price};
 pub use noise::Drawn;
 pub use policy::{
     Act, Actor, Evaluation, GateEvaluation, GateSamples, Gates, Gating, Level, Policy,
-    PolicyResult, SampledGraphs, Samples, Situations, by_autograd,
+    PolicyResult, SampledGraphs, Samples, Situations, TeamGraphs, by_autograd,
 };
 pub use ppo::{GateTargets, Loss, Targets, loss};
 pub use report::{

@@ -1,11 +1,47 @@
 //! What the trainer asks of a policy. It knows no concrete one.
 //!
-//! Throughout, B is samples, N agents, O the observation's width, A actions. `graph` is
-//! (1 or B, N, N): 1 where receiver i (row) hears sender j (column). A policy may have receive gates:
+//! Throughout, B is samples, N agents, O the observation's width, A actions. A policy may have receive gates:
 //! W decisions of each agent a step, one (W = 1) or one for each sender (W = N).
 
 use crate::MessageSizes;
 use tch::Tensor;
+
+/// Whom the agents of B teams can hear: few teams' graphs differ, so each is held once.
+#[derive(Debug)]
+pub struct TeamGraphs {
+    /// (1 or B, N, N), or with `of` (G, N, N): 1 where receiver i (row) hears sender j (column).
+    pub graphs: Tensor,
+    /// Which of G graphs each team has, (B) of i64; `None`: all the same one, or each its own.
+    pub of: Option<Tensor>,
+}
+
+impl TeamGraphs {
+    /// One graph for all, (1, N, N), or one for each team, (B, N, N).
+    pub fn new(graphs: Tensor) -> Self {
+        Self { graphs, of: None }
+    }
+
+    /// The graph of each team, (1 or B, N, N).
+    pub fn of_each(&self) -> Tensor {
+        match &self.of {
+            Some(of) => self.graphs.index_select(0, of),
+            None => self.graphs.shallow_clone(),
+        }
+    }
+
+    /// Those of some teams, by number, (S) of i64.
+    pub(crate) fn select(&self, teams: &Tensor) -> Self {
+        let of = match &self.of {
+            Some(of) => Some(of.index_select(0, teams)),
+            None if self.graphs.size()[0] == 1 => None,
+            None => Some(teams.shallow_clone()),
+        };
+        Self {
+            graphs: self.graphs.shallow_clone(),
+            of,
+        }
+    }
+}
 
 /// B situations in which teams act.
 #[derive(Clone, Copy, Debug)]
@@ -14,8 +50,8 @@ pub struct Situations<'a> {
     pub obs: &'a Tensor,
     /// Whether an action can be taken, (B, N, A) of bool; `None`: all can.
     pub available: Option<&'a Tensor>,
-    /// (1 or B, N, N).
-    pub graph: &'a Tensor,
+    /// Whom the agents can hear.
+    pub graph: &'a TeamGraphs,
     /// What each agent carries from the step before, (B, N, M), zeros in the first step of an episode;
     /// `None` if it carries nothing.
     pub memory: Option<&'a Tensor>,

@@ -9,7 +9,7 @@ use crate::bilevel::Graphs;
 use crate::buffer::Buffer;
 use crate::noise::{Drawn, Noise};
 use crate::update::lock;
-use crate::{Actor, Phases, Policy, RolloutConfig, TrainError};
+use crate::{Actor, Phases, Policy, RolloutConfig, TeamGraphs, TrainError};
 use commformer_env::{Environment, Episode, VecEnv};
 use commformer_torch::threads::inference;
 use std::collections::VecDeque;
@@ -139,8 +139,7 @@ pub fn collect<P: Policy, E: Environment>(
 struct Turn<'a, E> {
     number: usize,
     shard: &'a mut Shard<E>,
-    /// (1 or C, N, N)
-    graph: Tensor,
+    graph: TeamGraphs,
     noise: Noise,
     /// The next step.
     t: usize,
@@ -183,7 +182,7 @@ pub fn act<A: Actor>(
     buffer: &mut Buffer,
     t: usize,
     policy: &A,
-    graph: &Tensor,
+    graph: &TeamGraphs,
     noise: &mut Noise,
 ) -> Result<(), TrainError> {
     let drawn = noise.draw(buffer.spec(), policy.gate_width());
@@ -201,7 +200,7 @@ pub fn act<A: Actor>(
 fn value_ends<P: Policy>(
     buffer: &mut Buffer,
     policy: &P,
-    graph: &Tensor,
+    graph: &TeamGraphs,
     noise: &mut Noise,
 ) -> Result<(), TrainError> {
     let (spec, width) = (buffer.spec().clone(), policy.gate_width());
@@ -216,17 +215,11 @@ fn value_ends<P: Policy>(
     let ends = match buffer.truncated()? {
         None => None,
         Some(ends) => {
-            let of_copies = |tensor: &Tensor| -> Result<Tensor, TrainError> {
-                let copies: Vec<i64> = ends.copies.iter().map(|copy| *copy as i64).collect();
-                let copies = Tensor::from_slice(&copies).f_to_device(tensor.device())?;
-                Ok(tensor.f_index_select(0, &copies)?)
-            };
-            let graph = match graph.size()[0] {
-                1 => graph.shallow_clone(),
-                _ => of_copies(graph)?,
-            };
+            let device = graph.graphs.device();
+            let copies: Vec<i64> = ends.copies.iter().map(|copy| *copy as i64).collect();
+            let graph = graph.select(&Tensor::from_slice(&copies).f_to_device(device)?);
             let drawn = noise.draw_gates_of(ends.copies.iter().copied(), &spec, width);
-            let drawn = drawn.map(|drawn| drawn.to_device(graph.device()));
+            let drawn = drawn.map(|drawn| drawn.to_device(device));
             let gates = noise.gates(drawn.as_ref());
             let situations = ends.perceived.with_graph(&graph);
             Some(inference(|| policy.values(&situations, gates))?)

@@ -1,6 +1,6 @@
 //! What the rollout's memory is read as: tensors over it where the policy works, without copies.
 
-use crate::Situations;
+use crate::{Situations, TeamGraphs};
 use tch::Tensor;
 
 /// What a team perceives at one step, or in every sample; tensors over the buffer's memory.
@@ -35,8 +35,8 @@ pub struct Done {
 }
 
 impl Perceived {
-    /// With the graph that goes with it, (1 or B, N, N).
-    pub fn with_graph<'a>(&'a self, graph: &'a Tensor) -> Situations<'a> {
+    /// With the graphs that go with it.
+    pub fn with_graph<'a>(&'a self, graph: &'a TeamGraphs) -> Situations<'a> {
         Situations {
             obs: &self.obs,
             available: self.available.as_ref(),

@@ -6,7 +6,7 @@
 //! workers.
 
 use crate::gate::GateTerms;
-use crate::policy::{Evaluation, GateSamples, Level};
+use crate::policy::{Evaluation, GateSamples, Level, TeamGraphs};
 use crate::ppo::{self, Targets};
 use crate::samples::Perceived;
 use crate::{Losses, Policy, PpoConfig, Samples, TrainError};
@@ -25,8 +25,8 @@ pub struct Objective<'a> {
 /// The graph of a part.
 #[derive(Debug)]
 pub enum PartGraph {
-    /// As it is, (1 or B, N, N).
-    Given(Tensor),
+    /// As they are.
+    Given(TeamGraphs),
     /// Drawn from the edge logits with this noise, (1, N, N), so that a gradient reaches them.
     Drawn(Tensor),
 }
@@ -118,12 +118,16 @@ fn differentiate<P: Policy>(
     objective: Objective<'_>,
     total_active: f64,
 ) -> PartResult {
+    let drawn;
     let graph = match &part.graph {
-        PartGraph::Given(graph) => graph.shallow_clone(),
-        PartGraph::Drawn(noise) => policy.sample_graphs(noise)?.graphs,
+        PartGraph::Given(graph) => graph,
+        PartGraph::Drawn(noise) => {
+            drawn = TeamGraphs::new(policy.sample_graphs(noise)?.graphs);
+            &drawn
+        }
     };
     let samples = Samples {
-        situations: part.perceived.with_graph(&graph),
+        situations: part.perceived.with_graph(graph),
         actions: &part.actions,
         gate: part.gate.as_ref(),
     };

@@ -12,7 +12,7 @@ use commformer_env::{
     Actions, Batch, Environment, PredatorCapturePrey, PredatorPrey, Rng, Status, VecEnv,
 };
 use commformer_train::{
-    Actor, CheckpointStore, Gates, Policy, Purpose, Situations, Which, seed_for,
+    Actor, CheckpointStore, Gates, Policy, Purpose, Situations, TeamGraphs, Which, seed_for,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -86,6 +86,7 @@ fn play<E: OnGrid>(config: &Config, run: &Path, mut copies: VecEnv<E>) -> anyhow
         .map_err(|error| anyhow::anyhow!(error))?;
     let agents = spec.agents as i64;
     let graph = Tensor::from_slice(&checkpoint.state.graph).view([1, agents, agents]);
+    let graph = TeamGraphs::new(graph);
     let (rows, width) = (EPISODES * spec.agents, policy.gate_width());
     anyhow::ensure!(width == 1, "expected a gate for each agent, found {width}");
     let mut rng = Rng::new(seed_for(config.run.seed, Purpose::Gates), 0);

@@ -228,10 +228,7 @@ impl Attending {
     pub fn hear(&mut self, layer: &Attention, graph: Graph<'_>, out: &mut [f32]) {
         let (heads, width) = (layer.heads as usize, layer.width as usize);
         let heard = sized(&mut self.heard, self.queries.len());
-        let weights = sized(
-            &mut self.weights,
-            graph.senders.entries(graph.teams) * heads,
-        );
+        let weights = sized(&mut self.weights, graph.senders.entries() * heads);
         vectorized(
             #[inline(always)]
             || {

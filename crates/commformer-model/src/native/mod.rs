@@ -47,24 +47,6 @@ pub(crate) struct Workspace {
     d: Vec<f32>,
 }
 
-/// What a pass needs of an input, dense.
-#[derive(Debug)]
-struct Dense {
-    graph: Tensor,
-    gate: Option<Tensor>,
-    available: Option<Tensor>,
-}
-
-impl Dense {
-    fn new(input: &Input<'_>) -> Self {
-        Self {
-            graph: input.graph.contiguous(),
-            gate: input.gate.map(Tensor::contiguous),
-            available: input.available.map(Tensor::contiguous),
-        }
-    }
-}
-
 impl CommFormer {
     /// Whether the passes of this module compute what this configuration asks for.
     pub(crate) fn is_native(&self) -> bool {
@@ -94,12 +76,10 @@ impl Workspace {
         noise: Option<&Tensor>,
         [teams, agents]: [i64; 2],
     ) -> Act {
-        let dense = Dense::new(input);
         let embedding = input.embedding.contiguous();
         let embedding = numbers(&embedding);
         sized(&mut self.encoder.embedding, embedding.len()).copy_from_slice(embedding);
-        self.senders
-            .fill(&dense.graph, dense.gate.as_ref(), policy.config());
+        self.senders.fill(input, policy.config());
         let graph = Graph {
             senders: &self.senders,
             teams: teams as usize,
@@ -118,7 +98,8 @@ impl Workspace {
         decoder.begin_steps(&policy.decoder, causal);
         let noise = noise.map(Tensor::contiguous);
         let noise = noise.as_ref().map(numbers);
-        let available = dense.available.as_ref().map(truths);
+        let available = input.available.map(Tensor::contiguous);
+        let available = available.as_ref().map(truths);
         let width = policy.config().actions.width();
         let rows = graph.teams * graph.agents;
         let mut actions = vec![0i64; rows];
@@ -172,7 +153,6 @@ impl Workspace {
         mut dropout: Option<UniformNoise>,
         [teams, agents]: [i64; 2],
     ) -> Result<[Tensor; 3], ModelError> {
-        let dense = Dense::new(input);
         let actions = actions.contiguous();
         let actions = integers(&actions);
         let width = policy.config().actions.width();
@@ -185,8 +165,7 @@ impl Workspace {
                 problem: format!("holds {action}, expected an action from 0 to {}", width - 1),
             });
         }
-        self.senders
-            .fill(&dense.graph, dense.gate.as_ref(), policy.config());
+        self.senders.fill(input, policy.config());
         let graph = Graph {
             senders: &self.senders,
             teams: teams as usize,
@@ -214,7 +193,8 @@ impl Workspace {
         };
         decoder.forward(&policy.decoder, self.encoder.representation(), causal);
         let outputs = &mut decoder.heads.out;
-        if let Some(available) = dense.available.as_ref().map(truths) {
+        let available = input.available.map(Tensor::contiguous);
+        if let Some(available) = available.as_ref().map(truths) {
             mask(outputs, available);
         }
         log_softmax(outputs, width);

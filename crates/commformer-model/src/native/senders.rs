@@ -1,9 +1,9 @@
 //! Who hears whom, as lists: work and memory grow with the edges, not with N x N.
 
-use tch::Tensor;
-
-use super::leaves::numbers;
+use super::leaves::{integers, numbers};
+use crate::Input;
 use crate::config::{PolicyConfig, PreviousAction, RelationOrder, SelfLoop};
+use tch::Tensor;
 
 /// One of those that a receiver hears; the receiver itself is always among them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,50 +16,64 @@ pub(super) struct Sender {
     pub factor: f32,
 }
 
-/// The senders of every receiver, in rising order, once for all B teams or for each.
+/// The senders of every receiver, in rising order: a list for each row of each graph, or, where gates
+/// differ, of each team.
 #[derive(Debug, Default)]
 pub(super) struct Senders {
-    agents: usize,
-    /// Where the list of a row starts in `list`; N + 1 or B N + 1 of them.
+    /// Where the list of a row starts in `list`.
     starts: Vec<usize>,
     list: Vec<Sender>,
-    /// Whether the teams' graphs differ.
-    per_team: bool,
-    /// Whether the agent before it is heard, for each row; empty where its action is given anyway.
-    hears_previous: Vec<bool>,
+    /// The row of each team's first agent, and how many entries the teams before it have.
+    teams: Vec<(usize, usize)>,
+    /// Entries of all teams.
+    entries: usize,
+    /// Whether an agent is given the previous agent's action only if it hears that agent.
+    previous_heard: bool,
+    /// The lists before gates, while lists of each team are made from them.
+    ungated: Vec<Sender>,
+    ungated_starts: Vec<usize>,
 }
 
 impl Senders {
-    /// From a graph (1 or B, N, N) and a gate (B, N) or (B, N, N) of 0 and 1.
-    pub fn fill(&mut self, graph: &Tensor, gate: Option<&Tensor>, config: &PolicyConfig) {
-        let size = graph.size();
-        let agents = size[1] as usize;
-        let teams = gate.map_or(size[0], |gate| gate.size()[0]) as usize;
-        let own_graphs = size[0] > 1;
-        let edges = numbers(graph);
-        let gate = gate.map(|gate| (numbers(gate), gate.dim() == 3));
-        self.agents = agents;
-        self.per_team = teams > 1 && (own_graphs || gate.is_some());
+    /// Lists those that B teams hear.
+    pub fn fill(&mut self, input: &Input<'_>, config: &PolicyConfig) {
+        self.previous_heard = config.previous_action == PreviousAction::Heard;
+        let size = input.embedding.size();
+        let [teams, agents] = [0, 1].map(|at| size[at] as usize);
+        let graph = input.graph.contiguous();
+        self.list_graphs(numbers(&graph), agents, config);
+        let graphs = graph.size()[0] as usize;
+        let of = input.graph_of.map(Tensor::contiguous);
+        let of = of.as_ref().map(integers);
+        let graph_of = |team: usize| match of {
+            Some(of) => of[team] as usize,
+            None => team % graphs, // one for all, or one for each
+        };
+        if let Some(gate) = input.gate {
+            let gate = gate.contiguous();
+            self.apply_gates(&gate, graph_of, [teams, agents], config);
+        }
+        self.teams.clear();
+        self.entries = 0;
+        for team in 0..teams {
+            let row = agents
+                * if input.gate.is_some() {
+                    team
+                } else {
+                    graph_of(team)
+                };
+            self.teams.push((row, self.entries));
+            self.entries += self.starts[row + agents] - self.starts[row];
+        }
+    }
+
+    /// The lists of graphs (G, N, N).
+    fn list_graphs(&mut self, edges: &[f32], agents: usize, config: &PolicyConfig) {
         self.list.clear();
         self.starts.clear();
         self.starts.push(0);
-        self.hears_previous.clear();
-        for team in 0..teams {
-            let edges = &edges[if own_graphs {
-                team * agents * agents
-            } else {
-                0
-            }..];
-            let there = |receiver: usize, sender: usize| {
-                let open = match gate {
-                    Some((gate, per_edge)) if receiver != sender => {
-                        let row = team * agents + receiver;
-                        gate[if per_edge { row * agents + sender } else { row }]
-                    }
-                    _ => 1.0,
-                };
-                edges[receiver * agents + sender] * open > 0.5
-            };
+        for edges in edges.chunks_exact(agents * agents) {
+            let there = |receiver: usize, sender: usize| edges[receiver * agents + sender] > 0.5;
             for receiver in 0..agents {
                 for agent in 0..agents {
                     let (heard, own) = (there(receiver, agent), receiver == agent);
@@ -78,43 +92,72 @@ impl Senders {
                     });
                 }
                 self.starts.push(self.list.len());
-                if config.previous_action == PreviousAction::Heard {
-                    let heard = receiver > 0 && there(receiver, receiver - 1);
-                    self.hears_previous.push(heard);
-                }
             }
         }
     }
 
-    /// Entries of the lists of B teams, those of all of them.
-    pub fn entries(&self, teams: usize) -> usize {
-        let repeated = if self.per_team { 1 } else { teams };
-        self.list.len() * repeated
+    /// Lists for each team, without those that its gate (B, N) or (B, N, N) shuts out.
+    fn apply_gates(
+        &mut self,
+        gate: &Tensor,
+        graph_of: impl Fn(usize) -> usize,
+        [teams, agents]: [usize; 2],
+        config: &PolicyConfig,
+    ) {
+        std::mem::swap(&mut self.list, &mut self.ungated);
+        std::mem::swap(&mut self.starts, &mut self.ungated_starts);
+        self.list.clear();
+        self.starts.clear();
+        self.starts.push(0);
+        let (gates, per_edge) = (numbers(gate), gate.dim() == 3);
+        let swapped = config.relation_order == RelationOrder::SenderReceiver;
+        for team in 0..teams {
+            // An agent's own entry passes every gate.
+            let open = |receiver: usize, sender: usize| {
+                let row = team * agents + receiver;
+                receiver == sender
+                    || gates[if per_edge { row * agents + sender } else { row }] > 0.5
+            };
+            for receiver in 0..agents {
+                let row = graph_of(team) * agents + receiver;
+                let list = &self.ungated[self.ungated_starts[row]..self.ungated_starts[row + 1]];
+                for sender in list {
+                    let agent = sender.agent as usize;
+                    if open(receiver, agent) {
+                        let closed = swapped && !open(agent, receiver);
+                        let edge = if closed { 0 } else { sender.edge };
+                        self.list.push(Sender { edge, ..*sender });
+                    }
+                }
+                self.starts.push(self.list.len());
+            }
+        }
+    }
+
+    /// Entries of the lists of all teams.
+    pub fn entries(&self) -> usize {
+        self.entries
     }
 
     /// Those that an agent of a team hears, and where they begin among all entries. For a decoder
     /// (`causal`) only those up to itself.
     #[inline(always)]
     pub fn of(&self, team: usize, agent: usize, causal: bool) -> (usize, &[Sender]) {
-        let (row, before) = match self.per_team {
-            true => (team * self.agents + agent, 0),
-            false => (agent, team * self.list.len()),
-        };
-        let (start, end) = (self.starts[row], self.starts[row + 1]);
+        let (first, before) = self.teams[team];
+        let (start, end) = (self.starts[first + agent], self.starts[first + agent + 1]);
         let mut list = &self.list[start..end];
         if causal {
             list = &list[..list.partition_point(|sender| sender.agent as usize <= agent)];
         }
-        (before + start, list)
+        (before + start - self.starts[first], list)
     }
 
     /// Whether an agent is given the action of the agent before it.
     pub fn given_previous(&self, team: usize, agent: usize) -> bool {
-        let row = if self.per_team {
-            team * self.agents + agent
-        } else {
-            agent
-        };
-        agent > 0 && self.hears_previous.get(row).copied().unwrap_or(true)
+        if agent == 0 || !self.previous_heard {
+            return agent > 0;
+        }
+        let (_, list) = self.of(team, agent, true);
+        list.iter().any(|sender| sender.agent as usize + 1 == agent)
     }
 }

@@ -1,6 +1,6 @@
 //! The native passes against libtorch's operations and autograd.
 
-use commformer_model::{ActionSpace, Closed, CommFormer, Input, PolicyConfig};
+use commformer_model::{ActionSpace, AttentionOver, Closed, CommFormer, Input, PolicyConfig};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tch::{Kind, Tensor};
@@ -13,6 +13,7 @@ struct Case {
     obs: Tensor,
     available: Option<Tensor>,
     graph: Tensor,
+    graph_of: Option<Tensor>,
     gate: Option<Tensor>,
     actions: Tensor,
     /// What the loss weighs log-probabilities, entropies and values with.
@@ -37,15 +38,21 @@ impl Case {
         let _ = available
             .shallow_clone()
             .scatter_value_(-1, &taken.unsqueeze(-1), 1);
-        let graph = gated_graph(config.agents, k, batch, noise);
+        let graphs = gated_graph(config.agents, k, batch, noise);
+        // One graph for all, one for each, or two that three share.
+        let (graph, graph_of) = match (noise.uniform() * 3.0) as usize {
+            0 => (graphs.narrow(0, 0, 1), None),
+            1 => (graphs, None),
+            _ => (
+                graphs.narrow(0, 1, 2),
+                Some(Tensor::from_slice(&[1i64, 0, 1])),
+            ),
+        };
         Self {
             obs: noise.normals(&[batch, n, config.obs_dim as i64]),
             available: (noise.uniform() < 0.5).then_some(available),
-            graph: if noise.uniform() < 0.5 {
-                graph.narrow(0, 0, 1)
-            } else {
-                graph
-            },
+            graph,
+            graph_of,
             gate: gate.map(|dims| noise.coins(&[batch, n, n][..dims], 0.6)),
             actions: taken,
             weights: [(); 3].map(|()| noise.normals(&[batch, n])),
@@ -60,6 +67,7 @@ impl Case {
         Input {
             available: self.available.as_ref(),
             gate: self.gate.as_ref(),
+            graph_of: self.graph_of.as_ref(),
             ..Input::new(embedding, &self.graph)
         }
     }
@@ -164,12 +172,13 @@ proptest! {
 
     #[test]
     fn a_pass_gives_the_numbers_of_autograd(
-        config in configs(), width in 1..=5usize, k in 1..=7usize, gate in 0..3usize, dropout: bool,
+        config in configs(), width in 1..=5usize, k in 1..=7usize, gate in 0..3usize, dropout: bool, listed: bool,
         seed: u64,
     ) {
         let config = PolicyConfig {
             actions: ActionSpace::Discrete(config.actions.width()),
             closed: Closed::Silence,
+            attention_over: if listed { AttentionOver::Listed } else { AttentionOver::All },
             // Norms of very few numbers blow rounding up. Widths around the vectors' own, too.
             obs_dim: config.obs_dim + 2,
             embed_dim: config.heads * (4 + 4 * width + usize::from(width == 5)),

@@ -5,7 +5,7 @@ use super::gate::{Decision, Evidence, for_policy};
 use commformer_model::decentralised::{OpenEdges, Team, Turn, Weights};
 use commformer_model::graph;
 use commformer_train::{
-    Act, Actor, EpisodeRecord, Gates, Gating, MessageSizes, PolicyResult, Situations,
+    Act, Actor, EpisodeRecord, Gates, Gating, MessageSizes, PolicyResult, Situations, TeamGraphs,
 };
 use serde::Serialize;
 use std::cell::RefCell;
@@ -86,9 +86,10 @@ impl Decentralised {
             .filter_map(Result::transpose)
             .collect::<PolicyResult<_>>()?;
         let gating = join(&decisions);
+        let graph = situation.graph.of_each();
         let edges = match (&gating, gates) {
-            (None, _) | (_, Gates::Open) => own(situation.graph),
-            (Some(gating), _) => own(&graph::gated(situation.graph, &for_policy(&gating.open))),
+            (None, _) | (_, Gates::Open) => own(&graph),
+            (Some(gating), _) => own(&graph::gated(&graph, &for_policy(&gating.open))),
         };
         let step = team.act(turns, &OpenEdges::new(&edges)?, noise.map(own).as_ref())?;
         let of_gates: Vec<&Tensor> = decisions
@@ -135,7 +136,7 @@ impl Decentralised {
             _ => None,
         };
         let entropy = if gate.needs_entropy() && noise.is_some() {
-            let own_edge = situation.graph.double_value(&[0, agent, agent]) > 0.5;
+            let own_edge = situation.graph.of_each().double_value(&[0, agent, agent]) > 0.5;
             let entropy = turn.entropy_alone(agents as usize, own_edge)?;
             Some(turn.embedding().new_full(
                 [1, agents],
@@ -226,7 +227,7 @@ impl Actor for Decentralised {
             let situation = Situations {
                 obs: &of_copy(situations.obs),
                 available: available.as_ref(),
-                graph: &of_copy(situations.graph), // the only one, or this copy's
+                graph: &TeamGraphs::new(of_copy(&situations.graph.of_each())), // the only one, or this copy's
                 memory: memory.as_ref(),
             };
             let of_gates = noise_of(gates).map(of_copy);

@@ -6,7 +6,7 @@ use commformer_gate::{
     GateError, Per, TemporalGate, TemporalGateConfig, decision, fixed, quantile_threshold,
     spread_threshold,
 };
-use commformer_train::{GateEvaluation, GateSamples, Gates, Gating, Purpose, seed_for};
+use commformer_train::{GateEvaluation, GateSamples, Gates, Gating, Purpose, TeamGraphs, seed_for};
 use tch::{Device, Kind, Tensor};
 
 /// The stream of the gate's starting weights, apart from the policy's, which a gate does not change.
@@ -37,8 +37,8 @@ enum Kinds {
 pub struct Evidence<'a> {
     /// Embeddings of their own observations, (B, N, E).
     pub embedding: &'a Tensor,
-    /// (1 or B, N, N).
-    pub graph: &'a Tensor,
+    /// Whom they can hear.
+    pub graph: &'a TeamGraphs,
     /// What each agent's gate carries from the step before, (B, N, [`TeamGate::carried_width`]);
     /// `None`: nothing, as in the first step of an episode.
     pub carried: Option<&'a Tensor>,
@@ -254,7 +254,7 @@ impl TeamGate {
     }
 
     /// The sum over each agent's decisions that matter: (B, N, W) -> (B, N).
-    fn joint(&self, gate: &TemporalGate, of_decisions: &Tensor, graph: &Tensor) -> Tensor {
+    fn joint(&self, gate: &TemporalGate, of_decisions: &Tensor, graph: &TeamGraphs) -> Tensor {
         match gate.config().per {
             Per::Receiver => of_decisions.squeeze_dim(-1),
             Per::Edge => sum_last(&(of_decisions * others(graph))),
@@ -270,7 +270,7 @@ impl TeamGate {
     pub fn evaluate(
         &self,
         embedding: &Tensor,
-        graph: &Tensor,
+        graph: &TeamGraphs,
         samples: Option<&GateSamples>,
     ) -> Result<(Option<GateEvaluation>, Option<Tensor>), GateError> {
         let set = samples.map(|samples| samples.open.shallow_clone());
@@ -357,11 +357,12 @@ pub fn for_policy(open: &Tensor) -> Tensor {
     }
 }
 
-/// A graph (1 or B, N, N) without its diagonal.
-fn others(graph: &Tensor) -> Tensor {
+/// The teams' graphs without their diagonals, (1 or B, N, N).
+fn others(graph: &TeamGraphs) -> Tensor {
+    let graph = graph.of_each().detach();
     let agents = graph.size().last().copied().unwrap_or(0);
     let own = Tensor::eye(agents, (Kind::Float, graph.device()));
-    graph.detach() * own.ones_like().subtract(&own)
+    &graph * own.ones_like().subtract(&own)
 }
 
 fn sum_last(x: &Tensor) -> Tensor {

@@ -9,7 +9,7 @@ use commformer_model::{
 };
 use commformer_train::{
     Act, Actor, Evaluation, Gates, Level, MessageSizes, Policy, PolicyResult, Purpose,
-    SampledGraphs, Samples, Situations, by_autograd, seed_for,
+    SampledGraphs, Samples, Situations, TeamGraphs, by_autograd, seed_for,
 };
 use tch::{Device, Tensor};
 
@@ -95,7 +95,7 @@ impl TeamPolicy {
                         let input = Input {
                             available: situations.available,
                             kept: kept.as_ref(),
-                            ..Input::new(&embedding, situations.graph)
+                            ..input(&embedding, situations.graph)
                         };
                         Some(self.model.entropy_alone(&input)?)
                     }
@@ -136,6 +136,14 @@ impl TeamPolicy {
     }
 }
 
+/// An input with these graphs, its gates open.
+fn input<'a>(embedding: &'a Tensor, graph: &'a TeamGraphs) -> Input<'a> {
+    Input {
+        graph_of: graph.of.as_ref(),
+        ..Input::new(embedding, &graph.graphs)
+    }
+}
+
 /// What a team perceives, ready for the network.
 struct Perception {
     embedding: Tensor,
@@ -151,7 +159,7 @@ impl Perception {
             available: situations.available,
             gate: self.open.as_ref(),
             kept: self.kept.as_ref(),
-            ..Input::new(&self.embedding, situations.graph)
+            ..input(&self.embedding, situations.graph)
         }
     }
 }
@@ -299,7 +307,7 @@ impl Policy for TeamPolicy {
             available: situations.available,
             gate: open.as_ref(),
             kept: kept.as_ref(),
-            ..Input::new(&embedding, situations.graph)
+            ..input(&embedding, situations.graph)
         };
         let evaluation = self
             .model
@@ -336,7 +344,7 @@ impl Policy for TeamPolicy {
             available: situations.available,
             gate: open.as_ref(),
             kept: kept.as_ref(),
-            ..Input::new(&embedding, situations.graph)
+            ..input(&embedding, situations.graph)
         };
         let scores = pass.evaluate(&input, samples.actions, Some(uniform))?;
         let loss = loss(&Evaluation {

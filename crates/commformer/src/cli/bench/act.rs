@@ -11,7 +11,7 @@ use clap::Args;
 use commformer_env::{ActionSpace, Rng};
 use commformer_torch::threads::{inference, set_intra_op};
 use commformer_train::{
-    Actor, Buffer, Drawn, Gates, GraphPlan, Policy, Purpose, TrainError, seed_for,
+    Actor, Buffer, Drawn, Gates, GraphPlan, Policy, Purpose, TeamGraphs, TrainError, seed_for,
 };
 use serde::Serialize;
 use std::io::Write;
@@ -129,7 +129,7 @@ fn decide(
         GraphPlan::Fixed(graph) => graph,
         GraphPlan::Learned(_) => policy.exact_graph().map_err(TrainError::from)?,
     };
-    let graph = tch::no_grad(|| graph.detach().unsqueeze(0)); // (1, N, N)
+    let graph = TeamGraphs::new(tch::no_grad(|| graph.detach().unsqueeze(0)));
 
     let noise = |purpose, width: usize, draw: fn(&mut Rng) -> f32| {
         let mut rng = Rng::new(seed_for(seed, purpose), 0);
