@@ -3,7 +3,8 @@
 use crate::{Price, Traffic};
 use commformer_env::{Episode, Spec};
 
-/// Seconds spent in each phase of an iteration.
+/// Seconds spent in each phase of an iteration. Those of a rollout, in which workers act and step side by
+/// side, are dealt out by what the workers did.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Phases {
     /// Stepping environments.
