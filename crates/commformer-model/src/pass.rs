@@ -19,11 +19,12 @@ pub struct Scores {
 }
 
 /// A forward pass of a policy and then, from the loss that its caller makes of the scores, the
-/// gradient of every parameter: [`CommFormer::pass`], [`Pass::evaluate`], [`Pass::backward`].
+/// gradient of every parameter, or of the graph: [`CommFormer::pass`], [`Pass::evaluate`],
+/// [`Pass::backward`] or [`Pass::backward_to_graph`].
 ///
 /// It gives the numbers of [`CommFormer::embed`], [`CommFormer::evaluate`] and autograd, up to
-/// rounding. On the CPU it is several times as fast, where graph and gates carry no gradient,
-/// actions are discrete and agents keep nothing; elsewhere it is those.
+/// rounding. On the CPU it is several times as fast, where actions are discrete and agents keep
+/// nothing; elsewhere it is those.
 #[derive(Debug)]
 pub struct Pass<'a> {
     policy: &'a CommFormer,
@@ -36,6 +37,7 @@ pub struct Pass<'a> {
 /// What the backward pass needs of the forward pass.
 #[derive(Debug)]
 struct Evaluated {
+    graph: Tensor,
     actions: Tensor,
     available: Option<Tensor>,
     scores: Scores,
@@ -66,11 +68,11 @@ impl CommFormer {
 
 impl Pass<'_> {
     /// Scores actions that were taken, as [`CommFormer::evaluate`] does. The input holds the pass's
-    /// own embeddings.
+    /// own embeddings. A graph that is to be differentiated is a leaf of its own.
     ///
     /// # Errors
     /// [`ModelError::Shape`] or [`ModelError::Input`] when an input does not fit, among them a
-    /// graph or gate with a gradient: those have to go through [`CommFormer::evaluate`].
+    /// gate with a gradient: that has to go through [`CommFormer::evaluate`].
     pub fn evaluate(
         &mut self,
         input: &Input<'_>,
@@ -88,10 +90,10 @@ impl Pass<'_> {
                 "is not the one that the pass began with",
             ));
         }
-        if input.graph.requires_grad() || input.gate.is_some_and(Tensor::requires_grad) {
+        if input.gate.is_some_and(Tensor::requires_grad) {
             return Err(refused(
-                "graph and gate",
-                "carry a gradient; use `evaluate` and autograd",
+                "gate",
+                "carries a gradient; use `evaluate` and autograd",
             ));
         }
         let scores = match &mut self.native {
@@ -115,6 +117,7 @@ impl Pass<'_> {
             }
         };
         let evaluated = self.evaluated.insert(Evaluated {
+            graph: input.graph.shallow_clone(),
             actions: actions.shallow_clone(),
             available: input.available.map(Tensor::shallow_clone),
             scores,
@@ -134,38 +137,63 @@ impl Pass<'_> {
         loss: &Tensor,
         others: &[(String, Tensor)],
     ) -> Result<Vec<Tensor>, ModelError> {
-        let Some(evaluated) = &self.evaluated else {
-            return Err(refused("pass", "has not evaluated anything yet"));
-        };
-        let others = others.iter().map(|(_, other)| other);
+        let evaluated = self.evaluated.take().ok_or_else(nothing_yet)?;
+        let others: Vec<_> = others.iter().map(|(_, other)| other).collect();
+        let policy = self.policy;
         let Some(mut workspace) = self.native.take() else {
-            let parameters = self.policy.parameters();
-            let leaves: Vec<_> = parameters
-                .iter()
-                .map(|(_, leaf)| leaf)
-                .chain(others)
-                .collect();
-            return gradients(loss, &leaves);
+            let parameters = policy.parameters();
+            let parameters = parameters.iter().map(|(_, leaf)| leaf);
+            return gradients(loss, &parameters.chain(others).collect::<Vec<_>>());
         };
+        let (upstream, of_others) = self.upstream(&evaluated, loss, &others)?;
+        let (actions, available) = (&evaluated.actions, evaluated.available.as_ref());
+        let mut of_all = workspace.backward(policy, actions, available, &upstream);
+        of_all.extend(of_others);
+        policy.give_workspace(workspace);
+        Ok(of_all)
+    }
+
+    /// The same for the graph of the input, shaped like it. An edge that is absent or shut by a gate
+    /// has weight 0, and so gradient 0.
+    ///
+    /// # Errors
+    /// As for [`Pass::backward`].
+    pub fn backward_to_graph(mut self, loss: &Tensor) -> Result<Tensor, ModelError> {
+        let evaluated = self.evaluated.take().ok_or_else(nothing_yet)?;
+        let graph = &evaluated.graph;
+        let Some(mut workspace) = self.native.take() else {
+            return Ok(gradients(loss, &[graph])?.remove(0));
+        };
+        let (upstream, _) = self.upstream(&evaluated, loss, &[])?;
+        let (actions, available) = (&evaluated.actions, evaluated.available.as_ref());
+        let policy = self.policy;
+        let edges = workspace.backward_to_graphs(policy, graph, actions, available, &upstream);
+        policy.give_workspace(workspace);
+        Ok(edges)
+    }
+
+    /// The gradients of log-probabilities, entropies, values and embeddings, and of others.
+    fn upstream(
+        &self,
+        evaluated: &Evaluated,
+        loss: &Tensor,
+        others: &[&Tensor],
+    ) -> Result<(Vec<Tensor>, Vec<Tensor>), ModelError> {
         let Scores {
             log_probs,
             entropy,
             values,
         } = &evaluated.scores;
-        let leaves = [log_probs, entropy, values, &self.embedding];
-        let leaves: Vec<_> = leaves.into_iter().chain(others).collect();
+        let mut leaves = vec![log_probs, entropy, values, &self.embedding];
+        leaves.extend(others);
         let mut found = gradients(loss, &leaves)?;
         let of_others = found.split_off(4);
-        let mut of_parameters = workspace.backward(
-            self.policy,
-            &evaluated.actions,
-            evaluated.available.as_ref(),
-            &found,
-        );
-        of_parameters.extend(of_others);
-        self.policy.give_workspace(workspace);
-        Ok(of_parameters)
+        Ok((found, of_others))
     }
+}
+
+fn nothing_yet() -> ModelError {
+    refused("pass", "has not evaluated anything yet")
 }
 
 fn refused(input: &'static str, problem: &str) -> ModelError {

@@ -37,6 +37,9 @@ pub(super) fn linear_backward(
         let weight = View::new(&weight[part.clone()], inputs);
         product(ViewMut::new(dx, inputs), View::new(dy, width), weight, true);
     }
+    if !gradients.of_weights {
+        return;
+    }
     let [d_weight, d_bias] = gradients.of_both(&layer.weight, &layer.bias);
     product(
         ViewMut::new(&mut d_weight[part], inputs),
@@ -124,6 +127,8 @@ pub(super) struct Returning {
     terms: Vec<f32>,
     scores: Vec<f32>,
     edges: Vec<f32>,
+    /// Of what multiplies each entry's weight, over all attentions of the pass.
+    pub factors: Vec<f32>,
 }
 
 impl Returning {
@@ -321,6 +326,7 @@ impl Attending {
             let (team, agent) = (receiver / graph.agents, receiver % graph.agents);
             let (first, list) = graph.senders.of(team, agent, graph.causal);
             let weights = &self.weights[first * heads..][..list.len() * heads];
+            let d_factors = &mut back.factors[first..first + list.len()];
             let of_team = team * graph.agents * 2 * width..;
             let memory = &self.memory[of_team.clone()];
             let d_memory = &mut back.memory[of_team];
@@ -331,13 +337,16 @@ impl Attending {
                 let at = head * depth..(head + 1) * depth;
                 let d_heard = &d_heard[at.clone()];
                 let mut mean = 0.0;
-                for ((sender, weight), d_score) in list
+                for (((sender, weight), d_score), d_factor) in list
                     .iter()
                     .zip(weights.chunks_exact(heads))
                     .zip(&mut back.scores)
+                    .zip(&mut *d_factors)
                 {
                     let value = sender.agent as usize * 2 * width + width + at.start;
-                    *d_score = sender.factor * dot(d_heard, &memory[value..value + depth]);
+                    let worth = dot(d_heard, &memory[value..value + depth]);
+                    *d_score = sender.factor * worth;
+                    *d_factor += weight[head] * worth;
                     mean += weight[head] * *d_score;
                     let d_value = &mut d_memory[value..value + depth];
                     add_scaled(d_value, weight[head] * sender.factor, d_heard);

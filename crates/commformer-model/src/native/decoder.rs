@@ -20,7 +20,7 @@ pub(super) struct DecoderTape {
     pub heads: HeadsTape,
     /// The present agent's representation in every team, (B, E), while decoding one by one.
     representation: Vec<f32>,
-    back: Back,
+    pub back: Back,
 }
 
 /// The embedding of the start token and of each action, and what the first block's self-attention

@@ -251,6 +251,9 @@ impl Observed {
         scratch: &mut Vec<f32>,
         gradients: &mut Gradients,
     ) {
+        if !gradients.of_weights {
+            return;
+        }
         let (scale, shift) = (numbers(&norm.weight), numbers(&norm.bias));
         let (weight, width) = (numbers(&layer.weight), numbers(&layer.bias).len());
         let observed = scale.len();

@@ -41,6 +41,8 @@ fn elements<T>(tensor: &Tensor, kind: Kind) -> &[T] {
 /// Gradients of the leaves; a leaf is known by where its numbers lie.
 #[derive(Debug, Default)]
 pub(super) struct Gradients {
+    /// Whether those of matrices are wanted: they cost half of a backward pass.
+    pub of_weights: bool,
     places: HashMap<usize, usize>,
     of_leaves: Vec<Vec<f32>>,
 }

@@ -24,7 +24,7 @@ use rows::{exp, log_softmax, sized, vectorized, zeroed};
 use senders::Senders;
 use tch::{Device, Tensor};
 
-use crate::config::{ActionSpace, Closed, Precision};
+use crate::config::{ActionSpace, Closed, Precision, SelfLoop};
 use crate::distribution::UNAVAILABLE;
 use crate::layers::UniformNoise;
 use crate::policy::Act;
@@ -225,8 +225,44 @@ impl Workspace {
         available: Option<&Tensor>,
         upstream: &[Tensor],
     ) -> Vec<Tensor> {
+        self.gradients.of_weights = true;
+        self.flow_back(policy, actions, available, upstream);
+        self.gradients.to_tensors(&policy.parameters())
+    }
+
+    /// The same for the graphs, shaped like these: (1 or B or G, N, N).
+    pub fn backward_to_graphs(
+        &mut self,
+        policy: &CommFormer,
+        graphs: &Tensor,
+        actions: &Tensor,
+        available: Option<&Tensor>,
+        upstream: &[Tensor],
+    ) -> Tensor {
+        self.gradients.of_weights = false;
+        self.flow_back(policy, actions, available, upstream);
+        let agents = actions.size()[1] as usize;
+        let own = policy.config().self_loop == SelfLoop::Add;
+        let mut edges = vec![0.0; graphs.numel()];
+        for back in [&self.back, &self.decoder.back] {
+            let factors = &back.attention.factors;
+            self.senders.add_to_graphs(factors, agents, own, &mut edges);
+        }
+        Tensor::from_slice(&edges).view(graphs.size().as_slice())
+    }
+
+    fn flow_back(
+        &mut self,
+        policy: &CommFormer,
+        actions: &Tensor,
+        available: Option<&Tensor>,
+        upstream: &[Tensor],
+    ) {
         let leaves = policy.parameters();
         self.gradients.clear(&leaves);
+        for back in [&mut self.back, &mut self.decoder.back] {
+            zeroed(&mut back.attention.factors, self.senders.entries());
+        }
         let size = actions.size();
         let graph = Graph {
             senders: &self.senders,
@@ -290,7 +326,6 @@ impl Workspace {
             &mut self.back,
             &mut self.gradients,
         );
-        self.gradients.to_tensors(&leaves)
     }
 }
 

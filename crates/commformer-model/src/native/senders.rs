@@ -25,6 +25,8 @@ pub(super) struct Senders {
     list: Vec<Sender>,
     /// The row of each team's first agent, and how many entries the teams before it have.
     teams: Vec<(usize, usize)>,
+    /// Each team's graph.
+    graphs: Vec<usize>,
     /// Entries of all teams.
     entries: usize,
     /// Whether an agent is given the previous agent's action only if it hears that agent.
@@ -54,6 +56,8 @@ impl Senders {
             self.apply_gates(&gate, graph_of, [teams, agents], config);
         }
         self.teams.clear();
+        self.graphs.clear();
+        self.graphs.extend((0..teams).map(graph_of));
         self.entries = 0;
         for team in 0..teams {
             let row = agents
@@ -130,6 +134,22 @@ impl Senders {
                     }
                 }
                 self.starts.push(self.list.len());
+            }
+        }
+    }
+
+    /// Adds a number for each entry to the graphs' edges (G, N, N) over which the entries are heard. An
+    /// agent's own edge counts only where it multiplies what the agent tells itself.
+    pub fn add_to_graphs(&self, of_entries: &[f32], agents: usize, own: bool, edges: &mut [f32]) {
+        for (team, graph) in self.graphs.iter().enumerate() {
+            for receiver in 0..agents {
+                let (first, list) = self.of(team, receiver, false);
+                for (sender, number) in list.iter().zip(&of_entries[first..]) {
+                    let agent = sender.agent as usize;
+                    if own || agent != receiver {
+                        edges[(graph * agents + receiver) * agents + agent] += number;
+                    }
+                }
             }
         }
     }

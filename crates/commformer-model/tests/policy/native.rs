@@ -3,7 +3,7 @@
 use commformer_model::{ActionSpace, AttentionOver, Closed, CommFormer, Input, PolicyConfig};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::common::{Noise, distance, noisy_policy};
 use crate::properties::{configs, gated_graph, property_seed};
@@ -128,6 +128,35 @@ impl Case {
     }
 }
 
+/// The gradient of the graph, by the pass and by libtorch.
+fn of_graph(case: &mut Case, policy: &CommFormer, scale: &Tensor) -> [Tensor; 2] {
+    case.graph = case.graph.detach().copy().set_requires_grad(true);
+    let mut noise = case.dropout.iter();
+    let mut uniform = |_: &[i64]| noise.next().unwrap().shallow_clone();
+    let (mut pass, embedding) = policy.pass(&case.obs).unwrap();
+    let input = case.input(&embedding);
+    let scores = pass
+        .evaluate(&input, &case.actions, Some(&mut uniform))
+        .unwrap();
+    let scores = [&scores.log_probs, &scores.entropy, &scores.values];
+    let loss = case.loss(&embedding, scores, scale);
+    let found = pass.backward_to_graph(&loss).unwrap();
+
+    let mut noise = case.dropout.iter();
+    let mut uniform = |_: &[i64]| noise.next().unwrap().shallow_clone();
+    let embedding = policy.embed(&case.obs).unwrap();
+    let input = case.input(&embedding);
+    let scores = policy
+        .evaluate(&input, &case.actions, Some(&mut uniform))
+        .unwrap();
+    let scores = [&scores.log_probs, &scores.entropy, &scores.values];
+    let loss = case.loss(&embedding, scores, scale);
+    [
+        found,
+        Tensor::run_backward(&[&loss], &[&case.graph], false, false).remove(0),
+    ]
+}
+
 fn largest(x: &Tensor) -> f64 {
     f64::try_from(x.abs().max()).unwrap()
 }
@@ -138,13 +167,19 @@ fn check(config: &PolicyConfig, k: usize, gate: Option<usize>, seed: u64) {
     let scale = Tensor::from(0.5f32).set_requires_grad(true);
     // Twice, since the second pass finds used buffers.
     for _ in 0..2 {
-        let case = Case::new(config, k, gate, &mut noise);
+        let mut case = Case::new(config, k, gate, &mut noise);
         let (scores, gradients) = case.by_pass(&policy, &scale);
         let (expected_scores, expected) = case.by_autograd(&policy, &scale);
         for (found, expected) in scores.iter().zip(&expected_scores) {
             let off = distance(found, expected);
             assert!(off < 1e-5 * (1.0 + largest(expected)), "{off} {config:?}");
         }
+        let [found, by_autograd] = of_graph(&mut case, &policy, &scale);
+        let (off, most) = (distance(&found, &by_autograd), 1.0 + largest(&by_autograd));
+        assert!(
+            off < 1e-4 * most,
+            "graph: off by {off} of {most}, {config:?}"
+        );
         let size = expected.iter().map(largest).fold(1.0, f64::max);
         let names = policy
             .parameters()
@@ -240,9 +275,9 @@ fn wrong_uses_are_named() {
             .map(drop),
     );
     assert!(found.contains("the pass began with"), "{found}");
-    let graph = case.graph.copy().set_requires_grad(true);
+    let gate = Tensor::ones([3, 3], (Kind::Float, Device::Cpu)).set_requires_grad(true);
     let input = Input {
-        graph: &graph,
+        gate: Some(&gate),
         ..case.input(&embedding)
     };
     let found = message(pass.evaluate(&input, &case.actions, None).map(drop));

@@ -11,7 +11,7 @@ use commformer_train::{
     Act, Actor, Evaluation, Gates, Level, MessageSizes, Policy, PolicyResult, Purpose,
     SampledGraphs, Samples, Situations, TeamGraphs, by_autograd, seed_for,
 };
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// A policy, how its graph is drawn, and when its agents listen.
 #[derive(Debug)]
@@ -327,9 +327,12 @@ impl Policy for TeamPolicy {
         uniform: &mut dyn FnMut(&[i64]) -> Tensor,
         loss: &mut dyn FnMut(&Evaluation) -> Tensor,
     ) -> PolicyResult<Vec<Tensor>> {
-        let straight_through = |gate: &TeamGate| gate.is_straight_through();
-        if level == Level::Upper || self.gate.as_ref().is_some_and(straight_through) {
-            // A gradient flows through the graph or the gates.
+        if self
+            .gate
+            .as_ref()
+            .is_some_and(TeamGate::is_straight_through)
+        {
+            // A gradient flows through the gates.
             return by_autograd(self, level, samples, uniform, loss);
         }
         let situations = &samples.situations;
@@ -346,6 +349,14 @@ impl Policy for TeamPolicy {
             kept: kept.as_ref(),
             ..input(&embedding, situations.graph)
         };
+        let leaf = input
+            .graph
+            .detach()
+            .set_requires_grad(level == Level::Upper);
+        let input = Input {
+            graph: &leaf,
+            ..input
+        };
         let scores = pass.evaluate(&input, samples.actions, Some(uniform))?;
         let loss = loss(&Evaluation {
             log_probs: scores.log_probs.shallow_clone(),
@@ -353,6 +364,13 @@ impl Policy for TeamPolicy {
             values: scores.values.shallow_clone(),
             gate,
         });
+        if level == Level::Upper {
+            // From the graph on, by which way it depends on the edge logits.
+            let slope = pass.backward_to_graph(&loss)?;
+            let surrogate = (&situations.graph.graphs * slope).sum(Kind::Float);
+            let logits = [self.model.edge_logits()];
+            return Ok(Tensor::f_run_backward(&[surrogate], &logits, false, false)?);
+        }
         let of_gate = self.gate.iter().flat_map(TeamGate::parameters);
         Ok(pass.backward(&loss, &of_gate.collect::<Vec<_>>())?)
     }
