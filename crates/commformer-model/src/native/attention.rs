@@ -1,54 +1,13 @@
 //! Relation-enhanced attention over lists of senders, forward and backward (ICLR 2024 paper,
 //! equation 5): score(i, j) = scale * (q_i + rq[e]) . (k_j + rk[e]), with e the edge that it reads.
 
+use super::layers::{linear, linear_backward};
 use super::leaves::{Gradients, numbers};
-use super::product::{View, ViewMut, product};
-use super::rows::{
-    add, add_rows, add_scaled, dot, dot_of_sums, exp, fill_rows, sized, vectorized, zeroed,
-};
+use super::product::View;
+use super::rows::{add, add_scaled, dot, dot_of_sums, exp, sized, vectorized, zeroed};
 use super::senders::{Sender, Senders};
 use crate::attention::Attention;
-use crate::layers::Linear;
 use tch::Tensor;
-
-/// y = x W^T + b for the rows `from..` of a packed layer, as many as y has columns.
-pub(super) fn linear(layer: &Linear, from: usize, x: View<'_>, y: &mut [f32], width: usize) {
-    let weight = numbers(&layer.weight);
-    let inputs = weight.len() / numbers(&layer.bias).len();
-    fill_rows(y, &numbers(&layer.bias)[from..from + width]);
-    let weight = View::new(&weight[from * inputs..(from + width) * inputs], inputs);
-    product(ViewMut::new(y, width), x, weight.t(), true);
-}
-
-/// The backward pass of [`linear`]: adds to the layer's gradients, and to `dx` if that is wanted.
-pub(super) fn linear_backward(
-    layer: &Linear,
-    from: usize,
-    x: View<'_>,
-    dy: &[f32],
-    width: usize,
-    dx: Option<&mut [f32]>,
-    gradients: &mut Gradients,
-) {
-    let weight = numbers(&layer.weight);
-    let inputs = weight.len() / numbers(&layer.bias).len();
-    let part = from * inputs..(from + width) * inputs;
-    if let Some(dx) = dx {
-        let weight = View::new(&weight[part.clone()], inputs);
-        product(ViewMut::new(dx, inputs), View::new(dy, width), weight, true);
-    }
-    if !gradients.of_weights {
-        return;
-    }
-    let [d_weight, d_bias] = gradients.of_both(&layer.weight, &layer.bias);
-    product(
-        ViewMut::new(&mut d_weight[part], inputs),
-        View::new(dy, width).t(),
-        x,
-        true,
-    );
-    add_rows(&mut d_bias[from..from + width], dy);
-}
 
 /// The relation terms of a layer: rq and rk of an absent edge, then of a present one, E numbers each.
 #[derive(Debug, Default)]

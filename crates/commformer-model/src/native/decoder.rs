@@ -1,8 +1,9 @@
 //! The decoder's passes: all agents at once, forward and backward, and one agent after the other.
 
-use super::attention::{Attending, Graph, linear, linear_backward};
-use super::encoder::{Activated, Back, activated, norm, norm_backward};
+use super::attention::{Attending, Graph};
+use super::encoder::Back;
 use super::heads::HeadsTape;
+use super::layers::{Activated, activated, linear, linear_backward, norm, norm_backward};
 use super::leaves::{Gradients, numbers};
 use super::product::View;
 use super::rows::{NormTape, accumulate, add, gelu, multiply, sized, zeroed};

@@ -1,14 +1,13 @@
 //! The encoder's passes.
 
-use super::attention::{Attending, Graph, Returning, linear, linear_backward};
+use super::attention::{Attending, Graph, Returning};
+use super::layers::{Activated, activated, linear, linear_backward, norm, norm_backward};
 use super::leaves::{Gradients, numbers};
-use super::product::{View, ViewMut, product};
-use super::rows::{
-    NormTape, accumulate, add_rows, dot, fill_rows, gelu, multiply, relu, relu_backward, sized,
-    vectorized, zeroed,
-};
+use super::observed::Observed;
+use super::product::View;
+use super::rows::{NormTape, accumulate, gelu, multiply, relu, relu_backward, sized, zeroed};
 use crate::encoder::{Block, Encoder};
-use crate::layers::{Linear, Norm, UniformNoise, dropout_factors};
+use crate::layers::{UniformNoise, dropout_factors};
 use tch::Tensor;
 
 /// What the encoder made of B N observations, kept for the backward pass.
@@ -25,23 +24,6 @@ pub(super) struct EncoderTape {
     value_normed: Vec<f32>,
     /// (B N)
     pub values: Vec<f32>,
-}
-
-/// The observations' norm and projection, with the norm's scale and shift folded into the projection:
-/// observations need no gradient, and so no backward pass.
-#[derive(Debug, Default)]
-struct Observed {
-    norm: NormTape,
-    /// (E, O) and (E)
-    folded: Vec<f32>,
-    bias: Vec<f32>,
-}
-
-/// What came out of an activation, and its slope there.
-#[derive(Debug, Default)]
-pub(super) struct Activated {
-    pub out: Vec<f32>,
-    pub slope: Vec<f32>,
 }
 
 #[derive(Debug, Default)]
@@ -64,34 +46,6 @@ pub(super) struct Back {
     pub attention: Returning,
     pub branch: Vec<f32>,
     pub hidden: Vec<f32>,
-}
-
-/// y = LN(x)
-pub(super) fn norm(tape: &mut NormTape, layer: &Norm, x: &[f32], y: &mut Vec<f32>) {
-    let (weight, bias) = (numbers(&layer.weight), numbers(&layer.bias));
-    tape.forward(x, weight.len(), |_| (weight, bias), sized(y, x.len()));
-}
-
-/// From the gradient of a norm's result, in place, that of its input.
-pub(super) fn norm_backward(
-    tape: &NormTape,
-    layer: &Norm,
-    dy: &mut [f32],
-    gradients: &mut Gradients,
-) {
-    let weight = numbers(&layer.weight);
-    let [d_weight, d_bias] = gradients.of_both(&layer.weight, &layer.bias);
-    tape.backward(dy, weight.len(), |_| (weight, 0), d_weight, d_bias);
-}
-
-/// GELU(x W^T + b)
-pub(super) fn activated(tape: &mut Activated, layer: &Linear, x: &[f32]) {
-    let width = numbers(&layer.bias).len();
-    let inputs = numbers(&layer.weight).len() / width;
-    let rows = x.len() / inputs;
-    let out = sized(&mut tape.out, rows * width);
-    linear(layer, 0, View::new(x, inputs), out, width);
-    gelu(out, sized(&mut tape.slope, rows * width));
 }
 
 impl EncoderTape {
@@ -213,95 +167,6 @@ impl EncoderTape {
             d,
             &mut back.branch,
             gradients,
-        );
-    }
-}
-
-impl Observed {
-    fn project(&mut self, norm: &Norm, layer: &Linear, obs: &[f32], out: &mut Vec<f32>) {
-        let (scale, shift) = (numbers(&norm.weight), numbers(&norm.bias));
-        let (weight, width) = (numbers(&layer.weight), numbers(&layer.bias).len());
-        self.norm.standardize(obs, scale.len());
-        let folded = sized(&mut self.folded, weight.len());
-        folded.copy_from_slice(weight);
-        sized(&mut self.bias, width).copy_from_slice(numbers(&layer.bias));
-        vectorized(
-            #[inline(always)]
-            || {
-                let rows = folded.chunks_exact_mut(scale.len());
-                for (row, bias) in rows.zip(&mut self.bias) {
-                    *bias += dot(row, shift);
-                    row.iter_mut().zip(scale).for_each(|(x, scale)| *x *= scale);
-                }
-            },
-        );
-        let out = sized(out, obs.len() / scale.len() * width);
-        fill_rows(out, &self.bias);
-        let weight = View::new(&self.folded, scale.len());
-        let standard = View::new(&self.norm.standard, scale.len());
-        product(ViewMut::new(out, width), standard, weight.t(), true);
-    }
-
-    /// From the gradient of the projected rows.
-    fn backward(
-        &self,
-        norm: &Norm,
-        layer: &Linear,
-        d: &[f32],
-        scratch: &mut Vec<f32>,
-        gradients: &mut Gradients,
-    ) {
-        if !gradients.of_weights {
-            return;
-        }
-        let (scale, shift) = (numbers(&norm.weight), numbers(&norm.bias));
-        let (weight, width) = (numbers(&layer.weight), numbers(&layer.bias).len());
-        let observed = scale.len();
-        let d_folded = sized(scratch, weight.len());
-        let standard = View::new(&self.norm.standard, observed);
-        product(
-            ViewMut::new(d_folded, observed),
-            View::new(d, width).t(),
-            standard,
-            false,
-        );
-        let [d_weight, d_bias] = gradients.of_both(&layer.weight, &layer.bias);
-        add_rows(d_bias, d);
-        vectorized(
-            #[inline(always)]
-            || {
-                let rows = d_weight
-                    .chunks_exact_mut(observed)
-                    .zip(d_folded.chunks_exact(observed));
-                for ((d_weight, d_folded), d_bias) in rows.zip(&*d_bias) {
-                    for (((d_weight, d), scale), shift) in
-                        d_weight.iter_mut().zip(d_folded).zip(scale).zip(shift)
-                    {
-                        *d_weight += d * scale + d_bias * shift;
-                    }
-                }
-            },
-        );
-        let d_bias = d_bias.to_vec();
-        let [d_scale, d_shift] = gradients.of_both(&norm.weight, &norm.bias);
-        vectorized(
-            #[inline(always)]
-            || {
-                let rows = weight
-                    .chunks_exact(observed)
-                    .zip(d_folded.chunks_exact(observed));
-                for ((weight, d_folded), d_bias) in rows.zip(&d_bias) {
-                    for (((d_scale, d_shift), weight), d) in d_scale
-                        .iter_mut()
-                        .zip(&mut *d_shift)
-                        .zip(weight)
-                        .zip(d_folded)
-                    {
-                        *d_scale += d * weight;
-                        *d_shift += d_bias * weight;
-                    }
-                }
-            },
         );
     }
 }

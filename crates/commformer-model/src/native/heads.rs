@@ -1,6 +1,6 @@
 //! The heads' passes: a chain of layer norms and linear layers, of each agent's own or shared.
 
-use super::encoder::Activated;
+use super::layers::Activated;
 use super::leaves::{Gradients, numbers};
 use super::product::{View, ViewMut, product};
 use super::rows::{NormTape, add_rows, gelu, multiply, sized, zeroed};
