@@ -32,7 +32,6 @@ pub fn settings(settings: &Settings, plan: &GraphPlan, copies: usize) -> Result<
         share,
     )?;
     check("ppo.epochs", ppo.epochs, ppo.epochs > 0, "at least 1")?;
-    check("ppo.chunk", ppo.chunk, ppo.chunk > 0, "at least 1")?;
     for (field, value) in [
         ("ppo.clip", ppo.clip),
         ("ppo.lr", ppo.lr),

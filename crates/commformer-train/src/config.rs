@@ -76,9 +76,27 @@ pub struct PpoConfig {
     pub max_grad_norm: f64,
     /// Whether the learning rate falls linearly to zero over the run. Not in the paper.
     pub lr_decay: bool,
-    /// Samples that a worker evaluates at once; the sum of the parts' gradients does not depend
-    /// on how many workers there are. Smaller parts stay in a core's cache.
+    /// Samples that a worker evaluates at once, 0: as [`part_size`](Self::part_size) says. The sum of
+    /// the parts' gradients depends on it in its last bits, but not on how many workers there are.
     pub chunk: usize,
+}
+
+/// Rows, one for each agent of a sample, up to which what a worker computes stays in its cache.
+const ROWS: usize = 4096;
+
+impl PpoConfig {
+    /// Samples of each part of a minibatch of `samples` with `agents` agents each: an even number of
+    /// equal parts, for two workers or more, that are small enough for a cache.
+    pub fn part_size(&self, samples: usize, agents: usize) -> usize {
+        let size = match self.chunk {
+            0 => {
+                let parts = (samples * agents).div_ceil(ROWS).next_multiple_of(2);
+                samples.div_ceil(parts.max(2))
+            }
+            size => size,
+        };
+        size.max(1)
+    }
 }
 
 impl Default for PpoConfig {
@@ -97,7 +115,7 @@ impl Default for PpoConfig {
             one_sided_huber: false,
             max_grad_norm: 10.0,
             lr_decay: true,
-            chunk: 500,
+            chunk: 0,
         }
     }
 }
@@ -191,5 +209,26 @@ impl Default for RunConfig {
             device: tch::Device::Cpu,
             eval_every: 40_000,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_even_in_number_and_fit_a_cache() {
+        let size = |samples, agents| PpoConfig::default().part_size(samples, agents);
+        assert_eq!(size(1000, 3), 500);
+        assert_eq!(size(4000, 3), 1000); // three parts would fit, and leave a worker idle
+        assert_eq!(size(1000, 10), 250);
+        assert_eq!(size(250, 100), 32);
+        assert_eq!(size(25, 1000), 4);
+        assert_eq!(size(1, 5000), 1);
+        let fixed = PpoConfig {
+            chunk: 7,
+            ..PpoConfig::default()
+        };
+        assert_eq!(fixed.part_size(1000, 3), 7);
     }
 }

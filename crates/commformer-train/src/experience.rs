@@ -165,6 +165,11 @@ impl Experience {
         )
     }
 
+    /// Agents of a sample (N).
+    pub fn agents(&self) -> usize {
+        self.rewards.shape()[2]
+    }
+
     /// How many agents take part in these samples.
     pub fn count_active(&self, selection: &Selection) -> usize {
         selection.samples().map(|sample| self.counts[sample]).sum()

@@ -188,7 +188,7 @@ impl<P: Policy> Learner<P> {
         let ppo = objective.ppo;
         let dropout = seed_for(self.seed, Purpose::Dropout).wrapping_add(update);
         let parts = selection
-            .parts(ppo.chunk)
+            .parts(ppo.part_size(selection.len(), experience.agents()))
             .iter()
             .enumerate()
             .map(|(number, part)| {

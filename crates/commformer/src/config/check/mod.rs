@@ -133,7 +133,6 @@ fn learning(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
     check.at_least_one("rollout.steps", rollout.steps as u64)?;
     check.at_least_one("ppo.epochs", ppo.epochs as u64)?;
     check.at_least_one("ppo.minibatches", ppo.minibatches as u64)?;
-    check.at_least_one("ppo.chunk", ppo.chunk as u64)?;
     check.share("ppo.gamma", ppo.gamma)?;
     check.share("ppo.gae_lambda", ppo.gae_lambda)?;
     check.positive("ppo.clip", ppo.clip)?;
