@@ -6,8 +6,9 @@ use crate::recall::{Carried, GateMemory};
 use crate::rows::{Rows, samples, write};
 use crate::samples::{Done, Ends, Perceived};
 use crate::staging::Staging;
+use crate::taken::Taken;
 use crate::{Act, TrainError, ValueNorm, gae};
-use commformer_env::{ActionSpace, Actions, Batch, Environment, Spec, Status, VecEnv};
+use commformer_env::{Batch, Environment, Spec, Status, VecEnv};
 use ndarray::{Array3, ArrayView3, s};
 use std::ops::Range;
 use tch::{Device, Kind, Tensor};
@@ -25,7 +26,7 @@ pub struct Buffer {
     available: Option<Rows<bool>>,
     /// (T + 1, C, N).
     active: Vec<bool>,
-    actions: ActionBuffer,
+    actions: Taken,
     /// Of the actions taken, (T, C, N); only the policy reads them.
     log_probs: Tensor,
     /// Normalised, (T + 1, C, N).
@@ -48,15 +49,6 @@ pub struct Buffer {
     staging: Option<Staging>,
 }
 
-/// The joint actions of a rollout.
-#[derive(Debug)]
-enum ActionBuffer {
-    /// (T, C, N).
-    Discrete(Rows<i64>),
-    /// (T, C, N, A).
-    Continuous(Rows<f32>),
-}
-
 impl Buffer {
     /// Memory for `steps` steps of `copies` copies.
     ///
@@ -74,14 +66,7 @@ impl Buffer {
                 width => Some(Rows::zeros(&[rows + 1, columns, agents, width])?),
             },
             active: vec![false; (steps + 1) * copies * spec.agents],
-            actions: match spec.actions {
-                ActionSpace::Discrete(_) => {
-                    ActionBuffer::Discrete(Rows::zeros(&[rows, columns, agents])?)
-                }
-                ActionSpace::Continuous(width) => {
-                    ActionBuffer::Continuous(Rows::zeros(&[rows, columns, agents, width as i64])?)
-                }
-            },
+            actions: Taken::new(spec.actions, [rows, columns, agents])?,
             log_probs: Tensor::f_zeros([rows, columns, agents], (Kind::Float, Device::Cpu))?,
             values: Rows::zeros(&[rows + 1, columns, agents])?,
             rewards: Array3::zeros((steps, copies, spec.agents)),
@@ -131,10 +116,7 @@ impl Buffer {
         if let Some(available) = &mut self.available {
             available.mirror_on(device)?;
         }
-        match &mut self.actions {
-            ActionBuffer::Discrete(actions) => actions.mirror_on(device)?,
-            ActionBuffer::Continuous(actions) => actions.mirror_on(device)?,
-        }
+        self.actions.mirror_on(device)?;
         self.log_probs = self.log_probs.f_to_device(device)?;
         self.values.mirror_on(device)?;
         if let Some(gates) = &mut self.gates {
@@ -257,16 +239,7 @@ impl Buffer {
         }
         write(&self.log_probs, t, &act.log_probs)?;
         self.values.write(t, &act.values)?;
-        match &mut self.actions {
-            ActionBuffer::Discrete(actions) => {
-                actions.write(t, &act.actions)?;
-                actions.fetch(t..t + 1)
-            }
-            ActionBuffer::Continuous(actions) => {
-                actions.write(t, &act.actions)?;
-                actions.fetch(t..t + 1)
-            }
-        }
+        self.actions.record(t, &act.actions)
     }
 
     /// Steps every copy with the actions of step `t`.
@@ -275,10 +248,7 @@ impl Buffer {
         t: usize,
         environments: &mut VecEnv<E>,
     ) -> Result<(), TrainError> {
-        let actions = match &self.actions {
-            ActionBuffer::Discrete(actions) => Actions::Discrete(actions.row(t)?),
-            ActionBuffer::Continuous(actions) => Actions::Continuous(actions.row(t)?),
-        };
+        let actions = self.actions.at(t)?;
         let (acted, next) = (self.steps_of_agents(t), self.steps_of_agents(t + 1));
         let out = Batch {
             obs: self.obs.row_mut(t + 1)?,
@@ -377,10 +347,7 @@ impl Buffer {
     pub fn done_samples(&mut self) -> Result<Done, TrainError> {
         let steps = self.steps;
         Ok(Done {
-            actions: match &mut self.actions {
-                ActionBuffer::Discrete(actions) => actions.samples(steps)?,
-                ActionBuffer::Continuous(actions) => actions.samples(steps)?,
-            },
+            actions: self.actions.samples(steps)?,
             log_probs: samples(&self.log_probs, steps)?,
             values: self.values.samples(steps)?,
         })

@@ -68,6 +68,7 @@ mod samples;
 mod seeds;
 mod selection;
 mod staging;
+mod taken;
 mod traffic;
 mod trainer;
 mod update;

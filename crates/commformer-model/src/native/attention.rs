@@ -105,8 +105,8 @@ impl Returning {
         d: &mut [f32],
         gradients: &mut Gradients,
     ) {
-        let width = layer.width as usize;
-        let (x, dy) = (View::new(x, width), &self.queries);
+        let (width, dy) = (layer.width as usize, &self.queries);
+        let x = View::new(x, width);
         linear_backward(&layer.projection, 0, x, dy, width, Some(d), gradients);
     }
 
@@ -118,17 +118,9 @@ impl Returning {
         d: &mut [f32],
         gradients: &mut Gradients,
     ) {
-        let width = layer.width as usize;
-        let (x, dy) = (View::new(x, width), &self.memory);
-        linear_backward(
-            &layer.projection,
-            width,
-            x,
-            dy,
-            2 * width,
-            Some(d),
-            gradients,
-        );
+        let (width, dy) = (layer.width as usize, &self.memory);
+        let (x, both) = (View::new(x, width), 2 * width);
+        linear_backward(&layer.projection, width, x, dy, both, Some(d), gradients);
     }
 }
 

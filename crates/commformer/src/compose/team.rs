@@ -8,8 +8,8 @@ use commformer_model::{
     ActionSpace, CommFormer, Input, PolicyConfig, PreviousAction, SelfEdge, graph,
 };
 use commformer_train::{
-    Act, Actor, Evaluation, Gates, Level, MessageSizes, Policy, PolicyResult, Purpose,
-    SampledGraphs, Samples, Situations, TeamGraphs, by_autograd, seed_for,
+    Act, Actor, Evaluation, GateEvaluation, Gates, Level, MessageSizes, Policy, PolicyResult,
+    Purpose, SampledGraphs, Samples, Situations, TeamGraphs, by_autograd, seed_for,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -121,6 +121,19 @@ impl TeamPolicy {
             decision,
             open,
         })
+    }
+
+    /// The gates of some samples: what their loss is made of, and how the network takes them.
+    fn gates_of(
+        &self,
+        embedding: &Tensor,
+        samples: &Samples<'_>,
+    ) -> PolicyResult<(Option<GateEvaluation>, Option<Tensor>)> {
+        let Some(gate) = &self.gate else {
+            return Ok((None, None));
+        };
+        let (gate, open) = gate.evaluate(embedding, samples.situations.graph, samples.gate)?;
+        Ok((gate, open.as_ref().map(for_policy)))
     }
 
     /// What agents carry, (B, N, M): what the network keeps, then what the gate carries.
@@ -297,11 +310,7 @@ impl Policy for TeamPolicy {
     ) -> PolicyResult<Evaluation> {
         let situations = &samples.situations;
         let embedding = self.model.embed(situations.obs)?;
-        let (gate, open) = match &self.gate {
-            Some(gate) => gate.evaluate(&embedding, situations.graph, samples.gate)?,
-            None => (None, None),
-        };
-        let open = open.as_ref().map(for_policy);
+        let (gate, open) = self.gates_of(&embedding, samples)?;
         let (kept, _) = self.split(situations.memory);
         let input = Input {
             available: situations.available,
@@ -337,11 +346,7 @@ impl Policy for TeamPolicy {
         }
         let situations = &samples.situations;
         let (mut pass, embedding) = self.model.pass(situations.obs)?;
-        let (gate, open) = match &self.gate {
-            Some(gate) => gate.evaluate(&embedding, situations.graph, samples.gate)?,
-            None => (None, None),
-        };
-        let open = open.as_ref().map(for_policy);
+        let (gate, open) = self.gates_of(&embedding, samples)?;
         let (kept, _) = self.split(situations.memory);
         let input = Input {
             available: situations.available,
