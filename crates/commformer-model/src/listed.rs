@@ -29,8 +29,8 @@ use crate::input::Input;
 /// | 4 | 0.8 | 0.8 | 1.0 | 1.6 | 4 |
 /// | 10 | 0.4 | 0.4 | 0.6 | 1.1 | 2.7 |
 ///
-/// The border is where N is about 24 times k + 1. Acting is within a fifth either way up to 300
-/// agents and 1.1 to 1.2 times as fast at 1,000, so it follows the same rule.
+/// The border is where N is about 24 times k + 1. Acting by libtorch was within a fifth either way up to
+/// 300 agents and 1.1 to 1.2 times as fast at 1,000, so it follows the same rule.
 const AGENTS_PER_PLACE: i64 = 24;
 
 /// A receiver with one sender has two places. Below this many agents no graph with an edge has
