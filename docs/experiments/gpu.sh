@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Carries the release binary to a machine with an NVIDIA GPU and PyTorch 2.11, which needs no Rust:
 #
-#   docs/experiments/gpu.sh pack         here: builds, and fills target/gpu (about 10 MB)
+#   docs/experiments/gpu.sh pack         here: builds, and fills target/gpu (about 25 MB)
 #   target/gpu/gpu.sh run                there: golden tests, CUDA tests, benchmarks on GPU and CPU
 #
 # `run` finds libtorch where `python3 -c 'import torch'` has it, or in $LIBTORCH/lib.
@@ -17,7 +17,7 @@ pack() {
   cp -r tests/golden "$out/"
   # Test binaries under names that the other machine can tell apart.
   cargo test --release --no-run --message-format=json \
-    -p commformer-model -p commformer-gate -p commformer-train -p commformer-torch |
+    -p commformer-model -p commformer-gate -p commformer-train -p commformer-torch -p commformer-tests |
     python3 -c '
 import json, sys
 for line in sys.stdin:

@@ -13,9 +13,12 @@
 //! 4. The decoder lets agents decide one after the other. [`CommFormer::act`] decodes step by
 //!    step with cached keys and values; [`CommFormer::evaluate`] scores actions that were taken,
 //!    for all agents in one pass.
-//! 5. [`CommFormer::parameters`] are the lower level's leaves, [`CommFormer::edge_logits`] is the
+//! 5. [`CommFormer::pass`] scores and differentiates at once, for training. On the CPU it and acting
+//!    have kernels of their own (`native/`), which give the numbers of the other passes several times
+//!    as fast.
+//! 6. [`CommFormer::parameters`] are the lower level's leaves, [`CommFormer::edge_logits`] is the
 //!    upper level's; [`CommFormer::state`] names all tensors as they are on disk.
-//! 6. [`decentralised`] runs every agent alone, on the messages that reach it, to the same actions.
+//! 7. [`decentralised`] runs every agent alone, on the messages that reach it, to the same actions.
 //!
 //! What is deliberately absent: objectives, optimisers and schedules (the trainer's), files (the
 //! caller writes what [`CommFormer::state`] returns), and randomness. All noise is passed in.

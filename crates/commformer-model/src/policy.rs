@@ -81,7 +81,8 @@ impl CommFormer {
 
     /// A policy whose leaves alias this one's storage but have gradients of their own, so that
     /// another thread can run forward and backward passes: a weight update in place on either is
-    /// seen by both.
+    /// seen by both. While any of them is in a pass, weights must not be updated, as with any tensors
+    /// that threads share.
     ///
     /// # Errors
     /// [`ModelError::Torch`] when libtorch refuses an operation.
