@@ -14,8 +14,8 @@
 //!    step with cached keys and values; [`CommFormer::evaluate`] scores actions that were taken,
 //!    for all agents in one pass.
 //! 5. [`CommFormer::pass`] scores and differentiates at once, for training. On the CPU it and acting
-//!    have kernels of their own (`native/`), which give the numbers of the other passes several times
-//!    as fast.
+//!    have kernels of their own (`native/`), which give the numbers of the other passes in half the
+//!    time or less.
 //! 6. [`CommFormer::parameters`] are the lower level's leaves, [`CommFormer::edge_logits`] is the
 //!    upper level's; [`CommFormer::state`] names all tensors as they are on disk.
 //! 7. [`decentralised`] runs every agent alone, on the messages that reach it, to the same actions.

@@ -23,7 +23,7 @@ pub struct Scores {
 /// [`Pass::backward`] or [`Pass::backward_to_graph`].
 ///
 /// It gives the numbers of [`CommFormer::embed`], [`CommFormer::evaluate`] and autograd, up to
-/// rounding. On the CPU it is several times as fast, where actions are discrete and agents keep
+/// rounding. On the CPU it takes half the time, where actions are discrete and agents keep
 /// nothing; elsewhere it is those.
 #[derive(Debug)]
 pub struct Pass<'a> {
