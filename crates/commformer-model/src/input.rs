@@ -12,9 +12,9 @@ pub struct Input<'a> {
     pub embedding: &'a Tensor,
     /// Whether an action can be taken, (B, N, A) boolean; `None`: all can. Discrete actions only.
     pub available: Option<&'a Tensor>,
-    /// (1 or B, N, N), or with `graph_of` (G, N, N), of 0 and 1, row the receiver, column the sender: the same graph for all, or
-    /// one per batch entry. It may be a straight-through sample ([`crate::graph::sample`]); then
-    /// gradients reach the logits through it.
+    /// (1 or B, N, N), or with `graph_of` (G, N, N), of 0 and 1, row the receiver, column the
+    /// sender: the same graph for all, or one per batch entry. It may be a straight-through sample
+    /// ([`crate::graph::sample`]); then gradients reach the logits through it.
     pub graph: &'a Tensor,
     /// Which graph each batch entry uses, (B) of i64, where `graph` (G, N, N) holds some that entries
     /// share. `None`: the same for all, or one per entry.

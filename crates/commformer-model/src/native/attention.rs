@@ -124,7 +124,7 @@ impl Returning {
     }
 }
 
-/// How the senders are listed, and which of them count.
+/// Whom the agents of a batch of teams hear.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Graph<'a> {
     pub senders: &'a Senders,
@@ -132,6 +132,35 @@ pub(super) struct Graph<'a> {
     pub agents: usize,
     /// Only senders up to the receiver.
     pub causal: bool,
+}
+
+impl<'a> Graph<'a> {
+    /// Of B teams with N agents.
+    pub fn new(senders: &'a Senders, [teams, agents]: [i64; 2]) -> Self {
+        Self {
+            senders,
+            teams: teams as usize,
+            agents: agents as usize,
+            causal: false,
+        }
+    }
+
+    /// For the decoder.
+    pub fn causal(self) -> Self {
+        Self {
+            causal: true,
+            ..self
+        }
+    }
+
+    /// The row of the action table that an agent is given: that of the action of the agent before it,
+    /// out of all (B, N), or the start token's.
+    pub fn token(&self, team: usize, agent: usize, actions: &[i64]) -> usize {
+        match self.senders.given_previous(team, agent) {
+            true => actions[team * self.agents + agent - 1] as usize + 1,
+            false => 0,
+        }
+    }
 }
 
 impl Attending {
@@ -144,28 +173,12 @@ impl Attending {
 
     /// Projects the senders' rows.
     pub fn remember(&mut self, layer: &Attention, x: &[f32]) {
-        let width = layer.width as usize;
-        let memory = sized(&mut self.memory, 2 * x.len());
-        linear(
-            &layer.projection,
-            width,
-            View::new(x, width),
-            memory,
-            2 * width,
-        );
+        keys_and_values(layer, x, &mut self.memory);
     }
 
     /// Projects one agent's rows, a row for each team, for [`Attending::keep_fresh`].
     pub fn project_fresh(&mut self, layer: &Attention, x: &[f32]) {
-        let width = layer.width as usize;
-        let fresh = sized(&mut self.fresh, 2 * x.len());
-        linear(
-            &layer.projection,
-            width,
-            View::new(x, width),
-            fresh,
-            2 * width,
-        );
+        keys_and_values(layer, x, &mut self.fresh);
     }
 
     /// Takes the fresh rows into the memory as those of agent `agent`.
@@ -328,6 +341,13 @@ impl Attending {
             }
         }
     }
+}
+
+/// What senders with the rows `x` are heard as, (rows, 2 E).
+fn keys_and_values(layer: &Attention, x: &[f32], out: &mut Vec<f32>) {
+    let (width, out) = (layer.width as usize, sized(out, 2 * x.len()));
+    let (x, both) = (View::new(x, width), 2 * width);
+    linear(&layer.projection, width, x, out, both);
 }
 
 /// One receiver's sum of its senders' values, and their weights: a row of heads for each of them.

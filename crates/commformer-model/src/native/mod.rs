@@ -82,19 +82,11 @@ impl Workspace {
         let embedding = numbers(&embedding);
         sized(&mut self.encoder.embedding, embedding.len()).copy_from_slice(embedding);
         self.senders.fill(input, policy.config());
-        let graph = Graph {
-            senders: &self.senders,
-            teams: teams as usize,
-            agents: agents as usize,
-            causal: false,
-        };
+        let graph = Graph::new(&self.senders, [teams, agents]);
         let edges = &policy.edge_embedding;
         self.encoder
             .forward(&policy.encoder, graph, edges, &mut None);
-        let causal = Graph {
-            causal: true,
-            ..graph
-        };
+        let causal = graph.causal();
         let decoder = &mut self.decoder;
         decoder.begin(&policy.decoder, edges);
         decoder.begin_steps(&policy.decoder, causal);
@@ -108,12 +100,8 @@ impl Workspace {
         let log_probs = sized(&mut self.log_probs, rows);
         for agent in 0..graph.agents {
             decoder.tokens.clear();
-            decoder.tokens.extend((0..graph.teams).map(|team| {
-                match graph.senders.given_previous(team, agent) {
-                    true => actions[team * graph.agents + agent - 1] as usize + 1,
-                    false => 0,
-                }
-            }));
+            let tokens = (0..graph.teams).map(|team| graph.token(team, agent, &actions));
+            decoder.tokens.extend(tokens);
             decoder.step(
                 &policy.decoder,
                 self.encoder.representation(),
@@ -125,7 +113,7 @@ impl Workspace {
                 let row = team * graph.agents + agent;
                 let own = row * width..(row + 1) * width;
                 if let Some(available) = available {
-                    mask(output, &available[own.clone()]);
+                    fill_unavailable(output, &available[own.clone()], UNAVAILABLE as f32);
                 }
                 log_softmax(output, width);
                 let choice = match noise {
@@ -168,36 +156,22 @@ impl Workspace {
             });
         }
         self.senders.fill(input, policy.config());
-        let graph = Graph {
-            senders: &self.senders,
-            teams: teams as usize,
-            agents: agents as usize,
-            causal: false,
-        };
+        let graph = Graph::new(&self.senders, [teams, agents]);
         let edges = &policy.edge_embedding;
         self.encoder
             .forward(&policy.encoder, graph, edges, &mut dropout);
         let decoder = &mut self.decoder;
         decoder.begin(&policy.decoder, edges);
         decoder.tokens.clear();
-        decoder
-            .tokens
-            .extend(actions.iter().enumerate().map(|(row, _)| {
-                let (team, agent) = (row / graph.agents, row % graph.agents);
-                match graph.senders.given_previous(team, agent) {
-                    true => actions[row - 1] as usize + 1,
-                    false => 0,
-                }
-            }));
-        let causal = Graph {
-            causal: true,
-            ..graph
-        };
+        let tokens = (0..actions.len())
+            .map(|row| graph.token(row / graph.agents, row % graph.agents, actions));
+        decoder.tokens.extend(tokens);
+        let causal = graph.causal();
         decoder.forward(&policy.decoder, self.encoder.representation(), causal);
         let outputs = &mut decoder.heads.out;
         let available = input.available.map(Tensor::contiguous);
         if let Some(available) = available.as_ref().map(truths) {
-            mask(outputs, available);
+            fill_unavailable(outputs, available, UNAVAILABLE as f32);
         }
         log_softmax(outputs, width);
         let entropy = sized(&mut self.entropy, actions.len());
@@ -266,16 +240,8 @@ impl Workspace {
             zeroed(&mut back.attention.factors, self.senders.entries());
         }
         let size = actions.size();
-        let graph = Graph {
-            senders: &self.senders,
-            teams: size[0] as usize,
-            agents: size[1] as usize,
-            causal: false,
-        };
-        let causal = Graph {
-            causal: true,
-            ..graph
-        };
+        let graph = Graph::new(&self.senders, [size[0], size[1]]);
+        let causal = graph.causal();
         let width = policy.config().actions.width();
         let actions = actions.contiguous();
         let available = available.map(Tensor::contiguous);
@@ -301,11 +267,7 @@ impl Workspace {
             },
         );
         if let Some(available) = available.as_ref().map(truths) {
-            for (d_output, available) in d_outputs.iter_mut().zip(available) {
-                if *available == 0 {
-                    *d_output = 0.0;
-                }
-            }
+            fill_unavailable(d_outputs, available, 0.0);
         }
         let edges = &policy.edge_embedding;
         let d = zeroed(&mut self.d, self.encoder.embedding.len());
@@ -331,11 +293,11 @@ impl Workspace {
     }
 }
 
-/// Gives the actions that cannot be taken a logit far below every other.
-fn mask(logits: &mut [f32], available: &[u8]) {
-    for (logit, available) in logits.iter_mut().zip(available) {
+/// Writes `value` where an action cannot be taken.
+fn fill_unavailable(of_actions: &mut [f32], available: &[u8], value: f32) {
+    for (x, available) in of_actions.iter_mut().zip(available) {
         if *available == 0 {
-            *logit = UNAVAILABLE as f32;
+            *x = value;
         }
     }
 }

@@ -9,7 +9,7 @@ use commformer_model::{
 };
 use commformer_train::{
     Act, Actor, Evaluation, GateEvaluation, Gates, Level, MessageSizes, Policy, PolicyResult,
-    Purpose, SampledGraphs, Samples, Situations, TeamGraphs, by_autograd, seed_for,
+    Purpose, SampledGraphs, Samples, Situations, by_autograd, seed_for,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -92,11 +92,7 @@ impl TeamPolicy {
                 let entropy = match gates {
                     Gates::Open => None,
                     _ if gate.needs_entropy() => {
-                        let input = Input {
-                            available: situations.available,
-                            kept: kept.as_ref(),
-                            ..input(&embedding, situations.graph)
-                        };
+                        let input = input(situations, &embedding, None, kept.as_ref());
                         Some(self.model.entropy_alone(&input)?)
                     }
                     _ => None,
@@ -149,11 +145,19 @@ impl TeamPolicy {
     }
 }
 
-/// An input with these graphs, its gates open.
-fn input<'a>(embedding: &'a Tensor, graph: &'a TeamGraphs) -> Input<'a> {
+/// Situations as the network takes them, with these gates and what agents keep.
+fn input<'a>(
+    situations: &Situations<'a>,
+    embedding: &'a Tensor,
+    gate: Option<&'a Tensor>,
+    kept: Option<&'a Tensor>,
+) -> Input<'a> {
     Input {
-        graph_of: graph.of.as_ref(),
-        ..Input::new(embedding, &graph.graphs)
+        available: situations.available,
+        graph_of: situations.graph.of.as_ref(),
+        gate,
+        kept,
+        ..Input::new(embedding, &situations.graph.graphs)
     }
 }
 
@@ -168,12 +172,12 @@ struct Perception {
 
 impl Perception {
     fn input<'a>(&'a self, situations: &Situations<'a>) -> Input<'a> {
-        Input {
-            available: situations.available,
-            gate: self.open.as_ref(),
-            kept: self.kept.as_ref(),
-            ..input(&self.embedding, situations.graph)
-        }
+        input(
+            situations,
+            &self.embedding,
+            self.open.as_ref(),
+            self.kept.as_ref(),
+        )
     }
 }
 
@@ -312,12 +316,7 @@ impl Policy for TeamPolicy {
         let embedding = self.model.embed(situations.obs)?;
         let (gate, open) = self.gates_of(&embedding, samples)?;
         let (kept, _) = self.split(situations.memory);
-        let input = Input {
-            available: situations.available,
-            gate: open.as_ref(),
-            kept: kept.as_ref(),
-            ..input(&embedding, situations.graph)
-        };
+        let input = input(situations, &embedding, open.as_ref(), kept.as_ref());
         let evaluation = self
             .model
             .evaluate(&input, samples.actions, Some(uniform))?;
@@ -348,12 +347,7 @@ impl Policy for TeamPolicy {
         let (mut pass, embedding) = self.model.pass(situations.obs)?;
         let (gate, open) = self.gates_of(&embedding, samples)?;
         let (kept, _) = self.split(situations.memory);
-        let input = Input {
-            available: situations.available,
-            gate: open.as_ref(),
-            kept: kept.as_ref(),
-            ..input(&embedding, situations.graph)
-        };
+        let input = input(situations, &embedding, open.as_ref(), kept.as_ref());
         let leaf = input
             .graph
             .detach()

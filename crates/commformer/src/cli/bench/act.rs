@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::record::progress::grouped;
 use clap::Args;
 use commformer_env::{ActionSpace, Rng};
-use commformer_torch::threads::{inference, set_intra_op};
+use commformer_torch::threads::inference;
 use commformer_train::{
     Actor, Buffer, Drawn, Gates, GraphPlan, Policy, Purpose, TeamGraphs, TrainError, seed_for,
 };
@@ -60,8 +60,7 @@ impl Act {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         let config = self.config.resolve()?;
         let device = compose::device(&config)?;
-        // As in training: one thread of libtorch, and workers for what uses them.
-        set_intra_op(1)?;
+        // As in training: memory is kept, and there are workers for what uses them.
         commformer_torch::threads::keep_memory();
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(machine::threads(config.run.threads))
