@@ -192,12 +192,20 @@ pub struct RunConfig {
     pub seed: u64,
     /// Environment steps, over all copies, after which the run ends.
     pub steps: u64,
-    /// Workers of the update; 0: as many as cores.
+    /// Workers, as [`workers`] counts them.
     pub threads: usize,
     /// Where tensors live.
     pub device: tch::Device,
     /// Environment steps between two evaluations.
     pub eval_every: u64,
+}
+
+/// How many workers a configured number of threads means: 0 is one for each core.
+pub fn workers(threads: usize) -> usize {
+    match threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    }
 }
 
 impl Default for RunConfig {

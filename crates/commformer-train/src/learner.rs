@@ -28,10 +28,7 @@ pub struct Learner<P> {
 impl<P: Policy> Learner<P> {
     /// Prepares both optimisers and a replica of the policy for each worker.
     pub fn new(policy: P, settings: &Settings, plan: &GraphPlan) -> Result<Self, TrainError> {
-        let workers = match settings.run.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
+        let workers = crate::workers(settings.run.threads);
         // One libtorch thread for each worker: the workers keep the cores busy, and no result
         // depends on how libtorch would have split an operation.
         threads::set_intra_op(1)?;

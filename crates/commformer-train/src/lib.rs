@@ -81,7 +81,7 @@ pub use checkpoint::{
 };
 pub use config::{
     BilevelConfig, Estimator, GraphPlan, PpoConfig, RolloutConfig, RolloutGraph, RunConfig,
-    UpperData,
+    UpperData, workers,
 };
 pub use error::TrainError;
 pub use evaluate::{EvaluateOptions, evaluate};

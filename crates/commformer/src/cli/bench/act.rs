@@ -2,7 +2,7 @@
 
 use super::repeat::{Repeated, repeat, seconds};
 use super::table::Table;
-use super::{machine, train::print_json};
+use super::train::print_json;
 use crate::cli::options::ConfigOptions;
 use crate::compose::{self, TeamPolicy};
 use crate::config::Config;
@@ -12,6 +12,7 @@ use commformer_env::{ActionSpace, Rng};
 use commformer_torch::threads::inference;
 use commformer_train::{
     Actor, Buffer, Drawn, Gates, GraphPlan, Policy, Purpose, TeamGraphs, TrainError, seed_for,
+    workers,
 };
 use serde::Serialize;
 use std::io::Write;
@@ -63,7 +64,7 @@ impl Act {
         // As in training: memory is kept, and there are workers for what uses them.
         commformer_torch::threads::keep_memory();
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(machine::threads(config.run.threads))
+            .num_threads(workers(config.run.threads))
             .build()?;
         let agents = config.env.agents();
         let mut told = Told {

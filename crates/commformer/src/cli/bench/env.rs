@@ -2,13 +2,14 @@
 
 use super::repeat::{Repeated, repeat, seconds};
 use super::table::Table;
-use super::{machine, train::print_json};
+use super::train::print_json;
 use crate::cli::options::BaseOptions;
 use crate::compose::{self, Copies};
 use crate::config::{EnvConfig, KINDS, Overrides};
 use crate::record::progress::grouped;
 use clap::Args;
 use commformer_env::{ActionSpace, Actions, Batch, Rng, Spec, Status, VecEnvError};
+use commformer_train::workers;
 use serde::Serialize;
 use std::io::Write;
 
@@ -66,7 +67,7 @@ impl Env {
         let tasks = self.tasks()?;
         let threads = match &self.threads[..] {
             [] => {
-                let mut threads = vec![1, machine::threads(0)];
+                let mut threads = vec![1, workers(0)];
                 threads.dedup();
                 threads
             }

@@ -26,14 +26,6 @@ fn high_water(status: &str) -> Option<u64> {
     Some(1024 * kib)
 }
 
-/// How many threads a configured number means: 0 is one for each core.
-pub(super) fn threads(configured: usize) -> usize {
-    match configured {
-        0 => thread::available_parallelism().map_or(1, usize::from),
-        threads => threads,
-    }
-}
-
 /// GFLOP/s (a multiply-add is two) of plain matrix products of `threads` threads together, each with one
 /// thread of libtorch, as the workers of an update: the best of a square product and one of the
 /// shape of a policy whose embeddings have `width` numbers.

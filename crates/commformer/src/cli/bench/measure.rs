@@ -4,7 +4,7 @@ use super::machine;
 use crate::compose;
 use crate::config::{Config, GraphMode};
 use crate::record::progress::grouped;
-use commformer_train::{Estimator, IterationReport, Phases, UpperData};
+use commformer_train::{Estimator, IterationReport, Phases, UpperData, workers};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::time::Instant;
@@ -81,7 +81,7 @@ pub(super) fn measure(name: String, config: &Config, budget: Budget) -> anyhow::
     let steps = u64::from(timed.iterations) * iteration_steps as u64;
     let flop = 2.0 * sizes.training_multiply_adds(senders) * steps as f64 * passes(config);
     let update_gflops = 1e-9 * flop / timed.phases.update;
-    let threads = machine::threads(config.run.threads);
+    let threads = workers(config.run.threads);
     let plain_gflops = machine::product_rate(threads, sizes.embed_dim, device)?;
     let Timed {
         iterations,
