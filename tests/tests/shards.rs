@@ -30,6 +30,7 @@ impl NoRepeat {
                 agents: 3,
                 obs_dim: 4,
                 actions: ActionSpace::Discrete(4),
+                obs_version: 1,
                 masks_actions: true,
                 metrics: Vec::new(),
             },

@@ -1,6 +1,6 @@
 //! The contract between a task and whoever steps it.
 
-use crate::Rng;
+use crate::{Rng, StateError};
 
 /// What the agents of a team choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,9 @@ pub struct Spec {
     pub agents: usize,
     /// Numbers in one agent's observation (O).
     pub obs_dim: usize,
+    /// Version of the observation's layout. A task that gives a number another meaning counts it up, so
+    /// that no policy goes on that has learned the old one.
+    pub obs_version: u32,
     /// What each agent chooses from (A).
     pub actions: ActionSpace,
     /// Whether some actions can be unavailable. If not, `Observation::available` is empty.
@@ -126,6 +129,23 @@ pub trait Environment: Send {
     /// Writes the figures of the episode so far, in the order of [`Spec::metrics`].
     fn metrics(&self, out: &mut [f32]);
 
+    /// All that [`restore`](Self::restore) needs to go on with the episode from here; `None`, as here, for
+    /// a task that cannot be saved. The random numbers are not the task's to save.
+    fn save(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Goes on with an episode that a task of the same settings has [`save`](Self::save)d, and writes the
+    /// observation of its present situation. After an error the state is as before.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] if the bytes are no state of this task.
+    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
+        let _ = (state, out);
+        Err(StateError::new("this task cannot be saved"))
+    }
+
     /// For each agent the one it must listen to, where the task has such a known answer.
     fn sources(&self) -> Option<&[usize]> {
         None
@@ -158,6 +178,14 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
 
     fn metrics(&self, out: &mut [f32]) {
         (**self).metrics(out);
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        (**self).save()
+    }
+
+    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
+        (**self).restore(state, out)
     }
 
     fn sources(&self) -> Option<&[usize]> {

@@ -33,6 +33,18 @@ pub(crate) fn require(
     })
 }
 
+/// Bytes that are no state of a task.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StateError(String);
+
+impl StateError {
+    /// Says what is wrong with them.
+    pub fn new(what: impl Display) -> Self {
+        Self(what.to_string())
+    }
+}
+
 /// What a [`VecEnv`](crate::VecEnv) cannot do. Nothing was stepped when one of these is returned.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum VecEnvError {
@@ -87,6 +99,14 @@ pub enum VecEnvError {
         found: i64,
         /// How many actions there are.
         count: usize,
+    },
+    /// A copy does not go on from a saved state.
+    #[error("copy {copy} does not go on from its saved state: {source}")]
+    State {
+        /// The copy.
+        copy: usize,
+        /// Why.
+        source: StateError,
     },
     /// An action's number is infinite or not a number.
     #[error(

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use crate::{Actions, Batch, Environment, Observation, Rng, Spec, Status};
+use crate::{Actions, Batch, Environment, Observation, Rng, Spec, StateError, Status};
+use serde::{Deserialize, Serialize};
 
 /// One copy with what belongs to it.
 #[derive(Debug)]
@@ -17,6 +18,15 @@ pub(crate) struct Lane<E> {
     pub last: Option<Outcome>,
     pub last_obs: Vec<f32>,
     pub last_metrics: Vec<f32>,
+}
+
+/// One copy in the middle of an episode: what [`VecEnv::save`](crate::VecEnv::save) gives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CopyState {
+    rng: Rng,
+    steps: u32,
+    team_return: f64,
+    task: Vec<u8>,
 }
 
 /// How an episode went.
@@ -52,6 +62,24 @@ impl<E: Environment> Lane<E> {
     fn reset(&mut self, out: Observation<'_>) {
         self.last = None;
         self.begin(out);
+    }
+
+    pub fn save(&self) -> Option<CopyState> {
+        Some(CopyState {
+            rng: self.rng.clone(),
+            steps: self.steps,
+            team_return: self.team_return,
+            task: self.env.save()?,
+        })
+    }
+
+    pub fn restore(&mut self, state: &CopyState, out: Observation<'_>) -> Result<(), StateError> {
+        self.env.restore(&state.task, out)?;
+        self.rng = state.rng.clone();
+        self.steps = state.steps;
+        self.team_return = state.team_return;
+        self.last = None;
+        Ok(())
     }
 
     fn step(&mut self, actions: Actions<'_>, out: Observation<'_>, rewards: &mut [f32]) -> Status {

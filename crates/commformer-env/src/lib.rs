@@ -61,12 +61,14 @@ mod lanes;
 mod predator_capture_prey;
 mod predator_prey;
 mod rng;
+mod saved;
 mod signal;
 mod vec_env;
 
 pub use environment::{ActionSpace, Actions, Environment, Observation, Spec, Status};
-pub use error::{ConfigError, VecEnvError};
+pub use error::{ConfigError, StateError, VecEnvError};
 pub use hunt::Mode;
+pub use lanes::CopyState;
 pub use predator_capture_prey::{PredatorCapturePrey, PredatorCapturePreyConfig};
 pub use predator_prey::{PredatorPrey, PredatorPreyConfig};
 pub use rng::Rng;

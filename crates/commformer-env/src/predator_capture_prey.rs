@@ -9,10 +9,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Mode, Observation, Rng, Spec, Status,
+    ActionSpace, Actions, ConfigError, Environment, Mode, Observation, Rng, Spec, StateError,
+    Status,
     error::require,
     grid::{CLASS_CHANNELS, Cell, Grid},
     hunt::{Hunt, STEP_PENALTY, default_limit},
+    saved,
 };
 
 const CAPTURE_CLASS: usize = 0;
@@ -138,6 +140,7 @@ impl PredatorCapturePrey {
             spec: Spec {
                 agents,
                 obs_dim: grid.obs_dim(),
+                obs_version: 1,
                 actions: ActionSpace::Discrete(ACTIONS),
                 masks_actions: false,
                 metrics: vec!["success"],
@@ -269,6 +272,16 @@ impl Environment for PredatorCapturePrey {
 
     fn metrics(&self, out: &mut [f32]) {
         out[0] = f32::from(u8::from(self.done()));
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        saved::encode(self)
+    }
+
+    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
+        *self = saved::decode(state, |saved: &Self| saved.config == self.config)?;
+        self.observe(out);
+        Ok(())
     }
 }
 

@@ -8,9 +8,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Mode, Observation, Rng, Spec, Status,
+    ActionSpace, Actions, ConfigError, Environment, Mode, Observation, Rng, Spec, StateError,
+    Status,
     grid::Grid,
     hunt::{Hunt, default_limit},
+    saved,
 };
 
 const PREY_CLASS: usize = 2;
@@ -93,6 +95,7 @@ impl PredatorPrey {
             spec: Spec {
                 agents: config.agents,
                 obs_dim: grid.obs_dim(),
+                obs_version: 1,
                 actions: ActionSpace::Discrete(if config.no_stay { 4 } else { 5 }),
                 masks_actions: false,
                 metrics: vec!["success"],
@@ -167,6 +170,16 @@ impl Environment for PredatorPrey {
 
     fn metrics(&self, out: &mut [f32]) {
         out[0] = f32::from(u8::from(self.hunt.all_reached()));
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        saved::encode(self)
+    }
+
+    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
+        *self = saved::decode(state, |saved: &Self| saved.config == self.config)?;
+        self.observe(out);
+        Ok(())
     }
 }
 

@@ -11,7 +11,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Observation, Rng, Spec, Status, error::require,
+    ActionSpace, Actions, ConfigError, Environment, Observation, Rng, Spec, StateError, Status,
+    error::require, saved,
 };
 
 /// The stream from which the sources are drawn, out of the way of the copies of a vector
@@ -142,6 +143,7 @@ impl Signal {
             spec: Spec {
                 agents,
                 obs_dim: symbols + 1 + agents,
+                obs_version: 1,
                 actions: ActionSpace::Discrete(symbols),
                 masks_actions: false,
                 metrics: vec!["accuracy", "cued_accuracy"],
@@ -152,14 +154,20 @@ impl Signal {
 
     /// Draws every agent's symbol and cue for the next step, and shows them.
     fn ask(&mut self, rng: &mut Rng, out: Observation<'_>) {
+        let asked = self.state.symbols.iter_mut().zip(&mut self.state.cues);
+        for (symbol, cue) in asked {
+            *symbol = rng.below(self.config.symbols as u32);
+            *cue = rng.uniform() < self.config.cue_probability;
+        }
+        self.show(out);
+    }
+
+    fn show(&self, out: Observation<'_>) {
         out.active.fill(true);
         out.obs.fill(0.0);
         let symbols = self.config.symbols;
         for (agent, seen) in out.obs.chunks_exact_mut(self.spec.obs_dim).enumerate() {
-            let symbol = rng.below(symbols as u32);
-            let cue = rng.uniform() < self.config.cue_probability;
-            self.state.symbols[agent] = symbol;
-            self.state.cues[agent] = cue;
+            let (symbol, cue) = (self.state.symbols[agent], self.state.cues[agent]);
             seen[symbol as usize] = 1.0;
             seen[symbols] = f32::from(u8::from(cue));
             seen[symbols + 1 + agent] = 1.0;
@@ -222,6 +230,16 @@ impl Environment for Signal {
         let accuracy = self.state.right.share().unwrap_or(0.0);
         out[0] = accuracy;
         out[1] = self.state.right_cued.share().unwrap_or(accuracy);
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        saved::encode(self)
+    }
+
+    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
+        *self = saved::decode(state, |saved: &Self| saved.config == self.config)?;
+        self.show(out);
+        Ok(())
     }
 
     fn sources(&self) -> Option<&[usize]> {

@@ -97,6 +97,7 @@ mod tests {
             agents: 3,
             obs_dim: 1,
             actions: ActionSpace::Discrete(2),
+            obs_version: 1,
             masks_actions: false,
             metrics: Vec::new(),
         };

@@ -8,18 +8,20 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::single::Single;
 
-fn check<E: Environment + Serialize + DeserializeOwned>(env: E, actions: u32) {
-    let mut original = Single::new(env, 9);
+fn check<E: Environment + Clone>(fresh: E, actions: u32) {
+    let mut original = Single::new(fresh.clone(), 9);
     original.reset();
     let mut policy = Rng::new(10, 0);
     let mut act = || [0; 3].map(|_| i64::from(policy.below(actions)));
     for _ in 0..5 {
         original.step(&act());
     }
-    let bytes = bincode::serde::encode_to_vec(&original.env, bincode::config::standard()).unwrap();
-    let (env, _) =
-        bincode::serde::decode_from_slice::<E, _>(&bytes, bincode::config::standard()).unwrap();
-    let mut restored = Single::new(env, 0);
+    let mut restored = Single::new(fresh, 0);
+    let saved = original.env.save().unwrap();
+    restored
+        .begin(|env, _, out| env.restore(&saved, out))
+        .unwrap();
+    assert_eq!(restored.obs, original.obs);
     restored.rng = original.rng.clone();
     let mut status = Status::Running;
     while status == Status::Running {
@@ -57,6 +59,32 @@ fn in_the_middle_of_an_episode() {
         .unwrap(),
         4,
     );
+}
+
+#[test]
+fn bytes_that_are_no_state_of_the_task_change_nothing() {
+    let task = |agents| {
+        let config = PredatorPreyConfig {
+            agents,
+            ..Default::default()
+        };
+        Single::new(PredatorPrey::new(config).unwrap(), 1)
+    };
+    let mut three = task(3);
+    three.reset();
+    let (saved, before) = (three.env.save().unwrap(), three.obs.clone());
+    let mut message = |bytes: &[u8]| {
+        three
+            .begin(|env, _, out| env.restore(bytes, out))
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(message(&task(4).env.save().unwrap()).contains("other settings"));
+    assert!(message(&[&saved[..], &[0]].concat()).contains("bytes have a meaning"));
+    for length in 0..saved.len() {
+        assert!(!message(&saved[..length]).is_empty());
+    }
+    assert_eq!((three.env.save(), three.obs), (Some(saved), before));
 }
 
 #[test]

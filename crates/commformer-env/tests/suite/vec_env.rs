@@ -1,7 +1,7 @@
 //! The vector environment: the same on any number of threads, and what it refuses.
 
 use commformer_env::{
-    ActionSpace, Actions, Batch, Environment, Episode, Observation, PredatorCapturePrey,
+    ActionSpace, Actions, Batch, CopyState, Environment, Episode, Observation, PredatorCapturePrey,
     PredatorPrey, PredatorPreyConfig, Rng, Signal, SignalConfig, Spec, Status, VecEnv, VecEnvError,
 };
 
@@ -36,6 +36,15 @@ impl<E: Environment> Team<E> {
             active: &mut self.active,
         };
         self.envs.reset(out)
+    }
+
+    fn restore(&mut self, states: &[CopyState]) -> Result<(), VecEnvError> {
+        let out = Batch {
+            obs: &mut self.obs,
+            available: &mut self.available,
+            active: &mut self.active,
+        };
+        self.envs.restore(states, out)
     }
 
     fn step(&mut self, actions: Actions<'_>) -> Result<(), VecEnvError> {
@@ -151,6 +160,53 @@ fn copies_that_are_dealt_out_go_on_as_before() {
 }
 
 #[test]
+fn saved_copies_go_on_elsewhere_as_if_nothing_had_happened() {
+    let task = |agents| {
+        let config = PredatorPreyConfig {
+            agents,
+            ..Default::default()
+        };
+        PredatorPrey::new(config).unwrap()
+    };
+    let team = |copies, seed| Team::new(VecEnv::new(vec![task(3); copies], seed).unwrap());
+    let mut original = team(4, 3);
+    original.reset().unwrap();
+    let joint = |step| {
+        let agents = (0..4).flat_map(|copy| (0..3).map(move |agent| action(copy, step, agent, 5)));
+        agents.collect::<Vec<_>>()
+    };
+    for step in 0..30 {
+        original.step(Actions::Discrete(&joint(step))).unwrap();
+    }
+    let saved = original.envs.save().unwrap();
+    let mut restored = team(4, 8);
+    restored.restore(&saved).unwrap();
+    assert_eq!(restored.obs, original.obs);
+    assert_eq!(restored.active, original.active);
+    let mut episodes = 0;
+    for step in 30..80 {
+        for team in [&mut original, &mut restored] {
+            team.step(Actions::Discrete(&joint(step))).unwrap();
+        }
+        assert_eq!(restored.obs, original.obs);
+        assert_eq!(restored.envs.episodes(), original.envs.episodes());
+        episodes += original.envs.episodes().len();
+    }
+    assert!(episodes > 4);
+
+    let error = team(3, 8).restore(&saved).unwrap_err();
+    assert!(error.to_string().contains("`states` has 4"), "{error}");
+    let mut four = Team::new(VecEnv::new(vec![task(4); 4], 3).unwrap());
+    let error = four.restore(&saved).unwrap_err().to_string();
+    assert!(
+        error.contains("copy 0") && error.contains("other settings"),
+        "{error}"
+    );
+    let counters = VecEnv::new(vec![Counter::new(3.0, Status::Terminated)], 0);
+    assert_eq!(counters.unwrap().save(), None);
+}
+
+#[test]
 fn boxes_are_environments_too() {
     let task = PredatorPrey::new(Default::default()).unwrap();
     let boxed = || Box::new(task.clone()) as Box<dyn Environment>;
@@ -183,6 +239,7 @@ impl Counter {
             agents: 2,
             obs_dim: 2,
             actions: ActionSpace::Continuous(2),
+            obs_version: 1,
             masks_actions: false,
             metrics: vec!["episode"],
         };
