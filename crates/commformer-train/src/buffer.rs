@@ -8,7 +8,7 @@ use crate::samples::{Done, Ends, Perceived};
 use crate::staging::Staging;
 use crate::taken::Taken;
 use crate::{Act, TrainError, ValueNorm, gae};
-use commformer_env::{Batch, Environment, Spec, Status, VecEnv};
+use commformer_env::{Batch, CopyState, Environment, Spec, Status, VecEnv};
 use ndarray::{Array3, ArrayView3, s};
 use std::ops::Range;
 use tch::{Device, Kind, Tensor};
@@ -153,16 +153,38 @@ impl Buffer {
         &mut self,
         environments: &mut VecEnv<E>,
     ) -> Result<(), TrainError> {
+        environments.reset(self.last()?)?;
+        Ok(())
+    }
+
+    /// Goes on from saved copies, whose agents carry these numbers, (C, N, M); the next rollout starts
+    /// there.
+    pub fn restore<E: Environment>(
+        &mut self,
+        environments: &mut VecEnv<E>,
+        states: &[CopyState],
+        carried: &[f32],
+    ) -> Result<(), TrainError> {
+        environments.restore(states, self.last()?)?;
+        (self.carried.as_ref()).map_or(Ok(()), |own| own.restore(carried))
+    }
+
+    /// What agents carry out of the last step, (C, N, M); empty if nothing.
+    pub fn carried(&self) -> Result<Vec<f32>, TrainError> {
+        self.carried.as_ref().map_or(Ok(Vec::new()), Carried::last)
+    }
+
+    /// The row after the last step.
+    fn last(&mut self) -> Result<Batch<'_>, TrainError> {
         let agents = self.steps_of_agents(self.steps);
-        environments.reset(Batch {
+        Ok(Batch {
             obs: self.obs.row_mut(self.steps)?,
             available: match &mut self.available {
                 Some(available) => available.row_mut(self.steps)?,
                 None => &mut [],
             },
             active: &mut self.active[agents],
-        })?;
-        Ok(())
+        })
     }
 
     /// Makes the situation after the last step the first one of a new rollout.

@@ -198,6 +198,8 @@ pub struct RunConfig {
     pub device: tch::Device,
     /// Environment steps between two evaluations.
     pub eval_every: u64,
+    /// Environment steps between two checkpoints. Every evaluation leaves one too.
+    pub save_every: u64,
 }
 
 /// How many workers a configured number of threads means: 0 is one for each core.
@@ -216,6 +218,7 @@ impl Default for RunConfig {
             threads: 0,
             device: tch::Device::Cpu,
             eval_every: 40_000,
+            save_every: 40_000,
         }
     }
 }

@@ -42,6 +42,14 @@ pub enum TrainError {
         /// Steps taken.
         steps: usize,
     },
+    /// A checkpoint is of a run with other settings.
+    #[error("the checkpoint does not fit this run: {0}")]
+    Mismatch(String),
+    /// Code that the run called gave up.
+    #[error(
+        "a worker panicked: {0}; this is a mistake in the environment, the policy or commformer"
+    )]
+    Panicked(String),
     /// A checkpoint could not be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

@@ -11,7 +11,7 @@ use crate::{
 };
 use commformer_env::Rng;
 use commformer_torch::gradients::clip_norm;
-use commformer_torch::{Adam, AdamConfig, threads};
+use commformer_torch::{Adam, AdamConfig, AdamState, threads};
 use tch::Tensor;
 
 /// A policy, its optimisers, and the workers that differentiate it.
@@ -79,6 +79,19 @@ impl<P: Policy> Learner<P> {
     /// A replica of the policy for each worker, and the workers.
     pub fn workers(&mut self) -> (&mut [P], &rayon::ThreadPool) {
         (&mut self.replicas, &self.pool)
+    }
+
+    /// Goes on from saved weights and optimisers.
+    pub fn restore(
+        &mut self,
+        weights: &[(String, Tensor)],
+        lower: AdamState,
+        upper: AdamState,
+    ) -> Result<(), TrainError> {
+        self.policy.load_state(weights)?;
+        self.lower.load_state(lower)?;
+        self.upper.load_state(upper)?;
+        Ok(())
     }
 
     /// Sets the learning rate of the lower level.

@@ -61,6 +61,7 @@ mod policy;
 mod ppo;
 mod recall;
 mod report;
+mod resume;
 mod rollout;
 mod rows;
 mod run;
@@ -76,8 +77,8 @@ mod value_norm;
 
 pub use buffer::Buffer;
 pub use checkpoint::{
-    Checkpoint, CheckpointError, CheckpointStore, TrainState, Which, decode_state, encode_state,
-    write_beside,
+    Best, Checkpoint, CheckpointError, CheckpointStore, Found, Manifest, TrainState, Which,
+    decode_state, encode_state, write_beside,
 };
 pub use config::{
     BilevelConfig, Estimator, GraphPlan, PpoConfig, RolloutConfig, RolloutGraph, RunConfig,
@@ -96,6 +97,7 @@ pub use ppo::{GateTargets, Loss, Targets, loss};
 pub use report::{
     EpisodeRecord, EvaluationReport, GateLosses, IterationReport, Listener, Losses, Phases,
 };
+pub use run::Outcome;
 pub use seeds::{Purpose, seed_for};
 pub use traffic::{MessageSizes, Traffic};
 pub use trainer::{Settings, Trainer};

@@ -125,6 +125,24 @@ impl Carried {
         write(&self.memory, 0, &self.at(self.steps())?)
     }
 
+    /// The last row, (C, N, M), to be saved.
+    pub fn last(&self) -> Result<Vec<f32>, TrainError> {
+        let last = self.at(self.steps())?.f_to_device(Device::Cpu)?;
+        Ok(Vec::try_from(last.f_flatten(0, -1)?)?)
+    }
+
+    /// Sets the last row to what [`last`](Self::last) gave.
+    pub fn restore(&self, last: &[f32]) -> Result<(), TrainError> {
+        let mut own = self.at(self.steps())?;
+        if last.len() != own.numel() {
+            let (found, expected) = (last.len(), own.numel());
+            return Err(TrainError::Mismatch(format!(
+                "its agents carry {found} numbers, not {expected}"
+            )));
+        }
+        Ok(own.f_copy_(&Tensor::f_from_slice(last)?.f_view(&own.size()[..])?)?)
+    }
+
     /// Keeps what is carried out of step `t`, (C, N, M).
     pub fn record(&mut self, t: usize, memory: &Tensor) -> Result<(), TrainError> {
         write(&self.memory, t + 1, memory)

@@ -224,4 +224,13 @@ pub trait Listener {
     fn iteration(&mut self, report: &IterationReport) -> std::io::Result<()>;
     /// An evaluation is over. An error ends the run.
     fn evaluated(&mut self, report: &EvaluationReport) -> std::io::Result<()>;
+    /// A checkpoint is about to be written: what was heard so far must be on the disk before it. An
+    /// error ends the run.
+    fn saving(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+    /// Whether the run is to be saved after this iteration, and ended.
+    fn stop(&self) -> bool {
+        false
+    }
 }

@@ -1,12 +1,12 @@
 //! A whole run: iterations, evaluations, checkpoints.
 
-use crate::bilevel::entries;
 use crate::evaluate::play;
 use crate::{
-    Checkpoint, CheckpointStore, EpisodeRecord, EvaluateOptions, EvaluationReport, Listener,
-    Policy, Purpose, TrainError, TrainState, Trainer, evaluate, seed_for,
+    Best, Checkpoint, CheckpointStore, EpisodeRecord, EvaluateOptions, EvaluationReport, Listener,
+    Policy, Purpose, TrainError, Trainer, evaluate, seed_for,
 };
 use commformer_env::{Environment, VecEnv, VecEnvError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// By how much more than its target a team may listen and still keep to its budget.
 const TOLERANCE: f64 = 0.03;
@@ -14,67 +14,104 @@ const TOLERANCE: f64 = 0.03;
 /// How often the gates' threshold is set anew before an evaluation.
 const CALIBRATION_ROUNDS: usize = 3;
 
-/// What makes one checkpoint better than another: with gates, first of all that they are in force and
-/// keep to the budget; then the return, less what the messages cost.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-struct Standing {
-    within_budget: bool,
-    score: f64,
+/// How a run came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It has taken all its steps.
+    Finished,
+    /// The listener wanted it to stop. It is saved.
+    Stopped,
 }
 
-impl Default for Standing {
-    fn default() -> Self {
-        Self {
-            within_budget: false,
-            score: f64::NEG_INFINITY,
-        }
-    }
-}
+/// Makes the environments of one evaluation ([`Purpose::Evaluation`]), one episode in each copy, or
+/// those by which the gates are calibrated before it ([`Purpose::Calibration`]).
+pub type MakeEnvironments<'a, E> = &'a mut dyn FnMut(Purpose) -> Result<VecEnv<E>, VecEnvError>;
 
 impl<P: Policy, E: Environment> Trainer<P, E> {
-    /// Trains until the run has taken its steps. `environments` makes those of one evaluation
-    /// ([`Purpose::Evaluation`]), one episode in each copy, or those by which the gates are
-    /// calibrated before it ([`Purpose::Calibration`]). Every evaluation leaves a checkpoint.
+    /// Trains until the run has taken its steps or the listener wants it to stop. Every evaluation
+    /// leaves a checkpoint, and so does every `save_every` steps.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError`]. An iteration that fails, be it by a panic, leaves a checkpoint of the state before
+    /// it; the trainer itself is then of no use.
     pub fn run(
         &mut self,
-        environments: &mut dyn FnMut(Purpose) -> Result<VecEnv<E>, VecEnvError>,
+        environments: MakeEnvironments<'_, E>,
+        store: &CheckpointStore,
+        listener: &mut dyn Listener,
+    ) -> Result<Outcome, TrainError> {
+        while self.progress() < 1.0 {
+            if listener.stop() {
+                return Ok(Outcome::Stopped);
+            }
+            let before = self.checkpoint()?;
+            let round = AssertUnwindSafe(|| self.round(environments, store, listener));
+            let failed = match catch_unwind(round) {
+                Ok(Ok(())) => continue,
+                // What could not be written now cannot be written now.
+                Ok(Err(error @ (TrainError::Checkpoint(_) | TrainError::Listener(_)))) => {
+                    return Err(error);
+                }
+                Ok(Err(error)) => error,
+                Err(panic) => TrainError::Panicked(message_of(&*panic)),
+            };
+            // Should this fail too, the first error is the one to tell.
+            let _ = save(store, listener, &before);
+            return Err(failed);
+        }
+        Ok(Outcome::Finished)
+    }
+
+    /// An iteration, and what is due after it.
+    fn round(
+        &mut self,
+        environments: MakeEnvironments<'_, E>,
         store: &CheckpointStore,
         listener: &mut dyn Listener,
     ) -> Result<(), TrainError> {
-        let every = self.settings.run.eval_every.max(1);
-        let mut best = Standing::default();
-        while self.progress() < 1.0 {
-            let evaluations_before = self.steps() / every;
-            let report = self.iterate()?;
-            listener.iteration(&report)?;
-            if self.steps() / every == evaluations_before && self.progress() < 1.0 {
-                continue;
-            }
-            let device = self.settings.run.device;
-            let options = EvaluateOptions {
-                sampled: None,
-                gates: self
-                    .gates_started()
-                    .map(|_| seed_for(self.settings.run.seed, Purpose::Gates)),
-                max_steps: EvaluateOptions::PATIENCE,
-                device,
-            };
-            self.calibrate_by_rollout()?;
-            self.calibrate(environments, &options)?;
-            let mut report = evaluate(
-                self.policy(),
-                &self.execution_graph()?,
-                &mut environments(Purpose::Evaluation)?,
-                &options,
-            )?;
-            report.steps = self.steps();
-            listener.evaluated(&report)?;
-            let standing = self.standing(&report);
-            let better = standing >= best;
-            store.save(&mut self.checkpoint(standing.score)?, better)?;
-            if better {
-                best = standing;
-            }
+        let steps_before = self.steps;
+        let report = self.iterate()?;
+        listener.iteration(&report)?;
+        let (steps, over) = (self.steps, self.progress() >= 1.0);
+        let due = |every: u64| over || steps / every.max(1) != steps_before / every.max(1);
+        let evaluate = due(self.settings.run.eval_every);
+        if evaluate {
+            self.evaluate(environments, listener)?;
+        }
+        if evaluate || due(self.settings.run.save_every) || listener.stop() {
+            save(store, listener, &self.checkpoint()?)?;
+        }
+        Ok(())
+    }
+
+    /// Judges the policy as it is now.
+    fn evaluate(
+        &mut self,
+        environments: MakeEnvironments<'_, E>,
+        listener: &mut dyn Listener,
+    ) -> Result<(), TrainError> {
+        let run = &self.settings.run;
+        let options = EvaluateOptions {
+            sampled: None,
+            gates: (self.gates_started()).map(|_| seed_for(run.seed, Purpose::Gates)),
+            max_steps: EvaluateOptions::PATIENCE,
+            device: run.device,
+        };
+        self.calibrate_by_rollout()?;
+        self.calibrate(environments, &options)?;
+        let mut report = evaluate(
+            self.policy(),
+            &self.execution_graph()?,
+            &mut environments(Purpose::Evaluation)?,
+            &options,
+        )?;
+        report.steps = self.steps;
+        listener.evaluated(&report)?;
+        let new = self.standing(&report);
+        let rank = |best: &Best| (best.within_budget, best.score);
+        if self.best.is_none_or(|old| rank(&new) >= rank(&old)) {
+            self.best = Some(new);
         }
         Ok(())
     }
@@ -84,7 +121,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     /// meets: hence several rounds.
     fn calibrate(
         &mut self,
-        environments: &mut dyn FnMut(Purpose) -> Result<VecEnv<E>, VecEnvError>,
+        environments: MakeEnvironments<'_, E>,
         options: &EvaluateOptions,
     ) -> Result<(), TrainError> {
         let progress = self.progress();
@@ -102,9 +139,11 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         Ok(())
     }
 
-    /// How an evaluation compares with others of this run.
-    fn standing(&self, report: &EvaluationReport) -> Standing {
-        let mut standing = Standing {
+    /// What makes one checkpoint better than another: with gates, first of all that they are in force
+    /// and keep to the budget; then the return, less what the messages cost.
+    fn standing(&self, report: &EvaluationReport) -> Best {
+        let mut standing = Best {
+            iteration: self.iteration,
             within_budget: self.gate.is_none(),
             score: report.mean(|episode| episode.team_return),
         };
@@ -117,28 +156,21 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         }
         standing
     }
+}
 
-    /// Everything the run has learned.
-    pub fn checkpoint(&self, evaluation_return: f64) -> Result<Checkpoint, TrainError> {
-        let graph = self.execution_graph()?;
-        let state = TrainState {
-            iteration: self.iteration,
-            steps: self.steps,
-            lower: self.learner.lower.state()?,
-            upper: self.learner.upper.state()?,
-            value_norm: self.value_norm.clone(),
-            evaluation_return,
-            graph: entries(&graph)?,
-            gated: self.gates_started().is_some(),
-            budget: self
-                .gate
-                .as_ref()
-                .map_or_else(Vec::new, |gate| gate.budget.state()),
-            weights_sha256: [0; 32],
-        };
-        Ok(Checkpoint {
-            weights: self.policy().state(),
-            state,
-        })
-    }
+/// Saves, once all that was told of the run is on the disk.
+fn save(
+    store: &CheckpointStore,
+    listener: &mut dyn Listener,
+    checkpoint: &Checkpoint,
+) -> Result<(), TrainError> {
+    listener.saving()?;
+    Ok(store.save(checkpoint)?)
+}
+
+/// What a panic said.
+fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "without a message".into())
 }

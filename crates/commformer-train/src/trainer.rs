@@ -8,7 +8,7 @@ use crate::recall::{Ledger, of_active};
 use crate::rollout::{self, Collected, Shard};
 use crate::update::Objective;
 use crate::{
-    GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, Policy, PpoConfig,
+    Best, GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, Policy, PpoConfig,
     Price, Purpose, RolloutConfig, RunConfig, Traffic, TrainError, ValueNorm, seed_for,
 };
 use commformer_env::{Environment, Spec, VecEnv};
@@ -35,11 +35,12 @@ pub struct Trainer<P, E> {
     pub(crate) gate: Option<GatePlan>,
     pub(crate) learner: Learner<P>,
     sizes: MessageSizes,
-    spec: Spec,
-    shards: Vec<Shard<E>>,
+    pub(crate) spec: Spec,
+    pub(crate) shards: Vec<Shard<E>>,
     pub(crate) value_norm: ValueNorm,
     pub(crate) iteration: u64,
     pub(crate) steps: u64,
+    pub(crate) best: Option<Best>,
 }
 
 impl<P: Policy, E: Environment> Trainer<P, E> {
@@ -61,6 +62,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             value_norm: ValueNorm::default(),
             iteration: 0,
             steps: 0,
+            best: None,
             settings,
             plan,
         })
@@ -127,10 +129,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
 
         self.iteration += 1;
         self.steps += (self.settings.rollout.steps * self.settings.rollout.copies) as u64;
-        if ppo.lr_decay {
-            let left = (1.0 - self.progress()).max(0.0);
-            self.learner.set_lr(self.settings.ppo.lr * left)?;
-        }
+        self.decay_lr()?;
         Ok(IterationReport {
             iteration: self.iteration,
             steps: self.steps,
@@ -146,6 +145,11 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     /// The policy as it is now.
     pub fn policy(&self) -> &P {
         self.learner.policy()
+    }
+
+    /// Iterations so far.
+    pub fn iterations(&self) -> u64 {
+        self.iteration
     }
 
     /// Environment steps so far, over all copies.
@@ -230,6 +234,16 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             }
         }
         Ok((self.learner.policy_mut()).calibrate(&scores, target, None)?)
+    }
+
+    /// Sets the learning rate that belongs to the steps taken.
+    pub(crate) fn decay_lr(&mut self) -> Result<(), TrainError> {
+        let ppo = &self.settings.ppo;
+        if !ppo.lr_decay {
+            return Ok(());
+        }
+        let left = (1.0 - self.progress()).max(0.0);
+        self.learner.set_lr(ppo.lr * left)
     }
 
     /// Copies of the environment.

@@ -1,11 +1,13 @@
 //! Checkpoints: what is written is read back, and damage is an error.
 
+use commformer_env::{Batch, CopyState, Signal, SignalConfig, VecEnv};
 use commformer_torch::{Adam, AdamConfig};
 use commformer_train::{
-    Checkpoint, CheckpointError, CheckpointStore, TrainState, ValueNorm, Which, decode_state,
-    encode_state,
+    Best, Checkpoint, CheckpointError, CheckpointStore, Manifest, TrainState, ValueNorm, Which,
+    decode_state, encode_state,
 };
 use proptest::prelude::*;
+use std::fs;
 use std::path::{Path, PathBuf};
 use tch::{Device, Kind, Tensor};
 
@@ -27,7 +29,21 @@ impl Drop for Folder {
     }
 }
 
-fn state(iteration: u64) -> TrainState {
+/// Two copies of Signal after their reset.
+fn copies() -> Vec<CopyState> {
+    let task = Signal::new(SignalConfig::default()).unwrap();
+    let mut copies = VecEnv::new(vec![task; 2], 1).unwrap();
+    let numbers = 2 * 3 * copies.spec().obs_dim;
+    let out = Batch {
+        obs: &mut vec![0.0; numbers],
+        available: &mut [],
+        active: &mut [false; 6],
+    };
+    copies.reset(out).unwrap();
+    copies.save().unwrap()
+}
+
+fn state(iteration: u64, best: u64) -> TrainState {
     let weight = Tensor::ones([2, 3], (Kind::Float, Device::Cpu));
     let mut adam = Adam::new(vec![("weight".into(), weight)], AdamConfig::default()).unwrap();
     adam.step(&[Tensor::full([2, 3], 0.5, (Kind::Float, Device::Cpu))])
@@ -36,48 +52,71 @@ fn state(iteration: u64) -> TrainState {
     value_norm.update([1.0, 2.0].into_iter());
     TrainState {
         iteration,
-        steps: iteration * 4_000,
+        steps: iteration.saturating_mul(4_000),
+        obs_version: 1,
         lower: adam.state().unwrap(),
         upper: adam.state().unwrap(),
         value_norm,
-        evaluation_return: -0.25,
         graph: vec![0.0, 1.0, 1.0, 0.0],
         gated: true,
         budget: vec![0.25, -0.5],
-        weights_sha256: [7; 32],
+        best: Some(Best {
+            iteration: best,
+            within_budget: true,
+            score: -0.25,
+        }),
+        copies: Some(copies()),
+        carried: vec![0.5, 0.0],
     }
 }
 
-fn checkpoint(iteration: u64) -> Checkpoint {
+fn checkpoint(iteration: u64, best: u64) -> Checkpoint {
     let value = Tensor::full([2, 3], iteration as f64, (Kind::Float, Device::Cpu));
     Checkpoint {
         weights: vec![("weight".into(), value)],
-        state: state(iteration),
+        state: state(iteration, best),
     }
 }
 
-fn first_weight(checkpoint: &Checkpoint) -> f64 {
-    checkpoint.weights[0].1.double_value(&[0, 0])
+/// A store with the checkpoints of these iterations, the first of which is the best.
+fn store(folder: &Folder, keep: usize, iterations: &[u64]) -> CheckpointStore {
+    let store = CheckpointStore::create(&folder.0, keep).unwrap();
+    for iteration in iterations {
+        store.save(&checkpoint(*iteration, iterations[0])).unwrap();
+    }
+    store
+}
+
+/// Which checkpoint is found, by what its weights say, and what is said about newer ones.
+#[track_caller]
+fn found(store: &CheckpointStore, which: Which) -> (f64, Vec<String>) {
+    let found = store.load(which).unwrap();
+    let damaged = found.damaged.iter().map(ToString::to_string).collect();
+    let first = found.checkpoint.weights[0].1.double_value(&[0, 0]);
+    assert_eq!(first as u64, found.checkpoint.state.iteration);
+    (first, damaged)
+}
+
+fn names(folder: &Folder) -> Vec<String> {
+    let entries = fs::read_dir(folder.0.join("checkpoints")).unwrap();
+    let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
+    let mut names: Vec<String> = entries.map(|entry| name(entry.unwrap())).collect();
+    names.sort();
+    names
 }
 
 #[test]
-fn the_store_keeps_the_latest_and_the_best() {
+fn the_newest_stay_and_the_best() {
     let folder = Folder::new("store");
-    let store = CheckpointStore::create(&folder.0).unwrap();
-    for (iteration, best) in [(1, true), (2, true), (3, false), (4, false)] {
-        store.save(&mut checkpoint(iteration), best).unwrap();
-    }
+    store(&folder, 2, &[1, 2, 3, 4]);
+    assert_eq!(names(&folder), ["00000001", "00000003", "00000004"]);
     let store = CheckpointStore::open(&folder.0).unwrap();
-    let (latest, best) = (
-        store.load(Which::Latest).unwrap(),
-        store.load(Which::Best).unwrap(),
+    assert_eq!(found(&store, Which::Latest), (4.0, vec![]));
+    assert_eq!(found(&store, Which::Best), (1.0, vec![]));
+    assert_eq!(
+        store.load(Which::Latest).unwrap().checkpoint.state,
+        state(4, 1)
     );
-    assert_eq!((first_weight(&latest), latest.state.steps), (4.0, 16_000));
-    assert_eq!((first_weight(&best), best.state.steps), (2.0, 8_000));
-    let kept = std::fs::read_dir(folder.0.join("checkpoints"))
-        .unwrap()
-        .count();
-    assert_eq!(kept, 3, "two checkpoints and their index");
 }
 
 #[test]
@@ -85,91 +124,155 @@ fn a_folder_without_checkpoints_says_so() {
     let folder = Folder::new("empty");
     let error = CheckpointStore::open(&folder.0).unwrap_err();
     assert!(matches!(error, CheckpointError::Missing(_)), "{error}");
+    let store = CheckpointStore::create(&folder.0, 1).unwrap();
+    assert!(store.is_empty().unwrap());
+    let mut unjudged = checkpoint(1, 1);
+    unjudged.state.best = None;
+    store.save(&unjudged).unwrap();
+    assert_eq!(found(&store, Which::Latest).0, 1.0);
+    let error = store.load(Which::Best).unwrap_err();
+    assert!(matches!(error, CheckpointError::NotEvaluated(_)), "{error}");
+}
+
+/// Every file of the newest of three checkpoints is cut to every length and has a bit of every byte
+/// turned, one change at a time. Each time the damage is named and the checkpoint before it is found.
+#[test]
+fn no_damaged_checkpoint_is_ever_believed() {
+    let folder = Folder::new("damaged");
+    let store = store(&folder, 3, &[1, 2, 3]);
+    let mut cases = 0;
+    for name in ["manifest.json", "state.bin", "weights.safetensors"] {
+        let path = folder.0.join("checkpoints/00000003").join(name);
+        let whole = fs::read(&path).unwrap();
+        let cut = (0..whole.len()).map(|length| whole[..length].to_vec());
+        let turned = (0..whole.len()).map(|at| {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1 << (5 * at % 8);
+            bytes
+        });
+        let longer = [[&whole[..], b" "].concat()];
+        for bytes in cut.chain(turned).chain(longer) {
+            fs::write(&path, bytes).unwrap();
+            let (iteration, damaged) = found(&store, Which::Latest);
+            assert_eq!((iteration, damaged.len()), (2.0, 1), "{name}");
+            assert!(damaged[0].contains("00000003"), "{damaged:?}");
+            cases += 1;
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(found(&store, Which::Latest).1[0].contains(name));
+        fs::write(&path, &whole).unwrap();
+        assert_eq!(found(&store, Which::Latest), (3.0, vec![]));
+    }
+    println!("{cases} damaged checkpoints, none of them believed");
+    assert!(cases > 1_000);
 }
 
 #[test]
-fn exchanged_weights_are_noticed() {
-    let folder = Folder::new("exchanged");
-    let store = CheckpointStore::create(&folder.0).unwrap();
-    store.save(&mut checkpoint(1), true).unwrap();
-    store.save(&mut checkpoint(2), false).unwrap();
-    let file = |name| {
-        folder
-            .0
-            .join("checkpoints")
-            .join(name)
-            .join("weights.safetensors")
-    };
-    std::fs::copy(file("00000001"), file("00000002")).unwrap();
-    assert!(store.load(Which::Best).is_ok());
-    let error = store.load(Which::Latest).unwrap_err();
-    assert!(error.to_string().contains("SHA-256"), "{error}");
-}
-
-#[test]
-fn an_index_cannot_lead_out_of_the_folder() {
-    let folder = Folder::new("index");
-    let store = CheckpointStore::create(&folder.0).unwrap();
-    store.save(&mut checkpoint(1), true).unwrap();
-    let index = folder.0.join("checkpoints/index.json");
-    std::fs::write(index, r#"{"latest": "../../etc", "best": "00000001"}"#).unwrap();
-    let error = store.load(Which::Latest).unwrap_err();
+fn what_is_damaged_gives_way_to_what_is_saved_next() {
+    let folder = Folder::new("gives-way");
+    let store = store(&folder, 2, &[1, 3, 5, 7]);
+    for iteration in [5, 7] {
+        let path = format!("checkpoints/{iteration:08}/state.bin");
+        fs::write(folder.0.join(path), "x").unwrap();
+    }
+    // Only the best is left, and the run goes over the rest again.
+    let (iteration, damaged) = found(&store, Which::Latest);
+    assert_eq!((iteration, damaged.len()), (1.0, 2));
+    fs::create_dir(folder.0.join("checkpoints/00000009.tmp")).unwrap();
+    for (iteration, left) in [
+        (3, &["00000001", "00000003"][..]),
+        (5, &["00000001", "00000003", "00000005"]),
+    ] {
+        store.save(&checkpoint(iteration, 1)).unwrap();
+        assert_eq!(names(&folder), left);
+        assert_eq!(found(&store, Which::Latest), (iteration as f64, vec![]));
+    }
+    for name in ["00000001", "00000003", "00000005"] {
+        fs::remove_file(
+            folder
+                .0
+                .join("checkpoints")
+                .join(name)
+                .join("manifest.json"),
+        )
+        .unwrap();
+    }
+    let error = store.load(Which::Best).unwrap_err().to_string();
     assert!(
-        error.to_string().contains("not the name of a checkpoint"),
+        error.contains("none of the 3 checkpoints") && error.contains("00000005"),
         "{error}"
     );
 }
 
 #[test]
-fn another_version_is_named() {
-    let mut bytes = encode_state(&state(1)).unwrap();
-    bytes[8] = 9;
-    let error = decode_state(&bytes, Path::new("state.bin")).unwrap_err();
-    assert!(error.to_string().contains("state format 9"), "{error}");
+fn exchanged_files_are_noticed() {
+    let folder = Folder::new("exchanged");
+    let store = store(&folder, 3, &[1, 2, 3]);
+    let path = |name: &str, file: &str| folder.0.join("checkpoints").join(name).join(file);
+    for file in ["weights.safetensors", "state.bin", "manifest.json"] {
+        fs::copy(path("00000001", file), path("00000003", file)).unwrap();
+        assert_eq!(found(&store, Which::Latest).0, 2.0);
+    }
+    // All three of them now: a whole checkpoint, of another iteration.
+    assert!(found(&store, Which::Latest).1[0].contains("of iteration 1"));
+}
+
+#[test]
+fn another_format_is_named() {
+    let folder = Folder::new("format");
+    let store = store(&folder, 1, &[1]);
+    let message = || store.load(Which::Latest).unwrap_err().to_string();
+    let path = folder.0.join("checkpoints/00000001/manifest.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let newer = text.replacen("\"format\": 3", "\"format\": 4, \"new\": true", 1);
+    fs::write(&path, newer).unwrap();
+    let said = message();
+    assert!(
+        said.contains("checkpoint format 4, this program reads 3"),
+        "{said}"
+    );
+    // Format 2 had no manifest.
+    fs::remove_file(&path).unwrap();
+    fs::write(path.with_file_name("state.bin"), b"CFSTATE\0\x02\0\0\0rest").unwrap();
+    let said = message();
+    assert!(
+        said.contains("checkpoint format 2, this program reads 3"),
+        "{said}"
+    );
 }
 
 proptest! {
     #[test]
     fn states_survive_the_round_trip(iteration in any::<u64>(), value in any::<f32>(), graph in prop::collection::vec(any::<f32>(), 0..20)) {
-        let mut written = state(iteration / 4_000);
-        written.evaluation_return = f64::from(value);
+        let mut written = state(iteration, 1);
+        written.carried = vec![value];
         written.graph = graph;
         let bytes = encode_state(&written).unwrap();
         let read = decode_state(&bytes, Path::new("state.bin")).unwrap();
         // Bit by bit, since not a number is not equal to itself.
         prop_assert_eq!(encode_state(&read).unwrap(), bytes);
-        prop_assert_eq!((read.iteration, read.steps, read.lower), (written.iteration, written.steps, written.lower));
+        prop_assert_eq!((read.iteration, read.steps, read.lower, read.copies), (written.iteration, written.steps, written.lower, written.copies));
     }
 
     #[test]
     fn hostile_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         prop_assert!(decode_state(&bytes, Path::new("state.bin")).is_err());
+        prop_assert!(Manifest::decode(&bytes, Path::new("manifest.json")).is_err());
     }
 
     #[test]
-    fn a_changed_byte_is_an_error(at in any::<prop::sample::Index>(), change in 1_u8..) {
-        let mut bytes = encode_state(&state(3)).unwrap();
-        let at = at.index(bytes.len());
-        bytes[at] ^= change;
-        prop_assert!(decode_state(&bytes, Path::new("state.bin")).is_err());
-    }
-
-    #[test]
-    fn a_cut_file_is_an_error(length in any::<prop::sample::Index>()) {
-        let bytes = encode_state(&state(3)).unwrap();
+    fn a_cut_state_is_an_error(length in any::<prop::sample::Index>()) {
+        let bytes = encode_state(&state(3, 1)).unwrap();
         let length = length.index(bytes.len());
         prop_assert!(decode_state(&bytes[..length], Path::new("state.bin")).is_err());
     }
 
-    /// A payload with a right digest but a hostile length inside must not be believed.
     #[test]
-    fn a_huge_length_behind_a_right_digest_allocates_nothing(payload in prop::collection::vec(200_u8.., 1..100)) {
-        use sha2::{Digest, Sha256};
-        let whole = encode_state(&state(1)).unwrap();
-        let mut bytes = whole[..12].to_vec();
-        bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(&Sha256::digest(&payload));
-        bytes.extend_from_slice(&payload);
-        prop_assert!(decode_state(&bytes, Path::new("state.bin")).is_err());
+    fn a_manifest_is_what_was_written(weights in prop::collection::vec(any::<u8>(), 0..40), state in prop::collection::vec(any::<u8>(), 0..40)) {
+        let manifest = Manifest::new(&weights, &state);
+        let bytes = manifest.encode().unwrap();
+        let read = Manifest::decode(&bytes, Path::new("manifest.json")).unwrap();
+        prop_assert_eq!(&read, &manifest);
+        prop_assert!(read.files.weights.matches(&weights) && read.files.state.matches(&state));
     }
 }

@@ -79,7 +79,7 @@ fn count(run: &Path) -> anyhow::Result<Counts> {
 
 fn play<E: OnGrid>(config: &Config, run: &Path, mut copies: VecEnv<E>) -> anyhow::Result<Counts> {
     let spec = copies.spec().clone();
-    let checkpoint = CheckpointStore::open(run)?.load(Which::Best)?;
+    let checkpoint = CheckpointStore::open(run)?.load(Which::Best)?.checkpoint;
     let mut policy = TeamPolicy::new(config, &spec, Device::Cpu)?;
     policy
         .load_state(&checkpoint.weights)

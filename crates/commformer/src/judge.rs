@@ -10,8 +10,8 @@ use crate::figures::Figures;
 use crate::record::metrics::rows;
 use commformer_torch::threads;
 use commformer_train::{
-    Actor, CheckpointError, CheckpointStore, EvaluateOptions, EvaluationReport, Policy, Purpose,
-    TrainError, Which, evaluate, seed_for,
+    Actor, CheckpointError, CheckpointStore, EvaluateOptions, EvaluationReport, Found, Policy,
+    Purpose, TrainError, Which, evaluate, seed_for,
 };
 use serde::Serialize;
 use tch::{Device, Tensor};
@@ -41,6 +41,8 @@ pub struct Verdict {
     pub report: EvaluationReport,
     /// Figures over all of them.
     pub figures: Figures,
+    /// What is wrong with each checkpoint that is newer than the newest whole one.
+    pub damaged: Vec<String>,
 }
 
 /// Why a checkpoint cannot be judged.
@@ -91,6 +93,7 @@ struct Candidate {
     /// (N, N)
     graph: Tensor,
     options: EvaluateOptions,
+    damaged: Vec<String>,
 }
 
 impl Candidate {
@@ -103,9 +106,13 @@ impl Candidate {
         // As in training, so that an evaluation repeats that of the run's end; and what a team computes
         // in a step is little for threads.
         threads::set_intra_op(1).map_err(TrainError::from)?;
-        let checkpoint = store.load(judgement.which)?;
+        let Found {
+            checkpoint,
+            damaged,
+        } = store.load(judgement.which)?;
         let seed = judgement.seed;
         let copies = compose::evaluation(config, 1, seed, Purpose::FinalEvaluation)?;
+        checkpoint.state.check_observations(copies.spec())?;
         let mut policy = TeamPolicy::new(config, copies.spec(), device)?;
         policy
             .load_state(&checkpoint.weights)
@@ -136,6 +143,7 @@ impl Candidate {
             trained_steps: checkpoint.state.steps,
             graph,
             options,
+            damaged: damaged.iter().map(ToString::to_string).collect(),
         };
         Ok((policy, candidate))
     }
@@ -148,6 +156,7 @@ impl Candidate {
             trained_steps: report.steps,
             figures: Figures::of(&report, self.judgement.seed),
             report,
+            damaged: self.damaged.clone(),
         })
     }
 }

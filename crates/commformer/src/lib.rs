@@ -40,6 +40,7 @@ pub mod cli;
 pub mod compose;
 pub mod config;
 pub mod figures;
+pub mod interrupt;
 pub mod judge;
 pub mod record;
 pub mod run_dir;

@@ -1,22 +1,27 @@
-//! A run's folder: what lies where, and that no run is ever overwritten.
+//! A run's folder: what lies where, that no run is ever overwritten, and that only one process trains in
+//! it.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// The folder of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
+    /// Keeps other processes from training here as long as it is open.
+    _lock: Option<File>,
 }
 
 /// Why a folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RunDirError {
-    /// It holds a run.
+    /// It holds something else.
     #[error(
-        "{} already holds a run; name another folder with --run, or leave --run out to get a new one",
-        path.display()
+        "{} holds files of a run but no {}; name another folder with --run, or leave --run out to get a \
+         new one",
+        path.display(),
+        RunDir::CONFIG
     )]
     Taken {
         /// The folder.
@@ -27,6 +32,17 @@ pub enum RunDirError {
     NoRun {
         /// The folder.
         path: PathBuf,
+    },
+    /// Another process trains there.
+    #[error(
+        "process {process} trains in {}; wait for its end or stop it, or name another folder with --run",
+        path.display()
+    )]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+        /// The number of the process, where it can be read.
+        process: String,
     },
     /// The system refused.
     #[error("cannot use {}", path.display())]
@@ -51,21 +67,20 @@ impl RunDir {
         "graph.svg",
     ];
 
-    /// Makes a folder for a new run. It may be there, but must not hold a run.
+    /// Makes a folder for a new run, to train in. It may be there, but must not hold a run.
     ///
     /// # Errors
     ///
-    /// [`RunDirError::Taken`] or [`RunDirError::Io`].
+    /// [`RunDirError::Taken`], [`RunDirError::Locked`] or [`RunDirError::Io`].
     pub fn create(path: &Path) -> Result<Self, RunDirError> {
-        if Self::CONTENTS.iter().any(|name| path.join(name).exists()) {
-            return Err(RunDirError::Taken {
-                path: path.to_owned(),
-            });
-        }
         fs::create_dir_all(path).map_err(at(path))?;
-        Ok(Self {
-            path: path.to_owned(),
-        })
+        let folder = Self::locked(path)?;
+        match Self::CONTENTS.iter().any(|name| path.join(name).exists()) {
+            true => Err(RunDirError::Taken {
+                path: path.to_owned(),
+            }),
+            false => Ok(folder),
+        }
     }
 
     /// Makes `parent/name`, or `parent/name-2` and so on if that is there: a new folder in any case,
@@ -81,7 +96,7 @@ impl RunDir {
         for name in names {
             let path = parent.join(name);
             match fs::create_dir(&path) {
-                Ok(()) => return Ok(Self { path }),
+                Ok(()) => return Self::locked(&path),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(at(&path)(error)),
             }
@@ -91,19 +106,66 @@ impl RunDir {
         })
     }
 
-    /// The folder of a run that was made before.
+    /// The folder of a run that was made before, to read.
     ///
     /// # Errors
     ///
     /// [`RunDirError::NoRun`].
     pub fn open(path: &Path) -> Result<Self, RunDirError> {
-        if !path.join(Self::CONFIG).is_file() {
-            return Err(RunDirError::NoRun {
+        match Self::holds_run(path) {
+            true => Ok(Self {
                 path: path.to_owned(),
-            });
+                _lock: None,
+            }),
+            false => Err(RunDirError::NoRun {
+                path: path.to_owned(),
+            }),
         }
+    }
+
+    /// The folder of a run that was made before, to train in.
+    ///
+    /// # Errors
+    ///
+    /// [`RunDirError::NoRun`], [`RunDirError::Locked`] or [`RunDirError::Io`].
+    pub fn resume(path: &Path) -> Result<Self, RunDirError> {
+        let Self { path, .. } = Self::open(path)?;
+        Self::locked(&path)
+    }
+
+    /// Whether a run was begun in a folder.
+    pub fn holds_run(path: &Path) -> bool {
+        path.join(Self::CONFIG).is_file()
+    }
+
+    fn locked(path: &Path) -> Result<Self, RunDirError> {
+        let name = path.join(".lock");
+        let lock = File::options()
+            .create(true)
+            .read(true)
+            .append(true)
+            .open(&name);
+        let mut lock = lock.map_err(at(&name))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            // Some network file systems know no locks.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(at(&name)(error)),
+            Err(TryLockError::WouldBlock) => {
+                let process = fs::read_to_string(&name).unwrap_or_default();
+                return Err(RunDirError::Locked {
+                    path: path.to_owned(),
+                    process: process.trim().to_owned(),
+                });
+            }
+        }
+        // For the message to the others only.
+        lock.set_len(0)
+            .and_then(|()| writeln!(lock, "{}", std::process::id()))
+            .map_err(at(&name))?;
         Ok(Self {
             path: path.to_owned(),
+            _lock: Some(lock),
         })
     }
 
@@ -151,35 +213,50 @@ mod tests {
     fn a_second_run_gets_a_folder_of_its_own() {
         let parent = tempfile::tempdir().unwrap();
         let names = [(); 3].map(|()| {
-            let path = RunDir::create_named(parent.path(), "signal-1")
+            let folder = RunDir::create_named(parent.path(), "signal-1").unwrap();
+            folder
+                .path
+                .file_name()
                 .unwrap()
-                .path;
-            path.file_name().unwrap().to_str().unwrap().to_owned()
+                .to_str()
+                .unwrap()
+                .to_owned()
         });
         assert_eq!(names, ["signal-1", "signal-1-2", "signal-1-3"]);
     }
 
     #[test]
-    fn a_folder_that_holds_a_run_is_refused() {
+    fn a_folder_that_holds_a_run_is_not_made_anew() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("new/run");
-        let folder = RunDir::create(&path).unwrap();
+        drop(RunDir::create(&path).unwrap());
         // A folder that is there and holds something else will do.
         fs::write(path.join("notes.txt"), "mine").unwrap();
-        assert_eq!(RunDir::create(&path).unwrap(), folder);
-        assert!(
-            RunDir::open(&path)
-                .unwrap_err()
-                .to_string()
-                .contains("holds no run")
-        );
+        let folder = RunDir::create(&path).unwrap();
+        let message = |result: Result<RunDir, RunDirError>| result.unwrap_err().to_string();
+        assert!(message(RunDir::resume(&path)).contains("holds no run"));
         fs::write(folder.config(), "[run]").unwrap();
-        let message = RunDir::create(&path).unwrap_err().to_string();
+        drop(folder);
+        let said = message(RunDir::create(&path));
         assert!(
-            message.contains("already holds a run") && message.contains("--run"),
-            "{message}"
+            said.contains("holds files of a run") && said.contains("--run"),
+            "{said}"
         );
-        assert_eq!(RunDir::open(&path).unwrap(), folder);
+        assert_eq!(RunDir::resume(&path).unwrap().path(), path);
+    }
+
+    #[test]
+    fn only_one_trains_in_a_folder_but_anybody_may_look() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("run");
+        let first = RunDir::create(&path).unwrap();
+        fs::write(first.config(), "[run]").unwrap();
+        let message = RunDir::resume(&path).unwrap_err().to_string();
+        let own = format!("process {} trains in", std::process::id());
+        assert!(message.contains(&own), "{message}");
+        assert_eq!(RunDir::open(&path).unwrap().path(), path);
+        drop(first);
+        assert!(RunDir::resume(&path).is_ok());
     }
 
     #[test]

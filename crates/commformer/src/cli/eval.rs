@@ -1,5 +1,6 @@
 //! `commformer eval`.
 
+use super::warn;
 use crate::compose;
 use crate::config::{Config, Overrides};
 use crate::judge::{self, Alone, Comparison, Judgement, Summary};
@@ -87,6 +88,9 @@ impl Eval {
         } else {
             (judge::judge(&config, &store, &judgement, device)?, None)
         };
+        for damage in &verdict.damaged {
+            warn(damage);
+        }
         if self.json {
             let told = Told {
                 summary: verdict.summary(),

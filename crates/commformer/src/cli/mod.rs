@@ -30,17 +30,18 @@ enum Command {
     Bench(Box<bench::Bench>),
 }
 
-/// Runs the program and says how it ended: 0 well, 1 with an error, 2 with a wrong command line.
+/// Runs the program and says how it ended: 0 well, 1 with an error, 2 with a wrong command line, 130
+/// or 143 after a run was stopped by Ctrl-C or SIGTERM.
 pub fn run() -> ExitCode {
     let out = &mut io::stdout();
     let result = match Cli::parse().command {
         Command::Train(train) => train.run(out),
-        Command::Eval(eval) => eval.run(out),
-        Command::Presets => presets::list(out),
-        Command::Bench(bench) => bench.run(out),
+        Command::Eval(eval) => eval.run(out).map(|()| ExitCode::SUCCESS),
+        Command::Presets => presets::list(out).map(|()| ExitCode::SUCCESS),
+        Command::Bench(bench) => bench.run(out).map(|()| ExitCode::SUCCESS),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // `{:#}` writes the causes behind the error, in one line. If nobody reads stderr there is
@@ -49,6 +50,12 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Tells of something that is wrong but stops nothing.
+fn warn(what: &str) {
+    // If nobody reads stderr there is nobody to tell.
+    let _ = writeln!(io::stderr(), "warning: {what}");
 }
 
 /// How the user called this program, for what to type next: `cargo xtask` says so when it starts us.

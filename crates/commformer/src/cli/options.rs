@@ -3,7 +3,7 @@
 use crate::config::{Config, ConfigError, Overrides, presets};
 use clap::Args;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a configuration is put together from.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
@@ -85,6 +85,15 @@ impl BaseOptions {
 }
 
 impl ConfigOptions {
+    /// The same over this file, unless they name a preset or a file of their own.
+    pub fn over(&self, file: &Path) -> Self {
+        let mut options = self.clone();
+        if options.base.preset.is_none() && options.base.config.is_none() {
+            options.base.config = Some(file.to_owned());
+        }
+        options
+    }
+
     /// See [`BaseOptions::preset`].
     pub fn preset(&self) -> Option<&str> {
         self.base.preset()

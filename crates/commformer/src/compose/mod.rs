@@ -104,6 +104,7 @@ pub fn trainer(config: &Config, device: tch::Device) -> Result<TeamTrainer, Comp
             threads: config.run.threads,
             device,
             eval_every: config.eval.every,
+            save_every: config.run.save_every,
         },
     };
     let trainer = Trainer::new(settings, plan(config, device), policy, copies)?;

@@ -40,6 +40,7 @@ pub(crate) use schema::nearest;
 
 use layers::Layers;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use toml::{Table, Value};
 
@@ -138,6 +139,34 @@ impl Config {
         Ok(toml::to_string(self)?)
     }
 
+    /// The keys in which two configurations differ, with both values.
+    ///
+    /// # Errors
+    ///
+    /// As for [`to_toml`](Self::to_toml).
+    pub fn differences(&self, other: &Self) -> Result<Vec<Difference>, ConfigError> {
+        let keys = |config: &Self| -> Result<BTreeMap<String, String>, ConfigError> {
+            let sections = Table::try_from(config)?.into_iter();
+            Ok(sections
+                .flat_map(|(section, keys)| {
+                    let keys = keys.as_table().cloned().unwrap_or_default();
+                    keys.into_iter()
+                        .map(move |(key, value)| (format!("{section}.{key}"), value.to_string()))
+                })
+                .collect())
+        };
+        let (mine, theirs) = (keys(self)?, keys(other)?);
+        let paths: BTreeSet<&String> = mine.keys().chain(theirs.keys()).collect();
+        let difference = |path: &String| {
+            let of = |keys: &BTreeMap<String, String>| keys.get(path).cloned();
+            (of(&mine) != of(&theirs)).then(|| Difference {
+                path: path.clone(),
+                values: [of(&mine), of(&theirs)],
+            })
+        };
+        Ok(paths.into_iter().filter_map(difference).collect())
+    }
+
     fn from_layers(mut layers: Layers) -> Result<Self, ConfigError> {
         schema::conform(&mut layers)?;
         let config: Self = Value::Table(layers.merged.clone())
@@ -146,6 +175,15 @@ impl Config {
         check::all(&config, &layers)?;
         Ok(config)
     }
+}
+
+/// A key that has two values in two configurations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The key, such as `ppo.lr`.
+    pub path: String,
+    /// Its values as TOML; `None` where it is not set.
+    pub values: [Option<String>; 2],
 }
 
 impl Overrides {
@@ -209,7 +247,8 @@ mod tests {
             config.ppo.gamma = gamma;
             config.graph.held_out = held_out;
             let precision = if bfloat16 { Precision::Bfloat16 } else { Precision::Float32 };
-            config.run = RunSettings { seed, steps, threads, device: Device::Cuda(cuda), precision };
+            let device = Device::Cuda(cuda);
+            config.run = RunSettings { seed, steps, threads, device, precision, ..config.run };
             config.policy.relation = relation;
             config.eval.episode_limit = limit;
             if config.env.agents() == 3 {
@@ -225,6 +264,26 @@ mod tests {
             let text = config.to_toml().unwrap();
             prop_assert_eq!(Config::parse(&text, Source::Default).unwrap(), config);
         }
+    }
+
+    #[test]
+    fn differences_are_named_with_both_values() {
+        let config = |text| Config::parse(text, Source::Default).unwrap();
+        let one = config("[ppo]\nlr = 0.5\n[env]\nkind = 'predator-prey'\nepisode_limit = 9");
+        let other = config("[ppo]\nlr = 0.25\n[env]\nkind = 'predator-prey'");
+        let found = one.differences(&other).unwrap();
+        let told = |path: &str, values: [Option<&str>; 2]| Difference {
+            path: path.into(),
+            values: values.map(|value| value.map(String::from)),
+        };
+        assert_eq!(
+            found,
+            [
+                told("env.episode_limit", [Some("9"), None]),
+                told("ppo.lr", [Some("0.5"), Some("0.25")])
+            ]
+        );
+        assert_eq!(one.differences(&one).unwrap(), []);
     }
 
     #[test]

@@ -42,6 +42,10 @@ pub struct RunSettings {
     pub device: Device,
     /// The numbers in which the network's linear layers multiply.
     pub precision: Precision,
+    /// Environment steps between two checkpoints; every evaluation leaves one too.
+    pub save_every: u64,
+    /// Checkpoints that stay, the newest ones; the best stays besides.
+    pub keep: usize,
 }
 
 impl Default for RunSettings {
@@ -52,6 +56,8 @@ impl Default for RunSettings {
             threads: 0,
             device: Device::Cpu,
             precision: Precision::Float32,
+            save_every: 40_000,
+            keep: 3,
         }
     }
 }

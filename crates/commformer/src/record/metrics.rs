@@ -4,11 +4,11 @@
 //! byte for byte, once that field is taken out.
 
 use crate::figures::Figures;
-use commformer_train::{EvaluationReport, IterationReport};
-use serde::Serialize;
+use commformer_train::{EvaluationReport, IterationReport, Phases};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 /// Writes the lines.
@@ -102,16 +102,77 @@ struct EvaluationSeconds {
     elapsed: f64,
 }
 
+/// What the lines that are kept say of a run so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Past {
+    /// Iterations with a line.
+    pub iterations: u64,
+    /// Seconds in each phase.
+    pub phases: Phases,
+    /// Seconds since the run began, without those in which it did not run.
+    pub elapsed: f64,
+}
+
+/// What is read of a line.
+#[derive(Deserialize)]
+struct Kept {
+    steps: u64,
+    iteration: Option<u64>,
+    #[serde(default)]
+    seconds: KeptSeconds,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct KeptSeconds {
+    environment: f64,
+    act: f64,
+    update: f64,
+    elapsed: f64,
+}
+
 impl MetricsFile {
-    /// Begins the file.
+    /// Begins the file, or goes on with it after the lines of the first `steps` environment steps. What
+    /// comes after them is cut off: the run goes over it again.
     ///
     /// # Errors
     ///
-    /// If it is there already or cannot be written.
-    pub fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self {
-            out: BufWriter::new(File::create_new(path)?),
-        })
+    /// If it cannot be read or written.
+    pub fn open(path: &Path, steps: u64) -> io::Result<(Self, Past)> {
+        let file = File::options()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)?;
+        let mut lines = BufReader::new(&file);
+        let (mut line, mut past) = (Vec::new(), Past::default());
+        let (mut end, mut kept) = (0, 0);
+        while lines.read_until(b'\n', &mut line)? > 0 {
+            end += line.len() as u64;
+            // A line that somebody else has spoiled stays if others follow it.
+            let read = serde_json::from_slice::<Kept>(&line).ok();
+            if let Some(of) = read.filter(|of| of.steps <= steps && line.ends_with(b"\n")) {
+                kept = end;
+                past.iterations += u64::from(of.iteration.is_some());
+                past.phases.environment += of.seconds.environment;
+                past.phases.act += of.seconds.act;
+                past.phases.update += of.seconds.update;
+                past.elapsed = of.seconds.elapsed;
+            }
+            line.clear();
+        }
+        file.set_len(kept)?;
+        let out = BufWriter::new(file);
+        Ok((Self { out }, past))
+    }
+
+    /// Waits until every line is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn sync(&self) -> io::Result<()> {
+        self.out.get_ref().sync_data()
     }
 }
 
@@ -206,7 +267,7 @@ pub(crate) fn rows(matrix: &[f32]) -> Vec<&[f32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use commformer_train::{EpisodeRecord, Phases, Traffic};
+    use commformer_train::{EpisodeRecord, Traffic};
     use serde_json::{Value, json};
 
     fn written(write: impl FnOnce(&mut MetricsFile<&mut Vec<u8>>)) -> Value {
@@ -265,6 +326,42 @@ mod tests {
             line["seconds"],
             json!({"environment": 1.0, "act": 2.0, "update": 3.0, "elapsed": 10.0})
         );
+    }
+
+    #[test]
+    fn the_file_goes_on_after_the_steps_that_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let line = |iteration: u64, elapsed: f64| {
+            let seconds =
+                format!(r#"{{"environment":1.0,"act":2.0,"update":3.0,"elapsed":{elapsed}}}"#);
+            let steps = 10 * iteration;
+            format!(
+                "{{\"kind\":\"iteration\",\"iteration\":{iteration},\"steps\":{steps},\"seconds\":{seconds}}}\n"
+            )
+        };
+        let evaluation = "{\"kind\":\"evaluation\",\"steps\":20,\"seconds\":{\"elapsed\":15.5}}\n";
+        let upto = [&line(1, 7.0), "spoiled\n", &line(2, 14.0), evaluation].concat();
+        // A line beyond, and one that a kill has cut.
+        let whole = [&upto, &line(3, 21.0), &line(2, 14.0)[..30]].concat();
+        std::fs::write(&path, &whole).unwrap();
+        let (file, past) = MetricsFile::open(&path, 20).unwrap();
+        file.sync().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), upto);
+        let phases = Phases {
+            environment: 2.0,
+            act: 4.0,
+            update: 6.0,
+        };
+        let expected = Past {
+            iterations: 2,
+            phases,
+            elapsed: 15.5,
+        };
+        assert_eq!(past, expected);
+        let (_, past) = MetricsFile::open(&path, 0).unwrap();
+        assert_eq!(past, Past::default());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
     }
 
     #[test]

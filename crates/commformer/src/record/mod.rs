@@ -6,9 +6,10 @@ pub mod svg;
 pub mod tensorboard;
 
 use crate::figures::Figures;
+use crate::interrupt::Interrupt;
 use crate::run_dir::RunDir;
 use commformer_train::{EvaluationReport, IterationReport, Listener, Phases};
-use metrics::MetricsFile;
+use metrics::{MetricsFile, Past};
 use progress::Progress;
 use std::io;
 use std::time::Instant;
@@ -20,42 +21,61 @@ pub struct Recorder {
     metrics: MetricsFile,
     events: EventWriter,
     progress: Progress,
+    interrupt: Interrupt,
     seed: u64,
     start: Instant,
-    phases: Phases,
+    /// Until now, since the run began.
+    past: Past,
 }
 
 impl Recorder {
-    /// For a run of `target` environment steps. The seed is that of the intervals.
+    /// For a run of `target` environment steps, of which `done` are behind it. The seed is that of the
+    /// intervals.
     ///
     /// # Errors
     ///
     /// If a file cannot be written.
-    pub fn create(folder: &RunDir, target: u64, seed: u64) -> io::Result<Self> {
+    pub fn open(
+        folder: &RunDir,
+        [done, target]: [u64; 2],
+        seed: u64,
+        interrupt: Interrupt,
+    ) -> io::Result<Self> {
+        let (metrics, past) = MetricsFile::open(&folder.metrics(), done)?;
         Ok(Self {
-            metrics: MetricsFile::create(&folder.metrics())?,
-            events: EventWriter::create(&folder.tensorboard())?,
-            progress: Progress::new(target),
+            metrics,
+            events: EventWriter::open(&folder.tensorboard(), done)?,
+            progress: Progress::new(done, target),
+            interrupt,
             seed,
             start: Instant::now(),
-            phases: Phases::default(),
+            past,
         })
+    }
+
+    /// Iterations that `metrics.jsonl` has a line for.
+    pub fn iterations(&self) -> u64 {
+        self.past.iterations
     }
 
     /// Ends the live line. Returns the seconds spent in each phase, and in all since the run began.
     pub fn finish(self) -> (Phases, f64) {
         self.progress.finish();
-        (self.phases, self.start.elapsed().as_secs_f64())
+        (self.past.phases, self.elapsed())
+    }
+
+    fn elapsed(&self) -> f64 {
+        self.past.elapsed + self.start.elapsed().as_secs_f64()
     }
 }
 
 impl Listener for Recorder {
     fn iteration(&mut self, report: &IterationReport) -> io::Result<()> {
-        self.phases.environment += report.phases.environment;
-        self.phases.act += report.phases.act;
-        self.phases.update += report.phases.update;
-        self.metrics
-            .iteration(report, self.start.elapsed().as_secs_f64())?;
+        self.past.phases.environment += report.phases.environment;
+        self.past.phases.act += report.phases.act;
+        self.past.phases.update += report.phases.update;
+        let elapsed = self.elapsed();
+        self.metrics.iteration(report, elapsed)?;
         self.events.scalars(report.steps, &scalars(report))?;
         self.progress.iteration(report);
         Ok(())
@@ -63,8 +83,8 @@ impl Listener for Recorder {
 
     fn evaluated(&mut self, report: &EvaluationReport) -> io::Result<()> {
         let figures = Figures::of(report, self.seed);
-        self.metrics
-            .evaluated(report, &figures, self.start.elapsed().as_secs_f64())?;
+        let elapsed = self.elapsed();
+        self.metrics.evaluated(report, &figures, elapsed)?;
         let scalars: Vec<_> = figures
             .0
             .iter()
@@ -73,6 +93,15 @@ impl Listener for Recorder {
         self.events.scalars(report.steps, &scalars)?;
         self.progress.evaluated(report, &figures);
         Ok(())
+    }
+
+    fn saving(&mut self) -> io::Result<()> {
+        self.metrics.sync()?;
+        self.events.sync()
+    }
+
+    fn stop(&self) -> bool {
+        self.interrupt.exit_code().is_some()
     }
 }
 

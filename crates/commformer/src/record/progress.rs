@@ -13,6 +13,8 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Shows progress on stderr.
 #[derive(Debug)]
 pub struct Progress {
+    /// Steps that were behind the run when it began here.
+    done: u64,
     target: u64,
     start: Instant,
     shown: Option<Instant>,
@@ -21,8 +23,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// For a run of `target` environment steps.
-    pub fn new(target: u64) -> Self {
+    /// For a run of `target` environment steps, of which `done` are behind it.
+    pub fn new(done: u64, target: u64) -> Self {
         let bar = io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(target), ProgressDrawTarget::stderr());
             // A template that indicatif cannot read leaves its own default.
@@ -32,6 +34,7 @@ impl Progress {
             bar
         });
         Self {
+            done,
             target,
             start: Instant::now(),
             shown: None,
@@ -41,7 +44,7 @@ impl Progress {
 
     /// An iteration is over.
     pub fn iteration(&mut self, report: &IterationReport) {
-        let line = describe(report, self.target, self.start.elapsed());
+        let line = describe(report, [self.done, self.target], self.start.elapsed());
         match &self.bar {
             Some(bar) => {
                 bar.set_position(report.steps.min(self.target));
@@ -80,8 +83,8 @@ impl Progress {
     }
 }
 
-fn describe(report: &IterationReport, target: u64, elapsed: Duration) -> String {
-    let speed = report.steps as f64 / elapsed.as_secs_f64().max(1e-9);
+fn describe(report: &IterationReport, [done, target]: [u64; 2], elapsed: Duration) -> String {
+    let speed = report.steps.saturating_sub(done) as f64 / elapsed.as_secs_f64().max(1e-9);
     let left = target.saturating_sub(report.steps) as f64 / speed.max(1e-9);
     let mut line = format!(
         "{} of {} steps  {}/s  {} left",
@@ -178,8 +181,8 @@ mod tests {
             phases: Phases::default(),
         };
         assert_eq!(
-            describe(&report, 8_000, Duration::from_secs(2)),
-            "4,000 of 8,000 steps  2,000/s  0:02 left  return -0.500  success 1.000  messages 0.30 (60 bytes, 10 % of full)  open 0.30  graph: 2 edges changed"
+            describe(&report, [1_000, 8_000], Duration::from_secs(2)),
+            "4,000 of 8,000 steps  1,500/s  0:03 left  return -0.500  success 1.000  messages 0.30 (60 bytes, 10 % of full)  open 0.30  graph: 2 edges changed"
         );
     }
 }

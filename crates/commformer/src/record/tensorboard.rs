@@ -14,7 +14,7 @@
 //! tensorflow/core/framework/summary.proto of TensorFlow.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -25,22 +25,87 @@ pub struct EventWriter<W: Write = BufWriter<File>> {
 }
 
 impl EventWriter {
-    /// Begins an event file in `folder`, which is made if it is not there.
+    /// Begins an event file in `folder`, which is made if it is not there, or goes on with the one that
+    /// is there after its events of the first `steps` environment steps; those after them are cut off.
     ///
     /// # Errors
     ///
-    /// If the file cannot be written.
-    pub fn create(folder: &Path) -> io::Result<Self> {
+    /// If a file cannot be read or written.
+    pub fn open(folder: &Path, steps: u64) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
+        let newest = std::fs::read_dir(folder)?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.to_string_lossy().contains(".tfevents."))
+            .max();
         let now = now();
-        // TensorBoard looks for `tfevents` and reads files in the order of their names.
-        let name = format!(
-            "events.out.tfevents.{:010}.commformer.{}",
-            now as u64,
-            std::process::id()
-        );
-        Self::new(BufWriter::new(File::create(folder.join(name))?), now)
+        let path = newest.unwrap_or_else(|| {
+            // TensorBoard looks for `tfevents` and reads files in the order of their names.
+            let process = std::process::id();
+            folder.join(format!(
+                "events.out.tfevents.{:010}.commformer.{process}",
+                now as u64
+            ))
+        });
+        let mut file = File::options()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let kept = length_upto(&bytes, steps);
+        file.set_len(kept as u64)?;
+        let out = BufWriter::new(file);
+        match kept {
+            0 => Self::new(out, now),
+            _ => Ok(Self { out }),
+        }
     }
+
+    /// Waits until every event is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// If the disk refuses.
+    pub fn sync(&self) -> io::Result<()> {
+        self.out.get_ref().sync_data()
+    }
+}
+
+/// How many bytes of a file the whole records of the first `steps` steps have.
+fn length_upto(file: &[u8], steps: u64) -> usize {
+    let (mut rest, mut kept) = (file, 0);
+    while let Some((event, after)) = split_record(rest) {
+        if step_of(event).is_some_and(|step| step > steps) {
+            break;
+        }
+        rest = after;
+        kept = file.len() - rest.len();
+    }
+    kept
+}
+
+/// The event of the first record, and what follows it; `None` if the record is not whole.
+fn split_record(file: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = file.split_first_chunk::<8>()?;
+    let (_, rest) = rest.split_first_chunk::<4>()?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    let (event, rest) = rest.split_at_checked(length)?;
+    let (crc, rest) = rest.split_first_chunk::<4>()?;
+    (u32::from_le_bytes(*crc) == masked_crc(event)).then_some((event, rest))
+}
+
+/// The step of an event as [`EventWriter`] writes it: after the time.
+fn step_of(event: &[u8]) -> Option<u64> {
+    let varint = event.get(9..)?.strip_prefix(&[0x10])?;
+    let mut step = 0;
+    for (at, byte) in varint.iter().take(10).enumerate() {
+        step |= u64::from(byte & 0x7f) << (7 * at as u32);
+        if byte & 0x80 == 0 {
+            return Some(step);
+        }
+    }
+    None
 }
 
 impl<W: Write> EventWriter<W> {
@@ -148,25 +213,44 @@ fn now() -> f64 {
 mod tests {
     use super::*;
 
-    /// The records of a file, checksums checked.
-    fn records(mut file: &[u8]) -> Vec<Vec<u8>> {
-        let mut take = |count: usize| {
-            let (taken, rest) = file.split_at(count);
-            file = rest;
-            (taken.to_vec(), rest.is_empty())
-        };
+    /// The events of a file, all of whose records must be whole.
+    fn records(mut file: &[u8]) -> Vec<&[u8]> {
         let mut records = Vec::new();
-        loop {
-            let length = take(8).0;
-            assert_eq!(take(4).0, masked_crc(&length).to_le_bytes());
-            let data = take(u64::from_le_bytes(length.try_into().unwrap()) as usize).0;
-            let (crc, end) = take(4);
-            assert_eq!(crc, masked_crc(&data).to_le_bytes());
-            records.push(data);
-            if end {
-                return records;
-            }
+        while !file.is_empty() {
+            let length = file.first_chunk::<8>().unwrap();
+            assert_eq!(file[8..12], masked_crc(length).to_le_bytes());
+            let (event, rest) = split_record(file).unwrap();
+            records.push(event);
+            file = rest;
         }
+        records
+    }
+
+    #[test]
+    fn a_file_goes_on_after_the_steps_that_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |writer: &mut EventWriter, step| {
+            writer.scalars(step, &[("a".into(), 1.0)]).unwrap();
+        };
+        let steps = || -> Vec<Option<u64>> {
+            let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap();
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            records(&bytes).into_iter().map(step_of).collect()
+        };
+        let mut writer = EventWriter::open(folder.path(), 0).unwrap();
+        for step in [7, 300, 100_000] {
+            write(&mut writer, step);
+        }
+        // A record that a kill has cut.
+        writer.out.write_all(&[9, 0, 0]).unwrap();
+        drop(writer);
+        let mut writer = EventWriter::open(folder.path(), 300).unwrap();
+        assert_eq!(steps(), [None, Some(7), Some(300)]);
+        write(&mut writer, u64::MAX);
+        assert_eq!(steps()[3], Some(u64::MAX));
+        drop(EventWriter::open(folder.path(), 0).unwrap());
+        assert_eq!(steps(), [None]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -148,6 +148,8 @@ fn learning(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
         check.not_negative(path, found)?;
     }
     check.at_least_one("run.steps", run.steps)?;
+    check.at_least_one("run.save_every", run.save_every)?;
+    check.at_least_one("run.keep", run.keep as u64)?;
     check.value(
         "run.threads",
         run.threads <= 4096,

@@ -1,0 +1,102 @@
+//! Files that are whole or absent, whenever the process or the machine stops.
+
+use super::CheckpointError;
+use super::fault::{before, before_writing};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+/// Replaces a file as a whole: whoever reads it sees the old bytes or the new ones.
+///
+/// # Errors
+///
+/// [`CheckpointError::Io`]; then the old file is still there.
+pub fn write_beside(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
+    let beside = path.with_extension("tmp");
+    write(&beside, bytes)?;
+    rename(&beside, path)?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Writes a file that nobody reads yet, down to the disk.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
+    File::create(path)
+        .and_then(|mut file| {
+            before_writing(&mut file, bytes)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+        .map_err(failed("write", path))
+}
+
+pub(super) fn create_folder(path: &Path) -> Result<(), CheckpointError> {
+    before()
+        .and_then(|()| fs::create_dir(path))
+        .map_err(failed("create", path))
+}
+
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), CheckpointError> {
+    before()
+        .and_then(|()| fs::rename(from, to))
+        .map_err(failed("rename", from))
+}
+
+/// Brings new and changed names in a folder down to the disk.
+pub(super) fn sync_folder(path: &Path) -> Result<(), CheckpointError> {
+    // The folder of a name without one is where we are.
+    let path = match path.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => path,
+    };
+    before()
+        .and_then(|()| File::open(path)?.sync_all())
+        .map_err(failed("sync", path))
+}
+
+/// Removes a folder and all in it, if it is there.
+pub(super) fn remove_folder(path: &Path) -> Result<(), CheckpointError> {
+    match before().and_then(|()| fs::remove_dir_all(path)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result.map_err(failed("remove", path)),
+    }
+}
+
+/// Reads a file, but not more than `limit` bytes of it.
+pub(super) fn read_at_most(path: &Path, limit: usize) -> Result<Vec<u8>, CheckpointError> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(limit as u64).read_to_end(&mut bytes))
+        .map_err(failed("read", path))?;
+    Ok(bytes)
+}
+
+/// Reads a file that must have `length` bytes; of a longer one not more than that is read.
+pub(super) fn read_exactly(path: &Path, length: u64) -> Result<Vec<u8>, CheckpointError> {
+    let mut bytes = Vec::new();
+    let found = File::open(path)
+        .and_then(|file| {
+            let found = file.metadata()?.len();
+            file.take(length).read_to_end(&mut bytes)?;
+            Ok(found)
+        })
+        .map_err(failed("read", path))?;
+    if found == length && bytes.len() as u64 == length {
+        return Ok(bytes);
+    }
+    Err(CheckpointError::Damaged {
+        path: path.to_owned(),
+        what: format!("it has {found} bytes, its manifest says {length}"),
+    })
+}
+
+pub(super) fn failed(
+    action: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> CheckpointError {
+    let path = path.to_owned();
+    move |source| CheckpointError::Io {
+        action,
+        path,
+        source,
+    }
+}

@@ -1,0 +1,242 @@
+//! A run's checkpoints on disk.
+
+use super::disk;
+use super::manifest::{Entry, Manifest};
+use super::{Checkpoint, CheckpointError, decode_state, encode_state};
+use commformer_torch::weights;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const WEIGHTS: &str = "weights.safetensors";
+const STATE: &str = "state.bin";
+const MANIFEST: &str = "manifest.json";
+
+/// How the state files of format 2, which had no manifest, begin.
+const FORMAT_2: &[u8] = b"CFSTATE\0\x02";
+
+/// One of a run's checkpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The newest that is whole.
+    Latest,
+    /// The one that did best in its evaluation; of equals, the newest.
+    Best,
+}
+
+/// A checkpoint that was read, and what was in its way.
+#[derive(Debug)]
+pub struct Found {
+    /// The checkpoint.
+    pub checkpoint: Checkpoint,
+    /// What is wrong with each newer one, the newest first.
+    pub damaged: Vec<CheckpointError>,
+}
+
+/// The checkpoints of a run.
+#[derive(Debug)]
+pub struct CheckpointStore {
+    folder: PathBuf,
+    keep: usize,
+}
+
+impl CheckpointStore {
+    /// The checkpoints of the run in `run`, whose folder is made if there is none. The newest `keep`
+    /// of them stay, at least one, and the best.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Io`] if the folder cannot be made.
+    pub fn create(run: &Path, keep: usize) -> Result<Self, CheckpointError> {
+        let folder = run.join("checkpoints");
+        fs::create_dir_all(&folder).map_err(disk::failed("create", &folder))?;
+        let keep = keep.max(1);
+        Ok(Self { folder, keep })
+    }
+
+    /// The checkpoints of the run in `run`, to read.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Missing`] if there are none.
+    pub fn open(run: &Path) -> Result<Self, CheckpointError> {
+        let folder = run.join("checkpoints");
+        let store = Self { folder, keep: 1 };
+        match store.folder.is_dir() && !store.is_empty()? {
+            true => Ok(store),
+            false => Err(CheckpointError::Missing(run.to_owned())),
+        }
+    }
+
+    /// Whether nothing was saved yet.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError::Io`] if the folder cannot be listed.
+    pub fn is_empty(&self) -> Result<bool, CheckpointError> {
+        Ok(self.iterations()?.is_empty())
+    }
+
+    /// Writes a checkpoint, then removes those that no longer count. It appears by one rename, when
+    /// all of it is on the disk. One of the same iteration that is whole is left as it is: a run that is
+    /// repeated gives the same.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError`]; whatever was saved before is still there.
+    pub fn save(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
+        let iteration = checkpoint.state.iteration;
+        if self.load_iteration(iteration).is_err() {
+            self.write(checkpoint)?;
+        }
+        let best = checkpoint.state.best.map(|best| best.iteration);
+        self.prune(iteration, best)
+    }
+
+    /// Reads a checkpoint and checks every byte of it. The best is the one that the newest whole one
+    /// names.
+    ///
+    /// # Errors
+    ///
+    /// [`CheckpointError`] if there is none, none is whole, or the best is not.
+    pub fn load(&self, which: Which) -> Result<Found, CheckpointError> {
+        let mut damaged = Vec::new();
+        for iteration in self.iterations()? {
+            match self.load_iteration(iteration) {
+                Err(error) => damaged.push(error),
+                Ok(checkpoint) => {
+                    let best = match (which, checkpoint.state.best) {
+                        (Which::Latest, _) => None,
+                        (Which::Best, None) => {
+                            return Err(CheckpointError::NotEvaluated(self.folder.clone()));
+                        }
+                        (Which::Best, Some(best)) => {
+                            Some(best.iteration).filter(|best| *best != iteration)
+                        }
+                    };
+                    let checkpoint = match best {
+                        None => checkpoint,
+                        Some(best) => self.load_iteration(best)?,
+                    };
+                    return Ok(Found {
+                        checkpoint,
+                        damaged,
+                    });
+                }
+            }
+        }
+        let count = damaged.len();
+        Err(match damaged.into_iter().next() {
+            None => CheckpointError::Missing(self.folder.clone()),
+            Some(newest) => CheckpointError::NoneWhole {
+                folder: self.folder.clone(),
+                count,
+                newest: Box::new(newest),
+            },
+        })
+    }
+
+    fn write(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
+        let weights = weights::encode(&checkpoint.weights, &[])?;
+        let state = encode_state(&checkpoint.state)?;
+        let manifest = Manifest::new(&weights, &state).encode()?;
+        let folder = self.folder_of(checkpoint.state.iteration);
+        let beside = folder.with_extension("tmp");
+        disk::remove_folder(&beside)?;
+        disk::create_folder(&beside)?;
+        disk::write(&beside.join(WEIGHTS), &weights)?;
+        disk::write(&beside.join(STATE), &state)?;
+        disk::write(&beside.join(MANIFEST), &manifest)?;
+        disk::sync_folder(&beside)?;
+        // What has the name is damaged.
+        disk::remove_folder(&folder)?;
+        disk::rename(&beside, &folder)?;
+        disk::sync_folder(&self.folder)
+    }
+
+    /// The checkpoint of an iteration, every byte of it checked.
+    fn load_iteration(&self, iteration: u64) -> Result<Checkpoint, CheckpointError> {
+        let folder = self.folder_of(iteration);
+        let path = folder.join(MANIFEST);
+        let manifest = match disk::read_at_most(&path, Manifest::LIMIT) {
+            Ok(bytes) => Manifest::decode(&bytes, &path)?,
+            Err(error) => {
+                let state = disk::read_at_most(&folder.join(STATE), FORMAT_2.len());
+                return Err(match state {
+                    Ok(bytes) if bytes == FORMAT_2 => CheckpointError::Version {
+                        path: folder,
+                        found: 2,
+                    },
+                    _ => error,
+                });
+            }
+        };
+        let read = |name: &str, entry: &Entry| {
+            let path = folder.join(name);
+            let bytes = disk::read_exactly(&path, entry.bytes)?;
+            match entry.matches(&bytes) {
+                true => Ok((bytes, path)),
+                false => Err(CheckpointError::Damaged {
+                    path,
+                    what: "its SHA-256 is not the one in its manifest".into(),
+                }),
+            }
+        };
+        let (bytes, path) = read(STATE, &manifest.files.state)?;
+        let state = decode_state(&bytes, &path)?;
+        if state.iteration != iteration {
+            return Err(CheckpointError::Damaged {
+                path,
+                what: format!("it is of iteration {}", state.iteration),
+            });
+        }
+        let (bytes, _) = read(WEIGHTS, &manifest.files.weights)?;
+        Ok(Checkpoint {
+            weights: weights::decode(&bytes)?.tensors,
+            state,
+        })
+    }
+
+    fn folder_of(&self, iteration: u64) -> PathBuf {
+        self.folder.join(format!("{iteration:08}"))
+    }
+
+    /// The iterations of all checkpoints, whole or not, the newest first.
+    fn iterations(&self) -> Result<Vec<u64>, CheckpointError> {
+        let mut iterations: Vec<u64> = (self.entries()?.iter())
+            .filter_map(|path| {
+                let iteration = path.file_name()?.to_str()?.parse().ok()?;
+                (*path == self.folder_of(iteration)).then_some(iteration)
+            })
+            .collect();
+        iterations.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(iterations)
+    }
+
+    fn entries(&self) -> Result<Vec<PathBuf>, CheckpointError> {
+        let failed = || disk::failed("list", &self.folder);
+        let entries = fs::read_dir(&self.folder).map_err(failed())?;
+        entries
+            .map(|entry| Ok(entry.map_err(failed())?.path()))
+            .collect()
+    }
+
+    /// Leaves the newest ones up to `newest`, and the best. Those after it are damaged, or the run would
+    /// have gone on from there.
+    fn prune(&self, newest: u64, best: Option<u64>) -> Result<(), CheckpointError> {
+        let (after, upto): (Vec<u64>, Vec<u64>) =
+            (self.iterations()?.into_iter()).partition(|iteration| *iteration > newest);
+        let old = upto.into_iter().skip(self.keep);
+        for iteration in after.into_iter().chain(old) {
+            if Some(iteration) != best {
+                disk::remove_folder(&self.folder_of(iteration))?;
+            }
+        }
+        // What a process that was killed had begun to write.
+        for path in self.entries()? {
+            if path.extension().is_some_and(|extension| extension == "tmp") {
+                disk::remove_folder(&path)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! A trainer's whole state, out and in again: a run goes on from it as if it had never stopped.
+
+use crate::bilevel::entries;
+use crate::{Checkpoint, Policy, TrainError, TrainState, Trainer};
+use commformer_env::Environment;
+
+impl<P: Policy, E: Environment> Trainer<P, E> {
+    /// All that [`restore`](Self::restore) needs, copied. Random numbers of the trainer's own need no
+    /// state: their streams are named by the seed and the iteration.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError`] if the device refuses a copy.
+    pub fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
+        let mut carried = Vec::new();
+        let mut copies = Some(Vec::new());
+        for shard in &self.shards {
+            carried.extend(shard.buffer.carried()?);
+            copies = copies
+                .zip(shard.environments.save())
+                .map(|(mut all, of_shard)| {
+                    all.extend(of_shard);
+                    all
+                });
+        }
+        let budget = self.gate.as_ref().map(|gate| gate.budget.state());
+        let state = TrainState {
+            iteration: self.iteration,
+            steps: self.steps,
+            obs_version: self.spec.obs_version,
+            lower: self.learner.lower.state()?,
+            upper: self.learner.upper.state()?,
+            value_norm: self.value_norm.clone(),
+            graph: entries(&self.execution_graph()?)?,
+            gated: self.gates_started().is_some(),
+            budget: budget.unwrap_or_default(),
+            best: self.best,
+            copies,
+            carried,
+        };
+        let weights = self.policy().state().into_iter();
+        Ok(Checkpoint {
+            weights: weights
+                .map(|(name, tensor)| (name, tensor.copy()))
+                .collect(),
+            state,
+        })
+    }
+
+    /// Goes on from a checkpoint of a run with the same settings: what follows is, to the bit, what
+    /// followed there. Where the task could not be saved (`state.copies` is `None`), every copy begins a
+    /// new episode instead. After an error the trainer is of no use.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Mismatch`], or that of the part that does not fit.
+    pub fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
+        let Checkpoint { weights, state } = checkpoint;
+        let mismatch = |what: String| Err(TrainError::Mismatch(what));
+        state.check_observations(&self.spec)?;
+        self.learner.restore(&weights, state.lower, state.upper)?;
+        if let Some(gate) = &mut self.gate {
+            let restored = gate.budget.restore(&state.budget);
+            restored.or_else(|what| mismatch(format!("the gates' budget: {what}")))?;
+        } else if !state.budget.is_empty() {
+            return mismatch("it has a gates' budget, this run none".into());
+        }
+        if let Some(copies) = &state.copies {
+            let all = self.settings.rollout.copies;
+            if copies.len() != all {
+                return mismatch(format!("it has {} copies, not {all}", copies.len()));
+            }
+            for shard in &mut self.shards {
+                let numbers = |copy| copy * state.carried.len() / all;
+                let range = shard.copies.clone();
+                let carried = &state.carried[numbers(range.start)..numbers(range.end)];
+                let (buffer, environments) = (&mut shard.buffer, &mut shard.environments);
+                buffer.restore(environments, &copies[range], carried)?;
+            }
+        }
+        self.value_norm = state.value_norm;
+        self.iteration = state.iteration;
+        self.steps = state.steps;
+        self.best = state.best;
+        self.decay_lr()
+    }
+}

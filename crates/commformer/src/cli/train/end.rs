@@ -1,0 +1,77 @@
+//! What a run says at its end.
+
+use crate::config::{Config, GateMode, GraphMode};
+use crate::judge::Verdict;
+use crate::record::progress::grouped;
+use crate::run_dir::RunDir;
+use commformer_train::Phases;
+use std::io::Write;
+
+/// How the best checkpoint does, where everything lies, and what to try next.
+pub(super) fn conclude(
+    out: &mut dyn Write,
+    config: &Config,
+    folder: &RunDir,
+    verdict: &Verdict,
+) -> anyhow::Result<()> {
+    let path = folder.path().display();
+    writeln!(
+        out,
+        "\nThe best checkpoint, of step {}, over {} episodes it was not chosen by:\n{}",
+        grouped(verdict.trained_steps),
+        verdict.judgement.episodes,
+        verdict.figures
+    )?;
+    writeln!(out, "In {path}:")?;
+    for (name, what) in [
+        ("config.toml", "everything that made this run"),
+        ("metrics.jsonl", "every iteration and evaluation"),
+        ("tensorboard/", "the same for TensorBoard"),
+        ("checkpoints/", "weights, the best and the latest"),
+        ("final.json", "the figures above"),
+        ("graph.svg", "who hears whom"),
+    ] {
+        writeln!(out, "  {name:14} {what}")?;
+    }
+    // The same run with one difference.
+    let change = match config.graph.mode {
+        GraphMode::Learned => "graph.mode=none",
+        GraphMode::Given => "graph.mode=learned --set graph.edges=[]",
+        GraphMode::Full | GraphMode::None | GraphMode::Random => "graph.mode=learned",
+    };
+    let program = crate::cli::program();
+    writeln!(out, "\nTry next:")?;
+    // Whom it hears is learned; the next question is when, and then what each agent needs.
+    match config.gate.mode {
+        GateMode::Off => {
+            writeln!(out, "  {program} eval --run {path} --sampled")?;
+            writeln!(
+                out,
+                "  {program} train --config {path}/config.toml --set gate.mode=learned"
+            )?;
+        }
+        _ => writeln!(out, "  {program} eval --run {path} --decentralised")?,
+    }
+    writeln!(
+        out,
+        "  {program} train --config {path}/config.toml --set {change}"
+    )?;
+    writeln!(out, "  tensorboard --logdir {path}/tensorboard")?;
+    Ok(())
+}
+
+/// Where the time went; what is left over went into evaluations and files.
+pub(super) fn profile(out: &mut dyn Write, phases: Phases, seconds: f64) -> std::io::Result<()> {
+    let rest = (seconds - phases.total()).max(0.0);
+    let parts = [
+        ("environment", phases.environment),
+        ("act", phases.act),
+        ("update", phases.update),
+        ("the rest", rest),
+    ];
+    for (phase, spent) in parts {
+        let share = 100.0 * spent / seconds.max(1e-9);
+        writeln!(out, "  {phase:12} {spent:>9.1} s  {share:>5.1} %")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! `commformer train`.
+
+mod end;
+mod origin;
+
+use super::options::ConfigOptions;
+use super::warn;
+use crate::compose::{self, TeamTrainer};
+use crate::config::Config;
+use crate::interrupt::Interrupt;
+use crate::judge::{self, Judgement};
+use crate::record::progress::{clock, grouped};
+use crate::record::{Recorder, svg};
+use crate::run_dir::RunDir;
+use anyhow::Context;
+use clap::Args;
+use commformer_train::{CheckpointStore, Found, Outcome, Which, seed_for, write_beside};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct Train {
+    #[command(flatten)]
+    pub(super) config: ConfigOptions,
+    /// The run's folder; a run that is there goes on from its newest checkpoint. By default a new
+    /// one, runs/PRESET-SEED, with a number if that is there
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
+}
+
+impl Train {
+    pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        let interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
+        let origin = self.origin()?;
+        let config = &origin.config;
+        // Everything that can be refused is, before a folder is made.
+        let device = compose::device(config)?;
+        let mut trainer = compose::trainer(config, device)?;
+        let folder = match &origin.run {
+            Some(path) => RunDir::resume(path)?,
+            None => self.new_folder(config)?,
+        };
+        let store = CheckpointStore::create(folder.path(), config.run.keep)?;
+        match &origin.run {
+            Some(_) => go_on(&mut trainer, &store)?,
+            None => write_beside(&folder.config(), self.header(config)?.as_bytes())?,
+        }
+        self.describe(out, config, device, &folder, trainer.steps())?;
+
+        let steps = [trainer.steps(), config.run.steps];
+        let mut recorder = Recorder::open(&folder, steps, config.run.seed, interrupt.clone())
+            .with_context(|| format!("cannot write to {}", folder.path().display()))?;
+        let (iterations, told) = (trainer.iterations(), recorder.iterations());
+        if iterations != told {
+            warn(&format!(
+                "{} tells of {told} of the {iterations} iterations that were made",
+                folder.metrics().display()
+            ));
+        }
+        // The same episodes each time, so that evaluations differ by the policy alone. A checked
+        // configuration makes environments; none at all is an error of the trainer's.
+        let task = config.env.with_limit(config.eval.episode_limit);
+        let mut environments = |purpose| {
+            let copies = (0..config.eval.episodes)
+                .map_while(|_| task.build().ok())
+                .collect();
+            commformer_env::VecEnv::new(copies, seed_for(config.run.seed, purpose))
+        };
+        let outcome = trainer.run(&mut environments, &store, &mut recorder);
+        let (phases, seconds) = recorder.finish();
+        let steps = trainer.steps();
+        let (program, path) = (super::program(), folder.path().display());
+        let outcome = outcome.with_context(|| {
+            format!(
+                "the run stopped after {} steps; what {path} holds is safe, and \
+                 `{program} train --run {path}` goes on from there",
+                grouped(steps)
+            )
+        })?;
+        drop(trainer);
+        if let (Outcome::Stopped, Some(code)) = (outcome, interrupt.exit_code()) {
+            let steps = grouped(steps);
+            writeln!(
+                out,
+                "\nStopped after {steps} steps; everything is saved. To go on:"
+            )?;
+            writeln!(out, "  {program} train --run {path}")?;
+            return Ok(ExitCode::from(code));
+        }
+
+        let judgement = Judgement {
+            which: Which::Best,
+            episodes: config.eval.final_episodes,
+            seed: config.run.seed,
+            sampled: false,
+        };
+        let verdict = judge::judge(config, &store, &judgement, device)?;
+        let told = verdict.to_json(config)?;
+        write_beside(&folder.final_evaluation(), told.as_bytes())?;
+        let title = format!("{}: who hears whom", config.env.kind());
+        let picture = svg::draw(&verdict.report.graph, &config.env.labels(), &title);
+        write_beside(&folder.graph(), picture.as_bytes())?;
+
+        let (steps, time) = (grouped(steps), clock(seconds));
+        writeln!(out, "\nTrained {steps} steps in {time}.")?;
+        end::profile(out, phases, seconds)?;
+        end::conclude(out, config, &folder, &verdict)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn new_folder(&self, config: &Config) -> anyhow::Result<RunDir> {
+        Ok(match &self.run {
+            Some(path) => RunDir::create(path)?,
+            None => {
+                let name = format!("{}-{}", self.config.name(), config.run.seed);
+                RunDir::create_named(Path::new("runs"), &name)?
+            }
+        })
+    }
+
+    fn header(&self, config: &Config) -> anyhow::Result<String> {
+        let name = self.config.name();
+        let toml = config.to_toml()?;
+        Ok(format!(
+            "# Everything that made this run, from `{name}`. `commformer train --config` repeats it.\n\n{toml}"
+        ))
+    }
+
+    fn describe(
+        &self,
+        out: &mut dyn Write,
+        config: &Config,
+        device: tch::Device,
+        folder: &RunDir,
+        done: u64,
+    ) -> std::io::Result<()> {
+        let device = match device {
+            tch::Device::Cuda(number) => format!("cuda:{number}"),
+            other => format!("{other:?}").to_lowercase(),
+        };
+        let begun = match done {
+            0 => String::new(),
+            done => format!(" from step {} on", grouped(done)),
+        };
+        writeln!(
+            out,
+            "Training {} agents on {} for {} steps{begun} on {device}, seed {}, in {}",
+            config.env.agents(),
+            config.env.kind(),
+            grouped(config.run.steps),
+            config.run.seed,
+            folder.path().display()
+        )
+    }
+}
+
+/// Takes up the newest whole checkpoint; a run that was stopped before its first begins anew.
+fn go_on(trainer: &mut TeamTrainer, store: &CheckpointStore) -> anyhow::Result<()> {
+    if store.is_empty()? {
+        return Ok(());
+    }
+    let Found {
+        mut checkpoint,
+        damaged,
+    } = store.load(Which::Latest)?;
+    for damage in damaged {
+        warn(&format!("{damage}; the checkpoint before it is taken"));
+    }
+    if let (Some(_), Err(damage)) = (checkpoint.state.best, store.load(Which::Best)) {
+        warn(&format!(
+            "{damage}; the best of the coming evaluations takes its place"
+        ));
+        checkpoint.state.best = None;
+    }
+    if checkpoint.state.copies.is_none() {
+        warn(
+            "the task cannot be saved: new episodes begin, and this run will not repeat another's",
+        );
+    }
+    Ok(trainer.restore(checkpoint)?)
+}

@@ -1,0 +1,57 @@
+//! Where a run's configuration comes from: the options, or the run that goes on.
+
+use super::Train;
+use crate::config::{Config, Difference, Source};
+use crate::run_dir::RunDir;
+use anyhow::Context;
+use std::path::{Path, PathBuf};
+
+/// What is to be trained.
+pub(super) struct Origin {
+    pub config: Config,
+    /// The folder of the run that goes on.
+    pub run: Option<PathBuf>,
+}
+
+/// What may differ from the run that goes on: no result depends on threads, and another machine may
+/// have another device.
+const FREE: [&str; 2] = ["run.threads", "run.device"];
+
+impl Train {
+    /// The run in the folder, if there is one; else what the options say. Options that contradict the
+    /// run's configuration are refused, so that a run is always the one that its configuration makes.
+    pub(super) fn origin(&self) -> anyhow::Result<Origin> {
+        let Some(path) = self.run.as_deref().filter(|path| RunDir::holds_run(path)) else {
+            let config = self.config.resolve()?;
+            return Ok(Origin { config, run: None });
+        };
+        let file = RunDir::open(path)?.config();
+        let config = self.config.over(&file).resolve()?;
+        let text = std::fs::read_to_string(&file)
+            .with_context(|| format!("cannot read {}", file.display()))?;
+        let own = Config::parse(&text, Source::File(file))?;
+        let differences = own.differences(&config)?;
+        let refused: Vec<String> = (differences.iter())
+            .filter(|difference| !FREE.contains(&difference.path.as_str()))
+            .map(told)
+            .collect();
+        anyhow::ensure!(refused.is_empty(), contradiction(path, &refused));
+        let run = Some(path.to_owned());
+        Ok(Origin { config, run })
+    }
+}
+
+fn told(difference: &Difference) -> String {
+    let [own, asked] =
+        (difference.values.each_ref()).map(|value| value.as_deref().unwrap_or("not set"));
+    format!("{} is {own} there and {asked} here", difference.path)
+}
+
+fn contradiction(path: &Path, differences: &[String]) -> String {
+    let (path, program) = (path.display(), crate::cli::program());
+    format!(
+        "{path} holds a run with other settings: {}. Let it go on with `{program} train --run {path}` \
+         alone, or name another folder",
+        differences.join(", ")
+    )
+}
