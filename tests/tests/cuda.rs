@@ -25,7 +25,7 @@ fn a_gpu_trains_as_the_cpu_does() {
         ),
     ] {
         let config = config(preset, set);
-        let there = go(compose::trainer(&config, device).unwrap(), 2).0;
+        let there = go(&mut compose::trainer(&config, device).unwrap(), 2).0;
         let here = train(&config, 2).0;
         let first = [&there[0], &here[0]];
         assert_eq!(first[0].episodes, first[1].episodes, "{preset}");

@@ -117,7 +117,7 @@ fn shards_step_at_the_same_time() {
     let set = ["rollout.copies=2", "rollout.shard=1", "run.threads=2"];
     let begun = Arc::new(AtomicUsize::new(0));
     let copies = (0..2).map(|_| NoRepeat::new(Some(begun.clone()))).collect();
-    let (reports, _) = go(trainer(&config("predator-prey", &set), copies), 2);
+    let (reports, _) = go(&mut trainer(&config("predator-prey", &set), copies), 2);
     assert_eq!(begun.load(Ordering::SeqCst), 2 * 2 * 12);
     assert_eq!(reports[1].episodes, 2 * (24 / 5 - 12 / 5));
 }
@@ -189,12 +189,12 @@ fn a_mirror_changes_no_bit() {
         let config = config(preset, set);
         let mirrored = compose::trainer(&config, Device::Cpu).unwrap().mirrored();
         assert_eq!(
-            go(mirrored.unwrap(), 3),
+            go(&mut mirrored.unwrap(), 3),
             train(&config, 3),
             "{preset} {set:?}"
         );
     }
     let config = config("predator-prey", &[]);
     let plain = || trainer(&config, vec![NoRepeat::new(None); 6]);
-    assert_eq!(go(plain().mirrored().unwrap(), 3), go(plain(), 3));
+    assert_eq!(go(&mut plain().mirrored().unwrap(), 3), go(&mut plain(), 3));
 }

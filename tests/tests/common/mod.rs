@@ -38,12 +38,15 @@ pub fn train(
     config: &Config,
     iterations: usize,
 ) -> (Vec<IterationReport>, Vec<(String, Vec<f32>)>) {
-    go(compose::trainer(config, Device::Cpu).unwrap(), iterations)
+    go(
+        &mut compose::trainer(config, Device::Cpu).unwrap(),
+        iterations,
+    )
 }
 
 /// The same with a trainer of any kind.
 pub fn go<E: Environment>(
-    mut trainer: Trainer<TeamPolicy, E>,
+    trainer: &mut Trainer<TeamPolicy, E>,
     iterations: usize,
 ) -> (Vec<IterationReport>, Vec<(String, Vec<f32>)>) {
     let reports = (0..iterations)

@@ -94,9 +94,9 @@ pub(super) fn failed(
     path: &Path,
 ) -> impl FnOnce(io::Error) -> CheckpointError {
     let path = path.to_owned();
-    move |source| CheckpointError::Io {
+    move |cause| CheckpointError::Io {
         action,
         path,
-        source,
+        cause,
     }
 }

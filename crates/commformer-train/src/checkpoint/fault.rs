@@ -28,6 +28,9 @@ mod armed {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    /// ENOSPC of every Unix.
+    const NO_SPACE: i32 = 28;
+
     static DONE: AtomicU64 = AtomicU64::new(0);
     static FAULT: LazyLock<Option<(bool, u64)>> = LazyLock::new(|| {
         let text = std::env::var("COMMFORMER_FAULT").ok()?;
@@ -45,7 +48,7 @@ mod armed {
             }
             Some((false, at)) if number >= at => {
                 half();
-                Err(io::ErrorKind::StorageFull.into())
+                Err(io::Error::from_raw_os_error(NO_SPACE))
             }
             _ => Ok(()),
         }

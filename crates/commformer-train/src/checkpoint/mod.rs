@@ -28,14 +28,14 @@ const LIMIT: usize = 1 << 32;
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// The file system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {cause}", path.display())]
     Io {
         /// What was tried.
         action: &'static str,
         /// Where.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The folder holds no checkpoint.
     #[error("{} holds no checkpoint; train first, or name another run", .0.display())]

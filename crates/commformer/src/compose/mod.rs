@@ -88,18 +88,27 @@ pub fn evaluation(
 ///
 /// [`ComposeError`].
 pub fn trainer(config: &Config, device: tch::Device) -> Result<TeamTrainer, ComposeError> {
-    let seed = config.run.seed;
-    let copies = environments(
-        &config.env,
-        config.rollout.copies,
-        seed_for(seed, Purpose::Environments),
-    )?;
+    let seed = seed_for(config.run.seed, Purpose::Environments);
+    let copies = environments(&config.env, config.rollout.copies, seed)?;
+    trainer_in(config, device, copies)
+}
+
+/// A trainer at its start, in copies that were made elsewhere: of a task that is not built in, say.
+///
+/// # Errors
+///
+/// [`ComposeError`].
+pub fn trainer_in(
+    config: &Config,
+    device: tch::Device,
+    copies: Copies,
+) -> Result<TeamTrainer, ComposeError> {
     let policy = TeamPolicy::new(config, copies.spec(), device)?;
     let settings = Settings {
         rollout: config.rollout.clone(),
         ppo: config.ppo.clone(),
         run: RunConfig {
-            seed,
+            seed: config.run.seed,
             steps: config.run.steps,
             threads: config.run.threads,
             device,

@@ -41,11 +41,12 @@ impl Train {
             Some(path) => RunDir::resume(path)?,
             None => self.new_folder(config)?,
         };
-        let store = CheckpointStore::create(folder.path(), config.run.keep)?;
-        match &origin.run {
-            Some(_) => go_on(&mut trainer, &store)?,
-            None => write_beside(&folder.config(), self.header(config)?.as_bytes())?,
+        if origin.run.is_none() {
+            // First of all: a folder with a configuration is a run that can go on.
+            write_beside(&folder.config(), self.header(config)?.as_bytes())?;
         }
+        let store = CheckpointStore::create(folder.path(), config.run.keep)?;
+        go_on(&mut trainer, &store)?;
         self.describe(out, config, device, &folder, trainer.steps())?;
 
         let steps = [trainer.steps(), config.run.steps];

@@ -1,0 +1,359 @@
+//! Processes that are killed, disks that are full, files that are spoiled: nothing that was saved is
+//! lost, and the run ends as if nothing had happened.
+
+use crate::{complaint, json, metrics, printed, program, read};
+use commformer_env::Rng;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A run with all that a checkpoint can hold: a graph and gates that learn, agents that remember.
+const RUN: &str = "train predator-capture-prey --run run --threads 1 --device cpu --steps 240 \
+    --set policy.embed_dim=16 --set rollout.copies=4 --set rollout.steps=10 --set eval.every=80 \
+    --set eval.episodes=3 --set eval.final_episodes=5 --set run.save_every=40 --set run.keep=2 \
+    --set gate.mode=learned --set gate.start=0.2 --set gate.closed=stale";
+
+fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
+/// The program with [`RUN`], still to be started.
+fn the_run(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_commformer"));
+    command.current_dir(folder).args(words(RUN));
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// What a run leaves, times aside: the lines of its metrics, and every other file by its bytes. The event
+/// file holds times; all others of the same run are as long.
+type Left = (Vec<serde_json::Value>, BTreeMap<PathBuf, Vec<u8>>);
+
+fn left(run: &Path) -> Left {
+    let mut files = BTreeMap::new();
+    let mut folders = vec![run.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(run).unwrap().to_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if name.starts_with("tensorboard") {
+                let length = fs::metadata(&path).unwrap().len();
+                let earlier = files.insert("tensorboard".into(), length.to_le_bytes().into());
+                assert_eq!(earlier, None, "one event file");
+            } else if ![".lock", "metrics.jsonl"].contains(&name.to_str().unwrap()) {
+                files.insert(name, fs::read(path).unwrap());
+            }
+        }
+    }
+    (metrics(run), files)
+}
+
+/// What [`RUN`] leaves when nothing happens, and how long it takes.
+static WHOLE: LazyLock<(Left, Duration)> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let start = Instant::now();
+    assert!(the_run(folder.path()).status().unwrap().success());
+    (left(&folder.path().join("run")), start.elapsed())
+});
+
+/// Lets the run in `folder` go on to its end, which must be that of a run to which nothing happened.
+#[track_caller]
+fn assert_goes_on(folder: &Path, what: &str) {
+    let output = the_run(folder).stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{what}: {said}");
+    let (metrics, files) = left(&folder.join("run"));
+    assert!(metrics == WHOLE.0.0, "{what}: other metrics");
+    for (name, bytes) in &WHOLE.0.1 {
+        assert!(
+            files.get(name) == Some(bytes),
+            "{what}: another {}",
+            name.display()
+        );
+    }
+}
+
+#[test]
+fn killed_at_fifty_random_moments_a_run_ends_as_if_it_had_not_been() {
+    let mut rng = Rng::new(5, 0);
+    let (mut kills, mut runs) = (0, 0);
+    while kills < 50 {
+        let folder = tempfile::tempdir().unwrap();
+        loop {
+            let mut process = the_run(folder.path()).spawn().unwrap();
+            sleep(WHOLE.1.mul_f32(rng.uniform()));
+            if let Some(status) = process.try_wait().unwrap() {
+                assert!(status.success());
+                break;
+            }
+            process.kill().unwrap();
+            process.wait().unwrap();
+            kills += 1;
+        }
+        assert_goes_on(folder.path(), "killed");
+        runs += 1;
+    }
+    println!("{kills} kills, {runs} runs, all of them equal");
+}
+
+/// Every file operation of every checkpoint, and of the files that are replaced as a whole, is once the
+/// last thing that a process does.
+#[test]
+fn killed_at_any_operation_on_files_a_run_ends_as_if_it_had_not_been() {
+    let kills = strike_at_every_operation("kill", 1, |status, _| assert_eq!(status, None));
+    println!("{kills} kills while saving, all runs equal");
+    assert!(kills > 60);
+}
+
+#[test]
+fn a_disk_that_gets_full_at_any_operation_costs_nothing_that_was_saved() {
+    let failures = strike_at_every_operation("full", 4, |status, said| {
+        assert_eq!(status, Some(1));
+        assert!(said.contains("No space left on device"), "{said}");
+    });
+    println!("{failures} times a full disk while saving, all runs equal");
+    assert!(failures > 15);
+}
+
+/// Runs with a fault at the first operation, the one `step` after it and so on, as many as there are;
+/// `check` is given the exit code and what was said. Returns how many faults there were.
+fn strike_at_every_operation(kind: &str, step: usize, check: impl Fn(Option<i32>, &str)) -> usize {
+    for (faults, at) in (1..).step_by(step).enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = the_run(folder.path());
+        command.env("COMMFORMER_FAULT", format!("{kind}:{at}"));
+        let output = command.stderr(Stdio::piped()).output().unwrap();
+        if output.status.success() {
+            return faults;
+        }
+        check(
+            output.status.code(),
+            &String::from_utf8_lossy(&output.stderr),
+        );
+        assert_goes_on(folder.path(), &format!("{kind} at operation {at}"));
+    }
+    unreachable!("the numbers do not end")
+}
+
+/// A small disk in memory, unmounted at the end; `None`, with a word, where none can be had.
+struct Disk(TempDir);
+
+impl Disk {
+    fn mount(options: &str) -> Option<Self> {
+        let disk = Self(tempfile::tempdir().unwrap());
+        if disk.call("mount", &["-t", "tmpfs", "-o", options, "tmpfs"]) {
+            return Some(disk);
+        }
+        println!("skipped: no disk can be mounted here (it takes root on Linux)");
+        None
+    }
+
+    fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
+        assert!(self.call("mount", &["-o", &options]));
+    }
+
+    fn call(&self, command: &str, arguments: &[&str]) -> bool {
+        let mut command = Command::new(command);
+        command.args(arguments).arg(self.0.path());
+        command.output().is_ok_and(|output| output.status.success())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.call("umount", &[]);
+    }
+}
+
+#[test]
+fn a_small_disk_gets_full_and_is_made_larger() {
+    let bytes: usize = WHOLE.0.1.values().map(Vec::len).sum();
+    let mut failures = 0;
+    for share in [2, 4, 6, 8, 10, 12] {
+        let size = format!("size={}k", bytes * share / 10 / 1024);
+        let Some(disk) = Disk::mount(&size) else {
+            return;
+        };
+        let output = the_run(disk.0.path())
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        if !output.status.success() {
+            let said = complaint(&output, 1);
+            assert!(said.contains("No space left on device"), "{said}");
+            failures += 1;
+        }
+        disk.remount("size=50m");
+        assert_goes_on(disk.0.path(), &size);
+    }
+    assert!(failures >= 4, "{failures} of the disks were too small");
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_is_named_and_can_be_read() {
+    let Some(disk) = Disk::mount("size=50m") else {
+        return;
+    };
+    let folder = disk.0.path();
+    assert_goes_on(folder, "first");
+    disk.remount("ro");
+    for arguments in ["train --run run", "train --run new"] {
+        let said = complaint(&program(folder, &words(arguments)), 1);
+        assert!(said.contains("Read-only file system"), "{said}");
+        assert!(said.contains(arguments.split_at(12).1), "{said}");
+    }
+    let said = printed(&program(folder, &words("eval --run run --json")));
+    let written = json(&read(&folder.join("run/final.json")));
+    assert_eq!(json(&said)["return"], written["return"]);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named_and_the_one_before_it_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    assert_goes_on(folder, "first");
+    let state = folder.join("run/checkpoints/00000006/state.bin");
+    fs::write(&state, "spoiled").unwrap();
+    let output = program(folder, &words("train --run run"));
+    printed(&output);
+    let said = String::from_utf8(output.stderr).unwrap();
+    let damage = "00000006/state.bin is damaged: it has 7 bytes";
+    assert!(
+        said.contains("warning: ") && said.contains(damage),
+        "{said}"
+    );
+    assert_goes_on(folder, "after the damage");
+
+    // Metrics that were taken away are missed, not invented.
+    fs::remove_file(folder.join("run/metrics.jsonl")).unwrap();
+    let output = program(folder, &words("train --run run"));
+    printed(&output);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("tells of 0 of the 6 iterations"), "{said}");
+}
+
+#[test]
+fn a_run_goes_on_by_its_own_settings_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    assert_goes_on(folder, "first");
+    for (arguments, parts) in [
+        (
+            "--set ppo.lr=0.5",
+            ["ppo.lr is 0.001 there and 0.5 here", "train --run run"],
+        ),
+        (
+            "signal",
+            [
+                "env.kind is \"predator-capture-prey\" there",
+                "run.steps is 240 there",
+            ],
+        ),
+    ] {
+        let arguments = format!("train --run run {arguments}");
+        let said = complaint(&program(folder, &words(&arguments)), 1);
+        for part in parts {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+    printed(&program(folder, &words("train --run run --threads 2")));
+    assert_goes_on(folder, "on two threads");
+}
+
+/// A run on Signal with this many steps of each copy in an iteration, without an end.
+fn endless(folder: &Path, steps: u32) -> Child {
+    let process = Command::new(env!("CARGO_BIN_EXE_commformer"))
+        .current_dir(folder)
+        .args(words(
+            "train signal --run run --steps 1000000000 --set policy.embed_dim=16 \
+             --set rollout.copies=4 --set eval.episodes=3",
+        ))
+        .args(["--set", &format!("rollout.steps={steps}")])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It watches for signals before it takes the lock.
+    let own = format!("{}\n", process.id());
+    while fs::read_to_string(folder.join("run/.lock")).map_or(true, |lock| lock != own) {
+        sleep(Duration::from_millis(5));
+    }
+    process
+}
+
+fn signal(process: &Child, name: &str) {
+    let command = format!("kill -{name} {}", process.id());
+    assert!(
+        Command::new("sh")
+            .args(["-c", &command])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
+#[test]
+fn a_signal_ends_the_run_once_it_is_saved() {
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let folder = tempfile::tempdir().unwrap();
+        let process = endless(folder.path(), 10);
+        signal(&process, name);
+        let output = process.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code));
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            said.contains("everything is saved. To go on:\n  commformer train --run run"),
+            "{said}"
+        );
+        // The newest checkpoint is that of the last line.
+        let run = folder.path().join("run");
+        let lines = metrics(&run);
+        let last = lines
+            .iter()
+            .rev()
+            .find(|line| line["kind"] == "iteration")
+            .unwrap();
+        let iteration = last["iteration"].as_u64().unwrap();
+        assert!(run.join(format!("checkpoints/{iteration:08}")).is_dir());
+    }
+}
+
+#[test]
+fn a_second_signal_ends_the_process_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    // An iteration of half a minute or more.
+    let mut process = endless(folder.path(), 100_000);
+    signal(&process, "INT");
+    sleep(Duration::from_millis(300));
+    assert_eq!(
+        process.try_wait().unwrap(),
+        None,
+        "it finishes its iteration"
+    );
+    signal(&process, "INT");
+    assert_eq!(process.wait().unwrap().code(), Some(130));
+    assert_eq!(read(&folder.path().join("run/metrics.jsonl")), "");
+}
+
+#[test]
+fn two_processes_do_not_train_in_one_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = endless(folder.path(), 10);
+    let said = complaint(&program(folder.path(), &words("train --run run")), 1);
+    let expected = format!("process {} trains in run", first.id());
+    assert!(said.contains(&expected), "{said}");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    // The lock has gone with its process.
+    let second = endless(folder.path(), 10);
+    signal(&second, "INT");
+    assert_eq!(second.wait_with_output().unwrap().status.code(), Some(130));
+}

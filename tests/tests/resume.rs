@@ -1,0 +1,271 @@
+//! A trainer goes on from a checkpoint as if it had never stopped.
+
+mod common;
+
+use commformer::compose::{self, TeamTrainer};
+use commformer::config::{Config, EnvConfig};
+use commformer_env::{Actions, Environment, Observation, Rng, Spec, StateError, Status, VecEnv};
+use commformer_train::{
+    CheckpointStore, EvaluationReport, IterationReport, Listener, Outcome, Purpose, TrainError,
+    Which, seed_for,
+};
+use common::{config, go, weights};
+use std::io;
+use tch::Device;
+
+fn trainer(config: &Config) -> TeamTrainer {
+    compose::trainer(config, Device::Cpu).unwrap()
+}
+
+#[test]
+fn every_kind_of_run_goes_on_to_the_bit() {
+    let gates = ["gate.mode='learned'", "gate.start=0.0", "gate.ramp=0.5"];
+    for (preset, set) in [
+        ("predator-prey", &[][..]),
+        (
+            "predator-capture-prey",
+            &["rollout.shard=3", "env.episode_limit=5"],
+        ),
+        ("signal", &["graph.upper_data='held-out'", "graph.groups=3"]),
+        ("released", &["rollout.copies=5"]),
+        (
+            "predator-prey",
+            &["graph.mode='random'", "ppo.lr_decay=false"],
+        ),
+        ("predator-prey", &gates),
+        (
+            "predator-prey",
+            &[&gates[..], &["gate.closed='stale'"]].concat(),
+        ),
+        (
+            "signal",
+            &[
+                &gates[..],
+                &["gate.per='edge'", "gate.execution='threshold'"],
+            ]
+            .concat(),
+        ),
+        (
+            "signal",
+            &[&gates[..], &["gate.estimator='straight-through'"]].concat(),
+        ),
+        ("signal", &["gate.mode='uncertainty'", "gate.start=0.0"]),
+        ("signal", &["gate.mode='periodic'", "gate.start=0.0"]),
+        (
+            "signal",
+            &["policy.dropout=0.1", "run.precision='bfloat16'"],
+        ),
+    ] {
+        let config = config(preset, set);
+        let folder = tempfile::tempdir().unwrap();
+        let store = CheckpointStore::create(folder.path(), 1).unwrap();
+        let mut first = trainer(&config);
+        let mut reports = go(&mut first, 2).0;
+        store.save(&first.checkpoint().unwrap()).unwrap();
+        let (after, weights) = go(&mut first, 2);
+        // On another number of threads, for it makes no difference.
+        let mut other = config.clone();
+        other.run.threads = 2;
+        let mut second = trainer(&other);
+        let found = store.load(Which::Latest).unwrap();
+        second.restore(found.checkpoint).unwrap();
+        assert_eq!(second.iterations(), 2);
+        assert_eq!(
+            go(&mut second, 2),
+            (after.clone(), weights.clone()),
+            "{preset} with {set:?}"
+        );
+        // Nor was anything changed by saving.
+        reports.extend(after);
+        let mut whole = trainer(&config);
+        assert_eq!(go(&mut whole, 4), (reports, weights));
+        let states = [first, second, whole].map(|trainer| trainer.checkpoint().unwrap().state);
+        assert!(states.windows(2).all(|pair| pair[0] == pair[1]));
+    }
+}
+
+#[test]
+fn a_checkpoint_of_other_settings_is_refused() {
+    let refused = |of: &Config, by: &Config| {
+        let checkpoint = trainer(of).checkpoint().unwrap();
+        trainer(by).restore(checkpoint).unwrap_err().to_string()
+    };
+    let own = config("predator-prey", &[]);
+    let other = |set: &str| config("predator-prey", &[set]);
+    for (set, part) in [
+        ("rollout.copies=7", "copies, not 7"),
+        ("env.episode_limit=9", "other settings"),
+        ("policy.embed_dim=8", "shape"),
+        ("gate.mode='learned'", "gate"),
+    ] {
+        let said = refused(&own, &other(set));
+        assert!(said.contains(part), "{set}: {said}");
+        assert!(!refused(&other(set), &own).is_empty());
+    }
+    let mut checkpoint = trainer(&own).checkpoint().unwrap();
+    checkpoint.state.obs_version += 1;
+    let error = trainer(&own).restore(checkpoint).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("version 2 of the task's observations"),
+        "{error}"
+    );
+}
+
+/// A task that panics in some step of some copy.
+struct Mine {
+    task: Box<dyn Environment>,
+    steps: Option<u32>,
+}
+
+impl Environment for Mine {
+    fn spec(&self) -> &Spec {
+        self.task.spec()
+    }
+
+    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
+        self.task.reset(rng, out);
+    }
+
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        if let Some(steps) = &mut self.steps {
+            *steps = steps.checked_sub(1).expect("stepped on a mine");
+        }
+        self.task.step(actions, rng, out, rewards)
+    }
+
+    fn metrics(&self, out: &mut [f32]) {
+        self.task.metrics(out);
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        self.task.save()
+    }
+
+    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
+        self.task.restore(state, out)
+    }
+}
+
+/// Hears the reports; wants the run to stop after some iterations.
+#[derive(Default)]
+struct Ear {
+    iterations: Vec<u64>,
+    stop_after: Option<usize>,
+}
+
+impl Listener for Ear {
+    fn iteration(&mut self, report: &IterationReport) -> io::Result<()> {
+        self.iterations.push(report.iteration);
+        Ok(())
+    }
+
+    fn evaluated(&mut self, _: &EvaluationReport) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn stop(&self) -> bool {
+        (self.stop_after).is_some_and(|iterations| self.iterations.len() >= iterations)
+    }
+}
+
+/// Runs from what the store holds, in an environment whose copy 3 panics after so many steps.
+fn run(
+    config: &Config,
+    store: &CheckpointStore,
+    steps: Option<u32>,
+    ear: &mut Ear,
+) -> Result<Outcome, TrainError> {
+    let build = |task: &EnvConfig, steps| -> Box<dyn Environment> {
+        let task = task.build().unwrap();
+        Box::new(Mine { task, steps })
+    };
+    let copies = (0..config.rollout.copies)
+        .map(|copy| build(&config.env, steps.filter(|_| copy == 3)))
+        .collect();
+    let seed = |purpose| seed_for(config.run.seed, purpose);
+    let copies = VecEnv::new(copies, seed(Purpose::Environments)).unwrap();
+    let mut trainer = compose::trainer_in(config, Device::Cpu, copies).unwrap();
+    if !store.is_empty().unwrap() {
+        let found = store.load(Which::Latest).unwrap();
+        trainer.restore(found.checkpoint).unwrap();
+    }
+    let mut environments = |purpose| {
+        let copies = (0..config.eval.episodes).map(|_| build(&config.env, None));
+        VecEnv::new(copies.collect(), seed(purpose))
+    };
+    trainer.run(&mut environments, store, ear)
+}
+
+#[test]
+fn a_panic_ends_the_run_with_its_message_and_a_checkpoint() {
+    for threads in [1, 2] {
+        let mut config = config("predator-prey", &["rollout.shard=2", "eval.episodes=3"]);
+        let per_iteration = (config.rollout.copies * config.rollout.steps) as u64;
+        config.run.steps = 6 * per_iteration;
+        (config.eval.every, config.run.save_every) = (2 * per_iteration, 100 * per_iteration);
+        config.run.threads = threads;
+        let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let [whole, broken] = folders
+            .each_ref()
+            .map(|folder| CheckpointStore::create(folder.path(), 2).unwrap());
+        run(&config, &whole, None, &mut Ear::default()).unwrap();
+
+        // In the middle of the fourth iteration, after the evaluation and checkpoint of the second.
+        let steps = 3 * config.rollout.steps as u32 + 2;
+        let mut ear = Ear::default();
+        let error = run(&config, &broken, Some(steps), &mut ear).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains("panicked: stepped on a mine"), "{said}");
+        assert_eq!(ear.iterations, [1, 2, 3]);
+        let saved = broken.load(Which::Latest).unwrap().checkpoint;
+        assert_eq!(saved.state.iteration, 3);
+        // It is the state between two iterations: the run goes on as if nothing had happened.
+        let mut ear = Ear::default();
+        assert_eq!(
+            run(&config, &broken, None, &mut ear).unwrap(),
+            Outcome::Finished
+        );
+        assert_eq!(ear.iterations, [4, 5, 6]);
+        for which in [Which::Latest, Which::Best] {
+            let [a, b] = [&whole, &broken].map(|store| store.load(which).unwrap().checkpoint);
+            assert_eq!(a.state, b.state);
+            assert_eq!(weights(a.weights), weights(b.weights));
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_to_stop_is_saved_first() {
+    let mut config = config("signal", &["eval.episodes=2"]);
+    let per_iteration = (config.rollout.copies * config.rollout.steps) as u64;
+    config.run.steps = 4 * per_iteration;
+    (config.eval.every, config.run.save_every) = (100 * per_iteration, 100 * per_iteration);
+    let folder = tempfile::tempdir().unwrap();
+    let store = CheckpointStore::create(folder.path(), 1).unwrap();
+    for (stop_after, iterations, outcome) in [
+        (Some(0), &[][..], Outcome::Stopped),
+        (Some(1), &[1], Outcome::Stopped),
+        (Some(2), &[2, 3], Outcome::Stopped),
+        (Some(1), &[4], Outcome::Finished),
+        (None, &[], Outcome::Finished),
+    ] {
+        let mut ear = Ear {
+            stop_after,
+            ..Ear::default()
+        };
+        assert_eq!(run(&config, &store, None, &mut ear).unwrap(), outcome);
+        assert_eq!(ear.iterations, iterations);
+    }
+    assert_eq!(
+        store.load(Which::Best).unwrap().checkpoint.state.iteration,
+        4
+    );
+}
