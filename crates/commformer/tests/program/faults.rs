@@ -305,6 +305,10 @@ fn a_signal_ends_the_run_once_it_is_saved() {
     for (name, code) in [("INT", 130), ("TERM", 143)] {
         let folder = tempfile::tempdir().unwrap();
         let process = endless(folder.path(), 10);
+        let run = folder.path().join("run");
+        while fs::metadata(run.join("metrics.jsonl")).map_or(0, |file| file.len()) == 0 {
+            sleep(Duration::from_millis(5));
+        }
         signal(&process, name);
         let output = process.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(code));
@@ -314,7 +318,6 @@ fn a_signal_ends_the_run_once_it_is_saved() {
             "{said}"
         );
         // The newest checkpoint is that of the last line.
-        let run = folder.path().join("run");
         let lines = metrics(&run);
         let last = lines
             .iter()
