@@ -103,7 +103,7 @@ fn signal_is_solved_and_its_sources_are_found() {
     }
     let graph = trainer.execution_graph().unwrap();
     let mut copies = compose::evaluation(&config, 100, 1, Purpose::FinalEvaluation).unwrap();
-    let sources = copies.sources().unwrap().to_vec();
+    let sources = copies.sources().unwrap().unwrap().to_vec();
     for (receiver, sender) in sources.into_iter().enumerate() {
         assert_eq!(
             graph.double_value(&[receiver as i64, sender as i64]),

@@ -81,9 +81,12 @@ impl<'a> Actions<'a> {
 /// The environment writes every element on every call; nothing may be assumed about what was there.
 #[derive(Debug)]
 pub struct Observation<'a> {
-    /// Observations, (N, O), row-major.
+    /// Observations, (N, O), row-major, of finite numbers.
     pub obs: &'a mut [f32],
     /// Whether an action can be taken, (N, A); empty unless [`Spec::masks_actions`].
+    ///
+    /// Every agent can take at least one, active or not: an agent that takes no part still has a row in
+    /// every tensor, where a choice from nothing is not a number, and that times zero is not zero.
     pub available: &'a mut [bool],
     /// Whether an agent takes part, (N). Dead agents do not.
     pub active: &'a mut [bool],
@@ -108,7 +111,7 @@ pub trait Environment: Send {
     /// Begins an episode and writes its first observation.
     fn reset(&mut self, rng: &mut Rng, out: Observation<'_>);
 
-    /// Takes one step, writes the observation after it and each agent's reward, (N).
+    /// Takes one step, writes the observation after it and each agent's reward, (N), a finite number.
     ///
     /// After `Terminated` or `Truncated` the caller must [`reset`](Self::reset) before the next
     /// step.
@@ -146,12 +149,12 @@ pub trait Environment: Send {
         Err(StateError::new("this task cannot be saved"))
     }
 
-    /// For each agent the one it must listen to, where the task has such a known answer.
+    /// For each agent the one it must listen to, (N), where the task has such a known answer.
     fn sources(&self) -> Option<&[usize]> {
         None
     }
 
-    /// Whether each agent must listen in the present step, where the task has such a known answer.
+    /// Whether each agent must listen in the present step, (N), where the task has such a known answer.
     fn must_listen(&self) -> Option<&[bool]> {
         None
     }

@@ -72,7 +72,19 @@ pub enum VecEnvError {
     /// It was stepped before its first reset.
     #[error("the copies have no episode to step yet: call `reset` first")]
     NotReset,
-    /// A buffer does not fit.
+    /// The task tells an agent to listen to one that does not exist.
+    #[error(
+        "`sources` lets agent {agent} listen to agent {found}, but there are only agents 0 to {}", .agents - 1
+    )]
+    NoSuchSource {
+        /// The agent that must listen.
+        agent: usize,
+        /// To whom.
+        found: usize,
+        /// How many agents there are.
+        agents: usize,
+    },
+    /// A buffer, or an answer that the task knows, does not fit.
     #[error("`{buffer}` has {found} elements, but needs {expected}")]
     Length {
         /// Which one.

@@ -53,6 +53,11 @@ impl<E: Environment> Lane<E> {
         }
     }
 
+    /// Steps of the episode that ended in the last step, or else of the one under way.
+    pub fn episode_steps(&self) -> u32 {
+        self.last.map_or(self.steps, |outcome| outcome.steps)
+    }
+
     fn begin(&mut self, out: Observation<'_>) {
         self.steps = 0;
         self.team_return = 0.0;

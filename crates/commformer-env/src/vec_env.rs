@@ -53,6 +53,8 @@ const WORK_PER_AGENT: usize = 1 << 9;
 pub struct VecEnv<E> {
     lanes: Vec<Lane<E>>,
     spec: Spec,
+    /// The number of the first copy among all that there were before a [`split`](Self::split).
+    first: usize,
     /// Copies that one thread takes at least.
     grain: usize,
     started: bool,
@@ -67,7 +69,8 @@ impl<E: Environment> VecEnv<E> {
     ///
     /// # Errors
     ///
-    /// If there are no copies, their [`Spec`]s differ, or nothing is observed or chosen.
+    /// If there are no copies, their [`Spec`]s differ, nothing is observed or chosen, or the sources do
+    /// not fit the team.
     pub fn new(copies: Vec<E>, seed: u64) -> Result<Self, VecEnvError> {
         let spec = copies.first().ok_or(VecEnvError::NoCopies)?.spec().clone();
         if spec.agents == 0 || spec.obs_dim == 0 || spec.actions.size() == 0 {
@@ -88,7 +91,9 @@ impl<E: Environment> VecEnv<E> {
             .zip(0..)
             .map(|(env, copy)| Lane::new(env, Rng::new(seed, copy)));
         let grain = WORK_PER_THREAD.div_ceil(spec.agents * (spec.obs_dim + WORK_PER_AGENT));
-        Ok(Self::of_lanes(lanes.collect(), spec, grain, false))
+        let all = Self::of_lanes(lanes.collect(), spec, grain, false);
+        all.sources()?;
+        Ok(all)
     }
 
     fn of_lanes(lanes: Vec<Lane<E>>, spec: Spec, grain: usize, started: bool) -> Self {
@@ -101,6 +106,7 @@ impl<E: Environment> VecEnv<E> {
             ended: 0,
             lanes,
             spec,
+            first: 0,
             grain,
             started,
         }
@@ -117,14 +123,18 @@ impl<E: Environment> VecEnv<E> {
     }
 
     /// Deals the copies out in order, `size` to each but perhaps the last; 0 counts as 1. Every copy
-    /// goes on with its own stream, and has a new number among its new neighbours.
+    /// goes on with its own stream, and has a new number among its new neighbours; errors name it by the
+    /// old one.
     pub fn split(self, size: usize) -> Vec<Self> {
+        let mut first = self.first;
         let mut lanes = self.lanes.into_iter().peekable();
         let mut parts = Vec::new();
         while lanes.peek().is_some() {
-            let part = lanes.by_ref().take(size.max(1)).collect();
-            let spec = self.spec.clone();
-            parts.push(Self::of_lanes(part, spec, self.grain, self.started));
+            let part: Vec<_> = lanes.by_ref().take(size.max(1)).collect();
+            let (spec, copies) = (self.spec.clone(), part.len());
+            let part = Self::of_lanes(part, spec, self.grain, self.started);
+            parts.push(Self { first, ..part });
+            first += copies;
         }
         parts
     }
@@ -139,15 +149,51 @@ impl<E: Environment> VecEnv<E> {
         self.lanes.len()
     }
 
-    /// For each agent the one it must listen to, where the task has such a known answer.
-    pub fn sources(&self) -> Option<&[usize]> {
-        self.lanes.first().and_then(|lane| lane.env.sources())
+    /// The number of the first copy among all that there were before a [`split`](Self::split).
+    pub fn first_copy(&self) -> usize {
+        self.first
     }
 
-    /// Whether each agent of a copy must listen in the present step, where the task has such a known
+    /// For each agent the one it must listen to, (N), where the task has such a known answer.
+    ///
+    /// # Errors
+    ///
+    /// If the task gives more or fewer than one for each agent, or an agent that does not exist.
+    pub fn sources(&self) -> Result<Option<&[usize]>, VecEnvError> {
+        let sources = self.lanes.first().and_then(|lane| lane.env.sources());
+        let agents = self.spec.agents;
+        let Some(sources) = sources else {
+            return Ok(None);
+        };
+        check_len("sources", sources.len(), agents)?;
+        match sources.iter().position(|&source| source >= agents) {
+            None => Ok(Some(sources)),
+            Some(agent) => Err(VecEnvError::NoSuchSource {
+                agent,
+                found: sources[agent],
+                agents,
+            }),
+        }
+    }
+
+    /// Whether each agent of a copy must listen in the present step, (N), where the task has such a known
     /// answer.
-    pub fn must_listen(&self, copy: usize) -> Option<&[bool]> {
-        self.lanes.get(copy).and_then(|lane| lane.env.must_listen())
+    ///
+    /// # Errors
+    ///
+    /// If the task gives more or fewer than one for each agent.
+    pub fn must_listen(&self, copy: usize) -> Result<Option<&[bool]>, VecEnvError> {
+        let answer = self.lanes.get(copy).and_then(|lane| lane.env.must_listen());
+        if let Some(answer) = answer {
+            check_len("must_listen", answer.len(), self.spec.agents)?;
+        }
+        Ok(answer)
+    }
+
+    /// Steps that the episode of a copy has taken: of the one that ended in the last step, if one did, or
+    /// else of the one under way.
+    pub fn episode_steps(&self, copy: usize) -> u32 {
+        self.lanes.get(copy).map_or(0, Lane::episode_steps)
     }
 
     /// One copy, to look at.
@@ -289,7 +335,8 @@ impl<E: Environment> VecEnv<E> {
 
     fn check_actions(&self, actions: Actions<'_>) -> Result<(), VecEnvError> {
         let rows = self.copies() * self.spec.agents;
-        let place = |row: usize| (row / self.spec.agents, row % self.spec.agents);
+        let agents = self.spec.agents;
+        let place = |row: usize| (self.first + row / agents, row % agents);
         match (actions, self.spec.actions) {
             (Actions::Discrete(found), ActionSpace::Discrete(count)) => {
                 check_len("actions", found.len(), rows)?;

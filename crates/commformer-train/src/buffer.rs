@@ -1,6 +1,7 @@
 //! The rollout's memory: environments write into it, tensors read from it, and nothing is copied
 //! in between. A policy on another device has a mirror of it there.
 
+use crate::boundary::{EnvironmentFault, Written};
 use crate::noise::Drawn;
 use crate::recall::{Carried, GateMemory};
 use crate::rows::{Rows, samples, write};
@@ -47,6 +48,8 @@ pub struct Buffer {
     final_at: Vec<(usize, usize)>,
     /// The way to the mirror, where there is one.
     staging: Option<Staging>,
+    /// What was wrong with what the environments wrote last.
+    fault: Option<EnvironmentFault>,
 }
 
 impl Buffer {
@@ -78,6 +81,7 @@ impl Buffer {
             final_values: Vec::new(),
             final_at: Vec::new(),
             staging: None,
+            fault: None,
             spec: spec.clone(),
         })
     }
@@ -149,12 +153,15 @@ impl Buffer {
     }
 
     /// Begins an episode in every copy; the next rollout starts there.
+    ///
+    /// # Errors
+    /// [`TrainError::Fault`] if nobody can learn from what was written.
     pub fn reset<E: Environment>(
         &mut self,
         environments: &mut VecEnv<E>,
     ) -> Result<(), TrainError> {
         environments.reset(self.last()?)?;
-        Ok(())
+        self.check_last(environments)
     }
 
     /// Goes on from saved copies, whose agents carry these numbers, (C, N, M); the next rollout starts
@@ -166,6 +173,7 @@ impl Buffer {
         carried: &[f32],
     ) -> Result<(), TrainError> {
         environments.restore(states, self.last()?)?;
+        self.check_last(environments)?;
         (self.carried.as_ref()).map_or(Ok(()), |own| own.restore(carried))
     }
 
@@ -187,8 +195,33 @@ impl Buffer {
         })
     }
 
+    /// Looks at what the environments wrote there.
+    fn check_last<E: Environment>(&mut self, environments: &VecEnv<E>) -> Result<(), TrainError> {
+        let written = Written {
+            obs: self.obs.row(self.steps)?,
+            available: match &self.available {
+                Some(available) => available.row(self.steps)?,
+                None => &[],
+            },
+            rewards: &[],
+            status: &[],
+        };
+        self.fault = written.fault(environments);
+        self.sound()
+    }
+
+    /// An error if nobody can learn from what the environments wrote last. It stays until they are reset,
+    /// so that nothing of it ever reaches a policy.
+    fn sound(&self) -> Result<(), TrainError> {
+        self.fault.map_or(Ok(()), |fault| Err(fault.into()))
+    }
+
     /// Makes the situation after the last step the first one of a new rollout.
+    ///
+    /// # Errors
+    /// [`TrainError::Fault`] if a step before was at fault.
     pub fn begin(&mut self) -> Result<(), TrainError> {
+        self.sound()?;
         self.obs.carry(self.steps)?;
         if let Some(available) = &mut self.available {
             available.carry(self.steps)?;
@@ -265,6 +298,9 @@ impl Buffer {
     }
 
     /// Steps every copy with the actions of step `t`.
+    ///
+    /// # Errors
+    /// [`TrainError::Fault`] if nobody can learn from what was written.
     pub fn step<E: Environment>(
         &mut self,
         t: usize,
@@ -272,17 +308,28 @@ impl Buffer {
     ) -> Result<(), TrainError> {
         let actions = self.actions.at(t)?;
         let (acted, next) = (self.steps_of_agents(t), self.steps_of_agents(t + 1));
+        let obs = self.obs.row_mut(t + 1)?;
+        let available = match &mut self.available {
+            Some(available) => available.row_mut(t + 1)?,
+            None => &mut [],
+        };
         let out = Batch {
-            obs: self.obs.row_mut(t + 1)?,
-            available: match &mut self.available {
-                Some(available) => available.row_mut(t + 1)?,
-                None => &mut [],
-            },
+            obs,
+            available,
             active: &mut self.active[next],
         };
-        let rewards = self.rewards.as_slice_mut().unwrap_or_default();
+        let rewards = &mut self.rewards.as_slice_mut().unwrap_or_default()[acted];
         let status = &mut self.status[t * self.copies..(t + 1) * self.copies];
-        environments.step(actions, out, &mut rewards[acted], status)?;
+        environments.step(actions, out, rewards, status)?;
+        let written = Written {
+            obs,
+            available,
+            rewards,
+            status,
+        };
+        self.fault = written.fault(environments);
+        self.sound()?;
+        let status = &self.status[t * self.copies..(t + 1) * self.copies];
         for (copy, status) in status.iter().enumerate() {
             if let (Some(carried), true) = (&mut self.carried, *status != Status::Running) {
                 carried.end(t, copy, *status == Status::Truncated)?;

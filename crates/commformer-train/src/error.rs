@@ -1,6 +1,6 @@
 //! What can go wrong while training.
 
-use crate::CheckpointError;
+use crate::{CheckpointError, EnvironmentFault, NotFinite};
 
 /// Why training could not begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -18,17 +18,12 @@ pub enum TrainError {
     /// The environments refused a call.
     #[error(transparent)]
     Environment(#[from] commformer_env::VecEnvError),
-    /// The loss or its gradient is no longer a number; the weights are those before the step.
-    #[error(
-        "update {update}: the gradient's norm is {norm}; the weights of the last checkpoint are good. \
-         Lower ppo.lr or ppo.max_grad_norm, and look at the scale of the rewards"
-    )]
-    NotFinite {
-        /// The epoch, counted over the whole run.
-        update: u64,
-        /// The norm.
-        norm: f64,
-    },
+    /// The environments wrote what nobody can learn from.
+    #[error(transparent)]
+    Fault(#[from] EnvironmentFault),
+    /// A loss or its gradient is no longer finite; the weights are those before the step.
+    #[error("{0}")]
+    NotFinite(Box<NotFinite>),
     /// Evaluation episodes did not end.
     #[error(
         "{unfinished} of {episodes} evaluation episodes had not ended after {steps} steps; \

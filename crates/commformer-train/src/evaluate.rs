@@ -78,7 +78,7 @@ pub(crate) fn play<A: Actor, E: Environment>(
                 active: &active[of_copy(active.len())],
                 sizes: &sizes,
             };
-            said.add(&exchange, environments.must_listen(copy));
+            said.add(&exchange, environments.must_listen(copy)?);
             if let (Some(gates), None) = (buffer.gates(), &records[copy]) {
                 let of_step = gates.scores()?;
                 let of_step = &of_step[of_copy(of_step.len())];
@@ -119,7 +119,7 @@ pub(crate) fn play<A: Actor, E: Environment>(
         metric_names: spec.metrics.iter().map(|name| (*name).to_owned()).collect(),
         gated: policy.gate_width() > 0 && options.gates.is_some(),
         sources_heard: environments
-            .sources()
+            .sources()?
             .map(|sources| sources_heard(&edges, sources)),
         graph: edges,
     })

@@ -2,12 +2,13 @@
 
 use crate::bilevel::{self, Drawn, Graphs};
 use crate::experience::Experience;
+use crate::not_finite::Proposal;
 use crate::policy::Level;
 use crate::selection::Selection;
 use crate::update::{Gradient, Objective, PartGraph, gradient};
 use crate::{
-    BilevelConfig, GraphPlan, Losses, Policy, PolicyResult, Purpose, Settings, TeamGraphs,
-    TrainError, seed_for,
+    BilevelConfig, GraphPlan, Losses, Policy, PolicyResult, PpoConfig, Purpose, Settings,
+    TeamGraphs, TrainError, seed_for,
 };
 use commformer_env::Rng;
 use commformer_torch::gradients::clip_norm;
@@ -165,9 +166,18 @@ impl<P: Policy> Learner<P> {
                     advantages.view(),
                     schedule.entropy_coef,
                 )?;
-                let gradients =
-                    Tensor::f_run_backward(&[loss], &[self.policy.edge_logits()], false, false)?;
-                return Ok(self.upper.step(&gradients)?);
+                let leaves = [self.policy.edge_logits()];
+                let mut gradients = Tensor::f_run_backward(&[&loss], &leaves, false, false)?;
+                // Only measured: advantages are in units of their spread, so nothing needs clipping.
+                let norm = clip_norm(&mut gradients, f64::MAX)?;
+                let proposal = Proposal {
+                    level: Level::Upper,
+                    number: draw,
+                    terms: &[("score-function", loss.f_double_value(&[])?)],
+                    gradients: &gradients,
+                    norm,
+                };
+                return self.take(&proposal, objective.ppo);
             }
             Some(Drawn::Once(noise)) => noise.shallow_clone(),
             Some(Drawn::Anew) => bilevel::update_noise(self.seed, draw, &graphs.acting),
@@ -193,10 +203,10 @@ impl<P: Policy> Learner<P> {
         experience: &Experience,
         selection: &Selection,
         graph: &dyn Fn(&Selection) -> PartGraph,
-        update: u64,
+        draw: u64,
     ) -> Result<Losses, TrainError> {
         let ppo = objective.ppo;
-        let dropout = seed_for(self.seed, Purpose::Dropout).wrapping_add(update);
+        let dropout = seed_for(self.seed, Purpose::Dropout).wrapping_add(draw);
         let parts = selection
             .parts(ppo.part_size(selection.len(), experience.agents()))
             .iter()
@@ -218,17 +228,25 @@ impl<P: Policy> Learner<P> {
             total_active,
         )?;
         losses.grad_norm = clip_norm(&mut of_leaves, ppo.max_grad_norm)?;
-        if !losses.grad_norm.is_finite() {
-            return Err(TrainError::NotFinite {
-                update,
-                norm: losses.grad_norm,
-            });
-        }
-        match level {
-            Level::Lower => self.lower.step(&of_leaves)?,
-            Level::Upper => self.upper.step(&of_leaves)?,
-        }
+        let proposal = Proposal {
+            level,
+            number: draw,
+            terms: &losses.terms(),
+            gradients: &of_leaves,
+            norm: losses.grad_norm,
+        };
+        self.take(&proposal, ppo)?;
         Ok(losses)
+    }
+
+    /// Takes a step if it is finite.
+    fn take(&mut self, step: &Proposal<'_>, ppo: &PpoConfig) -> Result<(), TrainError> {
+        step.check(ppo, &self.lower, &self.upper)?;
+        let optimiser = match step.level {
+            Level::Lower => &mut self.lower,
+            Level::Upper => &mut self.upper,
+        };
+        Ok(optimiser.step(step.gradients)?)
     }
 
     /// Splits samples evenly and at random; one minibatch is everything, in order.

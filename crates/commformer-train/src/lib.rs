@@ -46,6 +46,7 @@
 //! ```
 
 mod bilevel;
+mod boundary;
 mod buffer;
 mod check;
 mod checkpoint;
@@ -57,6 +58,7 @@ mod gae;
 mod gate;
 mod learner;
 mod noise;
+mod not_finite;
 mod policy;
 mod ppo;
 mod recall;
@@ -75,6 +77,7 @@ mod trainer;
 mod update;
 mod value_norm;
 
+pub use boundary::{EnvironmentFault, FaultKind};
 pub use buffer::Buffer;
 pub use checkpoint::{
     Best, Checkpoint, CheckpointError, CheckpointStore, Found, Manifest, TrainState, Which,
@@ -89,6 +92,7 @@ pub use evaluate::{EvaluateOptions, evaluate};
 pub use gae::gae;
 pub use gate::{Budget, GatePlan, GateTerms, Price};
 pub use noise::Drawn;
+pub use not_finite::{Entries, NotFinite, Term};
 pub use policy::{
     Act, Actor, Evaluation, GateEvaluation, GateSamples, Gates, Gating, Level, Policy,
     PolicyResult, SampledGraphs, Samples, Situations, TeamGraphs, by_autograd,

@@ -4,6 +4,7 @@
 //! W decisions of each agent a step, one (W = 1) or one for each sender (W = N).
 
 use crate::MessageSizes;
+use serde::Serialize;
 use tch::Tensor;
 
 /// Whom the agents of B teams can hear: few teams' graphs differ, so each is held once.
@@ -190,7 +191,8 @@ pub trait Actor: Send {
 }
 
 /// The level whose leaves are differentiated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Every parameter but the edge logits.
     Lower,

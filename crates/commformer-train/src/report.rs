@@ -77,6 +77,27 @@ impl Losses {
         }
     }
 
+    /// The terms of the loss by their names.
+    pub(crate) fn terms(&self) -> Vec<(&'static str, f64)> {
+        let mut terms = vec![
+            ("policy", self.policy),
+            ("value", self.value),
+            ("entropy", self.entropy),
+            ("clipped", self.clipped),
+            ("kl", self.kl),
+        ];
+        if let Some(gate) = &self.gate {
+            terms.extend([
+                ("gate.policy", gate.policy),
+                ("gate.value", gate.value),
+                ("gate.entropy", gate.entropy),
+                ("gate.clipped", gate.clipped),
+                ("gate.kl", gate.kl),
+            ]);
+        }
+        terms
+    }
+
     /// The mean of several steps'; zeros if there are none.
     pub fn mean(steps: &[Losses]) -> Self {
         let mean = |figure: fn(&Losses) -> f64| {

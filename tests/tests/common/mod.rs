@@ -1,4 +1,5 @@
 //! What the tests of whole iterations share: small configurations and runs.
+#![allow(dead_code, reason = "not every program of tests needs all of it")]
 
 use commformer::compose::{self, TeamPolicy};
 use commformer::config::{Config, Overrides};

@@ -217,10 +217,10 @@ fn boxes_are_environments_too() {
     let signal: Box<dyn Environment> = Box::new(Signal::new(Default::default()).unwrap());
     let envs = VecEnv::new(vec![signal], 0).unwrap();
     assert_eq!(
-        envs.sources(),
+        envs.sources().unwrap(),
         Signal::new(Default::default()).unwrap().sources()
     );
-    assert_eq!(VecEnv::new(vec![task], 0).unwrap().sources(), None);
+    assert_eq!(VecEnv::new(vec![task], 0).unwrap().sources(), Ok(None));
 }
 
 /// Counts its steps and shows their number and the number of its episode; ends at its limit. One
@@ -476,4 +476,110 @@ fn numbers_that_are_not_finite_are_refused() {
             found: f32::INFINITY
         }
     );
+}
+
+/// A team of two that knows these answers.
+struct Knowing {
+    counter: Counter,
+    sources: Vec<usize>,
+    must_listen: Vec<bool>,
+}
+
+impl Knowing {
+    fn new(sources: &[usize], must_listen: &[bool]) -> Self {
+        Self {
+            counter: Counter::new(2.0, Status::Truncated),
+            sources: sources.to_vec(),
+            must_listen: must_listen.to_vec(),
+        }
+    }
+}
+
+impl Environment for Knowing {
+    fn spec(&self) -> &Spec {
+        self.counter.spec()
+    }
+
+    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
+        self.counter.reset(rng, out);
+    }
+
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        self.counter.step(actions, rng, out, rewards)
+    }
+
+    fn metrics(&self, out: &mut [f32]) {
+        self.counter.metrics(out);
+    }
+
+    fn sources(&self) -> Option<&[usize]> {
+        Some(&self.sources)
+    }
+
+    fn must_listen(&self) -> Option<&[bool]> {
+        Some(&self.must_listen)
+    }
+}
+
+#[test]
+fn answers_that_do_not_fit_the_team_are_refused() {
+    let new = |sources: &[usize], must_listen: &[bool]| {
+        VecEnv::new(vec![Knowing::new(sources, must_listen)], 0)
+    };
+    for (sources, message) in [
+        (&[1][..], "`sources` has 1 elements, but needs 2"),
+        (&[1, 0, 1], "`sources` has 3 elements, but needs 2"),
+        (
+            &[1, 2],
+            "`sources` lets agent 1 listen to agent 2, but there are only agents 0 to 1",
+        ),
+    ] {
+        assert_eq!(new(sources, &[]).err().unwrap().to_string(), message);
+    }
+    let envs = new(&[1, 0], &[true]).unwrap();
+    assert_eq!(envs.sources(), Ok(Some(&[1, 0][..])));
+    assert_eq!(
+        envs.must_listen(0).unwrap_err().to_string(),
+        "`must_listen` has 1 elements, but needs 2"
+    );
+    let envs = new(&[1, 0], &[true, false]).unwrap();
+    assert_eq!(envs.must_listen(0), Ok(Some(&[true, false][..])));
+}
+
+#[test]
+fn an_error_after_a_split_names_the_copy_among_all() {
+    let copies = (0..5).map(|_| Counter::new(9.0, Status::Terminated));
+    let parts = VecEnv::new(copies.collect(), 0).unwrap().split(2);
+    let firsts: Vec<usize> = parts.iter().map(VecEnv::first_copy).collect();
+    assert_eq!(firsts, [0, 2, 4]);
+    let part = parts.into_iter().nth(1).unwrap().split(1).remove(1);
+    assert_eq!(part.first_copy(), 3);
+    let mut team = Team::new(part);
+    team.reset().unwrap();
+    let error = team
+        .step(Actions::Continuous(&[0.0, 0.0, f32::NAN, 0.0]))
+        .unwrap_err();
+    assert!(
+        error.to_string().starts_with("agent 1 of copy 3 "),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_steps_of_an_episode_are_counted_until_the_next_has_begun() {
+    let mut team = Team::new(VecEnv::new(vec![Counter::new(3.0, Status::Truncated)], 0).unwrap());
+    team.reset().unwrap();
+    let mut counted = vec![team.envs.episode_steps(0)];
+    for _ in 0..5 {
+        team.step(Actions::Continuous(&[0.0; 4])).unwrap();
+        counted.push(team.envs.episode_steps(0));
+    }
+    assert_eq!(counted, [0, 1, 2, 3, 1, 2]);
+    assert_eq!(team.envs.episode_steps(1), 0, "there is no such copy");
 }

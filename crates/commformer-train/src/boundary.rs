@@ -1,0 +1,213 @@
+//! What environments write is looked at before anybody learns from it.
+
+use commformer_env::{Environment, Status, VecEnv};
+use std::fmt;
+
+/// What an environment wrote and nobody can learn from. The policy has not seen it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EnvironmentFault {
+    /// The copy, among all of the trainer or of the evaluation.
+    pub copy: usize,
+    /// Steps of its episode, this one included; 0: the episode had just begun.
+    pub step: u32,
+    /// The agent in it.
+    pub agent: usize,
+    /// What is wrong.
+    pub found: FaultKind,
+}
+
+/// What can be wrong with what an environment writes for an agent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FaultKind {
+    /// A reward that is not finite.
+    Reward(f32),
+    /// An observation that is not finite.
+    Observation {
+        /// Which of its numbers.
+        number: usize,
+        /// The number.
+        value: f32,
+    },
+    /// The same of the observation in which a time limit cut the episode.
+    LastObservation {
+        /// Which of its numbers.
+        number: usize,
+        /// The number.
+        value: f32,
+    },
+    /// No action is available.
+    NoAction,
+}
+
+impl fmt::Display for EnvironmentFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            copy,
+            step,
+            agent,
+            found,
+        } = self;
+        match step {
+            0 => write!(f, "copy {copy}, at the beginning of an episode: ")?,
+            _ => write!(f, "copy {copy}, step {step} of its episode: ")?,
+        }
+        match found {
+            FaultKind::Reward(value) => write!(f, "the reward of agent {agent} is {value}"),
+            FaultKind::Observation { number, value } => {
+                write!(
+                    f,
+                    "number {number} of agent {agent}'s observation is {value}"
+                )
+            }
+            FaultKind::LastObservation { number, value } => write!(
+                f,
+                "number {number} of agent {agent}'s observation, in which the episode was truncated, is {value}"
+            ),
+            FaultKind::NoAction => write!(f, "agent {agent} has no available action"),
+        }?;
+        f.write_str(match found {
+            FaultKind::NoAction => "; every agent needs one, whether it is active or not",
+            _ => "; rewards and observations must be finite",
+        })?;
+        f.write_str(": correct the environment")
+    }
+}
+
+impl std::error::Error for EnvironmentFault {}
+
+/// What the copies of an environment wrote in a step, or as they began.
+#[derive(Debug)]
+pub struct Written<'a> {
+    /// (C, N, O).
+    pub obs: &'a [f32],
+    /// (C, N, A), where actions can be unavailable.
+    pub available: &'a [bool],
+    /// (C, N); empty if no step was taken.
+    pub rewards: &'a [f32],
+    /// (C); empty if no step was taken.
+    pub status: &'a [Status],
+}
+
+impl Written<'_> {
+    /// The first thing that is wrong with it, if anything is.
+    pub fn fault<E: Environment>(&self, environments: &VecEnv<E>) -> Option<EnvironmentFault> {
+        let spec = environments.spec();
+        let fault = |copy, step, agent, found| EnvironmentFault {
+            copy: environments.first_copy() + copy,
+            step,
+            agent,
+            found,
+        };
+        // Where an episode ended, what is perceived belongs to the next.
+        let begun = |copy: usize| match self.status.get(copy) {
+            None | Some(Status::Running) => environments.episode_steps(copy),
+            Some(_) => 0,
+        };
+        if let Some(row) = not_finite(self.rewards) {
+            let (copy, agent) = (row / spec.agents, row % spec.agents);
+            let step = environments.episode_steps(copy);
+            return Some(fault(
+                copy,
+                step,
+                agent,
+                FaultKind::Reward(self.rewards[row]),
+            ));
+        }
+        let truncated = |(copy, status): (usize, &Status)| {
+            (*status == Status::Truncated).then(|| (copy, environments.final_obs(copy)))
+        };
+        for (copy, obs) in self.status.iter().enumerate().filter_map(truncated) {
+            if let Some(at) = not_finite(obs) {
+                let step = environments.episode_steps(copy);
+                let found = FaultKind::LastObservation {
+                    number: at % spec.obs_dim,
+                    value: obs[at],
+                };
+                return Some(fault(copy, step, at / spec.obs_dim, found));
+            }
+        }
+        if let Some(at) = not_finite(self.obs) {
+            let (row, number) = (at / spec.obs_dim, at % spec.obs_dim);
+            let (copy, agent) = (row / spec.agents, row % spec.agents);
+            let found = FaultKind::Observation {
+                number,
+                value: self.obs[at],
+            };
+            return Some(fault(copy, begun(copy), agent, found));
+        }
+        let rows = &mut self.available.chunks(spec.actions.size().max(1));
+        let row = rows.position(|row| !row.contains(&true))?;
+        let (copy, agent) = (row / spec.agents, row % spec.agents);
+        Some(fault(copy, begun(copy), agent, FaultKind::NoAction))
+    }
+}
+
+/// Where the first number lies that is not finite.
+fn not_finite(numbers: &[f32]) -> Option<usize> {
+    match all_finite(numbers) {
+        true => None,
+        false => numbers.iter().position(|number| !number.is_finite()),
+    }
+}
+
+/// Whether all numbers are finite.
+///
+/// In one that is not, all bits of the exponent are set: one more carries into the bit of the sign. Unlike
+/// a search that stops at the first, this is done for many numbers at once.
+fn all_finite(numbers: &[f32]) -> bool {
+    const ONE_EXPONENT: u32 = 1 << (f32::MANTISSA_DIGITS - 1);
+    let carries = numbers.iter().fold(0, |carries, number| {
+        carries | (number.abs().to_bits() + ONE_EXPONENT)
+    });
+    carries >> 31 == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_number_among_many_is_found_wherever_it_lies() {
+        let finite = [
+            0.0,
+            -0.0,
+            1.0,
+            f32::MAX,
+            f32::MIN,
+            f32::MIN_POSITIVE,
+            f32::from_bits(1), // the smallest of all
+        ];
+        let nan = |bits: u32| f32::from_bits(0x7f80_0000 | bits);
+        let bad = [
+            f32::NAN,
+            -f32::NAN,
+            nan(1),
+            nan(0x8000_0001),
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+        ];
+        for length in 0..70 {
+            let mut numbers: Vec<f32> = finite.into_iter().cycle().take(length).collect();
+            assert_eq!(not_finite(&numbers), None);
+            for at in 0..length {
+                for bad in bad {
+                    let finite = std::mem::replace(&mut numbers[at], bad);
+                    assert_eq!(not_finite(&numbers), Some(at), "{bad} of {length}");
+                    numbers[at] = finite;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_exponent_is_told_right() {
+        for exponent in 0..=255u32 {
+            for mantissa in [0, 1, 0x40_0000, 0x7f_ffff] {
+                for sign in [0, 1 << 31] {
+                    let number = f32::from_bits(sign | exponent << 23 | mantissa);
+                    assert_eq!(all_finite(&[number]), number.is_finite(), "{number:e}");
+                }
+            }
+        }
+    }
+}
