@@ -50,6 +50,7 @@ impl Faulty {
                 agents: AGENTS,
                 obs_dim: OBS,
                 actions: ActionSpace::Discrete(ACTIONS),
+                obs_version: 1,
                 masks_actions: true,
                 metrics: Vec::new(),
             },

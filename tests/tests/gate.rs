@@ -140,7 +140,7 @@ fn the_budget_is_in_the_checkpoint() {
     let config = gated("signal", &["gate.mode='learned'", "gate.target_rate=0.1"]);
     let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
     trainer.iterate().unwrap();
-    let state = trainer.checkpoint(0.0).unwrap().state;
+    let state = trainer.checkpoint().unwrap().state;
     // The multiplier has moved by the step, 0.1, times the violation.
     assert!(state.gated);
     let [multiplier, violation] = state.budget[..] else {

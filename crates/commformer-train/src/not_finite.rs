@@ -129,11 +129,11 @@ impl NotFinite {
     fn remedy(&self) -> &'static str {
         let of_value = |term: &Term| term.name.ends_with("value");
         match self.level {
-            Level::Upper => "lower graph.lr",
+            Level::Upper => "Lower graph.lr",
             Level::Lower if !self.terms.is_empty() && self.terms.iter().all(of_value) => {
-                "lower ppo.value_coef or the scale of the rewards"
+                "Lower ppo.value_coef or the scale of the rewards"
             }
-            Level::Lower => "lower ppo.lr or ppo.max_grad_norm",
+            Level::Lower => "Lower ppo.lr or ppo.max_grad_norm",
         }
     }
 }
@@ -181,7 +181,7 @@ impl fmt::Display for NotFinite {
                 list(&self.weights)
             )?;
         }
-        write!(f, ". To go on, {}", self.remedy())
+        write!(f, ". {}", self.remedy())
     }
 }
 
@@ -249,7 +249,7 @@ mod tests {
             value.to_string(),
             "iteration 4, epoch 7, minibatch 2 (all from 0), lower level: of the loss value is inf; \
              the gradient's norm is 2.5. The step was not taken: the weights are those before it. \
-             To go on, lower ppo.value_coef or the scale of the rewards"
+             Lower ppo.value_coef or the scale of the rewards"
         );
         let gradient = NotFinite {
             terms: Vec::new(),
@@ -262,7 +262,7 @@ mod tests {
                      c [2, 3] (1 NaN, 4 infinite) and 2 more; the gradient's norm is NaN.";
         assert!(text.contains(named), "{text}");
         assert!(
-            text.ends_with("lower ppo.lr or ppo.max_grad_norm"),
+            text.ends_with("Lower ppo.lr or ppo.max_grad_norm"),
             "{text}"
         );
     }
@@ -289,7 +289,7 @@ mod tests {
             text.contains("not finite, in graph.edge_logits [2, 3] (1 NaN, 4 infinite): go back"),
             "{text}"
         );
-        assert!(text.ends_with("To go on, lower graph.lr"), "{text}");
+        assert!(text.ends_with(". Lower graph.lr"), "{text}");
     }
 
     #[test]

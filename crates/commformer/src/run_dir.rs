@@ -194,6 +194,11 @@ impl RunDir {
         self.path.join("final.json")
     }
 
+    /// What was not finite when the run failed.
+    pub fn failure(&self) -> PathBuf {
+        self.path.join("failure.json")
+    }
+
     /// A picture of the graph.
     pub fn graph(&self) -> PathBuf {
         self.path.join("graph.svg")

@@ -268,6 +268,45 @@ fn a_run_goes_on_by_its_own_settings_only() {
     assert_goes_on(folder, "on two threads");
 }
 
+#[test]
+fn a_run_whose_numbers_explode_says_what_was_found_and_keeps_the_last_good_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut run = the_run(folder);
+    let output = run
+        .args(["--set", "ppo.lr=1e30"])
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    let said = complaint(&output, 1);
+    for part in [
+        "failure.json",
+        "Lower ppo.lr",
+        "minibatch",
+        "train --config run/config.toml",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    let found = json(&read(&folder.join("run/failure.json")));
+    assert_eq!(found["level"], "lower", "{found}");
+    assert!(
+        !found["gradients"].as_array().unwrap().is_empty(),
+        "{found}"
+    );
+    let iteration = found["iteration"].as_u64().unwrap();
+    assert_eq!(metrics(&folder.join("run")).len() as u64, iteration);
+    assert!(
+        folder
+            .join(format!("run/checkpoints/{iteration:08}"))
+            .is_dir()
+    );
+    let again = complaint(&program(folder, &words("train --run run")), 1);
+    assert_eq!(
+        again.split("minibatch").nth(1),
+        said.split("minibatch").nth(1)
+    );
+}
+
 /// A run on Signal with this many steps of each copy in an iteration, without an end.
 fn endless(folder: &Path, steps: u32) -> Child {
     let process = Command::new(env!("CARGO_BIN_EXE_commformer"))

@@ -71,15 +71,9 @@ impl Train {
         let outcome = trainer.run(&mut environments, &store, &mut recorder);
         let (phases, seconds) = recorder.finish();
         let steps = trainer.steps();
-        let (program, path) = (super::program(), folder.path().display());
-        let outcome = outcome.with_context(|| {
-            format!(
-                "the run stopped after {} steps; what {path} holds is safe, and \
-                 `{program} train --run {path}` goes on from there",
-                grouped(steps)
-            )
-        })?;
         drop(trainer);
+        let (program, path) = (super::program(), folder.path().display());
+        let outcome = outcome.or_else(|error| end::failed(error, &folder, steps))?;
         if let (Outcome::Stopped, Some(code)) = (outcome, interrupt.exit_code()) {
             let steps = grouped(steps);
             writeln!(
