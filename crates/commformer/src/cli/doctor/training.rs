@@ -42,7 +42,7 @@ pub(super) fn repeats(seconds: f64) -> anyhow::Result<Outcome> {
         first.iterate()?;
         iterations += 1;
     }
-    let expected = bytes(&first)?;
+    let (expected, steps) = (bytes(&first)?, grouped(first.steps()));
     // Two on a single core, too: it is threads that may not matter.
     let all = workers(0).max(2);
     for run in ["the first", "the second"] {
@@ -52,10 +52,9 @@ pub(super) fn repeats(seconds: f64) -> anyhow::Result<Outcome> {
         }
         anyhow::ensure!(
             bytes(&again)? == expected,
-            "after {iterations} iterations {run} run with {all} threads has other weights than one with 1"
+            "after {steps} steps {run} run with {all} threads has other weights than one with 1"
         );
     }
-    let steps = grouped(first.steps());
     Ok(Outcome::Ok(format!(
         "the same weights to the bit with 1, {all} and {all} threads, after {steps} steps each"
     )))
