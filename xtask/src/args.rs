@@ -13,17 +13,21 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   eval             Evaluate a trained team
   presets          List the built-in configurations
   bench [WHAT]     Measure the speed on this machine: of train, act or env
+  doctor           Tell versions, machine and libtorch, and test all of it: for a bug report
   test             Run every test of the workspace
   ci               Check everything: formatting, links, lints, documentation, tests
   help             Print this text
 
-train, eval, presets and bench build the program with optimisation and pass their arguments on:
-`cargo xtask train --help` lists those of train. test passes its arguments to `cargo test`.
-Each command but help does what setup does first, where it is still to do.
+train, eval, presets, bench and doctor build the program with optimisation and pass their arguments
+on: `cargo xtask train --help` lists those of train. test passes its arguments to `cargo test`.
+Each command but help and doctor does what setup does first, where it is still to do.
 ";
 
 /// The commands that the `commformer` program carries out.
-const PROGRAM: [&str; 4] = ["train", "eval", "presets", "bench"];
+const PROGRAM: [&str; 5] = ["train", "eval", "presets", "bench", DOCTOR];
+
+/// The one among them before which xtask tells what it sees itself.
+const DOCTOR: &str = "doctor";
 
 /// The commands that xtask carries out.
 const OWN: [&str; 4] = ["setup", "test", "ci", "help"];
@@ -37,6 +41,11 @@ pub enum Request {
     Setup,
     /// Run the program; its subcommand is the first argument.
     Program {
+        /// The program's whole command line.
+        arguments: Vec<OsString>,
+    },
+    /// Tell what can be seen before anything is built, then run the program.
+    Doctor {
         /// The program's whole command line.
         arguments: Vec<OsString>,
     },
@@ -61,6 +70,9 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, Failure> {
         "ci" => alone("ci", rest, Request::Ci),
         "test" => Ok(Request::Test {
             arguments: rest.to_vec(),
+        }),
+        DOCTOR => Ok(Request::Doctor {
+            arguments: arguments.to_vec(),
         }),
         verb if PROGRAM.contains(&verb) => Ok(Request::Program {
             arguments: arguments.to_vec(),
@@ -152,6 +164,8 @@ mod tests {
                 Ok(Request::Program { arguments })
             );
         }
+        let arguments = words("doctor --seconds 2");
+        assert_eq!(parse(&arguments.clone()), Ok(Request::Doctor { arguments }));
     }
 
     #[test]
@@ -162,6 +176,7 @@ mod tests {
             ("tests", "test"),
             ("preset", "presets"),
             ("cii", "ci"),
+            ("docter", "doctor"),
             ("set-up", "setup"),
         ] {
             let failure = refused(typed);

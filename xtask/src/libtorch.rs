@@ -1,8 +1,36 @@
 //! Which libtorch the workspace builds with, and whether ours is complete.
 
+use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// Which libtorch the build will use.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The user's own, as `VARIABLE=value`.
+    Users(String),
+    /// The one that set-up got.
+    Ours,
+    /// None yet.
+    Missing,
+}
+
+impl Found {
+    /// Looks at the environment and at [`folder`].
+    pub fn look(root: &Path) -> Self {
+        let choice = users_choice(
+            root,
+            env::var_os("LIBTORCH").as_deref(),
+            env::var_os("LIBTORCH_USE_PYTORCH").as_deref(),
+        );
+        match choice {
+            Some(choice) => Self::Users(choice),
+            None if is_complete(&folder(root)) => Self::Ours,
+            None => Self::Missing,
+        }
+    }
+}
 
 /// The packages that hold libtorch, with their hashes: what pip downloads, and the stamp of a
 /// finished set-up.
@@ -39,7 +67,7 @@ pub fn is_projects(root: &Path, value: &OsStr) -> bool {
 
 /// How the user chose a libtorch of their own, as `VARIABLE=value`, given the values of
 /// `LIBTORCH` and `LIBTORCH_USE_PYTORCH`.
-pub fn users_choice(
+fn users_choice(
     root: &Path,
     libtorch: Option<&OsStr>,
     use_pytorch: Option<&OsStr>,

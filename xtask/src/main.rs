@@ -11,6 +11,7 @@ use crate::args::Request;
 mod args;
 mod cargo;
 mod ci;
+mod doctor;
 mod libtorch;
 mod links;
 mod program;
@@ -37,6 +38,7 @@ fn run(request: Request, root: &Path) -> Result<(), Failure> {
         }
         Request::Setup => setup::run(root),
         Request::Program { arguments } => program::run(root, &arguments),
+        Request::Doctor { arguments } => doctor::run(root, &arguments),
         Request::Test { arguments } => test::run(root, &arguments),
         Request::Ci => ci::run(root),
     }

@@ -9,6 +9,7 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::libtorch::Found;
 use crate::{Failure, cargo, libtorch, tools};
 
 /// Python that takes headers and libraries out of the wheels.
@@ -22,33 +23,23 @@ const LINKER_SCRIPT: &str = "INPUT ( libtorch_cpu.so )\n";
 
 /// Gets libtorch where it is missing, and says what is the case.
 pub fn run(root: &Path) -> Result<(), Failure> {
-    if let Some(choice) = users_choice(root) {
-        println!(
+    match Found::look(root) {
+        Found::Users(choice) => println!(
             "{choice} is set, so the build uses that libtorch (it must be 2.11.0) and there is \
              nothing to set up; unset it to get one with `cargo xtask setup`."
-        );
-    } else if libtorch::is_complete(&libtorch::folder(root)) {
-        println!("libtorch {} is set up.", libtorch::VERSION);
-    } else {
-        get(root)?;
+        ),
+        Found::Ours => println!("libtorch {} is set up.", libtorch::VERSION),
+        Found::Missing => get(root)?,
     }
     Ok(())
 }
 
 /// Gets libtorch where it is missing, and is silent where it is not.
 pub fn ensure(root: &Path) -> Result<(), Failure> {
-    if users_choice(root).is_some() || libtorch::is_complete(&libtorch::folder(root)) {
-        return Ok(());
+    match Found::look(root) {
+        Found::Users(_) | Found::Ours => Ok(()),
+        Found::Missing => get(root),
     }
-    get(root)
-}
-
-fn users_choice(root: &Path) -> Option<String> {
-    libtorch::users_choice(
-        root,
-        env::var_os("LIBTORCH").as_deref(),
-        env::var_os("LIBTORCH_USE_PYTORCH").as_deref(),
-    )
 }
 
 /// Downloads and unpacks; all it says goes to the standard error stream, because it may precede

@@ -1,12 +1,14 @@
 //! The programs that set-up and the build need.
 
 use std::env;
+use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 
 use crate::Failure;
 
 /// A program, how to see that it works, and where it comes from.
 struct Tool {
+    key: &'static str,
     name: &'static str,
     probe: Vec<String>,
     debian: &'static str,
@@ -17,6 +19,16 @@ struct Tool {
 pub fn check() -> Result<(), Failure> {
     let compiler = compiler(env::var("CXX").ok().as_deref());
     missing(&tools(compiler), works).map_or(Ok(()), |sentence| Err(Failure::new(sentence)))
+}
+
+/// What each program says of its version, under a short name; of one that does not run, how to get it.
+pub fn versions() -> Vec<(&'static str, String)> {
+    let tools = tools(compiler(env::var("CXX").ok().as_deref()));
+    let told = tools.iter().map(|tool| {
+        let version = first_line(&tool.probe);
+        (tool.key, version.unwrap_or_else(|| tool.absent()))
+    });
+    told.collect()
 }
 
 /// The C++ compiler as the build will call it: `CXX` may hold a wrapper as well.
@@ -33,23 +45,35 @@ fn compiler(cxx: Option<&str>) -> Vec<String> {
     }
 }
 
+impl Tool {
+    /// That it does not run, and what to install.
+    fn absent(&self) -> String {
+        let Self { debian, fedora, .. } = self;
+        let probe = self.probe.join(" ");
+        format!("`{probe}` did not run; install {debian} (Debian, Ubuntu) or {fedora} (Fedora)")
+    }
+}
+
 fn tools(mut compiler: Vec<String>) -> [Tool; 3] {
     let words = |line: &str| line.split(' ').map(str::to_owned).collect();
     compiler.push("--version".to_owned());
     [
         Tool {
+            key: "python3",
             name: "python3",
             probe: words("python3 --version"),
             debian: "python3",
             fedora: "python3",
         },
         Tool {
+            key: "pip",
             name: "pip (python3 -m pip)",
             probe: words("python3 -m pip --version"),
             debian: "python3-pip",
             fedora: "python3-pip",
         },
         Tool {
+            key: "C++ compiler",
             name: "a C++ compiler (c++, or what CXX names)",
             probe: compiler,
             debian: "g++",
@@ -59,16 +83,21 @@ fn tools(mut compiler: Vec<String>) -> [Tool; 3] {
 }
 
 fn works(probe: &[String]) -> bool {
-    let Some((program, arguments)) = probe.split_first() else {
-        return false;
-    };
-    Command::new(program)
+    first_line(probe).is_some()
+}
+
+/// The first line that a command prints; `None` if it does not run or does not end well.
+pub fn first_line<S: AsRef<OsStr>>(command: &[S]) -> Option<String> {
+    let (program, arguments) = command.split_first()?;
+    let output = Command::new(program)
         .args(arguments)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().next().unwrap_or_default().trim();
+    output.status.success().then(|| line.to_owned())
 }
 
 /// The sentence that names the missing programs; `None` where all work.
@@ -116,6 +145,20 @@ mod tests {
     }
 
     #[test]
+    fn every_program_tells_its_version_or_where_it_comes_from() {
+        let keys: Vec<_> = versions().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["python3", "pip", "C++ compiler"]);
+        let [.., compiler] = tools(vec!["no-such-compiler".to_owned()]);
+        assert_eq!(
+            compiler.absent(),
+            "`no-such-compiler --version` did not run; install g++ (Debian, Ubuntu) or gcc-c++ \
+             (Fedora)"
+        );
+        let cargo = first_line(&["cargo", "--version"]).expect("cargo runs this test");
+        assert!(cargo.starts_with("cargo 1."), "{cargo}");
+    }
+
+    #[test]
     fn the_compiler_is_the_one_that_the_build_uses() {
         assert_eq!(compiler(None), ["c++"]);
         assert_eq!(compiler(Some(" ")), ["c++"]);
@@ -126,5 +169,6 @@ mod tests {
     fn a_program_that_is_not_there_does_not_work() {
         assert!(!works(&["commformer-no-such-program".to_owned()]));
         assert!(!works(&[]));
+        assert_eq!(first_line(&["cargo", "no-such-subcommand"]), None);
     }
 }

@@ -84,5 +84,6 @@ pub use config::{
 pub use error::ModelError;
 pub use input::Input;
 pub use layers::UniformNoise;
+pub use native::kernel_vectors;
 pub use pass::{Pass, Scores};
 pub use policy::{Act, CommFormer, Evaluation};

@@ -5,7 +5,7 @@
 //! [`load`] brings it into the process. libtorch asks once, early, whether CUDA is there and
 //! remembers the answer: **call [`load`], or [`device`], before any other function of tch.**
 
-use crate::{TorchError, ffi};
+use crate::{TorchError, ffi, library};
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -100,16 +100,7 @@ fn choose(name: &str, index: usize, loaded: bool, count: i64) -> Result<Device, 
 
 /// The CUDA library beside the libtorch in use, if there is one.
 fn cuda_library() -> Option<PathBuf> {
-    let mut text = std::ptr::null_mut();
-    // SAFETY: the shim writes a text of its own, or leaves the null; it calls nothing of libtorch.
-    let failure = unsafe { ffi::commformer_libtorch_path(&mut text) };
-    // SAFETY: both texts come from the call above.
-    let (failure, path) = unsafe { (ffi::take_text(failure), ffi::take_text(text)) };
-    if failure.is_some() {
-        // Not Linux, or a libtorch linked statically: then there is nothing to load.
-        return None;
-    }
-    let library = Path::new(&path?).parent()?.join("libtorch_cuda.so");
+    let library = library::path()?.parent()?.join("libtorch_cuda.so");
     library.exists().then_some(library)
 }
 

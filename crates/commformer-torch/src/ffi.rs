@@ -8,6 +8,10 @@ use torch_sys::C_tensor;
 unsafe extern "C" {
     fn commformer_free(text: *mut c_char);
     pub(crate) fn commformer_libtorch_path(path: *mut *mut c_char) -> *mut c_char;
+    pub(crate) fn commformer_libtorch_build(
+        config: *mut *mut c_char,
+        capability: *mut *mut c_char,
+    ) -> *mut c_char;
     pub(crate) fn commformer_open_library(path: *const c_char) -> *mut c_char;
     pub(crate) fn commformer_fused_adam(
         parameters: *const *const C_tensor,

@@ -5,6 +5,7 @@
 //!
 //! - [`cuda`]: one binary for machines with and without a GPU. [`cuda::device`] turns a name such
 //!   as `auto` into a device and loads libtorch's CUDA half; call it before anything of tch.
+//! - [`library`]: which libtorch this process runs with.
 //! - [`threads`]: how many cores an operation may use, whether results must repeat, and whether
 //!   freed memory is kept.
 //! - [`Shared`]: memory that environments write as a slice and models read as a tensor.
@@ -59,6 +60,7 @@ pub mod cuda;
 mod error;
 mod ffi;
 pub mod gradients;
+pub mod library;
 pub mod named;
 pub mod shared;
 pub mod threads;

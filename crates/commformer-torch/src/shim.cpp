@@ -5,6 +5,7 @@
 // `at::Tensor` handles, which is what tch's `Tensor::as_ptr` gives.
 
 #include <ATen/Context.h>
+#include <ATen/Version.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_foreach_mul.h>
@@ -21,6 +22,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <string>
 #include <vector>
 
 #ifdef __linux__
@@ -90,6 +92,16 @@ char *commformer_libtorch_path(char **path) {
   (void)path;
   return message_of("loaded libraries can be found on Linux only");
 #endif
+}
+
+// What the libtorch that this process runs with says of its making, and of the CPU's instructions
+// that it uses; both freed by the caller.
+char *commformer_libtorch_build(char **config, char **capability) {
+  return guarded([&] {
+    const std::string made = at::show_config(), used = at::get_cpu_capability();
+    *config = message_of(made.c_str());
+    *capability = message_of(used.c_str());
+  });
 }
 
 // Loads a library for the rest of the process's life, its symbols visible to all.

@@ -21,6 +21,8 @@ mod senders;
 use attention::Graph;
 use decoder::DecoderTape;
 use encoder::{Back, EncoderTape};
+pub use rows::kernel_vectors;
+
 use leaves::{Gradients, integers, numbers, truths};
 use rows::{exp, log_softmax, sized, vectorized, zeroed};
 use senders::Senders;

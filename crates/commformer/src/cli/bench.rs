@@ -11,6 +11,9 @@ mod sweep;
 mod table;
 mod train;
 
+pub(super) use measure::{Budget, measure};
+pub(super) use repeat::seconds;
+
 use crate::config::{nearest, presets};
 use clap::{Args, Subcommand};
 use std::io::Write;

@@ -1,6 +1,7 @@
 //! The program `commformer`: reads the command line and calls the rest.
 
 mod bench;
+mod doctor;
 mod eval;
 mod options;
 mod presets;
@@ -28,6 +29,8 @@ enum Command {
     Presets,
     /// Measure the speed on this machine: of training, of acting alone, of environments alone
     Bench(Box<bench::Bench>),
+    /// Tell what this program is and runs on, and test it: a text for a bug report
+    Doctor(doctor::Doctor),
 }
 
 /// Runs the program and says how it ended: 0 well, 1 with an error, 2 with a wrong command line, 130
@@ -39,6 +42,7 @@ pub fn run() -> ExitCode {
         Command::Eval(eval) => eval.run(out).map(|()| ExitCode::SUCCESS),
         Command::Presets => presets::list(out).map(|()| ExitCode::SUCCESS),
         Command::Bench(bench) => bench.run(out).map(|()| ExitCode::SUCCESS),
+        Command::Doctor(doctor) => doctor.run(out).map(|()| ExitCode::SUCCESS),
     };
     match result {
         Ok(code) => code,

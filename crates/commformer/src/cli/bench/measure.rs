@@ -11,7 +11,7 @@ use std::time::Instant;
 
 /// What was measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Measured {
+pub(in crate::cli) struct Measured {
     pub name: String,
     /// Those that were timed.
     pub iterations: u32,
@@ -36,7 +36,7 @@ pub(super) struct Measured {
 
 /// Shares of the time; what lies between the phases makes them up to 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Shares {
+pub(in crate::cli) struct Shares {
     pub environment: f64,
     pub act: f64,
     pub update: f64,
@@ -44,7 +44,7 @@ pub(super) struct Shares {
 
 /// How long to measure.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Budget {
+pub(in crate::cli) struct Budget {
     /// Timed iterations, at most.
     pub iterations: u32,
     /// No iteration is begun after so many.
@@ -55,7 +55,11 @@ pub(super) struct Budget {
 ///
 /// The first iteration pays for memory and caches and is not timed, unless it alone takes longer than
 /// the budget: then its own work outweighs that, and it is all that is timed.
-pub(super) fn measure(name: String, config: &Config, budget: Budget) -> anyhow::Result<Measured> {
+pub(in crate::cli) fn measure(
+    name: String,
+    config: &Config,
+    budget: Budget,
+) -> anyhow::Result<Measured> {
     let device = compose::device(config)?;
     let mut trainer = compose::trainer(config, device)?;
     let sizes = trainer.policy().model().config().clone();

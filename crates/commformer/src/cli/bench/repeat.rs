@@ -47,7 +47,7 @@ pub(super) fn repeat<E>(
 }
 
 /// Reads a number of seconds from the command line.
-pub(super) fn seconds(text: &str) -> Result<f64, String> {
+pub(in crate::cli) fn seconds(text: &str) -> Result<f64, String> {
     let number = text.parse().ok();
     number
         .filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0)
