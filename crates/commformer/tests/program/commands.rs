@@ -2,6 +2,7 @@
 
 use crate::{SMALL, complaint, json, metrics, printed, program, read, train};
 use serde_json::Value;
+use std::path::Path;
 
 #[test]
 fn a_run_leaves_what_it_promises_and_can_be_judged_and_repeated() {
