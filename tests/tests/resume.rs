@@ -199,7 +199,7 @@ fn run(
     }
     let mut environments = |purpose| {
         let copies = (0..config.eval.episodes).map(|_| build(&config.env, None));
-        VecEnv::new(copies.collect(), seed(purpose))
+        Ok(VecEnv::new(copies.collect(), seed(purpose))?)
     };
     trainer.run(&mut environments, store, ear)
 }

@@ -18,6 +18,9 @@ pub enum TrainError {
     /// The environments refused a call.
     #[error(transparent)]
     Environment(#[from] commformer_env::VecEnvError),
+    /// The environments of an evaluation could not be made.
+    #[error("cannot make the environments of an evaluation")]
+    Make(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The environments wrote what nobody can learn from.
     #[error(transparent)]
     Fault(#[from] EnvironmentFault),

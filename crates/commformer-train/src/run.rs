@@ -5,7 +5,8 @@ use crate::{
     Best, Checkpoint, CheckpointStore, EpisodeRecord, EvaluateOptions, EvaluationReport, Listener,
     Policy, Purpose, TrainError, Trainer, evaluate, seed_for,
 };
-use commformer_env::{Environment, VecEnv, VecEnvError};
+use commformer_env::{Environment, VecEnv};
+use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// By how much more than its target a team may listen and still keep to its budget.
@@ -25,7 +26,8 @@ pub enum Outcome {
 
 /// Makes the environments of one evaluation ([`Purpose::Evaluation`]), one episode in each copy, or
 /// those by which the gates are calibrated before it ([`Purpose::Calibration`]).
-pub type MakeEnvironments<'a, E> = &'a mut dyn FnMut(Purpose) -> Result<VecEnv<E>, VecEnvError>;
+pub type MakeEnvironments<'a, E> =
+    &'a mut dyn FnMut(Purpose) -> Result<VecEnv<E>, Box<dyn Error + Send + Sync>>;
 
 impl<P: Policy, E: Environment> Trainer<P, E> {
     /// Trains until the run has taken its steps or the listener wants it to stop. Every evaluation
@@ -103,7 +105,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         let mut report = evaluate(
             self.policy(),
             &self.execution_graph()?,
-            &mut environments(Purpose::Evaluation)?,
+            &mut environments(Purpose::Evaluation).map_err(TrainError::Make)?,
             &options,
         )?;
         report.steps = self.steps;
@@ -130,7 +132,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         let graph = self.execution_graph()?;
         for _ in 0..CALIBRATION_ROUNDS {
             let mut scores = Vec::new();
-            let copies = &mut environments(Purpose::Calibration)?;
+            let copies = &mut environments(Purpose::Calibration).map_err(TrainError::Make)?;
             let report = play(self.policy(), &graph, copies, options, &mut scores)?;
             let found = report.traffic().open_rate();
             let policy = self.learner.policy_mut();

@@ -14,7 +14,7 @@ use crate::record::{Recorder, svg};
 use crate::run_dir::RunDir;
 use anyhow::Context;
 use clap::Args;
-use commformer_train::{CheckpointStore, Found, Outcome, Which, seed_for, write_beside};
+use commformer_train::{CheckpointStore, Found, Outcome, Which, write_beside};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -59,14 +59,10 @@ impl Train {
                 folder.metrics().display()
             ));
         }
-        // The same episodes each time, so that evaluations differ by the policy alone. A checked
-        // configuration makes environments; none at all is an error of the trainer's.
-        let task = config.env.with_limit(config.eval.episode_limit);
+        // The same episodes each time, so that evaluations differ by the policy alone.
         let mut environments = |purpose| {
-            let copies = (0..config.eval.episodes)
-                .map_while(|_| task.build().ok())
-                .collect();
-            commformer_env::VecEnv::new(copies, seed_for(config.run.seed, purpose))
+            let (episodes, seed) = (config.eval.episodes, config.run.seed);
+            Ok(compose::evaluation(config, episodes, seed, purpose)?)
         };
         let outcome = trainer.run(&mut environments, &store, &mut recorder);
         let (phases, seconds) = recorder.finish();
