@@ -56,6 +56,7 @@ mod experience;
 mod gae;
 mod gate;
 mod learner;
+pub mod memory;
 mod noise;
 mod policy;
 mod ppo;
