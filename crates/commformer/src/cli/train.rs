@@ -28,6 +28,7 @@ impl Train {
         let config = self.config.resolve()?;
         // Everything that can be refused is, before a folder is made.
         let device = compose::device(&config)?;
+        compose::memory::check(&config, device)?;
         let mut trainer = compose::trainer(&config, device)?;
         let folder = self.folder(&config)?;
         write_beside(&folder.config(), self.header(&config)?.as_bytes())?;

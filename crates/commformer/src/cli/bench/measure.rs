@@ -57,6 +57,7 @@ pub(super) struct Budget {
 /// the budget: then its own work outweighs that, and it is all that is timed.
 pub(super) fn measure(name: String, config: &Config, budget: Budget) -> anyhow::Result<Measured> {
     let device = compose::device(config)?;
+    compose::memory::check(config, device)?;
     let mut trainer = compose::trainer(config, device)?;
     let sizes = trainer.policy().model().config().clone();
     let mut timed = Timed::default();
