@@ -187,6 +187,6 @@ impl Hunt {
 
 /// The episode limit of a grid if none is configured: 4 steps for each cell along its side, which
 /// gives the customary 20 for 5 x 5, 40 for 10 x 10 and 80 for 20 x 20.
-pub(crate) fn default_limit(grid: Grid) -> u32 {
-    4 * grid.dim as u32
+pub(crate) fn default_limit(dim: usize) -> u32 {
+    (dim as u32).saturating_mul(4)
 }

@@ -56,6 +56,13 @@ pub struct PredatorCapturePreyConfig {
     pub episode_limit: Option<u32>,
 }
 
+impl PredatorCapturePreyConfig {
+    /// Steps after which an episode is truncated, 0 for never; the default where they are left out.
+    pub fn limit(&self) -> u32 {
+        self.episode_limit.unwrap_or(default_limit(self.dim))
+    }
+}
+
 impl Default for PredatorCapturePreyConfig {
     fn default() -> Self {
         Self {
@@ -136,7 +143,7 @@ impl PredatorCapturePrey {
             hunt: Hunt::new(grid, agents, config.prey, "perception + capture")?,
             captured: vec![false; config.capture],
             grid,
-            limit: config.episode_limit.unwrap_or(default_limit(grid)),
+            limit: config.limit(),
             spec: Spec {
                 agents,
                 obs_dim: grid.obs_dim(),

@@ -38,6 +38,13 @@ pub struct PredatorPreyConfig {
     pub episode_limit: Option<u32>,
 }
 
+impl PredatorPreyConfig {
+    /// Steps after which an episode is truncated, 0 for never; the default where they are left out.
+    pub fn limit(&self) -> u32 {
+        self.episode_limit.unwrap_or(default_limit(self.dim))
+    }
+}
+
 impl Default for PredatorPreyConfig {
     fn default() -> Self {
         Self {
@@ -91,7 +98,7 @@ impl PredatorPrey {
         Ok(Self {
             hunt: Hunt::new(grid, config.agents, config.prey, "agents")?,
             grid,
-            limit: config.episode_limit.unwrap_or(default_limit(grid)),
+            limit: config.limit(),
             spec: Spec {
                 agents: config.agents,
                 obs_dim: grid.obs_dim(),

@@ -284,6 +284,14 @@ impl PolicyConfig {
         Ok(())
     }
 
+    /// See [`crate::CommFormer::kept_width`].
+    pub fn kept_width(&self) -> usize {
+        match self.closed {
+            Closed::Silence => 0,
+            Closed::Stale => crate::stale::kept_width(self),
+        }
+    }
+
     /// What the attention scores are multiplied by.
     pub(crate) fn scale(&self) -> f64 {
         let width = (self.embed_dim / self.heads) as f64;

@@ -70,6 +70,7 @@ mod input;
 mod layers;
 mod listed;
 mod mask;
+mod memory;
 mod message;
 mod native;
 mod parameters;

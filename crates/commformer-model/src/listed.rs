@@ -56,13 +56,19 @@ pub(crate) struct Listed {
 /// agents under a mask.
 pub(crate) fn places(input: &Input<'_>, config: &PolicyConfig) -> Option<i64> {
     let agents = input.graph.size().last().copied().unwrap_or(0);
-    let pays = |places: i64| places * AGENTS_PER_PLACE <= agents;
     match config.attention_over {
         AttentionOver::All => None,
         AttentionOver::Listed => Some(most_places(input, agents)),
         AttentionOver::Auto if agents < FEWEST_AGENTS => None,
-        AttentionOver::Auto => Some(most_places(input, agents)).filter(|places| pays(*places)),
+        AttentionOver::Auto => {
+            Some(most_places(input, agents)).filter(|places| pays(*places, agents))
+        }
     }
+}
+
+/// Whether lists of so many places are faster than a mask over all agents.
+pub(crate) fn pays(places: i64, agents: i64) -> bool {
+    places.saturating_mul(AGENTS_PER_PLACE) <= agents
 }
 
 /// One place more than the most senders other than itself that a receiver has.

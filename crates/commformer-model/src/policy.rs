@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use tch::{Device, Tensor};
 
 use crate::ModelError;
-use crate::config::{Closed, PolicyConfig};
+use crate::config::PolicyConfig;
 use crate::decoder::Decoder;
 use crate::distribution::Distribution;
 use crate::encoder::Encoder;
@@ -14,7 +14,7 @@ use crate::layers::UniformNoise;
 use crate::mask::Mask;
 use crate::native::Workspace;
 use crate::parameters::{Builder, Init, Leaf};
-use crate::stale::{self, Kept};
+use crate::stale::Kept;
 
 /// CommFormer's policy and value function.
 ///
@@ -169,10 +169,7 @@ impl CommFormer {
     /// The width of what each agent keeps from step to step: 0, or under
     /// [`crate::Closed::Stale`] a digest of E numbers for each block and their age.
     pub fn kept_width(&self) -> usize {
-        match self.config.closed {
-            Closed::Silence => 0,
-            Closed::Stale => stale::kept_width(&self.config),
-        }
+        self.config.kept_width()
     }
 
     /// What each agent makes of its own observation, before it hears anybody: (B, N, O) ->

@@ -43,7 +43,10 @@ pub(crate) struct Kept {
 
 /// The width of what an agent keeps: a digest for each block, and their age.
 pub(crate) fn kept_width(config: &PolicyConfig) -> usize {
-    config.blocks * config.embed_dim + 1
+    config
+        .blocks
+        .saturating_mul(config.embed_dim)
+        .saturating_add(1)
 }
 
 impl Kept {

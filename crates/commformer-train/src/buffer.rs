@@ -1,6 +1,8 @@
 //! The rollout's memory: environments write into it, tensors read from it, and nothing is copied
 //! in between. A policy on another device has a mirror of it there.
 
+mod memory;
+
 use crate::boundary::{EnvironmentFault, Written};
 use crate::noise::Drawn;
 use crate::recall::{Carried, GateMemory};

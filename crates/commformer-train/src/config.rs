@@ -90,7 +90,8 @@ impl PpoConfig {
     pub fn part_size(&self, samples: usize, agents: usize) -> usize {
         let size = match self.chunk {
             0 => {
-                let parts = (samples * agents).div_ceil(ROWS).next_multiple_of(2);
+                let rows = samples.saturating_mul(agents);
+                let parts = rows.div_ceil(ROWS).next_multiple_of(2);
                 samples.div_ceil(parts.max(2))
             }
             size => size,

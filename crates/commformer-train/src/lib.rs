@@ -57,6 +57,7 @@ mod experience;
 mod gae;
 mod gate;
 mod learner;
+pub mod memory;
 mod noise;
 mod not_finite;
 mod policy;

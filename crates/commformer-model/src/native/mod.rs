@@ -28,7 +28,7 @@ use rows::{exp, log_softmax, sized, vectorized, zeroed};
 use senders::Senders;
 use tch::{Device, Tensor};
 
-use crate::config::{ActionSpace, Closed, Precision, SelfLoop};
+use crate::config::{ActionSpace, Closed, PolicyConfig, Precision, SelfLoop};
 use crate::distribution::UNAVAILABLE;
 use crate::layers::UniformNoise;
 use crate::policy::Act;
@@ -54,11 +54,16 @@ pub(crate) struct Workspace {
 impl CommFormer {
     /// Whether the passes of this module compute what this configuration asks for.
     pub(crate) fn is_native(&self) -> bool {
-        let config = self.config();
-        self.device() == Device::Cpu
-            && config.precision == Precision::Float32
-            && config.closed == Closed::Silence
-            && matches!(config.actions, ActionSpace::Discrete(_))
+        self.device() == Device::Cpu && self.config().is_native()
+    }
+}
+
+impl PolicyConfig {
+    /// The same, where the device is the CPU.
+    pub(crate) fn is_native(&self) -> bool {
+        self.precision == Precision::Float32
+            && self.closed == Closed::Silence
+            && matches!(self.actions, ActionSpace::Discrete(_))
     }
 }
 

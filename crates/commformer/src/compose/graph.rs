@@ -1,6 +1,6 @@
 //! From `[graph]` to the trainer's plan.
 
-use crate::config::{Config, GraphMode};
+use crate::config::{Config, GraphConfig, GraphMode};
 use commformer_env::Rng;
 use commformer_train::{BilevelConfig, GraphPlan, Purpose, seed_for};
 use tch::{Device, Tensor};
@@ -13,20 +13,7 @@ pub fn plan(config: &Config, device: Device) -> GraphPlan {
     let (graph, agents) = (&config.graph, config.env.agents());
     let everywhere = |edge: f32| vec![edge; agents * agents];
     let edges = match graph.mode {
-        GraphMode::Learned => {
-            return GraphPlan::Learned(BilevelConfig {
-                estimator: graph.estimator,
-                rollout: graph.rollout,
-                lr: graph.lr,
-                entropy_coef: graph.entropy_coef,
-                groups: graph.groups,
-                upper_every: graph.upper_every,
-                upper_data: graph.upper_data,
-                held_out: graph.held_out,
-                warmup: graph.warmup,
-                post_stable: graph.post_stable,
-            });
-        }
+        GraphMode::Learned => return GraphPlan::Learned(schedule(graph)),
         GraphMode::Full => everywhere(1.0),
         GraphMode::None => everywhere(0.0),
         GraphMode::Random => random(agents, graph.senders(agents), config.run.seed),
@@ -43,6 +30,22 @@ pub fn plan(config: &Config, device: Device) -> GraphPlan {
             .view([agents, agents])
             .to_device(device),
     )
+}
+
+/// How a learned graph is learned.
+pub(super) fn schedule(graph: &GraphConfig) -> BilevelConfig {
+    BilevelConfig {
+        estimator: graph.estimator,
+        rollout: graph.rollout,
+        lr: graph.lr,
+        entropy_coef: graph.entropy_coef,
+        groups: graph.groups,
+        upper_every: graph.upper_every,
+        upper_data: graph.upper_data,
+        held_out: graph.held_out,
+        warmup: graph.warmup,
+        post_stable: graph.post_stable,
+    }
 }
 
 /// A graph, (N, N) row by row, in which every receiver hears `senders` others, all such rows being

@@ -4,6 +4,7 @@ mod budget;
 mod decentralised;
 mod gate;
 mod graph;
+pub mod memory;
 mod team;
 
 pub use decentralised::{Decentralised, Delivered};
@@ -39,6 +40,9 @@ pub enum ComposeError {
     /// The budget's settings cannot be.
     #[error("[gate]: {0}")]
     Budget(#[from] commformer_gate::BudgetError),
+    /// The memory does not suffice.
+    #[error(transparent)]
+    Memory(#[from] memory::Shortage),
     /// The trainer refuses.
     #[error(transparent)]
     Train(#[from] TrainError),

@@ -32,37 +32,10 @@ impl TeamPolicy {
     /// [`ComposeError::Policy`] or [`ComposeError::Gate`] if the settings make none or the device
     /// refuses it.
     pub fn new(config: &Config, spec: &Spec, device: Device) -> Result<Self, ComposeError> {
-        let actions = match spec.actions {
-            commformer_env::ActionSpace::Discrete(count) => ActionSpace::Discrete(count),
-            commformer_env::ActionSpace::Continuous(width) => ActionSpace::Continuous(width),
-        };
-        let policy = &config.policy;
-        let gated = config.gate.mode != GateMode::Off;
-        let sizes = PolicyConfig {
-            embed_dim: policy.embed_dim,
-            heads: policy.heads,
-            blocks: policy.blocks,
-            shared_head: policy.shared_head,
-            relation: policy.relation,
-            score_scale: policy.score_scale,
-            relation_order: policy.relation_order,
-            self_loop: policy.self_loop,
-            previous_action: match (policy.previous_action, gated) {
-                (PreviousActionName::Heard, _) | (PreviousActionName::Auto, true) => {
-                    PreviousAction::Heard
-                }
-                (PreviousActionName::Always, _) | (PreviousActionName::Auto, false) => {
-                    PreviousAction::Always
-                }
-            },
-            closed: config.gate.closed,
-            dropout: policy.dropout,
-            precision: config.run.precision,
-            ..PolicyConfig::new(spec.agents, spec.obs_dim, actions)
-        };
+        let sizes = sizes(config, spec);
         let seed = config.run.seed;
         let mut rng = Rng::new(seed_for(seed, Purpose::Weights), 0);
-        let gate_sizes = [spec.agents, policy.embed_dim];
+        let gate_sizes = [spec.agents, config.policy.embed_dim];
         Ok(Self {
             model: CommFormer::new(&sizes, device, &mut || rng.normal())?,
             gate: TeamGate::new(&config.gate, gate_sizes, seed, device)?,
@@ -142,6 +115,38 @@ impl TeamPolicy {
                 .map(|memory| memory.narrow(-1, start, length))
         };
         (part(0, width), part(width, of_gate))
+    }
+}
+
+/// The network's sizes and switches for a task that looks like `spec`.
+pub(super) fn sizes(config: &Config, spec: &Spec) -> PolicyConfig {
+    let actions = match spec.actions {
+        commformer_env::ActionSpace::Discrete(count) => ActionSpace::Discrete(count),
+        commformer_env::ActionSpace::Continuous(width) => ActionSpace::Continuous(width),
+    };
+    let policy = &config.policy;
+    let gated = config.gate.mode != GateMode::Off;
+    PolicyConfig {
+        embed_dim: policy.embed_dim,
+        heads: policy.heads,
+        blocks: policy.blocks,
+        shared_head: policy.shared_head,
+        relation: policy.relation,
+        score_scale: policy.score_scale,
+        relation_order: policy.relation_order,
+        self_loop: policy.self_loop,
+        previous_action: match (policy.previous_action, gated) {
+            (PreviousActionName::Heard, _) | (PreviousActionName::Auto, true) => {
+                PreviousAction::Heard
+            }
+            (PreviousActionName::Always, _) | (PreviousActionName::Auto, false) => {
+                PreviousAction::Always
+            }
+        },
+        closed: config.gate.closed,
+        dropout: policy.dropout,
+        precision: config.run.precision,
+        ..PolicyConfig::new(spec.agents, spec.obs_dim, actions)
     }
 }
 

@@ -85,13 +85,18 @@ impl EnvConfig {
             .collect()
     }
 
+    /// Steps after which an episode is cut; 0 for never.
+    pub fn episode_limit(&self) -> u32 {
+        match self {
+            Self::PredatorPrey(config) => config.limit(),
+            Self::PredatorCapturePrey(config) => config.limit(),
+            Self::Signal(config) => config.episode_limit,
+        }
+    }
+
     /// Whether an episode can go on for ever.
     pub fn is_endless(&self) -> bool {
-        match self {
-            Self::PredatorPrey(config) => config.episode_limit == Some(0),
-            Self::PredatorCapturePrey(config) => config.episode_limit == Some(0),
-            Self::Signal(config) => config.episode_limit == 0,
-        }
+        self.episode_limit() == 0
     }
 
     /// The same task, its episodes cut after `limit` steps. A limit of 0 changes nothing.

@@ -334,6 +334,34 @@ fn a_doctor_in_a_folder_that_takes_no_file_says_so_and_goes_on() {
 }
 
 #[test]
+fn a_run_that_cannot_fit_is_refused_with_the_numbers() {
+    let refused = |setting: &str, largest: &str, lower: &str| {
+        let scratch = tempfile::tempdir().unwrap();
+        let set = format!("{setting}=1000000000000000");
+        let output = program(scratch.path(), &["train", "--device", "cpu", "--set", &set]);
+        let said = complaint(&output, 1);
+        for part in [
+            "this run would take about ",
+            " EB of memory, and ",
+            &format!(" EB for {largest}, "),
+            " 200 MB for the program",
+            &format!("; lower {lower}"),
+        ] {
+            assert!(said.contains(part), "{said}");
+        }
+        assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+    };
+    let rollout = "`rollout.copies` or `rollout.steps`";
+    refused("rollout.copies", "the rollout", rollout);
+    refused("rollout.steps", "the rollout", rollout);
+    refused("eval.episodes", "evaluations", "`eval.episodes`");
+    let last = "the last evaluation";
+    refused("eval.final_episodes", last, "`eval.final_episodes`");
+    let weights = "weights, gradients and moments";
+    refused("policy.embed_dim", weights, "`policy.embed_dim`, ");
+}
+
+#[test]
 fn mistakes_are_told_before_any_work() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();

@@ -61,6 +61,7 @@ pub(in crate::cli) fn measure(
     budget: Budget,
 ) -> anyhow::Result<Measured> {
     let device = compose::device(config)?;
+    compose::memory::check(config, device)?;
     let mut trainer = compose::trainer(config, device)?;
     let sizes = trainer.policy().model().config().clone();
     let mut timed = Timed::default();

@@ -36,6 +36,7 @@ impl Train {
         let config = &origin.config;
         // Everything that can be refused is, before a folder is made.
         let device = compose::device(config)?;
+        compose::memory::check(config, device)?;
         let mut trainer = compose::trainer(config, device)?;
         let folder = match &origin.run {
             Some(path) => RunDir::resume(path)?,

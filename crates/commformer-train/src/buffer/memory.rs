@@ -1,0 +1,111 @@
+//! What a buffer takes of memory, before there is one.
+
+use super::Buffer;
+use commformer_env::{ActionSpace, Spec, Status};
+
+impl Buffer {
+    /// Bytes of a buffer for `steps` steps of `copies` copies, of which each agent's gates decide W times a
+    /// step and each agent carries M numbers ([`Buffer::with_recall`]). What truncated episodes leave
+    /// comes on top. A sum of `f64`, which no size overflows.
+    pub fn bytes(spec: &Spec, [copies, steps]: [usize; 2], recall: [usize; 2]) -> f64 {
+        let of = |count: f64, bytes: usize| count * bytes as f64;
+        let real = |count: f64| of(count, size_of::<f32>());
+        let [copies, steps] = [copies, steps].map(|size| size as f64);
+        let [gate_width, memory_width] = recall.map(|size| size as f64);
+        let agents = copies * spec.agents as f64;
+        let (acted, perceived) = (steps * agents, (steps + 1.0) * agents);
+        let available = match spec.actions {
+            ActionSpace::Discrete(actions) if spec.masks_actions => actions as f64,
+            _ => 0.0,
+        };
+        let actions = match spec.actions {
+            ActionSpace::Discrete(_) => of(acted, size_of::<i64>()),
+            ActionSpace::Continuous(width) => real(acted * width as f64),
+        };
+        // Log-probabilities, rewards, tolls.
+        let results = real(3.0 * acted);
+        let values = real(perceived);
+        let gates = match recall[0] {
+            0 => 0.0,
+            // Gates, scores and noise; values and log-probabilities.
+            _ => real(acted * (3.0 * gate_width + 2.0)),
+        };
+        real(perceived * spec.obs_dim as f64)
+            + of(perceived * (available + 1.0), size_of::<bool>())
+            + actions
+            + results
+            + values
+            + gates
+            + real(perceived * memory_width)
+            + of(steps * copies, size_of::<Status>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::taken::Taken;
+
+    fn spec(actions: ActionSpace, masks_actions: bool) -> Spec {
+        Spec {
+            agents: 3,
+            obs_dim: 7,
+            actions,
+            masks_actions,
+            metrics: Vec::new(),
+        }
+    }
+
+    /// Of what a buffer holds.
+    fn held(buffer: &Buffer) -> usize {
+        let actions = match &buffer.actions {
+            Taken::Discrete(actions) => size_of_val(actions.slice().unwrap()),
+            Taken::Continuous(actions) => size_of_val(actions.slice().unwrap()),
+        };
+        let available = buffer.available.as_ref();
+        let available = available.map_or(0, |available| available.slice().unwrap().len());
+        let gates = buffer.gates.as_ref().map_or(0, |gates| {
+            let [scores, values] = [gates.scores(), gates.values()].map(Result::unwrap);
+            3 * size_of_val(scores) + 2 * size_of_val(values)
+        });
+        let carried = buffer.carried.as_ref().map_or(0, |carried| {
+            let rows = carried.samples().unwrap().numel() / buffer.steps;
+            rows * (buffer.steps + 1) * size_of::<f32>()
+        });
+        actions
+            + available
+            + gates
+            + carried
+            + size_of_val(buffer.obs.slice().unwrap())
+            + size_of_val(buffer.values.slice().unwrap())
+            + size_of_val(&buffer.active[..])
+            + size_of_val(&buffer.status[..])
+            + buffer.log_probs.numel() * size_of::<f32>()
+            + (buffer.rewards.len() + buffer.tolls.len()) * size_of::<f32>()
+    }
+
+    #[test]
+    fn a_buffer_holds_what_was_said_before() {
+        for (actions, masks_actions, recall) in [
+            (ActionSpace::Discrete(5), false, [0, 0]),
+            (ActionSpace::Discrete(5), true, [1, 0]),
+            (ActionSpace::Discrete(5), false, [3, 9]),
+            (ActionSpace::Continuous(2), false, [0, 4]),
+        ] {
+            let spec = spec(actions, masks_actions);
+            let [gate_width, memory_width] = recall;
+            let buffer = Buffer::new(&spec, 11, 4).unwrap();
+            let buffer = buffer.with_recall(gate_width, memory_width).unwrap();
+            let said = Buffer::bytes(&spec, [11, 4], recall);
+            assert_eq!(said, held(&buffer) as f64, "{spec:?}, {recall:?}");
+        }
+    }
+
+    #[test]
+    fn by_hand() {
+        // 2 copies, 1 step: 6 agents act, 12 perceive. Observations 12 x 7 x 4, active 12, actions 6 x 8,
+        // log-probabilities, rewards and tolls 3 x 6 x 4, values 12 x 4, status 2.
+        let said = Buffer::bytes(&spec(ActionSpace::Discrete(5), false), [2, 1], [0, 0]);
+        assert_eq!(said, 336.0 + 12.0 + 48.0 + 72.0 + 48.0 + 2.0);
+    }
+}

@@ -1,0 +1,272 @@
+//! The estimate, part by part.
+
+use crate::compose::ComposeError;
+use crate::compose::gate::widths;
+use crate::compose::graph::schedule;
+use crate::compose::team::sizes;
+use crate::config::{Config, GateEstimator, GateMode, GraphMode};
+use commformer_env::{Environment, Spec, VecEnv};
+use commformer_model::PolicyConfig;
+use commformer_train::memory::{self, Samples};
+use commformer_train::{BilevelConfig, Buffer, Estimator, workers};
+use tch::Device;
+
+/// Bytes of the program and of libtorch. Most of it is libtorch's own file, of which the system keeps
+/// in memory what it likes: 153 MB to 231 MB were measured (docs/src/performance.md, "Memory").
+const PROGRAM: f64 = 200e6;
+
+/// Something that takes memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    /// What it is for.
+    pub what: &'static str,
+    /// The settings to lower if it is too much, where there are any.
+    pub setting: Option<&'static str>,
+    /// What it takes: `f64`, which no size overflows.
+    pub bytes: f64,
+}
+
+/// The most that a run holds at a time, in parts, the largest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimate(Vec<Part>);
+
+impl Estimate {
+    /// Of that time of a run, out of several, at which most is held.
+    fn of_times(times: impl IntoIterator<Item = Vec<Part>>) -> Self {
+        let most = (times.into_iter().map(Self)).max_by(|a, b| a.bytes().total_cmp(&b.bytes()));
+        let mut parts = most.map_or(Vec::new(), |estimate| estimate.0);
+        parts.sort_by(|a, b| b.bytes.total_cmp(&a.bytes));
+        Self(parts)
+    }
+
+    /// All parts together.
+    pub fn bytes(&self) -> f64 {
+        self.0.iter().map(|part| part.bytes).sum()
+    }
+
+    /// What it is made of.
+    pub fn parts(&self) -> &[Part] {
+        &self.0
+    }
+
+    /// The settings behind the largest part that has any.
+    pub fn largest_setting(&self) -> &'static str {
+        self.0
+            .iter()
+            .find_map(|part| part.setting)
+            .unwrap_or_default()
+    }
+}
+
+/// What a run of a checked configuration takes; on devices other than the CPU, of the host's memory. Nothing
+/// is made for it but one copy of the task.
+///
+/// # Errors
+///
+/// [`ComposeError::Task`].
+pub fn estimate(config: &Config, device: Device) -> Result<Estimate, ComposeError> {
+    let task = config.env.build()?;
+    let run = Run::new(config, task.spec(), device);
+    let [always, while_training] = [run.always(), run.while_training()];
+    let of_all = |parts: &[&[Part]]| parts.concat();
+    Ok(Estimate::of_times([
+        of_all(&[&always, &while_training, &run.update()]),
+        of_all(&[&always, &while_training, &[run.evaluation()]]),
+        of_all(&[&always, &[run.final_evaluation()]]),
+    ]))
+}
+
+/// The sizes of a run.
+struct Run<'a> {
+    config: &'a Config,
+    spec: &'a Spec,
+    policy: PolicyConfig,
+    schedule: Option<BilevelConfig>,
+    samples: Samples,
+    workers: usize,
+    /// Decisions of an agent's gates, and numbers that it carries from step to step.
+    recall: [usize; 2],
+    /// Others that an agent hears, at most.
+    senders: f64,
+    /// Whether the policy works on the host.
+    on_host: bool,
+}
+
+impl<'a> Run<'a> {
+    fn new(config: &'a Config, spec: &'a Spec, device: Device) -> Self {
+        let (graph, agents) = (&config.graph, spec.agents);
+        let policy = sizes(config, spec);
+        let learned = graph.mode == GraphMode::Learned;
+        let schedule = learned.then(|| schedule(graph));
+        let [decisions, carried] = widths(&config.gate, agents);
+        let others = agents.saturating_sub(1);
+        let senders = match graph.mode {
+            // Warming up, everyone hears everyone.
+            GraphMode::Learned if graph.warmup > 0 => others,
+            GraphMode::Learned | GraphMode::Random => graph.senders(agents).min(others),
+            GraphMode::Full => others,
+            GraphMode::None => 0,
+            GraphMode::Given => (graph.edges.iter())
+                .map(|row| row.iter().filter(|edge| **edge == 1).count())
+                .max()
+                .unwrap_or(0)
+                .min(others),
+        };
+        Self {
+            samples: Samples::new(&config.rollout, &config.ppo, agents, schedule.as_ref()),
+            workers: workers(config.run.threads),
+            recall: [decisions, policy.kept_width().saturating_add(carried)],
+            senders: senders as f64,
+            on_host: device == Device::Cpu,
+            config,
+            spec,
+            policy,
+            schedule,
+        }
+    }
+
+    fn always(&self) -> Vec<Part> {
+        let weights = match self.on_host {
+            true => {
+                let weights = self.policy.parameter_bytes();
+                memory::learning(weights, self.workers as f64, self.samples.parts())
+            }
+            false => 0.0,
+        };
+        vec![
+            Part {
+                what: "the program and libtorch",
+                setting: None,
+                bytes: PROGRAM,
+            },
+            part(
+                "weights, gradients and moments",
+                "`policy.embed_dim`, `policy.blocks` or the team in `[env]`",
+                weights,
+            ),
+        ]
+    }
+
+    fn while_training(&self) -> Vec<Part> {
+        let rollout = &self.config.rollout;
+        let size = [rollout.copies, rollout.steps];
+        let agent = (self.spec.agents as f64) * (self.spec.obs_dim as f64);
+        // Observations in which episodes were cut; without a limit none is.
+        let cut = match self.config.env.episode_limit() {
+            0 => 0.0,
+            limit => self.samples.all / f64::from(limit),
+        };
+        let buffers = Buffer::bytes(self.spec, size, self.recall) + 4.0 * cut * agent;
+        let environments = self.environments(rollout.copies);
+        vec![
+            part("the rollout", ROLLOUT, buffers),
+            part(
+                "the environments",
+                "`rollout.copies` or the sizes in `[env]`",
+                environments,
+            ),
+            part(
+                "the network's passes",
+                "`policy.embed_dim`, `ppo.chunk` or `run.threads`",
+                self.passes(),
+            ),
+        ]
+    }
+
+    fn update(&self) -> Vec<Part> {
+        let graphs = match self.on_host {
+            true => self.graphs(),
+            false => 0.0,
+        };
+        vec![
+            part(
+                "what is learned from",
+                ROLLOUT,
+                self.samples.bytes(self.spec),
+            ),
+            part(
+                "the graphs",
+                "`graph.groups`, `graph.sparsity` or the team in `[env]`",
+                graphs,
+            ),
+        ]
+    }
+
+    fn evaluation(&self) -> Part {
+        let episodes = self.config.eval.episodes;
+        part("evaluations", "`eval.episodes`", self.episodes(episodes))
+    }
+
+    fn final_evaluation(&self) -> Part {
+        let episodes = self.config.eval.final_episodes;
+        part(
+            "the last evaluation",
+            "`eval.final_episodes`",
+            self.episodes(episodes),
+        )
+    }
+
+    fn environments(&self, copies: usize) -> f64 {
+        VecEnv::<Box<dyn Environment>>::bytes(self.spec, copies)
+    }
+
+    /// Of an evaluation, in which all episodes are played at once.
+    fn episodes(&self, episodes: usize) -> f64 {
+        let act = match self.on_host {
+            true => self.policy.act_bytes(episodes as f64, self.senders),
+            false => 0.0,
+        };
+        Buffer::bytes(self.spec, [episodes, 1], self.recall) + self.environments(episodes) + act
+    }
+
+    /// Of the workers' passes, in updates or, if that is more, in rollouts. Sooner or later each worker has
+    /// had a part, and it keeps its buffers.
+    fn passes(&self) -> f64 {
+        if !self.on_host {
+            return 0.0;
+        }
+        let (policy, gate, senders) = (&self.policy, &self.config.gate, self.senders);
+        let straight_through =
+            gate.mode == GateMode::Learned && gate.estimator == GateEstimator::StraightThrough;
+        let pass = match straight_through {
+            true => policy.autograd_bytes(self.samples.part, senders),
+            false => policy.pass_bytes(self.samples.part, senders),
+        };
+        let shard = self.config.rollout.shard_size() as f64;
+        let act = policy.act_bytes(shard, senders) + policy.value_bytes(shard, senders);
+        self.workers as f64 * pass.max(act)
+    }
+
+    fn graphs(&self) -> f64 {
+        let copies = self.config.rollout.copies;
+        let (groups, draws) = match &self.schedule {
+            Some(BilevelConfig {
+                estimator: Estimator::ScoreFunction,
+                groups,
+                ..
+            }) => match groups {
+                0 => (copies, true),
+                groups => (*groups.min(&copies), true),
+            },
+            _ => (1, false),
+        };
+        let senders = self.config.graph.senders(self.spec.agents) as f64;
+        memory::graphs(
+            self.spec.agents,
+            groups as f64,
+            senders,
+            draws,
+            self.workers,
+        )
+    }
+}
+
+const ROLLOUT: &str = "`rollout.copies` or `rollout.steps`";
+
+fn part(what: &'static str, setting: &'static str, bytes: f64) -> Part {
+    Part {
+        what,
+        setting: Some(setting),
+        bytes,
+    }
+}
