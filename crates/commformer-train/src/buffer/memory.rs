@@ -51,6 +51,7 @@ mod tests {
             agents: 3,
             obs_dim: 7,
             actions,
+            obs_version: 1,
             masks_actions,
             metrics: Vec::new(),
         }
