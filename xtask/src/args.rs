@@ -14,7 +14,7 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   presets          List the built-in configurations
   bench [WHAT]     Measure the speed on this machine: of train, act or env
   test             Run every test of the workspace
-  ci               Check everything: formatting, links, lints, documentation, tests
+  ci               Check everything: formatting, links, lints, dependencies, documentation, tests
   help             Print this text
 
 train, eval, presets and bench build the program with optimisation and pass their arguments on:

@@ -15,6 +15,7 @@ mod libtorch;
 mod links;
 mod program;
 mod setup;
+mod supply_chain;
 mod test;
 mod tools;
 
