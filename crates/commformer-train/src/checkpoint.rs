@@ -283,7 +283,7 @@ pub fn decode_state(bytes: &[u8], path: &Path) -> Result<TrainState, CheckpointE
         return Err(damaged("its SHA-256 is not the one in its header".into()));
     }
     let config = bincode::config::standard().with_limit::<LIMIT>();
-    match bincode::serde::decode_from_slice(payload, config) {
+    match bincode::serde::borrow_decode_from_slice(payload, config) {
         Ok((state, read)) if read == payload.len() => Ok(state),
         Ok((_, read)) => Err(damaged(format!(
             "only {read} of {} bytes have a meaning",
