@@ -1,1 +1,4 @@
-//! Tests across crates live in `tests/`; this library is empty.
+//! What several programs of this package share; the tests across crates live in `tests/`.
+
+pub mod hostile;
+pub mod memory;

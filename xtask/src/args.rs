@@ -15,7 +15,7 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   bench [WHAT]     Measure the speed on this machine: of train, act or env
   doctor           Tell versions, machine and libtorch, and test all of it: for a bug report
   test             Run every test of the workspace
-  ci               Check everything: formatting, links, lints, documentation, tests
+  ci               Check everything: formatting, links, lints, dependencies, documentation, tests
   help             Print this text
 
 train, eval, presets, bench and doctor build the program with optimisation and pass their arguments

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{Failure, cargo, links, setup, test};
+use crate::{Failure, cargo, links, setup, supply_chain, test};
 
 /// Runs every step and stops at the first that fails.
 pub fn run(root: &Path) -> Result<(), Failure> {
@@ -13,6 +13,11 @@ pub fn run(root: &Path) -> Result<(), Failure> {
     step("links", || links::check(root))?;
     step("libtorch", || setup::run(root))?;
     step("lints", || check(lints(root)))?;
+    // Looks at what the lints had downloaded.
+    match supply_chain::command(root) {
+        Some(command) => step("supply chain", || check(command))?,
+        None => println!("\n== supply chain: skipped; {}", supply_chain::MISSING),
+    }
     step("documentation", || check(documentation(root)))?;
     step("tests", || check(test::command(root, &[])))?;
     println!(
@@ -30,7 +35,6 @@ fn formatting(root: &Path) -> Command {
 
 fn lints(root: &Path) -> Command {
     let mut command = cargo::command(root, "clippy");
-    // Locked: a change that forgets Cargo.lock fails here and not on a colleague's machine.
     command.args([
         "--locked",
         "--workspace",

@@ -156,6 +156,17 @@ mod tests {
     }
 
     #[test]
+    fn every_package_is_pinned_to_one_version_and_one_hash() {
+        let packages = PINS.lines().filter(|line| !line.starts_with('#'));
+        for line in packages {
+            let (package, hash) = line.split_once(" --hash=sha256:").expect(line);
+            assert!(package.contains("=="), "{line}");
+            assert_eq!(hash.len(), 64, "{line}");
+            assert!(hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{line}");
+        }
+    }
+
+    #[test]
     fn the_pins_and_the_version_name_the_same_libtorch() {
         let (version, _) = VERSION.split_once('+').expect("a local version");
         assert!(PINS.contains(&format!("\ntorch=={version} --hash=sha256:")));

@@ -16,6 +16,7 @@ mod libtorch;
 mod links;
 mod program;
 mod setup;
+mod supply_chain;
 mod test;
 mod tools;
 

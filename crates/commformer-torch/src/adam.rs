@@ -15,7 +15,8 @@
 
 use crate::error::During;
 use crate::{TorchError, ffi};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use tch::{Device, Kind, Tensor};
 
@@ -73,6 +74,7 @@ pub struct AdamState {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Moments {
     /// The parameter's name.
+    #[serde(deserialize_with = "borrowed")]
     pub name: String,
     /// The parameter's shape.
     pub shape: Vec<i64>,
@@ -80,6 +82,15 @@ pub struct Moments {
     pub exp_avg: Vec<f32>,
     /// The running mean of squared gradients, row by row.
     pub exp_avg_sq: Vec<f32>,
+}
+
+/// Reads text where it lies: for an owned one, bincode makes room for whatever length a file claims
+/// before it looks whether so much is there.
+fn borrowed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+    Text::deserialize(deserializer).map(|Text(text)| text.into_owned())
 }
 
 impl Adam {

@@ -180,7 +180,7 @@ pub fn decode_state(bytes: &[u8], path: &Path) -> Result<TrainState, CheckpointE
         what,
     };
     let config = bincode::config::standard().with_limit::<LIMIT>();
-    match bincode::serde::decode_from_slice(bytes, config) {
+    match bincode::serde::borrow_decode_from_slice(bytes, config) {
         Ok((state, read)) if read == bytes.len() => Ok(state),
         Ok((_, read)) => Err(damaged(format!(
             "only {read} of {} bytes have a meaning",

@@ -2,7 +2,14 @@
 
 use super::error::{ConfigError, Source};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 use toml::{Table, Value};
+
+/// The longest file that is read, in bytes. It has room for every edge of 2,800 agents, and bounds the
+/// memory that reading takes, which is up to 300 times as much.
+const MAX_LENGTH: u64 = 16 << 20;
 
 /// Settings gathered so far, and where each of them came from.
 #[derive(Debug, Default)]
@@ -60,6 +67,23 @@ impl Layers {
             }
         }
     }
+}
+
+/// The text of a file.
+pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_LENGTH + 1).read_to_string(&mut text))
+        .and_then(|length| match length as u64 <= MAX_LENGTH {
+            true => Ok(text),
+            false => Err(io::Error::other(format!(
+                "it is longer than {MAX_LENGTH} bytes, which no configuration is"
+            ))),
+        })
+        .map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })
 }
 
 /// Reads TOML, saying where it came from if it is none.
@@ -146,6 +170,18 @@ mod tests {
             toml::Value::Table("agents = 4\nkind = 'y'".parse().unwrap())
         );
         assert_eq!(layers.source("env.prey"), Source::Default);
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_a_length() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(MAX_LENGTH).unwrap();
+        assert_eq!(read(file.path()).unwrap().len() as u64, MAX_LENGTH);
+        file.as_file().set_len(MAX_LENGTH + 1).unwrap();
+        let ConfigError::Read { source, .. } = read(file.path()).unwrap_err() else {
+            panic!("another error")
+        };
+        assert!(source.to_string().contains("longer than 16777216 bytes"));
     }
 
     #[test]

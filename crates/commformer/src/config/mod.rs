@@ -98,10 +98,7 @@ impl Config {
         }
         if let Some(path) = &overrides.file {
             let source = Source::File(path.clone());
-            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
-                path: path.clone(),
-                source,
-            })?;
+            let text = layers::read(path)?;
             layers.push(layers::parse(&text, source.clone())?, |_| source.clone());
         }
         let (assigned, sources) = layers::parse_assignments(&overrides.set)?;

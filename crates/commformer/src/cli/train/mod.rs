@@ -113,6 +113,8 @@ impl Train {
 
     fn header(&self, config: &Config) -> anyhow::Result<String> {
         let name = self.config.name();
+        // Of a file whose name has a line break, the rest would be settings.
+        let name = name.escape_debug();
         let toml = config.to_toml()?;
         Ok(format!(
             "# Everything that made this run, from `{name}`. `commformer train --config` repeats it.\n\n{toml}"
@@ -171,4 +173,26 @@ fn go_on(trainer: &mut TeamTrainer, store: &CheckpointStore) -> anyhow::Result<(
         );
     }
     Ok(trainer.restore(checkpoint)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Source;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        train: Train,
+    }
+
+    #[test]
+    fn the_name_of_a_file_is_no_setting() {
+        let Line { train } = Line::parse_from(["x", "--config", "a\n[run]\nseed = 2 #.toml"]);
+        let config = Config::default();
+        let written = train.header(&config).unwrap();
+        assert!(written.contains("from `a\\n[run]"), "{written}");
+        assert_eq!(Config::parse(&written, Source::Default).unwrap(), config);
+    }
 }

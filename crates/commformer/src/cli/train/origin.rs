@@ -1,9 +1,9 @@
 //! Where a run's configuration comes from: the options, or the run that goes on.
 
 use super::Train;
-use crate::config::{Config, Difference, Source};
+use crate::cli::options::ConfigOptions;
+use crate::config::{Config, Difference};
 use crate::run_dir::RunDir;
-use anyhow::Context;
 use std::path::{Path, PathBuf};
 
 /// What is to be trained.
@@ -27,9 +27,7 @@ impl Train {
         };
         let file = RunDir::open(path)?.config();
         let config = self.config.over(&file).resolve()?;
-        let text = std::fs::read_to_string(&file)
-            .with_context(|| format!("cannot read {}", file.display()))?;
-        let own = Config::parse(&text, Source::File(file))?;
+        let own = ConfigOptions::default().over(&file).resolve()?;
         let differences = own.differences(&config)?;
         let refused: Vec<String> = (differences.iter())
             .filter(|difference| !FREE.contains(&difference.path.as_str()))

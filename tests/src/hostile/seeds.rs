@@ -1,0 +1,180 @@
+//! Valid inputs, and pieces of input.
+
+use commformer::config::presets;
+use commformer_env::{
+    Environment, Observation, PredatorCapturePrey, PredatorPrey, Rng, Signal, VecEnv,
+};
+use commformer_torch::AdamState;
+use commformer_torch::adam::Moments;
+use commformer_torch::weights::encode;
+use commformer_train::{Best, Manifest, TrainState, ValueNorm, encode_state};
+use tch::{Device, Kind, Tensor};
+
+pub const CONFIG_WORDS: &[&[u8]] = &[
+    b"1e15",
+    b"9223372036854775807",
+    b"-1",
+    b"nan",
+    b"\"\"\"",
+    b"[[0,1],[1,0]]",
+    b"[[[[[[[[",
+    b"env.kind='predator-capture-prey'\n",
+    b"graph.mode='given'\n",
+    b"rollout.copies=1e15\n",
+    b"env.agents=1_000_000_000\n",
+    b"policy.embed_dim=0xffffffffffff\n",
+];
+
+pub const WEIGHT_WORDS: &[&[u8]] = &[
+    b"\"__metadata__\":{",
+    b"\"shape\":[",
+    b"\"data_offsets\":[",
+    b"18446744073709551615",
+    b"4611686018427387904",
+    b"I64",
+    b"\\u0000",
+    b"[[[[[[[[",
+];
+
+/// bincode's lengths: a mark for the width, then the number.
+pub const LENGTHS: &[&[u8]] = &[
+    b"\xfb\xff\xff",
+    b"\xfc\xff\xff\xff\xff",
+    b"\xfd\xff\xff\xff\x7f\0\0\0\0",
+    b"\xfd\xff\xff\xff\xff\xff\xff\xff\xff",
+    b"\xfe",
+];
+
+/// The same, and what stands in a manifest.
+pub const CHECKPOINT_WORDS: &[&[u8]] = &[
+    LENGTHS[0],
+    LENGTHS[1],
+    LENGTHS[2],
+    LENGTHS[3],
+    LENGTHS[4],
+    b"\"format\": 4",
+    b"\"bytes\": 18446744073709551616",
+    b"[[[[[[[[",
+];
+
+/// Each preset as it comes and with every key, and lines that `--set` takes too.
+pub fn configs() -> Vec<Vec<u8>> {
+    let as_they_come = presets::ALL.map(|preset| preset.toml.to_owned());
+    let with_every_key = presets::ALL.map(|preset| {
+        let config = preset.config().expect("a preset");
+        config.to_toml().expect("a checked configuration")
+    });
+    let lines = "run.steps=6e5\nenv.agents=2\ngraph.mode='given'\ngraph.edges=[[0,1],[1,0]]\n";
+    as_they_come
+        .into_iter()
+        .chain(with_every_key)
+        .chain([lines.to_owned()])
+        .map(String::into_bytes)
+        .collect()
+}
+
+/// Every kind and several ranks; metadata alone; nothing.
+pub fn weights() -> Vec<Vec<u8>> {
+    let tensors = [
+        (
+            "a",
+            Tensor::from_slice2(&[[1.0_f32, -2.0], [f32::NAN, 0.5]]),
+        ),
+        ("b", Tensor::from(0.25_f32)),
+        ("c", Tensor::from_slice(&[3_i64, -1])),
+        ("d", Tensor::zeros([2, 0], (Kind::Float, Device::Cpu))),
+    ]
+    .map(|(name, tensor)| (name.to_owned(), tensor));
+    let metadata = [("format".to_owned(), "\"é\"\n".to_owned())];
+    let write = |tensors: &[_], metadata: &[_]| encode(tensors, metadata).expect("writable");
+    vec![
+        write(&tensors, &metadata),
+        write(&[], &metadata),
+        write(&[], &[]),
+    ]
+}
+
+/// States, and a manifest.
+pub fn checkpoints() -> Vec<Vec<u8>> {
+    let adam = |moments: Vec<Moments>| AdamState { step: 300, moments };
+    let moments = |name: &str| Moments {
+        name: name.to_owned(),
+        shape: vec![2, 1],
+        exp_avg: vec![0.5, -1.0],
+        exp_avg_sq: vec![0.25, 1.0],
+    };
+    let copies = VecEnv::new(vec![TASKS[0](), TASKS[0]()], 1).expect("two copies");
+    let full = TrainState {
+        iteration: 70_000,
+        steps: 1 << 40,
+        obs_version: 1,
+        lower: adam(vec![moments("a.weight"), moments("b.weight")]),
+        upper: adam(vec![moments("edges")]),
+        value_norm: ValueNorm::default(),
+        graph: vec![0.0, 1.0, 1.0, 0.0],
+        gated: true,
+        budget: vec![0.25, -0.5],
+        best: Some(Best {
+            iteration: 69_000,
+            within_budget: true,
+            score: -0.25,
+        }),
+        copies: copies.save(),
+        carried: vec![0.5, 1.0],
+    };
+    let [full, empty] = [full, empty_state()].map(|state| encode_state(&state).expect("a state"));
+    let manifest = Manifest::new(&full, &empty).encode().expect("a manifest");
+    vec![full, empty, manifest]
+}
+
+/// The built-in tasks, before an episode.
+pub const TASKS: [fn() -> Box<dyn Environment>; 3] = [
+    || Box::new(PredatorPrey::new(Default::default()).expect("the default")),
+    || Box::new(PredatorCapturePrey::new(Default::default()).expect("the default")),
+    || Box::new(Signal::new(Default::default()).expect("the default")),
+];
+
+/// Every task, in an episode.
+pub fn tasks() -> Vec<Vec<u8>> {
+    let begun = |task: fn() -> Box<dyn Environment>| {
+        let mut task = task();
+        observed(&mut *task, |task, out| task.reset(&mut Rng::new(1, 2), out));
+        task.save().expect("a task that can be saved")
+    };
+    TASKS.map(begun).into()
+}
+
+/// Calls a task with memory for its observations.
+pub fn observed<T>(
+    task: &mut dyn Environment,
+    call: impl FnOnce(&mut dyn Environment, Observation<'_>) -> T,
+) -> T {
+    let (agents, width) = (task.spec().agents, task.spec().obs_dim);
+    let out = Observation {
+        obs: &mut vec![0.0; agents * width],
+        available: &mut [],
+        active: &mut vec![false; agents],
+    };
+    call(task, out)
+}
+
+fn empty_state() -> TrainState {
+    let adam = AdamState {
+        step: 0,
+        moments: Vec::new(),
+    };
+    TrainState {
+        iteration: 0,
+        steps: 0,
+        obs_version: 0,
+        lower: adam.clone(),
+        upper: adam,
+        value_norm: ValueNorm::default(),
+        graph: Vec::new(),
+        gated: false,
+        budget: Vec::new(),
+        best: None,
+        copies: None,
+        carried: Vec::new(),
+    }
+}

@@ -1,0 +1,72 @@
+//! Files from strangers: whatever they hold, reading them ends, without a panic, and takes no more
+//! memory than their length allows.
+//!
+//! Each case is a seed, or a file of `fuzz/corpus/`, with a few mutations drawn from the case's number:
+//! the same cases in every run. The fuzzers in `fuzz/` look further.
+
+mod mutation;
+
+use std::fs;
+use std::panic::{catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
+
+use commformer_env::Rng;
+use commformer_tests::hostile::{CHECKPOINT, CONFIG, TASK, Target, WEIGHTS};
+use mutation::mutate;
+
+/// Mutated inputs for each target.
+const CASES: u64 = 10_000;
+
+/// What failed once.
+fn corpus(target: &Target) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    let files = fs::read_dir(folder.join(target.name)).unwrap();
+    let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    files.iter().map(|file| fs::read(file).unwrap()).collect()
+}
+
+/// Gives an input to a target. Where it fails, the input is kept for the corpus.
+fn check(target: &Target, input: &[u8]) {
+    if let Err(panic) = catch_unwind(|| target.check(input)) {
+        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("hostile-{}", target.name));
+        fs::write(&kept, input).unwrap();
+        eprintln!(
+            "the input that failed is {}; once it is mended, put that file into tests/fuzz/corpus/{}/",
+            kept.display(),
+            target.name
+        );
+        resume_unwind(panic);
+    }
+}
+
+fn check_all(target: &Target) {
+    let seeds = [(target.seeds)(), corpus(target)].concat();
+    for seed in &seeds {
+        check(target, seed);
+    }
+    for case in 0..CASES {
+        let mut rng = Rng::new(5, case);
+        check(target, &mutate(&seeds, target.words, &mut rng));
+    }
+}
+
+#[test]
+fn no_configuration_panics_or_takes_memory_by_the_numbers_in_it() {
+    check_all(&CONFIG);
+}
+
+#[test]
+fn no_file_of_weights_panics_or_takes_memory_by_the_lengths_it_claims() {
+    check_all(&WEIGHTS);
+}
+
+#[test]
+fn no_checkpoint_panics_or_takes_memory_by_the_lengths_it_claims() {
+    check_all(&CHECKPOINT);
+}
+
+#[test]
+fn no_task_panics_or_takes_memory_by_the_lengths_it_claims() {
+    check_all(&TASK);
+}

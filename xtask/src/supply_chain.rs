@@ -1,0 +1,95 @@
+//! What `cargo xtask ci` asks of the dependencies: licences, versions, sources and known flaws, as
+//! `.ci/deny.toml` says. cargo-deny does it where it is installed, without the network.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::cargo;
+
+/// Why nothing is checked where [`command`] gives none.
+pub const MISSING: &str =
+    "cargo-deny is not installed, and `cargo install --locked cargo-deny` gets it.";
+
+/// The command that checks, or `None` where cargo-deny is missing.
+pub fn command(root: &Path) -> Option<Command> {
+    if !is_installed(root) {
+        return None;
+    }
+    let advisories = cargo_home().is_some_and(|home| has_advisories(&home));
+    if !advisories {
+        println!(
+            "\nRustSec's advisories are not here, and are left out of the supply chain; \
+             `cargo deny --config .ci/deny.toml fetch db` gets them."
+        );
+    }
+    Some(check(root, advisories))
+}
+
+fn check(root: &Path, advisories: bool) -> Command {
+    let mut command = cargo::command(root, "deny");
+    command.args(["--locked", "--offline", "--config"]);
+    command.arg(root.join(".ci/deny.toml"));
+    command.args(["check", "licenses", "bans", "sources"]);
+    if advisories {
+        command.arg("advisories");
+    }
+    command
+}
+
+fn is_installed(root: &Path) -> bool {
+    let mut command = cargo::command(root, "deny");
+    command.arg("--version");
+    let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
+}
+
+/// Whether cargo-deny keeps a database below cargo's folder.
+fn has_advisories(cargo_home: &Path) -> bool {
+    let databases = fs::read_dir(cargo_home.join("advisory-dbs"));
+    databases.is_ok_and(|entries| {
+        entries
+            .flatten()
+            .any(|entry| entry.path().join("crates").is_dir())
+    })
+}
+
+fn cargo_home() -> Option<PathBuf> {
+    let own = env::var_os("CARGO_HOME").map(PathBuf::from);
+    own.or_else(|| env::home_dir().map(|home| home.join(".cargo")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advisories_are_asked_for_where_they_are() {
+        let line = |advisories| {
+            let command = check(Path::new("/repo"), advisories);
+            let words: Vec<_> = command
+                .get_args()
+                .map(|word| word.to_string_lossy())
+                .collect();
+            words.join(" ")
+        };
+        let start = "deny --manifest-path /repo/Cargo.toml --locked --offline \
+                     --config /repo/.ci/deny.toml check licenses bans sources";
+        assert_eq!(line(false), start);
+        assert_eq!(line(true), format!("{start} advisories"));
+    }
+
+    #[test]
+    fn only_a_folder_of_advisories_is_a_database() {
+        let name = format!("commformer-xtask-{}-advisories", std::process::id());
+        let home = env::temp_dir().join(name);
+        let database = home.join("advisory-dbs/advisory-db-1");
+        assert!(!has_advisories(&home), "no folder");
+        fs::create_dir_all(&database).expect("a folder");
+        assert!(!has_advisories(&home), "an empty one");
+        fs::create_dir(database.join("crates")).expect("a folder");
+        assert!(has_advisories(&home));
+        fs::remove_dir_all(&home).expect("removed");
+    }
+}
