@@ -17,8 +17,7 @@ pub(crate) fn decode<T: DeserializeOwned>(
     fits: impl FnOnce(&T) -> bool,
 ) -> Result<T, StateError> {
     let config = bincode::config::standard().with_limit::<LIMIT>();
-    let (task, read) =
-        bincode::serde::decode_from_slice(bytes, config).map_err(|error| StateError::new(error))?;
+    let (task, read) = bincode::serde::decode_from_slice(bytes, config).map_err(StateError::new)?;
     if read != bytes.len() {
         let all = bytes.len();
         return Err(StateError::new(format!(
