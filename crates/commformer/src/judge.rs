@@ -106,6 +106,7 @@ impl Candidate {
         // As in training, so that an evaluation repeats that of the run's end; and what a team computes
         // in a step is little for threads.
         threads::set_intra_op(1).map_err(TrainError::from)?;
+        compose::memory::check_evaluation(config, judgement.episodes, device)?;
         let Found {
             checkpoint,
             damaged,

@@ -65,8 +65,10 @@ pub fn device(config: &Config) -> Result<tch::Device, TorchError> {
 ///
 /// # Errors
 ///
-/// [`ComposeError::Task`] or [`ComposeError::Copies`].
+/// [`ComposeError::Task`], [`ComposeError::Copies`], or [`ComposeError::Memory`] for more than there is
+/// room for.
 pub fn environments(task: &EnvConfig, copies: usize, seed: u64) -> Result<Copies, ComposeError> {
+    memory::check_copies(task.build()?.spec(), copies)?;
     let copies: Result<Vec<_>, _> = (0..copies).map(|_| task.build()).collect();
     Ok(VecEnv::new(copies?, seed)?)
 }

@@ -1,6 +1,6 @@
 //! What the commands do when all is well, and mistakes that are told before any work.
 
-use crate::{SMALL, complaint, json, metrics, printed, program, read, train};
+use crate::{SMALL, complaint, json, metrics, printed, program, read, train, words};
 use serde_json::Value;
 use std::path::Path;
 
@@ -341,7 +341,7 @@ fn a_run_that_cannot_fit_is_refused_with_the_numbers() {
         let output = program(scratch.path(), &["train", "--device", "cpu", "--set", &set]);
         let said = complaint(&output, 1);
         for part in [
-            "this run would take about ",
+            "this would take about ",
             " EB of memory, and ",
             &format!(" EB for {largest}, "),
             " 200 MB for the program",
@@ -359,6 +359,27 @@ fn a_run_that_cannot_fit_is_refused_with_the_numbers() {
     refused("eval.final_episodes", last, "`eval.final_episodes`");
     let weights = "weights, gradients and moments";
     refused("policy.embed_dim", weights, "`policy.embed_dim`, ");
+}
+
+#[test]
+fn more_copies_or_episodes_than_there_is_room_for_are_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    printed(&train(folder, &["signal", "--run", "run"]));
+    for arguments in [
+        "eval --run run --episodes 4000000000",
+        "bench env signal --copies 4000000000 --seconds 0.1",
+        "bench act signal --environments 4000000000 --seconds 0.1 --device cpu",
+    ] {
+        let said = complaint(&program(folder, &words(arguments)), 1);
+        assert!(said.contains("TB of memory, and "), "{arguments}: {said}");
+    }
+    // A configuration that was edited since.
+    let config = folder.join("run/config.toml");
+    let text = read(&config).replace("embed_dim = 16", "embed_dim = 1000000000000000");
+    std::fs::write(&config, text).unwrap();
+    let said = complaint(&program(folder, &words("eval --run run")), 1);
+    assert!(said.contains(" EB for weights and a checkpoint"), "{said}");
 }
 
 #[test]

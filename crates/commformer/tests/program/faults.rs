@@ -1,7 +1,7 @@
 //! Processes that are killed, disks that are full, files that are spoiled: nothing that was saved is
 //! lost, and the run ends as if nothing had happened.
 
-use crate::{complaint, json, metrics, printed, program, read};
+use crate::{complaint, json, metrics, printed, program, read, words};
 use commformer_env::Rng;
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,15 +12,12 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A run with all that a checkpoint can hold: a graph and gates that learn, agents that remember.
-const RUN: &str = "train predator-capture-prey --run run --threads 1 --device cpu --steps 240 \
+/// A run with all that a checkpoint can hold: a graph and gates that learn, agents that carry what their
+/// gates are owed.
+const RUN: &str = "train predator-capture-prey --run run --threads 1 --device cpu --steps 160 \
     --set policy.embed_dim=16 --set rollout.copies=4 --set rollout.steps=10 --set eval.every=80 \
     --set eval.episodes=3 --set eval.final_episodes=5 --set run.save_every=40 --set run.keep=2 \
-    --set gate.mode=learned --set gate.start=0.2 --set gate.closed=stale";
-
-fn words(line: &str) -> Vec<&str> {
-    line.split_whitespace().collect()
-}
+    --set gate.mode=learned --set gate.start=0.2";
 
 /// The program with [`RUN`], still to be started.
 fn the_run(folder: &Path) -> Command {
@@ -109,7 +106,7 @@ fn killed_at_fifty_random_moments_a_run_ends_as_if_it_had_not_been() {
 fn killed_at_any_operation_on_files_a_run_ends_as_if_it_had_not_been() {
     let kills = strike_at_every_operation("kill", 1, |status, _| assert_eq!(status, None));
     println!("{kills} kills while saving, all runs equal");
-    assert!(kills > 60);
+    assert!(kills > 40);
 }
 
 #[test]
@@ -119,7 +116,7 @@ fn a_disk_that_gets_full_at_any_operation_costs_nothing_that_was_saved() {
         assert!(said.contains("No space left on device"), "{said}");
     });
     println!("{failures} times a full disk while saving, all runs equal");
-    assert!(failures > 15);
+    assert!(failures > 10);
 }
 
 /// Runs with a fault at the first operation, the one `step` after it and so on, as many as there are;
@@ -220,12 +217,12 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_it_used() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     assert_goes_on(folder, "first");
-    let state = folder.join("run/checkpoints/00000006/state.bin");
+    let state = folder.join("run/checkpoints/00000004/state.bin");
     fs::write(&state, "spoiled").unwrap();
     let output = program(folder, &words("train --run run"));
     printed(&output);
     let said = String::from_utf8(output.stderr).unwrap();
-    let damage = "00000006/state.bin is damaged: it has 7 bytes";
+    let damage = "00000004/state.bin is damaged: it has 7 bytes";
     assert!(
         said.contains("warning: ") && said.contains(damage),
         "{said}"
@@ -237,7 +234,7 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_it_used() {
     let output = program(folder, &words("train --run run"));
     printed(&output);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("tells of 0 of the 6 iterations"), "{said}");
+    assert!(said.contains("tells of 0 of the 4 iterations"), "{said}");
 }
 
 #[test]
@@ -254,7 +251,7 @@ fn a_run_goes_on_by_its_own_settings_only() {
             "signal",
             [
                 "env.kind is \"predator-capture-prey\" there",
-                "run.steps is 240 there",
+                "run.steps is 160 there",
             ],
         ),
     ] {
@@ -373,6 +370,10 @@ fn a_second_signal_ends_the_process_at_once() {
     let folder = tempfile::tempdir().unwrap();
     // An iteration of half a minute or more.
     let mut process = endless(folder.path(), 100_000);
+    while !folder.path().join("run/metrics.jsonl").exists() {
+        sleep(Duration::from_millis(5));
+    }
+    sleep(Duration::from_millis(300));
     signal(&process, "INT");
     sleep(Duration::from_millis(300));
     assert_eq!(

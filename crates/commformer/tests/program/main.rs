@@ -28,6 +28,10 @@ const SMALL: [&str; 18] = [
     "160",
 ];
 
+fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
 /// Runs the program to its end.
 fn program(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_commformer"))

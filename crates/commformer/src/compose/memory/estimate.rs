@@ -76,6 +76,42 @@ pub fn estimate(config: &Config, device: Device) -> Result<Estimate, ComposeErro
     ]))
 }
 
+/// What it takes to judge a checkpoint over so many episodes at once.
+///
+/// # Errors
+///
+/// [`ComposeError::Task`].
+pub fn estimate_evaluation(
+    config: &Config,
+    episodes: usize,
+    device: Device,
+) -> Result<Estimate, ComposeError> {
+    let task = config.env.build()?;
+    let run = Run::new(config, task.spec(), device);
+    let parts = vec![
+        program(),
+        part(
+            "weights and a checkpoint",
+            NETWORK,
+            READING * run.policy.parameter_bytes(),
+        ),
+        part(
+            "the episodes",
+            "the number of episodes",
+            run.episodes(episodes),
+        ),
+    ];
+    Ok(Estimate::of_times([parts]))
+}
+
+/// What it takes to hold so many copies of a task and what they write.
+pub fn estimate_copies(spec: &Spec, copies: usize) -> Estimate {
+    let bytes = VecEnv::<Box<dyn Environment>>::bytes(spec, copies)
+        + Buffer::bytes(spec, [copies, 1], [0, 0]);
+    let setting = "the number of copies or episodes, or the sizes in `[env]`";
+    Estimate::of_times([vec![program(), part("copies of the task", setting, bytes)]])
+}
+
 /// The sizes of a run.
 struct Run<'a> {
     config: &'a Config,
@@ -134,16 +170,8 @@ impl<'a> Run<'a> {
             false => 0.0,
         };
         vec![
-            Part {
-                what: "the program and libtorch",
-                setting: None,
-                bytes: PROGRAM,
-            },
-            part(
-                "weights, gradients and moments",
-                "`policy.embed_dim`, `policy.blocks` or the team in `[env]`",
-                weights,
-            ),
+            program(),
+            part("weights, gradients and moments", NETWORK, weights),
         ]
     }
 
@@ -261,7 +289,20 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Times the weights that are there while a checkpoint is read: the policy's, the checkpoint's, both moments
+/// of each, and the bytes of either file.
+const READING: f64 = 7.0;
+
+const NETWORK: &str = "`policy.embed_dim`, `policy.blocks` or the team in `[env]`";
 const ROLLOUT: &str = "`rollout.copies` or `rollout.steps`";
+
+fn program() -> Part {
+    Part {
+        what: "the program and libtorch",
+        setting: None,
+        bytes: PROGRAM,
+    }
+}
 
 fn part(what: &'static str, setting: &'static str, bytes: f64) -> Part {
     Part {

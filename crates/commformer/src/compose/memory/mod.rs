@@ -19,16 +19,17 @@
 mod available;
 mod estimate;
 
-pub use estimate::{Estimate, Part, estimate};
+pub use estimate::{Estimate, Part, estimate, estimate_copies, estimate_evaluation};
 
 use super::ComposeError;
 use crate::config::Config;
+use commformer_env::Spec;
 use std::fmt;
 
-/// A run that would take more memory than there is.
+/// What would take more memory than there is.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "this run would take about {} of memory, and {} are available: {estimate}; lower {}",
+    "this would take about {} of memory, and {} are available: {estimate}; lower {}",
     size(estimate.bytes()), size(*available as f64), estimate.largest_setting()
 )]
 pub struct Shortage {
@@ -45,7 +46,32 @@ pub struct Shortage {
 ///
 /// [`ComposeError::Memory`], which names the parts and the setting to lower; [`ComposeError::Task`].
 pub fn check(config: &Config, device: tch::Device) -> Result<(), ComposeError> {
-    let estimate = estimate(config, device)?;
+    available(estimate(config, device)?)
+}
+
+/// The same for judging a checkpoint over so many episodes at once.
+///
+/// # Errors
+///
+/// As for [`check`].
+pub fn check_evaluation(
+    config: &Config,
+    episodes: usize,
+    device: tch::Device,
+) -> Result<(), ComposeError> {
+    available(estimate_evaluation(config, episodes, device)?)
+}
+
+/// The same for so many copies of a task.
+///
+/// # Errors
+///
+/// [`ComposeError::Memory`].
+pub fn check_copies(spec: &Spec, copies: usize) -> Result<(), ComposeError> {
+    available(estimate_copies(spec, copies))
+}
+
+fn available(estimate: Estimate) -> Result<(), ComposeError> {
     match available::bytes() {
         Some(available) => Ok(fits(estimate, available)?),
         None => Ok(()),
@@ -119,7 +145,7 @@ mod tests {
         assert!(fits(estimate.clone(), bytes as u64 + 1).is_ok());
         let message = fits(estimate, 2_000_000_000).unwrap_err().to_string();
         let start = format!(
-            "this run would take about {} of memory, and 2.0 GB are available: 1.4 TB for the rollout, ",
+            "this would take about {} of memory, and 2.0 GB are available: 1.4 TB for the rollout, ",
             size(bytes)
         );
         assert!(message.starts_with(&start), "{message}");
