@@ -251,8 +251,8 @@ fn a_run_that_is_to_stop_is_saved_first() {
     let folder = tempfile::tempdir().unwrap();
     let store = CheckpointStore::create(folder.path(), 1).unwrap();
     for (stop_after, iterations, outcome) in [
-        (Some(0), &[][..], Outcome::Stopped),
-        (Some(1), &[1], Outcome::Stopped),
+        // Even if it was to stop from the beginning.
+        (Some(0), &[1][..], Outcome::Stopped),
         (Some(2), &[2, 3], Outcome::Stopped),
         (Some(1), &[4], Outcome::Finished),
         (None, &[], Outcome::Finished),

@@ -1,6 +1,8 @@
 //! The rollout's memory: environments write into it, tensors read from it, and nothing is copied
 //! in between. A policy on another device has a mirror of it there.
 
+mod advantages;
+mod between;
 mod memory;
 
 use crate::boundary::{EnvironmentFault, Written};
@@ -10,9 +12,9 @@ use crate::rows::{Rows, samples, write};
 use crate::samples::{Done, Ends, Perceived};
 use crate::staging::Staging;
 use crate::taken::Taken;
-use crate::{Act, TrainError, ValueNorm, gae};
-use commformer_env::{Batch, CopyState, Environment, Spec, Status, VecEnv};
-use ndarray::{Array3, ArrayView3, s};
+use crate::{Act, TrainError};
+use commformer_env::{Batch, Environment, Spec, Status, VecEnv};
+use ndarray::{Array3, ArrayView3};
 use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
@@ -152,91 +154,6 @@ impl Buffer {
     /// Rewards of the rollout, (T, C, N).
     pub fn rewards(&self) -> ArrayView3<'_, f32> {
         self.rewards.view()
-    }
-
-    /// Begins an episode in every copy; the next rollout starts there.
-    ///
-    /// # Errors
-    /// [`TrainError::Fault`] if nobody can learn from what was written.
-    pub fn reset<E: Environment>(
-        &mut self,
-        environments: &mut VecEnv<E>,
-    ) -> Result<(), TrainError> {
-        environments.reset(self.last()?)?;
-        self.check_last(environments)
-    }
-
-    /// Goes on from saved copies, whose agents carry these numbers, (C, N, M); the next rollout starts
-    /// there.
-    pub fn restore<E: Environment>(
-        &mut self,
-        environments: &mut VecEnv<E>,
-        states: &[CopyState],
-        carried: &[f32],
-    ) -> Result<(), TrainError> {
-        environments.restore(states, self.last()?)?;
-        self.check_last(environments)?;
-        (self.carried.as_ref()).map_or(Ok(()), |own| own.restore(carried))
-    }
-
-    /// What agents carry out of the last step, (C, N, M); empty if nothing.
-    pub fn carried(&self) -> Result<Vec<f32>, TrainError> {
-        self.carried.as_ref().map_or(Ok(Vec::new()), Carried::last)
-    }
-
-    /// The row after the last step.
-    fn last(&mut self) -> Result<Batch<'_>, TrainError> {
-        let agents = self.steps_of_agents(self.steps);
-        Ok(Batch {
-            obs: self.obs.row_mut(self.steps)?,
-            available: match &mut self.available {
-                Some(available) => available.row_mut(self.steps)?,
-                None => &mut [],
-            },
-            active: &mut self.active[agents],
-        })
-    }
-
-    /// Looks at what the environments wrote there.
-    fn check_last<E: Environment>(&mut self, environments: &VecEnv<E>) -> Result<(), TrainError> {
-        let written = Written {
-            obs: self.obs.row(self.steps)?,
-            available: match &self.available {
-                Some(available) => available.row(self.steps)?,
-                None => &[],
-            },
-            rewards: &[],
-            status: &[],
-        };
-        self.fault = written.fault(environments);
-        self.sound()
-    }
-
-    /// An error if nobody can learn from what the environments wrote last. It stays until they are reset,
-    /// so that nothing of it ever reaches a policy.
-    fn sound(&self) -> Result<(), TrainError> {
-        self.fault.map_or(Ok(()), |fault| Err(fault.into()))
-    }
-
-    /// Makes the situation after the last step the first one of a new rollout.
-    ///
-    /// # Errors
-    /// [`TrainError::Fault`] if a step before was at fault.
-    pub fn begin(&mut self) -> Result<(), TrainError> {
-        self.sound()?;
-        self.obs.carry(self.steps)?;
-        if let Some(available) = &mut self.available {
-            available.carry(self.steps)?;
-        }
-        self.active
-            .copy_within(self.steps * self.copies * self.spec.agents.., 0);
-        if let Some(carried) = &mut self.carried {
-            carried.begin()?;
-        }
-        self.final_obs.clear();
-        self.final_values.clear();
-        self.final_at.clear();
-        Ok(())
     }
 
     /// What is perceived at step `t` (the last is that after the rollout), and what was drawn for it,
@@ -427,52 +344,5 @@ impl Buffer {
     /// Whether each agent took part in each sample, (S, N).
     pub fn active_samples(&self) -> &[bool] {
         &self.active[..self.steps * self.copies * self.spec.agents]
-    }
-
-    /// Advantages and returns, (T, C, N).
-    pub fn advantages(
-        &self,
-        norm: &ValueNorm,
-        gamma: f64,
-        lambda: f64,
-    ) -> Result<(Array3<f32>, Array3<f32>), TrainError> {
-        let shape = (self.steps + 1, self.copies, self.spec.agents);
-        let values: Vec<f32> = self
-            .values
-            .slice()?
-            .iter()
-            .map(|value| norm.denormalize(*value))
-            .collect();
-        // The memory has exactly this shape.
-        let values = Array3::from_shape_vec(shape, values).unwrap_or_default();
-        let mut next_values = values.slice(s![1.., .., ..]).to_owned();
-        let mut ended = Array3::zeros(next_values.raw_dim());
-        for (at, status) in self.status.iter().enumerate() {
-            if *status != Status::Running {
-                let (t, copy) = (at / self.copies, at % self.copies);
-                ended.slice_mut(s![t, copy, ..]).fill(1.0);
-                next_values.slice_mut(s![t, copy, ..]).fill(0.0);
-            }
-        }
-        let final_values = self.final_values.chunks(self.spec.agents);
-        for (&(t, copy), values) in self.final_at.iter().zip(final_values) {
-            for (next, value) in next_values
-                .slice_mut(s![t, copy, ..])
-                .iter_mut()
-                .zip(values)
-            {
-                *next = norm.denormalize(*value);
-            }
-        }
-        let acted_in = values.slice(s![..-1, .., ..]);
-        let earned = &self.rewards - &self.tolls;
-        Ok(gae(
-            earned.view(),
-            acted_in,
-            next_values.view(),
-            ended.view(),
-            gamma,
-            lambda,
-        ))
     }
 }

@@ -44,13 +44,11 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         listener: &mut dyn Listener,
     ) -> Result<Outcome, TrainError> {
         while self.progress() < 1.0 {
-            if listener.stop() {
-                return Ok(Outcome::Stopped);
-            }
             let before = self.checkpoint()?;
             let round = AssertUnwindSafe(|| self.round(environments, store, listener));
             let failed = match catch_unwind(round) {
-                Ok(Ok(())) => continue,
+                Ok(Ok(true)) if self.progress() < 1.0 => return Ok(Outcome::Stopped),
+                Ok(Ok(_)) => continue,
                 // What could not be written now cannot be written now.
                 Ok(Err(error @ (TrainError::Checkpoint(_) | TrainError::Listener(_)))) => {
                     return Err(error);
@@ -65,13 +63,14 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         Ok(Outcome::Finished)
     }
 
-    /// An iteration, and what is due after it.
+    /// An iteration, and what is due after it. Whether the listener wants the run to stop; then it is
+    /// saved.
     fn round(
         &mut self,
         environments: MakeEnvironments<'_, E>,
         store: &CheckpointStore,
         listener: &mut dyn Listener,
-    ) -> Result<(), TrainError> {
+    ) -> Result<bool, TrainError> {
         let steps_before = self.steps;
         let report = self.iterate()?;
         listener.iteration(&report)?;
@@ -81,10 +80,12 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         if evaluate {
             self.evaluate(environments, listener)?;
         }
-        if evaluate || due(self.settings.run.save_every) || listener.stop() {
+        // Asked once: a wish that comes later waits for the next iteration.
+        let stop = listener.stop();
+        if evaluate || due(self.settings.run.save_every) || stop {
             save(store, listener, &self.checkpoint()?)?;
         }
-        Ok(())
+        Ok(stop)
     }
 
     /// Judges the policy as it is now.

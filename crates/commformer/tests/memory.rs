@@ -53,10 +53,11 @@ fn by_hand() {
         "what is learned from",
         40 * (3 * 48 + 32) + 20 * 3 * 4 * (261 + 8),
     );
-    // 128,803 parameters: they, two moments, one worker's and two parts' gradients, a checkpoint.
+    // 128,803 parameters: they, two moments, one worker's and two parts' gradients; the state before an
+    // iteration, that after it, and its bytes.
     check(
         "weights, gradients and moments",
-        4 * 128_803 * (1 + 2 + 1 + 2 + 6),
+        4 * 128_803 * (1 + 2 + 1 + 2 + 9),
     );
     // 9 pairs: 4 graphs twice, two sizes; each is drawn with 40 bytes.
     check("the graphs", 9 * (4 * (2 * 4 + 2) + 4 * 40));

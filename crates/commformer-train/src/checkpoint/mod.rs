@@ -56,7 +56,7 @@ pub enum CheckpointError {
     },
     /// There are checkpoints, all of them damaged.
     #[error(
-        "none of the {count} checkpoints in {} is whole; the newest: {newest}",
+        "none of the {count} checkpoints in {} is whole, so train anew in another folder; the newest: {newest}",
         folder.display()
     )]
     NoneWhole {

@@ -3,12 +3,13 @@
 //! Everything that a clock says is in the field `seconds`. Two runs of one configuration are equal,
 //! byte for byte, once that field is taken out.
 
+use super::past::Past;
 use crate::figures::Figures;
-use commformer_train::{EvaluationReport, IterationReport, Phases};
-use serde::{Deserialize, Serialize};
+use commformer_train::{EvaluationReport, IterationReport};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 /// Writes the lines.
@@ -102,35 +103,6 @@ struct EvaluationSeconds {
     elapsed: f64,
 }
 
-/// What the lines that are kept say of a run so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Past {
-    /// Iterations with a line.
-    pub iterations: u64,
-    /// Seconds in each phase.
-    pub phases: Phases,
-    /// Seconds since the run began, without those in which it did not run.
-    pub elapsed: f64,
-}
-
-/// What is read of a line.
-#[derive(Deserialize)]
-struct Kept {
-    steps: u64,
-    iteration: Option<u64>,
-    #[serde(default)]
-    seconds: KeptSeconds,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct KeptSeconds {
-    environment: f64,
-    act: f64,
-    update: f64,
-    elapsed: f64,
-}
-
 impl MetricsFile {
     /// Begins the file, or goes on with it after the lines of the first `steps` environment steps. What
     /// comes after them is cut off: the run goes over it again.
@@ -144,23 +116,7 @@ impl MetricsFile {
             .append(true)
             .create(true)
             .open(path)?;
-        let mut lines = BufReader::new(&file);
-        let (mut line, mut past) = (Vec::new(), Past::default());
-        let (mut end, mut kept) = (0, 0);
-        while lines.read_until(b'\n', &mut line)? > 0 {
-            end += line.len() as u64;
-            // A line that somebody else has spoiled stays if others follow it.
-            let read = serde_json::from_slice::<Kept>(&line).ok();
-            if let Some(of) = read.filter(|of| of.steps <= steps && line.ends_with(b"\n")) {
-                kept = end;
-                past.iterations += u64::from(of.iteration.is_some());
-                past.phases.environment += of.seconds.environment;
-                past.phases.act += of.seconds.act;
-                past.phases.update += of.seconds.update;
-                past.elapsed = of.seconds.elapsed;
-            }
-            line.clear();
-        }
+        let (past, kept) = Past::read(&file, steps)?;
         file.set_len(kept)?;
         let out = BufWriter::new(file);
         Ok((Self { out }, past))
@@ -267,7 +223,7 @@ pub(crate) fn rows(matrix: &[f32]) -> Vec<&[f32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use commformer_train::{EpisodeRecord, Traffic};
+    use commformer_train::{EpisodeRecord, Phases, Traffic};
     use serde_json::{Value, json};
 
     fn written(write: impl FnOnce(&mut MetricsFile<&mut Vec<u8>>)) -> Value {

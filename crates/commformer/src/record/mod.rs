@@ -1,6 +1,7 @@
 //! What a run leaves behind and what it shows while it lasts.
 
 pub mod metrics;
+pub mod past;
 pub(crate) mod progress;
 pub mod svg;
 pub mod tensorboard;
@@ -9,7 +10,8 @@ use crate::figures::Figures;
 use crate::interrupt::Interrupt;
 use crate::run_dir::RunDir;
 use commformer_train::{EvaluationReport, IterationReport, Listener, Phases};
-use metrics::{MetricsFile, Past};
+use metrics::MetricsFile;
+use past::Past;
 use progress::Progress;
 use std::io;
 use std::time::Instant;

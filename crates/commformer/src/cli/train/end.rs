@@ -1,27 +1,36 @@
 //! What a run says at its end.
 
+use crate::cli::warn;
 use crate::config::{Config, GateMode, GraphMode};
 use crate::judge::Verdict;
 use crate::record::progress::grouped;
 use crate::run_dir::RunDir;
-use commformer_train::{Outcome, Phases, TrainError, write_beside};
+use commformer_train::{Phases, TrainError, write_beside};
 use std::io::Write;
 
 /// What to say of a run that failed after so many steps, and what to do. Numbers that were not finite are
 /// written down.
-pub(super) fn failed(error: TrainError, folder: &RunDir, steps: u64) -> anyhow::Result<Outcome> {
+pub(super) fn failed(error: TrainError, folder: &RunDir, steps: u64) -> anyhow::Error {
     let (program, path) = (crate::cli::program(), folder.path().display());
-    let advice = if let TrainError::NotFinite(found) = &error {
-        write_beside(&folder.failure(), &serde_json::to_vec_pretty(found)?)?;
-        format!(
-            "{path} holds the last good weights, and failure.json says what was found; the same settings \
-             would end here again: begin anew with `{program} train --config {path}/config.toml --set ...`"
-        )
-    } else {
-        format!("what {path} holds is safe, and `{program} train --run {path}` goes on from there")
+    let advice = match &error {
+        TrainError::NotFinite(found) => {
+            let told = serde_json::to_vec_pretty(found).map_err(anyhow::Error::from);
+            let written = told.and_then(|told| Ok(write_beside(&folder.failure(), &told)?));
+            if let Err(error) = written {
+                warn(&format!("failure.json was not written: {error:#}"));
+            }
+            format!(
+                "{path} holds the last good weights, and failure.json says what was found; the same \
+                 settings would end here again: begin anew with `{program} train --config \
+                 {path}/config.toml --set ...`"
+            )
+        }
+        _ => format!(
+            "what {path} holds is safe, and `{program} train --run {path}` goes on from there"
+        ),
     };
     let steps = grouped(steps);
-    Err(anyhow::Error::new(error).context(format!("the run stopped after {steps} steps; {advice}")))
+    anyhow::Error::new(error).context(format!("the run stopped after {steps} steps; {advice}"))
 }
 
 /// How the best checkpoint does, where everything lies, and what to try next.

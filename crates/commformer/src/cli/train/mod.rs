@@ -70,7 +70,7 @@ impl Train {
         let steps = trainer.steps();
         drop(trainer);
         let (program, path) = (super::program(), folder.path().display());
-        let outcome = outcome.or_else(|error| end::failed(error, &folder, steps))?;
+        let outcome = outcome.map_err(|error| end::failed(error, &folder, steps))?;
         if let (Outcome::Stopped, Some(code)) = (outcome, interrupt.exit_code()) {
             let steps = grouped(steps);
             writeln!(
