@@ -2,7 +2,8 @@
 
 use commformer_env::{
     ActionSpace, Actions, Batch, CopyState, Environment, Episode, Observation, PredatorCapturePrey,
-    PredatorPrey, PredatorPreyConfig, Rng, Signal, SignalConfig, Spec, Status, VecEnv, VecEnvError,
+    PredatorPrey, PredatorPreyConfig, Rng, Signal, SignalConfig, Spec, Status, TrafficJunction,
+    VecEnv, VecEnvError,
 };
 
 /// A vector environment with its buffers.
@@ -133,6 +134,7 @@ fn the_number_of_threads_and_the_other_copies_change_nothing() {
         })
         .unwrap(),
     );
+    same_on_any_threads(TrafficJunction::new(Default::default()).unwrap());
 }
 
 #[test]
