@@ -324,6 +324,14 @@ impl<E: Environment> VecEnv<E> {
         }
     }
 
+    /// Who took part in that observation, (N); empty if no episode of `copy` ended in the last step.
+    pub fn final_active(&self, copy: usize) -> &[bool] {
+        match self.lanes.get(copy) {
+            Some(lane) if lane.last.is_some() => &lane.last_active,
+            _ => &[],
+        }
+    }
+
     fn gather_episodes(&mut self, status: &[Status]) {
         self.ended = 0;
         // The states lie side by side; to look at every lane instead would take longer.

@@ -26,13 +26,16 @@ pub struct Input<'a> {
     /// The receive gates, 1 where an agent takes messages in: one for each receiver, (B, N), or one
     /// for each edge, (B, N, N). `None`: all are open. Straight-through gates get their gradient.
     pub gate: Option<&'a Tensor>,
+    /// Who takes part, (B, N) of 1 and 0; `None`: everybody. Who does not hears nobody and is heard by
+    /// nobody, whatever graph and gates say, and no agent is given its action.
+    pub active: Option<&'a Tensor>,
     /// What each agent keeps from earlier steps, (B, N, [`CommFormer::kept_width`]), as
     /// [`crate::Act::kept`] gave it; `None`: nothing, as in the first step of an episode.
     pub kept: Option<&'a Tensor>,
 }
 
 impl<'a> Input<'a> {
-    /// Every action can be taken, every gate is open, nothing is kept.
+    /// Every action can be taken, every gate is open, everybody takes part, nothing is kept.
     pub fn new(embedding: &'a Tensor, graph: &'a Tensor) -> Self {
         Self {
             embedding,
@@ -41,12 +44,28 @@ impl<'a> Input<'a> {
             graph_of: None,
             most_senders: None,
             gate: None,
+            active: None,
             kept: None,
         }
     }
 }
 
 impl Input<'_> {
+    /// The gates and who takes part, as one: a gate for each receiver, (B, N), or each edge, (B, N, N).
+    /// `None` if every edge is open.
+    pub(crate) fn open(&self) -> Option<Tensor> {
+        let gate = self.gate.map(Tensor::shallow_clone);
+        let Some(active) = self.active else {
+            return gate;
+        };
+        let both = active.unsqueeze(-1) * active.unsqueeze(-2); // (B, N, N)
+        Some(match gate {
+            None => both,
+            Some(gate) if gate.dim() == 2 => gate.unsqueeze(-1) * both,
+            Some(gate) => gate * both,
+        })
+    }
+
     /// What is given for each graph, (1 or B or G, ..), for each batch entry: (1 or B, ..).
     pub(crate) fn of_each(&self, of_graphs: &Tensor) -> Tensor {
         match self.graph_of {
@@ -101,6 +120,7 @@ impl CommFormer {
             graph_of,
             most_senders: _,
             gate,
+            active,
             kept,
         } = *input;
         let config = self.config();
@@ -150,6 +170,10 @@ impl CommFormer {
                 });
             }
             check_kind("gate", gate, Kind::Float)?;
+        }
+        if let Some(active) = active {
+            check_shape("active", active, &[batch, agents])?;
+            check_kind("active", active, Kind::Float)?;
         }
         if let Some(kept) = kept {
             if config.closed == Closed::Silence {

@@ -71,10 +71,10 @@ impl Edges {
 }
 
 impl Mask {
-    /// Of the input's graphs and its gate, (B, N) or (B, N, N); hard or
-    /// straight-through.
+    /// Of the input's graphs, its gates, hard or straight-through, and who takes part.
     pub(crate) fn new(input: &Input<'_>, config: &PolicyConfig) -> Self {
-        let (graph, gate) = (input.graph, input.gate);
+        let (graph, open) = (input.graph, input.open());
+        let gate = open.as_ref();
         let reversed = config.relation && config.relation_order == RelationOrder::SenderReceiver;
         let listed = listed::places(input, config).map(|places| Listed::new(input, places));
         let Edges { edge, reverse, own } = match &listed {
@@ -117,8 +117,8 @@ impl Mask {
             absent,
             product: product.map(|product| product.unsqueeze(1)),
             passes: match config.previous_action {
-                PreviousAction::Always => None,
-                PreviousAction::Heard => Some(passes(input)),
+                PreviousAction::Always => input.active.map(both_active),
+                PreviousAction::Heard => Some(passes(input, gate)),
             },
             listens,
             listed,
@@ -179,14 +179,21 @@ impl Mask {
 }
 
 /// Where agent i + 1 hears agent i, (1 or B, N - 1) of i64.
-fn passes(input: &Input<'_>) -> Tensor {
+fn passes(input: &Input<'_>, gate: Option<&Tensor>) -> Tensor {
     tch::no_grad(|| {
         let before = input.of_each(&input.graph.diagonal(-1, -2, -1));
-        let before = match input.gate {
+        let before = match gate {
             None => before,
             Some(gate) if gate.dim() == 2 => before * gate.narrow(1, 1, gate.size()[1] - 1),
             Some(gate) => before * gate.diagonal(-1, -2, -1),
         };
         before.gt(0.5).to_kind(Kind::Int64)
     })
+}
+
+/// Where agents i and i + 1 both take part, (B, N - 1) of i64.
+fn both_active(active: &Tensor) -> Tensor {
+    let pairs = active.size()[1] - 1;
+    let both = active.narrow(1, 0, pairs) * active.narrow(1, 1, pairs);
+    both.gt(0.5).to_kind(Kind::Int64)
 }

@@ -31,6 +31,10 @@ pub(super) struct Senders {
     entries: usize,
     /// Whether an agent is given the previous agent's action only if it hears that agent.
     previous_heard: bool,
+    /// Who takes part, (B N); empty: everybody.
+    active: Vec<bool>,
+    /// N.
+    agents: usize,
     /// The lists before gates, while lists of each team are made from them.
     ungated: Vec<Sender>,
     ungated_starts: Vec<usize>,
@@ -42,6 +46,12 @@ impl Senders {
         self.previous_heard = config.previous_action == PreviousAction::Heard;
         let size = input.embedding.size();
         let [teams, agents] = [0, 1].map(|at| size[at] as usize);
+        self.agents = agents;
+        self.active.clear();
+        if let Some(active) = input.active.map(Tensor::contiguous) {
+            let active = numbers(&active).iter().map(|active| *active > 0.5);
+            self.active.extend(active);
+        }
         let graph = input.graph.contiguous();
         self.list_graphs(numbers(&graph), agents, config);
         let graphs = graph.size()[0] as usize;
@@ -51,21 +61,16 @@ impl Senders {
             Some(of) => of[team] as usize,
             None => team % graphs, // one for all, or one for each
         };
-        if let Some(gate) = input.gate {
-            let gate = gate.contiguous();
-            self.apply_gates(&gate, graph_of, [teams, agents], config);
+        let open = input.open().map(|open| open.contiguous());
+        if let Some(open) = &open {
+            self.apply_gates(open, graph_of, [teams, agents], config);
         }
         self.teams.clear();
         self.graphs.clear();
         self.graphs.extend((0..teams).map(graph_of));
         self.entries = 0;
         for team in 0..teams {
-            let row = agents
-                * if input.gate.is_some() {
-                    team
-                } else {
-                    graph_of(team)
-                };
+            let row = agents * if open.is_some() { team } else { graph_of(team) };
             self.teams.push((row, self.entries));
             self.entries += self.starts[row + agents] - self.starts[row];
         }
@@ -174,8 +179,15 @@ impl Senders {
 
     /// Whether an agent is given the action of the agent before it.
     pub fn given_previous(&self, team: usize, agent: usize) -> bool {
-        if agent == 0 || !self.previous_heard {
-            return agent > 0;
+        let takes_part = |agent| {
+            let active = self.active.get(team * self.agents + agent);
+            active.copied().unwrap_or(true)
+        };
+        if agent == 0 || !takes_part(agent) || !takes_part(agent - 1) {
+            return false;
+        }
+        if !self.previous_heard {
+            return true;
         }
         let (_, list) = self.of(team, agent, true);
         list.iter().any(|sender| sender.agent as usize + 1 == agent)

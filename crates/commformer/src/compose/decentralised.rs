@@ -1,6 +1,6 @@
 //! The same team with every agent alone, given only what is delivered along open edges.
 
-use super::TeamPolicy;
+use super::team::{TeamPolicy, carry};
 use super::gate::{Decision, Evidence, for_policy};
 use commformer_model::decentralised::{OpenEdges, Team, Turn, Weights};
 use commformer_model::graph;
@@ -91,7 +91,11 @@ impl Decentralised {
             (None, _) | (_, Gates::Open) => own(&graph),
             (Some(gating), _) => own(&graph::gated(&graph, &for_policy(&gating.open))),
         };
-        let step = team.act(turns, &OpenEdges::new(&edges)?, noise.map(own).as_ref())?;
+        let mut edges = OpenEdges::new(&edges)?;
+        if let Some(active) = situation.active {
+            edges = edges.among(&Vec::<bool>::try_from(own(&active.gt(0.5)))?);
+        }
+        let step = team.act(turns, &edges, noise.map(own).as_ref())?;
         let of_gates: Vec<&Tensor> = decisions
             .iter()
             .filter_map(|decision| decision.carried.as_ref())
@@ -104,7 +108,7 @@ impl Decentralised {
             log_probs: step.log_probs.unsqueeze(0),
             values: step.values.unsqueeze(0),
             gate: gating,
-            memory: (!carried.is_empty()).then(|| Tensor::cat(&carried, -1)),
+            memory: carry(&carried, situation.active),
         };
         let delivered = Delivered {
             messages: step.carried.messages() as u64,
@@ -224,10 +228,12 @@ impl Actor for Decentralised {
             let of_copy = |x: &Tensor| x.narrow(0, copy.min(x.size()[0] - 1), 1);
             let available = situations.available.map(of_copy);
             let memory = situations.memory.map(of_copy);
+            let active = situations.active.map(of_copy);
             let situation = Situations {
                 obs: &of_copy(situations.obs),
                 available: available.as_ref(),
                 graph: &TeamGraphs::new(of_copy(&situations.graph.of_each())), // the only one, or this copy's
+                active: active.as_ref(),
                 memory: memory.as_ref(),
             };
             let of_gates = noise_of(gates).map(of_copy);
