@@ -14,6 +14,7 @@ fn a_run_is_a_function_of_its_config_and_seed() {
         ("predator-capture-prey", &["ppo.minibatches=3"]),
         ("signal", &["graph.upper_data='held-out'", "graph.groups=3"]),
         ("released", &["rollout.copies=5"]),
+        ("traffic-junction-easy", &["env.episode_limit=9"]),
         ("predator-prey", &["rollout.shard=6"]),
         ("predator-prey", &["rollout.shard=1", "env.episode_limit=4"]),
     ] {

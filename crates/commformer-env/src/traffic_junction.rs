@@ -170,7 +170,7 @@ impl TrafficJunction {
             car.driven += 1;
             if car.driven as usize == self.roads.routes[car.route as usize].len() {
                 *place = None;
-                *arrived += 1;
+                *arrived = arrived.saturating_add(1);
             }
         }
     }
@@ -224,7 +224,7 @@ impl TrafficJunction {
             *reward = WAIT_PENALTY * car.wait as f32;
             if self.on_cell[self.cell(car)] > 1 {
                 *reward += CRASH_PENALTY;
-                self.state.crashes += 1;
+                self.state.crashes = self.state.crashes.saturating_add(1);
             }
         }
     }

@@ -301,7 +301,9 @@ impl Buffer {
             perceived: Perceived {
                 obs: obs.f_to_device(device)?,
                 available: None,
-                active: active.map(|active| active.f_to_device(device)).transpose()?,
+                active: active
+                    .map(|active| active.f_to_device(device))
+                    .transpose()?,
                 memory: self.carried.as_ref().map(Carried::at_ends).transpose()?,
             },
         }))

@@ -2,7 +2,8 @@
 
 use commformer::config::presets;
 use commformer_env::{
-    Environment, Observation, PredatorCapturePrey, PredatorPrey, Rng, Signal, TrafficJunction, VecEnv,
+    Environment, Observation, PredatorCapturePrey, PredatorPrey, Rng, Signal, TrafficJunction,
+    VecEnv,
 };
 use commformer_torch::AdamState;
 use commformer_torch::adam::Moments;

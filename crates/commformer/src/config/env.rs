@@ -21,7 +21,12 @@ pub enum EnvConfig {
 }
 
 /// Names of all kinds, as `env.kind` takes them.
-pub const KINDS: [&str; 4] = ["predator-prey", "predator-capture-prey", "signal", "traffic-junction"];
+pub const KINDS: [&str; 4] = [
+    "predator-prey",
+    "predator-capture-prey",
+    "signal",
+    "traffic-junction",
+];
 
 impl Default for EnvConfig {
     fn default() -> Self {
