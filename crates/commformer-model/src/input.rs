@@ -51,21 +51,6 @@ impl<'a> Input<'a> {
 }
 
 impl Input<'_> {
-    /// The gates and who takes part, as one: a gate for each receiver, (B, N), or each edge, (B, N, N).
-    /// `None` if every edge is open.
-    pub(crate) fn open(&self) -> Option<Tensor> {
-        let gate = self.gate.map(Tensor::shallow_clone);
-        let Some(active) = self.active else {
-            return gate;
-        };
-        let both = active.unsqueeze(-1) * active.unsqueeze(-2); // (B, N, N)
-        Some(match gate {
-            None => both,
-            Some(gate) if gate.dim() == 2 => gate.unsqueeze(-1) * both,
-            Some(gate) => gate * both,
-        })
-    }
-
     /// What is given for each graph, (1 or B or G, ..), for each batch entry: (1 or B, ..).
     pub(crate) fn of_each(&self, of_graphs: &Tensor) -> Tensor {
         match self.graph_of {

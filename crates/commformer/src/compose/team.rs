@@ -72,7 +72,7 @@ impl TeamPolicy {
                 };
                 let evidence = Evidence {
                     embedding: &embedding,
-                    graph: &heard(situations),
+                    graph: &heard(gate, situations),
                     carried: carried.as_ref(),
                     entropy_alone: entropy.as_ref(),
                 };
@@ -101,7 +101,7 @@ impl TeamPolicy {
         let Some(gate) = &self.gate else {
             return Ok((None, None));
         };
-        let graph = heard(&samples.situations);
+        let graph = heard(gate, &samples.situations);
         let (gate, open) = gate.evaluate(embedding, &graph, samples.gate)?;
         Ok((gate, open.as_ref().map(for_policy)))
     }
@@ -168,15 +168,15 @@ fn input<'a>(
     }
 }
 
-/// The graphs as gates see them: without the edges of those who take no part.
-fn heard(situations: &Situations<'_>) -> TeamGraphs {
+/// The graphs as a gate sees them: if it looks at edges, without those of agents who take no part.
+fn heard(gate: &TeamGate, situations: &Situations<'_>) -> TeamGraphs {
     let TeamGraphs { graphs, of } = situations.graph;
     match situations.active {
-        Some(active) => {
+        Some(active) if gate.reads_graph() => {
             let both = active.unsqueeze(-1) * active.unsqueeze(-2); // (B, N, N)
             TeamGraphs::new(graph::gated(&situations.graph.of_each(), &both))
         }
-        None => TeamGraphs {
+        _ => TeamGraphs {
             graphs: graphs.shallow_clone(),
             of: of.as_ref().map(Tensor::shallow_clone),
         },
