@@ -17,6 +17,13 @@ fn trainer(config: &Config) -> TeamTrainer {
     compose::trainer(config, Device::Cpu).unwrap()
 }
 
+/// A run of four iterations whose curriculum begins after the first.
+const RISING: [&str; 3] = [
+    "run.steps=288",
+    "env.curriculum_start=0.2",
+    "env.curriculum_end=0.9",
+];
+
 #[test]
 fn every_kind_of_run_goes_on_to_the_bit() {
     let gates = ["gate.mode='learned'", "gate.start=0.0", "gate.ramp=0.5"];
@@ -50,6 +57,12 @@ fn every_kind_of_run_goes_on_to_the_bit() {
             &[&gates[..], &["gate.estimator='straight-through'"]].concat(),
         ),
         ("signal", &["gate.mode='uncertainty'", "gate.start=0.0"]),
+        // Traffic rises from iteration to iteration, and agents come and go.
+        ("traffic-junction-easy", &RISING),
+        (
+            "traffic-junction-easy",
+            &[&gates[..], &RISING, &["gate.closed='stale'"]].concat(),
+        ),
         ("signal", &["gate.mode='periodic'", "gate.start=0.0"]),
         (
             "signal",

@@ -170,6 +170,7 @@ fn a_mirror_changes_no_bit() {
             &["ppo.minibatches=1", "graph.estimator='straight-through'"],
         ),
         ("released", &["rollout.shard=2"]),
+        ("traffic-junction-easy", &["env.episode_limit=9"]),
         (
             "signal",
             &["gate.mode='learned'", "gate.start=0.0", "gate.per='edge'"],

@@ -2,10 +2,14 @@
 
 mod common;
 
-use commformer::compose;
-use commformer_train::{EvaluateOptions, Policy, Purpose, evaluate};
-use common::{config, resolve, train, weights};
-use tch::Device;
+use commformer::compose::{self, TeamPolicy};
+use commformer_env::{ActionSpace, Actions, Environment, Observation, Rng, Spec, Status, VecEnv};
+use commformer_train::{
+    EvaluateOptions, GraphPlan, Policy, Purpose, RunConfig, Settings, Trainer, evaluate,
+};
+use common::{config, go, resolve, train, weights};
+use std::sync::{Arc, Mutex};
+use tch::{Device, Kind, Tensor};
 
 #[test]
 fn a_run_is_a_function_of_its_config_and_seed() {
@@ -14,6 +18,7 @@ fn a_run_is_a_function_of_its_config_and_seed() {
         ("predator-capture-prey", &["ppo.minibatches=3"]),
         ("signal", &["graph.upper_data='held-out'", "graph.groups=3"]),
         ("released", &["rollout.copies=5"]),
+        ("traffic-junction-easy", &["env.episode_limit=9"]),
         ("predator-prey", &["rollout.shard=6"]),
         ("predator-prey", &["rollout.shard=1", "env.episode_limit=4"]),
     ] {
@@ -120,4 +125,81 @@ fn signal_is_solved_and_its_sources_are_found() {
     let report = evaluate(trainer.policy(), &graph, &mut copies, &options).unwrap();
     let accuracy = report.metric("accuracy").unwrap();
     assert!(report.mean(|episode| episode.metrics[accuracy]) > 0.95);
+}
+
+/// Notes what it is told of the run's progress, and after how many of its steps.
+struct Told {
+    spec: Spec,
+    steps: u32,
+    told: Arc<Mutex<Vec<(u32, f64)>>>,
+}
+
+impl Environment for Told {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn reset(&mut self, _: &mut Rng, out: Observation<'_>) {
+        out.obs.fill(1.0);
+        out.active.fill(true);
+    }
+
+    fn step(
+        &mut self,
+        _: Actions<'_>,
+        rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        self.steps += 1;
+        rewards.fill(0.0);
+        self.reset(rng, out);
+        Status::Running
+    }
+
+    fn metrics(&self, _: &mut [f32]) {}
+
+    fn progress(&mut self, share: f64) {
+        self.told.lock().unwrap().push((self.steps, share));
+    }
+}
+
+#[test]
+fn a_task_is_told_the_progress_of_the_run_before_each_rollout() {
+    let config = config("predator-prey", &["rollout.copies=2", "rollout.shard=1"]);
+    let told = [(); 2].map(|()| Arc::new(Mutex::new(Vec::new())));
+    let copies = told.iter().map(|told| {
+        let spec = Spec {
+            agents: 2,
+            obs_dim: 1,
+            obs_version: 1,
+            actions: ActionSpace::Discrete(2),
+            masks_actions: false,
+            metrics: Vec::new(),
+        };
+        let told = told.clone();
+        Box::new(Told {
+            spec,
+            steps: 0,
+            told,
+        }) as Box<dyn Environment>
+    });
+    let copies = VecEnv::new(copies.collect(), 1).unwrap();
+    let policy = TeamPolicy::new(&config, copies.spec(), Device::Cpu).unwrap();
+    let settings = Settings {
+        rollout: config.rollout.clone(),
+        ppo: config.ppo.clone(),
+        run: RunConfig {
+            // Four rollouts of 12 steps of both copies.
+            steps: 4 * 24,
+            ..RunConfig::default()
+        },
+    };
+    let full = Tensor::ones([2, 2], (Kind::Float, Device::Cpu));
+    let mut trainer = Trainer::new(settings, GraphPlan::Fixed(full), policy, copies).unwrap();
+    go(&mut trainer, 3);
+    for told in told {
+        let told = told.lock().unwrap();
+        assert_eq!(*told, [(0, 0.0), (0, 0.0), (12, 0.25), (24, 0.5)]);
+    }
 }

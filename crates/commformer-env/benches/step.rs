@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use commformer_env::{
     ActionSpace, Actions, Batch, Environment, PredatorCapturePrey, PredatorPrey,
-    PredatorPreyConfig, Rng, Signal, Status, VecEnv,
+    PredatorPreyConfig, Rng, Signal, Status, TrafficJunction, VecEnv,
 };
 use criterion::{Bencher, Criterion, Throughput, criterion_group, criterion_main};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -93,6 +93,8 @@ fn tasks(c: &mut Criterion) {
     task(c, "predator-capture-prey", capture, 4096);
     let signal = Signal::new(Default::default()).expect("defaults are valid");
     task(c, "signal", signal, 4096);
+    let junction = TrafficJunction::new(Default::default()).expect("defaults are valid");
+    task(c, "traffic-junction", junction, 4096);
 }
 
 criterion_group!(benches, tasks);

@@ -132,6 +132,12 @@ pub trait Environment: Send {
     /// Writes the figures of the episode so far, in the order of [`Spec::metrics`].
     fn metrics(&self, out: &mut [f32]);
 
+    /// Hears which share of a training run is over, 0 to 1, before each rollout. Tasks with a curriculum go
+    /// by it, from their next step on; one that is never told is as hard as at the end of a run.
+    fn progress(&mut self, share: f64) {
+        let _ = share;
+    }
+
     /// All that [`restore`](Self::restore) needs to go on with the episode from here; `None`, as here, for
     /// a task that cannot be saved. The random numbers are not the task's to save.
     fn save(&self) -> Option<Vec<u8>> {
@@ -181,6 +187,10 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
 
     fn metrics(&self, out: &mut [f32]) {
         (**self).metrics(out);
+    }
+
+    fn progress(&mut self, share: f64) {
+        (**self).progress(share);
     }
 
     fn save(&self) -> Option<Vec<u8>> {

@@ -17,6 +17,7 @@ pub(crate) struct Lane<E> {
     /// Of the episode that ended in the last step, if one did.
     pub last: Option<Outcome>,
     pub last_obs: Vec<f32>,
+    pub last_active: Vec<bool>,
     pub last_metrics: Vec<f32>,
 }
 
@@ -41,6 +42,7 @@ impl<E: Environment> Lane<E> {
         let spec = env.spec();
         // All memory is taken here, so that a step need not allocate.
         let last_obs = vec![0.0; spec.agents * spec.obs_dim];
+        let last_active = vec![false; spec.agents];
         let last_metrics = vec![0.0; spec.metrics.len()];
         Self {
             env,
@@ -49,6 +51,7 @@ impl<E: Environment> Lane<E> {
             team_return: 0.0,
             last: None,
             last_obs,
+            last_active,
             last_metrics,
         }
     }
@@ -109,6 +112,7 @@ impl<E: Environment> Lane<E> {
                 team_return: self.team_return as f32,
             });
             self.last_obs.copy_from_slice(obs);
+            self.last_active.copy_from_slice(active);
             self.env.metrics(&mut self.last_metrics);
             self.begin(Observation {
                 obs,

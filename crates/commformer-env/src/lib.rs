@@ -2,7 +2,7 @@
 //!
 //! A task implements [`Environment`]: it writes each agent's observation straight into the caller's
 //! memory and says with a [`Status`] whether its episode goes on, has reached its end, or was cut by
-//! a time limit. Its [`Spec`] gives the sizes. Three tasks are built in, each with a configuration
+//! a time limit. Its [`Spec`] gives the sizes. Four tasks are built in, each with a configuration
 //! that serde can read:
 //!
 //! - [`PredatorPrey`]: predators with a short sight look for a prey. Telling the others where it is
@@ -10,6 +10,7 @@
 //! - [`PredatorCapturePrey`]: those who see cannot capture, those who capture do not see.
 //! - [`Signal`]: the best communication graph and the best gate are known, so that learned ones can
 //!   be held against them.
+//! - [`TrafficJunction`]: cars come and go where roads cross, so that the agents who take part change.
 //!
 //! [`VecEnv`] steps many copies of a task at once, on as many threads as the current rayon pool has,
 //! and begins a new episode where one ends. Every copy has its own stream of random numbers, an
@@ -63,6 +64,7 @@ mod predator_prey;
 mod rng;
 mod saved;
 mod signal;
+mod traffic_junction;
 mod vec_env;
 
 pub use environment::{ActionSpace, Actions, Environment, Observation, Spec, Status};
@@ -73,4 +75,5 @@ pub use predator_capture_prey::{PredatorCapturePrey, PredatorCapturePreyConfig};
 pub use predator_prey::{PredatorPrey, PredatorPreyConfig};
 pub use rng::Rng;
 pub use signal::{Signal, SignalConfig};
+pub use traffic_junction::{Difficulty, TrafficJunction, TrafficJunctionConfig};
 pub use vec_env::{Batch, Episode, VecEnv};

@@ -231,6 +231,13 @@ impl<E: Environment> VecEnv<E> {
         Ok(())
     }
 
+    /// Tells every copy which share of a training run is over, 0 to 1.
+    pub fn progress(&mut self, share: f64) {
+        for lane in &mut self.lanes {
+            lane.env.progress(share);
+        }
+    }
+
     /// All that [`restore`](Self::restore) needs to go on from here, copy by copy; `None` if the task
     /// cannot be saved.
     pub fn save(&self) -> Option<Vec<CopyState>> {
@@ -313,6 +320,14 @@ impl<E: Environment> VecEnv<E> {
     pub fn final_obs(&self, copy: usize) -> &[f32] {
         match self.lanes.get(copy) {
             Some(lane) if lane.last.is_some() => &lane.last_obs,
+            _ => &[],
+        }
+    }
+
+    /// Who took part in that observation, (N); empty if no episode of `copy` ended in the last step.
+    pub fn final_active(&self, copy: usize) -> &[bool] {
+        match self.lanes.get(copy) {
+            Some(lane) if lane.last.is_some() => &lane.last_active,
             _ => &[],
         }
     }

@@ -9,7 +9,7 @@ use std::{
 
 use commformer_env::{
     Actions, Batch, Environment, Mode, PredatorCapturePrey, PredatorCapturePreyConfig,
-    PredatorPrey, PredatorPreyConfig, Rng, Signal, Status, VecEnv,
+    PredatorPrey, PredatorPreyConfig, Rng, Signal, Status, TrafficJunction, VecEnv,
 };
 use rayon::ThreadPoolBuilder;
 
@@ -165,6 +165,7 @@ fn no_step_of_any_task_allocates_be_it_the_first() {
         });
     }
     check(|| Signal::new(Default::default()).unwrap());
+    check(|| TrafficJunction::new(Default::default()).unwrap());
 }
 
 /// So many copies that several threads take part.

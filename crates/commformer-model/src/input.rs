@@ -26,13 +26,16 @@ pub struct Input<'a> {
     /// The receive gates, 1 where an agent takes messages in: one for each receiver, (B, N), or one
     /// for each edge, (B, N, N). `None`: all are open. Straight-through gates get their gradient.
     pub gate: Option<&'a Tensor>,
+    /// Who takes part, (B, N) of 1 and 0; `None`: everybody. Who does not hears nobody and is heard by
+    /// nobody, whatever graph and gates say, and no agent is given its action.
+    pub active: Option<&'a Tensor>,
     /// What each agent keeps from earlier steps, (B, N, [`CommFormer::kept_width`]), as
     /// [`crate::Act::kept`] gave it; `None`: nothing, as in the first step of an episode.
     pub kept: Option<&'a Tensor>,
 }
 
 impl<'a> Input<'a> {
-    /// Every action can be taken, every gate is open, nothing is kept.
+    /// Every action can be taken, every gate is open, everybody takes part, nothing is kept.
     pub fn new(embedding: &'a Tensor, graph: &'a Tensor) -> Self {
         Self {
             embedding,
@@ -41,6 +44,7 @@ impl<'a> Input<'a> {
             graph_of: None,
             most_senders: None,
             gate: None,
+            active: None,
             kept: None,
         }
     }
@@ -101,6 +105,7 @@ impl CommFormer {
             graph_of,
             most_senders: _,
             gate,
+            active,
             kept,
         } = *input;
         let config = self.config();
@@ -150,6 +155,10 @@ impl CommFormer {
                 });
             }
             check_kind("gate", gate, Kind::Float)?;
+        }
+        if let Some(active) = active {
+            check_shape("active", active, &[batch, agents])?;
+            check_kind("active", active, Kind::Float)?;
         }
         if let Some(kept) = kept {
             if config.closed == Closed::Silence {

@@ -41,12 +41,13 @@ struct Edges {
 }
 
 impl Edges {
-    fn of_all(graph: &Tensor, gate: Option<&Tensor>, reversed: bool) -> Self {
+    fn of_all(graph: &Tensor, input: &Input<'_>, reversed: bool) -> Self {
         let agents = graph.size().last().copied().unwrap_or(0);
-        let edge = match gate {
-            Some(gate) => graph::gated(graph, gate),
-            None => graph.shallow_clone(),
-        };
+        let both = (input.active).map(|active| active.unsqueeze(-1) * active.unsqueeze(-2));
+        let edge = [input.gate, both.as_ref()].into_iter().flatten();
+        let edge = edge.fold(graph.shallow_clone(), |edge, gate| {
+            graph::gated(&edge, gate)
+        });
         Self {
             reverse: reversed.then(|| edge.detach().transpose(-2, -1)),
             own: Tensor::eye(agents, (Kind::Float, graph.device())),
@@ -54,32 +55,36 @@ impl Edges {
         }
     }
 
-    fn of_listed(listed: &Listed, graph: &Tensor, gate: Option<&Tensor>, reversed: bool) -> Self {
+    fn of_listed(listed: &Listed, input: &Input<'_>, reversed: bool) -> Self {
+        let (graph, gate) = (input.graph, input.gate);
         let own = listed.own();
         let open = |edge: Tensor, gate: Option<Tensor>| match gate {
             Some(gate) => edge * (gate * (1.0 - &own) + &own), // as in `graph::gated`
             None => edge,
         };
+        // The gate of the edge back from an agent is that agent's own: whether it takes part.
+        let both = |active: &Tensor| listed.reversed_gates(active) * active.unsqueeze(-1);
+        let both = input.active.map(both); // (B, N, K), the same in both directions
+        let among = |edge: Tensor| open(edge, both.as_ref().map(Tensor::shallow_clone));
         let edge = open(listed.edges(graph), gate.map(|gate| listed.gates(gate)));
+        let edge = among(edge);
         let reverse = reversed.then(|| {
             let (graph, gate) = (graph.detach(), gate.map(Tensor::detach));
             let gate = gate.map(|gate| listed.reversed_gates(&gate));
-            open(listed.edges(&graph.transpose(-2, -1)), gate)
+            among(open(listed.edges(&graph.transpose(-2, -1)), gate))
         });
         Self { edge, reverse, own }
     }
 }
 
 impl Mask {
-    /// Of the input's graphs and its gate, (B, N) or (B, N, N); hard or
-    /// straight-through.
+    /// Of the input's graphs, its gates, hard or straight-through, and who takes part.
     pub(crate) fn new(input: &Input<'_>, config: &PolicyConfig) -> Self {
-        let (graph, gate) = (input.graph, input.gate);
         let reversed = config.relation && config.relation_order == RelationOrder::SenderReceiver;
         let listed = listed::places(input, config).map(|places| Listed::new(input, places));
         let Edges { edge, reverse, own } = match &listed {
-            None => Edges::of_all(&input.of_each(graph), gate, reversed),
-            Some(listed) => Edges::of_listed(listed, graph, gate, reversed),
+            None => Edges::of_all(&input.of_each(input.graph), input, reversed),
+            Some(listed) => Edges::of_listed(listed, input, reversed),
         };
         let (bias, absent, listens) = tch::no_grad(|| {
             let present = edge.gt(0.5).unsqueeze(1); // (1 or B, 1, N, M)
@@ -117,7 +122,7 @@ impl Mask {
             absent,
             product: product.map(|product| product.unsqueeze(1)),
             passes: match config.previous_action {
-                PreviousAction::Always => None,
+                PreviousAction::Always => input.active.map(both_active),
                 PreviousAction::Heard => Some(passes(input)),
             },
             listens,
@@ -187,6 +192,17 @@ fn passes(input: &Input<'_>) -> Tensor {
             Some(gate) if gate.dim() == 2 => before * gate.narrow(1, 1, gate.size()[1] - 1),
             Some(gate) => before * gate.diagonal(-1, -2, -1),
         };
+        let before = match input.active {
+            None => before,
+            Some(active) => before * both_active(active),
+        };
         before.gt(0.5).to_kind(Kind::Int64)
     })
+}
+
+/// Where agents i and i + 1 both take part, (B, N - 1) of i64.
+fn both_active(active: &Tensor) -> Tensor {
+    let pairs = active.size()[1] - 1;
+    let both = active.narrow(1, 0, pairs) * active.narrow(1, 1, pairs);
+    both.gt(0.5).to_kind(Kind::Int64)
 }

@@ -46,6 +46,8 @@ pub struct Buffer {
     status: Vec<Status>,
     /// Observations in which truncated episodes ended, one (N, O) after the other.
     final_obs: Vec<f32>,
+    /// Who took part in them, one (N) after the other.
+    final_active: Vec<bool>,
     /// Their normalised values, one (N) after the other.
     final_values: Vec<f32>,
     /// The step and copy of each of them.
@@ -82,6 +84,7 @@ impl Buffer {
             carried: None,
             status: vec![Status::Running; steps * copies],
             final_obs: Vec::new(),
+            final_active: Vec::new(),
             final_values: Vec::new(),
             final_at: Vec::new(),
             staging: None,
@@ -163,13 +166,15 @@ impl Buffer {
         t: usize,
         mut drawn: Drawn,
     ) -> Result<(Perceived, Drawn), TrainError> {
+        let mut active = self.flags(&self.active[self.steps_of_agents(t)])?;
         if let Some(staging) = &mut self.staging {
-            let [obs, available, actions, gates] = staging.send([
+            let [obs, available, of_agents, actions, gates] = staging.send([
                 Some(self.obs.host_at(t)?),
                 self.available
                     .as_mut()
                     .map(|available| available.host_at(t))
                     .transpose()?,
+                active,
                 drawn.actions,
                 drawn.gates,
             ])?;
@@ -179,6 +184,7 @@ impl Buffer {
             if let (Some(mirror), Some(available)) = (&mut self.available, &available) {
                 mirror.write(t, available)?;
             }
+            active = of_agents;
             drawn = Drawn { actions, gates };
         }
         let perceived = Perceived {
@@ -188,6 +194,7 @@ impl Buffer {
                 .as_mut()
                 .map(|available| available.at(t))
                 .transpose()?,
+            active,
             memory: self
                 .carried
                 .as_ref()
@@ -256,6 +263,8 @@ impl Buffer {
             if *status == Status::Truncated {
                 self.final_obs
                     .extend_from_slice(environments.final_obs(copy));
+                self.final_active
+                    .extend_from_slice(environments.final_active(copy));
                 self.final_at.push((t, copy));
             }
         }
@@ -268,6 +277,16 @@ impl Buffer {
         t * agents..(t + 1) * agents
     }
 
+    /// 1 where an agent takes part, (.., N); `None` where everybody does.
+    fn flags(&self, active: &[bool]) -> Result<Option<Tensor>, TrainError> {
+        if active.iter().all(|active| *active) {
+            return Ok(None);
+        }
+        let flags: Vec<f32> = active.iter().map(|is| f32::from(u8::from(*is))).collect();
+        let flags = Tensor::f_from_slice(&flags)?;
+        Ok(Some(flags.f_view([-1, self.spec.agents as i64])?))
+    }
+
     /// Where episodes were truncated; `None` if none was.
     pub fn truncated(&self) -> Result<Option<Ends>, TrainError> {
         let shape = [self.final_at.len(), self.spec.agents, self.spec.obs_dim];
@@ -275,11 +294,16 @@ impl Buffer {
             return Ok(None);
         }
         let obs = Tensor::from_slice(&self.final_obs).view(shape.map(|size| size as i64));
+        let device = self.log_probs.device();
+        let active = self.flags(&self.final_active)?;
         Ok(Some(Ends {
             copies: self.final_at.iter().map(|&(_, copy)| copy).collect(),
             perceived: Perceived {
-                obs: obs.f_to_device(self.log_probs.device())?,
+                obs: obs.f_to_device(device)?,
                 available: None,
+                active: active
+                    .map(|active| active.f_to_device(device))
+                    .transpose()?,
                 memory: self.carried.as_ref().map(Carried::at_ends).transpose()?,
             },
         }))
@@ -317,7 +341,7 @@ impl Buffer {
         self.tolls = tolls;
     }
 
-    /// What was perceived in every sample.
+    /// What was perceived in every sample; who took part, [`active_samples`](Self::active_samples) says.
     pub fn perceived_samples(&mut self) -> Result<Perceived, TrainError> {
         let steps = self.steps;
         Ok(Perceived {
@@ -327,6 +351,7 @@ impl Buffer {
                 .as_mut()
                 .map(|available| available.samples(steps))
                 .transpose()?,
+            active: None,
             memory: self.carried.as_ref().map(Carried::samples).transpose()?,
         })
     }

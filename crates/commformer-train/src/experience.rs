@@ -170,6 +170,12 @@ impl Experience {
         self.rewards.shape()[2]
     }
 
+    /// Whether everybody takes part in these samples.
+    fn is_complete(&self, selection: &Selection) -> bool {
+        let mut samples = selection.samples();
+        samples.all(|sample| self.counts[sample] == self.agents())
+    }
+
     /// How many agents take part in these samples.
     pub fn count_active(&self, selection: &Selection) -> usize {
         selection.samples().map(|sample| self.counts[sample]).sum()
@@ -181,10 +187,12 @@ impl Experience {
         let places = selection.places(&self.sizes, device);
         let cut = |pieces: &Pieces| places.cut(pieces);
         let gate = self.gate.as_ref();
+        let active = cut(&self.active);
         Part {
             perceived: Perceived {
                 obs: cut(&self.obs),
                 available: self.available.as_ref().map(cut),
+                active: (!self.is_complete(selection)).then(|| active.shallow_clone()),
                 memory: self.memory.as_ref().map(cut),
             },
             actions: cut(&self.actions),
@@ -200,7 +208,7 @@ impl Experience {
                 values: cut(&self.values),
                 advantages: cut(&self.advantages),
                 returns: cut(&self.returns),
-                active: cut(&self.active),
+                active,
                 gate: gate.map(|gate| GateTargets {
                     log_probs: cut(&gate.log_probs),
                     values: cut(&gate.values),

@@ -53,6 +53,9 @@ pub struct Situations<'a> {
     pub available: Option<&'a Tensor>,
     /// Whom the agents can hear.
     pub graph: &'a TeamGraphs,
+    /// Who takes part, (B, N) of 1 and 0; `None`: everybody. Who does not must neither be heard by others
+    /// nor matter to them in any other way.
+    pub active: Option<&'a Tensor>,
     /// What each agent carries from the step before, (B, N, M), zeros in the first step of an episode;
     /// `None` if it carries nothing.
     pub memory: Option<&'a Tensor>,

@@ -10,6 +10,8 @@ pub struct Perceived {
     pub obs: Tensor,
     /// (C, N, A) or (S, N, A), where actions can be unavailable.
     pub available: Option<Tensor>,
+    /// 1 where an agent takes part, (C, N) or (S, N); `None`: everybody does.
+    pub active: Option<Tensor>,
     /// (C, N, M) or (S, N, M), where agents carry something from step to step.
     pub memory: Option<Tensor>,
 }
@@ -41,6 +43,7 @@ impl Perceived {
             obs: &self.obs,
             available: self.available.as_ref(),
             graph,
+            active: self.active.as_ref(),
             memory: self.memory.as_ref(),
         }
     }

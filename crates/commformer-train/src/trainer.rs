@@ -49,10 +49,11 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         settings: Settings,
         plan: GraphPlan,
         policy: P,
-        environments: VecEnv<E>,
+        mut environments: VecEnv<E>,
     ) -> Result<Self, TrainError> {
         crate::check::settings(&settings, &plan, environments.copies())?;
         let (rollout, device) = (&settings.rollout, settings.run.device);
+        environments.progress(0.0);
         Ok(Self {
             spec: environments.spec().clone(),
             shards: rollout::shards(environments, rollout, &policy, device)?,
@@ -265,6 +266,10 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     fn collect(&mut self, graphs: &Graphs) -> Result<Collected, TrainError> {
         let (seed, iteration, all) = (self.settings.run.seed, self.iteration, self.copies());
         let gated = self.gates_started().is_some();
+        let progress = self.progress();
+        for shard in &mut self.shards {
+            shard.environments.progress(progress);
+        }
         let noise = |copies: Range<usize>| {
             let of = |purpose| streams(seed_for(seed, purpose), iteration, copies.clone(), all);
             Noise {

@@ -73,7 +73,9 @@ fn count(run: &Path) -> anyhow::Result<Counts> {
             let copies = VecEnv::new(copies.collect::<Result<_, _>>()?, seed)?;
             play(&config, run, copies)
         }
-        EnvConfig::Signal(_) => anyhow::bail!("Signal has no prey; name a run on a grid"),
+        EnvConfig::Signal(_) | EnvConfig::TrafficJunction(_) => {
+            anyhow::bail!("{} has no prey; name a run that has", config.env.kind())
+        }
     }
 }
 
@@ -114,6 +116,7 @@ fn play<E: OnGrid>(config: &Config, run: &Path, mut copies: VecEnv<E>) -> anyhow
             obs: &perceived,
             available: None,
             graph: &graph,
+            active: None,
             memory: memory.as_ref(),
         };
         let noise: Vec<f32> = (0..rows).map(|_| rng.uniform()).collect();

@@ -2,7 +2,8 @@
 
 use commformer::config::presets;
 use commformer_env::{
-    Environment, Observation, PredatorCapturePrey, PredatorPrey, Rng, Signal, VecEnv,
+    Environment, Observation, PredatorCapturePrey, PredatorPrey, Rng, Signal, TrafficJunction,
+    VecEnv,
 };
 use commformer_torch::AdamState;
 use commformer_torch::adam::Moments;
@@ -128,10 +129,11 @@ pub fn checkpoints() -> Vec<Vec<u8>> {
 }
 
 /// The built-in tasks, before an episode.
-pub const TASKS: [fn() -> Box<dyn Environment>; 3] = [
+pub const TASKS: [fn() -> Box<dyn Environment>; 4] = [
     || Box::new(PredatorPrey::new(Default::default()).expect("the default")),
     || Box::new(PredatorCapturePrey::new(Default::default()).expect("the default")),
     || Box::new(Signal::new(Default::default()).expect("the default")),
+    || Box::new(TrafficJunction::new(Default::default()).expect("the default")),
 ];
 
 /// Every task, in an episode.

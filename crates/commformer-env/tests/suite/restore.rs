@@ -2,7 +2,7 @@
 
 use commformer_env::{
     Environment, PredatorCapturePrey, PredatorCapturePreyConfig, PredatorPrey, PredatorPreyConfig,
-    Rng, Signal, SignalConfig, Status,
+    Rng, Signal, SignalConfig, Status, TrafficJunction, TrafficJunctionConfig,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -22,6 +22,7 @@ fn check<E: Environment + Clone>(fresh: E, actions: u32) {
         .begin(|env, _, out| env.restore(&saved, out))
         .unwrap();
     assert_eq!(restored.obs, original.obs);
+    assert_eq!(restored.active, original.active);
     restored.rng = original.rng.clone();
     let mut status = Status::Running;
     while status == Status::Running {
@@ -29,6 +30,7 @@ fn check<E: Environment + Clone>(fresh: E, actions: u32) {
         status = original.step(&actions);
         assert_eq!(restored.step(&actions), status);
         assert_eq!(restored.obs, original.obs);
+        assert_eq!(restored.active, original.active);
         assert_eq!(restored.rewards, original.rewards);
         assert_eq!(restored.metrics(), original.metrics());
     }
@@ -59,6 +61,13 @@ fn in_the_middle_of_an_episode() {
         .unwrap(),
         4,
     );
+    let config = TrafficJunctionConfig {
+        agents: 3,
+        ..Default::default()
+    };
+    let mut junction = TrafficJunction::new(config).unwrap();
+    junction.progress(0.4);
+    check(junction, 2);
 }
 
 #[test]
@@ -106,4 +115,14 @@ fn what_does_not_fit_its_own_settings_is_refused() {
     let signal = Signal::new(Default::default()).unwrap();
     assert!(error(&signal, (r#""cues":[false,"#, r#""cues":["#)).contains("(3, 2)"));
     assert!(error(&signal, (r#""symbols":[0,"#, r#""symbols":[9,"#)).contains("symbol"));
+    let junction = TrafficJunction::new(Default::default()).unwrap();
+    assert!(
+        error(&junction, (r#""places":[null,"#, r#""places":["#)).contains("one for each agent")
+    );
+    assert!(error(&junction, (r#""progress":1.0"#, r#""progress":1.5"#)).contains("0 to 1"));
+    for (route, driven) in [(2, 0), (0, 7)] {
+        let car =
+            format!(r#""places":[{{"route":{route},"driven":{driven},"wait":0,"braked":false}},"#);
+        assert!(error(&junction, (r#""places":[null,"#, &car)).contains("before its end"));
+    }
 }

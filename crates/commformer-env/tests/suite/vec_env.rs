@@ -2,7 +2,8 @@
 
 use commformer_env::{
     ActionSpace, Actions, Batch, CopyState, Environment, Episode, Observation, PredatorCapturePrey,
-    PredatorPrey, PredatorPreyConfig, Rng, Signal, SignalConfig, Spec, Status, VecEnv, VecEnvError,
+    PredatorPrey, PredatorPreyConfig, Rng, Signal, SignalConfig, Spec, Status, TrafficJunction,
+    VecEnv, VecEnvError,
 };
 
 /// A vector environment with its buffers.
@@ -133,6 +134,7 @@ fn the_number_of_threads_and_the_other_copies_change_nothing() {
         })
         .unwrap(),
     );
+    same_on_any_threads(TrafficJunction::new(Default::default()).unwrap());
 }
 
 #[test]
@@ -582,4 +584,30 @@ fn the_steps_of_an_episode_are_counted_until_the_next_has_begun() {
     }
     assert_eq!(counted, [0, 1, 2, 3, 1, 2]);
     assert_eq!(team.envs.episode_steps(1), 0, "there is no such copy");
+}
+
+#[test]
+fn who_took_part_at_an_end_is_known_beside_the_last_observation() {
+    let task = TrafficJunction::new(Default::default()).unwrap();
+    let mut team = Team::new(VecEnv::new(vec![task; 2], 1).unwrap());
+    team.reset().unwrap();
+    for step in 1..=20 {
+        assert!(team.envs.final_active(0).is_empty());
+        let before = team.active.clone();
+        team.step(Actions::Discrete(&[1; 10])).unwrap();
+        if step < 20 {
+            continue;
+        }
+        // Nobody leaves who brakes; the new episodes begin without cars.
+        assert_eq!(team.active, [false; 10]);
+        for (copy, before) in before.chunks(5).enumerate() {
+            let last = team.envs.final_active(copy);
+            assert!(last.contains(&true));
+            assert!(before.iter().zip(last).all(|(before, last)| before <= last));
+            let seen = team.envs.final_obs(copy).chunks(137);
+            let seen: Vec<bool> = seen.map(|obs| obs.iter().any(|&x| x != 0.0)).collect();
+            assert_eq!(seen, last);
+        }
+    }
+    assert!(team.envs.final_active(2).is_empty());
 }

@@ -12,6 +12,8 @@ pub struct OpenEdges {
     agents: usize,
     /// N x N, row the receiver.
     open: Vec<bool>,
+    /// Who takes part, N.
+    active: Vec<bool>,
 }
 
 /// The open edges that one agent knows of, its own entry included.
@@ -40,7 +42,23 @@ impl OpenEdges {
         Ok(Self {
             agents: senders as usize,
             open: Vec::<bool>::try_from(present.to_kind(Kind::Bool).contiguous().view([-1]))?,
+            active: vec![true; senders as usize],
         })
+    }
+
+    /// Those between the agents who take part, `active` (N): the others neither send nor are sent
+    /// anything. Whom it leaves out takes part.
+    pub fn among(mut self, active: &[bool]) -> Self {
+        for (own, active) in self.active.iter_mut().zip(active) {
+            *own = *active;
+        }
+        for receiver in 0..self.agents {
+            for sender in 0..self.agents {
+                let both = self.active[receiver] && self.active[sender];
+                self.open[receiver * self.agents + sender] &= both || receiver == sender;
+            }
+        }
+        self
     }
 
     /// The number of agents.
@@ -151,7 +169,7 @@ impl<'e> Mailbox<'e> {
     }
 
     /// Delivers what the agents before `receiver` sent while they decided, and the action of the last
-    /// of them: along its edge, or in any case.
+    /// of them: along its edge, or whenever both take part.
     pub(super) fn deliver_decided<'p>(
         &mut self,
         receiver: usize,
@@ -160,7 +178,10 @@ impl<'e> Mailbox<'e> {
         rule: PreviousAction,
     ) -> Inbox<'p> {
         let mut inbox = self.deliver(receiver, sent);
-        if let Some((sender, action)) = actions.iter().enumerate().next_back() {
+        let active = &self.edges.active;
+        let last = actions.iter().enumerate().next_back();
+        let last = last.filter(|(sender, _)| active[receiver] && active[*sender]);
+        if let Some((sender, action)) = last {
             let at = receiver * self.edges.agents + sender;
             match rule {
                 PreviousAction::Always => self.carried.always[at] += action.bytes(),
@@ -242,6 +263,25 @@ mod tests {
             let of = |bytes: &[usize]| [bytes[3], bytes[7]];
             assert_eq!((of(&carried.along), of(&carried.always)), (along, always));
         }
+    }
+
+    #[test]
+    fn who_takes_no_part_neither_sends_nor_is_sent_anything() {
+        // 2 hears 0 alone, 0 itself alone.
+        let edges = edges().among(&[true, false, true]);
+        let sent = [packet(&[1.0]), packet(&[2.0]), packet(&[3.0])];
+        for rule in [PreviousAction::Always, PreviousAction::Heard] {
+            let mut mailbox = Mailbox::new(&edges);
+            for receiver in 0..3 {
+                mailbox.deliver(receiver, &sent);
+                let inbox = mailbox.deliver_decided(receiver, &[], &sent[..receiver], rule);
+                assert_eq!(inbox.previous(), None);
+            }
+            let carried = mailbox.into_carried();
+            assert_eq!(carried.along, [0, 0, 0, 0, 0, 0, 4, 0, 0]);
+            assert_eq!(carried.bytes(), 4);
+        }
+        assert_eq!(edges.links(0).hears, [true, false, false]);
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub(super) struct Senders {
     entries: usize,
     /// Whether an agent is given the previous agent's action only if it hears that agent.
     previous_heard: bool,
+    /// Who takes part, (B N); empty: everybody.
+    active: Vec<bool>,
+    /// N.
+    agents: usize,
     /// The lists before gates, while lists of each team are made from them.
     ungated: Vec<Sender>,
     ungated_starts: Vec<usize>,
@@ -42,6 +46,12 @@ impl Senders {
         self.previous_heard = config.previous_action == PreviousAction::Heard;
         let size = input.embedding.size();
         let [teams, agents] = [0, 1].map(|at| size[at] as usize);
+        self.agents = agents;
+        self.active.clear();
+        if let Some(active) = input.active.map(Tensor::contiguous) {
+            let active = numbers(&active).iter().map(|active| *active > 0.5);
+            self.active.extend(active);
+        }
         let graph = input.graph.contiguous();
         self.list_graphs(numbers(&graph), agents, config);
         let graphs = graph.size()[0] as usize;
@@ -51,21 +61,17 @@ impl Senders {
             Some(of) => of[team] as usize,
             None => team % graphs, // one for all, or one for each
         };
-        if let Some(gate) = input.gate {
-            let gate = gate.contiguous();
-            self.apply_gates(&gate, graph_of, [teams, agents], config);
+        let of_teams = input.gate.is_some() || input.active.is_some();
+        if of_teams {
+            let gate = input.gate.map(Tensor::contiguous);
+            self.apply_gates(gate.as_ref(), graph_of, [teams, agents], config);
         }
         self.teams.clear();
         self.graphs.clear();
         self.graphs.extend((0..teams).map(graph_of));
         self.entries = 0;
         for team in 0..teams {
-            let row = agents
-                * if input.gate.is_some() {
-                    team
-                } else {
-                    graph_of(team)
-                };
+            let row = agents * if of_teams { team } else { graph_of(team) };
             self.teams.push((row, self.entries));
             self.entries += self.starts[row + agents] - self.starts[row];
         }
@@ -100,10 +106,11 @@ impl Senders {
         }
     }
 
-    /// Lists for each team, without those that its gate (B, N) or (B, N, N) shuts out.
+    /// Lists for each team, without those that its gate, (B, N) or (B, N, N), shuts out, and without those
+    /// who take no part.
     fn apply_gates(
         &mut self,
-        gate: &Tensor,
+        gate: Option<&Tensor>,
         graph_of: impl Fn(usize) -> usize,
         [teams, agents]: [usize; 2],
         config: &PolicyConfig,
@@ -113,14 +120,18 @@ impl Senders {
         self.list.clear();
         self.starts.clear();
         self.starts.push(0);
-        let (gates, per_edge) = (numbers(gate), gate.dim() == 3);
+        let per_edge = gate.is_some_and(|gate| gate.dim() == 3);
+        let gates = gate.map(numbers);
+        let active = &self.active;
         let swapped = config.relation_order == RelationOrder::SenderReceiver;
         for team in 0..teams {
+            let part = |agent: usize| active.is_empty() || active[team * agents + agent];
             // An agent's own entry passes every gate.
             let open = |receiver: usize, sender: usize| {
                 let row = team * agents + receiver;
+                let at = if per_edge { row * agents + sender } else { row };
                 receiver == sender
-                    || gates[if per_edge { row * agents + sender } else { row }] > 0.5
+                    || part(receiver) && part(sender) && gates.is_none_or(|gates| gates[at] > 0.5)
             };
             for receiver in 0..agents {
                 let row = graph_of(team) * agents + receiver;
@@ -174,8 +185,12 @@ impl Senders {
 
     /// Whether an agent is given the action of the agent before it.
     pub fn given_previous(&self, team: usize, agent: usize) -> bool {
-        if agent == 0 || !self.previous_heard {
-            return agent > 0;
+        let part = |agent| self.active.is_empty() || self.active[team * self.agents + agent];
+        if agent == 0 || !part(agent) || !part(agent - 1) {
+            return false;
+        }
+        if !self.previous_heard {
+            return true;
         }
         let (_, list) = self.of(team, agent, true);
         list.iter().any(|sender| sender.agent as usize + 1 == agent)

@@ -52,6 +52,8 @@ struct Situation {
     /// (2, N, N)
     graph: Tensor,
     gate: Option<Tensor>,
+    /// Who takes part, (2, N).
+    active: Option<Tensor>,
     noise: Tensor,
 }
 
@@ -75,6 +77,7 @@ impl Situation {
                 GateFor::Receivers => Some(noise.coins(&[TEAMS, n], 0.6)),
                 GateFor::Edges => Some(noise.coins(&[TEAMS, n, n], 0.7)),
             },
+            active: (noise.uniform() < 0.5).then(|| noise.coins(&[TEAMS, n], 0.7)),
             noise: if discrete {
                 noise.gumbels(&[TEAMS, n, width])
             } else {
@@ -84,12 +87,22 @@ impl Situation {
     }
 
     /// The edges of one team that are open.
-    fn open(&self, team: i64) -> Tensor {
+    fn open(&self, team: i64) -> OpenEdges {
         let open = match &self.gate {
             Some(gate) => graph::gated(&self.graph, gate),
             None => self.graph.shallow_clone(),
         };
-        open.get(team)
+        OpenEdges::new(&open.get(team))
+            .unwrap()
+            .among(&self.active(team))
+    }
+
+    /// Who of one team takes part.
+    fn active(&self, team: i64) -> Vec<bool> {
+        match &self.active {
+            Some(active) => Vec::try_from(active.get(team).gt(0.5)).unwrap(),
+            None => vec![true; self.graph.size()[1] as usize],
+        }
     }
 }
 
@@ -99,13 +112,13 @@ fn act_alone(team: &mut Team, situation: &Situation, index: i64, drawn: bool) ->
     let turns = team
         .perceive(&of_team(&situation.obs), available.as_ref())
         .unwrap();
-    let edges = OpenEdges::new(&situation.open(index)).unwrap();
+    let edges = situation.open(index);
     let noise = drawn.then(|| of_team(&situation.noise));
     team.act(turns, &edges, noise.as_ref()).unwrap()
 }
 
 /// The bytes and messages of a step are those of the formula, pair by pair.
-fn check_carried(config: &PolicyConfig, open: &Tensor, step: &Step) {
+fn check_carried(config: &PolicyConfig, open: &OpenEdges, active: &[bool], step: &Step) {
     let mut edges = 0;
     for receiver in 0..config.agents {
         for sender in 0..config.agents {
@@ -115,14 +128,21 @@ fn check_carried(config: &PolicyConfig, open: &Tensor, step: &Step) {
                 assert_eq!(found, (0, 0));
                 continue;
             }
-            let is_open = open.double_value(&[receiver as i64, sender as i64]) > 0.5;
+            let is_open = open.is_open(receiver, sender);
+            let both = active[receiver] && active[sender];
+            assert!(both || !is_open);
             edges += usize::from(is_open);
             let along = if is_open {
                 config.message_bytes(receiver, sender)
             } else {
                 0
             };
-            assert_eq!(found, (along, config.constant_bytes(receiver, sender)));
+            let always = if both {
+                config.constant_bytes(receiver, sender)
+            } else {
+                0
+            };
+            assert_eq!(found, (along, always));
         }
     }
     assert_eq!(step.carried.messages(), edges);
@@ -198,6 +218,7 @@ proptest! {
             let input = Input {
                 available: situation.available.as_ref(),
                 gate: situation.gate.as_ref(),
+                active: situation.active.as_ref(),
                 kept: kept.as_ref(),
                 ..Input::new(&embedding, &situation.graph)
             };
@@ -217,7 +238,7 @@ proptest! {
                 }
                 let step = act_alone(team, &situation, index, drawn);
                 check_alike(&batched, index, &step);
-                check_carried(&config, &situation.open(index), &step);
+                check_carried(&config, &situation.open(index), &situation.active(index), &step);
             }
             kept = batched.kept;
         }

@@ -1,5 +1,6 @@
 //! Tests of the whole policy: golden vectors, and properties over random configurations.
 
+mod active;
 mod common;
 mod decentralised;
 mod gate;

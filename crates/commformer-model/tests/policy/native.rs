@@ -15,6 +15,8 @@ struct Case {
     graph: Tensor,
     graph_of: Option<Tensor>,
     gate: Option<Tensor>,
+    /// Who takes part.
+    active: Option<Tensor>,
     actions: Tensor,
     /// What the loss weighs log-probabilities, entropies and values with.
     weights: [Tensor; 3],
@@ -54,6 +56,7 @@ impl Case {
             graph,
             graph_of,
             gate: gate.map(|dims| noise.coins(&[batch, n, n][..dims], 0.6)),
+            active: (noise.uniform() < 0.5).then(|| noise.coins(&[batch, n], 0.7)),
             actions: taken,
             weights: [(); 3].map(|()| noise.normals(&[batch, n])),
             of_embedding: noise.normals(&[batch, n, width]),
@@ -67,6 +70,7 @@ impl Case {
         Input {
             available: self.available.as_ref(),
             gate: self.gate.as_ref(),
+            active: self.active.as_ref(),
             graph_of: self.graph_of.as_ref(),
             ..Input::new(embedding, &self.graph)
         }

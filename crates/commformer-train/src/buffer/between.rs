@@ -87,6 +87,7 @@ impl Buffer {
             carried.begin()?;
         }
         self.final_obs.clear();
+        self.final_active.clear();
         self.final_values.clear();
         self.final_at.clear();
         Ok(())

@@ -39,14 +39,6 @@ pub(super) struct ConfigOptions {
 }
 
 impl BaseOptions {
-    /// A preset as it is.
-    pub fn of_preset(name: &str) -> Self {
-        Self {
-            preset: Some(name.to_owned()),
-            ..Self::default()
-        }
-    }
-
     /// The preset to begin with; a file alone begins with the defaults.
     pub fn preset(&self) -> Option<&str> {
         match (&self.preset, &self.config) {

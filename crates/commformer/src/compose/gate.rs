@@ -154,6 +154,14 @@ impl TeamGate {
         matches!(self.kind, Kinds::Learned(_)) && self.estimator == GateEstimator::StraightThrough
     }
 
+    /// Whether it looks at who is heard by whom.
+    pub fn reads_graph(&self) -> bool {
+        match &self.kind {
+            Kinds::Learned(gate) => gate.config().per == Per::Edge || self.is_straight_through(),
+            _ => false,
+        }
+    }
+
     /// What is trained.
     pub fn parameters(&self) -> Vec<(String, Tensor)> {
         match &self.kind {

@@ -9,7 +9,7 @@ use commformer_model::{
 };
 use commformer_train::{
     Act, Actor, Evaluation, GateEvaluation, Gates, Level, MessageSizes, Policy, PolicyResult,
-    Purpose, SampledGraphs, Samples, Situations, by_autograd, seed_for,
+    Purpose, SampledGraphs, Samples, Situations, TeamGraphs, by_autograd, seed_for,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -72,7 +72,7 @@ impl TeamPolicy {
                 };
                 let evidence = Evidence {
                     embedding: &embedding,
-                    graph: situations.graph,
+                    graph: &heard(gate, situations),
                     carried: carried.as_ref(),
                     entropy_alone: entropy.as_ref(),
                 };
@@ -101,7 +101,8 @@ impl TeamPolicy {
         let Some(gate) = &self.gate else {
             return Ok((None, None));
         };
-        let (gate, open) = gate.evaluate(embedding, samples.situations.graph, samples.gate)?;
+        let graph = heard(gate, &samples.situations);
+        let (gate, open) = gate.evaluate(embedding, &graph, samples.gate)?;
         Ok((gate, open.as_ref().map(for_policy)))
     }
 
@@ -161,9 +162,34 @@ fn input<'a>(
         available: situations.available,
         graph_of: situations.graph.of.as_ref(),
         gate,
+        active: situations.active,
         kept,
         ..Input::new(embedding, &situations.graph.graphs)
     }
+}
+
+/// The graphs as a gate sees them: if it looks at edges, without those of agents who take no part.
+fn heard(gate: &TeamGate, situations: &Situations<'_>) -> TeamGraphs {
+    let TeamGraphs { graphs, of } = situations.graph;
+    match situations.active {
+        Some(active) if gate.reads_graph() => {
+            let both = active.unsqueeze(-1) * active.unsqueeze(-2); // (B, N, N)
+            TeamGraphs::new(graph::gated(&situations.graph.of_each(), &both))
+        }
+        _ => TeamGraphs {
+            graphs: graphs.shallow_clone(),
+            of: of.as_ref().map(Tensor::shallow_clone),
+        },
+    }
+}
+
+/// What agents carry to the next step, side by side. Who takes no part comes back with nothing.
+pub(super) fn carry(parts: &[Tensor], active: Option<&Tensor>) -> Option<Tensor> {
+    let carried = (!parts.is_empty()).then(|| Tensor::cat(parts, -1))?;
+    Some(match active {
+        Some(active) => carried * active.unsqueeze(-1),
+        None => carried,
+    })
 }
 
 /// What a team perceives, ready for the network.
@@ -234,7 +260,7 @@ impl Actor for TeamPolicy {
             log_probs: act.log_probs,
             values: act.values,
             gate: gating,
-            memory: (!carried.is_empty()).then(|| Tensor::cat(&carried, -1)),
+            memory: carry(&carried, situations.active),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use commformer_env::{
     Environment, PredatorCapturePrey, PredatorCapturePreyConfig, PredatorPrey, PredatorPreyConfig,
-    Signal, SignalConfig,
+    Signal, SignalConfig, TrafficJunction, TrafficJunctionConfig,
 };
 use serde::{Deserialize, Serialize};
 
@@ -16,10 +16,17 @@ pub enum EnvConfig {
     PredatorCapturePrey(PredatorCapturePreyConfig),
     /// Every agent must name what its source saw.
     Signal(SignalConfig),
+    /// Cars come and go where roads cross.
+    TrafficJunction(TrafficJunctionConfig),
 }
 
 /// Names of all kinds, as `env.kind` takes them.
-pub const KINDS: [&str; 3] = ["predator-prey", "predator-capture-prey", "signal"];
+pub const KINDS: [&str; 4] = [
+    "predator-prey",
+    "predator-capture-prey",
+    "signal",
+    "traffic-junction",
+];
 
 impl Default for EnvConfig {
     fn default() -> Self {
@@ -42,6 +49,10 @@ impl EnvConfig {
                 ..PredatorCapturePreyConfig::default()
             })),
             "signal" => Some(Self::Signal(SignalConfig::default())),
+            "traffic-junction" => Some(Self::TrafficJunction(TrafficJunctionConfig {
+                episode_limit: Some(0),
+                ..TrafficJunctionConfig::default()
+            })),
             _ => None,
         }
     }
@@ -52,6 +63,7 @@ impl EnvConfig {
             Self::PredatorPrey(_) => "predator-prey",
             Self::PredatorCapturePrey(_) => "predator-capture-prey",
             Self::Signal(_) => "signal",
+            Self::TrafficJunction(_) => "traffic-junction",
         }
     }
 
@@ -61,6 +73,7 @@ impl EnvConfig {
             Self::PredatorPrey(config) => Box::new(PredatorPrey::new(config)?),
             Self::PredatorCapturePrey(config) => Box::new(PredatorCapturePrey::new(config)?),
             Self::Signal(config) => Box::new(Signal::new(config)?),
+            Self::TrafficJunction(config) => Box::new(TrafficJunction::new(config)?),
         })
     }
 
@@ -70,6 +83,7 @@ impl EnvConfig {
             Self::PredatorPrey(config) => config.agents,
             Self::PredatorCapturePrey(config) => config.perception.saturating_add(config.capture),
             Self::Signal(config) => config.agents,
+            Self::TrafficJunction(config) => config.agents,
         }
     }
 
@@ -91,6 +105,7 @@ impl EnvConfig {
             Self::PredatorPrey(config) => config.limit(),
             Self::PredatorCapturePrey(config) => config.limit(),
             Self::Signal(config) => config.episode_limit,
+            Self::TrafficJunction(config) => config.limit(),
         }
     }
 
@@ -107,6 +122,7 @@ impl EnvConfig {
                 Self::PredatorPrey(config) => config.episode_limit = Some(limit),
                 Self::PredatorCapturePrey(config) => config.episode_limit = Some(limit),
                 Self::Signal(config) => config.episode_limit = limit,
+                Self::TrafficJunction(config) => config.episode_limit = Some(limit),
             }
         }
         limited

@@ -16,7 +16,7 @@ pub struct Preset {
 pub const DEFAULT: &str = "predator-prey";
 
 /// All of them, the default first.
-pub const ALL: [Preset; 11] = [
+pub const ALL: [Preset; 14] = [
     Preset {
         name: DEFAULT,
         toml: include_str!("../../presets/predator-prey.toml"),
@@ -56,6 +56,18 @@ pub const ALL: [Preset; 11] = [
     Preset {
         name: "signal-gate",
         toml: include_str!("../../presets/signal-gate.toml"),
+    },
+    Preset {
+        name: "traffic-junction-easy",
+        toml: include_str!("../../presets/traffic-junction-easy.toml"),
+    },
+    Preset {
+        name: "traffic-junction-medium",
+        toml: include_str!("../../presets/traffic-junction-medium.toml"),
+    },
+    Preset {
+        name: "traffic-junction-hard",
+        toml: include_str!("../../presets/traffic-junction-hard.toml"),
     },
     Preset {
         name: "released",
@@ -154,6 +166,13 @@ mod tests {
         );
         assert_eq!(sizes("signal"), ("signal", 8, 13));
         assert_eq!(sizes("signal-gate"), ("signal", 8, 13));
+        for (name, agents, obs_dim) in [
+            ("traffic-junction-easy", 5, 137),
+            ("traffic-junction-medium", 10, 533),
+            ("traffic-junction-hard", 20, 1325),
+        ] {
+            assert_eq!(sizes(name), ("traffic-junction", agents, obs_dim));
+        }
         assert_eq!(sizes("predator-prey-gate"), ("predator-prey", 3, 261));
         assert_eq!(sizes("released"), ("predator-prey", 3, 261));
     }

@@ -8,9 +8,10 @@ use super::{Config, Device};
 use toml::{Table, Value};
 
 /// The values of every key that takes one of a few names.
-const CHOICES: [(&str, &[&str]); 18] = [
+const CHOICES: [(&str, &[&str]); 19] = [
     ("env.kind", &KINDS),
     ("env.mode", &["mixed", "cooperative", "competitive"]),
+    ("env.difficulty", &["easy", "medium", "hard"]),
     ("policy.score_scale", &["inverse-sqrt", "inverse"]),
     (
         "policy.relation_order",

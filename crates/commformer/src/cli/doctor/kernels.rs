@@ -41,6 +41,7 @@ pub(super) fn agree() -> anyhow::Result<Outcome> {
         obs: &obs,
         available: None,
         graph: &TeamGraphs::new(trainer.execution_graph()?.unsqueeze(0)),
+        active: None,
         memory: None,
     };
     let act = policy
