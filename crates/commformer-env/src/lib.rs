@@ -63,6 +63,7 @@ mod predator_prey;
 mod rng;
 mod saved;
 mod signal;
+pub mod smac;
 mod vec_env;
 
 pub use environment::{ActionSpace, Actions, Environment, Observation, Spec, Status};
