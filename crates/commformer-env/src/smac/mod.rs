@@ -1,13 +1,20 @@
 //! Battles with the interface of the StarCraft Multi-Agent Challenge (SMAC), without StarCraft.
 
+mod actions;
 mod battle;
 mod data;
+mod env;
+mod observe;
+mod players;
 mod scenario;
 mod terrain;
 
-pub use battle::{Battle, Order, Shot, UnitState};
+pub use battle::{Battle, BattleState, Order, Shot, UnitState};
 pub use data::{
     Attribute, Bonus, Energy, Heal, LOOPS_PER_SECOND, LOOPS_PER_STEP, Plane, Splash, Unit, Weapon,
 };
+pub use env::{Smac, SmacConfig};
+pub use observe::Layout;
+pub use players::Script;
 pub use scenario::{FirstOrder, Member, Scenario, Side, builtin};
 pub use terrain::Terrain;

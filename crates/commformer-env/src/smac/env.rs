@@ -1,0 +1,459 @@
+//! The battle as a task.
+
+use super::actions::{self, NO_OP, STOP};
+use super::battle::{Battle, BattleState};
+use super::data::LOOPS_PER_STEP;
+use super::observe::{Layout, Scene};
+use super::players::Script;
+use super::scenario::{Scenario, Side, builtin};
+use crate::{
+    ActionSpace, Actions, ConfigError, Environment, Observation, Rng, Spec, StateError, Status,
+    error::require, saved,
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Settings of [`Smac`]. Those of the reward have the names, and the defaults, of SMAC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SmacConfig {
+    /// The built-in map; `3m` by default.
+    pub map: String,
+    /// What agents perceive; that of the SMAC package by default.
+    pub layout: Layout,
+    /// Who leads the enemies. Left out, as by default, they do what the map says.
+    pub opponent: Option<Script>,
+    /// Steps after which an episode is truncated, 0 for never; the map's if left out.
+    pub episode_limit: Option<u32>,
+    /// For a battle won; 200 by default.
+    pub reward_win: f32,
+    /// For a battle lost; 0 by default.
+    pub reward_defeat: f32,
+    /// For each enemy's death; 10 by default.
+    pub reward_death_value: f32,
+    /// Whether own losses cost nothing; on by default. What is paid is then the absolute value.
+    pub reward_only_positive: bool,
+    /// What own losses cost, as a share of what the enemies' pay; 0.5 by default.
+    pub reward_negative_scale: f32,
+    /// What all rewards of a battle that is won without a loss add up to, about; 20 by default. 0 leaves
+    /// rewards as they are.
+    pub reward_scale_rate: f32,
+}
+
+impl Default for SmacConfig {
+    fn default() -> Self {
+        Self {
+            map: "3m".into(),
+            layout: Layout::Oxwhirl,
+            opponent: None,
+            episode_limit: None,
+            reward_win: 200.0,
+            reward_defeat: 0.0,
+            reward_death_value: 10.0,
+            reward_only_positive: true,
+            reward_negative_scale: 0.5,
+            reward_scale_rate: 20.0,
+        }
+    }
+}
+
+impl SmacConfig {
+    /// The battle that it names.
+    ///
+    /// # Errors
+    ///
+    /// If no built-in map has this name.
+    pub fn scenario(&self) -> Result<Arc<Scenario>, ConfigError> {
+        builtin(&self.map).ok_or_else(|| ConfigError {
+            field: "map",
+            found: format!("{:?}", self.map),
+            allowed: "the name of a built-in map, such as \"3m\"".into(),
+        })
+    }
+
+    /// The factor of all rewards in a battle.
+    fn reward_scale(&self, scenario: &Scenario) -> f32 {
+        if self.reward_scale_rate == 0.0 {
+            return 1.0;
+        }
+        let deaths = scenario.enemies.len() as f32 * self.reward_death_value;
+        self.reward_scale_rate / (strength(scenario, Side::Enemies) + deaths + self.reward_win)
+    }
+
+    fn check(&self, scenario: &Scenario) -> Result<(), ConfigError> {
+        let amounts = [
+            ("reward_win", self.reward_win),
+            ("reward_death_value", self.reward_death_value),
+            ("reward_negative_scale", self.reward_negative_scale),
+            ("reward_scale_rate", self.reward_scale_rate),
+        ];
+        for (field, amount) in amounts {
+            require(
+                amount >= 0.0 && amount.is_finite(),
+                field,
+                amount,
+                "a finite number from 0",
+            )?;
+        }
+        require(
+            self.reward_defeat.is_finite(),
+            "reward_defeat",
+            self.reward_defeat,
+            "finite",
+        )?;
+        let scale = self.reward_scale(scenario);
+        require(
+            scale.is_finite(),
+            "reward_scale_rate",
+            self.reward_scale_rate,
+            "0: nothing is paid",
+        )
+    }
+}
+
+/// Hit points and shields of a side at the beginning.
+fn strength(scenario: &Scenario, side: Side) -> f32 {
+    let members = match side {
+        Side::Allies => &scenario.allies,
+        Side::Enemies => &scenario.enemies,
+    };
+    let of = |kind: &super::Unit| kind.hp + kind.shield;
+    members
+        .iter()
+        .map(|&member| of(scenario.kind(member)))
+        .sum()
+}
+
+/// One copy of a battle with the interface of the StarCraft Multi-Agent Challenge (SMAC; Samvelyan et al.,
+/// 2019). It is a simulator of its own: what is won here says nothing about StarCraft II.
+///
+/// - Agents: the allies, in the scenario's order. A dead one takes no part.
+/// - A step is 8 of the game's 16 loops a second.
+/// - Actions: 0 nothing, which only the dead can do, and nothing else; 1 stop; 2 to 5 go two cells north,
+///   south, east or west, if the point one cell ahead is free; 6 + k attack enemy k, or for a healer heal
+///   ally k, that lives, can be hit or healed, and is at most 6 cells away from centre to centre. An agent
+///   attacks nobody unless told to. An action that is not available counts as stop.
+/// - Observation and [state](Self::state): see [`Layout`].
+/// - Reward, of the team: what the enemies lost of hit points and shields, 10 for each of them that died, and
+///   200 for the win, scaled so that the most there is to earn is 20, unless shields grow back: the absolute
+///   value is paid, so a shield that grows back pays as well, as in SMAC.
+/// - End: nobody of a side is left who could fight. If that is so on both sides, it is not a win.
+/// - Metrics: `won` (1 or 0); `kills` and `losses`, the shares of enemies and of allies that died; `damage`,
+///   the share of the enemies' hit points and shields that is gone.
+///
+/// Differences from SMAC: nobody is offered an attack that its weapon cannot carry out; a healer goes over
+/// anything, does not see the allies that it can heal as enemies that it can attack, and its energy is in the
+/// state on every map; shields are divided by the unit's own maximum on every map; the limit truncates.
+#[derive(Clone, Debug)]
+pub struct Smac {
+    config: SmacConfig,
+    battle: Battle,
+    progress: Progress,
+    /// What each agent can do, (N, A).
+    available: Vec<bool>,
+    /// Room for what an enemy can do.
+    enemy_available: Vec<bool>,
+    /// Room for where the units begin.
+    points: Vec<[f32; 2]>,
+    /// Hit points and shield of each unit before the step.
+    before: Vec<f32>,
+    reward_scale: f32,
+    limit: u32,
+    spec: Spec,
+}
+
+/// What changes in an episode, besides the battle.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Progress {
+    steps: u32,
+    /// What each agent did last, (N); `None` in an episode's beginning.
+    last: Vec<Option<usize>>,
+}
+
+/// A saved episode.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    config: SmacConfig,
+    progress: Progress,
+    battle: BattleState,
+}
+
+impl Smac {
+    /// A built-in battle.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such map, or a reward is not finite.
+    pub fn new(config: SmacConfig) -> Result<Self, ConfigError> {
+        Self::with_scenario(config.scenario()?, config)
+    }
+
+    /// A battle of one's own; `config.map` is taken from it.
+    ///
+    /// # Errors
+    ///
+    /// If a reward is not finite.
+    pub fn with_scenario(scenario: Arc<Scenario>, config: SmacConfig) -> Result<Self, ConfigError> {
+        let config = SmacConfig {
+            map: scenario.name.clone(),
+            ..config
+        };
+        config.check(&scenario)?;
+        let agents = scenario.allies.len();
+        let count = actions::count(&scenario, Side::Allies);
+        Ok(Self {
+            progress: Progress {
+                steps: 0,
+                last: vec![None; agents],
+            },
+            available: vec![false; agents * count],
+            enemy_available: vec![false; actions::count(&scenario, Side::Enemies)],
+            points: Vec::with_capacity(agents + scenario.enemies.len()),
+            before: vec![0.0; agents + scenario.enemies.len()],
+            reward_scale: config.reward_scale(&scenario),
+            limit: config.episode_limit.unwrap_or(scenario.limit),
+            spec: Spec {
+                agents,
+                obs_dim: config.layout.obs_dim(&scenario),
+                obs_version: 1,
+                actions: ActionSpace::Discrete(count),
+                masks_actions: true,
+                metrics: vec!["won", "kills", "losses", "damage"],
+            },
+            battle: Battle::new(scenario),
+            config,
+        })
+    }
+
+    /// Begins an episode at chosen points, the allies' and then the enemies', and writes its first
+    /// observation.
+    ///
+    /// # Errors
+    ///
+    /// If these are not as many points as there are units, or a unit cannot be at its point.
+    pub fn reset_to(
+        &mut self,
+        points: &[[f32; 2]],
+        rng: &mut Rng,
+        out: Observation<'_>,
+    ) -> Result<(), ConfigError> {
+        let scenario = self.battle.scenario();
+        let members = || scenario.allies.iter().chain(&scenario.enemies);
+        let (found, expected) = (points.len(), members().count());
+        let found = format!("{found} points");
+        require(
+            points.len() == expected,
+            "points",
+            found,
+            format!("{expected}, one for each unit"),
+        )?;
+        for (&point, &member) in points.iter().zip(members()) {
+            let free = scenario.terrain.is_free(point, scenario.kind(member).plane);
+            require(free, "points", format!("{point:?}"), "free for the unit")?;
+        }
+        self.points.clear();
+        self.points.extend_from_slice(points);
+        self.begin(rng, out);
+        Ok(())
+    }
+
+    /// The battle under way: who is where, with what left, and the shots of the last step.
+    pub fn battle(&self) -> &Battle {
+        &self.battle
+    }
+
+    /// What each agent can do, (N, A).
+    pub fn available(&self) -> &[bool] {
+        &self.available
+    }
+
+    /// Numbers in the [`state`](Self::state).
+    pub fn state_len(&self) -> usize {
+        self.config.layout.state_len(self.battle.scenario())
+    }
+
+    /// Writes the state, which no agent sees, of the [layout](SmacConfig::layout).
+    ///
+    /// # Panics
+    ///
+    /// If `out` is not of the length [`state_len`](Self::state_len), or no episode has begun.
+    pub fn state(&self, out: &mut [f32]) {
+        assert_eq!(out.len(), self.state_len(), "the length of the state");
+        self.scene().state(self.config.layout, out);
+    }
+
+    fn scene(&self) -> Scene<'_> {
+        Scene {
+            battle: &self.battle,
+            available: &self.available,
+            last: &self.progress.last,
+        }
+    }
+
+    fn begin(&mut self, rng: &mut Rng, out: Observation<'_>) {
+        self.battle.begin(&self.points, rng);
+        self.progress.steps = 0;
+        self.progress.last.fill(None);
+        self.observe(out);
+    }
+
+    fn observe(&mut self, out: Observation<'_>) {
+        let count = self.spec.actions.size();
+        for (agent, row) in self.available.chunks_exact_mut(count).enumerate() {
+            actions::write_available(&self.battle, agent, row);
+        }
+        out.available.copy_from_slice(&self.available);
+        for (active, unit) in out.active.iter_mut().zip(self.battle.units()) {
+            *active = unit.is_alive();
+        }
+        self.scene().observe(self.config.layout, out.obs);
+    }
+
+    /// Tells the agents' units what to do.
+    fn act(&mut self, actions: &[i64]) {
+        let count = self.spec.actions.size();
+        for (agent, &action) in actions.iter().enumerate() {
+            let available = &self.available[agent * count..][..count];
+            let idle = if available[NO_OP] { NO_OP } else { STOP };
+            let action = usize::try_from(action).ok();
+            let action = action
+                .filter(|&action| available.get(action) == Some(&true))
+                .unwrap_or(idle);
+            self.progress.last[agent] = Some(action);
+            if let Some(order) = actions::order(&self.battle, agent, action) {
+                self.battle.order(agent, order);
+            }
+        }
+    }
+
+    /// Lets a script tell the enemies' units what to do, if one leads them.
+    fn oppose(&mut self, rng: &mut Rng) {
+        let Some(script) = self.config.opponent else {
+            return;
+        };
+        for enemy in actions::numbers(self.battle.scenario(), Side::Enemies) {
+            actions::write_available(&self.battle, enemy, &mut self.enemy_available);
+            let action = script.choose(&self.battle, enemy, &self.enemy_available, rng);
+            if let Some(order) = actions::order(&self.battle, enemy, action) {
+                self.battle.order(enemy, order);
+            }
+        }
+    }
+
+    /// The reward of the step that was taken, without the battle's end.
+    fn earned(&self) -> f32 {
+        // Of the allies, the enemies.
+        let (mut losses, mut deaths) = ([0.0; 2], [0.0; 2]);
+        for (unit, &before) in self.battle.units().iter().zip(&self.before) {
+            let side = unit.side as usize;
+            if unit.is_alive() {
+                losses[side] += before - unit.hp - unit.shield;
+            } else if before > 0.0 {
+                losses[side] += before;
+                deaths[side] += self.config.reward_death_value;
+            }
+        }
+        let [own, gain] = [0, 1].map(|side| losses[side] + deaths[side]);
+        if self.config.reward_only_positive {
+            gain.abs()
+        } else {
+            gain - self.config.reward_negative_scale * own
+        }
+    }
+
+    fn has_won(&self) -> bool {
+        self.battle.is_beaten(Side::Enemies) && !self.battle.is_beaten(Side::Allies)
+    }
+
+    fn status(&self) -> Status {
+        if self.battle.is_beaten(Side::Enemies) || self.battle.is_beaten(Side::Allies) {
+            Status::Terminated
+        } else if self.limit > 0 && self.progress.steps >= self.limit {
+            Status::Truncated
+        } else {
+            Status::Running
+        }
+    }
+}
+
+impl Environment for Smac {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
+        self.battle.scenario().spawn(rng, &mut self.points);
+        self.begin(rng, out);
+    }
+
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        let actions = actions.indices();
+        assert_eq!(
+            actions.len(),
+            self.spec.agents,
+            "one action index per agent"
+        );
+        self.act(actions);
+        self.oppose(rng);
+        for (before, unit) in self.before.iter_mut().zip(self.battle.units()) {
+            *before = if unit.is_alive() {
+                unit.hp + unit.shield
+            } else {
+                0.0
+            };
+        }
+        self.battle.advance(LOOPS_PER_STEP, rng);
+        self.progress.steps = self.progress.steps.saturating_add(1);
+        let status = self.status();
+        let end = match status {
+            Status::Terminated if self.has_won() => self.config.reward_win,
+            Status::Terminated if self.battle.is_beaten(Side::Allies) => self.config.reward_defeat,
+            _ => 0.0,
+        };
+        rewards.fill((self.earned() + end) * self.reward_scale);
+        self.observe(out);
+        status
+    }
+
+    fn metrics(&self, out: &mut [f32]) {
+        let units = self.battle.units();
+        let dead = |side| {
+            let mine = || units.iter().filter(move |unit| unit.side == side);
+            let dead = mine().filter(|unit| !unit.is_alive()).count();
+            dead as f32 / mine().count() as f32
+        };
+        let left = units
+            .iter()
+            .filter(|unit| unit.side == Side::Enemies && unit.is_alive());
+        let left: f32 = left.map(|unit| unit.hp + unit.shield).sum();
+        out[0] = f32::from(u8::from(self.has_won()));
+        out[1] = dead(Side::Enemies);
+        out[2] = dead(Side::Allies);
+        out[3] = 1.0 - left / strength(self.battle.scenario(), Side::Enemies);
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        saved::encode(&Saved {
+            config: self.config.clone(),
+            progress: self.progress.clone(),
+            battle: self.battle.state(),
+        })
+    }
+
+    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
+        let saved = saved::decode(state, |saved: &Saved| saved.config == self.config)?;
+        if saved.progress.last.len() != self.spec.agents {
+            return Err(StateError::new("it is of another team"));
+        }
+        self.battle.restore(saved.battle)?;
+        self.progress = saved.progress;
+        self.observe(out);
+        Ok(())
+    }
+}
