@@ -157,10 +157,15 @@ impl Battle {
         };
         let at = match unit.order {
             Order::Target(at) if self.units[at].is_alive() => Some(at),
-            Order::AttackMove(_) => self
-                .units
-                .iter()
-                .position(|other| other.side != unit.side && other.is_alive()),
+            Order::AttackMove(_) => (0..self.units.len())
+                .filter(|&at| self.units[at].side != unit.side && self.units[at].is_alive())
+                .min_by(|&one, &other| {
+                    let far = |at: usize| {
+                        let [x, y] = self.units[at].position;
+                        (x - unit.position[0]).hypot(y - unit.position[1])
+                    };
+                    far(one).total_cmp(&far(other))
+                }),
             _ => None,
         };
         let Some(aim) = aim else { return };
