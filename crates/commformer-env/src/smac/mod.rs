@@ -2,6 +2,7 @@
 
 mod actions;
 mod battle;
+mod config;
 mod data;
 mod env;
 mod observe;
@@ -10,11 +11,15 @@ mod scenario;
 mod terrain;
 
 pub use battle::{Battle, BattleState, Order, Shot, UnitState};
+pub use config::SmacConfig;
 pub use data::{
     Attribute, Bonus, Energy, Heal, LOOPS_PER_SECOND, LOOPS_PER_STEP, Plane, Splash, Unit, Weapon,
 };
-pub use env::{Smac, SmacConfig};
+pub use env::Smac;
 pub use observe::Layout;
 pub use players::Script;
 pub use scenario::{FirstOrder, Member, Scenario, Side, builtin};
 pub use terrain::Terrain;
+
+#[cfg(test)]
+mod tests;

@@ -1,114 +1,13 @@
-//! What agents perceive, in the layouts of the two public programs.
+//! Observations and states, part by part.
 
-use super::actions::{self, FIRST_TARGET, MOVES};
-use super::battle::{Battle, UnitState};
-use super::scenario::{Scenario, Side};
-use super::terrain::Terrain;
-use serde::{Deserialize, Serialize};
-
-/// How far every agent sees.
-const SIGHT: f32 = 9.0;
-
-/// What observations and states consist of, in which order.
-///
-/// Distances are divided by the sight range of 9, hit points, shields and energy by their maximum, cooldowns
-/// by the unit's scale, and places are counted from the map's centre and divided by its side. A unit that is
-/// out of sight, or dead, is all zeros. Shields are there if the unit's side has them, types if the battle
-/// has several on a side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Layout {
-    /// Of the SMAC package.
-    ///
-    /// - Observation: 4 moves that are open; each enemy (1 if it can be attacked, distance, x, y, hit points,
-    ///   shield, type); each other ally (1, distance, x, y, hit points, shield, type); own hit points,
-    ///   shield, type.
-    /// - State, one for the team: each ally (hit points, cooldown or energy, x, y, shield, type); each enemy
-    ///   (hit points, x, y, shield, type); each ally's last action.
-    #[default]
-    Oxwhirl,
-    /// Of CommFormer's release. A dead agent's rows are zeros, but for its number.
-    ///
-    /// - Observation: each other ally (as above, and its last action); each enemy (as above); the moves; the
-    ///   agent as it would see itself (1, 0, 0, 0, hit points, shield, type, last action); its number.
-    /// - State, for each agent: each other ally (1 if in sight, distance, x, y, cooldown or energy, hit
-    ///   points, shield, x and y on the map, type, last action); each enemy (1 if it can be attacked,
-    ///   distance, x, y, 1 if in sight, hit points, shield, type, x and y on the map); the moves; the agent
-    ///   (1, 0, 0, 0, hit points, shield, x and y on the map, type, last action); its number. Only the dead
-    ///   are hidden here.
-    Commformer,
-}
-
-impl Layout {
-    /// Numbers in an agent's observation (O).
-    pub fn obs_dim(self, scenario: &Scenario) -> usize {
-        let sizes = Sizes::of(scenario);
-        let Sizes {
-            others,
-            enemies,
-            own,
-            foe,
-            actions,
-            ..
-        } = sizes;
-        let seen = enemies * (4 + foe) + others * (4 + own) + MOVES.len() + own;
-        match self {
-            Self::Oxwhirl => seen,
-            Self::Commformer => seen + 4 + (others + 1) * (actions + 1),
-        }
-    }
-
-    /// Numbers in the state: one for the team, or (N, S) for each of its agents.
-    pub fn state_len(self, scenario: &Scenario) -> usize {
-        let sizes = Sizes::of(scenario);
-        let Sizes {
-            others,
-            enemies,
-            own,
-            foe,
-            actions,
-            ..
-        } = sizes;
-        let agents = others + 1;
-        match self {
-            Self::Oxwhirl => agents * (3 + own + actions) + enemies * (2 + foe),
-            Self::Commformer => {
-                let ally = 7 + own + actions;
-                let agent = 6 + own + actions;
-                agents * (others * ally + enemies * (7 + foe) + MOVES.len() + agent + agents)
-            }
-        }
-    }
-}
-
-/// How many numbers the parts have.
-#[derive(Clone, Copy)]
-struct Sizes {
-    /// Allies besides the observer.
-    others: usize,
-    enemies: usize,
-    /// Hit points, shield and type of an ally.
-    own: usize,
-    /// The same of an enemy.
-    foe: usize,
-    actions: usize,
-}
-
-impl Sizes {
-    fn of(scenario: &Scenario) -> Self {
-        let body = |shields| 1 + usize::from(shields) + scenario.type_bits;
-        Self {
-            others: scenario.allies.len() - 1,
-            enemies: scenario.enemies.len(),
-            own: body(scenario.shields[0]),
-            foe: body(scenario.shields[1]),
-            actions: actions::count(scenario, Side::Allies),
-        }
-    }
-}
+use super::row::{Row, Way, flag, place, share};
+use super::{Layout, Sizes};
+use crate::smac::actions::{self, FIRST_TARGET, MOVES};
+use crate::smac::battle::{Battle, UnitState};
+use crate::smac::scenario::Side;
 
 /// What is known when agents look around.
-pub(super) struct Scene<'a> {
+pub(crate) struct Scene<'a> {
     pub battle: &'a Battle,
     /// What each agent can do, (N, A).
     pub available: &'a [bool],
@@ -332,75 +231,5 @@ impl Scene<'_> {
         let mut members = scenario.allies.iter().chain(&scenario.enemies);
         let kind = members.nth(number).and_then(|member| member.type_id);
         row.one_hot(kind, scenario.type_bits);
-    }
-}
-
-/// From one unit to another, divided by the sight range.
-struct Way {
-    distance: f32,
-    difference: [f32; 2],
-}
-
-impl Way {
-    fn between(from: &UnitState, to: &UnitState) -> Self {
-        Self {
-            distance: actions::distance(from, to) / SIGHT,
-            difference: actions::difference(from, to).map(|length| length / SIGHT),
-        }
-    }
-
-    fn is_in_sight(&self) -> bool {
-        self.distance < 1.0
-    }
-
-    fn in_sight(&self) -> f32 {
-        flag(self.is_in_sight())
-    }
-
-    fn numbers(&self) -> [f32; 3] {
-        let [x, y] = self.difference;
-        [self.distance, x, y]
-    }
-}
-
-/// Where a unit is on the map, from its centre.
-fn place(unit: &UnitState) -> [f32; 2] {
-    let side = Terrain::SIDE as f32;
-    unit.position.map(|at| (at - side / 2.0) / side)
-}
-
-fn flag(holds: bool) -> f32 {
-    f32::from(u8::from(holds))
-}
-
-/// A part of a whole that may be nothing.
-fn share(part: f32, whole: f32) -> f32 {
-    if whole > 0.0 { part / whole } else { 0.0 }
-}
-
-/// What is still to be written of a row.
-struct Row<'a>(&'a mut [f32]);
-
-impl Row<'_> {
-    fn put(&mut self, numbers: &[f32]) {
-        self.next(numbers.len()).copy_from_slice(numbers);
-    }
-
-    fn skip(&mut self, zeros: usize) {
-        self.next(zeros).fill(0.0);
-    }
-
-    fn one_hot(&mut self, hot: Option<usize>, width: usize) {
-        let row = self.next(width);
-        row.fill(0.0);
-        if let Some(number) = hot.and_then(|hot| row.get_mut(hot)) {
-            *number = 1.0;
-        }
-    }
-
-    fn next(&mut self, width: usize) -> &mut [f32] {
-        let (next, rest) = std::mem::take(&mut self.0).split_at_mut(width);
-        self.0 = rest;
-        next
     }
 }
