@@ -101,12 +101,7 @@ impl Battle {
                         .energy
                         .map_or(0.0, |energy| energy.start),
                     cooldown: 0.0,
-                    order: match (&scenario.first_order, side) {
-                        (crate::smac::FirstOrder::AttackMove(to), Side::Enemies) => {
-                            Order::AttackMove(*to)
-                        }
-                        _ => Order::Stop,
-                    },
+                    order: Order::Stop,
                     target: None,
                 }
             }));

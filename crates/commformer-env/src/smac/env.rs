@@ -5,6 +5,7 @@ use super::battle::{Battle, BattleState};
 use super::config::{SmacConfig, strength};
 use super::data::LOOPS_PER_STEP;
 use super::observe::Scene;
+use super::opponent;
 use super::scenario::{Scenario, Side};
 use crate::{
     ActionSpace, Actions, ConfigError, Environment, Observation, Rng, Spec, StateError, Status,
@@ -181,6 +182,9 @@ impl Smac {
 
     fn begin(&mut self, rng: &mut Rng, out: Observation<'_>) {
         self.battle.begin(&self.points, rng);
+        if self.config.opponent.is_none() {
+            opponent::begin(&mut self.battle, rng);
+        }
         self.progress.steps = 0;
         self.progress.last.fill(None);
         self.observe(out);
@@ -215,16 +219,12 @@ impl Smac {
         }
     }
 
-    /// Lets a script tell the enemies' units what to do, if one leads them.
+    /// Tells the enemies' units what to do.
     fn oppose(&mut self, rng: &mut Rng) {
-        let Some(script) = self.config.opponent else {
-            return;
-        };
-        for enemy in actions::numbers(self.battle.scenario(), Side::Enemies) {
-            actions::write_available(&self.battle, enemy, &mut self.enemy_available);
-            let action = script.choose(&self.battle, enemy, &self.enemy_available, rng);
-            if let Some(order) = actions::order(&self.battle, enemy, action) {
-                self.battle.order(enemy, order);
+        match self.config.opponent {
+            None => opponent::pursue(&mut self.battle),
+            Some(script) => {
+                opponent::follow(script, &mut self.battle, &mut self.enemy_available, rng);
             }
         }
     }

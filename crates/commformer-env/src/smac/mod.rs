@@ -6,6 +6,7 @@ mod config;
 mod data;
 mod env;
 mod observe;
+mod opponent;
 mod players;
 mod scenario;
 mod terrain;

@@ -166,13 +166,17 @@ impl Team {
     /// A battle that has begun at these points.
     pub fn at(points: &[[f32; 2]], scenario: Scenario, config: SmacConfig) -> Self {
         let mut team = Self::new(scenario, config);
-        let out = Observation {
-            obs: &mut team.obs,
-            available: &mut team.available,
-            active: &mut team.active,
-        };
-        team.env.reset_to(points, &mut team.rng, out).unwrap();
+        team.begin(points);
         team
+    }
+
+    pub fn begin(&mut self, points: &[[f32; 2]]) {
+        let out = Observation {
+            obs: &mut self.obs,
+            available: &mut self.available,
+            active: &mut self.active,
+        };
+        self.env.reset_to(points, &mut self.rng, out).unwrap();
     }
 
     pub fn step(&mut self, actions: &[i64]) -> Status {

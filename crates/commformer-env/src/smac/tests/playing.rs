@@ -1,7 +1,7 @@
 //! Scripts, and episodes as a whole.
 
 use super::*;
-use crate::smac::{Layout, Script, Side};
+use crate::smac::{Layout, Order, Script, Side};
 use crate::{Batch, VecEnv};
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 
@@ -144,6 +144,69 @@ fn scripts_lead_the_enemies_as_well() {
     assert_eq!(led(None), [20.0, 16.0], "the map lets them wait");
     assert!(led(Some(Script::AttackNearest))[0] < 16.0);
     assert_ne!(led(Some(Script::Random)), [20.0, 16.0]);
+}
+
+#[test]
+fn the_map_tells_the_enemies_where_to_go() {
+    let points = [[4.0, 16.0], [12.0, 16.0], [20.0, 16.0], [28.0, 20.0]];
+    let orders = |first_order, seed| {
+        let mut battle = scenario(&vec![marine(); 2], &vec![marine(); 2]);
+        battle.first_order = first_order;
+        let mut team = Team::new(battle, SmacConfig::default());
+        team.rng = Rng::new(seed, 0);
+        team.begin(&points);
+        team.step(&[1, 1]);
+        [2, 3].map(|enemy| team.units()[enemy].order)
+    };
+    assert_eq!(orders(FirstOrder::Wait, 1), [Order::Stop; 2]);
+    let to = [9.0, 16.0];
+    assert_eq!(
+        orders(FirstOrder::AttackMove(to), 1),
+        [Order::AttackMove(to); 2]
+    );
+    assert_eq!(
+        orders(FirstOrder::AttackAgents, 1),
+        [Order::AttackMove(points[1]); 2],
+        "both are nearest to agent 1"
+    );
+    let line = FirstOrder::AttackMoveWithin([8.0, 10.0], [12.0, 10.0]);
+    let drawn: Vec<f32> = (0..20)
+        .map(|seed| match orders(line.clone(), seed) {
+            [Order::AttackMove([x, y]), other] => {
+                assert_eq!(
+                    (other, y),
+                    (Order::AttackMove([x, y]), 10.0),
+                    "all go to one point"
+                );
+                x
+            }
+            orders => panic!("{orders:?}"),
+        })
+        .collect();
+    assert!(drawn.iter().all(|x| (8.0..12.0).contains(x)), "{drawn:?}");
+    assert!(
+        drawn.iter().any(|&x| x < 9.5) && drawn.iter().any(|&x| x > 10.5),
+        "{drawn:?}"
+    );
+}
+
+#[test]
+fn enemies_that_look_for_the_agents_go_on_to_the_next_when_one_is_dead() {
+    let mut killer = marine();
+    killer.weapon = killer.weapon.map(|gun| Weapon {
+        damage: 1000.0,
+        ..gun
+    });
+    let mut battle = scenario(&vec![marine(); 2], &[killer]);
+    battle.first_order = FirstOrder::AttackAgents;
+    let points = [[4.0, 16.0], [12.0, 16.0], [20.0, 16.0]];
+    let mut team = Team::at(&points, battle, SmacConfig::default());
+    let mut status = Status::Running;
+    while status == Status::Running {
+        status = team.step(&[1, 1]);
+    }
+    assert_eq!(status, Status::Terminated);
+    assert_eq!(team.metrics(), [0.0, 0.0, 1.0, 0.0]);
 }
 
 proptest! {
