@@ -2,7 +2,7 @@
 //!
 //! A task implements [`Environment`]: it writes each agent's observation straight into the caller's
 //! memory and says with a [`Status`] whether its episode goes on, has reached its end, or was cut by
-//! a time limit. Its [`Spec`] gives the sizes. Three tasks are built in, each with a configuration
+//! a time limit. Its [`Spec`] gives the sizes. Four tasks are built in, each with a configuration
 //! that serde can read:
 //!
 //! - [`PredatorPrey`]: predators with a short sight look for a prey. Telling the others where it is
@@ -10,6 +10,8 @@
 //! - [`PredatorCapturePrey`]: those who see cannot capture, those who capture do not see.
 //! - [`Signal`]: the best communication graph and the best gate are known, so that learned ones can
 //!   be held against them.
+//! - [`Smac`](smac::Smac): two teams fight, with the interface of the StarCraft Multi-Agent Challenge
+//!   and without StarCraft.
 //!
 //! [`VecEnv`] steps many copies of a task at once, on as many threads as the current rayon pool has,
 //! and begins a new episode where one ends. Every copy has its own stream of random numbers, an

@@ -55,7 +55,12 @@ pub(crate) fn kind<'a>(battle: &'a Battle, unit: &UnitState) -> &'a Unit {
 
 /// The distance between two units' centres.
 pub(crate) fn distance(one: &UnitState, other: &UnitState) -> f32 {
-    let [x, y] = difference(one, other);
+    apart(one.position, other.position)
+}
+
+/// The distance between two points. Of square roots, unlike of `hypot`, every platform has the same.
+pub(crate) fn apart([x, y]: [f32; 2], [to_x, to_y]: [f32; 2]) -> f32 {
+    let (x, y) = (to_x - x, to_y - y);
     (x * x + y * y).sqrt()
 }
 

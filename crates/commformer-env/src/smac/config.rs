@@ -66,6 +66,13 @@ impl SmacConfig {
         })
     }
 
+    /// Steps after which an episode is truncated, 0 for never; the map's where they are left out, and 0 if
+    /// there is no such map.
+    pub fn limit(&self) -> u32 {
+        let map = || self.scenario().map_or(0, |scenario| scenario.limit);
+        self.episode_limit.unwrap_or_else(map)
+    }
+
     /// The factor of all rewards in a battle.
     pub(super) fn reward_scale(&self, scenario: &Scenario) -> f32 {
         if self.reward_scale_rate == 0.0 {

@@ -7,6 +7,7 @@ mod data;
 mod env;
 mod observe;
 mod opponent;
+mod paths;
 mod players;
 mod scenario;
 mod terrain;

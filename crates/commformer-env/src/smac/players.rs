@@ -4,6 +4,7 @@ use super::actions::{self, DIRECTIONS, FIRST_TARGET, MOVES, NO_OP, REACH, STOP};
 use super::battle::{Battle, UnitState};
 use super::data::LOOPS_PER_STEP;
 use super::env::Smac;
+use super::paths::{Distances, is_straight};
 use crate::{Environment, Rng};
 use serde::{Deserialize, Serialize};
 
@@ -131,17 +132,28 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The move that brings the unit closest to the nearest of some others; stop if none does.
+    /// The move that brings the unit closest to the nearest of some others, around the walls between them;
+    /// stop if none does.
     fn approach(&self, others: impl Iterator<Item = (usize, &'a UnitState)>) -> usize {
-        let goals = others.map(|(_, other)| other);
-        let nearest =
-            goals.min_by(|one, other| self.distance(one).total_cmp(&self.distance(other)));
-        let Some(goal) = nearest else { return STOP };
-        let moves = self
-            .moves(goal)
-            .filter(|&(_, distance)| distance < self.distance(goal));
-        let best = moves.min_by(|(_, one), (_, other)| one.total_cmp(other));
-        best.map_or(STOP, |(action, _)| action)
+        let Some(goal) = self.nearest(others.map(|(_, other)| other)) else {
+            return STOP;
+        };
+        let terrain = &self.battle.scenario().terrain;
+        let plane = actions::kind(self.battle, self.me()).plane;
+        let (from, to) = (self.me().position, goal.position);
+        if !is_straight(terrain, plane, from, to) {
+            let distances = Distances::to(terrain, plane, to);
+            if let Some(now) = distances.of(from) {
+                return self.least(now, |point| distances.of(point)).unwrap_or(STOP);
+            }
+        }
+        let distance = |point| Some(actions::apart(point, to));
+        self.least(actions::apart(from, to), distance)
+            .unwrap_or(STOP)
+    }
+
+    fn nearest(&self, others: impl Iterator<Item = &'a UnitState>) -> Option<&'a UnitState> {
+        others.min_by(|one, other| self.distance(one).total_cmp(&self.distance(other)))
     }
 
     /// The move that gains most distance from the nearest enemy in close combat, if there is one near, the
@@ -156,16 +168,23 @@ impl<'a> View<'a> {
             return None;
         }
         let enemies = actions::numbers(self.battle.scenario(), self.me().side.other());
-        let threat = self.battle.units()[enemies]
-            .iter()
-            .filter(|enemy| {
-                enemy.is_alive() && self.is_melee(enemy) && self.distance(enemy) <= REACH
-            })
-            .min_by(|one, other| self.distance(one).total_cmp(&self.distance(other)))?;
-        let moves = self
-            .moves(threat)
-            .filter(|&(_, distance)| distance > self.distance(threat));
-        let best = moves.max_by(|(_, one), (_, other)| one.total_cmp(other));
+        let near = self.battle.units()[enemies].iter().filter(|enemy| {
+            enemy.is_alive() && self.is_melee(enemy) && self.distance(enemy) <= REACH
+        });
+        let threat = self.nearest(near)?.position;
+        let nearness = |point| -actions::apart(point, threat);
+        self.least(nearness(self.me().position), |point| Some(nearness(point)))
+    }
+
+    /// The open move to the point one cell ahead that ranks least, if that is less than `now`.
+    fn least(&self, now: f32, rank: impl Fn([f32; 2]) -> Option<f32>) -> Option<usize> {
+        let [x, y] = self.me().position;
+        let open = MOVES
+            .zip(DIRECTIONS)
+            .filter(|(action, _)| self.available[*action]);
+        let ranked = open.filter_map(|(action, [dx, dy])| Some((action, rank([x + dx, y + dy])?)));
+        let better = ranked.filter(|&(_, rank)| rank < now);
+        let best = better.min_by(|(_, one), (_, other)| one.total_cmp(other));
         best.map(|(action, _)| action)
     }
 
@@ -174,14 +193,5 @@ impl<'a> View<'a> {
         weapon
             .as_ref()
             .is_some_and(|weapon| weapon.range < MELEE_RANGE)
-    }
-
-    /// The open moves, and how far from another unit the point one cell ahead is.
-    fn moves(&self, from: &'a UnitState) -> impl Iterator<Item = (usize, f32)> {
-        let [x, y] = actions::difference(from, self.me());
-        let moves = MOVES
-            .zip(DIRECTIONS)
-            .filter(|(action, _)| self.available[*action]);
-        moves.map(move |(action, [dx, dy])| (action, (x + dx).hypot(y + dy)))
     }
 }

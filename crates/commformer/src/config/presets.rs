@@ -16,7 +16,7 @@ pub struct Preset {
 pub const DEFAULT: &str = "predator-prey";
 
 /// All of them, the default first.
-pub const ALL: [Preset; 11] = [
+pub const ALL: [Preset; 13] = [
     Preset {
         name: DEFAULT,
         toml: include_str!("../../presets/predator-prey.toml"),
@@ -56,6 +56,14 @@ pub const ALL: [Preset; 11] = [
     Preset {
         name: "signal-gate",
         toml: include_str!("../../presets/signal-gate.toml"),
+    },
+    Preset {
+        name: "smac",
+        toml: include_str!("../../presets/smac.toml"),
+    },
+    Preset {
+        name: "smac-8m",
+        toml: include_str!("../../presets/smac-8m.toml"),
     },
     Preset {
         name: "released",
@@ -155,6 +163,8 @@ mod tests {
         assert_eq!(sizes("signal"), ("signal", 8, 13));
         assert_eq!(sizes("signal-gate"), ("signal", 8, 13));
         assert_eq!(sizes("predator-prey-gate"), ("predator-prey", 3, 261));
+        assert_eq!(sizes("smac"), ("smac", 3, 64));
+        assert_eq!(sizes("smac-8m"), ("smac", 8, 204));
         assert_eq!(sizes("released"), ("predator-prey", 3, 261));
     }
 

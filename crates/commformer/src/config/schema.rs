@@ -8,9 +8,14 @@ use super::{Config, Device};
 use toml::{Table, Value};
 
 /// The values of every key that takes one of a few names.
-const CHOICES: [(&str, &[&str]); 18] = [
+const CHOICES: [(&str, &[&str]); 20] = [
     ("env.kind", &KINDS),
     ("env.mode", &["mixed", "cooperative", "competitive"]),
+    ("env.layout", &["oxwhirl", "commformer"]),
+    (
+        "env.opponent",
+        &["attack-nearest", "focus-fire", "kite", "random"],
+    ),
     ("policy.score_scale", &["inverse-sqrt", "inverse"]),
     (
         "policy.relation_order",
@@ -266,7 +271,7 @@ mod tests {
                     let listed = CHOICES.iter().find(|(name, _)| *name == path);
                     assert_eq!(
                         listed.is_some(),
-                        value.is_str() && path != "run.device",
+                        value.is_str() && !["run.device", "env.map"].contains(&path.as_str()),
                         "{path}"
                     );
                 }

@@ -53,6 +53,25 @@ fn attack_nearest_attacks_the_nearest_or_walks_to_it() {
 }
 
 #[test]
+fn scripts_find_their_way_around_walls() {
+    let mut battle = scenario(&[marine()], &[marine()]);
+    let free = |cell: usize| cell % 32 != 16 || cell / 32 >= 20;
+    battle.terrain = Terrain::new((0..32 * 32).map(free).collect());
+    let mut team = Team::at(&[[13.5, 10.5], [27.5, 10.5]], battle, SmacConfig::default());
+    let mut steps = 0;
+    while team.open(0).last() != Some(&6) && steps < 40 {
+        team.step(&[choice(Script::AttackNearest, &team)]);
+        steps += 1;
+    }
+    assert_eq!(
+        team.open(0).last(),
+        Some(&6),
+        "it is at {:?}",
+        team.units()[0].position
+    );
+}
+
+#[test]
 fn focus_fire_attacks_the_weakest_in_reach_and_of_equals_the_first() {
     let near = [[10.0, 16.0], [12.0, 16.0], [14.0, 16.0], [15.0, 16.0]];
     let of = |foes: [Unit; 3]| {
