@@ -7,4 +7,5 @@ mod grid_rewards;
 mod restore;
 mod signal;
 mod single;
+mod smac;
 mod vec_env;
