@@ -5,7 +5,7 @@ mod data;
 mod scenario;
 mod terrain;
 
-pub use battle::{Battle, Order, Shot, UnitState};
+pub use battle::{Battle, BattleState, Order, Shot, UnitState};
 pub use data::{
     Attribute, Bonus, Energy, Heal, LOOPS_PER_SECOND, LOOPS_PER_STEP, Plane, Splash, Unit, Weapon,
 };
