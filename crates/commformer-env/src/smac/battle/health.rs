@@ -25,7 +25,7 @@ impl Battle {
         }
     }
 
-    /// Lets the healers heal for a loop. `first` is the first of this step's shots: each heal is shown once.
+    /// Lets the healers heal for a loop. Each heal is shown once a step.
     pub(super) fn heal(&mut self) {
         for i in 0..self.units.len() {
             let (Some(heal), Some(at)) = (self.kind(i).heal, self.units[i].target) else {

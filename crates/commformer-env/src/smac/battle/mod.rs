@@ -12,6 +12,9 @@ mod targets;
 mod vector;
 mod weapons;
 
+#[cfg(test)]
+mod tests;
+
 use super::data::Unit;
 use super::scenario::{Scenario, Side};
 use crate::{Rng, StateError};
