@@ -100,13 +100,15 @@ impl Battle {
         }
         for own in &self.movers {
             let velocity = steer(own, &self.movers);
-            let unit = &mut self.units[own.unit];
-            let from = unit.position;
-            if velocity != [0.0; 2] {
-                let terrain = &self.scenario.terrain;
-                unit.position = terrain.slide(from, add(from, velocity), own.plane);
+            let from = own.disc.position;
+            let to = add(from, velocity);
+            let terrain = &self.scenario.terrain;
+            let slid = terrain.slide(from, to, own.plane);
+            // Where a wall turns it aside, nobody has seen it coming: it stops before it touches anybody.
+            if slid == to || is_clear(own, slid, &self.movers) {
+                self.units[own.unit].position = slid;
             }
-            self.hidden[own.unit].velocity = sub(unit.position, from);
+            self.hidden[own.unit].velocity = sub(self.units[own.unit].position, from);
         }
     }
 
@@ -161,6 +163,17 @@ impl Battle {
             sub(slid, unit.position)
         }
     }
+}
+
+/// Whether a unit gets nearer to nobody there than half of what is between them now.
+fn is_clear(own: &Mover, to: Vec2, movers: &[Mover]) -> bool {
+    movers.iter().all(|other| {
+        let away = sub(own.disc.position, other.disc.position);
+        let apart = length(away);
+        let gap = (apart - own.disc.radius - other.disc.radius).max(0.0);
+        let nearer = -dot(sub(to, own.disc.position), away);
+        other.plane != own.plane || nearer <= 0.5 * gap * apart
+    })
 }
 
 /// The velocity that a unit takes among the others.

@@ -142,6 +142,6 @@ fn an_ultralisk_cleaves_what_is_in_front_of_it() {
         .iter()
         .map(|unit| 45.0 - unit.hp)
         .collect();
-    let share = 35.0 * 0.33;
+    let share = 45.0 - (45.0 - 35.0 * 0.33);
     assert_eq!(lost, [35.0, share, 0.0, 0.0, share]);
 }

@@ -137,7 +137,10 @@ fn a_target_within_the_slop_is_still_hit() {
     let edge = 10.0 + 5.0 + 2.0 * 0.625;
     let mut runner = pacified(hydralisk());
     runner.speed = 2.0;
-    let mut battle = battle(&[(hydralisk(), [10.0, 10.0])], &[(runner, [edge, 10.0])]);
+    let mut battle = battle(
+        &[(hydralisk(), [10.0, 10.0])],
+        &[(runner, [edge - 0.2, 10.0])],
+    );
     battle.order(0, Order::Target(1));
     battle.order(1, Order::Move([30.0, 10.0]));
     assert_eq!(

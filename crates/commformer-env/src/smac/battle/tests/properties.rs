@@ -9,8 +9,12 @@ use crate::smac::scenario::Side;
 use crate::smac::terrain::Terrain;
 use proptest::prelude::*;
 
-/// Two bodies never overlap by more cells than this, however dense the crowd.
+/// No two bodies overlap by more cells than this on an open field, however dense the crowd: where nobody can avoid
+/// all others, each avoids the worst.
 pub(super) const OVERLAP: f32 = 0.1;
+
+/// Nor by more than this among walls, which stop units whom others expect to go on.
+const OVERLAP_AT_WALLS: f32 = 0.25;
 
 const KINDS: [fn() -> Unit; 12] = [
     marine, marauder, medivac, zealot, stalker, colossus, zergling, hydralisk, baneling, ultralisk,
@@ -81,7 +85,9 @@ fn check_bounds(battle: &Battle) {
         assert!((0.0..40.0).contains(&unit.cooldown), "{unit:?}");
     }
     let overlap = overlap(battle);
-    assert!(overlap < OVERLAP, "{overlap}");
+    let open = *terrain == open_field();
+    let allowed = if open { OVERLAP } else { OVERLAP_AT_WALLS };
+    assert!(overlap < allowed, "{overlap}");
 }
 
 fn check_dead(before: &Battle, after: &Battle) {
@@ -101,7 +107,11 @@ fn mirrored(units: &[(Unit, [f32; 2])]) -> Vec<(Unit, [f32; 2])> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     #[test]
     fn bounds_hold_and_the_dead_rest(seed: u64) {
@@ -150,10 +160,11 @@ proptest! {
         let mut battle = battle_on(open_field(), &allies, &enemies);
         let mut mirror = battle_on(open_field(), &mirrored(&enemies), &mirrored(&allies));
         let other = |i: usize| if i < sizes[0] { i + sizes[1] } else { i - sizes[0] };
-        for _ in 0..30 {
+        for step in 0..30 {
             for i in 0..sizes[0] + sizes[1] {
                 let [x, y] = [32.0 * rng.uniform(), 32.0 * rng.uniform()];
-                if rng.below(4) == 0 {
+                // Sides differ only in what they do without an order.
+                if step == 0 || rng.below(4) == 0 {
                     battle.order(i, Order::AttackMove([x, y]));
                     mirror.order(other(i), Order::AttackMove([y, x]));
                 }
