@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 /// No two bodies overlap by more cells than this on an open field, however dense the crowd: where nobody can avoid
 /// all others, each avoids the worst.
-pub(super) const OVERLAP: f32 = 0.1;
+pub(super) const OVERLAP: f32 = 0.15;
 
 /// Nor by more than this among walls, which stop units whom others expect to go on.
 const OVERLAP_AT_WALLS: f32 = 0.25;
