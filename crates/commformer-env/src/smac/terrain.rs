@@ -27,4 +27,15 @@ impl Terrain {
         }
         plane == Plane::Air || self.free[y as usize * Self::SIDE + x as usize]
     }
+
+    /// Where a unit of this plane gets to on a short way: along a wall if it meets one. Never in a blocked cell,
+    /// if it does not stand in one.
+    pub fn slide(&self, from: [f32; 2], to: [f32; 2], plane: Plane) -> [f32; 2] {
+        if self.is_free(to, plane) {
+            return to;
+        }
+        let along = [[to[0], from[1]], [from[0], to[1]]];
+        let free = along.into_iter().find(|&point| self.is_free(point, plane));
+        free.unwrap_or(from)
+    }
 }
