@@ -2,7 +2,7 @@
 //! the same rules.
 
 use super::battle::{Battle, Order, UnitState};
-use super::data::{Plane, Unit, Weapon};
+use super::data::Unit;
 use super::scenario::{Scenario, Side};
 use std::ops::Range;
 
@@ -84,18 +84,10 @@ pub(crate) fn affects(battle: &Battle, unit: usize, other: usize) -> bool {
     let [by, to] = [unit, other].map(|unit| kind(battle, unit));
     let possible = match (&by.heal, &by.weapon) {
         (Some(_), _) => to.heal.is_none(),
-        (None, Some(weapon)) => hits(weapon, to.plane),
+        (None, Some(weapon)) => weapon.reaches(to.plane),
         (None, None) => false,
     };
     possible && other.is_alive()
-}
-
-fn hits(weapon: &Weapon, plane: Plane) -> bool {
-    match plane {
-        Plane::Ground => weapon.ground,
-        Plane::Air => weapon.air,
-        Plane::Cliffs => weapon.ground || weapon.air,
-    }
 }
 
 /// Writes which actions a unit can take, (A) of its side. There is always one.

@@ -96,13 +96,12 @@ impl<'a> View<'a> {
         actions::distance(self.me(), other)
     }
 
-    /// Whom the unit could ever attack, or heal, but for itself: (action, who).
+    /// Whom the unit could ever attack, or heal: (action, who).
     fn targets(&self) -> impl Iterator<Item = (usize, &'a UnitState)> {
         let (battle, unit) = (self.battle, self.unit);
-        let others = (FIRST_TARGET..).zip(actions::named(battle, unit));
-        others
-            .filter(move |&(_, other)| other != unit && actions::affects(battle, unit, other))
-            .map(|(action, other)| (action, &battle.units()[other]))
+        let named = (FIRST_TARGET..).zip(actions::named(battle, unit));
+        let affected = named.filter(move |&(_, other)| actions::affects(battle, unit, other));
+        affected.map(|(action, other)| (action, &battle.units()[other]))
     }
 
     /// An available action, drawn evenly.

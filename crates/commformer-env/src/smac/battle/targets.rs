@@ -10,7 +10,7 @@ const HEALERS_SCAN: f32 = 5.0;
 
 impl Weapon {
     /// Whether it can hit a unit of this plane.
-    pub(super) fn reaches(&self, plane: Plane) -> bool {
+    pub(in crate::smac) fn reaches(&self, plane: Plane) -> bool {
         match plane {
             Plane::Ground => self.ground,
             Plane::Air => self.air,

@@ -197,3 +197,42 @@ fn settings_that_cannot_be_are_named() {
     let found = Smac::new(unknown).unwrap_err().to_string();
     assert!(found.contains("`map` is \"4m_vs_nobody\""), "{found}");
 }
+
+#[test]
+fn nobody_is_offered_the_dead() {
+    let points = [[10.0, 16.0], [11.0, 16.0], [13.0, 16.0], [13.0, 18.0]];
+    let weak = Unit {
+        hp: 1.0,
+        ..marine()
+    };
+    let mut team = Team::at(
+        &points,
+        scenario(&vec![marine(); 2], &vec![weak; 2]),
+        config(),
+    );
+    assert_eq!(team.open(1)[5..], [6, 7]);
+    team.step(&[6, 1]);
+    assert_eq!(team.open(1)[5..], [7]);
+    assert_eq!(team.metrics()[1], 0.5);
+}
+
+#[test]
+fn a_new_episode_knows_nothing_of_the_last() {
+    let points = [[4.0, 16.0], [28.0, 16.0]];
+    let short = SmacConfig {
+        episode_limit: Some(3),
+        ..config()
+    };
+    let mut team = Team::at(&points, scenario(&[marine()], &[marine()]), short);
+    let fresh = team.state();
+    for _ in 0..2 {
+        let statuses = [1, 1, 1].map(|action| team.step(&[action]));
+        assert_eq!(
+            statuses,
+            [Status::Running, Status::Running, Status::Truncated]
+        );
+        assert_ne!(team.state(), fresh);
+        team.begin(&points);
+        assert_eq!(team.state(), fresh);
+    }
+}

@@ -215,6 +215,43 @@ fn a_dead_agent_of_commformer_shows_its_number_only() {
 }
 
 #[test]
+fn the_dead_are_seen_by_nobody() {
+    for layout in [Layout::Oxwhirl, Layout::Commformer] {
+        let weak = Unit {
+            hp: 1.0,
+            ..marine()
+        };
+        let mut battle = scenario(&[marine(), weak.clone()], &[marine(), weak]);
+        battle.first_order = FirstOrder::AttackMove([11.0, 16.0]);
+        let config = SmacConfig {
+            layout,
+            ..SmacConfig::default()
+        };
+        // Each of the weak ones is nearest to the other side.
+        let points = [[10.0, 16.0], [11.0, 16.0], [14.0, 16.0], [13.0, 16.0]];
+        let mut team = Team::at(&points, battle, config);
+        team.step(&[7, 1]);
+        let alive: Vec<bool> = team.units().iter().map(UnitState::is_alive).collect();
+        assert_eq!(alive, [true, false, true, false]);
+        let none = |numbers: &[f32]| numbers.iter().all(|&number| number == 0.0);
+        let (row, state) = (team.row(0), team.state());
+        // Four moves, two enemies of 5 numbers, an ally of 5; or an ally of 5 and 8, two enemies, ...
+        let (ally, enemy) = match layout {
+            Layout::Oxwhirl => (&row[14..19], &row[9..14]),
+            Layout::Commformer => (&row[..13], &row[18..23]),
+        };
+        assert!(none(ally) && none(enemy), "{row:?}");
+        // Two allies of 4 numbers, two enemies of 3; or an ally of 8 and 8, two enemies of 8, ...
+        let (ally, enemy) = match layout {
+            Layout::Oxwhirl => (&state[4..8], &state[11..14]),
+            Layout::Commformer => (&state[..16], &state[24..32]),
+        };
+        assert!(none(ally) && none(enemy), "{state:?}");
+        assert!(!none(&row[..row.len() / 2]) && !none(&state[..state.len() / 2]));
+    }
+}
+
+#[test]
 fn lengths_are_those_of_the_formulas_for_every_combination_of_features() {
     let kinds = [marine(), stalker()];
     for (shields, bits) in [

@@ -115,6 +115,44 @@ fn an_episode_that_reaches_its_limit_is_truncated() {
     assert_eq!(steps(Some(0)), None);
 }
 
+#[test]
+fn a_shield_that_grows_back_pays_as_in_smac() {
+    let unarmed = Unit {
+        weapon: None,
+        ..stalker()
+    };
+    let config = SmacConfig {
+        reward_scale_rate: 0.0,
+        ..SmacConfig::default()
+    };
+    let mut team = Team::at(&CLOSE, scenario(&[marine()], &[unarmed]), config);
+    team.step(&[6]);
+    assert_eq!(team.rewards, [6.0]);
+    let paid: f32 = (0..60)
+        .map(|_| {
+            team.step(&[1]);
+            team.rewards[0]
+        })
+        .sum();
+    assert_eq!(team.units()[1].shield, 80.0);
+    assert!((paid - 6.0).abs() < 1e-3, "{paid}");
+}
+
+#[test]
+fn a_battle_that_both_sides_lose_is_not_won() {
+    let mut battle = scenario(&[hits(100.0)], &[hits(100.0)]);
+    battle.first_order = FirstOrder::AttackMove(CLOSE[0]);
+    let config = SmacConfig {
+        reward_scale_rate: 0.0,
+        reward_defeat: -1.0,
+        ..SmacConfig::default()
+    };
+    let mut team = Team::at(&CLOSE, battle, config);
+    assert_eq!(team.step(&[6]), Status::Terminated);
+    assert_eq!(team.metrics(), [0.0, 1.0, 1.0, 1.0]);
+    assert_eq!(team.rewards, [45.0 + 10.0 - 1.0]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

@@ -147,6 +147,62 @@ fn healers_heal_the_most_hurt_and_follow_the_others() {
 }
 
 #[test]
+fn only_guns_give_way_and_only_to_blades_that_are_near() {
+    let still = |unit: Unit| Unit { speed: 0.0, ..unit };
+    let after_a_hit = |own: Unit, foes: [Unit; 2], points: [[f32; 2]; 3]| {
+        let mut team = Team::at(&points, scenario(&[own], &foes), SmacConfig::default());
+        team.step(&[6]);
+        assert!(team.units()[0].cooldown >= 8.0);
+        choice(Script::Kite, &team)
+    };
+    let near = [[16.0, 16.0], [17.0, 16.0], [18.0, 16.0]];
+    let far = [[16.0, 16.0], [19.0, 16.0], [23.0, 16.0]];
+    assert_eq!(
+        after_a_hit(zealot(), [still(zealot()), still(zealot())], near),
+        6,
+        "it has blades"
+    );
+    assert_eq!(
+        after_a_hit(stalker(), [still(marine()), still(zealot())], far),
+        6,
+        "blades are far"
+    );
+    assert_eq!(
+        after_a_hit(stalker(), [still(marine()), still(zealot())], near),
+        5,
+        "west"
+    );
+}
+
+#[test]
+fn healers_go_to_the_hurt_first_and_stop_above_those_who_are_well() {
+    let mut wounding = marine();
+    wounding.weapon = wounding.weapon.map(|gun| Weapon {
+        damage: 10.0,
+        ..gun
+    });
+    let mut battle = scenario(&[medivac(), marine(), marine()], &[wounding]);
+    battle.first_order = FirstOrder::AttackMove([24.0, 16.0]);
+    let points = [[10.0, 16.0], [3.0, 16.0], [24.0, 16.0], [28.0, 16.0]];
+    let mut team = Team::at(&points, battle, SmacConfig::default());
+    assert_eq!(choice(Script::Kite, &team), 5, "the nearest is west");
+    team.step(&[1, 1, 1]);
+    assert!(team.units()[2].hp < 45.0);
+    assert_eq!(
+        choice(Script::Kite, &team),
+        4,
+        "the one who is hurt is east"
+    );
+    let above = [[10.0, 16.0], [10.2, 16.0], [24.0, 16.0], [30.0, 23.0]];
+    let team = Team::at(
+        &above,
+        scenario(&[medivac(), marine(), marine()], &[marine()]),
+        SmacConfig::default(),
+    );
+    assert_eq!(choice(Script::AttackNearest, &team), 1);
+}
+
+#[test]
 fn scripts_lead_the_enemies_as_well() {
     let led = |opponent| {
         let foes = scenario(&[marine()], &[marine(), marine()]);
