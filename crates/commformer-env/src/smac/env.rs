@@ -182,9 +182,7 @@ impl Smac {
 
     fn begin(&mut self, rng: &mut Rng, out: Observation<'_>) {
         self.battle.begin(&self.points, rng);
-        if self.config.opponent.is_none() {
-            opponent::begin(&mut self.battle, rng);
-        }
+        opponent::begin(&mut self.battle, rng);
         self.progress.steps = 0;
         self.progress.last.fill(None);
         self.observe(out);
