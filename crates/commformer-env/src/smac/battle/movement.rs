@@ -8,7 +8,7 @@ use crate::smac::data::{LOOPS_PER_SECOND, Plane};
 use crate::smac::scenario::Side;
 
 /// Loops that units look ahead.
-const HORIZON: f32 = 16.0;
+const HORIZON: f32 = 8.0;
 
 /// Of all who are near, only so many are minded: the nearest.
 const NEIGHBOURS: usize = 12;
