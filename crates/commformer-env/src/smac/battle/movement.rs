@@ -8,7 +8,7 @@ use crate::smac::data::{LOOPS_PER_SECOND, Plane};
 use crate::smac::scenario::Side;
 
 /// Loops that units look ahead.
-const HORIZON: f32 = 16.0;
+const HORIZON: f32 = 8.0;
 
 /// Of all who are near, only so many are minded: the nearest.
 const NEIGHBOURS: usize = 12;
@@ -21,7 +21,7 @@ const SIDESTEP: f32 = 1.0 / 64.0;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mover {
     disc: Disc,
-    /// Cells a loop.
+    /// Cells a loop; 0 for one who stands.
     speed: f32,
     plane: Plane,
     /// What it would do if it were alone.
@@ -38,53 +38,66 @@ impl Mover {
     }
 }
 
-/// The movers nearest to one, the nearest first.
+/// The movers nearest to one, the nearest first; of those as near as each other its own side's.
 struct Nearest {
-    movers: [(f32, usize); NEIGHBOURS],
+    movers: [Near; NEIGHBOURS],
     count: usize,
 }
 
+#[derive(Clone, Copy, Default)]
+struct Near {
+    square: f32,
+    other_side: bool,
+    index: usize,
+}
+
+impl Near {
+    fn is_before(&self, other: &Self) -> bool {
+        self.square < other.square
+            || (self.square == other.square && !self.other_side && other.other_side)
+    }
+}
+
 impl Nearest {
-    /// Those of its plane whom it could meet within the horizon. Its own side comes first where others are as near.
+    /// Those of its plane whom it could meet within the horizon.
     fn of(own: &Mover, movers: &[Mover]) -> Self {
         let mut nearest = Self {
-            movers: [(0.0, 0); NEIGHBOURS],
+            movers: [Near::default(); NEIGHBOURS],
             count: 0,
         };
-        let first = |other: &&(usize, &Mover)| other.1.side == own.side;
-        let of_side = |mine: bool| {
-            let movers = movers.iter().enumerate();
-            movers.filter(move |other| first(&other) == mine)
-        };
-        for (index, other) in of_side(true).chain(of_side(false)) {
-            if other.plane != own.plane || other.unit == own.unit {
-                continue;
-            }
+        for (index, other) in movers.iter().enumerate() {
             let apart = sub(other.disc.position, own.disc.position);
             let square = dot(apart, apart);
             let far = own.disc.radius + other.disc.radius + (own.speed + other.speed) * HORIZON;
-            if square < far * far {
-                nearest.insert(square, index);
+            if square < far * far && other.plane == own.plane && other.unit != own.unit {
+                nearest.insert(Near {
+                    square,
+                    other_side: other.side != own.side,
+                    index,
+                });
             }
         }
         nearest
     }
 
-    fn insert(&mut self, square: f32, index: usize) {
+    fn insert(&mut self, new: Near) {
         let mut at = self.count;
-        if at == NEIGHBOURS {
-            if square >= self.movers[at - 1].0 {
-                return;
-            }
+        if at < NEIGHBOURS {
+            self.count += 1;
+        } else if new.is_before(&self.movers[at - 1]) {
             at -= 1;
         } else {
-            self.count += 1;
+            return;
         }
-        while at > 0 && square < self.movers[at - 1].0 {
+        while at > 0 && new.is_before(&self.movers[at - 1]) {
             self.movers[at] = self.movers[at - 1];
             at -= 1;
         }
-        self.movers[at] = (square, index);
+        self.movers[at] = new;
+    }
+
+    fn iter(&self) -> impl Iterator<Item = usize> {
+        self.movers[..self.count].iter().map(|near| near.index)
     }
 }
 
@@ -115,10 +128,10 @@ impl Battle {
     fn mover(&self, i: usize) -> Mover {
         let (unit, kind) = (&self.units[i], self.kind(i));
         let wish = self.wish(i);
-        let velocity = if wish == [0.0; 2] {
-            wish
+        let (speed, velocity) = if wish == [0.0; 2] {
+            (0.0, wish)
         } else {
-            self.hidden[i].velocity
+            (kind.speed / LOOPS_PER_SECOND, self.hidden[i].velocity)
         };
         Mover {
             disc: Disc {
@@ -126,7 +139,7 @@ impl Battle {
                 velocity,
                 radius: kind.separation_radius,
             },
-            speed: kind.speed / LOOPS_PER_SECOND,
+            speed,
             plane: kind.plane,
             wish,
             unit: i,
@@ -183,7 +196,7 @@ fn steer(own: &Mover, movers: &[Mover]) -> Vec2 {
     }
     let nearest = Nearest::of(own, movers);
     let mut limits = [HalfPlane::default(); NEIGHBOURS];
-    for (limit, &(_, index)) in limits.iter_mut().zip(&nearest.movers[..nearest.count]) {
+    for (limit, index) in limits.iter_mut().zip(nearest.iter()) {
         let other = &movers[index];
         // Who fights another goes as near to it as it can.
         let fight = own.target == Some(other.unit) || other.target == Some(own.unit);
