@@ -129,3 +129,28 @@ impl Terrain {
         best
     }
 }
+
+/// Opens the corners of walls that were painted in blocks of 2 x 2 cells: a blocked block with free blocks on
+/// two sides that meet, and on no other, becomes free on that side of its diagonal.
+pub(crate) fn cut_corners(cells: &mut [Cell]) {
+    const BLOCKS: usize = Terrain::SIDE / 2;
+    let index = |x: usize, y: usize| y * Terrain::SIDE + x;
+    let painted = cells.to_vec();
+    // Blocks beyond the edge, which wrap around to huge numbers, are neither.
+    let all = |x: usize, y: usize, cell: Cell| {
+        let inside = x < BLOCKS && y < BLOCKS;
+        inside && (0..4).all(|part| painted[index(2 * x + part % 2, 2 * y + part / 2)] == cell)
+    };
+    let free = |x, y| all(x, y, Cell::Free);
+    for (x, y) in (0..BLOCKS).flat_map(|y| (0..BLOCKS).map(move |x| (x, y))) {
+        let [west, east] = [free(x.wrapping_sub(1), y), free(x + 1, y)];
+        let [south, north] = [free(x, y.wrapping_sub(1)), free(x, y + 1)];
+        if all(x, y, Cell::Blocked) && west != east && south != north {
+            let [at_x, at_y] = [usize::from(east), usize::from(north)];
+            let half = Cell::Half { east, north };
+            cells[index(2 * x + at_x, 2 * y + at_y)] = Cell::Free;
+            cells[index(2 * x + 1 - at_x, 2 * y + at_y)] = half;
+            cells[index(2 * x + at_x, 2 * y + 1 - at_y)] = half;
+        }
+    }
+}
