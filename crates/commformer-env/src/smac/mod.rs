@@ -20,7 +20,11 @@ pub use data::{
 pub use env::Smac;
 pub use observe::Layout;
 pub use players::Script;
-pub use scenario::{FirstOrder, Member, Scenario, Side, builtin};
+#[cfg(test)]
+pub(crate) use scenario::Spawn;
+pub use scenario::{
+    FirstOrder, Member, Scenario, ScenarioError, Side, Sizes, builtin, builtin_text, names,
+};
 pub use terrain::Terrain;
 
 #[cfg(test)]

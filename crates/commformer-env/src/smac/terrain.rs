@@ -2,40 +2,155 @@
 
 use super::data::Plane;
 
+/// What is in a cell of the map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Cell {
+    /// Nothing: ground to walk on.
+    Free,
+    /// A wall: only what flies crosses it.
+    #[default]
+    Blocked,
+    /// A cliff: a wall to all but those who walk up and down cliffs.
+    Cliff,
+    /// Cut in two by a diagonal: free on the side of this corner, a wall on the other.
+    Half {
+        /// Whether the corner is one of the two at larger x.
+        east: bool,
+        /// Whether the corner is one of the two at larger y.
+        north: bool,
+    },
+}
+
 /// The map: 32 x 32 cells, some free to walk.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Terrain {
-    /// Row by row from y = 0, whether each cell is free.
-    free: Vec<bool>,
+    /// Row by row from y = 0.
+    cells: Vec<Cell>,
 }
+
+/// Longest stride, along either axis, that [`Terrain::slide`] checks at once: no wall, a cell thick or more,
+/// lies between its ends.
+const STRIDE: f32 = 0.5;
+
+/// Strides that cross the map along its diagonal and half of it again.
+const MAX_STRIDES: f32 = 3.0 * Terrain::SIDE as f32;
 
 impl Terrain {
     /// Cells along a side.
     pub const SIDE: usize = 32;
 
-    /// From free cells, row by row from y = 0.
+    /// From free cells, row by row from y = 0; all others are walls.
+    #[cfg(test)]
     pub(crate) fn new(free: Vec<bool>) -> Self {
-        Self { free }
+        let cell = |free| if free { Cell::Free } else { Cell::Blocked };
+        Self::from_cells(free.into_iter().map(cell).collect())
+    }
+
+    /// From all cells, row by row from y = 0.
+    pub(crate) fn from_cells(cells: Vec<Cell>) -> Self {
+        debug_assert_eq!(cells.len(), Self::SIDE * Self::SIDE);
+        Self { cells }
     }
 
     /// Whether a unit of this plane can be at a point: anywhere on the map in the air; on the ground in free
-    /// cells.
+    /// cells; and where cliffs are no obstacle, on these too.
     pub fn is_free(&self, [x, y]: [f32; 2], plane: Plane) -> bool {
         let side = 0.0..Self::SIDE as f32;
         if !side.contains(&x) || !side.contains(&y) {
             return false;
         }
-        plane == Plane::Air || self.free[y as usize * Self::SIDE + x as usize]
+        if plane == Plane::Air {
+            return true;
+        }
+        match self.cells[y as usize * Self::SIDE + x as usize] {
+            Cell::Free => true,
+            Cell::Blocked => false,
+            Cell::Cliff => plane == Plane::Cliffs,
+            Cell::Half { east, north } => {
+                let towards = |corner: bool, part: f32| if corner { part } else { 1.0 - part };
+                towards(east, x.fract()) + towards(north, y.fract()) >= 1.0
+            }
+        }
     }
 
-    /// Where a unit of this plane gets to on a short way: along a wall if it meets one. Never in a blocked cell,
-    /// if it does not stand in one.
+    /// Where a unit of this plane gets that walks straight from a free point towards another: there if
+    /// nothing is in its way; otherwise along the walls that are, until these turn it back. Never on a
+    /// blocked cell, if it starts on none; from there it may walk to a free one.
     pub fn slide(&self, from: [f32; 2], to: [f32; 2], plane: Plane) -> [f32; 2] {
-        if self.is_free(to, plane) {
-            return to;
+        let whole = [to[0] - from[0], to[1] - from[1]];
+        let length = whole[0].abs().max(whole[1].abs());
+        if !length.is_finite() {
+            return from;
         }
-        let along = [[to[0], from[1]], [from[0], to[1]]];
-        let free = along.into_iter().find(|&point| self.is_free(point, plane));
-        free.unwrap_or(from)
+        let strides = (length / STRIDE).ceil().max(1.0);
+        let stride = whole.map(|part| part / strides);
+        let mut at = from;
+        let mut straight = true;
+        for _ in 0..strides.min(MAX_STRIDES) as u32 {
+            let ahead = [at[0] + stride[0], at[1] + stride[1]];
+            if self.is_open(at, ahead, plane) {
+                at = ahead;
+            } else {
+                straight = false;
+                match self.beside(at, stride, plane) {
+                    Some(next) => at = next,
+                    None => break,
+                }
+            }
+        }
+        // The strides' sum misses the point by some roundings.
+        if straight && self.is_free(to, plane) {
+            to
+        } else {
+            at
+        }
+    }
+
+    /// Whether a stride leads to a free point, and not between two walls that touch at a corner.
+    fn is_open(&self, [x, y]: [f32; 2], [to_x, to_y]: [f32; 2], plane: Plane) -> bool {
+        let crosses_corner = x.floor() != to_x.floor() && y.floor() != to_y.floor();
+        self.is_free([to_x, to_y], plane)
+            && (!crosses_corner || self.is_free([to_x, y], plane) || self.is_free([x, to_y], plane))
+    }
+
+    /// The end of the longest part of a stride that is open along an axis or a diagonal, as walls run.
+    fn beside(&self, [x, y]: [f32; 2], stride: [f32; 2], plane: Plane) -> Option<[f32; 2]> {
+        const HALF: f32 = std::f32::consts::FRAC_1_SQRT_2;
+        let mut best = None;
+        let mut longest = 0.0;
+        for [along_x, along_y] in [[1.0, 0.0], [0.0, 1.0], [HALF, HALF], [HALF, -HALF]] {
+            let length = stride[0] * along_x + stride[1] * along_y;
+            let end = [x + length * along_x, y + length * along_y];
+            if length.abs() > longest && self.is_open([x, y], end, plane) {
+                longest = length.abs();
+                best = Some(end);
+            }
+        }
+        best
+    }
+}
+
+/// Opens the corners of walls that were painted in blocks of 2 x 2 cells: a blocked block with free blocks on
+/// two sides that meet, and on no other, becomes free on that side of its diagonal.
+pub(crate) fn cut_corners(cells: &mut [Cell]) {
+    const BLOCKS: usize = Terrain::SIDE / 2;
+    let index = |x: usize, y: usize| y * Terrain::SIDE + x;
+    let painted = cells.to_vec();
+    // Blocks beyond the edge, which wrap around to huge numbers, are neither.
+    let all = |x: usize, y: usize, cell: Cell| {
+        let inside = x < BLOCKS && y < BLOCKS;
+        inside && (0..4).all(|part| painted[index(2 * x + part % 2, 2 * y + part / 2)] == cell)
+    };
+    let free = |x, y| all(x, y, Cell::Free);
+    for (x, y) in (0..BLOCKS).flat_map(|y| (0..BLOCKS).map(move |x| (x, y))) {
+        let [west, east] = [free(x.wrapping_sub(1), y), free(x + 1, y)];
+        let [south, north] = [free(x, y.wrapping_sub(1)), free(x, y + 1)];
+        if all(x, y, Cell::Blocked) && west != east && south != north {
+            let [at_x, at_y] = [usize::from(east), usize::from(north)];
+            let half = Cell::Half { east, north };
+            cells[index(2 * x + at_x, 2 * y + at_y)] = Cell::Free;
+            cells[index(2 * x + 1 - at_x, 2 * y + at_y)] = half;
+            cells[index(2 * x + at_x, 2 * y + 1 - at_y)] = half;
+        }
     }
 }

@@ -6,8 +6,8 @@ mod paying;
 mod playing;
 
 use super::{
-    Attribute, Energy, FirstOrder, Heal, Member, Plane, Scenario, Smac, SmacConfig, Terrain, Unit,
-    UnitState, Weapon,
+    Attribute, Energy, FirstOrder, Heal, Member, Plane, Scenario, Smac, SmacConfig, Spawn, Terrain,
+    Unit, UnitState, Weapon,
 };
 use crate::{Actions, Environment, Observation, Rng, StateError, Status};
 use std::sync::Arc;
@@ -135,6 +135,7 @@ pub fn scenario(allies: &[Unit], enemies: &[Unit]) -> Scenario {
         ),
         first_order: FirstOrder::Wait,
         shields: [allies, enemies].map(|side| side.iter().any(|unit| unit.shield > 0.0)),
+        spawn: Spawn::facing(allies.len(), enemies.len()),
     }
 }
 
