@@ -20,7 +20,7 @@ const MELEE_RANGE: f32 = 2.0;
 pub enum Script {
     /// Attacks the nearest in reach.
     AttackNearest,
-    /// Attacks the one in reach with the fewest hit points and shields left; of equals the first.
+    /// Attacks the one in reach with the fewest hit points and shields left; of equals the nearest.
     FocusFire,
     /// Attacks the nearest, but steps away from close combat while its weapon is not ready.
     Kite,
@@ -111,10 +111,16 @@ impl<'a> View<'a> {
         open().nth(drawn).unwrap_or(STOP)
     }
 
-    /// Attacks the one in reach for whom `rank` is least, or walks to the nearest.
+    /// Attacks the one in reach for whom `rank` is least, of equals the nearest; or walks to the nearest.
     fn attack(&self, rank: impl Fn(&UnitState) -> f32) -> usize {
+        let key = |other: &UnitState| [rank(other), self.distance(other)];
+        let order = |one: &UnitState, other: &UnitState| {
+            let ([rank, distance], [other_rank, other_distance]) = (key(one), key(other));
+            rank.total_cmp(&other_rank)
+                .then(distance.total_cmp(&other_distance))
+        };
         let reached = self.targets().filter(|&(action, _)| self.available[action]);
-        let best = reached.min_by(|(_, one), (_, other)| rank(one).total_cmp(&rank(other)));
+        let best = reached.min_by(|(_, one), (_, other)| order(one, other));
         best.map_or_else(|| self.approach(self.targets()), |(action, _)| action)
     }
 

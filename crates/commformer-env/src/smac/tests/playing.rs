@@ -72,16 +72,21 @@ fn scripts_find_their_way_around_walls() {
 }
 
 #[test]
-fn focus_fire_attacks_the_weakest_in_reach_and_of_equals_the_first() {
-    let near = [[10.0, 16.0], [12.0, 16.0], [14.0, 16.0], [15.0, 16.0]];
+fn focus_fire_attacks_the_weakest_in_reach_and_of_equals_the_nearest() {
     let of = |foes: [Unit; 3]| {
+        let points = [[10.0, 16.0], [15.0, 16.0], [12.0, 16.0], [14.0, 16.0]];
+        let battle = scenario(&[marine()], &foes);
         choice(
             Script::FocusFire,
-            &Team::at(&near, scenario(&[marine()], &foes), SmacConfig::default()),
+            &Team::at(&points, battle, SmacConfig::default()),
         )
     };
-    assert_eq!(of([zealot(), marine(), stalker()]), 7);
-    assert_eq!(of([zealot(), marine(), marine()]), 7);
+    assert_eq!(of([zealot(), stalker(), marine()]), 8);
+    assert_eq!(
+        of([marine(), zealot(), marine()]),
+        8,
+        "the other one is farther"
+    );
     assert_eq!(
         of([
             Unit {
@@ -95,6 +100,20 @@ fn focus_fire_attacks_the_weakest_in_reach_and_of_equals_the_first() {
             }
         ]),
         8
+    );
+    assert_eq!(
+        of([
+            Unit {
+                hp: 38.0,
+                ..stalker()
+            },
+            stalker(),
+            Unit {
+                hp: 119.0,
+                ..marine()
+            }
+        ]),
+        6
     );
 }
 
