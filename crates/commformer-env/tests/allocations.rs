@@ -10,6 +10,7 @@ use std::{
 use commformer_env::{
     Actions, Batch, Environment, Mode, PredatorCapturePrey, PredatorCapturePreyConfig,
     PredatorPrey, PredatorPreyConfig, Rng, Signal, Status, VecEnv,
+    smac::{Script, Smac, SmacConfig},
 };
 use rayon::ThreadPoolBuilder;
 
@@ -73,6 +74,7 @@ struct Team<E> {
     rewards: Vec<f32>,
     status: Vec<Status>,
     actions: Vec<Vec<i64>>,
+    available: Vec<bool>,
 }
 
 impl<E: Environment> Team<E> {
@@ -84,6 +86,7 @@ impl<E: Environment> Team<E> {
         let mut joint = || (0..agents).map(|_| rng.below(choices).into()).collect();
         Self {
             obs: vec![0.0; obs],
+            available: vec![false; envs.copies() * spec.available_len()],
             active: vec![false; agents],
             rewards: vec![0.0; agents],
             status: vec![Status::Running; envs.copies()],
@@ -95,7 +98,7 @@ impl<E: Environment> Team<E> {
     fn reset(&mut self) {
         let out = Batch {
             obs: &mut self.obs,
-            available: &mut [],
+            available: &mut self.available,
             active: &mut self.active,
         };
         self.envs.reset(out).unwrap();
@@ -107,7 +110,7 @@ impl<E: Environment> Team<E> {
         for actions in self.actions.iter().cycle().take(steps) {
             let out = Batch {
                 obs: &mut self.obs,
-                available: &mut [],
+                available: &mut self.available,
                 active: &mut self.active,
             };
             let actions = Actions::Discrete(actions);
@@ -165,6 +168,17 @@ fn no_step_of_any_task_allocates_be_it_the_first() {
         });
     }
     check(|| Signal::new(Default::default()).unwrap());
+    for (map, opponent) in [("MMM", None), ("corridor", Some(Script::AttackNearest))] {
+        check(|| {
+            let config = SmacConfig {
+                map: map.into(),
+                opponent,
+                episode_limit: Some(20),
+                ..Default::default()
+            };
+            Smac::new(config).unwrap()
+        });
+    }
 }
 
 /// So many copies that several threads take part.
