@@ -11,7 +11,7 @@ use crate::smac::scenario::Side;
 const HORIZON: f32 = 8.0;
 
 /// Of all who are near, only so many are minded: the nearest.
-const NEIGHBOURS: usize = 12;
+const NEIGHBOURS: usize = 8;
 
 /// A unit that somebody is in the way of turns aside by this much of its speed, so that it is not held up by one
 /// who stands exactly between it and its goal. The sides turn to different hands: neither has an advantage.
@@ -161,7 +161,11 @@ impl Battle {
             return [0.0; 2];
         };
         let way = sub(goal, unit.position);
-        let (far, speed) = (length(way), kind.speed / LOOPS_PER_SECOND);
+        let pace = match unit.target {
+            Some(_) => kind.speed,
+            None => self.pace(i),
+        };
+        let (far, speed) = (length(way), pace / LOOPS_PER_SECOND);
         let wish = if far > speed {
             scale(way, speed / far)
         } else {
