@@ -1,9 +1,22 @@
 //! Which battle is fought: as scenario files say it.
 
+mod builtin;
+mod error;
+mod file;
+mod sizes;
+mod spawn;
+#[cfg(test)]
+mod tests;
+mod units;
+
+pub use builtin::{builtin, builtin_text, names};
+pub use error::ScenarioError;
+pub use sizes::Sizes;
+pub(crate) use spawn::Spawn;
+
 use super::data::Unit;
 use super::terrain::Terrain;
 use crate::Rng;
-use std::sync::Arc;
 
 /// One of the two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -34,7 +47,8 @@ pub struct Member {
 }
 
 /// What the enemies do first.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FirstOrder {
     /// Nothing: they wait until somebody comes near.
     Wait,
@@ -67,26 +81,35 @@ pub struct Scenario {
     pub first_order: FirstOrder,
     /// Whether an allied or enemy unit's observation has a shield: those of Protoss sides.
     pub shields: [bool; 2],
+    /// Where everybody stands at first.
+    pub(crate) spawn: Spawn,
+}
+
+impl FirstOrder {
+    /// The points that it names.
+    fn points(&self) -> [Option<[f32; 2]>; 2] {
+        match *self {
+            Self::Wait | Self::AttackAgents => [None, None],
+            Self::AttackMove(point) => [Some(point), None],
+            Self::AttackMoveWithin(one, other) => [Some(one), Some(other)],
+        }
+    }
 }
 
 impl Scenario {
+    /// The battle that a scenario file describes: `smac/maps` in this crate has examples.
+    pub fn parse(text: &str) -> Result<Self, ScenarioError> {
+        file::parse(text)
+    }
+
     /// Points for the allies, then the enemies, of an episode; no two bodies of a plane overlap by more than
-    /// a rounding.
+    /// a rounding, and all stand on free ground. Agents of a kind are sorted by x, then y, as SMAC does.
     pub fn spawn(&self, rng: &mut Rng, points: &mut Vec<[f32; 2]>) {
-        let _ = rng;
-        points.clear();
-        points.extend(self.allies.iter().map(|_| [9.0, 16.0]));
-        points.extend(self.enemies.iter().map(|_| [23.0, 16.0]));
+        self.spawn.draw(self, rng, points);
     }
 
     /// The kind of a member.
     pub fn kind(&self, member: Member) -> &Unit {
         &self.units[member.unit].1
     }
-}
-
-/// The built-in scenario of this name.
-pub fn builtin(name: &str) -> Option<Arc<Scenario>> {
-    let _ = name;
-    None
 }

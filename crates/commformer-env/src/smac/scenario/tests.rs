@@ -1,0 +1,5 @@
+//! Tests of what scenario files say.
+
+mod refusals;
+mod spawns;
+mod table;
