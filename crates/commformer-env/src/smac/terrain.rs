@@ -268,15 +268,4 @@ mod tests {
             prop_assert!(terrain.is_free(end, Plane::Ground));
         }
     }
-
-    /// Where a unit of this plane gets to on a short way: along a wall if it meets one. Never in a blocked cell,
-    /// if it does not stand in one.
-    pub fn slide(&self, from: [f32; 2], to: [f32; 2], plane: Plane) -> [f32; 2] {
-        if self.is_free(to, plane) {
-            return to;
-        }
-        let along = [[to[0], from[1]], [from[0], to[1]]];
-        let free = along.into_iter().find(|&point| self.is_free(point, plane));
-        free.unwrap_or(from)
-    }
 }

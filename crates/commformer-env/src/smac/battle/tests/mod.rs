@@ -41,6 +41,7 @@ fn battle_on(
         terrain,
         first_order: FirstOrder::Wait,
         shields: [false; 2],
+        spawn: crate::smac::Spawn::facing(allies.len(), enemies.len()),
     };
     let mut battle = Battle::new(Arc::new(scenario));
     let points: Vec<_> = all.map(|(_, point)| *point).collect();
