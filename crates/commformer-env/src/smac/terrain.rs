@@ -55,14 +55,13 @@ impl Terrain {
     /// Whether a unit of this plane can be at a point: anywhere on the map in the air; on the ground in free
     /// cells; and where cliffs are no obstacle, on these too.
     pub fn is_free(&self, [x, y]: [f32; 2], plane: Plane) -> bool {
-        let side = 0.0..Self::SIDE as f32;
-        if !side.contains(&x) || !side.contains(&y) {
+        let Some(cell) = self.cell([x, y]) else {
             return false;
-        }
+        };
         if plane == Plane::Air {
             return true;
         }
-        match self.cells[y as usize * Self::SIDE + x as usize] {
+        match cell {
             Cell::Free => true,
             Cell::Blocked => false,
             Cell::Cliff => plane == Plane::Cliffs,
@@ -92,7 +91,7 @@ impl Terrain {
                 at = ahead;
             } else {
                 straight = false;
-                match self.beside(at, stride, plane) {
+                match self.beside(at, ahead, plane) {
                     Some(next) => at = next,
                     None => break,
                 }
@@ -113,20 +112,38 @@ impl Terrain {
             && (!crosses_corner || self.is_free([to_x, y], plane) || self.is_free([x, to_y], plane))
     }
 
-    /// The end of the longest part of a stride that is open along an axis or a diagonal, as walls run.
-    fn beside(&self, [x, y]: [f32; 2], stride: [f32; 2], plane: Plane) -> Option<[f32; 2]> {
-        const HALF: f32 = std::f32::consts::FRAC_1_SQRT_2;
+    /// The end of the longest part of a stride that is open along an axis or, at a diagonal edge, along that.
+    fn beside(&self, from: [f32; 2], ahead: [f32; 2], plane: Plane) -> Option<[f32; 2]> {
+        let stride = [ahead[0] - from[0], ahead[1] - from[1]];
+        let edge = self.edge(ahead).or_else(|| self.edge(from));
         let mut best = None;
         let mut longest = 0.0;
-        for [along_x, along_y] in [[1.0, 0.0], [0.0, 1.0], [HALF, HALF], [HALF, -HALF]] {
+        for [along_x, along_y] in [[1.0, 0.0], [0.0, 1.0]].into_iter().chain(edge) {
             let length = stride[0] * along_x + stride[1] * along_y;
-            let end = [x + length * along_x, y + length * along_y];
-            if length.abs() > longest && self.is_open([x, y], end, plane) {
+            let end = [from[0] + length * along_x, from[1] + length * along_y];
+            if length.abs() > longest && self.is_open(from, end, plane) {
                 longest = length.abs();
                 best = Some(end);
             }
         }
         best
+    }
+
+    /// How the diagonal edge runs in the cell of a point, if there is one.
+    fn edge(&self, point: [f32; 2]) -> Option<[f32; 2]> {
+        use std::f32::consts::FRAC_1_SQRT_2 as HALF;
+        match self.cell(point)? {
+            Cell::Half { east, north } if east == north => Some([HALF, -HALF]),
+            Cell::Half { .. } => Some([HALF, HALF]),
+            Cell::Free | Cell::Blocked | Cell::Cliff => None,
+        }
+    }
+
+    /// The cell of a point; `None` off the map.
+    fn cell(&self, [x, y]: [f32; 2]) -> Option<Cell> {
+        let side = 0.0..Self::SIDE as f32;
+        let inside = side.contains(&x) && side.contains(&y);
+        inside.then(|| self.cells[y as usize * Self::SIDE + x as usize])
     }
 }
 
@@ -151,6 +168,104 @@ pub(crate) fn cut_corners(cells: &mut [Cell]) {
             cells[index(2 * x + at_x, 2 * y + at_y)] = Cell::Free;
             cells[index(2 * x + 1 - at_x, 2 * y + at_y)] = half;
             cells[index(2 * x + at_x, 2 * y + 1 - at_y)] = half;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Free from y = 8 to 24, but for a pillar of 2 x 2 cells at (16, 16).
+    fn pillar() -> Terrain {
+        let free = |cell: usize| {
+            let (x, y) = (cell % 32, cell / 32);
+            (8..24).contains(&y) && !((16..18).contains(&x) && (16..18).contains(&y))
+        };
+        Terrain::new((0..32 * 32).map(free).collect())
+    }
+
+    #[test]
+    fn a_body_slides_along_a_wall_and_stops_before_one() {
+        let terrain = pillar();
+        let slide = |from, to| terrain.slide(from, to, Plane::Ground);
+        assert_eq!(slide([3.0, 20.0], [3.1, 20.1]), [3.1, 20.1]);
+        assert_eq!(slide([3.0, 20.0], [13.0, 12.0]), [13.0, 12.0]);
+        // Along the upper edge, as far as it would have gone in x.
+        let [x, y] = slide([3.0, 23.9], [5.0, 24.9]);
+        assert!(
+            (x - 5.0).abs() < 1e-5 && (23.0..24.0).contains(&y),
+            "{x}, {y}"
+        );
+        // Straight against the pillar.
+        let [x, y] = slide([14.0, 17.0], [20.0, 17.0]);
+        assert!((15.4..16.0).contains(&x) && y == 17.0, "{x}, {y}");
+        assert_eq!(
+            terrain.slide([14.0, 17.0], [20.0, 17.0], Plane::Air),
+            [20.0, 17.0]
+        );
+    }
+
+    #[test]
+    fn walls_that_touch_at_a_corner_let_nobody_through() {
+        let mut free = vec![true; 32 * 32];
+        free[10 * 32 + 9] = false;
+        free[9 * 32 + 10] = false;
+        let terrain = Terrain::new(free);
+        let [x, y] = terrain.slide([9.95, 9.95], [10.05, 10.05], Plane::Ground);
+        assert!(x < 10.0 && y < 10.0, "{x}, {y}");
+    }
+
+    #[test]
+    fn only_some_cross_cliffs() {
+        let mut cells = vec![Cell::Free; 32 * 32];
+        cells[12 * 32..14 * 32].fill(Cell::Cliff);
+        let terrain = Terrain::from_cells(cells);
+        let up = |plane| terrain.slide([16.0, 10.0], [16.0, 16.0], plane);
+        assert_eq!(up(Plane::Cliffs), [16.0, 16.0]);
+        assert_eq!(up(Plane::Air), [16.0, 16.0]);
+        assert!(up(Plane::Ground)[1] < 12.0);
+    }
+
+    #[test]
+    fn a_body_walks_along_a_diagonal_edge() {
+        let mut cells = vec![Cell::Free; 32 * 32];
+        // Blocks above the stairs (8, 8), (10, 10), (12, 12).
+        for y in 8..32 {
+            cells[y * 32..][..y / 2 * 2].fill(Cell::Blocked);
+        }
+        cut_corners(&mut cells);
+        let terrain = Terrain::from_cells(cells);
+        // The edge is y = x + 2; going up along it, half of the way is lost.
+        let [x, y] = terrain.slide([8.0, 9.9], [8.0, 13.9], Plane::Ground);
+        assert!(
+            (x - 10.0).abs() < 0.3 && (y - x - 1.9).abs() < 0.3,
+            "{x}, {y}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_number_moves_nobody() {
+        let terrain = pillar();
+        for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert_eq!(
+                terrain.slide([3.0, 20.0], [odd, 20.0], Plane::Ground),
+                [3.0, 20.0]
+            );
+            assert!(!terrain.is_free([odd, 3.0], Plane::Air));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_slides_onto_a_blocked_cell(
+            x in 0.0_f32..32.0, y in 8.0_f32..24.0, to_x in -1e3_f32..1e3, to_y in -1e3_f32..1e3,
+        ) {
+            let terrain = pillar();
+            prop_assume!(terrain.is_free([x, y], Plane::Ground));
+            let end = terrain.slide([x, y], [to_x, to_y], Plane::Ground);
+            prop_assert!(terrain.is_free(end, Plane::Ground));
         }
     }
 }

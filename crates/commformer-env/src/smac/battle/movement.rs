@@ -11,7 +11,7 @@ use crate::smac::scenario::Side;
 const HORIZON: f32 = 8.0;
 
 /// Of all who are near, only so many are minded: the nearest.
-const NEIGHBOURS: usize = 12;
+const NEIGHBOURS: usize = 8;
 
 /// A unit that somebody is in the way of turns aside by this much of its speed, so that it is not held up by one
 /// who stands exactly between it and its goal. The sides turn to different hands: neither has an advantage.
@@ -112,6 +112,11 @@ impl Battle {
             }
         }
         for own in &self.movers {
+            let hidden = &mut self.hidden[own.unit];
+            hidden.velocity = [0.0; 2];
+            if own.stands() {
+                continue;
+            }
             let velocity = steer(own, &self.movers);
             let from = own.disc.position;
             let to = add(from, velocity);
@@ -120,8 +125,8 @@ impl Battle {
             // Where a wall turns it aside, nobody has seen it coming: it stops before it touches anybody.
             if slid == to || is_clear(own, slid, &self.movers) {
                 self.units[own.unit].position = slid;
+                hidden.velocity = sub(slid, from);
             }
-            self.hidden[own.unit].velocity = sub(self.units[own.unit].position, from);
         }
     }
 
@@ -161,7 +166,11 @@ impl Battle {
             return [0.0; 2];
         };
         let way = sub(goal, unit.position);
-        let (far, speed) = (length(way), kind.speed / LOOPS_PER_SECOND);
+        let pace = match unit.target {
+            Some(_) => kind.speed,
+            None => self.pace(i),
+        };
+        let (far, speed) = (length(way), pace / LOOPS_PER_SECOND);
         let wish = if far > speed {
             scale(way, speed / far)
         } else {
@@ -191,9 +200,6 @@ fn is_clear(own: &Mover, to: Vec2, movers: &[Mover]) -> bool {
 
 /// The velocity that a unit takes among the others.
 fn steer(own: &Mover, movers: &[Mover]) -> Vec2 {
-    if own.stands() {
-        return [0.0; 2];
-    }
     let nearest = Nearest::of(own, movers);
     let mut limits = [HalfPlane::default(); NEIGHBOURS];
     for (limit, index) in limits.iter_mut().zip(nearest.iter()) {

@@ -78,34 +78,40 @@ impl Battle {
         weapon.is_some_and(|weapon| weapon.reaches(others.plane))
     }
 
-    /// Whether a unit that looks for somebody by itself would take this one.
-    fn is_wanted(&self, i: usize, at: usize) -> bool {
-        self.is_target(i, at)
-            && (self.units[i].side != self.units[at].side || self.units[at].hp < self.kind(at).hp)
-    }
-
-    /// The target kept, or the nearest within scan range; healers come first.
+    /// The target kept, or the best within scan range.
     fn acquired(&self, i: usize) -> Option<usize> {
         let kind = self.kind(i);
         if kind.weapon.is_none() && kind.heal.is_none() {
             return None;
         }
-        let kept = self.units[i]
-            .target
-            .filter(|&at| self.is_wanted(i, at) && self.gap(i, at) <= reach(kind) + slop(kind));
+        let kept = self.units[i].target.filter(|&at| {
+            self.is_target(i, at)
+                && (kind.weapon.is_some() || self.is_hurt(at))
+                && self.gap(i, at) <= reach(kind) + slop(kind)
+        });
         let starting = self.hidden[i].attack.is_some_and(|attack| attack.hits == 0);
         if let Some(at) = kept
-            && (starting || self.kind(at).heal.is_some() || !self.has_healers(self.units[at].side))
+            && (starting || self.comes_first(i, at) || !self.has_healers(self.units[at].side))
         {
             return kept;
         }
-        let found = self.nearest(i, scan(kind));
-        // Nobody but a healer draws it away from a target that it reaches.
-        match (kept, found) {
-            (Some(_), Some(other)) if self.kind(other).heal.is_some() => found,
-            (Some(_), _) => kept,
-            (None, _) => found,
+        let found = self.best(i, scan(kind));
+        // Only one who comes first draws it away from a target that it reaches.
+        kept.filter(|_| !found.is_some_and(|at| self.comes_first(i, at)))
+            .or(found)
+    }
+
+    /// Whether it is a healer, for those who attack; whether it is hurt, for those who heal.
+    fn comes_first(&self, i: usize, at: usize) -> bool {
+        if self.kind(i).weapon.is_some() {
+            self.kind(at).heal.is_some()
+        } else {
+            self.is_hurt(at)
         }
+    }
+
+    fn is_hurt(&self, at: usize) -> bool {
+        self.units[at].hp < self.kind(at).hp
     }
 
     /// Whether units of a side, living or dead, can heal.
@@ -119,10 +125,12 @@ impl Battle {
             .any(|&member| self.scenario.kind(member).heal.is_some())
     }
 
-    /// The nearest wanted unit whose body is within `scan`; the nearest healer, if there is one.
-    fn nearest(&self, i: usize, scan: f32) -> Option<usize> {
+    /// Of those whose bodies are within `scan`, the nearest of those who come first, or else the nearest. Healers
+    /// without anybody to heal keep to those who fight.
+    fn best(&self, i: usize, scan: f32) -> Option<usize> {
         let own = self.kind(i);
-        let wants = if own.weapon.is_some() {
+        let attacks = own.weapon.is_some();
+        let wants = if attacks {
             self.units[i].side.other()
         } else {
             self.units[i].side
@@ -133,18 +141,35 @@ impl Battle {
                 continue;
             }
             let [dx, dy] = sub(unit.position, self.units[i].position);
-            let other = self.kind(at);
-            let far = scan + own.radius + other.radius;
+            let radius = self.kind(at).radius;
+            let far = scan + own.radius + radius;
             let square = dx * dx + dy * dy;
-            if square > far * far || !self.is_wanted(i, at) {
+            if square > far * far || !self.is_target(i, at) {
                 continue;
             }
-            let key = (other.heal.is_none(), square.sqrt() - other.radius);
-            if best.is_none_or(|(fighter, gap, _)| key < (fighter, gap)) {
+            let first = self.comes_first(i, at);
+            if !attacks && !first && unit.target.is_none() {
+                continue;
+            }
+            let key = (!first, square.sqrt() - radius);
+            if best.is_none_or(|(later, gap, _)| key < (later, gap)) {
                 best = Some((key.0, key.1, at));
             }
         }
         best.map(|(.., at)| at)
+    }
+
+    /// How fast a unit goes that has no target, in cells a second: a healer leaves nobody behind whom it could heal.
+    pub(super) fn pace(&self, i: usize) -> f32 {
+        let kind = self.kind(i);
+        if kind.heal.is_none() || !matches!(self.units[i].order, Order::AttackMove(_)) {
+            return kind.speed;
+        }
+        let near = |&at: &usize| self.is_target(i, at) && self.gap(i, at) <= scan(kind);
+        let others = (0..self.units.len()).filter(near);
+        others
+            .map(|at| self.kind(at).speed)
+            .fold(kind.speed, f32::min)
     }
 
     /// Ends an attack that was meant for another: without cost before its first hit, with the rest of its hits

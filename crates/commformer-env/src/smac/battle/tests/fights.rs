@@ -243,3 +243,30 @@ fn a_unit_walks_to_its_goal_and_stays_there() {
     tick(&mut battle);
     assert_eq!(battle.units()[0].position, [12.0, 10.0]);
 }
+
+/// 400 battles: 2.5 standard deviations are 25 from a half.
+#[test]
+fn neither_side_has_an_advantage() {
+    let squad = |x| [0.0, 1.0, 2.0].map(|y| (marine(), [x, 15.0 + y]));
+    let mut battle = battle(&squad(9.0), &squad(23.0));
+    let points: Vec<_> = battle.units().iter().map(|unit| unit.position).collect();
+    let mut rng = Rng::new(3, 0);
+    let mut won = [0, 0];
+    for _ in 0..400 {
+        battle.begin(&points, &mut rng);
+        for i in 0..6 {
+            let x = if i < 3 { 23.0 } else { 9.0 };
+            battle.order(i, Order::AttackMove([x, 16.0]));
+        }
+        let sides = [Side::Allies, Side::Enemies];
+        let mut beaten = [false; 2];
+        while beaten == [false; 2] {
+            battle.advance(8, &mut rng);
+            beaten = sides.map(|side| battle.is_beaten(side));
+        }
+        won[0] += u32::from(!beaten[0]);
+        won[1] += u32::from(!beaten[1]);
+    }
+    assert!(won[0].abs_diff(won[1]) < 50, "{won:?}");
+    assert!(won[0] + won[1] > 350, "{won:?}");
+}

@@ -96,3 +96,26 @@ fn an_enemy_healer_looks_for_the_nearest_who_is_hurt() {
     // 5 points, of which the first loop gave 9 / 16: eight more loops, and one to look around.
     assert_eq!(ticks, 9);
 }
+
+#[test]
+fn an_enemy_healer_keeps_to_the_fighters() {
+    let fighters = [(marine(), [20.0, 10.0]), (marine(), [20.0, 12.0])];
+    let [one, two] = fighters;
+    let mut battle = battle(
+        &[(pacified(ultralisk()), [8.0, 11.0])],
+        &[one, two, (medivac(), [19.0, 11.0])],
+    );
+    for i in 1..4 {
+        battle.order(i, Order::AttackMove([1.0, 11.0]));
+    }
+    for _ in 0..10 {
+        tick(&mut battle);
+    }
+    // No faster than the Marines, 10 loops of 2.25 / 16.
+    assert!((battle.units()[3].position[0] - (19.0 - 22.5 / 16.0)).abs() < 1e-4);
+    for _ in 0..100 {
+        tick(&mut battle);
+    }
+    let [marine, medivac] = [1, 3].map(|i| battle.units()[i].position[0]);
+    assert!(marine - medivac < 4.5, "{marine} {medivac}");
+}
