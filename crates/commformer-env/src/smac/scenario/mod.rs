@@ -1,8 +1,10 @@
 //! Which battle is fought: as scenario files say it.
 
+mod army;
 mod builtin;
 mod error;
 mod file;
+mod map;
 mod sizes;
 mod spawn;
 #[cfg(test)]
