@@ -67,7 +67,7 @@ impl<'a> Army<'a> {
             let left = MAX_UNITS - members.len() as i64;
             if !(1..=left).contains(count.get_ref()) {
                 let reason = format!(
-                    "`count` is {}, but must be from 1 to {left}: a side has at most {MAX_UNITS} units",
+                    "`count` is {}, but must be 1 or more, and a side has at most {MAX_UNITS} units in all",
                     count.get_ref()
                 );
                 return Err(lines.error(&count.span(), reason));

@@ -51,12 +51,8 @@ impl File {
     fn check(self, lines: Lines<'_>, units: &Units<'_>) -> Result<Scenario, ScenarioError> {
         let name = self.name.get_ref();
         lines.within(&self.name.span(), "name's length", name.len(), [1, 64])?;
-        lines.within(
-            &self.limit.span(),
-            "limit",
-            *self.limit.get_ref(),
-            [1, 100_000],
-        )?;
+        let limit = *self.limit.get_ref();
+        lines.within(&self.limit.span(), "limit", limit, [1, 100_000])?;
         let mut bits = 0;
         if let Some(type_bits) = &self.type_bits {
             bits = *type_bits.get_ref();
@@ -64,13 +60,8 @@ impl File {
         }
         let first_order = self.first_order.get_ref();
         for coordinate in first_order.points().into_iter().flatten().flatten() {
-            let most = Terrain::SIDE as f32;
-            lines.within(
-                &self.first_order.span(),
-                "first_order",
-                coordinate,
-                [0.0, most],
-            )?;
+            let bounds = [0.0, Terrain::SIDE as f32];
+            lines.within(&self.first_order.span(), "first_order", coordinate, bounds)?;
         }
         let places = self.places.get_ref().keys();
         let mut army = Army::new(lines, units, bits, places.map(String::as_str).collect());
@@ -85,7 +76,7 @@ impl File {
         let protected = |side: &[Member]| side.iter().any(|one| units[one.unit].1.shield > 0.0);
         let mut scenario = Scenario {
             name: name.clone(),
-            limit: *self.limit.get_ref() as u32,
+            limit: limit as u32,
             type_bits: bits as usize,
             terrain: self.terrain.get_ref().check(lines)?,
             first_order: first_order.clone(),
@@ -98,12 +89,8 @@ impl File {
         let places = self.places.get_ref().iter();
         let places = places.map(|(name, ground)| ground.get_ref().check(lines, name));
         let places = places.collect::<Result<Vec<_>, _>>()?;
-        lines.within(
-            &self.places.span(),
-            "number of places",
-            places.len(),
-            [1, Spawn::MAX_PLACES],
-        )?;
+        let (at, most) = (self.places.span(), Spawn::MAX_PLACES);
+        lines.within(&at, "number of places", places.len(), [1, most])?;
         scenario.spawn = Spawn::new(places, &scenario, &posts);
         self.check_room(lines, &scenario, &posts, &spans)?;
         Ok(scenario)
