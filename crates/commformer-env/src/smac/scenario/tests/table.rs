@@ -67,8 +67,10 @@ const ROSTERS: [(&str, &str, &str, u32, usize); 26] = [
 
 /// Name; hit points, shield, armour, speed, sight, two radii; of the weapon damage, hits, range, scan range,
 /// period, damage point, backswing.
+type Published = (&'static str, [f32; 7], Option<[f32; 7]>);
+
 #[rustfmt::skip]
-const UNITS: [(&str, [f32; 7], Option<[f32; 7]>); 15] = [
+const UNITS: [Published; 15] = [
     ("marine", [45.0, 0.0, 0.0, 2.25, 9.0, 0.375, 0.375], Some([6.0, 1.0, 5.0, 5.5, 0.8608, 0.05, 0.75])),
     ("marauder", [125.0, 0.0, 1.0, 2.25, 10.0, 0.5625, 0.5], Some([10.0, 1.0, 6.0, 6.5, 1.5, 0.0, 0.0])),
     ("medivac", [150.0, 0.0, 1.0, 2.5, 11.0, 0.75, 0.75], None),
