@@ -10,7 +10,7 @@ use std::{
 use commformer_env::{
     Actions, Batch, Environment, Mode, PredatorCapturePrey, PredatorCapturePreyConfig,
     PredatorPrey, PredatorPreyConfig, Rng, Signal, Status, VecEnv,
-    smac::{Script, Smac, SmacConfig},
+    smac::{self, Script, Smac, SmacConfig},
 };
 use rayon::ThreadPoolBuilder;
 
@@ -229,4 +229,21 @@ fn a_small_batch_leaves_rayon_alone_and_a_large_one_allocates_for_its_jobs_only(
     // memory for 63 jobs at a time, so 100 steps begin one or two such pieces.
     let allocations = COUNT.load(Ordering::Relaxed) - before;
     assert!((1..=2).contains(&allocations), "{allocations} allocations");
+}
+
+#[test]
+fn drawing_where_units_stand_takes_no_memory_once_there_is_room_for_the_points() {
+    static SPAWNS: Count = Count::new(0);
+    let mut rng = Rng::new(3, 0);
+    for name in smac::names() {
+        let scenario = smac::builtin(name).unwrap();
+        let mut points = Vec::new();
+        scenario.spawn(&mut rng, &mut points);
+        count_on_this_thread(&SPAWNS);
+        for _ in 0..10 {
+            scenario.spawn(&mut rng, &mut points);
+        }
+        COUNT.set(None);
+    }
+    assert_eq!(SPAWNS.load(Ordering::Relaxed), 0);
 }

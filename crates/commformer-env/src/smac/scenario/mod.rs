@@ -1,8 +1,10 @@
 //! Which battle is fought: as scenario files say it.
 
+mod army;
 mod builtin;
 mod error;
 mod file;
+mod map;
 mod sizes;
 mod spawn;
 #[cfg(test)]
@@ -97,7 +99,55 @@ impl FirstOrder {
 }
 
 impl Scenario {
-    /// The battle that a scenario file describes: `smac/maps` in this crate has examples.
+    /// The battle that a scenario file describes. `smac/maps` in this crate has examples;
+    /// [`builtin_text`] returns them.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), commformer_env::smac::ScenarioError> {
+    /// let scenario = commformer_env::smac::Scenario::parse(
+    ///     r#"
+    /// name = "two_heroes"
+    /// limit = 100                     # steps of an episode
+    /// type_bits = 0                   # if more, every group has a `type_id` below it
+    /// first_order = { attack_move = [9, 16] }  # or "wait", "attack_agents", { attack_move_within = [...] }
+    ///
+    /// [[allies]]
+    /// unit = "hero"
+    /// count = 2
+    /// place = "west"
+    ///
+    /// [[enemies]]
+    /// unit = "zergling"
+    /// count = 20
+    /// place = "edges"
+    ///
+    /// [units.hero]                    # a built-in unit with changes; or all fields of a new one
+    /// like = "marine"
+    /// hp = 300
+    /// weapon = { damage = 20 }
+    ///
+    /// [units.zergling]                # of its own name: all of them on this map
+    /// speed = 2
+    ///
+    /// [places.west]                   # a block of units around a point
+    /// at = [[9, 16]]
+    ///
+    /// [places.edges]                  # of several points and rectangles, one is drawn
+    /// at = [[20, 8, 31, 10], [20, 22, 31, 24]]
+    /// each = true                     # by every unit for itself
+    ///
+    /// [terrain]                       # rows and columns, without the last; all others are walls
+    /// free = [{ y = [8, 24], x = [[0, 32]] }]
+    /// cliffs = [{ y = [15, 17], x = [[14, 18]] }]
+    /// "#,
+    /// )?;
+    /// assert_eq!((scenario.allies.len(), scenario.enemies.len()), (2, 20));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The line and the reason, if the file describes no battle.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
         file::parse(text)
     }

@@ -1,6 +1,6 @@
 //! The published tables: rosters, limits, sizes, rewards; and the terrain.
 
-use crate::smac::{Member, Plane, Scenario, builtin, names};
+use crate::smac::{Member, Plane, Scenario, builtin, builtin_text, names};
 
 /// Name; agents, enemies, actions, SMAC's observation and state, CommFormer's; enemies' points; the rewards'
 /// sum and scale.
@@ -64,6 +64,60 @@ const ROSTERS: [(&str, &str, &str, u32, usize); 26] = [
     ("1o_2r_vs_4r", "2 Roach 1 Overload_RL", "4 Reaper", 50, 2),
     ("5z_vs_1ul", "5 Zealot", "1 Ultralisk", 150, 0),
 ];
+
+/// Name; hit points, shield, armour, speed, sight, two radii; of the weapon damage, hits, range, scan range,
+/// period, damage point, backswing.
+type Published = (&'static str, [f32; 7], Option<[f32; 7]>);
+
+#[rustfmt::skip]
+const UNITS: [Published; 15] = [
+    ("marine", [45.0, 0.0, 0.0, 2.25, 9.0, 0.375, 0.375], Some([6.0, 1.0, 5.0, 5.5, 0.8608, 0.05, 0.75])),
+    ("marauder", [125.0, 0.0, 1.0, 2.25, 10.0, 0.5625, 0.5], Some([10.0, 1.0, 6.0, 6.5, 1.5, 0.0, 0.0])),
+    ("medivac", [150.0, 0.0, 1.0, 2.5, 11.0, 0.75, 0.75], None),
+    ("reaper", [60.0, 0.0, 0.0, 3.75, 9.0, 0.375, 0.375], Some([4.0, 2.0, 5.0, 5.5, 1.1, 0.0, 0.75])),
+    ("stalker", [80.0, 80.0, 1.0, 2.9531, 10.0, 0.625, 0.625], Some([13.0, 1.0, 6.0, 6.5, 1.87, 0.167, 0.5])),
+    ("zealot", [100.0, 50.0, 1.0, 2.25, 9.0, 0.5, 0.375], Some([8.0, 2.0, 0.1, 5.0, 1.2, 0.0, 0.5])),
+    ("colossus", [200.0, 150.0, 1.0, 2.25, 10.0, 1.0, 0.75], Some([10.0, 2.0, 7.0, 7.5, 1.5, 0.0832, 0.5])),
+    ("zergling", [35.0, 0.0, 0.0, 2.9531, 8.0, 0.375, 0.375], Some([5.0, 1.0, 0.1, 5.0, 0.696, 0.167, 0.5])),
+    ("hydralisk", [90.0, 0.0, 0.0, 2.25, 9.0, 0.625, 0.5], Some([12.0, 1.0, 5.0, 5.5, 0.825, 0.208, 0.5])),
+    ("baneling", [30.0, 0.0, 0.0, 2.5, 8.0, 0.375, 0.375], Some([20.0, 1.0, 0.25, 5.0, 0.833, 0.0, 0.5])),
+    ("spine_crawler", [300.0, 0.0, 2.0, 0.0, 11.0, 0.875, 0.875], Some([25.0, 1.0, 7.0, 5.0, 1.85, 0.3332, 0.5])),
+    ("roach", [145.0, 0.0, 1.0, 2.25, 9.0, 0.5, 0.5], Some([16.0, 1.0, 4.0, 5.0, 2.0, 0.167, 0.5])),
+    ("ultralisk", [500.0, 0.0, 2.0, 2.9531, 9.0, 1.0, 1.0], Some([35.0, 1.0, 1.0, 5.0, 0.86, 0.3332, 0.5])),
+    ("overseer", [200.0, 0.0, 1.0, 1.875, 11.0, 1.0, 0.75], None),
+    ("overlord", [200.0, 0.0, 0.0, 0.6445, 11.0, 1.0, 0.75], None),
+];
+
+#[test]
+fn units_are_those_of_the_published_table() {
+    for (name, body, weapon) in UNITS {
+        let text = builtin_text("3s_vs_3z").unwrap().replace("zealot", name);
+        let scenario = Scenario::parse(&text).unwrap();
+        let unit = scenario.kind(scenario.enemies[0]);
+        let found = [
+            unit.hp,
+            unit.shield,
+            unit.armour,
+            unit.speed,
+            unit.sight,
+            unit.radius,
+            unit.separation_radius,
+        ];
+        assert_eq!(found, body, "{name}");
+        let found = unit.weapon.as_ref().map(|weapon| {
+            [
+                weapon.damage,
+                weapon.hits as f32,
+                weapon.range,
+                weapon.scan_range,
+                weapon.period,
+                weapon.damage_point,
+                weapon.backswing,
+            ]
+        });
+        assert_eq!(found, weapon, "{name}");
+    }
+}
 
 #[test]
 fn every_map_has_the_sizes_and_rewards_of_the_table() {
@@ -168,13 +222,16 @@ fn maps_change_the_units_that_the_table_says() {
     );
 }
 
-/// Cells of a map whose middle is free for a plane.
-fn free_cells(name: &str, plane: Plane) -> usize {
-    let scenario = builtin(name).unwrap();
+/// Cells whose middle is free for a plane.
+fn free_middles(scenario: &Scenario, plane: Plane) -> usize {
     let middles = (0..32).flat_map(|y| (0..32).map(move |x| [x as f32 + 0.5, y as f32 + 0.5]));
     middles
         .filter(|&point| scenario.terrain.is_free(point, plane))
         .count()
+}
+
+fn free_cells(name: &str, plane: Plane) -> usize {
+    free_middles(&builtin(name).unwrap(), plane)
 }
 
 #[test]
@@ -184,6 +241,16 @@ fn terrain_has_as_many_free_cells_as_were_painted() {
     assert_eq!(free_cells("3m", Plane::Air), 32 * 32);
     // By hand: 2 x 12 + 2 x 16 + 12 x 20 + 2 x 16 + 2 x 12.
     assert_eq!(free_cells("bane_vs_bane", Plane::Ground), 352);
+    // By hand: 10 x 10 + 2 x (2 + 12 + 14) + 4 x 18 + 2 x (16 + 14 + 12 + 10); the diagonals add cells.
+    let painted = builtin_text("corridor")
+        .unwrap()
+        .replace("diagonals = true", "");
+    assert_eq!(
+        free_middles(&Scenario::parse(&painted).unwrap(), Plane::Ground),
+        332
+    );
+    // By hand: 6 x 32 + 2 x 16 + 12 x 28 + 2 x 24 + 2 x 24 + 2 x 24 + 6 x 32.
+    assert_eq!(free_cells("2s_vs_1sc", Plane::Ground), 896);
     // By hand: 2 x (24 + 28 + 32 + 8 + 32 + 28 + 16); the cliff is 2 x 24 more.
     assert_eq!(free_cells("2c_vs_64zg", Plane::Ground), 336);
     assert_eq!(free_cells("2c_vs_64zg", Plane::Cliffs), 384);
