@@ -3,7 +3,7 @@
 use super::data::Unit;
 use super::observe::Layout;
 use super::players::Script;
-use super::scenario::{Scenario, Side, builtin};
+use super::scenario::{Scenario, Side, builtin, names};
 use crate::{ConfigError, error::require};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl SmacConfig {
         builtin(&self.map).ok_or_else(|| ConfigError {
             field: "map",
             found: format!("{:?}", self.map),
-            allowed: "the name of a built-in map, such as \"3m\"".into(),
+            allowed: format!("one of {}", names().collect::<Vec<_>>().join(", ")),
         })
     }
 

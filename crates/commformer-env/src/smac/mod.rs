@@ -23,7 +23,7 @@ pub use players::Script;
 #[cfg(test)]
 pub(crate) use scenario::Spawn;
 pub use scenario::{
-    FirstOrder, Member, Scenario, ScenarioError, Side, Sizes, builtin, builtin_text, names,
+    FirstOrder, Member, Scenario, ScenarioError, Side, builtin, builtin_text, names,
 };
 pub use terrain::Terrain;
 

@@ -5,7 +5,6 @@ mod builtin;
 mod error;
 mod file;
 mod map;
-mod sizes;
 mod spawn;
 #[cfg(test)]
 mod tests;
@@ -13,7 +12,6 @@ mod units;
 
 pub use builtin::{builtin, builtin_text, names};
 pub use error::ScenarioError;
-pub use sizes::Sizes;
 pub(crate) use spawn::Spawn;
 
 use super::data::Unit;

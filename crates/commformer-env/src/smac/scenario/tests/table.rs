@@ -1,6 +1,10 @@
 //! The published tables: rosters, limits, sizes, rewards; and the terrain.
 
-use crate::smac::{Member, Plane, Scenario, builtin, builtin_text, names};
+use crate::Environment;
+use crate::smac::config::strength;
+use crate::smac::{
+    Layout, Member, Plane, Scenario, Side, Smac, SmacConfig, builtin, builtin_text, names,
+};
 
 /// Name; agents, enemies, actions, SMAC's observation and state, CommFormer's; enemies' points; the rewards'
 /// sum and scale.
@@ -124,20 +128,32 @@ fn every_map_has_the_sizes_and_rewards_of_the_table() {
     assert!(names().eq(SIZES.iter().map(|row| row.0)));
     for (name, lengths, points, reward, scale) in SIZES {
         let scenario = builtin(name).unwrap();
-        let sizes = scenario.sizes();
+        let task = |layout| {
+            let map = name.to_owned();
+            Smac::new(SmacConfig {
+                map,
+                layout,
+                ..SmacConfig::default()
+            })
+            .unwrap()
+        };
+        let (smac, commformer) = (task(Layout::Oxwhirl), task(Layout::Commformer));
         let found = [
-            scenario.allies.len(),
+            smac.spec().agents,
             scenario.enemies.len(),
-            sizes.actions,
-            sizes.oxwhirl_obs,
-            sizes.oxwhirl_state,
-            sizes.commformer_obs,
-            sizes.commformer_state,
+            smac.spec().actions.size(),
+            smac.spec().obs_dim,
+            smac.state_len(),
+            commformer.spec().obs_dim,
+            commformer.state_len() / scenario.allies.len(),
         ];
         assert_eq!(found, lengths, "{name}");
-        assert_eq!(scenario.enemy_points(), points, "{name}");
-        assert_eq!(scenario.max_reward(), reward, "{name}");
-        assert!((scenario.reward_scale() - scale).abs() < 6e-7, "{name}");
+        assert_eq!(strength(&scenario, Side::Enemies), points, "{name}");
+        let found = SmacConfig::default().reward_scale(&scenario);
+        assert!(
+            (found - scale).abs() < 6e-7 && (20.0 / found - reward).abs() < 1e-3,
+            "{name}"
+        );
     }
 }
 
