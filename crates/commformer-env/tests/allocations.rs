@@ -10,7 +10,7 @@ use std::{
 use commformer_env::{
     Actions, Batch, Environment, Mode, PredatorCapturePrey, PredatorCapturePreyConfig,
     PredatorPrey, PredatorPreyConfig, Rng, Signal, Status, VecEnv,
-    smac::{self, Script, Smac, SmacConfig},
+    smac::{self, Battle, LOOPS_PER_STEP, Order, Script, Smac, SmacConfig, builtin},
 };
 use rayon::ThreadPoolBuilder;
 
@@ -178,6 +178,30 @@ fn no_step_of_any_task_allocates_be_it_the_first() {
             };
             Smac::new(config).unwrap()
         });
+    }
+}
+
+#[test]
+fn a_battle_allocates_nothing_from_its_first_step() {
+    static COUNT: Count = Count::new(0);
+    count_on_this_thread(&COUNT);
+    let mut rng = Rng::new(1, 0);
+    let mut points = Vec::new();
+    for name in ["3m", "MMM", "bane_vs_bane", "2c_vs_64zg"] {
+        let mut battle = Battle::new(builtin(name).unwrap());
+        battle.scenario().spawn(&mut rng, &mut points);
+        for _ in 0..2 {
+            let before = COUNT.load(Ordering::Relaxed);
+            battle.begin(&points, &mut rng);
+            for unit in 0..points.len() {
+                battle.order(unit, Order::AttackMove([16.0, 12.0]));
+            }
+            for _ in 0..100 {
+                battle.advance(LOOPS_PER_STEP, &mut rng);
+            }
+            assert_eq!(COUNT.load(Ordering::Relaxed) - before, 0, "{name}");
+            assert!(battle.units().iter().any(|unit| !unit.is_alive()), "{name}");
+        }
     }
 }
 

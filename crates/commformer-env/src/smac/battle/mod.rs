@@ -8,6 +8,7 @@ mod damage;
 mod health;
 mod movement;
 mod orca;
+mod paths;
 mod targets;
 mod vector;
 mod weapons;
@@ -19,6 +20,7 @@ use super::data::Unit;
 use super::scenario::{Scenario, Side};
 use crate::{Rng, StateError};
 use movement::Mover;
+use paths::Paths;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use weapons::Attack;
@@ -106,6 +108,7 @@ pub struct Battle {
     shots: Vec<Shot>,
     /// The living, while they move.
     movers: Vec<Mover>,
+    paths: Paths,
 }
 
 impl Battle {
@@ -113,6 +116,7 @@ impl Battle {
     pub fn new(scenario: Arc<Scenario>) -> Self {
         let count = scenario.allies.len() + scenario.enemies.len();
         Self {
+            paths: Paths::new(&scenario.terrain),
             scenario,
             units: Vec::with_capacity(count),
             hidden: Vec::with_capacity(count),

@@ -130,9 +130,9 @@ impl Battle {
         }
     }
 
-    fn mover(&self, i: usize) -> Mover {
-        let (unit, kind) = (&self.units[i], self.kind(i));
+    fn mover(&mut self, i: usize) -> Mover {
         let wish = self.wish(i);
+        let (unit, kind) = (&self.units[i], self.kind(i));
         let (speed, velocity) = if wish == [0.0; 2] {
             (0.0, wish)
         } else {
@@ -154,35 +154,39 @@ impl Battle {
     }
 
     /// The velocity that takes a unit to its goal, in cells a loop.
-    fn wish(&self, i: usize) -> Vec2 {
-        let (unit, kind) = (&self.units[i], self.kind(i));
-        let goal = match (unit.target, unit.order) {
-            _ if self.hidden[i].attack.is_some() => None,
-            (Some(at), _) => (self.gap(i, at) > reach(kind)).then(|| self.units[at].position),
-            (None, Order::Move(to) | Order::AttackMove(to)) => Some(to),
-            (None, Order::Stop | Order::Target(_)) => None,
-        };
-        let Some(goal) = goal else {
+    fn wish(&mut self, i: usize) -> Vec2 {
+        let (from, plane) = (self.units[i].position, self.kind(i).plane);
+        let Some(mut goal) = self.goal(i) else {
             return [0.0; 2];
         };
-        let way = sub(goal, unit.position);
-        let pace = match unit.target {
-            Some(_) => kind.speed,
-            None => self.pace(i),
-        };
-        let (far, speed) = (length(way), pace / LOOPS_PER_SECOND);
+        let speed = self.pace(i) / LOOPS_PER_SECOND;
+        let terrain = &self.scenario.terrain;
+        if plane == Plane::Ground {
+            goal = self.paths.next(terrain, from, goal);
+        }
+        let way = sub(goal, from);
+        let far = length(way);
         let wish = if far > speed {
             scale(way, speed / far)
         } else {
             way
         };
         // Along a wall already here, so that the others are not misled.
-        let to = add(unit.position, wish);
-        let slid = self.scenario.terrain.slide(unit.position, to, kind.plane);
-        if slid == to {
-            wish
-        } else {
-            sub(slid, unit.position)
+        let to = add(from, wish);
+        let slid = terrain.slide(from, to, plane);
+        if slid == to { wish } else { sub(slid, from) }
+    }
+
+    /// Where a unit wants to be, if not where it is.
+    fn goal(&self, i: usize) -> Option<Vec2> {
+        let unit = &self.units[i];
+        match (unit.target, unit.order) {
+            _ if self.hidden[i].attack.is_some() => None,
+            (Some(at), _) => {
+                (self.gap(i, at) > reach(self.kind(i))).then(|| self.units[at].position)
+            }
+            (None, Order::Move(to) | Order::AttackMove(to)) => Some(to),
+            (None, Order::Stop | Order::Target(_)) => None,
         }
     }
 }

@@ -159,10 +159,12 @@ impl Battle {
         best.map(|(.., at)| at)
     }
 
-    /// How fast a unit goes that has no target, in cells a second: a healer leaves nobody behind whom it could heal.
+    /// How fast a unit goes, in cells a second: a healer without a target leaves nobody behind whom it could heal.
     pub(super) fn pace(&self, i: usize) -> f32 {
         let kind = self.kind(i);
-        if kind.heal.is_none() || !matches!(self.units[i].order, Order::AttackMove(_)) {
+        let unit = &self.units[i];
+        let roams = unit.target.is_none() && matches!(unit.order, Order::AttackMove(_));
+        if kind.heal.is_none() || !roams {
             return kind.speed;
         }
         let near = |&at: &usize| self.is_target(i, at) && self.gap(i, at) <= scan(kind);

@@ -5,7 +5,6 @@ use super::properties::OVERLAP;
 use super::{Battle, Order, battle, pacified, tick};
 use crate::smac::data::Unit;
 use crate::smac::scenario::Side;
-use crate::smac::terrain::Terrain;
 
 /// The deepest overlap of two living bodies of a plane; negative if there is none.
 pub(super) fn overlap(battle: &Battle) -> f32 {
@@ -70,7 +69,7 @@ fn two_on_a_collision_course_pass_each_other() {
 }
 
 /// It fights nobody but can walk.
-fn runner(unit: Unit) -> Unit {
+pub(super) fn runner(unit: Unit) -> Unit {
     Unit {
         speed: unit.speed,
         ..pacified(unit)
@@ -144,23 +143,4 @@ fn a_swarm_surrounds_its_victim() {
     let fighting = (1..21).filter(|&i| battle.gap(0, i) <= 0.1).count();
     // Six bodies fit around one of their size.
     assert!((5..=7).contains(&fighting), "{fighting}");
-}
-
-#[test]
-fn planes_pass_through_each_other_and_walls_do_not_yield() {
-    let mut free = vec![true; Terrain::SIDE * Terrain::SIDE];
-    for y in 0..Terrain::SIDE {
-        free[y * Terrain::SIDE + 12] = false;
-    }
-    let terrain = Terrain::new(free);
-    let units = [(runner(marine()), [8.0, 10.0]), (medivac(), [8.0, 10.0])];
-    let mut battle = super::battle_on(terrain, &units, &[]);
-    for i in 0..2 {
-        battle.order(i, Order::Move([16.0, 10.0]));
-    }
-    for _ in 0..100 {
-        tick(&mut battle);
-    }
-    assert!((11.8..12.0).contains(&battle.units()[0].position[0]));
-    assert_eq!(battle.units()[1].position, [16.0, 10.0]);
 }

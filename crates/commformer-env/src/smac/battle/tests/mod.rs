@@ -6,6 +6,7 @@ mod fights;
 mod healing;
 mod kinds;
 mod properties;
+mod walls;
 
 use super::{Battle, Order};
 use crate::Rng;

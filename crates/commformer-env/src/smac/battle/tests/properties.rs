@@ -9,12 +9,9 @@ use crate::smac::scenario::Side;
 use crate::smac::terrain::Terrain;
 use proptest::prelude::*;
 
-/// No two bodies overlap by more cells than this on an open field, however dense the crowd: where nobody can avoid
-/// all others, each avoids the worst.
-pub(super) const OVERLAP: f32 = 0.15;
-
-/// Nor by more than this among walls, which stop units whom others expect to go on.
-const OVERLAP_AT_WALLS: f32 = 0.25;
+/// No two bodies overlap by more cells than this, a third of a Marine, however dense the crowd. Where nobody can avoid
+/// all others, each avoids the worst; and walls stop units whom others expect to go on.
+pub(super) const OVERLAP: f32 = 0.25;
 
 const KINDS: [fn() -> Unit; 12] = [
     marine, marauder, medivac, zealot, stalker, colossus, zergling, hydralisk, baneling, ultralisk,
@@ -85,9 +82,7 @@ fn check_bounds(battle: &Battle) {
         assert!((0.0..40.0).contains(&unit.cooldown), "{unit:?}");
     }
     let overlap = overlap(battle);
-    let open = *terrain == open_field();
-    let allowed = if open { OVERLAP } else { OVERLAP_AT_WALLS };
-    assert!(overlap < allowed, "{overlap}");
+    assert!(overlap < OVERLAP, "{overlap}");
 }
 
 fn check_dead(before: &Battle, after: &Battle) {
