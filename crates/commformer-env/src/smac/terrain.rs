@@ -228,17 +228,21 @@ mod tests {
         assert!(up(Plane::Ground)[1] < 12.0);
     }
 
-    #[test]
-    fn a_body_walks_along_a_diagonal_edge() {
+    /// Free below the edge y = x + 2, from x = 8 on.
+    fn stairs() -> Terrain {
         let mut cells = vec![Cell::Free; 32 * 32];
-        // Blocks above the stairs (8, 8), (10, 10), (12, 12).
+        // Blocks above the steps at (8, 8), (10, 10), (12, 12).
         for y in 8..32 {
             cells[y * 32..][..y / 2 * 2].fill(Cell::Blocked);
         }
         cut_corners(&mut cells);
-        let terrain = Terrain::from_cells(cells);
-        // The edge is y = x + 2; going up along it, half of the way is lost.
-        let [x, y] = terrain.slide([8.0, 9.9], [8.0, 13.9], Plane::Ground);
+        Terrain::from_cells(cells)
+    }
+
+    #[test]
+    fn a_body_walks_along_a_diagonal_edge() {
+        // Going up along it, half of the way is lost.
+        let [x, y] = stairs().slide([8.0, 9.9], [8.0, 13.9], Plane::Ground);
         assert!(
             (x - 10.0).abs() < 0.3 && (y - x - 1.9).abs() < 0.3,
             "{x}, {y}"
@@ -260,12 +264,17 @@ mod tests {
     proptest! {
         #[test]
         fn nobody_slides_onto_a_blocked_cell(
-            x in 0.0_f32..32.0, y in 8.0_f32..24.0, to_x in -1e3_f32..1e3, to_y in -1e3_f32..1e3,
+            x in 0.0_f32..32.0, y in 0.0_f32..32.0, angle in 0.0_f32..7.0, log_length in -3.0_f32..4.0,
         ) {
-            let terrain = pillar();
-            prop_assume!(terrain.is_free([x, y], Plane::Ground));
-            let end = terrain.slide([x, y], [to_x, to_y], Plane::Ground);
-            prop_assert!(terrain.is_free(end, Plane::Ground));
+            let length = 10.0_f32.powf(log_length);
+            let to = [x + length * angle.cos(), y + length * angle.sin()];
+            for terrain in [pillar(), stairs()] {
+                if terrain.is_free([x, y], Plane::Ground) {
+                    let [end_x, end_y] = terrain.slide([x, y], to, Plane::Ground);
+                    prop_assert!(terrain.is_free([end_x, end_y], Plane::Ground));
+                    prop_assert!((end_x - x).hypot(end_y - y) < length * 1.001 + 1e-4);
+                }
+            }
         }
     }
 }
