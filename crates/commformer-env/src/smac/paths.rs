@@ -1,6 +1,7 @@
 //! Ways around walls, for scripts.
 
 use super::actions::apart;
+use super::battle::paths::{cell, centre, neighbours};
 use super::data::Plane;
 use super::terrain::Terrain;
 
@@ -38,8 +39,7 @@ impl Distances {
             let from = queue[next];
             next += 1;
             for to in neighbours(from) {
-                let centre = [to % Terrain::SIDE, to / Terrain::SIDE].map(|at| at as f32 + 0.5);
-                if distances.0[to] == Self::UNREACHED && terrain.is_free(centre, plane) {
+                if distances.0[to] == Self::UNREACHED && terrain.is_free(centre(to), plane) {
                     distances.0[to] = distances.0[from] + 1;
                     queue[queued] = to;
                     queued += 1;
@@ -54,25 +54,6 @@ impl Distances {
         let distance = self.0[cell(point)?];
         (distance != Self::UNREACHED).then(|| distance.into())
     }
-}
-
-fn cell([x, y]: [f32; 2]) -> Option<usize> {
-    let side = 0.0..Terrain::SIDE as f32;
-    (side.contains(&x) && side.contains(&y)).then(|| y as usize * Terrain::SIDE + x as usize)
-}
-
-/// The cells north, south, east and west of a cell.
-fn neighbours(cell: usize) -> impl Iterator<Item = usize> {
-    let (x, y) = (cell % Terrain::SIDE, cell / Terrain::SIDE);
-    let end = Terrain::SIDE - 1;
-    [
-        (y < end).then(|| cell + Terrain::SIDE),
-        (y > 0).then(|| cell - Terrain::SIDE),
-        (x < end).then(|| cell + 1),
-        (x > 0).then(|| cell - 1),
-    ]
-    .into_iter()
-    .flatten()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ mod damage;
 mod health;
 mod movement;
 mod orca;
-mod paths;
+pub(super) mod paths;
 mod targets;
 mod vector;
 mod weapons;

@@ -122,17 +122,17 @@ impl Field {
 }
 
 /// The cell of a point on the map.
-fn cell([x, y]: Vec2) -> Option<usize> {
+pub(in crate::smac) fn cell([x, y]: Vec2) -> Option<usize> {
     let side = 0.0..SIDE as f32;
     (side.contains(&x) && side.contains(&y)).then(|| y as usize * SIDE + x as usize)
 }
 
-fn centre(cell: usize) -> Vec2 {
+pub(in crate::smac) fn centre(cell: usize) -> Vec2 {
     [cell % SIDE, cell / SIDE].map(|at| at as f32 + 0.5)
 }
 
 /// The cells that share an edge with one.
-fn neighbours(cell: usize) -> impl Iterator<Item = usize> {
+pub(in crate::smac) fn neighbours(cell: usize) -> impl Iterator<Item = usize> {
     let (x, y) = (cell % SIDE, cell / SIDE);
     let all = [
         (x > 0).then(|| cell - 1),
