@@ -11,6 +11,8 @@
 //! - [`Signal`]: the best communication graph and the best gate are known, so that learned ones can
 //!   be held against them.
 //! - [`TrafficJunction`]: cars come and go where roads cross, so that the agents who take part change.
+//! - [`Smac`](smac::Smac): two teams fight, with the interface of the StarCraft Multi-Agent Challenge
+//!   and without StarCraft.
 //!
 //! [`VecEnv`] steps many copies of a task at once, on as many threads as the current rayon pool has,
 //! and begins a new episode where one ends. Every copy has its own stream of random numbers, an
@@ -64,6 +66,7 @@ mod predator_prey;
 mod rng;
 mod saved;
 mod signal;
+pub mod smac;
 mod traffic_junction;
 mod vec_env;
 

@@ -10,6 +10,7 @@ use std::{
 use commformer_env::{
     Actions, Batch, Environment, Mode, PredatorCapturePrey, PredatorCapturePreyConfig,
     PredatorPrey, PredatorPreyConfig, Rng, Signal, Status, TrafficJunction, VecEnv,
+    smac::{self, Battle, LOOPS_PER_STEP, Order, Script, Smac, SmacConfig, builtin},
 };
 use rayon::ThreadPoolBuilder;
 
@@ -73,6 +74,7 @@ struct Team<E> {
     rewards: Vec<f32>,
     status: Vec<Status>,
     actions: Vec<Vec<i64>>,
+    available: Vec<bool>,
 }
 
 impl<E: Environment> Team<E> {
@@ -84,6 +86,7 @@ impl<E: Environment> Team<E> {
         let mut joint = || (0..agents).map(|_| rng.below(choices).into()).collect();
         Self {
             obs: vec![0.0; obs],
+            available: vec![false; envs.copies() * spec.available_len()],
             active: vec![false; agents],
             rewards: vec![0.0; agents],
             status: vec![Status::Running; envs.copies()],
@@ -95,7 +98,7 @@ impl<E: Environment> Team<E> {
     fn reset(&mut self) {
         let out = Batch {
             obs: &mut self.obs,
-            available: &mut [],
+            available: &mut self.available,
             active: &mut self.active,
         };
         self.envs.reset(out).unwrap();
@@ -107,7 +110,7 @@ impl<E: Environment> Team<E> {
         for actions in self.actions.iter().cycle().take(steps) {
             let out = Batch {
                 obs: &mut self.obs,
-                available: &mut [],
+                available: &mut self.available,
                 active: &mut self.active,
             };
             let actions = Actions::Discrete(actions);
@@ -166,6 +169,41 @@ fn no_step_of_any_task_allocates_be_it_the_first() {
     }
     check(|| Signal::new(Default::default()).unwrap());
     check(|| TrafficJunction::new(Default::default()).unwrap());
+    for (map, opponent) in [("MMM", None), ("corridor", Some(Script::AttackNearest))] {
+        check(|| {
+            let config = SmacConfig {
+                map: map.into(),
+                opponent,
+                episode_limit: Some(20),
+                ..Default::default()
+            };
+            Smac::new(config).unwrap()
+        });
+    }
+}
+
+#[test]
+fn a_battle_allocates_nothing_from_its_first_step() {
+    static COUNT: Count = Count::new(0);
+    count_on_this_thread(&COUNT);
+    let mut rng = Rng::new(1, 0);
+    let mut points = Vec::new();
+    for name in ["3m", "MMM", "bane_vs_bane", "2c_vs_64zg"] {
+        let mut battle = Battle::new(builtin(name).unwrap());
+        battle.scenario().spawn(&mut rng, &mut points);
+        for _ in 0..2 {
+            let before = COUNT.load(Ordering::Relaxed);
+            battle.begin(&points, &mut rng);
+            for unit in 0..points.len() {
+                battle.order(unit, Order::AttackMove([16.0, 12.0]));
+            }
+            for _ in 0..100 {
+                battle.advance(LOOPS_PER_STEP, &mut rng);
+            }
+            assert_eq!(COUNT.load(Ordering::Relaxed) - before, 0, "{name}");
+            assert!(battle.units().iter().any(|unit| !unit.is_alive()), "{name}");
+        }
+    }
 }
 
 /// So many copies that several threads take part.
@@ -216,4 +254,21 @@ fn a_small_batch_leaves_rayon_alone_and_a_large_one_allocates_for_its_jobs_only(
     // memory for 63 jobs at a time, so 100 steps begin one or two such pieces.
     let allocations = COUNT.load(Ordering::Relaxed) - before;
     assert!((1..=2).contains(&allocations), "{allocations} allocations");
+}
+
+#[test]
+fn drawing_where_units_stand_takes_no_memory_once_there_is_room_for_the_points() {
+    static SPAWNS: Count = Count::new(0);
+    let mut rng = Rng::new(3, 0);
+    for name in smac::names() {
+        let scenario = smac::builtin(name).unwrap();
+        let mut points = Vec::new();
+        scenario.spawn(&mut rng, &mut points);
+        count_on_this_thread(&SPAWNS);
+        for _ in 0..10 {
+            scenario.spawn(&mut rng, &mut points);
+        }
+        COUNT.set(None);
+    }
+    assert_eq!(SPAWNS.load(Ordering::Relaxed), 0);
 }

@@ -7,5 +7,6 @@ mod grid_rewards;
 mod restore;
 mod signal;
 mod single;
+mod smac;
 mod traffic_junction;
 mod vec_env;

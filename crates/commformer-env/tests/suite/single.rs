@@ -9,19 +9,22 @@ pub struct Single<E> {
     /// (N, O)
     pub obs: Vec<f32>,
     pub rewards: Vec<f32>,
+    /// (N, A), or empty.
+    pub available: Vec<bool>,
     pub active: Vec<bool>,
 }
 
 impl<E: Environment> Single<E> {
     pub fn new(env: E, seed: u64) -> Self {
         let spec = env.spec();
-        let (agents, obs_dim) = (spec.agents, spec.obs_dim);
+        let (agents, obs_dim, available) = (spec.agents, spec.obs_dim, spec.available_len());
         Self {
             env,
             rng: Rng::new(seed, 0),
             // What a task does not overwrite stays visible.
             obs: vec![f32::NAN; agents * obs_dim],
             rewards: vec![f32::NAN; agents],
+            available: vec![false; available],
             active: vec![false; agents],
         }
     }
@@ -30,7 +33,7 @@ impl<E: Environment> Single<E> {
     pub fn begin<T>(&mut self, begin: impl FnOnce(&mut E, &mut Rng, Observation<'_>) -> T) -> T {
         let out = Observation {
             obs: &mut self.obs,
-            available: &mut [],
+            available: &mut self.available,
             active: &mut self.active,
         };
         begin(&mut self.env, &mut self.rng, out)
@@ -43,7 +46,7 @@ impl<E: Environment> Single<E> {
     pub fn step(&mut self, actions: &[i64]) -> Status {
         let out = Observation {
             obs: &mut self.obs,
-            available: &mut [],
+            available: &mut self.available,
             active: &mut self.active,
         };
         self.env.step(

@@ -3,6 +3,7 @@
 use commformer_env::{
     Environment, PredatorCapturePrey, PredatorCapturePreyConfig, PredatorPrey, PredatorPreyConfig,
     Signal, SignalConfig, TrafficJunction, TrafficJunctionConfig,
+    smac::{Script, Smac, SmacConfig},
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,14 +19,17 @@ pub enum EnvConfig {
     Signal(SignalConfig),
     /// Cars come and go where roads cross.
     TrafficJunction(TrafficJunctionConfig),
+    /// Two teams fight.
+    Smac(SmacConfig),
 }
 
 /// Names of all kinds, as `env.kind` takes them.
-pub const KINDS: [&str; 4] = [
+pub const KINDS: [&str; 5] = [
     "predator-prey",
     "predator-capture-prey",
     "signal",
     "traffic-junction",
+    "smac",
 ];
 
 impl Default for EnvConfig {
@@ -53,6 +57,11 @@ impl EnvConfig {
                 episode_limit: Some(0),
                 ..TrafficJunctionConfig::default()
             })),
+            "smac" => Some(Self::Smac(SmacConfig {
+                opponent: Some(Script::AttackNearest),
+                episode_limit: Some(0),
+                ..SmacConfig::default()
+            })),
             _ => None,
         }
     }
@@ -64,6 +73,7 @@ impl EnvConfig {
             Self::PredatorCapturePrey(_) => "predator-capture-prey",
             Self::Signal(_) => "signal",
             Self::TrafficJunction(_) => "traffic-junction",
+            Self::Smac(_) => "smac",
         }
     }
 
@@ -74,29 +84,47 @@ impl EnvConfig {
             Self::PredatorCapturePrey(config) => Box::new(PredatorCapturePrey::new(config)?),
             Self::Signal(config) => Box::new(Signal::new(config)?),
             Self::TrafficJunction(config) => Box::new(TrafficJunction::new(config)?),
+            Self::Smac(config) => Box::new(Smac::new(config)?),
         })
     }
 
-    /// Agents in the team (N).
+    /// Agents in the team (N); 0 if its map does not exist.
     pub fn agents(&self) -> usize {
         match self {
             Self::PredatorPrey(config) => config.agents,
             Self::PredatorCapturePrey(config) => config.perception.saturating_add(config.capture),
             Self::Signal(config) => config.agents,
             Self::TrafficJunction(config) => config.agents,
+            Self::Smac(config) => config.scenario().map_or(0, |map| map.allies.len()),
         }
     }
 
-    /// What a picture calls each agent: its number, and its role where a team has several.
+    /// What a picture calls each agent: its number, and the initial of its role where roles have names.
     pub fn labels(&self) -> Vec<String> {
-        let role = |agent: usize| match self {
-            Self::PredatorCapturePrey(config) if agent < config.perception => "P",
-            Self::PredatorCapturePrey(_) => "C",
-            _ => "",
-        };
-        (0..self.agents())
-            .map(|agent| format!("{}{agent}", role(agent)))
-            .collect()
+        let number = |(agent, role): (usize, String)| format!("{role}{agent}");
+        self.roles().into_iter().enumerate().map(number).collect()
+    }
+
+    fn roles(&self) -> Vec<String> {
+        match self {
+            Self::PredatorCapturePrey(config) => {
+                let roles = [("P", config.perception), ("C", config.capture)];
+                let roles = roles.map(|(role, agents)| vec![role.to_owned(); agents]);
+                roles.concat()
+            }
+            Self::Smac(config) => config.scenario().map_or_else(
+                |_| Vec::new(),
+                |map| {
+                    let initial =
+                        |name: &str| name.chars().take(1).flat_map(char::to_uppercase).collect();
+                    let kinds = map.allies.iter().map(|member| &map.units[member.unit].0);
+                    kinds.map(|name| initial(name)).collect()
+                },
+            ),
+            Self::PredatorPrey(_) | Self::Signal(_) | Self::TrafficJunction(_) => {
+                vec![String::new(); self.agents()]
+            }
+        }
     }
 
     /// Steps after which an episode is cut; 0 for never.
@@ -106,6 +134,7 @@ impl EnvConfig {
             Self::PredatorCapturePrey(config) => config.limit(),
             Self::Signal(config) => config.episode_limit,
             Self::TrafficJunction(config) => config.limit(),
+            Self::Smac(config) => config.limit(),
         }
     }
 
@@ -123,6 +152,7 @@ impl EnvConfig {
                 Self::PredatorCapturePrey(config) => config.episode_limit = Some(limit),
                 Self::Signal(config) => config.episode_limit = limit,
                 Self::TrafficJunction(config) => config.episode_limit = Some(limit),
+                Self::Smac(config) => config.episode_limit = Some(limit),
             }
         }
         limited

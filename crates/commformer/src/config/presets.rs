@@ -16,7 +16,7 @@ pub struct Preset {
 pub const DEFAULT: &str = "predator-prey";
 
 /// All of them, the default first.
-pub const ALL: [Preset; 14] = [
+pub const ALL: [Preset; 16] = [
     Preset {
         name: DEFAULT,
         toml: include_str!("../../presets/predator-prey.toml"),
@@ -68,6 +68,14 @@ pub const ALL: [Preset; 14] = [
     Preset {
         name: "traffic-junction-hard",
         toml: include_str!("../../presets/traffic-junction-hard.toml"),
+    },
+    Preset {
+        name: "smac-3m",
+        toml: include_str!("../../presets/smac-3m.toml"),
+    },
+    Preset {
+        name: "smac-8m",
+        toml: include_str!("../../presets/smac-8m.toml"),
     },
     Preset {
         name: "released",
@@ -174,6 +182,8 @@ mod tests {
             assert_eq!(sizes(name), ("traffic-junction", agents, obs_dim));
         }
         assert_eq!(sizes("predator-prey-gate"), ("predator-prey", 3, 261));
+        assert_eq!(sizes("smac-3m"), ("smac", 3, 64));
+        assert_eq!(sizes("smac-8m"), ("smac", 8, 204));
         assert_eq!(sizes("released"), ("predator-prey", 3, 261));
     }
 

@@ -8,10 +8,15 @@ use super::{Config, Device};
 use toml::{Table, Value};
 
 /// The values of every key that takes one of a few names.
-const CHOICES: [(&str, &[&str]); 19] = [
+const CHOICES: [(&str, &[&str]); 21] = [
     ("env.kind", &KINDS),
     ("env.mode", &["mixed", "cooperative", "competitive"]),
     ("env.difficulty", &["easy", "medium", "hard"]),
+    ("env.layout", &["oxwhirl", "commformer"]),
+    (
+        "env.opponent",
+        &["attack-nearest", "focus-fire", "kite", "random"],
+    ),
     ("policy.score_scale", &["inverse-sqrt", "inverse"]),
     (
         "policy.relation_order",
@@ -267,7 +272,7 @@ mod tests {
                     let listed = CHOICES.iter().find(|(name, _)| *name == path);
                     assert_eq!(
                         listed.is_some(),
-                        value.is_str() && path != "run.device",
+                        value.is_str() && !["run.device", "env.map"].contains(&path.as_str()),
                         "{path}"
                     );
                 }

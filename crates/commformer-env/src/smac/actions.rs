@@ -1,0 +1,126 @@
+//! What a unit can do, in the numbers of SMAC's actions. They are the agents', but scripted enemies play by
+//! the same rules.
+
+use super::battle::{Battle, Order, UnitState};
+use super::data::Unit;
+use super::scenario::{Scenario, Side};
+use std::ops::Range;
+
+/// Of the dead.
+pub(crate) const NO_OP: usize = 0;
+/// To stand, and to attack nobody.
+pub(crate) const STOP: usize = 1;
+/// North, south, east, west.
+pub(crate) const MOVES: Range<usize> = 2..6;
+/// To attack the first of the others, or to heal the first of one's own.
+pub(crate) const FIRST_TARGET: usize = MOVES.end;
+
+/// One cell along each of the [`MOVES`].
+pub(crate) const DIRECTIONS: [[f32; 2]; 4] = [[0.0, 1.0], [0.0, -1.0], [1.0, 0.0], [-1.0, 0.0]];
+/// How far ahead a unit is sent by a move.
+const MOVE: f32 = 2.0;
+/// Whoever is farther away, from centre to centre, cannot be attacked or healed.
+pub(crate) const REACH: f32 = 6.0;
+
+/// The numbers of a side's units.
+pub(crate) fn numbers(scenario: &Scenario, side: Side) -> Range<usize> {
+    let allies = scenario.allies.len();
+    match side {
+        Side::Allies => 0..allies,
+        Side::Enemies => allies..allies + scenario.enemies.len(),
+    }
+}
+
+/// How many actions the units of a side have (A).
+pub(crate) fn count(scenario: &Scenario, side: Side) -> usize {
+    let (own, others) = match side {
+        Side::Allies => (&scenario.allies, &scenario.enemies),
+        Side::Enemies => (&scenario.enemies, &scenario.allies),
+    };
+    let heals = own
+        .iter()
+        .any(|&member| scenario.kind(member).heal.is_some());
+    FIRST_TARGET
+        + if heals {
+            others.len().max(own.len())
+        } else {
+            others.len()
+        }
+}
+
+/// What kind of unit it is.
+pub(crate) fn kind<'a>(battle: &'a Battle, unit: &UnitState) -> &'a Unit {
+    &battle.scenario().units[unit.unit].1
+}
+
+/// The distance between two units' centres.
+pub(crate) fn distance(one: &UnitState, other: &UnitState) -> f32 {
+    apart(one.position, other.position)
+}
+
+/// The distance between two points. Of square roots, unlike of `hypot`, every platform has the same.
+pub(crate) fn apart([x, y]: [f32; 2], [to_x, to_y]: [f32; 2]) -> f32 {
+    let (x, y) = (to_x - x, to_y - y);
+    (x * x + y * y).sqrt()
+}
+
+/// The way from one unit to another.
+pub(crate) fn difference(from: &UnitState, to: &UnitState) -> [f32; 2] {
+    [0, 1].map(|axis| to.position[axis] - from.position[axis])
+}
+
+/// The units that a unit's actions from [`FIRST_TARGET`] on name, in their order: of its own side if it
+/// heals, otherwise of the other.
+pub(crate) fn named(battle: &Battle, unit: usize) -> Range<usize> {
+    let unit = &battle.units()[unit];
+    let heals = kind(battle, unit).heal.is_some();
+    let side = if heals { unit.side } else { unit.side.other() };
+    numbers(battle.scenario(), side)
+}
+
+/// Whether a unit can attack another, or heal it if it heals, wherever it is.
+pub(crate) fn affects(battle: &Battle, unit: usize, other: usize) -> bool {
+    let [unit, other] = [unit, other].map(|unit| &battle.units()[unit]);
+    let [by, to] = [unit, other].map(|unit| kind(battle, unit));
+    let possible = match (&by.heal, &by.weapon) {
+        (Some(_), _) => to.heal.is_none(),
+        (None, Some(weapon)) => weapon.reaches(to.plane),
+        (None, None) => false,
+    };
+    possible && other.is_alive()
+}
+
+/// Writes which actions a unit can take, (A) of its side. There is always one.
+pub(crate) fn write_available(battle: &Battle, unit: usize, out: &mut [bool]) {
+    out.fill(false);
+    let state = &battle.units()[unit];
+    if !state.is_alive() {
+        out[NO_OP] = true;
+        return;
+    }
+    out[STOP] = true;
+    let plane = kind(battle, state).plane;
+    let [x, y] = state.position;
+    for (open, [dx, dy]) in out[MOVES].iter_mut().zip(DIRECTIONS) {
+        *open = battle.scenario().terrain.is_free([x + dx, y + dy], plane);
+    }
+    for (open, other) in out[FIRST_TARGET..].iter_mut().zip(named(battle, unit)) {
+        *open = affects(battle, unit, other) && distance(state, &battle.units()[other]) <= REACH;
+    }
+}
+
+/// What a living unit's action tells it; `None` for the action of the dead.
+pub(crate) fn order(battle: &Battle, unit: usize, action: usize) -> Option<Order> {
+    if action == NO_OP {
+        return None;
+    }
+    if action == STOP {
+        return Some(Order::Stop);
+    }
+    let Some(target) = action.checked_sub(FIRST_TARGET) else {
+        let [x, y] = battle.units()[unit].position;
+        let [dx, dy] = DIRECTIONS[action - MOVES.start];
+        return Some(Order::Move([x + MOVE * dx, y + MOVE * dy]));
+    };
+    Some(Order::Target(named(battle, unit).start + target))
+}

@@ -1,0 +1,120 @@
+//! What a hit does, and to whom.
+
+use super::vector::{Vec2, direction, dot, left, length, scale, sub};
+use super::{Battle, Shot, UnitState};
+use crate::smac::data::{Splash, Unit, Weapon};
+
+/// No armour takes more from a hit than leaves this.
+const LEAST_DAMAGE: f32 = 0.5;
+
+impl Battle {
+    /// Does what a loop's shots do: all of them, also those of units that others of them kill.
+    pub(super) fn land(&mut self, first: usize) {
+        for index in first..self.shots.len() {
+            let Shot { from, at } = self.shots[index];
+            let scenario = &self.scenario;
+            let Some(weapon) = &scenario.units[self.units[from].unit].1.weapon else {
+                continue;
+            };
+            let (attacker, target) = (self.units[from].clone(), self.units[at].position);
+            let body = scenario.units[attacker.unit].1.radius;
+            for (i, unit) in self.units.iter_mut().enumerate() {
+                let kind = &scenario.units[unit.unit].1;
+                let share = if i == at {
+                    1.0
+                } else if weapon.splash.is_some()
+                    && unit.side != attacker.side
+                    && unit.is_alive()
+                    && weapon.reaches(kind.plane)
+                {
+                    share(
+                        weapon,
+                        attacker.position,
+                        body,
+                        target,
+                        unit.position,
+                        kind.radius,
+                    )
+                } else {
+                    0.0
+                };
+                if share > 0.0 {
+                    hurt(unit, kind, share * damage(weapon, kind));
+                    self.hidden[i].unhurt = 0.0;
+                }
+            }
+            if weapon.suicide {
+                self.units[from].hp = 0.0;
+            }
+        }
+    }
+}
+
+/// Of a hit, with its bonus, before shield and armour.
+fn damage(weapon: &Weapon, kind: &Unit) -> f32 {
+    let bonus = weapon
+        .bonus
+        .filter(|bonus| kind.attributes.contains(&bonus.against));
+    weapon.damage + bonus.map_or(0.0, |bonus| bonus.damage)
+}
+
+/// Takes damage from the shield, and from the hit points what is left of it after armour.
+fn hurt(unit: &mut UnitState, kind: &Unit, damage: f32) {
+    let absorbed = damage.min(unit.shield);
+    unit.shield -= absorbed;
+    let rest = damage - absorbed;
+    if rest > 0.0 {
+        unit.hp = (unit.hp - (rest - kind.armour).max(LEAST_DAMAGE)).max(0.0);
+    }
+}
+
+/// Which share of a hit's damage somebody besides the target gets.
+fn share(
+    weapon: &Weapon,
+    attacker: Vec2,
+    body: f32,
+    target: Vec2,
+    position: Vec2,
+    radius: f32,
+) -> f32 {
+    let fire = direction(sub(target, attacker)).unwrap_or([1.0, 0.0]);
+    let (within, share) = match weapon.splash {
+        None => return 0.0,
+        Some(Splash::Circle { radius: far, share }) => {
+            let centre = if weapon.suicide { attacker } else { target };
+            (length(sub(position, centre)) <= far + radius, share)
+        }
+        Some(Splash::Line { reach, width }) => {
+            let across = left(fire);
+            let from_target = sub(position, target);
+            let along = dot(from_target, across).clamp(-reach, reach);
+            let aside = length(sub(from_target, scale(across, along)));
+            (aside <= width + radius, 1.0)
+        }
+        Some(Splash::Arc {
+            radius: far,
+            degrees,
+            share,
+        }) => {
+            let away = sub(position, attacker);
+            let distance = length(away);
+            let near = distance <= body + far + radius;
+            let in_front = dot(away, fire) >= distance * cosine(degrees / 2.0);
+            (near && in_front, share)
+        }
+    };
+    if within { share } else { 0.0 }
+}
+
+/// Of an angle between 0 and 180 degrees, by its series: the same bits everywhere.
+fn cosine(degrees: f32) -> f32 {
+    // As the sine of what is missing to 90 degrees, exactly 0 there.
+    let x = f64::from(90.0 - degrees).to_radians();
+    let (mut term, mut sum) = (x, x);
+    for n in 1..10 {
+        let n = f64::from(2 * n);
+        term *= -x * x / (n * (n + 1.0));
+        sum += term;
+    }
+    sum as f32
+}

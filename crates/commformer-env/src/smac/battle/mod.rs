@@ -1,0 +1,264 @@
+//! The fight itself, loop by loop.
+//!
+//! In a loop everybody takes a target, all walk at once, weapons go on, the hits of the loop land together (a unit
+//! that dies in this loop still does its own), the dead are taken out, healers heal, and what comes back by itself
+//! comes back.
+
+mod damage;
+mod health;
+mod movement;
+mod orca;
+pub(super) mod paths;
+mod targets;
+mod vector;
+mod weapons;
+
+#[cfg(test)]
+mod tests;
+
+use super::data::Unit;
+use super::scenario::{Scenario, Side};
+use crate::{Rng, StateError};
+use movement::Mover;
+use paths::Paths;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use weapons::Attack;
+
+/// Room for so many shots of each unit in a step; more take memory.
+const SHOTS_PER_UNIT: usize = 4;
+
+/// What a unit is told to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Order {
+    /// Stand; an enemy then takes whoever comes near, an agent nobody.
+    #[default]
+    Stop,
+    /// Go to a point.
+    Move([f32; 2]),
+    /// Go to a point and take whom it meets on the way.
+    AttackMove([f32; 2]),
+    /// Attack this unit (heal it, if it is of its own side), walking there if need be.
+    Target(usize),
+}
+
+/// A unit in a battle. Units have numbers: the allies first, then the enemies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UnitState {
+    /// Whose it is.
+    pub side: Side,
+    /// Its kind, an index into [`Scenario::units`].
+    pub unit: usize,
+    /// Where it is.
+    pub position: [f32; 2],
+    /// Hit points left; 0: dead.
+    pub hp: f32,
+    /// Shield left.
+    pub shield: f32,
+    /// Energy left.
+    pub energy: f32,
+    /// Loops until its weapon is ready.
+    pub cooldown: f32,
+    /// What it was told.
+    pub order: Order,
+    /// Whom it attacks or heals now.
+    pub target: Option<usize>,
+}
+
+impl UnitState {
+    /// Whether it lives.
+    pub fn is_alive(&self) -> bool {
+        self.hp > 0.0
+    }
+}
+
+/// A shot, or a heal, for whoever draws the battle.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shot {
+    /// Who.
+    pub from: usize,
+    /// At whom.
+    pub at: usize,
+}
+
+/// What of a unit is nobody else's business.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Hidden {
+    /// How it moved in the last loop.
+    velocity: [f32; 2],
+    attack: Option<Attack>,
+    /// Loops without damage.
+    unhurt: f32,
+}
+
+/// All of a battle that changes: what [`Battle::restore`] goes on from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BattleState {
+    units: Vec<UnitState>,
+    hidden: Vec<Hidden>,
+    shots: Vec<Shot>,
+}
+
+/// A battle under way.
+#[derive(Clone, Debug)]
+pub struct Battle {
+    scenario: Arc<Scenario>,
+    units: Vec<UnitState>,
+    hidden: Vec<Hidden>,
+    shots: Vec<Shot>,
+    /// The living, while they move.
+    movers: Vec<Mover>,
+    paths: Paths,
+}
+
+impl Battle {
+    /// Room for a battle; [`begin`](Self::begin) starts it.
+    pub fn new(scenario: Arc<Scenario>) -> Self {
+        let count = scenario.allies.len() + scenario.enemies.len();
+        Self {
+            paths: Paths::new(&scenario.terrain),
+            scenario,
+            units: Vec::with_capacity(count),
+            hidden: Vec::with_capacity(count),
+            shots: Vec::with_capacity(SHOTS_PER_UNIT * count),
+            movers: Vec::with_capacity(count),
+        }
+    }
+
+    /// Starts a battle with the units at these points, the allies first: all of them whole and ready.
+    pub fn begin(&mut self, points: &[[f32; 2]], _rng: &mut Rng) {
+        self.units.clear();
+        self.hidden.clear();
+        self.shots.clear();
+        let allies = self
+            .scenario
+            .allies
+            .iter()
+            .map(|&member| (Side::Allies, member));
+        let enemies = self
+            .scenario
+            .enemies
+            .iter()
+            .map(|&member| (Side::Enemies, member));
+        for ((side, member), &position) in allies.chain(enemies).zip(points) {
+            let kind = self.scenario.kind(member);
+            self.units.push(UnitState {
+                side,
+                unit: member.unit,
+                position,
+                hp: kind.hp,
+                shield: kind.shield,
+                energy: kind.energy.map_or(0.0, |energy| energy.start),
+                cooldown: 0.0,
+                order: Order::Stop,
+                target: None,
+            });
+            self.hidden.push(Hidden::default());
+        }
+    }
+
+    /// What is fought.
+    pub fn scenario(&self) -> &Arc<Scenario> {
+        &self.scenario
+    }
+
+    /// All units, dead ones too.
+    pub fn units(&self) -> &[UnitState] {
+        &self.units
+    }
+
+    /// Shots of the last step.
+    pub fn shots(&self) -> &[Shot] {
+        &self.shots
+    }
+
+    /// Tells a living unit what to do from now on. An order to the dead, or to nobody, changes nothing.
+    pub fn order(&mut self, unit: usize, order: Order) {
+        if let Some(unit) = self.units.get_mut(unit).filter(|unit| unit.is_alive()) {
+            unit.order = order;
+        }
+    }
+
+    /// Lets so many loops of the game pass. From `rng` comes the random part of each attack's period.
+    pub fn advance(&mut self, loops: u32, rng: &mut Rng) {
+        // Between -1/16 and 2/16 of a second.
+        self.advance_with(loops, &mut || 3.0 * rng.uniform() - 1.0);
+    }
+
+    fn advance_with(&mut self, loops: u32, jitter: &mut impl FnMut() -> f32) {
+        self.shots.clear();
+        for _ in 0..loops {
+            self.take_targets();
+            self.walk();
+            let first = self.shots.len();
+            self.shoot(jitter);
+            self.land(first);
+            self.bury();
+            self.heal();
+            self.regenerate();
+        }
+    }
+
+    /// Whether a side has lost: nobody of it lives who could fight. Where nobody of it ever could, it has lost when
+    /// all are dead.
+    pub fn is_beaten(&self, side: Side) -> bool {
+        let armed = |unit: &UnitState| self.scenario.units[unit.unit].1.weapon.is_some();
+        let of_side = || self.units.iter().filter(move |unit| unit.side == side);
+        let all_unarmed = !of_side().any(armed);
+        !of_side().any(|unit| unit.is_alive() && (all_unarmed || armed(unit)))
+    }
+
+    /// All of it that changes.
+    pub fn state(&self) -> BattleState {
+        BattleState {
+            units: self.units.clone(),
+            hidden: self.hidden.clone(),
+            shots: self.shots.clone(),
+        }
+    }
+
+    /// Goes on from a state of a battle of the same scenario.
+    ///
+    /// # Errors
+    ///
+    /// When the state is one of another scenario, or cannot be; this battle is then as it was.
+    pub fn restore(&mut self, state: BattleState) -> Result<(), StateError> {
+        let scenario = &self.scenario;
+        let members = scenario.allies.iter().chain(&scenario.enemies);
+        let count = scenario.allies.len() + scenario.enemies.len();
+        let same = members
+            .enumerate()
+            .zip(&state.units)
+            .all(|((i, member), unit)| {
+                let allied = i < scenario.allies.len();
+                unit.unit == member.unit && (unit.side == Side::Allies) == allied
+            });
+        if state.units.len() != count || state.hidden.len() != count || !same {
+            return Err(StateError::new(format!(
+                "it is not a battle of `{}`: restore it under the scenario it was saved under",
+                scenario.name
+            )));
+        }
+        let targets = state.units.iter().filter_map(|unit| unit.target);
+        let attacks = state.hidden.iter().filter_map(|hidden| hidden.attack);
+        let shots = state.shots.iter().flat_map(|shot| [shot.from, shot.at]);
+        let mut named = targets
+            .chain(attacks.map(|attack| attack.target))
+            .chain(shots);
+        if let Some(unit) = named.find(|&unit| unit >= count) {
+            return Err(StateError::new(format!(
+                "it names unit {unit}, but there are only {count}: the state is damaged"
+            )));
+        }
+        // What there is room for stays.
+        self.units.clone_from(&state.units);
+        self.hidden.clone_from(&state.hidden);
+        self.shots.clone_from(&state.shots);
+        Ok(())
+    }
+
+    /// The kind of a unit.
+    fn kind(&self, unit: usize) -> &Unit {
+        &self.scenario.units[self.units[unit].unit].1
+    }
+}

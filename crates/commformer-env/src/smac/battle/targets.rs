@@ -1,0 +1,194 @@
+//! Whom a unit attacks or heals.
+
+use super::vector::{length, sub};
+use super::{Battle, Order};
+use crate::smac::data::{Attribute, Plane, Unit, Weapon};
+use crate::smac::scenario::Side;
+
+/// A healer looks for somebody to heal this far, if it does not reach farther.
+const HEALERS_SCAN: f32 = 5.0;
+
+impl Weapon {
+    /// Whether it can hit a unit of this plane.
+    pub(in crate::smac) fn reaches(&self, plane: Plane) -> bool {
+        match plane {
+            Plane::Ground => self.ground,
+            Plane::Air => self.air,
+            Plane::Cliffs => self.ground || self.air,
+        }
+    }
+}
+
+/// From body to body, how far this kind reaches with its weapon or its healing.
+pub(super) fn reach(kind: &Unit) -> f32 {
+    let weapon = kind.weapon.as_ref().map(|weapon| weapon.range);
+    weapon.or(kind.heal.map(|heal| heal.range)).unwrap_or(0.0)
+}
+
+/// How much farther its target may get before it gives up an attack.
+pub(super) fn slop(kind: &Unit) -> f32 {
+    kind.weapon.as_ref().map_or(0.0, |weapon| weapon.range_slop)
+}
+
+fn scan(kind: &Unit) -> f32 {
+    let scan = kind.weapon.as_ref().map(|weapon| weapon.scan_range);
+    scan.unwrap_or(HEALERS_SCAN).max(reach(kind))
+}
+
+impl Battle {
+    /// From body to body.
+    pub(super) fn gap(&self, a: usize, b: usize) -> f32 {
+        let between = length(sub(self.units[a].position, self.units[b].position));
+        between - self.kind(a).radius - self.kind(b).radius
+    }
+
+    /// Sets every living unit's target, and breaks off attacks on others.
+    pub(super) fn take_targets(&mut self) {
+        for i in 0..self.units.len() {
+            if !self.units[i].is_alive() {
+                continue;
+            }
+            if let Order::Target(at) = self.units[i].order
+                && !self.units.get(at).is_some_and(|unit| unit.is_alive())
+            {
+                self.units[i].order = Order::Stop;
+            }
+            let target = match (self.units[i].order, self.units[i].side) {
+                (Order::Move(_), _) | (Order::Stop, Side::Allies) => None,
+                (Order::Target(at), _) => self.is_target(i, at).then_some(at),
+                (Order::Stop | Order::AttackMove(_), _) => self.acquired(i),
+            };
+            self.units[i].target = target;
+            self.break_off(i);
+        }
+    }
+
+    /// Whether one unit can attack the other, or heal it, were it hurt.
+    fn is_target(&self, i: usize, at: usize) -> bool {
+        let (unit, other) = (&self.units[i], &self.units[at]);
+        let (kind, others) = (self.kind(i), self.kind(at));
+        if i == at || !other.is_alive() {
+            return false;
+        }
+        if unit.side == other.side {
+            let biological = others.attributes.contains(&Attribute::Biological);
+            return kind.heal.is_some() && biological && others.heal.is_none();
+        }
+        let weapon = kind.weapon.as_ref();
+        weapon.is_some_and(|weapon| weapon.reaches(others.plane))
+    }
+
+    /// The target kept, or the best within scan range.
+    fn acquired(&self, i: usize) -> Option<usize> {
+        let kind = self.kind(i);
+        if kind.weapon.is_none() && kind.heal.is_none() {
+            return None;
+        }
+        let kept = self.units[i].target.filter(|&at| {
+            self.is_target(i, at)
+                && (kind.weapon.is_some() || self.is_hurt(at))
+                && self.gap(i, at) <= reach(kind) + slop(kind)
+        });
+        let starting = self.hidden[i].attack.is_some_and(|attack| attack.hits == 0);
+        if let Some(at) = kept
+            && (starting || self.comes_first(i, at) || !self.has_healers(self.units[at].side))
+        {
+            return kept;
+        }
+        let found = self.best(i, scan(kind));
+        // Only one who comes first draws it away from a target that it reaches.
+        kept.filter(|_| !found.is_some_and(|at| self.comes_first(i, at)))
+            .or(found)
+    }
+
+    /// Whether it is a healer, for those who attack; whether it is hurt, for those who heal.
+    fn comes_first(&self, i: usize, at: usize) -> bool {
+        if self.kind(i).weapon.is_some() {
+            self.kind(at).heal.is_some()
+        } else {
+            self.is_hurt(at)
+        }
+    }
+
+    fn is_hurt(&self, at: usize) -> bool {
+        self.units[at].hp < self.kind(at).hp
+    }
+
+    /// Whether units of a side, living or dead, can heal.
+    fn has_healers(&self, side: Side) -> bool {
+        let members = match side {
+            Side::Allies => &self.scenario.allies,
+            Side::Enemies => &self.scenario.enemies,
+        };
+        members
+            .iter()
+            .any(|&member| self.scenario.kind(member).heal.is_some())
+    }
+
+    /// Of those whose bodies are within `scan`, the nearest of those who come first, or else the nearest. Healers
+    /// without anybody to heal keep to those who fight.
+    fn best(&self, i: usize, scan: f32) -> Option<usize> {
+        let own = self.kind(i);
+        let attacks = own.weapon.is_some();
+        let wants = if attacks {
+            self.units[i].side.other()
+        } else {
+            self.units[i].side
+        };
+        let mut best: Option<(bool, f32, usize)> = None;
+        for (at, unit) in self.units.iter().enumerate() {
+            if unit.side != wants || !unit.is_alive() {
+                continue;
+            }
+            let [dx, dy] = sub(unit.position, self.units[i].position);
+            let radius = self.kind(at).radius;
+            let far = scan + own.radius + radius;
+            let square = dx * dx + dy * dy;
+            if square > far * far || !self.is_target(i, at) {
+                continue;
+            }
+            let first = self.comes_first(i, at);
+            if !attacks && !first && unit.target.is_none() {
+                continue;
+            }
+            let key = (!first, square.sqrt() - radius);
+            if best.is_none_or(|(later, gap, _)| key < (later, gap)) {
+                best = Some((key.0, key.1, at));
+            }
+        }
+        best.map(|(.., at)| at)
+    }
+
+    /// How fast a unit goes, in cells a second: a healer without a target leaves nobody behind whom it could heal.
+    pub(super) fn pace(&self, i: usize) -> f32 {
+        let kind = self.kind(i);
+        let unit = &self.units[i];
+        let roams = unit.target.is_none() && matches!(unit.order, Order::AttackMove(_));
+        if kind.heal.is_none() || !roams {
+            return kind.speed;
+        }
+        let near = |&at: &usize| self.is_target(i, at) && self.gap(i, at) <= scan(kind);
+        let others = (0..self.units.len()).filter(near);
+        others
+            .map(|at| self.kind(at).speed)
+            .fold(kind.speed, f32::min)
+    }
+
+    /// Ends an attack that was meant for another: without cost before its first hit, with the rest of its hits
+    /// lost after it, and its backswing only for another order.
+    fn break_off(&mut self, i: usize) {
+        let Some(attack) = self.hidden[i].attack else {
+            return;
+        };
+        let unit = &mut self.units[i];
+        if unit.target == Some(attack.target) {
+            return;
+        }
+        if attack.hits == 0 {
+            unit.cooldown = 0.0;
+            self.hidden[i].attack = None;
+        } else if matches!(unit.order, Order::Move(_) | Order::Target(_)) {
+            self.hidden[i].attack = None;
+        }
+    }
+}

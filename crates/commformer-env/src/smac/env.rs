@@ -1,0 +1,346 @@
+//! The battle as a task.
+
+use super::actions::{self, NO_OP, STOP};
+use super::battle::{Battle, BattleState};
+use super::config::{SmacConfig, strength};
+use super::data::LOOPS_PER_STEP;
+use super::observe::Scene;
+use super::opponent;
+use super::scenario::{Scenario, Side};
+use crate::{
+    ActionSpace, Actions, ConfigError, Environment, Observation, Rng, Spec, StateError, Status,
+    error::require, saved,
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// One copy of a battle with the interface of the StarCraft Multi-Agent Challenge (SMAC; Samvelyan et al.,
+/// 2019). It is a simulator of its own: what is won here says nothing about StarCraft II.
+///
+/// - Agents: the allies, in the scenario's order. A dead one takes no part.
+/// - A step is 8 of the game's 16 loops a second.
+/// - Actions: 0 nothing, which only the dead can do, and nothing else; 1 stop; 2 to 5 go two cells north,
+///   south, east or west, if the point one cell ahead is free; 6 + k attack enemy k, or for a healer heal
+///   ally k, that lives, can be hit or healed, and is at most 6 cells away from centre to centre. An agent
+///   attacks nobody unless told to. An action that is not available counts as stop.
+/// - Observation and [state](Self::state): see [`Layout`].
+/// - Reward, of the team: what the enemies lost of hit points and shields, 10 for each of them that died, and
+///   200 for the win, scaled so that the most there is to earn is 20, unless shields grow back: the absolute
+///   value is paid, so a shield that grows back pays as well, as in SMAC.
+/// - End: nobody of a side is left who could fight. If that is so on both sides, it is not a win.
+/// - Metrics: `won` (1 or 0); `kills` and `losses`, the shares of enemies and of allies that died; `damage`,
+///   the share of the enemies' hit points and shields that is gone.
+///
+/// Differences from SMAC: nobody is offered an attack that its weapon cannot carry out; a healer goes over
+/// anything, does not see the allies that it can heal as enemies that it can attack, and its energy is in the
+/// state on every map; shields are divided by the unit's own maximum on every map; the limit truncates.
+#[derive(Clone, Debug)]
+pub struct Smac {
+    config: SmacConfig,
+    battle: Battle,
+    progress: Progress,
+    /// What each agent can do, (N, A).
+    available: Vec<bool>,
+    /// Room for what an enemy can do.
+    enemy_available: Vec<bool>,
+    /// Room for where the units begin.
+    points: Vec<[f32; 2]>,
+    /// Hit points and shield of each unit before the step.
+    before: Vec<f32>,
+    reward_scale: f32,
+    limit: u32,
+    spec: Spec,
+}
+
+/// What changes in an episode, besides the battle.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Progress {
+    steps: u32,
+    /// What each agent did last, (N); `None` in an episode's beginning.
+    last: Vec<Option<usize>>,
+}
+
+/// A saved episode.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    config: SmacConfig,
+    progress: Progress,
+    battle: BattleState,
+}
+
+impl Smac {
+    /// A built-in battle.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such map, or a reward is not finite.
+    pub fn new(config: SmacConfig) -> Result<Self, ConfigError> {
+        Self::with_scenario(config.scenario()?, config)
+    }
+
+    /// A battle of one's own; `config.map` is taken from it.
+    ///
+    /// # Errors
+    ///
+    /// If a reward is not finite.
+    pub fn with_scenario(scenario: Arc<Scenario>, config: SmacConfig) -> Result<Self, ConfigError> {
+        let config = SmacConfig {
+            map: scenario.name.clone(),
+            ..config
+        };
+        config.check(&scenario)?;
+        let agents = scenario.allies.len();
+        let count = actions::count(&scenario, Side::Allies);
+        Ok(Self {
+            progress: Progress {
+                steps: 0,
+                last: vec![None; agents],
+            },
+            available: vec![false; agents * count],
+            enemy_available: vec![false; actions::count(&scenario, Side::Enemies)],
+            points: Vec::with_capacity(agents + scenario.enemies.len()),
+            before: vec![0.0; agents + scenario.enemies.len()],
+            reward_scale: config.reward_scale(&scenario),
+            limit: config.episode_limit.unwrap_or(scenario.limit),
+            spec: Spec {
+                agents,
+                obs_dim: config.layout.obs_dim(&scenario),
+                obs_version: 1,
+                actions: ActionSpace::Discrete(count),
+                masks_actions: true,
+                metrics: vec!["won", "kills", "losses", "damage"],
+            },
+            battle: Battle::new(scenario),
+            config,
+        })
+    }
+
+    /// Begins an episode at chosen points, the allies' and then the enemies', and writes its first
+    /// observation.
+    ///
+    /// # Errors
+    ///
+    /// If these are not as many points as there are units, or a unit cannot be at its point.
+    pub fn reset_to(
+        &mut self,
+        points: &[[f32; 2]],
+        rng: &mut Rng,
+        out: Observation<'_>,
+    ) -> Result<(), ConfigError> {
+        let scenario = self.battle.scenario();
+        let members = || scenario.allies.iter().chain(&scenario.enemies);
+        let (found, expected) = (points.len(), members().count());
+        let found = format!("{found} points");
+        require(
+            points.len() == expected,
+            "points",
+            found,
+            format!("{expected}, one for each unit"),
+        )?;
+        for (&point, &member) in points.iter().zip(members()) {
+            let free = scenario.terrain.is_free(point, scenario.kind(member).plane);
+            require(free, "points", format!("{point:?}"), "free for the unit")?;
+        }
+        self.points.clear();
+        self.points.extend_from_slice(points);
+        self.begin(rng, out);
+        Ok(())
+    }
+
+    /// The battle under way: who is where, with what left, and the shots of the last step.
+    pub fn battle(&self) -> &Battle {
+        &self.battle
+    }
+
+    /// What each agent can do, (N, A).
+    pub fn available(&self) -> &[bool] {
+        &self.available
+    }
+
+    /// Numbers in the [`state`](Self::state).
+    pub fn state_len(&self) -> usize {
+        self.config.layout.state_len(self.battle.scenario())
+    }
+
+    /// Writes the state, which no agent sees, of the [layout](SmacConfig::layout).
+    ///
+    /// # Panics
+    ///
+    /// If `out` is not of the length [`state_len`](Self::state_len), or no episode has begun.
+    pub fn state(&self, out: &mut [f32]) {
+        assert_eq!(out.len(), self.state_len(), "the length of the state");
+        self.scene().state(self.config.layout, out);
+    }
+
+    fn scene(&self) -> Scene<'_> {
+        Scene {
+            battle: &self.battle,
+            available: &self.available,
+            last: &self.progress.last,
+        }
+    }
+
+    fn begin(&mut self, rng: &mut Rng, out: Observation<'_>) {
+        self.battle.begin(&self.points, rng);
+        opponent::begin(&mut self.battle, rng);
+        self.progress.steps = 0;
+        self.progress.last.fill(None);
+        self.observe(out);
+    }
+
+    fn observe(&mut self, out: Observation<'_>) {
+        let count = self.spec.actions.size();
+        for (agent, row) in self.available.chunks_exact_mut(count).enumerate() {
+            actions::write_available(&self.battle, agent, row);
+        }
+        out.available.copy_from_slice(&self.available);
+        for (active, unit) in out.active.iter_mut().zip(self.battle.units()) {
+            *active = unit.is_alive();
+        }
+        self.scene().observe(self.config.layout, out.obs);
+    }
+
+    /// Tells the agents' units what to do.
+    pub(super) fn act(&mut self, actions: &[i64]) {
+        let count = self.spec.actions.size();
+        for (agent, &action) in actions.iter().enumerate() {
+            let available = &self.available[agent * count..][..count];
+            let idle = if available[NO_OP] { NO_OP } else { STOP };
+            let action = usize::try_from(action).ok();
+            let action = action
+                .filter(|&action| available.get(action) == Some(&true))
+                .unwrap_or(idle);
+            self.progress.last[agent] = Some(action);
+            if let Some(order) = actions::order(&self.battle, agent, action) {
+                self.battle.order(agent, order);
+            }
+        }
+    }
+
+    /// Tells the enemies' units what to do.
+    fn oppose(&mut self, rng: &mut Rng) {
+        match self.config.opponent {
+            None => opponent::pursue(&mut self.battle),
+            Some(script) => {
+                opponent::follow(script, &mut self.battle, &mut self.enemy_available, rng);
+            }
+        }
+    }
+
+    /// The reward of the step that was taken, without the battle's end.
+    fn earned(&self) -> f32 {
+        // Of the allies, the enemies.
+        let (mut losses, mut deaths) = ([0.0; 2], [0.0; 2]);
+        for (unit, &before) in self.battle.units().iter().zip(&self.before) {
+            let side = unit.side as usize;
+            if unit.is_alive() {
+                losses[side] += before - unit.hp - unit.shield;
+            } else if before > 0.0 {
+                losses[side] += before;
+                deaths[side] += self.config.reward_death_value;
+            }
+        }
+        let [own, gain] = [0, 1].map(|side| losses[side] + deaths[side]);
+        if self.config.reward_only_positive {
+            gain.abs()
+        } else {
+            gain - self.config.reward_negative_scale * own
+        }
+    }
+
+    fn has_won(&self) -> bool {
+        self.battle.is_beaten(Side::Enemies) && !self.battle.is_beaten(Side::Allies)
+    }
+
+    fn status(&self) -> Status {
+        if self.battle.is_beaten(Side::Enemies) || self.battle.is_beaten(Side::Allies) {
+            Status::Terminated
+        } else if self.limit > 0 && self.progress.steps >= self.limit {
+            Status::Truncated
+        } else {
+            Status::Running
+        }
+    }
+}
+
+impl Environment for Smac {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
+        self.battle.scenario().spawn(rng, &mut self.points);
+        self.begin(rng, out);
+    }
+
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        let actions = actions.indices();
+        assert_eq!(
+            actions.len(),
+            self.spec.agents,
+            "one action index per agent"
+        );
+        self.act(actions);
+        self.oppose(rng);
+        for (before, unit) in self.before.iter_mut().zip(self.battle.units()) {
+            *before = if unit.is_alive() {
+                unit.hp + unit.shield
+            } else {
+                0.0
+            };
+        }
+        self.battle.advance(LOOPS_PER_STEP, rng);
+        self.progress.steps = self.progress.steps.saturating_add(1);
+        let status = self.status();
+        let end = match status {
+            Status::Terminated if self.has_won() => self.config.reward_win,
+            Status::Terminated if self.battle.is_beaten(Side::Allies) => self.config.reward_defeat,
+            _ => 0.0,
+        };
+        rewards.fill((self.earned() + end) * self.reward_scale);
+        self.observe(out);
+        status
+    }
+
+    fn metrics(&self, out: &mut [f32]) {
+        let units = self.battle.units();
+        let dead = |side| {
+            let mine = || units.iter().filter(move |unit| unit.side == side);
+            let dead = mine().filter(|unit| !unit.is_alive()).count();
+            dead as f32 / mine().count() as f32
+        };
+        let left = units
+            .iter()
+            .filter(|unit| unit.side == Side::Enemies && unit.is_alive());
+        let left: f32 = left.map(|unit| unit.hp + unit.shield).sum();
+        out[0] = f32::from(u8::from(self.has_won()));
+        out[1] = dead(Side::Enemies);
+        out[2] = dead(Side::Allies);
+        out[3] = 1.0 - left / strength(self.battle.scenario(), Side::Enemies);
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        saved::encode(&Saved {
+            config: self.config.clone(),
+            progress: self.progress.clone(),
+            battle: self.battle.state(),
+        })
+    }
+
+    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
+        let saved = saved::decode(state, |saved: &Saved| saved.config == self.config)?;
+        if saved.progress.last.len() != self.spec.agents {
+            return Err(StateError::new("it is of another team"));
+        }
+        self.battle.restore(saved.battle)?;
+        self.progress = saved.progress;
+        self.observe(out);
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! Battles with the interface of the StarCraft Multi-Agent Challenge (SMAC), without StarCraft.
+
+mod actions;
+mod battle;
+mod config;
+mod data;
+mod env;
+mod observe;
+mod opponent;
+mod paths;
+mod players;
+mod scenario;
+mod terrain;
+
+pub use battle::{Battle, BattleState, Order, Shot, UnitState};
+pub use config::SmacConfig;
+pub use data::{
+    Attribute, Bonus, Energy, Heal, LOOPS_PER_SECOND, LOOPS_PER_STEP, Plane, Splash, Unit, Weapon,
+};
+pub use env::Smac;
+pub use observe::Layout;
+pub use players::Script;
+#[cfg(test)]
+pub(crate) use scenario::Spawn;
+pub use scenario::{
+    FirstOrder, Member, Scenario, ScenarioError, Side, builtin, builtin_text, names,
+};
+pub use terrain::Terrain;
+
+#[cfg(test)]
+mod tests;

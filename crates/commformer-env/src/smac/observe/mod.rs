@@ -1,0 +1,108 @@
+//! What agents perceive, in the layouts of the two public programs.
+
+mod row;
+mod scene;
+
+pub(super) use scene::Scene;
+
+use super::actions::{self, MOVES};
+use super::scenario::{Scenario, Side};
+use serde::{Deserialize, Serialize};
+
+/// What observations and states consist of, in which order.
+///
+/// Distances are divided by the sight range of 9, hit points, shields and energy by their maximum, cooldowns
+/// by the unit's scale, and places are counted from the map's centre and divided by its side. A unit that is
+/// out of sight, or dead, is all zeros. Shields are there if the unit's side has them, types if the battle
+/// has several on a side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// Of the SMAC package.
+    ///
+    /// - Observation: 4 moves that are open; each enemy (1 if it can be attacked, distance, x, y, hit points,
+    ///   shield, type); each other ally (1, distance, x, y, hit points, shield, type); own hit points,
+    ///   shield, type.
+    /// - State, one for the team: each ally (hit points, cooldown or energy, x, y, shield, type); each enemy
+    ///   (hit points, x, y, shield, type); each ally's last action.
+    #[default]
+    Oxwhirl,
+    /// Of CommFormer's release. A dead agent's rows are zeros, but for its number.
+    ///
+    /// - Observation: each other ally (as above, and its last action); each enemy (as above); the moves; the
+    ///   agent as it would see itself (1, 0, 0, 0, hit points, shield, type, last action); its number.
+    /// - State, for each agent: each other ally (1 if in sight, distance, x, y, cooldown or energy, hit
+    ///   points, shield, x and y on the map, type, last action); each enemy (1 if it can be attacked,
+    ///   distance, x, y, 1 if in sight, hit points, shield, type, x and y on the map); the moves; the agent
+    ///   (1, 0, 0, 0, hit points, shield, x and y on the map, type, last action); its number. Only the dead
+    ///   are hidden here.
+    Commformer,
+}
+
+impl Layout {
+    /// Numbers in an agent's observation (O).
+    pub fn obs_dim(self, scenario: &Scenario) -> usize {
+        let sizes = Sizes::of(scenario);
+        let Sizes {
+            others,
+            enemies,
+            own,
+            foe,
+            actions,
+            ..
+        } = sizes;
+        let seen = enemies * (4 + foe) + others * (4 + own) + MOVES.len() + own;
+        match self {
+            Self::Oxwhirl => seen,
+            Self::Commformer => seen + 4 + (others + 1) * (actions + 1),
+        }
+    }
+
+    /// Numbers in the state: one for the team, or (N, S) for each of its agents.
+    pub fn state_len(self, scenario: &Scenario) -> usize {
+        let sizes = Sizes::of(scenario);
+        let Sizes {
+            others,
+            enemies,
+            own,
+            foe,
+            actions,
+            ..
+        } = sizes;
+        let agents = others + 1;
+        match self {
+            Self::Oxwhirl => agents * (3 + own + actions) + enemies * (2 + foe),
+            Self::Commformer => {
+                let ally = 7 + own + actions;
+                let agent = 6 + own + actions;
+                agents * (others * ally + enemies * (7 + foe) + MOVES.len() + agent + agents)
+            }
+        }
+    }
+}
+
+/// How many numbers the parts have.
+#[derive(Clone, Copy)]
+struct Sizes {
+    /// Allies besides the observer.
+    others: usize,
+    enemies: usize,
+    /// Hit points, shield and type of an ally.
+    own: usize,
+    /// The same of an enemy.
+    foe: usize,
+    actions: usize,
+}
+
+impl Sizes {
+    fn of(scenario: &Scenario) -> Self {
+        let body = |shields| 1 + usize::from(shields) + scenario.type_bits;
+        Self {
+            others: scenario.allies.len() - 1,
+            enemies: scenario.enemies.len(),
+            own: body(scenario.shields[0]),
+            foe: body(scenario.shields[1]),
+            actions: actions::count(scenario, Side::Allies),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The numbers that observations are made of, and how they are written.
+
+use crate::smac::actions;
+use crate::smac::battle::UnitState;
+use crate::smac::terrain::Terrain;
+
+/// How far every agent sees.
+const SIGHT: f32 = 9.0;
+
+/// From one unit to another, divided by the sight range.
+pub struct Way {
+    distance: f32,
+    difference: [f32; 2],
+}
+
+impl Way {
+    pub fn between(from: &UnitState, to: &UnitState) -> Self {
+        Self {
+            distance: actions::distance(from, to) / SIGHT,
+            difference: actions::difference(from, to).map(|length| length / SIGHT),
+        }
+    }
+
+    pub fn is_in_sight(&self) -> bool {
+        self.distance < 1.0
+    }
+
+    pub fn in_sight(&self) -> f32 {
+        flag(self.is_in_sight())
+    }
+
+    pub fn numbers(&self) -> [f32; 3] {
+        let [x, y] = self.difference;
+        [self.distance, x, y]
+    }
+}
+
+/// Where a unit is on the map, from its centre.
+pub fn place(unit: &UnitState) -> [f32; 2] {
+    let side = Terrain::SIDE as f32;
+    unit.position.map(|at| (at - side / 2.0) / side)
+}
+
+pub fn flag(holds: bool) -> f32 {
+    f32::from(u8::from(holds))
+}
+
+/// A part of a whole that may be nothing.
+pub fn share(part: f32, whole: f32) -> f32 {
+    if whole > 0.0 { part / whole } else { 0.0 }
+}
+
+/// What is still to be written of a row.
+pub struct Row<'a>(pub &'a mut [f32]);
+
+impl Row<'_> {
+    pub fn put(&mut self, numbers: &[f32]) {
+        self.next(numbers.len()).copy_from_slice(numbers);
+    }
+
+    pub fn skip(&mut self, zeros: usize) {
+        self.next(zeros).fill(0.0);
+    }
+
+    pub fn one_hot(&mut self, hot: Option<usize>, width: usize) {
+        let row = self.next(width);
+        row.fill(0.0);
+        if let Some(number) = hot.and_then(|hot| row.get_mut(hot)) {
+            *number = 1.0;
+        }
+    }
+
+    fn next(&mut self, width: usize) -> &mut [f32] {
+        let (next, rest) = std::mem::take(&mut self.0).split_at_mut(width);
+        self.0 = rest;
+        next
+    }
+}

@@ -1,0 +1,235 @@
+//! Observations and states, part by part.
+
+use super::row::{Row, Way, flag, place, share};
+use super::{Layout, Sizes};
+use crate::smac::actions::{self, FIRST_TARGET, MOVES};
+use crate::smac::battle::{Battle, UnitState};
+use crate::smac::scenario::Side;
+
+/// What is known when agents look around.
+pub(crate) struct Scene<'a> {
+    pub battle: &'a Battle,
+    /// What each agent can do, (N, A).
+    pub available: &'a [bool],
+    /// What each agent did last, (N); `None` in an episode's beginning.
+    pub last: &'a [Option<usize>],
+}
+
+impl Scene<'_> {
+    /// Writes all agents' observations, (N, O).
+    pub fn observe(&self, layout: Layout, out: &mut [f32]) {
+        let agents = self.battle.scenario().allies.len();
+        for (agent, row) in out.chunks_exact_mut(out.len() / agents).enumerate() {
+            let mut row = Row(row);
+            match layout {
+                Layout::Oxwhirl => self.oxwhirl(agent, &mut row),
+                Layout::Commformer => self.commformer(agent, &mut row),
+            }
+            debug_assert!(row.0.is_empty(), "{} numbers unwritten", row.0.len());
+        }
+    }
+
+    /// Writes the state, of [`Layout::state_len`].
+    pub fn state(&self, layout: Layout, out: &mut [f32]) {
+        if layout == Layout::Oxwhirl {
+            return self.oxwhirl_state(&mut Row(out));
+        }
+        let agents = self.battle.scenario().allies.len();
+        for (agent, row) in out.chunks_exact_mut(out.len() / agents).enumerate() {
+            self.commformer_state(agent, &mut Row(row));
+        }
+    }
+
+    fn oxwhirl(&self, agent: usize, row: &mut Row) {
+        let me = &self.battle.units()[agent];
+        if !me.is_alive() {
+            return row.skip(row.0.len());
+        }
+        self.moves(agent, row);
+        self.enemies(agent, row);
+        for ally in self.others(agent) {
+            self.ally(me, ally, 0, row);
+        }
+        self.body(me, row);
+        self.kind(agent, row);
+    }
+
+    fn commformer(&self, agent: usize, row: &mut Row) {
+        let agents = self.battle.scenario().allies.len();
+        let me = &self.battle.units()[agent];
+        if !me.is_alive() {
+            row.skip(row.0.len() - agents);
+            return row.one_hot(Some(agent), agents);
+        }
+        for ally in self.others(agent) {
+            if !self.ally(me, ally, self.actions(), row) {
+                continue;
+            }
+            row.one_hot(self.last[ally], self.actions());
+        }
+        self.enemies(agent, row);
+        self.moves(agent, row);
+        row.put(&[1.0, 0.0, 0.0, 0.0]);
+        self.body(me, row);
+        self.kind(agent, row);
+        row.one_hot(self.last[agent], self.actions());
+        row.one_hot(Some(agent), agents);
+    }
+
+    fn oxwhirl_state(&self, row: &mut Row) {
+        let units = self.battle.units();
+        let sizes = Sizes::of(self.battle.scenario());
+        for (number, unit) in units.iter().enumerate() {
+            let ally = unit.side == Side::Allies;
+            if !unit.is_alive() {
+                row.skip(if ally { 3 + sizes.own } else { 2 + sizes.foe });
+                continue;
+            }
+            row.put(&[self.health(unit)]);
+            if ally {
+                row.put(&[self.readiness(unit)]);
+            }
+            row.put(&place(unit));
+            self.shield(unit, row);
+            self.kind(number, row);
+        }
+        for &last in self.last {
+            row.one_hot(last, sizes.actions);
+        }
+    }
+
+    fn commformer_state(&self, agent: usize, row: &mut Row) {
+        let scenario = self.battle.scenario();
+        let sizes = Sizes::of(scenario);
+        let units = self.battle.units();
+        let me = &units[agent];
+        if !me.is_alive() {
+            row.skip(row.0.len() - scenario.allies.len());
+            return row.one_hot(Some(agent), scenario.allies.len());
+        }
+        for number in self.others(agent) {
+            let ally = &units[number];
+            if !ally.is_alive() {
+                row.skip(7 + sizes.own + sizes.actions);
+                continue;
+            }
+            let way = Way::between(me, ally);
+            row.put(&[way.in_sight()]);
+            row.put(&way.numbers());
+            row.put(&[self.readiness(ally)]);
+            self.body(ally, row);
+            row.put(&place(ally));
+            self.kind(number, row);
+            row.one_hot(self.last[number], sizes.actions);
+        }
+        for number in actions::numbers(scenario, Side::Enemies) {
+            let enemy = &units[number];
+            if !enemy.is_alive() {
+                row.skip(7 + sizes.foe);
+                continue;
+            }
+            let way = Way::between(me, enemy);
+            row.put(&[self.can_attack(agent, number)]);
+            row.put(&way.numbers());
+            row.put(&[way.in_sight()]);
+            self.body(enemy, row);
+            self.kind(number, row);
+            row.put(&place(enemy));
+        }
+        self.moves(agent, row);
+        row.put(&[1.0, 0.0, 0.0, 0.0]);
+        self.body(me, row);
+        row.put(&place(me));
+        self.kind(agent, row);
+        row.one_hot(self.last[agent], sizes.actions);
+        row.one_hot(Some(agent), scenario.allies.len());
+    }
+
+    fn actions(&self) -> usize {
+        self.available.len() / self.last.len()
+    }
+
+    fn others(&self, agent: usize) -> impl Iterator<Item = usize> {
+        (0..self.last.len()).filter(move |&ally| ally != agent)
+    }
+
+    /// The moves that are open.
+    fn moves(&self, agent: usize, row: &mut Row) {
+        for action in MOVES {
+            row.put(&[flag(self.available[agent * self.actions() + action])]);
+        }
+    }
+
+    /// 1 if an agent can attack an enemy. A healer cannot: its actions name allies.
+    fn can_attack(&self, agent: usize, enemy: usize) -> f32 {
+        let targets = actions::named(self.battle, agent);
+        let action = agent * self.actions() + FIRST_TARGET;
+        flag(targets.contains(&enemy) && self.available[action + enemy - targets.start])
+    }
+
+    /// All enemies as an agent sees them.
+    fn enemies(&self, agent: usize, row: &mut Row) {
+        let units = self.battle.units();
+        let foe = Sizes::of(self.battle.scenario()).foe;
+        for number in actions::numbers(self.battle.scenario(), Side::Enemies) {
+            let way = Way::between(&units[agent], &units[number]);
+            if !units[number].is_alive() || !way.is_in_sight() {
+                row.skip(4 + foe);
+                continue;
+            }
+            row.put(&[self.can_attack(agent, number)]);
+            row.put(&way.numbers());
+            self.body(&units[number], row);
+            self.kind(number, row);
+        }
+    }
+
+    /// An ally as an agent sees it, and whether it does; if not, `more` zeros follow.
+    fn ally(&self, me: &UnitState, number: usize, more: usize, row: &mut Row) -> bool {
+        let ally = &self.battle.units()[number];
+        let way = Way::between(me, ally);
+        let seen = ally.is_alive() && way.is_in_sight();
+        if seen {
+            row.put(&[1.0]);
+            row.put(&way.numbers());
+            self.body(ally, row);
+            self.kind(number, row);
+        } else {
+            row.skip(4 + Sizes::of(self.battle.scenario()).own + more);
+        }
+        seen
+    }
+
+    /// Hit points and shield.
+    fn body(&self, unit: &UnitState, row: &mut Row) {
+        row.put(&[self.health(unit)]);
+        self.shield(unit, row);
+    }
+
+    fn health(&self, unit: &UnitState) -> f32 {
+        unit.hp / actions::kind(self.battle, unit).hp
+    }
+
+    fn shield(&self, unit: &UnitState, row: &mut Row) {
+        if self.battle.scenario().shields[unit.side as usize] {
+            row.put(&[share(unit.shield, actions::kind(self.battle, unit).shield)]);
+        }
+    }
+
+    /// Energy of a healer, cooldown of all others.
+    fn readiness(&self, unit: &UnitState) -> f32 {
+        let kind = actions::kind(self.battle, unit);
+        match (&kind.heal, &kind.energy) {
+            (Some(_), Some(energy)) => share(unit.energy, energy.max),
+            _ => share(unit.cooldown, kind.cooldown_scale),
+        }
+    }
+
+    /// One-hot type.
+    fn kind(&self, number: usize, row: &mut Row) {
+        let scenario = self.battle.scenario();
+        let mut members = scenario.allies.iter().chain(&scenario.enemies);
+        let kind = members.nth(number).and_then(|member| member.type_id);
+        row.one_hot(kind, scenario.type_bits);
+    }
+}

@@ -1,0 +1,202 @@
+//! Scripted players, for either side: opponents, and baselines that a learned policy must beat.
+
+use super::actions::{self, DIRECTIONS, FIRST_TARGET, MOVES, NO_OP, REACH, STOP};
+use super::battle::{Battle, UnitState};
+use super::data::LOOPS_PER_STEP;
+use super::env::Smac;
+use super::paths::{Distances, is_straight};
+use crate::{Environment, Rng};
+use serde::{Deserialize, Serialize};
+
+/// A weapon with a shorter range is for close combat.
+const MELEE_RANGE: f32 = 2.0;
+
+/// How a side is led without learning. Both sides choose from the same [actions](Smac).
+///
+/// All but the random one see the whole map, walk towards the nearest enemy if they reach none, and heal the
+/// most hurt ally in reach if they can heal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Script {
+    /// Attacks the nearest in reach.
+    AttackNearest,
+    /// Attacks the one in reach with the fewest hit points and shields left; of equals the nearest.
+    FocusFire,
+    /// Attacks the nearest, but steps away from close combat while its weapon is not ready.
+    Kite,
+    /// Takes each available action with the same probability.
+    Random,
+}
+
+impl Script {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::AttackNearest,
+        Self::FocusFire,
+        Self::Kite,
+        Self::Random,
+    ];
+
+    /// Chooses the actions of all agents, (N).
+    ///
+    /// # Panics
+    ///
+    /// If `out` is not of this length, or no episode has begun.
+    pub fn act(self, env: &Smac, rng: &mut Rng, out: &mut [i64]) {
+        assert_eq!(out.len(), env.spec().agents, "one action per agent");
+        let rows = env.available().chunks_exact(env.spec().actions.size());
+        for (agent, (action, available)) in out.iter_mut().zip(rows).enumerate() {
+            *action = self.choose(env.battle(), agent, available, rng) as i64;
+        }
+    }
+
+    /// Chooses a unit's action from those that are available, (A) of its side.
+    pub(crate) fn choose(
+        self,
+        battle: &Battle,
+        unit: usize,
+        available: &[bool],
+        rng: &mut Rng,
+    ) -> usize {
+        if available[NO_OP] {
+            return NO_OP;
+        }
+        let view = View {
+            battle,
+            unit,
+            available,
+        };
+        let heals = actions::kind(battle, view.me()).heal.is_some();
+        match self {
+            Self::Random => view.any(rng),
+            _ if heals => view.heal(),
+            Self::AttackNearest => view.attack(|other| view.distance(other)),
+            Self::FocusFire => view.attack(|other| other.hp + other.shield),
+            Self::Kite => {
+                let away = view.step_away();
+                away.unwrap_or_else(|| view.attack(|other| view.distance(other)))
+            }
+        }
+    }
+}
+
+/// A unit that must choose.
+struct View<'a> {
+    battle: &'a Battle,
+    unit: usize,
+    available: &'a [bool],
+}
+
+impl<'a> View<'a> {
+    fn me(&self) -> &'a UnitState {
+        &self.battle.units()[self.unit]
+    }
+
+    fn distance(&self, other: &UnitState) -> f32 {
+        actions::distance(self.me(), other)
+    }
+
+    /// Whom the unit could ever attack, or heal: (action, who).
+    fn targets(&self) -> impl Iterator<Item = (usize, &'a UnitState)> {
+        let (battle, unit) = (self.battle, self.unit);
+        let named = (FIRST_TARGET..).zip(actions::named(battle, unit));
+        let affected = named.filter(move |&(_, other)| actions::affects(battle, unit, other));
+        affected.map(|(action, other)| (action, &battle.units()[other]))
+    }
+
+    /// An available action, drawn evenly.
+    fn any(&self, rng: &mut Rng) -> usize {
+        let open = || (0..self.available.len()).filter(|&action| self.available[action]);
+        let drawn = rng.below(open().count() as u32) as usize;
+        open().nth(drawn).unwrap_or(STOP)
+    }
+
+    /// Attacks the one in reach for whom `rank` is least, of equals the nearest; or walks to the nearest.
+    fn attack(&self, rank: impl Fn(&UnitState) -> f32) -> usize {
+        let key = |other: &UnitState| [rank(other), self.distance(other)];
+        let order = |one: &UnitState, other: &UnitState| {
+            let ([rank, distance], [other_rank, other_distance]) = (key(one), key(other));
+            rank.total_cmp(&other_rank)
+                .then(distance.total_cmp(&other_distance))
+        };
+        let reached = self.targets().filter(|&(action, _)| self.available[action]);
+        let best = reached.min_by(|(_, one), (_, other)| order(one, other));
+        best.map_or_else(|| self.approach(self.targets()), |(action, _)| action)
+    }
+
+    /// Heals the most hurt in reach, or goes where healing is needed.
+    fn heal(&self) -> usize {
+        let health = |ally: &UnitState| ally.hp / actions::kind(self.battle, ally).hp;
+        let hurt = || self.targets().filter(|(_, ally)| health(ally) < 1.0);
+        let reached = hurt().filter(|&(action, _)| self.available[action]);
+        let worst = reached.min_by(|(_, one), (_, other)| health(one).total_cmp(&health(other)));
+        match worst {
+            Some((action, _)) => action,
+            None if hurt().next().is_some() => self.approach(hurt()),
+            None => self.approach(self.targets()),
+        }
+    }
+
+    /// The move that brings the unit closest to the nearest of some others, around the walls between them;
+    /// stop if none does.
+    fn approach(&self, others: impl Iterator<Item = (usize, &'a UnitState)>) -> usize {
+        let Some(goal) = self.nearest(others.map(|(_, other)| other)) else {
+            return STOP;
+        };
+        let terrain = &self.battle.scenario().terrain;
+        let plane = actions::kind(self.battle, self.me()).plane;
+        let (from, to) = (self.me().position, goal.position);
+        if !is_straight(terrain, plane, from, to) {
+            let distances = Distances::to(terrain, plane, to);
+            if let Some(now) = distances.of(from) {
+                return self.least(now, |point| distances.of(point)).unwrap_or(STOP);
+            }
+        }
+        let distance = |point| Some(actions::apart(point, to));
+        self.least(actions::apart(from, to), distance)
+            .unwrap_or(STOP)
+    }
+
+    fn nearest(&self, others: impl Iterator<Item = &'a UnitState>) -> Option<&'a UnitState> {
+        others.min_by(|one, other| self.distance(one).total_cmp(&self.distance(other)))
+    }
+
+    /// The move that gains most distance from the nearest enemy in close combat, if there is one near, the
+    /// unit is not one itself, and its weapon is not ready within this step.
+    fn step_away(&self) -> Option<usize> {
+        let kind = actions::kind(self.battle, self.me());
+        let ranged = kind
+            .weapon
+            .as_ref()
+            .is_some_and(|weapon| weapon.range >= MELEE_RANGE);
+        if !ranged || self.me().cooldown < LOOPS_PER_STEP as f32 {
+            return None;
+        }
+        let enemies = actions::numbers(self.battle.scenario(), self.me().side.other());
+        let near = self.battle.units()[enemies].iter().filter(|enemy| {
+            enemy.is_alive() && self.is_melee(enemy) && self.distance(enemy) <= REACH
+        });
+        let threat = self.nearest(near)?.position;
+        let nearness = |point| -actions::apart(point, threat);
+        self.least(nearness(self.me().position), |point| Some(nearness(point)))
+    }
+
+    /// The open move to the point one cell ahead that ranks least, if that is less than `now`.
+    fn least(&self, now: f32, rank: impl Fn([f32; 2]) -> Option<f32>) -> Option<usize> {
+        let [x, y] = self.me().position;
+        let open = MOVES
+            .zip(DIRECTIONS)
+            .filter(|(action, _)| self.available[*action]);
+        let ranked = open.filter_map(|(action, [dx, dy])| Some((action, rank([x + dx, y + dy])?)));
+        let better = ranked.filter(|&(_, rank)| rank < now);
+        let best = better.min_by(|(_, one), (_, other)| one.total_cmp(other));
+        best.map(|(action, _)| action)
+    }
+
+    fn is_melee(&self, unit: &UnitState) -> bool {
+        let weapon = &actions::kind(self.battle, unit).weapon;
+        weapon
+            .as_ref()
+            .is_some_and(|weapon| weapon.range < MELEE_RANGE)
+    }
+}

@@ -1,0 +1,163 @@
+//! Which battle is fought: as scenario files say it.
+
+mod army;
+mod builtin;
+mod error;
+mod file;
+mod map;
+mod spawn;
+#[cfg(test)]
+mod tests;
+mod units;
+
+pub use builtin::{builtin, builtin_text, names};
+pub use error::ScenarioError;
+pub(crate) use spawn::Spawn;
+
+use super::data::Unit;
+use super::terrain::Terrain;
+use crate::Rng;
+
+/// One of the two sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Side {
+    /// The agents'.
+    Allies,
+    /// The others.
+    Enemies,
+}
+
+impl Side {
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Allies => Self::Enemies,
+            Self::Enemies => Self::Allies,
+        }
+    }
+}
+
+/// A unit of a battle, before it begins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Member {
+    /// Its kind, an index into [`Scenario::units`].
+    pub unit: usize,
+    /// The number of its type in observations, where its side has several.
+    pub type_id: Option<usize>,
+}
+
+/// What the enemies do first.
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstOrder {
+    /// Nothing: they wait until somebody comes near.
+    Wait,
+    /// They go to a place and attack whom they meet.
+    AttackMove([f32; 2]),
+    /// The same, to a point of this line that is drawn for the episode.
+    AttackMoveWithin([f32; 2], [f32; 2]),
+    /// They attack the agents, wherever these are.
+    AttackAgents,
+}
+
+/// A battle as its file describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// Its name, such as `3m`.
+    pub name: String,
+    /// Steps after which an episode is cut.
+    pub limit: u32,
+    /// The kinds of units that take part, by name.
+    pub units: Vec<(String, Unit)>,
+    /// The agents, in their order.
+    pub allies: Vec<Member>,
+    /// The others, in their order.
+    pub enemies: Vec<Member>,
+    /// Length of the one-hot type in observations; 0: none.
+    pub type_bits: usize,
+    /// The map.
+    pub terrain: Terrain,
+    /// What the enemies do first.
+    pub first_order: FirstOrder,
+    /// Whether an allied or enemy unit's observation has a shield: those of Protoss sides.
+    pub shields: [bool; 2],
+    /// Where everybody stands at first.
+    pub(crate) spawn: Spawn,
+}
+
+impl FirstOrder {
+    /// The points that it names.
+    fn points(&self) -> [Option<[f32; 2]>; 2] {
+        match *self {
+            Self::Wait | Self::AttackAgents => [None, None],
+            Self::AttackMove(point) => [Some(point), None],
+            Self::AttackMoveWithin(one, other) => [Some(one), Some(other)],
+        }
+    }
+}
+
+impl Scenario {
+    /// The battle that a scenario file describes. `smac/maps` in this crate has examples;
+    /// [`builtin_text`] returns them.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), commformer_env::smac::ScenarioError> {
+    /// let scenario = commformer_env::smac::Scenario::parse(
+    ///     r#"
+    /// name = "two_heroes"
+    /// limit = 100                     # steps of an episode
+    /// type_bits = 0                   # if more, every group has a `type_id` below it
+    /// first_order = { attack_move = [9, 16] }  # or "wait", "attack_agents", { attack_move_within = [...] }
+    ///
+    /// [[allies]]
+    /// unit = "hero"
+    /// count = 2
+    /// place = "west"
+    ///
+    /// [[enemies]]
+    /// unit = "zergling"
+    /// count = 20
+    /// place = "edges"
+    ///
+    /// [units.hero]                    # a built-in unit with changes; or all fields of a new one
+    /// like = "marine"
+    /// hp = 300
+    /// weapon = { damage = 20 }
+    ///
+    /// [units.zergling]                # of its own name: all of them on this map
+    /// speed = 2
+    ///
+    /// [places.west]                   # a block of units around a point
+    /// at = [[9, 16]]
+    ///
+    /// [places.edges]                  # of several points and rectangles, one is drawn
+    /// at = [[20, 8, 31, 10], [20, 22, 31, 24]]
+    /// each = true                     # by every unit for itself
+    ///
+    /// [terrain]                       # rows and columns, without the last; all others are walls
+    /// free = [{ y = [8, 24], x = [[0, 32]] }]
+    /// cliffs = [{ y = [15, 17], x = [[14, 18]] }]
+    /// "#,
+    /// )?;
+    /// assert_eq!((scenario.allies.len(), scenario.enemies.len()), (2, 20));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The line and the reason, if the file describes no battle.
+    pub fn parse(text: &str) -> Result<Self, ScenarioError> {
+        file::parse(text)
+    }
+
+    /// Points for the allies, then the enemies, of an episode; no two bodies of a plane overlap by more than
+    /// a rounding, and all stand on free ground. Agents of a kind are sorted by x, then y, as SMAC does.
+    pub fn spawn(&self, rng: &mut Rng, points: &mut Vec<[f32; 2]>) {
+        self.spawn.draw(self, rng, points);
+    }
+
+    /// The kind of a member.
+    pub fn kind(&self, member: Member) -> &Unit {
+        &self.units[member.unit].1
+    }
+}

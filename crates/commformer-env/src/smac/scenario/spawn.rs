@@ -1,0 +1,207 @@
+//! Where the units of an episode stand at first.
+
+use super::{Member, Scenario};
+use crate::Rng;
+use crate::smac::terrain::Terrain;
+
+/// Room between units of a block.
+const GAP: f32 = 0.05;
+
+/// How finely a free point is looked for.
+const SEARCH: f32 = 0.25;
+
+/// A rectangle; a point if its corners are one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Area {
+    /// The corner with the least coordinates.
+    pub low: [f32; 2],
+    /// The corner with the greatest.
+    pub high: [f32; 2],
+}
+
+impl Area {
+    fn draw(self, rng: &mut Rng) -> [f32; 2] {
+        if self.low == self.high {
+            return self.low;
+        }
+        std::array::from_fn(|axis| {
+            self.low[axis] + (self.high[axis] - self.low[axis]) * rng.uniform()
+        })
+    }
+}
+
+/// Where units stand at first: around a point of one of some areas, which is drawn for the episode.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Place {
+    /// The areas, one at least.
+    pub areas: Vec<Area>,
+    /// Whether every unit draws its own area and point.
+    pub each: bool,
+    /// Whether the block is laid out from larger to smaller x.
+    pub mirrored: bool,
+}
+
+impl Place {
+    fn draw(&self, rng: &mut Rng) -> [f32; 2] {
+        let area = match self.areas[..] {
+            [only] => only,
+            ref several => several[rng.below(several.len() as u32) as usize],
+        };
+        area.draw(rng)
+    }
+}
+
+/// Where every unit of a scenario stands at first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Spawn {
+    places: Vec<Place>,
+    /// For each unit, the allies first, its place and where in the place's block it is.
+    posts: Vec<(usize, [f32; 2])>,
+}
+
+impl Spawn {
+    /// Most places.
+    pub(super) const MAX_PLACES: usize = 16;
+
+    /// Lays out the units of each side at each place, whose number `posts` has for every unit, as a square
+    /// block, row by row.
+    pub(super) fn new(places: Vec<Place>, scenario: &Scenario, posts: &[usize]) -> Self {
+        let mut offsets = vec![[0.0; 2]; posts.len()];
+        let (allied, hostile) = offsets.split_at_mut(scenario.allies.len());
+        let (allied_posts, hostile_posts) = posts.split_at(scenario.allies.len());
+        for (number, place) in places.iter().enumerate().filter(|(_, place)| !place.each) {
+            for (members, posts, offsets) in [
+                (&scenario.allies, allied_posts, &mut *allied),
+                (&scenario.enemies, hostile_posts, &mut *hostile),
+            ] {
+                let here = || (0..posts.len()).filter(|&index| posts[index] == number);
+                let widest = here()
+                    .map(|index| scenario.kind(members[index]).separation_radius)
+                    .fold(0.0, f32::max);
+                let pitch = 2.0 * widest + GAP;
+                let columns = (here().count() as f32).sqrt().ceil().max(1.0);
+                let rows = (here().count() as f32 / columns).ceil();
+                for (nth, index) in here().enumerate() {
+                    let row = (nth as f32 / columns).floor();
+                    let column = nth as f32 - row * columns;
+                    let x = (column - (columns - 1.0) / 2.0) * pitch;
+                    let y = (row - (rows - 1.0) / 2.0) * pitch;
+                    offsets[index] = [if place.mirrored { -x } else { x }, y];
+                }
+            }
+        }
+        let posts = posts.iter().copied().zip(offsets).collect();
+        Self { places, posts }
+    }
+
+    /// The allies around (9, 16), the enemies around (23, 16), for scenarios that tests build.
+    #[cfg(test)]
+    pub(crate) fn facing(allies: usize, enemies: usize) -> Self {
+        let place = |x| Place {
+            areas: vec![Area {
+                low: [x, 16.0],
+                high: [x, 16.0],
+            }],
+            each: false,
+            mirrored: false,
+        };
+        let posts = [vec![(0, [0.0; 2]); allies], vec![(1, [0.0; 2]); enemies]];
+        Self {
+            places: vec![place(9.0), place(23.0)],
+            posts: posts.concat(),
+        }
+    }
+
+    /// The places.
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// Draws points for all units, the allies first; the first unit for which there was no room, if any: it
+    /// overlaps another. Agents of a kind that follow each other are sorted by x, then y, as SMAC does.
+    pub fn draw(
+        &self,
+        scenario: &Scenario,
+        rng: &mut Rng,
+        points: &mut Vec<[f32; 2]>,
+    ) -> Option<usize> {
+        let mut centres = [[0.0; 2]; Self::MAX_PLACES];
+        for (centre, place) in centres.iter_mut().zip(&self.places) {
+            if !place.each {
+                *centre = place.draw(rng);
+            }
+        }
+        let mut crowded = None;
+        points.clear();
+        for (unit, &(place, [x, y])) in self.posts.iter().enumerate() {
+            let wished = if self.places[place].each {
+                self.places[place].draw(rng)
+            } else {
+                [centres[place][0] + x, centres[place][1] + y]
+            };
+            let found = nearest(wished, |point| scenario.has_room(points, unit, point));
+            points.push(found.unwrap_or_else(|| {
+                crowded = crowded.or(Some(unit));
+                let plane = scenario.kind(scenario.member(unit)).plane;
+                let free = nearest(wished, |point| scenario.terrain.is_free(point, plane));
+                free.unwrap_or(wished)
+            }));
+        }
+        let mut rest = &mut points[..];
+        for kin in scenario.allies.chunk_by(|one, next| one.unit == next.unit) {
+            let (these, others) = rest.split_at_mut(kin.len());
+            these.sort_unstable_by(|[x, y], [other_x, other_y]| {
+                x.total_cmp(other_x).then(y.total_cmp(other_y))
+            });
+            rest = others;
+        }
+        crowded
+    }
+}
+
+impl Scenario {
+    /// A unit by its number: the allies first.
+    fn member(&self, unit: usize) -> Member {
+        match unit.checked_sub(self.allies.len()) {
+            None => self.allies[unit],
+            Some(enemy) => self.enemies[enemy],
+        }
+    }
+
+    /// Whether a unit can stand at a point beside all units before it that have points.
+    fn has_room(&self, points: &[[f32; 2]], unit: usize, [x, y]: [f32; 2]) -> bool {
+        let kind = self.kind(self.member(unit));
+        self.terrain.is_free([x, y], kind.plane)
+            && points
+                .iter()
+                .enumerate()
+                .all(|(other, [other_x, other_y])| {
+                    let other = self.kind(self.member(other));
+                    let apart = kind.separation_radius + other.separation_radius;
+                    let (dx, dy) = (x - other_x, y - other_y);
+                    other.plane != kind.plane || dx * dx + dy * dy >= apart * apart
+                })
+    }
+}
+
+/// The point that will do on the smallest square around a wished one; `None` if there is none on the map.
+fn nearest([x, y]: [f32; 2], will_do: impl Fn([f32; 2]) -> bool) -> Option<[f32; 2]> {
+    let rings = (Terrain::SIDE as f32 / SEARCH) as i32;
+    let at = |column: i32, row: i32| [x + column as f32 * SEARCH, y + row as f32 * SEARCH];
+    (0..=rings).find_map(|ring| {
+        let sides = (-ring..=ring).flat_map(|along| {
+            [
+                at(along, -ring),
+                at(along, ring),
+                at(-ring, along),
+                at(ring, along),
+            ]
+        });
+        let free = sides.filter(|&point| will_do(point));
+        // On a square, the middles of its sides are nearest.
+        free.min_by(|one, other| {
+            let far = |[a, b]: &[f32; 2]| (a - x) * (a - x) + (b - y) * (b - y);
+            far(one).total_cmp(&far(other))
+        })
+    })
+}

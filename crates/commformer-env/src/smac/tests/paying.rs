@@ -1,0 +1,184 @@
+//! What is paid, and how episodes end.
+
+use super::*;
+use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
+
+const CLOSE: [[f32; 2]; 2] = [[10.0, 16.0], [13.0, 16.0]];
+
+fn weak() -> Unit {
+    Unit {
+        hp: 6.0,
+        ..marine()
+    }
+}
+
+fn hits(damage: f32) -> Unit {
+    let mut unit = marine();
+    unit.weapon = unit.weapon.map(|gun| Weapon { damage, ..gun });
+    unit
+}
+
+#[test]
+fn one_shot_that_wins_pays_all_there_is() {
+    let mut team = Team::at(
+        &CLOSE,
+        scenario(&[marine()], &[weak()]),
+        SmacConfig::default(),
+    );
+    assert_eq!(team.step(&[6]), Status::Terminated);
+    // (6 hit points + 10 + 200) * 20 / 216
+    assert!((team.rewards[0] - 20.0).abs() < 1e-5, "{:?}", team.rewards);
+    assert_eq!(team.metrics(), [1.0, 1.0, 0.0, 1.0]);
+}
+
+#[test]
+fn a_hit_pays_its_share_to_everyone() {
+    let points = [[10.0, 16.0], [11.0, 16.0], [13.0, 16.0]];
+    let mut team = Team::at(
+        &points,
+        scenario(&[marine(), marine()], &[marine()]),
+        SmacConfig::default(),
+    );
+    assert_eq!(team.step(&[6, 1]), Status::Running);
+    // 6 of 45 + 10 + 200
+    let expected = 6.0 * 20.0 / 255.0;
+    assert!(
+        team.rewards
+            .iter()
+            .all(|reward| (reward - expected).abs() < 1e-5),
+        "{:?}",
+        team.rewards
+    );
+    assert!((team.metrics()[3] - 6.0 / 45.0).abs() < 1e-6);
+}
+
+#[test]
+fn rewards_have_the_size_that_is_configured() {
+    let config = SmacConfig {
+        reward_win: 5.0,
+        reward_death_value: 3.0,
+        reward_scale_rate: 0.0,
+        ..SmacConfig::default()
+    };
+    let mut team = Team::at(&CLOSE, scenario(&[marine()], &[weak()]), config.clone());
+    team.step(&[6]);
+    assert_eq!(team.rewards, [14.0]);
+    let config = SmacConfig {
+        reward_scale_rate: 7.0,
+        ..config
+    };
+    let mut team = Team::at(&CLOSE, scenario(&[marine()], &[weak()]), config);
+    team.step(&[6]);
+    assert_eq!(team.rewards, [7.0]);
+}
+
+#[test]
+fn own_losses_cost_only_where_that_is_configured() {
+    let paid = |only_positive| {
+        let mut scenario = scenario(&[weak()], &[hits(100.0)]);
+        scenario.first_order = FirstOrder::AttackMove(CLOSE[0]);
+        let config = SmacConfig {
+            reward_only_positive: only_positive,
+            reward_defeat: -8.0,
+            reward_scale_rate: 0.0,
+            ..SmacConfig::default()
+        };
+        let mut team = Team::at(&CLOSE, scenario, config);
+        let mut sum = 0.0;
+        let mut status = Status::Running;
+        while status == Status::Running {
+            status = team.step(&[1]);
+            sum += team.rewards[0];
+        }
+        assert_eq!(status, Status::Terminated);
+        assert_eq!(team.metrics(), [0.0, 0.0, 1.0, 0.0]);
+        sum
+    };
+    assert_eq!(paid(true), -8.0);
+    // Half of 6 hit points and 10.
+    assert_eq!(paid(false), -16.0);
+}
+
+#[test]
+fn an_episode_that_reaches_its_limit_is_truncated() {
+    let steps = |limit| {
+        let config = SmacConfig {
+            episode_limit: limit,
+            ..SmacConfig::default()
+        };
+        let far = [[2.0, 16.0], [30.0, 16.0]];
+        let mut team = Team::at(&far, scenario(&[marine()], &[marine()]), config);
+        (1..100).find(|_| team.step(&[1]) == Status::Truncated)
+    };
+    assert_eq!(steps(None), Some(60), "the battle's own");
+    assert_eq!(steps(Some(7)), Some(7));
+    assert_eq!(steps(Some(0)), None);
+}
+
+#[test]
+fn a_shield_that_grows_back_pays_as_in_smac() {
+    let unarmed = Unit {
+        weapon: None,
+        ..stalker()
+    };
+    let config = SmacConfig {
+        reward_scale_rate: 0.0,
+        ..SmacConfig::default()
+    };
+    let mut team = Team::at(&CLOSE, scenario(&[marine()], &[unarmed]), config);
+    team.step(&[6]);
+    assert_eq!(team.rewards, [6.0]);
+    let paid: f32 = (0..60)
+        .map(|_| {
+            team.step(&[1]);
+            team.rewards[0]
+        })
+        .sum();
+    assert_eq!(team.units()[1].shield, 80.0);
+    assert!((paid - 6.0).abs() < 1e-3, "{paid}");
+}
+
+#[test]
+fn a_battle_that_both_sides_lose_is_not_won() {
+    let mut battle = scenario(&[hits(100.0)], &[hits(100.0)]);
+    battle.first_order = FirstOrder::AttackMove(CLOSE[0]);
+    let config = SmacConfig {
+        reward_scale_rate: 0.0,
+        reward_defeat: -1.0,
+        ..SmacConfig::default()
+    };
+    let mut team = Team::at(&CLOSE, battle, config);
+    assert_eq!(team.step(&[6]), Status::Terminated);
+    assert_eq!(team.metrics(), [0.0, 1.0, 1.0, 1.0]);
+    assert_eq!(team.rewards, [45.0 + 10.0 - 1.0]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn whatever_is_played_the_enemies_losses_are_paid(seed: u64) {
+        let config = SmacConfig { reward_scale_rate: 0.0, ..SmacConfig::default() };
+        let points = [[10.0, 16.0], [10.0, 18.0], [14.0, 16.0], [14.0, 18.0]];
+        let mut battle = scenario(&[hits(40.0), stalker()], &[stalker(), zealot()]);
+        battle.first_order = FirstOrder::AttackMove([10.0, 16.0]);
+        let mut team = Team::at(&points, battle, config);
+        let mut rng = Rng::new(seed, 1);
+        let enemies = |team: &Team| -> (f32, usize) {
+            let alive = team.units()[2..].iter().filter(|unit| unit.is_alive());
+            (alive.clone().map(|unit| unit.hp + unit.shield).sum(), alive.count())
+        };
+        let mut status = Status::Running;
+        while status == Status::Running {
+            let (strength, alive) = enemies(&team);
+            let mut actions = [0; 2];
+            crate::smac::Script::Random.act(&team.env, &mut rng, &mut actions);
+            status = team.step(&actions);
+            let (left, living) = enemies(&team);
+            let won = if living == 0 { 200.0 } else { 0.0 };
+            let expected = (strength - left + 10.0 * (alive - living) as f32).abs() + won;
+            prop_assert!((team.rewards[0] - expected).abs() < 1e-3);
+            prop_assert_eq!(team.rewards[0], team.rewards[1]);
+        }
+    }
+}

@@ -1,0 +1,472 @@
+//! Scripts, and episodes as a whole.
+
+use super::*;
+use crate::smac::{Layout, Order, Script, Side};
+use crate::{Batch, VecEnv};
+use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
+
+/// What a script chooses for agent 0.
+fn choice(script: Script, team: &Team) -> i64 {
+    let mut actions = vec![0; team.env.spec().agents];
+    script.act(&team.env, &mut Rng::new(1, 2), &mut actions);
+    actions[0]
+}
+
+fn battle() -> Scenario {
+    let mut battle = scenario(
+        &[marine(), stalker(), medivac()],
+        &[zealot(), marine(), medivac()],
+    );
+    battle.first_order = FirstOrder::AttackMove([8.0, 16.0]);
+    battle
+}
+
+const POINTS: [[f32; 2]; 6] = [
+    [8.0, 16.0],
+    [8.0, 18.0],
+    [6.0, 16.0],
+    [18.0, 16.0],
+    [18.0, 18.0],
+    [20.0, 16.0],
+];
+
+#[test]
+fn attack_nearest_attacks_the_nearest_or_walks_to_it() {
+    let foes = [marine(), marine()];
+    let at = |points: &[[f32; 2]]| {
+        choice(
+            Script::AttackNearest,
+            &Team::at(points, scenario(&[marine()], &foes), SmacConfig::default()),
+        )
+    };
+    assert_eq!(at(&[[10.0, 16.0], [15.0, 16.0], [12.0, 16.0]]), 7);
+    assert_eq!(at(&[[10.0, 16.0], [12.0, 16.0], [15.0, 16.0]]), 6);
+    assert_eq!(at(&[[10.0, 16.0], [20.0, 17.0], [30.0, 16.0]]), 4, "east");
+    assert_eq!(at(&[[10.0, 10.0], [11.0, 22.0], [30.0, 10.0]]), 2, "north");
+    let flyers = scenario(&[zealot()], &[medivac()]);
+    let team = Team::at(&[[10.0, 16.0], [20.0, 16.0]], flyers, SmacConfig::default());
+    assert_eq!(
+        choice(Script::AttackNearest, &team),
+        1,
+        "there is nobody that it could hit"
+    );
+}
+
+#[test]
+fn scripts_find_their_way_around_walls() {
+    let mut battle = scenario(&[marine()], &[marine()]);
+    let free = |cell: usize| cell % 32 != 16 || cell / 32 >= 20;
+    battle.terrain = Terrain::new((0..32 * 32).map(free).collect());
+    let mut team = Team::at(&[[13.5, 10.5], [27.5, 10.5]], battle, SmacConfig::default());
+    let mut steps = 0;
+    while team.open(0).last() != Some(&6) && steps < 40 {
+        team.step(&[choice(Script::AttackNearest, &team)]);
+        steps += 1;
+    }
+    assert_eq!(
+        team.open(0).last(),
+        Some(&6),
+        "it is at {:?}",
+        team.units()[0].position
+    );
+}
+
+#[test]
+fn focus_fire_attacks_the_weakest_in_reach_and_of_equals_the_nearest() {
+    let of = |foes: [Unit; 3]| {
+        let points = [[10.0, 16.0], [15.0, 16.0], [12.0, 16.0], [14.0, 16.0]];
+        let battle = scenario(&[marine()], &foes);
+        choice(
+            Script::FocusFire,
+            &Team::at(&points, battle, SmacConfig::default()),
+        )
+    };
+    assert_eq!(of([zealot(), stalker(), marine()]), 8);
+    assert_eq!(
+        of([marine(), zealot(), marine()]),
+        8,
+        "the other one is farther"
+    );
+    assert_eq!(
+        of([
+            Unit {
+                hp: 40.0,
+                ..stalker()
+            },
+            stalker(),
+            Unit {
+                hp: 119.0,
+                ..marine()
+            }
+        ]),
+        8
+    );
+    assert_eq!(
+        of([
+            Unit {
+                hp: 38.0,
+                ..stalker()
+            },
+            stalker(),
+            Unit {
+                hp: 119.0,
+                ..marine()
+            }
+        ]),
+        6
+    );
+}
+
+#[test]
+fn kite_steps_away_from_blades_while_its_weapon_is_not_ready() {
+    let at = |foe: Unit| {
+        let points = [[16.0, 16.0], [19.0, 16.5]];
+        let mut team = Team::at(
+            &points,
+            scenario(&[stalker()], &[foe]),
+            SmacConfig::default(),
+        );
+        assert_eq!(choice(Script::Kite, &team), 6, "it is ready");
+        team.step(&[6]);
+        assert!(team.units()[0].cooldown >= 8.0);
+        choice(Script::Kite, &team)
+    };
+    let still = |unit: Unit| Unit { speed: 0.0, ..unit };
+    assert_eq!(at(still(zealot())), 5, "west");
+    assert_eq!(
+        at(still(marine())),
+        6,
+        "from a gun there is no getting away"
+    );
+}
+
+#[test]
+fn healers_heal_the_most_hurt_and_follow_the_others() {
+    let mut wounding = marine();
+    wounding.weapon = wounding.weapon.map(|gun| Weapon {
+        damage: 10.0,
+        ..gun
+    });
+    let allies = [medivac(), marine(), marine()];
+    let mut battle = scenario(&allies, &[wounding]);
+    battle.first_order = FirstOrder::AttackMove([10.0, 16.0]);
+    let points = [[5.0, 12.0], [20.0, 12.0], [9.0, 16.0], [13.0, 16.0]];
+    let mut team = Team::at(&points, battle, SmacConfig::default());
+    assert_eq!(
+        choice(Script::FocusFire, &team),
+        2,
+        "nobody is hurt; the nearest is as far north as east"
+    );
+    let mut steps = 0;
+    while team.units()[2].hp == 45.0 && steps < 20 {
+        team.step(&[1, 1, 1]);
+        steps += 1;
+    }
+    assert_eq!(choice(Script::AttackNearest, &team), 8);
+}
+
+#[test]
+fn only_guns_give_way_and_only_to_blades_that_are_near() {
+    let still = |unit: Unit| Unit { speed: 0.0, ..unit };
+    let after_a_hit = |own: Unit, foes: [Unit; 2], points: [[f32; 2]; 3]| {
+        let mut team = Team::at(&points, scenario(&[own], &foes), SmacConfig::default());
+        team.step(&[6]);
+        assert!(team.units()[0].cooldown >= 8.0);
+        choice(Script::Kite, &team)
+    };
+    let near = [[16.0, 16.0], [17.0, 16.0], [18.0, 16.0]];
+    let far = [[16.0, 16.0], [19.0, 16.0], [23.0, 16.0]];
+    assert_eq!(
+        after_a_hit(zealot(), [still(zealot()), still(zealot())], near),
+        6,
+        "it has blades"
+    );
+    assert_eq!(
+        after_a_hit(stalker(), [still(marine()), still(zealot())], far),
+        6,
+        "blades are far"
+    );
+    assert_eq!(
+        after_a_hit(stalker(), [still(marine()), still(zealot())], near),
+        5,
+        "west"
+    );
+}
+
+#[test]
+fn healers_go_to_the_hurt_first_and_stop_above_those_who_are_well() {
+    let mut wounding = marine();
+    wounding.weapon = wounding.weapon.map(|gun| Weapon {
+        damage: 10.0,
+        ..gun
+    });
+    let mut battle = scenario(&[medivac(), marine(), marine()], &[wounding]);
+    battle.first_order = FirstOrder::AttackMove([24.0, 16.0]);
+    let points = [[10.0, 16.0], [3.0, 16.0], [24.0, 16.0], [28.0, 16.0]];
+    let mut team = Team::at(&points, battle, SmacConfig::default());
+    assert_eq!(choice(Script::Kite, &team), 5, "the nearest is west");
+    team.step(&[1, 1, 1]);
+    assert!(team.units()[2].hp < 45.0);
+    assert_eq!(
+        choice(Script::Kite, &team),
+        4,
+        "the one who is hurt is east"
+    );
+    let above = [[10.0, 16.0], [10.2, 16.0], [24.0, 16.0], [30.0, 23.0]];
+    let team = Team::at(
+        &above,
+        scenario(&[medivac(), marine(), marine()], &[marine()]),
+        SmacConfig::default(),
+    );
+    assert_eq!(choice(Script::AttackNearest, &team), 1);
+}
+
+#[test]
+fn scripts_lead_the_enemies_as_well() {
+    let led = |opponent| {
+        let foes = scenario(&[marine()], &[marine(), marine()]);
+        let config = SmacConfig {
+            opponent,
+            ..SmacConfig::default()
+        };
+        let mut team = Team::at(&[[4.0, 16.0], [20.0, 16.0], [22.0, 17.0]], foes, config);
+        for _ in 0..6 {
+            team.step(&[1]);
+        }
+        team.units()[1].position
+    };
+    assert_eq!(led(None), [20.0, 16.0], "the map lets them wait");
+    assert!(led(Some(Script::AttackNearest))[0] < 16.0);
+    assert_ne!(led(Some(Script::Random)), [20.0, 16.0]);
+}
+
+#[test]
+fn the_map_tells_the_enemies_where_to_go() {
+    let points = [[4.0, 16.0], [12.0, 16.0], [20.0, 16.0], [28.0, 20.0]];
+    let orders = |first_order, seed| {
+        let mut battle = scenario(&vec![marine(); 2], &vec![marine(); 2]);
+        battle.first_order = first_order;
+        let mut team = Team::new(battle, SmacConfig::default());
+        team.rng = Rng::new(seed, 0);
+        team.begin(&points);
+        team.step(&[1, 1]);
+        [2, 3].map(|enemy| team.units()[enemy].order)
+    };
+    assert_eq!(orders(FirstOrder::Wait, 1), [Order::Stop; 2]);
+    let to = [9.0, 16.0];
+    assert_eq!(
+        orders(FirstOrder::AttackMove(to), 1),
+        [Order::AttackMove(to); 2]
+    );
+    assert_eq!(
+        orders(FirstOrder::AttackAgents, 1),
+        [Order::AttackMove(points[1]); 2],
+        "both are nearest to agent 1"
+    );
+    let line = FirstOrder::AttackMoveWithin([8.0, 10.0], [12.0, 10.0]);
+    let drawn: Vec<f32> = (0..20)
+        .map(|seed| match orders(line.clone(), seed) {
+            [Order::AttackMove([x, y]), other] => {
+                assert_eq!(
+                    (other, y),
+                    (Order::AttackMove([x, y]), 10.0),
+                    "all go to one point"
+                );
+                x
+            }
+            orders => panic!("{orders:?}"),
+        })
+        .collect();
+    assert!(drawn.iter().all(|x| (8.0..12.0).contains(x)), "{drawn:?}");
+    assert!(
+        drawn.iter().any(|&x| x < 9.5) && drawn.iter().any(|&x| x > 10.5),
+        "{drawn:?}"
+    );
+}
+
+#[test]
+fn enemies_that_look_for_the_agents_go_on_to_the_next_when_one_is_dead() {
+    let mut killer = marine();
+    killer.weapon = killer.weapon.map(|gun| Weapon {
+        damage: 1000.0,
+        ..gun
+    });
+    let mut battle = scenario(&vec![marine(); 2], &[killer]);
+    battle.first_order = FirstOrder::AttackAgents;
+    let points = [[4.0, 16.0], [12.0, 16.0], [20.0, 16.0]];
+    let mut team = Team::at(&points, battle, SmacConfig::default());
+    let mut status = Status::Running;
+    while status == Status::Running {
+        status = team.step(&[1, 1]);
+    }
+    assert_eq!(status, Status::Terminated);
+    assert_eq!(team.metrics(), [0.0, 0.0, 1.0, 0.0]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn every_script_takes_available_actions_of_which_there_is_always_one(seed: u64, script in 0..4_usize) {
+        let script = Script::ALL[script];
+        let mut team = Team::at(&POINTS, battle(), SmacConfig::default());
+        let mut rng = Rng::new(seed, 0);
+        let mut status = Status::Running;
+        while status == Status::Running {
+            let mut actions = [-1; 3];
+            script.act(&team.env, &mut rng, &mut actions);
+            for (agent, &action) in actions.iter().enumerate() {
+                let open = team.open(agent);
+                prop_assert!(open.contains(&(action as usize)), "{action} of {open:?}");
+                prop_assert_eq!(open == [0], !team.active[agent]);
+            }
+            status = team.step(&actions);
+            prop_assert!(team.obs.iter().chain(&team.rewards).all(|number| number.is_finite()));
+            let side = |side| team.units().iter().filter(move |unit| unit.side == side);
+            let dead = side(Side::Enemies).filter(|unit| !unit.is_alive()).count();
+            prop_assert_eq!(team.metrics()[1], dead as f32 / 3.0);
+        }
+    }
+}
+
+#[test]
+fn a_random_player_takes_every_available_action_equally_often() {
+    let team = Team::at(
+        &[[10.0, 16.0], [14.0, 16.0]],
+        scenario(&[marine()], &[marine()]),
+        SmacConfig::default(),
+    );
+    let mut rng = Rng::new(5, 5);
+    let mut counts = [0_u32; 7];
+    for _ in 0..6_000 {
+        let mut action = [0];
+        Script::Random.act(&team.env, &mut rng, &mut action);
+        counts[action[0] as usize] += 1;
+    }
+    assert_eq!(counts[0], 0);
+    let chi_squared: f64 = counts[1..]
+        .iter()
+        .map(|&n| (f64::from(n) - 1000.0).powi(2) / 1000.0)
+        .sum();
+    // The 99.9 % point of chi squared with 5 degrees of freedom is 20.5.
+    assert!(chi_squared < 20.5, "{counts:?}");
+}
+
+#[test]
+fn a_battle_goes_on_from_where_it_was_saved() {
+    for layout in [Layout::Oxwhirl, Layout::Commformer] {
+        let config = SmacConfig {
+            layout,
+            opponent: Some(Script::Kite),
+            ..SmacConfig::default()
+        };
+        let mut original = Team::at(&POINTS, battle(), config.clone());
+        for _ in 0..12 {
+            let mut actions = [0; 3];
+            Script::FocusFire.act(&original.env, &mut Rng::new(0, 0), &mut actions);
+            original.step(&actions);
+        }
+        let saved = original.env.save().unwrap();
+        let mut restored = Team::new(battle(), config);
+        restored.restore(&saved).unwrap();
+        assert_eq!(
+            (&restored.obs, &restored.available),
+            (&original.obs, &original.available)
+        );
+        assert_eq!(
+            (&restored.active, restored.state()),
+            (&original.active, original.state())
+        );
+        restored.rng = original.rng.clone();
+        let mut status = Status::Running;
+        while status == Status::Running {
+            let mut actions = [0; 3];
+            Script::FocusFire.act(&original.env, &mut Rng::new(0, 0), &mut actions);
+            status = original.step(&actions);
+            assert_eq!(restored.step(&actions), status);
+            assert_eq!(restored.obs, original.obs);
+            assert_eq!(restored.rewards, original.rewards);
+            assert_eq!(restored.metrics(), original.metrics());
+        }
+    }
+}
+
+#[test]
+fn bytes_that_are_no_state_of_the_battle_change_nothing() {
+    let mut team = Team::at(&POINTS, battle(), SmacConfig::default());
+    let saved = team.env.save().unwrap();
+    let before = team.obs.clone();
+    for length in 0..saved.len() {
+        assert!(team.restore(&saved[..length]).is_err(), "{length} bytes");
+    }
+    let unbegun = Team::new(battle(), SmacConfig::default())
+        .env
+        .save()
+        .unwrap();
+    assert!(team.restore(&unbegun).is_err());
+    let other = SmacConfig {
+        reward_win: 1.0,
+        ..SmacConfig::default()
+    };
+    let other = Team::at(&POINTS, battle(), other).env.save().unwrap();
+    assert!(
+        team.restore(&other)
+            .unwrap_err()
+            .to_string()
+            .contains("other settings")
+    );
+    assert_eq!((team.env.save(), team.obs), (Some(saved), before));
+}
+
+#[test]
+fn any_number_of_threads_plays_the_same_battles() {
+    let play = |threads| {
+        let config = SmacConfig {
+            opponent: Some(Script::Random),
+            ..SmacConfig::default()
+        };
+        let task = Smac::with_scenario(Arc::new(battle()), config).unwrap();
+        let (agents, count) = (3, task.spec().actions.size());
+        let mut envs = VecEnv::new(vec![task; 6], 11)
+            .unwrap()
+            .with_copies_per_thread(1);
+        let mut obs = vec![0.0; 6 * agents * envs.spec().obs_dim];
+        let mut available = vec![false; 6 * agents * count];
+        let mut active = vec![false; 6 * agents];
+        let (mut rewards, mut status) = (vec![0.0; 6 * agents], vec![Status::Running; 6]);
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        let mut seen = Vec::new();
+        pool.install(|| {
+            let out = Batch {
+                obs: &mut obs,
+                available: &mut available,
+                active: &mut active,
+            };
+            envs.reset(out).unwrap();
+            for step in 0..80 {
+                let rows = available.chunks_exact(count);
+                let nth = |row: &[bool]| {
+                    let open: Vec<usize> = (0..count).filter(|&action| row[action]).collect();
+                    open[step % open.len()] as i64
+                };
+                let actions: Vec<i64> = rows.map(nth).collect();
+                let out = Batch {
+                    obs: &mut obs,
+                    available: &mut available,
+                    active: &mut active,
+                };
+                envs.step(Actions::Discrete(&actions), out, &mut rewards, &mut status)
+                    .unwrap();
+                seen.extend_from_slice(&obs);
+                seen.extend_from_slice(&rewards);
+            }
+        });
+        seen
+    };
+    let alone = play(1);
+    assert_eq!(play(2), alone);
+    assert_eq!(play(3), alone);
+}
