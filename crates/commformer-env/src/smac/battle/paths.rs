@@ -1,6 +1,6 @@
 //! The way around walls, for units on the ground.
 
-use super::vector::Vec2;
+use super::vector::{Vec2, add, scale, sub};
 use crate::smac::data::Plane;
 use crate::smac::terrain::Terrain;
 
@@ -9,8 +9,9 @@ const SIDE: usize = Terrain::SIDE;
 /// Goals whose fields are kept at a time.
 const FIELDS: usize = 16;
 
-/// Cells along its way that a unit looks ahead for the farthest that it can walk straight to.
-const LOOK_AHEAD: usize = 10;
+/// A unit looks along its way for the farthest cell that it can walk straight to: at so many, so many cells apart.
+const LOOK_AHEAD: usize = 4;
+const LOOK_EVERY: usize = 3;
 
 /// Not to be reached.
 const NEVER: u16 = u16::MAX;
@@ -18,7 +19,9 @@ const NEVER: u16 = u16::MAX;
 /// Ways on one map. What is kept follows from the map alone, and changes nothing but the time it takes.
 #[derive(Clone, Debug)]
 pub(super) struct Paths {
-    /// For every corner of cells, the walls at smaller x and y.
+    /// Whether a unit can be in the middle of each cell.
+    free: Vec<bool>,
+    /// For every corner of cells, those at smaller x and y that are not free up to their own corners.
     walls: Vec<u16>,
     fields: Vec<Field>,
     oldest: usize,
@@ -47,7 +50,9 @@ impl Paths {
             goal: SIDE * SIDE,
             steps: vec![NEVER; SIDE * SIDE],
         };
+        let middle = |cell| terrain.is_free(centre(cell), Plane::Ground);
         Self {
+            free: (0..SIDE * SIDE).map(middle).collect(),
             walls,
             fields: vec![field; FIELDS],
             oldest: 0,
@@ -61,20 +66,23 @@ impl Paths {
         let (Some(at), Some(end)) = (cell(from), cell(goal)) else {
             return goal;
         };
-        let sees = |to: Vec2| terrain.slide(from, to, Plane::Ground) == to;
-        if self.is_open(at, end) || sees(goal) || !terrain.is_free(goal, Plane::Ground) {
+        if self.is_open(at, end) || self.sees(from, goal) || !terrain.is_free(goal, Plane::Ground) {
             return goal;
         }
-        let steps = &self.field(terrain, end).steps;
-        let mut way = std::iter::successors(Some(at), |&at| {
+        let index = self.field(end);
+        let steps = &self.fields[index].steps;
+        let way = std::iter::successors(Some(at), |&at| {
             let nearer = neighbours(at).filter(|&next| steps[next] < steps[at]);
             nearer.min_by_key(|&next| steps[next])
         });
-        let mut ahead = way.by_ref().skip(1).take(LOOK_AHEAD).map(centre);
+        let mut ahead = way.skip(1).step_by(LOOK_EVERY).take(LOOK_AHEAD).map(centre);
         let Some(first) = ahead.next() else {
             return goal;
         };
-        ahead.take_while(|&to| sees(to)).last().unwrap_or(first)
+        ahead
+            .take_while(|&to| self.sees(from, to))
+            .last()
+            .unwrap_or(first)
     }
 
     /// Whether there is no wall in the rectangle between two cells.
@@ -87,22 +95,38 @@ impl Paths {
             == corner(low_x, high_y) + corner(high_x, low_y)
     }
 
-    /// The field of a goal: one that is kept, or a new one in place of the oldest.
-    fn field(&mut self, terrain: &Terrain, goal: usize) -> &Field {
+    /// Whether a straight line between two points on the map crosses no wall, seen every half of a cell: a corner that
+    /// it cuts turns nobody back.
+    fn sees(&self, from: Vec2, to: Vec2) -> bool {
+        let way = sub(to, from);
+        let looks = (2.0 * way[0].abs().max(way[1].abs())).ceil().max(1.0);
+        let stride = scale(way, 1.0 / looks);
+        let (mut at, mut before) = (from, None);
+        (0..looks as usize).all(|_| {
+            at = add(at, stride);
+            let [x, y] = at.map(|at| (at as usize).min(SIDE - 1));
+            let [from_x, from_y] = before.replace([x, y]).unwrap_or([x, y]);
+            let is_free = |x: usize, y: usize| self.free[y * SIDE + x];
+            // Not between two walls that touch at a corner.
+            is_free(x, y) && (is_free(from_x, y) || is_free(x, from_y))
+        })
+    }
+
+    /// The index of a goal's field: of one that is kept, or of a new one in place of the oldest.
+    fn field(&mut self, goal: usize) -> usize {
         let kept = self.fields.iter().position(|field| field.goal == goal);
-        let index = kept.unwrap_or_else(|| {
+        kept.unwrap_or_else(|| {
             let index = self.oldest;
             self.oldest = (index + 1) % FIELDS;
-            self.fields[index].fill(terrain, goal, &mut self.queue);
+            self.fields[index].fill(&self.free, goal, &mut self.queue);
             index
-        });
-        &self.fields[index]
+        })
     }
 }
 
 impl Field {
     /// Counts steps outwards from the goal.
-    fn fill(&mut self, terrain: &Terrain, goal: usize, queue: &mut Vec<usize>) {
+    fn fill(&mut self, free: &[bool], goal: usize, queue: &mut Vec<usize>) {
         self.goal = goal;
         self.steps.fill(NEVER);
         self.steps[goal] = 0;
@@ -112,7 +136,7 @@ impl Field {
         while let Some(&at) = queue.get(first) {
             first += 1;
             for next in neighbours(at) {
-                if self.steps[next] == NEVER && terrain.is_free(centre(next), Plane::Ground) {
+                if self.steps[next] == NEVER && free[next] {
                     self.steps[next] = self.steps[at] + 1;
                     queue.push(next);
                 }
