@@ -73,7 +73,7 @@ fn count(run: &Path) -> anyhow::Result<Counts> {
             let copies = VecEnv::new(copies.collect::<Result<_, _>>()?, seed)?;
             play(&config, run, copies)
         }
-        EnvConfig::Signal(_) | EnvConfig::TrafficJunction(_) => {
+        EnvConfig::Signal(_) | EnvConfig::TrafficJunction(_) | EnvConfig::Smac(_) => {
             anyhow::bail!("{} has no prey; name a run that has", config.env.kind())
         }
     }
