@@ -7,6 +7,10 @@ use crate::smac::terrain::Terrain;
 /// Room between units of a block.
 const GAP: f32 = 0.05;
 
+/// By how much a unit stands beside its place in a block, at most, along either axis. Of exact blocks, the
+/// same in every episode, the order of units decides who wins.
+const SHIFT: f32 = 0.02;
+
 /// How finely a free point is looked for.
 const SEARCH: f32 = 0.25;
 
@@ -137,7 +141,11 @@ impl Spawn {
             let wished = if self.places[place].each {
                 self.places[place].draw(rng)
             } else {
-                [centres[place][0] + x, centres[place][1] + y]
+                let mut shifted = |at: f32| at + SHIFT * (2.0 * rng.uniform() - 1.0);
+                [
+                    centres[place][0] + shifted(x),
+                    centres[place][1] + shifted(y),
+                ]
             };
             let found = nearest(wished, |point| scenario.has_room(points, unit, point));
             points.push(found.unwrap_or_else(|| {
