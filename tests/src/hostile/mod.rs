@@ -14,6 +14,7 @@ use std::path::Path;
 use std::str;
 
 use commformer::config::{Config, Overrides, Source};
+use commformer_env::smac::Scenario;
 use commformer_torch::weights::{decode, encode};
 use commformer_train::{Manifest, decode_state, encode_state};
 use tch::Tensor;
@@ -37,7 +38,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 4] = [CONFIG, WEIGHTS, CHECKPOINT, TASK];
+pub const TARGETS: [Target; 5] = [CONFIG, WEIGHTS, CHECKPOINT, TASK, SCENARIO];
 
 /// A configuration file, and the same lines as arguments of `--set`.
 pub const CONFIG: Target = Target {
@@ -86,6 +87,17 @@ pub const TASK: Target = Target {
     // the task's own; and serde makes room for 1 MiB of a list, of which a state has three.
     base: 4 << 20,
     factor: 100,
+};
+
+/// A scenario of battles.
+pub const SCENARIO: Target = Target {
+    name: "scenario",
+    seeds: seeds::scenarios,
+    words: seeds::SCENARIO_WORDS,
+    read: scenario,
+    // The table of units takes 200 KiB, 512 units and the map 100; TOML's parts as in a configuration.
+    base: 1 << 20,
+    factor: 300,
 };
 
 impl Target {
@@ -182,5 +194,14 @@ fn task(bytes: &[u8]) {
                 assert_eq!(task.save(), before);
             }
         }
+    }
+}
+
+fn scenario(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else {
+        return;
+    };
+    if let Err(error) = Scenario::parse(text) {
+        drop(error.to_string());
     }
 }

@@ -3,7 +3,7 @@
 use commformer::config::presets;
 use commformer_env::{
     Environment, Observation, PredatorCapturePrey, PredatorPrey, Rng, Signal, TrafficJunction,
-    VecEnv,
+    VecEnv, smac,
 };
 use commformer_torch::AdamState;
 use commformer_torch::adam::Moments;
@@ -57,6 +57,22 @@ pub const CHECKPOINT_WORDS: &[&[u8]] = &[
     b"\"bytes\": 18446744073709551616",
     b"[[[[[[[[",
 ];
+
+pub const SCENARIO_WORDS: &[&[u8]] = &[
+    b"1e30",
+    b"-1",
+    b"nan",
+    b"256",
+    b"[units.x]\nlike = \"marine\"\n",
+    b"count = 1000000000\n",
+    b"[[[[[[[[",
+];
+
+/// Every built-in map.
+pub fn scenarios() -> Vec<Vec<u8>> {
+    let texts = smac::names().filter_map(smac::builtin_text);
+    texts.map(|text| text.as_bytes().to_vec()).collect()
+}
 
 /// Each preset as it comes and with every key, and lines that `--set` takes too.
 pub fn configs() -> Vec<Vec<u8>> {

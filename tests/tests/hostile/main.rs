@@ -11,7 +11,7 @@ use std::panic::{catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 
 use commformer_env::Rng;
-use commformer_tests::hostile::{CHECKPOINT, CONFIG, TASK, Target, WEIGHTS};
+use commformer_tests::hostile::{CHECKPOINT, CONFIG, SCENARIO, TASK, Target, WEIGHTS};
 use mutation::mutate;
 
 /// Mutated inputs for each target.
@@ -69,4 +69,9 @@ fn no_checkpoint_panics_or_takes_memory_by_the_lengths_it_claims() {
 #[test]
 fn no_task_panics_or_takes_memory_by_the_lengths_it_claims() {
     check_all(&TASK);
+}
+
+#[test]
+fn no_scenario_panics_or_takes_memory_by_the_numbers_in_it() {
+    check_all(&SCENARIO);
 }
