@@ -1,6 +1,7 @@
 //! Valid inputs, and pieces of input.
 
 use commformer::config::presets;
+use commformer_env::smac::{Layout, Smac, SmacConfig};
 use commformer_env::{
     Environment, Observation, PredatorCapturePrey, PredatorPrey, Rng, Signal, TrafficJunction,
     VecEnv, smac,
@@ -145,11 +146,18 @@ pub fn checkpoints() -> Vec<Vec<u8>> {
 }
 
 /// The built-in tasks, before an episode.
-pub const TASKS: [fn() -> Box<dyn Environment>; 4] = [
+pub const TASKS: [fn() -> Box<dyn Environment>; 5] = [
     || Box::new(PredatorPrey::new(Default::default()).expect("the default")),
     || Box::new(PredatorCapturePrey::new(Default::default()).expect("the default")),
     || Box::new(Signal::new(Default::default()).expect("the default")),
     || Box::new(TrafficJunction::new(Default::default()).expect("the default")),
+    || {
+        let config = SmacConfig {
+            layout: Layout::Commformer,
+            ..SmacConfig::default()
+        };
+        Box::new(Smac::new(config).expect("the default, with last actions"))
+    },
 ];
 
 /// Every task, in an episode.
@@ -170,7 +178,7 @@ pub fn observed<T>(
     let (agents, width) = (task.spec().agents, task.spec().obs_dim);
     let out = Observation {
         obs: &mut vec![0.0; agents * width],
-        available: &mut [],
+        available: &mut vec![false; task.spec().available_len()],
         active: &mut vec![false; agents],
     };
     call(task, out)

@@ -63,7 +63,8 @@ struct Progress {
 /// A saved episode.
 #[derive(Serialize, Deserialize)]
 struct Saved {
-    config: SmacConfig,
+    /// The settings as bytes: a text among them would be given whatever room a hostile state claims.
+    settings: Vec<u8>,
     progress: Progress,
     battle: BattleState,
 }
@@ -327,15 +328,18 @@ impl Environment for Smac {
 
     fn save(&self) -> Option<Vec<u8>> {
         saved::encode(&Saved {
-            config: self.config.clone(),
+            settings: saved::encode(&self.config)?,
             progress: self.progress.clone(),
             battle: self.battle.state(),
         })
     }
 
     fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
-        let saved = saved::decode(state, |saved: &Saved| saved.config == self.config)?;
-        if saved.progress.last.len() != self.spec.agents {
+        let own = saved::encode(&self.config);
+        let saved = saved::decode(state, |saved: &Saved| Some(&saved.settings) == own.as_ref())?;
+        let actions = self.spec.actions.size();
+        let known = |last: &Option<usize>| last.is_none_or(|action| action < actions);
+        if saved.progress.last.len() != self.spec.agents || !saved.progress.last.iter().all(known) {
             return Err(StateError::new("it is of another team"));
         }
         self.battle.restore(saved.battle)?;

@@ -18,6 +18,7 @@ mod tests;
 
 use super::data::Unit;
 use super::scenario::{Scenario, Side};
+use super::terrain::Terrain;
 use crate::{Rng, StateError};
 use movement::Mover;
 use paths::Paths;
@@ -239,7 +240,21 @@ impl Battle {
                 scenario.name
             )));
         }
-        let targets = state.units.iter().filter_map(|unit| unit.target);
+        let side = 0.0..=Terrain::SIDE as f32;
+        let stray = |unit: &UnitState| !unit.position.iter().all(|at| side.contains(at));
+        if let Some(unit) = state.units.iter().position(stray) {
+            return Err(StateError::new(format!(
+                "unit {unit} is at {:?}, off the map: the state is damaged",
+                state.units[unit].position
+            )));
+        }
+        let targets = state.units.iter().flat_map(|unit| {
+            let ordered = match unit.order {
+                Order::Target(target) => Some(target),
+                _ => None,
+            };
+            [unit.target, ordered].into_iter().flatten()
+        });
         let attacks = state.hidden.iter().filter_map(|hidden| hidden.attack);
         let shots = state.shots.iter().flat_map(|shot| [shot.from, shot.at]);
         let mut named = targets
