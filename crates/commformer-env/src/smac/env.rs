@@ -23,7 +23,7 @@ use std::sync::Arc;
 ///   south, east or west, if the point one cell ahead is free; 6 + k attack enemy k, or for a healer heal
 ///   ally k, that lives, can be hit or healed, and is at most 6 cells away from centre to centre. An agent
 ///   attacks nobody unless told to. An action that is not available counts as stop.
-/// - Observation and [state](Self::state): see [`Layout`].
+/// - Observation and [state](Self::state): see [`Layout`](super::Layout).
 /// - Reward, of the team: what the enemies lost of hit points and shields, 10 for each of them that died, and
 ///   200 for the win, scaled so that the most there is to earn is 20, unless shields grow back: the absolute
 ///   value is paid, so a shield that grows back pays as well, as in SMAC.
