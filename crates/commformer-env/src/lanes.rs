@@ -153,24 +153,15 @@ impl<E: Environment> Work<'_, E> {
     }
 
     fn run_here(self, spec: &Spec) {
-        let Batch {
-            obs,
-            available,
-            active,
-        } = self.out;
-        let mut step = self.step;
+        let (mut out, mut step) = (self.out, self.step);
         for (copy, lane) in self.lanes.iter_mut().enumerate() {
-            let part = |width: usize| copy * width..(copy + 1) * width;
-            let out = Observation {
-                obs: &mut obs[part(spec.agents * spec.obs_dim)],
-                available: &mut available[part(spec.available_len())],
-                active: &mut active[part(spec.agents)],
-            };
+            let agents = copy * spec.agents..(copy + 1) * spec.agents;
+            let out = out.of_copy(copy, spec);
             match &mut step {
                 None => lane.reset(out),
                 Some(step) => {
                     let actions = step.actions.of_copies(copy..copy + 1, spec);
-                    let rewards = &mut step.rewards[part(spec.agents)];
+                    let rewards = &mut step.rewards[agents];
                     step.status[copy] = lane.step(actions, out, rewards);
                 }
             }
@@ -191,6 +182,19 @@ impl<E: Environment> Work<'_, E> {
                 step: other_step,
             },
         )
+    }
+}
+
+impl Batch<'_> {
+    /// The part of one copy.
+    #[inline]
+    pub(crate) fn of_copy(&mut self, copy: usize, spec: &Spec) -> Observation<'_> {
+        let part = |width: usize| copy * width..(copy + 1) * width;
+        Observation {
+            obs: &mut self.obs[part(spec.agents * spec.obs_dim)],
+            available: &mut self.available[part(spec.available_len())],
+            active: &mut self.active[part(spec.agents)],
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! therefore the same for every number of threads and whatever the other copies do.
 
 use crate::{
-    ActionSpace, Actions, CopyState, Environment, Observation, Rng, Spec, Status, VecEnvError,
+    ActionSpace, Actions, CopyState, Environment, Rng, Spec, Status, VecEnvError,
     lanes::{Lane, Step, Work},
 };
 
@@ -251,18 +251,13 @@ impl<E: Environment> VecEnv<E> {
     ///
     /// If a buffer's length or the number of states is wrong; then nothing has happened. If a state
     /// does not fit its copy; the copies before it then have gone on from theirs.
-    pub fn restore(&mut self, states: &[CopyState], out: Batch<'_>) -> Result<(), VecEnvError> {
+    pub fn restore(&mut self, states: &[CopyState], mut out: Batch<'_>) -> Result<(), VecEnvError> {
         self.check_batch(&out)?;
         check_len("states", states.len(), self.copies())?;
         for (copy, (lane, state)) in self.lanes.iter_mut().zip(states).enumerate() {
-            let part = |width: usize| copy * width..(copy + 1) * width;
-            let out = Observation {
-                obs: &mut out.obs[part(self.spec.agents * self.spec.obs_dim)],
-                available: &mut out.available[part(self.spec.available_len())],
-                active: &mut out.active[part(self.spec.agents)],
-            };
-            lane.restore(state, out)
-                .map_err(|source| VecEnvError::State { copy, source })?;
+            let restored = lane.restore(state, out.of_copy(copy, &self.spec));
+            let copy = self.first + copy;
+            restored.map_err(|source| VecEnvError::State { copy, source })?;
         }
         self.started = true;
         self.ended = 0;

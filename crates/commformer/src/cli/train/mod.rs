@@ -40,12 +40,13 @@ impl Train {
         let mut trainer = compose::trainer(config, device)?;
         let folder = match &origin.run {
             Some(path) => RunDir::resume(path)?,
-            None => self.new_folder(config)?,
+            None => {
+                let folder = self.new_folder(config)?;
+                // First of all: a folder with a configuration is a run that can go on.
+                write_beside(&folder.config(), self.header(config)?.as_bytes())?;
+                folder
+            }
         };
-        if origin.run.is_none() {
-            // First of all: a folder with a configuration is a run that can go on.
-            write_beside(&folder.config(), self.header(config)?.as_bytes())?;
-        }
         let store = CheckpointStore::create(folder.path(), config.run.keep)?;
         go_on(&mut trainer, &store)?;
         self.describe(out, config, device, &folder, trainer.steps())?;
