@@ -1,0 +1,239 @@
+//! What a run has written to its folder, read back.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A run as its folder tells it: `config.toml` and `metrics.jsonl`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunLog {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The configuration, as it is written.
+    pub config: String,
+    /// The same as a table.
+    pub settings: toml::Table,
+    /// In the order of the steps.
+    pub iterations: Vec<Iteration>,
+    /// In the order of the steps.
+    pub evaluations: Vec<Evaluation>,
+    /// Lines of the metrics that say nothing, from 1: spoiled ones, and one that a kill has cut.
+    pub unreadable: Vec<usize>,
+}
+
+/// An iteration of training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Iteration {
+    /// Its number.
+    pub number: u64,
+    /// Environment steps behind it.
+    pub steps: u64,
+    /// All its figures, by their path in the line: `return`, `metrics.success`, `losses.policy`,
+    /// `listening.open_rate`, `seconds.update`. A figure that is `null` there, as everything that is not
+    /// finite is, is NaN here.
+    pub figures: BTreeMap<String, f64>,
+}
+
+/// An evaluation while training.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Evaluation {
+    /// Environment steps of training behind it.
+    pub steps: u64,
+    /// Episodes played.
+    pub episodes: usize,
+    /// By name, such as `return`.
+    pub figures: BTreeMap<String, Figure>,
+    /// The learned graph, (N, N): 1 where the receiver (row) hears the sender (column).
+    pub graph: Vec<Vec<f32>>,
+}
+
+/// A mean over episodes with its 95 % interval; NaN where it was not finite.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub struct Figure {
+    /// Mean.
+    #[serde(deserialize_with = "number")]
+    pub mean: f64,
+    /// Lower end of the interval.
+    #[serde(deserialize_with = "number")]
+    pub low: f64,
+    /// Upper end.
+    #[serde(deserialize_with = "number")]
+    pub high: f64,
+}
+
+/// Why a run cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// A file is missing, or cannot be read.
+    #[error(
+        "cannot read {}: a run's folder, such as `commformer train` makes, has one",
+        path.display()
+    )]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The configuration is no TOML.
+    #[error("{} is damaged", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: toml::de::Error,
+    },
+}
+
+impl RunLog {
+    /// The run's metrics within its folder.
+    pub const METRICS: &str = "metrics.jsonl";
+
+    /// Reads the run in a folder. A run that has not ended a single iteration has none.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError`] if the folder holds no run.
+    pub fn read(folder: &Path) -> Result<Self, LogError> {
+        let path = folder.join("config.toml");
+        let config = read(&path)?;
+        let settings = toml::from_str(&config).map_err(|source| LogError::Config {
+            path: path.clone(),
+            source,
+        })?;
+        let mut log = Self {
+            folder: folder.to_owned(),
+            config,
+            settings,
+            ..Self::default()
+        };
+        // A run writes it a moment after its configuration.
+        let path = folder.join(Self::METRICS);
+        if path.exists() {
+            for (number, line) in (1..).zip(read(&path)?.lines()) {
+                if !log.take(line) {
+                    log.unreadable.push(number);
+                }
+            }
+        }
+        Ok(log)
+    }
+
+    /// The seed of the run, if its configuration names one.
+    pub fn seed(&self) -> Option<i64> {
+        self.settings.get("run")?.get("seed")?.as_integer()
+    }
+
+    /// Takes a line of the metrics, if it is one.
+    fn take(&mut self, line: &str) -> bool {
+        let Ok(Value::Object(line)) = serde_json::from_str(line) else {
+            return false;
+        };
+        match line.get("kind").and_then(Value::as_str) {
+            Some("iteration") => {
+                let iteration = Iteration::of(&line);
+                self.iterations.extend(iteration.clone());
+                iteration.is_some()
+            }
+            Some("evaluation") => {
+                let evaluation = serde_json::from_value(Value::Object(line)).ok();
+                self.evaluations.extend(evaluation.clone());
+                evaluation.is_some()
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Iteration {
+    fn of(line: &Map<String, Value>) -> Option<Self> {
+        let mut figures = BTreeMap::new();
+        flatten("", line, &mut figures);
+        Some(Self {
+            number: line.get("iteration")?.as_u64()?,
+            steps: line.get("steps")?.as_u64()?,
+            figures,
+        })
+    }
+}
+
+fn flatten(path: &str, object: &Map<String, Value>, into: &mut BTreeMap<String, f64>) {
+    for (name, value) in object {
+        let name = format!("{path}{name}");
+        match value {
+            Value::Object(inner) => flatten(&format!("{name}."), inner, into),
+            Value::Null => drop(into.insert(name, f64::NAN)),
+            Value::Number(number) => into.extend(number.as_f64().map(|number| (name, number))),
+            _ => {}
+        }
+    }
+}
+
+fn number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
+}
+
+fn read(path: &Path) -> Result<String, LogError> {
+    let bytes = std::fs::read(path).map_err(|source| LogError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ITERATION: &str = r#"{"kind":"iteration","iteration":1,"steps":2000,"episodes":3,"return":null,"losses":{"policy":0.5,"gate":{"kl":0.25}},"metrics":{"success":1.0},"seconds":{"elapsed":2.0}}"#;
+    const EVALUATION: &str = r#"{"kind":"evaluation","steps":2000,"episodes":20,"figures":{"return":{"mean":-1.0,"low":-2.0,"high":null}},"graph":[[0.0,1.0],[1.0,0.0]],"seconds":{"elapsed":3.0}}"#;
+
+    fn folder(metrics: Option<&str>) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("config.toml"), "[run]\nseed = 7\n").unwrap();
+        if let Some(metrics) = metrics {
+            std::fs::write(folder.path().join(RunLog::METRICS), metrics).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn a_run_is_read_with_figures_by_their_path() {
+        let text = [ITERATION, "spoiled", EVALUATION, &ITERATION[..40]].join("\n");
+        let folder = folder(Some(&text));
+        let log = RunLog::read(folder.path()).unwrap();
+        assert_eq!(log.seed(), Some(7));
+        assert_eq!(log.unreadable, [2, 4]);
+        let [iteration] = &log.iterations[..] else {
+            panic!("{:?}", log.iterations);
+        };
+        assert_eq!((iteration.number, iteration.steps), (1, 2000));
+        assert_eq!(iteration.figures["losses.gate.kl"], 0.25);
+        assert_eq!(iteration.figures["metrics.success"], 1.0);
+        assert!(iteration.figures["return"].is_nan());
+        let [evaluation] = &log.evaluations[..] else {
+            panic!("{:?}", log.evaluations);
+        };
+        assert_eq!(evaluation.graph, [[0.0, 1.0], [1.0, 0.0]]);
+        assert_eq!(evaluation.figures["return"].low, -2.0);
+        assert!(evaluation.figures["return"].high.is_nan());
+    }
+
+    #[test]
+    fn a_run_that_has_just_begun_is_empty() {
+        let folder = folder(None);
+        let log = RunLog::read(folder.path()).unwrap();
+        assert!(log.iterations.is_empty() && log.evaluations.is_empty());
+    }
+
+    #[test]
+    fn a_folder_without_a_run_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = RunLog::read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("config.toml"), "{error}");
+    }
+}
