@@ -47,6 +47,8 @@ pub struct Smac {
     points: Vec<[f32; 2]>,
     /// Hit points and shield of each unit before the step.
     before: Vec<f32>,
+    /// Room for the damage that each unit is about to take.
+    volley: Vec<f32>,
     reward_scale: f32,
     limit: u32,
     spec: Spec,
@@ -101,6 +103,7 @@ impl Smac {
             enemy_available: vec![false; actions::count(&scenario, Side::Enemies)],
             points: Vec::with_capacity(agents + scenario.enemies.len()),
             before: vec![0.0; agents + scenario.enemies.len()],
+            volley: vec![0.0; agents + scenario.enemies.len()],
             reward_scale: config.reward_scale(&scenario),
             limit: config.episode_limit.unwrap_or(scenario.limit),
             spec: Spec {
@@ -223,7 +226,8 @@ impl Smac {
         match self.config.opponent {
             None => opponent::pursue(&mut self.battle),
             Some(script) => {
-                opponent::follow(script, &mut self.battle, &mut self.enemy_available, rng);
+                let (available, volley) = (&mut self.enemy_available, &mut self.volley);
+                opponent::follow(script, &mut self.battle, available, volley, rng);
             }
         }
     }

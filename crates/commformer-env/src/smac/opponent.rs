@@ -40,11 +40,19 @@ pub(super) fn pursue(battle: &mut Battle) {
     }
 }
 
-/// Lets a script tell the enemies before a step what to do; `available` is room for an enemy's actions.
-pub(super) fn follow(script: Script, battle: &mut Battle, available: &mut [bool], rng: &mut Rng) {
+/// Lets a script tell the enemies before a step what to do; `available` is room for an enemy's actions,
+/// `volley` for a number for each unit.
+pub(super) fn follow(
+    script: Script,
+    battle: &mut Battle,
+    available: &mut [bool],
+    volley: &mut [f32],
+    rng: &mut Rng,
+) {
+    volley.fill(0.0);
     for enemy in actions::numbers(battle.scenario(), Side::Enemies) {
         actions::write_available(battle, enemy, available);
-        let action = script.choose(battle, enemy, available, rng);
+        let action = script.choose(battle, enemy, available, volley, rng);
         if let Some(order) = actions::order(battle, enemy, action) {
             battle.order(enemy, order);
         }

@@ -13,14 +13,15 @@ const MELEE_RANGE: f32 = 2.0;
 
 /// How a side is led without learning. Both sides choose from the same [actions](Smac).
 ///
-/// All but the random one see the whole map, walk towards the nearest enemy if they reach none, and heal the
-/// most hurt ally in reach if they can heal.
+/// All but the random one see the whole map, walk towards the nearest enemy if they reach none, stay with whom
+/// they attack until their weapon is ready again, and heal the most hurt ally in reach if they can heal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Script {
     /// Attacks the nearest in reach.
     AttackNearest,
-    /// Attacks the one in reach with the fewest hit points and shields left; of equals the nearest.
+    /// Of those whom its weapon can hit from where it stands, attacks the one with the fewest hit points and
+    /// shields left whom its comrades' shots of this step do not kill already; if there is none, the nearest.
     FocusFire,
     /// Attacks the nearest, but steps away from close combat while its weapon is not ready.
     Kite,
@@ -45,17 +46,20 @@ impl Script {
     pub fn act(self, env: &Smac, rng: &mut Rng, out: &mut [i64]) {
         assert_eq!(out.len(), env.spec().agents, "one action per agent");
         let rows = env.available().chunks_exact(env.spec().actions.size());
+        let mut volley = vec![0.0; env.battle().units().len()];
         for (agent, (action, available)) in out.iter_mut().zip(rows).enumerate() {
-            *action = self.choose(env.battle(), agent, available, rng) as i64;
+            *action = self.choose(env.battle(), agent, available, &mut volley, rng) as i64;
         }
     }
 
-    /// Chooses a unit's action from those that are available, (A) of its side.
+    /// Chooses a unit's action from those that are available, (A) of its side. `volley` has for every unit of
+    /// the battle the damage that those who chose before will do to it in this step.
     pub(crate) fn choose(
         self,
         battle: &Battle,
         unit: usize,
         available: &[bool],
+        volley: &mut [f32],
         rng: &mut Rng,
     ) -> usize {
         if available[NO_OP] {
@@ -70,12 +74,9 @@ impl Script {
         match self {
             Self::Random => view.any(rng),
             _ if heals => view.heal(),
-            Self::AttackNearest => view.attack(|other| view.distance(other)),
-            Self::FocusFire => view.attack(|other| other.hp + other.shield),
-            Self::Kite => {
-                let away = view.step_away();
-                away.unwrap_or_else(|| view.attack(|other| view.distance(other)))
-            }
+            Self::AttackNearest => view.attack_nearest(),
+            Self::FocusFire => view.focus(volley),
+            Self::Kite => view.step_away().unwrap_or_else(|| view.attack_nearest()),
         }
     }
 }
@@ -96,12 +97,23 @@ impl<'a> View<'a> {
         actions::distance(self.me(), other)
     }
 
-    /// Whom the unit could ever attack, or heal: (action, who).
-    fn targets(&self) -> impl Iterator<Item = (usize, &'a UnitState)> {
+    /// Whom the unit could ever attack, or heal: (action, number).
+    fn numbers(&self) -> impl Iterator<Item = (usize, usize)> {
         let (battle, unit) = (self.battle, self.unit);
         let named = (FIRST_TARGET..).zip(actions::named(battle, unit));
-        let affected = named.filter(move |&(_, other)| actions::affects(battle, unit, other));
-        affected.map(|(action, other)| (action, &battle.units()[other]))
+        named.filter(move |&(_, other)| actions::affects(battle, unit, other))
+    }
+
+    /// The same: (action, who).
+    fn targets(&self) -> impl Iterator<Item = (usize, &'a UnitState)> {
+        let units = self.battle.units();
+        self.numbers()
+            .map(|(action, other)| (action, &units[other]))
+    }
+
+    /// Whether its weapon can be fired within this step.
+    fn is_ready(&self) -> bool {
+        self.me().cooldown < LOOPS_PER_STEP as f32
     }
 
     /// An available action, drawn evenly.
@@ -111,17 +123,51 @@ impl<'a> View<'a> {
         open().nth(drawn).unwrap_or(STOP)
     }
 
-    /// Attacks the one in reach for whom `rank` is least, of equals the nearest; or walks to the nearest.
-    fn attack(&self, rank: impl Fn(&UnitState) -> f32) -> usize {
-        let key = |other: &UnitState| [rank(other), self.distance(other)];
-        let order = |one: &UnitState, other: &UnitState| {
-            let ([rank, distance], [other_rank, other_distance]) = (key(one), key(other));
-            rank.total_cmp(&other_rank)
-                .then(distance.total_cmp(&other_distance))
+    /// Attacks whom it attacks already, if that is in reach and its weapon is not ready: to turn away now
+    /// gains nothing, and loses the hits that are left of an attack of several.
+    fn go_on(&self) -> Option<usize> {
+        let target = self.me().target.filter(|_| !self.is_ready())?;
+        let same = |&(action, other): &(usize, usize)| other == target && self.available[action];
+        self.numbers().find(same).map(|(action, _)| action)
+    }
+
+    /// Attacks the nearest in reach, or walks to the nearest.
+    fn attack_nearest(&self) -> usize {
+        let nearest = || {
+            let reached = self.targets().filter(|&(action, _)| self.available[action]);
+            reached
+                .min_by(|(_, one), (_, other)| self.distance(one).total_cmp(&self.distance(other)))
         };
-        let reached = self.targets().filter(|&(action, _)| self.available[action]);
-        let best = reached.min_by(|(_, one), (_, other)| order(one, other));
-        best.map_or_else(|| self.approach(self.targets()), |(action, _)| action)
+        let attack = self.go_on().or_else(|| nearest().map(|(action, _)| action));
+        attack.unwrap_or_else(|| self.approach(self.targets()))
+    }
+
+    /// Attacks the weakest of those whom its weapon can hit now and who will be left of the `volley`, to which
+    /// it adds its shot; or attacks the nearest.
+    fn focus(&self, volley: &mut [f32]) -> usize {
+        if let Some(action) = self.go_on() {
+            return action;
+        }
+        let left = |other: usize| {
+            let unit = &self.battle.units()[other];
+            unit.hp + unit.shield - volley[other]
+        };
+        let order = |&(_, one): &(usize, usize), &(_, other): &(usize, usize)| {
+            let far = |unit: usize| self.distance(&self.battle.units()[unit]);
+            left(one)
+                .total_cmp(&left(other))
+                .then(far(one).total_cmp(&far(other)))
+        };
+        let hit = self.numbers().filter(|&(action, other)| {
+            self.available[action] && self.battle.is_in_range(self.unit, other) && left(other) > 0.0
+        });
+        let Some((action, other)) = hit.min_by(order) else {
+            return self.attack_nearest();
+        };
+        if self.is_ready() {
+            volley[other] += self.battle.strike(self.unit, other);
+        }
+        action
     }
 
     /// Heals the most hurt in reach, or goes where healing is needed.
@@ -169,7 +215,7 @@ impl<'a> View<'a> {
             .weapon
             .as_ref()
             .is_some_and(|weapon| weapon.range >= MELEE_RANGE);
-        if !ranged || self.me().cooldown < LOOPS_PER_STEP as f32 {
+        if !ranged || self.is_ready() {
             return None;
         }
         let enemies = actions::numbers(self.battle.scenario(), self.me().side.other());

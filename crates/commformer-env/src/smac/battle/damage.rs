@@ -50,6 +50,17 @@ impl Battle {
     }
 }
 
+impl Battle {
+    /// What an attack of one unit takes from another, of shield and hit points together, if it lands and all of
+    /// it meets the armour; 0 without a weapon.
+    pub(in crate::smac) fn strike(&self, unit: usize, at: usize) -> f32 {
+        let kind = self.kind(at);
+        self.kind(unit).weapon.as_ref().map_or(0.0, |weapon| {
+            weapon.hits as f32 * (damage(weapon, kind) - kind.armour).max(LEAST_DAMAGE)
+        })
+    }
+}
+
 /// Of a hit, with its bonus, before shield and armour.
 fn damage(weapon: &Weapon, kind: &Unit) -> f32 {
     let bonus = weapon

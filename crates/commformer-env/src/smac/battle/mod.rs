@@ -32,7 +32,7 @@ const SHOTS_PER_UNIT: usize = 4;
 /// What a unit is told to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Order {
-    /// Stand; an enemy then takes whoever comes near, an agent nobody.
+    /// Stand, and attack nobody: what an agent does that was told nothing.
     #[default]
     Stop,
     /// Go to a point.
@@ -41,6 +41,8 @@ pub enum Order {
     AttackMove([f32; 2]),
     /// Attack this unit (heal it, if it is of its own side), walking there if need be.
     Target(usize),
+    /// Stand, and take whoever comes near: what an enemy does that was told nothing.
+    Guard,
 }
 
 /// A unit in a battle. Units have numbers: the allies first, then the enemies.
@@ -151,7 +153,10 @@ impl Battle {
                 shield: kind.shield,
                 energy: kind.energy.map_or(0.0, |energy| energy.start),
                 cooldown: 0.0,
-                order: Order::Stop,
+                order: match side {
+                    Side::Allies => Order::Stop,
+                    Side::Enemies => Order::Guard,
+                },
                 target: None,
             });
             self.hidden.push(Hidden::default());

@@ -186,7 +186,7 @@ impl Battle {
                 (self.gap(i, at) > reach(self.kind(i))).then(|| self.units[at].position)
             }
             (None, Order::Move(to) | Order::AttackMove(to)) => Some(to),
-            (None, Order::Stop | Order::Target(_)) => None,
+            (None, Order::Stop | Order::Guard | Order::Target(_)) => None,
         }
     }
 }

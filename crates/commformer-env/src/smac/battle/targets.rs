@@ -42,6 +42,11 @@ impl Battle {
         between - self.kind(a).radius - self.kind(b).radius
     }
 
+    /// Whether a unit's weapon can hit another from where it stands.
+    pub(in crate::smac) fn is_in_range(&self, unit: usize, at: usize) -> bool {
+        self.gap(unit, at) <= reach(self.kind(unit))
+    }
+
     /// Sets every living unit's target, and breaks off attacks on others.
     pub(super) fn take_targets(&mut self) {
         for i in 0..self.units.len() {
@@ -53,10 +58,10 @@ impl Battle {
             {
                 self.units[i].order = Order::Stop;
             }
-            let target = match (self.units[i].order, self.units[i].side) {
-                (Order::Move(_), _) | (Order::Stop, Side::Allies) => None,
-                (Order::Target(at), _) => self.is_target(i, at).then_some(at),
-                (Order::Stop | Order::AttackMove(_), _) => self.acquired(i),
+            let target = match self.units[i].order {
+                Order::Move(_) | Order::Stop => None,
+                Order::Target(at) => self.is_target(i, at).then_some(at),
+                Order::Guard | Order::AttackMove(_) => self.acquired(i),
             };
             self.units[i].target = target;
             self.break_off(i);

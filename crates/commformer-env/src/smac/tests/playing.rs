@@ -118,6 +118,75 @@ fn focus_fire_attacks_the_weakest_in_reach_and_of_equals_the_nearest() {
 }
 
 #[test]
+fn focus_fire_leaves_alone_whom_the_comrades_kill_already() {
+    let of = |foes: [Unit; 2]| {
+        let points = [
+            [10.0, 16.0],
+            [10.0, 17.0],
+            [10.0, 15.0],
+            [14.0, 16.0],
+            [14.0, 17.5],
+        ];
+        let battle = scenario(&[marine(), marine(), marine()], &foes);
+        let team = Team::at(&points, battle, SmacConfig::default());
+        let mut actions = [0; 3];
+        Script::FocusFire.act(&team.env, &mut Rng::new(1, 2), &mut actions);
+        actions
+    };
+    let left = |hp| Unit { hp, ..marine() };
+    assert_eq!(of([left(40.0), left(6.0)]), [7, 6, 6], "one shot kills");
+    assert_eq!(of([left(40.0), left(12.0)]), [7, 7, 6], "two do");
+    assert_eq!(
+        of([left(6.0), left(6.0)])[2],
+        6,
+        "the nearest if there is nothing left to kill"
+    );
+}
+
+#[test]
+fn scripts_stay_with_their_target_until_the_weapon_is_ready() {
+    for script in [Script::AttackNearest, Script::FocusFire] {
+        let foes = [
+            marine(),
+            Unit {
+                hp: 30.0,
+                ..marine()
+            },
+        ];
+        let points = [[10.0, 16.0], [14.0, 16.0], [13.0, 14.0]];
+        let mut team = Team::at(&points, scenario(&[marine()], &foes), SmacConfig::default());
+        assert_eq!(choice(script, &team), 7, "it is nearer, and weaker");
+        team.step(&[6]);
+        assert!(team.units()[0].cooldown > 0.0);
+        let ready = team.units()[0].cooldown < 8.0;
+        assert_eq!(choice(script, &team), if ready { 7 } else { 6 });
+        team.step(&[choice(script, &team)]);
+        assert_eq!(choice(script, &team), 7, "it is ready again");
+    }
+}
+
+#[test]
+fn enemies_that_a_script_leads_attack_nobody_else_when_their_target_is_dead() {
+    let dying = Unit {
+        hp: 6.0,
+        ..marine()
+    };
+    let battle = scenario(&[dying, marine()], &[marine()]);
+    let config = SmacConfig {
+        opponent: Some(Script::AttackNearest),
+        ..SmacConfig::default()
+    };
+    let points = [[10.0, 16.0], [10.0, 17.0], [14.0, 16.0]];
+    let mut team = Team::at(&points, battle, config);
+    team.step(&[1, 1]);
+    assert!(!team.units()[0].is_alive());
+    assert_eq!(
+        (team.units()[2].order, team.units()[2].target),
+        (Order::Stop, None)
+    );
+}
+
+#[test]
 fn kite_steps_away_from_blades_while_its_weapon_is_not_ready() {
     let at = |foe: Unit| {
         let points = [[16.0, 16.0], [19.0, 16.5]];
@@ -252,7 +321,7 @@ fn the_map_tells_the_enemies_where_to_go() {
         team.step(&[1, 1]);
         [2, 3].map(|enemy| team.units()[enemy].order)
     };
-    assert_eq!(orders(FirstOrder::Wait, 1), [Order::Stop; 2]);
+    assert_eq!(orders(FirstOrder::Wait, 1), [Order::Guard; 2]);
     let to = [9.0, 16.0];
     assert_eq!(
         orders(FirstOrder::AttackMove(to), 1),

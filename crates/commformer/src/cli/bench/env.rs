@@ -137,6 +137,8 @@ fn one_of_every_kind() -> anyhow::Result<Vec<(String, EnvConfig)>> {
 struct Stage {
     environments: Copies,
     actions: Vec<JointAction>,
+    /// The actions of a step, where some are not available.
+    open: Vec<i64>,
     obs: Vec<f32>,
     available: Vec<bool>,
     active: Vec<bool>,
@@ -174,6 +176,7 @@ impl Stage {
             actions: (0..PREPARED)
                 .map(|_| JointAction::draw(spec, copies, &mut rng))
                 .collect(),
+            open: Vec::new(),
             obs: vec![0.0; agents * spec.obs_dim],
             available: vec![true; copies * spec.available_len()],
             active: vec![true; agents],
@@ -193,7 +196,12 @@ impl Stage {
         let mut turn = 0;
         repeat(seconds, || {
             let actions = match &self.actions[turn % PREPARED] {
-                JointAction::Discrete(actions) => Actions::Discrete(actions),
+                JointAction::Discrete(drawn) if self.environments.spec().masks_actions => {
+                    self.open.clear();
+                    self.open.extend(open_actions(drawn, &self.available));
+                    Actions::Discrete(&self.open)
+                }
+                JointAction::Discrete(drawn) => Actions::Discrete(drawn),
                 JointAction::Continuous(actions) => Actions::Continuous(actions),
             };
             turn += 1;
@@ -208,10 +216,28 @@ impl Stage {
     }
 }
 
+/// For each agent the action that was drawn, or the next one that is available.
+fn open_actions(drawn: &[i64], available: &[bool]) -> impl Iterator<Item = i64> {
+    let count = available.len() / drawn.len().max(1);
+    let rows = available.chunks_exact(count.max(1));
+    drawn.iter().zip(rows).map(move |(&drawn, row)| {
+        let mut next = (0..count as i64).map(|further| (drawn + further) % count as i64);
+        next.find(|&action| row[action as usize]).unwrap_or(drawn)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::KINDS;
+
+    #[test]
+    fn an_action_that_is_not_available_gives_way_to_the_next_that_is() {
+        let available = [false, true, true, true, false, false];
+        let chosen = |drawn: [i64; 2]| open_actions(&drawn, &available).collect::<Vec<_>>();
+        assert_eq!(chosen([2, 0]), [2, 0]);
+        assert_eq!(chosen([0, 1]), [1, 0]);
+    }
 
     #[test]
     fn every_kind_is_played_under_the_name_of_a_preset() {
