@@ -15,72 +15,49 @@ pub struct Preset {
 /// The one that is used when none is named.
 pub const DEFAULT: &str = "predator-prey";
 
+/// The presets of these names, each a file in `presets/`.
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        &[$(Preset {
+            name: $name,
+            toml: include_str!(concat!("../../presets/", $name, ".toml")),
+        }),*]
+    };
+}
+
 /// All of them, the default first.
-pub const ALL: [Preset; 16] = [
-    Preset {
-        name: DEFAULT,
-        toml: include_str!("../../presets/predator-prey.toml"),
-    },
-    Preset {
-        name: "predator-prey-10x10",
-        toml: include_str!("../../presets/predator-prey-10x10.toml"),
-    },
-    Preset {
-        name: "predator-prey-20x20",
-        toml: include_str!("../../presets/predator-prey-20x20.toml"),
-    },
-    Preset {
-        name: "predator-prey-gate",
-        toml: include_str!("../../presets/predator-prey-gate.toml"),
-    },
-    Preset {
-        name: "predator-capture-prey",
-        toml: include_str!("../../presets/predator-capture-prey.toml"),
-    },
-    Preset {
-        name: "predator-capture-prey-10x10",
-        toml: include_str!("../../presets/predator-capture-prey-10x10.toml"),
-    },
-    Preset {
-        name: "predator-capture-prey-20x20",
-        toml: include_str!("../../presets/predator-capture-prey-20x20.toml"),
-    },
-    Preset {
-        name: "predator-capture-prey-gate",
-        toml: include_str!("../../presets/predator-capture-prey-gate.toml"),
-    },
-    Preset {
-        name: "signal",
-        toml: include_str!("../../presets/signal.toml"),
-    },
-    Preset {
-        name: "signal-gate",
-        toml: include_str!("../../presets/signal-gate.toml"),
-    },
-    Preset {
-        name: "traffic-junction-easy",
-        toml: include_str!("../../presets/traffic-junction-easy.toml"),
-    },
-    Preset {
-        name: "traffic-junction-medium",
-        toml: include_str!("../../presets/traffic-junction-medium.toml"),
-    },
-    Preset {
-        name: "traffic-junction-hard",
-        toml: include_str!("../../presets/traffic-junction-hard.toml"),
-    },
-    Preset {
-        name: "smac-3m",
-        toml: include_str!("../../presets/smac-3m.toml"),
-    },
-    Preset {
-        name: "smac-8m",
-        toml: include_str!("../../presets/smac-8m.toml"),
-    },
-    Preset {
-        name: "released",
-        toml: include_str!("../../presets/released.toml"),
-    },
+pub const ALL: &[Preset] = files![
+    "predator-prey",
+    "predator-prey-10x10",
+    "predator-prey-20x20",
+    "predator-prey-gate",
+    "predator-capture-prey",
+    "predator-capture-prey-10x10",
+    "predator-capture-prey-20x20",
+    "predator-capture-prey-gate",
+    "signal",
+    "signal-gate",
+    "traffic-junction-easy",
+    "traffic-junction-medium",
+    "traffic-junction-hard",
+    "smac-3m",
+    "smac-8m",
+    "smac-1c3s5z",
+    "smac-MMM",
+    "smac-2c_vs_64zg",
+    "smac-3s5z",
+    "smac-5m_vs_6m",
+    "smac-8m_vs_9m",
+    "smac-10m_vs_11m",
+    "smac-25m",
+    "smac-27m_vs_30m",
+    "smac-MMM2",
+    "smac-6h_vs_8z",
+    "smac-3s5z_vs_3s6z",
+    "smac-1o_2r_vs_4r",
+    "smac-5z_vs_1ul",
+    "smac-1o_10b_vs_1r",
+    "released",
 ];
 
 impl Preset {
@@ -110,20 +87,19 @@ impl Preset {
 ///
 /// [`ConfigError::UnknownPreset`], which names the nearest one.
 pub fn find(name: &str) -> Result<Preset, ConfigError> {
-    ALL.into_iter()
-        .find(|preset| preset.name == name)
-        .ok_or_else(|| {
-            let names = ALL.map(|preset| preset.name);
-            ConfigError::UnknownPreset {
-                name: name.to_owned(),
-                hint: match nearest(name, names.into_iter()) {
-                    Some(nearest) => {
-                        format!("did you mean `{nearest}`? `commformer presets` lists all")
-                    }
-                    None => format!("there are {}", names.join(", ")),
-                },
-            }
-        })
+    let found = ALL.iter().find(|preset| preset.name == name);
+    found.copied().ok_or_else(|| {
+        let names = ALL.iter().map(|preset| preset.name);
+        ConfigError::UnknownPreset {
+            name: name.to_owned(),
+            hint: match nearest(name, names.clone()) {
+                Some(nearest) => {
+                    format!("did you mean `{nearest}`? `commformer presets` lists all")
+                }
+                None => format!("there are {}", names.collect::<Vec<_>>().join(", ")),
+            },
+        }
+    })
 }
 
 #[cfg(test)]
