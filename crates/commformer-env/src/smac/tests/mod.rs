@@ -135,6 +135,8 @@ pub fn scenario(allies: &[Unit], enemies: &[Unit]) -> Scenario {
         ),
         first_order: FirstOrder::Wait,
         shields: [allies, enemies].map(|side| side.iter().any(|unit| unit.shield > 0.0)),
+        start: None,
+        roster: None,
         spawn: Spawn::facing(allies.len(), enemies.len()),
     }
 }
