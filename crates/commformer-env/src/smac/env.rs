@@ -23,7 +23,9 @@ use std::sync::Arc;
 /// - Actions: 0 nothing, which only the dead can do, and nothing else; 1 stop; 2 to 5 go two cells north,
 ///   south, east or west, if the point one cell ahead is free; 6 + k attack enemy k, or for a healer heal
 ///   ally k, that lives, can be hit or healed, and is at most 6 cells away from centre to centre. An agent
-///   attacks nobody unless told to. An action that is not available counts as stop.
+///   attacks nobody unless told to. An action that is not available counts as stop. With a
+///   [cone of sight](SmacConfig::sight_cone), the last four look north, south, east or west, and leave the unit
+///   to what it was told.
 /// - Observation and [state](Self::state): see [`Layout`](super::Layout).
 /// - Reward, of the team: what the enemies lost of hit points and shields, 10 for each of them that died, and
 ///   200 for the win, scaled so that the most there is to earn is 20, unless shields grow back: the absolute
@@ -82,7 +84,7 @@ impl Smac {
     ///
     /// # Errors
     ///
-    /// If there is no such map, or a reward is not finite.
+    /// If there is no such map, or a setting cannot be.
     pub fn new(config: SmacConfig) -> Result<Self, ConfigError> {
         Self::with_scenario(config.scenario()?, config)
     }
@@ -91,7 +93,7 @@ impl Smac {
     ///
     /// # Errors
     ///
-    /// If a reward is not finite.
+    /// If a setting cannot be, such as a start for which the map has no room.
     pub fn with_scenario(scenario: Arc<Scenario>, config: SmacConfig) -> Result<Self, ConfigError> {
         let config = SmacConfig {
             map: scenario.name.clone(),
@@ -137,7 +139,7 @@ impl Smac {
     }
 
     /// Begins an episode at chosen points, the allies' and then the enemies', and writes its first
-    /// observation.
+    /// observation. Where units are drawn, they are drawn here too.
     ///
     /// # Errors
     ///

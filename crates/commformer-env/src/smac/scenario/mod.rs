@@ -148,6 +148,28 @@ impl Scenario {
     /// "#,
     /// )?;
     /// assert_eq!((scenario.allies.len(), scenario.enemies.len()), (2, 20));
+    ///
+    /// // Units and places can be drawn for each episode.
+    /// let drawn = commformer_env::smac::Scenario::parse(
+    ///     r#"
+    /// name = "surprise"
+    /// limit = 100
+    /// first_order = "attack_agents"
+    /// start = "either"                # or "surround", "reflect": in place of all places
+    ///
+    /// [roster]                        # in place of `[[allies]]` and `[[enemies]]`
+    /// allies = 5
+    /// enemies = 6
+    /// kinds = [                       # with a `type_id`, if there are `type_bits`
+    ///     { unit = "marine", weight = 0.9 },
+    ///     { unit = "medivac", weight = 0.1, alone = false },  # never a side of these only
+    /// ]
+    ///
+    /// [terrain]
+    /// free = [{ y = [0, 32], x = [[0, 32]] }]
+    /// "#,
+    /// )?;
+    /// assert!(drawn.is_drawn());
     /// # Ok(())
     /// # }
     /// ```
