@@ -172,7 +172,7 @@ fn no_step_of_any_task_allocates_be_it_the_first() {
     for (map, opponent, sight_cone) in [
         ("MMM", None, None),
         ("corridor", Some(Script::AttackNearest), None),
-        ("terran_10_vs_11", None, Some(90.0)),
+        ("terran_5_vs_5", None, Some(90.0)),
     ] {
         check(|| {
             let config = SmacConfig {
