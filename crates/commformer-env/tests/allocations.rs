@@ -169,11 +169,16 @@ fn no_step_of_any_task_allocates_be_it_the_first() {
     }
     check(|| Signal::new(Default::default()).unwrap());
     check(|| TrafficJunction::new(Default::default()).unwrap());
-    for (map, opponent) in [("MMM", None), ("corridor", Some(Script::AttackNearest))] {
+    for (map, opponent, sight_cone) in [
+        ("MMM", None, None),
+        ("corridor", Some(Script::AttackNearest), None),
+        ("terran_5_vs_5", None, Some(90.0)),
+    ] {
         check(|| {
             let config = SmacConfig {
                 map: map.into(),
                 opponent,
+                sight_cone,
                 episode_limit: Some(20),
                 ..Default::default()
             };
@@ -187,13 +192,14 @@ fn a_battle_allocates_nothing_from_its_first_step() {
     static COUNT: Count = Count::new(0);
     count_on_this_thread(&COUNT);
     let mut rng = Rng::new(1, 0);
-    let mut points = Vec::new();
+    let (mut members, mut points) = (Vec::new(), Vec::new());
     for name in ["3m", "MMM", "bane_vs_bane", "2c_vs_64zg"] {
         let mut battle = Battle::new(builtin(name).unwrap());
-        battle.scenario().spawn(&mut rng, &mut points);
+        battle.scenario().muster(&mut rng, &mut members);
+        battle.scenario().spawn(&members, &mut rng, &mut points);
         for _ in 0..2 {
             let before = COUNT.load(Ordering::Relaxed);
-            battle.begin(&points, &mut rng);
+            battle.begin(&members, &points, &mut rng);
             for unit in 0..points.len() {
                 battle.order(unit, Order::AttackMove([16.0, 12.0]));
             }
@@ -257,16 +263,20 @@ fn a_small_batch_leaves_rayon_alone_and_a_large_one_allocates_for_its_jobs_only(
 }
 
 #[test]
-fn drawing_where_units_stand_takes_no_memory_once_there_is_room_for_the_points() {
+fn drawing_who_fights_and_where_takes_no_memory_once_there_is_room_for_the_units() {
     static SPAWNS: Count = Count::new(0);
     let mut rng = Rng::new(3, 0);
     for name in smac::names() {
         let scenario = smac::builtin(name).unwrap();
-        let mut points = Vec::new();
-        scenario.spawn(&mut rng, &mut points);
+        let (mut members, mut points) = (Vec::new(), Vec::new());
+        let mut draw = || {
+            scenario.muster(&mut rng, &mut members);
+            scenario.spawn(&members, &mut rng, &mut points);
+        };
+        draw();
         count_on_this_thread(&SPAWNS);
         for _ in 0..10 {
-            scenario.spawn(&mut rng, &mut points);
+            draw();
         }
         COUNT.set(None);
     }

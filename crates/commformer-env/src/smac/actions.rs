@@ -31,21 +31,11 @@ pub(crate) fn numbers(scenario: &Scenario, side: Side) -> Range<usize> {
     }
 }
 
-/// How many actions the units of a side have (A).
+/// How many actions the units of a side have; agents with a [cone](super::cone) have more.
 pub(crate) fn count(scenario: &Scenario, side: Side) -> usize {
-    let (own, others) = match side {
-        Side::Allies => (&scenario.allies, &scenario.enemies),
-        Side::Enemies => (&scenario.enemies, &scenario.allies),
-    };
-    let heals = own
-        .iter()
-        .any(|&member| scenario.kind(member).heal.is_some());
-    FIRST_TARGET
-        + if heals {
-            others.len().max(own.len())
-        } else {
-            others.len()
-        }
+    let [own, others] = [side, side.other()].map(|side| numbers(scenario, side).len());
+    let heals = scenario.kinds(side).any(|kind| kind.heal.is_some());
+    FIRST_TARGET + if heals { others.max(own) } else { others }
 }
 
 /// What kind of unit it is.

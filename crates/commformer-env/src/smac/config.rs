@@ -1,9 +1,10 @@
 //! Settings of a battle.
 
+use super::cone::Cone;
 use super::data::Unit;
 use super::observe::Layout;
 use super::players::Script;
-use super::scenario::{Scenario, Side, builtin, names};
+use super::scenario::{Scenario, Start, builtin, names};
 use crate::{ConfigError, error::require};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -18,6 +19,12 @@ pub struct SmacConfig {
     pub layout: Layout,
     /// Who leads the enemies. Left out, as by default, they do what the map says.
     pub opponent: Option<Script>,
+    /// Where units stand at first, drawn for each episode. Left out, as by default, it is as the map says.
+    pub start: Option<Start>,
+    /// How wide agents see, in degrees from 1 to 360, of which half lie to either side of where they look. They
+    /// then have four more actions, to look north, south, east or west, and neither see nor can choose to attack
+    /// or heal whoever is elsewhere. Left out, as by default, they see all around.
+    pub sight_cone: Option<f32>,
     /// Steps after which an episode is truncated, 0 for never; the map's if left out.
     pub episode_limit: Option<u32>,
     /// For a battle won; 200 by default.
@@ -41,6 +48,8 @@ impl Default for SmacConfig {
             map: "3m".into(),
             layout: Layout::Oxwhirl,
             opponent: None,
+            start: None,
+            sight_cone: None,
             episode_limit: None,
             reward_win: 200.0,
             reward_defeat: 0.0,
@@ -73,15 +82,21 @@ impl SmacConfig {
         self.episode_limit.unwrap_or_else(map)
     }
 
-    /// The factor of all rewards in a battle.
-    pub(super) fn reward_scale(&self, scenario: &Scenario) -> f32 {
+    /// What agents see with.
+    pub(super) fn cone(&self) -> Option<Cone> {
+        self.sight_cone.map(Cone::new)
+    }
+
+    /// The factor of all rewards in a battle against so many enemies, which have so many points in all.
+    pub(super) fn reward_scale(&self, enemies: usize, strength: f32) -> f32 {
         if self.reward_scale_rate == 0.0 {
             return 1.0;
         }
-        let deaths = scenario.enemies.len() as f32 * self.reward_death_value;
-        self.reward_scale_rate / (strength(scenario, Side::Enemies) + deaths + self.reward_win)
+        let deaths = enemies as f32 * self.reward_death_value;
+        self.reward_scale_rate / (strength + deaths + self.reward_win)
     }
 
+    /// Whether a battle can be fought so; where units stand is taken from the scenario.
     pub(super) fn check(&self, scenario: &Scenario) -> Result<(), ConfigError> {
         let amounts = [
             ("reward_win", self.reward_win),
@@ -103,25 +118,34 @@ impl SmacConfig {
             self.reward_defeat,
             "finite",
         )?;
-        let scale = self.reward_scale(scenario);
+        let enemies = scenario.enemies.len();
+        let enemy = |&member| scenario.kind(member);
+        let scale = self.reward_scale(enemies, strength(scenario.enemies.iter().map(enemy)));
         require(
             scale.is_finite(),
             "reward_scale_rate",
             self.reward_scale_rate,
             "0: nothing is paid",
+        )?;
+        let degrees = self.sight_cone.unwrap_or(360.0);
+        let (least, most) = (1.0, 360.0);
+        require(
+            (least..=most).contains(&degrees),
+            "sight_cone",
+            degrees,
+            format!("from {least} to {most} degrees"),
+        )?;
+        let crowded = self.start.and_then(|_| scenario.crowded());
+        require(
+            crowded.is_none(),
+            "start",
+            self.start.map_or("", Start::name),
+            "left out: not all units find room on this map",
         )
     }
 }
 
-/// Hit points and shields of a side at the beginning.
-pub(super) fn strength(scenario: &Scenario, side: Side) -> f32 {
-    let members = match side {
-        Side::Allies => &scenario.allies,
-        Side::Enemies => &scenario.enemies,
-    };
-    let of = |kind: &Unit| kind.hp + kind.shield;
-    members
-        .iter()
-        .map(|&member| of(scenario.kind(member)))
-        .sum()
+/// Hit points and shields of units at the beginning.
+pub(super) fn strength<'a>(kinds: impl Iterator<Item = &'a Unit>) -> f32 {
+    kinds.map(|kind| kind.hp + kind.shield).sum()
 }

@@ -2,11 +2,12 @@
 
 use super::actions::{self, NO_OP, STOP};
 use super::battle::{Battle, BattleState};
+use super::cone::Look;
 use super::config::{SmacConfig, strength};
 use super::data::LOOPS_PER_STEP;
-use super::observe::Scene;
+use super::observe::{Scene, agent_actions};
 use super::opponent;
-use super::scenario::{Scenario, Side};
+use super::scenario::{Member, Scenario, Side};
 use crate::{
     ActionSpace, Actions, ConfigError, Environment, Observation, Rng, Spec, StateError, Status,
     error::require, saved,
@@ -22,7 +23,9 @@ use std::sync::Arc;
 /// - Actions: 0 nothing, which only the dead can do, and nothing else; 1 stop; 2 to 5 go two cells north,
 ///   south, east or west, if the point one cell ahead is free; 6 + k attack enemy k, or for a healer heal
 ///   ally k, that lives, can be hit or healed, and is at most 6 cells away from centre to centre. An agent
-///   attacks nobody unless told to. An action that is not available counts as stop.
+///   attacks nobody unless told to. An action that is not available counts as stop. With a
+///   [cone of sight](SmacConfig::sight_cone), the last four look north, south, east or west, and leave the unit
+///   to what it was told.
 /// - Observation and [state](Self::state): see [`Layout`](super::Layout).
 /// - Reward, of the team: what the enemies lost of hit points and shields, 10 for each of them that died, and
 ///   200 for the win, scaled so that the most there is to earn is 20, unless shields grow back: the absolute
@@ -43,12 +46,15 @@ pub struct Smac {
     available: Vec<bool>,
     /// Room for what an enemy can do.
     enemy_available: Vec<bool>,
-    /// Room for where the units begin.
+    /// Room for who fights in an episode, and where they begin.
+    members: Vec<Member>,
     points: Vec<[f32; 2]>,
     /// Hit points and shield of each unit before the step.
     before: Vec<f32>,
     /// Room for the damage that each unit is about to take.
     volley: Vec<f32>,
+    /// Hit points and shields of all enemies in the episode's beginning.
+    strength: f32,
     reward_scale: f32,
     limit: u32,
     spec: Spec,
@@ -60,6 +66,8 @@ struct Progress {
     steps: u32,
     /// What each agent did last, (N); `None` in an episode's beginning.
     last: Vec<Option<usize>>,
+    /// Where each agent looks, (N); nowhere without a cone of sight.
+    looks: Vec<Look>,
 }
 
 /// A saved episode.
@@ -76,7 +84,7 @@ impl Smac {
     ///
     /// # Errors
     ///
-    /// If there is no such map, or a reward is not finite.
+    /// If there is no such map, or a setting cannot be.
     pub fn new(config: SmacConfig) -> Result<Self, ConfigError> {
         Self::with_scenario(config.scenario()?, config)
     }
@@ -85,30 +93,41 @@ impl Smac {
     ///
     /// # Errors
     ///
-    /// If a reward is not finite.
+    /// If a setting cannot be, such as a start for which the map has no room.
     pub fn with_scenario(scenario: Arc<Scenario>, config: SmacConfig) -> Result<Self, ConfigError> {
         let config = SmacConfig {
             map: scenario.name.clone(),
             ..config
         };
+        let scenario = match config.start {
+            None => scenario,
+            start => Arc::new(Scenario {
+                start,
+                ..Scenario::clone(&scenario)
+            }),
+        };
         config.check(&scenario)?;
-        let agents = scenario.allies.len();
-        let count = actions::count(&scenario, Side::Allies);
+        let cone = config.cone();
+        let [agents, enemies] = scenario.counts();
+        let count = agent_actions(&scenario, cone);
         Ok(Self {
             progress: Progress {
                 steps: 0,
                 last: vec![None; agents],
+                looks: vec![Look::East; if cone.is_some() { agents } else { 0 }],
             },
             available: vec![false; agents * count],
             enemy_available: vec![false; actions::count(&scenario, Side::Enemies)],
-            points: Vec::with_capacity(agents + scenario.enemies.len()),
-            before: vec![0.0; agents + scenario.enemies.len()],
-            volley: vec![0.0; agents + scenario.enemies.len()],
-            reward_scale: config.reward_scale(&scenario),
+            members: Vec::with_capacity(agents + enemies),
+            points: Vec::with_capacity(agents + enemies),
+            before: vec![0.0; agents + enemies],
+            volley: vec![0.0; agents + enemies],
+            strength: 0.0,
+            reward_scale: 1.0,
             limit: config.episode_limit.unwrap_or(scenario.limit),
             spec: Spec {
                 agents,
-                obs_dim: config.layout.obs_dim(&scenario),
+                obs_dim: config.layout.obs_dim(&scenario, cone),
                 obs_version: 1,
                 actions: ActionSpace::Discrete(count),
                 masks_actions: true,
@@ -120,7 +139,7 @@ impl Smac {
     }
 
     /// Begins an episode at chosen points, the allies' and then the enemies', and writes its first
-    /// observation.
+    /// observation. Where units are drawn, they are drawn here too.
     ///
     /// # Errors
     ///
@@ -132,8 +151,8 @@ impl Smac {
         out: Observation<'_>,
     ) -> Result<(), ConfigError> {
         let scenario = self.battle.scenario();
-        let members = || scenario.allies.iter().chain(&scenario.enemies);
-        let (found, expected) = (points.len(), members().count());
+        scenario.muster(rng, &mut self.members);
+        let (found, expected) = (points.len(), self.members.len());
         let found = format!("{found} points");
         require(
             points.len() == expected,
@@ -141,7 +160,7 @@ impl Smac {
             found,
             format!("{expected}, one for each unit"),
         )?;
-        for (&point, &member) in points.iter().zip(members()) {
+        for (&point, &member) in points.iter().zip(&self.members) {
             let free = scenario.terrain.is_free(point, scenario.kind(member).plane);
             require(free, "points", format!("{point:?}"), "free for the unit")?;
         }
@@ -163,7 +182,8 @@ impl Smac {
 
     /// Numbers in the [`state`](Self::state).
     pub fn state_len(&self) -> usize {
-        self.config.layout.state_len(self.battle.scenario())
+        let layout = self.config.layout;
+        layout.state_len(self.battle.scenario(), self.config.cone())
     }
 
     /// Writes the state, which no agent sees, of the [layout](SmacConfig::layout).
@@ -181,21 +201,39 @@ impl Smac {
             battle: &self.battle,
             available: &self.available,
             last: &self.progress.last,
+            cone: self.config.cone(),
+            looks: &self.progress.looks,
         }
     }
 
     fn begin(&mut self, rng: &mut Rng, out: Observation<'_>) {
-        self.battle.begin(&self.points, rng);
+        self.battle.begin(&self.members, &self.points, rng);
         opponent::begin(&mut self.battle, rng);
         self.progress.steps = 0;
         self.progress.last.fill(None);
+        self.progress.looks.fill(Look::East);
+        self.weigh();
         self.observe(out);
     }
 
+    /// Sees how strong the enemies of the episode are.
+    fn weigh(&mut self) {
+        let units = self.battle.units().iter();
+        let enemies = units.filter(|unit| unit.side == Side::Enemies);
+        self.strength = strength(enemies.map(|enemy| actions::kind(&self.battle, enemy)));
+        let [_, enemies] = self.battle.scenario().counts();
+        self.reward_scale = self.config.reward_scale(enemies, self.strength);
+    }
+
     fn observe(&mut self, out: Observation<'_>) {
-        let count = self.spec.actions.size();
+        let (count, cone) = (self.spec.actions.size(), self.config.cone());
+        let looks = self.progress.looks.iter();
+        let mut looks = looks.map(|&look| cone.map(|cone| (cone, look)));
         for (agent, row) in self.available.chunks_exact_mut(count).enumerate() {
             actions::write_available(&self.battle, agent, row);
+            if let Some((cone, look)) = looks.next().flatten() {
+                cone.write_available(&self.battle, agent, look, row);
+            }
         }
         out.available.copy_from_slice(&self.available);
         for (active, unit) in out.active.iter_mut().zip(self.battle.units()) {
@@ -207,6 +245,7 @@ impl Smac {
     /// Tells the agents' units what to do.
     pub(super) fn act(&mut self, actions: &[i64]) {
         let count = self.spec.actions.size();
+        let first_look = actions::count(self.battle.scenario(), Side::Allies);
         for (agent, &action) in actions.iter().enumerate() {
             let available = &self.available[agent * count..][..count];
             let idle = if available[NO_OP] { NO_OP } else { STOP };
@@ -215,7 +254,11 @@ impl Smac {
                 .filter(|&action| available.get(action) == Some(&true))
                 .unwrap_or(idle);
             self.progress.last[agent] = Some(action);
-            if let Some(order) = actions::order(&self.battle, agent, action) {
+            let look = action.checked_sub(first_look);
+            if let Some(&look) = look.and_then(|look| Look::ALL.get(look)) {
+                // It goes on with what it was told before.
+                self.progress.looks[agent] = look;
+            } else if let Some(order) = actions::order(&self.battle, agent, action) {
                 self.battle.order(agent, order);
             }
         }
@@ -274,7 +317,9 @@ impl Environment for Smac {
     }
 
     fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
-        self.battle.scenario().spawn(rng, &mut self.points);
+        let scenario = self.battle.scenario();
+        scenario.muster(rng, &mut self.members);
+        scenario.spawn(&self.members, rng, &mut self.points);
         self.begin(rng, out);
     }
 
@@ -327,7 +372,7 @@ impl Environment for Smac {
         out[0] = f32::from(u8::from(self.has_won()));
         out[1] = dead(Side::Enemies);
         out[2] = dead(Side::Allies);
-        out[3] = 1.0 - left / strength(self.battle.scenario(), Side::Enemies);
+        out[3] = 1.0 - left / self.strength;
     }
 
     fn save(&self) -> Option<Vec<u8>> {
@@ -343,11 +388,14 @@ impl Environment for Smac {
         let saved = saved::decode(state, |saved: &Saved| Some(&saved.settings) == own.as_ref())?;
         let actions = self.spec.actions.size();
         let known = |last: &Option<usize>| last.is_none_or(|action| action < actions);
-        if saved.progress.last.len() != self.spec.agents || !saved.progress.last.iter().all(known) {
+        let Progress { last, looks, .. } = &saved.progress;
+        let same = last.len() == self.spec.agents && looks.len() == self.progress.looks.len();
+        if !same || !last.iter().all(known) {
             return Err(StateError::new("it is of another team"));
         }
         self.battle.restore(saved.battle)?;
         self.progress = saved.progress;
+        self.weigh();
         self.observe(out);
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod actions;
 mod battle;
+mod cone;
 mod config;
 mod data;
 mod env;
@@ -23,7 +24,7 @@ pub use players::Script;
 #[cfg(test)]
 pub(crate) use scenario::Spawn;
 pub use scenario::{
-    FirstOrder, Member, Scenario, ScenarioError, Side, builtin, builtin_text, names,
+    FirstOrder, Member, Scenario, ScenarioError, Side, Start, builtin, builtin_text, names,
 };
 pub use terrain::Terrain;
 

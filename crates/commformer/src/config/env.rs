@@ -3,7 +3,7 @@
 use commformer_env::{
     Environment, PredatorCapturePrey, PredatorCapturePreyConfig, PredatorPrey, PredatorPreyConfig,
     Signal, SignalConfig, TrafficJunction, TrafficJunctionConfig,
-    smac::{Script, Smac, SmacConfig},
+    smac::{Script, Smac, SmacConfig, Start},
 };
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +59,8 @@ impl EnvConfig {
             })),
             "smac" => Some(Self::Smac(SmacConfig {
                 opponent: Some(Script::AttackNearest),
+                start: Some(Start::Either),
+                sight_cone: Some(90.0),
                 episode_limit: Some(0),
                 ..SmacConfig::default()
             })),
@@ -117,6 +119,9 @@ impl EnvConfig {
                 |map| {
                     let initial =
                         |name: &str| name.chars().take(1).flat_map(char::to_uppercase).collect();
+                    if map.is_drawn() {
+                        return vec![String::new(); map.allies.len()];
+                    }
                     let kinds = map.allies.iter().map(|member| &map.units[member.unit].0);
                     kinds.map(|name| initial(name)).collect()
                 },

@@ -118,7 +118,7 @@ fn share(
 }
 
 /// Of an angle between 0 and 180 degrees, by its series: the same bits everywhere.
-fn cosine(degrees: f32) -> f32 {
+pub(in crate::smac) fn cosine(degrees: f32) -> f32 {
     // As the sine of what is missing to 90 degrees, exactly 0 there.
     let x = f64::from(90.0 - degrees).to_radians();
     let (mut term, mut sum) = (x, x);

@@ -13,11 +13,13 @@ mod targets;
 mod vector;
 mod weapons;
 
+pub(super) use damage::cosine;
+
 #[cfg(test)]
 mod tests;
 
 use super::data::Unit;
-use super::scenario::{Scenario, Side};
+use super::scenario::{Member, Scenario, Side};
 use super::terrain::Terrain;
 use crate::{Rng, StateError};
 use movement::Mover;
@@ -102,6 +104,15 @@ pub struct BattleState {
     shots: Vec<Shot>,
 }
 
+/// The side of a unit by its number.
+fn side(number: usize, allies: usize) -> Side {
+    if number < allies {
+        Side::Allies
+    } else {
+        Side::Enemies
+    }
+}
+
 /// A battle under way.
 #[derive(Clone, Debug)]
 pub struct Battle {
@@ -128,23 +139,14 @@ impl Battle {
         }
     }
 
-    /// Starts a battle with the units at these points, the allies first: all of them whole and ready.
-    pub fn begin(&mut self, points: &[[f32; 2]], _rng: &mut Rng) {
+    /// Starts a battle of these members at these points, the allies first: all of them whole and ready.
+    pub fn begin(&mut self, members: &[Member], points: &[[f32; 2]], _rng: &mut Rng) {
         self.units.clear();
         self.hidden.clear();
         self.shots.clear();
-        let allies = self
-            .scenario
-            .allies
-            .iter()
-            .map(|&member| (Side::Allies, member));
-        let enemies = self
-            .scenario
-            .enemies
-            .iter()
-            .map(|&member| (Side::Enemies, member));
-        for ((side, member), &position) in allies.chain(enemies).zip(points) {
-            let kind = self.scenario.kind(member);
+        let allies = self.scenario.allies.len();
+        for (number, (&member, &position)) in members.iter().zip(points).enumerate() {
+            let (kind, side) = (self.scenario.kind(member), side(number, allies));
             self.units.push(UnitState {
                 side,
                 unit: member.unit,
@@ -230,16 +232,11 @@ impl Battle {
     /// When the state is one of another scenario, or cannot be; this battle is then as it was.
     pub fn restore(&mut self, state: BattleState) -> Result<(), StateError> {
         let scenario = &self.scenario;
-        let members = scenario.allies.iter().chain(&scenario.enemies);
         let count = scenario.allies.len() + scenario.enemies.len();
-        let same = members
-            .enumerate()
-            .zip(&state.units)
-            .all(|((i, member), unit)| {
-                let allied = i < scenario.allies.len();
-                unit.unit == member.unit && (unit.side == Side::Allies) == allied
-            });
-        if state.units.len() != count || state.hidden.len() != count || !same {
+        let kinds: Vec<usize> = state.units.iter().map(|unit| unit.unit).collect();
+        let sides = (0..count).map(|number| side(number, scenario.allies.len()));
+        let same = scenario.can_be(&kinds) && sides.eq(state.units.iter().map(|unit| unit.side));
+        if state.hidden.len() != count || !same {
             return Err(StateError::new(format!(
                 "it is not a battle of `{}`: restore it under the scenario it was saved under",
                 scenario.name

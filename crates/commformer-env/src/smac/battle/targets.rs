@@ -121,13 +121,9 @@ impl Battle {
 
     /// Whether units of a side, living or dead, can heal.
     fn has_healers(&self, side: Side) -> bool {
-        let members = match side {
-            Side::Allies => &self.scenario.allies,
-            Side::Enemies => &self.scenario.enemies,
-        };
-        members
+        self.units
             .iter()
-            .any(|&member| self.scenario.kind(member).heal.is_some())
+            .any(|unit| unit.side == side && self.scenario.units[unit.unit].1.heal.is_some())
     }
 
     /// Of those whose bodies are within `scan`, the nearest of those who come first, or else the nearest. Healers

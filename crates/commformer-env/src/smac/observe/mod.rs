@@ -6,6 +6,7 @@ mod scene;
 pub(super) use scene::Scene;
 
 use super::actions::{self, MOVES};
+use super::cone::{Cone, Look};
 use super::scenario::{Scenario, Side};
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,8 @@ use serde::{Deserialize, Serialize};
 /// Distances are divided by the sight range of 9, hit points, shields and energy by their maximum, cooldowns
 /// by the unit's scale, and places are counted from the map's centre and divided by its side. A unit that is
 /// out of sight, or dead, is all zeros. Shields are there if the unit's side has them, types if the battle
-/// has several on a side.
+/// has several on a side. With a [cone of sight](super::SmacConfig::sight_cone), x and y of where an agent looks
+/// are in its own part of the observation and in each ally's part of the state, before the type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layout {
@@ -41,17 +43,16 @@ pub enum Layout {
 
 impl Layout {
     /// Numbers in an agent's observation (O).
-    pub fn obs_dim(self, scenario: &Scenario) -> usize {
-        let sizes = Sizes::of(scenario);
+    pub(super) fn obs_dim(self, scenario: &Scenario, cone: Option<Cone>) -> usize {
         let Sizes {
             others,
             enemies,
             own,
             foe,
+            look,
             actions,
-            ..
-        } = sizes;
-        let seen = enemies * (4 + foe) + others * (4 + own) + MOVES.len() + own;
+        } = Sizes::of(scenario, cone);
+        let seen = enemies * (4 + foe) + others * (4 + own) + MOVES.len() + own + look;
         match self {
             Self::Oxwhirl => seen,
             Self::Commformer => seen + 4 + (others + 1) * (actions + 1),
@@ -59,26 +60,31 @@ impl Layout {
     }
 
     /// Numbers in the state: one for the team, or (N, S) for each of its agents.
-    pub fn state_len(self, scenario: &Scenario) -> usize {
-        let sizes = Sizes::of(scenario);
+    pub(super) fn state_len(self, scenario: &Scenario, cone: Option<Cone>) -> usize {
         let Sizes {
             others,
             enemies,
             own,
             foe,
+            look,
             actions,
-            ..
-        } = sizes;
+        } = Sizes::of(scenario, cone);
         let agents = others + 1;
         match self {
-            Self::Oxwhirl => agents * (3 + own + actions) + enemies * (2 + foe),
+            Self::Oxwhirl => agents * (3 + own + look + actions) + enemies * (2 + foe),
             Self::Commformer => {
-                let ally = 7 + own + actions;
-                let agent = 6 + own + actions;
+                let ally = 7 + own + look + actions;
+                let agent = 6 + own + look + actions;
                 agents * (others * ally + enemies * (7 + foe) + MOVES.len() + agent + agents)
             }
         }
     }
+}
+
+/// How many actions agents have (A): the looks come last.
+pub(super) fn agent_actions(scenario: &Scenario, cone: Option<Cone>) -> usize {
+    let looks = if cone.is_some() { Look::ALL.len() } else { 0 };
+    actions::count(scenario, Side::Allies) + looks
 }
 
 /// How many numbers the parts have.
@@ -91,18 +97,21 @@ struct Sizes {
     own: usize,
     /// The same of an enemy.
     foe: usize,
+    /// Where an ally looks.
+    look: usize,
     actions: usize,
 }
 
 impl Sizes {
-    fn of(scenario: &Scenario) -> Self {
+    fn of(scenario: &Scenario, cone: Option<Cone>) -> Self {
         let body = |shields| 1 + usize::from(shields) + scenario.type_bits;
         Self {
             others: scenario.allies.len() - 1,
             enemies: scenario.enemies.len(),
             own: body(scenario.shields[0]),
             foe: body(scenario.shields[1]),
-            actions: actions::count(scenario, Side::Allies),
+            look: if cone.is_some() { 2 } else { 0 },
+            actions: agent_actions(scenario, cone),
         }
     }
 }

@@ -25,10 +25,6 @@ impl Way {
         self.distance < 1.0
     }
 
-    pub fn in_sight(&self) -> f32 {
-        flag(self.is_in_sight())
-    }
-
     pub fn numbers(&self) -> [f32; 3] {
         let [x, y] = self.difference;
         [self.distance, x, y]

@@ -4,6 +4,7 @@ use super::row::{Row, Way, flag, place, share};
 use super::{Layout, Sizes};
 use crate::smac::actions::{self, FIRST_TARGET, MOVES};
 use crate::smac::battle::{Battle, UnitState};
+use crate::smac::cone::{Cone, Look};
 use crate::smac::scenario::Side;
 
 /// What is known when agents look around.
@@ -13,6 +14,10 @@ pub(crate) struct Scene<'a> {
     pub available: &'a [bool],
     /// What each agent did last, (N); `None` in an episode's beginning.
     pub last: &'a [Option<usize>],
+    /// What agents see with; otherwise they see all around.
+    pub cone: Option<Cone>,
+    /// Where each agent looks, (N), with a cone.
+    pub looks: &'a [Look],
 }
 
 impl Scene<'_> {
@@ -48,9 +53,10 @@ impl Scene<'_> {
         self.moves(agent, row);
         self.enemies(agent, row);
         for ally in self.others(agent) {
-            self.ally(me, ally, 0, row);
+            self.ally(agent, ally, 0, row);
         }
         self.body(me, row);
+        self.look(agent, row);
         self.kind(agent, row);
     }
 
@@ -62,7 +68,7 @@ impl Scene<'_> {
             return row.one_hot(Some(agent), agents);
         }
         for ally in self.others(agent) {
-            if !self.ally(me, ally, self.actions(), row) {
+            if !self.ally(agent, ally, self.actions(), row) {
                 continue;
             }
             row.one_hot(self.last[ally], self.actions());
@@ -71,6 +77,7 @@ impl Scene<'_> {
         self.moves(agent, row);
         row.put(&[1.0, 0.0, 0.0, 0.0]);
         self.body(me, row);
+        self.look(agent, row);
         self.kind(agent, row);
         row.one_hot(self.last[agent], self.actions());
         row.one_hot(Some(agent), agents);
@@ -78,11 +85,15 @@ impl Scene<'_> {
 
     fn oxwhirl_state(&self, row: &mut Row) {
         let units = self.battle.units();
-        let sizes = Sizes::of(self.battle.scenario());
+        let sizes = self.sizes();
         for (number, unit) in units.iter().enumerate() {
             let ally = unit.side == Side::Allies;
             if !unit.is_alive() {
-                row.skip(if ally { 3 + sizes.own } else { 2 + sizes.foe });
+                row.skip(if ally {
+                    3 + sizes.own + sizes.look
+                } else {
+                    2 + sizes.foe
+                });
                 continue;
             }
             row.put(&[self.health(unit)]);
@@ -91,6 +102,9 @@ impl Scene<'_> {
             }
             row.put(&place(unit));
             self.shield(unit, row);
+            if ally {
+                self.look(number, row);
+            }
             self.kind(number, row);
         }
         for &last in self.last {
@@ -100,7 +114,7 @@ impl Scene<'_> {
 
     fn commformer_state(&self, agent: usize, row: &mut Row) {
         let scenario = self.battle.scenario();
-        let sizes = Sizes::of(scenario);
+        let sizes = self.sizes();
         let units = self.battle.units();
         let me = &units[agent];
         if !me.is_alive() {
@@ -110,15 +124,16 @@ impl Scene<'_> {
         for number in self.others(agent) {
             let ally = &units[number];
             if !ally.is_alive() {
-                row.skip(7 + sizes.own + sizes.actions);
+                row.skip(7 + sizes.own + sizes.look + sizes.actions);
                 continue;
             }
             let way = Way::between(me, ally);
-            row.put(&[way.in_sight()]);
+            row.put(&[flag(self.sees(agent, number, &way))]);
             row.put(&way.numbers());
             row.put(&[self.readiness(ally)]);
             self.body(ally, row);
             row.put(&place(ally));
+            self.look(number, row);
             self.kind(number, row);
             row.one_hot(self.last[number], sizes.actions);
         }
@@ -131,7 +146,7 @@ impl Scene<'_> {
             let way = Way::between(me, enemy);
             row.put(&[self.can_attack(agent, number)]);
             row.put(&way.numbers());
-            row.put(&[way.in_sight()]);
+            row.put(&[flag(self.sees(agent, number, &way))]);
             self.body(enemy, row);
             self.kind(number, row);
             row.put(&place(enemy));
@@ -140,9 +155,20 @@ impl Scene<'_> {
         row.put(&[1.0, 0.0, 0.0, 0.0]);
         self.body(me, row);
         row.put(&place(me));
+        self.look(agent, row);
         self.kind(agent, row);
         row.one_hot(self.last[agent], sizes.actions);
         row.one_hot(Some(agent), scenario.allies.len());
+    }
+
+    fn sizes(&self) -> Sizes {
+        Sizes::of(self.battle.scenario(), self.cone)
+    }
+
+    /// Whether an agent sees another unit, which is this way from it.
+    fn sees(&self, agent: usize, other: usize, way: &Way) -> bool {
+        let in_front = |cone: Cone| cone.sees(self.battle, agent, self.looks[agent], other);
+        way.is_in_sight() && self.cone.is_none_or(in_front)
     }
 
     fn actions(&self) -> usize {
@@ -170,10 +196,10 @@ impl Scene<'_> {
     /// All enemies as an agent sees them.
     fn enemies(&self, agent: usize, row: &mut Row) {
         let units = self.battle.units();
-        let foe = Sizes::of(self.battle.scenario()).foe;
+        let foe = self.sizes().foe;
         for number in actions::numbers(self.battle.scenario(), Side::Enemies) {
             let way = Way::between(&units[agent], &units[number]);
-            if !units[number].is_alive() || !way.is_in_sight() {
+            if !units[number].is_alive() || !self.sees(agent, number, &way) {
                 row.skip(4 + foe);
                 continue;
             }
@@ -185,17 +211,17 @@ impl Scene<'_> {
     }
 
     /// An ally as an agent sees it, and whether it does; if not, `more` zeros follow.
-    fn ally(&self, me: &UnitState, number: usize, more: usize, row: &mut Row) -> bool {
-        let ally = &self.battle.units()[number];
+    fn ally(&self, agent: usize, number: usize, more: usize, row: &mut Row) -> bool {
+        let [me, ally] = [agent, number].map(|unit| &self.battle.units()[unit]);
         let way = Way::between(me, ally);
-        let seen = ally.is_alive() && way.is_in_sight();
+        let seen = ally.is_alive() && self.sees(agent, number, &way);
         if seen {
             row.put(&[1.0]);
             row.put(&way.numbers());
             self.body(ally, row);
             self.kind(number, row);
         } else {
-            row.skip(4 + Sizes::of(self.battle.scenario()).own + more);
+            row.skip(4 + self.sizes().own + more);
         }
         seen
     }
@@ -225,11 +251,17 @@ impl Scene<'_> {
         }
     }
 
+    /// Where an agent looks, if it does.
+    fn look(&self, agent: usize, row: &mut Row) {
+        if self.cone.is_some() {
+            row.put(&self.looks[agent].direction());
+        }
+    }
+
     /// One-hot type.
     fn kind(&self, number: usize, row: &mut Row) {
         let scenario = self.battle.scenario();
-        let mut members = scenario.allies.iter().chain(&scenario.enemies);
-        let kind = members.nth(number).and_then(|member| member.type_id);
-        row.one_hot(kind, scenario.type_bits);
+        let kind = self.battle.units()[number].unit;
+        row.one_hot(scenario.type_id(number, kind), scenario.type_bits);
     }
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 /// Most units of a side.
-const MAX_UNITS: i64 = 256;
+pub(super) const MAX_UNITS: i64 = 256;
 
 /// Units of one kind in one place.
 #[derive(Deserialize)]
@@ -18,7 +18,7 @@ pub(super) struct Team {
     unit: Spanned<String>,
     count: Spanned<i64>,
     type_id: Option<Spanned<i64>>,
-    place: Spanned<String>,
+    place: Option<Spanned<String>>,
 }
 
 /// The units of a file as they are read.
@@ -26,10 +26,11 @@ pub(super) struct Army<'a> {
     lines: Lines<'a>,
     units: &'a Units<'a>,
     bits: i64,
-    places: Vec<&'a str>,
+    /// Names; none where places are drawn.
+    places: Option<Vec<&'a str>>,
     /// The kinds of units so far, by name.
     pub kinds: Vec<(String, Unit)>,
-    /// Each member's place.
+    /// Each member's place, if there are places.
     pub posts: Vec<usize>,
     /// Where the file speaks of each member.
     pub spans: Vec<Range<usize>>,
@@ -37,7 +38,12 @@ pub(super) struct Army<'a> {
 
 impl<'a> Army<'a> {
     /// Nobody yet; types have `bits` bits, and the places these names.
-    pub fn new(lines: Lines<'a>, units: &'a Units<'a>, bits: i64, places: Vec<&'a str>) -> Self {
+    pub fn new(
+        lines: Lines<'a>,
+        units: &'a Units<'a>,
+        bits: i64,
+        places: Option<Vec<&'a str>>,
+    ) -> Self {
         Self {
             lines,
             units,
@@ -72,20 +78,11 @@ impl<'a> Army<'a> {
                 );
                 return Err(lines.error(&count.span(), reason));
             }
-            let member = Member {
-                unit: self.kind(unit)?,
-                type_id: self.type_id(type_id.as_ref(), &unit.span())?,
-            };
-            let Some(post) = self.places.iter().position(|name| name == place.get_ref()) else {
-                let reason = format!(
-                    "there is no place `{0}`: define it under `[places.{0}]`",
-                    place.get_ref()
-                );
-                return Err(lines.error(&place.span(), reason));
-            };
+            let member = self.member(unit, type_id.as_ref())?;
+            let post = self.post(place.as_ref(), &unit.span())?;
             for _ in 0..*count.get_ref() {
                 members.push(member);
-                self.posts.push(post);
+                self.posts.extend(post);
                 self.spans.push(count.span());
             }
         }
@@ -94,6 +91,48 @@ impl<'a> Army<'a> {
             return Err(lines.error(&teams.span(), reason));
         }
         Ok(members)
+    }
+
+    /// A unit of this kind and type.
+    pub fn member(
+        &mut self,
+        unit: &Spanned<String>,
+        type_id: Option<&Spanned<i64>>,
+    ) -> Result<Member, ScenarioError> {
+        Ok(Member {
+            unit: self.kind(unit)?,
+            type_id: self.type_id(type_id, &unit.span())?,
+        })
+    }
+
+    /// The number of a place; none where places are drawn.
+    fn post(
+        &self,
+        place: Option<&Spanned<String>>,
+        unit: &Range<usize>,
+    ) -> Result<Option<usize>, ScenarioError> {
+        let lines = self.lines;
+        match (place, &self.places) {
+            (None, None) => Ok(None),
+            (None, Some(_)) => {
+                let reason =
+                    "these units need a `place`, unless `start` draws where everybody stands";
+                Err(lines.error(unit, reason))
+            }
+            (Some(place), None) => {
+                let reason = "there is a `place`, but `start` draws where everybody stands";
+                Err(lines.error(&place.span(), reason))
+            }
+            (Some(place), Some(places)) => {
+                let name = place.get_ref();
+                let found = places.iter().position(|known| known == name);
+                found.map(Some).ok_or_else(|| {
+                    let reason =
+                        format!("there is no place `{name}`: define it under `[places.{name}]`");
+                    lines.error(&place.span(), reason)
+                })
+            }
+        }
     }
 
     /// The index of a kind of unit.

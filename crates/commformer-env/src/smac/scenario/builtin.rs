@@ -10,8 +10,8 @@ macro_rules! files {
     };
 }
 
-/// SMAC's maps in its order, then the three of CommFormer's authors.
-const FILES: [(&str, &str); 26] = files! {
+/// SMAC's maps in its order, the three of CommFormer's authors, and SMACv2's.
+const FILES: [(&str, &str); 41] = files! {
     "3m"
     "8m"
     "25m"
@@ -38,6 +38,21 @@ const FILES: [(&str, &str); 26] = files! {
     "1o_10b_vs_1r"
     "1o_2r_vs_4r"
     "5z_vs_1ul"
+    "terran_5_vs_5"
+    "terran_10_vs_10"
+    "terran_10_vs_11"
+    "terran_20_vs_20"
+    "terran_20_vs_23"
+    "protoss_5_vs_5"
+    "protoss_10_vs_10"
+    "protoss_10_vs_11"
+    "protoss_20_vs_20"
+    "protoss_20_vs_23"
+    "zerg_5_vs_5"
+    "zerg_10_vs_10"
+    "zerg_10_vs_11"
+    "zerg_20_vs_20"
+    "zerg_20_vs_23"
 };
 
 /// Each file's scenario, once it was asked for.

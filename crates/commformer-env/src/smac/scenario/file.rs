@@ -3,18 +3,24 @@
 use super::army::{Army, Team};
 use super::error::{Lines, ScenarioError};
 use super::map::{Ground, Map};
+use super::roster::{Draft, Roster};
 use super::spawn::Spawn;
+use super::start::Start;
 use super::units::Units;
-use super::{FirstOrder, Member, Scenario};
+use super::{FirstOrder, Member, Scenario, Side};
 use crate::smac::terrain::Terrain;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, Deserializer};
 
 /// Bytes of the longest file that is read.
 const MAX_LENGTH: usize = 1 << 16;
+
+type Teams = Spanned<Vec<Spanned<Team>>>;
+
+/// Both sides' members, and what they are drawn from if they are drawn.
+type Sides = ([Vec<Member>; 2], Option<Roster>);
 
 /// A file, but for its `[units]`.
 #[derive(Deserialize)]
@@ -24,9 +30,11 @@ struct File {
     limit: Spanned<i64>,
     type_bits: Option<Spanned<i64>>,
     first_order: Spanned<FirstOrder>,
-    allies: Spanned<Vec<Spanned<Team>>>,
-    enemies: Spanned<Vec<Spanned<Team>>>,
-    places: Spanned<BTreeMap<String, Spanned<Ground>>>,
+    start: Option<Spanned<Start>>,
+    allies: Option<Teams>,
+    enemies: Option<Teams>,
+    roster: Option<Spanned<Draft>>,
+    places: Option<Spanned<BTreeMap<String, Spanned<Ground>>>>,
     terrain: Spanned<Map>,
 }
 
@@ -63,71 +71,119 @@ impl File {
             let bounds = [0.0, Terrain::SIDE as f32];
             lines.within(&self.first_order.span(), "first_order", coordinate, bounds)?;
         }
-        let places = self.places.get_ref().keys();
-        let mut army = Army::new(lines, units, bits, places.map(String::as_str).collect());
-        let allies = army.enlist("allies", &self.allies)?;
-        let enemies = army.enlist("enemies", &self.enemies)?;
+        let names = self.place_names(lines)?;
+        let mut army = Army::new(lines, units, bits, names);
+        let ([allies, enemies], roster) = self.sides(lines, &mut army)?;
         let Army {
             kinds: units,
             posts,
             spans,
             ..
         } = army;
-        let protected = |side: &[Member]| side.iter().any(|one| units[one.unit].1.shield > 0.0);
         let mut scenario = Scenario {
             name: name.clone(),
             limit: limit as u32,
             type_bits: bits as usize,
             terrain: self.terrain.get_ref().check(lines)?,
             first_order: first_order.clone(),
-            shields: [protected(&allies), protected(&enemies)],
+            shields: [false; 2],
             units,
             allies,
             enemies,
+            start: self.start.as_ref().map(|start| *start.get_ref()),
+            roster,
             spawn: Spawn::default(),
         };
-        let places = self.places.get_ref().iter();
-        let places = places.map(|(name, ground)| ground.get_ref().check(lines, name));
-        let places = places.collect::<Result<Vec<_>, _>>()?;
-        let (at, most) = (self.places.span(), Spawn::MAX_PLACES);
-        lines.within(&at, "number of places", places.len(), [1, most])?;
-        scenario.spawn = Spawn::new(places, &scenario, &posts);
-        self.check_room(lines, &scenario, &posts, &spans)?;
+        scenario.shields = [Side::Allies, Side::Enemies]
+            .map(|side| scenario.kinds(side).any(|kind| kind.shield > 0.0));
+        if let Some(places) = &self.places {
+            let grounds = places.get_ref().iter();
+            let checked = grounds.map(|(name, ground)| ground.get_ref().check(lines, name));
+            let checked = checked.collect::<Result<Vec<_>, _>>()?;
+            let (at, most) = (places.span(), Spawn::MAX_PLACES);
+            lines.within(&at, "number of places", checked.len(), [1, most])?;
+            scenario.spawn = Spawn::new(checked, &scenario, &posts);
+            let grounds: Vec<_> = places.get_ref().values().map(Spanned::get_ref).collect();
+            check_points(lines, &scenario, &posts, &grounds)?;
+        }
+        if let Some(unit) = scenario.crowded() {
+            let drawn = self.roster.as_ref().map(Spanned::span);
+            let at = drawn.unwrap_or_else(|| spans[unit].clone());
+            let reason = "there is no room for these units beside the others: have fewer or smaller ones, or \
+                          more free terrain";
+            return Err(lines.error(&at, reason));
+        }
         Ok(scenario)
     }
 
-    /// Whether every unit finds room where it shall stand.
-    fn check_room(
-        &self,
-        lines: Lines<'_>,
-        scenario: &Scenario,
-        posts: &[usize],
-        spans: &[Range<usize>],
-    ) -> Result<(), ScenarioError> {
-        let grounds: Vec<_> = self.places.get_ref().values().collect();
-        let members = scenario.allies.iter().chain(&scenario.enemies);
-        for (&member, &post) in members.zip(posts) {
-            let (kind, unit) = &scenario.units[member.unit];
-            let areas = &scenario.spawn.places()[post].areas;
-            for (area, at) in areas.iter().zip(grounds[post].get_ref().at.get_ref()) {
-                let [x, y] = area.low;
-                if area.low == area.high && !scenario.terrain.is_free(area.low, unit.plane) {
-                    let reason = format!(
-                        "no {kind} can stand at [{x}, {y}], which is not free: see `[terrain]`, and move one of the two"
-                    );
-                    return Err(lines.error(&at.span(), reason));
-                }
+    /// The names of the places; none if it is drawn where everybody stands.
+    fn place_names(&self, lines: Lines<'_>) -> Result<Option<Vec<&str>>, ScenarioError> {
+        match (&self.places, &self.start) {
+            (Some(places), None) => Ok(Some(places.get_ref().keys().map(String::as_str).collect())),
+            (None, Some(_)) => Ok(None),
+            (Some(places), Some(_)) => {
+                let reason = "there are `places`, but `start` draws where everybody stands: leave out one of the two";
+                Err(lines.error(&places.span(), reason))
+            }
+            (None, None) => {
+                let reason =
+                    "nobody knows where to stand: define `[places]`, or draw it with `start`";
+                Err(lines.error(&(0..0), reason))
             }
         }
-        let mut points = Vec::new();
-        for trial in 0..4 {
-            let mut rng = crate::Rng::new(0, trial);
-            if let Some(member) = scenario.spawn.draw(scenario, &mut rng, &mut points) {
-                let reason = "there is no room for these units beside the others: have fewer or smaller ones, or \
-                              more free terrain";
-                return Err(lines.error(&spans[member], reason));
-            }
-        }
-        Ok(())
     }
+
+    fn sides(&self, lines: Lines<'_>, army: &mut Army<'_>) -> Result<Sides, ScenarioError> {
+        let Some(draft) = &self.roster else {
+            let mut side = |name, teams: &Option<Teams>| match teams {
+                Some(teams) => army.enlist(name, teams),
+                None => {
+                    let reason = format!(
+                        "there are no {name}: write `[[{name}]]` for each kind of unit, or draw them from a `[roster]`"
+                    );
+                    Err(lines.error(&(0..0), reason))
+                }
+            };
+            let allies = side("allies", &self.allies)?;
+            return Ok(([allies, side("enemies", &self.enemies)?], None));
+        };
+        if let Some(teams) = self.allies.as_ref().or(self.enemies.as_ref()) {
+            let reason =
+                "there are units, but a `roster` draws both sides: leave out one of the two";
+            return Err(lines.error(&teams.span(), reason));
+        }
+        if self.start.is_none() {
+            let reason =
+                "units that are drawn have no places: say with `start` how these are drawn";
+            return Err(lines.error(&draft.span(), reason));
+        }
+        let (counts, roster) = draft.get_ref().check(lines, army)?;
+        let first = roster.members().next().into_iter();
+        let example = |count| first.clone().cycle().take(count).collect();
+        Ok((counts.map(example), Some(roster)))
+    }
+}
+
+/// Whether every unit can stand at all points of its place.
+fn check_points(
+    lines: Lines<'_>,
+    scenario: &Scenario,
+    posts: &[usize],
+    grounds: &[&Ground],
+) -> Result<(), ScenarioError> {
+    let members = scenario.allies.iter().chain(&scenario.enemies);
+    for (&member, &post) in members.zip(posts) {
+        let (kind, unit) = &scenario.units[member.unit];
+        let areas = &scenario.spawn.places()[post].areas;
+        for (area, at) in areas.iter().zip(grounds[post].at.get_ref()) {
+            let [x, y] = area.low;
+            if area.low == area.high && !scenario.terrain.is_free(area.low, unit.plane) {
+                let reason = format!(
+                    "no {kind} can stand at [{x}, {y}], which is not free: see `[terrain]`, and move one of the two"
+                );
+                return Err(lines.error(&at.span(), reason));
+            }
+        }
+    }
+    Ok(())
 }

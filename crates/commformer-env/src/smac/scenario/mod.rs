@@ -5,14 +5,18 @@ mod builtin;
 mod error;
 mod file;
 mod map;
+mod roster;
 mod spawn;
+mod start;
 #[cfg(test)]
 mod tests;
 mod units;
 
 pub use builtin::{builtin, builtin_text, names};
 pub use error::ScenarioError;
+pub(crate) use roster::Roster;
 pub(crate) use spawn::Spawn;
+pub use start::Start;
 
 use super::data::Unit;
 use super::terrain::Terrain;
@@ -69,9 +73,9 @@ pub struct Scenario {
     pub limit: u32,
     /// The kinds of units that take part, by name.
     pub units: Vec<(String, Unit)>,
-    /// The agents, in their order.
+    /// The agents, in their order. If units are drawn for each episode, so many of the first kind.
     pub allies: Vec<Member>,
-    /// The others, in their order.
+    /// The others, in their order, or so many.
     pub enemies: Vec<Member>,
     /// Length of the one-hot type in observations; 0: none.
     pub type_bits: usize,
@@ -81,7 +85,11 @@ pub struct Scenario {
     pub first_order: FirstOrder,
     /// Whether an allied or enemy unit's observation has a shield: those of Protoss sides.
     pub shields: [bool; 2],
-    /// Where everybody stands at first.
+    /// How it is drawn where everybody stands at first; otherwise they have places.
+    pub start: Option<Start>,
+    /// What units are drawn from for each episode.
+    pub(crate) roster: Option<Roster>,
+    /// Where everybody stands at first, without [`start`](Self::start).
     pub(crate) spawn: Spawn,
 }
 
@@ -140,6 +148,28 @@ impl Scenario {
     /// "#,
     /// )?;
     /// assert_eq!((scenario.allies.len(), scenario.enemies.len()), (2, 20));
+    ///
+    /// // Units and places can be drawn for each episode.
+    /// let drawn = commformer_env::smac::Scenario::parse(
+    ///     r#"
+    /// name = "surprise"
+    /// limit = 100
+    /// first_order = "attack_agents"
+    /// start = "either"                # or "surround", "reflect": in place of all places
+    ///
+    /// [roster]                        # in place of `[[allies]]` and `[[enemies]]`
+    /// allies = 5
+    /// enemies = 6
+    /// kinds = [                       # with a `type_id`, if there are `type_bits`
+    ///     { unit = "marine", weight = 0.9 },
+    ///     { unit = "medivac", weight = 0.1, alone = false },  # never a side of these only
+    /// ]
+    ///
+    /// [terrain]
+    /// free = [{ y = [0, 32], x = [[0, 32]] }]
+    /// "#,
+    /// )?;
+    /// assert!(drawn.is_drawn());
     /// # Ok(())
     /// # }
     /// ```
@@ -150,14 +180,65 @@ impl Scenario {
         file::parse(text)
     }
 
-    /// Points for the allies, then the enemies, of an episode; no two bodies of a plane overlap by more than
+    /// Who fights in an episode, the allies first: always the same, or drawn.
+    pub fn muster(&self, rng: &mut Rng, members: &mut Vec<Member>) {
+        if let Some(roster) = &self.roster {
+            return roster.draw(self.counts(), rng, members);
+        }
+        members.clear();
+        members.extend(self.allies.iter().chain(&self.enemies));
+    }
+
+    /// Points for these members, the allies first, of an episode; no two bodies of a plane overlap by more than
     /// a rounding, and all stand on free ground. Agents of a kind are sorted by x, then y, as SMAC does.
-    pub fn spawn(&self, rng: &mut Rng, points: &mut Vec<[f32; 2]>) {
-        self.spawn.draw(self, rng, points);
+    pub fn spawn(&self, members: &[Member], rng: &mut Rng, points: &mut Vec<[f32; 2]>) {
+        self.place(members, rng, points);
     }
 
     /// The kind of a member.
     pub fn kind(&self, member: Member) -> &Unit {
         &self.units[member.unit].1
+    }
+
+    /// Whether units are drawn for each episode.
+    pub fn is_drawn(&self) -> bool {
+        self.roster.is_some()
+    }
+
+    /// The units of each side.
+    pub(super) fn counts(&self) -> [usize; 2] {
+        [self.allies.len(), self.enemies.len()]
+    }
+
+    /// All kinds of which a side can have units.
+    pub(super) fn kinds(&self, side: Side) -> impl Iterator<Item = &Unit> {
+        let members = match side {
+            Side::Allies => &self.allies,
+            Side::Enemies => &self.enemies,
+        };
+        let drawn = self.roster.iter().flat_map(Roster::members);
+        drawn
+            .chain(members.iter().copied())
+            .map(|member| self.kind(member))
+    }
+
+    /// The type in observations of a unit of this number and kind.
+    pub(super) fn type_id(&self, number: usize, kind: usize) -> Option<usize> {
+        let member = match &self.roster {
+            Some(roster) => roster.members().nth(kind),
+            None => self.allies.iter().chain(&self.enemies).nth(number).copied(),
+        };
+        member.and_then(|member| member.type_id)
+    }
+
+    /// Whether all units can be of these kinds, the allies first.
+    pub(super) fn can_be(&self, kinds: &[usize]) -> bool {
+        match &self.roster {
+            Some(roster) => roster.is_drawn(self.counts(), kinds),
+            None => {
+                let members = self.allies.iter().chain(&self.enemies);
+                members.map(|member| member.unit).eq(kinds.iter().copied())
+            }
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Where the units of an episode stand at first.
+//! Where the units of an episode stand at first: at the places of a file.
 
 use super::{Member, Scenario};
 use crate::Rng;
@@ -13,6 +13,9 @@ const SHIFT: f32 = 0.02;
 
 /// How finely a free point is looked for.
 const SEARCH: f32 = 0.25;
+
+/// Beginnings that are drawn to see whether there is room.
+const TRIALS: u64 = 8;
 
 /// A rectangle; a point if its corners are one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -126,6 +129,7 @@ impl Spawn {
     pub fn draw(
         &self,
         scenario: &Scenario,
+        members: &[Member],
         rng: &mut Rng,
         points: &mut Vec<[f32; 2]>,
     ) -> Option<usize> {
@@ -137,63 +141,112 @@ impl Spawn {
         }
         let mut crowded = None;
         points.clear();
-        for (unit, &(place, [x, y])) in self.posts.iter().enumerate() {
+        for (unit, &(place, offset)) in self.posts.iter().enumerate() {
             let wished = if self.places[place].each {
                 self.places[place].draw(rng)
             } else {
-                let mut shifted = |at: f32| at + SHIFT * (2.0 * rng.uniform() - 1.0);
-                [
-                    centres[place][0] + shifted(x),
-                    centres[place][1] + shifted(y),
-                ]
+                let [x, y] = shift(offset, rng);
+                [centres[place][0] + x, centres[place][1] + y]
             };
-            let found = nearest(wished, |point| scenario.has_room(points, unit, point));
-            points.push(found.unwrap_or_else(|| {
+            if !crowd(scenario, members, wished, points) {
                 crowded = crowded.or(Some(unit));
-                let plane = scenario.kind(scenario.member(unit)).plane;
-                let free = nearest(wished, |point| scenario.terrain.is_free(point, plane));
-                free.unwrap_or(wished)
-            }));
+            }
         }
-        let mut rest = &mut points[..];
-        for kin in scenario.allies.chunk_by(|one, next| one.unit == next.unit) {
-            let (these, others) = rest.split_at_mut(kin.len());
-            these.sort_unstable_by(|[x, y], [other_x, other_y]| {
-                x.total_cmp(other_x).then(y.total_cmp(other_y))
-            });
-            rest = others;
-        }
+        sort_kin(&members[..scenario.allies.len()], points);
         crowded
     }
 }
 
+/// A point a little beside another.
+pub(super) fn shift(point: [f32; 2], rng: &mut Rng) -> [f32; 2] {
+    point.map(|at| at + SHIFT * (2.0 * rng.uniform() - 1.0))
+}
+
+/// Adds the next unit's point, as near to a wished one as there is room beside the others; if there is none, on others,
+/// and `false`.
+pub(super) fn crowd(
+    scenario: &Scenario,
+    members: &[Member],
+    wished: [f32; 2],
+    points: &mut Vec<[f32; 2]>,
+) -> bool {
+    let unit = points.len();
+    let has_room = |point| scenario.has_room(members, points, 0..unit, unit, point);
+    let found = nearest(wished, has_room);
+    points.push(found.unwrap_or_else(|| {
+        let plane = scenario.kind(members[unit]).plane;
+        let free = nearest(wished, |point| scenario.terrain.is_free(point, plane));
+        free.unwrap_or(wished)
+    }));
+    found.is_some()
+}
+
+/// Sorts the points of agents of a kind that follow each other.
+pub(super) fn sort_kin(agents: &[Member], points: &mut [[f32; 2]]) {
+    let mut rest = points;
+    for kin in agents.chunk_by(|one, next| one.unit == next.unit) {
+        let (these, others) = rest.split_at_mut(kin.len());
+        these.sort_unstable_by(|[x, y], [other_x, other_y]| {
+            x.total_cmp(other_x).then(y.total_cmp(other_y))
+        });
+        rest = others;
+    }
+}
+
 impl Scenario {
-    /// A unit by its number: the allies first.
-    fn member(&self, unit: usize) -> Member {
-        match unit.checked_sub(self.allies.len()) {
-            None => self.allies[unit],
-            Some(enemy) => self.enemies[enemy],
-        }
+    /// Whether a unit can stand at a point beside the units `placed`, which have points.
+    pub(super) fn has_room(
+        &self,
+        members: &[Member],
+        points: &[[f32; 2]],
+        mut placed: impl Iterator<Item = usize>,
+        unit: usize,
+        point: [f32; 2],
+    ) -> bool {
+        let plane = self.kind(members[unit]).plane;
+        self.terrain.is_free(point, plane)
+            && placed.all(|other| self.are_apart(members, (unit, point), (other, points[other])))
     }
 
-    /// Whether a unit can stand at a point beside all units before it that have points.
-    fn has_room(&self, points: &[[f32; 2]], unit: usize, [x, y]: [f32; 2]) -> bool {
-        let kind = self.kind(self.member(unit));
-        self.terrain.is_free([x, y], kind.plane)
-            && points
-                .iter()
-                .enumerate()
-                .all(|(other, [other_x, other_y])| {
-                    let other = self.kind(self.member(other));
-                    let apart = kind.separation_radius + other.separation_radius;
-                    let (dx, dy) = (x - other_x, y - other_y);
-                    other.plane != kind.plane || dx * dx + dy * dy >= apart * apart
-                })
+    /// Whether two units do not overlap at these points.
+    pub(super) fn are_apart(
+        &self,
+        members: &[Member],
+        (one, [x, y]): (usize, [f32; 2]),
+        (other, [other_x, other_y]): (usize, [f32; 2]),
+    ) -> bool {
+        let [one, other] = [one, other].map(|unit| self.kind(members[unit]));
+        let apart = one.separation_radius + other.separation_radius;
+        let (dx, dy) = (x - other_x, y - other_y);
+        other.plane != one.plane || dx * dx + dy * dy >= apart * apart
+    }
+
+    /// The first unit that found no room beside the others in some beginnings, if any.
+    pub(in crate::smac) fn crowded(&self) -> Option<usize> {
+        let (mut members, mut points) = (Vec::new(), Vec::new());
+        (0..TRIALS).find_map(|trial| {
+            let mut rng = Rng::new(0, trial);
+            self.muster(&mut rng, &mut members);
+            self.place(&members, &mut rng, &mut points)
+        })
+    }
+
+    /// Draws points; the first unit for which there was no room, if any.
+    pub(super) fn place(
+        &self,
+        members: &[Member],
+        rng: &mut Rng,
+        points: &mut Vec<[f32; 2]>,
+    ) -> Option<usize> {
+        match self.start {
+            Some(start) => start.draw(self, members, rng, points),
+            None => self.spawn.draw(self, members, rng, points),
+        }
     }
 }
 
 /// The point that will do on the smallest square around a wished one; `None` if there is none on the map.
-fn nearest([x, y]: [f32; 2], will_do: impl Fn([f32; 2]) -> bool) -> Option<[f32; 2]> {
+pub(super) fn nearest([x, y]: [f32; 2], will_do: impl Fn([f32; 2]) -> bool) -> Option<[f32; 2]> {
     let rings = (Terrain::SIDE as f32 / SEARCH) as i32;
     let at = |column: i32, row: i32| [x + column as f32 * SEARCH, y + row as f32 * SEARCH];
     (0..=rings).find_map(|ring| {

@@ -1,11 +1,13 @@
 //! Tests of what scenario files say.
 
 mod files;
+mod random;
 mod refusals;
 mod spawns;
 mod table;
 
-use super::Scenario;
+use super::{Member, Scenario};
+use crate::Rng;
 
 /// A small file.
 const FILE: &str = "\
@@ -32,6 +34,14 @@ free = [
     { y = [8, 24], x = [[0, 32]] },
 ]
 ";
+
+/// Draws who fights in an episode, and where they stand.
+fn draw(scenario: &Scenario, rng: &mut Rng, points: &mut Vec<[f32; 2]>) -> Vec<Member> {
+    let mut members = Vec::new();
+    scenario.muster(rng, &mut members);
+    scenario.spawn(&members, rng, points);
+    members
+}
 
 /// The file with a piece replaced.
 fn with(piece: &str, by: &str) -> String {

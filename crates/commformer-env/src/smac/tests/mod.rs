@@ -1,6 +1,7 @@
 //! Tests of the task on top of the battle, on small battles made here.
 
 mod acting;
+mod looking;
 mod observing;
 mod paying;
 mod playing;
@@ -135,6 +136,8 @@ pub fn scenario(allies: &[Unit], enemies: &[Unit]) -> Scenario {
         ),
         first_order: FirstOrder::Wait,
         shields: [allies, enemies].map(|side| side.iter().any(|unit| unit.shield > 0.0)),
+        start: None,
+        roster: None,
         spawn: Spawn::facing(allies.len(), enemies.len()),
     }
 }
@@ -178,6 +181,15 @@ impl Team {
             active: &mut self.active,
         };
         self.env.reset_to(points, &mut self.rng, out).unwrap();
+    }
+
+    pub fn reset(&mut self) {
+        let out = Observation {
+            obs: &mut self.obs,
+            available: &mut self.available,
+            active: &mut self.active,
+        };
+        self.env.reset(&mut self.rng, out);
     }
 
     pub fn step(&mut self, actions: &[i64]) -> Status {

@@ -1,7 +1,7 @@
 //! When units attack, and whom.
 
 use super::kinds::*;
-use super::{Battle, Order, battle, pacified, tick, ticks_until};
+use super::{Battle, Order, battle, begin, pacified, tick, ticks_until};
 use crate::Rng;
 use crate::smac::scenario::Side;
 
@@ -253,7 +253,7 @@ fn neither_side_has_an_advantage() {
     let mut rng = Rng::new(3, 0);
     let mut won = [0, 0];
     for _ in 0..400 {
-        battle.begin(&points, &mut rng);
+        begin(&mut battle, &points, &mut rng);
         for i in 0..6 {
             let x = if i < 3 { 23.0 } else { 9.0 };
             battle.order(i, Order::AttackMove([x, 16.0]));

@@ -42,12 +42,21 @@ fn battle_on(
         terrain,
         first_order: FirstOrder::Wait,
         shields: [false; 2],
+        start: None,
+        roster: None,
         spawn: crate::smac::Spawn::facing(allies.len(), enemies.len()),
     };
     let mut battle = Battle::new(Arc::new(scenario));
     let points: Vec<_> = all.map(|(_, point)| *point).collect();
-    battle.begin(&points, &mut Rng::new(0, 0));
+    begin(&mut battle, &points, &mut Rng::new(0, 0));
     battle
+}
+
+/// Begins a battle of those whom its scenario names.
+fn begin(battle: &mut Battle, points: &[[f32; 2]], rng: &mut Rng) {
+    let mut members = Vec::new();
+    battle.scenario().muster(rng, &mut members);
+    battle.begin(&members, points, rng);
 }
 
 fn battle(allies: &[(Unit, [f32; 2])], enemies: &[(Unit, [f32; 2])]) -> Battle {

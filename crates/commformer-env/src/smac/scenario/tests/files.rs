@@ -1,6 +1,6 @@
 //! Files that users write, the units in them, and files with mistakes of any kind.
 
-use super::{FILE, refusal, with};
+use super::{FILE, draw, refusal, with};
 use crate::Rng;
 use crate::smac::{Attribute, FirstOrder, Plane, Scenario, ScenarioError, builtin_text, names};
 use proptest::prelude::*;
@@ -135,7 +135,7 @@ proptest! {
 
     #[test]
     fn a_mutated_file_is_read_or_refused(
-        file in 0..27_usize,
+        file in 0..=names().len(),
         edits in proptest::collection::vec((0.0..1.0_f64, 0..6_usize, piece()), 1..4),
     ) {
         let name = names().nth(file);
@@ -154,7 +154,7 @@ proptest! {
         match Scenario::parse(&text) {
             Ok(scenario) => {
                 let mut points = Vec::new();
-                scenario.spawn(&mut Rng::new(0, 0), &mut points);
+                draw(&scenario, &mut Rng::new(0, 0), &mut points);
                 prop_assert_eq!(points.len(), scenario.allies.len() + scenario.enemies.len());
             }
             Err(ScenarioError { line, .. }) => {
