@@ -1,7 +1,7 @@
 //! The trainer's loss on the policy's output, against golden vectors of an independent
 //! implementation.
 
-use commformer_train::{Counts, Evaluation, PpoConfig, Targets, loss};
+use commformer_train::{Evaluation, PpoConfig, Targets, loss};
 use safetensors::SafeTensors;
 use std::path::PathBuf;
 use tch::{Kind, Tensor};
@@ -69,11 +69,8 @@ fn check(case: &str, bytes: &[u8], file: &SafeTensors<'_>) {
         active: tensor("in/active"),
         gate: None,
     };
-    let counts = Counts {
-        active: then.active.sum(Kind::Double).double_value(&[]) as usize,
-        all: then.active.numel(),
-    };
-    let found = loss(&config, None, &now, &then, counts);
+    let active = then.active.sum(Kind::Double).double_value(&[]);
+    let found = loss(&config, None, &now, &then, active);
     let terms = Vec::<f64>::try_from(found.terms).unwrap();
     for (name, found) in [
         ("out/loss", found.total.double_value(&[])),

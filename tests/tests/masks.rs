@@ -5,8 +5,8 @@ mod common;
 use commformer::compose::{self, TeamPolicy};
 use commformer_env::{Actions, Batch, Rng, Status, VecEnv};
 use commformer_train::{
-    Act, Actor, Counts, EvaluateOptions, Evaluation, GateSamples, GateTargets, GateTerms, Gates,
-    Level, Policy, PpoConfig, Purpose, Samples, Situations, Targets, TeamGraphs, evaluate, loss,
+    Act, Actor, EvaluateOptions, Evaluation, GateSamples, GateTargets, GateTerms, Gates, Level,
+    Policy, PpoConfig, Purpose, Samples, Situations, Targets, TeamGraphs, evaluate, loss,
 };
 use common::{config, resolve};
 use tch::{Device, Kind, Tensor};
@@ -163,11 +163,7 @@ impl Data {
             actions: &self.actions,
             gate: self.gate.as_ref(),
         };
-        let active = &self.targets.active;
-        let counts = Counts {
-            active: active.sum(Kind::Double).double_value(&[]) as usize,
-            all: active.numel(),
-        };
+        let count = self.targets.active.sum(Kind::Double).double_value(&[]);
         let terms = GateTerms {
             entropy_coef: 0.01,
             message: 0.1,
@@ -175,7 +171,7 @@ impl Data {
         };
         let of_gate = self.gate.is_some().then_some(&terms);
         let mut objective = |found: &Evaluation| {
-            loss(&PpoConfig::default(), of_gate, found, &self.targets, counts).total
+            loss(&PpoConfig::default(), of_gate, found, &self.targets, count).total
         };
         let mut uniform = |shape: &[i64]| Tensor::full(shape, 0.9, (Kind::Float, Device::Cpu));
         let found = policy.gradients(level, &samples, &mut uniform, &mut objective);

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use commformer_torch::threads;
-use commformer_train::{Counts, Evaluation, PpoConfig, Targets, gae, loss};
+use commformer_train::{Evaluation, PpoConfig, Targets, gae, loss};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::Array3;
 use tch::{Device, Kind, Tensor};
@@ -60,14 +60,10 @@ fn loss_and_backward(c: &mut Criterion) {
             gate: None,
         };
         let count = PART * agents;
-        let counts = Counts {
-            active: count,
-            all: count,
-        };
         group.throughput(Throughput::Elements(count as u64));
         group.bench_function(BenchmarkId::new("agents", agents), |b| {
             b.iter(|| {
-                let loss = loss(&config, None, &now, &then, counts);
+                let loss = loss(&config, None, &now, &then, count as f64);
                 black_box(Tensor::run_backward(&[loss.total], &leaves, false, false))
             });
         });

@@ -72,9 +72,6 @@ pub struct PpoConfig {
     pub huber_delta: f64,
     /// `true`: as in the authors' release, errors below `-huber_delta` cost nothing.
     pub one_sided_huber: bool,
-    /// Whether the values of agents that take no part are learned as well: the dead of a team whose rewards go
-    /// on, from whose values those are learned who are about to die.
-    pub value_inactive: bool,
     /// Largest norm of the gradient of all parameters together.
     pub max_grad_norm: f64,
     /// Whether the learning rate falls linearly to zero over the run. Not in the paper.
@@ -117,7 +114,6 @@ impl Default for PpoConfig {
             value_coef: 1.0,
             huber_delta: 10.0,
             one_sided_huber: false,
-            value_inactive: false,
             max_grad_norm: 10.0,
             lr_decay: true,
             chunk: 0,

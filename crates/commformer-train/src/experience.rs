@@ -3,7 +3,7 @@
 
 use crate::bilevel::Graphs;
 use crate::policy::GateSamples;
-use crate::ppo::{Counts, GateTargets, Targets};
+use crate::ppo::{GateTargets, Targets};
 use crate::rollout::Shard;
 use crate::samples::{Done, Perceived};
 use crate::selection::Selection;
@@ -89,7 +89,7 @@ impl Experience {
         let taken_in = returns.iter().zip(&active);
         norm.update(
             taken_in
-                .filter(|(_, active)| **active || config.value_inactive)
+                .filter(|(_, active)| **active)
                 .map(|(value, _)| *value),
         );
         for value in &mut returns {
@@ -176,12 +176,9 @@ impl Experience {
         samples.all(|sample| self.counts[sample] == self.agents())
     }
 
-    /// How many agents there are in these samples.
-    pub fn count(&self, selection: &Selection) -> Counts {
-        Counts {
-            active: selection.samples().map(|sample| self.counts[sample]).sum(),
-            all: selection.len() * self.agents(),
-        }
+    /// How many agents take part in these samples.
+    pub fn count_active(&self, selection: &Selection) -> usize {
+        selection.samples().map(|sample| self.counts[sample]).sum()
     }
 
     /// The part of a minibatch made of these samples, which are in order.

@@ -215,7 +215,7 @@ impl<P: Policy> Learner<P> {
                 experience.part(part, graph(part), Rng::new(dropout, number as u64))
             })
             .collect();
-        let counts = experience.count(selection);
+        let total_active = experience.count_active(selection).max(1) as f64;
         let Gradient {
             mut of_leaves,
             mut losses,
@@ -225,7 +225,7 @@ impl<P: Policy> Learner<P> {
             parts,
             level,
             objective,
-            counts,
+            total_active,
         )?;
         losses.grad_norm = clip_norm(&mut of_leaves, ppo.max_grad_norm)?;
         let proposal = Proposal {

@@ -98,7 +98,7 @@ pub use policy::{
     Act, Actor, Evaluation, GateEvaluation, GateSamples, Gates, Gating, Level, Policy,
     PolicyResult, SampledGraphs, Samples, Situations, TeamGraphs, by_autograd,
 };
-pub use ppo::{Counts, GateTargets, Loss, Targets, loss};
+pub use ppo::{GateTargets, Loss, Targets, loss};
 pub use report::{
     EpisodeRecord, EvaluationReport, GateLosses, IterationReport, Listener, Losses, Phases,
 };

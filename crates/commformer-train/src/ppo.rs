@@ -37,17 +37,7 @@ pub struct GateTargets {
     pub advantages: Tensor,
 }
 
-/// Agents in a minibatch, over all its samples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counts {
-    /// Those that take part.
-    pub active: usize,
-    /// All.
-    pub all: usize,
-}
-
-/// The terms of the objective, each a mean over the minibatch's agents that take part; the values' over all
-/// agents, if [those of the others](PpoConfig::value_inactive) are learned too.
+/// The terms of the objective, each a sum over the samples divided by `total_active`.
 #[derive(Debug)]
 pub struct Loss {
     /// What the gradient is taken of: policy - entropy_coef * entropy + value_coef * value, and the
@@ -58,7 +48,7 @@ pub struct Loss {
     pub terms: Tensor,
 }
 
-/// The loss of a part of a minibatch of so many agents; the parts' losses
+/// The loss of a part of a minibatch in which `total_active` agents take part; the parts' losses
 /// add up to the minibatch's. Without `gate` terms the gates are not in force: only the value
 /// before their decisions is learned.
 ///
@@ -70,13 +60,9 @@ pub fn loss(
     gate: Option<&GateTerms>,
     now: &Evaluation,
     then: &Targets,
-    counts: Counts,
+    total_active: f64,
 ) -> Loss {
-    let mean = |x: &Tensor| (x * &then.active).sum(Kind::Float) / counts.active.max(1) as f64;
-    let mean_value = |x: &Tensor| match config.value_inactive {
-        true => x.sum(Kind::Float) / counts.all.max(1) as f64,
-        false => mean(x),
-    };
+    let mean = |x: &Tensor| (x * &then.active).sum(Kind::Float) / total_active;
     let surrogate = |ratio: &Tensor, advantages: &Tensor| {
         let clipped = ratio.clamp(1.0 - config.clip, 1.0 + config.clip);
         -mean(&(ratio * advantages).minimum(&(clipped * advantages)))
@@ -90,7 +76,7 @@ pub fn loss(
                 config.one_sided_huber,
             )
         };
-        mean_value(&error(now).maximum(&error(&clipped)))
+        mean(&error(now).maximum(&error(&clipped)))
     };
     let summary = |terms: [&Tensor; 3], ratio: &Tensor, log_ratio: &Tensor| {
         tch::no_grad(|| {
@@ -202,22 +188,12 @@ mod tests {
             active: row(&[1.0, 1.0, 0.0]),
             gate: None,
         };
-        let counts = Counts { active: 2, all: 3 };
-        let of_all = PpoConfig {
-            value_inactive: true,
-            ..config.clone()
-        };
-        let of_all = loss(&of_all, None, &now, &then, counts).terms;
-        let loss = loss(&config, None, &now, &then, counts);
+        let loss = loss(&config, None, &now, &then, 2.0);
         let terms = Vec::<f64>::try_from(loss.terms).unwrap();
         // Ratios 2 (clipped to 1.2) and 0.5 (the worse of 0.5 and 0.8).
         assert!((terms[0] + (1.2 + 0.5) / 2.0).abs() < 1e-6);
         // Values 1 (clipped to 0.2, the worse) and 0.
         assert!((terms[1] - (1.8_f64.powi(2) / 2.0 + 0.5) / 2.0).abs() < 1e-6);
-        // And 7 (clipped to 0.2, the worse) of the one who took no part.
-        let value = (1.8_f64.powi(2) / 2.0 + 0.5 + 8.8_f64.powi(2) / 2.0) / 3.0;
-        assert!((of_all.double_value(&[1]) - value).abs() < 1e-5);
-        assert!((of_all.double_value(&[0]) - terms[0]).abs() < 1e-6);
         assert!((terms[2] - 2.0).abs() < 1e-6);
         assert_eq!(terms[3], 1.0);
         assert!(

@@ -7,7 +7,7 @@
 
 use crate::gate::GateTerms;
 use crate::policy::{Evaluation, GateSamples, Level, TeamGraphs};
-use crate::ppo::{self, Counts, Targets};
+use crate::ppo::{self, Targets};
 use crate::samples::Perceived;
 use crate::{Losses, Policy, PpoConfig, Samples, TrainError};
 use std::sync::Mutex;
@@ -57,14 +57,14 @@ pub struct Gradient {
     pub losses: Losses,
 }
 
-/// Differentiates the minibatch made of `parts`, of so many agents.
+/// Differentiates the minibatch made of `parts`, in which `total_active` agents take part.
 pub fn gradient<P: Policy>(
     pool: &rayon::ThreadPool,
     replicas: &mut [P],
     parts: Vec<Part>,
     level: Level,
     objective: Objective<'_>,
-    counts: Counts,
+    total_active: f64,
 ) -> Result<Gradient, TrainError> {
     let done: Vec<Mutex<Option<PartResult>>> = parts.iter().map(|_| Mutex::new(None)).collect();
     let queue = Mutex::new(parts.into_iter().enumerate());
@@ -72,7 +72,8 @@ pub fn gradient<P: Policy>(
         loop {
             let next = lock(&queue).next();
             let Some((index, part)) = next else { break };
-            *lock(&done[index]) = Some(differentiate(replica, part, level, objective, counts));
+            *lock(&done[index]) =
+                Some(differentiate(replica, part, level, objective, total_active));
         }
     };
     pool.scope(|scope| {
@@ -115,7 +116,7 @@ fn differentiate<P: Policy>(
     mut part: Part,
     level: Level,
     objective: Objective<'_>,
-    counts: Counts,
+    total_active: f64,
 ) -> PartResult {
     let drawn;
     let graph = match &part.graph {
@@ -144,7 +145,7 @@ fn differentiate<P: Policy>(
             objective.gate,
             evaluation,
             &part.targets,
-            counts,
+            total_active,
         );
         terms = Some(loss.terms);
         loss.total
