@@ -3,5 +3,6 @@
 //! Nothing here knows a policy or libtorch: whatever is shown is data, from a run's folder or handed over.
 
 mod log;
+pub mod numbers;
 
 pub use log::{Evaluation, Figure, Iteration, LogError, RunLog};

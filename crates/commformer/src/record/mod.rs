@@ -2,7 +2,7 @@
 
 pub mod metrics;
 pub mod past;
-pub(crate) mod progress;
+mod progress;
 pub mod svg;
 pub mod tensorboard;
 
