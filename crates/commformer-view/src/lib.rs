@@ -4,5 +4,6 @@
 
 mod log;
 pub mod numbers;
+pub mod watch;
 
 pub use log::{Evaluation, Figure, Iteration, LogError, RunLog};

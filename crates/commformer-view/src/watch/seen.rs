@@ -1,0 +1,149 @@
+//! What a run's folder shows, read again and again at little cost.
+
+use super::life::Life;
+use crate::log::{LogError, RunLog};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// What was seen when it was last looked.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub folder: PathBuf,
+    /// `None` as long as the folder holds no run.
+    pub log: Option<RunLog>,
+    pub life: Life,
+    /// Why the log is not of now.
+    pub trouble: Option<LogError>,
+    /// Bytes of the metrics that the log has taken.
+    taken: u64,
+    /// The last line of those: while it stands there, all before it is what it was.
+    last: Vec<u8>,
+    /// Lines taken.
+    lines: usize,
+}
+
+impl Seen {
+    /// Nothing yet.
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            log: None,
+            life: Life::Stopped,
+            trouble: None,
+            taken: 0,
+            last: Vec::new(),
+            lines: 0,
+        }
+    }
+
+    /// Looks again. Whether there is anything new.
+    pub fn look(&mut self) -> bool {
+        let life = Life::of(&self.folder);
+        let lives = life == self.life;
+        self.life = life;
+        let (news, trouble) = match self.look_at_log() {
+            Ok(news) => (news, None),
+            Err(error) => {
+                if is_missing(&error) {
+                    self.begin(None);
+                }
+                (true, Some(error))
+            }
+        };
+        let troubles = trouble.is_some() || self.trouble.is_some();
+        self.trouble = trouble;
+        news || troubles || !lives
+    }
+
+    /// Whether no run is there, though maybe soon.
+    pub fn is_awaited(&self) -> bool {
+        self.log.is_none() && self.trouble.as_ref().is_none_or(is_missing)
+    }
+
+    fn look_at_log(&mut self) -> Result<bool, LogError> {
+        let begun = RunLog::begun(&self.folder)?;
+        let another = self
+            .log
+            .as_ref()
+            .is_none_or(|log| log.config != begun.config);
+        if another {
+            self.begin(Some(begun));
+        }
+        let path = self.folder.join(RunLog::METRICS);
+        let news = self.look_at_metrics(&path);
+        Ok(news.map_err(|source| LogError::File { path, source })? || another)
+    }
+
+    fn look_at_metrics(&mut self, path: &Path) -> io::Result<bool> {
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            // A run writes it a moment after its configuration.
+            Err(error) if error.kind() == ErrorKind::NotFound && self.taken == 0 => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        let cut = !self.goes_on(&mut file)?;
+        if cut {
+            let log = self.log.take();
+            self.begin(log.map(|log| RunLog {
+                iterations: Vec::new(),
+                evaluations: Vec::new(),
+                unreadable: Vec::new(),
+                ..log
+            }));
+        }
+        file.seek(SeekFrom::Start(self.taken))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        // A line without an end is being written.
+        let whole = bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
+        bytes.truncate(whole);
+        let Some(log) = &mut self.log else {
+            return Ok(cut);
+        };
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.lines += 1;
+            if !log.take(&String::from_utf8_lossy(line)) {
+                log.unreadable.push(self.lines);
+            }
+        }
+        if let Some(last) = bytes.split_inclusive(|byte| *byte == b'\n').next_back() {
+            self.last = last.to_owned();
+        }
+        self.taken += whole as u64;
+        Ok(cut || whole > 0)
+    }
+
+    /// Whether what was taken still stands in the file. A run that is taken up cuts it, and what it does
+    /// again differs in its times at least.
+    fn goes_on(&self, file: &mut File) -> io::Result<bool> {
+        if file.metadata()?.len() < self.taken {
+            return Ok(false);
+        }
+        file.seek(SeekFrom::Start(self.taken - self.last.len() as u64))?;
+        let mut there = vec![0; self.last.len()];
+        // It may be cut this very moment.
+        match file.read_exact(&mut there) {
+            Ok(()) => Ok(there == self.last),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Begins with a log that holds nothing yet.
+    fn begin(&mut self, log: Option<RunLog>) {
+        self.log = log;
+        self.taken = 0;
+        self.last.clear();
+        self.lines = 0;
+    }
+}
+
+fn is_missing(error: &LogError) -> bool {
+    matches!(error, LogError::File { source, .. } if source.kind() == ErrorKind::NotFound)
+}
