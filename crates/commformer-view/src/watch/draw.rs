@@ -85,7 +85,7 @@ impl<'a> Place<'a> {
     fn wide(self, frame: &mut Frame, area: Rect) {
         let columns = [
             Constraint::Min(0),
-            Constraint::Length(30),
+            Constraint::Length(27),
             Constraint::Length(44),
         ];
         let [left, middle, right] = Layout::horizontal(columns).spacing(2).areas(area);

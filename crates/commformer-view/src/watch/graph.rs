@@ -63,9 +63,12 @@ impl Panel<'_> {
         }
         if shown < graph.len() {
             let more = graph.len() - shown;
-            lines.push(Line::raw(format!(
-                "… {more} more; g gives the graph all the room"
-            )));
+            let advice = if self.view.graph {
+                ""
+            } else {
+                "; g: more room"
+            };
+            lines.push(Line::raw(format!("… {more} more{advice}")));
         }
         lines
     }

@@ -25,14 +25,14 @@ impl Panel<'_> {
     /// Which run it is, whether it goes on, how far and how fast, and where the time goes: three lines.
     pub fn head(&self, life: &Life, folder: &Path) -> Vec<Line<'static>> {
         let pace = Pace::of(self.log);
-        let mut last = vec![Span::raw("time")];
-        for (phase, share) in pace.phases(self.log).into_iter().flatten() {
-            last.push(Span::raw(format!("  {phase} {:.0} %", 100.0 * share)));
-        }
+        let shares = pace.phases(self.log).map(|phases| {
+            let share = |(phase, share): (&str, f64)| format!("  {phase} {:.0} %", 100.0 * share);
+            format!("time{}", phases.map(share).concat())
+        });
         vec![
             self.life(life, folder),
             self.progress(&pace, life),
-            Line::from(last),
+            Line::raw(shares.unwrap_or_default()),
         ]
     }
 
@@ -114,7 +114,7 @@ impl Panel<'_> {
                 false => (" ", Style::new()),
             };
             // Aligned, and no farther apart than the eye can follow.
-            let room = usize::from(self.width.min(30)).saturating_sub(11);
+            let room = usize::from(self.width.min(27)).saturating_sub(11);
             let name = cut(&curve.name(), room);
             let text = format!("{mark}{name:room$} {:>9}", short(figure));
             lines.push(Line::styled(text, style));
@@ -147,7 +147,8 @@ impl Panel<'_> {
             .filter_map(|of| Some((of.steps, of.figures.get(name)?)))
             .map(|(steps, figure)| [grouped(steps), short(figure.mean), interval(figure)])
             .collect();
-        let mut lines = vec![self.title(&format!("evaluations: {}, 95 % interval", plain(name)))];
+        let name = cut(&plain(name), usize::from(self.width).saturating_sub(21));
+        let mut lines = vec![self.title(&format!("evaluations: {name} (95 %)"))];
         if rows.is_empty() {
             lines.push(Line::raw(self.first_evaluation()));
         }
@@ -208,7 +209,7 @@ impl Group {
     fn title(self) -> &'static str {
         match self {
             Self::Return | Self::Episodes => "episodes",
-            Self::Listening => "listening, per agent and step",
+            Self::Listening => "per agent and step",
             Self::Graph => "graph",
             Self::Losses => "losses",
             Self::Others => "others",

@@ -147,3 +147,113 @@ impl Seen {
 fn is_missing(error: &LogError) -> bool {
     matches!(error, LogError::File { source, .. } if source.kind() == ErrorKind::NotFound)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{CONFIG, evaluation, iteration};
+    use super::*;
+    use std::fs;
+    use std::io::Write;
+
+    /// A folder, and how to add to its metrics.
+    fn folder() -> (tempfile::TempDir, impl Fn(&str)) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(RunLog::METRICS);
+        let add = move |text: &str| {
+            let file = File::options().append(true).create(true).open(&path);
+            file.unwrap().write_all(text.as_bytes()).unwrap();
+        };
+        (folder, add)
+    }
+
+    /// The numbers of the iterations and the steps of the evaluations.
+    fn taken(seen: &Seen) -> (Vec<u64>, Vec<u64>) {
+        let log = seen.log.as_ref().unwrap();
+        let iterations = log.iterations.iter().map(|of| of.number);
+        let evaluations = log.evaluations.iter().map(|of| of.steps);
+        (iterations.collect(), evaluations.collect())
+    }
+
+    #[test]
+    fn a_run_is_awaited_and_then_followed() {
+        let (folder, add) = folder();
+        let mut seen = Seen::new(&folder.path().join("later"));
+        seen.look();
+        assert!(seen.is_awaited());
+        let mut seen = Seen::new(folder.path());
+        seen.look();
+        assert!(seen.is_awaited());
+        fs::write(folder.path().join("config.toml"), CONFIG).unwrap();
+        assert!(seen.look() && !seen.is_awaited());
+        assert!(!seen.look());
+        // A line counts once it has its end.
+        let line = iteration(1, 0.5);
+        let (first, second) = line.split_at(40);
+        add(first);
+        assert!(!seen.look());
+        add(&format!("{second}\n{}\n", evaluation(1, 0.5)));
+        assert!(seen.look());
+        assert_eq!(taken(&seen), (vec![1], vec![1000]));
+        assert!(!seen.look());
+        assert_eq!(
+            seen.log.as_ref().unwrap(),
+            &RunLog::read(folder.path()).unwrap()
+        );
+    }
+
+    #[test]
+    fn a_run_that_goes_on_from_earlier_is_read_anew() {
+        let (folder, add) = folder();
+        fs::write(folder.path().join("config.toml"), CONFIG).unwrap();
+        let line = |number| iteration(number, 0.5) + "\n";
+        add(&(line(1) + &line(2) + &line(3)));
+        let mut seen = Seen::new(folder.path());
+        seen.look();
+        // Shorter than before.
+        let cut = || {
+            let file = File::options()
+                .write(true)
+                .open(folder.path().join(RunLog::METRICS));
+            file.unwrap().set_len(line(1).len() as u64).unwrap();
+        };
+        cut();
+        assert!(seen.look());
+        assert_eq!(taken(&seen).0, [1]);
+        add(&(line(2) + &line(3)));
+        seen.look();
+        // Cut, and longer again before anybody looks: the last line is another.
+        cut();
+        let again = |number| line(number).replace("\"elapsed\":", "\"elapsed\":0.");
+        add(&(again(2) + "spoiled\n" + &again(3) + &again(4)));
+        assert!(seen.look());
+        assert_eq!(taken(&seen).0, [1, 2, 3, 4]);
+        let log = seen.log.as_ref().unwrap();
+        assert_eq!(log, &RunLog::read(folder.path()).unwrap());
+        assert_eq!(log.unreadable, [3]);
+    }
+
+    #[test]
+    fn another_run_in_the_folder_is_another_run() {
+        let (folder, add) = folder();
+        let config = folder.path().join("config.toml");
+        fs::write(&config, CONFIG).unwrap();
+        add(&(iteration(1, 0.5) + "\n"));
+        let mut seen = Seen::new(folder.path());
+        seen.look();
+        // A configuration that is damaged leaves what was seen.
+        fs::write(&config, "[").unwrap();
+        assert!(seen.look() && seen.trouble.is_some());
+        assert_eq!(taken(&seen).0, [1]);
+        fs::remove_file(&config).unwrap();
+        seen.look();
+        assert!(seen.is_awaited());
+        fs::write(&config, "[run]\nseed = 2\n").unwrap();
+        assert!(seen.look() && seen.trouble.is_none());
+        assert_eq!(seen.log.as_ref().unwrap().seed(), Some(2));
+        assert_eq!(taken(&seen).0, [1]);
+        fs::remove_file(folder.path().join(RunLog::METRICS)).unwrap();
+        seen.look();
+        seen.look();
+        assert!(taken(&seen).0.is_empty());
+    }
+}

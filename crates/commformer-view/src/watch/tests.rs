@@ -1,4 +1,6 @@
-//! Runs to look at.
+//! Runs to look at, and what the screen shows of them.
+
+mod screens;
 
 use super::theme;
 use super::view::View;
