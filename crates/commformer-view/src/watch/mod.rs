@@ -1,7 +1,7 @@
 //! `watch`: a view of a run in the terminal while it trains, from its folder alone.
 //!
-//! What is [seen](seen) of the folder and what the user has [chosen](view) is state without a terminal; the
-//! [panels](panels) are lines of text made of both, which [`draw`](draw) places and [`print`] prints.
+//! What is seen of the folder (`seen`) and what the user has chosen (`view`) is state without a terminal; the
+//! `panels` are lines of text made of both, which `draw` places and [`print()`] prints.
 
 mod curves;
 mod draw;

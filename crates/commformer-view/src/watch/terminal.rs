@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Shows a run until the user has enough. Where there is no terminal to show it on, prints it once to
-/// `out`, as [`print`] does.
+/// `out`, as [`print()`] does.
 ///
 /// # Errors
 ///

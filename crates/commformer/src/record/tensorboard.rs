@@ -1,7 +1,7 @@
 //! Event files for TensorBoard.
 //!
-//! A file is a sequence of TFRecords, each holding one `Event` message of Protocol Buffers (fields in
-//! [`message`]). It begins with the format's version and the configuration as text; scalars and pictures
+//! A file is a sequence of TFRecords, each holding one `Event` message of Protocol Buffers (more of
+//! its fields in `message.rs`). It begins with the format's version and the configuration as text; scalars and pictures
 //! of the graph follow.
 //!
 //! ```text
@@ -58,6 +58,7 @@ impl EventWriter {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let kept = match steps {
+            // Not even its beginning: a kill may have cut it before the configuration.
             0 => 0,
             _ => length_upto(&bytes, steps),
         };
