@@ -99,18 +99,7 @@ impl RunLog {
     ///
     /// [`LogError`] if the folder holds no run.
     pub fn read(folder: &Path) -> Result<Self, LogError> {
-        let path = folder.join("config.toml");
-        let config = read(&path)?;
-        let settings = toml::from_str(&config).map_err(|source| LogError::Config {
-            path: path.clone(),
-            source,
-        })?;
-        let mut log = Self {
-            folder: folder.to_owned(),
-            config,
-            settings,
-            ..Self::default()
-        };
+        let mut log = Self::begun(folder)?;
         // A run writes it a moment after its configuration.
         let path = folder.join(Self::METRICS);
         if path.exists() {
@@ -123,13 +112,29 @@ impl RunLog {
         Ok(log)
     }
 
+    /// The run in a folder without what its metrics say.
+    pub(crate) fn begun(folder: &Path) -> Result<Self, LogError> {
+        let path = folder.join("config.toml");
+        let config = read(&path)?;
+        let settings = toml::from_str(&config).map_err(|source| LogError::Config {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            config,
+            settings,
+            ..Self::default()
+        })
+    }
+
     /// The seed of the run, if its configuration names one.
     pub fn seed(&self) -> Option<i64> {
         self.settings.get("run")?.get("seed")?.as_integer()
     }
 
     /// Takes a line of the metrics, if it is one.
-    fn take(&mut self, line: &str) -> bool {
+    pub(crate) fn take(&mut self, line: &str) -> bool {
         let Ok(Value::Object(line)) = serde_json::from_str(line) else {
             return false;
         };

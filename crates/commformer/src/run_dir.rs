@@ -4,6 +4,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The folder of a run.
 #[derive(Debug)]
@@ -146,7 +147,7 @@ impl RunDir {
             .append(true)
             .open(&name);
         let mut lock = lock.map_err(at(&name))?;
-        match lock.try_lock() {
+        match try_lock(&lock) {
             Ok(()) => {}
             // Some network file systems know no locks.
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
@@ -205,6 +206,20 @@ impl RunDir {
     }
 }
 
+/// Takes the lock unless a process keeps it. Whoever looks whether one does, as `commformer watch`, has it
+/// for a moment, which is no reason to refuse.
+fn try_lock(lock: &File) -> Result<(), TryLockError> {
+    const TRIES: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(10);
+    for _ in 1..TRIES {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            done => return done,
+        }
+    }
+    lock.try_lock()
+}
+
 fn at(path: &Path) -> impl FnOnce(io::Error) -> RunDirError {
     let path = path.to_owned();
     move |source| RunDirError::Io { path, source }
@@ -213,6 +228,7 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> RunDirError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
     fn a_second_run_gets_a_folder_of_its_own() {
@@ -262,6 +278,29 @@ mod tests {
         assert_eq!(RunDir::open(&path).unwrap().path(), path);
         drop(first);
         assert!(RunDir::resume(&path).is_ok());
+    }
+
+    #[test]
+    fn whoever_looks_at_the_lock_keeps_nobody_from_training() {
+        let scratch = tempfile::tempdir().unwrap();
+        let run = RunDir::create(scratch.path()).unwrap();
+        fs::write(run.config(), "[run]").unwrap();
+        drop(run);
+        let looks = AtomicBool::new(true);
+        let lock = File::open(scratch.path().join(".lock")).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while looks.load(Ordering::Relaxed) {
+                    if lock.try_lock_shared().is_ok() {
+                        lock.unlock().unwrap();
+                    }
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            });
+            let refused = (0..20).find_map(|_| RunDir::resume(scratch.path()).err());
+            looks.store(false, Ordering::Relaxed);
+            assert!(refused.is_none(), "{refused:?}");
+        });
     }
 
     #[test]

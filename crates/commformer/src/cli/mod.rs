@@ -6,6 +6,7 @@ mod eval;
 mod options;
 mod presets;
 mod train;
+mod watch;
 
 use clap::{Parser, Subcommand};
 use std::io::{self, Write};
@@ -25,6 +26,8 @@ enum Command {
     Train(train::Train),
     /// Judge a trained team: one episode in each copy of its task
     Eval(eval::Eval),
+    /// Look at a run while it trains, in another terminal
+    Watch(watch::Watch),
     /// List the configurations that come with the program
     Presets,
     /// Measure the speed on this machine: of training, of acting alone, of environments alone
@@ -40,6 +43,7 @@ pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(train) => train.run(out),
         Command::Eval(eval) => eval.run(out).map(|()| ExitCode::SUCCESS),
+        Command::Watch(watch) => watch.run(out).map(|()| ExitCode::SUCCESS),
         Command::Presets => presets::list(out).map(|()| ExitCode::SUCCESS),
         Command::Bench(bench) => bench.run(out).map(|()| ExitCode::SUCCESS),
         Command::Doctor(doctor) => doctor.run(out).map(|()| ExitCode::SUCCESS),
@@ -70,8 +74,9 @@ fn program() -> String {
 /// Whether whoever read our output has enough, as `head` has.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]

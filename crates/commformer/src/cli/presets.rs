@@ -1,7 +1,7 @@
 //! `commformer presets`.
 
 use crate::config::presets;
-use crate::record::progress::grouped;
+use commformer_view::numbers::grouped;
 use std::io::Write;
 
 /// A line for each preset.

@@ -2,7 +2,7 @@
 
 pub mod metrics;
 pub mod past;
-pub(crate) mod progress;
+mod progress;
 pub mod svg;
 pub mod tensorboard;
 
@@ -36,17 +36,18 @@ impl Recorder {
     ///
     /// # Errors
     ///
-    /// If a file cannot be written.
+    /// If a file cannot be written, or the configuration not be read.
     pub fn open(
         folder: &RunDir,
         [done, target]: [u64; 2],
         seed: u64,
         interrupt: Interrupt,
     ) -> io::Result<Self> {
+        let config = std::fs::read_to_string(folder.config())?;
         let (metrics, past) = MetricsFile::open(&folder.metrics(), done)?;
         Ok(Self {
             metrics,
-            events: EventWriter::open(&folder.tensorboard(), done)?,
+            events: EventWriter::open(&folder.tensorboard(), done, &config)?,
             progress: Progress::new(done, target),
             interrupt,
             seed,
@@ -93,6 +94,7 @@ impl Listener for Recorder {
             .map(|(name, estimate)| (format!("eval/{name}"), estimate.mean))
             .collect();
         self.events.scalars(report.steps, &scalars)?;
+        self.events.graph(report.steps, &report.graph)?;
         self.progress.evaluated(report, &figures);
         Ok(())
     }

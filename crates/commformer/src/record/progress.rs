@@ -3,6 +3,7 @@
 
 use crate::figures::Figures;
 use commformer_train::{EvaluationReport, IterationReport};
+use commformer_view::numbers::{clock, grouped};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -117,46 +118,10 @@ fn describe(report: &IterationReport, [done, target]: [u64; 2], elapsed: Duratio
     line
 }
 
-/// A number with its thousands apart.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.char_indices() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Seconds as a clock shows them.
-pub(crate) fn clock(seconds: f64) -> String {
-    let seconds = seconds.round() as u64;
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes}:{seconds:02}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use commformer_train::{Losses, Phases, Traffic};
-
-    #[test]
-    fn numbers_are_easy_to_read() {
-        assert_eq!(
-            [0, 999, 1000, 1_234_567].map(grouped),
-            ["0", "999", "1,000", "1,234,567"]
-        );
-        assert_eq!(
-            [0.4, 59.6, 3599.0, 3661.0].map(clock),
-            ["0:00", "1:00", "59:59", "1:01:01"]
-        );
-    }
 
     #[test]
     fn a_line_says_how_far_how_fast_and_how_well() {

@@ -1,37 +1,41 @@
 //! Event files for TensorBoard.
 //!
-//! A file is a sequence of TFRecords, each holding one `Event` message of Protocol Buffers. We write
-//! scalars only, so a few fields suffice:
+//! A file is a sequence of TFRecords, each holding one `Event` message of Protocol Buffers (more of
+//! its fields in `message.rs`). It begins with the format's version and the configuration as text; scalars and pictures
+//! of the graph follow.
 //!
 //! ```text
-//! record:        length u64 | masked CRC-32C of the length u32 | event | masked CRC-32C of it u32
-//! Event:         1 wall_time double | 2 step int64 | 3 file_version string | 5 summary message
-//! Summary:       1 value message, repeated
-//! Summary.Value: 1 tag string | 2 simple_value float
+//! record: length u64 | masked CRC-32C of the length u32 | event | masked CRC-32C of it u32
+//! Event:  1 wall_time double | 2 step int64 | 3 file_version string | 5 summary message
 //! ```
 //!
-//! Formats: tensorflow/core/lib/io/record_writer.h, tensorflow/core/util/event.proto and
-//! tensorflow/core/framework/summary.proto of TensorFlow.
+//! Formats: tensorflow/core/lib/io/record_writer.h and tensorflow/core/util/event.proto of TensorFlow.
 
+mod message;
+mod picture;
+
+use message::Message;
+use picture::Picture;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Writes scalars to an event file.
+/// Writes to an event file.
 #[derive(Debug)]
 pub struct EventWriter<W: Write = BufWriter<File>> {
     out: W,
 }
 
 impl EventWriter {
-    /// Begins an event file in `folder`, which is made if it is not there, or goes on with the one that
-    /// is there after its events of the first `steps` environment steps; those after them are cut off.
+    /// Begins an event file in `folder`, which is made if it is not there, with the configuration; or goes
+    /// on with the one that is there after its events of the first `steps` environment steps; those after
+    /// them are cut off.
     ///
     /// # Errors
     ///
     /// If a file cannot be read or written.
-    pub fn open(folder: &Path, steps: u64) -> io::Result<Self> {
+    pub fn open(folder: &Path, steps: u64, config: &str) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let newest = std::fs::read_dir(folder)?
             .filter_map(|entry| Some(entry.ok()?.path()))
@@ -53,11 +57,15 @@ impl EventWriter {
             .open(path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        let kept = length_upto(&bytes, steps);
+        let kept = match steps {
+            // Not even its beginning: a kill may have cut it before the configuration.
+            0 => 0,
+            _ => length_upto(&bytes, steps),
+        };
         file.set_len(kept as u64)?;
         let out = BufWriter::new(file);
         match kept {
-            0 => Self::new(out, now),
+            0 => Self::new(out, now, config),
             _ => Ok(Self { out }),
         }
     }
@@ -109,13 +117,17 @@ fn step_of(event: &[u8]) -> Option<u64> {
 }
 
 impl<W: Write> EventWriter<W> {
-    /// Begins the file with the version that TensorBoard expects; `now` is in seconds since 1970.
-    fn new(out: W, now: f64) -> io::Result<Self> {
+    /// Begins the file with the version that TensorBoard expects and the configuration, a TOML text;
+    /// `now` is in seconds since 1970.
+    fn new(out: W, now: f64, config: &str) -> io::Result<Self> {
         let mut writer = Self { out };
         let mut event = Message::default();
         event.double(1, now);
         event.bytes(3, b"brain.Event:2");
         writer.record(&event.0)?;
+        // A text is shown as Markdown, in which a code block is what stands four spaces in, whatever it holds.
+        let block: String = config.lines().map(|line| format!("    {line}\n")).collect();
+        writer.event(now, 0, &[message::text("config", &block)])?;
         Ok(writer)
     }
 
@@ -126,16 +138,28 @@ impl<W: Write> EventWriter<W> {
     ///
     /// If the file cannot be written.
     pub fn scalars(&mut self, step: u64, values: &[(String, f64)]) -> io::Result<()> {
-        self.scalars_at(now(), step, values)
+        let scalars: Vec<Message> = values
+            .iter()
+            .map(|(tag, value)| message::scalar(tag, *value))
+            .collect();
+        self.event(now(), step, &scalars)
     }
 
-    fn scalars_at(&mut self, now: f64, step: u64, values: &[(String, f64)]) -> io::Result<()> {
+    /// Writes a picture of a graph, (N, N) in rows of receivers: 1 where the sender of the column is heard.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written, or there are more agents than a picture has room for.
+    pub fn graph(&mut self, step: u64, graph: &[f32]) -> io::Result<()> {
+        let picture = Picture::of(graph)?;
+        self.event(now(), step, &[message::image("graph", &picture)])
+    }
+
+    /// Writes what happened at one step, and hands it to the system.
+    fn event(&mut self, now: f64, step: u64, values: &[Message]) -> io::Result<()> {
         let mut summary = Message::default();
-        for (tag, value) in values {
-            let mut scalar = Message::default();
-            scalar.bytes(1, tag.as_bytes());
-            scalar.float(2, *value as f32);
-            summary.bytes(1, &scalar.0);
+        for value in values {
+            summary.bytes(1, &value.0);
         }
         let mut event = Message::default();
         event.double(1, now);
@@ -151,47 +175,6 @@ impl<W: Write> EventWriter<W> {
         self.out.write_all(&masked_crc(&length).to_le_bytes())?;
         self.out.write_all(data)?;
         self.out.write_all(&masked_crc(data).to_le_bytes())
-    }
-}
-
-/// Fields of a message, encoded one after the other.
-#[derive(Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    const VARINT: u64 = 0;
-    const FIXED_64: u64 = 1;
-    const LENGTH_DELIMITED: u64 = 2;
-    const FIXED_32: u64 = 5;
-
-    fn number(&mut self, field: u64, value: u64) {
-        self.varint(field << 3 | Self::VARINT);
-        self.varint(value);
-    }
-
-    fn double(&mut self, field: u64, value: f64) {
-        self.varint(field << 3 | Self::FIXED_64);
-        self.0.extend(value.to_le_bytes());
-    }
-
-    fn float(&mut self, field: u64, value: f32) {
-        self.varint(field << 3 | Self::FIXED_32);
-        self.0.extend(value.to_le_bytes());
-    }
-
-    fn bytes(&mut self, field: u64, value: &[u8]) {
-        self.varint(field << 3 | Self::LENGTH_DELIMITED);
-        self.varint(value.len() as u64);
-        self.0.extend(value);
-    }
-
-    /// Seven bits a byte, the lowest first; the eighth bit says that more follow.
-    fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
     }
 }
 
@@ -237,19 +220,27 @@ mod tests {
             let bytes = std::fs::read(file.unwrap().path()).unwrap();
             records(&bytes).into_iter().map(step_of).collect()
         };
-        let mut writer = EventWriter::open(folder.path(), 0).unwrap();
-        for step in [7, 300, 100_000] {
+        let mut writer = EventWriter::open(folder.path(), 0, "a = 1").unwrap();
+        for step in [7, 300] {
             write(&mut writer, step);
         }
+        writer.graph(300, &[1.0]).unwrap();
+        write(&mut writer, 100_000);
+        writer.graph(100_000, &[1.0]).unwrap();
         // A record that a kill has cut.
         writer.out.write_all(&[9, 0, 0]).unwrap();
         drop(writer);
-        let mut writer = EventWriter::open(folder.path(), 300).unwrap();
-        assert_eq!(steps(), [None, Some(7), Some(300)]);
+        let mut writer = EventWriter::open(folder.path(), 300, "a = 1").unwrap();
+        // The version, the configuration, scalars, and a picture.
+        assert_eq!(steps(), [None, Some(0), Some(7), Some(300), Some(300)]);
         write(&mut writer, u64::MAX);
-        assert_eq!(steps()[3], Some(u64::MAX));
-        drop(EventWriter::open(folder.path(), 0).unwrap());
-        assert_eq!(steps(), [None]);
+        assert_eq!(steps()[5], Some(u64::MAX));
+        // From its beginning, with another configuration, even.
+        drop(EventWriter::open(folder.path(), 0, "a = 2").unwrap());
+        assert_eq!(steps(), [None, Some(0)]);
+        let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap();
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(bytes.windows(10).any(|text| text == b"    a = 2\n"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -266,8 +257,9 @@ mod tests {
     #[test]
     fn an_event_has_the_bytes_worked_out_by_hand() {
         let mut file = Vec::new();
-        let mut writer = EventWriter::new(&mut file, 1.0).unwrap();
-        writer.scalars_at(2.0, 300, &[("a/b".into(), 0.5)]).unwrap();
+        let mut writer = EventWriter::new(&mut file, 1.0, "").unwrap();
+        let scalar = message::scalar("a/b", 0.5);
+        writer.event(2.0, 300, &[scalar]).unwrap();
         let records = records(&file);
 
         let one = [0, 0, 0, 0, 0, 0, 0xf0, 0x3f];
@@ -286,7 +278,7 @@ mod tests {
             &summary,
         ]
         .concat();
-        assert_eq!(records[1], event);
-        assert_eq!(records.len(), 2);
+        assert_eq!(records[2], event);
+        assert_eq!(records.len(), 3);
     }
 }

@@ -421,3 +421,28 @@ fn mistakes_are_told_before_any_work() {
     complaint(&program(folder, &["train", "--seed", "many"]), 2);
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
 }
+
+#[test]
+fn a_run_can_be_looked_at_without_a_terminal() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let missing = program(folder, &["watch", "--run", "run"]);
+    let told = complaint(&missing, 1);
+    assert!(told.contains("run/config.toml"), "{told}");
+    printed(&train(folder, &["signal", "--run", "run"]));
+    let once = printed(&program(folder, &["watch", "--run", "run", "--once"]));
+    for part in [
+        "run has ended; final.json has its figures",
+        "160 of 160 steps",
+        "time  environment ",
+        ">return ",
+        " accuracy ",
+        "latest evaluation, 3 episodes",
+        "graph after 160 steps: a row hears columns",
+    ] {
+        assert!(once.contains(part), "no {part:?} in\n{once}");
+    }
+    // Output into a pipe is no terminal.
+    let piped = printed(&program(folder, &["watch", "--run", "run"]));
+    assert_eq!(piped, once);
+}

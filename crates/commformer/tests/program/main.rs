@@ -2,6 +2,7 @@
 
 mod commands;
 mod faults;
+mod tensorboard;
 
 use serde_json::Value;
 use std::path::Path;

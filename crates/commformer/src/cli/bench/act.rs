@@ -6,7 +6,6 @@ use super::train::print_json;
 use crate::cli::options::ConfigOptions;
 use crate::compose::{self, TeamPolicy};
 use crate::config::Config;
-use crate::record::progress::grouped;
 use clap::Args;
 use commformer_env::{ActionSpace, Rng};
 use commformer_torch::threads::inference;
@@ -14,6 +13,7 @@ use commformer_train::{
     Actor, Buffer, Drawn, Gates, GraphPlan, Policy, Purpose, TeamGraphs, TrainError, seed_for,
     workers,
 };
+use commformer_view::numbers::grouped;
 use serde::Serialize;
 use std::io::Write;
 use tch::{Device, Tensor};

@@ -6,10 +6,10 @@ use super::train::print_json;
 use crate::cli::options::BaseOptions;
 use crate::compose::{self, Copies};
 use crate::config::{EnvConfig, Overrides, presets};
-use crate::record::progress::grouped;
 use clap::Args;
 use commformer_env::{ActionSpace, Actions, Batch, Rng, Spec, Status, VecEnvError};
 use commformer_train::workers;
+use commformer_view::numbers::grouped;
 use serde::Serialize;
 use std::io::Write;
 

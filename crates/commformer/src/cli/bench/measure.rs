@@ -3,8 +3,8 @@
 use super::machine;
 use crate::compose;
 use crate::config::{Config, GraphMode};
-use crate::record::progress::grouped;
 use commformer_train::{Estimator, IterationReport, Phases, UpperData, workers};
+use commformer_view::numbers::grouped;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::time::Instant;

@@ -3,10 +3,10 @@
 use super::config;
 use super::report::Outcome;
 use crate::compose::{self, TeamTrainer};
-use crate::record::progress::grouped;
 use anyhow::Context;
 use commformer_torch::weights;
 use commformer_train::{CheckpointStore, Policy, Which};
+use commformer_view::numbers::grouped;
 use std::path::Path;
 use std::time::Instant;
 use tch::Device;

@@ -1,9 +1,9 @@
 //! What the program is and what it runs on.
 
 use super::report::Report;
-use crate::record::progress::grouped;
 use commformer_torch::{TorchError, cuda, library};
 use commformer_train::workers;
+use commformer_view::numbers::grouped;
 use std::path::Path;
 use std::{env, io};
 use sysinfo::{

@@ -5,9 +5,9 @@ use super::report::Outcome;
 use crate::cli::bench::{Budget, measure};
 use crate::compose::{self, TeamTrainer};
 use crate::config::presets;
-use crate::record::progress::grouped;
 use commformer_torch::{TorchError, cuda, weights};
 use commformer_train::{Policy, workers};
+use commformer_view::numbers::grouped;
 use std::time::Instant;
 
 /// What random actions bring a team in an episode of `signal`: ten steps, one of four symbols.

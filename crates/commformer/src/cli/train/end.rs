@@ -3,9 +3,9 @@
 use crate::cli::warn;
 use crate::config::{Config, GateMode, GraphMode};
 use crate::judge::Verdict;
-use crate::record::progress::grouped;
 use crate::run_dir::RunDir;
 use commformer_train::{Phases, TrainError, write_beside};
+use commformer_view::numbers::grouped;
 use std::io::Write;
 
 /// What to say of a run that failed after so many steps, and what to do. Numbers that were not finite are

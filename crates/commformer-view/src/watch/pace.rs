@@ -1,0 +1,102 @@
+//! How far a run is and how fast.
+
+use crate::log::RunLog;
+
+/// Iterations over which the speed is taken.
+const RECENT: usize = 20;
+
+/// How far and how fast.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Pace {
+    /// Environment steps behind the run.
+    pub steps: u64,
+    /// Those it is to take.
+    pub target: Option<u64>,
+    /// Steps per second of late.
+    pub speed: Option<f64>,
+    /// Seconds since the run began, without those in which it did not run.
+    pub elapsed: Option<f64>,
+}
+
+impl Pace {
+    pub fn of(log: &RunLog) -> Self {
+        let last = log.iterations.last();
+        let elapsed = |of: &crate::log::Iteration| {
+            let seconds = of.figures.get("seconds.elapsed").copied()?;
+            (seconds.is_finite() && seconds >= 0.0).then_some(seconds)
+        };
+        // The run's beginning is no iteration.
+        let before = log.iterations.len().checked_sub(1 + RECENT);
+        let (since, from) = match before.and_then(|index| log.iterations.get(index)) {
+            Some(iteration) => (elapsed(iteration), iteration.steps),
+            None => (Some(0.0), 0),
+        };
+        let speed = last.and_then(|last| {
+            let seconds = elapsed(last)? - since?;
+            (seconds > 0.0).then(|| last.steps.saturating_sub(from) as f64 / seconds)
+        });
+        let target = log.settings.get("run").and_then(|run| run.get("steps"));
+        Self {
+            steps: last.map_or(0, |last| last.steps),
+            target: target.and_then(|steps| u64::try_from(steps.as_integer()?).ok()),
+            speed,
+            elapsed: last.and_then(elapsed),
+        }
+    }
+
+    /// The share of the run that is done, from 0 to 1.
+    pub fn share(&self) -> f64 {
+        let target = self.target.unwrap_or(0).max(1);
+        (self.steps as f64 / target as f64).min(1.0)
+    }
+
+    /// Seconds to the end at this speed.
+    pub fn left(&self) -> Option<f64> {
+        let left = self.target?.saturating_sub(self.steps) as f64;
+        Some(left / self.speed.filter(|speed| *speed > 0.0)?)
+    }
+
+    /// The shares of the time that went into each phase, where they are known.
+    pub fn phases(&self, log: &RunLog) -> Option<[(&'static str, f64); 4]> {
+        let elapsed = self.elapsed.filter(|elapsed| *elapsed > 0.0)?;
+        let share = |path| {
+            let figures = log.iterations.iter().filter_map(|of| of.figures.get(path));
+            let share = figures.filter(|seconds| seconds.is_finite()).sum::<f64>() / elapsed;
+            share.clamp(0.0, 1.0)
+        };
+        let paths = ["seconds.environment", "seconds.act", "seconds.update"];
+        let [environment, act, update] = paths.map(share);
+        Some([
+            ("environment", environment),
+            ("act", act),
+            ("update", update),
+            ("the rest", (1.0 - environment - act - update).max(0.0)),
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{iteration, log};
+    use super::*;
+
+    #[test]
+    fn the_speed_is_that_of_late() {
+        // A second for each iteration of 1,000 steps.
+        let lines: Vec<String> = (1..=30).map(|number| iteration(number, 0.0)).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let pace = Pace::of(&log(&lines));
+        assert_eq!((pace.steps, pace.target), (30_000, Some(60_000)));
+        assert_eq!((pace.speed, pace.left()), (Some(1000.0), Some(30.0)));
+        assert_eq!((pace.share(), pace.elapsed), (0.5, Some(30.0)));
+        let phases = pace.phases(&log(&lines)).unwrap().map(|(_, share)| share);
+        assert_eq!(phases, [0.25, 0.25, 0.25, 0.25]);
+    }
+
+    #[test]
+    fn a_run_without_an_iteration_has_no_speed() {
+        let pace = Pace::of(&log(&[]));
+        assert_eq!((pace.steps, pace.speed, pace.left()), (0, None, None));
+        assert_eq!((pace.share(), pace.phases(&log(&[]))), (0.0, None));
+    }
+}
