@@ -74,13 +74,14 @@ fn show(
     Ok(())
 }
 
-/// Becomes true with a signal that would end the process: the terminal is put back first.
+/// Becomes true with a signal that would end the process: the terminal is put back first. When the terminal
+/// itself is closed there is nothing to put back, and that signal ends the process as ever.
 #[cfg(unix)]
 fn signals() -> io::Result<Arc<AtomicBool>> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGINT, SIGTERM};
 
     let stop = Arc::default();
-    for signal in [SIGHUP, SIGINT, SIGTERM] {
+    for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
     Ok(stop)
