@@ -59,7 +59,7 @@ impl CommFormer {
             Distribution::Categorical { logits } => Some(logits.softmax(-1, Kind::Float)),
             Distribution::Normal { .. } => None,
         };
-        let attention = attention_names(config.blocks).zip(watched.take());
+        let attention = self.attention_names().zip(watched.take());
         Ok(Explanation {
             probabilities,
             attention: attention
@@ -67,13 +67,15 @@ impl CommFormer {
                 .collect(),
         })
     }
-}
 
-/// Every attention of a network with so many blocks, as a pass over all agents comes by them.
-fn attention_names(blocks: usize) -> impl Iterator<Item = String> {
-    let encoder = (0..blocks).map(|block| format!("encoder.blocks.{block}.attention"));
-    let decoder = (0..blocks).flat_map(|block| {
-        ["self_attention", "cross_attention"].map(|layer| format!("decoder.blocks.{block}.{layer}"))
-    });
-    encoder.chain(decoder)
+    /// The names of [`Explanation::attention`].
+    pub fn attention_names(&self) -> impl Iterator<Item = String> {
+        let blocks = 0..self.config().blocks;
+        let encoder = (blocks.clone()).map(|block| format!("encoder.blocks.{block}.attention"));
+        let decoder = blocks.flat_map(|block| {
+            ["self_attention", "cross_attention"]
+                .map(|layer| format!("decoder.blocks.{block}.{layer}"))
+        });
+        encoder.chain(decoder)
+    }
 }

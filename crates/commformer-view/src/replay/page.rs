@@ -1,0 +1,91 @@
+//! The page that plays a replay: one file, without a network.
+
+use super::Replay;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+use std::io::{self, Write};
+
+/// Why a replay cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// There is nothing to play.
+    #[error("{0} has no episode to play")]
+    Empty(String),
+    /// It does not become JSON.
+    #[error("the replay cannot be written")]
+    Json(#[from] serde_json::Error),
+    /// Nor can it be compressed.
+    #[error("the replay cannot be compressed")]
+    Compression(#[from] io::Error),
+}
+
+/// A replay as one HTML file.
+///
+/// # Errors
+///
+/// [`PageError::Empty`] if there is no run, or one without episodes or steps.
+pub fn page(replay: &Replay) -> Result<String, PageError> {
+    if replay.runs.is_empty() {
+        return Err(PageError::Empty("the replay".into()));
+    }
+    for run in &replay.runs {
+        let mut episodes = run.episodes.iter();
+        if run.episodes.is_empty() || episodes.any(|episode| episode.steps.is_empty()) {
+            return Err(PageError::Empty(format!("the run {}", run.name)));
+        }
+    }
+    Ok(write(&replay.title, &packed(replay)?))
+}
+
+/// The page around the data.
+fn write(title: &str, data: &str) -> String {
+    let title = title.replace('&', "&amp;").replace('<', "&lt;");
+    let parts = [
+        ("{{title}}", title.as_str()),
+        ("{{style}}", include_str!("page/style.css")),
+        (
+            "{{script}}",
+            concat!(
+                include_str!("page/data.js"),
+                include_str!("page/draw.js"),
+                include_str!("page/world.js"),
+                include_str!("page/panels.js"),
+                include_str!("page/player.js"),
+            ),
+        ),
+        ("{{data}}", data),
+    ];
+    let mut page = String::new();
+    let mut rest = include_str!("page/page.html");
+    // In one pass, so that nothing that is put in is looked at again.
+    for (place, part) in parts {
+        let (before, after) = rest.split_once(place).unwrap_or((rest, ""));
+        page.push_str(before);
+        page.push_str(part);
+        rest = after;
+    }
+    page.push_str(rest);
+    page
+}
+
+/// The data as base64 of deflated JSON.
+fn packed(replay: &Replay) -> Result<String, PageError> {
+    let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
+    replay.serialize(&mut Serializer::with_formatter(&mut packed, Rounded))?;
+    Ok(BASE64_STANDARD.encode(packed.finish()?))
+}
+
+/// Writes real numbers with four decimals at most: more cannot be seen.
+struct Rounded;
+
+impl Formatter for Rounded {
+    fn write_f32<W: ?Sized + Write>(&mut self, to: &mut W, value: f32) -> io::Result<()> {
+        let rounded = (f64::from(value) * 1e4).round() / 1e4;
+        // No "-0", and no ".0".
+        write!(to, "{}", rounded + 0.0)
+    }
+}
