@@ -23,6 +23,15 @@ pub enum PageError {
     Compression(#[from] io::Error),
 }
 
+/// Each builds on those before it.
+const SCRIPT: &str = concat!(
+    include_str!("page/data.js"),
+    include_str!("page/draw.js"),
+    include_str!("page/world.js"),
+    include_str!("page/panels.js"),
+    include_str!("page/player.js"),
+);
+
 /// A replay as one HTML file.
 ///
 /// # Errors
@@ -44,20 +53,12 @@ pub fn page(replay: &Replay) -> Result<String, PageError> {
 /// The page around the data.
 fn write(title: &str, data: &str) -> String {
     let title = title.replace('&', "&amp;").replace('<', "&lt;");
+    // In the order of their places.
     let parts = [
         ("{{title}}", title.as_str()),
         ("{{style}}", include_str!("page/style.css")),
-        (
-            "{{script}}",
-            concat!(
-                include_str!("page/data.js"),
-                include_str!("page/draw.js"),
-                include_str!("page/world.js"),
-                include_str!("page/panels.js"),
-                include_str!("page/player.js"),
-            ),
-        ),
         ("{{data}}", data),
+        ("{{script}}", SCRIPT),
     ];
     let mut page = String::new();
     let mut rest = include_str!("page/page.html");

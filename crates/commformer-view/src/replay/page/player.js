@@ -278,7 +278,7 @@ function complain(fault) {
   const place = get("fault", HTMLElement);
   place.textContent = fault instanceof Error ? fault.message : String(fault);
   place.hidden = false;
-  get("main", HTMLElement).hidden = true;
+  for (const part of ["head", "main"]) get(part, HTMLElement).hidden = true;
 }
 
 unpack(get("data", HTMLScriptElement).textContent ?? "")
