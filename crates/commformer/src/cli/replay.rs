@@ -10,7 +10,7 @@ use crate::run_dir::RunDir;
 use anyhow::Context;
 use clap::Args;
 use commformer_train::{CheckpointStore, write_beside};
-use commformer_view::replay::{Replay as Pages, Run, page};
+use commformer_view::replay::{Replay as Pages, Run, film, page};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -40,6 +40,9 @@ pub(super) struct Replay {
     /// The page to write; by default replay.html in the run's folder
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// A GIF to write too, of the first episode
+    #[arg(long, value_name = "FILE")]
+    gif: Option<PathBuf>,
 }
 
 impl Replay {
@@ -65,6 +68,10 @@ impl Replay {
         let path = self.out.clone();
         let path = path.unwrap_or_else(|| first.folder.path().join("replay.html"));
         write_beside(&path, text.as_bytes())?;
+        if let Some(gif) = &self.gif {
+            write_beside(gif, &film(&replay, 0)?)?;
+            writeln!(out, "{}: the first of them", gif.display())?;
+        }
         let kilobytes = text.len().div_ceil(1000);
         writeln!(
             out,
