@@ -73,7 +73,8 @@ impl Battle {
     fn draw_map(&self, view: &View, frame: &mut Frame) {
         let [width, height] = frame.size;
         frame.scenery(Role::Wall, Form::Rectangle([0.0, 0.0, width, height]));
-        // Neighbours in a row are drawn as one: there are no seams, and the picture is small.
+        // Neighbours are drawn as one: there are no seams, and the picture is small.
+        let mut areas: Vec<(Role, [f32; 4])> = Vec::new();
         let mut strip: Option<(Role, [f32; 4])> = None;
         for ([x, y], cell) in self.scenario().terrain.cells() {
             if !view.columns.contains(&x) || !view.rows.contains(&y) {
@@ -92,10 +93,8 @@ impl Battle {
                     *width += 1.0;
                 }
                 _ => {
-                    let done = role.map(|role| (role, [left, top, 1.0, 1.0]));
-                    if let Some((role, form)) = std::mem::replace(&mut strip, done) {
-                        frame.scenery(role, Form::Rectangle(form));
-                    }
+                    let next = role.map(|role| (role, [left, top, 1.0, 1.0]));
+                    join(&mut areas, std::mem::replace(&mut strip, next));
                 }
             }
             if let Cell::Half { east, north } = cell {
@@ -106,7 +105,8 @@ impl Battle {
                 frame.scenery(Role::Ground, Form::Polygon(corners));
             }
         }
-        if let Some((role, form)) = strip {
+        join(&mut areas, strip);
+        for (role, form) in areas {
             frame.scenery(role, Form::Rectangle(form));
         }
     }
@@ -141,6 +141,22 @@ impl Battle {
         }
         let text = Form::Text([x, y + kind.radius + 0.25, 0.32], name.clone());
         frame.shape(Role::Note, text);
+    }
+}
+
+/// Adds a strip of a row to the area below it, if that is as wide, or else as one of its own.
+fn join(areas: &mut Vec<(Role, [f32; 4])>, strip: Option<(Role, [f32; 4])>) {
+    let Some((role, [left, top, width, height])) = strip else {
+        return;
+    };
+    let below = (areas.iter_mut())
+        .find(|(of, area)| *of == role && [area[0], area[1], area[2]] == [left, top + 1.0, width]);
+    match below {
+        Some((_, [_, from, _, rows])) => {
+            *from = top;
+            *rows += height;
+        }
+        None => areas.push((role, [left, top, width, height])),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::paint::{INK, PAPER, Painter, faint};
 use super::{Episode, Replay, Run, Step};
+use commformer_env::{Form, Role};
 use gif::{Encoder, Frame, Repeat};
 use tiny_skia::Pixmap;
 
@@ -108,7 +109,18 @@ fn draw(run: &Run, episode: &Episode, at: usize, painter: &mut Painter<'_>) {
     let (Some(picture), Some(step)) = (picture, episode.steps.get(at)) else {
         return;
     };
-    let place = |agent: usize| picture.agents.get(agent).copied().flatten();
+    let place = |agent: usize| {
+        let at = picture.agents.get(agent).copied().flatten()?;
+        let mut forms = picture
+            .shapes
+            .iter()
+            .filter(|shape| shape.role == Role::Agent(agent));
+        let radius = forms.find_map(|shape| match shape.form {
+            Form::Circle([_, _, radius]) => Some(radius),
+            _ => None,
+        });
+        Some((at, radius.unwrap_or(0.36)))
+    };
     for (agent, gates) in step.open.iter().enumerate() {
         if let (Some(place), [open], Some(true)) =
             (place(agent), &gates[..], step.active.get(agent))

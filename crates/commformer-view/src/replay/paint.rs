@@ -8,13 +8,12 @@ use tiny_skia::{
 };
 
 /// Agents' colours and those of what is written on them, one after the other: `.hue0` and on in `style.css`.
-pub(super) const HUES: [(u32, u32); 6] = [
+pub(super) const HUES: [(u32, u32); 5] = [
     (0x0072b2, 0xffffff),
     (0xe69f00, 0x111111),
     (0x009e73, 0x111111),
     (0xcc79a7, 0x111111),
     (0x56b4e9, 0x111111),
-    (0xf0e442, 0x111111),
 ];
 
 pub(super) const PAPER: u32 = 0xffffff;
@@ -105,12 +104,20 @@ impl Painter<'_> {
     }
 
     /// A message, whose line is as wide as `weight`, 0 to 1, says; or, without one, that it was not heard.
-    pub fn message(&mut self, from: [f32; 2], to: [f32; 2], sender: usize, weight: Option<f32>) {
-        const RADIUS: f32 = 0.36;
+    /// It runs between discs, a centre and a radius each.
+    pub fn message(
+        &mut self,
+        (from, radius): ([f32; 2], f32),
+        (to, room): ([f32; 2], f32),
+        sender: usize,
+        weight: Option<f32>,
+    ) {
+        // Around its gate's ring.
+        let room = 1.2 * room;
         let width = weight.map_or(0.025, |weight| 0.02 + 0.11 * weight.clamp(0.0, 1.0));
         let [dx, dy] = [to[0] - from[0], to[1] - from[1]];
         let length = dx.hypot(dy).max(1e-3);
-        let bend = (0.16 * length).min(0.6 * RADIUS + 0.06 * length);
+        let bend = (0.16 * length).min(0.6 * room + 0.06 * length);
         let middle = [
             (from[0] + to[0]) / 2.0 - dy / length * bend,
             (from[1] + to[1]) / 2.0 + dx / length * bend,
@@ -120,8 +127,8 @@ impl Painter<'_> {
             let share = away.min(0.45 * length) / x.hypot(y).max(1e-3);
             [end[0] + x * share, end[1] + y * share]
         };
-        let size = 2.2 * width + 0.12 * RADIUS;
-        let (start, end) = (towards(from, RADIUS), towards(to, RADIUS + size));
+        let size = 2.2 * width + 0.12 * room;
+        let (start, end) = (towards(from, radius), towards(to, room + size));
         let mut path = PathBuilder::new();
         path.move_to(start[0], start[1]);
         path.quad_to(middle[0], middle[1], end[0], end[1]);
@@ -137,7 +144,7 @@ impl Painter<'_> {
         let hue = HUES[sender % HUES.len()].0;
         self.stroke(&path, pen(GROUND, 0.75, width + 0.05));
         self.stroke(&path, pen(hue, 1.0, width));
-        let point = towards(to, 1.06 * RADIUS);
+        let point = towards(to, 1.06 * room);
         let [ux, uy] = [point[0] - end[0], point[1] - end[1]];
         let side = ux.hypot(uy).max(1e-3);
         let [wx, wy] = [-uy / side * size * 0.6, ux / side * size * 0.6];
@@ -152,7 +159,7 @@ impl Painter<'_> {
     }
 
     /// Whether an agent listens.
-    pub fn gate(&mut self, [x, y]: [f32; 2], open: bool) {
+    pub fn gate(&mut self, ([x, y], radius): ([f32; 2], f32), open: bool) {
         let ring = match open {
             true => pen(GOOD, 1.0, 0.03),
             false => Pen {
@@ -160,7 +167,7 @@ impl Painter<'_> {
                 ..pen(MUTED, 1.0, 0.03)
             },
         };
-        if let Some(circle) = PathBuilder::from_circle(x, y, 0.44) {
+        if let Some(circle) = PathBuilder::from_circle(x, y, 1.24 * radius) {
             self.stroke(&circle, ring);
         }
     }
@@ -294,7 +301,7 @@ mod tests {
             let rule = format!(".hue{index} {{ --hue: #{hue:06x}");
             assert!(style.contains(&rule), "{rule}");
         }
-        assert!(!style.contains(".hue6"));
+        assert!(!style.contains(".hue5"));
     }
 
     #[test]

@@ -32,7 +32,7 @@ function html(tag, attributes = {}, ...children) {
 
 /** Which of the colours an agent has. @param {number} agent */
 function hue(agent) {
-  return `hue${agent % 6}`;
+  return `hue${agent % 5}`;
 }
 
 /** The nodes of a picture, by key. */
@@ -90,14 +90,15 @@ class Layer {
  * A bent arrow between two discs: its line and its tip.
  * @param {Point} from
  * @param {Point} to
- * @param {number} radius of the discs
+ * @param {number} radius of the disc that it comes from
+ * @param {number} room of the disc that it goes to
  * @param {number} width of the line
  * @returns {{line: string, tip: string}}
  */
-function arrow(from, to, radius, width) {
+function arrow(from, to, radius, room, width) {
   const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
   const length = Math.hypot(dx, dy) || 1;
-  const bend = Math.min(0.16 * length, 0.6 * radius + 0.06 * length);
+  const bend = Math.min(0.16 * length, 0.6 * room + 0.06 * length);
   const middle = [(from[0] + to[0]) / 2 - (dy / length) * bend, (from[1] + to[1]) / 2 + (dx / length) * bend];
   /** @param {Point} end @param {number} away */
   const towards = (end, away) => {
@@ -105,8 +106,8 @@ function arrow(from, to, radius, width) {
     const share = Math.min(away, 0.45 * length) / (Math.hypot(x, y) || 1);
     return [end[0] + x * share, end[1] + y * share];
   };
-  const size = 2.2 * width + 0.12 * radius;
-  const [start, end, point] = [towards(from, radius), towards(to, radius + size), towards(to, radius * 1.06)];
+  const size = 2.2 * width + 0.12 * room;
+  const [start, end, point] = [towards(from, radius), towards(to, room + size), towards(to, room * 1.06)];
   const [ux, uy] = [point[0] - end[0], point[1] - end[1]];
   const side = Math.hypot(ux, uy) || 1;
   const [wx, wy] = [(-uy / side) * size * 0.6, (ux / side) * size * 0.6];

@@ -45,11 +45,11 @@ function bars(probabilities, action) {
 function showTeam({ run, step, agent: chosen }, choose) {
   const table = get("team", HTMLTableElement);
   const [gated, discrete] = [run.gates !== null, run.actions.length > 0];
-  const heads = ["agent", "does", discrete ? "of" : "", "value", "reward", gated ? "gate" : ""];
+  const heads = ["agent", "does", discrete ? "chances" : "", "value", "reward", gated ? "gate" : ""];
   const titles = ["", "", "How likely each action was", "What it expects to earn from here on", "", "Whether it listens; how likely that was"];
   const head = html("tr");
   heads.forEach((name, index) => {
-    if (name) head.append(html("th", titles[index] ? { scope: "col", title: titles[index] } : { scope: "col" }, name));
+    if (name) head.append(html("th", { scope: "col", title: titles[index], class: name }, name));
   });
   const rows = run.agents.map((name, agent) => {
     const active = step ? step.active[agent] : true;
@@ -63,7 +63,7 @@ function showTeam({ run, step, agent: chosen }, choose) {
     }
     const action = step?.actions[agent];
     row.append(html("td", {}, actionName(run, action)));
-    if (discrete) row.append(html("td", {}, step ? bars(step.probabilities[agent] ?? [], action) : "–"));
+    if (discrete) row.append(html("td", { class: "chances" }, step ? bars(step.probabilities[agent] ?? [], action) : "–"));
     row.append(cell(step?.values[agent]), cell(step?.rewards[agent]));
     if (gated) row.append(gateCell(run, step, agent));
     return row;
@@ -101,8 +101,8 @@ function showChoice({ run, step, agent }) {
     const share = `${(100 * finite(probability)).toFixed(1)}%`;
     const fill = html("span", { class: "fill" });
     fill.style.width = share;
-    const kind = index === step.actions[shown] ? "option taken" : "option";
-    const written = typeof probability === "number" ? share : probability;
+    const kind = index === step.actions[shown] ? "option taken" : probability === 0 ? "option never" : "option";
+    const written = typeof probability === "number" ? (probability === 0 ? "–" : share) : probability;
     return html("div", { class: kind }, html("span", {}, run.actions[index]), html("span", { class: "track" }, fill), html("span", { class: "number" }, written));
   });
   box.replaceChildren(...rows);
@@ -141,7 +141,7 @@ class GraphPanel {
       if (receiver === sender) return;
       const aside = chosen !== null && chosen !== receiver && chosen !== sender ? " aside" : "";
       const width = delivered.has(link) ? 1.2 + 5 * Math.min(weights[link] ?? 0, 1) : 1;
-      const { line, tip } = arrow(place(sender), place(receiver), radius, width);
+      const { line, tip } = arrow(place(sender), place(receiver), radius, radius, width);
       const style = `${delivered.has(link) ? `message ${hue(sender)}` : "edge"}${aside}`;
       const title = `${run.agents[sender]} to ${run.agents[receiver]}`;
       this.edges.put(`line ${link}`, "path", { class: style, d: line, "stroke-width": width }, title);

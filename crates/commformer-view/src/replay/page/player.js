@@ -50,9 +50,16 @@ class Player {
         return button;
       })
     );
+    get("curve-legend", HTMLElement).append(
+      ...runs.map((run, number) => {
+        const of = runs.length > 1 ? ` of ${run.name}` : "";
+        return html("span", {}, html("i", { class: `stroke run${number}` }), `return so far${of}`);
+      }),
+      html("span", {}, html("i", { class: "swatch bars-swatch" }), "messages")
+    );
     const episodes = Math.min(...runs.map((run) => run.episodes.length));
     for (let number = 0; number < episodes; number++) {
-      const told = runs.map((run) => this.outcome(run, number)).join(" | ");
+      const told = runs.map((run) => this.outcome(run, number)).join(" against ");
       get("episode", HTMLElement).append(html("option", { value: String(number) }, `${number + 1} of ${episodes}: ${told}`));
     }
   }
@@ -60,6 +67,7 @@ class Player {
   /** @param {Run} run @param {number} number */
   outcome(run, number) {
     const episode = run.episodes[number];
+    if (this.worlds.length > 1) return text(episode.team_return);
     const metric = run.metrics.length ? `, ${run.metrics[0].replaceAll("_", " ")} ${text(episode.metrics[0], 0)}` : "";
     return `return ${text(episode.team_return)}${metric}`;
   }

@@ -101,7 +101,7 @@ class World {
     this.draw(this.shapes, pictures[at].shapes, next.shapes, share);
     const agents = pictures[at].agents.map((from, agent) => from && between(from, next.agents[agent], share));
     const step = steps[at];
-    this.talk(step, agents, view);
+    this.talk(step, pictures[at].shapes, agents, view);
     const over = at === steps.length;
     const note = this.caption.querySelector("span");
     if (note) note.textContent = over ? `over after ${at} steps, return ${text(team_return)}` : `step ${at + 1} of ${steps.length}`;
@@ -144,11 +144,19 @@ class World {
   /**
    * Draws the messages of a step and the gates that kept some out.
    * @param {Step | undefined} step
+   * @param {Shape[]} shapes
    * @param {(number[] | null)[]} agents
    * @param {{layer: number, head: number, agent: number | null}} view
    */
-  talk(step, agents, view) {
-    const radius = 0.36 * SCALE;
+  talk(step, shapes, agents, view) {
+    /** @type {Map<number, number>} */
+    const radii = new Map();
+    for (const { role, form } of shapes) {
+      const [kind, agent] = roleOf(role);
+      if (kind === "agent" && "circle" in form) radii.set(agent, form.circle[2] * SCALE);
+    }
+    /** @param {number} agent */
+    const radius = (agent) => radii.get(agent) ?? 0.36 * SCALE;
     /** @param {number} agent @returns {Point | null} */
     const place = (agent) => {
       const at = agents[agent];
@@ -165,14 +173,14 @@ class World {
       if (delivered.has(link)) {
         const weight = weights[link] ?? 0;
         const width = (0.02 + 0.11 * Math.min(weight, 1)) * SCALE;
-        const { line, tip } = arrow(from, to, radius, width);
+        const { line, tip } = arrow(from, to, radius(sender), radius(receiver) * 1.2, width);
         const style = `message ${hue(sender)}${aside ? " aside" : ""}`;
         const title = `${names}: attention ${text(weight)}`;
         this.messages.put(`halo ${link}`, "path", { class: "halo", d: line, "stroke-width": width + 5 });
         this.messages.put(`line ${link}`, "path", { class: style, d: line, "stroke-width": width }, title);
         this.messages.put(`tip ${link}`, "path", { class: `tip ${style}`, d: tip });
       } else {
-        const { line } = arrow(from, to, radius, 0);
+        const { line } = arrow(from, to, radius(sender), radius(receiver) * 1.2, 0);
         this.closed.put(`line ${link}`, "path", { class: aside ? "shut aside" : "shut", d: line }, `${names}: not heard`);
       }
     });
@@ -180,11 +188,12 @@ class World {
       const at = place(agent);
       if (!at || !step.active[agent] || gates.length > 1) return;
       const [cx, cy] = at;
-      this.closed.put(`gate ${agent}`, "circle", { class: gates[0] ? "gate open" : "gate", cx, cy, r: radius * 1.22 });
+      this.closed.put(`gate ${agent}`, "circle", { class: gates[0] ? "gate open" : "gate", cx, cy, r: radius(agent) * 1.24 });
     });
     const chosen = view.agent === null ? null : place(view.agent);
-    if (chosen) {
-      this.marks.put("chosen", "circle", { class: "chosen", cx: chosen[0], cy: chosen[1], r: radius * 1.45 });
+    if (chosen && view.agent !== null) {
+      const [cx, cy] = chosen;
+      this.marks.put("chosen", "circle", { class: "chosen", cx, cy, r: radius(view.agent) * 1.42 });
     }
     for (const layer of [this.closed, this.messages, this.marks]) layer.show();
   }
