@@ -139,8 +139,25 @@ impl Battle {
             let share = bar(unit.shield / kind.shield);
             frame.bar(Role::Shield, [x, top - 0.15 - width / 7.0], width, share);
         }
-        let text = Form::Text([x, y + kind.radius + 0.25, 0.32], name.clone());
-        frame.shape(Role::Note, text);
+        if !self.has_its_like_below(number, unit) {
+            let text = Form::Text([x, y + kind.radius + 0.25, 0.32], name.clone());
+            frame.shape(Role::Note, text);
+        }
+    }
+
+    /// Whether a living unit of the same kind stands where the kind's name would be: in a crowd, names would
+    /// cover each other.
+    fn has_its_like_below(&self, number: usize, unit: &UnitState) -> bool {
+        let [x, y] = unit.position;
+        self.units().iter().enumerate().any(|(other, like)| {
+            let [like_x, like_y] = like.position;
+            let below = y - like_y;
+            other != number
+                && like.is_alive()
+                && (like.side, like.unit) == (unit.side, unit.unit)
+                && (like_x - x).abs() < 1.3
+                && ((0.0..1.1).contains(&below) && (below > 0.0 || other > number))
+        })
     }
 }
 

@@ -171,3 +171,48 @@ impl Run {
         links.map(|(link, _)| link).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(graph: Vec<Vec<bool>>) -> Run {
+        Run {
+            name: "run".into(),
+            facts: Vec::new(),
+            agents: vec!["a".into(), "b".into(), "c".into()],
+            actions: Vec::new(),
+            links: Run::links_of(&graph),
+            graph,
+            attention: Vec::new(),
+            heads: 1,
+            gates: None,
+            metrics: Vec::new(),
+            episodes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn messages_go_along_edges_through_open_gates_between_those_who_take_part() {
+        let run = run(vec![
+            vec![true, true, true],
+            vec![true, false, false],
+            vec![false, false, false],
+        ]);
+        assert_eq!(run.links, [[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [2, 2]]);
+        let all = [true; 3];
+        assert_eq!(run.delivered(&all, &[]), [1, 2, 3]);
+        let ears = [vec![true], vec![false], vec![true]];
+        assert_eq!(run.delivered(&all, &ears), [1, 2]);
+        let edges = [vec![false, false, true], vec![true; 3], vec![true; 3]];
+        assert_eq!(run.delivered(&all, &edges), [2, 3]);
+        assert_eq!(run.delivered(&[true, true, false], &[]), [1, 3]);
+    }
+
+    #[test]
+    fn what_is_not_finite_is_written_as_a_word() {
+        let numbers = [0.5, f32::NAN, f32::INFINITY, f32::NEG_INFINITY].map(Number);
+        let written = serde_json::to_string(&numbers).unwrap();
+        assert_eq!(written, r#"[0.5,"NaN","∞","-∞"]"#);
+    }
+}

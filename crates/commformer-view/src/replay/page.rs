@@ -90,3 +90,40 @@ impl Formatter for Rounded {
         write!(to, "{}", rounded + 0.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_four_decimals_at_most() {
+        let numbers = [3.9199998_f32, -0.00001, 1e-3, 12345.678, 7.0];
+        let mut written = Vec::new();
+        let mut to = Serializer::with_formatter(&mut written, Rounded);
+        numbers.serialize(&mut to).unwrap();
+        assert_eq!(written, b"[3.92,0,0.001,12345.6777,7]");
+    }
+
+    #[test]
+    fn every_part_is_in_the_page_and_no_place_is_left() {
+        let page = write("a < b & c", "DATA");
+        for place in ["title", "style", "data", "script"] {
+            assert!(!page.contains(&format!("{{{{{place}}}}}")), "{place}");
+        }
+        assert!(page.contains("<title>a &lt; b &amp; c</title>"));
+        assert!(page.contains(r#"id="data">DATA</script>"#));
+        assert!(page.contains(include_str!("page/style.css")) && page.contains(SCRIPT));
+        // One file, that asks nobody for anything.
+        for word in ["http:", "https:", " src=", "<link"] {
+            let named = page.replace(r#"const SVG = "http://www.w3.org/2000/svg";"#, "");
+            assert!(!named.contains(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn nothing_to_play_is_an_error() {
+        let empty = Replay::new("empty".into(), String::new(), Vec::new());
+        let error = page(&empty).unwrap_err().to_string();
+        assert!(error.contains("no episode"), "{error}");
+    }
+}

@@ -21,7 +21,7 @@ pub struct Chromium {
     session: Option<String>,
     asked: u64,
     /// What the page has complained of: errors, and whatever it wrote to the console.
-    pub complaints: Vec<String>,
+    complaints: Vec<String>,
     _profile: tempfile::TempDir,
 }
 
@@ -143,7 +143,7 @@ impl Chromium {
         }
     }
 
-    /// Writes a picture of the page, the part of it below the window too, to `target/screenshots/`.
+    /// Writes a picture of the page, the part of it below the window too, to `target/tmp/screenshots/`.
     pub fn picture(&mut self, name: &str) -> PathBuf {
         let height = self.value("document.documentElement.scrollHeight");
         let width = self.value("innerWidth");
@@ -156,6 +156,12 @@ impl Chromium {
         let path = folder.join(name).with_extension("png");
         std::fs::write(&path, BASE64_STANDARD.decode(data).expect("base64")).expect("written");
         path
+    }
+
+    /// Holds the page to having had no error, and written nothing to the console.
+    #[track_caller]
+    pub fn has_no_complaints(&self) {
+        assert!(self.complaints.is_empty(), "{:?}", self.complaints);
     }
 
     /// Asks for something, and waits for the answer.

@@ -4,3 +4,4 @@
 mod chromium;
 mod fixture;
 mod replay;
+mod sizes;
