@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_word_far_from_every_command_is_pointed_to_help() {
-        for typed in ["deploy", "up", "x", ""] {
+        for typed in ["upload", "up", "x", ""] {
             let failure = parse(&[OsString::from(typed)]).expect_err(typed);
             assert_eq!(failure.code, 2);
             assert!(
