@@ -37,6 +37,9 @@ fn episodes_are_played_stepped_and_scrubbed_by_day_and_by_night() {
                 "{name}"
             );
 
+            let cut = "[...document.querySelectorAll('.scroll, .choice')].filter((e) => e.scrollWidth > e.clientWidth).length";
+            assert_eq!(browser.value(cut), 0, "{name}");
+
             assert_eq!(browser.value(STEP), "0");
             browser.click("#on");
             assert_eq!(browser.value(STEP), "1");
