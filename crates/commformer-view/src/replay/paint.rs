@@ -124,11 +124,14 @@ impl Painter<'_> {
         ];
         let towards = |end: [f32; 2], away: f32| {
             let [x, y] = [middle[0] - end[0], middle[1] - end[1]];
-            let share = away.min(0.45 * length) / x.hypot(y).max(1e-3);
+            let share = away / x.hypot(y).max(1e-3);
             [end[0] + x * share, end[1] + y * share]
         };
-        let size = 2.2 * width + 0.12 * room;
-        let (start, end) = (towards(from, radius), towards(to, room + size));
+        // Between discs that touch, it lies over them.
+        let near = (1.06 * room).min(0.2 * length);
+        let size = (2.2 * width + 0.12 * room).min(0.5 * length);
+        let start = towards(from, radius.min(0.2 * length));
+        let end = towards(to, near + size);
         let mut path = PathBuilder::new();
         path.move_to(start[0], start[1]);
         path.quad_to(middle[0], middle[1], end[0], end[1]);
@@ -144,7 +147,7 @@ impl Painter<'_> {
         let hue = HUES[sender % HUES.len()].0;
         self.stroke(&path, pen(GROUND, 0.75, width + 0.05));
         self.stroke(&path, pen(hue, 1.0, width));
-        let point = towards(to, 1.06 * room);
+        let point = towards(to, near);
         let [ux, uy] = [point[0] - end[0], point[1] - end[1]];
         let side = ux.hypot(uy).max(1e-3);
         let [wx, wy] = [-uy / side * size * 0.6, ux / side * size * 0.6];

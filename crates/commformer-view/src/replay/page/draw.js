@@ -103,11 +103,13 @@ function arrow(from, to, radius, room, width) {
   /** @param {Point} end @param {number} away */
   const towards = (end, away) => {
     const [x, y] = [middle[0] - end[0], middle[1] - end[1]];
-    const share = Math.min(away, 0.45 * length) / (Math.hypot(x, y) || 1);
+    const share = away / (Math.hypot(x, y) || 1);
     return [end[0] + x * share, end[1] + y * share];
   };
-  const size = 2.2 * width + 0.12 * room;
-  const [start, end, point] = [towards(from, radius), towards(to, room + size), towards(to, room * 1.06)];
+  // Between discs that touch, it lies over them.
+  const near = Math.min(1.06 * room, 0.2 * length);
+  const size = Math.min(2.2 * width + 0.12 * room, 0.5 * length);
+  const [start, end, point] = [towards(from, Math.min(radius, 0.2 * length)), towards(to, near + size), towards(to, near)];
   const [ux, uy] = [point[0] - end[0], point[1] - end[1]];
   const side = Math.hypot(ux, uy) || 1;
   const [wx, wy] = [(-uy / side) * size * 0.6, (ux / side) * size * 0.6];

@@ -87,7 +87,8 @@ function gateCell(run, step, agent) {
 
 /** The chosen agent's probabilities, action by action. @param {View} view */
 function showChoice({ run, step, agent }) {
-  const shown = agent ?? 0;
+  // Nobody is followed: the first that takes part will do.
+  const shown = agent ?? Math.max(step ? step.active.indexOf(true) : 0, 0);
   const name = run.agents[shown];
   get("choice-title", HTMLElement).textContent = `What ${name} considers`;
   const box = get("choice", HTMLElement);

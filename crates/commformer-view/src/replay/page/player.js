@@ -68,7 +68,9 @@ class Player {
   outcome(run, number) {
     const episode = run.episodes[number];
     if (this.worlds.length > 1) return text(episode.team_return);
-    const metric = run.metrics.length ? `, ${run.metrics[0].replaceAll("_", " ")} ${text(episode.metrics[0], 0)}` : "";
+    const figure = episode.metrics[0];
+    const told = text(figure, Number.isInteger(figure) ? 0 : 2);
+    const metric = run.metrics.length ? `, ${run.metrics[0].replaceAll("_", " ")} ${told}` : "";
     return `return ${text(episode.team_return)}${metric}`;
   }
 

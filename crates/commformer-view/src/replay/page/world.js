@@ -31,20 +31,33 @@ const ATTRIBUTES = {
   text: ["x", "y", "font-size"],
 };
 
+/** @typedef {{kind: string, count: number, role: string, agent: number, tag: string, numbers: number[], label?: string}} Drawn */
+
+/** What is drawn of the shapes of a picture, and how often each kind comes. @type {WeakMap<Shape[], {drawn: Drawn[], kinds: Map<string, Drawn[]>}>} */
+const DRAWN = new WeakMap();
+
 /**
- * Shapes by what they are, so that those of two pictures can be told to be the same.
+ * Shapes with the kind of thing that each is, so that those of two pictures can be told to be the same.
  * @param {Shape[]} shapes
  */
 function sorted(shapes) {
-  /** @type {Map<string, {shape: Shape, tag: string, numbers: number[], label?: string}[]>} */
+  const known = DRAWN.get(shapes);
+  if (known) return known;
+  /** @type {Map<string, Drawn[]>} */
   const kinds = new Map();
-  for (const shape of shapes) {
+  const drawn = shapes.map((shape) => {
+    const [role, agent] = roleOf(shape.role);
     const form = outline(shape.form);
-    const key = `${form.tag} ${roleOf(shape.role).join(" ")}`;
-    const same = kinds.get(key) ?? [];
-    kinds.set(key, [...same, { shape, ...form }]);
-  }
-  return kinds;
+    const kind = `${form.tag} ${role} ${agent}`;
+    const same = kinds.get(kind) ?? [];
+    const drawn = { kind, count: same.length, role, agent, ...form };
+    same.push(drawn);
+    kinds.set(kind, same);
+    return drawn;
+  });
+  const found = { drawn, kinds };
+  DRAWN.set(shapes, found);
+  return found;
 }
 
 /**
@@ -117,26 +130,19 @@ class World {
    */
   draw(layer, shapes, later, share) {
     const [now, then] = [sorted(shapes), sorted(later)];
-    /** @type {Map<string, number>} */
-    const counts = new Map();
-    for (const shape of shapes) {
-      const form = outline(shape.form);
-      const [role, agent] = roleOf(shape.role);
-      const kind = `${form.tag} ${role} ${agent}`;
-      const count = counts.get(kind) ?? 0;
-      counts.set(kind, count + 1);
-      const [same, next] = [now.get(kind), then.get(kind)];
-      const moves = same?.length === next?.length && role !== "shot" && role !== "heal";
-      const numbers = between(form.numbers, moves ? next?.[count]?.numbers : null, share);
+    for (const { kind, count, role, agent, tag, numbers: from, label } of now.drawn) {
+      const next = then.kinds.get(kind);
+      const moves = next?.length === now.kinds.get(kind)?.length && role !== "shot" && role !== "heal";
+      const numbers = between(from, moves ? next?.[count]?.numbers : null, share);
       /** @type {Record<string, string | number>} */
       const attributes = { class: agent >= 0 ? `${role} ${hue(agent)}` : role };
-      if (form.tag === "polygon") {
+      if (tag === "polygon") {
         attributes.points = numbers.map((number) => (number * SCALE).toFixed(1)).join(" ");
       } else {
-        ATTRIBUTES[form.tag].forEach((name, index) => (attributes[name] = numbers[index] * SCALE));
+        ATTRIBUTES[tag].forEach((name, index) => (attributes[name] = numbers[index] * SCALE));
       }
-      const title = role === "agent" && form.tag === "circle" ? this.run.agents[agent] : form.label;
-      layer.put(`${kind} ${count}`, form.tag, attributes, title);
+      const title = role === "agent" && tag === "circle" ? this.run.agents[agent] : label;
+      layer.put(`${kind} ${count}`, tag, attributes, title);
     }
     layer.show();
   }
