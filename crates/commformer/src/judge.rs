@@ -93,6 +93,8 @@ pub(crate) struct Candidate {
     trained_steps: u64,
     /// (N, N)
     graph: Tensor,
+    /// Its entries, row by row.
+    pub(crate) edges: Vec<f32>,
     /// By which the critic's values become returns.
     pub(crate) value_norm: ValueNorm,
     options: EvaluateOptions,
@@ -146,6 +148,7 @@ impl Candidate {
             judgement: *judgement,
             trained_steps: checkpoint.state.steps,
             graph,
+            edges,
             value_norm: checkpoint.state.value_norm,
             options,
             damaged: damaged.iter().map(ToString::to_string).collect(),

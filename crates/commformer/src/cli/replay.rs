@@ -23,7 +23,7 @@ pub(super) struct Replay {
     #[arg(long, value_name = "DIR")]
     against: Option<PathBuf>,
     /// Episodes
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=200))]
     episodes: u32,
     /// Draw actions instead of taking the likeliest
     #[arg(long)]

@@ -1,11 +1,15 @@
 //! CommFormer as the trainer wants it.
 
+mod insight;
+
+pub use insight::Insight;
+
 use super::ComposeError;
 use super::gate::{Decision, Evidence, TeamGate, for_policy};
 use crate::config::{Config, GateMode, PreviousActionName};
 use commformer_env::{Rng, Spec};
 use commformer_model::{
-    ActionSpace, CommFormer, Explanation, Input, PolicyConfig, PreviousAction, SelfEdge, graph,
+    ActionSpace, CommFormer, Input, PolicyConfig, PreviousAction, SelfEdge, graph,
 };
 use commformer_train::{
     Act, Actor, Evaluation, GateEvaluation, Gates, Level, MessageSizes, Policy, PolicyResult,
@@ -53,34 +57,6 @@ impl TeamPolicy {
     /// The gate, if there is one.
     pub fn gate(&self) -> Option<&TeamGate> {
         self.gate.as_ref()
-    }
-
-    /// Looks into what the team just did in these situations, as [`act`](Actor::act) told it under the same
-    /// gates.
-    ///
-    /// # Errors
-    ///
-    /// If the situations are not those.
-    pub fn explain(
-        &self,
-        situations: &Situations<'_>,
-        gates: Gates<'_>,
-        act: &Act,
-    ) -> PolicyResult<Insight> {
-        let embedding = self.model.observe(situations.obs)?;
-        let (kept, _) = self.split(situations.memory);
-        let gating = match gates {
-            Gates::Open => None,
-            Gates::Drawn(_) | Gates::Decided(_) => act.gate.as_ref(),
-        };
-        let open = gating.map(|gating| for_policy(&gating.open));
-        let input = input(situations, &embedding, open.as_ref(), kept.as_ref());
-        let learned = self.gate.as_ref().is_some_and(TeamGate::is_learned);
-        Ok(Insight {
-            explanation: self.model.explain(&input, &act.actions)?,
-            open: gating.map(|gating| gating.open.shallow_clone()),
-            opens: (gating.filter(|_| learned)).map(|gating| gating.scores.sigmoid()),
-        })
     }
 
     /// Embeds the observations, splits what agents carry and sets the gates.
@@ -145,18 +121,6 @@ impl TeamPolicy {
         };
         (part(0, width), part(width, of_gate))
     }
-}
-
-/// What went on in a team when it acted in B situations.
-#[derive(Debug)]
-pub struct Insight {
-    /// In the network.
-    pub explanation: Explanation,
-    /// 1 where a gate was open, else 0, (B, N, W); `None` if all were open anyway.
-    pub open: Option<Tensor>,
-    /// How likely each was to open in training, (B, N, W), NaN where it had nothing to decide; `None` for
-    /// gates that do not learn.
-    pub opens: Option<Tensor>,
 }
 
 /// The network's sizes and switches for a task that looks like `spec`.

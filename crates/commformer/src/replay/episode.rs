@@ -40,7 +40,6 @@ impl Told<'_> {
     }
 
     fn step(&self, copy: usize, seen: &Seen, rewards: &[f32], active: &[bool]) -> Step {
-        let agents = active.len();
         let open: Vec<Vec<bool>> = (self.of(copy, &seen.open).chunks(self.width(&seen.open)))
             .map(|gates| gates.iter().map(|gate| *gate > 0.5).collect())
             .collect();
@@ -64,24 +63,16 @@ impl Told<'_> {
             open,
             opens: self.by_agent(copy, &seen.opens),
             weights: (seen.attention.iter())
-                .map(|attention| self.weights(self.of(copy, attention), agents))
+                .map(|attention| self.weights(self.of(copy, attention)))
                 .collect(),
             active: active.to_vec(),
         }
     }
 
-    /// Along each link, of (H, N, N).
-    fn weights(&self, of_heads: &[f32], agents: usize) -> Vec<Vec<Number>> {
-        let along = |head: &[f32]| -> Vec<Number> {
-            let links = self.run.links.iter();
-            links
-                .map(|&[receiver, sender]| {
-                    Number(head.get(receiver * agents + sender).copied().unwrap_or(0.0))
-                })
-                .collect()
-        };
-        let heads = of_heads.chunks((agents * agents).max(1));
-        heads.map(along).collect()
+    /// Of each head, of (H, L).
+    fn weights(&self, of_heads: &[f32]) -> Vec<Vec<Number>> {
+        let heads = of_heads.chunks(self.run.links.len().max(1));
+        heads.map(numbers).collect()
     }
 
     fn by_agent(&self, copy: usize, all: &[f32]) -> Vec<Vec<Number>> {

@@ -131,3 +131,98 @@ impl Environment for Filmed {
         self.task.draw(frame);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use commformer_env::VecEnv;
+    use commformer_env::{Batch, Role};
+
+    /// Two agents, episodes of three steps, no picture.
+    struct Plain {
+        spec: Spec,
+        steps: u32,
+    }
+
+    impl Plain {
+        fn boxed() -> Box<dyn Environment> {
+            Box::new(Self {
+                spec: Spec {
+                    agents: 2,
+                    obs_dim: 1,
+                    obs_version: 1,
+                    actions: commformer_env::ActionSpace::Discrete(2),
+                    masks_actions: false,
+                    metrics: Vec::new(),
+                },
+                steps: 0,
+            })
+        }
+    }
+
+    impl Environment for Plain {
+        fn spec(&self) -> &Spec {
+            &self.spec
+        }
+
+        fn reset(&mut self, _rng: &mut Rng, out: Observation<'_>) {
+            self.steps = 0;
+            out.obs.fill(0.0);
+            out.active.fill(true);
+        }
+
+        fn step(
+            &mut self,
+            _actions: Actions<'_>,
+            _rng: &mut Rng,
+            out: Observation<'_>,
+            rewards: &mut [f32],
+        ) -> Status {
+            self.steps += 1;
+            out.obs.fill(0.0);
+            out.active.fill(true);
+            out.active[1] = self.steps < 2;
+            rewards.fill(self.steps as f32);
+            match self.steps {
+                3 => Status::Terminated,
+                _ => Status::Running,
+            }
+        }
+
+        fn metrics(&self, _out: &mut [f32]) {}
+    }
+
+    #[test]
+    fn only_the_first_episode_is_filmed_and_agents_without_a_picture_stand_on_a_ring() {
+        let mut envs = VecEnv::new(vec![Filmed::new(Plain::boxed())], 1).unwrap();
+        let (mut obs, mut active) = ([0.0; 2], [false; 2]);
+        let (mut rewards, mut status) = ([0.0; 2], [Status::Running]);
+        macro_rules! out {
+            () => {
+                Batch {
+                    obs: &mut obs,
+                    available: &mut [],
+                    active: &mut active,
+                }
+            };
+        }
+        envs.reset(out!()).unwrap();
+        for _ in 0..5 {
+            let actions = Actions::Discrete(&[0, 1]);
+            envs.step(actions, out!(), &mut rewards, &mut status)
+                .unwrap();
+        }
+        let film = envs.copy(0).unwrap();
+        assert_eq!(film.frames.len(), 4);
+        assert_eq!(film.rewards, [[1.0; 2], [2.0; 2], [3.0; 2]]);
+        assert_eq!(film.active, [[true, true], [true, true], [true, false]]);
+        for frame in &film.frames {
+            assert!(frame.agents.iter().all(Option::is_some));
+            let discs = |agent| {
+                let of = frame.shapes.iter();
+                of.filter(|shape| shape.role == Role::Agent(agent)).count()
+            };
+            assert_eq!([discs(0), discs(1)], [2, 2]);
+        }
+    }
+}

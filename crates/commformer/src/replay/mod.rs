@@ -32,37 +32,33 @@ pub fn record(
     let Judgement { episodes, seed, .. } = *judgement;
     let purpose = Purpose::FinalEvaluation;
     let mut copies = compose::evaluation_of(config, episodes, seed, purpose, Filmed::new)?;
-    let witness = Witness::new(policy);
+    let agents = copies.spec().agents;
+    let graph: Vec<Vec<bool>> = (candidate.edges.chunks(agents))
+        .map(|row| row.iter().map(|edge| *edge > 0.5).collect())
+        .collect();
+    let links = Run::links_of(&graph);
+    let witness = Witness::new(policy, &links);
     let verdict = candidate.play(&witness, &mut copies)?;
     let (policy, steps) = witness.tell();
 
-    let spec = copies.spec().clone();
-    let names = |names: Vec<String>, count: usize, name: &str| match names.len() == count {
-        true => names,
-        false => (0..count)
-            .map(|number| format!("{name} {number}"))
-            .collect(),
-    };
+    let model = policy.model();
     let first = copies.copy(0);
-    let agents = first.map_or_else(Vec::new, Filmed::agent_names);
-    let actions = first.map_or_else(Vec::new, Filmed::action_names);
-    let graph: Vec<Vec<bool>> = (verdict.report.graph.chunks(spec.agents))
-        .map(|row| row.iter().map(|edge| *edge > 0.5).collect())
-        .collect();
-    let sizes = policy.model().config();
-    let attention = policy.model().attention_names();
+    let names = first.map_or_else(Vec::new, Filmed::agent_names);
     let mut run = Run {
         name: name.to_owned(),
         facts: facts(config, &verdict),
-        agents: names(agents, spec.agents, "agent"),
-        actions: match spec.actions {
-            ActionSpace::Discrete(count) => names(actions, count, "action"),
+        agents: named(names, agents, "agent"),
+        actions: match copies.spec().actions {
+            ActionSpace::Discrete(count) => {
+                let names = first.map_or_else(Vec::new, Filmed::action_names);
+                named(names, count, "action")
+            }
             ActionSpace::Continuous(_) => Vec::new(),
         },
-        links: Run::links_of(&graph),
         graph,
-        attention: attention.collect(),
-        heads: sizes.heads,
+        links,
+        attention: model.attention_names().collect(),
+        heads: model.config().heads,
         gates: policy.gate().map(|gate| match gate.width() {
             1 => Gates::Receiver,
             _ => Gates::Edge,
@@ -70,19 +66,29 @@ pub fn record(
         metrics: verdict.report.metric_names.clone(),
         episodes: Vec::new(),
     };
-    run.episodes = (verdict.report.episodes.iter().enumerate())
-        .filter_map(|(copy, record)| {
-            let film = copies.copy(copy)?;
-            let told = Told {
-                run: &run,
-                steps: &steps,
-                copies: episodes,
-                value_norm: &candidate.value_norm,
-            };
-            Some(told.episode(copy, film, record))
-        })
-        .collect();
+    let told = Told {
+        run: &run,
+        steps: &steps,
+        copies: episodes,
+        value_norm: &candidate.value_norm,
+    };
+    let records = verdict.report.episodes.iter().enumerate();
+    let episodes = records.filter_map(|(copy, record)| {
+        let film = copies.copy(copy)?;
+        Some(told.episode(copy, film, record))
+    });
+    run.episodes = episodes.collect();
     Ok((run, verdict))
+}
+
+/// A task's own names, or, where it has not as many, numbers.
+fn named(names: Vec<String>, count: usize, what: &str) -> Vec<String> {
+    match names.len() == count {
+        true => names,
+        false => (0..count)
+            .map(|number| format!("{what} {number}"))
+            .collect(),
+    }
 }
 
 /// What is to be read beside the picture.

@@ -8,6 +8,8 @@ use tch::{Device, Kind, Tensor};
 /// Acts as the policy does, and keeps why.
 pub(super) struct Witness {
     policy: TeamPolicy,
+    /// Places of the links in a graph, (L) of i64.
+    links: Tensor,
     /// One for each step.
     seen: RefCell<Vec<Seen>>,
 }
@@ -23,7 +25,7 @@ pub(super) struct Seen {
     pub open: Vec<f32>,
     /// (C, N, W); empty: unknown.
     pub opens: Vec<f32>,
-    /// Of each attention, (C, H, N, N).
+    /// Of each attention along each link, (C, H, L).
     pub attention: Vec<Vec<f32>>,
 }
 
@@ -36,8 +38,15 @@ pub(super) enum Taken {
 }
 
 impl Witness {
-    pub fn new(policy: TeamPolicy) -> Self {
+    /// `links` are pairs of a receiver and a sender.
+    pub fn new(policy: TeamPolicy, links: &[[usize; 2]]) -> Self {
+        let agents = policy.model().config().agents;
+        let places = links
+            .iter()
+            .map(|[receiver, sender]| (receiver * agents + sender) as i64);
+        let links = Tensor::from_slice(&places.collect::<Vec<_>>());
         Self {
+            links: links.to_device(policy.model().device()),
             policy,
             seen: RefCell::default(),
         }
@@ -50,7 +59,7 @@ impl Witness {
 }
 
 impl Seen {
-    fn new(act: &Act, insight: &Insight) -> PolicyResult<Self> {
+    fn new(act: &Act, insight: &Insight, links: &Tensor) -> PolicyResult<Self> {
         let optional = |x: &Option<Tensor>| x.as_ref().map_or(Ok(Vec::new()), numbers);
         let attention = insight.explanation.attention.iter();
         Ok(Self {
@@ -63,7 +72,14 @@ impl Seen {
             open: optional(&insight.open)?,
             opens: optional(&insight.opens)?,
             attention: attention
-                .map(|attention| numbers(&attention.weights))
+                .map(|attention| {
+                    numbers(
+                        &attention
+                            .weights
+                            .f_flatten(-2, -1)?
+                            .f_index_select(-1, links)?,
+                    )
+                })
                 .collect::<PolicyResult<_>>()?,
         })
     }
@@ -98,7 +114,9 @@ impl Actor for Witness {
     ) -> PolicyResult<Act> {
         let act = self.policy.act(situations, gates, noise)?;
         let insight = self.policy.explain(situations, gates, &act)?;
-        self.seen.borrow_mut().push(Seen::new(&act, &insight)?);
+        self.seen
+            .borrow_mut()
+            .push(Seen::new(&act, &insight, &self.links)?);
         Ok(act)
     }
 }

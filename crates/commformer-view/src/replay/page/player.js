@@ -38,7 +38,7 @@ class Player {
     const { title, command, runs } = this.replay;
     document.title = title;
     get("title", HTMLElement).textContent = title;
-    get("head", HTMLElement).title = command;
+    if (command) get("made", HTMLElement).append("Made by ", html("code", {}, command));
     get("worlds", HTMLElement).append(...this.worlds.map((world) => world.figure));
     const choice = get("runs", HTMLElement);
     choice.hidden = runs.length < 2;
