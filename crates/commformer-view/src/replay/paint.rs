@@ -114,9 +114,11 @@ impl Painter<'_> {
     ) {
         // Around its gate's ring.
         let room = 1.2 * room;
-        let width = weight.map_or(0.025, |weight| 0.02 + 0.11 * weight.clamp(0.0, 1.0));
         let [dx, dy] = [to[0] - from[0], to[1] - from[1]];
         let length = dx.hypot(dy).max(1e-3);
+        let width = weight.map_or(0.025, |weight| {
+            (0.02 + 0.11 * weight.clamp(0.0, 1.0)).min(0.1 * length)
+        });
         let bend = (0.16 * length).min(0.6 * room + 0.06 * length);
         let middle = [
             (from[0] + to[0]) / 2.0 - dy / length * bend,

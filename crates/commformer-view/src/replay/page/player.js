@@ -52,10 +52,10 @@ class Player {
     );
     get("curve-legend", HTMLElement).append(
       ...runs.map((run, number) => {
-        const of = runs.length > 1 ? ` of ${run.name}` : "";
-        return html("span", {}, html("i", { class: `stroke run${number}` }), `return so far${of}`);
-      }),
-      html("span", {}, html("i", { class: "swatch bars-swatch" }), "messages")
+        const [stroke, bar] = [`stroke run${number}`, `swatch bars-swatch run${number}`].map((kind) => html("i", { class: kind }));
+        const name = runs.length > 1 ? `${run.name}: ` : "";
+        return html("span", {}, name, stroke, "return so far", bar, "messages");
+      })
     );
     const episodes = Math.min(...runs.map((run) => run.episodes.length));
     for (let number = 0; number < episodes; number++) {

@@ -178,11 +178,12 @@ class World {
       const names = `${this.run.agents[sender]} to ${this.run.agents[receiver]}`;
       if (delivered.has(link)) {
         const weight = weights[link] ?? 0;
-        const width = (0.02 + 0.11 * Math.min(weight, 1)) * SCALE;
+        const length = Math.hypot(to[0] - from[0], to[1] - from[1]);
+        const width = Math.min((0.02 + 0.11 * Math.min(weight, 1)) * SCALE, 0.1 * length);
         const { line, tip } = arrow(from, to, radius(sender), radius(receiver) * 1.2, width);
         const style = `message ${hue(sender)}${aside ? " aside" : ""}`;
         const title = `${names}: attention ${text(weight)}`;
-        this.messages.put(`halo ${link}`, "path", { class: "halo", d: line, "stroke-width": width + 5 });
+        if (!aside) this.messages.put(`halo ${link}`, "path", { class: "halo", d: line, "stroke-width": width + 5 });
         this.messages.put(`line ${link}`, "path", { class: style, d: line, "stroke-width": width }, title);
         this.messages.put(`tip ${link}`, "path", { class: `tip ${style}`, d: tip });
       } else {
