@@ -6,8 +6,9 @@ use commformer_env::{Form, Role};
 use gif::{Encoder, Frame, Repeat};
 use tiny_skia::Pixmap;
 
-/// Pixels of the longer side of a world.
+/// Pixels of the longer side of a world, at least, and of each unit of it.
 const SIDE: f32 = 480.0;
+const UNIT: f32 = 20.0;
 const MARGIN: f32 = 10.0;
 /// Pixels of the line below a world.
 const LINE: f32 = 22.0;
@@ -85,7 +86,7 @@ pub fn film(replay: &Replay, episode: usize) -> Result<Vec<u8>, FilmError> {
 /// Pixels of a world.
 fn extent(episode: &Episode) -> [f32; 2] {
     let [width, height] = episode.size;
-    let scale = SIDE / width.max(height);
+    let scale = (SIDE / width.max(height)).max(UNIT);
     [(width * scale).round(), (height * scale).round()]
 }
 

@@ -62,23 +62,26 @@ impl Replay {
             }
             runs.push(self.record(&second, seed)?);
         }
-        let title = format!("{}: {} episodes", first.config.env.kind(), self.episodes);
+        let episodes = match self.episodes {
+            1 => "1 episode".to_owned(),
+            episodes => format!("{episodes} episodes"),
+        };
+        let title = format!("{}: {episodes}", first.config.env.kind());
         let replay = Pages::new(title, self.command(seed), runs);
         let text = page(&replay)?;
         let path = self.out.clone();
         let path = path.unwrap_or_else(|| first.folder.path().join("replay.html"));
         write_beside(&path, text.as_bytes())?;
-        if let Some(gif) = &self.gif {
-            write_beside(gif, &film(&replay, 0)?)?;
-            writeln!(out, "{}: the first of them", gif.display())?;
-        }
         let kilobytes = text.len().div_ceil(1000);
+        let shown = path.display();
         writeln!(
             out,
-            "{}: {} episodes, {kilobytes} kB; open it in a browser",
-            path.display(),
-            self.episodes
+            "{shown}: {episodes}, {kilobytes} kB; open it in a browser"
         )?;
+        if let Some(gif) = &self.gif {
+            write_beside(gif, &film(&replay, 0)?)?;
+            writeln!(out, "{}: the first episode", gif.display())?;
+        }
         Ok(())
     }
 
