@@ -12,6 +12,7 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   train [PRESET]   Train a team
   eval             Evaluate a trained team
   watch            Look at a run while it trains, in another terminal
+  replay           Play a trained team's episodes again, in a page for a browser
   presets          List the built-in configurations
   bench [WHAT]     Measure the speed on this machine: of train, act or env
   doctor           Tell versions, machine and libtorch, and test all of it: for a bug report
@@ -19,13 +20,13 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   ci               Check everything: formatting, links, lints, dependencies, documentation, tests
   help             Print this text
 
-train, eval, watch, presets, bench and doctor build the program with optimisation and pass their
+train, eval, watch, replay, presets, bench and doctor build the program with optimisation and pass their
 arguments on: `cargo xtask train --help` lists those of train. test passes its arguments to `cargo test`.
 Each command but help and doctor does what setup does first, where it is still to do.
 ";
 
 /// The commands that the `commformer` program carries out.
-const PROGRAM: [&str; 6] = ["train", "eval", "watch", "presets", "bench", DOCTOR];
+const PROGRAM: [&str; 7] = ["train", "eval", "watch", "replay", "presets", "bench", DOCTOR];
 
 /// The one among them before which xtask tells what it sees itself.
 const DOCTOR: &str = "doctor";
@@ -190,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_word_far_from_every_command_is_pointed_to_help() {
-        for typed in ["deploy", "up", "x", ""] {
+        for typed in ["upload", "up", "x", ""] {
             let failure = parse(&[OsString::from(typed)]).expect_err(typed);
             assert_eq!(failure.code, 2);
             assert!(

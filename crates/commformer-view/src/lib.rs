@@ -1,9 +1,11 @@
-//! What a run looks like, for people: its [log](RunLog) read back from its folder.
+//! What a run looks like, for people: its [log](RunLog) read back from its folder, and its episodes
+//! [played again](replay).
 //!
 //! Nothing here knows a policy or libtorch: whatever is shown is data, from a run's folder or handed over.
 
 mod log;
 pub mod numbers;
 pub mod watch;
+pub mod replay;
 
 pub use log::{Evaluation, Figure, Iteration, LogError, RunLog};

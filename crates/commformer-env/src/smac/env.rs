@@ -9,8 +9,8 @@ use super::observe::{Scene, agent_actions};
 use super::opponent;
 use super::scenario::{Member, Scenario, Side};
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Observation, Rng, Spec, StateError, Status,
-    error::require, saved,
+    ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, StateError,
+    Status, error::require, saved,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -398,5 +398,17 @@ impl Environment for Smac {
         self.weigh();
         self.observe(out);
         Ok(())
+    }
+
+    fn action_names(&self) -> Vec<String> {
+        actions::names(self.battle.scenario())
+    }
+
+    fn agent_names(&self) -> Vec<String> {
+        self.battle.scenario().agent_names()
+    }
+
+    fn draw(&self, frame: &mut Frame) {
+        self.battle.draw(frame);
     }
 }

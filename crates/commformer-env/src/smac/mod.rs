@@ -5,6 +5,7 @@ mod battle;
 mod cone;
 mod config;
 mod data;
+mod draw;
 mod env;
 mod observe;
 mod opponent;

@@ -5,6 +5,7 @@ mod doctor;
 mod eval;
 mod options;
 mod presets;
+mod replay;
 mod train;
 mod watch;
 
@@ -28,6 +29,8 @@ enum Command {
     Eval(eval::Eval),
     /// Look at a run while it trains, in another terminal
     Watch(watch::Watch),
+    /// Play episodes of a trained team again, in a page for a browser: who said what to whom, and why
+    Replay(replay::Replay),
     /// List the configurations that come with the program
     Presets,
     /// Measure the speed on this machine: of training, of acting alone, of environments alone
@@ -44,6 +47,7 @@ pub fn run() -> ExitCode {
         Command::Train(train) => train.run(out),
         Command::Eval(eval) => eval.run(out).map(|()| ExitCode::SUCCESS),
         Command::Watch(watch) => watch.run(out).map(|()| ExitCode::SUCCESS),
+        Command::Replay(replay) => replay.run(out).map(|()| ExitCode::SUCCESS),
         Command::Presets => presets::list(out).map(|()| ExitCode::SUCCESS),
         Command::Bench(bench) => bench.run(out).map(|()| ExitCode::SUCCESS),
         Command::Doctor(doctor) => doctor.run(out).map(|()| ExitCode::SUCCESS),
