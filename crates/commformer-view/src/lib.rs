@@ -3,5 +3,7 @@
 //! Nothing here knows a policy or libtorch: whatever is shown is data, from a run's folder or handed over.
 
 mod log;
+pub mod statistics;
+pub mod theme;
 
 pub use log::{Evaluation, Figure, Iteration, LogError, RunLog};

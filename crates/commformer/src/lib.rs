@@ -7,7 +7,7 @@
 //!    with the program.
 //! 2. [`compose`]: a configuration becomes environments, a policy and a trainer.
 //! 3. [`run_dir`]: the run's folder; [`record`]: what is written to it and shown on the way.
-//! 4. [`judge`]: a checkpoint plays episodes; [`figures`] and [`statistics`] say how sure the means are.
+//! 4. [`judge`]: a checkpoint plays episodes; [`figures`] say how sure the means are.
 //! 5. [`cli`]: the commands.
 //!
 //! ```
@@ -44,4 +44,3 @@ pub mod interrupt;
 pub mod judge;
 pub mod record;
 pub mod run_dir;
-pub mod statistics;
