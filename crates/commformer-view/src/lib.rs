@@ -1,9 +1,16 @@
-//! What a run looks like, for people: its [log](RunLog) read back from its folder.
+//! What a run looks like, for people: its [log](RunLog) and [outcome](Outcome) read back from its folder, and
+//! a [report](Report) of runs with [statistics] over their seeds and [drawings](chart) in the colours of one
+//! [theme].
 //!
 //! Nothing here knows a policy or libtorch: whatever is shown is data, from a run's folder or handed over.
 
+pub mod chart;
 mod log;
+mod outcome;
+mod report;
 pub mod statistics;
 pub mod theme;
 
 pub use log::{Evaluation, Figure, Iteration, LogError, RunLog};
+pub use outcome::Outcome;
+pub use report::{Report, ReportError};

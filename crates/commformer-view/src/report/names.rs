@@ -1,0 +1,124 @@
+//! What the figures of a run are called on the page, and what they are in.
+
+/// A figure as a plot shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Name {
+    pub title: String,
+    pub unit: String,
+    /// Ends of its axis, if it has some.
+    pub range: Option<[f64; 2]>,
+}
+
+/// Path in a line of the metrics, title, unit.
+const KNOWN: [(&str, &str, &str); 36] = [
+    ("return", "Return", "team reward per episode"),
+    ("steps", "Episode length", "steps per episode"),
+    ("episode_steps", "Episode length", "steps per episode"),
+    ("success", "Success", SHARE_OF_EPISODES),
+    ("won", "Battles won", SHARE_OF_EPISODES),
+    ("sources", "Sources found", "share of agents"),
+    ("gates_right", "Gates right", "share of steps"),
+    ("crashes", "Crashes", "per episode"),
+    ("cars", "Cars", "per episode"),
+    ("kills", "Enemies killed", "per episode"),
+    ("losses", "Allies lost", "per episode"),
+    ("damage", "Damage dealt", "per episode"),
+    ("messages", "Messages", "per agent and step"),
+    ("bytes", "Bytes received", "bytes per agent and step"),
+    ("traffic", "Traffic", "share of the bytes if all heard all"),
+    ("open_rate", "Open gates", "share of an agent's steps"),
+    ("losses.policy", "Policy loss", "loss"),
+    ("losses.value", "Value loss", "loss"),
+    ("losses.entropy", "Entropy of actions", "nats"),
+    ("losses.clipped", "Clipped ratios", "share of samples"),
+    ("losses.kl", "Change of the policy (KL)", "nats"),
+    ("losses.grad_norm", "Gradient norm", "norm before clipping"),
+    ("losses.gate.policy", "Gate: policy loss", "loss"),
+    ("losses.gate.value", "Gate: value loss", "loss"),
+    ("losses.gate.entropy", "Gate: entropy", "nats"),
+    (
+        "losses.gate.clipped",
+        "Gate: clipped ratios",
+        "share of samples",
+    ),
+    ("losses.gate.kl", "Gate: change (KL)", "nats"),
+    ("listening.messages", "Messages", "per agent and step"),
+    (
+        "listening.bytes",
+        "Bytes received",
+        "bytes per agent and step",
+    ),
+    (
+        "listening.traffic",
+        "Traffic",
+        "share of the bytes if all heard all",
+    ),
+    (
+        "listening.open_rate",
+        "Open gates",
+        "share of an agent's steps",
+    ),
+    ("listening.price.message", "Price of a message", "reward"),
+    (
+        "listening.price.listening",
+        "Price of listening",
+        "spread of the returns",
+    ),
+    ("graph_changes", "Edges changed", "edges per iteration"),
+    ("episodes", "Episodes ended", "per iteration"),
+    ("iteration", "Iterations", "number"),
+];
+
+const SHARE_OF_EPISODES: &str = "share of episodes";
+
+/// Figures of which 1 is the best: what success is in a task.
+const SCORES: [&str; 4] = ["success", "won", "sources", "gates_right"];
+
+impl Name {
+    pub fn of(path: &str) -> Self {
+        // What an environment measures is the same in an iteration as in an evaluation.
+        let plain = path.strip_prefix("metrics.").unwrap_or(path);
+        let known = KNOWN.iter().find(|(name, ..)| *name == plain);
+        let (title, unit) = known.map_or((plain, ""), |(_, title, unit)| (*title, *unit));
+        let share = unit.starts_with("share of")
+            && !plain.ends_with("traffic")
+            && !plain.ends_with("clipped");
+        Self {
+            title: title.to_owned(),
+            unit: unit.to_owned(),
+            range: share.then_some([-0.02, 1.02]),
+        }
+    }
+
+    /// Title and unit as the head of a table's line.
+    pub fn line(&self) -> String {
+        match self.unit.is_empty() {
+            true => self.title.clone(),
+            false => format!("{} ({})", self.title, self.unit),
+        }
+    }
+}
+
+/// Whether 1 is the best that a figure can be.
+pub(super) fn is_normalised(figure: &str) -> bool {
+    SCORES.contains(&figure)
+}
+
+/// Whether a higher value is a better run.
+pub(super) fn is_score(figure: &str) -> bool {
+    figure == "return" || is_normalised(figure)
+}
+
+/// Whether a figure tells what is said, and not how well things go.
+pub(super) fn is_communication(figure: &str) -> bool {
+    matches!(figure, "messages" | "bytes" | "traffic" | "open_rate")
+}
+
+/// Order on the page: those of [`KNOWN`] as they stand there, the others behind.
+pub(super) fn rank(path: &str) -> usize {
+    let plain = path.strip_prefix("metrics.").unwrap_or(path);
+    KNOWN
+        .iter()
+        .position(|(name, ..)| *name == plain)
+        .unwrap_or(KNOWN.len())
+}
