@@ -97,15 +97,19 @@ impl Report {
     /// The page, among [`files`](Self::files).
     pub const PAGE: &str = "report.html";
 
-    /// The report of the runs in these folders. `defaults` is the configuration of a run whose task is
-    /// the same and of which nothing else was set; it may be empty.
+    /// The report of the runs in these folders. `defaults` gives, for a task as `env.kind` names it, the
+    /// configuration of a run of which nothing else was set; an empty one if it does not know the task.
     ///
     /// # Errors
     ///
     /// [`ReportError`], which names the folder.
-    pub fn of(folders: &[PathBuf], defaults: &toml::Table) -> Result<Self, ReportError> {
+    pub fn of(
+        folders: &[PathBuf],
+        defaults: impl FnOnce(&str) -> toml::Table,
+    ) -> Result<Self, ReportError> {
         let runs: Result<Vec<Run>, _> = folders.iter().map(|folder| Run::read(folder)).collect();
         let methods = Methods::of(runs?)?;
+        let defaults = defaults(&methods.task);
         let finals = outcomes::finals(&methods);
         let mut sections = vec![outcomes::section(&methods, &finals)];
         if methods.list.len() > 1 {
@@ -117,10 +121,10 @@ impl Report {
             communication::section(&methods)?,
             communication::graph(&methods)?,
             time::section(&methods)?,
-            config::section(&methods, defaults),
+            config::section(&methods, &defaults),
         ]);
         let notes: Vec<String> = methods.runs().flat_map(|run| run.notes()).collect();
-        let marl_eval = marl_eval::export(&methods, defaults)?;
+        let marl_eval = marl_eval::export(&methods, &defaults)?;
         let page = Page::new(&methods, &sections, &notes).html()?;
 
         let mut files = vec![

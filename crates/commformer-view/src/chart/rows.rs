@@ -10,8 +10,8 @@ use plotters::prelude::*;
 
 /// Below the title and the axis' name.
 const TOP: i32 = MARGIN + 38;
-/// A name and what belongs to it.
-const ROW: i32 = 2 * LINE + 6;
+/// A name, numbers and what is drawn below them, each in a line, and some room.
+const ROW: i32 = 3 * LINE + 4;
 /// Room for the numbers of the axis.
 const AXIS: i32 = LINE + 8;
 
@@ -83,9 +83,9 @@ impl Ranges<'_> {
         let svg = canvas([WIDTH, bottom + AXIS], self.title, &spoken, |root| {
             scale(root, self.axis, axis, bottom)?;
             if let Some(reference) = self.reference {
-                let x = place(reference, axis);
-                let ends = vec![(x, TOP * FINE), (x, bottom * FINE)];
-                draw(root, &PathElement::new(ends, colour(MUTED).stroke_width(6)))?;
+                for ends in lines(reference, axis, bottom) {
+                    draw(root, &PathElement::new(ends, colour(MUTED).stroke_width(6)))?;
+                }
             }
             for (top, row) in (TOP..).step_by(ROW as usize).zip(&self.rows) {
                 row.draw(root, top, axis)?;
@@ -96,22 +96,18 @@ impl Ranges<'_> {
     }
 }
 
+/// A single run has no interval.
 fn told(Interval { value, low, high }: &Interval) -> String {
+    if low == high {
+        return number(*value);
+    }
     format!("{} ({} to {})", number(*value), number(*low), number(*high))
 }
 
 impl Row {
     fn draw(&self, root: &Area<'_>, top: i32, axis: [f64; 2]) -> Drawn {
-        let number = told(&self.interval);
-        let room = WIDTH - super::text_width(&number, super::SMALL) - 24;
-        let name = fitting(&self.name, room, super::SMALL);
-        write(
-            root,
-            format!("{name}  {number}"),
-            [MARGIN, top + LINE / 2],
-            INK,
-        )?;
-        let y = (top + LINE + LINE / 2) * FINE;
+        head(root, top, &self.name, told(&self.interval))?;
+        let y = (top + 2 * LINE + LINE / 2) * FINE;
         let [low, value, high] = whole(&self.interval).map(|value| place(value, axis));
         let style = series(self.series);
         draw(
@@ -164,15 +160,8 @@ impl Bars<'_> {
 
 impl Bar {
     fn draw(&self, root: &Area<'_>, top: i32, axis: [f64; 2]) -> Drawn {
-        let all: f64 = self.values.iter().sum();
-        let name = fitting(&self.name, WIDTH - 80, super::SMALL);
-        write(
-            root,
-            format!("{name}  {}", number(all)),
-            [MARGIN, top + LINE / 2],
-            INK,
-        )?;
-        let [upper, lower] = [LINE + 2, 2 * LINE].map(|y| (top + y) * FINE);
+        head(root, top, &self.name, number(self.values.iter().sum()))?;
+        let [upper, lower] = [2 * LINE + 2, 3 * LINE - 2].map(|y| (top + y) * FINE);
         let mut start = 0.0;
         for (index, value) in self.values.iter().enumerate() {
             let ends = [start, start + value].map(|value| place(value, axis));
@@ -182,6 +171,25 @@ impl Bar {
         }
         Ok(())
     }
+}
+
+/// What a row is, and its numbers below.
+fn head(root: &Area<'_>, top: i32, name: &str, numbers: String) -> Drawn {
+    let name = fitting(name, WIDTH, super::SMALL);
+    write(root, name, [MARGIN, top + LINE / 2], INK)?;
+    write(root, numbers, [MARGIN, top + LINE + LINE / 2 - 2], MUTED)
+}
+
+/// Lines of the axis behind what a row draws, so that its texts stay free.
+fn lines(at: f64, axis: [f64; 2], bottom: i32) -> impl Iterator<Item = Vec<(i32, i32)>> {
+    let x = place(at, axis);
+    let tops = (TOP..bottom).step_by(ROW as usize);
+    tops.map(move |top| {
+        vec![
+            (x, (top + 2 * LINE - 2) * FINE),
+            (x, (top + 3 * LINE + 2) * FINE),
+        ]
+    })
 }
 
 /// Where a value lies between the left and the right.
@@ -196,11 +204,10 @@ fn scale(root: &Area<'_>, name: &str, axis: [f64; 2], bottom: i32) -> Drawn {
     write(root, name.to_owned(), [MARGIN, MARGIN + 24], MUTED)?;
     for value in ticks(axis) {
         let x = place(value, axis);
-        let ends = vec![(x, TOP * FINE), (x, bottom * FINE)];
-        draw(
-            root,
-            &PathElement::new(ends, colour(GRID).stroke_width(FINE.unsigned_abs())),
-        )?;
+        for ends in lines(value, axis, bottom) {
+            let thin = colour(GRID).stroke_width(FINE.unsigned_abs());
+            draw(root, &PathElement::new(ends, thin))?;
+        }
         let text = number(value);
         let left = x / FINE - super::text_width(&text, super::SMALL) / 2;
         write(root, text, [left.max(2), bottom + LINE / 2], MUTED)?;
@@ -266,7 +273,7 @@ mod tests {
             svg.contains("<rect x=\"448\"") && svg.contains("width=\"1248\""),
             "{svg}"
         );
-        assert!(svg.contains("a  0.5 (0.25 to 1)"), "{svg}");
+        assert!(svg.contains("0.5 (0.25 to 1)"), "{svg}");
     }
 
     #[test]

@@ -20,6 +20,16 @@ pub(super) fn section(methods: &Methods, finals: &Finals) -> Result<Section, Cha
         text: vec![finals.origin().to_owned()],
         ..Section::default()
     };
+    for method in &methods.list {
+        if let [run] = &method.runs[..] {
+            let told = format!(
+                "{} has one run, {}: nothing says how sure its figures are.",
+                method.name,
+                run.name()
+            );
+            section.text.push(told);
+        }
+    }
     let mut profiles = Csv::new(&["method", "figure", "threshold", "share", "low", "high"]);
     let mut improvements = Csv::new(&["method", "over", "figure", "probability", "low", "high"]);
     for name in finals.names.iter().filter(|name| names::is_score(name)) {

@@ -5,6 +5,7 @@ mod doctor;
 mod eval;
 mod options;
 mod presets;
+mod report;
 mod train;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +26,8 @@ enum Command {
     Train(train::Train),
     /// Judge a trained team: one episode in each copy of its task
     Eval(eval::Eval),
+    /// Show runs on one page, and compare them: curves, statistics over seeds, the graph
+    Report(report::Report),
     /// List the configurations that come with the program
     Presets,
     /// Measure the speed on this machine: of training, of acting alone, of environments alone
@@ -40,6 +43,7 @@ pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(train) => train.run(out),
         Command::Eval(eval) => eval.run(out).map(|()| ExitCode::SUCCESS),
+        Command::Report(report) => report.run(out).map(|()| ExitCode::SUCCESS),
         Command::Presets => presets::list(out).map(|()| ExitCode::SUCCESS),
         Command::Bench(bench) => bench.run(out).map(|()| ExitCode::SUCCESS),
         Command::Doctor(doctor) => doctor.run(out).map(|()| ExitCode::SUCCESS),
