@@ -36,10 +36,12 @@ impl ChartError {
 /// plotters knows whole coordinates only: four of them make a pixel.
 const FINE: i32 = 4;
 /// Of all drawings but the matrices, in pixels: a phone shows one beside its margins in full size.
-const WIDTH: i32 = 440;
+const WIDTH: i32 = 400;
 /// Height of small text.
-const SMALL: i32 = 12;
-/// A line of a legend.
+const SMALL: i32 = 13;
+/// Of a title.
+const TITLE: i32 = 15;
+/// A line of text, as in a legend.
 const LINE: i32 = 18;
 /// What lies before a title and after the last thing to the right.
 const MARGIN: i32 = 8;
@@ -79,11 +81,11 @@ fn canvas(
     {
         let root = SVGBackend::with_string(&mut svg, size.into()).into_drawing_area();
         let bold = TextStyle {
-            font: font(14, INK).font.style(FontStyle::Bold),
-            ..font(14, INK)
+            font: font(TITLE, INK).font.style(FontStyle::Bold),
+            ..font(TITLE, INK)
         };
         let at = (MARGIN * FINE, MARGIN * FINE);
-        draw(&root, &Text::new(fitting(title, width, 14), at, bold))?;
+        draw(&root, &Text::new(fitting(title, width, TITLE), at, bold))?;
         paint(&root)?;
         root.present().map_err(ChartError::new)?;
     }
@@ -137,7 +139,7 @@ struct Legend {
 impl Legend {
     /// One name alone needs no legend.
     fn of(names: &[String]) -> Self {
-        let (mut entries, mut at) = (Vec::new(), [MARGIN, LINE / 2]);
+        let (mut entries, mut at) = (Vec::new(), [MARGIN, LINE / 2 + 6]);
         if names.len() < 2 {
             return Self { entries, height: 0 };
         }
@@ -244,10 +246,10 @@ mod tests {
 
     #[test]
     fn a_legend_breaks_its_line_before_the_edge() {
-        let names = ["short", "a name of about forty letters, or more so"].map(String::from);
+        let names = ["short", "a name of thirty letters or so"].map(String::from);
         let legend = Legend::of(&[names[0].clone(), names[1].clone(), names[1].clone()]);
         let lines: Vec<i32> = legend.entries.iter().map(|entry| entry.2[1]).collect();
-        assert_eq!(lines, [9, 9, 27]);
+        assert_eq!(lines, [15, 15, 33]);
         assert_eq!(Legend::of(&names[..1]).height, 0);
     }
 

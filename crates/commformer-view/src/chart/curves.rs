@@ -82,7 +82,7 @@ impl Curves<'_> {
             .margin_right(2 * MARGIN * FINE)
             .margin_left(MARGIN * FINE)
             .x_label_area_size(2 * (LINE + 3) * FINE)
-            .y_label_area_size(44 * FINE)
+            .y_label_area_size(48 * FINE)
             .build_cartesian_2d(x[0]..x[1], y[0]..y[1])
             .map_err(ChartError::new)?;
         chart

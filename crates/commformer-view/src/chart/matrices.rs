@@ -8,8 +8,6 @@ use plotters::prelude::*;
 const SIDE: i32 = 64;
 const GAP: i32 = 12;
 const TOP: i32 = MARGIN + 26;
-/// Matrices that lie in a line on the narrowest screen.
-pub(crate) const ACROSS: usize = 5;
 
 /// Rows of matrices.
 #[derive(Clone, Debug)]
@@ -32,6 +30,9 @@ pub struct MatrixRow<'a> {
 }
 
 impl Matrices<'_> {
+    /// Matrices that a row has room for.
+    pub const ACROSS: usize = 5;
+
     /// Draws them; `None` if there is nothing to draw.
     ///
     /// # Errors
@@ -42,7 +43,7 @@ impl Matrices<'_> {
             return Ok(None);
         }
         let row_height = 2 * LINE + SIDE + GAP;
-        let width = MARGIN + ACROSS as i32 * (SIDE + GAP) + MARGIN;
+        let width = MARGIN + Self::ACROSS as i32 * (SIDE + GAP) + MARGIN;
         let height = TOP + row_height * self.rows.len() as i32;
         let names: Vec<&str> = self.rows.iter().map(|row| row.name.as_str()).collect();
         let svg = canvas([width, height], self.title, &names.join(", "), |root| {

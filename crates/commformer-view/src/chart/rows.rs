@@ -268,9 +268,9 @@ mod tests {
             rows: vec![row],
         };
         let svg = svg.draw().unwrap().unwrap();
-        // 8 to 424 pixels: a quarter is 112, the end 424.
+        // From 8 to 384 pixels: a quarter is at 102, three quarters are 282 wide.
         assert!(
-            svg.contains("<rect x=\"448\"") && svg.contains("width=\"1248\""),
+            svg.contains("<rect x=\"408\"") && svg.contains("width=\"1128\""),
             "{svg}"
         );
         assert!(svg.contains("0.5 (0.25 to 1)"), "{svg}");
@@ -293,7 +293,7 @@ mod tests {
             .unwrap()
             .unwrap();
         assert!(
-            svg.contains("<rect x=\"32\"") && svg.contains("<rect x=\"448\""),
+            svg.contains("<rect x=\"32\"") && svg.contains("<rect x=\"408\""),
             "{svg}"
         );
         assert_eq!(bars(vec![bar(&[0.0])]).draw().unwrap(), None);

@@ -8,9 +8,6 @@ use super::run::{Run, count};
 use crate::chart::{ChartError, Matrices, MatrixRow, steps};
 use crate::log::Evaluation;
 
-/// Matrices beside each other.
-const ACROSS: usize = 5;
-
 /// Messages, bytes and gates over steps.
 pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
     let trained = iterated(methods, |name| name.starts_with("listening."));
@@ -100,7 +97,7 @@ fn row(run: &Run) -> MatrixRow<'_> {
                 count(all.len(), "evaluation")
             ),
         ),
-        _ => (spread(&all, ACROSS), run.seed()),
+        _ => (spread(&all, Matrices::ACROSS), run.seed()),
     };
     let matrices = shown
         .into_iter()

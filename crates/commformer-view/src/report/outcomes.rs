@@ -20,8 +20,10 @@ pub(super) struct Finals {
     pub names: Vec<String>,
 }
 
+type Statistic = fn(&[f64]) -> f64;
+
 /// What is found over the runs of a method.
-pub(super) const STATISTICS: [(&str, fn(&[f64]) -> f64); 4] = [
+const STATISTICS: [(&str, Statistic); 4] = [
     ("IQM", iqm),
     ("mean", mean),
     ("median", median),
