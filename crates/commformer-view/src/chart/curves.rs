@@ -9,7 +9,7 @@ use crate::theme::{GRID, INK, MUTED};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
-const HEIGHT: i32 = 270;
+const HEIGHT: i32 = 278;
 
 /// A drawing of several methods.
 #[derive(Clone, Debug)]
@@ -78,7 +78,7 @@ impl Curves<'_> {
     fn plot(&self, area: &Area<'_>, [x, y]: [[f64; 2]; 2]) -> Drawn {
         write(area, self.y.to_owned(), [MARGIN, MARGIN + 24], MUTED)?;
         let mut chart = ChartBuilder::on(area)
-            .margin_top((MARGIN + 36) * FINE)
+            .margin_top((MARGIN + 44) * FINE)
             .margin_right(2 * MARGIN * FINE)
             .margin_left(MARGIN * FINE)
             .x_label_area_size(2 * (LINE + 3) * FINE)

@@ -16,13 +16,19 @@ const KNOWN: [(&str, &str, &str); 36] = [
     ("episode_steps", "Episode length", "steps per episode"),
     ("success", "Success", SHARE_OF_EPISODES),
     ("won", "Battles won", SHARE_OF_EPISODES),
+    ("accuracy", "Right answers", "share of actions"),
+    (
+        "cued_accuracy",
+        "Right answers under a cue",
+        "share of actions",
+    ),
     ("sources", "Sources found", "share of agents"),
     ("gates_right", "Gates right", "share of steps"),
     ("crashes", "Crashes", "per episode"),
     ("cars", "Cars", "per episode"),
-    ("kills", "Enemies killed", "per episode"),
-    ("losses", "Allies lost", "per episode"),
-    ("damage", "Damage dealt", "per episode"),
+    ("kills", "Enemies killed", "share of enemies"),
+    ("losses", "Allies lost", "share of allies"),
+    ("damage", "Damage dealt", "share of enemies' health"),
     ("messages", "Messages", "per agent and step"),
     ("bytes", "Bytes received", "bytes per agent and step"),
     ("traffic", "Traffic", "share of the bytes if all heard all"),
@@ -65,14 +71,19 @@ const KNOWN: [(&str, &str, &str); 36] = [
         "spread of the returns",
     ),
     ("graph_changes", "Edges changed", "edges per iteration"),
-    ("episodes", "Episodes ended", "per iteration"),
-    ("iteration", "Iterations", "number"),
 ];
 
 const SHARE_OF_EPISODES: &str = "share of episodes";
 
 /// Figures of which 1 is the best: what success is in a task.
-const SCORES: [&str; 4] = ["success", "won", "sources", "gates_right"];
+const SCORES: [&str; 6] = [
+    "success",
+    "won",
+    "accuracy",
+    "cued_accuracy",
+    "sources",
+    "gates_right",
+];
 
 impl Name {
     pub fn of(path: &str) -> Self {
@@ -121,4 +132,25 @@ pub(super) fn rank(path: &str) -> usize {
         .iter()
         .position(|(name, ..)| *name == plain)
         .unwrap_or(KNOWN.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_called_the_same_in_training_and_evaluation() {
+        assert_eq!(Name::of("metrics.success"), Name::of("success"));
+        assert_eq!(Name::of("success").line(), "Success (share of episodes)");
+        assert_eq!(Name::of("success").range, Some([-0.02, 1.02]));
+        // The loss of a battle's allies is none of the trainer's losses.
+        assert_ne!(Name::of("metrics.losses"), Name::of("losses.policy"));
+    }
+
+    #[test]
+    fn an_unknown_figure_keeps_its_name_and_comes_last() {
+        let name = Name::of("metrics.unheard_of");
+        assert_eq!((name.line().as_str(), name.range), ("unheard_of", None));
+        assert!(rank("metrics.unheard_of") > rank("graph_changes"));
+    }
 }

@@ -94,12 +94,31 @@ pub(super) fn section(methods: &Methods, finals: &Finals) -> Section {
         section.text = vec!["No run has an evaluation: there are no figures yet.".to_owned()];
         return section;
     }
-    section.shown = vec![of_methods(methods, finals), of_runs(methods, finals)];
+    let mut runs = methods.runs();
+    section.shown = match (runs.next(), runs.next()) {
+        (Some(run), None) => vec![of_run(run, finals)],
+        _ => vec![of_methods(methods, finals), of_runs(methods, finals)],
+    };
     section.tables = vec![
         ("figures".to_owned(), csv_of_runs(methods, finals)),
         ("aggregates".to_owned(), csv_of_methods(methods, finals)),
     ];
     section
+}
+
+/// A run alone: nothing is known of other seeds.
+fn of_run(run: &Run, finals: &Finals) -> Table {
+    let row = |name: &String| {
+        let figure = finals.figures(run).and_then(|figures| figures.get(name));
+        let told = figure.map_or_else(|| "none".to_owned(), told_of_run);
+        vec![Name::of(name).line(), told]
+    };
+    Table {
+        caption: "Mean over episodes, with its 95 % interval".to_owned(),
+        head: ["Figure".to_owned(), run.seed()].into(),
+        rows: finals.names.iter().map(row).collect(),
+        folded: false,
+    }
 }
 
 fn of_methods(methods: &Methods, finals: &Finals) -> Table {
