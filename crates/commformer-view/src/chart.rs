@@ -177,34 +177,32 @@ fn text_width(text: &str, size: i32) -> i32 {
     (text.chars().count() as f64 * f64::from(size) * 0.56) as i32
 }
 
-/// As much of a text as there is room for, in pixels; what no XML may hold becomes a mark.
+/// As much of a text as there is room for, in pixels.
 fn fitting(text: &str, width: i32, size: i32) -> String {
-    let readable = |c: char| {
-        if c.is_control() {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
-        }
-    };
-    let text: String = text.chars().map(readable).collect();
+    let text = readable(text);
     let room = (f64::from(width - MARGIN) / (f64::from(size) * 0.56)) as usize;
     match text.chars().count() > room {
-        true => text
-            .chars()
-            .take(room.saturating_sub(1))
-            .chain(['…'])
-            .collect(),
+        true => {
+            let kept = text.chars().take(room.saturating_sub(1));
+            kept.chain(['…']).collect()
+        }
         false => text,
     }
 }
 
+/// A mark in the place of what no XML may hold.
+fn readable(text: &str) -> String {
+    let readable = |c: char| match c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') {
+        true => char::REPLACEMENT_CHARACTER,
+        false => c,
+    };
+    text.chars().map(readable).collect()
+}
+
+/// For an attribute.
 fn escape(text: &str) -> String {
-    let readable = fitting(text, i32::MAX, 1);
-    readable
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    let escaped = readable(text).replace('&', "&amp;").replace('<', "&lt;");
+    escaped.replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// An axis that holds all values with a little room around; `None` if none of them can be drawn.

@@ -113,7 +113,7 @@ impl Report {
         let finals = outcomes::finals(&methods);
         let mut sections = vec![outcomes::section(&methods, &finals)];
         if methods.list.len() > 1 {
-            sections.push(compare::section(&methods, &finals)?);
+            sections.extend(compare::sections(&methods, &finals)?);
         }
         sections.extend([
             curves::evaluations(&methods)?,

@@ -1,8 +1,8 @@
 //! Lines over an axis: a band, what lies in its middle, and thin lines of which it is made.
 
 use super::{
-    Area, ChartError, Drawn, FINE, LINE, Legend, MARGIN, WIDTH, canvas, colour, drawable, font,
-    number, series, span, whole, write,
+    Area, ChartError, Drawn, FINE, LINE, Legend, MARGIN, WIDTH, canvas, colour, drawable, fitting,
+    font, number, series, span, whole, write,
 };
 use crate::statistics::Interval;
 use crate::theme::{GRID, INK, MUTED};
@@ -76,7 +76,12 @@ impl Curves<'_> {
     }
 
     fn plot(&self, area: &Area<'_>, [x, y]: [[f64; 2]; 2]) -> Drawn {
-        write(area, self.y.to_owned(), [MARGIN, MARGIN + 24], MUTED)?;
+        write(
+            area,
+            fitting(self.y, WIDTH, super::SMALL),
+            [MARGIN, MARGIN + 24],
+            MUTED,
+        )?;
         let mut chart = ChartBuilder::on(area)
             .margin_top((MARGIN + 44) * FINE)
             .margin_right(2 * MARGIN * FINE)
@@ -96,8 +101,8 @@ impl Curves<'_> {
             .x_labels(5)
             .y_labels(5)
             .x_desc(self.x.0)
-            .x_label_formatter(&|x| (self.x.1)(*x))
-            .y_label_formatter(&|y| number(*y))
+            .x_label_formatter(&|at| (self.x.1)(rounded(*at, x)))
+            .y_label_formatter(&|at| number(rounded(*at, y)))
             .draw()
             .map_err(ChartError::new)?;
         for (index, curve) in self.curves.iter().enumerate() {
@@ -125,6 +130,14 @@ impl Curves<'_> {
             line(&mut chart, middle, style)?;
         }
         Ok(())
+    }
+}
+
+/// What is 0 but for rounding, on an axis with these ends, is 0.
+fn rounded(value: f64, [low, high]: [f64; 2]) -> f64 {
+    match value.abs() < (high - low) * 1e-9 {
+        true => 0.0,
+        false => value,
     }
 }
 

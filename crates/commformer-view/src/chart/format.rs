@@ -21,6 +21,7 @@ pub fn number(value: f64) -> String {
         100.0.. => trimmed(value, 1),
         10.0.. => trimmed(value, 2),
         0.1.. => trimmed(value, 3),
+        0.01.. => trimmed(value, 4),
         _ => trimmed(value, 5),
     }
 }

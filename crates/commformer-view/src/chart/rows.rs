@@ -201,7 +201,8 @@ fn place(value: f64, [low, high]: [f64; 2]) -> i32 {
 
 /// The axis' name above and its numbers below, with lines between.
 fn scale(root: &Area<'_>, name: &str, axis: [f64; 2], bottom: i32) -> Drawn {
-    write(root, name.to_owned(), [MARGIN, MARGIN + 24], MUTED)?;
+    let name = fitting(name, WIDTH, super::SMALL);
+    write(root, name, [MARGIN, MARGIN + 24], MUTED)?;
     for value in ticks(axis) {
         let x = place(value, axis);
         for ends in lines(value, axis, bottom) {

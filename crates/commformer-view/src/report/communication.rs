@@ -1,6 +1,6 @@
 //! What agents say to each other, and the graph that they say it on.
 
-use super::curves::{evaluated, iterated, legend, plots};
+use super::curves::{Source, evaluated, iterated, legend, plots};
 use super::methods::Methods;
 use super::names;
 use super::page::{Plot, Section};
@@ -12,7 +12,7 @@ use crate::log::Evaluation;
 pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
     let trained = iterated(methods, |name| name.starts_with("listening."));
     let judged = evaluated(methods, names::is_communication);
-    let (mut drawn, training) = plots(methods, "listening", &trained, Run::trained)?;
+    let (mut drawn, training) = plots(methods, "listening", &trained, Source::Iterations)?;
     // Where training says it, evaluations would say it twice.
     let said = |name: &String| {
         trained
@@ -20,19 +20,20 @@ pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
             .any(|known| known.ends_with(&format!(".{name}")))
     };
     let others: Vec<String> = judged.iter().filter(|name| !said(name)).cloned().collect();
-    let (more, _) = plots(methods, "evaluation", &others, Run::evaluated)?;
+    let (more, _) = plots(methods, "evaluation", &others, Source::Evaluations)?;
     drawn.extend(more);
-    let (_, evaluations) = plots(methods, "evaluation", &judged, Run::evaluated)?;
+    let (_, evaluations) = plots(methods, "evaluation", &judged, Source::Evaluations)?;
     let text = match drawn.is_empty() {
         true => "No run has counted its messages yet.".to_owned(),
         false => format!(
-            "In training. An agent hears another along an open edge of the graph, while its gate is open. {}",
+            "In training. An agent hears another along an open edge of the graph, while its gate is open. {} {}",
+            Source::Iterations.point(methods),
             legend(methods)
         ),
     };
     Ok(Section {
-        id: "communication",
-        title: "Communication",
+        id: "communication".to_owned(),
+        title: "Communication".to_owned(),
         text: vec![text],
         plots: drawn,
         tables: vec![
@@ -46,7 +47,7 @@ pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
 /// The graph at several evaluations of every run, and how often it changed.
 pub(super) fn graph(methods: &Methods) -> Result<Section, ChartError> {
     let changes = iterated(methods, |name| name == "graph_changes");
-    let (mut drawn, table) = plots(methods, "graph", &changes, Run::trained)?;
+    let (mut drawn, table) = plots(methods, "graph", &changes, Source::Iterations)?;
     for (index, method) in methods.list.iter().enumerate() {
         let rows: Vec<MatrixRow<'_>> = method
             .runs
@@ -73,8 +74,8 @@ pub(super) fn graph(methods: &Methods) -> Result<Section, ChartError> {
         }
     };
     Ok(Section {
-        id: "graph",
-        title: "The graph",
+        id: "graph".to_owned(),
+        title: "The graph".to_owned(),
         text: vec![text.to_owned()],
         plots: drawn,
         tables: vec![("graph-changes".to_owned(), table)],

@@ -5,119 +5,115 @@ use super::curves::SEED;
 use super::methods::{Method, Methods};
 use super::names::{self, Name};
 use super::outcomes::{Finals, aggregates, told};
-use super::page::{Plot, Section, Table};
+use super::page::{Section, Table};
 use crate::chart::{ChartError, Curve, Curves, Ranges, Row, number};
 use crate::statistics::{Interval, improvement, intervals, profile};
 
 /// Thresholds of a profile.
 const THRESHOLDS: usize = 61;
 
-/// Profiles, aggregates and improvements of every score that two methods have.
-pub(super) fn section(methods: &Methods, finals: &Finals) -> Result<Section, ChartError> {
-    let mut section = Section {
-        id: "comparison",
-        title: "Comparison",
-        text: vec![finals.origin().to_owned()],
-        ..Section::default()
-    };
-    for method in &methods.list {
-        if let [run] = &method.runs[..] {
-            let told = format!(
-                "{} has one run, {}: nothing says how sure its figures are.",
-                method.name,
-                run.name()
-            );
-            section.text.push(told);
-        }
-    }
+/// A method with its number and its runs' scores, of which there is one at least.
+type Scores<'a> = (usize, &'a Method, Vec<f64>);
+
+/// A section for every score that two methods have: aggregates, profiles and improvements.
+pub(super) fn sections(methods: &Methods, finals: &Finals) -> Result<Vec<Section>, ChartError> {
+    let mut sections = Vec::new();
     let mut profiles = Csv::new(&["method", "figure", "threshold", "share", "low", "high"]);
     let mut improvements = Csv::new(&["method", "over", "figure", "probability", "low", "high"]);
     for name in finals.names.iter().filter(|name| names::is_score(name)) {
-        let scores: Vec<(usize, &Method, Vec<f64>)> = (methods.list.iter().enumerate())
+        let scores: Vec<Scores<'_>> = (methods.list.iter().enumerate())
             .map(|(index, method)| (index, method, finals.scores(&method.runs, name)))
             .filter(|(.., scores)| !scores.is_empty())
             .collect();
         if scores.len() < 2 {
-            let title = Name::of(name).title;
-            section.text.push(format!(
-                "{title}: fewer than two methods have a number, so there is nothing to compare."
-            ));
             continue;
         }
-        let title = Name::of(name).title;
-        let mut rows = Vec::new();
-        let mut table = Table {
-            caption: format!(
-                "{}: over the runs of each method, with 95 % intervals",
-                Name::of(name).line()
-            ),
-            head: vec!["Method".to_owned(), "Runs".to_owned()],
-            ..Table::default()
+        let Name { title, .. } = Name::of(name);
+        let mut section = Section {
+            id: format!("comparison-{name}"),
+            title: format!("Comparison: {}", title.to_lowercase()),
+            text: vec![format!("{}{}", finals.origin(), alone(&scores))],
+            ..Section::default()
         };
-        for (index, method, scores) in &scores {
-            let found = aggregates(name, scores);
-            let mut row = vec![method.name.clone(), scores.len().to_string()];
-            row.extend(
-                found
-                    .iter()
-                    .map(|(_, interval)| told(interval, scores.len())),
-            );
-            if table.head.len() == 2 {
-                table
-                    .head
-                    .extend(found.iter().map(|(statistic, _)| (*statistic).to_owned()));
-            }
-            table.rows.push(row);
-            rows.extend(found.first().map(|(_, interval)| Row {
-                name: method.name.clone(),
-                series: *index,
-                interval: *interval,
-            }));
-        }
-        section.shown.push(table);
-        let unit = Name::of(name).unit;
-        let ranges = Ranges {
-            title: &format!("{title}: interquartile mean"),
-            axis: &unit,
-            range: None,
-            reference: None,
-            rows,
-        };
-        push(&mut section, "aggregate", name, ranges.draw()?);
+        aggregates_of(name, &scores, &mut section)?;
         let drawn = profile_plot(name, &scores, &mut profiles)?;
-        push(&mut section, "profile", name, drawn);
-        let pairs = pairs(name, &scores, &mut improvements);
-        section.shown.push(table_of(&title, &pairs));
-        let ranges = Ranges {
-            title: &format!("{title}: probability of improvement"),
-            axis: "share of pairs of runs",
-            range: Some([0.0, 1.0]),
-            reference: Some(0.5),
-            rows: pairs.into_iter().map(|pair| pair.row).collect(),
-        };
-        push(&mut section, "improvement", name, ranges.draw()?);
+        section.push("profile", name, drawn);
+        pairs_of(name, &scores, &mut improvements, &mut section)?;
+        sections.push(section);
     }
-    if section.plots.is_empty() {
-        section
-            .text
-            .push("No two methods have a return or a success to compare.".to_owned());
+    if sections.is_empty() {
+        sections.push(Section {
+            id: "comparison".to_owned(),
+            title: "Comparison".to_owned(),
+            text: vec!["No two methods have a return or a success to compare.".to_owned()],
+            ..Section::default()
+        });
     }
-    section.tables = vec![
+    sections[0].tables = vec![
         ("profiles".to_owned(), profiles.finish()),
         ("improvements".to_owned(), improvements.finish()),
     ];
-    Ok(section)
+    Ok(sections)
 }
 
-fn push(section: &mut Section, prefix: &str, name: &str, drawn: Option<String>) {
-    let plot = drawn.map(|svg| Plot::new(prefix, name, svg, &section.plots));
-    section.plots.extend(plot);
+/// What to say of methods with a single run.
+fn alone(scores: &[Scores<'_>]) -> String {
+    let single = scores.iter().filter(|(.., scores)| scores.len() == 1);
+    let told = single.map(|(_, method, _)| {
+        let name = &method.name;
+        format!(" There is one run of {name}: nothing says how sure its figures are.")
+    });
+    told.collect()
+}
+
+/// A table of all statistics, and a plot of the first.
+fn aggregates_of(
+    name: &str,
+    scores: &[Scores<'_>],
+    section: &mut Section,
+) -> Result<(), ChartError> {
+    let mut rows = Vec::new();
+    let mut table = Table {
+        caption: "Over the runs of each method, with 95 % intervals".to_owned(),
+        head: vec!["Method".to_owned(), "Runs".to_owned()],
+        ..Table::default()
+    };
+    for (index, method, scores) in scores {
+        let found = aggregates(name, scores);
+        let mut row = vec![method.name.clone(), scores.len().to_string()];
+        row.extend(
+            found
+                .iter()
+                .map(|(_, interval)| told(interval, scores.len())),
+        );
+        if table.rows.is_empty() {
+            let statistics = found.iter().map(|(statistic, _)| (*statistic).to_owned());
+            table.head.extend(statistics);
+        }
+        table.rows.push(row);
+        rows.extend(found.first().map(|(_, interval)| Row {
+            name: method.name.clone(),
+            series: *index,
+            interval: *interval,
+        }));
+    }
+    section.shown.push(table);
+    let Name { title, unit, .. } = Name::of(name);
+    let ranges = Ranges {
+        title: &format!("{title}: interquartile mean"),
+        axis: &unit,
+        range: None,
+        reference: None,
+        rows,
+    };
+    section.push("aggregate", name, ranges.draw()?);
+    Ok(())
 }
 
 /// The share of runs above each threshold.
 fn profile_plot(
     name: &str,
-    scores: &[(usize, &Method, Vec<f64>)],
+    scores: &[Scores<'_>],
     csv: &mut Csv,
 ) -> Result<Option<String>, ChartError> {
     let thresholds = thresholds(name, scores.iter().flat_map(|(.., scores)| scores));
@@ -168,49 +164,53 @@ fn thresholds<'a>(name: &str, scores: impl Iterator<Item = &'a f64>) -> Vec<f64>
         .collect()
 }
 
-/// One method over another.
-struct Pair {
-    names: [String; 2],
-    row: Row,
-}
-
-fn pairs(name: &str, scores: &[(usize, &Method, Vec<f64>)], csv: &mut Csv) -> Vec<Pair> {
-    let mut pairs = Vec::new();
+/// Every method over those behind it: a plot for each, and a table of all.
+fn pairs_of(
+    name: &str,
+    scores: &[Scores<'_>],
+    csv: &mut Csv,
+    section: &mut Section,
+) -> Result<(), ChartError> {
+    let mut table = Table {
+        caption: "Probability that a run of one method is better than one of another".to_owned(),
+        head: ["Method", "over", "Probability (95 % interval)"]
+            .map(String::from)
+            .into(),
+        ..Table::default()
+    };
+    let title = format!("{}: probability of improvement", Name::of(name).title);
     for (at, (index, this, these)) in scores.iter().enumerate() {
+        let mut rows = Vec::new();
         for (_, that, those) in &scores[at + 1..] {
             let found = intervals(&[these, those], SEED, |groups| {
                 vec![improvement(&groups[0], &groups[1])]
             });
-            let Some(&interval) = found.first() else {
-                continue;
-            };
-            let Interval { value, low, high } = interval;
-            csv.push(&[&this.name, &that.name, name], &[value, low, high]);
-            let names = [this.name.clone(), that.name.clone()];
-            let row = Row {
-                name: names.join(" over "),
-                series: *index,
-                interval,
-            };
-            pairs.push(Pair { names, row });
+            for interval in found {
+                let Interval { value, low, high } = interval;
+                csv.push(&[&this.name, &that.name, name], &[value, low, high]);
+                let runs = these.len().max(those.len());
+                let row = [&this.name, &that.name].map(String::clone);
+                table
+                    .rows
+                    .push(row.into_iter().chain([told(&interval, runs)]).collect());
+                rows.push(Row {
+                    name: that.name.clone(),
+                    series: *index,
+                    interval,
+                });
+            }
+        }
+        let ranges = Ranges {
+            title: &title,
+            axis: &format!("of {} over", this.name),
+            range: Some([0.0, 1.0]),
+            reference: Some(0.5),
+            rows,
+        };
+        if !ranges.rows.is_empty() {
+            section.push("improvement", name, ranges.draw()?);
         }
     }
-    pairs
-}
-
-fn table_of(title: &str, pairs: &[Pair]) -> Table {
-    let row = |Pair {
-                   names: [this, that],
-                   row,
-               }: &Pair| { vec![this.clone(), that.clone(), told(&row.interval, 2)] };
-    Table {
-        caption: format!(
-            "{title}: probability that a run of one method is better than one of another"
-        ),
-        head: ["Method", "over", "Probability (95 % interval)"]
-            .map(String::from)
-            .into(),
-        rows: pairs.iter().map(row).collect(),
-        folded: false,
-    }
+    section.shown.push(table);
+    Ok(())
 }

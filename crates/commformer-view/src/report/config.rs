@@ -53,8 +53,8 @@ pub(super) fn section(methods: &Methods, defaults: &toml::Table) -> Section {
         ))
     });
     Section {
-        id: "configuration",
-        title: "Configuration",
+        id: "configuration".to_owned(),
+        title: "Configuration".to_owned(),
         text: [text]
             .into_iter()
             .filter(|text| !text.is_empty())

@@ -14,23 +14,58 @@ pub(super) const SEED: u64 = 1;
 /// Points that a line has at most; of longer ones neighbours are averaged.
 const POINTS: usize = 150;
 
-/// Reads a figure of a run over steps.
-type Read = fn(&Run, &str) -> Vec<(f64, f64)>;
+/// Where figures over steps come from.
+#[derive(Clone, Copy)]
+pub(super) enum Source {
+    Iterations,
+    Evaluations,
+}
+
+impl Source {
+    fn read(self, run: &Run, figure: &str) -> Vec<(f64, f64)> {
+        match self {
+            Self::Iterations => run.trained(figure),
+            Self::Evaluations => run.evaluated(figure),
+        }
+    }
+
+    /// How many neighbours make a point, the same for all runs so that their points lie at the same steps.
+    fn grouping(self, methods: &Methods) -> usize {
+        let lengths = methods.runs().map(|run| match self {
+            Self::Iterations => run.log.iterations.len(),
+            Self::Evaluations => run.log.evaluations.len(),
+        });
+        lengths.max().unwrap_or(0).div_ceil(POINTS).max(1)
+    }
+
+    /// What a point of a line is.
+    pub fn point(self, methods: &Methods) -> String {
+        let one = match self {
+            Self::Iterations => "iteration",
+            Self::Evaluations => "evaluation",
+        };
+        match self.grouping(methods) {
+            1 => format!("A point is an {one}."),
+            size => format!("A point is the mean of {size} {one}s."),
+        }
+    }
+}
 
 /// How good the team is in evaluations.
 pub(super) fn evaluations(methods: &Methods) -> Result<Section, ChartError> {
     let names = evaluated(methods, |name| !names::is_communication(name));
-    let (plots, table) = plots(methods, "evaluation", &names, Run::evaluated)?;
+    let (plots, table) = plots(methods, "evaluation", &names, Source::Evaluations)?;
     let text = match plots.is_empty() {
         true => "No run has evaluations with finite figures.".to_owned(),
         false => format!(
-            "The likeliest actions, in the same episodes each time. {}",
+            "The likeliest actions, in the same episodes each time. {} {}",
+            Source::Evaluations.point(methods),
             legend(methods)
         ),
     };
     Ok(Section {
-        id: "evaluations",
-        title: "Evaluations while training",
+        id: "evaluations".to_owned(),
+        title: "Evaluations while training".to_owned(),
         text: vec![text],
         plots,
         tables: vec![("evaluations".to_owned(), table)],
@@ -45,22 +80,18 @@ pub(super) fn training(methods: &Methods) -> Result<Section, ChartError> {
         !others.iter().any(|prefix| name.starts_with(prefix))
             && !["iteration", "steps", "episodes", "graph_changes"].contains(&name)
     });
-    let (plots, table) = plots(methods, "training", &names, Run::trained)?;
-    let text = match (plots.is_empty(), grouping(methods)) {
-        (true, _) => "No run has iterations with finite figures.".to_owned(),
-        (false, 1) => {
-            "A point is an iteration: sampled actions, on sampled graphs where the graph is \
-                       learned."
-                .to_owned()
-        }
-        (false, size) => format!(
-            "A point is the mean of {size} iterations: sampled actions, on sampled graphs where the graph \
-             is learned."
+    let (plots, table) = plots(methods, "training", &names, Source::Iterations)?;
+    let text = match plots.is_empty() {
+        true => "No run has iterations with finite figures.".to_owned(),
+        false => format!(
+            "Sampled actions, on sampled graphs where the graph is learned. {} {}",
+            Source::Iterations.point(methods),
+            legend(methods)
         ),
     };
     Ok(Section {
-        id: "training",
-        title: "Training",
+        id: "training".to_owned(),
+        title: "Training".to_owned(),
         text: vec![text],
         plots,
         tables: vec![("training".to_owned(), table)],
@@ -100,15 +131,15 @@ pub(super) fn plots(
     methods: &Methods,
     prefix: &str,
     names: &[String],
-    read: Read,
+    source: Source,
 ) -> Result<(Vec<Plot>, String), ChartError> {
     let mut table = Csv::new(&["method", "figure", "steps", "runs", "iqm", "low", "high"]);
     let mut plots: Vec<Plot> = Vec::new();
-    let size = grouping(methods);
+    let size = source.grouping(methods);
     for path in names {
         let mut curves = Vec::new();
         for method in &methods.list {
-            let (curve, middle) = of_method(method, size, |run| read(run, path));
+            let (curve, middle) = of_method(method, size, |run| source.read(run, path));
             for (x, at) in middle {
                 let numbers = [x, curve.thin.len() as f64, at.value, at.low, at.high];
                 table.push(&[&method.name, path], &numbers);
@@ -161,12 +192,6 @@ fn of_method(
     };
     let name = method.name.clone();
     (Curve { name, thin, thick }, middle)
-}
-
-/// How many iterations make a point, the same for all runs so that their points lie at the same steps.
-fn grouping(methods: &Methods) -> usize {
-    let longest = methods.runs().map(|run| run.log.iterations.len()).max();
-    longest.unwrap_or(0).div_ceil(POINTS).max(1)
 }
 
 /// Means of so many neighbours, those that are numbers, at the steps of the last of them.

@@ -85,8 +85,8 @@ impl Finals {
 /// The figures of methods, and of runs below.
 pub(super) fn section(methods: &Methods, finals: &Finals) -> Section {
     let mut section = Section {
-        id: "figures",
-        title: "Final figures",
+        id: "figures".to_owned(),
+        title: "Final figures".to_owned(),
         text: vec![finals.origin().to_owned()],
         ..Section::default()
     };

@@ -8,8 +8,9 @@ use askama::Template;
 /// A part of the page with a head of its own.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Section {
-    pub id: &'static str,
-    pub title: &'static str,
+    /// Where links of the page lead to.
+    pub id: String,
+    pub title: String,
     /// Paragraphs.
     pub text: Vec<String>,
     pub plots: Vec<Plot>,
@@ -37,6 +38,14 @@ pub(super) struct Table {
     pub rows: Vec<Vec<String>>,
     /// Whether it is folded away at first.
     pub folded: bool,
+}
+
+impl Section {
+    /// Adds a plot, if there was something to draw.
+    pub fn push(&mut self, prefix: &str, figure: &str, drawn: Option<String>) {
+        let plot = drawn.map(|svg| Plot::new(prefix, figure, svg, &self.plots));
+        self.plots.extend(plot);
+    }
 }
 
 impl Plot {

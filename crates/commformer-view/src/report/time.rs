@@ -96,8 +96,8 @@ pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
         }
     };
     Ok(Section {
-        id: "time",
-        title: "Time",
+        id: "time".to_owned(),
+        title: "Time".to_owned(),
         text: vec![text.to_owned()],
         shown: match table.rows.is_empty() {
             true => Vec::new(),

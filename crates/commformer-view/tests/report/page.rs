@@ -22,7 +22,8 @@ fn methods_are_told_by_what_differs() {
     assert!(page.contains("6 runs · 2 methods"));
     for section in [
         "figures",
-        "comparison",
+        "comparison-return",
+        "comparison-success",
         "evaluations",
         "training",
         "communication",
