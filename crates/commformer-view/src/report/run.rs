@@ -143,9 +143,14 @@ impl Run {
                 .map(|(name, figure)| (name, figure.mean));
             evaluations.look(evaluation.steps, means);
         }
-        let because = "not finite, or no episode ended";
         let told = |(figure, (times, first)): (&String, &(usize, u64)), of: String| {
             let first = steps(*first as f64);
+            // Only figures of episodes are `null` for another reason.
+            let of_episodes = matches!(figure.as_str(), "return" | "episode_steps");
+            let because = match of_episodes {
+                true => "not finite, or no episode ended",
+                false => "not finite",
+            };
             format!("`{figure}` is no number in {times} of {of} ({because}), first at step {first}")
         };
         let iterations = iterations
