@@ -11,6 +11,7 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   setup            Get libtorch into .libtorch/ (Linux x86-64; about 540 MB to download, once)
   train [PRESET]   Train a team
   eval             Evaluate a trained team
+  replay           Play a trained team's episodes again, in a page for a browser
   report           Show runs on one page for a browser, and compare them
   presets          List the built-in configurations
   bench [WHAT]     Measure the speed on this machine: of train, act or env
@@ -19,13 +20,15 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   ci               Check everything: formatting, links, lints, dependencies, documentation, tests
   help             Print this text
 
-train, eval, report, presets, bench and doctor build the program with optimisation and pass their
+train, eval, replay, report, presets, bench and doctor build the program with optimisation and pass their
 arguments on: `cargo xtask train --help` lists those of train. test passes its arguments to `cargo test`.
 Each command but help and doctor does what setup does first, where it is still to do.
 ";
 
 /// The commands that the `commformer` program carries out.
-const PROGRAM: [&str; 6] = ["train", "eval", "report", "presets", "bench", DOCTOR];
+const PROGRAM: [&str; 7] = [
+    "train", "eval", "replay", "report", "presets", "bench", DOCTOR,
+];
 
 /// The one among them before which xtask tells what it sees itself.
 const DOCTOR: &str = "doctor";
@@ -189,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_word_far_from_every_command_is_pointed_to_help() {
-        for typed in ["deploy", "up", "x", ""] {
+        for typed in ["upload", "up", "x", ""] {
             let failure = parse(&[OsString::from(typed)]).expect_err(typed);
             assert_eq!(failure.code, 2);
             assert!(

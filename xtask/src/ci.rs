@@ -4,13 +4,17 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{Failure, cargo, links, setup, supply_chain, test};
+use crate::{Failure, cargo, links, scripts, setup, supply_chain, test};
 
 /// Runs every step and stops at the first that fails.
 pub fn run(root: &Path) -> Result<(), Failure> {
     let start = Instant::now();
     step("formatting", || check(formatting(root)))?;
     step("links", || links::check(root))?;
+    match scripts::command(root) {
+        Some(command) => step("scripts", || check(command))?,
+        None => println!("\n== scripts: skipped; {}", scripts::MISSING),
+    }
     step("libtorch", || setup::run(root))?;
     step("lints", || check(lints(root)))?;
     // Looks at what the lints had downloaded.
@@ -77,11 +81,12 @@ fn check(mut command: Command) -> Result<(), Failure> {
     if status.success() {
         return Ok(());
     }
-    let subcommand = command.get_args().next().unwrap_or_default();
+    let program = Path::new(command.get_program()).file_name();
+    let first = command.get_args().next().unwrap_or_default();
     Err(Failure::new(format!(
-        "`cargo {}` failed ({status}); correct what it printed above and run `cargo xtask ci` \
-         again.",
-        subcommand.to_string_lossy()
+        "`{} {}` failed ({status}); correct what it printed above and run `cargo xtask ci` again.",
+        program.unwrap_or_default().to_string_lossy(),
+        first.to_string_lossy()
     )))
 }
 

@@ -1,6 +1,6 @@
 //! The contract between a task and whoever steps it.
 
-use crate::{Rng, StateError};
+use crate::{Frame, Rng, StateError};
 
 /// What the agents of a team choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +164,21 @@ pub trait Environment: Send {
     fn must_listen(&self) -> Option<&[bool]> {
         None
     }
+
+    /// What people call each action, in its order; empty, as here, for actions without names.
+    fn action_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What people call each agent, (N); empty, as here, for agents without names.
+    fn agent_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Draws the present situation into an empty frame; nothing, as here, for a task without a picture.
+    fn draw(&self, frame: &mut Frame) {
+        let _ = frame;
+    }
 }
 
 impl<E: Environment + ?Sized> Environment for Box<E> {
@@ -207,5 +222,17 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
 
     fn must_listen(&self) -> Option<&[bool]> {
         (**self).must_listen()
+    }
+
+    fn action_names(&self) -> Vec<String> {
+        (**self).action_names()
+    }
+
+    fn agent_names(&self) -> Vec<String> {
+        (**self).agent_names()
+    }
+
+    fn draw(&self, frame: &mut Frame) {
+        (**self).draw(frame);
     }
 }

@@ -15,6 +15,9 @@ const OUTSIDE: usize = 1;
 /// Sides and windows beyond this are refused: one observation would fill gigabytes.
 const MAX_EXTENT: usize = 100;
 
+/// What people call the moves, in the order of [`Grid::moved`].
+pub(crate) const MOVES: [&str; 5] = ["up", "right", "down", "left", "stay"];
+
 /// A place on the grid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cell {

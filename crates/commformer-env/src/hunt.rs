@@ -1,5 +1,9 @@
 //! What Predator-Prey and Predator-Capture-Prey share: agents that look for prey on a grid.
 
+mod draw;
+
+pub(crate) use draw::Look;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{

@@ -58,6 +58,7 @@
 
 mod environment;
 mod error;
+mod frame;
 mod grid;
 mod hunt;
 mod lanes;
@@ -72,6 +73,7 @@ mod vec_env;
 
 pub use environment::{ActionSpace, Actions, Environment, Observation, Spec, Status};
 pub use error::{ConfigError, StateError, VecEnvError};
+pub use frame::{Form, Frame, Role, Shape};
 pub use hunt::Mode;
 pub use lanes::CopyState;
 pub use predator_capture_prey::{PredatorCapturePrey, PredatorCapturePreyConfig};

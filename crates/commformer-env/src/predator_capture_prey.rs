@@ -9,11 +9,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Mode, Observation, Rng, Spec, StateError,
-    Status,
+    ActionSpace, Actions, ConfigError, Environment, Frame, Mode, Observation, Rng, Spec,
+    StateError, Status,
     error::require,
-    grid::{CLASS_CHANNELS, Cell, Grid},
-    hunt::{Hunt, STEP_PENALTY, default_limit},
+    grid::{CLASS_CHANNELS, Cell, Grid, MOVES},
+    hunt::{Hunt, Look, STEP_PENALTY, default_limit},
     saved,
 };
 
@@ -289,6 +289,34 @@ impl Environment for PredatorCapturePrey {
         *self = saved::decode(state, |saved: &Self| saved.config == self.config)?;
         self.observe(out);
         Ok(())
+    }
+
+    fn action_names(&self) -> Vec<String> {
+        let names = MOVES.into_iter().chain(["capture"]);
+        names.map(String::from).collect()
+    }
+
+    fn agent_names(&self) -> Vec<String> {
+        let name = |agent| match agent < self.config.perception {
+            true => format!("perception {agent}"),
+            false => format!("capture {agent}"),
+        };
+        (0..self.spec.agents).map(name).collect()
+    }
+
+    fn draw(&self, frame: &mut Frame) {
+        let look = |agent: usize| {
+            let (role, sight, done) = match agent.checked_sub(self.config.perception) {
+                None => ("P", Some(self.config.vision), self.hunt.reached[agent]),
+                Some(index) => ("C", self.config.capture_vision, self.captured[index]),
+            };
+            Look {
+                label: format!("{role}{agent}"),
+                sight,
+                done,
+            }
+        };
+        self.hunt.draw(self.grid, look, frame);
     }
 }
 

@@ -8,10 +8,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Mode, Observation, Rng, Spec, StateError,
-    Status,
-    grid::Grid,
-    hunt::{Hunt, default_limit},
+    ActionSpace, Actions, ConfigError, Environment, Frame, Mode, Observation, Rng, Spec,
+    StateError, Status,
+    grid::{Grid, MOVES},
+    hunt::{Hunt, Look, default_limit},
     saved,
 };
 
@@ -187,6 +187,20 @@ impl Environment for PredatorPrey {
         *self = saved::decode(state, |saved: &Self| saved.config == self.config)?;
         self.observe(out);
         Ok(())
+    }
+
+    fn action_names(&self) -> Vec<String> {
+        let names = MOVES.iter().take(self.spec.actions.size());
+        names.map(|name| (*name).to_owned()).collect()
+    }
+
+    fn draw(&self, frame: &mut Frame) {
+        let look = |agent: usize| Look {
+            label: agent.to_string(),
+            sight: Some(self.config.vision),
+            done: self.hunt.reached[agent],
+        };
+        self.hunt.draw(self.grid, look, frame);
     }
 }
 

@@ -8,11 +8,13 @@
 //!
 //! The task was made for this project; it is not from a paper.
 
+mod draw;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Observation, Rng, Spec, StateError, Status,
-    error::require, saved,
+    ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, StateError,
+    Status, error::require, saved,
 };
 
 /// The stream from which the sources are drawn, out of the way of the copies of a vector
@@ -248,6 +250,14 @@ impl Environment for Signal {
 
     fn must_listen(&self) -> Option<&[bool]> {
         Some(&self.state.cues)
+    }
+
+    fn action_names(&self) -> Vec<String> {
+        (0..self.config.symbols as u32).map(draw::name).collect()
+    }
+
+    fn draw(&self, frame: &mut Frame) {
+        self.picture(frame);
     }
 }
 

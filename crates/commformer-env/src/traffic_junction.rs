@@ -18,11 +18,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Observation, Rng, Spec, StateError, Status,
-    error::require, saved,
+    ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, StateError,
+    Status, error::require, saved,
 };
 
 mod config;
+mod draw;
 mod roads;
 
 pub use config::TrafficJunctionConfig;
@@ -326,6 +327,19 @@ impl Environment for TrafficJunction {
         *self = saved::decode(state, |saved: &Self| saved.config == self.config)?;
         self.observe(out);
         Ok(())
+    }
+
+    fn action_names(&self) -> Vec<String> {
+        ["gas", "brake"].map(String::from).into()
+    }
+
+    fn agent_names(&self) -> Vec<String> {
+        let name = |place| format!("car {place}");
+        (0..self.spec.agents).map(name).collect()
+    }
+
+    fn draw(&self, frame: &mut Frame) {
+        self.picture(frame);
     }
 }
 

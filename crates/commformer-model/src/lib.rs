@@ -64,6 +64,7 @@ mod decoder;
 mod distribution;
 mod encoder;
 mod error;
+mod explain;
 pub mod graph;
 mod heads;
 mod input;
@@ -83,6 +84,7 @@ pub use config::{
     RelationOrder, ScoreScale, SelfEdge, SelfLoop, senders,
 };
 pub use error::ModelError;
+pub use explain::{Attention, Explanation};
 pub use input::Input;
 pub use layers::UniformNoise;
 pub use native::kernel_vectors;

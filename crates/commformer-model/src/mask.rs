@@ -1,5 +1,8 @@
 //! The communication graph as the attentions use it.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use tch::{Kind, Tensor};
 
 use crate::config::{Closed, PolicyConfig, PreviousAction, RelationOrder, SelfLoop};
@@ -27,6 +30,9 @@ pub(crate) struct Mask {
     pub(crate) listens: Option<Tensor>,
     /// Who is in which place. None: all agents, in their order.
     pub(crate) listed: Option<Listed>,
+    /// Where attentions leave the weights that they give, (B, H, N, M), one after the other, if somebody
+    /// wants to see them.
+    pub(crate) watched: Option<Rc<RefCell<Vec<Tensor>>>>,
 }
 
 /// A gated graph at the places of a mask.
@@ -127,6 +133,7 @@ impl Mask {
             },
             listens,
             listed,
+            watched: None,
         }
     }
 
@@ -157,6 +164,7 @@ impl Mask {
             passes: self.passes.as_ref().map(Tensor::shallow_clone),
             listens: self.listens.as_ref().map(Tensor::shallow_clone),
             listed: self.listed.as_ref().map(Listed::causal),
+            watched: self.watched.clone(),
         }
     }
 
@@ -179,6 +187,7 @@ impl Mask {
             },
             listens: None,
             listed: self.listed.as_ref().map(|listed| listed.row(agent)),
+            watched: None,
         }
     }
 }

@@ -226,7 +226,7 @@ impl CommFormer {
     }
 
     /// The encoder's pass: representations (B, N, E), and what agents keep.
-    fn hear(
+    pub(crate) fn hear(
         &self,
         input: &Input<'_>,
         mask: &Mask,

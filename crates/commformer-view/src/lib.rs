@@ -1,12 +1,13 @@
-//! What a run looks like, for people: its [log](RunLog) and [outcome](Outcome) read back from its folder, and
-//! a [report](Report) of runs with [statistics] over their seeds and [drawings](chart) in the colours of one
-//! [theme].
+//! What a run looks like, for people: its [log](RunLog) and [outcome](Outcome) read back from its folder, its
+//! episodes [played again](replay), and a [report](Report) of runs with [statistics] over their seeds and
+//! [drawings](chart) in the colours of one [theme].
 //!
 //! Nothing here knows a policy or libtorch: whatever is shown is data, from a run's folder or handed over.
 
 pub mod chart;
 mod log;
 mod outcome;
+pub mod replay;
 mod report;
 pub mod statistics;
 pub mod theme;

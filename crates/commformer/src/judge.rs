@@ -8,10 +8,11 @@ use crate::compose::{self, ComposeError, Copies, TeamPolicy};
 use crate::config::Config;
 use crate::figures::Figures;
 use crate::record::metrics::rows;
+use commformer_env::{Environment, VecEnv};
 use commformer_torch::threads;
 use commformer_train::{
     Actor, CheckpointError, CheckpointStore, EvaluateOptions, EvaluationReport, Found, Policy,
-    Purpose, TrainError, Which, evaluate, seed_for,
+    Purpose, TrainError, ValueNorm, Which, evaluate, seed_for,
 };
 use serde::Serialize;
 use tch::{Device, Tensor};
@@ -87,17 +88,21 @@ fn copies(config: &Config, judgement: &Judgement) -> Result<Copies, ComposeError
 }
 
 /// What a checkpoint says of its episodes.
-struct Candidate {
+pub(crate) struct Candidate {
     judgement: Judgement,
     trained_steps: u64,
     /// (N, N)
     graph: Tensor,
+    /// Its entries, row by row.
+    pub(crate) edges: Vec<f32>,
+    /// By which the critic's values become returns.
+    pub(crate) value_norm: ValueNorm,
     options: EvaluateOptions,
     damaged: Vec<String>,
 }
 
 impl Candidate {
-    fn load(
+    pub(crate) fn load(
         config: &Config,
         store: &CheckpointStore,
         judgement: &Judgement,
@@ -143,13 +148,19 @@ impl Candidate {
             judgement: *judgement,
             trained_steps: checkpoint.state.steps,
             graph,
+            edges,
+            value_norm: checkpoint.state.value_norm,
             options,
             damaged: damaged.iter().map(ToString::to_string).collect(),
         };
         Ok((policy, candidate))
     }
 
-    fn play(&self, actor: &impl Actor, copies: &mut Copies) -> Result<Verdict, JudgeError> {
+    pub(crate) fn play<E: Environment>(
+        &self,
+        actor: &impl Actor,
+        copies: &mut VecEnv<E>,
+    ) -> Result<Verdict, JudgeError> {
         let mut report = evaluate(actor, &self.graph, copies, &self.options)?;
         report.steps = self.trained_steps;
         Ok(Verdict {

@@ -48,6 +48,17 @@ pub(crate) fn count(scenario: &Scenario, side: Side) -> usize {
         }
 }
 
+/// What people call the agents' actions. Where some heal, a target's number means another for them.
+pub(crate) fn names(scenario: &Scenario) -> Vec<String> {
+    let mut members = scenario.allies.iter();
+    let heals = members.any(|&member| scenario.kind(member).heal.is_some());
+    let verb = if heals { "target" } else { "attack" };
+    let targets = 0..count(scenario, Side::Allies) - FIRST_TARGET;
+    let moves = ["nothing", "stop", "north", "south", "east", "west"].map(String::from);
+    let targets = targets.map(|target| format!("{verb} {target}"));
+    moves.into_iter().chain(targets).collect()
+}
+
 /// What kind of unit it is.
 pub(crate) fn kind<'a>(battle: &'a Battle, unit: &UnitState) -> &'a Unit {
     &battle.scenario().units[unit.unit].1

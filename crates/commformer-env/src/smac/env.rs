@@ -8,8 +8,8 @@ use super::observe::Scene;
 use super::opponent;
 use super::scenario::{Scenario, Side};
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Observation, Rng, Spec, StateError, Status,
-    error::require, saved,
+    ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, StateError,
+    Status, error::require, saved,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -346,5 +346,17 @@ impl Environment for Smac {
         self.progress = saved.progress;
         self.observe(out);
         Ok(())
+    }
+
+    fn action_names(&self) -> Vec<String> {
+        actions::names(self.battle.scenario())
+    }
+
+    fn agent_names(&self) -> Vec<String> {
+        self.battle.scenario().agent_names()
+    }
+
+    fn draw(&self, frame: &mut Frame) {
+        self.battle.draw(frame);
     }
 }

@@ -4,6 +4,7 @@ mod actions;
 mod battle;
 mod config;
 mod data;
+mod draw;
 mod env;
 mod observe;
 mod opponent;

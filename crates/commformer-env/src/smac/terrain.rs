@@ -52,6 +52,12 @@ impl Terrain {
         Self { cells }
     }
 
+    /// Every cell with its column and row, row by row from y = 0.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = ([usize; 2], Cell)> + '_ {
+        let at = |index: usize| [index % Self::SIDE, index / Self::SIDE];
+        (self.cells.iter().enumerate()).map(move |(index, cell)| (at(index), *cell))
+    }
+
     /// Whether a unit of this plane can be at a point: anywhere on the map in the air; on the ground in free
     /// cells; and where cliffs are no obstacle, on these too.
     pub fn is_free(&self, [x, y]: [f32; 2], plane: Plane) -> bool {

@@ -1,6 +1,7 @@
 //! The crate's tests from outside, as one program.
 
 mod anchors;
+mod draw;
 mod golden;
 mod grid;
 mod grid_rewards;

@@ -49,10 +49,14 @@ impl Projections<'_> {
     /// Every receiver's weighted sum of the senders' values, (B, receivers, E), and the weights,
     /// (B, H, receivers, M) with M the places of the mask.
     fn heard(&self, queries: &Queries, memory: &Memory, mask: &Mask) -> (Tensor, Tensor) {
-        match &mask.listed {
+        let (heard, weights) = match &mask.listed {
             None => self.heard_of_all(queries, memory, mask),
             Some(listed) => self.heard_of_listed(queries, memory, mask, listed),
+        };
+        if let Some(watched) = &mask.watched {
+            watched.borrow_mut().push(weights.shallow_clone());
         }
+        (heard, weights)
     }
 
     /// Over all agents: M is the agents of the memory.

@@ -343,6 +343,7 @@ impl Listening<'_> {
                 Closed::Stale => Some(listening(self.listens).to_device(device)),
             },
             listed: None, // its inbox holds its senders and nobody else
+            watched: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod active;
 mod common;
 mod decentralised;
+mod explain;
 mod gate;
 mod golden;
 mod gradients;

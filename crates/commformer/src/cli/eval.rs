@@ -43,11 +43,20 @@ pub(super) struct Eval {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Checkpoint {
+pub(super) enum Checkpoint {
     /// Those of the highest return in an evaluation
     Best,
     /// Those of the end
     Latest,
+}
+
+impl From<Checkpoint> for Which {
+    fn from(checkpoint: Checkpoint) -> Self {
+        match checkpoint {
+            Checkpoint::Best => Self::Best,
+            Checkpoint::Latest => Self::Latest,
+        }
+    }
 }
 
 /// What `--json` prints.
@@ -70,10 +79,7 @@ impl Eval {
         let config = Config::resolve(None, &overrides)?;
         let device = compose::device(&config)?;
         let judgement = Judgement {
-            which: match self.checkpoint {
-                Checkpoint::Best => Which::Best,
-                Checkpoint::Latest => Which::Latest,
-            },
+            which: self.checkpoint.into(),
             episodes: self
                 .episodes
                 .map_or(config.eval.final_episodes, |episodes| episodes as usize),

@@ -5,6 +5,7 @@ mod doctor;
 mod eval;
 mod options;
 mod presets;
+mod replay;
 mod report;
 mod train;
 
@@ -26,6 +27,8 @@ enum Command {
     Train(train::Train),
     /// Judge a trained team: one episode in each copy of its task
     Eval(eval::Eval),
+    /// Play episodes of a trained team again, in a page for a browser: who said what to whom, and why
+    Replay(replay::Replay),
     /// Show runs on one page, and compare them: curves, statistics over seeds, the graph
     Report(report::Report),
     /// List the configurations that come with the program
@@ -43,6 +46,7 @@ pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(train) => train.run(out),
         Command::Eval(eval) => eval.run(out).map(|()| ExitCode::SUCCESS),
+        Command::Replay(replay) => replay.run(out).map(|()| ExitCode::SUCCESS),
         Command::Report(report) => report.run(out).map(|()| ExitCode::SUCCESS),
         Command::Presets => presets::list(out).map(|()| ExitCode::SUCCESS),
         Command::Bench(bench) => bench.run(out).map(|()| ExitCode::SUCCESS),

@@ -144,6 +144,11 @@ impl TeamGate {
         }
     }
 
+    /// Whether it learns when to open.
+    pub fn is_learned(&self) -> bool {
+        matches!(self.kind, Kinds::Learned(_))
+    }
+
     /// Whether it goes by the policy's own entropy.
     pub fn needs_entropy(&self) -> bool {
         matches!(self.kind, Kinds::Uncertainty(_))

@@ -9,7 +9,7 @@ mod team;
 
 pub use decentralised::{Decentralised, Delivered};
 pub use graph::plan;
-pub use team::TeamPolicy;
+pub use team::{Insight, TeamPolicy};
 
 use crate::config::{Config, EnvConfig, GateMode};
 use commformer_env::{Environment, VecEnv, VecEnvError};
@@ -68,8 +68,17 @@ pub fn device(config: &Config) -> Result<tch::Device, TorchError> {
 /// [`ComposeError::Task`], [`ComposeError::Copies`], or [`ComposeError::Memory`] for more than there is
 /// room for.
 pub fn environments(task: &EnvConfig, copies: usize, seed: u64) -> Result<Copies, ComposeError> {
+    copies_of(task, copies, seed, |copy| copy)
+}
+
+fn copies_of<E: Environment>(
+    task: &EnvConfig,
+    copies: usize,
+    seed: u64,
+    made: impl Fn(Box<dyn Environment>) -> E,
+) -> Result<VecEnv<E>, ComposeError> {
     memory::check_copies(task.build()?.spec(), copies)?;
-    let copies: Result<Vec<_>, _> = (0..copies).map(|_| task.build()).collect();
+    let copies: Result<Vec<_>, _> = (0..copies).map(|_| task.build().map(&made)).collect();
     Ok(VecEnv::new(copies?, seed)?)
 }
 
@@ -84,8 +93,23 @@ pub fn evaluation(
     seed: u64,
     purpose: Purpose,
 ) -> Result<Copies, ComposeError> {
+    evaluation_of(config, episodes, seed, purpose, |copy| copy)
+}
+
+/// The same copies, each of them `made` into something that behaves like it.
+///
+/// # Errors
+///
+/// Those of [`environments`].
+pub fn evaluation_of<E: Environment>(
+    config: &Config,
+    episodes: usize,
+    seed: u64,
+    purpose: Purpose,
+    made: impl Fn(Box<dyn Environment>) -> E,
+) -> Result<VecEnv<E>, ComposeError> {
     let task = config.env.with_limit(config.eval.episode_limit);
-    environments(&task, episodes, seed_for(seed, purpose))
+    copies_of(&task, episodes, seed_for(seed, purpose), made)
 }
 
 /// A trainer at its start.

@@ -1,5 +1,9 @@
 //! CommFormer as the trainer wants it.
 
+mod insight;
+
+pub use insight::Insight;
+
 use super::ComposeError;
 use super::gate::{Decision, Evidence, TeamGate, for_policy};
 use crate::config::{Config, GateMode, PreviousActionName};

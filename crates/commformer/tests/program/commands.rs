@@ -5,6 +5,43 @@ use serde_json::Value;
 use std::path::Path;
 
 #[test]
+fn a_run_is_played_again_in_a_page_and_a_film() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    printed(&train(folder, &["signal"]));
+    let arguments = words("replay --run runs/signal-1 --episodes 2 --gif film.gif");
+    let said = printed(&program(folder, &arguments));
+    assert!(
+        said.contains("runs/signal-1/replay.html: 2 episodes"),
+        "{said}"
+    );
+    let page = read(&folder.join("runs/signal-1/replay.html"));
+    assert!(page.starts_with("<!doctype html>") && page.contains("<title>signal: 2 episodes"));
+    assert!(
+        std::fs::read(folder.join("film.gif"))
+            .unwrap()
+            .starts_with(b"GIF89a")
+    );
+
+    // Beside another run of the same task, but of no other.
+    printed(&train(folder, &["signal", "--seed", "2"]));
+    let against = |run: &str| {
+        let line =
+            format!("replay --run runs/signal-1 --against {run} --episodes 1 --out both.html");
+        program(folder, &words(&line))
+    };
+    printed(&against("runs/signal-2"));
+    assert!(folder.join("both.html").is_file());
+    printed(&train(folder, &["predator-prey"]));
+    let said = complaint(&against("runs/predator-prey-1"), 1);
+    assert!(said.contains("other tasks"), "{said}");
+
+    std::fs::remove_dir_all(folder.join("runs/signal-1/checkpoints")).unwrap();
+    let said = complaint(&against("runs/signal-2"), 1);
+    assert!(said.contains("checkpoint"), "{said}");
+}
+
+#[test]
 fn a_run_leaves_what_it_promises_and_can_be_judged_and_repeated() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();

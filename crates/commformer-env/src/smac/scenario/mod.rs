@@ -156,6 +156,13 @@ impl Scenario {
         self.spawn.draw(self, rng, points);
     }
 
+    /// What people call the agents: by kind and number.
+    pub(crate) fn agent_names(&self) -> Vec<String> {
+        let kinds = self.allies.iter().map(|member| &self.units[member.unit].0);
+        let name = |(number, kind)| format!("{kind} {number}");
+        kinds.enumerate().map(name).collect()
+    }
+
     /// The kind of a member.
     pub fn kind(&self, member: Member) -> &Unit {
         &self.units[member.unit].1

@@ -1,0 +1,129 @@
+//! The page that plays a replay: one file, without a network.
+
+use super::Replay;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+use std::io::{self, Write};
+
+/// Why a replay cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// There is nothing to play.
+    #[error("{0} has no episode to play")]
+    Empty(String),
+    /// It does not become JSON.
+    #[error("the replay cannot be written")]
+    Json(#[from] serde_json::Error),
+    /// Nor can it be compressed.
+    #[error("the replay cannot be compressed")]
+    Compression(#[from] io::Error),
+}
+
+/// Each builds on those before it.
+const SCRIPT: &str = concat!(
+    include_str!("page/data.js"),
+    include_str!("page/draw.js"),
+    include_str!("page/world.js"),
+    include_str!("page/panels.js"),
+    include_str!("page/player.js"),
+);
+
+/// A replay as one HTML file.
+///
+/// # Errors
+///
+/// [`PageError::Empty`] if there is no run, or one without episodes or steps.
+pub fn page(replay: &Replay) -> Result<String, PageError> {
+    if replay.runs.is_empty() {
+        return Err(PageError::Empty("the replay".into()));
+    }
+    for run in &replay.runs {
+        let mut episodes = run.episodes.iter();
+        if run.episodes.is_empty() || episodes.any(|episode| episode.steps.is_empty()) {
+            return Err(PageError::Empty(format!("the run {}", run.name)));
+        }
+    }
+    Ok(write(&replay.title, &packed(replay)?))
+}
+
+/// The page around the data.
+fn write(title: &str, data: &str) -> String {
+    let title = title.replace('&', "&amp;").replace('<', "&lt;");
+    // In the order of their places.
+    let parts = [
+        ("{{title}}", title.as_str()),
+        ("{{style}}", include_str!("page/style.css")),
+        ("{{data}}", data),
+        ("{{script}}", SCRIPT),
+    ];
+    let mut page = String::new();
+    let mut rest = include_str!("page/page.html");
+    // In one pass, so that nothing that is put in is looked at again.
+    for (place, part) in parts {
+        let (before, after) = rest.split_once(place).unwrap_or((rest, ""));
+        page.push_str(before);
+        page.push_str(part);
+        rest = after;
+    }
+    page.push_str(rest);
+    page
+}
+
+/// The data as base64 of deflated JSON.
+fn packed(replay: &Replay) -> Result<String, PageError> {
+    let mut packed = ZlibEncoder::new(Vec::new(), Compression::best());
+    replay.serialize(&mut Serializer::with_formatter(&mut packed, Rounded))?;
+    Ok(BASE64_STANDARD.encode(packed.finish()?))
+}
+
+/// Writes real numbers with four decimals at most: more cannot be seen.
+struct Rounded;
+
+impl Formatter for Rounded {
+    fn write_f32<W: ?Sized + Write>(&mut self, to: &mut W, value: f32) -> io::Result<()> {
+        let rounded = (f64::from(value) * 1e4).round() / 1e4;
+        // No "-0", and no ".0".
+        write!(to, "{}", rounded + 0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_four_decimals_at_most() {
+        let numbers = [3.9199998_f32, -0.00001, 1e-3, 12345.678, 7.0];
+        let mut written = Vec::new();
+        let mut to = Serializer::with_formatter(&mut written, Rounded);
+        numbers.serialize(&mut to).unwrap();
+        assert_eq!(written, b"[3.92,0,0.001,12345.6777,7]");
+    }
+
+    #[test]
+    fn every_part_is_in_the_page_and_no_place_is_left() {
+        let page = write("a < b & c", "DATA");
+        for place in ["title", "style", "data", "script"] {
+            assert!(!page.contains(&format!("{{{{{place}}}}}")), "{place}");
+        }
+        assert!(page.contains("<title>a &lt; b &amp; c</title>"));
+        assert!(page.contains(r#"id="data">DATA</script>"#));
+        assert!(page.contains(include_str!("page/style.css")) && page.contains(SCRIPT));
+        // One file, that asks nobody for anything.
+        for word in ["http:", "https:", " src=", "<link"] {
+            let named = page.replace(r#"const SVG = "http://www.w3.org/2000/svg";"#, "");
+            assert!(!named.contains(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn nothing_to_play_is_an_error() {
+        let empty = Replay::new("empty".into(), String::new(), Vec::new());
+        let error = page(&empty).unwrap_err().to_string();
+        assert!(error.contains("no episode"), "{error}");
+    }
+}

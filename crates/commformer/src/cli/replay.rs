@@ -1,0 +1,139 @@
+//! `commformer replay`.
+
+use super::eval::Checkpoint;
+use super::warn;
+use crate::compose;
+use crate::config::{Config, Overrides};
+use crate::judge::Judgement;
+use crate::replay;
+use crate::run_dir::RunDir;
+use anyhow::Context;
+use clap::Args;
+use commformer_train::{CheckpointStore, write_beside};
+use commformer_view::replay::{Replay as Pages, Run, film, page};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    /// The run's folder
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// Another run of the same task, to play the same episodes beside
+    #[arg(long, value_name = "DIR")]
+    against: Option<PathBuf>,
+    /// Episodes
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=200))]
+    episodes: u32,
+    /// Draw actions instead of taking the likeliest
+    #[arg(long)]
+    sampled: bool,
+    /// Seed of the episodes; by default the run's, with which they are the first of its final evaluation
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Which weights
+    #[arg(long, value_enum, default_value_t = Checkpoint::Best)]
+    checkpoint: Checkpoint,
+    /// Where tensors live: auto, cpu, cuda or cuda:N; by default as in the run
+    #[arg(long)]
+    device: Option<String>,
+    /// The page to write; by default replay.html in the run's folder
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// A GIF to write too, of the first episode
+    #[arg(long, value_name = "FILE")]
+    gif: Option<PathBuf>,
+}
+
+impl Replay {
+    pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let first = self.configured(&self.run)?;
+        let seed = self.seed.unwrap_or(first.config.run.seed);
+        let mut runs = vec![self.record(&first, seed)?];
+        if let Some(against) = &self.against {
+            let second = self.configured(against)?;
+            if second.config.env != first.config.env {
+                anyhow::bail!(
+                    "{} and {} were trained on other tasks: their [env] differ, and their episodes cannot be the \
+                     same",
+                    self.run.display(),
+                    against.display()
+                );
+            }
+            runs.push(self.record(&second, seed)?);
+        }
+        let title = format!("{}: {} episodes", first.config.env.kind(), self.episodes);
+        let replay = Pages::new(title, self.command(seed), runs);
+        let text = page(&replay)?;
+        let path = self.out.clone();
+        let path = path.unwrap_or_else(|| first.folder.path().join("replay.html"));
+        write_beside(&path, text.as_bytes())?;
+        if let Some(gif) = &self.gif {
+            write_beside(gif, &film(&replay, 0)?)?;
+            writeln!(out, "{}: the first of them", gif.display())?;
+        }
+        let kilobytes = text.len().div_ceil(1000);
+        writeln!(
+            out,
+            "{}: {} episodes, {kilobytes} kB; open it in a browser",
+            path.display(),
+            self.episodes
+        )?;
+        Ok(())
+    }
+
+    fn configured(&self, folder: &Path) -> anyhow::Result<Configured> {
+        let folder = RunDir::open(folder)?;
+        let overrides = Overrides {
+            file: Some(folder.config()),
+            device: self.device.clone(),
+            ..Overrides::default()
+        };
+        let config = Config::resolve(None, &overrides)?;
+        Ok(Configured { folder, config })
+    }
+
+    fn record(&self, run: &Configured, seed: u64) -> anyhow::Result<Run> {
+        let path = run.folder.path();
+        let device = compose::device(&run.config)?;
+        let judgement = Judgement {
+            which: self.checkpoint.into(),
+            episodes: self.episodes as usize,
+            seed,
+            sampled: self.sampled,
+        };
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        let store = CheckpointStore::open(path)?;
+        let (record, verdict) = replay::record(
+            &name.to_string_lossy(),
+            &run.config,
+            &store,
+            &judgement,
+            device,
+        )
+        .with_context(|| format!("cannot play {}", path.display()))?;
+        for damage in &verdict.damaged {
+            warn(damage);
+        }
+        Ok(record)
+    }
+
+    /// What makes the same page again.
+    fn command(&self, seed: u64) -> String {
+        let mut command = format!("{} replay --run {}", super::program(), self.run.display());
+        if let Some(against) = &self.against {
+            command += &format!(" --against {}", against.display());
+        }
+        command += &format!(" --episodes {} --seed {seed}", self.episodes);
+        if self.sampled {
+            command += " --sampled";
+        }
+        command
+    }
+}
+
+/// A run and its settings.
+struct Configured {
+    folder: RunDir,
+    config: Config,
+}

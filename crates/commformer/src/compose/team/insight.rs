@@ -1,0 +1,49 @@
+//! What went on in a team when it acted.
+
+use super::{TeamPolicy, input};
+use crate::compose::gate::{TeamGate, for_policy};
+use commformer_model::Explanation;
+use commformer_train::{Act, Gates, PolicyResult, Situations};
+use tch::Tensor;
+
+/// What went on in a team when it acted in B situations.
+#[derive(Debug)]
+pub struct Insight {
+    /// In the network.
+    pub explanation: Explanation,
+    /// 1 where a gate was open, else 0, (B, N, W); `None` if all were open anyway.
+    pub open: Option<Tensor>,
+    /// How likely each was to open in training, (B, N, W), NaN where it had nothing to decide; `None` for
+    /// gates that do not learn.
+    pub opens: Option<Tensor>,
+}
+
+impl TeamPolicy {
+    /// Looks into what the team just did in these situations, as [`act`](commformer_train::Actor::act) told
+    /// it under the same gates.
+    ///
+    /// # Errors
+    ///
+    /// If the situations are not those.
+    pub fn explain(
+        &self,
+        situations: &Situations<'_>,
+        gates: Gates<'_>,
+        act: &Act,
+    ) -> PolicyResult<Insight> {
+        let embedding = self.model.observe(situations.obs)?;
+        let (kept, _) = self.split(situations.memory);
+        let gating = match gates {
+            Gates::Open => None,
+            Gates::Drawn(_) | Gates::Decided(_) => act.gate.as_ref(),
+        };
+        let open = gating.map(|gating| for_policy(&gating.open));
+        let input = input(situations, &embedding, open.as_ref(), kept.as_ref());
+        let learned = self.gate.as_ref().is_some_and(TeamGate::is_learned);
+        Ok(Insight {
+            explanation: self.model.explain(&input, &act.actions)?,
+            open: gating.map(|gating| gating.open.shallow_clone()),
+            opens: (gating.filter(|_| learned)).map(|gating| gating.scores.sigmoid()),
+        })
+    }
+}

@@ -1,0 +1,98 @@
+//! An episode as the player wants it: what was seen and what was done, put together.
+
+use super::film::Filmed;
+use super::witness::{Seen, Taken};
+use commformer_train::{EpisodeRecord, ValueNorm};
+use commformer_view::replay::{Action, Episode, Number, Picture, Run, Step};
+
+/// What is known of the episodes of C copies.
+pub(super) struct Told<'a> {
+    pub run: &'a Run,
+    /// What the policy did in every step.
+    pub steps: &'a [Seen],
+    /// C
+    pub copies: usize,
+    pub value_norm: &'a ValueNorm,
+}
+
+impl Told<'_> {
+    /// The first episode of a copy.
+    pub fn episode(&self, copy: usize, film: &Filmed, record: &EpisodeRecord) -> Episode {
+        let first = film.frames.first();
+        let pictures = film.frames.iter().map(|frame| Picture {
+            shapes: frame.shapes.clone(),
+            agents: frame.agents.clone(),
+        });
+        let earned = film.rewards.iter().zip(&film.active);
+        let steps = self.steps.iter().zip(earned);
+        Episode {
+            size: first.map_or([0.0; 2], |frame| frame.size),
+            scenery: first.map_or_else(Vec::new, |frame| frame.scenery.clone()),
+            pictures: pictures.collect(),
+            steps: steps
+                .map(|(seen, (rewards, active))| self.step(copy, seen, rewards, active))
+                .collect(),
+            team_return: Number(record.team_return as f32),
+            metrics: (record.metrics.iter())
+                .map(|metric| Number(*metric as f32))
+                .collect(),
+        }
+    }
+
+    fn step(&self, copy: usize, seen: &Seen, rewards: &[f32], active: &[bool]) -> Step {
+        let open: Vec<Vec<bool>> = (self.of(copy, &seen.open).chunks(self.width(&seen.open)))
+            .map(|gates| gates.iter().map(|gate| *gate > 0.5).collect())
+            .collect();
+        let actions = match &seen.actions {
+            Taken::Discrete(all) => (self.of(copy, all).iter())
+                .map(|action| Action::Discrete(*action))
+                .collect(),
+            Taken::Continuous(all) => (self.of(copy, all).chunks(self.width(all)))
+                .map(|vector| Action::Continuous(numbers(vector)))
+                .collect(),
+        };
+        let values = self.of(copy, &seen.values).iter();
+        Step {
+            actions,
+            probabilities: self.by_agent(copy, &seen.probabilities),
+            values: values
+                .map(|value| Number(self.value_norm.denormalize(*value)))
+                .collect(),
+            rewards: numbers(rewards),
+            delivered: self.run.delivered(active, &open),
+            open,
+            opens: self.by_agent(copy, &seen.opens),
+            weights: (seen.attention.iter())
+                .map(|attention| self.weights(self.of(copy, attention)))
+                .collect(),
+            active: active.to_vec(),
+        }
+    }
+
+    /// Of each head, of (H, L).
+    fn weights(&self, of_heads: &[f32]) -> Vec<Vec<Number>> {
+        let heads = of_heads.chunks(self.run.links.len().max(1));
+        heads.map(numbers).collect()
+    }
+
+    fn by_agent(&self, copy: usize, all: &[f32]) -> Vec<Vec<Number>> {
+        let rows = self.of(copy, all).chunks(self.width(all));
+        rows.map(numbers).collect()
+    }
+
+    /// The part of a copy.
+    fn of<'b, T>(&self, copy: usize, all: &'b [T]) -> &'b [T] {
+        let each = all.len() / self.copies.max(1);
+        all.get(copy * each..(copy + 1) * each).unwrap_or_default()
+    }
+
+    /// Numbers of each agent of each copy; 1 where there are none.
+    fn width<T>(&self, all: &[T]) -> usize {
+        let rows = self.copies * self.run.agents.len();
+        (all.len() / rows.max(1)).max(1)
+    }
+}
+
+fn numbers(numbers: &[f32]) -> Vec<Number> {
+    numbers.iter().copied().map(Number).collect()
+}

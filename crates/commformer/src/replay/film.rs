@@ -1,0 +1,228 @@
+//! A task that remembers how its first episode looked.
+
+use commformer_env::{Actions, Environment, Frame, Observation, Rng, Spec, StateError, Status};
+
+/// A task that does what it did, and is filmed while it does.
+pub(super) struct Filmed {
+    task: Box<dyn Environment>,
+    /// Of the first episode: the situation before each step, and the last one.
+    pub frames: Vec<Frame>,
+    /// What each agent earned in each step of it.
+    pub rewards: Vec<Vec<f32>>,
+    /// Who took part in each step of it.
+    pub active: Vec<Vec<bool>>,
+    over: bool,
+}
+
+impl Filmed {
+    pub fn new(task: Box<dyn Environment>) -> Self {
+        Self {
+            task,
+            frames: Vec::new(),
+            rewards: Vec::new(),
+            active: Vec::new(),
+            over: false,
+        }
+    }
+
+    fn expose(&mut self) {
+        let mut frame = Frame::default();
+        self.task.draw(&mut frame);
+        let agents = self.task.spec().agents;
+        if frame.size == [0.0; 2] {
+            // A task without a picture has agents all the same.
+            for (agent, at) in frame.ring(agents).into_iter().enumerate() {
+                frame.agent(agent, at, 0.5, &agent.to_string());
+            }
+        }
+        frame.agents.resize(agents, None);
+        if !self.frames.is_empty() {
+            frame.scenery.clear();
+        }
+        self.frames.push(frame);
+    }
+}
+
+impl Environment for Filmed {
+    fn spec(&self) -> &Spec {
+        self.task.spec()
+    }
+
+    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
+        let Observation {
+            obs,
+            available,
+            active,
+        } = out;
+        let seen = Observation {
+            obs,
+            available,
+            active: &mut *active,
+        };
+        self.task.reset(rng, seen);
+        if !self.over {
+            self.expose();
+            self.active.push(active.to_vec());
+        }
+    }
+
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        let Observation {
+            obs,
+            available,
+            active,
+        } = out;
+        let seen = Observation {
+            obs,
+            available,
+            active: &mut *active,
+        };
+        let status = self.task.step(actions, rng, seen, rewards);
+        if !self.over {
+            self.expose();
+            self.rewards.push(rewards.to_vec());
+            match status {
+                Status::Running => self.active.push(active.to_vec()),
+                Status::Terminated | Status::Truncated => self.over = true,
+            }
+        }
+        status
+    }
+
+    fn metrics(&self, out: &mut [f32]) {
+        self.task.metrics(out);
+    }
+
+    fn progress(&mut self, share: f64) {
+        self.task.progress(share);
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        self.task.save()
+    }
+
+    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
+        self.task.restore(state, out)
+    }
+
+    fn sources(&self) -> Option<&[usize]> {
+        self.task.sources()
+    }
+
+    fn must_listen(&self) -> Option<&[bool]> {
+        self.task.must_listen()
+    }
+
+    fn action_names(&self) -> Vec<String> {
+        self.task.action_names()
+    }
+
+    fn agent_names(&self) -> Vec<String> {
+        self.task.agent_names()
+    }
+
+    fn draw(&self, frame: &mut Frame) {
+        self.task.draw(frame);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use commformer_env::VecEnv;
+    use commformer_env::{Batch, Role};
+
+    /// Two agents, episodes of three steps, no picture.
+    struct Plain {
+        spec: Spec,
+        steps: u32,
+    }
+
+    impl Plain {
+        fn boxed() -> Box<dyn Environment> {
+            Box::new(Self {
+                spec: Spec {
+                    agents: 2,
+                    obs_dim: 1,
+                    obs_version: 1,
+                    actions: commformer_env::ActionSpace::Discrete(2),
+                    masks_actions: false,
+                    metrics: Vec::new(),
+                },
+                steps: 0,
+            })
+        }
+    }
+
+    impl Environment for Plain {
+        fn spec(&self) -> &Spec {
+            &self.spec
+        }
+
+        fn reset(&mut self, _rng: &mut Rng, out: Observation<'_>) {
+            self.steps = 0;
+            out.obs.fill(0.0);
+            out.active.fill(true);
+        }
+
+        fn step(
+            &mut self,
+            _actions: Actions<'_>,
+            _rng: &mut Rng,
+            out: Observation<'_>,
+            rewards: &mut [f32],
+        ) -> Status {
+            self.steps += 1;
+            out.obs.fill(0.0);
+            out.active.fill(true);
+            out.active[1] = self.steps < 2;
+            rewards.fill(self.steps as f32);
+            match self.steps {
+                3 => Status::Terminated,
+                _ => Status::Running,
+            }
+        }
+
+        fn metrics(&self, _out: &mut [f32]) {}
+    }
+
+    #[test]
+    fn only_the_first_episode_is_filmed_and_agents_without_a_picture_stand_on_a_ring() {
+        let mut envs = VecEnv::new(vec![Filmed::new(Plain::boxed())], 1).unwrap();
+        let (mut obs, mut active) = ([0.0; 2], [false; 2]);
+        let (mut rewards, mut status) = ([0.0; 2], [Status::Running]);
+        macro_rules! out {
+            () => {
+                Batch {
+                    obs: &mut obs,
+                    available: &mut [],
+                    active: &mut active,
+                }
+            };
+        }
+        envs.reset(out!()).unwrap();
+        for _ in 0..5 {
+            let actions = Actions::Discrete(&[0, 1]);
+            envs.step(actions, out!(), &mut rewards, &mut status)
+                .unwrap();
+        }
+        let film = envs.copy(0).unwrap();
+        assert_eq!(film.frames.len(), 4);
+        assert_eq!(film.rewards, [[1.0; 2], [2.0; 2], [3.0; 2]]);
+        assert_eq!(film.active, [[true, true], [true, true], [true, false]]);
+        for frame in &film.frames {
+            assert!(frame.agents.iter().all(Option::is_some));
+            let discs = |agent| {
+                let of = frame.shapes.iter();
+                of.filter(|shape| shape.role == Role::Agent(agent)).count()
+            };
+            assert_eq!([discs(0), discs(1)], [2, 2]);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A policy that is watched while it acts.
+
+use crate::compose::{Insight, TeamPolicy};
+use commformer_train::{Act, Actor, Gates, MessageSizes, PolicyResult, Situations};
+use std::cell::RefCell;
+use tch::{Device, Kind, Tensor};
+
+/// Acts as the policy does, and keeps why.
+pub(super) struct Witness {
+    policy: TeamPolicy,
+    /// Places of the links in a graph, (L) of i64.
+    links: Tensor,
+    /// One for each step.
+    seen: RefCell<Vec<Seen>>,
+}
+
+/// What C copies of a team did in a step: plain numbers, copy by copy.
+pub(super) struct Seen {
+    pub actions: Taken,
+    /// (C, N)
+    pub values: Vec<f32>,
+    /// (C, N, A); empty for continuous actions.
+    pub probabilities: Vec<f32>,
+    /// (C, N, W); empty: all open.
+    pub open: Vec<f32>,
+    /// (C, N, W); empty: unknown.
+    pub opens: Vec<f32>,
+    /// Of each attention along each link, (C, H, L).
+    pub attention: Vec<Vec<f32>>,
+}
+
+/// The actions of C copies.
+pub(super) enum Taken {
+    /// (C, N)
+    Discrete(Vec<i64>),
+    /// (C, N, A)
+    Continuous(Vec<f32>),
+}
+
+impl Witness {
+    /// `links` are pairs of a receiver and a sender.
+    pub fn new(policy: TeamPolicy, links: &[[usize; 2]]) -> Self {
+        let agents = policy.model().config().agents;
+        let places = links
+            .iter()
+            .map(|[receiver, sender]| (receiver * agents + sender) as i64);
+        let links = Tensor::from_slice(&places.collect::<Vec<_>>());
+        Self {
+            links: links.to_device(policy.model().device()),
+            policy,
+            seen: RefCell::default(),
+        }
+    }
+
+    /// The policy, and every step that it acted.
+    pub fn tell(self) -> (TeamPolicy, Vec<Seen>) {
+        (self.policy, self.seen.into_inner())
+    }
+}
+
+impl Seen {
+    fn new(act: &Act, insight: &Insight, links: &Tensor) -> PolicyResult<Self> {
+        let optional = |x: &Option<Tensor>| x.as_ref().map_or(Ok(Vec::new()), numbers);
+        let attention = insight.explanation.attention.iter();
+        Ok(Self {
+            actions: match act.actions.kind() {
+                Kind::Int64 => Taken::Discrete(Vec::try_from(flat(&act.actions)?)?),
+                _ => Taken::Continuous(numbers(&act.actions)?),
+            },
+            values: numbers(&act.values)?,
+            probabilities: optional(&insight.explanation.probabilities)?,
+            open: optional(&insight.open)?,
+            opens: optional(&insight.opens)?,
+            attention: attention
+                .map(|attention| {
+                    numbers(
+                        &attention
+                            .weights
+                            .f_flatten(-2, -1)?
+                            .f_index_select(-1, links)?,
+                    )
+                })
+                .collect::<PolicyResult<_>>()?,
+        })
+    }
+}
+
+fn flat(x: &Tensor) -> PolicyResult<Tensor> {
+    Ok(x.f_to_device(Device::Cpu)?.f_contiguous()?.f_view([-1])?)
+}
+
+fn numbers(x: &Tensor) -> PolicyResult<Vec<f32>> {
+    Ok(Vec::try_from(flat(x)?)?)
+}
+
+impl Actor for Witness {
+    fn memory_width(&self) -> usize {
+        self.policy.memory_width()
+    }
+
+    fn gate_width(&self) -> usize {
+        self.policy.gate_width()
+    }
+
+    fn message_sizes(&self) -> MessageSizes {
+        self.policy.message_sizes()
+    }
+
+    fn act(
+        &self,
+        situations: &Situations<'_>,
+        gates: Gates<'_>,
+        noise: Option<&Tensor>,
+    ) -> PolicyResult<Act> {
+        let act = self.policy.act(situations, gates, noise)?;
+        let insight = self.policy.explain(situations, gates, &act)?;
+        self.seen
+            .borrow_mut()
+            .push(Seen::new(&act, &insight, &self.links)?);
+        Ok(act)
+    }
+}
