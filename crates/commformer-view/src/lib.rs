@@ -1,11 +1,19 @@
-//! What a run looks like, for people: its [log](RunLog) read back from its folder, and its episodes
-//! [played again](replay).
+//! What a run looks like, for people: its [log](RunLog) and [outcome](Outcome) read back from its folder, its
+//! episodes [played again](replay), and a [report](Report) of runs with [statistics] over their seeds and
+//! [drawings](chart) in the colours of one [theme].
 //!
 //! Nothing here knows a policy or libtorch: whatever is shown is data, from a run's folder or handed over.
 
+pub mod chart;
 mod log;
 pub mod numbers;
-pub mod watch;
+mod outcome;
 pub mod replay;
+mod report;
+pub mod statistics;
+pub mod theme;
+pub mod watch;
 
 pub use log::{Evaluation, Figure, Iteration, LogError, RunLog};
+pub use outcome::Outcome;
+pub use report::{Report, ReportError};

@@ -78,6 +78,12 @@ pub enum LogError {
         #[source]
         source: io::Error,
     },
+    /// The final evaluation is not as this version writes it.
+    #[error("{} holds no evaluation that this version knows", path.display())]
+    Outcome {
+        /// The file.
+        path: PathBuf,
+    },
     /// The configuration is no TOML.
     #[error("{} is damaged", path.display())]
     Config {
@@ -182,7 +188,7 @@ fn number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
-fn read(path: &Path) -> Result<String, LogError> {
+pub(crate) fn read(path: &Path) -> Result<String, LogError> {
     let bytes = std::fs::read(path).map_err(|source| LogError::File {
         path: path.to_owned(),
         source,

@@ -1,7 +1,7 @@
 //! What an evaluation says: every figure with its interval.
 
-use crate::statistics::Estimate;
 use commformer_train::{EpisodeRecord, EvaluationReport};
+use commformer_view::statistics::Estimate;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::fmt;
 

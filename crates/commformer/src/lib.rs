@@ -7,7 +7,7 @@
 //!    with the program.
 //! 2. [`compose`]: a configuration becomes environments, a policy and a trainer.
 //! 3. [`run_dir`]: the run's folder; [`record`]: what is written to it and shown on the way.
-//! 4. [`judge`]: a checkpoint plays episodes; [`figures`] and [`statistics`] say how sure the means are.
+//! 4. [`judge`]: a checkpoint plays episodes; [`figures`] say how sure the means are.
 //! 5. [`replay`]: the same episodes once more, with all that went on in them.
 //! 6. [`cli`]: the commands.
 //!
@@ -46,4 +46,3 @@ pub mod judge;
 pub mod record;
 pub mod replay;
 pub mod run_dir;
-pub mod statistics;

@@ -77,14 +77,13 @@ pub fn scenarios() -> Vec<Vec<u8>> {
 
 /// Each preset as it comes and with every key, and lines that `--set` takes too.
 pub fn configs() -> Vec<Vec<u8>> {
-    let as_they_come = presets::ALL.map(|preset| preset.toml.to_owned());
-    let with_every_key = presets::ALL.map(|preset| {
+    let as_they_come = presets::ALL.iter().map(|preset| preset.toml.to_owned());
+    let with_every_key = presets::ALL.iter().map(|preset| {
         let config = preset.config().expect("a preset");
         config.to_toml().expect("a checked configuration")
     });
     let lines = "run.steps=6e5\nenv.agents=2\ngraph.mode='given'\ngraph.edges=[[0,1],[1,0]]\n";
     as_they_come
-        .into_iter()
         .chain(with_every_key)
         .chain([lines.to_owned()])
         .map(String::into_bytes)

@@ -4,4 +4,7 @@
 mod chromium;
 mod fixture;
 mod replay;
+mod report;
+#[path = "../report/sample.rs"]
+mod sample;
 mod sizes;

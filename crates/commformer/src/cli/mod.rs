@@ -6,6 +6,7 @@ mod eval;
 mod options;
 mod presets;
 mod replay;
+mod report;
 mod train;
 mod watch;
 
@@ -31,6 +32,8 @@ enum Command {
     Watch(watch::Watch),
     /// Play episodes of a trained team again, in a page for a browser: who said what to whom, and why
     Replay(replay::Replay),
+    /// Show runs on one page, and compare them: curves, statistics over seeds, the graph
+    Report(report::Report),
     /// List the configurations that come with the program
     Presets,
     /// Measure the speed on this machine: of training, of acting alone, of environments alone
@@ -48,6 +51,7 @@ pub fn run() -> ExitCode {
         Command::Eval(eval) => eval.run(out).map(|()| ExitCode::SUCCESS),
         Command::Watch(watch) => watch.run(out).map(|()| ExitCode::SUCCESS),
         Command::Replay(replay) => replay.run(out).map(|()| ExitCode::SUCCESS),
+        Command::Report(report) => report.run(out).map(|()| ExitCode::SUCCESS),
         Command::Presets => presets::list(out).map(|()| ExitCode::SUCCESS),
         Command::Bench(bench) => bench.run(out).map(|()| ExitCode::SUCCESS),
         Command::Doctor(doctor) => doctor.run(out).map(|()| ExitCode::SUCCESS),

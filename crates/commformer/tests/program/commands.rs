@@ -134,6 +134,34 @@ fn a_run_leaves_what_it_promises_and_can_be_judged_and_repeated() {
 }
 
 #[test]
+fn a_report_lies_in_the_folder_of_its_run() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    printed(&train(folder, &["signal"]));
+    let said = printed(&program(folder, &["report", "--run", "runs/signal-1"]));
+    assert!(said.contains("runs/signal-1/report/report.html"), "{said}");
+    let report = folder.join("runs/signal-1/report");
+    let page = read(&report.join("report.html"));
+    for part in [
+        "<h1>signal</h1>",
+        "Right answers",
+        "Traffic",
+        "seed 1",
+        "The graph",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("What is missing"), "{page}");
+    // What is listed as not by default is what the test sets.
+    assert!(page.contains("<th scope=\"row\">run.steps</th><td>600000</td><td>160</td>"));
+    assert!(read(&report.join("plots/evaluation-return.svg")).starts_with("<svg"));
+    assert!(read(&report.join("tables/figures.csv")).contains("signal,runs/signal-1,accuracy,1,"));
+    assert!(json(&read(&report.join("marl-eval.json")))["signal"].is_object());
+    let said = complaint(&program(folder, &["report", "--run", "nowhere"]), 1);
+    assert!(said.contains("nowhere/config.toml"), "{said}");
+}
+
+#[test]
 fn a_fixed_graph_is_kept_and_told() {
     let scratch = tempfile::tempdir().unwrap();
     let arguments = [

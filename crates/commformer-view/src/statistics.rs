@@ -1,14 +1,18 @@
-//! How sure a mean is: bootstrap intervals (Efron, "Bootstrap methods: another look at the
-//! jackknife", 1979).
+//! How sure a figure is: bootstrap intervals (Efron, "Bootstrap methods: another look at the
+//! jackknife", 1979), over the episodes of a run ([`Estimate`]) and over runs ([`Interval`]).
 //!
 //! ```
-//! use commformer::statistics::Estimate;
+//! use commformer_view::statistics::Estimate;
 //!
 //! let steps = [4.0, 5.0, 6.0, 5.0];
 //! let estimate = Estimate::of(&steps, 1).unwrap();
 //! assert_eq!(estimate.mean, 5.0);
 //! assert!(4.0 <= estimate.low && estimate.low < 5.0 && 5.0 < estimate.high && estimate.high <= 6.0);
 //! ```
+
+mod runs;
+
+pub use runs::{Interval, improvement, intervals, iqm, mean, median, optimality_gap, profile};
 
 use commformer_env::Rng;
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,255 @@
+//! Lines over an axis: a band, what lies in its middle, and thin lines of which it is made.
+
+use super::{
+    Area, ChartError, Drawn, FINE, LINE, Legend, MARGIN, WIDTH, canvas, colour, drawable, fitting,
+    font, number, series, span, whole, write,
+};
+use crate::statistics::Interval;
+use crate::theme::{GRID, INK, MUTED};
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+
+const HEIGHT: i32 = 278;
+
+/// A drawing of several methods.
+#[derive(Clone, Debug)]
+pub struct Curves<'a> {
+    /// What is shown.
+    pub title: &'a str,
+    /// Name and unit of the horizontal axis, and how its numbers are written.
+    pub x: (&'a str, fn(f64) -> String),
+    /// Name and unit of the vertical axis.
+    pub y: &'a str,
+    /// Ends of the vertical axis, for a figure that has some.
+    pub range: Option<[f64; 2]>,
+    /// What is drawn, the first below.
+    pub curves: Vec<Curve>,
+}
+
+/// A method's part of it.
+#[derive(Clone, Debug, Default)]
+pub struct Curve {
+    /// The method.
+    pub name: String,
+    /// A thin line each. A point that is no number is a gap.
+    pub thin: Vec<Vec<(f64, f64)>>,
+    /// A thick line with a band.
+    pub thick: Vec<(f64, Interval)>,
+}
+
+impl Curves<'_> {
+    /// Draws them; `None` if there is nothing to draw.
+    ///
+    /// # Errors
+    ///
+    /// [`ChartError`].
+    pub fn draw(&self) -> Drawn<Option<String>> {
+        let thin = || {
+            self.curves
+                .iter()
+                .flat_map(|curve| curve.thin.iter().flatten())
+        };
+        let thick = || self.curves.iter().flat_map(|curve| &curve.thick);
+        let drawn = thin().filter(|(_, y)| drawable(*y)).map(|(x, _)| *x);
+        let Some(x) = extent(drawn.chain(thick().map(|(x, _)| *x))) else {
+            return Ok(None);
+        };
+        let ys = thin().map(|(_, y)| *y);
+        let found = span(ys.chain(thick().flat_map(|(_, interval)| whole(interval))));
+        let Some(y) = self.range.or(found) else {
+            return Ok(None);
+        };
+        let names: Vec<String> = self.curves.iter().map(|curve| curve.name.clone()).collect();
+        let legend = Legend::of(&names);
+        let spoken = format!("{} over {}: {}", self.y, self.x.0, names.join(", "));
+        let svg = canvas(
+            [WIDTH, HEIGHT + legend.height],
+            self.title,
+            &spoken,
+            |root| {
+                let (plot, _) = root.split_vertically(HEIGHT * FINE);
+                self.plot(&plot, [x, y])?;
+                legend.draw(root, HEIGHT)
+            },
+        )?;
+        Ok(Some(svg))
+    }
+
+    fn plot(&self, area: &Area<'_>, [x, y]: [[f64; 2]; 2]) -> Drawn {
+        write(
+            area,
+            fitting(self.y, WIDTH, super::SMALL),
+            [MARGIN, MARGIN + 24],
+            MUTED,
+        )?;
+        let mut chart = ChartBuilder::on(area)
+            .margin_top((MARGIN + 44) * FINE)
+            .margin_right(2 * MARGIN * FINE)
+            .margin_left(MARGIN * FINE)
+            .x_label_area_size(2 * (LINE + 3) * FINE)
+            .y_label_area_size(48 * FINE)
+            .build_cartesian_2d(x[0]..x[1], y[0]..y[1])
+            .map_err(ChartError::new)?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(colour(GRID).stroke_width(FINE.unsigned_abs()))
+            .axis_style(colour(MUTED).stroke_width(FINE.unsigned_abs()))
+            .set_all_tick_mark_size(4 * FINE)
+            .label_style(font(super::SMALL, MUTED))
+            .axis_desc_style(font(super::SMALL, INK))
+            .x_labels(5)
+            .y_labels(5)
+            .x_desc(self.x.0)
+            .x_label_formatter(&|at| (self.x.1)(rounded(*at, x)))
+            .y_label_formatter(&|at| number(rounded(*at, y)))
+            .draw()
+            .map_err(ChartError::new)?;
+        for (index, curve) in self.curves.iter().enumerate() {
+            let ends = curve.thick.iter().map(|(x, at)| (*x, at.high));
+            let back = curve.thick.iter().rev().map(|(x, at)| (*x, at.low));
+            let band = Polygon::new(
+                ends.chain(back).collect::<Vec<_>>(),
+                series(index).mix(0.18),
+            );
+            if curve.thick.len() > 1 {
+                chart.draw_series([band]).map_err(ChartError::new)?;
+            }
+        }
+        for (index, curve) in self.curves.iter().enumerate() {
+            let alone = curve.thick.is_empty();
+            let style = match alone {
+                true => series(index).stroke_width(8),
+                false => series(index).mix(0.45).stroke_width(3),
+            };
+            for piece in curve.thin.iter().flat_map(|line| pieces(line)) {
+                line(&mut chart, piece, style)?;
+            }
+            let middle: Vec<_> = curve.thick.iter().map(|(x, at)| (*x, at.value)).collect();
+            let style = series(index).stroke_width(9);
+            line(&mut chart, middle, style)?;
+        }
+        Ok(())
+    }
+}
+
+/// What is 0 but for rounding, on an axis with these ends, is 0.
+fn rounded(value: f64, [low, high]: [f64; 2]) -> f64 {
+    match value.abs() < (high - low) * 1e-9 {
+        true => 0.0,
+        false => value,
+    }
+}
+
+type Plot<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// Draws a line, or a dot where a single point would be invisible.
+fn line(chart: &mut Plot<'_, '_>, points: Vec<(f64, f64)>, style: ShapeStyle) -> Drawn {
+    let drawn = match points[..] {
+        [] => return Ok(()),
+        [point] => chart
+            .draw_series([Circle::new(point, 3 * FINE, style.filled())])
+            .map(drop),
+        _ => chart
+            .draw_series([PathElement::new(points, style)])
+            .map(drop),
+    };
+    drawn.map_err(ChartError::new)
+}
+
+/// The line between its gaps.
+fn pieces(line: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
+    let parts = line.split(|(_, y)| !drawable(*y));
+    parts
+        .filter(|part| !part.is_empty())
+        .map(<[_]>::to_vec)
+        .collect()
+}
+
+fn extent(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
+    let [low, high] = values.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| {
+        [low.min(value), high.max(value)]
+    });
+    match low < high {
+        true => Some([low, high]),
+        // A single point lies in the middle.
+        false => (low == high).then(|| {
+            [
+                low - low.abs().max(1.0) * 0.5,
+                high + high.abs().max(1.0) * 0.5,
+            ]
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::steps;
+    use super::*;
+
+    fn drawing(curves: Vec<Curve>) -> Option<String> {
+        let x = ("environment steps", steps as fn(f64) -> String);
+        Curves {
+            title: "Return",
+            x,
+            y: "reward",
+            range: None,
+            curves,
+        }
+        .draw()
+        .unwrap()
+    }
+
+    fn thin(points: &[(f64, f64)]) -> Curve {
+        Curve {
+            name: "a".into(),
+            thin: vec![points.to_vec()],
+            thick: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_gap_divides_a_line_and_a_single_point_is_a_dot() {
+        let svg = drawing(vec![thin(&[
+            (0.0, 1.0),
+            (1000.0, 2.0),
+            (2000.0, f64::NAN),
+            (3000.0, 1.5),
+        ])])
+        .unwrap();
+        let blue = |tag: &str| {
+            svg.lines()
+                .filter(|line| line.starts_with(tag) && line.contains("#0072B2"))
+                .count()
+        };
+        assert_eq!((blue("<polyline"), blue("<circle")), (1, 1), "{svg}");
+        assert!(svg.contains("\n3k\n") || svg.contains(">\n3k"), "{svg}");
+        assert!(!svg.contains("NaN"));
+    }
+
+    #[test]
+    fn nothing_to_draw_is_no_drawing() {
+        assert_eq!(drawing(vec![]), None);
+        assert_eq!(drawing(vec![thin(&[(0.0, f64::NAN)])]), None);
+        // A value that has run away is a gap as well.
+        assert_eq!(drawing(vec![thin(&[(0.0, 1e300)])]), None);
+    }
+
+    #[test]
+    fn values_that_hardly_differ_are_drawn() {
+        for value in [0.0f64, 1.0, 1e14, -3e-12] {
+            let points = [(0.0, value), (1.0, value + value.abs() * 1e-15)];
+            assert!(drawing(vec![thin(&points)]).is_some(), "{value}");
+        }
+    }
+
+    #[test]
+    fn names_are_escaped() {
+        let curves = ["<script>", "b&c"].map(|name| Curve {
+            name: name.into(),
+            ..thin(&[(0.0, 1.0), (1.0, 2.0)])
+        });
+        let svg = drawing(curves.into()).unwrap();
+        assert!(svg.contains("&lt;script&gt;") && !svg.contains("<script>"));
+    }
+}

@@ -1,0 +1,157 @@
+//! A report of one run or several: a page for a browser, its plots, its tables, and the same figures as
+//! marl-eval reads them.
+//!
+//! Runs that differ in nothing but their seed are a [method](methods); a report is of one task, and says
+//! of each figure how it differs between methods and how sure that is. It is a function of the runs'
+//! files: the same files give the same bytes.
+
+mod communication;
+mod compare;
+mod config;
+mod csv;
+mod curves;
+mod marl_eval;
+mod methods;
+mod names;
+mod outcomes;
+mod page;
+mod run;
+mod time;
+
+use crate::chart::{ChartError, standalone};
+use crate::log::LogError;
+use methods::Methods;
+use page::{Page, Section};
+use run::Run;
+use std::path::{Path, PathBuf};
+
+/// A report, not yet written anywhere.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Each file by its place in the report's folder, parts divided by `/`.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// What is missing or not finite, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A folder holds no run.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Nothing was named.
+    #[error("a report needs a run; name its folder")]
+    NoRun,
+    /// Runs of two tasks.
+    #[error(
+        "{} is of another task than {}: {setting} is {} there and {} here; make a report of each",
+        other.display(),
+        first.display(),
+        values[1],
+        values[0]
+    )]
+    OtherTask {
+        /// A run.
+        first: PathBuf,
+        /// One of another task.
+        other: PathBuf,
+        /// The setting in which they differ.
+        setting: String,
+        /// Its value in each.
+        values: [String; 2],
+    },
+    /// A run that would count twice.
+    #[error(
+        "{} and {} are one run: settings and seed are the same, so their results are too; leave one out",
+        first.display(),
+        second.display()
+    )]
+    Twice {
+        /// Where it is.
+        first: PathBuf,
+        /// Where it is as well.
+        second: PathBuf,
+    },
+    /// More methods than colours.
+    #[error(
+        "these runs are of {found} different configurations; a report compares at most {}: leave some out",
+        Methods::MOST
+    )]
+    TooMany {
+        /// How many there are.
+        found: usize,
+    },
+    /// A plot was not drawn.
+    #[error(transparent)]
+    Chart(#[from] ChartError),
+    /// The page was not put together.
+    #[error("the page could not be put together")]
+    Page(#[from] askama::Error),
+    /// The figures were not written as JSON.
+    #[error("the figures could not be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+impl Report {
+    /// The page, among [`files`](Self::files).
+    pub const PAGE: &str = "report.html";
+
+    /// The report of the runs in these folders. `defaults` gives, for a task as `env.kind` names it, the
+    /// configuration of a run of which nothing else was set; an empty one if it does not know the task.
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError`], which names the folder.
+    pub fn of(
+        folders: &[PathBuf],
+        defaults: impl FnOnce(&str) -> toml::Table,
+    ) -> Result<Self, ReportError> {
+        let runs: Result<Vec<Run>, _> = folders.iter().map(|folder| Run::read(folder)).collect();
+        let methods = Methods::of(runs?)?;
+        let defaults = defaults(&methods.task);
+        let finals = outcomes::finals(&methods);
+        let mut sections = vec![outcomes::section(&methods, &finals)];
+        if methods.list.len() > 1 {
+            sections.extend(compare::sections(&methods, &finals)?);
+        }
+        sections.extend([
+            curves::evaluations(&methods)?,
+            curves::training(&methods)?,
+            communication::section(&methods)?,
+            communication::graph(&methods)?,
+            time::section(&methods)?,
+            config::section(&methods, &defaults),
+        ]);
+        let notes: Vec<String> = methods.runs().flat_map(|run| run.notes()).collect();
+        let marl_eval = marl_eval::export(&methods, &defaults)?;
+        let page = Page::new(&methods, &sections, &notes).html()?;
+
+        let mut files = vec![
+            (Self::PAGE.to_owned(), page.into_bytes()),
+            ("marl-eval.json".to_owned(), marl_eval),
+        ];
+        for section in sections {
+            let Section { plots, tables, .. } = section;
+            for plot in plots {
+                let name = format!("plots/{}.svg", plot.file);
+                files.push((name, standalone(&plot.svg).into_bytes()));
+            }
+            for (name, table) in tables {
+                files.push((format!("tables/{name}.csv"), table.into_bytes()));
+            }
+        }
+        Ok(Self { files, notes })
+    }
+
+    /// A file's bytes.
+    pub fn file(&self, name: &str) -> Option<&[u8]> {
+        let found = self.files.iter().find(|(known, _)| known == name);
+        found.map(|(_, bytes)| bytes.as_slice())
+    }
+}
+
+/// How a folder is named on the page.
+fn shown(folder: &Path) -> String {
+    folder.display().to_string()
+}

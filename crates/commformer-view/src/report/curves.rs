@@ -1,0 +1,239 @@
+//! What changes while training: a line for each run, their interquartile mean and its band.
+
+use super::csv::Csv;
+use super::methods::{Method, Methods};
+use super::names::{self, Name};
+use super::page::{Plot, Section};
+use super::run::Run;
+use crate::chart::{ChartError, Curve, Curves, steps};
+use crate::statistics::{Interval, intervals, iqm};
+use std::collections::BTreeSet;
+
+/// Of the bootstrap: a report is the same each time.
+pub(super) const SEED: u64 = 1;
+/// Points that a line has at most; of longer ones neighbours are averaged.
+const POINTS: usize = 150;
+
+/// Where figures over steps come from.
+#[derive(Clone, Copy)]
+pub(super) enum Source {
+    Iterations,
+    Evaluations,
+}
+
+impl Source {
+    fn read(self, run: &Run, figure: &str) -> Vec<(f64, f64)> {
+        match self {
+            Self::Iterations => run.trained(figure),
+            Self::Evaluations => run.evaluated(figure),
+        }
+    }
+
+    /// How many neighbours make a point, the same for all runs so that their points lie at the same steps.
+    fn grouping(self, methods: &Methods) -> usize {
+        let lengths = methods.runs().map(|run| match self {
+            Self::Iterations => run.log.iterations.len(),
+            Self::Evaluations => run.log.evaluations.len(),
+        });
+        lengths.max().unwrap_or(0).div_ceil(POINTS).max(1)
+    }
+
+    /// What a point of a line is.
+    pub fn point(self, methods: &Methods) -> String {
+        let one = match self {
+            Self::Iterations => "iteration",
+            Self::Evaluations => "evaluation",
+        };
+        match self.grouping(methods) {
+            1 => format!("A point is an {one}."),
+            size => format!("A point is the mean of {size} {one}s."),
+        }
+    }
+}
+
+/// How good the team is in evaluations.
+pub(super) fn evaluations(methods: &Methods) -> Result<Section, ChartError> {
+    let names = evaluated(methods, |name| !names::is_communication(name));
+    let (plots, table) = plots(methods, "evaluation", &names, Source::Evaluations)?;
+    let text = match plots.is_empty() {
+        true => "No run has evaluations with finite figures.".to_owned(),
+        false => format!(
+            "The likeliest actions, in the same episodes each time. {} {}",
+            Source::Evaluations.point(methods),
+            legend(methods)
+        ),
+    };
+    Ok(Section {
+        id: "evaluations".to_owned(),
+        title: "Evaluations while training".to_owned(),
+        text: vec![text],
+        plots,
+        tables: vec![("evaluations".to_owned(), table)],
+        ..Section::default()
+    })
+}
+
+/// What the trainer saw of itself.
+pub(super) fn training(methods: &Methods) -> Result<Section, ChartError> {
+    let names = iterated(methods, |name| {
+        let others = ["listening.", "seconds."];
+        !others.iter().any(|prefix| name.starts_with(prefix))
+            && !["iteration", "steps", "episodes", "graph_changes"].contains(&name)
+    });
+    let (plots, table) = plots(methods, "training", &names, Source::Iterations)?;
+    let text = match plots.is_empty() {
+        true => "No run has iterations with finite figures.".to_owned(),
+        false => format!(
+            "Sampled actions, on sampled graphs where the graph is learned. {} {}",
+            Source::Iterations.point(methods),
+            legend(methods)
+        ),
+    };
+    Ok(Section {
+        id: "training".to_owned(),
+        title: "Training".to_owned(),
+        text: vec![text],
+        plots,
+        tables: vec![("training".to_owned(), table)],
+        ..Section::default()
+    })
+}
+
+/// Names of figures that any evaluation has, in the order of the page.
+pub(super) fn evaluated(methods: &Methods, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let evaluations = methods.runs().flat_map(|run| &run.log.evaluations);
+    ordered(evaluations.flat_map(|at| at.figures.keys()), wanted)
+}
+
+/// Names of figures that any iteration has, in the order of the page.
+pub(super) fn iterated(methods: &Methods, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let iterations = methods.runs().flat_map(|run| &run.log.iterations);
+    ordered(iterations.flat_map(|at| at.figures.keys()), wanted)
+}
+
+/// Each name once, in the order of the page.
+pub(super) fn ordered<'a>(
+    names: impl Iterator<Item = &'a String>,
+    wanted: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let names: BTreeSet<&String> = names.collect();
+    let mut names: Vec<String> = names
+        .into_iter()
+        .filter(|name| wanted(name))
+        .cloned()
+        .collect();
+    names.sort_by_key(|name| names::rank(name));
+    names
+}
+
+/// A plot and lines of a table for each figure of which there is something to draw.
+pub(super) fn plots(
+    methods: &Methods,
+    prefix: &str,
+    names: &[String],
+    source: Source,
+) -> Result<(Vec<Plot>, String), ChartError> {
+    let mut table = Csv::new(&["method", "figure", "steps", "runs", "iqm", "low", "high"]);
+    let mut plots: Vec<Plot> = Vec::new();
+    let size = source.grouping(methods);
+    for path in names {
+        let mut curves = Vec::new();
+        for method in &methods.list {
+            let (curve, middle) = of_method(method, size, |run| source.read(run, path));
+            for (x, at) in middle {
+                let numbers = [x, curve.thin.len() as f64, at.value, at.low, at.high];
+                table.push(&[&method.name, path], &numbers);
+            }
+            curves.push(curve);
+        }
+        let name = Name::of(path);
+        let drawing = Curves {
+            title: &name.title,
+            x: ("environment steps", steps),
+            y: &name.unit,
+            range: name.range,
+            curves,
+        };
+        if let Some(svg) = drawing.draw()? {
+            plots.push(Plot::new(prefix, path, svg, &plots));
+        }
+    }
+    Ok((plots, table.finish()))
+}
+
+/// A method's lines, and the interquartile mean with its band where every run has a number. Runs that
+/// have none at all do not count.
+fn of_method(
+    method: &Method,
+    size: usize,
+    read: impl Fn(&Run) -> Vec<(f64, f64)>,
+) -> (Curve, Vec<(f64, Interval)>) {
+    let lines = method.runs.iter().map(|run| averaged(&read(run), size));
+    let thin: Vec<Vec<(f64, f64)>> = lines
+        .filter(|line| line.iter().any(|(_, y)| y.is_finite()))
+        .collect();
+    let mut middle = Vec::new();
+    for (x, _) in thin.first().into_iter().flatten() {
+        let at =
+            |line: &Vec<(f64, f64)>| line.iter().find(|point| point.0 == *x).map(|point| point.1);
+        let scores: Vec<f64> = thin
+            .iter()
+            .filter_map(at)
+            .filter(|y| y.is_finite())
+            .collect();
+        if scores.len() == thin.len() {
+            let found = intervals(&[&scores], SEED, |groups| vec![iqm(&groups[0])]);
+            middle.extend(found.into_iter().map(|interval| (*x, interval)));
+        }
+    }
+    let thick = match thin.len() {
+        0 | 1 => Vec::new(),
+        _ => middle.clone(),
+    };
+    let name = method.name.clone();
+    (Curve { name, thin, thick }, middle)
+}
+
+/// Means of so many neighbours, those that are numbers, at the steps of the last of them.
+fn averaged(line: &[(f64, f64)], size: usize) -> Vec<(f64, f64)> {
+    let mean = |part: &[(f64, f64)]| {
+        let values: Vec<f64> = part
+            .iter()
+            .map(|point| point.1)
+            .filter(|y| y.is_finite())
+            .collect();
+        (part[part.len() - 1].0, crate::statistics::mean(&values))
+    };
+    line.chunks(size).map(mean).collect()
+}
+
+/// What the lines of a plot are.
+pub(super) fn legend(methods: &Methods) -> &'static str {
+    match methods.list.iter().any(|method| method.runs.len() > 1) {
+        true => {
+            "Thin lines are runs; the thick one is the interquartile mean over seeds, its band the 95 % \
+             bootstrap interval. Where a run has no number there is no thick line."
+        }
+        false => "A line is one run: without other seeds nothing says how sure it is.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_averaged_without_gaps() {
+        let line = [
+            (1.0, 2.0),
+            (2.0, f64::NAN),
+            (3.0, 6.0),
+            (4.0, f64::NAN),
+            (5.0, f64::NAN),
+        ];
+        let found = averaged(&line, 3);
+        assert_eq!(found[0], (3.0, 4.0));
+        assert!(found[1].0 == 5.0 && found[1].1.is_nan());
+        assert_eq!(averaged(&[], 3), []);
+    }
+}

@@ -1,0 +1,136 @@
+//! The layout that marl-eval reads (github.com/instadeepai/marl-eval, "Data Structure for Raw Experiment
+//! data"): environment, task, algorithm, run, step.
+//!
+//! marl-eval computes with arrays, so that every step of every run must have the same metrics, and runs
+//! the same steps: here are the steps and metrics that all runs have as numbers. A metric is a list of
+//! one number, the mean over episodes. Absolute metrics are those of the final evaluation: the best
+//! checkpoint, in more episodes than a step has. Runs without one are left out.
+
+use super::methods::{Methods, flat, value};
+use super::run::Run;
+use crate::log::Figure;
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An object whose keys stay in their order: marl-eval takes steps as they come.
+struct Ordered<T>(Vec<(String, T)>);
+
+impl<T: Serialize> Serialize for Ordered<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in &self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry {
+    Count(u64),
+    Metric([f64; 1]),
+}
+
+type Step = Ordered<Entry>;
+
+/// The figures of all runs, as JSON.
+pub(super) fn export(
+    methods: &Methods,
+    defaults: &toml::Table,
+) -> Result<Vec<u8>, serde_json::Error> {
+    let ended = |run: &&Run| run.outcome.is_some();
+    let metrics = common(methods.runs().filter(ended).map(metrics)).unwrap_or_default();
+    let steps = common(methods.runs().filter(ended).map(steps)).unwrap_or_default();
+    let algorithms = methods.list.iter().filter_map(|method| {
+        let runs = method.runs.iter().filter_map(|run| {
+            let name = run
+                .log
+                .seed()
+                .map_or_else(|| run.name(), |seed| format!("seed_{seed}"));
+            Some((name, of_run(run, &steps, &metrics)?))
+        });
+        let runs: Vec<_> = runs.collect();
+        // Commas divide names of algorithms there.
+        (!runs.is_empty()).then(|| (method.name.replace(',', ""), Ordered(runs)))
+    });
+    let task = Ordered(vec![(
+        task(methods, defaults),
+        Ordered(algorithms.collect()),
+    )]);
+    let mut bytes = serde_json::to_vec_pretty(&Ordered(vec![(methods.task.clone(), task)]))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn of_run(run: &Run, steps: &BTreeSet<u64>, metrics: &BTreeSet<String>) -> Option<Ordered<Step>> {
+    let outcome = run.outcome.as_ref()?;
+    let judged = run
+        .log
+        .evaluations
+        .iter()
+        .filter(|at| steps.contains(&at.steps));
+    let mut entries: Vec<(String, Step)> = judged
+        .enumerate()
+        .map(|(index, at)| {
+            let mut step = vec![("step_count".to_owned(), Entry::Count(at.steps))];
+            step.extend(entries_of(&at.figures, metrics));
+            (format!("step_{index}"), Ordered(step))
+        })
+        .collect();
+    let absolute = entries_of(&outcome.figures, metrics).collect();
+    entries.push(("absolute_metrics".to_owned(), Ordered(absolute)));
+    Some(Ordered(entries))
+}
+
+fn entries_of(
+    figures: &BTreeMap<String, Figure>,
+    metrics: &BTreeSet<String>,
+) -> impl Iterator<Item = (String, Entry)> {
+    let wanted = figures.iter().filter(|(name, _)| metrics.contains(*name));
+    wanted.map(|(name, figure)| (name.clone(), Entry::Metric([figure.mean])))
+}
+
+/// Metrics that a run has as numbers everywhere.
+fn metrics(run: &Run) -> BTreeSet<String> {
+    let finite = |figures: &BTreeMap<String, Figure>| {
+        let finite = figures.iter().filter(|(_, figure)| figure.mean.is_finite());
+        finite
+            .map(|(name, _)| name.clone())
+            .collect::<BTreeSet<_>>()
+    };
+    let evaluations = run.log.evaluations.iter().map(|at| &at.figures);
+    let all = evaluations.chain(run.outcome.iter().map(|outcome| &outcome.figures));
+    common(all.map(finite)).unwrap_or_default()
+}
+
+fn steps(run: &Run) -> BTreeSet<u64> {
+    run.log.evaluations.iter().map(|at| at.steps).collect()
+}
+
+/// What is in all sets; `None` of none.
+fn common<T: Ord + Clone>(sets: impl Iterator<Item = BTreeSet<T>>) -> Option<BTreeSet<T>> {
+    sets.reduce(|one, other| one.intersection(&other).cloned().collect())
+}
+
+/// A name for the settings of the task: its map or difficulty, and what is not as it is by default.
+fn task(methods: &Methods, defaults: &toml::Table) -> String {
+    let defaults = flat(defaults);
+    let Some(method) = methods.list.first() else {
+        return "default".to_owned();
+    };
+    let settings = method.settings.iter().filter_map(|(key, of)| {
+        let name = key.strip_prefix("env.").filter(|name| *name != "kind")?;
+        match name {
+            "map" | "difficulty" => Some(of.clone()),
+            _ if value(&defaults, key) != *of => Some(format!("{name}={of}")),
+            _ => None,
+        }
+    });
+    let told = settings.collect::<Vec<_>>().join(" ");
+    match told.is_empty() {
+        true => "default".to_owned(),
+        false => told,
+    }
+}

@@ -1,0 +1,156 @@
+//! What the figures of a run are called on the page, and what they are in.
+
+/// A figure as a plot shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Name {
+    pub title: String,
+    pub unit: String,
+    /// Ends of its axis, if it has some.
+    pub range: Option<[f64; 2]>,
+}
+
+/// Path in a line of the metrics, title, unit.
+const KNOWN: [(&str, &str, &str); 36] = [
+    ("return", "Return", "team reward per episode"),
+    ("steps", "Episode length", "steps per episode"),
+    ("episode_steps", "Episode length", "steps per episode"),
+    ("success", "Success", SHARE_OF_EPISODES),
+    ("won", "Battles won", SHARE_OF_EPISODES),
+    ("accuracy", "Right answers", "share of actions"),
+    (
+        "cued_accuracy",
+        "Right answers under a cue",
+        "share of actions",
+    ),
+    ("sources", "Sources found", "share of agents"),
+    ("gates_right", "Gates right", "share of steps"),
+    ("crashes", "Crashes", "per episode"),
+    ("cars", "Cars", "per episode"),
+    ("kills", "Enemies killed", "share of enemies"),
+    ("losses", "Allies lost", "share of allies"),
+    ("damage", "Damage dealt", "share of enemies' health"),
+    ("messages", "Messages", "per agent and step"),
+    ("bytes", "Bytes received", "bytes per agent and step"),
+    ("traffic", "Traffic", "share of the bytes if all heard all"),
+    ("open_rate", "Open gates", "share of an agent's steps"),
+    ("losses.policy", "Policy loss", "loss"),
+    ("losses.value", "Value loss", "loss"),
+    ("losses.entropy", "Entropy of actions", "nats"),
+    ("losses.clipped", "Clipped ratios", "share of samples"),
+    ("losses.kl", "Change of the policy (KL)", "nats"),
+    ("losses.grad_norm", "Gradient norm", "norm before clipping"),
+    ("losses.gate.policy", "Gate: policy loss", "loss"),
+    ("losses.gate.value", "Gate: value loss", "loss"),
+    ("losses.gate.entropy", "Gate: entropy", "nats"),
+    (
+        "losses.gate.clipped",
+        "Gate: clipped ratios",
+        "share of samples",
+    ),
+    ("losses.gate.kl", "Gate: change (KL)", "nats"),
+    ("listening.messages", "Messages", "per agent and step"),
+    (
+        "listening.bytes",
+        "Bytes received",
+        "bytes per agent and step",
+    ),
+    (
+        "listening.traffic",
+        "Traffic",
+        "share of the bytes if all heard all",
+    ),
+    (
+        "listening.open_rate",
+        "Open gates",
+        "share of an agent's steps",
+    ),
+    ("listening.price.message", "Price of a message", "reward"),
+    (
+        "listening.price.listening",
+        "Price of listening",
+        "spread of the returns",
+    ),
+    ("graph_changes", "Edges changed", "edges per iteration"),
+];
+
+const SHARE_OF_EPISODES: &str = "share of episodes";
+
+/// Figures of which 1 is the best: what success is in a task.
+const SCORES: [&str; 6] = [
+    "success",
+    "won",
+    "accuracy",
+    "cued_accuracy",
+    "sources",
+    "gates_right",
+];
+
+impl Name {
+    pub fn of(path: &str) -> Self {
+        // What an environment measures is the same in an iteration as in an evaluation.
+        let plain = path.strip_prefix("metrics.").unwrap_or(path);
+        let known = KNOWN.iter().find(|(name, ..)| *name == plain);
+        let (title, unit) = known.map_or((plain, ""), |(_, title, unit)| (*title, *unit));
+        let share = unit.starts_with("share of")
+            && !plain.ends_with("traffic")
+            && !plain.ends_with("clipped");
+        Self {
+            title: title.to_owned(),
+            unit: unit.to_owned(),
+            range: share.then_some([-0.02, 1.02]),
+        }
+    }
+
+    /// Title and unit as the head of a table's line.
+    pub fn line(&self) -> String {
+        match self.unit.is_empty() {
+            true => self.title.clone(),
+            false => format!("{} ({})", self.title, self.unit),
+        }
+    }
+}
+
+/// Whether 1 is the best that a figure can be.
+pub(super) fn is_normalised(figure: &str) -> bool {
+    SCORES.contains(&figure)
+}
+
+/// Whether a higher value is a better run.
+pub(super) fn is_score(figure: &str) -> bool {
+    figure == "return" || is_normalised(figure)
+}
+
+/// Whether a figure tells what is said, and not how well things go.
+pub(super) fn is_communication(figure: &str) -> bool {
+    matches!(figure, "messages" | "bytes" | "traffic" | "open_rate")
+}
+
+/// Order on the page: those of [`KNOWN`] as they stand there, the others behind.
+pub(super) fn rank(path: &str) -> usize {
+    let plain = path.strip_prefix("metrics.").unwrap_or(path);
+    KNOWN
+        .iter()
+        .position(|(name, ..)| *name == plain)
+        .unwrap_or(KNOWN.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_called_the_same_in_training_and_evaluation() {
+        assert_eq!(Name::of("metrics.success"), Name::of("success"));
+        assert_eq!(Name::of("success").line(), "Success (share of episodes)");
+        assert_eq!(Name::of("success").range, Some([-0.02, 1.02]));
+        // The loss of a battle's allies is none of the trainer's losses.
+        assert_ne!(Name::of("metrics.losses"), Name::of("losses.policy"));
+    }
+
+    #[test]
+    fn an_unknown_figure_keeps_its_name_and_comes_last() {
+        let name = Name::of("metrics.unheard_of");
+        assert_eq!((name.line().as_str(), name.range), ("unheard_of", None));
+        assert!(rank("metrics.unheard_of") > rank("graph_changes"));
+    }
+}

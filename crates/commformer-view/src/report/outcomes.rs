@@ -1,0 +1,246 @@
+//! What the runs came to.
+
+use super::csv::Csv;
+use super::curves::{SEED, ordered};
+use super::methods::Methods;
+use super::names::{self, Name};
+use super::page::{Section, Table};
+use super::run::{Run, count};
+use crate::chart::number;
+use crate::log::Figure;
+use crate::statistics::{Interval, intervals, iqm, mean, median, optimality_gap};
+use std::collections::BTreeMap;
+
+/// The figures that runs are judged by.
+#[derive(Clone, Debug)]
+pub(super) struct Finals {
+    /// Whether they are those after training; else those of the last evaluation.
+    judged: bool,
+    /// Names of all, in the order of the page.
+    pub names: Vec<String>,
+}
+
+type Statistic = fn(&[f64]) -> f64;
+
+/// What is found over the runs of a method.
+const STATISTICS: [(&str, Statistic); 4] = [
+    ("IQM", iqm),
+    ("mean", mean),
+    ("median", median),
+    ("optimality gap", optimality_gap),
+];
+
+/// Runs are judged by their final evaluations if all that have an evaluation have a final one too: one
+/// measure for all.
+pub(super) fn finals(methods: &Methods) -> Finals {
+    let unjudged = |run: &Run| run.outcome.is_none() && !run.log.evaluations.is_empty();
+    let judged = !methods.runs().any(unjudged);
+    let mut finals = Finals {
+        judged,
+        names: Vec::new(),
+    };
+    let figures = methods.runs().filter_map(|run| finals.figures(run));
+    let names: Vec<String> = figures.flat_map(BTreeMap::keys).cloned().collect();
+    finals.names = ordered(names.iter(), |_| true);
+    finals
+}
+
+impl Finals {
+    /// A run's figures.
+    pub fn figures<'a>(&self, run: &'a Run) -> Option<&'a BTreeMap<String, Figure>> {
+        match self.judged {
+            true => run.outcome.as_ref().map(|outcome| &outcome.figures),
+            false => run
+                .log
+                .evaluations
+                .last()
+                .map(|evaluation| &evaluation.figures),
+        }
+    }
+
+    /// A figure of each run of a method that has it as a number.
+    pub fn scores(&self, runs: &[Run], name: &str) -> Vec<f64> {
+        let figures = runs.iter().filter_map(|run| self.figures(run)?.get(name));
+        figures
+            .map(|figure| figure.mean)
+            .filter(|mean| mean.is_finite())
+            .collect()
+    }
+
+    /// How they were come by.
+    pub fn origin(&self) -> &'static str {
+        match self.judged {
+            true => {
+                "Each run's best checkpoint, in episodes it was not chosen by (final.json), the likeliest \
+                 actions taken."
+            }
+            false => {
+                "Not all runs have ended: each one's last evaluation while training counts, so that all are \
+                 measured alike."
+            }
+        }
+    }
+}
+
+/// The figures of methods, and of runs below.
+pub(super) fn section(methods: &Methods, finals: &Finals) -> Section {
+    let mut section = Section {
+        id: "figures".to_owned(),
+        title: "Final figures".to_owned(),
+        text: vec![finals.origin().to_owned()],
+        ..Section::default()
+    };
+    if finals.names.is_empty() {
+        section.text = vec!["No run has an evaluation: there are no figures yet.".to_owned()];
+        return section;
+    }
+    let mut runs = methods.runs();
+    section.shown = match (runs.next(), runs.next()) {
+        (Some(run), None) => vec![of_run(run, finals)],
+        _ => vec![of_methods(methods, finals), of_runs(methods, finals)],
+    };
+    section.tables = vec![
+        ("figures".to_owned(), csv_of_runs(methods, finals)),
+        ("aggregates".to_owned(), csv_of_methods(methods, finals)),
+    ];
+    section
+}
+
+/// A run alone: nothing is known of other seeds.
+fn of_run(run: &Run, finals: &Finals) -> Table {
+    let row = |name: &String| {
+        let figure = finals.figures(run).and_then(|figures| figures.get(name));
+        let told = figure.map_or_else(|| "none".to_owned(), told_of_run);
+        vec![Name::of(name).line(), told]
+    };
+    Table {
+        caption: "Mean over episodes, with its 95 % interval".to_owned(),
+        head: ["Figure".to_owned(), run.seed()].into(),
+        rows: finals.names.iter().map(row).collect(),
+        folded: false,
+    }
+}
+
+fn of_methods(methods: &Methods, finals: &Finals) -> Table {
+    let mut head = vec!["Figure".to_owned()];
+    head.extend(methods.list.iter().map(|method| match methods.list.len() {
+        1 => format!("over {}", count(method.runs.len(), "run")),
+        _ => method.name.clone(),
+    }));
+    let row = |name: &String| {
+        let cell = |runs: &[Run]| {
+            let scores = finals.scores(runs, name);
+            let found = intervals(&[&scores], SEED, |groups| vec![iqm(&groups[0])]);
+            let missing = runs.len() - scores.len();
+            match (found.first(), missing) {
+                (None, _) => "no number".to_owned(),
+                (Some(found), 0) => told(found, scores.len()),
+                (Some(found), _) => format!(
+                    "{}, {} without a number",
+                    told(found, scores.len()),
+                    count(missing, "run")
+                ),
+            }
+        };
+        let cells = methods.list.iter().map(|method| cell(&method.runs));
+        std::iter::once(Name::of(name).line())
+            .chain(cells)
+            .collect()
+    };
+    Table {
+        caption: "Interquartile mean over runs, with its 95 % interval".to_owned(),
+        head,
+        rows: finals.names.iter().map(row).collect(),
+        folded: false,
+    }
+}
+
+fn of_runs(methods: &Methods, finals: &Finals) -> Table {
+    let mut head = vec!["Run".to_owned(), "Method".to_owned()];
+    head.extend(finals.names.iter().map(|name| Name::of(name).title));
+    let several = methods.list.len() > 1;
+    if !several {
+        head.remove(1);
+    }
+    let mut rows = Vec::new();
+    for method in &methods.list {
+        for run in &method.runs {
+            let mut row = vec![format!("{} ({})", run.name(), run.seed())];
+            row.extend(several.then(|| method.name.clone()));
+            row.extend(finals.names.iter().map(|name| {
+                let figure = finals.figures(run).and_then(|figures| figures.get(name));
+                figure.map_or_else(|| "none".to_owned(), told_of_run)
+            }));
+            rows.push(row);
+        }
+    }
+    Table {
+        caption: "Each run: mean over episodes, with its 95 % interval".to_owned(),
+        head,
+        rows,
+        folded: true,
+    }
+}
+
+/// A statistic as a cell of a table; a single run has no interval.
+pub(super) fn told(Interval { value, low, high }: &Interval, runs: usize) -> String {
+    match runs {
+        1 => number(*value),
+        _ => format!("{} ({} to {})", number(*value), number(*low), number(*high)),
+    }
+}
+
+fn told_of_run(Figure { mean, low, high }: &Figure) -> String {
+    match mean.is_finite() && low.is_finite() && high.is_finite() {
+        true => format!("{} ({} to {})", number(*mean), number(*low), number(*high)),
+        false => number(*mean),
+    }
+}
+
+fn csv_of_runs(methods: &Methods, finals: &Finals) -> String {
+    let mut csv = Csv::new(&["method", "run", "figure", "seed", "mean", "low", "high"]);
+    for method in &methods.list {
+        for run in &method.runs {
+            let seed = run.log.seed().map_or(f64::NAN, |seed| seed as f64);
+            for (name, figure) in finals.figures(run).into_iter().flatten() {
+                let numbers = [seed, figure.mean, figure.low, figure.high];
+                csv.push(&[&method.name, &run.name(), name], &numbers);
+            }
+        }
+    }
+    csv.finish()
+}
+
+fn csv_of_methods(methods: &Methods, finals: &Finals) -> String {
+    let mut csv = Csv::new(&[
+        "method",
+        "figure",
+        "statistic",
+        "runs",
+        "value",
+        "low",
+        "high",
+    ]);
+    for method in &methods.list {
+        for name in &finals.names {
+            let scores = finals.scores(&method.runs, name);
+            for (statistic, found) in aggregates(name, &scores) {
+                let numbers = [scores.len() as f64, found.value, found.low, found.high];
+                csv.push(&[&method.name, name, statistic], &numbers);
+            }
+        }
+    }
+    csv.finish()
+}
+
+/// Every statistic of a figure; the gap only where 1 is the best. None without scores.
+pub(super) fn aggregates(name: &str, scores: &[f64]) -> Vec<(&'static str, Interval)> {
+    let meant = STATISTICS
+        .iter()
+        .filter(|(statistic, _)| *statistic != "optimality gap" || names::is_normalised(name));
+    let (statistics, functions): (Vec<_>, Vec<_>) = meant.copied().unzip();
+    let found = intervals(&[scores], SEED, |groups| {
+        functions.iter().map(|of| of(&groups[0])).collect()
+    });
+    statistics.into_iter().zip(found).collect()
+}

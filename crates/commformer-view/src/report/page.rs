@@ -1,0 +1,126 @@
+//! The page: sections with text, plots and tables.
+
+use super::methods::Methods;
+use super::run::count;
+use crate::theme;
+use askama::Template;
+
+/// A part of the page with a head of its own.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Section {
+    /// Where links of the page lead to.
+    pub id: String,
+    pub title: String,
+    /// Paragraphs.
+    pub text: Vec<String>,
+    pub plots: Vec<Plot>,
+    pub shown: Vec<Table>,
+    /// What is folded away: its head and its text.
+    pub folded: Vec<(String, String)>,
+    /// For other programs: a name, and the text of a CSV file.
+    pub tables: Vec<(String, String)>,
+}
+
+/// A plot.
+#[derive(Clone, Debug)]
+pub(super) struct Plot {
+    /// Its file, without the ending.
+    pub file: String,
+    pub svg: String,
+}
+
+/// A table for people.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Table {
+    pub caption: String,
+    pub head: Vec<String>,
+    /// The first cell of each is its head.
+    pub rows: Vec<Vec<String>>,
+    /// Whether it is folded away at first.
+    pub folded: bool,
+}
+
+impl Section {
+    /// Adds a plot, if there was something to draw.
+    pub fn push(&mut self, prefix: &str, figure: &str, drawn: Option<String>) {
+        let plot = drawn.map(|svg| Plot::new(prefix, figure, svg, &self.plots));
+        self.plots.extend(plot);
+    }
+}
+
+impl Plot {
+    /// A plot whose file has a name of its own, whatever the figure is called.
+    pub fn new(prefix: &str, figure: &str, svg: String, others: &[Self]) -> Self {
+        let plain = |c: char| match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' => c,
+            _ => '-',
+        };
+        let name: String = figure.chars().map(plain).take(60).collect();
+        let name = format!("{prefix}-{name}");
+        let taken = |file: &String| others.iter().any(|other| other.file == *file);
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        let mut names = std::iter::once(name.clone()).chain(numbered);
+        let file = names.find(|file| !taken(file)).unwrap_or(name);
+        Self { file, svg }
+    }
+}
+
+/// What `templates/report.html` shows.
+#[derive(Template)]
+#[template(path = "report.html")]
+pub(super) struct Page<'a> {
+    title: String,
+    facts: Vec<String>,
+    methods: Vec<Head>,
+    notes: &'a [String],
+    sections: &'a [Section],
+    theme: &'static str,
+    style: &'static str,
+    plots: String,
+}
+
+/// A method in the list at the top.
+struct Head {
+    name: String,
+    colour: &'static str,
+    runs: String,
+}
+
+impl<'a> Page<'a> {
+    pub fn new(methods: &Methods, sections: &'a [Section], notes: &'a [String]) -> Self {
+        let runs = methods.runs().count();
+        let several = methods.list.len() > 1;
+        let mut facts = vec![count(runs, "run")];
+        if several {
+            facts.push(count(methods.list.len(), "method"));
+        }
+        let heads = methods
+            .list
+            .iter()
+            .zip(theme::SERIES)
+            .map(|(method, colour)| Head {
+                name: method.name.clone(),
+                colour: colour.name,
+                runs: method
+                    .runs
+                    .iter()
+                    .map(|run| format!("{} ({})", run.name(), run.seed()))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            });
+        Self {
+            title: methods.task.clone(),
+            facts,
+            methods: heads.collect(),
+            notes,
+            sections,
+            theme: theme::CSS,
+            style: include_str!("../../assets/report.css"),
+            plots: theme::svg_style(".plot"),
+        }
+    }
+
+    pub fn html(&self) -> Result<String, askama::Error> {
+        self.render()
+    }
+}

@@ -1,0 +1,199 @@
+//! A run as a report takes it.
+
+use super::shown;
+use crate::chart::steps;
+use crate::log::{LogError, RunLog};
+use crate::outcome::Outcome;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Sentences about figures of one run that are no numbers, before the rest is counted only.
+const MOST_NOTES: usize = 6;
+
+/// What its folder says.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub log: RunLog,
+    pub outcome: Option<Outcome>,
+    /// What was wrong with the final evaluation.
+    damage: Option<String>,
+    failed: bool,
+}
+
+impl Run {
+    pub fn read(folder: &Path) -> Result<Self, LogError> {
+        let log = RunLog::read(folder)?;
+        let (outcome, damage) = match Outcome::read(folder) {
+            Ok(outcome) => (outcome, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let failed = folder.join("failure.json").exists();
+        Ok(Self {
+            log,
+            outcome,
+            damage,
+            failed,
+        })
+    }
+
+    /// Its folder.
+    pub fn name(&self) -> String {
+        shown(&self.log.folder)
+    }
+
+    /// As a name among runs of one method.
+    pub fn seed(&self) -> String {
+        self.log
+            .seed()
+            .map_or_else(|| self.name(), |seed| format!("seed {seed}"))
+    }
+
+    /// Environment steps behind it.
+    pub fn steps(&self) -> u64 {
+        let trained = self.log.iterations.last().map(|iteration| iteration.steps);
+        let judged = self
+            .log
+            .evaluations
+            .last()
+            .map(|evaluation| evaluation.steps);
+        trained.max(judged).unwrap_or(0)
+    }
+
+    /// Environment steps after which it ends, where its configuration says so.
+    fn target(&self) -> Option<u64> {
+        let steps = self.log.settings.get("run")?.get("steps")?.as_integer()?;
+        steps.try_into().ok()
+    }
+
+    /// A figure of its evaluations over steps.
+    pub fn evaluated(&self, figure: &str) -> Vec<(f64, f64)> {
+        let evaluations = self.log.evaluations.iter();
+        let point = |(steps, found): (u64, Option<f64>)| Some((steps as f64, found?));
+        evaluations
+            .map(|at| (at.steps, at.figures.get(figure).map(|figure| figure.mean)))
+            .filter_map(point)
+            .collect()
+    }
+
+    /// A figure of its iterations over steps.
+    pub fn trained(&self, figure: &str) -> Vec<(f64, f64)> {
+        let iterations = self.log.iterations.iter();
+        iterations
+            .filter_map(|at| Some((at.steps as f64, *at.figures.get(figure)?)))
+            .collect()
+    }
+
+    /// What is missing or not finite, a sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let unreadable = &self.log.unreadable;
+        if let Some(first) = unreadable.first() {
+            notes.push(format!(
+                "{} of metrics.jsonl cannot be read (the first is line {first}): cut by a kill, spoiled, or \
+                 written by another version",
+                count(unreadable.len(), "line")
+            ));
+        }
+        if self.failed {
+            notes.push("ended because numbers were not finite; failure.json says which".to_owned());
+        }
+        if self.log.iterations.is_empty() {
+            notes.push("has ended no iteration: there are no curves of its training".to_owned());
+        }
+        if self.log.evaluations.is_empty() {
+            notes.push(
+                "has no evaluation: there are no curves of its evaluations and no graph".to_owned(),
+            );
+        }
+        match (&self.damage, &self.outcome) {
+            (Some(damage), _) => notes.push(damage.clone()),
+            (None, None) => {
+                let of = self
+                    .target()
+                    .map(|target| format!(" of {}", steps(target as f64)));
+                notes.push(format!(
+                    "has no final evaluation (final.json): it stands at {}{} steps",
+                    steps(self.steps() as f64),
+                    of.unwrap_or_default()
+                ));
+            }
+            (None, Some(_)) => {}
+        }
+        notes.extend(self.not_finite());
+        let name = self.name();
+        notes
+            .into_iter()
+            .map(|note| format!("{name}: {note}."))
+            .collect()
+    }
+
+    fn not_finite(&self) -> Vec<String> {
+        let mut iterations = Gaps::default();
+        for iteration in &self.log.iterations {
+            iterations.look(
+                iteration.steps,
+                iteration.figures.iter().map(|(name, value)| (name, *value)),
+            );
+        }
+        let mut evaluations = Gaps::default();
+        for evaluation in &self.log.evaluations {
+            let means = evaluation
+                .figures
+                .iter()
+                .map(|(name, figure)| (name, figure.mean));
+            evaluations.look(evaluation.steps, means);
+        }
+        let told = |(figure, (times, first)): (&String, &(usize, u64)), of: String| {
+            let first = steps(*first as f64);
+            // Only figures of episodes are `null` for another reason.
+            let of_episodes = matches!(figure.as_str(), "return" | "episode_steps");
+            let because = match of_episodes {
+                true => "not finite, or no episode ended",
+                false => "not finite",
+            };
+            format!("`{figure}` is no number in {times} of {of} ({because}), first at step {first}")
+        };
+        let iterations = iterations
+            .found
+            .iter()
+            .map(|gap| told(gap, count(self.log.iterations.len(), "iteration")));
+        let evaluations = evaluations
+            .found
+            .iter()
+            .map(|gap| told(gap, count(self.log.evaluations.len(), "evaluation")));
+        let finals = self.outcome.iter().flat_map(|outcome| &outcome.figures);
+        let finals = finals.filter(|(_, figure)| !figure.mean.is_finite());
+        let finals =
+            finals.map(|(figure, _)| format!("`{figure}` is not finite in the final evaluation"));
+        let mut notes: Vec<String> = finals.chain(evaluations).chain(iterations).collect();
+        let others = notes.len().saturating_sub(MOST_NOTES);
+        if others > 0 {
+            notes.truncate(MOST_NOTES);
+            notes.push(format!(
+                "{} more have gaps of this kind",
+                count(others, "figure")
+            ));
+        }
+        notes
+    }
+}
+
+/// How often a figure was no number, and the steps of the first time.
+#[derive(Default)]
+struct Gaps {
+    found: BTreeMap<String, (usize, u64)>,
+}
+
+impl Gaps {
+    fn look<'a>(&mut self, steps: u64, figures: impl Iterator<Item = (&'a String, f64)>) {
+        for (name, _) in figures.filter(|(_, value)| !value.is_finite()) {
+            self.found.entry(name.clone()).or_insert((0, steps)).0 += 1;
+        }
+    }
+}
+
+/// `1 line`, `2 lines`.
+pub(super) fn count(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}

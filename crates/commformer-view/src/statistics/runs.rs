@@ -1,0 +1,212 @@
+//! Figures over several runs, as in Agarwal et al., "Deep reinforcement learning at the edge of the
+//! statistical precipice", NeurIPS 2021, and in their package rliable.
+//!
+//! All scores are of one task, as those of a report are: a stratum of the bootstrap is then the runs of
+//! one method, each drawn apart from the others. Scores are finite.
+
+use super::{RESAMPLES, percentile};
+use commformer_env::Rng;
+
+/// A statistic over runs with the ends of its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// The statistic of the runs themselves.
+    pub value: f64,
+    /// Lower end: the 2.5th percentile over resamples.
+    pub low: f64,
+    /// Upper end: the 97.5th percentile.
+    pub high: f64,
+}
+
+/// Percentile bootstrap intervals of each number of a statistic over groups of runs. A resample draws
+/// as many runs as there are from each group, with replacement; the same for the same seed. Empty if a
+/// group is.
+///
+/// ```
+/// use commformer_view::statistics::{intervals, iqm};
+///
+/// let returns = [0.0, 4.0, 5.0, 6.0, 100.0];
+/// let found = intervals(&[&returns], 1, |groups| vec![iqm(&groups[0])]);
+/// assert_eq!(found[0].value, 5.0);
+/// assert!(found[0].low < 5.0 && 5.0 < found[0].high);
+/// ```
+pub fn intervals(
+    groups: &[&[f64]],
+    seed: u64,
+    statistic: impl Fn(&[Vec<f64>]) -> Vec<f64>,
+) -> Vec<Interval> {
+    if groups.iter().any(|group| group.is_empty()) {
+        return Vec::new();
+    }
+    let mut drawn: Vec<Vec<f64>> = groups.iter().map(|group| group.to_vec()).collect();
+    let values = statistic(&drawn);
+    let mut samples = vec![Vec::with_capacity(RESAMPLES); values.len()];
+    let mut rng = Rng::new(seed, 0);
+    for _ in 0..RESAMPLES {
+        for (drawn, group) in drawn.iter_mut().zip(groups) {
+            let count = u32::try_from(group.len()).unwrap_or(u32::MAX);
+            drawn.fill_with(|| group[rng.below(count) as usize]);
+        }
+        for (sample, value) in samples.iter_mut().zip(statistic(&drawn)) {
+            sample.push(value);
+        }
+    }
+    let ends = samples.iter_mut().map(|sample| {
+        sample.sort_by(f64::total_cmp);
+        (percentile(sample, 0.025), percentile(sample, 0.975))
+    });
+    let all = values.iter().zip(ends);
+    all.map(|(&value, (low, high))| Interval { value, low, high })
+        .collect()
+}
+
+/// Mean; NaN of none.
+pub fn mean(scores: &[f64]) -> f64 {
+    scores.iter().sum::<f64>() / scores.len() as f64
+}
+
+/// Median; NaN of none.
+pub fn median(scores: &[f64]) -> f64 {
+    let sorted = sorted(scores);
+    match sorted.len() {
+        0 => f64::NAN,
+        _ => percentile(&sorted, 0.5),
+    }
+}
+
+/// Interquartile mean: that of the scores without the lowest and the highest quarter, each rounded down
+/// to whole runs; NaN of none.
+pub fn iqm(scores: &[f64]) -> f64 {
+    let cut = scores.len() / 4;
+    let sorted = sorted(scores);
+    mean(&sorted[cut..sorted.len() - cut])
+}
+
+/// How far scores stay below 1 on average, those above counting as 1: for scores of which 1 is the best
+/// that matters. NaN of none.
+pub fn optimality_gap(scores: &[f64]) -> f64 {
+    let capped: Vec<f64> = scores.iter().map(|score| score.min(1.0)).collect();
+    1.0 - mean(&capped)
+}
+
+/// Performance profile: the share of scores above each of `thresholds`.
+pub fn profile(scores: &[f64], thresholds: &[f64]) -> Vec<f64> {
+    let above = |threshold: &f64| scores.iter().filter(|score| *score > threshold).count();
+    let share = |threshold| above(threshold) as f64 / scores.len() as f64;
+    thresholds.iter().map(share).collect()
+}
+
+/// Probability of improvement: how often a score of `these` is above one of `those`, over all pairs; a
+/// tie counts one half. It is Mann and Whitney's U over the number of pairs.
+pub fn improvement(these: &[f64], those: &[f64]) -> f64 {
+    let win = |this: &f64, that: &f64| match this.total_cmp(that) {
+        _ if this == that => 0.5,
+        std::cmp::Ordering::Greater => 1.0,
+        _ => 0.0,
+    };
+    let wins = |this| those.iter().map(|that| win(this, that)).sum::<f64>();
+    these.iter().map(wins).sum::<f64>() / (these.len() * those.len()) as f64
+}
+
+fn sorted(scores: &[f64]) -> Vec<f64> {
+    let mut sorted = scores.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const X: [f64; 10] = [0.31, 0.94, 0.55, 0.55, 0.08, 0.72, 1.21, 0.66, 0.49, 0.83];
+    const Y: [f64; 7] = [0.40, 0.12, 0.55, 0.71, 0.30, 0.22, 0.60];
+    const THRESHOLDS: [f64; 5] = [0.0, 0.3, 0.55, 0.8, 1.0];
+
+    fn close(found: &[f64], expected: &[f64], tolerance: f64) {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() <= tolerance, "{found} {expected}");
+        }
+    }
+
+    fn ends(intervals: &[Interval]) -> Vec<f64> {
+        intervals.iter().flat_map(|at| [at.low, at.high]).collect()
+    }
+
+    /// By rliable 1.2.0 with numpy 2.4.6, X and Y as (runs, 1): `metrics.aggregate_mean`, `aggregate_iqm`,
+    /// `aggregate_optimality_gap`, `probability_of_improvement`, `library.score_distributions`; the
+    /// medians by `numpy.median`.
+    #[test]
+    fn statistics_are_those_of_rliable() {
+        let all = |scores: &[f64]| [mean, iqm, optimality_gap, median].map(|of| of(scores));
+        close(&all(&X), &[0.634, 0.6333333333333333, 0.387, 0.605], 1e-12);
+        let y = [0.4142857142857143, 0.414, 0.5857142857142856, 0.4];
+        close(&all(&Y), &y, 1e-12);
+        close(&profile(&X, &THRESHOLDS), &[1.0, 0.9, 0.5, 0.3, 0.1], 1e-12);
+        let y = [1.0, 0.5714285714285714, 0.2857142857142857, 0.0, 0.0];
+        close(&profile(&Y, &THRESHOLDS), &y, 1e-12);
+        close(&[improvement(&X, &Y)], &[0.7142857142857143], 1e-12);
+        close(&[improvement(&Y, &X)], &[1.0 - 0.7142857142857143], 1e-12);
+    }
+
+    /// By rliable's `get_interval_estimates` (50,000 resamples; 5,000 for the improvement) and
+    /// `create_performance_profile` (20,000) after `numpy.random.seed(0)`. Other numbers are drawn here,
+    /// and fewer: an end may be off by a few of its own standard errors.
+    #[test]
+    fn intervals_are_those_of_rliable() {
+        let of_x = intervals(&[&X], 1, |groups| {
+            [iqm, mean, optimality_gap, median]
+                .map(|of| of(&groups[0]))
+                .to_vec()
+        });
+        let expected = [0.43, 0.8367, 0.445, 0.822, 0.227, 0.56, 0.43, 0.83];
+        close(&ends(&of_x), &expected, 0.025);
+        let of_both = intervals(&[&X, &Y], 1, |groups| {
+            vec![improvement(&groups[0], &groups[1])]
+        });
+        close(&ends(&of_both), &[0.4429, 0.9357], 0.03);
+        let profiles = intervals(&[&X], 1, |groups| profile(&groups[0], &THRESHOLDS));
+        let expected = [1.0, 1.0, 0.7, 1.0, 0.2, 0.8, 0.0, 0.6, 0.0, 0.3];
+        // Shares of ten runs are tenths; one that is nearly an end may be it here.
+        close(&ends(&profiles), &expected, 0.1 + 1e-12);
+    }
+
+    #[test]
+    fn the_interquartile_mean_by_hand() {
+        // A quarter of 3 is less than a run; of 5 it is one: (2 + 3 + 4) / 3.
+        assert_eq!(iqm(&[9.0, 0.0, 3.0]), 4.0);
+        assert_eq!(iqm(&[100.0, 2.0, 4.0, 3.0, -50.0]), 3.0);
+        assert!(iqm(&[]).is_nan() && median(&[]).is_nan());
+    }
+
+    #[test]
+    fn ties_are_worth_one_half() {
+        // 1 > 0, 1 = 1, 0 = 0, 0 < 1.
+        assert_eq!(improvement(&[1.0, 0.0], &[0.0, 1.0]), 0.5);
+        assert_eq!(improvement(&[2.0], &[1.0, 2.0]), 0.75);
+        // Minus zero is zero.
+        assert_eq!(improvement(&[0.0], &[-0.0]), 0.5);
+    }
+
+    #[test]
+    fn groups_are_drawn_apart_and_the_same_for_the_same_seed() {
+        let difference = |groups: &[Vec<f64>]| vec![mean(&groups[0]) - mean(&groups[1])];
+        let found = intervals(&[&X, &X], 3, difference);
+        // Drawn together, the difference would always be 0.
+        assert!(found[0].value == 0.0 && found[0].low < -0.1 && found[0].high > 0.1);
+        assert_eq!(intervals(&[&X, &X], 3, difference), found);
+        assert_ne!(intervals(&[&X, &X], 4, difference), found);
+        assert_eq!(intervals(&[&X, &[]], 3, difference), []);
+    }
+
+    #[test]
+    fn a_single_run_has_no_spread() {
+        let found = intervals(&[&[0.5]], 1, |groups| vec![iqm(&groups[0])]);
+        let all = Interval {
+            value: 0.5,
+            low: 0.5,
+            high: 0.5,
+        };
+        assert_eq!(found, [all]);
+    }
+}

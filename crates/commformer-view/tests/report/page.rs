@@ -1,0 +1,189 @@
+//! What is on the page and in the tables.
+
+use crate::{Sample, assert_well_formed, page, report, text, two_methods};
+use std::fs;
+
+#[test]
+fn the_same_runs_give_the_same_bytes() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folders = two_methods(scratch.path());
+    assert_eq!(report(&folders), report(&folders));
+}
+
+#[test]
+fn methods_are_told_by_what_differs() {
+    let scratch = tempfile::tempdir().unwrap();
+    let report = report(&two_methods(scratch.path()));
+    let page = page(&report);
+    assert_eq!(report.notes, Vec::<String>::new());
+    for name in ["graph.mode = learned", "graph.mode = none"] {
+        assert!(page.contains(&format!("<strong>{name}</strong>")), "{name}");
+    }
+    assert!(page.contains("6 runs · 2 methods"));
+    for section in [
+        "figures",
+        "comparison-return",
+        "comparison-success",
+        "evaluations",
+        "training",
+        "communication",
+        "graph",
+        "time",
+        "configuration",
+        "meaning",
+    ] {
+        assert!(
+            page.contains(&format!("<section id=\"{section}\">")),
+            "{section}"
+        );
+        assert!(page.contains(&format!("href=\"#{section}\"")), "{section}");
+    }
+    let names: Vec<&str> = report.files.iter().map(|(name, _)| name.as_str()).collect();
+    for name in [
+        "plots/evaluation-success.svg",
+        "plots/training-losses-entropy.svg",
+        "plots/listening-listening-bytes.svg",
+        "plots/profile-return.svg",
+        "plots/improvement-success.svg",
+        "plots/graph-method-2.svg",
+        "plots/time-phases.svg",
+        "tables/aggregates.csv",
+    ] {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+    for (name, bytes) in report
+        .files
+        .iter()
+        .filter(|(name, _)| name.ends_with(".svg"))
+    {
+        let svg = std::str::from_utf8(bytes).unwrap();
+        assert_well_formed(svg);
+        let inline = svg.split("</style>").nth(1).unwrap();
+        assert!(page.contains(inline), "{name} is not on the page");
+    }
+}
+
+/// Successes at the end are 0.71, 0.72, 0.73 and 0.51, 0.52, 0.53: no quarter of three runs is a run.
+#[test]
+fn tables_hold_the_figures_worked_out_by_hand() {
+    let scratch = tempfile::tempdir().unwrap();
+    let report = report(&two_methods(scratch.path()));
+    let aggregates = text(&report, "tables/aggregates.csv");
+    let number = |line: &str, column: usize| -> f64 {
+        line.trim_end()
+            .split(',')
+            .nth(column)
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    let line = |table: &str, start: &str| -> String {
+        table
+            .lines()
+            .find(|line| line.starts_with(start))
+            .unwrap()
+            .to_owned()
+    };
+    for (statistic, expected) in [("IQM", 0.72), ("median", 0.72), ("optimality gap", 0.28)] {
+        let line = line(
+            &aggregates,
+            &format!("graph.mode = learned,success,{statistic},3,"),
+        );
+        assert!((number(&line, 4) - expected).abs() < 1e-9, "{line}");
+    }
+    // A return has no scale on which 1 is the best.
+    assert!(!aggregates.contains("return,optimality gap"));
+    let improvements = text(&report, "tables/improvements.csv");
+    let won = line(
+        &improvements,
+        "graph.mode = learned,graph.mode = none,success,",
+    );
+    assert!(won.ends_with(",success,1,1,1"), "{won}");
+    let profiles = text(&report, "tables/profiles.csv");
+    let share = line(&profiles, "graph.mode = none,success,0.5166");
+    assert!((number(&share, 3) - 2.0 / 3.0).abs() < 1e-9, "{share}");
+    // In the middle of training: 0.2 + 0.2 + 0.01 * seed.
+    let evaluations = text(&report, "tables/evaluations.csv");
+    let at = line(&evaluations, "graph.mode = learned,success,4000,3,");
+    assert!((number(&at, 4) - 0.42).abs() < 1e-9, "{at}");
+    assert!(number(&at, 5) < 0.42 && number(&at, 6) > 0.42, "{at}");
+}
+
+#[test]
+fn the_page_loads_nothing() {
+    let scratch = tempfile::tempdir().unwrap();
+    let page = page(&report(&two_methods(scratch.path())));
+    for outside in [
+        "<script", "<link", "<img", "<iframe", "url(", "@import", " src=",
+    ] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    let links = page.split("href=\"").skip(1);
+    assert!(links.clone().count() > 5);
+    assert!(links.into_iter().all(|link| link.starts_with('#')));
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folders = ["<script>alert(1)</script>", "plain"].map(|graph| {
+        let sample = Sample {
+            graph: format!("{graph}\u{0}\"'&"),
+            ..Sample::default()
+        };
+        let folder = sample.write(scratch.path(), &format!("<img onerror=x>{}", graph.len()));
+        let mut metrics = sample
+            .metrics()
+            .replace("\"success\":", "\"../</svg><script>\\u0000\":");
+        metrics.push_str(
+            &sample
+                .metrics()
+                .replace("\"success\":", "\"../</svg><script>\\u0001\":"),
+        );
+        fs::write(folder.join("metrics.jsonl"), metrics).unwrap();
+        folder
+    });
+    let report = report(&folders);
+    let page = page(&report);
+    for wrong in ["<script", "<img", "</svg><", "\u{0}"] {
+        assert!(!page.contains(wrong), "{wrong:?}");
+    }
+    assert!(page.contains("script"));
+    let names: Vec<&String> = report.files.iter().map(|(name, _)| name).collect();
+    for (index, name) in names.iter().enumerate() {
+        assert!(
+            !name.contains("..") && name.matches('/').count() <= 1,
+            "{name}"
+        );
+        assert!(!names[index + 1..].contains(name), "{name} is there twice");
+    }
+    for (name, bytes) in &report.files {
+        if name.ends_with(".svg") {
+            assert_well_formed(std::str::from_utf8(bytes).unwrap());
+        }
+    }
+}
+
+#[test]
+fn runs_that_have_not_ended_are_compared_by_their_last_evaluations() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut folders = two_methods(scratch.path());
+    let killed = Sample {
+        ended: false,
+        iterations: 5,
+        ..Sample::seed(4)
+    };
+    folders.push(killed.write(scratch.path(), "killed"));
+    let report = report(&folders);
+    assert!(page(&report).contains("Not all runs have ended"));
+    // 0.2 + 0.2 + 0.04 after 4,000 of 10,000 steps.
+    let figures = text(&report, "tables/figures.csv");
+    let line = figures
+        .lines()
+        .find(|line| line.contains("killed,success,4,"))
+        .unwrap();
+    let mean: f64 = line.split(',').nth(4).unwrap().parse().unwrap();
+    assert!((mean - 0.44).abs() < 1e-9, "{line}");
+    // It has no absolute metrics.
+    assert!(!text(&report, "marl-eval.json").contains("seed_4"));
+}
