@@ -8,7 +8,7 @@ use super::{Config, Device};
 use toml::{Table, Value};
 
 /// The values of every key that takes one of a few names.
-const CHOICES: [(&str, &[&str]); 21] = [
+const CHOICES: [(&str, &[&str]); 22] = [
     ("env.kind", &KINDS),
     ("env.mode", &["mixed", "cooperative", "competitive"]),
     ("env.difficulty", &["easy", "medium", "hard"]),
@@ -17,6 +17,7 @@ const CHOICES: [(&str, &[&str]); 21] = [
         "env.opponent",
         &["attack-nearest", "focus-fire", "kite", "random"],
     ),
+    ("env.start", &["surround", "reflect", "either"]),
     ("policy.score_scale", &["inverse-sqrt", "inverse"]),
     (
         "policy.relation_order",
