@@ -67,15 +67,14 @@ pub(super) fn conclude(
     };
     let program = crate::cli::program();
     writeln!(out, "\nTry next:")?;
+    writeln!(out, "  {program} replay --run {path}")?;
+    writeln!(out, "  {program} report --run {path}")?;
     // Whom it hears is learned; the next question is when, and then what each agent needs.
     match config.gate.mode {
-        GateMode::Off => {
-            writeln!(out, "  {program} eval --run {path} --sampled")?;
-            writeln!(
-                out,
-                "  {program} train --config {path}/config.toml --set gate.mode=learned"
-            )?;
-        }
+        GateMode::Off => writeln!(
+            out,
+            "  {program} train --config {path}/config.toml --set gate.mode=learned"
+        )?,
         _ => writeln!(out, "  {program} eval --run {path} --decentralised")?,
     }
     writeln!(
