@@ -2,7 +2,7 @@
 """Markdown tables from runs: table.py [--interval] FOLDER GROUP... where the runs are FOLDER/GROUP-SEED.
 
 For each group: mean over seeds (smallest to largest) of every figure of final.json, and for each
-seed the environment steps at the first evaluation with a success of at least 0.95. With --interval the
+seed the environment steps at the first evaluation with a success (accuracy, share won) of at least 0.95. With --interval the
 mean with the half-width of its 95 % interval (Student's t over seeds) instead, without the last column.
 """
 import json
@@ -14,16 +14,16 @@ import sys
 STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
 
 
-FIGURES = ["steps", "success", "accuracy", "sources", "messages", "open_rate", "gates_right"]
+FIGURES = ["steps", "success", "accuracy", "won", "sources", "messages", "open_rate", "gates_right"]
 
 
 def solved(run):
-    """Steps of the first evaluation with a success (or accuracy) of at least 0.95."""
+    """Steps of the first evaluation with a success, accuracy or share of battles won of at least 0.95."""
     for line in (run / "metrics.jsonl").read_text().splitlines():
         line = json.loads(line)
         if line["kind"] == "evaluation":
             figures = line["figures"]
-            score = figures.get("success", figures.get("accuracy"))["mean"]
+            score = next(figures[name] for name in ("success", "accuracy", "won") if name in figures)["mean"]
             if score >= 0.95:
                 return line["steps"]
     return None

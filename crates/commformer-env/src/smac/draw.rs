@@ -132,11 +132,10 @@ impl Battle {
                 frame.shape(Role::Enemy, Form::Text([x, y, height], text));
             }
         }
-        let bar = |share: f32| share.clamp(0.0, 1.0);
         let (width, top) = (2.0 * kind.radius, y - kind.radius);
-        frame.bar(Role::Health, [x, top - 0.15], width, bar(unit.hp / kind.hp));
+        frame.bar(Role::Health, [x, top - 0.15], width, unit.hp / kind.hp);
         if kind.shield > 0.0 {
-            let share = bar(unit.shield / kind.shield);
+            let share = unit.shield / kind.shield;
             frame.bar(Role::Shield, [x, top - 0.15 - width / 7.0], width, share);
         }
         if !self.has_its_like_below(number, unit) {
