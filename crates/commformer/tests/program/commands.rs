@@ -51,7 +51,8 @@ fn a_run_leaves_what_it_promises_and_can_be_judged_and_repeated() {
         "runs/signal-1",
         "update",
         "messages",
-        "commformer eval --run runs/signal-1",
+        "commformer replay --run runs/signal-1",
+        "commformer report --run runs/signal-1",
     ] {
         assert!(said.contains(part), "{said}");
     }
