@@ -199,7 +199,7 @@ fn a_battle_allocates_nothing_from_its_first_step() {
         battle.scenario().spawn(&members, &mut rng, &mut points);
         for _ in 0..2 {
             let before = COUNT.load(Ordering::Relaxed);
-            battle.begin(&members, &points, &mut rng);
+            battle.begin(&members, &points);
             for unit in 0..points.len() {
                 battle.order(unit, Order::AttackMove([16.0, 12.0]));
             }

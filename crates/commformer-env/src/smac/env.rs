@@ -207,7 +207,7 @@ impl Smac {
     }
 
     fn begin(&mut self, rng: &mut Rng, out: Observation<'_>) {
-        self.battle.begin(&self.members, &self.points, rng);
+        self.battle.begin(&self.members, &self.points);
         opponent::begin(&mut self.battle, rng);
         self.progress.steps = 0;
         self.progress.last.fill(None);

@@ -140,7 +140,7 @@ impl Battle {
     }
 
     /// Starts a battle of these members at these points, the allies first: all of them whole and ready.
-    pub fn begin(&mut self, members: &[Member], points: &[[f32; 2]], _rng: &mut Rng) {
+    pub fn begin(&mut self, members: &[Member], points: &[[f32; 2]]) {
         self.units.clear();
         self.hidden.clear();
         self.shots.clear();

@@ -56,7 +56,7 @@ fn battle_on(
 fn begin(battle: &mut Battle, points: &[[f32; 2]], rng: &mut Rng) {
     let mut members = Vec::new();
     battle.scenario().muster(rng, &mut members);
-    battle.begin(&members, points, rng);
+    battle.begin(&members, points);
 }
 
 fn battle(allies: &[(Unit, [f32; 2])], enemies: &[(Unit, [f32; 2])]) -> Battle {
