@@ -7,6 +7,7 @@ use super::env::Smac;
 use super::paths::{Distances, is_straight};
 use crate::{Environment, Rng};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 /// A weapon with a shorter range is for close combat.
 const MELEE_RANGE: f32 = 2.0;
@@ -97,6 +98,11 @@ impl<'a> View<'a> {
         actions::distance(self.me(), other)
     }
 
+    /// The nearer one first.
+    fn by_distance(&self, one: &UnitState, other: &UnitState) -> Ordering {
+        self.distance(one).total_cmp(&self.distance(other))
+    }
+
     /// Whom the unit could ever attack, or heal: (action, number).
     fn numbers(&self) -> impl Iterator<Item = (usize, usize)> {
         let (battle, unit) = (self.battle, self.unit);
@@ -135,8 +141,7 @@ impl<'a> View<'a> {
     fn attack_nearest(&self) -> usize {
         let nearest = || {
             let reached = self.targets().filter(|&(action, _)| self.available[action]);
-            reached
-                .min_by(|(_, one), (_, other)| self.distance(one).total_cmp(&self.distance(other)))
+            reached.min_by(|(_, one), (_, other)| self.by_distance(one, other))
         };
         let attack = self.go_on().or_else(|| nearest().map(|(action, _)| action));
         attack.unwrap_or_else(|| self.approach(self.targets()))
@@ -153,10 +158,10 @@ impl<'a> View<'a> {
             unit.hp + unit.shield - volley[other]
         };
         let order = |&(_, one): &(usize, usize), &(_, other): &(usize, usize)| {
-            let far = |unit: usize| self.distance(&self.battle.units()[unit]);
+            let [first, second] = [one, other].map(|unit| &self.battle.units()[unit]);
             left(one)
                 .total_cmp(&left(other))
-                .then(far(one).total_cmp(&far(other)))
+                .then(self.by_distance(first, second))
         };
         let hit = self.numbers().filter(|&(action, other)| {
             self.available[action] && self.battle.is_in_range(self.unit, other) && left(other) > 0.0
@@ -204,7 +209,7 @@ impl<'a> View<'a> {
     }
 
     fn nearest(&self, others: impl Iterator<Item = &'a UnitState>) -> Option<&'a UnitState> {
-        others.min_by(|one, other| self.distance(one).total_cmp(&self.distance(other)))
+        others.min_by(|one, other| self.by_distance(one, other))
     }
 
     /// The move that gains most distance from the nearest enemy in close combat, if there is one near, the
