@@ -1,6 +1,7 @@
 //! The contract between a task and whoever steps it.
 
 use crate::{Frame, Rng, StateError};
+use std::borrow::Cow;
 
 /// What the agents of a team choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub struct Spec {
     /// Whether some actions can be unavailable. If not, `Observation::available` is empty.
     pub masks_actions: bool,
     /// Names of the figures that describe a whole episode, such as `success`.
-    pub metrics: Vec<&'static str>,
+    pub metrics: Vec<Cow<'static, str>>,
 }
 
 impl Spec {
@@ -179,6 +180,28 @@ pub trait Environment: Send {
     fn draw(&self, frame: &mut Frame) {
         let _ = frame;
     }
+
+    /// The task as one that lives elsewhere; `None`, as here, for a task that is stepped where it is called.
+    fn remote(&mut self) -> Option<&mut dyn Remote> {
+        None
+    }
+}
+
+/// A task that lives elsewhere, in another process say: it can be at work for many copies at once, and it can fail.
+///
+/// [`VecEnv`](crate::VecEnv) first lets every copy [`begin`](Self::begin) and then collects with
+/// [`Environment::step`] or [`Environment::reset`], in the order of the copies. After a failure these write
+/// something that fits, nobody uses it, and the `VecEnv` returns an error.
+pub trait Remote {
+    /// Hears what will be asked for next, a step with these actions or without any a new episode, and lets it
+    /// begin. `rng` is the one that the step or reset will be given.
+    fn begin(&mut self, actions: Option<Actions<'_>>, rng: &mut Rng);
+
+    /// Hears that every copy of the same caller has been told what to begin.
+    fn send(&mut self);
+
+    /// Why the last step or reset was not made; `None` if it was.
+    fn failure(&self) -> Option<&str>;
 }
 
 impl<E: Environment + ?Sized> Environment for Box<E> {
@@ -234,5 +257,9 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
 
     fn draw(&self, frame: &mut Frame) {
         (**self).draw(frame);
+    }
+
+    fn remote(&mut self) -> Option<&mut dyn Remote> {
+        (**self).remote()
     }
 }

@@ -45,7 +45,8 @@ impl StateError {
     }
 }
 
-/// What a [`VecEnv`](crate::VecEnv) cannot do. Nothing was stepped when one of these is returned.
+/// What a [`VecEnv`](crate::VecEnv) cannot do. Except after [`Remote`](Self::Remote) nothing was stepped when one of
+/// these is returned.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum VecEnvError {
     /// It was given no environment.
@@ -119,6 +120,14 @@ pub enum VecEnvError {
         copy: usize,
         /// Why.
         source: StateError,
+    },
+    /// A copy that lives elsewhere failed. Other copies may have been stepped.
+    #[error("copy {copy}: {what}")]
+    Remote {
+        /// The copy.
+        copy: usize,
+        /// What happened to it.
+        what: String,
     },
     /// An action's number is infinite or not a number.
     #[error(

@@ -1,6 +1,6 @@
 //! What a task looks like to people: shapes in the lengths of its world, without colours.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::f32::consts::TAU;
 
 /// A picture of a task. Lengths are the task's own, about one for an agent; x grows to the right, y downwards.
@@ -43,7 +43,7 @@ pub enum Form {
 }
 
 /// What a [`Shape`] stands for; whoever draws it knows its colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Where one can be.

@@ -61,6 +61,13 @@ impl<E: Environment> Lane<E> {
         self.last.map_or(self.steps, |outcome| outcome.steps)
     }
 
+    /// Lets a task that lives elsewhere begin a step or, without actions, an episode.
+    pub fn begin_elsewhere(&mut self, actions: Option<Actions<'_>>) {
+        if let Some(remote) = self.env.remote() {
+            remote.begin(actions, &mut self.rng);
+        }
+    }
+
     fn begin(&mut self, out: Observation<'_>) {
         self.steps = 0;
         self.team_return = 0.0;
@@ -238,7 +245,7 @@ fn split_step<'a>(step: Step<'a>, copies: usize, spec: &Spec) -> (Step<'a>, Step
 
 impl<'a> Actions<'a> {
     /// Those of some copies among the actions of many.
-    fn of_copies(self, copies: Range<usize>, spec: &Spec) -> Actions<'a> {
+    pub(crate) fn of_copies(self, copies: Range<usize>, spec: &Spec) -> Actions<'a> {
         let part = |width: usize| copies.start * width..copies.end * width;
         match self {
             Actions::Discrete(all) => Actions::Discrete(&all[part(spec.agents)]),

@@ -71,7 +71,7 @@ pub mod smac;
 mod traffic_junction;
 mod vec_env;
 
-pub use environment::{ActionSpace, Actions, Environment, Observation, Spec, Status};
+pub use environment::{ActionSpace, Actions, Environment, Observation, Remote, Spec, Status};
 pub use error::{ConfigError, StateError, VecEnvError};
 pub use frame::{Form, Frame, Role, Shape};
 pub use hunt::Mode;

@@ -150,7 +150,7 @@ impl PredatorCapturePrey {
                 obs_version: 1,
                 actions: ActionSpace::Discrete(ACTIONS),
                 masks_actions: false,
-                metrics: vec!["success"],
+                metrics: ["success"].map(Into::into).into(),
             },
             config,
         })

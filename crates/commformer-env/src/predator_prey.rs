@@ -105,7 +105,7 @@ impl PredatorPrey {
                 obs_version: 1,
                 actions: ActionSpace::Discrete(if config.no_stay { 4 } else { 5 }),
                 masks_actions: false,
-                metrics: vec!["success"],
+                metrics: ["success"].map(Into::into).into(),
             },
             config,
         })

@@ -148,7 +148,7 @@ impl Signal {
                 obs_version: 1,
                 actions: ActionSpace::Discrete(symbols),
                 masks_actions: false,
-                metrics: vec!["accuracy", "cued_accuracy"],
+                metrics: ["accuracy", "cued_accuracy"].map(Into::into).into(),
             },
             config,
         })

@@ -126,7 +126,7 @@ impl TrafficJunction {
                 obs_version: 1,
                 actions: ActionSpace::Discrete(2),
                 masks_actions: false,
-                metrics: vec!["success", "crashes", "cars"],
+                metrics: ["success", "crashes", "cars"].map(Into::into).into(),
             },
             roads,
             config,

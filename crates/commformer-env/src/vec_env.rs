@@ -62,6 +62,8 @@ pub struct VecEnv<E> {
     /// Copies that one thread takes at least.
     grain: usize,
     started: bool,
+    /// Whether the copies live elsewhere, as [`Remote`](crate::Remote) says.
+    remote: bool,
     /// One for each copy, so that a step need not allocate; the first `ended` are those that ended in
     /// the last step.
     episodes: Vec<Episode>,
@@ -94,8 +96,17 @@ impl<E: Environment> VecEnv<E> {
             .into_iter()
             .zip(0..)
             .map(|(env, copy)| Lane::new(env, Rng::new(seed, copy)));
-        let grain = WORK_PER_THREAD.div_ceil(spec.agents * (spec.obs_dim + WORK_PER_AGENT));
-        let all = Self::of_lanes(lanes.collect(), spec, grain, false);
+        let mut lanes: Vec<_> = lanes.collect();
+        let remote = lanes.iter_mut().any(|lane| lane.env.remote().is_some());
+        let grain = match remote {
+            // Here is nothing to do but to wait.
+            true => usize::MAX,
+            false => WORK_PER_THREAD.div_ceil(spec.agents * (spec.obs_dim + WORK_PER_AGENT)),
+        };
+        let all = Self {
+            remote,
+            ..Self::of_lanes(lanes, spec, grain, false)
+        };
         all.sources()?;
         Ok(all)
     }
@@ -113,6 +124,7 @@ impl<E: Environment> VecEnv<E> {
             first: 0,
             grain,
             started,
+            remote: false,
         }
     }
 
@@ -144,7 +156,11 @@ impl<E: Environment> VecEnv<E> {
             let part: Vec<_> = lanes.by_ref().take(size.max(1)).collect();
             let (spec, copies) = (self.spec.clone(), part.len());
             let part = Self::of_lanes(part, spec, self.grain, self.started);
-            parts.push(Self { first, ..part });
+            parts.push(Self {
+                first,
+                remote: self.remote,
+                ..part
+            });
             first += copies;
         }
         parts
@@ -217,9 +233,10 @@ impl<E: Environment> VecEnv<E> {
     ///
     /// # Errors
     ///
-    /// If a buffer's length is wrong; then nothing has happened.
+    /// If a buffer's length is wrong; then nothing has happened. [`VecEnvError::Remote`].
     pub fn reset(&mut self, out: Batch<'_>) -> Result<(), VecEnvError> {
         self.check_batch(&out)?;
+        self.begin(None);
         let work = Work {
             lanes: &mut self.lanes,
             out,
@@ -228,7 +245,7 @@ impl<E: Environment> VecEnv<E> {
         work.run(&self.spec, self.grain);
         self.started = true;
         self.ended = 0;
-        Ok(())
+        self.check_remote()
     }
 
     /// Tells every copy which share of a training run is over, 0 to 1.
@@ -274,7 +291,7 @@ impl<E: Environment> VecEnv<E> {
     /// # Errors
     ///
     /// If a buffer's length is wrong, an action does not exist, or there was no
-    /// [`reset`](Self::reset) yet; then nothing has happened.
+    /// [`reset`](Self::reset) yet; then nothing has happened. [`VecEnvError::Remote`].
     pub fn step(
         &mut self,
         actions: Actions<'_>,
@@ -290,6 +307,7 @@ impl<E: Environment> VecEnv<E> {
         check_len("status", status.len(), self.copies())?;
         self.check_actions(actions)?;
 
+        self.begin(Some(actions));
         let step = Some(Step {
             actions,
             rewards,
@@ -302,6 +320,34 @@ impl<E: Environment> VecEnv<E> {
         };
         work.run(&self.spec, self.grain);
         self.gather_episodes(status);
+        self.check_remote()
+    }
+
+    /// Lets copies that live elsewhere begin what they will be asked for.
+    fn begin(&mut self, actions: Option<Actions<'_>>) {
+        if !self.remote {
+            return;
+        }
+        for (copy, lane) in self.lanes.iter_mut().enumerate() {
+            lane.begin_elsewhere(actions.map(|all| all.of_copies(copy..copy + 1, &self.spec)));
+        }
+        for lane in &mut self.lanes {
+            if let Some(remote) = lane.env.remote() {
+                remote.send();
+            }
+        }
+    }
+
+    fn check_remote(&mut self) -> Result<(), VecEnvError> {
+        if !self.remote {
+            return Ok(());
+        }
+        for (copy, lane) in self.lanes.iter_mut().enumerate() {
+            if let Some(what) = lane.env.remote().and_then(|remote| remote.failure()) {
+                let (copy, what) = (self.first + copy, what.to_owned());
+                return Err(VecEnvError::Remote { copy, what });
+            }
+        }
         Ok(())
     }
 

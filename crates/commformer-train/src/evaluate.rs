@@ -116,7 +116,7 @@ pub(crate) fn play<A: Actor, E: Environment>(
     Ok(EvaluationReport {
         steps: 0,
         episodes,
-        metric_names: spec.metrics.iter().map(|name| (*name).to_owned()).collect(),
+        metric_names: spec.metrics.iter().map(|name| name.to_string()).collect(),
         gated: policy.gate_width() > 0 && options.gates.is_some(),
         sources_heard: environments
             .sources()?

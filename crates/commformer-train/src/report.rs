@@ -173,7 +173,7 @@ impl IterationReport {
             episode_steps: mean(&|episode| f64::from(episode.steps)),
             metrics: (spec.metrics.iter().enumerate())
                 .filter_map(|(at, name)| {
-                    Some(((*name).to_owned(), mean(&|e| f64::from(e.metrics[at]))?))
+                    Some((name.to_string(), mean(&|e| f64::from(e.metrics[at]))?))
                 })
                 .collect(),
             losses: Losses::default(),

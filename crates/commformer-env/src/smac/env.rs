@@ -131,7 +131,7 @@ impl Smac {
                 obs_version: 1,
                 actions: ActionSpace::Discrete(count),
                 masks_actions: true,
-                metrics: vec!["won", "kills", "losses", "damage"],
+                metrics: ["won", "kills", "losses", "damage"].map(Into::into).into(),
             },
             battle: Battle::new(scenario),
             config,

@@ -243,7 +243,7 @@ impl Counter {
             actions: ActionSpace::Continuous(2),
             obs_version: 1,
             masks_actions: false,
-            metrics: vec!["episode"],
+            metrics: vec!["episode".into()],
         };
         Self {
             spec,

@@ -74,7 +74,7 @@ fn played<E: Environment>(
         ],
         heads: 2,
         gates: Some(Gates::Receiver),
-        metrics: spec.metrics.iter().map(|name| (*name).to_owned()).collect(),
+        metrics: spec.metrics.iter().map(|name| name.to_string()).collect(),
         episodes: Vec::new(),
     };
     let mut rng = Rng::new(seed, 0);

@@ -1,0 +1,277 @@
+//! One copy of a task in Python.
+
+use crate::group::{Group, State};
+use crate::layout::Which;
+use crate::process::Fault;
+use commformer_env::{Actions, Environment, Frame, Observation, Remote, Rng, Spec, Status};
+use std::sync::Arc;
+
+/// A copy of a task that a worker steps.
+///
+/// An episode's seed is drawn when the one before begins to need it, so that a worker that ends an episode
+/// begins the next at once, without being asked.
+#[derive(Debug)]
+pub struct PythonEnv {
+    group: Arc<Group>,
+    spec: Spec,
+    /// Its number among the worker's.
+    copy: usize,
+    /// The seed of its next episode, if that is drawn.
+    seed: Option<u32>,
+    standing: Standing,
+    /// In which its episode began.
+    generation: u32,
+    /// What was seen last, for an episode that is cut because its worker failed; kept only where that can be.
+    seen: Vec<f32>,
+    /// Steps of its episode.
+    steps: u32,
+    failure: Option<String>,
+}
+
+/// How far a copy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// Nothing is asked of it.
+    Idle,
+    /// What comes next has begun.
+    Begun,
+    /// Its episode is over, and the next one has begun.
+    Over,
+}
+
+impl PythonEnv {
+    pub(crate) fn new(group: Arc<Group>, copy: usize) -> Self {
+        let spec = group.task.spec();
+        let kept = match group.config.restarts {
+            0 => 0,
+            _ => spec.agents * spec.obs_dim,
+        };
+        Self {
+            spec,
+            copy,
+            seed: None,
+            standing: Standing::Idle,
+            generation: 0,
+            seen: vec![0.0; kept],
+            steps: 0,
+            failure: None,
+            group,
+        }
+    }
+
+    /// What the user should know of the task, such as what was padded.
+    pub fn notes(&self) -> &[String] {
+        &self.group.task.notes
+    }
+
+    fn ask(&mut self, state: &mut State, actions: Option<Actions<'_>>, rng: &mut Rng) {
+        let seed = *self.seed.get_or_insert_with(|| rng.next_u32() >> 1);
+        state.memory.seed(self.copy, seed);
+        match actions {
+            Some(actions) => state.memory.ask_step(self.copy, actions),
+            None => state.memory.ask_reset(self.copy),
+        }
+        state.wait_to_begin(self.copy);
+    }
+
+    /// Waits for what was begun, or begins it first.
+    fn carry_out(
+        &mut self,
+        state: &mut State,
+        actions: Option<Actions<'_>>,
+        rng: &mut Rng,
+    ) -> Result<(), Fault> {
+        if self.standing != Standing::Begun {
+            self.ask(state, actions, rng);
+        }
+        self.standing = Standing::Idle;
+        self.group.send(state)?;
+        self.group.wait(state, self.copy)
+    }
+
+    /// Takes the step; `None` if the episode was lost with its worker.
+    fn try_step(
+        &mut self,
+        actions: Actions<'_>,
+        rng: &mut Rng,
+        out: &mut Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Result<Option<Status>, Fault> {
+        let group = Arc::clone(&self.group);
+        let state = &mut *group.lock();
+        if state.generation != self.generation {
+            return Ok(None);
+        }
+        if let Err(fault) = self.carry_out(state, Some(actions), rng) {
+            group.restart(state, fault)?;
+            return Ok(None);
+        }
+        let memory = &state.memory;
+        memory.rewards(self.copy, rewards);
+        let status = memory.status(self.copy).unwrap_or(Status::Running);
+        let which = match status {
+            Status::Running => Which::Present,
+            Status::Terminated | Status::Truncated => {
+                self.standing = Standing::Over;
+                self.seed = None;
+                Which::Last
+            }
+        };
+        memory.observe(self.copy, which, borrowed(out));
+        self.steps += 1;
+        let not_finite = |numbers: &[f32]| numbers.iter().position(|number| !number.is_finite());
+        let steps = self.steps;
+        let wrong = not_finite(rewards).map(|agent| format!("the reward of agent {agent}"));
+        let wrong = wrong.or_else(|| {
+            let at = not_finite(out.obs)?;
+            let (agent, number) = (at / self.spec.obs_dim, at % self.spec.obs_dim);
+            Some(format!(
+                "number {number} of the observation of agent {agent}"
+            ))
+        });
+        match wrong {
+            None => Ok(Some(status)),
+            Some(what) => {
+                let what = format!(
+                    "wrote a number that is not finite, in step {steps} of its episode: {what}"
+                );
+                let fault = group.fault(state, what);
+                group.restart(state, fault)?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn try_reset(&mut self, rng: &mut Rng, out: &mut Observation<'_>) -> Result<(), Fault> {
+        let group = Arc::clone(&self.group);
+        let state = &mut *group.lock();
+        // What was begun with a worker that is gone is to begin anew.
+        if state.generation != self.generation {
+            self.standing = Standing::Idle;
+        }
+        if self.standing == Standing::Over {
+            self.standing = Standing::Idle;
+        } else {
+            while let Err(fault) = self.carry_out(state, None, rng) {
+                group.restart(state, fault)?;
+            }
+            self.seed = None;
+        }
+        self.generation = state.generation;
+        self.steps = 0;
+        state
+            .memory
+            .observe(self.copy, Which::Present, borrowed(out));
+        Ok(())
+    }
+
+    fn remember(&mut self, obs: &[f32]) {
+        if !self.seen.is_empty() {
+            self.seen.copy_from_slice(obs);
+        }
+    }
+
+    /// Writes something that fits, which nobody will use.
+    fn fail(&mut self, fault: &Fault, out: &mut Observation<'_>) {
+        self.failure = Some(fault.to_string());
+        out.obs.fill(0.0);
+        out.available.fill(true);
+        out.active.fill(true);
+    }
+}
+
+/// The same memory, lent on.
+fn borrowed<'a>(out: &'a mut Observation<'_>) -> Observation<'a> {
+    Observation {
+        obs: out.obs,
+        available: out.available,
+        active: out.active,
+    }
+}
+
+impl Environment for PythonEnv {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn reset(&mut self, rng: &mut Rng, mut out: Observation<'_>) {
+        match self.try_reset(rng, &mut out) {
+            Ok(()) => self.remember(out.obs),
+            Err(fault) => self.fail(&fault, &mut out),
+        }
+    }
+
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        rng: &mut Rng,
+        mut out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        match self.try_step(actions, rng, &mut out, rewards) {
+            Ok(Some(status)) => {
+                self.remember(out.obs);
+                status
+            }
+            Ok(None) => {
+                out.obs.copy_from_slice(&self.seen);
+                out.available.fill(true);
+                out.active.fill(true);
+                rewards.fill(0.0);
+                self.standing = Standing::Idle;
+                Status::Truncated
+            }
+            Err(fault) => {
+                rewards.fill(0.0);
+                self.fail(&fault, &mut out);
+                Status::Running
+            }
+        }
+    }
+
+    fn metrics(&self, out: &mut [f32]) {
+        self.group.lock().memory.figures(self.copy, out);
+    }
+
+    fn action_names(&self) -> Vec<String> {
+        self.group.task.action_names.clone()
+    }
+
+    fn agent_names(&self) -> Vec<String> {
+        self.group.task.agent_names.clone()
+    }
+
+    fn draw(&self, frame: &mut Frame) {
+        // A picture that cannot be drawn stops nothing: the next step will say what is wrong.
+        if let Ok(Some(picture)) = self.group.draw(self.copy) {
+            *frame = picture.frame();
+        }
+    }
+
+    fn remote(&mut self) -> Option<&mut dyn Remote> {
+        Some(self)
+    }
+}
+
+impl Remote for PythonEnv {
+    fn begin(&mut self, actions: Option<Actions<'_>>, rng: &mut Rng) {
+        let group = Arc::clone(&self.group);
+        let state = &mut *group.lock();
+        if actions.is_some() && state.generation != self.generation {
+            return;
+        }
+        self.ask(state, actions, rng);
+        self.standing = Standing::Begun;
+    }
+
+    fn send(&mut self) {
+        let group = Arc::clone(&self.group);
+        let state = &mut *group.lock();
+        // Whoever waits will meet the same fault.
+        let _ = group.send(state);
+    }
+
+    fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+}

@@ -1,0 +1,250 @@
+//! Memory shared with a worker: where everything lies. `Memory` in `python/bridge.py` is the other side.
+
+use crate::spec::TaskSpec;
+use commformer_env::{Actions, Observation, Status};
+use memmap2::{MmapOptions, MmapRaw};
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+
+const MAGIC: [u8; 8] = *b"commbrdg";
+/// Counted up with every change of the layout.
+const VERSION: u32 = 1;
+/// Bytes of the header, and what arrays begin at multiples of.
+const LINE: usize = 64;
+
+/// A worker's memory. Arrays have a row for each of its copies.
+///
+/// A copy's rows belong to one side at a time: to the worker from a request on (`go` in the protocol) until its
+/// answer, and to this side otherwise. Whoever calls [`Memory`]'s methods keeps to that.
+#[derive(Debug)]
+pub struct Memory {
+    map: MmapRaw,
+    obs: Array,
+    last_obs: Array,
+    actions: Array,
+    rewards: Array,
+    figures: Array,
+    seeds: Array,
+    available: Array,
+    active: Array,
+    last_active: Array,
+    commands: Array,
+    status: Array,
+}
+
+/// Where an array begins, and the elements of a row.
+#[derive(Clone, Copy, Debug)]
+struct Array {
+    at: usize,
+    row: usize,
+}
+
+/// Which of a copy's two observations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The present one.
+    Present,
+    /// The one in which its last episode ended.
+    Last,
+}
+
+/// What a copy is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A step.
+    Step = 0,
+    /// A new episode.
+    Reset = 1,
+}
+
+/// Numbers of a kind that may lie in shared memory: every bit pattern is one.
+trait Plain: Copy {}
+impl Plain for f32 {}
+impl Plain for i64 {}
+impl Plain for u8 {}
+
+impl Memory {
+    /// Lays out a file for so many copies of a task and maps it.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot have that size or be mapped.
+    pub fn create(file: &File, task: &TaskSpec, copies: usize) -> io::Result<Self> {
+        let mut end = LINE;
+        let mut array = |bytes: usize, row: usize| {
+            let at = end;
+            end += (copies * row * bytes).next_multiple_of(LINE);
+            Array { at, row }
+        };
+        let n = task.agents;
+        let available = if task.masked { n * task.actions } else { 0 };
+        let obs = array(4, n * task.obs_dim);
+        let last_obs = array(4, n * task.obs_dim);
+        let actions = match task.discrete {
+            true => array(8, n),
+            false => array(4, n * task.actions),
+        };
+        let rewards = array(4, n);
+        let figures = array(4, task.metrics.len());
+        let seeds = array(8, 1);
+        let available = array(1, available);
+        let active = array(1, n);
+        let last_active = array(1, n);
+        let commands = array(1, 1);
+        let status = array(1, 1);
+        file.set_len(end as u64)?;
+        let memory = Self {
+            map: MmapOptions::new().len(end).map_raw(file)?,
+            obs,
+            last_obs,
+            actions,
+            rewards,
+            figures,
+            seeds,
+            available,
+            active,
+            last_active,
+            commands,
+            status,
+        };
+        memory.put(Array { at: 0, row: LINE }, 0, &header(task, copies, end));
+        Ok(memory)
+    }
+
+    /// Asks a copy for a step with these actions.
+    pub fn ask_step(&self, copy: usize, actions: Actions<'_>) {
+        match actions {
+            Actions::Discrete(indices) => self.put(self.actions, copy, indices),
+            Actions::Continuous(numbers) => self.put(self.actions, copy, numbers),
+        }
+        self.put(self.commands, copy, &[Command::Step as u8]);
+    }
+
+    /// Asks a copy for a new episode.
+    pub fn ask_reset(&self, copy: usize) {
+        self.put(self.commands, copy, &[Command::Reset as u8]);
+    }
+
+    /// Gives the seed of a copy's next episode.
+    pub fn seed(&self, copy: usize, seed: u32) {
+        self.put(self.seeds, copy, &[i64::from(seed)]);
+    }
+
+    /// How a copy's episode stood after its last step; `None` for a number without a meaning.
+    pub fn status(&self, copy: usize) -> Option<Status> {
+        let mut status = [0_u8];
+        self.get(self.status, copy, &mut status);
+        match status[0] {
+            0 => Some(Status::Running),
+            1 => Some(Status::Terminated),
+            2 => Some(Status::Truncated),
+            _ => None,
+        }
+    }
+
+    /// A copy's rewards, (N).
+    pub fn rewards(&self, copy: usize, out: &mut [f32]) {
+        self.get(self.rewards, copy, out);
+    }
+
+    /// The figures of a copy's last episode.
+    pub fn figures(&self, copy: usize, out: &mut [f32]) {
+        self.get(self.figures, copy, out);
+    }
+
+    /// What the agents of a copy perceive. Of an episode's end the available actions are not kept: all are.
+    pub fn observe(&self, copy: usize, which: Which, out: Observation<'_>) {
+        let (obs, active) = match which {
+            Which::Present => (self.obs, self.active),
+            Which::Last => (self.last_obs, self.last_active),
+        };
+        self.get(obs, copy, out.obs);
+        match which {
+            Which::Present => self.flags(self.available, copy, out.available),
+            Which::Last => out.available.fill(true),
+        }
+        self.flags(active, copy, out.active);
+    }
+
+    fn flags(&self, array: Array, copy: usize, out: &mut [bool]) {
+        // Not as `bool`s: what another process writes may be another number than 0 and 1.
+        const ROOM: usize = 64;
+        let mut bytes = [0_u8; ROOM];
+        let mut from = 0;
+        for part in out.chunks_mut(ROOM) {
+            let bytes = &mut bytes[..part.len()];
+            self.get_part(array, copy, from, bytes);
+            for (flag, byte) in part.iter_mut().zip(bytes) {
+                *flag = *byte != 0;
+            }
+            from += part.len();
+        }
+    }
+
+    fn put<T: Plain>(&self, array: Array, copy: usize, row: &[T]) {
+        assert_eq!(row.len(), array.row, "a row of another length");
+        let at = self.place(array, copy, 0, size_of_val(row), size_of::<T>());
+        // SAFETY: `place` has checked that the bytes lie within the map; the copy is ours now, so nobody else
+        // reads or writes them; T has no padding.
+        unsafe {
+            let to = self.map.as_mut_ptr().add(at.start);
+            to.copy_from_nonoverlapping(row.as_ptr().cast(), at.len());
+        }
+    }
+
+    fn get<T: Plain>(&self, array: Array, copy: usize, row: &mut [T]) {
+        assert_eq!(row.len(), array.row, "a row of another length");
+        self.get_part(array, copy, 0, row);
+    }
+
+    /// The elements of a row from `from` on.
+    fn get_part<T: Plain>(&self, array: Array, copy: usize, from: usize, out: &mut [T]) {
+        let at = self.place(array, copy, from, size_of_val(out), size_of::<T>());
+        // SAFETY: as in `put`; any bytes are a `T`.
+        unsafe {
+            let from = self.map.as_ptr().add(at.start);
+            from.copy_to_nonoverlapping(out.as_mut_ptr().cast(), at.len());
+        }
+    }
+
+    /// Where so many bytes of a copy's row lie, `from` elements on.
+    fn place(
+        &self,
+        array: Array,
+        copy: usize,
+        from: usize,
+        bytes: usize,
+        size: usize,
+    ) -> Range<usize> {
+        let start = array.at + (copy * array.row + from) * size;
+        let place = start..start + bytes;
+        assert!(place.end <= self.map.len(), "no such copy");
+        place
+    }
+}
+
+/// What the worker holds its own idea of the layout against.
+fn header(task: &TaskSpec, copies: usize, bytes: usize) -> [u8; LINE] {
+    let mut header = [0; LINE];
+    let mut at = 0;
+    let mut put = |bytes: &[u8]| {
+        header[at..at + bytes.len()].copy_from_slice(bytes);
+        at += bytes.len();
+    };
+    put(&MAGIC);
+    put(&VERSION.to_le_bytes());
+    put(&(bytes as u64).to_le_bytes());
+    let sizes = [
+        copies,
+        task.agents,
+        task.obs_dim,
+        task.actions,
+        task.metrics.len(),
+    ];
+    for size in sizes {
+        put(&(size as u32).to_le_bytes());
+    }
+    put(&[u8::from(task.discrete), u8::from(task.masked)]);
+    header
+}

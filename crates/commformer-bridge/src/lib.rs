@@ -1,0 +1,38 @@
+//! Environments in Python, stepped by worker processes.
+//!
+//! [`copies`] starts workers, each a Python interpreter that holds several copies of a task, and gives
+//! [`PythonEnv`]s: ordinary [`Environment`](commformer_env::Environment)s, so that whatever steps the built-in tasks
+//! steps these. Observations, rewards and actions lie in memory that is shared with the worker, laid out by
+//! a versioned header; a short line over a socket wakes the other side. Both sides are to be read in
+//! `python/bridge.py`, which needs numpy and the environment, and in `layout.rs` and `worker.rs`.
+//!
+//! What may happen to a worker (an exception, a hang, an exit, a kill) becomes an error that names it, the
+//! environment, the step, and says what Python said. A worker never outlives this process.
+//!
+//! ```no_run
+//! use commformer_bridge::{PythonConfig, copies};
+//! use commformer_env::VecEnv;
+//!
+//! let config = PythonConfig { make: "pettingzoo:mpe2.simple_spread_v3".into(), ..PythonConfig::default() };
+//! let envs = VecEnv::new(copies(&config, 8)?, 42)?;
+//! println!("{} agents", envs.spec().agents);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod config;
+mod env;
+mod group;
+mod layout;
+mod picture;
+mod pool;
+mod process;
+mod spec;
+
+pub use config::PythonConfig;
+pub use env::PythonEnv;
+pub use group::{copies, spec};
+pub use process::Fault;
+pub use spec::TaskSpec;
+
+/// The Python side, whole: what a worker runs.
+pub const SOURCE: &str = include_str!("../python/bridge.py");

@@ -1,0 +1,71 @@
+//! Workers that have nothing to do just now: an evaluation takes up those of the one before.
+
+use crate::config::PythonConfig;
+use crate::process::{Fault, Process};
+use crate::spec::TaskSpec;
+use std::sync::{Mutex, PoisonError};
+
+/// More are ended rather than kept.
+const MOST: usize = 64;
+
+static IDLE: Mutex<Vec<(String, Process)>> = Mutex::new(Vec::new());
+static KNOWN: Mutex<Vec<(String, TaskSpec)>> = Mutex::new(Vec::new());
+
+/// What two workers must have in common to take each other's place.
+fn key(config: &PythonConfig) -> String {
+    let PythonConfig {
+        make,
+        options,
+        python,
+        ..
+    } = config;
+    format!("{python}\n{make}\n{options}")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// So many workers of a task: idle ones, and new ones that start at the same time.
+pub fn take(config: &PythonConfig, count: usize) -> Result<Vec<Process>, Fault> {
+    let key = key(config);
+    let mut found = Vec::new();
+    {
+        let mut idle = lock(&IDLE);
+        while found.len() < count {
+            let Some(at) = idle.iter().position(|(of, _)| *of == key) else {
+                break;
+            };
+            found.push(idle.swap_remove(at).1);
+        }
+    }
+    let starting: Result<Vec<_>, _> = (found.len()..count)
+        .map(|number| Process::spawn(config, number))
+        .collect();
+    for starting in starting? {
+        found.push(starting.listen()?);
+    }
+    if let Some(process) = found.first() {
+        let mut known = lock(&KNOWN);
+        if !known.iter().any(|(of, _)| *of == key) {
+            known.push((key, process.task.clone()));
+        }
+    }
+    Ok(found)
+}
+
+/// Keeps a worker that is well for whoever needs one next.
+pub fn keep(config: &PythonConfig, process: Process) {
+    let mut idle = lock(&IDLE);
+    if idle.len() < MOST {
+        idle.push((key(config), process));
+    }
+}
+
+/// What a task is, from the first worker that said it.
+pub fn known(config: &PythonConfig) -> Option<TaskSpec> {
+    let key = key(config);
+    let known = lock(&KNOWN);
+    let found = known.iter().find(|(of, _)| *of == key);
+    found.map(|(_, task)| task.clone())
+}

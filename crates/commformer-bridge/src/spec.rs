@@ -1,0 +1,62 @@
+//! What a worker says of its task.
+
+use commformer_env::{ActionSpace, Spec};
+use serde::Deserialize;
+
+/// A task in Python, as it describes itself.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct TaskSpec {
+    /// Agents in the team (N).
+    pub agents: usize,
+    /// Numbers in one agent's observation (O).
+    pub obs_dim: usize,
+    /// Whether agents choose one of `actions`, or `actions` real numbers.
+    pub discrete: bool,
+    /// How many actions there are, or how many numbers an action has (A).
+    pub actions: usize,
+    /// Whether actions can be unavailable.
+    pub masked: bool,
+    /// Names of an episode's figures.
+    pub metrics: Vec<String>,
+    /// Names of the agents, or none.
+    pub agent_names: Vec<String>,
+    /// Names of the actions, or none.
+    pub action_names: Vec<String>,
+    /// What the user should know, such as what was padded.
+    pub notes: Vec<String>,
+}
+
+/// More of anything is a mistake, and would ask for memory that nobody has.
+const MOST: usize = 1 << 20;
+
+impl TaskSpec {
+    /// The same, as the trainer knows it.
+    pub fn spec(&self) -> Spec {
+        Spec {
+            agents: self.agents,
+            obs_dim: self.obs_dim,
+            obs_version: 1,
+            actions: match self.discrete {
+                true => ActionSpace::Discrete(self.actions),
+                false => ActionSpace::Continuous(self.actions),
+            },
+            masks_actions: self.discrete && self.masked,
+            metrics: self.metrics.iter().cloned().map(Into::into).collect(),
+        }
+    }
+
+    /// What is wrong with it, if anything is.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let sizes = [
+            ("agents", self.agents),
+            ("obs_dim", self.obs_dim),
+            ("actions", self.actions),
+        ];
+        let wrong = sizes.iter().find(|(_, size)| !(1..=MOST).contains(size));
+        if let Some((name, size)) = wrong {
+            return Some(format!("`{name}` is {size}, but must be 1 to {MOST}"));
+        }
+        (self.masked && !self.discrete)
+            .then(|| "only tasks with discrete actions have `available`".to_owned())
+    }
+}

@@ -1,0 +1,103 @@
+//! The bridge with real workers. Needs a Python with numpy: `COMMFORMER_PYTHON`, the workspace's own, or `python3`.
+
+mod faults;
+mod orphans;
+mod stepping;
+
+use commformer_bridge::{PythonConfig, PythonEnv, copies};
+use commformer_env::{Actions, Batch, Spec, Status, VecEnv, VecEnvError};
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The interpreter to test with; says why not where there is none.
+fn python() -> Option<&'static str> {
+    static FOUND: OnceLock<Option<String>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/python/bin/python");
+        let asked = std::env::var("COMMFORMER_PYTHON").ok();
+        let known = [
+            asked,
+            own.to_str().map(String::from),
+            Some("python3".into()),
+        ];
+        known.into_iter().flatten().find(|python| {
+            let tried = Command::new(python).args(["-c", "import numpy"]).output();
+            tried.is_ok_and(|output| output.status.success())
+        })
+    });
+    if found.is_none() {
+        eprintln!(
+            "skipped: no Python with numpy; `cargo xtask ci` makes one, COMMFORMER_PYTHON names another"
+        );
+    }
+    found.as_deref()
+}
+
+/// A task of `tasks.py`, made with these options (TOML): found from the package's folder, where tests run.
+fn task(function: &str, options: &str) -> Option<PythonConfig> {
+    Some(PythonConfig {
+        make: format!("tests.suite.tasks:{function}"),
+        options: toml::from_str(options).unwrap(),
+        python: python()?.into(),
+        workers: 2,
+        timeout: 20.0,
+        ..PythonConfig::default()
+    })
+}
+
+/// Copies with all that they write to.
+struct Stage {
+    envs: VecEnv<PythonEnv>,
+    obs: Vec<f32>,
+    available: Vec<bool>,
+    active: Vec<bool>,
+    rewards: Vec<f32>,
+    status: Vec<Status>,
+}
+
+impl Stage {
+    fn new(config: &PythonConfig, count: usize) -> Self {
+        let envs = VecEnv::new(copies(config, count).unwrap(), 7).unwrap();
+        Self::of(envs)
+    }
+
+    fn of(envs: VecEnv<PythonEnv>) -> Self {
+        let (spec, copies) = (envs.spec().clone(), envs.copies());
+        let rows = copies * spec.agents;
+        Self {
+            obs: vec![0.0; rows * spec.obs_dim],
+            available: vec![false; copies * spec.available_len()],
+            active: vec![false; rows],
+            rewards: vec![0.0; rows],
+            status: vec![Status::Running; copies],
+            envs,
+        }
+    }
+
+    fn spec(&self) -> &Spec {
+        self.envs.spec()
+    }
+
+    fn reset(&mut self) -> Result<(), VecEnvError> {
+        self.envs.reset(Batch {
+            obs: &mut self.obs,
+            available: &mut self.available,
+            active: &mut self.active,
+        })
+    }
+
+    fn step(&mut self, actions: &[i64]) -> Result<(), VecEnvError> {
+        self.act(Actions::Discrete(actions))
+    }
+
+    fn act(&mut self, actions: Actions<'_>) -> Result<(), VecEnvError> {
+        let out = Batch {
+            obs: &mut self.obs,
+            available: &mut self.available,
+            active: &mut self.active,
+        };
+        self.envs
+            .step(actions, out, &mut self.rewards, &mut self.status)
+    }
+}

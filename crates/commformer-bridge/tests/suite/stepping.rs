@@ -1,0 +1,174 @@
+//! What workers write arrives, where it belongs and whoever wrote it.
+
+use crate::{Stage, task};
+use commformer_env::{ActionSpace, Actions, Environment, Form, Frame, Status, VecEnv};
+
+#[test]
+fn a_task_describes_itself() {
+    let Some(config) = task("Counting", "") else {
+        return;
+    };
+    let stage = Stage::new(&config, 3);
+    let spec = stage.spec();
+    assert_eq!((spec.agents, spec.obs_dim), (2, 3));
+    assert_eq!(spec.actions, ActionSpace::Discrete(4));
+    assert_eq!(spec.metrics, ["steps", "sum"]);
+    assert!(spec.masks_actions);
+    let copy = stage.envs.copy(0).unwrap();
+    assert_eq!(copy.agent_names(), ["left", "right"]);
+    assert_eq!(copy.action_names(), ["a", "b", "c", "d"]);
+}
+
+#[test]
+fn every_copy_gets_its_own_actions_and_gives_its_own_numbers() {
+    let Some(config) = task("Counting", "") else {
+        return;
+    };
+    let mut stage = Stage::new(&config, 5);
+    stage.reset().unwrap();
+    let actions: Vec<i64> = (0..10).map(|row| row % 4).collect();
+    let seeds: Vec<f32> = stage.obs.chunks(3).map(|row| row[0]).collect();
+    stage.step(&actions).unwrap();
+    for (row, obs) in stage.obs.chunks(3).enumerate() {
+        assert_eq!(obs, [seeds[row], 1.0, actions[row] as f32]);
+        assert_eq!(stage.rewards[row], actions[row] as f32 * 0.5);
+    }
+    // The first agent of a copy lacks action 1 + step % 3.
+    assert_eq!(
+        stage.available[..8],
+        [true, true, false, true, true, true, true, true]
+    );
+    assert!(stage.active.iter().all(|active| *active));
+    // Copies have streams of their own.
+    assert!(seeds[0] != seeds[2] && seeds[2] != seeds[4], "{seeds:?}");
+}
+
+#[test]
+fn an_episode_ends_with_its_last_observation_and_the_next_has_begun() {
+    let Some(config) = task("Counting", "") else {
+        return;
+    };
+    let mut stage = Stage::new(&config, 2);
+    stage.reset().unwrap();
+    let seed = stage.obs[0];
+    for step in 1..=4 {
+        stage.step(&[3; 4]).unwrap();
+        let over = step == 4;
+        let status = if over {
+            Status::Terminated
+        } else {
+            Status::Running
+        };
+        assert_eq!(stage.status, [status; 2]);
+        assert_eq!(stage.active[1], step != 3);
+    }
+    let episode = stage.envs.episodes()[0].clone();
+    assert_eq!((episode.steps, episode.team_return), (4, 6.0));
+    assert_eq!(episode.metrics, [4.0, 6.0]);
+    assert_eq!(stage.envs.final_obs(0)[..3], [seed, 4.0, 3.0]);
+    assert_eq!(stage.envs.final_active(0), [true, false]);
+    assert_ne!(stage.obs[0], seed);
+    assert_eq!(stage.obs[1..3], [0.0, 0.0]);
+}
+
+#[test]
+fn a_limit_cuts_episodes() {
+    let Some(mut config) = task("Counting", "length = 9") else {
+        return;
+    };
+    config.episode_limit = 2;
+    let mut stage = Stage::new(&config, 1);
+    stage.reset().unwrap();
+    stage.step(&[0, 0]).unwrap();
+    assert_eq!(stage.status, [Status::Running]);
+    stage.step(&[0, 0]).unwrap();
+    assert_eq!(stage.status, [Status::Truncated]);
+}
+
+#[test]
+fn the_number_of_workers_and_of_callers_changes_nothing() {
+    let Some(config) = task("Counting", "") else {
+        return;
+    };
+    let played = |workers: usize, shard: usize| {
+        let config = commformer_bridge::PythonConfig {
+            workers,
+            ..config.clone()
+        };
+        let envs = VecEnv::new(commformer_bridge::copies(&config, 6).unwrap(), 7).unwrap();
+        let mut stages: Vec<Stage> = envs.split(shard).into_iter().map(Stage::of).collect();
+        // Shards share workers, and go their ways at the same time.
+        let told: Vec<Vec<f32>> = std::thread::scope(|scope| {
+            let play = |stage: &mut Stage| {
+                stage.reset().unwrap();
+                let mut told = Vec::new();
+                for step in 0..30 {
+                    let rows = stage.rewards.len() as i64;
+                    let actions: Vec<i64> = (0..rows).map(|row| (row % 2 + step) % 4).collect();
+                    stage.step(&actions).unwrap();
+                    told.extend_from_slice(&stage.obs);
+                }
+                told
+            };
+            let threads: Vec<_> = stages
+                .iter_mut()
+                .map(|stage| scope.spawn(move || play(stage)))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        // By steps, then copies.
+        let widths: Vec<usize> = stages.iter().map(|stage| stage.obs.len()).collect();
+        let of_step = |step: usize| {
+            let parts = told.iter().zip(&widths);
+            parts.flat_map(move |(told, width)| told[step * width..(step + 1) * width].to_vec())
+        };
+        (0..30).flat_map(of_step).collect::<Vec<f32>>()
+    };
+    let alone = played(1, 6);
+    assert_eq!(played(2, 6), alone);
+    assert_eq!(played(4, 6), alone);
+    assert_eq!(played(2, 2), alone);
+    assert_eq!(played(3, 1), alone);
+}
+
+#[test]
+fn real_numbers_are_actions_and_one_reward_is_for_all() {
+    let Some(config) = task("Moving", "") else {
+        return;
+    };
+    let mut stage = Stage::new(&config, 2);
+    assert_eq!(stage.spec().actions, ActionSpace::Continuous(2));
+    stage.reset().unwrap();
+    stage
+        .act(Actions::Continuous(&[0.5, -1.0, 2.0, 3.0]))
+        .unwrap();
+    assert_eq!(stage.rewards, [1.0, 1.0]);
+    assert_eq!(stage.status, [Status::Truncated; 2]);
+    assert_eq!(stage.envs.final_obs(1), [2.0, 3.0]);
+}
+
+#[test]
+fn the_last_picture_of_an_episode_is_of_its_end() {
+    let Some(config) = task("Counting", "length = 2") else {
+        return;
+    };
+    let mut stage = Stage::new(&config, 1);
+    stage.reset().unwrap();
+    let at = |stage: &Stage| {
+        let mut frame = Frame::default();
+        stage.envs.copy(0).unwrap().draw(&mut frame);
+        match frame.shapes[0].form {
+            Form::Circle([x, ..]) => x,
+            _ => panic!("{frame:?}"),
+        }
+    };
+    assert_eq!(at(&stage), 0.0);
+    stage.step(&[0, 0]).unwrap();
+    assert_eq!(at(&stage), 1.0);
+    stage.step(&[0, 0]).unwrap();
+    assert_eq!(stage.status, [Status::Terminated]);
+    assert_eq!(at(&stage), 2.0);
+}
