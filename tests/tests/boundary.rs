@@ -167,6 +167,7 @@ fn play(copies: Vec<Faulty>) -> Result<(), TrainError> {
     let options = EvaluateOptions {
         sampled: None,
         gates: None,
+        episodes: None,
         max_steps: 100,
         device: Device::Cpu,
     };

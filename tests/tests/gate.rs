@@ -155,6 +155,7 @@ fn played(config: &Config, trainer: &compose::TeamTrainer, episodes: usize) -> E
     let options = EvaluateOptions {
         sampled: None,
         gates: Some(1),
+        episodes: None,
         max_steps: 100,
         device: Device::Cpu,
     };

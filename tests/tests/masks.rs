@@ -267,6 +267,7 @@ fn only_messages_between_those_who_take_part_are_counted() {
         let options = EvaluateOptions {
             sampled: Some(4),
             gates: None,
+            episodes: None,
             max_steps: 100,
             device: Device::Cpu,
         };

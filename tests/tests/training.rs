@@ -119,6 +119,7 @@ fn signal_is_solved_and_its_sources_are_found() {
     let options = EvaluateOptions {
         sampled: None,
         gates: None,
+        episodes: None,
         max_steps: 100,
         device: Device::Cpu,
     };

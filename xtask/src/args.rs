@@ -14,6 +14,7 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   watch            Look at a run while it trains, in another terminal
   replay           Play a trained team's episodes again, in a page for a browser
   report           Show runs on one page for a browser, and compare them
+  python-env       Check an environment in Python
   presets          List the built-in configurations
   bench [WHAT]     Measure the speed on this machine: of train, act or env
   doctor           Tell versions, machine and libtorch, and test all of it: for a bug report
@@ -21,14 +22,22 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   ci               Check everything: formatting, links, lints, dependencies, documentation, tests
   help             Print this text
 
-train, eval, watch, replay, report, presets, bench and doctor build the program with optimisation and pass their
-arguments on: `cargo xtask train --help` lists those of train. test passes its arguments to `cargo test`.
+train, eval, watch, replay, report, python-env, presets, bench and doctor build the program with optimisation and
+pass their arguments on: `cargo xtask train --help` lists those of train. test passes its arguments to `cargo test`.
 Each command but help and doctor does what setup does first, where it is still to do.
 ";
 
 /// The commands that the `commformer` program carries out.
-const PROGRAM: [&str; 8] = [
-    "train", "eval", "watch", "replay", "report", "presets", "bench", DOCTOR,
+const PROGRAM: [&str; 9] = [
+    "train",
+    "eval",
+    "watch",
+    "replay",
+    "report",
+    "python-env",
+    "presets",
+    "bench",
+    DOCTOR,
 ];
 
 /// The one among them before which xtask tells what it sees itself.

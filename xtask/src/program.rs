@@ -1,4 +1,4 @@
-//! `cargo xtask train`, `eval`, `watch`, `presets`, `bench` and `doctor`: the `commformer` program.
+//! `cargo xtask train` and all commands that the `commformer` program carries out.
 
 use std::ffi::OsString;
 use std::path::Path;

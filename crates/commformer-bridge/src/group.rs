@@ -58,6 +58,19 @@ pub fn copies(config: &PythonConfig, copies: usize) -> Result<Vec<PythonEnv>, Fa
     Ok(all)
 }
 
+/// A single copy.
+///
+/// # Errors
+///
+/// As for [`copies`].
+pub fn one(config: &PythonConfig) -> Result<PythonEnv, Fault> {
+    let process = pool::take_one(config)?;
+    Ok(PythonEnv::new(
+        Arc::new(Group::open(config, process, 1, 0)?),
+        0,
+    ))
+}
+
 /// What a task looks like: as its first worker said, which is started for it where there was none.
 ///
 /// # Errors
@@ -67,8 +80,7 @@ pub fn spec(config: &PythonConfig) -> Result<TaskSpec, Fault> {
     if let Some(task) = pool::known(config) {
         return Ok(task);
     }
-    let mut processes = pool::take(config, 1)?;
-    let process = processes.remove(0);
+    let process = pool::take_one(config)?;
     let task = process.task.clone();
     pool::keep(config, process);
     Ok(task)
@@ -119,7 +131,7 @@ impl Group {
             "warning: {fault}\nIt is started anew ({restarts} of {allowed}); its episodes are cut."
         );
         let begin = || {
-            let mut process = pool::take(&self.config, 1)?.remove(0);
+            let mut process = pool::take_one(&self.config)?;
             let memory = open(&self.config, &mut process, self.copies)?;
             Ok::<_, Fault>((process, memory))
         };

@@ -30,7 +30,8 @@ mod spec;
 
 pub use config::PythonConfig;
 pub use env::PythonEnv;
-pub use group::{copies, spec};
+pub use group::{copies, one, spec};
+pub use pool::known;
 pub use process::Fault;
 pub use spec::TaskSpec;
 

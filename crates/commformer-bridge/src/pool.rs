@@ -1,7 +1,7 @@
 //! Workers that have nothing to do just now: an evaluation takes up those of the one before.
 
 use crate::config::PythonConfig;
-use crate::process::{Fault, Process};
+use crate::process::{Fault, Process, Starting};
 use crate::spec::TaskSpec;
 use std::sync::{Mutex, PoisonError};
 
@@ -28,30 +28,42 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// So many workers of a task: idle ones, and new ones that start at the same time.
 pub fn take(config: &PythonConfig, count: usize) -> Result<Vec<Process>, Fault> {
-    let key = key(config);
     let mut found = Vec::new();
-    {
-        let mut idle = lock(&IDLE);
-        while found.len() < count {
-            let Some(at) = idle.iter().position(|(of, _)| *of == key) else {
-                break;
-            };
-            found.push(idle.swap_remove(at).1);
-        }
+    while let (true, Some(process)) = (found.len() < count, take_idle(config)) {
+        found.push(process);
     }
     let starting: Result<Vec<_>, _> = (found.len()..count)
         .map(|number| Process::spawn(config, number))
         .collect();
     for starting in starting? {
-        found.push(starting.listen()?);
-    }
-    if let Some(process) = found.first() {
-        let mut known = lock(&KNOWN);
-        if !known.iter().any(|(of, _)| *of == key) {
-            known.push((key, process.task.clone()));
-        }
+        found.push(begun(config, starting)?);
     }
     Ok(found)
+}
+
+/// One worker of a task.
+pub fn take_one(config: &PythonConfig) -> Result<Process, Fault> {
+    match take_idle(config) {
+        Some(process) => Ok(process),
+        None => begun(config, Process::spawn(config, 0)?),
+    }
+}
+
+fn take_idle(config: &PythonConfig) -> Option<Process> {
+    let key = key(config);
+    let mut idle = lock(&IDLE);
+    let at = idle.iter().position(|(of, _)| *of == key)?;
+    Some(idle.swap_remove(at).1)
+}
+
+/// A worker once it has told what its task is, which is remembered.
+fn begun(config: &PythonConfig, starting: Starting) -> Result<Process, Fault> {
+    let process = starting.listen()?;
+    let (key, mut known) = (key(config), lock(&KNOWN));
+    if !known.iter().any(|(of, _)| *of == key) {
+        known.push((key, process.task.clone()));
+    }
+    Ok(process)
 }
 
 /// Keeps a worker that is well for whoever needs one next.

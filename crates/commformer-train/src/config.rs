@@ -199,6 +199,8 @@ pub struct RunConfig {
     pub device: tch::Device,
     /// Environment steps between two evaluations.
     pub eval_every: u64,
+    /// Episodes of an evaluation; `None`: one in each copy.
+    pub eval_episodes: Option<usize>,
     /// Environment steps between two checkpoints. Every evaluation leaves one too.
     pub save_every: u64,
 }
@@ -219,6 +221,7 @@ impl Default for RunConfig {
             threads: 0,
             device: tch::Device::Cpu,
             eval_every: 40_000,
+            eval_episodes: None,
             save_every: 40_000,
         }
     }

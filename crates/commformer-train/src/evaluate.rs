@@ -1,4 +1,4 @@
-//! Judging a policy: exactly one episode in each copy of the environment.
+//! Judging a policy: rounds of exactly one episode in each copy of the environment.
 
 use crate::bilevel::entries;
 use crate::noise::{Noise, streams};
@@ -17,6 +17,8 @@ pub struct EvaluateOptions {
     /// Let the receive gates decide, those that are random by design with this seed; `None`: they are
     /// all open.
     pub gates: Option<u64>,
+    /// How many episodes, in rounds of as many as there are copies; `None`: one round.
+    pub episodes: Option<usize>,
     /// Refuse to wait longer than this for an episode to end, steps.
     pub max_steps: usize,
     /// Where tensors live.
@@ -47,19 +49,56 @@ pub(crate) fn play<A: Actor, E: Environment>(
     options: &EvaluateOptions,
     scores: &mut Vec<f32>,
 ) -> Result<EvaluationReport, TrainError> {
-    let spec = environments.spec().clone();
+    let (edges, copies) = (entries(graph)?, environments.copies());
+    let asked = options.episodes.unwrap_or(copies);
+    let mut episodes = Vec::with_capacity(asked);
+    for round in 0..asked.div_ceil(copies) {
+        episodes.extend(play_round(
+            policy,
+            graph,
+            &edges,
+            environments,
+            options,
+            round as u64,
+            scores,
+        )?);
+    }
+    episodes.truncate(asked);
+    let names = environments.spec().metrics.iter();
+    Ok(EvaluationReport {
+        steps: 0,
+        episodes,
+        metric_names: names.map(ToString::to_string).collect(),
+        gated: policy.gate_width() > 0 && options.gates.is_some(),
+        sources_heard: environments
+            .sources()?
+            .map(|sources| sources_heard(&edges, sources)),
+        graph: edges,
+    })
+}
+
+/// One episode in each copy; `edges` are the entries of `graph`.
+fn play_round<A: Actor, E: Environment>(
+    policy: &A,
+    graph: &Tensor,
+    edges: &[f32],
+    environments: &mut VecEnv<E>,
+    options: &EvaluateOptions,
+    round: u64,
+    scores: &mut Vec<f32>,
+) -> Result<Vec<EpisodeRecord>, TrainError> {
     let copies = environments.copies();
     let mut buffer = buffer_for(policy, environments, 1, options.device)?;
     buffer.reset(environments)?;
-    let (edges, sizes) = (entries(graph)?, policy.message_sizes());
+    let sizes = policy.message_sizes();
     let graph = TeamGraphs::new(graph.unsqueeze(0).to_device(options.device));
     let mut noise = Noise {
         actions: options
             .sampled
-            .map(|seed| streams(seed, 0, 0..copies, copies)),
+            .map(|seed| streams(seed, round, 0..copies, copies)),
         gates: options
             .gates
-            .map(|seed| streams(seed, 0, 0..copies, copies)),
+            .map(|seed| streams(seed, round, 0..copies, copies)),
         draw_gates: false,
     };
     let mut said = vec![Said::default(); copies];
@@ -73,7 +112,7 @@ pub(crate) fn play<A: Actor, E: Environment>(
         for (copy, said) in said.iter_mut().enumerate() {
             let of_copy = |all: usize| copy * all / copies..(copy + 1) * all / copies;
             let exchange = Exchange {
-                edges: &edges,
+                edges,
                 open: &open[of_copy(open.len())],
                 active: &active[of_copy(active.len())],
                 sizes: &sizes,
@@ -113,16 +152,7 @@ pub(crate) fn play<A: Actor, E: Environment>(
             steps: options.max_steps,
         });
     }
-    Ok(EvaluationReport {
-        steps: 0,
-        episodes,
-        metric_names: spec.metrics.iter().map(|name| name.to_string()).collect(),
-        gated: policy.gate_width() > 0 && options.gates.is_some(),
-        sources_heard: environments
-            .sources()?
-            .map(|sources| sources_heard(&edges, sources)),
-        graph: edges,
-    })
+    Ok(episodes)
 }
 
 /// What was said in an episode so far.

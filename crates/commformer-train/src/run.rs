@@ -24,7 +24,7 @@ pub enum Outcome {
     Stopped,
 }
 
-/// Makes the environments of one evaluation ([`Purpose::Evaluation`]), one episode in each copy, or
+/// Makes the environments of one evaluation ([`Purpose::Evaluation`]), or
 /// those by which the gates are calibrated before it ([`Purpose::Calibration`]).
 pub type MakeEnvironments<'a, E> =
     &'a mut dyn FnMut(Purpose) -> Result<VecEnv<E>, Box<dyn Error + Send + Sync>>;
@@ -98,6 +98,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         let options = EvaluateOptions {
             sampled: None,
             gates: (self.gates_started()).map(|_| seed_for(run.seed, Purpose::Gates)),
+            episodes: run.eval_episodes,
             max_steps: EvaluateOptions::PATIENCE,
             device: run.device,
         };

@@ -73,7 +73,10 @@ fn count(run: &Path) -> anyhow::Result<Counts> {
             let copies = VecEnv::new(copies.collect::<Result<_, _>>()?, seed)?;
             play(&config, run, copies)
         }
-        EnvConfig::Signal(_) | EnvConfig::TrafficJunction(_) | EnvConfig::Smac(_) => {
+        EnvConfig::Signal(_)
+        | EnvConfig::TrafficJunction(_)
+        | EnvConfig::Smac(_)
+        | EnvConfig::Python(_) => {
             anyhow::bail!("{} has no prey; name a run that has", config.env.kind())
         }
     }

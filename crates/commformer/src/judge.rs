@@ -22,7 +22,7 @@ use tch::{Device, Tensor};
 pub struct Judgement {
     /// The checkpoint.
     pub which: Which,
-    /// Episodes, each in a copy of its own.
+    /// Episodes, each in a copy of its own where the task can have so many.
     pub episodes: usize,
     /// Seed of the episodes and of the intervals. The episodes are others than those by which a run
     /// with this seed chose its best checkpoint.
@@ -141,6 +141,7 @@ impl Candidate {
                 .state
                 .gated
                 .then(|| seed_for(seed, Purpose::Gates)),
+            episodes: Some(judgement.episodes),
             max_steps: EvaluateOptions::PATIENCE,
             device,
         };

@@ -28,7 +28,7 @@
 //!
 //! // An evaluation: ten episodes, the likeliest actions, on the graph of execution.
 //! let mut copies = compose::evaluation(&config, 10, 1, Purpose::Evaluation)?;
-//! let options = EvaluateOptions { sampled: None, gates: None, max_steps: 100, device };
+//! let options = EvaluateOptions { sampled: None, gates: None, episodes: None, max_steps: 100, device };
 //! let report = evaluate(trainer.policy(), &trainer.execution_graph()?, &mut copies, &options)?;
 //! let figures = Figures::of(&report, 1);
 //! assert_eq!(figures.get("steps").map(|steps| steps.mean), Some(10.0));

@@ -5,6 +5,7 @@ mod doctor;
 mod eval;
 mod options;
 mod presets;
+mod python_env;
 mod replay;
 mod report;
 mod train;
@@ -36,6 +37,8 @@ enum Command {
     Report(report::Report),
     /// List the configurations that come with the program
     Presets,
+    /// Work on an environment in Python
+    PythonEnv(python_env::PythonEnv),
     /// Measure the speed on this machine: of training, of acting alone, of environments alone
     Bench(Box<bench::Bench>),
     /// Tell what this program is and runs on, and test it: a text for a bug report
@@ -53,6 +56,7 @@ pub fn run() -> ExitCode {
         Command::Replay(replay) => replay.run(out).map(|()| ExitCode::SUCCESS),
         Command::Report(report) => report.run(out).map(|()| ExitCode::SUCCESS),
         Command::Presets => presets::list(out).map(|()| ExitCode::SUCCESS),
+        Command::PythonEnv(env) => env.run(),
         Command::Bench(bench) => bench.run(out).map(|()| ExitCode::SUCCESS),
         Command::Doctor(doctor) => doctor.run(out).map(|()| ExitCode::SUCCESS),
     };

@@ -91,6 +91,11 @@ impl ConfigOptions {
         self.base.preset()
     }
 
+    /// Whether neither a preset nor a file is named.
+    pub fn is_unnamed(&self) -> bool {
+        self.base.preset.is_none() && self.base.config.is_none()
+    }
+
     /// See [`BaseOptions::name`].
     pub fn name(&self) -> String {
         self.base.name()

@@ -18,12 +18,17 @@ pub(super) fn list(out: &mut dyn Write) -> anyhow::Result<()> {
     )?;
     for preset in presets::ALL {
         let config = preset.config()?;
+        let agents = match config.env.agents() {
+            // A task in Python tells it when it runs.
+            0 => "-".to_owned(),
+            agents => agents.to_string(),
+        };
         writeln!(
             out,
             "{:width$}  {:21}  {:>6}  {:>10}  {}",
             preset.name,
             config.env.kind(),
-            config.env.agents(),
+            agents,
             grouped(config.run.steps),
             preset.description()
         )?;

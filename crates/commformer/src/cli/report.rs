@@ -57,7 +57,11 @@ impl Report {
 
 /// The configuration of a task of which nothing was set; empty if this version does not know it.
 fn defaults(task: &str) -> toml::Table {
-    let env = toml::Table::from_iter([("kind".to_owned(), task.into())]);
+    let mut env = toml::Table::from_iter([("kind".to_owned(), task.into())]);
+    if task == "python" {
+        // It has no default: whatever it is, it differs.
+        env.insert("make".to_owned(), "module:function".into());
+    }
     let config = toml::Table::from_iter([("env".to_owned(), env.into())]);
     let config = Config::parse(&config.to_string(), Source::Default);
     let table = config

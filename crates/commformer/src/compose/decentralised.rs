@@ -343,6 +343,7 @@ mod tests {
                 let options = EvaluateOptions {
                     sampled,
                     gates,
+                    episodes: None,
                     max_steps: 100,
                     device: Device::Cpu,
                 };

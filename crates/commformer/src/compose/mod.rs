@@ -11,7 +11,7 @@ pub use decentralised::{Decentralised, Delivered};
 pub use graph::plan;
 pub use team::{Insight, TeamPolicy};
 
-use crate::config::{Config, EnvConfig, GateMode};
+use crate::config::{Config, ConfigError, EnvConfig, GateMode, TaskError};
 use commformer_env::{Environment, VecEnv, VecEnvError};
 use commformer_torch::TorchError;
 use commformer_train::{GatePlan, Purpose, RunConfig, Settings, TrainError, Trainer, seed_for};
@@ -25,9 +25,12 @@ pub type TeamTrainer = Trainer<TeamPolicy, Box<dyn Environment>>;
 /// Why a configuration cannot be put together.
 #[derive(Debug, thiserror::Error)]
 pub enum ComposeError {
-    /// The task's settings cannot be.
-    #[error("[env]: {0}")]
-    Task(#[from] commformer_env::ConfigError),
+    /// The task cannot be made.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// Settings do not fit the team that a task in Python has.
+    #[error(transparent)]
+    Team(#[from] ConfigError),
     /// Its copies do not fit together.
     #[error(transparent)]
     Copies(#[from] VecEnvError),
@@ -77,12 +80,13 @@ fn copies_of<E: Environment>(
     seed: u64,
     made: impl Fn(Box<dyn Environment>) -> E,
 ) -> Result<VecEnv<E>, ComposeError> {
-    memory::check_copies(task.build()?.spec(), copies)?;
-    let copies: Result<Vec<_>, _> = (0..copies).map(|_| task.build().map(&made)).collect();
-    Ok(VecEnv::new(copies?, seed)?)
+    memory::check_copies(&task.spec()?, copies)?;
+    let copies = task.copies(copies)?.into_iter().map(made).collect();
+    Ok(VecEnv::new(copies, seed)?)
 }
 
-/// Copies for an evaluation of a run: one for each episode, cut as `eval.episode_limit` says.
+/// Copies for an evaluation of a run: one for each episode, cut as `eval.episode_limit` says. Of a task in Python
+/// there are no more than in a rollout: its episodes are played in rounds.
 ///
 /// # Errors
 ///
@@ -93,23 +97,24 @@ pub fn evaluation(
     seed: u64,
     purpose: Purpose,
 ) -> Result<Copies, ComposeError> {
-    evaluation_of(config, episodes, seed, purpose, |copy| copy)
+    let copies = config.env.at_once(episodes, config.rollout.copies);
+    evaluation_of(config, copies, seed, purpose, |copy| copy)
 }
 
-/// The same copies, each of them `made` into something that behaves like it.
+/// So many of these copies, each of them `made` into something that behaves like it.
 ///
 /// # Errors
 ///
 /// Those of [`environments`].
 pub fn evaluation_of<E: Environment>(
     config: &Config,
-    episodes: usize,
+    copies: usize,
     seed: u64,
     purpose: Purpose,
     made: impl Fn(Box<dyn Environment>) -> E,
 ) -> Result<VecEnv<E>, ComposeError> {
     let task = config.env.with_limit(config.eval.episode_limit);
-    copies_of(&task, episodes, seed_for(seed, purpose), made)
+    copies_of(&task, copies, seed_for(seed, purpose), made)
 }
 
 /// A trainer at its start.
@@ -133,6 +138,7 @@ pub fn trainer_in(
     device: tch::Device,
     copies: Copies,
 ) -> Result<TeamTrainer, ComposeError> {
+    config.check_team()?;
     let policy = TeamPolicy::new(config, copies.spec(), device)?;
     let settings = Settings {
         rollout: config.rollout.clone(),
@@ -143,6 +149,7 @@ pub fn trainer_in(
             threads: config.run.threads,
             device,
             eval_every: config.eval.every,
+            eval_episodes: Some(config.eval.episodes),
             save_every: config.run.save_every,
         },
     };
@@ -167,6 +174,9 @@ mod tests {
     fn every_preset_becomes_a_trainer() {
         for preset in presets::ALL {
             let mut config = preset.config().unwrap();
+            if matches!(config.env, EnvConfig::Python(_)) {
+                continue; // Needs what is not built in.
+            }
             config.run.threads = 1;
             let trainer = trainer(&config, tch::Device::Cpu);
             assert!(trainer.is_ok(), "{}: {:?}", preset.name, trainer.err());

@@ -1,8 +1,9 @@
 //! `[env]`: which task, and its settings.
 
+use commformer_bridge::{Fault, PythonConfig};
 use commformer_env::{
     Environment, PredatorCapturePrey, PredatorCapturePreyConfig, PredatorPrey, PredatorPreyConfig,
-    Signal, SignalConfig, TrafficJunction, TrafficJunctionConfig,
+    Signal, SignalConfig, Spec, TrafficJunction, TrafficJunctionConfig,
     smac::{Script, Smac, SmacConfig, Start},
 };
 use serde::{Deserialize, Serialize};
@@ -21,15 +22,29 @@ pub enum EnvConfig {
     TrafficJunction(TrafficJunctionConfig),
     /// Two teams fight.
     Smac(SmacConfig),
+    /// Any task in Python.
+    Python(PythonConfig),
+}
+
+/// Why a task cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// Its settings cannot be.
+    #[error("[env]: {0}")]
+    Settings(#[from] commformer_env::ConfigError),
+    /// It is a task in Python, and its workers did not come up.
+    #[error(transparent)]
+    Python(#[from] Fault),
 }
 
 /// Names of all kinds, as `env.kind` takes them.
-pub const KINDS: [&str; 5] = [
+pub const KINDS: [&str; 6] = [
     "predator-prey",
     "predator-capture-prey",
     "signal",
     "traffic-junction",
     "smac",
+    "python",
 ];
 
 impl Default for EnvConfig {
@@ -64,6 +79,10 @@ impl EnvConfig {
                 episode_limit: Some(0),
                 ..SmacConfig::default()
             })),
+            "python" => Some(Self::Python(PythonConfig {
+                make: "module:function".into(),
+                ..PythonConfig::default()
+            })),
             _ => None,
         }
     }
@@ -76,21 +95,97 @@ impl EnvConfig {
             Self::Signal(_) => "signal",
             Self::TrafficJunction(_) => "traffic-junction",
             Self::Smac(_) => "smac",
+            Self::Python(_) => "python",
+        }
+    }
+
+    /// The kind, and of a task in Python what makes it.
+    pub(crate) fn title(&self) -> &str {
+        match self {
+            Self::Python(config) => &config.make,
+            _ => self.kind(),
+        }
+    }
+
+    /// A name for runs of a task in Python, from what makes it.
+    pub(crate) fn make_name(&self) -> Option<String> {
+        let Self::Python(config) = self else {
+            return None;
+        };
+        let last = config.make.rsplit([':', '.']).next().unwrap_or_default();
+        let plain = |letter: char| match letter.is_alphanumeric() || letter == '_' {
+            true => letter,
+            false => '-',
+        };
+        Some(last.chars().map(plain).collect())
+    }
+
+    /// What the user should know of the task, such as what was padded.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Python(config) => {
+                commformer_bridge::known(config).map_or_else(Vec::new, |task| task.notes)
+            }
+            _ => Vec::new(),
         }
     }
 
     /// One copy of the task; its constructor checks the settings.
-    pub fn build(&self) -> Result<Box<dyn Environment>, commformer_env::ConfigError> {
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`].
+    pub fn build(&self) -> Result<Box<dyn Environment>, TaskError> {
         Ok(match self.clone() {
             Self::PredatorPrey(config) => Box::new(PredatorPrey::new(config)?),
             Self::PredatorCapturePrey(config) => Box::new(PredatorCapturePrey::new(config)?),
             Self::Signal(config) => Box::new(Signal::new(config)?),
             Self::TrafficJunction(config) => Box::new(TrafficJunction::new(config)?),
             Self::Smac(config) => Box::new(Smac::new(config)?),
+            Self::Python(config) => Box::new(commformer_bridge::one(&config)?),
         })
     }
 
-    /// Agents in the team (N); 0 if its map does not exist.
+    /// So many copies of the task; of one in Python, dealt out to workers that begin at the same time.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`].
+    pub fn copies(&self, count: usize) -> Result<Vec<Box<dyn Environment>>, TaskError> {
+        match self {
+            Self::Python(config) => {
+                let copies = commformer_bridge::copies(config, count)?.into_iter();
+                Ok(copies
+                    .map(|copy| Box::new(copy) as Box<dyn Environment>)
+                    .collect())
+            }
+            _ => (0..count).map(|_| self.build()).collect(),
+        }
+    }
+
+    /// What the task looks like.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`].
+    pub fn spec(&self) -> Result<Spec, TaskError> {
+        match self {
+            Self::Python(config) => Ok(commformer_bridge::spec(config)?.spec()),
+            _ => Ok(self.build()?.spec().clone()),
+        }
+    }
+
+    /// How many of so many episodes are played at once: copies of a task in Python may be large, so that no more are
+    /// made than a rollout has.
+    pub(crate) fn at_once(&self, episodes: usize, rollout_copies: usize) -> usize {
+        match self {
+            Self::Python(_) => episodes.min(rollout_copies),
+            _ => episodes,
+        }
+    }
+
+    /// Agents in the team (N); 0 if its map does not exist, and of a task in Python until its first worker has
+    /// [told](Self::spec).
     pub fn agents(&self) -> usize {
         match self {
             Self::PredatorPrey(config) => config.agents,
@@ -98,6 +193,7 @@ impl EnvConfig {
             Self::Signal(config) => config.agents,
             Self::TrafficJunction(config) => config.agents,
             Self::Smac(config) => config.scenario().map_or(0, |map| map.allies.len()),
+            Self::Python(config) => commformer_bridge::known(config).map_or(0, |task| task.agents),
         }
     }
 
@@ -126,13 +222,16 @@ impl EnvConfig {
                     kinds.map(|name| initial(name)).collect()
                 },
             ),
-            Self::PredatorPrey(_) | Self::Signal(_) | Self::TrafficJunction(_) => {
+            Self::PredatorPrey(_)
+            | Self::Signal(_)
+            | Self::TrafficJunction(_)
+            | Self::Python(_) => {
                 vec![String::new(); self.agents()]
             }
         }
     }
 
-    /// Steps after which an episode is cut; 0 for never.
+    /// Steps after which an episode is cut; 0 for never, or where a task in Python decides.
     pub fn episode_limit(&self) -> u32 {
         match self {
             Self::PredatorPrey(config) => config.limit(),
@@ -140,12 +239,13 @@ impl EnvConfig {
             Self::Signal(config) => config.episode_limit,
             Self::TrafficJunction(config) => config.limit(),
             Self::Smac(config) => config.limit(),
+            Self::Python(config) => config.episode_limit,
         }
     }
 
-    /// Whether an episode can go on for ever.
+    /// Whether an episode can go on for ever, as far as is known here.
     pub fn is_endless(&self) -> bool {
-        self.episode_limit() == 0
+        self.episode_limit() == 0 && !matches!(self, Self::Python(_))
     }
 
     /// The same task, its episodes cut after `limit` steps. A limit of 0 changes nothing.
@@ -158,6 +258,7 @@ impl EnvConfig {
                 Self::Signal(config) => config.episode_limit = limit,
                 Self::TrafficJunction(config) => config.episode_limit = Some(limit),
                 Self::Smac(config) => config.episode_limit = Some(limit),
+                Self::Python(config) => config.episode_limit = limit,
             }
         }
         limited

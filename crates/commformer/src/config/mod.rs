@@ -30,7 +30,7 @@ mod run;
 mod schema;
 
 pub use commformer_train::{PpoConfig, RolloutConfig};
-pub use env::{EnvConfig, KINDS};
+pub use env::{EnvConfig, KINDS, TaskError};
 pub use error::{ConfigError, Source};
 pub use gate::{GateBudget, GateConfig, GateEstimator, GateExecution, GateMode};
 pub use graph::{GraphConfig, GraphMode};
@@ -134,6 +134,15 @@ impl Config {
     /// [`ConfigError::Write`] for a number that TOML cannot hold; a checked configuration has none.
     pub fn to_toml(&self) -> Result<String, ConfigError> {
         Ok(toml::to_string(self)?)
+    }
+
+    /// Checks what depends on the number of agents, once a task in Python has told it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], which names the key.
+    pub(crate) fn check_team(&self) -> Result<(), ConfigError> {
+        check::team(self, &Layers::default())
     }
 
     /// The keys in which two configurations differ, with both values.

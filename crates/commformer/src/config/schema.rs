@@ -273,7 +273,9 @@ mod tests {
                     let listed = CHOICES.iter().find(|(name, _)| *name == path);
                     assert_eq!(
                         listed.is_some(),
-                        value.is_str() && !["run.device", "env.map"].contains(&path.as_str()),
+                        value.is_str()
+                            && !["run.device", "env.map", "env.make", "env.python"]
+                                .contains(&path.as_str()),
                         "{path}"
                     );
                 }

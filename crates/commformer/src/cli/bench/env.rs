@@ -121,12 +121,13 @@ impl Env {
     }
 }
 
-/// The first preset of every kind of task.
+/// The first preset of every kind of task that is built in.
 fn one_of_every_kind() -> anyhow::Result<Vec<(String, EnvConfig)>> {
     let mut tasks: Vec<(String, EnvConfig)> = Vec::new();
     for preset in presets::ALL {
         let task = preset.config()?.env;
-        if tasks.iter().all(|(_, other)| other.kind() != task.kind()) {
+        let built_in = !matches!(task, EnvConfig::Python(_));
+        if built_in && tasks.iter().all(|(_, other)| other.kind() != task.kind()) {
             tasks.push((preset.name.to_owned(), task));
         }
     }
@@ -243,7 +244,8 @@ mod tests {
     fn every_kind_is_played_under_the_name_of_a_preset() {
         let tasks = one_of_every_kind().unwrap();
         let kinds: Vec<_> = tasks.iter().map(|(_, task)| task.kind()).collect();
-        assert_eq!(kinds, KINDS);
+        assert_eq!(kinds, KINDS[..kinds.len()]);
+        assert_eq!(KINDS[kinds.len()..], ["python"]);
         for (name, task) in tasks {
             assert!(presets::find(&name).is_ok(), "{name}");
             let done = Stage::new(&task, 3).unwrap().play(1e-4).unwrap();

@@ -106,7 +106,13 @@ impl Train {
         Ok(match &self.run {
             Some(path) => RunDir::create(path)?,
             None => {
-                let name = format!("{}-{}", self.config.name(), config.run.seed);
+                let of_task = self
+                    .config
+                    .is_unnamed()
+                    .then(|| config.env.make_name())
+                    .flatten();
+                let name = of_task.unwrap_or_else(|| self.config.name());
+                let name = format!("{name}-{}", config.run.seed);
                 RunDir::create_named(Path::new("runs"), &name)?
             }
         })
@@ -142,11 +148,15 @@ impl Train {
             out,
             "Training {} agents on {} for {} steps{begun} on {device}, seed {}, in {}",
             config.env.agents(),
-            config.env.kind(),
+            config.env.title(),
             grouped(config.run.steps),
             config.run.seed,
             folder.path().display()
-        )
+        )?;
+        for note in config.env.notes() {
+            writeln!(out, "Note: {note}")?;
+        }
+        Ok(())
     }
 }
 

@@ -65,8 +65,8 @@ impl Estimate {
 ///
 /// [`ComposeError::Task`].
 pub fn estimate(config: &Config, device: Device) -> Result<Estimate, ComposeError> {
-    let task = config.env.build()?;
-    let run = Run::new(config, task.spec(), device);
+    let task = config.env.spec()?;
+    let run = Run::new(config, &task, device);
     let [always, while_training] = [run.always(), run.while_training()];
     let of_all = |parts: &[&[Part]]| parts.concat();
     Ok(Estimate::of_times([
@@ -86,8 +86,8 @@ pub fn estimate_evaluation(
     episodes: usize,
     device: Device,
 ) -> Result<Estimate, ComposeError> {
-    let task = config.env.build()?;
-    let run = Run::new(config, task.spec(), device);
+    let task = config.env.spec()?;
+    let run = Run::new(config, &task, device);
     let parts = vec![
         program(),
         part(

@@ -7,7 +7,6 @@ use commformer_train::{Estimator, RolloutGraph, UpperData};
 /// Refuses the first setting of the graph that cannot work.
 pub(super) fn all(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
     let graph = &config.graph;
-    let agents = config.env.agents();
     let in_range = graph.sparsity > 0.0 && graph.sparsity <= 1.0;
     check.value(
         "graph.sparsity",
@@ -32,10 +31,16 @@ pub(super) fn all(config: &Config, check: &Checker<'_>) -> Result<(), ConfigErro
         "`graph.edges` is only used with `graph.mode = \"given\"`; set that too, or leave the edges out",
     )?;
     match graph.mode {
-        GraphMode::Learned => {
-            senders(config, check, graph.self_edge.most_senders(agents))?;
-            learned(config, check)
-        }
+        GraphMode::Learned => learned(config, check),
+        GraphMode::Full | GraphMode::None | GraphMode::Random | GraphMode::Given => Ok(()),
+    }
+}
+
+/// Refuses a graph that does not fit the number of agents.
+pub(super) fn team(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
+    let (graph, agents) = (&config.graph, config.env.agents());
+    match graph.mode {
+        GraphMode::Learned => senders(config, check, graph.self_edge.most_senders(agents)),
         GraphMode::Random => senders(config, check, agents.saturating_sub(1)),
         GraphMode::Given => given(&graph.edges, agents, check),
         GraphMode::Full | GraphMode::None => Ok(()),

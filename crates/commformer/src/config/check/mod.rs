@@ -3,9 +3,9 @@
 mod gate;
 mod graph;
 
-use super::Config;
 use super::error::ConfigError;
 use super::layers::Layers;
+use super::{Config, EnvConfig, TaskError};
 use std::fmt::Display;
 
 /// Refuses the first setting, or combination of settings, that cannot work.
@@ -15,9 +15,18 @@ pub(super) fn all(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
     policy(config, &check)?;
     learning(config, &check)?;
     graph::all(config, &check)?;
+    // How many agents a task in Python has, it tells only when it runs.
+    if !matches!(config.env, EnvConfig::Python(_)) {
+        graph::team(config, &check)?;
+    }
     graph::minibatches(config, &check)?;
     gate::all(config, &check)?;
     evaluation(config, &check)
+}
+
+/// Refuses a graph that does not fit the team.
+pub(super) fn team(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
+    graph::team(config, &Checker { layers })
 }
 
 struct Checker<'a> {
@@ -95,14 +104,19 @@ impl Checker<'_> {
 }
 
 fn task(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
+    if let EnvConfig::Python(task) = &config.env {
+        return task.check().or_else(|(name, found, expected)| {
+            check.value(&format!("env.{name}"), false, found, expected)
+        });
+    }
     match config.env.build() {
-        Ok(_) => Ok(()),
-        Err(error) => check.value(
+        Err(TaskError::Settings(error)) => check.value(
             &format!("env.{}", error.field),
             false,
             error.found,
             error.allowed,
         ),
+        Ok(_) | Err(TaskError::Python(_)) => Ok(()),
     }
 }
 
