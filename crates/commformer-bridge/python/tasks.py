@@ -55,7 +55,7 @@ def call(module_name: str, function: str, options: dict[str, Any]) -> Any:
     if not callable(made):
         near = difflib.get_close_matches(function, [n for n in dir(module) if callable(getattr(module, n))])
         hint = f"; it has {', '.join(near)}" if near else ""
-        raise Refusal(f"module {module_name} ({module.__file__}) has no function {function!r}{hint}")
+        raise Refusal(f"module {module_name} ({getattr(module, '__file__', 'built in')}) has no function {function!r}{hint}")
     try:
         inspect.signature(made).bind(**options)
     except TypeError as error:
@@ -180,7 +180,7 @@ def one_hot(space: Any, counts: np.ndarray, value: Any) -> np.ndarray:
 
 def span(words: str, sizes: list[int], remedy: str) -> list[str]:
     """The note that sizes are unequal, if they are."""
-    return [f"{words} {min(sizes)} to {max(sizes)}: {remedy}"] if min(sizes) < max(sizes) else []
+    return [f"{words.format(f'{min(sizes)} to {max(sizes)}')}: {remedy}"] if min(sizes) < max(sizes) else []
 
 
 class PettingZoo:
@@ -220,7 +220,7 @@ class PettingZoo:
             self.views[name] = inner["observation"] if masked else space
         sizes = [flat_size(space) for space in self.views.values()]
         self.obs_dim = max(sizes)
-        self.notes = span("observations have", sizes, f"the shorter are padded with zeros to {self.obs_dim} numbers")
+        self.notes = span("observations have {} numbers", sizes, "the shorter are padded with zeros")
 
     def _read_actions(self) -> None:
         """Kind and sizes of what is done."""
@@ -229,12 +229,12 @@ class PettingZoo:
         if all(is_discrete(space) for space in spaces):
             sizes = [int(space.n) for space in spaces]
             self.actions = max(sizes)
-            self.notes += span("agents have", sizes, "actions that an agent lacks are never available to it")
+            self.notes += span("agents have {} actions", sizes, "those that an agent lacks are never available to it")
             self.available = self._available
         elif all(is_box(space) and np.issubdtype(space.dtype, np.floating) for space in spaces):
             sizes = [int(np.prod(space.shape)) for space in spaces]
             self.action_dim = max(sizes)
-            self.notes += span("actions have", sizes, "what an agent has too many is not used")
+            self.notes += span("actions have {} numbers", sizes, "what an agent has too many is not used")
             if not all(np.isfinite(space.low).all() and np.isfinite(space.high).all() for space in spaces):
                 self.notes.append("actions have no bounds in the environment: they are passed on as they are")
         else:
@@ -265,7 +265,10 @@ class PettingZoo:
         left = [name for name in self.env.agents if name not in gone]
         self.live = left or [name for name in acting if name in observations]
         terminated = not left and (not gone or any(terminations.get(name) for name in gone))
-        return self._look(observations, infos), paid, terminated, not left and not terminated
+        seen = self._look(observations, infos)
+        if not left:
+            self.masks = {}  # after the end nobody acts, and some environments mask everything then
+        return seen, paid, terminated, not left and not terminated
 
     def active(self) -> np.ndarray:
         """Who has not left, (N,)."""
@@ -290,8 +293,13 @@ class PettingZoo:
                 value, mask = value["observation"], value["action_mask"]
             try:
                 flat = flatten(self.views[name], value)
-            except (Refusal, KeyError, IndexError, TypeError, ValueError) as error:
-                raise Refusal(f"the observation of {name} does not fit its space: it {error}") from error
+            except Refusal as error:
+                raise Refusal(f"the observation of {name} {error}") from error
+            except (KeyError, IndexError, TypeError, ValueError) as error:
+                problem = traceback.format_exception_only(error)[-1].strip()
+                raise Refusal(
+                    f"the observation of {name} is {value}, not in its space {self.views[name]}: {problem}"
+                ) from error
             seen[row, : flat.size] = flat
             if mask is not None:
                 self.masks[name] = mask
@@ -392,3 +400,256 @@ class Smac:
     def close(self) -> None:
         """Ends StarCraft II."""
         self.env.close()
+
+
+class Report:
+    """What a check says, a line at a time, and whether anything was wrong."""
+
+    def __init__(self) -> None:
+        self.wrong_lines = 0
+
+    def ok(self, text: str) -> None:
+        """Something that is as it must be."""
+        print(f"ok    {text}", flush=True)
+
+    def note(self, text: str) -> None:
+        """Something to know."""
+        print(f"note  {text}", flush=True)
+
+    def wrong(self, text: str) -> None:
+        """Something to set right."""
+        self.wrong_lines += 1
+        print(f"WRONG {text}", flush=True)
+
+
+def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
+    """Plays an environment, prints what is right and what is wrong with it, and returns the exit status, 0 or 1."""
+    report = Report()
+    where = "making the environment"
+    try:
+        task, twin = make(name, options), make(name, options)
+        check_spec(task, report)
+        where = "playing with random actions"
+        play = Play(task)
+        check_episodes(play, report)
+        where = "playing the same actions again"
+        check_repeats(play, Play(twin), report)
+        where = f"resetting {resets} times"
+        check_leaks(play, resets, report)
+        where = "closing"
+        for made in (task, twin):
+            getattr(made, "close", lambda: None)()
+        report.ok("closes")
+    except Refusal as refusal:
+        report.wrong(f"{where}: {refusal}")
+    except Exception:  # whatever the user's code raises is what the user must see
+        report.wrong(f"{where}, the environment raised:\n{traceback.format_exc()}")
+    print(f"{name}: {report.wrong_lines or 'nothing'} wrong", flush=True)
+    return int(report.wrong_lines > 0)
+
+
+def check_spec(task: Any, report: Report) -> None:
+    """The attributes that say what a task is. Without them nothing can be played."""
+    given = [key for key in ("actions", "action_dim") if hasattr(task, key)]
+    if len(given) != 1:
+        raise Refusal(
+            f"expected one of actions (choices) and action_dim (real numbers), found {' and '.join(given) or 'none'}"
+        )
+    for key in ("agents", "obs_dim", *given):
+        value = getattr(task, key)
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+            raise Refusal(f"{key} is {value!r}: expected a whole number of at least 1")
+    for key, count in (("agent_names", task.agents), ("action_names", getattr(task, given[0])), ("metrics", None)):
+        words = getattr(task, key, ())
+        if isinstance(words, str) or not all(isinstance(word, str) for word in words):
+            raise Refusal(f"{key} is {words!r}: expected a tuple of strings")
+        if words and count not in (None, len(words)):
+            raise Refusal(f"{key} has {len(words)} names for {count}")
+    if getattr(task, "metrics", ()) and not hasattr(task, "figures"):
+        raise Refusal(f"metrics are {task.metrics}, but there is no figures(), which returns their numbers")
+    for note in getattr(task, "notes", ()):
+        report.note(note)
+    numbers = ", ".join(f"{key} {getattr(task, key)}" for key in ("agents", "obs_dim", *given))
+    report.ok(f"{a(task)[2:]}: {numbers}")
+
+
+class Play:
+    """A task that is played, and whose every answer is looked at; what does not fit is refused."""
+
+    def __init__(self, task: Any) -> None:
+        self.task = task
+        self.seed = self.steps = 0
+
+    def reset(self, seed: int) -> dict[str, np.ndarray]:
+        """Begins an episode; returns what is known then, by name."""
+        self.seed, self.steps = seed, 0
+        return self._known(self.task.reset(seed))
+
+    def step(self, random: np.random.Generator) -> tuple[dict[str, np.ndarray], bool]:
+        """A step with random available actions; returns what is known then, and whether the episode is over."""
+        self.steps += 1
+        returned = self.task.step(self._actions(random))
+        if not isinstance(returned, tuple) or len(returned) != 4:
+            raise Refusal(f"step returned {a(returned)}: expected (observations, rewards, terminated, truncated)")
+        observations, rewards, *ends = returned
+        for key, end in zip(("terminated", "truncated"), ends):
+            if not isinstance(end, (bool, np.bool_)):
+                self._refuse(f"{key} is {end!r}: expected True or False")
+        known = self._known(observations)
+        shape = () if np.ndim(rewards) == 0 else (self.task.agents,)
+        known["rewards"] = self._numbers("rewards", rewards, shape)
+        known["ends"] = np.array(ends)
+        return known, any(ends)
+
+    def _known(self, observations: Any) -> dict[str, np.ndarray]:
+        """What can be asked of a task after a reset or a step."""
+        task = self.task
+        known = {"observations": self._numbers("observations", observations, (task.agents, task.obs_dim))}
+        if hasattr(task, "available"):
+            table = self._flags("available()", task.available(), (task.agents, task.actions))
+            for agent in np.flatnonzero(~table.any(axis=1)):
+                self._refuse(f"agent {agent} has no available action: each needs one, an inactive one too")
+            known["available()"] = table
+        if hasattr(task, "active"):
+            known["active()"] = self._flags("active()", task.active(), (task.agents,))
+        if getattr(task, "metrics", ()):
+            known["figures()"] = self._numbers("figures()", task.figures(), (len(task.metrics),))
+        if hasattr(task, "draw") and not {"size", "agents"} <= task.draw().keys():
+            self._refuse("draw() must return a dict with at least size and agents")
+        return known
+
+    def _actions(self, random: np.random.Generator) -> np.ndarray:
+        """An available action for each agent, or numbers about 0."""
+        task = self.task
+        if not hasattr(task, "actions"):
+            return random.normal(size=(task.agents, task.action_dim)).astype(np.float32)
+        if not hasattr(task, "available"):
+            return random.integers(task.actions, size=task.agents)
+        return np.array([random.choice(np.flatnonzero(row)) for row in np.asarray(task.available())])
+
+    def _numbers(self, what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+        """Finite numbers of a shape."""
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            self._refuse(f"{what} are of type {array.dtype}: expected numbers")
+        if array.shape != shape:
+            self._refuse(f"{what} have the shape {array.shape}: expected {shape}")
+        numbers = array.astype(np.float32)
+        if not np.isfinite(numbers).all():
+            at = tuple(int(i) for i in np.argwhere(~np.isfinite(numbers))[0])
+            self._refuse(f"{what} have {numbers[at]} at {at}: expected finite numbers of 32 bits")
+        return numbers.copy()
+
+    def _flags(self, what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+        """Truth values of a shape."""
+        array = np.asarray(value)
+        if array.dtype != bool or array.shape != shape:
+            self._refuse(f"{what} returned {array.dtype} {array.shape}: expected bool {shape}")
+        return array.copy()
+
+    def _refuse(self, text: str) -> None:
+        raise Refusal(f"{text} (step {self.steps} after reset({self.seed}))")
+
+
+def check_episodes(play: Play, report: Report) -> None:
+    """Some hundred steps, and on to the end of an episode."""
+    random = np.random.default_rng(0)
+    play.reset(0)
+    ends = steps = 0
+    step_times, reset_times = [], []
+    while steps < 300 or (not ends and steps < 10_000):
+        start = time.perf_counter()
+        _, over = play.step(random)
+        step_times.append(time.perf_counter() - start)
+        steps += 1
+        if over:
+            ends += 1
+            start = time.perf_counter()
+            play.reset(ends)
+            reset_times.append(time.perf_counter() - start)
+    report.ok(f"{steps} steps with random actions: shapes, types, finite numbers, available actions")
+    if ends:
+        report.ok(f"episodes end: {ends} did; a reset takes {1e3 * np.median(reset_times):.3f} ms")
+    else:
+        report.note(f"no episode ended within {steps} steps: set env.episode_limit, which truncates them")
+    report.ok(f"a step takes {1e3 * np.median(step_times):.3f} ms, {1e3 * max(step_times):.3f} ms at the most")
+
+
+def record(play: Play, seed: int) -> list[dict[str, np.ndarray]]:
+    """What 200 steps show; actions are the same each time."""
+    random = np.random.default_rng(1)
+    shown = [play.reset(seed)]
+    for step in range(200):
+        known, over = play.step(random)
+        shown.append(known)
+        if over:
+            shown.append(play.reset(seed + step))
+    return shown
+
+
+def difference(one: list[dict[str, np.ndarray]], other: list[dict[str, np.ndarray]]) -> str | None:
+    """Where two records differ first, byte by byte."""
+    for place, (left, right) in enumerate(zip(one, other)):
+        for key in left:
+            if key not in right or left[key].tobytes() != right[key].tobytes():
+                return "what reset shows" if place == 0 and key == "observations" else f"{key} of step {place}"
+    return None
+
+
+def check_repeats(play: Play, twin: Play, report: Report) -> None:
+    """The same seed and actions must give the same bytes, in one object and in another."""
+    first = record(play, 7)
+    for other, words in ((play, "played again in the same object"), (twin, "played in a second object")):
+        found = difference(first, record(other, 7))
+        if found:
+            report.wrong(
+                f"the same seed and actions, {words}, differ in {found}: draw every random number from a generator "
+                "that reset(seed) makes (np.random.default_rng(seed)), and begin each episode anew"
+            )
+        else:
+            report.ok(f"the same seed and actions, {words}, give the same bytes")
+    if difference(first, record(play, 8)) is None:
+        report.note("seeds 7 and 8 give the same episodes: if anything is random, it does not come from the seed")
+
+
+def held() -> dict[str, float]:
+    """What this process holds, as Linux tells it."""
+    gc.collect()
+    with open("/proc/self/statm", encoding="ascii") as file:
+        resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    threads = os.listdir("/proc/self/task")
+    children = 0
+    for thread in threads:
+        with open(f"/proc/self/task/{thread}/children", encoding="ascii") as file:
+            children += len(file.read().split())
+    files = len(os.listdir("/proc/self/fd"))
+    return {"MiB of memory": resident / 2**20, "open files": files, "threads": len(threads), "processes": children}
+
+
+def check_leaks(play: Play, resets: int, report: Report) -> None:
+    """What is held after all resets must be about what was held after a third of them."""
+    if not os.path.exists("/proc/self/statm"):
+        report.note("leaks are looked for on Linux only")
+        return
+    random = np.random.default_rng(2)
+    early = held()
+    for done in range(1, resets + 1):
+        play.reset(done)
+        play.step(random)
+        if done == max(resets // 3, 1):
+            early = held()
+    late = held()
+    remedies = {
+        "MiB of memory": "something is kept of each episode",
+        "open files": "close what an episode opens",
+        "threads": "join what an episode starts",
+        "processes": "end and wait for what an episode starts",
+    }
+    grown = {key: late[key] - early[key] for key in late if late[key] - early[key] > (8 if "MiB" in key else 3)}
+    for key, growth in grown.items():
+        report.wrong(
+            f"{growth:.0f} {key} more after {resets} resets than after a third of them: {remedies[key]} "
+            f"({early[key]:.0f} grew to {late[key]:.0f})"
+        )
+    if not grown:
+        report.ok(f"{resets} resets leave no memory, open files, threads or processes behind")
