@@ -1,11 +1,683 @@
-"""temporary"""
+"""The Python side of commformer's bridge: a task as the worker sees it, what makes one, its check, and the worker.
+
+A *task* is any object with
+
+- `agents` (N), `obs_dim` (O), and `actions`, how many an agent chooses from (A), or `action_dim`, how many real numbers
+  an action is;
+- `reset(seed) -> obs`, (N, O);
+- `step(actions) -> (obs, rewards, terminated, truncated)`: actions is an array (N,) of int64 or (N, action_dim) of
+  float32, rewards a number for all or (N,);
+
+and, if it likes, `available() -> (N, A)` of bool, `active() -> (N,)` of bool, `metrics` (names) with `figures()`
+(numbers of the episode so far), `agent_names`, `action_names`, `notes`, `draw()` and `close()`.
+
+It needs numpy and whatever makes the environment.
+"""
+
 from __future__ import annotations
-import faulthandler, importlib, json, mmap, os, select, signal, socket, struct, sys, traceback
+
+import difflib
+import faulthandler
+import gc
+import importlib
+import inspect
+import json
+import mmap
+import os
+import pkgutil
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+import traceback
+from types import ModuleType
+from typing import Any, Callable
+
 import numpy as np
-class Refusal(Exception): pass
-def make(name, options):
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)(**options)
+
+
+class Refusal(Exception):
+    """Something the user can set right. The text says what was expected, what was found and what to do."""
+
+
+def make(name: str, options: dict[str, Any]) -> Any:
+    """Makes the task that `env.make` names, with `env.options`.
+
+    `pettingzoo:MODULE`, `smac:MAP`, `gfootball:SCENARIO`, or `MODULE:FUNCTION` for the user's own.
+    """
+    kind, colon, rest = name.partition(":")
+    if not (kind and colon and rest):
+        raise Refusal(
+            f"env.make = {name!r}: expected pettingzoo:MODULE, smac:MAP, gfootball:SCENARIO or MODULE:FUNCTION, "
+            "such as pettingzoo:mpe2.simple_spread_v3"
+        )
+    if kind == "smac":
+        return Smac(rest, **options)
+    if kind == "gfootball":
+        return Football(rest, **options)
+    if kind == "pettingzoo":
+        return PettingZoo(call(rest, "parallel_env", options))
+    made = call(kind, rest, options)
+    if is_parallel(made):
+        return PettingZoo(made)
+    missing = [part for part in ("agents", "obs_dim", "reset", "step") if not hasattr(made, part)]
+    if missing:
+        raise Refusal(
+            f"{name} returned {a(made)}, which has no {', '.join(missing)}: it must return a task, "
+            f"or an environment with PettingZoo's parallel API{advice(made)}"
+        )
+    return made
+
+
+def call(module_name: str, function: str, options: dict[str, Any]) -> Any:
+    """Calls a function of a module with the options."""
+    module = load(module_name)
+    made = getattr(module, function, None)
+    if not callable(made):
+        near = difflib.get_close_matches(function, [n for n in dir(module) if callable(getattr(module, n))])
+        hint = f"; it has {', '.join(near)}" if near else ""
+        raise Refusal(f"module {module_name} ({getattr(module, '__file__', 'built in')}) has no function {function!r}{hint}")
+    try:
+        inspect.signature(made).bind(**options)
+    except TypeError as error:
+        raise Refusal(
+            f"{module_name}.{function}{inspect.signature(made)} cannot be called with "
+            f"env.options = {options}: {error}"
+        ) from error
+    except ValueError:
+        pass  # a function that is not written in Python need not tell its signature
+    return made(**options)
+
+
+def load(name: str) -> ModuleType:
+    """Imports a module; the user's own are looked for in the current directory too."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or name
+        package, _, last = missing.rpartition(".")
+        if package in sys.modules:
+            there = [m.name for m in pkgutil.iter_modules(getattr(sys.modules[package], "__path__", []))]
+            near = difflib.get_close_matches(last, there, n=5) or there[:5]
+            raise Refusal(
+                f"package {package} has no module {last!r}; it has {', '.join(near) or 'none'}"
+            ) from error
+        root = missing.partition(".")[0]
+        raise Refusal(
+            f"{sys.executable} has no module {missing!r}, which {name} needs. Install it there "
+            f"({sys.executable} -m pip install {root}), name another interpreter with env.python, or, if it is "
+            "your own, start in its directory or put that into PYTHONPATH"
+        ) from error
+
+
+def a(thing: Any) -> str:
+    """What a value is, for a message."""
+    return "None" if thing is None else f"a {type(thing).__module__}.{type(thing).__qualname__}"
+
+
+def advice(made: Any) -> str:
+    """What to do about the two usual things that are returned instead of a task."""
+    if hasattr(made, "agent_iter"):
+        return ". Environments where agents take turns (AEC) become parallel by pettingzoo.utils.aec_to_parallel"
+    if hasattr(made, "observation_space") and hasattr(made, "action_space"):
+        return ". An environment of gymnasium has one agent: it needs a class that says who its agents are"
+    return ""
+
+
+def is_parallel(env: Any) -> bool:
+    """Whether this is an environment with PettingZoo's parallel API."""
+    return (
+        hasattr(env, "possible_agents")
+        and callable(getattr(env, "observation_space", None))
+        and callable(getattr(env, "action_space", None))
+        and not hasattr(env, "agent_iter")
+    )
+
+
+# Spaces are told apart by their attributes, so that neither gymnasium nor its predecessor is needed.
+
+
+def is_discrete(space: Any) -> bool:
+    """Whether a space is `n` choices (MultiBinary has an `n` too, but a shape with it)."""
+    return hasattr(space, "n") and not space.shape
+
+
+def is_box(space: Any) -> bool:
+    """Whether a space is an array of numbers between bounds."""
+    return hasattr(space, "low") and hasattr(space, "high")
+
+
+def parts(space: Any) -> dict[Any, Any] | None:
+    """The spaces that a Dict or Tuple is made of, by their key or place; None for others."""
+    inner = getattr(space, "spaces", None)
+    if inner is None or type(space).__name__ == "OneOf":
+        return None
+    return dict(inner) if hasattr(inner, "keys") else dict(enumerate(inner))
+
+
+def flat_size(space: Any) -> int:
+    """How many numbers an element of a space is."""
+    inner = parts(space)
+    if inner is not None:
+        return sum(flat_size(part) for part in inner.values())
+    if hasattr(space, "nvec"):
+        return int(np.sum(space.nvec))
+    if is_discrete(space):
+        return int(space.n)
+    if is_box(space) or hasattr(space, "n"):
+        return int(np.prod(space.shape))
+    raise Refusal(
+        f"an observation space is {space}; Box, Discrete, MultiBinary, MultiDiscrete, Dict and Tuple of them "
+        "can be used: convert others in a wrapper of your own (env.make=MODULE:FUNCTION)"
+    )
+
+
+def flatten(space: Any, value: Any) -> np.ndarray:
+    """An element of a space as numbers: arrays row by row, choices as one 1 among zeros, parts one after another."""
+    inner = parts(space)
+    if inner is not None:
+        return np.concatenate([np.zeros(0), *(flatten(part, value[key]) for key, part in inner.items())])
+    if hasattr(space, "nvec"):
+        return one_hot(space, np.ravel(space.nvec), value)
+    if is_discrete(space):
+        return one_hot(space, np.array([space.n]), value)
+    flat = np.asarray(value, dtype=np.float64).ravel()
+    if flat.size != flat_size(space):
+        raise Refusal(f"has the shape {np.shape(value)} where its space {space} has {tuple(space.shape)}")
+    return flat
+
+
+def one_hot(space: Any, counts: np.ndarray, value: Any) -> np.ndarray:
+    """For each choice, as many numbers as it has possibilities, of which the chosen one is 1."""
+    chosen = np.ravel(np.asarray(value) - getattr(space, "start", 0)).astype(np.int64)
+    if chosen.size != counts.size or (chosen < 0).any() or (chosen >= counts).any():
+        raise Refusal(f"is {value}, which is not in its space {space}")
+    flat = np.zeros(int(counts.sum()))
+    flat[np.cumsum(counts) - counts + chosen] = 1.0
+    return flat
+
+
+def span(words: str, sizes: list[int], remedy: str) -> list[str]:
+    """The note that sizes are unequal, if they are."""
+    return [f"{words.format(f'{min(sizes)} to {max(sizes)}')}: {remedy}"] if min(sizes) < max(sizes) else []
+
+
+class PettingZoo:
+    """An environment with PettingZoo's parallel API.
+
+    Agents are `possible_agents` in their order. One that leaves is inactive: it sees zeros, is paid 0 and its
+    action goes nowhere. The episode ends when all have left: it is truncated if the last of them were truncated
+    and none of them terminated. At the end, the last of them are shown what they saw last.
+    """
+
+    def __init__(self, env: Any) -> None:
+        if not is_parallel(env):
+            raise Refusal(
+                f"parallel_env returned {a(env)}: expected PettingZoo's parallel API "
+                f"(possible_agents, observation_space(agent), action_space(agent)){advice(env)}"
+            )
+        self.env = env
+        self.names = list(env.possible_agents)
+        if not self.names:
+            raise Refusal("the environment has no possible_agents: the number of agents must be known")
+        self.agents = len(self.names)
+        self.agent_names = [str(name) for name in self.names]
+        self.live: list[Any] = []
+        self.masks: dict[Any, Any] = {}
+        self._read_observations()
+        self._read_actions()
+        if mpe_world(env) is not None:
+            self.draw = self._draw
+
+    def _read_observations(self) -> None:
+        """Sizes of what is seen."""
+        self.views = {}
+        for name in self.names:
+            space = self.env.observation_space(name)
+            inner = parts(space) or {}
+            masked = "observation" in inner and "action_mask" in inner
+            self.views[name] = inner["observation"] if masked else space
+        sizes = [flat_size(space) for space in self.views.values()]
+        self.obs_dim = max(sizes)
+        self.notes = span("observations have {} numbers", sizes, "the shorter are padded with zeros")
+
+    def _read_actions(self) -> None:
+        """Kind and sizes of what is done."""
+        self.spaces = {name: self.env.action_space(name) for name in self.names}
+        spaces = list(self.spaces.values())
+        if all(is_discrete(space) for space in spaces):
+            sizes = [int(space.n) for space in spaces]
+            self.actions = max(sizes)
+            self.notes += span("agents have {} actions", sizes, "those that an agent lacks are never available to it")
+            self.available = self._available
+        elif all(is_box(space) and np.issubdtype(space.dtype, np.floating) for space in spaces):
+            sizes = [int(np.prod(space.shape)) for space in spaces]
+            self.action_dim = max(sizes)
+            self.notes += span("actions have {} numbers", sizes, "what an agent has too many is not used")
+            if not all(np.isfinite(space.low).all() and np.isfinite(space.high).all() for space in spaces):
+                self.notes.append("actions have no bounds in the environment: they are passed on as they are")
+        else:
+            kinds = ", ".join(sorted({str(space) for space in spaces}))
+            raise Refusal(
+                f"action spaces are {kinds}: expected Discrete for all agents, or Box of real numbers for all; "
+                "convert others in a wrapper of your own (env.make=MODULE:FUNCTION)"
+            )
+
+    def reset(self, seed: int) -> np.ndarray:
+        """Begins an episode. Seeds are below 2^31, which every generator takes."""
+        returned = self.env.reset(seed=int(seed) % 2**31)
+        if not (isinstance(returned, tuple) and len(returned) == 2):
+            raise Refusal(f"reset returned {a(returned)}: expected (observations, infos), as since PettingZoo 1.23")
+        self.live = list(self.env.agents)
+        return self._look(*returned)
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool, bool]:
+        """One step of all who are still there."""
+        acting = self.live
+        chosen = {name: self._action(name, actions[self.names.index(name)]) for name in acting}
+        observations, rewards, terminations, truncations, infos = self.env.step(chosen)
+        absent = [name for name in acting if name not in rewards]
+        if absent:
+            raise Refusal(f"step returned no reward for {absent[0]}, who acted: expected one for each of {acting}")
+        paid = np.array([rewards[name] if name in acting else 0.0 for name in self.names], dtype=np.float32)
+        gone = {name for name in acting if terminations.get(name) or truncations.get(name)}
+        left = [name for name in self.env.agents if name not in gone]
+        self.live = left or [name for name in acting if name in observations]
+        terminated = not left and (not gone or any(terminations.get(name) for name in gone))
+        seen = self._look(observations, infos)
+        if not left:
+            self.masks = {}  # after the end nobody acts, and some environments mask everything then
+        return seen, paid, terminated, not left and not terminated
+
+    def active(self) -> np.ndarray:
+        """Who has not left, (N,)."""
+        return np.array([name in self.live for name in self.names])
+
+    def close(self) -> None:
+        """Closes the environment."""
+        self.env.close()
+
+    def _look(self, observations: dict[Any, Any], infos: dict[Any, Any]) -> np.ndarray:
+        """What is seen, (N, O), and from it or from the infos, which actions are available."""
+        seen = np.zeros((self.agents, self.obs_dim), dtype=np.float32)
+        self.masks = {}
+        for row, name in enumerate(self.names):
+            if name not in self.live:
+                continue
+            if name not in observations:
+                raise Refusal(f"no observation was returned for {name}, who is in env.agents")
+            value = observations[name]
+            mask = infos.get(name, {}).get("action_mask")
+            if isinstance(value, dict) and "observation" in value and "action_mask" in value:
+                value, mask = value["observation"], value["action_mask"]
+            try:
+                flat = flatten(self.views[name], value)
+            except Refusal as error:
+                raise Refusal(f"the observation of {name} {error}") from error
+            except (KeyError, IndexError, TypeError, ValueError) as error:
+                problem = traceback.format_exception_only(error)[-1].strip()
+                raise Refusal(
+                    f"the observation of {name} is {value}, not in its space {self.views[name]}: {problem}"
+                ) from error
+            seen[row, : flat.size] = flat
+            if mask is not None:
+                self.masks[name] = mask
+        return seen
+
+    def _available(self) -> np.ndarray:
+        """Which actions can be taken, (N, A); of those who left, the first."""
+        table = np.zeros((self.agents, self.actions), dtype=bool)
+        for row, name in enumerate(self.names):
+            if name not in self.live:
+                table[row, 0] = True
+                continue
+            count = int(self.spaces[name].n)
+            mask = np.asarray(self.masks.get(name, np.ones(count))).astype(bool)
+            if mask.shape != (count,):
+                raise Refusal(f"the action_mask of {name} has the shape {mask.shape}; it has {count} actions")
+            table[row, :count] = mask
+        return table
+
+    def _action(self, name: Any, action: Any) -> Any:
+        """An action as the agent's space has it."""
+        space = self.spaces[name]
+        if is_discrete(space):
+            return int(action) + int(getattr(space, "start", 0))
+        numbers = np.asarray(action)[: int(np.prod(space.shape))].reshape(space.shape)
+        return np.clip(numbers, space.low, space.high).astype(space.dtype)
+
+    def _draw(self) -> dict[str, Any]:
+        """Agents and landmarks of a particle world; its middle is 0, 0 and 1.5 is seen to each side."""
+        world = mpe_world(self.env)
+        discs = {str(body.name): disc(body) for body in world.agents}
+        places = [discs.get(name) if there else None for name, there in zip(self.agent_names, self.active())]
+        shapes = [{"role": "target", "circle": disc(body)} for body in world.landmarks]
+        shapes += [{"role": {"agent": i}, "circle": place} for i, place in enumerate(places) if place]
+        agents = [place[:2] if place else None for place in places]
+        return {"size": [3.0, 3.0], "scenery": [], "shapes": shapes, "agents": agents}
+
+
+def mpe_world(env: Any) -> Any:
+    """The world of an environment of the MPE family; None for others."""
+    world = getattr(getattr(env, "unwrapped", env), "world", None)
+    return world if hasattr(world, "agents") and hasattr(world, "landmarks") else None
+
+
+def disc(body: Any) -> list[float]:
+    """Middle and radius of a body of a particle world, y downwards."""
+    x, y = body.state.p_pos[:2]
+    return [float(x) + 1.5, 1.5 - float(y), float(body.size)]
+
+
+class Smac:
+    """A map of the StarCraft Multi-Agent Challenge, by the package `smac` and an installed StarCraft II.
+
+    SMAC takes a seed only when it is made (`seed` in the options), not at a reset: episodes are not repeatable
+    by the run's seed, and the seed of `reset` is not used. The dead are inactive.
+    """
+
+    metrics = ("won", "kills", "losses")
+    notes = ["SMAC takes no seed at a reset: this run's seed does not repeat its battles"]
+
+    def __init__(self, map_name: str, **options: Any) -> None:
+        # A continuing episode is one that says when the limit has ended it; nothing else depends on it.
+        options = {"map_name": map_name, "continuing_episode": True, **options}
+        self.env = call("smac.env", "StarCraft2Env", options)
+        info = self.env.get_env_info()
+        self.agents = int(info["n_agents"])
+        self.obs_dim = int(info["obs_shape"])
+        self.actions = int(info["n_actions"])
+        self.last: dict[str, Any] = {}
+
+    def reset(self, seed: int) -> np.ndarray:
+        """Begins a battle; the seed is not used."""
+        del seed
+        self.last = {}
+        self.env.reset()
+        return np.asarray(self.env.get_obs(), dtype=np.float32)
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, float, bool, bool]:
+        """One step; a battle that the limit ends, or that is lost with StarCraft itself, is truncated."""
+        reward, ended, info = self.env.step([int(action) for action in actions])
+        self.last.update(info)
+        cut = bool(ended and (info.get("episode_limit", False) or "battle_won" not in info))
+        return np.asarray(self.env.get_obs(), dtype=np.float32), float(reward), bool(ended) and not cut, cut
+
+    def available(self) -> np.ndarray:
+        """Which actions can be taken, (N, A)."""
+        return np.asarray(self.env.get_avail_actions()).astype(bool)
+
+    def active(self) -> np.ndarray:
+        """Who lives, (N,): only the dead can do nothing, which is action 0."""
+        return ~self.available()[:, 0]
+
+    def figures(self) -> tuple[float, float, float]:
+        """Whether the battle is won, enemies dead, allies dead."""
+        won, kills, losses = (self.last.get(key, 0) for key in ("battle_won", "dead_enemies", "dead_allies"))
+        return float(won), float(kills), float(losses)
+
+    def close(self) -> None:
+        """Ends StarCraft II."""
+        self.env.close()
+
+
+class Report:
+    """What a check says, a line at a time, and whether anything was wrong."""
+
+    def __init__(self) -> None:
+        self.wrong_lines = 0
+
+    def ok(self, text: str) -> None:
+        """Something that is as it must be."""
+        print(f"ok    {text}", flush=True)
+
+    def note(self, text: str) -> None:
+        """Something to know."""
+        print(f"note  {text}", flush=True)
+
+    def wrong(self, text: str) -> None:
+        """Something to set right."""
+        self.wrong_lines += 1
+        print(f"WRONG {text}", flush=True)
+
+
+def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
+    """Plays an environment, prints what is right and what is wrong with it, and returns the exit status, 0 or 1."""
+    report = Report()
+    where = "making the environment"
+    try:
+        task, twin = make(name, options), make(name, options)
+        check_spec(task, report)
+        where = "playing with random actions"
+        play = Play(task)
+        check_episodes(play, report)
+        where = "playing the same actions again"
+        check_repeats(play, Play(twin), report)
+        where = f"resetting {resets} times"
+        check_leaks(play, resets, report)
+        where = "closing"
+        for made in (task, twin):
+            getattr(made, "close", lambda: None)()
+        report.ok("closes")
+    except Refusal as refusal:
+        report.wrong(f"{where}: {refusal}")
+    except Exception:  # whatever the user's code raises is what the user must see
+        report.wrong(f"{where}, the environment raised:\n{traceback.format_exc()}")
+    print(f"{name}: {report.wrong_lines or 'nothing'} wrong", flush=True)
+    return int(report.wrong_lines > 0)
+
+
+def check_spec(task: Any, report: Report) -> None:
+    """The attributes that say what a task is. Without them nothing can be played."""
+    given = [key for key in ("actions", "action_dim") if hasattr(task, key)]
+    if len(given) != 1:
+        raise Refusal(
+            f"expected one of actions (choices) and action_dim (real numbers), found {' and '.join(given) or 'none'}"
+        )
+    for key in ("agents", "obs_dim", *given):
+        value = getattr(task, key)
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+            raise Refusal(f"{key} is {value!r}: expected a whole number of at least 1")
+    for key, count in (("agent_names", task.agents), ("action_names", getattr(task, given[0])), ("metrics", None)):
+        words = getattr(task, key, ())
+        if isinstance(words, str) or not all(isinstance(word, str) for word in words):
+            raise Refusal(f"{key} is {words!r}: expected a tuple of strings")
+        if words and count not in (None, len(words)):
+            raise Refusal(f"{key} has {len(words)} names for {count}")
+    if getattr(task, "metrics", ()) and not hasattr(task, "figures"):
+        raise Refusal(f"metrics are {task.metrics}, but there is no figures(), which returns their numbers")
+    for note in getattr(task, "notes", ()):
+        report.note(note)
+    numbers = ", ".join(f"{key} {getattr(task, key)}" for key in ("agents", "obs_dim", *given))
+    report.ok(f"{a(task)[2:]}: {numbers}")
+
+
+class Play:
+    """A task that is played, and whose every answer is looked at; what does not fit is refused."""
+
+    def __init__(self, task: Any) -> None:
+        self.task = task
+        self.seed = self.steps = 0
+
+    def reset(self, seed: int) -> dict[str, np.ndarray]:
+        """Begins an episode; returns what is known then, by name."""
+        self.seed, self.steps = seed, 0
+        return self._known(self.task.reset(seed))
+
+    def step(self, random: np.random.Generator) -> tuple[dict[str, np.ndarray], bool]:
+        """A step with random available actions; returns what is known then, and whether the episode is over."""
+        self.steps += 1
+        returned = self.task.step(self._actions(random))
+        if not isinstance(returned, tuple) or len(returned) != 4:
+            raise Refusal(f"step returned {a(returned)}: expected (observations, rewards, terminated, truncated)")
+        observations, rewards, *ends = returned
+        for key, end in zip(("terminated", "truncated"), ends):
+            if not isinstance(end, (bool, np.bool_)):
+                self._refuse(f"{key} is {end!r}: expected True or False")
+        known = self._known(observations)
+        shape = () if np.ndim(rewards) == 0 else (self.task.agents,)
+        known["rewards"] = self._numbers("rewards", rewards, shape)
+        known["ends"] = np.array(ends)
+        return known, any(ends)
+
+    def _known(self, observations: Any) -> dict[str, np.ndarray]:
+        """What can be asked of a task after a reset or a step."""
+        task = self.task
+        known = {"observations": self._numbers("observations", observations, (task.agents, task.obs_dim))}
+        if hasattr(task, "available"):
+            table = self._flags("available()", task.available(), (task.agents, task.actions))
+            for agent in np.flatnonzero(~table.any(axis=1)):
+                self._refuse(f"agent {agent} has no available action: each needs one, an inactive one too")
+            known["available()"] = table
+        if hasattr(task, "active"):
+            known["active()"] = self._flags("active()", task.active(), (task.agents,))
+        if getattr(task, "metrics", ()):
+            known["figures()"] = self._numbers("figures()", task.figures(), (len(task.metrics),))
+        if hasattr(task, "draw") and not {"size", "agents"} <= task.draw().keys():
+            self._refuse("draw() must return a dict with at least size and agents")
+        return known
+
+    def _actions(self, random: np.random.Generator) -> np.ndarray:
+        """An available action for each agent, or numbers about 0."""
+        task = self.task
+        if not hasattr(task, "actions"):
+            return random.normal(size=(task.agents, task.action_dim)).astype(np.float32)
+        if not hasattr(task, "available"):
+            return random.integers(task.actions, size=task.agents)
+        return np.array([random.choice(np.flatnonzero(row)) for row in np.asarray(task.available())])
+
+    def _numbers(self, what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+        """Finite numbers of a shape."""
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            self._refuse(f"{what} are of type {array.dtype}: expected numbers")
+        if array.shape != shape:
+            self._refuse(f"{what} have the shape {array.shape}: expected {shape}")
+        numbers = array.astype(np.float32)
+        if not np.isfinite(numbers).all():
+            at = tuple(int(i) for i in np.argwhere(~np.isfinite(numbers))[0])
+            self._refuse(f"{what} have {numbers[at]} at {at}: expected finite numbers of 32 bits")
+        return numbers.copy()
+
+    def _flags(self, what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+        """Truth values of a shape."""
+        array = np.asarray(value)
+        if array.dtype != bool or array.shape != shape:
+            self._refuse(f"{what} returned {array.dtype} {array.shape}: expected bool {shape}")
+        return array.copy()
+
+    def _refuse(self, text: str) -> None:
+        raise Refusal(f"{text} (step {self.steps} after reset({self.seed}))")
+
+
+def check_episodes(play: Play, report: Report) -> None:
+    """Some hundred steps, and on to the end of an episode."""
+    random = np.random.default_rng(0)
+    play.reset(0)
+    ends = steps = 0
+    step_times, reset_times = [], []
+    while steps < 300 or (not ends and steps < 10_000):
+        start = time.perf_counter()
+        _, over = play.step(random)
+        step_times.append(time.perf_counter() - start)
+        steps += 1
+        if over:
+            ends += 1
+            start = time.perf_counter()
+            play.reset(ends)
+            reset_times.append(time.perf_counter() - start)
+    report.ok(f"{steps} steps with random actions: shapes, types, finite numbers, available actions")
+    if ends:
+        report.ok(f"episodes end: {ends} did; a reset takes {1e3 * np.median(reset_times):.3f} ms")
+    else:
+        report.note(f"no episode ended within {steps} steps: set env.episode_limit, which truncates them")
+    report.ok(f"a step takes {1e3 * np.median(step_times):.3f} ms, {1e3 * max(step_times):.3f} ms at the most")
+
+
+def record(play: Play, seed: int) -> list[dict[str, np.ndarray]]:
+    """What 200 steps show; actions are the same each time."""
+    random = np.random.default_rng(1)
+    shown = [play.reset(seed)]
+    for step in range(200):
+        known, over = play.step(random)
+        shown.append(known)
+        if over:
+            shown.append(play.reset(seed + step))
+    return shown
+
+
+def difference(one: list[dict[str, np.ndarray]], other: list[dict[str, np.ndarray]]) -> str | None:
+    """Where two records differ first, byte by byte."""
+    for place, (left, right) in enumerate(zip(one, other)):
+        for key in left:
+            if key not in right or left[key].tobytes() != right[key].tobytes():
+                return "what reset shows" if place == 0 and key == "observations" else f"{key} of step {place}"
+    return None
+
+
+def check_repeats(play: Play, twin: Play, report: Report) -> None:
+    """The same seed and actions must give the same bytes, in one object and in another."""
+    first = record(play, 7)
+    for other, words in ((play, "played again in the same object"), (twin, "played in a second object")):
+        found = difference(first, record(other, 7))
+        if found:
+            report.wrong(
+                f"the same seed and actions, {words}, differ in {found}: draw every random number from a generator "
+                "that reset(seed) makes (np.random.default_rng(seed)), and begin each episode anew"
+            )
+        else:
+            report.ok(f"the same seed and actions, {words}, give the same bytes")
+    if difference(first, record(play, 8)) is None:
+        report.note("seeds 7 and 8 give the same episodes: if anything is random, it does not come from the seed")
+
+
+def held() -> dict[str, float]:
+    """What this process holds, as Linux tells it."""
+    gc.collect()
+    with open("/proc/self/statm", encoding="ascii") as file:
+        resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    threads = os.listdir("/proc/self/task")
+    children = 0
+    for thread in threads:
+        with open(f"/proc/self/task/{thread}/children", encoding="ascii") as file:
+            children += len(file.read().split())
+    files = len(os.listdir("/proc/self/fd"))
+    return {"MiB of memory": resident / 2**20, "open files": files, "threads": len(threads), "processes": children}
+
+
+def check_leaks(play: Play, resets: int, report: Report) -> None:
+    """What is held after all resets must be about what was held after a third of them."""
+    if not os.path.exists("/proc/self/statm"):
+        report.note("leaks are looked for on Linux only")
+        return
+    random = np.random.default_rng(2)
+    early = held()
+    for done in range(1, resets + 1):
+        play.reset(done)
+        play.step(random)
+        if done == max(resets // 3, 1):
+            early = held()
+    late = held()
+    remedies = {
+        "MiB of memory": "something is kept of each episode",
+        "open files": "close what an episode opens",
+        "threads": "join what an episode starts",
+        "processes": "end and wait for what an episode starts",
+    }
+    grown = {key: late[key] - early[key] for key in late if late[key] - early[key] > (8 if "MiB" in key else 3)}
+    for key, growth in grown.items():
+        report.wrong(
+            f"{growth:.0f} {key} more after {resets} resets than after a third of them: {remedies[key]} "
+            f"({early[key]:.0f} grew to {late[key]:.0f})"
+        )
+    if not grown:
+        report.ok(f"{resets} resets leave no memory, open files, threads or processes behind")
+
+
 # --- The worker: copies of a task, stepped for a parent process -------------------------------------------
 
 MAGIC = b"commbrdg"
