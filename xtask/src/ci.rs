@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{Failure, cargo, links, scripts, setup, supply_chain, test};
+use crate::{Failure, cargo, links, python, scripts, setup, supply_chain, test};
 
 /// Runs every step and stops at the first that fails.
 pub fn run(root: &Path) -> Result<(), Failure> {
@@ -23,7 +23,11 @@ pub fn run(root: &Path) -> Result<(), Failure> {
         None => println!("\n== supply chain: skipped; {}", supply_chain::MISSING),
     }
     step("documentation", || check(documentation(root)))?;
+    step("python", || python::ensure(root))?;
     step("tests", || check(test::command(root, &[])))?;
+    step("tests in Python", || {
+        python::tests(root).into_iter().try_for_each(check)
+    })?;
     println!(
         "\nci: all steps passed in {:.1} s.",
         start.elapsed().as_secs_f64()

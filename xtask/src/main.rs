@@ -15,6 +15,7 @@ mod doctor;
 mod libtorch;
 mod links;
 mod program;
+mod python;
 mod scripts;
 mod setup;
 mod supply_chain;

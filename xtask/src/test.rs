@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{Failure, cargo, setup};
+use crate::{Failure, cargo, python, setup};
 
-/// Gets libtorch where it is missing and becomes `cargo test`.
+/// Gets libtorch, and the packages of tests in Python, where they are missing, and becomes `cargo test`.
 pub fn run(root: &Path, arguments: &[OsString]) -> Result<(), Failure> {
     setup::ensure(root)?;
+    python::try_ensure(root);
     cargo::become_command(command(root, arguments))
 }
 

@@ -57,6 +57,7 @@ pub const ALL: &[Preset] = files![
     "smac-1o_2r_vs_4r",
     "smac-5z_vs_1ul",
     "smac-1o_10b_vs_1r",
+    "simple-spread",
     "released",
 ];
 

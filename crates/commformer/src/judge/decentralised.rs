@@ -1,9 +1,9 @@
 //! Judging a checkpoint with every agent alone, beside the policy over all of them at once.
 
-use super::{Candidate, JudgeError, Judgement, Verdict, copies};
-use crate::compose::{Decentralised, Delivered};
+use super::{Candidate, JudgeError, Judgement, Verdict};
+use crate::compose::{self, ComposeError, Copies, Decentralised, Delivered};
 use crate::config::Config;
-use commformer_train::{CheckpointStore, EvaluationReport};
+use commformer_train::{CheckpointStore, EvaluationReport, Purpose};
 use serde::Serialize;
 use std::time::Instant;
 use tch::Device;
@@ -45,12 +45,18 @@ pub fn compare(
 ) -> Result<Comparison, JudgeError> {
     let (policy, candidate) = Candidate::load(config, store, judgement, device)?;
     let alone = Decentralised::new(policy);
-    let mut own = copies(config, judgement)?;
+    // Mailboxes belong to copies, so that every episode has one of its own.
+    let copies = || -> Result<Copies, ComposeError> {
+        let Judgement { episodes, seed, .. } = *judgement;
+        let purpose = Purpose::FinalEvaluation;
+        compose::evaluation_of(config, episodes, seed, purpose, |copy| copy)
+    };
+    let mut own = copies()?;
     let start = Instant::now();
     let verdict = candidate.play(&alone, &mut own)?;
     let microseconds = start.elapsed().as_secs_f64() * 1e6;
     let delivered = alone.delivered(&verdict.report.episodes);
-    let together = candidate.play(alone.policy(), &mut copies(config, judgement)?)?;
+    let together = candidate.play(alone.policy(), &mut copies()?)?;
 
     if let Some(difference) = difference(&verdict.report, &together.report) {
         return Err(JudgeError::Decentralised(difference));

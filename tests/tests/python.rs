@@ -1,0 +1,118 @@
+//! A real environment in Python trains, is evaluated, and repeats itself. Needs what `cargo xtask test` installs.
+
+use commformer::compose;
+use commformer::config::{Config, Overrides};
+use commformer_train::{EvaluateOptions, Purpose, evaluate};
+use std::path::Path;
+use std::process::Command;
+
+/// The interpreter with PettingZoo's environments; says why not where there is none.
+fn python() -> Option<String> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/python/bin/python");
+    let asked = std::env::var("COMMFORMER_PYTHON").ok();
+    let known = [
+        asked,
+        own.to_str().map(String::from),
+        Some("python3".into()),
+    ];
+    let found = known.into_iter().flatten().find(|python| {
+        let tried = Command::new(python)
+            .args(["-c", "import numpy, mpe2, pettingzoo"])
+            .output();
+        tried.is_ok_and(|output| output.status.success())
+    });
+    if found.is_none() {
+        eprintln!(
+            "skipped: no Python with mpe2; `cargo xtask test` gets one, COMMFORMER_PYTHON names another"
+        );
+    }
+    found
+}
+
+fn config(python: &str, module: &str, options: &str, workers: usize) -> Config {
+    let set = [
+        "env.kind=python".to_owned(),
+        format!("env.make=pettingzoo:mpe2.{module}"),
+        format!("env.options={options}"),
+        format!("env.python={python}"),
+        format!("env.workers={workers}"),
+        "rollout.copies=4".into(),
+        "rollout.steps=30".into(),
+        "policy.embed_dim=16".into(),
+        "run.steps=360".into(),
+        "run.threads=2".into(),
+    ];
+    let overrides = Overrides {
+        set: set.into(),
+        ..Overrides::default()
+    };
+    Config::resolve(None, &overrides).unwrap()
+}
+
+/// The losses of some iterations, and the returns of an evaluation in rounds.
+fn trained(config: &Config) -> (Vec<f64>, Vec<f64>) {
+    let device = compose::device(config).unwrap();
+    let mut trainer = compose::trainer(config, device).unwrap();
+    let losses = (0..3)
+        .map(|_| trainer.iterate().unwrap().losses.value)
+        .collect();
+    let mut copies = compose::evaluation(config, 6, 1, Purpose::Evaluation).unwrap();
+    assert_eq!(copies.copies(), 4);
+    let options = EvaluateOptions {
+        sampled: None,
+        gates: None,
+        episodes: Some(6),
+        max_steps: 100,
+        device,
+    };
+    let graph = trainer.execution_graph().unwrap();
+    let report = evaluate(trainer.policy(), &graph, &mut copies, &options).unwrap();
+    let returns: Vec<f64> = report
+        .episodes
+        .iter()
+        .map(|episode| episode.team_return)
+        .collect();
+    assert_eq!(returns.len(), 6);
+    (losses, returns)
+}
+
+#[test]
+fn simple_spread_trains_and_repeats_itself_on_any_number_of_workers() {
+    let Some(python) = python() else { return };
+    let one = trained(&config(&python, "simple_spread_v3", "{ N = 3 }", 1));
+    let (losses, returns) = &one;
+    assert!(losses.iter().all(|loss| loss.is_finite()));
+    // Rounds are episodes of their own.
+    assert_ne!(returns[0], returns[4]);
+    assert_eq!(
+        trained(&config(&python, "simple_spread_v3", "{ N = 3 }", 3)),
+        one
+    );
+}
+
+#[test]
+fn unequal_agents_and_real_numbers_for_actions_train() {
+    let Some(python) = python() else { return };
+    let speakers = config(&python, "simple_speaker_listener_v4", "{}", 2);
+    assert!(trained(&speakers).0.iter().all(|loss| loss.is_finite()));
+    let moving = config(
+        &python,
+        "simple_spread_v3",
+        "{ continuous_actions = true }",
+        2,
+    );
+    assert!(trained(&moving).0.iter().all(|loss| loss.is_finite()));
+}
+
+#[test]
+fn a_graph_that_does_not_fit_the_team_is_refused_once_the_team_is_known() {
+    let Some(python) = python() else { return };
+    let mut config = config(&python, "simple_spread_v3", "{}", 1);
+    config.graph.sparsity = 1.0;
+    let device = compose::device(&config).unwrap();
+    let Err(refused) = compose::trainer(&config, device) else {
+        panic!("it was made")
+    };
+    let refused = refused.to_string();
+    assert!(refused.contains("a team of 3 has only 2"), "{refused}");
+}

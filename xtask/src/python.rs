@@ -1,0 +1,112 @@
+//! The Python that tests use: a virtual environment in `target/python`, with the packages that `python.txt` names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::{Failure, cargo};
+
+/// What is installed, in pip's form.
+const PINS: &str = include_str!("python.txt");
+
+/// Its interpreter.
+pub fn interpreter(root: &Path) -> PathBuf {
+    folder(root).join("bin/python")
+}
+
+fn folder(root: &Path) -> PathBuf {
+    root.join("target/python")
+}
+
+/// Makes it where it is missing or has other packages.
+pub fn ensure(root: &Path) -> Result<(), Failure> {
+    let stamp = folder(root).join("commformer-pins.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|pins| pins == PINS) {
+        return Ok(());
+    }
+    eprintln!("Getting numpy, PettingZoo and maturin into target/python/ (60 MB, for tests) ...");
+    let mut venv = Command::new("python3");
+    venv.args(["-m", "venv", "--clear"]).arg(folder(root));
+    quietly(venv)?;
+    let mut pip = Command::new(interpreter(root));
+    pip.args(["-m", "pip", "install", "--no-input", "--quiet"]);
+    pip.args(["--disable-pip-version-check", "--requirement"]);
+    pip.arg(root.join("xtask/src/python.txt"));
+    quietly(pip)?;
+    // Last: what has it is whole.
+    fs::write(&stamp, PINS).map_err(|error| {
+        let stamp = stamp.display();
+        Failure::new(format!(
+            "cannot write {stamp} ({error}); make room and repeat the command."
+        ))
+    })
+}
+
+/// Makes it if that is possible; says what is skipped if not.
+pub fn try_ensure(root: &Path) {
+    if let Err(failure) = ensure(root) {
+        eprintln!("Tests that need Python's numpy or PettingZoo are skipped: {failure}");
+    }
+}
+
+fn quietly(mut command: Command) -> Result<(), Failure> {
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let status = command.status();
+    let status = status.map_err(|error| cargo::not_started(&command, &error))?;
+    if status.success() {
+        return Ok(());
+    }
+    let words: Vec<_> = [command.get_program()]
+        .into_iter()
+        .chain(command.get_args())
+        .collect();
+    let line: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    Err(Failure::new(format!(
+        "`{}` failed ({status}); Debian and Ubuntu have venv in a package of its own: \
+         `sudo apt install python3-venv`.",
+        line.join(" ")
+    )))
+}
+
+/// The tests that are written in Python, a command for each package that has some.
+pub fn tests(root: &Path) -> Vec<Command> {
+    let of = |folder: &str| {
+        let mut command = Command::new(interpreter(root));
+        command.args(["-m", "unittest", "discover", "--start-directory"]);
+        command.arg(root.join(folder));
+        command
+    };
+    vec![of("crates/commformer-bridge/python")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_package_is_pinned() {
+        for line in PINS.lines().filter(|line| !line.starts_with('#')) {
+            assert!(line.contains("=="), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_fails_is_named() {
+        let failure = quietly(Command::new("false")).expect_err("a failure");
+        assert!(
+            failure.to_string().starts_with("`false` failed"),
+            "{failure}"
+        );
+    }
+
+    #[test]
+    fn every_folder_of_tests_is_there() {
+        for command in tests(&crate::root()) {
+            let folder = command.get_args().last().expect("a folder");
+            let entries = fs::read_dir(folder).expect("the folder").flatten();
+            let is_test = |name: &str| name.starts_with("test") && name.ends_with(".py");
+            let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+            assert!(names.filter(|name| is_test(name)).count() > 0, "{folder:?}");
+        }
+    }
+}
