@@ -32,8 +32,5 @@ pub use config::PythonConfig;
 pub use env::PythonEnv;
 pub use group::{copies, one, spec};
 pub use pool::known;
-pub use process::Fault;
+pub use process::{Fault, check};
 pub use spec::TaskSpec;
-
-/// The Python side, whole: what a worker runs.
-pub const SOURCE: &str = include_str!("../python/bridge.py");

@@ -21,6 +21,36 @@ const KEPT: usize = 8 << 10;
 /// How long a hung worker may take to say where it hangs.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
+/// The Python side, whole.
+const SOURCE: &str = include_str!("../python/bridge.py");
+
+/// Arguments with which Python runs what it reads from its input: a list of processes then shows what runs, and no
+/// source.
+fn boot() -> [String; 3] {
+    let read = "import os, sys\nsize, source = int(sys.argv.pop(1)), b''\nwhile len(source) < size:\n    \
+                part = os.read(0, size - len(source))\n    source += part or sys.exit('no source came')\n\
+                exec(compile(source, 'bridge.py', 'exec'))";
+    ["-c".into(), read.into(), SOURCE.len().to_string()]
+}
+
+/// Tries an environment and prints what is wrong with it, with so many resets; whether anything was.
+///
+/// # Errors
+///
+/// If the interpreter does not start.
+pub fn check(config: &PythonConfig, resets: u32) -> io::Result<bool> {
+    let options = serde_json::to_string(&config.options)?;
+    let mut child = Command::new(&config.python)
+        .args(boot())
+        .args(["check", &config.make, &options, &resets.to_string()])
+        .stdin(Stdio::piped())
+        .spawn()?;
+    if let Some(mut input) = child.stdin.take() {
+        let _ = input.write_all(SOURCE.as_bytes());
+    }
+    Ok(child.wait()?.success())
+}
+
 /// What happened to a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -100,14 +130,16 @@ impl Process {
             let (ours, theirs) = UnixStream::pair()?;
             let (printed, writer) = io::pipe()?;
             let options = serde_json::to_string(&config.options)?;
-            let child = Command::new(&config.python)
-                .args(["-c", crate::SOURCE, "work", &config.make, &options])
+            let mut command = Command::new(&config.python);
+            let child = (command.args(boot()).args(["work", &config.make, &options]))
                 .stdin(Stdio::from(OwnedFd::from(theirs)))
                 .stdout(writer.try_clone()?)
                 .stderr(writer)
                 // Ctrl-C is for this process, which ends its iteration before it lets go.
                 .process_group(0)
                 .spawn()?;
+            // What cannot be sent is not missed: whoever does not read has ended, and will be asked why.
+            let _ = (&ours).write_all(SOURCE.as_bytes());
             Ok(Starting {
                 config: config.clone(),
                 name: format!("worker {number} (process {})", child.id()),

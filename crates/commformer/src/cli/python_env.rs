@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use commformer_bridge::SOURCE;
-use std::process::{Command, ExitCode};
+use commformer_bridge::PythonConfig;
+use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 pub(super) struct PythonEnv {
@@ -45,15 +45,17 @@ impl PythonEnv {
     /// The check speaks for itself; it ends with 0 if nothing is wrong, with 1 if something is.
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         let Action::Check(check) = &self.command;
-        let mut command = Command::new(&check.python);
-        command.args(["-c", SOURCE, "check", &check.make]);
-        command.arg(serde_json::to_string(&check.options)?);
-        command.arg(check.resets.to_string());
-        let status = command.status().with_context(|| {
+        let config = PythonConfig {
+            make: check.make.clone(),
+            options: check.options.clone(),
+            python: check.python.clone(),
+            ..PythonConfig::default()
+        };
+        let sound = commformer_bridge::check(&config, check.resets).with_context(|| {
             let python = &check.python;
             format!("`{python}` did not start; --python names a Python of 3.10 or later with numpy")
         })?;
-        Ok(match status.success() {
+        Ok(match sound {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
         })
