@@ -9,6 +9,7 @@ pub const HELP: &str = "\
 Usage: cargo xtask COMMAND [ARGUMENTS]
 
   setup            Get libtorch into .libtorch/ (Linux x86-64; about 540 MB to download, once)
+  football setup   Build Google Research Football's engine into .football/
   train [PRESET]   Train a team
   eval             Evaluate a trained team
   watch            Look at a run while it trains, in another terminal
@@ -24,7 +25,7 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
 
 train, eval, watch, replay, report, python-env, presets, bench and doctor build the program with optimisation and
 pass their arguments on: `cargo xtask train --help` lists those of train. test passes its arguments to `cargo test`.
-Each command but help and doctor does what setup does first, where it is still to do.
+Each command but help, football and doctor does what setup does first, where it is still to do.
 ";
 
 /// The commands that the `commformer` program carries out.
@@ -44,7 +45,7 @@ const PROGRAM: [&str; 9] = [
 const DOCTOR: &str = "doctor";
 
 /// The commands that xtask carries out.
-const OWN: [&str; 4] = ["setup", "test", "ci", "help"];
+const OWN: [&str; 5] = ["setup", "football", "test", "ci", "help"];
 
 /// One command line, understood.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub enum Request {
     Help,
     /// Get libtorch.
     Setup,
+    /// Build the football engine.
+    FootballSetup,
     /// Run the program; its subcommand is the first argument.
     Program {
         /// The program's whole command line.
@@ -82,6 +85,12 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, Failure> {
         "help" | "-h" | "--help" => Ok(Request::Help),
         "setup" => alone("setup", rest, Request::Setup),
         "ci" => alone("ci", rest, Request::Ci),
+        "football" => match rest {
+            [setup] if setup == "setup" => Ok(Request::FootballSetup),
+            _ => Err(Failure::usage(
+                "`football` has one command: `cargo xtask football setup`.",
+            )),
+        },
         "test" => Ok(Request::Test {
             arguments: rest.to_vec(),
         }),
@@ -155,6 +164,7 @@ mod tests {
             assert_eq!(parse(&words(line)), Ok(Request::Help), "{line:?}");
         }
         assert_eq!(parse(&words("setup")), Ok(Request::Setup));
+        assert_eq!(parse(&words("football setup")), Ok(Request::FootballSetup));
         assert_eq!(parse(&words("ci")), Ok(Request::Ci));
         let arguments = words("-p commformer-env -- --nocapture");
         assert_eq!(
@@ -224,6 +234,13 @@ mod tests {
                 "{}",
                 failure.message
             );
+        }
+    }
+
+    #[test]
+    fn football_has_one_command() {
+        for line in ["football", "football build", "football setup now"] {
+            assert!(refused(line).message.contains("football setup"), "{line}");
         }
     }
 

@@ -12,6 +12,7 @@ mod args;
 mod cargo;
 mod ci;
 mod doctor;
+mod football;
 mod libtorch;
 mod links;
 mod program;
@@ -40,6 +41,7 @@ fn run(request: Request, root: &Path) -> Result<(), Failure> {
             Ok(())
         }
         Request::Setup => setup::run(root),
+        Request::FootballSetup => football::setup(root),
         Request::Program { arguments } => program::run(root, &arguments),
         Request::Doctor { arguments } => doctor::run(root, &arguments),
         Request::Test { arguments } => test::run(root, &arguments),

@@ -58,6 +58,11 @@ pub const ALL: &[Preset] = files![
     "smac-5z_vs_1ul",
     "smac-1o_10b_vs_1r",
     "simple-spread",
+    "football-3_vs_1",
+    "football-pass_and_shoot",
+    "football-run_pass_and_shoot",
+    "football-counterattack_easy",
+    "football-counterattack_hard",
     "released",
 ];
 
