@@ -50,8 +50,8 @@ def make(name: str, options: dict[str, Any]) -> Any:
     kind, colon, rest = name.partition(":")
     if not (kind and colon and rest):
         raise Refusal(
-            f"env.make = {name!r}: expected pettingzoo:MODULE, smac:MAP, gfootball:SCENARIO or MODULE:FUNCTION, "
-            "such as pettingzoo:mpe2.simple_spread_v3"
+            f"env.make = {name!r}: expected pettingzoo:MODULE, smac:MAP, gfootball:SCENARIO "
+            "or MODULE:FUNCTION, such as pettingzoo:mpe2.simple_spread_v3"
         )
     if kind == "smac":
         return Smac(rest, **options)
@@ -78,7 +78,8 @@ def call(module_name: str, function: str, options: dict[str, Any]) -> Any:
     if not callable(made):
         near = difflib.get_close_matches(function, [n for n in dir(module) if callable(getattr(module, n))])
         hint = f"; it has {', '.join(near)}" if near else ""
-        raise Refusal(f"module {module_name} ({getattr(module, '__file__', 'built in')}) has no function {function!r}{hint}")
+        file = getattr(module, "__file__", "built in")
+        raise Refusal(f"module {module_name} ({file}) has no function {function!r}{hint}")
     try:
         inspect.signature(made).bind(**options)
     except TypeError as error:
@@ -122,7 +123,7 @@ def a(thing: Any) -> str:
 def advice(made: Any) -> str:
     """What to do about the two usual things that are returned instead of a task."""
     if hasattr(made, "agent_iter"):
-        return ". Environments where agents take turns (AEC) become parallel by pettingzoo.utils.aec_to_parallel"
+        return ". Environments where agents take turns (AEC): see pettingzoo.utils.aec_to_parallel"
     if hasattr(made, "observation_space") and hasattr(made, "action_space"):
         return ". An environment of gymnasium has one agent: it needs a class that says who its agents are"
     return ""
@@ -177,7 +178,7 @@ def flat_size(space: Any) -> int:
 
 
 def flatten(space: Any, value: Any) -> np.ndarray:
-    """An element of a space as numbers: arrays row by row, choices as one 1 among zeros, parts one after another."""
+    """An element of a space as numbers: arrays row by row, choices one-hot, parts one after another."""
     inner = parts(space)
     if inner is not None:
         return np.concatenate([np.zeros(0), *(flatten(part, value[key]) for key, part in inner.items())])
@@ -252,7 +253,7 @@ class PettingZoo:
         if all(is_discrete(space) for space in spaces):
             sizes = [int(space.n) for space in spaces]
             self.actions = max(sizes)
-            self.notes += span("agents have {} actions", sizes, "those that an agent lacks are never available to it")
+            self.notes += span("agents have {} actions", sizes, "those an agent lacks are never available")
             self.available = self._available
         elif all(is_box(space) and np.issubdtype(space.dtype, np.floating) for space in spaces):
             sizes = [int(np.prod(space.shape)) for space in spaces]
@@ -271,7 +272,7 @@ class PettingZoo:
         """Begins an episode. Seeds are below 2^31, which every generator takes."""
         returned = self.env.reset(seed=int(seed) % 2**31)
         if not (isinstance(returned, tuple) and len(returned) == 2):
-            raise Refusal(f"reset returned {a(returned)}: expected (observations, infos), as since PettingZoo 1.23")
+            raise Refusal(f"reset returned {a(returned)}: expected (observations, infos), see PettingZoo")
         self.live = list(self.env.agents)
         return self._look(*returned)
 
@@ -282,7 +283,7 @@ class PettingZoo:
         observations, rewards, terminations, truncations, infos = self.env.step(chosen)
         absent = [name for name in acting if name not in rewards]
         if absent:
-            raise Refusal(f"step returned no reward for {absent[0]}, who acted: expected one for each of {acting}")
+            raise Refusal(f"step returned no reward for {absent[0]}, who acted: expected one for {acting}")
         paid = np.array([rewards[name] if name in acting else 0.0 for name in self.names], dtype=np.float32)
         gone = {name for name in acting if terminations.get(name) or truncations.get(name)}
         left = [name for name in self.env.agents if name not in gone]
@@ -624,7 +625,7 @@ class Report:
 
 
 def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
-    """Plays an environment, prints what is right and what is wrong with it, and returns the exit status, 0 or 1."""
+    """Plays an environment, prints what is right and wrong with it, and returns the exit status, 0 or 1."""
     report = Report()
     where = "making the environment"
     try:
@@ -654,13 +655,15 @@ def check_spec(task: Any, report: Report) -> None:
     given = [key for key in ("actions", "action_dim") if hasattr(task, key)]
     if len(given) != 1:
         raise Refusal(
-            f"expected one of actions (choices) and action_dim (real numbers), found {' and '.join(given) or 'none'}"
+            "expected one of actions (choices) and action_dim (real numbers), "
+            f"found {' and '.join(given) or 'none'}"
         )
     for key in ("agents", "obs_dim", *given):
         value = getattr(task, key)
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
             raise Refusal(f"{key} is {value!r}: expected a whole number of at least 1")
-    for key, count in (("agent_names", task.agents), ("action_names", getattr(task, given[0])), ("metrics", None)):
+    counts = {"agent_names": task.agents, "action_names": getattr(task, given[0]), "metrics": None}
+    for key, count in counts.items():
         words = getattr(task, key, ())
         if isinstance(words, str) or not all(isinstance(word, str) for word in words):
             raise Refusal(f"{key} is {words!r}: expected a tuple of strings")
@@ -687,11 +690,11 @@ class Play:
         return self._known(self.task.reset(seed))
 
     def step(self, random: np.random.Generator) -> tuple[dict[str, np.ndarray], bool]:
-        """A step with random available actions; returns what is known then, and whether the episode is over."""
+        """A step with random available actions; returns what is known then, and whether it was the last."""
         self.steps += 1
         returned = self.task.step(self._actions(random))
         if not isinstance(returned, tuple) or len(returned) != 4:
-            raise Refusal(f"step returned {a(returned)}: expected (observations, rewards, terminated, truncated)")
+            raise Refusal(f"step returned {a(returned)}: expected (obs, rewards, terminated, truncated)")
         observations, rewards, *ends = returned
         for key, end in zip(("terminated", "truncated"), ends):
             if not isinstance(end, (bool, np.bool_)):
@@ -773,7 +776,8 @@ def check_episodes(play: Play, report: Report) -> None:
         report.ok(f"episodes end: {ends} did; a reset takes {1e3 * np.median(reset_times):.3f} ms")
     else:
         report.note(f"no episode ended within {steps} steps: set env.episode_limit, which truncates them")
-    report.ok(f"a step takes {1e3 * np.median(step_times):.3f} ms, {1e3 * max(step_times):.3f} ms at the most")
+    middle, most = 1e3 * np.median(step_times), 1e3 * max(step_times)
+    report.ok(f"a step takes {middle:.3f} ms, {most:.3f} ms at the most")
 
 
 def record(play: Play, seed: int) -> list[dict[str, np.ndarray]]:
@@ -793,7 +797,7 @@ def difference(one: list[dict[str, np.ndarray]], other: list[dict[str, np.ndarra
     for place, (left, right) in enumerate(zip(one, other)):
         for key in left:
             if key not in right or left[key].tobytes() != right[key].tobytes():
-                return "what reset shows" if place == 0 and key == "observations" else f"{key} of step {place}"
+                return f"{key} after the first reset" if place == 0 else f"{key} {place} answers later"
     return None
 
 
@@ -804,13 +808,13 @@ def check_repeats(play: Play, twin: Play, report: Report) -> None:
         found = difference(first, record(other, 7))
         if found:
             report.wrong(
-                f"the same seed and actions, {words}, differ in {found}: draw every random number from a generator "
-                "that reset(seed) makes (np.random.default_rng(seed)), and begin each episode anew"
+                f"the same seed and actions, {words}, differ in {found}: draw every random number from "
+                "a generator that reset(seed) makes (np.random.default_rng(seed)), and begin each episode anew"
             )
         else:
             report.ok(f"the same seed and actions, {words}, give the same bytes")
     if difference(first, record(play, 8)) is None:
-        report.note("seeds 7 and 8 give the same episodes: if anything is random, it does not come from the seed")
+        report.note("seeds 7 and 8 give the same episodes: nothing random comes from the seed")
 
 
 def held() -> dict[str, float]:
@@ -824,7 +828,12 @@ def held() -> dict[str, float]:
         with open(f"/proc/self/task/{thread}/children", encoding="ascii") as file:
             children += len(file.read().split())
     files = len(os.listdir("/proc/self/fd"))
-    return {"MiB of memory": resident / 2**20, "open files": files, "threads": len(threads), "processes": children}
+    return {
+        "MiB of memory": resident / 2**20,
+        "open files": files,
+        "threads": len(threads),
+        "processes": children,
+    }
 
 
 def check_leaks(play: Play, resets: int, report: Report) -> None:
@@ -846,7 +855,8 @@ def check_leaks(play: Play, resets: int, report: Report) -> None:
         "threads": "join what an episode starts",
         "processes": "end and wait for what an episode starts",
     }
-    grown = {key: late[key] - early[key] for key in late if late[key] - early[key] > (8 if "MiB" in key else 3)}
+    allowed = {"MiB of memory": 8, "open files": 3, "threads": 3, "processes": 3}
+    grown = {key: late[key] - early[key] for key in late if late[key] - early[key] > allowed[key]}
     for key, growth in grown.items():
         report.wrong(
             f"{growth:.0f} {key} more after {resets} resets than after a third of them: {remedies[key]} "
