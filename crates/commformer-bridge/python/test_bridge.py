@@ -1,0 +1,430 @@
+"""Tests of the tasks: python -m unittest test_tasks (in this directory).
+
+Environments are made by hand here. SMAC is tested against a fake of its interface: nothing here has met StarCraft II.
+Those with the real MPE environments are skipped where `mpe2` is missing.
+"""
+
+import contextlib
+import importlib.util
+import io
+import os
+import sys
+import types
+import unittest
+from typing import Any
+
+import numpy as np
+
+import bridge
+
+
+def space(**attributes: Any) -> Any:
+    """A space, as far as its attributes tell."""
+    return types.SimpleNamespace(**attributes)
+
+
+def discrete(n: int, start: int = 0) -> Any:
+    return space(n=n, start=start, shape=())
+
+
+def box(low: float, high: float, *shape: int) -> Any:
+    return space(low=np.full(shape, low), high=np.full(shape, high), shape=shape, dtype=np.dtype(np.float32))
+
+
+class Parallel:
+    """A parallel environment that shows and ends what it is told, and remembers what was done."""
+
+    def __init__(
+        self, views: list[Any], acts: list[Any], shown: list[Any], infos: dict[str, Any] | None = None
+    ):
+        self.possible_agents = [f"a{i}" for i in range(len(views))]
+        self.views, self.acts = (dict(zip(self.possible_agents, spaces)) for spaces in (views, acts))
+        self.shown, self.infos = dict(zip(self.possible_agents, shown)), infos or {}
+        self.terminate: set[str] = set()
+        self.truncate: set[str] = set()
+        self.seeds: list[int] = []
+
+    def observation_space(self, agent: str) -> Any:
+        return self.views[agent]
+
+    def action_space(self, agent: str) -> Any:
+        return self.acts[agent]
+
+    def reset(self, seed: int | None = None) -> tuple[dict, dict]:
+        self.seeds.append(seed)
+        self.agents = list(self.possible_agents)
+        return dict(self.shown), self.infos
+
+    def step(self, actions: dict[str, Any]) -> tuple[dict, dict, dict, dict, dict]:
+        self.done, acting = actions, self.agents
+        self.agents = [name for name in acting if name not in self.terminate | self.truncate]
+        return (
+            {name: self.shown[name] for name in acting},
+            {name: 1.0 + i for i, name in enumerate(self.possible_agents)},
+            {name: name in self.terminate for name in acting},
+            {name: name in self.truncate for name in acting},
+            self.infos,
+        )
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def two(**changes: Any) -> Parallel:
+    """Two agents with two numbers and three actions each."""
+    given = {"views": [box(0, 9, 2)] * 2, "acts": [discrete(3)] * 2, "shown": [[1, 2], [3, 4]], **changes}
+    return Parallel(**given)
+
+
+class Agents(unittest.TestCase):
+    def test_an_agent_that_leaves_is_inactive_and_its_action_goes_nowhere(self) -> None:
+        env = two()
+        task = bridge.PettingZoo(env)
+        task.reset(0)
+        env.terminate = {"a0"}
+        seen, rewards, terminated, truncated = task.step(np.array([1, 2]))
+        self.assertEqual((seen.tolist(), rewards.tolist()), ([[0, 0], [3, 4]], [1, 2]))
+        self.assertEqual((terminated, truncated, task.active().tolist()), (False, False, [False, True]))
+        self.assertEqual(task.available().tolist(), [[True, False, False], [True, True, True]])
+        _, rewards, _, _ = task.step(np.array([1, 2]))
+        self.assertEqual((rewards.tolist(), env.done), ([0, 2], {"a1": 2}))
+
+    def test_an_episode_terminates_or_is_truncated_as_the_last_who_leave(self) -> None:
+        for first, terminate, truncate, ends in (
+            ({"a0"}, {"a1"}, set(), (True, False)),
+            ({"a0"}, set(), {"a1"}, (False, True)),
+            (set(), set(), {"a0", "a1"}, (False, True)),
+            (set(), {"a0"}, {"a1"}, (True, False)),
+        ):
+            env = two()
+            task = bridge.PettingZoo(env)
+            task.reset(0)
+            env.terminate = first
+            task.step(np.array([0, 0]))
+            env.terminate, env.truncate = terminate, truncate
+            seen, _, *found = task.step(np.array([0, 0]))
+            self.assertEqual(tuple(found), ends)
+            self.assertEqual(seen[1].tolist(), [3, 4], "the last observation is shown")
+
+    def test_a_seed_is_one_that_every_generator_takes(self) -> None:
+        env = two()
+        bridge.PettingZoo(env).reset(2**63 + 5)
+        self.assertEqual(env.seeds, [5])
+
+    def test_what_is_missing_is_named(self) -> None:
+        env = two()
+        task = bridge.PettingZoo(env)
+        del env.shown["a1"]
+        with self.assertRaisesRegex(bridge.Refusal, "no observation was returned for a1"):
+            task.reset(0)
+        with self.assertRaisesRegex(bridge.Refusal, "aec_to_parallel"):
+            bridge.PettingZoo(types.SimpleNamespace(agent_iter=None))
+
+
+class Observations(unittest.TestCase):
+    def test_shorter_observations_are_padded_and_the_user_is_told(self) -> None:
+        task = bridge.PettingZoo(two(views=[box(0, 9, 1), box(0, 9, 3)], shown=[[7], [1, 2, 3]]))
+        self.assertEqual(task.reset(0).tolist(), [[7, 0, 0], [1, 2, 3]])
+        self.assertEqual(task.notes, ["observations have 1 to 3 numbers: the shorter are padded with zeros"])
+
+    def test_every_kind_of_space_is_flattened(self) -> None:
+        bits, choices = space(n=2, shape=(2,)), space(nvec=np.array([2, 3]), shape=(2,))
+        pair = space(spaces=(discrete(3, start=5), box(0, 9, 2, 1)))
+        whole = space(spaces={"bits": bits, "choices": choices, "pair": pair})
+        flat = bridge.flatten(whole, {"bits": [1, 0], "choices": [1, 2], "pair": (6, [[8], [9]])})
+        self.assertEqual(flat.tolist(), [1, 0, 0, 1, 0, 0, 1, 0, 1, 0, 8, 9])
+        self.assertEqual(bridge.flat_size(whole), 12)
+
+    def test_what_is_not_in_its_space_is_refused(self) -> None:
+        for value in ([1, 2, 3], None, [1]):
+            with self.assertRaisesRegex(bridge.Refusal, "observation of a0"):
+                bridge.PettingZoo(two(shown=[value, [3, 4]])).reset(0)
+        with self.assertRaisesRegex(bridge.Refusal, "not in its space"):
+            bridge.PettingZoo(two(views=[discrete(3)] * 2, shown=[3, 0])).reset(0)
+        with self.assertRaisesRegex(bridge.Refusal, "convert others"):
+            bridge.PettingZoo(two(views=[space(characters="ab", shape=None)] * 2))
+
+
+class Actions(unittest.TestCase):
+    def test_actions_that_an_agent_lacks_are_masked_and_the_user_is_told(self) -> None:
+        task = bridge.PettingZoo(two(acts=[discrete(2), discrete(3)]))
+        task.reset(0)
+        self.assertEqual(task.available().tolist(), [[True, True, False], [True, True, True]])
+        self.assertEqual(task.notes, ["agents have 2 to 3 actions: those an agent lacks are never available"])
+
+    def test_masks_are_taken_from_observations_and_infos(self) -> None:
+        view = space(spaces={"observation": box(0, 9, 2), "action_mask": box(0, 1, 3)})
+        shown = [{"observation": [1, 2], "action_mask": np.array([0, 1, 0], dtype=np.int8)}, [3, 4]]
+        infos = {"a1": {"action_mask": np.array([1, 0, 1])}}
+        task = bridge.PettingZoo(two(views=[view, box(0, 9, 2)], shown=shown, infos=infos))
+        self.assertEqual(task.reset(0).tolist(), [[1, 2], [3, 4]])
+        self.assertEqual(task.available().tolist(), [[False, True, False], [True, False, True]])
+
+    def test_a_mask_of_another_length_is_refused(self) -> None:
+        task = bridge.PettingZoo(two(infos={"a0": {"action_mask": [1, 1]}}))
+        task.reset(0)
+        with self.assertRaisesRegex(bridge.Refusal, "action_mask of a0"):
+            task.available()
+
+    def test_choices_begin_where_the_space_says(self) -> None:
+        env = two(acts=[discrete(3, start=-1)] * 2)
+        task = bridge.PettingZoo(env)
+        task.reset(0)
+        task.step(np.array([0, 2]))
+        self.assertEqual(env.done, {"a0": -1, "a1": 1})
+
+    def test_numbers_are_clipped_shaped_and_cut_to_the_agents_own(self) -> None:
+        env = two(acts=[box(-1, 1, 1), box(0, 1, 1, 2)])
+        task = bridge.PettingZoo(env)
+        self.assertFalse(hasattr(task, "available") or hasattr(task, "actions"))
+        task.reset(0)
+        task.step(np.array([[-3, 9], [0.5, 9]], dtype=np.float32))
+        self.assertEqual((env.done["a0"].tolist(), env.done["a1"].tolist()), ([-1], [[0.5, 1]]))
+        self.assertEqual(task.notes, ["actions have 1 to 2 numbers: what an agent has too many is not used"])
+
+    def test_numbers_without_bounds_are_passed_on_and_the_user_is_told(self) -> None:
+        env = two(acts=[box(-np.inf, np.inf, 1)] * 2)
+        task = bridge.PettingZoo(env)
+        task.reset(0)
+        task.step(np.array([[100], [-100]], dtype=np.float32))
+        self.assertEqual((env.done["a0"].item(), len(task.notes)), (100, 1))
+
+    def test_mixed_and_other_kinds_are_refused(self) -> None:
+        for acts in ([discrete(2), box(0, 1, 1)], [space(nvec=np.array([2, 2]), shape=(2,))] * 2):
+            with self.assertRaisesRegex(bridge.Refusal, "expected Discrete for all"):
+                bridge.PettingZoo(two(acts=acts))
+
+
+class Making(unittest.TestCase):
+    def test_a_name_that_cannot_be_made_says_what_to_do(self) -> None:
+        for name, words in (
+            ("spread", "expected pettingzoo:MODULE"),
+            ("no_such_module:make", "-m pip install no_such_module"),
+            ("xml.etre:make", "it has etree"),
+            ("json:dump_", "it has dump"),
+            ("os:getcwd", "has no agents"),
+        ):
+            with self.assertRaisesRegex(bridge.Refusal, words):
+                bridge.make(name, {})
+        with self.assertRaisesRegex(bridge.Refusal, "unexpected keyword argument 'size'"):
+            bridge.make("os:getenv", {"size": 1})
+
+
+class StarCraft2Env:
+    """A fake of SMAC's class: two agents, of which the first dies at once; the limit is at step 3."""
+
+    def __init__(self, map_name: str, continuing_episode: bool = False, crash: bool = False):
+        self.limit_is_told, self.crash = continuing_episode, crash
+
+    def get_env_info(self) -> dict[str, int]:
+        return {"n_agents": 2, "obs_shape": 2, "n_actions": 3, "state_shape": 4, "episode_limit": 3}
+
+    def reset(self) -> None:
+        self.steps = 0
+
+    def get_obs(self) -> list[np.ndarray]:
+        return [np.zeros(2), np.ones(2)]
+
+    def get_avail_actions(self) -> list[list[int]]:
+        return [[1, 0, 0] if self.steps else [0, 1, 1], [0, 1, 1]]
+
+    def step(self, actions: list[int]) -> tuple[float, bool, dict[str, Any]]:
+        self.steps += 1
+        if self.crash:
+            return 0, True, {}
+        info = {"battle_won": actions[1] == 2, "dead_allies": 1, "dead_enemies": self.steps}
+        if self.steps == 3 and self.limit_is_told:
+            info["episode_limit"] = True
+        return 0.5, self.steps == 3 or info["battle_won"], info
+
+    def close(self) -> None:
+        pass
+
+
+class SmacFake(unittest.TestCase):
+    def setUp(self) -> None:
+        fake = types.ModuleType("smac.env")
+        fake.StarCraft2Env = StarCraft2Env
+        sys.modules.update({"smac": types.ModuleType("smac"), "smac.env": fake})
+        self.addCleanup(lambda: [sys.modules.pop(name) for name in ("smac", "smac.env")])
+
+    def test_the_dead_are_inactive_and_figures_are_counted(self) -> None:
+        task = bridge.make("smac:3m", {})
+        self.assertEqual((task.agents, task.obs_dim, task.actions), (2, 2, 3))
+        self.assertEqual(task.reset(0).tolist(), [[0, 0], [1, 1]])
+        self.assertEqual(task.active().tolist(), [True, True])
+        _, reward, terminated, truncated = task.step(np.array([1, 2]))
+        self.assertEqual((reward, terminated, truncated), (0.5, True, False))
+        self.assertEqual((task.active().tolist(), task.figures()), ([False, True], (1, 1, 1)))
+        task.reset(0)
+        self.assertEqual(task.figures(), (0, 0, 0))
+
+    def test_the_limit_and_a_crash_of_starcraft_truncate(self) -> None:
+        task = bridge.make("smac:3m", {})
+        task.reset(0)
+        ends = [task.step(np.array([0, 1]))[2:] for _ in range(3)]
+        self.assertEqual(ends, [(False, False), (False, False), (False, True)])
+        task = bridge.make("smac:3m", {"crash": True})
+        task.reset(0)
+        self.assertEqual(task.step(np.array([0, 1]))[2:], (False, True))
+
+
+class Sound:
+    """A task without a fault; those below have one each."""
+
+    agents, obs_dim, actions = 2, 3, 2
+
+    def reset(self, seed: int) -> np.ndarray:
+        self.random, self.steps = np.random.default_rng(seed), 0
+        return self.seen()
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, Any, bool, bool]:
+        self.steps += 1
+        return self.seen(), float(actions.sum()), self.steps == 9, False
+
+    def seen(self) -> np.ndarray:
+        return self.random.random((2, 3))
+
+
+class NotANumber(Sound):
+    def seen(self) -> np.ndarray:
+        return np.where(self.steps == 4, np.nan, super().seen())
+
+
+class WrongShape(Sound):
+    def seen(self) -> np.ndarray:
+        return super().seen()[:, :2]
+
+
+class NoAction(Sound):
+    def available(self) -> np.ndarray:
+        return np.array([[True, False], [False, self.steps < 5]])
+
+
+class InfiniteReward(Sound):
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, Any, bool, bool]:
+        seen, _, *ends = super().step(actions)
+        return seen, [0.0, np.inf], *ends
+
+
+class Unseeded(Sound):
+    def seen(self) -> np.ndarray:
+        return np.random.default_rng().random((2, 3))
+
+
+class NeverReset(Sound):
+    steps = 0
+
+    def reset(self, seed: int) -> np.ndarray:
+        count = self.steps
+        super().reset(seed)
+        self.steps = count
+        return self.seen()
+
+    def seen(self) -> np.ndarray:
+        return np.full((2, 3), float(self.steps))
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, Any, bool, bool]:
+        seen, reward, *_ = super().step(actions)
+        return seen, reward, self.steps % 9 == 0, False
+
+
+class Endless(Sound):
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, Any, bool, bool]:
+        return *super().step(actions)[:2], False, False
+
+
+class SeedUnused(Sound):
+    def reset(self, seed: int) -> np.ndarray:
+        return super().reset(0)
+
+
+class Raises(Sound):
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, Any, bool, bool]:
+        raise ZeroDivisionError("by the user")
+
+
+class KeepsMemory(Sound):
+    def reset(self, seed: int) -> np.ndarray:
+        self.kept = [*getattr(self, "kept", []), np.ones(2**18)]
+        return super().reset(seed)
+
+
+class KeepsFiles(Sound):
+    def reset(self, seed: int) -> np.ndarray:
+        self.kept = [*getattr(self, "kept", []), open(os.devnull)]
+        return super().reset(seed)
+
+    def close(self) -> None:
+        for file in getattr(self, "kept", []):
+            file.close()
+
+
+class NoChoice(Sound):
+    actions = 0
+
+
+class Check(unittest.TestCase):
+    def check(self, kind: type, resets: int = 30) -> tuple[int, str]:
+        """The exit status of a check of a class of this file, and what it prints."""
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            status = bridge.check(f"{__name__}:{kind.__name__}", {}, resets)
+        return status, printed.getvalue()
+
+    def test_a_sound_task_passes(self) -> None:
+        status, printed = self.check(Sound)
+        self.assertEqual((status, "WRONG" in printed, "note" in printed), (0, False, False), printed)
+
+    def test_every_fault_is_found_and_named(self) -> None:
+        for kind, words in (
+            (NotANumber, r"observations have nan at \(0, 0\).*step 4 after reset\(0\)"),
+            (WrongShape, r"observations have the shape \(2, 2\): expected \(2, 3\)"),
+            (NoAction, r"agent 1 has no available action.*step 5"),
+            (InfiniteReward, r"rewards have inf at \(1,\)"),
+            (Unseeded, r"same object, differ in observations after the first reset"),
+            (NeverReset, r"same object, differ in observations"),
+            (Raises, r"ZeroDivisionError: by the user"),
+            (KeepsMemory, r"MiB of memory more after 30 resets"),
+            (KeepsFiles, r"open files more after 30 resets"),
+            (NoChoice, r"actions is 0"),
+        ):
+            with self.subTest(kind.__name__):
+                status, printed = self.check(kind)
+                self.assertEqual(status, 1, printed)
+                self.assertRegex(printed, f"WRONG (.|\n)*{words}")
+
+    def test_what_is_unusual_is_noted_and_not_wrong(self) -> None:
+        for kind, words in ((Endless, "env.episode_limit"), (SeedUnused, "seeds 7 and 8")):
+            status, printed = self.check(kind)
+            self.assertEqual(status, 0, printed)
+            self.assertRegex(printed, f"note .*{words}")
+
+
+@unittest.skipUnless(importlib.util.find_spec("mpe2"), "mpe2 is not installed: pip install mpe2")
+class Mpe(unittest.TestCase):
+    def test_simple_spread_passes_the_check_and_is_drawn(self) -> None:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            self.assertEqual(
+                bridge.check("pettingzoo:mpe2.simple_spread_v3", {"N": 4}, 30), 0, printed.getvalue()
+            )
+        task = bridge.make("pettingzoo:mpe2.simple_spread_v3", {"N": 4})
+        task.reset(0)
+        drawn = task.draw()
+        self.assertEqual((len(drawn["agents"]), len(drawn["shapes"])), (4, 8))
+
+    def test_speaker_and_listener_are_padded(self) -> None:
+        task = bridge.make("pettingzoo:mpe2.simple_speaker_listener_v4", {})
+        self.assertEqual((task.agents, task.obs_dim, task.actions, len(task.notes)), (2, 11, 5, 2))
+        self.assertEqual(task.reset(0)[0, 3:].tolist(), [0] * 8)
+        self.assertEqual(task.available().sum(axis=1).tolist(), [3, 5])
+
+    def test_continuous_actions_end_by_the_limit(self) -> None:
+        task = bridge.make("pettingzoo:mpe2.simple_spread_v3", {"continuous_actions": True, "max_cycles": 5})
+        task.reset(0)
+        ends = [task.step(np.full((3, task.action_dim), 7.0, dtype=np.float32))[2:] for _ in range(5)]
+        self.assertEqual(ends, [(False, False)] * 4 + [(False, True)])
+
+
+if __name__ == "__main__":
+    unittest.main()

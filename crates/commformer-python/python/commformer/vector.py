@@ -1,0 +1,95 @@
+"""Many copies of one environment, in arrays of NumPy."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._native import Native
+
+RUNNING, TERMINATED, TRUNCATED = 0, 1, 2
+
+
+class Episode(NamedTuple):
+    """An episode that has ended."""
+
+    copy: int
+    steps: int
+    team_return: float
+    metrics: dict[str, float]
+
+
+class VectorEnv:
+    """C copies of an environment with N agents each, which step together on some threads (0: one for each core).
+
+    A copy whose episode ends begins the next one in the same step. What follows is a function of the seed, on any number
+    of threads. The arrays are the same ones in every step, written anew: copy what is to last.
+    """
+
+    obs: np.ndarray
+    """What agents see, (C, N, O), float32."""
+    available: np.ndarray | None
+    """Which actions they can take, (C, N, A), bool; None if all, always."""
+    active: np.ndarray
+    """Who takes part, (C, N), bool."""
+    rewards: np.ndarray
+    """Of the last step, (C, N), float32."""
+    status: np.ndarray
+    """How each episode stood after it, (C,): RUNNING, TERMINATED or TRUNCATED."""
+    episodes: list[Episode]
+    """Those that ended in it."""
+
+    def __init__(self, kind: str, copies: int = 1, seed: int = 0, threads: int = 1, **settings: Any) -> None:
+        self._native = Native(kind, json.dumps(settings), copies, seed, threads)
+        self.copies = copies
+        self.agents, self.obs_dim, self.discrete, self.actions, masked = self._native.sizes
+        self.metrics: list[str] = self._native.metrics
+        self.agent_names, self.action_names = self._native.names
+        rows = copies * self.agents
+        flat = np.zeros(rows * self.obs_dim, np.float32)
+        mask = np.zeros(rows * self.actions if masked else 0, np.bool_)
+        active = np.zeros(rows, np.bool_)
+        self._seen = (flat, mask, active)
+        self._rewards, self.status = np.zeros(rows, np.float32), np.zeros(copies, np.uint8)
+        self.obs = flat.reshape(copies, self.agents, self.obs_dim)
+        self.available = mask.reshape(copies, self.agents, self.actions) if masked else None
+        self.active = active.reshape(copies, self.agents)
+        self.rewards = self._rewards.reshape(copies, self.agents)
+        self.episodes = []
+
+    def reset(self) -> np.ndarray:
+        """Begins an episode in every copy and gives what is seen."""
+        self._native.reset(self._seen)
+        self.episodes = []
+        return self.obs
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One step of every copy; `actions` is (C, N) of whole numbers, or (C, N, A) of real ones.
+
+        Gives observations, rewards and status.
+        """
+        shape = (self.copies, self.agents) if self.discrete else (self.copies, self.agents, self.actions)
+        actions = np.asarray(actions)
+        if actions.shape != shape:
+            raise ValueError(f"actions have shape {actions.shape}, but must have {shape}")
+        if self.discrete and not np.issubdtype(actions.dtype, np.integer):
+            raise ValueError(f"actions are {actions.dtype}, but must be whole numbers")
+        kind, step = (
+            (np.int64, self._native.step_discrete) if self.discrete else (np.float32, self._native.step_continuous)
+        )
+        flat = np.ascontiguousarray(actions, kind).ravel()
+        ended = step(flat, self._seen, self._rewards, self.status)
+        self.episodes = [
+            Episode(copy, steps, team_return, dict(zip(self.metrics, figures)))
+            for copy, steps, team_return, figures in ended
+        ]
+        return self.obs, self.rewards, self.status
+
+    def final_obs(self, copy: int) -> tuple[np.ndarray, np.ndarray]:
+        """What was seen, (N, O), and who took part, (N,), at the end of the episode of a copy that ended in the last step."""
+        obs, active = self._native.last(copy)
+        if not obs:
+            raise ValueError(f"no episode of copy {copy} ended in the last step")
+        return np.array(obs, np.float32).reshape(self.agents, self.obs_dim), np.array(active, np.bool_)

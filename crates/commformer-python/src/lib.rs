@@ -1,0 +1,195 @@
+//! The built-in environments for Python. `python/commformer` is what users see; this steps the copies, in NumPy's
+//! own memory, without Python's lock.
+
+mod task;
+
+use commformer_env::{ActionSpace, Actions, Batch, Environment, Status, VecEnv, VecEnvError};
+use numpy::{PyReadonlyArray1, PyReadwriteArray1};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use std::sync::{Mutex, PoisonError};
+
+/// Copies of a task that step together.
+#[pyclass]
+struct Native {
+    /// Never contended: Python asks that a class can be shared, and tasks cannot.
+    envs: Mutex<Copies>,
+    pool: rayon::ThreadPool,
+}
+
+type Copies = VecEnv<Box<dyn Environment>>;
+
+/// An episode that has ended: its copy, steps, return and figures.
+type Ended = (usize, u32, f32, Vec<f32>);
+
+/// Memory that Python owns: observations, available actions, who takes part, copy after copy.
+#[derive(FromPyObject)]
+struct Seen<'py>(
+    PyReadwriteArray1<'py, f32>,
+    PyReadwriteArray1<'py, bool>,
+    PyReadwriteArray1<'py, bool>,
+);
+
+impl Seen<'_> {
+    fn batch(&mut self) -> PyResult<Batch<'_>> {
+        Ok(Batch {
+            obs: self.0.as_slice_mut()?,
+            available: self.1.as_slice_mut()?,
+            active: self.2.as_slice_mut()?,
+        })
+    }
+}
+
+#[pymethods]
+impl Native {
+    #[new]
+    fn new(kind: &str, settings: &str, copies: usize, seed: u64, threads: usize) -> PyResult<Self> {
+        let tasks: Result<Vec<_>, _> = (0..copies).map(|_| task::build(kind, settings)).collect();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        Ok(Self {
+            envs: Mutex::new(
+                VecEnv::new(tasks.map_err(PyValueError::new_err)?, seed).map_err(refused)?,
+            ),
+            pool: pool.map_err(|error| PyRuntimeError::new_err(error.to_string()))?,
+        })
+    }
+
+    /// Agents, numbers of observation, whether actions are discrete, how many there are, and whether they are masked.
+    #[getter]
+    fn sizes(&mut self) -> (usize, usize, bool, usize, bool) {
+        let spec = self.envs().spec();
+        let discrete = matches!(spec.actions, ActionSpace::Discrete(_));
+        (
+            spec.agents,
+            spec.obs_dim,
+            discrete,
+            spec.actions.size(),
+            spec.available_len() > 0,
+        )
+    }
+
+    #[getter]
+    fn metrics(&mut self) -> Vec<String> {
+        self.envs()
+            .spec()
+            .metrics
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    /// What people call the agents, and the actions; empty where they have no names.
+    #[getter]
+    fn names(&mut self) -> (Vec<String>, Vec<String>) {
+        let first = self.envs().copy(0);
+        let of =
+            |names: fn(&Box<dyn Environment>) -> Vec<String>| first.map_or_else(Vec::new, names);
+        (
+            of(|task| task.agent_names()),
+            of(|task| task.action_names()),
+        )
+    }
+
+    fn reset(&mut self, py: Python<'_>, mut seen: Seen<'_>) -> PyResult<()> {
+        let out = seen.batch()?;
+        let (envs, pool) = self.parts();
+        py.detach(|| pool.install(|| envs.reset(out)))
+            .map_err(refused)
+    }
+
+    fn step_discrete(
+        &mut self,
+        py: Python<'_>,
+        actions: PyReadonlyArray1<'_, i64>,
+        seen: Seen<'_>,
+        rewards: PyReadwriteArray1<'_, f32>,
+        status: PyReadwriteArray1<'_, u8>,
+    ) -> PyResult<Vec<Ended>> {
+        self.step(
+            py,
+            Actions::Discrete(actions.as_slice()?),
+            seen,
+            rewards,
+            status,
+        )
+    }
+
+    fn step_continuous(
+        &mut self,
+        py: Python<'_>,
+        actions: PyReadonlyArray1<'_, f32>,
+        seen: Seen<'_>,
+        rewards: PyReadwriteArray1<'_, f32>,
+        status: PyReadwriteArray1<'_, u8>,
+    ) -> PyResult<Vec<Ended>> {
+        self.step(
+            py,
+            Actions::Continuous(actions.as_slice()?),
+            seen,
+            rewards,
+            status,
+        )
+    }
+
+    /// What was seen at the end of the episode of a copy that ended in the last step, and who took part; else empty.
+    fn last(&mut self, copy: usize) -> (Vec<f32>, Vec<bool>) {
+        (
+            self.envs().final_obs(copy).to_vec(),
+            self.envs().final_active(copy).to_vec(),
+        )
+    }
+}
+
+impl Native {
+    fn envs(&mut self) -> &mut Copies {
+        self.parts().0
+    }
+
+    fn parts(&mut self) -> (&mut Copies, &rayon::ThreadPool) {
+        let envs = self.envs.get_mut().unwrap_or_else(PoisonError::into_inner);
+        (envs, &self.pool)
+    }
+
+    fn step(
+        &mut self,
+        py: Python<'_>,
+        actions: Actions<'_>,
+        mut seen: Seen<'_>,
+        mut rewards: PyReadwriteArray1<'_, f32>,
+        mut status: PyReadwriteArray1<'_, u8>,
+    ) -> PyResult<Vec<Ended>> {
+        let (out, rewards) = (seen.batch()?, rewards.as_slice_mut()?);
+        let (envs, pool) = self.parts();
+        let mut stood = vec![Status::Running; envs.copies()];
+        let step = || pool.install(|| envs.step(actions, out, rewards, &mut stood));
+        py.detach(step).map_err(refused)?;
+        for (number, status) in status.as_slice_mut()?.iter_mut().zip(stood) {
+            *number = match status {
+                Status::Running => 0,
+                Status::Terminated => 1,
+                Status::Truncated => 2,
+            };
+        }
+        let ended = envs.episodes().iter();
+        Ok(ended
+            .map(|episode| {
+                (
+                    episode.copy,
+                    episode.steps,
+                    episode.team_return,
+                    episode.metrics.clone(),
+                )
+            })
+            .collect())
+    }
+}
+
+fn refused(error: VecEnvError) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("KINDS", task::KINDS)?;
+    module.add_class::<Native>()
+}
