@@ -33,7 +33,7 @@ import sys
 import time
 import traceback
 from types import ModuleType
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
@@ -110,8 +110,8 @@ def load(name: str) -> ModuleType:
         root = missing.partition(".")[0]
         raise Refusal(
             f"{sys.executable} has no module {missing!r}, which {name} needs. Install it there "
-            f"({sys.executable} -m pip install {root}), name another interpreter with env.python, or, if it is "
-            "your own, start in its directory or put that into PYTHONPATH"
+            f"({sys.executable} -m pip install {root}), name another interpreter with env.python, or, if it "
+            "is your own, start in its directory or put that into PYTHONPATH"
         ) from error
 
 
@@ -211,7 +211,7 @@ class PettingZoo:
     """An environment with PettingZoo's parallel API.
 
     Agents are `possible_agents` in their order. One that leaves is inactive: it sees zeros, is paid 0 and its
-    action goes nowhere. The episode ends when all have left: it is truncated if the last of them were truncated
+    action goes nowhere. The episode ends when all have left: truncated if the last of them were truncated
     and none of them terminated. At the end, the last of them are shown what they saw last.
     """
 
@@ -264,8 +264,8 @@ class PettingZoo:
         else:
             kinds = ", ".join(sorted({str(space) for space in spaces}))
             raise Refusal(
-                f"action spaces are {kinds}: expected Discrete for all agents, or Box of real numbers for all; "
-                "convert others in a wrapper of your own (env.make=MODULE:FUNCTION)"
+                f"action spaces are {kinds}: expected Discrete for all agents, or Box of real numbers for "
+                "all; convert others in a wrapper of your own (env.make=MODULE:FUNCTION)"
             )
 
     def reset(self, seed: int) -> np.ndarray:
@@ -377,8 +377,8 @@ def disc(body: Any) -> list[float]:
 class Smac:
     """A map of the StarCraft Multi-Agent Challenge, by the package `smac` and an installed StarCraft II.
 
-    SMAC takes a seed only when it is made (`seed` in the options), not at a reset: episodes are not repeatable
-    by the run's seed, and the seed of `reset` is not used. The dead are inactive.
+    SMAC takes a seed only when it is made (`seed` in the options), not at a reset: the run's seed does not
+    repeat episodes, and the seed of `reset` is not used. The dead are inactive.
     """
 
     metrics = ("won", "kills", "losses")
@@ -809,7 +809,7 @@ def check_repeats(play: Play, twin: Play, report: Report) -> None:
         if found:
             report.wrong(
                 f"the same seed and actions, {words}, differ in {found}: draw every random number from "
-                "a generator that reset(seed) makes (np.random.default_rng(seed)), and begin each episode anew"
+                "a generator that reset(seed) makes (np.random.default_rng(seed)), and begin anew"
             )
         else:
             report.ok(f"the same seed and actions, {words}, give the same bytes")
