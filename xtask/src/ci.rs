@@ -26,7 +26,7 @@ pub fn run(root: &Path) -> Result<(), Failure> {
     step("python", || python::ensure(root))?;
     step("tests", || check(test::command(root, &[])))?;
     step("tests in Python", || {
-        python::tests(root).into_iter().try_for_each(check)
+        python::tests(root)?.into_iter().try_for_each(check)
     })?;
     println!(
         "\nci: all steps passed in {:.1} s.",

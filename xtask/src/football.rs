@@ -1,13 +1,11 @@
 //! `cargo xtask football setup`: builds Google Research Football's real engine into `.football/`, a virtual
 //! environment of its own, from Python packages. What the system must have is named and asked for, not installed.
 
-use std::env;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::{Failure, cargo, tools};
+use crate::{Failure, cargo, python, tools};
 
 /// What pip installs, stage by stage. The engine's build needs tools of its time, and `gym` as it was before 0.26.
 const STAGES: [&[&str]; 3] = [
@@ -56,7 +54,7 @@ pub fn setup(root: &Path) -> Result<(), Failure> {
         println!("The engine is set up. {}", next());
         return Ok(());
     }
-    let python = python()?;
+    let python = system_python()?;
     if let Some(missing) = missing(&PACKAGES, is_installed) {
         return Err(Failure::new(missing));
     }
@@ -67,7 +65,9 @@ pub fn setup(root: &Path) -> Result<(), Failure> {
     venv.args(["-m", "venv", "--clear"]).arg(&folder);
     carry_out(venv)?;
     for stage in STAGES {
-        carry_out(pip(&folder, stage)?)?;
+        let mut pip = python::pip(&folder)?;
+        pip.args(stage);
+        carry_out(pip)?;
     }
     let mut trial = Command::new(folder.join("bin/python"));
     trial.args(["-c", TRIAL]);
@@ -93,27 +93,8 @@ fn pins_text() -> String {
     STAGES.map(|stage| stage.join(" ")).join("\n")
 }
 
-/// pip of the virtual environment, which the engine's build calls by the name `python3` too.
-fn pip(folder: &Path, packages: &[&str]) -> Result<Command, Failure> {
-    let bin = folder.join("bin");
-    let path = env::var_os("PATH").unwrap_or_default();
-    let path = env::join_paths([bin.clone()].into_iter().chain(env::split_paths(&path)));
-    let path: OsString =
-        path.map_err(|error| Failure::new(format!("PATH cannot be extended ({error}).")))?;
-    let mut pip = Command::new(bin.join("python"));
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--no-input",
-        "--disable-pip-version-check",
-    ]);
-    pip.args(packages).env("PATH", path);
-    Ok(pip)
-}
-
 /// The Python of the system: the engine is linked to Boost's library for exactly this version.
-fn python() -> Result<PathBuf, Failure> {
+fn system_python() -> Result<PathBuf, Failure> {
     let known = ["/usr/bin/python3.11", "python3.11"];
     let works = |python: &&str| tools::first_line(&[*python, "--version"]).is_some();
     let found = known.into_iter().find(works);
@@ -190,16 +171,5 @@ mod tests {
             .collect();
         assert!(packages.iter().all(|package| package.contains("==")));
         assert!(packages.iter().all(|package| pins_text().contains(package)));
-    }
-
-    #[test]
-    fn the_build_finds_the_environments_python_first() {
-        let pip = pip(Path::new("/x/.football"), STAGES[1]).expect("a command");
-        let path = pip
-            .get_envs()
-            .find(|(name, _)| *name == "PATH")
-            .and_then(|(_, value)| value);
-        let first = path.and_then(|path| env::split_paths(path).next());
-        assert_eq!(first, Some(PathBuf::from("/x/.football/bin")));
     }
 }

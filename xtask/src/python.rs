@@ -1,5 +1,7 @@
 //! The Python that tests use: a virtual environment in `target/python`, with the packages that `python.txt` names.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -28,9 +30,8 @@ pub fn ensure(root: &Path) -> Result<(), Failure> {
     let mut venv = Command::new("python3");
     venv.args(["-m", "venv", "--clear"]).arg(folder(root));
     quietly(venv)?;
-    let mut pip = Command::new(interpreter(root));
-    pip.args(["-m", "pip", "install", "--no-input", "--quiet"]);
-    pip.args(["--disable-pip-version-check", "--requirement"]);
+    let mut pip = pip(&folder(root))?;
+    pip.args(["--quiet", "--requirement"]);
     pip.arg(root.join("xtask/src/python.txt"));
     quietly(pip)?;
     // Last: what has it is whole.
@@ -68,15 +69,43 @@ fn quietly(mut command: Command) -> Result<(), Failure> {
     )))
 }
 
-/// The tests that are written in Python, a command for each package that has some.
-pub fn tests(root: &Path) -> Vec<Command> {
+/// The tests that are written in Python, after what they test is installed.
+pub fn tests(root: &Path) -> Result<Vec<Command>, Failure> {
     let of = |folder: &str| {
         let mut command = Command::new(interpreter(root));
         command.args(["-m", "unittest", "discover", "--start-directory"]);
         command.arg(root.join(folder));
         command
     };
-    vec![of("crates/commformer-bridge/python")]
+    Ok(vec![
+        of("crates/commformer-bridge/python"),
+        wheel(root)?,
+        of("crates/commformer-python/tests"),
+    ])
+}
+
+/// Builds the wheel as a user's pip does, and installs it.
+fn wheel(root: &Path) -> Result<Command, Failure> {
+    let mut pip = pip(&folder(root))?;
+    // Locked, like every build here; without isolation the pinned maturin is used.
+    pip.args(["--quiet", "--no-build-isolation", "--no-deps"]);
+    pip.args(["--force-reinstall"]);
+    pip.arg(root.join("crates/commformer-python"));
+    pip.env("MATURIN_PEP517_ARGS", "--locked");
+    Ok(pip)
+}
+
+/// `pip install` of a virtual environment, whose programs what it builds finds first.
+pub fn pip(venv: &Path) -> Result<Command, Failure> {
+    let bin = venv.join("bin");
+    let path = env::var_os("PATH").unwrap_or_default();
+    let path = env::join_paths([bin.clone()].into_iter().chain(env::split_paths(&path)));
+    let path: OsString =
+        path.map_err(|error| Failure::new(format!("PATH cannot be extended ({error}).")))?;
+    let mut pip = Command::new(bin.join("python"));
+    pip.args(["-m", "pip", "install", "--no-input"]);
+    pip.arg("--disable-pip-version-check").env("PATH", path);
+    Ok(pip)
 }
 
 #[cfg(test)]
@@ -101,12 +130,25 @@ mod tests {
 
     #[test]
     fn every_folder_of_tests_is_there() {
-        for command in tests(&crate::root()) {
+        let commands = tests(&crate::root()).expect("commands");
+        let is_unittest = |command: &&Command| command.get_args().any(|word| word == "unittest");
+        for command in commands.iter().filter(is_unittest) {
             let folder = command.get_args().last().expect("a folder");
             let entries = fs::read_dir(folder).expect("the folder").flatten();
             let is_test = |name: &str| name.starts_with("test") && name.ends_with(".py");
             let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
             assert!(names.filter(|name| is_test(name)).count() > 0, "{folder:?}");
         }
+    }
+
+    #[test]
+    fn what_pip_builds_finds_the_environments_programs_first() {
+        let pip = pip(Path::new("/x/.football")).expect("a command");
+        let path = pip
+            .get_envs()
+            .find(|(name, _)| *name == "PATH")
+            .and_then(|(_, value)| value);
+        let first = path.and_then(|path| env::split_paths(path).next());
+        assert_eq!(first, Some(PathBuf::from("/x/.football/bin")));
     }
 }

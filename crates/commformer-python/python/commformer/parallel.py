@@ -15,8 +15,8 @@ class ParallelEnv(Base):
     """A built-in environment of commformer.
 
     All agents stay until the end of the episode; who is out of the game meanwhile (`infos[agent]["active"]`) sees zeros
-    or what is left to see, and what it does has no effect. Where actions can be unavailable,
-    `infos[agent]["action_mask"]` says which are available; one that is not is refused.
+    or what is left to see, and what it does has no effect. Where actions can be unavailable, what an agent sees is
+    PettingZoo's dictionary of "observation" and "action_mask"; an action that is not available is refused.
     """
 
     def __init__(self, kind: str, **settings: Any) -> None:
@@ -25,14 +25,17 @@ class ParallelEnv(Base):
         self._kind, self._settings = kind, settings
         self._seeds = np.random.default_rng()
         self._vector = VectorEnv(kind, **settings)
-        names = self._vector.agent_names
-        self.possible_agents = [
-            f"{names[agent]}_{agent}" if names else f"agent_{agent}" for agent in range(self._vector.agents)
-        ]
+        names = self._vector.agent_names or [f"agent {agent}" for agent in range(self._vector.agents)]
+        self.possible_agents = [name.replace(" ", "_") for name in names]
         self.agents: list[str] = []
-        size = self._vector.obs_dim
-        self._observation = {a: spaces.Box(-np.inf, np.inf, (size,), np.float32) for a in self.possible_agents}
+        self._observation = {a: self._observation_space() for a in self.possible_agents}
         self._action = {a: self._action_space() for a in self.possible_agents}
+
+    def _observation_space(self) -> spaces.Space:
+        seen = spaces.Box(-np.inf, np.inf, (self._vector.obs_dim,), np.float32)
+        if self._vector.available is None:
+            return seen
+        return spaces.Dict({"observation": seen, "action_mask": spaces.Box(0, 1, (self._vector.actions,), np.int8)})
 
     def _action_space(self) -> spaces.Space:
         if self._vector.discrete:
@@ -40,7 +43,7 @@ class ParallelEnv(Base):
         return spaces.Box(-np.inf, np.inf, (self._vector.actions,), np.float32)
 
     def observation_space(self, agent: str) -> spaces.Space:
-        """Numbers, (O,)."""
+        """Numbers, (O,); beside a mask, (A,), where actions can be unavailable."""
         return self._observation[agent]
 
     def action_space(self, agent: str) -> spaces.Space:
@@ -55,7 +58,7 @@ class ParallelEnv(Base):
         self._vector = VectorEnv(self._kind, seed=seed, **self._settings)
         self.agents = list(self.possible_agents)
         seen = self._vector.reset()[0].copy()
-        return self._each(seen), self._infos(self._vector.active[0])
+        return self._observations(seen), self._infos(self._vector.active[0])
 
     def step(self, actions: dict[str, Any]):
         """One step of all."""
@@ -69,7 +72,7 @@ class ParallelEnv(Base):
         ended = status[0] in (TERMINATED, TRUNCATED)
         seen, active = vector.final_obs(0) if ended else (obs[0].copy(), vector.active[0])
         results = (
-            self._each(seen),
+            self._observations(seen),
             {agent: float(reward) for agent, reward in zip(self.agents, rewards[0])},
             dict.fromkeys(self.agents, bool(status[0] == TERMINATED)),
             dict.fromkeys(self.agents, bool(status[0] == TRUNCATED)),
@@ -84,13 +87,14 @@ class ParallelEnv(Base):
     def close(self) -> None:
         """Nothing is open."""
 
-    def _each(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        return dict(zip(self.agents, rows))
+    def _observations(self, seen: np.ndarray) -> dict[str, Any]:
+        masks = self._vector.available
+        if masks is None:
+            return dict(zip(self.agents, seen))
+        return {
+            agent: {"observation": row, "action_mask": mask.astype(np.int8)}
+            for agent, row, mask in zip(self.agents, seen, masks[0])
+        }
 
     def _infos(self, active: np.ndarray) -> dict[str, dict[str, Any]]:
-        masks = self._vector.available
-        infos: dict[str, dict[str, Any]] = {a: {"active": bool(is_active)} for a, is_active in zip(self.agents, active)}
-        if masks is not None:
-            for agent, mask in zip(self.agents, masks[0]):
-                infos[agent]["action_mask"] = mask.astype(np.int8)
-        return infos
+        return {agent: {"active": bool(is_active)} for agent, is_active in zip(self.agents, active)}
