@@ -3,7 +3,8 @@
 
 For each group: mean over seeds (smallest to largest) of every figure of final.json, and for each
 seed the environment steps at the first evaluation with a success (accuracy, share won) of at least 0.95. With --interval the
-mean with the half-width of its 95 % interval (Student's t over seeds) instead, without the last column.
+mean with the half-width of its 95 % interval (Student's t over seeds) instead, without the last column. Returns are shown
+where there is no success, accuracy or share won.
 """
 import json
 import pathlib
@@ -14,7 +15,8 @@ import sys
 STUDENT = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
 
 
-FIGURES = ["steps", "success", "accuracy", "won", "sources", "messages", "open_rate", "gates_right"]
+RATES = ["success", "accuracy", "won"]
+FIGURES = ["steps", *RATES, "return", "score", "sources", "messages", "open_rate", "gates_right"]
 
 
 def solved(run):
@@ -23,8 +25,8 @@ def solved(run):
         line = json.loads(line)
         if line["kind"] == "evaluation":
             figures = line["figures"]
-            score = next(figures[name] for name in ("success", "accuracy", "won") if name in figures)["mean"]
-            if score >= 0.95:
+            rates = [figures[name]["mean"] for name in RATES if name in figures]
+            if rates and rates[0] >= 0.95:
                 return line["steps"]
     return None
 
@@ -44,11 +46,12 @@ def row(folder, group, interval):
     runs = sorted(run for run in of_group if (run / "final.json").exists())
     finals = [json.loads((run / "final.json").read_text()) for run in runs]
     cells = [group, str(len(runs))]
+    has_rate = any(rate in final for final in finals for rate in RATES)
     for name in FIGURES:
-        values = [final[name]["mean"] for final in finals if name in final]
+        values = [final[name]["mean"] for final in finals if name in final and not (name == "return" and has_rate)]
         cells.append(spread(values, interval) if values else "")
     at = [solved(run) for run in runs]
-    cells.append(", ".join(f"{steps // 1000}k" if steps else "never" for steps in at))
+    cells.append(", ".join(f"{steps // 1000}k" if steps else "never" for steps in at) if has_rate else "")
     return cells
 
 
@@ -59,8 +62,8 @@ def main():
     head = ["group", "seeds", *FIGURES, "solved at"]
     rows = [row(pathlib.Path(folder), group, interval) for group in groups]
     kept = [i for i in range(len(head)) if any(cells[i] for cells in rows)]
-    if interval:
-        kept.remove(len(head) - 1)
+    if interval and kept[-1] == len(head) - 1:
+        kept.pop()
     for cells in [head, ["---"] * len(head), *rows]:
         print("| " + " | ".join(cells[i] for i in kept) + " |")
 
