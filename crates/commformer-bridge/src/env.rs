@@ -260,6 +260,10 @@ impl Remote for PythonEnv {
         if actions.is_some() && state.generation != self.generation {
             return;
         }
+        // A step that was begun and never collected is dropped; until it is over, the memory is the worker's.
+        if self.standing == Standing::Begun {
+            let _ = group.wait(state, self.copy);
+        }
         self.ask(state, actions, rng);
         self.standing = Standing::Begun;
     }

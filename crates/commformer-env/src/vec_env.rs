@@ -64,6 +64,8 @@ pub struct VecEnv<E> {
     started: bool,
     /// Whether the copies live elsewhere, as [`Remote`](crate::Remote) says.
     remote: bool,
+    /// Whether they have begun the next step already.
+    begun: bool,
     /// One for each copy, so that a step need not allocate; the first `ended` are those that ended in
     /// the last step.
     episodes: Vec<Episode>,
@@ -125,6 +127,7 @@ impl<E: Environment> VecEnv<E> {
             grain,
             started,
             remote: false,
+            begun: false,
         }
     }
 
@@ -159,6 +162,7 @@ impl<E: Environment> VecEnv<E> {
             parts.push(Self {
                 first,
                 remote: self.remote,
+                begun: self.begun,
                 ..part
             });
             first += copies;
@@ -236,6 +240,7 @@ impl<E: Environment> VecEnv<E> {
     /// If a buffer's length is wrong; then nothing has happened. [`VecEnvError::Remote`].
     pub fn reset(&mut self, out: Batch<'_>) -> Result<(), VecEnvError> {
         self.check_batch(&out)?;
+        self.begun = false;
         self.begin(None);
         let work = Work {
             lanes: &mut self.lanes,
@@ -281,6 +286,23 @@ impl<E: Environment> VecEnv<E> {
         Ok(())
     }
 
+    /// Lets copies that live elsewhere, as [`Remote`](crate::Remote) says, begin the step that [`step`](Self::step)
+    /// with the same actions will wait for: meanwhile the caller can do something else. Others do nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// If an action does not exist, or there was no [`reset`](Self::reset) yet; then nothing has happened.
+    pub fn begin_step(&mut self, actions: Actions<'_>) -> Result<(), VecEnvError> {
+        if !self.started {
+            return Err(VecEnvError::NotReset);
+        }
+        self.check_actions(actions)?;
+        if !std::mem::replace(&mut self.begun, self.remote) {
+            self.begin(Some(actions));
+        }
+        Ok(())
+    }
+
     /// Takes one step in every copy.
     ///
     /// Takes the actions, (C, N) indices or (C, N, A) numbers. Writes the rewards, (C, N), how each
@@ -307,7 +329,9 @@ impl<E: Environment> VecEnv<E> {
         check_len("status", status.len(), self.copies())?;
         self.check_actions(actions)?;
 
-        self.begin(Some(actions));
+        if !std::mem::take(&mut self.begun) {
+            self.begin(Some(actions));
+        }
         let step = Some(Step {
             actions,
             rewards,

@@ -223,6 +223,15 @@ impl Buffer {
         self.actions.record(t, &act.actions)
     }
 
+    /// Lets copies that live elsewhere begin step `t`, for which the actions are there.
+    pub fn begin_step<E: Environment>(
+        &self,
+        t: usize,
+        environments: &mut VecEnv<E>,
+    ) -> Result<(), TrainError> {
+        Ok(environments.begin_step(self.actions.at(t)?)?)
+    }
+
     /// Steps every copy with the actions of step `t`.
     ///
     /// # Errors

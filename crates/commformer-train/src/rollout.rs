@@ -96,7 +96,7 @@ pub fn collect<P: Policy, E: Environment>(
             graph: graphs.of_copies(shard.copies.clone(), copies),
             noise: noise(shard.copies.clone()),
             shard,
-            t: 0,
+            under_way: None,
             collected: Collected::default(),
         })
         .collect();
@@ -141,13 +141,14 @@ struct Turn<'a, E> {
     shard: &'a mut Shard<E>,
     graph: TeamGraphs,
     noise: Noise,
-    /// The next step.
-    t: usize,
+    /// The step that was begun.
+    under_way: Option<usize>,
     collected: Collected,
 }
 
 impl<E: Environment> Turn<'_, E> {
-    /// Takes the next step, and says whether the rollout is over.
+    /// Waits for the step under way, acts, begins the next one, and says whether the rollout is over. Where copies
+    /// live elsewhere, they step while others act.
     fn advance<P: Policy>(&mut self, policy: &P) -> Result<bool, TrainError> {
         let Shard {
             environments,
@@ -155,25 +156,28 @@ impl<E: Environment> Turn<'_, E> {
             ..
         } = &mut *self.shard;
         let phases = &mut self.collected.phases;
-        let start = Instant::now();
-        if self.t == 0 {
-            buffer.begin()?;
+        match self.under_way {
+            None => buffer.begin()?,
+            Some(t) => {
+                let start = Instant::now();
+                buffer.step(t, environments)?;
+                let episodes = environments.episodes().iter().cloned();
+                self.collected.episodes.extend(episodes);
+                phases.environment += start.elapsed().as_secs_f64();
+            }
         }
-        if self.t == buffer.steps() {
+        let start = Instant::now();
+        let t = self.under_way.map_or(0, |t| t + 1);
+        let is_over = t == buffer.steps();
+        if is_over {
             value_ends(buffer, policy, &self.graph, &mut self.noise)?;
-            phases.act += start.elapsed().as_secs_f64();
-            return Ok(true);
+        } else {
+            act(buffer, t, policy, &self.graph, &mut self.noise)?;
+            buffer.begin_step(t, environments)?;
+            self.under_way = Some(t);
         }
-        act(buffer, self.t, policy, &self.graph, &mut self.noise)?;
         phases.act += start.elapsed().as_secs_f64();
-
-        let start = Instant::now();
-        buffer.step(self.t, environments)?;
-        let episodes = environments.episodes().iter().cloned();
-        self.collected.episodes.extend(episodes);
-        phases.environment += start.elapsed().as_secs_f64();
-        self.t += 1;
-        Ok(false)
+        Ok(is_over)
     }
 }
 

@@ -61,8 +61,14 @@ impl Layers {
             for (key, value) in keys {
                 let path = format!("{section}.{key}");
                 self.sources.insert(path.clone(), source_of(&path));
-                if let Some(target) = target.as_table_mut() {
-                    target.insert(key, value);
+                // A table within a section, such as `env.options`, has keys that layers set one by one, too.
+                match (target.get_mut(&key), value) {
+                    (Some(Value::Table(below)), Value::Table(above)) => below.extend(above),
+                    (_, value) => {
+                        target
+                            .as_table_mut()
+                            .map(|target| target.insert(key, value));
+                    }
                 }
             }
         }
@@ -110,21 +116,21 @@ pub(super) fn parse_assignments(
         }
         sources.insert(path.to_owned(), Source::Argument(format!("--set {text}")));
         let value = parse_value(value.trim());
-        match path.split_once('.') {
-            None => drop(table.insert(path.to_owned(), value)),
-            // Deeper paths stay one name, which no key has.
-            Some((section, key)) => {
-                let section = table
-                    .entry(section.to_owned())
-                    .or_insert_with(|| Table::new().into());
-                section
-                    .as_table_mut()
-                    .ok_or_else(wrong)?
-                    .insert(key.to_owned(), value);
-            }
-        }
+        insert(&mut table, path, value).ok_or_else(wrong)?;
     }
     Ok((table, sources))
+}
+
+/// Puts a value where a path such as `env.options.N` leads; nothing, if a value that is no table lies in the way.
+fn insert(table: &mut Table, path: &str, value: Value) -> Option<()> {
+    match path.split_once('.') {
+        None => drop(table.insert(path.to_owned(), value)),
+        Some((first, rest)) => {
+            let inner = table.entry(first).or_insert_with(|| Table::new().into());
+            insert(inner.as_table_mut()?, rest, value)?;
+        }
+    }
+    Some(())
 }
 
 fn parse_value(text: &str) -> Value {
@@ -200,6 +206,21 @@ mod tests {
         // More than a value is text, not more settings.
         let (table, _) = parse_assignments(&["env.kind=1\nx=2".into()]).unwrap();
         assert_eq!(table["env"]["kind"].as_str(), Some("1\nx=2"));
+    }
+
+    #[test]
+    fn options_of_a_task_are_set_one_by_one() {
+        let mut layers = Layers::default();
+        push(&mut layers, "[env.options]\nN = 3\nname = 'x'", "a");
+        let texts = ["env.options.N=5", "env.options.deep.er=true"].map(String::from);
+        let (table, sources) = parse_assignments(&texts).unwrap();
+        layers.push(table, |path| {
+            sources.get(path).cloned().unwrap_or(Source::Default)
+        });
+        let expected: Table = "N = 5\nname = 'x'\ndeep = { er = true }".parse().unwrap();
+        assert_eq!(layers.merged["env"]["options"], Value::Table(expected));
+        let wrong = ["env.options=3", "env.options.N=5"].map(String::from);
+        assert!(parse_assignments(&wrong).is_err());
     }
 
     #[test]
