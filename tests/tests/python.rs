@@ -88,6 +88,14 @@ fn simple_spread_trains_and_repeats_itself_on_any_number_of_workers() {
         trained(&config(&python, "simple_spread_v3", "{ N = 3 }", 3)),
         one
     );
+    // In shards, of which one steps while another acts.
+    let in_shards = |workers, threads| {
+        let mut config = config(&python, "simple_spread_v3", "{ N = 3 }", workers);
+        config.rollout.shard = 1;
+        config.run.threads = threads;
+        trained(&config)
+    };
+    assert_eq!(in_shards(1, 1), in_shards(3, 2));
 }
 
 #[test]

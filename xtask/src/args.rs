@@ -19,7 +19,7 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   presets          List the built-in configurations
   bench [WHAT]     Measure the speed on this machine: of train, act or env
   doctor           Tell versions, machine and libtorch, and test all of it: for a bug report
-  test             Run every test of the workspace
+  test             Run every test of the workspace, those in Python last
   ci               Check everything: formatting, links, lints, dependencies, documentation, tests
   help             Print this text
 

@@ -1,8 +1,8 @@
-//! The cargo that xtask starts.
+//! The cargo that xtask starts, and other programs.
 
 use std::env;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::{Failure, libtorch};
 
@@ -38,6 +38,22 @@ pub fn become_command(mut command: Command) -> Result<(), Failure> {
     }
 }
 
+/// Runs the command to its end; a failure names it and says what is advised.
+pub fn carry_out(mut command: Command, advice: &str) -> Result<(), Failure> {
+    let status = command.stdin(Stdio::null()).status();
+    let status = status.map_err(|error| not_started(&command, &error))?;
+    if status.success() {
+        return Ok(());
+    }
+    let program = Path::new(command.get_program()).file_name();
+    let words = program.into_iter().chain(command.get_args());
+    let line: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    Err(Failure::new(format!(
+        "`{}` failed ({status}); {advice}",
+        line.join(" ")
+    )))
+}
+
 /// The failure of a program that could not be started.
 pub fn not_started(command: &Command, error: &std::io::Error) -> Failure {
     Failure::new(format!(
@@ -56,5 +72,19 @@ mod tests {
         let arguments: Vec<_> = command.get_args().collect();
         assert_eq!(arguments, ["test", "--manifest-path", "/repo/Cargo.toml"]);
         assert_eq!(command.get_current_dir(), None);
+    }
+
+    #[test]
+    fn a_command_that_fails_or_does_not_start_is_a_failure() {
+        assert_eq!(carry_out(Command::new("true"), ""), Ok(()));
+        let mut failing = Command::new("/bin/false");
+        failing.arg("now");
+        let failed = carry_out(failing, "try again.").expect_err("a failure");
+        let text = failed.to_string();
+        assert!(text.starts_with("`false now` failed ("), "{text}");
+        assert!(text.ends_with("); try again."), "{text}");
+        let absent = carry_out(Command::new("commformer-no-such-program"), "");
+        let absent = absent.expect_err("absent").to_string();
+        assert!(absent.contains("did not start"), "{absent}");
     }
 }

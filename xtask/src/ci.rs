@@ -79,19 +79,11 @@ fn step(name: &str, run: impl FnOnce() -> Result<(), Failure>) -> Result<(), Fai
 }
 
 /// Runs one command of a step to its end.
-fn check(mut command: Command) -> Result<(), Failure> {
-    let status = command.status();
-    let status = status.map_err(|error| cargo::not_started(&command, &error))?;
-    if status.success() {
-        return Ok(());
-    }
-    let program = Path::new(command.get_program()).file_name();
-    let first = command.get_args().next().unwrap_or_default();
-    Err(Failure::new(format!(
-        "`{} {}` failed ({status}); correct what it printed above and run `cargo xtask ci` again.",
-        program.unwrap_or_default().to_string_lossy(),
-        first.to_string_lossy()
-    )))
+fn check(command: Command) -> Result<(), Failure> {
+    cargo::carry_out(
+        command,
+        "correct what it printed above and run `cargo xtask ci` again.",
+    )
 }
 
 #[cfg(test)]
@@ -104,13 +96,5 @@ mod tests {
         let text = failure.to_string();
         assert!(text.starts_with("ci stopped at lints after "), "{text}");
         assert!(text.ends_with(" s: too many."), "{text}");
-    }
-
-    #[test]
-    fn a_command_that_fails_or_does_not_start_is_a_failure() {
-        assert_eq!(check(Command::new("true")), Ok(()));
-        assert!(check(Command::new("false")).is_err());
-        let absent = check(Command::new("commformer-no-such-program")).expect_err("absent");
-        assert!(absent.to_string().contains("did not start"), "{absent}");
     }
 }

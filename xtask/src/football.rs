@@ -131,22 +131,11 @@ fn missing(packages: &[&str], is_installed: impl Fn(&str) -> bool) -> Option<Str
     })
 }
 
-fn carry_out(mut command: Command) -> Result<(), Failure> {
-    command.stdin(Stdio::null());
-    let status = command.status();
-    let status = status.map_err(|error| cargo::not_started(&command, &error))?;
-    if status.success() {
-        return Ok(());
-    }
-    let arguments: Vec<_> = command
-        .get_args()
-        .map(|word| word.to_string_lossy())
-        .collect();
-    Err(Failure::new(format!(
-        "`{} {}` failed ({status}); what it printed says why, and the command can be repeated.",
-        command.get_program().to_string_lossy(),
-        arguments.join(" ")
-    )))
+fn carry_out(command: Command) -> Result<(), Failure> {
+    cargo::carry_out(
+        command,
+        "what it printed says why, and the command can be repeated.",
+    )
 }
 
 #[cfg(test)]

@@ -6,11 +6,19 @@ use std::process::Command;
 
 use crate::{Failure, cargo, python, setup};
 
-/// Gets libtorch, and the packages of tests in Python, where they are missing, and becomes `cargo test`.
+/// Gets libtorch, and the packages of tests in Python, where they are missing. Runs all tests, those in Python last, or,
+/// with arguments, becomes `cargo test`.
 pub fn run(root: &Path, arguments: &[OsString]) -> Result<(), Failure> {
     setup::ensure(root)?;
-    python::try_ensure(root);
-    cargo::become_command(command(root, arguments))
+    let has_python = python::try_ensure(root);
+    let tests = command(root, arguments);
+    if !has_python || !arguments.is_empty() {
+        return cargo::become_command(tests);
+    }
+    let mut all = vec![tests];
+    all.extend(python::tests(root)?);
+    all.into_iter()
+        .try_for_each(|tests| cargo::carry_out(tests, "what it printed above says which tests."))
 }
 
 /// `cargo test` for the packages that the arguments name, or for all: what `cargo xtask ci` runs.

@@ -674,7 +674,7 @@ def check_spec(task: Any, report: Report) -> None:
     for note in getattr(task, "notes", ()):
         report.note(note)
     numbers = ", ".join(f"{key} {getattr(task, key)}" for key in ("agents", "obs_dim", *given))
-    report.ok(f"{a(task)[2:]}: {numbers}")
+    report.ok(f"{a(task)[2:].removeprefix('__main__.')}: {numbers}")
 
 
 class Play:

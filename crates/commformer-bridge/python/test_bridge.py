@@ -8,6 +8,7 @@ import contextlib
 import importlib.util
 import io
 import os
+import pathlib
 import sys
 import types
 import unittest
@@ -456,6 +457,23 @@ class KeepsFiles(Sound):
 
 class NoChoice(Sound):
     actions = 0
+
+
+class Example(unittest.TestCase):
+    """The task that the documentation shows, where the repository is around this file."""
+
+    DOCS = pathlib.Path(__file__).parents[3] / "docs"
+
+    @unittest.skipUnless(DOCS.is_dir(), "no documentation here")
+    def test_the_documented_task_is_sound_and_shown_as_it_is(self) -> None:
+        code = (self.DOCS / "examples/my_env.py").read_text()
+        self.assertIn(f"```python\n{code}```", (self.DOCS / "src/python.md").read_text())
+        sys.path.insert(0, str(self.DOCS / "examples"))
+        self.addCleanup(sys.path.remove, str(self.DOCS / "examples"))
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            status = bridge.check("my_env:make", {"agents": 4}, resets=100)
+        self.assertEqual(status, 0, printed.getvalue())
 
 
 class Check(unittest.TestCase):

@@ -1,7 +1,7 @@
 //! What workers write arrives, where it belongs and whoever wrote it.
 
 use crate::{Stage, task};
-use commformer_env::{ActionSpace, Actions, Environment, Form, Frame, Status, VecEnv};
+use commformer_env::{ActionSpace, Actions, Environment, Form, Frame, Status, VecEnv, VecEnvError};
 
 #[test]
 fn a_task_describes_itself() {
@@ -83,6 +83,35 @@ fn a_limit_cuts_episodes() {
     assert_eq!(stage.status, [Status::Running]);
     stage.step(&[0, 0]).unwrap();
     assert_eq!(stage.status, [Status::Truncated]);
+}
+
+#[test]
+fn a_step_that_was_begun_is_taken_once_and_can_be_dropped() {
+    let Some(config) = task("Counting", "") else {
+        return;
+    };
+    let [mut ahead, mut plain] = [0, 1].map(|_| Stage::new(&config, 3));
+    let begin =
+        |stage: &mut Stage, actions: &[i64]| stage.envs.begin_step(Actions::Discrete(actions));
+    assert_eq!(begin(&mut ahead, &[0; 6]), Err(VecEnvError::NotReset));
+    ahead.reset().unwrap();
+    plain.reset().unwrap();
+    assert!(begin(&mut ahead, &[4; 6]).is_err());
+    // Over the end of an episode, which lasts four steps.
+    for step in 0..6 {
+        let actions = [step % 4; 6];
+        begin(&mut ahead, &actions).unwrap();
+        ahead.step(&actions).unwrap();
+        plain.step(&actions).unwrap();
+        assert_eq!((&ahead.obs, &ahead.rewards), (&plain.obs, &plain.rewards));
+    }
+    begin(&mut ahead, &[1; 6]).unwrap();
+    ahead.reset().unwrap();
+    let seeds: Vec<f32> = ahead.obs.chunks(3).map(|row| row[0]).collect();
+    ahead.step(&[2; 6]).unwrap();
+    for (row, seed) in ahead.obs.chunks(3).zip(seeds) {
+        assert_eq!(row, [seed, 1.0, 2.0]);
+    }
 }
 
 #[test]
