@@ -122,10 +122,12 @@ fn a_pass_takes_what_the_configuration_says() {
             pass.backward(&loss, &[]).unwrap();
         });
         let said = config.pass_bytes(teams as f64, senders as f64) + config.parameter_bytes();
-        let share = held / said;
+        // Whether a product packs an operand for itself, and by how much at a time, goes by the CPU's vectors and caches: with
+        // AVX2 up to 512 rows of the widest operand, with AVX-512 none of these.
+        let packed = 4.0 * 512.0 * config.obs_dim.max(config.embed_dim) as f64;
         assert!(
-            (0.9..=1.0).contains(&share),
-            "{share} of {said}: {config:?}"
+            (0.9 * said..=said + packed).contains(&held),
+            "{held} for {said}: {config:?}"
         );
     }
 }

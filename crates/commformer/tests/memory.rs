@@ -154,6 +154,8 @@ proptest! {
         (stale, bfloat16, straight_through) in any::<(bool, bool, bool)>(),
     ) {
         let mut config = presets::ALL[preset].config().unwrap();
+        // What Python plays only Python tells, and it need not be here.
+        prop_assume!(!matches!(config.env, EnvConfig::Python(_)));
         let [copies, steps, shard, minibatches, chunk, groups, ..] = sizes[..] else { unreachable!() };
         config.rollout = commformer_train::RolloutConfig { copies, steps, shard };
         (config.ppo.minibatches, config.ppo.chunk, config.graph.groups) = (minibatches, chunk, groups);

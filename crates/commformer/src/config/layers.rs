@@ -61,6 +61,10 @@ impl Layers {
             for (key, value) in keys {
                 let path = format!("{section}.{key}");
                 self.sources.insert(path.clone(), source_of(&path));
+                for inner in value.as_table().into_iter().flat_map(Table::keys) {
+                    let path = format!("{path}.{inner}");
+                    self.sources.insert(path.clone(), source_of(&path));
+                }
                 // A table within a section, such as `env.options`, has keys that layers set one by one, too.
                 match (target.get_mut(&key), value) {
                     (Some(Value::Table(below)), Value::Table(above)) => below.extend(above),

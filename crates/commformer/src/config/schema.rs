@@ -75,6 +75,10 @@ pub(super) fn conform(layers: &mut Layers) -> Result<(), ConfigError> {
             let Some(example) = known.get(&key) else {
                 return Err(unknown(layers, &schema, &path));
             };
+            // A path that is too long, such as `run.device.x`.
+            if let (false, Some((inner, _))) = (example.is_table(), only(&value)) {
+                return Err(unknown(layers, &schema, &format!("{path}.{inner}")));
+            }
             let value = convert(layers, &path, value, example)?;
             if let Value::String(name) = &value {
                 check_name(layers, &path, name)?;
@@ -89,6 +93,12 @@ pub(super) fn conform(layers: &mut Layers) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+/// The one entry of a table that has just one.
+fn only(value: &Value) -> Option<(&String, &Value)> {
+    let mut entries = value.as_table()?.iter();
+    entries.next().filter(|_| entries.next().is_none())
 }
 
 /// Every key for a kind of task, with some value of its type.
