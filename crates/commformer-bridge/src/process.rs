@@ -149,8 +149,12 @@ impl Process {
             })
         };
         start().map_err(|error| {
+            let advice = match config.make.starts_with("gfootball:") {
+                true => "`cargo xtask football setup` makes one with the engine, to be named from where you stand",
+                false => "`env.python` must be a Python of 3.10 or later",
+            };
             fault(format!(
-                "did not start with `{}` ({error}): `env.python` must be a Python of 3.10 or later",
+                "did not start with `{}` ({error}): {advice}",
                 config.python
             ))
         })
