@@ -59,7 +59,7 @@ pub fn setup(root: &Path) -> Result<(), Failure> {
         return Err(Failure::new(missing));
     }
     println!(
-        "Building Google Research Football's engine into .football/: about 6 minutes on two cores, 250 MB."
+        "Building Google Research Football's engine into .football/: 6 to 15 minutes on two cores, 650 MB."
     );
     let mut venv = Command::new(&python);
     venv.args(["-m", "venv", "--clear"]).arg(&folder);

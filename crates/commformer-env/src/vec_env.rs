@@ -291,13 +291,18 @@ impl<E: Environment> VecEnv<E> {
     ///
     /// # Errors
     ///
-    /// If an action does not exist, or there was no [`reset`](Self::reset) yet; then nothing has happened.
+    /// For copies that live elsewhere, if an action does not exist, or there was no [`reset`](Self::reset) yet; then
+    /// nothing has happened.
     pub fn begin_step(&mut self, actions: Actions<'_>) -> Result<(), VecEnvError> {
+        // The others' step checks all this.
+        if !self.remote {
+            return Ok(());
+        }
         if !self.started {
             return Err(VecEnvError::NotReset);
         }
         self.check_actions(actions)?;
-        if !std::mem::replace(&mut self.begun, self.remote) {
+        if !std::mem::replace(&mut self.begun, true) {
             self.begin(Some(actions));
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! What the policy takes of memory, in bytes, before there is one.
 //!
 //! The kernels' buffers (`native/`) are counted one by one, and a test holds their sum to what an
-//! allocator was asked for. What a matrix product packs for itself while it lasts, up to 512 rows of an operand on some CPUs, is
+//! allocator was asked for. What a matrix product packs for itself while it lasts, on some CPUs, is
 //! not among them. What libtorch keeps for a backward pass is counted by the tensors that
 //! autograd saves. Counts are `f64`, as in `cost.rs`: no size overflows them.
 //!

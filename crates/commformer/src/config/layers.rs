@@ -69,9 +69,9 @@ impl Layers {
                 match (target.get_mut(&key), value) {
                     (Some(Value::Table(below)), Value::Table(above)) => below.extend(above),
                     (_, value) => {
-                        target
-                            .as_table_mut()
-                            .map(|target| target.insert(key, value));
+                        if let Some(target) = target.as_table_mut() {
+                            target.insert(key, value);
+                        }
                     }
                 }
             }
