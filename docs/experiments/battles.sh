@@ -25,9 +25,9 @@ marines() {
     teams smac-8m 1000000 1 2 3
 }
 mixed() {
-    teams smac-MMM 600000 1
-    teams smac-3s5z 600000 1
-    teams smac-1o_10b_vs_1r 600000 1
+    teams smac-MMM 1150000 1
+    teams smac-3s5z 1150000 1
+    teams smac-1o_10b_vs_1r 1150000 1
 }
 
 parts=("$@")

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""What training costs beside the football engine: football-speed.py PROGRAM [SECONDS] [ROUNDS], with nothing else running and
-with the interpreter that has gfootball.
+"""What the bridge and training cost beside the football engine: football-speed.py PROGRAM [SECONDS] [ROUNDS], with nothing
+else running and with the interpreter that has gfootball.
 
-Environment steps a second of the preset's training, everything included, and of two loops that learn nothing and wait for
-nobody, with as many copies in as many processes, in turns: one around the engine with random actions out of all, and
-one around the adapter, with its observations and random actions out of those that make sense.
+Environment steps a second, with as many copies in as many processes, in turns: of the preset's training, everything
+included; of the bridge alone, each worker stepped without waiting for the others; and of two loops that wait for nobody,
+one around the engine with random actions out of all, and one around the adapter, with its observations and, like the
+bridge, random actions out of those that make sense.
 """
 
 import json
@@ -38,14 +39,19 @@ class Engine:
 
 
 class Adapter:
-    """The adapter, in this process."""
+    """The adapter, in this process, with actions as `commformer bench env` chooses them."""
 
     def __init__(self):
-        self.task = bridge.Football(SCENARIO)
+        self.task, self.steps = bridge.Football(SCENARIO), 0
+        self.task.reset(1)
 
     def play(self, random):
-        scores = random.random((AGENTS, 19)) * self.task.available()
-        _, _, terminated, truncated = self.task.step(scores.argmax(axis=1))
+        if self.steps == 0:
+            self.prepared = random.integers(19, size=(16, AGENTS, 1))
+        nearest = (self.prepared[self.steps % 16] + np.arange(19)) % 19
+        self.steps += 1
+        chosen = np.take_along_axis(self.task.available(), nearest, axis=1).argmax(axis=1)
+        _, _, terminated, truncated = self.task.step(nearest[np.arange(AGENTS), chosen])
         if terminated or truncated:
             self.task.reset(int(random.integers(2**31)))
 
@@ -78,18 +84,28 @@ def loops(kind, seconds, processes, turn):
     return sum(count.value for count in counts)
 
 
-def training(program, seconds):
-    command = [program, "bench", "football-3_vs_1", "--json", "--iterations", "1000", "--seconds", str(seconds)]
-    command += ["--set", f"env.python={sys.executable}", "--set", f"rollout.copies={COPIES}"]
+def program(*arguments):
+    """What the program prints as JSON, with this interpreter."""
+    command = [sys.argv[1], "bench", *arguments, "--json", "--set", f"env.python={sys.executable}"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return json.loads(printed.splitlines()[-1])["steps_per_second"]
+    return json.loads(printed.splitlines()[-1])
+
+
+def training(seconds):
+    arguments = ["--iterations", "1000", "--seconds", str(seconds), "--set", f"rollout.copies={COPIES}"]
+    return program("train", "football-3_vs_1", *arguments)["steps_per_second"]
+
+
+def alone(seconds, processes):
+    arguments = ["--copies", str(COPIES), "--threads", str(processes), "--seconds", str(seconds)]
+    (row,) = program("env", "football-3_vs_1", *arguments)["rows"]
+    return row["steps_per_second"]
 
 
 def main():
-    program = sys.argv[1]
     seconds, rounds = float((sys.argv[2:3] or [20])[0]), int((sys.argv[3:4] or [5])[0])
     processes = os.cpu_count()
-    sides = {"training": lambda turn: training(program, seconds)}
+    sides = {"training": lambda turn: training(seconds), "bridge": lambda turn: alone(seconds, processes)}
     sides |= {
         kind.__name__.lower(): lambda turn, kind=kind: loops(kind, seconds, processes, turn)
         for kind in (Engine, Adapter)
@@ -97,11 +113,11 @@ def main():
     turns = [{name: side(turn) for name, side in sides.items()} for turn in range(rounds)]
     for name in sides:
         rates = [turn[name] for turn in turns]
-        ratios = sorted(turn["training"] / turn[name] for turn in turns)
-        print(
-            f"{name}: {statistics.median(rates):.0f} steps/s ({min(rates):.0f} to {max(rates):.0f}), "
-            f"training is {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) of it"
-        )
+        print(f"{name}: {statistics.median(rates):.0f} steps/s ({min(rates):.0f} to {max(rates):.0f})")
+    for ours in ("training", "bridge"):
+        for loop in ("engine", "adapter"):
+            ratios = sorted(turn[ours] / turn[loop] for turn in turns)
+            print(f"{ours} / {loop}: {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 //! `commformer bench env`: how fast environments step, their observations written, with random actions.
 
-use super::repeat::{Repeated, repeat, seconds};
+use super::repeat::{repeat, seconds};
 use super::table::Table;
 use super::train::print_json;
 use crate::cli::options::BaseOptions;
@@ -10,6 +10,7 @@ use clap::Args;
 use commformer_env::{ActionSpace, Actions, Batch, Rng, Spec, Status, VecEnvError};
 use commformer_train::workers;
 use commformer_view::numbers::grouped;
+use rayon::prelude::*;
 use serde::Serialize;
 use std::io::Write;
 
@@ -30,7 +31,8 @@ pub(super) struct Env {
         value_parser = clap::value_parser!(u32).range(1..)
     )]
     copies: Vec<u32>,
-    /// Threads that step them; a row for each number. By default one, and as many as there are cores
+    /// Threads that step them; a row for each number. By default one, and as many as there are cores. Of copies in
+    /// Python, each thread steps its share without waiting for the others', as the shards of training do
     #[arg(
         long,
         value_name = "T,...",
@@ -83,17 +85,13 @@ impl Env {
         let mut rows = Vec::new();
         for (name, task) in &tasks {
             for &copies in &self.copies {
-                let mut stage = Stage::new(task, copies as usize)?;
                 for &threads in &threads {
-                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-                    let pool = pool.build()?;
-                    let done = pool.install(|| stage.play(self.seconds))?;
                     let row = Row {
                         name: name.clone(),
                         agents: task.agents(),
                         copies,
                         threads,
-                        steps_per_second: done.per_second() * f64::from(copies),
+                        steps_per_second: play(task, copies as usize, threads, self.seconds)?,
                     };
                     let cells = [
                         name.clone(),
@@ -134,6 +132,22 @@ fn one_of_every_kind() -> anyhow::Result<Vec<(String, EnvConfig)>> {
     Ok(tasks)
 }
 
+/// Steps a second of all copies together.
+fn play(task: &EnvConfig, copies: usize, threads: usize, seconds: f64) -> anyhow::Result<f64> {
+    let all = compose::environments(task, copies, 1)?;
+    let share = match task {
+        EnvConfig::Python(_) => copies.div_ceil(threads),
+        _ => copies,
+    };
+    let stages: Result<Vec<_>, _> = all.split(share).into_iter().map(Stage::new).collect();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    let rates: Result<Vec<_>, _> = pool.build()?.install(|| {
+        let stages = stages?.into_par_iter();
+        stages.map(|mut stage| stage.play(seconds)).collect()
+    });
+    Ok(rates?.iter().sum())
+}
+
 /// Copies of a task, and everything that they write to.
 struct Stage {
     environments: Copies,
@@ -168,9 +182,8 @@ impl JointAction {
 }
 
 impl Stage {
-    fn new(task: &EnvConfig, copies: usize) -> anyhow::Result<Self> {
-        let environments = compose::environments(task, copies, 1)?;
-        let spec = environments.spec();
+    fn new(environments: Copies) -> Result<Self, VecEnvError> {
+        let (copies, spec) = (environments.copies(), environments.spec());
         let agents = copies * spec.agents;
         let mut rng = Rng::new(2, 0);
         let mut stage = Self {
@@ -193,9 +206,10 @@ impl Stage {
         Ok(stage)
     }
 
-    fn play(&mut self, seconds: f64) -> Result<Repeated, VecEnvError> {
+    /// Steps a second.
+    fn play(&mut self, seconds: f64) -> Result<f64, VecEnvError> {
         let mut turn = 0;
-        repeat(seconds, || {
+        let done = repeat(seconds, || {
             let actions = match &self.actions[turn % PREPARED] {
                 JointAction::Discrete(drawn) if self.environments.spec().masks_actions => {
                     self.open.clear();
@@ -213,7 +227,8 @@ impl Stage {
             };
             self.environments
                 .step(actions, out, &mut self.rewards, &mut self.status)
-        })
+        })?;
+        Ok(done.per_second() * self.environments.copies() as f64)
     }
 }
 
@@ -248,8 +263,7 @@ mod tests {
         assert_eq!(KINDS[kinds.len()..], ["python"]);
         for (name, task) in tasks {
             assert!(presets::find(&name).is_ok(), "{name}");
-            let done = Stage::new(&task, 3).unwrap().play(1e-4).unwrap();
-            assert!(done.times > 0);
+            assert!(play(&task, 3, 1, 1e-4).unwrap() > 0.0);
         }
     }
 }
