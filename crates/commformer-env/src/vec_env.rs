@@ -3,8 +3,10 @@
 //! Copy `i` draws from the stream `Rng::new(seed, i)` and from nothing else. What it does is
 //! therefore the same for every number of threads and whatever the other copies do.
 
+mod check;
+
 use crate::{
-    ActionSpace, Actions, CopyState, Environment, Rng, Spec, Status, VecEnvError,
+    Actions, CopyState, Environment, Rng, Spec, Status, VecEnvError,
     lanes::{Lane, Step, Work},
 };
 
@@ -196,7 +198,7 @@ impl<E: Environment> VecEnv<E> {
         let Some(sources) = sources else {
             return Ok(None);
         };
-        check_len("sources", sources.len(), agents)?;
+        check::len("sources", sources.len(), agents)?;
         match sources.iter().position(|&source| source >= agents) {
             None => Ok(Some(sources)),
             Some(agent) => Err(VecEnvError::NoSuchSource {
@@ -216,7 +218,7 @@ impl<E: Environment> VecEnv<E> {
     pub fn must_listen(&self, copy: usize) -> Result<Option<&[bool]>, VecEnvError> {
         let answer = self.lanes.get(copy).and_then(|lane| lane.env.must_listen());
         if let Some(answer) = answer {
-            check_len("must_listen", answer.len(), self.spec.agents)?;
+            check::len("must_listen", answer.len(), self.spec.agents)?;
         }
         Ok(answer)
     }
@@ -239,7 +241,7 @@ impl<E: Environment> VecEnv<E> {
     ///
     /// If a buffer's length is wrong; then nothing has happened. [`VecEnvError::Remote`].
     pub fn reset(&mut self, out: Batch<'_>) -> Result<(), VecEnvError> {
-        self.check_batch(&out)?;
+        check::batch(&out, self.copies(), &self.spec)?;
         self.begun = false;
         self.begin(None);
         let work = Work {
@@ -274,8 +276,8 @@ impl<E: Environment> VecEnv<E> {
     /// If a buffer's length or the number of states is wrong; then nothing has happened. If a state
     /// does not fit its copy; the copies before it then have gone on from theirs.
     pub fn restore(&mut self, states: &[CopyState], mut out: Batch<'_>) -> Result<(), VecEnvError> {
-        self.check_batch(&out)?;
-        check_len("states", states.len(), self.copies())?;
+        check::batch(&out, self.copies(), &self.spec)?;
+        check::len("states", states.len(), self.copies())?;
         for (copy, (lane, state)) in self.lanes.iter_mut().zip(states).enumerate() {
             let restored = lane.restore(state, out.of_copy(copy, &self.spec));
             let copy = self.first + copy;
@@ -301,7 +303,7 @@ impl<E: Environment> VecEnv<E> {
         if !self.started {
             return Err(VecEnvError::NotReset);
         }
-        self.check_actions(actions)?;
+        check::actions(actions, self.first, self.copies(), &self.spec)?;
         if !std::mem::replace(&mut self.begun, true) {
             self.begin(Some(actions));
         }
@@ -329,10 +331,10 @@ impl<E: Environment> VecEnv<E> {
         if !self.started {
             return Err(VecEnvError::NotReset);
         }
-        self.check_batch(&out)?;
-        check_len("rewards", rewards.len(), self.copies() * self.spec.agents)?;
-        check_len("status", status.len(), self.copies())?;
-        self.check_actions(actions)?;
+        check::batch(&out, self.copies(), &self.spec)?;
+        check::len("rewards", rewards.len(), self.copies() * self.spec.agents)?;
+        check::len("status", status.len(), self.copies())?;
+        check::actions(actions, self.first, self.copies(), &self.spec)?;
 
         if !std::mem::take(&mut self.begun) {
             self.begin(Some(actions));
@@ -417,62 +419,4 @@ impl<E: Environment> VecEnv<E> {
             self.ended += 1;
         }
     }
-
-    fn check_batch(&self, out: &Batch<'_>) -> Result<(), VecEnvError> {
-        let rows = self.copies() * self.spec.agents;
-        check_len("obs", out.obs.len(), rows * self.spec.obs_dim)?;
-        check_len(
-            "available",
-            out.available.len(),
-            self.copies() * self.spec.available_len(),
-        )?;
-        check_len("active", out.active.len(), rows)
-    }
-
-    fn check_actions(&self, actions: Actions<'_>) -> Result<(), VecEnvError> {
-        let rows = self.copies() * self.spec.agents;
-        let agents = self.spec.agents;
-        let place = |row: usize| (self.first + row / agents, row % agents);
-        match (actions, self.spec.actions) {
-            (Actions::Discrete(found), ActionSpace::Discrete(count)) => {
-                check_len("actions", found.len(), rows)?;
-                let fits =
-                    |&action: &i64| usize::try_from(action).is_ok_and(|action| action < count);
-                let Some(row) = found.iter().position(|action| !fits(action)) else {
-                    return Ok(());
-                };
-                let (copy, agent) = place(row);
-                Err(VecEnvError::NoSuchAction {
-                    copy,
-                    agent,
-                    found: found[row],
-                    count,
-                })
-            }
-            (Actions::Continuous(found), ActionSpace::Continuous(width)) => {
-                check_len("actions", found.len(), rows * width)?;
-                let Some(index) = found.iter().position(|number| !number.is_finite()) else {
-                    return Ok(());
-                };
-                let (copy, agent) = place(index / width);
-                Err(VecEnvError::NotFinite {
-                    copy,
-                    agent,
-                    found: found[index],
-                })
-            }
-            (_, expected) => Err(VecEnvError::ActionKind { expected }),
-        }
-    }
-}
-
-fn check_len(buffer: &'static str, found: usize, expected: usize) -> Result<(), VecEnvError> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(VecEnvError::Length {
-        buffer,
-        found,
-        expected,
-    })
 }
