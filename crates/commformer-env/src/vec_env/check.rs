@@ -1,0 +1,65 @@
+//! Whether what a caller hands to a [`VecEnv`](crate::VecEnv) fits it.
+
+use crate::{ActionSpace, Actions, Batch, Spec, VecEnvError};
+
+pub fn len(buffer: &'static str, found: usize, expected: usize) -> Result<(), VecEnvError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(VecEnvError::Length {
+        buffer,
+        found,
+        expected,
+    })
+}
+
+pub fn batch(out: &Batch<'_>, copies: usize, spec: &Spec) -> Result<(), VecEnvError> {
+    let rows = copies * spec.agents;
+    len("obs", out.obs.len(), rows * spec.obs_dim)?;
+    len(
+        "available",
+        out.available.len(),
+        copies * spec.available_len(),
+    )?;
+    len("active", out.active.len(), rows)
+}
+
+/// Errors name a copy by its number among all, that of the first here being `first`.
+pub fn actions(
+    actions: Actions<'_>,
+    first: usize,
+    copies: usize,
+    spec: &Spec,
+) -> Result<(), VecEnvError> {
+    let rows = copies * spec.agents;
+    let place = |row: usize| (first + row / spec.agents, row % spec.agents);
+    match (actions, spec.actions) {
+        (Actions::Discrete(found), ActionSpace::Discrete(count)) => {
+            len("actions", found.len(), rows)?;
+            let fits = |&action: &i64| usize::try_from(action).is_ok_and(|action| action < count);
+            let Some(row) = found.iter().position(|action| !fits(action)) else {
+                return Ok(());
+            };
+            let (copy, agent) = place(row);
+            Err(VecEnvError::NoSuchAction {
+                copy,
+                agent,
+                found: found[row],
+                count,
+            })
+        }
+        (Actions::Continuous(found), ActionSpace::Continuous(width)) => {
+            len("actions", found.len(), rows * width)?;
+            let Some(index) = found.iter().position(|number| !number.is_finite()) else {
+                return Ok(());
+            };
+            let (copy, agent) = place(index / width);
+            Err(VecEnvError::NotFinite {
+                copy,
+                agent,
+                found: found[index],
+            })
+        }
+        (_, expected) => Err(VecEnvError::ActionKind { expected }),
+    }
+}
