@@ -7,6 +7,7 @@ use super::config::{SmacConfig, strength};
 use super::data::LOOPS_PER_STEP;
 use super::observe::{Scene, agent_actions};
 use super::opponent;
+use super::players::Plan;
 use super::scenario::{Member, Scenario, Side};
 use crate::{
     ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, StateError,
@@ -51,8 +52,8 @@ pub struct Smac {
     points: Vec<[f32; 2]>,
     /// Hit points and shield of each unit before the step.
     before: Vec<f32>,
-    /// Room for the damage that each unit is about to take.
-    volley: Vec<f32>,
+    /// Room for what the enemies mean to do.
+    plan: Plan,
     /// Hit points and shields of all enemies in the episode's beginning.
     strength: f32,
     reward_scale: f32,
@@ -121,7 +122,7 @@ impl Smac {
             members: Vec::with_capacity(agents + enemies),
             points: Vec::with_capacity(agents + enemies),
             before: vec![0.0; agents + enemies],
-            volley: vec![0.0; agents + enemies],
+            plan: Plan::new(agents + enemies),
             strength: 0.0,
             reward_scale: 1.0,
             limit: config.episode_limit.unwrap_or(scenario.limit),
@@ -269,8 +270,8 @@ impl Smac {
         match self.config.opponent {
             None => opponent::pursue(&mut self.battle),
             Some(script) => {
-                let (available, volley) = (&mut self.enemy_available, &mut self.volley);
-                opponent::follow(script, &mut self.battle, available, volley, rng);
+                let (available, plan) = (&mut self.enemy_available, &mut self.plan);
+                opponent::follow(script, &mut self.battle, available, plan, rng);
             }
         }
     }

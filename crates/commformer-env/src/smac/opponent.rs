@@ -2,7 +2,7 @@
 
 use super::actions;
 use super::battle::{Battle, Order};
-use super::players::Script;
+use super::players::{Plan, Script};
 use super::scenario::{FirstOrder, Side};
 use crate::Rng;
 
@@ -40,19 +40,19 @@ pub(super) fn pursue(battle: &mut Battle) {
     }
 }
 
-/// Lets a script tell the enemies before a step what to do; `available` is room for an enemy's actions,
-/// `volley` for a number for each unit.
+/// Lets a script tell the enemies before a step what to do; `available` is room for an enemy's actions.
 pub(super) fn follow(
     script: Script,
     battle: &mut Battle,
     available: &mut [bool],
-    volley: &mut [f32],
+    plan: &mut Plan,
     rng: &mut Rng,
 ) {
-    volley.fill(0.0);
-    for enemy in actions::numbers(battle.scenario(), Side::Enemies) {
+    script.begin(battle, Side::Enemies, plan);
+    for turn in 0..plan.turns.len() {
+        let enemy = plan.turns[turn].1;
         actions::write_available(battle, enemy, available);
-        let action = script.choose(battle, enemy, available, volley, rng);
+        let action = script.choose(battle, enemy, available, plan, rng);
         if let Some(order) = actions::order(battle, enemy, action) {
             battle.order(enemy, order);
         }

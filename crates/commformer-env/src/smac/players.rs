@@ -5,6 +5,7 @@ use super::battle::{Battle, UnitState};
 use super::data::LOOPS_PER_STEP;
 use super::env::Smac;
 use super::paths::{Distances, is_straight};
+use super::scenario::Side;
 use crate::{Environment, Rng};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
@@ -22,7 +23,8 @@ pub enum Script {
     /// Attacks the nearest in reach.
     AttackNearest,
     /// Of those whom its weapon can hit from where it stands, attacks the one with the fewest hit points and
-    /// shields left whom its comrades' shots of this step do not kill already; if there is none, the nearest.
+    /// shields left whom its comrades' shots of this step do not kill already; if there is none, the nearest. Who is
+    /// nearest to an enemy chooses first.
     FocusFire,
     /// Attacks the nearest, but steps away from close combat while its weapon is not ready.
     Kite,
@@ -46,21 +48,46 @@ impl Script {
     /// If `out` is not of this length, or no episode has begun.
     pub fn act(self, env: &Smac, rng: &mut Rng, out: &mut [i64]) {
         assert_eq!(out.len(), env.spec().agents, "one action per agent");
-        let rows = env.available().chunks_exact(env.spec().actions.size());
-        let mut volley = vec![0.0; env.battle().units().len()];
-        for (agent, (action, available)) in out.iter_mut().zip(rows).enumerate() {
-            *action = self.choose(env.battle(), agent, available, &mut volley, rng) as i64;
+        let (battle, count) = (env.battle(), env.spec().actions.size());
+        let mut plan = Plan::new(battle.units().len());
+        self.begin(battle, Side::Allies, &mut plan);
+        for turn in 0..out.len() {
+            let agent = plan.turns[turn].1;
+            let available = &env.available()[agent * count..][..count];
+            out[agent] = self.choose(battle, agent, available, &mut plan, rng) as i64;
         }
     }
 
-    /// Chooses a unit's action from those that are available, (A) of its side. `volley` has for every unit of
-    /// the battle the damage that those who chose before will do to it in this step.
+    /// Lets the units of a side choose one after the other, as `plan.turns` says then.
+    ///
+    /// Where a choice depends on those before, whoever is nearest to an enemy comes first. By their numbers, two
+    /// sides that do the same would not be equal: agents are numbered by place, their enemies are not.
+    pub(crate) fn begin(self, battle: &Battle, side: Side, plan: &mut Plan) {
+        let units = battle.units();
+        plan.volley.fill(0.0);
+        plan.turns.clear();
+        let numbers = actions::numbers(battle.scenario(), side);
+        plan.turns.extend(numbers.map(|unit| (0.0, unit)));
+        if self == Self::FocusFire {
+            let enemies = &units[actions::numbers(battle.scenario(), side.other())];
+            for (nearest, unit) in &mut plan.turns {
+                let living = enemies.iter().filter(|enemy| enemy.is_alive());
+                let distances = living.map(|enemy| actions::distance(&units[*unit], enemy));
+                *nearest = distances.fold(f32::INFINITY, f32::min);
+            }
+            plan.turns.sort_unstable_by(|(one, unit), (other, next)| {
+                one.total_cmp(other).then(unit.cmp(next))
+            });
+        }
+    }
+
+    /// Chooses a unit's action from those that are available, (A) of its side.
     pub(crate) fn choose(
         self,
         battle: &Battle,
         unit: usize,
         available: &[bool],
-        volley: &mut [f32],
+        plan: &mut Plan,
         rng: &mut Rng,
     ) -> usize {
         if available[NO_OP] {
@@ -76,8 +103,28 @@ impl Script {
             Self::Random => view.any(rng),
             _ if heals => view.heal(),
             Self::AttackNearest => view.attack_nearest(),
-            Self::FocusFire => view.focus(volley),
+            Self::FocusFire => view.focus(&mut plan.volley),
             Self::Kite => view.step_away().unwrap_or_else(|| view.attack_nearest()),
+        }
+    }
+}
+
+/// What the units of a side know of each other while they choose.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// How far a unit of the side is from the nearest enemy, if that matters, and its number, in the order in which they
+    /// choose.
+    pub turns: Vec<(f32, usize)>,
+    /// For every unit of the battle the damage that those who chose before will do to it in this step.
+    volley: Vec<f32>,
+}
+
+impl Plan {
+    /// With room for so many units on both sides together.
+    pub fn new(units: usize) -> Self {
+        Self {
+            turns: vec![(0.0, 0); units],
+            volley: vec![0.0; units],
         }
     }
 }

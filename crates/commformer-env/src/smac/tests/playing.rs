@@ -144,6 +144,39 @@ fn focus_fire_leaves_alone_whom_the_comrades_kill_already() {
 }
 
 #[test]
+fn who_chooses_first_in_focus_fire_depends_on_places_and_not_on_numbers() {
+    let places = [[10.0, 16.0], [11.0, 17.0], [9.5, 15.0], [10.5, 14.0]];
+    let foes = [[14.0, 16.0], [14.0, 17.5]];
+    let weak = Unit {
+        hp: 12.0,
+        ..marine()
+    };
+    // By place, whichever number has it.
+    let of = |numbers: [usize; 4]| {
+        let points: Vec<_> = (numbers.iter().map(|&place| places[place]))
+            .chain(foes)
+            .collect();
+        let battle = scenario(
+            &[marine(), marine(), marine(), marine()],
+            &[weak.clone(), marine()],
+        );
+        let team = Team::at(&points, battle, SmacConfig::default());
+        let mut actions = [0; 4];
+        Script::FocusFire.act(&team.env, &mut Rng::new(1, 2), &mut actions);
+        let mut by_place = [0; 4];
+        for (place, action) in numbers.into_iter().zip(actions) {
+            by_place[place] = action;
+        }
+        by_place
+    };
+    // The two who are nearest to an enemy kill the weak one.
+    let expected = [6, 6, 7, 7];
+    for numbers in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1], [1, 3, 0, 2]] {
+        assert_eq!(of(numbers), expected, "{numbers:?}");
+    }
+}
+
+#[test]
 fn scripts_stay_with_their_target_until_the_weapon_is_ready() {
     for script in [Script::AttackNearest, Script::FocusFire] {
         let foes = [
