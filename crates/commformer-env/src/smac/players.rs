@@ -24,7 +24,7 @@ pub enum Script {
     AttackNearest,
     /// Of those whom its weapon can hit from where it stands, attacks the one with the fewest hit points and
     /// shields left whom its comrades' shots of this step do not kill already; if there is none, the nearest. Who is
-    /// nearest to an enemy chooses first.
+    /// farthest from all enemies chooses first: it reaches the fewest.
     FocusFire,
     /// Attacks the nearest, but steps away from close combat while its weapon is not ready.
     Kite,
@@ -60,8 +60,8 @@ impl Script {
 
     /// Lets the units of a side choose one after the other, as `plan.turns` says then.
     ///
-    /// Where a choice depends on those before, whoever is nearest to an enemy comes first. By their numbers, two
-    /// sides that do the same would not be equal: agents are numbered by place, their enemies are not.
+    /// Where a choice depends on those before, their places say who comes when. By their numbers, two sides that do the
+    /// same would not be equal: agents are numbered by place, their enemies are not.
     pub(crate) fn begin(self, battle: &Battle, side: Side, plan: &mut Plan) {
         let units = battle.units();
         plan.volley.fill(0.0);
@@ -76,7 +76,7 @@ impl Script {
                 *nearest = distances.fold(f32::INFINITY, f32::min);
             }
             plan.turns.sort_unstable_by(|(one, unit), (other, next)| {
-                one.total_cmp(other).then(unit.cmp(next))
+                other.total_cmp(one).then(unit.cmp(next))
             });
         }
     }

@@ -119,6 +119,7 @@ fn focus_fire_attacks_the_weakest_in_reach_and_of_equals_the_nearest() {
 
 #[test]
 fn focus_fire_leaves_alone_whom_the_comrades_kill_already() {
+    // The last agent is the farthest from both enemies and chooses first, the first one last.
     let of = |foes: [Unit; 2]| {
         let points = [
             [10.0, 16.0],
@@ -134,10 +135,10 @@ fn focus_fire_leaves_alone_whom_the_comrades_kill_already() {
         actions
     };
     let left = |hp| Unit { hp, ..marine() };
-    assert_eq!(of([left(40.0), left(6.0)]), [7, 6, 6], "one shot kills");
-    assert_eq!(of([left(40.0), left(12.0)]), [7, 7, 6], "two do");
+    assert_eq!(of([left(40.0), left(6.0)]), [6, 6, 7], "one shot kills");
+    assert_eq!(of([left(40.0), left(12.0)]), [6, 7, 7], "two do");
     assert_eq!(
-        of([left(6.0), left(6.0)])[2],
+        of([left(6.0), left(6.0)])[0],
         6,
         "the nearest if there is nothing left to kill"
     );
@@ -169,8 +170,8 @@ fn who_chooses_first_in_focus_fire_depends_on_places_and_not_on_numbers() {
         }
         by_place
     };
-    // The two who are nearest to an enemy kill the weak one.
-    let expected = [6, 6, 7, 7];
+    // The two who are farthest from their nearest enemy kill the weak one.
+    let expected = [7, 7, 6, 6];
     for numbers in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1], [1, 3, 0, 2]] {
         assert_eq!(of(numbers), expected, "{numbers:?}");
     }
