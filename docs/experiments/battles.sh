@@ -26,8 +26,8 @@ marines() {
 }
 mixed() {
     teams smac-MMM 1150000 1
-    teams smac-3s5z 900000 1
-    teams smac-1o_10b_vs_1r 900000 1
+    teams smac-3s5z 1500000 1
+    teams smac-1o_10b_vs_1r 1400000 1
 }
 
 parts=("$@")
