@@ -8,8 +8,9 @@ A *task* is any object with
 - `step(actions) -> (obs, rewards, terminated, truncated)`: actions is an array (N,) of int64 or (N, action_dim) of
   float32, rewards a number for all or (N,);
 
-and, if it likes, `available() -> (N, A)` of bool, `active() -> (N,)` of bool, `metrics` (names) with `figures()`
-(numbers of the episode so far), `agent_names`, `action_names`, `notes`, `draw()` and `close()`.
+and, if it likes, `available() -> (N, A)` of bool, `active() -> (N,)` of bool, `leaves`, true if who is no longer active
+has left and earns nothing more, `metrics` (names) with `figures()` (numbers of the episode so far), `agent_names`,
+`action_names`, `notes`, `draw()` and `close()`.
 
 It needs numpy and whatever makes the environment.
 """
@@ -210,10 +211,12 @@ def span(words: str, sizes: list[int], remedy: str) -> list[str]:
 class PettingZoo:
     """An environment with PettingZoo's parallel API.
 
-    Agents are `possible_agents` in their order. One that leaves is inactive: it sees zeros, is paid 0 and its
-    action goes nowhere. The episode ends when all have left: truncated if the last of them were truncated
+    Agents are `possible_agents` in their order. One that leaves is inactive: it sees zeros, is paid 0, its
+    action goes nowhere and its return ends. The episode ends when all have left: truncated if the last of them were truncated
     and none of them terminated. At the end, the last of them are shown what they saw last.
     """
+
+    leaves = True
 
     def __init__(self, env: Any) -> None:
         if not is_parallel(env):
@@ -913,6 +916,7 @@ def spec_of(task) -> dict:
         "discrete": discrete,
         "actions": int(task.actions if discrete else task.action_dim),
         "masked": hasattr(task, "available"),
+        "leaves": bool(getattr(task, "leaves", False)),
         "metrics": [str(name) for name in getattr(task, "metrics", ())],
         "agent_names": [str(name) for name in getattr(task, "agent_names", ())],
         "action_names": [str(name) for name in getattr(task, "action_names", ())],

@@ -23,6 +23,9 @@ pub struct PythonEnv {
     generation: u32,
     /// What was seen last, for an episode that is cut because its worker failed; kept only where that can be.
     seen: Vec<f32>,
+    /// Who takes part, (N), and who left in the last step, (N); empty for a task that nobody leaves.
+    present: Vec<bool>,
+    departed: Vec<bool>,
     /// Steps of its episode.
     steps: u32,
     failure: Option<String>,
@@ -46,7 +49,10 @@ impl PythonEnv {
             0 => 0,
             _ => spec.agents * spec.obs_dim,
         };
+        let leaving = if group.task.leaves { spec.agents } else { 0 };
         Self {
+            present: vec![false; leaving],
+            departed: vec![false; leaving],
             spec,
             copy,
             seed: None,
@@ -171,6 +177,15 @@ impl PythonEnv {
         }
     }
 
+    /// Notes who was there and is no more.
+    fn note_departures(&mut self, active: &[bool]) {
+        let places = self.present.iter_mut().zip(&mut self.departed);
+        for ((present, departed), &active) in places.zip(active) {
+            *departed = *present && !active;
+            *present = active;
+        }
+    }
+
     /// Writes something that fits, which nobody will use.
     fn fail(&mut self, fault: &Fault, out: &mut Observation<'_>) {
         self.failure = Some(fault.to_string());
@@ -196,7 +211,11 @@ impl Environment for PythonEnv {
 
     fn reset(&mut self, rng: &mut Rng, mut out: Observation<'_>) {
         match self.try_reset(rng, &mut out) {
-            Ok(()) => self.remember(out.obs),
+            Ok(()) => {
+                self.remember(out.obs);
+                self.present.fill(false);
+                self.note_departures(out.active);
+            }
             Err(fault) => self.fail(&fault, &mut out),
         }
     }
@@ -211,6 +230,7 @@ impl Environment for PythonEnv {
         match self.try_step(actions, rng, &mut out, rewards) {
             Ok(Some(status)) => {
                 self.remember(out.obs);
+                self.note_departures(out.active);
                 status
             }
             Ok(None) => {
@@ -218,6 +238,7 @@ impl Environment for PythonEnv {
                 out.available.fill(true);
                 out.active.fill(true);
                 rewards.fill(0.0);
+                self.departed.fill(false);
                 self.standing = Standing::Idle;
                 Status::Truncated
             }
@@ -231,6 +252,10 @@ impl Environment for PythonEnv {
 
     fn metrics(&self, out: &mut [f32]) {
         self.group.lock().memory.figures(self.copy, out);
+    }
+
+    fn departed(&self) -> &[bool] {
+        &self.departed
     }
 
     fn action_names(&self) -> Vec<String> {

@@ -166,6 +166,15 @@ pub trait Environment: Send {
         None
     }
 
+    /// Whether each agent left in the last step, (N); empty, as here, for a task that nobody leaves.
+    ///
+    /// Whoever has the place of one that left, from this step's observation on, is another, or nobody:
+    /// the one that left earns nothing more, and what it carried goes with it. One that is dead and still
+    /// earns what its team does is not active, but has not left.
+    fn departed(&self) -> &[bool] {
+        &[]
+    }
+
     /// What people call each action, in its order; empty, as here, for actions without names.
     fn action_names(&self) -> Vec<String> {
         Vec::new()
@@ -245,6 +254,10 @@ impl<E: Environment + ?Sized> Environment for Box<E> {
 
     fn must_listen(&self) -> Option<&[bool]> {
         (**self).must_listen()
+    }
+
+    fn departed(&self) -> &[bool] {
+        (**self).departed()
     }
 
     fn action_names(&self) -> Vec<String> {

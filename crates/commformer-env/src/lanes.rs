@@ -18,6 +18,8 @@ pub(crate) struct Lane<E> {
     pub last: Option<Outcome>,
     pub last_obs: Vec<f32>,
     pub last_active: Vec<bool>,
+    /// Empty for a task that nobody leaves.
+    pub last_departed: Vec<bool>,
     pub last_metrics: Vec<f32>,
 }
 
@@ -43,6 +45,7 @@ impl<E: Environment> Lane<E> {
         // All memory is taken here, so that a step need not allocate.
         let last_obs = vec![0.0; spec.agents * spec.obs_dim];
         let last_active = vec![false; spec.agents];
+        let last_departed = Vec::with_capacity(spec.agents);
         let last_metrics = vec![0.0; spec.metrics.len()];
         Self {
             env,
@@ -52,6 +55,7 @@ impl<E: Environment> Lane<E> {
             last: None,
             last_obs,
             last_active,
+            last_departed,
             last_metrics,
         }
     }
@@ -59,6 +63,14 @@ impl<E: Environment> Lane<E> {
     /// Steps of the episode that ended in the last step, or else of the one under way.
     pub fn episode_steps(&self) -> u32 {
         self.last.map_or(self.steps, |outcome| outcome.steps)
+    }
+
+    /// Who left in the last step.
+    pub fn departed(&self) -> &[bool] {
+        match self.last {
+            Some(_) => &self.last_departed,
+            None => self.env.departed(),
+        }
     }
 
     /// Lets a task that lives elsewhere begin a step or, without actions, an episode.
@@ -120,6 +132,8 @@ impl<E: Environment> Lane<E> {
             });
             self.last_obs.copy_from_slice(obs);
             self.last_active.copy_from_slice(active);
+            self.last_departed.clear();
+            self.last_departed.extend_from_slice(self.env.departed());
             self.env.metrics(&mut self.last_metrics);
             self.begin(Observation {
                 obs,

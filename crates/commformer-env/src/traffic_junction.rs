@@ -70,6 +70,9 @@ pub struct TrafficJunction {
     /// Cars on each cell now.
     #[serde(skip_serializing)]
     on_cell: Vec<u32>,
+    /// Whose car drove off in the last step, (N).
+    #[serde(skip_serializing)]
+    departed: Vec<bool>,
     #[serde(skip_serializing)]
     spec: Spec,
 }
@@ -120,6 +123,7 @@ impl TrafficJunction {
             progress: 1.0,
             add_rate: config.add_rate(1.0),
             on_cell: vec![0; roads.extent * roads.extent],
+            departed: vec![false; config.agents],
             spec: Spec {
                 agents: config.agents,
                 obs_dim: OWN + side * side * (roads.ids + CLASS_CHANNELS),
@@ -161,7 +165,9 @@ impl TrafficJunction {
         let State {
             places, arrived, ..
         } = &mut self.state;
-        for (place, &action) in places.iter_mut().zip(actions) {
+        self.departed.fill(false);
+        let places = places.iter_mut().zip(&mut self.departed);
+        for ((place, departed), &action) in places.zip(actions) {
             let Some(car) = place else { continue };
             car.wait = car.wait.saturating_add(1);
             car.braked = action == BRAKE;
@@ -171,6 +177,7 @@ impl TrafficJunction {
             car.driven += 1;
             if car.driven as usize == self.roads.routes[car.route as usize].len() {
                 *place = None;
+                *departed = true;
                 *arrived = arrived.saturating_add(1);
             }
         }
@@ -277,6 +284,7 @@ impl Environment for TrafficJunction {
         self.state.steps = 0;
         self.state.crashes = 0;
         self.state.arrived = 0;
+        self.departed.fill(false);
         self.count();
         self.observe(out);
     }
@@ -317,6 +325,10 @@ impl Environment for TrafficJunction {
     fn progress(&mut self, share: f64) {
         self.progress = share.clamp(0.0, 1.0);
         self.add_rate = self.config.add_rate(self.progress);
+    }
+
+    fn departed(&self) -> &[bool] {
+        &self.departed
     }
 
     fn save(&self) -> Option<Vec<u8>> {

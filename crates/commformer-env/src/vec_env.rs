@@ -404,6 +404,20 @@ impl<E: Environment> VecEnv<E> {
         }
     }
 
+    /// Whether each agent of a copy left in the last step, (N), be it that the episode then ended; empty if
+    /// nobody ever leaves the task.
+    ///
+    /// # Errors
+    ///
+    /// If the task gives more or fewer than one for each agent.
+    pub fn departed(&self, copy: usize) -> Result<&[bool], VecEnvError> {
+        let departed = self.lanes.get(copy).map_or(&[][..], Lane::departed);
+        if !departed.is_empty() {
+            check::len("departed", departed.len(), self.spec.agents)?;
+        }
+        Ok(departed)
+    }
+
     fn gather_episodes(&mut self, status: &[Status]) {
         self.ended = 0;
         // The states lie side by side; to look at every lane instead would take longer.

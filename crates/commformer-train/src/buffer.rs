@@ -44,6 +44,8 @@ pub struct Buffer {
     carried: Option<Carried>,
     /// How each episode stood after each step, (T, C).
     status: Vec<Status>,
+    /// Whether each agent left in each step, (T, C, N).
+    departed: Vec<bool>,
     /// Observations in which truncated episodes ended, one (N, O) after the other.
     final_obs: Vec<f32>,
     /// Who took part in them, one (N) after the other.
@@ -83,6 +85,7 @@ impl Buffer {
             gates: None,
             carried: None,
             status: vec![Status::Running; steps * copies],
+            departed: vec![false; steps * copies * spec.agents],
             final_obs: Vec::new(),
             final_active: Vec::new(),
             final_values: Vec::new(),
@@ -253,7 +256,7 @@ impl Buffer {
             available,
             active: &mut self.active[next],
         };
-        let rewards = &mut self.rewards.as_slice_mut().unwrap_or_default()[acted];
+        let rewards = &mut self.rewards.as_slice_mut().unwrap_or_default()[acted.clone()];
         let status = &mut self.status[t * self.copies..(t + 1) * self.copies];
         environments.step(actions, out, rewards, status)?;
         let written = Written {
@@ -265,7 +268,15 @@ impl Buffer {
         self.fault = written.fault(environments);
         self.sound()?;
         let status = &self.status[t * self.copies..(t + 1) * self.copies];
-        for (copy, status) in status.iter().enumerate() {
+        let departed = self.departed[acted].chunks_exact_mut(self.spec.agents);
+        for (copy, (status, departed)) in status.iter().zip(departed).enumerate() {
+            match environments.departed(copy)? {
+                [] => departed.fill(false),
+                left => departed.copy_from_slice(left),
+            }
+            if let Some(carried) = &mut self.carried {
+                carried.depart(t, copy, departed)?;
+            }
             if let (Some(carried), true) = (&mut self.carried, *status != Status::Running) {
                 carried.end(t, copy, *status == Status::Truncated)?;
             }

@@ -148,6 +148,15 @@ impl Carried {
         write(&self.memory, t + 1, memory)
     }
 
+    /// Agents of `copy` left in step `t`: whoever has their places now begins with nothing.
+    pub fn depart(&mut self, t: usize, copy: usize, departed: &[bool]) -> Result<(), TrainError> {
+        for (agent, _) in departed.iter().enumerate().filter(|(_, left)| **left) {
+            let carried = self.at(t + 1)?.f_select(0, copy as i64)?;
+            let _ = carried.f_select(0, agent as i64)?.f_zero_()?;
+        }
+        Ok(())
+    }
+
     /// The episode of `copy` ended in step `t`: its next one begins with nothing.
     pub fn end(&mut self, t: usize, copy: usize, truncated: bool) -> Result<(), TrainError> {
         let mut carried = self.at(t + 1)?.f_select(0, copy as i64)?;

@@ -72,6 +72,26 @@ fn an_episode_ends_with_its_last_observation_and_the_next_has_begun() {
 }
 
 #[test]
+fn who_is_gone_has_left_only_where_the_task_says_so() {
+    for name in ["Counting", "Leaving"] {
+        let Some(config) = task(name, "") else {
+            return;
+        };
+        let mut stage = Stage::new(&config, 2);
+        stage.reset().unwrap();
+        // Two episodes of four steps; the second agent takes no part in the last two of each.
+        for step in 0..8 {
+            stage.step(&[3; 4]).unwrap();
+            let departed = stage.envs.departed(1).unwrap();
+            match name {
+                "Leaving" => assert_eq!(departed, [false, step % 4 == 2], "step {step}"),
+                _ => assert!(departed.is_empty()),
+            }
+        }
+    }
+}
+
+#[test]
 fn a_limit_cuts_episodes() {
     let Some(mut config) = task("Counting", "length = 9") else {
         return;

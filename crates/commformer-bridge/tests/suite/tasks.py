@@ -75,6 +75,12 @@ class Counting:
         return {"size": [9, 9], "shapes": shapes, "agents": [[self.step_number, 0], None]}
 
 
+class Leaving(Counting):
+    """The second leaves in the third step."""
+
+    leaves = True
+
+
 class Moving:
     """One agent with two real numbers for an action."""
 

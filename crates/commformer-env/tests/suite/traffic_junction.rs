@@ -1,7 +1,8 @@
 //! Traffic Junction by hand, against its rules played step by step, and against figures of IC3Net's.
 
 use commformer_env::{
-    Difficulty, Environment, Rng, Status, TrafficJunction, TrafficJunctionConfig,
+    Actions, Batch, Difficulty, Environment, Rng, Status, TrafficJunction, TrafficJunctionConfig,
+    VecEnv,
 };
 
 use crate::single::Single;
@@ -151,6 +152,53 @@ fn a_new_car_shows_no_brake_of_the_one_before_it() {
     let begun = task.metrics()[2];
     task.step(&[GAS]);
     assert_eq!((begun, task.metrics()[2], task.obs[0]), (0.0, 1.0, 0.0));
+}
+
+/// A place left and taken again in one step was left, also in the step that ends the episode.
+#[test]
+fn who_drives_off_the_road_has_departed() {
+    let mut task = single(crowded(2), 4);
+    task.step(&[GAS; 2]);
+    for _ in 0..6 {
+        task.step(&[GAS, BRAKE]);
+        assert_eq!(task.env.departed(), [false; 2]);
+    }
+    task.step(&[GAS, BRAKE]);
+    assert_eq!(task.env.departed(), [true, false]);
+    assert_eq!(task.active, [true; 2]);
+    task.step(&[GAS, BRAKE]);
+    assert_eq!(task.env.departed(), [false; 2]);
+    for _ in 0..6 {
+        task.step(&[GAS, BRAKE]);
+    }
+    assert_eq!(task.env.departed(), [true, false]);
+    task.reset();
+    assert_eq!(task.env.departed(), [false; 2]);
+
+    let config = TrafficJunctionConfig {
+        episode_limit: Some(8),
+        ..crowded(2)
+    };
+    let mut copies = VecEnv::new(vec![TrafficJunction::new(config).unwrap()], 4).unwrap();
+    let mut obs = vec![0.0; 2 * copies.spec().obs_dim];
+    let (mut active, mut rewards, mut status) = ([false; 2], [0.0; 2], [Status::Running]);
+    for step in 0..=9 {
+        let out = Batch {
+            obs: &mut obs,
+            available: &mut [],
+            active: &mut active,
+        };
+        if step == 0 {
+            copies.reset(out).unwrap();
+        } else {
+            let actions = Actions::Discrete(&[GAS, BRAKE]);
+            let stepped = copies.step(actions, out, &mut rewards, &mut status);
+            stepped.unwrap();
+        }
+        assert_eq!(status[0] == Status::Truncated, step == 8);
+        assert_eq!(copies.departed(0), Ok(&[step == 8, false][..]));
+    }
+    assert_eq!(copies.departed(1), Ok(&[][..]), "there is no such copy");
 }
 
 /// What is in each cell of an agent's window: the road's id, and cars.

@@ -485,6 +485,7 @@ struct Knowing {
     counter: Counter,
     sources: Vec<usize>,
     must_listen: Vec<bool>,
+    departed: Vec<bool>,
 }
 
 impl Knowing {
@@ -493,6 +494,7 @@ impl Knowing {
             counter: Counter::new(2.0, Status::Truncated),
             sources: sources.to_vec(),
             must_listen: must_listen.to_vec(),
+            departed: must_listen.to_vec(),
         }
     }
 }
@@ -527,6 +529,10 @@ impl Environment for Knowing {
     fn must_listen(&self) -> Option<&[bool]> {
         Some(&self.must_listen)
     }
+
+    fn departed(&self) -> &[bool] {
+        &self.departed
+    }
 }
 
 #[test]
@@ -550,8 +556,13 @@ fn answers_that_do_not_fit_the_team_are_refused() {
         envs.must_listen(0).unwrap_err().to_string(),
         "`must_listen` has 1 elements, but needs 2"
     );
+    assert_eq!(
+        envs.departed(0).unwrap_err().to_string(),
+        "`departed` has 1 elements, but needs 2"
+    );
     let envs = new(&[1, 0], &[true, false]).unwrap();
     assert_eq!(envs.must_listen(0), Ok(Some(&[true, false][..])));
+    assert_eq!(envs.departed(0), Ok(&[true, false][..]));
 }
 
 #[test]

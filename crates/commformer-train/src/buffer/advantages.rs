@@ -41,6 +41,12 @@ impl Buffer {
                 *next = norm.denormalize(*value);
             }
         }
+        // Who left earns nothing more, whatever awaits the next in its place.
+        let flows = ended.iter_mut().zip(&mut next_values);
+        for ((ended, next), _) in flows.zip(&self.departed).filter(|(_, left)| **left) {
+            *ended = 1.0;
+            *next = 0.0;
+        }
         let acted_in = values.slice(s![..-1, .., ..]);
         let earned = &self.rewards - &self.tolls;
         Ok(gae(
@@ -51,5 +57,98 @@ impl Buffer {
             gamma,
             lambda,
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use commformer_env::{ActionSpace, Actions, Environment, Observation, Rng, Spec, VecEnv};
+    use tch::{Device, Kind, Tensor};
+
+    /// Two agents, paid 1 in each of four steps. The second leaves in the second step, the first in the
+    /// last one, in which a limit ends the episode; both places have others at once.
+    struct Leaving {
+        spec: Spec,
+        steps: usize,
+    }
+
+    impl Environment for Leaving {
+        fn spec(&self) -> &Spec {
+            &self.spec
+        }
+
+        fn reset(&mut self, _: &mut Rng, out: Observation<'_>) {
+            self.steps = 0;
+            out.obs.fill(0.0);
+            out.active.fill(true);
+        }
+
+        fn step(
+            &mut self,
+            _: Actions<'_>,
+            _: &mut Rng,
+            out: Observation<'_>,
+            rewards: &mut [f32],
+        ) -> Status {
+            self.steps += 1;
+            out.obs.fill(0.0);
+            out.active.fill(true);
+            rewards.fill(1.0);
+            match self.steps {
+                4 => Status::Truncated,
+                _ => Status::Running,
+            }
+        }
+
+        fn metrics(&self, _: &mut [f32]) {}
+
+        fn departed(&self) -> &[bool] {
+            match self.steps {
+                2 => &[false, true],
+                4 => &[true, false],
+                _ => &[false, false],
+            }
+        }
+    }
+
+    #[test]
+    fn who_leaves_earns_nothing_more_and_carries_nothing_on() {
+        let spec = Spec {
+            agents: 2,
+            obs_dim: 1,
+            obs_version: 1,
+            actions: ActionSpace::Discrete(1),
+            masks_actions: false,
+            metrics: Vec::new(),
+        };
+        let buffer = Buffer::new(&spec, 1, 4).unwrap();
+        let mut buffer = buffer.with_recall(0, 1).unwrap();
+        let mut copy = VecEnv::new(vec![Leaving { spec, steps: 0 }], 0).unwrap();
+        buffer.reset(&mut copy).unwrap();
+        buffer.begin().unwrap();
+        let full = |value: f64| Tensor::full([1, 2], value, (Kind::Float, Device::Cpu));
+        for t in 0..4 {
+            buffer.values.write(t, &full(4.0)).unwrap();
+            let carried = buffer.carried.as_mut().unwrap();
+            carried.record(t, &full(1.0).unsqueeze(-1)).unwrap();
+            buffer.step(t, &mut copy).unwrap();
+        }
+        buffer.finish(&full(4.0), Some(&full(8.0))).unwrap();
+
+        // Of mean 0 and spread 1, so that values stay what they are.
+        let mut norm = ValueNorm::default();
+        norm.update([-1.0, 1.0].into_iter());
+        let (advantages, _) = buffer.advantages(&norm, 0.5, 1.0).unwrap();
+        // Each step by itself: 1 + 0.5 * 4 - 4 = -1, the truncated one 1 + 0.5 * 8 - 4 = 1, who leaves
+        // 1 - 4 = -3; half of what comes later on top.
+        let expected = [[-2.125, -2.5], [-2.25, -3.0], [-2.5, -0.5], [-3.0, 1.0]];
+        for (found, expected) in advantages.iter().zip(expected.as_flattened()) {
+            assert!((found - expected).abs() < 1e-4, "{advantages}");
+        }
+        let carried = buffer.carried.as_ref().unwrap();
+        let carried: Vec<f32> = Vec::try_from(carried.samples().unwrap().flatten(0, -1)).unwrap();
+        assert_eq!(carried, [0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0]);
+        assert_eq!(buffer.carried().unwrap(), [0.0, 0.0]);
     }
 }

@@ -37,6 +37,7 @@ impl Buffer {
             + values
             + gates
             + real(perceived * memory_width)
+            + of(acted, size_of::<bool>())
             + of(steps * copies, size_of::<Status>())
     }
 }
@@ -81,6 +82,7 @@ mod tests {
             + size_of_val(buffer.values.slice().unwrap())
             + size_of_val(&buffer.active[..])
             + size_of_val(&buffer.status[..])
+            + size_of_val(&buffer.departed[..])
             + buffer.log_probs.numel() * size_of::<f32>()
             + (buffer.rewards.len() + buffer.tolls.len()) * size_of::<f32>()
     }
@@ -105,8 +107,8 @@ mod tests {
     #[test]
     fn by_hand() {
         // 2 copies, 1 step: 6 agents act, 12 perceive. Observations 12 x 7 x 4, active 12, actions 6 x 8,
-        // log-probabilities, rewards and tolls 3 x 6 x 4, values 12 x 4, status 2.
+        // log-probabilities, rewards and tolls 3 x 6 x 4, values 12 x 4, who left 6, status 2.
         let said = Buffer::bytes(&spec(ActionSpace::Discrete(5), false), [2, 1], [0, 0]);
-        assert_eq!(said, 336.0 + 12.0 + 48.0 + 72.0 + 48.0 + 2.0);
+        assert_eq!(said, 336.0 + 12.0 + 48.0 + 72.0 + 48.0 + 6.0 + 2.0);
     }
 }

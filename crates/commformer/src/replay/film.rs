@@ -119,6 +119,10 @@ impl Environment for Filmed {
         self.task.must_listen()
     }
 
+    fn departed(&self) -> &[bool] {
+        self.task.departed()
+    }
+
     fn action_names(&self) -> Vec<String> {
         self.task.action_names()
     }
