@@ -4,6 +4,7 @@
 //! therefore the same for every number of threads and whatever the other copies do.
 
 mod check;
+mod known;
 
 use crate::{
     Actions, CopyState, Environment, Rng, Spec, Status, VecEnvError,
@@ -187,53 +188,6 @@ impl<E: Environment> VecEnv<E> {
         self.first
     }
 
-    /// For each agent the one it must listen to, (N), where the task has such a known answer.
-    ///
-    /// # Errors
-    ///
-    /// If the task gives more or fewer than one for each agent, or an agent that does not exist.
-    pub fn sources(&self) -> Result<Option<&[usize]>, VecEnvError> {
-        let sources = self.lanes.first().and_then(|lane| lane.env.sources());
-        let agents = self.spec.agents;
-        let Some(sources) = sources else {
-            return Ok(None);
-        };
-        check::len("sources", sources.len(), agents)?;
-        match sources.iter().position(|&source| source >= agents) {
-            None => Ok(Some(sources)),
-            Some(agent) => Err(VecEnvError::NoSuchSource {
-                agent,
-                found: sources[agent],
-                agents,
-            }),
-        }
-    }
-
-    /// Whether each agent of a copy must listen in the present step, (N), where the task has such a known
-    /// answer.
-    ///
-    /// # Errors
-    ///
-    /// If the task gives more or fewer than one for each agent.
-    pub fn must_listen(&self, copy: usize) -> Result<Option<&[bool]>, VecEnvError> {
-        let answer = self.lanes.get(copy).and_then(|lane| lane.env.must_listen());
-        if let Some(answer) = answer {
-            check::len("must_listen", answer.len(), self.spec.agents)?;
-        }
-        Ok(answer)
-    }
-
-    /// Steps that the episode of a copy has taken: of the one that ended in the last step, if one did, or
-    /// else of the one under way.
-    pub fn episode_steps(&self, copy: usize) -> u32 {
-        self.lanes.get(copy).map_or(0, Lane::episode_steps)
-    }
-
-    /// One copy, to look at.
-    pub fn copy(&self, copy: usize) -> Option<&E> {
-        self.lanes.get(copy).map(|lane| &lane.env)
-    }
-
     /// Begins an episode in every copy and writes the first observations. Episodes under way are
     /// dropped; the streams of random numbers go on.
     ///
@@ -380,42 +334,6 @@ impl<E: Environment> VecEnv<E> {
             }
         }
         Ok(())
-    }
-
-    /// The episodes that ended in the last step, in the order of their copies.
-    pub fn episodes(&self) -> &[Episode] {
-        &self.episodes[..self.ended]
-    }
-
-    /// The observation, (N, O), in which the episode of `copy` ended in the last step; empty if none
-    /// did. What lies beyond a truncated episode is estimated from this one.
-    pub fn final_obs(&self, copy: usize) -> &[f32] {
-        match self.lanes.get(copy) {
-            Some(lane) if lane.last.is_some() => &lane.last_obs,
-            _ => &[],
-        }
-    }
-
-    /// Who took part in that observation, (N); empty if no episode of `copy` ended in the last step.
-    pub fn final_active(&self, copy: usize) -> &[bool] {
-        match self.lanes.get(copy) {
-            Some(lane) if lane.last.is_some() => &lane.last_active,
-            _ => &[],
-        }
-    }
-
-    /// Whether each agent of a copy left in the last step, (N), be it that the episode then ended; empty if
-    /// nobody ever leaves the task.
-    ///
-    /// # Errors
-    ///
-    /// If the task gives more or fewer than one for each agent.
-    pub fn departed(&self, copy: usize) -> Result<&[bool], VecEnvError> {
-        let departed = self.lanes.get(copy).map_or(&[][..], Lane::departed);
-        if !departed.is_empty() {
-            check::len("departed", departed.len(), self.spec.agents)?;
-        }
-        Ok(departed)
     }
 
     fn gather_episodes(&mut self, status: &[Status]) {

@@ -1,9 +1,10 @@
 //! The battle as a task.
 
+use super::account::Account;
 use super::actions::{self, NO_OP, STOP};
 use super::battle::{Battle, BattleState};
 use super::cone::Look;
-use super::config::{SmacConfig, strength};
+use super::config::SmacConfig;
 use super::data::LOOPS_PER_STEP;
 use super::observe::{Scene, agent_actions};
 use super::opponent;
@@ -50,13 +51,9 @@ pub struct Smac {
     /// Room for who fights in an episode, and where they begin.
     members: Vec<Member>,
     points: Vec<[f32; 2]>,
-    /// Hit points and shield of each unit before the step.
-    before: Vec<f32>,
+    account: Account,
     /// Room for what the enemies mean to do.
     plan: Plan,
-    /// Hit points and shields of all enemies in the episode's beginning.
-    strength: f32,
-    reward_scale: f32,
     limit: u32,
     spec: Spec,
 }
@@ -121,10 +118,8 @@ impl Smac {
             enemy_available: vec![false; actions::count(&scenario, Side::Enemies)],
             members: Vec::with_capacity(agents + enemies),
             points: Vec::with_capacity(agents + enemies),
-            before: vec![0.0; agents + enemies],
+            account: Account::new(agents + enemies),
             plan: Plan::new(agents + enemies),
-            strength: 0.0,
-            reward_scale: 1.0,
             limit: config.episode_limit.unwrap_or(scenario.limit),
             spec: Spec {
                 agents,
@@ -213,17 +208,8 @@ impl Smac {
         self.progress.steps = 0;
         self.progress.last.fill(None);
         self.progress.looks.fill(Look::East);
-        self.weigh();
+        self.account.open(&self.battle, &self.config);
         self.observe(out);
-    }
-
-    /// Sees how strong the enemies of the episode are.
-    fn weigh(&mut self) {
-        let units = self.battle.units().iter();
-        let enemies = units.filter(|unit| unit.side == Side::Enemies);
-        self.strength = strength(enemies.map(|enemy| actions::kind(&self.battle, enemy)));
-        let [_, enemies] = self.battle.scenario().counts();
-        self.reward_scale = self.config.reward_scale(enemies, self.strength);
     }
 
     fn observe(&mut self, out: Observation<'_>) {
@@ -276,31 +262,6 @@ impl Smac {
         }
     }
 
-    /// The reward of the step that was taken, without the battle's end.
-    fn earned(&self) -> f32 {
-        // Of the allies, the enemies.
-        let (mut losses, mut deaths) = ([0.0; 2], [0.0; 2]);
-        for (unit, &before) in self.battle.units().iter().zip(&self.before) {
-            let side = unit.side as usize;
-            if unit.is_alive() {
-                losses[side] += before - unit.hp - unit.shield;
-            } else if before > 0.0 {
-                losses[side] += before;
-                deaths[side] += self.config.reward_death_value;
-            }
-        }
-        let [own, gain] = [0, 1].map(|side| losses[side] + deaths[side]);
-        if self.config.reward_only_positive {
-            gain.abs()
-        } else {
-            gain - self.config.reward_negative_scale * own
-        }
-    }
-
-    fn has_won(&self) -> bool {
-        self.battle.is_beaten(Side::Enemies) && !self.battle.is_beaten(Side::Allies)
-    }
-
     fn status(&self) -> Status {
         if self.battle.is_beaten(Side::Enemies) || self.battle.is_beaten(Side::Allies) {
             Status::Terminated
@@ -339,41 +300,17 @@ impl Environment for Smac {
         );
         self.act(actions);
         self.oppose(rng);
-        for (before, unit) in self.before.iter_mut().zip(self.battle.units()) {
-            *before = if unit.is_alive() {
-                unit.hp + unit.shield
-            } else {
-                0.0
-            };
-        }
+        self.account.note(&self.battle);
         self.battle.advance(LOOPS_PER_STEP, rng);
         self.progress.steps = self.progress.steps.saturating_add(1);
         let status = self.status();
-        let end = match status {
-            Status::Terminated if self.has_won() => self.config.reward_win,
-            Status::Terminated if self.battle.is_beaten(Side::Allies) => self.config.reward_defeat,
-            _ => 0.0,
-        };
-        rewards.fill((self.earned() + end) * self.reward_scale);
+        rewards.fill(self.account.reward(&self.battle, &self.config, status));
         self.observe(out);
         status
     }
 
     fn metrics(&self, out: &mut [f32]) {
-        let units = self.battle.units();
-        let dead = |side| {
-            let mine = || units.iter().filter(move |unit| unit.side == side);
-            let dead = mine().filter(|unit| !unit.is_alive()).count();
-            dead as f32 / mine().count() as f32
-        };
-        let left = units
-            .iter()
-            .filter(|unit| unit.side == Side::Enemies && unit.is_alive());
-        let left: f32 = left.map(|unit| unit.hp + unit.shield).sum();
-        out[0] = f32::from(u8::from(self.has_won()));
-        out[1] = dead(Side::Enemies);
-        out[2] = dead(Side::Allies);
-        out[3] = 1.0 - left / self.strength;
+        out.copy_from_slice(&self.account.figures(&self.battle));
     }
 
     fn save(&self) -> Option<Vec<u8>> {
@@ -396,7 +333,7 @@ impl Environment for Smac {
         }
         self.battle.restore(saved.battle)?;
         self.progress = saved.progress;
-        self.weigh();
+        self.account.open(&self.battle, &self.config);
         self.observe(out);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Battles with the interface of the StarCraft Multi-Agent Challenge (SMAC), without StarCraft.
 
+mod account;
 mod actions;
 mod battle;
 mod cone;
