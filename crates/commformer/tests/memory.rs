@@ -43,10 +43,10 @@ fn by_hand() {
         );
     };
     // 132 agents perceive 261 numbers and a value, and take part or not; 120 choose an action of 8 bytes
-    // with 3 numbers; 40 states; and in 40 steps two episodes are cut.
+    // with 3 numbers and stay or leave; 40 states; and in 40 steps two episodes are cut.
     check(
         "the rollout",
-        132 * (262 * 4 + 1) + 120 * (8 + 3 * 4) + 40 + 2 * 3 * 261 * 4,
+        132 * (262 * 4 + 1) + 120 * (8 + 3 * 4 + 1) + 40 + 2 * 3 * 261 * 4,
     );
     check("the environments", 4 * (3 * 261 * 4 + 1024 + 3 * 32));
     check(
