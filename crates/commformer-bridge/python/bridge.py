@@ -212,8 +212,8 @@ class PettingZoo:
     """An environment with PettingZoo's parallel API.
 
     Agents are `possible_agents` in their order. One that leaves is inactive: it sees zeros, is paid 0, its
-    action goes nowhere and its return ends. The episode ends when all have left: truncated if the last of them were truncated
-    and none of them terminated. At the end, the last of them are shown what they saw last.
+    action goes nowhere and its return ends. The episode ends when all have left: truncated if the last of them
+    were truncated and none of them terminated. At the end, the last of them are shown what they saw last.
     """
 
     leaves = True
