@@ -67,6 +67,7 @@ fn check(case: &str, bytes: &[u8], file: &SafeTensors<'_>) {
         advantages: tensor("in/advantages"),
         returns: tensor("in/returns"),
         active: tensor("in/active"),
+        valued: tensor("in/active"),
         gate: None,
     };
     let active = then.active.sum(Kind::Double).double_value(&[]);

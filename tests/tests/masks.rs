@@ -96,6 +96,7 @@ impl Data {
                 advantages,
                 returns,
                 active: active.shallow_clone(),
+                valued: active.shallow_clone(),
                 gate: (gate > 0).then(|| {
                     let [log_probs, values, advantages] = of_gate;
                     GateTargets {
@@ -130,6 +131,7 @@ impl Data {
                 advantages: mix(&own.advantages, &others.advantages),
                 returns: mix(&own.returns, &others.returns),
                 active: active.shallow_clone(),
+                valued: active.shallow_clone(),
                 gate: of_gate.map(|(own, others)| GateTargets {
                     log_probs: mix(&own.log_probs, &others.log_probs),
                     values: mix(&own.values, &others.values),

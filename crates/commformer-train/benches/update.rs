@@ -57,6 +57,7 @@ fn loss_and_backward(c: &mut Criterion) {
             advantages: numbers(),
             returns: numbers(),
             active: numbers().ones_like(),
+            valued: numbers().ones_like(),
             gate: None,
         };
         let count = PART * agents;

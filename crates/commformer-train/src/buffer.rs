@@ -3,6 +3,7 @@
 
 mod advantages;
 mod between;
+mod fallen;
 mod memory;
 
 use crate::boundary::{EnvironmentFault, Written};

@@ -45,6 +45,21 @@ impl Default for RolloutConfig {
     }
 }
 
+/// From which value the last advantages of an agent are estimated that is no longer active while its team
+/// plays on and earns for it, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fallen {
+    /// The network's output for it, which nothing trains. As in MAT and the authors' release.
+    Own,
+    /// The same, trained like the values of active agents. It sees zeros and hears nobody, so that it can only
+    /// learn a mean over all situations.
+    Trained,
+    /// The mean of its active team-mates' values where rewards are shared; otherwise what it goes on to earn
+    /// in the rollout.
+    Team,
+}
+
 /// Proximal policy optimisation (Schulman et al., 2017), as in MAPPO and MAT.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -76,6 +91,8 @@ pub struct PpoConfig {
     pub max_grad_norm: f64,
     /// Whether the learning rate falls linearly to zero over the run. Not in the paper.
     pub lr_decay: bool,
+    /// The value of an agent that has fallen while its team plays on.
+    pub fallen: Fallen,
     /// Samples that a worker evaluates at once, 0: as [`part_size`](Self::part_size) says. The sum of
     /// the parts' gradients depends on it in its last bits, but not on how many workers there are.
     pub chunk: usize,
@@ -116,6 +133,7 @@ impl Default for PpoConfig {
             one_sided_huber: false,
             max_grad_norm: 10.0,
             lr_decay: true,
+            fallen: Fallen::Team,
             chunk: 0,
         }
     }

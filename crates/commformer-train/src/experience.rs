@@ -8,7 +8,7 @@ use crate::rollout::Shard;
 use crate::samples::{Done, Perceived};
 use crate::selection::Selection;
 use crate::update::{Part, PartGraph};
-use crate::{PpoConfig, TeamGraphs, TrainError, ValueNorm};
+use crate::{Fallen, PpoConfig, TeamGraphs, TrainError, ValueNorm};
 use commformer_env::{Environment, Rng};
 use ndarray::{Array3, Axis, concatenate};
 use std::ops::Range;
@@ -28,6 +28,8 @@ pub struct Experience {
     advantages: Pieces,
     returns: Pieces,
     active: Pieces, // 1 or 0
+    /// Weights of the values' errors, where they are not `active`.
+    valued: Option<Pieces>,
     gate: Option<GateExperience>,
     /// Samples of each shard.
     sizes: Vec<usize>,
@@ -70,8 +72,7 @@ impl Experience {
             ..
         } in shards.iter()
         {
-            let (of_shard, returns_of_shard) =
-                buffer.advantages(norm, config.gamma, config.gae_lambda)?;
+            let (of_shard, returns_of_shard) = buffer.advantages(norm, config)?;
             advantages.extend(of_shard);
             returns.extend(returns_of_shard);
             active.extend_from_slice(buffer.active_samples());
@@ -103,6 +104,8 @@ impl Experience {
             .map(|row| row.iter().filter(|active| **active).count())
             .collect();
         let active: Vec<f32> = active.iter().map(|is| f32::from(u8::from(*is))).collect();
+        // Of all agents' values the mean error, however many of them are active.
+        let everybody = active.iter().sum::<f32>() / active.len().max(1) as f32;
         let lengths: Vec<i64> = sizes.iter().map(|size| *size as i64).collect();
         let pieces = |all: &[f32]| -> Result<Pieces, TrainError> {
             let all = Tensor::from_slice(all).f_view([-1, agents as i64])?;
@@ -137,6 +140,10 @@ impl Experience {
             values: of_done(|of| &of.values),
             advantages: pieces(&advantages)?,
             returns: pieces(&returns)?,
+            valued: match config.fallen {
+                Fallen::Trained => Some(pieces(&vec![everybody; active.len()])?),
+                Fallen::Own | Fallen::Team => None,
+            },
             active: pieces(&active)?,
             gate,
             sizes,
@@ -208,6 +215,7 @@ impl Experience {
                 values: cut(&self.values),
                 advantages: cut(&self.advantages),
                 returns: cut(&self.returns),
+                valued: (self.valued.as_ref()).map_or_else(|| active.shallow_clone(), cut),
                 active,
                 gate: gate.map(|gate| GateTargets {
                     log_probs: cut(&gate.log_probs),

@@ -85,7 +85,7 @@ pub use checkpoint::{
     decode_state, encode_state, write_beside,
 };
 pub use config::{
-    BilevelConfig, Estimator, GraphPlan, PpoConfig, RolloutConfig, RolloutGraph, RunConfig,
+    BilevelConfig, Estimator, Fallen, GraphPlan, PpoConfig, RolloutConfig, RolloutGraph, RunConfig,
     UpperData, workers,
 };
 pub use error::TrainError;

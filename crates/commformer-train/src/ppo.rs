@@ -22,6 +22,9 @@ pub struct Targets {
     pub returns: Tensor,
     /// 1 where the agent took part.
     pub active: Tensor,
+    /// Weight of each value's error in the value loss; that of `active` unless fallen agents' values are
+    /// trained, too.
+    pub valued: Tensor,
     /// Of the gates' decisions, where those are learned.
     pub gate: Option<GateTargets>,
 }
@@ -76,7 +79,8 @@ pub fn loss(
                 config.one_sided_huber,
             )
         };
-        mean(&error(now).maximum(&error(&clipped)))
+        let error = error(now).maximum(&error(&clipped));
+        (error * &then.valued).sum(Kind::Float) / total_active
     };
     let summary = |terms: [&Tensor; 3], ratio: &Tensor, log_ratio: &Tensor| {
         tch::no_grad(|| {
@@ -186,6 +190,7 @@ mod tests {
             advantages: row(&[1.0, 1.0, 50.0]),
             returns: row(&[2.0, 1.0, 9.0]),
             active: row(&[1.0, 1.0, 0.0]),
+            valued: row(&[1.0, 1.0, 0.0]),
             gate: None,
         };
         let loss = loss(&config, None, &now, &then, 2.0);

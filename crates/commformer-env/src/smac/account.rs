@@ -2,16 +2,18 @@
 
 use super::SmacConfig;
 use super::actions;
-use super::battle::Battle;
-use super::config::strength;
+use super::battle::{Battle, UnitState};
+use super::config::{Reward, strength};
 use super::scenario::Side;
-use crate::Status;
+use crate::{StateError, Status};
 
 /// What is kept of a battle to see what a step was worth.
 #[derive(Clone, Debug)]
 pub(super) struct Account {
     /// Hit points and shield of each unit before the step, 0 of the dead.
     before: Vec<f32>,
+    /// The least that each unit ever had of them in the episode.
+    lowest: Vec<f32>,
     /// Hit points and shields of all enemies in the episode's beginning.
     strength: f32,
     /// The factor of all rewards.
@@ -23,33 +25,55 @@ impl Account {
     pub fn new(units: usize) -> Self {
         Self {
             before: vec![0.0; units],
+            lowest: vec![0.0; units],
             strength: 0.0,
             scale: 1.0,
         }
     }
 
-    /// Sees how strong the enemies of the episode are.
+    /// Sees how strong the units of the episode are.
     pub fn open(&mut self, battle: &Battle, config: &SmacConfig) {
         let units = battle.units().iter();
         let enemies = units.filter(|unit| unit.side == Side::Enemies);
         self.strength = strength(enemies.map(|enemy| actions::kind(battle, enemy)));
         let [_, enemies] = battle.scenario().counts();
         self.scale = config.reward_scale(enemies, self.strength);
+        for (lowest, unit) in self.lowest.iter_mut().zip(battle.units()) {
+            *lowest = strength([actions::kind(battle, unit)].into_iter());
+        }
+    }
+
+    /// What must be saved: the least that each unit ever had.
+    pub fn lowest(&self) -> &[f32] {
+        &self.lowest
+    }
+
+    /// Goes on from what was saved, after [`open`](Self::open).
+    ///
+    /// # Errors
+    ///
+    /// When it is not of this battle; the account is then as before.
+    pub fn restore(&mut self, lowest: &[f32]) -> Result<(), StateError> {
+        let of_units = lowest.iter().zip(&self.lowest);
+        let mut known = of_units.map(|(lowest, full)| (0.0..=*full).contains(lowest));
+        if lowest.len() != self.lowest.len() || !known.all(|known| known) {
+            return Err(StateError::new(
+                "it has not, for each unit, points that the unit can have: the state is damaged",
+            ));
+        }
+        self.lowest.copy_from_slice(lowest);
+        Ok(())
     }
 
     /// Notes what everybody has before a step.
     pub fn note(&mut self, battle: &Battle) {
         for (before, unit) in self.before.iter_mut().zip(battle.units()) {
-            *before = if unit.is_alive() {
-                unit.hp + unit.shield
-            } else {
-                0.0
-            };
+            *before = points(unit);
         }
     }
 
     /// The reward of the step since then, after which the episode stands so.
-    pub fn reward(&self, battle: &Battle, config: &SmacConfig, status: Status) -> f32 {
+    pub fn reward(&mut self, battle: &Battle, config: &SmacConfig, status: Status) -> f32 {
         let end = match status {
             Status::Terminated if is_won(battle) => config.reward_win,
             Status::Terminated if battle.is_beaten(Side::Allies) => config.reward_defeat,
@@ -59,15 +83,19 @@ impl Account {
     }
 
     /// The same without the battle's end.
-    fn earned(&self, battle: &Battle, config: &SmacConfig) -> f32 {
+    fn earned(&mut self, battle: &Battle, config: &SmacConfig) -> f32 {
         // Of the allies, the enemies.
         let (mut losses, mut deaths) = ([0.0; 2], [0.0; 2]);
-        for (unit, &before) in battle.units().iter().zip(&self.before) {
-            let side = unit.side as usize;
-            if unit.is_alive() {
-                losses[side] += before - unit.hp - unit.shield;
-            } else if before > 0.0 {
-                losses[side] += before;
+        let before = self.before.iter().zip(&mut self.lowest);
+        for (unit, (&before, lowest)) in battle.units().iter().zip(before) {
+            let (side, now) = (unit.side as usize, points(unit));
+            losses[side] += match config.reward {
+                Reward::Smac => before - now,
+                Reward::Losses => (before - now).max(0.0),
+                Reward::Progress => (*lowest - now).max(0.0),
+            };
+            *lowest = lowest.min(now);
+            if before > 0.0 && !unit.is_alive() {
                 deaths[side] += config.reward_death_value;
             }
         }
@@ -79,25 +107,41 @@ impl Account {
         }
     }
 
-    /// Whether it is won, which shares of the enemies and of the allies are dead, and which share of the
-    /// enemies' hit points and shields is gone.
-    pub fn figures(&self, battle: &Battle) -> [f32; 4] {
+    /// Whether it is won, which shares of the enemies and of the allies are dead, which share of the enemies' hit points
+    /// and shields is gone, and the return as [`Reward::Progress`] has it, of the enemies' losses and the win.
+    pub fn figures(&self, battle: &Battle, config: &SmacConfig) -> [f32; 5] {
         let units = battle.units();
         let dead = |side| {
             let mine = || units.iter().filter(move |unit| unit.side == side);
-            let dead = mine().filter(|unit| !unit.is_alive()).count();
-            dead as f32 / mine().count() as f32
+            mine().filter(|unit| !unit.is_alive()).count() as f32 / mine().count() as f32
         };
-        let left = units
-            .iter()
-            .filter(|unit| unit.side == Side::Enemies && unit.is_alive());
-        let left: f32 = left.map(|unit| unit.hp + unit.shield).sum();
+        let enemies = || {
+            let pairs = units.iter().zip(&self.lowest);
+            pairs.filter(|(unit, _)| unit.side == Side::Enemies)
+        };
+        let left: f32 = enemies().map(|(unit, _)| points(unit)).sum();
+        let least: f32 = enemies().map(|(_, lowest)| lowest).sum();
+        let deaths = enemies().filter(|(unit, _)| !unit.is_alive()).count() as f32;
+        let won = f32::from(u8::from(is_won(battle)));
+        let paid = self.strength - least
+            + deaths * config.reward_death_value
+            + won * config.reward_win;
         [
-            f32::from(u8::from(is_won(battle))),
+            won,
             dead(Side::Enemies),
             dead(Side::Allies),
             1.0 - left / self.strength,
+            paid * self.scale,
         ]
+    }
+}
+
+/// Hit points and shield of a unit, 0 of a dead one.
+fn points(unit: &UnitState) -> f32 {
+    if unit.is_alive() {
+        unit.hp + unit.shield
+    } else {
+        0.0
     }
 }
 

@@ -9,6 +9,20 @@ use crate::{ConfigError, error::require};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+/// What of the enemies' hit points and shields a step pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reward {
+    /// The absolute value of what they have less than before, of all enemies together, as in SMAC. A shield that
+    /// grows back and an enemy that is healed pay as well, so that hitting and running for ever pays best where
+    /// winning is not found (oxwhirl/smac, issue 72).
+    Smac,
+    /// What each of them has less than before. What grew back pays again when it is shot off again.
+    Losses,
+    /// What each of them has less than ever before in the battle: nothing pays twice.
+    Progress,
+}
+
 /// Settings of [`Smac`](super::Smac). Those of the reward have the names, and the defaults, of SMAC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -27,13 +41,18 @@ pub struct SmacConfig {
     pub sight_cone: Option<f32>,
     /// Steps after which an episode is truncated, 0 for never; the map's if left out.
     pub episode_limit: Option<u32>,
+    /// Whether an episode that reaches its limit is terminated, so that nothing is expected beyond, as in the paper's
+    /// scripts; off by default.
+    pub limit_terminates: bool,
+    /// What of the enemies' losses is paid; `progress` by default.
+    pub reward: Reward,
     /// For a battle won; 200 by default.
     pub reward_win: f32,
     /// For a battle lost; 0 by default.
     pub reward_defeat: f32,
     /// For each enemy's death; 10 by default.
     pub reward_death_value: f32,
-    /// Whether own losses cost nothing; on by default. What is paid is then the absolute value.
+    /// Whether own losses cost nothing; on by default.
     pub reward_only_positive: bool,
     /// What own losses cost, as a share of what the enemies' pay; 0.5 by default.
     pub reward_negative_scale: f32,
@@ -51,6 +70,8 @@ impl Default for SmacConfig {
             start: None,
             sight_cone: None,
             episode_limit: None,
+            limit_terminates: false,
+            reward: Reward::Progress,
             reward_win: 200.0,
             reward_defeat: 0.0,
             reward_death_value: 10.0,

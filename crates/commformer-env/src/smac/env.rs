@@ -17,6 +17,9 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+/// What is told of an episode.
+const METRICS: [&str; 6] = ["won", "kills", "losses", "damage", "progress", "timeout"];
+
 /// One copy of a battle with the interface of the StarCraft Multi-Agent Challenge (SMAC; Samvelyan et al.,
 /// 2019). It is a simulator of its own: what is won here says nothing about StarCraft II.
 ///
@@ -30,11 +33,12 @@ use std::sync::Arc;
 ///   to what it was told.
 /// - Observation and [state](Self::state): see [`Layout`](super::Layout).
 /// - Reward, of the team: what the enemies lost of hit points and shields, 10 for each of them that died, and
-///   200 for the win, scaled so that the most there is to earn is 20, unless shields grow back: the absolute
-///   value is paid, so a shield that grows back pays as well, as in SMAC.
+///   200 for the win, scaled so that the most there is to earn is 20. What grows back and is lost again pays once,
+///   unless [`SmacConfig::reward`] says otherwise.
 /// - End: nobody of a side is left who could fight. If that is so on both sides, it is not a win.
 /// - Metrics: `won` (1 or 0); `kills` and `losses`, the shares of enemies and of allies that died; `damage`,
-///   the share of the enemies' hit points and shields that is gone.
+///   the share of the enemies' hit points and shields that is gone; `progress`, the return in which nothing pays
+///   twice, whatever is paid; `timeout` (1 or 0), whether the limit ended it.
 ///
 /// Differences from SMAC: nobody is offered an attack that its weapon cannot carry out; a healer goes over
 /// anything, does not see the allies that it can heal as enemies that it can attack, and its energy is in the
@@ -75,6 +79,8 @@ struct Saved {
     settings: Vec<u8>,
     progress: Progress,
     battle: BattleState,
+    /// The least that each unit ever had.
+    lowest: Vec<f32>,
 }
 
 impl Smac {
@@ -127,7 +133,7 @@ impl Smac {
                 obs_version: 1,
                 actions: ActionSpace::Discrete(count),
                 masks_actions: true,
-                metrics: ["won", "kills", "losses", "damage"].map(Into::into).into(),
+                metrics: METRICS.map(Into::into).into(),
             },
             battle: Battle::new(scenario),
             config,
@@ -262,13 +268,21 @@ impl Smac {
         }
     }
 
+    fn is_decided(&self) -> bool {
+        self.battle.is_beaten(Side::Enemies) || self.battle.is_beaten(Side::Allies)
+    }
+
+    /// Whether the limit ends the episode.
+    fn is_out_of_time(&self) -> bool {
+        !self.is_decided() && self.limit > 0 && self.progress.steps >= self.limit
+    }
+
     fn status(&self) -> Status {
-        if self.battle.is_beaten(Side::Enemies) || self.battle.is_beaten(Side::Allies) {
-            Status::Terminated
-        } else if self.limit > 0 && self.progress.steps >= self.limit {
-            Status::Truncated
-        } else {
-            Status::Running
+        match (self.is_decided(), self.is_out_of_time()) {
+            (true, _) => Status::Terminated,
+            (_, true) if self.config.limit_terminates => Status::Terminated,
+            (_, true) => Status::Truncated,
+            _ => Status::Running,
         }
     }
 }
@@ -310,7 +324,9 @@ impl Environment for Smac {
     }
 
     fn metrics(&self, out: &mut [f32]) {
-        out.copy_from_slice(&self.account.figures(&self.battle));
+        let [won, kills, losses, damage, progress] = self.account.figures(&self.battle, &self.config);
+        let timeout = f32::from(u8::from(self.is_out_of_time()));
+        out.copy_from_slice(&[won, kills, losses, damage, progress, timeout]);
     }
 
     fn save(&self) -> Option<Vec<u8>> {
@@ -318,6 +334,7 @@ impl Environment for Smac {
             settings: saved::encode(&self.config)?,
             progress: self.progress.clone(),
             battle: self.battle.state(),
+            lowest: self.account.lowest().to_vec(),
         })
     }
 
@@ -331,9 +348,15 @@ impl Environment for Smac {
         if !same || !last.iter().all(known) {
             return Err(StateError::new("it is of another team"));
         }
+        let (before, account) = (self.battle.state(), self.account.clone());
         self.battle.restore(saved.battle)?;
-        self.progress = saved.progress;
         self.account.open(&self.battle, &self.config);
+        if let Err(error) = self.account.restore(&saved.lowest) {
+            self.account = account;
+            self.battle.restore(before)?;
+            return Err(error);
+        }
+        self.progress = saved.progress;
         self.observe(out);
         Ok(())
     }

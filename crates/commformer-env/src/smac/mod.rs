@@ -16,7 +16,7 @@ mod scenario;
 mod terrain;
 
 pub use battle::{Battle, BattleState, Order, Shot, UnitState};
-pub use config::SmacConfig;
+pub use config::{Reward, SmacConfig};
 pub use data::{
     Attribute, Bonus, Energy, Heal, LOOPS_PER_SECOND, LOOPS_PER_STEP, Plane, Splash, Unit, Weapon,
 };

@@ -1,7 +1,8 @@
 //! From what a rollout earned to what is learned from it.
 
 use super::Buffer;
-use crate::{TrainError, ValueNorm, gae};
+use super::fallen::Outlook;
+use crate::{Fallen, PpoConfig, TrainError, ValueNorm, gae};
 use commformer_env::Status;
 use ndarray::{Array3, s};
 
@@ -10,9 +11,25 @@ impl Buffer {
     pub fn advantages(
         &self,
         norm: &ValueNorm,
-        gamma: f64,
-        lambda: f64,
+        config: &PpoConfig,
     ) -> Result<(Array3<f32>, Array3<f32>), TrainError> {
+        let earned = &self.rewards - &self.tolls;
+        let mut outlook = self.outlook(norm)?;
+        if config.fallen == Fallen::Team && !self.is_complete() {
+            self.value_fallen(&mut outlook, &earned, config.gamma);
+        }
+        Ok(gae(
+            earned.view(),
+            outlook.values.slice(s![..-1, .., ..]),
+            outlook.next_values.view(),
+            outlook.ended.view(),
+            config.gamma,
+            config.gae_lambda,
+        ))
+    }
+
+    /// The network's values, and where they do not count.
+    fn outlook(&self, norm: &ValueNorm) -> Result<Outlook, TrainError> {
         let shape = (self.steps + 1, self.copies, self.spec.agents);
         let values: Vec<f32> = self
             .values
@@ -47,16 +64,17 @@ impl Buffer {
             *ended = 1.0;
             *next = 0.0;
         }
-        let acted_in = values.slice(s![..-1, .., ..]);
-        let earned = &self.rewards - &self.tolls;
-        Ok(gae(
-            earned.view(),
-            acted_in,
-            next_values.view(),
-            ended.view(),
-            gamma,
-            lambda,
-        ))
+        Ok(Outlook {
+            values,
+            next_values,
+            ended,
+        })
+    }
+
+    /// Whether everybody was active in every situation.
+    fn is_complete(&self) -> bool {
+        let mut active = self.active.iter().chain(&self.final_active);
+        active.all(|active| *active)
     }
 }
 
@@ -139,7 +157,12 @@ mod tests {
         // Of mean 0 and spread 1, so that values stay what they are.
         let mut norm = ValueNorm::default();
         norm.update([-1.0, 1.0].into_iter());
-        let (advantages, _) = buffer.advantages(&norm, 0.5, 1.0).unwrap();
+        let config = PpoConfig {
+            gamma: 0.5,
+            gae_lambda: 1.0,
+            ..PpoConfig::default()
+        };
+        let (advantages, _) = buffer.advantages(&norm, &config).unwrap();
         // Each step by itself: 1 + 0.5 * 4 - 4 = -1, the truncated one 1 + 0.5 * 8 - 4 = 1, who leaves
         // 1 - 4 = -3; half of what comes later on top.
         let expected = [[-2.125, -2.5], [-2.25, -3.0], [-2.5, -0.5], [-3.0, 1.0]];

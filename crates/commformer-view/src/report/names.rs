@@ -10,7 +10,7 @@ pub(super) struct Name {
 }
 
 /// Path in a line of the metrics, title, unit.
-const KNOWN: [(&str, &str, &str); 36] = [
+const KNOWN: [(&str, &str, &str); 38] = [
     ("return", "Return", "team reward per episode"),
     ("steps", "Episode length", "steps per episode"),
     ("episode_steps", "Episode length", "steps per episode"),
@@ -29,6 +29,8 @@ const KNOWN: [(&str, &str, &str); 36] = [
     ("kills", "Enemies killed", "share of enemies"),
     ("losses", "Allies lost", "share of allies"),
     ("damage", "Damage dealt", "share of enemies' health"),
+    ("progress", "Return, nothing paid twice", "team reward per episode"),
+    ("timeout", "Battles out of time", SHARE_OF_EPISODES),
     ("messages", "Messages", "per agent and step"),
     ("bytes", "Bytes received", "bytes per agent and step"),
     ("traffic", "Traffic", "share of the bytes if all heard all"),

@@ -8,7 +8,7 @@ use super::{Config, Device};
 use toml::{Table, Value};
 
 /// The values of every key that takes one of a few names.
-const CHOICES: [(&str, &[&str]); 22] = [
+const CHOICES: [(&str, &[&str]); 24] = [
     ("env.kind", &KINDS),
     ("env.mode", &["mixed", "cooperative", "competitive"]),
     ("env.difficulty", &["easy", "medium", "hard"]),
@@ -18,6 +18,7 @@ const CHOICES: [(&str, &[&str]); 22] = [
         &["attack-nearest", "focus-fire", "kite", "random"],
     ),
     ("env.start", &["surround", "reflect", "either"]),
+    ("env.reward", &["smac", "losses", "progress"]),
     ("policy.score_scale", &["inverse-sqrt", "inverse"]),
     (
         "policy.relation_order",
@@ -40,6 +41,7 @@ const CHOICES: [(&str, &[&str]); 22] = [
     ("gate.estimator", &["action", "straight-through"]),
     ("gate.execution", &["spread", "threshold"]),
     ("gate.closed", &["silence", "stale"]),
+    ("ppo.fallen", &["own", "trained", "team"]),
     ("run.precision", &["float32", "bfloat16"]),
     ("gate.budget", &["target", "cost", "off"]),
     (

@@ -301,6 +301,7 @@ fn what_was_not_drawn_or_looked_at_is_refused() {
 fn types_and_rewards_are_those_of_the_units_that_were_drawn() {
     let config = SmacConfig {
         map: "protoss_5_vs_5".into(),
+        reward: crate::smac::Reward::Smac,
         ..SmacConfig::default()
     };
     let battle = Scenario::clone(&config.scenario().unwrap());

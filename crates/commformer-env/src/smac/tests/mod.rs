@@ -242,8 +242,8 @@ impl Team {
         state
     }
 
-    pub fn metrics(&self) -> [f32; 4] {
-        let mut metrics = [f32::NAN; 4];
+    pub fn metrics(&self) -> [f32; 6] {
+        let mut metrics = [f32::NAN; 6];
         self.env.metrics(&mut metrics);
         metrics
     }

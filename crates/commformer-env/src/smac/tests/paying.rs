@@ -1,6 +1,7 @@
 //! What is paid, and how episodes end.
 
 use super::*;
+use crate::smac::Reward;
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 
 const CLOSE: [[f32; 2]; 2] = [[10.0, 16.0], [13.0, 16.0]];
@@ -28,7 +29,8 @@ fn one_shot_that_wins_pays_all_there_is() {
     assert_eq!(team.step(&[6]), Status::Terminated);
     // (6 hit points + 10 + 200) * 20 / 216
     assert!((team.rewards[0] - 20.0).abs() < 1e-5, "{:?}", team.rewards);
-    assert_eq!(team.metrics(), [1.0, 1.0, 0.0, 1.0]);
+    assert_eq!(team.metrics()[..4], [1.0, 1.0, 0.0, 1.0]);
+    assert!((team.metrics()[4] - 20.0).abs() < 1e-5 && team.metrics()[5] == 0.0);
 }
 
 #[test]
@@ -91,7 +93,7 @@ fn own_losses_cost_only_where_that_is_configured() {
             sum += team.rewards[0];
         }
         assert_eq!(status, Status::Terminated);
-        assert_eq!(team.metrics(), [0.0, 0.0, 1.0, 0.0]);
+        assert_eq!(team.metrics(), [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
         sum
     };
     assert_eq!(paid(true), -8.0);
@@ -115,8 +117,42 @@ fn an_episode_that_reaches_its_limit_is_truncated() {
     assert_eq!(steps(Some(0)), None);
 }
 
+/// A Marine shoots at a Stalker that is not armed, lets its shield grow back, and shoots again: what the three parts pay, and
+/// what the metric `progress` says then.
+fn paid_twice(reward: Reward) -> [f32; 4] {
+    let unarmed = Unit {
+        weapon: None,
+        ..stalker()
+    };
+    let config = SmacConfig {
+        reward,
+        reward_scale_rate: 0.0,
+        ..SmacConfig::default()
+    };
+    let mut team = Team::at(&CLOSE, scenario(&[marine()], &[unarmed]), config);
+    let mut pay = |action: i64, steps: usize| -> f32 {
+        let rewards = (0..steps).map(|_| {
+            team.step(&[action]);
+            team.rewards[0]
+        });
+        rewards.sum()
+    };
+    let parts = [pay(6, 1), pay(1, 30), pay(6, 3)];
+    assert_eq!(team.units()[1].shield, 68.0, "hit once, and twice in the end");
+    [parts[0], parts[1], parts[2], team.metrics()[4]]
+}
+
 #[test]
-fn a_shield_that_grows_back_pays_as_in_smac() {
+fn a_shield_that_grows_back_pays_as_is_configured() {
+    // 6 points a hit. In SMAC 6 that come back pay, too; there and as losses a second hit pays again; else only what
+    // the third one takes below the first.
+    assert_eq!(paid_twice(Reward::Smac), [6.0, 6.0, 12.0, 12.0]);
+    assert_eq!(paid_twice(Reward::Losses), [6.0, 0.0, 12.0, 12.0]);
+    assert_eq!(paid_twice(Reward::Progress), [6.0, 0.0, 6.0, 12.0]);
+}
+
+#[test]
+fn what_was_paid_once_is_known_after_a_restart() {
     let unarmed = Unit {
         weapon: None,
         ..stalker()
@@ -125,17 +161,35 @@ fn a_shield_that_grows_back_pays_as_in_smac() {
         reward_scale_rate: 0.0,
         ..SmacConfig::default()
     };
-    let mut team = Team::at(&CLOSE, scenario(&[marine()], &[unarmed]), config);
+    let mut team = Team::at(&CLOSE, scenario(&[marine()], &[unarmed.clone()]), config.clone());
     team.step(&[6]);
-    assert_eq!(team.rewards, [6.0]);
-    let paid: f32 = (0..60)
-        .map(|_| {
-            team.step(&[1]);
-            team.rewards[0]
-        })
-        .sum();
-    assert_eq!(team.units()[1].shield, 80.0);
-    assert!((paid - 6.0).abs() < 1e-3, "{paid}");
+    for _ in 0..30 {
+        team.step(&[1]);
+    }
+    let saved = team.env.save().unwrap();
+    let mut other = Team::at(&CLOSE, scenario(&[marine()], &[unarmed]), config);
+    other.restore(&saved).unwrap();
+    other.step(&[6]);
+    assert_eq!(other.rewards, [0.0], "the same 6 points again");
+}
+
+#[test]
+fn a_limit_can_terminate() {
+    let ends = |limit_terminates| {
+        let config = SmacConfig {
+            episode_limit: Some(3),
+            limit_terminates,
+            ..SmacConfig::default()
+        };
+        let far = [[2.0, 16.0], [30.0, 16.0]];
+        let mut team = Team::at(&far, scenario(&[marine()], &[marine()]), config);
+        let ends: Vec<Status> = (0..3).map(|_| team.step(&[1])).collect();
+        assert_eq!(team.metrics()[5], 1.0, "out of time");
+        assert_eq!(team.rewards, [0.0], "neither won nor lost");
+        ends[2]
+    };
+    assert_eq!(ends(false), Status::Truncated);
+    assert_eq!(ends(true), Status::Terminated);
 }
 
 #[test]
@@ -149,7 +203,7 @@ fn a_battle_that_both_sides_lose_is_not_won() {
     };
     let mut team = Team::at(&CLOSE, battle, config);
     assert_eq!(team.step(&[6]), Status::Terminated);
-    assert_eq!(team.metrics(), [0.0, 1.0, 1.0, 1.0]);
+    assert_eq!(team.metrics(), [0.0, 1.0, 1.0, 1.0, 55.0, 0.0]);
     assert_eq!(team.rewards, [45.0 + 10.0 - 1.0]);
 }
 
@@ -158,7 +212,7 @@ proptest! {
 
     #[test]
     fn whatever_is_played_the_enemies_losses_are_paid(seed: u64) {
-        let config = SmacConfig { reward_scale_rate: 0.0, ..SmacConfig::default() };
+        let config = SmacConfig { reward: Reward::Smac, reward_scale_rate: 0.0, ..SmacConfig::default() };
         let points = [[10.0, 16.0], [10.0, 18.0], [14.0, 16.0], [14.0, 18.0]];
         let mut battle = scenario(&[hits(40.0), stalker()], &[stalker(), zealot()]);
         battle.first_order = FirstOrder::AttackMove([10.0, 16.0]);

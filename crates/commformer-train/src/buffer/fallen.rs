@@ -1,0 +1,284 @@
+//! What a situation is worth to an agent that has fallen while its team plays on.
+//!
+//! Nothing trains the value that the network gives an inactive agent, and the agent sees nothing of the
+//! situation. Yet the last return of one about to fall is estimated from that value: with gamma 0.99 and lambda
+//! 0.95, most of it.
+
+use super::Buffer;
+use ndarray::{Array3, ArrayView1, ArrayView2, Axis, s};
+
+/// What the situations of a rollout are worth to each agent.
+pub(super) struct Outlook {
+    /// Those acted in, and the one after the last step, (T + 1, C, N).
+    pub values: Array3<f32>,
+    /// Those after each step, (T, C, N): 0 where the agent's return ends, the last observation's value where its
+    /// episode was truncated, else the next of `values`.
+    pub next_values: Array3<f32>,
+    /// 1 where the agent's episode ended, (T, C, N).
+    pub ended: Array3<f32>,
+}
+
+impl Buffer {
+    /// Puts values of inactive agents in the place of the network's.
+    ///
+    /// Where all agents of a copy are paid alike, each of them expects the same of a situation: the mean of the
+    /// active agents' values. Where they are not, or nobody is active, no other agent's value says what this one
+    /// expects; then it is what the agent, `earned`, (T, C, N), from here to the end of its episode or of the
+    /// rollout, and nothing beyond.
+    pub(super) fn value_fallen(&self, outlook: &mut Outlook, earned: &Array3<f32>, gamma: f64) {
+        let Outlook {
+            values,
+            next_values,
+            ended,
+        } = outlook;
+        let (gamma, agents) = (gamma as f32, self.spec.agents);
+        let shared: Vec<bool> = self.rewards.axis_iter(Axis(1)).map(is_shared).collect();
+        let finals = self.final_at.iter().zip(self.final_active.chunks(agents));
+        for (&(t, copy), active) in finals {
+            let mean = mean(next_values.slice(s![t, copy, ..]), active).filter(|_| shared[copy]);
+            let left = &self.departed[self.steps_of_agents(t)][copy * agents..];
+            for agent in (0..agents).filter(|&agent| !active[agent] && !left[agent]) {
+                next_values[[t, copy, agent]] = mean.unwrap_or(0.0);
+            }
+        }
+        for t in (0..=self.steps).rev() {
+            for (copy, active) in self.active[self.steps_of_agents(t)]
+                .chunks(agents)
+                .enumerate()
+            {
+                let mean = mean(values.slice(s![t, copy, ..]), active).filter(|_| shared[copy]);
+                for agent in 0..agents {
+                    let at = [t, copy, agent];
+                    if t < self.steps && ended[at] == 0.0 {
+                        next_values[at] = values[[t + 1, copy, agent]];
+                    }
+                    if !active[agent] {
+                        values[at] = mean.unwrap_or_else(|| match t < self.steps {
+                            true => earned[at] + gamma * next_values[at],
+                            false => 0.0,
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether all agents were paid alike in each of a copy's steps, (T, N).
+fn is_shared(rewards: ArrayView2<'_, f32>) -> bool {
+    let alike = |row: ArrayView1<'_, f32>| row.iter().all(|reward| *reward == row[0]);
+    rewards.rows().into_iter().all(alike)
+}
+
+/// Of the active agents' values, (N); `None` where nobody is active.
+fn mean(values: ArrayView1<'_, f32>, active: &[bool]) -> Option<f32> {
+    let of_active = || values.iter().zip(active).filter(|(_, active)| **active);
+    let count = of_active().count();
+    let sum: f32 = of_active().map(|(value, _)| value).sum();
+    (count > 0).then(|| sum / count as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Fallen, PpoConfig, ValueNorm};
+    use commformer_env::{
+        ActionSpace, Actions, Environment, Observation, Rng, Spec, Status, VecEnv,
+    };
+    use proptest::prelude::*;
+    use tch::{Device, Kind, Tensor};
+
+    /// A team whose rewards and active agents in each step are written down.
+    struct Told {
+        spec: Spec,
+        step: usize,
+        /// After each step, from the beginning on: who is active.
+        active: Vec<Vec<bool>>,
+        rewards: Vec<Vec<f32>>,
+        end: Status,
+    }
+
+    impl Environment for Told {
+        fn spec(&self) -> &Spec {
+            &self.spec
+        }
+
+        fn reset(&mut self, _: &mut Rng, out: Observation<'_>) {
+            self.step = 0;
+            out.obs.fill(0.0);
+            out.active.copy_from_slice(&self.active[0]);
+        }
+
+        fn step(
+            &mut self,
+            _: Actions<'_>,
+            _: &mut Rng,
+            out: Observation<'_>,
+            rewards: &mut [f32],
+        ) -> Status {
+            rewards.copy_from_slice(&self.rewards[self.step]);
+            self.step += 1;
+            out.obs.fill(0.0);
+            out.active.copy_from_slice(&self.active[self.step]);
+            match self.step == self.rewards.len() {
+                true => self.end,
+                false => Status::Running,
+            }
+        }
+
+        fn metrics(&self, _: &mut [f32]) {}
+    }
+
+    /// Advantages, (T, N), of a rollout as long as the episode, with these values of the network, (T + 1, N), the last
+    /// of them those of the last observation.
+    fn advantages(
+        active: &[&[bool]],
+        rewards: &[&[f32]],
+        values: &[&[f32]],
+        end: Status,
+        fallen: Fallen,
+        [gamma, gae_lambda]: [f64; 2],
+    ) -> Vec<Vec<f32>> {
+        let (steps, agents) = (rewards.len(), active[0].len());
+        let spec = Spec {
+            agents,
+            obs_dim: 1,
+            obs_version: 1,
+            actions: ActionSpace::Discrete(1),
+            masks_actions: false,
+            metrics: Vec::new(),
+        };
+        let told = Told {
+            spec: spec.clone(),
+            step: 0,
+            active: active.iter().map(|row| row.to_vec()).collect(),
+            rewards: rewards.iter().map(|row| row.to_vec()).collect(),
+            end,
+        };
+        let mut copy = VecEnv::new(vec![told], 0).unwrap();
+        let mut buffer = Buffer::new(&spec, 1, steps).unwrap();
+        buffer.reset(&mut copy).unwrap();
+        buffer.begin().unwrap();
+        let row = |values: &[f32]| Tensor::from_slice(values).view([1, agents as i64]);
+        for (t, values) in values[..steps].iter().enumerate() {
+            buffer.values.write(t, &row(values)).unwrap();
+            buffer.step(t, &mut copy).unwrap();
+        }
+        let nothing = Tensor::zeros([1, agents as i64], (Kind::Float, Device::Cpu));
+        let last = row(values[steps]);
+        match end {
+            Status::Truncated => buffer.finish(&nothing, Some(&last)),
+            _ => buffer.finish(&last, None),
+        }
+        .unwrap();
+        // Of mean 0 and spread 1, so that values stay what they are.
+        let mut norm = ValueNorm::default();
+        norm.update([-1.0, 1.0].into_iter());
+        let config = PpoConfig {
+            gamma,
+            gae_lambda,
+            fallen,
+            ..PpoConfig::default()
+        };
+        let (advantages, _) = buffer.advantages(&norm, &config).unwrap();
+        let rows = advantages.index_axis(Axis(1), 0);
+        rows.rows().into_iter().map(|row| row.to_vec()).collect()
+    }
+
+    const BOTH: &[bool] = &[true, true];
+    const FIRST: &[bool] = &[true, false];
+    const NOBODY: &[bool] = &[false, false];
+
+    fn close(found: &[Vec<f32>], expected: &[&[f32]]) {
+        for (found, expected) in found.iter().zip(expected) {
+            for (found, expected) in found.iter().zip(*expected) {
+                assert!((found - expected).abs() < 1e-4, "{found:?}, not {expected:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_fallen_expects_what_its_team_expects() {
+        // The second agent falls in the first step; the network says 100 of it from then on.
+        let active = [BOTH, FIRST, FIRST, FIRST];
+        let rewards: [&[f32]; 3] = [&[1.0, 1.0], &[2.0, 2.0], &[4.0, 4.0]];
+        let values: [&[f32]; 4] = [&[3.0, 1.0], &[6.0, 100.0], &[8.0, 100.0], &[10.0, 100.0]];
+        let of = |end, fallen| advantages(&active, &rewards, &values, end, fallen, [0.5, 1.0]);
+        // Steps by themselves, the first agent: 4 + 5 - 8, 2 + 4 - 6, 1 + 3 - 3; half of what comes later on top.
+        // The second has the same but in the first step: 1 + 3 - 1.
+        let whole: [&[f32]; 3] = [&[1.25, 3.25], &[0.5, 0.5], &[1.0, 1.0]];
+        close(&of(Status::Running, Fallen::Team), &whole);
+        close(&of(Status::Truncated, Fallen::Team), &whole);
+        // A terminated episode's last step: 4 - 8.
+        let ended: [&[f32]; 3] = [&[0.0, 2.0], &[-2.0, -2.0], &[-4.0, -4.0]];
+        close(&of(Status::Terminated, Fallen::Team), &ended);
+        // The network's own: 1 + 50 - 1 + (2 + 50 - 100 + (4 + 50 - 100) / 2) / 2.
+        let own = of(Status::Running, Fallen::Own);
+        assert!((own[0][1] - 14.5).abs() < 1e-4, "{own:?}");
+    }
+
+    #[test]
+    fn where_agents_are_paid_apart_the_fallen_is_worth_what_it_earns() {
+        let active = [BOTH, FIRST, FIRST, FIRST];
+        let rewards: [&[f32]; 3] = [&[1.0, 1.0], &[2.0, 0.0], &[4.0, 8.0]];
+        let values: [&[f32]; 4] = [&[3.0, 1.0], &[6.0, 100.0], &[8.0, 100.0], &[10.0, 100.0]];
+        let found = advantages(&active, &rewards, &values, Status::Running, Fallen::Team, [0.5, 1.0]);
+        // 1 + (0 + 8 / 2) / 2 - 1; nothing is left to be surprised by afterwards.
+        close(&found, &[&[1.25, 2.0], &[0.5, 0.0], &[1.0, 0.0]]);
+    }
+
+    #[test]
+    fn where_nobody_is_active_all_are_worth_what_they_earn() {
+        let active = [BOTH, NOBODY, NOBODY, FIRST];
+        let rewards: [&[f32]; 3] = [&[1.0, 1.0], &[2.0, 2.0], &[4.0, 4.0]];
+        let values: [&[f32]; 4] = [&[3.0, 1.0], &[100.0, 100.0], &[100.0, 100.0], &[10.0, 100.0]];
+        let found = advantages(&active, &rewards, &values, Status::Running, Fallen::Team, [0.5, 1.0]);
+        // 4 + 10 / 2 = 9, 2 + 9 / 2 = 6.5, and 1 + 6.5 / 2 less what was expected.
+        close(&found, &[&[1.25, 3.25], &[0.0, 0.0], &[0.0, 0.0]]);
+    }
+
+    proptest! {
+        /// Where the value of the fallen is known, because the network says of it what it says of the others, the team's
+        /// value changes nothing.
+        #[test]
+        fn equals_a_run_in_which_the_fallen_s_value_is_known(
+            steps in prop::collection::vec((0.0..2.0_f32, -3.0..3.0_f32, 0..3_usize), 1..8),
+            gamma in 0.0..1.0_f64,
+            lambda in 0.0..1.0_f64,
+            truncated: bool,
+        ) {
+            let mut active = vec![vec![true; 3]];
+            let (mut rewards, mut values) = (Vec::new(), Vec::new());
+            for &(reward, value, falls) in &steps {
+                rewards.push(vec![reward; 3]);
+                values.push(vec![value; 3]);
+                let mut next = active.last().unwrap().clone();
+                // The first never falls.
+                next[falls] = falls == 0;
+                active.push(next);
+            }
+            values.push(vec![1.0; 3]);
+            let end = if truncated { Status::Truncated } else { Status::Running };
+            fn rows<T>(of: &[Vec<T>]) -> Vec<&[T]> {
+                of.iter().map(Vec::as_slice).collect()
+            }
+            let of = |values: &[Vec<f32>], fallen| {
+                let (active, rewards, values) = (rows(&active), rows(&rewards), rows(values));
+                advantages(&active, &rewards, &values, end, fallen, [gamma, lambda])
+            };
+            let known = of(&values, Fallen::Own);
+            let mut unknown = values.clone();
+            for (values, active) in unknown.iter_mut().zip(&active) {
+                for (value, active) in values.iter_mut().zip(active) {
+                    if !active {
+                        *value = 1e3;
+                    }
+                }
+            }
+            let found = of(&unknown, Fallen::Team);
+            for (found, known) in found.iter().flatten().zip(known.iter().flatten()) {
+                prop_assert!((found - known).abs() < 1e-4);
+            }
+        }
+    }
+}
