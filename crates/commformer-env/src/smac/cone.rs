@@ -18,6 +18,9 @@ impl Look {
     /// In the order of the [`DIRECTIONS`].
     pub const ALL: [Self; 4] = [Self::North, Self::South, Self::East, Self::West];
 
+    /// What people call the actions that look there.
+    pub const NAMES: [&str; 4] = ["look north", "look south", "look east", "look west"];
+
     /// The direction, of length 1.
     pub fn direction(self) -> [f32; 2] {
         DIRECTIONS[self as usize]

@@ -339,7 +339,11 @@ impl Environment for Smac {
     }
 
     fn action_names(&self) -> Vec<String> {
-        actions::names(self.battle.scenario())
+        let mut names = actions::names(self.battle.scenario());
+        if self.config.sight_cone.is_some() {
+            names.extend(Look::NAMES.map(String::from));
+        }
+        names
     }
 
     fn agent_names(&self) -> Vec<String> {

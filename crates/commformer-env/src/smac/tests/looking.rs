@@ -126,6 +126,22 @@ fn moves_and_attacks_do_not_turn_an_agent() {
 }
 
 #[test]
+fn every_action_has_a_name() {
+    let names = |config| {
+        let env = crossroads(config).env;
+        let names = env.action_names();
+        assert_eq!(names.len(), env.spec().actions.size());
+        names
+    };
+    let plain = names(SmacConfig::default());
+    assert_eq!(plain[5..], ["west", "attack 0", "attack 1"]);
+    let with_looks = names(config(90.0));
+    assert_eq!(with_looks[..NORTH as usize], plain);
+    let looks = ["look north", "look south", "look east", "look west"];
+    assert_eq!(with_looks[NORTH as usize..], looks);
+}
+
+#[test]
 fn the_dead_do_not_look() {
     let killer = Unit {
         weapon: marine().weapon.map(|gun| Weapon {
