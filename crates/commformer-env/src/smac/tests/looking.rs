@@ -273,8 +273,8 @@ fn what_was_not_drawn_or_looked_at_is_refused() {
     for length in 0..saved.len() {
         assert!(team.restore(&saved[..length]).is_err(), "{length} bytes");
     }
-    // Five looks follow steps (0) and the five last actions, none of them.
-    let begins = [0, 5, 0, 0, 0, 0, 0, 5, 2, 2, 2, 2, 2, 10];
+    // Five looks follow steps (0) and the five last actions, none of them; no enemy hides.
+    let begins = [0, 5, 0, 0, 0, 0, 0, 5, 2, 2, 2, 2, 2, 0, 0, 10];
     let at = saved
         .windows(begins.len())
         .position(|bytes| bytes == begins);
@@ -290,7 +290,7 @@ fn what_was_not_drawn_or_looked_at_is_refused() {
         "there is no fifth direction"
     );
     // Each unit begins with its side and its kind.
-    let unit = at + 6;
+    let unit = at + 8;
     assert_eq!(saved[unit], 0, "an ally");
     for kind in [3, 250] {
         assert!(team.restore(&with(unit + 1, kind)).is_err(), "kind {kind}");
