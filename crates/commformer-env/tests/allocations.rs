@@ -169,16 +169,18 @@ fn no_step_of_any_task_allocates_be_it_the_first() {
     }
     check(|| Signal::new(Default::default()).unwrap());
     check(|| TrafficJunction::new(Default::default()).unwrap());
-    for (map, opponent, sight_cone) in [
-        ("MMM", None, None),
-        ("corridor", Some(Script::AttackNearest), None),
-        ("terran_5_vs_5", None, Some(90.0)),
+    for (map, opponent, sight_cone, see_enemy_probability) in [
+        ("MMM", None, None, 1.0),
+        ("corridor", Some(Script::AttackNearest), None, 1.0),
+        ("terran_5_vs_5", None, Some(90.0), 0.5),
     ] {
         check(|| {
             let config = SmacConfig {
                 map: map.into(),
                 opponent,
                 sight_cone,
+                see_enemy_probability,
+                mask_attacks: sight_cone.is_none(),
                 episode_limit: Some(20),
                 ..Default::default()
             };

@@ -1,6 +1,6 @@
 //! A cone of sight: agents see only what lies in front of them.
 
-use super::actions::{self, DIRECTIONS, FIRST_TARGET};
+use super::actions::{self, DIRECTIONS};
 use super::battle::{Battle, cosine};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,9 @@ pub(super) enum Look {
 impl Look {
     /// In the order of the [`DIRECTIONS`].
     pub const ALL: [Self; 4] = [Self::North, Self::South, Self::East, Self::West];
+
+    /// What people call the actions that look there.
+    pub const NAMES: [&str; 4] = ["look north", "look south", "look east", "look west"];
 
     /// The direction, of length 1.
     pub fn direction(self) -> [f32; 2] {
@@ -49,17 +52,6 @@ impl Cone {
     pub fn sees(self, battle: &Battle, agent: usize, look: Look, other: usize) -> bool {
         let [agent, other] = [agent, other].map(|unit| &battle.units()[unit]);
         self.holds(look, actions::difference(agent, other))
-    }
-
-    /// Takes targets that an agent does not see from what it [could do](actions::write_available), and writes
-    /// whether it can look around behind that, (A).
-    pub fn write_available(self, battle: &Battle, agent: usize, look: Look, out: &mut [bool]) {
-        let (others, looks) = out.split_at_mut(out.len() - Look::ALL.len());
-        looks.fill(battle.units()[agent].is_alive());
-        let targets = actions::named(battle, agent);
-        for (open, other) in others[FIRST_TARGET..].iter_mut().zip(targets) {
-            *open = *open && self.sees(battle, agent, look, other);
-        }
     }
 
     /// Whether `[x, y]` from where somebody looks that way is in the cone.

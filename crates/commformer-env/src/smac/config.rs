@@ -5,6 +5,7 @@ use super::data::Unit;
 use super::observe::Layout;
 use super::players::Script;
 use super::scenario::{Scenario, Start, builtin, names};
+use super::sight::Sight;
 use crate::{ConfigError, error::require};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -39,6 +40,21 @@ pub struct SmacConfig {
     /// then have four more actions, to look north, south, east or west, and neither see nor can choose to attack
     /// or heal whoever is elsewhere. Left out, as by default, they see all around.
     pub sight_cone: Option<f32>,
+    /// How far agents see enemies and each other, in cells from 1 to 64; 9 by default, as in SMAC. Distances in
+    /// observations are divided by it. Whoever is out of sight cannot be attacked or healed.
+    pub sight: f32,
+    /// Whether agents see each other; on by default. Otherwise the other agents are zeros in observations, but a
+    /// healer can still choose to heal whoever is in its sight and in its reach.
+    pub see_allies: bool,
+    /// How likely an agent sees an enemy that another agent saw first, from 0 to 1; 1 by default. This is drawn
+    /// once for each of them and holds until the enemy or the first one dies. To all others the enemy is hidden:
+    /// zeros in observations.
+    pub see_enemy_probability: f32,
+    /// Whether agents can choose to attack only whom they see, and only within reach; on by default. Otherwise
+    /// every living enemy can be chosen, and by a healer every living ally that it could heal. If that is in
+    /// reach and in sight, hidden or not, the attack is carried out; if not, the unit goes on with what it was
+    /// told. So observations only, and not the actions on offer, tell where somebody is.
+    pub mask_attacks: bool,
     /// Steps after which an episode is truncated, 0 for never; the map's if left out.
     pub episode_limit: Option<u32>,
     /// Whether an episode that reaches its limit is terminated, so that nothing is expected beyond, as in the paper's
@@ -69,6 +85,10 @@ impl Default for SmacConfig {
             opponent: None,
             start: None,
             sight_cone: None,
+            sight: 9.0,
+            see_allies: true,
+            see_enemy_probability: 1.0,
+            mask_attacks: true,
             episode_limit: None,
             limit_terminates: false,
             reward: Reward::Progress,
@@ -103,9 +123,28 @@ impl SmacConfig {
         self.episode_limit.unwrap_or_else(map)
     }
 
-    /// What agents see with.
+    /// The cone that agents see in.
     pub(super) fn cone(&self) -> Option<Cone> {
         self.sight_cone.map(Cone::new)
+    }
+
+    /// What agents see with.
+    pub(super) fn eyesight(&self) -> Sight {
+        Sight {
+            range: self.sight,
+            cone: self.cone(),
+            allies: self.see_allies,
+            enemies: self.see_enemy_probability,
+        }
+    }
+
+    /// How many of so many enemies can be hidden from some agents: all or none.
+    pub(super) fn hidden(&self, enemies: usize) -> usize {
+        if self.see_enemy_probability < 1.0 {
+            enemies
+        } else {
+            0
+        }
     }
 
     /// The factor of all rewards in a battle against so many enemies, which have so many points in all.
@@ -155,6 +194,19 @@ impl SmacConfig {
             "sight_cone",
             degrees,
             format!("from {least} to {most} degrees"),
+        )?;
+        let (least, most) = (1.0, 64.0);
+        require(
+            (least..=most).contains(&self.sight),
+            "sight",
+            self.sight,
+            format!("from {least} to {most} cells"),
+        )?;
+        require(
+            (0.0..=1.0).contains(&self.see_enemy_probability),
+            "see_enemy_probability",
+            self.see_enemy_probability,
+            "from 0 to 1",
         )?;
         let crowded = self.start.and_then(|_| scenario.crowded());
         require(

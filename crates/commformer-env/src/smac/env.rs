@@ -10,6 +10,7 @@ use super::observe::{Scene, agent_actions};
 use super::opponent;
 use super::players::Plan;
 use super::scenario::{Member, Scenario, Side};
+use super::sight::{Eyes, Found};
 use crate::{
     ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, StateError,
     Status, error::require, saved,
@@ -30,7 +31,8 @@ const METRICS: [&str; 6] = ["won", "kills", "losses", "damage", "progress", "tim
 ///   ally k, that lives, can be hit or healed, and is at most 6 cells away from centre to centre. An agent
 ///   attacks nobody unless told to. An action that is not available counts as stop. With a
 ///   [cone of sight](SmacConfig::sight_cone), the last four look north, south, east or west, and leave the unit
-///   to what it was told.
+///   to what it was told. Whom an agent does not see it cannot attack; other settings
+///   [change that](SmacConfig::mask_attacks).
 /// - Observation and [state](Self::state): see [`Layout`](super::Layout).
 /// - Reward, of the team: what the enemies lost of hit points and shields, 10 for each of them that died, and
 ///   200 for the win, scaled so that the most there is to earn is 20. What grows back and is lost again pays once,
@@ -48,8 +50,12 @@ pub struct Smac {
     config: SmacConfig,
     battle: Battle,
     progress: Progress,
-    /// What each agent can do, (N, A).
+    /// What each agent can choose, (N, A).
     available: Vec<bool>,
+    /// What each agent could carry out, (N, A): the same, or less where attacks are not masked.
+    able: Vec<bool>,
+    /// Room for the order in which agents look around, (N).
+    turns: Vec<usize>,
     /// Room for what an enemy can do.
     enemy_available: Vec<bool>,
     /// Room for who fights in an episode, and where they begin.
@@ -70,6 +76,20 @@ struct Progress {
     last: Vec<Option<usize>>,
     /// Where each agent looks, (N); nowhere without a cone of sight.
     looks: Vec<Look>,
+    /// Which enemies were found, where they hide.
+    found: Found,
+}
+
+impl Progress {
+    /// What agents see now.
+    fn eyes<'a>(&'a self, battle: &'a Battle, config: &SmacConfig) -> Eyes<'a> {
+        Eyes {
+            battle,
+            sight: config.eyesight(),
+            looks: &self.looks,
+            found: &self.found,
+        }
+    }
 }
 
 /// A saved episode.
@@ -119,8 +139,11 @@ impl Smac {
                 steps: 0,
                 last: vec![None; agents],
                 looks: vec![Look::East; if cone.is_some() { agents } else { 0 }],
+                found: Found::nothing(agents, config.hidden(enemies)),
             },
             available: vec![false; agents * count],
+            able: vec![false; agents * count],
+            turns: vec![0; agents],
             enemy_available: vec![false; actions::count(&scenario, Side::Enemies)],
             members: Vec::with_capacity(agents + enemies),
             points: Vec::with_capacity(agents + enemies),
@@ -177,9 +200,15 @@ impl Smac {
         &self.battle
     }
 
-    /// What each agent can do, (N, A).
+    /// What each agent can choose, (N, A).
     pub fn available(&self) -> &[bool] {
         &self.available
+    }
+
+    /// What each agent could carry out, (N, A): [what it can choose](Self::available), but for targets out of
+    /// reach where [attacks are not masked](SmacConfig::mask_attacks).
+    pub(super) fn able(&self) -> &[bool] {
+        &self.able
     }
 
     /// Numbers in the [`state`](Self::state).
@@ -200,11 +229,9 @@ impl Smac {
 
     fn scene(&self) -> Scene<'_> {
         Scene {
-            battle: &self.battle,
-            available: &self.available,
+            eyes: self.progress.eyes(&self.battle, &self.config),
+            able: &self.able,
             last: &self.progress.last,
-            cone: self.config.cone(),
-            looks: &self.progress.looks,
         }
     }
 
@@ -214,18 +241,30 @@ impl Smac {
         self.progress.steps = 0;
         self.progress.last.fill(None);
         self.progress.looks.fill(Look::East);
+        self.progress.found.forget();
+        self.look_around(rng);
         self.account.open(&self.battle, &self.config);
         self.observe(out);
     }
 
+    /// Lets agents find enemies that hide.
+    fn look_around(&mut self, rng: &mut Rng) {
+        let Progress { looks, found, .. } = &mut self.progress;
+        let sight = self.config.eyesight();
+        found.look(sight, &self.battle, looks, &mut self.turns, rng);
+    }
+
+    /// Draws nothing: a restored episode is observed, too.
     fn observe(&mut self, out: Observation<'_>) {
-        let (count, cone) = (self.spec.actions.size(), self.config.cone());
-        let looks = self.progress.looks.iter();
-        let mut looks = looks.map(|&look| cone.map(|cone| (cone, look)));
-        for (agent, row) in self.available.chunks_exact_mut(count).enumerate() {
-            actions::write_available(&self.battle, agent, row);
-            if let Some((cone, look)) = looks.next().flatten() {
-                cone.write_available(&self.battle, agent, look, row);
+        let (count, masked) = (self.spec.actions.size(), self.config.mask_attacks);
+        let eyes = self.progress.eyes(&self.battle, &self.config);
+        for (agent, row) in self.able.chunks_exact_mut(count).enumerate() {
+            eyes.write_able(agent, masked, row);
+        }
+        self.available.copy_from_slice(&self.able);
+        if !masked {
+            for (agent, row) in self.available.chunks_exact_mut(count).enumerate() {
+                eyes.add_targets(agent, row);
             }
         }
         out.available.copy_from_slice(&self.available);
@@ -251,7 +290,10 @@ impl Smac {
             if let Some(&look) = look.and_then(|look| Look::ALL.get(look)) {
                 // It goes on with what it was told before.
                 self.progress.looks[agent] = look;
-            } else if let Some(order) = actions::order(&self.battle, agent, action) {
+            } else if self.able[agent * count + action]
+                && let Some(order) = actions::order(&self.battle, agent, action)
+            {
+                // So does who cannot reach its target.
                 self.battle.order(agent, order);
             }
         }
@@ -319,6 +361,7 @@ impl Environment for Smac {
         self.progress.steps = self.progress.steps.saturating_add(1);
         let status = self.status();
         rewards.fill(self.account.reward(&self.battle, &self.config, status));
+        self.look_around(rng);
         self.observe(out);
         status
     }
@@ -343,8 +386,12 @@ impl Environment for Smac {
         let saved = saved::decode(state, |saved: &Saved| Some(&saved.settings) == own.as_ref())?;
         let actions = self.spec.actions.size();
         let known = |last: &Option<usize>| last.is_none_or(|action| action < actions);
-        let Progress { last, looks, .. } = &saved.progress;
-        let same = last.len() == self.spec.agents && looks.len() == self.progress.looks.len();
+        let Progress {
+            last, looks, found, ..
+        } = &saved.progress;
+        let same = last.len() == self.spec.agents
+            && looks.len() == self.progress.looks.len()
+            && found.fits(&self.progress.found, self.spec.agents);
         if !same || !last.iter().all(known) {
             return Err(StateError::new("it is of another team"));
         }
@@ -362,7 +409,11 @@ impl Environment for Smac {
     }
 
     fn action_names(&self) -> Vec<String> {
-        actions::names(self.battle.scenario())
+        let mut names = actions::names(self.battle.scenario());
+        if self.config.sight_cone.is_some() {
+            names.extend(Look::NAMES.map(String::from));
+        }
+        names
     }
 
     fn agent_names(&self) -> Vec<String> {

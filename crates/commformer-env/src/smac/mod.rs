@@ -13,6 +13,7 @@ mod opponent;
 mod paths;
 mod players;
 mod scenario;
+mod sight;
 mod terrain;
 
 pub use battle::{Battle, BattleState, Order, Shot, UnitState};

@@ -53,7 +53,8 @@ impl Script {
         self.begin(battle, Side::Allies, &mut plan);
         for turn in 0..out.len() {
             let agent = plan.turns[turn].1;
-            let available = &env.available()[agent * count..][..count];
+            // Where attacks are not masked, more is on offer than it could carry out.
+            let available = &env.able()[agent * count..][..count];
             out[agent] = self.choose(battle, agent, available, &mut plan, rng) as i64;
         }
     }

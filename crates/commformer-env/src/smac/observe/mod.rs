@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 /// What observations and states consist of, in which order.
 ///
-/// Distances are divided by the sight range of 9, hit points, shields and energy by their maximum, cooldowns
-/// by the unit's scale, and places are counted from the map's centre and divided by its side. A unit that is
-/// out of sight, or dead, is all zeros. Shields are there if the unit's side has them, types if the battle
+/// Distances are divided by the [sight range](super::SmacConfig::sight), hit points, shields and energy by their maximum, cooldowns
+/// by the unit's scale, and places are counted from the map's centre and divided by its side. A unit that an
+/// agent does not see, or that is dead, is all zeros. Shields are there if the unit's side has them, types if the battle
 /// has several on a side. With a [cone of sight](super::SmacConfig::sight_cone), x and y of where an agent looks
 /// are in its own part of the observation and in each ally's part of the state, before the type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,9 +33,9 @@ pub enum Layout {
     ///
     /// - Observation: each other ally (as above, and its last action); each enemy (as above); the moves; the
     ///   agent as it would see itself (1, 0, 0, 0, hit points, shield, type, last action); its number.
-    /// - State, for each agent: each other ally (1 if in sight, distance, x, y, cooldown or energy, hit
+    /// - State, for each agent: each other ally (1 if seen, distance, x, y, cooldown or energy, hit
     ///   points, shield, x and y on the map, type, last action); each enemy (1 if it can be attacked,
-    ///   distance, x, y, 1 if in sight, hit points, shield, type, x and y on the map); the moves; the agent
+    ///   distance, x, y, 1 if seen, hit points, shield, type, x and y on the map); the moves; the agent
     ///   (1, 0, 0, 0, hit points, shield, x and y on the map, type, last action); its number. Only the dead
     ///   are hidden here.
     Commformer,

@@ -4,9 +4,6 @@ use crate::smac::actions;
 use crate::smac::battle::UnitState;
 use crate::smac::terrain::Terrain;
 
-/// How far every agent sees.
-const SIGHT: f32 = 9.0;
-
 /// From one unit to another, divided by the sight range.
 pub struct Way {
     distance: f32,
@@ -14,15 +11,11 @@ pub struct Way {
 }
 
 impl Way {
-    pub fn between(from: &UnitState, to: &UnitState) -> Self {
+    pub fn between(from: &UnitState, to: &UnitState, sight: f32) -> Self {
         Self {
-            distance: actions::distance(from, to) / SIGHT,
-            difference: actions::difference(from, to).map(|length| length / SIGHT),
+            distance: actions::distance(from, to) / sight,
+            difference: actions::difference(from, to).map(|length| length / sight),
         }
-    }
-
-    pub fn is_in_sight(&self) -> bool {
-        self.distance < 1.0
     }
 
     pub fn numbers(&self) -> [f32; 3] {

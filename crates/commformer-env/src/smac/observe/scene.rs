@@ -3,27 +3,23 @@
 use super::row::{Row, Way, flag, place, share};
 use super::{Layout, Sizes};
 use crate::smac::actions::{self, FIRST_TARGET, MOVES};
-use crate::smac::battle::{Battle, UnitState};
-use crate::smac::cone::{Cone, Look};
+use crate::smac::battle::UnitState;
 use crate::smac::scenario::Side;
+use crate::smac::sight::Eyes;
 
 /// What is known when agents look around.
 pub(crate) struct Scene<'a> {
-    pub battle: &'a Battle,
-    /// What each agent can do, (N, A).
-    pub available: &'a [bool],
+    pub eyes: Eyes<'a>,
+    /// What each agent can carry out, (N, A).
+    pub able: &'a [bool],
     /// What each agent did last, (N); `None` in an episode's beginning.
     pub last: &'a [Option<usize>],
-    /// What agents see with; otherwise they see all around.
-    pub cone: Option<Cone>,
-    /// Where each agent looks, (N), with a cone.
-    pub looks: &'a [Look],
 }
 
 impl Scene<'_> {
     /// Writes all agents' observations, (N, O).
     pub fn observe(&self, layout: Layout, out: &mut [f32]) {
-        let agents = self.battle.scenario().allies.len();
+        let agents = self.eyes.battle.scenario().allies.len();
         for (agent, row) in out.chunks_exact_mut(out.len() / agents).enumerate() {
             let mut row = Row(row);
             match layout {
@@ -39,14 +35,14 @@ impl Scene<'_> {
         if layout == Layout::Oxwhirl {
             return self.oxwhirl_state(&mut Row(out));
         }
-        let agents = self.battle.scenario().allies.len();
+        let agents = self.eyes.battle.scenario().allies.len();
         for (agent, row) in out.chunks_exact_mut(out.len() / agents).enumerate() {
             self.commformer_state(agent, &mut Row(row));
         }
     }
 
     fn oxwhirl(&self, agent: usize, row: &mut Row) {
-        let me = &self.battle.units()[agent];
+        let me = &self.eyes.battle.units()[agent];
         if !me.is_alive() {
             return row.skip(row.0.len());
         }
@@ -61,8 +57,8 @@ impl Scene<'_> {
     }
 
     fn commformer(&self, agent: usize, row: &mut Row) {
-        let agents = self.battle.scenario().allies.len();
-        let me = &self.battle.units()[agent];
+        let agents = self.eyes.battle.scenario().allies.len();
+        let me = &self.eyes.battle.units()[agent];
         if !me.is_alive() {
             row.skip(row.0.len() - agents);
             return row.one_hot(Some(agent), agents);
@@ -84,7 +80,7 @@ impl Scene<'_> {
     }
 
     fn oxwhirl_state(&self, row: &mut Row) {
-        let units = self.battle.units();
+        let units = self.eyes.battle.units();
         let sizes = self.sizes();
         for (number, unit) in units.iter().enumerate() {
             let ally = unit.side == Side::Allies;
@@ -113,9 +109,9 @@ impl Scene<'_> {
     }
 
     fn commformer_state(&self, agent: usize, row: &mut Row) {
-        let scenario = self.battle.scenario();
+        let scenario = self.eyes.battle.scenario();
         let sizes = self.sizes();
-        let units = self.battle.units();
+        let units = self.eyes.battle.units();
         let me = &units[agent];
         if !me.is_alive() {
             row.skip(row.0.len() - scenario.allies.len());
@@ -127,9 +123,8 @@ impl Scene<'_> {
                 row.skip(7 + sizes.own + sizes.look + sizes.actions);
                 continue;
             }
-            let way = Way::between(me, ally);
-            row.put(&[flag(self.sees(agent, number, &way))]);
-            row.put(&way.numbers());
+            row.put(&[flag(self.eyes.see(agent, number))]);
+            row.put(&self.way(agent, number).numbers());
             row.put(&[self.readiness(ally)]);
             self.body(ally, row);
             row.put(&place(ally));
@@ -143,10 +138,9 @@ impl Scene<'_> {
                 row.skip(7 + sizes.foe);
                 continue;
             }
-            let way = Way::between(me, enemy);
             row.put(&[self.can_attack(agent, number)]);
-            row.put(&way.numbers());
-            row.put(&[flag(self.sees(agent, number, &way))]);
+            row.put(&self.way(agent, number).numbers());
+            row.put(&[flag(self.eyes.see(agent, number))]);
             self.body(enemy, row);
             self.kind(number, row);
             row.put(&place(enemy));
@@ -162,17 +156,17 @@ impl Scene<'_> {
     }
 
     fn sizes(&self) -> Sizes {
-        Sizes::of(self.battle.scenario(), self.cone)
+        Sizes::of(self.eyes.battle.scenario(), self.eyes.sight.cone)
     }
 
-    /// Whether an agent sees another unit, which is this way from it.
-    fn sees(&self, agent: usize, other: usize, way: &Way) -> bool {
-        let in_front = |cone: Cone| cone.sees(self.battle, agent, self.looks[agent], other);
-        way.is_in_sight() && self.cone.is_none_or(in_front)
+    /// The way from one unit to another.
+    fn way(&self, from: usize, to: usize) -> Way {
+        let units = self.eyes.battle.units();
+        Way::between(&units[from], &units[to], self.eyes.sight.range)
     }
 
     fn actions(&self) -> usize {
-        self.available.len() / self.last.len()
+        self.able.len() / self.last.len()
     }
 
     fn others(&self, agent: usize) -> impl Iterator<Item = usize> {
@@ -182,29 +176,28 @@ impl Scene<'_> {
     /// The moves that are open.
     fn moves(&self, agent: usize, row: &mut Row) {
         for action in MOVES {
-            row.put(&[flag(self.available[agent * self.actions() + action])]);
+            row.put(&[flag(self.able[agent * self.actions() + action])]);
         }
     }
 
     /// 1 if an agent can attack an enemy. A healer cannot: its actions name allies.
     fn can_attack(&self, agent: usize, enemy: usize) -> f32 {
-        let targets = actions::named(self.battle, agent);
+        let targets = actions::named(self.eyes.battle, agent);
         let action = agent * self.actions() + FIRST_TARGET;
-        flag(targets.contains(&enemy) && self.available[action + enemy - targets.start])
+        flag(targets.contains(&enemy) && self.able[action + enemy - targets.start])
     }
 
     /// All enemies as an agent sees them.
     fn enemies(&self, agent: usize, row: &mut Row) {
-        let units = self.battle.units();
+        let units = self.eyes.battle.units();
         let foe = self.sizes().foe;
-        for number in actions::numbers(self.battle.scenario(), Side::Enemies) {
-            let way = Way::between(&units[agent], &units[number]);
-            if !units[number].is_alive() || !self.sees(agent, number, &way) {
+        for number in actions::numbers(self.eyes.battle.scenario(), Side::Enemies) {
+            if !units[number].is_alive() || !self.eyes.see(agent, number) {
                 row.skip(4 + foe);
                 continue;
             }
             row.put(&[self.can_attack(agent, number)]);
-            row.put(&way.numbers());
+            row.put(&self.way(agent, number).numbers());
             self.body(&units[number], row);
             self.kind(number, row);
         }
@@ -212,12 +205,11 @@ impl Scene<'_> {
 
     /// An ally as an agent sees it, and whether it does; if not, `more` zeros follow.
     fn ally(&self, agent: usize, number: usize, more: usize, row: &mut Row) -> bool {
-        let [me, ally] = [agent, number].map(|unit| &self.battle.units()[unit]);
-        let way = Way::between(me, ally);
-        let seen = ally.is_alive() && self.sees(agent, number, &way);
+        let ally = &self.eyes.battle.units()[number];
+        let seen = ally.is_alive() && self.eyes.see(agent, number);
         if seen {
             row.put(&[1.0]);
-            row.put(&way.numbers());
+            row.put(&self.way(agent, number).numbers());
             self.body(ally, row);
             self.kind(number, row);
         } else {
@@ -233,18 +225,21 @@ impl Scene<'_> {
     }
 
     fn health(&self, unit: &UnitState) -> f32 {
-        unit.hp / actions::kind(self.battle, unit).hp
+        unit.hp / actions::kind(self.eyes.battle, unit).hp
     }
 
     fn shield(&self, unit: &UnitState, row: &mut Row) {
-        if self.battle.scenario().shields[unit.side as usize] {
-            row.put(&[share(unit.shield, actions::kind(self.battle, unit).shield)]);
+        if self.eyes.battle.scenario().shields[unit.side as usize] {
+            row.put(&[share(
+                unit.shield,
+                actions::kind(self.eyes.battle, unit).shield,
+            )]);
         }
     }
 
     /// Energy of a healer, cooldown of all others.
     fn readiness(&self, unit: &UnitState) -> f32 {
-        let kind = actions::kind(self.battle, unit);
+        let kind = actions::kind(self.eyes.battle, unit);
         match (&kind.heal, &kind.energy) {
             (Some(_), Some(energy)) => share(unit.energy, energy.max),
             _ => share(unit.cooldown, kind.cooldown_scale),
@@ -253,15 +248,15 @@ impl Scene<'_> {
 
     /// Where an agent looks, if it does.
     fn look(&self, agent: usize, row: &mut Row) {
-        if self.cone.is_some() {
-            row.put(&self.looks[agent].direction());
+        if self.eyes.sight.cone.is_some() {
+            row.put(&self.eyes.looks[agent].direction());
         }
     }
 
     /// One-hot type.
     fn kind(&self, number: usize, row: &mut Row) {
-        let scenario = self.battle.scenario();
-        let kind = self.battle.units()[number].unit;
+        let scenario = self.eyes.battle.scenario();
+        let kind = self.eyes.battle.units()[number].unit;
         row.one_hot(scenario.type_id(number, kind), scenario.type_bits);
     }
 }

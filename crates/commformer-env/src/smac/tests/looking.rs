@@ -126,6 +126,22 @@ fn moves_and_attacks_do_not_turn_an_agent() {
 }
 
 #[test]
+fn every_action_has_a_name() {
+    let names = |config| {
+        let env = crossroads(config).env;
+        let names = env.action_names();
+        assert_eq!(names.len(), env.spec().actions.size());
+        names
+    };
+    let plain = names(SmacConfig::default());
+    assert_eq!(plain[5..], ["west", "attack 0", "attack 1"]);
+    let with_looks = names(config(90.0));
+    assert_eq!(with_looks[..NORTH as usize], plain);
+    let looks = ["look north", "look south", "look east", "look west"];
+    assert_eq!(with_looks[NORTH as usize..], looks);
+}
+
+#[test]
 fn the_dead_do_not_look() {
     let killer = Unit {
         weapon: marine().weapon.map(|gun| Weapon {
@@ -257,8 +273,8 @@ fn what_was_not_drawn_or_looked_at_is_refused() {
     for length in 0..saved.len() {
         assert!(team.restore(&saved[..length]).is_err(), "{length} bytes");
     }
-    // Five looks follow steps (0) and the five last actions, none of them.
-    let begins = [0, 5, 0, 0, 0, 0, 0, 5, 2, 2, 2, 2, 2, 10];
+    // Five looks follow steps (0) and the five last actions, none of them; no enemy hides.
+    let begins = [0, 5, 0, 0, 0, 0, 0, 5, 2, 2, 2, 2, 2, 0, 0, 10];
     let at = saved
         .windows(begins.len())
         .position(|bytes| bytes == begins);
@@ -274,7 +290,7 @@ fn what_was_not_drawn_or_looked_at_is_refused() {
         "there is no fifth direction"
     );
     // Each unit begins with its side and its kind.
-    let unit = at + 6;
+    let unit = at + 8;
     assert_eq!(saved[unit], 0, "an ally");
     for kind in [3, 250] {
         assert!(team.restore(&with(unit + 1, kind)).is_err(), "kind {kind}");

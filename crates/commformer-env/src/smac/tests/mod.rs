@@ -5,6 +5,7 @@ mod looking;
 mod observing;
 mod paying;
 mod playing;
+mod seeing;
 
 use super::{
     Attribute, Energy, FirstOrder, Heal, Member, Plane, Scenario, Smac, SmacConfig, Spawn, Terrain,
