@@ -1,37 +1,42 @@
 #!/usr/bin/env bash
-# The tables of Traffic Junction and of battles in docs/src/results.md: the graph learned, none and full, three
-# seeds. Runs one thread each, as many at a time as JOBS says (two if it does not); what is there already is not
-# run again. Usage: battles.sh PROGRAM FOLDER [PART...], the parts being easy, medium, marines and mixed; by
-# default all of them, in this order.
+# The table of all tasks in docs/src/results.md: every preset to its end, with the graph learned, none and full. Runs one
+# thread each, as many at a time as JOBS says (two if it does not); what is there already is not run again, and what was
+# interrupted goes on where it was. The order is by seeds, then graphs, then tasks, so that the table says something of
+# every task early on. SEEDS and GRAPHS choose fewer.
+# Usage: battles.sh PROGRAM FOLDER [PART...], the parts being even, outnumbered, talk, sight, grids and junction; by default
+# all of them.
 set -euo pipefail
 program=$1 folder=$2
 shift 2
 mkdir -p "$folder"
+parts=("$@")
+[ $# -gt 0 ] || parts=(even outnumbered talk sight grids junction)
 
-# teams PRESET STEPS SEED...: a line for each run that is not there.
-teams() {
-    for seed in "${@:3}"; do
-        for graph in learned none full; do
-            run="$folder/$1-$graph-$seed"
-            [ -e "$run/final.json" ] || echo "$1 --steps $2 --seed $seed --threads 1 --set graph.mode=$graph --run $run"
+tasks() {
+    case $1 in
+        even) echo smac-{3m,8m,25m,2s3z,3s5z,1c3s5z,MMM,bane_vs_bane} ;;
+        outnumbered) echo smac-{5m_vs_6m,8m_vs_9m,10m_vs_11m,27m_vs_30m,MMM2,2c_vs_64zg,6h_vs_8z,3s5z_vs_3s6z,corridor,3s_vs_5z} ;;
+        talk) echo smac-{1o_10b_vs_1r,1o_2r_vs_4r,5z_vs_1ul} ;;
+        sight) echo smac-{3s5z,MMM,5m_vs_6m}-sight3 smac-{terran,protoss,zerg}_5_vs_5-hidden ;;
+        grids) echo predator-prey-{10x10,20x20} predator-capture-prey-{10x10,20x20} ;;
+        junction) echo traffic-junction-{easy,medium,hard} ;;
+        *) echo "no part $1" >&2; exit 2 ;;
+    esac
+}
+
+for seed in ${SEEDS:-1 2 3 4 5}; do
+    for graph in ${GRAPHS:-learned none full}; do
+        for part in "${parts[@]}"; do
+            for task in $(tasks "$part"); do
+                run="$folder/$task-$graph-$seed"
+                if [ -e "$run/final.json" ]; then
+                    continue
+                elif [ -e "$run/config.toml" ]; then
+                    echo "--run $run"
+                else
+                    echo "$task --seed $seed --threads 1 --set graph.mode=$graph --run $run"
+                fi
+            done
         done
     done
-}
-
-easy() { teams traffic-junction-easy 1000000 1 2 3; }
-medium() { teams traffic-junction-medium 400000 1 2 3; }
-marines() {
-    teams smac-3m 500000 1 2 3
-    teams smac-8m 1000000 1 2 3
-}
-mixed() {
-    teams smac-MMM 1150000 1
-    teams smac-3s5z 1500000 1
-    teams smac-1o_10b_vs_1r 1400000 1
-}
-
-parts=("$@")
-[ $# -gt 0 ] || parts=(easy medium marines mixed)
-for part in "${parts[@]}"; do
-    "$part"
 done | xargs -P "${JOBS:-2}" -I{} sh -c "'$program' train {} >/dev/null 2>&1 || echo 'failed: {}'"
