@@ -9,5 +9,6 @@ mod restore;
 mod signal;
 mod single;
 mod smac;
+mod stacked;
 mod traffic_junction;
 mod vec_env;
