@@ -6,6 +6,7 @@ mod golden;
 mod grid;
 mod grid_rewards;
 mod restore;
+mod shown;
 mod signal;
 mod single;
 mod smac;

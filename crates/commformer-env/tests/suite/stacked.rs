@@ -1,155 +1,13 @@
 //! Observations that are stacked: by hand, and against what was shown in the steps before.
 
 use commformer_env::{
-    ActionSpace, Actions, Batch, Difficulty, Environment, Frame, MOST_STACKED, Observation,
-    PredatorPrey, Remote, Rng, Signal, Spec, Stacked, StateError, Status, TrafficJunction,
-    TrafficJunctionConfig, VecEnv,
+    Actions, Batch, Difficulty, Environment, Frame, MOST_STACKED, PredatorPrey, Rng, Signal,
+    Stacked, Status, TrafficJunction, TrafficJunctionConfig, VecEnv,
 };
 use proptest::prelude::*;
 
+use crate::shown::{Scene, Shown};
 use crate::single::Single;
-
-/// A situation as a task shows it to two agents with two numbers each.
-#[derive(Clone, Copy, Debug)]
-struct Scene {
-    obs: [f32; 4],
-    active: [bool; 2],
-    departed: [bool; 2],
-}
-
-/// A task that shows prepared scenes, one after the other and from the first in each episode, which ends with the
-/// last.
-#[derive(Clone, Debug)]
-struct Shown {
-    scenes: Vec<Scene>,
-    at: usize,
-    /// Whether agents leave.
-    leaves: bool,
-    end: Status,
-    spec: Spec,
-    progress: f64,
-    failure: Option<String>,
-    begun: usize,
-}
-
-impl Shown {
-    fn new(scenes: impl IntoIterator<Item = Scene>, leaves: bool, end: Status) -> Self {
-        Self {
-            scenes: scenes.into_iter().collect(),
-            at: 0,
-            leaves,
-            end,
-            spec: Spec {
-                agents: 2,
-                obs_dim: 2,
-                obs_version: 7,
-                actions: ActionSpace::Discrete(2),
-                masks_actions: true,
-                metrics: vec!["at".into()],
-            },
-            progress: 1.0,
-            failure: None,
-            begun: 0,
-        }
-    }
-
-    fn observe(&self, out: Observation<'_>) {
-        out.obs.copy_from_slice(&self.scenes[self.at].obs);
-        out.available.fill(true);
-        out.active.copy_from_slice(&self.scenes[self.at].active);
-    }
-}
-
-impl Environment for Shown {
-    fn spec(&self) -> &Spec {
-        &self.spec
-    }
-
-    fn reset(&mut self, _rng: &mut Rng, out: Observation<'_>) {
-        self.at = 0;
-        self.observe(out);
-    }
-
-    fn step(
-        &mut self,
-        _actions: Actions<'_>,
-        _rng: &mut Rng,
-        out: Observation<'_>,
-        rewards: &mut [f32],
-    ) -> Status {
-        self.at += 1;
-        self.observe(out);
-        rewards.fill(self.at as f32);
-        match self.at + 1 == self.scenes.len() {
-            true => self.end,
-            false => Status::Running,
-        }
-    }
-
-    fn metrics(&self, out: &mut [f32]) {
-        out[0] = self.at as f32;
-    }
-
-    fn progress(&mut self, share: f64) {
-        self.progress = share;
-    }
-
-    fn save(&self) -> Option<Vec<u8>> {
-        u8::try_from(self.at).ok().map(|at| vec![at])
-    }
-
-    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
-        self.at = match state {
-            [at] if usize::from(*at) < self.scenes.len() => usize::from(*at),
-            _ => return Err(StateError::new("no such scene")),
-        };
-        self.observe(out);
-        Ok(())
-    }
-
-    fn sources(&self) -> Option<&[usize]> {
-        Some(&[1, 0])
-    }
-
-    fn must_listen(&self) -> Option<&[bool]> {
-        Some(&[true, false])
-    }
-
-    fn departed(&self) -> &[bool] {
-        match self.leaves {
-            true => &self.scenes[self.at].departed,
-            false => &[],
-        }
-    }
-
-    fn action_names(&self) -> Vec<String> {
-        vec!["left".into(), "right".into()]
-    }
-
-    fn agent_names(&self) -> Vec<String> {
-        vec!["Ann".into(), "Bob".into()]
-    }
-
-    fn draw(&self, frame: &mut Frame) {
-        frame.size = [3.0, 4.0];
-    }
-
-    fn remote(&mut self) -> Option<&mut dyn Remote> {
-        Some(self)
-    }
-}
-
-impl Remote for Shown {
-    fn begin(&mut self, _actions: Option<Actions<'_>>, _rng: &mut Rng) {
-        self.begun += 1;
-    }
-
-    fn send(&mut self) {}
-
-    fn failure(&self) -> Option<&str> {
-        self.failure.as_deref()
-    }
-}
 
 /// Scene `t` shows the first agent t and -t, the second 10 t and -10 t; both take part.
 fn counted(t: u8) -> Scene {
@@ -290,7 +148,7 @@ fn a_place_forgets_whoever_left_it() {
     assert_eq!(second(&asleep, false), expected);
 }
 
-/// Any scene in which nobody leaves without having been there.
+/// Any scene.
 fn scene() -> impl Strategy<Value = Scene> {
     let numbers = proptest::array::uniform4(-1.0..1.0_f32);
     (numbers, any::<[bool; 2]>(), any::<[bool; 2]>()).prop_map(|(obs, active, departed)| Scene {
@@ -445,19 +303,17 @@ fn everything_else_is_the_tasks() {
     assert_ne!(junction(Some(0.0)), junction(Some(1.0)));
     assert_eq!(junction(None), junction(Some(1.0)));
     // A task that cannot be saved cannot be saved stacked.
-    let endless = Shown {
-        at: 256,
-        ..task.clone()
-    };
+    let mut endless = task;
+    endless.at = 256;
     assert_eq!(Stacked::new(endless, 2).unwrap().save(), None);
 }
 
 #[test]
 fn a_failure_elsewhere_is_heard() {
     let task = |failure: Option<&str>| {
-        let task = Shown::new((1..=3).map(counted), false, Status::Truncated);
-        let failure = failure.map(String::from);
-        Stacked::new(Shown { failure, ..task }, 2).unwrap()
+        let mut task = Shown::new((1..=3).map(counted), false, Status::Truncated);
+        task.failure = failure.map(String::from);
+        Stacked::new(task, 2).unwrap()
     };
     let reset = |tasks| {
         let mut envs = VecEnv::new(tasks, 0).unwrap();

@@ -1,27 +1,12 @@
-//! `[env]`: which task, and its settings.
+//! `[env]`: which task, and its settings. How many of its observations are shown is in `stack.rs`.
 
 use commformer_bridge::{Fault, PythonConfig};
 use commformer_env::{
-    Environment, MOST_STACKED, PredatorCapturePrey, PredatorCapturePreyConfig, PredatorPrey,
-    PredatorPreyConfig, Signal, SignalConfig, Spec, Stacked, TrafficJunction,
-    TrafficJunctionConfig, VecEnv,
+    Environment, PredatorCapturePrey, PredatorCapturePreyConfig, PredatorPrey, PredatorPreyConfig,
+    Signal, SignalConfig, Spec, TrafficJunction, TrafficJunctionConfig,
     smac::{Script, Smac, SmacConfig, Start},
 };
 use serde::{Deserialize, Serialize};
-use std::ops::Deref;
-
-/// A task, and how many of its observations agents are shown. What is the task's alone it says itself, as which
-/// this can be read.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EnvConfig {
-    /// Observations that an agent is shown: the present one and those before it. 1 is not written, so that runs of
-    /// before there was such a key and runs of now say the same of the same task.
-    #[serde(default = "unstacked", skip_serializing_if = "is_unstacked")]
-    pub stack: usize,
-    /// The task. It refuses the keys that are not its own.
-    #[serde(flatten)]
-    pub task: TaskConfig,
-}
 
 /// A task and its settings; `env.kind` names it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,106 +47,14 @@ pub const KINDS: [&str; 6] = [
     "python",
 ];
 
-fn unstacked() -> usize {
-    1
-}
-
-fn is_unstacked(stack: &usize) -> bool {
-    *stack == unstacked()
-}
-
 impl Default for TaskConfig {
     fn default() -> Self {
         Self::PredatorPrey(PredatorPreyConfig::default())
     }
 }
 
-impl Default for EnvConfig {
-    fn default() -> Self {
-        TaskConfig::default().into()
-    }
-}
-
-impl From<TaskConfig> for EnvConfig {
-    fn from(task: TaskConfig) -> Self {
-        let stack = unstacked();
-        Self { stack, task }
-    }
-}
-
-impl Deref for EnvConfig {
-    type Target = TaskConfig;
-
-    fn deref(&self) -> &TaskConfig {
-        &self.task
-    }
-}
-
-impl EnvConfig {
-    /// The settings of a kind with every optional key present: what may be configured. `None` if
-    /// there is no such kind.
-    pub(crate) fn complete(kind: &str) -> Option<Self> {
-        let stack = MOST_STACKED;
-        TaskConfig::complete(kind).map(|task| Self { stack, task })
-    }
-
-    /// One copy of the task; its constructor checks the settings.
-    ///
-    /// # Errors
-    ///
-    /// [`TaskError`].
-    pub fn build(&self) -> Result<Box<dyn Environment>, TaskError> {
-        self.stacked(self.task.build()?)
-    }
-
-    /// So many copies of the task; of one in Python, dealt out to workers that begin at the same time.
-    ///
-    /// # Errors
-    ///
-    /// [`TaskError`].
-    pub fn copies(&self, count: usize) -> Result<Vec<Box<dyn Environment>>, TaskError> {
-        let copies = self.task.copies(count)?.into_iter();
-        copies.map(|copy| self.stacked(copy)).collect()
-    }
-
-    /// What the task looks like.
-    ///
-    /// # Errors
-    ///
-    /// [`TaskError`].
-    pub fn spec(&self) -> Result<Spec, TaskError> {
-        Ok(self.task.spec()?.stacked(self.stack))
-    }
-
-    /// Bytes that so many copies take, about: the task's, and what is remembered of its observations. `spec` is the
-    /// [own](Self::spec) one.
-    pub(crate) fn bytes(&self, spec: &Spec, copies: usize) -> f64 {
-        type Copy = Box<dyn Environment>;
-        let remembered = match self.stack {
-            1 => 0.0,
-            _ => copies as f64 * Stacked::<Copy>::bytes(spec),
-        };
-        VecEnv::<Copy>::bytes(spec, copies) + remembered
-    }
-
-    /// The same task, its episodes cut after `limit` steps. A limit of 0 changes nothing.
-    pub fn with_limit(&self, limit: u32) -> Self {
-        Self {
-            stack: self.stack,
-            task: self.task.with_limit(limit),
-        }
-    }
-
-    fn stacked(&self, copy: Box<dyn Environment>) -> Result<Box<dyn Environment>, TaskError> {
-        Ok(match self.stack {
-            1 => copy,
-            stack => Box::new(Stacked::new(copy, stack)?),
-        })
-    }
-}
-
 impl TaskConfig {
-    fn complete(kind: &str) -> Option<Self> {
+    pub(super) fn complete(kind: &str) -> Option<Self> {
         match kind {
             "predator-prey" => Some(Self::PredatorPrey(PredatorPreyConfig {
                 episode_limit: Some(0),
@@ -235,7 +128,7 @@ impl TaskConfig {
         }
     }
 
-    fn build(&self) -> Result<Box<dyn Environment>, TaskError> {
+    pub(super) fn build(&self) -> Result<Box<dyn Environment>, TaskError> {
         Ok(match self.clone() {
             Self::PredatorPrey(config) => Box::new(PredatorPrey::new(config)?),
             Self::PredatorCapturePrey(config) => Box::new(PredatorCapturePrey::new(config)?),
@@ -246,7 +139,7 @@ impl TaskConfig {
         })
     }
 
-    fn copies(&self, count: usize) -> Result<Vec<Box<dyn Environment>>, TaskError> {
+    pub(super) fn copies(&self, count: usize) -> Result<Vec<Box<dyn Environment>>, TaskError> {
         match self {
             Self::Python(config) => {
                 let copies = commformer_bridge::copies(config, count)?.into_iter();
@@ -258,7 +151,7 @@ impl TaskConfig {
         }
     }
 
-    fn spec(&self) -> Result<Spec, TaskError> {
+    pub(super) fn spec(&self) -> Result<Spec, TaskError> {
         match self {
             Self::Python(config) => Ok(commformer_bridge::spec(config)?.spec()),
             _ => Ok(self.build()?.spec().clone()),
@@ -275,7 +168,7 @@ impl TaskConfig {
     }
 
     /// Agents in the team (N); 0 if its map does not exist, and of a task in Python until its first worker has
-    /// [told](EnvConfig::spec).
+    /// [told](super::EnvConfig::spec).
     pub fn agents(&self) -> usize {
         match self {
             Self::PredatorPrey(config) => config.agents,
@@ -338,7 +231,7 @@ impl TaskConfig {
         self.episode_limit() == 0 && !matches!(self, Self::Python(_))
     }
 
-    fn with_limit(&self, limit: u32) -> Self {
+    pub(super) fn with_limit(&self, limit: u32) -> Self {
         let mut limited = self.clone();
         if limit > 0 {
             match &mut limited {
@@ -357,6 +250,7 @@ impl TaskConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::EnvConfig;
 
     #[test]
     fn every_kind_is_complete_and_knows_its_name() {
@@ -372,61 +266,6 @@ mod tests {
         assert!(endless.with_limit(0).is_endless());
         assert!(!endless.with_limit(20).is_endless());
         assert!(!EnvConfig::default().is_endless());
-    }
-
-    fn parsed(text: &str) -> Result<EnvConfig, toml::de::Error> {
-        toml::from_str(text)
-    }
-
-    #[test]
-    fn every_kind_can_be_stacked_and_keeps_its_other_keys() {
-        for kind in KINDS {
-            let config = EnvConfig {
-                stack: 3,
-                ..EnvConfig::complete(kind).unwrap()
-            };
-            let text = toml::to_string(&config).unwrap();
-            assert_eq!(parsed(&text).unwrap(), config, "{text}");
-            // A run of before there was such a key, and one of now, say the same.
-            let old = text.replace("stack = 3\n", "");
-            let unstacked = EnvConfig { stack: 1, ..config };
-            assert_eq!(parsed(&old).unwrap(), unstacked, "{old}");
-            assert_eq!(toml::to_string(&unstacked).unwrap(), old);
-            let unknown = format!("stak = 3\n{old}");
-            let error = parsed(&unknown).unwrap_err().to_string();
-            assert!(error.contains("unknown field `stak`"), "{error}");
-        }
-        // Options of a task in Python are a table of their own, and may have a `stack` of their own.
-        let text = "stack = 2\nkind = 'python'\nmake = 'a:b'\n[options]\nstack = 5\nname = 'x'\n";
-        let config = parsed(text).unwrap();
-        let TaskConfig::Python(task) = &config.task else {
-            panic!("another task")
-        };
-        assert_eq!(config.stack, 2);
-        assert_eq!(task.options["stack"].as_integer(), Some(5));
-        assert_eq!(
-            parsed(&toml::to_string(&config).unwrap()).unwrap(),
-            config.clone()
-        );
-    }
-
-    #[test]
-    fn a_stacked_task_says_so_wherever_it_is_made() {
-        let plain = EnvConfig::default();
-        let stacked = EnvConfig {
-            stack: 3,
-            ..plain.clone()
-        };
-        assert_eq!(plain.spec().unwrap().obs_dim, 261);
-        let expected = stacked.spec().unwrap();
-        assert_eq!(expected.obs_dim, 3 * 261);
-        assert_ne!(expected.obs_version, plain.spec().unwrap().obs_version);
-        let limited = stacked.with_limit(5);
-        let built = limited.build().unwrap();
-        let copies = limited.copies(2).unwrap();
-        for copy in copies.iter().chain([&built]) {
-            assert_eq!(*copy.spec(), expected);
-        }
     }
 
     #[test]

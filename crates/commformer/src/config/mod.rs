@@ -28,15 +28,17 @@ mod policy;
 pub mod presets;
 mod run;
 mod schema;
+mod stack;
 
 pub use commformer_train::{PpoConfig, RolloutConfig};
-pub use env::{EnvConfig, KINDS, TaskConfig, TaskError};
+pub use env::{KINDS, TaskConfig, TaskError};
 pub use error::{ConfigError, Source};
 pub use gate::{GateBudget, GateConfig, GateEstimator, GateExecution, GateMode};
 pub use graph::{GraphConfig, GraphMode};
 pub use policy::{PolicySettings, PreviousActionName};
 pub use run::{Device, EvalConfig, RunSettings};
 pub(crate) use schema::nearest;
+pub use stack::EnvConfig;
 
 use layers::Layers;
 use serde::{Deserialize, Serialize};
