@@ -96,6 +96,17 @@ fn simple_spread_trains_and_repeats_itself_on_any_number_of_workers() {
         trained(&config)
     };
     assert_eq!(in_shards(1, 1), in_shards(3, 2));
+    // Stacked, it is another task for the policy, whose copies are still begun before any is waited for.
+    let stacked = |workers| {
+        let mut config = config(&python, "simple_spread_v3", "{ N = 3 }", workers);
+        let plain = config.env.spec().unwrap().obs_dim;
+        config.env.stack = 2;
+        assert_eq!(config.env.spec().unwrap().obs_dim, 2 * plain);
+        trained(&config)
+    };
+    let of_one = stacked(1);
+    assert_ne!(of_one, one);
+    assert_eq!(stacked(3), of_one);
 }
 
 #[test]

@@ -125,6 +125,7 @@ fn check_actions(config: &Config, run: &Run) {
 fn a_replays_episodes_are_those_of_an_evaluation() {
     check("predator-prey", &[], false);
     check("traffic-junction-easy", &[], true);
+    check("traffic-junction-easy", &["env.stack=3"], false);
     check("smac-3m", &["env.episode_limit=12"], false);
 }
 

@@ -64,6 +64,8 @@ fn every_kind_of_run_goes_on_to_the_bit() {
             &[&gates[..], &RISING, &["gate.closed='stale'"]].concat(),
         ),
         ("signal", &["gate.mode='periodic'", "gate.start=0.0"]),
+        // What agents saw before the checkpoint they are shown after it.
+        ("traffic-junction-easy", &["env.stack=3"]),
         (
             "signal",
             &["policy.dropout=0.1", "run.precision='bfloat16'"],
@@ -108,6 +110,7 @@ fn a_checkpoint_of_other_settings_is_refused() {
     for (set, part) in [
         ("rollout.copies=7", "copies, not 7"),
         ("env.episode_limit=9", "other settings"),
+        ("env.stack=2", "of the task's observations"),
         ("policy.embed_dim=8", "shape"),
         ("gate.mode='learned'", "gate"),
     ] {

@@ -14,6 +14,8 @@
 //! - [`Smac`](smac::Smac): two teams fight, with the interface of the StarCraft Multi-Agent Challenge
 //!   and without StarCraft.
 //!
+//! [`Stacked`] gives any task a short memory: its agents are shown their last observations, too.
+//!
 //! [`VecEnv`] steps many copies of a task at once, on as many threads as the current rayon pool has,
 //! and begins a new episode where one ends. Every copy has its own stream of random numbers, an
 //! [`Rng`], so the same seed gives the same episodes on any number of threads.
@@ -68,6 +70,7 @@ mod rng;
 mod saved;
 mod signal;
 pub mod smac;
+mod stacked;
 mod traffic_junction;
 mod vec_env;
 
@@ -80,5 +83,6 @@ pub use predator_capture_prey::{PredatorCapturePrey, PredatorCapturePreyConfig};
 pub use predator_prey::{PredatorPrey, PredatorPreyConfig};
 pub use rng::Rng;
 pub use signal::{Signal, SignalConfig};
+pub use stacked::{MOST_STACKED, Stacked};
 pub use traffic_junction::{Difficulty, TrafficJunction, TrafficJunctionConfig};
 pub use vec_env::{Batch, Episode, VecEnv};

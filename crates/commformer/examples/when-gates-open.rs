@@ -6,7 +6,7 @@
 
 use anyhow::Context;
 use commformer::compose::TeamPolicy;
-use commformer::config::{Config, EnvConfig, Overrides};
+use commformer::config::{Config, Overrides, TaskConfig};
 use commformer::run_dir::RunDir;
 use commformer_env::{
     Actions, Batch, Environment, PredatorCapturePrey, PredatorPrey, Rng, Status, VecEnv,
@@ -62,21 +62,26 @@ fn count(run: &Path) -> anyhow::Result<Counts> {
     };
     let config = Config::resolve(None, &overrides)?;
     let seed = seed_for(config.run.seed, Purpose::FinalEvaluation);
-    match &config.env {
-        EnvConfig::PredatorPrey(task) => {
+    anyhow::ensure!(
+        config.env.stack == 1,
+        "`env.stack` is {}; name a run in which agents are shown what they see now only",
+        config.env.stack
+    );
+    match &config.env.task {
+        TaskConfig::PredatorPrey(task) => {
             let copies = (0..EPISODES).map(|_| PredatorPrey::new(task.clone()));
             let copies = VecEnv::new(copies.collect::<Result<_, _>>()?, seed)?;
             play(&config, run, copies)
         }
-        EnvConfig::PredatorCapturePrey(task) => {
+        TaskConfig::PredatorCapturePrey(task) => {
             let copies = (0..EPISODES).map(|_| PredatorCapturePrey::new(task.clone()));
             let copies = VecEnv::new(copies.collect::<Result<_, _>>()?, seed)?;
             play(&config, run, copies)
         }
-        EnvConfig::Signal(_)
-        | EnvConfig::TrafficJunction(_)
-        | EnvConfig::Smac(_)
-        | EnvConfig::Python(_) => {
+        TaskConfig::Signal(_)
+        | TaskConfig::TrafficJunction(_)
+        | TaskConfig::Smac(_)
+        | TaskConfig::Python(_) => {
             anyhow::bail!("{} has no prey; name a run that has", config.env.kind())
         }
     }
@@ -164,9 +169,9 @@ fn play<E: OnGrid>(config: &Config, run: &Path, mut copies: VecEnv<E>) -> anyhow
 
 /// What an agent is called.
 fn role(config: &Config, agent: usize) -> String {
-    match &config.env {
-        EnvConfig::PredatorCapturePrey(task) if agent < task.perception => "perception".into(),
-        EnvConfig::PredatorCapturePrey(_) => "capture".into(),
+    match &config.env.task {
+        TaskConfig::PredatorCapturePrey(task) if agent < task.perception => "perception".into(),
+        TaskConfig::PredatorCapturePrey(_) => "capture".into(),
         _ => "predator".into(),
     }
 }

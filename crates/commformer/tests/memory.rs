@@ -1,8 +1,8 @@
 //! What a run is estimated to take of memory: by hand, as settings grow, and beyond what any machine has.
 
 use commformer::compose::memory::{Estimate, estimate};
-use commformer::config::{Config, EnvConfig, GateEstimator, Overrides, presets};
-use commformer_env::SignalConfig;
+use commformer::config::{Config, GateEstimator, Overrides, TaskConfig, presets};
+use commformer_env::{MOST_STACKED, SignalConfig};
 use commformer_train::Estimator;
 use proptest::prelude::*;
 use tch::Device;
@@ -74,6 +74,30 @@ fn by_hand() {
 }
 
 #[test]
+fn what_is_remembered_counts() {
+    let parts = |set: &[&str]| {
+        let small = [
+            "rollout.copies=4",
+            "rollout.steps=10",
+            "ppo.minibatches=2",
+            "run.threads=1",
+            "eval.episodes=1",
+            "eval.final_episodes=1",
+        ];
+        let config = config("predator-prey", &[&small, set].concat());
+        estimate(&config, Device::Cpu).unwrap()
+    };
+    let [plain, stacked] = [parts(&[]), parts(&["env.stack=3"])];
+    // 3 agents see 261 numbers; stacked, each copy keeps 3 times as many twice, as its last end and as its memory.
+    let environments = |estimate| part_of(estimate, "the environments");
+    let own = 1024 + 3 * 32;
+    let expected = |numbers| Some(f64::from(4 * (3 * 4 * numbers + own)));
+    assert_eq!(environments(&plain), expected(261));
+    assert_eq!(environments(&stacked), expected(2 * 3 * 261));
+    assert!(part_of(&stacked, "the rollout") > part_of(&plain, "the rollout"));
+}
+
+#[test]
 fn an_evaluation_counts_where_it_takes_more_than_an_update() {
     for (set, what, setting) in [
         ("eval.episodes=100000", "evaluations", "`eval.episodes`"),
@@ -107,7 +131,7 @@ fn on_a_gpu_only_the_host_is_estimated() {
 /// Gives a setting that takes memory a size.
 type Set = fn(&mut Config, usize);
 
-const SETTINGS: [(&str, Set); 8] = [
+const SETTINGS: [(&str, Set); 9] = [
     ("rollout.copies", |config, size| {
         config.rollout.copies = 4 * size
     }),
@@ -123,10 +147,13 @@ const SETTINGS: [(&str, Set); 8] = [
     ("run.threads", |config, size| config.run.threads = size),
     ("env.agents", |config, size| {
         let agents = size.clamp(2, 5000);
-        config.env = EnvConfig::Signal(SignalConfig {
+        config.env.task = TaskConfig::Signal(SignalConfig {
             agents,
             ..Default::default()
         });
+    }),
+    ("env.stack", |config, size| {
+        config.env.stack = size.clamp(1, MOST_STACKED)
     }),
 ];
 
@@ -155,7 +182,7 @@ proptest! {
     ) {
         let mut config = presets::ALL[preset].config().unwrap();
         // What Python plays only Python tells, and it need not be here.
-        prop_assume!(!matches!(config.env, EnvConfig::Python(_)));
+        prop_assume!(!matches!(config.env.task, TaskConfig::Python(_)));
         let [copies, steps, shard, minibatches, chunk, groups, ..] = sizes[..] else { unreachable!() };
         config.rollout = commformer_train::RolloutConfig { copies, steps, shard };
         (config.ppo.minibatches, config.ppo.chunk, config.graph.groups) = (minibatches, chunk, groups);

@@ -3,8 +3,8 @@
 use commformer::config::presets;
 use commformer_env::smac::{Layout, Smac, SmacConfig};
 use commformer_env::{
-    Environment, Observation, PredatorCapturePrey, PredatorPrey, Rng, Signal, TrafficJunction,
-    VecEnv, smac,
+    Environment, Observation, PredatorCapturePrey, PredatorPrey, Rng, Signal, Stacked,
+    TrafficJunction, VecEnv, smac,
 };
 use commformer_torch::AdamState;
 use commformer_torch::adam::Moments;
@@ -144,8 +144,8 @@ pub fn checkpoints() -> Vec<Vec<u8>> {
     vec![full, empty, manifest]
 }
 
-/// The built-in tasks, before an episode.
-pub const TASKS: [fn() -> Box<dyn Environment>; 5] = [
+/// The built-in tasks, and one that is stacked, before an episode.
+pub const TASKS: [fn() -> Box<dyn Environment>; 6] = [
     || Box::new(PredatorPrey::new(Default::default()).expect("the default")),
     || Box::new(PredatorCapturePrey::new(Default::default()).expect("the default")),
     || Box::new(Signal::new(Default::default()).expect("the default")),
@@ -156,6 +156,10 @@ pub const TASKS: [fn() -> Box<dyn Environment>; 5] = [
             ..SmacConfig::default()
         };
         Box::new(Smac::new(config).expect("the default, with last actions"))
+    },
+    || {
+        let task = Signal::new(Default::default()).expect("the default");
+        Box::new(Stacked::new(task, 3).expect("a stack"))
     },
 ];
 

@@ -80,7 +80,7 @@ fn copies_of<E: Environment>(
     seed: u64,
     made: impl Fn(Box<dyn Environment>) -> E,
 ) -> Result<VecEnv<E>, ComposeError> {
-    memory::check_copies(&task.spec()?, copies)?;
+    memory::check_copies(task, copies)?;
     let copies = task.copies(copies)?.into_iter().map(made).collect();
     Ok(VecEnv::new(copies, seed)?)
 }
@@ -168,13 +168,13 @@ pub fn trainer_in(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::presets;
+    use crate::config::{TaskConfig, presets};
 
     #[test]
     fn every_preset_becomes_a_trainer() {
         for preset in presets::ALL {
             let mut config = preset.config().unwrap();
-            if matches!(config.env, EnvConfig::Python(_)) {
+            if matches!(config.env.task, TaskConfig::Python(_)) {
                 continue; // Needs what is not built in.
             }
             config.run.threads = 1;

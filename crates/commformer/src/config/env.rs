@@ -1,4 +1,4 @@
-//! `[env]`: which task, and its settings.
+//! `[env]`: which task, and its settings. How many of its observations are shown is in `stack.rs`.
 
 use commformer_bridge::{Fault, PythonConfig};
 use commformer_env::{
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// A task and its settings; `env.kind` names it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum EnvConfig {
+pub enum TaskConfig {
     /// Predators look for a prey that does not move.
     PredatorPrey(PredatorPreyConfig),
     /// Some agents see, others capture.
@@ -47,16 +47,14 @@ pub const KINDS: [&str; 6] = [
     "python",
 ];
 
-impl Default for EnvConfig {
+impl Default for TaskConfig {
     fn default() -> Self {
         Self::PredatorPrey(PredatorPreyConfig::default())
     }
 }
 
-impl EnvConfig {
-    /// The settings of a kind with every optional key present: what may be configured. `None` if
-    /// there is no such kind.
-    pub(crate) fn complete(kind: &str) -> Option<Self> {
+impl TaskConfig {
+    pub(super) fn complete(kind: &str) -> Option<Self> {
         match kind {
             "predator-prey" => Some(Self::PredatorPrey(PredatorPreyConfig {
                 episode_limit: Some(0),
@@ -130,12 +128,7 @@ impl EnvConfig {
         }
     }
 
-    /// One copy of the task; its constructor checks the settings.
-    ///
-    /// # Errors
-    ///
-    /// [`TaskError`].
-    pub fn build(&self) -> Result<Box<dyn Environment>, TaskError> {
+    pub(super) fn build(&self) -> Result<Box<dyn Environment>, TaskError> {
         Ok(match self.clone() {
             Self::PredatorPrey(config) => Box::new(PredatorPrey::new(config)?),
             Self::PredatorCapturePrey(config) => Box::new(PredatorCapturePrey::new(config)?),
@@ -146,12 +139,7 @@ impl EnvConfig {
         })
     }
 
-    /// So many copies of the task; of one in Python, dealt out to workers that begin at the same time.
-    ///
-    /// # Errors
-    ///
-    /// [`TaskError`].
-    pub fn copies(&self, count: usize) -> Result<Vec<Box<dyn Environment>>, TaskError> {
+    pub(super) fn copies(&self, count: usize) -> Result<Vec<Box<dyn Environment>>, TaskError> {
         match self {
             Self::Python(config) => {
                 let copies = commformer_bridge::copies(config, count)?.into_iter();
@@ -163,12 +151,7 @@ impl EnvConfig {
         }
     }
 
-    /// What the task looks like.
-    ///
-    /// # Errors
-    ///
-    /// [`TaskError`].
-    pub fn spec(&self) -> Result<Spec, TaskError> {
+    pub(super) fn spec(&self) -> Result<Spec, TaskError> {
         match self {
             Self::Python(config) => Ok(commformer_bridge::spec(config)?.spec()),
             _ => Ok(self.build()?.spec().clone()),
@@ -185,7 +168,7 @@ impl EnvConfig {
     }
 
     /// Agents in the team (N); 0 if its map does not exist, and of a task in Python until its first worker has
-    /// [told](Self::spec).
+    /// [told](super::EnvConfig::spec).
     pub fn agents(&self) -> usize {
         match self {
             Self::PredatorPrey(config) => config.agents,
@@ -248,8 +231,7 @@ impl EnvConfig {
         self.episode_limit() == 0 && !matches!(self, Self::Python(_))
     }
 
-    /// The same task, its episodes cut after `limit` steps. A limit of 0 changes nothing.
-    pub fn with_limit(&self, limit: u32) -> Self {
+    pub(super) fn with_limit(&self, limit: u32) -> Self {
         let mut limited = self.clone();
         if limit > 0 {
             match &mut limited {
@@ -268,6 +250,7 @@ impl EnvConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::EnvConfig;
 
     #[test]
     fn every_kind_is_complete_and_knows_its_name() {

@@ -28,15 +28,17 @@ mod policy;
 pub mod presets;
 mod run;
 mod schema;
+mod stack;
 
 pub use commformer_train::{PpoConfig, RolloutConfig};
-pub use env::{EnvConfig, KINDS, TaskError};
+pub use env::{KINDS, TaskConfig, TaskError};
 pub use error::{ConfigError, Source};
 pub use gate::{GateBudget, GateConfig, GateEstimator, GateExecution, GateMode};
 pub use graph::{GraphConfig, GraphMode};
 pub use policy::{PolicySettings, PreviousActionName};
 pub use run::{Device, EvalConfig, RunSettings};
 pub(crate) use schema::nearest;
+pub use stack::EnvConfig;
 
 use layers::Layers;
 use serde::{Deserialize, Serialize};
@@ -245,6 +247,7 @@ mod tests {
             (lr, clip, gamma, held_out) in (positive(), positive(), 0.0..1.0, 0.3..0.7),
             (seed, steps, threads) in (0..=i64::MAX as u64, 1..u64::MAX / 2, 0..64usize),
             (limit, cuda, relation, bfloat16) in (1..u32::MAX, 0..9usize, any::<bool>(), any::<bool>()),
+            stack in 1..=commformer_env::MOST_STACKED,
             edges in proptest::collection::vec(proptest::collection::vec(0..=1i64, 3), 3),
         ) {
             let mut config = presets::ALL[preset].config().unwrap();
@@ -257,6 +260,7 @@ mod tests {
             config.run = RunSettings { seed, steps, threads, device, precision, ..config.run };
             config.policy.relation = relation;
             config.eval.episode_limit = limit;
+            config.env.stack = stack;
             if config.env.agents() == 3 {
                 config.graph.mode = GraphMode::Given;
                 config.graph.edges = edges;
@@ -267,6 +271,7 @@ mod tests {
             // So does one with every optional key.
             config.graph = GraphConfig::default();
             config.env = EnvConfig::complete(KINDS[kind]).unwrap().with_limit(limit);
+            config.env.stack = stack;
             let text = config.to_toml().unwrap();
             prop_assert_eq!(Config::parse(&text, Source::Default).unwrap(), config);
         }

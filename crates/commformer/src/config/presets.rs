@@ -121,7 +121,7 @@ pub fn find(name: &str) -> Result<Preset, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::EnvConfig;
+    use crate::config::TaskConfig;
 
     #[test]
     fn every_preset_is_valid_described_and_reads_back() {
@@ -189,7 +189,7 @@ mod tests {
                 .with_limit(config.eval.episode_limit)
                 .is_endless()
         );
-        assert!(matches!(config.env, EnvConfig::PredatorPrey(_)));
+        assert!(matches!(config.env.task, TaskConfig::PredatorPrey(_)));
     }
 
     #[test]

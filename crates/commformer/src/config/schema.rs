@@ -1,10 +1,10 @@
 //! Which keys there are and of which type: read off a configuration in which every key is present,
 //! so that the structs remain the only list.
 
-use super::env::{EnvConfig, KINDS};
+use super::env::KINDS;
 use super::error::ConfigError;
 use super::layers::Layers;
-use super::{Config, Device};
+use super::{Config, Device, EnvConfig};
 use toml::{Table, Value};
 
 /// The values of every key that takes one of a few names.

@@ -209,6 +209,37 @@ fn agents_alone_are_given_what_was_counted() {
     );
 }
 
+#[test]
+fn a_run_of_stacked_observations_is_judged_shown_and_gone_on_with() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let arguments = ["predator-prey", "--run", "run", "--set", "env.stack=3"];
+    printed(&train(folder, &arguments));
+    let config = read(&folder.join("run/config.toml"));
+    assert!(config.contains("\nstack = 3\n"), "{config}");
+    let lines = metrics(&folder.join("run"));
+
+    // Its own checkpoint, by all and by every agent alone.
+    let eval = "eval --run run --decentralised --json";
+    let said = printed(&program(folder, &words(eval)));
+    let judged = json(said.lines().last().unwrap());
+    let written = json(&read(&folder.join("run/final.json")));
+    assert_eq!(judged["return"], written["return"]);
+    printed(&program(folder, &words("replay --run run --episodes 1")));
+    assert!(folder.join("run/replay.html").is_file());
+
+    // The same command finds the run done; another stack makes another run of it.
+    printed(&train(folder, &arguments));
+    assert_eq!(metrics(&folder.join("run")), lines);
+    let other = ["predator-prey", "--run", "run", "--set", "env.stack=2"];
+    let said = complaint(&train(folder, &other), 1);
+    assert!(said.contains("env.stack"), "{said}");
+    let plain = ["predator-prey", "--run", "plain"];
+    printed(&train(folder, &plain));
+    assert!(!read(&folder.join("plain/config.toml")).contains("stack"));
+    assert_ne!(metrics(&folder.join("plain")), lines);
+}
+
 /// The JSON object on the last line of what `bench` prints; it leaves no file behind.
 #[track_caller]
 fn benched(arguments: &[&str]) -> (String, Value) {

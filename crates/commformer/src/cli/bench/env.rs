@@ -5,7 +5,7 @@ use super::table::Table;
 use super::train::print_json;
 use crate::cli::options::BaseOptions;
 use crate::compose::{self, Copies};
-use crate::config::{EnvConfig, Overrides, presets};
+use crate::config::{EnvConfig, Overrides, TaskConfig, presets};
 use clap::Args;
 use commformer_env::{ActionSpace, Actions, Batch, Rng, Spec, Status, VecEnvError};
 use commformer_train::workers;
@@ -124,7 +124,7 @@ fn one_of_every_kind() -> anyhow::Result<Vec<(String, EnvConfig)>> {
     let mut tasks: Vec<(String, EnvConfig)> = Vec::new();
     for preset in presets::ALL {
         let task = preset.config()?.env;
-        let built_in = !matches!(task, EnvConfig::Python(_));
+        let built_in = !matches!(task.task, TaskConfig::Python(_));
         if built_in && tasks.iter().all(|(_, other)| other.kind() != task.kind()) {
             tasks.push((preset.name.to_owned(), task));
         }
@@ -135,8 +135,8 @@ fn one_of_every_kind() -> anyhow::Result<Vec<(String, EnvConfig)>> {
 /// Steps a second of all copies together.
 fn play(task: &EnvConfig, copies: usize, threads: usize, seconds: f64) -> anyhow::Result<f64> {
     let all = compose::environments(task, copies, 1)?;
-    let share = match task {
-        EnvConfig::Python(_) => copies.div_ceil(threads),
+    let share = match task.task {
+        TaskConfig::Python(_) => copies.div_ceil(threads),
         _ => copies,
     };
     let stages: Result<Vec<_>, _> = all.split(share).into_iter().map(Stage::new).collect();

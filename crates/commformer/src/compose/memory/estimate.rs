@@ -4,8 +4,8 @@ use crate::compose::ComposeError;
 use crate::compose::gate::widths;
 use crate::compose::graph::schedule;
 use crate::compose::team::sizes;
-use crate::config::{Config, GateEstimator, GateMode, GraphMode};
-use commformer_env::{Environment, Spec, VecEnv};
+use crate::config::{Config, EnvConfig, GateEstimator, GateMode, GraphMode};
+use commformer_env::Spec;
 use commformer_model::PolicyConfig;
 use commformer_train::memory::{self, Samples};
 use commformer_train::{BilevelConfig, Buffer, Estimator, workers};
@@ -105,11 +105,18 @@ pub fn estimate_evaluation(
 }
 
 /// What it takes to hold so many copies of a task and what they write.
-pub fn estimate_copies(spec: &Spec, copies: usize) -> Estimate {
-    let bytes = VecEnv::<Box<dyn Environment>>::bytes(spec, copies)
-        + Buffer::bytes(spec, [copies, 1], [0, 0]);
+///
+/// # Errors
+///
+/// [`ComposeError::Task`].
+pub fn estimate_copies(task: &EnvConfig, copies: usize) -> Result<Estimate, ComposeError> {
+    let spec = &task.spec()?;
+    let bytes = task.bytes(spec, copies) + Buffer::bytes(spec, [copies, 1], [0, 0]);
     let setting = "the number of copies or episodes, or the sizes in `[env]`";
-    Estimate::of_times([vec![program(), part("copies of the task", setting, bytes)]])
+    Ok(Estimate::of_times([vec![
+        program(),
+        part("copies of the task", setting, bytes),
+    ]]))
 }
 
 /// The sizes of a run.
@@ -235,7 +242,7 @@ impl<'a> Run<'a> {
     }
 
     fn environments(&self, copies: usize) -> f64 {
-        VecEnv::<Box<dyn Environment>>::bytes(self.spec, copies)
+        self.config.env.bytes(self.spec, copies)
     }
 
     /// Of an evaluation, in which all episodes are played at once.

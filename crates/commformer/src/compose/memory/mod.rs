@@ -22,8 +22,7 @@ mod estimate;
 pub use estimate::{Estimate, Part, estimate, estimate_copies, estimate_evaluation};
 
 use super::ComposeError;
-use crate::config::Config;
-use commformer_env::Spec;
+use crate::config::{Config, EnvConfig};
 use std::fmt;
 
 /// What would take more memory than there is.
@@ -66,9 +65,9 @@ pub fn check_evaluation(
 ///
 /// # Errors
 ///
-/// [`ComposeError::Memory`].
-pub fn check_copies(spec: &Spec, copies: usize) -> Result<(), ComposeError> {
-    available(estimate_copies(spec, copies))
+/// As for [`check`].
+pub fn check_copies(task: &EnvConfig, copies: usize) -> Result<(), ComposeError> {
+    available(estimate_copies(task, copies)?)
 }
 
 fn available(estimate: Estimate) -> Result<(), ComposeError> {

@@ -5,7 +5,8 @@ mod graph;
 
 use super::error::ConfigError;
 use super::layers::Layers;
-use super::{Config, EnvConfig, TaskError};
+use super::{Config, TaskConfig, TaskError};
+use commformer_env::MOST_STACKED;
 use std::fmt::Display;
 
 /// Refuses the first setting, or combination of settings, that cannot work.
@@ -16,7 +17,7 @@ pub(super) fn all(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
     learning(config, &check)?;
     graph::all(config, &check)?;
     // How many agents a task in Python has, it tells only when it runs.
-    if !matches!(config.env, EnvConfig::Python(_)) {
+    if !matches!(config.env.task, TaskConfig::Python(_)) {
         graph::team(config, &check)?;
     }
     graph::minibatches(config, &check)?;
@@ -104,7 +105,13 @@ impl Checker<'_> {
 }
 
 fn task(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
-    if let EnvConfig::Python(task) = &config.env {
+    check.value(
+        "env.stack",
+        (1..=MOST_STACKED).contains(&config.env.stack),
+        config.env.stack,
+        format!("1 to {MOST_STACKED}; 1 shows agents what they see now, and nothing of before"),
+    )?;
+    if let TaskConfig::Python(task) = &config.env.task {
         return task.check().or_else(|(name, found, expected)| {
             check.value(&format!("env.{name}"), false, found, expected)
         });
@@ -241,6 +248,11 @@ mod tests {
         check("graph.upper_data=held_out", &["did you mean `held-out`?"]);
         check("gate.mode=lerned", &["`lerned`", "did you mean `learned`?"]);
         check("gate.rate=0.1", &["no `gate.rate`"]);
+        check(
+            "env.stak=2",
+            &["no `env.stak`", "did you mean `env.stack`?"],
+        );
+        check("stack=2", &["no `stack`", "did you mean `env.stack`?"]);
     }
 
     #[test]
@@ -251,6 +263,7 @@ mod tests {
         );
         check("run.steps=-5", &["-5", "a whole number, at least 0"]);
         check("run.steps=2.5", &["2.5", "a whole number"]);
+        check("env.stack=few", &["`env.stack`", "a whole number"]);
         check("env.no_stay=1", &["`env.no_stay` is 1", "true or false"]);
         check("graph.edges=1", &["graph.edges", "[[0, 1], [1, 0]]"]);
         check("graph.edges=[0,1]", &["graph.edges", "[[0, 1], [1, 0]]"]);
@@ -276,6 +289,12 @@ mod tests {
         check("graph.held_out=1.0", &["graph.held_out", "below 1"]);
         check("env.dim=1000", &["`env.dim` is 1000"]);
         check("env.agents=0", &["`env.agents` is 0"]);
+        let stack = ["must be 1 to 16", "1 shows agents what they see now"];
+        check("env.stack=0", &[&["`env.stack` is 0"], &stack[..]].concat());
+        check(
+            "env.stack=17",
+            &[&["`env.stack` is 17", "--set env.stack=17"], &stack[..]].concat(),
+        );
         check("run.device=gpu", &["`run.device` is `gpu`", "cuda:NUMBER"]);
         check(
             "run.precision=bfloat",

@@ -1,0 +1,174 @@
+//! `env.stack`: how many observations of a task its agents are shown.
+
+use super::env::{TaskConfig, TaskError};
+use commformer_env::{Environment, MOST_STACKED, Spec, Stacked, VecEnv};
+use serde::{Deserialize, Serialize};
+use std::ops::Deref;
+
+/// A task, and how many of its observations agents are shown.
+///
+/// It reads as its task wherever the stack makes no difference. What the stack changes has a method here, and the task
+/// alone offers none of these outside of the configuration: nobody plays it unstacked by mistake.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EnvConfig {
+    /// Observations that an agent is shown: the present one and those before it. 1 is not written, so that runs of
+    /// before there was such a key and runs of now say the same of the same task.
+    #[serde(default = "unstacked", skip_serializing_if = "is_unstacked")]
+    pub stack: usize,
+    /// The task. It refuses the keys that are not its own.
+    #[serde(flatten)]
+    pub task: TaskConfig,
+}
+
+fn unstacked() -> usize {
+    1
+}
+
+fn is_unstacked(stack: &usize) -> bool {
+    *stack == unstacked()
+}
+
+impl Default for EnvConfig {
+    fn default() -> Self {
+        TaskConfig::default().into()
+    }
+}
+
+impl From<TaskConfig> for EnvConfig {
+    fn from(task: TaskConfig) -> Self {
+        let stack = unstacked();
+        Self { stack, task }
+    }
+}
+
+impl Deref for EnvConfig {
+    type Target = TaskConfig;
+
+    fn deref(&self) -> &TaskConfig {
+        &self.task
+    }
+}
+
+impl EnvConfig {
+    /// The settings of a kind with every optional key present: what may be configured. `None` if
+    /// there is no such kind.
+    pub(crate) fn complete(kind: &str) -> Option<Self> {
+        let stack = MOST_STACKED;
+        TaskConfig::complete(kind).map(|task| Self { stack, task })
+    }
+
+    /// One copy of the task; its constructor checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`].
+    pub fn build(&self) -> Result<Box<dyn Environment>, TaskError> {
+        self.stacked(self.task.build()?)
+    }
+
+    /// So many copies of the task; of one in Python, dealt out to workers that begin at the same time.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`].
+    pub fn copies(&self, count: usize) -> Result<Vec<Box<dyn Environment>>, TaskError> {
+        let copies = self.task.copies(count)?.into_iter();
+        copies.map(|copy| self.stacked(copy)).collect()
+    }
+
+    /// What the task looks like.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`].
+    pub fn spec(&self) -> Result<Spec, TaskError> {
+        Ok(self.task.spec()?.stacked(self.stack))
+    }
+
+    /// Bytes that so many copies take, about: the task's, and what is remembered of its observations. `spec` is the
+    /// [own](Self::spec) one.
+    pub(crate) fn bytes(&self, spec: &Spec, copies: usize) -> f64 {
+        type Copy = Box<dyn Environment>;
+        let remembered = match self.stack {
+            1 => 0.0,
+            _ => copies as f64 * Stacked::<Copy>::bytes(spec),
+        };
+        VecEnv::<Copy>::bytes(spec, copies) + remembered
+    }
+
+    /// The same task, its episodes cut after `limit` steps. A limit of 0 changes nothing.
+    pub fn with_limit(&self, limit: u32) -> Self {
+        Self {
+            stack: self.stack,
+            task: self.task.with_limit(limit),
+        }
+    }
+
+    fn stacked(&self, copy: Box<dyn Environment>) -> Result<Box<dyn Environment>, TaskError> {
+        Ok(match self.stack {
+            1 => copy,
+            stack => Box::new(Stacked::new(copy, stack)?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::KINDS;
+
+    fn parsed(text: &str) -> Result<EnvConfig, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    #[test]
+    fn every_kind_can_be_stacked_and_keeps_its_other_keys() {
+        for kind in KINDS {
+            let config = EnvConfig {
+                stack: 3,
+                ..EnvConfig::complete(kind).unwrap()
+            };
+            let text = toml::to_string(&config).unwrap();
+            assert_eq!(parsed(&text).unwrap(), config, "{text}");
+            // A run of before there was such a key, and one of now, say the same.
+            let old = text.replace("stack = 3\n", "");
+            let unstacked = EnvConfig { stack: 1, ..config };
+            assert_eq!(parsed(&old).unwrap(), unstacked, "{old}");
+            assert_eq!(toml::to_string(&unstacked).unwrap(), old);
+            let unknown = format!("stak = 3\n{old}");
+            let error = parsed(&unknown).unwrap_err().to_string();
+            assert!(error.contains("unknown field `stak`"), "{error}");
+        }
+        // Options of a task in Python are a table of their own, and may have a `stack` of their own.
+        let text = "stack = 2\nkind = 'python'\nmake = 'a:b'\n[options]\nstack = 5\nname = 'x'\n";
+        let config = parsed(text).unwrap();
+        let TaskConfig::Python(task) = &config.task else {
+            panic!("another task")
+        };
+        assert_eq!(config.stack, 2);
+        assert_eq!(task.options["stack"].as_integer(), Some(5));
+        assert_eq!(
+            parsed(&toml::to_string(&config).unwrap()).unwrap(),
+            config.clone()
+        );
+    }
+
+    #[test]
+    fn a_stacked_task_says_so_wherever_it_is_made() {
+        let plain = EnvConfig::default();
+        let stacked = EnvConfig {
+            stack: 3,
+            ..plain.clone()
+        };
+        assert_eq!(plain.spec().unwrap().obs_dim, 261);
+        let expected = stacked.spec().unwrap();
+        assert_eq!(expected.obs_dim, 3 * 261);
+        assert_ne!(expected.obs_version, plain.spec().unwrap().obs_version);
+        let limited = stacked.with_limit(5);
+        let built = limited.build().unwrap();
+        let copies = limited.copies(2).unwrap();
+        for copy in copies.iter().chain([&built]) {
+            assert_eq!(*copy.spec(), expected);
+        }
+    }
+}
