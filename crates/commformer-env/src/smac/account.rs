@@ -123,9 +123,8 @@ impl Account {
         let least: f32 = enemies().map(|(_, lowest)| lowest).sum();
         let deaths = enemies().filter(|(unit, _)| !unit.is_alive()).count() as f32;
         let won = f32::from(u8::from(is_won(battle)));
-        let paid = self.strength - least
-            + deaths * config.reward_death_value
-            + won * config.reward_win;
+        let paid =
+            self.strength - least + deaths * config.reward_death_value + won * config.reward_win;
         [
             won,
             dead(Side::Enemies),

@@ -192,7 +192,10 @@ mod tests {
     fn close(found: &[Vec<f32>], expected: &[&[f32]]) {
         for (found, expected) in found.iter().zip(expected) {
             for (found, expected) in found.iter().zip(*expected) {
-                assert!((found - expected).abs() < 1e-4, "{found:?}, not {expected:?}");
+                assert!(
+                    (found - expected).abs() < 1e-4,
+                    "{found:?}, not {expected:?}"
+                );
             }
         }
     }
@@ -222,7 +225,14 @@ mod tests {
         let active = [BOTH, FIRST, FIRST, FIRST];
         let rewards: [&[f32]; 3] = [&[1.0, 1.0], &[2.0, 0.0], &[4.0, 8.0]];
         let values: [&[f32]; 4] = [&[3.0, 1.0], &[6.0, 100.0], &[8.0, 100.0], &[10.0, 100.0]];
-        let found = advantages(&active, &rewards, &values, Status::Running, Fallen::Team, [0.5, 1.0]);
+        let found = advantages(
+            &active,
+            &rewards,
+            &values,
+            Status::Running,
+            Fallen::Team,
+            [0.5, 1.0],
+        );
         // 1 + (0 + 8 / 2) / 2 - 1; nothing is left to be surprised by afterwards.
         close(&found, &[&[1.25, 2.0], &[0.5, 0.0], &[1.0, 0.0]]);
     }
@@ -231,8 +241,20 @@ mod tests {
     fn where_nobody_is_active_all_are_worth_what_they_earn() {
         let active = [BOTH, NOBODY, NOBODY, FIRST];
         let rewards: [&[f32]; 3] = [&[1.0, 1.0], &[2.0, 2.0], &[4.0, 4.0]];
-        let values: [&[f32]; 4] = [&[3.0, 1.0], &[100.0, 100.0], &[100.0, 100.0], &[10.0, 100.0]];
-        let found = advantages(&active, &rewards, &values, Status::Running, Fallen::Team, [0.5, 1.0]);
+        let values: [&[f32]; 4] = [
+            &[3.0, 1.0],
+            &[100.0, 100.0],
+            &[100.0, 100.0],
+            &[10.0, 100.0],
+        ];
+        let found = advantages(
+            &active,
+            &rewards,
+            &values,
+            Status::Running,
+            Fallen::Team,
+            [0.5, 1.0],
+        );
         // 4 + 10 / 2 = 9, 2 + 9 / 2 = 6.5, and 1 + 6.5 / 2 less what was expected.
         close(&found, &[&[1.25, 3.25], &[0.0, 0.0], &[0.0, 0.0]]);
     }

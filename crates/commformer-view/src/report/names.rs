@@ -29,7 +29,11 @@ const KNOWN: [(&str, &str, &str); 38] = [
     ("kills", "Enemies killed", "share of enemies"),
     ("losses", "Allies lost", "share of allies"),
     ("damage", "Damage dealt", "share of enemies' health"),
-    ("progress", "Return, nothing paid twice", "team reward per episode"),
+    (
+        "progress",
+        "Return, nothing paid twice",
+        "team reward per episode",
+    ),
     ("timeout", "Battles out of time", SHARE_OF_EPISODES),
     ("messages", "Messages", "per agent and step"),
     ("bytes", "Bytes received", "bytes per agent and step"),

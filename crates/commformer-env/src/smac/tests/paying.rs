@@ -138,7 +138,11 @@ fn paid_twice(reward: Reward) -> [f32; 4] {
         rewards.sum()
     };
     let parts = [pay(6, 1), pay(1, 30), pay(6, 3)];
-    assert_eq!(team.units()[1].shield, 68.0, "hit once, and twice in the end");
+    assert_eq!(
+        team.units()[1].shield,
+        68.0,
+        "hit once, and twice in the end"
+    );
     [parts[0], parts[1], parts[2], team.metrics()[4]]
 }
 
@@ -161,7 +165,11 @@ fn what_was_paid_once_is_known_after_a_restart() {
         reward_scale_rate: 0.0,
         ..SmacConfig::default()
     };
-    let mut team = Team::at(&CLOSE, scenario(&[marine()], &[unarmed.clone()]), config.clone());
+    let mut team = Team::at(
+        &CLOSE,
+        scenario(&[marine()], &[unarmed.clone()]),
+        config.clone(),
+    );
     team.step(&[6]);
     for _ in 0..30 {
         team.step(&[1]);
