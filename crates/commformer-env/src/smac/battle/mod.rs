@@ -1,8 +1,8 @@
 //! The fight itself, loop by loop.
 //!
 //! In a loop everybody takes a target, all walk at once, weapons go on, the hits of the loop land together (a unit
-//! that dies in this loop still does its own), the dead are taken out, healers heal, and what comes back by itself
-//! comes back.
+//! that dies in this loop still does its own; a Baneling bursts), the dead are taken out, healers heal, and what comes
+//! back by itself comes back.
 
 mod damage;
 mod health;
@@ -94,6 +94,8 @@ struct Hidden {
     attack: Option<Attack>,
     /// Loops without damage.
     unhurt: f32,
+    /// Whether it has burst, if its weapon kills it.
+    burst: bool,
 }
 
 /// All of a battle that changes: what [`Battle::restore`] goes on from.
