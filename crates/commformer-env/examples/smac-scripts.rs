@@ -59,6 +59,7 @@ fn name(script: Script) -> String {
         Script::AttackNearest => "attack-nearest",
         Script::FocusFire => "focus-fire",
         Script::Kite => "kite",
+        Script::Heuristic => "heuristic",
         Script::Random => "random",
     }
     .into()

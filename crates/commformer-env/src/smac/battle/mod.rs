@@ -96,6 +96,8 @@ struct Hidden {
     unhurt: f32,
     /// Whether it has burst, if its weapon kills it.
     burst: bool,
+    /// Whom it was last told to attack or heal.
+    marked: Option<usize>,
 }
 
 /// All of a battle that changes: what [`Battle::restore`] goes on from.
@@ -184,9 +186,18 @@ impl Battle {
 
     /// Tells a living unit what to do from now on. An order to the dead, or to nobody, changes nothing.
     pub fn order(&mut self, unit: usize, order: Order) {
-        if let Some(unit) = self.units.get_mut(unit).filter(|unit| unit.is_alive()) {
-            unit.order = order;
+        if let Some(state) = self.units.get_mut(unit).filter(|unit| unit.is_alive()) {
+            state.order = order;
+            if let Order::Target(at) = order {
+                self.hidden[unit].marked = Some(at);
+            }
         }
+    }
+
+    /// Whom a unit was last told to attack or heal, while they live: also when it was told something else since.
+    pub(in crate::smac) fn marked(&self, unit: usize) -> Option<usize> {
+        let lives = |&at: &usize| self.units.get(at).is_some_and(UnitState::is_alive);
+        self.hidden[unit].marked.filter(lives)
     }
 
     /// Lets so many loops of the game pass. From `rng` comes the random part of each attack's period.
@@ -260,9 +271,11 @@ impl Battle {
             [unit.target, ordered].into_iter().flatten()
         });
         let attacks = state.hidden.iter().filter_map(|hidden| hidden.attack);
+        let marked = state.hidden.iter().filter_map(|hidden| hidden.marked);
         let shots = state.shots.iter().flat_map(|shot| [shot.from, shot.at]);
         let mut named = targets
             .chain(attacks.map(|attack| attack.target))
+            .chain(marked)
             .chain(shots);
         if let Some(unit) = named.find(|&unit| unit >= count) {
             return Err(StateError::new(format!(
