@@ -94,40 +94,15 @@ impl Battle {
                 && (kind.weapon.is_some() || self.is_hurt(at))
                 && self.gap(i, at) <= reach(kind) + slop(kind)
         });
-        let starting = self.hidden[i].attack.is_some_and(|attack| attack.hits == 0);
-        if let Some(at) = kept
-            && (starting || self.comes_first(i, at) || !self.has_healers(self.units[at].side))
-        {
-            return kept;
-        }
-        let found = self.best(i, scan(kind));
-        // Only one who comes first draws it away from a target that it reaches.
-        kept.filter(|_| !found.is_some_and(|at| self.comes_first(i, at)))
-            .or(found)
-    }
-
-    /// Whether it is a healer, for those who attack; whether it is hurt, for those who heal.
-    fn comes_first(&self, i: usize, at: usize) -> bool {
-        if self.kind(i).weapon.is_some() {
-            self.kind(at).heal.is_some()
-        } else {
-            self.is_hurt(at)
-        }
+        kept.or_else(|| self.best(i, scan(kind)))
     }
 
     fn is_hurt(&self, at: usize) -> bool {
         self.units[at].hp < self.kind(at).hp
     }
 
-    /// Whether units of a side, living or dead, can heal.
-    fn has_healers(&self, side: Side) -> bool {
-        self.units
-            .iter()
-            .any(|unit| unit.side == side && self.scenario.units[unit.unit].1.heal.is_some())
-    }
-
-    /// Of those whose bodies are within `scan`, the nearest of those who come first, or else the nearest. Healers
-    /// without anybody to heal keep to those who fight.
+    /// The nearest of those whose bodies are within `scan`. Healers take the hurt first; without any they keep to those
+    /// who fight.
     fn best(&self, i: usize, scan: f32) -> Option<usize> {
         let own = self.kind(i);
         let attacks = own.weapon.is_some();
@@ -148,11 +123,11 @@ impl Battle {
             if square > far * far || !self.is_target(i, at) {
                 continue;
             }
-            let first = self.comes_first(i, at);
-            if !attacks && !first && unit.target.is_none() {
+            let later = !attacks && !self.is_hurt(at);
+            if later && unit.target.is_none() {
                 continue;
             }
-            let key = (!first, square.sqrt() - radius);
+            let key = (later, square.sqrt() - radius);
             if best.is_none_or(|(later, gap, _)| key < (later, gap)) {
                 best = Some((key.0, key.1, at));
             }

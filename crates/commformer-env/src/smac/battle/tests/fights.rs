@@ -208,13 +208,15 @@ fn nobody_takes_whom_it_cannot_hit() {
 }
 
 #[test]
-fn a_healer_draws_fire() {
-    let mut battle = battle(
-        &[(marine(), [12.0, 10.0]), (medivac(), [11.0, 10.0])],
-        &[(marine(), [16.0, 10.0])],
-    );
-    tick(&mut battle);
-    assert_eq!(battle.units()[2].target, Some(1));
+fn a_healer_is_a_target_like_others() {
+    for (medivac_at, nearest) in [(11.0, 0), (13.0, 1)] {
+        let mut battle = battle(
+            &[(marine(), [12.0, 10.0]), (medivac(), [medivac_at, 10.0])],
+            &[(marine(), [16.0, 10.0])],
+        );
+        tick(&mut battle);
+        assert_eq!(battle.units()[2].target, Some(nearest));
+    }
 }
 
 #[test]
