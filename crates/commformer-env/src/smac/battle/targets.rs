@@ -3,7 +3,6 @@
 use super::vector::{length, sub};
 use super::{Battle, Order};
 use crate::smac::data::{Attribute, Plane, Unit, Weapon};
-use crate::smac::scenario::Side;
 
 /// A healer looks for somebody to heal this far, if it does not reach farther.
 const HEALERS_SCAN: f32 = 5.0;
