@@ -30,7 +30,7 @@ pub enum Script {
     /// Attacks the nearest, but steps away from close combat while its weapon is not ready.
     Kite,
     /// Attacks one enemy until it is dead, even if it must walk after it: at first, and then again, the nearest. It
-    /// walks along the axis on which the enemy is farther away. A healer does the same with the nearest who is hurt
+    /// walks along the axis on which the enemy is farther away, but around walls. A healer does the same with the nearest who is hurt
     /// until it is well. So does the script that comes with SMAC; but that one has chosen before it attacks, and this
     /// one goes for the nearest until then.
     Heuristic,
@@ -218,22 +218,10 @@ impl<'a> View<'a> {
         let Some((action, at)) = kept.or_else(|| wanted().min_by(nearer)) else {
             return STOP;
         };
-        let unit = &units[at];
         if self.available[action] {
             return action;
         }
-        let [x, y] = actions::difference(self.me(), unit);
-        let axis = if x.abs() > y.abs() {
-            [x, 0.0]
-        } else {
-            [0.0, y]
-        };
-        let ahead = |[dx, dy]: &[f32; 2]| dx * axis[0] + dy * axis[1] > 0.0;
-        let mut moves = MOVES.zip(DIRECTIONS);
-        let along = moves.find(|(action, way)| self.available[*action] && ahead(way));
-        // Where a wall is in the way it walks around it.
-        let around = || self.approach(std::iter::once((action, unit)));
-        along.map_or_else(around, |(action, _)| action)
+        self.approach(std::iter::once((action, &units[at])))
     }
 
     /// Attacks the weakest of those whom its weapon can hit now and who will be left of the `volley`, to which
