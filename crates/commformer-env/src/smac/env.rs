@@ -129,7 +129,7 @@ impl Smac {
                 masks_actions: true,
                 metrics: ["won", "kills", "losses", "damage"].map(Into::into).into(),
             },
-            battle: Battle::new(scenario),
+            battle: Battle::with_search(scenario, config.enemy_search),
             config,
         })
     }

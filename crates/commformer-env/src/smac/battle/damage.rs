@@ -61,6 +61,7 @@ impl Battle {
             if share > 0.0 {
                 hurt(unit, kind, share * damage(weapon, kind));
                 self.hidden[i].unhurt = 0.0;
+                self.hidden[i].attacker = Some(from);
             }
         }
         if weapon.suicide {

@@ -98,6 +98,10 @@ struct Hidden {
     burst: bool,
     /// Whom it was last told to attack or heal.
     marked: Option<usize>,
+    /// Who did the last damage to it.
+    attacker: Option<usize>,
+    /// Where it took its target.
+    origin: [f32; 2],
 }
 
 /// All of a battle that changes: what [`Battle::restore`] goes on from.
@@ -106,6 +110,7 @@ pub struct BattleState {
     units: Vec<UnitState>,
     hidden: Vec<Hidden>,
     shots: Vec<Shot>,
+    loops: u32,
 }
 
 /// The side of a unit by its number.
@@ -124,20 +129,36 @@ pub struct Battle {
     units: Vec<UnitState>,
     hidden: Vec<Hidden>,
     shots: Vec<Shot>,
+    /// Since the beginning.
+    loops: u32,
+    /// Loops between a unit's searches for a target.
+    search: u32,
     /// The living, while they move.
     movers: Vec<Mover>,
     paths: Paths,
 }
 
 impl Battle {
+    /// Loops from one search to the next if nothing else is said: a quarter of a second. The game's data do not say. Of
+    /// 1, 4, 6, 8 and 12, this brings the win rates of SMAC's heuristic nearest to those published for StarCraft II,
+    /// without wins where the enemies are more.
+    pub const SEARCH: u32 = 4;
+
     /// Room for a battle; [`begin`](Self::begin) starts it.
     pub fn new(scenario: Arc<Scenario>) -> Self {
+        Self::with_search(scenario, Self::SEARCH)
+    }
+
+    /// The same, but so many loops pass between two searches of a unit that takes targets by itself; 0 counts as 1.
+    pub fn with_search(scenario: Arc<Scenario>, loops: u32) -> Self {
         let count = scenario.allies.len() + scenario.enemies.len();
         Self {
             paths: Paths::new(&scenario.terrain),
             scenario,
             units: Vec::with_capacity(count),
             hidden: Vec::with_capacity(count),
+            loops: 0,
+            search: loops.max(1),
             shots: Vec::with_capacity(SHOTS_PER_UNIT * count),
             movers: Vec::with_capacity(count),
         }
@@ -148,6 +169,7 @@ impl Battle {
         self.units.clear();
         self.hidden.clear();
         self.shots.clear();
+        self.loops = 0;
         let allies = self.scenario.allies.len();
         for (number, (&member, &position)) in members.iter().zip(points).enumerate() {
             let (kind, side) = (self.scenario.kind(member), side(number, allies));
@@ -217,6 +239,7 @@ impl Battle {
             self.bury();
             self.heal();
             self.regenerate();
+            self.loops = self.loops.wrapping_add(1);
         }
     }
 
@@ -235,6 +258,7 @@ impl Battle {
             units: self.units.clone(),
             hidden: self.hidden.clone(),
             shots: self.shots.clone(),
+            loops: self.loops,
         }
     }
 
@@ -271,11 +295,12 @@ impl Battle {
             [unit.target, ordered].into_iter().flatten()
         });
         let attacks = state.hidden.iter().filter_map(|hidden| hidden.attack);
-        let marked = state.hidden.iter().filter_map(|hidden| hidden.marked);
+        let known = |hidden: &Hidden| [hidden.marked, hidden.attacker].into_iter().flatten();
+        let known = state.hidden.iter().flat_map(known);
         let shots = state.shots.iter().flat_map(|shot| [shot.from, shot.at]);
         let mut named = targets
             .chain(attacks.map(|attack| attack.target))
-            .chain(marked)
+            .chain(known)
             .chain(shots);
         if let Some(unit) = named.find(|&unit| unit >= count) {
             return Err(StateError::new(format!(
@@ -286,6 +311,7 @@ impl Battle {
         self.units.clone_from(&state.units);
         self.hidden.clone_from(&state.hidden);
         self.shots.clone_from(&state.shots);
+        self.loops = state.loops;
         Ok(())
     }
 

@@ -7,6 +7,12 @@ use crate::smac::data::{Attribute, Plane, Unit, Weapon};
 /// A healer looks for somebody to heal this far, if it does not reach farther.
 const HEALERS_SCAN: f32 = 5.0;
 
+/// Who is attacked calls those of its side that are this near, from centre to centre.
+const CALL: f32 = 4.0;
+
+/// Nobody pursues a target farther than this from where it took it.
+const LEASH: f32 = 21.0;
+
 impl Weapon {
     /// Whether it can hit a unit of this plane.
     pub(in crate::smac) fn reaches(&self, plane: Plane) -> bool {
@@ -62,6 +68,9 @@ impl Battle {
                 Order::Target(at) => self.is_target(i, at).then_some(at),
                 Order::Guard | Order::AttackMove(_) => self.acquired(i),
             };
+            if target != self.units[i].target {
+                self.hidden[i].origin = self.units[i].position;
+            }
             self.units[i].target = target;
             self.break_off(i);
         }
@@ -82,18 +91,54 @@ impl Battle {
         weapon.is_some_and(|weapon| weapon.reaches(others.plane))
     }
 
-    /// The target kept, or the best within scan range.
+    /// The target that it reaches; if there is none, when it searches, the best within scan range, and otherwise the one
+    /// that it pursues.
     fn acquired(&self, i: usize) -> Option<usize> {
         let kind = self.kind(i);
         if kind.weapon.is_none() && kind.heal.is_none() {
             return None;
         }
-        let kept = self.units[i].target.filter(|&at| {
-            self.is_target(i, at)
-                && (kind.weapon.is_some() || self.is_hurt(at))
-                && self.gap(i, at) <= reach(kind) + slop(kind)
-        });
-        kept.or_else(|| self.best(i, scan(kind)))
+        let target = self.units[i]
+            .target
+            .filter(|&at| self.is_target(i, at) && (kind.weapon.is_some() || self.is_hurt(at)));
+        let reached = |&at: &usize| self.gap(i, at) <= reach(kind) + slop(kind);
+        if target.is_some_and(|at| reached(&at)) {
+            return target;
+        }
+        if kind.weapon.is_none() {
+            return self.best(i, scan(kind));
+        }
+        let way = sub(self.units[i].position, self.hidden[i].origin);
+        let pursued = target.filter(|_| length(way) <= LEASH);
+        if !self.searches() {
+            return pursued;
+        }
+        let found = self.best(i, scan(kind));
+        found.or(pursued).or_else(|| self.called(i))
+    }
+
+    /// Whether units look around in this loop.
+    fn searches(&self) -> bool {
+        self.loops.is_multiple_of(self.search)
+    }
+
+    /// The nearest of those who have attacked comrades near by since the last search.
+    fn called(&self, i: usize) -> Option<usize> {
+        let unit = &self.units[i];
+        let callers = self
+            .units
+            .iter()
+            .zip(&self.hidden)
+            .filter(|(comrade, hidden)| {
+                comrade.side == unit.side
+                    && comrade.is_alive()
+                    && hidden.unhurt <= self.search as f32
+                    && length(sub(comrade.position, unit.position)) <= CALL
+            });
+        let attackers = callers.filter_map(|(_, hidden)| hidden.attacker);
+        attackers
+            .filter(|&at| self.is_target(i, at))
+            .min_by(|&one, &other| self.gap(i, one).total_cmp(&self.gap(i, other)))
     }
 
     fn is_hurt(&self, at: usize) -> bool {

@@ -416,6 +416,34 @@ fn the_map_tells_the_enemies_where_to_go() {
 }
 
 #[test]
+fn how_often_enemies_look_around_is_a_setting() {
+    let team = |enemy_search| {
+        let config = SmacConfig {
+            enemy_search,
+            ..SmacConfig::default()
+        };
+        Smac::with_scenario(Arc::new(scenario(&[marine()], &[marine()])), config)
+    };
+    let error = team(0).unwrap_err().to_string();
+    assert_eq!(error, "`enemy_search` is 0, but must be 1 at least");
+    // 8 cells away the enemy sees nobody in the first loop. An agent that walks 1.125 cells a step is near enough (6.25)
+    // after 13 loops; then the enemy looks in the next that is due: in the second step or, of 32 loops, in the fifth.
+    for (search, steps) in [(1, 2), (32, 5)] {
+        let mut team = Team {
+            env: team(search).unwrap(),
+            ..Team::new(scenario(&[marine()], &[marine()]), SmacConfig::default())
+        };
+        team.begin(&[[10.0, 16.0], [18.0, 16.0]]);
+        let mut taken = 0;
+        while team.units()[1].target.is_none() && taken < 9 {
+            team.step(&[if taken < 2 { 4 } else { 1 }]);
+            taken += 1;
+        }
+        assert_eq!(taken, steps, "{search}");
+    }
+}
+
+#[test]
 fn enemies_that_look_for_the_agents_go_on_to_the_next_when_one_is_dead() {
     let mut killer = marine();
     killer.weapon = killer.weapon.map(|gun| Weapon {
