@@ -9,6 +9,7 @@ mod health;
 mod movement;
 mod orca;
 pub(super) mod paths;
+mod spots;
 mod targets;
 mod vector;
 mod weapons;
