@@ -1,5 +1,6 @@
 //! Settings of a battle.
 
+use super::battle::Battle;
 use super::cone::Cone;
 use super::data::Unit;
 use super::observe::Layout;
@@ -34,6 +35,9 @@ pub struct SmacConfig {
     pub layout: Layout,
     /// Who leads the enemies. Left out, as by default, they do what the map says.
     pub opponent: Option<Script>,
+    /// Loops of the game from one search for targets to the next of enemies that do what the map says; 4 by default, 1
+    /// at least. Between searches they attack whom they reach or pursue already.
+    pub enemy_search: u32,
     /// Where units stand at first, drawn for each episode. Left out, as by default, it is as the map says.
     pub start: Option<Start>,
     /// How wide agents see, in degrees from 1 to 360, of which half lie to either side of where they look. They
@@ -83,6 +87,7 @@ impl Default for SmacConfig {
             map: "3m".into(),
             layout: Layout::Oxwhirl,
             opponent: None,
+            enemy_search: Battle::SEARCH,
             start: None,
             sight_cone: None,
             sight: 9.0,
@@ -186,6 +191,12 @@ impl SmacConfig {
             "reward_scale_rate",
             self.reward_scale_rate,
             "0: nothing is paid",
+        )?;
+        require(
+            self.enemy_search > 0,
+            "enemy_search",
+            self.enemy_search,
+            "1 at least",
         )?;
         let degrees = self.sight_cone.unwrap_or(360.0);
         let (least, most) = (1.0, 360.0);

@@ -139,7 +139,7 @@ pub struct Weapon {
     /// Whether it reaches units in the air.
     #[serde(default)]
     pub air: bool,
-    /// Whether the attacker dies of it.
+    /// Whether the attacker dies of it: it bursts. If it is killed, it bursts too.
     #[serde(default)]
     pub suicide: bool,
     /// Whom else it hits; never its own side.

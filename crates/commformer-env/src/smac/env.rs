@@ -158,7 +158,7 @@ impl Smac {
                 masks_actions: true,
                 metrics: METRICS.map(Into::into).into(),
             },
-            battle: Battle::new(scenario),
+            battle: Battle::with_search(scenario, config.enemy_search),
             config,
         })
     }

@@ -16,7 +16,8 @@ const MELEE_RANGE: f32 = 2.0;
 /// How a side is led without learning. Both sides choose from the same [actions](Smac).
 ///
 /// All but the random one see the whole map, walk towards the nearest enemy if they reach none, stay with whom
-/// they attack until their weapon is ready again, and heal the most hurt ally in reach if they can heal.
+/// they attack until their weapon is ready again, and heal the most hurt ally in reach if they can heal. The
+/// heuristic has rules of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Script {
@@ -28,16 +29,22 @@ pub enum Script {
     FocusFire,
     /// Attacks the nearest, but steps away from close combat while its weapon is not ready.
     Kite,
+    /// Attacks one enemy until it is dead, even if it must walk after it: at first, and then again, the nearest. It
+    /// walks along the axis on which the enemy is farther away, but around walls. A healer does the same with the nearest who is hurt
+    /// until it is well. So does the script that comes with SMAC; but that one has chosen before it attacks, and this
+    /// one goes for the nearest until then.
+    Heuristic,
     /// Takes each available action with the same probability.
     Random,
 }
 
 impl Script {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::AttackNearest,
         Self::FocusFire,
         Self::Kite,
+        Self::Heuristic,
         Self::Random,
     ];
 
@@ -102,6 +109,7 @@ impl Script {
         let heals = actions::kind(battle, view.me()).heal.is_some();
         match self {
             Self::Random => view.any(rng),
+            Self::Heuristic => view.insist(heals),
             _ if heals => view.heal(),
             Self::AttackNearest => view.attack_nearest(),
             Self::FocusFire => view.focus(&mut plan.volley),
@@ -193,6 +201,28 @@ impl<'a> View<'a> {
         };
         let attack = self.go_on().or_else(|| nearest().map(|(action, _)| action));
         attack.unwrap_or_else(|| self.approach(self.targets()))
+    }
+
+    /// Attacks whom it was told to attack last, or heals whom it was told to heal last, and then the nearest.
+    fn insist(&self, heals: bool) -> usize {
+        let units = self.battle.units();
+        let is_hurt = |unit: &UnitState| unit.hp < actions::kind(self.battle, unit).hp;
+        let wanted = || {
+            self.numbers()
+                .filter(|&(_, at)| !heals || is_hurt(&units[at]))
+        };
+        let marked = self.battle.marked(self.unit);
+        let kept = wanted().find(|&(_, at)| Some(at) == marked);
+        let nearer = |(_, one): &(usize, usize), (_, other): &(usize, usize)| {
+            self.by_distance(&units[*one], &units[*other])
+        };
+        let Some((action, at)) = kept.or_else(|| wanted().min_by(nearer)) else {
+            return STOP;
+        };
+        if self.available[action] {
+            return action;
+        }
+        self.approach(std::iter::once((action, &units[at])))
     }
 
     /// Attacks the weakest of those whom its weapon can hit now and who will be left of the `volley`, to which

@@ -8,44 +8,65 @@ use crate::smac::data::{Splash, Unit, Weapon};
 const LEAST_DAMAGE: f32 = 0.5;
 
 impl Battle {
-    /// Does what a loop's shots do: all of them, also those of units that others of them kill.
+    /// Does what a loop's shots do: all of them, also those of units that others of them kill. Who bursts when it
+    /// attacks bursts as well when it is killed, in the same loop.
     pub(super) fn land(&mut self, first: usize) {
         for index in first..self.shots.len() {
             let Shot { from, at } = self.shots[index];
-            let scenario = &self.scenario;
-            let Some(weapon) = &scenario.units[self.units[from].unit].1.weapon else {
-                continue;
+            self.deal(from, Some(at));
+        }
+        // A burst may kill others who burst.
+        while let Some(killed) = (0..self.units.len()).find(|&unit| self.must_burst(unit)) {
+            self.deal(killed, None);
+        }
+    }
+
+    /// Whether it was killed before it burst.
+    fn must_burst(&self, unit: usize) -> bool {
+        let weapon = &self.kind(unit).weapon;
+        let bursts = weapon.as_ref().is_some_and(|weapon| weapon.suicide);
+        bursts && !self.units[unit].is_alive() && !self.hidden[unit].burst
+    }
+
+    /// Does a hit of a unit's weapon: on a target and whoever the splash reaches around it, or without a target on
+    /// those around itself.
+    fn deal(&mut self, from: usize, at: Option<usize>) {
+        let scenario = &self.scenario;
+        let Some(weapon) = &scenario.units[self.units[from].unit].1.weapon else {
+            return;
+        };
+        let attacker = self.units[from].clone();
+        let target = self.units[at.unwrap_or(from)].position;
+        let body = scenario.units[attacker.unit].1.radius;
+        for (i, unit) in self.units.iter_mut().enumerate() {
+            let kind = &scenario.units[unit.unit].1;
+            let share = if at == Some(i) {
+                1.0
+            } else if weapon.splash.is_some()
+                && unit.side != attacker.side
+                && unit.is_alive()
+                && weapon.reaches(kind.plane)
+            {
+                share(
+                    weapon,
+                    attacker.position,
+                    body,
+                    target,
+                    unit.position,
+                    kind.radius,
+                )
+            } else {
+                0.0
             };
-            let (attacker, target) = (self.units[from].clone(), self.units[at].position);
-            let body = scenario.units[attacker.unit].1.radius;
-            for (i, unit) in self.units.iter_mut().enumerate() {
-                let kind = &scenario.units[unit.unit].1;
-                let share = if i == at {
-                    1.0
-                } else if weapon.splash.is_some()
-                    && unit.side != attacker.side
-                    && unit.is_alive()
-                    && weapon.reaches(kind.plane)
-                {
-                    share(
-                        weapon,
-                        attacker.position,
-                        body,
-                        target,
-                        unit.position,
-                        kind.radius,
-                    )
-                } else {
-                    0.0
-                };
-                if share > 0.0 {
-                    hurt(unit, kind, share * damage(weapon, kind));
-                    self.hidden[i].unhurt = 0.0;
-                }
+            if share > 0.0 {
+                hurt(unit, kind, share * damage(weapon, kind));
+                self.hidden[i].unhurt = 0.0;
+                self.hidden[i].attacker = Some(from);
             }
-            if weapon.suicide {
-                self.units[from].hp = 0.0;
-            }
+        }
+        if weapon.suicide {
+            self.units[from].hp = 0.0;
+            self.hidden[from].burst = true;
         }
     }
 }

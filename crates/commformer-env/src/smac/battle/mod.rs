@@ -1,14 +1,15 @@
 //! The fight itself, loop by loop.
 //!
 //! In a loop everybody takes a target, all walk at once, weapons go on, the hits of the loop land together (a unit
-//! that dies in this loop still does its own), the dead are taken out, healers heal, and what comes back by itself
-//! comes back.
+//! that dies in this loop still does its own; a Baneling bursts), the dead are taken out, healers heal, and what comes
+//! back by itself comes back.
 
 mod damage;
 mod health;
 mod movement;
 mod orca;
 pub(super) mod paths;
+mod spots;
 mod targets;
 mod vector;
 mod weapons;
@@ -94,6 +95,14 @@ struct Hidden {
     attack: Option<Attack>,
     /// Loops without damage.
     unhurt: f32,
+    /// Whether it has burst, if its weapon kills it.
+    burst: bool,
+    /// Whom it was last told to attack or heal.
+    marked: Option<usize>,
+    /// Who did the last damage to it.
+    attacker: Option<usize>,
+    /// Where it took its target.
+    origin: [f32; 2],
 }
 
 /// All of a battle that changes: what [`Battle::restore`] goes on from.
@@ -102,6 +111,7 @@ pub struct BattleState {
     units: Vec<UnitState>,
     hidden: Vec<Hidden>,
     shots: Vec<Shot>,
+    loops: u32,
 }
 
 /// The side of a unit by its number.
@@ -120,20 +130,36 @@ pub struct Battle {
     units: Vec<UnitState>,
     hidden: Vec<Hidden>,
     shots: Vec<Shot>,
+    /// Since the beginning.
+    loops: u32,
+    /// Loops between a unit's searches for a target.
+    search: u32,
     /// The living, while they move.
     movers: Vec<Mover>,
     paths: Paths,
 }
 
 impl Battle {
+    /// Loops from one search to the next if nothing else is said: a quarter of a second. The game's data do not say. Of
+    /// 4, 6, 8 and 12, this brings the win rates of SMAC's heuristic on 2s3z, 3s5z and 1c3s5z nearest to those published
+    /// for StarCraft II, with the fewest wins where the enemies are more.
+    pub const SEARCH: u32 = 4;
+
     /// Room for a battle; [`begin`](Self::begin) starts it.
     pub fn new(scenario: Arc<Scenario>) -> Self {
+        Self::with_search(scenario, Self::SEARCH)
+    }
+
+    /// The same, but so many loops pass between two searches of a unit that takes targets by itself; 0 counts as 1.
+    pub fn with_search(scenario: Arc<Scenario>, loops: u32) -> Self {
         let count = scenario.allies.len() + scenario.enemies.len();
         Self {
             paths: Paths::new(&scenario.terrain),
             scenario,
             units: Vec::with_capacity(count),
             hidden: Vec::with_capacity(count),
+            loops: 0,
+            search: loops.max(1),
             shots: Vec::with_capacity(SHOTS_PER_UNIT * count),
             movers: Vec::with_capacity(count),
         }
@@ -144,6 +170,7 @@ impl Battle {
         self.units.clear();
         self.hidden.clear();
         self.shots.clear();
+        self.loops = 0;
         let allies = self.scenario.allies.len();
         for (number, (&member, &position)) in members.iter().zip(points).enumerate() {
             let (kind, side) = (self.scenario.kind(member), side(number, allies));
@@ -182,9 +209,18 @@ impl Battle {
 
     /// Tells a living unit what to do from now on. An order to the dead, or to nobody, changes nothing.
     pub fn order(&mut self, unit: usize, order: Order) {
-        if let Some(unit) = self.units.get_mut(unit).filter(|unit| unit.is_alive()) {
-            unit.order = order;
+        if let Some(state) = self.units.get_mut(unit).filter(|unit| unit.is_alive()) {
+            state.order = order;
+            if let Order::Target(at) = order {
+                self.hidden[unit].marked = Some(at);
+            }
         }
+    }
+
+    /// Whom a unit was last told to attack or heal, while they live: also when it was told something else since.
+    pub(in crate::smac) fn marked(&self, unit: usize) -> Option<usize> {
+        let lives = |&at: &usize| self.units.get(at).is_some_and(UnitState::is_alive);
+        self.hidden[unit].marked.filter(lives)
     }
 
     /// Lets so many loops of the game pass. From `rng` comes the random part of each attack's period.
@@ -204,6 +240,7 @@ impl Battle {
             self.bury();
             self.heal();
             self.regenerate();
+            self.loops = self.loops.wrapping_add(1);
         }
     }
 
@@ -222,6 +259,7 @@ impl Battle {
             units: self.units.clone(),
             hidden: self.hidden.clone(),
             shots: self.shots.clone(),
+            loops: self.loops,
         }
     }
 
@@ -258,9 +296,12 @@ impl Battle {
             [unit.target, ordered].into_iter().flatten()
         });
         let attacks = state.hidden.iter().filter_map(|hidden| hidden.attack);
+        let known = |hidden: &Hidden| [hidden.marked, hidden.attacker].into_iter().flatten();
+        let known = state.hidden.iter().flat_map(known);
         let shots = state.shots.iter().flat_map(|shot| [shot.from, shot.at]);
         let mut named = targets
             .chain(attacks.map(|attack| attack.target))
+            .chain(known)
             .chain(shots);
         if let Some(unit) = named.find(|&unit| unit >= count) {
             return Err(StateError::new(format!(
@@ -271,6 +312,7 @@ impl Battle {
         self.units.clone_from(&state.units);
         self.hidden.clone_from(&state.hidden);
         self.shots.clone_from(&state.shots);
+        self.loops = state.loops;
         Ok(())
     }
 

@@ -15,6 +15,16 @@ pub(super) struct Disc {
     pub(super) radius: f32,
 }
 
+impl Disc {
+    /// The same with a share of its radius.
+    pub(super) fn shrunk(self, share: f32) -> Self {
+        Self {
+            radius: share * self.radius,
+            ..self
+        }
+    }
+}
+
 /// The velocities `v` with `normal . v >= offset`. The normal has length 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct HalfPlane {

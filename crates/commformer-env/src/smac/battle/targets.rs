@@ -3,10 +3,15 @@
 use super::vector::{length, sub};
 use super::{Battle, Order};
 use crate::smac::data::{Attribute, Plane, Unit, Weapon};
-use crate::smac::scenario::Side;
 
 /// A healer looks for somebody to heal this far, if it does not reach farther.
 const HEALERS_SCAN: f32 = 5.0;
+
+/// Who is attacked calls those of its side that are this near, from centre to centre.
+const CALL: f32 = 4.0;
+
+/// Nobody pursues a target farther than this from where it took it.
+const LEASH: f32 = 21.0;
 
 impl Weapon {
     /// Whether it can hit a unit of this plane.
@@ -63,6 +68,9 @@ impl Battle {
                 Order::Target(at) => self.is_target(i, at).then_some(at),
                 Order::Guard | Order::AttackMove(_) => self.acquired(i),
             };
+            if target != self.units[i].target {
+                self.hidden[i].origin = self.units[i].position;
+            }
             self.units[i].target = target;
             self.break_off(i);
         }
@@ -83,51 +91,62 @@ impl Battle {
         weapon.is_some_and(|weapon| weapon.reaches(others.plane))
     }
 
-    /// The target kept, or the best within scan range.
+    /// The target that it reaches; if there is none, when it searches, the best within scan range, and otherwise the one
+    /// that it pursues.
     fn acquired(&self, i: usize) -> Option<usize> {
         let kind = self.kind(i);
         if kind.weapon.is_none() && kind.heal.is_none() {
             return None;
         }
-        let kept = self.units[i].target.filter(|&at| {
-            self.is_target(i, at)
-                && (kind.weapon.is_some() || self.is_hurt(at))
-                && self.gap(i, at) <= reach(kind) + slop(kind)
-        });
-        let starting = self.hidden[i].attack.is_some_and(|attack| attack.hits == 0);
-        if let Some(at) = kept
-            && (starting || self.comes_first(i, at) || !self.has_healers(self.units[at].side))
-        {
-            return kept;
+        let target = self.units[i]
+            .target
+            .filter(|&at| self.is_target(i, at) && (kind.weapon.is_some() || self.is_hurt(at)));
+        let reached = |&at: &usize| self.gap(i, at) <= reach(kind) + slop(kind);
+        if target.is_some_and(|at| reached(&at)) {
+            return target;
+        }
+        if kind.weapon.is_none() {
+            return self.best(i, scan(kind));
+        }
+        let way = sub(self.units[i].position, self.hidden[i].origin);
+        let pursued = target.filter(|_| length(way) <= LEASH);
+        if !self.searches() {
+            return pursued;
         }
         let found = self.best(i, scan(kind));
-        // Only one who comes first draws it away from a target that it reaches.
-        kept.filter(|_| !found.is_some_and(|at| self.comes_first(i, at)))
-            .or(found)
+        found.or(pursued).or_else(|| self.called(i))
     }
 
-    /// Whether it is a healer, for those who attack; whether it is hurt, for those who heal.
-    fn comes_first(&self, i: usize, at: usize) -> bool {
-        if self.kind(i).weapon.is_some() {
-            self.kind(at).heal.is_some()
-        } else {
-            self.is_hurt(at)
-        }
+    /// Whether units look around in this loop.
+    fn searches(&self) -> bool {
+        self.loops.is_multiple_of(self.search)
+    }
+
+    /// The nearest of those who have attacked comrades near by since the last search.
+    fn called(&self, i: usize) -> Option<usize> {
+        let unit = &self.units[i];
+        let callers = self
+            .units
+            .iter()
+            .zip(&self.hidden)
+            .filter(|(comrade, hidden)| {
+                comrade.side == unit.side
+                    && comrade.is_alive()
+                    && hidden.unhurt <= self.search as f32
+                    && length(sub(comrade.position, unit.position)) <= CALL
+            });
+        let attackers = callers.filter_map(|(_, hidden)| hidden.attacker);
+        attackers
+            .filter(|&at| self.is_target(i, at))
+            .min_by(|&one, &other| self.gap(i, one).total_cmp(&self.gap(i, other)))
     }
 
     fn is_hurt(&self, at: usize) -> bool {
         self.units[at].hp < self.kind(at).hp
     }
 
-    /// Whether units of a side, living or dead, can heal.
-    fn has_healers(&self, side: Side) -> bool {
-        self.units
-            .iter()
-            .any(|unit| unit.side == side && self.scenario.units[unit.unit].1.heal.is_some())
-    }
-
-    /// Of those whose bodies are within `scan`, the nearest of those who come first, or else the nearest. Healers
-    /// without anybody to heal keep to those who fight.
+    /// The nearest of those whose bodies are within `scan`. Healers take the hurt first; without any they keep to those
+    /// who fight.
     fn best(&self, i: usize, scan: f32) -> Option<usize> {
         let own = self.kind(i);
         let attacks = own.weapon.is_some();
@@ -148,11 +167,11 @@ impl Battle {
             if square > far * far || !self.is_target(i, at) {
                 continue;
             }
-            let first = self.comes_first(i, at);
-            if !attacks && !first && unit.target.is_none() {
+            let later = !attacks && !self.is_hurt(at);
+            if later && unit.target.is_none() {
                 continue;
             }
-            let key = (!first, square.sqrt() - radius);
+            let key = (later, square.sqrt() - radius);
             if best.is_none_or(|(later, gap, _)| key < (later, gap)) {
                 best = Some((key.0, key.1, at));
             }

@@ -4,12 +4,18 @@ use super::{Member, Scenario};
 use crate::Rng;
 use crate::smac::terrain::Terrain;
 
-/// Room between units of a block.
-const GAP: f32 = 0.05;
-
-/// By how much a unit stands beside its place in a block, at most, along either axis. Of exact blocks, the
-/// same in every episode, the order of units decides who wins.
+/// By how much a unit stands beside its spot, at most, along either axis. Of exact spots, the same in every episode,
+/// the order of units decides who wins.
 const SHIFT: f32 = 0.02;
+
+/// Room between units at their spots: as much as lets each stand beside its own.
+const GAP: f32 = 2.0 * std::f32::consts::SQRT_2 * SHIFT;
+
+/// How finely spots are looked for.
+const SPOT: f32 = 0.125;
+
+/// So many of those to either side of the place: as far as the largest army needs.
+const SPOTS: i32 = 48;
 
 /// How finely a free point is looked for.
 const SEARCH: f32 = 0.25;
@@ -44,7 +50,7 @@ pub(super) struct Place {
     pub areas: Vec<Area>,
     /// Whether every unit draws its own area and point.
     pub each: bool,
-    /// Whether the block is laid out from larger to smaller x.
+    /// Whether spots are looked for from larger to smaller x.
     pub mirrored: bool,
 }
 
@@ -62,7 +68,7 @@ impl Place {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Spawn {
     places: Vec<Place>,
-    /// For each unit, the allies first, its place and where in the place's block it is.
+    /// For each unit, the allies first, its place and its spot, seen from there.
     posts: Vec<(usize, [f32; 2])>,
 }
 
@@ -70,30 +76,34 @@ impl Spawn {
     /// Most places.
     pub(super) const MAX_PLACES: usize = 16;
 
-    /// Lays out the units of each side at each place, whose number `posts` has for every unit, as a square
-    /// block, row by row.
+    /// Lays out the units of each side at each place, whose number `posts` has for every unit: the first on the
+    /// place itself, and each of the others, in their order, on the nearest spot that they leave.
     pub(super) fn new(places: Vec<Place>, scenario: &Scenario, posts: &[usize]) -> Self {
+        let spots = spots();
         let mut offsets = vec![[0.0; 2]; posts.len()];
         let (allied, hostile) = offsets.split_at_mut(scenario.allies.len());
         let (allied_posts, hostile_posts) = posts.split_at(scenario.allies.len());
-        for (number, place) in places.iter().enumerate().filter(|(_, place)| !place.each) {
-            for (members, posts, offsets) in [
-                (&scenario.allies, allied_posts, &mut *allied),
-                (&scenario.enemies, hostile_posts, &mut *hostile),
-            ] {
-                let here = || (0..posts.len()).filter(|&index| posts[index] == number);
-                let widest = here()
-                    .map(|index| scenario.kind(members[index]).separation_radius)
-                    .fold(0.0, f32::max);
-                let pitch = 2.0 * widest + GAP;
-                let columns = (here().count() as f32).sqrt().ceil().max(1.0);
-                let rows = (here().count() as f32 / columns).ceil();
-                for (nth, index) in here().enumerate() {
-                    let row = (nth as f32 / columns).floor();
-                    let column = nth as f32 - row * columns;
-                    let x = (column - (columns - 1.0) / 2.0) * pitch;
-                    let y = (row - (rows - 1.0) / 2.0) * pitch;
-                    offsets[index] = [if place.mirrored { -x } else { x }, y];
+        for (members, posts, offsets) in [
+            (&scenario.allies, allied_posts, allied),
+            (&scenario.enemies, hostile_posts, hostile),
+        ] {
+            for (unit, &number) in posts.iter().enumerate() {
+                if places[number].each {
+                    continue;
+                }
+                let before = (0..unit).filter(|&other| posts[other] == number);
+                let bodies: Vec<_> = before.map(|other| (other, offsets[other])).collect();
+                let is_free = |&&spot: &&[f32; 2]| {
+                    bodies
+                        .iter()
+                        .all(|&body| scenario.are_apart(members, GAP, (unit, spot), body))
+                };
+                // Where too many are, they make room for each other when they are placed.
+                offsets[unit] = spots.iter().find(is_free).copied().unwrap_or_default();
+            }
+            for ([x, _], &number) in offsets.iter_mut().zip(posts) {
+                if places[number].mirrored {
+                    *x = -*x;
                 }
             }
         }
@@ -157,6 +167,16 @@ impl Spawn {
     }
 }
 
+/// Spots around a place, the nearest first; of those that are as near as each other, the one with the least x, and
+/// then with the least y.
+fn spots() -> Vec<[f32; 2]> {
+    let along = || -SPOTS..=SPOTS;
+    let mut steps: Vec<_> = along().flat_map(|x| along().map(move |y| [x, y])).collect();
+    steps.sort_by_key(|[x, y]| x * x + y * y);
+    let spot = |[x, y]: [i32; 2]| [x as f32 * SPOT, y as f32 * SPOT];
+    steps.into_iter().map(spot).collect()
+}
+
 /// A point a little beside another.
 pub(super) fn shift(point: [f32; 2], rng: &mut Rng) -> [f32; 2] {
     point.map(|at| at + SHIFT * (2.0 * rng.uniform() - 1.0))
@@ -205,18 +225,20 @@ impl Scenario {
     ) -> bool {
         let plane = self.kind(members[unit]).plane;
         self.terrain.is_free(point, plane)
-            && placed.all(|other| self.are_apart(members, (unit, point), (other, points[other])))
+            && placed
+                .all(|other| self.are_apart(members, 0.0, (unit, point), (other, points[other])))
     }
 
-    /// Whether two units do not overlap at these points.
+    /// Whether there is a gap between two units at these points.
     pub(super) fn are_apart(
         &self,
         members: &[Member],
+        gap: f32,
         (one, [x, y]): (usize, [f32; 2]),
         (other, [other_x, other_y]): (usize, [f32; 2]),
     ) -> bool {
         let [one, other] = [one, other].map(|unit| self.kind(members[unit]));
-        let apart = one.separation_radius + other.separation_radius;
+        let apart = one.separation_radius + other.separation_radius + gap;
         let (dx, dy) = (x - other_x, y - other_y);
         other.plane != one.plane || dx * dx + dy * dy >= apart * apart
     }

@@ -111,7 +111,7 @@ fn reflect(
         };
         let apart = |point| match (ally, enemy) {
             (Some(ally), Some(enemy)) => {
-                scenario.are_apart(members, (ally, point), (enemy, mirrored(point)))
+                scenario.are_apart(members, 0.0, (ally, point), (enemy, mirrored(point)))
             }
             _ => true,
         };

@@ -53,6 +53,34 @@ fn attack_nearest_attacks_the_nearest_or_walks_to_it() {
 }
 
 #[test]
+fn the_heuristic_keeps_its_target_and_walks_after_it() {
+    let mut foe = marine();
+    foe.weapon = None;
+    let foes = [foe.clone(), foe];
+    let at =
+        |points: &[[f32; 2]]| Team::at(points, scenario(&[marine()], &foes), SmacConfig::default());
+    let mut team = at(&[[10.0, 16.0], [15.8, 16.0], [9.0, 20.0]]);
+    // The first is 5.8 away, the other 4.1.
+    assert_eq!(choice(Script::Heuristic, &team), 7, "the nearest");
+    team.env.act(&[6]);
+    assert_eq!(choice(Script::Heuristic, &team), 6, "whom it attacks");
+    // West: then the first is 6.9 away.
+    team.step(&[5]);
+    assert_eq!(choice(Script::AttackNearest, &team), 7);
+    assert_eq!(choice(Script::Heuristic, &team), 4, "east after its target");
+    let saved = team.env.save().unwrap();
+    let mut other = at(&[[10.0, 16.0], [15.8, 16.0], [9.0, 20.0]]);
+    other.restore(&saved).unwrap();
+    assert_eq!(choice(Script::Heuristic, &other), 4, "it is saved");
+    let team = at(&[[10.0, 10.0], [13.0, 22.0], [30.0, 10.0]]);
+    assert_eq!(
+        choice(Script::Heuristic, &team),
+        2,
+        "farther north than east"
+    );
+}
+
+#[test]
 fn scripts_find_their_way_around_walls() {
     let mut battle = scenario(&[marine()], &[marine()]);
     let free = |cell: usize| cell % 32 != 16 || cell / 32 >= 20;
@@ -388,6 +416,34 @@ fn the_map_tells_the_enemies_where_to_go() {
 }
 
 #[test]
+fn how_often_enemies_look_around_is_a_setting() {
+    let team = |enemy_search| {
+        let config = SmacConfig {
+            enemy_search,
+            ..SmacConfig::default()
+        };
+        Smac::with_scenario(Arc::new(scenario(&[marine()], &[marine()])), config)
+    };
+    let error = team(0).unwrap_err().to_string();
+    assert_eq!(error, "`enemy_search` is 0, but must be 1 at least");
+    // 8 cells away the enemy sees nobody in the first loop. An agent that walks 1.125 cells a step is near enough (6.25)
+    // after 13 loops; then the enemy looks in the next that is due: in the second step or, of 32 loops, in the fifth.
+    for (search, steps) in [(1, 2), (32, 5)] {
+        let mut team = Team {
+            env: team(search).unwrap(),
+            ..Team::new(scenario(&[marine()], &[marine()]), SmacConfig::default())
+        };
+        team.begin(&[[10.0, 16.0], [18.0, 16.0]]);
+        let mut taken = 0;
+        while team.units()[1].target.is_none() && taken < 9 {
+            team.step(&[if taken < 2 { 4 } else { 1 }]);
+            taken += 1;
+        }
+        assert_eq!(taken, steps, "{search}");
+    }
+}
+
+#[test]
 fn enemies_that_look_for_the_agents_go_on_to_the_next_when_one_is_dead() {
     let mut killer = marine();
     killer.weapon = killer.weapon.map(|gun| Weapon {
@@ -410,7 +466,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn every_script_takes_available_actions_of_which_there_is_always_one(seed: u64, script in 0..4_usize) {
+    fn every_script_takes_available_actions_of_which_there_is_always_one(seed: u64, script in 0..5_usize) {
         let script = Script::ALL[script];
         let mut team = Team::at(&POINTS, battle(), SmacConfig::default());
         let mut rng = Rng::new(seed, 0);

@@ -1,12 +1,14 @@
 //! What reciprocal avoidance promises.
 
+use super::super::movement::softness;
 use super::kinds::*;
 use super::properties::OVERLAP;
 use super::{Battle, Order, battle, pacified, tick};
 use crate::smac::data::Unit;
 use crate::smac::scenario::Side;
 
-/// The deepest overlap of two living bodies of a plane; negative if there is none.
+/// The deepest overlap of two living bodies of a plane, beyond that which those of a side allow each other; negative if
+/// there is none.
 pub(super) fn overlap(battle: &Battle) -> f32 {
     let mut deepest = f32::NEG_INFINITY;
     for (i, a) in battle.units().iter().enumerate() {
@@ -15,7 +17,9 @@ pub(super) fn overlap(battle: &Battle) -> f32 {
             if a.is_alive() && b.is_alive() && kind.plane == other.plane {
                 let [dx, dy] = [a.position[0] - b.position[0], a.position[1] - b.position[1]];
                 let apart = (dx * dx + dy * dy).sqrt();
-                deepest = deepest.max(kind.separation_radius + other.separation_radius - apart);
+                let room =
+                    softness(a.side == b.side) * (kind.separation_radius + other.separation_radius);
+                deepest = deepest.max(room - apart);
             }
         }
     }
@@ -141,6 +145,25 @@ fn a_swarm_surrounds_its_victim() {
     }
     deepest_in(&mut battle, 160);
     let fighting = (1..21).filter(|&i| battle.gap(0, i) <= 0.1).count();
-    // Six bodies fit around one of their size.
-    assert!((5..=7).contains(&fighting), "{fighting}");
+    // They stand on a circle of 0.85 around it, 5.3 long: seven bodies of 0.75 have room, and fourteen if comrades squeeze.
+    assert!((8..=14).contains(&fighting), "{fighting}");
+}
+
+#[test]
+fn comrades_squeeze_past_each_other_and_enemies_do_not() {
+    // Between two bodies of 0.375 that are 0.9 apart, another has no room, but half of it has.
+    let gate = [[12.0, 9.55], [12.0, 10.45]].map(|point| (runner(marine()), point));
+    let passes = |own: &[(Unit, [f32; 2])], other: &[(Unit, [f32; 2])]| {
+        let mut battle = battle(own, other);
+        battle.order(0, Order::Move([16.0, 10.0]));
+        let straight = (0..120).all(|_| {
+            tick(&mut battle);
+            (battle.units()[0].position[1] - 10.0).abs() < 0.1
+        });
+        straight && distance(battle.units()[0].position, [16.0, 10.0]) < 0.1
+    };
+    let walker = (runner(marine()), [8.0, 10.0]);
+    let [one, two] = gate.clone();
+    assert!(passes(&[walker.clone(), one, two], &[]));
+    assert!(!passes(&[walker], &gate));
 }

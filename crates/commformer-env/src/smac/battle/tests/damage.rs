@@ -1,7 +1,8 @@
 //! What hits do: by hand.
 
+use super::super::Shot;
 use super::kinds::*;
-use super::{Order, battle, first_blow, pacified, tick, ticks_until};
+use super::{Battle, Order, battle, first_blow, pacified, tick, ticks_until};
 use crate::smac::data::Unit;
 
 /// Hit points and shield that the first hit leaves.
@@ -122,6 +123,42 @@ fn a_baneling_dies_and_takes_all_around_it_along() {
     tick(&mut battle);
     let hp: Vec<_> = battle.units().iter().map(|unit| unit.hp).collect();
     assert_eq!(hp, [0.0, 30.0, 10.0, 10.0, 45.0, 125.0 - 19.0]);
+}
+
+#[test]
+fn a_baneling_that_is_killed_bursts_once_and_so_do_those_whom_it_kills() {
+    let mut battle = battle(
+        &[
+            (marine(), [10.0, 10.0]),
+            (baneling(), [14.0, 10.0]),
+            (marine(), [15.0, 11.5]),
+        ],
+        &[
+            (baneling(), [14.0, 11.5]),
+            (marine(), [14.0, 8.0]),
+            (marine(), [14.0, 13.0]),
+        ],
+    );
+    battle.units[1].hp = 20.0;
+    battle.units[3].hp = 6.0;
+    battle.shots.push(Shot { from: 0, at: 3 });
+    battle.land(0);
+    // 6 of the Marine kill the enemy's Baneling. Its burst does 20 to ours, which has no light armour, and 35 to the
+    // Marine that is 1 away; ours does 35 to the enemy that is 2 away. Each spares its own side.
+    let hp = |battle: &Battle| {
+        battle
+            .units()
+            .iter()
+            .map(|unit| unit.hp)
+            .collect::<Vec<_>>()
+    };
+    let after = [45.0, 0.0, 10.0, 0.0, 10.0, 45.0];
+    assert_eq!(hp(&battle), after);
+    for _ in 0..2 {
+        battle.bury();
+        battle.land(1);
+        assert_eq!(hp(&battle), after, "nobody bursts twice");
+    }
 }
 
 #[test]

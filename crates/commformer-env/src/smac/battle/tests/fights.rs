@@ -194,6 +194,59 @@ fn agents_attack_nobody_by_themselves_and_enemies_the_nearest() {
 }
 
 #[test]
+fn enemies_look_around_every_few_loops() {
+    for (search, loops) in [(1, 1), (4, 4), (6, 6)] {
+        let mut battle = battle(
+            &[(pacified(marine()), [10.0, 10.0])],
+            &[(marine(), [20.0, 10.0])],
+        );
+        battle.search = search;
+        tick(&mut battle);
+        assert_eq!(battle.units()[1].target, None, "too far");
+        battle.units[0].position = [16.0, 10.0];
+        // The first loop was one in which it looked.
+        let ticks = ticks_until(&mut battle, |battle| battle.units()[1].target.is_some());
+        assert_eq!(ticks, loops);
+    }
+}
+
+#[test]
+fn who_is_attacked_calls_comrades_near_by() {
+    // The first enemy is 5.7 away and in range, the second 6.9: farther than a Marine looks, 5.5 and two bodies.
+    let mut battle = battle(
+        &[(marine(), [14.3, 10.0])],
+        &[
+            (pacified(marine()), [20.0, 10.0]),
+            (marine(), [20.0, 13.9]),
+            (marine(), [20.0, 14.1]),
+        ],
+    );
+    for _ in 0..8 {
+        tick(&mut battle);
+        assert_eq!(battle.units()[2].target, None, "nobody is attacked yet");
+    }
+    battle.order(0, Order::Target(1));
+    ticks_until(&mut battle, |battle| battle.units()[2].target == Some(0));
+    assert!(battle.units()[1].hp < 45.0);
+    assert_eq!(battle.units()[3].target, None, "4.1 cells away");
+}
+
+#[test]
+fn a_pursuit_ends_21_cells_from_where_it_began() {
+    let mut fast = super::crowds::runner(marine());
+    fast.speed = 4.0;
+    let mut battle = battle(&[(fast, [28.0, 16.0])], &[(zergling(), [31.0, 16.0])]);
+    battle.order(0, Order::Move([1.0, 16.0]));
+    tick(&mut battle);
+    assert_eq!(battle.units()[1].target, Some(0));
+    ticks_until(&mut battle, |battle| battle.units()[1].target.is_none());
+    let far = 31.0 - battle.units()[1].position[0];
+    // A loop takes a Zergling 0.18 cells farther.
+    assert!((21.0..21.2).contains(&far), "{far}");
+    assert!(battle.gap(0, 1) > 5.0, "it does not see it any more");
+}
+
+#[test]
 fn nobody_takes_whom_it_cannot_hit() {
     let mut battle = battle(
         &[(overlord(), [10.0, 10.0]), (colossus(), [10.0, 14.0])],
@@ -208,13 +261,15 @@ fn nobody_takes_whom_it_cannot_hit() {
 }
 
 #[test]
-fn a_healer_draws_fire() {
-    let mut battle = battle(
-        &[(marine(), [12.0, 10.0]), (medivac(), [11.0, 10.0])],
-        &[(marine(), [16.0, 10.0])],
-    );
-    tick(&mut battle);
-    assert_eq!(battle.units()[2].target, Some(1));
+fn a_healer_is_a_target_like_others() {
+    for (medivac_at, nearest) in [(11.0, 0), (13.0, 1)] {
+        let mut battle = battle(
+            &[(marine(), [12.0, 10.0]), (medivac(), [medivac_at, 10.0])],
+            &[(marine(), [16.0, 10.0])],
+        );
+        tick(&mut battle);
+        assert_eq!(battle.units()[2].target, Some(nearest));
+    }
 }
 
 #[test]
