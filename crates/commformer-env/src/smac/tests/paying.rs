@@ -167,7 +167,7 @@ fn what_was_paid_once_is_known_after_a_restart() {
     };
     let mut team = Team::at(
         &CLOSE,
-        scenario(&[marine()], &[unarmed.clone()]),
+        scenario(&[marine()], std::slice::from_ref(&unarmed)),
         config.clone(),
     );
     team.step(&[6]);
