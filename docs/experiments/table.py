@@ -2,7 +2,8 @@
 """Markdown tables from runs: table.py [--interval] FOLDER GROUP... where the runs are FOLDER/GROUP-SEED.
 
 For each group: mean over seeds (smallest to largest) of every figure of final.json, and for each
-seed the environment steps at the first evaluation with a success (accuracy, share won) of at least 0.95. With --interval the
+seed the environment steps at the first evaluation with a success (accuracy, share won) of at least 0.95, and the minutes that the
+run had taken by then. With --interval the
 mean with the half-width of its 95 % interval (Student's t over seeds) instead, without the last column. Returns are shown
 where there is no success, accuracy or share won.
 """
@@ -20,15 +21,15 @@ FIGURES = ["steps", *RATES, "return", "score", "sources", "messages", "open_rate
 
 
 def solved(run):
-    """Steps of the first evaluation with a success, accuracy or share of battles won of at least 0.95."""
+    """Steps and minutes of the first evaluation with a success, accuracy or share of battles won of at least 0.95."""
     for line in (run / "metrics.jsonl").read_text().splitlines():
         line = json.loads(line)
         if line["kind"] == "evaluation":
             figures = line["figures"]
             rates = [figures[name]["mean"] for name in RATES if name in figures]
             if rates and rates[0] >= 0.95:
-                return line["steps"]
-    return None
+                return f"{line['steps'] // 1000}k ({line['seconds']['elapsed'] / 60:.0f} min)"
+    return "never"
 
 
 def spread(values, interval):
@@ -51,7 +52,7 @@ def row(folder, group, interval):
         values = [final[name]["mean"] for final in finals if name in final and not (name == "return" and has_rate)]
         cells.append(spread(values, interval) if values else "")
     at = [solved(run) for run in runs]
-    cells.append(", ".join(f"{steps // 1000}k" if steps else "never" for steps in at) if has_rate else "")
+    cells.append(", ".join(at) if has_rate else "")
     return cells
 
 

@@ -40,6 +40,12 @@ impl Mode {
     }
 }
 
+/// Checks what a cell nearer to the prey is worth.
+pub(crate) fn check_shaping(shaping: f32) -> Result<(), ConfigError> {
+    let fits = (0.0..=1.0).contains(&shaping);
+    require(fits, "shaping", shaping, "0 to 1")
+}
+
 /// Where everyone is, and how long the episode has lasted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Hunt {
@@ -128,23 +134,34 @@ impl Hunt {
         self.prey.contains(&self.agents[agent])
     }
 
-    /// Moves every agent that has not reached a prey yet, then notes who has and pays everyone.
-    pub fn advance(&mut self, grid: Grid, mode: Mode, actions: &[i64], rewards: &mut [f32]) {
-        for (agent, &action) in actions.iter().enumerate() {
+    /// Moves every agent that has not reached a prey yet, and notes who has. Each agent's `rewards` become `shaping` for
+    /// every cell by which it is nearer to a prey than before.
+    pub fn advance(&mut self, grid: Grid, actions: &[i64], shaping: f32, rewards: &mut [f32]) {
+        for (agent, (&action, reward)) in actions.iter().zip(rewards).enumerate() {
+            let before = self.distance(agent);
             if !self.reached[agent] {
                 self.agents[agent] = grid.moved(self.agents[agent], action);
                 self.reached[agent] = self.on_prey(agent);
             }
-        }
-        let on_prey = self.reached.iter().filter(|&&reached| reached).count();
-        for (reward, &reached) in rewards.iter_mut().zip(&self.reached) {
-            *reward = if reached {
-                mode.reward_on_prey(on_prey)
-            } else {
-                STEP_PENALTY
-            };
+            *reward = shaping * (before - self.distance(agent));
         }
         self.steps = self.steps.saturating_add(1);
+    }
+
+    /// What an agent's step is worth, without shaping.
+    pub fn reward(&self, mode: Mode, agent: usize) -> f32 {
+        if !self.reached[agent] {
+            return STEP_PENALTY;
+        }
+        let on_prey = self.reached.iter().filter(|&&reached| reached).count();
+        mode.reward_on_prey(on_prey)
+    }
+
+    /// Steps from an agent to the nearest prey.
+    fn distance(&self, agent: usize) -> f32 {
+        let Cell { row, col } = self.agents[agent];
+        let steps = |prey: &Cell| row.abs_diff(prey.row) + col.abs_diff(prey.col);
+        self.prey.iter().map(steps).min().unwrap_or(0) as f32
     }
 
     pub fn all_reached(&self) -> bool {

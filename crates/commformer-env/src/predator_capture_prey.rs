@@ -13,7 +13,7 @@ use crate::{
     StateError, Status,
     error::require,
     grid::{CLASS_CHANNELS, Cell, Grid, MOVES},
-    hunt::{Hunt, Look, STEP_PENALTY, default_limit},
+    hunt::{Hunt, Look, STEP_PENALTY, check_shaping, default_limit},
     saved,
 };
 
@@ -52,6 +52,10 @@ pub struct PredatorCapturePreyConfig {
     /// Halves the penalty of a capture agent that is on a prey and has yet to capture it; off by
     /// default.
     pub second_reward_scheme: bool,
+    /// Paid to an agent for each cell that a step brings it nearer to the nearest prey, and taken for each that it is
+    /// farther away, 0 to 1; 0 by default. What an episode pays so depends on its first and last cells alone, so that
+    /// the best policy stays the best (Ng et al., 1999).
+    pub shaping: f32,
     /// Steps after which an episode is truncated, 0 for never; 4 x `dim` if left out.
     pub episode_limit: Option<u32>,
 }
@@ -74,6 +78,7 @@ impl Default for PredatorCapturePreyConfig {
             capture_vision: None,
             mode: Mode::Mixed,
             second_reward_scheme: false,
+            shaping: 0.0,
             episode_limit: None,
         }
     }
@@ -123,6 +128,7 @@ impl PredatorCapturePrey {
     /// [`reset_to`](Self::reset_to).
     pub fn new(config: PredatorCapturePreyConfig) -> Result<Self, ConfigError> {
         let grid = Grid::new(config.dim, config.vision)?;
+        check_shaping(config.shaping)?;
         let room = grid.cells();
         let allowed = format!("1 to {room}, the cells of the grid");
         require(
@@ -261,17 +267,15 @@ impl Environment for PredatorCapturePrey {
             *captured |=
                 actions[first + index] == CAPTURE_ACTION && self.hunt.on_prey(first + index);
         }
-        self.hunt
-            .advance(self.grid, self.config.mode, actions, rewards);
-        for (index, &captured) in self.captured.iter().enumerate() {
-            if !captured {
-                let waits = self.config.second_reward_scheme && self.hunt.reached[first + index];
-                rewards[first + index] = if waits {
-                    UNCAPTURED_ON_PREY
-                } else {
-                    STEP_PENALTY
-                };
-            }
+        let (config, hunt) = (&self.config, &mut self.hunt);
+        hunt.advance(self.grid, actions, config.shaping, rewards);
+        for (agent, reward) in rewards.iter_mut().enumerate() {
+            let free = |index: usize| !self.captured[index];
+            *reward += match agent.checked_sub(first).is_some_and(free) {
+                true if config.second_reward_scheme && hunt.reached[agent] => UNCAPTURED_ON_PREY,
+                true => STEP_PENALTY,
+                false => hunt.reward(config.mode, agent),
+            };
         }
         self.observe(out);
         self.hunt.status(self.config.mode, self.done(), self.limit)

@@ -11,7 +11,7 @@ use crate::{
     ActionSpace, Actions, ConfigError, Environment, Frame, Mode, Observation, Rng, Spec,
     StateError, Status,
     grid::{Grid, MOVES},
-    hunt::{Hunt, Look, default_limit},
+    hunt::{Hunt, Look, check_shaping, default_limit},
     saved,
 };
 
@@ -34,6 +34,10 @@ pub struct PredatorPreyConfig {
     pub mode: Mode,
     /// Takes the action "stay" away; off by default.
     pub no_stay: bool,
+    /// Paid to an agent for each cell that a step brings it nearer to the nearest prey, and taken for each that it is
+    /// farther away, 0 to 1; 0 by default. What an episode pays so depends on its first and last cells alone, so that
+    /// the best policy stays the best (Ng et al., 1999).
+    pub shaping: f32,
     /// Steps after which an episode is truncated, 0 for never; 4 x `dim` if left out.
     pub episode_limit: Option<u32>,
 }
@@ -54,6 +58,7 @@ impl Default for PredatorPreyConfig {
             vision: 1,
             mode: Mode::Mixed,
             no_stay: false,
+            shaping: 0.0,
             episode_limit: None,
         }
     }
@@ -95,6 +100,7 @@ impl PredatorPrey {
     /// [`reset_to`](Self::reset_to).
     pub fn new(config: PredatorPreyConfig) -> Result<Self, ConfigError> {
         let grid = Grid::new(config.dim, config.vision)?;
+        check_shaping(config.shaping)?;
         Ok(Self {
             hunt: Hunt::new(grid, config.agents, config.prey, "agents")?,
             grid,
@@ -168,8 +174,11 @@ impl Environment for PredatorPrey {
             self.spec.agents,
             "one action index per predator"
         );
-        self.hunt
-            .advance(self.grid, self.config.mode, actions, rewards);
+        let (config, hunt) = (&self.config, &mut self.hunt);
+        hunt.advance(self.grid, actions, config.shaping, rewards);
+        for (agent, reward) in rewards.iter_mut().enumerate() {
+            *reward += hunt.reward(config.mode, agent);
+        }
         self.observe(out);
         self.hunt
             .status(self.config.mode, self.hunt.all_reached(), self.limit)

@@ -61,6 +61,43 @@ fn rewards_of_each_mode() {
 }
 
 #[test]
+fn shaping_pays_for_each_cell_nearer_and_takes_it_back() {
+    let places = [(0, 1), (0, 2), (0, 3), (0, 0)];
+    const RIGHT: i64 = 1;
+    let config = PredatorPreyConfig {
+        shaping: 0.5,
+        ..Default::default()
+    };
+    let mut task = Single::new(PredatorPrey::new(config).unwrap(), 0);
+    task.begin(|env, _, out| env.reset_to(&places, out))
+        .unwrap();
+    task.step(&[LEFT, LEFT, RIGHT]);
+    assert_eq!(task.rewards, [0.5, 0.45, -0.55], "arrived, nearer, farther");
+    task.step(&[RIGHT, STAY, LEFT]);
+    assert_eq!(task.rewards, [0.0, -0.05, 0.45], "who has arrived stays");
+
+    // The two that see, and the blind one, which is paid for the way though it has not captured.
+    let config = PredatorCapturePreyConfig {
+        shaping: 0.5,
+        ..Default::default()
+    };
+    let mut task = Single::new(PredatorCapturePrey::new(config).unwrap(), 0);
+    task.begin(|env, _, out| env.reset_to(&places, out))
+        .unwrap();
+    task.step(&[LEFT, LEFT, LEFT]);
+    assert_eq!(task.rewards, [0.5, 0.45, 0.45]);
+
+    for shaping in [-0.1, 1.5, f32::NAN] {
+        let config = PredatorPreyConfig {
+            shaping,
+            ..Default::default()
+        };
+        let error = PredatorPrey::new(config).unwrap_err().to_string();
+        assert!(error.contains("shaping") && error.contains("0 to 1"), "{error}");
+    }
+}
+
+#[test]
 fn the_limit_truncates_unless_the_task_ends_in_the_same_step() {
     let last_of = |limit| {
         let mut task = row_of_predators(Mode::Mixed, limit);
