@@ -34,10 +34,10 @@ def solved(run):
 
 def spread(values, interval):
     mean = sum(values) / len(values)
+    if len(values) == 1:
+        return f"{mean:.3f}" if interval else f"{mean:.2f}"
     if not interval:
         return f"{mean:.2f} ({min(values):.2f} to {max(values):.2f})"
-    if len(values) == 1:
-        return f"{mean:.3f}"
     half = STUDENT[len(values)] * statistics.stdev(values) / len(values) ** 0.5
     return f"{mean:.3f} ± {half:.3f}"
 

@@ -1,8 +1,10 @@
 //! The battle as a task.
 
+mod episode;
+
 use super::account::Account;
 use super::actions::{self, NO_OP, STOP};
-use super::battle::{Battle, BattleState};
+use super::battle::Battle;
 use super::cone::Look;
 use super::config::SmacConfig;
 use super::data::LOOPS_PER_STEP;
@@ -13,7 +15,7 @@ use super::scenario::{Member, Scenario, Side};
 use super::sight::{Eyes, Found};
 use crate::{
     ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, StateError,
-    Status, error::require, saved,
+    Status, error::require,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -90,17 +92,6 @@ impl Progress {
             found: &self.found,
         }
     }
-}
-
-/// A saved episode.
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    /// The settings as bytes: a text among them would be given whatever room a hostile state claims.
-    settings: Vec<u8>,
-    progress: Progress,
-    battle: BattleState,
-    /// The least that each unit ever had.
-    lowest: Vec<f32>,
 }
 
 impl Smac {
@@ -374,37 +365,11 @@ impl Environment for Smac {
     }
 
     fn save(&self) -> Option<Vec<u8>> {
-        saved::encode(&Saved {
-            settings: saved::encode(&self.config)?,
-            progress: self.progress.clone(),
-            battle: self.battle.state(),
-            lowest: self.account.lowest().to_vec(),
-        })
+        self.to_bytes()
     }
 
     fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
-        let own = saved::encode(&self.config);
-        let saved = saved::decode(state, |saved: &Saved| Some(&saved.settings) == own.as_ref())?;
-        let actions = self.spec.actions.size();
-        let known = |last: &Option<usize>| last.is_none_or(|action| action < actions);
-        let Progress {
-            last, looks, found, ..
-        } = &saved.progress;
-        let same = last.len() == self.spec.agents
-            && looks.len() == self.progress.looks.len()
-            && found.fits(&self.progress.found, self.spec.agents);
-        if !same || !last.iter().all(known) {
-            return Err(StateError::new("it is of another team"));
-        }
-        let (before, account) = (self.battle.state(), self.account.clone());
-        self.battle.restore(saved.battle)?;
-        self.account.open(&self.battle, &self.config);
-        if let Err(error) = self.account.restore(&saved.lowest) {
-            self.account = account;
-            self.battle.restore(before)?;
-            return Err(error);
-        }
-        self.progress = saved.progress;
+        self.take_up(state)?;
         self.observe(out);
         Ok(())
     }

@@ -93,7 +93,10 @@ fn shaping_pays_for_each_cell_nearer_and_takes_it_back() {
             ..Default::default()
         };
         let error = PredatorPrey::new(config).unwrap_err().to_string();
-        assert!(error.contains("shaping") && error.contains("0 to 1"), "{error}");
+        assert!(
+            error.contains("shaping") && error.contains("0 to 1"),
+            "{error}"
+        );
     }
 }
 
