@@ -102,6 +102,7 @@ fn predator_prey(case: &Value) -> PredatorPrey {
         vision: count(case, "vision"),
         mode: mode(case),
         no_stay: case["no_stay"] == true,
+        shaping: 0.0,
         episode_limit: Some(0),
     };
     PredatorPrey::new(config).unwrap()
@@ -120,6 +121,7 @@ fn predator_capture_prey(case: &Value) -> PredatorCapturePrey {
             .map(|vision| vision.try_into().unwrap()),
         mode: mode(case),
         second_reward_scheme: case["second_reward_scheme"] == true,
+        shaping: 0.0,
         episode_limit: Some(0),
     };
     PredatorCapturePrey::new(config).unwrap()

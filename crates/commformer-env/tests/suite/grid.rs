@@ -30,7 +30,7 @@ prop_compose! {
         prey in 1..=(dim * dim - agents).min(3),
         dim in Just(dim), vision in Just(vision), agents in Just(agents), mode in Just(mode), no_stay in Just(no_stay),
     ) -> PredatorPreyConfig {
-        PredatorPreyConfig { agents, prey, dim, vision, mode, no_stay, episode_limit: Some(0) }
+        PredatorPreyConfig { agents, prey, dim, vision, mode, no_stay, shaping: 0.0, episode_limit: Some(0) }
     }
 }
 
@@ -45,7 +45,7 @@ prop_compose! {
         let perception = perception_share.min(agents - 1);
         let capture = agents - perception;
         PredatorCapturePreyConfig {
-            perception, capture, prey, dim, vision, capture_vision, mode, second_reward_scheme, episode_limit: Some(0),
+            perception, capture, prey, dim, vision, capture_vision, mode, second_reward_scheme, shaping: 0.0, episode_limit: Some(0),
         }
     }
 }
