@@ -5,6 +5,8 @@ mod advantages;
 mod between;
 mod fallen;
 mod memory;
+#[cfg(test)]
+mod told;
 
 use crate::boundary::{EnvironmentFault, Written};
 use crate::noise::Drawn;

@@ -81,68 +81,26 @@ impl Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use commformer_env::{ActionSpace, Actions, Environment, Observation, Rng, Spec, VecEnv};
+    use crate::buffer::told::Told;
+    use commformer_env::{Environment, VecEnv};
     use tch::{Device, Kind, Tensor};
 
     /// Two agents, paid 1 in each of four steps. The second leaves in the second step, the first in the
     /// last one, in which a limit ends the episode; both places have others at once.
-    struct Leaving {
-        spec: Spec,
-        steps: usize,
-    }
-
-    impl Environment for Leaving {
-        fn spec(&self) -> &Spec {
-            &self.spec
-        }
-
-        fn reset(&mut self, _: &mut Rng, out: Observation<'_>) {
-            self.steps = 0;
-            out.obs.fill(0.0);
-            out.active.fill(true);
-        }
-
-        fn step(
-            &mut self,
-            _: Actions<'_>,
-            _: &mut Rng,
-            out: Observation<'_>,
-            rewards: &mut [f32],
-        ) -> Status {
-            self.steps += 1;
-            out.obs.fill(0.0);
-            out.active.fill(true);
-            rewards.fill(1.0);
-            match self.steps {
-                4 => Status::Truncated,
-                _ => Status::Running,
-            }
-        }
-
-        fn metrics(&self, _: &mut [f32]) {}
-
-        fn departed(&self) -> &[bool] {
-            match self.steps {
-                2 => &[false, true],
-                4 => &[true, false],
-                _ => &[false, false],
-            }
-        }
+    fn leaving() -> Told {
+        let (active, rewards): (&[bool], &[f32]) = (&[true; 2], &[1.0; 2]);
+        let mut told = Told::new(&[active; 5], &[rewards; 4], Status::Truncated);
+        told.departed[1][1] = true;
+        told.departed[3][0] = true;
+        told
     }
 
     #[test]
     fn who_leaves_earns_nothing_more_and_carries_nothing_on() {
-        let spec = Spec {
-            agents: 2,
-            obs_dim: 1,
-            obs_version: 1,
-            actions: ActionSpace::Discrete(1),
-            masks_actions: false,
-            metrics: Vec::new(),
-        };
-        let buffer = Buffer::new(&spec, 1, 4).unwrap();
+        let told = leaving();
+        let buffer = Buffer::new(told.spec(), 1, 4).unwrap();
         let mut buffer = buffer.with_recall(0, 1).unwrap();
-        let mut copy = VecEnv::new(vec![Leaving { spec, steps: 0 }], 0).unwrap();
+        let mut copy = VecEnv::new(vec![told], 0).unwrap();
         buffer.reset(&mut copy).unwrap();
         buffer.begin().unwrap();
         let full = |value: f64| Tensor::full([1, 2], value, (Kind::Float, Device::Cpu));

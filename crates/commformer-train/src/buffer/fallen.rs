@@ -81,53 +81,11 @@ fn mean(values: ArrayView1<'_, f32>, active: &[bool]) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::buffer::told::Told;
     use crate::{Fallen, PpoConfig, ValueNorm};
-    use commformer_env::{
-        ActionSpace, Actions, Environment, Observation, Rng, Spec, Status, VecEnv,
-    };
+    use commformer_env::{Environment, Status, VecEnv};
     use proptest::prelude::*;
     use tch::{Device, Kind, Tensor};
-
-    /// A team whose rewards and active agents in each step are written down.
-    struct Told {
-        spec: Spec,
-        step: usize,
-        /// After each step, from the beginning on: who is active.
-        active: Vec<Vec<bool>>,
-        rewards: Vec<Vec<f32>>,
-        end: Status,
-    }
-
-    impl Environment for Told {
-        fn spec(&self) -> &Spec {
-            &self.spec
-        }
-
-        fn reset(&mut self, _: &mut Rng, out: Observation<'_>) {
-            self.step = 0;
-            out.obs.fill(0.0);
-            out.active.copy_from_slice(&self.active[0]);
-        }
-
-        fn step(
-            &mut self,
-            _: Actions<'_>,
-            _: &mut Rng,
-            out: Observation<'_>,
-            rewards: &mut [f32],
-        ) -> Status {
-            rewards.copy_from_slice(&self.rewards[self.step]);
-            self.step += 1;
-            out.obs.fill(0.0);
-            out.active.copy_from_slice(&self.active[self.step]);
-            match self.step == self.rewards.len() {
-                true => self.end,
-                false => Status::Running,
-            }
-        }
-
-        fn metrics(&self, _: &mut [f32]) {}
-    }
 
     /// Advantages, (T, N), of a rollout as long as the episode, with these values of the network, (T + 1, N), the last
     /// of them those of the last observation.
@@ -140,23 +98,9 @@ mod tests {
         [gamma, gae_lambda]: [f64; 2],
     ) -> Vec<Vec<f32>> {
         let (steps, agents) = (rewards.len(), active[0].len());
-        let spec = Spec {
-            agents,
-            obs_dim: 1,
-            obs_version: 1,
-            actions: ActionSpace::Discrete(1),
-            masks_actions: false,
-            metrics: Vec::new(),
-        };
-        let told = Told {
-            spec: spec.clone(),
-            step: 0,
-            active: active.iter().map(|row| row.to_vec()).collect(),
-            rewards: rewards.iter().map(|row| row.to_vec()).collect(),
-            end,
-        };
+        let told = Told::new(active, rewards, end);
+        let mut buffer = Buffer::new(told.spec(), 1, steps).unwrap();
         let mut copy = VecEnv::new(vec![told], 0).unwrap();
-        let mut buffer = Buffer::new(&spec, 1, steps).unwrap();
         buffer.reset(&mut copy).unwrap();
         buffer.begin().unwrap();
         let row = |values: &[f32]| Tensor::from_slice(values).view([1, agents as i64]);
