@@ -3,21 +3,20 @@
 # thread each, as many at a time as JOBS says (two if it does not); what is there already is not run again, and what was
 # interrupted goes on where it was. The order is by seeds, then graphs, then tasks, so that the table says something of
 # every task early on. SEEDS and GRAPHS choose fewer.
-# Usage: battles.sh PROGRAM FOLDER [PART...], the parts being even, outnumbered, talk, sight, grids and junction; by default
+# Usage: battles.sh PROGRAM FOLDER [PART...], the parts being even, outnumbered, talk, grids and junction; by default
 # all of them.
 set -euo pipefail
 program=$1 folder=$2
 shift 2
 mkdir -p "$folder"
 parts=("$@")
-[ $# -gt 0 ] || parts=(even outnumbered talk sight grids junction)
+[ $# -gt 0 ] || parts=(even outnumbered talk grids junction)
 
 tasks() {
     case $1 in
         even) echo smac-{3m,8m,25m,2s3z,3s5z,1c3s5z,MMM,bane_vs_bane} ;;
         outnumbered) echo smac-{5m_vs_6m,8m_vs_9m,10m_vs_11m,27m_vs_30m,MMM2,2c_vs_64zg,6h_vs_8z,3s5z_vs_3s6z,corridor,3s_vs_5z} ;;
         talk) echo smac-{1o_10b_vs_1r,1o_2r_vs_4r,5z_vs_1ul} ;;
-        sight) echo smac-{3s5z,MMM,5m_vs_6m}-sight3 smac-{terran,protoss,zerg}_5_vs_5-hidden ;;
         grids) echo predator-prey-{10x10,20x20} predator-capture-prey-{10x10,20x20} ;;
         junction) echo traffic-junction-{easy,medium,hard} ;;
         *) echo "no part $1" >&2; exit 2 ;;
