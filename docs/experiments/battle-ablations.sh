@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What each part of training battles is worth, for docs/src/results.md: MMM and 3s5z, 250,000 steps, seeds 1 to 5, one setting
-# changed at a time. Runs one thread each, as many at a time as JOBS says (two if it does not); what is there already is not
+# What each part of training battles is worth, for docs/src/results.md: MMM with 250,000 and 3s5z with 500,000 steps, seeds 1
+# to 5, one setting changed at a time. Runs one thread each, as many at a time as JOBS says (two if it does not); what is there already is not
 # run again. All values of a setting get the same seeds before the next seed begins. SEEDS chooses fewer.
 # Usage: battle-ablations.sh PROGRAM FOLDER [PART...], the parts being fallen, reward, limit and optimiser; by default all.
 set -euo pipefail
@@ -23,10 +23,11 @@ values() {
 
 for part in "${parts[@]}"; do
     for seed in ${SEEDS:-1 2 3 4 5}; do
-        for map in MMM 3s5z; do
+        for map in MMM:250000 3s5z:500000; do
+            steps=${map#*:} map=${map%:*}
             values "$part" | while read -r name settings; do
                 run="$folder/$part-$map-$name-$seed"
-                [ -e "$run/final.json" ] || echo "smac-$map --steps 250000 --seed $seed --threads 1 $(printf -- '--set %s ' $settings) --run $run"
+                [ -e "$run/final.json" ] || echo "smac-$map --steps $steps --seed $seed --threads 1 $(printf -- '--set %s ' $settings) --run $run"
             done
         done
     done
