@@ -93,14 +93,12 @@ fn each_level_changes_its_own_parameters() {
 }
 
 /// Three agents that must each name another's symbol: the graph that makes it possible is found.
+///
+/// With the preset's width, at which seeds 1 to 5 stay solved. At half of it, seed 1 is solved after 20,000 steps and ends
+/// with an accuracy of 0.91 on some kinds of CPU (seen on a Xeon), and with 1.00 on others.
 #[test]
 fn signal_is_solved_and_its_sources_are_found() {
-    let set = [
-        "env.agents=3",
-        "graph.sparsity=0.4",
-        "policy.embed_dim=32",
-        "run.threads=2",
-    ];
+    let set = ["env.agents=3", "graph.sparsity=0.4", "run.threads=2"];
     let config = resolve("signal", &set);
     let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
     while trainer.steps() < 60_000 {
