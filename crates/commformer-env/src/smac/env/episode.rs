@@ -42,14 +42,12 @@ impl Smac {
         if !same || !last.iter().all(known) {
             return Err(StateError::new("it is of another team"));
         }
-        let (before, account) = (self.battle.state(), self.account.clone());
-        self.battle.restore(saved.battle)?;
-        self.account.open(&self.battle, &self.config);
-        if let Err(error) = self.account.restore(&saved.lowest) {
-            self.account = account;
-            self.battle.restore(before)?;
-            return Err(error);
-        }
+        // Beside the present battle, which one before its first episode cannot be put back.
+        let (mut battle, mut account) = (self.battle.clone(), self.account.clone());
+        battle.restore(saved.battle)?;
+        account.open(&battle, &self.config);
+        account.restore(&saved.lowest)?;
+        (self.battle, self.account) = (battle, account);
         self.progress = saved.progress;
         Ok(())
     }
