@@ -2,12 +2,12 @@
 
 use crate::bilevel::{self, Drawn, Graphs};
 use crate::experience::Experience;
-use crate::not_finite::Proposal;
+use crate::not_finite::{EDGE_LOGITS, Proposal, not_finite};
 use crate::policy::Level;
 use crate::selection::Selection;
 use crate::update::{Gradient, Objective, PartGraph, gradient};
 use crate::{
-    BilevelConfig, GraphPlan, Losses, Policy, PolicyResult, PpoConfig, Purpose, Settings,
+    BilevelConfig, Diverged, GraphPlan, Losses, Policy, PolicyResult, PpoConfig, Purpose, Settings,
     TeamGraphs, TrainError, seed_for,
 };
 use commformer_env::Rng;
@@ -55,7 +55,7 @@ impl<P: Policy> Learner<P> {
         Ok(Self {
             lower: Adam::new(policy.parameters(), adam(settings.ppo.lr))?,
             upper: Adam::new(
-                vec![("graph.edge_logits".into(), policy.edge_logits())],
+                vec![(EDGE_LOGITS.into(), policy.edge_logits())],
                 adam(upper_lr),
             )?,
             replicas: (0..workers)
@@ -249,6 +249,17 @@ impl<P: Policy> Learner<P> {
         Ok(optimiser.step(step.gradients)?)
     }
 
+    /// Refuses weights that are not finite after an iteration's last step; after an earlier one the next loss
+    /// may already have shown it.
+    pub fn check_weights(&self, iteration: u64) -> Result<(), TrainError> {
+        let mut weights = not_finite(self.lower.names(), self.lower.parameters())?;
+        weights.extend(not_finite(self.upper.names(), self.upper.parameters())?);
+        match weights.is_empty() {
+            true => Ok(()),
+            false => Err(TrainError::Diverged(Diverged { iteration, weights })),
+        }
+    }
+
     /// Splits samples evenly and at random; one minibatch is everything, in order.
     fn minibatches(&self, samples: Selection, count: usize, update: u64) -> Vec<Selection> {
         if count <= 1 {
@@ -256,6 +267,6 @@ impl<P: Policy> Learner<P> {
         }
         let mut order: Vec<i64> = samples.samples().map(|sample| sample as i64).collect();
         Rng::new(seed_for(self.seed, Purpose::Minibatches), update).shuffle(&mut order);
-        Selection::Listed(order).parts(samples.len().div_ceil(count))
+        Selection::evenly(&order, count)
     }
 }

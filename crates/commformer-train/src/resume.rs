@@ -32,7 +32,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             upper: self.learner.upper.state()?,
             value_norm: self.value_norm.clone(),
             graph: entries(&self.execution_graph()?)?,
-            gated: self.gates_started().is_some(),
+            gated: self.gated,
             budget: budget.unwrap_or_default(),
             best: self.best,
             copies,
@@ -78,6 +78,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 buffer.restore(environments, &copies[range], carried)?;
             }
         }
+        self.gated = state.gated;
         self.value_norm = state.value_norm;
         self.iteration = state.iteration;
         self.steps = state.steps;

@@ -11,10 +11,12 @@ pub use decentralised::{Decentralised, Delivered};
 pub use graph::plan;
 pub use team::{Insight, TeamPolicy};
 
-use crate::config::{Config, ConfigError, EnvConfig, GateMode, TaskError};
+use crate::config::{Config, ConfigError, EnvConfig, GateEstimator, GateMode, TaskError};
 use commformer_env::{Environment, VecEnv, VecEnvError};
 use commformer_torch::TorchError;
-use commformer_train::{GatePlan, Purpose, RunConfig, Settings, TrainError, Trainer, seed_for};
+use commformer_train::{
+    GatePlan, Payment, Purpose, RunConfig, Settings, TrainError, Trainer, seed_for,
+};
 
 /// Copies of any of the tasks.
 pub type Copies = VecEnv<Box<dyn Environment>>;
@@ -162,6 +164,10 @@ pub fn trainer_in(
         ramp: config.gate.ramp,
         entropy_coef: config.gate.entropy_coef,
         budget: Box::new(budget::TeamBudget::new(&config.gate)?),
+        payment: match (config.gate.mode, config.gate.estimator) {
+            (GateMode::Learned, GateEstimator::StraightThrough) => Payment::Loss,
+            _ => Payment::Rewards,
+        },
     })?)
 }
 
