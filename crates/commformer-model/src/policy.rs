@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use tch::{Device, Tensor};
 
 use crate::ModelError;
-use crate::config::PolicyConfig;
+use crate::config::{ObsNorm, PolicyConfig};
 use crate::decoder::Decoder;
 use crate::distribution::Distribution;
 use crate::encoder::Encoder;
@@ -14,6 +14,7 @@ use crate::layers::UniformNoise;
 use crate::mask::Mask;
 use crate::native::Workspace;
 use crate::parameters::{Builder, Init, Leaf};
+use crate::seen;
 use crate::stale::Kept;
 
 /// CommFormer's policy and value function.
@@ -103,6 +104,10 @@ impl CommFormer {
         let shape = [2, config.embed_dim];
         let edge_embedding = builder.whole(EDGE_EMBEDDING, &shape, Init::Normal)?;
         let edge_logits = builder.whole(EDGE_LOGITS, &[agents, agents], Init::Ones)?;
+        let encoder = match config.obs_norm {
+            ObsNorm::Layer => encoder,
+            ObsNorm::Running => encoder.with_seen(&mut builder, config.obs_dim)?,
+        };
         Ok(Self {
             config: config.clone(),
             device,
@@ -138,7 +143,8 @@ impl CommFormer {
     pub fn parameters(&self) -> Vec<(String, Tensor)> {
         let trained = |leaf: &&Leaf| {
             let relation = leaf.name == EDGE_EMBEDDING || leaf.name.contains(".relation.");
-            leaf.name != EDGE_LOGITS && (self.config.relation || !relation)
+            let trained = leaf.name != EDGE_LOGITS && !leaf.name.starts_with(seen::PREFIX);
+            trained && (self.config.relation || !relation)
         };
         let clone = |leaf: &Leaf| (leaf.name.clone(), leaf.tensor.shallow_clone());
         self.leaves.iter().filter(trained).map(clone).collect()
@@ -170,6 +176,29 @@ impl CommFormer {
     /// [`crate::Closed::Stale`] a digest of E numbers for each block and their age.
     pub fn kept_width(&self) -> usize {
         self.config.kept_width()
+    }
+
+    /// Adds observations, rows of O numbers, to what the policy knows of each feature's mean and variance, under
+    /// [`ObsNorm::Running`]; those count whose agent is `active`. A replica sees it, too. Between two calls the
+    /// policy is a fixed function: a trainer calls it when it has learned from a rollout, an evaluation never.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] when there is not one flag for each row.
+    pub fn take_in(&mut self, rows: &[f32], active: &[bool]) -> Result<(), ModelError> {
+        let Some(seen) = &mut self.encoder.seen else {
+            return Ok(());
+        };
+        let (found, expected) = (rows.len(), active.len() * self.config.obs_dim);
+        if found != expected {
+            return Err(ModelError::Input {
+                input: "rows",
+                problem: format!(
+                    "found {found} numbers, expected {expected}, obs_dim for each flag"
+                ),
+            });
+        }
+        seen.take_in(rows, active);
+        Ok(())
     }
 
     /// What each agent makes of its own observation, before it hears anybody: (B, N, O) ->

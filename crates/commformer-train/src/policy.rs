@@ -248,6 +248,14 @@ pub trait Policy: Actor + Sized {
     /// Takes weights as [`state`](Self::state) gave them.
     fn load_state(&mut self, state: &[(String, Tensor)]) -> PolicyResult<()>;
 
+    /// Sees what a rollout showed, rows of O numbers, of which those count whose agent is `active`: for a policy
+    /// that normalises its observations. The trainer calls it with the first observations of a run, and after it
+    /// has learned from a rollout. Replicas share what it changes.
+    fn take_in(&mut self, obs: &[f32], active: &[bool]) -> PolicyResult<()> {
+        let _ = (obs, active);
+        Ok(())
+    }
+
     /// The graph of execution: each row's k largest logits, (N, N).
     fn exact_graph(&self) -> PolicyResult<Tensor>;
 

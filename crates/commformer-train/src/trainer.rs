@@ -51,15 +51,23 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     pub fn new(
         settings: Settings,
         plan: GraphPlan,
-        policy: P,
+        mut policy: P,
         mut environments: VecEnv<E>,
     ) -> Result<Self, TrainError> {
         crate::check::settings(&settings, &plan, environments.copies())?;
         let (rollout, device) = (&settings.rollout, settings.run.device);
         environments.progress(0.0);
+        let spec = environments.spec().clone();
+        let shards = rollout::shards(environments, rollout, &policy, device)?;
+        // A reset leaves its observations in the row after the last step.
+        let last = rollout.steps..rollout.steps + 1;
+        for Shard { buffer, .. } in &shards {
+            let (obs, active) = buffer.seen(last.clone())?;
+            policy.take_in(obs, active)?;
+        }
         Ok(Self {
-            spec: environments.spec().clone(),
-            shards: rollout::shards(environments, rollout, &policy, device)?,
+            spec,
+            shards,
             sizes: policy.message_sizes(),
             gate: None,
             gated: false,
@@ -129,6 +137,12 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                     update,
                 )?),
             }
+        }
+        // The buffers lend no memory while tensors over it live.
+        drop(experience);
+        for Shard { buffer, .. } in &self.shards {
+            let (obs, active) = buffer.seen(0..buffer.steps())?;
+            self.learner.policy_mut().take_in(obs, active)?;
         }
         self.learner.check_weights(self.iteration)?;
         phases.update = start.elapsed().as_secs_f64();

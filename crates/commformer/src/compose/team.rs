@@ -6,10 +6,10 @@ pub use insight::Insight;
 
 use super::ComposeError;
 use super::gate::{Decision, Evidence, TeamGate, for_policy};
-use crate::config::{Config, GateMode, PreviousActionName};
+use crate::config::{Config, GateMode, ObsNormName, PreviousActionName, TaskConfig};
 use commformer_env::{Rng, Spec};
 use commformer_model::{
-    ActionSpace, CommFormer, Input, PolicyConfig, PreviousAction, SelfEdge, graph,
+    ActionSpace, CommFormer, Input, ObsNorm, PolicyConfig, PreviousAction, SelfEdge, graph,
 };
 use commformer_train::{
     Act, Actor, Evaluation, GateEvaluation, Gates, Level, MessageSizes, Policy, PolicyResult,
@@ -147,6 +147,12 @@ pub(super) fn sizes(config: &Config, spec: &Spec) -> PolicyConfig {
             (PreviousActionName::Always, _) | (PreviousActionName::Auto, false) => {
                 PreviousAction::Always
             }
+        },
+        obs_norm: match (policy.obs_norm, &config.env.task) {
+            (ObsNormName::Running, _) | (ObsNormName::Auto, TaskConfig::Python(_)) => {
+                ObsNorm::Running
+            }
+            (ObsNormName::Layer | ObsNormName::Auto, _) => ObsNorm::Layer,
         },
         closed: config.gate.closed,
         dropout: policy.dropout,
@@ -305,6 +311,10 @@ impl Policy for TeamPolicy {
             .partition::<Vec<_>, _>(|(name, _)| name.starts_with("gate."));
         self.model.load_state(&of_model)?;
         Ok(gate.load_state(&of_gate)?)
+    }
+
+    fn take_in(&mut self, obs: &[f32], active: &[bool]) -> PolicyResult<()> {
+        Ok(self.model.take_in(obs, active)?)
     }
 
     fn exact_graph(&self) -> PolicyResult<Tensor> {
