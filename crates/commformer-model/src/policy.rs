@@ -158,6 +158,9 @@ impl CommFormer {
 
     /// Copies saved tensors into the parameters, in place. Nothing is changed unless all fit.
     ///
+    /// Under a shared head only the edge logits depend on the number of agents, and weights of a team of another size
+    /// fit: agents keep their places, and what no agent of the saved team was for another keeps its present logit.
+    ///
     /// # Errors
     /// An error that names the missing, unexpected, misshapen or doubled tensor.
     pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<(), ModelError> {
@@ -165,7 +168,33 @@ impl CommFormer {
             .parts()
             .map(|(name, part)| (name.clone(), part.shallow_clone()))
             .collect();
-        Ok(commformer_torch::named::copy_into(&parts, state)?)
+        let fitted: Vec<_> = (state.iter())
+            .map(|(name, saved)| {
+                let other_size = self.config.shared_head && name == EDGE_LOGITS;
+                let saved = match other_size.then(|| self.fit_logits(saved)).transpose()? {
+                    Some(Some(fitted)) => fitted,
+                    _ => saved.shallow_clone(),
+                };
+                Ok((name.clone(), saved))
+            })
+            .collect::<Result<_, ModelError>>()?;
+        Ok(commformer_torch::named::copy_into(&parts, &fitted)?)
+    }
+
+    /// Edge logits of a team of another size for this one; `None` for what are none.
+    fn fit_logits(&self, saved: &Tensor) -> Result<Option<Tensor>, ModelError> {
+        let own = self.config.agents as i64;
+        let [rows, columns] = saved.size()[..] else {
+            return Ok(None);
+        };
+        if rows != columns || rows == own || rows == 0 {
+            return Ok(None);
+        }
+        let both = rows.min(own);
+        let fitted = self.edge_logits.detach().copy();
+        let corner = |of: &Tensor| of.f_narrow(0, 0, both)?.f_narrow(1, 0, both);
+        corner(&fitted)?.f_copy_(&corner(saved)?)?;
+        Ok(Some(fitted))
     }
 
     fn parts(&self) -> impl Iterator<Item = &(String, Tensor)> {

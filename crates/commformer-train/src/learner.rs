@@ -82,6 +82,11 @@ impl<P: Policy> Learner<P> {
         (&mut self.replicas, &self.pool)
     }
 
+    /// Takes saved weights; the optimisers are as at their start.
+    pub fn begin_with(&mut self, weights: &[(String, Tensor)]) -> Result<(), TrainError> {
+        Ok(self.policy.load_state(weights)?)
+    }
+
     /// Goes on from saved weights and optimisers.
     pub fn restore(
         &mut self,

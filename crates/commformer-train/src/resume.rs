@@ -47,6 +47,20 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         })
     }
 
+    /// Begins a new run with the weights of another, and with what its values are measured by. Optimisers, budget,
+    /// episodes and the schedule begin anew.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Mismatch`] if the task's observations mean something else, [`TrainError::Policy`] if the weights
+    /// do not fit.
+    pub fn begin_with(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        checkpoint.state.check_observations(&self.spec)?;
+        self.learner.begin_with(&checkpoint.weights)?;
+        self.value_norm = checkpoint.state.value_norm.clone();
+        Ok(())
+    }
+
     /// Goes on from a checkpoint of a run with the same settings: what follows is, to the bit, what
     /// followed there. Where the task could not be saved (`state.copies` is `None`), every copy begins a
     /// new episode instead. After an error the trainer is of no use.

@@ -15,7 +15,8 @@ use crate::config::{Config, ConfigError, EnvConfig, GateEstimator, GateMode, Tas
 use commformer_env::{Environment, VecEnv, VecEnvError};
 use commformer_torch::TorchError;
 use commformer_train::{
-    GatePlan, Payment, Purpose, RunConfig, Settings, TrainError, Trainer, seed_for,
+    GatePlan, GraphPlan, Payment, Policy, Purpose, RunConfig, Settings, TrainError, Trainer,
+    seed_for,
 };
 
 /// Copies of any of the tasks.
@@ -117,6 +118,28 @@ pub fn evaluation_of<E: Environment>(
 ) -> Result<VecEnv<E>, ComposeError> {
     let task = config.env.with_limit(config.eval.episode_limit);
     copies_of(&task, copies, seed_for(seed, purpose), made)
+}
+
+/// The graph with which a team with these weights is sent out, row by row.
+///
+/// # Errors
+///
+/// [`ComposeError`] if the device refuses it.
+pub fn execution_graph(
+    config: &Config,
+    policy: &TeamPolicy,
+    device: tch::Device,
+) -> Result<Vec<f32>, ComposeError> {
+    let graph = match plan(config, device) {
+        GraphPlan::Fixed(graph) => graph,
+        GraphPlan::Learned(_) => {
+            tch::no_grad(|| policy.exact_graph()).map_err(TrainError::Policy)?
+        }
+    };
+    let graph = graph
+        .f_to_device(tch::Device::Cpu)
+        .map_err(TrainError::Tch)?;
+    Ok(Vec::try_from(graph.contiguous().view(-1)).map_err(TrainError::Tch)?)
 }
 
 /// A trainer at its start.
