@@ -107,7 +107,7 @@ fn difference(
     let near =
         |a: f64, b: f64| a == b || (a - b).abs() <= tolerance * a.abs().max(b.abs()).max(1.0);
     let same = |a: &EpisodeRecord, b: &EpisodeRecord| {
-        let counted = |of: &EpisodeRecord| (of.steps, of.traffic.clone(), of.gates_right);
+        let counted = |of: &EpisodeRecord| (of.steps, of.traffic, of.gates_right);
         counted(a) == counted(b)
             && near(a.team_return, b.team_return)
             && (a.metrics.iter().zip(&b.metrics)).all(|(a, b)| near(*a, *b))
