@@ -83,9 +83,10 @@ impl Actor for Spoiled {
 }
 
 impl Policy for Spoiled {
-    fn replica(&self) -> PolicyResult<Self> {
+    unsafe fn replica(&self) -> PolicyResult<Self> {
         Ok(Self {
-            policy: self.policy.replica()?,
+            // SAFETY: the caller keeps to it.
+            policy: unsafe { self.policy.replica() }?,
             spoil: self.spoil.clone(),
             parts: Arc::clone(&self.parts),
             at: self.at,

@@ -82,12 +82,15 @@ impl CommFormer {
 
     /// A policy whose leaves alias this one's storage but have gradients of their own, so that
     /// another thread can run forward and backward passes: a weight update in place on either is
-    /// seen by both. While any of them is in a pass, weights must not be updated, as with any tensors
-    /// that threads share.
+    /// seen by both.
     ///
     /// # Errors
     /// [`ModelError::Torch`] when libtorch refuses an operation.
-    pub fn replica(&self) -> Result<Self, ModelError> {
+    ///
+    /// # Safety
+    /// While one of them is in a pass on one thread, no other thread may change their weights: the kernels read
+    /// them as slices.
+    pub unsafe fn replica(&self) -> Result<Self, ModelError> {
         let builder = Builder::alias(&self.leaves, self.device);
         Self::build(&self.config, self.device, builder)
     }

@@ -59,7 +59,10 @@ impl<P: Policy> Learner<P> {
                 adam(upper_lr),
             )?,
             replicas: (0..workers)
-                .map(|_| policy.replica())
+                // SAFETY: the replicas never leave the learner. Workers have them within `pool.scope` alone, which
+                // a method that borrows the learner mutably waits for; weights change in other such methods, and
+                // in `Trainer::restore`, which borrows it mutably, too.
+                .map(|_| unsafe { policy.replica() })
                 .collect::<PolicyResult<_>>()?,
             policy,
             pool,

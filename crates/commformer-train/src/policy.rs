@@ -234,7 +234,11 @@ pub fn by_autograd<P: Policy>(
 pub trait Policy: Actor + Sized {
     /// The same weights, in the same memory, with gradients of their own: what another thread
     /// needs to take part in an update.
-    fn replica(&self) -> PolicyResult<Self>;
+    ///
+    /// # Safety
+    ///
+    /// While the policy or a replica is in a call on one thread, no other thread may change the weights.
+    unsafe fn replica(&self) -> PolicyResult<Self>;
 
     /// Leaves of the lower level, in an order that never changes.
     fn parameters(&self) -> Vec<(String, Tensor)>;

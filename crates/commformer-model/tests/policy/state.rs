@@ -162,7 +162,8 @@ fn a_replica_shares_weights_but_not_gradients_across_threads() {
     }
     let mut noise = Noise::new(5);
     let policy = noisy_policy(&config(), &mut noise);
-    let replica = assert_send(policy.replica().unwrap());
+    // SAFETY: the weights change when the thread has ended.
+    let replica = assert_send(unsafe { policy.replica() }.unwrap());
     let obs = noise.normals(&[2, 3, 5]);
     let graph = commformer_model::graph::complete(3, Device::Cpu);
     let (own_obs, own_graph) = (obs.copy(), graph.copy());

@@ -276,10 +276,15 @@ impl Actor for TeamPolicy {
 }
 
 impl Policy for TeamPolicy {
-    fn replica(&self) -> PolicyResult<Self> {
+    unsafe fn replica(&self) -> PolicyResult<Self> {
+        let of_gate = |gate: &TeamGate| {
+            // SAFETY: the caller keeps to it.
+            unsafe { gate.replica() }
+        };
         Ok(Self {
-            model: self.model.replica()?,
-            gate: self.gate.as_ref().map(TeamGate::replica).transpose()?,
+            // SAFETY: the caller keeps to it.
+            model: unsafe { self.model.replica() }?,
+            gate: self.gate.as_ref().map(of_gate).transpose()?,
             ..*self
         })
     }
