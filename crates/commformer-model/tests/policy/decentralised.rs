@@ -193,7 +193,6 @@ proptest! {
     #![proptest_config(ProptestConfig {
         cases: 64,
         max_shrink_iters: 0,
-        failure_persistence: None,
         // Bounds on rounding, as in `properties`.
         rng_seed: RngSeed::Fixed(1),
         ..ProptestConfig::default()

@@ -206,7 +206,6 @@ fn check(config: &PolicyConfig, k: usize, gate: Option<usize>, seed: u64) {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 96,
-        failure_persistence: None,
         rng_seed: RngSeed::Fixed(property_seed()),
         ..ProptestConfig::default()
     })]
