@@ -1,0 +1,115 @@
+//! A worker's processes: its guard, the worker, and whatever that has started. All end together.
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use std::process::Child;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long processes may take to end once they are killed. One that waits for a disk can take longer; nobody waits
+/// for it.
+const PATIENCE: Duration = Duration::from_secs(2);
+const SHORT: Duration = Duration::from_millis(2);
+
+/// Kills a process and its descendants, in whatever groups and sessions these are.
+///
+/// The process is the guard of `python/guard.py`, which takes in the descendants whose parents have ended, so that
+/// all are found below it. It goes last.
+pub fn end(child: &mut Child) {
+    // Its number may be somebody else's by now; it has ended all that was below it.
+    if cfg!(target_os = "linux") && matches!(child.try_wait(), Ok(Some(_))) {
+        return;
+    }
+    let root = Pid::from_child(child);
+    let until = Instant::now() + PATIENCE;
+    // What is killed may have started another just before.
+    while kill_descendants(root) && Instant::now() < until {
+        sleep(SHORT);
+    }
+    let _ = kill_process_group(root, Signal::KILL);
+    let _ = kill_process(root, Signal::KILL);
+    let until = Instant::now() + PATIENCE;
+    while let (Ok(None), true) = (child.try_wait(), Instant::now() < until) {
+        sleep(SHORT);
+    }
+}
+
+/// Kills those that are there; whether any was.
+#[cfg(target_os = "linux")]
+fn kill_descendants(root: Pid) -> bool {
+    let found = linux::descendants(root.as_raw_nonzero().get());
+    found.iter().for_each(linux::Process::kill);
+    !found.is_empty()
+}
+
+/// Without `/proc` those in its group are known, which is killed with it.
+#[cfg(not(target_os = "linux"))]
+fn kill_descendants(_: Pid) -> bool {
+    false
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+    use std::collections::HashSet;
+    use std::fs;
+
+    /// A process, and what tells it from a later one with the same number.
+    #[derive(Debug)]
+    pub struct Process {
+        id: i32,
+        parent: i32,
+        /// In ticks since the machine started.
+        began: u64,
+    }
+
+    impl Process {
+        /// `None` if there is none with that number, or none that runs.
+        fn read(id: i32) -> Option<Self> {
+            let stat = fs::read(format!("/proc/{id}/stat")).ok()?;
+            // A name can hold anything, even what looks like the fields after it.
+            let after = stat.iter().rposition(|byte| *byte == b')')? + 1;
+            let fields = str::from_utf8(&stat[after..]).ok()?;
+            let mut fields = fields.split_ascii_whitespace();
+            let state = fields.next()?;
+            let parent = fields.next()?.parse().ok()?;
+            let began = fields.nth(17)?.parse().ok()?;
+            let runs = !matches!(state, "Z" | "X");
+            runs.then_some(Self { id, parent, began })
+        }
+
+        pub fn kill(&self) {
+            let Some(id) = Pid::from_raw(self.id) else {
+                return;
+            };
+            // The descriptor is of whoever has the number now: the one that was found, if it began then.
+            let held = pidfd_open(id, PidfdFlags::empty());
+            if Self::read(self.id).is_none_or(|now| now.began != self.began) {
+                return;
+            }
+            let _ = match held {
+                Ok(held) => pidfd_send_signal(held, Signal::KILL),
+                // A kernel before 5.3.
+                Err(_) => kill_process(id, Signal::KILL),
+            };
+        }
+    }
+
+    /// All that run below a process.
+    pub fn descendants(root: i32) -> Vec<Process> {
+        let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let mut others: Vec<Process> = all
+            .filter_map(|entry| Process::read(entry.file_name().to_str()?.parse().ok()?))
+            .collect();
+        let (mut known, mut found) = (HashSet::from([root]), Vec::new());
+        loop {
+            let (below, rest): (Vec<_>, Vec<_>) =
+                (others.into_iter()).partition(|process| known.contains(&process.parent));
+            if below.is_empty() {
+                return found;
+            }
+            known.extend(below.iter().map(|process| process.id));
+            found.extend(below);
+            others = rest;
+        }
+    }
+}
