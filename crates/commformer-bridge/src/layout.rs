@@ -296,6 +296,23 @@ mod tests {
     }
 
     #[test]
+    fn a_task_says_how_much_memory_its_copies_share() {
+        for kind in 0..4 {
+            let task = TaskSpec {
+                discrete: kind > 0,
+                masked: kind > 1,
+                metrics: vec!["steps".into(); kind],
+                ..task([5, 70, 9])
+            };
+            let (_, file) = Memory::create(&task, 64).unwrap();
+            let bytes = file.metadata().unwrap().len() as f64;
+            // The header and the ends of eleven arrays come to it.
+            let rest = bytes - task.shared_bytes(64);
+            assert!((0.0..12.0 * LINE as f64).contains(&rest), "{kind}: {rest}");
+        }
+    }
+
+    #[test]
     fn a_status_is_one_of_three_or_a_number_and_none_before_the_step() {
         let (memory, _file) = Memory::create(&task([2, 3, 4]), 2).unwrap();
         for number in 0..=255_u8 {
