@@ -10,8 +10,8 @@ mod tests;
 use crate::config::PythonConfig;
 use crate::spec::TaskSpec;
 use answers::{Answers, LONGEST, Lost};
+use kin::Guard;
 use printed::Printed;
-use rustix::process::{Pid, Signal, kill_process};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
@@ -21,7 +21,7 @@ use std::net::Shutdown;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub use source::check;
@@ -70,7 +70,7 @@ pub struct Process {
     name: String,
     make: String,
     /// The worker's guard, which is its parent and ends as it does.
-    child: Child,
+    guard: Guard,
     answers: Answers,
     printed: Printed,
     /// How long a start and a step may take.
@@ -144,7 +144,7 @@ impl Process {
             Ok(Process {
                 name: format!("worker {number} (process {})", child.id()),
                 make: config.make.clone(),
-                child,
+                guard: Guard::new(child),
                 answers: Answers::new(ours),
                 printed,
                 limits,
@@ -242,7 +242,7 @@ impl Process {
 
     /// Whether it runs.
     pub fn is_alive(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        self.guard.status().is_none()
     }
 
     fn refused(&self, text: &str, doing: &str) -> Fault {
@@ -307,10 +307,9 @@ impl Process {
             Patience::Work => "env.timeout",
         };
         let before = self.printed.count();
-        // The guard lets the worker know, where Python's faulthandler prints where every thread is.
-        if self.is_alive() {
-            let _ = kill_process(Pid::from_child(&self.child), Signal::USR1);
-            // Of many that hang together the first has had most of this time for all.
+        // Python's faulthandler prints where every thread is. Of many that hang together the first has had most of
+        // this time for all.
+        if self.guard.ask_where() {
             self.printed.wait_for_more(before, deadline + LAST_WORDS);
         }
         let seconds = self.limits[owed.patience as usize].as_secs_f64();
@@ -324,9 +323,9 @@ impl Process {
         while Instant::now() < until && (self.is_alive() || !self.printed.is_over()) {
             std::thread::sleep(Duration::from_millis(2));
         }
-        let what = match self.child.try_wait() {
-            Ok(Some(status)) => format!("ended ({status}) when it {doing}"),
-            _ => format!("hung up when it {doing}"),
+        let what = match self.guard.status() {
+            Some(status) => format!("ended ({status}) when it {doing}"),
+            None => format!("hung up when it {doing}"),
         };
         self.fault(what, self.printed.text())
     }
@@ -352,7 +351,7 @@ impl Starting {
 impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.answers.stream().shutdown(Shutdown::Both);
-        kin::end(&mut self.child);
+        self.guard.end();
     }
 }
 

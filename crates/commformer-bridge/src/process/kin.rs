@@ -1,7 +1,9 @@
 //! A worker's processes: its guard, the worker, and whatever that has started. All end together.
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use std::process::Child;
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
+use std::process::{Child, ExitStatus};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -10,26 +12,58 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(2);
 const SHORT: Duration = Duration::from_millis(2);
 
-/// Kills a process and its descendants, in whatever groups and sessions these are.
-///
-/// The process is the guard of `python/guard.py`, which takes in the descendants whose parents have ended, so that
-/// all are found below it. It goes last.
-pub fn end(child: &mut Child) {
-    // Its number may be somebody else's by now; it has ended all that was below it.
-    if cfg!(target_os = "linux") && matches!(child.try_wait(), Ok(Some(_))) {
-        return;
+/// A process that was started here: the guard of `python/guard.py`, which takes in the descendants whose parents have
+/// ended, so that all are found below it.
+#[derive(Debug)]
+pub struct Guard {
+    child: Child,
+    /// How it has ended. From then on its number can be somebody else's.
+    status: Option<ExitStatus>,
+}
+
+impl Guard {
+    pub fn new(child: Child) -> Self {
+        Self {
+            child,
+            status: None,
+        }
     }
-    let root = Pid::from_child(child);
-    let until = Instant::now() + PATIENCE;
-    // What is killed may have started another just before.
-    while kill_descendants(root) && Instant::now() < until {
-        sleep(SHORT);
+
+    /// How it has ended, if it has; what is left of its group has then, too.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        if self.status.is_none() {
+            let id = Pid::from_child(&self.child);
+            // Its number, which is its group's, stays its own until it is taken note of.
+            let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+            if let Ok(Some(_)) = waitid(WaitId::Pid(id), look) {
+                let _ = kill_process_group(id, Signal::KILL);
+                self.status = self.child.try_wait().ok().flatten();
+            }
+        }
+        self.status
     }
-    let _ = kill_process_group(root, Signal::KILL);
-    let _ = kill_process(root, Signal::KILL);
-    let until = Instant::now() + PATIENCE;
-    while let (Ok(None), true) = (child.try_wait(), Instant::now() < until) {
-        sleep(SHORT);
+
+    /// Lets the worker print where it is, which the guard passes on, unless it has ended.
+    pub fn ask_where(&mut self) -> bool {
+        let runs = self.status().is_none();
+        runs && kill_process(Pid::from_child(&self.child), Signal::USR1).is_ok()
+    }
+
+    /// Kills it and its descendants, in whatever groups and sessions these are; it goes last.
+    pub fn end(&mut self) {
+        let root = Pid::from_child(&self.child);
+        let until = Instant::now() + PATIENCE;
+        // What is killed may have started another just before.
+        while self.status().is_none() && kill_descendants(root) && Instant::now() < until {
+            sleep(SHORT);
+        }
+        if self.status().is_none() {
+            let _ = kill_process(root, Signal::KILL);
+        }
+        let until = Instant::now() + PATIENCE;
+        while self.status().is_none() && Instant::now() < until {
+            sleep(SHORT);
+        }
     }
 }
 

@@ -66,14 +66,15 @@ fn mutated(case: u64) -> Vec<u8> {
 /// A worker that has ended, and what it is to answer; its lines come from the other end of the socket.
 fn worker() -> (Process, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();
-    let mut child = Command::new("true").spawn().unwrap();
-    child.wait().unwrap();
+    let mut guard = Guard::new(Command::new("true").spawn().unwrap());
+    guard.end();
+    assert!(guard.status().is_some());
     // Nothing prints: its pipe is over at once.
     let (pipe, _) = io::pipe().unwrap();
     let process = Process {
         name: "worker 0".into(),
         make: "a:b".into(),
-        child,
+        guard,
         answers: Answers::new(ours),
         printed: Printed::keep(pipe).unwrap(),
         limits: [Duration::from_millis(20); 2],
