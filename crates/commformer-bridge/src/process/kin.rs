@@ -43,10 +43,13 @@ impl Guard {
         self.status
     }
 
-    /// Lets the worker print where it is, which the guard passes on, unless it has ended.
+    /// Lets the worker print where it is, unless it has ended.
     pub fn ask_where(&mut self) -> bool {
         let runs = self.status().is_none();
-        runs && kill_process(Pid::from_child(&self.child), Signal::USR1).is_ok()
+        let asked = runs.then(|| who_says_where(Pid::from_child(&self.child)));
+        asked
+            .flatten()
+            .is_some_and(|id| kill_process(id, Signal::USR1).is_ok())
     }
 
     /// Kills it and its descendants, in whatever groups and sessions these are; it goes last.
@@ -81,6 +84,22 @@ fn kill_descendants(_: Pid) -> bool {
     false
 }
 
+/// Who passes the question on: the guard, or, if the interpreter is a script that starts one, a process below. Whoever
+/// has not said what to do with the signal would end by it.
+#[cfg(target_os = "linux")]
+fn who_says_where(root: Pid) -> Option<Pid> {
+    let below = linux::descendants(root.as_raw_nonzero().get());
+    let below = below.iter().filter_map(|process| Pid::from_raw(process.id));
+    std::iter::once(root)
+        .chain(below)
+        .find(|id| linux::catches(*id, Signal::USR1))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn who_says_where(root: Pid) -> Option<Pid> {
+    Some(root)
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
     use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
@@ -90,7 +109,7 @@ mod linux {
     /// A process, and what tells it from a later one with the same number.
     #[derive(Debug)]
     pub struct Process {
-        id: i32,
+        pub id: i32,
         parent: i32,
         /// In ticks since the machine started.
         began: u64,
@@ -128,7 +147,19 @@ mod linux {
         }
     }
 
-    /// All that run below a process.
+    /// Whether a process has a handler of its own for a signal.
+    pub fn catches(id: Pid, signal: Signal) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", id.as_raw_nonzero()));
+        let caught = status.ok().and_then(|status| {
+            let mask = status
+                .lines()
+                .find_map(|line| line.strip_prefix("SigCgt:"))?;
+            u64::from_str_radix(mask.trim(), 16).ok()
+        });
+        caught.is_some_and(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
+    }
+
+    /// All that run below a process, children before theirs.
     pub fn descendants(root: i32) -> Vec<Process> {
         let all = fs::read_dir("/proc").into_iter().flatten().flatten();
         let mut others: Vec<Process> = all

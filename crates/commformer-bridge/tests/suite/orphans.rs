@@ -2,6 +2,7 @@
 
 use crate::{Stage, python, task};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -124,6 +125,26 @@ fn a_worker_that_failed_takes_its_own_processes_with_it() {
             failed("Away", &format!("how = '{how}'\ntwice = {twice}"));
         }
     }
+}
+
+#[test]
+fn an_interpreter_that_is_a_script_hides_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let [mark, script] = ["mark", "python"].map(|name| folder.path().join(name));
+    let options = format!("mark = '{}'\nhow = 'setpgid'\ntwice = true", mark.display());
+    let Some(mut config) = task("Away", &options) else {
+        return;
+    };
+    let start = format!("#!/bin/sh\n'{}' \"$@\"\nexit $?\n", config.python);
+    fs::write(&script, start).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
+    config.python = script.to_str().unwrap().into();
+    config.timeout = 0.5;
+    let mut stage = Stage::new(&config, 1);
+    stage.reset().unwrap();
+    let error = stage.step(&[0; 2]).unwrap_err().to_string();
+    assert!(error.contains("in step"), "{error}");
+    soon_gone(&pids(&mark));
 }
 
 #[test]
