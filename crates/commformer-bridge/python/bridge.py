@@ -877,7 +877,7 @@ STEP, RESET = 0, 1
 
 
 # Bytes of the longest answer; the parent takes no more.
-LONGEST = 16 << 20
+LONGEST = 4 << 20
 
 
 class Forked(Refusal):

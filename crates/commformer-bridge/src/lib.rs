@@ -33,5 +33,7 @@ pub use config::PythonConfig;
 pub use env::PythonEnv;
 pub use group::{copies, one, spec};
 pub use pool::known;
+#[doc(hidden)]
+pub use process::read_answer;
 pub use process::{Fault, check};
 pub use spec::TaskSpec;

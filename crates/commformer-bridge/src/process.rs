@@ -8,6 +8,7 @@ mod source;
 mod tests;
 
 use crate::config::PythonConfig;
+use crate::picture::Picture;
 use crate::spec::TaskSpec;
 use answers::{Answers, LONGEST, Lost};
 use kin::Guard;
@@ -113,6 +114,22 @@ struct Refusal {
     error: String,
     #[serde(rename = "where")]
     place: String,
+}
+
+/// Reads a line as every kind of answer that there is; whether it is one. For tests, which give it any bytes.
+#[doc(hidden)]
+pub fn read_answer(line: &[u8]) -> bool {
+    fn answer<T: DeserializeOwned>(text: &str) -> Option<T> {
+        let Answer::Ok(answer) = serde_json::from_str(text).ok()?;
+        Some(answer)
+    }
+    let Some((_, text)) = answers::parse(line) else {
+        return false;
+    };
+    let task = answer::<TaskSpec>(text).map(|task| drop((task.problem(), task.spec())));
+    let picture = answer::<Option<Picture>>(text).map(|picture| drop(picture.map(Picture::frame)));
+    let refusal = serde_json::from_str::<Refusal>(text).ok().map(drop);
+    text == "done" || task.or(picture).or(refusal).or(answer(text)).is_some()
 }
 
 impl Process {

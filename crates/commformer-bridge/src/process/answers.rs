@@ -10,8 +10,9 @@ use std::os::unix::net::UnixStream;
 use std::str;
 use std::time::{Duration, Instant};
 
-/// Bytes of the longest line: a picture of a hundred thousand shapes. `LONGEST` in `python/bridge.py` is the same.
-pub const LONGEST: usize = 16 << 20;
+/// Bytes of the longest line: a picture of thirty thousand shapes. Read, it can take a hundred times as much.
+/// `LONGEST` in `python/bridge.py` is the same.
+pub const LONGEST: usize = 4 << 20;
 /// How much is read at once.
 const PART: usize = 8 << 10;
 /// What has come by the deadline is still taken; a socket has no shorter time to wait.

@@ -2,7 +2,6 @@
 
 use super::answers::{Answers, LONGEST, Lost};
 use super::*;
-use crate::picture::Picture;
 use commformer_env::Rng;
 use std::io::Write;
 use std::thread::{sleep, spawn};

@@ -62,7 +62,7 @@ fn an_answer_that_is_none_is_an_error_in_a_sentence() {
         (ends, "ended (exit status: 0)"),
         (
             option("size", 40_000_000),
-            "answered more than 16 MiB in one line",
+            "answered more than 4 MiB in one line",
         ),
         (
             option("status", 255),
