@@ -143,11 +143,10 @@ fn a_worker_is_started_anew_where_that_was_asked_for_and_its_episodes_are_cut() 
 
 #[test]
 fn an_environment_that_forks_and_returns_twice_is_found_out() {
-    for (when, late) in [("step", 0.0), ("step", 0.3), ("reset", 0.0)] {
+    for (when, late) in [("step", 0.0), ("step", 0.3), ("reset", 0.0), ("make", 2.0)] {
         let Some(mut config) = task("Forking", &format!("when = '{when}'\nlate = {late}")) else {
             return;
         };
-        // Longer than the child waits.
         config.workers = 1;
         let mut stage = Stage::new(&config, 1);
         stage.reset().unwrap();

@@ -114,11 +114,13 @@ class Child(Counting):
 
 
 class Forking(Counting):
-    """In a step, or in a reset, both processes return, the child later."""
+    """In a step, in a reset or where it is made, both processes return, the child later."""
 
     def __init__(self, when="step", late=0.0, exits=False):
         super().__init__(length=5)
         self.when, self.late, self.exits, self.forked = when, late, exits, False
+        if when == "make" and os.fork() == 0:
+            time.sleep(late)
 
     def fork(self, when):
         if when != self.when or self.forked or self.total < 2:
