@@ -41,7 +41,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [CONFIG, WEIGHTS, CHECKPOINT, TASK, SCENARIO, RUN];
+pub const TARGETS: [Target; 7] = [CONFIG, WEIGHTS, CHECKPOINT, TASK, SCENARIO, ANSWER, RUN];
 
 /// A configuration file, and the same lines as arguments of `--set`.
 pub const CONFIG: Target = Target {
@@ -112,6 +112,17 @@ pub const RUN: Target = Target {
     // A figure of eight bytes is a name, a number and its place in a map.
     base: 1 << 20,
     factor: 300,
+};
+
+/// What a Python worker answers.
+pub const ANSWER: Target = Target {
+    name: "answer",
+    seeds: seeds::answers,
+    words: seeds::ANSWER_WORDS,
+    read: answer,
+    // A number of two bytes in a picture is held as a part of JSON, 32 bytes, and 96 while a list of them grows.
+    base: 16 << 10,
+    factor: 100,
 };
 
 impl Target {
@@ -241,5 +252,11 @@ fn scenario(bytes: &[u8]) {
     };
     if let Err(error) = Scenario::parse(text) {
         drop(error.to_string());
+    }
+}
+
+fn answer(bytes: &[u8]) {
+    for line in bytes.split(|byte| *byte == b'\n') {
+        commformer_bridge::read_answer(line);
     }
 }

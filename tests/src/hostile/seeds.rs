@@ -92,6 +92,32 @@ pub fn runs() -> Vec<Vec<u8>> {
     vec![metrics.into_bytes(), last.into(), Vec::new()]
 }
 
+pub const ANSWER_WORDS: &[&[u8]] = &[
+    b"\n1 ",
+    b"-1",
+    b"1e39",
+    b"NaN",
+    b"null",
+    b"\\ud800",
+    b"18446744073709551616",
+    b"{\"ok\":",
+    b"{\"error\":",
+    b"[[[[[[[[",
+    b"{\"role\":\"wall\",\"polygon\":[[0,0],[1,1]]},",
+];
+
+/// An answer of every kind.
+pub fn answers() -> Vec<Vec<u8>> {
+    let lines = [
+        r#"7 done"#,
+        r#"1 {"ok":null}"#,
+        r#"3 {"error":"Traceback\nValueError: \u00e4","where":"step 3 of its copy 0"}"#,
+        r#"0 {"ok":{"agents":2,"obs_dim":3,"discrete":true,"actions":4,"masked":true,"leaves":false,"metrics":["steps"],"agent_names":["a","b"],"action_names":[],"notes":["padded"]}}"#,
+        r#"9 {"ok":{"size":[9,9],"scenery":[{"role":"note","text":[1,2,3,"word"]},{"role":"road","rectangle":[0,0,9,1]}],"shapes":[{"role":{"agent":0},"circle":[0.5,0,1e3]},{"role":"wall","polygon":[[0,0],[1,0],[1,1]]},{"role":"shot","line":[0,0,1,1]}],"agents":[[1,0],null]}}"#,
+    ];
+    lines.iter().map(|line| line.as_bytes().to_vec()).collect()
+}
+
 /// Every built-in map.
 pub fn scenarios() -> Vec<Vec<u8>> {
     let texts = smac::names().filter_map(smac::builtin_text);

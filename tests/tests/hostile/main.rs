@@ -11,7 +11,7 @@ use std::panic::{catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 
 use commformer_env::Rng;
-use commformer_tests::hostile::{CHECKPOINT, CONFIG, RUN, SCENARIO, TASK, Target, WEIGHTS};
+use commformer_tests::hostile::{ANSWER, CHECKPOINT, CONFIG, RUN, SCENARIO, TASK, Target, WEIGHTS};
 use mutation::mutate;
 
 /// Mutated inputs for each target.
@@ -80,4 +80,17 @@ fn no_scenario_panics_or_takes_memory_by_the_numbers_in_it() {
 fn no_records_of_a_run_panic_or_take_memory_by_the_numbers_in_them() {
     // Each is drawn, too.
     check_all(&RUN, CASES / 4);
+}
+
+#[test]
+fn no_answer_of_a_worker_panics_or_takes_memory_by_the_numbers_in_it() {
+    // What it is made from is understood, so that mutations are of something.
+    for seed in (ANSWER.seeds)() {
+        assert!(
+            commformer_bridge::read_answer(&seed),
+            "{}",
+            seed.escape_ascii()
+        );
+    }
+    check_all(&ANSWER, CASES);
 }
