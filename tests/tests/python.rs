@@ -1,7 +1,7 @@
 //! A real environment in Python trains, is evaluated, and repeats itself. Needs what `cargo xtask test` installs.
 
 use commformer::compose;
-use commformer::config::{Config, Overrides};
+use commformer::config::{Config, GraphMode, Overrides};
 use commformer_train::{EvaluateOptions, Purpose, evaluate};
 use std::path::Path;
 use std::process::Command;
@@ -107,6 +107,19 @@ fn simple_spread_trains_and_repeats_itself_on_any_number_of_workers() {
     let of_one = stacked(1);
     assert_ne!(of_one, one);
     assert_eq!(stacked(3), of_one);
+}
+
+#[test]
+fn one_agent_trains_with_the_defaults_of_a_team() {
+    let Some(python) = python() else { return };
+    for mode in [GraphMode::Learned, GraphMode::Random, GraphMode::Full] {
+        let mut config = config(&python, "simple_v3", "{}", 2);
+        config.graph.mode = mode;
+        let (losses, returns) = trained(&config);
+        assert_eq!(config.env.agents(), 1);
+        let mut numbers = losses.iter().chain(&returns);
+        assert!(numbers.all(|number| number.is_finite()), "{mode:?}");
+    }
 }
 
 #[test]
