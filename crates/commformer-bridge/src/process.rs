@@ -1,6 +1,7 @@
 //! A worker process: started, spoken with, ended.
 
 use crate::config::PythonConfig;
+use crate::options;
 use crate::spec::TaskSpec;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde::Deserialize;
@@ -21,16 +22,31 @@ const KEPT: usize = 8 << 10;
 /// How long a hung worker may take to say where it hangs.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
-/// The Python side, whole.
-const SOURCE: &str = include_str!("../python/bridge.py");
+/// The Python side, whole: what is run, in this order.
+const PARTS: [Part; 2] = [
+    Part("begin.py", include_str!("../python/begin.py")),
+    Part("bridge.py", include_str!("../python/bridge.py")),
+];
+
+/// A name, and the source.
+struct Part(&'static str, &'static str);
 
 /// Arguments with which Python runs what it reads from its input: a list of processes then shows what runs, and no
 /// source.
 fn boot() -> [String; 3] {
-    let read = "import os, sys\nsize, source = int(sys.argv.pop(1)), b''\nwhile len(source) < size:\n    \
-                part = os.read(0, size - len(source))\n    source += part or sys.exit('no source came')\n\
-                exec(compile(source, 'bridge.py', 'exec'))";
-    ["-c".into(), read.into(), SOURCE.len().to_string()]
+    let read = "import os, sys\nfor part in sys.argv.pop(1).split(','):\n    \
+                name, size = part.split(':')\n    source = b''\n    \
+                while len(source) < int(size):\n        \
+                part = os.read(0, int(size) - len(source))\n        \
+                source += part or sys.exit('no source came')\n    \
+                exec(compile(source, name, 'exec'))";
+    let sizes = PARTS.map(|Part(name, source)| format!("{name}:{}", source.len()));
+    ["-c".into(), read.into(), sizes.join(",")]
+}
+
+/// Sends the parts. What cannot be sent is not missed: whoever does not read has ended, and says why.
+fn send_source(mut to: impl Write) {
+    let _ = to.write_all(PARTS.map(|Part(_, source)| source).concat().as_bytes());
 }
 
 /// Tries an environment and prints what is wrong with it, with so many resets; whether anything was.
@@ -39,14 +55,14 @@ fn boot() -> [String; 3] {
 ///
 /// If the interpreter does not start.
 pub fn check(config: &PythonConfig, resets: u32) -> io::Result<bool> {
-    let options = serde_json::to_string(&config.options)?;
+    let options = options::encode(&config.options);
     let mut child = Command::new(&config.python)
         .args(boot())
         .args(["check", &config.make, &options, &resets.to_string()])
         .stdin(Stdio::piped())
         .spawn()?;
-    if let Some(mut input) = child.stdin.take() {
-        let _ = input.write_all(SOURCE.as_bytes());
+    if let Some(input) = child.stdin.take() {
+        send_source(input);
     }
     Ok(child.wait()?.success())
 }
@@ -129,7 +145,7 @@ impl Process {
         let start = || -> io::Result<Starting> {
             let (ours, theirs) = UnixStream::pair()?;
             let (printed, writer) = io::pipe()?;
-            let options = serde_json::to_string(&config.options)?;
+            let options = options::encode(&config.options);
             let mut command = Command::new(&config.python);
             let child = (command.args(boot()).args(["work", &config.make, &options]))
                 .stdin(Stdio::from(OwnedFd::from(theirs)))
@@ -138,8 +154,7 @@ impl Process {
                 // Ctrl-C is for this process, which ends its iteration before it lets go.
                 .process_group(0)
                 .spawn()?;
-            // What cannot be sent is not missed: whoever does not read has ended, and will be asked why.
-            let _ = (&ours).write_all(SOURCE.as_bytes());
+            send_source(&ours);
             Ok(Starting {
                 config: config.clone(),
                 name: format!("worker {number} (process {})", child.id()),
