@@ -104,6 +104,25 @@ class Parallel(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "not available"):
             env.step(dict.fromkeys(env.agents, 0))
 
+    def test_what_cannot_be_stepped_is_told(self):
+        env = commformer.parallel_env("smac", map="3m")
+        with self.assertRaisesRegex(ValueError, "call reset first"):
+            env.step({})
+        with self.assertRaisesRegex(TypeError, "seed is 'x' "):
+            env.reset(seed="x")
+        observations, _ = env.reset(seed=np.int64(1))
+        actions = sampled(env, observations)
+        first, *others = env.agents
+        for error, words, wrong in [
+            (ValueError, f"actions lack {first}: expected one for each of {first}", {agent: 1 for agent in others}),
+            (ValueError, f"the action of {first} is 99", actions | {first: 99}),
+            (ValueError, f"the action of {first} is -1", actions | {first: -1}),
+            (TypeError, f"the action of {first} is None ", actions | {first: None}),
+        ]:
+            with self.subTest(words), self.assertRaisesRegex(error, words):
+                env.step(wrong)
+        env.step(actions)
+
 
 class Vector(unittest.TestCase):
     def test_threads_change_no_bit(self):

@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from pettingzoo import ParallelEnv as Base
 
-from .arguments import text
+from .arguments import text, whole
 from .vector import TERMINATED, TRUNCATED, VectorEnv
 
 
@@ -59,7 +59,7 @@ class ParallelEnv(Base):
     def reset(self, seed: int | None = None, options: dict | None = None):
         """Begins an episode; the same seed gives the same one. Without a seed it is another one each time."""
         if seed is not None:
-            self._seeds = np.random.default_rng(seed)
+            self._seeds = np.random.default_rng(whole("seed", seed, 0, 2**128 - 1))
         seed = int(self._seeds.integers(2**63))
         self._vector = VectorEnv(self._kind, seed=seed, **self._settings)
         self.agents = list(self.possible_agents)
@@ -69,9 +69,15 @@ class ParallelEnv(Base):
     def step(self, actions: dict[str, Any]):
         """One step of all."""
         vector = self._vector
+        if not self.agents:
+            raise ValueError("there is no episode to step: call reset first")
+        lacking = [agent for agent in self.agents if agent not in actions]
+        if lacking:
+            raise ValueError(f"actions lack {', '.join(lacking)}: expected one for each of {', '.join(self.agents)}")
         given = [actions[agent] for agent in self.agents]
         if vector.available is not None:
             for row, action in enumerate(given):
+                action = whole(f"the action of {self.agents[row]}", action, 0, vector.actions - 1)
                 if not vector.available[0, row, action]:
                     raise ValueError(f"action {action} of {self.agents[row]} is not available now: see its action_mask")
         obs, rewards, status = vector.step(np.asarray(given)[None])
