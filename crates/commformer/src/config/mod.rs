@@ -36,7 +36,7 @@ pub use error::{ConfigError, Source};
 pub use gate::{GateBudget, GateConfig, GateEstimator, GateExecution, GateMode};
 pub use graph::{GraphConfig, GraphMode};
 pub(crate) use layers::parse_value;
-pub use policy::{PolicySettings, PreviousActionName};
+pub use policy::{ObsNormName, PolicySettings, PreviousActionName};
 pub use run::{Device, EvalConfig, RunSettings};
 pub(crate) use schema::nearest;
 pub use stack::EnvConfig;
