@@ -34,6 +34,14 @@ def snapshot(envs):
     return [array.tobytes() for array in arrays], ends, figures
 
 
+class Named(commformer.VectorEnv):
+    """A user's own class, with something of its own."""
+
+    def __init__(self, name, **settings):
+        super().__init__("signal", **settings)
+        self.name = name
+
+
 class Copies(unittest.TestCase):
     WAYS = [("pickle", lambda thing: pickle.loads(pickle.dumps(thing))), ("deepcopy", copy.deepcopy), ("copy", copy.copy)]
 
@@ -54,6 +62,15 @@ class Copies(unittest.TestCase):
                     other.reset()
                     envs.reset()
                     self.assertEqual(snapshot(other), snapshot(envs))
+
+    def test_a_class_of_the_users_own_keeps_what_it_has(self):
+        envs = Named("mine", copies=2, seed=3)
+        envs.reset()
+        for way, copied in self.WAYS:
+            with self.subTest(way):
+                other = copied(copied(envs))
+                self.assertEqual((type(other), other.name), (Named, "mine"))
+                self.assertEqual(snapshot(other), snapshot(envs))
 
     def test_a_copy_that_was_not_reset_must_be(self):
         envs = copy.deepcopy(commformer.VectorEnv("signal", copies=2, seed=4))

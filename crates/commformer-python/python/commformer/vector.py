@@ -77,6 +77,7 @@ class VectorEnv:
         self.active = active.reshape(copies, self.agents)
         self.rewards = self._rewards.reshape(copies, self.agents)
         self.episodes = []
+        self._made = frozenset(self.__dict__)
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -87,6 +88,8 @@ class VectorEnv:
             "status": self.status.copy(),
             "episodes": list(self.episodes),
             "ends": {episode.copy: self._end(episode.copy) for episode in self.episodes},
+            # What a class of the user's own has added.
+            "more": {name: value for name, value in self.__dict__.items() if name not in (*self._made, "_made")},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -101,6 +104,7 @@ class VectorEnv:
             self._started = True
         self._rewards[:], self.status[:] = state["rewards"], state["status"]
         self.episodes, self._ends = state["episodes"], state["ends"]
+        self.__dict__.update(state["more"])
 
     def reset(self) -> np.ndarray:
         """Begins an episode in every copy and gives what is seen."""
