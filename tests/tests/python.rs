@@ -125,7 +125,7 @@ fn memory_that_is_shared_with_workers_is_estimated() {
     // Each copy has three agents, who see 18 numbers, twice, and choose one of five actions under a
     // mask; and their episodes' ends are kept on this side, too.
     let shared = 3.0 * (2.0 * 4.0 * 18.0 + 8.0 + 4.0 + 5.0 + 2.0) + 10.0;
-    let own = 3.0 * 18.0 * 4.0 + 1024.0 + 3.0 * 32.0;
+    let own = 3.0 * (18.0 * 4.0 + 5.0) + 1024.0 + 3.0 * 32.0;
     assert_eq!(of(5000) - of(1000), 4000.0 * (shared + own));
 }
 

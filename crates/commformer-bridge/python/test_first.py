@@ -265,7 +265,7 @@ class Tasks(unittest.TestCase):
     def test_an_answer_is_text_whatever_is_in_it(self) -> None:
         line = bridge.json_of({"ok": {"text": "ü \ud800 \u2028\n"}})
         self.assertEqual(json.loads(line), {"ok": {"text": "ü ? \u2028\n"}})
-        self.assertEqual(line.count(b"\n"), 1)
+        self.assertNotIn("\n", line)
 
 
 if __name__ == "__main__":
