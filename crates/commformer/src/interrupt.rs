@@ -1,4 +1,4 @@
-//! Ctrl-C, and what a batch system sends before it kills.
+//! Ctrl-C, a terminal that is closed, and what a batch system sends before it kills.
 
 use std::io;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ pub struct Interrupt {
 
 impl Interrupt {
     /// From now on the first signal asks the run to stop; the second ends the process at once, which
-    /// costs nothing that is saved.
+    /// costs nothing that is saved. A signal that is ignored, as `nohup` ignores that of a closed terminal, stays so.
     ///
     /// # Errors
     ///
     /// If the system refuses.
     #[cfg(unix)]
     pub fn watch() -> io::Result<Self> {
-        use signal_hook::consts::{SIGINT, SIGTERM};
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
         use std::io::Write;
         use std::time::{Duration, Instant};
 
@@ -29,7 +29,10 @@ impl Interrupt {
 
         let interrupt = Self::default();
         let seen = Arc::clone(&interrupt.signal);
-        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+        let ignored = ignored();
+        let heard = [SIGINT, SIGTERM, SIGHUP, SIGUSR1].into_iter();
+        let heard = heard.filter(|signal| ignored & 1 << (signal - 1) == 0);
+        let mut signals = signal_hook::iterator::Signals::new(heard)?;
         let watch = move || {
             let mut first: Option<Instant> = None;
             for signal in signals.forever() {
@@ -72,4 +75,14 @@ impl Interrupt {
             signal => Some(128 + signal),
         }
     }
+}
+
+/// The signals that this process was started to ignore, a bit each from signal 1 on; none where the system does not tell
+/// as Linux does.
+#[cfg(unix)]
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
 }

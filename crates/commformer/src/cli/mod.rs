@@ -45,12 +45,12 @@ enum Command {
     Doctor(doctor::Doctor),
 }
 
-/// Runs the program and says how it ended: 0 well, 1 with an error, 2 with a wrong command line, 130
-/// or 143 after a run was stopped by Ctrl-C or SIGTERM.
+/// Runs the program and says how it ended: 0 well, 1 with an error, 2 with a wrong command line, 128 and the number of
+/// the signal after a run was stopped by one: 130 by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP, 138 by SIGUSR1.
 pub fn run() -> ExitCode {
     let out = &mut io::stdout();
     let result = match Cli::parse().command {
-        Command::Train(train) => train.run(out),
+        Command::Train(train) => train.run(&mut Unread(out)),
         Command::Eval(eval) => eval.run(out).map(|()| ExitCode::SUCCESS),
         Command::Watch(watch) => watch.run(out).map(|()| ExitCode::SUCCESS),
         Command::Replay(replay) => replay.run(out).map(|()| ExitCode::SUCCESS),
@@ -68,6 +68,25 @@ pub fn run() -> ExitCode {
             // nobody to tell.
             let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// An output that goes on quietly when nobody reads it any more: what a command is for does not end with it.
+struct Unread<W>(W);
+
+impl<W: Write> Write for Unread<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
         }
     }
 }

@@ -343,6 +343,9 @@ fn a_signal_ends_the_run_once_it_is_saved() {
         (&["INT"][..], 130),
         (&["TERM"], 143),
         (&["INT", "INT"], 130),
+        // A terminal that was closed, and a scheduler's warning.
+        (&["HUP"], 129),
+        (&["USR1"], 138),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let process = endless(folder.path(), 10);
@@ -370,6 +373,48 @@ fn a_signal_ends_the_run_once_it_is_saved() {
         let iteration = last["iteration"].as_u64().unwrap();
         assert!(run.join(format!("checkpoints/{iteration:08}")).is_dir());
     }
+}
+
+/// `nohup` has it ignored from the start.
+#[test]
+fn a_closed_terminal_does_not_end_a_run_that_ignores_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = "train signal --run run --steps 4000 --set policy.embed_dim=16 --set rollout.copies=4 \
+                 --set rollout.steps=10 --set eval.episodes=3 --set eval.final_episodes=3";
+    let script = format!(
+        "trap '' HUP; exec {} {train}",
+        env!("CARGO_BIN_EXE_commformer")
+    );
+    let process = Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !folder.path().join("run/metrics.jsonl").exists() {
+        sleep(Duration::from_millis(5));
+    }
+    signal(&process, "HUP");
+    assert_eq!(process.wait_with_output().unwrap().status.code(), Some(0));
+    assert!(folder.path().join("run/final.json").exists());
+}
+
+#[test]
+fn a_run_whose_output_nobody_reads_goes_on_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = "train signal --run run --steps 800 --set policy.embed_dim=16 --set rollout.copies=4 \
+                 --set rollout.steps=10 --set eval.episodes=3 --set eval.final_episodes=3";
+    let mut process = Command::new(env!("CARGO_BIN_EXE_commformer"))
+        .current_dir(folder.path())
+        .args(words(train))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop((process.stdout.take(), process.stderr.take()));
+    assert_eq!(process.wait().unwrap().code(), Some(0));
+    assert!(folder.path().join("run/final.json").exists());
 }
 
 #[test]
