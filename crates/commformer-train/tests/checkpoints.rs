@@ -129,6 +129,63 @@ fn weights_that_are_not_finite_are_neither_saved_nor_believed() {
     assert!(damaged[0].contains("not finite"), "{damaged:?}");
 }
 
+/// An older program must not go on from before it: it would write over what a newer one has.
+#[test]
+fn a_checkpoint_of_a_newer_format_stops_everything_and_stays() {
+    let folder = Folder::new("newer");
+    let store = store(&folder, 1, &[1, 2]);
+    let path = folder.0.join("checkpoints/00000002/manifest.json");
+    let newer = fs::read_to_string(&path).unwrap();
+    let newer = newer.replacen("\"format\": 3", "\"format\": 4,\n  \"more\": true", 1);
+    fs::write(&path, &newer).unwrap();
+    for result in [
+        store.load(Which::Latest).map(drop),
+        store.load(Which::Best).map(drop),
+        store.save(&checkpoint(2, 1)),
+    ] {
+        let text = result.unwrap_err().to_string();
+        assert!(text.contains("format 4"), "{text}");
+    }
+    // Nor is it among what no longer counts.
+    store.save(&checkpoint(3, 3)).unwrap();
+    assert_eq!(names(&folder), ["00000002", "00000003"]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), newer);
+}
+
+#[cfg(unix)]
+#[test]
+fn strange_things_among_the_checkpoints_are_left_alone_and_hang_nothing() {
+    let folder = Folder::new("strange");
+    let store = store(&folder, 2, &[1, 2]);
+    let checkpoints = folder.0.join("checkpoints");
+    let fifo = |name: &str| {
+        let made = std::process::Command::new("mkfifo")
+            .arg(checkpoints.join(name))
+            .status();
+        assert!(made.unwrap().success());
+    };
+    fs::write(checkpoints.join("x.tmp"), "mine").unwrap();
+    fs::write(checkpoints.join("00000007.tmp"), "mine").unwrap();
+    fs::create_dir(checkpoints.join("notes.tmp")).unwrap();
+    fifo("pipe");
+    fifo("00000009");
+    fs::create_dir(checkpoints.join("00000008")).unwrap();
+    fifo("00000008/manifest.json");
+    let left = ["00000007.tmp", "00000009", "notes.tmp", "pipe", "x.tmp"];
+
+    let (value, damaged) = found(&store, Which::Latest);
+    assert_eq!((value, damaged.len()), (2.0, 2), "{damaged:?}");
+    assert!(damaged[1].contains("it is no file"), "{damaged:?}");
+    store.save(&checkpoint(3, 3)).unwrap();
+    let mut expected = [&["00000002", "00000003"], &left[..]].concat();
+    expected.sort_unstable();
+    assert_eq!(names(&folder), expected);
+    // A save that such a thing is in the way of says so.
+    let text = store.save(&checkpoint(9, 3)).unwrap_err().to_string();
+    assert!(text.contains("00000009"), "{text}");
+    assert_eq!(found(&store, Which::Latest).0, 3.0);
+}
+
 #[test]
 fn the_newest_stay_and_the_best() {
     let folder = Folder::new("store");

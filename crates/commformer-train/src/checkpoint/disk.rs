@@ -61,11 +61,29 @@ pub(super) fn remove_folder(path: &Path) -> Result<(), CheckpointError> {
     }
 }
 
+/// Whether there is a folder of this name, and not a link to one.
+pub(super) fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+}
+
+/// Opens a file to read. Whatever else has its name is damage: a pipe, say, for whose other end one could wait for ever.
+fn open(path: &Path) -> Result<File, CheckpointError> {
+    let found = fs::symlink_metadata(path).map_err(failed("read", path))?;
+    match found.is_file() {
+        true => File::open(path).map_err(failed("read", path)),
+        false => Err(CheckpointError::Damaged {
+            path: path.to_owned(),
+            what: "it is no file".to_owned(),
+        }),
+    }
+}
+
 /// Reads a file, but not more than `limit` bytes of it.
 pub(super) fn read_at_most(path: &Path, limit: usize) -> Result<Vec<u8>, CheckpointError> {
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(limit as u64).read_to_end(&mut bytes))
+    let file = open(path)?;
+    file.take(limit as u64)
+        .read_to_end(&mut bytes)
         .map_err(failed("read", path))?;
     Ok(bytes)
 }
@@ -73,11 +91,11 @@ pub(super) fn read_at_most(path: &Path, limit: usize) -> Result<Vec<u8>, Checkpo
 /// Reads a file that must have `length` bytes; of a longer one not more than that is read.
 pub(super) fn read_exactly(path: &Path, length: u64) -> Result<Vec<u8>, CheckpointError> {
     let mut bytes = Vec::new();
-    let found = File::open(path)
-        .and_then(|file| {
-            let found = file.metadata()?.len();
+    let file = open(path)?;
+    let found = (file.metadata())
+        .and_then(|found| {
             file.take(length).read_to_end(&mut bytes)?;
-            Ok(found)
+            Ok(found.len())
         })
         .map_err(failed("read", path))?;
     if found == length && bytes.len() as u64 == length {

@@ -170,6 +170,22 @@ pub struct Checkpoint {
     pub state: TrainState,
 }
 
+impl CheckpointError {
+    /// Whether a file is not what was written, or is not there, which the checkpoint before may make up for. What
+    /// cannot be read just now, or by this program, may be whole.
+    fn is_damage(&self) -> bool {
+        use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
+        match self {
+            Self::Io { cause, .. } => {
+                matches!(cause.kind(), NotFound | NotADirectory | IsADirectory)
+            }
+            Self::Version { found, .. } => *found < manifest::FORMAT,
+            Self::Encode(_) | Self::Json(_) => false,
+            _ => true,
+        }
+    }
+}
+
 impl Checkpoint {
     /// Refuses weights that are not finite; `path` is for the error.
     fn check_finite(&self, path: &Path) -> Result<(), CheckpointError> {
@@ -220,5 +236,26 @@ pub fn decode_state(bytes: &[u8], path: &Path) -> Result<TrainState, CheckpointE
             bytes.len()
         ))),
         Err(error) => Err(damaged(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The suite may run as root, whom no permission stops.
+    #[test]
+    fn what_cannot_be_read_just_now_is_not_damaged() {
+        let because = |kind: io::ErrorKind| CheckpointError::Io {
+            action: "read",
+            path: PathBuf::new(),
+            cause: kind.into(),
+        };
+        for kind in [io::ErrorKind::PermissionDenied, io::ErrorKind::Other] {
+            assert!(!because(kind).is_damage(), "{kind}");
+        }
+        for kind in [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory] {
+            assert!(because(kind).is_damage(), "{kind}");
+        }
     }
 }

@@ -86,15 +86,18 @@ impl CheckpointStore {
     pub fn save(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
         let iteration = checkpoint.state.iteration;
         checkpoint.check_finite(&self.folder_of(iteration))?;
-        if self.load_iteration(iteration).is_err() {
-            self.write(checkpoint)?;
+        match self.load_iteration(iteration) {
+            Ok(_) => {}
+            Err(error) if error.is_damage() => self.write(checkpoint)?,
+            Err(error) => return Err(error),
         }
         let best = checkpoint.state.best.map(|best| best.iteration);
         self.prune(iteration, best)
     }
 
     /// Reads a checkpoint and checks every byte of it. The best is the one that the newest whole one
-    /// names.
+    /// names. Damaged ones are passed over; one that cannot be read, or is of another format, is not damaged, and
+    /// nobody may go on from before it.
     ///
     /// # Errors
     ///
@@ -103,7 +106,8 @@ impl CheckpointStore {
         let mut damaged = Vec::new();
         for iteration in self.iterations()? {
             match self.load_iteration(iteration) {
-                Err(error) => damaged.push(error),
+                Err(error) if error.is_damage() => damaged.push(error),
+                Err(error) => return Err(error),
                 Ok(checkpoint) => {
                     let best = match (which, checkpoint.state.best) {
                         (Which::Latest, _) => None,
@@ -157,20 +161,7 @@ impl CheckpointStore {
     /// The checkpoint of an iteration, every byte of it checked.
     fn load_iteration(&self, iteration: u64) -> Result<Checkpoint, CheckpointError> {
         let folder = self.folder_of(iteration);
-        let path = folder.join(MANIFEST);
-        let manifest = match disk::read_at_most(&path, Manifest::LIMIT) {
-            Ok(bytes) => Manifest::decode(&bytes, &path)?,
-            Err(error) => {
-                let state = disk::read_at_most(&folder.join(STATE), FORMAT_2.len());
-                return Err(match state {
-                    Ok(bytes) if bytes == FORMAT_2 => CheckpointError::Version {
-                        path: folder,
-                        found: 2,
-                    },
-                    _ => error,
-                });
-            }
-        };
+        let manifest = self.manifest(iteration)?;
         let read = |name: &str, entry: &Entry| {
             let path = folder.join(name);
             let bytes = disk::read_exactly(&path, entry.bytes)?;
@@ -197,6 +188,22 @@ impl CheckpointStore {
         };
         checkpoint.check_finite(&folder)?;
         Ok(checkpoint)
+    }
+
+    /// What a checkpoint says that it consists of.
+    fn manifest(&self, iteration: u64) -> Result<Manifest, CheckpointError> {
+        let folder = self.folder_of(iteration);
+        let path = folder.join(MANIFEST);
+        match disk::read_at_most(&path, Manifest::LIMIT) {
+            Ok(bytes) => Manifest::decode(&bytes, &path),
+            Err(error) => match disk::read_at_most(&folder.join(STATE), FORMAT_2.len()) {
+                Ok(bytes) if bytes == FORMAT_2 => Err(CheckpointError::Version {
+                    path: folder,
+                    found: 2,
+                }),
+                _ => Err(error),
+            },
+        }
     }
 
     fn folder_of(&self, iteration: u64) -> PathBuf {
@@ -230,16 +237,30 @@ impl CheckpointStore {
             (self.iterations()?.into_iter()).partition(|iteration| *iteration > newest);
         let old = upto.into_iter().skip(self.keep);
         for iteration in after.into_iter().chain(old) {
-            if Some(iteration) != best {
+            if Some(iteration) != best && self.may_go(iteration) {
                 disk::remove_folder(&self.folder_of(iteration))?;
             }
         }
-        // What a process that was killed had begun to write.
+        // What a process that was killed had begun to write. Other names are not ours.
         for path in self.entries()? {
-            if path.extension().is_some_and(|extension| extension == "tmp") {
+            let folder = path.with_extension("");
+            let iteration = folder
+                .file_name()
+                .and_then(|name| name.to_str()?.parse().ok());
+            let ours = iteration
+                .is_some_and(|iteration| self.folder_of(iteration).with_extension("tmp") == path);
+            if ours && disk::is_folder(&path) {
                 disk::remove_folder(&path)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether an old checkpoint is one of ours, whole or damaged, and not one that we cannot read.
+    fn may_go(&self, iteration: u64) -> bool {
+        match self.manifest(iteration) {
+            Ok(_) => true,
+            Err(error) => error.is_damage() && disk::is_folder(&self.folder_of(iteration)),
+        }
     }
 }
