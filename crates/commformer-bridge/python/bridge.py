@@ -653,6 +653,30 @@ def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
     return int(report.wrong_lines > 0)
 
 
+# Figures of the program's own, which no metric may pass for: as in commformer-env/src/metric_names.rs.
+RESERVED_METRICS = (
+    "return steps episode_steps messages bytes traffic open_rate gates_right sources graph_changes step_count checkpoint "
+    "trained_steps episodes seed sampled graph decentralised settings"
+).split()
+RESERVED_METRIC_GROUPS = "losses listening seconds metrics".split()
+
+
+def check_metric_names(names: tuple[str, ...]) -> None:
+    """A metric has a name, of its own, that is not the program's."""
+    for index, name in enumerate(names):
+        group = name.partition(".")[0] if "." in name else None
+        if not name:
+            raise Refusal(f"metric {index} has an empty name; give it one")
+        if name in RESERVED_METRICS or group in RESERVED_METRIC_GROUPS:
+            groups = ", ".join(f"{group}." for group in RESERVED_METRIC_GROUPS)
+            raise Refusal(
+                f"a metric is called {name!r}, which is a figure of the program's own; call it otherwise, not "
+                f"{', '.join(RESERVED_METRICS)} and nothing that begins with {groups}"
+            )
+        if name in names[:index]:
+            raise Refusal(f"two metrics are called {name!r}; give each a name of its own")
+
+
 def check_spec(task: Any, report: Report) -> None:
     """The attributes that say what a task is. Without them nothing can be played."""
     given = [key for key in ("actions", "action_dim") if hasattr(task, key)]
@@ -672,6 +696,7 @@ def check_spec(task: Any, report: Report) -> None:
             raise Refusal(f"{key} is {words!r}: expected a tuple of strings")
         if words and count not in (None, len(words)):
             raise Refusal(f"{key} has {len(words)} names for {count}")
+    check_metric_names(getattr(task, "metrics", ()))
     if getattr(task, "metrics", ()) and not hasattr(task, "figures"):
         raise Refusal(f"metrics are {task.metrics}, but there is no figures(), which returns their numbers")
     for note in getattr(task, "notes", ()):

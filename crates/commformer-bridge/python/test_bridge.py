@@ -459,6 +459,25 @@ class NoChoice(Sound):
     actions = 0
 
 
+class PaidItself(Sound):
+    metrics = ("won", "return")
+
+    def figures(self) -> list[float]:
+        return [0.0, 1e9]
+
+
+class LossOfThePolicy(PaidItself):
+    metrics = ("won", "losses.policy")
+
+
+class Namesakes(PaidItself):
+    metrics = ("won", "won")
+
+
+class Nameless(PaidItself):
+    metrics = ("won", "")
+
+
 class Example(unittest.TestCase):
     """The task that the documentation shows, where the repository is around this file."""
 
@@ -500,6 +519,10 @@ class Check(unittest.TestCase):
             (KeepsMemory, r"MiB of memory more after 30 resets"),
             (KeepsFiles, r"open files more after 30 resets"),
             (NoChoice, r"actions is 0"),
+            (PaidItself, r"called 'return'.*not return, steps, .*settings"),
+            (LossOfThePolicy, r"called 'losses.policy'.*begins with losses\., "),
+            (Namesakes, r"two metrics are called 'won'"),
+            (Nameless, r"metric 1 has an empty name"),
         ):
             with self.subTest(kind.__name__):
                 status, printed = self.check(kind)
