@@ -2,6 +2,8 @@
 
 mod faults;
 mod orphans;
+#[path = "../../../../tests/src/skip.rs"]
+mod skip;
 mod stepping;
 
 use commformer_bridge::{PythonConfig, PythonEnv, copies};
@@ -27,8 +29,8 @@ fn python() -> Option<&'static str> {
         })
     });
     if found.is_none() {
-        eprintln!(
-            "skipped: no Python with numpy; `cargo xtask ci` makes one, COMMFORMER_PYTHON names another"
+        skip::skipped(
+            "no Python with numpy; `cargo xtask ci` makes one, COMMFORMER_PYTHON names another",
         );
     }
     found.as_deref()

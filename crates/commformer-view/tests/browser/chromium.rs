@@ -1,5 +1,6 @@
 //! A headless Chromium, spoken to over its DevTools protocol.
 
+use crate::skip::skipped;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
@@ -46,11 +47,7 @@ impl Chromium {
             .stderr(Stdio::piped())
             .spawn();
         let Ok(mut process) = process else {
-            // Not by a macro, whose words are shown of tests alone that fail.
-            let _ = writeln!(
-                std::io::stderr(),
-                "skipped: there is no `chromium` here; `apt-get install chromium` gets it"
-            );
+            skipped("there is no `chromium` here; `apt-get install chromium` gets it");
             return None;
         };
         let said = BufReader::new(process.stderr.take().expect("its stderr"));

@@ -1,5 +1,6 @@
 //! `commformer eval`.
 
+use super::trust::Trust;
 use super::warn;
 use crate::compose;
 use crate::config::{Config, Overrides};
@@ -37,6 +38,8 @@ pub(super) struct Eval {
     /// than the formula says
     #[arg(long)]
     decentralised: bool,
+    #[command(flatten)]
+    trust: Trust,
     /// Print one JSON object, on the last line
     #[arg(long)]
     json: bool,
@@ -77,6 +80,7 @@ impl Eval {
             ..Overrides::default()
         };
         let config = Config::resolve(None, &overrides)?;
+        self.trust.check(folder.path(), &config)?;
         let device = compose::device(&config)?;
         let judgement = Judgement {
             which: self.checkpoint.into(),
