@@ -2,7 +2,7 @@
 //! nothing.
 
 use crate::skip::skipped;
-use crate::{complaint, json, printed, program, read, train, words};
+use crate::{complaint, printed, program, read, train, words};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -224,8 +224,6 @@ fn no_command_lets_a_key_or_a_name_talk_to_the_terminal() {
     for command in ["watch --once", "report", "eval", "eval --json", "train"] {
         quiet(&program(folder, &words(&format!("{command} --run run"))));
     }
-    let page = read(&folder.join("run/report/report.html"));
-    assert!(!page.contains(|letter: char| letter.is_control() && letter != '\n'));
     let config = folder.join("run/config.toml");
     let text = read(&config);
     for key in [
@@ -249,7 +247,11 @@ fn no_command_lets_a_key_or_a_name_talk_to_the_terminal() {
         printed(&output);
         quiet(&output);
     }
-    assert!(json(&read(&folder.join("\u{1b}[2J/final.json"))).is_object());
+    for page in ["replay.html", "report/report.html"] {
+        let page = read(&folder.join("\u{1b}[2J").join(page));
+        assert!(!page.contains(|letter: char| letter.is_control() && letter != '\n'));
+        assert!(page.contains("Content-Security-Policy"));
+    }
 }
 
 /// A task in Python of the user's own, which fails in its step `fails`, if it is given. Writes `started` whenever it is
