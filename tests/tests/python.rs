@@ -113,6 +113,26 @@ fn simple_spread_trains_and_repeats_itself_on_any_number_of_workers() {
 }
 
 #[test]
+fn memory_that_is_shared_with_workers_is_estimated() {
+    let Some(python) = python() else { return };
+    let of = |copies: usize| {
+        let mut config = config(&python, "simple_spread_v3", "{ N = 3 }", 1);
+        config.rollout.copies = copies;
+        let estimate = compose::memory::estimate(&config, tch::Device::Cpu).unwrap();
+        let mut parts = estimate.parts().iter();
+        parts
+            .find(|part| part.what == "the environments")
+            .unwrap()
+            .bytes
+    };
+    // Each copy has three agents, who see 18 numbers, twice, and choose one of five actions under a
+    // mask; and their episodes' ends are kept on this side, too.
+    let shared = 3.0 * (2.0 * 4.0 * 18.0 + 8.0 + 4.0 + 5.0 + 2.0) + 10.0;
+    let own = 3.0 * 18.0 * 4.0 + 1024.0 + 3.0 * 32.0;
+    assert_eq!(of(5000) - of(1000), 4000.0 * (shared + own));
+}
+
+#[test]
 fn unequal_agents_and_real_numbers_for_actions_train() {
     let Some(python) = python() else { return };
     let speakers = config(&python, "simple_speaker_listener_v4", "{}", 2);

@@ -26,7 +26,6 @@ import json
 import mmap
 import os
 import pkgutil
-import select
 import signal
 import socket
 import struct
@@ -902,32 +901,12 @@ RUNNING, TERMINATED, TRUNCATED = 0, 1, 2
 STEP, RESET = 0, 1
 
 
-def guard(control: socket.socket) -> None:
-    """Forks a process that ends this one, and whatever it has started, when the parent is gone.
+# Bytes of the longest answer; the parent takes no more.
+LONGEST = 4 << 20
 
-    It is apart so that it works whatever the environment does: hold Python's lock, block signals, hang.
-    """
-    alive, keep = os.pipe()
-    group = os.getpgid(0)
-    if os.fork():
-        os.close(alive)
-        return
-    os.close(keep)
-    os.setpgid(0, 0)
-    quiet = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(quiet, descriptor)
-    ends = select.poll()
-    ends.register(control, 0)  # Only its end is told.
-    ends.register(alive, 0)
-    ends.poll()
-    ends.unregister(control)
-    ends.poll(2000)  # Time to close down by itself.
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    os._exit(0)
+
+class Forked(Refusal):
+    """The environment has forked, and this is the child."""
 
 
 def spec_of(task) -> dict:
@@ -959,9 +938,9 @@ class Memory:
 
     HEADER = struct.Struct("<8sIQIIIIIBB")
 
-    def __init__(self, path: str, spec: dict):
-        with open(path, "r+b") as file:
-            self.map = mmap.mmap(file.fileno(), 0)
+    def __init__(self, file: int, spec: dict):
+        self.map = mmap.mmap(file, 0)
+        os.close(file)
         magic, version, size, *sizes, discrete, masked = self.HEADER.unpack_from(self.map)
         expected = [spec["agents"], spec["obs_dim"], spec["actions"], len(spec["metrics"])]
         if (magic, version) != (MAGIC, VERSION) or size != len(self.map) or sizes[1:] != expected:
@@ -991,29 +970,36 @@ class Memory:
 
 
 class Worker:
-    """Answers the parent: `open`, `go` and `draw`, a line each."""
+    """Answers the parent: `open`, `go` and `draw`, a line each, with a number that the answer repeats."""
 
     def __init__(self, make_task, control: socket.socket):
         self.make_task = make_task
-        self.lines = control.makefile("rb")
         self.control = control
-        self.tasks = [make_task()]
-        self.spec = spec_of(self.tasks[0])
-        self.shape = (self.spec["agents"], self.spec["obs_dim"])
-        self.has_active = hasattr(self.tasks[0], "active")
+        self.process = os.getpid()
+        self.number = 0
+        self.files: list[int] = []
         self.memory, self.limit, self.doing = None, 0, "its beginning"
         self.steps: list[int] = []
         self.pictures: dict = {}
 
+    def prepare(self) -> None:
+        """Makes the first copy."""
+        self.tasks = [self.make_task()]
+        self.spec = spec_of(self.tasks[0])
+        self.shape = (self.spec["agents"], self.spec["obs_dim"])
+        self.has_active = hasattr(self.tasks[0], "active")
+
     def serve(self) -> None:
+        self.prepare()
         self.answer(self.spec)
-        for line in self.lines:
-            verb, *words = line.decode().split(" ")
+        for line in self.requests():
+            verb, number, *words = line.decode().split()
+            self.number = int(number)
             if verb == "go":
                 self.go(int(words[0]), int(words[1]))
-                self.control.sendall(b"done\n")
+                self.say("done")
             elif verb == "open":
-                self.open(int(words[0]), int(words[1]), " ".join(words[2:]).rstrip("\n"))
+                self.open(int(words[0]), int(words[1]), self.files.pop())
                 self.answer(None)
             elif verb == "draw":
                 self.answer(self.draw(int(words[0])))
@@ -1021,12 +1007,37 @@ class Worker:
             if hasattr(task, "close"):
                 task.close()
 
-    def answer(self, what) -> None:
-        self.control.sendall(json.dumps({"ok": what}).encode() + b"\n")
+    def requests(self):
+        """Lines, until the parent hangs up. A file that comes with one is kept."""
+        rest, flags = b"", getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+        while True:
+            part, files, _, _ = socket.recv_fds(self.control, 4096, 1, flags)
+            if not part:
+                return
+            self.files += files
+            *lines, rest = (rest + part).split(b"\n")
+            yield from lines
 
-    def open(self, copies: int, limit: int, path: str) -> None:
+    def alone(self) -> None:
+        """Ends a child of this process that has come back from the environment like its parent."""
+        if os.getpid() != self.process:
+            raise Forked(
+                "the environment has forked, and both processes returned from it: a child process must end by itself, "
+                "such as by os._exit, and never return to its caller"
+            )
+
+    def answer(self, what) -> None:
+        self.say(json.dumps({"ok": what}))
+
+    def say(self, text: str) -> None:
+        self.alone()
+        if len(text) > LONGEST - 32:
+            raise Refusal(f"the answer takes {len(text)} bytes, but must take less than {LONGEST}")
+        self.control.sendall(f"{self.number} {text}\n".encode())
+
+    def open(self, copies: int, limit: int, file: int) -> None:
         self.doing = "making its copies"
-        self.memory, self.limit = Memory(path, self.spec), limit
+        self.memory, self.limit = Memory(file, self.spec), limit
         while len(self.tasks) < copies:
             task = self.make_task()
             if spec_of(task) != self.spec:
@@ -1044,6 +1055,7 @@ class Worker:
             self.doing = ("step", copy)
             self.steps[copy] += 1
             obs, rewards, terminated, truncated = task.step(memory.actions[copy])
+            self.alone()
             memory.rewards[copy] = rewards
             if terminated or truncated or self.steps[copy] == self.limit:
                 self.end(copy, obs, TERMINATED if terminated else TRUNCATED)
@@ -1065,6 +1077,7 @@ class Worker:
     def reset(self, copy: int) -> None:
         self.doing = ("reset", copy)
         obs = self.tasks[copy].reset(int(self.memory.seeds[copy]))
+        self.alone()
         self.steps[copy] = 0
         self.write(copy, obs, self.memory.obs, self.memory.active)
 
@@ -1097,19 +1110,21 @@ class Worker:
 def work(name: str, options: dict) -> None:
     """Serves the parent on descriptor 0 until it is gone."""
     control = socket.socket(fileno=os.dup(0))
-    guard(control)
     faulthandler.register(signal.SIGUSR1, chain=False)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    worker = None
+    worker = Worker(lambda: make(name, options), control)
     try:
-        worker = Worker(lambda: make(name, options), control)
         worker.serve()
     except (BrokenPipeError, ConnectionResetError):
         pass
     except BaseException as error:
-        where = worker.where() if worker else "its beginning"
+        if os.getpid() != worker.process and not isinstance(error, Forked):
+            raise  # A child of the environment's own, which ends as it would elsewhere.
         told = str(error) if isinstance(error, Refusal) else traceback.format_exc()
-        control.sendall(json.dumps({"error": told.strip(), "where": where}).encode() + b"\n")
+        # The end is what matters, and what is not text arrives as well.
+        told = told.strip()[-(LONGEST >> 8) :].encode(errors="backslashreplace").decode()
+        refusal = json.dumps({"error": told, "where": worker.where()})
+        control.sendall(f"{worker.number} {refusal}\n".encode())
 
 
 def main(arguments: list[str]) -> int:

@@ -40,6 +40,9 @@ pub(super) struct Eval {
     decentralised: bool,
     #[command(flatten)]
     trust: Trust,
+    /// A setting of the task in the place of the run's, such as env.agents=5; can be repeated
+    #[arg(long, value_name = "env.KEY=VALUE")]
+    set: Vec<String>,
     /// Print one JSON object, on the last line
     #[arg(long)]
     json: bool,
@@ -74,13 +77,24 @@ struct Told<'a> {
 impl Eval {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         let folder = RunDir::open(&self.run)?;
-        let overrides = Overrides {
+        for set in &self.set {
+            anyhow::ensure!(
+                set.starts_with("env."),
+                "--set {set}: an evaluation can change the task alone, such as env.agents=5"
+            );
+        }
+        let own = Overrides {
             file: Some(folder.config()),
             device: self.device.clone(),
             ..Overrides::default()
         };
+        // What the run names must be trusted; what the user sets in its place is the user's.
+        (self.trust).check(folder.path(), &Config::resolve(None, &own)?)?;
+        let overrides = Overrides {
+            set: self.set.clone(),
+            ..own
+        };
         let config = Config::resolve(None, &overrides)?;
-        self.trust.check(folder.path(), &config)?;
         let device = compose::device(&config)?;
         let judgement = Judgement {
             which: self.checkpoint.into(),

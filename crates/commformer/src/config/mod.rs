@@ -35,7 +35,7 @@ pub use env::{KINDS, TaskConfig, TaskError};
 pub use error::{ConfigError, Source};
 pub use gate::{GateBudget, GateConfig, GateEstimator, GateExecution, GateMode};
 pub use graph::{GraphConfig, GraphMode};
-pub use policy::{PolicySettings, PreviousActionName};
+pub use policy::{ObsNormName, PolicySettings, PreviousActionName};
 pub use run::{Device, EvalConfig, RunSettings};
 pub(crate) use schema::nearest;
 pub use stack::EnvConfig;

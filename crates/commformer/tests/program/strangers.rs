@@ -27,9 +27,10 @@ fn run_with_code(folder: &Path) -> PathBuf {
     mark
 }
 
-const OPENING: [&str; 5] = [
+const OPENING: [&str; 6] = [
     "eval --run run",
     "eval --run run --decentralised",
+    "eval --run run --set env.workers=1",
     "replay --run run",
     "train --run run",
     "replay --run own --against run",
@@ -59,7 +60,7 @@ fn a_strangers_code_runs_only_when_it_is_trusted() {
     printed(&program(folder, &words("watch --run run --once")));
     assert!(!mark.exists());
 
-    for opening in &OPENING[..4] {
+    for opening in &OPENING[..5] {
         let _ = fs::remove_dir_all(folder.join("state"));
         // The interpreter is none, and the command fails; but it was started, and is from now on.
         let trusting = [opening, "--trust"].join(" ");
@@ -317,6 +318,9 @@ fn a_run_that_began_here_is_trusted_and_its_copy_is_not() {
     let folder = scratch.path();
     printed(&train_task(folder, &python, "paid"));
     printed(&program(folder, &words("eval --run run")));
+    // A setting of the user's is no reason to ask.
+    let line = "eval --run run --set env.episode_limit=3";
+    printed(&program(folder, &words(line)));
     fs::rename(folder.join("run"), folder.join("copy")).unwrap();
     fs::remove_file(folder.join("started")).unwrap();
     let said = complaint(&program(folder, &words("eval --run copy")), 1);
