@@ -32,6 +32,7 @@ import struct
 import sys
 import time
 import traceback
+import unicodedata
 from types import ModuleType
 from typing import Any
 
@@ -606,6 +607,12 @@ class Football:
         }
 
 
+def say(text: str) -> None:
+    """Prints a line without control characters, which an environment's words may hold: they are written out."""
+    shown = (c if c in "\n\t" or unicodedata.category(c) != "Cc" else f"\\u{ord(c):04x}" for c in text)
+    print("".join(shown), flush=True)
+
+
 class Report:
     """What a check says, a line at a time, and whether anything was wrong."""
 
@@ -614,16 +621,16 @@ class Report:
 
     def ok(self, text: str) -> None:
         """Something that is as it must be."""
-        print(f"ok    {text}", flush=True)
+        say(f"ok    {text}")
 
     def note(self, text: str) -> None:
         """Something to know."""
-        print(f"note  {text}", flush=True)
+        say(f"note  {text}")
 
     def wrong(self, text: str) -> None:
         """Something to set right."""
         self.wrong_lines += 1
-        print(f"WRONG {text}", flush=True)
+        say(f"WRONG {text}")
 
 
 def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
@@ -648,7 +655,7 @@ def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
         report.wrong(f"{where}: {refusal}")
     except Exception:  # whatever the user's code raises is what the user must see
         report.wrong(f"{where}, the environment raised:\n{traceback.format_exc()}")
-    print(f"{name}: {report.wrong_lines or 'nothing'} wrong", flush=True)
+    say(f"{name}: {report.wrong_lines or 'nothing'} wrong")
     return int(report.wrong_lines > 0)
 
 

@@ -11,6 +11,7 @@ import os
 import pathlib
 import sys
 import types
+import unicodedata
 import unittest
 from typing import Any
 
@@ -470,6 +471,13 @@ class LossOfThePolicy(PaidItself):
     metrics = ("won", "losses.policy")
 
 
+class Loud(Sound):
+    notes = ("\x1b[2J", "\x9b31m\r")
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, Any, bool, bool]:
+        raise ValueError("\x1b]0;mine\x07")
+
+
 class Namesakes(PaidItself):
     metrics = ("won", "won")
 
@@ -528,6 +536,12 @@ class Check(unittest.TestCase):
                 status, printed = self.check(kind)
                 self.assertEqual(status, 1, printed)
                 self.assertRegex(printed, f"WRONG (.|\n)*{words}")
+
+    def test_an_environments_words_do_not_act_on_a_terminal(self) -> None:
+        _, printed = self.check(Loud)
+        self.assertEqual([c for c in printed if unicodedata.category(c) == "Cc" and c != "\n"], [])
+        for shown in (r"\u001b[2J", r"\u009b31m\u000d", r"\u001b]0;mine\u0007"):
+            self.assertIn(shown, printed)
 
     def test_what_is_unusual_is_noted_and_not_wrong(self) -> None:
         for kind, words in ((Endless, "env.episode_limit"), (SeedUnused, "seeds 7 and 8")):
