@@ -550,10 +550,7 @@ class Check(unittest.TestCase):
             self.assertRegex(printed, f"note .*{words}")
 
 
-@unittest.skipUnless(
-    importlib.util.find_spec("mpe2") or os.environ.get("COMMFORMER_REQUIRE"),
-    "mpe2 is not installed: pip install mpe2",
-)
+@unittest.skipUnless(importlib.util.find_spec("mpe2"), "mpe2 is not installed: pip install mpe2")
 class Mpe(unittest.TestCase):
     def test_simple_spread_passes_the_check_and_is_drawn(self) -> None:
         with contextlib.redirect_stdout(io.StringIO()) as printed:
