@@ -4,7 +4,7 @@
 mod skip;
 
 use commformer::compose;
-use commformer::config::{Config, Overrides};
+use commformer::config::{Config, GraphMode, Overrides};
 use commformer_train::{EvaluateOptions, Purpose, evaluate};
 use std::path::Path;
 use std::process::Command;
@@ -128,8 +128,21 @@ fn memory_that_is_shared_with_workers_is_estimated() {
     // Each copy has three agents, who see 18 numbers, twice, and choose one of five actions under a
     // mask; and their episodes' ends are kept on this side, too.
     let shared = 3.0 * (2.0 * 4.0 * 18.0 + 8.0 + 4.0 + 5.0 + 2.0) + 10.0;
-    let own = 3.0 * 18.0 * 4.0 + 1024.0 + 3.0 * 32.0;
+    let own = 3.0 * (18.0 * 4.0 + 5.0) + 1024.0 + 3.0 * 32.0;
     assert_eq!(of(5000) - of(1000), 4000.0 * (shared + own));
+}
+
+#[test]
+fn one_agent_trains_with_the_defaults_of_a_team() {
+    let Some(python) = python() else { return };
+    for mode in [GraphMode::Learned, GraphMode::Random, GraphMode::Full] {
+        let mut config = config(&python, "simple_v3", "{}", 2);
+        config.graph.mode = mode;
+        let (losses, returns) = trained(&config);
+        assert_eq!(config.env.agents(), 1);
+        let mut numbers = losses.iter().chain(&returns);
+        assert!(numbers.all(|number| number.is_finite()), "{mode:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The Python that tests use: a virtual environment in `target/python`, with the packages that `python.txt` names.
 
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -102,6 +102,7 @@ pub fn pip(venv: &Path) -> Result<Command, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsStr;
 
     #[test]
     fn every_folder_of_tests_is_there() {
@@ -152,8 +153,14 @@ mod tests {
         let skips = folder.join("skips.txt");
         assert!(skipping(&folder, &[("COMMFORMER_SKIPS", &skips)]));
         let text = fs::read_to_string(&skips).expect("the list");
-        assert!(text.starts_with("test_a") && text.ends_with(": no such thing\n"), "{text}");
-        assert!(!skipping(&folder, &[("COMMFORMER_REQUIRE", Path::new("1"))]));
+        assert!(
+            text.starts_with("test_a") && text.ends_with(": no such thing\n"),
+            "{text}"
+        );
+        assert!(!skipping(
+            &folder,
+            &[("COMMFORMER_REQUIRE", Path::new("1"))]
+        ));
         fs::remove_dir_all(&folder).expect("removed");
     }
 }

@@ -17,10 +17,12 @@ It needs numpy and whatever makes the environment.
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import faulthandler
 import gc
 import importlib
+import importlib.util
 import inspect
 import json
 import mmap
@@ -36,7 +38,14 @@ import unicodedata
 from types import ModuleType
 from typing import Any
 
-import numpy as np
+try:
+    import numpy as np
+    import numpy.random  # Now, while the user's folder is not looked at: NumPy itself imports it when it is used.
+except ImportError as error:
+    sys.exit(
+        f"{sys.executable} cannot import numpy ({str(error).strip()}), which commformer needs there: install it "
+        f"({sys.executable} -m pip install numpy), or name another interpreter with env.python (--python for a check)"
+    )
 
 
 class Refusal(Exception):
@@ -46,13 +55,13 @@ class Refusal(Exception):
 def make(name: str, options: dict[str, Any]) -> Any:
     """Makes the task that `env.make` names, with `env.options`.
 
-    `pettingzoo:MODULE`, `smac:MAP`, `gfootball:SCENARIO`, or `MODULE:FUNCTION` for the user's own.
+    `pettingzoo:MODULE`, `smac:MAP`, `gfootball:SCENARIO`, or `MODULE:FUNCTION` or `FILE:FUNCTION` for the user's own.
     """
     kind, colon, rest = name.partition(":")
     if not (kind and colon and rest):
         raise Refusal(
-            f"env.make = {name!r}: expected pettingzoo:MODULE, smac:MAP, gfootball:SCENARIO "
-            "or MODULE:FUNCTION, such as pettingzoo:mpe2.simple_spread_v3"
+            f"env.make = {name!r}: expected pettingzoo:MODULE, smac:MAP, gfootball:SCENARIO, "
+            "MODULE:FUNCTION or FILE:FUNCTION, such as pettingzoo:mpe2.simple_spread_v3 or ./my_env.py:make"
         )
     if kind == "smac":
         return Smac(rest, **options)
@@ -70,6 +79,20 @@ def make(name: str, options: dict[str, Any]) -> Any:
             f"or an environment with PettingZoo's parallel API{advice(made)}"
         )
     return made
+
+
+def options_of(text: str) -> dict[str, Any]:
+    """What `options.rs` has written: JSON with NaN and Infinity, in which dates are marked."""
+    kinds = (datetime.date, datetime.time, datetime.datetime)
+
+    def read(table: dict[str, Any]) -> Any:
+        if table.keys() != {"$toml-date"}:
+            return table
+        written = table["$toml-date"]
+        kind = kinds[2 if "T" in written else 1 if ":" in written else 0]
+        return kind.fromisoformat(written)
+
+    return json.loads(text, object_hook=read)
 
 
 def call(module_name: str, function: str, options: dict[str, Any]) -> Any:
@@ -94,9 +117,12 @@ def call(module_name: str, function: str, options: dict[str, Any]) -> Any:
 
 
 def load(name: str) -> ModuleType:
-    """Imports a module; the user's own are looked for in the current directory too."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    """Imports a module, or the file that is named by its path; the user's own are looked for in the current directory."""
+    look_in(os.getcwd())
+    if "/" in name or name.endswith(".py"):
+        return load_file(os.path.expanduser(name))
+    if "." not in name and os.path.isfile(f"{name}.py"):
+        return load_file(f"{name}.py")  # Even where Python has a module of this name.
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -114,6 +140,48 @@ def load(name: str) -> ModuleType:
             f"({sys.executable} -m pip install {root}), name another interpreter with env.python, or, if it "
             "is your own, start in its directory or put that into PYTHONPATH"
         ) from error
+
+
+def load_file(path: str) -> ModuleType:
+    """Runs a file as a module; what lies beside it can be imported by it."""
+    path = os.path.abspath(path)
+    folder, file = os.path.split(path)
+    if not os.path.isfile(path):
+        if os.path.isfile(f"{path}.py"):
+            return load_file(f"{path}.py")
+        there = sorted(found for found in os.listdir(folder) if found.endswith(".py")) if os.path.isdir(folder) else []
+        near = difflib.get_close_matches(file, there, n=5) or there[:5]
+        kind = f"{path} is a folder" if os.path.isdir(path) else f"there is no file {path}"
+        raise Refusal(
+            f"env.make: {kind}: expected a file such as ./my_env.py:make"
+            + (f"; {folder} has {', '.join(near)}" if near else "")
+            + (f" (the current directory is {os.getcwd()})" if folder != os.getcwd() else "")
+        )
+    look_in(folder)
+    name = os.path.splitext(file)[0]
+    if not name.isidentifier() or name in sys.stdlib_module_names:
+        name = f"commformer_{name}"
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) == path:
+        return known
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise Refusal(f"env.make: {path} is no Python file: its name must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def look_in(folder: str) -> None:
+    """Lets modules be found in a folder: before installed packages, but not in the place of Python's own modules."""
+    if folder not in sys.path:
+        installed = (place for place, entry in enumerate(sys.path) if "-packages" in entry)
+        sys.path.insert(next(installed, len(sys.path)), folder)
 
 
 def a(thing: Any) -> str:
@@ -203,6 +271,16 @@ def one_hot(space: Any, counts: np.ndarray, value: Any) -> np.ndarray:
     return flat
 
 
+def expect(verb: str, expected: tuple[str, ...], returned: Any) -> None:
+    """Refuses an answer of another number of values."""
+    found = len(returned) if isinstance(returned, (tuple, list)) else None
+    if found != len(expected):
+        what = a(returned) if found is None else f"{found} values"
+        others = {4: ", as the old gym's does", 5: ", as gymnasium's does"}
+        hint = others.get(found or 0, "") if verb == "step" else ""
+        raise Refusal(f"{verb} returned {what}{hint}: expected {len(expected)}, ({', '.join(expected)})")
+
+
 def span(words: str, sizes: list[int], remedy: str) -> list[str]:
     """The note that sizes are unequal, if they are."""
     return [f"{words.format(f'{min(sizes)} to {max(sizes)}')}: {remedy}"] if min(sizes) < max(sizes) else []
@@ -277,13 +355,20 @@ class PettingZoo:
         if not (isinstance(returned, tuple) and len(returned) == 2):
             raise Refusal(f"reset returned {a(returned)}: expected (observations, infos), see PettingZoo")
         self.live = list(self.env.agents)
+        self._known("env.agents", self.live)
+        self._named("reset", ("observations", "infos"), returned)
         return self._look(*returned)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool, bool]:
         """One step of all who are still there."""
         acting = self.live
         chosen = {name: self._action(name, actions[self.names.index(name)]) for name in acting}
-        observations, rewards, terminations, truncations, infos = self.env.step(chosen)
+        returned = self.env.step(chosen)
+        parts_of_it = ("observations", "rewards", "terminations", "truncations", "infos")
+        expect("step", parts_of_it, returned)
+        self._named("step", parts_of_it, returned)
+        self._known("env.agents", self.env.agents)
+        observations, rewards, terminations, truncations, infos = returned
         absent = [name for name in acting if name not in rewards]
         if absent:
             raise Refusal(f"step returned no reward for {absent[0]}, who acted: expected one for {acting}")
@@ -296,6 +381,22 @@ class PettingZoo:
         if not left:
             self.masks = {}  # after the end nobody acts, and some environments mask everything then
         return seen, paid, terminated, not left and not terminated
+
+    def _named(self, verb: str, expected: tuple[str, ...], returned: Any) -> None:
+        """Refuses what is no dictionary of agents."""
+        for what, part in zip(expected, returned):
+            if not hasattr(part, "keys"):
+                raise Refusal(f"{verb} returned {a(part)} for {what}: expected a dictionary with an entry for each agent")
+            # "__all__" and "__common__" are other people's words for the whole team.
+            names = [name for name in part if not (isinstance(name, str) and name.startswith("__"))]
+            if what != "infos":
+                self._known(f"{verb}'s {what}", names)
+
+    def _known(self, what: str, names: Any) -> None:
+        """Refuses agents that were never announced."""
+        for name in names:
+            if name not in self.names:
+                raise Refusal(f"{what} have an agent {name!r}, who is not in possible_agents: {self.names}")
 
     def active(self) -> np.ndarray:
         """Who has not left, (N,)."""
@@ -315,7 +416,7 @@ class PettingZoo:
             if name not in observations:
                 raise Refusal(f"no observation was returned for {name}, who is in env.agents")
             value = observations[name]
-            mask = infos.get(name, {}).get("action_mask")
+            mask = (infos.get(name) or {}).get("action_mask")
             if isinstance(value, dict) and "observation" in value and "action_mask" in value:
                 value, mask = value["observation"], value["action_mask"]
             try:
@@ -707,8 +808,13 @@ def check_spec(task: Any, report: Report) -> None:
         raise Refusal(f"metrics are {task.metrics}, but there is no figures(), which returns their numbers")
     for note in getattr(task, "notes", ()):
         report.note(note)
+    spec_of(task)
     numbers = ", ".join(f"{key} {getattr(task, key)}" for key in ("agents", "obs_dim", *given))
     report.ok(f"{a(task)[2:].removeprefix('__main__.')}: {numbers}")
+
+
+# What a task's step returns.
+STEP_OF_A_TASK = ("obs", "rewards", "terminated", "truncated")
 
 
 class Play:
@@ -727,8 +833,7 @@ class Play:
         """A step with random available actions; returns what is known then, and whether it was the last."""
         self.steps += 1
         returned = self.task.step(self._actions(random))
-        if not isinstance(returned, tuple) or len(returned) != 4:
-            raise Refusal(f"step returned {a(returned)}: expected (obs, rewards, terminated, truncated)")
+        expect("step", STEP_OF_A_TASK, returned)
         observations, rewards, *ends = returned
         for key, end in zip(("terminated", "truncated"), ends):
             if not isinstance(end, (bool, np.bool_)):
@@ -921,6 +1026,15 @@ def spec_of(task) -> dict:
     discrete = hasattr(task, "actions")
     if discrete == hasattr(task, "action_dim"):
         raise Refusal("a task has either `actions`, how many there are, or `action_dim`, how many numbers one has")
+    for key in ("metrics", "agent_names", "action_names", "notes"):
+        for word in getattr(task, key, ()):
+            try:
+                str(word).encode()
+            except UnicodeEncodeError as error:
+                raise Refusal(
+                    f"{key} has {str(word)!a}, which is no text: {error.object[error.start]!a} is half of a letter "
+                    "(a lone surrogate), as it comes of decoding with errors='surrogateescape'"
+                ) from error
     return {
         "agents": int(task.agents),
         "obs_dim": int(task.obs_dim),
@@ -933,6 +1047,26 @@ def spec_of(task) -> dict:
         "action_names": [str(name) for name in getattr(task, "action_names", ())],
         "notes": [str(note) for note in getattr(task, "notes", ())],
     }
+
+
+def figures_of(task, metrics: list[str]) -> np.ndarray:
+    """The figures of an episode that has ended: finite numbers, so that there is a mean of them."""
+    given = task.figures()
+    try:
+        with np.errstate(over="ignore"):
+            figures = np.asarray(given, np.float32)
+    except (TypeError, ValueError) as error:
+        raise Refusal(f"figures() returned {given!r}: expected a number for each of {metrics}") from error
+    if figures.shape != (len(metrics),):
+        raise Refusal(f"figures() returned {given!r}: expected {len(metrics)} numbers, for {metrics}")
+    for name, figure in zip(metrics, figures):
+        if not np.isfinite(figure):
+            raise Refusal(
+                f"figures() returned {figure} for the metric {name!r} of an episode: expected a finite number for every "
+                "episode, since their mean is taken; where an episode has none, return 0 and count those that have one "
+                "in a metric of their own"
+            )
+    return figures
 
 
 class Memory:
@@ -974,6 +1108,11 @@ class Memory:
         self.status = array(np.uint8, copies)
         if at != size:
             raise Refusal(f"the shared memory has {size} bytes, but its arrays take {at}")
+
+
+def json_of(answer: dict) -> str:
+    """An answer as JSON. Halves of letters, which are no text, become question marks."""
+    return json.dumps(answer, ensure_ascii=False).encode(errors="replace").decode()
 
 
 class Worker:
@@ -1034,13 +1173,14 @@ class Worker:
             )
 
     def answer(self, what) -> None:
-        self.say(json.dumps({"ok": what}))
+        self.say(json_of({"ok": what}))
 
     def say(self, text: str) -> None:
         self.alone()
-        if len(text) > LONGEST - 32:
-            raise Refusal(f"the answer takes {len(text)} bytes, but must take less than {LONGEST}")
-        self.control.sendall(f"{self.number} {text}\n".encode())
+        line = f"{self.number} {text}\n".encode()
+        if len(line) >= LONGEST:
+            raise Refusal(f"the answer takes {len(line)} bytes, but must take less than {LONGEST}")
+        self.control.sendall(line)
 
     def open(self, copies: int, limit: int, file: int) -> None:
         self.doing = "making its copies"
@@ -1061,8 +1201,10 @@ class Worker:
             task = self.tasks[copy]
             self.doing = ("step", copy)
             self.steps[copy] += 1
-            obs, rewards, terminated, truncated = task.step(memory.actions[copy])
+            returned = task.step(memory.actions[copy])
             self.alone()
+            expect("step", STEP_OF_A_TASK, returned)
+            obs, rewards, terminated, truncated = returned
             memory.rewards[copy] = rewards
             if terminated or truncated or self.steps[copy] == self.limit:
                 self.end(copy, obs, TERMINATED if terminated else TRUNCATED)
@@ -1076,7 +1218,7 @@ class Worker:
         self.write(copy, obs, memory.last_obs, memory.last_active)
         memory.status[copy] = status
         if self.spec["metrics"]:
-            memory.figures[copy] = task.figures()
+            memory.figures[copy] = figures_of(task, self.spec["metrics"])
         if copy in self.pictures:
             self.pictures[copy] = task.draw()
         self.reset(copy)
@@ -1130,15 +1272,15 @@ def work(name: str, options: dict) -> None:
         told = str(error) if isinstance(error, Refusal) else traceback.format_exc()
         # The end is what matters, and what is not text arrives as well.
         told = told.strip()[-(LONGEST >> 8) :].encode(errors="backslashreplace").decode()
-        refusal = json.dumps({"error": told, "where": worker.where()})
+        refusal = json_of({"error": told, "where": worker.where()})
         control.sendall(f"{worker.number} {refusal}\n".encode())
 
 
 def main(arguments: list[str]) -> int:
     verb, name, options = arguments[:3]
     if verb == "check":
-        return check(name, json.loads(options), int(arguments[3]))
-    work(name, json.loads(options))
+        return check(name, options_of(options), int(arguments[3]))
+    work(name, options_of(options))
     return 0
 
 

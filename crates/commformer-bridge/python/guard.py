@@ -5,21 +5,16 @@ its group or session. It runs before anything else is imported, so that it forks
 Descriptor 0 is the socket to the program; that it hangs up is how the program's end is known.
 """
 
-import sys
-
-# What lies in the user's folder may have the name of a module that is needed here.
-_first, sys.path[:1] = sys.path[:1], []
 import os
 import select
 import signal
+import sys
 import time
 
 try:
     import ctypes
 except ImportError:  # A Python that was built without it.
     ctypes = None
-
-sys.path[:0] = _first
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 # Seconds that a worker has to close down by itself, and that what is killed has to end.

@@ -24,6 +24,7 @@ mod config;
 mod env;
 mod group;
 mod layout;
+mod options;
 mod picture;
 mod pool;
 mod process;

@@ -8,6 +8,7 @@ mod source;
 mod tests;
 
 use crate::config::PythonConfig;
+use crate::options;
 use crate::picture::Picture;
 use crate::spec::TaskSpec;
 use answers::{Answers, LONGEST, Lost};
@@ -28,7 +29,7 @@ use std::time::{Duration, Instant};
 pub use source::check;
 
 /// What is run in a worker.
-const WORKER: [source::Part; 2] = [source::GUARD, source::BRIDGE];
+const WORKER: [source::Part; 3] = [source::BEGIN, source::GUARD, source::BRIDGE];
 /// How much of an answer that means nothing is shown, bytes.
 const SHOWN: usize = 200;
 /// How long a hung worker may take to say where it hangs, and one that ends to end.
@@ -144,7 +145,7 @@ impl Process {
         let start = || -> io::Result<Process> {
             let (ours, theirs) = UnixStream::pair()?;
             let (printed, writer) = io::pipe()?;
-            let options = serde_json::to_string(&config.options)?;
+            let options = options::encode(&config.options);
             let mut command = Command::new(&config.python);
             (command.args(source::boot(&WORKER))).args(["work", &config.make, &options]);
             let printed = Printed::keep(printed)?;

@@ -1,10 +1,12 @@
 //! What is run in Python, and how it gets there.
 
 use crate::config::PythonConfig;
+use crate::options;
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
 /// The Python side, whole: what is run, in this order, in a worker; a check needs no guard.
+pub const BEGIN: Part = Part("begin.py", include_str!("../../python/begin.py"));
 pub const GUARD: Part = Part("guard.py", include_str!("../../python/guard.py"));
 pub const BRIDGE: Part = Part("bridge.py", include_str!("../../python/bridge.py"));
 
@@ -40,14 +42,14 @@ pub fn send(parts: &[Part], mut to: impl Write) -> io::Result<()> {
 ///
 /// If the interpreter does not start.
 pub fn check(config: &PythonConfig, resets: u32) -> io::Result<bool> {
-    let options = serde_json::to_string(&config.options)?;
+    let options = options::encode(&config.options);
     let mut child = Command::new(&config.python)
-        .args(boot(&[BRIDGE]))
+        .args(boot(&[BEGIN, BRIDGE]))
         .args(["check", &config.make, &options, &resets.to_string()])
         .stdin(Stdio::piped())
         .spawn()?;
     if let Some(input) = child.stdin.take() {
-        let _ = send(&[BRIDGE], input);
+        let _ = send(&[BEGIN, BRIDGE], input);
     }
     Ok(child.wait()?.success())
 }

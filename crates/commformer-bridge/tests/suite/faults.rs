@@ -6,7 +6,7 @@ use commformer_env::{Status, VecEnvError};
 use std::time::{Duration, Instant};
 
 /// The error of the first step that has one.
-fn broken(config: &PythonConfig) -> String {
+pub fn broken(config: &PythonConfig) -> String {
     let mut stage = Stage::new(config, 3);
     stage.reset().unwrap();
     for _ in 0..9 {
@@ -20,7 +20,7 @@ fn broken(config: &PythonConfig) -> String {
 }
 
 #[track_caller]
-fn says(text: &str, parts: &[&str]) {
+pub fn says(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "{text:?} lacks {part:?}");
     }

@@ -210,5 +210,33 @@ def unequal():
     return task
 
 
+class Told(Counting):
+    """Tells its options."""
+
+    def __init__(self, **options):
+        super().__init__()
+        self.notes = [f"{key}: {value!r}" for key, value in sorted(options.items())]
+
+
+class Five(Counting):
+    """Its step is one of gymnasium."""
+
+    def step(self, actions):
+        return *super().step(actions), {}
+
+
+class Unmeasured(Counting):
+    """A figure that an episode does not have."""
+
+    def figures(self):
+        return np.nan, 0.0
+
+
+def half_a_letter():
+    task = Counting()
+    task.agent_names = ("\ud800", "b")
+    return task
+
+
 def noisy():
     raise RuntimeError("it cannot be made")

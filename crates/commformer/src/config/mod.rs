@@ -35,6 +35,7 @@ pub use env::{KINDS, TaskConfig, TaskError};
 pub use error::{ConfigError, Source};
 pub use gate::{GateBudget, GateConfig, GateEstimator, GateExecution, GateMode};
 pub use graph::{GraphConfig, GraphMode};
+pub(crate) use layers::parse_value;
 pub use policy::{ObsNormName, PolicySettings, PreviousActionName};
 pub use run::{Device, EvalConfig, RunSettings};
 pub(crate) use schema::nearest;

@@ -139,11 +139,12 @@ impl<'a> Run<'a> {
     fn new(config: &'a Config, spec: &'a Spec, device: Device) -> Self {
         let (graph, agents) = (&config.graph, spec.agents);
         let policy = sizes(config, spec);
-        let learned = graph.mode == GraphMode::Learned;
+        let mode = graph.mode_for(agents);
+        let learned = mode == GraphMode::Learned;
         let schedule = learned.then(|| schedule(graph));
         let [decisions, carried] = widths(&config.gate, agents);
         let others = agents.saturating_sub(1);
-        let senders = match graph.mode {
+        let senders = match mode {
             // Warming up, everyone hears everyone.
             GraphMode::Learned if graph.warmup > 0 => others,
             GraphMode::Learned | GraphMode::Random => graph.senders(agents).min(others),
