@@ -1,6 +1,8 @@
 //! Training on a GPU. Alone in its process, since CUDA must be loaded before anything of tch.
 
 mod common;
+#[path = "../src/skip.rs"]
+mod skip;
 
 use commformer::compose;
 use common::{config, go, train};
@@ -10,7 +12,7 @@ use common::{config, go, train};
 fn a_gpu_trains_as_the_cpu_does() {
     let device = commformer_torch::cuda::device("auto").unwrap();
     if !tch::Cuda::is_available() {
-        println!("skipped: no CUDA device");
+        skip::skipped_without_device("no CUDA device");
         return;
     }
     for (preset, set) in [

@@ -1,5 +1,8 @@
 //! A real environment in Python trains, is evaluated, and repeats itself. Needs what `cargo xtask test` installs.
 
+#[path = "../src/skip.rs"]
+mod skip;
+
 use commformer::compose;
 use commformer::config::{Config, GraphMode, Overrides};
 use commformer_train::{EvaluateOptions, Purpose, evaluate};
@@ -22,8 +25,8 @@ fn python() -> Option<String> {
         tried.is_ok_and(|output| output.status.success())
     });
     if found.is_none() {
-        eprintln!(
-            "skipped: no Python with mpe2; `cargo xtask test` gets one, COMMFORMER_PYTHON names another"
+        skip::skipped(
+            "no Python with mpe2; `cargo xtask test` gets one, COMMFORMER_PYTHON names another",
         );
     }
     found

@@ -20,7 +20,8 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   bench [WHAT]     Measure the speed on this machine: of train, act or env
   doctor           Tell versions, machine and libtorch, and test all of it: for a bug report
   test             Run every test of the workspace, those in Python last
-  ci               Check everything: formatting, links, lints, dependencies, documentation, tests
+  ci [--require]   Check everything: formatting, links, lints, dependencies, documentation, tests; with --require
+                   nothing is skipped for want of a program
   help             Print this text
 
 train, eval, watch, replay, report, python-env, presets, bench and doctor build the program with optimisation and
@@ -72,7 +73,10 @@ pub enum Request {
         arguments: Vec<OsString>,
     },
     /// Check everything.
-    Ci,
+    Ci {
+        /// Fail where something is missing, instead of skipping what needs it.
+        require: bool,
+    },
 }
 
 /// Reads the arguments that follow `cargo xtask`.
@@ -84,7 +88,10 @@ pub fn parse(arguments: &[OsString]) -> Result<Request, Failure> {
     match verb.as_ref() {
         "help" | "-h" | "--help" => Ok(Request::Help),
         "setup" => alone("setup", rest, Request::Setup),
-        "ci" => alone("ci", rest, Request::Ci),
+        "ci" => match rest {
+            [require] if require == "--require" => Ok(Request::Ci { require: true }),
+            rest => alone("ci", rest, Request::Ci { require: false }),
+        },
         "football" => match rest {
             [setup] if setup == "setup" => Ok(Request::FootballSetup),
             _ => Err(Failure::usage(
@@ -165,7 +172,9 @@ mod tests {
         }
         assert_eq!(parse(&words("setup")), Ok(Request::Setup));
         assert_eq!(parse(&words("football setup")), Ok(Request::FootballSetup));
-        assert_eq!(parse(&words("ci")), Ok(Request::Ci));
+        assert_eq!(parse(&words("ci")), Ok(Request::Ci { require: false }));
+        let required = Ok(Request::Ci { require: true });
+        assert_eq!(parse(&words("ci --require")), required);
         let arguments = words("-p commformer-env -- --nocapture");
         assert_eq!(
             parse(&words("test -p commformer-env -- --nocapture")),

@@ -4,30 +4,41 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use crate::skips::Skips;
 use crate::{Failure, cargo, links, python, scripts, setup, supply_chain, test};
 
-/// Runs every step and stops at the first that fails.
-pub fn run(root: &Path) -> Result<(), Failure> {
+/// Runs every step and stops at the first that fails. What is skipped for want of a program is listed at the end, or,
+/// if everything is required, a failure.
+pub fn run(root: &Path, require: bool) -> Result<(), Failure> {
     let start = Instant::now();
+    let skips = Skips::begin(root, require)?;
     step("formatting", || check(formatting(root)))?;
     step("links", || links::check(root))?;
     match scripts::command(root) {
         Some(command) => step("scripts", || check(command))?,
-        None => println!("\n== scripts: skipped; {}", scripts::MISSING),
+        None => skips.skip("scripts", scripts::MISSING)?,
     }
     step("libtorch", || setup::run(root))?;
     step("lints", || check(lints(root)))?;
     // Looks at what the lints had downloaded.
     match supply_chain::command(root) {
         Some(command) => step("supply chain", || check(command))?,
-        None => println!("\n== supply chain: skipped; {}", supply_chain::MISSING),
+        None => skips.skip("supply chain", supply_chain::MISSING)?,
     }
     step("documentation", || check(documentation(root)))?;
     step("python", || python::ensure(root))?;
-    step("tests", || check(test::command(root, &[])))?;
-    step("tests in Python", || {
-        python::tests(root)?.into_iter().try_for_each(check)
+    step("tests", || {
+        let mut tests = test::command(root, &[]);
+        skips.tell(&mut tests);
+        check(tests)
     })?;
+    step("tests in Python", || {
+        python::tests(root)?.into_iter().try_for_each(|mut tests| {
+            skips.tell(&mut tests);
+            check(tests)
+        })
+    })?;
+    print!("{}", skips.summary());
     println!(
         "\nci: all steps passed in {:.1} s.",
         start.elapsed().as_secs_f64()

@@ -19,6 +19,7 @@ mod program;
 mod python;
 mod scripts;
 mod setup;
+mod skips;
 mod supply_chain;
 mod test;
 mod tools;
@@ -45,7 +46,7 @@ fn run(request: Request, root: &Path) -> Result<(), Failure> {
         Request::Program { arguments } => program::run(root, &arguments),
         Request::Doctor { arguments } => doctor::run(root, &arguments),
         Request::Test { arguments } => test::run(root, &arguments),
-        Request::Ci => ci::run(root),
+        Request::Ci { require } => ci::run(root, require),
     }
 }
 

@@ -64,7 +64,7 @@ fn quietly(mut command: Command) -> Result<(), Failure> {
 pub fn tests(root: &Path) -> Result<Vec<Command>, Failure> {
     let of = |folder: &str| {
         let mut command = Command::new(interpreter(root));
-        command.args(["-m", "unittest", "discover", "--start-directory"]);
+        command.arg(root.join("xtask/src/unittests.py"));
         command.arg(root.join(folder));
         command
     };
@@ -102,11 +102,14 @@ pub fn pip(venv: &Path) -> Result<Command, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsStr;
 
     #[test]
     fn every_folder_of_tests_is_there() {
         let commands = tests(&crate::root()).expect("commands");
-        let is_unittest = |command: &&Command| command.get_args().any(|word| word == "unittest");
+        let runs = |word: &OsStr| word.to_string_lossy().ends_with("unittests.py");
+        let is_unittest = |command: &&Command| command.get_args().any(runs);
+        assert_eq!(commands.iter().filter(is_unittest).count(), 2);
         for command in commands.iter().filter(is_unittest) {
             let folder = command.get_args().last().expect("a folder");
             let entries = fs::read_dir(folder).expect("the folder").flatten();
@@ -125,5 +128,39 @@ mod tests {
             .and_then(|(_, value)| value);
         let first = path.and_then(|path| env::split_paths(path).next());
         assert_eq!(first, Some(PathBuf::from("/x/.football/bin")));
+    }
+
+    /// The tests of a folder, of which one is skipped.
+    fn skipping(folder: &Path, environment: &[(&str, &Path)]) -> bool {
+        let mut tests = Command::new("python3");
+        let runner = crate::root().join("xtask/src/unittests.py");
+        tests.arg(runner).arg(folder);
+        for variable in ["COMMFORMER_SKIPS", "COMMFORMER_REQUIRE"] {
+            tests.env_remove(variable);
+        }
+        tests.envs(environment.iter().copied());
+        let output = tests.output().expect("Python");
+        output.status.success()
+    }
+
+    #[test]
+    fn what_python_skips_is_counted_or_refused() {
+        let folder = env::temp_dir().join(format!("commformer-unittests-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let code = "import unittest\n\n\nclass T(unittest.TestCase):\n    def test_a(self):\n        \
+                    self.skipTest('no such\\nthing')\n\n    def test_b(self):\n        pass\n";
+        fs::write(folder.join("test_skipping.py"), code).expect("written");
+        let skips = folder.join("skips.txt");
+        assert!(skipping(&folder, &[("COMMFORMER_SKIPS", &skips)]));
+        let text = fs::read_to_string(&skips).expect("the list");
+        assert!(
+            text.starts_with("test_a") && text.ends_with(": no such thing\n"),
+            "{text}"
+        );
+        assert!(!skipping(
+            &folder,
+            &[("COMMFORMER_REQUIRE", Path::new("1"))]
+        ));
+        fs::remove_dir_all(&folder).expect("removed");
     }
 }

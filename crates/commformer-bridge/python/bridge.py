@@ -34,6 +34,7 @@ import struct
 import sys
 import time
 import traceback
+import unicodedata
 from types import ModuleType
 from typing import Any
 
@@ -707,6 +708,12 @@ class Football:
         }
 
 
+def say(text: str) -> None:
+    """Prints a line without control characters, which an environment's words may hold: they are written out."""
+    shown = (c if c in "\n\t" or unicodedata.category(c) != "Cc" else f"\\u{ord(c):04x}" for c in text)
+    print("".join(shown), flush=True)
+
+
 class Report:
     """What a check says, a line at a time, and whether anything was wrong."""
 
@@ -715,16 +722,16 @@ class Report:
 
     def ok(self, text: str) -> None:
         """Something that is as it must be."""
-        print(f"ok    {text}", flush=True)
+        say(f"ok    {text}")
 
     def note(self, text: str) -> None:
         """Something to know."""
-        print(f"note  {text}", flush=True)
+        say(f"note  {text}")
 
     def wrong(self, text: str) -> None:
         """Something to set right."""
         self.wrong_lines += 1
-        print(f"WRONG {text}", flush=True)
+        say(f"WRONG {text}")
 
 
 def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
@@ -749,8 +756,32 @@ def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
         report.wrong(f"{where}: {refusal}")
     except Exception:  # whatever the user's code raises is what the user must see
         report.wrong(f"{where}, the environment raised:\n{traceback.format_exc()}")
-    print(f"{name}: {report.wrong_lines or 'nothing'} wrong", flush=True)
+    say(f"{name}: {report.wrong_lines or 'nothing'} wrong")
     return int(report.wrong_lines > 0)
+
+
+# Figures of the program's own, which no metric may pass for: as in commformer-env/src/metric_names.rs.
+RESERVED_METRICS = (
+    "return steps episode_steps messages bytes traffic open_rate gates_right sources graph_changes step_count checkpoint "
+    "trained_steps episodes seed sampled graph decentralised settings"
+).split()
+RESERVED_METRIC_GROUPS = "losses listening seconds metrics".split()
+
+
+def check_metric_names(names: tuple[str, ...]) -> None:
+    """A metric has a name, of its own, that is not the program's."""
+    for index, name in enumerate(names):
+        group = name.partition(".")[0] if "." in name else None
+        if not name:
+            raise Refusal(f"metric {index} has an empty name; give it one")
+        if name in RESERVED_METRICS or group in RESERVED_METRIC_GROUPS:
+            groups = ", ".join(f"{group}." for group in RESERVED_METRIC_GROUPS)
+            raise Refusal(
+                f"a metric is called {name!r}, which is a figure of the program's own; call it otherwise, not "
+                f"{', '.join(RESERVED_METRICS)} and nothing that begins with {groups}"
+            )
+        if name in names[:index]:
+            raise Refusal(f"two metrics are called {name!r}; give each a name of its own")
 
 
 def check_spec(task: Any, report: Report) -> None:
@@ -772,6 +803,7 @@ def check_spec(task: Any, report: Report) -> None:
             raise Refusal(f"{key} is {words!r}: expected a tuple of strings")
         if words and count not in (None, len(words)):
             raise Refusal(f"{key} has {len(words)} names for {count}")
+    check_metric_names(getattr(task, "metrics", ()))
     if getattr(task, "metrics", ()) and not hasattr(task, "figures"):
         raise Refusal(f"metrics are {task.metrics}, but there is no figures(), which returns their numbers")
     for note in getattr(task, "notes", ()):

@@ -11,6 +11,7 @@ import os
 import pathlib
 import sys
 import types
+import unicodedata
 import unittest
 from typing import Any
 
@@ -459,6 +460,32 @@ class NoChoice(Sound):
     actions = 0
 
 
+class PaidItself(Sound):
+    metrics = ("won", "return")
+
+    def figures(self) -> list[float]:
+        return [0.0, 1e9]
+
+
+class LossOfThePolicy(PaidItself):
+    metrics = ("won", "losses.policy")
+
+
+class Loud(Sound):
+    notes = ("\x1b[2J", "\x9b31m\r")
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, Any, bool, bool]:
+        raise ValueError("\x1b]0;mine\x07")
+
+
+class Namesakes(PaidItself):
+    metrics = ("won", "won")
+
+
+class Nameless(PaidItself):
+    metrics = ("won", "")
+
+
 class Example(unittest.TestCase):
     """The task that the documentation shows, where the repository is around this file."""
 
@@ -500,11 +527,21 @@ class Check(unittest.TestCase):
             (KeepsMemory, r"MiB of memory more after 30 resets"),
             (KeepsFiles, r"open files more after 30 resets"),
             (NoChoice, r"actions is 0"),
+            (PaidItself, r"called 'return'.*not return, steps, .*settings"),
+            (LossOfThePolicy, r"called 'losses.policy'.*begins with losses\., "),
+            (Namesakes, r"two metrics are called 'won'"),
+            (Nameless, r"metric 1 has an empty name"),
         ):
             with self.subTest(kind.__name__):
                 status, printed = self.check(kind)
                 self.assertEqual(status, 1, printed)
                 self.assertRegex(printed, f"WRONG (.|\n)*{words}")
+
+    def test_an_environments_words_do_not_act_on_a_terminal(self) -> None:
+        _, printed = self.check(Loud)
+        self.assertEqual([c for c in printed if unicodedata.category(c) == "Cc" and c != "\n"], [])
+        for shown in (r"\u001b[2J", r"\u009b31m\u000d", r"\u001b]0;mine\u0007"):
+            self.assertIn(shown, printed)
 
     def test_what_is_unusual_is_noted_and_not_wrong(self) -> None:
         for kind, words in ((Endless, "env.episode_limit"), (SeedUnused, "seeds 7 and 8")):

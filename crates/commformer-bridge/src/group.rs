@@ -128,7 +128,8 @@ impl Group {
         state.restarts += 1;
         let (restarts, allowed) = (state.restarts, self.config.restarts);
         eprintln!(
-            "warning: {fault}\nIt is started anew ({restarts} of {allowed}); its episodes are cut."
+            "warning: {}\nIt is started anew ({restarts} of {allowed}); its episodes are cut.",
+            commformer_env::printable(&fault.to_string())
         );
         let begin = || {
             let process = pool::take_one(&self.config)?;

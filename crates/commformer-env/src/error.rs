@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::{ActionSpace, Spec};
+use crate::{ActionSpace, MetricNameError, Spec};
 
 /// A setting of a task that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,6 +70,9 @@ pub enum VecEnvError {
         /// What the task looks like.
         spec: Box<Spec>,
     },
+    /// A metric of its task cannot be called so.
+    #[error(transparent)]
+    MetricName(#[from] MetricNameError),
     /// It was stepped before its first reset.
     #[error("the copies have no episode to step yet: call `reset` first")]
     NotReset,

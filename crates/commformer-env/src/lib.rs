@@ -64,6 +64,7 @@ mod frame;
 mod grid;
 mod hunt;
 mod lanes;
+mod metric_names;
 mod predator_capture_prey;
 mod predator_prey;
 mod rng;
@@ -71,6 +72,7 @@ mod saved;
 mod signal;
 pub mod smac;
 mod stacked;
+mod text;
 mod traffic_junction;
 mod vec_env;
 
@@ -79,10 +81,15 @@ pub use error::{ConfigError, StateError, VecEnvError};
 pub use frame::{Form, Frame, Role, Shape};
 pub use hunt::Mode;
 pub use lanes::CopyState;
+pub use metric_names::{
+    MetricNameError, RESERVED_METRIC_GROUPS, RESERVED_METRICS, check_metric_names,
+    is_reserved_metric,
+};
 pub use predator_capture_prey::{PredatorCapturePrey, PredatorCapturePreyConfig};
 pub use predator_prey::{PredatorPrey, PredatorPreyConfig};
 pub use rng::Rng;
 pub use signal::{Signal, SignalConfig};
 pub use stacked::{MOST_STACKED, Stacked};
+pub use text::printable;
 pub use traffic_junction::{Difficulty, TrafficJunction, TrafficJunctionConfig};
 pub use vec_env::{Batch, Episode, VecEnv};

@@ -2,8 +2,8 @@
 
 use crate::error::require;
 use crate::{
-    Actions, ConfigError, Environment, Frame, Observation, Remote, Rng, Spec, StateError, Status,
-    saved,
+    Actions, ConfigError, Environment, Observation, Rng, Spec, StateError, Status,
+    forward_environment, saved,
 };
 use serde::{Deserialize, Serialize};
 
@@ -124,7 +124,12 @@ impl<E: Environment> Stacked<E> {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl<E: Environment> Environment for Stacked<E> {
+    forward_environment! { |this| this.task =>
+        metrics progress sources must_listen departed action_names agent_names draw remote
+    }
+
     fn spec(&self) -> &Spec {
         &self.spec
     }
@@ -148,14 +153,6 @@ impl<E: Environment> Environment for Stacked<E> {
         self.shift();
         self.show(out.obs, out.active);
         status
-    }
-
-    fn metrics(&self, out: &mut [f32]) {
-        self.task.metrics(out);
-    }
-
-    fn progress(&mut self, share: f64) {
-        self.task.progress(share);
     }
 
     fn save(&self) -> Option<Vec<u8>> {
@@ -191,33 +188,5 @@ impl<E: Environment> Environment for Stacked<E> {
         }
         self.show(out.obs, out.active);
         Ok(())
-    }
-
-    fn sources(&self) -> Option<&[usize]> {
-        self.task.sources()
-    }
-
-    fn must_listen(&self) -> Option<&[bool]> {
-        self.task.must_listen()
-    }
-
-    fn departed(&self) -> &[bool] {
-        self.task.departed()
-    }
-
-    fn action_names(&self) -> Vec<String> {
-        self.task.action_names()
-    }
-
-    fn agent_names(&self) -> Vec<String> {
-        self.task.agent_names()
-    }
-
-    fn draw(&self, frame: &mut Frame) {
-        self.task.draw(frame);
-    }
-
-    fn remote(&mut self) -> Option<&mut dyn Remote> {
-        self.task.remote()
     }
 }

@@ -7,7 +7,7 @@ mod check;
 mod known;
 
 use crate::{
-    Actions, CopyState, Environment, Rng, Spec, Status, VecEnvError,
+    Actions, CopyState, Environment, Rng, Spec, Status, VecEnvError, check_metric_names,
     lanes::{Lane, Step, Work},
 };
 
@@ -80,8 +80,8 @@ impl<E: Environment> VecEnv<E> {
     ///
     /// # Errors
     ///
-    /// If there are no copies, their [`Spec`]s differ, nothing is observed or chosen, or the sources do
-    /// not fit the team.
+    /// If there are no copies, their [`Spec`]s differ, nothing is observed or chosen, a metric has no name of its
+    /// own, or the sources do not fit the team.
     pub fn new(copies: Vec<E>, seed: u64) -> Result<Self, VecEnvError> {
         let spec = copies.first().ok_or(VecEnvError::NoCopies)?.spec().clone();
         if spec.agents == 0 || spec.obs_dim == 0 || spec.actions.size() == 0 {
@@ -89,6 +89,7 @@ impl<E: Environment> VecEnv<E> {
                 spec: Box::new(spec),
             });
         }
+        check_metric_names(&spec.metrics)?;
         if let Some(copy) = copies.iter().position(|copy| *copy.spec() != spec) {
             let found = Box::new(copies[copy].spec().clone());
             return Err(VecEnvError::SpecsDiffer {

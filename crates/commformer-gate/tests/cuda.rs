@@ -1,5 +1,8 @@
 //! The gate on a GPU. Alone in its process, since CUDA must be loaded before anything of tch.
 
+#[path = "../../../tests/src/skip.rs"]
+mod skip;
+
 use commformer_gate::{Per, TemporalGate, TemporalGateConfig, decision, fixed};
 use tch::{Device, Kind, Tensor};
 
@@ -7,7 +10,7 @@ use tch::{Device, Kind, Tensor};
 fn a_gpu_decides_as_the_cpu_does() {
     let device = commformer_torch::cuda::device("auto").unwrap();
     if !tch::Cuda::is_available() {
-        println!("skipped: no CUDA device");
+        skip::skipped_without_device("no CUDA device");
         return;
     }
     for per in [Per::Receiver, Per::Edge] {

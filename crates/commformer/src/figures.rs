@@ -1,14 +1,15 @@
 //! What an evaluation says: every figure with its interval.
 
+use commformer_env::is_reserved_metric;
 use commformer_train::{EpisodeRecord, EvaluationReport};
 use commformer_view::statistics::Estimate;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::fmt;
 
 /// Figures by name, in the order in which they are shown. As JSON an object of
-/// `{"mean", "low", "high"}`.
+/// `{"mean", "low", "high"}`. No name is there twice.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Figures(pub Vec<(String, Estimate)>);
+pub struct Figures(Vec<(String, Estimate)>);
 
 impl Figures {
     /// `return`, `steps` and the environment's metrics, every episode counting the same; `messages` and
@@ -16,11 +17,14 @@ impl Figures {
     /// everybody; with gates, `open_rate`, the share of an agent's steps in which it listens, and
     /// `gates_right`, the share in which it does so exactly when it must: these over all steps of all
     /// episodes; and `sources`, the share of agents that hear the one they must. A figure that no
-    /// episode has is left out.
+    /// episode has is left out, and so is a metric under a name that is not the environment's to give, which
+    /// no [`VecEnv`](commformer_env::VecEnv) lets in.
     pub fn of(report: &EvaluationReport, seed: u64) -> Self {
-        let mut figures = Vec::new();
+        let mut figures = Self::default();
         let mut add = |name: &str, estimate: Option<Estimate>| {
-            figures.extend(estimate.map(|estimate| (name.to_owned(), estimate)));
+            if let Some(estimate) = estimate {
+                figures.insert(name, estimate);
+            }
         };
         let by_episode = |figure: &dyn Fn(&EpisodeRecord) -> f64| {
             let values: Vec<f64> = report.episodes.iter().map(figure).collect();
@@ -32,7 +36,8 @@ impl Figures {
         };
         add("return", by_episode(&|episode| episode.team_return));
         add("steps", by_episode(&|episode| f64::from(episode.steps)));
-        for (index, name) in report.metric_names.iter().enumerate() {
+        let metrics = report.metric_names.iter().enumerate();
+        for (index, name) in metrics.filter(|(_, name)| !is_reserved_metric(name)) {
             let figure =
                 by_episode(&|episode| episode.metrics.get(index).copied().unwrap_or(f64::NAN));
             add(name, figure);
@@ -65,7 +70,20 @@ impl Figures {
         if let Some(share) = report.sources_heard {
             add("sources", by_episode(&|_| share));
         }
-        Self(figures)
+        figures
+    }
+
+    /// Adds a figure; of two with one name the first stays.
+    fn insert(&mut self, name: &str, estimate: Estimate) {
+        if self.get(name).is_none() {
+            self.0.push((name.to_owned(), estimate));
+        }
+    }
+
+    /// Every figure with its name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Estimate)> {
+        let all = self.0.iter();
+        all.map(|(name, estimate)| (name.as_str(), *estimate))
     }
 
     /// A figure by name.

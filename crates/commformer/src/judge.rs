@@ -230,3 +230,157 @@ impl Verdict {
         Ok(text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use commformer_env::RESERVED_METRICS;
+    use commformer_train::{EpisodeRecord, Traffic};
+    use proptest::prelude::*;
+    use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+    use std::collections::BTreeSet;
+
+    /// JSON of which no object has a key twice.
+    struct Unique;
+
+    impl<'de> serde::Deserialize<'de> for Unique {
+        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            struct Any;
+            impl<'de> Visitor<'de> for Any {
+                type Value = Unique;
+
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("JSON")
+                }
+
+                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Unique, A::Error> {
+                    let mut keys = BTreeSet::new();
+                    while let Some((key, _)) = map.next_entry::<String, Unique>()? {
+                        if let Some(key) = keys.replace(key) {
+                            return Err(serde::de::Error::custom(format!("{key:?} twice")));
+                        }
+                    }
+                    Ok(Unique)
+                }
+
+                fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Unique, A::Error> {
+                    while all.next_element::<Unique>()?.is_some() {}
+                    Ok(Unique)
+                }
+
+                fn visit_bool<E>(self, _: bool) -> Result<Unique, E> {
+                    Ok(Unique)
+                }
+
+                fn visit_u64<E>(self, _: u64) -> Result<Unique, E> {
+                    Ok(Unique)
+                }
+
+                fn visit_i64<E>(self, _: i64) -> Result<Unique, E> {
+                    Ok(Unique)
+                }
+
+                fn visit_f64<E>(self, _: f64) -> Result<Unique, E> {
+                    Ok(Unique)
+                }
+
+                fn visit_str<E>(self, _: &str) -> Result<Unique, E> {
+                    Ok(Unique)
+                }
+
+                fn visit_unit<E>(self) -> Result<Unique, E> {
+                    Ok(Unique)
+                }
+            }
+            from.deserialize_any(Any)
+        }
+    }
+
+    fn verdict(metric_names: Vec<String>) -> Verdict {
+        let episode = EpisodeRecord {
+            team_return: -1.0,
+            steps: 3,
+            traffic: Traffic {
+                agent_steps: 6.0,
+                active_steps: 6.0,
+                open: 1.5,
+                messages: 3.0,
+                bytes: 60.0,
+                full_bytes: 600.0,
+            },
+            gates_right: Some(1.0),
+            metrics: vec![1e9; metric_names.len()],
+        };
+        let report = EvaluationReport {
+            steps: 100,
+            episodes: vec![episode],
+            metric_names,
+            graph: vec![0.0; 4],
+            gated: true,
+            sources_heard: Some(1.0),
+        };
+        Verdict {
+            judgement: Judgement {
+                which: Which::Best,
+                episodes: 1,
+                seed: 1,
+                sampled: false,
+            },
+            trained_steps: 100,
+            figures: Figures::of(&report, 1),
+            report,
+            damaged: Vec::new(),
+        }
+    }
+
+    fn json(text: &str) -> serde_json::Map<String, serde_json::Value> {
+        if let Err(twice) = serde_json::from_str::<Unique>(text) {
+            panic!("{twice}: {text}");
+        }
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn every_key_of_the_programs_is_reserved() {
+        let written = json(&verdict(Vec::new()).to_json(&Config::default()).unwrap());
+        assert_eq!(written.len(), 15);
+        for key in written.keys() {
+            assert!(RESERVED_METRICS.contains(&key.as_str()), "{key}");
+        }
+        assert!(serde_json::from_str::<Unique>(r#"{"a":[{"b":1,"b":2}]}"#).is_err());
+    }
+
+    proptest! {
+        /// Even of a task that no vector environment would take.
+        #[test]
+        fn no_metric_passes_for_a_figure_of_the_programs(
+            names in proptest::collection::vec(
+                prop_oneof![
+                    proptest::sample::select(&RESERVED_METRICS[..]).prop_map(String::from),
+                    "[ab]{0,2}",
+                    any::<String>(),
+                ],
+                0..6,
+            ),
+        ) {
+            let own = verdict(Vec::new());
+            let with = verdict(names.clone());
+            let config = Config::default();
+            let (own, written) = (own.to_json(&config).unwrap(), with.to_json(&config).unwrap());
+            let (own, written) = (json(&own), json(&written));
+            for (key, value) in &own {
+                prop_assert_eq!(&written[key], value, "{}", key);
+            }
+            for name in names.iter().filter(|name| !own.contains_key(*name)) {
+                // `decentralised`, or what only a file of metrics has.
+                let reserved = commformer_env::is_reserved_metric(name);
+                prop_assert_eq!(written.contains_key(name), !reserved, "{}", name);
+            }
+            let mut lines = crate::record::metrics::tests::lines(&with.report, &with.figures);
+            lines.push(serde_json::to_string(&with.summary()).unwrap());
+            for line in lines {
+                json(&line);
+            }
+        }
+    }
+}

@@ -43,6 +43,7 @@ pub mod config;
 pub mod figures;
 pub mod interrupt;
 pub mod judge;
+pub mod links;
 pub mod record;
 pub mod replay;
 pub mod run_dir;

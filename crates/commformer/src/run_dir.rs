@@ -1,6 +1,7 @@
 //! A run's folder: what lies where, that no run is ever overwritten, and that only one process trains in
 //! it.
 
+use crate::links;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -45,6 +46,12 @@ pub enum RunDirError {
         /// The number of the process, where it can be read.
         process: String,
     },
+    /// Something that a run writes to is a symbolic link.
+    #[error("{}", links::refusal(link))]
+    Link {
+        /// The link.
+        link: PathBuf,
+    },
     /// The system refused.
     #[error("cannot use {}", path.display())]
     Io {
@@ -67,6 +74,9 @@ impl RunDir {
         "final.json",
         "graph.svg",
     ];
+
+    /// What a run goes on with where it is, or puts into: links there are refused. Other files are replaced.
+    const WRITTEN: [&str; 4] = [".lock", "metrics.jsonl", "tensorboard", "checkpoints"];
 
     /// Makes a folder for a new run, to train in. It may be there, but must not hold a run.
     ///
@@ -140,13 +150,11 @@ impl RunDir {
     }
 
     fn locked(path: &Path) -> Result<Self, RunDirError> {
+        if let Some(link) = links::find(path, &Self::WRITTEN).map_err(at(path))? {
+            return Err(RunDirError::Link { link });
+        }
         let name = path.join(".lock");
-        let lock = File::options()
-            .create(true)
-            .read(true)
-            .append(true)
-            .open(&name);
-        let mut lock = lock.map_err(at(&name))?;
+        let mut lock = links::append(&name).map_err(at(&name))?;
         match try_lock(&lock) {
             Ok(()) => {}
             // Some network file systems know no locks.

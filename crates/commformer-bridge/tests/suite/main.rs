@@ -4,6 +4,8 @@ mod faults;
 mod first;
 mod hostile;
 mod orphans;
+#[path = "../../../../tests/src/skip.rs"]
+mod skip;
 mod stepping;
 
 use commformer_bridge::{PythonConfig, PythonEnv, copies};
@@ -29,8 +31,8 @@ fn python() -> Option<&'static str> {
         })
     });
     if found.is_none() {
-        eprintln!(
-            "skipped: no Python with numpy; `cargo xtask ci` makes one, COMMFORMER_PYTHON names another"
+        skip::skipped(
+            "no Python with numpy; `cargo xtask ci` makes one, COMMFORMER_PYTHON names another",
         );
     }
     found.as_deref()

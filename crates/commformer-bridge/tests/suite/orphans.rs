@@ -1,5 +1,6 @@
 //! No process is left behind, whatever ends this one and whatever the environment does.
 
+use crate::skip::skipped;
 use crate::{Stage, python, task};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -177,9 +178,9 @@ fn nothing_lies_in_a_folder_and_a_small_one_for_shared_memory_does_not_matter() 
     match ran.map(|ran| (ran.status.code(), ran)) {
         Ok((Some(0), _)) => {}
         Ok((Some(1 | 77), ran)) if !String::from_utf8_lossy(&ran.stdout).contains("running") => {
-            eprintln!("skipped: a mount of its own takes root");
+            skipped("a mount of its own takes root");
         }
-        Err(error) => eprintln!("skipped: no unshare ({error})"),
+        Err(error) => skipped(&format!("no unshare ({error})")),
         Ok((_, ran)) => panic!("{ran:?}"),
     }
 }

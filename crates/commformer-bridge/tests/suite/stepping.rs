@@ -12,7 +12,7 @@ fn a_task_describes_itself() {
     let spec = stage.spec();
     assert_eq!((spec.agents, spec.obs_dim), (2, 3));
     assert_eq!(spec.actions, ActionSpace::Discrete(4));
-    assert_eq!(spec.metrics, ["steps", "sum"]);
+    assert_eq!(spec.metrics, ["moves", "sum"]);
     assert!(spec.masks_actions);
     let copy = stage.envs.copy(0).unwrap();
     assert_eq!(copy.agent_names(), ["left", "right"]);

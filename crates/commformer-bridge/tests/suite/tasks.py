@@ -14,7 +14,7 @@ class Counting:
     agents = 2
     obs_dim = 3
     actions = 4
-    metrics = ("steps", "sum")
+    metrics = ("moves", "sum")
     agent_names = ("left", "right")
     action_names = ("a", "b", "c", "d")
 

@@ -44,6 +44,11 @@ impl Shown {
         }
     }
 
+    /// Calls its metric otherwise.
+    pub fn rename(&mut self, metric: &'static str) {
+        self.spec.metrics = vec![metric.into()];
+    }
+
     fn observe(&self, out: Observation<'_>) {
         out.obs.copy_from_slice(&self.scenes[self.at].obs);
         out.available.fill(true);

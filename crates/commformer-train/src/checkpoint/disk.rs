@@ -2,25 +2,41 @@
 
 use super::CheckpointError;
 use super::fault::{before, before_writing};
+use std::ffi::OsString;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Replaces a file as a whole: whoever reads it sees the old bytes or the new ones.
+/// Replaces a file as a whole: whoever reads it sees the old bytes or the new ones. A symbolic link of its name is
+/// replaced, and what it points to left alone.
 ///
 /// # Errors
 ///
 /// [`CheckpointError::Io`]; then the old file is still there.
 pub fn write_beside(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    let beside = path.with_extension("tmp");
-    write(&beside, bytes)?;
-    rename(&beside, path)?;
+    let beside = beside(path);
+    let written = write(&beside, bytes).and_then(|()| rename(&beside, path));
+    if written.is_err() {
+        // A disk may be full of such. That it goes, too, is not promised.
+        let _ = fs::remove_file(&beside);
+    }
+    written?;
     path.parent().map_or(Ok(()), sync_folder)
 }
 
-/// Writes a file that nobody reads yet, down to the disk.
+/// A name beside a file's that nobody can foresee, and so nobody has.
+fn beside(path: &Path) -> PathBuf {
+    let random = RandomState::new().build_hasher().finish();
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{random:016x}.tmp"));
+    path.with_file_name(name)
+}
+
+/// Writes a file that is not there yet, down to the disk. A link of its name is refused like a file.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
-    File::create(path)
+    File::create_new(path)
         .and_then(|mut file| {
             before_writing(&mut file, bytes)?;
             file.write_all(bytes)?;

@@ -3,6 +3,7 @@
 use super::Replay;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use commformer_env::printable;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use serde::Serialize;
@@ -52,7 +53,7 @@ pub fn page(replay: &Replay) -> Result<String, PageError> {
 
 /// The page around the data.
 fn write(title: &str, data: &str) -> String {
-    let title = title.replace('&', "&amp;").replace('<', "&lt;");
+    let title = printable(title).replace('&', "&amp;").replace('<', "&lt;");
     // In the order of their places.
     let parts = [
         ("{{title}}", title.as_str()),
@@ -106,14 +107,16 @@ mod tests {
 
     #[test]
     fn every_part_is_in_the_page_and_no_place_is_left() {
-        let page = write("a < b & c", "DATA");
+        let page = write("a < b & c\u{1b}[2J\u{9b}", "DATA");
         for place in ["title", "style", "data", "script"] {
             assert!(!page.contains(&format!("{{{{{place}}}}}")), "{place}");
         }
-        assert!(page.contains("<title>a &lt; b &amp; c</title>"));
+        assert!(page.contains(r"<title>a &lt; b &amp; c\u001b[2J\u009b</title>"));
         assert!(page.contains(r#"id="data">DATA</script>"#));
         assert!(page.contains(include_str!("page/style.css")) && page.contains(SCRIPT));
-        // One file, that asks nobody for anything.
+        assert!(!page.contains(|c: char| c.is_control() && !"\n\t".contains(c)));
+        // One file, that asks nobody for anything, and may not.
+        assert!(page.contains(r#"Content-Security-Policy" content="default-src 'none';"#));
         for word in ["http:", "https:", " src=", "<link"] {
             let named = page.replace(r#"const SVG = "http://www.w3.org/2000/svg";"#, "");
             assert!(!named.contains(word), "{word}");

@@ -4,6 +4,7 @@ use super::methods::Methods;
 use super::run::count;
 use crate::theme;
 use askama::Template;
+use commformer_env::printable;
 
 /// A part of the page with a head of its own.
 #[derive(Clone, Debug, Default)]
@@ -121,6 +122,7 @@ impl<'a> Page<'a> {
     }
 
     pub fn html(&self) -> Result<String, askama::Error> {
-        self.render()
+        // What a name holds besides letters is shown, and not obeyed by whatever prints the page.
+        Ok(printable(&self.render()?).into_owned())
     }
 }

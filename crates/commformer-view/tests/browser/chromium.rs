@@ -1,9 +1,10 @@
 //! A headless Chromium, spoken to over its DevTools protocol.
 
+use crate::skip::skipped;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -46,11 +47,7 @@ impl Chromium {
             .stderr(Stdio::piped())
             .spawn();
         let Ok(mut process) = process else {
-            // Not by a macro, whose words are shown of tests alone that fail.
-            let _ = writeln!(
-                std::io::stderr(),
-                "skipped: there is no `chromium` here; `apt-get install chromium` gets it"
-            );
+            skipped("there is no `chromium` here; `apt-get install chromium` gets it");
             return None;
         };
         let said = BufReader::new(process.stderr.take().expect("its stderr"));

@@ -8,3 +8,5 @@ mod report;
 #[path = "../report/sample.rs"]
 mod sample;
 mod sizes;
+#[path = "../../../../tests/src/skip.rs"]
+mod skip;

@@ -1,5 +1,6 @@
 //! `commformer eval`.
 
+use super::trust::Trust;
 use super::warn;
 use crate::compose;
 use crate::config::{Config, Overrides};
@@ -37,6 +38,8 @@ pub(super) struct Eval {
     /// than the formula says
     #[arg(long)]
     decentralised: bool,
+    #[command(flatten)]
+    trust: Trust,
     /// A setting of the task in the place of the run's, such as env.agents=5; can be repeated
     #[arg(long, value_name = "env.KEY=VALUE")]
     set: Vec<String>,
@@ -80,11 +83,16 @@ impl Eval {
                 "--set {set}: an evaluation can change the task alone, such as env.agents=5"
             );
         }
-        let overrides = Overrides {
+        let own = Overrides {
             file: Some(folder.config()),
-            set: self.set.clone(),
             device: self.device.clone(),
             ..Overrides::default()
+        };
+        // What the run names must be trusted; what the user sets in its place is the user's.
+        (self.trust).check(folder.path(), &Config::resolve(None, &own)?)?;
+        let overrides = Overrides {
+            set: self.set.clone(),
+            ..own
         };
         let config = Config::resolve(None, &overrides)?;
         let device = compose::device(&config)?;

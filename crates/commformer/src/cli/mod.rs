@@ -4,14 +4,17 @@ mod bench;
 mod doctor;
 mod eval;
 mod options;
+mod plain;
 mod presets;
 mod python_env;
 mod replay;
 mod report;
 mod train;
+mod trust;
 mod watch;
 
 use clap::{Parser, Subcommand};
+use plain::Plain;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -48,7 +51,7 @@ enum Command {
 /// Runs the program and says how it ended: 0 well, 1 with an error, 2 with a wrong command line, 128 and the number of
 /// the signal after a run was stopped by one: 130 by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP, 138 by SIGUSR1.
 pub fn run() -> ExitCode {
-    let out = &mut io::stdout();
+    let out = &mut Plain(io::stdout());
     let result = match Cli::parse().command {
         Command::Train(train) => train.run(&mut Unread(out)),
         Command::Eval(eval) => eval.run(out).map(|()| ExitCode::SUCCESS),
@@ -66,7 +69,7 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // `{:#}` writes the causes behind the error, in one line. If nobody reads stderr there is
             // nobody to tell.
-            let _ = writeln!(io::stderr(), "error: {error:#}");
+            let _ = writeln!(Plain(io::stderr()), "error: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -94,7 +97,7 @@ impl<W: Write> Write for Unread<W> {
 /// Tells of something that is wrong but stops nothing.
 fn warn(what: &str) {
     // If nobody reads stderr there is nobody to tell.
-    let _ = writeln!(io::stderr(), "warning: {what}");
+    let _ = writeln!(Plain(io::stderr()), "warning: {what}");
 }
 
 /// How the user called this program, for what to type next: `cargo xtask` says so when it starts us.

@@ -1,6 +1,7 @@
 //! `commformer replay`.
 
 use super::eval::Checkpoint;
+use super::trust::Trust;
 use super::warn;
 use crate::compose;
 use crate::config::{Config, Overrides};
@@ -37,6 +38,8 @@ pub(super) struct Replay {
     /// Where tensors live: auto, cpu, cuda or cuda:N; by default as in the run
     #[arg(long)]
     device: Option<String>,
+    #[command(flatten)]
+    trust: Trust,
     /// The page to write; by default replay.html in the run's folder
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -93,6 +96,7 @@ impl Replay {
             ..Overrides::default()
         };
         let config = Config::resolve(None, &overrides)?;
+        self.trust.check(folder.path(), &config)?;
         Ok(Configured { folder, config })
     }
 

@@ -2,12 +2,13 @@
 
 use super::warn;
 use crate::config::{Config, Source};
+use crate::links;
 use anyhow::Context;
 use clap::Args;
 use commformer_train::write_beside;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(super) struct Report {
@@ -23,6 +24,10 @@ impl Report {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         let report = commformer_view::Report::of(&self.run, defaults)?;
         let folder = self.folder();
+        if self.out.is_none() {
+            let names: Vec<&str> = report.files.iter().map(|(name, _)| name.as_str()).collect();
+            check_links(&folder, &names)?;
+        }
         for (name, bytes) in &report.files {
             let path = folder.join(name);
             if let Some(parent) = path.parent() {
@@ -53,6 +58,21 @@ impl Report {
         };
         self.out.clone().unwrap_or(beside)
     }
+}
+
+/// The folder in a run may lead elsewhere, and so may those in it. One that the user named may.
+fn check_links(folder: &Path, files: &[&str]) -> anyhow::Result<()> {
+    let folders = files.iter().filter_map(|name| name.split_once('/'));
+    let folders = folders.map(|(inner, _)| folder.join(inner));
+    for path in std::iter::once(folder.to_owned()).chain(folders) {
+        let link = links::is_link(&path);
+        anyhow::ensure!(
+            !link,
+            "{}; or name another folder with --out",
+            links::refusal(&path)
+        );
+    }
+    Ok(())
 }
 
 /// The configuration of a task of which nothing was set; empty if this version does not know it.

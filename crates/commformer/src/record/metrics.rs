@@ -5,6 +5,7 @@
 
 use super::past::Past;
 use crate::figures::Figures;
+use crate::links;
 use commformer_train::{EvaluationReport, IterationReport};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -111,11 +112,7 @@ impl MetricsFile {
     ///
     /// If it cannot be read or written.
     pub fn open(path: &Path, steps: u64) -> io::Result<(Self, Past)> {
-        let file = File::options()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(path)?;
+        let file = links::append(path)?;
         let (past, kept) = Past::read(&file, steps)?;
         file.set_len(kept)?;
         let out = BufWriter::new(file);
@@ -221,7 +218,7 @@ pub(crate) fn rows(matrix: &[f32]) -> Vec<&[f32]> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use commformer_train::{EpisodeRecord, Phases, Traffic};
     use serde_json::{Value, json};
@@ -234,9 +231,24 @@ mod tests {
         serde_json::from_str(&text).unwrap()
     }
 
-    #[test]
-    fn an_iteration_is_one_line_with_its_times_apart() {
-        let report = IterationReport {
+    /// An iteration and an evaluation with these metrics.
+    pub(crate) fn lines(report: &EvaluationReport, figures: &Figures) -> Vec<String> {
+        let iteration = IterationReport {
+            metrics: (report.metric_names.iter())
+                .map(|name| (name.clone(), 1e9))
+                .collect(),
+            ..iteration()
+        };
+        let mut bytes = Vec::new();
+        let mut file = MetricsFile { out: &mut bytes };
+        file.iteration(&iteration, 1.0).unwrap();
+        file.evaluated(report, figures, 1.0).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        text.lines().map(String::from).collect()
+    }
+
+    fn iteration() -> IterationReport {
+        IterationReport {
             iteration: 3,
             steps: 12_000,
             episodes: 0,
@@ -265,7 +277,12 @@ mod tests {
                 act: 2.0,
                 update: 3.0,
             },
-        };
+        }
+    }
+
+    #[test]
+    fn an_iteration_is_one_line_with_its_times_apart() {
+        let report = iteration();
         let line = written(|file| file.iteration(&report, 10.0).unwrap());
         assert_eq!(line["kind"], "iteration");
         assert_eq!(line["return"], Value::Null);

@@ -89,7 +89,6 @@ impl Listener for Recorder {
         let elapsed = self.elapsed();
         self.metrics.evaluated(report, &figures, elapsed)?;
         let scalars: Vec<_> = figures
-            .0
             .iter()
             .map(|(name, estimate)| (format!("eval/{name}"), estimate.mean))
             .collect();

@@ -2,6 +2,7 @@
 //! elsewhere.
 
 use crate::figures::Figures;
+use commformer_env::printable;
 use commformer_train::{EvaluationReport, IterationReport};
 use commformer_view::numbers::{clock, grouped};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -64,7 +65,7 @@ impl Progress {
         self.say(&format!(
             "evaluation after {} steps: {}",
             grouped(report.steps),
-            figures.line()
+            printable(&figures.line())
         ));
     }
 
@@ -98,7 +99,7 @@ fn describe(report: &IterationReport, [done, target]: [u64; 2], elapsed: Duratio
         line.push_str(&format!("  return {mean:.3}"));
     }
     for (name, value) in &report.metrics {
-        line.push_str(&format!("  {name} {value:.3}"));
+        line.push_str(&format!("  {} {value:.3}", printable(name)));
     }
     let traffic = &report.traffic;
     line.push_str(&format!(

@@ -14,6 +14,7 @@
 mod message;
 mod picture;
 
+use crate::links;
 use message::Message;
 use picture::Picture;
 use std::fs::File;
@@ -50,11 +51,7 @@ impl EventWriter {
                 now as u64
             ))
         });
-        let mut file = File::options()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(path)?;
+        let mut file = links::append(&path)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let kept = match steps {

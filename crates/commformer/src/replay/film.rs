@@ -1,6 +1,6 @@
 //! A task that remembers how its first episode looked.
 
-use commformer_env::{Actions, Environment, Frame, Observation, Rng, Spec, StateError, Status};
+use commformer_env::{Actions, Environment, Frame, Observation, Rng, Status, forward_environment};
 
 /// A task that does what it did, and is filmed while it does.
 pub(super) struct Filmed {
@@ -43,9 +43,10 @@ impl Filmed {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl Environment for Filmed {
-    fn spec(&self) -> &Spec {
-        self.task.spec()
+    forward_environment! { |this| this.task =>
+        spec metrics progress save restore sources must_listen departed action_names agent_names draw remote
     }
 
     fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
@@ -94,53 +95,17 @@ impl Environment for Filmed {
         }
         status
     }
-
-    fn metrics(&self, out: &mut [f32]) {
-        self.task.metrics(out);
-    }
-
-    fn progress(&mut self, share: f64) {
-        self.task.progress(share);
-    }
-
-    fn save(&self) -> Option<Vec<u8>> {
-        self.task.save()
-    }
-
-    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
-        self.task.restore(state, out)
-    }
-
-    fn sources(&self) -> Option<&[usize]> {
-        self.task.sources()
-    }
-
-    fn must_listen(&self) -> Option<&[bool]> {
-        self.task.must_listen()
-    }
-
-    fn departed(&self) -> &[bool] {
-        self.task.departed()
-    }
-
-    fn action_names(&self) -> Vec<String> {
-        self.task.action_names()
-    }
-
-    fn agent_names(&self) -> Vec<String> {
-        self.task.agent_names()
-    }
-
-    fn draw(&self, frame: &mut Frame) {
-        self.task.draw(frame);
-    }
 }
 
 #[cfg(test)]
+#[path = "../../../commformer-env/tests/suite/marker.rs"]
+mod marker;
+
+#[cfg(test)]
 mod tests {
+    use super::marker::{Calls, Marker, assert_forwards};
     use super::*;
-    use commformer_env::VecEnv;
-    use commformer_env::{Batch, Role};
+    use commformer_env::{Batch, Role, Spec, VecEnv};
 
     /// Two agents, episodes of three steps, no picture.
     struct Plain {
@@ -228,5 +193,25 @@ mod tests {
             };
             assert_eq!([discs(0), discs(1)], [2, 2]);
         }
+    }
+
+    #[test]
+    fn all_but_reset_and_step_is_the_tasks_own() {
+        let calls = Calls::default();
+        let mut film = Filmed::new(Box::new(Marker::new(&calls)));
+        assert_forwards(&mut film, &calls);
+    }
+
+    #[test]
+    fn a_task_that_lives_elsewhere_and_fails_is_not_played_on() {
+        let film = Filmed::new(Box::new(Marker::new(&Calls::default())));
+        let mut envs = VecEnv::new(vec![film], 1).unwrap();
+        let out = Batch {
+            obs: &mut [0.0],
+            available: &mut [],
+            active: &mut [false],
+        };
+        let said = envs.reset(out).unwrap_err().to_string();
+        assert!(said.contains("copy 0: the wheel came off"), "{said}");
     }
 }

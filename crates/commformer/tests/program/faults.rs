@@ -1,6 +1,7 @@
 //! Processes that are killed, disks that are full, files that are spoiled: nothing that was saved is
 //! lost, and the run ends as if nothing had happened.
 
+use crate::skip::skipped;
 use crate::{complaint, json, metrics, printed, program, read, words};
 use commformer_env::Rng;
 use std::collections::BTreeMap;
@@ -148,7 +149,7 @@ impl Disk {
         if disk.call("mount", &["-t", "tmpfs", "-o", options, "tmpfs"]) {
             return Some(disk);
         }
-        println!("skipped: no disk can be mounted here (it takes root on Linux)");
+        skipped("no disk can be mounted here (it takes root on Linux)");
         None
     }
 

@@ -2,6 +2,10 @@
 
 mod commands;
 mod faults;
+#[path = "../../../../tests/src/skip.rs"]
+mod skip;
+#[cfg(unix)]
+mod strangers;
 mod tensorboard;
 
 use serde_json::Value;
@@ -37,6 +41,7 @@ fn words(line: &str) -> Vec<&str> {
 fn program(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_commformer"))
         .current_dir(folder)
+        .env("XDG_STATE_HOME", folder.join("state"))
         .args(arguments)
         .output()
         .unwrap()

@@ -1,5 +1,6 @@
 //! What TensorBoard's own reader, from PyPI, finds in the events of a run.
 
+use crate::skip::skipped;
 use crate::{json, metrics, printed, read, train, words};
 use serde_json::{Value, json as literal};
 use std::env;
@@ -48,7 +49,9 @@ fn tensorboard_reads_scalars_graphs_and_the_configuration() {
     printed(&train(scratch.path(), &words("signal --run run")));
     let run = scratch.path().join("run");
     let Some(events) = events(&run.join("tensorboard")) else {
-        println!("skipped: no Python with the package `tensorboard` ({PYTHON} can name one)");
+        skipped(&format!(
+            "no Python with the package `tensorboard` ({PYTHON} can name one)"
+        ));
         return;
     };
     let lines = metrics(&run);

@@ -4,6 +4,7 @@ mod end;
 mod origin;
 
 use super::options::ConfigOptions;
+use super::trust::{self, Trust};
 use super::warn;
 use crate::compose::{self, TeamTrainer};
 use crate::config::Config;
@@ -27,6 +28,8 @@ pub(super) struct Train {
     /// one, runs/PRESET-SEED, with a number if that is there
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
+    #[command(flatten)]
+    trust: Trust,
     /// Begin with the weights of another run's best checkpoint. With policy.shared_head they serve a team of another
     /// size, too. A run that has begun goes on with its own
     #[arg(long, value_name = "DIR")]
@@ -53,6 +56,7 @@ impl Train {
                 let folder = self.new_folder(config)?;
                 // First of all: a folder with a configuration is a run that can go on.
                 write_beside(&folder.config(), self.header(config)?.as_bytes())?;
+                trust::began(folder.path(), config);
                 folder
             }
         };

@@ -34,6 +34,7 @@ impl Train {
             .map(told)
             .collect();
         anyhow::ensure!(refused.is_empty(), contradiction(path, &refused));
+        self.trust.check(path, &own)?;
         let run = Some(path.to_owned());
         Ok(Origin { config, run })
     }

@@ -1,0 +1,21 @@
+//! Tasks that wrap others pass on all that they do not do themselves.
+
+use crate::marker::{Calls, Marker, assert_forwards};
+use commformer_env::{Environment, Stacked};
+
+#[test]
+fn a_box_passes_everything_on() {
+    let calls = Calls::default();
+    let mut boxed: Box<dyn Environment> = Box::new(Marker::new(&calls));
+    // Through the box, and not to what is in it.
+    assert_forwards(&mut boxed, &calls);
+}
+
+#[test]
+fn stacked_observations_pass_everything_on() {
+    for stack in [1, 3] {
+        let calls = Calls::default();
+        let mut stacked = Stacked::new(Marker::new(&calls), stack).unwrap();
+        assert_forwards(&mut stacked, &calls);
+    }
+}
