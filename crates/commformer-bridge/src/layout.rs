@@ -9,7 +9,7 @@ use std::ops::Range;
 
 const MAGIC: [u8; 8] = *b"commbrdg";
 /// Counted up with every change of the layout.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Bytes of the header, and what arrays begin at multiples of.
 const LINE: usize = 64;
 
@@ -31,6 +31,8 @@ pub struct Memory {
     last_active: Array,
     commands: Array,
     status: Array,
+    departed: Array,
+    last_departed: Array,
 }
 
 /// Where an array begins, and the elements of a row.
@@ -93,6 +95,8 @@ impl Memory {
         let last_active = array(1, n);
         let commands = array(1, 1);
         let status = array(1, 1);
+        let departed = array(1, n);
+        let last_departed = array(1, n);
         file.set_len(end as u64)?;
         let memory = Self {
             map: MmapOptions::new().len(end).map_raw(file)?,
@@ -107,6 +111,8 @@ impl Memory {
             last_active,
             commands,
             status,
+            departed,
+            last_departed,
         };
         memory.put(Array { at: 0, row: LINE }, 0, &header(task, copies, end));
         Ok(memory)
@@ -165,6 +171,15 @@ impl Memory {
             Which::Last => out.available.fill(true),
         }
         self.flags(active, copy, out.active);
+    }
+
+    /// Who of a copy's agents is gone for good, (N).
+    pub fn departed(&self, copy: usize, which: Which, out: &mut [bool]) {
+        let array = match which {
+            Which::Present => self.departed,
+            Which::Last => self.last_departed,
+        };
+        self.flags(array, copy, out);
     }
 
     fn flags(&self, array: Array, copy: usize, out: &mut [bool]) {

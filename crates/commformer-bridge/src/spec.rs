@@ -16,7 +16,7 @@ pub struct TaskSpec {
     pub actions: usize,
     /// Whether actions can be unavailable.
     pub masked: bool,
-    /// Whether an agent that is no longer active has left, and earns nothing of what comes.
+    /// Whether agents can leave for good, and then earn nothing of what comes.
     pub leaves: bool,
     /// Names of an episode's figures.
     pub metrics: Vec<String>,
