@@ -27,7 +27,7 @@ impl Buffer {
     /// Where all agents of a copy are paid alike, each of them expects the same of a situation: the mean of the
     /// active agents' values. Where they are not, or nobody is active, no other agent's value says what this one
     /// expects; then it is what the agent, `earned`, (T, C, N), from here to the end of its episode or of the
-    /// rollout, and nothing beyond. Who pauses there, in a copy where agents come back, then expects what it expected at
+    /// rollout, and nothing beyond. So is a pause that is over in this rollout: what follows it is known. Who pauses there, in a copy where agents come back, then expects what it expected at
     /// its last turn.
     pub(super) fn value_fallen(&self, outlook: &mut Outlook, earned: &Array3<f32>, gamma: f64) {
         let Outlook {
@@ -50,6 +50,8 @@ impl Buffer {
                     mean.unwrap_or_else(|| expected(values, copy, agent, turns[agent]));
             }
         }
+        // Who has another turn in the same episode.
+        let mut comes_back = vec![false; self.copies * agents];
         for t in (0..=self.steps).rev() {
             for (copy, active) in self.active[self.steps_of_agents(t)]
                 .chunks(agents)
@@ -58,10 +60,15 @@ impl Buffer {
                 let mean = mean(values.slice(s![t, copy, ..]), active).filter(|_| shared[copy]);
                 for agent in 0..agents {
                     let at = [t, copy, agent];
+                    let comes_back = &mut comes_back[copy * agents + agent];
                     if t < self.steps && ended[at] == 0.0 {
                         next_values[at] = values[[t + 1, copy, agent]];
+                    } else {
+                        *comes_back = false;
                     }
+                    *comes_back |= active[agent];
                     if !active[agent] {
+                        let mean = mean.filter(|_| !*comes_back);
                         values[at] = mean.unwrap_or_else(|| match t < self.steps {
                             true => earned[at] + gamma * next_values[at],
                             false => {
@@ -261,6 +268,19 @@ mod tests {
         // A terminated episode's last turn: 4 - 1.
         let ended: [&[f32]; 3] = [&[1.75, -2.0], &[1.5, 1.5], &[1.0, 3.0]];
         close(&of(Status::Terminated), &ended);
+    }
+
+    #[test]
+    fn a_pause_that_is_over_is_worth_what_followed_it() {
+        // All are paid alike, which says nothing where little is paid; the first one's 50 is not the second one's.
+        let active = [BOTH, FIRST, BOTH, BOTH];
+        let rewards: [&[f32]; 3] = [&[1.0, 1.0]; 3];
+        let values: [&[f32]; 4] = [&[0.0, 3.0], &[50.0, 100.0], &[0.0, 1.0], &[0.0, 2.0]];
+        let of = |end| advantages(&active, &rewards, &values, end, Fallen::Team, [0.5, 1.0]);
+        // 1 + 1 - 1; nothing new in the pause, worth 1 + 0.5; 1 + 0.75 - 3; half of what comes later on top.
+        let expected: [&[f32]; 3] = [&[1.75, -1.0], &[-48.5, 0.5], &[1.0, 1.0]];
+        close(&of(Status::Running), &expected);
+        close(&of(Status::Truncated), &expected);
     }
 
     #[test]
