@@ -109,6 +109,26 @@ fn gates_are_open_and_cost_nothing_before_they_start() {
     assert!(rates[2..].iter().all(|rate| *rate < 1.0), "{rates:?}");
 }
 
+/// Gates that no rollout has used yet stay open where the team is judged.
+#[test]
+fn untrained_gates_are_not_in_force_in_an_evaluation() {
+    for (start, gated) in [("1.0", [false; 4]), ("0.6", [false, false, false, true])] {
+        let start = format!("gate.start={start}");
+        let set = [
+            "gate.mode='learned'",
+            "gate.ramp=0.0",
+            &start,
+            "run.steps=288",
+        ];
+        let mut trainer = compose::trainer(&config("signal", &set), Device::Cpu).unwrap();
+        for (iteration, gated) in gated.into_iter().enumerate() {
+            trainer.iterate().unwrap();
+            let state = trainer.checkpoint().unwrap().state;
+            assert_eq!(state.gated, gated, "{start}, iteration {iteration}");
+        }
+    }
+}
+
 /// Gates are the lower level's: its step changes them, the graph's step does not.
 #[test]
 fn gates_learn_in_the_lower_level() {
@@ -147,6 +167,30 @@ fn the_budget_is_in_the_checkpoint() {
         panic!("{:?}", state.budget)
     };
     assert!(violation > 0.5 && (multiplier - 0.1 * violation).abs() < 1e-12);
+}
+
+/// What agents take in is paid for once: out of the rewards, or in the loss.
+#[test]
+fn listening_is_paid_for_in_one_place() {
+    for (estimator, in_rewards) in [("action", true), ("straight-through", false)] {
+        let [free, dear] = [0.0, 0.5].map(|cost| {
+            let estimator = format!("gate.estimator='{estimator}'");
+            let cost = format!("gate.cost={cost:?}");
+            let set = [
+                "gate.mode='learned'",
+                "gate.budget='cost'",
+                &estimator,
+                &cost,
+            ];
+            let mut trainer = compose::trainer(&gated("signal", &set), Device::Cpu).unwrap();
+            trainer.iterate().unwrap();
+            let norm = trainer.checkpoint().unwrap().state.value_norm;
+            (format!("{norm:?}"), weights(trainer.policy().state()))
+        });
+        // The normaliser has seen the returns: those without tolls are the same at every price.
+        assert_eq!(free.0 != dear.0, in_rewards, "{estimator}: returns");
+        assert_ne!(free.1, dear.1, "{estimator}: what is learned");
+    }
 }
 
 /// Plays the episodes of an evaluation with the gates as in execution.

@@ -6,8 +6,9 @@ use commformer::compose::{self, TeamPolicy};
 use commformer::config::{Config, EnvConfig};
 use commformer_env::Environment;
 use commformer_train::{
-    Act, Actor, Evaluation, Gates, Level, MessageSizes, NotFinite, Policy, PolicyResult, Purpose,
-    RunConfig, SampledGraphs, Samples, Settings, Situations, TrainError, Trainer, seed_for,
+    Act, Actor, EvaluateOptions, Evaluation, Gates, Level, MessageSizes, NotFinite, Policy,
+    PolicyResult, Purpose, RunConfig, SampledGraphs, Samples, Settings, Situations, TrainError,
+    Trainer, evaluate, seed_for,
 };
 use common::{config, weights};
 use std::sync::Arc;
@@ -82,9 +83,10 @@ impl Actor for Spoiled {
 }
 
 impl Policy for Spoiled {
-    fn replica(&self) -> PolicyResult<Self> {
+    unsafe fn replica(&self) -> PolicyResult<Self> {
         Ok(Self {
-            policy: self.policy.replica()?,
+            // SAFETY: the caller keeps to it.
+            policy: unsafe { self.policy.replica() }?,
             spoil: self.spoil.clone(),
             parts: Arc::clone(&self.parts),
             at: self.at,
@@ -404,4 +406,53 @@ fn the_upper_level_is_watched_too() {
         assert_eq!(counts, expected, "{spoil:?}");
         assert!(text.ends_with("Lower graph.lr"), "{text}");
     }
+}
+
+/// A step leaves weights that are not finite and nothing follows that would show it.
+#[test]
+fn weights_that_the_last_step_spoils_are_named_and_not_kept() {
+    let set = [
+        "graph.mode='full'",
+        "ppo.minibatches=1",
+        "ppo.epochs=1",
+        "ppo.lr=1e39",
+    ];
+    let config = config("predator-prey", &set);
+    let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
+    let error = trainer.iterate().unwrap_err();
+    let text = error.to_string();
+    let TrainError::Diverged(found) = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(found.iteration, 0);
+    assert!(found.weights.len() > 10, "{found:?}");
+    assert!(
+        text.contains("Nothing of it was kept. Lower ppo.lr"),
+        "{text}"
+    );
+}
+
+/// Finite weights can be too large to act by: no figure comes of them.
+#[test]
+fn a_policy_that_finds_no_probability_for_what_it_does_is_not_judged() {
+    let config = config("predator-prey", &[]);
+    let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
+    let mut copies = compose::evaluation(&config, 2, 1, Purpose::FinalEvaluation).unwrap();
+    let graph = trainer.execution_graph().unwrap();
+    let options = EvaluateOptions {
+        sampled: None,
+        gates: None,
+        episodes: None,
+        max_steps: 100,
+        device: Device::Cpu,
+    };
+    evaluate(trainer.policy(), &graph, &mut copies, &options).unwrap();
+    tch::no_grad(|| {
+        for (_, mut weights) in trainer.policy().parameters() {
+            let _ = weights.fill_(1e30);
+        }
+    });
+    let error = evaluate(trainer.policy(), &graph, &mut copies, &options).unwrap_err();
+    assert!(matches!(error, TrainError::Senseless { .. }), "{error:?}");
+    assert!(trainer.iterate().is_err());
 }

@@ -1,7 +1,7 @@
 //! A real environment in Python trains, is evaluated, and repeats itself. Needs what `cargo xtask test` installs.
 
 use commformer::compose;
-use commformer::config::{Config, Overrides};
+use commformer::config::{Config, GraphMode, Overrides};
 use commformer_train::{EvaluateOptions, Purpose, evaluate};
 use std::path::Path;
 use std::process::Command;
@@ -107,6 +107,39 @@ fn simple_spread_trains_and_repeats_itself_on_any_number_of_workers() {
     let of_one = stacked(1);
     assert_ne!(of_one, one);
     assert_eq!(stacked(3), of_one);
+}
+
+#[test]
+fn memory_that_is_shared_with_workers_is_estimated() {
+    let Some(python) = python() else { return };
+    let of = |copies: usize| {
+        let mut config = config(&python, "simple_spread_v3", "{ N = 3 }", 1);
+        config.rollout.copies = copies;
+        let estimate = compose::memory::estimate(&config, tch::Device::Cpu).unwrap();
+        let mut parts = estimate.parts().iter();
+        parts
+            .find(|part| part.what == "the environments")
+            .unwrap()
+            .bytes
+    };
+    // Each copy has three agents, who see 18 numbers, twice, and choose one of five actions under a
+    // mask; and their episodes' ends are kept on this side, too.
+    let shared = 3.0 * (2.0 * 4.0 * 18.0 + 8.0 + 4.0 + 5.0 + 2.0) + 10.0;
+    let own = 3.0 * (18.0 * 4.0 + 5.0) + 1024.0 + 3.0 * 32.0;
+    assert_eq!(of(5000) - of(1000), 4000.0 * (shared + own));
+}
+
+#[test]
+fn one_agent_trains_with_the_defaults_of_a_team() {
+    let Some(python) = python() else { return };
+    for mode in [GraphMode::Learned, GraphMode::Random, GraphMode::Full] {
+        let mut config = config(&python, "simple_v3", "{}", 2);
+        config.graph.mode = mode;
+        let (losses, returns) = trained(&config);
+        assert_eq!(config.env.agents(), 1);
+        let mut numbers = losses.iter().chain(&returns);
+        assert!(numbers.all(|number| number.is_finite()), "{mode:?}");
+    }
 }
 
 #[test]

@@ -35,6 +35,7 @@ fn every_kind_of_run_goes_on_to_the_bit() {
         ),
         ("signal", &["graph.upper_data='held-out'", "graph.groups=3"]),
         ("released", &["rollout.copies=5"]),
+        ("predator-prey", &["policy.obs_norm='running'"]),
         (
             "predator-prey",
             &["graph.mode='random'", "ppo.lr_decay=false"],

@@ -202,3 +202,116 @@ fn a_task_is_told_the_progress_of_the_run_before_each_rollout() {
         assert_eq!(*told, [(0, 0.0), (0, 0.0), (12, 0.25), (24, 0.5)]);
     }
 }
+
+/// Each agent sees one number, `offset` or `offset + scale`, and is paid for saying which.
+struct OwnBit {
+    spec: Spec,
+    offset: f32,
+    scale: f32,
+    bits: [bool; 2],
+    steps: u32,
+}
+
+impl OwnBit {
+    fn new(offset: f32, scale: f32) -> Self {
+        let spec = Spec {
+            agents: 2,
+            obs_dim: 1,
+            obs_version: 1,
+            actions: ActionSpace::Discrete(2),
+            masks_actions: false,
+            metrics: Vec::new(),
+        };
+        Self {
+            spec,
+            offset,
+            scale,
+            bits: [false; 2],
+            steps: 0,
+        }
+    }
+
+    fn show(&mut self, rng: &mut Rng, out: Observation<'_>) {
+        self.bits = [0, 1].map(|_| rng.below(2) == 1);
+        for (seen, bit) in out.obs.iter_mut().zip(self.bits) {
+            *seen = self.offset + self.scale * f32::from(u8::from(bit));
+        }
+        out.active.fill(true);
+    }
+}
+
+impl Environment for OwnBit {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
+        self.steps = 0;
+        self.show(rng, out);
+    }
+
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        let told = actions.indices().iter().zip(self.bits);
+        for (reward, (action, bit)) in rewards.iter_mut().zip(told) {
+            *reward = f32::from(u8::from(*action == i64::from(bit)));
+        }
+        self.steps += 1;
+        self.show(rng, out);
+        match self.steps {
+            10 => Status::Truncated,
+            _ => Status::Running,
+        }
+    }
+
+    fn metrics(&self, _: &mut [f32]) {}
+}
+
+/// A norm over one number says nothing; one over what was seen says all, whatever its offset and scale.
+#[test]
+fn an_observation_of_one_number_is_not_lost() {
+    for (norm, offset, scale) in [
+        ("layer", 0.0, 1.0),
+        ("running", 0.0, 1.0),
+        ("running", 500.0, 100.0),
+        ("running", -3.0, 0.001),
+    ] {
+        let norm_set = format!("policy.obs_norm='{norm}'");
+        let set = [
+            &norm_set,
+            "env.agents=2",
+            "graph.mode='none'",
+            "rollout.copies=16",
+            "rollout.steps=50",
+            "run.steps=12000",
+        ];
+        let config = config("signal", &set);
+        let copies = |count: usize, seed| {
+            let make = || Box::new(OwnBit::new(offset, scale)) as Box<dyn Environment>;
+            VecEnv::new((0..count).map(|_| make()).collect(), seed).unwrap()
+        };
+        let mut trainer = compose::trainer_in(&config, Device::Cpu, copies(16, 1)).unwrap();
+        while trainer.progress() < 1.0 {
+            trainer.iterate().unwrap();
+        }
+        let options = EvaluateOptions {
+            sampled: None,
+            gates: None,
+            episodes: None,
+            max_steps: 10,
+            device: Device::Cpu,
+        };
+        let graph = trainer.execution_graph().unwrap();
+        let report = evaluate(trainer.policy(), &graph, &mut copies(50, 2), &options).unwrap();
+        let found = report.mean(|episode| episode.team_return);
+        match norm {
+            "layer" => assert!(found < 6.5, "blind: {found}"),
+            _ => assert!(found > 9.5, "{offset} {scale}: {found}"),
+        }
+    }
+}

@@ -7,17 +7,11 @@ use std::process::{Command, Stdio};
 
 use crate::{Failure, cargo, python, tools};
 
-/// What pip installs, stage by stage. The engine's build needs tools of its time, and `gym` as it was before 0.26.
-const STAGES: [&[&str]; 3] = [
-    &[
-        "pip==24.0",
-        "setuptools==65.5.0",
-        "wheel==0.38.4",
-        "psutil==7.2.2",
-        "six==1.17.0",
-    ],
-    &["--no-build-isolation", "gym==0.21.0"],
-    &["--no-build-isolation", "gfootball==2.10.2"],
+/// What pip installs, stage by stage, each with its files' hashes: the tools that the engine is built with, then the
+/// engine.
+const STAGES: [(&str, &str); 2] = [
+    ("football-tools.txt", include_str!("football-tools.txt")),
+    ("football.txt", include_str!("football.txt")),
 ];
 
 /// Debian's packages that the engine is built with and linked to.
@@ -64,9 +58,10 @@ pub fn setup(root: &Path) -> Result<(), Failure> {
     let mut venv = Command::new(&python);
     venv.args(["-m", "venv", "--clear"]).arg(&folder);
     carry_out(venv)?;
-    for stage in STAGES {
+    for (file, _) in STAGES {
         let mut pip = python::pip(&folder)?;
-        pip.args(stage);
+        pip.args(["--no-build-isolation", "--requirement"]);
+        pip.arg(root.join("xtask/src").join(file));
         carry_out(pip)?;
     }
     let mut trial = Command::new(folder.join("bin/python"));
@@ -90,7 +85,7 @@ fn next() -> &'static str {
 }
 
 fn pins_text() -> String {
-    STAGES.map(|stage| stage.join(" ")).join("\n")
+    STAGES.map(|(_, pins)| pins).concat()
 }
 
 /// The Python of the system: the engine is linked to Boost's library for exactly this version.
@@ -152,13 +147,24 @@ mod tests {
     }
 
     #[test]
-    fn every_package_is_pinned_and_a_stamp_tells_them_all() {
-        let packages = STAGES.concat();
-        let packages: Vec<_> = packages
-            .into_iter()
-            .filter(|word| !word.starts_with("--"))
-            .collect();
-        assert!(packages.iter().all(|package| package.contains("==")));
-        assert!(packages.iter().all(|package| pins_text().contains(package)));
+    fn every_package_is_pinned_with_its_hashes() {
+        let of_tests = include_str!("python.txt");
+        for pins in STAGES.map(|(_, pins)| pins).into_iter().chain([of_tests]) {
+            // A package, and on the lines after it, indented, the hashes of its files.
+            let mut packages = pins
+                .lines()
+                .filter(|line| !line.starts_with('#'))
+                .peekable();
+            while let Some(package) = packages.next() {
+                assert!(
+                    package.contains("==") && package.ends_with('\\'),
+                    "{package}"
+                );
+                let hash = |line: &&str| line.trim_start().starts_with("--hash=sha256:");
+                assert!(packages.next_if(hash).is_some(), "{package}");
+                while packages.next_if(hash).is_some() {}
+            }
+        }
+        assert!(pins_text().contains("gfootball==") && pins_text().contains("setuptools=="));
     }
 }

@@ -17,17 +17,18 @@ It needs numpy and whatever makes the environment.
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import faulthandler
 import gc
 import importlib
+import importlib.util
 import inspect
 import json
 import mmap
 import os
 import pkgutil
 import re
-import select
 import signal
 import socket
 import struct
@@ -38,7 +39,14 @@ import types
 from types import ModuleType
 from typing import Any
 
-import numpy as np
+try:
+    import numpy as np
+    import numpy.random  # Now, while the user's folder is not looked at: NumPy itself imports it when it is used.
+except ImportError as error:
+    sys.exit(
+        f"{sys.executable} cannot import numpy ({str(error).strip()}), which commformer needs there: install it "
+        f"({sys.executable} -m pip install numpy), or name another interpreter with env.python (--python for a check)"
+    )
 
 
 class Refusal(Exception):
@@ -48,13 +56,13 @@ class Refusal(Exception):
 def make(name: str, options: dict[str, Any]) -> Any:
     """Makes the task that `env.make` names, with `env.options`.
 
-    `pettingzoo:MODULE`, `smac:MAP`, `gfootball:SCENARIO`, or `MODULE:FUNCTION` for the user's own.
+    `pettingzoo:MODULE`, `smac:MAP`, `gfootball:SCENARIO`, or `MODULE:FUNCTION` or `FILE:FUNCTION` for the user's own.
     """
     kind, colon, rest = name.partition(":")
     if not (kind and colon and rest):
         raise Refusal(
-            f"env.make = {name!r}: expected pettingzoo:MODULE, smac:MAP, gfootball:SCENARIO "
-            "or MODULE:FUNCTION, such as pettingzoo:mpe2.simple_spread_v3"
+            f"env.make = {name!r}: expected pettingzoo:MODULE, smac:MAP, gfootball:SCENARIO, "
+            "MODULE:FUNCTION or FILE:FUNCTION, such as pettingzoo:mpe2.simple_spread_v3 or ./my_env.py:make"
         )
     if kind == "smac":
         return Smac(rest, **options)
@@ -72,6 +80,20 @@ def make(name: str, options: dict[str, Any]) -> Any:
             f"or an environment with PettingZoo's parallel API{advice(made)}"
         )
     return made
+
+
+def options_of(text: str) -> dict[str, Any]:
+    """What `options.rs` has written: JSON with NaN and Infinity, in which dates are marked."""
+    kinds = (datetime.date, datetime.time, datetime.datetime)
+
+    def read(table: dict[str, Any]) -> Any:
+        if table.keys() != {"$toml-date"}:
+            return table
+        written = table["$toml-date"]
+        kind = kinds[2 if "T" in written else 1 if ":" in written else 0]
+        return kind.fromisoformat(written)
+
+    return json.loads(text, object_hook=read)
 
 
 def call(module_name: str, function: str, options: dict[str, Any]) -> Any:
@@ -96,9 +118,12 @@ def call(module_name: str, function: str, options: dict[str, Any]) -> Any:
 
 
 def load(name: str) -> ModuleType:
-    """Imports a module; the user's own are looked for in the current directory too."""
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    """Imports a module, or the file that is named by its path; the user's own are looked for in the current directory."""
+    look_in(os.getcwd())
+    if "/" in name or name.endswith(".py"):
+        return load_file(os.path.expanduser(name))
+    if "." not in name and os.path.isfile(f"{name}.py"):
+        return load_file(f"{name}.py")  # Even where Python has a module of this name.
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -116,6 +141,48 @@ def load(name: str) -> ModuleType:
             f"({sys.executable} -m pip install {root}), name another interpreter with env.python, or, if it "
             "is your own, start in its directory or put that into PYTHONPATH"
         ) from error
+
+
+def load_file(path: str) -> ModuleType:
+    """Runs a file as a module; what lies beside it can be imported by it."""
+    path = os.path.abspath(path)
+    folder, file = os.path.split(path)
+    if not os.path.isfile(path):
+        if os.path.isfile(f"{path}.py"):
+            return load_file(f"{path}.py")
+        there = sorted(found for found in os.listdir(folder) if found.endswith(".py")) if os.path.isdir(folder) else []
+        near = difflib.get_close_matches(file, there, n=5) or there[:5]
+        kind = f"{path} is a folder" if os.path.isdir(path) else f"there is no file {path}"
+        raise Refusal(
+            f"env.make: {kind}: expected a file such as ./my_env.py:make"
+            + (f"; {folder} has {', '.join(near)}" if near else "")
+            + (f" (the current directory is {os.getcwd()})" if folder != os.getcwd() else "")
+        )
+    look_in(folder)
+    name = os.path.splitext(file)[0]
+    if not name.isidentifier() or name in sys.stdlib_module_names:
+        name = f"commformer_{name}"
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) == path:
+        return known
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise Refusal(f"env.make: {path} is no Python file: its name must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def look_in(folder: str) -> None:
+    """Lets modules be found in a folder: before installed packages, but not in the place of Python's own modules."""
+    if folder not in sys.path:
+        installed = (place for place, entry in enumerate(sys.path) if "-packages" in entry)
+        sys.path.insert(next(installed, len(sys.path)), folder)
 
 
 def a(thing: Any) -> str:
@@ -203,6 +270,16 @@ def one_hot(space: Any, counts: np.ndarray, value: Any) -> np.ndarray:
     flat = np.zeros(int(counts.sum()))
     flat[np.cumsum(counts) - counts + chosen] = 1.0
     return flat
+
+
+def expect(verb: str, expected: tuple[str, ...], returned: Any) -> None:
+    """Refuses an answer of another number of values."""
+    found = len(returned) if isinstance(returned, (tuple, list)) else None
+    if found != len(expected):
+        what = a(returned) if found is None else f"{found} values"
+        others = {4: ", as the old gym's does", 5: ", as gymnasium's does"}
+        hint = others.get(found or 0, "") if verb == "step" else ""
+        raise Refusal(f"{verb} returned {what}{hint}: expected {len(expected)}, ({', '.join(expected)})")
 
 
 def span(words: str, sizes: list[int], remedy: str) -> list[str]:
@@ -396,13 +473,20 @@ class PettingZoo:
         self.live, self.gone = list(self.env.agents), set()
         self.came = set(self.live)
         self.seen = np.zeros((self.agents, self.obs_dim), dtype=np.float32)
+        self._known("env.agents", self.live)
+        self._named("reset", ("observations", "infos"), returned)
         return self._look(*returned)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool, bool]:
         """One step of all who are there."""
         acting = self.live
         chosen = {name: self._action(name, actions[self.names.index(name)]) for name in acting}
-        observations, rewards, terminations, truncations, infos = self.env.step(chosen)
+        returned = self.env.step(chosen)
+        parts_of_it = ("observations", "rewards", "terminations", "truncations", "infos")
+        expect("step", parts_of_it, returned)
+        self._named("step", parts_of_it, returned)
+        self._known("env.agents", self.env.agents)
+        observations, rewards, terminations, truncations, infos = returned
         absent = [name for name in acting if name not in rewards]
         if absent:
             raise Refusal(f"step returned no reward for {absent[0]}, who acted: expected one for {acting}")
@@ -426,6 +510,22 @@ class PettingZoo:
         seen = self._look(observations, infos, last=True)
         self.masks = {}  # after the end nobody acts, and some environments mask everything then
         return seen, paid, not ahead, bool(ahead)
+
+    def _named(self, verb: str, expected: tuple[str, ...], returned: Any) -> None:
+        """Refuses what is no dictionary of agents."""
+        for what, part in zip(expected, returned):
+            if not hasattr(part, "keys"):
+                raise Refusal(f"{verb} returned {a(part)} for {what}: expected a dictionary with an entry for each agent")
+            # "__all__" and "__common__" are other people's words for the whole team.
+            names = [name for name in part if not (isinstance(name, str) and name.startswith("__"))]
+            if what != "infos":
+                self._known(f"{verb}'s {what}", names)
+
+    def _known(self, what: str, names: Any) -> None:
+        """Refuses agents that were never announced."""
+        for name in names:
+            if name not in self.names:
+                raise Refusal(f"{what} have an agent {name!r}, who is not in possible_agents: {self.names}")
 
     def active(self) -> np.ndarray:
         """Who is there, (N,)."""
@@ -829,8 +929,13 @@ def check_spec(task: Any, report: Report) -> None:
         raise Refusal(f"metrics are {task.metrics}, but there is no figures(), which returns their numbers")
     for note in getattr(task, "notes", ()):
         report.note(note)
+    spec_of(task)
     numbers = ", ".join(f"{key} {getattr(task, key)}" for key in ("agents", "obs_dim", *given))
     report.ok(f"{a(task)[2:].removeprefix('__main__.')}: {numbers}")
+
+
+# What a task's step returns.
+STEP_OF_A_TASK = ("obs", "rewards", "terminated", "truncated")
 
 
 class Play:
@@ -849,8 +954,7 @@ class Play:
         """A step with random available actions; returns what is known then, and whether it was the last."""
         self.steps += 1
         returned = self.task.step(self._actions(random))
-        if not isinstance(returned, tuple) or len(returned) != 4:
-            raise Refusal(f"step returned {a(returned)}: expected (obs, rewards, terminated, truncated)")
+        expect("step", STEP_OF_A_TASK, returned)
         observations, rewards, *ends = returned
         for key, end in zip(("terminated", "truncated"), ends):
             if not isinstance(end, (bool, np.bool_)):
@@ -1074,32 +1178,12 @@ RUNNING, TERMINATED, TRUNCATED = 0, 1, 2
 STEP, RESET = 0, 1
 
 
-def guard(control: socket.socket) -> None:
-    """Forks a process that ends this one, and whatever it has started, when the parent is gone.
+# Bytes of the longest answer; the parent takes no more.
+LONGEST = 4 << 20
 
-    It is apart so that it works whatever the environment does: hold Python's lock, block signals, hang.
-    """
-    alive, keep = os.pipe()
-    group = os.getpgid(0)
-    if os.fork():
-        os.close(alive)
-        return
-    os.close(keep)
-    os.setpgid(0, 0)
-    quiet = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(quiet, descriptor)
-    ends = select.poll()
-    ends.register(control, 0)  # Only its end is told.
-    ends.register(alive, 0)
-    ends.poll()
-    ends.unregister(control)
-    ends.poll(2000)  # Time to close down by itself.
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    os._exit(0)
+
+class Forked(Refusal):
+    """The environment has forked, and this is the child."""
 
 
 def spec_of(task) -> dict:
@@ -1107,6 +1191,15 @@ def spec_of(task) -> dict:
     discrete = hasattr(task, "actions")
     if discrete == hasattr(task, "action_dim"):
         raise Refusal("a task has either `actions`, how many there are, or `action_dim`, how many numbers one has")
+    for key in ("metrics", "agent_names", "action_names", "notes"):
+        for word in getattr(task, key, ()):
+            try:
+                str(word).encode()
+            except UnicodeEncodeError as error:
+                raise Refusal(
+                    f"{key} has {str(word)!a}, which is no text: {error.object[error.start]!a} is half of a letter "
+                    "(a lone surrogate), as it comes of decoding with errors='surrogateescape'"
+                ) from error
     return {
         "agents": int(task.agents),
         "obs_dim": int(task.obs_dim),
@@ -1121,6 +1214,26 @@ def spec_of(task) -> dict:
     }
 
 
+def figures_of(task, metrics: list[str]) -> np.ndarray:
+    """The figures of an episode that has ended: finite numbers, so that there is a mean of them."""
+    given = task.figures()
+    try:
+        with np.errstate(over="ignore"):
+            figures = np.asarray(given, np.float32)
+    except (TypeError, ValueError) as error:
+        raise Refusal(f"figures() returned {given!r}: expected a number for each of {metrics}") from error
+    if figures.shape != (len(metrics),):
+        raise Refusal(f"figures() returned {given!r}: expected {len(metrics)} numbers, for {metrics}")
+    for name, figure in zip(metrics, figures):
+        if not np.isfinite(figure):
+            raise Refusal(
+                f"figures() returned {figure} for the metric {name!r} of an episode: expected a finite number for every "
+                "episode, since their mean is taken; where an episode has none, return 0 and count those that have one "
+                "in a metric of their own"
+            )
+    return figures
+
+
 class Memory:
     """The memory shared with the parent: a header, then arrays at multiples of 64 bytes.
 
@@ -1131,9 +1244,9 @@ class Memory:
 
     HEADER = struct.Struct("<8sIQIIIIIBB")
 
-    def __init__(self, path: str, spec: dict):
-        with open(path, "r+b") as file:
-            self.map = mmap.mmap(file.fileno(), 0)
+    def __init__(self, file: int, spec: dict):
+        self.map = mmap.mmap(file, 0)
+        os.close(file)
         magic, version, size, *sizes, discrete, masked = self.HEADER.unpack_from(self.map)
         expected = [spec["agents"], spec["obs_dim"], spec["actions"], len(spec["metrics"])]
         if (magic, version) != (MAGIC, VERSION) or size != len(self.map) or sizes[1:] != expected:
@@ -1156,38 +1269,50 @@ class Memory:
         self.available = array(np.bool_, copies, agents, actions if masked else 0)
         self.active = array(np.bool_, copies, agents)
         self.last_active = array(np.bool_, copies, agents)
-        self.commands = array(np.uint8, copies)
-        self.status = array(np.uint8, copies)
         self.departed = array(np.bool_, copies, agents)
         self.last_departed = array(np.bool_, copies, agents)
+        self.commands = array(np.uint8, copies)
+        self.status = array(np.uint8, copies)
         if at != size:
             raise Refusal(f"the shared memory has {size} bytes, but its arrays take {at}")
 
 
+def json_of(answer: dict) -> str:
+    """An answer as JSON. Halves of letters, which are no text, become question marks."""
+    return json.dumps(answer, ensure_ascii=False).encode(errors="replace").decode()
+
+
 class Worker:
-    """Answers the parent: `open`, `go` and `draw`, a line each."""
+    """Answers the parent: `open`, `go` and `draw`, a line each, with a number that the answer repeats."""
 
     def __init__(self, make_task, control: socket.socket):
         self.make_task = make_task
-        self.lines = control.makefile("rb")
         self.control = control
-        self.tasks = [make_task()]
-        self.spec = spec_of(self.tasks[0])
-        self.shape = (self.spec["agents"], self.spec["obs_dim"])
-        self.has_active, self.has_departed = (hasattr(self.tasks[0], name) for name in ("active", "departed"))
+        self.process = os.getpid()
+        self.number = 0
+        self.files: list[int] = []
         self.memory, self.limit, self.doing = None, 0, "its beginning"
         self.steps: list[int] = []
         self.pictures: dict = {}
 
+    def prepare(self) -> None:
+        """Makes the first copy."""
+        self.tasks = [self.make_task()]
+        self.spec = spec_of(self.tasks[0])
+        self.shape = (self.spec["agents"], self.spec["obs_dim"])
+        self.has_active, self.has_departed = (hasattr(self.tasks[0], name) for name in ("active", "departed"))
+
     def serve(self) -> None:
+        self.prepare()
         self.answer(self.spec)
-        for line in self.lines:
-            verb, *words = line.decode().split(" ")
+        for line in self.requests():
+            verb, number, *words = line.decode().split()
+            self.number = int(number)
             if verb == "go":
                 self.go(int(words[0]), int(words[1]))
-                self.control.sendall(b"done\n")
+                self.say("done")
             elif verb == "open":
-                self.open(int(words[0]), int(words[1]), " ".join(words[2:]).rstrip("\n"))
+                self.open(int(words[0]), int(words[1]), self.files.pop())
                 self.answer(None)
             elif verb == "draw":
                 self.answer(self.draw(int(words[0])))
@@ -1195,12 +1320,38 @@ class Worker:
             if hasattr(task, "close"):
                 task.close()
 
-    def answer(self, what) -> None:
-        self.control.sendall(json.dumps({"ok": what}).encode() + b"\n")
+    def requests(self):
+        """Lines, until the parent hangs up. A file that comes with one is kept."""
+        rest, flags = b"", getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+        while True:
+            part, files, _, _ = socket.recv_fds(self.control, 4096, 1, flags)
+            if not part:
+                return
+            self.files += files
+            *lines, rest = (rest + part).split(b"\n")
+            yield from lines
 
-    def open(self, copies: int, limit: int, path: str) -> None:
+    def alone(self) -> None:
+        """Ends a child of this process that has come back from the environment like its parent."""
+        if os.getpid() != self.process:
+            raise Forked(
+                "the environment has forked, and both processes returned from it: a child process must end by itself, "
+                "such as by os._exit, and never return to its caller"
+            )
+
+    def answer(self, what) -> None:
+        self.say(json_of({"ok": what}))
+
+    def say(self, text: str) -> None:
+        self.alone()
+        line = f"{self.number} {text}\n".encode()
+        if len(line) >= LONGEST:
+            raise Refusal(f"the answer takes {len(line)} bytes, but must take less than {LONGEST}")
+        self.control.sendall(line)
+
+    def open(self, copies: int, limit: int, file: int) -> None:
         self.doing = "making its copies"
-        self.memory, self.limit = Memory(path, self.spec), limit
+        self.memory, self.limit = Memory(file, self.spec), limit
         while len(self.tasks) < copies:
             task = self.make_task()
             if spec_of(task) != self.spec:
@@ -1217,7 +1368,10 @@ class Worker:
             task = self.tasks[copy]
             self.doing = ("step", copy)
             self.steps[copy] += 1
-            obs, rewards, terminated, truncated = task.step(memory.actions[copy])
+            returned = task.step(memory.actions[copy])
+            self.alone()
+            expect("step", STEP_OF_A_TASK, returned)
+            obs, rewards, terminated, truncated = returned
             memory.rewards[copy] = rewards
             if terminated or truncated or self.steps[copy] == self.limit:
                 self.end(copy, obs, TERMINATED if terminated else TRUNCATED)
@@ -1231,7 +1385,7 @@ class Worker:
         self.write(copy, obs, memory.last_obs, memory.last_active, memory.last_departed)
         memory.status[copy] = status
         if self.spec["metrics"]:
-            memory.figures[copy] = task.figures()
+            memory.figures[copy] = figures_of(task, self.spec["metrics"])
         if copy in self.pictures:
             self.pictures[copy] = task.draw()
         self.reset(copy)
@@ -1239,6 +1393,7 @@ class Worker:
     def reset(self, copy: int) -> None:
         self.doing = ("reset", copy)
         obs = self.tasks[copy].reset(int(self.memory.seeds[copy]))
+        self.alone()
         self.steps[copy] = 0
         self.write(copy, obs, self.memory.obs, self.memory.active, self.memory.departed)
 
@@ -1275,26 +1430,28 @@ class Worker:
 def work(name: str, options: dict) -> None:
     """Serves the parent on descriptor 0 until it is gone."""
     control = socket.socket(fileno=os.dup(0))
-    guard(control)
     faulthandler.register(signal.SIGUSR1, chain=False)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    worker = None
+    worker = Worker(lambda: make(name, options), control)
     try:
-        worker = Worker(lambda: make(name, options), control)
         worker.serve()
     except (BrokenPipeError, ConnectionResetError):
         pass
     except BaseException as error:
-        where = worker.where() if worker else "its beginning"
+        if os.getpid() != worker.process and not isinstance(error, Forked):
+            raise  # A child of the environment's own, which ends as it would elsewhere.
         told = str(error) if isinstance(error, Refusal) else traceback.format_exc()
-        control.sendall(json.dumps({"error": told.strip(), "where": where}).encode() + b"\n")
+        # The end is what matters, and what is not text arrives as well.
+        told = told.strip()[-(LONGEST >> 8) :].encode(errors="backslashreplace").decode()
+        refusal = json_of({"error": told, "where": worker.where()})
+        control.sendall(f"{worker.number} {refusal}\n".encode())
 
 
 def main(arguments: list[str]) -> int:
     verb, name, options = arguments[:3]
     if verb == "check":
-        return check(name, json.loads(options), int(arguments[3]))
-    work(name, json.loads(options))
+        return check(name, options_of(options), int(arguments[3]))
+    work(name, options_of(options))
     return 0
 
 

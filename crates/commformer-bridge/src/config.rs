@@ -1,5 +1,6 @@
 //! Which Python task, and how it is run.
 
+use crate::options;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -7,7 +8,7 @@ use toml::Table;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PythonConfig {
-    /// What makes it: `pettingzoo:MODULE`, `gfootball:SCENARIO`, `smac:MAP`, or `MODULE:FUNCTION`.
+    /// What makes it: `pettingzoo:MODULE`, `gfootball:SCENARIO`, `smac:MAP`, `MODULE:FUNCTION` or `FILE:FUNCTION`.
     pub make: String,
     /// What it is made with: keyword arguments.
     pub options: Table,
@@ -52,8 +53,12 @@ impl PythonConfig {
     pub fn check(&self) -> Result<(), Refused> {
         let parts = self.make.split_once(':');
         if !parts.is_some_and(|(module, function)| !module.is_empty() && !function.is_empty()) {
-            let expected = "MODULE:FUNCTION, pettingzoo:MODULE, gfootball:SCENARIO or smac:MAP";
+            let expected =
+                "MODULE:FUNCTION, FILE:FUNCTION, pettingzoo:MODULE, gfootball:SCENARIO or smac:MAP";
             return Err(("make", format!("`{}`", self.make), expected));
+        }
+        if let Some((found, expected)) = options::problem(&self.options) {
+            return Err(("options", found, expected));
         }
         if self.python.is_empty() {
             return Err(("python", "``".into(), "the name or path of an interpreter"));
@@ -112,6 +117,10 @@ mod tests {
         assert_eq!(refused(|config| config.make.clear()), "make");
         assert_eq!(refused(|config| config.make = "module:".into()), "make");
         assert_eq!(refused(|config| config.python.clear()), "python");
+        assert_eq!(
+            refused(|config| config.options = "a = 23:59:60".parse().unwrap()),
+            "options"
+        );
         assert_eq!(refused(|config| config.timeout = 0.0), "timeout");
         assert_eq!(
             refused(|config| config.start_timeout = f64::NAN),

@@ -1,7 +1,7 @@
 //! One copy of a task in Python.
 
 use crate::group::{Group, State};
-use crate::layout::{Memory, Which};
+use crate::layout::{Memory, UNTOLD, Which};
 use crate::process::Fault;
 use commformer_env::{Actions, Environment, Frame, Observation, Remote, Rng, Spec, Status};
 use std::sync::Arc;
@@ -115,7 +115,21 @@ impl PythonEnv {
         }
         let memory = &state.memory;
         memory.rewards(self.copy, rewards);
-        let status = memory.status(self.copy).unwrap_or(Status::Running);
+        let status = match memory.status(self.copy) {
+            Ok(status) => status,
+            Err(number) => {
+                let what = match number {
+                    UNTOLD => "answered without having stepped it".to_owned(),
+                    _ => format!(
+                        "wrote {number} for how its episode stands, which is none of 0, 1 and 2"
+                    ),
+                };
+                let fault =
+                    group.fault(state, format!("was to step copy {} and {what}", self.copy));
+                group.restart(state, fault)?;
+                return Ok(None);
+            }
+        };
         let which = match status {
             Status::Running => Which::Present,
             Status::Terminated | Status::Truncated => {

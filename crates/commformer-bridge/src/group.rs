@@ -9,9 +9,8 @@ use crate::process::{Fault, Patience, Process};
 use crate::spec::TaskSpec;
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::path::Path;
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 /// A worker with its copies.
 #[derive(Debug)]
@@ -47,13 +46,17 @@ pub struct State {
 pub fn copies(config: &PythonConfig, copies: usize) -> Result<Vec<PythonEnv>, Fault> {
     let workers = config.workers_for(copies);
     let processes = pool::take(config, workers)?;
+    // All make their copies at the same time.
+    let share = |number: usize| copies * (number + 1) / workers - copies * number / workers;
+    let opening: Result<Vec<_>, _> = (processes.into_iter().enumerate())
+        .map(|(number, process)| Opening::begin(config, process, share(number)))
+        .collect();
     let mut first = 0;
     let mut all = Vec::with_capacity(copies);
-    for (number, process) in processes.into_iter().enumerate() {
-        let share = copies * (number + 1) / workers - copies * number / workers;
-        let group = Arc::new(Group::open(config, process, share, first)?);
-        all.extend((0..share).map(|copy| PythonEnv::new(Arc::clone(&group), copy)));
-        first += share;
+    for (number, opening) in opening?.into_iter().enumerate() {
+        let group = Arc::new(Group::open(config, opening, first)?);
+        all.extend((0..share(number)).map(|copy| PythonEnv::new(Arc::clone(&group), copy)));
+        first += share(number);
     }
     Ok(all)
 }
@@ -65,8 +68,9 @@ pub fn copies(config: &PythonConfig, copies: usize) -> Result<Vec<PythonEnv>, Fa
 /// As for [`copies`].
 pub fn one(config: &PythonConfig) -> Result<PythonEnv, Fault> {
     let process = pool::take_one(config)?;
+    let opening = Opening::begin(config, process, 1)?;
     Ok(PythonEnv::new(
-        Arc::new(Group::open(config, process, 1, 0)?),
+        Arc::new(Group::open(config, opening, 0)?),
         0,
     ))
 }
@@ -87,13 +91,9 @@ pub fn spec(config: &PythonConfig) -> Result<TaskSpec, Fault> {
 }
 
 impl Group {
-    fn open(
-        config: &PythonConfig,
-        mut process: Process,
-        copies: usize,
-        first: usize,
-    ) -> Result<Self, Fault> {
-        let memory = Arc::new(open(config, &mut process, copies)?);
+    fn open(config: &PythonConfig, opening: Opening, first: usize) -> Result<Self, Fault> {
+        let copies = opening.copies;
+        let (process, memory) = opening.finish()?;
         Ok(Self {
             config: config.clone(),
             task: process.task.clone(),
@@ -101,7 +101,7 @@ impl Group {
             first,
             state: Mutex::new(State {
                 process: Some(process),
-                memory,
+                memory: Arc::new(memory),
                 generation: 0,
                 restarts: 0,
                 waiting: Vec::new(),
@@ -131,9 +131,8 @@ impl Group {
             "warning: {fault}\nIt is started anew ({restarts} of {allowed}); its episodes are cut."
         );
         let begin = || {
-            let mut process = pool::take_one(&self.config)?;
-            let memory = open(&self.config, &mut process, self.copies)?;
-            Ok::<_, Fault>((process, memory))
+            let process = pool::take_one(&self.config)?;
+            Opening::begin(&self.config, process, self.copies)?.finish()
         };
         match begin() {
             Ok((process, memory)) => {
@@ -175,8 +174,8 @@ impl Group {
         let Some(process) = &mut state.process else {
             return Ok(None);
         };
-        process.send(format_args!("draw {copy}"))?;
-        process.answer(Patience::Work, "was to draw")
+        process.ask(Patience::Work, "draw", format_args!("{copy}"), None)?;
+        process.answer("was to draw")
     }
 
     /// Waits for everything that is owed.
@@ -213,7 +212,8 @@ impl Group {
             let Some(process) = &mut state.process else {
                 break;
             };
-            process.send(format_args!("go {} {}", range.start, range.end))?;
+            let copies = format_args!("{} {}", range.start, range.end);
+            process.ask(Patience::Work, "go", copies, None)?;
             state.owed.push_back(range);
         }
         Ok(())
@@ -242,30 +242,34 @@ impl Drop for Group {
     }
 }
 
-/// Lets a worker make its copies and share their memory.
-fn open(config: &PythonConfig, process: &mut Process, copies: usize) -> Result<Memory, Fault> {
-    let shared = Path::new("/dev/shm");
-    let folder = match shared.is_dir() {
-        true => shared.to_owned(),
-        false => std::env::temp_dir(),
-    };
-    let share = || {
-        let file = tempfile::Builder::new()
-            .prefix("commformer-")
-            .tempfile_in(&folder)?;
-        Ok::<_, std::io::Error>((Memory::create(file.as_file(), &process.task, copies)?, file))
-    };
-    let (memory, file) = share().map_err(|error| {
-        process.fault(
-            format!("cannot share memory in {} ({error})", folder.display()),
-            "",
-        )
-    })?;
-    process.set_timeout(Duration::from_secs_f64(config.start_timeout));
-    let (limit, path) = (config.episode_limit, file.path().display());
-    process.send(format_args!("open {copies} {limit} {path}"))?;
-    process.answer::<()>(Patience::Start, "was to make its copies")?;
-    process.set_timeout(Duration::from_secs_f64(config.timeout));
-    // Both sides have it mapped: its name can go, with `file`.
-    Ok(memory)
+/// A worker that makes its copies.
+struct Opening {
+    process: Process,
+    memory: Memory,
+    copies: usize,
+}
+
+impl Opening {
+    /// Tells a worker to make copies, and shares their memory with it.
+    fn begin(config: &PythonConfig, mut process: Process, copies: usize) -> Result<Self, Fault> {
+        let (memory, file) = Memory::create(&process.task, copies).map_err(|error| {
+            let what = format!(
+                "cannot share memory with this program: {error}; fewer copies (`rollout.copies`) take less"
+            );
+            process.fault(what, "")
+        })?;
+        let arguments = format_args!("{copies} {}", config.episode_limit);
+        process.ask(Patience::Start, "open", arguments, Some(file.as_fd()))?;
+        Ok(Self {
+            process,
+            memory,
+            copies,
+        })
+    }
+
+    /// Waits until it has.
+    fn finish(mut self) -> Result<(Process, Memory), Fault> {
+        self.process.answer::<()>("was to make its copies")?;
+        Ok((self.process, self.memory))
+    }
 }

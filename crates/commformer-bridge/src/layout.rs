@@ -1,5 +1,6 @@
 //! Memory shared with a worker: where everything lies. `Memory` in `python/bridge.py` is the other side.
 
+use crate::anonymous;
 use crate::spec::TaskSpec;
 use commformer_env::{Actions, Observation, Status};
 use memmap2::{MmapOptions, MmapRaw};
@@ -12,6 +13,8 @@ const MAGIC: [u8; 8] = *b"commbrdg";
 const VERSION: u32 = 2;
 /// Bytes of the header, and what arrays begin at multiples of.
 const LINE: usize = 64;
+/// The status of a copy that has been asked for a step and has not made it.
+pub const UNTOLD: u8 = 255;
 
 /// A worker's memory. Arrays have a row for each of its copies.
 ///
@@ -29,10 +32,10 @@ pub struct Memory {
     available: Array,
     active: Array,
     last_active: Array,
-    commands: Array,
-    status: Array,
     departed: Array,
     last_departed: Array,
+    commands: Array,
+    status: Array,
 }
 
 /// Where an array begins, and the elements of a row.
@@ -67,25 +70,30 @@ impl Plain for i64 {}
 impl Plain for u8 {}
 
 impl Memory {
-    /// Lays out a file for so many copies of a task and maps it.
+    /// Lays out memory for so many copies of a task, and gives it as a file, too, for the worker to map.
     ///
     /// # Errors
     ///
-    /// If the file cannot have that size or be mapped.
-    pub fn create(file: &File, task: &TaskSpec, copies: usize) -> io::Result<Self> {
+    /// With how much it is, if there is not so much or it cannot be mapped.
+    pub fn create(task: &TaskSpec, copies: usize) -> io::Result<(Self, File)> {
+        // No size that a task can claim overflows: one that has no end is more than there is.
         let mut end = LINE;
         let mut array = |bytes: usize, row: usize| {
             let at = end;
-            end += (copies * row * bytes).next_multiple_of(LINE);
+            let size = copies.saturating_mul(row).saturating_mul(bytes);
+            let size = size.checked_next_multiple_of(LINE).unwrap_or(usize::MAX);
+            end = end.saturating_add(size);
             Array { at, row }
         };
         let n = task.agents;
-        let available = if task.masked { n * task.actions } else { 0 };
-        let obs = array(4, n * task.obs_dim);
-        let last_obs = array(4, n * task.obs_dim);
+        let choices = n.saturating_mul(task.actions);
+        let available = if task.masked { choices } else { 0 };
+        let numbers = n.saturating_mul(task.obs_dim);
+        let obs = array(4, numbers);
+        let last_obs = array(4, numbers);
         let actions = match task.discrete {
             true => array(8, n),
-            false => array(4, n * task.actions),
+            false => array(4, choices),
         };
         let rewards = array(4, n);
         let figures = array(4, task.metrics.len());
@@ -93,13 +101,18 @@ impl Memory {
         let available = array(1, available);
         let active = array(1, n);
         let last_active = array(1, n);
-        let commands = array(1, 1);
-        let status = array(1, 1);
         let departed = array(1, n);
         let last_departed = array(1, n);
-        file.set_len(end as u64)?;
+        let commands = array(1, 1);
+        let status = array(1, 1);
+        let sized = |error: io::Error| {
+            let what = format!("{copies} copies take {} MiB, but {error}", end >> 20);
+            io::Error::new(error.kind(), what)
+        };
+        let file = anonymous::file(end).map_err(sized)?;
+        let map = MmapOptions::new().len(end).map_raw(&file).map_err(sized)?;
         let memory = Self {
-            map: MmapOptions::new().len(end).map_raw(file)?,
+            map,
             obs,
             last_obs,
             actions,
@@ -109,13 +122,13 @@ impl Memory {
             available,
             active,
             last_active,
-            commands,
-            status,
             departed,
             last_departed,
+            commands,
+            status,
         };
         memory.put(Array { at: 0, row: LINE }, 0, &header(task, copies, end));
-        Ok(memory)
+        Ok((memory, file))
     }
 
     /// Asks a copy for a step with these actions.
@@ -125,6 +138,8 @@ impl Memory {
             Actions::Continuous(numbers) => self.put(self.actions, copy, numbers),
         }
         self.put(self.commands, copy, &[Command::Step as u8]);
+        // An answer without a step would leave the status of the step before.
+        self.put(self.status, copy, &[UNTOLD]);
     }
 
     /// Asks a copy for a new episode.
@@ -137,15 +152,15 @@ impl Memory {
         self.put(self.seeds, copy, &[i64::from(seed)]);
     }
 
-    /// How a copy's episode stood after its last step; `None` for a number without a meaning.
-    pub fn status(&self, copy: usize) -> Option<Status> {
+    /// How a copy's episode stood after its last step; or a number without a meaning.
+    pub fn status(&self, copy: usize) -> Result<Status, u8> {
         let mut status = [0_u8];
         self.get(self.status, copy, &mut status);
         match status[0] {
-            0 => Some(Status::Running),
-            1 => Some(Status::Terminated),
-            2 => Some(Status::Truncated),
-            _ => None,
+            0 => Ok(Status::Running),
+            1 => Ok(Status::Terminated),
+            2 => Ok(Status::Truncated),
+            other => Err(other),
         }
     }
 
@@ -262,4 +277,72 @@ fn header(task: &TaskSpec, copies: usize, bytes: usize) -> [u8; LINE] {
     }
     put(&[u8::from(task.discrete), u8::from(task.masked)]);
     header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(sizes: [usize; 3]) -> TaskSpec {
+        let [agents, obs_dim, actions] = sizes;
+        TaskSpec {
+            agents,
+            obs_dim,
+            actions,
+            discrete: true,
+            masked: true,
+            ..TaskSpec::default()
+        }
+    }
+
+    #[test]
+    fn no_size_that_a_task_may_have_overflows() {
+        for size in 0..8 {
+            let large = [1, 2, 4].map(|bit| if size & bit == 0 { 1 } else { 1 << 20 });
+            for copies in [1 << 20, 1 << 40, usize::MAX] {
+                // Some of these fit.
+                if size == 0 && copies == 1 << 20 {
+                    continue;
+                }
+                let error = Memory::create(&task(large), copies).map(drop).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::OutOfMemory, "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_task_says_how_much_memory_its_copies_share() {
+        for kind in 0..4 {
+            let task = TaskSpec {
+                discrete: kind > 0,
+                masked: kind > 1,
+                metrics: vec!["steps".into(); kind],
+                ..task([5, 70, 9])
+            };
+            let (_, file) = Memory::create(&task, 64).unwrap();
+            let bytes = file.metadata().unwrap().len() as f64;
+            // The header and the ends of thirteen arrays come to it.
+            let rest = bytes - task.shared_bytes(64);
+            assert!((0.0..14.0 * LINE as f64).contains(&rest), "{kind}: {rest}");
+        }
+    }
+
+    #[test]
+    fn a_status_is_one_of_three_or_a_number_and_none_before_the_step() {
+        let (memory, _file) = Memory::create(&task([2, 3, 4]), 2).unwrap();
+        for number in 0..=255_u8 {
+            memory.put(memory.status, 1, &[number]);
+            let expected = match number {
+                0 => Ok(Status::Running),
+                1 => Ok(Status::Terminated),
+                2 => Ok(Status::Truncated),
+                other => Err(other),
+            };
+            assert_eq!(memory.status(1), expected);
+        }
+        memory.put(memory.status, 1, &[1_u8]);
+        memory.ask_step(1, Actions::Discrete(&[0, 1]));
+        assert_eq!(memory.status(1), Err(UNTOLD));
+        assert_eq!(memory.status(0), Ok(Status::Running));
+    }
 }

@@ -19,10 +19,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod anonymous;
 mod config;
 mod env;
 mod group;
 mod layout;
+mod options;
 mod picture;
 mod pool;
 mod process;
@@ -32,5 +34,7 @@ pub use config::PythonConfig;
 pub use env::PythonEnv;
 pub use group::{copies, one, spec};
 pub use pool::known;
+#[doc(hidden)]
+pub use process::read_answer;
 pub use process::{Fault, check};
 pub use spec::TaskSpec;

@@ -51,9 +51,17 @@ pub fn take_one(config: &PythonConfig) -> Result<Process, Fault> {
 
 fn take_idle(config: &PythonConfig) -> Option<Process> {
     let key = key(config);
-    let mut idle = lock(&IDLE);
-    let at = idle.iter().position(|(of, _)| *of == key)?;
-    Some(idle.swap_remove(at).1)
+    loop {
+        let mut idle = lock(&IDLE);
+        let at = idle.iter().position(|(of, _)| *of == key)?;
+        let (_, mut process) = idle.swap_remove(at);
+        drop(idle);
+        // One that was killed meanwhile owes nobody anything.
+        if process.is_alive() {
+            process.set_limits(config);
+            return Some(process);
+        }
+    }
 }
 
 /// A worker once it has told what its task is, which is remembered.

@@ -1,55 +1,39 @@
 //! A worker process: started, spoken with, ended.
 
+mod answers;
+mod kin;
+mod printed;
+mod source;
+#[cfg(test)]
+mod tests;
+
 use crate::config::PythonConfig;
+use crate::options;
+use crate::picture::Picture;
 use crate::spec::TaskSpec;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use answers::{Answers, LONGEST, Lost};
+use kin::Guard;
+use printed::Printed;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io;
 use std::net::Shutdown;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-/// How much of what a worker prints is kept, bytes.
-const KEPT: usize = 8 << 10;
-/// How long a hung worker may take to say where it hangs.
+pub use source::check;
+
+/// What is run in a worker.
+const WORKER: [source::Part; 3] = [source::BEGIN, source::GUARD, source::BRIDGE];
+/// How much of an answer that means nothing is shown, bytes.
+const SHOWN: usize = 200;
+/// How long a hung worker may take to say where it hangs, and one that ends to end.
 const LAST_WORDS: Duration = Duration::from_millis(300);
-
-/// The Python side, whole.
-const SOURCE: &str = include_str!("../python/bridge.py");
-
-/// Arguments with which Python runs what it reads from its input: a list of processes then shows what runs, and no
-/// source.
-fn boot() -> [String; 3] {
-    let read = "import os, sys\nsize, source = int(sys.argv.pop(1)), b''\nwhile len(source) < size:\n    \
-                part = os.read(0, size - len(source))\n    source += part or sys.exit('no source came')\n\
-                exec(compile(source, 'bridge.py', 'exec'))";
-    ["-c".into(), read.into(), SOURCE.len().to_string()]
-}
-
-/// Tries an environment and prints what is wrong with it, with so many resets; whether anything was.
-///
-/// # Errors
-///
-/// If the interpreter does not start.
-pub fn check(config: &PythonConfig, resets: u32) -> io::Result<bool> {
-    let options = serde_json::to_string(&config.options)?;
-    let mut child = Command::new(&config.python)
-        .args(boot())
-        .args(["check", &config.make, &options, &resets.to_string()])
-        .stdin(Stdio::piped())
-        .spawn()?;
-    if let Some(mut input) = child.stdin.take() {
-        let _ = input.write_all(SOURCE.as_bytes());
-    }
-    Ok(child.wait()?.success())
-}
 
 /// What happened to a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,15 +71,31 @@ impl std::error::Error for Fault {}
 pub struct Process {
     name: String,
     make: String,
-    child: Child,
-    lines: BufReader<UnixStream>,
-    printed: Arc<Mutex<VecDeque<u8>>>,
-    timeout: Duration,
+    /// The worker's guard, which is its parent and ends as it does.
+    guard: Guard,
+    answers: Answers,
+    printed: Printed,
+    /// How long a start and a step may take.
+    limits: [Duration; 2],
+    /// The number of the last request.
+    asked: u64,
+    /// Requests that are not answered yet, in order.
+    owed: VecDeque<Owed>,
+    /// When it last answered: not before has it begun with the next request.
+    answered: Instant,
     /// What it said of its task.
     pub task: TaskSpec,
 }
 
-/// Whether to wait for what a process at its start, or at work, answers.
+/// A request that is to be answered.
+#[derive(Debug)]
+struct Owed {
+    number: u64,
+    sent: Instant,
+    patience: Patience,
+}
+
+/// How long to wait for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
     /// Importing and making copies.
@@ -117,8 +117,24 @@ struct Refusal {
     place: String,
 }
 
+/// Reads a line as every kind of answer that there is; whether it is one. For tests, which give it any bytes.
+#[doc(hidden)]
+pub fn read_answer(line: &[u8]) -> bool {
+    fn answer<T: DeserializeOwned>(text: &str) -> Option<T> {
+        let Answer::Ok(answer) = serde_json::from_str(text).ok()?;
+        Some(answer)
+    }
+    let Some((_, text)) = answers::parse(line) else {
+        return false;
+    };
+    let task = answer::<TaskSpec>(text).map(|task| drop((task.problem(), task.spec())));
+    let picture = answer::<Option<Picture>>(text).map(|picture| drop(picture.map(Picture::frame)));
+    let refusal = serde_json::from_str::<Refusal>(text).ok().map(drop);
+    text == "done" || task.or(picture).or(refusal).or(answer(text)).is_some()
+}
+
 impl Process {
-    /// Starts a worker; [`listen`](Self::listen) waits for what it says of its task.
+    /// Starts a worker; [`listen`](Starting::listen) waits for what it says of its task.
     pub fn spawn(config: &PythonConfig, number: usize) -> Result<Starting, Fault> {
         let fault = |what: String| Fault {
             worker: format!("worker {number}"),
@@ -126,29 +142,42 @@ impl Process {
             what,
             said: String::new(),
         };
-        let start = || -> io::Result<Starting> {
+        let start = || -> io::Result<Process> {
             let (ours, theirs) = UnixStream::pair()?;
             let (printed, writer) = io::pipe()?;
-            let options = serde_json::to_string(&config.options)?;
+            let options = options::encode(&config.options);
             let mut command = Command::new(&config.python);
-            let child = (command.args(boot()).args(["work", &config.make, &options]))
-                .stdin(Stdio::from(OwnedFd::from(theirs)))
+            (command.args(source::boot(&WORKER))).args(["work", &config.make, &options]);
+            let printed = Printed::keep(printed)?;
+            let limits = limits(config);
+            ours.set_write_timeout(Some(limits[0]))?;
+            let child = (command.stdin(Stdio::from(OwnedFd::from(theirs))))
                 .stdout(writer.try_clone()?)
                 .stderr(writer)
                 // Ctrl-C is for this process, which ends its iteration before it lets go.
                 .process_group(0)
                 .spawn()?;
             // What cannot be sent is not missed: whoever does not read has ended, and will be asked why.
-            let _ = (&ours).write_all(SOURCE.as_bytes());
-            Ok(Starting {
-                config: config.clone(),
+            let _ = source::send(&WORKER, &ours);
+            Ok(Process {
                 name: format!("worker {number} (process {})", child.id()),
-                child,
-                lines: BufReader::new(ours),
-                printed: keep_last(printed)?,
+                make: config.make.clone(),
+                guard: Guard::new(child),
+                answers: Answers::new(ours),
+                printed,
+                limits,
+                asked: 0,
+                // Its task, which it tells unasked.
+                owed: VecDeque::from([Owed {
+                    number: 0,
+                    sent: Instant::now(),
+                    patience: Patience::Start,
+                }]),
+                answered: Instant::now(),
+                task: TaskSpec::default(),
             })
         };
-        start().map_err(|error| {
+        start().map(Starting).map_err(|error| {
             let advice = match config.make.starts_with("gfootball:") {
                 true => "`cargo xtask football setup` makes one with the engine, to be named from where you stand",
                 false => "`env.python` must be a Python of 3.10 or later",
@@ -160,33 +189,55 @@ impl Process {
         })
     }
 
-    /// Sends a line.
-    pub fn send(&mut self, line: fmt::Arguments<'_>) -> Result<(), Fault> {
-        let line = format!("{line}\n");
-        let sent = self.lines.get_mut().write_all(line.as_bytes());
-        // A worker that is gone has said why: its answer is still to be read.
-        sent.or_else(|_| self.answer::<()>(Patience::Work, "was spoken to"))
+    /// Sends a request, a verb and its arguments, with a file for the other side if there is one. Its answer is to be
+    /// waited for after those of the requests before.
+    pub fn ask(
+        &mut self,
+        patience: Patience,
+        verb: &str,
+        arguments: fmt::Arguments<'_>,
+        file: Option<BorrowedFd<'_>>,
+    ) -> Result<(), Fault> {
+        self.asked += 1;
+        self.owed.push_back(Owed {
+            number: self.asked,
+            sent: Instant::now(),
+            patience,
+        });
+        let line = format!("{verb} {} {arguments}\n", self.asked);
+        let sent = answers::send(self.answers.stream(), line.as_bytes(), file);
+        sent.map_err(|_| self.why_not_sent())
+    }
+
+    /// A worker that is gone has said why: that is still to be read.
+    fn why_not_sent(&mut self) -> Fault {
+        let doing = "was spoken to";
+        while !self.owed.is_empty() {
+            let fault = match self.reply(doing) {
+                Ok(text) => serde_json::from_str(&text).ok().map(|why| self.failed(why)),
+                Err(fault) => Some(fault),
+            };
+            if let Some(fault) = fault {
+                return fault;
+            }
+        }
+        self.ended(doing)
     }
 
     /// Waits for the end of a step; `doing` says what it is to do.
     pub fn done(&mut self, doing: &str) -> Result<(), Fault> {
-        let line = self.line(Patience::Work, doing)?;
-        match line.as_str() {
+        match self.reply(doing)?.as_str() {
             "done" => Ok(()),
             other => Err(self.refused(other, doing)),
         }
     }
 
     /// Waits for an answer.
-    pub fn answer<T: DeserializeOwned>(
-        &mut self,
-        patience: Patience,
-        doing: &str,
-    ) -> Result<T, Fault> {
-        let line = self.line(patience, doing)?;
-        match serde_json::from_str(&line) {
+    pub fn answer<T: DeserializeOwned>(&mut self, doing: &str) -> Result<T, Fault> {
+        let text = self.reply(doing)?;
+        match serde_json::from_str(&text) {
             Ok(Answer::Ok(answer)) => Ok(answer),
-            Err(_) => Err(self.refused(&line, doing)),
+            Err(_) => Err(self.refused(&text, doing)),
         }
     }
 
@@ -200,83 +251,113 @@ impl Process {
         }
     }
 
-    /// From now on, how long a step may take.
-    pub fn set_timeout(&mut self, timeout: Duration) {
-        self.timeout = timeout;
+    /// From now on, how long things may take.
+    pub fn set_limits(&mut self, config: &PythonConfig) {
+        self.limits = limits(config);
+        let [_, work] = self.limits;
+        let _ = self.answers.stream().set_write_timeout(Some(work));
     }
 
-    fn refused(&self, line: &str, doing: &str) -> Fault {
-        match serde_json::from_str(line) {
-            Ok(Refusal { error, place }) => self.fault(format!("failed in {place}"), error),
-            Err(_) => self.fault(format!("answered something else when it {doing}"), line),
+    /// Whether it runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.guard.status().is_none()
+    }
+
+    fn refused(&self, text: &str, doing: &str) -> Fault {
+        match serde_json::from_str(text) {
+            Ok(refusal) => self.failed(refusal),
+            Err(_) => self.misunderstood(text.as_bytes(), doing),
         }
     }
 
-    fn line(&mut self, patience: Patience, doing: &str) -> Result<String, Fault> {
-        let (timeout, setting) = match patience {
-            Patience::Start => (self.timeout, "env.start_timeout"),
-            Patience::Work => (self.timeout, "env.timeout"),
+    fn failed(&self, refusal: Refusal) -> Fault {
+        self.fault(format!("failed in {}", refusal.place), refusal.error)
+    }
+
+    fn misunderstood(&self, line: &[u8], doing: &str) -> Fault {
+        let shown = String::from_utf8_lossy(&line[..line.len().min(SHOWN)]);
+        let what = format!("answered what nobody understands when it {doing}");
+        self.fault(what, shown.escape_debug().to_string())
+    }
+
+    /// The text of the next answer, which must be that to the oldest request.
+    fn reply(&mut self, doing: &str) -> Result<String, Fault> {
+        let Some(owed) = self.owed.pop_front() else {
+            return Err(self.fault(format!("was not asked when it {doing}"), ""));
         };
-        let mut line = String::new();
-        let read = (self.lines.get_ref().set_read_timeout(Some(timeout)))
-            .and_then(|()| self.lines.read_line(&mut line));
-        match read {
-            Ok(0) => Err(self.ended(doing)),
-            Ok(_) => Ok(line.trim_end().to_owned()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                // Python's faulthandler prints where every thread is.
-                let _ = kill_process(pid(&self.child), Signal::USR1);
-                std::thread::sleep(LAST_WORDS);
-                let seconds = timeout.as_secs_f64();
-                let what = format!("gave no answer within {seconds} s ({setting}) when it {doing}");
-                Err(self.fault(what, self.last_words()))
+        let limit = self.limits[owed.patience as usize];
+        // One worker's time does not begin when another's is over.
+        let deadline = owed.sent.max(self.answered) + limit;
+        let line = match self.answers.line(deadline) {
+            Ok(line) => line,
+            Err(Lost::Ended) => return Err(self.ended(doing)),
+            Err(Lost::Late) => return Err(self.hangs(&owed, deadline, doing)),
+            Err(Lost::TooLong) => {
+                let what = format!(
+                    "answered more than {} MiB in one line when it {doing}",
+                    LONGEST >> 20
+                );
+                return Err(self.fault(what, ""));
             }
-            Err(_) => Err(self.ended(doing)),
+        };
+        self.answered = Instant::now();
+        match answers::parse(&line) {
+            Some((number, text)) if number == owed.number => Ok(text.to_owned()),
+            Some((number, text)) => match serde_json::from_str(text) {
+                Ok(refusal) => Err(self.failed(refusal)),
+                Err(_) => {
+                    let what = format!(
+                        "answered request {number} when it was to answer request {} and {doing}: the environment has \
+                         probably forked, and two processes answer; a child process must end by itself and never \
+                         return to its caller",
+                        owed.number
+                    );
+                    Err(self.fault(what, ""))
+                }
+            },
+            None => Err(self.misunderstood(&line, doing)),
         }
+    }
+
+    fn hangs(&mut self, owed: &Owed, deadline: Instant, doing: &str) -> Fault {
+        let setting = match owed.patience {
+            Patience::Start => "env.start_timeout",
+            Patience::Work => "env.timeout",
+        };
+        let before = self.printed.count();
+        // Python's faulthandler prints where every thread is. Of many that hang together the first has had most of
+        // this time for all.
+        if self.guard.ask_where() {
+            self.printed.wait_for_more(before, deadline + LAST_WORDS);
+        }
+        let seconds = self.limits[owed.patience as usize].as_secs_f64();
+        let what = format!("gave no answer within {seconds} s ({setting}) when it {doing}");
+        self.fault(what, self.printed.text())
     }
 
     /// It closed the line: what it ended with.
     fn ended(&mut self, doing: &str) -> Fault {
-        std::thread::sleep(LAST_WORDS);
-        let what = match self.child.try_wait() {
-            Ok(Some(status)) => format!("ended ({status}) when it {doing}"),
-            _ => format!("hung up when it {doing}"),
+        let until = Instant::now() + LAST_WORDS;
+        while Instant::now() < until && (self.is_alive() || !self.printed.is_over()) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let what = match self.guard.status() {
+            Some(status) => format!("ended ({status}) when it {doing}"),
+            None => format!("hung up when it {doing}"),
         };
-        self.fault(what, self.last_words())
-    }
-
-    fn last_words(&self) -> String {
-        let mut printed = self.printed.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(printed.make_contiguous())
-            .trim()
-            .to_owned()
+        self.fault(what, self.printed.text())
     }
 }
 
 /// A worker that has not yet said what its task is.
 #[derive(Debug)]
-pub struct Starting {
-    config: PythonConfig,
-    name: String,
-    child: Child,
-    lines: BufReader<UnixStream>,
-    printed: Arc<Mutex<VecDeque<u8>>>,
-}
+pub struct Starting(Process);
 
 impl Starting {
     /// Waits until it has.
     pub fn listen(self) -> Result<Process, Fault> {
-        let seconds = Duration::from_secs_f64;
-        let mut process = Process {
-            name: self.name,
-            make: self.config.make.clone(),
-            child: self.child,
-            lines: self.lines,
-            printed: self.printed,
-            timeout: seconds(self.config.start_timeout),
-            task: TaskSpec::default(),
-        };
-        let task: TaskSpec = process.answer(Patience::Start, "was started")?;
+        let Self(mut process) = self;
+        let task: TaskSpec = process.answer("was started")?;
         if let Some(problem) = task.problem() {
             return Err(process.fault(format!("has an unusable task: {problem}"), ""));
         }
@@ -287,32 +368,12 @@ impl Starting {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.lines.get_ref().shutdown(Shutdown::Both);
-        // With all that it has started; it leads a group of its own.
-        let _ = kill_process_group(pid(&self.child), Signal::KILL);
-        let _ = self.child.wait();
+        let _ = self.answers.stream().shutdown(Shutdown::Both);
+        self.guard.end();
     }
 }
 
-fn pid(child: &Child) -> Pid {
-    Pid::from_child(child)
-}
-
-/// Reads all that is printed, so that nobody waits for a reader, and keeps the end of it.
-fn keep_last(mut printed: io::PipeReader) -> io::Result<Arc<Mutex<VecDeque<u8>>>> {
-    let kept = Arc::new(Mutex::new(VecDeque::new()));
-    let keep = Arc::clone(&kept);
-    let read = move || {
-        let mut part = [0; 4096];
-        while let Ok(read @ 1..) = printed.read(&mut part) {
-            let mut kept = keep.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.extend(&part[..read]);
-            let excess = kept.len().saturating_sub(KEPT);
-            kept.drain(..excess);
-        }
-    };
-    std::thread::Builder::new()
-        .name("python's output".into())
-        .spawn(read)?;
-    Ok(kept)
+/// How long things may take, by [`Patience`].
+fn limits(config: &PythonConfig) -> [Duration; 2] {
+    [config.start_timeout, config.timeout].map(Duration::from_secs_f64)
 }

@@ -18,6 +18,8 @@ pub(crate) struct Lane<E> {
     pub last: Option<Outcome>,
     pub last_obs: Vec<f32>,
     pub last_active: Vec<bool>,
+    /// Empty for a task that masks no actions.
+    pub last_available: Vec<bool>,
     /// Empty for a task that nobody leaves.
     pub last_departed: Vec<bool>,
     pub last_metrics: Vec<f32>,
@@ -45,6 +47,7 @@ impl<E: Environment> Lane<E> {
         // All memory is taken here, so that a step need not allocate.
         let last_obs = vec![0.0; spec.agents * spec.obs_dim];
         let last_active = vec![false; spec.agents];
+        let last_available = vec![false; spec.available_len()];
         let last_departed = Vec::with_capacity(spec.agents);
         let last_metrics = vec![0.0; spec.metrics.len()];
         Self {
@@ -55,6 +58,7 @@ impl<E: Environment> Lane<E> {
             last: None,
             last_obs,
             last_active,
+            last_available,
             last_departed,
             last_metrics,
         }
@@ -132,6 +136,7 @@ impl<E: Environment> Lane<E> {
             });
             self.last_obs.copy_from_slice(obs);
             self.last_active.copy_from_slice(active);
+            self.last_available.copy_from_slice(available);
             self.last_departed.clear();
             self.last_departed.extend_from_slice(self.env.departed());
             self.env.metrics(&mut self.last_metrics);

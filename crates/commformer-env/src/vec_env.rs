@@ -135,10 +135,11 @@ impl<E: Environment> VecEnv<E> {
     }
 
     /// Bytes that so many copies of a task take, about: what each keeps of its last episode's end, (N, O)
-    /// numbers, and its own state. A sum of `f64`, which no size overflows.
+    /// numbers and an (N, A) mask, and its own state. A sum of `f64`, which no size overflows.
     pub fn bytes(spec: &Spec, copies: usize) -> f64 {
         let [copies, agents, obs_dim] = [copies, spec.agents, spec.obs_dim].map(|size| size as f64);
-        copies * (4.0 * agents * obs_dim + OF_A_COPY + OF_AN_AGENT * agents)
+        let mask = spec.available_len() as f64;
+        copies * (4.0 * agents * obs_dim + mask + OF_A_COPY + OF_AN_AGENT * agents)
     }
 
     /// Gives every thread at least this many copies; 0 counts as 1. It changes nothing but the

@@ -75,7 +75,10 @@ impl TemporalGate {
     ///
     /// # Errors
     /// [`GateError::Torch`] when libtorch refuses an operation.
-    pub fn replica(&self) -> Result<Self, GateError> {
+    ///
+    /// # Safety
+    /// While one of them is in a pass on one thread, no other thread may change their weights or threshold.
+    pub unsafe fn replica(&self) -> Result<Self, GateError> {
         Ok(Self {
             config: self.config.clone(),
             device: self.device,

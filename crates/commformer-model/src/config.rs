@@ -77,6 +77,18 @@ pub enum PreviousAction {
     Heard,
 }
 
+/// What an observation is brought to before the first layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObsNorm {
+    /// Mean 0 and variance 1 over the numbers of one agent's observation, as in the paper. What all of them have in
+    /// common, an offset or a scale, is lost, and an observation of one number says nothing.
+    #[default]
+    Layer,
+    /// Each feature to its deviation from what was seen of it so far ([`crate::CommFormer::take_in`]).
+    Running,
+}
+
 /// What an agent whose gate is closed goes by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -211,6 +223,8 @@ pub struct PolicyConfig {
     pub self_loop: SelfLoop,
     /// Whether the decoder gives an agent the action of the agent before it.
     pub previous_action: PreviousAction,
+    /// What an observation is brought to before the first layer.
+    pub obs_norm: ObsNorm,
     /// What an agent whose gate is closed goes by.
     pub closed: Closed,
     /// Over whom the attentions compute scores.
@@ -238,6 +252,7 @@ impl PolicyConfig {
             relation_order: RelationOrder::default(),
             self_loop: SelfLoop::default(),
             previous_action: PreviousAction::default(),
+            obs_norm: ObsNorm::default(),
             closed: Closed::default(),
             attention_over: AttentionOver::default(),
             precision: Precision::default(),

@@ -8,11 +8,14 @@ use crate::config::{Closed, PolicyConfig};
 use crate::layers::{Linear, Norm, UniformNoise, dropout, fold, gelu, standardize};
 use crate::mask::Mask;
 use crate::parameters::{Builder, Init};
+use crate::seen::Seen;
 use crate::stale::{Kept, Stale};
 
 /// The observation embedding, the blocks and the value head.
 #[derive(Debug)]
 pub(crate) struct Encoder {
+    /// Under `ObsNorm::Running`.
+    pub(crate) seen: Option<Seen>,
     pub(crate) obs_norm: Norm,
     pub(crate) obs_proj: Linear,
     pub(crate) input_norm: Norm,
@@ -42,6 +45,7 @@ impl Encoder {
             .map(|index| Block::new(builder, &format!("encoder.blocks.{index}"), config))
             .collect::<Result<_, _>>()?;
         Ok(Self {
+            seen: None,
             obs_norm: Norm::new(builder, "encoder.obs_norm", obs)?,
             obs_proj: Linear::new(builder, "encoder.obs_proj", obs, width, Init::ACTIVATED)?,
             input_norm: Norm::new(builder, "encoder.input_norm", width)?,
@@ -59,6 +63,12 @@ impl Encoder {
         })
     }
 
+    /// The same that also keeps what observations were like.
+    pub(crate) fn with_seen(self, builder: &mut Builder, width: usize) -> Result<Self, ModelError> {
+        let seen = Some(Seen::new(builder, width)?);
+        Ok(Self { seen, ..self })
+    }
+
     /// Observations (B, N, O) to embeddings (B, N, E): what an agent knows by itself.
     pub(crate) fn embed(&self, obs: &Tensor) -> Tensor {
         self.embed_by(&self.fold_obs(), obs)
@@ -72,7 +82,11 @@ impl Encoder {
     /// The embeddings by what [`Encoder::fold_obs`] gave.
     pub(crate) fn embed_by(&self, (weight, bias): &(Tensor, Tensor), obs: &Tensor) -> Tensor {
         let precision = self.obs_proj.precision;
-        let projected = precision.linear(&standardize(obs), weight, bias);
+        let standard = match &self.seen {
+            None => standardize(obs),
+            Some(seen) => seen.normalize(obs),
+        };
+        let projected = precision.linear(&standard, weight, bias);
         self.input_norm.forward(&gelu(&projected))
     }
 

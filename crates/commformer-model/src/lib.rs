@@ -77,11 +77,12 @@ mod native;
 mod parameters;
 mod pass;
 mod policy;
+mod seen;
 mod stale;
 
 pub use config::{
-    ActionSpace, AttentionOver, Closed, GraphConfig, PolicyConfig, Precision, PreviousAction,
-    RelationOrder, ScoreScale, SelfEdge, SelfLoop, senders,
+    ActionSpace, AttentionOver, Closed, GraphConfig, ObsNorm, PolicyConfig, Precision,
+    PreviousAction, RelationOrder, ScoreScale, SelfEdge, SelfLoop, senders,
 };
 pub use error::ModelError;
 pub use explain::{Attention, Explanation};

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use tch::{Device, Tensor};
 
 use crate::ModelError;
-use crate::config::PolicyConfig;
+use crate::config::{ObsNorm, PolicyConfig};
 use crate::decoder::Decoder;
 use crate::distribution::Distribution;
 use crate::encoder::Encoder;
@@ -14,6 +14,7 @@ use crate::layers::UniformNoise;
 use crate::mask::Mask;
 use crate::native::Workspace;
 use crate::parameters::{Builder, Init, Leaf};
+use crate::seen;
 use crate::stale::Kept;
 
 /// CommFormer's policy and value function.
@@ -81,12 +82,15 @@ impl CommFormer {
 
     /// A policy whose leaves alias this one's storage but have gradients of their own, so that
     /// another thread can run forward and backward passes: a weight update in place on either is
-    /// seen by both. While any of them is in a pass, weights must not be updated, as with any tensors
-    /// that threads share.
+    /// seen by both.
     ///
     /// # Errors
     /// [`ModelError::Torch`] when libtorch refuses an operation.
-    pub fn replica(&self) -> Result<Self, ModelError> {
+    ///
+    /// # Safety
+    /// While one of them is in a pass on one thread, no other thread may change their weights: the kernels read
+    /// them as slices.
+    pub unsafe fn replica(&self) -> Result<Self, ModelError> {
         let builder = Builder::alias(&self.leaves, self.device);
         Self::build(&self.config, self.device, builder)
     }
@@ -103,6 +107,10 @@ impl CommFormer {
         let shape = [2, config.embed_dim];
         let edge_embedding = builder.whole(EDGE_EMBEDDING, &shape, Init::Normal)?;
         let edge_logits = builder.whole(EDGE_LOGITS, &[agents, agents], Init::Ones)?;
+        let encoder = match config.obs_norm {
+            ObsNorm::Layer => encoder,
+            ObsNorm::Running => encoder.with_seen(&mut builder, config.obs_dim)?,
+        };
         Ok(Self {
             config: config.clone(),
             device,
@@ -138,7 +146,8 @@ impl CommFormer {
     pub fn parameters(&self) -> Vec<(String, Tensor)> {
         let trained = |leaf: &&Leaf| {
             let relation = leaf.name == EDGE_EMBEDDING || leaf.name.contains(".relation.");
-            leaf.name != EDGE_LOGITS && (self.config.relation || !relation)
+            let trained = leaf.name != EDGE_LOGITS && !leaf.name.starts_with(seen::PREFIX);
+            trained && (self.config.relation || !relation)
         };
         let clone = |leaf: &Leaf| (leaf.name.clone(), leaf.tensor.shallow_clone());
         self.leaves.iter().filter(trained).map(clone).collect()
@@ -152,6 +161,9 @@ impl CommFormer {
 
     /// Copies saved tensors into the parameters, in place. Nothing is changed unless all fit.
     ///
+    /// Under a shared head only the edge logits depend on the number of agents, and weights of a team of another size
+    /// fit: agents keep their places, and what no agent of the saved team was for another keeps its present logit.
+    ///
     /// # Errors
     /// An error that names the missing, unexpected, misshapen or doubled tensor.
     pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<(), ModelError> {
@@ -159,7 +171,33 @@ impl CommFormer {
             .parts()
             .map(|(name, part)| (name.clone(), part.shallow_clone()))
             .collect();
-        Ok(commformer_torch::named::copy_into(&parts, state)?)
+        let fitted: Vec<_> = (state.iter())
+            .map(|(name, saved)| {
+                let other_size = self.config.shared_head && name == EDGE_LOGITS;
+                let saved = match other_size.then(|| self.fit_logits(saved)).transpose()? {
+                    Some(Some(fitted)) => fitted,
+                    _ => saved.shallow_clone(),
+                };
+                Ok((name.clone(), saved))
+            })
+            .collect::<Result<_, ModelError>>()?;
+        Ok(commformer_torch::named::copy_into(&parts, &fitted)?)
+    }
+
+    /// Edge logits of a team of another size for this one; `None` for what are none.
+    fn fit_logits(&self, saved: &Tensor) -> Result<Option<Tensor>, ModelError> {
+        let own = self.config.agents as i64;
+        let [rows, columns] = saved.size()[..] else {
+            return Ok(None);
+        };
+        if rows != columns || rows == own || rows == 0 {
+            return Ok(None);
+        }
+        let both = rows.min(own);
+        let fitted = self.edge_logits.detach().copy();
+        let corner = |of: &Tensor| of.f_narrow(0, 0, both)?.f_narrow(1, 0, both);
+        corner(&fitted)?.f_copy_(&corner(saved)?)?;
+        Ok(Some(fitted))
     }
 
     fn parts(&self) -> impl Iterator<Item = &(String, Tensor)> {
@@ -170,6 +208,29 @@ impl CommFormer {
     /// [`crate::Closed::Stale`] a digest of E numbers for each block and their age.
     pub fn kept_width(&self) -> usize {
         self.config.kept_width()
+    }
+
+    /// Adds observations, rows of O numbers, to what the policy knows of each feature's mean and variance, under
+    /// [`ObsNorm::Running`]; those count whose agent is `active`. A replica sees it, too. Between two calls the
+    /// policy is a fixed function: a trainer calls it when it has learned from a rollout, an evaluation never.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] when there is not one flag for each row.
+    pub fn take_in(&mut self, rows: &[f32], active: &[bool]) -> Result<(), ModelError> {
+        let Some(seen) = &mut self.encoder.seen else {
+            return Ok(());
+        };
+        let (found, expected) = (rows.len(), active.len() * self.config.obs_dim);
+        if found != expected {
+            return Err(ModelError::Input {
+                input: "rows",
+                problem: format!(
+                    "found {found} numbers, expected {expected}, obs_dim for each flag"
+                ),
+            });
+        }
+        seen.take_in(rows, active);
+        Ok(())
     }
 
     /// What each agent makes of its own observation, before it hears anybody: (B, N, O) ->

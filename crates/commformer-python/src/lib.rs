@@ -1,20 +1,25 @@
 //! The built-in environments for Python. `python/commformer` is what users see; this steps the copies, in NumPy's
 //! own memory, without Python's lock.
 
+mod memory;
 mod task;
+mod threads;
 
-use commformer_env::{ActionSpace, Actions, Batch, Environment, Status, VecEnv, VecEnvError};
+use commformer_env::{
+    ActionSpace, Actions, Batch, CopyState, Environment, Status, VecEnv, VecEnvError,
+};
 use numpy::{PyReadonlyArray1, PyReadwriteArray1};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use std::sync::{Mutex, PoisonError};
+use threads::Threads;
 
 /// Copies of a task that step together.
 #[pyclass]
 struct Native {
     /// Never contended: Python asks that a class can be shared, and tasks cannot.
     envs: Mutex<Copies>,
-    pool: rayon::ThreadPool,
+    threads: Threads,
 }
 
 type Copies = VecEnv<Box<dyn Environment>>;
@@ -44,13 +49,23 @@ impl Seen<'_> {
 impl Native {
     #[new]
     fn new(kind: &str, settings: &str, copies: usize, seed: u64, threads: usize) -> PyResult<Self> {
-        let tasks: Result<Vec<_>, _> = (0..copies).map(|_| task::build(kind, settings)).collect();
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let first = task::build(kind, settings).map_err(PyValueError::new_err)?;
+        memory::check(first.spec(), copies).map_err(PyValueError::new_err)?;
+        let others = (1..copies).map(|_| task::build(kind, settings));
+        let tasks: Result<Vec<_>, _> = std::iter::once(Ok(first))
+            .take(copies)
+            .chain(others)
+            .collect();
+        let envs = VecEnv::new(tasks.map_err(PyValueError::new_err)?, seed).map_err(refused)?;
+        let threads = Threads::new(threads);
+        let envs = match threads.are_only_the_caller() {
+            // Else rayon would share them out among threads of its own.
+            true => envs.with_copies_per_thread(usize::MAX),
+            false => envs,
+        };
         Ok(Self {
-            envs: Mutex::new(
-                VecEnv::new(tasks.map_err(PyValueError::new_err)?, seed).map_err(refused)?,
-            ),
-            pool: pool.map_err(|error| PyRuntimeError::new_err(error.to_string()))?,
+            envs: Mutex::new(envs),
+            threads,
         })
     }
 
@@ -92,9 +107,30 @@ impl Native {
 
     fn reset(&mut self, py: Python<'_>, mut seen: Seen<'_>) -> PyResult<()> {
         let out = seen.batch()?;
-        let (envs, pool) = self.parts();
-        py.detach(|| pool.install(|| envs.reset(out)))
-            .map_err(refused)
+        let (envs, threads) = self.parts();
+        threads.run(py, || envs.reset(out))?.map_err(refused)
+    }
+
+    /// All that [`restore`](Self::restore) needs to go on from here.
+    fn save(&mut self) -> PyResult<Vec<u8>> {
+        let states = self.envs().save();
+        let states = states
+            .ok_or_else(|| PyRuntimeError::new_err("this task cannot be saved in an episode"))?;
+        bincode::serde::encode_to_vec(&states, bincode::config::standard())
+            .map_err(|error| PyRuntimeError::new_err(error.to_string()))
+    }
+
+    /// Goes on from what [`save`](Self::save) gave, and writes what is seen there.
+    fn restore(&mut self, state: &[u8], mut seen: Seen<'_>) -> PyResult<()> {
+        // No state is longer than it says; what claims to be is damage.
+        let config = bincode::config::standard().with_limit::<{ 1 << 31 }>();
+        let states: Result<(Vec<CopyState>, usize), _> =
+            bincode::serde::decode_from_slice(state, config);
+        let (states, _) = states.map_err(|error| {
+            PyValueError::new_err(format!("these bytes are no saved copies: {error}"))
+        })?;
+        let out = seen.batch()?;
+        self.envs().restore(&states, out).map_err(refused)
     }
 
     fn step_discrete(
@@ -131,12 +167,24 @@ impl Native {
         )
     }
 
-    /// What was seen at the end of the episode of a copy that ended in the last step, and who took part; else empty.
-    fn last(&mut self, copy: usize) -> (Vec<f32>, Vec<bool>) {
+    /// What was seen at the end of the episode of a copy that ended in the last step, which actions could be taken, and
+    /// who took part; else empty.
+    fn last(&mut self, copy: usize) -> (Vec<f32>, Vec<bool>, Vec<bool>) {
         (
             self.envs().final_obs(copy).to_vec(),
+            self.envs().final_available(copy).to_vec(),
             self.envs().final_active(copy).to_vec(),
         )
+    }
+
+    /// The figures of the episode of a copy so far.
+    fn figures(&mut self, copy: usize) -> Vec<f32> {
+        let envs = self.envs();
+        let mut figures = vec![0.0; envs.spec().metrics.len()];
+        if let Some(task) = envs.copy(copy) {
+            task.metrics(&mut figures);
+        }
+        figures
     }
 }
 
@@ -145,9 +193,9 @@ impl Native {
         self.parts().0
     }
 
-    fn parts(&mut self) -> (&mut Copies, &rayon::ThreadPool) {
+    fn parts(&mut self) -> (&mut Copies, &mut Threads) {
         let envs = self.envs.get_mut().unwrap_or_else(PoisonError::into_inner);
-        (envs, &self.pool)
+        (envs, &mut self.threads)
     }
 
     fn step(
@@ -159,10 +207,10 @@ impl Native {
         mut status: PyReadwriteArray1<'_, u8>,
     ) -> PyResult<Vec<Ended>> {
         let (out, rewards) = (seen.batch()?, rewards.as_slice_mut()?);
-        let (envs, pool) = self.parts();
+        let (envs, threads) = self.parts();
         let mut stood = vec![Status::Running; envs.copies()];
-        let step = || pool.install(|| envs.step(actions, out, rewards, &mut stood));
-        py.detach(step).map_err(refused)?;
+        let step = || envs.step(actions, out, rewards, &mut stood);
+        threads.run(py, step)?.map_err(refused)?;
         for (number, status) in status.as_slice_mut()?.iter_mut().zip(stood) {
             *number = match status {
                 Status::Running => 0,

@@ -3,6 +3,7 @@
 use commformer_env::smac::Smac;
 use commformer_env::{Environment, PredatorCapturePrey, PredatorPrey, Signal, TrafficJunction};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use std::fmt::Display;
 
 /// The kinds there are.
@@ -33,6 +34,18 @@ fn made<C: DeserializeOwned, E: Environment + 'static, F: Display>(
     settings: &str,
     new: fn(C) -> Result<E, F>,
 ) -> Result<Box<dyn Environment>, String> {
-    let config = serde_json::from_str(settings).map_err(|error| error.to_string())?;
+    let settings: Map<String, Value> =
+        serde_json::from_str(settings).map_err(|error| error.to_string())?;
+    let config = serde_json::from_value(Value::Object(settings.clone()))
+        .map_err(|error| culprit::<C>(settings).unwrap_or_else(|| error.to_string()))?;
     Ok(Box::new(new(config).map_err(|error| error.to_string())?))
+}
+
+/// What is wrong with the first setting that cannot be by itself; serde's own words do not name it.
+fn culprit<C: DeserializeOwned>(settings: Map<String, Value>) -> Option<String> {
+    settings.into_iter().find_map(|(name, value)| {
+        let alone = Value::Object(Map::from_iter([(name.clone(), value)]));
+        let error = serde_json::from_value::<C>(alone).err()?;
+        Some(format!("setting {name}: {error}"))
+    })
 }

@@ -1,5 +1,6 @@
 """The wheel, as it is installed: its two interfaces, held against PettingZoo's own tests and against each other."""
 
+import resource
 import unittest
 
 import commformer
@@ -23,6 +24,12 @@ def open_actions(envs, random):
     if envs.available is not None:
         scores[~envs.available] = -1.0
     return scores.argmax(axis=2)
+
+
+def sampled(env, observations):
+    """A random available action for each agent of one environment."""
+    masks = {agent: seen["action_mask"] if isinstance(seen, dict) else None for agent, seen in observations.items()}
+    return {agent: env.action_space(agent).sample(masks[agent]) for agent in env.agents}
 
 
 class Parallel(unittest.TestCase):
@@ -58,13 +65,63 @@ class Parallel(unittest.TestCase):
                         mask = seen["action_mask"] if isinstance(seen, dict) else None
                         actions[agent] = env.action_space(agent).sample(mask)
                     observations, _, _, _, infos = env.step(actions)
-                self.assertTrue(infos[env.possible_agents[0]]["metrics"])
+                self.assertLessEqual(set(env._vector.metrics), infos[env.possible_agents[0]].keys())
+
+    def test_infos_are_the_same_flat_numbers_from_reset_to_the_end(self):
+        for kind, settings in TASKS:
+            with self.subTest(kind):
+                env = commformer.parallel_env(kind, **settings)
+                observations, infos = env.reset(seed=5)
+                names = set(infos[env.agents[0]])
+                self.assertGreater(len(names), 1)
+                while env.agents:
+                    for agent in env.agents:
+                        self.assertEqual(set(infos[agent]), names)
+                        self.assertTrue(all(isinstance(number, (bool, float)) for number in infos[agent].values()))
+                        self.assertTrue(np.isfinite(list(infos[agent].values())).all())
+                    observations, _, _, _, infos = env.step(sampled(env, observations))
+                # What the last step says is what the episode is judged by.
+                episode = env._vector.episodes[0]
+                for info in infos.values():
+                    self.assertEqual({name: info[name] for name in names - {"active"}}, episode.metrics)
+
+    def test_the_last_observation_has_its_own_mask(self):
+        """In a battle the dead can do nothing, which is action 0, and the living can do something else."""
+        dead = 0
+        for seed in range(5):
+            env = commformer.parallel_env("smac", map="3m")
+            observations, infos = env.reset(seed=seed)
+            while env.agents:
+                observations, _, _, _, infos = env.step(sampled(env, observations))
+            for agent, seen in observations.items():
+                self.assertEqual(bool(seen["action_mask"][0]), not infos[agent]["active"], agent)
+                dead += not infos[agent]["active"]
+        self.assertGreater(dead, 0)
 
     def test_an_action_that_is_not_available_is_refused(self):
         env = commformer.parallel_env("smac", map="3m")
         env.reset(seed=1)
         with self.assertRaisesRegex(ValueError, "not available"):
             env.step(dict.fromkeys(env.agents, 0))
+
+    def test_what_cannot_be_stepped_is_told(self):
+        env = commformer.parallel_env("smac", map="3m")
+        with self.assertRaisesRegex(ValueError, "call reset first"):
+            env.step({})
+        with self.assertRaisesRegex(TypeError, "seed is 'x' "):
+            env.reset(seed="x")
+        observations, _ = env.reset(seed=np.int64(1))
+        actions = sampled(env, observations)
+        first, *others = env.agents
+        for error, words, wrong in [
+            (ValueError, f"actions lack {first}: expected one for each of {first}", {agent: 1 for agent in others}),
+            (ValueError, f"the action of {first} is 99", actions | {first: 99}),
+            (ValueError, f"the action of {first} is -1", actions | {first: -1}),
+            (TypeError, f"the action of {first} is None ", actions | {first: None}),
+        ]:
+            with self.subTest(words), self.assertRaisesRegex(error, words):
+                env.step(wrong)
+        env.step(actions)
 
 
 class Vector(unittest.TestCase):
@@ -98,14 +155,28 @@ class Vector(unittest.TestCase):
         self.assertTrue(all(episode.steps <= 4 and "success" in episode.metrics for episode in ended))
 
     def test_what_does_not_fit_is_refused(self):
-        for make, words in [
-            (lambda: commformer.VectorEnv("chess"), "no kind `chess`"),
-            (lambda: commformer.VectorEnv("signal", prey=1), "unknown field `prey`"),
-            (lambda: commformer.VectorEnv("signal", agents=0), "`agents` is 0"),
-            (lambda: commformer.VectorEnv("signal", copies=0), "at least one copy"),
+        make = commformer.VectorEnv
+        for error, words, given in [
+            (ValueError, "no kind `chess`", ["chess"]),
+            (TypeError, "kind is 3 ", [3]),
+            (ValueError, "setting prey: unknown field `prey`", dict(prey=1)),
+            (ValueError, "`agents` is 0", dict(agents=0)),
+            (ValueError, "setting agents: .*\"three\"", dict(agents="three")),
+            (ValueError, "setting agents: .*-4", dict(cue_probability=0.5, agents=-4)),
+            (ValueError, "setting agents is nan", dict(agents=float("nan"))),
+            (TypeError, "setting agents is .*object", dict(agents=object())),
+            (ValueError, "at least one copy", dict(copies=0)),
+            (ValueError, "copies is -1", dict(copies=-1)),
+            (TypeError, "copies is 1.5 ", dict(copies=1.5)),
+            (ValueError, "copies is 1000000000000000000000", dict(copies=10**21)),
+            (ValueError, "seed is -1", dict(seed=-1)),
+            (TypeError, "threads is 'x' ", dict(threads="x")),
+            (ValueError, "threads is 1000000", dict(threads=10**6)),
         ]:
-            with self.assertRaisesRegex(ValueError, words):
-                make()
+            with self.subTest(words), self.assertRaisesRegex(error, words):
+                make(*given) if isinstance(given, list) else make("signal", **given)
+        with self.assertRaisesRegex(TypeError, "copies is no setting of parallel_env"):
+            commformer.parallel_env("signal", copies=2)
         envs = commformer.VectorEnv("signal", copies=2)
         actions = np.zeros((2, envs.agents), int)
         with self.assertRaisesRegex(ValueError, "reset"):
@@ -117,6 +188,34 @@ class Vector(unittest.TestCase):
             envs.step(actions + 0.5)
         with self.assertRaisesRegex(ValueError, "only actions 0 to"):
             envs.step(actions + 99)
+
+    def test_more_copies_than_memory_holds_are_refused_with_numbers(self):
+        before = peak()
+        for copies in (10**9, 2**62):
+            with self.assertRaisesRegex(ValueError, rf"copies is {copies}: .* GB of memory, and .* GB are free; at most \d+ fit"):
+                commformer.VectorEnv("signal", copies=copies)
+        self.assertLess(peak() - before, 100 << 10)
+
+    def test_numbers_of_any_type_are_arguments(self):
+        plain = commformer.VectorEnv("signal", copies=3, seed=5, agents=4, cue_probability=0.5, shared=True)
+        other = commformer.VectorEnv(
+            "signal",
+            copies=np.int64(3),
+            seed=np.uint64(5),
+            threads=np.int8(1),
+            agents=np.int32(4),
+            cue_probability=np.float32(0.5),
+            shared=np.bool_(True),
+        )
+        np.testing.assert_array_equal(plain.reset(), other.reset())
+        self.assertEqual(plain.obs.shape, other.obs.shape)
+        grid = commformer.VectorEnv("predator-prey", dim=np.array(7))
+        self.assertEqual(grid.obs_dim, commformer.VectorEnv("predator-prey", dim=7).obs_dim)
+
+
+def peak():
+    """The most memory that this process has held, KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 if __name__ == "__main__":

@@ -165,6 +165,14 @@ impl Buffer {
         self.rewards.view()
     }
 
+    /// What was perceived in some steps, rows of O numbers, and who took part in them.
+    pub fn seen(&self, steps: Range<usize>) -> Result<(&[f32], &[bool]), TrainError> {
+        let agents = self.copies * self.spec.agents;
+        let rows = steps.start * agents..steps.end * agents;
+        let numbers = rows.start * self.spec.obs_dim..rows.end * self.spec.obs_dim;
+        Ok((&self.obs.slice()?[numbers], &self.active[rows]))
+    }
+
     /// What is perceived at step `t` (the last is that after the rollout), and what was drawn for it,
     /// both where the policy works.
     pub fn situation(

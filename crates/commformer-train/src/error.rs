@@ -1,6 +1,6 @@
 //! What can go wrong while training.
 
-use crate::{CheckpointError, EnvironmentFault, NotFinite};
+use crate::{CheckpointError, Diverged, EnvironmentFault, NotFinite};
 
 /// Why training could not begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,18 @@ pub enum TrainError {
     /// A loss or its gradient is no longer finite; the weights are those before the step.
     #[error("{0}")]
     NotFinite(Box<NotFinite>),
+    /// Weights are no longer finite.
+    #[error("{0}")]
+    Diverged(Diverged),
+    /// A policy whose weights are finite found no finite probability for what it did.
+    #[error(
+        "the policy gives a log-probability of {found} to an action that it took: its weights are finite, but too large; \
+         take an earlier checkpoint, or train with a lower ppo.lr"
+    )]
+    Senseless {
+        /// What it gave.
+        found: f64,
+    },
     /// Evaluation episodes did not end.
     #[error(
         "{unfinished} of {episodes} evaluation episodes had not ended after {steps} steps; \

@@ -45,6 +45,17 @@ pub struct GatePlan {
     pub entropy_coef: f64,
     /// The price of listening.
     pub budget: Box<dyn Budget>,
+    /// Where that is paid.
+    pub payment: Payment,
+}
+
+/// Where agents pay for what they take in: in one place, or they would pay twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payment {
+    /// Out of their rewards, so that whatever decides on a gate learns what it costs.
+    Rewards,
+    /// In the loss, whose gradient reaches the gates directly: straight-through gates.
+    Loss,
 }
 
 impl GatePlan {
@@ -70,8 +81,8 @@ impl GatePlan {
 pub struct GateTerms {
     /// Of the decisions' entropy.
     pub entropy_coef: f64,
-    /// Price of a message, in units of the advantages' spread (straight-through gates only: others
-    /// pay in rewards).
+    /// Price of a message, in units of the advantages' spread, for gates that pay in the loss
+    /// ([`Payment::Loss`]).
     pub message: f64,
     /// Price of listening to everything, in the same units.
     pub listening: f64,

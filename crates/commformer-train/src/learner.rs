@@ -2,12 +2,12 @@
 
 use crate::bilevel::{self, Drawn, Graphs};
 use crate::experience::Experience;
-use crate::not_finite::Proposal;
+use crate::not_finite::{EDGE_LOGITS, Proposal, not_finite};
 use crate::policy::Level;
 use crate::selection::Selection;
 use crate::update::{Gradient, Objective, PartGraph, gradient};
 use crate::{
-    BilevelConfig, GraphPlan, Losses, Policy, PolicyResult, PpoConfig, Purpose, Settings,
+    BilevelConfig, Diverged, GraphPlan, Losses, Policy, PolicyResult, PpoConfig, Purpose, Settings,
     TeamGraphs, TrainError, seed_for,
 };
 use commformer_env::Rng;
@@ -55,11 +55,14 @@ impl<P: Policy> Learner<P> {
         Ok(Self {
             lower: Adam::new(policy.parameters(), adam(settings.ppo.lr))?,
             upper: Adam::new(
-                vec![("graph.edge_logits".into(), policy.edge_logits())],
+                vec![(EDGE_LOGITS.into(), policy.edge_logits())],
                 adam(upper_lr),
             )?,
             replicas: (0..workers)
-                .map(|_| policy.replica())
+                // SAFETY: the replicas never leave the learner. Workers have them within `pool.scope` alone, which
+                // a method that borrows the learner mutably waits for; weights change in other such methods, and
+                // in `Trainer::restore`, which borrows it mutably, too.
+                .map(|_| unsafe { policy.replica() })
                 .collect::<PolicyResult<_>>()?,
             policy,
             pool,
@@ -80,6 +83,11 @@ impl<P: Policy> Learner<P> {
     /// A replica of the policy for each worker, and the workers.
     pub fn workers(&mut self) -> (&mut [P], &rayon::ThreadPool) {
         (&mut self.replicas, &self.pool)
+    }
+
+    /// Takes saved weights; the optimisers are as at their start.
+    pub fn begin_with(&mut self, weights: &[(String, Tensor)]) -> Result<(), TrainError> {
+        Ok(self.policy.load_state(weights)?)
     }
 
     /// Goes on from saved weights and optimisers.
@@ -249,6 +257,17 @@ impl<P: Policy> Learner<P> {
         Ok(optimiser.step(step.gradients)?)
     }
 
+    /// Refuses weights that are not finite after an iteration's last step; after an earlier one the next loss
+    /// may already have shown it.
+    pub fn check_weights(&self, iteration: u64) -> Result<(), TrainError> {
+        let mut weights = not_finite(self.lower.names(), self.lower.parameters())?;
+        weights.extend(not_finite(self.upper.names(), self.upper.parameters())?);
+        match weights.is_empty() {
+            true => Ok(()),
+            false => Err(TrainError::Diverged(Diverged { iteration, weights })),
+        }
+    }
+
     /// Splits samples evenly and at random; one minibatch is everything, in order.
     fn minibatches(&self, samples: Selection, count: usize, update: u64) -> Vec<Selection> {
         if count <= 1 {
@@ -256,6 +275,6 @@ impl<P: Policy> Learner<P> {
         }
         let mut order: Vec<i64> = samples.samples().map(|sample| sample as i64).collect();
         Rng::new(seed_for(self.seed, Purpose::Minibatches), update).shuffle(&mut order);
-        Selection::Listed(order).parts(samples.len().div_ceil(count))
+        Selection::evenly(&order, count)
     }
 }

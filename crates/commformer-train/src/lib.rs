@@ -91,9 +91,9 @@ pub use config::{
 pub use error::TrainError;
 pub use evaluate::{EvaluateOptions, evaluate};
 pub use gae::gae;
-pub use gate::{Budget, GatePlan, GateTerms, Price};
+pub use gate::{Budget, GatePlan, GateTerms, Payment, Price};
 pub use noise::Drawn;
-pub use not_finite::{Entries, NotFinite, Term};
+pub use not_finite::{Diverged, Entries, NotFinite, Term};
 pub use policy::{
     Act, Actor, Evaluation, GateEvaluation, GateSamples, Gates, Gating, Level, Policy,
     PolicyResult, SampledGraphs, Samples, Situations, TeamGraphs, by_autograd,

@@ -7,6 +7,9 @@ use serde::{Serialize, Serializer};
 use std::fmt;
 use tch::{Kind, Tensor};
 
+/// The name of the leaf of the upper level.
+pub const EDGE_LOGITS: &str = "graph.edge_logits";
+
 /// A step that was not taken, since its loss or its gradient is not finite. The weights are those before
 /// it. Numbers that JSON does not know are written as text: `"NaN"`, `"inf"`, `"-inf"`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,6 +59,32 @@ pub struct Entries {
     pub infinite: i64,
 }
 
+/// An iteration whose steps left weights that are not finite: nothing of it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Diverged {
+    /// The iteration, from 0: as many were finished.
+    pub iteration: u64,
+    /// Weights, of both levels, that are not finite.
+    pub weights: Vec<Entries>,
+}
+
+impl fmt::Display for Diverged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { iteration, weights } = self;
+        let of_graph = |weights: &Entries| weights.name == EDGE_LOGITS;
+        let rate = match weights.iter().all(of_graph) {
+            true => "graph.lr",
+            false => "ppo.lr",
+        };
+        write!(
+            f,
+            "iteration {iteration} (from 0): its steps left weights that are not finite, in {}. Nothing of it was kept. \
+             Lower {rate}",
+            list(weights)
+        )
+    }
+}
+
 /// A step about to be taken, and the numbers that say whether it can be.
 #[derive(Debug)]
 pub struct Proposal<'a> {
@@ -73,9 +102,8 @@ pub struct Proposal<'a> {
 impl Proposal<'_> {
     /// Refuses a step that is not finite.
     ///
-    /// The weights are not looked at after each step, which would cost a pass over them. One of Adam moves a
-    /// weight by a few times the learning rate at most, whatever the gradient, so that finite ones stay
-    /// finite; if they should not, the next loss shows it, and they are named here.
+    /// The weights are not looked at after each step, which would cost a pass over them, but after an iteration's
+    /// last one. If one in between leaves them not finite, the next loss shows it, and they are named here.
     pub fn check(&self, ppo: &PpoConfig, lower: &Adam, upper: &Adam) -> Result<(), TrainError> {
         let finite = |(_, value): &(&str, f64)| value.is_finite();
         if self.norm.is_finite() && self.terms.iter().all(finite) {
@@ -107,7 +135,7 @@ impl Proposal<'_> {
 }
 
 /// Those of named tensors that have entries which are not finite.
-fn not_finite(names: &[String], tensors: &[Tensor]) -> Result<Vec<Entries>, TrainError> {
+pub fn not_finite(names: &[String], tensors: &[Tensor]) -> Result<Vec<Entries>, tch::TchError> {
     let mut found = Vec::new();
     for (name, tensor) in names.iter().zip(tensors) {
         let count = |of: Tensor| of.f_sum(Kind::Int64)?.f_int64_value(&[]);
@@ -186,7 +214,7 @@ impl fmt::Display for NotFinite {
 }
 
 /// The first few, and how many more there are.
-fn list(tensors: &[Entries]) -> String {
+pub fn list(tensors: &[Entries]) -> String {
     const NAMED: usize = 3;
     let named: Vec<String> = (tensors.iter().take(NAMED))
         .map(

@@ -234,7 +234,11 @@ pub fn by_autograd<P: Policy>(
 pub trait Policy: Actor + Sized {
     /// The same weights, in the same memory, with gradients of their own: what another thread
     /// needs to take part in an update.
-    fn replica(&self) -> PolicyResult<Self>;
+    ///
+    /// # Safety
+    ///
+    /// While the policy or a replica is in a call on one thread, no other thread may change the weights.
+    unsafe fn replica(&self) -> PolicyResult<Self>;
 
     /// Leaves of the lower level, in an order that never changes.
     fn parameters(&self) -> Vec<(String, Tensor)>;
@@ -247,6 +251,14 @@ pub trait Policy: Actor + Sized {
 
     /// Takes weights as [`state`](Self::state) gave them.
     fn load_state(&mut self, state: &[(String, Tensor)]) -> PolicyResult<()>;
+
+    /// Sees what a rollout showed, rows of O numbers, of which those count whose agent is `active`: for a policy
+    /// that normalises its observations. The trainer calls it with the first observations of a run, and after it
+    /// has learned from a rollout. Replicas share what it changes.
+    fn take_in(&mut self, obs: &[f32], active: &[bool]) -> PolicyResult<()> {
+        let _ = (obs, active);
+        Ok(())
+    }
 
     /// The graph of execution: each row's k largest logits, (N, N).
     fn exact_graph(&self) -> PolicyResult<Tensor>;

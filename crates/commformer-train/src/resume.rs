@@ -32,7 +32,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             upper: self.learner.upper.state()?,
             value_norm: self.value_norm.clone(),
             graph: entries(&self.execution_graph()?)?,
-            gated: self.gates_started().is_some(),
+            gated: self.gated,
             budget: budget.unwrap_or_default(),
             best: self.best,
             copies,
@@ -45,6 +45,20 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 .collect(),
             state,
         })
+    }
+
+    /// Begins a new run with the weights of another, and with what its values are measured by. Optimisers, budget,
+    /// episodes and the schedule begin anew.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Mismatch`] if the task's observations mean something else, [`TrainError::Policy`] if the weights
+    /// do not fit.
+    pub fn begin_with(&mut self, checkpoint: &Checkpoint) -> Result<(), TrainError> {
+        checkpoint.state.check_observations(&self.spec)?;
+        self.learner.begin_with(&checkpoint.weights)?;
+        self.value_norm = checkpoint.state.value_norm.clone();
+        Ok(())
     }
 
     /// Goes on from a checkpoint of a run with the same settings: what follows is, to the bit, what
@@ -78,6 +92,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 buffer.restore(environments, &copies[range], carried)?;
             }
         }
+        self.gated = state.gated;
         self.value_norm = state.value_norm;
         self.iteration = state.iteration;
         self.steps = state.steps;

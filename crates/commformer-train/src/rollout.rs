@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::time::Instant;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Copies that act and step together, and what they leave.
 #[derive(Debug)]
@@ -194,6 +194,10 @@ pub fn act<A: Actor>(
     let gates = noise.gates(drawn.gates.as_ref());
     let situations = perceived.with_graph(graph);
     let act = inference(|| policy.act(&situations, gates, drawn.actions.as_ref()))?;
+    let sum = act.log_probs.f_sum(Kind::Float)?.f_double_value(&[])?;
+    if !sum.is_finite() {
+        return Err(TrainError::Senseless { found: sum });
+    }
     // The buffer lends no memory while tensors over it live.
     drop(perceived);
     buffer.record(t, &act, drawn.gates.as_ref())

@@ -97,7 +97,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         let run = &self.settings.run;
         let options = EvaluateOptions {
             sampled: None,
-            gates: (self.gates_started()).map(|_| seed_for(run.seed, Purpose::Gates)),
+            gates: (self.gates_learned()).map(|_| seed_for(run.seed, Purpose::Gates)),
             episodes: run.eval_episodes,
             max_steps: EvaluateOptions::PATIENCE,
             device: run.device,
@@ -129,7 +129,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         options: &EvaluateOptions,
     ) -> Result<(), TrainError> {
         let progress = self.progress();
-        let target = (self.gate.as_ref()).and_then(|gate| gate.target_at(progress));
+        let target = (self.gates_learned()).and_then(|gate| gate.target_at(progress));
         let Some(target) = target else { return Ok(()) };
         let graph = self.execution_graph()?;
         for _ in 0..CALIBRATION_ROUNDS {
@@ -151,7 +151,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             within_budget: self.gate.is_none(),
             score: report.mean(|episode| episode.team_return),
         };
-        if let Some(gate) = self.gates_started() {
+        if let Some(gate) = self.gates_learned() {
             let target = gate.budget.target(1.0).unwrap_or(1.0);
             standing.within_budget = report.traffic().open_rate() <= target + TOLERANCE;
             let messages =

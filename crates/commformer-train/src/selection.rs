@@ -48,6 +48,18 @@ impl Selection {
         }
     }
 
+    /// Listed samples in `count` parts, of sizes that differ by one at the most.
+    pub fn evenly(samples: &[i64], count: usize) -> Vec<Selection> {
+        let bound = |part: usize| part * samples.len() / count.max(1);
+        (0..count)
+            .map(|part| {
+                let mut part = samples[bound(part)..bound(part + 1)].to_vec();
+                part.sort_unstable();
+                Self::Listed(part)
+            })
+            .collect()
+    }
+
     /// Where these samples, in order, lie when the shards hold `sizes` of them.
     pub fn places(&self, sizes: &[usize], device: Device) -> Places {
         let mut places = Vec::new();
@@ -128,6 +140,19 @@ mod tests {
             .flat_map(|part| part.samples().collect::<Vec<_>>())
             .collect();
         assert_eq!(samples, [1, 5, 4]);
+    }
+
+    #[test]
+    fn there_are_as_many_even_parts_as_asked_for() {
+        let samples: Vec<i64> = (0..9).rev().collect();
+        for (count, sizes) in [(4, vec![2, 2, 2, 3]), (3, vec![3; 3]), (9, vec![1; 9])] {
+            let parts = Selection::evenly(&samples, count);
+            let lengths: Vec<usize> = parts.iter().map(Selection::len).collect();
+            assert_eq!(lengths, sizes);
+            let mut all: Vec<usize> = parts.iter().flat_map(|part| part.samples()).collect();
+            all.sort_unstable();
+            assert_eq!(all, (0..9).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -8,8 +8,8 @@ use crate::recall::{Ledger, of_active};
 use crate::rollout::{self, Collected, Shard};
 use crate::update::Objective;
 use crate::{
-    Best, GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, Policy, PpoConfig,
-    Price, Purpose, RolloutConfig, RunConfig, Traffic, TrainError, ValueNorm, seed_for,
+    Best, GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, Payment, Policy,
+    PpoConfig, Price, Purpose, RolloutConfig, RunConfig, Traffic, TrainError, ValueNorm, seed_for,
 };
 use commformer_env::{Environment, Spec, VecEnv};
 use std::ops::Range;
@@ -33,6 +33,9 @@ pub struct Trainer<P, E> {
     pub(crate) settings: Settings,
     pub(crate) plan: GraphPlan,
     pub(crate) gate: Option<GatePlan>,
+    /// Whether the gates were in force in a rollout: before, nobody has learned to live with them, and an
+    /// evaluation leaves them open.
+    pub(crate) gated: bool,
     pub(crate) learner: Learner<P>,
     sizes: MessageSizes,
     pub(crate) spec: Spec,
@@ -48,17 +51,26 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     pub fn new(
         settings: Settings,
         plan: GraphPlan,
-        policy: P,
+        mut policy: P,
         mut environments: VecEnv<E>,
     ) -> Result<Self, TrainError> {
         crate::check::settings(&settings, &plan, environments.copies())?;
         let (rollout, device) = (&settings.rollout, settings.run.device);
         environments.progress(0.0);
+        let spec = environments.spec().clone();
+        let shards = rollout::shards(environments, rollout, &policy, device)?;
+        // A reset leaves its observations in the row after the last step.
+        let last = rollout.steps..rollout.steps + 1;
+        for Shard { buffer, .. } in &shards {
+            let (obs, active) = buffer.seen(last.clone())?;
+            policy.take_in(obs, active)?;
+        }
         Ok(Self {
-            spec: environments.spec().clone(),
-            shards: rollout::shards(environments, rollout, &policy, device)?,
+            spec,
+            shards,
             sizes: policy.message_sizes(),
             gate: None,
+            gated: false,
             learner: Learner::new(policy, &settings, &plan)?,
             value_norm: ValueNorm::default(),
             iteration: 0,
@@ -126,6 +138,13 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 )?),
             }
         }
+        // The buffers lend no memory while tensors over it live.
+        drop(experience);
+        for Shard { buffer, .. } in &self.shards {
+            let (obs, active) = buffer.seen(0..buffer.steps())?;
+            self.learner.policy_mut().take_in(obs, active)?;
+        }
+        self.learner.check_weights(self.iteration)?;
         phases.update = start.elapsed().as_secs_f64();
 
         self.iteration += 1;
@@ -171,12 +190,9 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         })
     }
 
-    /// The gates' plan, once they are in force.
-    pub(crate) fn gates_started(&self) -> Option<&GatePlan> {
-        let progress = self.progress();
-        self.gate
-            .as_ref()
-            .filter(|gate| gate.ramp_at(progress).is_some())
+    /// The gates' plan, once a rollout has gone by it.
+    pub(crate) fn gates_learned(&self) -> Option<&GatePlan> {
+        self.gate.as_ref().filter(|_| self.gated)
     }
 
     /// Counts the messages of the rollout. While the gates are in force, lets the budget see them and
@@ -200,6 +216,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         else {
             return Ok((traffic, None));
         };
+        self.gated = true;
         gate.budget.update(traffic.open_rate(), ramp);
         let (price, spread) = (gate.budget.price(), self.value_norm.moments().1.sqrt());
         let terms = GateTerms {
@@ -208,10 +225,12 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             message: price.message / spread,
             listening: price.listening,
         };
-        for shard in &mut self.shards {
-            let ledger = Ledger::new(&shard.buffer, &edges, groups(shard), sizes);
-            let tolls = ledger.tolls(price, spread)?;
-            shard.buffer.charge(tolls);
+        if gate.payment == Payment::Rewards {
+            for shard in &mut self.shards {
+                let ledger = Ledger::new(&shard.buffer, &edges, groups(shard), sizes);
+                let tolls = ledger.tolls(price, spread)?;
+                shard.buffer.charge(tolls);
+            }
         }
         if self.policy().draws_by_threshold() {
             self.calibrate_by_rollout()?;
@@ -227,7 +246,9 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             .gate
             .as_ref()
             .and_then(|gate| gate.target_at(self.progress()));
-        let Some(target) = target else { return Ok(()) };
+        let (Some(target), true) = (target, self.gated) else {
+            return Ok(());
+        };
         let mut scores = Vec::new();
         for Shard { buffer, .. } in &self.shards {
             if let Some(gates) = buffer.gates() {
@@ -265,8 +286,9 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
 
     fn collect(&mut self, graphs: &Graphs) -> Result<Collected, TrainError> {
         let (seed, iteration, all) = (self.settings.run.seed, self.iteration, self.copies());
-        let gated = self.gates_started().is_some();
         let progress = self.progress();
+        let in_force = |gate: &GatePlan| gate.ramp_at(progress).is_some();
+        let gated = self.gate.as_ref().is_some_and(in_force);
         for shard in &mut self.shards {
             shard.environments.progress(progress);
         }

@@ -106,6 +106,30 @@ fn names(folder: &Folder) -> Vec<String> {
 }
 
 #[test]
+fn weights_that_are_not_finite_are_neither_saved_nor_believed() {
+    let folder = Folder::new("not-finite");
+    let store = store(&folder, 3, &[1, 2]);
+    let spoiled = checkpoint(3, 1);
+    for value in [f64::NAN, f64::INFINITY] {
+        let _ = spoiled.weights[0].1.view(-1).get(4).fill_(value);
+        let error = store.save(&spoiled).unwrap_err().to_string();
+        assert!(error.contains("weight [2, 3] ("), "{error}");
+    }
+    assert_eq!(names(&folder), ["00000001", "00000002"]);
+    // As a program that did not look would have left it.
+    let from = folder.0.join("checkpoints/00000002");
+    let path = from.join("weights.safetensors");
+    let weights = commformer_torch::weights::encode(&spoiled.weights, &[]).unwrap();
+    fs::write(&path, &weights).unwrap();
+    let state = fs::read(from.join("state.bin")).unwrap();
+    let manifest = Manifest::new(&weights, &state).encode().unwrap();
+    fs::write(from.join("manifest.json"), manifest).unwrap();
+    let (value, damaged) = found(&store, Which::Latest);
+    assert_eq!(value, 1.0);
+    assert!(damaged[0].contains("not finite"), "{damaged:?}");
+}
+
+#[test]
 fn the_newest_stay_and_the_best() {
     let folder = Folder::new("store");
     store(&folder, 2, &[1, 2, 3, 4]);

@@ -124,12 +124,16 @@ impl Candidate {
             .load_state(&checkpoint.weights)
             .map_err(|error| JudgeError::Weights(error.to_string()))?;
         let agents = copies.spec().agents;
-        let edges = checkpoint.state.graph;
-        if edges.len() != agents * agents {
-            let found = edges.len();
-            return Err(JudgeError::Weights(format!(
-                "its graph has {found} entries, not {agents} x {agents}"
-            )));
+        let mut edges = checkpoint.state.graph;
+        let found = edges.len();
+        if found != agents * agents {
+            if !config.policy.shared_head {
+                return Err(JudgeError::Weights(format!(
+                    "its graph has {found} entries, not {agents} x {agents}"
+                )));
+            }
+            // The weights serve a team of any size: it hears whom such a team would.
+            edges = compose::execution_graph(config, &policy, device)?;
         }
         let graph = Tensor::from_slice(&edges)
             .view([agents as i64, agents as i64])

@@ -10,6 +10,7 @@
 
 mod seeds;
 
+use std::fs;
 use std::path::Path;
 use std::str;
 
@@ -17,7 +18,9 @@ use commformer::config::{Config, Overrides, Source};
 use commformer_env::smac::Scenario;
 use commformer_torch::weights::{decode, encode};
 use commformer_train::{Manifest, decode_state, encode_state};
+use commformer_view::{Outcome, Report, RunLog};
 use tch::Tensor;
+use tempfile::TempDir;
 
 use crate::memory;
 
@@ -38,7 +41,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 5] = [CONFIG, WEIGHTS, CHECKPOINT, TASK, SCENARIO];
+pub const TARGETS: [Target; 7] = [CONFIG, WEIGHTS, CHECKPOINT, TASK, SCENARIO, ANSWER, RUN];
 
 /// A configuration file, and the same lines as arguments of `--set`.
 pub const CONFIG: Target = Target {
@@ -98,6 +101,28 @@ pub const SCENARIO: Target = Target {
     // The table of units takes 200 KiB, 512 units and the map 100; TOML's parts as in a configuration.
     base: 1 << 20,
     factor: 300,
+};
+
+/// What a run has written of itself: its metrics, and its last evaluation.
+pub const RUN: Target = Target {
+    name: "run",
+    seeds: seeds::runs,
+    words: seeds::RUN_WORDS,
+    read: run,
+    // A figure of eight bytes is a name, a number and its place in a map.
+    base: 1 << 20,
+    factor: 300,
+};
+
+/// What a Python worker answers.
+pub const ANSWER: Target = Target {
+    name: "answer",
+    seeds: seeds::answers,
+    words: seeds::ANSWER_WORDS,
+    read: answer,
+    // A number of two bytes in a picture is held as a part of JSON, 32 bytes, and 96 while a list of them grows.
+    base: 16 << 10,
+    factor: 100,
 };
 
 impl Target {
@@ -197,11 +222,41 @@ fn task(bytes: &[u8]) {
     }
 }
 
+thread_local! {
+    /// A folder for the runs that a thread reads.
+    static FOLDER: TempDir = tempfile::tempdir().expect("a folder");
+}
+
+fn run(bytes: &[u8]) {
+    FOLDER.with(|folder| {
+        let folder = folder.path();
+        let write = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).expect("room");
+        write("config.toml", b"[run]\nseed = 3\nsteps = 6400\n");
+        write("metrics.jsonl", bytes);
+        write("final.json", bytes);
+        if let Err(error) = RunLog::read(folder) {
+            drop(error.to_string());
+        }
+        if let Err(error) = Outcome::read(folder) {
+            drop(error.to_string());
+        }
+        if let Err(error) = Report::of(&[folder.to_owned()], |_| Default::default()) {
+            drop(error.to_string());
+        }
+    });
+}
+
 fn scenario(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else {
         return;
     };
     if let Err(error) = Scenario::parse(text) {
         drop(error.to_string());
+    }
+}
+
+fn answer(bytes: &[u8]) {
+    for line in bytes.split(|byte| *byte == b'\n') {
+        commformer_bridge::read_answer(line);
     }
 }

@@ -69,6 +69,55 @@ pub const SCENARIO_WORDS: &[&[u8]] = &[
     b"[[[[[[[[",
 ];
 
+pub const RUN_WORDS: &[&[u8]] = &[
+    b"null",
+    b"1e999",
+    b"-1",
+    b"18446744073709551616",
+    b"\"kind\":\"iteration\",",
+    b"\"kind\":\"evaluation\",",
+    b"\"figures\":{",
+    b"\"graph\":[[",
+    b"\\ud800",
+    b"[[[[[[[[",
+    b"{\"a\":{\"a\":{\"a\":",
+];
+
+/// Lines of metrics, and a last evaluation.
+pub fn runs() -> Vec<Vec<u8>> {
+    let iteration = r#"{"kind":"iteration","iteration":1,"steps":3200,"episodes":128,"return":-23.4,"episode_steps":25.0,"metrics":{"success":0.5},"losses":{"policy":-0.01,"value":null},"listening":{"open_rate":1.0},"graph_changes":2,"seconds":{"environment":0.4,"elapsed":1.0}}"#;
+    let evaluation = r#"{"kind":"evaluation","steps":6400,"episodes":20,"figures":{"return":{"mean":-20.7,"low":-23.5,"high":-18.1},"steps":{"mean":25.0,"low":null,"high":25.0}},"graph":[[0.0,1.0],[1.0,0.0]],"seconds":{"elapsed":2.9}}"#;
+    let last = r#"{"return":{"mean":-24.6,"low":-25.8,"high":-23.5},"checkpoint":"best","trained_steps":6400,"episodes":200,"seed":1,"sampled":false,"graph":[[0.0,1.0],[1.0,0.0]],"settings":{"env":{"kind":"signal"}}}"#;
+    let metrics = format!("{iteration}\n{evaluation}\n{iteration}\n{evaluation}\n");
+    vec![metrics.into_bytes(), last.into(), Vec::new()]
+}
+
+pub const ANSWER_WORDS: &[&[u8]] = &[
+    b"\n1 ",
+    b"-1",
+    b"1e39",
+    b"NaN",
+    b"null",
+    b"\\ud800",
+    b"18446744073709551616",
+    b"{\"ok\":",
+    b"{\"error\":",
+    b"[[[[[[[[",
+    b"{\"role\":\"wall\",\"polygon\":[[0,0],[1,1]]},",
+];
+
+/// An answer of every kind.
+pub fn answers() -> Vec<Vec<u8>> {
+    let lines = [
+        r#"7 done"#,
+        r#"1 {"ok":null}"#,
+        r#"3 {"error":"Traceback\nValueError: \u00e4","where":"step 3 of its copy 0"}"#,
+        r#"0 {"ok":{"agents":2,"obs_dim":3,"discrete":true,"actions":4,"masked":true,"leaves":false,"metrics":["steps"],"agent_names":["a","b"],"action_names":[],"notes":["padded"]}}"#,
+        r#"9 {"ok":{"size":[9,9],"scenery":[{"role":"note","text":[1,2,3,"word"]},{"role":"road","rectangle":[0,0,9,1]}],"shapes":[{"role":{"agent":0},"circle":[0.5,0,1e3]},{"role":"wall","polygon":[[0,0],[1,0],[1,1]]},{"role":"shot","line":[0,0,1,1]}],"agents":[[1,0],null]}}"#,
+    ];
+    lines.iter().map(|line| line.as_bytes().to_vec()).collect()
+}
+
 /// Every built-in map.
 pub fn scenarios() -> Vec<Vec<u8>> {
     let texts = smac::names().filter_map(smac::builtin_text);

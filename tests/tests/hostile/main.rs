@@ -11,7 +11,7 @@ use std::panic::{catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 
 use commformer_env::Rng;
-use commformer_tests::hostile::{CHECKPOINT, CONFIG, SCENARIO, TASK, Target, WEIGHTS};
+use commformer_tests::hostile::{ANSWER, CHECKPOINT, CONFIG, RUN, SCENARIO, TASK, Target, WEIGHTS};
 use mutation::mutate;
 
 /// Mutated inputs for each target.
@@ -40,12 +40,12 @@ fn check(target: &Target, input: &[u8]) {
     }
 }
 
-fn check_all(target: &Target) {
+fn check_all(target: &Target, cases: u64) {
     let seeds = [(target.seeds)(), corpus(target)].concat();
     for seed in &seeds {
         check(target, seed);
     }
-    for case in 0..CASES {
+    for case in 0..cases {
         let mut rng = Rng::new(5, case);
         check(target, &mutate(&seeds, target.words, &mut rng));
     }
@@ -53,25 +53,44 @@ fn check_all(target: &Target) {
 
 #[test]
 fn no_configuration_panics_or_takes_memory_by_the_numbers_in_it() {
-    check_all(&CONFIG);
+    check_all(&CONFIG, CASES);
 }
 
 #[test]
 fn no_file_of_weights_panics_or_takes_memory_by_the_lengths_it_claims() {
-    check_all(&WEIGHTS);
+    check_all(&WEIGHTS, CASES);
 }
 
 #[test]
 fn no_checkpoint_panics_or_takes_memory_by_the_lengths_it_claims() {
-    check_all(&CHECKPOINT);
+    check_all(&CHECKPOINT, CASES);
 }
 
 #[test]
 fn no_task_panics_or_takes_memory_by_the_lengths_it_claims() {
-    check_all(&TASK);
+    check_all(&TASK, CASES);
 }
 
 #[test]
 fn no_scenario_panics_or_takes_memory_by_the_numbers_in_it() {
-    check_all(&SCENARIO);
+    check_all(&SCENARIO, CASES);
+}
+
+#[test]
+fn no_records_of_a_run_panic_or_take_memory_by_the_numbers_in_them() {
+    // Each is drawn, too.
+    check_all(&RUN, CASES / 4);
+}
+
+#[test]
+fn no_answer_of_a_worker_panics_or_takes_memory_by_the_numbers_in_it() {
+    // What it is made from is understood, so that mutations are of something.
+    for seed in (ANSWER.seeds)() {
+        assert!(
+            commformer_bridge::read_answer(&seed),
+            "{}",
+            seed.escape_ascii()
+        );
+    }
+    check_all(&ANSWER, CASES);
 }

@@ -3,9 +3,10 @@
 use crate::{Stage, task};
 use commformer_bridge::{PythonConfig, copies};
 use commformer_env::{Status, VecEnvError};
+use std::time::{Duration, Instant};
 
 /// The error of the first step that has one.
-fn broken(config: &PythonConfig) -> String {
+pub fn broken(config: &PythonConfig) -> String {
     let mut stage = Stage::new(config, 3);
     stage.reset().unwrap();
     for _ in 0..9 {
@@ -19,7 +20,7 @@ fn broken(config: &PythonConfig) -> String {
 }
 
 #[track_caller]
-fn says(text: &str, parts: &[&str]) {
+pub fn says(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "{text:?} lacks {part:?}");
     }
@@ -138,6 +139,83 @@ fn a_worker_is_started_anew_where_that_was_asked_for_and_its_episodes_are_cut() 
         stage.step(&[3; 4]).unwrap();
         assert_eq!((stage.obs[1], stage.obs[2]), (1.0, 3.0));
     }
+}
+
+#[test]
+fn an_environment_that_forks_and_returns_twice_is_found_out() {
+    for (when, late) in [("step", 0.0), ("step", 0.3), ("reset", 0.0), ("make", 2.0)] {
+        let Some(mut config) = task("Forking", &format!("when = '{when}'\nlate = {late}")) else {
+            return;
+        };
+        config.workers = 1;
+        let mut stage = Stage::new(&config, 1);
+        stage.reset().unwrap();
+        let start = Instant::now();
+        let error = loop {
+            match stage.step(&[1, 1]) {
+                // Until then nothing of the child's has arrived: all episodes are five steps long.
+                Ok(()) => {}
+                Err(error) => break error.to_string(),
+            }
+            if let [ended] = stage.envs.episodes() {
+                assert_eq!(ended.steps, 5);
+            }
+            assert!(
+                start.elapsed() < Duration::from_secs(10),
+                "nothing was wrong"
+            );
+        };
+        says(
+            &error,
+            &["has forked, and both processes returned", "os._exit"],
+        );
+    }
+    // A child that ends by an exception has not come back.
+    let Some(config) = task("Forking", "exits = true") else {
+        return;
+    };
+    let mut stage = Stage::new(&config, 1);
+    stage.reset().unwrap();
+    for _ in 0..50 {
+        stage.step(&[1, 1]).unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn hung_workers_have_one_deadline() {
+    for (kind, options) in [("Counting", "fault = 'hang'\nat = 1"), ("Stopped", "")] {
+        let Some(mut config) = task(kind, options) else {
+            return;
+        };
+        (config.workers, config.timeout) = (4, 1.0);
+        let mut stage = Stage::new(&config, 4);
+        stage.reset().unwrap();
+        let start = Instant::now();
+        says(
+            &stage.step(&[1; 8]).unwrap_err().to_string(),
+            &["no answer within 1 s (env.timeout)"],
+        );
+        let took = start.elapsed();
+        assert!(took < Duration::from_millis(3000), "{kind}: {took:?}");
+    }
+}
+
+#[test]
+fn more_memory_than_there_is_is_refused_with_the_numbers() {
+    let Some(config) = task("Huge", "") else {
+        return;
+    };
+    let error = copies(&config, 2).unwrap_err().to_string();
+    says(
+        &error,
+        &[
+            "cannot share memory",
+            "1 copies take 8388628 MiB",
+            "MiB of memory are free",
+            "`rollout.copies`",
+        ],
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The bridge with real workers. Needs a Python with numpy: `COMMFORMER_PYTHON`, the workspace's own, or `python3`.
 
 mod faults;
+mod first;
+mod hostile;
 mod orphans;
 mod stepping;
 

@@ -147,10 +147,128 @@ class Child(Counting):
             pass
 
 
+class Forking(Counting):
+    """In a step, in a reset or where it is made, both processes return, the child later."""
+
+    def __init__(self, when="step", late=0.0, exits=False):
+        super().__init__(length=5)
+        self.when, self.late, self.exits, self.forked = when, late, exits, False
+        if when == "make" and os.fork() == 0:
+            time.sleep(late)
+
+    def fork(self, when):
+        if when != self.when or self.forked or self.total < 2:
+            return
+        self.forked = True
+        if os.fork() == 0:
+            time.sleep(self.late)
+            if self.exits:
+                sys.exit("a child's own affair")
+
+    def reset(self, seed):
+        self.fork("reset")
+        return super().reset(seed)
+
+    def step(self, actions):
+        self.fork("step")
+        return super().step(actions)
+
+
+class Away(Counting):
+    """Hangs as `how` says; has started a process in a session of its own, or one whose parent has ended (`twice`).
+
+    The environment of that is empty, and it holds none of this one's files.
+    """
+
+    def __init__(self, mark, how, twice=False):
+        super().__init__()
+        import subprocess
+
+        self.how = how
+        if twice:
+            # The parent of the one that stays ends at once.
+            stays = "import os, time\nif os.fork(): os._exit(0)\nos.setsid()\nprint(os.getpid(), flush=True)\n"
+            code = [sys.executable, "-c", stays + "os.close(1)\nos.close(2)\ntime.sleep(1000)"]
+            child = subprocess.Popen(code, stdout=subprocess.PIPE, env={})
+            pid = int(child.stdout.readline())
+            child.wait()
+        else:
+            quiet = subprocess.DEVNULL
+            child = subprocess.Popen(["sleep", "1000"], start_new_session=True, env={}, stdout=quiet, stderr=quiet)
+            pid = child.pid
+        with open(mark, "a") as file:
+            print(pid, os.getpid(), file=file)
+
+    def step(self, actions):
+        if self.how in ("setpgid", "setsid"):
+            os.setpgid(0, os.getpgid(os.getppid()))
+        if self.how == "setsid":  # Only who leads no group can.
+            os.setsid()
+        if self.how == "exit":
+            os._exit(3)
+        if self.how == "kill":
+            os.killpg(0, signal.SIGKILL)
+        if self.how != "stays":
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT])
+            time.sleep(1000)
+        return super().step(actions)
+
+
+class Stopped(Counting):
+    """Can say nothing any more."""
+
+    def step(self, actions):
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class Huge(Counting):
+    """More than anybody has."""
+
+    agents = 1 << 20
+    obs_dim = 1 << 20
+
+
+class Wide(Counting):
+    """Takes eight MiB in two copies."""
+
+    obs_dim = 1 << 18
+
+    def see(self):
+        return np.ones((2, self.obs_dim))
+
+
 def unequal():
     unequal.made = getattr(unequal, "made", 0) + 1
     task = Counting()
     task.obs_dim = 3 + unequal.made // 2
+    return task
+
+
+class Told(Counting):
+    """Tells its options."""
+
+    def __init__(self, **options):
+        super().__init__()
+        self.notes = [f"{key}: {value!r}" for key, value in sorted(options.items())]
+
+
+class Five(Counting):
+    """Its step is one of gymnasium."""
+
+    def step(self, actions):
+        return *super().step(actions), {}
+
+
+class Unmeasured(Counting):
+    """A figure that an episode does not have."""
+
+    def figures(self):
+        return np.nan, 0.0
+
+
+def half_a_letter():
+    task = Counting()
+    task.agent_names = ("\ud800", "b")
     return task
 
 

@@ -84,7 +84,7 @@ pub(crate) fn affects(battle: &Battle, unit: usize, other: usize) -> bool {
     let [unit, other] = [unit, other].map(|unit| &battle.units()[unit]);
     let [by, to] = [unit, other].map(|unit| kind(battle, unit));
     let possible = match (&by.heal, &by.weapon) {
-        (Some(_), _) => to.heal.is_none(),
+        (Some(_), _) => by.heals(to),
         (None, Some(weapon)) => weapon.reaches(to.plane),
         (None, None) => false,
     };

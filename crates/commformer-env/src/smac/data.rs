@@ -82,6 +82,14 @@ pub struct Unit {
     pub cooldown_scale: f32,
 }
 
+impl Unit {
+    /// Whether it can heal a unit of this kind: what lives, and does not heal itself.
+    pub fn heals(&self, other: &Unit) -> bool {
+        let lives = other.attributes.contains(&Attribute::Biological);
+        self.heal.is_some() && lives && other.heal.is_none()
+    }
+}
+
 /// Energy of a healer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -74,6 +74,15 @@ impl<E: Environment> VecEnv<E> {
         }
     }
 
+    /// Which actions could be taken in that observation, (N, A); empty if no episode of `copy` ended in the last step,
+    /// or if the task masks none.
+    pub fn final_available(&self, copy: usize) -> &[bool] {
+        match self.lanes.get(copy) {
+            Some(lane) if lane.last.is_some() => &lane.last_available,
+            _ => &[],
+        }
+    }
+
     /// Whether each agent of a copy left in the last step, (N), also if its episode ended then; empty if
     /// nobody ever leaves the task.
     ///

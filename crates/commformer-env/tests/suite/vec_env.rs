@@ -622,3 +622,79 @@ fn who_took_part_at_an_end_is_known_beside_the_last_observation() {
     }
     assert!(team.envs.final_active(2).is_empty());
 }
+
+/// One agent with four actions, of which the step's own number cannot be taken.
+#[derive(Clone)]
+struct Masked {
+    spec: Spec,
+    steps: usize,
+}
+
+impl Masked {
+    fn observe(&self, out: Observation<'_>) {
+        out.obs.fill(self.steps as f32);
+        out.active.fill(true);
+        for (action, available) in out.available.iter_mut().enumerate() {
+            *available = action != self.steps;
+        }
+    }
+}
+
+impl Environment for Masked {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn reset(&mut self, _rng: &mut Rng, out: Observation<'_>) {
+        self.steps = 0;
+        self.observe(out);
+    }
+
+    fn step(
+        &mut self,
+        _actions: Actions<'_>,
+        _rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        self.steps += 1;
+        self.observe(out);
+        rewards.fill(0.0);
+        match self.steps {
+            3 => Status::Truncated,
+            _ => Status::Running,
+        }
+    }
+
+    fn metrics(&self, _out: &mut [f32]) {}
+}
+
+#[test]
+fn the_mask_of_an_end_is_known_beside_the_last_observation() {
+    let task = Masked {
+        spec: Spec {
+            agents: 1,
+            obs_dim: 1,
+            actions: ActionSpace::Discrete(4),
+            obs_version: 1,
+            masks_actions: true,
+            metrics: Vec::new(),
+        },
+        steps: 0,
+    };
+    let mut team = Team::new(VecEnv::new(vec![task; 2], 1).unwrap());
+    team.reset().unwrap();
+    for step in 1..=6 {
+        team.step(Actions::Discrete(&[0; 2])).unwrap();
+        for copy in 0..2 {
+            let expected: &[bool] = match step % 3 {
+                0 => &[true, true, true, false],
+                _ => &[],
+            };
+            assert_eq!(team.envs.final_available(copy), expected, "step {step}");
+        }
+        // The next episode's own mask stands in the caller's memory.
+        assert_eq!(team.available[..4].iter().position(|&x| !x), Some(step % 3));
+    }
+    assert!(team.envs.final_available(2).is_empty());
+}

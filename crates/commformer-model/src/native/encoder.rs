@@ -52,6 +52,7 @@ impl EncoderTape {
     /// Observations (B N, O) to embeddings.
     pub fn embed(&mut self, encoder: &Encoder, obs: &[f32]) {
         self.obs.project(
+            encoder.seen.as_ref(),
             &encoder.obs_norm,
             &encoder.obs_proj,
             obs,

@@ -4,6 +4,7 @@ use super::leaves::{Gradients, numbers};
 use super::product::{View, ViewMut, product};
 use super::rows::{NormTape, add_rows, dot, fill_rows, sized, vectorized};
 use crate::layers::{Linear, Norm};
+use crate::seen::Seen;
 
 /// The observations' norm and projection, with the norm's scale and shift folded into the projection:
 /// observations need no gradient, and so no backward pass.
@@ -16,10 +17,20 @@ pub(super) struct Observed {
 }
 
 impl Observed {
-    pub fn project(&mut self, norm: &Norm, layer: &Linear, obs: &[f32], out: &mut Vec<f32>) {
+    pub fn project(
+        &mut self,
+        seen: Option<&Seen>,
+        norm: &Norm,
+        layer: &Linear,
+        obs: &[f32],
+        out: &mut Vec<f32>,
+    ) {
         let (scale, shift) = (numbers(&norm.weight), numbers(&norm.bias));
         let (weight, width) = (numbers(&layer.weight), numbers(&layer.bias).len());
-        self.norm.standardize(obs, scale.len());
+        match seen {
+            None => self.norm.standardize(obs, scale.len()),
+            Some(seen) => seen.normalize_rows(obs, sized(&mut self.norm.standard, obs.len())),
+        }
         let folded = sized(&mut self.folded, weight.len());
         folded.copy_from_slice(weight);
         sized(&mut self.bias, width).copy_from_slice(numbers(&layer.bias));

@@ -129,7 +129,6 @@ impl Case {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 96,
-        failure_persistence: None,
         rng_seed: RngSeed::Fixed(property_seed()),
         ..ProptestConfig::default()
     })]

@@ -2,7 +2,7 @@
 
 use commformer_model::decentralised::{OpenEdges, Step, Team, Weights};
 use commformer_model::{
-    ActionSpace, Closed, CommFormer, Input, PolicyConfig, PreviousAction, RelationOrder,
+    ActionSpace, Closed, CommFormer, Input, ObsNorm, PolicyConfig, PreviousAction, RelationOrder,
     ScoreScale, SelfLoop, graph,
 };
 use proptest::prelude::*;
@@ -18,8 +18,17 @@ fn configs() -> impl Strategy<Value = PolicyConfig> {
     ];
     // A normalisation over few numbers that are nearly equal blows rounding up.
     let sizes = (1..=6usize, 4..=8usize, actions, 1..=2usize, 1..=2usize);
-    (sizes, any::<[bool; 7]>()).prop_map(|((agents, obs, actions, heads, blocks), flags)| {
-        let [shared_head, relation, inverse, swapped, add, heard, stale] = flags;
+    (sizes, any::<[bool; 8]>()).prop_map(|((agents, obs, actions, heads, blocks), flags)| {
+        let [
+            shared_head,
+            relation,
+            inverse,
+            swapped,
+            add,
+            heard,
+            stale,
+            running,
+        ] = flags;
         PolicyConfig {
             embed_dim: 8 * heads,
             heads,
@@ -32,6 +41,7 @@ fn configs() -> impl Strategy<Value = PolicyConfig> {
             self_loop: [SelfLoop::Keep, SelfLoop::Add][usize::from(add)],
             previous_action: [PreviousAction::Always, PreviousAction::Heard][usize::from(heard)],
             closed: [Closed::Silence, Closed::Stale][usize::from(stale)],
+            obs_norm: [ObsNorm::Layer, ObsNorm::Running][usize::from(running)],
             ..PolicyConfig::new(agents, obs, actions)
         }
     })
@@ -183,7 +193,6 @@ proptest! {
     #![proptest_config(ProptestConfig {
         cases: 64,
         max_shrink_iters: 0,
-        failure_persistence: None,
         // Bounds on rounding, as in `properties`.
         rng_seed: RngSeed::Fixed(1),
         ..ProptestConfig::default()

@@ -29,7 +29,6 @@ fn outputs(policy: &CommFormer, input: &Input<'_>, taken: &Tensor) -> Vec<Tensor
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 48,
-        failure_persistence: None,
         rng_seed: RngSeed::Fixed(property_seed()),
         ..ProptestConfig::default()
     })]

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use commformer_model::{ActionSpace, CommFormer, Input, PolicyConfig, SelfEdge, graph};
+use commformer_train::{Evaluation, Loss, PpoConfig, Targets, loss};
 use safetensors::SafeTensors;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -197,14 +198,6 @@ fn outputs() {
     }
 }
 
-/// Huber loss of an error, quadratic up to `delta` on both sides.
-fn huber(error: &Tensor, delta: f64) -> Tensor {
-    let size = error.abs();
-    let quadratic = error * error * 0.5;
-    let linear = (&size - delta / 2.0) * delta;
-    quadratic.where_self(&size.le(delta), &linear)
-}
-
 #[test]
 fn loss_and_gradients() {
     for (case, golden) in cases() {
@@ -212,7 +205,6 @@ fn loss_and_gradients() {
         let graph = sampled(&golden, &policy);
         let input = |name: &str| golden.get(&format!("in/{name}")).squeeze_dim(-1);
         let active = input("active");
-        let mean = |x: Tensor| (x * &active).sum(Kind::Float) / active.sum(Kind::Float);
         let found = policy
             .evaluate_on(
                 golden.get("in/obs"),
@@ -222,24 +214,34 @@ fn loss_and_gradients() {
                 None,
             )
             .unwrap();
-        let clip = golden.number("clip");
-        let delta = golden.number("huber_delta");
-
-        let ratio = (&found.log_probs - input("old_log_probs")).exp();
-        let advantages = input("advantages");
-        let clipped = ratio.clamp(1.0 - clip, 1.0 + clip) * &advantages;
-        let policy_loss = mean((ratio * advantages).minimum(&clipped)).neg();
-        let entropy_mean = mean(found.entropy);
-        let (returns, old) = (input("returns"), input("old_values"));
-        let near = &old + (&found.values - &old).clamp(-clip, clip);
-        let plain = huber(&(&returns - &found.values), delta);
-        let value_loss = mean(plain.maximum(&huber(&(&returns - near), delta)));
-        let loss = &policy_loss - &entropy_mean * golden.number("entropy_coef")
-            + &value_loss * golden.number("value_coef");
+        let config = PpoConfig {
+            clip: golden.number("clip"),
+            huber_delta: golden.number("huber_delta"),
+            entropy_coef: golden.number("entropy_coef"),
+            value_coef: golden.number("value_coef"),
+            ..PpoConfig::default()
+        };
+        let now = Evaluation {
+            log_probs: found.log_probs,
+            entropy: found.entropy,
+            values: found.values,
+            gate: None,
+        };
+        let then = Targets {
+            log_probs: input("old_log_probs"),
+            values: input("old_values"),
+            advantages: input("advantages"),
+            returns: input("returns"),
+            valued: active.shallow_clone(),
+            active: active.shallow_clone(),
+            gate: None,
+        };
+        let total_active = active.sum(Kind::Float).double_value(&[]);
+        let Loss { total: loss, terms } = loss(&config, None, &now, &then, total_active);
         for (name, found) in [
-            ("policy_loss", &policy_loss),
-            ("entropy_mean", &entropy_mean),
-            ("value_loss", &value_loss),
+            ("policy_loss", &terms.get(0)),
+            ("value_loss", &terms.get(1)),
+            ("entropy_mean", &terms.get(2)),
             ("loss", &loss),
         ] {
             check(&case, &golden, &format!("out/{name}"), found);

@@ -69,7 +69,6 @@ fn close(found: &Act, expected: &Act) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 96,
-        failure_persistence: None,
         rng_seed: RngSeed::Fixed(property_seed()),
         ..ProptestConfig::default()
     })]

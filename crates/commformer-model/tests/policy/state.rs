@@ -49,6 +49,43 @@ fn a_saved_policy_loads_to_the_same_numbers() {
     }
 }
 
+/// Nothing but the edge logits knows how many agents there are.
+#[test]
+fn weights_under_a_shared_head_serve_a_team_of_another_size() {
+    let sized = |agents: usize, shared_head: bool| PolicyConfig {
+        agents,
+        shared_head,
+        ..config()
+    };
+    let mut noise = Noise::new(4);
+    let three = noisy_policy(&sized(3, true), &mut noise);
+    for agents in [2, 5] {
+        let config = sized(agents, true);
+        let mut other = CommFormer::new(&config, Device::Cpu, &mut || noise.normal()).unwrap();
+        other.load_state(&three.state()).unwrap();
+        let both = agents.min(3) as i64;
+        let corner = |of: &Tensor| of.narrow(0, 0, both).narrow(1, 0, both);
+        assert_eq!(corner(other.edge_logits()), corner(three.edge_logits()));
+        if agents == 5 {
+            // A new agent is as it begins.
+            let new = other.edge_logits().narrow(0, 3, 2);
+            assert_eq!(new, new.ones_like());
+        }
+        // Whoever hears nobody else acts as in the team that was trained.
+        let obs = noise.normals(&[1, 5, 5]);
+        let alone = |policy: &CommFormer, agents: i64| {
+            let nobody = Tensor::zeros([1, agents, agents], (Kind::Float, Device::Cpu));
+            policy.act_on(&obs.narrow(1, 0, agents), None, &nobody, None)
+        };
+        let [a, b] = [(&three, 3), (&other, agents as i64)]
+            .map(|(policy, agents)| alone(policy, agents).unwrap().values.narrow(1, 0, both));
+        assert!(a.allclose(&b, 0.0, 1e-5, false), "{a} {b}");
+    }
+    let mut own = noisy_policy(&sized(4, false), &mut noise);
+    let error = own.load_state(&noisy_policy(&sized(3, false), &mut noise).state());
+    assert!(error.is_err());
+}
+
 #[test]
 fn a_saved_copy_is_no_alias() {
     let mut noise = Noise::new(2);
@@ -125,7 +162,8 @@ fn a_replica_shares_weights_but_not_gradients_across_threads() {
     }
     let mut noise = Noise::new(5);
     let policy = noisy_policy(&config(), &mut noise);
-    let replica = assert_send(policy.replica().unwrap());
+    // SAFETY: the weights change when the thread has ended.
+    let replica = assert_send(unsafe { policy.replica() }.unwrap());
     let obs = noise.normals(&[2, 3, 5]);
     let graph = commformer_model::graph::complete(3, Device::Cpu);
     let (own_obs, own_graph) = (obs.copy(), graph.copy());

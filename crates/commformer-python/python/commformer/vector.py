@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ._native import Native
+from .arguments import encoded, text, whole
 
+# Of what a pickled `VectorEnv` consists.
+FORMAT = 1
 RUNNING, TERMINATED, TRUNCATED = 0, 1, 2
 
 
@@ -26,6 +28,9 @@ class VectorEnv:
 
     A copy whose episode ends begins the next one in the same step. What follows is a function of the seed, on any number
     of threads. The arrays are the same ones in every step, written anew: copy what is to last.
+
+    It can be pickled and copied (`copy.deepcopy`), also in the middle of episodes: both go on with the same. A process
+    that was forked from this one has threads of its own.
     """
 
     obs: np.ndarray
@@ -42,8 +47,22 @@ class VectorEnv:
     """Those that ended in it."""
 
     def __init__(self, kind: str, copies: int = 1, seed: int = 0, threads: int = 1, **settings: Any) -> None:
-        self._native = Native(kind, json.dumps(settings), copies, seed, threads)
-        self.copies = copies
+        arguments = (
+            text("kind", kind),
+            encoded(settings),
+            whole("copies", copies, 0, 2**63 - 1),
+            whole("seed", seed, 0, 2**64 - 1),
+            whole("threads", threads, 0, 1024),
+        )
+        self._make(arguments)
+
+    def _make(self, arguments: tuple[str, str, int, int, int]) -> None:
+        self._arguments = arguments
+        self._native = Native(*arguments)
+        self._started = False
+        # Of a pickled environment, what its copies saw last; a restored one knows it no more.
+        self._ends: dict[int, tuple[np.ndarray, np.ndarray | None, np.ndarray]] = {}
+        self.copies = copies = arguments[2]
         self.agents, self.obs_dim, self.discrete, self.actions, masked = self._native.sizes
         self.metrics: list[str] = self._native.metrics
         self.agent_names, self.action_names = self._native.names
@@ -58,11 +77,39 @@ class VectorEnv:
         self.active = active.reshape(copies, self.agents)
         self.rewards = self._rewards.reshape(copies, self.agents)
         self.episodes = []
+        self._made = frozenset(self.__dict__)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "arguments": self._arguments,
+            "copies": self._native.save() if self._started else None,
+            "rewards": self._rewards.copy(),
+            "status": self.status.copy(),
+            "episodes": list(self.episodes),
+            "ends": {episode.copy: self._end(episode.copy) for episode in self.episodes},
+            # What a class of the user's own has added.
+            "more": {name: value for name, value in self.__dict__.items() if name not in (*self._made, "_made")},
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if state.get("format") != FORMAT:
+            raise ValueError(
+                f"this VectorEnv was pickled in format {state.get('format')}, but this version of commformer reads "
+                f"format {FORMAT} only: make it anew, or read it with the version that wrote it"
+            )
+        self._make(state["arguments"])
+        if state["copies"] is not None:
+            self._native.restore(state["copies"], self._seen)
+            self._started = True
+        self._rewards[:], self.status[:] = state["rewards"], state["status"]
+        self.episodes, self._ends = state["episodes"], state["ends"]
+        self.__dict__.update(state["more"])
 
     def reset(self) -> np.ndarray:
         """Begins an episode in every copy and gives what is seen."""
         self._native.reset(self._seen)
-        self.episodes = []
+        self._started, self.episodes, self._ends = True, [], {}
         return self.obs
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -81,6 +128,7 @@ class VectorEnv:
         )
         flat = np.ascontiguousarray(actions, kind).ravel()
         ended = step(flat, self._seen, self._rewards, self.status)
+        self._ends = {}
         self.episodes = [
             Episode(copy, steps, team_return, dict(zip(self.metrics, figures)))
             for copy, steps, team_return, figures in ended
@@ -89,7 +137,32 @@ class VectorEnv:
 
     def final_obs(self, copy: int) -> tuple[np.ndarray, np.ndarray]:
         """What was seen, (N, O), and who took part, (N,), at the end of the episode of a copy that ended in the last step."""
-        obs, active = self._native.last(copy)
+        obs, _, active = self._end(copy)
+        return obs, active
+
+    def final_available(self, copy: int) -> np.ndarray | None:
+        """Which actions could be taken there, (N, A); None if all, always."""
+        return self._end(copy)[1]
+
+    def figures(self, copy: int) -> dict[str, float]:
+        """The metrics of the episode of a copy that is under way, so far."""
+        copy = self._number(copy)
+        if not self._started:
+            raise ValueError("there is no episode yet: call reset first")
+        return dict(zip(self.metrics, self._native.figures(copy)))
+
+    def _number(self, copy: int) -> int:
+        return whole("copy", copy, 0, self.copies - 1)
+
+    def _end(self, copy: int) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        copy = self._number(copy)
+        if copy in self._ends:
+            return tuple(None if part is None else part.copy() for part in self._ends[copy])
+        obs, available, active = self._native.last(copy)
         if not obs:
             raise ValueError(f"no episode of copy {copy} ended in the last step")
-        return np.array(obs, np.float32).reshape(self.agents, self.obs_dim), np.array(active, np.bool_)
+        return (
+            np.array(obs, np.float32).reshape(self.agents, self.obs_dim),
+            None if self.available is None else np.array(available, np.bool_).reshape(self.agents, self.actions),
+            np.array(active, np.bool_),
+        )

@@ -13,9 +13,10 @@ pub use disk::write_beside;
 pub use manifest::Manifest;
 pub use store::{CheckpointStore, Found, Which};
 
+use crate::not_finite::{list, not_finite};
 use crate::{TrainError, ValueNorm};
 use commformer_env::{CopyState, Spec};
-use commformer_torch::AdamState;
+use commformer_torch::{AdamState, TorchError};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -67,6 +68,18 @@ pub enum CheckpointError {
         /// What is wrong with the newest.
         newest: Box<CheckpointError>,
     },
+    /// Weights are no numbers that anybody can act by.
+    #[error(
+        "{} has weights that are not finite, in {weights}: nobody can act by them; take an earlier checkpoint, or \
+         train anew with a lower ppo.lr",
+        path.display()
+    )]
+    NotFinite {
+        /// The checkpoint's folder.
+        path: PathBuf,
+        /// Their names, shapes and counts.
+        weights: String,
+    },
     /// A checkpoint of another format.
     #[error(
         "{} has checkpoint format {found}, this program reads {}; use the program that wrote it",
@@ -87,7 +100,7 @@ pub enum CheckpointError {
     Json(#[from] serde_json::Error),
     /// A tensor could not be encoded or decoded.
     #[error(transparent)]
-    Torch(#[from] commformer_torch::TorchError),
+    Torch(#[from] TorchError),
 }
 
 /// What the trainer knows beside the weights.
@@ -155,6 +168,26 @@ pub struct Checkpoint {
     pub weights: Vec<(String, Tensor)>,
     /// The rest.
     pub state: TrainState,
+}
+
+impl Checkpoint {
+    /// Refuses weights that are not finite; `path` is for the error.
+    fn check_finite(&self, path: &Path) -> Result<(), CheckpointError> {
+        let (names, tensors): (Vec<_>, Vec<_>) = (self.weights.iter())
+            .map(|(name, tensor)| (name.clone(), tensor.shallow_clone()))
+            .unzip();
+        let found = not_finite(&names, &tensors).map_err(|source| TorchError::Tch {
+            operation: "look through the weights",
+            source,
+        })?;
+        match found.is_empty() {
+            true => Ok(()),
+            false => Err(CheckpointError::NotFinite {
+                path: path.to_owned(),
+                weights: list(&found),
+            }),
+        }
+    }
 }
 
 /// The bytes of `state.bin`.

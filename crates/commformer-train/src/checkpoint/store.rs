@@ -85,6 +85,7 @@ impl CheckpointStore {
     /// [`CheckpointError`]; whatever was saved before is still there.
     pub fn save(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
         let iteration = checkpoint.state.iteration;
+        checkpoint.check_finite(&self.folder_of(iteration))?;
         if self.load_iteration(iteration).is_err() {
             self.write(checkpoint)?;
         }
@@ -190,10 +191,12 @@ impl CheckpointStore {
             });
         }
         let (bytes, _) = read(WEIGHTS, &manifest.files.weights)?;
-        Ok(Checkpoint {
+        let checkpoint = Checkpoint {
             weights: weights::decode(&bytes)?.tensors,
             state,
-        })
+        };
+        checkpoint.check_finite(&folder)?;
+        Ok(checkpoint)
     }
 
     fn folder_of(&self, iteration: u64) -> PathBuf {

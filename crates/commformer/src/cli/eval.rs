@@ -37,6 +37,9 @@ pub(super) struct Eval {
     /// than the formula says
     #[arg(long)]
     decentralised: bool,
+    /// A setting of the task in the place of the run's, such as env.agents=5; can be repeated
+    #[arg(long, value_name = "env.KEY=VALUE")]
+    set: Vec<String>,
     /// Print one JSON object, on the last line
     #[arg(long)]
     json: bool,
@@ -71,8 +74,15 @@ struct Told<'a> {
 impl Eval {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         let folder = RunDir::open(&self.run)?;
+        for set in &self.set {
+            anyhow::ensure!(
+                set.starts_with("env."),
+                "--set {set}: an evaluation can change the task alone, such as env.agents=5"
+            );
+        }
         let overrides = Overrides {
             file: Some(folder.config()),
+            set: self.set.clone(),
             device: self.device.clone(),
             ..Overrides::default()
         };

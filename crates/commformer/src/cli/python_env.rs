@@ -1,5 +1,6 @@
 //! `commformer python-env`.
 
+use crate::config::parse_value;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use commformer_bridge::PythonConfig;
@@ -19,7 +20,7 @@ enum Action {
 
 #[derive(Debug, Args)]
 struct Check {
-    /// As `env.make` takes it: MODULE:FUNCTION, pettingzoo:MODULE, gfootball:SCENARIO or smac:MAP
+    /// As `env.make` takes it: MODULE:FUNCTION, FILE:FUNCTION, pettingzoo:MODULE, gfootball:SCENARIO or smac:MAP
     make: String,
     /// What it is made with, as `env.options` takes it, such as { N = 5 }
     #[arg(long, default_value = "{}", value_parser = options)]
@@ -33,12 +34,10 @@ struct Check {
 }
 
 fn options(text: &str) -> Result<toml::Table, String> {
-    let table: toml::Table = format!("options = {text}")
-        .parse()
-        .map_err(|error: toml::de::Error| error.message().to_owned())?;
-    let found = table.get("options").and_then(|options| options.as_table());
-    let expected = "expected a TOML table, such as { N = 5 }";
-    found.cloned().ok_or_else(|| expected.to_owned())
+    match parse_value(text.trim()) {
+        Some(toml::Value::Table(options)) => Ok(options),
+        _ => Err("expected a TOML table, such as { N = 5 }".into()),
+    }
 }
 
 impl PythonEnv {
@@ -51,6 +50,9 @@ impl PythonEnv {
             python: check.python.clone(),
             ..PythonConfig::default()
         };
+        if let Err((name, found, expected)) = config.check() {
+            anyhow::bail!("{name} is {found}, but must be {expected}");
+        }
         let sound = commformer_bridge::check(&config, check.resets).with_context(|| {
             let python = &check.python;
             format!("`{python}` did not start; --python names a Python of 3.10 or later with numpy")
@@ -70,6 +72,10 @@ mod tests {
     fn options_are_a_table() {
         let table = options("{ N = 5, name = 'x' }").unwrap();
         assert_eq!(table["N"].as_integer(), Some(5));
+        assert_eq!(
+            options("{ x = False }").unwrap()["x"].as_bool(),
+            Some(false)
+        );
         assert!(options("5").unwrap_err().contains("{ N = 5 }"));
         assert!(options("{").is_err());
     }

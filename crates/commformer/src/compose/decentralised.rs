@@ -338,7 +338,8 @@ mod tests {
             let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
             trainer.iterate().unwrap();
             let graph = trainer.execution_graph().unwrap();
-            let alone = Decentralised::new(trainer.policy().replica().unwrap());
+            // SAFETY: nobody trains any more.
+            let alone = Decentralised::new(unsafe { trainer.policy().replica() }.unwrap());
             for (sampled, gates) in [(None, Some(3)), (Some(2), Some(3)), (Some(2), None)] {
                 let options = EvaluateOptions {
                     sampled,

@@ -112,11 +112,16 @@ impl TeamGate {
     /// # Errors
     ///
     /// [`GateError::Torch`].
-    pub fn replica(&self) -> Result<Self, GateError> {
+    ///
+    /// # Safety
+    ///
+    /// As for [`TemporalGate::replica`].
+    pub unsafe fn replica(&self) -> Result<Self, GateError> {
         Ok(Self {
             kind: match &self.kind {
                 Kinds::Open => Kinds::Open,
-                Kinds::Learned(gate) => Kinds::Learned(gate.replica()?),
+                // SAFETY: the caller keeps to it.
+                Kinds::Learned(gate) => Kinds::Learned(unsafe { gate.replica() }?),
                 Kinds::Random(rate) => Kinds::Random(*rate),
                 Kinds::Periodic(rate) => Kinds::Periodic(*rate),
                 Kinds::Uncertainty(threshold) => Kinds::Uncertainty(threshold.shallow_clone()),

@@ -12,7 +12,7 @@ const STREAM: u64 = u64::MAX;
 pub fn plan(config: &Config, device: Device) -> GraphPlan {
     let (graph, agents) = (&config.graph, config.env.agents());
     let everywhere = |edge: f32| vec![edge; agents * agents];
-    let edges = match graph.mode {
+    let edges = match graph.mode_for(agents) {
         GraphMode::Learned => return GraphPlan::Learned(schedule(graph)),
         GraphMode::Full => everywhere(1.0),
         GraphMode::None => everywhere(0.0),

@@ -11,10 +11,13 @@ pub use decentralised::{Decentralised, Delivered};
 pub use graph::plan;
 pub use team::{Insight, TeamPolicy};
 
-use crate::config::{Config, ConfigError, EnvConfig, GateMode, TaskError};
+use crate::config::{Config, ConfigError, EnvConfig, GateEstimator, GateMode, TaskError};
 use commformer_env::{Environment, VecEnv, VecEnvError};
 use commformer_torch::TorchError;
-use commformer_train::{GatePlan, Purpose, RunConfig, Settings, TrainError, Trainer, seed_for};
+use commformer_train::{
+    GatePlan, GraphPlan, Payment, Policy, Purpose, RunConfig, Settings, TrainError, Trainer,
+    seed_for,
+};
 
 /// Copies of any of the tasks.
 pub type Copies = VecEnv<Box<dyn Environment>>;
@@ -117,6 +120,28 @@ pub fn evaluation_of<E: Environment>(
     copies_of(&task, copies, seed_for(seed, purpose), made)
 }
 
+/// The graph with which a team with these weights is sent out, row by row.
+///
+/// # Errors
+///
+/// [`ComposeError`] if the device refuses it.
+pub fn execution_graph(
+    config: &Config,
+    policy: &TeamPolicy,
+    device: tch::Device,
+) -> Result<Vec<f32>, ComposeError> {
+    let graph = match plan(config, device) {
+        GraphPlan::Fixed(graph) => graph,
+        GraphPlan::Learned(_) => {
+            tch::no_grad(|| policy.exact_graph()).map_err(TrainError::Policy)?
+        }
+    };
+    let graph = graph
+        .f_to_device(tch::Device::Cpu)
+        .map_err(TrainError::Tch)?;
+    Ok(Vec::try_from(graph.contiguous().view(-1)).map_err(TrainError::Tch)?)
+}
+
 /// A trainer at its start.
 ///
 /// # Errors
@@ -162,6 +187,10 @@ pub fn trainer_in(
         ramp: config.gate.ramp,
         entropy_coef: config.gate.entropy_coef,
         budget: Box::new(budget::TeamBudget::new(&config.gate)?),
+        payment: match (config.gate.mode, config.gate.estimator) {
+            (GateMode::Learned, GateEstimator::StraightThrough) => Payment::Loss,
+            _ => Payment::Rewards,
+        },
     })?)
 }
 

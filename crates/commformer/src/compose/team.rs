@@ -6,10 +6,10 @@ pub use insight::Insight;
 
 use super::ComposeError;
 use super::gate::{Decision, Evidence, TeamGate, for_policy};
-use crate::config::{Config, GateMode, PreviousActionName};
+use crate::config::{Config, GateMode, ObsNormName, PreviousActionName, TaskConfig};
 use commformer_env::{Rng, Spec};
 use commformer_model::{
-    ActionSpace, CommFormer, Input, PolicyConfig, PreviousAction, SelfEdge, graph,
+    ActionSpace, CommFormer, Input, ObsNorm, PolicyConfig, PreviousAction, SelfEdge, graph,
 };
 use commformer_train::{
     Act, Actor, Evaluation, GateEvaluation, Gates, Level, MessageSizes, Policy, PolicyResult,
@@ -148,6 +148,12 @@ pub(super) fn sizes(config: &Config, spec: &Spec) -> PolicyConfig {
                 PreviousAction::Always
             }
         },
+        obs_norm: match (policy.obs_norm, &config.env.task) {
+            (ObsNormName::Running, _) | (ObsNormName::Auto, TaskConfig::Python(_)) => {
+                ObsNorm::Running
+            }
+            (ObsNormName::Layer | ObsNormName::Auto, _) => ObsNorm::Layer,
+        },
         closed: config.gate.closed,
         dropout: policy.dropout,
         precision: config.run.precision,
@@ -270,10 +276,15 @@ impl Actor for TeamPolicy {
 }
 
 impl Policy for TeamPolicy {
-    fn replica(&self) -> PolicyResult<Self> {
+    unsafe fn replica(&self) -> PolicyResult<Self> {
+        let of_gate = |gate: &TeamGate| {
+            // SAFETY: the caller keeps to it.
+            unsafe { gate.replica() }
+        };
         Ok(Self {
-            model: self.model.replica()?,
-            gate: self.gate.as_ref().map(TeamGate::replica).transpose()?,
+            // SAFETY: the caller keeps to it.
+            model: unsafe { self.model.replica() }?,
+            gate: self.gate.as_ref().map(of_gate).transpose()?,
             ..*self
         })
     }
@@ -305,6 +316,10 @@ impl Policy for TeamPolicy {
             .partition::<Vec<_>, _>(|(name, _)| name.starts_with("gate."));
         self.model.load_state(&of_model)?;
         Ok(gate.load_state(&of_gate)?)
+    }
+
+    fn take_in(&mut self, obs: &[f32], active: &[bool]) -> PolicyResult<()> {
+        Ok(self.model.take_in(obs, active)?)
     }
 
     fn exact_graph(&self) -> PolicyResult<Tensor> {

@@ -167,6 +167,16 @@ impl TaskConfig {
         }
     }
 
+    /// Bytes of memory that so many copies share with another process.
+    pub(super) fn shared_bytes(&self, copies: usize) -> f64 {
+        match self {
+            Self::Python(config) => {
+                commformer_bridge::known(config).map_or(0.0, |task| task.shared_bytes(copies))
+            }
+            _ => 0.0,
+        }
+    }
+
     /// Agents in the team (N); 0 if its map does not exist, and of a task in Python until its first worker has
     /// [told](super::EnvConfig::spec).
     pub fn agents(&self) -> usize {

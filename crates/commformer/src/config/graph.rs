@@ -88,8 +88,52 @@ impl Default for GraphConfig {
 }
 
 impl GraphConfig {
+    /// Where the graph of a team of `agents` comes from: one agent has nobody to hear, so that there is nothing to learn
+    /// or to draw, whatever is set.
+    pub fn mode_for(&self, agents: usize) -> GraphMode {
+        let others = match self.mode {
+            GraphMode::Learned => self.self_edge.most_senders(agents),
+            GraphMode::Random => agents.saturating_sub(1),
+            mode => return mode,
+        };
+        match (agents, others) {
+            (1, 0) => GraphMode::None,
+            _ => self.mode,
+        }
+    }
+
     /// Senders of each receiver in a team of `agents` (k).
     pub fn senders(&self, agents: usize) -> usize {
         commformer_model::senders(self.sparsity, agents)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_agent_has_no_graph_to_learn_or_draw() {
+        let mode = |mode, self_edge, agents| {
+            let graph = GraphConfig {
+                mode,
+                self_edge,
+                ..GraphConfig::default()
+            };
+            graph.mode_for(agents)
+        };
+        let (counted, excluded) = (SelfEdge::Counted, SelfEdge::Excluded);
+        assert_eq!(mode(GraphMode::Learned, excluded, 1), GraphMode::None);
+        assert_eq!(mode(GraphMode::Random, counted, 1), GraphMode::None);
+        // Its own edge, which it may spend on itself, is one.
+        assert_eq!(mode(GraphMode::Learned, counted, 1), GraphMode::Learned);
+        assert_eq!(mode(GraphMode::Full, excluded, 1), GraphMode::Full);
+        for agents in [0, 2, 3] {
+            assert_eq!(
+                mode(GraphMode::Learned, excluded, agents),
+                GraphMode::Learned
+            );
+            assert_eq!(mode(GraphMode::Random, excluded, agents), GraphMode::Random);
+        }
     }
 }

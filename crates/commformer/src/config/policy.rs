@@ -29,6 +29,8 @@ pub struct PolicySettings {
     /// Whether the decoder gives an agent the action of the agent before it in any case, or only along
     /// an open edge.
     pub previous_action: PreviousActionName,
+    /// What an observation is brought to before the first layer.
+    pub obs_norm: ObsNormName,
     /// Share of the encoder's activations dropped in updates.
     pub dropout: f64,
 }
@@ -45,6 +47,18 @@ pub enum PreviousActionName {
     Heard,
 }
 
+/// What an observation is brought to before the first layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObsNormName {
+    /// `layer` for the built-in tasks, `running` for others: of them nobody knows what their numbers are like.
+    Auto,
+    /// Mean 0 and variance 1 over the numbers of one agent's observation.
+    Layer,
+    /// Each feature to its deviation from what was seen of it so far.
+    Running,
+}
+
 impl Default for PolicySettings {
     fn default() -> Self {
         Self {
@@ -57,6 +71,7 @@ impl Default for PolicySettings {
             relation_order: RelationOrder::ReceiverSender,
             self_loop: SelfLoop::Keep,
             previous_action: PreviousActionName::Auto,
+            obs_norm: ObsNormName::Auto,
             dropout: 0.0,
         }
     }

@@ -8,7 +8,7 @@ use super::{Config, Device, EnvConfig};
 use toml::{Table, Value};
 
 /// The values of every key that takes one of a few names.
-const CHOICES: [(&str, &[&str]); 24] = [
+const CHOICES: [(&str, &[&str]); 25] = [
     ("env.kind", &KINDS),
     ("env.mode", &["mixed", "cooperative", "competitive"]),
     ("env.difficulty", &["easy", "medium", "hard"]),
@@ -26,6 +26,7 @@ const CHOICES: [(&str, &[&str]); 24] = [
     ),
     ("policy.self_loop", &["keep", "add"]),
     ("policy.previous_action", &["auto", "always", "heard"]),
+    ("policy.obs_norm", &["auto", "layer", "running"]),
     (
         "gate.mode",
         &[

@@ -85,15 +85,15 @@ impl EnvConfig {
         Ok(self.task.spec()?.stacked(self.stack))
     }
 
-    /// Bytes that so many copies take, about: the task's, and what is remembered of its observations. `spec` is the
-    /// [own](Self::spec) one.
+    /// Bytes that so many copies take, about: the task's, what they share with another process, and what is remembered
+    /// of observations. `spec` is the [own](Self::spec) one.
     pub(crate) fn bytes(&self, spec: &Spec, copies: usize) -> f64 {
         type Copy = Box<dyn Environment>;
         let remembered = match self.stack {
             1 => 0.0,
             _ => copies as f64 * Stacked::<Copy>::bytes(spec),
         };
-        VecEnv::<Copy>::bytes(spec, copies) + remembered
+        VecEnv::<Copy>::bytes(spec, copies) + self.task.shared_bytes(copies) + remembered
     }
 
     /// The same task, its episodes cut after `limit` steps. A limit of 0 changes nothing.

@@ -3,7 +3,8 @@
 use super::{Candidate, JudgeError, Judgement, Verdict};
 use crate::compose::{self, ComposeError, Copies, Decentralised, Delivered};
 use crate::config::Config;
-use commformer_train::{CheckpointStore, EvaluationReport, Purpose};
+use commformer_env::ActionSpace;
+use commformer_train::{CheckpointStore, EpisodeRecord, EvaluationReport, Purpose};
 use serde::Serialize;
 use std::time::Instant;
 use tch::Device;
@@ -31,7 +32,8 @@ pub struct Alone {
 /// Plays the episodes with every agent alone, then with the policy over all of them at once.
 ///
 /// Both round differently. Where two actions, or a gate's score and its threshold, are within rounding
-/// of each other, that may decide otherwise, and an episode differ from there on.
+/// of each other, that may decide otherwise, and an episode differ from there on. Continuous actions differ by
+/// rounding in every step, so that their returns and figures may differ by [`TOLERANCE`].
 ///
 /// # Errors
 ///
@@ -58,7 +60,11 @@ pub fn compare(
     let delivered = alone.delivered(&verdict.report.episodes);
     let together = candidate.play(alone.policy(), &mut copies()?)?;
 
-    if let Some(difference) = difference(&verdict.report, &together.report) {
+    let tolerance = match own.spec().actions {
+        ActionSpace::Discrete(_) => 0.0,
+        ActionSpace::Continuous(_) => TOLERANCE,
+    };
+    if let Some(difference) = difference(&verdict.report, &together.report, tolerance) {
         return Err(JudgeError::Decentralised(difference));
     }
     let traffic = verdict.report.traffic();
@@ -87,11 +93,28 @@ pub fn compare(
     })
 }
 
-/// How many episodes differ, and how the first of them does.
-fn difference(alone: &EvaluationReport, together: &EvaluationReport) -> Option<String> {
+/// How far the return or a figure of an episode with continuous actions may be from that of all agents at once, as a
+/// share of the larger of the two and of 1.
+pub const TOLERANCE: f64 = 1e-3;
+
+/// How many episodes differ, and how the first of them does. What is counted must be the same; what is measured may
+/// differ by `tolerance`.
+fn difference(
+    alone: &EvaluationReport,
+    together: &EvaluationReport,
+    tolerance: f64,
+) -> Option<String> {
+    let near =
+        |a: f64, b: f64| a == b || (a - b).abs() <= tolerance * a.abs().max(b.abs()).max(1.0);
+    let same = |a: &EpisodeRecord, b: &EpisodeRecord| {
+        let counted = |of: &EpisodeRecord| (of.steps, of.traffic, of.gates_right);
+        counted(a) == counted(b)
+            && near(a.team_return, b.team_return)
+            && (a.metrics.iter().zip(&b.metrics)).all(|(a, b)| near(*a, *b))
+    };
     let pairs = || alone.episodes.iter().zip(&together.episodes).enumerate();
-    let differing = pairs().filter(|(_, (a, b))| a != b).count();
-    let (index, (a, b)) = pairs().find(|(_, (a, b))| a != b)?;
+    let differing = pairs().filter(|(_, (a, b))| !same(a, b)).count();
+    let (index, (a, b)) = pairs().find(|(_, (a, b))| !same(a, b))?;
     Some(format!(
         "{differing} of {} episodes differ from those of all agents at once, first the {}. with a return \
          of {} instead of {}, {} steps instead of {} and {} bytes instead of {}",
@@ -109,7 +132,7 @@ fn difference(alone: &EvaluationReport, together: &EvaluationReport) -> Option<S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use commformer_train::{EpisodeRecord, Traffic};
+    use commformer_train::Traffic;
 
     fn report(returns: &[f64]) -> EvaluationReport {
         let episode = |team_return: &f64| EpisodeRecord {
@@ -132,10 +155,21 @@ mod tests {
     #[test]
     fn differing_episodes_are_counted_and_the_first_is_told() {
         let alone = report(&[1.0, 2.0, 3.0]);
-        assert_eq!(difference(&alone, &alone), None);
-        let told = difference(&alone, &report(&[1.0, 2.5, 4.0])).unwrap();
-        for part in ["2 of 3 episodes", "first the 2.", "2 instead of 2.5"] {
-            assert!(told.contains(part), "{told}");
+        for tolerance in [0.0, TOLERANCE] {
+            assert_eq!(difference(&alone, &alone, tolerance), None);
+            let told = difference(&alone, &report(&[1.0, 2.5, 4.0]), tolerance).unwrap();
+            for part in ["2 of 3 episodes", "first the 2.", "2 instead of 2.5"] {
+                assert!(told.contains(part), "{told}");
+            }
         }
+    }
+
+    #[test]
+    fn returns_may_differ_by_rounding_and_lengths_may_not() {
+        let (alone, mut near) = (report(&[1000.0, 0.0]), report(&[1000.9, 9e-4]));
+        assert!(difference(&alone, &near, 0.0).is_some());
+        assert_eq!(difference(&alone, &near, TOLERANCE), None);
+        near.episodes[1].steps = 4;
+        assert!(difference(&alone, &near, TOLERANCE).is_some());
     }
 }

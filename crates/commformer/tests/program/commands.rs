@@ -210,6 +210,48 @@ fn agents_alone_are_given_what_was_counted() {
 }
 
 #[test]
+fn a_team_of_another_size_is_judged_and_trained_on() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    for (name, more) in [
+        ("learned", "--set policy.shared_head=true"),
+        (
+            "none",
+            "--set policy.shared_head=true --set graph.mode=none",
+        ),
+        ("own", "--set policy.shared_head=false"),
+    ] {
+        let run = format!("traffic-junction-easy --run {name} {more}");
+        printed(&train(folder, &words(&run)));
+    }
+    for name in ["learned", "none"] {
+        let eval = format!("eval --run {name} --set env.agents=7 --json");
+        let judged = json(
+            printed(&program(folder, &words(&eval)))
+                .lines()
+                .last()
+                .unwrap(),
+        );
+        let graph = judged["graph"].as_array().unwrap();
+        assert_eq!(graph.len(), 7);
+        let more = format!(
+            "traffic-junction-easy --run more-{name} --weights {name} --set env.agents=7 --set policy.shared_head=true"
+        );
+        printed(&train(folder, &words(&more)));
+        // The same command goes on with what it has.
+        let lines = metrics(&folder.join(format!("more-{name}")));
+        printed(&train(folder, &words(&more)));
+        assert_eq!(metrics(&folder.join(format!("more-{name}"))), lines);
+    }
+    let eval = "eval --run own --set env.agents=7";
+    let said = complaint(&program(folder, &words(eval)), 1);
+    assert!(said.contains("does not fit the configuration"), "{said}");
+    let eval = "eval --run own --set ppo.lr=1.0";
+    let said = complaint(&program(folder, &words(eval)), 1);
+    assert!(said.contains("the task alone"), "{said}");
+}
+
+#[test]
 fn a_run_of_stacked_observations_is_judged_shown_and_gone_on_with() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();

@@ -2,7 +2,7 @@
 
 use super::vector::{length, sub};
 use super::{Battle, Order};
-use crate::smac::data::{Attribute, Plane, Unit, Weapon};
+use crate::smac::data::{Plane, Unit, Weapon};
 
 /// A healer looks for somebody to heal this far, if it does not reach farther.
 const HEALERS_SCAN: f32 = 5.0;
@@ -84,8 +84,7 @@ impl Battle {
             return false;
         }
         if unit.side == other.side {
-            let biological = others.attributes.contains(&Attribute::Biological);
-            return kind.heal.is_some() && biological && others.heal.is_none();
+            return kind.heals(others);
         }
         let weapon = kind.weapon.as_ref();
         weapon.is_some_and(|weapon| weapon.reaches(others.plane))

@@ -36,6 +36,19 @@ fn an_agent_can_stop_go_where_the_ground_is_free_and_attack_whom_it_reaches() {
 }
 
 #[test]
+fn a_healer_heals_what_lives() {
+    let mut machine = marine();
+    machine.attributes = vec![Attribute::Mechanical];
+    let points = [[10.0, 16.0], [10.0, 15.0], [10.0, 14.0], [10.0, 12.0]];
+    let team = Team::at(
+        &points,
+        scenario(&[medivac(), marine(), machine], &[marine()]),
+        config(),
+    );
+    assert_eq!(team.open(0), [1, 2, 3, 4, 5, 7], "not the machine, 8");
+}
+
+#[test]
 fn a_healer_names_allies_that_do_not_heal_and_flies_over_anything() {
     let allies = [marine(), medivac(), medivac(), marine()];
     let points = [

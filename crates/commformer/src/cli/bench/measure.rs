@@ -142,7 +142,7 @@ impl Timed {
 /// is present, `graph.warmup`, all epochs are the policy's: it is a little more.)
 fn passes(config: &Config) -> f64 {
     let (ppo, graph) = (&config.ppo, &config.graph);
-    if graph.mode != GraphMode::Learned {
+    if graph.mode_for(config.env.agents()) != GraphMode::Learned {
         return ppo.epochs as f64;
     }
     let upper = ppo.epochs / graph.upper_every.max(1);

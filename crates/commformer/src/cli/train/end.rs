@@ -12,9 +12,14 @@ use std::io::Write;
 /// written down.
 pub(super) fn failed(error: TrainError, folder: &RunDir, steps: u64) -> anyhow::Error {
     let (program, path) = (crate::cli::program(), folder.path().display());
-    let advice = match &error {
-        TrainError::NotFinite(found) => {
-            let told = serde_json::to_vec_pretty(found).map_err(anyhow::Error::from);
+    let told = match &error {
+        TrainError::NotFinite(found) => Some(serde_json::to_vec_pretty(found)),
+        TrainError::Diverged(found) => Some(serde_json::to_vec_pretty(found)),
+        _ => None,
+    };
+    let advice = match told {
+        Some(told) => {
+            let told = told.map_err(anyhow::Error::from);
             let written = told.and_then(|told| Ok(write_beside(&folder.failure(), &told)?));
             if let Err(error) = written {
                 warn(&format!("failure.json was not written: {error:#}"));
@@ -25,7 +30,7 @@ pub(super) fn failed(error: TrainError, folder: &RunDir, steps: u64) -> anyhow::
                  {path}/config.toml --set ...`"
             )
         }
-        _ => format!(
+        None => format!(
             "what {path} holds is safe, and `{program} train --run {path}` goes on from there"
         ),
     };

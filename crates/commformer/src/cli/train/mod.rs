@@ -13,7 +13,7 @@ use crate::record::{Recorder, svg};
 use crate::run_dir::RunDir;
 use anyhow::Context;
 use clap::Args;
-use commformer_train::{CheckpointStore, Found, Outcome, Which, write_beside};
+use commformer_train::{CheckpointError, CheckpointStore, Found, Outcome, Which, write_beside};
 use commformer_view::numbers::{clock, grouped};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,10 @@ pub(super) struct Train {
     /// one, runs/PRESET-SEED, with a number if that is there
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
+    /// Begin with the weights of another run's best checkpoint. With policy.shared_head they serve a team of another
+    /// size, too. A run that has begun goes on with its own
+    #[arg(long, value_name = "DIR")]
+    weights: Option<PathBuf>,
 }
 
 impl Train {
@@ -38,6 +42,11 @@ impl Train {
         let device = compose::device(config)?;
         compose::memory::check(config, device)?;
         let mut trainer = compose::trainer(config, device)?;
+        let begun = |run: &PathBuf| CheckpointStore::open(run).is_ok();
+        let weights = (self.weights.as_deref()).filter(|_| !origin.run.as_ref().is_some_and(begun));
+        if let Some(from) = weights {
+            begin_with(&mut trainer, from)?;
+        }
         let folder = match &origin.run {
             Some(path) => RunDir::resume(path)?,
             None => {
@@ -48,6 +57,10 @@ impl Train {
             }
         };
         let store = CheckpointStore::create(folder.path(), config.run.keep)?;
+        if weights.is_some() {
+            // From here on the run needs no other one.
+            store.save(&trainer.checkpoint()?)?;
+        }
         go_on(&mut trainer, &store)?;
         self.describe(out, config, device, &folder, trainer.steps())?;
 
@@ -158,6 +171,20 @@ impl Train {
         }
         Ok(())
     }
+}
+
+/// Takes the weights of another run: its best ones, or its latest where none is the best yet.
+fn begin_with(trainer: &mut TeamTrainer, from: &Path) -> anyhow::Result<()> {
+    let store = CheckpointStore::open(RunDir::open(from)?.path())?;
+    let found = match store.load(Which::Best) {
+        Err(CheckpointError::NotEvaluated(_)) => store.load(Which::Latest),
+        found => found,
+    }?;
+    for damage in &found.damaged {
+        warn(&format!("{damage}; the checkpoint before it is taken"));
+    }
+    let fits = trainer.begin_with(&found.checkpoint);
+    fits.with_context(|| format!("the weights of {} do not fit this run", from.display()))
 }
 
 /// Takes up the newest whole checkpoint; a run that was stopped before its first begins anew.

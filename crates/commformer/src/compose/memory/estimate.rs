@@ -139,11 +139,12 @@ impl<'a> Run<'a> {
     fn new(config: &'a Config, spec: &'a Spec, device: Device) -> Self {
         let (graph, agents) = (&config.graph, spec.agents);
         let policy = sizes(config, spec);
-        let learned = graph.mode == GraphMode::Learned;
+        let mode = graph.mode_for(agents);
+        let learned = mode == GraphMode::Learned;
         let schedule = learned.then(|| schedule(graph));
         let [decisions, carried] = widths(&config.gate, agents);
         let others = agents.saturating_sub(1);
-        let senders = match graph.mode {
+        let senders = match mode {
             // Warming up, everyone hears everyone.
             GraphMode::Learned if graph.warmup > 0 => others,
             GraphMode::Learned | GraphMode::Random => graph.senders(agents).min(others),
@@ -245,13 +246,14 @@ impl<'a> Run<'a> {
         self.config.env.bytes(self.spec, copies)
     }
 
-    /// Of an evaluation, in which all episodes are played at once.
+    /// Of an evaluation, in which all episodes are played at once, or as many as the task has copies for.
     fn episodes(&self, episodes: usize) -> f64 {
         let act = match self.on_host {
             true => self.policy.act_bytes(episodes as f64, self.senders),
             false => 0.0,
         };
-        Buffer::bytes(self.spec, [episodes, 1], self.recall) + self.environments(episodes) + act
+        let copies = (self.config.env).at_once(episodes, self.config.rollout.copies);
+        Buffer::bytes(self.spec, [episodes, 1], self.recall) + self.environments(copies) + act
     }
 
     /// Of the workers' passes, in updates or, if that is more, in rollouts. Sooner or later each worker has

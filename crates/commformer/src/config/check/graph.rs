@@ -39,7 +39,7 @@ pub(super) fn all(config: &Config, check: &Checker<'_>) -> Result<(), ConfigErro
 /// Refuses a graph that does not fit the number of agents.
 pub(super) fn team(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
     let (graph, agents) = (&config.graph, config.env.agents());
-    match graph.mode {
+    match graph.mode_for(agents) {
         GraphMode::Learned => senders(config, check, graph.self_edge.most_senders(agents)),
         GraphMode::Random => senders(config, check, agents.saturating_sub(1)),
         GraphMode::Given => given(&graph.edges, agents, check),

@@ -335,7 +335,19 @@ mod tests {
         );
         check("graph.sparsity=1", &["hear 3 others", "only 2"]);
         check("graph.mode=random graph.sparsity=1", &["only 2"]);
-        check("env.agents=1", &["hear 1 others", "a team of 1 has only 0"]);
+        check(
+            "env.agents=2 graph.sparsity=1",
+            &["hear 2 others", "a team of 2 has only 1"],
+        );
+        // One agent has nobody to hear, so that it is asked for no graph.
+        for set in ["env.agents=1", "env.agents=1 graph.mode=random"] {
+            let overrides = Overrides {
+                set: set.split(' ').map(String::from).collect(),
+                ..Overrides::default()
+            };
+            let resolved = Config::resolve(Some("predator-prey"), &overrides);
+            assert!(resolved.is_ok(), "{set}");
+        }
         check("graph.mode=given", &["a matrix of 0 rows", "3 rows of 3"]);
         check(
             "graph.mode=given graph.edges=[[1],[1,0,1],[0,0,0]]",

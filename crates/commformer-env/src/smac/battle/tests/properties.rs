@@ -104,7 +104,6 @@ fn mirrored(units: &[(Unit, [f32; 2])]) -> Vec<(Unit, [f32; 2])> {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 64,
-        failure_persistence: None,
         ..Default::default()
     })]
 

@@ -1,0 +1,180 @@
+//! A worker's processes: its guard, the worker, and whatever that has started. All end together.
+
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
+};
+use std::process::{Child, ExitStatus};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long processes may take to end once they are killed. One that waits for a disk can take longer; nobody waits
+/// for it.
+const PATIENCE: Duration = Duration::from_secs(2);
+const SHORT: Duration = Duration::from_millis(2);
+
+/// A process that was started here: the guard of `python/guard.py`, which takes in the descendants whose parents have
+/// ended, so that all are found below it.
+#[derive(Debug)]
+pub struct Guard {
+    child: Child,
+    /// How it has ended. From then on its number can be somebody else's.
+    status: Option<ExitStatus>,
+}
+
+impl Guard {
+    pub fn new(child: Child) -> Self {
+        Self {
+            child,
+            status: None,
+        }
+    }
+
+    /// How it has ended, if it has; what is left of its group has then, too.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        if self.status.is_none() {
+            let id = Pid::from_child(&self.child);
+            // Its number, which is its group's, stays its own until it is taken note of.
+            let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+            if let Ok(Some(_)) = waitid(WaitId::Pid(id), look) {
+                let _ = kill_process_group(id, Signal::KILL);
+                self.status = self.child.try_wait().ok().flatten();
+            }
+        }
+        self.status
+    }
+
+    /// Lets the worker print where it is, unless it has ended.
+    pub fn ask_where(&mut self) -> bool {
+        let runs = self.status().is_none();
+        let asked = runs.then(|| who_says_where(Pid::from_child(&self.child)));
+        asked
+            .flatten()
+            .is_some_and(|id| kill_process(id, Signal::USR1).is_ok())
+    }
+
+    /// Kills it and its descendants, in whatever groups and sessions these are; it goes last.
+    pub fn end(&mut self) {
+        let root = Pid::from_child(&self.child);
+        let until = Instant::now() + PATIENCE;
+        // What is killed may have started another just before.
+        while self.status().is_none() && kill_descendants(root) && Instant::now() < until {
+            sleep(SHORT);
+        }
+        if self.status().is_none() {
+            let _ = kill_process(root, Signal::KILL);
+        }
+        let until = Instant::now() + PATIENCE;
+        while self.status().is_none() && Instant::now() < until {
+            sleep(SHORT);
+        }
+    }
+}
+
+/// Kills those that are there; whether any was.
+#[cfg(target_os = "linux")]
+fn kill_descendants(root: Pid) -> bool {
+    let found = linux::descendants(root.as_raw_nonzero().get());
+    found.iter().for_each(linux::Process::kill);
+    !found.is_empty()
+}
+
+/// Without `/proc` those in its group are known, which is killed with it.
+#[cfg(not(target_os = "linux"))]
+fn kill_descendants(_: Pid) -> bool {
+    false
+}
+
+/// Who passes the question on: the guard, or, if the interpreter is a script that starts one, a process below. Whoever
+/// has not said what to do with the signal would end by it.
+#[cfg(target_os = "linux")]
+fn who_says_where(root: Pid) -> Option<Pid> {
+    let below = linux::descendants(root.as_raw_nonzero().get());
+    let below = below.iter().filter_map(|process| Pid::from_raw(process.id));
+    std::iter::once(root)
+        .chain(below)
+        .find(|id| linux::catches(*id, Signal::USR1))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn who_says_where(root: Pid) -> Option<Pid> {
+    Some(root)
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+    use std::collections::HashSet;
+    use std::fs;
+
+    /// A process, and what tells it from a later one with the same number.
+    #[derive(Debug)]
+    pub struct Process {
+        pub id: i32,
+        parent: i32,
+        /// In ticks since the machine started.
+        began: u64,
+    }
+
+    impl Process {
+        /// `None` if there is none with that number, or none that runs.
+        fn read(id: i32) -> Option<Self> {
+            let stat = fs::read(format!("/proc/{id}/stat")).ok()?;
+            // A name can hold anything, even what looks like the fields after it.
+            let after = stat.iter().rposition(|byte| *byte == b')')? + 1;
+            let fields = str::from_utf8(&stat[after..]).ok()?;
+            let mut fields = fields.split_ascii_whitespace();
+            let state = fields.next()?;
+            let parent = fields.next()?.parse().ok()?;
+            let began = fields.nth(17)?.parse().ok()?;
+            let runs = !matches!(state, "Z" | "X");
+            runs.then_some(Self { id, parent, began })
+        }
+
+        pub fn kill(&self) {
+            let Some(id) = Pid::from_raw(self.id) else {
+                return;
+            };
+            // The descriptor is of whoever has the number now: the one that was found, if it began then.
+            let held = pidfd_open(id, PidfdFlags::empty());
+            if Self::read(self.id).is_none_or(|now| now.began != self.began) {
+                return;
+            }
+            let _ = match held {
+                Ok(held) => pidfd_send_signal(held, Signal::KILL),
+                // A kernel before 5.3.
+                Err(_) => kill_process(id, Signal::KILL),
+            };
+        }
+    }
+
+    /// Whether a process has a handler of its own for a signal.
+    pub fn catches(id: Pid, signal: Signal) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", id.as_raw_nonzero()));
+        let caught = status.ok().and_then(|status| {
+            let mask = status
+                .lines()
+                .find_map(|line| line.strip_prefix("SigCgt:"))?;
+            u64::from_str_radix(mask.trim(), 16).ok()
+        });
+        caught.is_some_and(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
+    }
+
+    /// All that run below a process, children before theirs.
+    pub fn descendants(root: i32) -> Vec<Process> {
+        let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let mut others: Vec<Process> = all
+            .filter_map(|entry| Process::read(entry.file_name().to_str()?.parse().ok()?))
+            .collect();
+        let (mut known, mut found) = (HashSet::from([root]), Vec::new());
+        loop {
+            let (below, rest): (Vec<_>, Vec<_>) =
+                (others.into_iter()).partition(|process| known.contains(&process.parent));
+            if below.is_empty() {
+                return found;
+            }
+            known.extend(below.iter().map(|process| process.id));
+            found.extend(below);
+            others = rest;
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A first contact, with real workers: options arrive as they are, and what is wrong is told in a sentence.
+
+use crate::task;
+use commformer_bridge::{PythonConfig, spec};
+
+#[test]
+fn what_toml_can_say_arrives_as_it_is() {
+    let options = "yes = true\nno = false\nwhole = 9007199254740993\nround = 2.0\n\
+        odd = [inf, -inf, nan, 0.1]\nday = 1979-05-27\nat = 07:32:00.25\n\
+        moment = 1979-05-27T07:32:00+01:30\ntext = \"ü\\n'\\\"\"\ndeep = { er = [{ when = 1979-05-27T07:32:00Z }], none = {} }";
+    let Some(config) = task("Told", options) else {
+        return;
+    };
+    let expected = [
+        "at: datetime.time(7, 32, 0, 250000)",
+        "day: datetime.date(1979, 5, 27)",
+        "deep: {'er': [{'when': datetime.datetime(1979, 5, 27, 7, 32, tzinfo=datetime.timezone.utc)}], 'none': {}}",
+        "moment: datetime.datetime(1979, 5, 27, 7, 32, \
+         tzinfo=datetime.timezone(datetime.timedelta(seconds=5400)))",
+        "no: False",
+        "odd: [inf, -inf, nan, 0.1]",
+        "round: 2.0",
+        "text: 'ü\\n\\'\"'",
+        "whole: 9007199254740993",
+        "yes: True",
+    ];
+    assert_eq!(spec(&config).unwrap().notes, expected);
+}
+
+#[test]
+fn a_file_is_a_module_by_any_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(config) = task("Told", "") else {
+        return;
+    };
+    // Its name is one that the worker itself needs.
+    let tasks = include_str!("tasks.py");
+    let file = folder.path().join("signal.py");
+    std::fs::write(&file, tasks).unwrap();
+    for path in ["./tests/suite/tasks.py", file.to_str().unwrap()] {
+        let config = PythonConfig {
+            make: format!("{path}:Told"),
+            ..config.clone()
+        };
+        assert_eq!(spec(&config).unwrap().agents, 2);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_task_is_told_without_a_traceback() {
+    for (function, parts) in [
+        ("half_a_letter", ["agent_names has '\\ud800'", "is no text"]),
+        (
+            "Five",
+            ["step returned 5 values", "expected 4, (obs, rewards"],
+        ),
+        (
+            "Unmeasured",
+            ["returned nan for the metric 'steps'", "step 4 of its copy"],
+        ),
+    ] {
+        let Some(config) = task(function, "") else {
+            return;
+        };
+        let text = match commformer_bridge::copies(&config, 3) {
+            Err(fault) => fault.to_string(),
+            Ok(_) => crate::faults::broken(&config),
+        };
+        crate::faults::says(&text, &parts);
+        assert!(!text.contains("Traceback"), "{text}");
+    }
+}
+
+#[test]
+fn a_python_without_numpy_is_told_with_the_remedy() {
+    let Some(config) = task("Told", "") else {
+        return;
+    };
+    // The same interpreter, without its packages.
+    let folder = tempfile::tempdir().unwrap();
+    let bare = folder.path().join("python");
+    let script = format!("#!/bin/sh\nexec '{}' -S \"$@\"\n", config.python);
+    std::fs::write(&bare, script).unwrap();
+    std::fs::set_permissions(&bare, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let config = PythonConfig {
+        python: bare.to_str().unwrap().into(),
+        ..config
+    };
+    let text = spec(&config).unwrap_err().to_string();
+    crate::faults::says(
+        &text,
+        &["cannot import numpy", "-m pip install numpy", "env.python"],
+    );
+    assert!(!text.contains("Traceback"), "{text}");
+}
