@@ -8,8 +8,8 @@ A *task* is any object with
 - `step(actions) -> (obs, rewards, terminated, truncated)`: actions is an array (N,) of int64 or (N, action_dim) of
   float32, rewards a number for all or (N,);
 
-and, if it likes, `available() -> (N, A)` of bool, `active() -> (N,)` of bool, `leaves`, true if who is no longer active
-has left and earns nothing more, `metrics` (names) with `figures()` (numbers of the episode so far), `agent_names`,
+and, if it likes, `available() -> (N, A)` of bool, `active() -> (N,)` of bool, `departed() -> (N,)` of bool, who has left
+for good and earns nothing more, or `leaves`, true if that is everybody who is no longer active, `metrics` (names) with `figures()` (numbers of the episode so far), `agent_names`,
 `action_names`, `notes`, `draw()` and `close()`.
 
 It needs numpy and whatever makes the environment.
@@ -28,12 +28,14 @@ import json
 import mmap
 import os
 import pkgutil
+import re
 import signal
 import socket
 import struct
 import sys
 import time
 import traceback
+import types
 import unicodedata
 from types import ModuleType
 from typing import Any
@@ -286,15 +288,72 @@ def span(words: str, sizes: list[int], remedy: str) -> list[str]:
     return [f"{words.format(f'{min(sizes)} to {max(sizes)}')}: {remedy}"] if min(sizes) < max(sizes) else []
 
 
+# Masks of actions go by many names. Some say the contrary, and would be read upside down.
+MASK = re.compile(
+    r"(action|move)s?_?mask|mask\w*(action|move)|avail\w*(action|move)|(legal|valid)\w*(actions|moves)|^masks?$|^avail(able)?$"
+)
+CONTRARY = re.compile(r"invalid|illegal|unavail|forbidden")
+# What a mask that is added to scores has where an action is forbidden, at most.
+FORBIDDEN = -1e4
+# Bounds beyond this are no bounds: the largest number of 32 bits is a usual way to say so.
+UNBOUNDED = 1e30
+
+
+class Masks:
+    """What masks of actions say, whichever of three kinds they are.
+
+    Booleans; 1 for what can be done and 0 for what cannot; or numbers that are added to scores: 0 for what can be done
+    and -inf, or far below 0, for what cannot. An environment keeps to one of the last two.
+    """
+
+    def __init__(self) -> None:
+        self.additive: bool | None = None
+
+    def read(self, of: str, value: Any, count: int) -> np.ndarray:
+        """Which of `count` actions can be taken; what is not clear is refused."""
+        mask = np.asarray(value)
+        if mask.shape != (count,):
+            raise Refusal(f"{of} has the shape {mask.shape}; it has {count} actions: expected one truth value for each")
+        if mask.dtype == bool:
+            able = mask
+        elif mask.dtype.kind not in "iuf":
+            raise Refusal(f"{of} is of type {mask.dtype}: expected truth values")
+        elif not mask.any() and self.additive is None and mask.dtype.kind == "f":
+            raise Refusal(
+                f"{of} is {mask.tolist()}: all actions if it is to be added to scores, none if 1 means available. "
+                "Give truth values (dtype bool)"
+            )
+        else:
+            additive = self._kind(of, mask)
+            able = mask == 0 if additive else mask != 0
+        if not able.any():
+            raise Refusal(f"{of} is {mask.tolist()}, which leaves no action: each agent that is there needs one")
+        return able
+
+    def _kind(self, of: str, mask: np.ndarray) -> bool:
+        """Whether a mask of numbers is one that is added to scores."""
+        ones = np.isin(mask, (0, 1)).all()
+        if not ones and not ((mask == 0) | (mask <= FORBIDDEN)).all():
+            raise Refusal(
+                f"{of} is {mask.tolist()}: expected truth values, or 1 for available and 0 for not, or 0 for available "
+                "and -inf for not"
+            )
+        if mask.any() or self.additive is None:
+            if self.additive not in (None, not ones):
+                raise Refusal(f"{of} is {mask.tolist()}, but masks before it were of the other kind: give truth values (dtype bool)")
+            self.additive = not ones
+        return self.additive
+
+
 class PettingZoo:
     """An environment with PettingZoo's parallel API.
 
-    Agents are `possible_agents` in their order. One that leaves is inactive: it sees zeros, is paid 0, its
-    action goes nowhere and its return ends. The episode ends when all have left: truncated if the last of them
-    were truncated and none of them terminated. At the end, the last of them are shown what they saw last.
+    Agents are `possible_agents` in their order. One that terminates or is truncated is out for the episode, whoever
+    lists it afterwards. One that is not listed for a while pauses: it comes back. Both are inactive: they see zeros, and
+    their actions go nowhere; who pauses is paid what the rewards name it. The episode ends when all are out, or nobody
+    is listed any more. It is truncated if somebody was truncated in its last step: these are shown what they saw last,
+    and those that terminated have departed.
     """
-
-    leaves = True
 
     def __init__(self, env: Any) -> None:
         if not is_parallel(env):
@@ -308,28 +367,62 @@ class PettingZoo:
             raise Refusal("the environment has no possible_agents: the number of agents must be known")
         self.agents = len(self.names)
         self.agent_names = [str(name) for name in self.names]
+        # Who acts, in the environment's order; who has left for good; who has been there.
         self.live: list[Any] = []
-        self.masks: dict[Any, Any] = {}
+        self.gone: set[Any] = set()
+        self.came: set[Any] = set()
+        self.masks: dict[Any, np.ndarray] = {}
+        self.kinds = Masks()
+        self.spaces = {name: env.action_space(name) for name in self.names}
         self._read_observations()
         self._read_actions()
         if mpe_world(env) is not None:
             self.draw = self._draw
 
     def _read_observations(self) -> None:
-        """Sizes of what is seen."""
-        self.views = {}
+        """Sizes of what is seen, without masks of actions."""
+        self.views, self.masked = {}, {}
         for name in self.names:
             space = self.env.observation_space(name)
             inner = parts(space) or {}
-            masked = "observation" in inner and "action_mask" in inner
-            self.views[name] = inner["observation"] if masked else space
+            key, only = self.masked[name] = self._split(name, inner, flat_size)
+            if key is not None:
+                rest = types.SimpleNamespace(spaces={part: inner[part] for part in inner if part != key})
+                space = rest if only is None else inner[only]
+            self.views[name] = space
         sizes = [flat_size(space) for space in self.views.values()]
         self.obs_dim = max(sizes)
+        # What was seen last, for those that are truncated without another look.
+        self.seen = np.zeros((self.agents, self.obs_dim), dtype=np.float32)
         self.notes = span("observations have {} numbers", sizes, "the shorter are padded with zeros")
+
+    def _split(self, name: Any, inner: Any, size: Any) -> tuple[Any, Any]:
+        """Among the parts of an observation, or of its space: the key of the mask, and that of the rest if it is one."""
+        key = self._mask_key(name, inner, size)
+        rest = [part for part in inner if part != key]
+        if key is None or not rest:
+            return None, None
+        return key, rest[0] if len(rest) == 1 else None
+
+    def _mask_key(self, name: Any, holder: Any, size: Any) -> Any:
+        """The key of the mask of actions in an info or an observation, if there is one."""
+        space = self.spaces[name]
+        if not is_discrete(space):
+            return None
+        keys = [key for key in holder if isinstance(key, str) and MASK.search(key.lower())]
+        # What is called so plainly and has another size is one of something else.
+        plain = ("mask", "masks", "avail", "available")
+        keys = [key for key in keys if key.lower() not in plain or size(holder[key]) == int(space.n)]
+        contrary = [key for key in keys if CONTRARY.search(key.lower())]
+        if contrary or len(keys) > 1:
+            raise Refusal(
+                f"{name} is given {' and '.join(map(repr, contrary or keys))}: expected one mask that says which actions "
+                "are available, such as action_mask of truth values"
+            )
+        return keys[0] if keys else None
 
     def _read_actions(self) -> None:
         """Kind and sizes of what is done."""
-        self.spaces = {name: self.env.action_space(name) for name in self.names}
         spaces = list(self.spaces.values())
         if all(is_discrete(space) for space in spaces):
             sizes = [int(space.n) for space in spaces]
@@ -340,8 +433,7 @@ class PettingZoo:
             sizes = [int(np.prod(space.shape)) for space in spaces]
             self.action_dim = max(sizes)
             self.notes += span("actions have {} numbers", sizes, "what an agent has too many is not used")
-            if not all(np.isfinite(space.low).all() and np.isfinite(space.high).all() for space in spaces):
-                self.notes.append("actions have no bounds in the environment: they are passed on as they are")
+            self._read_bounds()
         else:
             kinds = ", ".join(sorted({str(space) for space in spaces}))
             raise Refusal(
@@ -349,18 +441,45 @@ class PettingZoo:
                 "all; convert others in a wrapper of your own (env.make=MODULE:FUNCTION)"
             )
 
+    def _read_bounds(self) -> None:
+        """What the numbers of an action are made of: the policy's are about -1 to 1."""
+        self.bounds = {}
+        stretched: set[tuple[float, float]] = set()
+        unbounded = half = False
+        for name, space in self.spaces.items():
+            low, high = (np.broadcast_to(np.asarray(bound, dtype=np.float64), space.shape) for bound in (space.low, space.high))
+            if not (low <= high).all():
+                raise Refusal(f"the actions of {name} have bounds {space.low} to {space.high}: expected low below high")
+            finite = [np.abs(bound) < UNBOUNDED for bound in (low, high)]
+            both = finite[0] & finite[1]
+            stretch = both & ((low != -1) | (high != 1))
+            stretched |= set(zip(low[stretch].tolist(), high[stretch].tolist()))
+            unbounded |= bool((~finite[0] & ~finite[1]).any())
+            half |= bool((finite[0] ^ finite[1]).any())
+            self.bounds[name] = (low, high, stretch)
+        if stretched:
+            few = ", ".join(f"{low:g} to {high:g}" for low, high in sorted(stretched)[:3])
+            more = ", ..." if len(stretched) > 3 else ""
+            self.notes.append(f"actions have bounds {few}{more}: the policy's -1 to 1 is stretched onto them")
+        if half:
+            self.notes.append("actions have a bound on one side only: they are cut there, and not stretched")
+        if unbounded:
+            self.notes.append("actions have no bounds in the environment: they are passed on as they are")
+
     def reset(self, seed: int) -> np.ndarray:
         """Begins an episode. Seeds are below 2^31, which every generator takes."""
         returned = self.env.reset(seed=int(seed) % 2**31)
         if not (isinstance(returned, tuple) and len(returned) == 2):
             raise Refusal(f"reset returned {a(returned)}: expected (observations, infos), see PettingZoo")
-        self.live = list(self.env.agents)
+        self.live, self.gone = list(self.env.agents), set()
+        self.came = set(self.live)
+        self.seen = np.zeros((self.agents, self.obs_dim), dtype=np.float32)
         self._known("env.agents", self.live)
         self._named("reset", ("observations", "infos"), returned)
         return self._look(*returned)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool, bool]:
-        """One step of all who are still there."""
+        """One step of all who are there."""
         acting = self.live
         chosen = {name: self._action(name, actions[self.names.index(name)]) for name in acting}
         returned = self.env.step(chosen)
@@ -372,15 +491,26 @@ class PettingZoo:
         absent = [name for name in acting if name not in rewards]
         if absent:
             raise Refusal(f"step returned no reward for {absent[0]}, who acted: expected one for {acting}")
-        paid = np.array([rewards[name] if name in acting else 0.0 for name in self.names], dtype=np.float32)
-        gone = {name for name in acting if terminations.get(name) or truncations.get(name)}
-        left = [name for name in self.env.agents if name not in gone]
-        self.live = left or [name for name in acting if name in observations]
-        terminated = not left and (not gone or any(terminations.get(name) for name in gone))
-        seen = self._look(observations, infos)
-        if not left:
-            self.masks = {}  # after the end nobody acts, and some environments mask everything then
-        return seen, paid, terminated, not left and not terminated
+        playing = [name for name in self.names if name not in self.gone]
+        paid = np.array([rewards.get(name, 0.0) if name in playing else 0.0 for name in self.names], dtype=np.float32)
+        # `__all__` is RLlib's way to name everybody.
+        ended, cut = (
+            {name for name in playing if ends.get(name) or ends.get("__all__")} for ends in (terminations, truncations)
+        )
+        cut -= ended
+        out = self.gone | ended | cut
+        left = [name for name in self.env.agents if name not in out]
+        self.came.update(left)
+        if left or (self.env.agents and self.came - out):
+            self.live, self.gone = left, out
+            return self._look(observations, infos), paid, False, False
+        # Who was truncated before has left. Where somebody is truncated now, so is who pauses; these have something ahead.
+        ahead = [name for name in playing if cut and name in self.came - ended]
+        self.live = ahead or acting
+        self.gone.update(name for name in playing if name not in ahead)
+        seen = self._look(observations, infos, last=True)
+        self.masks = {}  # after the end nobody acts, and some environments mask everything then
+        return seen, paid, not ahead, bool(ahead)
 
     def _named(self, verb: str, expected: tuple[str, ...], returned: Any) -> None:
         """Refuses what is no dictionary of agents."""
@@ -399,27 +529,39 @@ class PettingZoo:
                 raise Refusal(f"{what} have an agent {name!r}, who is not in possible_agents: {self.names}")
 
     def active(self) -> np.ndarray:
-        """Who has not left, (N,)."""
+        """Who is there, (N,)."""
         return np.array([name in self.live for name in self.names])
+
+    def departed(self) -> np.ndarray:
+        """Who has left for good, (N,)."""
+        return np.array([name in self.gone for name in self.names])
 
     def close(self) -> None:
         """Closes the environment."""
         self.env.close()
 
-    def _look(self, observations: dict[Any, Any], infos: dict[Any, Any]) -> np.ndarray:
-        """What is seen, (N, O), and from it or from the infos, which actions are available."""
+    def _look(self, observations: dict[Any, Any], infos: dict[Any, Any], last: bool = False) -> np.ndarray:
+        """What is seen, (N, O), and from it or from the infos, which actions are available.
+
+        At the last look, who is not shown anything sees what it saw before.
+        """
         seen = np.zeros((self.agents, self.obs_dim), dtype=np.float32)
         self.masks = {}
         for row, name in enumerate(self.names):
             if name not in self.live:
                 continue
             if name not in observations:
+                if last:
+                    seen[row] = self.seen[row]
+                    continue
                 raise Refusal(f"no observation was returned for {name}, who is in env.agents")
             value = observations[name]
-            mask = (infos.get(name) or {}).get("action_mask")
-            if isinstance(value, dict) and "observation" in value and "action_mask" in value:
-                value, mask = value["observation"], value["action_mask"]
+            key, only = self.masked[name]
             try:
+                if isinstance(value, dict) and parts(self.views[name]) is None and key is None:
+                    key, only = self._split(name, value, np.size)
+                holder = value if key is not None else infos.get(name) or {}
+                value = value if only is None else value[only]
                 flat = flatten(self.views[name], value)
             except Refusal as error:
                 raise Refusal(f"the observation of {name} {error}") from error
@@ -428,23 +570,29 @@ class PettingZoo:
                 raise Refusal(
                     f"the observation of {name} is {value}, not in its space {self.views[name]}: {problem}"
                 ) from error
-            seen[row, : flat.size] = flat
-            if mask is not None:
-                self.masks[name] = mask
+            seen[row, : flat.size] = self.seen[row, : flat.size] = flat
+            if not last and is_discrete(self.spaces[name]):
+                self._read_mask(name, holder, key)
         return seen
 
+    def _read_mask(self, name: Any, holder: Any, key: Any) -> None:
+        """Keeps which actions an agent can take, if its observation or its info says so."""
+        if key is None:
+            # Single numbers count something, or tell of the last action.
+            holder = {key: value for key, value in holder.items() if np.ndim(value) > 0}
+            key = self._mask_key(name, holder, np.size)
+        if key is not None:
+            self.masks[name] = self.kinds.read(f"the {key} of {name}", holder[key], int(self.spaces[name].n))
+
     def _available(self) -> np.ndarray:
-        """Which actions can be taken, (N, A); of those who left, the first."""
+        """Which actions can be taken, (N, A); of those who are not there, the first."""
         table = np.zeros((self.agents, self.actions), dtype=bool)
         for row, name in enumerate(self.names):
             if name not in self.live:
                 table[row, 0] = True
                 continue
             count = int(self.spaces[name].n)
-            mask = np.asarray(self.masks.get(name, np.ones(count))).astype(bool)
-            if mask.shape != (count,):
-                raise Refusal(f"the action_mask of {name} has the shape {mask.shape}; it has {count} actions")
-            table[row, :count] = mask
+            table[row, :count] = self.masks.get(name, True)
         return table
 
     def _action(self, name: Any, action: Any) -> Any:
@@ -453,6 +601,11 @@ class PettingZoo:
         if is_discrete(space):
             return int(action) + int(getattr(space, "start", 0))
         numbers = np.asarray(action)[: int(np.prod(space.shape))].reshape(space.shape)
+        low, high, stretch = self.bounds[name]
+        if stretch.any():
+            # From -1 to 1 onto low to high; without a difference of bounds, which may be beyond what a number can be.
+            share = (np.clip(numbers, -1, 1).astype(np.float64) + 1) / 2
+            numbers = np.where(stretch, low * (1 - share) + high * share, numbers)
         return np.clip(numbers, space.low, space.high).astype(space.dtype)
 
     def _draw(self) -> dict[str, Any]:
@@ -855,6 +1008,8 @@ class Play:
             known["available()"] = table
         if hasattr(task, "active"):
             known["active()"] = self._flags("active()", task.active(), (task.agents,))
+        if hasattr(task, "departed"):
+            known["departed()"] = self._flags("departed()", task.departed(), (task.agents,))
         if getattr(task, "metrics", ()):
             known["figures()"] = self._numbers("figures()", task.figures(), (len(task.metrics),))
         if hasattr(task, "draw") and not {"size", "agents"} <= task.draw().keys():
@@ -894,22 +1049,63 @@ class Play:
         raise Refusal(f"{text} (step {self.steps} after reset({self.seed}))")
 
 
+class Seen:
+    """What the agents of a task have seen: of each number of the observation the least and the most."""
+
+    def __init__(self, task: Any) -> None:
+        self.task = task
+        self.least, self.most = np.full(task.obs_dim, np.inf), np.full(task.obs_dim, -np.inf)
+        self.active = np.zeros(task.agents, dtype=bool)
+
+    def look(self, known: dict[str, np.ndarray]) -> None:
+        """Adds what the active agents see now."""
+        active = known.get("active()", np.ones(self.task.agents, dtype=bool))
+        self.active |= active
+        if active.any():
+            self.least = np.minimum(self.least, known["observations"][active].min(axis=0))
+            self.most = np.maximum(self.most, known["observations"][active].max(axis=0))
+
+    def tell(self, steps: int, report: Report) -> None:
+        """Notes what never varied, and who was never there."""
+        names = getattr(self.task, "agent_names", ()) or [str(agent) for agent in range(self.task.agents)]
+        never = [names[agent] for agent in np.flatnonzero(~self.active)]
+        if never:
+            report.note(f"never active in {steps} steps: {few('agent', never)}; nothing is learned for them")
+        same = np.flatnonzero(self.least == self.most)
+        if same.size:
+            places = few("number", [f"{place} (always {self.least[place]:g})" for place in same])
+            report.note(
+                f"observations have {same.size} of {self.task.obs_dim} numbers that never varied, for any agent, in {steps} "
+                f"steps with random actions: {places}. Nothing can be learned from those: leave them out, or look at how "
+                "they are made"
+            )
+
+
+def few(kind: str, words: list[str]) -> str:
+    """The first of some things, and how many more there are."""
+    more = f" and {len(words) - 5} more" if len(words) > 5 else ""
+    return f"{kind}{'s' if len(words) > 1 else ''} {', '.join(words[:5])}{more}"
+
+
 def check_episodes(play: Play, report: Report) -> None:
     """Some hundred steps, and on to the end of an episode."""
     random = np.random.default_rng(0)
-    play.reset(0)
+    seen = Seen(play.task)
+    seen.look(play.reset(0))
     ends = steps = 0
     step_times, reset_times = [], []
     while steps < 300 or (not ends and steps < 10_000):
         start = time.perf_counter()
-        _, over = play.step(random)
+        known, over = play.step(random)
         step_times.append(time.perf_counter() - start)
+        seen.look(known)
         steps += 1
         if over:
             ends += 1
             start = time.perf_counter()
-            play.reset(ends)
+            known = play.reset(ends)
             reset_times.append(time.perf_counter() - start)
+            seen.look(known)
     report.ok(f"{steps} steps with random actions: shapes, types, finite numbers, available actions")
     if ends:
         report.ok(f"episodes end: {ends} did; a reset takes {1e3 * np.median(reset_times):.3f} ms")
@@ -917,6 +1113,7 @@ def check_episodes(play: Play, report: Report) -> None:
         report.note(f"no episode ended within {steps} steps: set env.episode_limit, which truncates them")
     middle, most = 1e3 * np.median(step_times), 1e3 * max(step_times)
     report.ok(f"a step takes {middle:.3f} ms, {most:.3f} ms at the most")
+    seen.tell(steps, report)
 
 
 def record(play: Play, seed: int) -> list[dict[str, np.ndarray]]:
@@ -1008,7 +1205,7 @@ def check_leaks(play: Play, resets: int, report: Report) -> None:
 # --- The worker: copies of a task, stepped for a parent process -------------------------------------------
 
 MAGIC = b"commbrdg"
-VERSION = 1
+VERSION = 2
 RUNNING, TERMINATED, TRUNCATED = 0, 1, 2
 STEP, RESET = 0, 1
 
@@ -1041,7 +1238,7 @@ def spec_of(task) -> dict:
         "discrete": discrete,
         "actions": int(task.actions if discrete else task.action_dim),
         "masked": hasattr(task, "available"),
-        "leaves": bool(getattr(task, "leaves", False)),
+        "leaves": hasattr(task, "departed") or bool(getattr(task, "leaves", False)),
         "metrics": [str(name) for name in getattr(task, "metrics", ())],
         "agent_names": [str(name) for name in getattr(task, "agent_names", ())],
         "action_names": [str(name) for name in getattr(task, "action_names", ())],
@@ -1104,6 +1301,8 @@ class Memory:
         self.available = array(np.bool_, copies, agents, actions if masked else 0)
         self.active = array(np.bool_, copies, agents)
         self.last_active = array(np.bool_, copies, agents)
+        self.departed = array(np.bool_, copies, agents)
+        self.last_departed = array(np.bool_, copies, agents)
         self.commands = array(np.uint8, copies)
         self.status = array(np.uint8, copies)
         if at != size:
@@ -1133,7 +1332,7 @@ class Worker:
         self.tasks = [self.make_task()]
         self.spec = spec_of(self.tasks[0])
         self.shape = (self.spec["agents"], self.spec["obs_dim"])
-        self.has_active = hasattr(self.tasks[0], "active")
+        self.has_active, self.has_departed = (hasattr(self.tasks[0], name) for name in ("active", "departed"))
 
     def serve(self) -> None:
         self.prepare()
@@ -1209,13 +1408,13 @@ class Worker:
             if terminated or truncated or self.steps[copy] == self.limit:
                 self.end(copy, obs, TERMINATED if terminated else TRUNCATED)
             else:
-                self.write(copy, obs, memory.obs, memory.active)
+                self.write(copy, obs, memory.obs, memory.active, memory.departed)
                 memory.status[copy] = RUNNING
 
     def end(self, copy: int, obs, status: int) -> None:
         """Keeps how an episode ended, and begins the next one: the parent will ask for it."""
         memory, task = self.memory, self.tasks[copy]
-        self.write(copy, obs, memory.last_obs, memory.last_active)
+        self.write(copy, obs, memory.last_obs, memory.last_active, memory.last_departed)
         memory.status[copy] = status
         if self.spec["metrics"]:
             memory.figures[copy] = figures_of(task, self.spec["metrics"])
@@ -1228,15 +1427,19 @@ class Worker:
         obs = self.tasks[copy].reset(int(self.memory.seeds[copy]))
         self.alone()
         self.steps[copy] = 0
-        self.write(copy, obs, self.memory.obs, self.memory.active)
+        self.write(copy, obs, self.memory.obs, self.memory.active, self.memory.departed)
 
-    def write(self, copy: int, obs, to_obs, to_active) -> None:
+    def write(self, copy: int, obs, to_obs, to_active, to_departed) -> None:
         obs = np.asarray(obs, np.float32)
         if obs.shape != self.shape:
             raise Refusal(f"the observation has shape {obs.shape}, but must have (agents, obs_dim) = {self.shape}")
         to_obs[copy] = obs
         task = self.tasks[copy]
         to_active[copy] = task.active() if self.has_active else True
+        if self.has_departed:
+            to_departed[copy] = task.departed()
+        elif self.spec["leaves"]:
+            to_departed[copy] = ~to_active[copy]
         if self.spec["masked"]:
             self.memory.available[copy] = task.available()
 

@@ -72,6 +72,20 @@ class Parallel:
         self.closed = True
 
 
+class Written(Parallel):
+    """Two agents, and for each step who is listed after it, and what the terminations and truncations are."""
+
+    def __init__(self, *steps: tuple[set[str], dict[str, bool], dict[str, bool]]):
+        super().__init__([box(0, 9, 2)] * 2, [discrete(3)] * 2, [[1, 2], [3, 4]])
+        self.steps = list(steps)
+
+    def step(self, actions: dict[str, Any]) -> tuple[dict, dict, dict, dict, dict]:
+        self.done = actions
+        listed, terminations, truncations = self.steps.pop(0)
+        self.agents = sorted(listed)
+        return dict(self.shown), dict.fromkeys(self.possible_agents, 1.0), terminations, truncations, {}
+
+
 def two(**changes: Any) -> Parallel:
     """Two agents with two numbers and three actions each."""
     given = {"views": [box(0, 9, 2)] * 2, "acts": [discrete(3)] * 2, "shown": [[1, 2], [3, 4]], **changes}
@@ -96,7 +110,7 @@ class Agents(unittest.TestCase):
             ({"a0"}, {"a1"}, set(), (True, False)),
             ({"a0"}, set(), {"a1"}, (False, True)),
             (set(), set(), {"a0", "a1"}, (False, True)),
-            (set(), {"a0"}, {"a1"}, (True, False)),
+            (set(), {"a0"}, {"a1"}, (False, True)),
         ):
             env = two()
             task = bridge.PettingZoo(env)
@@ -107,6 +121,97 @@ class Agents(unittest.TestCase):
             seen, _, *found = task.step(np.array([0, 0]))
             self.assertEqual(tuple(found), ends)
             self.assertEqual(seen[1].tolist(), [3, 4], "the last observation is shown")
+
+    def test_ends_are_each_agent_s_own(self) -> None:
+        env = two()
+        task = bridge.PettingZoo(env)
+        task.reset(0)
+        env.terminate, env.truncate = {"a0"}, {"a1"}
+        seen, _, terminated, truncated = task.step(np.array([0, 0]))
+        self.assertEqual((terminated, truncated), (False, True))
+        self.assertEqual((task.departed().tolist(), task.active().tolist()), ([True, False], [False, True]))
+        self.assertEqual(seen.tolist(), [[0, 0], [3, 4]], "what lies ahead is told from the last observation")
+        task.reset(0)
+        self.assertEqual((task.departed().tolist(), task.active().tolist()), ([False] * 2, [True] * 2))
+
+    def test_who_both_terminates_and_is_truncated_has_nothing_ahead(self) -> None:
+        env = two()
+        task = bridge.PettingZoo(env)
+        task.reset(0)
+        env.terminate = env.truncate = {"a0", "a1"}
+        self.assertEqual(task.step(np.array([0, 0]))[2:], (True, False))
+
+    def test_all_is_everybody(self) -> None:
+        for terminated, truncated, ends, departed in (
+            ({"__all__": True}, {"__all__": False}, (True, False), [True, True]),
+            ({"__all__": False}, {"__all__": True}, (False, True), [False, False]),
+            ({"a0": True, "__all__": False}, {"__all__": True}, (False, True), [True, False]),
+            ({"a0": False, "a1": False, "__all__": False}, {}, (False, False), [False, False]),
+        ):
+            env = Written(({"a0", "a1"}, terminated, truncated))
+            task = bridge.PettingZoo(env)
+            task.reset(0)
+            found = task.step(np.array([0, 0]))[2:]
+            self.assertEqual((found, task.departed().tolist()), (ends, departed))
+
+    def test_who_is_out_stays_out_whoever_lists_it(self) -> None:
+        both, none = {"a0", "a1"}, {}
+        env = Written((both, {"a0": True}, none), (both, none, none), (both, none, none), (both, {"a1": True}, none))
+        task = bridge.PettingZoo(env)
+        task.reset(0)
+        for step in range(3):
+            seen, paid, *ends = task.step(np.array([1, 2]))
+            self.assertEqual((ends, task.active().tolist()), ([False, False], [False, True]), step)
+            self.assertEqual((task.departed().tolist(), seen[0].tolist()), ([True, False], [0, 0]))
+            self.assertEqual((env.done, paid.tolist()), ({"a0": 1, "a1": 2}, [1, 1]) if not step else ({"a1": 2}, [0, 1]))
+        self.assertEqual(task.step(np.array([1, 2]))[2:], (True, False), "all are out, though both are listed")
+        self.assertEqual(task.departed().tolist(), [True, True])
+
+    def test_who_was_out_before_has_left_when_the_others_are_cut(self) -> None:
+        for first in ({"a0": True}, {}), ({}, {"a0": True}):
+            env = Written(({"a1"}, *first), ({"a1"}, {}, {"a1": True}))
+            task = bridge.PettingZoo(env)
+            task.reset(0)
+            task.step(np.array([0, 0]))
+            self.assertEqual(task.step(np.array([0, 0]))[2:], (False, True))
+            self.assertEqual((task.departed().tolist(), task.active().tolist()), ([True, False], [False, True]))
+
+    def test_who_pauses_is_inactive_and_has_not_left(self) -> None:
+        env = Written(({"a1"}, {}, {}), ({"a0", "a1"}, {}, {}), ({"a1"}, {}, {}))
+        task = bridge.PettingZoo(env)
+        task.reset(0)
+        for there in (False, True, False):
+            acted = task.active().tolist()
+            seen, paid, *ends = task.step(np.array([1, 2]))
+            self.assertEqual((ends, task.active().tolist()), ([False, False], [there, True]))
+            self.assertEqual((task.departed().tolist(), "a0" in env.done), ([False, False], acted[0]))
+            self.assertEqual((seen[0].any(), paid.tolist()), (there, [1, 1]), "what rewards name is paid in a pause too")
+
+    def test_an_episode_can_go_on_while_all_who_are_left_pause(self) -> None:
+        # The dead stay listed here, so that somebody is.
+        env = Written(({"a0", "a1"}, {"a0": True}, {}), ({"a0"}, {}, {}), ({"a0", "a1"}, {}, {}))
+        task = bridge.PettingZoo(env)
+        task.reset(0)
+        found = []
+        for _ in range(3):
+            self.assertEqual(task.step(np.array([0, 0]))[2:], (False, False))
+            found.append(task.active().tolist())
+        self.assertEqual(found, [[False, True], [False, False], [False, True]])
+
+    def test_a_pause_is_cut_with_the_others_and_shown_what_it_saw_last(self) -> None:
+        env = Written(({"a1"}, {}, {}), (set(), {}, {"a1": True}))
+        task = bridge.PettingZoo(env)
+        task.reset(0)
+        task.step(np.array([0, 0]))
+        env.shown = {"a1": [7, 8]}
+        seen, _, *ends = task.step(np.array([0, 0]))
+        self.assertEqual((seen.tolist(), ends), ([[1, 2], [7, 8]], [False, True]))
+        self.assertEqual((task.active().tolist(), task.departed().tolist()), ([True, True], [False, False]))
+
+    def test_where_nobody_is_listed_the_episode_is_over(self) -> None:
+        task = bridge.PettingZoo(Written((set(), {}, {})))
+        task.reset(0)
+        self.assertEqual(task.step(np.array([0, 0]))[2:], (True, False))
 
     def test_a_seed_is_one_that_every_generator_takes(self) -> None:
         env = two()
@@ -162,11 +267,73 @@ class Actions(unittest.TestCase):
         self.assertEqual(task.reset(0).tolist(), [[1, 2], [3, 4]])
         self.assertEqual(task.available().tolist(), [[False, True, False], [True, False, True]])
 
-    def test_a_mask_of_another_length_is_refused(self) -> None:
-        task = bridge.PettingZoo(two(infos={"a0": {"action_mask": [1, 1]}}))
-        task.reset(0)
-        with self.assertRaisesRegex(bridge.Refusal, "action_mask of a0"):
-            task.available()
+    def masked(self, *masks: Any, key: str = "action_mask") -> list[list[bool]]:
+        """What a0 can do, by masks in its infos, each shown after another step."""
+        env = two()
+        task = bridge.PettingZoo(env)
+        found = []
+        for step, mask in enumerate(masks):
+            env.infos = {"a0": {key: mask, "count_of_actions": 3}}
+            task.step(np.array([0, 0])) if step else task.reset(0)
+            found.append(task.available()[0].tolist())
+        return found
+
+    def test_masks_have_many_names(self) -> None:
+        for key in ("action_mask", "action_masks", "actions_mask", "mask", "available", "avail_actions", "available_actions",
+                    "legal_actions", "legal_moves", "valid_actions", "valid_action_mask", "mask_actions"):
+            self.assertEqual(self.masked(np.array([False, True, False]), key=key), [[False, True, False]], key)
+            view = space(spaces={"obs": box(0, 9, 2), key: box(0, 1, 3)})
+            shown = {"obs": [5, 6], key: np.array([0, 1, 0], dtype=np.int8)}
+            task = bridge.PettingZoo(two(views=[view] * 2, shown=[shown] * 2))
+            self.assertEqual((task.obs_dim, task.reset(0).tolist()), (2, [[5, 6]] * 2), key)
+            self.assertEqual(task.available().tolist(), [[False, True, False]] * 2, key)
+        view = space(spaces={"x": box(0, 9, 1), "action_mask": box(0, 1, 3), "y": box(0, 9, 1)})
+        task = bridge.PettingZoo(two(views=[view] * 2, shown=[{"x": [5], "action_mask": [1, 0, 0], "y": [6]}] * 2))
+        self.assertEqual(task.reset(0).tolist(), [[5, 6]] * 2)
+
+    def test_what_is_no_mask_of_actions_is_left_alone(self) -> None:
+        for key, value in (("mask", [1, 0]), ("illegal_move", True), ("invalid_actions", 3), ("action_mask", None),
+                           ("available", [1, 0, 0, 0]), ("last_action", [0, 1, 0])):
+            self.assertEqual(self.masked(value, key=key), [[True] * 3], key)
+        view = space(spaces={"map": box(0, 9, 2), "mask": box(0, 1, 2)})
+        task = bridge.PettingZoo(two(views=[view] * 2, shown=[{"map": [1, 2], "mask": [0, 1]}] * 2))
+        self.assertEqual(task.reset(0).tolist(), [[1, 2, 0, 1]] * 2)
+
+    def test_masks_are_read_by_their_kind(self) -> None:
+        inf = np.inf
+        for masks, able in (
+            ([np.array([0, 1, 0])], ["010"]),
+            ([[1, 1, 1]], ["111"]),
+            ([[True, False, True]], ["101"]),
+            ([[1.0, 0.0, 0.0]], ["100"]),
+            ([[0, -inf, 0]], ["101"]),
+            ([np.array([-1e9, 0, 0], dtype=np.float32), np.zeros(3), [0, -1e9, 0]], ["011", "111", "101"]),
+        ):
+            found = ["".join(str(int(flag)) for flag in row) for row in self.masked(*masks)]
+            self.assertEqual(found, able, masks)
+
+    def test_a_mask_that_is_not_clear_is_refused_and_shown(self) -> None:
+        for masks, words in (
+            ([[1, 1]], r"action_mask of a0 has the shape \(2,\); it has 3 actions"),
+            ([[0.0, 0.0, 0.0]], r"is \[0.0, 0.0, 0.0\]: all actions if it is to be added"),
+            ([[0, 0, 0]], "leaves no action"),
+            ([[False] * 3], "leaves no action"),
+            ([[-np.inf] * 3], "leaves no action"),
+            ([[0, 1, 2]], r"is \[0, 1, 2\]: expected truth values"),
+            ([[0, 1, -np.inf]], "expected truth values"),
+            ([[0.0, np.nan, 1.0]], "expected truth values"),
+            ([["a", "b", "c"]], "is of type"),
+            ([[0, -np.inf, 0], [0, 1, 0]], "of the other kind"),
+            ([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]], "leaves no action"),
+        ):
+            with self.assertRaisesRegex(bridge.Refusal, words, msg=str(masks)):
+                self.masked(*masks)
+        for key in ("invalid_action_mask", "illegal_actions", "unavailable_actions"):
+            with self.assertRaisesRegex(bridge.Refusal, f"a0 is given '{key}'"):
+                self.masked([1, 0, 0], key=key)
+        with self.assertRaisesRegex(bridge.Refusal, "'action_mask' and 'legal_actions'"):
+            infos = {"a0": {"action_mask": [1, 0, 0], "legal_actions": [0, 1, 1]}}
+            bridge.PettingZoo(two(infos=infos)).reset(0)
 
     def test_choices_begin_where_the_space_says(self) -> None:
         env = two(acts=[discrete(3, start=-1)] * 2)
@@ -175,14 +342,45 @@ class Actions(unittest.TestCase):
         task.step(np.array([0, 2]))
         self.assertEqual(env.done, {"a0": -1, "a1": 1})
 
-    def test_numbers_are_clipped_shaped_and_cut_to_the_agents_own(self) -> None:
+    def acted(self, low: Any, high: Any, *numbers: float) -> tuple[list[float], list[str]]:
+        """What an environment with these bounds is given for the policy's numbers, and the notes."""
+        acts = space(low=np.float32(low), high=np.float32(high), shape=(len(numbers),), dtype=np.dtype(np.float32))
+        env = two(acts=[acts] * 2)
+        task = bridge.PettingZoo(env)
+        task.reset(0)
+        task.step(np.array([numbers] * 2, dtype=np.float32))
+        return env.done["a0"].tolist(), task.notes
+
+    def test_numbers_are_stretched_onto_bounds(self) -> None:
+        numbers, notes = self.acted([100] * 5, [200] * 5, -3, -1, 0, 0.5, 1)
+        self.assertEqual(numbers, [100, 100, 150, 175, 200])
+        self.assertEqual(notes, ["actions have bounds 100 to 200: the policy's -1 to 1 is stretched onto them"])
+        numbers, notes = self.acted([-0.001, 0], [0.001, 1], 0.5, 0.5)
+        np.testing.assert_allclose(numbers, [0.0005, 0.75], rtol=1e-6)
+        self.assertIn("-0.001 to 0.001, 0 to 1", notes[0])
+
+    def test_bounds_of_one_are_as_they_were_to_the_bit(self) -> None:
+        drawn = np.random.default_rng(0).normal(size=100).astype(np.float32)
+        numbers, notes = self.acted([-1] * 100, [1] * 100, *drawn)
+        self.assertEqual((numbers, notes), (np.clip(drawn, -1, 1).tolist(), []))
+
+    def test_one_bound_cuts_and_none_does_nothing(self) -> None:
+        most = np.finfo(np.float32).max
+        numbers, notes = self.acted([0, -np.inf, -np.inf, -most], [np.inf, 5, np.inf, most], -7, 7, 7, -7)
+        self.assertEqual(numbers, [0, 5, 7, -7])
+        self.assertEqual(len(notes), 2, notes)
+        self.assertRegex(notes[0], "bound on one side only: they are cut there")
+        with self.assertRaisesRegex(bridge.Refusal, "expected low below high"):
+            self.acted([1], [-1], 0)
+
+    def test_numbers_are_shaped_and_cut_to_the_agents_own(self) -> None:
         env = two(acts=[box(-1, 1, 1), box(0, 1, 1, 2)])
         task = bridge.PettingZoo(env)
         self.assertFalse(hasattr(task, "available") or hasattr(task, "actions"))
         task.reset(0)
         task.step(np.array([[-3, 9], [0.5, 9]], dtype=np.float32))
-        self.assertEqual((env.done["a0"].tolist(), env.done["a1"].tolist()), ([-1], [[0.5, 1]]))
-        self.assertEqual(task.notes, ["actions have 1 to 2 numbers: what an agent has too many is not used"])
+        self.assertEqual((env.done["a0"].tolist(), env.done["a1"].tolist()), ([-1], [[0.75, 1]]))
+        self.assertEqual(task.notes[0], "actions have 1 to 2 numbers: what an agent has too many is not used")
 
     def test_numbers_without_bounds_are_passed_on_and_the_user_is_told(self) -> None:
         env = two(acts=[box(-np.inf, np.inf, 1)] * 2)
@@ -456,6 +654,28 @@ class KeepsFiles(Sound):
             file.close()
 
 
+class Blind(Sound):
+    def seen(self) -> np.ndarray:
+        return super().seen() * [1, 0, 1] + [0, 7, 0]
+
+
+class Numbered(Sound):
+    def seen(self) -> np.ndarray:
+        return np.column_stack([super().seen()[:, :2], [0, 1]])
+
+
+class Absent(Sound):
+    agent_names = ("here", "nowhere")
+
+    def active(self) -> np.ndarray:
+        return np.array([True, False])
+
+
+class Departs(Sound):
+    def departed(self) -> np.ndarray:
+        return np.zeros(2)
+
+
 class NoChoice(Sound):
     actions = 0
 
@@ -515,6 +735,10 @@ class Check(unittest.TestCase):
         status, printed = self.check(Sound)
         self.assertEqual((status, "WRONG" in printed, "note" in printed), (0, False, False), printed)
 
+    def test_a_number_that_tells_agents_apart_is_none_that_never_varies(self) -> None:
+        status, printed = self.check(Numbered)
+        self.assertEqual((status, "note" in printed), (0, False), printed)
+
     def test_every_fault_is_found_and_named(self) -> None:
         for kind, words in (
             (NotANumber, r"observations have nan at \(0, 0\).*step 4 after reset\(0\)"),
@@ -531,6 +755,7 @@ class Check(unittest.TestCase):
             (LossOfThePolicy, r"called 'losses.policy'.*begins with losses\., "),
             (Namesakes, r"two metrics are called 'won'"),
             (Nameless, r"metric 1 has an empty name"),
+            (Departs, r"departed\(\) returned float64 \(2,\): expected bool"),
         ):
             with self.subTest(kind.__name__):
                 status, printed = self.check(kind)
@@ -544,7 +769,12 @@ class Check(unittest.TestCase):
             self.assertIn(shown, printed)
 
     def test_what_is_unusual_is_noted_and_not_wrong(self) -> None:
-        for kind, words in ((Endless, "env.episode_limit"), (SeedUnused, "seeds 7 and 8")):
+        for kind, words in (
+            (Endless, "env.episode_limit"),
+            (SeedUnused, "seeds 7 and 8"),
+            (Blind, r"1 of 3 numbers that never varied.*number 1 \(always 7\)"),
+            (Absent, "never active in 300 steps: agent nowhere"),
+        ):
             status, printed = self.check(kind)
             self.assertEqual(status, 0, printed)
             self.assertRegex(printed, f"note .*{words}")

@@ -1,7 +1,7 @@
 //! One copy of a task in Python.
 
 use crate::group::{Group, State};
-use crate::layout::{UNTOLD, Which};
+use crate::layout::{Memory, UNTOLD, Which};
 use crate::process::Fault;
 use commformer_env::{Actions, Environment, Frame, Observation, Remote, Rng, Spec, Status};
 use std::sync::Arc;
@@ -23,7 +23,8 @@ pub struct PythonEnv {
     generation: u32,
     /// What was seen last, for an episode that is cut because its worker failed; kept only where that can be.
     seen: Vec<f32>,
-    /// Who takes part, (N), and who left in the last step, (N); empty for a task that nobody leaves.
+    /// Who has not left, (N), and who left in the last step, (N); empty for a task that nobody leaves. Who pauses has
+    /// not left.
     present: Vec<bool>,
     departed: Vec<bool>,
     /// Steps of its episode.
@@ -138,6 +139,7 @@ impl PythonEnv {
             }
         };
         memory.observe(self.copy, which, borrowed(out));
+        self.note_departures(memory, which);
         self.steps += 1;
         let not_finite = |numbers: &[f32]| numbers.iter().position(|number| !number.is_finite());
         let steps = self.steps;
@@ -182,6 +184,8 @@ impl PythonEnv {
         state
             .memory
             .observe(self.copy, Which::Present, borrowed(out));
+        self.present.fill(false);
+        self.note_departures(&state.memory, Which::Present);
         Ok(())
     }
 
@@ -192,11 +196,14 @@ impl PythonEnv {
     }
 
     /// Notes who was there and is no more.
-    fn note_departures(&mut self, active: &[bool]) {
-        let places = self.present.iter_mut().zip(&mut self.departed);
-        for ((present, departed), &active) in places.zip(active) {
-            *departed = *present && !active;
-            *present = active;
+    fn note_departures(&mut self, memory: &Memory, which: Which) {
+        if self.departed.is_empty() {
+            return;
+        }
+        memory.departed(self.copy, which, &mut self.departed);
+        for (present, departed) in self.present.iter_mut().zip(&mut self.departed) {
+            let gone = std::mem::replace(departed, *present && *departed);
+            *present = !gone;
         }
     }
 
@@ -227,8 +234,6 @@ impl Environment for PythonEnv {
         match self.try_reset(rng, &mut out) {
             Ok(()) => {
                 self.remember(out.obs);
-                self.present.fill(false);
-                self.note_departures(out.active);
             }
             Err(fault) => self.fail(&fault, &mut out),
         }
@@ -244,7 +249,6 @@ impl Environment for PythonEnv {
         match self.try_step(actions, rng, &mut out, rewards) {
             Ok(Some(status)) => {
                 self.remember(out.obs);
-                self.note_departures(out.active);
                 status
             }
             Ok(None) => {

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 const MAGIC: [u8; 8] = *b"commbrdg";
 /// Counted up with every change of the layout.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Bytes of the header, and what arrays begin at multiples of.
 const LINE: usize = 64;
 /// The status of a copy that has been asked for a step and has not made it.
@@ -32,6 +32,8 @@ pub struct Memory {
     available: Array,
     active: Array,
     last_active: Array,
+    departed: Array,
+    last_departed: Array,
     commands: Array,
     status: Array,
 }
@@ -99,6 +101,8 @@ impl Memory {
         let available = array(1, available);
         let active = array(1, n);
         let last_active = array(1, n);
+        let departed = array(1, n);
+        let last_departed = array(1, n);
         let commands = array(1, 1);
         let status = array(1, 1);
         let sized = |error: io::Error| {
@@ -118,6 +122,8 @@ impl Memory {
             available,
             active,
             last_active,
+            departed,
+            last_departed,
             commands,
             status,
         };
@@ -180,6 +186,15 @@ impl Memory {
             Which::Last => out.available.fill(true),
         }
         self.flags(active, copy, out.active);
+    }
+
+    /// Who of a copy's agents is gone for good, (N).
+    pub fn departed(&self, copy: usize, which: Which, out: &mut [bool]) {
+        let array = match which {
+            Which::Present => self.departed,
+            Which::Last => self.last_departed,
+        };
+        self.flags(array, copy, out);
     }
 
     fn flags(&self, array: Array, copy: usize, out: &mut [bool]) {
@@ -306,9 +321,9 @@ mod tests {
             };
             let (_, file) = Memory::create(&task, 64).unwrap();
             let bytes = file.metadata().unwrap().len() as f64;
-            // The header and the ends of eleven arrays come to it.
+            // The header and the ends of thirteen arrays come to it.
             let rest = bytes - task.shared_bytes(64);
-            assert!((0.0..12.0 * LINE as f64).contains(&rest), "{kind}: {rest}");
+            assert!((0.0..14.0 * LINE as f64).contains(&rest), "{kind}: {rest}");
         }
     }
 

@@ -16,7 +16,7 @@ pub struct TaskSpec {
     pub actions: usize,
     /// Whether actions can be unavailable.
     pub masked: bool,
-    /// Whether an agent that is no longer active has left, and earns nothing of what comes.
+    /// Whether agents can leave for good, and then earn nothing of what comes.
     pub leaves: bool,
     /// Names of an episode's figures.
     pub metrics: Vec<String>,
@@ -53,7 +53,7 @@ impl TaskSpec {
             [copies, self.agents, self.obs_dim, self.actions].map(|size| size as f64);
         let chosen = if self.discrete { 8.0 } else { 4.0 * actions };
         let masks = if self.masked { actions } else { 0.0 };
-        let of_an_agent = 2.0 * 4.0 * obs_dim + chosen + 4.0 + masks + 2.0;
+        let of_an_agent = 2.0 * 4.0 * obs_dim + chosen + 4.0 + masks + 4.0;
         copies * (agents * of_an_agent + 4.0 * self.metrics.len() as f64 + 10.0)
     }
 

@@ -171,7 +171,7 @@ pub trait Environment: Send {
     ///
     /// Whoever has the place of one that left, from this step's observation on, is another, or nobody:
     /// the one that left earns nothing more, and what it carried goes with it. One that is dead and still
-    /// earns what its team does is not active, but has not left.
+    /// earns what its team does is not active, but has not left, and neither has one that pauses and comes back.
     fn departed(&self) -> &[bool] {
         &[]
     }

@@ -211,7 +211,7 @@ fn more_memory_than_there_is_is_refused_with_the_numbers() {
         &error,
         &[
             "cannot share memory",
-            "1 copies take 8388626 MiB",
+            "1 copies take 8388628 MiB",
             "MiB of memory are free",
             "`rollout.copies`",
         ],

@@ -73,7 +73,7 @@ fn an_episode_ends_with_its_last_observation_and_the_next_has_begun() {
 
 #[test]
 fn who_is_gone_has_left_only_where_the_task_says_so() {
-    for name in ["Counting", "Leaving"] {
+    for name in ["Counting", "Leaving", "Pausing"] {
         let Some(config) = task(name, "") else {
             return;
         };
@@ -84,10 +84,35 @@ fn who_is_gone_has_left_only_where_the_task_says_so() {
             stage.step(&[3; 4]).unwrap();
             let departed = stage.envs.departed(1).unwrap();
             match name {
-                "Leaving" => assert_eq!(departed, [false, step % 4 == 2], "step {step}"),
+                "Leaving" | "Pausing" => {
+                    assert_eq!(departed, [false, step % 4 == 2], "step {step}")
+                }
                 _ => assert!(departed.is_empty()),
             }
         }
+    }
+}
+
+#[test]
+fn ends_of_a_parallel_environment_are_each_agent_s_own() {
+    let Some(config) = task("Ends", "") else {
+        return;
+    };
+    let mut stage = Stage::new(&config, 2);
+    stage.reset().unwrap();
+    for step in 1..=6 {
+        stage.step(&[0; 4]).unwrap();
+        let over = step % 3 == 0;
+        let departed = stage.envs.departed(1).unwrap();
+        assert_eq!(departed, [over, false], "step {step}");
+        if over {
+            assert_eq!(stage.status, [Status::Truncated; 2]);
+            assert_eq!(stage.envs.final_active(1), [false, true]);
+            assert_eq!(stage.envs.final_obs(1)[3..], [0.0, 0.0, 1.0]);
+        } else {
+            assert_eq!(stage.status, [Status::Running; 2]);
+        }
+        assert!(stage.active.iter().all(|active| *active));
     }
 }
 

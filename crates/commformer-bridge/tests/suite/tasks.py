@@ -81,6 +81,40 @@ class Leaving(Counting):
     leaves = True
 
 
+class Pausing(Counting):
+    """The second pauses after the first step, and departs in the third."""
+
+    def active(self):
+        return [True, self.step_number in (0, 2)]
+
+    def departed(self):
+        return [False, self.step_number >= 3]
+
+
+class Ends:
+    """PettingZoo's parallel API: `a` terminates in the third step, in which `b` is truncated; both stay listed."""
+
+    possible_agents = ("a", "b")
+
+    class Space:
+        n, shape = 3, ()
+
+    def observation_space(self, agent):
+        return self.Space
+
+    action_space = observation_space
+
+    def reset(self, seed=None):
+        self.steps, self.agents = 0, ["a", "b"]
+        return {"a": 0, "b": 1}, {}
+
+    def step(self, actions):
+        self.steps += 1
+        over = self.steps == 3
+        seen = {"a": 1, "b": 2}
+        return seen, {"a": 1.0, "b": 1.0}, {"a": over, "b": False}, {"a": False, "b": over}, {}
+
+
 class Moving:
     """One agent with two real numbers for an action."""
 

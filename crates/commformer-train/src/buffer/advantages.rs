@@ -132,4 +132,36 @@ mod tests {
         assert_eq!(carried, [0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0]);
         assert_eq!(buffer.carried().unwrap(), [0.0, 0.0]);
     }
+
+    #[test]
+    fn ends_are_each_agent_s_own() {
+        // Both are paid 1 in each of three steps. Then the first is cut, with 10 ahead, and the second terminates.
+        let (active, rewards): (&[bool], &[f32]) = (&[true; 2], &[1.0; 2]);
+        let active = [active, active, active, &[true, false]];
+        let mut told = Told::new(&active, &[rewards; 3], Status::Truncated);
+        told.departed[2][1] = true;
+        let mut buffer = Buffer::new(told.spec(), 1, 3).unwrap();
+        let mut copy = VecEnv::new(vec![told], 0).unwrap();
+        buffer.reset(&mut copy).unwrap();
+        buffer.begin().unwrap();
+        let full = |value: f64| Tensor::full([1, 2], value, (Kind::Float, Device::Cpu));
+        for t in 0..3 {
+            buffer.values.write(t, &full(4.0)).unwrap();
+            buffer.step(t, &mut copy).unwrap();
+        }
+        buffer.finish(&full(100.0), Some(&full(10.0))).unwrap();
+        let mut norm = ValueNorm::default();
+        norm.update([-1.0, 1.0].into_iter());
+        let config = PpoConfig {
+            gamma: 0.9,
+            gae_lambda: 1.0,
+            ..PpoConfig::default()
+        };
+        let (_, returns) = buffer.advantages(&norm, &config).unwrap();
+        // 1 + 0.9 * 10 is 10 again; 1 + 0.9 + 0.81, 1 + 0.9, 1.
+        let expected = [[10.0, 2.71], [10.0, 1.9], [10.0, 1.0]];
+        for (found, expected) in returns.iter().zip(expected.as_flattened()) {
+            assert!((found - expected).abs() < 1e-4, "{returns}");
+        }
+    }
 }

@@ -3,8 +3,11 @@
 //! Nothing trains the value that the network gives an inactive agent, and the agent sees nothing of the
 //! situation. Yet the last return of one about to fall is estimated from that value: with gamma 0.99 and lambda
 //! 0.95, most of it.
+//!
+//! An agent that pauses is inactive in the same way, but has more turns to come.
 
 use super::Buffer;
+use commformer_env::Status;
 use ndarray::{Array3, ArrayView1, ArrayView2, Axis, s};
 
 /// What the situations of a rollout are worth to each agent.
@@ -24,7 +27,8 @@ impl Buffer {
     /// Where all agents of a copy are paid alike, each of them expects the same of a situation: the mean of the
     /// active agents' values. Where they are not, or nobody is active, no other agent's value says what this one
     /// expects; then it is what the agent, `earned`, (T, C, N), from here to the end of its episode or of the
-    /// rollout, and nothing beyond.
+    /// rollout, and nothing beyond. So is a pause that is over in this rollout: what follows it is known. Who pauses there, in a copy where agents come back, then expects what it expected at
+    /// its last turn.
     pub(super) fn value_fallen(&self, outlook: &mut Outlook, earned: &Array3<f32>, gamma: f64) {
         let Outlook {
             values,
@@ -33,14 +37,21 @@ impl Buffer {
         } = outlook;
         let (gamma, agents) = (gamma as f32, self.spec.agents);
         let shared: Vec<bool> = self.rewards.axis_iter(Axis(1)).map(is_shared).collect();
+        let turns = self.last_turns();
+        let expected = |values: &Array3<f32>, copy: usize, agent: usize, turn: Option<usize>| {
+            turn.map_or(0.0, |turn| values[[turn, copy, agent]])
+        };
         let finals = self.final_at.iter().zip(self.final_active.chunks(agents));
-        for (&(t, copy), active) in finals {
+        for ((&(t, copy), active), turns) in finals.zip(turns.at_finals.chunks(agents)) {
             let mean = mean(next_values.slice(s![t, copy, ..]), active).filter(|_| shared[copy]);
             let left = &self.departed[self.steps_of_agents(t)][copy * agents..];
             for agent in (0..agents).filter(|&agent| !active[agent] && !left[agent]) {
-                next_values[[t, copy, agent]] = mean.unwrap_or(0.0);
+                next_values[[t, copy, agent]] =
+                    mean.unwrap_or_else(|| expected(values, copy, agent, turns[agent]));
             }
         }
+        // Who has another turn in the same episode.
+        let mut comes_back = vec![false; self.copies * agents];
         for t in (0..=self.steps).rev() {
             for (copy, active) in self.active[self.steps_of_agents(t)]
                 .chunks(agents)
@@ -49,17 +60,78 @@ impl Buffer {
                 let mean = mean(values.slice(s![t, copy, ..]), active).filter(|_| shared[copy]);
                 for agent in 0..agents {
                     let at = [t, copy, agent];
+                    let comes_back = &mut comes_back[copy * agents + agent];
                     if t < self.steps && ended[at] == 0.0 {
                         next_values[at] = values[[t + 1, copy, agent]];
+                    } else {
+                        *comes_back = false;
                     }
+                    *comes_back |= active[agent];
                     if !active[agent] {
+                        let mean = mean.filter(|_| !*comes_back);
                         values[at] = mean.unwrap_or_else(|| match t < self.steps {
                             true => earned[at] + gamma * next_values[at],
-                            false => 0.0,
+                            false => {
+                                expected(values, copy, agent, turns.at_end[copy * agents + agent])
+                            }
                         });
                     }
                 }
             }
+        }
+    }
+}
+
+/// At which step each agent had its last turn in its episode, where it has more to come: an agent of the same copy has
+/// come back from a pause in this rollout. The dead do not come back, and who left has none.
+struct LastTurns {
+    /// Where episodes were truncated, one (N) after the other.
+    at_finals: Vec<Option<usize>>,
+    /// After the last step, (C, N).
+    at_end: Vec<Option<usize>>,
+}
+
+impl Buffer {
+    fn last_turns(&self) -> LastTurns {
+        let agents = self.spec.agents;
+        let mut turns: Vec<Option<usize>> = vec![None; self.copies * agents];
+        let mut come_back = vec![false; self.copies];
+        let mut at_finals = Vec::new();
+        for t in 0..=self.steps {
+            let places = turns.iter_mut().zip(&self.active[self.steps_of_agents(t)]);
+            for (place, (turn, _)) in places.enumerate().filter(|(_, (_, active))| **active) {
+                come_back[place / agents] |= turn.is_some_and(|turn| turn + 1 < t);
+                *turn = Some(t);
+            }
+            if t == self.steps {
+                break;
+            }
+            let left = &self.departed[self.steps_of_agents(t)];
+            for (turn, _) in turns.iter_mut().zip(left).filter(|(_, left)| **left) {
+                *turn = None;
+            }
+            let statuses = &self.status[t * self.copies..(t + 1) * self.copies];
+            for (turns, status) in turns.chunks_mut(agents).zip(statuses) {
+                if *status == Status::Truncated {
+                    at_finals.extend_from_slice(turns);
+                }
+                if *status != Status::Running {
+                    turns.fill(None);
+                }
+            }
+        }
+        let stay = |turns: &mut [Option<usize>], copy: usize| {
+            if !come_back[copy] {
+                turns.fill(None);
+            }
+        };
+        let finals = at_finals.chunks_mut(agents).zip(&self.final_at);
+        finals.for_each(|(turns, &(_, copy))| stay(turns, copy));
+        let copies = turns.chunks_mut(agents).enumerate();
+        copies.for_each(|(copy, turns)| stay(turns, copy));
+        LastTurns {
+            at_finals,
+            at_end: turns,
         }
     }
 }
@@ -179,6 +251,36 @@ mod tests {
         );
         // 1 + (0 + 8 / 2) / 2 - 1; nothing is left to be surprised by afterwards.
         close(&found, &[&[1.25, 2.0], &[0.5, 0.0], &[1.0, 0.0]]);
+    }
+
+    #[test]
+    fn who_pauses_is_paid_at_its_next_turn() {
+        // The second agent has a turn in every second step. The network says 100 of it in between.
+        let active = [BOTH, FIRST, BOTH, FIRST];
+        let rewards: [&[f32]; 3] = [&[1.0, 0.0], &[1.0, 0.0], &[1.0, 4.0]];
+        let values: [&[f32]; 4] = [&[0.0, 3.0], &[0.0, 100.0], &[0.0, 1.0], &[0.0, 100.0]];
+        let of = |end| advantages(&active, &rewards, &values, end, Fallen::Team, [0.5, 1.0]);
+        // It pauses at the end, where it expects what it did at its last turn: its steps by themselves are
+        // 4 + 0.5 - 1, 0 (a pause is worth half of what comes after it), and 0.5 * 0.5 - 3; half of what comes later on top.
+        let whole: [&[f32]; 3] = [&[1.75, -1.875], &[1.5, 1.75], &[1.0, 3.5]];
+        close(&of(Status::Running), &whole);
+        close(&of(Status::Truncated), &whole);
+        // A terminated episode's last turn: 4 - 1.
+        let ended: [&[f32]; 3] = [&[1.75, -2.0], &[1.5, 1.5], &[1.0, 3.0]];
+        close(&of(Status::Terminated), &ended);
+    }
+
+    #[test]
+    fn a_pause_that_is_over_is_worth_what_followed_it() {
+        // All are paid alike, which says nothing where little is paid; the first one's 50 is not the second one's.
+        let active = [BOTH, FIRST, BOTH, BOTH];
+        let rewards: [&[f32]; 3] = [&[1.0, 1.0]; 3];
+        let values: [&[f32]; 4] = [&[0.0, 3.0], &[50.0, 100.0], &[0.0, 1.0], &[0.0, 2.0]];
+        let of = |end| advantages(&active, &rewards, &values, end, Fallen::Team, [0.5, 1.0]);
+        // 1 + 1 - 1; nothing new in the pause, worth 1 + 0.5; 1 + 0.75 - 3; half of what comes later on top.
+        let expected: [&[f32]; 3] = [&[1.75, -1.0], &[-48.5, 0.5], &[1.0, 1.0]];
+        close(&of(Status::Running), &expected);
+        close(&of(Status::Truncated), &expected);
     }
 
     #[test]
