@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_python_skips_is_counted_or_refused() {
-        let folder = env::temp_dir().join(format!("commformer-unittests-{}", std::process::id()));
+        let folder = env::temp_dir().join(format!("xtask-unittests-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
         let code = "import unittest\n\n\nclass T(unittest.TestCase):\n    def test_a(self):\n        \
                     self.skipTest('no such\\nthing')\n\n    def test_b(self):\n        pass\n";

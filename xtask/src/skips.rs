@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn what_is_skipped_is_counted_or_refused() {
-        let root = std::env::temp_dir().join(format!("commformer-skips-{}", std::process::id()));
+        let root = std::env::temp_dir().join(format!("xtask-skips-{}", std::process::id()));
         let skips = Skips::begin(&root, false).expect("a file");
         assert_eq!(skips.summary(), "\nSkipped: 0\n");
         skips.skip("scripts", "no tsc.").expect("skipped");

@@ -56,7 +56,7 @@ fn what_is_wrong_with_a_task_is_told_without_a_traceback() {
         ),
         (
             "Unmeasured",
-            ["returned nan for the metric 'steps'", "step 4 of its copy"],
+            ["returned nan for the metric 'moves'", "step 4 of its copy"],
         ),
     ] {
         let Some(config) = task(function, "") else {
