@@ -5,6 +5,7 @@ use crate::links;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The folder of a run.
@@ -12,7 +13,65 @@ use std::time::Duration;
 pub struct RunDir {
     path: PathBuf,
     /// Keeps other processes from training here as long as it is open.
-    _lock: Option<File>,
+    lock: Option<Lock>,
+}
+
+/// The lock of a run's folder.
+#[derive(Debug)]
+pub struct Lock {
+    file: Arc<File>,
+    path: PathBuf,
+    /// Whether the file system knows locks: on some network disks nobody is kept out.
+    pub holds: bool,
+}
+
+impl Lock {
+    /// Another handle to the same lock.
+    pub fn share(&self) -> Self {
+        Self {
+            file: Arc::clone(&self.file),
+            path: self.path.clone(),
+            holds: self.holds,
+        }
+    }
+
+    /// Makes sure that the lock file is still the one that is held: another process locks the one that has its name,
+    /// and would train here, too.
+    ///
+    /// # Errors
+    ///
+    /// If it was removed or replaced.
+    pub fn check(&self) -> io::Result<()> {
+        let own = self.file.metadata()?;
+        match fs::symlink_metadata(&self.path) {
+            Ok(named) if same(&named, &own) => Ok(()),
+            _ => Err(io::Error::other(format!(
+                "{} was removed or replaced while this process held it: another one may train in the same folder. \
+                 Nothing more is written; make sure that nobody else does, and let the run go on",
+                self.path.display()
+            ))),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    true
+}
+
+/// Whether the file system refused a lock because it knows none.
+fn knows_no_locks(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error()) {
+        return true;
+    }
+    error.kind() == io::ErrorKind::Unsupported
 }
 
 /// Why a folder cannot be used.
@@ -126,7 +185,7 @@ impl RunDir {
         match Self::holds_run(path) {
             true => Ok(Self {
                 path: path.to_owned(),
-                _lock: None,
+                lock: None,
             }),
             false => Err(RunDirError::NoRun {
                 path: path.to_owned(),
@@ -155,10 +214,9 @@ impl RunDir {
         }
         let name = path.join(".lock");
         let mut lock = links::append(&name).map_err(at(&name))?;
-        match try_lock(&lock) {
-            Ok(()) => {}
-            // Some network file systems know no locks.
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+        let holds = match try_lock(&lock) {
+            Ok(()) => true,
+            Err(TryLockError::Error(error)) if knows_no_locks(&error) => false,
             Err(TryLockError::Error(error)) => return Err(at(&name)(error)),
             Err(TryLockError::WouldBlock) => {
                 let process = fs::read_to_string(&name).unwrap_or_default();
@@ -167,15 +225,24 @@ impl RunDir {
                     process: process.trim().to_owned(),
                 });
             }
-        }
+        };
         // For the message to the others only.
         lock.set_len(0)
             .and_then(|()| writeln!(lock, "{}", std::process::id()))
             .map_err(at(&name))?;
         Ok(Self {
             path: path.to_owned(),
-            _lock: Some(lock),
+            lock: Some(Lock {
+                file: Arc::new(lock),
+                path: name,
+                holds,
+            }),
         })
+    }
+
+    /// The lock, in a folder to train in.
+    pub fn lock(&self) -> Option<&Lock> {
+        self.lock.as_ref()
     }
 
     /// The folder itself.

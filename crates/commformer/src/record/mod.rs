@@ -8,7 +8,7 @@ pub mod tensorboard;
 
 use crate::figures::Figures;
 use crate::interrupt::Interrupt;
-use crate::run_dir::RunDir;
+use crate::run_dir::{Lock, RunDir};
 use commformer_train::{EvaluationReport, IterationReport, Listener, Phases};
 use metrics::MetricsFile;
 use past::Past;
@@ -28,6 +28,7 @@ pub struct Recorder {
     start: Instant,
     /// Until now, since the run began.
     past: Past,
+    lock: Option<Lock>,
 }
 
 impl Recorder {
@@ -53,6 +54,7 @@ impl Recorder {
             seed,
             start: Instant::now(),
             past,
+            lock: folder.lock().map(Lock::share),
         })
     }
 
@@ -99,6 +101,7 @@ impl Listener for Recorder {
     }
 
     fn saving(&mut self) -> io::Result<()> {
+        self.lock.as_ref().map_or(Ok(()), Lock::check)?;
         self.metrics.sync()?;
         self.events.sync()
     }

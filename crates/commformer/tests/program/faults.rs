@@ -453,3 +453,27 @@ fn two_processes_do_not_train_in_one_folder() {
     signal(&second, "INT");
     assert_eq!(second.wait_with_output().unwrap().status.code(), Some(130));
 }
+
+/// Whoever comes then locks another file of that name.
+#[test]
+fn a_run_whose_lock_was_taken_away_writes_nothing_more() {
+    for replaced in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let process = endless(folder.path(), 10);
+        let (run, lock) = (folder.path().join("run"), folder.path().join("run/.lock"));
+        fs::remove_file(&lock).unwrap();
+        if replaced {
+            fs::write(&lock, "1\n").unwrap();
+        }
+        // The next save finds it.
+        signal(&process, "INT");
+        let output = process.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{replaced}");
+        let checkpoints = fs::read_dir(run.join("checkpoints")).unwrap();
+        assert_eq!(checkpoints.count(), 0, "{replaced}");
+        // Nothing is lost: whoever makes sure that nobody else trains there lets it go on.
+        let next = endless(folder.path(), 10);
+        signal(&next, "INT");
+        assert_eq!(next.wait_with_output().unwrap().status.code(), Some(130));
+    }
+}

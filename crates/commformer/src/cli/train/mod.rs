@@ -60,6 +60,12 @@ impl Train {
                 folder
             }
         };
+        if folder.lock().is_some_and(|lock| !lock.holds) {
+            warn(&format!(
+                "the file system of {} knows no locks: nothing keeps a second process from training there",
+                folder.path().display()
+            ));
+        }
         let store = CheckpointStore::create(folder.path(), config.run.keep)?;
         if weights.is_some() {
             // From here on the run needs no other one.
