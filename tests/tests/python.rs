@@ -126,8 +126,8 @@ fn memory_that_is_shared_with_workers_is_estimated() {
             .bytes
     };
     // Each copy has three agents, who see 18 numbers, twice, and choose one of five actions under a
-    // mask; and their episodes' ends are kept on this side, too.
-    let shared = 3.0 * (2.0 * 4.0 * 18.0 + 8.0 + 4.0 + 5.0 + 2.0) + 10.0;
+    // mask; who is active and who has departed is told twice, too. Episodes' ends are kept on this side as well.
+    let shared = 3.0 * (2.0 * 4.0 * 18.0 + 8.0 + 4.0 + 5.0 + 4.0) + 10.0;
     let own = 3.0 * (18.0 * 4.0 + 5.0) + 1024.0 + 3.0 * 32.0;
     assert_eq!(of(5000) - of(1000), 4000.0 * (shared + own));
 }

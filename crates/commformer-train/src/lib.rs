@@ -82,7 +82,7 @@ pub use boundary::{EnvironmentFault, FaultKind};
 pub use buffer::Buffer;
 pub use checkpoint::{
     Best, Checkpoint, CheckpointError, CheckpointStore, Found, Manifest, TrainState, Which,
-    decode_state, encode_state, write_beside,
+    create_folders, decode_state, encode_state, sync_folder, write_beside,
 };
 pub use config::{
     BilevelConfig, Estimator, Fallen, GraphPlan, PpoConfig, RolloutConfig, RolloutGraph, RunConfig,

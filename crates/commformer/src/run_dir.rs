@@ -2,6 +2,7 @@
 //! it.
 
 use crate::links;
+use commformer_train::{CheckpointError, create_folders, sync_folder};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -111,6 +112,9 @@ pub enum RunDirError {
         /// The link.
         link: PathBuf,
     },
+    /// A folder could not be made.
+    #[error(transparent)]
+    Create(#[from] CheckpointError),
     /// The system refused.
     #[error("cannot use {}", path.display())]
     Io {
@@ -143,7 +147,7 @@ impl RunDir {
     ///
     /// [`RunDirError::Taken`], [`RunDirError::Locked`] or [`RunDirError::Io`].
     pub fn create(path: &Path) -> Result<Self, RunDirError> {
-        fs::create_dir_all(path).map_err(at(path))?;
+        create_folders(path)?;
         let folder = Self::locked(path)?;
         match Self::CONTENTS.iter().any(|name| path.join(name).exists()) {
             true => Err(RunDirError::Taken {
@@ -160,13 +164,16 @@ impl RunDir {
     ///
     /// [`RunDirError::Io`].
     pub fn create_named(parent: &Path, name: &str) -> Result<Self, RunDirError> {
-        fs::create_dir_all(parent).map_err(at(parent))?;
+        create_folders(parent)?;
         let names = std::iter::once(name.to_owned())
             .chain((2u32..).map(|number| format!("{name}-{number}")));
         for name in names {
             let path = parent.join(name);
             match fs::create_dir(&path) {
-                Ok(()) => return Self::locked(&path),
+                Ok(()) => {
+                    sync_folder(parent)?;
+                    return Self::locked(&path);
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(at(&path)(error)),
             }

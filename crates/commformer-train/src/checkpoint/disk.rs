@@ -34,6 +34,28 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Makes a folder and those above it where they are missing, each down to the disk: without its name above, a folder is lost
+/// with all that was synced in it.
+///
+/// # Errors
+///
+/// [`CheckpointError::Io`].
+pub fn create_folders(path: &Path) -> Result<(), CheckpointError> {
+    let missing: Vec<&Path> = (path.ancestors())
+        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+        .collect();
+    for folder in missing.into_iter().rev() {
+        match create_folder(folder) {
+            // Somebody was faster.
+            Err(CheckpointError::Io { cause, .. })
+                if cause.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+            made => made?,
+        }
+        folder.parent().map_or(Ok(()), sync_folder)?;
+    }
+    Ok(())
+}
+
 /// Writes a file that is not there yet, down to the disk. A link of its name is refused like a file.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
     File::create_new(path)
@@ -58,7 +80,11 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), CheckpointError> {
 }
 
 /// Brings new and changed names in a folder down to the disk.
-pub(super) fn sync_folder(path: &Path) -> Result<(), CheckpointError> {
+///
+/// # Errors
+///
+/// [`CheckpointError::Io`].
+pub fn sync_folder(path: &Path) -> Result<(), CheckpointError> {
     // The folder of a name without one is where we are.
     let path = match path.as_os_str().is_empty() {
         true => Path::new("."),

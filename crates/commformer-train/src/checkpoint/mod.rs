@@ -9,7 +9,7 @@ mod fault;
 mod manifest;
 mod store;
 
-pub use disk::write_beside;
+pub use disk::{create_folders, sync_folder, write_beside};
 pub use manifest::Manifest;
 pub use store::{CheckpointStore, Found, Which};
 

@@ -48,7 +48,7 @@ impl CheckpointStore {
     /// [`CheckpointError::Io`] if the folder cannot be made.
     pub fn create(run: &Path, keep: usize) -> Result<Self, CheckpointError> {
         let folder = run.join("checkpoints");
-        fs::create_dir_all(&folder).map_err(disk::failed("create", &folder))?;
+        disk::create_folders(&folder)?;
         let keep = keep.max(1);
         Ok(Self { folder, keep })
     }
