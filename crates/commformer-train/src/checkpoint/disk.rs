@@ -8,6 +8,14 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+/// Tells the tests of what was done.
+macro_rules! note {
+    ($what:ident($($part:expr),+)) => {
+        #[cfg(test)]
+        log::note(log::Operation::$what($($part.to_owned()),+));
+    };
+}
+
 /// Replaces a file as a whole: whoever reads it sees the old bytes or the new ones. A symbolic link of its name is
 /// replaced, and what it points to left alone.
 ///
@@ -62,7 +70,10 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
         .and_then(|mut file| {
             before_writing(&mut file, bytes)?;
             file.write_all(bytes)?;
-            file.sync_all()
+            note!(Write(path, bytes));
+            file.sync_all()?;
+            note!(SyncFile(path));
+            Ok(())
         })
         .map_err(failed("write", path))
 }
@@ -70,13 +81,17 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
 pub(super) fn create_folder(path: &Path) -> Result<(), CheckpointError> {
     before()
         .and_then(|()| fs::create_dir(path))
-        .map_err(failed("create", path))
+        .map_err(failed("create", path))?;
+    note!(CreateFolder(path));
+    Ok(())
 }
 
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), CheckpointError> {
     before()
         .and_then(|()| fs::rename(from, to))
-        .map_err(failed("rename", from))
+        .map_err(failed("rename", from))?;
+    note!(Rename(from, to));
+    Ok(())
 }
 
 /// Brings new and changed names in a folder down to the disk.
@@ -92,15 +107,19 @@ pub fn sync_folder(path: &Path) -> Result<(), CheckpointError> {
     };
     before()
         .and_then(|()| File::open(path)?.sync_all())
-        .map_err(failed("sync", path))
+        .map_err(failed("sync", path))?;
+    note!(SyncFolder(path));
+    Ok(())
 }
 
 /// Removes a folder and all in it, if it is there.
 pub(super) fn remove_folder(path: &Path) -> Result<(), CheckpointError> {
     match before().and_then(|()| fs::remove_dir_all(path)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result.map_err(failed("remove", path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        result => result.map_err(failed("remove", path))?,
     }
+    note!(RemoveFolder(path));
+    Ok(())
 }
 
 /// Whether there is a folder of this name, and not a link to one.
@@ -158,5 +177,46 @@ pub(super) fn failed(
         action,
         path,
         cause,
+    }
+}
+
+/// What this thread did, for tests.
+#[cfg(test)]
+pub(super) mod log {
+    use std::cell::RefCell;
+    use std::path::PathBuf;
+
+    /// An operation that was done.
+    #[derive(Clone, Debug)]
+    pub enum Operation {
+        CreateFolder(PathBuf),
+        Write(PathBuf, Vec<u8>),
+        SyncFile(PathBuf),
+        SyncFolder(PathBuf),
+        Rename(PathBuf, PathBuf),
+        RemoveFolder(PathBuf),
+    }
+
+    thread_local! {
+        static LOG: RefCell<Option<Vec<Operation>>> = const { RefCell::new(None) };
+    }
+
+    /// From now on operations are noted.
+    pub fn begin() {
+        LOG.set(Some(Vec::new()));
+    }
+
+    pub fn note(operation: Operation) {
+        LOG.with_borrow_mut(|log| log.iter_mut().for_each(|log| log.push(operation.clone())));
+    }
+
+    /// How many there were.
+    pub fn count() -> usize {
+        LOG.with_borrow(|log| log.as_ref().map_or(0, Vec::len))
+    }
+
+    /// All of them.
+    pub fn end() -> Vec<Operation> {
+        LOG.take().unwrap_or_default()
     }
 }

@@ -4,6 +4,8 @@
 //! `manifest.json`, which says how long the two are and what their SHA-256 is. A checkpoint is written
 //! beside, synced, and renamed, so that what has a name is whole; what is damaged later is noticed.
 
+#[cfg(test)]
+mod crash;
 mod disk;
 mod fault;
 mod manifest;
