@@ -33,7 +33,7 @@ pub struct Alone {
 ///
 /// Both round differently. Where two actions, or a gate's score and its threshold, are within rounding
 /// of each other, that may decide otherwise, and an episode differ from there on. Continuous actions differ by
-/// rounding in every step, so that their returns and figures may differ by [`TOLERANCE`].
+/// rounding in every step, so that their returns and figures may differ by a thousandth.
 ///
 /// # Errors
 ///
@@ -95,7 +95,7 @@ pub fn compare(
 
 /// How far the return or a figure of an episode with continuous actions may be from that of all agents at once, as a
 /// share of the larger of the two and of 1.
-pub const TOLERANCE: f64 = 1e-3;
+const TOLERANCE: f64 = 1e-3;
 
 /// How many episodes differ, and how the first of them does. What is counted must be the same; what is measured may
 /// differ by `tolerance`.
