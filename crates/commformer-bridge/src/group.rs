@@ -8,6 +8,7 @@ use crate::pool;
 use crate::process::{Fault, Patience, Process};
 use crate::spec::TaskSpec;
 use std::collections::VecDeque;
+use std::io::{self, Write};
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -127,7 +128,9 @@ impl Group {
         }
         state.restarts += 1;
         let (restarts, allowed) = (state.restarts, self.config.restarts);
-        eprintln!(
+        // If nobody reads stderr there is nobody to tell.
+        let _ = writeln!(
+            io::stderr(),
             "warning: {}\nIt is started anew ({restarts} of {allowed}); its episodes are cut.",
             commformer_env::printable(&fault.to_string())
         );

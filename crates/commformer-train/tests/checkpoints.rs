@@ -136,7 +136,8 @@ fn a_checkpoint_of_a_newer_format_stops_everything_and_stays() {
     let store = store(&folder, 1, &[1, 2]);
     let path = folder.0.join("checkpoints/00000002/manifest.json");
     let newer = fs::read_to_string(&path).unwrap();
-    let newer = newer.replacen("\"format\": 3", "\"format\": 4,\n  \"more\": true", 1);
+    let more = format!("\"format\": 4,\n  \"more\": \"{}\"", "x".repeat(5000));
+    let newer = newer.replacen("\"format\": 3", &more, 1);
     fs::write(&path, &newer).unwrap();
     for result in [
         store.load(Which::Latest).map(drop),
@@ -184,6 +185,28 @@ fn strange_things_among_the_checkpoints_are_left_alone_and_hang_nothing() {
     let text = store.save(&checkpoint(9, 3)).unwrap_err().to_string();
     assert!(text.contains("00000009"), "{text}");
     assert_eq!(found(&store, Which::Latest).0, 3.0);
+}
+
+#[test]
+fn a_state_with_a_byte_more_is_none() {
+    let mut bytes = encode_state(&state(1, 1)).unwrap();
+    let path = Path::new("state.bin");
+    assert!(decode_state(&bytes, path).is_ok());
+    bytes.push(0);
+    let error = decode_state(&bytes, path).unwrap_err().to_string();
+    assert!(error.contains("have a meaning"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_checkpoint_that_is_whole_is_not_written_again() {
+    use std::os::unix::fs::MetadataExt;
+    let folder = Folder::new("again");
+    let store = store(&folder, 2, &[1, 2]);
+    let path = folder.0.join("checkpoints/00000002/weights.safetensors");
+    let before = fs::metadata(&path).unwrap().ino();
+    store.save(&checkpoint(2, 1)).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().ino(), before);
 }
 
 #[test]

@@ -12,8 +12,8 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// From now on the first signal asks the run to stop; the second ends the process at once, which
-    /// costs nothing that is saved. A signal that is ignored, as `nohup` ignores that of a closed terminal, stays so.
+    /// From now on the first signal asks the run to stop; a second one of Ctrl-C or SIGTERM ends the process at once,
+    /// which costs nothing that is saved. The others only ever ask: a scheduler warns, and terminates later. A signal that is ignored, as `nohup` ignores that of a closed terminal, stays so.
     ///
     /// # Errors
     ///
@@ -36,11 +36,14 @@ impl Interrupt {
         let watch = move || {
             let mut first: Option<Instant> = None;
             for signal in signals.forever() {
+                let warns = matches!(signal, SIGHUP | SIGUSR1);
                 match first {
-                    Some(at) if at.elapsed() < TWICE => {}
+                    Some(at) if warns || at.elapsed() < TWICE => {}
                     Some(_) => signal_hook::low_level::exit(128 + signal),
+                    None if warns && seen.load(Ordering::Relaxed) != 0 => {}
                     None => {
-                        first = Some(Instant::now());
+                        // After a warning there is still a first wish to come.
+                        first = (!warns).then(Instant::now);
                         // Both have small numbers.
                         seen.store(signal as u8, Ordering::Relaxed);
                         // If nobody reads stderr there is nobody to tell.

@@ -46,8 +46,8 @@ struct Format {
 }
 
 impl Manifest {
-    /// A manifest has some 300 bytes; a longer file is none.
-    pub(super) const LIMIT: usize = 4096;
+    /// A manifest has some 300 bytes, one of a newer format perhaps more; a longer file is none.
+    pub(super) const LIMIT: usize = 1 << 20;
 
     /// Of these two files.
     pub fn new(weights: &[u8], state: &[u8]) -> Self {

@@ -175,7 +175,7 @@ pub struct Checkpoint {
 impl CheckpointError {
     /// Whether a file is not what was written, or is not there, which the checkpoint before may make up for. What
     /// cannot be read just now, or by this program, may be whole.
-    fn is_damage(&self) -> bool {
+    pub fn is_damage(&self) -> bool {
         use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
         match self {
             Self::Io { cause, .. } => {

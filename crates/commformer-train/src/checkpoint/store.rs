@@ -235,9 +235,13 @@ impl CheckpointStore {
     fn prune(&self, newest: u64, best: Option<u64>) -> Result<(), CheckpointError> {
         let (after, upto): (Vec<u64>, Vec<u64>) =
             (self.iterations()?.into_iter()).partition(|iteration| *iteration > newest);
-        let old = upto.into_iter().skip(self.keep);
-        for iteration in after.into_iter().chain(old) {
-            if Some(iteration) != best && self.may_go(iteration) {
+        let old = upto
+            .into_iter()
+            .skip(self.keep)
+            .filter(|old| self.may_go(*old));
+        let after = (after.into_iter()).filter(|after| self.is_damaged(*after));
+        for iteration in after.chain(old) {
+            if Some(iteration) != best {
                 disk::remove_folder(&self.folder_of(iteration))?;
             }
         }
@@ -254,6 +258,12 @@ impl CheckpointStore {
             }
         }
         Ok(())
+    }
+
+    /// Whether a checkpoint is a folder that holds other bytes than were written.
+    fn is_damaged(&self, iteration: u64) -> bool {
+        let found = self.load_iteration(iteration);
+        found.is_err_and(|error| error.is_damage()) && disk::is_folder(&self.folder_of(iteration))
     }
 
     /// Whether an old checkpoint is one of ours, whole or damaged, and not one that we cannot read.

@@ -75,22 +75,19 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// An output that goes on quietly when nobody reads it any more: what a command is for does not end with it.
+/// An output that goes on quietly when nobody reads it any more, be it a pipe that was closed or a terminal: what a command
+/// is for does not end with it.
 struct Unread<W>(W);
 
 impl<W: Write> Write for Unread<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.0.write(bytes) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
-            written => written,
-        }
+        Ok(self.0.write(bytes).unwrap_or(bytes.len()))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self.0.flush() {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            flushed => flushed,
-        }
+        // As above.
+        let _ = self.0.flush();
+        Ok(())
     }
 }
 
@@ -117,6 +114,25 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn an_output_that_nobody_reads_fails_nothing() {
+        struct Gone(io::ErrorKind);
+        impl Write for Gone {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(self.0.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Err(self.0.into())
+            }
+        }
+        // A closed terminal has another error than a closed pipe.
+        for kind in [io::ErrorKind::BrokenPipe, io::ErrorKind::Other] {
+            let mut out = Unread(Gone(kind));
+            writeln!(out, "a line").unwrap();
+            out.flush().unwrap();
+        }
+    }
 
     #[test]
     fn the_command_line_makes_sense_to_clap() {

@@ -9,7 +9,7 @@ pub mod tensorboard;
 use crate::figures::Figures;
 use crate::interrupt::Interrupt;
 use crate::run_dir::{Lock, RunDir};
-use commformer_train::{EvaluationReport, IterationReport, Listener, Phases};
+use commformer_train::{EvaluationReport, IterationReport, Listener, Phases, sync_folder};
 use metrics::MetricsFile;
 use past::Past;
 use progress::Progress;
@@ -46,9 +46,14 @@ impl Recorder {
     ) -> io::Result<Self> {
         let config = std::fs::read_to_string(folder.config())?;
         let (metrics, past) = MetricsFile::open(&folder.metrics(), done)?;
+        let events = EventWriter::open(&folder.tensorboard(), done, &config)?;
+        // Their names, too: what they hold is synced before each checkpoint.
+        for holds_names in [folder.tensorboard().as_path(), folder.path()] {
+            sync_folder(holds_names).map_err(io::Error::other)?;
+        }
         Ok(Self {
             metrics,
-            events: EventWriter::open(&folder.tensorboard(), done, &config)?,
+            events,
             progress: Progress::new(done, target),
             interrupt,
             seed,

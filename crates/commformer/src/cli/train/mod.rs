@@ -210,6 +210,8 @@ fn go_on(trainer: &mut TeamTrainer, store: &CheckpointStore) -> anyhow::Result<(
         warn(&format!("{damage}; the checkpoint before it is taken"));
     }
     if let (Some(_), Err(damage)) = (checkpoint.state.best, store.load(Which::Best)) {
+        // What cannot be read just now is not to be removed as one that no longer counts.
+        anyhow::ensure!(damage.is_damage(), damage);
         warn(&format!(
             "{damage}; the best of the coming evaluations takes its place"
         ));
