@@ -76,6 +76,18 @@ impl Memory {
     ///
     /// With how much it is, if there is not so much or it cannot be mapped.
     pub fn create(task: &TaskSpec, copies: usize) -> io::Result<(Self, File)> {
+        Self::in_map(task, copies, |bytes| {
+            let file = anonymous::file(bytes)?;
+            Ok((MmapOptions::new().len(bytes).map_raw(&file)?, file))
+        })
+    }
+
+    /// The same in what `map` gives for so many bytes, beside which it may give something else.
+    fn in_map<T>(
+        task: &TaskSpec,
+        copies: usize,
+        map: impl FnOnce(usize) -> io::Result<(MmapRaw, T)>,
+    ) -> io::Result<(Self, T)> {
         // No size that a task can claim overflows: one that has no end is more than there is.
         let mut end = LINE;
         let mut array = |bytes: usize, row: usize| {
@@ -109,8 +121,7 @@ impl Memory {
             let what = format!("{copies} copies take {} MiB, but {error}", end >> 20);
             io::Error::new(error.kind(), what)
         };
-        let file = anonymous::file(end).map_err(sized)?;
-        let map = MmapOptions::new().len(end).map_raw(&file).map_err(sized)?;
+        let (map, beside) = map(end).map_err(sized)?;
         let memory = Self {
             map,
             obs,
@@ -128,7 +139,7 @@ impl Memory {
             status,
         };
         memory.put(Array { at: 0, row: LINE }, 0, &header(task, copies, end));
-        Ok((memory, file))
+        Ok((memory, beside))
     }
 
     /// Asks a copy for a step with these actions.
@@ -292,6 +303,56 @@ mod tests {
             discrete: true,
             masked: true,
             ..TaskSpec::default()
+        }
+    }
+
+    /// In memory that no other process has: for Miri, too, which knows no files that are mapped.
+    #[test]
+    fn every_row_of_every_copy_is_apart() {
+        for discrete in [true, false] {
+            let task = TaskSpec {
+                discrete,
+                metrics: vec!["won".into()],
+                ..task([3, 5, 67])
+            };
+            let plain = |bytes| Ok((MmapOptions::new().len(bytes).map_anon()?.into(), ()));
+            let (memory, ()) = Memory::in_map(&task, 3, plain).unwrap();
+            let numbers = |copy: usize| copy as f32 + 0.5;
+            for copy in 0..3 {
+                let number = numbers(copy);
+                match discrete {
+                    true => memory.ask_step(copy, Actions::Discrete(&[copy as i64; 3])),
+                    false => memory.ask_step(copy, Actions::Continuous(&[number; 3 * 67])),
+                }
+                memory.seed(copy, copy as u32);
+                // As the worker writes.
+                memory.put(memory.obs, copy, &[number; 15]);
+                memory.put(memory.last_obs, copy, &[-number; 15]);
+                memory.put(memory.rewards, copy, &[number; 3]);
+                memory.put(memory.figures, copy, &[number]);
+                memory.put(memory.available, copy, &[u8::from(copy == 1); 3 * 67]);
+                memory.put(memory.active, copy, &[u8::from(copy == 2); 3]);
+                memory.put(memory.last_active, copy, &[7_u8; 3]);
+            }
+            for copy in 0..3 {
+                let (mut obs, mut available, mut active) = ([0.0; 15], [false; 201], [false; 3]);
+                for (which, sign) in [(Which::Present, 1.0), (Which::Last, -1.0)] {
+                    let out = Observation {
+                        obs: &mut obs,
+                        available: &mut available,
+                        active: &mut active,
+                    };
+                    memory.observe(copy, which, out);
+                    let last = which == Which::Last;
+                    assert_eq!(obs, [sign * numbers(copy); 15]);
+                    assert_eq!(available, [last || copy == 1; 201]);
+                    assert_eq!(active, [last || copy == 2; 3]);
+                }
+                let (mut rewards, mut figures) = ([0.0; 3], [0.0]);
+                memory.rewards(copy, &mut rewards);
+                memory.figures(copy, &mut figures);
+                assert_eq!((rewards, figures), ([numbers(copy); 3], [numbers(copy)]));
+            }
         }
     }
 
