@@ -237,13 +237,16 @@ impl RunDir {
         lock.set_len(0)
             .and_then(|()| writeln!(lock, "{}", std::process::id()))
             .map_err(at(&name))?;
+        let lock = Lock {
+            file: Arc::new(lock),
+            path: name,
+            holds,
+        };
+        // It may have been taken away between its opening and its locking.
+        lock.check().map_err(at(&lock.path))?;
         Ok(Self {
             path: path.to_owned(),
-            lock: Some(Lock {
-                file: Arc::new(lock),
-                path: name,
-                holds,
-            }),
+            lock: Some(lock),
         })
     }
 
@@ -311,6 +314,18 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> RunDirError {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[cfg(unix)]
+    #[test]
+    fn a_system_without_locks_is_told_from_one_that_refuses() {
+        use rustix::io::Errno;
+        let known =
+            |errno: Errno| knows_no_locks(&io::Error::from_raw_os_error(errno.raw_os_error()));
+        for errno in [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP] {
+            assert!(known(errno), "{errno}");
+        }
+        assert!(!known(Errno::ACCESS) && !known(Errno::IO));
+    }
 
     #[test]
     fn a_second_run_gets_a_folder_of_its_own() {

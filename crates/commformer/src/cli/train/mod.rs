@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::interrupt::Interrupt;
 use crate::judge::{self, Judgement};
 use crate::record::{Recorder, svg};
-use crate::run_dir::RunDir;
+use crate::run_dir::{Lock, RunDir};
 use anyhow::Context;
 use clap::Args;
 use commformer_train::{CheckpointError, CheckpointStore, Found, Outcome, Which, write_beside};
@@ -112,6 +112,7 @@ impl Train {
             sampled: false,
         };
         let verdict = judge::judge(config, &store, &judgement, device)?;
+        folder.lock().map_or(Ok(()), Lock::check)?;
         let told = verdict.to_json(config)?;
         write_beside(&folder.final_evaluation(), told.as_bytes())?;
         let title = format!("{}: who hears whom", config.env.kind());
