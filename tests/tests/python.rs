@@ -112,6 +112,36 @@ fn simple_spread_trains_and_repeats_itself_on_any_number_of_workers() {
     assert_eq!(stacked(3), of_one);
 }
 
+/// Sums are rounded by the size of a batch, and a continuous action takes every bit along.
+#[test]
+fn what_an_episode_returns_does_not_depend_on_how_many_there_are() {
+    let Some(python) = python() else { return };
+    let options = "{ N = 3, continuous_actions = true }";
+    let mut config = config(&python, "simple_spread_v3", options, 2);
+    (config.rollout.copies, config.policy.embed_dim) = (20, 64);
+    let device = compose::device(&config).unwrap();
+    let trainer = compose::trainer(&config, device).unwrap();
+    let graph = trainer.execution_graph().unwrap();
+    let returns = |episodes: usize| -> Vec<f64> {
+        let purpose = Purpose::FinalEvaluation;
+        let mut copies = compose::evaluation(&config, episodes, 1, purpose).unwrap();
+        let options = EvaluateOptions {
+            sampled: None,
+            gates: None,
+            episodes: Some(episodes),
+            max_steps: 100,
+            device,
+        };
+        let report = evaluate(trainer.policy(), &graph, &mut copies, &options).unwrap();
+        let episodes = report.episodes.iter();
+        episodes.map(|episode| episode.team_return).collect()
+    };
+    let most = returns(24);
+    for episodes in [1, 2, 3, 7, 20] {
+        assert_eq!(returns(episodes), most[..episodes], "{episodes}");
+    }
+}
+
 #[test]
 fn memory_that_is_shared_with_workers_is_estimated() {
     let Some(python) = python() else { return };

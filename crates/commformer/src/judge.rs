@@ -117,7 +117,8 @@ impl Candidate {
             damaged,
         } = store.load(judgement.which)?;
         let seed = judgement.seed;
-        let copies = compose::evaluation(config, 1, seed, Purpose::FinalEvaluation)?;
+        let copies =
+            compose::evaluation_of(config, 1, seed, Purpose::FinalEvaluation, |copy| copy)?;
         checkpoint.state.check_observations(copies.spec())?;
         let mut policy = TeamPolicy::new(config, copies.spec(), device)?;
         policy

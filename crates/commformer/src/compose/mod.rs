@@ -89,7 +89,7 @@ fn copies_of<E: Environment>(
 }
 
 /// Copies for an evaluation of a run: one for each episode, cut as `eval.episode_limit` says. Of a task in Python
-/// there are no more than in a rollout: its episodes are played in rounds.
+/// there are as many as in a rollout: its episodes are played in rounds.
 ///
 /// # Errors
 ///

@@ -158,11 +158,12 @@ impl TaskConfig {
         }
     }
 
-    /// How many of so many episodes are played at once: copies of a task in Python may be large, so that no more are
-    /// made than a rollout has.
+    /// How many episodes are played at once if there are so many: copies of a task in Python may be large, so that there
+    /// are those of a rollout. For fewer episodes, too: sums are rounded by the size of a batch, and what an episode
+    /// returns must not depend on how many there are.
     pub(crate) fn at_once(&self, episodes: usize, rollout_copies: usize) -> usize {
         match self {
-            Self::Python(_) => episodes.min(rollout_copies),
+            Self::Python(_) => rollout_copies,
             _ => episodes,
         }
     }
