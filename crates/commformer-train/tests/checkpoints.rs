@@ -187,6 +187,19 @@ fn strange_things_among_the_checkpoints_are_left_alone_and_hang_nothing() {
     assert_eq!(found(&store, Which::Latest).0, 3.0);
 }
 
+/// As tools for large files leave them.
+#[cfg(unix)]
+#[test]
+fn a_file_behind_a_link_is_read() {
+    let folder = Folder::new("links");
+    let store = store(&folder, 2, &[1]);
+    let path = folder.0.join("checkpoints/00000001/weights.safetensors");
+    let elsewhere = folder.0.join("elsewhere");
+    fs::rename(&path, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+    assert_eq!(found(&store, Which::Latest), (1.0, Vec::new()));
+}
+
 #[test]
 fn a_state_with_a_byte_more_is_none() {
     let mut bytes = encode_state(&state(1, 1)).unwrap();

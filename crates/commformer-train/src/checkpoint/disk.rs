@@ -127,9 +127,10 @@ pub(super) fn is_folder(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
-/// Opens a file to read. Whatever else has its name is damage: a pipe, say, for whose other end one could wait for ever.
+/// Opens a file to read, or what a link of its name leads to. Whatever else is there is damage: a pipe, say, for whose
+/// other end one could wait for ever.
 fn open(path: &Path) -> Result<File, CheckpointError> {
-    let found = fs::symlink_metadata(path).map_err(failed("read", path))?;
+    let found = fs::metadata(path).map_err(failed("read", path))?;
     match found.is_file() {
         true => File::open(path).map_err(failed("read", path)),
         false => Err(CheckpointError::Damaged {
