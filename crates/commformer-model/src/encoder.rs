@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use crate::ModelError;
 use crate::attention::Attention;
-use crate::config::{Closed, PolicyConfig};
+use crate::config::{Closed, ObsNorm, PolicyConfig};
 use crate::layers::{Linear, Norm, UniformNoise, dropout, fold, gelu, standardize};
 use crate::mask::Mask;
 use crate::parameters::{Builder, Init};
@@ -45,7 +45,10 @@ impl Encoder {
             .map(|index| Block::new(builder, &format!("encoder.blocks.{index}"), config))
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            seen: None,
+            seen: match config.obs_norm {
+                ObsNorm::Layer => None,
+                ObsNorm::Running => Some(Seen::new(builder, obs)?),
+            },
             obs_norm: Norm::new(builder, "encoder.obs_norm", obs)?,
             obs_proj: Linear::new(builder, "encoder.obs_proj", obs, width, Init::ACTIVATED)?,
             input_norm: Norm::new(builder, "encoder.input_norm", width)?,
@@ -61,12 +64,6 @@ impl Encoder {
             value_out: Linear::new(builder, "encoder.value.out", width, 1, Init::SMALL)?,
             dropout: config.dropout,
         })
-    }
-
-    /// The same that also keeps what observations were like.
-    pub(crate) fn with_seen(self, builder: &mut Builder, width: usize) -> Result<Self, ModelError> {
-        let seen = Some(Seen::new(builder, width)?);
-        Ok(Self { seen, ..self })
     }
 
     /// Observations (B, N, O) to embeddings (B, N, E): what an agent knows by itself.

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use tch::{Device, Tensor};
 
 use crate::ModelError;
-use crate::config::{ObsNorm, PolicyConfig};
+use crate::config::PolicyConfig;
 use crate::decoder::Decoder;
 use crate::distribution::Distribution;
 use crate::encoder::Encoder;
@@ -107,10 +107,6 @@ impl CommFormer {
         let shape = [2, config.embed_dim];
         let edge_embedding = builder.whole(EDGE_EMBEDDING, &shape, Init::Normal)?;
         let edge_logits = builder.whole(EDGE_LOGITS, &[agents, agents], Init::Ones)?;
-        let encoder = match config.obs_norm {
-            ObsNorm::Layer => encoder,
-            ObsNorm::Running => encoder.with_seen(&mut builder, config.obs_dim)?,
-        };
         Ok(Self {
             config: config.clone(),
             device,
@@ -173,10 +169,9 @@ impl CommFormer {
             .collect();
         let fitted: Vec<_> = (state.iter())
             .map(|(name, saved)| {
-                let other_size = self.config.shared_head && name == EDGE_LOGITS;
-                let saved = match other_size.then(|| self.fit_logits(saved)).transpose()? {
-                    Some(Some(fitted)) => fitted,
-                    _ => saved.shallow_clone(),
+                let saved = match self.config.shared_head && name == EDGE_LOGITS {
+                    true => self.fit_logits(saved)?,
+                    false => saved.shallow_clone(),
                 };
                 Ok((name.clone(), saved))
             })
@@ -184,20 +179,17 @@ impl CommFormer {
         Ok(commformer_torch::named::copy_into(&parts, &fitted)?)
     }
 
-    /// Edge logits of a team of another size for this one; `None` for what are none.
-    fn fit_logits(&self, saved: &Tensor) -> Result<Option<Tensor>, ModelError> {
+    /// Edge logits of a team of another size for this one; what are none stay as they are.
+    fn fit_logits(&self, saved: &Tensor) -> Result<Tensor, ModelError> {
         let own = self.config.agents as i64;
-        let [rows, columns] = saved.size()[..] else {
-            return Ok(None);
+        let both = match saved.size()[..] {
+            [rows, columns] if rows == columns && rows != own && rows > 0 => rows.min(own),
+            _ => return Ok(saved.shallow_clone()),
         };
-        if rows != columns || rows == own || rows == 0 {
-            return Ok(None);
-        }
-        let both = rows.min(own);
         let fitted = self.edge_logits.detach().copy();
         let corner = |of: &Tensor| of.f_narrow(0, 0, both)?.f_narrow(1, 0, both);
         corner(&fitted)?.f_copy_(&corner(saved)?)?;
-        Ok(Some(fitted))
+        Ok(fitted)
     }
 
     fn parts(&self) -> impl Iterator<Item = &(String, Tensor)> {
@@ -211,7 +203,7 @@ impl CommFormer {
     }
 
     /// Adds observations, rows of O numbers, to what the policy knows of each feature's mean and variance, under
-    /// [`ObsNorm::Running`]; those count whose agent is `active`. A replica sees it, too. Between two calls the
+    /// [`crate::ObsNorm::Running`]; those count whose agent is `active`. A replica sees it, too. Between two calls the
     /// policy is a fixed function: a trainer calls it when it has learned from a rollout, an evaluation never.
     ///
     /// # Errors

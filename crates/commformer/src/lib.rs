@@ -44,6 +44,7 @@ pub mod figures;
 pub mod interrupt;
 pub mod judge;
 pub mod links;
+pub mod lock;
 pub mod record;
 pub mod replay;
 pub mod run_dir;

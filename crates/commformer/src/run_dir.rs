@@ -2,12 +2,11 @@
 //! it.
 
 use crate::links;
+use crate::lock::Lock;
 use commformer_train::{CheckpointError, create_folders, sync_folder};
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
 /// The folder of a run.
 #[derive(Debug)]
@@ -15,64 +14,6 @@ pub struct RunDir {
     path: PathBuf,
     /// Keeps other processes from training here as long as it is open.
     lock: Option<Lock>,
-}
-
-/// The lock of a run's folder.
-#[derive(Debug)]
-pub struct Lock {
-    file: Arc<File>,
-    path: PathBuf,
-    /// Whether the file system knows locks: on some network disks nobody is kept out.
-    pub holds: bool,
-}
-
-impl Lock {
-    /// Another handle to the same lock.
-    pub fn share(&self) -> Self {
-        Self {
-            file: Arc::clone(&self.file),
-            path: self.path.clone(),
-            holds: self.holds,
-        }
-    }
-
-    /// Makes sure that the lock file is still the one that is held: another process locks the one that has its name,
-    /// and would train here, too.
-    ///
-    /// # Errors
-    ///
-    /// If it was removed or replaced.
-    pub fn check(&self) -> io::Result<()> {
-        let own = self.file.metadata()?;
-        match fs::symlink_metadata(&self.path) {
-            Ok(named) if same(&named, &own) => Ok(()),
-            _ => Err(io::Error::other(format!(
-                "{} was removed or replaced while this process held it: another one may train in the same folder. \
-                 Nothing more is written; make sure that nobody else does, and let the run go on",
-                self.path.display()
-            ))),
-        }
-    }
-}
-
-#[cfg(unix)]
-fn same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-#[cfg(not(unix))]
-fn same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
-    true
-}
-
-/// Whether the file system refused a lock because it knows none.
-fn knows_no_locks(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    if error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error()) {
-        return true;
-    }
-    error.kind() == io::ErrorKind::Unsupported
 }
 
 /// Why a folder cannot be used.
@@ -220,30 +161,16 @@ impl RunDir {
             return Err(RunDirError::Link { link });
         }
         let name = path.join(".lock");
-        let mut lock = links::append(&name).map_err(at(&name))?;
-        let holds = match try_lock(&lock) {
-            Ok(()) => true,
-            Err(TryLockError::Error(error)) if knows_no_locks(&error) => false,
-            Err(TryLockError::Error(error)) => return Err(at(&name)(error)),
-            Err(TryLockError::WouldBlock) => {
-                let process = fs::read_to_string(&name).unwrap_or_default();
-                return Err(RunDirError::Locked {
-                    path: path.to_owned(),
-                    process: process.trim().to_owned(),
-                });
-            }
-        };
-        // For the message to the others only.
-        lock.set_len(0)
-            .and_then(|()| writeln!(lock, "{}", std::process::id()))
-            .map_err(at(&name))?;
-        let lock = Lock {
-            file: Arc::new(lock),
-            path: name,
-            holds,
+        let taken = links::append(&name).and_then(|file| Lock::take(file, &name));
+        let Some(lock) = taken.map_err(at(&name))? else {
+            let process = fs::read_to_string(&name).unwrap_or_default();
+            return Err(RunDirError::Locked {
+                path: path.to_owned(),
+                process: process.trim().to_owned(),
+            });
         };
         // It may have been taken away between its opening and its locking.
-        lock.check().map_err(at(&lock.path))?;
+        lock.check().map_err(at(&name))?;
         Ok(Self {
             path: path.to_owned(),
             lock: Some(lock),
@@ -291,20 +218,6 @@ impl RunDir {
     }
 }
 
-/// Takes the lock unless a process keeps it. Whoever looks whether one does, as `commformer watch`, has it
-/// for a moment, which is no reason to refuse.
-fn try_lock(lock: &File) -> Result<(), TryLockError> {
-    const TRIES: u32 = 20;
-    const PAUSE: Duration = Duration::from_millis(10);
-    for _ in 1..TRIES {
-        match lock.try_lock() {
-            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
-            done => return done,
-        }
-    }
-    lock.try_lock()
-}
-
 fn at(path: &Path) -> impl FnOnce(io::Error) -> RunDirError {
     let path = path.to_owned();
     move |source| RunDirError::Io { path, source }
@@ -313,19 +226,9 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> RunDirError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
     use std::sync::atomic::{AtomicBool, Ordering};
-
-    #[cfg(unix)]
-    #[test]
-    fn a_system_without_locks_is_told_from_one_that_refuses() {
-        use rustix::io::Errno;
-        let known =
-            |errno: Errno| knows_no_locks(&io::Error::from_raw_os_error(errno.raw_os_error()));
-        for errno in [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP] {
-            assert!(known(errno), "{errno}");
-        }
-        assert!(!known(Errno::ACCESS) && !known(Errno::IO));
-    }
+    use std::time::Duration;
 
     #[test]
     fn a_second_run_gets_a_folder_of_its_own() {

@@ -8,7 +8,8 @@ pub mod tensorboard;
 
 use crate::figures::Figures;
 use crate::interrupt::Interrupt;
-use crate::run_dir::{Lock, RunDir};
+use crate::lock::Lock;
+use crate::run_dir::RunDir;
 use commformer_train::{EvaluationReport, IterationReport, Listener, Phases, sync_folder};
 use metrics::MetricsFile;
 use past::Past;
@@ -59,7 +60,7 @@ impl Recorder {
             seed,
             start: Instant::now(),
             past,
-            lock: folder.lock().map(Lock::share),
+            lock: folder.lock().cloned(),
         })
     }
 
