@@ -1,7 +1,8 @@
 //! Every size and switch of the policy and of its communication graph.
 
+pub use commformer_nn::links::{PreviousAction, RelationOrder, SelfLoop};
+pub use commformer_nn::passes::{AttentionOver, Precision};
 use serde::{Deserialize, Serialize};
-use tch::Kind;
 
 use crate::ModelError;
 
@@ -22,14 +23,6 @@ impl ActionSpace {
             Self::Discrete(width) | Self::Continuous(width) => width,
         }
     }
-
-    /// The kind and shape of a tensor of B x N actions.
-    pub(crate) fn tensor(self, [batch, agents]: [i64; 2]) -> (Kind, Vec<i64>) {
-        match self {
-            Self::Discrete(_) => (Kind::Int64, vec![batch, agents]),
-            Self::Continuous(width) => (Kind::Float, vec![batch, agents, width as i64]),
-        }
-    }
 }
 
 /// What the relation-enhanced scores are multiplied by, with d the width of one head.
@@ -41,40 +34,6 @@ pub enum ScoreScale {
     InverseSqrt,
     /// 1 / d, as in the authors' release.
     Inverse,
-}
-
-/// Which edge the score of receiver i and sender j reads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RelationOrder {
-    /// The edge e(i, j) over which i hears j, as in the paper.
-    #[default]
-    ReceiverSender,
-    /// The edge e(j, i) of the other direction, as in the authors' release.
-    SenderReceiver,
-}
-
-/// How an agent's own entry of the graph enters the attention.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SelfLoop {
-    /// The weight of an agent's own message is multiplied by 1, whatever the graph says.
-    #[default]
-    Keep,
-    /// It is multiplied by A(i, i) + 1, which can be 2, as in the authors' release.
-    Add,
-}
-
-/// Whether the decoder gives an agent the action of the agent before it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PreviousAction {
-    /// In any case, along no edge, as in the paper.
-    #[default]
-    Always,
-    /// Only along an open edge from that agent; otherwise it is given the start token. An agent
-    /// whose gate is closed then knows of the others nothing at all.
-    Heard,
 }
 
 /// What an observation is brought to before the first layer.
@@ -98,32 +57,6 @@ pub enum Closed {
     Silence,
     /// Also what it took in when it last listened, and how long ago that was.
     Stale,
-}
-
-/// Over whom an attention computes scores. The numbers are the same up to rounding.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AttentionOver {
-    /// Whichever of the others is faster for the graph at hand.
-    #[default]
-    Auto,
-    /// Over all agents, under a mask: time and memory grow as N * N.
-    All,
-    /// Over each receiver's own senders, gathered: they grow as N * k.
-    Listed,
-}
-
-/// The numbers in which a pass multiplies matrices. Parameters, their gradients, norms, softmax, attention
-/// scores and all that a loss reads are float32 in any case, and so are the files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Precision {
-    /// 24 significant bits.
-    #[default]
-    Float32,
-    /// 8 significant bits and the range of float32: the factors of linear layers are rounded to
-    /// it, and their products summed up in float32 and rounded again. For devices with units for it.
-    Bfloat16,
 }
 
 /// Whether an agent may spend one of its k senders on itself.
@@ -303,8 +236,14 @@ impl PolicyConfig {
     pub fn kept_width(&self) -> usize {
         match self.closed {
             Closed::Silence => 0,
-            Closed::Stale => crate::stale::kept_width(self),
+            // A digest for each block, and their age.
+            Closed::Stale => self.blocks.saturating_mul(self.embed_dim).saturating_add(1),
         }
+    }
+
+    /// Whether passes without autograd run on the native kernels where the device is the CPU.
+    pub(crate) fn is_native(&self) -> bool {
+        self.precision == Precision::Float32
     }
 
     /// What the attention scores are multiplied by.

@@ -1,6 +1,6 @@
 //! Execution as a team does it: every agent alone, with the messages that reach it and nothing else.
 //!
-//! [`CommFormer::act`] computes all agents of a batch at once. Here each agent is a [`Member`] that
+//! [`CommFormer::act`](crate::CommFormer::act) computes all agents of a batch at once. Here each agent is a [`Member`] that
 //! computes from its own observation, what it carries itself, and its inbox; a mailbox delivers along
 //! open edges only, in bytes, and counts them. Both give the same actions, so what was counted is all
 //! that a team needs ([`PolicyConfig::message_bytes`], [`PolicyConfig::constant_bytes`]). It is a proof
@@ -17,18 +17,18 @@
 //! its own row, whom it asked to send, and its own column, who asked it.
 //!
 //! ```
-//! use commformer_model::decentralised::{OpenEdges, Team, Weights};
+//! use commformer_model::decentralised::{Action, OpenEdges, Team, Weights};
 //! use commformer_model::{ActionSpace, CommFormer, Input, PolicyConfig};
-//! use tch::{Device, Kind, Tensor};
+//! use tch::{Device, Tensor};
 //!
 //! let config = PolicyConfig::new(3, 4, ActionSpace::Discrete(5));
 //! let mut state = 0.0f32;
 //! let mut noise = || { state += 1.0; state.sin() };
 //! let policy = CommFormer::new(&config, Device::Cpu, &mut noise)?;
-//! let obs = Tensor::arange(12, (Kind::Float, Device::Cpu)).sin().view([3, 4]);
-//! let graph = Tensor::from_slice(&[1f32, 0., 1., 1., 1., 0., 0., 0., 1.]).view([3, 3]);
+//! let obs: Vec<f32> = (0..12).map(|at| (at as f32).sin()).collect();
+//! let graph = [1f32, 0., 1., 1., 1., 0., 0., 0., 1.];
 //!
-//! let weights = Weights::new(&policy);
+//! let weights = Weights::new(&policy)?;
 //! let mut team = Team::new(&weights, 3)?;
 //! let turns = team.perceive(&obs, None)?;
 //! let step = team.act(turns, &OpenEdges::new(&graph)?, None)?;
@@ -37,9 +37,13 @@
 //! assert_eq!(step.carried.messages(), 2);
 //! assert_eq!(step.carried.along, [0, 0, 256, 256 + 1 + 256, 0, 0, 0, 0, 0]);
 //!
-//! let embedding = policy.embed(&obs.unsqueeze(0))?;
-//! let batched = policy.act(&Input::new(&embedding, &graph.unsqueeze(0)), None)?;
-//! assert_eq!(batched.actions.squeeze(), step.actions);
+//! let embedding = policy.embed(&Tensor::from_slice(&obs).view([1, 3, 4]))?;
+//! let graph = Tensor::from_slice(&graph).view([1, 3, 3]);
+//! let batched = policy.act(&Input::new(&embedding, &graph), None)?;
+//! let actions = Vec::<i64>::try_from(batched.actions.view([-1]))?;
+//! for (action, alone) in actions.iter().zip(&step.actions) {
+//!     assert_eq!(*alone, Action::Discrete(*action as usize));
+//! }
 //! # Ok::<(), commformer_model::ModelError>(())
 //! ```
 
@@ -49,65 +53,112 @@ mod packet;
 
 pub use mail::{Carried, Inbox, Links, Mailbox, OpenEdges};
 pub use member::{Decision, Listening, Member, Turn};
-pub use packet::Packet;
+pub use packet::{Action, Packet};
 
-use tch::Tensor;
+use crate::network::{self, Network};
+use crate::{ModelError, PolicyConfig};
+use std::collections::HashMap;
 
-use crate::attention::Projections;
-use crate::decoder::ReadyDecoder;
-use crate::{CommFormer, ModelError, PolicyConfig};
-
-/// The weights, prepared once for all members. They were handed out before the episode.
+/// The network and its weights, for all members. They were handed out before the episode.
 #[derive(Debug)]
-pub struct Weights<'a> {
-    policy: &'a CommFormer,
-    /// The observation's projection.
-    obs: (Tensor, Tensor),
-    /// Each encoder block's attention.
-    encoder: Vec<Projections<'a>>,
-    decoder: ReadyDecoder<'a>,
+pub struct Weights {
+    network: Network,
+    /// The numbers of each leaf.
+    numbers: Vec<Vec<f32>>,
 }
 
-impl<'a> Weights<'a> {
-    /// Prepares a policy's weights as they are now.
-    pub fn new(policy: &'a CommFormer) -> Self {
-        let _guard = tch::no_grad_guard();
-        let edges = &policy.edge_embedding;
-        let blocks = policy.encoder.blocks().iter();
-        Self {
-            policy,
-            obs: policy.encoder.fold_obs(),
-            encoder: blocks
-                .map(|block| block.attention().project(edges))
-                .collect(),
-            decoder: policy.decoder.ready(edges),
+impl Weights {
+    /// A policy's weights as they are now.
+    ///
+    /// # Errors
+    /// [`ModelError::Torch`] when they cannot be brought to this machine's memory.
+    #[cfg(feature = "torch")]
+    pub fn new(policy: &crate::CommFormer) -> Result<Self, ModelError> {
+        Ok(Self {
+            network: policy.network.clone(),
+            numbers: policy.copied_numbers()?,
+        })
+    }
+
+    /// Saved weights: the numbers of each tensor under its name in the file, such as a checkpoint's
+    /// `policy.safetensors`, in any order. Names that begin with `gate.` are a gate's, and left alone.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] when the configuration does not make a policy, [`ModelError::Input`] that names the
+    /// missing, unexpected or misshapen tensor.
+    pub fn of_parts(
+        config: &PolicyConfig,
+        parts: impl IntoIterator<Item = (String, Vec<f32>)>,
+    ) -> Result<Self, ModelError> {
+        config.validate()?;
+        let network = Network::new(config);
+        let mut saved: HashMap<String, Vec<f32>> = parts.into_iter().collect();
+        let refused = |problem: String| ModelError::Input {
+            input: "parts",
+            problem,
+        };
+        let mut numbers = Vec::new();
+        for leaf in network.layout.leaves() {
+            let mut of_leaf = Vec::with_capacity(leaf.numel());
+            for part in &leaf.parts {
+                let name = &part.name;
+                let Some(found) = saved.remove(name) else {
+                    return Err(refused(format!("`{name}` is missing")));
+                };
+                if found.len() != part.numel() {
+                    let (found, expected) = (found.len(), &part.shape);
+                    return Err(refused(format!(
+                        "`{name}` has {found} numbers, expected the shape {expected:?}"
+                    )));
+                }
+                of_leaf.extend(found);
+            }
+            numbers.push(of_leaf);
+        }
+        match saved.keys().find(|name| !name.starts_with("gate.")) {
+            Some(name) => Err(refused(format!(
+                "`{name}` is not known to this configuration"
+            ))),
+            None => Ok(Self { network, numbers }),
         }
     }
 
     fn config(&self) -> &PolicyConfig {
-        self.policy.config()
+        &self.network.config
+    }
+
+    /// The numbers of each leaf.
+    fn leaves(&self) -> Vec<&[f32]> {
+        self.numbers.iter().map(Vec::as_slice).collect()
+    }
+
+    fn native<'a>(&'a self, leaves: &'a [&'a [f32]]) -> network::Weights<'a> {
+        network::Weights {
+            network: &self.network,
+            leaves,
+        }
     }
 }
 
 /// The members of one team.
 #[derive(Debug)]
 pub struct Team<'a> {
-    weights: &'a Weights<'a>,
+    weights: &'a Weights,
     members: Vec<Member<'a>>,
 }
 
 /// What a team did in a step.
 #[derive(Debug)]
 pub struct Step {
-    /// (N) of i64, or (N, A) if continuous.
-    pub actions: Tensor,
+    /// Of each member.
+    pub actions: Vec<Action>,
     /// (N)
-    pub log_probs: Tensor,
+    pub log_probs: Vec<f32>,
     /// (N)
-    pub values: Tensor,
-    /// What each member carries to the next step, (N, [`CommFormer::kept_width`]); `None` if nothing.
+    pub values: Vec<f32>,
+    /// What each member carries to the next step, rows of [`PolicyConfig::kept_width`]; `None` if nothing.
     /// The members have it already.
-    pub kept: Option<Tensor>,
+    pub kept: Option<Vec<f32>>,
     /// What the mailbox delivered.
     pub carried: Carried,
 }
@@ -117,7 +168,7 @@ impl<'a> Team<'a> {
     ///
     /// # Errors
     /// [`ModelError::Input`] for another number of agents than the policy has heads for.
-    pub fn new(weights: &'a Weights<'a>, agents: usize) -> Result<Self, ModelError> {
+    pub fn new(weights: &'a Weights, agents: usize) -> Result<Self, ModelError> {
         let config = weights.config();
         if agents == 0 || !config.shared_head && agents != config.agents {
             let expected = if config.shared_head { 1 } else { config.agents };
@@ -141,56 +192,49 @@ impl<'a> Team<'a> {
         self.members.iter_mut().for_each(Member::forget);
     }
 
-    /// Gives each member its own row of `kept`, (N, [`CommFormer::kept_width`]), to go on from.
+    /// Gives each member its own row of `kept`, rows of [`PolicyConfig::kept_width`], to go on from.
     ///
     /// # Errors
     /// [`ModelError::Shape`] when it does not fit.
-    pub fn keep(&mut self, kept: &Tensor) -> Result<(), ModelError> {
-        let expected = [
-            self.members.len() as i64,
-            self.weights.policy.kept_width() as i64,
-        ];
-        if kept.size() != expected {
-            return Err(ModelError::Shape {
-                input: "kept",
-                expected: format!("{expected:?}"),
-                found: kept.size(),
-            });
-        }
-        for (agent, member) in self.members.iter_mut().enumerate() {
-            member.keep(Some(kept.get(agent as i64).view([1, 1, -1])));
+    pub fn keep(&mut self, kept: &[f32]) -> Result<(), ModelError> {
+        let width = self.weights.config().kept_width();
+        self.check_rows("kept", Some(kept.len()), width)?;
+        for (row, member) in kept.chunks_exact(width.max(1)).zip(&mut self.members) {
+            member.keep(Some(row.to_vec()));
         }
         Ok(())
     }
 
-    /// Lets each member perceive its own row of `obs`, (N, O), and of `available`, (N, A) boolean.
+    /// Lets each member perceive its own row of `obs`, (N, O), and of `available`, (N, A).
     ///
     /// # Errors
-    /// [`ModelError::Shape`] when a row does not fit, [`ModelError::Input`] for another number of rows.
+    /// [`ModelError::Shape`] when they do not fit.
     pub fn perceive(
         &self,
-        obs: &Tensor,
-        available: Option<&Tensor>,
+        obs: &[f32],
+        available: Option<&[bool]>,
     ) -> Result<Vec<Turn<'a>>, ModelError> {
-        self.check_rows("obs", Some(obs))?;
-        self.check_rows("available", available)?;
+        let config = self.weights.config();
+        let (width, actions) = (config.obs_dim, config.actions.width());
+        self.check_rows("obs", Some(obs.len()), width)?;
+        self.check_rows("available", available.map(<[bool]>::len), actions)?;
         let turn = |(agent, member): (usize, &Member<'a>)| {
-            let own = |x: &Tensor| x.get(agent as i64);
-            member.perceive(&own(obs), available.map(own).as_ref())
+            let own = available.map(|flags| &flags[agent * actions..(agent + 1) * actions]);
+            member.perceive(&obs[agent * width..(agent + 1) * width], own)
         };
         self.members.iter().enumerate().map(turn).collect()
     }
 
     /// Has the members exchange messages along `edges` and decide. Member i's noise is row i of `noise`,
-    /// (N, A), as for [`CommFormer::act`].
+    /// (N, A), as for [`CommFormer::act`](crate::CommFormer::act).
     ///
     /// # Errors
-    /// [`ModelError::Input`] for turns, edges or noise of another number of agents.
+    /// [`ModelError::Input`] for turns or edges of another number of agents, [`ModelError::Shape`] for such noise.
     pub fn act(
         &mut self,
         turns: Vec<Turn<'a>>,
         edges: &OpenEdges,
-        noise: Option<&Tensor>,
+        noise: Option<&[f32]>,
     ) -> Result<Step, ModelError> {
         let agents = self.members.len();
         for (input, found) in [("turns", turns.len()), ("graph", edges.agents())] {
@@ -198,8 +242,9 @@ impl<'a> Team<'a> {
                 return Err(wrong_number(input, found, agents));
             }
         }
-        self.check_rows("noise", noise)?;
         let config = self.weights.config();
+        let actions = config.actions.width();
+        self.check_rows("noise", noise.map(<[f32]>::len), actions)?;
         let mut mailbox = Mailbox::new(edges);
         let mut listening: Vec<Listening<'a>> = turns
             .into_iter()
@@ -207,10 +252,7 @@ impl<'a> Team<'a> {
             .map(|(agent, turn)| turn.listen(edges.links(agent)))
             .collect();
         for _ in 0..config.blocks {
-            let sent: Vec<Packet> = listening
-                .iter()
-                .map(Listening::say)
-                .collect::<Result<_, _>>()?;
+            let sent: Vec<Packet> = listening.iter().map(Listening::say).collect();
             for (agent, member) in listening.iter_mut().enumerate() {
                 member.hear(&mailbox.deliver(agent, &sent))?;
             }
@@ -219,33 +261,44 @@ impl<'a> Team<'a> {
         let (mut said, mut told, mut decisions) = (Vec::new(), Vec::new(), Vec::new());
         for (agent, member) in listening.into_iter().enumerate() {
             let inbox = mailbox.deliver_decided(agent, &said, &told, config.previous_action);
-            let noise = noise.map(|noise| noise.get(agent as i64));
-            let mut decision = member.decide(&inbox, noise.as_ref())?;
+            let noise = noise.map(|noise| &noise[agent * actions..(agent + 1) * actions]);
+            let mut decision = member.decide(&inbox, noise)?;
             said.push(std::mem::take(&mut decision.said));
             told.push(std::mem::take(&mut decision.told));
-            self.members[agent].keep(decision.kept.as_ref().map(Tensor::shallow_clone));
+            self.members[agent].keep(decision.kept.clone());
             decisions.push(decision);
         }
-        let join = |of: &dyn Fn(&Decision) -> Tensor| {
-            Tensor::cat(&decisions.iter().map(of).collect::<Vec<_>>(), 0)
-        };
-        let kept: Vec<Tensor> = decisions
+        let of_each = |of: fn(&Decision) -> f32| decisions.iter().map(of).collect();
+        let kept: Vec<f32> = decisions
             .iter()
-            .filter_map(|decision| Some(decision.kept.as_ref()?.squeeze_dim(1)))
+            .flat_map(|decision| decision.kept.iter().flatten().copied())
             .collect();
         Ok(Step {
-            actions: join(&|decision| decision.action.shallow_clone()),
-            log_probs: join(&|decision| decision.log_prob.shallow_clone()),
-            values: join(&|decision| decision.value.shallow_clone()),
-            kept: (!kept.is_empty()).then(|| Tensor::cat(&kept, 0)),
+            log_probs: of_each(|decision| decision.log_prob),
+            values: of_each(|decision| decision.value),
+            kept: (!kept.is_empty()).then_some(kept),
+            actions: decisions
+                .into_iter()
+                .map(|decision| decision.action)
+                .collect(),
             carried: mailbox.into_carried(),
         })
     }
 
-    fn check_rows(&self, input: &'static str, x: Option<&Tensor>) -> Result<(), ModelError> {
+    /// Refuses what has not a row of this width for each member.
+    fn check_rows(
+        &self,
+        input: &'static str,
+        found: Option<usize>,
+        width: usize,
+    ) -> Result<(), ModelError> {
         let agents = self.members.len();
-        match x.map(|x| x.size().first().copied().unwrap_or(0) as usize) {
-            Some(found) if found != agents => Err(wrong_number(input, found, agents)),
+        match found {
+            Some(found) if found != agents * width => Err(ModelError::Shape {
+                input,
+                expected: format!("({agents}, {width}), {} numbers", agents * width),
+                found: vec![found as i64],
+            }),
             _ => Ok(()),
         }
     }

@@ -35,10 +35,12 @@ pub enum ModelError {
     },
 
     /// A saved policy does not fit this configuration.
+    #[cfg(feature = "torch")]
     #[error(transparent)]
     State(#[from] commformer_torch::named::StateError),
 
     /// libtorch refused an operation.
+    #[cfg(feature = "torch")]
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
 }

@@ -1,13 +1,10 @@
 //! What went on in the policy when a team acted, for people to look at.
 
-use std::rc::Rc;
-
 use tch::{Kind, Tensor};
 
-use crate::config::{AttentionOver, PolicyConfig};
+use crate::config::{ActionSpace, AttentionOver, PolicyConfig};
 use crate::distribution::Distribution;
-use crate::input::{Input, check_kind, check_shape};
-use crate::mask::Mask;
+use crate::input::Input;
 use crate::{CommFormer, ModelError};
 
 /// Why a team did what it did. Nothing carries a gradient.
@@ -37,29 +34,23 @@ impl CommFormer {
     /// # Errors
     /// [`ModelError::Shape`] or [`ModelError::Input`] when an input does not fit.
     pub fn explain(&self, input: &Input<'_>, actions: &Tensor) -> Result<Explanation, ModelError> {
-        let [batch, agents] = self.check_input(input)?;
-        let (kind, size) = self.config().actions.tensor([batch, agents]);
-        check_shape("actions", actions, &size)?;
-        check_kind("actions", actions, kind)?;
+        let [_, agents] = self.check_actions(input, actions)?;
         let _guard = tch::no_grad_guard();
         // Weights over all agents, whichever way is faster.
         let config = PolicyConfig {
             attention_over: AttentionOver::All,
             ..self.config().clone()
         };
-        let watched = Rc::default();
-        let mask = Mask {
-            watched: Some(Rc::clone(&watched)),
-            ..Mask::new(input, &config)
+        let mut ops = self.torch(agents).watched();
+        let (output, _) = self.whole(&mut ops, input, &input.links(&config), actions);
+        let probabilities = match self.config().actions {
+            ActionSpace::Discrete(_) => {
+                let output = Distribution::new(output, input.available, None).into_output();
+                Some(output.softmax(-1, Kind::Float))
+            }
+            ActionSpace::Continuous(_) => None,
         };
-        let (representation, _) = self.hear(input, &mask, None);
-        let decoder = self.decoder.ready(&self.edge_embedding);
-        let output = decoder.all(&representation, actions, &mask.causal());
-        let probabilities = match Distribution::new(output, input.available, self.decoder.std()) {
-            Distribution::Categorical { logits } => Some(logits.softmax(-1, Kind::Float)),
-            Distribution::Normal { .. } => None,
-        };
-        let attention = self.attention_names().zip(watched.take());
+        let attention = self.attention_names().zip(ops.into_weights());
         Ok(Explanation {
             probabilities,
             attention: attention

@@ -1,8 +1,12 @@
 //! What a policy is given, and whether it fits.
 
+use commformer_nn::links::{Heard, Rules};
+use commformer_nn::torch::{self, Links};
 use tch::{Device, Kind, Tensor};
 
-use crate::config::{ActionSpace, Closed};
+use crate::config::{ActionSpace, Closed, PolicyConfig};
+use crate::leaves::{integers, numbers, truths};
+use crate::native::Situation;
 use crate::{CommFormer, ModelError};
 
 /// What a team perceives in B situations, and whom it can hear.
@@ -50,13 +54,94 @@ impl<'a> Input<'a> {
     }
 }
 
-impl Input<'_> {
-    /// What is given for each graph, (1 or B or G, ..), for each batch entry: (1 or B, ..).
-    pub(crate) fn of_each(&self, of_graphs: &Tensor) -> Tensor {
-        match self.graph_of {
-            Some(graph_of) => of_graphs.index_select(0, graph_of),
-            None => of_graphs.shallow_clone(),
+impl PolicyConfig {
+    /// How the network reads a graph.
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            relation_order: self.relation_order,
+            self_loop: self.self_loop,
+            previous_action: self.previous_action,
         }
+    }
+}
+
+impl ActionSpace {
+    /// The kind and shape of a tensor of B x N actions.
+    pub(crate) fn tensor(self, [batch, agents]: [i64; 2]) -> (Kind, Vec<i64>) {
+        match self {
+            Self::Discrete(_) => (Kind::Int64, vec![batch, agents]),
+            Self::Continuous(width) => (Kind::Float, vec![batch, agents, width as i64]),
+        }
+    }
+}
+
+impl Input<'_> {
+    /// Whom the agents hear, for passes by libtorch.
+    pub(crate) fn links(&self, config: &PolicyConfig) -> Links {
+        let heard = torch::Heard {
+            graph: self.graph,
+            graph_of: self.graph_of,
+            most_senders: self.most_senders,
+            gate: self.gate,
+            active: self.active,
+            teams: self.embedding.size()[0],
+        };
+        Links::new(
+            &heard,
+            config.rules(),
+            config.attention_over,
+            config.relation,
+        )
+    }
+
+    /// The same numbers, densely.
+    pub(crate) fn dense(&self) -> Dense {
+        let dense = |x: Option<&Tensor>| x.map(Tensor::contiguous);
+        let size = self.embedding.size();
+        Dense {
+            embedding: self.embedding.contiguous(),
+            available: dense(self.available),
+            graph: self.graph.contiguous(),
+            graph_of: dense(self.graph_of),
+            gate: dense(self.gate),
+            active: dense(self.active),
+            kept: dense(self.kept),
+            teams: [size[0] as usize, size[1] as usize],
+        }
+    }
+}
+
+/// An [`Input`] on the CPU whose numbers lie one after the other.
+#[derive(Debug)]
+pub(crate) struct Dense {
+    embedding: Tensor,
+    available: Option<Tensor>,
+    graph: Tensor,
+    graph_of: Option<Tensor>,
+    gate: Option<Tensor>,
+    active: Option<Tensor>,
+    kept: Option<Tensor>,
+    /// B and N
+    teams: [usize; 2],
+}
+
+impl Dense {
+    /// The embeddings (B N, E), and the rest as the native passes take it.
+    pub fn situation(&self) -> (&[f32], Situation<'_>) {
+        let [teams, agents] = self.teams;
+        let situation = Situation {
+            heard: Heard {
+                graphs: numbers(&self.graph),
+                graph_of: self.graph_of.as_ref().map(integers),
+                gate: self.gate.as_ref().map(numbers),
+                active: self.active.as_ref().map(numbers),
+                teams,
+                agents,
+            },
+            available: self.available.as_ref().map(truths),
+            kept: self.kept.as_ref().map(numbers),
+        };
+        (numbers(&self.embedding), situation)
     }
 }
 
@@ -94,6 +179,19 @@ impl CommFormer {
         };
         check_kind(input, x, Kind::Float)?;
         Ok([size[0], agents])
+    }
+
+    /// Checks what a pass over actions that were taken is given, and returns B and N.
+    pub(crate) fn check_actions(
+        &self,
+        input: &Input<'_>,
+        actions: &Tensor,
+    ) -> Result<[i64; 2], ModelError> {
+        let [batch, agents] = self.check_input(input)?;
+        let (kind, size) = self.config().actions.tensor([batch, agents]);
+        check_shape("actions", actions, &size)?;
+        check_kind("actions", actions, kind)?;
+        Ok([batch, agents])
     }
 
     /// Checks the inputs that all passes share, and returns B and N.

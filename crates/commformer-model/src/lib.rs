@@ -5,7 +5,8 @@
 //!
 //! 1. [`graph`]: edge logits become an adjacency, receiver by sender: [`graph::exact`] for
 //!    execution, [`graph::sample`] for training, [`graph::complete`] for the warm-up.
-//! 2. [`CommFormer::embed`] turns each agent's observation into an embedding. A receive gate may
+//! 2. The network stands in `network.rs`, written once over the operations of `commformer_nn`, and every pass is it.
+//!    [`CommFormer::embed`] turns each agent's observation into an embedding. A receive gate may
 //!    decide on it who listens in this step; the decision is part of the [`Input`].
 //!    The encoder turns embeddings into representations. Its attention lets an agent hear only
 //!    its senders and itself, and its scores read whether there is an edge.
@@ -14,11 +15,11 @@
 //!    step with cached keys and values; [`CommFormer::evaluate`] scores actions that were taken,
 //!    for all agents in one pass.
 //! 5. [`CommFormer::pass`] scores and differentiates at once, for training. On the CPU it and acting
-//!    have kernels of their own (`native/`), which give the numbers of the other passes in half the
-//!    time or less.
+//!    run on kernels, which give the numbers of libtorch in half the time or less.
 //! 6. [`CommFormer::parameters`] are the lower level's leaves, [`CommFormer::edge_logits`] is the
 //!    upper level's; [`CommFormer::state`] names all tensors as they are on disk.
-//! 7. [`decentralised`] runs every agent alone, on the messages that reach it, to the same actions.
+//! 7. [`decentralised`] runs every agent alone, on the messages that reach it, to the same actions, and needs no
+//!    libtorch (`default-features = false`).
 //!
 //! What is deliberately absent: objectives, optimisers and schedules (the trainer's), files (the
 //! caller writes what [`CommFormer::state`] returns), and randomness. All noise is passed in.
@@ -55,39 +56,52 @@
 //! # Ok::<(), commformer_model::ModelError>(())
 //! ```
 
-mod attention;
-mod cache;
+#[cfg(feature = "torch")]
+mod by_torch;
 mod config;
 mod cost;
 pub mod decentralised;
-mod decoder;
+#[cfg(feature = "torch")]
 mod distribution;
-mod encoder;
 mod error;
+#[cfg(feature = "torch")]
 mod explain;
+#[cfg(feature = "torch")]
 pub mod graph;
-mod heads;
+#[cfg(feature = "torch")]
 mod input;
-mod layers;
-mod listed;
-mod mask;
+#[cfg(feature = "torch")]
+mod kept;
+#[cfg(feature = "torch")]
+mod leaves;
 mod memory;
 mod message;
+#[cfg(feature = "torch")]
 mod native;
+mod network;
+mod old_messages;
+#[cfg(feature = "torch")]
 mod parameters;
+#[cfg(feature = "torch")]
 mod pass;
+#[cfg(feature = "torch")]
 mod policy;
+#[cfg(feature = "torch")]
 mod seen;
-mod stale;
 
+pub use commformer_nn::native::kernel_vectors;
+#[cfg(feature = "torch")]
+pub use commformer_nn::torch::Uniform as UniformNoise;
 pub use config::{
     ActionSpace, AttentionOver, Closed, GraphConfig, ObsNorm, PolicyConfig, Precision,
     PreviousAction, RelationOrder, ScoreScale, SelfEdge, SelfLoop, senders,
 };
 pub use error::ModelError;
+#[cfg(feature = "torch")]
 pub use explain::{Attention, Explanation};
+#[cfg(feature = "torch")]
 pub use input::Input;
-pub use layers::UniformNoise;
-pub use native::kernel_vectors;
+#[cfg(feature = "torch")]
 pub use pass::{Pass, Scores};
+#[cfg(feature = "torch")]
 pub use policy::{Act, CommFormer, Evaluation};

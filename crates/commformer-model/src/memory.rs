@@ -1,6 +1,6 @@
 //! What the policy takes of memory, in bytes, before there is one.
 //!
-//! The kernels' buffers (`native/`) are counted one by one, and a test holds their sum to what an
+//! The kernels' buffers (`commformer_nn::native`) are counted one by one, and a test holds their sum to what an
 //! allocator was asked for. What a matrix product packs for itself while it lasts, on some CPUs, is
 //! not among them. What libtorch keeps for a backward pass is counted by the tensors that
 //! autograd saves. Counts are `f64`, as in `cost.rs`: no size overflows them.
@@ -16,7 +16,7 @@
 //! ```
 
 use crate::config::{ActionSpace, Closed, PolicyConfig, Precision};
-use crate::listed;
+use commformer_nn::passes::pays;
 
 /// Bytes of a number.
 const NUMBER: f64 = 4.0;
@@ -86,8 +86,8 @@ impl PolicyConfig {
         let (embeddings, of_one_agent, pairs) = match self.is_native() {
             true => (
                 // Embedding, encoder, value, and the decoder's keys and values.
-                5.0 + 10.0 * sizes.blocks + 4.0 + 4.0 * sizes.blocks,
-                2.0 + 17.0 * sizes.blocks + self.hidden_stages() * 4.0 + 2.0,
+                6.5 + 9.0 * sizes.blocks + 4.0 + 4.0 * sizes.blocks,
+                4.0 + 16.0 * sizes.blocks + self.hidden_stages() * 4.0 + 2.0,
                 (senders + 1.0) * (NUMBER * sizes.heads * sizes.blocks + ENTRY),
             ),
             // What one operation hands to the next, and the decoder's keys and values.
@@ -104,7 +104,7 @@ impl PolicyConfig {
         teams * sizes.agents * (embeddings + self.attended(senders))
     }
 
-    /// The kernels' tapes: their fields, in the order in which `native/` has them.
+    /// The kernels' tape: the values of each operation and what its backward pass needs, in the order of `network.rs`.
     fn kernels(&self, rows: f64, senders: f64) -> f64 {
         let Sizes {
             agents: _,
@@ -116,11 +116,11 @@ impl PolicyConfig {
         } = self.sizes();
         let dropped = if self.dropout > 0.0 { 2.0 } else { 0.0 };
         let embeddings = 4.0 // observed and projected, its slope, norm, embedding
-            + blocks * (10.0 + dropped) // encoder
+            + blocks * (9.0 + 3.0 * dropped) // encoder
             + 4.0 // value
-            + 1.0 + blocks * 17.0 // decoder
+            + 1.0 + blocks * 16.0 // decoder
             + self.hidden_stages() * 4.0 + 2.0 // heads
-            + 2.0 * 6.0 // gradients on their way back
+            + 5.0 + 4.0 * blocks // gradients on their way back
             + 1.0;
         // Embeddings, and their gradient, go to and come from autograd as tensors.
         let tensors = 2.0;
@@ -161,7 +161,7 @@ impl PolicyConfig {
         let sizes = self.sizes();
         let places = senders + 1.0;
         let of_a_place = 24.0 + NUMBER * 5.0 * sizes.heads;
-        match listed::pays(places.ceil() as i64, self.agents as i64) {
+        match pays(places.ceil() as i64, self.agents as i64) {
             true => places * (of_a_place + NUMBER * 3.0 * sizes.width),
             false => sizes.agents * of_a_place,
         }

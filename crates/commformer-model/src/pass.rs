@@ -2,10 +2,11 @@
 
 use tch::Tensor;
 
-use crate::input::{Input, check_kind, check_shape};
-use crate::layers::UniformNoise;
-use crate::native::Workspace;
-use crate::{CommFormer, ModelError};
+use crate::config::ActionSpace;
+use crate::input::{Dense, Input};
+use crate::leaves::{integers, numbers};
+use crate::native::{Actions, Workspace};
+use crate::{CommFormer, ModelError, UniformNoise};
 
 /// What a loss is made of, (B, N) each.
 #[derive(Debug)]
@@ -23,8 +24,7 @@ pub struct Scores {
 /// [`Pass::backward`] or [`Pass::backward_to_graph`].
 ///
 /// It gives the numbers of [`CommFormer::embed`], [`CommFormer::evaluate`] and autograd, up to
-/// rounding. On the CPU it takes half the time, where actions are discrete and agents keep
-/// nothing; elsewhere it is those.
+/// rounding. On the CPU in float32 it takes half the time; elsewhere it is those.
 #[derive(Debug)]
 pub struct Pass<'a> {
     policy: &'a CommFormer,
@@ -38,8 +38,8 @@ pub struct Pass<'a> {
 #[derive(Debug)]
 struct Evaluated {
     graph: Tensor,
-    actions: Tensor,
-    available: Option<Tensor>,
+    /// Of the native pass.
+    taken: Option<(Actions, Dense)>,
     scores: Scores,
 }
 
@@ -50,11 +50,17 @@ impl CommFormer {
     /// # Errors
     /// [`ModelError::Shape`] or [`ModelError::Input`] when the observations do not fit.
     pub fn pass(&self, obs: &Tensor) -> Result<(Pass<'_>, Tensor), ModelError> {
-        self.check_agents("obs", obs, self.config().obs_dim)?;
+        let [batch, agents] = self.check_agents("obs", obs, self.config().obs_dim)?;
         let mut native = self.is_native().then(|| self.take_workspace());
         let embedding = match &mut native {
-            Some(workspace) => workspace.embed(self, obs).set_requires_grad(true),
-            None => self.encoder.embed(obs),
+            Some(workspace) => {
+                let (obs, leaves) = (obs.contiguous(), self.numbers());
+                let teams = [batch as usize, agents as usize];
+                let embedding = workspace.embed(self.weights(&leaves), numbers(&obs), teams);
+                let embedding = Tensor::from_slice(embedding).view([batch, agents, -1]);
+                embedding.set_requires_grad(true)
+            }
+            None => self.embed(obs)?,
         };
         let pass = Pass {
             policy: self,
@@ -80,10 +86,7 @@ impl Pass<'_> {
         dropout: Option<UniformNoise>,
     ) -> Result<&Scores, ModelError> {
         let policy = self.policy;
-        let [batch, agents] = policy.check_input(input)?;
-        let (kind, size) = policy.config().actions.tensor([batch, agents]);
-        check_shape("actions", actions, &size)?;
-        check_kind("actions", actions, kind)?;
+        let shape = policy.check_actions(input, actions)?;
         if input.embedding.data_ptr() != self.embedding.data_ptr() {
             return Err(refused(
                 "embedding",
@@ -96,30 +99,40 @@ impl Pass<'_> {
                 "carries a gradient; use `evaluate` and autograd",
             ));
         }
-        let scores = match &mut self.native {
+        let (scores, taken) = match &mut self.native {
             Some(workspace) => {
-                let size = [batch, agents];
-                let scores = workspace.evaluate(policy, input, actions, dropout, size)?;
-                let [log_probs, entropy, values] = scores.map(|x| x.set_requires_grad(true));
-                Scores {
-                    log_probs,
-                    entropy,
-                    values,
-                }
+                let (actions, dense) = (numbers_of(policy, actions)?, input.dense());
+                let mut noise = dropout.map(|uniform| {
+                    let [batch, agents] = shape;
+                    let size = [batch, agents, policy.config().embed_dim as i64];
+                    move |factors: &mut [f32]| factors.copy_from_slice(numbers(&uniform(&size)))
+                });
+                let noise = noise
+                    .as_mut()
+                    .map(|noise| noise as &mut dyn FnMut(&mut [f32]));
+                let (leaves, (_, situation)) = (policy.numbers(), dense.situation());
+                workspace.evaluate(policy.weights(&leaves), &situation, &actions, noise);
+                let leaf = |x: &[f32]| Tensor::from_slice(x).view(shape).set_requires_grad(true);
+                let scores = Scores {
+                    log_probs: leaf(&workspace.log_probs),
+                    entropy: leaf(&workspace.entropy),
+                    values: leaf(&workspace.values),
+                };
+                (scores, Some((actions, dense)))
             }
             None => {
                 let found = policy.evaluate(input, actions, dropout)?;
-                Scores {
+                let scores = Scores {
                     log_probs: found.log_probs,
                     entropy: found.entropy,
                     values: found.values,
-                }
+                };
+                (scores, None)
             }
         };
         let evaluated = self.evaluated.insert(Evaluated {
             graph: input.graph.shallow_clone(),
-            actions: actions.shallow_clone(),
-            available: input.available.map(Tensor::shallow_clone),
+            taken,
             scores,
         });
         Ok(&evaluated.scores)
@@ -140,14 +153,24 @@ impl Pass<'_> {
         let evaluated = self.evaluated.take().ok_or_else(nothing_yet)?;
         let others: Vec<_> = others.iter().map(|(_, other)| other).collect();
         let policy = self.policy;
-        let Some(mut workspace) = self.native.take() else {
+        let (Some(mut workspace), Some((actions, dense))) = (self.native.take(), &evaluated.taken)
+        else {
             let parameters = policy.parameters();
             let parameters = parameters.iter().map(|(_, leaf)| leaf);
             return gradients(loss, &parameters.chain(others).collect::<Vec<_>>());
         };
         let (upstream, of_others) = self.upstream(&evaluated, loss, &others)?;
-        let (actions, available) = (&evaluated.actions, evaluated.available.as_ref());
-        let mut of_all = workspace.backward(policy, actions, available, &upstream);
+        let available = dense.situation().1.available;
+        let upstream: Vec<Tensor> = upstream.iter().map(Tensor::contiguous).collect();
+        let upstream = [0, 1, 2, 3].map(|at| numbers(&upstream[at]));
+        let leaves = policy.numbers();
+        let weights = policy.weights(&leaves);
+        workspace.backward(weights, actions, available, upstream, None);
+        let shaped = |slot: usize| {
+            let of_leaf = Tensor::from_slice(workspace.gradients.of_index(slot));
+            of_leaf.view(policy.leaves[slot].size().as_slice())
+        };
+        let mut of_all: Vec<Tensor> = policy.network.trained().map(shaped).collect();
         of_all.extend(of_others);
         policy.give_workspace(workspace);
         Ok(of_all)
@@ -161,15 +184,20 @@ impl Pass<'_> {
     pub fn backward_to_graph(mut self, loss: &Tensor) -> Result<Tensor, ModelError> {
         let evaluated = self.evaluated.take().ok_or_else(nothing_yet)?;
         let graph = &evaluated.graph;
-        let Some(mut workspace) = self.native.take() else {
+        let (Some(mut workspace), Some((actions, dense))) = (self.native.take(), &evaluated.taken)
+        else {
             return Ok(gradients(loss, &[graph])?.remove(0));
         };
         let (upstream, _) = self.upstream(&evaluated, loss, &[])?;
-        let (actions, available) = (&evaluated.actions, evaluated.available.as_ref());
         let policy = self.policy;
-        let edges = workspace.backward_to_graphs(policy, graph, actions, available, &upstream);
+        let available = dense.situation().1.available;
+        let upstream: Vec<Tensor> = upstream.iter().map(Tensor::contiguous).collect();
+        let upstream = [0, 1, 2, 3].map(|at| numbers(&upstream[at]));
+        let (leaves, size) = (policy.numbers(), Some(graph.numel()));
+        let weights = policy.weights(&leaves);
+        let edges = workspace.backward(weights, actions, available, upstream, size);
         policy.give_workspace(workspace);
-        Ok(edges)
+        Ok(Tensor::from_slice(&edges).view(graph.size().as_slice()))
     }
 
     /// The gradients of log-probabilities, entropies, values and embeddings, and of others.
@@ -190,6 +218,24 @@ impl Pass<'_> {
         let of_others = found.split_off(4);
         Ok((found, of_others))
     }
+}
+
+/// Actions that were taken, as the native passes take them.
+fn numbers_of(policy: &CommFormer, actions: &Tensor) -> Result<Actions, ModelError> {
+    let actions = actions.contiguous();
+    let ActionSpace::Discrete(count) = policy.config().actions else {
+        return Ok(Actions::Continuous(numbers(&actions).to_vec()));
+    };
+    let actions = integers(&actions).to_vec();
+    let known = 0..count as i64;
+    if let Some(action) = actions.iter().find(|action| !known.contains(action)) {
+        let expected = format!("an action from 0 to {}", count - 1);
+        return Err(refused(
+            "actions",
+            &format!("holds {action}, expected {expected}"),
+        ));
+    }
+    Ok(Actions::Discrete(actions))
 }
 
 fn nothing_yet() -> ModelError {

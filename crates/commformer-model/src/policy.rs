@@ -6,31 +6,25 @@ use tch::{Device, Tensor};
 
 use crate::ModelError;
 use crate::config::PolicyConfig;
-use crate::decoder::Decoder;
 use crate::distribution::Distribution;
-use crate::encoder::Encoder;
-use crate::input::{Input, check_kind, check_shape};
-use crate::layers::UniformNoise;
-use crate::mask::Mask;
-use crate::native::Workspace;
-use crate::parameters::{Builder, Init, Leaf};
-use crate::seen;
-use crate::stale::Kept;
+use crate::input::{Input, check_shape};
+use crate::kept::Kept;
+use crate::leaves::numbers;
+use crate::native::{Actions, Workspace};
+use crate::network::{EDGE_LOGITS, Network, Weights};
+use crate::{UniformNoise, parameters, seen};
 
 /// CommFormer's policy and value function.
 ///
 /// Nothing reads across batch entries: a batch cut into chunks gives the same numbers.
 #[derive(Debug)]
 pub struct CommFormer {
-    config: PolicyConfig,
-    device: Device,
-    pub(crate) encoder: Encoder,
-    pub(crate) decoder: Decoder,
-    /// (2, E): no edge, edge.
-    pub(crate) edge_embedding: Tensor,
-    /// (N, N)
-    edge_logits: Tensor,
-    leaves: Vec<Leaf>,
+    pub(crate) network: Network,
+    pub(crate) device: Device,
+    /// A tensor for each leaf of the network's layout.
+    pub(crate) leaves: Vec<Tensor>,
+    /// Views of them under their names on disk.
+    parts: Vec<(String, Tensor)>,
     /// Buffers of the native passes, while no pass has them.
     workspace: RefCell<Option<Box<Workspace>>>,
 }
@@ -77,7 +71,9 @@ impl CommFormer {
         normal: &mut dyn FnMut() -> f32,
     ) -> Result<Self, ModelError> {
         config.validate()?;
-        Self::build(config, device, Builder::fresh(device, normal))
+        let network = Network::new(config);
+        let leaves = parameters::fresh(&network.layout, device, normal)?;
+        Ok(Self::of(network, device, leaves))
     }
 
     /// A policy whose leaves alias this one's storage but have gradients of their own, so that
@@ -91,37 +87,23 @@ impl CommFormer {
     /// While one of them is in a pass on one thread, no other thread may change their weights: the kernels read
     /// them as slices.
     pub unsafe fn replica(&self) -> Result<Self, ModelError> {
-        let builder = Builder::alias(&self.leaves, self.device);
-        Self::build(&self.config, self.device, builder)
+        let leaves = parameters::alias(&self.leaves);
+        Ok(Self::of(self.network.clone(), self.device, leaves))
     }
 
-    fn build(
-        config: &PolicyConfig,
-        device: Device,
-        mut builder: Builder,
-    ) -> Result<Self, ModelError> {
-        let agents = config.agents;
-        builder = builder.multiplying_in(config.precision);
-        let encoder = Encoder::new(&mut builder, config)?;
-        let decoder = Decoder::new(&mut builder, config)?;
-        let shape = [2, config.embed_dim];
-        let edge_embedding = builder.whole(EDGE_EMBEDDING, &shape, Init::Normal)?;
-        let edge_logits = builder.whole(EDGE_LOGITS, &[agents, agents], Init::Ones)?;
-        Ok(Self {
-            config: config.clone(),
+    fn of(network: Network, device: Device, leaves: Vec<Tensor>) -> Self {
+        Self {
+            parts: parameters::parts(&network.layout, &leaves),
+            network,
             device,
-            encoder,
-            decoder,
-            edge_embedding,
-            edge_logits,
-            leaves: builder.finish(),
+            leaves,
             workspace: RefCell::default(),
-        })
+        }
     }
 
     /// The configuration that the policy was built from.
     pub fn config(&self) -> &PolicyConfig {
-        &self.config
+        &self.network.config
     }
 
     /// Where the parameters are.
@@ -131,7 +113,7 @@ impl CommFormer {
 
     /// The edge logits (N, N), the parameter of the upper level: a leaf of its own.
     pub fn edge_logits(&self) -> &Tensor {
-        &self.edge_logits
+        &self.leaves[self.network.edge_logits.index()]
     }
 
     /// The parameters of the lower level: every trained leaf but the edge logits, in a fixed
@@ -140,19 +122,15 @@ impl CommFormer {
     /// Without relation terms (`relation: false`), the tensors that only those read are not
     /// trained, and so not listed.
     pub fn parameters(&self) -> Vec<(String, Tensor)> {
-        let trained = |leaf: &&Leaf| {
-            let relation = leaf.name == EDGE_EMBEDDING || leaf.name.contains(".relation.");
-            let trained = leaf.name != EDGE_LOGITS && !leaf.name.starts_with(seen::PREFIX);
-            trained && (self.config.relation || !relation)
-        };
-        let clone = |leaf: &Leaf| (leaf.name.clone(), leaf.tensor.shallow_clone());
-        self.leaves.iter().filter(trained).map(clone).collect()
+        let layout = self.network.layout.leaves();
+        let named = |slot: usize| (layout[slot].name.clone(), self.leaves[slot].shallow_clone());
+        self.network.trained().map(named).collect()
     }
 
     /// Contiguous copies of all tensors under their names on disk, edge logits included.
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let copy = |(name, part): &(String, Tensor)| (name.clone(), part.contiguous().copy());
-        self.parts().map(copy).collect()
+        self.parts.iter().map(copy).collect()
     }
 
     /// Copies saved tensors into the parameters, in place. Nothing is changed unless all fit.
@@ -163,43 +141,35 @@ impl CommFormer {
     /// # Errors
     /// An error that names the missing, unexpected, misshapen or doubled tensor.
     pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<(), ModelError> {
-        let parts: Vec<_> = self
-            .parts()
-            .map(|(name, part)| (name.clone(), part.shallow_clone()))
-            .collect();
         let fitted: Vec<_> = (state.iter())
             .map(|(name, saved)| {
-                let saved = match self.config.shared_head && name == EDGE_LOGITS {
+                let saved = match self.config().shared_head && name == EDGE_LOGITS {
                     true => self.fit_logits(saved)?,
                     false => saved.shallow_clone(),
                 };
                 Ok((name.clone(), saved))
             })
             .collect::<Result<_, ModelError>>()?;
-        Ok(commformer_torch::named::copy_into(&parts, &fitted)?)
+        Ok(commformer_torch::named::copy_into(&self.parts, &fitted)?)
     }
 
     /// Edge logits of a team of another size for this one; what are none stay as they are.
     fn fit_logits(&self, saved: &Tensor) -> Result<Tensor, ModelError> {
-        let own = self.config.agents as i64;
+        let own = self.config().agents as i64;
         let both = match saved.size()[..] {
             [rows, columns] if rows == columns && rows != own && rows > 0 => rows.min(own),
             _ => return Ok(saved.shallow_clone()),
         };
-        let fitted = self.edge_logits.detach().copy();
+        let fitted = self.edge_logits().detach().copy();
         let corner = |of: &Tensor| of.f_narrow(0, 0, both)?.f_narrow(1, 0, both);
         corner(&fitted)?.f_copy_(&corner(saved)?)?;
         Ok(fitted)
     }
 
-    fn parts(&self) -> impl Iterator<Item = &(String, Tensor)> {
-        self.leaves.iter().flat_map(|leaf| &leaf.parts)
-    }
-
     /// The width of what each agent keeps from step to step: 0, or under
     /// [`crate::Closed::Stale`] a digest of E numbers for each block and their age.
     pub fn kept_width(&self) -> usize {
-        self.config.kept_width()
+        self.config().kept_width()
     }
 
     /// Adds observations, rows of O numbers, to what the policy knows of each feature's mean and variance, under
@@ -209,10 +179,10 @@ impl CommFormer {
     /// # Errors
     /// [`ModelError::Input`] when there is not one flag for each row.
     pub fn take_in(&mut self, rows: &[f32], active: &[bool]) -> Result<(), ModelError> {
-        let Some(seen) = &mut self.encoder.seen else {
+        let Some(moments) = self.network.encoder.moments else {
             return Ok(());
         };
-        let (found, expected) = (rows.len(), active.len() * self.config.obs_dim);
+        let (found, expected) = (rows.len(), active.len() * self.config().obs_dim);
         if found != expected {
             return Err(ModelError::Input {
                 input: "rows",
@@ -221,7 +191,7 @@ impl CommFormer {
                 ),
             });
         }
-        seen.take_in(rows, active);
+        seen::take_in(moments.map(|slot| &self.leaves[slot.index()]), rows, active);
         Ok(())
     }
 
@@ -231,8 +201,8 @@ impl CommFormer {
     /// # Errors
     /// [`ModelError::Shape`] or [`ModelError::Input`] when the observations do not fit.
     pub fn embed(&self, obs: &Tensor) -> Result<Tensor, ModelError> {
-        self.check_agents("obs", obs, self.config.obs_dim)?;
-        Ok(self.encoder.embed(obs))
+        let [_, agents] = self.check_agents("obs", obs, self.config().obs_dim)?;
+        Ok(self.network.embed(&mut self.torch(agents), obs))
     }
 
     /// The same for acting: without a gradient.
@@ -240,19 +210,51 @@ impl CommFormer {
     /// # Errors
     /// As for [`CommFormer::embed`].
     pub fn observe(&self, obs: &Tensor) -> Result<Tensor, ModelError> {
-        self.check_agents("obs", obs, self.config.obs_dim)?;
-        Ok(match self.is_native() {
-            true => self.with_workspace(|workspace| workspace.embed(self, obs)),
-            false => tch::no_grad(|| self.encoder.embed(obs)),
-        })
+        if !self.is_native() {
+            return tch::no_grad(|| self.embed(obs));
+        }
+        let [batch, agents] = self.check_agents("obs", obs, self.config().obs_dim)?;
+        let obs = obs.contiguous();
+        let width = self.config().embed_dim as i64;
+        Ok(self.natively(|workspace, weights| {
+            let embedding = workspace.embed(weights, numbers(&obs), [batch, agents].map(size));
+            Tensor::from_slice(embedding).view([batch, agents, width])
+        }))
     }
 
-    /// Lends the buffers of the native passes.
-    fn with_workspace<R>(&self, pass: impl FnOnce(&mut Workspace) -> R) -> R {
+    /// Whether passes without autograd run on the native kernels: on a CPU, in float32.
+    pub(crate) fn is_native(&self) -> bool {
+        self.device() == Device::Cpu && self.config().is_native()
+    }
+
+    /// A pass on the native kernels.
+    pub(crate) fn natively<R>(&self, pass: impl FnOnce(&mut Workspace, Weights<'_>) -> R) -> R {
         let mut workspace = self.take_workspace();
-        let result = pass(&mut workspace);
+        let result = pass(&mut workspace, self.weights(&self.numbers()));
         self.give_workspace(workspace);
         result
+    }
+
+    /// The numbers of each leaf.
+    pub(crate) fn numbers(&self) -> Vec<&[f32]> {
+        self.leaves.iter().map(numbers).collect()
+    }
+
+    /// The same, copied from wherever they are.
+    pub(crate) fn copied_numbers(&self) -> Result<Vec<Vec<f32>>, ModelError> {
+        let copied = |leaf: &Tensor| -> Result<Vec<f32>, ModelError> {
+            let leaf = leaf.detach().f_to_device(Device::Cpu)?.f_contiguous()?;
+            Ok(numbers(&leaf).to_vec())
+        };
+        self.leaves.iter().map(copied).collect()
+    }
+
+    /// They as the native passes take them.
+    pub(crate) fn weights<'a>(&'a self, leaves: &'a [&'a [f32]]) -> Weights<'a> {
+        Weights {
+            network: &self.network,
+            leaves,
+        }
     }
 
     pub(crate) fn take_workspace(&self) -> Box<Workspace> {
@@ -263,7 +265,8 @@ impl CommFormer {
         self.workspace.replace(Some(workspace));
     }
 
-    /// What every agent knows after it has heard its senders, and its value.
+    /// What every agent knows after it has heard its senders, and its value. No gradient reaches the parameters
+    /// through it.
     ///
     /// # Shapes
     /// Representations (B, N, E), values (B, N).
@@ -271,29 +274,30 @@ impl CommFormer {
     /// # Errors
     /// [`ModelError::Shape`] or [`ModelError::Input`] when an input does not fit.
     pub fn encode(&self, input: &Input<'_>) -> Result<(Tensor, Tensor), ModelError> {
-        self.check_input(input)?;
-        let mask = Mask::new(input, &self.config);
-        let (representation, _) = self.hear(input, &mask, None);
-        let values = self.encoder.values(&representation);
+        let [batch, agents] = self.check_input(input)?;
+        if self.is_native() {
+            let dense = input.dense();
+            return Ok(self.natively(|workspace, weights| {
+                let (embedding, situation) = dense.situation();
+                let representation = workspace.encode(weights, embedding, &situation);
+                let representation = Tensor::from_slice(representation).view([batch, agents, -1]);
+                let values = Tensor::from_slice(&workspace.values).view([batch, agents]);
+                (representation, values)
+            }));
+        }
+        let _guard = tch::no_grad_guard();
+        let (mut ops, links) = (self.torch(agents), input.links(self.config()));
+        let kept = Kept::new(input, &links, self.config());
+        let ready = self.network.ready(&mut ops, false);
+        let kept = kept.as_ref().map(Kept::inputs);
+        let network = &self.network;
+        let (representation, _) =
+            network.encode(&mut ops, &ready, input.embedding, &links, kept.as_ref());
+        let values = network.values(&mut ops, &representation).squeeze_dim(-1);
         Ok((representation, values))
     }
 
-    /// The encoder's pass: representations (B, N, E), and what agents keep.
-    pub(crate) fn hear(
-        &self,
-        input: &Input<'_>,
-        mask: &Mask,
-        dropout: Option<UniformNoise>,
-    ) -> (Tensor, Option<Tensor>) {
-        let kept = Kept::new(input.kept, input.embedding, mask, &self.config);
-        let edges = &self.edge_embedding;
-        let (representation, others) =
-            self.encoder
-                .forward(input.embedding, mask, edges, kept.as_ref(), dropout);
-        (representation, kept.map(|kept| kept.next(&others)))
-    }
-
-    /// Scores actions that were taken, for all agents in one pass: each agent is given the actual
+    /// Scores actions that were taken, for all agents in one pass by libtorch: each agent is given the actual
     /// action of the agent before it.
     ///
     /// `dropout` is the source of noise for the configured dropout; without it none is applied.
@@ -307,19 +311,14 @@ impl CommFormer {
         &self,
         input: &Input<'_>,
         actions: &Tensor,
-        dropout: Option<UniformNoise>,
+        dropout: Option<UniformNoise<'_>>,
     ) -> Result<Evaluation, ModelError> {
-        let [batch, agents] = self.check_input(input)?;
-        let (kind, size) = self.config.actions.tensor([batch, agents]);
-        check_shape("actions", actions, &size)?;
-        check_kind("actions", actions, kind)?;
-
-        let mask = Mask::new(input, &self.config);
-        let (representation, _) = self.hear(input, &mask, dropout);
-        let values = self.encoder.values(&representation);
-        let decoder = self.decoder.ready(&self.edge_embedding);
-        let output = decoder.all(&representation, actions, &mask.causal());
-        let distribution = Distribution::new(output, input.available, self.decoder.std());
+        let [_, agents] = self.check_actions(input, actions)?;
+        let dropout = dropout.map(|uniform| uniform as UniformNoise<'_>);
+        let mut ops = self.torch(agents).with_dropout(dropout);
+        let links = input.links(self.config());
+        let (output, values) = self.whole(&mut ops, input, &links, actions);
+        let distribution = Distribution::new(output, input.available, self.std());
         let (log_probs, entropy) = distribution.score(actions);
         Ok(Evaluation {
             log_probs,
@@ -336,18 +335,25 @@ impl CommFormer {
     /// [`ModelError::Shape`] or [`ModelError::Input`] when an input does not fit.
     pub fn entropy_alone(&self, input: &Input<'_>) -> Result<Tensor, ModelError> {
         let [batch, agents] = self.check_input(input)?;
+        if self.is_native() {
+            let dense = input.dense();
+            return Ok(self.natively(|workspace, weights| {
+                let (embedding, situation) = dense.situation();
+                workspace.entropy_alone(weights, embedding, &situation);
+                Tensor::from_slice(&workspace.entropy).view([batch, agents])
+            }));
+        }
+        let _guard = tch::no_grad_guard();
         let deaf = input.embedding.select(-1, 0).zeros_like(); // (B, N)
         let alone = Input {
             gate: Some(&deaf),
             ..*input
         };
-        let mask = Mask::new(&alone, &self.config).without_actions();
-        let (representation, _) = self.hear(input, &mask, None);
-        let decoder = self.decoder.ready(&self.edge_embedding);
-        let (kind, size) = self.config.actions.tensor([batch, agents]);
+        let (kind, size) = self.config().actions.tensor([batch, agents]);
         let actions = Tensor::zeros(size, (kind, self.device));
-        let output = decoder.all(&representation, &actions, &mask.causal());
-        let distribution = Distribution::new(output, input.available, self.decoder.std());
+        let links = alone.links(self.config()).without_actions();
+        let (output, _) = self.whole(&mut self.torch(agents), &alone, &links, &actions);
+        let distribution = Distribution::new(output, input.available, self.std());
         Ok(distribution.score(&actions).1)
     }
 
@@ -362,40 +368,38 @@ impl CommFormer {
     pub fn act(&self, input: &Input<'_>, noise: Option<&Tensor>) -> Result<Act, ModelError> {
         let [batch, agents] = self.check_input(input)?;
         if let Some(noise) = noise {
-            let width = self.config.actions.width() as i64;
+            let width = self.config().actions.width() as i64;
             check_shape("noise", noise, &[batch, agents, width])?;
         }
-        if self.is_native() {
-            let size = [batch, agents];
-            return Ok(self.with_workspace(|workspace| workspace.act(self, input, noise, size)));
+        match self.is_native() {
+            true => Ok(self.act_natively(input, noise, [batch, agents])),
+            false => Ok(self.act_by_torch(input, noise, [batch, agents])),
         }
-        let _guard = tch::no_grad_guard();
-        let mask = Mask::new(input, &self.config);
-        let (representation, kept) = self.hear(input, &mask, None);
-        let values = self.encoder.values(&representation);
+    }
 
-        let decoder = self.decoder.ready(&self.edge_embedding);
-        let mut steps = decoder.steps(&representation);
-        let mask = mask.causal();
-        let mut actions: Vec<Tensor> = Vec::new();
-        let mut log_probs = Vec::new();
-        for agent in 0..agents {
-            let own = |x: &Tensor| x.select(1, agent);
-            let output = steps.next(agent, actions.last(), &mask);
-            let available = input.available.map(own);
-            let distribution = Distribution::new(output, available.as_ref(), self.decoder.std());
-            let (action, log_prob) = distribution.choose(noise.map(own).as_ref());
-            actions.push(action);
-            log_probs.push(log_prob);
-        }
-        Ok(Act {
-            actions: Tensor::stack(&actions, 1),
-            log_probs: Tensor::stack(&log_probs, 1),
-            values,
-            kept,
+    fn act_natively(&self, input: &Input<'_>, noise: Option<&Tensor>, shape: [i64; 2]) -> Act {
+        let dense = input.dense();
+        let noise = noise.map(Tensor::contiguous);
+        self.natively(|workspace, weights| {
+            let (embedding, situation) = dense.situation();
+            let noise = noise.as_ref().map(numbers);
+            let (actions, kept) = workspace.act(weights, embedding, &situation, noise);
+            let [batch, agents] = shape;
+            Act {
+                actions: match actions {
+                    Actions::Discrete(actions) => Tensor::from_slice(&actions).view(shape),
+                    Actions::Continuous(actions) => {
+                        Tensor::from_slice(&actions).view([batch, agents, -1])
+                    }
+                },
+                log_probs: Tensor::from_slice(&workspace.log_probs).view(shape),
+                values: Tensor::from_slice(&workspace.values).view(shape),
+                kept: kept.map(|kept| Tensor::from_slice(&kept).view([batch, agents, -1])),
+            }
         })
     }
 }
 
-const EDGE_EMBEDDING: &str = "graph.edge_embedding";
-const EDGE_LOGITS: &str = "graph.edge_logits";
+fn size(size: i64) -> usize {
+    size as usize
+}

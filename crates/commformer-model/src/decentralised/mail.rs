@@ -1,7 +1,5 @@
 //! Who may send to whom, and the mailbox that sees to it.
 
-use tch::{Device, Kind, Tensor};
-
 use super::packet::Packet;
 use crate::ModelError;
 use crate::config::PreviousAction;
@@ -26,23 +24,24 @@ pub struct Links {
 }
 
 impl OpenEdges {
-    /// From a graph, (N, N), as [`crate::graph::gated`] gives it for each batch entry.
+    /// From a graph (N, N) of 0 and 1, row the receiver, less what gates shut
+    /// ([`crate::graph::gated`] gives that for each batch entry).
     ///
     /// # Errors
-    /// [`ModelError::Shape`] when it is not square, [`ModelError::Torch`] when it cannot be read.
-    pub fn new(graph: &Tensor) -> Result<Self, ModelError> {
-        let size = graph.size();
-        let [receivers, senders] = size[..] else {
-            return Err(not_square(size));
-        };
-        if receivers != senders {
-            return Err(not_square(size));
+    /// [`ModelError::Shape`] when it is not square.
+    pub fn new(graph: &[f32]) -> Result<Self, ModelError> {
+        let agents = graph.len().isqrt();
+        if agents * agents != graph.len() {
+            return Err(ModelError::Shape {
+                input: "graph",
+                expected: "N * N numbers".to_owned(),
+                found: vec![graph.len() as i64],
+            });
         }
-        let present = graph.detach().gt(0.5).to_device(Device::Cpu);
         Ok(Self {
-            agents: senders as usize,
-            open: Vec::<bool>::try_from(present.to_kind(Kind::Bool).contiguous().view([-1]))?,
-            active: vec![true; senders as usize],
+            agents,
+            open: graph.iter().map(|edge| *edge > 0.5).collect(),
+            active: vec![true; agents],
         })
     }
 
@@ -200,27 +199,18 @@ impl<'e> Mailbox<'e> {
     }
 }
 
-fn not_square(found: Vec<i64>) -> ModelError {
-    ModelError::Shape {
-        input: "graph",
-        expected: "(N, N)".to_owned(),
-        found,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// 0 hears 1 and itself, 1 hears nobody, 2 hears 0 and 1.
     fn edges() -> OpenEdges {
-        let graph = Tensor::from_slice(&[1f32, 1., 0., 0., 0., 0., 1., 1., 0.]);
-        OpenEdges::new(&graph.view([3, 3])).unwrap()
+        OpenEdges::new(&[1f32, 1., 0., 0., 0., 0., 1., 1., 0.]).unwrap()
     }
 
     fn packet(numbers: &[f32]) -> Packet {
         let mut packet = Packet::default();
-        packet.numbers(&Tensor::from_slice(numbers)).unwrap();
+        packet.numbers(numbers);
         packet
     }
 
@@ -289,8 +279,7 @@ mod tests {
         let links = edges().links(0);
         assert_eq!(links.hears, [true, true, false]);
         assert_eq!(links.heard_by, [true, false, true]);
-        let wide = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu));
-        let error = OpenEdges::new(&wide).unwrap_err().to_string();
-        assert!(error.contains("(N, N)"), "{error}");
+        let error = OpenEdges::new(&[0.0; 6]).unwrap_err().to_string();
+        assert!(error.contains("N * N"), "{error}");
     }
 }

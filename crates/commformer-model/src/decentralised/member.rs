@@ -3,28 +3,28 @@
 //! Nothing in this file has a way to another agent. A member's methods take its own observation, its
 //! own links and an [`Inbox`], which only a mailbox fills.
 
-use tch::Tensor;
+use commformer_nn::links::Sender;
+use commformer_nn::native::{Categorical, Native, Normal, Tape, Var};
 
 use super::Weights;
 use super::mail::{Inbox, Links};
-use super::packet::{Packet, Reader, start};
+use super::packet::{Action, Given, Packet, Reader};
 use crate::ModelError;
-use crate::config::{Closed, RelationOrder, SelfLoop};
-use crate::distribution::Distribution;
-use crate::mask::Mask;
-use crate::stale::Kept;
+use crate::config::{Closed, PolicyConfig, RelationOrder, SelfLoop};
+use crate::network;
+use crate::old_messages::OldMessages;
 
 /// One agent and what it carries from step to step.
 #[derive(Debug)]
 pub struct Member<'a> {
-    weights: &'a Weights<'a>,
+    weights: &'a Weights,
     agent: usize,
-    /// Of the old messages, (1, 1, [`crate::CommFormer::kept_width`]); `None`: nothing yet.
-    kept: Option<Tensor>,
+    /// Of the old messages, [`PolicyConfig::kept_width`] numbers; `None`: nothing yet.
+    kept: Option<Vec<f32>>,
 }
 
 impl<'a> Member<'a> {
-    pub(super) fn new(weights: &'a Weights<'a>, agent: usize) -> Self {
+    pub(super) fn new(weights: &'a Weights, agent: usize) -> Self {
         Self {
             weights,
             agent,
@@ -37,34 +37,37 @@ impl<'a> Member<'a> {
         self.kept = None;
     }
 
-    /// What it carries, (1, 1, K).
-    pub(super) fn keep(&mut self, kept: Option<Tensor>) {
+    /// What it carries.
+    pub(super) fn keep(&mut self, kept: Option<Vec<f32>>) {
         self.kept = kept;
     }
 
-    /// Begins a step: makes an embedding of its own observation, (O). `available` (A) boolean says
+    /// Begins a step: makes an embedding of its own observation, O numbers. `available`, A flags, says
     /// which of its actions can be taken; `None`: all.
     ///
     /// # Errors
     /// [`ModelError::Shape`] when the observation or the availability does not fit.
     pub fn perceive(
         &self,
-        obs: &Tensor,
-        available: Option<&Tensor>,
+        obs: &[f32],
+        available: Option<&[bool]>,
     ) -> Result<Turn<'a>, ModelError> {
-        let _guard = tch::no_grad_guard();
         let config = self.weights.config();
-        check_width("obs", obs, config.obs_dim)?;
+        check_width("obs", obs.len(), config.obs_dim)?;
         if let Some(available) = available {
-            check_width("available", available, config.actions.width())?;
+            check_width("available", available.len(), config.actions.width())?;
         }
+        let mut tape = Tape::default();
+        tape.begin([1, 1]);
+        let obs = tape.input(obs, config.obs_dim, false);
+        let leaves = self.weights.leaves();
+        let embedding = (self.weights.network).embed(&mut Native::new(&mut tape, &leaves), &obs);
         Ok(Turn {
             weights: self.weights,
             agent: self.agent,
-            embedding: (self.weights.policy.encoder)
-                .embed_by(&self.weights.obs, &obs.view([1, 1, -1])),
-            available: available.map(|available| available.unsqueeze(0)),
-            kept: self.kept.as_ref().map(Tensor::shallow_clone),
+            embedding: tape.value(embedding).to_vec(),
+            available: available.map(|flags| flags.iter().map(|flag| u8::from(*flag)).collect()),
+            kept: self.kept.clone(),
         })
     }
 }
@@ -72,38 +75,46 @@ impl<'a> Member<'a> {
 /// A member's step after it perceived. Its gate decides now whom it asks to send.
 #[derive(Debug)]
 pub struct Turn<'a> {
-    weights: &'a Weights<'a>,
+    weights: &'a Weights,
     agent: usize,
-    /// (1, 1, E)
-    embedding: Tensor,
-    /// (1, A)
-    available: Option<Tensor>,
-    kept: Option<Tensor>,
+    /// E numbers.
+    embedding: Vec<f32>,
+    available: Option<Vec<u8>>,
+    kept: Option<Vec<f32>>,
 }
 
 impl<'a> Turn<'a> {
-    /// What it makes of its own observation, (E).
-    pub fn embedding(&self) -> Tensor {
-        self.embedding.view([-1])
+    /// What it makes of its own observation, E numbers.
+    pub fn embedding(&self) -> &[f32] {
+        &self.embedding
     }
 
     /// How unsure it is by itself: the entropy of its distribution if it hears nobody. `own_edge` is its
     /// own entry of the graph, `agents` the number of agents.
     ///
     /// # Errors
-    /// [`ModelError::Torch`] when libtorch refuses an operation.
+    /// None that the inputs can cause; it computes what [`Listening::decide`] does.
     pub fn entropy_alone(&self, agents: usize, own_edge: bool) -> Result<f64, ModelError> {
-        let _guard = tch::no_grad_guard();
         let nothing = Inbox::default();
         let mut alone = self.begin(Links::alone(self.agent, agents, own_edge));
         for _ in 0..self.weights.config().blocks {
             alone.hear(&nothing)?;
         }
-        let (distribution, _) = alone.think(&nothing)?;
-        let config = self.weights.config();
-        let (kind, size) = config.actions.tensor([1, 1]);
-        let any = Tensor::zeros(&size[1..], (kind, self.embedding.device()));
-        Ok(f64::try_from(distribution.score(&any).1)?)
+        let (outputs, _) = alone.think(&nothing)?;
+        let weights = alone.weights;
+        Ok(f64::from(match weights.config().actions {
+            crate::ActionSpace::Discrete(_) => {
+                let mut distribution = Categorical::default();
+                distribution.set(&outputs, outputs.len(), alone.available.as_deref());
+                distribution.score(&[0]);
+                distribution.entropy[0]
+            }
+            crate::ActionSpace::Continuous(_) => {
+                let mut distribution = Normal::default();
+                distribution.set(weights.native(&weights.leaves()).log_std());
+                distribution.entropy
+            }
+        }))
     }
 
     /// Goes on with these links.
@@ -116,12 +127,13 @@ impl<'a> Turn<'a> {
             weights: self.weights,
             agent: self.agent,
             links,
-            available: self.available.as_ref().map(Tensor::shallow_clone),
-            kept: self.kept.as_ref().map(Tensor::shallow_clone),
-            x: self.embedding.shallow_clone(),
+            available: self.available.clone(),
+            kept: self.kept.clone(),
+            x: self.embedding.clone(),
             others: Vec::new(),
             listens: false,
             block: 0,
+            tape: Tape::default(),
         }
     }
 }
@@ -129,46 +141,48 @@ impl<'a> Turn<'a> {
 /// A member's step while messages go back and forth.
 #[derive(Debug)]
 pub struct Listening<'a> {
-    weights: &'a Weights<'a>,
+    weights: &'a Weights,
     agent: usize,
     links: Links,
-    available: Option<Tensor>,
-    kept: Option<Tensor>,
-    /// The next encoder block's input and, after the last block, the representation: (1, 1, E).
-    x: Tensor,
-    /// What each block heard of others, (1, 1, E), if the member keeps that.
-    others: Vec<Tensor>,
+    available: Option<Vec<u8>>,
+    kept: Option<Vec<f32>>,
+    /// The next encoder block's input and, after the last block, the representation: E numbers.
+    x: Vec<f32>,
+    /// What each block heard of others, E numbers, if the member keeps that.
+    others: Vec<Vec<f32>>,
     listens: bool,
     /// The next encoder block.
     block: usize,
+    tape: Tape,
 }
 
 /// What a member decided.
 #[derive(Debug)]
 pub struct Decision {
-    /// (1) of i64, or (1, A) if continuous.
-    pub action: Tensor,
-    /// (1)
-    pub log_prob: Tensor,
-    /// Of its situation, (1).
-    pub value: Tensor,
+    /// What it does.
+    pub action: Action,
+    /// Log-probability of that.
+    pub log_prob: f32,
+    /// Value of its situation.
+    pub value: f32,
     /// For the agents after it that hear it.
     pub said: Packet,
     /// Its action, for the next agent.
     pub told: Packet,
-    /// What it carries to the next step, (1, 1, K); `None` if nothing.
-    pub kept: Option<Tensor>,
+    /// What it carries to the next step; `None` if nothing.
+    pub kept: Option<Vec<f32>>,
 }
 
 impl Listening<'_> {
+    fn config(&self) -> &PolicyConfig {
+        self.weights.config()
+    }
+
     /// What it sends before each encoder block: its own input of that block.
-    ///
-    /// # Errors
-    /// [`ModelError::Torch`] when libtorch refuses an operation.
-    pub fn say(&self) -> Result<Packet, ModelError> {
+    pub fn say(&self) -> Packet {
         let mut packet = Packet::default();
-        packet.numbers(&self.x)?;
-        Ok(packet)
+        packet.numbers(&self.x);
+        packet
     }
 
     /// Takes in what others sent before the next encoder block, and does that block's work.
@@ -176,65 +190,86 @@ impl Listening<'_> {
     /// # Errors
     /// [`ModelError::Input`] when a message cannot be read, or no block is left.
     pub fn hear(&mut self, inbox: &Inbox<'_>) -> Result<(), ModelError> {
-        let _guard = tch::no_grad_guard();
         let config = self.weights.config();
-        let blocks = self.weights.policy.encoder.blocks();
-        let (Some(block), Some(attention)) =
-            (blocks.get(self.block), self.weights.encoder.get(self.block))
-        else {
+        if self.block >= config.blocks {
             return Err(ModelError::Input {
                 input: "inbox",
                 problem: format!("all {} encoder blocks have heard already", config.blocks),
             });
-        };
+        }
         // Itself first, then those it heard.
-        let mut inputs = vec![self.x.shallow_clone()];
+        let mut all = self.x.clone();
         for (_, packet) in inbox.letters() {
-            inputs.push(self.vector(&mut packet.read())?);
+            packet.read().numbers(config.embed_dim, &mut all)?;
         }
         self.listens = !inbox.letters().is_empty();
-        let mask = self.mask(inbox);
-        let memory = attention.memory(&Tensor::cat(&inputs, 1));
-        let queries = attention.queries(&self.x);
-        let mut heard = match block.stale() {
-            None => attention.attend(&queries, &memory, &mask),
-            Some(_) => {
-                let (heard, others) = attention.attend_and_others(&queries, &memory, &mask, 0);
-                self.others.push(others);
-                heard
-            }
-        };
-        let kept = Kept::new(self.kept.as_ref(), &self.x, &mask, config);
-        if let (Some(stale), Some(kept)) = (block.stale(), kept) {
-            heard += stale.recall(&kept, self.block);
-        }
-        self.x = block.think(&self.x, heard, 0.0, &mut None);
+        let links = self.begin_pass(inbox);
+        let old = self.old_messages();
+        let kept = old.as_ref().map(|old| old.inputs(&mut self.tape));
+        let x = self.tape.input(&self.x, config.embed_dim, false);
+        let all = self.tape.input(&all, config.embed_dim, false);
+        let (network, leaves) = (&self.weights.network, self.weights.leaves());
+        let mut ops = Native::new(&mut self.tape, &leaves);
+        let ready = network.ready(&mut ops, false);
+        let (x, others) = network.encode_block(
+            &mut ops,
+            &ready,
+            self.block,
+            [&x, &all],
+            &links,
+            kept.as_ref(),
+        );
+        self.x = self.tape.value(x).to_vec();
+        self.others
+            .extend(others.map(|others| self.tape.value(others).to_vec()));
         self.block += 1;
         Ok(())
     }
 
     /// Decides, after it heard as often as there are encoder blocks. The inbox holds what the agents
-    /// before it sent while they decided. `noise` (A) is Gumbel noise for discrete and standard normal
+    /// before it sent while they decided. `noise`, A numbers, is Gumbel noise for discrete and standard normal
     /// noise for continuous actions; without it the member takes its most likely action.
     ///
     /// # Errors
     /// [`ModelError::Shape`] when the noise does not fit, [`ModelError::Input`] when a message cannot be
     /// read.
-    pub fn decide(self, inbox: &Inbox<'_>, noise: Option<&Tensor>) -> Result<Decision, ModelError> {
-        let _guard = tch::no_grad_guard();
-        let config = self.weights.config();
+    pub fn decide(
+        mut self,
+        inbox: &Inbox<'_>,
+        noise: Option<&[f32]>,
+    ) -> Result<Decision, ModelError> {
         if let Some(noise) = noise {
-            check_width("noise", noise, config.actions.width())?;
+            check_width("noise", noise.len(), self.config().actions.width())?;
         }
-        let (distribution, said) = self.think(inbox)?;
-        let noise = noise.map(|noise| noise.unsqueeze(0));
-        let (action, log_prob) = distribution.choose(noise.as_ref());
+        let (outputs, said) = self.think(inbox)?;
+        let leaves = self.weights.leaves();
+        let (action, log_prob) = match self.config().actions {
+            crate::ActionSpace::Discrete(_) => {
+                let mut distribution = Categorical::default();
+                distribution.set(&outputs, outputs.len(), self.available.as_deref());
+                let chosen = distribution.choose(noise).next();
+                let (action, log_prob) = chosen.unwrap_or_default();
+                (Action::Discrete(action), log_prob)
+            }
+            crate::ActionSpace::Continuous(_) => {
+                let mut distribution = Normal::default();
+                distribution.set(self.weights.native(&leaves).log_std());
+                let (mut action, mut log_prob) = (vec![0.0; outputs.len()], 0.0);
+                distribution.choose(&outputs, noise, &mut action, |_, found| log_prob = found);
+                (Action::Continuous(action), log_prob)
+            }
+        };
         let mut told = Packet::default();
-        told.action(config.actions, &action)?;
+        told.action(self.config().actions, &action);
+        self.tape.begin([1, 1]);
+        let x = self
+            .tape
+            .input(&self.x, self.weights.config().embed_dim, false);
+        let value = (self.weights.network).values(&mut Native::new(&mut self.tape, &leaves), &x);
+        let others: Vec<&[f32]> = self.others.iter().map(Vec::as_slice).collect();
         Ok(Decision {
-            value: self.weights.policy.encoder.values(&self.x).view([1]),
-            kept: Kept::new(self.kept.as_ref(), &self.x, &self.mask(inbox), config)
-                .map(|kept| kept.next(&self.others)),
+            value: self.tape.value(value)[0],
+            kept: self.old_messages().map(|old| old.next(&others)),
             action,
             log_prob,
             said,
@@ -242,9 +277,9 @@ impl Listening<'_> {
         })
     }
 
-    /// The decoder's work: the distribution of the action, and what later agents need of it.
-    fn think(&self, inbox: &Inbox<'_>) -> Result<(Distribution, Packet), ModelError> {
-        let (config, decoder) = (self.weights.config(), &self.weights.decoder);
+    /// The decoder's work: logits or means, and what later agents need of it.
+    fn think(&mut self, inbox: &Inbox<'_>) -> Result<(Vec<f32>, Packet), ModelError> {
+        let (config, width) = (self.weights.config(), self.weights.config().embed_dim);
         if self.block < config.blocks {
             return Err(ModelError::Input {
                 input: "inbox",
@@ -256,110 +291,106 @@ impl Listening<'_> {
         }
         let own = match inbox.previous() {
             Some(packet) => packet.read().given_after(config.actions)?,
-            None => start(config.actions),
+            None => Given::start(config.actions),
         };
         let mut said = Packet::default();
-        said.given(config.actions, &own)?;
+        said.given(config.actions, &own);
         let mut letters: Vec<Reader<'_>> =
             (inbox.letters().iter().map(|(_, packet)| packet.read())).collect();
-        let mut given = vec![own];
+        let mut all = vec![own.clone()];
         for letter in &mut letters {
-            given.push(letter.given(config.actions)?);
+            all.push(letter.given(config.actions)?);
         }
-        let given = Tensor::cat(&given, 0).to_device(self.x.device());
-        let mut inputs = decoder.embed_given(&given).unsqueeze(0); // (1, 1 + senders, E)
-        // The rest of each letter is one vector after the other, in the order of the blocks.
-        let join = |own: &Tensor, letters: &mut [Reader<'_>]| -> Result<Tensor, ModelError> {
-            let mut all = vec![own.shallow_clone()];
-            for letter in letters {
-                all.push(self.vector(letter)?);
+        let links = self.begin_pass(inbox);
+        let own = inputs(&mut self.tape, &[own]);
+        let all = inputs(&mut self.tape, &all);
+        let representation = self.tape.input(&self.x, width, false);
+        let (network, leaves) = (&self.weights.network, self.weights.leaves());
+        let mut ops = Native::new(&mut self.tape, &leaves);
+        let ready = network.ready(&mut ops, true);
+        // The rest of each letter is one vector after the other, in the order in which they are needed.
+        let mut unreadable = None;
+        let mut share = |ops: &mut Native<'_>, x: &Var| {
+            let mut rows = ops.tape.value(*x).to_vec();
+            said.numbers(&rows);
+            for letter in &mut letters {
+                if let Err(error) = letter.numbers(width, &mut rows) {
+                    unreadable.get_or_insert(error);
+                    rows.resize(rows.len() + width, 0.0);
+                }
             }
-            Ok(Tensor::cat(&all, 1))
+            ops.tape.input(&rows, width, false)
         };
-
-        let mask = self.mask(inbox);
-        let mut x = inputs.narrow(1, 0, 1);
-        for (index, block) in decoder.blocks().iter().enumerate() {
-            if index > 0 {
-                said.numbers(&x)?;
-                inputs = join(&x, &mut letters)?;
-            }
-            let attention = &block.self_attention;
-            let (queries, memory) = (attention.queries(&x), attention.memory(&inputs));
-            let heard = attention.attend(&queries, &memory, &mask);
-            let y = block.after_self(&x, &heard);
-            said.numbers(&y)?;
-            let attention = &block.cross_attention;
-            let memory = attention.memory(&join(&y, &mut letters)?);
-            let heard = attention.attend(&attention.queries(&self.x), &memory, &mask);
-            x = block.after_cross(&self.x, &heard);
+        let outputs = network.decode(
+            &mut ops,
+            &ready,
+            (&own, Some(&all)),
+            &representation,
+            (&links, false), // its inbox holds those before it and nobody else
+            &mut share,
+        );
+        match unreadable {
+            Some(error) => Err(error),
+            None => Ok((self.tape.value(outputs).to_vec(), said)),
         }
-        let output = decoder.output(&x.squeeze_dim(1), self.agent as i64);
-        let std = self.weights.policy.decoder.std();
-        let distribution = Distribution::new(output, self.available.as_ref(), std);
-        Ok((distribution, said))
     }
 
-    /// A letter's next vector, (1, 1, E).
-    fn vector(&self, letter: &mut Reader<'_>) -> Result<Tensor, ModelError> {
-        let vector = letter.numbers(self.weights.config().embed_dim)?;
-        Ok(vector.unsqueeze(0).to_device(self.x.device()))
-    }
-
-    /// How its attentions see itself, first, and those whose letters are in the inbox.
-    fn mask(&self, inbox: &Inbox<'_>) -> Mask {
+    /// Begins a pass of this agent alone, with itself and those whose letters are in the inbox in its memory.
+    fn begin_pass(&mut self, inbox: &Inbox<'_>) -> commformer_nn::native::Links {
         let (config, links) = (self.weights.config(), &self.links);
-        let device = self.x.device();
-        let sources = || {
-            let senders = inbox.letters().iter().map(|(sender, _)| *sender);
-            std::iter::once(self.agent).chain(senders)
-        };
-        let numbers = |of: &dyn Fn(usize) -> bool| -> Tensor {
-            let numbers: Vec<f32> = sources().map(|source| f32::from(of(source))).collect();
-            Tensor::from_slice(&numbers)
-                .view([1, 1, 1, -1])
-                .to_device(device)
-        };
         let is = |flags: &[bool], agent: usize| flags.get(agent).copied().unwrap_or(false);
         let read = match config.relation_order {
             RelationOrder::ReceiverSender => &links.hears,
             RelationOrder::SenderReceiver => &links.heard_by,
         };
-        Mask {
-            bias: numbers(&|_| false),
-            absent: config
-                .relation
-                .then(|| numbers(&|source| !is(read, source))),
-            product: match config.self_loop {
-                SelfLoop::Keep => None,
-                SelfLoop::Add => Some(
-                    numbers(&|source| is(&links.hears, source))
-                        + numbers(&|source| source == self.agent),
-                ),
-            },
-            passes: None,
-            listens: match config.closed {
-                Closed::Silence => None,
-                Closed::Stale => Some(listening(self.listens).to_device(device)),
-            },
-            listed: None, // its inbox holds its senders and nobody else
-            watched: None,
-        }
+        let sources = inbox.letters().iter().map(|(sender, _)| *sender);
+        let sources = std::iter::once(self.agent).chain(sources).enumerate();
+        let senders = sources.map(|(place, source)| {
+            let own = source == self.agent;
+            let twice = config.self_loop == SelfLoop::Add && own && is(&links.hears, source);
+            Sender {
+                agent: place as u32,
+                edge: is(read, source).into(),
+                factor: if twice { 2.0 } else { 1.0 },
+            }
+        });
+        self.tape.begin([1, 1 + inbox.letters().len()]);
+        self.tape.alone(self.agent);
+        let (own_links, list) = self.tape.new_links();
+        list.fill_own(senders);
+        own_links
+    }
+
+    fn old_messages(&self) -> Option<OldMessages> {
+        let network = &self.weights.network;
+        let keeps = self.config().closed == Closed::Stale;
+        keeps.then(|| OldMessages::new(network, self.kept.as_deref(), vec![self.listens]))
     }
 }
 
-/// (1, 1, 1)
-fn listening(listens: bool) -> Tensor {
-    Tensor::from_slice(&[f32::from(listens)]).view([1, 1, 1])
+/// What the decoder is given, as a pass takes it.
+fn inputs<'a>(tape: &mut Tape, given: &[Given]) -> network::Given<Native<'a>> {
+    let (mut tokens, mut vectors) = (Vec::new(), Vec::new());
+    for given in given {
+        match given {
+            Given::Token(token) => tokens.push(*token),
+            Given::Vector(vector) => vectors.extend_from_slice(vector),
+        }
+    }
+    if vectors.is_empty() {
+        return network::Given::Tokens(tokens);
+    }
+    let width = vectors.len() / given.len();
+    network::Given::Vectors(tape.input(&vectors, width, false))
 }
 
-fn check_width(input: &'static str, x: &Tensor, width: usize) -> Result<(), ModelError> {
-    if x.size() == [width as i64] {
+fn check_width(input: &'static str, found: usize, expected: usize) -> Result<(), ModelError> {
+    if found == expected {
         return Ok(());
     }
     Err(ModelError::Shape {
         input,
-        expected: format!("[{width}]"),
-        found: x.size(),
+        expected: format!("[{expected}]"),
+        found: vec![found as i64],
     })
 }

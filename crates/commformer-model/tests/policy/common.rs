@@ -53,6 +53,9 @@ impl Noise {
 pub trait OnObservations {
     fn encode_on(&self, obs: &Tensor, graph: &Tensor) -> Result<(Tensor, Tensor), ModelError>;
 
+    /// Values by libtorch, with their gradients.
+    fn values_on(&self, obs: &Tensor, graph: &Tensor) -> Tensor;
+
     fn act_on(
         &self,
         obs: &Tensor,
@@ -74,6 +77,13 @@ pub trait OnObservations {
 impl OnObservations for CommFormer {
     fn encode_on(&self, obs: &Tensor, graph: &Tensor) -> Result<(Tensor, Tensor), ModelError> {
         self.encode(&Input::new(&self.embed(obs)?, graph))
+    }
+
+    fn values_on(&self, obs: &Tensor, graph: &Tensor) -> Tensor {
+        let size = obs.size();
+        let actions = Tensor::zeros(&size[..2], (Kind::Int64, obs.device()));
+        let found = self.evaluate_on(obs, &actions, None, graph, None);
+        found.unwrap().values
     }
 
     fn act_on(

@@ -1,13 +1,13 @@
 //! Every agent alone, on delivered messages only, does what the batch does.
 
-use commformer_model::decentralised::{OpenEdges, Step, Team, Weights};
+use commformer_model::decentralised::{Action, OpenEdges, Step, Team, Weights};
 use commformer_model::{
     ActionSpace, Closed, CommFormer, Input, ObsNorm, PolicyConfig, PreviousAction, RelationOrder,
     ScoreScale, SelfLoop, graph,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::common::{Noise, distance, noisy_policy};
 
@@ -102,7 +102,7 @@ impl Situation {
             Some(gate) => graph::gated(&self.graph, gate),
             None => self.graph.shallow_clone(),
         };
-        OpenEdges::new(&open.get(team))
+        OpenEdges::new(&numbers(&open.get(team)))
             .unwrap()
             .among(&self.active(team))
     }
@@ -116,15 +116,33 @@ impl Situation {
     }
 }
 
+fn numbers(x: &Tensor) -> Vec<f32> {
+    Vec::try_from(x.contiguous().view([-1])).unwrap()
+}
+
+fn flags(x: &Tensor) -> Vec<bool> {
+    Vec::try_from(x.contiguous().view([-1])).unwrap()
+}
+
+/// The actions as a batch has them.
+fn actions(step: &Step) -> Tensor {
+    let each = step.actions.iter().map(|action| match action {
+        Action::Discrete(action) => Tensor::from(*action as i64),
+        Action::Continuous(action) => Tensor::from_slice(action),
+    });
+    Tensor::stack(&each.collect::<Vec<_>>(), 0)
+}
+
 fn act_alone(team: &mut Team, situation: &Situation, index: i64, drawn: bool) -> Step {
     let of_team = |x: &Tensor| x.get(index);
     let available = situation.available.as_ref().map(of_team);
+    let available = available.as_ref().map(flags);
     let turns = team
-        .perceive(&of_team(&situation.obs), available.as_ref())
+        .perceive(&numbers(&of_team(&situation.obs)), available.as_deref())
         .unwrap();
     let edges = situation.open(index);
-    let noise = drawn.then(|| of_team(&situation.noise));
-    team.act(turns, &edges, noise.as_ref()).unwrap()
+    let noise = drawn.then(|| numbers(&of_team(&situation.noise)));
+    team.act(turns, &edges, noise.as_deref()).unwrap()
 }
 
 /// The bytes and messages of a step are those of the formula, pair by pair.
@@ -172,18 +190,28 @@ fn check_close(what: &str, found: &Tensor, expected: &Tensor, tolerance: f64) {
 fn check_alike(batched: &commformer_model::Act, team: i64, step: &Step) {
     let of_team = |x: &Tensor| x.get(team);
     let log_probs = of_team(&batched.log_probs);
-    if step.actions.kind() == Kind::Int64 {
-        assert_eq!(step.actions, of_team(&batched.actions));
-        check_close("log_probs", &step.log_probs, &log_probs, 1e-5);
+    let (found, found_log_probs) = (actions(step), Tensor::from_slice(&step.log_probs));
+    if found.kind() == Kind::Int64 {
+        assert_eq!(found, of_team(&batched.actions));
+        check_close("log_probs", &found_log_probs, &log_probs, 1e-5);
     } else {
         // Rounding alone: a mean passes it on to the agents after it, and the log-probability divides
         // that of the mean by the deviation, twice.
-        check_close("actions", &step.actions, &of_team(&batched.actions), 1e-4);
-        check_close("log_probs", &step.log_probs, &log_probs, 5e-4);
+        check_close("actions", &found, &of_team(&batched.actions), 1e-4);
+        check_close("log_probs", &found_log_probs, &log_probs, 5e-4);
     }
-    check_close("values", &step.values, &of_team(&batched.values), 1e-5);
+    let values = Tensor::from_slice(&step.values);
+    check_close("values", &values, &of_team(&batched.values), 1e-5);
     match (&batched.kept, &step.kept) {
-        (Some(batched), Some(kept)) => check_close("kept", kept, &of_team(batched), 1e-5),
+        (Some(batched), Some(kept)) => {
+            let batched = of_team(batched);
+            check_close(
+                "kept",
+                &Tensor::from_slice(kept).view_as(&batched),
+                &batched,
+                1e-5,
+            );
+        }
         (None, None) => {}
         _ => panic!("only one of them keeps something"),
     }
@@ -210,7 +238,7 @@ proptest! {
     ) {
         let mut noise = Noise::new(seed);
         let policy = noisy_policy(&config, &mut noise);
-        let weights = Weights::new(&policy);
+        let weights = Weights::new(&policy).unwrap();
         let team = || Team::new(&weights, config.agents).unwrap();
         let mut teams = [team(), team()];
         let mut kept: Option<Tensor> = None;
@@ -234,16 +262,16 @@ proptest! {
             let batched = policy.act(&input, drawn.then_some(&situation.noise)).unwrap();
             let unsure = policy.entropy_alone(&input).unwrap();
             for (index, team) in (0..).zip(&mut teams) {
-                let obs = situation.obs.get(index);
-                let available = situation.available.as_ref().map(|x| x.get(index));
-                let turns = team.perceive(&obs, available.as_ref()).unwrap();
+                let obs = numbers(&situation.obs.get(index));
+                let available = situation.available.as_ref().map(|x| flags(&x.get(index)));
+                let turns = team.perceive(&obs, available.as_deref()).unwrap();
                 for (agent, turn) in (0..).zip(&turns) {
                     let own_edge = situation.graph.double_value(&[index, agent, agent]) > 0.5;
                     let alone = turn.entropy_alone(config.agents, own_edge).unwrap();
                     let expected = unsure.double_value(&[index, agent]);
                     assert!((alone - expected).abs() < 2e-5, "{alone} {expected}");
                     let own = embedding.get(index).get(agent);
-                    check_close("embedding", &turn.embedding(), &own, 1e-5);
+                    check_close("embedding", &Tensor::from_slice(turn.embedding()), &own, 1e-5);
                 }
                 let step = act_alone(team, &situation, index, drawn);
                 check_alike(&batched, index, &step);
@@ -261,7 +289,7 @@ proptest! {
         let agent = (agent % config.agents) as i64;
         let mut noise = Noise::new(seed);
         let policy = noisy_policy(&config, &mut noise);
-        let weights = Weights::new(&policy);
+        let weights = Weights::new(&policy).unwrap();
         let mut situation = Situation::draw(&config, GateFor::Receivers, false, &mut noise);
         if let Some(gate) = &situation.gate {
             let _ = gate.narrow(1, agent, 1).zero_();
@@ -270,15 +298,18 @@ proptest! {
         for _ in 0..2 {
             let mut team = Team::new(&weights, config.agents).unwrap();
             let step = act_alone(&mut team, &situation, 0, true);
-            let own = |x: &Tensor| x.get(agent);
+            let own = |x: &[f32]| {
+                let width = x.len() / config.agents;
+                x[agent as usize * width..(agent as usize + 1) * width].to_vec()
+            };
             let row = agent as usize * config.agents..(agent as usize + 1) * config.agents;
             assert!(step.carried.along[row.clone()].iter().all(|&bytes| bytes == 0));
             assert!(step.carried.always[row].iter().all(|&bytes| bytes == 0));
             outcomes.push((
-                own(&step.actions),
+                step.actions[agent as usize].clone(),
                 own(&step.log_probs),
                 own(&step.values),
-                step.kept.as_ref().map(own),
+                step.kept.as_deref().map(own),
             ));
             // Anything may happen to the others.
             let others = noise.normals(&situation.obs.size()) * 100.0;
@@ -305,25 +336,31 @@ fn small() -> (CommFormer, Noise) {
 #[test]
 fn what_does_not_fit_is_named() {
     let (policy, mut noise) = small();
-    let weights = Weights::new(&policy);
+    let weights = Weights::new(&policy).unwrap();
     let complaint =
         |result: Result<(), commformer_model::ModelError>| result.unwrap_err().to_string();
     let message = complaint(Team::new(&weights, 4).map(drop));
     assert!(message.contains("found 4 agents, expected 3"), "{message}");
 
     let mut team = Team::new(&weights, 3).unwrap();
-    let message = complaint(team.perceive(&noise.normals(&[3, 6]), None).map(drop));
+    let message = complaint(
+        team.perceive(&numbers(&noise.normals(&[3, 6])), None)
+            .map(drop),
+    );
     assert!(
-        message.contains("`obs`") && message.contains("[5]"),
+        message.contains("`obs`") && message.contains("(3, 5), 15 numbers"),
         "{message}"
     );
-    let message = complaint(team.perceive(&noise.normals(&[2, 5]), None).map(drop));
-    assert!(message.contains("found 2 agents, expected 3"), "{message}");
-    let message = complaint(team.keep(&noise.normals(&[3, 9])));
+    let message = complaint(
+        team.perceive(&numbers(&noise.normals(&[2, 5])), None)
+            .map(drop),
+    );
+    assert!(message.contains("has shape [10]"), "{message}");
+    let message = complaint(team.keep(&numbers(&noise.normals(&[3, 9]))));
     assert!(message.contains("`kept`"), "{message}");
 
-    let obs = noise.normals(&[3, 5]);
-    let four = Tensor::ones([4, 4], (Kind::Float, Device::Cpu));
+    let obs = numbers(&noise.normals(&[3, 5]));
+    let four = [1.0; 16];
     let turns = team.perceive(&obs, None).unwrap();
     let message = complaint(
         team.act(turns, &OpenEdges::new(&four).unwrap(), None)
@@ -332,20 +369,65 @@ fn what_does_not_fit_is_named() {
     assert!(message.contains("`graph`"), "{message}");
 }
 
+/// Weights as they are saved make the same team, and what does not fit is named.
+#[test]
+fn saved_weights_make_the_same_team() {
+    let (policy, mut noise) = small();
+    type Parts = Vec<(String, Vec<f32>)>;
+    let parts = || -> Parts {
+        let state = policy.state().into_iter();
+        state
+            .map(|(name, part)| (name, numbers(&part)))
+            .rev()
+            .collect()
+    };
+    let saved = Weights::of_parts(policy.config(), parts()).unwrap();
+    let weights = Weights::new(&policy).unwrap();
+    let obs = numbers(&noise.normals(&[3, 5]));
+    let edges = OpenEdges::new(&[1.0; 9]).unwrap();
+    let [own, other] = [&saved, &weights].map(|weights| {
+        let mut team = Team::new(weights, 3).unwrap();
+        let turns = team.perceive(&obs, None).unwrap();
+        let step = team.act(turns, &edges, None).unwrap();
+        (step.actions, step.log_probs, step.values)
+    });
+    assert_eq!(own, other);
+
+    let refused = |change: &dyn Fn(&mut Parts)| {
+        let mut parts = parts();
+        change(&mut parts);
+        let error = Weights::of_parts(policy.config(), parts).unwrap_err();
+        error.to_string()
+    };
+    let message = refused(&|parts| drop(parts.pop()));
+    assert!(message.contains("is missing"), "{message}");
+    let message = refused(&|parts| parts[0].1.truncate(8));
+    assert!(
+        message.contains("8 numbers, expected the shape [3, 3]"),
+        "{message}"
+    );
+    let message = refused(&|parts| parts.push(("other".to_owned(), vec![])));
+    assert!(message.contains("`other` is not known"), "{message}");
+    // A gate's weights lie in the same file.
+    let mut with_gate = parts();
+    with_gate.push(("gate.bias".to_owned(), vec![0.0]));
+    assert!(Weights::of_parts(policy.config(), with_gate).is_ok());
+}
+
 /// Messages that come too early or too late are refused, and do not change what is decided.
 #[test]
 fn a_decision_comes_after_every_block_has_heard() {
     let (policy, mut noise) = small();
-    let weights = Weights::new(&policy);
+    let weights = Weights::new(&policy).unwrap();
     let team = Team::new(&weights, 3).unwrap();
-    let edges = OpenEdges::new(&Tensor::zeros([3, 3], (Kind::Float, Device::Cpu))).unwrap();
-    let begin = |obs: &Tensor| {
+    let edges = OpenEdges::new(&[0.0; 9]).unwrap();
+    let begin = |obs: &[f32]| {
         team.members()[1]
             .perceive(obs, None)
             .unwrap()
             .listen(edges.links(1))
     };
-    let (obs, nothing) = (noise.normals(&[5]), Default::default());
+    let (obs, nothing) = (numbers(&noise.normals(&[5])), Default::default());
     let message = begin(&obs).decide(&nothing, None).unwrap_err().to_string();
     assert!(
         message.contains("after 1 encoder blocks, found 0"),

@@ -26,9 +26,9 @@ fn a_graph_without_a_gradient_gives_the_numbers_of_one_with() {
         let obs = noise.normals(&[2, 4, 5]);
         let gumbel = noise.gumbels(&[1, 4, 4]);
         let graph = graph::sample(policy.edge_logits(), &gumbel, 1.0, 2, SelfEdge::Counted).graph;
-        let with = policy.encode_on(&obs, &graph).unwrap();
-        let without = policy.encode_on(&obs, &graph.detach()).unwrap();
-        assert!(distance(&with.0, &without.0) < 1e-6);
+        let with = policy.values_on(&obs, &graph);
+        let without = policy.values_on(&obs, &graph.detach());
+        assert!(distance(&with, &without) < 1e-6);
     }
 }
 
@@ -80,7 +80,7 @@ fn a_straight_through_gate_gets_a_gradient() {
     let obs = noise.normals(&[2, 4, 5]);
     let gate = Tensor::ones([2, 4], (Kind::Float, Device::Cpu)).set_requires_grad(true);
     let graph = graph::gated(&graph::complete(4, Device::Cpu), &gate);
-    let (_, values) = policy.encode_on(&obs, &graph).unwrap();
+    let values = policy.values_on(&obs, &graph);
     values.sum(Kind::Float).backward();
     // The derivative in one gate, against a central difference. The attention multiplies the
     // weights by the gate after the softmax, so a soft gate is well defined near 1.
@@ -89,7 +89,7 @@ fn a_straight_through_gate_gets_a_gradient() {
         let _ = soft.get(1).get(2).fill_(gate);
         let soft = soft.set_requires_grad(true); // keeps the product
         let graph = graph::gated(&graph::complete(4, Device::Cpu), &soft);
-        let (_, values) = policy.encode_on(&obs, &graph).unwrap();
+        let values = policy.values_on(&obs, &graph);
         f64::try_from(values.sum(Kind::Double)).unwrap()
     };
     let step = 0.01;

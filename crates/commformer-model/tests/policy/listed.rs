@@ -180,7 +180,8 @@ fn a_large_sparse_team_is_listed_by_itself() {
             most_senders,
             ..Input::new(&embedding, graph)
         };
-        same.encode(&input).unwrap().1
+        let actions = Tensor::zeros([2, 80], (Kind::Int64, Device::Cpu));
+        same.evaluate(&input, &actions, None).unwrap().values
     };
     let gumbel = noise.gumbels(&[1, 80, 80]);
     let sparse = |k| {

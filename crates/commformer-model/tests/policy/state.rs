@@ -168,7 +168,7 @@ fn a_replica_shares_weights_but_not_gradients_across_threads() {
     let graph = commformer_model::graph::complete(3, Device::Cpu);
     let (own_obs, own_graph) = (obs.copy(), graph.copy());
     let replica = std::thread::spawn(move || {
-        let values = replica.encode_on(&own_obs, &own_graph).unwrap().1;
+        let values = replica.values_on(&own_obs, &own_graph);
         values.sum(Kind::Float).backward();
         replica
     })

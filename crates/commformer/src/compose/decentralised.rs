@@ -2,7 +2,7 @@
 
 use super::gate::{Decision, Evidence, for_policy};
 use super::team::{TeamPolicy, carry};
-use commformer_model::decentralised::{OpenEdges, Team, Turn, Weights};
+use commformer_model::decentralised::{Action, OpenEdges, Team, Turn, Weights};
 use commformer_model::graph;
 use commformer_train::{
     Act, Actor, EpisodeRecord, Gates, Gating, MessageSizes, PolicyResult, Situations, TeamGraphs,
@@ -76,10 +76,10 @@ impl Decentralised {
         let kept_width = self.policy.model().kept_width() as i64;
         team.forget();
         if let Some(memory) = situation.memory.filter(|_| kept_width > 0) {
-            team.keep(&own(memory).narrow(-1, 0, kept_width))?;
+            team.keep(&numbers(&own(memory).narrow(-1, 0, kept_width))?)?;
         }
-        let available = situation.available.map(own);
-        let turns = team.perceive(&own(situation.obs), available.as_ref())?;
+        let available = situation.available.map(flags).transpose()?;
+        let turns = team.perceive(&numbers(situation.obs)?, available.as_deref())?;
         let decisions: Vec<Decision> = (0..)
             .zip(&turns)
             .map(|(agent, turn)| self.decide(agent, turn, situation, gates))
@@ -91,22 +91,30 @@ impl Decentralised {
             (None, _) | (_, Gates::Open) => own(&graph),
             (Some(gating), _) => own(&graph::gated(&graph, &for_policy(&gating.open))),
         };
-        let mut edges = OpenEdges::new(&edges)?;
+        let mut edges = OpenEdges::new(&numbers(&edges)?)?;
         if let Some(active) = situation.active {
-            edges = edges.among(&Vec::<bool>::try_from(own(&active.gt(0.5)))?);
+            edges = edges.among(&flags(&active.gt(0.5))?);
         }
-        let step = team.act(turns, &edges, noise.map(own).as_ref())?;
+        let noise = noise.map(numbers).transpose()?;
+        let step = team.act(turns, &edges, noise.as_deref())?;
         let of_gates: Vec<&Tensor> = decisions
             .iter()
             .filter_map(|decision| decision.carried.as_ref())
             .collect();
         let of_gates = (!of_gates.is_empty()).then(|| Tensor::cat(&of_gates, 1)); // (1, N, ..)
-        let kept = step.kept.map(|kept| kept.unsqueeze(0));
+        // On the policy's device and with a batch of one.
+        let row = |x: &[f32], shape: &[i64]| {
+            Tensor::from_slice(x)
+                .view(shape)
+                .to_device(situation.obs.device())
+        };
+        let agents = step.values.len() as i64;
+        let kept = step.kept.map(|kept| row(&kept, &[1, agents, kept_width]));
         let carried: Vec<Tensor> = kept.into_iter().chain(of_gates).collect();
         let act = Act {
-            actions: step.actions.unsqueeze(0),
-            log_probs: step.log_probs.unsqueeze(0),
-            values: step.values.unsqueeze(0),
+            actions: actions(&step.actions).to_device(situation.obs.device()),
+            log_probs: row(&step.log_probs, &[1, agents]),
+            values: row(&step.values, &[1, agents]),
             gate: gating,
             memory: carry(&carried, situation.active),
         };
@@ -142,16 +150,14 @@ impl Decentralised {
         let entropy = if gate.needs_entropy() && noise.is_some() {
             let own_edge = situation.graph.of_each().double_value(&[0, agent, agent]) > 0.5;
             let entropy = turn.entropy_alone(agents as usize, own_edge)?;
-            Some(turn.embedding().new_full(
-                [1, agents],
-                entropy,
-                (tch::Kind::Float, situation.obs.device()),
-            ))
+            let options = (tch::Kind::Float, situation.obs.device());
+            Some(Tensor::full([1, agents], entropy, options))
         } else {
             None
         };
+        let embedding = embedding(turn, situation.obs.device());
         let evidence = Evidence {
-            embedding: &turn.embedding().view([1, 1, -1]).repeat([1, agents, 1]),
+            embedding: &embedding.repeat([1, agents, 1]),
             graph: situation.graph,
             carried: carried.as_ref(),
             entropy_alone: entropy.as_ref(),
@@ -168,6 +174,31 @@ impl Decentralised {
             carried: carried.as_ref().map(own),
         }))
     }
+}
+
+/// A tensor's numbers, wherever it lies.
+fn numbers(x: &Tensor) -> PolicyResult<Vec<f32>> {
+    Ok(Vec::try_from(x.f_contiguous()?.f_view([-1])?)?)
+}
+
+fn flags(x: &Tensor) -> PolicyResult<Vec<bool>> {
+    Ok(Vec::try_from(x.f_contiguous()?.f_view([-1])?)?)
+}
+
+/// (1, N) of i64, or (1, N, A) if continuous.
+fn actions(of_members: &[Action]) -> Tensor {
+    let each = of_members.iter().map(|action| match action {
+        Action::Discrete(action) => Tensor::from(*action as i64),
+        Action::Continuous(action) => Tensor::from_slice(action),
+    });
+    Tensor::stack(&each.collect::<Vec<_>>(), 0).unsqueeze(0)
+}
+
+/// A member's embedding, (1, 1, E).
+fn embedding(turn: &Turn<'_>, device: tch::Device) -> Tensor {
+    Tensor::from_slice(turn.embedding())
+        .view([1, 1, -1])
+        .to_device(device)
 }
 
 fn noise_of(gates: Gates<'_>) -> Option<&Tensor> {
@@ -221,7 +252,7 @@ impl Actor for Decentralised {
     ) -> PolicyResult<Act> {
         let size = situations.obs.size();
         let (copies, agents) = (size[0], size[1] as usize);
-        let weights = Weights::new(self.policy.model());
+        let weights = Weights::new(self.policy.model())?;
         let mut team = Team::new(&weights, agents)?;
         let (mut acts, mut log) = (Vec::new(), Vec::new());
         for copy in 0..copies {

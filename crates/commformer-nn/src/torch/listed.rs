@@ -12,26 +12,8 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::config::{AttentionOver, PolicyConfig};
-use crate::input::Input;
-
-/// Lists pay where the agents are at least this many times the places of a list.
-///
-/// A gathered key or value is E numbers for each place, and the backward pass adds their gradients
-/// up again; a score of the dense attention is one number and part of a large product. So lists are
-/// slower until there are far fewer places than agents. Time over all agents divided by time over lists
-/// (one core of a Zen 5, E = 64, one head, 1,200 to 1,700 agents in the batch, evaluating with the
-/// backward pass; `cargo run --release -p commformer-model --example crossover`):
-///
-/// | senders k | N = 27 | 50 | 100 | 300 | 1,000 |
-/// |---|---|---|---|---|---|
-/// | 2 | 0.9 | 1.0 | 1.1 | 1.8 | 5 |
-/// | 4 | 0.8 | 0.8 | 1.0 | 1.6 | 4 |
-/// | 10 | 0.4 | 0.4 | 0.6 | 1.1 | 2.7 |
-///
-/// The border is where N is about 24 times k + 1. Acting by libtorch was within a fifth either way up to
-/// 300 agents and 1.1 to 1.2 times as fast at 1,000, so it follows the same rule.
-const AGENTS_PER_PLACE: i64 = 24;
+use super::mask::Heard;
+use crate::passes::{AGENTS_PER_PLACE, AttentionOver, pays};
 
 /// A receiver with one sender has two places. Below this many agents no graph with an edge has
 /// short enough lists, so it is not even read.
@@ -39,7 +21,7 @@ const FEWEST_AGENTS: i64 = 2 * AGENTS_PER_PLACE;
 
 /// The agents that each receiver may hear.
 #[derive(Debug)]
-pub(crate) struct Listed {
+pub(super) struct Listed {
     /// (1 or B, N, K), i64: the receiver itself, its senders, rising, and itself in what places
     /// are left.
     senders: Tensor,
@@ -54,9 +36,9 @@ pub(crate) struct Listed {
 
 /// How many places the receivers' lists need, or None if this pass should rather attend to all
 /// agents under a mask.
-pub(crate) fn places(input: &Input<'_>, config: &PolicyConfig) -> Option<i64> {
+pub(super) fn places(input: &Heard<'_>, over: AttentionOver) -> Option<i64> {
     let agents = input.graph.size().last().copied().unwrap_or(0);
-    match config.attention_over {
+    match over {
         AttentionOver::All => None,
         AttentionOver::Listed => Some(most_places(input, agents)),
         AttentionOver::Auto if agents < FEWEST_AGENTS => None,
@@ -66,13 +48,8 @@ pub(crate) fn places(input: &Input<'_>, config: &PolicyConfig) -> Option<i64> {
     }
 }
 
-/// Whether lists of so many places are faster than a mask over all agents.
-pub(crate) fn pays(places: i64, agents: i64) -> bool {
-    places.saturating_mul(AGENTS_PER_PLACE) <= agents
-}
-
 /// One place more than the most senders other than itself that a receiver has.
-fn most_places(input: &Input<'_>, agents: i64) -> i64 {
+fn most_places(input: &Heard<'_>, agents: i64) -> i64 {
     let senders = match input.most_senders {
         Some(senders) => senders as i64,
         None => tch::no_grad(|| {
@@ -87,8 +64,8 @@ fn most_places(input: &Input<'_>, agents: i64) -> i64 {
 
 impl Listed {
     /// Lists with `places` places from the input's graphs, for memories of its batch.
-    pub(crate) fn new(input: &Input<'_>, places: i64) -> Self {
-        let (graph, batch) = (input.graph, input.embedding.size()[0]);
+    pub(super) fn new(input: &Heard<'_>, places: i64) -> Self {
+        let (graph, batch) = (input.graph, input.teams);
         tch::no_grad(|| {
             let agents = graph.size().last().copied().unwrap_or(0);
             let device = graph.device();
@@ -113,8 +90,18 @@ impl Listed {
         })
     }
 
+    pub(super) fn shallow_clone(&self) -> Self {
+        Self {
+            senders: self.senders.shallow_clone(),
+            rows: self.rows.shallow_clone(),
+            taken: self.taken.shallow_clone(),
+            shared: (self.shared.as_ref())
+                .map(|(graphs, of)| (graphs.shallow_clone(), of.shallow_clone())),
+        }
+    }
+
     /// 1 in the place of the receiver itself, (K).
-    pub(crate) fn own(&self) -> Tensor {
+    pub(super) fn own(&self) -> Tensor {
         let own = self
             .taken
             .new_zeros([self.places()], (Kind::Float, self.taken.device()));
@@ -124,7 +111,7 @@ impl Listed {
 
     /// The entries of a graph at the listed edges, receiver by place, 0 where a place is left
     /// over: (1 or B or G, N, N) -> (1 or B, N, K). It passes a gradient on.
-    pub(crate) fn edges(&self, graph: &Tensor) -> Tensor {
+    pub(super) fn edges(&self, graph: &Tensor) -> Tensor {
         let edges = match &self.shared {
             Some((of_graphs, graph_of)) => {
                 graph.gather(-1, of_graphs, false).index_select(0, graph_of)
@@ -136,7 +123,7 @@ impl Listed {
 
     /// Gates at the listed edges: (B, N) or (B, N, N) -> (B, N, 1) or (B, N, K). They pass a
     /// gradient on.
-    pub(crate) fn gates(&self, gate: &Tensor) -> Tensor {
+    pub(super) fn gates(&self, gate: &Tensor) -> Tensor {
         match gate.dim() {
             2 => gate.unsqueeze(-1),
             _ => gate.gather(-1, &self.for_all(gate), false),
@@ -145,7 +132,7 @@ impl Listed {
 
     /// The gates of the edges in the other direction, over which a place's agent hears the
     /// receiver: (B, N) or (B, N, N) -> (B, N, K).
-    pub(crate) fn reversed_gates(&self, gate: &Tensor) -> Tensor {
+    pub(super) fn reversed_gates(&self, gate: &Tensor) -> Tensor {
         let gate = match gate.dim() {
             2 => gate.unsqueeze(1).expand([-1, gate.size()[1], -1], false),
             _ => gate.transpose(-2, -1),
@@ -159,7 +146,7 @@ impl Listed {
     }
 
     /// Every receiver's part of a memory: (B, N, W) -> (B, receivers, K, W).
-    pub(crate) fn gather(&self, memory: &Tensor) -> Tensor {
+    pub(super) fn gather(&self, memory: &Tensor) -> Tensor {
         let width = memory.size().last().copied().unwrap_or(0);
         let table = memory.reshape([-1, width]); // (B N, W)
         if table.device() == Device::Cpu {
@@ -175,12 +162,12 @@ impl Listed {
     }
 
     /// True where a place's agent comes after the receiver: (1 or B, N, K).
-    pub(crate) fn future(&self) -> Tensor {
+    pub(super) fn future(&self) -> Tensor {
         self.senders.gt_tensor(&self.itself())
     }
 
     /// The same lists with the receiver itself in the places of agents after it.
-    pub(crate) fn causal(&self) -> Self {
+    pub(super) fn causal(&self) -> Self {
         let ahead = (&self.senders - self.itself()).clamp_min(0);
         Self {
             senders: &self.senders - &ahead,
@@ -191,7 +178,7 @@ impl Listed {
     }
 
     /// The list of receiver `agent` alone.
-    pub(crate) fn row(&self, agent: i64) -> Self {
+    pub(super) fn row(&self, agent: i64) -> Self {
         let cut = |x: &Tensor| x.narrow(-2, agent, 1);
         Self {
             senders: cut(&self.senders),
@@ -219,6 +206,17 @@ mod tests {
         Vec::try_from(x.to_kind(Kind::Int64).contiguous().view([-1])).unwrap()
     }
 
+    fn heard(graph: &Tensor, teams: i64) -> Heard<'_> {
+        Heard {
+            graph,
+            graph_of: None,
+            most_senders: None,
+            gate: None,
+            active: None,
+            teams,
+        }
+    }
+
     /// 0 hears 2 and 3, 1 nobody, 2 itself and 0, 3 itself.
     fn graph() -> Tensor {
         let rows = [
@@ -229,11 +227,8 @@ mod tests {
 
     #[test]
     fn a_list_has_itself_then_its_senders_then_itself() {
-        let (graph, embedding) = (
-            graph(),
-            Tensor::zeros([2, 4, 1], (Kind::Float, Device::Cpu)),
-        );
-        let listed = Listed::new(&Input::new(&embedding, &graph), 3);
+        let graph = graph();
+        let listed = Listed::new(&heard(&graph, 2), 3);
         assert_eq!(
             numbers(&listed.senders),
             [0, 2, 3, 1, 1, 1, 2, 0, 2, 3, 3, 3]
@@ -256,11 +251,8 @@ mod tests {
     #[test]
     fn a_causal_list_never_points_at_a_later_agent() {
         // Acting reads rows of a buffer in which later agents have written nothing yet.
-        let (graph, embedding) = (
-            graph(),
-            Tensor::zeros([2, 4, 1], (Kind::Float, Device::Cpu)),
-        );
-        let listed = Listed::new(&Input::new(&embedding, &graph), 3);
+        let graph = graph();
+        let listed = Listed::new(&heard(&graph, 2), 3);
         let first = [0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(numbers(&listed.future()), first);
         let causal = listed.causal();
@@ -273,17 +265,12 @@ mod tests {
 
     #[test]
     fn places_are_those_of_the_longest_row_and_pay_only_in_large_teams() {
-        let config = |attention_over| PolicyConfig {
-            attention_over,
-            ..PolicyConfig::new(4, 1, crate::ActionSpace::Discrete(2))
-        };
-        let embedding = Tensor::zeros([1, 1, 1], (Kind::Float, Device::Cpu));
         let small = graph();
-        let input = Input::new(&embedding, &small);
+        let input = heard(&small, 1);
         // Receiver 0 hears two others.
-        assert_eq!(places(&input, &config(AttentionOver::Listed)), Some(3));
-        assert_eq!(places(&input, &config(AttentionOver::All)), None);
-        assert_eq!(places(&input, &config(AttentionOver::Auto)), None);
+        assert_eq!(places(&input, AttentionOver::Listed), Some(3));
+        assert_eq!(places(&input, AttentionOver::All), None);
+        assert_eq!(places(&input, AttentionOver::Auto), None);
         // A ring: everybody hears the next agent, and itself.
         let ring = |agents: i64| {
             let own = Tensor::eye(agents, (Kind::Float, Device::Cpu));
@@ -291,8 +278,8 @@ mod tests {
         };
         for (agents, expected) in [(47, None), (48, Some(2))] {
             let ring = ring(agents);
-            let input = Input::new(&embedding, &ring);
-            assert_eq!(places(&input, &config(AttentionOver::Auto)), expected);
+            let input = heard(&ring, 1);
+            assert_eq!(places(&input, AttentionOver::Auto), expected);
         }
     }
 }

@@ -1,13 +1,75 @@
 //! Who hears whom, as lists: work and memory grow with the edges, not with N x N.
+//!
+//! This is the one place that says whom an agent hears: those that its row of the graph names, whose gate is open,
+//! of those who take part; and always itself.
 
-use super::leaves::{integers, numbers};
-use crate::Input;
-use crate::config::{PolicyConfig, PreviousAction, RelationOrder, SelfLoop};
-use tch::Tensor;
+use serde::{Deserialize, Serialize};
+
+/// Which edge the score of receiver i and sender j reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RelationOrder {
+    /// The edge e(i, j) over which i hears j, as in the paper.
+    #[default]
+    ReceiverSender,
+    /// The edge e(j, i) of the other direction, as in the authors' release.
+    SenderReceiver,
+}
+
+/// How an agent's own entry of the graph enters the attention.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SelfLoop {
+    /// The weight of an agent's own message is multiplied by 1, whatever the graph says.
+    #[default]
+    Keep,
+    /// It is multiplied by A(i, i) + 1, which can be 2, as in the authors' release.
+    Add,
+}
+
+/// Whether the decoder gives an agent the action of the agent before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PreviousAction {
+    /// In any case, along no edge, as in the paper.
+    #[default]
+    Always,
+    /// Only along an open edge from that agent; otherwise it is given the start token. An agent
+    /// whose gate is closed then knows of the others nothing at all.
+    Heard,
+}
+
+/// How a graph is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Which edge a score reads.
+    pub relation_order: RelationOrder,
+    /// How the diagonal enters.
+    pub self_loop: SelfLoop,
+    /// Whether an agent is given the action of the agent before it.
+    pub previous_action: PreviousAction,
+}
+
+/// Graphs, gates and who is there, of B teams with N agents.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard<'a> {
+    /// (G, N, N) of 0 and 1, row the receiver, column the sender.
+    pub graphs: &'a [f32],
+    /// The graph of each team, (B); `None`: the same one for all, or one for each.
+    pub graph_of: Option<&'a [i64]>,
+    /// 1 where an agent takes messages in, (B, N) or (B, N, N); `None`: all do.
+    pub gate: Option<&'a [f32]>,
+    /// Who takes part, (B, N) of 1 and 0; `None`: everybody.
+    pub active: Option<&'a [f32]>,
+    /// B
+    pub teams: usize,
+    /// N
+    pub agents: usize,
+}
 
 /// One of those that a receiver hears; the receiver itself is always among them.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Sender {
+pub struct Sender {
     /// Which agent.
     pub agent: u32,
     /// Whether the edge that the score reads is there: 1, or 0.
@@ -19,7 +81,8 @@ pub(super) struct Sender {
 /// The senders of every receiver, in rising order: a list for each row of each graph, or, where gates
 /// differ, of each team.
 #[derive(Debug, Default)]
-pub(super) struct Senders {
+pub struct Senders {
+    rules: Rules,
     /// Where the list of a row starts in `list`.
     starts: Vec<usize>,
     list: Vec<Sender>,
@@ -29,8 +92,6 @@ pub(super) struct Senders {
     graphs: Vec<usize>,
     /// Entries of all teams.
     entries: usize,
-    /// Whether an agent is given the previous agent's action only if it hears that agent.
-    previous_heard: bool,
     /// Who takes part, (B N); empty: everybody.
     active: Vec<bool>,
     /// N.
@@ -42,29 +103,24 @@ pub(super) struct Senders {
 
 impl Senders {
     /// Lists those that B teams hear.
-    pub fn fill(&mut self, input: &Input<'_>, config: &PolicyConfig) {
-        self.previous_heard = config.previous_action == PreviousAction::Heard;
-        let size = input.embedding.size();
-        let [teams, agents] = [0, 1].map(|at| size[at] as usize);
+    pub fn fill(&mut self, heard: &Heard<'_>, rules: Rules) {
+        self.rules = rules;
+        let Heard { teams, agents, .. } = *heard;
         self.agents = agents;
         self.active.clear();
-        if let Some(active) = input.active.map(Tensor::contiguous) {
-            let active = numbers(&active).iter().map(|active| *active > 0.5);
-            self.active.extend(active);
+        if let Some(active) = heard.active {
+            self.active
+                .extend(active.iter().map(|active| *active > 0.5));
         }
-        let graph = input.graph.contiguous();
-        self.list_graphs(numbers(&graph), agents, config);
-        let graphs = graph.size()[0] as usize;
-        let of = input.graph_of.map(Tensor::contiguous);
-        let of = of.as_ref().map(integers);
-        let graph_of = |team: usize| match of {
+        self.list_graphs(heard.graphs, agents);
+        let graphs = heard.graphs.len() / (agents * agents).max(1);
+        let graph_of = |team: usize| match heard.graph_of {
             Some(of) => of[team] as usize,
-            None => team % graphs, // one for all, or one for each
+            None => team % graphs.max(1), // one for all, or one for each
         };
-        let of_teams = input.gate.is_some() || input.active.is_some();
+        let of_teams = heard.gate.is_some() || heard.active.is_some();
         if of_teams {
-            let gate = input.gate.map(Tensor::contiguous);
-            self.apply_gates(gate.as_ref(), graph_of, [teams, agents], config);
+            self.apply_gates(heard.gate, graph_of, [teams, agents]);
         }
         self.teams.clear();
         self.graphs.clear();
@@ -77,12 +133,28 @@ impl Senders {
         }
     }
 
+    /// One agent's own list, which another place has decided on: itself in place 0 of its memory, and the agents
+    /// whose messages it has in the places after it.
+    pub fn fill_own(&mut self, list: impl IntoIterator<Item = Sender>) {
+        self.rules = Rules::default();
+        self.active.clear();
+        self.list.clear();
+        self.list.extend(list);
+        self.agents = self.list.len();
+        self.starts.clear();
+        self.starts.extend([0, self.list.len()]);
+        self.entries = self.list.len();
+        self.teams.clear();
+        self.teams.push((0, 0));
+        self.graphs.clear();
+    }
+
     /// The lists of graphs (G, N, N).
-    fn list_graphs(&mut self, edges: &[f32], agents: usize, config: &PolicyConfig) {
+    fn list_graphs(&mut self, edges: &[f32], agents: usize) {
         self.list.clear();
         self.starts.clear();
         self.starts.push(0);
-        for edges in edges.chunks_exact(agents * agents) {
+        for edges in edges.chunks_exact((agents * agents).max(1)) {
             let there = |receiver: usize, sender: usize| edges[receiver * agents + sender] > 0.5;
             for receiver in 0..agents {
                 for agent in 0..agents {
@@ -90,11 +162,11 @@ impl Senders {
                     if !(heard || own) {
                         continue;
                     }
-                    let edge = match config.relation_order {
+                    let edge = match self.rules.relation_order {
                         RelationOrder::ReceiverSender => heard,
                         RelationOrder::SenderReceiver => there(agent, receiver),
                     };
-                    let twice = config.self_loop == SelfLoop::Add && own && heard;
+                    let twice = self.rules.self_loop == SelfLoop::Add && own && heard;
                     self.list.push(Sender {
                         agent: agent as u32,
                         edge: edge.into(),
@@ -110,20 +182,18 @@ impl Senders {
     /// who take no part.
     fn apply_gates(
         &mut self,
-        gate: Option<&Tensor>,
+        gates: Option<&[f32]>,
         graph_of: impl Fn(usize) -> usize,
         [teams, agents]: [usize; 2],
-        config: &PolicyConfig,
     ) {
         std::mem::swap(&mut self.list, &mut self.ungated);
         std::mem::swap(&mut self.starts, &mut self.ungated_starts);
         self.list.clear();
         self.starts.clear();
         self.starts.push(0);
-        let per_edge = gate.is_some_and(|gate| gate.dim() == 3);
-        let gates = gate.map(numbers);
+        let per_edge = gates.is_some_and(|gates| gates.len() > teams * agents);
         let active = &self.active;
-        let swapped = config.relation_order == RelationOrder::SenderReceiver;
+        let swapped = self.rules.relation_order == RelationOrder::SenderReceiver;
         for team in 0..teams {
             let part = |agent: usize| active.is_empty() || active[team * agents + agent];
             // An agent's own entry passes every gate.
@@ -151,7 +221,8 @@ impl Senders {
 
     /// Adds a number for each entry to the graphs' edges (G, N, N) over which the entries are heard. An
     /// agent's own edge counts only where it multiplies what the agent tells itself.
-    pub fn add_to_graphs(&self, of_entries: &[f32], agents: usize, own: bool, edges: &mut [f32]) {
+    pub fn add_to_graphs(&self, of_entries: &[f32], edges: &mut [f32]) {
+        let (agents, own) = (self.agents, self.rules.self_loop == SelfLoop::Add);
         for (team, graph) in self.graphs.iter().enumerate() {
             for receiver in 0..agents {
                 let (first, list) = self.of(team, receiver, false);
@@ -183,13 +254,23 @@ impl Senders {
         (before + start - self.starts[first], list)
     }
 
+    /// N
+    pub fn agents(&self) -> usize {
+        self.agents
+    }
+
+    /// Whether an agent hears some other.
+    pub fn listens(&self, team: usize, agent: usize) -> bool {
+        self.of(team, agent, false).1.len() > 1
+    }
+
     /// Whether an agent is given the action of the agent before it.
     pub fn given_previous(&self, team: usize, agent: usize) -> bool {
         let part = |agent| self.active.is_empty() || self.active[team * self.agents + agent];
         if agent == 0 || !part(agent) || !part(agent - 1) {
             return false;
         }
-        if !self.previous_heard {
+        if self.rules.previous_action == PreviousAction::Always {
             return true;
         }
         let (_, list) = self.of(team, agent, true);

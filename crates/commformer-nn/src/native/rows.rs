@@ -10,7 +10,7 @@ const LANES: usize = 16;
 const EPSILON: f32 = 1e-5;
 
 /// Runs `kernel`, compiled for this machine's vectors. What it calls must be inlined.
-pub(super) fn vectorized<R>(kernel: impl FnOnce() -> R) -> R {
+pub(crate) fn vectorized<R>(kernel: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(kernel)
 }
 
@@ -29,13 +29,13 @@ pub fn kernel_vectors() -> &'static str {
 }
 
 /// A buffer of this length, whose content is to be overwritten.
-pub(super) fn sized(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
+pub(crate) fn sized(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
     buffer.resize(length, 0.0);
     buffer
 }
 
 /// The same, of zeros.
-pub(super) fn zeroed(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
+pub(crate) fn zeroed(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
     buffer.clear();
     buffer.resize(length, 0.0);
     buffer
@@ -55,7 +55,7 @@ fn total(lanes: [f32; LANES]) -> f32 {
 }
 
 #[inline(always)]
-pub(super) fn sum(x: &[f32]) -> f32 {
+pub(crate) fn sum(x: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];
     let (chunks, rest) = x.as_chunks::<LANES>();
     for chunk in chunks {
@@ -67,7 +67,7 @@ pub(super) fn sum(x: &[f32]) -> f32 {
 }
 
 #[inline(always)]
-pub(super) fn dot(x: &[f32], y: &[f32]) -> f32 {
+pub(crate) fn dot(x: &[f32], y: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];
     let (chunks_x, rest_x) = x.as_chunks::<LANES>();
     let (chunks_y, rest_y) = y.as_chunks::<LANES>();
@@ -82,7 +82,7 @@ pub(super) fn dot(x: &[f32], y: &[f32]) -> f32 {
 
 /// (q + a) . (k + b)
 #[inline(always)]
-pub(super) fn dot_of_sums(q: &[f32], a: &[f32], k: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn dot_of_sums(q: &[f32], a: &[f32], k: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];
     let whole = q.len() / LANES * LANES;
     for start in (0..whole).step_by(LANES) {
@@ -101,7 +101,7 @@ pub(super) fn dot_of_sums(q: &[f32], a: &[f32], k: &[f32], b: &[f32]) -> f32 {
 
 /// y += factor * x
 #[inline(always)]
-pub(super) fn add_scaled(y: &mut [f32], factor: f32, x: &[f32]) {
+pub(crate) fn add_scaled(y: &mut [f32], factor: f32, x: &[f32]) {
     for (y, x) in y.iter_mut().zip(x) {
         *y += factor * x;
     }
@@ -109,7 +109,7 @@ pub(super) fn add_scaled(y: &mut [f32], factor: f32, x: &[f32]) {
 
 /// y += x
 #[inline(always)]
-pub(super) fn add(y: &mut [f32], x: &[f32]) {
+pub(crate) fn add(y: &mut [f32], x: &[f32]) {
     for (y, x) in y.iter_mut().zip(x) {
         *y += x;
     }
@@ -117,7 +117,7 @@ pub(super) fn add(y: &mut [f32], x: &[f32]) {
 
 /// e^x to 2 ulp, for |x| up to 87; smaller numbers give 0 or almost, larger ones e^87.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
     // ln 2 in two parts, so that subtracting whole multiples of it loses nothing.
     const LN_2_HIGH: f32 = 0.693_359_4;
@@ -155,7 +155,7 @@ fn normal(x: f32) -> (f32, f32) {
 }
 
 /// The exact GELU in place; `slope` gets its derivative.
-pub(super) fn gelu(x: &mut [f32], slope: &mut [f32]) {
+pub(crate) fn gelu(x: &mut [f32], slope: &mut [f32]) {
     vectorized(
         #[inline(always)]
         || {
@@ -168,8 +168,40 @@ pub(super) fn gelu(x: &mut [f32], slope: &mut [f32]) {
     );
 }
 
+/// tanh in place; `slope` gets its derivative.
+pub(crate) fn tanh(x: &mut [f32], slope: &mut [f32]) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for (x, slope) in x.iter_mut().zip(slope) {
+                *x = 2.0 * logistic(2.0 * *x) - 1.0;
+                *slope = 1.0 - *x * *x;
+            }
+        },
+    );
+}
+
+/// 1 / (1 + e^-x) in place; `slope` gets its derivative.
+pub(crate) fn sigmoid(x: &mut [f32], slope: &mut [f32]) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for (x, slope) in x.iter_mut().zip(slope) {
+                *x = logistic(*x);
+                *slope = *x * (1.0 - *x);
+            }
+        },
+    );
+}
+
+/// 1 / (1 + e^-x)
+#[inline(always)]
+pub(crate) fn logistic(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
 /// max(x, 0) in place.
-pub(super) fn relu(x: &mut [f32]) {
+pub(crate) fn relu(x: &mut [f32]) {
     vectorized(
         #[inline(always)]
         || x.iter_mut().for_each(|x| *x = x.max(0.0)),
@@ -177,7 +209,7 @@ pub(super) fn relu(x: &mut [f32]) {
 }
 
 /// dx = 0 where the ReLU's result `y` is 0.
-pub(super) fn relu_backward(dx: &mut [f32], y: &[f32]) {
+pub(crate) fn relu_backward(dx: &mut [f32], y: &[f32]) {
     vectorized(
         #[inline(always)]
         || {
@@ -189,7 +221,7 @@ pub(super) fn relu_backward(dx: &mut [f32], y: &[f32]) {
 }
 
 /// x *= y
-pub(super) fn multiply(x: &mut [f32], y: &[f32]) {
+pub(crate) fn multiply(x: &mut [f32], y: &[f32]) {
     vectorized(
         #[inline(always)]
         || x.iter_mut().zip(y).for_each(|(x, y)| *x *= y),
@@ -197,7 +229,7 @@ pub(super) fn multiply(x: &mut [f32], y: &[f32]) {
 }
 
 /// x += y, for whole buffers.
-pub(super) fn accumulate(x: &mut [f32], y: &[f32]) {
+pub(crate) fn accumulate(x: &mut [f32], y: &[f32]) {
     vectorized(
         #[inline(always)]
         || add(x, y),
@@ -205,14 +237,31 @@ pub(super) fn accumulate(x: &mut [f32], y: &[f32]) {
 }
 
 /// Writes `row` into every row of `x`.
-pub(super) fn fill_rows(x: &mut [f32], row: &[f32]) {
+pub(crate) fn fill_rows(x: &mut [f32], row: &[f32]) {
     for x in x.chunks_exact_mut(row.len()) {
         x.copy_from_slice(row);
     }
 }
 
+/// Every row of `x` plus `row`.
+pub(crate) fn sum_with_row(sum: &mut [f32], x: &[f32], row: &[f32]) {
+    vectorized(
+        #[inline(always)]
+        || {
+            let rows = sum
+                .chunks_exact_mut(row.len())
+                .zip(x.chunks_exact(row.len()));
+            for (sum, x) in rows {
+                for ((sum, x), y) in sum.iter_mut().zip(x).zip(row) {
+                    *sum = x + y;
+                }
+            }
+        },
+    );
+}
+
 /// Adds every row of `x` to `sum`.
-pub(super) fn add_rows(sum: &mut [f32], x: &[f32]) {
+pub(crate) fn add_rows(sum: &mut [f32], x: &[f32]) {
     vectorized(
         #[inline(always)]
         || {
@@ -223,101 +272,90 @@ pub(super) fn add_rows(sum: &mut [f32], x: &[f32]) {
     );
 }
 
-/// What the backward pass of a layer norm needs.
-#[derive(Debug, Default)]
-pub(super) struct NormTape {
-    /// Rows of mean 0 and variance 1, as long as the input.
-    pub standard: Vec<f32>,
-    /// 1 / deviation of each row.
-    pub scale: Vec<f32>,
+/// Rows of mean 0 and variance 1, into the first buffer; 1 / deviation of each goes into the second.
+pub(crate) fn standardize([standard, scale]: &mut [Vec<f32>; 2], x: &[f32], width: usize) {
+    let standard = sized(standard, x.len());
+    let scale = sized(scale, x.len() / width);
+    vectorized(
+        #[inline(always)]
+        || {
+            let rows = x.chunks_exact(width).zip(standard.chunks_exact_mut(width));
+            for ((x, standard), scale) in rows.zip(scale) {
+                *scale = standardized(x, standard);
+                standard.iter_mut().for_each(|x| *x *= *scale);
+            }
+        },
+    );
 }
 
-impl NormTape {
-    /// Rows of mean 0 and variance 1.
-    pub fn standardize(&mut self, x: &[f32], width: usize) {
-        let standard = sized(&mut self.standard, x.len());
-        let scale = sized(&mut self.scale, x.len() / width);
-        vectorized(
-            #[inline(always)]
-            || {
-                let rows = x.chunks_exact(width).zip(standard.chunks_exact_mut(width));
-                for ((x, standard), scale) in rows.zip(scale) {
-                    *scale = standardized(x, standard);
-                    standard.iter_mut().for_each(|x| *x *= *scale);
+/// y = LN(x) * weight + bias; `affine` gives a row's weight and bias. The buffers get what [`standardize`] puts
+/// there.
+pub(crate) fn norm<'a>(
+    [standard, scale]: &mut [Vec<f32>; 2],
+    x: &[f32],
+    width: usize,
+    affine: impl Fn(usize) -> (&'a [f32], &'a [f32]),
+    y: &mut [f32],
+) {
+    let standard = sized(standard, x.len());
+    let scale = sized(scale, x.len() / width);
+    vectorized(
+        #[inline(always)]
+        || {
+            let rows = x
+                .chunks_exact(width)
+                .zip(standard.chunks_exact_mut(width))
+                .zip(y.chunks_exact_mut(width))
+                .zip(scale);
+            for (row, (((x, standard), y), scale)) in rows.enumerate() {
+                let (weight, bias) = affine(row);
+                *scale = standardized(x, standard);
+                for (((y, standard), weight), bias) in
+                    y.iter_mut().zip(standard).zip(weight).zip(bias)
+                {
+                    *standard *= *scale;
+                    *y = *standard * weight + bias;
                 }
-            },
-        );
-    }
+            }
+        },
+    );
+}
 
-    /// y = LN(x) * weight + bias; `affine` gives a row's weight and bias.
-    pub fn forward<'a>(
-        &mut self,
-        x: &[f32],
-        width: usize,
-        affine: impl Fn(usize) -> (&'a [f32], &'a [f32]),
-        y: &mut [f32],
-    ) {
-        let standard = sized(&mut self.standard, x.len());
-        let scale = sized(&mut self.scale, x.len() / width);
-        vectorized(
-            #[inline(always)]
-            || {
-                let rows = x
-                    .chunks_exact(width)
-                    .zip(standard.chunks_exact_mut(width))
-                    .zip(y.chunks_exact_mut(width))
-                    .zip(scale);
-                for (row, (((x, standard), y), scale)) in rows.enumerate() {
-                    let (weight, bias) = affine(row);
-                    *scale = standardized(x, standard);
-                    for (((y, standard), weight), bias) in
-                        y.iter_mut().zip(standard).zip(weight).zip(bias)
-                    {
-                        *standard *= *scale;
-                        *y = *standard * weight + bias;
-                    }
+/// From the gradient dy, in place, that of the input; adds those of weight and bias, whose place
+/// among `d_weight` and `d_bias` is that of `affine`'s second number.
+pub(crate) fn norm_backward<'a>(
+    [standard, scale]: &[Vec<f32>; 2],
+    dy: &mut [f32],
+    width: usize,
+    affine: impl Fn(usize) -> (&'a [f32], usize),
+    [d_weight, d_bias]: [&mut [f32]; 2],
+) {
+    let inverse = 1.0 / width as f32;
+    vectorized(
+        #[inline(always)]
+        || {
+            let rows = dy
+                .chunks_exact_mut(width)
+                .zip(standard.chunks_exact(width))
+                .zip(scale);
+            for (row, ((dy, standard), scale)) in rows.enumerate() {
+                let (weight, place) = affine(row);
+                add(&mut d_bias[place..place + width], dy);
+                let d_weight = &mut d_weight[place..place + width];
+                for (((d_weight, dy), standard), weight) in
+                    d_weight.iter_mut().zip(&mut *dy).zip(standard).zip(weight)
+                {
+                    *d_weight += *dy * standard;
+                    *dy *= weight;
                 }
-            },
-        );
-    }
-
-    /// From the gradient dy, in place, that of the input; adds those of weight and bias, whose place
-    /// among `d_weight` and `d_bias` is that of `affine`'s second number.
-    pub fn backward<'a>(
-        &self,
-        dy: &mut [f32],
-        width: usize,
-        affine: impl Fn(usize) -> (&'a [f32], usize),
-        d_weight: &mut [f32],
-        d_bias: &mut [f32],
-    ) {
-        let inverse = 1.0 / width as f32;
-        vectorized(
-            #[inline(always)]
-            || {
-                let rows = dy
-                    .chunks_exact_mut(width)
-                    .zip(self.standard.chunks_exact(width))
-                    .zip(&self.scale);
-                for (row, ((dy, standard), scale)) in rows.enumerate() {
-                    let (weight, place) = affine(row);
-                    add(&mut d_bias[place..place + width], dy);
-                    let d_weight = &mut d_weight[place..place + width];
-                    for (((d_weight, dy), standard), weight) in
-                        d_weight.iter_mut().zip(&mut *dy).zip(standard).zip(weight)
-                    {
-                        *d_weight += *dy * standard;
-                        *dy *= weight;
-                    }
-                    let mean = sum(dy) * inverse;
-                    let along = dot(dy, standard) * inverse;
-                    for (dy, standard) in dy.iter_mut().zip(standard) {
-                        *dy = (*dy - mean - standard * along) * scale;
-                    }
+                let mean = sum(dy) * inverse;
+                let along = dot(dy, standard) * inverse;
+                for (dy, standard) in dy.iter_mut().zip(standard) {
+                    *dy = (*dy - mean - standard * along) * scale;
                 }
-            },
-        );
-    }
+            }
+        },
+    );
 }
 
 /// Writes a row less its mean, and returns 1 / deviation, by which it is still to be multiplied.
@@ -332,7 +370,7 @@ fn standardized(x: &[f32], standard: &mut [f32]) -> f32 {
 }
 
 /// ln softmax of each row of `logits`, in place.
-pub(super) fn log_softmax(logits: &mut [f32], width: usize) {
+pub(crate) fn log_softmax(logits: &mut [f32], width: usize) {
     vectorized(
         #[inline(always)]
         || {
@@ -395,8 +433,14 @@ mod tests {
 
     #[test]
     fn a_norm_by_hand() {
-        let (mut tape, mut y) = (NormTape::default(), [0.0; 2]);
-        tape.forward(&[1.0, 3.0], 2, |_| (&[2.0, 1.0], &[0.5, 0.0]), &mut y);
+        let (mut saved, mut y) = ([vec![], vec![]], [0.0; 2]);
+        norm(
+            &mut saved,
+            &[1.0, 3.0],
+            2,
+            |_| (&[2.0, 1.0], &[0.5, 0.0]),
+            &mut y,
+        );
         assert!((y[0] + 1.5).abs() < 1e-4 && (y[1] - 1.0).abs() < 1e-4);
     }
 

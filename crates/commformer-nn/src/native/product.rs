@@ -8,7 +8,7 @@ use gemm_f32::gemm::f32::get_gemm_fn;
 
 /// A matrix in a slice: the element of row r and column c lies at `r * steps[0] + c * steps[1]`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct View<'a> {
+pub(crate) struct View<'a> {
     data: &'a [f32],
     size: [usize; 2],
     steps: [usize; 2],
@@ -16,7 +16,7 @@ pub(super) struct View<'a> {
 
 /// A dense matrix, or some columns of one, to be written.
 #[derive(Debug)]
-pub(super) struct ViewMut<'a> {
+pub(crate) struct ViewMut<'a> {
     data: &'a mut [f32],
     size: [usize; 2],
     steps: [usize; 2],
@@ -84,7 +84,7 @@ fn fits([rows, columns]: [usize; 2], [down, right]: [usize; 2], length: usize) -
 /// # Panics
 ///
 /// If sizes do not match: whoever calls has checked the inputs.
-pub(super) fn product(out: ViewMut<'_>, left: View<'_>, right: View<'_>, add: bool) {
+pub(crate) fn product(out: ViewMut<'_>, left: View<'_>, right: View<'_>, add: bool) {
     let ([rows, inner], columns) = (left.size, right.size[1]);
     assert!(out.size == [rows, columns] && right.size[0] == inner);
     assert!(fits(left.size, left.steps, left.data.len()));

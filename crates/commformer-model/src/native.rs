@@ -1,0 +1,416 @@
+//! The network's passes on a CPU: plain numbers in, plain numbers out.
+
+use commformer_nn::Ops;
+use commformer_nn::links::{Heard, Senders};
+use commformer_nn::native::{Categorical, Gradients, Links, Native, Normal, Tape, Uniform, Var};
+
+use crate::config::{ActionSpace, Closed};
+use crate::network::{Given, Ready, Weights};
+use crate::old_messages::OldMessages;
+
+/// What a batch of teams perceives beside its observations, and whom its agents hear.
+#[derive(Clone, Copy)]
+pub(crate) struct Situation<'a> {
+    pub heard: Heard<'a>,
+    /// 0 where an action cannot be taken, (B N, A).
+    pub available: Option<&'a [u8]>,
+    /// What agents keep of old messages, (B N, K).
+    pub kept: Option<&'a [f32]>,
+}
+
+/// Actions of all agents of a batch.
+#[derive(Clone, Debug)]
+pub(crate) enum Actions {
+    /// (B N)
+    Discrete(Vec<i64>),
+    /// (B N, A)
+    Continuous(Vec<f32>),
+}
+
+/// Buffers of the passes of one policy, kept between passes, and what the last pass found.
+#[derive(Debug, Default)]
+pub(crate) struct Workspace {
+    tape: Tape,
+    pub gradients: Gradients,
+    categorical: Categorical,
+    normal: Normal,
+    embedding: Option<Var>,
+    evaluated: Option<Evaluated>,
+    /// Of every agent, (B N).
+    pub values: Vec<f32>,
+    pub log_probs: Vec<f32>,
+    pub entropy: Vec<f32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Evaluated {
+    outputs: Var,
+    values: Var,
+    links: Links,
+}
+
+/// What a pass made of the embeddings.
+struct Encoded {
+    ready: Ready<Var>,
+    links: Links,
+    representation: Var,
+    values: Var,
+    /// What agents keep for the next step, (B N, K).
+    kept: Option<Vec<f32>>,
+}
+
+impl Workspace {
+    /// Embeds observations (B N, O) of teams: (B N, E). [`Workspace::evaluate`] goes on from there.
+    pub fn embed(&mut self, weights: Weights<'_>, obs: &[f32], teams: [usize; 2]) -> &[f32] {
+        self.tape.begin(teams);
+        let mut ops = Native::new(&mut self.tape, weights.leaves);
+        let obs = ops.observations(obs, weights.network.config.obs_dim);
+        let embedding = weights.network.embed(&mut ops, &obs);
+        self.embedding = Some(embedding);
+        self.tape.value(embedding)
+    }
+
+    /// The values of the situations, from embeddings (B N, E), in `self.values`; and the representations.
+    pub fn encode(
+        &mut self,
+        weights: Weights<'_>,
+        embedding: &[f32],
+        situation: &Situation<'_>,
+    ) -> &[f32] {
+        let encoded = self.begin(weights, embedding, situation, false);
+        self.values.clear();
+        self.values
+            .extend_from_slice(self.tape.value(encoded.values));
+        self.tape.value(encoded.representation)
+    }
+
+    /// Acts from embeddings (B N, E): the actions, and what agents keep. Their log-probabilities and the values are
+    /// left in the workspace. Noise is (B N, A), Gumbel or normal.
+    pub fn act(
+        &mut self,
+        weights: Weights<'_>,
+        embedding: &[f32],
+        situation: &Situation<'_>,
+        noise: Option<&[f32]>,
+    ) -> (Actions, Option<Vec<f32>>) {
+        let network = weights.network;
+        let [teams, agents] = [situation.heard.teams, situation.heard.agents];
+        let encoded = self.begin(weights, embedding, situation, true);
+        self.values.clear();
+        self.values
+            .extend_from_slice(self.tape.value(encoded.values));
+        self.log_probs.clear();
+        self.log_probs.resize(teams * agents, 0.0);
+        let width = network.config.actions.width();
+        let mut actions = Actions::of(network.config.actions, teams * agents);
+        let (mut own_noise, mut own_available) = (Vec::new(), Vec::new());
+        self.tape.begin_turns(network.memories());
+        for agent in 0..agents {
+            self.tape.turn(agent);
+            let rows = (0..teams).map(|team| (team, agent));
+            let given = given(&mut self.tape, encoded.links, &actions, rows, width);
+            let mut ops = Native::new(&mut self.tape, weights.leaves);
+            let representation = ops.of_turn(&encoded.representation);
+            let outputs = network.decode(
+                &mut ops,
+                &encoded.ready,
+                (&given, None),
+                &representation,
+                (&encoded.links, true),
+                &mut |_, x| *x,
+            );
+            let outputs = self.tape.value(outputs);
+            let own = |all: usize| (0..teams).map(move |team| (team * agents + agent) * all);
+            if let Some(noise) = noise {
+                own_noise.clear();
+                own(width).for_each(|at| own_noise.extend_from_slice(&noise[at..at + width]));
+            }
+            let noise = noise.map(|_| own_noise.as_slice());
+            match &mut actions {
+                Actions::Discrete(actions) => {
+                    if let Some(available) = situation.available {
+                        own_available.clear();
+                        own(width).for_each(|at| {
+                            own_available.extend_from_slice(&available[at..at + width]);
+                        });
+                    }
+                    let available = situation.available.map(|_| own_available.as_slice());
+                    self.categorical.set(outputs, width, available);
+                    for (row, (action, log_prob)) in own(1).zip(self.categorical.choose(noise)) {
+                        actions[row] = action as i64;
+                        self.log_probs[row] = log_prob;
+                    }
+                }
+                Actions::Continuous(actions) => {
+                    self.normal.set(weights.log_std());
+                    let mut chosen = vec![0.0; outputs.len()];
+                    let log_probs = &mut self.log_probs;
+                    self.normal
+                        .choose(outputs, noise, &mut chosen, |team, log_prob| {
+                            log_probs[team * agents + agent] = log_prob;
+                        });
+                    for (at, chosen) in own(width).zip(chosen.chunks_exact(width)) {
+                        actions[at..at + width].copy_from_slice(chosen);
+                    }
+                }
+            }
+        }
+        (actions, encoded.kept)
+    }
+
+    /// Scores actions that were taken, from the embeddings that [`Workspace::embed`] left: log-probabilities, entropies
+    /// and values are in the workspace. Discrete actions have been checked.
+    pub fn evaluate(
+        &mut self,
+        weights: Weights<'_>,
+        situation: &Situation<'_>,
+        actions: &Actions,
+        dropout: Option<Uniform<'_>>,
+    ) {
+        let network = weights.network;
+        let Some(embedding) = self.embedding else {
+            return;
+        };
+        let encoded = self.encode_from(weights, embedding, situation, dropout, true);
+        let [teams, agents] = [situation.heard.teams, situation.heard.agents];
+        let width = network.config.actions.width();
+        let rows = (0..teams).flat_map(|team| (0..agents).map(move |agent| (team, agent)));
+        let given = given(&mut self.tape, encoded.links, actions, rows, width);
+        let mut ops = Native::new(&mut self.tape, weights.leaves);
+        let outputs = network.decode(
+            &mut ops,
+            &encoded.ready,
+            (&given, None),
+            &encoded.representation,
+            (&encoded.links, true),
+            &mut |_, x| *x,
+        );
+        self.score(weights, outputs, situation.available, actions);
+        self.values.clear();
+        self.values
+            .extend_from_slice(self.tape.value(encoded.values));
+        self.evaluated = Some(Evaluated {
+            outputs,
+            values: encoded.values,
+            links: encoded.links,
+        });
+    }
+
+    /// The entropy of each agent's distribution if it heard nobody, (B N), in `self.entropy`.
+    pub fn entropy_alone(
+        &mut self,
+        weights: Weights<'_>,
+        embedding: &[f32],
+        situation: &Situation<'_>,
+    ) {
+        let [teams, agents] = [situation.heard.teams, situation.heard.agents];
+        let deaf = vec![0.0; teams * agents];
+        let situation = Situation {
+            heard: Heard {
+                gate: Some(&deaf),
+                ..situation.heard
+            },
+            ..*situation
+        };
+        let encoded = self.begin(weights, embedding, &situation, true);
+        let actions = Actions::of(weights.network.config.actions, teams * agents);
+        let width = weights.network.config.actions.width();
+        let given = match actions {
+            Actions::Discrete(_) => Given::Tokens(vec![0; teams * agents]),
+            Actions::Continuous(_) => {
+                let mut start = vec![0.0; teams * agents * (width + 1)];
+                start.iter_mut().step_by(width + 1).for_each(|x| *x = 1.0);
+                Given::Vectors(self.tape.input(&start, width + 1, false))
+            }
+        };
+        let mut ops = Native::new(&mut self.tape, weights.leaves);
+        let outputs = weights.network.decode(
+            &mut ops,
+            &encoded.ready,
+            (&given, None),
+            &encoded.representation,
+            (&encoded.links, true),
+            &mut |_, x| *x,
+        );
+        self.score(weights, outputs, situation.available, &actions);
+    }
+
+    fn score(
+        &mut self,
+        weights: Weights<'_>,
+        outputs: Var,
+        available: Option<&[u8]>,
+        actions: &Actions,
+    ) {
+        let outputs = self.tape.value(outputs);
+        let (taken, rows) = match actions {
+            Actions::Discrete(actions) => {
+                let width = weights.network.config.actions.width();
+                self.categorical.set(outputs, width, available);
+                self.categorical.score(actions);
+                self.entropy.clone_from(&self.categorical.entropy);
+                (&self.categorical.taken, actions.len())
+            }
+            Actions::Continuous(actions) => {
+                self.normal.set(weights.log_std());
+                self.normal.score(outputs, actions);
+                let rows = self.normal.taken.len();
+                self.entropy.clear();
+                self.entropy.resize(rows, self.normal.entropy);
+                (&self.normal.taken, rows)
+            }
+        };
+        debug_assert_eq!(taken.len(), rows);
+        self.log_probs.clone_from(taken);
+    }
+
+    /// The gradient of each leaf after [`Workspace::evaluate`] of the same actions, in `self.gradients`: `upstream` is
+    /// that of log-probabilities, entropies and values, (B N), and embeddings, (B N, E). The result is the gradient of
+    /// the graphs (G, N, N) where `graphs` gives their number of numbers.
+    pub fn backward(
+        &mut self,
+        weights: Weights<'_>,
+        actions: &Actions,
+        available: Option<&[u8]>,
+        [d_log_probs, d_entropy, d_values, d_embedding]: [&[f32]; 4],
+        graphs: Option<usize>,
+    ) -> Vec<f32> {
+        let (Some(evaluated), Some(embedding)) = (self.evaluated, self.embedding) else {
+            return Vec::new();
+        };
+        self.gradients.of_weights = graphs.is_none();
+        self.gradients
+            .clear(weights.leaves.iter().map(|leaf| leaf.len()));
+        let upstream = [d_log_probs, d_entropy];
+        let d_outputs = match actions {
+            Actions::Discrete(actions) => self.categorical.backward(actions, available, upstream),
+            Actions::Continuous(actions) => {
+                let means = self.tape.value(evaluated.outputs);
+                let (d_means, d_log_std) = self.normal.backward(means, actions, upstream);
+                if let (Some(slot), None) = (weights.network.decoder.log_std, graphs) {
+                    self.gradients.of_mut(slot).copy_from_slice(d_log_std);
+                }
+                d_means
+            }
+        };
+        let seeds = [
+            (evaluated.outputs, d_outputs),
+            (evaluated.values, d_values),
+            (embedding, d_embedding),
+        ];
+        self.tape
+            .backward(weights.leaves, &seeds, &mut self.gradients);
+        let mut edges = vec![0.0; graphs.unwrap_or(0)];
+        if graphs.is_some() {
+            let senders = self.tape.senders(evaluated.links);
+            senders.add_to_graphs(self.tape.of_factors(evaluated.links), &mut edges);
+        }
+        edges
+    }
+
+    fn begin(
+        &mut self,
+        weights: Weights<'_>,
+        embedding: &[f32],
+        situation: &Situation<'_>,
+        decodes: bool,
+    ) -> Encoded {
+        self.tape
+            .begin([situation.heard.teams, situation.heard.agents]);
+        let width = weights.network.config.embed_dim;
+        let embedding = self.tape.input(embedding, width, false);
+        self.encode_from(weights, embedding, situation, None, decodes)
+    }
+
+    fn encode_from(
+        &mut self,
+        weights: Weights<'_>,
+        embedding: Var,
+        situation: &Situation<'_>,
+        dropout: Option<Uniform<'_>>,
+        decodes: bool,
+    ) -> Encoded {
+        let network = weights.network;
+        let (links, senders) = self.tape.new_links();
+        senders.fill(&situation.heard, network.config.rules());
+        let kept = match network.config.closed {
+            Closed::Silence => None,
+            Closed::Stale => {
+                let listens = listens(self.tape.senders(links), &situation.heard);
+                Some(OldMessages::new(network, situation.kept, listens))
+            }
+        };
+        let inputs = kept.as_ref().map(|kept| kept.inputs(&mut self.tape));
+        let mut ops = Native::new(&mut self.tape, weights.leaves);
+        if let Some(uniform) = dropout {
+            ops.dropout = Some(uniform);
+        }
+        let ready = network.ready(&mut ops, decodes);
+        let (representation, others) =
+            network.encode(&mut ops, &ready, &embedding, &links, inputs.as_ref());
+        let values = network.values(&mut ops, &representation);
+        let others: Vec<&[f32]> = others.iter().map(|var| self.tape.value(*var)).collect();
+        Encoded {
+            kept: kept.map(|kept| kept.next(&others)),
+            ready,
+            links,
+            representation,
+            values,
+        }
+    }
+}
+
+impl Actions {
+    /// Zeros for so many agents.
+    pub fn of(space: ActionSpace, agents: usize) -> Self {
+        match space {
+            ActionSpace::Discrete(_) => Self::Discrete(vec![0; agents]),
+            ActionSpace::Continuous(width) => Self::Continuous(vec![0.0; agents * width]),
+        }
+    }
+}
+
+/// What the decoder is given for these agents: the action of the agent before each, where that reaches it.
+fn given<'a>(
+    tape: &mut Tape,
+    links: Links,
+    actions: &Actions,
+    agents: impl Iterator<Item = (usize, usize)>,
+    width: usize,
+) -> Given<Native<'a>> {
+    let senders = tape.senders(links);
+    let team_size = senders.agents();
+    let previous = |(team, agent): (usize, usize)| {
+        let reaches = senders.given_previous(team, agent);
+        reaches.then(|| team * team_size + agent - 1)
+    };
+    match actions {
+        Actions::Discrete(actions) => {
+            let token = |at| previous(at).map_or(0, |row| actions[row] as usize + 1);
+            Given::Tokens(agents.map(token).collect())
+        }
+        Actions::Continuous(actions) => {
+            let mut vectors = Vec::new();
+            for at in agents {
+                match previous(at) {
+                    Some(row) => {
+                        vectors.push(0.0);
+                        vectors.extend_from_slice(&actions[row * width..(row + 1) * width]);
+                    }
+                    None => {
+                        vectors.push(1.0);
+                        vectors.extend(std::iter::repeat_n(0.0, width));
+                    }
+                }
+            }
+            Given::Vectors(tape.input(&vectors, width + 1, false))
+        }
+    }
+}
+
+/// Whether each agent hears some other, (B N).
+fn listens(senders: &Senders, heard: &Heard<'_>) -> Vec<bool> {
+    let teams = 0..heard.teams;
+    let listens = |team| (0..heard.agents).map(move |agent| senders.listens(team, agent));
+    teams.flat_map(listens).collect()
+}

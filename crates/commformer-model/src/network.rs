@@ -1,0 +1,390 @@
+//! CommFormer's network, written once: every pass (training, acting, agents that run alone, explanations) is these
+//! functions over [`Ops`], on one backend or another.
+//!
+//! After the ICLR 2024 paper, section 4.2, and the authors' release. With LN a layer norm:
+//!
+//! ```text
+//! embedding       x = LN(GELU(W LN(obs)))
+//! encoder block   x = LN(x + attention(x, x));        x = LN(x + W ReLU(W x))
+//! value           v = W LN(GELU(W x))
+//! decoder block   y = LN(a + attention(a, a));        a = LN(x + attention(x, y));   a = LN(a + W GELU(W a))
+//! head            W LN(GELU(W LN(a)))                 one for each agent, or one with one more layer for all
+//! ```
+//!
+//! where a begins as the embedding of the action of the agent before, LN(GELU(W action)).
+
+use commformer_nn::Ops;
+use commformer_nn::layers::{Activation, Attention, Linear, Norm};
+use commformer_nn::layout::{Layout, Slot};
+
+use crate::config::{ActionSpace, PolicyConfig};
+
+mod parameters;
+
+/// What the names of tensors begin with that no gradient reaches: moments of the observations.
+pub(crate) const MOMENTS: &str = "obs.";
+pub(crate) const EDGE_EMBEDDING: &str = "graph.edge_embedding";
+pub(crate) const EDGE_LOGITS: &str = "graph.edge_logits";
+
+/// The network of a configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    pub config: PolicyConfig,
+    pub layout: Layout,
+    pub encoder: Encoder,
+    pub decoder: Decoder,
+    /// (2, E): no edge, edge.
+    edge_embedding: Slot,
+    /// (N, N)
+    #[cfg(feature = "torch")]
+    pub edge_logits: Slot,
+}
+
+/// The observation embedding, the blocks and the value head.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoder {
+    /// Mean and variance of each feature, and how many observations they are of.
+    pub moments: Option<[Slot; 3]>,
+    obs_norm: Norm,
+    obs_proj: Linear,
+    input_norm: Norm,
+    pub blocks: Vec<EncoderBlock>,
+    value_hidden: Linear,
+    value_norm: Norm,
+    value_out: Linear,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct EncoderBlock {
+    attention: Attention,
+    attention_norm: Norm,
+    /// Under `Closed::Stale`.
+    pub stale: Option<Stale>,
+    ff1: Linear,
+    ff2: Linear,
+    ff_norm: Norm,
+    dropout: f64,
+}
+
+/// Going on with old messages while a gate is closed. The extension of CommFormer is silent on this; the design is
+/// ours. When an agent listens, each block computes a weighted sum of the other agents' values. That *digest*, E
+/// numbers a block whatever the number of senders, is what it keeps, with its age in steps. While its gate is
+/// closed, a small network of both is added where the messages would have been:
+///
+/// ```text
+/// attention(x, x) + W GELU(W digest + w ln(1 + age))
+/// ```
+///
+/// An agent that never listened has nothing to add. What is kept carries no gradient back to the step it is from.
+#[derive(Clone, Debug)]
+pub(crate) struct Stale {
+    message: Linear,
+    output: Linear,
+    age: Linear,
+}
+
+/// What agents kept of old messages, as a pass takes it.
+pub(crate) struct Kept<V> {
+    /// (.., E) for each block.
+    pub digests: Vec<V>,
+    /// ln(1 + age), (.., 1).
+    pub log_age: V,
+    /// 1 for who goes by old messages, (.., 1).
+    pub used: V,
+}
+
+/// The action embedding, the blocks and the heads.
+#[derive(Clone, Debug)]
+pub(crate) struct Decoder {
+    action_proj: Linear,
+    input_norm: Norm,
+    pub blocks: Vec<DecoderBlock>,
+    head: Vec<(Norm, Linear)>,
+    /// (A), for continuous actions.
+    pub log_std: Option<Slot>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct DecoderBlock {
+    self_attention: Attention,
+    self_norm: Norm,
+    cross_attention: Attention,
+    cross_norm: Norm,
+    ff1: Linear,
+    ff2: Linear,
+    ff_norm: Norm,
+}
+
+/// A network and the numbers of its leaves.
+#[derive(Clone, Copy)]
+pub(crate) struct Weights<'a> {
+    pub network: &'a Network,
+    pub leaves: &'a [&'a [f32]],
+}
+
+impl<'a> Weights<'a> {
+    /// The parameter of continuous actions' deviations.
+    pub fn log_std(self) -> &'a [f32] {
+        let slot = self.network.decoder.log_std;
+        slot.map_or(&[], |slot| self.leaves[slot.index()])
+    }
+}
+
+/// What depends on parameters alone.
+pub(crate) struct Ready<V> {
+    /// The relation terms of each encoder block.
+    encoder: Vec<Option<V>>,
+    /// Those of each decoder block's two attentions.
+    decoder: Vec<[Option<V>; 2]>,
+    table: Option<Table<V>>,
+}
+
+/// The embedding of the start token and of each action, and what the first block's self-attention projects them to.
+/// A discrete action has no more than these A + 1 inputs, so embedding a batch is a look-up.
+struct Table<V> {
+    embedded: V,
+    queries: V,
+    memory: V,
+}
+
+/// What the decoder is given: rows of the table, or vectors (.., A + 1) that begin with 1 for the start and else
+/// with 0, before the action.
+pub(crate) enum Given<O: Ops> {
+    Tokens(O::Index),
+    Vectors(O::Value),
+}
+
+/// Puts what agents sent below an agent's own rows; without messages it is the identity.
+pub(crate) type Share<'a, O> = &'a mut dyn FnMut(&mut O, &<O as Ops>::Value) -> <O as Ops>::Value;
+
+impl Network {
+    #[cfg(feature = "torch")]
+    /// The slots of the lower level's parameters, in a fixed order: every trained leaf but the edge logits. Without
+    /// relation terms, the leaves that only those read are not trained.
+    pub fn trained(&self) -> impl Iterator<Item = usize> {
+        let relation = self.config.relation;
+        let leaves = self.layout.leaves().iter().enumerate();
+        leaves.filter_map(move |(slot, leaf)| {
+            let related = leaf.name == EDGE_EMBEDDING || leaf.name.contains(".relation.");
+            let trained = leaf.name != EDGE_LOGITS && !leaf.name.starts_with(MOMENTS);
+            (trained && (relation || !related)).then_some(slot)
+        })
+    }
+
+    /// Does once what depends on parameters alone.
+    pub fn ready<O: Ops>(&self, ops: &mut O, decodes: bool) -> Ready<O::Value> {
+        let width = self.config.embed_dim;
+        let edges = (self.config.relation).then(|| ops.leaf(self.edge_embedding, [2, width]));
+        let terms = |ops: &mut O, layer: &Attention| {
+            let edges = edges.as_ref()?;
+            Some(ops.linear(&layer.relation, edges))
+        };
+        let blocks = self.encoder.blocks.iter();
+        let encoder = blocks.map(|block| terms(ops, &block.attention)).collect();
+        if !decodes {
+            return Ready {
+                encoder,
+                decoder: Vec::new(),
+                table: None,
+            };
+        }
+        let decoder = (self.decoder.blocks.iter())
+            .map(|block| [&block.self_attention, &block.cross_attention].map(|of| terms(ops, of)))
+            .collect();
+        let table = match (self.config.actions, self.decoder.blocks.first()) {
+            (ActionSpace::Discrete(actions), Some(block)) => {
+                let one_hot = ops.identity(actions + 1);
+                let embedded = self.decoder.embed(ops, &one_hot);
+                let memory = memory_of(ops, &block.self_attention, &embedded);
+                Some(Table {
+                    queries: queries_of(ops, &block.self_attention, &embedded),
+                    memory,
+                    embedded,
+                })
+            }
+            _ => None,
+        };
+        Ready {
+            encoder,
+            decoder,
+            table,
+        }
+    }
+
+    /// Embeddings of agents' own observations.
+    pub fn embed<O: Ops>(&self, ops: &mut O, obs: &O::Value) -> O::Value {
+        let encoder = &self.encoder;
+        let moments = encoder.moments.map(|[mean, variance, _]| [mean, variance]);
+        let (norm, layer) = (&encoder.obs_norm, &encoder.obs_proj);
+        let x = ops.observe(moments, norm, layer, Activation::Gelu, obs);
+        ops.norm(&encoder.input_norm, &x, None)
+    }
+
+    #[cfg(feature = "torch")]
+    /// Embeddings to representations, and what each block heard of others where agents keep that.
+    pub fn encode<O: Ops>(
+        &self,
+        ops: &mut O,
+        ready: &Ready<O::Value>,
+        embedding: &O::Value,
+        links: &O::Links,
+        kept: Option<&Kept<O::Value>>,
+    ) -> (O::Value, Vec<O::Value>) {
+        let mut x = ops.same(embedding);
+        let mut others = Vec::new();
+        for index in 0..self.encoder.blocks.len() {
+            let (next, of_others) = self.encode_block(ops, ready, index, [&x, &x], links, kept);
+            others.extend(of_others);
+            x = next;
+        }
+        (x, others)
+    }
+
+    /// One block: `x` are the receivers' rows, `senders` all that can be heard.
+    pub fn encode_block<O: Ops>(
+        &self,
+        ops: &mut O,
+        ready: &Ready<O::Value>,
+        index: usize,
+        [x, senders]: [&O::Value; 2],
+        links: &O::Links,
+        kept: Option<&Kept<O::Value>>,
+    ) -> (O::Value, Option<O::Value>) {
+        let block = &self.encoder.blocks[index];
+        let (layer, terms) = (&block.attention, ready.encoder[index].as_ref());
+        let memory = memory_of(ops, layer, senders);
+        let queries = queries_of(ops, layer, x);
+        let heard = ops.attend(layer, terms, &queries, &memory, links, false);
+        let others = block.stale.is_some().then(|| ops.of_others(&heard));
+        let (norm, share) = (&block.attention_norm, block.dropout);
+        let x = match (&block.stale, kept) {
+            (Some(stale), Some(kept)) => {
+                let heard = ops.linear(&layer.output, &heard);
+                let recalled = stale.recall(ops, kept, index);
+                let sum = ops.add(&heard, &recalled);
+                let sum = ops.dropout(share, &sum);
+                ops.norm(norm, x, Some(&sum))
+            }
+            _ => ops.residual(norm, x, &layer.output, &heard, share),
+        };
+        let hidden = ops.activated(&block.ff1, Activation::Relu, &x);
+        let x = ops.residual(&block.ff_norm, &x, &block.ff2, &hidden, share);
+        (x, others)
+    }
+
+    /// Representations to values, (.., 1).
+    pub fn values<O: Ops>(&self, ops: &mut O, representation: &O::Value) -> O::Value {
+        let encoder = &self.encoder;
+        let hidden = ops.activated(&encoder.value_hidden, Activation::Gelu, representation);
+        let normed = ops.norm(&encoder.value_norm, &hidden, None);
+        ops.exact_linear(&encoder.value_out, &normed)
+    }
+
+    /// Representations and what agents are given to logits or means, (.., A). During turns the rows are those of the
+    /// agent whose turn it is.
+    ///
+    /// `own` is for the receivers and `all` for all that can be heard, if those are others; `causal` where the links
+    /// do not say already that an agent hears only those before it.
+    pub fn decode<O: Ops>(
+        &self,
+        ops: &mut O,
+        ready: &Ready<O::Value>,
+        (own, all): (&Given<O>, Option<&Given<O>>),
+        representation: &O::Value,
+        (links, causal): (&O::Links, bool),
+        share: Share<'_, O>,
+    ) -> O::Value {
+        let mut x = match (own, &ready.table) {
+            (Given::Tokens(tokens), Some(table)) => ops.look_up(&table.embedded, tokens),
+            (Given::Vectors(vectors), _) => self.decoder.embed(ops, vectors),
+            (Given::Tokens(_), None) => unreachable!("tokens are of discrete actions"),
+        };
+        for (index, block) in self.decoder.blocks.iter().enumerate() {
+            let [own_terms, cross_terms] = &ready.decoder[index];
+            let layer = &block.self_attention;
+            let [memory_of_all, queries] = match (index, own, all.unwrap_or(own), &ready.table) {
+                (0, Given::Tokens(own), Given::Tokens(all), Some(table)) => [
+                    ops.look_up(&table.memory, all),
+                    ops.look_up(&table.queries, own),
+                ],
+                (0, _, Given::Vectors(vectors), _) if all.is_some() => {
+                    let all = self.decoder.embed(ops, vectors);
+                    [memory_of(ops, layer, &all), queries_of(ops, layer, &x)]
+                }
+                (0, ..) => [memory_of(ops, layer, &x), queries_of(ops, layer, &x)],
+                _ => {
+                    let all = share(ops, &x);
+                    [memory_of(ops, layer, &all), queries_of(ops, layer, &x)]
+                }
+            };
+            let memory_of_all = ops.remember(2 * index, &memory_of_all);
+            let terms = own_terms.as_ref();
+            let heard = ops.attend(layer, terms, &queries, &memory_of_all, links, causal);
+            let y = ops.residual(&block.self_norm, &x, &layer.output, &heard, 0.0);
+
+            let layer = &block.cross_attention;
+            let all = share(ops, &y);
+            let memory_of_all = memory_of(ops, layer, &all);
+            let memory_of_all = ops.remember(2 * index + 1, &memory_of_all);
+            let asked = queries_of(ops, layer, representation);
+            let terms = cross_terms.as_ref();
+            let heard = ops.attend(layer, terms, &asked, &memory_of_all, links, causal);
+            let y = ops.residual(
+                &block.cross_norm,
+                representation,
+                &layer.output,
+                &heard,
+                0.0,
+            );
+            let hidden = ops.activated(&block.ff1, Activation::Gelu, &y);
+            x = ops.residual(&block.ff_norm, &y, &block.ff2, &hidden, 0.0);
+        }
+        let stages = self.decoder.head.len();
+        for (stage, (norm, linear)) in self.decoder.head.iter().enumerate() {
+            x = ops.norm(norm, &x, None);
+            x = match stage + 1 == stages {
+                true => ops.exact_linear(linear, &x),
+                false => ops.activated(linear, Activation::Gelu, &x),
+            };
+        }
+        x
+    }
+
+    #[cfg(feature = "torch")]
+    /// The widths of what agents remember of each other during turns.
+    pub fn memories(&self) -> impl Iterator<Item = usize> {
+        let width = 2 * self.config.embed_dim;
+        std::iter::repeat_n(width, 2 * self.decoder.blocks.len())
+    }
+}
+
+/// What receivers ask with.
+fn queries_of<O: Ops>(ops: &mut O, layer: &Attention, x: &O::Value) -> O::Value {
+    ops.linear_part(&layer.projection, 0..layer.width(), Activation::Identity, x)
+}
+
+/// What senders are heard as: keys and values.
+fn memory_of<O: Ops>(ops: &mut O, layer: &Attention, x: &O::Value) -> O::Value {
+    let width = layer.width();
+    ops.linear_part(&layer.projection, width..3 * width, Activation::Identity, x)
+}
+
+impl Stale {
+    /// What block `index` adds for the agents that go by old messages.
+    fn recall<O: Ops>(&self, ops: &mut O, kept: &Kept<O::Value>, index: usize) -> O::Value {
+        let message = ops.linear(&self.message, &kept.digests[index]);
+        let age = ops.linear(&self.age, &kept.log_age);
+        let sum = ops.add(&message, &age);
+        let thought = ops.activate(Activation::Gelu, &sum);
+        let recalled = ops.linear(&self.output, &thought);
+        ops.scale_rows(&recalled, &kept.used)
+    }
+}
+
+impl Decoder {
+    /// LN(GELU(W x)) of what agents are given, (.., A + 1).
+    fn embed<O: Ops>(&self, ops: &mut O, given: &O::Value) -> O::Value {
+        let x = ops.activated(&self.action_proj, Activation::Gelu, given);
+        ops.norm(&self.input_norm, &x, None)
+    }
+}

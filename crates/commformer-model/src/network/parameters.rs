@@ -1,0 +1,184 @@
+//! The network's parameters: their names, shapes and first values.
+
+use commformer_nn::layers::{Attention, Linear, Names, Norm, Per};
+use commformer_nn::layout::{Init, Layout};
+
+use super::{
+    Decoder, DecoderBlock, EDGE_EMBEDDING, EDGE_LOGITS, Encoder, EncoderBlock, MOMENTS, Network,
+    Stale,
+};
+use crate::config::{ActionSpace, Closed, ObsNorm, PolicyConfig};
+
+impl Network {
+    /// The network of a configuration that was checked.
+    pub fn new(config: &PolicyConfig) -> Self {
+        let mut layout = Layout::new();
+        let encoder = Encoder::new(&mut layout, config);
+        let decoder = Decoder::new(&mut layout, config);
+        let (agents, width) = (config.agents, config.embed_dim);
+        let edge_embedding = layout.whole(EDGE_EMBEDDING, &[2, width], Init::Normal);
+        let _edge_logits = layout.whole(EDGE_LOGITS, &[agents, agents], Init::Ones);
+        Self {
+            encoder,
+            decoder,
+            edge_embedding,
+            #[cfg(feature = "torch")]
+            edge_logits: _edge_logits,
+            layout,
+            config: config.clone(),
+        }
+    }
+}
+
+fn attention(layout: &mut Layout, name: &str, config: &PolicyConfig) -> Attention {
+    let (heads, relation) = (config.heads, config.relation);
+    Attention::new(
+        layout,
+        name,
+        config.embed_dim,
+        heads,
+        relation,
+        config.scale(),
+    )
+}
+
+impl Encoder {
+    pub fn new(layout: &mut Layout, config: &PolicyConfig) -> Self {
+        let (obs, width) = (config.obs_dim, config.embed_dim);
+        let blocks = (0..config.blocks)
+            .map(|index| EncoderBlock::new(layout, &format!("encoder.blocks.{index}"), config))
+            .collect();
+        let mut moment =
+            |name: &str, size, init| layout.whole(&format!("{MOMENTS}{name}"), &[size], init);
+        let moments = match config.obs_norm {
+            ObsNorm::Layer => None,
+            ObsNorm::Running => Some([
+                moment("mean", obs, Init::Zeros),
+                moment("variance", obs, Init::Ones),
+                moment("count", 1, Init::Zeros),
+            ]),
+        };
+        let square = [width, width];
+        Self {
+            moments,
+            obs_norm: Norm::new(layout, "encoder.obs_norm", obs),
+            obs_proj: Linear::new(layout, "encoder.obs_proj", [obs, width], Init::ACTIVATED),
+            input_norm: Norm::new(layout, "encoder.input_norm", width),
+            blocks,
+            value_hidden: Linear::new(layout, "encoder.value.hidden", square, Init::ACTIVATED),
+            value_norm: Norm::new(layout, "encoder.value.norm", width),
+            value_out: Linear::new(layout, "encoder.value.out", [width, 1], Init::SMALL),
+        }
+    }
+}
+
+impl EncoderBlock {
+    pub fn new(layout: &mut Layout, name: &str, config: &PolicyConfig) -> Self {
+        let (width, square) = (config.embed_dim, [config.embed_dim; 2]);
+        let of = |layer: &str| format!("{name}.{layer}");
+        Self {
+            attention: attention(layout, &of("attention"), config),
+            attention_norm: Norm::new(layout, &of("attention_norm"), width),
+            stale: match config.closed {
+                Closed::Silence => None,
+                Closed::Stale => Some(Stale::new(layout, &of("stale"), width)),
+            },
+            ff1: Linear::new(layout, &of("ff1"), square, Init::ACTIVATED),
+            ff2: Linear::new(layout, &of("ff2"), square, Init::SMALL),
+            ff_norm: Norm::new(layout, &of("ff_norm"), width),
+            dropout: config.dropout,
+        }
+    }
+}
+
+impl Stale {
+    pub fn new(layout: &mut Layout, name: &str, width: usize) -> Self {
+        let square = [width, width];
+        Self {
+            message: Linear::new(layout, &format!("{name}.message"), square, Init::ACTIVATED),
+            output: Linear::new(layout, &format!("{name}.output"), square, Init::SMALL),
+            age: Linear {
+                weight: layout.whole(&format!("{name}.age"), &[width], Init::Zeros),
+                bias: None,
+                inputs: 1,
+                outputs: width,
+                per: Per::Team,
+            },
+        }
+    }
+}
+
+impl Decoder {
+    pub fn new(layout: &mut Layout, config: &PolicyConfig) -> Self {
+        let (width, actions) = (config.embed_dim, config.actions.width());
+        let blocks = (0..config.blocks)
+            .map(|index| DecoderBlock::new(layout, &format!("decoder.blocks.{index}"), config))
+            .collect();
+        let log_std = match config.actions {
+            ActionSpace::Discrete(_) => None,
+            ActionSpace::Continuous(_) => {
+                Some(layout.whole("decoder.log_std", &[actions], Init::Ones))
+            }
+        };
+        let proj = [actions + 1, width];
+        Self {
+            action_proj: Linear::without_bias(layout, "decoder.action_proj", proj, Init::ACTIVATED),
+            input_norm: Norm::new(layout, "decoder.input_norm", width),
+            blocks,
+            head: head(layout, config),
+            log_std,
+        }
+    }
+}
+
+impl DecoderBlock {
+    pub fn new(layout: &mut Layout, name: &str, config: &PolicyConfig) -> Self {
+        let (width, square) = (config.embed_dim, [config.embed_dim; 2]);
+        let of = |layer: &str| format!("{name}.{layer}");
+        Self {
+            self_attention: attention(layout, &of("self_attention"), config),
+            self_norm: Norm::new(layout, &of("self_norm"), width),
+            cross_attention: attention(layout, &of("cross_attention"), config),
+            cross_norm: Norm::new(layout, &of("cross_norm"), width),
+            ff1: Linear::new(layout, &of("ff1"), square, Init::ACTIVATED),
+            ff2: Linear::new(layout, &of("ff2"), square, Init::SMALL),
+            ff_norm: Norm::new(layout, &of("ff_norm"), width),
+        }
+    }
+}
+
+/// A head of an agent's own has two stages of a norm and a linear layer, the shared one three.
+fn head(layout: &mut Layout, config: &PolicyConfig) -> Vec<(Norm, Linear)> {
+    let (width, actions) = (config.embed_dim, config.actions.width());
+    // Norm, linear layer, its width, its start.
+    let mut plan = vec![("norm1", "hidden", width, Init::ACTIVATED)];
+    if config.shared_head {
+        plan.push(("norm2", "hidden2", width, Init::ACTIVATED));
+        plan.push(("norm3", "out", actions, Init::SMALL));
+    } else {
+        plan.push(("norm2", "out", actions, Init::SMALL));
+    }
+    let (per, prefix) = match config.shared_head {
+        true => (Per::Team, "decoder.head"),
+        false => (Per::Agent(config.agents), "decoder.heads"),
+    };
+    let mut stages = Vec::new();
+    for (norm, linear, outputs, init) in plan {
+        let [norm_leaf, linear_leaf] = [norm, linear].map(|of| format!("{prefix}.{of}"));
+        let part = |of: &str, agent: usize| format!("{prefix}.{agent}.{of}");
+        let names = Names {
+            leaf: &norm_leaf,
+            of: &|agent| part(norm, agent),
+        };
+        let norm = Norm::of(layout, &names, width, per);
+        let names = Names {
+            leaf: &linear_leaf,
+            of: &|agent| part(linear, agent),
+        };
+        stages.push((
+            norm,
+            Linear::of(layout, &names, [width, outputs], init, per),
+        ));
+    }
+    stages
+}

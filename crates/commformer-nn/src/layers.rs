@@ -1,0 +1,311 @@
+//! Layers: which leaves they read, and how large they are.
+//!
+//! A layer holds no numbers. It is made while a network's [`Layout`] grows, and any backend carries it out.
+
+use crate::layout::{Init, Layout, Packing, Part, Slot};
+
+/// What follows a linear layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    Identity,
+    /// max(x, 0)
+    Relu,
+    /// x Phi(x), with the error function and not its tanh approximation.
+    Gelu,
+    /// tanh x
+    Tanh,
+    /// 1 / (1 + e^-x)
+    Sigmoid,
+}
+
+/// Whose weights a layer has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Per {
+    /// All agents share them.
+    Team,
+    /// Each of this many agents has its own, stacked along a first dimension.
+    Agent(usize),
+}
+
+impl Per {
+    /// A leaf `name` of this shape, or one for each agent, whose parts `part` names.
+    fn leaf(
+        self,
+        layout: &mut Layout,
+        names: &Names<'_>,
+        what: &str,
+        shape: &[usize],
+        init: Init,
+    ) -> Slot {
+        match self {
+            Self::Team => layout.whole(&format!("{}.{what}", names.leaf), shape, init),
+            Self::Agent(agents) => {
+                let part = |agent| Part::new(format!("{}.{what}", (names.of)(agent)), shape, init);
+                let parts = (0..agents).map(part).collect();
+                layout.packed(&format!("{}.{what}", names.leaf), Packing::Stack, parts)
+            }
+        }
+    }
+}
+
+/// What a layer's tensors are called.
+pub struct Names<'a> {
+    /// The leaf, and the part if all agents share it.
+    pub leaf: &'a str,
+    /// An agent's own part.
+    pub of: &'a dyn Fn(usize) -> String,
+}
+
+/// y = x W^T + b
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Linear {
+    /// (out, in), or (agents, out, in)
+    pub weight: Slot,
+    /// (out), or (agents, out)
+    pub bias: Option<Slot>,
+    /// Width of x.
+    pub inputs: usize,
+    /// Width of y.
+    pub outputs: usize,
+    /// Whose it is.
+    pub per: Per,
+}
+
+impl Linear {
+    /// A layer of the whole team: `NAME.weight` and `NAME.bias`.
+    pub fn new(layout: &mut Layout, name: &str, [inputs, outputs]: [usize; 2], init: Init) -> Self {
+        let names = Names {
+            leaf: name,
+            of: &|_| name.to_owned(),
+        };
+        Self::of(layout, &names, [inputs, outputs], init, Per::Team)
+    }
+
+    /// A layer of whomever.
+    pub fn of(
+        layout: &mut Layout,
+        names: &Names<'_>,
+        [inputs, outputs]: [usize; 2],
+        init: Init,
+        per: Per,
+    ) -> Self {
+        Self {
+            weight: per.leaf(layout, names, "weight", &[outputs, inputs], init),
+            bias: Some(per.leaf(layout, names, "bias", &[outputs], Init::Zeros)),
+            inputs,
+            outputs,
+            per,
+        }
+    }
+
+    /// A layer without a bias: `NAME.weight`.
+    pub fn without_bias(
+        layout: &mut Layout,
+        name: &str,
+        [inputs, outputs]: [usize; 2],
+        init: Init,
+    ) -> Self {
+        Self {
+            weight: layout.whole(&format!("{name}.weight"), &[outputs, inputs], init),
+            bias: None,
+            inputs,
+            outputs,
+            per: Per::Team,
+        }
+    }
+
+    /// Layers of one input, one below the other in one leaf: `NAME.LEAF.weight` of the parts
+    /// `NAME.LAYER.weight`, with biases alike. Each has `outputs` outputs.
+    pub fn packed(
+        layout: &mut Layout,
+        name: &str,
+        leaf: &str,
+        layers: &[&str],
+        [inputs, outputs]: [usize; 2],
+        init: Init,
+    ) -> Self {
+        let mut packed = |what: &str, shape: &[usize], init| {
+            let part = |layer| Part::new(format!("{name}.{layer}.{what}"), shape, init);
+            let parts = layers.iter().map(part).collect();
+            layout.packed(&format!("{name}.{leaf}.{what}"), Packing::Rows, parts)
+        };
+        Self {
+            weight: packed("weight", &[outputs, inputs], init),
+            bias: Some(packed("bias", &[outputs], Init::Zeros)),
+            inputs,
+            outputs: layers.len() * outputs,
+            per: Per::Team,
+        }
+    }
+}
+
+/// Layer norm over a row: mean 0, variance 1 (with 1e-5 added under the root), times a scale, plus a shift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Norm {
+    /// (width), or (agents, width)
+    pub weight: Slot,
+    /// (width), or (agents, width)
+    pub bias: Slot,
+    /// Width of a row.
+    pub width: usize,
+    /// Whose it is.
+    pub per: Per,
+}
+
+impl Norm {
+    /// A norm of the whole team: `NAME.weight` and `NAME.bias`.
+    pub fn new(layout: &mut Layout, name: &str, width: usize) -> Self {
+        let names = Names {
+            leaf: name,
+            of: &|_| name.to_owned(),
+        };
+        Self::of(layout, &names, width, Per::Team)
+    }
+
+    /// A norm of whomever.
+    pub fn of(layout: &mut Layout, names: &Names<'_>, width: usize, per: Per) -> Self {
+        Self {
+            weight: per.leaf(layout, names, "weight", &[width], Init::Ones),
+            bias: per.leaf(layout, names, "bias", &[width], Init::Zeros),
+            width,
+            per,
+        }
+    }
+}
+
+/// Attention of receivers over their senders. With relation terms it is the paper's (ICLR 2024, equation 5):
+///
+/// ```text
+/// score(i, j) = scale * (q_i + rq[e]) . (k_j + rk[e])
+/// ```
+///
+/// where e, 0 or 1, is whether the edge is there that the score reads, and rq and rk are projections of an
+/// embedding of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Attention {
+    /// Query, key and value, one below the other: weight (3 E, E).
+    pub projection: Linear,
+    /// Relation query and relation key: weight (2 E, E).
+    pub relation: Linear,
+    /// Of the sum of what is heard: weight (E, E).
+    pub output: Linear,
+    /// How many heads H share the width.
+    pub heads: usize,
+    /// What scores are multiplied by.
+    pub scale: f64,
+    /// Whether scores have relation terms.
+    pub relates: bool,
+}
+
+impl Attention {
+    /// An attention of this width: `NAME.query`, `.key`, `.value`, `.relation_query`, `.relation_key`, `.output`.
+    pub fn new(
+        layout: &mut Layout,
+        name: &str,
+        width: usize,
+        heads: usize,
+        relates: bool,
+        scale: f64,
+    ) -> Self {
+        let both = [width, width];
+        Self {
+            projection: Linear::packed(
+                layout,
+                name,
+                "projection",
+                &["query", "key", "value"],
+                both,
+                Init::SMALL,
+            ),
+            relation: Linear::packed(
+                layout,
+                name,
+                "relation",
+                &["relation_query", "relation_key"],
+                both,
+                Init::SMALL,
+            ),
+            output: Linear::new(layout, &format!("{name}.output"), both, Init::SMALL),
+            heads,
+            scale,
+            relates,
+        }
+    }
+
+    /// The width E of queries, keys and values.
+    pub fn width(&self) -> usize {
+        self.output.inputs
+    }
+}
+
+/// A gated recurrent unit (Cho et al., 2014), with the weights and gates of PyTorch's `GRUCell`: reset, update, new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gru {
+    /// Of the input, (3 H, in).
+    pub input: Linear,
+    /// Of the state, (3 H, H).
+    pub hidden: Linear,
+}
+
+impl Gru {
+    /// A cell: `NAME.input` and `NAME.hidden`.
+    pub fn new(layout: &mut Layout, name: &str, [inputs, width]: [usize; 2], init: Init) -> Self {
+        let gates = |layout: &mut Layout, of: &str, inputs| {
+            let name = format!("{name}.{of}");
+            Linear::packed(
+                layout,
+                &name,
+                "gates",
+                &["reset", "update", "new"],
+                [inputs, width],
+                init,
+            )
+        };
+        Self {
+            input: gates(layout, "input", inputs),
+            hidden: gates(layout, "hidden", width),
+        }
+    }
+
+    /// The width H of its state.
+    pub fn width(&self) -> usize {
+        self.hidden.inputs
+    }
+}
+
+/// Long short-term memory (Hochreiter and Schmidhuber, 1997), with the gates of PyTorch's `LSTMCell`: input,
+/// forget, cell, output. Its state is h and c side by side, 2 H numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lstm {
+    /// Of the input, (4 H, in).
+    pub input: Linear,
+    /// Of h, (4 H, H).
+    pub hidden: Linear,
+}
+
+impl Lstm {
+    /// A cell: `NAME.input` and `NAME.hidden`.
+    pub fn new(layout: &mut Layout, name: &str, [inputs, width]: [usize; 2], init: Init) -> Self {
+        let gates = |layout: &mut Layout, of: &str, inputs| {
+            let name = format!("{name}.{of}");
+            Linear::packed(
+                layout,
+                &name,
+                "gates",
+                &["input", "forget", "cell", "output"],
+                [inputs, width],
+                init,
+            )
+        };
+        Self {
+            input: gates(layout, "input", inputs),
+            hidden: gates(layout, "hidden", width),
+        }
+    }
+
+    /// The width H of h, and of c.
+    pub fn width(&self) -> usize {
+        self.hidden.inputs
+    }
+}

@@ -1,0 +1,536 @@
+//! The operations, forward.
+
+use super::attend::attend;
+use super::observe;
+use super::product::{View, ViewMut, product};
+use super::recurrent;
+use super::rows::{
+    accumulate, add_scaled, fill_rows, gelu, multiply, norm, relu, sigmoid, sized, sum_with_row,
+    tanh,
+};
+use super::tape::{Index, Links, Node, Op, Tape, Var};
+use crate::layers::{Activation, Attention, Linear, Norm, Per};
+use crate::layout::Slot;
+use crate::ops::Ops;
+use std::ops::Range;
+
+/// A source of uniform noise from [0, 1): fills a buffer.
+pub type Uniform<'a> = &'a mut dyn FnMut(&mut [f32]);
+
+/// A pass on a CPU: [`Ops`] on a [`Tape`], over the numbers of the leaves.
+pub struct Native<'a> {
+    /// Where the operations are remembered.
+    pub tape: &'a mut Tape,
+    /// The numbers of each leaf of the network's layout.
+    pub leaves: &'a [&'a [f32]],
+    /// Noise for dropout; `None`: there is none.
+    pub dropout: Option<Uniform<'a>>,
+    /// The observations.
+    obs: &'a [f32],
+}
+
+impl<'a> Native<'a> {
+    /// A pass without dropout.
+    pub fn new(tape: &'a mut Tape, leaves: &'a [&'a [f32]]) -> Self {
+        Self {
+            tape,
+            leaves,
+            dropout: None,
+            obs: &[],
+        }
+    }
+
+    /// Observations (B N, O), which [`Ops::observe`] reads where they are; nothing else can.
+    pub fn observations(&mut self, obs: &'a [f32], width: usize) -> Var {
+        self.obs = obs;
+        let (_, node) = self.tape.push(Op::Observations, [0, width], false);
+        node.rows = obs.len() / width.max(1);
+        self.last()
+    }
+
+    fn leaf_of(&self, slot: Slot) -> &'a [f32] {
+        self.leaves[slot.0]
+    }
+
+    fn last(&self) -> Var {
+        Var(self.tape.used - 1)
+    }
+}
+
+/// f in place; `slope` gets its derivative unless that can be read from the result.
+pub(super) fn activate(f: Activation, x: &mut [f32], slope: &mut Vec<f32>) {
+    let length = x.len();
+    match f {
+        Activation::Identity => {}
+        Activation::Relu => relu(x),
+        Activation::Gelu => gelu(x, sized(slope, length)),
+        Activation::Tanh => tanh(x, sized(slope, length)),
+        Activation::Sigmoid => sigmoid(x, sized(slope, length)),
+    }
+}
+
+/// The part of a leaf that is an agent's.
+pub(super) fn part(length: usize, per: Per, agent: usize) -> Range<usize> {
+    match per {
+        Per::Team => 0..length,
+        Per::Agent(agents) => {
+            let own = length / agents.max(1);
+            agent * own..(agent + 1) * own
+        }
+    }
+}
+
+impl Ops for Native<'_> {
+    type Value = Var;
+    type Links = Links;
+    type Index = Index;
+
+    fn same(&mut self, x: &Var) -> Var {
+        *x
+    }
+
+    fn leaf(&mut self, slot: Slot, shape: [usize; 2]) -> Var {
+        let numbers = self.leaf_of(slot);
+        let (_, node) = self.tape.push(Op::Leaf(slot), shape, true);
+        node.value.copy_from_slice(numbers);
+        self.last()
+    }
+
+    fn identity(&mut self, size: usize) -> Var {
+        let (_, node) = self.tape.push(Op::Input, [size, size], false);
+        node.value.fill(0.0);
+        (0..size).for_each(|at| node.value[at * size + at] = 1.0);
+        self.last()
+    }
+
+    fn observe(
+        &mut self,
+        moments: Option<[Slot; 2]>,
+        norm: &Norm,
+        layer: &Linear,
+        f: Activation,
+        obs: &Var,
+    ) -> Var {
+        let [rows, _] = self.tape.size(*obs);
+        let op = Op::Observe {
+            norm: *norm,
+            layer: *layer,
+            f,
+        };
+        let leaves = self.leaves;
+        let (outside, (before, node)) = (self.obs, self.tape.push(op, [rows, layer.outputs], true));
+        let obs = match &before[obs.0] {
+            Node {
+                op: Some(Op::Observations),
+                ..
+            } => outside,
+            inside => &inside.value,
+        };
+        observe::forward(node, moments, norm, layer, leaves, obs);
+        activate(f, &mut node.value, &mut node.saved[1]);
+        self.last()
+    }
+
+    fn linear_part(
+        &mut self,
+        layer: &Linear,
+        part_of: Range<usize>,
+        f: Activation,
+        x: &Var,
+    ) -> Var {
+        let [rows, inputs] = self.tape.size(*x);
+        assert_eq!(inputs, layer.inputs, "a linear layer's input has its width");
+        let (weight, bias) = (
+            self.leaf_of(layer.weight),
+            layer.bias.map(|b| self.leaf_of(b)),
+        );
+        let turn = self.tape.turn;
+        let op = Op::Linear {
+            layer: *layer,
+            first: part_of.start,
+            f,
+            x: *x,
+        };
+        let width = part_of.len();
+        let (before, node) = self.tape.push(op, [rows, width], true);
+        let x = View::new(&before[x.0].value, inputs);
+        let own = |agent: usize| {
+            let all = &weight[part(weight.len(), layer.per, agent)];
+            View::new(&all[part_of.start * inputs..part_of.end * inputs], inputs).t()
+        };
+        let bias_of =
+            |agent| bias.map(|bias| &bias[part(bias.len(), layer.per, agent)][part_of.clone()]);
+        let adds = bias.is_some();
+        match (layer.per, turn) {
+            (Per::Agent(agents), None) => {
+                if adds {
+                    for (row, out) in node.value.chunks_exact_mut(width).enumerate() {
+                        out.copy_from_slice(bias_of(row % agents).unwrap_or(&[]));
+                    }
+                }
+                for agent in 0..agents {
+                    let out = ViewMut::new(&mut node.value, width).every(agents, agent);
+                    product(out, x.every(agents, agent), own(agent), adds);
+                }
+            }
+            (_, turn) => {
+                let agent = turn.map_or(0, |turn| turn.agent);
+                if let Some(bias) = bias_of(agent) {
+                    fill_rows(&mut node.value, bias);
+                }
+                product(ViewMut::new(&mut node.value, width), x, own(agent), adds);
+            }
+        }
+        activate(f, &mut node.value, &mut node.saved[0]);
+        self.last()
+    }
+
+    fn activate(&mut self, f: Activation, x: &Var) -> Var {
+        let (size, wants) = (self.tape.size(*x), self.tape.wants(&[*x]));
+        let (before, node) = self.tape.push(Op::Activate { f, x: *x }, size, wants);
+        node.value.copy_from_slice(&before[x.0].value);
+        activate(f, &mut node.value, &mut node.saved[0]);
+        self.last()
+    }
+
+    fn norm(&mut self, layer: &Norm, x: &Var, y: Option<&Var>) -> Var {
+        let size = self.tape.size(*x);
+        let (weight, bias) = (self.leaf_of(layer.weight), self.leaf_of(layer.bias));
+        let (turn, agents) = (self.tape.turn, self.tape.team[1].max(1));
+        let op = Op::Norm {
+            layer: *layer,
+            x: *x,
+            y: y.copied(),
+        };
+        let mut sum = std::mem::take(&mut self.tape.scratch[0]);
+        let (before, node) = self.tape.push(op, size, true);
+        let x = &before[x.0].value;
+        let x = match y {
+            None => x,
+            Some(y) => {
+                sum.clear();
+                sum.extend_from_slice(&before[y.0].value);
+                accumulate(&mut sum, x);
+                &sum
+            }
+        };
+        let (width, saved) = (layer.width, &mut node.saved);
+        match layer.per {
+            Per::Team => norm(saved, x, width, |_| (weight, bias), &mut node.value),
+            Per::Agent(_) => {
+                let affine = |row: usize| {
+                    let own = part(
+                        weight.len(),
+                        layer.per,
+                        turn.map_or(row % agents, |t| t.agent),
+                    );
+                    (&weight[own.clone()], &bias[own])
+                };
+                norm(saved, x, width, affine, &mut node.value);
+            }
+        }
+        self.tape.scratch[0] = sum;
+        self.last()
+    }
+
+    fn residual(&mut self, norm_of: &Norm, x: &Var, layer: &Linear, h: &Var, dropout: f64) -> Var {
+        if dropout > 0.0 && self.dropout.is_some()
+            || layer.per != Per::Team
+            || norm_of.per != Per::Team
+        {
+            let branch = self.linear(layer, h);
+            let branch = self.dropout(dropout, &branch);
+            return self.norm(norm_of, x, Some(&branch));
+        }
+        let size = self.tape.size(*x);
+        let (scale, shift) = (self.leaf_of(norm_of.weight), self.leaf_of(norm_of.bias));
+        let (weight, bias) = (
+            self.leaf_of(layer.weight),
+            layer.bias.map(|b| self.leaf_of(b)),
+        );
+        let op = Op::Residual {
+            norm: *norm_of,
+            x: *x,
+            layer: *layer,
+            h: *h,
+        };
+        let mut sum = std::mem::take(&mut self.tape.scratch[0]);
+        let (before, node) = self.tape.push(op, size, true);
+        let sum_of = sized(&mut sum, size[0] * size[1]);
+        let x = &before[x.0].value;
+        match bias {
+            Some(bias) => sum_with_row(sum_of, x, bias),
+            None => sum_of.copy_from_slice(x),
+        }
+        let (h, weight) = (
+            View::new(&before[h.0].value, layer.inputs),
+            View::new(weight, layer.inputs),
+        );
+        product(ViewMut::new(sum_of, layer.outputs), h, weight.t(), true);
+        norm(
+            &mut node.saved,
+            &sum,
+            size[1],
+            |_| (scale, shift),
+            &mut node.value,
+        );
+        self.tape.scratch[0] = sum;
+        self.last()
+    }
+
+    fn add(&mut self, x: &Var, y: &Var) -> Var {
+        let (size, wants) = (self.tape.size(*x), self.tape.wants(&[*x, *y]));
+        let (before, node) = self.tape.push(Op::Add(*x, *y), size, wants);
+        node.value.copy_from_slice(&before[x.0].value);
+        accumulate(&mut node.value, &before[y.0].value);
+        self.last()
+    }
+
+    fn scale_rows(&mut self, x: &Var, factors: &Var) -> Var {
+        let (size, wants) = (self.tape.size(*x), self.tape.wants(&[*x]));
+        let (before, node) = self.tape.push(Op::ScaleRows(*x, *factors), size, wants);
+        let rows = node.value.chunks_exact_mut(size[1].max(1));
+        let x = before[x.0].value.chunks_exact(size[1].max(1));
+        for ((out, x), factor) in rows.zip(x).zip(&before[factors.0].value) {
+            out.iter_mut().zip(x).for_each(|(out, x)| *out = x * factor);
+        }
+        self.last()
+    }
+
+    fn concat(&mut self, x: &Var, y: &Var) -> Var {
+        let ([rows, left], [_, right]) = (self.tape.size(*x), self.tape.size(*y));
+        let wants = self.tape.wants(&[*x, *y]);
+        let (before, node) = self
+            .tape
+            .push(Op::Concat(*x, *y), [rows, left + right], wants);
+        let (x, y) = (&before[x.0].value, &before[y.0].value);
+        for (row, out) in node
+            .value
+            .chunks_exact_mut((left + right).max(1))
+            .enumerate()
+        {
+            out[..left].copy_from_slice(&x[row * left..(row + 1) * left]);
+            out[left..].copy_from_slice(&y[row * right..(row + 1) * right]);
+        }
+        self.last()
+    }
+
+    fn columns(&mut self, x: &Var, range: Range<usize>) -> Var {
+        let ([rows, width], wants) = (self.tape.size(*x), self.tape.wants(&[*x]));
+        let op = Op::Columns(*x, range.start);
+        let (before, node) = self.tape.push(op, [rows, range.len()], wants);
+        let x = before[x.0].value.chunks_exact(width.max(1));
+        for (out, x) in node.value.chunks_exact_mut(range.len().max(1)).zip(x) {
+            out.copy_from_slice(&x[range.clone()]);
+        }
+        self.last()
+    }
+
+    fn step(&mut self, x: &Var, step: usize, of: usize) -> Var {
+        let ([rows, width], wants) = (self.tape.size(*x), self.tape.wants(&[*x]));
+        let (rows, first) = (rows / of, step * (rows / of));
+        let (before, node) = self.tape.push(Op::Rows(*x, first), [rows, width], wants);
+        let of = first * width..(first + rows) * width;
+        node.value.copy_from_slice(&before[x.0].value[of]);
+        self.last()
+    }
+
+    fn join_steps(&mut self, parts: &[Var]) -> Var {
+        let rows = parts.iter().map(|part| self.tape.size(*part)[0]).sum();
+        let width = parts.first().map_or(0, |part| self.tape.size(*part)[1]);
+        let wants = self.tape.wants(parts);
+        let (before, node) = self.tape.push(Op::Stack, [rows, width], wants);
+        node.value.clear();
+        node.index.clear();
+        for part in parts {
+            node.value.extend_from_slice(&before[part.0].value);
+            node.index.push(part.0);
+        }
+        self.last()
+    }
+
+    fn dropout(&mut self, share: f64, x: &Var) -> Var {
+        let Some(uniform) = self.dropout.as_mut().filter(|_| share > 0.0) else {
+            return *x;
+        };
+        let (size, wants) = (self.tape.size(*x), self.tape.wants(&[*x]));
+        let (before, node) = self.tape.push(Op::Dropout(*x), size, wants);
+        let factors = sized(&mut node.saved[0], size[0] * size[1]);
+        uniform(factors);
+        let kept = (1.0 / (1.0 - share)) as f32;
+        for factor in &mut *factors {
+            *factor = if f64::from(*factor) >= share {
+                kept
+            } else {
+                0.0
+            };
+        }
+        node.value.copy_from_slice(&before[x.0].value);
+        multiply(&mut node.value, factors);
+        self.last()
+    }
+
+    fn look_up(&mut self, table: &Var, index: &Index) -> Var {
+        let ([_, width], wants) = (self.tape.size(*table), self.tape.wants(&[*table]));
+        let (before, node) = self
+            .tape
+            .push(Op::LookUp(*table), [index.len(), width], wants);
+        let table = &before[table.0].value;
+        for (out, row) in node.value.chunks_exact_mut(width.max(1)).zip(index) {
+            out.copy_from_slice(&table[row * width..(row + 1) * width]);
+        }
+        node.index.clone_from(index);
+        self.last()
+    }
+
+    fn attend(
+        &mut self,
+        layer: &Attention,
+        terms: Option<&Var>,
+        queries: &Var,
+        memory: &Var,
+        links: &Links,
+        causal: bool,
+    ) -> Var {
+        let size = self.tape.size(*queries);
+        let op = Op::Attend {
+            layer: *layer,
+            terms: terms.copied(),
+            queries: *queries,
+            memory: *memory,
+            links: *links,
+            causal,
+        };
+        let (turn, team) = (self.tape.turn, self.tape.team);
+        // Lent while the tape's other parts are in use.
+        let senders = std::mem::take(&mut self.tape.links[links.0]);
+        let (before, node) = self.tape.push(op, size, true);
+        let of = |var: &Var| before[var.0].value.as_slice();
+        let place = turn.map(|turn| turn.place);
+        attend(
+            layer,
+            terms.map(of),
+            [of(queries), of(memory)],
+            (&senders, causal, place, team),
+            &mut node.saved[0],
+            &mut node.value,
+        );
+        self.tape.links[links.0] = senders;
+        self.last()
+    }
+
+    fn of_others(&mut self, heard: &Var) -> Var {
+        let size = self.tape.size(*heard);
+        let (turn, [_, agents]) = (self.tape.turn, self.tape.team);
+        let Some(Op::Attend {
+            layer,
+            memory,
+            links,
+            causal,
+            ..
+        }) = self.tape.nodes[heard.0].op
+        else {
+            panic!("only an attention has heard anybody");
+        };
+        let senders = std::mem::take(&mut self.tape.links[links.0]);
+        let (before, node) = self.tape.push(Op::Input, size, false);
+        let (heard, memory) = (&before[heard.0], &before[memory.0].value);
+        let (width, depth) = (size[1], size[1] / layer.heads);
+        node.value.copy_from_slice(&heard.value);
+        for (row, out) in node.value.chunks_exact_mut(width).enumerate() {
+            let (team, place) = match turn {
+                Some(turn) => (row, turn.place),
+                None => (row / agents, row % agents),
+            };
+            let (first, list) = senders.of(team, place, causal);
+            let own = list
+                .iter()
+                .position(|sender| sender.agent as usize == place);
+            let Some(own) = own else { continue };
+            let value = (team * agents + place) * 2 * width + width;
+            for (head, out) in out.chunks_exact_mut(depth).enumerate() {
+                let weight = heard.saved[0][(first + own) * layer.heads + head];
+                let value = &memory[value + head * depth..][..depth];
+                add_scaled(out, -weight * list[own].factor, value);
+            }
+        }
+        self.tape.links[links.0] = senders;
+        self.last()
+    }
+
+    fn mean_of_senders(&mut self, x: &Var, links: &Links) -> Var {
+        let [rows, width] = self.tape.size(*x);
+        let (turn, [teams, agents], wants) =
+            (self.tape.turn, self.tape.team, self.tape.wants(&[*x]));
+        let senders = std::mem::take(&mut self.tape.links[links.0]);
+        let rows = turn.map_or(rows, |_| teams);
+        let op = Op::MeanOfSenders(*x, *links);
+        let (before, node) = self.tape.push(op, [rows, width], wants);
+        let x = &before[x.0].value;
+        for (row, out) in node.value.chunks_exact_mut(width.max(1)).enumerate() {
+            let (team, place) = match turn {
+                Some(turn) => (row, turn.place),
+                None => (row / agents, row % agents),
+            };
+            out.fill(0.0);
+            let (_, list) = senders.of(team, place, false);
+            let share = 1.0 / (list.len().max(2) - 1) as f32;
+            for sender in list.iter().filter(|sender| sender.agent as usize != place) {
+                let at = (team * agents + sender.agent as usize) * width;
+                add_scaled(out, share, &x[at..at + width]);
+            }
+        }
+        self.tape.links[links.0] = senders;
+        self.last()
+    }
+
+    fn gru_cell(&mut self, input: &Var, hidden: &Var, state: &Var) -> Var {
+        let size = self.tape.size(*state);
+        let op = Op::Gru([*input, *hidden, *state]);
+        let (before, node) = self.tape.push(op, size, true);
+        let of = [input, hidden, state].map(|var| before[var.0].value.as_slice());
+        recurrent::gru(node, of);
+        self.last()
+    }
+
+    fn lstm_cell(&mut self, input: &Var, hidden: &Var, state: &Var) -> Var {
+        let size = self.tape.size(*state);
+        let op = Op::Lstm([*input, *hidden, *state]);
+        let (before, node) = self.tape.push(op, size, true);
+        let of = [input, hidden, state].map(|var| before[var.0].value.as_slice());
+        recurrent::lstm(node, of);
+        self.last()
+    }
+
+    fn of_turn(&mut self, x: &Var) -> Var {
+        let Some(turn) = self.tape.turn else {
+            return *x;
+        };
+        let ([_, width], [teams, agents]) = (self.tape.size(*x), self.tape.team);
+        // No backward pass follows on turns.
+        let (before, node) = self.tape.push(Op::Input, [teams, width], false);
+        let rows = before[x.0].value.chunks_exact(width.max(1));
+        let rows = rows.skip(turn.place).step_by(agents.max(1));
+        for (out, row) in node.value.chunks_exact_mut(width.max(1)).zip(rows) {
+            out.copy_from_slice(row);
+        }
+        self.last()
+    }
+
+    fn remember(&mut self, place: usize, x: &Var) -> Var {
+        let Some(turn) = self.tape.turn else {
+            return *x;
+        };
+        let Some(memory) = self.tape.memories.get(place).copied() else {
+            return *x; // one agent alone, whose memory came with its messages
+        };
+        let ([_, width], [_, agents]) = (self.tape.size(*x), self.tape.team);
+        let (memories, rest) = self.tape.nodes.split_at_mut(x.0);
+        let memory_rows = memories[memory.0].value.chunks_exact_mut(width.max(1));
+        let memory_rows = memory_rows.skip(turn.place).step_by(agents.max(1));
+        for (kept, x) in memory_rows.zip(rest[0].value.chunks_exact(width.max(1))) {
+            kept.copy_from_slice(x);
+        }
+        memory
+    }
+}

@@ -1,0 +1,317 @@
+//! The communication graph as the attentions use it.
+
+use super::listed::{self, Listed};
+use crate::links::{PreviousAction, RelationOrder, Rules, SelfLoop};
+use crate::passes::AttentionOver;
+use std::cell::OnceCell;
+use tch::{Kind, Tensor};
+
+/// Graphs, gates and who is there, of B teams with N agents.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard<'a> {
+    /// (1 or B, N, N), or with `graph_of` (G, N, N), of 0 and 1, row the receiver, column the sender.
+    pub graph: &'a Tensor,
+    /// Which graph each team has, (B) of i64.
+    pub graph_of: Option<&'a Tensor>,
+    /// The most senders of any receiver, beside itself, if the caller knows.
+    pub most_senders: Option<usize>,
+    /// 1 where an agent takes messages in, (B, N) or (B, N, N); `None`: all do. It may carry a gradient.
+    pub gate: Option<&'a Tensor>,
+    /// Who takes part, (B, N) of 1 and 0; `None`: everybody.
+    pub active: Option<&'a Tensor>,
+    /// B
+    pub teams: i64,
+}
+
+impl Heard<'_> {
+    /// What is given for each graph, (1 or B or G, ..), for each team: (1 or B, ..).
+    pub(super) fn of_each(&self, of_graphs: &Tensor) -> Tensor {
+        match self.graph_of {
+            Some(graph_of) => of_graphs.index_select(0, graph_of),
+            None => of_graphs.shallow_clone(),
+        }
+    }
+}
+
+/// Whom the agents hear, for all attentions of a pass.
+#[derive(Debug)]
+pub struct Links {
+    all: Mask,
+    causal: OnceCell<Mask>,
+}
+
+impl Links {
+    /// Of graphs, gates, hard or straight-through, and who takes part.
+    pub fn new(heard: &Heard<'_>, rules: Rules, over: AttentionOver, relates: bool) -> Self {
+        Self {
+            all: Mask::new(heard, rules, over, relates),
+            causal: OnceCell::new(),
+        }
+    }
+
+    /// The same, with no agent given the action of the one before it.
+    pub fn without_actions(self) -> Self {
+        Self {
+            all: self.all.without_actions(),
+            causal: OnceCell::new(),
+        }
+    }
+
+    /// 1 where an agent hears some other, (1 or B, N, 1).
+    pub fn listens(&self) -> &Tensor {
+        &self.all.listens
+    }
+
+    /// 1 where agent i + 1 is given the action of agent i, (1 or B, N - 1) of i64; `None`: it always is.
+    pub fn passes(&self) -> Option<&Tensor> {
+        self.all.passes.as_ref()
+    }
+
+    /// As an attention takes them: for a decoder, and for one receiver alone.
+    pub(super) fn mask(&self, causal: bool, turn: Option<i64>) -> Mask {
+        let mask = match causal {
+            true => self.causal.get_or_init(|| self.all.causal()),
+            false => &self.all,
+        };
+        match turn {
+            Some(agent) => mask.row(agent),
+            None => mask.shallow_clone(),
+        }
+    }
+
+    /// See [`crate::Ops::mean_of_senders`].
+    pub(super) fn mean_of_senders(&self, x: &Tensor, turn: Option<i64>) -> Tensor {
+        let mask = self.mask(false, turn);
+        let heard = mask.bias.eq(0.0).squeeze_dim(1).to_kind(Kind::Float); // (1 or B, receivers, M)
+        match &mask.listed {
+            None => {
+                let agents = x.size()[1];
+                let own = Tensor::eye(agents, (Kind::Float, x.device()));
+                let own = match turn {
+                    Some(agent) => own.narrow(0, agent, 1),
+                    None => own,
+                };
+                let heard: Tensor = heard * (1.0 - own);
+                let count = heard.sum_dim_intlist([-1i64].as_slice(), true, Kind::Float);
+                (heard / count.clamp_min(1.0)).matmul(x)
+            }
+            Some(listed) => {
+                let heard: Tensor = heard * (1.0 - listed.own());
+                let count = heard.sum_dim_intlist([-1i64].as_slice(), true, Kind::Float);
+                let share = (heard / count.clamp_min(1.0)).unsqueeze(-1);
+                (share * listed.gather(x)).sum_dim_intlist([2i64].as_slice(), false, Kind::Float)
+            }
+        }
+    }
+}
+
+/// A graph that each receive gate lets through: a receiver's own entry passes any gate.
+///
+/// # Shapes
+/// `graph` (1 or B, N, N), `gate` (B, N) or (B, N, N) -> (B, N, N).
+pub fn gated(graph: &Tensor, gate: &Tensor) -> Tensor {
+    let gate = match gate.dim() {
+        2 => gate.unsqueeze(-1),
+        _ => gate.shallow_clone(),
+    };
+    let own = Tensor::eye(
+        graph.size().last().copied().unwrap_or(0),
+        (Kind::Float, graph.device()),
+    );
+    graph * (gate * (1.0 - &own) + &own)
+}
+
+/// What the attentions of one pass need to know about the graph, computed once for all of them.
+///
+/// A receiver's scores are over M places: over all N agents in their order, or, with `listed`,
+/// over the K places of its list.
+#[derive(Debug)]
+pub(super) struct Mask {
+    /// (1 or B, 1, N, M): 0 where j is heard by i, minus infinity elsewhere.
+    pub(super) bias: Tensor,
+    /// (1 or B, 1, N, M): 1 where the edge that the score (i, j) reads is absent. None without
+    /// relation terms.
+    pub(super) absent: Option<Tensor>,
+    /// (1 or B, 1, N, M): what multiplies the weights after the softmax. None where that is 1.
+    pub(super) product: Option<Tensor>,
+    /// (1 or B, N - 1), i64: 1 where agent i + 1 is given the action of agent i. None where it
+    /// always is.
+    pub(super) passes: Option<Tensor>,
+    /// (1 or B, N, 1): 1 where an agent hears some other.
+    listens: Tensor,
+    /// Who is in which place. None: all agents, in their order.
+    pub(super) listed: Option<Listed>,
+    /// The one receiver; `None`: all agents.
+    pub(super) place: Option<i64>,
+}
+
+/// A gated graph at the places of a mask.
+struct Edges {
+    /// (1 or B, N, M): the edge over which the receiver hears the place's agent. It may carry a
+    /// gradient.
+    edge: Tensor,
+    /// (1 or B, N, M), without a gradient: the edge in the other direction. None if no score reads it.
+    reverse: Option<Tensor>,
+    /// (N, M) or (M): 1 in the place of the receiver itself.
+    own: Tensor,
+}
+
+impl Edges {
+    fn of_all(graph: &Tensor, input: &Heard<'_>, reversed: bool) -> Self {
+        let agents = graph.size().last().copied().unwrap_or(0);
+        let both = (input.active).map(|active| active.unsqueeze(-1) * active.unsqueeze(-2));
+        let edge = [input.gate, both.as_ref()].into_iter().flatten();
+        let edge = edge.fold(graph.shallow_clone(), |edge, gate| gated(&edge, gate));
+        Self {
+            reverse: reversed.then(|| edge.detach().transpose(-2, -1)),
+            own: Tensor::eye(agents, (Kind::Float, graph.device())),
+            edge,
+        }
+    }
+
+    fn of_listed(listed: &Listed, input: &Heard<'_>, reversed: bool) -> Self {
+        let (graph, gate) = (input.graph, input.gate);
+        let own = listed.own();
+        let open = |edge: Tensor, gate: Option<Tensor>| match gate {
+            Some(gate) => edge * (gate * (1.0 - &own) + &own), // as in `gated`
+            None => edge,
+        };
+        // The gate of the edge back from an agent is that agent's own: whether it takes part.
+        let both = |active: &Tensor| listed.reversed_gates(active) * active.unsqueeze(-1);
+        let both = input.active.map(both); // (B, N, K), the same in both directions
+        let among = |edge: Tensor| open(edge, both.as_ref().map(Tensor::shallow_clone));
+        let edge = open(listed.edges(graph), gate.map(|gate| listed.gates(gate)));
+        let edge = among(edge);
+        let reverse = reversed.then(|| {
+            let (graph, gate) = (graph.detach(), gate.map(Tensor::detach));
+            let gate = gate.map(|gate| listed.reversed_gates(&gate));
+            among(open(listed.edges(&graph.transpose(-2, -1)), gate))
+        });
+        Self { edge, reverse, own }
+    }
+}
+
+impl Mask {
+    fn new(input: &Heard<'_>, rules: Rules, over: AttentionOver, relates: bool) -> Self {
+        let reversed = relates && rules.relation_order == RelationOrder::SenderReceiver;
+        let listed = listed::places(input, over).map(|places| Listed::new(input, places));
+        let Edges { edge, reverse, own } = match &listed {
+            None => Edges::of_all(&input.of_each(input.graph), input, reversed),
+            Some(listed) => Edges::of_listed(listed, input, reversed),
+        };
+        let (bias, absent, listens) = tch::no_grad(|| {
+            let present = edge.gt(0.5).unsqueeze(1); // (1 or B, 1, N, M)
+            let others = present.logical_and(&own.le(0.5)).squeeze_dim(1);
+            let listens = others.any_dim(-1, true).to_kind(Kind::Float);
+            let unheard = present.logical_or(&own.gt(0.5)).logical_not();
+            let bias = unheard
+                .zeros_like()
+                .to_kind(Kind::Float)
+                .masked_fill(&unheard, f64::NEG_INFINITY);
+            let read = match reverse {
+                None => present,
+                Some(reverse) => reverse.gt(0.5).unsqueeze(1),
+            };
+            let absent = relates.then(|| read.logical_not().to_kind(Kind::Float));
+            (bias, absent, listens)
+        });
+        // A kept edge has the value 1, so without a gradient the product changes nothing.
+        let product = match rules.self_loop {
+            SelfLoop::Keep if edge.requires_grad() => {
+                Some(&edge * (1.0 - &own) + &own) // its own is 1 and has no gradient
+            }
+            SelfLoop::Keep => None,
+            SelfLoop::Add => Some(&edge + &own),
+        };
+        Self {
+            bias,
+            absent,
+            product: product.map(|product| product.unsqueeze(1)),
+            passes: match rules.previous_action {
+                PreviousAction::Always => input.active.map(both_active),
+                PreviousAction::Heard => Some(passes(input)),
+            },
+            listens,
+            listed,
+            place: None,
+        }
+    }
+
+    pub(super) fn shallow_clone(&self) -> Self {
+        let clone = |x: &Option<Tensor>| x.as_ref().map(Tensor::shallow_clone);
+        Self {
+            bias: self.bias.shallow_clone(),
+            absent: clone(&self.absent),
+            product: clone(&self.product),
+            passes: clone(&self.passes),
+            listens: self.listens.shallow_clone(),
+            listed: self.listed.as_ref().map(Listed::shallow_clone),
+            place: self.place,
+        }
+    }
+
+    /// The same, with no agent given the action of the one before it.
+    pub(super) fn without_actions(self) -> Self {
+        let agents = self.bias.size()[2];
+        let passes = Tensor::zeros([1, agents - 1], (Kind::Int64, self.bias.device()));
+        Self {
+            passes: Some(passes),
+            ..self
+        }
+    }
+
+    /// The same graph for the decoder, where agent i hears only agents j <= i.
+    pub(super) fn causal(&self) -> Self {
+        let future = match &self.listed {
+            Some(listed) => listed.future().unsqueeze(1),
+            None => {
+                let agents = self.bias.size()[2];
+                let options = (Kind::Bool, self.bias.device());
+                self.bias.new_ones([agents, agents], options).triu(1)
+            }
+        };
+        Self {
+            bias: self.bias.masked_fill(&future, f64::NEG_INFINITY),
+            listed: self.listed.as_ref().map(Listed::causal),
+            ..self.shallow_clone()
+        }
+    }
+
+    /// Receiver `agent` alone. Of a causal mask it reads no place of an agent after it.
+    fn row(&self, agent: i64) -> Self {
+        let cut = |x: &Tensor| x.narrow(-2, agent, 1);
+        Self {
+            bias: cut(&self.bias),
+            absent: self.absent.as_ref().map(cut),
+            product: self.product.as_ref().map(cut),
+            passes: None,
+            listens: self.listens.shallow_clone(),
+            listed: self.listed.as_ref().map(|listed| listed.row(agent)),
+            place: Some(agent),
+        }
+    }
+}
+
+/// Where agent i + 1 hears agent i, (1 or B, N - 1) of i64.
+fn passes(input: &Heard<'_>) -> Tensor {
+    tch::no_grad(|| {
+        let before = input.of_each(&input.graph.diagonal(-1, -2, -1));
+        let before = match input.gate {
+            None => before,
+            Some(gate) if gate.dim() == 2 => before * gate.narrow(1, 1, gate.size()[1] - 1),
+            Some(gate) => before * gate.diagonal(-1, -2, -1),
+        };
+        let before = match input.active {
+            None => before,
+            Some(active) => before * both_active(active),
+        };
+        before.gt(0.5).to_kind(Kind::Int64)
+    })
+}
+
+/// Where agents i and i + 1 both take part, (B, N - 1) of i64.
+fn both_active(active: &Tensor) -> Tensor {
+    let pairs = active.size()[1] - 1;
+    let both = active.narrow(1, 0, pairs) * active.narrow(1, 1, pairs);
+    both.gt(0.5).to_kind(Kind::Int64)
+}
