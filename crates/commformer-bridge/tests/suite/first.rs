@@ -1,7 +1,7 @@
 //! A first contact, with real workers: options arrive as they are, and what is wrong is told in a sentence.
 
 use crate::task;
-use commformer_bridge::{PythonConfig, spec};
+use commformer_bridge::{PythonConfig, one, spec};
 
 #[test]
 fn what_toml_can_say_arrives_as_it_is() {
@@ -25,6 +25,7 @@ fn what_toml_can_say_arrives_as_it_is() {
         "yes: True",
     ];
     assert_eq!(spec(&config).unwrap().notes, expected);
+    assert_eq!(one(&config).unwrap().notes(), expected);
 }
 
 #[test]
