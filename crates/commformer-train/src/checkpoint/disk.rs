@@ -286,17 +286,17 @@ mod tests {
     fn whoever_makes_the_same_folders_at_the_same_time_has_them() {
         let scratch = tempfile::tempdir().unwrap();
         let start = Barrier::new(4);
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for round in 0..200 {
-                        let path = scratch.path().join(round.to_string()).join("a/b");
-                        start.wait();
-                        create_folders(&path).unwrap();
-                        assert!(path.is_dir());
-                    }
-                });
-            }
+        // Who looks while another makes them finds some, and is late for others.
+        let deep = "a/".repeat(20);
+        let make = |round: i32| {
+            let path = scratch.path().join(round.to_string()).join(&deep);
+            start.wait();
+            create_folders(&path).and_then(|()| sync_folder(&path))
+        };
+        let all = std::thread::scope(|scope| {
+            let threads = [(); 4].map(|()| scope.spawn(|| (0..10).map(make).collect::<Vec<_>>()));
+            threads.map(|thread| thread.join().unwrap())
         });
+        assert!(all.iter().flatten().all(Result::is_ok), "{all:?}");
     }
 }
