@@ -278,7 +278,8 @@ mod tests {
         // A signal would end these.
         let mut deaf = Command::new("sleep").arg("100").spawn().unwrap();
         assert!(!caught(&deaf, Signal::USR1));
-        let below = start(&format!("(sh -c \"{script}\"); exit"), "");
+        let script = "(sh -c 'trap : USR1; while :; do sleep 0.01; done'); exit";
+        let below = start(script, "");
         soon("ready", || descends(&below, |id| catches(id, Signal::USR1)));
         let mut below = Guard::new(below);
         assert!(below.ask_where());

@@ -257,7 +257,7 @@ fn the_last_picture_of_an_episode_is_of_its_end() {
 }
 
 /// Resets a copy, or steps it; what its two agents see.
-fn play(env: &mut PythonEnv, actions: Option<[i64; 2]>) -> [f32; 6] {
+pub fn play(env: &mut PythonEnv, actions: Option<[i64; 2]>) -> [f32; 6] {
     let mut obs = [0.0; 6];
     let out = Observation {
         obs: &mut obs,
