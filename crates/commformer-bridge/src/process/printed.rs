@@ -116,14 +116,14 @@ mod tests {
         let start = Instant::now();
         // Nothing comes: a short while even if it is late.
         printed.wait_for_more(0, start);
-        assert!((PAUSE..20 * PAUSE).contains(&start.elapsed()));
+        assert!((PAUSE..25 * PAUSE).contains(&start.elapsed()));
 
+        let start = Instant::now();
         let writer = spawn(move || {
             sleep(2 * PAUSE);
             writer.write_all(b"late").unwrap();
             writer
         });
-        let start = Instant::now();
         printed.wait_for_more(0, start + Duration::from_secs(20));
         assert_eq!(printed.text(), "late");
         // And for a while in case there is more.
@@ -139,7 +139,7 @@ mod tests {
         });
         let start = Instant::now();
         printed.wait_for_more(before, start + 5 * PAUSE);
-        assert!((5 * PAUSE..25 * PAUSE).contains(&start.elapsed()));
+        assert!(start.elapsed() < 25 * PAUSE);
         writer.join().unwrap();
     }
 }
