@@ -36,6 +36,17 @@ fn a_worker_that_is_done_steps_the_same_task_again_and_no_other() {
 }
 
 #[test]
+fn no_more_are_taken_up_than_are_needed() {
+    let Some(one) = alone(107, "") else { return };
+    let two = PythonConfig {
+        workers: 2,
+        ..one.clone()
+    };
+    assert_eq!(copies(&two, 4).unwrap().len(), 4);
+    assert_eq!(copies(&one, 4).unwrap().len(), 4);
+}
+
+#[test]
 fn one_that_has_ended_or_owes_an_answer_is_not_taken_up() {
     let Some(config) = alone(103, "") else {
         return;
