@@ -100,6 +100,11 @@ class Resets(Counting):
         return super().step(actions)
 
 
+def asleep():
+    """Is never made."""
+    time.sleep(1000)
+
+
 class Who(Counting):
     """Shows its process, in the place of the seed."""
 
