@@ -311,6 +311,11 @@ mod tests {
 
     #[test]
     fn an_end_is_quick_and_spares_nobody_below() {
+        let began = Instant::now();
+        let alone = Command::new("sleep").arg("100").spawn().unwrap();
+        Guard::new(alone).end();
+        assert!(began.elapsed() < Duration::from_millis(1500));
+
         let script = "setsid sleep 100 & sleep 100 & wait; wait";
         let child = start(script, "");
         soon("started", || below(&child).len() == 2);

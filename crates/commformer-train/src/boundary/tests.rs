@@ -232,6 +232,16 @@ fn one_number_among_many_is_found_wherever_it_lies() {
 }
 
 #[test]
+fn what_is_wrong_twice_is_wrong() {
+    let bad = [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+    for one in bad {
+        for other in bad {
+            assert!(!all_finite(&[one, 0.5, other]), "{one} {other}");
+        }
+    }
+}
+
+#[test]
 fn every_exponent_is_told_right() {
     for exponent in 0..=255u32 {
         for mantissa in [0, 1, 0x40_0000, 0x7f_ffff] {
