@@ -266,7 +266,7 @@ mod tests {
         let caught = |child: &Child, signal| catches(Pid::from_child(child), signal);
         let folder = tempfile::tempdir().unwrap();
         let mark = folder.path().join("mark");
-        let script = "trap 'echo here > \"$0\"' USR1; while :; do sleep 0.01; done";
+        let script = "trap 'echo here > \"$0\"' USR1; for _ in $(seq 2000); do sleep 0.01; done";
         let handles = start(script, mark.to_str().unwrap());
         soon("ready", || caught(&handles, Signal::USR1));
         assert!(!caught(&handles, Signal::USR2) && !caught(&handles, Signal::SEGV));
@@ -279,7 +279,7 @@ mod tests {
         // A signal would end these.
         let mut deaf = Command::new("sleep").arg("100").spawn().unwrap();
         assert!(!caught(&deaf, Signal::USR1));
-        let script = "(sh -c 'trap : USR1; while :; do sleep 0.01; done'); exit";
+        let script = "(sh -c 'trap : USR1; for _ in $(seq 2000); do sleep 0.01; done'); exit";
         let below = start(script, "");
         soon("ready", || descends(&below, |id| catches(id, Signal::USR1)));
         let mut below = Guard::new(below);
