@@ -108,8 +108,9 @@ fn a_check_of_an_environment_that_hangs_comes_to_an_end() {
             Checked::Hung(1.0, "env.timeout"),
         ),
         ("Child", &slow, Checked::Hung(1.0, "env.timeout")),
-        ("asleep", "", Checked::Hung(4.0, "env.start_timeout")),
+        ("asleep", "", Checked::Hung(5.0, "env.start_timeout")),
         ("Counting", "", Checked::Sound),
+        ("slowly", "", Checked::Sound),
         ("Counting", "fault = 'nan'", Checked::Wrong),
     ] {
         let Some(config) = task(function, options) else {
@@ -117,12 +118,12 @@ fn a_check_of_an_environment_that_hangs_comes_to_an_end() {
         };
         let config = PythonConfig {
             timeout: 1.0,
-            start_timeout: 4.0,
+            start_timeout: 5.0,
             ..config
         };
         let start = Instant::now();
         assert_eq!(check(&config, 3).unwrap(), expected, "{function} {options}");
-        assert!(start.elapsed() < Duration::from_secs(9), "{function}");
+        assert!(start.elapsed() < Duration::from_secs(12), "{function}");
     }
     // What it has started ends with it.
     let pids = std::fs::read_to_string(&mark).unwrap();

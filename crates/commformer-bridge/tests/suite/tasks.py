@@ -105,6 +105,12 @@ def asleep():
     time.sleep(1000)
 
 
+def slowly():
+    """Takes longer to be made than a step may take."""
+    time.sleep(1.5)
+    return Counting()
+
+
 class Who(Counting):
     """Shows its process, in the place of the seed."""
 
