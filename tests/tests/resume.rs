@@ -130,6 +130,24 @@ fn a_checkpoint_of_other_settings_is_refused() {
     );
 }
 
+#[test]
+fn a_run_that_begins_with_the_weights_of_another_has_them_and_no_more() {
+    let config = config("predator-prey", &[]);
+    let mut first = trainer(&config);
+    go(&mut first, 2);
+    let mut checkpoint = first.checkpoint().unwrap();
+    let mut second = trainer(&config);
+    assert_ne!(second.checkpoint().unwrap().weights, checkpoint.weights);
+    second.begin_with(&checkpoint).unwrap();
+    let begun = second.checkpoint().unwrap();
+    assert_eq!(begun.weights, checkpoint.weights);
+    assert_eq!(begun.state.value_norm, checkpoint.state.value_norm);
+    assert_eq!((begun.state.iteration, begun.state.steps), (0, 0));
+    checkpoint.state.obs_version += 1;
+    let error = second.begin_with(&checkpoint).unwrap_err().to_string();
+    assert!(error.contains("of the task's observations"), "{error}");
+}
+
 /// A task that panics in some step of some copy.
 struct Mine {
     task: Box<dyn Environment>,

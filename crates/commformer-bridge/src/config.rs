@@ -109,6 +109,12 @@ mod tests {
             ..PythonConfig::default()
         };
         assert_eq!(good.check(), Ok(()));
+        let most = PythonConfig {
+            workers: 1024,
+            timeout: 1e6,
+            ..good.clone()
+        };
+        assert_eq!(most.check(), Ok(()));
         let refused = |change: fn(&mut PythonConfig)| {
             let mut config = good.clone();
             change(&mut config);

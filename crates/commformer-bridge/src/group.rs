@@ -36,6 +36,7 @@ pub struct State {
     waiting: Vec<Range<usize>>,
     /// What the worker was told to do and has not done yet, in order.
     owed: VecDeque<Range<usize>>,
+    /// Why nothing more can be asked of this worker.
     fault: Option<Fault>,
 }
 
@@ -143,6 +144,7 @@ impl Group {
                 state.process = Some(process);
                 state.memory = Arc::new(memory);
                 state.generation += 1;
+                state.fault = None;
                 Ok(())
             }
             Err(fault) => self.restart(state, fault),
@@ -217,7 +219,11 @@ impl Group {
                 break;
             };
             let copies = format_args!("{} {}", range.start, range.end);
-            process.ask(Patience::Work, "go", copies, None)?;
+            if let Err(fault) = process.ask(Patience::Work, "go", copies, None) {
+                // Not all who wait for these copies have sent them: each hears of it.
+                state.fault = Some(fault.clone());
+                return Err(fault);
+            }
             state.owed.push_back(range);
         }
         Ok(())

@@ -36,5 +36,5 @@ pub use group::{copies, one, spec};
 pub use pool::known;
 #[doc(hidden)]
 pub use process::read_answer;
-pub use process::{Fault, check};
+pub use process::{Checked, Fault, check};
 pub use spec::TaskSpec;

@@ -59,8 +59,7 @@ fn write(value: &Value, text: &mut String) {
     match value {
         Value::String(words) => string(words, text),
         Value::Integer(number) => push(text, number),
-        // What `json.loads` calls them.
-        Value::Float(number) if number.is_nan() => text.push_str("NaN"),
+        // What `json.loads` calls them; it calls NaN what Rust calls it.
         Value::Float(number) if number.is_infinite() => {
             let sign = if *number < 0.0 { "-" } else { "" };
             push(text, format_args!("{sign}Infinity"));

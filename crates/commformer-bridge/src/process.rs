@@ -26,7 +26,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-pub use source::check;
+pub use source::{Checked, check};
 
 /// What is run in a worker.
 const WORKER: [source::Part; 3] = [source::BEGIN, source::GUARD, source::BRIDGE];
@@ -102,6 +102,16 @@ pub enum Patience {
     Start,
     /// Stepping.
     Work,
+}
+
+impl Patience {
+    /// What the user sets it by.
+    fn setting(self) -> &'static str {
+        match self {
+            Self::Start => "env.start_timeout",
+            Self::Work => "env.timeout",
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -320,10 +330,7 @@ impl Process {
     }
 
     fn hangs(&mut self, owed: &Owed, deadline: Instant, doing: &str) -> Fault {
-        let setting = match owed.patience {
-            Patience::Start => "env.start_timeout",
-            Patience::Work => "env.timeout",
-        };
+        let setting = owed.patience.setting();
         let before = self.printed.count();
         // Python's faulthandler prints where every thread is. Of many that hang together the first has had most of
         // this time for all.

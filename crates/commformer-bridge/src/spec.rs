@@ -72,3 +72,40 @@ impl TaskSpec {
             .then(|| "only tasks with discrete actions have `available`".to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_what_it_says_or_refused() {
+        for kind in 0..4 {
+            let task = TaskSpec {
+                agents: 1,
+                obs_dim: 1 << 20,
+                actions: 3,
+                discrete: kind & 1 > 0,
+                masked: kind & 2 > 0,
+                ..TaskSpec::default()
+            };
+            let spec = task.spec();
+            assert_eq!(
+                (spec.agents, spec.obs_dim, spec.actions.size()),
+                (1, 1 << 20, 3)
+            );
+            assert_eq!(spec.masks_actions, kind == 3);
+            assert_eq!(task.problem().is_some(), kind == 2, "{:?}", task.problem());
+            for size in [0, (1 << 20) + 1] {
+                let task = TaskSpec {
+                    obs_dim: size,
+                    ..task.clone()
+                };
+                assert!(
+                    task.problem()
+                        .unwrap()
+                        .contains(&format!("`obs_dim` is {size},"))
+                );
+            }
+        }
+    }
+}

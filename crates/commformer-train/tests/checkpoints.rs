@@ -1,6 +1,6 @@
 //! Checkpoints: what is written is read back, and damage is an error.
 
-use commformer_env::{Batch, CopyState, Signal, SignalConfig, VecEnv};
+use commformer_env::{Batch, CopyState, Environment, Signal, SignalConfig, VecEnv};
 use commformer_torch::{Adam, AdamConfig};
 use commformer_train::{
     Best, Checkpoint, CheckpointError, CheckpointStore, Manifest, TrainState, ValueNorm, Which,
@@ -356,6 +356,33 @@ fn another_format_is_named() {
         said.contains("checkpoint format 2, this program reads 3"),
         "{said}"
     );
+}
+
+/// Nothing of it can be used, so the one before is, and a run that comes to its iteration again writes over it.
+#[test]
+fn an_older_format_gives_way_to_what_is_saved_next() {
+    let folder = Folder::new("older");
+    let store = store(&folder, 2, &[1, 2]);
+    let path = folder.0.join("checkpoints/00000002");
+    fs::remove_file(path.join("manifest.json")).unwrap();
+    fs::write(path.join("state.bin"), b"CFSTATE\0\x02\0\0\0rest").unwrap();
+    let (iteration, damaged) = found(&store, Which::Latest);
+    assert_eq!((iteration, damaged.len()), (1.0, 1));
+    assert!(damaged[0].contains("checkpoint format 2"), "{damaged:?}");
+    store.save(&checkpoint(2, 1)).unwrap();
+    assert_eq!(found(&store, Which::Latest), (2.0, vec![]));
+}
+
+#[test]
+fn a_state_of_other_observations_is_refused() {
+    let task = Signal::new(SignalConfig::default()).unwrap();
+    let spec = task.spec();
+    let mut state = state(1, 1);
+    for version in [spec.obs_version - 1, spec.obs_version, spec.obs_version + 1] {
+        state.obs_version = version;
+        let sound = state.check_observations(spec).is_ok();
+        assert_eq!(sound, version == spec.obs_version, "{version}");
+    }
 }
 
 proptest! {

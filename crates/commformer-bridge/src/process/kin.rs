@@ -130,6 +130,19 @@ mod linux {
             runs.then_some(Self { id, parent, began })
         }
 
+        /// The one that has a number now.
+        #[cfg(test)]
+        pub fn of(id: i32) -> Option<Self> {
+            Self::read(id)
+        }
+
+        /// One that had its number before.
+        #[cfg(test)]
+        pub fn another(&self) -> Self {
+            let began = self.began - 1;
+            Self { began, ..*self }
+        }
+
         pub fn kill(&self) {
             let Some(id) = Pid::from_raw(self.id) else {
                 return;
@@ -176,5 +189,141 @@ mod linux {
             found.extend(below);
             others = rest;
         }
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::linux::{Process, catches, descendants};
+    use super::*;
+    use std::fs;
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    fn start(script: &str, argument: &str) -> Child {
+        let mut command = Command::new("sh");
+        command.args(["-c", script, argument]).process_group(0);
+        command.spawn().unwrap()
+    }
+
+    #[track_caller]
+    fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+        let start = Instant::now();
+        while !is_so() {
+            assert!(start.elapsed() < Duration::from_secs(10), "never {what}");
+            sleep(SHORT);
+        }
+    }
+
+    fn below(child: &Child) -> Vec<Process> {
+        descendants(child.id() as i32)
+    }
+
+    fn me() -> Vec<i32> {
+        let mine = descendants(std::process::id() as i32);
+        mine.iter().map(|process| process.id).collect()
+    }
+
+    #[test]
+    fn all_below_are_found_whatever_they_are_called_until_they_have_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        // As the fields after a name look.
+        let name = folder.path().join("a) Z 1 1");
+        fs::copy("/bin/sleep", &name).unwrap();
+        let script = "\"$0\" 100 & (sh -c 'sleep 100; exit'; exit) & wait";
+        let mut child = start(script, name.to_str().unwrap());
+        soon("started", || below(&child).len() >= 3);
+        let found = below(&child);
+        let (mine, mut known) = (me(), vec![child.id() as i32]);
+        for process in &found {
+            assert!(mine.contains(&process.id));
+            assert!(!known.contains(&process.id));
+            known.push(process.id);
+        }
+        found.iter().for_each(Process::kill);
+        soon("killed", || below(&child).is_empty());
+        // It has ended, and nobody has taken note of it.
+        soon("ended", || !me().contains(&known[0]));
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn who_has_the_number_of_another_is_not_killed() {
+        let mut child = start("sleep 100; exit", "");
+        soon("started", || below(&child).len() == 1);
+        let found = below(&child).remove(0);
+        let id = found.id;
+        Process::another(&found).kill();
+        sleep(Duration::from_millis(100));
+        assert_eq!(below(&child)[0].id, id);
+        found.kill();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn who_handles_a_signal_is_asked_and_nobody_else() {
+        let caught = |child: &Child, signal| catches(Pid::from_child(child), signal);
+        let folder = tempfile::tempdir().unwrap();
+        let mark = folder.path().join("mark");
+        let script = "trap 'echo here > \"$0\"' USR1; for _ in $(seq 2000); do sleep 0.01; done";
+        let handles = start(script, mark.to_str().unwrap());
+        soon("ready", || caught(&handles, Signal::USR1));
+        assert!(!caught(&handles, Signal::USR2) && !caught(&handles, Signal::SEGV));
+        let mut handles = Guard::new(handles);
+        assert!(handles.ask_where());
+        soon("asked", || mark.exists());
+        handles.end();
+        assert!(!handles.ask_where());
+
+        // A signal would end these.
+        let mut deaf = Command::new("sleep").arg("100").spawn().unwrap();
+        assert!(!caught(&deaf, Signal::USR1));
+        let script = "(sh -c 'trap : USR1; for _ in $(seq 2000); do sleep 0.01; done'); exit";
+        let below = start(script, "");
+        soon("ready", || descends(&below, |id| catches(id, Signal::USR1)));
+        let mut below = Guard::new(below);
+        assert!(below.ask_where());
+        below.end();
+        assert_eq!(deaf.try_wait().unwrap(), None);
+        let mut deaf = Guard::new(deaf);
+        assert!(!deaf.ask_where());
+        assert_eq!(deaf.status(), None);
+        deaf.end();
+    }
+
+    fn descends(child: &Child, is_so: impl Fn(Pid) -> bool) -> bool {
+        let mut ids = below(child).into_iter();
+        ids.any(|process| Pid::from_raw(process.id).is_some_and(&is_so))
+    }
+
+    #[test]
+    fn whoever_is_left_of_the_group_ends_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mark = folder.path().join("mark");
+        let script = "sleep 100 & echo $! > \"$0\"; exit 3";
+        let mut guard = Guard::new(start(script, mark.to_str().unwrap()));
+        soon("ended", || guard.status().is_some());
+        assert_eq!(guard.status().and_then(|status| status.code()), Some(3));
+        let left: i32 = fs::read_to_string(&mark).unwrap().trim().parse().unwrap();
+        soon("gone", || Process::of(left).is_none());
+    }
+
+    #[test]
+    fn an_end_is_quick_and_spares_nobody_below() {
+        let began = Instant::now();
+        let alone = Command::new("sleep").arg("100").spawn().unwrap();
+        Guard::new(alone).end();
+        assert!(began.elapsed() < Duration::from_millis(1500));
+
+        let script = "setsid sleep 100 & sleep 100 & wait; wait";
+        let child = start(script, "");
+        soon("started", || below(&child).len() == 2);
+        let known: Vec<i32> = below(&child).iter().map(|process| process.id).collect();
+        let (mut guard, began) = (Guard::new(child), Instant::now());
+        guard.end();
+        assert!(guard.status().is_some());
+        assert!(began.elapsed() < Duration::from_millis(1500));
+        soon("gone", || known.iter().all(|id| Process::of(*id).is_none()));
     }
 }

@@ -80,3 +80,66 @@ impl Printed {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::thread::spawn;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn the_end_of_much_is_kept_and_all_is_counted() {
+        let (pipe, mut writer) = io::pipe().unwrap();
+        let printed = Printed::keep(pipe).unwrap();
+        writer.write_all(&[b'a'; 3 * KEPT]).unwrap();
+        writer.write_all("the end ü\n".as_bytes()).unwrap();
+        sleep(50 * MS);
+        assert!(!printed.is_over());
+        drop(writer);
+        let start = Instant::now();
+        while !printed.is_over() {
+            assert!(start.elapsed() < Duration::from_secs(10));
+            sleep(MS);
+        }
+        assert_eq!(printed.count(), 3 * KEPT as u64 + 11);
+        let text = printed.text();
+        assert!(text.ends_with("aathe end ü"));
+        assert_eq!(text.len(), KEPT - 1, "its last line has an end");
+    }
+
+    #[test]
+    fn whoever_is_still_printing_is_waited_for_up_to_a_limit() {
+        let (pipe, mut writer) = io::pipe().unwrap();
+        let printed = Printed::keep(pipe).unwrap();
+        let start = Instant::now();
+        // Nothing comes: a short while even if it is late.
+        printed.wait_for_more(0, start);
+        assert!((PAUSE..25 * PAUSE).contains(&start.elapsed()));
+
+        let start = Instant::now();
+        let writer = spawn(move || {
+            sleep(2 * PAUSE);
+            writer.write_all(b"late").unwrap();
+            writer
+        });
+        printed.wait_for_more(0, start + Duration::from_secs(20));
+        assert_eq!(printed.text(), "late");
+        // And for a while in case there is more.
+        assert!((3 * PAUSE..200 * PAUSE).contains(&start.elapsed()));
+
+        let mut writer = writer.join().unwrap();
+        let before = printed.count();
+        let writer = spawn(move || {
+            for _ in 0..150 {
+                sleep(10 * MS);
+                let _ = writer.write_all(b".");
+            }
+        });
+        let start = Instant::now();
+        printed.wait_for_more(before, start + 5 * PAUSE);
+        assert!(start.elapsed() < 25 * PAUSE);
+        writer.join().unwrap();
+    }
+}

@@ -149,6 +149,9 @@ fn no_line_panics_hangs_or_is_taken_for_another() {
 fn a_line_without_an_end_is_given_up_and_takes_no_more_memory_than_its_bound() {
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     let mut answers = Answers::new(ours);
+    theirs.write_all(b"x").unwrap();
+    // The bound is no multiple of what is read at once.
+    assert_eq!(answers.line(Instant::now()), Err(Lost::Late));
     let writer = spawn(move || {
         let part = [b'x'; 1 << 16];
         (0..)
@@ -190,4 +193,16 @@ fn who_sends_a_byte_now_and_then_is_late() {
     assert_eq!(answers.line(start), Ok(b"2 done".to_vec()));
     drop(theirs);
     assert_eq!(answers.line(start), Err(Lost::Ended));
+}
+
+#[test]
+fn one_that_is_dropped_has_ended() {
+    let (mut process, _) = worker();
+    let child = Command::new("sleep").arg("100").spawn().unwrap();
+    let there = std::path::PathBuf::from(format!("/proc/{}", child.id()));
+    process.guard = Guard::new(child);
+    assert!(there.exists());
+    drop(process);
+    // Not even to be taken note of.
+    assert!(!there.exists());
 }

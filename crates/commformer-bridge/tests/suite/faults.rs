@@ -2,7 +2,7 @@
 
 use crate::{Stage, task};
 use commformer_bridge::{PythonConfig, copies};
-use commformer_env::{Status, VecEnvError};
+use commformer_env::{Actions, Environment, Rng, Status, VecEnvError};
 use std::time::{Duration, Instant};
 
 /// The error of the first step that has one.
@@ -49,13 +49,11 @@ fn a_fault_names_the_worker_the_environment_the_step_and_what_python_said() {
     let Some(config) = task("Counting", "fault = 'nan'") else {
         return;
     };
-    says(
-        &broken(&config),
-        &[
-            "not finite",
-            "step 3",
-            "number 2 of the observation of agent 1",
-        ],
+    let text = broken(&config);
+    says(&text, &["not finite", "step 3"]);
+    assert!(
+        text.ends_with("number 2 of the observation of agent 1"),
+        "{text}"
     );
     let Some(config) = task("Counting", "fault = 'exit'") else {
         return;
@@ -138,6 +136,71 @@ fn a_worker_is_started_anew_where_that_was_asked_for_and_its_episodes_are_cut() 
         assert_eq!(stage.obs[1], 0.0);
         stage.step(&[3; 4]).unwrap();
         assert_eq!((stage.obs[1], stage.obs[2]), (1.0, 3.0));
+    }
+}
+
+/// Nobody waits for it then, and what is asked of it next cannot be sent.
+#[test]
+fn a_worker_that_ends_between_steps_is_missed_by_the_next_and_by_a_reset() {
+    let Some(mut config) = task("Who", "length = 201") else {
+        return;
+    };
+    config.workers = 1;
+    let killed = |config: &PythonConfig| {
+        let mut stage = Stage::new(config, 2);
+        stage.reset().unwrap();
+        let id = stage.obs[0].to_string();
+        let kill = std::process::Command::new("kill")
+            .args(["-9", &id])
+            .status();
+        assert!(kill.unwrap().success());
+        std::thread::sleep(Duration::from_millis(300));
+        (stage, id)
+    };
+    let parts = ["ended (signal: 9", "when it was spoken to"];
+    says(
+        &killed(&config).0.step(&[0; 4]).unwrap_err().to_string(),
+        &parts,
+    );
+    says(&killed(&config).0.reset().unwrap_err().to_string(), &parts);
+    config.restarts = 1;
+    let (mut stage, before) = killed(&config);
+    stage.step(&[0; 4]).unwrap();
+    assert_eq!(stage.status, [Status::Truncated; 2]);
+    assert_ne!(stage.obs[0].to_string(), before);
+    let (mut stage, before) = killed(&config);
+    stage.reset().unwrap();
+    stage.step(&[0; 4]).unwrap();
+    assert_eq!(stage.status, [Status::Running; 2]);
+    assert_ne!(stage.obs[0].to_string(), before);
+}
+
+#[test]
+fn a_worker_that_said_why_it_ended_is_heard_by_whoever_asks_it_next() {
+    let Some(mut config) = task("Counting", "fault = 'raise'\nat = 1") else {
+        return;
+    };
+    config.workers = 1;
+    let mut envs = copies(&config, 2).unwrap();
+    for env in &mut envs {
+        crate::stepping::play(env, None);
+    }
+    for env in &mut envs {
+        let remote = env.remote().unwrap();
+        remote.begin(Some(Actions::Discrete(&[0, 0])), &mut Rng::new(1, 2));
+        remote.send();
+        // It raises, says so and ends.
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    for env in envs.iter_mut().rev() {
+        crate::stepping::play(env, Some([0, 0]));
+        let said = env
+            .remote()
+            .unwrap()
+            .failure()
+            .unwrap_or_default()
+            .to_owned();
+        says(&said, &["the wheel came off"]);
     }
 }
 

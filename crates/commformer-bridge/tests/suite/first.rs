@@ -1,7 +1,8 @@
 //! A first contact, with real workers: options arrive as they are, and what is wrong is told in a sentence.
 
 use crate::task;
-use commformer_bridge::{PythonConfig, spec};
+use commformer_bridge::{Checked, PythonConfig, check, one, spec};
+use std::time::{Duration, Instant};
 
 #[test]
 fn what_toml_can_say_arrives_as_it_is() {
@@ -25,6 +26,7 @@ fn what_toml_can_say_arrives_as_it_is() {
         "yes: True",
     ];
     assert_eq!(spec(&config).unwrap().notes, expected);
+    assert_eq!(one(&config).unwrap().notes(), expected);
 }
 
 #[test]
@@ -92,4 +94,40 @@ fn a_python_without_numpy_is_told_with_the_remedy() {
         &["cannot import numpy", "-m pip install numpy", "env.python"],
     );
     assert!(!text.contains("Traceback"), "{text}");
+}
+
+#[test]
+fn a_check_of_an_environment_that_hangs_comes_to_an_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("mark");
+    let slow = format!("mark = '{}'", mark.display());
+    for (function, options, expected) in [
+        (
+            "Counting",
+            "fault = 'hang'",
+            Checked::Hung(1.0, "env.timeout"),
+        ),
+        ("Child", &slow, Checked::Hung(1.0, "env.timeout")),
+        ("asleep", "", Checked::Hung(5.0, "env.start_timeout")),
+        ("Counting", "", Checked::Sound),
+        ("slowly", "", Checked::Sound),
+        ("Counting", "fault = 'nan'", Checked::Wrong),
+    ] {
+        let Some(config) = task(function, options) else {
+            return;
+        };
+        let config = PythonConfig {
+            timeout: 1.0,
+            start_timeout: 5.0,
+            ..config
+        };
+        let start = Instant::now();
+        assert_eq!(check(&config, 3).unwrap(), expected, "{function} {options}");
+        assert!(start.elapsed() < Duration::from_secs(12), "{function}");
+    }
+    // What it has started ends with it.
+    let pids = std::fs::read_to_string(&mark).unwrap();
+    for pid in pids.split_whitespace() {
+        assert!(!crate::orphans::is_alive(pid), "{pid}");
+    }
 }

@@ -4,6 +4,7 @@ mod faults;
 mod first;
 mod hostile;
 mod orphans;
+mod pool;
 #[path = "../../../../tests/src/skip.rs"]
 mod skip;
 mod stepping;

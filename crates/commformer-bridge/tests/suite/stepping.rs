@@ -1,7 +1,10 @@
 //! What workers write arrives, where it belongs and whoever wrote it.
 
 use crate::{Stage, task};
-use commformer_env::{ActionSpace, Actions, Environment, Form, Frame, Status, VecEnv, VecEnvError};
+use commformer_bridge::{PythonEnv, copies};
+use commformer_env::{
+    ActionSpace, Actions, Environment, Form, Frame, Observation, Rng, Status, VecEnv, VecEnvError,
+};
 
 #[test]
 fn a_task_describes_itself() {
@@ -245,4 +248,103 @@ fn the_last_picture_of_an_episode_is_of_its_end() {
     stage.step(&[0, 0]).unwrap();
     assert_eq!(stage.status, [Status::Terminated]);
     assert_eq!(at(&stage), 2.0);
+    // What has begun is over first.
+    let actions = [0, 0];
+    stage.envs.begin_step(Actions::Discrete(&actions)).unwrap();
+    assert_eq!(at(&stage), 1.0);
+    stage.step(&actions).unwrap();
+    assert_eq!(stage.obs[1], 1.0);
+}
+
+/// Resets a copy, or steps it; what its two agents see.
+pub fn play(env: &mut PythonEnv, actions: Option<[i64; 2]>) -> [f32; 6] {
+    let mut obs = [0.0; 6];
+    let out = Observation {
+        obs: &mut obs,
+        available: &mut [false; 8],
+        active: &mut [false; 2],
+    };
+    let rng = &mut Rng::new(1, 2);
+    match &actions {
+        Some(actions) => {
+            env.step(Actions::Discrete(actions), rng, out, &mut [0.0; 2]);
+        }
+        None => env.reset(rng, out),
+    }
+    obs
+}
+
+#[test]
+fn copies_are_begun_together_or_apart_and_called_by_their_numbers_among_all() {
+    let Some(config) = task("Counting", "fault = 'exit'\nat = 2\nlength = 9") else {
+        return;
+    };
+    // What is begun at the same time, and what the one that fails was to do.
+    for (begun, expected) in [
+        (&[4, 5][..], "was to step copies 4 to 5"),
+        (&[3, 4, 5], "was to step copies 3 to 5"),
+        (&[3, 5], "was to step copy 3"),
+        (&[5], "was to step copy 5"),
+        (&[1, 2], "was to step copies 1 to 2"),
+    ] {
+        let mut envs = copies(&config, 6).unwrap();
+        let step = |actions: [i64; 2], envs: &mut [PythonEnv]| {
+            for copy in begun {
+                let remote = envs[*copy].remote().unwrap();
+                remote.begin(Some(Actions::Discrete(&actions)), &mut Rng::new(1, 2));
+            }
+            let seen = begun
+                .iter()
+                .map(|copy| play(&mut envs[*copy], Some(actions)));
+            seen.collect::<Vec<_>>()
+        };
+        for copy in begun {
+            play(&mut envs[*copy], None);
+        }
+        for obs in step([3, 2], &mut envs) {
+            assert_eq!((obs[1..3].to_vec(), obs[5]), (vec![1.0, 3.0], 2.0));
+        }
+        step([0, 0], &mut envs);
+        let said = envs[begun[0]]
+            .remote()
+            .unwrap()
+            .failure()
+            .unwrap_or_default();
+        assert!(said.contains(&format!("{expected}; ")), "{said}");
+    }
+}
+
+#[test]
+fn an_episode_begins_once_and_after_what_was_begun_before() {
+    let Some(mut config) = task("Resets", "") else {
+        return;
+    };
+    config.workers = 1;
+    let mut stage = Stage::new(&config, 2);
+    stage.reset().unwrap();
+    for step in 0..9 {
+        let episode = 1.0 + (step / 4) as f32;
+        assert_eq!([stage.obs[0], stage.obs[6]], [episode; 2], "{step}");
+        stage.step(&[0; 4]).unwrap();
+    }
+    // The second copy is still to be stepped when the reset is asked for.
+    stage.envs.begin_step(Actions::Discrete(&[1; 4])).unwrap();
+    stage.reset().unwrap();
+    assert_eq!([stage.obs[0], stage.obs[6]], [4.0; 2]);
+}
+
+#[test]
+fn a_worker_that_fails_as_episodes_begin_is_started_anew_for_all_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("mark");
+    let Some(mut config) = task("Resets", &format!("mark = '{}'", mark.display())) else {
+        return;
+    };
+    (config.workers, config.restarts) = (1, 1);
+    let mut stage = Stage::new(&config, 3);
+    stage.reset().unwrap();
+    assert_eq!([0, 6, 12].map(|at| stage.obs[at]), [1.0; 3]);
+    stage.step(&[2; 6]).unwrap();
+    assert_eq!(stage.status, [Status::Running; 3]);
+    assert_eq!([1, 7, 13].map(|at| stage.obs[at]), [1.0; 3]);
 }

@@ -23,6 +23,7 @@ class Counting:
         self.total = 0
 
     def reset(self, seed):
+        assert 0 <= seed < 1 << 31, f"{seed}: games in C take no more"
         self.seed, self.step_number, self.did = seed % 1000, 0, np.zeros(2)
         if self.fault == "reset" and self.total >= self.at:
             raise RuntimeError("no new episode")
@@ -73,6 +74,50 @@ class Counting:
     def draw(self):
         shapes = [{"role": {"agent": 0}, "circle": [self.step_number, 0, 1]}]
         return {"size": [9, 9], "shapes": shapes, "agents": [[self.step_number, 0], None]}
+
+
+class Resets(Counting):
+    """Shows how often it has begun, in the place of the seed; a step takes a while. The first reset of all can fail."""
+
+    def __init__(self, mark: str = ""):
+        super().__init__()
+        self.resets, self.first = 0, mark
+
+    def reset(self, seed):
+        if self.first and not os.path.exists(self.first):
+            open(self.first, "w").close()
+            raise RuntimeError("no first episode")
+        self.resets += 1
+        return super().reset(seed)
+
+    def see(self):
+        obs = super().see()
+        obs[:, 0] = self.resets
+        return obs
+
+    def step(self, actions):
+        time.sleep(0.1)
+        return super().step(actions)
+
+
+def asleep():
+    """Is never made."""
+    time.sleep(1000)
+
+
+def slowly():
+    """Takes longer to be made than a step may take."""
+    time.sleep(1.5)
+    return Counting()
+
+
+class Who(Counting):
+    """Shows its process, in the place of the seed."""
+
+    def see(self):
+        obs = super().see()
+        obs[:, 0] = os.getpid()
+        return obs
 
 
 class Leaving(Counting):

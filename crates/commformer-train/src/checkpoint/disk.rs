@@ -221,3 +221,83 @@ pub(super) mod log {
         LOG.take().unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::log::Operation;
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    fn names(folder: &Path) -> Vec<OsString> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    #[test]
+    fn a_file_is_replaced_by_one_that_is_on_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, old] = ["file", "old"].map(|name| folder.path().join(name));
+        fs::write(&path, "before").unwrap();
+        fs::hard_link(&path, &old).unwrap();
+        log::begin();
+        write_beside(&path, b"after").unwrap();
+        let done = log::end();
+        assert_eq!(fs::read(&path).unwrap(), b"after");
+        assert_eq!(fs::read(&old).unwrap(), b"before", "it was written over");
+        assert_eq!(names(folder.path()).len(), 2);
+        let [
+            Operation::Write(written, bytes),
+            Operation::SyncFile(synced),
+            Operation::Rename(from, to),
+            Operation::SyncFolder(in_folder),
+        ] = &done[..]
+        else {
+            panic!("{done:?}")
+        };
+        assert!(written == synced && synced == from && bytes == b"after");
+        assert_eq!((&**to, &**in_folder), (&*path, folder.path()));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_leaves_nothing_beside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("in the way");
+        fs::create_dir(&path).unwrap();
+        write_beside(&path, b"x").unwrap_err();
+        assert_eq!(names(folder.path()), ["in the way"]);
+    }
+
+    #[test]
+    fn what_is_in_the_way_of_a_folder_is_said() {
+        let scratch = tempfile::tempdir().unwrap();
+        let [file, link] = ["file", "link"].map(|name| scratch.path().join(name));
+        fs::write(&file, "x").unwrap();
+        // Where it leads there is nothing.
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        for path in [&file, &file.join("below"), &link] {
+            create_folders(path).unwrap_err();
+        }
+        remove_folder(&file).unwrap_err();
+        assert_eq!(fs::read(&file).unwrap(), b"x");
+        remove_folder(&scratch.path().join("none")).unwrap();
+    }
+
+    #[test]
+    fn whoever_makes_the_same_folders_at_the_same_time_has_them() {
+        let scratch = tempfile::tempdir().unwrap();
+        // Who looks while another makes them finds some, and is late for others.
+        let deep = "a/".repeat(20);
+        let until = Instant::now() + Duration::from_secs(1);
+        let make = |round: i32| {
+            let path = scratch.path().join(round.to_string()).join(&deep);
+            let made = create_folders(&path).and_then(|()| sync_folder(&path));
+            (Instant::now() < until).then_some(made)
+        };
+        let all = std::thread::scope(|scope| {
+            let threads =
+                [(); 4].map(|()| scope.spawn(|| (0..).map_while(make).collect::<Result<(), _>>()));
+            threads.map(|thread| thread.join().unwrap())
+        });
+        assert!(all.iter().all(Result::is_ok), "{all:?}");
+    }
+}

@@ -259,5 +259,8 @@ mod tests {
         for kind in [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory] {
             assert!(because(kind).is_damage(), "{kind}");
         }
+        // What cannot be written says nothing of what is there.
+        let unwritten = bincode::error::EncodeError::Other("too much");
+        assert!(!CheckpointError::from(unwritten).is_damage());
     }
 }

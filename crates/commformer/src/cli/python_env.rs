@@ -3,7 +3,7 @@
 use crate::config::parse_value;
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use commformer_bridge::PythonConfig;
+use commformer_bridge::{Checked, PythonConfig};
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
@@ -53,14 +53,19 @@ impl PythonEnv {
         if let Err((name, found, expected)) = config.check() {
             anyhow::bail!("{name} is {found}, but must be {expected}");
         }
-        let sound = commformer_bridge::check(&config, check.resets).with_context(|| {
+        let checked = commformer_bridge::check(&config, check.resets).with_context(|| {
             let python = &check.python;
             format!("`{python}` did not start; --python names a Python of 3.10 or later with numpy")
         })?;
-        Ok(match sound {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::FAILURE,
-        })
+        match checked {
+            Checked::Sound => Ok(ExitCode::SUCCESS),
+            Checked::Wrong => Ok(ExitCode::FAILURE),
+            Checked::Hung(seconds, setting) => anyhow::bail!(
+                "{} gave no answer within {seconds} s, which is how long training waits ({setting}); above Python \
+                 says where it hangs",
+                commformer_env::printable(&check.make)
+            ),
+        }
     }
 }
 
