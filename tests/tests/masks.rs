@@ -148,6 +148,7 @@ impl Data {
             available: None,
             graph,
             active: Some(&self.targets.active),
+            state: None,
             memory: self.memory.as_ref(),
         }
     }

@@ -62,6 +62,8 @@ pub struct Situations<'a> {
     /// Who takes part, (B, N) of 1 and 0; `None`: everybody. Who does not must neither be heard by others
     /// nor matter to them in any other way.
     pub active: Option<&'a Tensor>,
+    /// The global state, (B, S), where the policy [asks for it](Actor::uses_state) and the task gives one.
+    pub state: Option<&'a Tensor>,
     /// What each agent carries from the step before, (B, N, M), zeros in the first step of an episode;
     /// `None` if it carries nothing.
     pub memory: Option<&'a Tensor>,
@@ -178,6 +180,11 @@ pub trait Actor: Send {
     /// Decisions of each agent's receive gate in a step (W); 0, as here: there is no gate.
     fn gate_width(&self) -> usize {
         0
+    }
+
+    /// Whether it is to be shown the global state; not, as here, unless it says so. A task may have none.
+    fn uses_state(&self) -> bool {
+        false
     }
 
     /// What a message costs to send; nothing, as here, for agents that send none.
