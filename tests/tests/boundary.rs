@@ -51,6 +51,7 @@ impl Faulty {
                 obs_dim: OBS,
                 actions: ActionSpace::Discrete(ACTIONS),
                 obs_version: 1,
+                state_dim: 0,
                 masks_actions: true,
                 metrics: Vec::new(),
             },

@@ -5,8 +5,9 @@ mod common;
 use commformer::compose::{self, TeamPolicy};
 use commformer_env::{Actions, Batch, Rng, Status, VecEnv};
 use commformer_train::{
-    Act, Actor, EvaluateOptions, Evaluation, GateSamples, GateTargets, GateTerms, Gates, Level,
-    Policy, PpoConfig, Purpose, Samples, Situations, Targets, TeamGraphs, evaluate, loss,
+    Act, Actor, EvaluateOptions, Evaluation, GateSamples, GateTargets, GateTerms, Gates,
+    LearnedGraph, Level, Policy, PpoConfig, Purpose, Samples, Situations, Targets, TeamGraphs,
+    evaluate, loss,
 };
 use common::{config, resolve};
 use tch::{Device, Kind, Tensor};
@@ -147,6 +148,7 @@ impl Data {
             available: None,
             graph,
             active: Some(&self.targets.active),
+            state: None,
             memory: self.memory.as_ref(),
         }
     }
@@ -154,10 +156,10 @@ impl Data {
     /// The gradients of the trainer's loss, as numbers.
     fn gradients(&self, policy: &TeamPolicy, level: Level) -> Vec<Vec<f32>> {
         let graph = TeamGraphs::new(match level {
-            Level::Lower => policy.exact_graph().unwrap().unsqueeze(0),
+            Level::Lower => policy.exact().unwrap().unsqueeze(0),
             Level::Upper => {
                 let gumbel = policy.edge_logits().detach().sin().unsqueeze(0);
-                policy.sample_graphs(&gumbel).unwrap().graphs
+                policy.sample(&gumbel).unwrap().graphs
             }
         });
         let samples = Samples {
@@ -182,7 +184,7 @@ impl Data {
     }
 
     fn act(&self, policy: &TeamPolicy) -> Act {
-        let graph = TeamGraphs::new(policy.exact_graph().unwrap().unsqueeze(0));
+        let graph = TeamGraphs::new(policy.exact().unwrap().unsqueeze(0));
         let gates = match &self.gate {
             Some(gate) => Gates::Drawn(&gate.noise),
             None => Gates::Open,

@@ -6,9 +6,9 @@ use commformer::compose::{self, TeamPolicy};
 use commformer::config::{Config, EnvConfig};
 use commformer_env::Environment;
 use commformer_train::{
-    Act, Actor, EvaluateOptions, Evaluation, Gates, Level, MessageSizes, NotFinite, Policy,
-    PolicyResult, Purpose, RunConfig, SampledGraphs, Samples, Settings, Situations, TrainError,
-    Trainer, evaluate, seed_for,
+    Act, Actor, EvaluateOptions, Evaluation, Gates, LearnedGraph, Level, MessageSizes, NotFinite,
+    Policy, PolicyResult, Purpose, ReceiveGates, RunConfig, SampledGraphs, Samples, Settings,
+    Situations, TrainError, Trainer, evaluate, seed_for,
 };
 use common::{config, weights};
 use std::sync::Arc;
@@ -97,10 +97,6 @@ impl Policy for Spoiled {
         self.policy.parameters()
     }
 
-    fn edge_logits(&self) -> Tensor {
-        self.policy.edge_logits()
-    }
-
     fn state(&self) -> Vec<(String, Tensor)> {
         self.policy.state()
     }
@@ -109,26 +105,16 @@ impl Policy for Spoiled {
         self.policy.load_state(state)
     }
 
-    fn exact_graph(&self) -> PolicyResult<Tensor> {
-        self.policy.exact_graph()
+    fn graph(&self) -> Option<&dyn LearnedGraph> {
+        Some(self)
     }
 
-    fn sample_graphs(&self, gumbel: &Tensor) -> PolicyResult<SampledGraphs> {
-        self.policy.sample_graphs(gumbel)
+    fn gates(&self) -> Option<&dyn ReceiveGates> {
+        self.policy.gates()
     }
 
-    fn graph_log_probs(&self, order: &Tensor) -> PolicyResult<Tensor> {
-        let log_probs = self.policy.graph_log_probs(order)?;
-        match self.spoil {
-            Spoil::Refuse if self.now() => Err("refused".into()),
-            Spoil::GraphLogProbs(added) if self.now() => Ok(log_probs + added),
-            Spoil::GraphGradient(factor) if self.now() => Ok(log_probs * factor),
-            _ => Ok(log_probs),
-        }
-    }
-
-    fn graph_entropy(&self) -> PolicyResult<Tensor> {
-        self.policy.graph_entropy()
+    fn gates_mut(&mut self) -> Option<&mut dyn ReceiveGates> {
+        self.policy.gates_mut()
     }
 
     fn evaluate(
@@ -181,13 +167,33 @@ impl Policy for Spoiled {
     fn values(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Tensor> {
         self.policy.values(situations, gates)
     }
+}
 
-    fn draws_by_threshold(&self) -> bool {
-        self.policy.draws_by_threshold()
+impl LearnedGraph for Spoiled {
+    fn edge_logits(&self) -> Tensor {
+        self.policy.edge_logits()
     }
 
-    fn calibrate(&mut self, scores: &[f32], target: f64, found: Option<f64>) -> PolicyResult<()> {
-        self.policy.calibrate(scores, target, found)
+    fn exact(&self) -> PolicyResult<Tensor> {
+        self.policy.exact()
+    }
+
+    fn sample(&self, gumbel: &Tensor) -> PolicyResult<SampledGraphs> {
+        self.policy.sample(gumbel)
+    }
+
+    fn log_probs(&self, order: &Tensor) -> PolicyResult<Tensor> {
+        let log_probs = self.policy.log_probs(order)?;
+        match self.spoil {
+            Spoil::Refuse if self.now() => Err("refused".into()),
+            Spoil::GraphLogProbs(added) if self.now() => Ok(log_probs + added),
+            Spoil::GraphGradient(factor) if self.now() => Ok(log_probs * factor),
+            _ => Ok(log_probs),
+        }
+    }
+
+    fn entropy(&self) -> PolicyResult<Tensor> {
+        self.policy.entropy()
     }
 }
 

@@ -31,6 +31,7 @@ impl NoRepeat {
                 obs_dim: 4,
                 actions: ActionSpace::Discrete(4),
                 obs_version: 1,
+                state_dim: 0,
                 masks_actions: true,
                 metrics: Vec::new(),
             },

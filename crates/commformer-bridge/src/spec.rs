@@ -38,6 +38,7 @@ impl TaskSpec {
             agents: self.agents,
             obs_dim: self.obs_dim,
             obs_version: 1,
+            state_dim: 0,
             actions: match self.discrete {
                 true => ActionSpace::Discrete(self.actions),
                 false => ActionSpace::Continuous(self.actions),

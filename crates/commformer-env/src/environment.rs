@@ -32,6 +32,8 @@ pub struct Spec {
     /// Version of the observation's layout. A task that gives a number another meaning counts it up, so
     /// that no policy goes on that has learned the old one.
     pub obs_version: u32,
+    /// Numbers in the [global state](Environment::global_state) (S); 0: the task gives none.
+    pub state_dim: usize,
     /// What each agent chooses from (A).
     pub actions: ActionSpace,
     /// Whether some actions can be unavailable. If not, `Observation::available` is empty.
@@ -140,6 +142,13 @@ pub trait Environment: Send {
         let _ = share;
     }
 
+    /// Writes the global state of the present situation, (S) finite numbers: what a centralised critic may know in
+    /// training, whoever sees it. S is [`Spec::state_dim`]; a task without one, as here, is not asked. Like an
+    /// observation it can be had once an episode has begun, and after a [`restore`](Self::restore) it is as before.
+    fn global_state(&self, out: &mut [f32]) {
+        let _ = out;
+    }
+
     /// All that [`restore`](Self::restore) needs to go on with the episode from here; `None`, as here, for
     /// a task that cannot be saved. The random numbers are not the task's to save.
     fn save(&self) -> Option<Vec<u8>> {
@@ -228,7 +237,8 @@ pub trait Remote {
 /// #[deny(clippy::missing_trait_methods)]
 /// impl<E: Environment> Environment for Unseen<E> {
 ///     forward_environment! { |this| this.0 =>
-///         spec reset step metrics progress save restore sources must_listen departed action_names agent_names remote
+///         spec reset step metrics progress global_state save restore sources must_listen departed action_names
+///         agent_names remote
 ///     }
 ///
 ///     fn draw(&self, _: &mut Frame) {}
@@ -238,8 +248,8 @@ pub trait Remote {
 macro_rules! forward_environment {
     (|$this:ident| $task:expr => all) => {
         $crate::forward_environment! { |$this| $task =>
-            spec reset step metrics progress save restore sources must_listen departed action_names agent_names draw
-            remote
+            spec reset step metrics progress global_state save restore sources must_listen departed action_names
+            agent_names draw remote
         }
     };
     (|$this:ident| $task:expr => $($method:ident)+) => {
@@ -279,6 +289,12 @@ macro_rules! forward_environment {
         fn progress(&mut self, share: f64) {
             let $this = self;
             $task.progress(share);
+        }
+    };
+    (@global_state $this:ident, $task:expr) => {
+        fn global_state(&self, out: &mut [f32]) {
+            let $this = self;
+            $task.global_state(out);
         }
     };
     (@save $this:ident, $task:expr) => {

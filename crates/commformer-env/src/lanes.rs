@@ -20,6 +20,8 @@ pub(crate) struct Lane<E> {
     pub last_active: Vec<bool>,
     /// Empty for a task that masks no actions.
     pub last_available: Vec<bool>,
+    /// Empty unless [asked for](crate::VecEnv::keep_final_states).
+    pub last_state: Vec<f32>,
     /// Empty for a task that nobody leaves.
     pub last_departed: Vec<bool>,
     pub last_metrics: Vec<f32>,
@@ -59,6 +61,7 @@ impl<E: Environment> Lane<E> {
             last_obs,
             last_active,
             last_available,
+            last_state: Vec::new(),
             last_departed,
             last_metrics,
         }
@@ -137,6 +140,9 @@ impl<E: Environment> Lane<E> {
             self.last_obs.copy_from_slice(obs);
             self.last_active.copy_from_slice(active);
             self.last_available.copy_from_slice(available);
+            if !self.last_state.is_empty() {
+                self.env.global_state(&mut self.last_state);
+            }
             self.last_departed.clear();
             self.last_departed.extend_from_slice(self.env.departed());
             self.env.metrics(&mut self.last_metrics);

@@ -154,6 +154,7 @@ impl PredatorCapturePrey {
                 agents,
                 obs_dim: grid.obs_dim(),
                 obs_version: 1,
+                state_dim: 0,
                 actions: ActionSpace::Discrete(ACTIONS),
                 masks_actions: false,
                 metrics: ["success"].map(Into::into).into(),

@@ -109,6 +109,7 @@ impl PredatorPrey {
                 agents: config.agents,
                 obs_dim: grid.obs_dim(),
                 obs_version: 1,
+                state_dim: 0,
                 actions: ActionSpace::Discrete(if config.no_stay { 4 } else { 5 }),
                 masks_actions: false,
                 metrics: ["success"].map(Into::into).into(),

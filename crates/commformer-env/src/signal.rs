@@ -146,6 +146,7 @@ impl Signal {
                 agents,
                 obs_dim: symbols + 1 + agents,
                 obs_version: 1,
+                state_dim: 0,
                 actions: ActionSpace::Discrete(symbols),
                 masks_actions: false,
                 metrics: ["accuracy", "cued_accuracy"].map(Into::into).into(),

@@ -128,6 +128,7 @@ impl TrafficJunction {
                 agents: config.agents,
                 obs_dim: OWN + side * side * (roads.ids + CLASS_CHANNELS),
                 obs_version: 1,
+                state_dim: 0,
                 actions: ActionSpace::Discrete(2),
                 masks_actions: false,
                 metrics: ["success", "crashes", "cars"].map(Into::into).into(),

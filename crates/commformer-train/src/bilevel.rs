@@ -1,8 +1,9 @@
 //! The upper level: whom to listen to (Hu et al., 2024, section 4.2; score function ours).
 
+use crate::capability::learned_graph;
 use crate::{
-    BilevelConfig, Estimator, GraphPlan, Policy, PolicyResult, Purpose, RolloutGraph, TeamGraphs,
-    UpperData, seed_for,
+    BilevelConfig, Estimator, GraphPlan, LearnedGraph, Policy, PolicyResult, Purpose, RolloutGraph,
+    TeamGraphs, UpperData, seed_for,
 };
 use commformer_env::Rng;
 use ndarray::{Array2, ArrayView2, ArrayView3};
@@ -30,6 +31,14 @@ pub enum Drawn {
 }
 
 impl Graphs {
+    /// These, (G, N, N), of which nothing is learned.
+    fn fixed(acting: Tensor) -> Self {
+        Self {
+            acting,
+            drawn: None,
+        }
+    }
+
     /// How many there are (G).
     pub fn groups(&self) -> usize {
         self.acting.size()[0] as usize
@@ -76,35 +85,27 @@ pub fn draw<P: Policy>(
     seed: u64,
     iteration: u64,
     progress: f64,
+    device: Device,
 ) -> PolicyResult<Graphs> {
     tch::no_grad(|| {
         let config = match plan {
-            GraphPlan::Fixed(graph) => {
-                return Ok(Graphs {
-                    acting: graph.unsqueeze(0),
-                    drawn: None,
-                });
-            }
+            GraphPlan::None => return Ok(Graphs::fixed(TeamGraphs::none(device).graphs)),
+            GraphPlan::Fixed(graph) => return Ok(Graphs::fixed(graph.unsqueeze(0))),
             GraphPlan::Learned(config) => config,
         };
-        let exact = policy.exact_graph()?.unsqueeze(0);
+        let graph = learned_graph(policy)?;
+        let exact = graph.exact()?.unsqueeze(0);
         if iteration < config.warmup {
-            return Ok(Graphs {
-                acting: exact.ones_like(),
-                drawn: None,
-            });
+            return Ok(Graphs::fixed(exact.ones_like()));
         }
         if progress >= config.post_stable {
-            return Ok(Graphs {
-                acting: exact,
-                drawn: None,
-            });
+            return Ok(Graphs::fixed(exact));
         }
         let agents = exact.size()[1] as usize;
         let noise = |groups| gumbel(seed, iteration, [groups, agents, agents], exact.device());
         Ok(match (config.estimator, config.rollout) {
             (Estimator::ScoreFunction, _) => {
-                let sampled = policy.sample_graphs(&noise(groups(config, copies)))?;
+                let sampled = graph.sample(&noise(groups(config, copies)))?;
                 Graphs {
                     acting: sampled.graphs.detach(),
                     drawn: Some(Drawn::Groups(sampled.order)),
@@ -112,7 +113,7 @@ pub fn draw<P: Policy>(
             }
             (Estimator::StraightThrough, RolloutGraph::Sampled) => {
                 let noise = noise(1);
-                let sampled = policy.sample_graphs(&noise)?;
+                let sampled = graph.sample(&noise)?;
                 Graphs {
                     acting: sampled.graphs.detach(),
                     drawn: Some(Drawn::Once(noise)),
@@ -185,8 +186,8 @@ pub fn group_advantages(
 /// The score-function loss: minus the mean over groups and receivers of advantage x
 /// log-probability of the receiver's row, less `entropy_coef` times the rows' mean entropy. The
 /// gradient of the first term is unbiased and needs no pass through the policy.
-pub fn score_function_loss<P: Policy>(
-    policy: &P,
+pub fn score_function_loss(
+    graph: &dyn LearnedGraph,
     order: &Tensor,
     advantages: ArrayView2<'_, f32>,
     entropy_coef: f64,
@@ -196,8 +197,8 @@ pub fn score_function_loss<P: Policy>(
     let advantages = Tensor::from_slice(&flat)
         .view([groups as i64, agents as i64])
         .to_device(order.device());
-    let gain = (advantages * policy.graph_log_probs(order)?).mean(Kind::Float);
-    Ok(-gain - policy.graph_entropy()?.mean(Kind::Float) * entropy_coef)
+    let gain = (advantages * graph.log_probs(order)?).mean(Kind::Float);
+    Ok(-gain - graph.entropy()?.mean(Kind::Float) * entropy_coef)
 }
 
 /// The schedule, if epoch `epoch` (from 0) of an iteration with `graphs` is a step of the upper

@@ -5,6 +5,7 @@ mod advantages;
 mod between;
 mod fallen;
 mod memory;
+mod state;
 #[cfg(test)]
 mod told;
 
@@ -18,6 +19,7 @@ use crate::taken::Taken;
 use crate::{Act, TrainError};
 use commformer_env::{Batch, Environment, Spec, Status, VecEnv};
 use ndarray::{Array3, ArrayView3};
+use state::States;
 use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
@@ -34,6 +36,8 @@ pub struct Buffer {
     available: Option<Rows<bool>>,
     /// (T + 1, C, N).
     active: Vec<bool>,
+    /// `None` unless the policy asks for it.
+    state: Option<States>,
     actions: Taken,
     /// Of the actions taken, (T, C, N); only the policy reads them.
     log_probs: Tensor,
@@ -80,6 +84,7 @@ impl Buffer {
                 width => Some(Rows::zeros(&[rows + 1, columns, agents, width])?),
             },
             active: vec![false; (steps + 1) * copies * spec.agents],
+            state: None,
             actions: Taken::new(spec.actions, [rows, columns, agents])?,
             log_probs: Tensor::f_zeros([rows, columns, agents], (Kind::Float, Device::Cpu))?,
             values: Rows::zeros(&[rows + 1, columns, agents])?,
@@ -133,6 +138,9 @@ impl Buffer {
         if let Some(available) = &mut self.available {
             available.mirror_on(device)?;
         }
+        if let Some(state) = &mut self.state {
+            state.rows.mirror_on(device)?;
+        }
         self.actions.mirror_on(device)?;
         self.log_probs = self.log_probs.f_to_device(device)?;
         self.values.mirror_on(device)?;
@@ -182,11 +190,14 @@ impl Buffer {
     ) -> Result<(Perceived, Drawn), TrainError> {
         let mut active = self.flags(&self.active[self.steps_of_agents(t)])?;
         if let Some(staging) = &mut self.staging {
-            let [obs, available, of_agents, actions, gates] = staging.send([
+            let [obs, available, state, of_agents, actions, gates] = staging.send([
                 Some(self.obs.host_at(t)?),
                 self.available
                     .as_mut()
                     .map(|available| available.host_at(t))
+                    .transpose()?,
+                (self.state.as_mut())
+                    .map(|state| state.rows.host_at(t))
                     .transpose()?,
                 active,
                 drawn.actions,
@@ -197,6 +208,9 @@ impl Buffer {
             }
             if let (Some(mirror), Some(available)) = (&mut self.available, &available) {
                 mirror.write(t, available)?;
+            }
+            if let (Some(mirror), Some(state)) = (&mut self.state, &state) {
+                mirror.rows.write(t, state)?;
             }
             active = of_agents;
             drawn = Drawn { actions, gates };
@@ -209,6 +223,9 @@ impl Buffer {
                 .map(|available| available.at(t))
                 .transpose()?,
             active,
+            state: (self.state.as_mut())
+                .map(|state| state.rows.at(t))
+                .transpose()?,
             memory: self
                 .carried
                 .as_ref()
@@ -278,6 +295,7 @@ impl Buffer {
         };
         self.fault = written.fault(environments);
         self.sound()?;
+        self.keep_states(t + 1, environments)?;
         let status = &self.status[t * self.copies..(t + 1) * self.copies];
         let departed = self.departed[acted].chunks_exact_mut(self.spec.agents);
         for (copy, (status, departed)) in status.iter().zip(departed).enumerate() {
@@ -296,6 +314,9 @@ impl Buffer {
                     .extend_from_slice(environments.final_obs(copy));
                 self.final_active
                     .extend_from_slice(environments.final_active(copy));
+                if let Some(state) = &mut self.state {
+                    state.end(copy, environments);
+                }
                 self.final_at.push((t, copy));
             }
         }
@@ -334,6 +355,9 @@ impl Buffer {
                 available: None,
                 active: active
                     .map(|active| active.f_to_device(device))
+                    .transpose()?,
+                state: (self.state.as_ref())
+                    .map(|state| state.at_ends(device))
                     .transpose()?,
                 memory: self.carried.as_ref().map(Carried::at_ends).transpose()?,
             },
@@ -383,6 +407,9 @@ impl Buffer {
                 .map(|available| available.samples(steps))
                 .transpose()?,
             active: None,
+            state: (self.state.as_mut())
+                .map(|state| state.rows.samples(steps))
+                .transpose()?,
             memory: self.carried.as_ref().map(Carried::samples).transpose()?,
         })
     }

@@ -99,8 +99,17 @@ pub fn settings(settings: &Settings, plan: &GraphPlan, copies: usize) -> Result<
     Ok(())
 }
 
-/// Refuses the first setting of the gates that cannot work.
-pub fn gates(plan: &GatePlan) -> Result<(), TrainError> {
+/// Refuses to learn a graph that the policy does not offer.
+pub fn graph(plan: &GraphPlan, offered: bool) -> Result<(), TrainError> {
+    let learned = matches!(plan, GraphPlan::Learned(_));
+    let found = "learned, by a policy that learns none";
+    check("graph.mode", found, offered || !learned, "another mode")
+}
+
+/// Refuses the first setting of the gates that cannot work, and gates that the policy does not offer.
+pub fn gates(plan: &GatePlan, offered: bool) -> Result<(), TrainError> {
+    let found = "a mode with gates, for a policy that has none";
+    check("gate.mode", found, offered, "off")?;
     for (field, value) in [("gate.start", plan.start), ("gate.ramp", plan.ramp)] {
         let share = (0.0..=1.0).contains(&value);
         check(field, value, share, "a number from 0 to 1")?;

@@ -198,6 +198,8 @@ pub struct BilevelConfig {
 /// Where a team's graph comes from.
 #[derive(Debug)]
 pub enum GraphPlan {
+    /// There is none: the policy asks for no graph.
+    None,
     /// It stays as it is: (N, N), 1 where receiver (row) hears sender (column).
     Fixed(tch::Tensor),
     /// It is learned.

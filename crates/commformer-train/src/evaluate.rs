@@ -30,7 +30,7 @@ impl EvaluateOptions {
     pub const PATIENCE: usize = 100_000;
 }
 
-/// Plays one episode in each copy on `graph`, (N, N), and records it. Copies that finish early go
+/// Plays one episode in each copy on `graph`, (N, N) or (0, 0) for a team without a graph, and records it. Copies that finish early go
 /// on, but only their first episode counts: the mean is not biased towards short ones.
 pub fn evaluate<A: Actor, E: Environment>(
     policy: &A,
@@ -70,8 +70,8 @@ pub(crate) fn play<A: Actor, E: Environment>(
         episodes,
         metric_names: names.map(ToString::to_string).collect(),
         gated: policy.gate_width() > 0 && options.gates.is_some(),
-        sources_heard: environments
-            .sources()?
+        sources_heard: (environments.sources()?)
+            .filter(|_| !edges.is_empty())
             .map(|sources| sources_heard(&edges, sources)),
         graph: edges,
     })

@@ -21,6 +21,7 @@ pub struct Experience {
     pub rewards: Array3<f32>,
     obs: Pieces,
     available: Option<Pieces>,
+    state: Option<Pieces>,
     memory: Option<Pieces>,
     actions: Pieces,
     log_probs: Pieces,
@@ -133,6 +134,7 @@ impl Experience {
             // Shards have the same steps and agents.
             rewards: concatenate(Axis(1), &rewards).unwrap_or_default(),
             available: perceived.iter().map(|of| clone(&of.available)).collect(),
+            state: perceived.iter().map(|of| clone(&of.state)).collect(),
             memory: perceived.iter().map(|of| clone(&of.memory)).collect(),
             obs: perceived.into_iter().map(|of| of.obs).collect(),
             actions: of_done(|of| &of.actions),
@@ -200,6 +202,7 @@ impl Experience {
                 obs: cut(&self.obs),
                 available: self.available.as_ref().map(cut),
                 active: (!self.is_complete(selection)).then(|| active.shallow_clone()),
+                state: self.state.as_ref().map(cut),
                 memory: self.memory.as_ref().map(cut),
             },
             actions: cut(&self.actions),

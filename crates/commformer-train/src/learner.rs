@@ -1,8 +1,9 @@
 //! The steps of both levels: minibatches in, weights changed.
 
 use crate::bilevel::{self, Drawn, Graphs};
+use crate::capability::learned_graph;
 use crate::experience::Experience;
-use crate::not_finite::{EDGE_LOGITS, Proposal, not_finite};
+use crate::not_finite::{EDGE_LOGITS, Proposal, not_finite_of};
 use crate::policy::Level;
 use crate::selection::Selection;
 use crate::update::{Gradient, Objective, PartGraph, gradient};
@@ -23,7 +24,8 @@ pub struct Learner<P> {
     pool: rayon::ThreadPool,
     seed: u64,
     pub(crate) lower: Adam,
-    pub(crate) upper: Adam,
+    /// `None` for a policy that learns no graph.
+    pub(crate) upper: Option<Adam>,
 }
 
 impl<P: Policy> Learner<P> {
@@ -50,14 +52,15 @@ impl<P: Policy> Learner<P> {
         };
         let upper_lr = match plan {
             GraphPlan::Learned(schedule) => schedule.lr,
-            GraphPlan::Fixed(_) => 0.0,
+            GraphPlan::Fixed(_) | GraphPlan::None => 0.0,
         };
+        let upper = policy.graph().map(|graph| {
+            let leaf = (EDGE_LOGITS.into(), graph.edge_logits());
+            Adam::new(vec![leaf], adam(upper_lr))
+        });
         Ok(Self {
             lower: Adam::new(policy.parameters(), adam(settings.ppo.lr))?,
-            upper: Adam::new(
-                vec![(EDGE_LOGITS.into(), policy.edge_logits())],
-                adam(upper_lr),
-            )?,
+            upper: upper.transpose()?,
             replicas: (0..workers)
                 // SAFETY: the replicas never leave the learner. Workers have them within `pool.scope` alone, which
                 // a method that borrows the learner mutably waits for; weights change in other such methods, and
@@ -99,8 +102,26 @@ impl<P: Policy> Learner<P> {
     ) -> Result<(), TrainError> {
         self.policy.load_state(weights)?;
         self.lower.load_state(lower)?;
-        self.upper.load_state(upper)?;
+        match &mut self.upper {
+            Some(own) => own.load_state(upper)?,
+            None if upper.moments.is_empty() => {}
+            None => {
+                let what = "it has a learned graph, this run's policy none";
+                return Err(TrainError::Mismatch(what.into()));
+            }
+        }
         Ok(())
+    }
+
+    /// State of the upper level's optimiser; without parameters if there is none.
+    pub fn upper_state(&self) -> Result<AdamState, TrainError> {
+        Ok(match &self.upper {
+            Some(upper) => upper.state()?,
+            None => AdamState {
+                step: 0,
+                moments: Vec::new(),
+            },
+        })
     }
 
     /// Sets the learning rate of the lower level.
@@ -133,7 +154,7 @@ impl<P: Policy> Learner<P> {
                 Some(Drawn::Anew) => {
                     let noise = bilevel::update_noise(self.seed, draw, &graphs.acting);
                     Some(
-                        tch::no_grad(|| self.policy.sample_graphs(&noise))?
+                        tch::no_grad(|| learned_graph(&self.policy)?.sample(&noise))?
                             .graphs
                             .detach(),
                     )
@@ -168,13 +189,14 @@ impl<P: Policy> Learner<P> {
             Some(Drawn::Groups(order)) => {
                 let advantages =
                     bilevel::group_advantages(experience.rewards.view(), graphs, copies.start);
+                let graph = learned_graph(&self.policy)?;
                 let loss = bilevel::score_function_loss(
-                    &self.policy,
+                    graph,
                     order,
                     advantages.view(),
                     schedule.entropy_coef,
                 )?;
-                let leaves = [self.policy.edge_logits()];
+                let leaves = [graph.edge_logits()];
                 let mut gradients = Tensor::f_run_backward(&[&loss], &leaves, false, false)?;
                 // Only measured: advantages are in units of their spread, so nothing needs clipping.
                 let norm = clip_norm(&mut gradients, f64::MAX)?;
@@ -249,19 +271,18 @@ impl<P: Policy> Learner<P> {
 
     /// Takes a step if it is finite.
     fn take(&mut self, step: &Proposal<'_>, ppo: &PpoConfig) -> Result<(), TrainError> {
-        step.check(ppo, &self.lower, &self.upper)?;
+        step.check(ppo, &self.lower, self.upper.as_ref())?;
         let optimiser = match step.level {
-            Level::Lower => &mut self.lower,
-            Level::Upper => &mut self.upper,
+            Level::Lower => Some(&mut self.lower),
+            Level::Upper => self.upper.as_mut(),
         };
-        Ok(optimiser.step(step.gradients)?)
+        Ok(optimiser.map_or(Ok(()), |optimiser| optimiser.step(step.gradients))?)
     }
 
     /// Refuses weights that are not finite after an iteration's last step; after an earlier one the next loss
     /// may already have shown it.
     pub fn check_weights(&self, iteration: u64) -> Result<(), TrainError> {
-        let mut weights = not_finite(self.lower.names(), self.lower.parameters())?;
-        weights.extend(not_finite(self.upper.names(), self.upper.parameters())?);
+        let weights = not_finite_of(&self.lower, self.upper.as_ref())?;
         match weights.is_empty() {
             true => Ok(()),
             false => Err(TrainError::Diverged(Diverged { iteration, weights })),

@@ -1,5 +1,4 @@
-//! Parallel rollouts, PPO and the bi-level schedule, over any environment and any policy with a
-//! communication graph.
+//! Parallel rollouts, PPO and the bi-level schedule, over any environment and any policy.
 //!
 //! # A tour
 //!
@@ -8,8 +7,9 @@
 //! 2. [`Buffer`] is the memory that environments write and tensors read.
 //! 3. [`gae`], [`ValueNorm`] and [`loss`] are the arithmetic of the lower level: proximal policy
 //!    optimisation with generalised advantages and normalised values.
-//! 4. A [`GraphPlan`] says whom the agents listen to: a fixed graph, or one that the upper level
-//!    learns by the schedule of a [`BilevelConfig`].
+//! 4. A [`GraphPlan`] says whom the agents listen to: a fixed graph, one that the upper level
+//!    learns by the schedule of a [`BilevelConfig`], or none.
+//!    A graph to learn ([`LearnedGraph`]) and gates ([`ReceiveGates`]) are what a policy may offer.
 //! 5. [`evaluate`] plays exactly one episode in each copy of the environment.
 //! 6. A [`CheckpointStore`] keeps the newest and the best weights, and whatever else a trainer knows.
 //!
@@ -48,6 +48,7 @@
 mod bilevel;
 mod boundary;
 mod buffer;
+mod capability;
 mod check;
 mod checkpoint;
 mod config;
@@ -80,6 +81,7 @@ mod value_norm;
 
 pub use boundary::{EnvironmentFault, FaultKind};
 pub use buffer::Buffer;
+pub use capability::{LearnedGraph, ReceiveGates, SampledGraphs};
 pub use checkpoint::{
     Best, Checkpoint, CheckpointError, CheckpointStore, Found, Manifest, TrainState, Which,
     create_folders, decode_state, encode_state, sync_folder, write_beside,
@@ -96,7 +98,7 @@ pub use noise::Drawn;
 pub use not_finite::{Diverged, Entries, NotFinite, Term};
 pub use policy::{
     Act, Actor, Evaluation, GateEvaluation, GateSamples, Gates, Gating, Level, Policy,
-    PolicyResult, SampledGraphs, Samples, Situations, TeamGraphs, by_autograd,
+    PolicyResult, Samples, Situations, TeamGraphs, by_autograd,
 };
 pub use ppo::{GateTargets, Loss, Targets, loss};
 pub use report::{

@@ -162,6 +162,7 @@ mod tests {
             obs_dim: 10,
             actions: ActionSpace::Discrete(5),
             obs_version: 1,
+            state_dim: 0,
             masks_actions: false,
             metrics: Vec::new(),
         };

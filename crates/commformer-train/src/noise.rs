@@ -98,6 +98,7 @@ mod tests {
             obs_dim: 1,
             actions: ActionSpace::Discrete(2),
             obs_version: 1,
+            state_dim: 0,
             masks_actions: false,
             metrics: Vec::new(),
         };

@@ -104,17 +104,21 @@ impl Proposal<'_> {
     ///
     /// The weights are not looked at after each step, which would cost a pass over them, but after an iteration's
     /// last one. If one in between leaves them not finite, the next loss shows it, and they are named here.
-    pub fn check(&self, ppo: &PpoConfig, lower: &Adam, upper: &Adam) -> Result<(), TrainError> {
+    pub fn check(
+        &self,
+        ppo: &PpoConfig,
+        lower: &Adam,
+        upper: Option<&Adam>,
+    ) -> Result<(), TrainError> {
         let finite = |(_, value): &(&str, f64)| value.is_finite();
         if self.norm.is_finite() && self.terms.iter().all(finite) {
             return Ok(());
         }
         let of_level = match self.level {
             Level::Lower => lower,
-            Level::Upper => upper,
+            Level::Upper => upper.unwrap_or(lower),
         };
-        let mut weights = not_finite(lower.names(), lower.parameters())?;
-        weights.extend(not_finite(upper.names(), upper.parameters())?);
+        let weights = not_finite_of(lower, upper)?;
         let (minibatches, epochs) = (ppo.minibatches as u64, ppo.epochs as u64);
         let update = self.number / minibatches;
         let bad_terms = self.terms.iter().filter(|term| !finite(term));
@@ -132,6 +136,15 @@ impl Proposal<'_> {
             norm: self.norm,
         })))
     }
+}
+
+/// Weights of both levels that are not finite.
+pub fn not_finite_of(lower: &Adam, upper: Option<&Adam>) -> Result<Vec<Entries>, tch::TchError> {
+    let mut found = not_finite(lower.names(), lower.parameters())?;
+    if let Some(upper) = upper {
+        found.extend(not_finite(upper.names(), upper.parameters())?);
+    }
+    Ok(found)
 }
 
 /// Those of named tensors that have entries which are not finite.

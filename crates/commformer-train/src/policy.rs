@@ -3,9 +3,10 @@
 //! Throughout, B is samples, N agents, O the observation's width, A actions. A policy may have receive gates:
 //! W decisions of each agent a step, one (W = 1) or one for each sender (W = N).
 
-use crate::MessageSizes;
+use crate::capability::learned_graph;
+use crate::{LearnedGraph, MessageSizes, ReceiveGates};
 use serde::Serialize;
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 /// Whom the agents of B teams can hear: few teams' graphs differ, so each is held once.
 #[derive(Debug)]
@@ -20,6 +21,11 @@ impl TeamGraphs {
     /// One graph for all, (1, N, N), or one for each team, (B, N, N).
     pub fn new(graphs: Tensor) -> Self {
         Self { graphs, of: None }
+    }
+
+    /// Of a team without a communication graph, whose policy asks for none: (1, 0, 0).
+    pub fn none(device: Device) -> Self {
+        Self::new(Tensor::zeros([1, 0, 0], (Kind::Float, device)))
     }
 
     /// The graph of each team, (1 or B, N, N).
@@ -51,11 +57,13 @@ pub struct Situations<'a> {
     pub obs: &'a Tensor,
     /// Whether an action can be taken, (B, N, A) of bool; `None`: all can.
     pub available: Option<&'a Tensor>,
-    /// Whom the agents can hear.
+    /// Whom the agents can hear; [none](TeamGraphs::none) for a policy that is trained without a graph.
     pub graph: &'a TeamGraphs,
     /// Who takes part, (B, N) of 1 and 0; `None`: everybody. Who does not must neither be heard by others
     /// nor matter to them in any other way.
     pub active: Option<&'a Tensor>,
+    /// The global state, (B, S), where the policy [asks for it](Actor::uses_state) and the task gives one.
+    pub state: Option<&'a Tensor>,
     /// What each agent carries from the step before, (B, N, M), zeros in the first step of an episode;
     /// `None` if it carries nothing.
     pub memory: Option<&'a Tensor>,
@@ -138,15 +146,6 @@ pub struct Evaluation {
     pub gate: Option<GateEvaluation>,
 }
 
-/// Graphs drawn from the edge logits.
-#[derive(Debug)]
-pub struct SampledGraphs {
-    /// (G, N, N): k ones in a row; carries the straight-through gradient.
-    pub graphs: Tensor,
-    /// Each row's senders in the order in which they were drawn, (G, N, k) of i64.
-    pub order: Tensor,
-}
-
 /// How the gates of some samples were set.
 #[derive(Debug)]
 pub struct GateSamples {
@@ -173,14 +172,25 @@ pub type PolicyResult<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Whoever acts for a team: what an evaluation needs.
 pub trait Actor: Send {
-    /// Numbers that each agent carries from a step to the next (M); 0: none.
-    fn memory_width(&self) -> usize;
+    /// Numbers that each agent carries from a step to the next (M); 0, as here: none.
+    fn memory_width(&self) -> usize {
+        0
+    }
 
-    /// Decisions of each agent's receive gate in a step (W); 0: there is no gate.
-    fn gate_width(&self) -> usize;
+    /// Decisions of each agent's receive gate in a step (W); 0, as here: there is no gate.
+    fn gate_width(&self) -> usize {
+        0
+    }
 
-    /// What a message costs to send.
-    fn message_sizes(&self) -> MessageSizes;
+    /// Whether it is to be shown the global state; not, as here, unless it says so. A task may have none.
+    fn uses_state(&self) -> bool {
+        false
+    }
+
+    /// What a message costs to send; nothing, as here, for agents that send none.
+    fn message_sizes(&self) -> MessageSizes {
+        MessageSizes::default()
+    }
 
     /// Chooses actions. `noise` is Gumbel for discrete and standard normal for continuous actions,
     /// (B, N, A); without it the likeliest action is taken. This runs in libtorch's inference mode
@@ -220,7 +230,7 @@ pub fn by_autograd<P: Policy>(
         Level::Lower => (policy.parameters().into_iter())
             .map(|(_, leaf)| leaf)
             .collect(),
-        Level::Upper => vec![policy.edge_logits()],
+        Level::Upper => vec![learned_graph(policy)?.edge_logits()],
     };
     let gradients = Tensor::f_run_backward(&[loss], &leaves, false, false)?;
     let or_zeros = |(gradient, leaf): (Tensor, &Tensor)| match gradient.defined() {
@@ -230,7 +240,8 @@ pub fn by_autograd<P: Policy>(
     Ok(gradients.into_iter().zip(&leaves).map(or_zeros).collect())
 }
 
-/// A team's policy with a communication graph.
+/// A team's policy: what every method has. What only some have are capabilities, of which a policy offers those
+/// that it has.
 pub trait Policy: Actor + Sized {
     /// The same weights, in the same memory, with gradients of their own: what another thread
     /// needs to take part in an update.
@@ -242,9 +253,6 @@ pub trait Policy: Actor + Sized {
 
     /// Leaves of the lower level, in an order that never changes.
     fn parameters(&self) -> Vec<(String, Tensor)>;
-
-    /// The leaf of the upper level: the edge logits, (N, N).
-    fn edge_logits(&self) -> Tensor;
 
     /// All weights under their names on disk.
     fn state(&self) -> Vec<(String, Tensor)>;
@@ -260,18 +268,21 @@ pub trait Policy: Actor + Sized {
         Ok(())
     }
 
-    /// The graph of execution: each row's k largest logits, (N, N).
-    fn exact_graph(&self) -> PolicyResult<Tensor>;
+    /// The communication graph that it learns; `None`, as here, for a policy that learns none. What it is asked
+    /// for never changes from one to the other.
+    fn graph(&self) -> Option<&dyn LearnedGraph> {
+        None
+    }
 
-    /// Draws a graph for each group of `gumbel` noise, (G, N, N).
-    fn sample_graphs(&self, gumbel: &Tensor) -> PolicyResult<SampledGraphs>;
+    /// Its receive gates; `None`, as here, for a policy without any.
+    fn gates(&self) -> Option<&dyn ReceiveGates> {
+        None
+    }
 
-    /// Log-probability of each row's draw, (G, N), for `order` from
-    /// [`sample_graphs`](Self::sample_graphs).
-    fn graph_log_probs(&self, order: &Tensor) -> PolicyResult<Tensor>;
-
-    /// Entropy of each row's first draw, (N), in nats.
-    fn graph_entropy(&self) -> PolicyResult<Tensor>;
+    /// The same, to calibrate them.
+    fn gates_mut(&mut self) -> Option<&mut dyn ReceiveGates> {
+        None
+    }
 
     /// Evaluates actions that were taken. `uniform` gives noise from (0, 1) of a shape, for
     /// policies with dropout.
@@ -296,13 +307,4 @@ pub trait Policy: Actor + Sized {
 
     /// Normalised values of situations, (B, N); in inference mode like [`act`](Actor::act).
     fn values(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Tensor>;
-
-    /// Whether the gates of rollouts open by what [`calibrate`](Self::calibrate) sets, like those of
-    /// execution. It is then called in every iteration.
-    fn draws_by_threshold(&self) -> bool;
-
-    /// Sets the gates of execution so that they would be open at the rate `target` in situations with
-    /// these scores. Where the scores are those of gates in execution, `found` is the rate at which
-    /// they were open. Nothing to do for gates that meet their rate by design.
-    fn calibrate(&mut self, scores: &[f32], target: f64, found: Option<f64>) -> PolicyResult<()>;
 }

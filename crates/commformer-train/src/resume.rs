@@ -29,7 +29,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             steps: self.steps,
             obs_version: self.spec.obs_version,
             lower: self.learner.lower.state()?,
-            upper: self.learner.upper.state()?,
+            upper: self.learner.upper_state()?,
             value_norm: self.value_norm.clone(),
             graph: entries(&self.execution_graph()?)?,
             gated: self.gated,

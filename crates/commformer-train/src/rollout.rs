@@ -63,6 +63,9 @@ pub fn buffer_for<A: Actor, E: Environment>(
 ) -> Result<Buffer, TrainError> {
     let mut buffer = Buffer::new(environments.spec(), environments.copies(), steps)?
         .with_recall(policy.gate_width(), policy.memory_width())?;
+    if policy.uses_state() {
+        buffer = buffer.with_state()?;
+    }
     if device != Device::Cpu {
         buffer.mirror_on(device)?;
     }

@@ -137,8 +137,9 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             let copies = &mut environments(Purpose::Calibration).map_err(TrainError::Make)?;
             let report = play(self.policy(), &graph, copies, options, &mut scores)?;
             let found = report.traffic().open_rate();
-            let policy = self.learner.policy_mut();
-            policy.calibrate(&scores, target, Some(found))?;
+            if let Some(gates) = self.learner.policy_mut().gates_mut() {
+                gates.calibrate(&scores, target, Some(found))?;
+            }
         }
         Ok(())
     }

@@ -12,6 +12,8 @@ pub struct Perceived {
     pub available: Option<Tensor>,
     /// 1 where an agent takes part, (C, N) or (S, N); `None`: everybody does.
     pub active: Option<Tensor>,
+    /// Of S numbers for each copy or sample, where the policy asks for the global state.
+    pub state: Option<Tensor>,
     /// (C, N, M) or (S, N, M), where agents carry something from step to step.
     pub memory: Option<Tensor>,
 }
@@ -44,6 +46,7 @@ impl Perceived {
             available: self.available.as_ref(),
             graph,
             active: self.active.as_ref(),
+            state: self.state.as_ref(),
             memory: self.memory.as_ref(),
         }
     }

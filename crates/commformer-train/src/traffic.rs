@@ -11,6 +11,13 @@ pub struct MessageSizes {
     pub always: Vec<u32>,
 }
 
+impl MessageSizes {
+    /// Whether the agents send each other nothing.
+    fn is_empty(&self) -> bool {
+        self.edge.is_empty() && self.always.is_empty()
+    }
+}
+
 /// What was said in some steps of a team: sums, of which the methods make rates.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Traffic {
@@ -31,7 +38,7 @@ pub struct Traffic {
 /// One step of one team: who could hear whom, and who listened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exchange<'a> {
-    /// The graph, N x N.
+    /// The graph, N x N; empty: there is none.
     pub edges: &'a [f32],
     /// The gates, N x W; empty: all are open.
     pub open: &'a [f32],
@@ -57,7 +64,7 @@ impl Exchange<'_> {
         }
         let (mut messages, mut possible) = (0.0, 0.0);
         for sender in self.senders(receiver) {
-            let edge = f64::from(self.edges[receiver * self.active.len() + sender]);
+            let edge = self.edge(receiver * self.active.len() + sender);
             possible += edge;
             messages += edge * self.gate(receiver, sender);
         }
@@ -69,6 +76,11 @@ impl Exchange<'_> {
                 self.gate(receiver, receiver)
             },
         }
+    }
+
+    /// The graph's entry `at`.
+    fn edge(&self, at: usize) -> f64 {
+        self.edges.get(at).copied().map_or(0.0, f64::from)
     }
 
     /// Whether `receiver` takes in what `sender` says, 1 or 0.
@@ -87,6 +99,13 @@ impl Exchange<'_> {
             agent_steps: agents as f64,
             ..Traffic::default()
         };
+        if self.sizes.is_empty() && self.edges.is_empty() {
+            // Nothing is sent: no need to look at every pair.
+            let active = self.active.iter().filter(|active| **active);
+            traffic.active_steps = active.count() as f64;
+            traffic.open = traffic.active_steps;
+            return traffic;
+        }
         let size = |sizes: &[u32], at: usize| sizes.get(at).copied().map_or(0.0, f64::from);
         for receiver in (0..agents).filter(|&agent| self.active[agent]) {
             let intake = self.intake(receiver);
@@ -95,7 +114,7 @@ impl Exchange<'_> {
             traffic.messages += intake.messages;
             for sender in self.senders(receiver) {
                 let at = receiver * agents + sender;
-                let heard = f64::from(self.edges[at]) * self.gate(receiver, sender);
+                let heard = self.edge(at) * self.gate(receiver, sender);
                 let always = size(&self.sizes.always, at);
                 let along = size(&self.sizes.edge, at);
                 traffic.bytes += always + heard * along;
@@ -187,6 +206,34 @@ mod tests {
         assert_eq!((some.messages, some.bytes), (1.0, 12.0));
         assert_eq!(some.open_rate(), 1.0 / 3.0);
         assert_eq!(some.share(), 12.0 / 62.0);
+    }
+
+    #[test]
+    fn without_a_graph_only_what_is_always_needed_is_sent() {
+        let of = |sizes: &MessageSizes| {
+            let exchange = Exchange {
+                edges: &[],
+                open: &[],
+                active: &[true, true, false],
+                sizes,
+            };
+            exchange.traffic()
+        };
+        let some = of(&sizes());
+        assert_eq!(
+            (some.messages, some.bytes, some.full_bytes),
+            (0.0, 1.0, 21.0)
+        );
+        let silent = of(&MessageSizes::default());
+        assert_eq!(
+            (silent.messages, silent.bytes, silent.full_bytes),
+            (0.0, 0.0, 0.0)
+        );
+        // Both count who was there alike.
+        for traffic in [some, silent] {
+            assert_eq!((traffic.agent_steps, traffic.active_steps), (3.0, 2.0));
+            assert_eq!((traffic.open, traffic.share() <= 1.0), (2.0, true));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The loop: collect, advantages, lower steps, upper steps, report.
 
 use crate::bilevel::{self, Graphs};
+use crate::capability::learned_graph;
 use crate::experience::Experience;
 use crate::learner::Learner;
 use crate::noise::{Noise, streams};
@@ -9,7 +10,8 @@ use crate::rollout::{self, Collected, Shard};
 use crate::update::Objective;
 use crate::{
     Best, GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, Payment, Policy,
-    PpoConfig, Price, Purpose, RolloutConfig, RunConfig, Traffic, TrainError, ValueNorm, seed_for,
+    PpoConfig, Price, Purpose, RolloutConfig, RunConfig, TeamGraphs, Traffic, TrainError,
+    ValueNorm, seed_for,
 };
 use commformer_env::{Environment, Spec, VecEnv};
 use std::ops::Range;
@@ -55,6 +57,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         mut environments: VecEnv<E>,
     ) -> Result<Self, TrainError> {
         crate::check::settings(&settings, &plan, environments.copies())?;
+        crate::check::graph(&plan, policy.graph().is_some())?;
         let (rollout, device) = (&settings.rollout, settings.run.device);
         environments.progress(0.0);
         let spec = environments.spec().clone();
@@ -83,7 +86,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
 
     /// Lets the policy's receive gates come into force as `plan` says. Without one they stay open.
     pub fn with_gates(mut self, plan: GatePlan) -> Result<Self, TrainError> {
-        crate::check::gates(&plan)?;
+        crate::check::gates(&plan, self.policy().gates().is_some())?;
         self.gate = Some(plan);
         Ok(self)
     }
@@ -182,11 +185,12 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         self.steps as f64 / self.settings.run.steps.max(1) as f64
     }
 
-    /// The graph with which the team would be sent out now, (N, N).
+    /// The graph with which the team would be sent out now, (N, N); (0, 0) for one without a graph.
     pub fn execution_graph(&self) -> Result<Tensor, TrainError> {
         Ok(match &self.plan {
+            GraphPlan::None => TeamGraphs::none(self.settings.run.device).graphs.get(0),
             GraphPlan::Fixed(graph) => graph.shallow_clone(),
-            GraphPlan::Learned(_) => tch::no_grad(|| self.policy().exact_graph())?,
+            GraphPlan::Learned(_) => tch::no_grad(|| learned_graph(self.policy())?.exact())?,
         })
     }
 
@@ -232,7 +236,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 shard.buffer.charge(tolls);
             }
         }
-        if self.policy().draws_by_threshold() {
+        if (self.policy().gates()).is_some_and(|gates| gates.draws_by_threshold()) {
             self.calibrate_by_rollout()?;
         }
         Ok((traffic, Some((price, terms))))
@@ -255,7 +259,10 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 scores.extend(of_active(gates.scores()?, buffer.active_samples()));
             }
         }
-        Ok((self.learner.policy_mut()).calibrate(&scores, target, None)?)
+        match self.learner.policy_mut().gates_mut() {
+            Some(gates) => Ok(gates.calibrate(&scores, target, None)?),
+            None => Ok(()),
+        }
     }
 
     /// Sets the learning rate that belongs to the steps taken.
@@ -281,6 +288,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             self.settings.run.seed,
             self.iteration,
             self.progress(),
+            self.settings.run.device,
         )?)
     }
 

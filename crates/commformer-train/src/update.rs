@@ -5,6 +5,7 @@
 //! gradients are added in the order of the parts. The sum is therefore the same for any number of
 //! workers.
 
+use crate::capability::learned_graph;
 use crate::gate::GateTerms;
 use crate::policy::{Evaluation, GateSamples, Level, TeamGraphs};
 use crate::ppo::{self, Targets};
@@ -122,7 +123,7 @@ fn differentiate<P: Policy>(
     let graph = match &part.graph {
         PartGraph::Given(graph) => graph,
         PartGraph::Drawn(noise) => {
-            drawn = TeamGraphs::new(policy.sample_graphs(noise)?.graphs);
+            drawn = TeamGraphs::new(learned_graph(policy)?.sample(noise)?.graphs);
             &drawn
         }
     };

@@ -125,6 +125,7 @@ fn play<E: OnGrid>(config: &Config, run: &Path, mut copies: VecEnv<E>) -> anyhow
             available: None,
             graph: &graph,
             active: None,
+            state: None,
             memory: memory.as_ref(),
         };
         let noise: Vec<f32> = (0..rows).map(|_| rng.uniform()).collect();

@@ -145,6 +145,7 @@ impl Smac {
                 agents,
                 obs_dim: config.layout.obs_dim(&scenario, cone),
                 obs_version: 1,
+                state_dim: config.layout.state_len(&scenario, cone),
                 actions: ActionSpace::Discrete(count),
                 masks_actions: true,
                 metrics: METRICS.map(Into::into).into(),
@@ -362,6 +363,10 @@ impl Environment for Smac {
             self.account.figures(&self.battle, &self.config);
         let timeout = f32::from(u8::from(self.is_out_of_time()));
         out.copy_from_slice(&[won, kills, losses, damage, progress, timeout]);
+    }
+
+    fn global_state(&self, out: &mut [f32]) {
+        self.state(out);
     }
 
     fn save(&self) -> Option<Vec<u8>> {

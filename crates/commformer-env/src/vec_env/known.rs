@@ -83,6 +83,43 @@ impl<E: Environment> VecEnv<E> {
         }
     }
 
+    /// Writes the global state of each copy, (C, S), of the situation that was observed last: where an episode ended,
+    /// it is that of the next one's beginning.
+    ///
+    /// # Errors
+    ///
+    /// If the buffer's length is wrong, or there was no [`reset`](Self::reset) yet.
+    pub fn global_states(&self, out: &mut [f32]) -> Result<(), VecEnvError> {
+        let width = self.spec.state_dim;
+        check::len("state", out.len(), self.lanes.len() * width)?;
+        if !self.started {
+            return Err(VecEnvError::NotReset);
+        }
+        if width > 0 {
+            for (lane, out) in self.lanes.iter().zip(out.chunks_exact_mut(width)) {
+                lane.env.global_state(out);
+            }
+        }
+        Ok(())
+    }
+
+    /// Has every copy keep, from now on, the global state in which an episode ends, for
+    /// [`final_state`](Self::final_state). Until then that costs nothing.
+    pub fn keep_final_states(&mut self) {
+        for lane in &mut self.lanes {
+            lane.last_state.resize(self.spec.state_dim, 0.0);
+        }
+    }
+
+    /// The global state, (S), in which the episode of `copy` ended in the last step; empty if none did, or if it was
+    /// not [kept](Self::keep_final_states).
+    pub fn final_state(&self, copy: usize) -> &[f32] {
+        match self.lanes.get(copy) {
+            Some(lane) if lane.last.is_some() => &lane.last_state,
+            _ => &[],
+        }
+    }
+
     /// Whether each agent of a copy left in the last step, (N), also if its episode ended then; empty if
     /// nobody ever leaves the task.
     ///

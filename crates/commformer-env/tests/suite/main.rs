@@ -2,6 +2,7 @@
 
 mod anchors;
 mod draw;
+mod global_state;
 mod golden;
 mod grid;
 mod grid_rewards;

@@ -22,6 +22,7 @@ impl Marker {
                 agents: 1,
                 obs_dim: 1,
                 obs_version: 1,
+                state_dim: 2,
                 actions: ActionSpace::Discrete(1),
                 masks_actions: false,
                 metrics: vec!["success".into()],
@@ -71,6 +72,11 @@ impl Environment for Marker {
 
     fn progress(&mut self, _share: f64) {
         self.called("progress");
+    }
+
+    fn global_state(&self, out: &mut [f32]) {
+        self.called("global_state");
+        out.fill(0.75);
     }
 
     fn save(&self) -> Option<Vec<u8>> {
@@ -169,6 +175,10 @@ pub fn assert_forwards(task: &mut dyn Environment, calls: &Calls) {
     assert_eq!(number, [0.25]);
     task.progress(0.5);
     called("progress");
+    let mut state = vec![0.0; task.spec().state_dim];
+    task.global_state(&mut state);
+    called("global_state");
+    assert_eq!(state, [0.75; 2]);
     let state = task.save().expect("a state");
     called("save");
     task.restore(&state, out(&mut obs, &mut active))

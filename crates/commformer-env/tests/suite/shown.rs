@@ -36,6 +36,7 @@ impl Shown {
                 agents: 2,
                 obs_dim: 2,
                 obs_version: 7,
+                state_dim: 0,
                 actions: ActionSpace::Discrete(2),
                 masks_actions: true,
                 metrics: vec!["at".into()],

@@ -242,6 +242,7 @@ impl Counter {
             obs_dim: 2,
             actions: ActionSpace::Continuous(2),
             obs_version: 1,
+            state_dim: 0,
             masks_actions: false,
             metrics: vec!["episode".into()],
         };
@@ -677,6 +678,7 @@ fn the_mask_of_an_end_is_known_beside_the_last_observation() {
             obs_dim: 1,
             actions: ActionSpace::Discrete(4),
             obs_version: 1,
+            state_dim: 0,
             masks_actions: true,
             metrics: Vec::new(),
         },

@@ -15,8 +15,12 @@ impl Buffer {
         &mut self,
         environments: &mut VecEnv<E>,
     ) -> Result<(), TrainError> {
+        if self.state.is_some() {
+            environments.keep_final_states();
+        }
         environments.reset(self.last()?)?;
-        self.check_last(environments)
+        self.check_last(environments)?;
+        self.keep_states(self.steps, environments)
     }
 
     /// Goes on from saved copies, whose agents carry these numbers, (C, N, M); the next rollout starts
@@ -27,8 +31,12 @@ impl Buffer {
         states: &[CopyState],
         carried: &[f32],
     ) -> Result<(), TrainError> {
+        if self.state.is_some() {
+            environments.keep_final_states();
+        }
         environments.restore(states, self.last()?)?;
         self.check_last(environments)?;
+        self.keep_states(self.steps, environments)?;
         (self.carried.as_ref()).map_or(Ok(()), |own| own.restore(carried))
     }
 
@@ -83,6 +91,9 @@ impl Buffer {
         }
         self.active
             .copy_within(self.steps * self.copies * self.spec.agents.., 0);
+        if let Some(state) = &mut self.state {
+            state.begin(self.steps)?;
+        }
         if let Some(carried) = &mut self.carried {
             carried.begin()?;
         }

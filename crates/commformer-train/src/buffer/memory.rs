@@ -6,7 +6,7 @@ use commformer_env::{ActionSpace, Spec, Status};
 impl Buffer {
     /// Bytes of a buffer for `steps` steps of `copies` copies, of which each agent's gates decide W times a
     /// step and each agent carries M numbers ([`Buffer::with_recall`]). What truncated episodes leave
-    /// comes on top. A sum of `f64`, which no size overflows.
+    /// and a global state ([`Buffer::with_state`]) come on top. A sum of `f64`, which no size overflows.
     pub fn bytes(spec: &Spec, [copies, steps]: [usize; 2], recall: [usize; 2]) -> f64 {
         let of = |count: f64, bytes: usize| count * bytes as f64;
         let real = |count: f64| of(count, size_of::<f32>());
@@ -53,6 +53,7 @@ mod tests {
             obs_dim: 7,
             actions,
             obs_version: 1,
+            state_dim: 0,
             masks_actions,
             metrics: Vec::new(),
         }

@@ -25,6 +25,7 @@ impl Told {
                 agents,
                 obs_dim: 1,
                 obs_version: 1,
+                state_dim: 0,
                 actions: ActionSpace::Discrete(1),
                 masks_actions: false,
                 metrics: Vec::new(),

@@ -265,6 +265,7 @@ impl Actor for Decentralised {
                 available: available.as_ref(),
                 graph: &TeamGraphs::new(of_copy(&situations.graph.of_each())), // the only one, or this copy's
                 active: active.as_ref(),
+                state: None,
                 memory: memory.as_ref(),
             };
             let of_gates = noise_of(gates).map(of_copy);

@@ -6,7 +6,10 @@ use commformer_gate::{
     GateError, Per, TemporalGate, TemporalGateConfig, decision, fixed, quantile_threshold,
     spread_threshold,
 };
-use commformer_train::{GateEvaluation, GateSamples, Gates, Gating, Purpose, TeamGraphs, seed_for};
+use commformer_train::{
+    GateEvaluation, GateSamples, Gates, Gating, PolicyResult, Purpose, ReceiveGates, TeamGraphs,
+    seed_for,
+};
 use tch::{Device, Kind, Tensor};
 
 /// The stream of the gate's starting weights, apart from the policy's, which a gate does not change.
@@ -343,24 +346,14 @@ impl TeamGate {
             }
         }
     }
+}
 
-    /// Whether it goes by its threshold in rollouts too.
-    pub fn draws_by_threshold(&self) -> bool {
+impl ReceiveGates for TeamGate {
+    fn draws_by_threshold(&self) -> bool {
         matches!(self.kind, Kinds::Uncertainty(_))
     }
 
-    /// Sets the threshold of execution so that gates with these scores are open at the rate `target`;
-    /// `found` is the rate at which they were, if they were executed.
-    ///
-    /// # Errors
-    ///
-    /// [`GateError`] if the device refuses.
-    pub fn calibrate(
-        &mut self,
-        scores: &[f32],
-        target: f64,
-        found: Option<f64>,
-    ) -> Result<(), GateError> {
+    fn calibrate(&mut self, scores: &[f32], target: f64, found: Option<f64>) -> PolicyResult<()> {
         match &mut self.kind {
             Kinds::Learned(gate) => {
                 let now = gate.threshold();
@@ -368,16 +361,18 @@ impl TeamGate {
                     GateExecution::Spread => spread_threshold(scores, target, found, now),
                     GateExecution::Threshold => quantile_threshold(scores, target),
                 };
-                threshold.map_or(Ok(()), |threshold| gate.set_threshold(threshold))
+                if let Some(threshold) = threshold {
+                    gate.set_threshold(threshold)?;
+                }
             }
             Kinds::Uncertainty(own) => {
                 if let Some(threshold) = quantile_threshold(scores, target) {
                     let _ = own.f_fill_(threshold)?;
                 }
-                Ok(())
             }
-            Kinds::Open | Kinds::Random(_) | Kinds::Periodic(_) => Ok(()),
+            Kinds::Open | Kinds::Random(_) | Kinds::Periodic(_) => {}
         }
+        Ok(())
     }
 }
 

@@ -72,7 +72,7 @@ mod tests {
         let config = Config::parse(text, Source::Default).unwrap();
         match plan(&config, Device::Cpu) {
             GraphPlan::Fixed(graph) => Vec::try_from(graph.view(-1)).unwrap(),
-            GraphPlan::Learned(_) => panic!("not fixed"),
+            GraphPlan::Learned(_) | GraphPlan::None => panic!("not fixed"),
         }
     }
 

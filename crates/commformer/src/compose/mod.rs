@@ -15,7 +15,7 @@ use crate::config::{Config, ConfigError, EnvConfig, GateEstimator, GateMode, Tas
 use commformer_env::{Environment, VecEnv, VecEnvError};
 use commformer_torch::TorchError;
 use commformer_train::{
-    GatePlan, GraphPlan, Payment, Policy, Purpose, RunConfig, Settings, TrainError, Trainer,
+    GatePlan, GraphPlan, LearnedGraph, Payment, Purpose, RunConfig, Settings, TrainError, Trainer,
     seed_for,
 };
 
@@ -131,10 +131,9 @@ pub fn execution_graph(
     device: tch::Device,
 ) -> Result<Vec<f32>, ComposeError> {
     let graph = match plan(config, device) {
+        GraphPlan::None => return Ok(Vec::new()),
         GraphPlan::Fixed(graph) => graph,
-        GraphPlan::Learned(_) => {
-            tch::no_grad(|| policy.exact_graph()).map_err(TrainError::Policy)?
-        }
+        GraphPlan::Learned(_) => tch::no_grad(|| policy.exact()).map_err(TrainError::Policy)?,
     };
     let graph = graph
         .f_to_device(tch::Device::Cpu)

@@ -12,8 +12,9 @@ use commformer_model::{
     ActionSpace, CommFormer, Input, ObsNorm, PolicyConfig, PreviousAction, SelfEdge, graph,
 };
 use commformer_train::{
-    Act, Actor, Evaluation, GateEvaluation, Gates, Level, MessageSizes, Policy, PolicyResult,
-    Purpose, SampledGraphs, Samples, Situations, TeamGraphs, by_autograd, seed_for,
+    Act, Actor, Evaluation, GateEvaluation, Gates, LearnedGraph, Level, MessageSizes, Policy,
+    PolicyResult, Purpose, ReceiveGates, SampledGraphs, Samples, Situations, TeamGraphs,
+    by_autograd, seed_for,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -295,10 +296,6 @@ impl Policy for TeamPolicy {
         parameters
     }
 
-    fn edge_logits(&self) -> Tensor {
-        self.model.edge_logits().shallow_clone()
-    }
-
     fn state(&self) -> Vec<(String, Tensor)> {
         let mut state = self.model.state();
         state.extend(self.gate.iter().flat_map(TeamGate::state));
@@ -322,39 +319,16 @@ impl Policy for TeamPolicy {
         Ok(self.model.take_in(obs, active)?)
     }
 
-    fn exact_graph(&self) -> PolicyResult<Tensor> {
-        Ok(graph::exact(
-            self.model.edge_logits(),
-            self.senders,
-            self.self_edge,
-        ))
+    fn graph(&self) -> Option<&dyn LearnedGraph> {
+        Some(self)
     }
 
-    fn sample_graphs(&self, gumbel: &Tensor) -> PolicyResult<SampledGraphs> {
-        let logits = self.model.edge_logits();
-        let graph::Sample { graph, order } = graph::sample(
-            logits,
-            gumbel,
-            self.temperature,
-            self.senders,
-            self.self_edge,
-        );
-        Ok(SampledGraphs {
-            graphs: graph,
-            order,
-        })
+    fn gates(&self) -> Option<&dyn ReceiveGates> {
+        self.gate.as_ref().map(|gate| gate as _)
     }
 
-    fn graph_log_probs(&self, order: &Tensor) -> PolicyResult<Tensor> {
-        Ok(graph::plackett_luce(
-            self.model.edge_logits(),
-            order,
-            self.self_edge,
-        ))
-    }
-
-    fn graph_entropy(&self) -> PolicyResult<Tensor> {
-        Ok(graph::entropy(self.model.edge_logits(), self.self_edge))
+    fn gates_mut(&mut self) -> Option<&mut dyn ReceiveGates> {
+        self.gate.as_mut().map(|gate| gate as _)
     }
 
     fn evaluate(
@@ -428,15 +402,45 @@ impl Policy for TeamPolicy {
         let perception = self.perceive(situations, gates)?;
         Ok(self.model.encode(&perception.input(situations))?.1)
     }
+}
 
-    fn draws_by_threshold(&self) -> bool {
-        self.gate.as_ref().is_some_and(TeamGate::draws_by_threshold)
+impl LearnedGraph for TeamPolicy {
+    fn edge_logits(&self) -> Tensor {
+        self.model.edge_logits().shallow_clone()
     }
 
-    fn calibrate(&mut self, scores: &[f32], target: f64, found: Option<f64>) -> PolicyResult<()> {
-        match &mut self.gate {
-            Some(gate) => Ok(gate.calibrate(scores, target, found)?),
-            None => Ok(()),
-        }
+    fn exact(&self) -> PolicyResult<Tensor> {
+        Ok(graph::exact(
+            self.model.edge_logits(),
+            self.senders,
+            self.self_edge,
+        ))
+    }
+
+    fn sample(&self, gumbel: &Tensor) -> PolicyResult<SampledGraphs> {
+        let logits = self.model.edge_logits();
+        let graph::Sample { graph, order } = graph::sample(
+            logits,
+            gumbel,
+            self.temperature,
+            self.senders,
+            self.self_edge,
+        );
+        Ok(SampledGraphs {
+            graphs: graph,
+            order,
+        })
+    }
+
+    fn log_probs(&self, order: &Tensor) -> PolicyResult<Tensor> {
+        Ok(graph::plackett_luce(
+            self.model.edge_logits(),
+            order,
+            self.self_edge,
+        ))
+    }
+
+    fn entropy(&self) -> PolicyResult<Tensor> {
+        Ok(graph::entropy(self.model.edge_logits(), self.self_edge))
     }
 }

@@ -46,7 +46,8 @@ impl Filmed {
 #[deny(clippy::missing_trait_methods)]
 impl Environment for Filmed {
     forward_environment! { |this| this.task =>
-        spec metrics progress save restore sources must_listen departed action_names agent_names draw remote
+        spec metrics progress global_state save restore sources must_listen departed action_names agent_names draw
+        remote
     }
 
     fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
@@ -120,6 +121,7 @@ mod tests {
                     agents: 2,
                     obs_dim: 1,
                     obs_version: 1,
+                    state_dim: 0,
                     actions: commformer_env::ActionSpace::Discrete(2),
                     masks_actions: false,
                     metrics: Vec::new(),

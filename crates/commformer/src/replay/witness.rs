@@ -102,6 +102,10 @@ impl Actor for Witness {
         self.policy.gate_width()
     }
 
+    fn uses_state(&self) -> bool {
+        self.policy.uses_state()
+    }
+
     fn message_sizes(&self) -> MessageSizes {
         self.policy.message_sizes()
     }

@@ -10,8 +10,8 @@ use clap::Args;
 use commformer_env::{ActionSpace, Rng};
 use commformer_torch::threads::inference;
 use commformer_train::{
-    Actor, Buffer, Drawn, Gates, GraphPlan, Policy, Purpose, TeamGraphs, TrainError, seed_for,
-    workers,
+    Actor, Buffer, Drawn, Gates, GraphPlan, LearnedGraph, Purpose, TeamGraphs, TrainError,
+    seed_for, workers,
 };
 use commformer_view::numbers::grouped;
 use serde::Serialize;
@@ -125,11 +125,12 @@ fn decide(
     }
     buffer.reset(&mut environments)?;
     buffer.begin()?;
+    let of_one = |graph: Tensor| TeamGraphs::new(tch::no_grad(|| graph.detach().unsqueeze(0)));
     let graph = match compose::plan(config, device) {
-        GraphPlan::Fixed(graph) => graph,
-        GraphPlan::Learned(_) => policy.exact_graph().map_err(TrainError::from)?,
+        GraphPlan::None => TeamGraphs::none(device),
+        GraphPlan::Fixed(graph) => of_one(graph),
+        GraphPlan::Learned(_) => of_one(policy.exact().map_err(TrainError::from)?),
     };
-    let graph = TeamGraphs::new(tch::no_grad(|| graph.detach().unsqueeze(0)));
 
     let noise = |purpose, width: usize, draw: fn(&mut Rng) -> f32| {
         let mut rng = Rng::new(seed_for(seed, purpose), 0);

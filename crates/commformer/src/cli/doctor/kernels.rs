@@ -42,6 +42,7 @@ pub(super) fn agree() -> anyhow::Result<Outcome> {
         available: None,
         graph: &TeamGraphs::new(trainer.execution_graph()?.unsqueeze(0)),
         active: None,
+        state: None,
         memory: None,
     };
     let act = policy

@@ -1,0 +1,68 @@
+//! The global state, for policies that ask for it.
+
+use super::Buffer;
+use crate::TrainError;
+use crate::rows::Rows;
+use commformer_env::{Environment, VecEnv};
+use tch::{Device, Tensor};
+
+/// The global states of a rollout.
+#[derive(Debug)]
+pub(super) struct States {
+    /// (T + 1, C, S).
+    pub rows: Rows<f32>,
+    /// Those in which truncated episodes ended, one (S) after the other.
+    finals: Vec<f32>,
+    width: usize,
+}
+
+impl Buffer {
+    /// Makes room for the task's global state, where it has one.
+    ///
+    /// # Errors
+    /// [`TrainError::Torch`] if there is not enough memory.
+    pub fn with_state(mut self) -> Result<Self, TrainError> {
+        let width = self.spec.state_dim;
+        if width > 0 {
+            let shape = [self.steps + 1, self.copies, width];
+            self.state = Some(States {
+                rows: Rows::zeros(&shape.map(|size| size as i64))?,
+                finals: Vec::new(),
+                width,
+            });
+        }
+        Ok(self)
+    }
+
+    /// Keeps the states of the situations at step `t`.
+    pub(super) fn keep_states<E: Environment>(
+        &mut self,
+        t: usize,
+        environments: &VecEnv<E>,
+    ) -> Result<(), TrainError> {
+        match &mut self.state {
+            Some(state) => Ok(environments.global_states(state.rows.row_mut(t)?)?),
+            None => Ok(()),
+        }
+    }
+}
+
+impl States {
+    /// Makes the last row the first.
+    pub fn begin(&mut self, last: usize) -> Result<(), TrainError> {
+        self.finals.clear();
+        self.rows.carry(last)
+    }
+
+    /// Keeps the state in which the episode of `copy` was truncated in the last step.
+    pub fn end<E: Environment>(&mut self, copy: usize, environments: &VecEnv<E>) {
+        self.finals
+            .extend_from_slice(environments.final_state(copy));
+    }
+
+    /// Those in which episodes were truncated, (ends, S).
+    pub fn at_ends(&self, device: Device) -> Result<Tensor, TrainError> {
+        let finals = Tensor::f_from_slice(&self.finals)?.f_view([-1, self.width as i64])?;
+        Ok(finals.f_to_device(device)?)
+    }
+}

@@ -1,0 +1,285 @@
+//! A policy that asks for the global state is shown that of its tasks, in rollouts, at truncated ends and in updates.
+
+mod plain;
+
+use commformer_env::smac::{Smac, SmacConfig};
+use commformer_env::{Actions, Environment, Observation, Rng, Status, VecEnv};
+use commformer_train::{
+    Act, Actor, Evaluation, Gates, GraphPlan, Policy, PolicyResult, PpoConfig, RolloutConfig,
+    RunConfig, Samples, Settings, Situations, Trainer,
+};
+use plain::Plain;
+use std::sync::{Arc, Mutex};
+use tch::{Kind, Tensor};
+
+const COPIES: usize = 3;
+const STEPS: usize = 10;
+const SEED: u64 = 5;
+
+/// What a policy was shown.
+#[derive(Debug, Default)]
+struct Shown {
+    /// States and actions of each step.
+    acted: Vec<(Tensor, Tensor)>,
+    /// States that were valued: those after the last step, and those of truncated ends.
+    valued: Vec<Tensor>,
+    /// States of an update's samples.
+    samples: Vec<Tensor>,
+}
+
+/// Its value sees the global state, its actions do not.
+#[derive(Debug)]
+struct Central {
+    plain: Plain,
+    critic: Tensor,
+    asks: bool,
+    shown: Arc<Mutex<Shown>>,
+}
+
+impl Central {
+    fn values_of(&self, situations: &Situations<'_>) -> Tensor {
+        assert_eq!(situations.state.is_some(), self.asks);
+        let agents = situations.obs.size()[1];
+        match situations.state {
+            Some(state) => state.matmul(&self.critic).expand([-1, agents], false),
+            None => situations.obs.sum_dim_intlist(-1, false, Kind::Float) * 0.0,
+        }
+    }
+
+    fn state_of(situations: &Situations<'_>) -> Option<Tensor> {
+        situations.state.map(Tensor::copy)
+    }
+}
+
+impl Actor for Central {
+    fn uses_state(&self) -> bool {
+        self.asks
+    }
+
+    fn act(
+        &self,
+        situations: &Situations<'_>,
+        gates: Gates<'_>,
+        noise: Option<&Tensor>,
+    ) -> PolicyResult<Act> {
+        let act = self.plain.act(situations, gates, noise)?;
+        let values = self.values_of(situations);
+        if let Some(state) = Self::state_of(situations) {
+            let mut shown = self.shown.lock().unwrap();
+            shown.acted.push((state, act.actions.copy()));
+        }
+        Ok(Act { values, ..act })
+    }
+}
+
+impl Policy for Central {
+    unsafe fn replica(&self) -> PolicyResult<Self> {
+        Ok(Self {
+            // SAFETY: the caller keeps to it.
+            plain: unsafe { self.plain.replica() }?,
+            critic: self.critic.detach().set_requires_grad(true),
+            asks: self.asks,
+            shown: Arc::clone(&self.shown),
+        })
+    }
+
+    fn parameters(&self) -> Vec<(String, Tensor)> {
+        let mut parameters = self.plain.parameters();
+        parameters.push(("critic".into(), self.critic.shallow_clone()));
+        parameters
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        self.parameters()
+    }
+
+    fn load_state(&mut self, state: &[(String, Tensor)]) -> PolicyResult<()> {
+        self.plain.load_state(state)?;
+        let saved = state.iter().find(|(name, _)| name == "critic");
+        let (_, saved) = saved.ok_or("the critic is missing")?;
+        Ok(tch::no_grad(|| self.critic.f_copy_(saved))?)
+    }
+
+    fn evaluate(
+        &self,
+        samples: &Samples<'_>,
+        uniform: &mut dyn FnMut(&[i64]) -> Tensor,
+    ) -> PolicyResult<Evaluation> {
+        let evaluation = self.plain.evaluate(samples, uniform)?;
+        let mut shown = self.shown.lock().unwrap();
+        shown.samples.extend(Self::state_of(&samples.situations));
+        Ok(Evaluation {
+            values: self.values_of(&samples.situations),
+            ..evaluation
+        })
+    }
+
+    fn values(&self, situations: &Situations<'_>, _: Gates<'_>) -> PolicyResult<Tensor> {
+        let mut shown = self.shown.lock().unwrap();
+        shown.valued.extend(Self::state_of(situations));
+        Ok(self.values_of(situations))
+    }
+}
+
+fn battle() -> Smac {
+    let config = SmacConfig {
+        map: "3m".into(),
+        episode_limit: Some(7),
+        ..SmacConfig::default()
+    };
+    Smac::new(config).unwrap()
+}
+
+fn trainer(asks: bool) -> Trainer<Central, Smac> {
+    let copies = VecEnv::new(vec![battle(); COPIES], SEED).unwrap();
+    let spec = copies.spec();
+    let policy = Central {
+        plain: Plain::new(spec, 1),
+        critic: Tensor::ones([spec.state_dim as i64, 1], (Kind::Float, tch::Device::Cpu))
+            .set_requires_grad(true),
+        asks,
+        shown: Arc::default(),
+    };
+    let settings = Settings {
+        rollout: RolloutConfig {
+            copies: COPIES,
+            steps: STEPS,
+            shard: COPIES,
+        },
+        // All samples at once, in order.
+        ppo: PpoConfig {
+            epochs: 1,
+            minibatches: 1,
+            chunk: COPIES * STEPS,
+            ..PpoConfig::default()
+        },
+        run: RunConfig {
+            steps: 100_000,
+            threads: 1,
+            ..RunConfig::default()
+        },
+    };
+    Trainer::new(settings, GraphPlan::None, policy, copies).unwrap()
+}
+
+fn numbers(tensor: &Tensor) -> Vec<f32> {
+    Vec::try_from(tensor.detach().contiguous().view(-1)).unwrap()
+}
+
+fn bits(trainer: &Trainer<Central, Smac>) -> Vec<u32> {
+    let state = trainer.policy().state().into_iter();
+    state
+        .flat_map(|(_, tensor)| numbers(&tensor))
+        .map(f32::to_bits)
+        .collect()
+}
+
+/// A battle by itself, stepped as the trainer's copy of this number.
+struct Alone {
+    battle: Smac,
+    rng: Rng,
+    obs: Vec<f32>,
+    available: Vec<bool>,
+    active: Vec<bool>,
+}
+
+impl Alone {
+    fn new(copy: u64) -> Self {
+        let battle = battle();
+        let spec = battle.spec();
+        Self {
+            obs: vec![0.0; spec.agents * spec.obs_dim],
+            available: vec![false; spec.available_len()],
+            active: vec![false; spec.agents],
+            rng: Rng::new(SEED, copy),
+            battle,
+        }
+    }
+
+    fn advance(&mut self, actions: Option<&[i64]>) -> Status {
+        let out = Observation {
+            obs: &mut self.obs,
+            available: &mut self.available,
+            active: &mut self.active,
+        };
+        match actions {
+            None => {
+                self.battle.reset(&mut self.rng, out);
+                Status::Running
+            }
+            Some(actions) => {
+                let mut rewards = vec![0.0; actions.len()];
+                let actions = Actions::Discrete(actions);
+                self.battle.step(actions, &mut self.rng, out, &mut rewards)
+            }
+        }
+    }
+
+    fn state(&self) -> Vec<f32> {
+        let mut state = vec![f32::NAN; self.battle.state_len()];
+        self.battle.state(&mut state);
+        state
+    }
+}
+
+#[test]
+fn it_is_that_of_the_task_after_the_same_actions() {
+    let mut trainer = trainer(true);
+    trainer.iterate().unwrap();
+    trainer.iterate().unwrap();
+    let shown = std::mem::take(&mut *trainer.policy().shown.lock().unwrap());
+    let mut alone: Vec<Alone> = (0..COPIES as u64).map(Alone::new).collect();
+    let (mut ends, mut valued) = (Vec::new(), shown.valued.iter());
+    for one in &mut alone {
+        one.advance(None);
+    }
+    assert_eq!(shown.acted.len(), 2 * STEPS);
+    for (t, (states, actions)) in shown.acted.iter().enumerate() {
+        let all: Vec<f32> = alone.iter().flat_map(Alone::state).collect();
+        assert_eq!(numbers(states), all, "step {t}");
+        let actions = Vec::<i64>::try_from(actions.view(-1)).unwrap();
+        let agents = actions.len() / COPIES;
+        for (one, actions) in alone.iter_mut().zip(actions.chunks(agents)) {
+            let status = one.advance(Some(actions));
+            if status == Status::Truncated {
+                ends.extend(one.state());
+            }
+            if status != Status::Running {
+                one.advance(None);
+            }
+        }
+        if (t + 1) % STEPS == 0 {
+            let last: Vec<f32> = alone.iter().flat_map(Alone::state).collect();
+            assert_eq!(numbers(valued.next().unwrap()), last);
+            assert!(!ends.is_empty(), "no episode was truncated");
+            assert_eq!(numbers(valued.next().unwrap()), ends);
+            ends.clear();
+        }
+    }
+    let acted = shown.acted.iter().flat_map(|(states, _)| numbers(states));
+    let samples = shown.samples.iter().flat_map(numbers);
+    assert!(acted.eq(samples), "other states in the updates");
+}
+
+#[test]
+fn a_run_with_it_goes_on_to_the_bit_and_with_a_mirror() {
+    let mut whole = trainer(true);
+    whole.iterate().unwrap();
+    let saved = whole.checkpoint().unwrap();
+    whole.iterate().unwrap();
+    let mut resumed = trainer(true);
+    resumed.restore(saved).unwrap();
+    resumed.iterate().unwrap();
+    assert_eq!(bits(&resumed), bits(&whole));
+    let mut mirrored = trainer(true).mirrored().unwrap();
+    mirrored.iterate().unwrap();
+    mirrored.iterate().unwrap();
+    assert_eq!(bits(&mirrored), bits(&whole));
+}
+
+#[test]
+fn who_does_not_ask_is_not_shown_any() {
+    let mut trainer = trainer(false);
+    trainer.iterate().unwrap();
+    assert!(trainer.policy().shown.lock().unwrap().samples.is_empty());
+}

@@ -1,0 +1,149 @@
+//! A policy without a graph and without gates is trained, saved and goes on to the bit.
+
+mod plain;
+
+use commformer_env::{PredatorPrey, PredatorPreyConfig, VecEnv};
+use commformer_train::{
+    BilevelConfig, Budget, CheckpointStore, Estimator, EvaluateOptions, GatePlan, GraphPlan,
+    Payment, Policy, PpoConfig, Price, Purpose, RolloutConfig, RolloutGraph, RunConfig, Settings,
+    TrainError, Trainer, UpperData, Which, evaluate, seed_for,
+};
+use plain::Plain;
+use tch::Device;
+
+const COPIES: usize = 4;
+
+fn copies(purpose: Purpose) -> VecEnv<PredatorPrey> {
+    let config = PredatorPreyConfig {
+        agents: 3,
+        ..PredatorPreyConfig::default()
+    };
+    let task = PredatorPrey::new(config).unwrap();
+    VecEnv::new(vec![task; COPIES], seed_for(1, purpose)).unwrap()
+}
+
+fn trainer(plan: GraphPlan, threads: usize) -> Result<Trainer<Plain, PredatorPrey>, TrainError> {
+    let copies = copies(Purpose::Environments);
+    let settings = Settings {
+        rollout: RolloutConfig {
+            copies: COPIES,
+            steps: 16,
+            ..RolloutConfig::default()
+        },
+        ppo: PpoConfig::default(),
+        run: RunConfig {
+            steps: 100_000,
+            threads,
+            ..RunConfig::default()
+        },
+    };
+    let policy = Plain::new(copies.spec(), 1);
+    Trainer::new(settings, plan, policy, copies)
+}
+
+/// All weights, as bits.
+fn bits(trainer: &Trainer<Plain, PredatorPrey>) -> Vec<u32> {
+    let numbers = |tensor| Vec::<f32>::try_from(tensor).unwrap();
+    let state = trainer.policy().state().into_iter();
+    state
+        .flat_map(|(_, tensor)| numbers(tensor.detach().view(-1)))
+        .map(f32::to_bits)
+        .collect()
+}
+
+#[test]
+fn it_trains_and_sends_nothing() {
+    let mut trainer = trainer(GraphPlan::None, 1).unwrap();
+    let before = bits(&trainer);
+    let report = trainer.iterate().unwrap();
+    assert_eq!(report.steps, 64);
+    assert!(report.losses.policy.is_finite() && report.losses.grad_norm > 0.0);
+    assert_ne!(bits(&trainer), before);
+    let traffic = report.traffic;
+    assert_eq!((traffic.messages(), traffic.bytes()), (0.0, 0.0));
+    assert_eq!(traffic.active_steps, 64.0 * 3.0);
+    assert_eq!((report.graph_changes, report.price), (0, None));
+    let options = EvaluateOptions {
+        sampled: None,
+        gates: None,
+        episodes: None,
+        max_steps: 1_000,
+        device: Device::Cpu,
+    };
+    let graph = trainer.execution_graph().unwrap();
+    let mut copies = copies(Purpose::Evaluation);
+    let report = evaluate(trainer.policy(), &graph, &mut copies, &options).unwrap();
+    assert_eq!((report.episodes.len(), report.graph.len()), (COPIES, 0));
+}
+
+#[test]
+fn it_goes_on_to_the_bit_with_any_number_of_workers() {
+    let mut whole = trainer(GraphPlan::None, 1).unwrap();
+    whole.iterate().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let store = CheckpointStore::create(folder.path(), 2).unwrap();
+    store.save(&whole.checkpoint().unwrap()).unwrap();
+    whole.iterate().unwrap();
+    let mut resumed = trainer(GraphPlan::None, 2).unwrap();
+    resumed
+        .restore(store.load(Which::Latest).unwrap().checkpoint)
+        .unwrap();
+    let report = resumed.iterate().unwrap();
+    assert_eq!(report.steps, 128);
+    assert_eq!(bits(&resumed), bits(&whole));
+}
+
+/// A budget that asks for nothing.
+#[derive(Debug)]
+struct NoBudget;
+
+impl Budget for NoBudget {
+    fn update(&mut self, _: f64, _: f64) {}
+
+    fn price(&self) -> Price {
+        Price::default()
+    }
+
+    fn target(&self, _: f64) -> Option<f64> {
+        None
+    }
+
+    fn state(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    fn restore(&mut self, _: &[f64]) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_it_does_not_offer_is_refused() {
+    let field = |error| match error {
+        TrainError::Setting { field, .. } => field,
+        other => panic!("{other}"),
+    };
+    let schedule = BilevelConfig {
+        estimator: Estimator::StraightThrough,
+        rollout: RolloutGraph::Exact,
+        lr: 1e-3,
+        entropy_coef: 0.0,
+        groups: 0,
+        upper_every: 5,
+        upper_data: UpperData::Same,
+        held_out: 0.0,
+        warmup: 0,
+        post_stable: 1.0,
+    };
+    let learned = trainer(GraphPlan::Learned(schedule), 1);
+    assert_eq!(field(learned.unwrap_err()), "graph.mode");
+    let gates = GatePlan {
+        start: 0.0,
+        ramp: 0.0,
+        entropy_coef: 0.0,
+        budget: Box::new(NoBudget),
+        payment: Payment::Loss,
+    };
+    let gated = trainer(GraphPlan::None, 1).unwrap().with_gates(gates);
+    assert_eq!(field(gated.unwrap_err()), "gate.mode");
+}
