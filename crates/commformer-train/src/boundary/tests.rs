@@ -67,6 +67,7 @@ struct Seen {
 impl Seen {
     fn after(steps: usize, last: Option<usize>) -> Self {
         let spec = Spec {
+            state_dim: 0,
             agents: AGENTS,
             obs_dim: OBS,
             actions: ActionSpace::Discrete(ACTIONS),
