@@ -18,6 +18,7 @@ pub fn run(root: &Path, require: bool) -> Result<(), Failure> {
         Some(command) => step("scripts", || check(command))?,
         None => skips.skip("scripts", scripts::MISSING)?,
     }
+    step("without libtorch", || without_libtorch(root))?;
     step("libtorch", || setup::run(root))?;
     step("lints", || check(lints(root)))?;
     // Looks at what the lints had downloaded.
@@ -63,6 +64,33 @@ fn lints(root: &Path) -> Command {
         "warnings",
     ]);
     command
+}
+
+/// Networks and agents that run alone need no libtorch: none is there yet, or it is hidden.
+fn without_libtorch(root: &Path) -> Result<(), Failure> {
+    let alone = ["--package", "commformer-model", "--no-default-features"];
+    let mut tree = cargo::command(root, "tree");
+    tree.args(["--locked", "--edges", "normal"]).args(alone);
+    let listed = tree
+        .output()
+        .map_err(|error| Failure::new(format!("cargo tree did not start: {error}")))?;
+    if !listed.status.success() {
+        return Err(Failure::new("cargo tree failed."));
+    }
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    if let Some(line) = listed.lines().find(|line| line.contains("tch v")) {
+        return Err(Failure::new(format!(
+            "commformer-model depends on tch without its feature `torch`: {line}"
+        )));
+    }
+    let mut build = cargo::command(root, "build");
+    build.arg("--locked").args(alone);
+    let mut tests = cargo::command(root, "test");
+    tests.args(["--locked", "--package", "commformer-nn"]);
+    [build, tests].into_iter().try_for_each(|mut command| {
+        command.env("LIBTORCH", "/libtorch-is-hidden");
+        check(command)
+    })
 }
 
 fn documentation(root: &Path) -> Command {
