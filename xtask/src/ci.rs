@@ -66,31 +66,35 @@ fn lints(root: &Path) -> Command {
     command
 }
 
+/// Where no libtorch is.
+const HIDDEN: &str = "/libtorch-is-hidden";
+
 /// Networks and agents that run alone need no libtorch: none is there yet, or it is hidden.
 fn without_libtorch(root: &Path) -> Result<(), Failure> {
-    let alone = ["--package", "commformer-model", "--no-default-features"];
-    let mut tree = cargo::command(root, "tree");
-    tree.args(["--locked", "--edges", "normal"]).args(alone);
-    let listed = tree
-        .output()
-        .map_err(|error| Failure::new(format!("cargo tree did not start: {error}")))?;
-    if !listed.status.success() {
-        return Err(Failure::new("cargo tree failed."));
+    for package in ["commformer-model", "commformer-gate"] {
+        let alone = ["--locked", "--package", package, "--no-default-features"];
+        let mut tree = cargo::command(root, "tree");
+        tree.args(alone).args(["--edges", "normal"]);
+        let listed = tree
+            .output()
+            .map_err(|error| Failure::new(format!("cargo tree did not start: {error}")))?;
+        if !listed.status.success() {
+            return Err(Failure::new(format!("cargo tree failed for {package}.")));
+        }
+        let listed = String::from_utf8_lossy(&listed.stdout);
+        if let Some(line) = listed.lines().find(|line| line.contains("tch v")) {
+            return Err(Failure::new(format!(
+                "{package} depends on tch without its feature `torch`: {line}"
+            )));
+        }
+        let mut build = cargo::command(root, "build");
+        build.args(alone).env("LIBTORCH", HIDDEN);
+        check(build)?;
     }
-    let listed = String::from_utf8_lossy(&listed.stdout);
-    if let Some(line) = listed.lines().find(|line| line.contains("tch v")) {
-        return Err(Failure::new(format!(
-            "commformer-model depends on tch without its feature `torch`: {line}"
-        )));
-    }
-    let mut build = cargo::command(root, "build");
-    build.arg("--locked").args(alone);
     let mut tests = cargo::command(root, "test");
     tests.args(["--locked", "--package", "commformer-nn"]);
-    [build, tests].into_iter().try_for_each(|mut command| {
-        command.env("LIBTORCH", "/libtorch-is-hidden");
-        check(command)
-    })
+    tests.env("LIBTORCH", HIDDEN);
+    check(tests)
 }
 
 fn documentation(root: &Path) -> Command {

@@ -1,6 +1,5 @@
 //! What can go wrong when a gate is built, loaded or called.
 
-use commformer_torch::named::StateError;
 use thiserror::Error;
 
 /// An error of a gate. Every message says what was expected and what was found.
@@ -36,10 +35,12 @@ pub enum GateError {
     },
 
     /// A saved gate does not fit this one.
+    #[cfg(feature = "torch")]
     #[error(transparent)]
-    State(#[from] StateError),
+    State(#[from] commformer_torch::named::StateError),
 
     /// libtorch refused an operation.
+    #[cfg(feature = "torch")]
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
 }

@@ -14,6 +14,7 @@
 //! 4. [`spread_threshold`] and [`quantile_threshold`]: the thresholds with which a gate that draws
 //!    nothing meets a rate.
 //! 5. [`fixed`]: gates that learn nothing, to compare with.
+//! 6. [`alone`]: a trained gate as one agent carries it, without libtorch (`default-features = false`).
 //!
 //! What is deliberately absent: objectives and optimisers (the trainer's), files (the caller
 //! writes what [`TemporalGate::state`] returns), and randomness. All noise is passed in.
@@ -72,16 +73,22 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod alone;
 pub mod budget;
 mod config;
+#[cfg(feature = "torch")]
 pub mod decision;
 mod error;
+#[cfg(feature = "torch")]
 pub mod fixed;
+mod network;
+#[cfg(feature = "torch")]
 mod temporal;
 mod threshold;
 
 pub use budget::{Budget, BudgetConfig, BudgetError, BudgetState, Price, TargetConfig};
 pub use config::{Per, TemporalGateConfig};
 pub use error::GateError;
+#[cfg(feature = "torch")]
 pub use temporal::{Logits, TemporalGate};
 pub use threshold::{quantile_threshold, spread_threshold};

@@ -1,11 +1,13 @@
 //! The learned gate: a small network from an agent's own embedding to its decision.
 
+use commformer_nn::layout::Leaf;
+use commformer_nn::torch::{Precision, Torch};
 use commformer_torch::named;
 use tch::{Device, Kind, Tensor};
 
+use crate::alone::THRESHOLD;
+use crate::network::{Head, Network};
 use crate::{GateError, Per, TemporalGateConfig};
-
-const THRESHOLD: &str = "gate.threshold";
 
 /// The factor of the output layers' first weights: decisions start nearly independent of the
 /// embedding, and values near 0.
@@ -27,8 +29,9 @@ const SMALL: f64 = 0.01;
 pub struct TemporalGate {
     config: TemporalGateConfig,
     device: Device,
-    logits: Network,
-    values: Network,
+    network: Network,
+    /// A tensor for each leaf of the network's layout.
+    leaves: Vec<Tensor>,
     /// (1), on the CPU: reading it must not wait for a GPU.
     threshold: Tensor,
 }
@@ -58,13 +61,29 @@ impl TemporalGate {
         normal: &mut dyn FnMut() -> f32,
     ) -> Result<Self, GateError> {
         config.validate()?;
-        let inputs = config.embed_dim as i64;
-        let decisions = config.decisions() as i64;
+        let network = Network::new(config);
+        let hidden = (2.0 / config.embed_dim as f64).sqrt();
+        let mut leaf = |leaf: &Leaf| -> Result<Tensor, GateError> {
+            let mut starts = |scale: f64| -> Vec<f32> {
+                (0..leaf.numel()).map(|_| scale as f32 * normal()).collect()
+            };
+            let numbers = match leaf.name.as_str() {
+                "gate.out.bias" => vec![config.open_bias as f32; leaf.numel()],
+                name if name.ends_with("hidden.weight") => starts(hidden),
+                name if name.ends_with("out.weight") => starts(SMALL),
+                _ => vec![0.0; leaf.numel()],
+            };
+            let shape: Vec<i64> = leaf.shape.iter().map(|size| *size as i64).collect();
+            let tensor = Tensor::f_from_slice(&numbers)?.f_view(&shape[..])?;
+            Ok(tensor.f_to_device(device)?.f_set_requires_grad(true)?)
+        };
         Ok(Self {
+            leaves: (network.layout.leaves().iter())
+                .map(&mut leaf)
+                .collect::<Result<_, _>>()?,
+            network,
             config: config.clone(),
             device,
-            logits: Network::new(inputs, decisions, config.open_bias, device, normal)?,
-            values: Network::new(inputs, 1, 0.0, device, normal)?,
             threshold: Tensor::f_zeros([1], (Kind::Float, Device::Cpu))?,
         })
     }
@@ -82,8 +101,10 @@ impl TemporalGate {
         Ok(Self {
             config: self.config.clone(),
             device: self.device,
-            logits: self.logits.replica()?,
-            values: self.values.replica()?,
+            network: self.network.clone(),
+            leaves: (self.leaves.iter())
+                .map(|leaf| leaf.f_detach()?.f_set_requires_grad(true))
+                .collect::<Result<_, _>>()?,
             threshold: self.threshold.f_detach()?,
         })
     }
@@ -100,9 +121,10 @@ impl TemporalGate {
 
     /// The trained leaves under their names on disk, in a fixed order.
     pub fn parameters(&self) -> Vec<(String, Tensor)> {
-        let logits = self.logits.leaves("gate");
-        let values = self.values.leaves("gate.value");
-        logits.into_iter().chain(values).collect()
+        let leaves = self.network.layout.leaves().iter().zip(&self.leaves);
+        leaves
+            .map(|(leaf, tensor)| (leaf.name.clone(), tensor.shallow_clone()))
+            .collect()
     }
 
     /// Contiguous copies of all tensors under their names on disk, the threshold included.
@@ -174,7 +196,7 @@ impl TemporalGate {
     /// [`GateError::Shape`] or [`GateError::Input`] when the embeddings do not fit.
     pub fn logits(&self, embeddings: &Tensor) -> Result<Tensor, GateError> {
         self.check(embeddings)?;
-        Ok(self.logits.forward(embeddings)?)
+        Ok(self.forward_of(&self.network.logits, embeddings))
     }
 
     /// The values of the situations before the decisions.
@@ -186,7 +208,15 @@ impl TemporalGate {
     /// [`GateError::Shape`] or [`GateError::Input`] when the embeddings do not fit.
     pub fn values(&self, embeddings: &Tensor) -> Result<Tensor, GateError> {
         self.check(embeddings)?;
-        Ok(self.values.forward(embeddings)?.f_squeeze_dim(-1)?)
+        Ok(self
+            .forward_of(&self.network.values, embeddings)
+            .squeeze_dim(-1))
+    }
+
+    fn forward_of(&self, head: &Head, embeddings: &Tensor) -> Tensor {
+        let agents = embeddings.size()[1];
+        let mut ops = Torch::new(&self.leaves, agents, Precision::Float32);
+        head.forward(&mut ops, embeddings)
     }
 
     fn check(&self, embeddings: &Tensor) -> Result<(), GateError> {
@@ -215,89 +245,5 @@ impl TemporalGate {
             });
         }
         Ok(())
-    }
-}
-
-/// A layer, an exact GELU, a layer.
-#[derive(Debug)]
-struct Network {
-    hidden: Linear,
-    out: Linear,
-}
-
-impl Network {
-    fn new(
-        inputs: i64,
-        outputs: i64,
-        bias: f64,
-        device: Device,
-        normal: &mut dyn FnMut() -> f32,
-    ) -> Result<Self, GateError> {
-        let scale = (2.0 / inputs as f64).sqrt();
-        Ok(Self {
-            hidden: Linear::new([inputs, inputs], scale, 0.0, device, normal)?,
-            out: Linear::new([outputs, inputs], SMALL, bias, device, normal)?,
-        })
-    }
-
-    fn replica(&self) -> Result<Self, tch::TchError> {
-        Ok(Self {
-            hidden: self.hidden.replica()?,
-            out: self.out.replica()?,
-        })
-    }
-
-    fn leaves(&self, name: &str) -> [(String, Tensor); 4] {
-        [
-            ("hidden.weight", &self.hidden.weight),
-            ("hidden.bias", &self.hidden.bias),
-            ("out.weight", &self.out.weight),
-            ("out.bias", &self.out.bias),
-        ]
-        .map(|(leaf, tensor)| (format!("{name}.{leaf}"), tensor.shallow_clone()))
-    }
-
-    /// (B, N, E) -> (B, N, outputs)
-    fn forward(&self, x: &Tensor) -> Result<Tensor, tch::TchError> {
-        self.out.forward(&self.hidden.forward(x)?.f_gelu("none")?)
-    }
-}
-
-/// x W^T + b.
-#[derive(Debug)]
-struct Linear {
-    /// (out, in)
-    weight: Tensor,
-    /// (out)
-    bias: Tensor,
-}
-
-impl Linear {
-    fn new(
-        shape: [i64; 2],
-        scale: f64,
-        bias: f64,
-        device: Device,
-        normal: &mut dyn FnMut() -> f32,
-    ) -> Result<Self, GateError> {
-        let count = shape[0] * shape[1];
-        let numbers: Vec<f32> = (0..count).map(|_| scale as f32 * normal()).collect();
-        let weight = Tensor::f_from_slice(&numbers)?.f_view(shape)?;
-        let bias = Tensor::f_full([shape[0]], bias, (Kind::Float, Device::Cpu))?;
-        Ok(Self {
-            weight: weight.f_to_device(device)?.f_set_requires_grad(true)?,
-            bias: bias.f_to_device(device)?.f_set_requires_grad(true)?,
-        })
-    }
-
-    fn replica(&self) -> Result<Self, tch::TchError> {
-        Ok(Self {
-            weight: self.weight.f_detach()?.f_set_requires_grad(true)?,
-            bias: self.bias.f_detach()?.f_set_requires_grad(true)?,
-        })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor, tch::TchError> {
-        x.f_linear(&self.weight, Some(&self.bias))
     }
 }

@@ -1,5 +1,6 @@
 //! The learned gate as a whole, and what its decisions are like in the long run.
 
+use commformer_gate::alone::Gate;
 use commformer_gate::{
     GateError, Per, TemporalGate, TemporalGateConfig, decision, fixed, quantile_threshold,
 };
@@ -477,5 +478,63 @@ proptest! {
             prop_assert!(numbers(&open).iter().all(|&x| x == 0.0 || x == 1.0));
             prop_assert!((0.0..=1.0).contains(&mean(&open)));
         }
+    }
+}
+
+/// What one agent carries decides as the gate of the whole team does.
+#[test]
+fn a_gate_alone_decides_what_the_teams_gate_does() {
+    for per in [Per::Receiver, Per::Edge] {
+        let mut noise = Noise(11);
+        let config = TemporalGateConfig {
+            per,
+            open_bias: 0.0,
+            ..TemporalGateConfig::new(3, 8)
+        };
+        let mut gate = TemporalGate::new(&config, Device::Cpu, &mut || noise.normal()).unwrap();
+        // Output layers begin small: enlarged, so that decisions differ.
+        for (_, leaf) in gate.parameters() {
+            let _ = tch::no_grad(|| leaf.shallow_clone().g_mul_scalar_(3.0));
+        }
+        gate.set_threshold(0.05).unwrap();
+        let numbers = |x: &Tensor| Vec::<f32>::try_from(x.contiguous().view([-1])).unwrap();
+        let parts = || {
+            gate.state()
+                .into_iter()
+                .map(|(name, part)| (name, numbers(&part)))
+        };
+        let mut alone = Gate::of_parts(&config, parts()).unwrap();
+        let mut owed = Tensor::zeros([config.decisions() as i64], (Kind::Float, Device::Cpu));
+        let mut opened = [0, 0];
+        for step in 0..40 {
+            if step == 20 {
+                alone.forget();
+                let _ = owed.zero_();
+            }
+            let embeddings = noise.normals(&[1, 3, 8]) * 2.0;
+            let logits = gate.logits(&embeddings).unwrap().detach();
+            let own = logits.get(0).get(1);
+            let embedding = numbers(&embeddings.get(0).get(1));
+            for (found, expected) in alone.logits(&embedding).unwrap().iter().zip(numbers(&own)) {
+                assert!((found - expected).abs() < 1e-5);
+            }
+            let flags = |open: &Tensor| Vec::<bool>::try_from(open.gt(0.5)).unwrap();
+            let expected = flags(&decision::execute(&own, gate.threshold()));
+            let found = alone.execute(&embedding).unwrap();
+            assert_eq!(found, expected);
+            found
+                .iter()
+                .for_each(|open| opened[usize::from(*open)] += 1);
+            let (open, after) = decision::spread(&own, gate.threshold(), &owed);
+            assert_eq!(alone.spread(&embedding).unwrap(), flags(&open));
+            owed = after;
+        }
+        assert!(opened[0] > 0 && opened[1] > 0);
+        let error = Gate::of_parts(&config, parts().skip(1))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("`gate.hidden.weight` is missing"), "{error}");
+        let error = alone.logits(&[0.0; 7]).unwrap_err().to_string();
+        assert!(error.contains("[8]"), "{error}");
     }
 }

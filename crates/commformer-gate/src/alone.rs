@@ -1,0 +1,155 @@
+//! A trained gate as one agent carries it: plain numbers, no tensors.
+//!
+//! ```
+//! use commformer_gate::alone::Gate;
+//! use commformer_gate::TemporalGateConfig;
+//!
+//! // Embeddings of two numbers; a gate that listens where their sum is large.
+//! let config = TemporalGateConfig::new(3, 2);
+//! let parts = [
+//!     ("gate.hidden.weight", vec![1.0, 0.0, 0.0, 1.0]),
+//!     ("gate.hidden.bias", vec![0.0; 2]),
+//!     ("gate.out.weight", vec![1.0, 1.0]),
+//!     ("gate.out.bias", vec![-2.0]),
+//!     ("gate.value.hidden.weight", vec![0.0; 4]),
+//!     ("gate.value.hidden.bias", vec![0.0; 2]),
+//!     ("gate.value.out.weight", vec![0.0; 2]),
+//!     ("gate.value.out.bias", vec![0.0]),
+//!     ("gate.threshold", vec![0.0]),
+//! ];
+//! let parts = parts.map(|(name, numbers)| (name.to_owned(), numbers));
+//! let mut gate = Gate::of_parts(&config, parts)?;
+//! assert_eq!(gate.execute(&[2.0, 2.0])?, [true]);
+//! assert_eq!(gate.execute(&[0.5, 0.5])?, [false]);
+//! # Ok::<(), commformer_gate::GateError>(())
+//! ```
+
+use std::collections::HashMap;
+
+use commformer_nn::native::{Native, Tape};
+
+use crate::network::Network;
+use crate::{GateError, TemporalGateConfig};
+
+/// The name of the threshold among saved tensors.
+pub(crate) const THRESHOLD: &str = "gate.threshold";
+
+/// The gate of one agent, and what it carries from step to step.
+#[derive(Debug)]
+pub struct Gate {
+    config: TemporalGateConfig,
+    network: Network,
+    numbers: Vec<Vec<f32>>,
+    threshold: f32,
+    /// Openings that each decision is owed.
+    owed: Vec<f32>,
+    tape: Tape,
+}
+
+impl Gate {
+    /// From saved weights: the numbers of each tensor under its name in the file, such as a checkpoint's. Names that
+    /// do not begin with `gate.` are others' and left alone.
+    ///
+    /// # Errors
+    /// [`GateError::Config`] when the configuration does not make a gate, [`GateError::Input`] that names the missing,
+    /// unexpected or misshapen tensor.
+    pub fn of_parts(
+        config: &TemporalGateConfig,
+        parts: impl IntoIterator<Item = (String, Vec<f32>)>,
+    ) -> Result<Self, GateError> {
+        config.validate()?;
+        let network = Network::new(config);
+        let mut saved: HashMap<String, Vec<f32>> = parts.into_iter().collect();
+        let mut take = |name: &str, shape: &[usize]| {
+            let Some(found) = saved.remove(name) else {
+                return Err(refused(format!("`{name}` is missing")));
+            };
+            match found.len() == shape.iter().product::<usize>() {
+                true => Ok(found),
+                false => Err(refused(format!(
+                    "`{name}` has {} numbers, expected the shape {shape:?}",
+                    found.len()
+                ))),
+            }
+        };
+        let leaves = network.layout.leaves().iter();
+        let numbers = leaves
+            .map(|leaf| take(&leaf.name, &leaf.shape))
+            .collect::<Result<_, _>>()?;
+        let threshold = take(THRESHOLD, &[1])?[0];
+        match saved.keys().find(|name| name.starts_with("gate.")) {
+            Some(name) => Err(refused(format!("`{name}` is not known to this gate"))),
+            None => Ok(Self {
+                owed: vec![0.0; config.decisions()],
+                config: config.clone(),
+                network,
+                numbers,
+                threshold,
+                tape: Tape::default(),
+            }),
+        }
+    }
+
+    /// Forgets what it carries, as at the start of an episode.
+    pub fn forget(&mut self) {
+        self.owed.fill(0.0);
+    }
+
+    /// The log-odds of its decisions, W numbers, from the agent's own embedding, E numbers.
+    ///
+    /// # Errors
+    /// [`GateError::Shape`] when the embedding does not fit.
+    pub fn logits(&mut self, embedding: &[f32]) -> Result<&[f32], GateError> {
+        if embedding.len() != self.config.embed_dim {
+            return Err(GateError::Shape {
+                input: "embedding",
+                expected: format!("[{}]", self.config.embed_dim),
+                found: vec![embedding.len() as i64],
+            });
+        }
+        let leaves: Vec<&[f32]> = self.numbers.iter().map(Vec::as_slice).collect();
+        self.tape.begin([1, 1]);
+        let embedding = self.tape.input(embedding, embedding.len(), false);
+        let mut ops = Native::new(&mut self.tape, &leaves);
+        let logits = self.network.logits.forward(&mut ops, &embedding);
+        Ok(self.tape.value(logits))
+    }
+
+    /// Whether it opens, for each decision: where the logit lies above the threshold.
+    ///
+    /// # Errors
+    /// As for [`Gate::logits`].
+    pub fn execute(&mut self, embedding: &[f32]) -> Result<Vec<bool>, GateError> {
+        let threshold = self.threshold;
+        let logits = self.logits(embedding)?;
+        Ok(logits.iter().map(|logit| *logit > threshold).collect())
+    }
+
+    /// The same, open as often as its probability says and evenly spread over time: what it is owed goes from
+    /// step to step.
+    ///
+    /// ```text
+    /// p = sigmoid(z - threshold);   open = [owed + p >= 1/2];   owed <- owed + p - open
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`Gate::logits`].
+    pub fn spread(&mut self, embedding: &[f32]) -> Result<Vec<bool>, GateError> {
+        let threshold = self.threshold;
+        let logits = self.logits(embedding)?.to_vec();
+        let decide = |(logit, owed): (f32, &mut f32)| {
+            let due = *owed + 1.0 / (1.0 + (threshold - logit).exp());
+            let open = due >= 0.5;
+            *owed = due - f32::from(u8::from(open));
+            open
+        };
+        Ok(logits.into_iter().zip(&mut self.owed).map(decide).collect())
+    }
+}
+
+fn refused(problem: String) -> GateError {
+    GateError::Input {
+        input: "parts",
+        problem,
+    }
+}
