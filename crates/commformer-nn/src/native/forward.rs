@@ -2,12 +2,8 @@
 
 use super::attend::attend;
 use super::observe;
-use super::product::{View, ViewMut, product};
 use super::recurrent;
-use super::rows::{
-    accumulate, add_scaled, fill_rows, gelu, multiply, norm, relu, sigmoid, sized, sum_with_row,
-    tanh,
-};
+use super::rows::{accumulate, gelu, multiply, relu, sigmoid, sized, tanh};
 use super::tape::{Index, Links, Node, Op, Tape, Var};
 use crate::layers::{Activation, Attention, Linear, Norm, Per};
 use crate::layout::Slot;
@@ -48,11 +44,11 @@ impl<'a> Native<'a> {
         self.last()
     }
 
-    fn leaf_of(&self, slot: Slot) -> &'a [f32] {
+    pub(super) fn leaf_of(&self, slot: Slot) -> &'a [f32] {
         self.leaves[slot.0]
     }
 
-    fn last(&self) -> Var {
+    pub(super) fn last(&self) -> Var {
         Var(self.tape.used - 1)
     }
 }
@@ -138,51 +134,7 @@ impl Ops for Native<'_> {
         f: Activation,
         x: &Var,
     ) -> Var {
-        let [rows, inputs] = self.tape.size(*x);
-        assert_eq!(inputs, layer.inputs, "a linear layer's input has its width");
-        let (weight, bias) = (
-            self.leaf_of(layer.weight),
-            layer.bias.map(|b| self.leaf_of(b)),
-        );
-        let turn = self.tape.turn;
-        let op = Op::Linear {
-            layer: *layer,
-            first: part_of.start,
-            f,
-            x: *x,
-        };
-        let width = part_of.len();
-        let (before, node) = self.tape.push(op, [rows, width], true);
-        let x = View::new(&before[x.0].value, inputs);
-        let own = |agent: usize| {
-            let all = &weight[part(weight.len(), layer.per, agent)];
-            View::new(&all[part_of.start * inputs..part_of.end * inputs], inputs).t()
-        };
-        let bias_of =
-            |agent| bias.map(|bias| &bias[part(bias.len(), layer.per, agent)][part_of.clone()]);
-        let adds = bias.is_some();
-        match (layer.per, turn) {
-            (Per::Agent(agents), None) => {
-                if adds {
-                    for (row, out) in node.value.chunks_exact_mut(width).enumerate() {
-                        out.copy_from_slice(bias_of(row % agents).unwrap_or(&[]));
-                    }
-                }
-                for agent in 0..agents {
-                    let out = ViewMut::new(&mut node.value, width).every(agents, agent);
-                    product(out, x.every(agents, agent), own(agent), adds);
-                }
-            }
-            (_, turn) => {
-                let agent = turn.map_or(0, |turn| turn.agent);
-                if let Some(bias) = bias_of(agent) {
-                    fill_rows(&mut node.value, bias);
-                }
-                product(ViewMut::new(&mut node.value, width), x, own(agent), adds);
-            }
-        }
-        activate(f, &mut node.value, &mut node.saved[0]);
-        self.last()
+        self.linear_of(layer, part_of, f, *x)
     }
 
     fn activate(&mut self, f: Activation, x: &Var) -> Var {
@@ -194,88 +146,11 @@ impl Ops for Native<'_> {
     }
 
     fn norm(&mut self, layer: &Norm, x: &Var, y: Option<&Var>) -> Var {
-        let size = self.tape.size(*x);
-        let (weight, bias) = (self.leaf_of(layer.weight), self.leaf_of(layer.bias));
-        let (turn, agents) = (self.tape.turn, self.tape.team[1].max(1));
-        let op = Op::Norm {
-            layer: *layer,
-            x: *x,
-            y: y.copied(),
-        };
-        let mut sum = std::mem::take(&mut self.tape.scratch[0]);
-        let (before, node) = self.tape.push(op, size, true);
-        let x = &before[x.0].value;
-        let x = match y {
-            None => x,
-            Some(y) => {
-                sum.clear();
-                sum.extend_from_slice(&before[y.0].value);
-                accumulate(&mut sum, x);
-                &sum
-            }
-        };
-        let (width, saved) = (layer.width, &mut node.saved);
-        match layer.per {
-            Per::Team => norm(saved, x, width, |_| (weight, bias), &mut node.value),
-            Per::Agent(_) => {
-                let affine = |row: usize| {
-                    let own = part(
-                        weight.len(),
-                        layer.per,
-                        turn.map_or(row % agents, |t| t.agent),
-                    );
-                    (&weight[own.clone()], &bias[own])
-                };
-                norm(saved, x, width, affine, &mut node.value);
-            }
-        }
-        self.tape.scratch[0] = sum;
-        self.last()
+        self.norm_of(layer, *x, y.copied())
     }
 
     fn residual(&mut self, norm_of: &Norm, x: &Var, layer: &Linear, h: &Var, dropout: f64) -> Var {
-        if dropout > 0.0 && self.dropout.is_some()
-            || layer.per != Per::Team
-            || norm_of.per != Per::Team
-        {
-            let branch = self.linear(layer, h);
-            let branch = self.dropout(dropout, &branch);
-            return self.norm(norm_of, x, Some(&branch));
-        }
-        let size = self.tape.size(*x);
-        let (scale, shift) = (self.leaf_of(norm_of.weight), self.leaf_of(norm_of.bias));
-        let (weight, bias) = (
-            self.leaf_of(layer.weight),
-            layer.bias.map(|b| self.leaf_of(b)),
-        );
-        let op = Op::Residual {
-            norm: *norm_of,
-            x: *x,
-            layer: *layer,
-            h: *h,
-        };
-        let mut sum = std::mem::take(&mut self.tape.scratch[0]);
-        let (before, node) = self.tape.push(op, size, true);
-        let sum_of = sized(&mut sum, size[0] * size[1]);
-        let x = &before[x.0].value;
-        match bias {
-            Some(bias) => sum_with_row(sum_of, x, bias),
-            None => sum_of.copy_from_slice(x),
-        }
-        let (h, weight) = (
-            View::new(&before[h.0].value, layer.inputs),
-            View::new(weight, layer.inputs),
-        );
-        product(ViewMut::new(sum_of, layer.outputs), h, weight.t(), true);
-        norm(
-            &mut node.saved,
-            &sum,
-            size[1],
-            |_| (scale, shift),
-            &mut node.value,
-        );
-        self.tape.scratch[0] = sum;
-        self.last()
+        self.residual_of(norm_of, *x, layer, *h, dropout)
     }
 
     fn add(&mut self, x: &Var, y: &Var) -> Var {
@@ -420,68 +295,11 @@ impl Ops for Native<'_> {
     }
 
     fn of_others(&mut self, heard: &Var) -> Var {
-        let size = self.tape.size(*heard);
-        let (turn, [_, agents]) = (self.tape.turn, self.tape.team);
-        let Some(Op::Attend {
-            layer,
-            memory,
-            links,
-            causal,
-            ..
-        }) = self.tape.nodes[heard.0].op
-        else {
-            panic!("only an attention has heard anybody");
-        };
-        let senders = std::mem::take(&mut self.tape.links[links.0]);
-        let (before, node) = self.tape.push(Op::Input, size, false);
-        let (heard, memory) = (&before[heard.0], &before[memory.0].value);
-        let (width, depth) = (size[1], size[1] / layer.heads);
-        node.value.copy_from_slice(&heard.value);
-        for (row, out) in node.value.chunks_exact_mut(width).enumerate() {
-            let (team, place) = match turn {
-                Some(turn) => (row, turn.place),
-                None => (row / agents, row % agents),
-            };
-            let (first, list) = senders.of(team, place, causal);
-            let own = list
-                .iter()
-                .position(|sender| sender.agent as usize == place);
-            let Some(own) = own else { continue };
-            let value = (team * agents + place) * 2 * width + width;
-            for (head, out) in out.chunks_exact_mut(depth).enumerate() {
-                let weight = heard.saved[0][(first + own) * layer.heads + head];
-                let value = &memory[value + head * depth..][..depth];
-                add_scaled(out, -weight * list[own].factor, value);
-            }
-        }
-        self.tape.links[links.0] = senders;
-        self.last()
+        self.others_of(*heard)
     }
 
     fn mean_of_senders(&mut self, x: &Var, links: &Links) -> Var {
-        let [rows, width] = self.tape.size(*x);
-        let (turn, [teams, agents], wants) =
-            (self.tape.turn, self.tape.team, self.tape.wants(&[*x]));
-        let senders = std::mem::take(&mut self.tape.links[links.0]);
-        let rows = turn.map_or(rows, |_| teams);
-        let op = Op::MeanOfSenders(*x, *links);
-        let (before, node) = self.tape.push(op, [rows, width], wants);
-        let x = &before[x.0].value;
-        for (row, out) in node.value.chunks_exact_mut(width.max(1)).enumerate() {
-            let (team, place) = match turn {
-                Some(turn) => (row, turn.place),
-                None => (row / agents, row % agents),
-            };
-            out.fill(0.0);
-            let (_, list) = senders.of(team, place, false);
-            let share = 1.0 / (list.len().max(2) - 1) as f32;
-            for sender in list.iter().filter(|sender| sender.agent as usize != place) {
-                let at = (team * agents + sender.agent as usize) * width;
-                add_scaled(out, share, &x[at..at + width]);
-            }
-        }
-        self.tape.links[links.0] = senders;
-        self.last()
+        self.mean_of(*x, *links)
     }
 
     fn gru_cell(&mut self, input: &Var, hidden: &Var, state: &Var) -> Var {

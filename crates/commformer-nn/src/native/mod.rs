@@ -7,8 +7,10 @@
 
 mod attend;
 mod backward;
+mod dense;
 mod distribution;
 mod forward;
+mod heard;
 mod observe;
 mod product;
 mod recurrent;
