@@ -2,6 +2,7 @@
 //! in between. A policy on another device has a mirror of it there.
 
 mod advantages;
+mod begins;
 mod between;
 mod fallen;
 mod memory;

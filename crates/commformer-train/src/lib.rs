@@ -72,6 +72,7 @@ mod run;
 mod samples;
 mod seeds;
 mod selection;
+mod sequences;
 mod staging;
 mod taken;
 mod traffic;
@@ -98,7 +99,7 @@ pub use noise::Drawn;
 pub use not_finite::{Diverged, Entries, NotFinite, Term};
 pub use policy::{
     Act, Actor, Evaluation, GateEvaluation, GateSamples, Gates, Gating, Level, Policy,
-    PolicyResult, Samples, Situations, TeamGraphs, by_autograd,
+    PolicyResult, Samples, Sequence, Situations, TeamGraphs, by_autograd,
 };
 pub use ppo::{GateTargets, Loss, Targets, loss};
 pub use report::{

@@ -7,6 +7,7 @@ use crate::learner::Learner;
 use crate::noise::{Noise, streams};
 use crate::recall::{Ledger, of_active};
 use crate::rollout::{self, Collected, Shard};
+use crate::sequences;
 use crate::update::Objective;
 use crate::{
     Best, GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, Payment, Policy,
@@ -56,7 +57,13 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         mut policy: P,
         mut environments: VecEnv<E>,
     ) -> Result<Self, TrainError> {
-        crate::check::settings(&settings, &plan, environments.copies())?;
+        let sequence = sequence_of(&policy, &settings);
+        crate::check::settings(
+            &settings,
+            &plan,
+            environments.copies(),
+            sequence.unwrap_or(1),
+        )?;
         crate::check::graph(&plan, policy.graph().is_some())?;
         let (rollout, device) = (&settings.rollout, settings.run.device);
         environments.progress(0.0);
@@ -123,6 +130,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             ppo,
             self.settings.run.device,
             charged.is_some(),
+            sequence_of(self.learner.policy(), &self.settings),
         )?;
         let mut losses = Vec::new();
         for epoch in 0..ppo.epochs {
@@ -311,6 +319,12 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         let (replicas, pool) = self.learner.workers();
         rollout::collect(&mut self.shards, replicas, pool, graphs, &noise)
     }
+}
+
+/// The length of the sequences that a policy evaluates, if it does.
+fn sequence_of<P: Policy>(policy: &P, settings: &Settings) -> Option<usize> {
+    let wish = policy.sequence()?;
+    Some(sequences::length(wish, settings.rollout.steps))
 }
 
 /// Edges that one graph has and the other lacks. A row that swaps one sender for another moves one

@@ -2,8 +2,8 @@
 
 use commformer_env::smac::{Smac, SmacConfig};
 use commformer_env::{
-    Actions, Batch, CopyState, Environment, PredatorPrey, PredatorPreyConfig, Rng, Spec, Status,
-    VecEnv, VecEnvError,
+    Actions, Batch, CopyState, PredatorPrey, PredatorPreyConfig, Rng, Spec, Status, VecEnv,
+    VecEnvError,
 };
 
 use crate::single::Single;
@@ -150,5 +150,12 @@ fn a_task_without_one_gives_none() {
     assert_eq!(envs.spec().state_dim, 0);
     envs.global_states(&mut []).unwrap();
     let wrong = envs.global_states(&mut [0.0]);
-    assert!(matches!(wrong, Err(VecEnvError::Length { buffer: "state", found: 1, expected: 0 })));
+    assert!(matches!(
+        wrong,
+        Err(VecEnvError::Length {
+            buffer: "state",
+            found: 1,
+            expected: 0
+        })
+    ));
 }
