@@ -296,7 +296,7 @@ impl Buffer {
         };
         self.fault = written.fault(environments);
         self.sound()?;
-        self.keep_states(t + 1, environments)?;
+        self.keep_states(t + 1, t * self.copies..(t + 1) * self.copies, environments)?;
         let status = &self.status[t * self.copies..(t + 1) * self.copies];
         let departed = self.departed[acted].chunks_exact_mut(self.spec.agents);
         for (copy, (status, departed)) in status.iter().zip(departed).enumerate() {
