@@ -93,7 +93,12 @@ impl Faulty {
             Some((agent, FaultKind::NoAction)) => {
                 out.available[agent * ACTIONS..(agent + 1) * ACTIONS].fill(false);
             }
-            Some((_, FaultKind::Reward(_))) | None => {}
+            // It gives no global state.
+            Some((
+                _,
+                FaultKind::Reward(_) | FaultKind::State { .. } | FaultKind::LastState { .. },
+            ))
+            | None => {}
         }
     }
 }

@@ -4,7 +4,9 @@ mod common;
 
 use commformer::compose;
 use commformer::config::Config;
-use commformer_train::{EvaluateOptions, EvaluationReport, Policy, Purpose, Traffic, evaluate};
+use commformer_train::{
+    EvaluateOptions, EvaluationReport, MessageStats, Policy, Purpose, evaluate,
+};
 use common::{config, train, weights};
 use tch::Device;
 
@@ -216,7 +218,7 @@ fn gates_that_do_not_learn_have_their_rate_by_design() {
             let target = format!("gate.target_rate={rate:?}");
             let config = gated("signal", &[&mode, &target]);
             let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
-            let mut all = Traffic::default();
+            let mut all = MessageStats::default();
             for _ in 0..5 {
                 all.add(&trainer.iterate().unwrap().traffic);
             }

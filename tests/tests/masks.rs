@@ -163,6 +163,7 @@ impl Data {
             }
         });
         let samples = Samples {
+            sequence: None,
             situations: self.situations(&graph),
             actions: &self.actions,
             gate: self.gate.as_ref(),

@@ -37,6 +37,20 @@ pub enum FaultKind {
     },
     /// No action is available.
     NoAction,
+    /// A global state that is not finite; it is no agent's.
+    State {
+        /// Which of its numbers.
+        number: usize,
+        /// The number.
+        value: f32,
+    },
+    /// The same of the state in which a time limit cut the episode.
+    LastState {
+        /// Which of its numbers.
+        number: usize,
+        /// The number.
+        value: f32,
+    },
 }
 
 impl fmt::Display for EnvironmentFault {
@@ -64,9 +78,17 @@ impl fmt::Display for EnvironmentFault {
                 "number {number} of agent {agent}'s observation, in which the episode was truncated, is {value}"
             ),
             FaultKind::NoAction => write!(f, "agent {agent} has no available action"),
+            FaultKind::State { number, value } => {
+                write!(f, "number {number} of the global state is {value}")
+            }
+            FaultKind::LastState { number, value } => write!(
+                f,
+                "number {number} of the global state, in which the episode was truncated, is {value}"
+            ),
         }?;
         f.write_str(match found {
             FaultKind::NoAction => "; every agent needs one, whether it is active or not",
+            FaultKind::State { .. } | FaultKind::LastState { .. } => "; states must be finite",
             _ => "; rewards and observations must be finite",
         })?;
         f.write_str(": correct the environment")
@@ -140,6 +162,39 @@ impl Written<'_> {
         let (copy, agent) = (row / spec.agents, row % spec.agents);
         Some(fault(copy, begun(copy), agent, FaultKind::NoAction))
     }
+}
+
+/// The first of the global states, (C, S), or of those in which episodes were just truncated, that is not finite.
+/// `status` is empty if no step was taken.
+pub fn fault_of_states<E: Environment>(
+    states: &[f32],
+    status: &[Status],
+    environments: &VecEnv<E>,
+) -> Option<EnvironmentFault> {
+    let fault = |copy, step, found| EnvironmentFault {
+        copy: environments.first_copy() + copy,
+        step,
+        agent: 0,
+        found,
+    };
+    for (copy, _) in (status.iter().enumerate()).filter(|(_, status)| **status == Status::Truncated)
+    {
+        let state = environments.final_state(copy);
+        if let Some(number) = not_finite(state) {
+            let value = state[number];
+            let found = FaultKind::LastState { number, value };
+            return Some(fault(copy, environments.episode_steps(copy), found));
+        }
+    }
+    let at = not_finite(states)?;
+    let width = environments.spec().state_dim;
+    let (copy, number) = (at / width, at % width);
+    let step = match status.get(copy) {
+        None | Some(Status::Running) => environments.episode_steps(copy),
+        Some(_) => 0,
+    };
+    let value = states[at];
+    Some(fault(copy, step, FaultKind::State { number, value }))
 }
 
 /// Where the first number lies that is not finite.

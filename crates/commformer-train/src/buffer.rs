@@ -2,6 +2,7 @@
 //! in between. A policy on another device has a mirror of it there.
 
 mod advantages;
+mod begins;
 mod between;
 mod fallen;
 mod memory;
@@ -46,7 +47,7 @@ pub struct Buffer {
     /// (T, C, N).
     rewards: Array3<f32>,
     /// What agents paid for listening, (T, C, N).
-    tolls: Array3<f32>,
+    penalties: Array3<f32>,
     gates: Option<GateMemory>,
     carried: Option<Carried>,
     /// How each episode stood after each step, (T, C).
@@ -89,7 +90,7 @@ impl Buffer {
             log_probs: Tensor::f_zeros([rows, columns, agents], (Kind::Float, Device::Cpu))?,
             values: Rows::zeros(&[rows + 1, columns, agents])?,
             rewards: Array3::zeros((steps, copies, spec.agents)),
-            tolls: Array3::zeros((steps, copies, spec.agents)),
+            penalties: Array3::zeros((steps, copies, spec.agents)),
             gates: None,
             carried: None,
             status: vec![Status::Running; steps * copies],
@@ -295,7 +296,7 @@ impl Buffer {
         };
         self.fault = written.fault(environments);
         self.sound()?;
-        self.keep_states(t + 1, environments)?;
+        self.keep_states(t + 1, t * self.copies..(t + 1) * self.copies, environments)?;
         let status = &self.status[t * self.copies..(t + 1) * self.copies];
         let departed = self.departed[acted].chunks_exact_mut(self.spec.agents);
         for (copy, (status, departed)) in status.iter().zip(departed).enumerate() {
@@ -391,9 +392,9 @@ impl Buffer {
         self.gates.as_mut()
     }
 
-    /// Takes from every agent what it owes for listening, (T, C, N), in the place of earlier tolls.
-    pub fn charge(&mut self, tolls: Array3<f32>) {
-        self.tolls = tolls;
+    /// Takes from every agent what it owes for listening, (T, C, N), in the place of earlier penalties.
+    pub fn penalise(&mut self, penalties: Array3<f32>) {
+        self.penalties = penalties;
     }
 
     /// What was perceived in every sample; who took part, [`active_samples`](Self::active_samples) says.

@@ -2,8 +2,14 @@
 
 use crate::{GatePlan, GraphPlan, Settings, TrainError, UpperData};
 
-/// Refuses the first setting that cannot work with `copies` copies of the environment.
-pub fn settings(settings: &Settings, plan: &GraphPlan, copies: usize) -> Result<(), TrainError> {
+/// Refuses the first setting that cannot work with `copies` copies of the environment, for a policy that evaluates
+/// sequences of this `length`, or samples by themselves (1).
+pub fn settings(
+    settings: &Settings,
+    plan: &GraphPlan,
+    copies: usize,
+    length: usize,
+) -> Result<(), TrainError> {
     let (ppo, rollout) = (&settings.ppo, &settings.rollout);
     let positive = "a positive number";
     let share = "a number from 0 to 1";
@@ -52,12 +58,16 @@ pub fn settings(settings: &Settings, plan: &GraphPlan, copies: usize) -> Result<
             "zero or more",
         )?;
     }
-    let samples = crate::bilevel::lower_copies(plan, copies) * rollout.steps;
+    let samples = crate::bilevel::lower_copies(plan, copies) * rollout.steps / length;
+    let what = match length {
+        1 => "the samples of an iteration".to_owned(),
+        _ => format!("the sequences of {length} steps of an iteration"),
+    };
     check(
         "ppo.minibatches",
         ppo.minibatches,
         (1..=samples.max(1)).contains(&ppo.minibatches),
-        &format!("from 1 to {samples}, the samples of an iteration"),
+        &format!("from 1 to {samples}, {what}"),
     )?;
     if let GraphPlan::Learned(graph) = plan {
         check(

@@ -1,11 +1,11 @@
 //! Judging a policy: rounds of exactly one episode in each copy of the environment.
 
 use crate::bilevel::entries;
+use crate::message_stats::StepMessages;
 use crate::noise::{Noise, streams};
 use crate::recall::of_active;
 use crate::rollout::{act, buffer_for};
-use crate::traffic::Exchange;
-use crate::{Actor, EpisodeRecord, EvaluationReport, TeamGraphs, Traffic, TrainError};
+use crate::{Actor, EpisodeRecord, EvaluationReport, MessageStats, TeamGraphs, TrainError};
 use commformer_env::{Environment, VecEnv};
 use tch::{Device, Tensor};
 
@@ -111,17 +111,17 @@ fn play_round<A: Actor, E: Environment>(
         let open = buffer.gates().map_or(Ok(&[][..]), |gates| gates.open(0))?;
         for (copy, said) in said.iter_mut().enumerate() {
             let of_copy = |all: usize| copy * all / copies..(copy + 1) * all / copies;
-            let exchange = Exchange {
+            let step = StepMessages {
                 edges,
                 open: &open[of_copy(open.len())],
                 active: &active[of_copy(active.len())],
                 sizes: &sizes,
             };
-            said.add(&exchange, environments.must_listen(copy)?);
+            said.add(&step, environments.must_listen(copy)?);
             if let (Some(gates), None) = (buffer.gates(), &records[copy]) {
                 let of_step = gates.scores()?;
                 let of_step = &of_step[of_copy(of_step.len())];
-                scores.extend(of_active(of_step, exchange.active));
+                scores.extend(of_active(of_step, step.active));
             }
         }
         buffer.step(0, environments)?;
@@ -158,18 +158,18 @@ fn play_round<A: Actor, E: Environment>(
 /// What was said in an episode so far.
 #[derive(Clone, Debug, Default)]
 struct Said {
-    traffic: Traffic,
+    traffic: MessageStats,
     right: f64,
     judged: f64,
 }
 
 impl Said {
     /// Adds a step, in which each agent must listen or must not, if that is known.
-    fn add(&mut self, exchange: &Exchange<'_>, must_listen: Option<&[bool]>) {
-        self.traffic.add(&exchange.traffic());
+    fn add(&mut self, step: &StepMessages<'_>, must_listen: Option<&[bool]>) {
+        self.traffic.add(&step.traffic());
         for (agent, must) in must_listen.into_iter().flatten().enumerate() {
-            if exchange.active[agent] {
-                let listens = exchange.intake(agent).share > 0.0;
+            if step.active[agent] {
+                let listens = step.received(agent).share > 0.0;
                 self.right += f64::from(u8::from(listens == *must));
                 self.judged += 1.0;
             }

@@ -7,6 +7,7 @@ use crate::ppo::{GateTargets, Targets};
 use crate::rollout::Shard;
 use crate::samples::{Done, Perceived};
 use crate::selection::Selection;
+use crate::sequences::Units;
 use crate::update::{Part, PartGraph};
 use crate::{Fallen, PpoConfig, TeamGraphs, TrainError, ValueNorm};
 use commformer_env::{Environment, Rng};
@@ -32,8 +33,10 @@ pub struct Experience {
     /// Weights of the values' errors, where they are not `active`.
     valued: Option<Pieces>,
     gate: Option<GateExperience>,
-    /// Samples of each shard.
-    sizes: Vec<usize>,
+    /// What minibatches are made of.
+    units: Units,
+    /// Where memories begin anew, (its samples, N); `None` where each sample is by itself.
+    begins: Option<Pieces>,
     /// The copy of each sample, (S).
     copies: Vec<usize>,
     /// Agents that took part in each sample, (S).
@@ -56,17 +59,20 @@ type Pieces = Vec<Tensor>;
 impl Experience {
     /// Estimates advantages and returns of the rollout in `shards`, takes the returns into `norm`,
     /// and brings both to the scale on which they are learned. `gated` says whether the gates were in
-    /// force.
+    /// force; `sequence` is the length of the sequences that the policy evaluates, if it does.
     pub fn new<E: Environment>(
         shards: &mut [Shard<E>],
         norm: &mut ValueNorm,
         config: &PpoConfig,
         device: Device,
         gated: bool,
+        sequence: Option<usize>,
     ) -> Result<Self, TrainError> {
         let (mut advantages, mut returns) = (Vec::new(), Vec::new()); // (S, N)
         let (mut active, mut gate_values) = (Vec::new(), Vec::new()); // (S, N)
         let (mut sizes, mut copies) = (Vec::new(), Vec::new());
+        let (mut columns, mut begins) = (Vec::new(), Vec::new());
+        let steps = (shards.first()).map_or(0, |shard| shard.buffer.steps());
         for Shard {
             copies: own,
             buffer,
@@ -81,6 +87,10 @@ impl Experience {
                 gate_values.extend_from_slice(gates.values()?);
             }
             sizes.push(buffer.steps() * own.len());
+            columns.push(own.len());
+            if sequence.is_some() {
+                begins.extend(buffer.begins());
+            }
             copies.extend((0..buffer.steps()).flat_map(|_| own.clone()));
         }
         // How much better it went than a value expected that did not know the gates' decisions.
@@ -148,7 +158,8 @@ impl Experience {
             },
             active: pieces(&active)?,
             gate,
-            sizes,
+            units: Units::new(sequence.unwrap_or(1), columns, steps),
+            begins: sequence.map(|_| pieces(&begins)).transpose()?,
             copies,
             counts,
         })
@@ -159,13 +170,13 @@ impl Experience {
         self.rewards.shape()[1]
     }
 
-    /// The samples of the copies in `copies`: a range where it can be.
+    /// The [units](Units) of the copies in `copies`: a range where it can be. Whatever is selected here are units.
     pub fn of_copies(&self, copies: Range<usize>) -> Selection {
-        let all = self.copies.len();
+        let all = self.units.count();
         if copies == (0..self.copies()) {
             return Selection::Range(0, all);
         }
-        let of_these = |sample: &usize| copies.contains(&self.copies[*sample]);
+        let of_these = |unit: &usize| copies.contains(&self.copies[self.units.sample(*unit, 0)]);
         Selection::Listed(
             (0..all)
                 .filter(of_these)
@@ -179,21 +190,29 @@ impl Experience {
         self.rewards.shape()[2]
     }
 
+    /// Units of each part of a minibatch that is made of these.
+    pub fn part_size(&self, selection: &Selection, ppo: &PpoConfig) -> usize {
+        let length = self.units.length;
+        let samples = ppo.part_size(selection.len() * length, self.agents());
+        samples.div_ceil(length)
+    }
+
     /// Whether everybody takes part in these samples.
     fn is_complete(&self, selection: &Selection) -> bool {
-        let mut samples = selection.samples();
+        let mut samples = self.units.samples(selection);
         samples.all(|sample| self.counts[sample] == self.agents())
     }
 
     /// How many agents take part in these samples.
     pub fn count_active(&self, selection: &Selection) -> usize {
-        selection.samples().map(|sample| self.counts[sample]).sum()
+        let samples = self.units.samples(selection);
+        samples.map(|sample| self.counts[sample]).sum()
     }
 
     /// The part of a minibatch made of these samples, which are in order.
     pub fn part(&self, selection: &Selection, graph: PartGraph, noise: Rng) -> Part {
         let device = self.returns.first().map_or(Device::Cpu, Tensor::device);
-        let places = selection.places(&self.sizes, device);
+        let places = self.units.places(selection, false, device);
         let cut = |pieces: &Pieces| places.cut(pieces);
         let gate = self.gate.as_ref();
         let active = cut(&self.active);
@@ -203,7 +222,10 @@ impl Experience {
                 available: self.available.as_ref().map(cut),
                 active: (!self.is_complete(selection)).then(|| active.shallow_clone()),
                 state: self.state.as_ref().map(cut),
-                memory: self.memory.as_ref().map(cut),
+                memory: (self.memory.as_ref()).map(|memory| match self.units.length {
+                    1 => cut(memory),
+                    _ => self.units.places(selection, true, device).cut(memory),
+                }),
             },
             actions: cut(&self.actions),
             gate: gate
@@ -212,6 +234,10 @@ impl Experience {
                     open: cut(open),
                     noise: cut(noise),
                 }),
+            begins: self.begins.as_ref().map(|begins| {
+                let steps = self.units.length as i64;
+                cut(begins).unflatten(0, [steps, -1])
+            }),
             graph,
             targets: Targets {
                 log_probs: cut(&self.log_probs),
@@ -232,7 +258,8 @@ impl Experience {
 
     /// The graphs on which these samples were acted.
     pub fn acted_on(&self, selection: &Selection, graphs: &Graphs) -> TeamGraphs {
-        let copies = selection.samples().map(|sample| self.copies[sample]);
+        let samples = self.units.samples(selection);
+        let copies = samples.map(|sample| self.copies[sample]);
         graphs.of_copies(copies, self.copies())
     }
 }

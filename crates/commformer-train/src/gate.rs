@@ -1,9 +1,10 @@
 //! Receive gates in training: when they come into force, and what listening costs.
 
+use serde::Serialize;
 use std::fmt::Debug;
 
 /// What listening costs now.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Price {
     /// Of one message, in units of reward.
     pub message: f64,

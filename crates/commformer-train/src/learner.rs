@@ -238,7 +238,7 @@ impl<P: Policy> Learner<P> {
         let ppo = objective.ppo;
         let dropout = seed_for(self.seed, Purpose::Dropout).wrapping_add(draw);
         let parts = selection
-            .parts(ppo.part_size(selection.len(), experience.agents()))
+            .parts(experience.part_size(selection, ppo))
             .iter()
             .enumerate()
             .map(|(number, part)| {
@@ -289,12 +289,12 @@ impl<P: Policy> Learner<P> {
         }
     }
 
-    /// Splits samples evenly and at random; one minibatch is everything, in order.
+    /// Splits samples, or whole sequences of them, evenly and at random; one minibatch is everything, in order.
     fn minibatches(&self, samples: Selection, count: usize, update: u64) -> Vec<Selection> {
         if count <= 1 {
             return vec![samples];
         }
-        let mut order: Vec<i64> = samples.samples().map(|sample| sample as i64).collect();
+        let mut order: Vec<i64> = samples.samples().map(|unit| unit as i64).collect();
         Rng::new(seed_for(self.seed, Purpose::Minibatches), update).shuffle(&mut order);
         Selection::evenly(&order, count)
     }

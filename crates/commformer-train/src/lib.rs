@@ -59,6 +59,7 @@ mod gae;
 mod gate;
 mod learner;
 pub mod memory;
+mod message_stats;
 mod noise;
 mod not_finite;
 mod policy;
@@ -72,9 +73,9 @@ mod run;
 mod samples;
 mod seeds;
 mod selection;
+mod sequences;
 mod staging;
 mod taken;
-mod traffic;
 mod trainer;
 mod update;
 mod value_norm;
@@ -94,11 +95,12 @@ pub use error::TrainError;
 pub use evaluate::{EvaluateOptions, evaluate};
 pub use gae::gae;
 pub use gate::{Budget, GatePlan, GateTerms, Payment, Price};
+pub use message_stats::{MessageSizes, MessageStats};
 pub use noise::Drawn;
 pub use not_finite::{Diverged, Entries, NotFinite, Term};
 pub use policy::{
     Act, Actor, Evaluation, GateEvaluation, GateSamples, Gates, Gating, Level, Policy,
-    PolicyResult, Samples, Situations, TeamGraphs, by_autograd,
+    PolicyResult, Samples, Sequence, Situations, TeamGraphs, by_autograd,
 };
 pub use ppo::{GateTargets, Loss, Targets, loss};
 pub use report::{
@@ -106,6 +108,5 @@ pub use report::{
 };
 pub use run::Outcome;
 pub use seeds::{Purpose, seed_for};
-pub use traffic::{MessageSizes, Traffic};
 pub use trainer::{Settings, Trainer};
 pub use value_norm::ValueNorm;

@@ -155,9 +155,26 @@ pub struct GateSamples {
     pub noise: Tensor,
 }
 
+/// Samples that follow each other, for a policy that carries a recurrent state through them.
+///
+/// The samples are then B sequences of L steps each, in which step comes before sequence: row `l * B + b` is step l of
+/// sequence b. Of the memory only what each sequence begins with is given, (B, N, M): whatever it becomes within the
+/// sequence, the policy computes, and a gradient can flow through it.
+#[derive(Clone, Copy, Debug)]
+pub struct Sequence<'a> {
+    /// Steps of each (L).
+    pub steps: usize,
+    /// 1 where an agent's memory begins anew before the step, (L, B, N), since its episode ended or another agent has
+    /// its place: there the policy goes on from zeros. Else 0.
+    pub begins: &'a Tensor,
+}
+
 /// Samples to evaluate.
 #[derive(Debug)]
 pub struct Samples<'a> {
+    /// How they follow each other; `None` unless the policy [asks for it](Policy::sequence): each is then by itself,
+    /// with a memory of its own.
+    pub sequence: Option<Sequence<'a>>,
     /// Where the teams were.
     pub situations: Situations<'a>,
     /// (B, N) of i64, or (B, N, A) of f32.
@@ -266,6 +283,13 @@ pub trait Policy: Actor + Sized {
     fn take_in(&mut self, obs: &[f32], active: &[bool]) -> PolicyResult<()> {
         let _ = (obs, active);
         Ok(())
+    }
+
+    /// The steps over which a gradient is to flow through what it carries from step to step, for a recurrent policy: it
+    /// then evaluates [sequences](Sequence) of so many steps, or of the largest number below that divides the steps of a
+    /// rollout. `None`, as here: it evaluates samples by themselves.
+    fn sequence(&self) -> Option<usize> {
+        None
     }
 
     /// The communication graph that it learns; `None`, as here, for a policy that learns none. What it is asked

@@ -2,9 +2,9 @@
 //! agents carry from step to step.
 
 use crate::gate::Price;
+use crate::message_stats::{MessageStats, StepMessages};
 use crate::policy::{GateSamples, Gating};
 use crate::rows::{Rows, samples, write};
-use crate::traffic::{Exchange, Traffic};
 use crate::{Buffer, MessageSizes, TrainError};
 use ndarray::Array3;
 use tch::{Device, Kind, Tensor};
@@ -192,7 +192,7 @@ const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
 
 /// Who spoke to whom in the T steps of a rollout.
 #[derive(Debug)]
-pub struct Ledger<'a> {
+pub struct RolloutMessages<'a> {
     /// The graph of each group of copies, G of N x N.
     pub edges: &'a [Vec<f32>],
     /// The group of each copy.
@@ -207,7 +207,7 @@ pub struct Ledger<'a> {
     pub agents: usize,
 }
 
-impl<'a> Ledger<'a> {
+impl<'a> RolloutMessages<'a> {
     /// Of the rollout in a buffer, whose copies belong to these groups.
     pub fn new(
         buffer: &'a Buffer,
@@ -227,9 +227,9 @@ impl<'a> Ledger<'a> {
     }
 
     /// Calls `each` with every step of every copy.
-    fn exchanges(
+    fn each_step(
         &self,
-        mut each: impl FnMut(usize, usize, Exchange<'_>),
+        mut each: impl FnMut(usize, usize, StepMessages<'_>),
     ) -> Result<(), TrainError> {
         let copies = self.groups.len();
         for t in 0..self.steps {
@@ -240,38 +240,38 @@ impl<'a> Ledger<'a> {
             let width = open.len() / copies.max(1);
             for (copy, &group) in self.groups.iter().enumerate() {
                 let at = (t * copies + copy) * self.agents;
-                let exchange = Exchange {
+                let step = StepMessages {
                     edges: &self.edges[group],
                     open: &open[copy * width..(copy + 1) * width],
                     active: &self.active[at..at + self.agents],
                     sizes: self.sizes,
                 };
-                each(t, copy, exchange);
+                each(t, copy, step);
             }
         }
         Ok(())
     }
 
     /// All traffic.
-    pub fn traffic(&self) -> Result<Traffic, TrainError> {
-        let mut all = Traffic::default();
-        self.exchanges(|_, _, exchange| all.add(&exchange.traffic()))?;
+    pub fn traffic(&self) -> Result<MessageStats, TrainError> {
+        let mut all = MessageStats::default();
+        self.each_step(|_, _, step| all.add(&step.traffic()))?;
         Ok(all)
     }
 
     /// What each agent owes for what it took in, (T, C, N), in units of reward; `spread` is that of
     /// the returns.
-    pub fn tolls(&self, price: Price, spread: f64) -> Result<Array3<f32>, TrainError> {
-        let mut tolls = Array3::zeros((self.steps, self.groups.len(), self.agents));
-        self.exchanges(|t, copy, exchange| {
+    pub fn penalties(&self, price: Price, spread: f64) -> Result<Array3<f32>, TrainError> {
+        let mut penalties = Array3::zeros((self.steps, self.groups.len(), self.agents));
+        self.each_step(|t, copy, step| {
             for agent in 0..self.agents {
-                let intake = exchange.intake(agent);
-                let toll =
-                    price.message * intake.messages + price.listening * spread * intake.share;
-                tolls[[t, copy, agent]] = toll as f32;
+                let received = step.received(agent);
+                let penalty =
+                    price.message * received.messages + price.listening * spread * received.share;
+                penalties[[t, copy, agent]] = penalty as f32;
             }
         })?;
-        Ok(tolls)
+        Ok(penalties)
     }
 }
 

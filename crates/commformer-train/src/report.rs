@@ -1,6 +1,6 @@
 //! What the trainer tells while it runs.
 
-use crate::{Price, Traffic};
+use crate::{MessageStats, Price};
 use commformer_env::{Episode, Spec};
 
 /// Seconds spent in each phase of an iteration. Those of a rollout, in which workers act and step side by
@@ -149,7 +149,7 @@ pub struct IterationReport {
     /// Losses.
     pub losses: Losses,
     /// What was said in the rollout.
-    pub traffic: Traffic,
+    pub traffic: MessageStats,
     /// What listening cost in it; `None` while nothing is charged.
     pub price: Option<Price>,
     /// Edges by which the exact graph differs from the one an iteration before.
@@ -177,7 +177,7 @@ impl IterationReport {
                 })
                 .collect(),
             losses: Losses::default(),
-            traffic: Traffic::default(),
+            traffic: MessageStats::default(),
             price: None,
             graph_changes: 0,
             phases: Phases::default(),
@@ -193,7 +193,7 @@ pub struct EpisodeRecord {
     /// Length, steps.
     pub steps: u32,
     /// What was said.
-    pub traffic: Traffic,
+    pub traffic: MessageStats,
     /// Share of the agents' steps in which they listened exactly when they must, where the environment
     /// knows when.
     pub gates_right: Option<f64>,
@@ -225,8 +225,8 @@ impl EvaluationReport {
     }
 
     /// What was said in all episodes.
-    pub fn traffic(&self) -> Traffic {
-        let mut all = Traffic::default();
+    pub fn traffic(&self) -> MessageStats {
+        let mut all = MessageStats::default();
         for episode in &self.episodes {
             all.add(&episode.traffic);
         }

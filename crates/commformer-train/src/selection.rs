@@ -82,16 +82,45 @@ impl Selection {
             places.extend(place.map(|place| (shard, place)));
             first = end;
         }
-        Places(places)
+        Places {
+            of_shards: places,
+            steps: 1,
+        }
+    }
+
+    /// The numbers, among those of each shard that has any of them, as `of_shard` makes places of them.
+    pub fn by_shard(
+        &self,
+        sizes: &[usize],
+        of_shard: impl Fn(usize, Vec<i64>) -> Place,
+    ) -> Vec<(usize, Place)> {
+        let all: Vec<usize> = self.samples().collect();
+        let mut first = 0;
+        let mut places = Vec::new();
+        for (shard, size) in sizes.iter().enumerate() {
+            let own = all.iter().filter(|at| (first..first + size).contains(*at));
+            let own: Vec<i64> = own.map(|at| (at - first) as i64).collect();
+            if !own.is_empty() {
+                places.push((shard, of_shard(shard, own)));
+            }
+            first += size;
+        }
+        places
     }
 }
 
 /// Where some samples lie: which of each shard's, for the shards that have any of them.
 #[derive(Debug)]
-pub struct Places(Vec<(usize, Place)>);
+pub struct Places {
+    /// The shards and what is taken of them.
+    pub of_shards: Vec<(usize, Place)>,
+    /// Steps, one after the other in each place: in what is cut, a step of one shard comes before the next of another.
+    pub steps: usize,
+}
 
+/// Where some samples lie in a shard.
 #[derive(Debug)]
-enum Place {
+pub enum Place {
     /// From this one on, so many.
     Range(i64, i64),
     /// These, (B).
@@ -102,7 +131,7 @@ impl Places {
     /// The samples, out of a tensor for each shard. A range within one shard is a view.
     pub fn cut(&self, shards: &[Tensor]) -> Tensor {
         let mut cuts: Vec<Tensor> = self
-            .0
+            .of_shards
             .iter()
             .map(|(shard, place)| match place {
                 Place::Range(start, length) => shards[*shard].narrow(0, *start, *length),
@@ -111,6 +140,11 @@ impl Places {
             .collect();
         match cuts.len() {
             1 => cuts.remove(0),
+            _ if self.steps > 1 => {
+                let by_step = |cut: Tensor| cut.unflatten(0, [self.steps as i64, -1]);
+                let cuts: Vec<Tensor> = cuts.into_iter().map(by_step).collect();
+                Tensor::cat(&cuts, 1).flatten(0, 1)
+            }
             _ => Tensor::cat(&cuts, 0),
         }
     }

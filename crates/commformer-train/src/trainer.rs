@@ -5,12 +5,13 @@ use crate::capability::learned_graph;
 use crate::experience::Experience;
 use crate::learner::Learner;
 use crate::noise::{Noise, streams};
-use crate::recall::{Ledger, of_active};
+use crate::recall::{RolloutMessages, of_active};
 use crate::rollout::{self, Collected, Shard};
+use crate::sequences;
 use crate::update::Objective;
 use crate::{
-    Best, GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, Payment, Policy,
-    PpoConfig, Price, Purpose, RolloutConfig, RunConfig, TeamGraphs, Traffic, TrainError,
+    Best, GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, MessageStats,
+    Payment, Policy, PpoConfig, Price, Purpose, RolloutConfig, RunConfig, TeamGraphs, TrainError,
     ValueNorm, seed_for,
 };
 use commformer_env::{Environment, Spec, VecEnv};
@@ -56,7 +57,13 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         mut policy: P,
         mut environments: VecEnv<E>,
     ) -> Result<Self, TrainError> {
-        crate::check::settings(&settings, &plan, environments.copies())?;
+        let sequence = sequence_of(&policy, &settings);
+        crate::check::settings(
+            &settings,
+            &plan,
+            environments.copies(),
+            sequence.unwrap_or(1),
+        )?;
         crate::check::graph(&plan, policy.graph().is_some())?;
         let (rollout, device) = (&settings.rollout, settings.run.device);
         environments.progress(0.0);
@@ -111,7 +118,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         } = self.collect(&graphs)?;
 
         let start = Instant::now();
-        let (traffic, charged) = self.settle(&graphs)?;
+        let (traffic, charged) = self.price_messages(&graphs)?;
         let ppo = &self.settings.ppo;
         let objective = Objective {
             ppo,
@@ -123,6 +130,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             ppo,
             self.settings.run.device,
             charged.is_some(),
+            sequence_of(self.learner.policy(), &self.settings),
         )?;
         let mut losses = Vec::new();
         for epoch in 0..ppo.epochs {
@@ -201,18 +209,19 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
 
     /// Counts the messages of the rollout. While the gates are in force, lets the budget see them and
     /// charges for them; gives the price and the weights of the gates' terms in the loss.
-    fn settle(
+    fn price_messages(
         &mut self,
         graphs: &Graphs,
-    ) -> Result<(Traffic, Option<(Price, GateTerms)>), TrainError> {
+    ) -> Result<(MessageStats, Option<(Price, GateTerms)>), TrainError> {
         let (edges, copies, sizes) = (graphs.edges()?, self.copies(), &self.sizes);
         let groups = |shard: &Shard<E>| {
             let copies_of_shard = shard.copies.clone();
             copies_of_shard.map(|copy| graphs.group_of(copy, copies))
         };
-        let mut traffic = Traffic::default();
+        let mut traffic = MessageStats::default();
         for shard in &self.shards {
-            traffic.add(&Ledger::new(&shard.buffer, &edges, groups(shard), sizes).traffic()?);
+            traffic
+                .add(&RolloutMessages::new(&shard.buffer, &edges, groups(shard), sizes).traffic()?);
         }
         let progress = self.progress();
         let Some((gate, ramp)) =
@@ -231,9 +240,9 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         };
         if gate.payment == Payment::Rewards {
             for shard in &mut self.shards {
-                let ledger = Ledger::new(&shard.buffer, &edges, groups(shard), sizes);
-                let tolls = ledger.tolls(price, spread)?;
-                shard.buffer.charge(tolls);
+                let messages = RolloutMessages::new(&shard.buffer, &edges, groups(shard), sizes);
+                let penalties = messages.penalties(price, spread)?;
+                shard.buffer.penalise(penalties);
             }
         }
         if (self.policy().gates()).is_some_and(|gates| gates.draws_by_threshold()) {
@@ -311,6 +320,12 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         let (replicas, pool) = self.learner.workers();
         rollout::collect(&mut self.shards, replicas, pool, graphs, &noise)
     }
+}
+
+/// The length of the sequences that a policy evaluates, if it does.
+fn sequence_of<P: Policy>(policy: &P, settings: &Settings) -> Option<usize> {
+    let wish = policy.sequence()?;
+    Some(sequences::length(wish, settings.rollout.steps))
 }
 
 /// Edges that one graph has and the other lacks. A row that swaps one sender for another moves one

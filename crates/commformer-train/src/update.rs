@@ -10,7 +10,7 @@ use crate::gate::GateTerms;
 use crate::policy::{Evaluation, GateSamples, Level, TeamGraphs};
 use crate::ppo::{self, Targets};
 use crate::samples::Perceived;
-use crate::{Losses, Policy, PpoConfig, Samples, TrainError};
+use crate::{Losses, Policy, PpoConfig, Samples, Sequence, TrainError};
 use std::sync::Mutex;
 use tch::{Device, Kind, Tensor};
 
@@ -41,6 +41,8 @@ pub struct Part {
     pub actions: Tensor,
     /// How the receive gates were set, where there are any.
     pub gate: Option<GateSamples>,
+    /// Where memories begin anew, (L, B, N), where the samples are sequences.
+    pub begins: Option<Tensor>,
     /// Whom the agents hear.
     pub graph: PartGraph,
     /// What the rollout knows of the samples.
@@ -128,6 +130,10 @@ fn differentiate<P: Policy>(
         }
     };
     let samples = Samples {
+        sequence: part.begins.as_ref().map(|begins| Sequence {
+            steps: begins.size()[0] as usize,
+            begins,
+        }),
         situations: part.perceived.with_graph(graph),
         actions: &part.actions,
         gate: part.gate.as_ref(),

@@ -3,10 +3,10 @@
 mod plain;
 
 use commformer_env::smac::{Smac, SmacConfig};
-use commformer_env::{Actions, Environment, Observation, Rng, Status, VecEnv};
+use commformer_env::{Actions, Environment, Observation, Rng, Status, VecEnv, forward_environment};
 use commformer_train::{
     Act, Actor, Evaluation, Gates, GraphPlan, Policy, PolicyResult, PpoConfig, RolloutConfig,
-    RunConfig, Samples, Settings, Situations, Trainer,
+    RunConfig, Samples, Settings, Situations, TrainError, Trainer,
 };
 use plain::Plain;
 use std::sync::{Arc, Mutex};
@@ -131,7 +131,14 @@ fn battle() -> Smac {
 }
 
 fn trainer(asks: bool) -> Trainer<Central, Smac> {
-    let copies = VecEnv::new(vec![battle(); COPIES], SEED).unwrap();
+    trainer_in(asks, vec![battle(); COPIES]).unwrap()
+}
+
+fn trainer_in<E: Environment>(
+    asks: bool,
+    copies: Vec<E>,
+) -> Result<Trainer<Central, E>, TrainError> {
+    let copies = VecEnv::new(copies, SEED).unwrap();
     let spec = copies.spec();
     let policy = Central {
         plain: Plain::new(spec, 1),
@@ -159,7 +166,7 @@ fn trainer(asks: bool) -> Trainer<Central, Smac> {
             ..RunConfig::default()
         },
     };
-    Trainer::new(settings, GraphPlan::None, policy, copies).unwrap()
+    Trainer::new(settings, GraphPlan::None, policy, copies)
 }
 
 fn numbers(tensor: &Tensor) -> Vec<f32> {
@@ -275,6 +282,65 @@ fn a_run_with_it_goes_on_to_the_bit_and_with_a_mirror() {
     mirrored.iterate().unwrap();
     mirrored.iterate().unwrap();
     assert_eq!(bits(&mirrored), bits(&whole));
+}
+
+/// A battle whose state is not a number once it has taken so many steps.
+struct Spoilt {
+    task: Smac,
+    steps: Option<u32>,
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Environment for Spoilt {
+    forward_environment! { |this| this.task =>
+        spec reset metrics progress save restore sources must_listen departed action_names agent_names draw remote
+    }
+
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        self.steps = self.steps.and_then(|steps| steps.checked_sub(1));
+        self.task.step(actions, rng, out, rewards)
+    }
+
+    fn global_state(&self, out: &mut [f32]) {
+        self.task.global_state(out);
+        if self.steps == Some(0) {
+            out[4] = f32::NAN;
+        }
+    }
+}
+
+#[test]
+fn one_that_is_not_finite_is_refused() {
+    let of = |asks: bool, steps: u32| {
+        let copies = (0..COPIES).map(|copy| Spoilt {
+            task: battle(),
+            steps: (copy == 1).then_some(steps),
+        });
+        let mut trainer = trainer_in(asks, copies.collect())?;
+        trainer.iterate().map(|_| ())
+    };
+    for (steps, step, place) in [
+        (0, "at the beginning of an episode", "state"),
+        (3, "step 3 of its episode", "state"),
+        (
+            7,
+            "step 7 of its episode",
+            "state, in which the episode was truncated,",
+        ),
+    ] {
+        let expected =
+            format!("copy 1, {step}: number 4 of the global {place} is NaN; states must be finite");
+        let found = of(true, steps).unwrap_err().to_string();
+        assert!(found.contains(&expected), "{found}");
+        // Nobody looks at what nobody asked for.
+        of(false, steps).unwrap();
+    }
 }
 
 #[test]

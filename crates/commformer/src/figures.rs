@@ -126,10 +126,10 @@ impl fmt::Display for Figures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use commformer_train::Traffic;
+    use commformer_train::MessageStats;
 
-    fn traffic() -> Traffic {
-        Traffic {
+    fn traffic() -> MessageStats {
+        MessageStats {
             agent_steps: 6.0,
             active_steps: 6.0,
             open: 1.5,

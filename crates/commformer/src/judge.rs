@@ -236,7 +236,7 @@ impl Verdict {
 mod tests {
     use super::*;
     use commformer_env::RESERVED_METRICS;
-    use commformer_train::{EpisodeRecord, Traffic};
+    use commformer_train::{EpisodeRecord, MessageStats};
     use proptest::prelude::*;
     use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
     use std::collections::BTreeSet;
@@ -301,7 +301,7 @@ mod tests {
         let episode = EpisodeRecord {
             team_return: -1.0,
             steps: 3,
-            traffic: Traffic {
+            traffic: MessageStats {
                 agent_steps: 6.0,
                 active_steps: 6.0,
                 open: 1.5,

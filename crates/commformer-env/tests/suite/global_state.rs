@@ -2,8 +2,8 @@
 
 use commformer_env::smac::{Smac, SmacConfig};
 use commformer_env::{
-    Actions, Batch, CopyState, Environment, PredatorPrey, PredatorPreyConfig, Rng, Spec, Status,
-    VecEnv, VecEnvError,
+    Actions, Batch, CopyState, PredatorPrey, PredatorPreyConfig, Rng, Spec, Status, VecEnv,
+    VecEnvError,
 };
 
 use crate::single::Single;

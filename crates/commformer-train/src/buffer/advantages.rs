@@ -13,7 +13,7 @@ impl Buffer {
         norm: &ValueNorm,
         config: &PpoConfig,
     ) -> Result<(Array3<f32>, Array3<f32>), TrainError> {
-        let earned = &self.rewards - &self.tolls;
+        let earned = &self.rewards - &self.penalties;
         let mut outlook = self.outlook(norm)?;
         if config.fallen == Fallen::Team && !self.is_complete() {
             self.value_fallen(&mut outlook, &earned, config.gamma);

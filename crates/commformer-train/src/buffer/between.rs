@@ -20,7 +20,7 @@ impl Buffer {
         }
         environments.reset(self.last()?)?;
         self.check_last(environments)?;
-        self.keep_states(self.steps, environments)
+        self.keep_states(self.steps, 0..0, environments)
     }
 
     /// Goes on from saved copies, whose agents carry these numbers, (C, N, M); the next rollout starts
@@ -36,7 +36,7 @@ impl Buffer {
         }
         environments.restore(states, self.last()?)?;
         self.check_last(environments)?;
-        self.keep_states(self.steps, environments)?;
+        self.keep_states(self.steps, 0..0, environments)?;
         (self.carried.as_ref()).map_or(Ok(()), |own| own.restore(carried))
     }
 

@@ -22,7 +22,7 @@ impl Buffer {
             ActionSpace::Discrete(_) => of(acted, size_of::<i64>()),
             ActionSpace::Continuous(width) => real(acted * width as f64),
         };
-        // Log-probabilities, rewards, tolls.
+        // Log-probabilities, rewards, penalties.
         let results = real(3.0 * acted);
         let values = real(perceived);
         let gates = match recall[0] {
@@ -85,7 +85,7 @@ mod tests {
             + size_of_val(&buffer.status[..])
             + size_of_val(&buffer.departed[..])
             + buffer.log_probs.numel() * size_of::<f32>()
-            + (buffer.rewards.len() + buffer.tolls.len()) * size_of::<f32>()
+            + (buffer.rewards.len() + buffer.penalties.len()) * size_of::<f32>()
     }
 
     #[test]
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn by_hand() {
         // 2 copies, 1 step: 6 agents act, 12 perceive. Observations 12 x 7 x 4, active 12, actions 6 x 8,
-        // log-probabilities, rewards and tolls 3 x 6 x 4, values 12 x 4, who left 6, status 2.
+        // log-probabilities, rewards and penalties 3 x 6 x 4, values 12 x 4, who left 6, status 2.
         let said = Buffer::bytes(&spec(ActionSpace::Discrete(5), false), [2, 1], [0, 0]);
         assert_eq!(said, 336.0 + 12.0 + 48.0 + 72.0 + 48.0 + 6.0 + 2.0);
     }

@@ -2,8 +2,10 @@
 
 use super::Buffer;
 use crate::TrainError;
+use crate::boundary::fault_of_states;
 use crate::rows::Rows;
 use commformer_env::{Environment, VecEnv};
+use std::ops::Range;
 use tch::{Device, Tensor};
 
 /// The global states of a rollout.
@@ -34,16 +36,23 @@ impl Buffer {
         Ok(self)
     }
 
-    /// Keeps the states of the situations at step `t`.
+    /// Keeps the states of the situations at step `t`, to which steps led whose status stands in `status`, or none.
+    ///
+    /// # Errors
+    /// [`TrainError::Fault`] if nobody can learn from what was written.
     pub(super) fn keep_states<E: Environment>(
         &mut self,
         t: usize,
+        status: Range<usize>,
         environments: &VecEnv<E>,
     ) -> Result<(), TrainError> {
-        match &mut self.state {
-            Some(state) => Ok(environments.global_states(state.rows.row_mut(t)?)?),
-            None => Ok(()),
-        }
+        let Some(state) = &mut self.state else {
+            return Ok(());
+        };
+        let states = state.rows.row_mut(t)?;
+        environments.global_states(states)?;
+        self.fault = fault_of_states(states, &self.status[status], environments);
+        self.sound()
     }
 }
 

@@ -132,13 +132,13 @@ fn difference(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use commformer_train::Traffic;
+    use commformer_train::MessageStats;
 
     fn report(returns: &[f64]) -> EvaluationReport {
         let episode = |team_return: &f64| EpisodeRecord {
             team_return: *team_return,
             steps: 3,
-            traffic: Traffic::default(),
+            traffic: MessageStats::default(),
             gates_right: None,
             metrics: Vec::new(),
         };

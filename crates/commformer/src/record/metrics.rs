@@ -6,7 +6,7 @@
 use super::past::Past;
 use crate::figures::Figures;
 use crate::links;
-use commformer_train::{EvaluationReport, IterationReport};
+use commformer_train::{EvaluationReport, IterationReport, Price};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -79,14 +79,6 @@ struct Listening {
     /// What listening costs, while it costs anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<Price>,
-}
-
-#[derive(Serialize)]
-struct Price {
-    /// Of a message, in units of reward.
-    message: f64,
-    /// Of listening to everything, in units of the returns' spread.
-    listening: f64,
 }
 
 #[derive(Serialize)]
@@ -168,10 +160,7 @@ impl<W: Write> MetricsFile<W> {
                 messages: report.traffic.messages(),
                 bytes: report.traffic.bytes(),
                 traffic: report.traffic.share(),
-                price: report.price.map(|price| Price {
-                    message: price.message,
-                    listening: price.listening,
-                }),
+                price: report.price,
             },
             graph_changes: report.graph_changes,
             seconds: IterationSeconds {
@@ -220,7 +209,7 @@ pub(crate) fn rows(matrix: &[f32]) -> Vec<&[f32]> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use commformer_train::{EpisodeRecord, Phases, Traffic};
+    use commformer_train::{EpisodeRecord, MessageStats, Phases};
     use serde_json::{Value, json};
 
     fn written(write: impl FnOnce(&mut MetricsFile<&mut Vec<u8>>)) -> Value {
@@ -259,7 +248,7 @@ pub(crate) mod tests {
                 entropy: f64::NAN,
                 ..Default::default()
             },
-            traffic: Traffic {
+            traffic: MessageStats {
                 agent_steps: 2.0,
                 active_steps: 2.0,
                 open: 1.0,
@@ -342,7 +331,7 @@ pub(crate) mod tests {
         let record = EpisodeRecord {
             team_return: -0.5,
             steps: 4,
-            traffic: Traffic::default(),
+            traffic: MessageStats::default(),
             gates_right: None,
             metrics: vec![1.0],
         };

@@ -122,7 +122,7 @@ fn describe(report: &IterationReport, [done, target]: [u64; 2], elapsed: Duratio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use commformer_train::{Losses, Phases, Traffic};
+    use commformer_train::{Losses, MessageStats, Phases};
 
     #[test]
     fn a_line_says_how_far_how_fast_and_how_well() {
@@ -134,7 +134,7 @@ mod tests {
             episode_steps: Some(7.0),
             metrics: vec![("success".into(), 1.0)],
             losses: Losses::default(),
-            traffic: Traffic {
+            traffic: MessageStats {
                 agent_steps: 10.0,
                 active_steps: 10.0,
                 open: 3.0,

@@ -49,6 +49,7 @@ pub(super) fn agree() -> anyhow::Result<Outcome> {
         .act(&situations, Gates::Open, None)
         .map_err(TrainError::from)?;
     let samples = Samples {
+        sequence: None,
         situations,
         actions: &act.actions,
         gate: None,

@@ -20,7 +20,7 @@ impl MessageSizes {
 
 /// What was said in some steps of a team: sums, of which the methods make rates.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Traffic {
+pub struct MessageStats {
     /// Agents times steps.
     pub agent_steps: f64,
     /// Those of active agents.
@@ -37,7 +37,7 @@ pub struct Traffic {
 
 /// One step of one team: who could hear whom, and who listened.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Exchange<'a> {
+pub(crate) struct StepMessages<'a> {
     /// The graph, N x N; empty: there is none.
     pub edges: &'a [f32],
     /// The gates, N x W; empty: all are open.
@@ -49,18 +49,18 @@ pub(crate) struct Exchange<'a> {
 
 /// What one agent took in.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Intake {
+pub(crate) struct Received {
     /// Messages along edges.
     pub messages: f64,
     /// They as a share of what it could take in; without anybody to hear, whether its gate is open.
     pub share: f64,
 }
 
-impl Exchange<'_> {
+impl StepMessages<'_> {
     /// What agent `receiver` took in: messages along open edges from other active agents.
-    pub fn intake(&self, receiver: usize) -> Intake {
+    pub fn received(&self, receiver: usize) -> Received {
         if !self.active[receiver] {
-            return Intake::default();
+            return Received::default();
         }
         let (mut messages, mut possible) = (0.0, 0.0);
         for sender in self.senders(receiver) {
@@ -68,7 +68,7 @@ impl Exchange<'_> {
             possible += edge;
             messages += edge * self.gate(receiver, sender);
         }
-        Intake {
+        Received {
             messages,
             share: if possible > 0.0 {
                 messages / possible
@@ -93,11 +93,11 @@ impl Exchange<'_> {
     }
 
     /// The traffic of the step.
-    pub fn traffic(&self) -> Traffic {
+    pub fn traffic(&self) -> MessageStats {
         let agents = self.active.len();
-        let mut traffic = Traffic {
+        let mut traffic = MessageStats {
             agent_steps: agents as f64,
-            ..Traffic::default()
+            ..MessageStats::default()
         };
         if self.sizes.is_empty() && self.edges.is_empty() {
             // Nothing is sent: no need to look at every pair.
@@ -108,10 +108,10 @@ impl Exchange<'_> {
         }
         let size = |sizes: &[u32], at: usize| sizes.get(at).copied().map_or(0.0, f64::from);
         for receiver in (0..agents).filter(|&agent| self.active[agent]) {
-            let intake = self.intake(receiver);
+            let received = self.received(receiver);
             traffic.active_steps += 1.0;
-            traffic.open += intake.share;
-            traffic.messages += intake.messages;
+            traffic.open += received.share;
+            traffic.messages += received.messages;
             for sender in self.senders(receiver) {
                 let at = receiver * agents + sender;
                 let heard = self.edge(at) * self.gate(receiver, sender);
@@ -130,9 +130,9 @@ impl Exchange<'_> {
     }
 }
 
-impl Traffic {
+impl MessageStats {
     /// Adds what was said elsewhere.
-    pub fn add(&mut self, other: &Traffic) {
+    pub fn add(&mut self, other: &MessageStats) {
         self.agent_steps += other.agent_steps;
         self.active_steps += other.active_steps;
         self.open += other.open;
@@ -181,14 +181,14 @@ mod tests {
         }
     }
 
-    fn traffic(open: &[f32], active: &[bool]) -> Traffic {
-        let exchange = Exchange {
+    fn traffic(open: &[f32], active: &[bool]) -> MessageStats {
+        let step = StepMessages {
             edges: &EDGES,
             open,
             active,
             sizes: &sizes(),
         };
-        exchange.traffic()
+        step.traffic()
     }
 
     #[test]
@@ -211,13 +211,13 @@ mod tests {
     #[test]
     fn without_a_graph_only_what_is_always_needed_is_sent() {
         let of = |sizes: &MessageSizes| {
-            let exchange = Exchange {
+            let step = StepMessages {
                 edges: &[],
                 open: &[],
                 active: &[true, true, false],
                 sizes,
             };
-            exchange.traffic()
+            step.traffic()
         };
         let some = of(&sizes());
         assert_eq!(
