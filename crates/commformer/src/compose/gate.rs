@@ -28,7 +28,7 @@ pub struct TeamGate {
 #[derive(Debug)]
 enum Kinds {
     Open,
-    Learned(TemporalGate),
+    Learned(Box<TemporalGate>),
     Random(f64),
     Periodic(f64),
     /// Open where the entropy lies above this threshold, (1), shared by all replicas.
@@ -99,7 +99,9 @@ impl TeamGate {
                     per: config.per,
                     ..TemporalGateConfig::new(agents, width)
                 };
-                Kinds::Learned(TemporalGate::new(&sizes, device, &mut || rng.normal())?)
+                Kinds::Learned(Box::new(TemporalGate::new(&sizes, device, &mut || {
+                    rng.normal()
+                })?))
             }
         };
         Ok(Some(Self {
@@ -124,7 +126,7 @@ impl TeamGate {
             kind: match &self.kind {
                 Kinds::Open => Kinds::Open,
                 // SAFETY: the caller keeps to it.
-                Kinds::Learned(gate) => Kinds::Learned(unsafe { gate.replica() }?),
+                Kinds::Learned(gate) => Kinds::Learned(Box::new(unsafe { gate.replica() }?)),
                 Kinds::Random(rate) => Kinds::Random(*rate),
                 Kinds::Periodic(rate) => Kinds::Periodic(*rate),
                 Kinds::Uncertainty(threshold) => Kinds::Uncertainty(threshold.shallow_clone()),
