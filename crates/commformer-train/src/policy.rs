@@ -65,7 +65,7 @@ pub struct Situations<'a> {
     /// The global state, (B, S), where the policy [asks for it](Actor::uses_state) and the task gives one.
     pub state: Option<&'a Tensor>,
     /// What each agent carries from the step before, (B, N, M), zeros in the first step of an episode;
-    /// `None` if it carries nothing.
+    /// `None` if it carries nothing. Of a [`Sequence`], what it begins with.
     pub memory: Option<&'a Tensor>,
 }
 
@@ -199,7 +199,8 @@ pub trait Actor: Send {
         0
     }
 
-    /// Whether it is to be shown the global state; not, as here, unless it says so. A task may have none.
+    /// Whether it is to be shown the global state; not, as here, unless it says so. A task may have none, and agents
+    /// that run by themselves are shown none: it must act without one, too.
     fn uses_state(&self) -> bool {
         false
     }
