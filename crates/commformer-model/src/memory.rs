@@ -97,9 +97,13 @@ impl PolicyConfig {
         NUMBER * (rows * per_row + embeddings * sizes.width) + rows * pairs
     }
 
-    /// Bytes of the buffers of valuing the situations of `teams` teams, which libtorch does.
+    /// Bytes of the buffers of valuing the situations of `teams` teams, beside those of acting.
     pub fn value_bytes(&self, teams: f64, senders: f64) -> f64 {
         let sizes = self.sizes();
+        if self.is_native() {
+            // On the tape that acting has made room for; the representations come as a tensor.
+            return NUMBER * teams * sizes.agents * sizes.width;
+        }
         let embeddings = NUMBER * 12.0 * sizes.width;
         teams * sizes.agents * (embeddings + self.attended(senders))
     }
@@ -115,8 +119,12 @@ impl PolicyConfig {
             heads,
         } = self.sizes();
         let dropped = if self.dropout > 0.0 { 2.0 } else { 0.0 };
+        let stale = match self.closed {
+            Closed::Silence => 0.0,
+            Closed::Stale => 12.0,
+        };
         let embeddings = 4.0 // observed and projected, its slope, norm, embedding
-            + blocks * (9.0 + 3.0 * dropped) // encoder
+            + blocks * (9.0 + 3.0 * dropped + stale) // encoder
             + 4.0 // value
             + 1.0 + blocks * 16.0 // decoder
             + self.hidden_stages() * 4.0 + 2.0 // heads
@@ -130,10 +138,9 @@ impl PolicyConfig {
         rows * (NUMBER * numbers + pairs) + NUMBER * 2.0 * obs_dim * width
     }
 
-    /// The same for a pass by libtorch and autograd, as it is made on devices other than the CPU, without
-    /// kernels for the settings, or where a gradient is to flow through gates: what autograd saves, and the
-    /// gradients of a layer.
-    pub fn autograd_bytes(&self, teams: f64, senders: f64) -> f64 {
+    /// The same for a pass by libtorch and autograd, as it is made on devices other than the CPU and in other numbers
+    /// than float32: what autograd saves, and the gradients of a layer.
+    fn autograd_bytes(&self, teams: f64, senders: f64) -> f64 {
         let sizes = self.sizes();
         let rounded = match self.precision {
             Precision::Float32 => 1.0,

@@ -308,6 +308,25 @@ impl Workspace {
         edges
     }
 
+    /// After [`Workspace::backward`], the gradient of so many gates, (B, N) or (B, N, N).
+    pub fn of_gates(&self, gates: usize) -> Vec<f32> {
+        let mut of_gates = vec![0.0; gates];
+        if let Some(Evaluated { links, .. }) = self.evaluated {
+            let senders = self.tape.senders(links);
+            senders.add_to_gates(self.tape.of_factors(links), &mut of_gates);
+        }
+        of_gates
+    }
+
+    /// Adds to the leaves' gradients what the embeddings' gradient (B N, E) sends back.
+    pub fn backward_embedding(&mut self, weights: Weights<'_>, d_embedding: &[f32]) {
+        if let Some(embedding) = self.embedding {
+            let seeds = [(embedding, d_embedding)];
+            self.tape
+                .backward(weights.leaves, &seeds, &mut self.gradients);
+        }
+    }
+
     fn begin(
         &mut self,
         weights: Weights<'_>,

@@ -1,6 +1,6 @@
 //! A forward pass whose backward pass follows.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::config::ActionSpace;
 use crate::input::{Dense, Input};
@@ -38,6 +38,8 @@ pub struct Pass<'a> {
 #[derive(Debug)]
 struct Evaluated {
     graph: Tensor,
+    /// A gate through which the loss flows.
+    gate: Option<Tensor>,
     /// Of the native pass.
     taken: Option<(Actions, Dense)>,
     scores: Scores,
@@ -74,11 +76,11 @@ impl CommFormer {
 
 impl Pass<'_> {
     /// Scores actions that were taken, as [`CommFormer::evaluate`] does. The input holds the pass's
-    /// own embeddings. A graph that is to be differentiated is a leaf of its own.
+    /// own embeddings. A graph that is to be differentiated is a leaf of its own. A straight-through gate gets its
+    /// gradient, and what it was made of: the embeddings and others.
     ///
     /// # Errors
-    /// [`ModelError::Shape`] or [`ModelError::Input`] when an input does not fit, among them a
-    /// gate with a gradient: that has to go through [`CommFormer::evaluate`].
+    /// [`ModelError::Shape`] or [`ModelError::Input`] when an input does not fit.
     pub fn evaluate(
         &mut self,
         input: &Input<'_>,
@@ -91,12 +93,6 @@ impl Pass<'_> {
             return Err(refused(
                 "embedding",
                 "is not the one that the pass began with",
-            ));
-        }
-        if input.gate.is_some_and(Tensor::requires_grad) {
-            return Err(refused(
-                "gate",
-                "carries a gradient; use `evaluate` and autograd",
             ));
         }
         let (scores, taken) = match &mut self.native {
@@ -132,6 +128,9 @@ impl Pass<'_> {
         };
         let evaluated = self.evaluated.insert(Evaluated {
             graph: input.graph.shallow_clone(),
+            gate: (input.gate)
+                .filter(|gate| gate.requires_grad())
+                .map(Tensor::shallow_clone),
             taken,
             scores,
         });
@@ -157,15 +156,28 @@ impl Pass<'_> {
         else {
             let parameters = policy.parameters();
             let parameters = parameters.iter().map(|(_, leaf)| leaf);
-            return gradients(loss, &parameters.chain(others).collect::<Vec<_>>());
+            return gradients(loss, &parameters.chain(others).collect::<Vec<_>>(), false);
         };
-        let (upstream, of_others) = self.upstream(&evaluated, loss, &others)?;
+        let (upstream, mut of_others) = self.upstream(&evaluated, loss, &others)?;
         let available = dense.situation().1.available;
         let upstream: Vec<Tensor> = upstream.iter().map(Tensor::contiguous).collect();
         let upstream = [0, 1, 2, 3].map(|at| numbers(&upstream[at]));
         let leaves = policy.numbers();
         let weights = policy.weights(&leaves);
         workspace.backward(weights, actions, available, upstream, None);
+        if let Some(gate) = &evaluated.gate {
+            let of_gate = Tensor::from_slice(&workspace.of_gates(gate.numel())).view_as(gate);
+            let sent = (gate * of_gate).sum(Kind::Float);
+            let mut leaves = vec![&self.embedding];
+            leaves.extend(&others);
+            let mut found = gradients(&sent, &leaves, false)?.into_iter();
+            if let Some(of_embedding) = found.next() {
+                workspace.backward_embedding(weights, numbers(&of_embedding.contiguous()));
+            }
+            for (sum, more) in of_others.iter_mut().zip(found) {
+                *sum += more;
+            }
+        }
         let shaped = |slot: usize| {
             let of_leaf = Tensor::from_slice(workspace.gradients.of_index(slot));
             of_leaf.view(policy.leaves[slot].size().as_slice())
@@ -186,7 +198,7 @@ impl Pass<'_> {
         let graph = &evaluated.graph;
         let (Some(mut workspace), Some((actions, dense))) = (self.native.take(), &evaluated.taken)
         else {
-            return Ok(gradients(loss, &[graph])?.remove(0));
+            return Ok(gradients(loss, &[graph], false)?.remove(0));
         };
         let (upstream, _) = self.upstream(&evaluated, loss, &[])?;
         let policy = self.policy;
@@ -214,7 +226,8 @@ impl Pass<'_> {
         } = &evaluated.scores;
         let mut leaves = vec![log_probs, entropy, values, &self.embedding];
         leaves.extend(others);
-        let mut found = gradients(loss, &leaves)?;
+        // What a gate was made of is needed once more.
+        let mut found = gradients(loss, &leaves, evaluated.gate.is_some())?;
         let of_others = found.split_off(4);
         Ok((found, of_others))
     }
@@ -249,9 +262,10 @@ fn refused(input: &'static str, problem: &str) -> ModelError {
     }
 }
 
-/// The gradients of a scalar by autograd; zeros for leaves that have no part in it.
-fn gradients(loss: &Tensor, leaves: &[&Tensor]) -> Result<Vec<Tensor>, ModelError> {
-    let found = Tensor::f_run_backward(&[loss], leaves, false, false)?;
+/// The gradients of a scalar by autograd; zeros for leaves that have no part in it. `again`: what was computed on the
+/// way is kept for another time.
+fn gradients(loss: &Tensor, leaves: &[&Tensor], again: bool) -> Result<Vec<Tensor>, ModelError> {
+    let found = Tensor::f_run_backward(&[loss], leaves, again, false)?;
     let or_zeros = |(gradient, leaf): (Tensor, &&Tensor)| match gradient.defined() {
         true => gradient,
         false => leaf.zeros_like(),

@@ -236,6 +236,29 @@ impl Senders {
         }
     }
 
+    /// Adds a number for each entry to the gates, (B, N) or (B, N, N), that let it through. No gate has a part in what
+    /// an agent tells itself.
+    pub fn add_to_gates(&self, of_entries: &[f32], gates: &mut [f32]) {
+        let per_edge = gates.len() > self.teams.len() * self.agents;
+        for team in 0..self.teams.len() {
+            for receiver in 0..self.agents {
+                let row = team * self.agents + receiver;
+                let (first, list) = self.of(team, receiver, false);
+                for (sender, number) in list.iter().zip(&of_entries[first..]) {
+                    let agent = sender.agent as usize;
+                    if agent != receiver {
+                        let at = if per_edge {
+                            row * self.agents + agent
+                        } else {
+                            row
+                        };
+                        gates[at] += number;
+                    }
+                }
+            }
+        }
+    }
+
     /// Entries of the lists of all teams.
     pub fn entries(&self) -> usize {
         self.entries

@@ -5,7 +5,7 @@ use commformer_model::{
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::common::{Noise, distance, noisy_policy};
 use crate::properties::{configs, gated_graph, property_seed};
@@ -17,6 +17,8 @@ struct Case {
     graph: Tensor,
     graph_of: Option<Tensor>,
     gate: Option<Tensor>,
+    /// Whether the gates pass a gradient on, to the embeddings and to the scale.
+    straight_through: bool,
     /// Who takes part.
     active: Option<Tensor>,
     actions: Tensor,
@@ -75,6 +77,7 @@ impl Case {
             graph,
             graph_of,
             gate: gate.map(|dims| noise.coins(&[batch, n, n][..dims], 0.6)),
+            straight_through: noise.uniform() < 0.5,
             active: (noise.uniform() < 0.5).then(|| noise.coins(&[batch, n], 0.7)),
             actions: taken,
             kept,
@@ -86,10 +89,24 @@ impl Case {
         }
     }
 
-    fn input<'a>(&'a self, embedding: &'a Tensor) -> Input<'a> {
+    /// The gates, of values 0 and 1; if they are straight-through, with the gradient of something smooth.
+    fn gate(&self, embedding: &Tensor, scale: &Tensor) -> Option<Tensor> {
+        let gate = self.gate.as_ref()?;
+        if !self.straight_through {
+            return Some(gate.shallow_clone());
+        }
+        let soft = (embedding.select(-1, 0) * scale).sigmoid(); // (B, N)
+        let soft = match gate.dim() {
+            2 => soft,
+            _ => soft.unsqueeze(-1) * (embedding.select(-1, 1).unsqueeze(1)),
+        };
+        Some(gate + (&soft - soft.detach()))
+    }
+
+    fn input<'a>(&'a self, embedding: &'a Tensor, gate: &'a Option<Tensor>) -> Input<'a> {
         Input {
             available: self.available.as_ref(),
-            gate: self.gate.as_ref(),
+            gate: gate.as_ref(),
             active: self.active.as_ref(),
             graph_of: self.graph_of.as_ref(),
             kept: self.kept.as_ref(),
@@ -110,7 +127,8 @@ impl Case {
         let mut noise = self.dropout.iter();
         let mut uniform = |_: &[i64]| noise.next().unwrap().shallow_clone();
         let (mut pass, embedding) = policy.pass(&self.obs).unwrap();
-        let input = self.input(&embedding);
+        let gate = self.gate(&embedding, scale);
+        let input = self.input(&embedding, &gate);
         let scores = pass
             .evaluate(&input, &self.actions, Some(&mut uniform))
             .unwrap();
@@ -129,8 +147,13 @@ impl Case {
         let mut noise = self.dropout.iter();
         let mut uniform = |_: &[i64]| noise.next().unwrap().shallow_clone();
         let embedding = policy.embed(&self.obs).unwrap();
+        let gate = self.gate(&embedding, scale);
         let found = policy
-            .evaluate(&self.input(&embedding), &self.actions, Some(&mut uniform))
+            .evaluate(
+                &self.input(&embedding, &gate),
+                &self.actions,
+                Some(&mut uniform),
+            )
             .unwrap();
         let scores = [&found.log_probs, &found.entropy, &found.values];
         let loss = self.loss(&embedding, scores, scale);
@@ -159,7 +182,8 @@ fn of_graph(case: &mut Case, policy: &CommFormer, scale: &Tensor) -> [Tensor; 2]
     let mut noise = case.dropout.iter();
     let mut uniform = |_: &[i64]| noise.next().unwrap().shallow_clone();
     let (mut pass, embedding) = policy.pass(&case.obs).unwrap();
-    let input = case.input(&embedding);
+    let gate = case.gate(&embedding, scale);
+    let input = case.input(&embedding, &gate);
     let scores = pass
         .evaluate(&input, &case.actions, Some(&mut uniform))
         .unwrap();
@@ -170,7 +194,8 @@ fn of_graph(case: &mut Case, policy: &CommFormer, scale: &Tensor) -> [Tensor; 2]
     let mut noise = case.dropout.iter();
     let mut uniform = |_: &[i64]| noise.next().unwrap().shallow_clone();
     let embedding = policy.embed(&case.obs).unwrap();
-    let input = case.input(&embedding);
+    let gate = case.gate(&embedding, scale);
+    let input = case.input(&embedding, &gate);
     let scores = policy
         .evaluate(&input, &case.actions, Some(&mut uniform))
         .unwrap();
@@ -273,21 +298,17 @@ fn wrong_uses_are_named() {
 
     let (mut pass, embedding) = policy.pass(&case.obs).unwrap();
     let far = case.actions.full_like(3);
-    let found = message(pass.evaluate(&case.input(&embedding), &far, None).map(drop));
+    let found = message(
+        pass.evaluate(&case.input(&embedding, &None), &far, None)
+            .map(drop),
+    );
     assert!(found.contains("from 0 to 2"), "{found}");
     let other = embedding.copy();
     let found = message(
-        pass.evaluate(&case.input(&other), &case.actions, None)
+        pass.evaluate(&case.input(&other, &None), &case.actions, None)
             .map(drop),
     );
     assert!(found.contains("the pass began with"), "{found}");
-    let gate = Tensor::ones([3, 3], (Kind::Float, Device::Cpu)).set_requires_grad(true);
-    let input = Input {
-        gate: Some(&gate),
-        ..case.input(&embedding)
-    };
-    let found = message(pass.evaluate(&input, &case.actions, None).map(drop));
-    assert!(found.contains("use `evaluate`"), "{found}");
     let found = message(pass.backward(&embedding.sum(Kind::Float), &[]).map(drop));
     assert!(found.contains("not evaluated"), "{found}");
 }

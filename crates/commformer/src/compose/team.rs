@@ -13,8 +13,7 @@ use commformer_model::{
 };
 use commformer_train::{
     Act, Actor, Evaluation, GateEvaluation, Gates, LearnedGraph, Level, MessageSizes, Policy,
-    PolicyResult, Purpose, ReceiveGates, SampledGraphs, Samples, Situations, TeamGraphs,
-    by_autograd, seed_for,
+    PolicyResult, Purpose, ReceiveGates, SampledGraphs, Samples, Situations, TeamGraphs, seed_for,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -359,14 +358,6 @@ impl Policy for TeamPolicy {
         uniform: &mut dyn FnMut(&[i64]) -> Tensor,
         loss: &mut dyn FnMut(&Evaluation) -> Tensor,
     ) -> PolicyResult<Vec<Tensor>> {
-        if self
-            .gate
-            .as_ref()
-            .is_some_and(TeamGate::is_straight_through)
-        {
-            // A gradient flows through the gates.
-            return by_autograd(self, level, samples, uniform, loss);
-        }
         let situations = &samples.situations;
         let (mut pass, embedding) = self.model.pass(situations.obs)?;
         let (gate, open) = self.gates_of(&embedding, samples)?;

@@ -4,7 +4,7 @@ use crate::compose::ComposeError;
 use crate::compose::gate::widths;
 use crate::compose::graph::schedule;
 use crate::compose::team::sizes;
-use crate::config::{Config, EnvConfig, GateEstimator, GateMode, GraphMode};
+use crate::config::{Config, EnvConfig, GraphMode};
 use commformer_env::Spec;
 use commformer_model::PolicyConfig;
 use commformer_train::memory::{self, Samples};
@@ -262,13 +262,8 @@ impl<'a> Run<'a> {
         if !self.on_host {
             return 0.0;
         }
-        let (policy, gate, senders) = (&self.policy, &self.config.gate, self.senders);
-        let straight_through =
-            gate.mode == GateMode::Learned && gate.estimator == GateEstimator::StraightThrough;
-        let pass = match straight_through {
-            true => policy.autograd_bytes(self.samples.part, senders),
-            false => policy.pass_bytes(self.samples.part, senders),
-        };
+        let (policy, senders) = (&self.policy, self.senders);
+        let pass = policy.pass_bytes(self.samples.part, senders);
         let shard = self.config.rollout.shard_size() as f64;
         let act = policy.act_bytes(shard, senders) + policy.value_bytes(shard, senders);
         self.workers as f64 * pass.max(act)
