@@ -28,11 +28,8 @@ use std::collections::HashMap;
 
 use commformer_nn::native::{Native, Tape};
 
-use crate::network::Network;
+use crate::network::{Network, THRESHOLD};
 use crate::{GateError, TemporalGateConfig};
-
-/// The name of the threshold among saved tensors.
-pub(crate) const THRESHOLD: &str = "gate.threshold";
 
 /// The gate of one agent, and what it carries from step to step.
 #[derive(Debug)]
@@ -60,23 +57,11 @@ impl Gate {
         config.validate()?;
         let network = Network::new(config);
         let mut saved: HashMap<String, Vec<f32>> = parts.into_iter().collect();
-        let mut take = |name: &str, shape: &[usize]| {
-            let Some(found) = saved.remove(name) else {
-                return Err(refused(format!("`{name}` is missing")));
-            };
-            match found.len() == shape.iter().product::<usize>() {
-                true => Ok(found),
-                false => Err(refused(format!(
-                    "`{name}` has {} numbers, expected the shape {shape:?}",
-                    found.len()
-                ))),
-            }
+        let numbers = network.layout.take(&mut saved).map_err(refused)?;
+        let threshold = match saved.remove(THRESHOLD).as_deref() {
+            Some([threshold]) => *threshold,
+            _ => return Err(refused(format!("`{THRESHOLD}` is not one number"))),
         };
-        let leaves = network.layout.leaves().iter();
-        let numbers = leaves
-            .map(|leaf| take(&leaf.name, &leaf.shape))
-            .collect::<Result<_, _>>()?;
-        let threshold = take(THRESHOLD, &[1])?[0];
         match saved.keys().find(|name| name.starts_with("gate.")) {
             Some(name) => Err(refused(format!("`{name}` is not known to this gate"))),
             None => Ok(Self {

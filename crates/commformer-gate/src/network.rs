@@ -21,6 +21,9 @@ pub(crate) struct Network {
     pub values: Head,
 }
 
+/// The name of the threshold among saved tensors.
+pub(crate) const THRESHOLD: &str = "gate.threshold";
+
 /// A layer, an exact GELU, a layer.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {

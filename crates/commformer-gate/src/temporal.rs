@@ -5,8 +5,7 @@ use commformer_nn::torch::{Precision, Torch};
 use commformer_torch::named;
 use tch::{Device, Kind, Tensor};
 
-use crate::alone::THRESHOLD;
-use crate::network::{Head, Network};
+use crate::network::{Head, Network, THRESHOLD};
 use crate::{GateError, Per, TemporalGateConfig};
 
 /// The factor of the output layers' first weights: decisions start nearly independent of the

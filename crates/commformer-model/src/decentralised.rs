@@ -97,24 +97,7 @@ impl Weights {
             input: "parts",
             problem,
         };
-        let mut numbers = Vec::new();
-        for leaf in network.layout.leaves() {
-            let mut of_leaf = Vec::with_capacity(leaf.numel());
-            for part in &leaf.parts {
-                let name = &part.name;
-                let Some(found) = saved.remove(name) else {
-                    return Err(refused(format!("`{name}` is missing")));
-                };
-                if found.len() != part.numel() {
-                    let (found, expected) = (found.len(), &part.shape);
-                    return Err(refused(format!(
-                        "`{name}` has {found} numbers, expected the shape {expected:?}"
-                    )));
-                }
-                of_leaf.extend(found);
-            }
-            numbers.push(of_leaf);
-        }
+        let numbers = network.layout.take(&mut saved).map_err(refused)?;
         match saved.keys().find(|name| !name.starts_with("gate.")) {
             Some(name) => Err(refused(format!(
                 "`{name}` is not known to this configuration"

@@ -239,6 +239,18 @@ impl Attention {
     }
 }
 
+/// The gates of a recurrent cell that read the same rows, one below the other: `NAME.OF.GATE`.
+fn gates(
+    layout: &mut Layout,
+    name: &str,
+    of: &str,
+    gates: &[&str],
+    size: [usize; 2],
+    init: Init,
+) -> Linear {
+    Linear::packed(layout, &format!("{name}.{of}"), "gates", gates, size, init)
+}
+
 /// A gated recurrent unit (Cho et al., 2014), with the weights and gates of PyTorch's `GRUCell`: reset, update, new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gru {
@@ -251,20 +263,19 @@ pub struct Gru {
 impl Gru {
     /// A cell: `NAME.input` and `NAME.hidden`.
     pub fn new(layout: &mut Layout, name: &str, [inputs, width]: [usize; 2], init: Init) -> Self {
-        let gates = |layout: &mut Layout, of: &str, inputs| {
-            let name = format!("{name}.{of}");
-            Linear::packed(
+        let mut gates = |of, inputs| {
+            gates(
                 layout,
-                &name,
-                "gates",
+                name,
+                of,
                 &["reset", "update", "new"],
                 [inputs, width],
                 init,
             )
         };
         Self {
-            input: gates(layout, "input", inputs),
-            hidden: gates(layout, "hidden", width),
+            input: gates("input", inputs),
+            hidden: gates("hidden", width),
         }
     }
 
@@ -287,20 +298,19 @@ pub struct Lstm {
 impl Lstm {
     /// A cell: `NAME.input` and `NAME.hidden`.
     pub fn new(layout: &mut Layout, name: &str, [inputs, width]: [usize; 2], init: Init) -> Self {
-        let gates = |layout: &mut Layout, of: &str, inputs| {
-            let name = format!("{name}.{of}");
-            Linear::packed(
+        let mut gates = |of, inputs| {
+            gates(
                 layout,
-                &name,
-                "gates",
+                name,
+                of,
                 &["input", "forget", "cell", "output"],
                 [inputs, width],
                 init,
             )
         };
         Self {
-            input: gates(layout, "input", inputs),
-            hidden: gates(layout, "hidden", width),
+            input: gates("input", inputs),
+            hidden: gates("hidden", width),
         }
     }
 

@@ -4,6 +4,7 @@
 //! one matrix, so that one product computes them all, and so are the heads of a team's agents. A [`Layout`] lists
 //! the leaves; a backend has numbers for each of them, and layers name them by [`Slot`].
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// A leaf of a layout, by number.
@@ -150,6 +151,29 @@ impl Layout {
 }
 
 impl Layout {
+    /// The numbers of each leaf from those of saved tensors, which it takes out.
+    ///
+    /// # Errors
+    /// A sentence that names the missing or misshapen tensor.
+    pub fn take(&self, saved: &mut HashMap<String, Vec<f32>>) -> Result<Vec<Vec<f32>>, String> {
+        let mut part = |part: &Part| {
+            let Part { name, shape, .. } = part;
+            let found = (saved.remove(name)).ok_or_else(|| format!("`{name}` is missing"))?;
+            match found.len() == part.numel() {
+                true => Ok(found),
+                false => Err(format!(
+                    "`{name}` has {} numbers, expected the shape {shape:?}",
+                    found.len()
+                )),
+            }
+        };
+        let leaf = |leaf: &Leaf| {
+            let parts = leaf.parts.iter().map(&mut part);
+            Ok(parts.collect::<Result<Vec<_>, String>>()?.concat())
+        };
+        self.leaves.iter().map(leaf).collect()
+    }
+
     /// The first numbers of each leaf; `normal` yields independent standard normal numbers.
     pub fn fresh(&self, normal: &mut dyn FnMut() -> f32) -> Vec<Vec<f32>> {
         let leaf = |leaf: &Leaf| {
