@@ -50,7 +50,7 @@ impl CommFormer {
     }
 
     /// What the decoder is given when all agents took these actions.
-    fn given<'a>(&self, actions: &Tensor, links: &Links) -> Given<Torch<'a>> {
+    fn given(&self, actions: &Tensor, links: &Links) -> Given<Tensor, Tensor> {
         let agents = actions.size()[1];
         let previous = actions.narrow(1, 0, agents - 1);
         let mut first = actions.size();
@@ -73,12 +73,12 @@ impl CommFormer {
     }
 
     /// The same for agent `agent` alone, (B, 1), after the agent before it took `previous`, (B) or (B, A).
-    fn given_one<'a>(
+    fn given_one(
         &self,
         [batch, agent]: [i64; 2],
         previous: Option<&Tensor>,
         links: &Links,
-    ) -> Given<Torch<'a>> {
+    ) -> Given<Tensor, Tensor> {
         let passes = links.passes().filter(|_| agent > 0);
         let passes = passes.map(|passes| passes.narrow(-1, agent - 1, 1)); // (1 or B, 1)
         match (self.config().actions, previous) {

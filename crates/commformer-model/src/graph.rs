@@ -18,6 +18,7 @@
 //! assert_eq!(adjacency, expected);
 //! ```
 
+pub use commformer_nn::torch::gated;
 use tch::{Kind, Tensor};
 
 use crate::SelfEdge;
@@ -100,24 +101,6 @@ pub fn entropy(logits: &Tensor, self_edge: SelfEdge) -> Tensor {
 pub fn complete(agents: usize, device: tch::Device) -> Tensor {
     let agents = agents as i64;
     Tensor::ones([1, agents, agents], (Kind::Float, device))
-}
-
-/// Closes the ears of the agents whose receive gate is 0: M(b, i, j) = A(i, j) * g(b, i) for
-/// j != i. An agent's own entry is untouched. A gate may also have a decision for each sender.
-///
-/// # Shapes
-/// `graph` (1 or B, N, N), `gate` (B, N) or (B, N, N) of 0 and 1 -> (B, N, N). Both may carry a
-/// gradient.
-pub fn gated(graph: &Tensor, gate: &Tensor) -> Tensor {
-    let agents = gate.size().last().copied().unwrap_or(0);
-    let own = Tensor::eye(agents, (Kind::Float, graph.device()));
-    let gate = match gate.dim() {
-        2 => gate.unsqueeze(-1), // (B, N, 1)
-        _ => gate.shallow_clone(),
-    };
-    // The receiver's gate off the diagonal, 1 on it.
-    let open = gate * own.ones_like().subtract(&own) + own;
-    graph * open
 }
 
 /// The logits with the edges that may not be drawn at [`NEVER`].

@@ -2,7 +2,9 @@
 
 use commformer_nn::Ops;
 use commformer_nn::links::{Heard, Senders};
-use commformer_nn::native::{Categorical, Gradients, Links, Native, Normal, Tape, Uniform, Var};
+use commformer_nn::native::{
+    Categorical, Gradients, Index, Links, Native, Normal, Tape, Uniform, Var,
+};
 
 use crate::config::{ActionSpace, Closed};
 use crate::network::{Given, Ready, Weights};
@@ -111,14 +113,7 @@ impl Workspace {
             let given = given(&mut self.tape, encoded.links, &actions, rows, width);
             let mut ops = Native::new(&mut self.tape, weights.leaves);
             let representation = ops.of_turn(&encoded.representation);
-            let outputs = network.decode(
-                &mut ops,
-                &encoded.ready,
-                (&given, None),
-                &representation,
-                (&encoded.links, true),
-                &mut |_, x| *x,
-            );
+            let outputs = self.decode(weights, &encoded, &given, representation);
             let outputs = self.tape.value(outputs);
             let own = |all: usize| (0..teams).map(move |team| (team * agents + agent) * all);
             if let Some(noise) = noise {
@@ -176,15 +171,7 @@ impl Workspace {
         let width = network.config.actions.width();
         let rows = (0..teams).flat_map(|team| (0..agents).map(move |agent| (team, agent)));
         let given = given(&mut self.tape, encoded.links, actions, rows, width);
-        let mut ops = Native::new(&mut self.tape, weights.leaves);
-        let outputs = network.decode(
-            &mut ops,
-            &encoded.ready,
-            (&given, None),
-            &encoded.representation,
-            (&encoded.links, true),
-            &mut |_, x| *x,
-        );
+        let outputs = self.decode(weights, &encoded, &given, encoded.representation);
         self.score(weights, outputs, situation.available, actions);
         self.values.clear();
         self.values
@@ -223,16 +210,30 @@ impl Workspace {
                 Given::Vectors(self.tape.input(&start, width + 1, false))
             }
         };
-        let mut ops = Native::new(&mut self.tape, weights.leaves);
-        let outputs = weights.network.decode(
-            &mut ops,
-            &encoded.ready,
-            (&given, None),
-            &encoded.representation,
-            (&encoded.links, true),
-            &mut |_, x| *x,
-        );
+        let outputs = self.decode(weights, &encoded, &given, encoded.representation);
         self.score(weights, outputs, situation.available, &actions);
+    }
+
+    /// The decoder's outputs for all agents, or during a turn for the one whose `representation` that is.
+    fn decode(
+        &mut self,
+        weights: Weights<'_>,
+        encoded: &Encoded,
+        given: &Given<Var, Index>,
+        representation: Var,
+    ) -> Var {
+        let Encoded { ready, links, .. } = encoded;
+        let mut ops = Native::new(&mut self.tape, weights.leaves);
+        let (given, links) = ((given, None), (links, true));
+        let network = weights.network;
+        network.decode(
+            &mut ops,
+            ready,
+            given,
+            &representation,
+            links,
+            &mut |_, x| *x,
+        )
     }
 
     fn score(
@@ -243,24 +244,23 @@ impl Workspace {
         actions: &Actions,
     ) {
         let outputs = self.tape.value(outputs);
-        let (taken, rows) = match actions {
+        let taken = match actions {
             Actions::Discrete(actions) => {
                 let width = weights.network.config.actions.width();
                 self.categorical.set(outputs, width, available);
                 self.categorical.score(actions);
                 self.entropy.clone_from(&self.categorical.entropy);
-                (&self.categorical.taken, actions.len())
+                &self.categorical.taken
             }
             Actions::Continuous(actions) => {
                 self.normal.set(weights.log_std());
                 self.normal.score(outputs, actions);
-                let rows = self.normal.taken.len();
                 self.entropy.clear();
+                let rows = self.normal.taken.len();
                 self.entropy.resize(rows, self.normal.entropy);
-                (&self.normal.taken, rows)
+                &self.normal.taken
             }
         };
-        debug_assert_eq!(taken.len(), rows);
         self.log_probs.clone_from(taken);
     }
 
@@ -390,13 +390,13 @@ impl Actions {
 }
 
 /// What the decoder is given for these agents: the action of the agent before each, where that reaches it.
-fn given<'a>(
+fn given(
     tape: &mut Tape,
     links: Links,
     actions: &Actions,
     agents: impl Iterator<Item = (usize, usize)>,
     width: usize,
-) -> Given<Native<'a>> {
+) -> Given<Var, Index> {
     let senders = tape.senders(links);
     let team_size = senders.agents();
     let previous = |(team, agent): (usize, usize)| {

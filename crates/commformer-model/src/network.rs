@@ -149,10 +149,13 @@ struct Table<V> {
 
 /// What the decoder is given: rows of the table, or vectors (.., A + 1) that begin with 1 for the start and else
 /// with 0, before the action.
-pub(crate) enum Given<O: Ops> {
-    Tokens(O::Index),
-    Vectors(O::Value),
+pub(crate) enum Given<V, I> {
+    Tokens(I),
+    Vectors(V),
 }
+
+/// The same of a backend.
+pub(crate) type GivenOf<O> = Given<<O as Ops>::Value, <O as Ops>::Index>;
 
 /// Puts what agents sent below an agent's own rows; without messages it is the identity.
 pub(crate) type Share<'a, O> = &'a mut dyn FnMut(&mut O, &<O as Ops>::Value) -> <O as Ops>::Value;
@@ -289,7 +292,7 @@ impl Network {
         &self,
         ops: &mut O,
         ready: &Ready<O::Value>,
-        (own, all): (&Given<O>, Option<&Given<O>>),
+        (own, all): (&GivenOf<O>, Option<&GivenOf<O>>),
         representation: &O::Value,
         (links, causal): (&O::Links, bool),
         share: Share<'_, O>,

@@ -369,7 +369,7 @@ impl Listening<'_> {
 }
 
 /// What the decoder is given, as a pass takes it.
-fn inputs<'a>(tape: &mut Tape, given: &[Given]) -> network::Given<Native<'a>> {
+fn inputs(tape: &mut Tape, given: &[Given]) -> network::Given<Var, Vec<usize>> {
     let (mut tokens, mut vectors) = (Vec::new(), Vec::new());
     for given in given {
         match given {

@@ -105,10 +105,12 @@ impl Links {
     }
 }
 
-/// A graph that each receive gate lets through: a receiver's own entry passes any gate.
+/// Closes the ears of the agents whose receive gate is 0: M(b, i, j) = A(i, j) * g(b, i) for
+/// j != i. An agent's own entry is untouched. A gate may also have a decision for each sender.
 ///
 /// # Shapes
-/// `graph` (1 or B, N, N), `gate` (B, N) or (B, N, N) -> (B, N, N).
+/// `graph` (1 or B, N, N), `gate` (B, N) or (B, N, N) of 0 and 1 -> (B, N, N). Both may carry a
+/// gradient.
 pub fn gated(graph: &Tensor, gate: &Tensor) -> Tensor {
     let gate = match gate.dim() {
         2 => gate.unsqueeze(-1),

@@ -7,7 +7,7 @@ mod listed;
 mod mask;
 
 pub use crate::passes::{AttentionOver, Precision, pays};
-pub use mask::{Heard, Links};
+pub use mask::{Heard, Links, gated};
 
 use crate::layers::{Activation, Attention, Linear, Norm, Per};
 use crate::layout::Slot;
