@@ -194,18 +194,20 @@ impl Step<'_> {
                 }
             }
             Some(Op::Gru([input, hidden, state])) => {
-                let values = [hidden, state].map(|var| self.before[var.0].value.clone());
                 let node = &*self.node;
-                with_gradients((self.before, self.pool), [input, hidden, state], |into| {
-                    recurrent::gru_backward(node, [&values[0], &values[1]], into);
-                });
+                with_gradients(
+                    (self.before, self.pool),
+                    [input, hidden, state],
+                    |[_, hidden, state], into| recurrent::gru_backward(node, [hidden, state], into),
+                );
             }
             Some(Op::Lstm([input, hidden, state])) => {
-                let state_value = self.before[state.0].value.clone();
                 let node = &*self.node;
-                with_gradients((self.before, self.pool), [input, hidden, state], |into| {
-                    recurrent::lstm_backward(node, &state_value, into);
-                });
+                with_gradients(
+                    (self.before, self.pool),
+                    [input, hidden, state],
+                    |[_, _, state], into| recurrent::lstm_backward(node, state, into),
+                );
             }
         }
     }
@@ -327,18 +329,19 @@ impl Step<'_> {
     }
 }
 
-/// Lends the gradients of three values at once.
+/// Lends three values at once, and their gradients to be added to.
 fn with_gradients(
     (before, pool): (&mut [Node], &mut Pool),
     vars: [Var; 3],
-    then: impl FnOnce([&mut [f32]; 3]),
+    then: impl FnOnce([&[f32]; 3], [&mut [f32]; 3]),
 ) {
     let mut lent = vars.map(|var| {
         let node = &mut before[var.0];
         node.grad(pool);
         std::mem::take(&mut node.grad)
     });
-    then(lent.each_mut().map(Vec::as_mut_slice));
+    let values = vars.map(|var| before[var.0].value.as_slice());
+    then(values, lent.each_mut().map(Vec::as_mut_slice));
     for (var, grad) in vars.into_iter().zip(lent) {
         before[var.0].grad = grad;
     }
