@@ -83,14 +83,14 @@ impl Actor for Spoiled {
 }
 
 impl Policy for Spoiled {
-    unsafe fn replica(&self) -> PolicyResult<Self> {
-        Ok(Self {
+    unsafe fn replica(&self) -> PolicyResult<Box<dyn Policy>> {
+        Ok(Box::new(Self {
             // SAFETY: the caller keeps to it.
-            policy: unsafe { self.policy.replica() }?,
+            policy: unsafe { self.policy.twin() }?,
             spoil: self.spoil.clone(),
             parts: Arc::clone(&self.parts),
             at: self.at,
-        })
+        }))
     }
 
     fn parameters(&self) -> Vec<(String, Tensor)> {

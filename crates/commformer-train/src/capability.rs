@@ -44,7 +44,7 @@ pub trait ReceiveGates {
 }
 
 /// The graph that `policy` learns; an error if it learns none.
-pub(crate) fn learned_graph<P: Policy>(policy: &P) -> PolicyResult<&dyn LearnedGraph> {
+pub(crate) fn learned_graph<P: Policy + ?Sized>(policy: &P) -> PolicyResult<&dyn LearnedGraph> {
     policy
         .graph()
         .ok_or_else(|| "the policy learns no communication graph".into())

@@ -32,8 +32,8 @@ impl EvaluateOptions {
 
 /// Plays one episode in each copy on `graph`, (N, N) or (0, 0) for a team without a graph, and records it. Copies that finish early go
 /// on, but only their first episode counts: the mean is not biased towards short ones.
-pub fn evaluate<A: Actor, E: Environment>(
-    policy: &A,
+pub fn evaluate<E: Environment>(
+    policy: &(impl Actor + ?Sized),
     graph: &Tensor,
     environments: &mut VecEnv<E>,
     options: &EvaluateOptions,
@@ -42,8 +42,8 @@ pub fn evaluate<A: Actor, E: Environment>(
 }
 
 /// The same; adds the scores of the active agents' gates in these episodes to `scores`.
-pub(crate) fn play<A: Actor, E: Environment>(
-    policy: &A,
+pub(crate) fn play<E: Environment>(
+    policy: &(impl Actor + ?Sized),
     graph: &Tensor,
     environments: &mut VecEnv<E>,
     options: &EvaluateOptions,
@@ -78,8 +78,8 @@ pub(crate) fn play<A: Actor, E: Environment>(
 }
 
 /// One episode in each copy; `edges` are the entries of `graph`.
-fn play_round<A: Actor, E: Environment>(
-    policy: &A,
+fn play_round<E: Environment>(
+    policy: &(impl Actor + ?Sized),
     graph: &Tensor,
     edges: &[f32],
     environments: &mut VecEnv<E>,

@@ -20,7 +20,7 @@ use tch::Tensor;
 #[derive(Debug)]
 pub struct Learner<P> {
     policy: P,
-    replicas: Vec<P>,
+    replicas: Vec<Box<dyn Policy>>,
     pool: rayon::ThreadPool,
     seed: u64,
     pub(crate) lower: Adam,
@@ -84,7 +84,7 @@ impl<P: Policy> Learner<P> {
     }
 
     /// A replica of the policy for each worker, and the workers.
-    pub fn workers(&mut self) -> (&mut [P], &rayon::ThreadPool) {
+    pub fn workers(&mut self) -> (&mut [Box<dyn Policy>], &rayon::ThreadPool) {
         (&mut self.replicas, &self.pool)
     }
 

@@ -47,6 +47,7 @@
 
 mod bilevel;
 mod boundary;
+mod boxed;
 mod buffer;
 mod capability;
 mod check;

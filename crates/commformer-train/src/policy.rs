@@ -236,7 +236,7 @@ pub enum Level {
 /// # Errors
 ///
 /// The policy's own, or libtorch's if the loss cannot be differentiated.
-pub fn by_autograd<P: Policy>(
+pub fn by_autograd<P: Policy + ?Sized>(
     policy: &P,
     level: Level,
     samples: &Samples<'_>,
@@ -259,15 +259,15 @@ pub fn by_autograd<P: Policy>(
 }
 
 /// A team's policy: what every method has. What only some have are capabilities, of which a policy offers those
-/// that it has.
-pub trait Policy: Actor + Sized {
+/// that it has. A `Box<dyn Policy>` is one, too.
+pub trait Policy: Actor {
     /// The same weights, in the same memory, with gradients of their own: what another thread
     /// needs to take part in an update.
     ///
     /// # Safety
     ///
     /// While the policy or a replica is in a call on one thread, no other thread may change the weights.
-    unsafe fn replica(&self) -> PolicyResult<Self>;
+    unsafe fn replica(&self) -> PolicyResult<Box<dyn Policy>>;
 
     /// Leaves of the lower level, in an order that never changes.
     fn parameters(&self) -> Vec<(String, Tensor)>;

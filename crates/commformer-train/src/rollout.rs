@@ -30,10 +30,10 @@ pub struct Shard<E> {
 }
 
 /// Deals the copies out to shards for rollouts of this size and begins an episode in each.
-pub fn shards<A: Actor, E: Environment>(
+pub fn shards<E: Environment>(
     environments: VecEnv<E>,
     config: &RolloutConfig,
-    policy: &A,
+    policy: &(impl Actor + ?Sized),
     device: Device,
 ) -> Result<Vec<Shard<E>>, TrainError> {
     let mut first = 0;
@@ -55,8 +55,8 @@ pub fn shards<A: Actor, E: Environment>(
 }
 
 /// Memory for rollouts in which `policy` acts on `device`.
-pub fn buffer_for<A: Actor, E: Environment>(
-    policy: &A,
+pub fn buffer_for<E: Environment>(
+    policy: &(impl Actor + ?Sized),
     environments: &VecEnv<E>,
     steps: usize,
     device: Device,
@@ -82,9 +82,9 @@ pub struct Collected {
 }
 
 /// Fills the buffers of all shards by acting on `graphs`; `noise` makes that of some copies.
-pub fn collect<P: Policy, E: Environment>(
+pub fn collect<E: Environment>(
     shards: &mut [Shard<E>],
-    replicas: &mut [P],
+    replicas: &mut [Box<dyn Policy>],
     pool: &rayon::ThreadPool,
     graphs: &Graphs,
     noise: &dyn Fn(Range<usize>) -> Noise,
@@ -104,13 +104,13 @@ pub fn collect<P: Policy, E: Environment>(
         })
         .collect();
     let (waiting, over) = (Mutex::new(waiting), Mutex::new(Vec::new()));
-    let work = |policy: &mut P| {
+    let work = |policy: &mut Box<dyn Policy>| {
         loop {
             // Who finds nobody waiting can go: the others have one shard each.
             let Some(mut turn) = lock(&waiting).pop_front() else {
                 break;
             };
-            match turn.advance(policy) {
+            match turn.advance(&**policy) {
                 Ok(false) => lock(&waiting).push_back(turn),
                 Ok(true) => lock(&over).push((turn.number, Ok(turn.collected))),
                 Err(error) => lock(&over).push((turn.number, Err(error))),
@@ -152,7 +152,7 @@ struct Turn<'a, E> {
 impl<E: Environment> Turn<'_, E> {
     /// Waits for the step under way, acts, begins the next one, and says whether the rollout is over. Where copies
     /// live elsewhere, they step while others act.
-    fn advance<P: Policy>(&mut self, policy: &P) -> Result<bool, TrainError> {
+    fn advance(&mut self, policy: &dyn Policy) -> Result<bool, TrainError> {
         let Shard {
             environments,
             buffer,
@@ -185,10 +185,10 @@ impl<E: Environment> Turn<'_, E> {
 }
 
 /// Lets the policy act on step `t` and keeps what it chose.
-pub fn act<A: Actor>(
+pub fn act(
     buffer: &mut Buffer,
     t: usize,
-    policy: &A,
+    policy: &(impl Actor + ?Sized),
     graph: &TeamGraphs,
     noise: &mut Noise,
 ) -> Result<(), TrainError> {
@@ -208,9 +208,9 @@ pub fn act<A: Actor>(
 
 /// Values of the situation after the last step, which is only valued: its actions belong to the next
 /// rollout. And values of the observations in which episodes were truncated.
-fn value_ends<P: Policy>(
+fn value_ends(
     buffer: &mut Buffer,
-    policy: &P,
+    policy: &dyn Policy,
     graph: &TeamGraphs,
     noise: &mut Noise,
 ) -> Result<(), TrainError> {

@@ -61,9 +61,9 @@ pub struct Gradient {
 }
 
 /// Differentiates the minibatch made of `parts`, in which `total_active` agents take part.
-pub fn gradient<P: Policy>(
+pub fn gradient(
     pool: &rayon::ThreadPool,
-    replicas: &mut [P],
+    replicas: &mut [Box<dyn Policy>],
     parts: Vec<Part>,
     level: Level,
     objective: Objective<'_>,
@@ -71,12 +71,17 @@ pub fn gradient<P: Policy>(
 ) -> Result<Gradient, TrainError> {
     let done: Vec<Mutex<Option<PartResult>>> = parts.iter().map(|_| Mutex::new(None)).collect();
     let queue = Mutex::new(parts.into_iter().enumerate());
-    let work = |replica: &mut P| {
+    let work = |replica: &mut Box<dyn Policy>| {
         loop {
             let next = lock(&queue).next();
             let Some((index, part)) = next else { break };
-            *lock(&done[index]) =
-                Some(differentiate(replica, part, level, objective, total_active));
+            *lock(&done[index]) = Some(differentiate(
+                &**replica,
+                part,
+                level,
+                objective,
+                total_active,
+            ));
         }
     };
     pool.scope(|scope| {
@@ -114,8 +119,8 @@ pub fn gradient<P: Policy>(
 
 type PartResult = Result<(Vec<Tensor>, Tensor), TrainError>;
 
-fn differentiate<P: Policy>(
-    policy: &P,
+fn differentiate(
+    policy: &dyn Policy,
     mut part: Part,
     level: Level,
     objective: Objective<'_>,

@@ -30,7 +30,7 @@ struct Shown {
 /// Its value sees the global state, its actions do not.
 #[derive(Debug)]
 struct Central {
-    plain: Plain,
+    plain: Box<dyn Policy>,
     critic: Tensor,
     asks: bool,
     shown: Arc<Mutex<Shown>>,
@@ -73,14 +73,14 @@ impl Actor for Central {
 }
 
 impl Policy for Central {
-    unsafe fn replica(&self) -> PolicyResult<Self> {
-        Ok(Self {
+    unsafe fn replica(&self) -> PolicyResult<Box<dyn Policy>> {
+        Ok(Box::new(Self {
             // SAFETY: the caller keeps to it.
             plain: unsafe { self.plain.replica() }?,
             critic: self.critic.detach().set_requires_grad(true),
             asks: self.asks,
             shown: Arc::clone(&self.shown),
-        })
+        }))
     }
 
     fn parameters(&self) -> Vec<(String, Tensor)> {
@@ -141,7 +141,7 @@ fn trainer_in<E: Environment>(
     let copies = VecEnv::new(copies, SEED).unwrap();
     let spec = copies.spec();
     let policy = Central {
-        plain: Plain::new(spec, 1),
+        plain: Box::new(Plain::new(spec, 1)),
         critic: Tensor::ones([spec.state_dim as i64, 1], (Kind::Float, tch::Device::Cpu))
             .set_requires_grad(true),
         asks,

@@ -4,12 +4,13 @@ mod plain;
 
 use commformer_env::{PredatorPrey, PredatorPreyConfig, VecEnv};
 use commformer_train::{
-    BilevelConfig, Budget, CheckpointStore, Estimator, EvaluateOptions, GatePlan, GraphPlan,
-    Payment, Policy, PpoConfig, Price, Purpose, RolloutConfig, RolloutGraph, RunConfig, Settings,
-    TrainError, Trainer, UpperData, Which, evaluate, seed_for,
+    Actor, BilevelConfig, Budget, CheckpointStore, Estimator, EvaluateOptions, EvaluationReport,
+    GatePlan, GraphPlan, IterationReport, Payment, Policy, PpoConfig, Price, Purpose,
+    RolloutConfig, RolloutGraph, RunConfig, Settings, TrainError, Trainer, UpperData, Which,
+    evaluate, seed_for,
 };
 use plain::Plain;
-use tch::Device;
+use tch::{Device, Tensor};
 
 const COPIES: usize = 4;
 
@@ -23,6 +24,15 @@ fn copies(purpose: Purpose) -> VecEnv<PredatorPrey> {
 }
 
 fn trainer(plan: GraphPlan, threads: usize) -> Result<Trainer<Plain, PredatorPrey>, TrainError> {
+    trainer_of(|plain| plain, plan, threads)
+}
+
+/// Of what is made of the policy.
+fn trainer_of<P: Policy>(
+    made: impl FnOnce(Plain) -> P,
+    plan: GraphPlan,
+    threads: usize,
+) -> Result<Trainer<P, PredatorPrey>, TrainError> {
     let copies = copies(Purpose::Environments);
     let settings = Settings {
         rollout: RolloutConfig {
@@ -37,18 +47,29 @@ fn trainer(plan: GraphPlan, threads: usize) -> Result<Trainer<Plain, PredatorPre
             ..RunConfig::default()
         },
     };
-    let policy = Plain::new(copies.spec(), 1);
+    let policy = made(Plain::new(copies.spec(), 1));
     Trainer::new(settings, plan, policy, copies)
 }
 
 /// All weights, as bits.
-fn bits(trainer: &Trainer<Plain, PredatorPrey>) -> Vec<u32> {
+fn bits<P: Policy>(trainer: &Trainer<P, PredatorPrey>) -> Vec<u32> {
     let numbers = |tensor| Vec::<f32>::try_from(tensor).unwrap();
     let state = trainer.policy().state().into_iter();
     state
         .flat_map(|(_, tensor)| numbers(tensor.detach().view(-1)))
         .map(f32::to_bits)
         .collect()
+}
+
+fn judge(policy: &(impl Actor + ?Sized), graph: &Tensor) -> EvaluationReport {
+    let options = EvaluateOptions {
+        sampled: None,
+        gates: None,
+        episodes: None,
+        max_steps: 1_000,
+        device: Device::Cpu,
+    };
+    evaluate(policy, graph, &mut copies(Purpose::Evaluation), &options).unwrap()
 }
 
 #[test]
@@ -63,16 +84,8 @@ fn it_trains_and_sends_nothing() {
     assert_eq!((traffic.messages(), traffic.bytes()), (0.0, 0.0));
     assert_eq!(traffic.active_steps, 64.0 * 3.0);
     assert_eq!((report.graph_changes, report.price), (0, None));
-    let options = EvaluateOptions {
-        sampled: None,
-        gates: None,
-        episodes: None,
-        max_steps: 1_000,
-        device: Device::Cpu,
-    };
     let graph = trainer.execution_graph().unwrap();
-    let mut copies = copies(Purpose::Evaluation);
-    let report = evaluate(trainer.policy(), &graph, &mut copies, &options).unwrap();
+    let report = judge(trainer.policy(), &graph);
     assert_eq!((report.episodes.len(), report.graph.len()), (COPIES, 0));
 }
 
@@ -91,6 +104,27 @@ fn it_goes_on_to_the_bit_with_any_number_of_workers() {
     let report = resumed.iterate().unwrap();
     assert_eq!(report.steps, 128);
     assert_eq!(bits(&resumed), bits(&whole));
+}
+
+#[test]
+fn in_a_box_it_does_the_same_to_the_bit() {
+    let mut plain = trainer(GraphPlan::None, 2).unwrap();
+    let boxed = |plain| Box::new(plain) as Box<dyn Policy>;
+    let mut boxed = trainer_of(boxed, GraphPlan::None, 2).unwrap();
+    for _ in 0..2 {
+        let [of_plain, of_boxed] =
+            [plain.iterate().unwrap(), boxed.iterate().unwrap()].map(|report| IterationReport {
+                phases: Default::default(),
+                ..report
+            });
+        assert_eq!(of_plain, of_boxed);
+    }
+    assert_eq!(bits(&plain), bits(&boxed));
+    let graph = plain.execution_graph().unwrap();
+    // An evaluation takes what is in the box as well as the box.
+    let of_plain = judge(plain.policy(), &graph);
+    assert_eq!(of_plain, judge(&**boxed.policy(), &graph));
+    assert_eq!(of_plain, judge(boxed.policy(), &graph));
 }
 
 /// A budget that asks for nothing.

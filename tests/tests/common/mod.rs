@@ -1,7 +1,7 @@
 //! What the tests of whole iterations share: small configurations and runs.
 #![allow(dead_code, reason = "not every program of tests needs all of it")]
 
-use commformer::compose::{self, TeamPolicy};
+use commformer::compose;
 use commformer::config::{Config, Overrides};
 use commformer_env::Environment;
 use commformer_train::{IterationReport, Policy, Trainer};
@@ -46,8 +46,8 @@ pub fn train(
 }
 
 /// The same with a trainer of any kind.
-pub fn go<E: Environment>(
-    trainer: &mut Trainer<TeamPolicy, E>,
+pub fn go<P: Policy, E: Environment>(
+    trainer: &mut Trainer<P, E>,
     iterations: usize,
 ) -> (Vec<IterationReport>, Vec<(String, Vec<f32>)>) {
     let reports = (0..iterations)

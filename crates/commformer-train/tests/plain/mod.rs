@@ -68,10 +68,10 @@ impl Actor for Plain {
 }
 
 impl Policy for Plain {
-    unsafe fn replica(&self) -> PolicyResult<Self> {
-        Ok(Self {
+    unsafe fn replica(&self) -> PolicyResult<Box<dyn Policy>> {
+        Ok(Box::new(Self {
             layers: (self.layers.each_ref()).map(|w| w.detach().set_requires_grad(true)),
-        })
+        }))
     }
 
     fn parameters(&self) -> Vec<(String, Tensor)> {

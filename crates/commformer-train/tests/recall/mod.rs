@@ -253,11 +253,11 @@ impl Actor for Gru {
 }
 
 impl Policy for Gru {
-    unsafe fn replica(&self) -> PolicyResult<Self> {
-        Ok(Self {
+    unsafe fn replica(&self) -> PolicyResult<Box<dyn Policy>> {
+        Ok(Box::new(Self {
             layers: (self.layers.each_ref()).map(|w| w.detach().set_requires_grad(true)),
             seen: Arc::clone(&self.seen),
-        })
+        }))
     }
 
     fn sequence(&self) -> Option<usize> {

@@ -318,7 +318,7 @@ mod tests {
     use super::*;
     use crate::compose;
     use crate::config::{Config, Overrides};
-    use commformer_train::{EvaluateOptions, EvaluationReport, Policy, Purpose, evaluate};
+    use commformer_train::{EvaluateOptions, EvaluationReport, Purpose, evaluate};
     use tch::Device;
 
     /// Every kind of gate, and what agents can keep.
@@ -371,7 +371,7 @@ mod tests {
             trainer.iterate().unwrap();
             let graph = trainer.execution_graph().unwrap();
             // SAFETY: nobody trains any more.
-            let alone = Decentralised::new(unsafe { trainer.policy().replica() }.unwrap());
+            let alone = Decentralised::new(unsafe { trainer.policy().twin() }.unwrap());
             for (sampled, gates) in [(None, Some(3)), (Some(2), Some(3)), (Some(2), None)] {
                 let options = EvaluateOptions {
                     sampled,

@@ -59,6 +59,28 @@ impl TeamPolicy {
         self.gate.as_ref()
     }
 
+    /// The same weights, in the same memory, with gradients of their own.
+    ///
+    /// # Errors
+    ///
+    /// libtorch's, if the device refuses it.
+    ///
+    /// # Safety
+    ///
+    /// That of [`Policy::replica`], which boxes it.
+    pub unsafe fn twin(&self) -> PolicyResult<Self> {
+        let of_gate = |gate: &TeamGate| {
+            // SAFETY: the caller keeps to it.
+            unsafe { gate.replica() }
+        };
+        Ok(Self {
+            // SAFETY: the caller keeps to it.
+            model: unsafe { self.model.replica() }?,
+            gate: self.gate.as_ref().map(of_gate).transpose()?,
+            ..*self
+        })
+    }
+
     /// Embeds the observations, splits what agents carry and sets the gates.
     fn perceive(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Perception> {
         let embedding = self.model.observe(situations.obs)?;
@@ -276,17 +298,9 @@ impl Actor for TeamPolicy {
 }
 
 impl Policy for TeamPolicy {
-    unsafe fn replica(&self) -> PolicyResult<Self> {
-        let of_gate = |gate: &TeamGate| {
-            // SAFETY: the caller keeps to it.
-            unsafe { gate.replica() }
-        };
-        Ok(Self {
-            // SAFETY: the caller keeps to it.
-            model: unsafe { self.model.replica() }?,
-            gate: self.gate.as_ref().map(of_gate).transpose()?,
-            ..*self
-        })
+    unsafe fn replica(&self) -> PolicyResult<Box<dyn Policy>> {
+        // SAFETY: the caller keeps to it.
+        Ok(Box::new(unsafe { self.twin() }?))
     }
 
     fn parameters(&self) -> Vec<(String, Tensor)> {
