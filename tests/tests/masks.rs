@@ -6,8 +6,8 @@ use commformer::compose::{self, TeamPolicy};
 use commformer_env::{Actions, Batch, Rng, Status, VecEnv};
 use commformer_train::{
     Act, Actor, EvaluateOptions, Evaluation, GateSamples, GateTargets, GateTerms, Gates,
-    LearnedGraph, Level, Policy, PpoConfig, Purpose, Samples, Situations, Targets, TeamGraphs,
-    evaluate, loss,
+    LearnedGraph, Level, Needs, Policy, PpoConfig, Purpose, Samples, Situations, Targets,
+    TeamGraphs, evaluate, loss,
 };
 use common::{config, resolve};
 use tch::{Device, Kind, Tensor};
@@ -78,7 +78,7 @@ impl Data {
         };
         let size = active.size();
         let wide = |width: usize| [size[0], size[1], width as i64];
-        let (gate, memory) = (policy.gate_width(), policy.memory_width());
+        let Needs { gate, memory, .. } = policy.needs();
         let mut one = || normals(&size);
         let [log_probs, values, advantages, returns] = [(); 4].map(|()| one());
         let of_gate = [(); 3].map(|()| one());

@@ -6,9 +6,9 @@ use commformer::compose::{self, TeamPolicy};
 use commformer::config::{Config, EnvConfig};
 use commformer_env::Environment;
 use commformer_train::{
-    Act, Actor, EvaluateOptions, Evaluation, Gates, LearnedGraph, Level, MessageSizes, NotFinite,
-    Policy, PolicyResult, Purpose, ReceiveGates, RunConfig, SampledGraphs, Samples, Settings,
-    Situations, TrainError, Trainer, evaluate, seed_for,
+    Act, Actor, EvaluateOptions, Evaluation, Gates, LearnedGraph, Level, MessageSizes, Needs,
+    NotFinite, Policy, PolicyResult, Purpose, ReceiveGates, RunConfig, SampledGraphs, Samples,
+    Settings, Situations, TrainError, Trainer, evaluate, seed_for,
 };
 use common::{config, weights};
 use std::sync::Arc;
@@ -60,12 +60,8 @@ impl Spoiled {
 }
 
 impl Actor for Spoiled {
-    fn memory_width(&self) -> usize {
-        self.policy.memory_width()
-    }
-
-    fn gate_width(&self) -> usize {
-        self.policy.gate_width()
+    fn needs(&self) -> Needs {
+        self.policy.needs()
     }
 
     fn message_sizes(&self) -> MessageSizes {

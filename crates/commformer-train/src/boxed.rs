@@ -1,7 +1,7 @@
 //! Policies whose kind is chosen while the program runs.
 
 use crate::{
-    Act, Actor, Evaluation, Gates, LearnedGraph, Level, MessageSizes, Policy, PolicyResult,
+    Act, Actor, Evaluation, Gates, LearnedGraph, Level, MessageSizes, Needs, Policy, PolicyResult,
     ReceiveGates, Samples, Situations,
 };
 use std::fmt;
@@ -10,16 +10,8 @@ use tch::Tensor;
 // What a policy provides itself must not be hidden by a default.
 #[deny(clippy::missing_trait_methods)]
 impl<A: Actor + ?Sized> Actor for Box<A> {
-    fn memory_width(&self) -> usize {
-        (**self).memory_width()
-    }
-
-    fn gate_width(&self) -> usize {
-        (**self).gate_width()
-    }
-
-    fn uses_state(&self) -> bool {
-        (**self).uses_state()
+    fn needs(&self) -> Needs {
+        (**self).needs()
     }
 
     fn message_sizes(&self) -> MessageSizes {

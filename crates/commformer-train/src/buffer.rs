@@ -17,7 +17,7 @@ use crate::rows::{Rows, samples, write};
 use crate::samples::{Done, Ends, Perceived};
 use crate::staging::Staging;
 use crate::taken::Taken;
-use crate::{Act, TrainError};
+use crate::{Act, Needs, TrainError};
 use commformer_env::{Batch, Environment, Spec, Status, VecEnv};
 use ndarray::{Array3, ArrayView3};
 use state::States;
@@ -105,25 +105,28 @@ impl Buffer {
         })
     }
 
-    /// Makes room for the decisions of receive gates, W for each agent, and for M numbers that it
-    /// carries from step to step; 0 for none.
+    /// Makes room for what an actor needs: its gates' decisions, what its agents carry from step to step, and the
+    /// global state, where the task has one.
     ///
     /// # Errors
     /// [`TrainError::Torch`] or [`TrainError::Tch`] if there is not enough memory.
-    pub fn with_recall(
-        mut self,
-        gate_width: usize,
-        memory_width: usize,
-    ) -> Result<Self, TrainError> {
+    pub fn with_needs(mut self, needs: Needs) -> Result<Self, TrainError> {
         let shape = [self.steps, self.copies, self.spec.agents].map(|size| size as i64);
         let [steps, copies, agents] = shape;
-        if gate_width > 0 {
-            let shape = [steps, copies, agents, gate_width as i64];
+        if needs.gate > 0 {
+            let shape = [steps, copies, agents, needs.gate as i64];
             self.gates = Some(GateMemory::new(shape)?);
         }
-        if memory_width > 0 {
-            let shape = [steps + 1, copies, agents, memory_width as i64];
+        if needs.memory > 0 {
+            let shape = [steps + 1, copies, agents, needs.memory as i64];
             self.carried = Some(Carried::new(shape)?);
+        }
+        if needs.state && self.spec.state_dim > 0 {
+            self.state = Some(States::new([
+                steps + 1,
+                copies,
+                self.spec.state_dim as i64,
+            ])?);
         }
         Ok(self)
     }

@@ -69,7 +69,7 @@ pub(crate) fn play<E: Environment>(
         steps: 0,
         episodes,
         metric_names: names.map(ToString::to_string).collect(),
-        gated: policy.gate_width() > 0 && options.gates.is_some(),
+        gated: policy.needs().gate > 0 && options.gates.is_some(),
         sources_heard: (environments.sources()?)
             .filter(|_| !edges.is_empty())
             .map(|sources| sources_heard(&edges, sources)),

@@ -100,7 +100,7 @@ pub use message_stats::{MessageSizes, MessageStats};
 pub use noise::Drawn;
 pub use not_finite::{Diverged, Entries, NotFinite, Term};
 pub use policy::{
-    Act, Actor, Evaluation, GateEvaluation, GateSamples, Gates, Gating, Level, Policy,
+    Act, Actor, Evaluation, GateEvaluation, GateSamples, Gates, Gating, Level, Needs, Policy,
     PolicyResult, Samples, Sequence, Situations, TeamGraphs, by_autograd,
 };
 pub use ppo::{GateTargets, Loss, Targets, loss};

@@ -62,7 +62,7 @@ pub struct Situations<'a> {
     /// Who takes part, (B, N) of 1 and 0; `None`: everybody. Who does not must neither be heard by others
     /// nor matter to them in any other way.
     pub active: Option<&'a Tensor>,
-    /// The global state, (B, S), where the policy [asks for it](Actor::uses_state) and the task gives one.
+    /// The global state, (B, S), where the policy [asks for it](Needs::state) and the task gives one.
     pub state: Option<&'a Tensor>,
     /// What each agent carries from the step before, (B, N, M), zeros in the first step of an episode;
     /// `None` if it carries nothing. Of a [`Sequence`], what it begins with.
@@ -187,22 +187,23 @@ pub struct Samples<'a> {
 /// made for.
 pub type PolicyResult<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
+/// What an [`Actor`] needs besides observations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Numbers that each agent carries from a step to the next (M); 0: none.
+    pub memory: usize,
+    /// Decisions of each agent's receive gate in a step (W); 0: there is no gate.
+    pub gate: usize,
+    /// Whether it is to be shown the global state. A task may have none, and agents that run by themselves are shown
+    /// none: it must act without one, too.
+    pub state: bool,
+}
+
 /// Whoever acts for a team: what an evaluation needs.
 pub trait Actor: Send {
-    /// Numbers that each agent carries from a step to the next (M); 0, as here: none.
-    fn memory_width(&self) -> usize {
-        0
-    }
-
-    /// Decisions of each agent's receive gate in a step (W); 0, as here: there is no gate.
-    fn gate_width(&self) -> usize {
-        0
-    }
-
-    /// Whether it is to be shown the global state; not, as here, unless it says so. A task may have none, and agents
-    /// that run by themselves are shown none: it must act without one, too.
-    fn uses_state(&self) -> bool {
-        false
+    /// What is to be kept for it and shown to it besides observations; nothing, as here, unless it says so.
+    fn needs(&self) -> Needs {
+        Needs::default()
     }
 
     /// What a message costs to send; nothing, as here, for agents that send none.

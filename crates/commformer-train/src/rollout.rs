@@ -62,10 +62,7 @@ pub fn buffer_for<E: Environment>(
     device: Device,
 ) -> Result<Buffer, TrainError> {
     let mut buffer = Buffer::new(environments.spec(), environments.copies(), steps)?
-        .with_recall(policy.gate_width(), policy.memory_width())?;
-    if policy.uses_state() {
-        buffer = buffer.with_state()?;
-    }
+        .with_needs(policy.needs())?;
     if device != Device::Cpu {
         buffer.mirror_on(device)?;
     }
@@ -192,7 +189,7 @@ pub fn act(
     graph: &TeamGraphs,
     noise: &mut Noise,
 ) -> Result<(), TrainError> {
-    let drawn = noise.draw(buffer.spec(), policy.gate_width());
+    let drawn = noise.draw(buffer.spec(), policy.needs().gate);
     let (perceived, drawn) = buffer.situation(t, drawn)?;
     let gates = noise.gates(drawn.gates.as_ref());
     let situations = perceived.with_graph(graph);
@@ -214,7 +211,7 @@ fn value_ends(
     graph: &TeamGraphs,
     noise: &mut Noise,
 ) -> Result<(), TrainError> {
-    let (spec, width) = (buffer.spec().clone(), policy.gate_width());
+    let (spec, width) = (buffer.spec().clone(), policy.needs().gate);
     let drawn = Drawn {
         actions: None,
         gates: noise.draw_gates_of(0..buffer.copies(), &spec, width),

@@ -5,8 +5,8 @@ mod plain;
 use commformer_env::smac::{Smac, SmacConfig};
 use commformer_env::{Actions, Environment, Observation, Rng, Status, VecEnv, forward_environment};
 use commformer_train::{
-    Act, Actor, Evaluation, Gates, GraphPlan, Policy, PolicyResult, PpoConfig, RolloutConfig,
-    RunConfig, Samples, Settings, Situations, TrainError, Trainer,
+    Act, Actor, Evaluation, Gates, GraphPlan, Needs, Policy, PolicyResult, PpoConfig,
+    RolloutConfig, RunConfig, Samples, Settings, Situations, TrainError, Trainer,
 };
 use plain::Plain;
 use std::sync::{Arc, Mutex};
@@ -52,8 +52,11 @@ impl Central {
 }
 
 impl Actor for Central {
-    fn uses_state(&self) -> bool {
-        self.asks
+    fn needs(&self) -> Needs {
+        Needs {
+            state: self.asks,
+            ..Needs::default()
+        }
     }
 
     fn act(

@@ -97,7 +97,7 @@ fn play<E: OnGrid>(config: &Config, run: &Path, mut copies: VecEnv<E>) -> anyhow
     let agents = spec.agents as i64;
     let graph = Tensor::from_slice(&checkpoint.state.graph).view([1, agents, agents]);
     let graph = TeamGraphs::new(graph);
-    let (rows, width) = (EPISODES * spec.agents, policy.gate_width());
+    let (rows, width) = (EPISODES * spec.agents, policy.needs().gate);
     anyhow::ensure!(width == 1, "expected a gate for each agent, found {width}");
     let mut rng = Rng::new(seed_for(config.run.seed, Purpose::Gates), 0);
 

@@ -81,6 +81,7 @@ impl Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Needs;
     use crate::buffer::told::Told;
     use commformer_env::{Environment, VecEnv};
     use tch::{Device, Kind, Tensor};
@@ -99,7 +100,12 @@ mod tests {
     fn who_leaves_earns_nothing_more_and_carries_nothing_on() {
         let told = leaving();
         let buffer = Buffer::new(told.spec(), 1, 4).unwrap();
-        let mut buffer = buffer.with_recall(0, 1).unwrap();
+        let mut buffer = buffer
+            .with_needs(Needs {
+                memory: 1,
+                ..Needs::default()
+            })
+            .unwrap();
         let mut copy = VecEnv::new(vec![told], 0).unwrap();
         buffer.reset(&mut copy).unwrap();
         buffer.begin().unwrap();

@@ -1,17 +1,17 @@
 //! What a buffer takes of memory, before there is one.
 
 use super::Buffer;
+use crate::Needs;
 use commformer_env::{ActionSpace, Spec, Status};
 
 impl Buffer {
-    /// Bytes of a buffer for `steps` steps of `copies` copies, of which each agent's gates decide W times a
-    /// step and each agent carries M numbers ([`Buffer::with_recall`]). What truncated episodes leave
-    /// and a global state ([`Buffer::with_state`]) come on top. A sum of `f64`, which no size overflows.
-    pub fn bytes(spec: &Spec, [copies, steps]: [usize; 2], recall: [usize; 2]) -> f64 {
+    /// Bytes of a buffer for `steps` steps of `copies` copies, in which there is room for what an actor needs
+    /// ([`Buffer::with_needs`]). What truncated episodes leave comes on top. A sum of `f64`, which no size
+    /// overflows.
+    pub fn bytes(spec: &Spec, [copies, steps]: [usize; 2], needs: Needs) -> f64 {
         let of = |count: f64, bytes: usize| count * bytes as f64;
         let real = |count: f64| of(count, size_of::<f32>());
         let [copies, steps] = [copies, steps].map(|size| size as f64);
-        let [gate_width, memory_width] = recall.map(|size| size as f64);
         let agents = copies * spec.agents as f64;
         let (acted, perceived) = (steps * agents, (steps + 1.0) * agents);
         let available = match spec.actions {
@@ -25,10 +25,14 @@ impl Buffer {
         // Log-probabilities, rewards, penalties.
         let results = real(3.0 * acted);
         let values = real(perceived);
-        let gates = match recall[0] {
+        let gates = match needs.gate {
             0 => 0.0,
             // Gates, scores and noise; values and log-probabilities.
-            _ => real(acted * (3.0 * gate_width + 2.0)),
+            width => real(acted * (3.0 * width as f64 + 2.0)),
+        };
+        let state = match needs.state {
+            true => real((steps + 1.0) * copies * spec.state_dim as f64),
+            false => 0.0,
         };
         real(perceived * spec.obs_dim as f64)
             + of(perceived * (available + 1.0), size_of::<bool>())
@@ -36,7 +40,8 @@ impl Buffer {
             + results
             + values
             + gates
-            + real(perceived * memory_width)
+            + real(perceived * needs.memory as f64)
+            + state
             + of(acted, size_of::<bool>())
             + of(steps * copies, size_of::<Status>())
     }
@@ -53,7 +58,7 @@ mod tests {
             obs_dim: 7,
             actions,
             obs_version: 1,
-            state_dim: 0,
+            state_dim: 6,
             masks_actions,
             metrics: Vec::new(),
         }
@@ -75,8 +80,11 @@ mod tests {
             let rows = carried.samples().unwrap().numel() / buffer.steps;
             rows * (buffer.steps + 1) * size_of::<f32>()
         });
+        let state = buffer.state.as_ref();
+        let state = state.map_or(0, |state| size_of_val(state.rows.slice().unwrap()));
         actions
             + available
+            + state
             + gates
             + carried
             + size_of_val(buffer.obs.slice().unwrap())
@@ -90,18 +98,23 @@ mod tests {
 
     #[test]
     fn a_buffer_holds_what_was_said_before() {
-        for (actions, masks_actions, recall) in [
-            (ActionSpace::Discrete(5), false, [0, 0]),
-            (ActionSpace::Discrete(5), true, [1, 0]),
-            (ActionSpace::Discrete(5), false, [3, 9]),
-            (ActionSpace::Continuous(2), false, [0, 4]),
+        for (actions, masks_actions, (gate, memory, state)) in [
+            (ActionSpace::Discrete(5), false, (0, 0, false)),
+            (ActionSpace::Discrete(5), true, (1, 0, false)),
+            (ActionSpace::Discrete(5), false, (3, 9, true)),
+            (ActionSpace::Continuous(2), false, (0, 4, false)),
+            (ActionSpace::Continuous(2), false, (0, 0, true)),
         ] {
             let spec = spec(actions, masks_actions);
-            let [gate_width, memory_width] = recall;
+            let needs = Needs {
+                gate,
+                memory,
+                state,
+            };
             let buffer = Buffer::new(&spec, 11, 4).unwrap();
-            let buffer = buffer.with_recall(gate_width, memory_width).unwrap();
-            let said = Buffer::bytes(&spec, [11, 4], recall);
-            assert_eq!(said, held(&buffer) as f64, "{spec:?}, {recall:?}");
+            let buffer = buffer.with_needs(needs).unwrap();
+            let said = Buffer::bytes(&spec, [11, 4], needs);
+            assert_eq!(said, held(&buffer) as f64, "{spec:?}, {needs:?}");
         }
     }
 
@@ -109,7 +122,14 @@ mod tests {
     fn by_hand() {
         // 2 copies, 1 step: 6 agents act, 12 perceive. Observations 12 x 7 x 4, active 12, actions 6 x 8,
         // log-probabilities, rewards and penalties 3 x 6 x 4, values 12 x 4, who left 6, status 2.
-        let said = Buffer::bytes(&spec(ActionSpace::Discrete(5), false), [2, 1], [0, 0]);
-        assert_eq!(said, 336.0 + 12.0 + 48.0 + 72.0 + 48.0 + 6.0 + 2.0);
+        let of = |needs| Buffer::bytes(&spec(ActionSpace::Discrete(5), false), [2, 1], needs);
+        let said = 336.0 + 12.0 + 48.0 + 72.0 + 48.0 + 6.0 + 2.0;
+        assert_eq!(of(Needs::default()), said);
+        // States of 4 situations, 6 x 4 each.
+        let state = Needs {
+            state: true,
+            ..Needs::default()
+        };
+        assert_eq!(of(state), said + 96.0);
     }
 }

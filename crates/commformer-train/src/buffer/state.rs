@@ -15,27 +15,10 @@ pub(super) struct States {
     pub rows: Rows<f32>,
     /// Those in which truncated episodes ended, one (S) after the other.
     finals: Vec<f32>,
-    width: usize,
+    width: i64,
 }
 
 impl Buffer {
-    /// Makes room for the task's global state, where it has one.
-    ///
-    /// # Errors
-    /// [`TrainError::Torch`] if there is not enough memory.
-    pub fn with_state(mut self) -> Result<Self, TrainError> {
-        let width = self.spec.state_dim;
-        if width > 0 {
-            let shape = [self.steps + 1, self.copies, width];
-            self.state = Some(States {
-                rows: Rows::zeros(&shape.map(|size| size as i64))?,
-                finals: Vec::new(),
-                width,
-            });
-        }
-        Ok(self)
-    }
-
     /// Keeps the states of the situations at step `t`, to which steps led whose status stands in `status`, or none.
     ///
     /// # Errors
@@ -57,6 +40,15 @@ impl Buffer {
 }
 
 impl States {
+    /// Of this shape, [T + 1, C, S].
+    pub fn new(shape: [i64; 3]) -> Result<Self, TrainError> {
+        Ok(Self {
+            rows: Rows::zeros(&shape)?,
+            finals: Vec::new(),
+            width: shape[2],
+        })
+    }
+
     /// Makes the last row the first.
     pub fn begin(&mut self, last: usize) -> Result<(), TrainError> {
         self.finals.clear();
@@ -71,7 +63,7 @@ impl States {
 
     /// Those in which episodes were truncated, (ends, S).
     pub fn at_ends(&self, device: Device) -> Result<Tensor, TrainError> {
-        let finals = Tensor::f_from_slice(&self.finals)?.f_view([-1, self.width as i64])?;
+        let finals = Tensor::f_from_slice(&self.finals)?.f_view([-1, self.width])?;
         Ok(finals.f_to_device(device)?)
     }
 }

@@ -3,7 +3,9 @@
 use commformer_env::{
     ActionSpace, Actions, Environment, Observation, Rng, Spec, StateError, Status,
 };
-use commformer_train::{Act, Actor, Evaluation, Gates, Policy, PolicyResult, Samples, Situations};
+use commformer_train::{
+    Act, Actor, Evaluation, Gates, Needs, Policy, PolicyResult, Samples, Situations,
+};
 use std::sync::{Arc, Mutex};
 use tch::{Kind, Tensor};
 
@@ -225,8 +227,11 @@ fn memory_of<'a>(situations: &Situations<'a>) -> PolicyResult<&'a Tensor> {
 }
 
 impl Actor for Gru {
-    fn memory_width(&self) -> usize {
-        WIDTH as usize
+    fn needs(&self) -> Needs {
+        Needs {
+            memory: WIDTH as usize,
+            ..Needs::default()
+        }
     }
 
     fn act(

@@ -5,7 +5,8 @@ use super::team::{TeamPolicy, carry};
 use commformer_model::decentralised::{Action, OpenEdges, Team, Turn, Weights};
 use commformer_model::graph;
 use commformer_train::{
-    Act, Actor, EpisodeRecord, Gates, Gating, MessageSizes, PolicyResult, Situations, TeamGraphs,
+    Act, Actor, EpisodeRecord, Gates, Gating, MessageSizes, Needs, PolicyResult, Situations,
+    TeamGraphs,
 };
 use serde::Serialize;
 use std::cell::RefCell;
@@ -143,7 +144,7 @@ impl Decentralised {
         let noise = noise_of(gates).map(repeated);
         let gates = with_noise(gates, noise.as_ref());
         let kept = self.policy.model().kept_width() as i64;
-        let carried = match (situation.memory, self.policy.memory_width() as i64 - kept) {
+        let carried = match (situation.memory, self.policy.needs().memory as i64 - kept) {
             (Some(memory), width @ 1..) => Some(repeated(&memory.narrow(-1, kept, width))),
             _ => None,
         };
@@ -232,12 +233,11 @@ fn join(decisions: &[Decision]) -> Option<Gating> {
 }
 
 impl Actor for Decentralised {
-    fn memory_width(&self) -> usize {
-        self.policy.memory_width()
-    }
-
-    fn gate_width(&self) -> usize {
-        self.policy.gate_width()
+    fn needs(&self) -> Needs {
+        Needs {
+            state: false,
+            ..self.policy.needs()
+        }
     }
 
     fn message_sizes(&self) -> MessageSizes {

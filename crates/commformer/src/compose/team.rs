@@ -12,8 +12,9 @@ use commformer_model::{
     ActionSpace, CommFormer, Input, ObsNorm, PolicyConfig, PreviousAction, SelfEdge, graph,
 };
 use commformer_train::{
-    Act, Actor, Evaluation, GateEvaluation, Gates, LearnedGraph, Level, MessageSizes, Policy,
-    PolicyResult, Purpose, ReceiveGates, SampledGraphs, Samples, Situations, TeamGraphs, seed_for,
+    Act, Actor, Evaluation, GateEvaluation, Gates, LearnedGraph, Level, MessageSizes, Needs,
+    Policy, PolicyResult, Purpose, ReceiveGates, SampledGraphs, Samples, Situations, TeamGraphs,
+    seed_for,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -245,12 +246,13 @@ impl Perception {
 }
 
 impl Actor for TeamPolicy {
-    fn memory_width(&self) -> usize {
-        self.model.kept_width() + self.gate.as_ref().map_or(0, TeamGate::carried_width)
-    }
-
-    fn gate_width(&self) -> usize {
-        self.gate.as_ref().map_or(0, TeamGate::width)
+    fn needs(&self) -> Needs {
+        let of_gate = |width: fn(&TeamGate) -> usize| self.gate.as_ref().map_or(0, width);
+        Needs {
+            memory: self.model.kept_width() + of_gate(TeamGate::carried_width),
+            gate: of_gate(TeamGate::width),
+            state: false,
+        }
     }
 
     fn message_sizes(&self) -> MessageSizes {

@@ -1,7 +1,7 @@
 //! A policy that is watched while it acts.
 
 use crate::compose::{Insight, TeamPolicy};
-use commformer_train::{Act, Actor, Gates, MessageSizes, PolicyResult, Situations};
+use commformer_train::{Act, Actor, Gates, MessageSizes, Needs, PolicyResult, Situations};
 use std::cell::RefCell;
 use tch::{Device, Kind, Tensor};
 
@@ -94,16 +94,8 @@ fn numbers(x: &Tensor) -> PolicyResult<Vec<f32>> {
 }
 
 impl Actor for Witness {
-    fn memory_width(&self) -> usize {
-        self.policy.memory_width()
-    }
-
-    fn gate_width(&self) -> usize {
-        self.policy.gate_width()
-    }
-
-    fn uses_state(&self) -> bool {
-        self.policy.uses_state()
+    fn needs(&self) -> Needs {
+        self.policy.needs()
     }
 
     fn message_sizes(&self) -> MessageSizes {

@@ -118,8 +118,7 @@ fn decide(
     let mut environments = compose::environments(&config.env, copies, of_copies)?;
     let spec = environments.spec().clone();
     let policy = TeamPolicy::new(config, &spec, device)?;
-    let mut buffer =
-        Buffer::new(&spec, copies, 1)?.with_recall(policy.gate_width(), policy.memory_width())?;
+    let mut buffer = Buffer::new(&spec, copies, 1)?.with_needs(policy.needs())?;
     if device != Device::Cpu {
         buffer.mirror_on(device)?;
     }
@@ -144,7 +143,7 @@ fn decide(
         ActionSpace::Discrete(width) => noise(Purpose::Actions, width, Rng::gumbel),
         ActionSpace::Continuous(width) => noise(Purpose::Actions, width, Rng::normal),
     });
-    let width = policy.gate_width();
+    let width = policy.needs().gate;
     let of_gates = (width > 0).then(|| noise(Purpose::Gates, width, Rng::uniform));
     let done = repeat(seconds, || -> Result<(), TrainError> {
         let drawn = Drawn {

@@ -8,7 +8,7 @@ use crate::config::{Config, EnvConfig, GraphMode};
 use commformer_env::Spec;
 use commformer_model::PolicyConfig;
 use commformer_train::memory::{self, Samples};
-use commformer_train::{BilevelConfig, Buffer, Estimator, workers};
+use commformer_train::{BilevelConfig, Buffer, Estimator, Needs, workers};
 use tch::Device;
 
 /// Bytes of the program and of libtorch. Most of it is libtorch's own file, of which the system keeps
@@ -111,7 +111,7 @@ pub fn estimate_evaluation(
 /// [`ComposeError::Task`].
 pub fn estimate_copies(task: &EnvConfig, copies: usize) -> Result<Estimate, ComposeError> {
     let spec = &task.spec()?;
-    let bytes = task.bytes(spec, copies) + Buffer::bytes(spec, [copies, 1], [0, 0]);
+    let bytes = task.bytes(spec, copies) + Buffer::bytes(spec, [copies, 1], Needs::default());
     let setting = "the number of copies or episodes, or the sizes in `[env]`";
     Ok(Estimate::of_times([vec![
         program(),
@@ -127,8 +127,8 @@ struct Run<'a> {
     schedule: Option<BilevelConfig>,
     samples: Samples,
     workers: usize,
-    /// Decisions of an agent's gates, and numbers that it carries from step to step.
-    recall: [usize; 2],
+    /// What the policy needs besides observations.
+    needs: Needs,
     /// Others that an agent hears, at most.
     senders: f64,
     /// Whether the policy works on the host.
@@ -159,7 +159,11 @@ impl<'a> Run<'a> {
         Self {
             samples: Samples::new(&config.rollout, &config.ppo, agents, schedule.as_ref()),
             workers: workers(config.run.threads),
-            recall: [decisions, policy.kept_width().saturating_add(carried)],
+            needs: Needs {
+                memory: policy.kept_width().saturating_add(carried),
+                gate: decisions,
+                state: false,
+            },
             senders: senders as f64,
             on_host: device == Device::Cpu,
             config,
@@ -192,7 +196,7 @@ impl<'a> Run<'a> {
             0 => 0.0,
             limit => self.samples.all / f64::from(limit),
         };
-        let buffers = Buffer::bytes(self.spec, size, self.recall) + 4.0 * cut * agent;
+        let buffers = Buffer::bytes(self.spec, size, self.needs) + 4.0 * cut * agent;
         let environments = self.environments(rollout.copies);
         vec![
             part("the rollout", ROLLOUT, buffers),
@@ -253,7 +257,7 @@ impl<'a> Run<'a> {
             false => 0.0,
         };
         let copies = (self.config.env).at_once(episodes, self.config.rollout.copies);
-        Buffer::bytes(self.spec, [episodes, 1], self.recall) + self.environments(copies) + act
+        Buffer::bytes(self.spec, [episodes, 1], self.needs) + self.environments(copies) + act
     }
 
     /// Of the workers' passes, in updates or, if that is more, in rollouts. Sooner or later each worker has
