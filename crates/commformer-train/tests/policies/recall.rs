@@ -1,5 +1,6 @@
 //! A task that must be remembered, and a policy that can: the smallest with a recurrent state.
 
+use crate::common::{Weights, of_taken};
 use commformer_env::{
     ActionSpace, Actions, Environment, Observation, Rng, Spec, StateError, Status,
 };
@@ -136,7 +137,6 @@ impl Environment for Recall {
 
 /// Numbers that an agent remembers.
 pub const WIDTH: i64 = 12;
-const NAMES: [&str; 5] = ["input", "memory", "bias", "actions", "value"];
 
 /// What a policy saw and did.
 #[derive(Debug, Default)]
@@ -163,34 +163,32 @@ pub struct Evaluated {
 /// A GRU cell, one head for actions and one for values.
 #[derive(Debug)]
 pub struct Gru {
-    layers: [Tensor; 5],
+    weights: Weights<5>,
     pub seen: Arc<Mutex<Seen>>,
 }
 
 impl Gru {
     pub fn new(spec: &Spec, seed: u64) -> Self {
-        let mut rng = Rng::new(seed, 0);
-        let mut layer = |rows: i64, columns: i64| {
-            let scale = (columns as f32).sqrt().recip();
-            let numbers: Vec<f32> = (0..rows * columns).map(|_| rng.normal() * scale).collect();
-            let layer = Tensor::from_slice(&numbers).view([rows, columns]);
-            layer.set_requires_grad(true)
-        };
+        let width = WIDTH as usize;
+        let layer = |name, outputs, inputs| (name, [outputs, inputs], inputs);
         Self {
-            layers: [
-                layer(3 * WIDTH, spec.obs_dim as i64),
-                layer(3 * WIDTH, WIDTH),
-                layer(1, 3 * WIDTH),
-                layer(spec.actions.size() as i64, WIDTH),
-                layer(1, WIDTH),
-            ],
+            weights: Weights::new(
+                seed,
+                [
+                    layer("input", 3 * width, spec.obs_dim),
+                    layer("memory", 3 * width, width),
+                    layer("bias", 1, 3 * width),
+                    layer("actions", spec.actions.size(), width),
+                    layer("value", 1, width),
+                ],
+            ),
             seen: Arc::default(),
         }
     }
 
     /// What is carried on, (B, N, M), log-probabilities of all actions, (B, N, A), and values, (B, N).
     fn step(&self, obs: &Tensor, memory: &Tensor) -> [Tensor; 3] {
-        let [input, own, bias, actions, value] = &self.layers;
+        let [input, own, bias, actions, value] = &self.weights.layers;
         let bias = bias.view(-1);
         let rows = |x: &Tensor| x.flatten(0, 1);
         let memory = rows(obs)
@@ -215,11 +213,6 @@ impl Gru {
         }
         [Tensor::stack(&log_probs, 0), Tensor::stack(&values, 0)]
     }
-}
-
-fn of_taken(log_probs: &Tensor, actions: &Tensor) -> Tensor {
-    let taken = log_probs.gather(-1, &actions.unsqueeze(-1), false);
-    taken.squeeze_dim(-1)
 }
 
 fn memory_of<'a>(situations: &Situations<'a>) -> PolicyResult<&'a Tensor> {
@@ -260,7 +253,7 @@ impl Actor for Gru {
 impl Policy for Gru {
     unsafe fn replica(&self) -> PolicyResult<Box<dyn Policy>> {
         Ok(Box::new(Self {
-            layers: (self.layers.each_ref()).map(|w| w.detach().set_requires_grad(true)),
+            weights: self.weights.replica(),
             seen: Arc::clone(&self.seen),
         }))
     }
@@ -270,10 +263,7 @@ impl Policy for Gru {
     }
 
     fn parameters(&self) -> Vec<(String, Tensor)> {
-        let named = NAMES.into_iter().zip(&self.layers);
-        named
-            .map(|(name, layer)| (name.to_owned(), layer.shallow_clone()))
-            .collect()
+        self.weights.named()
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {
@@ -281,12 +271,7 @@ impl Policy for Gru {
     }
 
     fn load_state(&mut self, state: &[(String, Tensor)]) -> PolicyResult<()> {
-        for (own, layer) in NAMES.into_iter().zip(&mut self.layers) {
-            let saved = state.iter().find(|(name, _)| name == own);
-            let (_, saved) = saved.ok_or_else(|| format!("{own} is missing"))?;
-            tch::no_grad(|| layer.f_copy_(saved))?;
-        }
-        Ok(())
+        self.weights.load(state)
     }
 
     fn evaluate(

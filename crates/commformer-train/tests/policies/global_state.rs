@@ -1,14 +1,13 @@
 //! A policy that asks for the global state is shown that of its tasks, in rollouts, at truncated ends and in updates.
 
-mod plain;
-
+use crate::common::{bits, same_in_a_box, settings};
+use crate::plain::Plain;
 use commformer_env::smac::{Smac, SmacConfig};
 use commformer_env::{Actions, Environment, Observation, Rng, Status, VecEnv, forward_environment};
 use commformer_train::{
-    Act, Actor, Evaluation, Gates, GraphPlan, Needs, Policy, PolicyResult, PpoConfig,
-    RolloutConfig, RunConfig, Samples, Settings, Situations, TrainError, Trainer,
+    Act, Actor, Evaluation, Gates, GraphPlan, Needs, Policy, PolicyResult, Samples, Situations,
+    TrainError, Trainer,
 };
-use plain::Plain;
 use std::sync::{Arc, Mutex};
 use tch::{Kind, Tensor};
 
@@ -134,54 +133,34 @@ fn battle() -> Smac {
 }
 
 fn trainer(asks: bool) -> Trainer<Central, Smac> {
-    trainer_in(asks, vec![battle(); COPIES]).unwrap()
+    trainer_of(|central| central, asks, vec![battle(); COPIES]).unwrap()
 }
 
-fn trainer_in<E: Environment>(
+/// Of what is made of the policy.
+fn trainer_of<P: Policy, E: Environment>(
+    made: impl FnOnce(Central) -> P,
     asks: bool,
     copies: Vec<E>,
-) -> Result<Trainer<Central, E>, TrainError> {
+) -> Result<Trainer<P, E>, TrainError> {
     let copies = VecEnv::new(copies, SEED).unwrap();
     let spec = copies.spec();
-    let policy = Central {
+    let policy = made(Central {
         plain: Box::new(Plain::new(spec, 1)),
         critic: Tensor::ones([spec.state_dim as i64, 1], (Kind::Float, tch::Device::Cpu))
             .set_requires_grad(true),
         asks,
         shown: Arc::default(),
-    };
-    let settings = Settings {
-        rollout: RolloutConfig {
-            copies: COPIES,
-            steps: STEPS,
-            shard: COPIES,
-        },
-        // All samples at once, in order.
-        ppo: PpoConfig {
-            epochs: 1,
-            minibatches: 1,
-            chunk: COPIES * STEPS,
-            ..PpoConfig::default()
-        },
-        run: RunConfig {
-            steps: 100_000,
-            threads: 1,
-            ..RunConfig::default()
-        },
-    };
+    });
+    let mut settings = settings(COPIES, STEPS);
+    settings.rollout.shard = COPIES;
+    // All samples at once, in order.
+    let ppo = &mut settings.ppo;
+    (ppo.epochs, ppo.minibatches, ppo.chunk) = (1, 1, COPIES * STEPS);
     Trainer::new(settings, GraphPlan::None, policy, copies)
 }
 
 fn numbers(tensor: &Tensor) -> Vec<f32> {
     Vec::try_from(tensor.detach().contiguous().view(-1)).unwrap()
-}
-
-fn bits(trainer: &Trainer<Central, Smac>) -> Vec<u32> {
-    let state = trainer.policy().state().into_iter();
-    state
-        .flat_map(|(_, tensor)| numbers(&tensor))
-        .map(f32::to_bits)
-        .collect()
 }
 
 /// A battle by itself, stepped as the trainer's copy of this number.
@@ -287,6 +266,16 @@ fn a_run_with_it_goes_on_to_the_bit_and_with_a_mirror() {
     assert_eq!(bits(&mirrored), bits(&whole));
 }
 
+#[test]
+fn in_a_box_it_does_the_same_to_the_bit() {
+    let boxed = trainer_of(
+        |central| Box::new(central) as _,
+        true,
+        vec![battle(); COPIES],
+    );
+    same_in_a_box(&mut trainer(true), &mut boxed.unwrap());
+}
+
 /// A battle whose state is not a number once it has taken so many steps.
 struct Spoilt {
     task: Smac,
@@ -325,7 +314,7 @@ fn one_that_is_not_finite_is_refused() {
             task: battle(),
             steps: (copy == 1).then_some(steps),
         });
-        let mut trainer = trainer_in(asks, copies.collect())?;
+        let mut trainer = trainer_of(|central| central, asks, copies.collect())?;
         trainer.iterate().map(|_| ())
     };
     for (steps, step, place) in [

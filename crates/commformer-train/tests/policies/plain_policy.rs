@@ -1,16 +1,14 @@
 //! A policy without a graph and without gates is trained, saved and goes on to the bit.
 
-mod plain;
-
+use crate::common::{bits, one_round, same_in_a_box, settings};
+use crate::plain::Plain;
 use commformer_env::{PredatorPrey, PredatorPreyConfig, VecEnv};
 use commformer_train::{
-    Actor, BilevelConfig, Budget, CheckpointStore, Estimator, EvaluateOptions, EvaluationReport,
-    GatePlan, GraphPlan, IterationReport, Payment, Policy, PpoConfig, Price, Purpose,
-    RolloutConfig, RolloutGraph, RunConfig, Settings, TrainError, Trainer, UpperData, Which,
-    evaluate, seed_for,
+    Actor, BilevelConfig, Budget, CheckpointStore, Estimator, EvaluationReport, GatePlan,
+    GraphPlan, Payment, Policy, Price, Purpose, RolloutGraph, TrainError, Trainer, UpperData,
+    Which, evaluate, seed_for,
 };
-use plain::Plain;
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 const COPIES: usize = 4;
 
@@ -34,42 +32,20 @@ fn trainer_of<P: Policy>(
     threads: usize,
 ) -> Result<Trainer<P, PredatorPrey>, TrainError> {
     let copies = copies(Purpose::Environments);
-    let settings = Settings {
-        rollout: RolloutConfig {
-            copies: COPIES,
-            steps: 16,
-            ..RolloutConfig::default()
-        },
-        ppo: PpoConfig::default(),
-        run: RunConfig {
-            steps: 100_000,
-            threads,
-            ..RunConfig::default()
-        },
-    };
+    let mut settings = settings(COPIES, 16);
+    settings.run.threads = threads;
     let policy = made(Plain::new(copies.spec(), 1));
     Trainer::new(settings, plan, policy, copies)
 }
 
-/// All weights, as bits.
-fn bits<P: Policy>(trainer: &Trainer<P, PredatorPrey>) -> Vec<u32> {
-    let numbers = |tensor| Vec::<f32>::try_from(tensor).unwrap();
-    let state = trainer.policy().state().into_iter();
-    state
-        .flat_map(|(_, tensor)| numbers(tensor.detach().view(-1)))
-        .map(f32::to_bits)
-        .collect()
-}
-
 fn judge(policy: &(impl Actor + ?Sized), graph: &Tensor) -> EvaluationReport {
-    let options = EvaluateOptions {
-        sampled: None,
-        gates: None,
-        episodes: None,
-        max_steps: 1_000,
-        device: Device::Cpu,
-    };
-    evaluate(policy, graph, &mut copies(Purpose::Evaluation), &options).unwrap()
+    evaluate(
+        policy,
+        graph,
+        &mut copies(Purpose::Evaluation),
+        &one_round(),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -109,17 +85,9 @@ fn it_goes_on_to_the_bit_with_any_number_of_workers() {
 #[test]
 fn in_a_box_it_does_the_same_to_the_bit() {
     let mut plain = trainer(GraphPlan::None, 2).unwrap();
-    let boxed = |plain| Box::new(plain) as Box<dyn Policy>;
-    let mut boxed = trainer_of(boxed, GraphPlan::None, 2).unwrap();
-    for _ in 0..2 {
-        let [of_plain, of_boxed] =
-            [plain.iterate().unwrap(), boxed.iterate().unwrap()].map(|report| IterationReport {
-                phases: Default::default(),
-                ..report
-            });
-        assert_eq!(of_plain, of_boxed);
-    }
-    assert_eq!(bits(&plain), bits(&boxed));
+    let boxed = trainer_of(|plain| Box::new(plain) as _, GraphPlan::None, 2);
+    let mut boxed = boxed.unwrap();
+    same_in_a_box(&mut plain, &mut boxed);
     let graph = plain.execution_graph().unwrap();
     // An evaluation takes what is in the box as well as the box.
     let of_plain = judge(plain.policy(), &graph);

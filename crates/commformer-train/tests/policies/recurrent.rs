@@ -1,12 +1,9 @@
 //! A recurrent policy is trained on sequences: what it evaluates is what it did, and it learns to remember.
 
-mod recall;
-
+use crate::common::{self, bits, same_in_a_box};
+use crate::recall::{self, Gru, Recall};
 use commformer_env::VecEnv;
-use commformer_train::{
-    GraphPlan, Policy, PpoConfig, RolloutConfig, RunConfig, Settings, TrainError, Trainer,
-};
-use recall::{Gru, Recall};
+use commformer_train::{GraphPlan, Policy, Settings, TrainError, Trainer};
 use tch::{Kind, Tensor};
 
 const COPIES: usize = 8;
@@ -15,24 +12,19 @@ const STEPS: usize = 16;
 const LENGTH: usize = 8;
 
 fn trainer(settings: impl FnOnce(&mut Settings)) -> Result<Trainer<Gru, Recall>, TrainError> {
+    trainer_of(|gru| gru, settings)
+}
+
+/// Of what is made of the policy.
+fn trainer_of<P: Policy>(
+    made: impl FnOnce(Gru) -> P,
+    settings: impl FnOnce(&mut Settings),
+) -> Result<Trainer<P, Recall>, TrainError> {
     let copies = VecEnv::new(vec![Recall::new(); COPIES], 3).unwrap();
-    let policy = Gru::new(copies.spec(), 1);
-    let mut own = Settings {
-        rollout: RolloutConfig {
-            copies: COPIES,
-            steps: STEPS,
-            shard: COPIES / 2,
-        },
-        ppo: PpoConfig {
-            lr: 5e-3,
-            ..PpoConfig::default()
-        },
-        run: RunConfig {
-            steps: 1_000_000,
-            threads: 1,
-            ..RunConfig::default()
-        },
-    };
+    let policy = made(Gru::new(copies.spec(), 1));
+    let mut own = common::settings(COPIES, STEPS);
+    own.rollout.shard = COPIES / 2;
+    own.ppo.lr = 5e-3;
     settings(&mut own);
     Trainer::new(own, GraphPlan::None, policy, copies)
 }
@@ -42,15 +34,6 @@ fn in_order(settings: &mut Settings) {
     settings.rollout.shard = COPIES;
     let ppo = &mut settings.ppo;
     (ppo.epochs, ppo.minibatches, ppo.chunk) = (1, 1, COPIES * STEPS);
-}
-
-fn bits(trainer: &Trainer<Gru, Recall>) -> Vec<u32> {
-    let numbers = |tensor: Tensor| Vec::<f32>::try_from(tensor.detach().view(-1)).unwrap();
-    let state = trainer.policy().state().into_iter();
-    state
-        .flat_map(|(_, tensor)| numbers(tensor))
-        .map(f32::to_bits)
-        .collect()
 }
 
 /// The largest difference of entries.
@@ -126,6 +109,12 @@ fn it_goes_on_to_the_bit_with_any_number_of_workers() {
     resumed.restore(saved).unwrap();
     resumed.iterate().unwrap();
     assert_eq!(bits(&resumed), bits(&whole));
+}
+
+#[test]
+fn in_a_box_it_does_the_same_to_the_bit() {
+    let boxed = trainer_of(|gru| Box::new(gru) as _, |_| {});
+    same_in_a_box(&mut trainer(|_| {}).unwrap(), &mut boxed.unwrap());
 }
 
 #[test]

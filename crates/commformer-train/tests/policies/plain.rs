@@ -1,6 +1,7 @@
 //! The smallest policy: one layer shared by all agents, one for the actions and one for the values.
 
-use commformer_env::{Rng, Spec};
+use crate::common::{Weights, of_taken};
+use commformer_env::Spec;
 use commformer_train::{Act, Actor, Evaluation, Gates, Policy, PolicyResult, Samples, Situations};
 use tch::{Kind, Tensor};
 
@@ -8,43 +9,34 @@ use tch::{Kind, Tensor};
 #[derive(Debug)]
 pub struct Plain {
     /// Hidden layer, heads of actions and of values.
-    layers: [Tensor; 3],
+    weights: Weights<3>,
 }
 
-const NAMES: [&str; 3] = ["hidden", "actions", "value"];
 const WIDTH: usize = 16;
 
 impl Plain {
     /// With random weights, for a task.
     pub fn new(spec: &Spec, seed: u64) -> Self {
-        let mut rng = Rng::new(seed, 0);
-        let mut layer = |rows: usize, columns: usize| {
-            let scale = (rows as f32).sqrt().recip();
-            let numbers: Vec<f32> = (0..rows * columns).map(|_| rng.normal() * scale).collect();
-            let weights = Tensor::from_slice(&numbers).view([rows as i64, columns as i64]);
-            weights.set_requires_grad(true)
-        };
+        let layer = |name, inputs, outputs| (name, [inputs, outputs], inputs);
         Self {
-            layers: [
-                layer(spec.obs_dim, WIDTH),
-                layer(WIDTH, spec.actions.size()),
-                layer(WIDTH, 1),
-            ],
+            weights: Weights::new(
+                seed,
+                [
+                    layer("hidden", spec.obs_dim, WIDTH),
+                    layer("actions", WIDTH, spec.actions.size()),
+                    layer("value", WIDTH, 1),
+                ],
+            ),
         }
     }
 
     /// Log-probabilities of all actions, (B, N, A), and values, (B, N).
     fn forward(&self, situations: &Situations<'_>) -> (Tensor, Tensor) {
-        let [hidden, actions, value] = &self.layers;
+        let [hidden, actions, value] = &self.weights.layers;
         let x = situations.obs.matmul(hidden).tanh();
         let log_probs = x.matmul(actions).log_softmax(-1, Kind::Float);
         (log_probs, x.matmul(value).squeeze_dim(-1))
     }
-}
-
-fn of_taken(log_probs: &Tensor, actions: &Tensor) -> Tensor {
-    let taken = log_probs.gather(-1, &actions.unsqueeze(-1), false);
-    taken.squeeze_dim(-1)
 }
 
 impl Actor for Plain {
@@ -70,15 +62,12 @@ impl Actor for Plain {
 impl Policy for Plain {
     unsafe fn replica(&self) -> PolicyResult<Box<dyn Policy>> {
         Ok(Box::new(Self {
-            layers: (self.layers.each_ref()).map(|w| w.detach().set_requires_grad(true)),
+            weights: self.weights.replica(),
         }))
     }
 
     fn parameters(&self) -> Vec<(String, Tensor)> {
-        let named = NAMES.into_iter().zip(&self.layers);
-        named
-            .map(|(name, layer)| (name.to_owned(), layer.shallow_clone()))
-            .collect()
+        self.weights.named()
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {
@@ -86,12 +75,7 @@ impl Policy for Plain {
     }
 
     fn load_state(&mut self, state: &[(String, Tensor)]) -> PolicyResult<()> {
-        for (own, layer) in NAMES.into_iter().zip(&mut self.layers) {
-            let saved = state.iter().find(|(name, _)| name == own);
-            let (_, saved) = saved.ok_or_else(|| format!("{own} is missing"))?;
-            tch::no_grad(|| layer.f_copy_(saved))?;
-        }
-        Ok(())
+        self.weights.load(state)
     }
 
     fn evaluate(

@@ -1,0 +1,9 @@
+//! Policies of several kinds are trained, saved and go on to the bit: the smallest that there is, one that is shown
+//! the global state, and a recurrent one.
+
+mod common;
+mod global_state;
+mod plain;
+mod plain_policy;
+mod recall;
+mod recurrent;
