@@ -109,11 +109,26 @@ pub fn settings(
     Ok(())
 }
 
-/// Refuses to learn a graph that the policy does not offer.
-pub fn graph(plan: &GraphPlan, offered: bool) -> Result<(), TrainError> {
-    let learned = matches!(plan, GraphPlan::Learned(_));
-    let found = "learned, by a policy that learns none";
-    check("graph.mode", found, offered || !learned, "another mode")
+/// Refuses to learn a graph that the policy does not offer, to train one without a graph that learns one and
+/// so asks for it, and a graph that is not one of `agents`.
+pub fn graph(plan: &GraphPlan, offered: bool, agents: usize) -> Result<(), TrainError> {
+    let (found, holds) = match plan {
+        GraphPlan::Learned(_) => ("learned, by a policy that learns none", offered),
+        GraphPlan::None => ("none at all, for a policy that learns one", !offered),
+        GraphPlan::Fixed(graph) => return of_agents(&graph.size(), agents, false),
+    };
+    check("graph.mode", found, holds, "another mode")
+}
+
+/// Refuses the size of a graph that is not one of `agents`; `or_none`: it may be that of no graph.
+pub fn of_agents(size: &[i64], agents: usize, or_none: bool) -> Result<(), TrainError> {
+    let own = [agents as i64; 2];
+    let holds = size == own || (or_none && size == [0, 0]);
+    let expected = match or_none {
+        true => format!("{own:?}, or [0, 0] for a team without a graph"),
+        false => format!("{own:?}, a row and a column for each agent"),
+    };
+    check("the graph's size", format!("{size:?}"), holds, &expected)
 }
 
 /// Refuses the first setting of the gates that cannot work, and gates that the policy does not offer.
@@ -146,4 +161,23 @@ fn check(
         found: found.to_string(),
         expected: expected.to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind, Tensor};
+
+    #[test]
+    fn who_learns_a_graph_is_not_trained_without_one() {
+        let fixed = || GraphPlan::Fixed(Tensor::ones([3, 3], (Kind::Float, Device::Cpu)));
+        for learns in [false, true] {
+            assert_eq!(graph(&GraphPlan::None, learns, 3).is_err(), learns);
+            assert!(graph(&fixed(), learns, 3).is_ok());
+        }
+        let refused = graph(&GraphPlan::None, true, 3).unwrap_err().to_string();
+        let expected =
+            "graph.mode is none at all, for a policy that learns one, expected another mode";
+        assert_eq!(refused, expected);
+    }
 }

@@ -30,8 +30,9 @@ impl EvaluateOptions {
     pub const PATIENCE: usize = 100_000;
 }
 
-/// Plays one episode in each copy on `graph`, (N, N) or (0, 0) for a team without a graph, and records it. Copies that finish early go
-/// on, but only their first episode counts: the mean is not biased towards short ones.
+/// Plays one episode in each copy on `graph`, (N, N) or (0, 0) for a team without a graph, and records it.
+/// Copies that finish early go on, but only their first episode counts: the mean is not biased towards short
+/// ones.
 pub fn evaluate<E: Environment>(
     policy: &(impl Actor + ?Sized),
     graph: &Tensor,
@@ -49,6 +50,7 @@ pub(crate) fn play<E: Environment>(
     options: &EvaluateOptions,
     scores: &mut Vec<f32>,
 ) -> Result<EvaluationReport, TrainError> {
+    crate::check::of_agents(&graph.size(), environments.spec().agents, true)?;
     let (edges, copies) = (entries(graph)?, environments.copies());
     let asked = options.episodes.unwrap_or(copies);
     let mut episodes = Vec::with_capacity(asked);

@@ -210,7 +210,8 @@ pub struct EvaluationReport {
     pub episodes: Vec<EpisodeRecord>,
     /// Names of the metrics in the records.
     pub metric_names: Vec<String>,
-    /// The graph it used, row by row (N x N), 1 where the receiver hears the sender.
+    /// The graph it used, row by row (N x N), 1 where the receiver hears the sender; empty for a team without
+    /// one.
     pub graph: Vec<f32>,
     /// Whether receive gates decided who listens.
     pub gated: bool,

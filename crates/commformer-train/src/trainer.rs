@@ -64,7 +64,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             environments.copies(),
             sequence.unwrap_or(1),
         )?;
-        crate::check::graph(&plan, policy.graph().is_some())?;
+        let agents = environments.spec().agents;
+        crate::check::graph(&plan, policy.graph().is_some(), agents)?;
         let (rollout, device) = (&settings.rollout, settings.run.device);
         environments.progress(0.0);
         let spec = environments.spec().clone();

@@ -120,7 +120,7 @@ pub struct TrainState {
     pub upper: AdamState,
     /// Moments of the returns.
     pub value_norm: ValueNorm,
-    /// The graph of execution, row by row (N x N).
+    /// The graph of execution, row by row (N x N); empty for a team without one.
     pub graph: Vec<f32>,
     /// Whether the receive gates were in force.
     pub gated: bool,

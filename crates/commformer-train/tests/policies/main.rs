@@ -7,3 +7,4 @@ mod plain;
 mod plain_policy;
 mod recall;
 mod recurrent;
+mod without_graph;

@@ -2,7 +2,9 @@
 
 use crate::common::{Weights, of_taken};
 use commformer_env::Spec;
-use commformer_train::{Act, Actor, Evaluation, Gates, Policy, PolicyResult, Samples, Situations};
+use commformer_train::{
+    Act, Actor, Evaluation, Gates, MessageSizes, Policy, PolicyResult, Samples, Situations,
+};
 use tch::{Kind, Tensor};
 
 /// It acts on what each agent sees, and nothing else.
@@ -10,6 +12,8 @@ use tch::{Kind, Tensor};
 pub struct Plain {
     /// Hidden layer, heads of actions and of values.
     weights: Weights<3>,
+    /// What it says that its agents tell each other.
+    pub sizes: MessageSizes,
 }
 
 const WIDTH: usize = 16;
@@ -27,6 +31,7 @@ impl Plain {
                     layer("value", WIDTH, 1),
                 ],
             ),
+            sizes: MessageSizes::default(),
         }
     }
 
@@ -40,6 +45,10 @@ impl Plain {
 }
 
 impl Actor for Plain {
+    fn message_sizes(&self) -> MessageSizes {
+        self.sizes.clone()
+    }
+
     fn act(
         &self,
         situations: &Situations<'_>,
@@ -63,6 +72,7 @@ impl Policy for Plain {
     unsafe fn replica(&self) -> PolicyResult<Box<dyn Policy>> {
         Ok(Box::new(Self {
             weights: self.weights.replica(),
+            sizes: self.sizes.clone(),
         }))
     }
 
