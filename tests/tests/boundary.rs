@@ -2,9 +2,9 @@
 
 mod common;
 
-use commformer::compose::TeamPolicy;
 use commformer::config::Config;
 use commformer_env::{ActionSpace, Actions, Environment, Observation, Rng, Spec, Status, VecEnv};
+use commformer_methods::TeamPolicy;
 use commformer_train::{
     EnvironmentFault, EvaluateOptions, FaultKind, GraphPlan, RunConfig, Settings, TrainError,
     Trainer, evaluate,
@@ -154,7 +154,7 @@ fn trainer(
     copies: Vec<Faulty>,
 ) -> Result<Trainer<TeamPolicy, Faulty>, TrainError> {
     let copies = VecEnv::new(copies, 1).unwrap();
-    let policy = TeamPolicy::new(config, copies.spec(), Device::Cpu).unwrap();
+    let policy = TeamPolicy::new(&config.team(), copies.spec(), Device::Cpu).unwrap();
     let settings = Settings {
         rollout: config.rollout.clone(),
         ppo: config.ppo.clone(),
@@ -168,8 +168,12 @@ fn trainer(
 
 fn play(copies: Vec<Faulty>) -> Result<(), TrainError> {
     let mut copies = VecEnv::new(copies, 1).unwrap();
-    let policy =
-        TeamPolicy::new(&config("predator-prey", &[]), copies.spec(), Device::Cpu).unwrap();
+    let policy = TeamPolicy::new(
+        &config("predator-prey", &[]).team(),
+        copies.spec(),
+        Device::Cpu,
+    )
+    .unwrap();
     let options = EvaluateOptions {
         sampled: None,
         gates: None,

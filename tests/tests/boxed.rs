@@ -2,9 +2,10 @@
 
 mod common;
 
-use commformer::compose::{self, TeamPolicy};
+use commformer::compose;
 use commformer::config::Config;
 use commformer_env::{PredatorPrey, PredatorPreyConfig, VecEnv};
+use commformer_methods::TeamPolicy;
 use commformer_train::{
     Budget, EvaluateOptions, EvaluationReport, GatePlan, IterationReport, Payment, Policy, Price,
     RunConfig, Settings, Trainer, evaluate,
@@ -59,7 +60,7 @@ fn trained<P: Policy>(
         },
     };
     let environments = copies(config.rollout.copies, 1);
-    let policy = TeamPolicy::new(config, environments.spec(), Device::Cpu).unwrap();
+    let policy = TeamPolicy::new(&config.team(), environments.spec(), Device::Cpu).unwrap();
     let plan = compose::plan(config, Device::Cpu);
     let gates = GatePlan {
         start: 0.0,

@@ -2,8 +2,9 @@
 
 mod common;
 
-use commformer::compose::{self, TeamPolicy};
+use commformer::compose;
 use commformer_env::{Actions, Batch, Rng, Status, VecEnv};
+use commformer_methods::TeamPolicy;
 use commformer_train::{
     Act, Actor, EvaluateOptions, Evaluation, GateSamples, GateTargets, GateTerms, Gates,
     LearnedGraph, Level, Needs, Policy, PpoConfig, Purpose, Samples, Situations, Targets,
@@ -219,9 +220,10 @@ fn what_belongs_to_an_inactive_car_changes_no_gradient_and_no_action_of_the_othe
     let share = f64::try_from(active.mean(Kind::Float)).unwrap();
     assert!((0.3..0.9).contains(&share), "{share} take part");
     for set in KINDS {
-        let trainer = compose::trainer(&config("traffic-junction-easy", set), Device::Cpu);
-        let trainer = trainer.unwrap();
-        let (policy, mut rng) = (trainer.policy(), Rng::new(3, 0));
+        let config = config("traffic-junction-easy", set);
+        let spec = config.env.spec().unwrap();
+        let policy = &TeamPolicy::new(&config.team(), &spec, Device::Cpu).unwrap();
+        let mut rng = Rng::new(3, 0);
         let data = Data::new(policy, &obs, &active, &mut rng);
         let strange = Tensor::from_slice(&[7.0f32]).expand(obs.size(), false);
         let other = data.otherwise(&Data::new(policy, &strange, &active, &mut rng));

@@ -2,9 +2,10 @@
 
 mod common;
 
-use commformer::compose::{self, TeamPolicy};
+use commformer::compose;
 use commformer::config::{Config, EnvConfig};
 use commformer_env::Environment;
+use commformer_methods::TeamPolicy;
 use commformer_train::{
     Act, Actor, EvaluateOptions, Evaluation, Gates, LearnedGraph, Level, MessageSizes, Needs,
     NotFinite, Policy, PolicyResult, Purpose, ReceiveGates, RunConfig, SampledGraphs, Samples,
@@ -198,7 +199,7 @@ fn trainer(config: &Config, spoil: &Spoil, at: usize) -> Trainer<Spoiled, Box<dy
     let seed = seed_for(config.run.seed, Purpose::Environments);
     let copies = environments(&config.env, config.rollout.copies, seed);
     let policy = Spoiled {
-        policy: TeamPolicy::new(config, copies.spec(), Device::Cpu).unwrap(),
+        policy: TeamPolicy::new(&config.team(), copies.spec(), Device::Cpu).unwrap(),
         spoil: spoil.clone(),
         parts: Arc::default(),
         at,

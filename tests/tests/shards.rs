@@ -2,9 +2,10 @@
 
 mod common;
 
-use commformer::compose::{self, TeamPolicy};
+use commformer::compose;
 use commformer::config::Config;
 use commformer_env::{ActionSpace, Actions, Environment, Observation, Rng, Spec, Status, VecEnv};
+use commformer_methods::Team;
 use commformer_train::{GraphPlan, RunConfig, Settings, Trainer};
 use common::{config, go, train};
 use std::sync::Arc;
@@ -96,9 +97,9 @@ impl Environment for NoRepeat {
     fn metrics(&self, _: &mut [f32]) {}
 }
 
-fn trainer(config: &Config, copies: Vec<NoRepeat>) -> Trainer<TeamPolicy, NoRepeat> {
+fn trainer(config: &Config, copies: Vec<NoRepeat>) -> Trainer<Box<dyn Team>, NoRepeat> {
     let copies = VecEnv::new(copies, 1).unwrap();
-    let policy = TeamPolicy::new(config, copies.spec(), Device::Cpu).unwrap();
+    let policy = compose::team(config, copies.spec(), Device::Cpu).unwrap();
     let settings = Settings {
         rollout: config.rollout.clone(),
         ppo: config.ppo.clone(),

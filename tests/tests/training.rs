@@ -2,7 +2,7 @@
 
 mod common;
 
-use commformer::compose::{self, TeamPolicy};
+use commformer::compose;
 use commformer_env::{ActionSpace, Actions, Environment, Observation, Rng, Spec, Status, VecEnv};
 use commformer_train::{
     EvaluateOptions, GraphPlan, Policy, Purpose, RunConfig, Settings, Trainer, evaluate,
@@ -185,7 +185,7 @@ fn a_task_is_told_the_progress_of_the_run_before_each_rollout() {
         }) as Box<dyn Environment>
     });
     let copies = VecEnv::new(copies.collect(), 1).unwrap();
-    let policy = TeamPolicy::new(&config, copies.spec(), Device::Cpu).unwrap();
+    let policy = compose::team(&config, copies.spec(), Device::Cpu).unwrap();
     let settings = Settings {
         rollout: config.rollout.clone(),
         ppo: config.ppo.clone(),

@@ -4,22 +4,22 @@ use commformer_nn::torch::{Links, Torch};
 use tch::{Kind, Tensor};
 
 use crate::config::ActionSpace;
-use crate::distribution::Distribution;
 use crate::input::Input;
 use crate::kept::Kept;
 use crate::network::Given;
 use crate::{Act, CommFormer};
+use commformer_nn::torch::Distribution;
 
 impl CommFormer {
     /// A pass by libtorch over teams of so many agents.
     pub(crate) fn torch(&self, agents: i64) -> Torch<'_> {
-        Torch::new(&self.leaves, agents, self.config().precision)
+        Torch::new(self.leaves(), agents, self.config().precision)
     }
 
     /// The deviations 0.5 * sigmoid(log_std) of continuous actions: (A).
     pub(crate) fn std(&self) -> Option<Tensor> {
         let slot = self.network.decoder.log_std?;
-        Some(self.leaves[slot.index()].sigmoid() * 0.5)
+        Some(self.leaves()[slot.index()].sigmoid() * 0.5)
     }
 
     /// All agents at once by libtorch: the decoder's outputs (B, N, A) and the values (B, N).
@@ -83,7 +83,7 @@ impl CommFormer {
         let passes = passes.map(|passes| passes.narrow(-1, agent - 1, 1)); // (1 or B, 1)
         match (self.config().actions, previous) {
             (ActionSpace::Discrete(_), None) => {
-                Given::Tokens(Tensor::zeros([batch, 1], (Kind::Int64, self.device)))
+                Given::Tokens(Tensor::zeros([batch, 1], (Kind::Int64, self.device())))
             }
             (ActionSpace::Discrete(_), Some(action)) => {
                 let token = action.unsqueeze(1) + 1;
@@ -93,7 +93,8 @@ impl CommFormer {
                 })
             }
             (ActionSpace::Continuous(width), None) => {
-                let start = Tensor::zeros([batch, 1, width as i64 + 1], (Kind::Float, self.device));
+                let start =
+                    Tensor::zeros([batch, 1, width as i64 + 1], (Kind::Float, self.device()));
                 let _ = start.narrow(2, 0, 1).fill_(1.0);
                 Given::Vectors(start)
             }

@@ -48,6 +48,18 @@ pub enum ObsNorm {
     Running,
 }
 
+/// Whose layers a network has where the Multi-Agent Transformer (Wen et al., 2022) and CommFormer, which began as one,
+/// differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Design {
+    /// The encoder's feed-forward layers have a ReLU, and heads begin with a norm.
+    #[default]
+    CommFormer,
+    /// They have a GELU, and the head, which all agents share, begins with a layer.
+    Mat,
+}
+
 /// What an agent whose gate is closed goes by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -146,6 +158,8 @@ pub struct PolicyConfig {
     /// One output head for all agents (true), or one for each (false). Under a shared head the
     /// policy takes any number of agents, since no other weight depends on it.
     pub shared_head: bool,
+    /// Whose layers it has.
+    pub design: Design,
     /// Whether the attention scores read the edge embedding.
     pub relation: bool,
     /// What the scores are multiplied by.
@@ -180,6 +194,7 @@ impl PolicyConfig {
             heads: 1,
             blocks: 1,
             shared_head: false,
+            design: Design::default(),
             relation: true,
             score_scale: ScoreScale::default(),
             relation_order: RelationOrder::default(),
@@ -221,6 +236,12 @@ impl PolicyConfig {
                     "found {}, expected a divisor of `embed_dim`, which is {}",
                     self.heads, self.embed_dim
                 ),
+            });
+        }
+        if self.design == Design::Mat && !self.shared_head {
+            return Err(ModelError::Config {
+                setting: "shared_head",
+                problem: "found false, expected true: MAT's agents share their head".to_owned(),
             });
         }
         if !(0.0..1.0).contains(&self.dropout) {
@@ -295,6 +316,7 @@ mod tests {
         check(|c| c.dropout = 1.0, "`dropout`");
         check(|c| c.dropout = f64::NAN, "`dropout`");
         check(|c| c.actions = ActionSpace::Continuous(0), "`actions`");
+        check(|c| c.design = Design::Mat, "`shared_head`");
         let sparse = GraphConfig {
             sparsity: 0.0,
             ..GraphConfig::default()

@@ -76,7 +76,7 @@ impl Weights {
     pub fn new(policy: &crate::CommFormer) -> Result<Self, ModelError> {
         Ok(Self {
             network: policy.network.clone(),
-            numbers: policy.copied_numbers()?,
+            numbers: policy.parameters.copied_numbers()?,
         })
     }
 

@@ -3,9 +3,9 @@
 use tch::{Kind, Tensor};
 
 use crate::config::{ActionSpace, AttentionOver, PolicyConfig};
-use crate::distribution::Distribution;
 use crate::input::Input;
 use crate::{CommFormer, ModelError};
+use commformer_nn::torch::Distribution;
 
 /// Why a team did what it did. Nothing carries a gradient.
 #[derive(Debug)]

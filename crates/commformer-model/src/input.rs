@@ -5,9 +5,9 @@ use commformer_nn::torch::{self, Links};
 use tch::{Device, Kind, Tensor};
 
 use crate::config::{ActionSpace, Closed, PolicyConfig};
-use crate::leaves::{integers, numbers, truths};
 use crate::native::Situation;
 use crate::{CommFormer, ModelError};
+use commformer_nn::torch::{integers, numbers, truths};
 
 /// What a team perceives in B situations, and whom it can hear.
 #[derive(Clone, Copy, Debug)]

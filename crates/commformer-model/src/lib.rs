@@ -61,8 +61,6 @@ mod by_torch;
 mod config;
 mod cost;
 pub mod decentralised;
-#[cfg(feature = "torch")]
-mod distribution;
 mod error;
 #[cfg(feature = "torch")]
 mod explain;
@@ -72,16 +70,12 @@ pub mod graph;
 mod input;
 #[cfg(feature = "torch")]
 mod kept;
-#[cfg(feature = "torch")]
-mod leaves;
 mod memory;
 mod message;
 #[cfg(feature = "torch")]
 mod native;
 mod network;
 mod old_messages;
-#[cfg(feature = "torch")]
-mod parameters;
 #[cfg(feature = "torch")]
 mod pass;
 #[cfg(feature = "torch")]
@@ -93,7 +87,7 @@ pub use commformer_nn::native::kernel_vectors;
 #[cfg(feature = "torch")]
 pub use commformer_nn::torch::Uniform as UniformNoise;
 pub use config::{
-    ActionSpace, AttentionOver, Closed, GraphConfig, ObsNorm, PolicyConfig, Precision,
+    ActionSpace, AttentionOver, Closed, Design, GraphConfig, ObsNorm, PolicyConfig, Precision,
     PreviousAction, RelationOrder, ScoreScale, SelfEdge, SelfLoop, senders,
 };
 pub use error::ModelError;

@@ -2,9 +2,7 @@
 
 use commformer_nn::Ops;
 use commformer_nn::links::{Heard, Senders};
-use commformer_nn::native::{
-    Categorical, Gradients, Index, Links, Native, Normal, Tape, Uniform, Var,
-};
+use commformer_nn::native::{Actions, Gradients, Index, Links, Native, Scored, Tape, Uniform, Var};
 
 use crate::config::{ActionSpace, Closed};
 use crate::network::{Given, Ready, Weights};
@@ -20,28 +18,19 @@ pub(crate) struct Situation<'a> {
     pub kept: Option<&'a [f32]>,
 }
 
-/// Actions of all agents of a batch.
-#[derive(Clone, Debug)]
-pub(crate) enum Actions {
-    /// (B N)
-    Discrete(Vec<i64>),
-    /// (B N, A)
-    Continuous(Vec<f32>),
-}
-
 /// Buffers of the passes of one policy, kept between passes, and what the last pass found.
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
     tape: Tape,
     pub gradients: Gradients,
-    categorical: Categorical,
-    normal: Normal,
+    /// Of the last evaluation, or of the last turn.
+    pub scored: Scored,
     embedding: Option<Var>,
     evaluated: Option<Evaluated>,
     /// Of every agent, (B N).
     pub values: Vec<f32>,
+    /// Of the actions of every agent that acted, (B N).
     pub log_probs: Vec<f32>,
-    pub entropy: Vec<f32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +93,7 @@ impl Workspace {
         self.log_probs.clear();
         self.log_probs.resize(teams * agents, 0.0);
         let width = network.config.actions.width();
-        let mut actions = Actions::of(network.config.actions, teams * agents);
+        let mut actions = no_actions(network.config.actions, teams * agents);
         let (mut own_noise, mut own_available) = (Vec::new(), Vec::new());
         self.tape.begin_turns(network.memories());
         for agent in 0..agents {
@@ -120,41 +109,36 @@ impl Workspace {
                 own_noise.clear();
                 own(width).for_each(|at| own_noise.extend_from_slice(&noise[at..at + width]));
             }
+            if let Some(available) = situation.available {
+                own_available.clear();
+                own(width).for_each(|at| {
+                    own_available.extend_from_slice(&available[at..at + width]);
+                });
+            }
+            let available = situation.available.map(|_| own_available.as_slice());
             let noise = noise.map(|_| own_noise.as_slice());
-            match &mut actions {
-                Actions::Discrete(actions) => {
-                    if let Some(available) = situation.available {
-                        own_available.clear();
-                        own(width).for_each(|at| {
-                            own_available.extend_from_slice(&available[at..at + width]);
-                        });
-                    }
-                    let available = situation.available.map(|_| own_available.as_slice());
-                    self.categorical.set(outputs, width, available);
-                    for (row, (action, log_prob)) in own(1).zip(self.categorical.choose(noise)) {
-                        actions[row] = action as i64;
-                        self.log_probs[row] = log_prob;
-                    }
+            let given = (available, noise);
+            let chosen = (self.scored).choose(outputs, width, weights.log_std(), given);
+            match (&mut actions, chosen) {
+                (Actions::Discrete(actions), Actions::Discrete(chosen)) => {
+                    (own(1).zip(chosen)).for_each(|(at, action)| actions[at] = action);
                 }
-                Actions::Continuous(actions) => {
-                    self.normal.set(weights.log_std());
-                    let mut chosen = vec![0.0; outputs.len()];
-                    let log_probs = &mut self.log_probs;
-                    self.normal
-                        .choose(outputs, noise, &mut chosen, |team, log_prob| {
-                            log_probs[team * agents + agent] = log_prob;
-                        });
+                (Actions::Continuous(actions), Actions::Continuous(chosen)) => {
                     for (at, chosen) in own(width).zip(chosen.chunks_exact(width)) {
                         actions[at..at + width].copy_from_slice(chosen);
                     }
                 }
+                _ => unreachable!("a network has one kind of actions"),
+            }
+            for (at, log_prob) in own(1).zip(&self.scored.log_probs) {
+                self.log_probs[at] = *log_prob;
             }
         }
         (actions, encoded.kept)
     }
 
-    /// Scores actions that were taken, from the embeddings that [`Workspace::embed`] left: log-probabilities, entropies
-    /// and values are in the workspace. Discrete actions have been checked.
+    /// Scores actions that were taken, from the embeddings that [`Workspace::embed`] left: the scores and the values are
+    /// in the workspace. Discrete actions have been checked.
     pub fn evaluate(
         &mut self,
         weights: Weights<'_>,
@@ -183,7 +167,7 @@ impl Workspace {
         });
     }
 
-    /// The entropy of each agent's distribution if it heard nobody, (B N), in `self.entropy`.
+    /// The entropy of each agent's distribution if it heard nobody, (B N), in `self.scored`.
     pub fn entropy_alone(
         &mut self,
         weights: Weights<'_>,
@@ -200,7 +184,7 @@ impl Workspace {
             ..*situation
         };
         let encoded = self.begin(weights, embedding, &situation, true);
-        let actions = Actions::of(weights.network.config.actions, teams * agents);
+        let actions = no_actions(weights.network.config.actions, teams * agents);
         let width = weights.network.config.actions.width();
         let given = match actions {
             Actions::Discrete(_) => Given::Tokens(vec![0; teams * agents]),
@@ -244,24 +228,7 @@ impl Workspace {
         actions: &Actions,
     ) {
         let outputs = self.tape.value(outputs);
-        let taken = match actions {
-            Actions::Discrete(actions) => {
-                let width = weights.network.config.actions.width();
-                self.categorical.set(outputs, width, available);
-                self.categorical.score(actions);
-                self.entropy.clone_from(&self.categorical.entropy);
-                &self.categorical.taken
-            }
-            Actions::Continuous(actions) => {
-                self.normal.set(weights.log_std());
-                self.normal.score(outputs, actions);
-                self.entropy.clear();
-                let rows = self.normal.taken.len();
-                self.entropy.resize(rows, self.normal.entropy);
-                &self.normal.taken
-            }
-        };
-        self.log_probs.clone_from(taken);
+        (self.scored).score(outputs, weights.log_std(), available, actions);
     }
 
     /// The gradient of each leaf after [`Workspace::evaluate`] of the same actions, in `self.gradients`: `upstream` is
@@ -281,18 +248,12 @@ impl Workspace {
         self.gradients.of_weights = graphs.is_none();
         self.gradients
             .clear(weights.leaves.iter().map(|leaf| leaf.len()));
+        let outputs = self.tape.value(evaluated.outputs);
         let upstream = [d_log_probs, d_entropy];
-        let d_outputs = match actions {
-            Actions::Discrete(actions) => self.categorical.backward(actions, available, upstream),
-            Actions::Continuous(actions) => {
-                let means = self.tape.value(evaluated.outputs);
-                let (d_means, d_log_std) = self.normal.backward(means, actions, upstream);
-                if let (Some(slot), None) = (weights.network.decoder.log_std, graphs) {
-                    self.gradients.of_mut(slot).copy_from_slice(d_log_std);
-                }
-                d_means
-            }
-        };
+        let (d_outputs, d_log_std) = self.scored.backward(outputs, available, actions, upstream);
+        if let (Some(slot), None) = (weights.network.decoder.log_std, graphs) {
+            self.gradients.of_mut(slot).copy_from_slice(d_log_std);
+        }
         let seeds = [
             (evaluated.outputs, d_outputs),
             (evaluated.values, d_values),
@@ -379,13 +340,11 @@ impl Workspace {
     }
 }
 
-impl Actions {
-    /// Zeros for so many agents.
-    pub fn of(space: ActionSpace, agents: usize) -> Self {
-        match space {
-            ActionSpace::Discrete(_) => Self::Discrete(vec![0; agents]),
-            ActionSpace::Continuous(width) => Self::Continuous(vec![0.0; agents * width]),
-        }
+/// Zeros for so many agents.
+fn no_actions(space: ActionSpace, agents: usize) -> Actions {
+    match space {
+        ActionSpace::Discrete(_) => Actions::Discrete(vec![0; agents]),
+        ActionSpace::Continuous(width) => Actions::Continuous(vec![0.0; agents * width]),
     }
 }
 

@@ -11,7 +11,8 @@
 //! head            W LN(GELU(W LN(a)))                 one for each agent, or one with one more layer for all
 //! ```
 //!
-//! where a begins as the embedding of the action of the agent before, LN(GELU(W action)).
+//! where a begins as the embedding of the action of the agent before, LN(GELU(W action)). The Multi-Agent Transformer
+//! has a GELU in the place of the ReLU, and a head for all that begins with its layer ([`Design`](crate::Design)).
 
 use commformer_nn::Ops;
 use commformer_nn::layers::{Activation, Attention, Linear, Norm};
@@ -63,6 +64,7 @@ pub(crate) struct EncoderBlock {
     ff1: Linear,
     ff2: Linear,
     ff_norm: Norm,
+    activation: Activation,
     dropout: f64,
 }
 
@@ -99,7 +101,8 @@ pub(crate) struct Decoder {
     action_proj: Linear,
     input_norm: Norm,
     pub blocks: Vec<DecoderBlock>,
-    head: Vec<(Norm, Linear)>,
+    /// A norm, if the stage has one, and a layer.
+    head: Vec<(Option<Norm>, Linear)>,
     /// (A), for continuous actions.
     pub log_std: Option<Slot>,
 }
@@ -270,7 +273,7 @@ impl Network {
             }
             _ => ops.residual(norm, x, &layer.output, &heard, share),
         };
-        let hidden = ops.activated(&block.ff1, Activation::Relu, &x);
+        let hidden = ops.activated(&block.ff1, block.activation, &x);
         let x = ops.residual(&block.ff_norm, &x, &block.ff2, &hidden, share);
         (x, others)
     }
@@ -344,7 +347,9 @@ impl Network {
         }
         let stages = self.decoder.head.len();
         for (stage, (norm, linear)) in self.decoder.head.iter().enumerate() {
-            x = ops.norm(norm, &x, None);
+            if let Some(norm) = norm {
+                x = ops.norm(norm, &x, None);
+            }
             x = match stage + 1 == stages {
                 true => ops.exact_linear(linear, &x),
                 false => ops.activated(linear, Activation::Gelu, &x),

@@ -4,9 +4,10 @@ use tch::{Kind, Tensor};
 
 use crate::config::ActionSpace;
 use crate::input::{Dense, Input};
-use crate::leaves::{integers, numbers};
-use crate::native::{Actions, Workspace};
+use crate::native::Workspace;
 use crate::{CommFormer, ModelError, UniformNoise};
+use commformer_nn::native::Actions;
+use commformer_nn::torch::{integers, numbers};
 
 /// What a loss is made of, (B, N) each.
 #[derive(Debug)]
@@ -56,7 +57,7 @@ impl CommFormer {
         let mut native = self.is_native().then(|| self.take_workspace());
         let embedding = match &mut native {
             Some(workspace) => {
-                let (obs, leaves) = (obs.contiguous(), self.numbers());
+                let (obs, leaves) = (obs.contiguous(), self.parameters.numbers());
                 let teams = [batch as usize, agents as usize];
                 let embedding = workspace.embed(self.weights(&leaves), numbers(&obs), teams);
                 let embedding = Tensor::from_slice(embedding).view([batch, agents, -1]);
@@ -106,12 +107,12 @@ impl Pass<'_> {
                 let noise = noise
                     .as_mut()
                     .map(|noise| noise as &mut dyn FnMut(&mut [f32]));
-                let (leaves, (_, situation)) = (policy.numbers(), dense.situation());
+                let (leaves, (_, situation)) = (policy.parameters.numbers(), dense.situation());
                 workspace.evaluate(policy.weights(&leaves), &situation, &actions, noise);
                 let leaf = |x: &[f32]| Tensor::from_slice(x).view(shape).set_requires_grad(true);
                 let scores = Scores {
-                    log_probs: leaf(&workspace.log_probs),
-                    entropy: leaf(&workspace.entropy),
+                    log_probs: leaf(&workspace.scored.log_probs),
+                    entropy: leaf(&workspace.scored.entropy),
                     values: leaf(&workspace.values),
                 };
                 (scores, Some((actions, dense)))
@@ -162,7 +163,7 @@ impl Pass<'_> {
         let available = dense.situation().1.available;
         let upstream: Vec<Tensor> = upstream.iter().map(Tensor::contiguous).collect();
         let upstream = [0, 1, 2, 3].map(|at| numbers(&upstream[at]));
-        let leaves = policy.numbers();
+        let leaves = policy.parameters.numbers();
         let weights = policy.weights(&leaves);
         workspace.backward(weights, actions, available, upstream, None);
         if let Some(gate) = &evaluated.gate {
@@ -180,7 +181,7 @@ impl Pass<'_> {
         }
         let shaped = |slot: usize| {
             let of_leaf = Tensor::from_slice(workspace.gradients.of_index(slot));
-            of_leaf.view(policy.leaves[slot].size().as_slice())
+            of_leaf.view(policy.leaves()[slot].size().as_slice())
         };
         let mut of_all: Vec<Tensor> = policy.network.trained().map(shaped).collect();
         of_all.extend(of_others);
@@ -205,7 +206,7 @@ impl Pass<'_> {
         let available = dense.situation().1.available;
         let upstream: Vec<Tensor> = upstream.iter().map(Tensor::contiguous).collect();
         let upstream = [0, 1, 2, 3].map(|at| numbers(&upstream[at]));
-        let (leaves, size) = (policy.numbers(), Some(graph.numel()));
+        let (leaves, size) = (policy.parameters.numbers(), Some(graph.numel()));
         let weights = policy.weights(&leaves);
         let edges = workspace.backward(weights, actions, available, upstream, size);
         policy.give_workspace(workspace);

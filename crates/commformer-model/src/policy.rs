@@ -6,13 +6,13 @@ use tch::{Device, Tensor};
 
 use crate::ModelError;
 use crate::config::PolicyConfig;
-use crate::distribution::Distribution;
 use crate::input::{Input, check_shape};
 use crate::kept::Kept;
-use crate::leaves::numbers;
-use crate::native::{Actions, Workspace};
+use crate::native::Workspace;
 use crate::network::{EDGE_LOGITS, Network, Weights};
-use crate::{UniformNoise, parameters, seen};
+use crate::{UniformNoise, seen};
+use commformer_nn::native::Actions;
+use commformer_nn::torch::{Distribution, Parameters, numbers};
 
 /// CommFormer's policy and value function.
 ///
@@ -20,11 +20,7 @@ use crate::{UniformNoise, parameters, seen};
 #[derive(Debug)]
 pub struct CommFormer {
     pub(crate) network: Network,
-    pub(crate) device: Device,
-    /// A tensor for each leaf of the network's layout.
-    pub(crate) leaves: Vec<Tensor>,
-    /// Views of them under their names on disk.
-    parts: Vec<(String, Tensor)>,
+    pub(crate) parameters: Parameters,
     /// Buffers of the native passes, while no pass has them.
     workspace: RefCell<Option<Box<Workspace>>>,
 }
@@ -72,8 +68,8 @@ impl CommFormer {
     ) -> Result<Self, ModelError> {
         config.validate()?;
         let network = Network::new(config);
-        let leaves = parameters::fresh(&network.layout, device, normal)?;
-        Ok(Self::of(network, device, leaves))
+        let parameters = Parameters::new(&network.layout, device, normal)?;
+        Ok(Self::of(network, parameters))
     }
 
     /// A policy whose leaves alias this one's storage but have gradients of their own, so that
@@ -87,16 +83,15 @@ impl CommFormer {
     /// While one of them is in a pass on one thread, no other thread may change their weights: the kernels read
     /// them as slices.
     pub unsafe fn replica(&self) -> Result<Self, ModelError> {
-        let leaves = parameters::alias(&self.leaves);
-        Ok(Self::of(self.network.clone(), self.device, leaves))
+        // SAFETY: the caller keeps to it.
+        let parameters = unsafe { self.parameters.replica(&self.network.layout) };
+        Ok(Self::of(self.network.clone(), parameters))
     }
 
-    fn of(network: Network, device: Device, leaves: Vec<Tensor>) -> Self {
+    fn of(network: Network, parameters: Parameters) -> Self {
         Self {
-            parts: parameters::parts(&network.layout, &leaves),
             network,
-            device,
-            leaves,
+            parameters,
             workspace: RefCell::default(),
         }
     }
@@ -108,12 +103,12 @@ impl CommFormer {
 
     /// Where the parameters are.
     pub fn device(&self) -> Device {
-        self.device
+        self.parameters.device()
     }
 
     /// The edge logits (N, N), the parameter of the upper level: a leaf of its own.
     pub fn edge_logits(&self) -> &Tensor {
-        &self.leaves[self.network.edge_logits.index()]
+        &self.leaves()[self.network.edge_logits.index()]
     }
 
     /// The parameters of the lower level: every trained leaf but the edge logits, in a fixed
@@ -123,14 +118,18 @@ impl CommFormer {
     /// trained, and so not listed.
     pub fn parameters(&self) -> Vec<(String, Tensor)> {
         let layout = self.network.layout.leaves();
-        let named = |slot: usize| (layout[slot].name.clone(), self.leaves[slot].shallow_clone());
+        let named = |slot: usize| {
+            (
+                layout[slot].name.clone(),
+                self.leaves()[slot].shallow_clone(),
+            )
+        };
         self.network.trained().map(named).collect()
     }
 
     /// Contiguous copies of all tensors under their names on disk, edge logits included.
     pub fn state(&self) -> Vec<(String, Tensor)> {
-        let copy = |(name, part): &(String, Tensor)| (name.clone(), part.contiguous().copy());
-        self.parts.iter().map(copy).collect()
+        self.parameters.state()
     }
 
     /// Copies saved tensors into the parameters, in place. Nothing is changed unless all fit.
@@ -150,7 +149,7 @@ impl CommFormer {
                 Ok((name.clone(), saved))
             })
             .collect::<Result<_, ModelError>>()?;
-        Ok(commformer_torch::named::copy_into(&self.parts, &fitted)?)
+        Ok(self.parameters.load_state(&fitted)?)
     }
 
     /// Edge logits of a team of another size for this one; what are none stay as they are.
@@ -191,7 +190,11 @@ impl CommFormer {
                 ),
             });
         }
-        seen::take_in(moments.map(|slot| &self.leaves[slot.index()]), rows, active);
+        seen::take_in(
+            moments.map(|slot| &self.leaves()[slot.index()]),
+            rows,
+            active,
+        );
         Ok(())
     }
 
@@ -230,26 +233,17 @@ impl CommFormer {
     /// A pass on the native kernels.
     pub(crate) fn natively<R>(&self, pass: impl FnOnce(&mut Workspace, Weights<'_>) -> R) -> R {
         let mut workspace = self.take_workspace();
-        let result = pass(&mut workspace, self.weights(&self.numbers()));
+        let result = pass(&mut workspace, self.weights(&self.parameters.numbers()));
         self.give_workspace(workspace);
         result
     }
 
-    /// The numbers of each leaf.
-    pub(crate) fn numbers(&self) -> Vec<&[f32]> {
-        self.leaves.iter().map(numbers).collect()
+    /// A tensor for each leaf of the network's layout.
+    pub(crate) fn leaves(&self) -> &[Tensor] {
+        self.parameters.leaves()
     }
 
-    /// The same, copied from wherever they are.
-    pub(crate) fn copied_numbers(&self) -> Result<Vec<Vec<f32>>, ModelError> {
-        let copied = |leaf: &Tensor| -> Result<Vec<f32>, ModelError> {
-            let leaf = leaf.detach().f_to_device(Device::Cpu)?.f_contiguous()?;
-            Ok(numbers(&leaf).to_vec())
-        };
-        self.leaves.iter().map(copied).collect()
-    }
-
-    /// They as the native passes take them.
+    /// The leaves' numbers as the native passes take them.
     pub(crate) fn weights<'a>(&'a self, leaves: &'a [&'a [f32]]) -> Weights<'a> {
         Weights {
             network: &self.network,
@@ -340,7 +334,7 @@ impl CommFormer {
             return Ok(self.natively(|workspace, weights| {
                 let (embedding, situation) = dense.situation();
                 workspace.entropy_alone(weights, embedding, &situation);
-                Tensor::from_slice(&workspace.entropy).view([batch, agents])
+                Tensor::from_slice(&workspace.scored.entropy).view([batch, agents])
             }));
         }
         let _guard = tch::no_grad_guard();
@@ -350,7 +344,7 @@ impl CommFormer {
             ..*input
         };
         let (kind, size) = self.config().actions.tensor([batch, agents]);
-        let actions = Tensor::zeros(size, (kind, self.device));
+        let actions = Tensor::zeros(size, (kind, self.device()));
         let links = alone.links(self.config()).without_actions();
         let (output, _) = self.whole(&mut self.torch(agents), &alone, &links, &actions);
         let distribution = Distribution::new(output, input.available, self.std());

@@ -5,7 +5,7 @@
 //! decisions, open.
 
 use anyhow::Context;
-use commformer::compose::TeamPolicy;
+use commformer::compose;
 use commformer::config::{Config, Overrides, TaskConfig};
 use commformer::run_dir::RunDir;
 use commformer_env::{
@@ -90,7 +90,7 @@ fn count(run: &Path) -> anyhow::Result<Counts> {
 fn play<E: OnGrid>(config: &Config, run: &Path, mut copies: VecEnv<E>) -> anyhow::Result<Counts> {
     let spec = copies.spec().clone();
     let checkpoint = CheckpointStore::open(run)?.load(Which::Best)?.checkpoint;
-    let mut policy = TeamPolicy::new(config, &spec, Device::Cpu)?;
+    let mut policy = compose::team(config, &spec, Device::Cpu)?;
     policy
         .load_state(&checkpoint.weights)
         .map_err(|error| anyhow::anyhow!(error))?;

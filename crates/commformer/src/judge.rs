@@ -4,11 +4,12 @@ mod decentralised;
 
 pub use decentralised::{Alone, Comparison, compare};
 
-use crate::compose::{self, ComposeError, Copies, TeamPolicy};
+use crate::compose::{self, ComposeError, Copies};
 use crate::config::Config;
 use crate::figures::Figures;
 use crate::record::metrics::rows;
 use commformer_env::{Environment, VecEnv};
+use commformer_methods::Team;
 use commformer_torch::threads;
 use commformer_train::{
     Actor, CheckpointError, CheckpointStore, EvaluateOptions, EvaluationReport, Found, Policy,
@@ -77,8 +78,8 @@ pub fn judge(
     judgement: &Judgement,
     device: Device,
 ) -> Result<Verdict, JudgeError> {
-    let (policy, candidate) = Candidate::load(config, store, judgement, device)?;
-    candidate.play(&policy, &mut copies(config, judgement)?)
+    let (team, candidate) = Candidate::load(config, store, judgement, device)?;
+    candidate.play(&team, &mut copies(config, judgement)?)
 }
 
 /// Fresh copies for the episodes: always the same.
@@ -91,7 +92,7 @@ fn copies(config: &Config, judgement: &Judgement) -> Result<Copies, ComposeError
 pub(crate) struct Candidate {
     judgement: Judgement,
     trained_steps: u64,
-    /// (N, N)
+    /// (N, N), or (0, 0) for a team without one.
     graph: Tensor,
     /// Its entries, row by row.
     pub(crate) edges: Vec<f32>,
@@ -107,7 +108,7 @@ impl Candidate {
         store: &CheckpointStore,
         judgement: &Judgement,
         device: Device,
-    ) -> Result<(TeamPolicy, Self), JudgeError> {
+    ) -> Result<(Box<dyn Team>, Self), JudgeError> {
         // As in training, so that an evaluation repeats that of the run's end; and what a team computes
         // in a step is little for threads.
         threads::set_intra_op(1).map_err(TrainError::from)?;
@@ -120,24 +121,18 @@ impl Candidate {
         let copies =
             compose::evaluation_of(config, 1, seed, Purpose::FinalEvaluation, |copy| copy)?;
         checkpoint.state.check_observations(copies.spec())?;
-        let mut policy = TeamPolicy::new(config, copies.spec(), device)?;
-        policy
-            .load_state(&checkpoint.weights)
+        let mut team = compose::team(config, copies.spec(), device)?;
+        team.load_state(&checkpoint.weights)
             .map_err(|error| JudgeError::Weights(error.to_string()))?;
-        let agents = copies.spec().agents;
         let mut edges = checkpoint.state.graph;
-        let found = edges.len();
-        if found != agents * agents {
-            if !config.policy.shared_head {
-                return Err(JudgeError::Weights(format!(
-                    "its graph has {found} entries, not {agents} x {agents}"
-                )));
-            }
-            // The weights serve a team of any size: it hears whom such a team would.
-            edges = compose::execution_graph(config, &policy, device)?;
+        let fresh = compose::execution_graph(config, &team, device)?;
+        if edges.len() != fresh.len() {
+            // Weights that serve a team of any size: it hears whom such a team would.
+            edges = fresh;
         }
+        let agents = edges.len().isqrt() as i64;
         let graph = Tensor::from_slice(&edges)
-            .view([agents as i64, agents as i64])
+            .view([agents, agents])
             .to_device(device);
         let options = EvaluateOptions {
             sampled: judgement.sampled.then(|| seed_for(seed, Purpose::Actions)),
@@ -159,7 +154,7 @@ impl Candidate {
             options,
             damaged: damaged.iter().map(ToString::to_string).collect(),
         };
-        Ok((policy, candidate))
+        Ok((team, candidate))
     }
 
     pub(crate) fn play<E: Environment>(

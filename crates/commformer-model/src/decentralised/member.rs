@@ -4,7 +4,7 @@
 //! own links and an [`Inbox`], which only a mailbox fills.
 
 use commformer_nn::links::Sender;
-use commformer_nn::native::{Categorical, Native, Normal, Tape, Var};
+use commformer_nn::native::{Actions, Native, Scored, Tape, Var};
 
 use super::Weights;
 use super::mail::{Inbox, Links};
@@ -101,20 +101,16 @@ impl<'a> Turn<'a> {
             alone.hear(&nothing)?;
         }
         let (outputs, _) = alone.think(&nothing)?;
-        let weights = alone.weights;
-        Ok(f64::from(match weights.config().actions {
-            crate::ActionSpace::Discrete(_) => {
-                let mut distribution = Categorical::default();
-                distribution.set(&outputs, outputs.len(), alone.available.as_deref());
-                distribution.score(&[0]);
-                distribution.entropy[0]
-            }
-            crate::ActionSpace::Continuous(_) => {
-                let mut distribution = Normal::default();
-                distribution.set(weights.native(&weights.leaves()).log_std());
-                distribution.entropy
-            }
-        }))
+        let leaves = alone.weights.leaves();
+        let log_std = alone.weights.native(&leaves).log_std();
+        // An entropy is the same for every action.
+        let any = match log_std.len() {
+            0 => Actions::Discrete(vec![0]),
+            width => Actions::Continuous(vec![0.0; width]),
+        };
+        let mut scored = Scored::default();
+        scored.score(&outputs, log_std, alone.available.as_deref(), &any);
+        Ok(f64::from(scored.entropy[0]))
     }
 
     /// Goes on with these links.
@@ -243,22 +239,14 @@ impl Listening<'_> {
         }
         let (outputs, said) = self.think(inbox)?;
         let leaves = self.weights.leaves();
-        let (action, log_prob) = match self.config().actions {
-            crate::ActionSpace::Discrete(_) => {
-                let mut distribution = Categorical::default();
-                distribution.set(&outputs, outputs.len(), self.available.as_deref());
-                let chosen = distribution.choose(noise).next();
-                let (action, log_prob) = chosen.unwrap_or_default();
-                (Action::Discrete(action), log_prob)
-            }
-            crate::ActionSpace::Continuous(_) => {
-                let mut distribution = Normal::default();
-                distribution.set(self.weights.native(&leaves).log_std());
-                let (mut action, mut log_prob) = (vec![0.0; outputs.len()], 0.0);
-                distribution.choose(&outputs, noise, &mut action, |_, found| log_prob = found);
-                (Action::Continuous(action), log_prob)
-            }
+        let log_std = self.weights.native(&leaves).log_std();
+        let mut scored = Scored::default();
+        let given = (self.available.as_deref(), noise);
+        let action = match scored.choose(&outputs, outputs.len(), log_std, given) {
+            Actions::Discrete(chosen) => Action::Discrete(chosen[0] as usize),
+            Actions::Continuous(chosen) => Action::Continuous(chosen),
         };
+        let log_prob = scored.log_probs[0];
         let mut told = Packet::default();
         told.action(self.config().actions, &action);
         self.tape.begin([1, 1]);

@@ -1,13 +1,13 @@
 //! The network's parameters: their names, shapes and first values.
 
-use commformer_nn::layers::{Attention, Linear, Names, Norm, Per};
+use commformer_nn::layers::{Activation, Attention, Linear, Names, Norm, Per};
 use commformer_nn::layout::{Init, Layout};
 
 use super::{
     Decoder, DecoderBlock, EDGE_EMBEDDING, EDGE_LOGITS, Encoder, EncoderBlock, MOMENTS, Network,
     Stale,
 };
-use crate::config::{ActionSpace, Closed, ObsNorm, PolicyConfig};
+use crate::config::{ActionSpace, Closed, Design, ObsNorm, PolicyConfig};
 
 impl Network {
     /// The network of a configuration that was checked.
@@ -86,6 +86,10 @@ impl EncoderBlock {
             ff1: Linear::new(layout, &of("ff1"), square, Init::ACTIVATED),
             ff2: Linear::new(layout, &of("ff2"), square, Init::SMALL),
             ff_norm: Norm::new(layout, &of("ff_norm"), width),
+            activation: match config.design {
+                Design::CommFormer => Activation::Relu,
+                Design::Mat => Activation::Gelu,
+            },
             dropout: config.dropout,
         }
     }
@@ -147,16 +151,21 @@ impl DecoderBlock {
     }
 }
 
-/// A head of an agent's own has two stages of a norm and a linear layer, the shared one three.
-fn head(layout: &mut Layout, config: &PolicyConfig) -> Vec<(Norm, Linear)> {
+/// A head of an agent's own has two stages of a norm and a linear layer, the shared one three, and MAT's two, of which
+/// the first has no norm.
+fn head(layout: &mut Layout, config: &PolicyConfig) -> Vec<(Option<Norm>, Linear)> {
     let (width, actions) = (config.embed_dim, config.actions.width());
     // Norm, linear layer, its width, its start.
-    let mut plan = vec![("norm1", "hidden", width, Init::ACTIVATED)];
-    if config.shared_head {
-        plan.push(("norm2", "hidden2", width, Init::ACTIVATED));
-        plan.push(("norm3", "out", actions, Init::SMALL));
+    let first = match config.design {
+        Design::CommFormer => Some("norm1"),
+        Design::Mat => None,
+    };
+    let mut plan = vec![(first, "hidden", width, Init::ACTIVATED)];
+    if config.shared_head && config.design == Design::CommFormer {
+        plan.push((Some("norm2"), "hidden2", width, Init::ACTIVATED));
+        plan.push((Some("norm3"), "out", actions, Init::SMALL));
     } else {
-        plan.push(("norm2", "out", actions, Init::SMALL));
+        plan.push((Some("norm2"), "out", actions, Init::SMALL));
     }
     let (per, prefix) = match config.shared_head {
         true => (Per::Team, "decoder.head"),
@@ -164,21 +173,21 @@ fn head(layout: &mut Layout, config: &PolicyConfig) -> Vec<(Norm, Linear)> {
     };
     let mut stages = Vec::new();
     for (norm, linear, outputs, init) in plan {
-        let [norm_leaf, linear_leaf] = [norm, linear].map(|of| format!("{prefix}.{of}"));
+        let leaf = |of: &str| format!("{prefix}.{of}");
         let part = |of: &str, agent: usize| format!("{prefix}.{agent}.{of}");
+        let norm = norm.map(|norm| {
+            let names = Names {
+                leaf: &leaf(norm),
+                of: &|agent| part(norm, agent),
+            };
+            Norm::of(layout, &names, width, per)
+        });
         let names = Names {
-            leaf: &norm_leaf,
-            of: &|agent| part(norm, agent),
-        };
-        let norm = Norm::of(layout, &names, width, per);
-        let names = Names {
-            leaf: &linear_leaf,
+            leaf: &leaf(linear),
             of: &|agent| part(linear, agent),
         };
-        stages.push((
-            norm,
-            Linear::of(layout, &names, [width, outputs], init, per),
-        ));
+        let linear = Linear::of(layout, &names, [width, outputs], init, per);
+        stages.push((norm, linear));
     }
     stages
 }

@@ -11,20 +11,20 @@ const HALF_LOG_TAU: f32 = 0.918_938_5;
 
 /// Distributions over A discrete actions, a row for each agent of each team.
 #[derive(Debug, Default)]
-pub struct Categorical {
+struct Categorical {
     /// ln softmax of the logits, (rows, A).
-    pub log_probs: Vec<f32>,
+    log_probs: Vec<f32>,
     /// (rows)
-    pub entropy: Vec<f32>,
+    entropy: Vec<f32>,
     /// Of the actions that were taken, (rows).
-    pub taken: Vec<f32>,
+    taken: Vec<f32>,
     actions: usize,
     d_outputs: Vec<f32>,
 }
 
 impl Categorical {
     /// From logits (rows, A) and, where some actions are not available, 0 for those.
-    pub fn set(&mut self, logits: &[f32], actions: usize, available: Option<&[u8]>) {
+    fn set(&mut self, logits: &[f32], actions: usize, available: Option<&[u8]>) {
         self.actions = actions;
         sized(&mut self.log_probs, logits.len()).copy_from_slice(logits);
         fill_unavailable(&mut self.log_probs, available, UNAVAILABLE);
@@ -33,7 +33,7 @@ impl Categorical {
 
     /// For each row the action with the largest log-probability, or with noise (rows, A) the largest sum of both,
     /// and its log-probability. The first of equals wins.
-    pub fn choose(&self, noise: Option<&[f32]>) -> impl Iterator<Item = (usize, f32)> {
+    fn choose(&self, noise: Option<&[f32]>) -> impl Iterator<Item = (usize, f32)> {
         let rows = self.log_probs.chunks_exact(self.actions).enumerate();
         rows.map(move |(row, log_probs)| {
             let at = row * self.actions;
@@ -49,7 +49,7 @@ impl Categorical {
     }
 
     /// Scores actions that were taken, (rows): log-probabilities and entropies.
-    pub fn score(&mut self, actions: &[i64]) {
+    fn score(&mut self, actions: &[i64]) {
         let (entropy, taken) = (&mut self.entropy, &mut self.taken);
         let (entropy, taken) = (sized(entropy, actions.len()), sized(taken, actions.len()));
         let (log_probs, width) = (&self.log_probs, self.actions);
@@ -65,7 +65,7 @@ impl Categorical {
     }
 
     /// The gradient of the logits from those of log-probabilities and entropies, (rows) each.
-    pub fn backward(
+    fn backward(
         &mut self,
         actions: &[i64],
         available: Option<&[u8]>,
@@ -96,20 +96,20 @@ impl Categorical {
 /// Independent normal distributions of A numbers, a row for each agent of each team, with deviations
 /// 0.5 / (1 + e^-log_std) that all share.
 #[derive(Debug, Default)]
-pub struct Normal {
+struct Normal {
     /// (A)
-    pub deviations: Vec<f32>,
+    deviations: Vec<f32>,
     /// Of the actions that were taken, (rows).
-    pub taken: Vec<f32>,
+    taken: Vec<f32>,
     /// Of one row; all have the same.
-    pub entropy: f32,
+    entropy: f32,
     d_outputs: Vec<f32>,
     d_log_std: Vec<f32>,
 }
 
 impl Normal {
     /// With these parameters (A).
-    pub fn set(&mut self, log_std: &[f32]) {
+    fn set(&mut self, log_std: &[f32]) {
         self.deviations.clear();
         let deviation = |x: &f32| 0.5 / (1.0 + (-x).exp());
         self.deviations.extend(log_std.iter().map(deviation));
@@ -119,7 +119,7 @@ impl Normal {
 
     /// Writes the means, or what noise (rows, A) makes of them, to `actions`, and calls `each` with the
     /// log-probability of every row.
-    pub fn choose(
+    fn choose(
         &self,
         means: &[f32],
         noise: Option<&[f32]>,
@@ -151,7 +151,7 @@ impl Normal {
     }
 
     /// Scores actions (rows, A) that were taken where the means were these.
-    pub fn score(&mut self, means: &[f32], actions: &[f32]) {
+    fn score(&mut self, means: &[f32], actions: &[f32]) {
         let width = self.deviations.len();
         let rows = means.chunks_exact(width).zip(actions.chunks_exact(width));
         let taken: Vec<f32> = rows
@@ -162,7 +162,7 @@ impl Normal {
 
     /// The gradients of the means (rows, A) and of the parameters (A) from those of log-probabilities and
     /// entropies, (rows) each.
-    pub fn backward(
+    fn backward(
         &mut self,
         means: &[f32],
         actions: &[f32],
@@ -186,6 +186,108 @@ impl Normal {
             *d = (*d + of_entropy / deviation) * slope;
         }
         (d_outputs, d_log_std)
+    }
+}
+
+/// Actions of all agents of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Actions {
+    /// (rows)
+    Discrete(Vec<i64>),
+    /// (rows, A)
+    Continuous(Vec<f32>),
+}
+
+/// What the rows of a head's outputs (rows, A) say of actions, of either kind.
+#[derive(Debug, Default)]
+pub struct Scored {
+    categorical: Categorical,
+    normal: Normal,
+    /// Of the actions that were scored, (rows).
+    pub log_probs: Vec<f32>,
+    /// (rows)
+    pub entropy: Vec<f32>,
+}
+
+impl Scored {
+    /// Scores actions that were taken where the outputs were these. Discrete actions are below A; `log_std` (A) are
+    /// the parameters of continuous actions' deviations.
+    pub fn score(
+        &mut self,
+        outputs: &[f32],
+        log_std: &[f32],
+        available: Option<&[u8]>,
+        actions: &Actions,
+    ) {
+        let taken = match actions {
+            Actions::Discrete(actions) => {
+                let width = outputs.len() / actions.len().max(1);
+                self.categorical.set(outputs, width, available);
+                self.categorical.score(actions);
+                self.entropy.clone_from(&self.categorical.entropy);
+                &self.categorical.taken
+            }
+            Actions::Continuous(actions) => {
+                self.normal.set(log_std);
+                self.normal.score(outputs, actions);
+                self.entropy.clear();
+                let rows = self.normal.taken.len();
+                self.entropy.resize(rows, self.normal.entropy);
+                &self.normal.taken
+            }
+        };
+        self.log_probs.clone_from(taken);
+    }
+
+    /// After [`score`](Self::score) of the same, the gradients of the outputs (rows, A) and of continuous actions'
+    /// parameters (A) from those of log-probabilities and entropies, (rows) each.
+    pub fn backward(
+        &mut self,
+        outputs: &[f32],
+        available: Option<&[u8]>,
+        actions: &Actions,
+        upstream: [&[f32]; 2],
+    ) -> (&[f32], &[f32]) {
+        match actions {
+            Actions::Discrete(actions) => {
+                let d_outputs = self.categorical.backward(actions, available, upstream);
+                (d_outputs, &[])
+            }
+            Actions::Continuous(actions) => self.normal.backward(outputs, actions, upstream),
+        }
+    }
+
+    /// Actions where the outputs (rows, A) are these, the likeliest or with noise (rows, A), Gumbel or normal; their
+    /// log-probabilities are left here. Without parameters of deviations the actions are discrete.
+    pub fn choose(
+        &mut self,
+        outputs: &[f32],
+        width: usize,
+        log_std: &[f32],
+        (available, noise): (Option<&[u8]>, Option<&[f32]>),
+    ) -> Actions {
+        self.log_probs.clear();
+        match log_std {
+            [] => {
+                self.categorical.set(outputs, width, available);
+                let chosen = self.categorical.choose(noise);
+                let keep = |(action, log_prob)| {
+                    self.log_probs.push(log_prob);
+                    action as i64
+                };
+                Actions::Discrete(chosen.map(keep).collect())
+            }
+            log_std => {
+                self.normal.set(log_std);
+                let mut chosen = vec![0.0; outputs.len()];
+                let log_probs = &mut self.log_probs;
+                self.normal
+                    .choose(outputs, noise, &mut chosen, |_, log_prob| {
+                        log_probs.push(log_prob);
+                    });
+                Actions::Continuous(chosen)
+            }
+        }
     }
 }
 

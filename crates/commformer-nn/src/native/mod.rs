@@ -17,7 +17,7 @@ mod recurrent;
 mod rows;
 mod tape;
 
-pub use distribution::{Categorical, Normal};
+pub use distribution::{Actions, Scored};
 pub use forward::{Native, Uniform};
 pub use rows::kernel_vectors;
 pub use tape::{Gradients, Index, Links, Tape, Var};

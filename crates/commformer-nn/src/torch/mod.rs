@@ -3,11 +3,17 @@
 //! Values are tensors (B, N, width), during a turn (B, 1, width); leaves and tables are (rows, width).
 
 mod attend;
+mod distribution;
 mod listed;
 mod mask;
+mod parameters;
+mod slices;
 
 pub use crate::passes::{AttentionOver, Precision, pays};
+pub use distribution::Distribution;
 pub use mask::{Heard, Links, gated};
+pub use parameters::Parameters;
+pub use slices::{integers, numbers, truths};
 
 use crate::layers::{Activation, Attention, Linear, Norm, Per};
 use crate::layout::Slot;

@@ -24,6 +24,9 @@ pub(super) struct BaseOptions {
 pub(super) struct ConfigOptions {
     #[command(flatten)]
     base: BaseOptions,
+    /// How the team acts and learns: commformer, mat, ippo or mappo (method.kind)
+    #[arg(long)]
+    method: Option<String>,
     /// Everything random follows from it (run.seed)
     #[arg(long)]
     seed: Option<u64>,
@@ -103,6 +106,7 @@ impl ConfigOptions {
 
     pub fn resolve(&self) -> Result<Config, ConfigError> {
         self.base.resolve(Overrides {
+            method: self.method.clone(),
             seed: self.seed,
             steps: self.steps,
             threads: self.threads,
@@ -117,6 +121,7 @@ impl ConfigOptions {
         options.base.set.push(format!("{key}={value}"));
         // An option lies over the assignments: it would hide this one.
         match key {
+            "method.kind" => options.method = None,
             "run.seed" => options.seed = None,
             "run.steps" => options.steps = None,
             "run.threads" => options.threads = None,
@@ -149,6 +154,7 @@ impl ConfigOptions {
                 "threads",
                 self.threads.map(|threads| number(threads as u64)),
             ),
+            ("method", self.method.as_ref().map(OsString::from)),
             ("device", self.device.as_ref().map(OsString::from)),
         ];
         for (name, value) in options {
@@ -196,7 +202,7 @@ mod tests {
         };
         check("");
         check("signal --set ppo.lr=1 --set=run.device=cpu");
-        check("--config a.toml --seed 3 --steps 4 --threads 5 --device cuda:1");
+        check("--config a.toml --seed 3 --steps 4 --threads 5 --device cuda:1 --method mat");
     }
 
     #[test]

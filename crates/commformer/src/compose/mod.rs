@@ -1,29 +1,20 @@
 //! From a configuration to the things it describes: environments, a policy, a trainer.
 
-mod budget;
-mod decentralised;
-mod gate;
-mod graph;
 pub mod memory;
-mod team;
 
-pub use decentralised::{Decentralised, Delivered};
-pub use graph::plan;
-pub use team::{Insight, TeamPolicy};
-
-use crate::config::{Config, ConfigError, EnvConfig, GateEstimator, GateMode, TaskError};
-use commformer_env::{Environment, VecEnv, VecEnvError};
+use crate::config::{Config, ConfigError, EnvConfig, TaskError};
+use commformer_env::{Environment, Spec, VecEnv, VecEnvError};
+use commformer_methods::{MethodError, Team};
 use commformer_torch::TorchError;
 use commformer_train::{
-    GatePlan, GraphPlan, LearnedGraph, Payment, Purpose, RunConfig, Settings, TrainError, Trainer,
-    seed_for,
+    GraphPlan, Policy, Purpose, RunConfig, Settings, TrainError, Trainer, seed_for,
 };
 
 /// Copies of any of the tasks.
 pub type Copies = VecEnv<Box<dyn Environment>>;
 
 /// A trainer for any of the tasks.
-pub type TeamTrainer = Trainer<TeamPolicy, Box<dyn Environment>>;
+pub type TeamTrainer = Trainer<Box<dyn Team>, Box<dyn Environment>>;
 
 /// Why a configuration cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -37,15 +28,9 @@ pub enum ComposeError {
     /// Its copies do not fit together.
     #[error(transparent)]
     Copies(#[from] VecEnvError),
-    /// The policy's settings cannot be.
+    /// The method's settings make no team.
     #[error(transparent)]
-    Policy(#[from] commformer_model::ModelError),
-    /// The gate's settings cannot be.
-    #[error(transparent)]
-    Gate(#[from] commformer_gate::GateError),
-    /// The budget's settings cannot be.
-    #[error("[gate]: {0}")]
-    Budget(#[from] commformer_gate::BudgetError),
+    Method(#[from] MethodError),
     /// The memory does not suffice.
     #[error(transparent)]
     Memory(#[from] memory::Shortage),
@@ -120,20 +105,46 @@ pub fn evaluation_of<E: Environment>(
     copies_of(&task, copies, seed_for(seed, purpose), made)
 }
 
-/// The graph with which a team with these weights is sent out, row by row.
+/// Whom the agents of a configuration's team hear, and whether that is learned.
+pub fn plan(config: &Config, device: tch::Device) -> GraphPlan {
+    (config.method.method()).graph(&config.team(), config.env.agents(), device)
+}
+
+/// A new team for a task that looks like `spec`.
+///
+/// # Errors
+///
+/// [`ComposeError::Method`].
+pub fn team(
+    config: &Config,
+    spec: &Spec,
+    device: tch::Device,
+) -> Result<Box<dyn Team>, ComposeError> {
+    let of_team = config.team();
+    Ok(config.method.method().team(&of_team, spec, device)?)
+}
+
+/// The graph with which a team with these weights is sent out, row by row; nothing for a team without one.
 ///
 /// # Errors
 ///
 /// [`ComposeError`] if the device refuses it.
 pub fn execution_graph(
     config: &Config,
-    policy: &TeamPolicy,
+    policy: &dyn Policy,
     device: tch::Device,
 ) -> Result<Vec<f32>, ComposeError> {
     let graph = match plan(config, device) {
         GraphPlan::None => return Ok(Vec::new()),
         GraphPlan::Fixed(graph) => graph,
-        GraphPlan::Learned(_) => tch::no_grad(|| policy.exact()).map_err(TrainError::Policy)?,
+        GraphPlan::Learned(_) => {
+            let graph = policy.graph().map(|graph| tch::no_grad(|| graph.exact()));
+            let graph = graph.transpose().map_err(TrainError::Policy)?;
+            let Some(graph) = graph else {
+                return Ok(Vec::new());
+            };
+            graph
+        }
     };
     let graph = graph
         .f_to_device(tch::Device::Cpu)
@@ -163,7 +174,7 @@ pub fn trainer_in(
     copies: Copies,
 ) -> Result<TeamTrainer, ComposeError> {
     config.check_team()?;
-    let policy = TeamPolicy::new(config, copies.spec(), device)?;
+    let policy = team(config, copies.spec(), device)?;
     let settings = Settings {
         rollout: config.rollout.clone(),
         ppo: config.ppo.clone(),
@@ -178,19 +189,10 @@ pub fn trainer_in(
         },
     };
     let trainer = Trainer::new(settings, plan(config, device), policy, copies)?;
-    if config.gate.mode == GateMode::Off {
-        return Ok(trainer);
-    }
-    Ok(trainer.with_gates(GatePlan {
-        start: config.gate.start,
-        ramp: config.gate.ramp,
-        entropy_coef: config.gate.entropy_coef,
-        budget: Box::new(budget::TeamBudget::new(&config.gate)?),
-        payment: match (config.gate.mode, config.gate.estimator) {
-            (GateMode::Learned, GateEstimator::StraightThrough) => Payment::Loss,
-            _ => Payment::Rewards,
-        },
-    })?)
+    Ok(match config.method.method().gates(&config.team())? {
+        None => trainer,
+        Some(gates) => trainer.with_gates(gates)?,
+    })
 }
 
 #[cfg(test)]

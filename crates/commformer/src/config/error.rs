@@ -11,6 +11,8 @@ pub enum Source {
     Default,
     /// A preset of this name.
     Preset(String),
+    /// What a method of this name lays over a preset.
+    Method(String),
     /// A configuration file.
     File(PathBuf),
     /// An argument of the command line, as it was typed.
@@ -22,6 +24,7 @@ impl fmt::Display for Source {
         match self {
             Self::Default => write!(f, "the default"),
             Self::Preset(name) => write!(f, "from preset `{name}`"),
+            Self::Method(name) => write!(f, "from method `{name}`"),
             Self::File(path) => write!(f, "from {}", path.display()),
             Self::Argument(text) => write!(f, "from `{text}`"),
         }
@@ -60,6 +63,18 @@ pub enum ConfigError {
         problem: String,
         /// Where each of them was set.
         sources: String,
+    },
+    /// A setting that the method has no use for.
+    #[error(
+        "`{path}` is nothing that the method `{method}` has ({source_of}); leave it out, or set `method.kind`"
+    )]
+    OtherMethod {
+        /// The setting.
+        path: String,
+        /// The method.
+        method: &'static str,
+        /// Where it was set.
+        source_of: Source,
     },
     /// No preset has this name.
     #[error("there is no preset `{name}`; {hint}")]

@@ -22,17 +22,24 @@ pub(super) struct Layers {
 impl Layers {
     /// Puts a layer on top.
     ///
-    /// A layer that changes `env.kind` removes the settings of the former kind first: they belong
-    /// to another task.
+    /// A layer that changes `env.kind` or `method.kind` removes the settings of the former kind first: they belong to
+    /// another task or method.
     pub fn push(&mut self, layer: Table, source_of: impl Fn(&str) -> Source) {
-        let kind = |table: &Table| table.get("env").and_then(|env| env.get("kind")).cloned();
-        if let Some(new) = kind(&layer)
-            && kind(&self.merged).is_some_and(|old| old != new)
-        {
-            self.merged.remove("env");
-            self.sources.retain(|path, _| !path.starts_with("env."));
+        for section in ["env", "method"] {
+            if let Some(new) = kind(&layer, section)
+                && kind(&self.merged, section).is_some_and(|old| old != new)
+            {
+                self.remove(section);
+            }
         }
         self.merge(layer, &source_of);
+    }
+
+    /// Forgets a section.
+    pub fn remove(&mut self, section: &str) {
+        self.merged.remove(section);
+        let within = |path: &str| path.split('.').next() == Some(section);
+        self.sources.retain(|path, _| !within(path));
     }
 
     /// Where the value of a key came from.
@@ -77,6 +84,11 @@ impl Layers {
             }
         }
     }
+}
+
+/// What a section says which kind it is of.
+pub(super) fn kind<'a>(table: &'a Table, section: &str) -> Option<&'a Value> {
+    table.get(section)?.get("kind")
 }
 
 /// The text of a file.

@@ -1,7 +1,7 @@
 //! The configuration: typed, written as TOML, checked before any work.
 //!
-//! It is put together from layers, each over the one before: the defaults, a [preset](presets), a
-//! file, `--set KEY=VALUE`, and the options that have a name of their own (`--seed`, `--steps`,
+//! It is put together from layers, each over the one before: the defaults, a [preset](presets), what the method lays
+//! over it, a file, `--set KEY=VALUE`, and the options that have a name of their own (`--method`, `--seed`, `--steps`,
 //! `--threads`, `--device`). Every message about it names the key, such as `ppo.lr`, and the layer
 //! that set it.
 //!
@@ -21,22 +21,21 @@
 mod check;
 mod env;
 mod error;
-mod gate;
-mod graph;
 mod layers;
-mod policy;
 pub mod presets;
 mod run;
 mod schema;
 mod stack;
 
+pub use commformer_methods::config::{
+    GateBudget, GateConfig, GateEstimator, GateExecution, GateMode, GraphConfig, GraphMode,
+    ObsNormName, PolicySettings, PreviousActionName, TeamConfig,
+};
+pub use commformer_methods::{METHODS, MethodConfig};
 pub use commformer_train::{PpoConfig, RolloutConfig};
 pub use env::{KINDS, TaskConfig, TaskError};
 pub use error::{ConfigError, Source};
-pub use gate::{GateBudget, GateConfig, GateEstimator, GateExecution, GateMode};
-pub use graph::{GraphConfig, GraphMode};
 pub(crate) use layers::parse_value;
-pub use policy::{ObsNormName, PolicySettings, PreviousActionName};
 pub use run::{Device, EvalConfig, RunSettings};
 pub(crate) use schema::nearest;
 pub use stack::EnvConfig;
@@ -53,11 +52,13 @@ use toml::{Table, Value};
 pub struct Config {
     /// The task.
     pub env: EnvConfig,
-    /// The network.
+    /// How the team acts and learns.
+    pub method: MethodConfig,
+    /// The network, of CommFormer.
     pub policy: PolicySettings,
-    /// The communication graph.
+    /// The communication graph, of CommFormer.
     pub graph: GraphConfig,
-    /// When agents listen.
+    /// When agents listen, of CommFormer.
     pub gate: GateConfig,
     /// What is played between two updates.
     pub rollout: RolloutConfig,
@@ -76,6 +77,8 @@ pub struct Overrides {
     pub file: Option<PathBuf>,
     /// Assignments such as `ppo.lr=3e-4`; of two for the same key the later counts.
     pub set: Vec<String>,
+    /// `method.kind`.
+    pub method: Option<String>,
     /// `run.seed`.
     pub seed: Option<u64>,
     /// `run.steps`.
@@ -99,12 +102,31 @@ impl Config {
             let text = presets::find(name)?.toml;
             layers.push(layers::parse(text, source.clone())?, |_| source.clone());
         }
-        if let Some(path) = &overrides.file {
-            let source = Source::File(path.clone());
-            let text = layers::read(path)?;
-            layers.push(layers::parse(&text, source.clone())?, |_| source.clone());
-        }
+        let file = match &overrides.file {
+            None => None,
+            Some(path) => {
+                let source = Source::File(path.clone());
+                Some((layers::parse(&layers::read(path)?, source.clone())?, source))
+            }
+        };
         let (assigned, sources) = layers::parse_assignments(&overrides.set)?;
+        let options = overrides.options()?;
+        // The method's own preset lies below all that the user says, of whom it depends which method that is.
+        let said = [
+            Some(&options),
+            Some(&assigned),
+            file.as_ref().map(|(file, _)| file),
+        ];
+        let kind = (said.into_iter().flatten()).find_map(|layer| layers::kind(layer, "method"));
+        let method = kind.and_then(Value::as_str).and_then(MethodConfig::of_kind);
+        if let Some(method) = method {
+            let source = Source::Method(method.kind().to_owned());
+            let text = method.method().preset();
+            layers.push(layers::parse(text, source.clone())?, |_| source.clone());
+        }
+        if let Some((file, source)) = file {
+            layers.push(file, |_| source.clone());
+        }
         layers.push(assigned, |path| {
             // A section is named by its first key.
             let within = |known: &str| known.split('.').next() == Some(path);
@@ -113,8 +135,12 @@ impl Config {
                 .find(|(known, _)| *known == path || within(known));
             found.map_or(Source::Default, |(_, source)| source.clone())
         });
-        layers.push(overrides.options()?, |path| {
-            Source::Argument(format!("--{}", path.rsplit('.').next().unwrap_or(path)))
+        layers.push(options, |path| {
+            let name = match path {
+                "method" | "method.kind" => "method",
+                path => path.rsplit('.').next().unwrap_or(path),
+            };
+            Source::Argument(format!("--{name}"))
         });
         Self::from_layers(layers)
     }
@@ -136,7 +162,7 @@ impl Config {
     ///
     /// [`ConfigError::Write`] for a number that TOML cannot hold; a checked configuration has none.
     pub fn to_toml(&self) -> Result<String, ConfigError> {
-        Ok(toml::to_string(self)?)
+        Ok(toml::to_string(&self.to_table()?)?)
     }
 
     /// Checks what depends on the number of agents, once a task in Python has told it.
@@ -155,7 +181,7 @@ impl Config {
     /// As for [`to_toml`](Self::to_toml).
     pub fn differences(&self, other: &Self) -> Result<Vec<Difference>, ConfigError> {
         let keys = |config: &Self| -> Result<BTreeMap<String, String>, ConfigError> {
-            let sections = Table::try_from(config)?.into_iter();
+            let sections = config.to_table()?.into_iter();
             Ok(sections
                 .flat_map(|(section, keys)| {
                     let keys = keys.as_table().cloned().unwrap_or_default();
@@ -174,6 +200,26 @@ impl Config {
             })
         };
         Ok(paths.into_iter().filter_map(difference).collect())
+    }
+
+    /// The sections that its method reads, with every key.
+    fn to_table(&self) -> Result<Table, toml::ser::Error> {
+        let mut table = Table::try_from(self)?;
+        table.retain(|section, _| self.method.reads(section));
+        Ok(table)
+    }
+
+    /// What its team follows from.
+    pub fn team(&self) -> TeamConfig {
+        TeamConfig {
+            method: self.method.clone(),
+            policy: self.policy.clone(),
+            graph: self.graph.clone(),
+            gate: self.gate.clone(),
+            seed: self.run.seed,
+            precision: self.run.precision,
+            unknown_scales: matches!(self.env.task, TaskConfig::Python(_)),
+        }
     }
 
     fn from_layers(mut layers: Layers) -> Result<Self, ConfigError> {
@@ -221,7 +267,12 @@ impl Overrides {
         if let Some(device) = &self.device {
             run.insert("device".to_owned(), Value::String(device.clone()));
         }
-        Ok(Table::from_iter([("run".to_owned(), Value::Table(run))]))
+        let mut options = Table::from_iter([("run".to_owned(), Value::Table(run))]);
+        if let Some(method) = &self.method {
+            let kind = ("kind".to_owned(), Value::String(method.clone()));
+            options.insert("method".to_owned(), Value::Table(Table::from_iter([kind])));
+        }
+        Ok(options)
     }
 }
 

@@ -2,14 +2,17 @@
 //! so that the structs remain the only list.
 
 use super::env::KINDS;
-use super::error::ConfigError;
-use super::layers::Layers;
-use super::{Config, Device, EnvConfig};
+use super::error::{ConfigError, Source};
+use super::layers::{Layers, kind};
+use super::{Config, Device, EnvConfig, METHODS, MethodConfig};
 use toml::{Table, Value};
 
 /// The values of every key that takes one of a few names.
-const CHOICES: [(&str, &[&str]); 25] = [
+const CHOICES: [(&str, &[&str]); 28] = [
     ("env.kind", &KINDS),
+    ("method.kind", METHODS),
+    ("method.activation", &["relu", "tanh"]),
+    ("method.recurrence", &["none", "gru"]),
     ("env.mode", &["mixed", "cooperative", "competitive"]),
     ("env.difficulty", &["easy", "medium", "hard"]),
     ("env.layout", &["oxwhirl", "commformer"]),
@@ -58,13 +61,20 @@ const CHOICES: [(&str, &[&str]); 25] = [
 /// Checks names, types and choices of everything that was set, and makes whole numbers of floats
 /// and floats of whole numbers where the key asks for them.
 pub(super) fn conform(layers: &mut Layers) -> Result<(), ConfigError> {
-    let kind = match layers.merged.get("env").and_then(|env| env.get("kind")) {
-        None => EnvConfig::default().kind().to_owned(),
-        Some(Value::String(kind)) => kind.clone(),
-        Some(other) => return Err(wrong_type(layers, "env.kind", other, "text")),
+    let kind = |layers: &Layers, section: &str, default: &str| {
+        let path = format!("{section}.kind");
+        let kind = match kind(&layers.merged, section) {
+            None => default.to_owned(),
+            Some(Value::String(kind)) => kind.clone(),
+            Some(other) => return Err(wrong_type(layers, &path, other, "text")),
+        };
+        check_name(layers, &path, &kind)?;
+        Ok(kind)
     };
-    check_name(layers, "env.kind", &kind)?;
-    let schema = of_kind(&kind)?;
+    let env = kind(layers, "env", EnvConfig::default().kind())?;
+    let method = kind(layers, "method", MethodConfig::default().kind())?;
+    let schema = of_kinds(&env, &method)?;
+    only_own(layers, &MethodConfig::of_kind(&method).unwrap_or_default())?;
     for (section, keys) in layers.merged.clone() {
         let Some(known) = schema.get(&section).and_then(Value::as_table) else {
             return Err(unknown(layers, &schema, &section));
@@ -104,11 +114,35 @@ fn only(value: &Value) -> Option<(&String, &Value)> {
     entries.next().filter(|_| entries.next().is_none())
 }
 
-/// Every key for a kind of task, with some value of its type.
-fn of_kind(kind: &str) -> Result<Table, ConfigError> {
-    let env = EnvConfig::complete(kind).unwrap_or_default();
+/// Refuses settings of sections that the method does not read. Those of presets are forgotten: they are for methods that
+/// do.
+fn only_own(layers: &mut Layers, method: &MethodConfig) -> Result<(), ConfigError> {
+    let foreign = |section: &&String| !method.reads(section);
+    let foreign: Vec<String> = layers.merged.keys().filter(foreign).cloned().collect();
+    for section in foreign {
+        let keys = layers.merged.get(&section).and_then(Value::as_table);
+        let paths = keys.into_iter().flat_map(Table::keys);
+        let paths: Vec<String> = paths.map(|key| format!("{section}.{key}")).collect();
+        let by_user =
+            |path: &&String| !matches!(layers.source(path), Source::Preset(_) | Source::Default);
+        if let Some(path) = paths.iter().find(by_user) {
+            return Err(ConfigError::OtherMethod {
+                path: path.clone(),
+                method: method.kind(),
+                source_of: layers.source(path),
+            });
+        }
+        layers.remove(&section);
+    }
+    Ok(())
+}
+
+/// Every key for kinds of a task and a method, with some value of its type.
+fn of_kinds(env: &str, method: &str) -> Result<Table, ConfigError> {
+    let env = EnvConfig::complete(env).unwrap_or_default();
     Ok(Table::try_from(Config {
         env,
+        method: MethodConfig::of_kind(method).unwrap_or_default(),
         ..Config::default()
     })?)
 }
@@ -274,13 +308,18 @@ fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Overrides, Source};
+    use crate::config::Overrides;
 
     /// Every key that takes a name is listed, and every name listed is read.
     #[test]
     fn choices_are_those_of_the_types() {
-        for kind in KINDS {
-            for (section, keys) in of_kind(kind).unwrap() {
+        let of_methods = METHODS.iter().map(|method| (KINDS[0], *method));
+        for (kind, method) in KINDS
+            .map(|kind| (kind, METHODS[0]))
+            .into_iter()
+            .chain(of_methods)
+        {
+            for (section, keys) in of_kinds(kind, method).unwrap() {
                 for (key, value) in keys.as_table().unwrap() {
                     let path = format!("{section}.{key}");
                     let listed = CHOICES.iter().find(|(name, _)| *name == path);
@@ -300,7 +339,10 @@ mod tests {
                 let text = format!("[{section}]\n{key} = '{choice}'\n");
                 let table: Table = text.parse().unwrap();
                 let read: Result<Config, _> = table.try_into();
-                assert!(read.is_ok() || section == "env", "{text}: {read:?}");
+                assert!(
+                    read.is_ok() || section == "env" || section == "method",
+                    "{text}: {read:?}"
+                );
             }
         }
     }

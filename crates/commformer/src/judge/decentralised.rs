@@ -1,9 +1,10 @@
 //! Judging a checkpoint with every agent alone, beside the policy over all of them at once.
 
 use super::{Candidate, JudgeError, Judgement, Verdict};
-use crate::compose::{self, ComposeError, Copies, Decentralised, Delivered};
+use crate::compose::{self, ComposeError, Copies};
 use crate::config::Config;
 use commformer_env::ActionSpace;
+use commformer_methods::{Decentralised, Delivered};
 use commformer_train::{CheckpointStore, EpisodeRecord, EvaluationReport, Purpose};
 use serde::Serialize;
 use std::time::Instant;
@@ -45,8 +46,8 @@ pub fn compare(
     judgement: &Judgement,
     device: Device,
 ) -> Result<Comparison, JudgeError> {
-    let (policy, candidate) = Candidate::load(config, store, judgement, device)?;
-    let alone = Decentralised::new(policy);
+    let (team, candidate) = Candidate::load(config, store, judgement, device)?;
+    let alone = Decentralised::new(team);
     // Mailboxes belong to copies, so that every episode has one of its own.
     let copies = || -> Result<Copies, ComposeError> {
         let Judgement { episodes, seed, .. } = *judgement;
@@ -58,7 +59,7 @@ pub fn compare(
     let verdict = candidate.play(&alone, &mut own)?;
     let microseconds = start.elapsed().as_secs_f64() * 1e6;
     let delivered = alone.delivered(&verdict.report.episodes);
-    let together = candidate.play(alone.policy(), &mut copies()?)?;
+    let together = candidate.play(alone.team(), &mut copies()?)?;
 
     let tolerance = match own.spec().actions {
         ActionSpace::Discrete(_) => 0.0,

@@ -101,7 +101,9 @@ impl Listener for Recorder {
             .map(|(name, estimate)| (format!("eval/{name}"), estimate.mean))
             .collect();
         self.events.scalars(report.steps, &scalars)?;
-        self.events.graph(report.steps, &report.graph)?;
+        if !report.graph.is_empty() {
+            self.events.graph(report.steps, &report.graph)?;
+        }
         self.progress.evaluated(report, &figures);
         Ok(())
     }

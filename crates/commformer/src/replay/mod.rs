@@ -8,7 +8,7 @@ use crate::compose;
 use crate::config::Config;
 use crate::judge::{Candidate, JudgeError, Judgement, Verdict};
 use commformer_env::{ActionSpace, Environment};
-use commformer_train::{CheckpointStore, Purpose, Which};
+use commformer_train::{Actor, CheckpointStore, Purpose, Which};
 use commformer_view::numbers::grouped;
 use commformer_view::replay::{Gates, Run};
 use episode::Told;
@@ -28,20 +28,23 @@ pub fn record(
     judgement: &Judgement,
     device: Device,
 ) -> Result<(Run, Verdict), JudgeError> {
-    let (policy, candidate) = Candidate::load(config, store, judgement, device)?;
+    let (team, candidate) = Candidate::load(config, store, judgement, device)?;
     let Judgement { episodes, seed, .. } = *judgement;
     let purpose = Purpose::FinalEvaluation;
     let mut copies = compose::evaluation_of(config, episodes, seed, purpose, Filmed::new)?;
     let agents = copies.spec().agents;
-    let graph: Vec<Vec<bool>> = (candidate.edges.chunks(agents))
-        .map(|row| row.iter().map(|edge| *edge > 0.5).collect())
+    let edge = |place: usize| candidate.edges.get(place).is_some_and(|edge| *edge > 0.5);
+    let row = |receiver| (0..agents).map(move |sender| receiver * agents + sender);
+    // Nobody hears anybody in a team without a graph.
+    let graph: Vec<Vec<bool>> = (0..agents)
+        .map(|receiver| row(receiver).map(edge).collect())
         .collect();
     let links = Run::links_of(&graph);
-    let witness = Witness::new(policy, &links);
+    let witness = Witness::new(team, agents, &links, device);
     let verdict = candidate.play(&witness, &mut copies)?;
-    let (policy, steps) = witness.tell();
+    let (team, steps) = witness.tell();
 
-    let model = policy.model();
+    let attentions = team.attentions();
     let first = copies.copy(0);
     let names = first.map_or_else(Vec::new, Filmed::agent_names);
     let mut run = Run {
@@ -57,12 +60,13 @@ pub fn record(
         },
         graph,
         links,
-        attention: model.attention_names().collect(),
-        heads: model.config().heads,
-        gates: policy.gate().map(|gate| match gate.width() {
-            1 => Gates::Receiver,
-            _ => Gates::Edge,
-        }),
+        attention: attentions.names,
+        heads: attentions.heads,
+        gates: match team.needs().gate {
+            0 => None,
+            1 => Some(Gates::Receiver),
+            _ => Some(Gates::Edge),
+        },
         metrics: verdict.report.metric_names.clone(),
         episodes: Vec::new(),
     };

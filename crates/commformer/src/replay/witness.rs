@@ -1,13 +1,13 @@
 //! A policy that is watched while it acts.
 
-use crate::compose::{Insight, TeamPolicy};
+use commformer_methods::{Insight, Team};
 use commformer_train::{Act, Actor, Gates, MessageSizes, Needs, PolicyResult, Situations};
 use std::cell::RefCell;
 use tch::{Device, Kind, Tensor};
 
 /// Acts as the policy does, and keeps why.
 pub(super) struct Witness {
-    policy: TeamPolicy,
+    team: Box<dyn Team>,
     /// Places of the links in a graph, (L) of i64.
     links: Tensor,
     /// One for each step.
@@ -39,38 +39,39 @@ pub(super) enum Taken {
 
 impl Witness {
     /// `links` are pairs of a receiver and a sender.
-    pub fn new(policy: TeamPolicy, links: &[[usize; 2]]) -> Self {
-        let agents = policy.model().config().agents;
+    pub fn new(team: Box<dyn Team>, agents: usize, links: &[[usize; 2]], device: Device) -> Self {
         let places = links
             .iter()
             .map(|[receiver, sender]| (receiver * agents + sender) as i64);
         let links = Tensor::from_slice(&places.collect::<Vec<_>>());
         Self {
-            links: links.to_device(policy.model().device()),
-            policy,
+            links: links.to_device(device),
+            team,
             seen: RefCell::default(),
         }
     }
 
-    /// The policy, and every step that it acted.
-    pub fn tell(self) -> (TeamPolicy, Vec<Seen>) {
-        (self.policy, self.seen.into_inner())
+    /// The team, and every step that it acted.
+    pub fn tell(self) -> (Box<dyn Team>, Vec<Seen>) {
+        (self.team, self.seen.into_inner())
     }
 }
 
 impl Seen {
-    fn new(act: &Act, insight: &Insight, links: &Tensor) -> PolicyResult<Self> {
-        let optional = |x: &Option<Tensor>| x.as_ref().map_or(Ok(Vec::new()), numbers);
-        let attention = insight.explanation.attention.iter();
+    fn new(act: &Act, insight: Option<&Insight>, links: &Tensor) -> PolicyResult<Self> {
+        let optional = |x: Option<&Tensor>| x.map_or(Ok(Vec::new()), numbers);
+        let explanation = insight.map(|insight| &insight.explanation);
+        let attention = explanation.into_iter().flat_map(|found| &found.attention);
+        let gates = |of: fn(&Insight) -> Option<&Tensor>| optional(insight.and_then(of));
         Ok(Self {
             actions: match act.actions.kind() {
                 Kind::Int64 => Taken::Discrete(Vec::try_from(flat(&act.actions)?)?),
                 _ => Taken::Continuous(numbers(&act.actions)?),
             },
             values: numbers(&act.values)?,
-            probabilities: optional(&insight.explanation.probabilities)?,
-            open: optional(&insight.open)?,
-            opens: optional(&insight.opens)?,
+            probabilities: optional(explanation.and_then(|found| found.probabilities.as_ref()))?,
+            open: gates(|insight| insight.open.as_ref())?,
+            opens: gates(|insight| insight.opens.as_ref())?,
             attention: attention
                 .map(|attention| {
                     numbers(
@@ -95,11 +96,11 @@ fn numbers(x: &Tensor) -> PolicyResult<Vec<f32>> {
 
 impl Actor for Witness {
     fn needs(&self) -> Needs {
-        self.policy.needs()
+        self.team.needs()
     }
 
     fn message_sizes(&self) -> MessageSizes {
-        self.policy.message_sizes()
+        self.team.message_sizes()
     }
 
     fn act(
@@ -108,11 +109,11 @@ impl Actor for Witness {
         gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Act> {
-        let act = self.policy.act(situations, gates, noise)?;
-        let insight = self.policy.explain(situations, gates, &act)?;
+        let act = self.team.act(situations, gates, noise)?;
+        let insight = self.team.explain(situations, gates, &act)?;
         self.seen
             .borrow_mut()
-            .push(Seen::new(&act, &insight, &self.links)?);
+            .push(Seen::new(&act, insight.as_ref(), &self.links)?);
         Ok(act)
     }
 }

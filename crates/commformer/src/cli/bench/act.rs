@@ -4,14 +4,13 @@ use super::repeat::{Repeated, repeat, seconds};
 use super::table::Table;
 use super::train::print_json;
 use crate::cli::options::ConfigOptions;
-use crate::compose::{self, TeamPolicy};
+use crate::compose;
 use crate::config::Config;
 use clap::Args;
 use commformer_env::{ActionSpace, Rng};
 use commformer_torch::threads::inference;
 use commformer_train::{
-    Actor, Buffer, Drawn, Gates, GraphPlan, LearnedGraph, Purpose, TeamGraphs, TrainError,
-    seed_for, workers,
+    Actor, Buffer, Drawn, Gates, Purpose, TeamGraphs, TrainError, seed_for, workers,
 };
 use commformer_view::numbers::grouped;
 use serde::Serialize;
@@ -117,19 +116,18 @@ fn decide(
     let of_copies = seed_for(seed, Purpose::Environments);
     let mut environments = compose::environments(&config.env, copies, of_copies)?;
     let spec = environments.spec().clone();
-    let policy = TeamPolicy::new(config, &spec, device)?;
-    let mut buffer = Buffer::new(&spec, copies, 1)?.with_needs(policy.needs())?;
+    let team = compose::team(config, &spec, device)?;
+    let needs = team.needs();
+    let mut buffer = Buffer::new(&spec, copies, 1)?.with_needs(needs)?;
     if device != Device::Cpu {
         buffer.mirror_on(device)?;
     }
     buffer.reset(&mut environments)?;
     buffer.begin()?;
-    let of_one = |graph: Tensor| TeamGraphs::new(tch::no_grad(|| graph.detach().unsqueeze(0)));
-    let graph = match compose::plan(config, device) {
-        GraphPlan::None => TeamGraphs::none(device),
-        GraphPlan::Fixed(graph) => of_one(graph),
-        GraphPlan::Learned(_) => of_one(policy.exact().map_err(TrainError::from)?),
-    };
+    let edges = compose::execution_graph(config, &team, device)?;
+    let agents = edges.len().isqrt() as i64;
+    let graph = Tensor::from_slice(&edges).view([1, agents, agents]);
+    let graph = TeamGraphs::new(graph.to_device(device));
 
     let noise = |purpose, width: usize, draw: fn(&mut Rng) -> f32| {
         let mut rng = Rng::new(seed_for(seed, purpose), 0);
@@ -143,7 +141,7 @@ fn decide(
         ActionSpace::Discrete(width) => noise(Purpose::Actions, width, Rng::gumbel),
         ActionSpace::Continuous(width) => noise(Purpose::Actions, width, Rng::normal),
     });
-    let width = policy.needs().gate;
+    let width = needs.gate;
     let of_gates = (width > 0).then(|| noise(Purpose::Gates, width, Rng::uniform));
     let done = repeat(seconds, || -> Result<(), TrainError> {
         let drawn = Drawn {
@@ -157,7 +155,7 @@ fn decide(
             Some(noise) => Gates::Decided(noise),
         };
         let situations = perceived.with_graph(&graph);
-        let act = inference(|| policy.act(&situations, gates, drawn.actions.as_ref()))?;
+        let act = inference(|| team.act(&situations, gates, drawn.actions.as_ref()))?;
         drop(perceived);
         buffer.record(0, &act, drawn.gates.as_ref())
     })?;

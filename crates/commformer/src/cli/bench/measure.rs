@@ -2,7 +2,7 @@
 
 use super::machine;
 use crate::compose;
-use crate::config::{Config, GraphMode};
+use crate::config::Config;
 use commformer_train::{Estimator, IterationReport, Phases, UpperData, workers};
 use commformer_view::numbers::grouped;
 use serde::{Deserialize, Serialize};
@@ -63,7 +63,8 @@ pub(in crate::cli) fn measure(
     let device = compose::device(config)?;
     compose::memory::check(config, device)?;
     let mut trainer = compose::trainer(config, device)?;
-    let sizes = trainer.policy().model().config().clone();
+    let method = config.method.method();
+    let sizes = method.footprint(&config.team(), &config.env.spec()?);
     let mut timed = Timed::default();
     let mut iterate = |timed: &mut Timed| {
         let start = Instant::now();
@@ -87,7 +88,7 @@ pub(in crate::cli) fn measure(
     let flop = 2.0 * sizes.training_multiply_adds(senders) * steps as f64 * passes(config);
     let update_gflops = 1e-9 * flop / timed.phases.update;
     let threads = workers(config.run.threads);
-    let plain_gflops = machine::product_rate(threads, sizes.embed_dim, device)?;
+    let plain_gflops = machine::product_rate(threads, sizes.width(), device)?;
     let Timed {
         iterations,
         seconds,
@@ -105,7 +106,7 @@ pub(in crate::cli) fn measure(
             act: phases.act / seconds,
             update: phases.update / seconds,
         },
-        agents: sizes.agents,
+        agents: config.env.agents(),
         senders,
         threads,
         peak_memory_bytes,
@@ -141,10 +142,11 @@ impl Timed {
 /// epoch of the policy, and in those of the graph if it is learned through the network. (While every edge
 /// is present, `graph.warmup`, all epochs are the policy's: it is a little more.)
 fn passes(config: &Config) -> f64 {
-    let (ppo, graph) = (&config.ppo, &config.graph);
-    if graph.mode_for(config.env.agents()) != GraphMode::Learned {
+    let ppo = &config.ppo;
+    let schedule = (config.method.method()).schedule(&config.team(), config.env.agents());
+    let Some(graph) = schedule else {
         return ppo.epochs as f64;
-    }
+    };
     let upper = ppo.epochs / graph.upper_every.max(1);
     let (of_lower, of_upper) = match graph.upper_data {
         UpperData::Same => (1.0, 1.0),

@@ -27,15 +27,15 @@ pub(super) fn agree() -> anyhow::Result<Outcome> {
         trainer.iterate()?;
     }
     let policy = trainer.policy();
-    let sizes = policy.model().config();
+    let spec = config.env.spec()?;
     let mut rng = Rng::new(config.run.seed, 0);
     let mut normals = |shape: &[i64]| {
         let count = shape.iter().product::<i64>();
         let numbers: Vec<f32> = (0..count).map(|_| rng.normal()).collect();
         Tensor::from_slice(&numbers).view(shape)
     };
-    let agents = sizes.agents as i64;
-    let obs = normals(&[TEAMS, agents, sizes.obs_dim as i64]);
+    let agents = spec.agents as i64;
+    let obs = normals(&[TEAMS, agents, spec.obs_dim as i64]);
     let weights = [(); 3].map(|()| normals(&[TEAMS, agents]));
     let situations = Situations {
         obs: &obs,

@@ -54,38 +54,45 @@ pub(super) fn conclude(
         verdict.figures
     )?;
     writeln!(out, "In {path}:")?;
-    for (name, what) in [
+    let files = [
         ("config.toml", "everything that made this run"),
         ("metrics.jsonl", "every iteration and evaluation"),
         ("tensorboard/", "the same for TensorBoard"),
         ("checkpoints/", "weights, the best and the latest"),
         ("final.json", "the figures above"),
         ("graph.svg", "who hears whom"),
-    ] {
+    ];
+    let has_graph = !verdict.report.graph.is_empty();
+    for (name, what) in files
+        .into_iter()
+        .filter(|(name, _)| has_graph || *name != "graph.svg")
+    {
         writeln!(out, "  {name:14} {what}")?;
     }
-    // The same run with one difference.
-    let change = match config.graph.mode {
-        GraphMode::Learned => "graph.mode=none",
-        GraphMode::Given => "graph.mode=learned --set graph.edges=[]",
-        GraphMode::Full | GraphMode::None | GraphMode::Random => "graph.mode=learned",
-    };
     let program = crate::cli::program();
     writeln!(out, "\nTry next:")?;
     writeln!(out, "  {program} replay --run {path}")?;
     writeln!(out, "  {program} report --run {path}")?;
     // Whom it hears is learned; the next question is when, and then what each agent needs.
-    match config.gate.mode {
-        GateMode::Off => writeln!(
+    match (config.method.reads("gate"), config.gate.mode) {
+        (true, GateMode::Off) => writeln!(
             out,
             "  {program} train --config {path}/config.toml --set gate.mode=learned"
         )?,
         _ => writeln!(out, "  {program} eval --run {path} --decentralised")?,
     }
-    writeln!(
-        out,
-        "  {program} train --config {path}/config.toml --set {change}"
-    )?;
+    // The same run with one difference.
+    if config.method.reads("graph") {
+        let change = match config.graph.mode {
+            GraphMode::Learned => "graph.mode=none",
+            GraphMode::Given => "graph.mode=learned --set graph.edges=[]",
+            GraphMode::Full | GraphMode::None | GraphMode::Random => "graph.mode=learned",
+        };
+        writeln!(
+            out,
+            "  {program} train --config {path}/config.toml --set {change}"
+        )?;
+    }
     writeln!(out, "  tensorboard --logdir {path}/tensorboard")?;
     Ok(())
 }

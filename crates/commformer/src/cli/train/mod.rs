@@ -7,7 +7,7 @@ use super::options::ConfigOptions;
 use super::trust::{self, Trust};
 use super::warn;
 use crate::compose::{self, TeamTrainer};
-use crate::config::Config;
+use crate::config::{Config, MethodConfig};
 use crate::interrupt::Interrupt;
 use crate::judge::{self, Judgement};
 use crate::lock::Lock;
@@ -116,9 +116,11 @@ impl Train {
         folder.lock().map_or(Ok(()), Lock::check)?;
         let told = verdict.to_json(config)?;
         write_beside(&folder.final_evaluation(), told.as_bytes())?;
-        let title = format!("{}: who hears whom", config.env.kind());
-        let picture = svg::draw(&verdict.report.graph, &config.env.labels(), &title);
-        write_beside(&folder.graph(), picture.as_bytes())?;
+        if !verdict.report.graph.is_empty() {
+            let title = format!("{}: who hears whom", config.env.kind());
+            let picture = svg::draw(&verdict.report.graph, &config.env.labels(), &title);
+            write_beside(&folder.graph(), picture.as_bytes())?;
+        }
 
         let (steps, time) = (grouped(steps), clock(seconds));
         writeln!(out, "\nTrained {steps} steps in {time}.")?;
@@ -136,7 +138,11 @@ impl Train {
                     .is_unnamed()
                     .then(|| config.env.make_name())
                     .flatten();
-                let name = of_task.unwrap_or_else(|| self.config.name());
+                let mut name = of_task.unwrap_or_else(|| self.config.name());
+                // Runs of other methods than the program's own lie beside its own.
+                if config.method.kind() != MethodConfig::default().kind() {
+                    name = format!("{name}-{}", config.method.kind());
+                }
                 let name = format!("{name}-{}", config.run.seed);
                 RunDir::create_named(Path::new("runs"), &name)?
             }
@@ -171,8 +177,9 @@ impl Train {
         };
         writeln!(
             out,
-            "Training {} agents on {} for {} steps{begun} on {device}, seed {}, in {}",
+            "Training {} agents by {} on {} for {} steps{begun} on {device}, seed {}, in {}",
             config.env.agents(),
+            config.method.kind(),
             config.env.title(),
             grouped(config.run.steps),
             config.run.seed,

@@ -1,12 +1,9 @@
 //! The estimate, part by part.
 
 use crate::compose::ComposeError;
-use crate::compose::gate::widths;
-use crate::compose::graph::schedule;
-use crate::compose::team::sizes;
-use crate::config::{Config, EnvConfig, GraphMode};
+use crate::config::{Config, EnvConfig};
 use commformer_env::Spec;
-use commformer_model::PolicyConfig;
+use commformer_methods::Footprint;
 use commformer_train::memory::{self, Samples};
 use commformer_train::{BilevelConfig, Buffer, Estimator, Needs, workers};
 use tch::Device;
@@ -123,12 +120,10 @@ pub fn estimate_copies(task: &EnvConfig, copies: usize) -> Result<Estimate, Comp
 struct Run<'a> {
     config: &'a Config,
     spec: &'a Spec,
-    policy: PolicyConfig,
+    policy: Box<dyn Footprint>,
     schedule: Option<BilevelConfig>,
     samples: Samples,
     workers: usize,
-    /// What the policy needs besides observations.
-    needs: Needs,
     /// Others that an agent hears, at most.
     senders: f64,
     /// Whether the policy works on the host.
@@ -137,38 +132,17 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(config: &'a Config, spec: &'a Spec, device: Device) -> Self {
-        let (graph, agents) = (&config.graph, spec.agents);
-        let policy = sizes(config, spec);
-        let mode = graph.mode_for(agents);
-        let learned = mode == GraphMode::Learned;
-        let schedule = learned.then(|| schedule(graph));
-        let [decisions, carried] = widths(&config.gate, agents);
-        let others = agents.saturating_sub(1);
-        let senders = match mode {
-            // Warming up, everyone hears everyone.
-            GraphMode::Learned if graph.warmup > 0 => others,
-            GraphMode::Learned | GraphMode::Random => graph.senders(agents).min(others),
-            GraphMode::Full => others,
-            GraphMode::None => 0,
-            GraphMode::Given => (graph.edges.iter())
-                .map(|row| row.iter().filter(|edge| **edge == 1).count())
-                .max()
-                .unwrap_or(0)
-                .min(others),
-        };
+        let (agents, team) = (spec.agents, config.team());
+        let method = config.method.method();
+        let schedule = method.schedule(&team, agents);
         Self {
             samples: Samples::new(&config.rollout, &config.ppo, agents, schedule.as_ref()),
             workers: workers(config.run.threads),
-            needs: Needs {
-                memory: policy.kept_width().saturating_add(carried),
-                gate: decisions,
-                state: false,
-            },
-            senders: senders as f64,
+            senders: method.senders(&team, agents) as f64,
             on_host: device == Device::Cpu,
             config,
             spec,
-            policy,
+            policy: method.footprint(&team, spec),
             schedule,
         }
     }
@@ -196,7 +170,7 @@ impl<'a> Run<'a> {
             0 => 0.0,
             limit => self.samples.all / f64::from(limit),
         };
-        let buffers = Buffer::bytes(self.spec, size, self.needs) + 4.0 * cut * agent;
+        let buffers = Buffer::bytes(self.spec, size, self.policy.needs()) + 4.0 * cut * agent;
         let environments = self.environments(rollout.copies);
         vec![
             part("the rollout", ROLLOUT, buffers),
@@ -257,7 +231,9 @@ impl<'a> Run<'a> {
             false => 0.0,
         };
         let copies = (self.config.env).at_once(episodes, self.config.rollout.copies);
-        Buffer::bytes(self.spec, [episodes, 1], self.needs) + self.environments(copies) + act
+        Buffer::bytes(self.spec, [episodes, 1], self.policy.needs())
+            + self.environments(copies)
+            + act
     }
 
     /// Of the workers' passes, in updates or, if that is more, in rollouts. Sooner or later each worker has
@@ -274,6 +250,9 @@ impl<'a> Run<'a> {
     }
 
     fn graphs(&self) -> f64 {
+        if !self.config.method.reads("graph") {
+            return 0.0;
+        }
         let copies = self.config.rollout.copies;
         let (groups, draws) = match &self.schedule {
             Some(BilevelConfig {

@@ -142,7 +142,8 @@ pub(super) fn minibatches(config: &Config, check: &Checker<'_>) -> Result<(), Co
 /// Copies from which the lower level learns.
 fn lower_copies(config: &Config) -> usize {
     let (copies, graph) = (config.rollout.copies, &config.graph);
-    if graph.mode == GraphMode::Learned && graph.upper_data == UpperData::HeldOut {
+    let learned = config.method.reads("graph") && graph.mode == GraphMode::Learned;
+    if learned && graph.upper_data == UpperData::HeldOut {
         copies.saturating_sub(held_out_copies(graph.held_out, copies))
     } else {
         copies

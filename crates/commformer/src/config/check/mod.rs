@@ -7,27 +7,38 @@ use super::error::ConfigError;
 use super::layers::Layers;
 use super::{Config, TaskConfig, TaskError};
 use commformer_env::MOST_STACKED;
+use commformer_methods::MethodError;
 use std::fmt::Display;
 
 /// Refuses the first setting, or combination of settings, that cannot work.
 pub(super) fn all(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
     let check = Checker { layers };
     task(config, &check)?;
-    policy(config, &check)?;
+    method(config, &check)?;
     learning(config, &check)?;
-    graph::all(config, &check)?;
-    // How many agents a task in Python has, it tells only when it runs.
-    if !matches!(config.env.task, TaskConfig::Python(_)) {
-        graph::team(config, &check)?;
+    if config.method.reads("policy") {
+        policy(config, &check)?;
+    }
+    if config.method.reads("graph") {
+        graph::all(config, &check)?;
+        // How many agents a task in Python has, it tells only when it runs.
+        if !matches!(config.env.task, TaskConfig::Python(_)) {
+            graph::team(config, &check)?;
+        }
     }
     graph::minibatches(config, &check)?;
-    gate::all(config, &check)?;
+    if config.method.reads("gate") {
+        gate::all(config, &check)?;
+    }
     evaluation(config, &check)
 }
 
 /// Refuses a graph that does not fit the team.
 pub(super) fn team(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
-    graph::team(config, &Checker { layers })
+    match config.method.reads("graph") {
+        true => graph::team(config, &Checker { layers }),
+        false => Ok(()),
+    }
 }
 
 struct Checker<'a> {
@@ -124,6 +135,17 @@ fn task(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
             error.allowed,
         ),
         Ok(_) | Err(TaskError::Python(_)) => Ok(()),
+    }
+}
+
+fn method(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
+    match config.method.method().check() {
+        Err(MethodError::Setting {
+            setting,
+            found,
+            expected,
+        }) => check.value(&format!("method.{setting}"), false, found, expected),
+        _ => Ok(()),
     }
 }
 

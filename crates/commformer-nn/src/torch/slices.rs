@@ -7,17 +7,17 @@ use tch::{Kind, Tensor};
 /// # Panics
 ///
 /// If it is another tensor: whoever calls has checked the inputs.
-pub(crate) fn numbers(tensor: &Tensor) -> &[f32] {
+pub fn numbers(tensor: &Tensor) -> &[f32] {
     elements(tensor, Kind::Float)
 }
 
 /// The numbers of a dense tensor of i64 on the CPU.
-pub(crate) fn integers(tensor: &Tensor) -> &[i64] {
+pub fn integers(tensor: &Tensor) -> &[i64] {
     elements(tensor, Kind::Int64)
 }
 
 /// The bytes of a dense tensor of bool on the CPU: 0 or not.
-pub(crate) fn truths(tensor: &Tensor) -> &[u8] {
+pub fn truths(tensor: &Tensor) -> &[u8] {
     elements(tensor, Kind::Bool)
 }
 
@@ -33,6 +33,6 @@ fn elements<T>(tensor: &Tensor, kind: Kind) -> &[T] {
     // SAFETY: the tensor is dense, on the CPU, and of `count` elements of this kind, each of which
     // may have any bits (a bool is read as a byte); the borrow keeps it alive. Nobody writes into it
     // meanwhile: inputs belong to the caller, and parameters change only in an optimiser's step,
-    // which no pass overlaps (the contract of `CommFormer::replica`, as for libtorch's own kernels).
+    // which no pass overlaps (the contract of `Parameters::replica`, as for libtorch's own kernels).
     unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), count) }
 }

@@ -1,72 +1,55 @@
-//! The same team with every agent alone, given only what is delivered along open edges.
+//! The same team with every agent alone, given only what is delivered along open edges: an agent's gate decides on that
+//! agent's own embedding, its network runs on its own observation and its inbox. What the mailboxes deliver is counted.
 
 use super::gate::{Decision, Evidence, for_policy};
 use super::team::{TeamPolicy, carry};
+use crate::{Apart, Delivered};
 use commformer_model::decentralised::{Action, OpenEdges, Team, Turn, Weights};
 use commformer_model::graph;
-use commformer_train::{
-    Act, Actor, EpisodeRecord, Gates, Gating, MessageSizes, Needs, PolicyResult, Situations,
-    TeamGraphs,
-};
-use serde::Serialize;
-use std::cell::RefCell;
+use commformer_train::{Act, Actor, Gates, Gating, PolicyResult, Situations, TeamGraphs};
 use tch::Tensor;
 
-/// A policy whose agents act apart from each other: an agent's gate decides on that agent's own
-/// embedding, its network runs on its own observation and its inbox. What the mailboxes deliver is
-/// counted.
-#[derive(Debug)]
-pub struct Decentralised {
-    policy: TeamPolicy,
-    /// For each step, what was delivered in each copy.
-    log: RefCell<Vec<Vec<Delivered>>>,
-}
-
-/// What mailboxes delivered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Delivered {
-    /// Messages along edges.
-    pub messages: u64,
-    /// All bytes.
-    pub bytes: u64,
-}
-
-impl Delivered {
-    fn add(&mut self, other: Self) {
-        self.messages += other.messages;
-        self.bytes += other.bytes;
-    }
-}
-
-impl Decentralised {
-    /// The agents of a policy, apart.
-    pub fn new(policy: TeamPolicy) -> Self {
-        Self {
-            policy,
-            log: RefCell::default(),
+impl TeamPolicy {
+    /// See [`Team::act_apart`](crate::Team::act_apart).
+    pub(super) fn apart(
+        &self,
+        situations: &Situations<'_>,
+        gates: Gates<'_>,
+        noise: Option<&Tensor>,
+    ) -> PolicyResult<Apart> {
+        let size = situations.obs.size();
+        let (copies, agents) = (size[0], size[1] as usize);
+        let weights = Weights::new(self.model())?;
+        let mut team = Team::new(&weights, agents)?;
+        let (mut acts, mut log) = (Vec::new(), Vec::new());
+        for copy in 0..copies {
+            let of_copy = |x: &Tensor| x.narrow(0, copy.min(x.size()[0] - 1), 1);
+            let available = situations.available.map(of_copy);
+            let memory = situations.memory.map(of_copy);
+            let active = situations.active.map(of_copy);
+            let situation = Situations {
+                obs: &of_copy(situations.obs),
+                available: available.as_ref(),
+                graph: &TeamGraphs::new(of_copy(&situations.graph.of_each())), // the only one, or this copy's
+                active: active.as_ref(),
+                state: None,
+                memory: memory.as_ref(),
+            };
+            let of_gates = noise_of(gates).map(of_copy);
+            let gates = with_noise(gates, of_gates.as_ref());
+            let noise = noise.map(of_copy);
+            let (act, delivered) = self.step_apart(&mut team, &situation, gates, noise.as_ref())?;
+            acts.push(act);
+            log.push(delivered);
         }
-    }
-
-    /// The policy.
-    pub fn policy(&self) -> &TeamPolicy {
-        &self.policy
-    }
-
-    /// What was delivered in the first episode of each copy, since the start or the last call.
-    pub fn delivered(&self, episodes: &[EpisodeRecord]) -> Delivered {
-        let mut total = Delivered::default();
-        for (step, copies) in self.log.take().iter().enumerate() {
-            for (delivered, episode) in copies.iter().zip(episodes) {
-                if step < episode.steps as usize {
-                    total.add(*delivered);
-                }
-            }
-        }
-        total
+        Ok(Apart {
+            act: stack(&acts),
+            delivered: log,
+        })
     }
 
     /// One step of one team: situations of batch 1.
-    fn step(
+    fn step_apart(
         &self,
         team: &mut Team<'_>,
         situation: &Situations<'_>,
@@ -74,7 +57,7 @@ impl Decentralised {
         noise: Option<&Tensor>,
     ) -> PolicyResult<(Act, Delivered)> {
         let own = |x: &Tensor| x.get(0);
-        let kept_width = self.policy.model().kept_width() as i64;
+        let kept_width = self.model().kept_width() as i64;
         team.forget();
         if let Some(memory) = situation.memory.filter(|_| kept_width > 0) {
             team.keep(&numbers(&own(memory).narrow(-1, 0, kept_width))?)?;
@@ -83,7 +66,7 @@ impl Decentralised {
         let turns = team.perceive(&numbers(situation.obs)?, available.as_deref())?;
         let decisions: Vec<Decision> = (0..)
             .zip(&turns)
-            .map(|(agent, turn)| self.decide(agent, turn, situation, gates))
+            .map(|(agent, turn)| self.decide_alone(agent, turn, situation, gates))
             .filter_map(Result::transpose)
             .collect::<PolicyResult<_>>()?;
         let gating = join(&decisions);
@@ -128,14 +111,14 @@ impl Decentralised {
 
     /// The gate of agent `agent`, if there is one, by what this agent alone knows. Everything in the
     /// decision is (1, 1, ..).
-    fn decide(
+    fn decide_alone(
         &self,
         agent: i64,
         turn: &Turn<'_>,
         situation: &Situations<'_>,
         gates: Gates<'_>,
     ) -> PolicyResult<Option<Decision>> {
-        let Some(gate) = self.policy.gate() else {
+        let Some(gate) = self.gate() else {
             return Ok(None);
         };
         // A gate may want to see a whole team. It is shown one whose members are all this agent.
@@ -143,8 +126,8 @@ impl Decentralised {
         let repeated = |x: &Tensor| x.narrow(1, agent, 1).repeat([1, agents, 1]);
         let noise = noise_of(gates).map(repeated);
         let gates = with_noise(gates, noise.as_ref());
-        let kept = self.policy.model().kept_width() as i64;
-        let carried = match (situation.memory, self.policy.needs().memory as i64 - kept) {
+        let kept = self.model().kept_width() as i64;
+        let carried = match (situation.memory, self.needs().memory as i64 - kept) {
             (Some(memory), width @ 1..) => Some(repeated(&memory.narrow(-1, kept, width))),
             _ => None,
         };
@@ -232,54 +215,6 @@ fn join(decisions: &[Decision]) -> Option<Gating> {
     })
 }
 
-impl Actor for Decentralised {
-    fn needs(&self) -> Needs {
-        Needs {
-            state: false,
-            ..self.policy.needs()
-        }
-    }
-
-    fn message_sizes(&self) -> MessageSizes {
-        self.policy.message_sizes()
-    }
-
-    fn act(
-        &self,
-        situations: &Situations<'_>,
-        gates: Gates<'_>,
-        noise: Option<&Tensor>,
-    ) -> PolicyResult<Act> {
-        let size = situations.obs.size();
-        let (copies, agents) = (size[0], size[1] as usize);
-        let weights = Weights::new(self.policy.model())?;
-        let mut team = Team::new(&weights, agents)?;
-        let (mut acts, mut log) = (Vec::new(), Vec::new());
-        for copy in 0..copies {
-            let of_copy = |x: &Tensor| x.narrow(0, copy.min(x.size()[0] - 1), 1);
-            let available = situations.available.map(of_copy);
-            let memory = situations.memory.map(of_copy);
-            let active = situations.active.map(of_copy);
-            let situation = Situations {
-                obs: &of_copy(situations.obs),
-                available: available.as_ref(),
-                graph: &TeamGraphs::new(of_copy(&situations.graph.of_each())), // the only one, or this copy's
-                active: active.as_ref(),
-                state: None,
-                memory: memory.as_ref(),
-            };
-            let of_gates = noise_of(gates).map(of_copy);
-            let gates = with_noise(gates, of_gates.as_ref());
-            let noise = noise.map(of_copy);
-            let (act, delivered) = self.step(&mut team, &situation, gates, noise.as_ref())?;
-            acts.push(act);
-            log.push(delivered);
-        }
-        self.log.borrow_mut().push(log);
-        Ok(stack(&acts))
-    }
-}
-
 /// The acts of single copies as one batch.
 fn stack(acts: &[Act]) -> Act {
     let all = |of: &dyn Fn(&Act) -> Option<&Tensor>| {
@@ -310,97 +245,5 @@ fn stack(acts: &[Act]) -> Act {
             scores: of_gate(&|gating| &gating.scores),
         }),
         memory: all(&|act| act.memory.as_ref()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::compose;
-    use crate::config::{Config, Overrides};
-    use commformer_train::{EvaluateOptions, EvaluationReport, Purpose, evaluate};
-    use tch::Device;
-
-    /// Every kind of gate, and what agents can keep.
-    const KINDS: [&[&str]; 9] = [
-        &["gate.mode='off'"],
-        &["gate.mode='open'"],
-        &["gate.mode='learned'"],
-        &["gate.mode='learned'", "gate.execution='threshold'"],
-        &[
-            "gate.mode='learned'",
-            "gate.per='edge'",
-            "gate.closed='stale'",
-        ],
-        &["gate.mode='learned'", "policy.previous_action='always'"],
-        &[
-            "gate.mode='random'",
-            "gate.closed='stale'",
-            "policy.blocks=2",
-        ],
-        &["gate.mode='periodic'", "gate.closed='stale'"],
-        &["gate.mode='uncertainty'", "gate.closed='stale'"],
-    ];
-
-    /// In one of them agents come and go.
-    const TASKS: [&str; 2] = ["signal", "traffic-junction-easy"];
-
-    #[test]
-    fn agents_alone_play_the_episodes_that_the_team_plays() {
-        for (task, set) in KINDS.iter().flat_map(|set| TASKS.map(|task| (task, *set))) {
-            let small = [
-                "policy.embed_dim=16",
-                "rollout.copies=6",
-                "rollout.steps=20",
-                "run.threads=1",
-                "gate.start=0.0",
-                "gate.ramp=0.0",
-                "env.agents=4",
-                "graph.sparsity=0.6",
-            ];
-            let overrides = Overrides {
-                set: [&small, set]
-                    .concat()
-                    .into_iter()
-                    .map(String::from)
-                    .collect(),
-                ..Overrides::default()
-            };
-            let config = Config::resolve(Some(task), &overrides).unwrap();
-            let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
-            trainer.iterate().unwrap();
-            let graph = trainer.execution_graph().unwrap();
-            // SAFETY: nobody trains any more.
-            let alone = Decentralised::new(unsafe { trainer.policy().twin() }.unwrap());
-            for (sampled, gates) in [(None, Some(3)), (Some(2), Some(3)), (Some(2), None)] {
-                let options = EvaluateOptions {
-                    sampled,
-                    gates,
-                    episodes: None,
-                    max_steps: 100,
-                    device: Device::Cpu,
-                };
-                let play = |actor: &dyn Fn(&mut compose::Copies) -> EvaluationReport| {
-                    let copies = compose::evaluation(&config, 5, 1, Purpose::FinalEvaluation);
-                    actor(&mut copies.unwrap())
-                };
-                let apart = play(&|copies| evaluate(&alone, &graph, copies, &options).unwrap());
-                let together =
-                    play(&|copies| evaluate(alone.policy(), &graph, copies, &options).unwrap());
-                assert_eq!(apart, together, "{task}, {set:?}");
-                let traffic = together.traffic();
-                let expected = Delivered {
-                    messages: traffic.messages as u64,
-                    bytes: traffic.bytes as u64,
-                };
-                assert_eq!(
-                    alone.delivered(&apart.episodes),
-                    expected,
-                    "{task}, {set:?}"
-                );
-                let all = expected.messages == 5 * 10 * 4 * 2;
-                assert!(gates.is_some() || all == (task == "signal"));
-            }
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! What went on in a team when it acted.
 
-use super::{TeamPolicy, input};
-use crate::compose::gate::{TeamGate, for_policy};
+use super::gate::{TeamGate, for_policy};
+use super::team::{TeamPolicy, input};
 use commformer_model::Explanation;
 use commformer_train::{Act, Gates, PolicyResult, Situations};
 use tch::Tensor;
@@ -19,13 +19,8 @@ pub struct Insight {
 }
 
 impl TeamPolicy {
-    /// Looks into what the team just did in these situations, as [`act`](commformer_train::Actor::act) told
-    /// it under the same gates.
-    ///
-    /// # Errors
-    ///
-    /// If the situations are not those.
-    pub fn explain(
+    /// See [`Team::explain`](crate::Team::explain).
+    pub(super) fn insight(
         &self,
         situations: &Situations<'_>,
         gates: Gates<'_>,

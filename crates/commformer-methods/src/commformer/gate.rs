@@ -37,7 +37,7 @@ enum Kinds {
 
 /// The widths of a team's gates, which [`TeamGate::width`] and [`TeamGate::carried_width`] tell of gates that
 /// are there; both 0 without any.
-pub(super) fn widths(config: &GateConfig, agents: usize) -> [usize; 2] {
+pub(crate) fn widths(config: &GateConfig, agents: usize) -> [usize; 2] {
     let decisions = match config.per {
         Per::Receiver => 1,
         Per::Edge => agents,
@@ -403,12 +403,11 @@ fn sum_last(x: &Tensor) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::presets;
 
     #[test]
     fn widths_are_those_of_the_gate_that_is_made() {
         use GateMode::{Learned, Off, Open, Periodic, Random, Uncertainty};
-        let mut config = presets::ALL[0].config().unwrap().gate;
+        let mut config = GateConfig::default();
         for mode in [Off, Open, Learned, Random, Periodic, Uncertainty] {
             for (execution, per) in [
                 (GateExecution::Spread, Per::Receiver),

@@ -1,6 +1,6 @@
 //! `[policy]`: sizes and switches of the network.
 
-use commformer_model::{RelationOrder, ScoreScale, SelfLoop};
+use commformer_model::{Design, RelationOrder, ScoreScale, SelfLoop};
 use serde::{Deserialize, Serialize};
 
 /// Sizes and switches of the network; the task's sizes come from `[env]`.
@@ -15,6 +15,9 @@ pub struct PolicySettings {
     pub blocks: usize,
     /// One output head for all agents instead of one each.
     pub shared_head: bool,
+    /// Whose layers it has; a method's own matter, and no setting.
+    #[serde(skip)]
+    pub design: Design,
     /// Whether attention reads the edge embedding.
     pub relation: bool,
     /// What scores are multiplied by: 1/sqrt(d), or 1/d as in the authors' release.
@@ -66,6 +69,7 @@ impl Default for PolicySettings {
             heads: 1,
             blocks: 1,
             shared_head: false,
+            design: Design::CommFormer,
             relation: true,
             score_scale: ScoreScale::InverseSqrt,
             relation_order: RelationOrder::ReceiverSender,

@@ -8,21 +8,29 @@ const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_8;
 
 /// Unavailable actions get this logit. It is finite, so a row without any available action (that
 /// of a dead agent, say) is uniform and not NaN.
-pub(crate) const UNAVAILABLE: f64 = -1e10;
+const UNAVAILABLE: f64 = -1e10;
 
 /// The distribution of one or all agents' actions. Leading dimensions are (B, N) or (B).
 #[derive(Debug)]
-pub(crate) enum Distribution {
+pub enum Distribution {
     /// Logits (.., A), with unavailable actions masked.
-    Categorical { logits: Tensor },
+    Categorical {
+        /// (.., A)
+        logits: Tensor,
+    },
     /// Means (.., A) and standard deviations (A).
-    Normal { mean: Tensor, std: Tensor },
+    Normal {
+        /// (.., A)
+        mean: Tensor,
+        /// (A)
+        std: Tensor,
+    },
 }
 
 impl Distribution {
     /// From a head's output (.., A), boolean availability (.., A), and the standard deviations of
     /// a continuous policy.
-    pub(crate) fn new(output: Tensor, available: Option<&Tensor>, std: Option<Tensor>) -> Self {
+    pub fn new(output: Tensor, available: Option<&Tensor>, std: Option<Tensor>) -> Self {
         match (std, available) {
             (Some(std), _) => Self::Normal { mean: output, std },
             (None, None) => Self::Categorical { logits: output },
@@ -33,7 +41,7 @@ impl Distribution {
     }
 
     /// Log-probabilities and entropies of `actions`, both without the last dimension.
-    pub(crate) fn score(&self, actions: &Tensor) -> (Tensor, Tensor) {
+    pub fn score(&self, actions: &Tensor) -> (Tensor, Tensor) {
         match self {
             Self::Categorical { logits } => {
                 let log_probs = logits.log_softmax(-1, Kind::Float);
@@ -58,7 +66,7 @@ impl Distribution {
     /// Actions and their log-probabilities. `noise` has the output's shape and is standard Gumbel
     /// noise (discrete) or standard normal noise (continuous); without it the most likely action
     /// is taken.
-    pub(crate) fn choose(&self, noise: Option<&Tensor>) -> (Tensor, Tensor) {
+    pub fn choose(&self, noise: Option<&Tensor>) -> (Tensor, Tensor) {
         match self {
             Self::Categorical { logits } => {
                 let log_probs = logits.log_softmax(-1, Kind::Float);
@@ -81,7 +89,7 @@ impl Distribution {
     }
 
     /// The logits or means.
-    pub(crate) fn into_output(self) -> Tensor {
+    pub fn into_output(self) -> Tensor {
         match self {
             Self::Categorical { logits } => logits,
             Self::Normal { mean, .. } => mean,

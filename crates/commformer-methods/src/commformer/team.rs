@@ -1,12 +1,8 @@
-//! CommFormer as the trainer wants it.
+//! The network, its graph and its gates as one policy.
 
-mod insight;
-
-pub use insight::Insight;
-
-use super::ComposeError;
 use super::gate::{Decision, Evidence, TeamGate, for_policy};
-use crate::config::{Config, GateMode, ObsNormName, PreviousActionName, TaskConfig};
+use crate::config::{GateMode, ObsNormName, PreviousActionName, TeamConfig};
+use crate::{Apart, Attentions, Insight, MethodError, Team};
 use commformer_env::{Rng, Spec};
 use commformer_model::{
     ActionSpace, CommFormer, Input, ObsNorm, PolicyConfig, PreviousAction, SelfEdge, graph,
@@ -21,8 +17,8 @@ use tch::{Device, Kind, Tensor};
 /// A policy, how its graph is drawn, and when its agents listen.
 #[derive(Debug)]
 pub struct TeamPolicy {
-    model: CommFormer,
-    gate: Option<TeamGate>,
+    pub(super) model: CommFormer,
+    pub(super) gate: Option<TeamGate>,
     /// Senders of each receiver (k).
     senders: usize,
     self_edge: SelfEdge,
@@ -34,11 +30,11 @@ impl TeamPolicy {
     ///
     /// # Errors
     ///
-    /// [`ComposeError::Policy`] or [`ComposeError::Gate`] if the settings make none or the device
+    /// [`MethodError::Policy`] or [`MethodError::Gate`] if the settings make none or the device
     /// refuses it.
-    pub fn new(config: &Config, spec: &Spec, device: Device) -> Result<Self, ComposeError> {
+    pub fn new(config: &TeamConfig, spec: &Spec, device: Device) -> Result<Self, MethodError> {
         let sizes = sizes(config, spec);
-        let seed = config.run.seed;
+        let seed = config.seed;
         let mut rng = Rng::new(seed_for(seed, Purpose::Weights), 0);
         let gate_sizes = [spec.agents, config.policy.embed_dim];
         Ok(Self {
@@ -134,7 +130,7 @@ impl TeamPolicy {
     }
 
     /// What agents carry, (B, N, M): what the network keeps, then what the gate carries.
-    fn split(&self, memory: Option<&Tensor>) -> (Option<Tensor>, Option<Tensor>) {
+    pub(super) fn split(&self, memory: Option<&Tensor>) -> (Option<Tensor>, Option<Tensor>) {
         let width = self.model.kept_width() as i64;
         let of_gate = self.gate.as_ref().map_or(0, TeamGate::carried_width) as i64;
         let part = |start, length| {
@@ -147,7 +143,7 @@ impl TeamPolicy {
 }
 
 /// The network's sizes and switches for a task that looks like `spec`.
-pub(super) fn sizes(config: &Config, spec: &Spec) -> PolicyConfig {
+pub(crate) fn sizes(config: &TeamConfig, spec: &Spec) -> PolicyConfig {
     let actions = match spec.actions {
         commformer_env::ActionSpace::Discrete(count) => ActionSpace::Discrete(count),
         commformer_env::ActionSpace::Continuous(width) => ActionSpace::Continuous(width),
@@ -159,6 +155,7 @@ pub(super) fn sizes(config: &Config, spec: &Spec) -> PolicyConfig {
         heads: policy.heads,
         blocks: policy.blocks,
         shared_head: policy.shared_head,
+        design: policy.design,
         relation: policy.relation,
         score_scale: policy.score_scale,
         relation_order: policy.relation_order,
@@ -171,21 +168,19 @@ pub(super) fn sizes(config: &Config, spec: &Spec) -> PolicyConfig {
                 PreviousAction::Always
             }
         },
-        obs_norm: match (policy.obs_norm, &config.env.task) {
-            (ObsNormName::Running, _) | (ObsNormName::Auto, TaskConfig::Python(_)) => {
-                ObsNorm::Running
-            }
-            (ObsNormName::Layer | ObsNormName::Auto, _) => ObsNorm::Layer,
+        obs_norm: match (policy.obs_norm, config.unknown_scales) {
+            (ObsNormName::Running, _) | (ObsNormName::Auto, true) => ObsNorm::Running,
+            (ObsNormName::Layer, _) | (ObsNormName::Auto, false) => ObsNorm::Layer,
         },
         closed: config.gate.closed,
         dropout: policy.dropout,
-        precision: config.run.precision,
+        precision: config.precision,
         ..PolicyConfig::new(spec.agents, spec.obs_dim, actions)
     }
 }
 
 /// Situations as the network takes them, with these gates and what agents keep.
-fn input<'a>(
+pub(super) fn input<'a>(
     situations: &Situations<'a>,
     embedding: &'a Tensor,
     gate: Option<&'a Tensor>,
@@ -449,5 +444,32 @@ impl LearnedGraph for TeamPolicy {
 
     fn entropy(&self) -> PolicyResult<Tensor> {
         Ok(graph::entropy(self.model.edge_logits(), self.self_edge))
+    }
+}
+
+impl Team for TeamPolicy {
+    fn explain(
+        &self,
+        situations: &Situations<'_>,
+        gates: Gates<'_>,
+        act: &Act,
+    ) -> PolicyResult<Option<Insight>> {
+        self.insight(situations, gates, act).map(Some)
+    }
+
+    fn attentions(&self) -> Attentions {
+        Attentions {
+            names: self.model.attention_names().collect(),
+            heads: self.model.config().heads,
+        }
+    }
+
+    fn act_apart(
+        &self,
+        situations: &Situations<'_>,
+        gates: Gates<'_>,
+        noise: Option<&Tensor>,
+    ) -> PolicyResult<Apart> {
+        self.apart(situations, gates, noise)
     }
 }

@@ -1,6 +1,6 @@
 //! From `[graph]` to the trainer's plan.
 
-use crate::config::{Config, GraphConfig, GraphMode};
+use crate::config::{GraphConfig, GraphMode};
 use commformer_env::Rng;
 use commformer_train::{BilevelConfig, GraphPlan, Purpose, seed_for};
 use tch::{Device, Tensor};
@@ -9,14 +9,13 @@ use tch::{Device, Tensor};
 const STREAM: u64 = u64::MAX;
 
 /// Where the team's graph comes from.
-pub fn plan(config: &Config, device: Device) -> GraphPlan {
-    let (graph, agents) = (&config.graph, config.env.agents());
+pub(crate) fn plan(graph: &GraphConfig, agents: usize, seed: u64, device: Device) -> GraphPlan {
     let everywhere = |edge: f32| vec![edge; agents * agents];
     let edges = match graph.mode_for(agents) {
         GraphMode::Learned => return GraphPlan::Learned(schedule(graph)),
         GraphMode::Full => everywhere(1.0),
         GraphMode::None => everywhere(0.0),
-        GraphMode::Random => random(agents, graph.senders(agents), config.run.seed),
+        GraphMode::Random => random(agents, graph.senders(agents), seed),
         GraphMode::Given => graph
             .edges
             .iter()
@@ -24,16 +23,18 @@ pub fn plan(config: &Config, device: Device) -> GraphPlan {
             .map(|edge| *edge as f32)
             .collect(),
     };
+    fixed(&edges, agents, device)
+}
+
+/// A graph of these entries, row by row.
+fn fixed(edges: &[f32], agents: usize, device: Device) -> GraphPlan {
     let agents = agents as i64;
-    GraphPlan::Fixed(
-        Tensor::from_slice(&edges)
-            .view([agents, agents])
-            .to_device(device),
-    )
+    let graph = Tensor::from_slice(edges).view([agents, agents]);
+    GraphPlan::Fixed(graph.to_device(device))
 }
 
 /// How a learned graph is learned.
-pub(super) fn schedule(graph: &GraphConfig) -> BilevelConfig {
+pub(crate) fn schedule(graph: &GraphConfig) -> BilevelConfig {
     BilevelConfig {
         estimator: graph.estimator,
         rollout: graph.rollout,
@@ -66,11 +67,9 @@ fn random(agents: usize, senders: usize, seed: u64) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Overrides, Source};
 
-    fn fixed(text: &str) -> Vec<f32> {
-        let config = Config::parse(text, Source::Default).unwrap();
-        match plan(&config, Device::Cpu) {
+    fn fixed(graph: GraphConfig) -> Vec<f32> {
+        match plan(&graph, 3, 1, Device::Cpu) {
             GraphPlan::Fixed(graph) => Vec::try_from(graph.view(-1)).unwrap(),
             GraphPlan::Learned(_) | GraphPlan::None => panic!("not fixed"),
         }
@@ -78,9 +77,16 @@ mod tests {
 
     #[test]
     fn fixed_graphs_are_what_they_say() {
-        assert_eq!(fixed("[graph]\nmode = 'full'"), [1.0; 9]);
-        assert_eq!(fixed("[graph]\nmode = 'none'"), [0.0; 9]);
-        let given = fixed("[graph]\nmode = 'given'\nedges = [[0, 1, 0], [0, 0, 1], [1, 1, 1]]");
+        let mode = |mode| GraphConfig {
+            mode,
+            ..GraphConfig::default()
+        };
+        assert_eq!(fixed(mode(GraphMode::Full)), [1.0; 9]);
+        assert_eq!(fixed(mode(GraphMode::None)), [0.0; 9]);
+        let given = fixed(GraphConfig {
+            edges: vec![vec![0, 1, 0], vec![0, 0, 1], vec![1, 1, 1]],
+            ..mode(GraphMode::Given)
+        });
         assert_eq!(given, [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
     }
 
@@ -98,13 +104,18 @@ mod tests {
 
     #[test]
     fn a_learned_graph_takes_over_its_schedule() {
-        let config = Config::resolve(Some("released"), &Overrides::default()).unwrap();
-        let GraphPlan::Learned(schedule) = plan(&config, Device::Cpu) else {
+        let graph = GraphConfig {
+            lr: 1e-4,
+            warmup: 10,
+            upper_every: 7,
+            ..GraphConfig::default()
+        };
+        let GraphPlan::Learned(schedule) = plan(&graph, 3, 1, Device::Cpu) else {
             panic!("not learned")
         };
         assert_eq!(
             (schedule.lr, schedule.warmup, schedule.upper_every),
-            (1e-4, 10, 5)
+            (1e-4, 10, 7)
         );
     }
 }

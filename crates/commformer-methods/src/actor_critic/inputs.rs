@@ -1,0 +1,129 @@
+//! What the networks see.
+
+use super::{ActorCriticConfig, Critic};
+use commformer_env::Spec;
+use commformer_train::{PolicyResult, Sequence, Situations};
+use tch::{Device, Kind, Tensor};
+
+/// The sizes of a team.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inputs {
+    /// N
+    pub agents: usize,
+    /// O
+    pub obs_dim: usize,
+    /// S; 0: the task has no global state.
+    pub state_dim: usize,
+    /// Whether an agent is told which it is.
+    pub agent_id: bool,
+    pub critic: Critic,
+}
+
+impl Inputs {
+    /// Of a task that looks like `spec`.
+    pub fn new(config: &ActorCriticConfig, critic: Critic, spec: &Spec) -> Self {
+        Self {
+            agents: spec.agents,
+            obs_dim: spec.obs_dim,
+            state_dim: spec.state_dim,
+            agent_id: config.agent_id,
+            critic,
+        }
+    }
+
+    /// Numbers that the actor sees.
+    pub fn seen(&self) -> usize {
+        let id = if self.agent_id { self.agents } else { 0 };
+        self.obs_dim.saturating_add(id)
+    }
+
+    /// Numbers that the critic sees.
+    pub fn judged(&self) -> usize {
+        match (self.critic, self.state_dim) {
+            (Critic::Own, _) => self.seen(),
+            (Critic::Team, 0) => {
+                let all = self.agents.saturating_mul(self.obs_dim);
+                all.saturating_add(self.seen())
+            }
+            (Critic::Team, state) => self.seen().saturating_add(state),
+        }
+    }
+
+    /// Whether the critic reads the global state.
+    pub fn uses_state(&self) -> bool {
+        self.critic == Critic::Team && self.state_dim > 0
+    }
+
+    /// B and N of situations.
+    ///
+    /// # Errors
+    ///
+    /// If they are those of another team.
+    pub fn check(&self, situations: &Situations<'_>) -> PolicyResult<[i64; 2]> {
+        let expected = [self.agents as i64, self.obs_dim as i64];
+        match situations.obs.size()[..] {
+            [batch, agents, width] if [agents, width] == expected => Ok([batch, agents]),
+            ref found => Err(format!(
+                "observations have the shape {found:?}, expected (B, {}, {})",
+                self.agents, self.obs_dim
+            )
+            .into()),
+        }
+    }
+
+    /// What the actor sees, (B, N, ..): the agent's observation and which agent it is.
+    pub fn own(&self, obs: &Tensor) -> Tensor {
+        if !self.agent_id {
+            return obs.shallow_clone();
+        }
+        let agents = self.agents as i64;
+        let ids = Tensor::eye(agents, (Kind::Float, obs.device()));
+        Tensor::cat(&[obs, &ids.expand([obs.size()[0], -1, -1], false)], -1)
+    }
+
+    /// What the critic sees, (B, N, ..): that, and before it what is known of the whole team. `None` if it is the global
+    /// state and nobody shows it.
+    pub fn team(&self, situations: &Situations<'_>, own: &Tensor) -> Option<Tensor> {
+        let [batch, agents] = [own.size()[0], self.agents as i64];
+        let central = match (self.critic, self.state_dim) {
+            (Critic::Own, _) => return Some(own.shallow_clone()),
+            (Critic::Team, 0) => {
+                // Who does not take part does not matter to others.
+                let seen = match situations.active {
+                    Some(active) => situations.obs * active.unsqueeze(-1),
+                    None => situations.obs.shallow_clone(),
+                };
+                seen.reshape([batch, -1])
+            }
+            (Critic::Team, _) => situations.state?.shallow_clone(),
+        };
+        let central = central.unsqueeze(1).expand([-1, agents, -1], false);
+        Some(Tensor::cat(&[&central, own], -1))
+    }
+}
+
+/// 0 where an agent's memory begins anew before a step of a sequence, and else 1, (L, B, N): at the beginning of an
+/// episode, and after a step in which it took no part, as when it acts.
+pub(super) fn goes_on(sequence: &Sequence<'_>, active: Option<&Tensor>) -> Tensor {
+    let goes_on: Tensor = 1.0 - sequence.begins;
+    let steps = sequence.steps as i64;
+    if let Some(active) = active {
+        let before = active.view_as(&goes_on).narrow(0, 0, steps - 1);
+        let _ = goes_on.narrow(0, 1, steps - 1).g_mul_(&before);
+    }
+    goes_on
+}
+
+/// The parts of what agents carry, (B, N, 2 H): the actor's and the critic's.
+pub(super) fn halves(memory: Option<&Tensor>) -> [Option<Tensor>; 2] {
+    let Some(memory) = memory else {
+        return [None, None];
+    };
+    let width = memory.size().last().copied().unwrap_or(0) / 2;
+    [0, 1].map(|half| Some(memory.narrow(-1, half * width, width)))
+}
+
+/// A dense tensor on the CPU.
+pub(super) fn dense(x: &Tensor) -> Tensor {
+    x.to_device(Device::Cpu).contiguous()
+}

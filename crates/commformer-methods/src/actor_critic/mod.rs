@@ -1,0 +1,99 @@
+//! Agents that send each other nothing: one network chooses what an agent does by what it sees, another says what its
+//! situation is worth. IPPO and MAPPO are this; they differ in what the second one sees.
+
+mod footprint;
+mod inputs;
+mod native;
+mod network;
+mod policy;
+
+pub use policy::ActorCritic;
+
+use crate::MethodError;
+use serde::{Deserialize, Serialize};
+
+/// What follows a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// max(x, 0)
+    Relu,
+    /// tanh x
+    Tanh,
+}
+
+/// What agents remember from step to step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recurrence {
+    /// Nothing.
+    None,
+    /// The state of a gated recurrent unit.
+    Gru,
+}
+
+/// What values are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Critic {
+    /// What the agent itself sees: IPPO.
+    Own,
+    /// That and the global state, or, where a task has none, what all agents see: MAPPO.
+    Team,
+}
+
+/// Sizes of the networks. The defaults are MAPPO's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ActorCriticConfig {
+    /// Width of the hidden layers, and of what a recurrent network remembers (H).
+    pub hidden: usize,
+    /// Hidden layers before the recurrent one.
+    pub layers: usize,
+    /// What follows each of them.
+    pub activation: Activation,
+    /// What agents remember.
+    pub recurrence: Recurrence,
+    /// Steps through which a recurrent network's gradient flows.
+    pub sequence: usize,
+    /// Whether agents, who share their networks, are told which of them they are.
+    pub agent_id: bool,
+}
+
+impl Default for ActorCriticConfig {
+    fn default() -> Self {
+        Self {
+            hidden: 64,
+            layers: 2,
+            activation: Activation::Relu,
+            recurrence: Recurrence::None,
+            sequence: 10,
+            agent_id: true,
+        }
+    }
+}
+
+impl ActorCriticConfig {
+    /// Refuses sizes of which no network can be made.
+    ///
+    /// # Errors
+    ///
+    /// [`MethodError::Setting`].
+    pub fn check(&self) -> Result<(), MethodError> {
+        let sizes = [
+            ("hidden", self.hidden),
+            ("layers", self.layers),
+            ("sequence", self.sequence),
+        ];
+        for (setting, found) in sizes {
+            // More is no network that a machine can hold, and less than nothing to multiply.
+            if !(1..=1 << 20).contains(&found) {
+                return Err(MethodError::Setting {
+                    setting,
+                    found: found.to_string(),
+                    expected: format!("from 1 to {}", 1 << 20),
+                });
+            }
+        }
+        Ok(())
+    }
+}

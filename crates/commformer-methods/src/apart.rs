@@ -1,0 +1,70 @@
+//! A team whose agents act apart from each other.
+
+use crate::{Delivered, Team};
+use commformer_train::{
+    Act, Actor, EpisodeRecord, Gates, MessageSizes, Needs, PolicyResult, Situations,
+};
+use std::cell::RefCell;
+use tch::Tensor;
+
+/// A team of which every agent acts alone, and what was delivered to it.
+#[derive(Debug)]
+pub struct Decentralised<T> {
+    team: T,
+    /// For each step, what was delivered in each copy.
+    log: RefCell<Vec<Vec<Delivered>>>,
+}
+
+impl<T: Team> Decentralised<T> {
+    /// The agents of a team, apart.
+    pub fn new(team: T) -> Self {
+        Self {
+            team,
+            log: RefCell::default(),
+        }
+    }
+
+    /// The team.
+    pub fn team(&self) -> &T {
+        &self.team
+    }
+
+    /// What was delivered in the first episode of each copy, since the start or the last call.
+    pub fn delivered(&self, episodes: &[EpisodeRecord]) -> Delivered {
+        let mut total = Delivered::default();
+        for (step, copies) in self.log.take().iter().enumerate() {
+            for (delivered, episode) in copies.iter().zip(episodes) {
+                if step < episode.steps as usize {
+                    total.messages += delivered.messages;
+                    total.bytes += delivered.bytes;
+                }
+            }
+        }
+        total
+    }
+}
+
+impl<T: Team> Actor for Decentralised<T> {
+    fn needs(&self) -> Needs {
+        // Nobody who acts alone is shown the global state.
+        Needs {
+            state: false,
+            ..self.team.needs()
+        }
+    }
+
+    fn message_sizes(&self) -> MessageSizes {
+        self.team.message_sizes()
+    }
+
+    fn act(
+        &self,
+        situations: &Situations<'_>,
+        gates: Gates<'_>,
+        noise: Option<&Tensor>,
+    ) -> PolicyResult<Act> {
+        let apart = self.team.act_apart(situations, gates, noise)?;
+        self.log.borrow_mut().push(apart.delivered);
+        Ok(apart.act)
+    }
+}

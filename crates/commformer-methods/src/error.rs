@@ -1,0 +1,28 @@
+//! Why a team cannot be made.
+
+/// Why a team cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum MethodError {
+    /// A setting of the method is out of its range.
+    #[error("`method.{setting}` is {found}, expected {expected}")]
+    Setting {
+        /// Its name.
+        setting: &'static str,
+        /// What it is.
+        found: String,
+        /// What would be right.
+        expected: String,
+    },
+    /// The network's settings cannot be.
+    #[error(transparent)]
+    Policy(#[from] commformer_model::ModelError),
+    /// The gate's settings cannot be.
+    #[error(transparent)]
+    Gate(#[from] commformer_gate::GateError),
+    /// The budget's settings cannot be.
+    #[error("[gate]: {0}")]
+    Budget(#[from] commformer_gate::BudgetError),
+    /// libtorch refuses.
+    #[error("libtorch: {0}")]
+    Torch(#[from] tch::TchError),
+}

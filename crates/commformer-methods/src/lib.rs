@@ -1,0 +1,32 @@
+//! Methods by which teams act and learn. Each is a policy for the trainer, with its settings and its preset.
+//!
+//! | method | agents hear | values see |
+//! |---|---|---|
+//! | [`commformer`] | those of a learned graph, while their gates are open | what the agent sees and hears |
+//! | [`mat`] | everybody | the same |
+//! | [`ippo`] | nobody | what the agent sees |
+//! | [`mappo`] | nobody | that and the global state |
+//!
+//! A [`Method`] makes a [`Team`]; [`MethodConfig`] lists them all. A team is written over the operations of
+//! `commformer_nn`, so that one definition trains, acts, and runs with every agent alone.
+
+mod actor_critic;
+mod apart;
+pub mod commformer;
+pub mod config;
+mod error;
+mod footprint;
+pub mod ippo;
+pub mod mappo;
+pub mod mat;
+mod registry;
+mod team;
+
+pub use actor_critic::{Activation, ActorCritic, ActorCriticConfig, Critic, Recurrence};
+pub use apart::Decentralised;
+pub use commformer::{Insight, TeamPolicy};
+pub use config::TeamConfig;
+pub use error::MethodError;
+pub use footprint::Footprint;
+pub use registry::{METHODS, Method, MethodConfig};
+pub use team::{Apart, Attentions, Delivered, Team};

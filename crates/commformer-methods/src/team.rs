@@ -1,0 +1,95 @@
+//! What the program asks of a team, beside learning.
+
+use crate::Insight;
+use commformer_train::{Act, Gates, Policy, PolicyResult, Situations};
+use serde::Serialize;
+use std::fmt::Debug;
+use tch::Tensor;
+
+/// A trained team of any method.
+pub trait Team: Policy + Debug {
+    /// Looks into what the team just did in these situations, as [`act`](commformer_train::Actor::act) told it under the
+    /// same gates; `None`, as here, where there is nothing to see.
+    ///
+    /// # Errors
+    ///
+    /// If the situations are not those.
+    fn explain(
+        &self,
+        situations: &Situations<'_>,
+        gates: Gates<'_>,
+        act: &Act,
+    ) -> PolicyResult<Option<Insight>> {
+        let _ = (situations, gates, act);
+        Ok(None)
+    }
+
+    /// The attentions that [`explain`](Self::explain) shows; none, as here, of a network without any.
+    fn attentions(&self) -> Attentions {
+        Attentions::default()
+    }
+
+    /// The same as [`act`](commformer_train::Actor::act) with every agent alone, given only its own observation and
+    /// what is delivered along open edges. Nobody has the global state.
+    ///
+    /// # Errors
+    ///
+    /// If the situations do not fit.
+    fn act_apart(
+        &self,
+        situations: &Situations<'_>,
+        gates: Gates<'_>,
+        noise: Option<&Tensor>,
+    ) -> PolicyResult<Apart>;
+}
+
+impl<T: Team + ?Sized> Team for Box<T> {
+    fn explain(
+        &self,
+        situations: &Situations<'_>,
+        gates: Gates<'_>,
+        act: &Act,
+    ) -> PolicyResult<Option<Insight>> {
+        (**self).explain(situations, gates, act)
+    }
+
+    fn attentions(&self) -> Attentions {
+        (**self).attentions()
+    }
+
+    fn act_apart(
+        &self,
+        situations: &Situations<'_>,
+        gates: Gates<'_>,
+        noise: Option<&Tensor>,
+    ) -> PolicyResult<Apart> {
+        (**self).act_apart(situations, gates, noise)
+    }
+}
+
+/// A network's attentions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attentions {
+    /// Such as `encoder.blocks.0.attention`, in the order in which they are computed.
+    pub names: Vec<String>,
+    /// Heads of each.
+    pub heads: usize,
+}
+
+/// What agents did, each by itself.
+#[derive(Debug)]
+pub struct Apart {
+    /// As if they had acted together.
+    pub act: Act,
+    /// What was delivered in each team.
+    pub delivered: Vec<Delivered>,
+}
+
+/// What mailboxes delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Delivered {
+    /// Messages along edges.
+    pub messages: u64,
+    /// All bytes.
+    pub bytes: u64,
+}

@@ -1,0 +1,325 @@
+//! IPPO and MAPPO: the kernels against autograd, and recurrence over the ends of episodes by hand.
+
+use commformer_env::{ActionSpace, Rng, Spec};
+use commformer_methods::{ActorCritic, ActorCriticConfig, Critic, Recurrence, Team};
+use commformer_model::Precision;
+use commformer_train::{
+    Actor, Evaluation, Gates, Level, Policy, Samples, Sequence, Situations, TeamGraphs, by_autograd,
+};
+use proptest::prelude::*;
+use tch::{Device, Kind, Tensor};
+
+/// Teams, and steps of each in a sequence.
+const TEAMS: i64 = 4;
+const STEPS: i64 = 5;
+const AGENTS: i64 = 3;
+
+fn spec(actions: ActionSpace, state_dim: usize) -> Spec {
+    Spec {
+        agents: AGENTS as usize,
+        obs_dim: 7,
+        obs_version: 1,
+        state_dim,
+        actions,
+        masks_actions: true,
+        metrics: Vec::new(),
+    }
+}
+
+/// What happened to teams in a sequence of steps, step by step.
+struct Happened {
+    obs: Tensor,
+    state: Option<Tensor>,
+    available: Option<Tensor>,
+    active: Option<Tensor>,
+    begins: Tensor,
+    memory: Option<Tensor>,
+    weights: [Tensor; 3],
+    noise: Tensor,
+}
+
+impl Happened {
+    fn new(spec: &Spec, memory: usize, seed: u64) -> Self {
+        let mut rng = Rng::new(seed, 0);
+        let rows = TEAMS * STEPS;
+        let mut normals = |shape: &[i64]| {
+            let count = shape.iter().product::<i64>();
+            let numbers: Vec<f32> = (0..count).map(|_| rng.normal()).collect();
+            Tensor::from_slice(&numbers).view(shape)
+        };
+        let width = spec.actions.size() as i64;
+        let state = normals(&[rows, spec.state_dim.max(1) as i64]);
+        // One agent or more is not there in about every second step; who is gone comes back later.
+        let active = normals(&[rows, AGENTS]).gt(-1.0).to_kind(Kind::Float);
+        let begins = normals(&[STEPS, TEAMS, AGENTS])
+            .gt(0.7)
+            .to_kind(Kind::Float);
+        let available = normals(&[rows, AGENTS, width]).gt(-0.5);
+        let _ = available.select(-1, 0).fill_(1); // something can always be done
+        Self {
+            obs: normals(&[rows, AGENTS, spec.obs_dim as i64]),
+            state: (spec.state_dim > 0).then_some(state),
+            available: matches!(spec.actions, ActionSpace::Discrete(_)).then_some(available),
+            active: Some(active),
+            begins,
+            memory: (memory > 0).then(|| normals(&[TEAMS, AGENTS, memory as i64])),
+            weights: [(); 3].map(|()| normals(&[rows, AGENTS])),
+            noise: normals(&[rows, AGENTS, width]),
+        }
+    }
+
+    /// What each step's teams go on with: the rows of one step.
+    fn step(&self, x: &Tensor, step: i64) -> Tensor {
+        x.narrow(0, step * TEAMS, TEAMS)
+    }
+
+    /// Acts step by step, with what is carried set to zeros where somebody begins anew.
+    fn act(&self, policy: &ActorCritic) -> [Tensor; 3] {
+        let graph = TeamGraphs::none(Device::Cpu);
+        let mut memory = self.memory.as_ref().map(Tensor::copy);
+        let mut acts = Vec::new();
+        for step in 0..STEPS {
+            let goes_on: Tensor = 1.0 - self.begins.get(step).unsqueeze(-1);
+            memory = memory.map(|memory| memory * goes_on);
+            let of = |x: &Option<Tensor>| x.as_ref().map(|x| self.step(x, step));
+            let (available, active, state) =
+                (of(&self.available), of(&self.active), of(&self.state));
+            let situations = Situations {
+                obs: &self.step(&self.obs, step),
+                available: available.as_ref(),
+                graph: &graph,
+                active: active.as_ref(),
+                state: state.as_ref(),
+                memory: memory.as_ref(),
+            };
+            let noise = self.step(&self.noise, step);
+            let act = policy.act(&situations, Gates::Open, Some(&noise)).unwrap();
+            memory = act.memory;
+            acts.push([act.actions, act.log_probs, act.values]);
+        }
+        [0, 1, 2].map(|of| Tensor::cat(&acts.iter().map(|act| &act[of]).collect::<Vec<_>>(), 0))
+    }
+
+    /// Scores and gradients of a loss of all of them, by autograd or by the kernels.
+    fn evaluate(
+        &self,
+        policy: &ActorCritic,
+        actions: &Tensor,
+        autograd: bool,
+    ) -> ([Tensor; 3], Vec<Tensor>) {
+        let graph = TeamGraphs::none(Device::Cpu);
+        let samples = Samples {
+            sequence: policy.sequence().map(|_| Sequence {
+                steps: STEPS as usize,
+                begins: &self.begins,
+            }),
+            situations: Situations {
+                obs: &self.obs,
+                available: self.available.as_ref(),
+                graph: &graph,
+                active: self.active.as_ref(),
+                state: self.state.as_ref(),
+                memory: self.memory.as_ref(),
+            },
+            actions,
+            gate: None,
+        };
+        let mut scores = None;
+        let mut loss = |found: &Evaluation| {
+            let found = [&found.log_probs, &found.entropy, &found.values];
+            scores = Some(found.map(Tensor::detach));
+            let terms = found.into_iter().zip(&self.weights);
+            terms.map(|(x, weight)| (x * weight).sum(Kind::Float)).sum()
+        };
+        let mut noise = |shape: &[i64]| Tensor::zeros(shape, (Kind::Float, Device::Cpu));
+        let gradients = match autograd {
+            true => by_autograd(policy, Level::Lower, &samples, &mut noise, &mut loss),
+            false => policy.gradients(Level::Lower, &samples, &mut noise, &mut loss),
+        };
+        (scores.unwrap(), gradients.unwrap())
+    }
+}
+
+/// The largest difference, as a share of the largest number.
+fn off(found: &Tensor, expected: &Tensor) -> f64 {
+    assert_eq!(found.size(), expected.size());
+    let most = |x: &Tensor| x.detach().abs().max().double_value(&[]);
+    most(&(found - expected)) / most(expected).max(1.0)
+}
+
+fn policies() -> impl Strategy<Value = (ActorCriticConfig, Critic, Spec)> {
+    let sizes = (
+        1..9usize,
+        1..4usize,
+        any::<bool>(),
+        any::<bool>(),
+        any::<bool>(),
+    );
+    let task = (any::<bool>(), any::<bool>(), 0..6usize);
+    (sizes, task).prop_map(
+        |((hidden, layers, relu, recurrent, agent_id), (team, discrete, state))| {
+            let config = ActorCriticConfig {
+                hidden,
+                layers,
+                activation: match relu {
+                    true => commformer_methods::Activation::Relu,
+                    false => commformer_methods::Activation::Tanh,
+                },
+                recurrence: if recurrent {
+                    Recurrence::Gru
+                } else {
+                    Recurrence::None
+                },
+                agent_id,
+                ..ActorCriticConfig::default()
+            };
+            let actions = match discrete {
+                true => ActionSpace::Discrete(4),
+                false => ActionSpace::Continuous(2),
+            };
+            let critic = if team { Critic::Team } else { Critic::Own };
+            (config, critic, spec(actions, state))
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// What acting says of actions, step by step, is what training makes of them, and kernels and autograd agree.
+    #[test]
+    fn training_and_acting_agree_on_either_backend(
+        (config, critic, spec) in policies(),
+        seed in any::<u64>(),
+    ) {
+        let of_run = (seed, Precision::Float32, Device::Cpu);
+        let policy = ActorCritic::new(&config, critic, &spec, of_run).unwrap();
+        let happened = Happened::new(&spec, policy.needs().memory, seed);
+        let [actions, log_probs, values] = happened.act(&policy);
+        let (scores, gradients) = happened.evaluate(&policy, &actions, false);
+        let (their_scores, their_gradients) = happened.evaluate(&policy, &actions, true);
+        prop_assert!(off(&scores[0], &log_probs) < 1e-4, "log-probabilities of acting");
+        prop_assert!(off(&scores[2], &values) < 1e-4, "values of acting");
+        for (ours, theirs) in scores.iter().zip(&their_scores) {
+            prop_assert!(off(ours, theirs) < 1e-4);
+        }
+        let names = policy.parameters().into_iter().map(|(name, _)| name);
+        for (name, (ours, theirs)) in names.zip(gradients.iter().zip(&their_gradients)) {
+            prop_assert!(off(ours, theirs) < 1e-3, "{name}: {}", off(ours, theirs));
+        }
+    }
+
+    /// With the global state hidden, agents act as they do with it.
+    #[test]
+    fn agents_alone_act_as_they_do_together((config, critic, spec) in policies(), seed in any::<u64>()) {
+        let of_run = (seed, Precision::Float32, Device::Cpu);
+        let policy = ActorCritic::new(&config, critic, &spec, of_run).unwrap();
+        let happened = Happened::new(&spec, policy.needs().memory, seed);
+        let first = |x: &Option<Tensor>| x.as_ref().map(|x| happened.step(x, 0));
+        let (available, active, state) =
+            (first(&happened.available), first(&happened.active), first(&happened.state));
+        let together = Situations {
+            obs: &happened.step(&happened.obs, 0),
+            available: available.as_ref(),
+            graph: &TeamGraphs::none(Device::Cpu),
+            active: active.as_ref(),
+            state: state.as_ref(),
+            memory: happened.memory.as_ref(),
+        };
+        let noise = happened.step(&happened.noise, 0);
+        let act = policy.act(&together, Gates::Open, Some(&noise)).unwrap();
+        let alone = Situations { state: None, ..together };
+        let apart = policy.act_apart(&alone, Gates::Open, Some(&noise)).unwrap().act;
+        prop_assert!(off(&apart.actions.to_kind(Kind::Float), &act.actions.to_kind(Kind::Float)) < 1e-5);
+        prop_assert!(off(&apart.log_probs, &act.log_probs) < 1e-5);
+        if let (Some(apart), Some(act)) = (apart.memory, act.memory) {
+            let half = act.size()[2] / 2;
+            prop_assert!(off(&apart.narrow(2, 0, half), &act.narrow(2, 0, half)) < 1e-5);
+        }
+    }
+}
+
+#[test]
+fn who_begins_anew_remembers_nothing_and_who_goes_on_does() {
+    let config = ActorCriticConfig {
+        recurrence: Recurrence::Gru,
+        hidden: 8,
+        ..ActorCriticConfig::default()
+    };
+    let spec = spec(ActionSpace::Discrete(4), 0);
+    let of_run = (1, Precision::Float32, Device::Cpu);
+    let policy = ActorCritic::new(&config, Critic::Own, &spec, of_run).unwrap();
+    let mut happened = Happened::new(&spec, policy.needs().memory, 1);
+    happened.active = None;
+    let _ = happened.begins.zero_();
+    let [actions, ..] = happened.act(&policy);
+    let ([plain, ..], _) = happened.evaluate(&policy, &actions, false);
+    // The second agent of the first team begins anew in the third step.
+    let _ = happened.begins.get(2).get(0).get(1).fill_(1.0);
+    let ([anew, ..], _) = happened.evaluate(&policy, &actions, false);
+    let differs = (anew - plain).abs().gt(0.0).view([STEPS, TEAMS, AGENTS]);
+    for step in 0..STEPS {
+        for team in 0..TEAMS {
+            for agent in 0..AGENTS {
+                let expected = (team, agent) == (0, 1) && step >= 2;
+                let found = differs.int64_value(&[step, team, agent]) == 1;
+                assert_eq!(found, expected, "{step} {team} {agent}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let spec = spec(ActionSpace::Discrete(4), 2);
+    let of_run = (1, Precision::Float32, Device::Cpu);
+    let none = ActorCriticConfig {
+        layers: 0,
+        ..ActorCriticConfig::default()
+    };
+    let error = ActorCritic::new(&none, Critic::Own, &spec, of_run).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`method.layers` is 0, expected from 1 to 1048576"
+    );
+    let policy =
+        ActorCritic::new(&ActorCriticConfig::default(), Critic::Team, &spec, of_run).unwrap();
+    let happened = Happened::new(&spec, 0, 1);
+    let graph = TeamGraphs::none(Device::Cpu);
+    let situations = Situations {
+        obs: &happened.obs.narrow(-1, 0, 6),
+        available: None,
+        graph: &graph,
+        active: None,
+        state: None,
+        memory: None,
+    };
+    let error = policy.act(&situations, Gates::Open, None).unwrap_err();
+    assert!(error.to_string().contains("expected (B, 3, 7)"), "{error}");
+    // Values are learned from the global state: an update without it is no update.
+    let samples = Samples {
+        sequence: None,
+        situations: Situations {
+            obs: &happened.obs,
+            ..situations
+        },
+        actions: &Tensor::zeros([TEAMS * STEPS, AGENTS], (Kind::Int64, Device::Cpu)),
+        gate: None,
+    };
+    let mut noise = |shape: &[i64]| Tensor::zeros(shape, (Kind::Float, Device::Cpu));
+    let error = policy.evaluate(&samples, &mut noise).unwrap_err();
+    assert!(error.to_string().contains("global state"), "{error}");
+    let shown = Samples {
+        situations: Situations {
+            state: happened.state.as_ref(),
+            ..samples.situations
+        },
+        actions: &Tensor::full([TEAMS * STEPS, AGENTS], 4, (Kind::Int64, Device::Cpu)),
+        ..samples
+    };
+    let mut loss = |found: &Evaluation| found.values.sum(Kind::Float);
+    let error = policy
+        .gradients(Level::Lower, &shown, &mut noise, &mut loss)
+        .unwrap_err();
+    assert!(error.to_string().contains("expected 0 to 3"), "{error}");
+}

@@ -1,0 +1,164 @@
+//! Teams of every method: with every agent alone they play the episodes that they play together, and they go on from a
+//! checkpoint to the bit.
+
+use commformer::compose::{self, Copies, TeamTrainer};
+use commformer::config::{Config, METHODS, Overrides};
+use commformer_methods::{Decentralised, Delivered};
+use commformer_train::{EvaluateOptions, EvaluationReport, Policy, Purpose, evaluate};
+use tch::Device;
+
+/// Every kind of gate, and what agents of CommFormer can keep.
+const GATES: [&[&str]; 9] = [
+    &["gate.mode='off'"],
+    &["gate.mode='open'"],
+    &["gate.mode='learned'"],
+    &["gate.mode='learned'", "gate.execution='threshold'"],
+    &[
+        "gate.mode='learned'",
+        "gate.per='edge'",
+        "gate.closed='stale'",
+    ],
+    &["gate.mode='learned'", "policy.previous_action='always'"],
+    &[
+        "gate.mode='random'",
+        "gate.closed='stale'",
+        "policy.blocks=2",
+    ],
+    &["gate.mode='periodic'", "gate.closed='stale'"],
+    &["gate.mode='uncertainty'", "gate.closed='stale'"],
+];
+
+/// In one of them agents come and go.
+const TASKS: [&str; 2] = ["signal", "traffic-junction-easy"];
+
+/// A small configuration of a task of four agents.
+fn small(task: &str, set: &[&str]) -> Config {
+    let small = [
+        "rollout.copies=6",
+        "rollout.steps=20",
+        "run.threads=1",
+        "env.agents=4",
+    ];
+    let set = small.iter().chain(set).map(|text| (*text).to_owned());
+    let overrides = Overrides {
+        set: set.collect(),
+        ..Overrides::default()
+    };
+    Config::resolve(Some(task), &overrides).unwrap()
+}
+
+/// The same of a method, which may be recurrent.
+fn of_method(task: &str, method: &str, recurrent: bool) -> Config {
+    let kind = format!("method.kind='{method}'");
+    let mut set = vec![kind.as_str()];
+    if recurrent {
+        set.push("method.recurrence='gru'");
+    }
+    small(task, &set)
+}
+
+/// Every method but CommFormer, and whether it is recurrent.
+fn others() -> impl Iterator<Item = (&'static str, bool)> {
+    let both = METHODS
+        .iter()
+        .flat_map(|method| [(*method, false), (*method, true)]);
+    both.filter(|(method, recurrent)| match *method {
+        "commformer" => false,
+        "mat" => !recurrent,
+        _ => true,
+    })
+}
+
+/// What was played with every agent alone: the same as together, and delivered as the formula says.
+#[track_caller]
+fn assert_same(config: &Config, sampled: Option<u64>, gates: Option<u64>) -> EvaluationReport {
+    let mut trainer = compose::trainer(config, Device::Cpu).unwrap();
+    trainer.iterate().unwrap();
+    let graph = trainer.execution_graph().unwrap();
+    let mut team = compose::team(config, &config.env.spec().unwrap(), Device::Cpu).unwrap();
+    team.load_state(&trainer.policy().state()).unwrap();
+    let alone = Decentralised::new(team);
+    let options = EvaluateOptions {
+        sampled,
+        gates,
+        episodes: None,
+        max_steps: 100,
+        device: Device::Cpu,
+    };
+    let play = |actor: &dyn Fn(&mut Copies) -> EvaluationReport| {
+        let copies = compose::evaluation(config, 5, 1, Purpose::FinalEvaluation);
+        actor(&mut copies.unwrap())
+    };
+    let apart = play(&|copies| evaluate(&alone, &graph, copies, &options).unwrap());
+    let together = play(&|copies| evaluate(alone.team(), &graph, copies, &options).unwrap());
+    assert_eq!(apart, together);
+    let traffic = together.traffic();
+    let expected = Delivered {
+        messages: traffic.messages as u64,
+        bytes: traffic.bytes as u64,
+    };
+    assert_eq!(alone.delivered(&apart.episodes), expected);
+    together
+}
+
+#[test]
+fn agents_alone_play_the_episodes_that_the_team_plays() {
+    for (task, set) in GATES.iter().flat_map(|set| TASKS.map(|task| (task, *set))) {
+        let gated = [
+            "policy.embed_dim=16",
+            "gate.start=0.0",
+            "gate.ramp=0.0",
+            "graph.sparsity=0.6",
+        ];
+        let config = small(task, &[&gated, set].concat());
+        for (sampled, gates) in [(None, Some(3)), (Some(2), Some(3)), (Some(2), None)] {
+            let played = assert_same(&config, sampled, gates);
+            let all = played.traffic().messages == f64::from(5 * 10 * 4 * 2);
+            assert!(gates.is_some() || all == (task == "signal"));
+        }
+    }
+}
+
+#[test]
+fn so_do_those_of_every_other_method() {
+    for ((method, recurrent), task) in others().flat_map(|of| TASKS.map(|task| (of, task))) {
+        let config = of_method(task, method, recurrent);
+        for sampled in [None, Some(2)] {
+            let messages = assert_same(&config, sampled, None).traffic().messages;
+            // Of MAT everybody hears everybody; of the others nobody anybody.
+            let expected = match (method, task) {
+                ("mat", "signal") => messages == f64::from(5 * 10 * 4 * 3),
+                ("mat", _) => messages > 0.0,
+                _ => messages == 0.0,
+            };
+            assert!(expected, "{method} {task}: {messages}");
+        }
+    }
+}
+
+#[test]
+fn every_method_goes_on_from_a_checkpoint_to_the_bit() {
+    let numbers = |trainer: &TeamTrainer| -> Vec<(String, Vec<f32>)> {
+        let state = trainer.policy().state().into_iter();
+        let flat = |tensor: tch::Tensor| Vec::try_from(tensor.view(-1)).unwrap();
+        state.map(|(name, tensor)| (name, flat(tensor))).collect()
+    };
+    for (method, recurrent) in others() {
+        let config = of_method("traffic-junction-easy", method, recurrent);
+        let mut straight = compose::trainer(&config, Device::Cpu).unwrap();
+        straight.iterate().unwrap();
+        let saved = straight.checkpoint().unwrap();
+        let mut resumed = compose::trainer(&config, Device::Cpu).unwrap();
+        assert_ne!(numbers(&straight), numbers(&resumed));
+        resumed.restore(saved).unwrap();
+        for _ in 0..2 {
+            straight.iterate().unwrap();
+            resumed.iterate().unwrap();
+        }
+        assert_eq!(
+            numbers(&straight),
+            numbers(&resumed),
+            "{method} {recurrent}"
+        );
+    }
+}
