@@ -14,7 +14,9 @@
 //! - [`Smac`](smac::Smac): two teams fight, with the interface of the StarCraft Multi-Agent Challenge
 //!   and without StarCraft.
 //!
-//! [`Stacked`] gives any task a short memory: its agents are shown their last observations, too.
+//! Any task can be wrapped, in any order: [`Stacked`] gives it a short memory, in which agents are shown their last
+//! observations, too; [`Told`] tells them which of them they are and what they did last; [`TimeLimit`] cuts its episodes;
+//! [`RewardScale`] scales what it pays.
 //!
 //! [`VecEnv`] steps many copies of a task at once, on as many threads as the current rayon pool has,
 //! and begins a new episode where one ends. Every copy has its own stream of random numbers, an
@@ -64,6 +66,7 @@ mod frame;
 mod grid;
 mod hunt;
 mod lanes;
+mod limited;
 mod metric_names;
 mod predator_capture_prey;
 mod predator_prey;
@@ -73,6 +76,7 @@ mod signal;
 pub mod smac;
 mod stacked;
 mod text;
+mod told;
 mod traffic_junction;
 mod vec_env;
 
@@ -81,6 +85,7 @@ pub use error::{ConfigError, StateError, VecEnvError};
 pub use frame::{Form, Frame, Role, Shape};
 pub use hunt::Mode;
 pub use lanes::CopyState;
+pub use limited::{RewardScale, TimeLimit};
 pub use metric_names::{
     MetricNameError, RESERVED_METRIC_GROUPS, RESERVED_METRICS, check_metric_names,
     is_reserved_metric,
@@ -91,5 +96,6 @@ pub use rng::Rng;
 pub use signal::{Signal, SignalConfig};
 pub use stacked::{MOST_STACKED, Stacked};
 pub use text::printable;
+pub use told::{Telling, Told};
 pub use traffic_junction::{Difficulty, TrafficJunction, TrafficJunctionConfig};
 pub use vec_env::{Batch, Episode, VecEnv};

@@ -9,7 +9,8 @@ use std::{
 
 use commformer_env::{
     Actions, Batch, Environment, Mode, PredatorCapturePrey, PredatorCapturePreyConfig,
-    PredatorPrey, PredatorPreyConfig, Rng, Signal, Stacked, Status, TrafficJunction, VecEnv,
+    PredatorPrey, PredatorPreyConfig, Rng, Signal, Stacked, Status, Telling, Told, TrafficJunction,
+    VecEnv,
     smac::{self, Battle, LOOPS_PER_STEP, Order, Script, Smac, SmacConfig, builtin},
 };
 use rayon::ThreadPoolBuilder;
@@ -171,6 +172,11 @@ fn no_step_of_any_task_allocates_be_it_the_first() {
     check(|| TrafficJunction::new(Default::default()).unwrap());
     check(|| Stacked::new(predator_prey(), 3).unwrap());
     check(|| Stacked::new(TrafficJunction::new(Default::default()).unwrap(), 4).unwrap());
+    let telling = Telling {
+        agent_id: true,
+        last_action: true,
+    };
+    check(|| Told::new(predator_prey(), telling));
     for (map, opponent, sight_cone, see_enemy_probability) in [
         ("MMM", None, None, 1.0),
         ("corridor", Some(Script::AttackNearest), None, 1.0),

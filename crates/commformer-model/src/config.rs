@@ -100,46 +100,6 @@ pub fn senders(sparsity: f64, agents: usize) -> usize {
     ((sparsity * agents as f64 + 1e-9).floor() as usize).max(1)
 }
 
-/// The settings of the learned graph.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct GraphConfig {
-    /// The share of the agents that each agent hears, in (0, 1].
-    pub sparsity: f64,
-    /// Whether a row may spend a sender on its own diagonal.
-    pub self_edge: SelfEdge,
-}
-
-impl Default for GraphConfig {
-    fn default() -> Self {
-        Self {
-            sparsity: 0.4,
-            self_edge: SelfEdge::Counted,
-        }
-    }
-}
-
-impl GraphConfig {
-    /// The number of senders of each row, at most what [`SelfEdge::most_senders`] allows.
-    pub fn senders(&self, agents: usize) -> usize {
-        senders(self.sparsity, agents).min(self.self_edge.most_senders(agents))
-    }
-
-    /// Checks the ranges.
-    ///
-    /// # Errors
-    /// [`ModelError::Config`] when `sparsity` is not in (0, 1].
-    pub fn validate(&self) -> Result<(), ModelError> {
-        if self.sparsity > 0.0 && self.sparsity <= 1.0 {
-            return Ok(());
-        }
-        Err(ModelError::Config {
-            setting: "sparsity",
-            problem: format!("found {}, expected a share in (0, 1]", self.sparsity),
-        })
-    }
-}
-
 /// Every size and switch of the policy. [`PolicyConfig::new`] gives the defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PolicyConfig {
@@ -291,16 +251,6 @@ mod tests {
     }
 
     #[test]
-    fn excluded_self_edges_leave_one_sender_less() {
-        let graph = GraphConfig {
-            sparsity: 1.0,
-            self_edge: SelfEdge::Excluded,
-        };
-        assert_eq!(graph.senders(4), 3);
-        assert_eq!(graph.senders(1), 0);
-    }
-
-    #[test]
     fn each_bad_setting_is_named() {
         let good = PolicyConfig::new(3, 17, ActionSpace::Discrete(5));
         assert!(good.validate().is_ok());
@@ -317,10 +267,5 @@ mod tests {
         check(|c| c.dropout = f64::NAN, "`dropout`");
         check(|c| c.actions = ActionSpace::Continuous(0), "`actions`");
         check(|c| c.design = Design::Mat, "`shared_head`");
-        let sparse = GraphConfig {
-            sparsity: 0.0,
-            ..GraphConfig::default()
-        };
-        assert!(sparse.validate().is_err());
     }
 }

@@ -97,12 +97,6 @@ pub fn entropy(logits: &Tensor, self_edge: SelfEdge) -> Tensor {
     -(log_probs.exp() * log_probs).sum_dim_intlist([-1i64].as_slice(), false, Kind::Float)
 }
 
-/// The graph of every edge, which training uses while it warms up: (1, N, N) of ones.
-pub fn complete(agents: usize, device: tch::Device) -> Tensor {
-    let agents = agents as i64;
-    Tensor::ones([1, agents, agents], (Kind::Float, device))
-}
-
 /// The logits with the edges that may not be drawn at [`NEVER`].
 fn without_barred(logits: &Tensor, self_edge: SelfEdge) -> Tensor {
     match self_edge {

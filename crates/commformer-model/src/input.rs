@@ -23,10 +23,6 @@ pub struct Input<'a> {
     /// Which graph each batch entry uses, (B) of i64, where `graph` (G, N, N) holds some that entries
     /// share. `None`: the same for all, or one per entry.
     pub graph_of: Option<&'a Tensor>,
-    /// The most senders of any receiver in the graph, beside itself, if the caller knows: an agent
-    /// must never have more. `None`: it is read from the graph where it could matter
-    /// ([`crate::AttentionOver`]), which on a GPU makes the pass wait for the work before it.
-    pub most_senders: Option<usize>,
     /// The receive gates, 1 where an agent takes messages in: one for each receiver, (B, N), or one
     /// for each edge, (B, N, N). `None`: all are open. Straight-through gates get their gradient.
     pub gate: Option<&'a Tensor>,
@@ -46,7 +42,6 @@ impl<'a> Input<'a> {
             available: None,
             graph,
             graph_of: None,
-            most_senders: None,
             gate: None,
             active: None,
             kept: None,
@@ -81,7 +76,6 @@ impl Input<'_> {
         let heard = torch::Heard {
             graph: self.graph,
             graph_of: self.graph_of,
-            most_senders: self.most_senders,
             gate: self.gate,
             active: self.active,
             teams: self.embedding.size()[0],
@@ -201,7 +195,6 @@ impl CommFormer {
             available,
             graph,
             graph_of,
-            most_senders: _,
             gate,
             active,
             kept,

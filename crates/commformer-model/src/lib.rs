@@ -4,7 +4,7 @@
 //! (ICLR 2024, arXiv 2405.08550). A tour, in the order in which data flows:
 //!
 //! 1. [`graph`]: edge logits become an adjacency, receiver by sender: [`graph::exact`] for
-//!    execution, [`graph::sample`] for training, [`graph::complete`] for the warm-up.
+//!    execution, [`graph::sample`] for training.
 //! 2. The network stands in `network.rs`, written once over the operations of `commformer_nn`, and every pass is it.
 //!    [`CommFormer::embed`] turns each agent's observation into an embedding. A receive gate may
 //!    decide on it who listens in this step; the decision is part of the [`Input`].
@@ -26,7 +26,7 @@
 //! Where the authors' release departs from their paper, a switch of [`PolicyConfig`] follows it.
 //!
 //! ```
-//! use commformer_model::{ActionSpace, CommFormer, GraphConfig, Input, PolicyConfig, graph};
+//! use commformer_model::{ActionSpace, CommFormer, Input, PolicyConfig, SelfEdge, graph, senders};
 //! use tch::{Device, Kind, Tensor};
 //!
 //! // Any source of standard normal numbers will do: here twelve uniform ones, less their mean.
@@ -42,9 +42,8 @@
 //! let policy = CommFormer::new(&config, Device::Cpu, &mut normal)?;
 //!
 //! // Each agent hears k = max(1, floor(0.4 * 3)) = 1 sender.
-//! let settings = GraphConfig::default();
-//! let k = settings.senders(config.agents);
-//! let graph = graph::exact(policy.edge_logits(), k, settings.self_edge).unsqueeze(0);
+//! let k = senders(0.4, config.agents);
+//! let graph = graph::exact(policy.edge_logits(), k, SelfEdge::Excluded).unsqueeze(0);
 //!
 //! // Act greedily in a batch of four environments, then score the same actions.
 //! let obs = Tensor::ones([4, 3, 17], (Kind::Float, Device::Cpu));
@@ -87,8 +86,8 @@ pub use commformer_nn::native::kernel_vectors;
 #[cfg(feature = "torch")]
 pub use commformer_nn::torch::Uniform as UniformNoise;
 pub use config::{
-    ActionSpace, AttentionOver, Closed, Design, GraphConfig, ObsNorm, PolicyConfig, Precision,
-    PreviousAction, RelationOrder, ScoreScale, SelfEdge, SelfLoop, senders,
+    ActionSpace, AttentionOver, Closed, Design, ObsNorm, PolicyConfig, Precision, PreviousAction,
+    RelationOrder, ScoreScale, SelfEdge, SelfLoop, senders,
 };
 pub use error::ModelError;
 #[cfg(feature = "torch")]

@@ -302,7 +302,6 @@ impl Case {
         let heard = torch::Heard {
             graph: &graph,
             graph_of: None,
-            most_senders: None,
             gate: Some(&gate),
             active: None,
             teams,

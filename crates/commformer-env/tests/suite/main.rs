@@ -14,6 +14,7 @@ mod signal;
 mod single;
 mod smac;
 mod stacked;
+mod told;
 mod traffic_junction;
 mod vec_env;
 mod wrapping;

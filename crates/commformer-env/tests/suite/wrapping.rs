@@ -1,7 +1,7 @@
 //! Tasks that wrap others pass on all that they do not do themselves.
 
 use crate::marker::{Calls, Marker, assert_forwards};
-use commformer_env::{Environment, Stacked};
+use commformer_env::{Environment, RewardScale, Stacked, Telling, TimeLimit, Told};
 
 #[test]
 fn a_box_passes_everything_on() {
@@ -18,4 +18,21 @@ fn stacked_observations_pass_everything_on() {
         let mut stacked = Stacked::new(Marker::new(&calls), stack).unwrap();
         assert_forwards(&mut stacked, &calls);
     }
+}
+
+#[test]
+fn so_do_the_other_wrappers() {
+    let calls = Calls::default();
+    let both = Telling {
+        agent_id: true,
+        last_action: true,
+    };
+    assert_forwards(&mut Told::new(Marker::new(&calls), both), &calls);
+    let calls = Calls::default();
+    assert_forwards(&mut TimeLimit::new(Marker::new(&calls), 9).unwrap(), &calls);
+    let calls = Calls::default();
+    assert_forwards(
+        &mut RewardScale::new(Marker::new(&calls), 1.0).unwrap(),
+        &calls,
+    );
 }

@@ -3,7 +3,7 @@
 use commformer_model::{ActionSpace, PolicyConfig, RelationOrder, SelfEdge, SelfLoop, graph};
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{Noise, OnObservations, distance, noisy_policy};
+use crate::common::{Noise, OnObservations, complete, distance, noisy_policy};
 
 fn config() -> PolicyConfig {
     PolicyConfig {
@@ -53,7 +53,7 @@ fn every_parameter_gets_a_finite_gradient() {
                 }
                 ActionSpace::Continuous(_) => None,
             };
-            let graph = graph::complete(4, Device::Cpu);
+            let graph = complete(4);
             let act = policy
                 .act_on(&obs, available.as_ref(), &graph, None)
                 .unwrap();
@@ -79,7 +79,7 @@ fn a_straight_through_gate_gets_a_gradient() {
     let policy = noisy_policy(&config(), &mut noise);
     let obs = noise.normals(&[2, 4, 5]);
     let gate = Tensor::ones([2, 4], (Kind::Float, Device::Cpu)).set_requires_grad(true);
-    let graph = graph::gated(&graph::complete(4, Device::Cpu), &gate);
+    let graph = graph::gated(&complete(4), &gate);
     let values = policy.values_on(&obs, &graph);
     values.sum(Kind::Float).backward();
     // The derivative in one gate, against a central difference. The attention multiplies the
@@ -88,7 +88,7 @@ fn a_straight_through_gate_gets_a_gradient() {
         let soft = Tensor::ones([2, 4], (Kind::Float, Device::Cpu));
         let _ = soft.get(1).get(2).fill_(gate);
         let soft = soft.set_requires_grad(true); // keeps the product
-        let graph = graph::gated(&graph::complete(4, Device::Cpu), &soft);
+        let graph = graph::gated(&complete(4), &soft);
         let values = policy.values_on(&obs, &graph);
         f64::try_from(values.sum(Kind::Double)).unwrap()
     };
@@ -111,7 +111,7 @@ fn dropout_draws_noise_for_both_branches_of_each_encoder_block_only() {
     let mut noise = Noise::new(4);
     let policy = noisy_policy(&config, &mut noise);
     let obs = noise.normals(&[2, 4, 5]);
-    let graph = graph::complete(4, Device::Cpu);
+    let graph = complete(4);
     let actions = Tensor::zeros([2, 4], (Kind::Int64, Device::Cpu));
     let plain = policy
         .evaluate_on(&obs, &actions, None, &graph, None)
@@ -139,7 +139,7 @@ fn a_shared_head_serves_any_number_of_agents() {
     let policy = noisy_policy(&config, &mut noise);
     for agents in [1, 3, 9] {
         let obs = noise.normals(&[2, agents as i64, 5]);
-        let graph = graph::complete(agents, Device::Cpu);
+        let graph = complete(agents, Device::Cpu);
         let act = policy.act_on(&obs, None, &graph, None).unwrap();
         let found = policy
             .evaluate_on(&obs, &act.actions, None, &graph, None)

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{Noise, distance, noisy_policy, taken};
+use crate::common::{Noise, complete, distance, noisy_policy, taken};
 use crate::properties::{configs, property_seed};
 
 /// One policy twice: over all agents under a mask, and over lists.
@@ -165,21 +165,17 @@ fn large(agents: usize, over: AttentionOver) -> PolicyConfig {
     }
 }
 
-/// Without being told to, a large sparse team takes the lists: the bits are theirs, and known senders
-/// change nothing.
+/// Without being told to, a large sparse team takes the lists: the bits are theirs.
 #[test]
 fn a_large_sparse_team_is_listed_by_itself() {
     let mut noise = Noise::new(7);
     let policy = noisy_policy(&large(80, AttentionOver::Auto), &mut noise);
     let obs = noise.normals(&[2, 80, 5]);
     let embedding = policy.embed(&obs).unwrap();
-    let values = |over, graph: &Tensor, most_senders| {
+    let values = |over, graph: &Tensor| {
         let mut same = CommFormer::new(&large(80, over), Device::Cpu, &mut || 0.0).unwrap();
         same.load_state(&policy.state()).unwrap();
-        let input = Input {
-            most_senders,
-            ..Input::new(&embedding, graph)
-        };
+        let input = Input::new(&embedding, graph);
         let actions = Tensor::zeros([2, 80], (Kind::Int64, Device::Cpu));
         same.evaluate(&input, &actions, None).unwrap().values
     };
@@ -189,12 +185,11 @@ fn a_large_sparse_team_is_listed_by_itself() {
         graph::sample(logits, &gumbel, 1.0, k, SelfEdge::Counted).graph
     };
     let few = sparse(2);
-    let listed = values(AttentionOver::Listed, &few, None);
-    assert_eq!(values(AttentionOver::Auto, &few, None), listed);
-    assert_eq!(values(AttentionOver::Auto, &few, Some(2)), listed);
-    assert_ne!(values(AttentionOver::All, &few, None), listed);
-    for many in [sparse(30), graph::complete(80, Device::Cpu)] {
-        let dense = values(AttentionOver::All, &many, None);
-        assert_eq!(values(AttentionOver::Auto, &many, None), dense);
+    let listed = values(AttentionOver::Listed, &few);
+    assert_eq!(values(AttentionOver::Auto, &few), listed);
+    assert_ne!(values(AttentionOver::All, &few), listed);
+    for many in [sparse(30), complete(80)] {
+        let dense = values(AttentionOver::All, &many);
+        assert_eq!(values(AttentionOver::Auto, &many), dense);
     }
 }

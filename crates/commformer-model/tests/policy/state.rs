@@ -3,7 +3,7 @@
 use commformer_model::{ActionSpace, CommFormer, ModelError, PolicyConfig};
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{Noise, OnObservations, noisy_policy};
+use crate::common::{Noise, OnObservations, complete, noisy_policy};
 
 type State = Vec<(String, Tensor)>;
 
@@ -41,7 +41,7 @@ fn a_saved_policy_loads_to_the_same_numbers() {
         );
 
         let obs = noise.normals(&[2, 3, 5]);
-        let graph = commformer_model::graph::complete(3, Device::Cpu);
+        let graph = complete(3);
         let [a, b] = [&policy, &other].map(|p| p.act_on(&obs, None, &graph, None).unwrap());
         assert_eq!(a.actions, b.actions);
         assert_eq!(a.log_probs, b.log_probs);
@@ -135,7 +135,7 @@ fn what_does_not_fit_is_named_and_nothing_is_loaded() {
 fn bad_inputs_are_named() {
     let mut noise = Noise::new(4);
     let policy = noisy_policy(&config(), &mut noise);
-    let graph = commformer_model::graph::complete(3, Device::Cpu);
+    let graph = complete(3);
     let obs = noise.normals(&[2, 3, 5]);
     let shape = |error: ModelError| match error {
         ModelError::Shape { input, .. } | ModelError::Input { input, .. } => input,
@@ -143,7 +143,7 @@ fn bad_inputs_are_named() {
     };
     let narrow = obs.narrow(2, 0, 4);
     assert_eq!(shape(policy.encode_on(&narrow, &graph).unwrap_err()), "obs");
-    let wide = commformer_model::graph::complete(4, Device::Cpu);
+    let wide = complete(4);
     assert_eq!(shape(policy.encode_on(&obs, &wide).unwrap_err()), "graph");
     let actions = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu));
     let found = policy.evaluate_on(&obs, &actions, None, &graph, None);
@@ -165,7 +165,7 @@ fn a_replica_shares_weights_but_not_gradients_across_threads() {
     // SAFETY: the weights change when the thread has ended.
     let replica = assert_send(unsafe { policy.replica() }.unwrap());
     let obs = noise.normals(&[2, 3, 5]);
-    let graph = commformer_model::graph::complete(3, Device::Cpu);
+    let graph = complete(3);
     let (own_obs, own_graph) = (obs.copy(), graph.copy());
     let replica = std::thread::spawn(move || {
         let values = replica.values_on(&own_obs, &own_graph);

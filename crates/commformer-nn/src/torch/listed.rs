@@ -50,15 +50,12 @@ pub(super) fn places(input: &Heard<'_>, over: AttentionOver) -> Option<i64> {
 
 /// One place more than the most senders other than itself that a receiver has.
 fn most_places(input: &Heard<'_>, agents: i64) -> i64 {
-    let senders = match input.most_senders {
-        Some(senders) => senders as i64,
-        None => tch::no_grad(|| {
-            let present = input.graph.gt(0.5);
-            let own = present.diagonal(0, -2, -1).to_kind(Kind::Int64);
-            let all = present.sum_dim_intlist([-1i64].as_slice(), false, Kind::Int64);
-            (all - own).max().int64_value(&[])
-        }),
-    };
+    let senders = tch::no_grad(|| {
+        let present = input.graph.gt(0.5);
+        let own = present.diagonal(0, -2, -1).to_kind(Kind::Int64);
+        let all = present.sum_dim_intlist([-1i64].as_slice(), false, Kind::Int64);
+        (all - own).max().int64_value(&[])
+    });
     (senders + 1).min(agents)
 }
 
@@ -210,7 +207,6 @@ mod tests {
         Heard {
             graph,
             graph_of: None,
-            most_senders: None,
             gate: None,
             active: None,
             teams,

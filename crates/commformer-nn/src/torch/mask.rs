@@ -13,8 +13,6 @@ pub struct Heard<'a> {
     pub graph: &'a Tensor,
     /// Which graph each team has, (B) of i64.
     pub graph_of: Option<&'a Tensor>,
-    /// The most senders of any receiver, beside itself, if the caller knows.
-    pub most_senders: Option<usize>,
     /// 1 where an agent takes messages in, (B, N) or (B, N, N); `None`: all do. It may carry a gradient.
     pub gate: Option<&'a Tensor>,
     /// Who takes part, (B, N) of 1 and 0; `None`: everybody.

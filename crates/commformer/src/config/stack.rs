@@ -1,20 +1,32 @@
-//! `env.stack`: how many observations of a task its agents are shown.
+//! What can be had of every task: how many of its observations agents are shown, what they are told besides, and how
+//! its rewards are scaled.
 
 use super::env::{TaskConfig, TaskError};
-use commformer_env::{Environment, MOST_STACKED, Spec, Stacked, VecEnv};
+use commformer_env::{
+    Environment, MOST_STACKED, RewardScale, Spec, Stacked, Telling, Told, VecEnv,
+};
 use serde::{Deserialize, Serialize};
 use std::ops::Deref;
 
-/// A task, and how many of its observations agents are shown.
+/// A task, and what is wrapped around it. A key that has its default is not written, so that runs of before there was
+/// such a key and runs of now say the same of the same task.
 ///
-/// It reads as its task wherever the stack makes no difference. What the stack changes has a method here, and the task
-/// alone offers none of these outside of the configuration: nobody plays it unstacked by mistake.
+/// It reads as its task wherever that makes no difference. What wrappers change has a method here, and the task
+/// alone offers none of these outside of the configuration: nobody plays it unwrapped by mistake.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EnvConfig {
-    /// Observations that an agent is shown: the present one and those before it. 1 is not written, so that runs of
-    /// before there was such a key and runs of now say the same of the same task.
+    /// Observations that an agent is shown: the present one and those before it.
     #[serde(default = "unstacked", skip_serializing_if = "is_unstacked")]
     pub stack: usize,
+    /// Whether an agent is told which of them it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub agent_id: bool,
+    /// Whether an agent is told what it did last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub last_action: bool,
+    /// What rewards are multiplied by.
+    #[serde(default = "unscaled", skip_serializing_if = "is_unscaled")]
+    pub reward_scale: f64,
     /// The task. It refuses the keys that are not its own.
     #[serde(flatten)]
     pub task: TaskConfig,
@@ -28,6 +40,14 @@ fn is_unstacked(stack: &usize) -> bool {
     *stack == unstacked()
 }
 
+fn unscaled() -> f64 {
+    1.0
+}
+
+fn is_unscaled(scale: &f64) -> bool {
+    *scale == unscaled()
+}
+
 impl Default for EnvConfig {
     fn default() -> Self {
         TaskConfig::default().into()
@@ -36,8 +56,13 @@ impl Default for EnvConfig {
 
 impl From<TaskConfig> for EnvConfig {
     fn from(task: TaskConfig) -> Self {
-        let stack = unstacked();
-        Self { stack, task }
+        Self {
+            stack: unstacked(),
+            agent_id: false,
+            last_action: false,
+            reward_scale: unscaled(),
+            task,
+        }
     }
 }
 
@@ -53,8 +78,13 @@ impl EnvConfig {
     /// The settings of a kind with every optional key present: what may be configured. `None` if
     /// there is no such kind.
     pub(crate) fn complete(kind: &str) -> Option<Self> {
-        let stack = MOST_STACKED;
-        TaskConfig::complete(kind).map(|task| Self { stack, task })
+        TaskConfig::complete(kind).map(|task| Self {
+            stack: MOST_STACKED,
+            agent_id: true,
+            last_action: true,
+            reward_scale: 0.5,
+            task,
+        })
     }
 
     /// One copy of the task; its constructor checks the settings.
@@ -63,7 +93,7 @@ impl EnvConfig {
     ///
     /// [`TaskError`].
     pub fn build(&self) -> Result<Box<dyn Environment>, TaskError> {
-        self.stacked(self.task.build()?)
+        self.wrapped(self.task.build()?)
     }
 
     /// So many copies of the task; of one in Python, dealt out to workers that begin at the same time.
@@ -73,7 +103,7 @@ impl EnvConfig {
     /// [`TaskError`].
     pub fn copies(&self, count: usize) -> Result<Vec<Box<dyn Environment>>, TaskError> {
         let copies = self.task.copies(count)?.into_iter();
-        copies.map(|copy| self.stacked(copy)).collect()
+        copies.map(|copy| self.wrapped(copy)).collect()
     }
 
     /// What the task looks like.
@@ -82,7 +112,8 @@ impl EnvConfig {
     ///
     /// [`TaskError`].
     pub fn spec(&self) -> Result<Spec, TaskError> {
-        Ok(self.task.spec()?.stacked(self.stack))
+        let spec = self.task.spec()?;
+        Ok(spec.stacked(self.stack).told(self.telling()))
     }
 
     /// Bytes that so many copies take, about: the task's, what they share with another process, and what is remembered
@@ -99,16 +130,30 @@ impl EnvConfig {
     /// The same task, its episodes cut after `limit` steps. A limit of 0 changes nothing.
     pub fn with_limit(&self, limit: u32) -> Self {
         Self {
-            stack: self.stack,
             task: self.task.with_limit(limit),
+            ..self.clone()
         }
     }
 
-    fn stacked(&self, copy: Box<dyn Environment>) -> Result<Box<dyn Environment>, TaskError> {
-        Ok(match self.stack {
-            1 => copy,
-            stack => Box::new(Stacked::new(copy, stack)?),
-        })
+    fn telling(&self) -> Telling {
+        Telling {
+            agent_id: self.agent_id,
+            last_action: self.last_action,
+        }
+    }
+
+    /// What an agent is told is told once, behind all that it is shown.
+    fn wrapped(&self, mut copy: Box<dyn Environment>) -> Result<Box<dyn Environment>, TaskError> {
+        if !is_unscaled(&self.reward_scale) {
+            copy = Box::new(RewardScale::new(copy, self.reward_scale as f32)?);
+        }
+        if !is_unstacked(&self.stack) {
+            copy = Box::new(Stacked::new(copy, self.stack)?);
+        }
+        if !self.telling().is_nothing() {
+            copy = Box::new(Told::new(copy, self.telling()));
+        }
+        Ok(copy)
     }
 }
 
@@ -126,7 +171,7 @@ mod tests {
         for kind in KINDS {
             let config = EnvConfig {
                 stack: 3,
-                ..EnvConfig::complete(kind).unwrap()
+                ..EnvConfig::from(TaskConfig::complete(kind).unwrap())
             };
             let text = toml::to_string(&config).unwrap();
             assert_eq!(parsed(&text).unwrap(), config, "{text}");
@@ -164,6 +209,16 @@ mod tests {
         let expected = stacked.spec().unwrap();
         assert_eq!(expected.obs_dim, 3 * 261);
         assert_ne!(expected.obs_version, plain.spec().unwrap().obs_version);
+        let told = EnvConfig {
+            agent_id: true,
+            last_action: true,
+            reward_scale: 0.5,
+            ..stacked.clone()
+        };
+        assert_eq!(told.spec().unwrap().obs_dim, 3 * 261 + 3 + 5);
+        assert_eq!(*told.build().unwrap().spec(), told.spec().unwrap());
+        let text = toml::to_string(&told).unwrap();
+        assert_eq!(parsed(&text).unwrap(), told, "{text}");
         let limited = stacked.with_limit(5);
         let built = limited.build().unwrap();
         let copies = limited.copies(2).unwrap();

@@ -122,6 +122,7 @@ fn task(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
         config.env.stack,
         format!("1 to {MOST_STACKED}; 1 shows agents what they see now, and nothing of before"),
     )?;
+    check.positive("env.reward_scale", config.env.reward_scale)?;
     if let TaskConfig::Python(task) = &config.env.task {
         return task.check().or_else(|(name, found, expected)| {
             check.value(&format!("env.{name}"), false, found, expected)

@@ -1,0 +1,124 @@
+//! Any task with a limit of time, and with rewards of another size.
+
+use crate::error::require;
+use crate::{
+    Actions, ConfigError, Environment, Observation, Rng, StateError, Status, forward_environment,
+    saved,
+};
+use serde::{Deserialize, Serialize};
+
+/// A task whose episodes are cut after a number of steps, unless they have ended before: [`Status::Truncated`].
+#[derive(Clone, Debug)]
+pub struct TimeLimit<E> {
+    task: E,
+    limit: u32,
+    steps: u32,
+}
+
+/// What is written of it.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    task: Vec<u8>,
+    steps: u32,
+}
+
+impl<E: Environment> TimeLimit<E> {
+    /// Cuts episodes after `limit` steps.
+    ///
+    /// # Errors
+    ///
+    /// If the limit is 0.
+    pub fn new(task: E, limit: u32) -> Result<Self, ConfigError> {
+        require(limit > 0, "time_limit", limit, "at least 1".to_owned())?;
+        Ok(Self {
+            task,
+            limit,
+            steps: 0,
+        })
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<E: Environment> Environment for TimeLimit<E> {
+    forward_environment! { |this| this.task =>
+        spec metrics progress global_state sources must_listen departed action_names agent_names draw remote
+    }
+
+    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
+        self.steps = 0;
+        self.task.reset(rng, out);
+    }
+
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        self.steps = self.steps.saturating_add(1);
+        match self.task.step(actions, rng, out, rewards) {
+            Status::Running if self.steps >= self.limit => Status::Truncated,
+            status => status,
+        }
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        saved::encode(&Saved {
+            task: self.task.save()?,
+            steps: self.steps,
+        })
+    }
+
+    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
+        let Saved { task, steps } = saved::decode(state, |_| true)?;
+        self.task.restore(&task, out)?;
+        self.steps = steps;
+        Ok(())
+    }
+}
+
+/// A task whose rewards are multiplied by a number. Returns are sums of what it pays.
+#[derive(Clone, Debug)]
+pub struct RewardScale<E> {
+    task: E,
+    scale: f32,
+}
+
+impl<E: Environment> RewardScale<E> {
+    /// Multiplies rewards by `scale`.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a number above 0.
+    pub fn new(task: E, scale: f32) -> Result<Self, ConfigError> {
+        let allowed = scale.is_finite() && scale > 0.0;
+        require(
+            allowed,
+            "reward_scale",
+            scale,
+            "a number above 0".to_owned(),
+        )?;
+        Ok(Self { task, scale })
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<E: Environment> Environment for RewardScale<E> {
+    forward_environment! { |this| this.task =>
+        spec reset metrics progress global_state save restore sources must_listen departed action_names agent_names
+        draw remote
+    }
+
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        let status = self.task.step(actions, rng, out, rewards);
+        rewards.iter_mut().for_each(|reward| *reward *= self.scale);
+        status
+    }
+}
