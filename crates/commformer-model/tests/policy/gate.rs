@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{Noise, distance, noisy_policy, taken};
+use crate::common::{complete, Noise, distance, noisy_policy, taken};
 use crate::properties::{configs, gated_graph, property_seed};
 
 /// Every number that a policy gives for an input: acting, then scoring `taken`.
@@ -122,7 +122,7 @@ fn kept_after(
     gate: &Tensor,
     kept: Option<&Tensor>,
 ) -> Tensor {
-    let graph = graph::complete(3, Device::Cpu);
+    let graph = complete(3);
     let input = Input {
         gate: Some(gate),
         kept,
@@ -163,7 +163,7 @@ fn only_a_closed_gate_goes_by_what_is_kept() {
     let mut noise = Noise::new(2);
     let policy = noisy_policy(&keeping(), &mut noise);
     let embedding = policy.embed(&noise.normals(&[1, 3, 5])).unwrap();
-    let graph = graph::complete(3, Device::Cpu);
+    let graph = complete(3);
     let gate = Tensor::from_slice(&[0f32, 1.0, 0.0]).unsqueeze(0);
     let values = |kept: Option<&Tensor>| {
         let input = Input {
@@ -197,7 +197,7 @@ fn wrong_gates_and_memories_are_named() {
     };
     let [keeping, silent] = [keeping(), silent].map(|config| noisy_policy(&config, &mut noise));
     let embedding = keeping.embed(&noise.normals(&[2, 3, 5])).unwrap();
-    let graph = graph::complete(3, Device::Cpu);
+    let graph = complete(3);
     let message = |policy: &CommFormer, gate: &[i64], kept: Option<&[i64]>| {
         let gate = noise_free(gate);
         let kept = kept.map(noise_free);

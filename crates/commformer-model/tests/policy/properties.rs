@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{Noise, OnObservations, distance, noisy_policy};
+use crate::common::{complete, Noise, OnObservations, distance, noisy_policy};
 
 pub fn configs() -> impl Strategy<Value = PolicyConfig> {
     let sizes = (1..=7usize, 1..=6usize, 1..=5usize, 1..=3usize, 1..=2usize);
@@ -219,7 +219,7 @@ proptest! {
         let policy = noisy_policy(&config, &mut noise);
         let (n, width) = (config.agents as i64, config.actions.width() as i64);
         let obs = noise.normals(&[1, n, config.obs_dim as i64]);
-        let graph = graph::complete(config.agents, Device::Cpu);
+        let graph = complete(config.agents as i64);
         let actions = |noise: &mut Noise| match config.actions {
             ActionSpace::Continuous(_) => noise.normals(&[1, n, width]),
             ActionSpace::Discrete(_) => {

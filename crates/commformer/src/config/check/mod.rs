@@ -258,7 +258,7 @@ mod tests {
         check("run.device.x=1", &["no `run.device.x`"]);
         check(
             "env.kind=signal env.prey=2",
-            &["no `env.prey`", "[env] has `agents`"],
+            &["no `env.prey`", "[env] has `agent_id`, `agents`"],
         );
         check(
             "graph.mode=lerned",
