@@ -19,7 +19,7 @@ use crate::config::{ActionSpace, Closed, PolicyConfig};
 use crate::network::{Given, Kept, Network};
 
 /// Sizes above this are more than any machine holds, and are not told apart: a layer's would overflow.
-const MOST: usize = 1 << 48;
+const MOST: usize = usize::MAX >> 8;
 
 impl PolicyConfig {
     /// Multiply-adds of one forward pass for one sample: N agents, each of which hears `senders`
@@ -71,9 +71,14 @@ impl PolicyConfig {
     /// What `of` finds in the network. It is made of one block, of two, and for one agent, and each further block adds
     /// as much as the second: a configuration may ask for more blocks and agents than there can be.
     pub(crate) fn over_blocks(&self, of: impl Fn(&Network) -> f64) -> f64 {
+        let actions = match self.actions {
+            ActionSpace::Discrete(width) => ActionSpace::Discrete(width.min(MOST)),
+            ActionSpace::Continuous(width) => ActionSpace::Continuous(width.min(MOST)),
+        };
         let [one, two] = [1, 2].map(|blocks| {
             of(&Network::new(&Self {
                 agents: 1,
+                actions,
                 embed_dim: self.embed_dim.min(MOST),
                 heads: self.heads.max(1),
                 blocks,

@@ -23,7 +23,7 @@ use crate::network::EDGE_LOGITS;
 /// Bytes of a number.
 const NUMBER: f64 = 4.0;
 
-/// Numbers of a row beside the pass: actions and what is returned of them, and what the loss makes of that with autograd.
+/// Numbers of a row beside the pass: what is returned, and what the loss makes of that with autograd.
 const OF_A_ROW: f64 = 100.0;
 
 impl PolicyConfig {
@@ -43,19 +43,26 @@ impl PolicyConfig {
     /// hears `senders` others (k; a mean need not be whole). Neither observations nor the parameters'
     /// gradients are among them.
     pub fn pass_bytes(&self, teams: f64, senders: f64) -> f64 {
-        // Probabilities and their gradient; embeddings and theirs, as tensors.
-        let beside = OF_A_ROW + 2.0 * (self.actions.width() as f64 + self.embed_dim as f64);
-        let beside = NUMBER * teams * self.agents as f64 * beside;
-        beside + self.counted([teams, senders], false, Count::training_bytes)
+        // The loss; embeddings and their gradient, as tensors.
+        let beside = OF_A_ROW + 2.0 * self.embed_dim as f64;
+        let pass = self.counted([teams, senders], false, Count::training_bytes);
+        pass + self.beside(teams, beside)
     }
 
     /// Bytes of the buffers of choosing the actions of `teams` teams: a forward pass, with noise and what is
     /// returned.
     pub fn act_bytes(&self, teams: f64, senders: f64) -> f64 {
-        // Noise and probabilities; embeddings, as a tensor.
-        let beside = OF_A_ROW / 4.0 + 2.0 * self.actions.width() as f64 + self.embed_dim as f64;
-        let beside = NUMBER * teams * self.agents as f64 * beside;
-        beside + self.counted([teams, senders], true, Count::bytes)
+        let beside = OF_A_ROW / 4.0 + self.embed_dim as f64;
+        let pass = self.counted([teams, senders], true, Count::bytes);
+        pass + self.beside(teams, beside)
+    }
+
+    /// Bytes that lie beside a pass: for each agent so many numbers, the probabilities of its actions with their
+    /// gradient or noise, and what it kept and will keep.
+    fn beside(&self, teams: f64, numbers: f64) -> f64 {
+        let of_actions = 2.0 * self.actions.width() as f64;
+        let kept = 2.0 * self.kept_width() as f64;
+        NUMBER * teams * self.agents as f64 * (numbers + of_actions + kept)
     }
 
     /// Bytes of valuing the situations of `teams` teams, beside those of acting, whose buffers serve again: the

@@ -263,31 +263,24 @@ impl Count {
     fn gradients(&self) -> f64 {
         let (mut all, mut pool) = (0.0, Vec::new());
         let mut held: Vec<Option<f64>> = vec![None; self.nodes.len()];
-        let mut hold = |held: &mut Option<f64>, pool: &mut Vec<f64>, numbers: f64| {
-            held.get_or_insert_with(|| {
-                let before = pool.pop().unwrap_or(0.0);
-                // A vector that grows at least doubles.
-                let after = match numbers > before {
-                    true => numbers.max(2.0 * before),
-                    false => before,
-                };
-                all += after - before;
-                after
-            });
-        };
         for (at, node) in self.nodes.iter().enumerate().rev() {
-            if !node.wants {
-                continue;
-            }
-            hold(&mut held[at], &mut pool, node.numbers);
-            for (place, x) in node.sends.iter().enumerate() {
-                if !self.nodes[*x].wants {
+            let over = node.sends.last().filter(|_| node.over);
+            for x in std::iter::once(&at).chain(&node.sends) {
+                if !(node.wants && self.nodes[*x].wants && held[*x].is_none()) {
                     continue;
                 }
-                if node.over && place + 1 == node.sends.len() && held[*x].is_none() {
+                if over == Some(x) {
                     held[*x] = held[at].take();
+                    continue;
                 }
-                hold(&mut held[*x], &mut pool, self.nodes[*x].numbers);
+                let (numbers, found) = (self.nodes[*x].numbers, pool.pop().unwrap_or(0.0));
+                // A vector that grows at least doubles.
+                let room = match numbers > found {
+                    true => numbers.max(2.0 * found),
+                    false => found,
+                };
+                all += room - found;
+                held[*x] = Some(room);
             }
             pool.extend(held[at].take());
         }
