@@ -60,9 +60,9 @@ pub struct Count {
     torch: Option<Precision>,
     /// Multiply-adds forward and backward.
     products: [f64; 2],
-    /// Numbers of the forward pass, and of what only the backward pass has beside gradients of values.
+    /// Numbers of the forward pass, and what there is more if a backward pass follows, but for gradients of values.
     numbers: [f64; 2],
-    /// The most numbers that lie beside while an operation lasts, forward and backward.
+    /// The most numbers that lie beside while an operation lasts, forward and in training.
     beside: [f64; 2],
     nodes: Vec<Node>,
 }
@@ -143,8 +143,8 @@ impl Count {
     /// Bytes of the buffers of a forward and a backward pass; the loss is made of the values that nothing else is
     /// made of.
     pub fn training_bytes(&self) -> f64 {
-        let forward = self.numbers[0] + self.beside[0].max(self.beside[1]);
-        NUMBER * (forward + self.numbers[1] + self.gradients())
+        let numbers: f64 = self.numbers.iter().sum();
+        NUMBER * (numbers + self.beside[1] + self.gradients())
     }
 
     /// Rows of all agents, or of the one whose turn it is.
@@ -190,11 +190,13 @@ impl Count {
     /// One more value, with so many rows and so many numbers that its backward pass needs beside it.
     fn push(&mut self, of: Of, [rows, saved]: [f64; 2], width: usize, sends: &[&Value]) -> Value {
         let numbers = rows * width as f64;
-        let rounded = match self.torch {
-            Some(Precision::Bfloat16) => 1.5, // copies of what is multiplied
-            _ => 1.0,
-        };
-        self.numbers[0] += rounded * (numbers + saved);
+        self.numbers[0] += numbers;
+        match self.torch {
+            None => self.numbers[0] += saved,
+            Some(Precision::Float32) => self.numbers[1] += saved,
+            // What is multiplied is saved rounded.
+            Some(Precision::Bfloat16) => self.numbers[1] += saved + numbers / 2.0,
+        }
         self.nodes.push(Node {
             numbers,
             wants: sends.iter().any(|x| self.wants(x)),
@@ -349,7 +351,10 @@ impl Ops for Count {
             (None, Some(_)) => 0.0, // the input itself
             _ => numbers,
         };
-        self.room(0, y.map_or(0.0, |_| numbers));
+        if y.is_some() {
+            self.room(0, numbers);
+            self.room(1, numbers);
+        }
         let sends: Vec<&Value> = y.into_iter().chain([x]).collect();
         let value = self.like(x, saved + x.rows, &sends);
         self.nodes[value.node].wants = true;
@@ -430,7 +435,9 @@ impl Ops for Count {
                     true => places * (of_a_place + 3.0 * width),
                     false => agents * of_a_place,
                 };
-                rows * (2.0 * width + of_places)
+                let numbers = rows * (2.0 * width + of_places);
+                self.room(0, numbers);
+                numbers
             }
         };
         let sends: Vec<&Value> = [queries, memory].into_iter().chain(terms).collect();
