@@ -146,6 +146,12 @@ mod tests {
         check(&small(), 1.0, 220.0, 3.0 * 220.0 - 12.0);
         // Alone: one pair less in the encoder (4), two halves less in the decoder (4).
         check(&small(), 0.0, 204.0, 3.0 * 204.0 - 12.0);
+        // It observes one number: an embedding of 2.
+        let config = PolicyConfig {
+            obs_dim: 1,
+            ..small()
+        };
+        check(&config, 1.0, 212.0, 3.0 * 212.0 - 4.0);
     }
 
     #[test]

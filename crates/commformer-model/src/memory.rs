@@ -1,7 +1,7 @@
 //! What the policy takes of memory, in bytes, before there is one.
 //!
 //! The network is asked, on sizes alone ([`Count`]), and a test holds the sum of the kernels' buffers to what an
-//! allocator was asked for. What a matrix product packs for itself while it lasts, on some CPUs, is
+//! allocator was asked for. What the product of the observations packs for itself while it lasts, on some CPUs, is
 //! not among them. Counts are `f64`: no size overflows them.
 //!
 //! ```

@@ -232,7 +232,7 @@ impl Count {
 
     /// A product of rows with a matrix, and whose rows it makes.
     fn product(&mut self, x: &Value, outputs: usize) -> Of {
-        let forward = if x.width == 1 { 0.0 } else { x.width as f64 } * outputs as f64;
+        let forward = x.width as f64 * outputs as f64;
         let backward = if self.wants(x) { 2.0 } else { 1.0 } * forward;
         match x.of {
             Of::Unit => Of::Table([0.0; 2]),
@@ -335,7 +335,10 @@ impl Ops for Count {
     }
 
     fn linear_part(&mut self, _: &Linear, part: Range<usize>, f: Activation, x: &Value) -> Value {
-        let of = self.product(x, part.len());
+        let of = match x.width {
+            1 => x.of,
+            _ => self.product(x, part.len()),
+        };
         self.packs(x, part.len());
         let saved = x.rows * slope(f, part.len());
         self.learned(of, [x.rows, saved], part.len(), &[x])
