@@ -1,10 +1,6 @@
 //! What a pass of the policy costs: the multiply-adds of its matrix products.
 //!
-//! The arithmetic of the algorithm is counted, not that of an implementation: an attention has a
-//! product for each sender that is heard, whether or not the program computes masked ones too, and
-//! every agent's input is projected, whether or not equal inputs are looked up. Left out is what is
-//! no matrix product (norms, activations, softmax) and what a pass does once for all samples
-//! (folding norms and relation terms into weights).
+//! The network itself is asked, on sizes alone: [`Count`] says what is counted, and what is left out.
 //!
 //! ```
 //! use commformer_model::{ActionSpace, PolicyConfig};
@@ -16,7 +12,14 @@
 //! assert_eq!(training, 3.0 * forward - 3.0 * 261.0 * 64.0);
 //! ```
 
+use commformer_nn::Ops;
+use commformer_nn::count::Count;
+
 use crate::config::{ActionSpace, Closed, PolicyConfig};
+use crate::network::{Given, Kept, Network};
+
+/// Sizes above this are more than any machine holds, and are not told apart: a layer's would overflow.
+const MOST: usize = usize::MAX >> 8;
 
 impl PolicyConfig {
     /// Multiply-adds of one forward pass for one sample: N agents, each of which hears `senders`
@@ -36,35 +39,85 @@ impl PolicyConfig {
     /// A sender that is heard costs E for its score and E for its share of the sum. The decoder hears
     /// agents that decided before, which is half of the senders if these are spread evenly.
     pub fn forward_multiply_adds(&self, senders: f64) -> f64 {
-        let [width, blocks] = [self.embed_dim, self.blocks].map(|size| size as f64);
-        let actions = self.actions.width() as f64;
-        let square = width * width;
-        let recall = match self.closed {
-            Closed::Silence => 0.0,
-            Closed::Stale => 2.0 * square,
-        };
-        let encoder = 6.0 * square + 2.0 * width * (1.0 + senders) + recall;
-        let decoder = 10.0 * square + 4.0 * width * (1.0 + senders / 2.0);
-        let hidden = if self.shared_head { 2.0 } else { 1.0 };
-        let value = square + width;
-        let head = hidden * square + actions * width;
-        self.agents as f64 * (blocks * (encoder + decoder) + value + head) + self.of_inputs()
+        self.counted([1.0, senders], false, Count::forward)
     }
 
     /// Multiply-adds of a forward and a backward pass for one sample. Backwards each product is met
     /// by two: one gives the gradient of its weight (or first factor), one that of its input. The
     /// observations and continuous actions need no gradient.
     pub fn training_multiply_adds(&self, senders: f64) -> f64 {
-        3.0 * self.forward_multiply_adds(senders) - self.of_inputs()
+        self.counted([1.0, senders], false, Count::training)
     }
 
-    /// Multiply-adds whose input is observed or done, not computed.
-    fn of_inputs(&self) -> f64 {
-        let given = match self.actions {
-            ActionSpace::Discrete(_) => 0,
-            ActionSpace::Continuous(width) => width + 1,
+    /// What `read` finds after a pass over so many teams, each of whose agents hears so many others: a pass of
+    /// training, or one in which they act in turns.
+    pub(crate) fn counted(
+        &self,
+        [teams, senders]: [f64; 2],
+        acts: bool,
+        read: impl Fn(&Count) -> f64,
+    ) -> f64 {
+        self.over_blocks(|network| {
+            let mut ops = Count::new(teams, self.agents as f64, senders);
+            if !self.is_native() {
+                ops = ops.by_torch(self.precision);
+            }
+            ops.dropout = !acts;
+            network.count(&mut ops, acts);
+            read(&ops)
+        })
+    }
+
+    /// What `of` finds in the network. It is made of one block, of two, and for one agent, and each further block adds
+    /// as much as the second: a configuration may ask for more blocks and agents than there can be.
+    pub(crate) fn over_blocks(&self, of: impl Fn(&Network) -> f64) -> f64 {
+        let actions = match self.actions {
+            ActionSpace::Discrete(width) => ActionSpace::Discrete(width.min(MOST)),
+            ActionSpace::Continuous(width) => ActionSpace::Continuous(width.min(MOST)),
         };
-        (self.agents * (self.obs_dim + given) * self.embed_dim) as f64
+        let [one, two] = [1, 2].map(|blocks| {
+            of(&Network::new(&Self {
+                agents: 1,
+                actions,
+                embed_dim: self.embed_dim.min(MOST),
+                heads: self.heads.max(1),
+                blocks,
+                ..self.clone()
+            }))
+        });
+        one + (self.blocks as f64 - 1.0) * (two - one)
+    }
+}
+
+impl Network {
+    /// A pass on sizes alone; `acts`: up to the first agent's turn, else all agents at once.
+    fn count(&self, ops: &mut Count, acts: bool) {
+        let config = &self.config;
+        let obs = ops.observations(config.obs_dim);
+        let mut embedding = self.embed(ops, &obs);
+        if acts {
+            embedding = ops.input(config.embed_dim, false); // a pass of its own
+        }
+        let links = ops.links();
+        // What agents kept counts like what they compute.
+        let kept = (config.closed == Closed::Stale).then(|| Kept {
+            digests: vec![ops.input(config.embed_dim, true); config.blocks],
+            log_age: ops.input(1, true),
+            used: ops.input(1, false),
+        });
+        let ready = self.ready(ops, true);
+        let (representation, _) = self.encode(ops, &ready, &embedding, &links, kept.as_ref());
+        self.values(ops, &representation);
+        if acts {
+            ops.turn();
+        }
+        let own = ops.of_turn(&representation);
+        let given = match config.actions {
+            ActionSpace::Discrete(_) => Given::Tokens(ops.rows()),
+            ActionSpace::Continuous(actions) => Given::Vectors(ops.input(actions + 1, false)),
+        };
+        let (given, links) = ((&given, None), (&links, true));
+        self.decode(ops, &ready, given, &own, links, &mut |_, x| *x);
     }
 }
 
@@ -93,6 +146,12 @@ mod tests {
         check(&small(), 1.0, 220.0, 3.0 * 220.0 - 12.0);
         // Alone: one pair less in the encoder (4), two halves less in the decoder (4).
         check(&small(), 0.0, 204.0, 3.0 * 204.0 - 12.0);
+        // It observes one number: an embedding of 2.
+        let config = PolicyConfig {
+            obs_dim: 1,
+            ..small()
+        };
+        check(&config, 1.0, 212.0, 3.0 * 212.0 - 4.0);
     }
 
     #[test]

@@ -226,7 +226,6 @@ impl Network {
         ops.norm(&encoder.input_norm, &x, None)
     }
 
-    #[cfg(feature = "torch")]
     /// Embeddings to representations, and what each block heard of others where agents keep that.
     pub fn encode<O: Ops>(
         &self,

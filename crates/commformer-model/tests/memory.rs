@@ -1,7 +1,9 @@
 //! What the kernels take of memory is what `PolicyConfig` says. These tests count what an allocator of
 //! their own is asked for, and are therefore a program of their own; libtorch's memory does not pass by it.
 
-use commformer_model::{ActionSpace, CommFormer, Input, PolicyConfig, SelfEdge, graph};
+use commformer_model::{
+    ActionSpace, Closed, CommFormer, Input, PolicyConfig, Precision, SelfEdge, graph,
+};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use tch::{Device, Kind, Tensor};
@@ -102,6 +104,9 @@ fn cases() -> Vec<(PolicyConfig, usize, usize)> {
         with(|config| config.embed_dim = 128),
         with(|config| config.shared_head = true),
         with(|config| config.dropout = 0.1),
+        with(|config| (config.closed, config.blocks) = (Closed::Stale, 3)),
+        with(|config| config.actions = ActionSpace::Continuous(ACTIONS)),
+        (config(3, 261), 500, 1),
         (config(3, 1000), 200, 2),
         (config(60, 30), 10, 20),
     ]
@@ -111,8 +116,16 @@ fn cases() -> Vec<(PolicyConfig, usize, usize)> {
 fn a_pass_takes_what_the_configuration_says() {
     for (config, teams, senders) in cases() {
         let [obs, graph] = situation(&config, teams as i64, senders);
-        let size = [teams as i64, config.agents as i64];
-        let actions = Tensor::zeros(size, (Kind::Int64, Device::Cpu));
+        let [teams_of, agents] = [teams, config.agents].map(|size| size as i64);
+        let actions = match config.actions {
+            ActionSpace::Discrete(_) => {
+                Tensor::zeros([teams_of, agents], (Kind::Int64, Device::Cpu))
+            }
+            ActionSpace::Continuous(width) => {
+                let size = [teams_of, agents, width as i64];
+                Tensor::zeros(size, (Kind::Float, Device::Cpu))
+            }
+        };
         let held = most_held(&config, |policy| {
             let mut noise = |size: &[i64]| Tensor::ones(size, (Kind::Float, Device::Cpu));
             let (mut pass, embedding) = policy.pass(&obs).unwrap();
@@ -143,9 +156,7 @@ fn acting_takes_what_the_configuration_says() {
             policy.act(&Input::new(&embedding, &graph), None).unwrap();
         });
         let said = config.act_bytes(teams as f64, senders as f64);
-        // Outside the rows: a copy of the observations' weights, and the table of actions.
-        let folded = 4.0 * (config.embed_dim * (config.obs_dim + 30)) as f64;
-        let share = held / (said + folded);
+        let share = held / said;
         assert!(
             (0.9..=1.0).contains(&share),
             "{share} of {said}: {config:?}"
@@ -157,14 +168,46 @@ fn acting_takes_what_the_configuration_says() {
 fn parameters_take_what_the_configuration_says() {
     let mut cases: Vec<PolicyConfig> = cases().into_iter().map(|(config, ..)| config).collect();
     cases.push(PolicyConfig {
-        closed: commformer_model::Closed::Stale,
+        closed: Closed::Stale,
         ..config(4, 7)
     });
     cases.push(PolicyConfig::new(2, 3, ActionSpace::Continuous(4)));
+    cases.push(PolicyConfig {
+        obs_norm: commformer_model::ObsNorm::Running,
+        ..config(4, 7)
+    });
     for config in cases {
         let numbers: usize = (policy(&config).state().iter())
             .map(|(_, tensor)| tensor.numel())
             .sum();
         assert_eq!(config.parameter_bytes(), 4.0 * numbers as f64, "{config:?}");
+    }
+}
+
+#[test]
+fn sizes_beyond_every_machine_overflow_nothing() {
+    const MOST: usize = usize::MAX;
+    for (actions, precision) in [
+        (ActionSpace::Discrete(MOST), Precision::Float32),
+        (ActionSpace::Continuous(MOST), Precision::Bfloat16),
+    ] {
+        let config = PolicyConfig {
+            embed_dim: MOST,
+            blocks: MOST,
+            closed: Closed::Stale,
+            precision,
+            ..PolicyConfig::new(MOST, MOST, actions)
+        };
+        let size = MOST as f64;
+        for found in [
+            config.parameter_bytes(),
+            config.pass_bytes(size, size),
+            config.act_bytes(size, size),
+            config.value_bytes(size),
+            config.forward_multiply_adds(size),
+            config.training_multiply_adds(size),
+        ] {
+            assert!(found.is_finite() && found > size, "{found}");
+        }
     }
 }

@@ -245,7 +245,7 @@ impl<'a> Run<'a> {
         let (policy, senders) = (&self.policy, self.senders);
         let pass = policy.pass_bytes(self.samples.part, senders);
         let shard = self.config.rollout.shard_size() as f64;
-        let act = policy.act_bytes(shard, senders) + policy.value_bytes(shard, senders);
+        let act = policy.act_bytes(shard, senders) + policy.value_bytes(shard);
         self.workers as f64 * pass.max(act)
     }
 
