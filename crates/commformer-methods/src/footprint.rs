@@ -18,7 +18,7 @@ pub trait Footprint {
     fn act_bytes(&self, teams: f64, senders: f64) -> f64;
 
     /// The same of values alone.
-    fn value_bytes(&self, teams: f64, senders: f64) -> f64;
+    fn value_bytes(&self, teams: f64) -> f64;
 
     /// Multiply-adds of a forward and a backward pass for one sample.
     fn training_multiply_adds(&self, senders: f64) -> f64;

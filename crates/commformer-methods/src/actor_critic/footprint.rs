@@ -1,9 +1,11 @@
-//! What the networks take.
+//! What the networks take: they are asked, on sizes alone.
 
 use super::inputs::Inputs;
+use super::network::{Hidden, Network, Tower};
 use super::{ActorCriticConfig, Recurrence};
 use crate::Footprint;
 use commformer_env::Spec;
+use commformer_nn::count::Count;
 use commformer_train::Needs;
 
 /// Bytes of a number.
@@ -15,56 +17,47 @@ const OF_A_ROW: f64 = 60.0;
 pub(super) struct Sizes {
     config: ActorCriticConfig,
     inputs: Inputs,
-    actions: usize,
+    network: Network,
 }
 
 impl Sizes {
     pub fn new(config: &ActorCriticConfig, inputs: Inputs, spec: &Spec) -> Self {
         Self {
             config: config.clone(),
+            network: Network::new(config, [inputs.seen(), inputs.judged()], spec.actions),
             inputs,
-            actions: spec.actions.size(),
         }
-    }
-
-    /// Inputs and outputs of both towers.
-    fn towers(&self) -> [[f64; 2]; 2] {
-        let [seen, judged] = [self.inputs.seen(), self.inputs.judged()].map(|size| size as f64);
-        [[seen, self.actions as f64], [judged, 1.0]]
     }
 
     fn is_recurrent(&self) -> bool {
         self.config.recurrence == Recurrence::Gru
     }
 
-    /// Numbers of one row of a tower; `backward`: with what its backward pass needs.
-    fn row(&self, [inputs, outputs]: [f64; 2], backward: bool) -> f64 {
-        let [width, layers] = [self.config.hidden, self.config.layers].map(|size| size as f64);
-        // Of a layer its outputs, of its norm the outputs and what it normalised; of the cell the inputs and the state of
-        // its three gates, the gates, the state before and after, and its norm.
-        let cell = if self.is_recurrent() { 15.0 } else { 0.0 };
-        let once = 3.0 * inputs + (3.0 * layers + cell) * width + outputs;
-        if backward {
-            once + (2.0 * layers + cell) * width + 4.0 * outputs
-        } else {
-            once
-        }
+    /// What `read` finds after a pass of a tower over `teams` samples, in sequences of so many steps: more than two add
+    /// nothing to a row.
+    fn counted(&self, tower: &Tower, teams: f64, steps: usize, read: fn(&Count) -> f64) -> f64 {
+        let mut ops = Count::new(teams, self.inputs.agents as f64, 0.0);
+        let inputs = ops.observations(tower.inputs);
+        let hidden = self.is_recurrent().then(|| Hidden {
+            state: ops.input(self.config.hidden, false),
+            goes_on: (0..steps).map(|_| Some(ops.input(1, false))).collect(),
+        });
+        tower.run(&mut ops, &inputs, hidden);
+        read(&ops)
     }
 
-    fn bytes(&self, teams: f64, backward: bool, towers: &[[f64; 2]]) -> f64 {
-        let of_towers: f64 = towers.iter().map(|tower| self.row(*tower, backward)).sum();
-        NUMBER * teams * self.inputs.agents as f64 * (of_towers + OF_A_ROW)
+    /// Bytes of towers' passes, and of what lies beside them: their inputs as tensors, twice, and the scores.
+    fn bytes(&self, teams: f64, towers: &[&Tower], steps: usize, read: fn(&Count) -> f64) -> f64 {
+        let rows = teams * self.inputs.agents as f64;
+        let of_tower = |tower: &&Tower| {
+            let beside = 2.0 * tower.inputs as f64 + 3.0 * tower.outputs as f64;
+            self.counted(tower, teams, steps, read) + NUMBER * rows * beside
+        };
+        towers.iter().map(of_tower).sum::<f64>() + NUMBER * rows * OF_A_ROW
     }
 
-    /// Multiply-adds of a forward pass of a row, and those of them whose input gets no gradient.
-    fn multiply_adds(&self, [inputs, outputs]: [f64; 2]) -> [f64; 2] {
-        let [width, layers] = [self.config.hidden, self.config.layers].map(|size| size as f64);
-        let cell = if self.is_recurrent() { 6.0 } else { 0.0 };
-        let first = inputs * width;
-        [
-            first + (layers - 1.0 + cell) * width * width + width * outputs,
-            first,
-        ]
+    fn towers(&self) -> [&Tower; 2] {
+        [&self.network.actor, &self.network.critic]
     }
 }
 
@@ -81,37 +74,29 @@ impl Footprint for Sizes {
     }
 
     fn parameter_bytes(&self) -> f64 {
-        let [width, layers] = [self.config.hidden, self.config.layers].map(|size| size as f64);
-        let cell = match self.is_recurrent() {
-            true => 6.0 * width * (width + 1.0) + 2.0 * width,
-            false => 0.0,
-        };
-        let tower = |[inputs, outputs]: [f64; 2]| {
-            let first = 2.0 * inputs + inputs * width;
-            let others = (layers - 1.0) * width * width + 3.0 * layers * width;
-            first + others + cell + outputs * (width + 1.0)
-        };
-        NUMBER * (self.towers().map(tower).iter().sum::<f64>() + self.actions as f64)
+        let leaves = self.network.layout.leaves().iter();
+        let numbers =
+            leaves.map(|leaf| leaf.shape.iter().map(|size| *size as f64).product::<f64>());
+        NUMBER * numbers.sum::<f64>()
     }
 
     fn pass_bytes(&self, teams: f64, _: f64) -> f64 {
-        self.bytes(teams, true, &self.towers())
+        self.bytes(teams, &self.towers(), 2, Count::training_bytes)
     }
 
     fn act_bytes(&self, teams: f64, _: f64) -> f64 {
-        self.bytes(teams, false, &self.towers())
+        self.bytes(teams, &self.towers(), 1, Count::bytes)
     }
 
-    fn value_bytes(&self, teams: f64, _: f64) -> f64 {
-        self.bytes(teams, false, &self.towers()[1..])
+    fn value_bytes(&self, teams: f64) -> f64 {
+        self.bytes(teams, &self.towers()[1..], 1, Count::bytes)
     }
 
     fn training_multiply_adds(&self, _: f64) -> f64 {
-        let of_towers = self.towers().map(|tower| {
-            let [forward, first] = self.multiply_adds(tower);
-            3.0 * forward - first
-        });
-        self.inputs.agents as f64 * of_towers.iter().sum::<f64>()
+        let towers = self.towers().into_iter();
+        towers
+            .map(|tower| self.counted(tower, 1.0, 2, Count::training))
+            .sum()
     }
 
     fn width(&self) -> usize {

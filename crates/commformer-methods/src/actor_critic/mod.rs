@@ -79,18 +79,18 @@ impl ActorCriticConfig {
     ///
     /// [`MethodError::Setting`].
     pub fn check(&self) -> Result<(), MethodError> {
+        // More is no network that is trained by this program.
         let sizes = [
-            ("hidden", self.hidden),
-            ("layers", self.layers),
-            ("sequence", self.sequence),
+            ("hidden", self.hidden, 1 << 16),
+            ("layers", self.layers, 64),
+            ("sequence", self.sequence, 1 << 20),
         ];
-        for (setting, found) in sizes {
-            // More is no network that a machine can hold, and less than nothing to multiply.
-            if !(1..=1 << 20).contains(&found) {
+        for (setting, found, most) in sizes {
+            if !(1..=most).contains(&found) {
                 return Err(MethodError::Setting {
                     setting,
                     found: found.to_string(),
-                    expected: format!("from 1 to {}", 1 << 20),
+                    expected: format!("from 1 to {most}"),
                 });
             }
         }

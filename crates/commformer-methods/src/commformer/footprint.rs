@@ -44,8 +44,8 @@ impl Footprint for Sizes {
         self.policy.act_bytes(teams, senders)
     }
 
-    fn value_bytes(&self, teams: f64, senders: f64) -> f64 {
-        self.policy.value_bytes(teams, senders)
+    fn value_bytes(&self, teams: f64) -> f64 {
+        self.policy.value_bytes(teams)
     }
 
     fn training_multiply_adds(&self, senders: f64) -> f64 {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{complete, Noise, distance, noisy_policy, taken};
+use crate::common::{Noise, complete, distance, noisy_policy, taken};
 use crate::properties::{configs, gated_graph, property_seed};
 
 /// Every number that a policy gives for an input: acting, then scoring `taken`.

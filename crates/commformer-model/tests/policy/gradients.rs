@@ -138,7 +138,7 @@ fn a_shared_head_serves_any_number_of_agents() {
     let mut noise = Noise::new(5);
     let policy = noisy_policy(&config, &mut noise);
     for agents in [1, 3, 9] {
-        let obs = noise.normals(&[2, agents as i64, 5]);
+        let obs = noise.normals(&[2, agents, 5]);
         let graph = complete(agents);
         let act = policy.act_on(&obs, None, &graph, None).unwrap();
         let found = policy
