@@ -5,7 +5,6 @@
 
 use crate::actor_critic::{ActorCritic, ActorCriticConfig, Critic};
 use crate::config::TeamConfig;
-use crate::mappo::PRESET;
 use crate::{Footprint, Method, MethodError, Team};
 use commformer_env::Spec;
 use serde::{Deserialize, Serialize};
@@ -19,10 +18,6 @@ pub struct Ippo(pub ActorCriticConfig);
 impl Method for Ippo {
     fn about(&self) -> &'static str {
         "every agent learns by itself: independent PPO (de Witt et al., 2020)"
-    }
-
-    fn preset(&self) -> &'static str {
-        PRESET
     }
 
     fn check(&self) -> Result<(), MethodError> {

@@ -9,14 +9,6 @@ use commformer_env::Spec;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
-/// The learner's settings that the paper's tables share, where they are not the program's own.
-pub(crate) const PRESET: &str = "
-[ppo]
-lr = 5e-4
-epochs = 10
-minibatches = 1
-";
-
 /// The method's settings: the sizes of its networks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -25,10 +17,6 @@ pub struct Mappo(pub ActorCriticConfig);
 impl Method for Mappo {
     fn about(&self) -> &'static str {
         "agents act alone, and learn from values of the whole situation: multi-agent PPO (Yu et al., 2022)"
-    }
-
-    fn preset(&self) -> &'static str {
-        PRESET
     }
 
     fn check(&self) -> Result<(), MethodError> {

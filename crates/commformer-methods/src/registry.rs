@@ -21,11 +21,6 @@ pub trait Method {
         &[]
     }
 
-    /// What it lays over a task's preset, as TOML.
-    fn preset(&self) -> &'static str {
-        ""
-    }
-
     /// Refuses settings of which no team can be made.
     ///
     /// # Errors

@@ -11,8 +11,6 @@ pub enum Source {
     Default,
     /// A preset of this name.
     Preset(String),
-    /// What a method of this name lays over a preset.
-    Method(String),
     /// A configuration file.
     File(PathBuf),
     /// An argument of the command line, as it was typed.
@@ -24,7 +22,6 @@ impl fmt::Display for Source {
         match self {
             Self::Default => write!(f, "the default"),
             Self::Preset(name) => write!(f, "from preset `{name}`"),
-            Self::Method(name) => write!(f, "from method `{name}`"),
             Self::File(path) => write!(f, "from {}", path.display()),
             Self::Argument(text) => write!(f, "from `{text}`"),
         }

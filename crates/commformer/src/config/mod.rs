@@ -1,7 +1,6 @@
 //! The configuration: typed, written as TOML, checked before any work.
 //!
-//! It is put together from layers, each over the one before: the defaults, a [preset](presets), what the method lays
-//! over it, a file, `--set KEY=VALUE`, and the options that have a name of their own (`--method`, `--seed`, `--steps`,
+//! It is put together from layers, each over the one before: the defaults, a [preset](presets), a file, `--set KEY=VALUE`, and the options that have a name of their own (`--method`, `--seed`, `--steps`,
 //! `--threads`, `--device`). Every message about it names the key, such as `ppo.lr`, and the layer
 //! that set it.
 //!
@@ -102,31 +101,12 @@ impl Config {
             let text = presets::find(name)?.toml;
             layers.push(layers::parse(text, source.clone())?, |_| source.clone());
         }
-        let file = match &overrides.file {
-            None => None,
-            Some(path) => {
-                let source = Source::File(path.clone());
-                Some((layers::parse(&layers::read(path)?, source.clone())?, source))
-            }
-        };
+        if let Some(path) = &overrides.file {
+            let source = Source::File(path.clone());
+            let text = layers::read(path)?;
+            layers.push(layers::parse(&text, source.clone())?, |_| source.clone());
+        }
         let (assigned, sources) = layers::parse_assignments(&overrides.set)?;
-        let options = overrides.options()?;
-        // The method's own preset lies below all that the user says, of whom it depends which method that is.
-        let said = [
-            Some(&options),
-            Some(&assigned),
-            file.as_ref().map(|(file, _)| file),
-        ];
-        let kind = (said.into_iter().flatten()).find_map(|layer| layers::kind(layer, "method"));
-        let method = kind.and_then(Value::as_str).and_then(MethodConfig::of_kind);
-        if let Some(method) = method {
-            let source = Source::Method(method.kind().to_owned());
-            let text = method.method().preset();
-            layers.push(layers::parse(text, source.clone())?, |_| source.clone());
-        }
-        if let Some((file, source)) = file {
-            layers.push(file, |_| source.clone());
-        }
         layers.push(assigned, |path| {
             // A section is named by its first key.
             let within = |known: &str| known.split('.').next() == Some(path);
@@ -135,7 +115,7 @@ impl Config {
                 .find(|(known, _)| *known == path || within(known));
             found.map_or(Source::Default, |(_, source)| source.clone())
         });
-        layers.push(options, |path| {
+        layers.push(overrides.options()?, |path| {
             let name = match path {
                 "method" | "method.kind" => "method",
                 path => path.rsplit('.').next().unwrap_or(path),
