@@ -2,7 +2,7 @@
 
 use commformer::compose;
 use commformer::config::{Config, Overrides};
-use commformer::judge::{Judgement, judge};
+use commformer::evaluation::{Request, judge};
 use commformer::replay::record;
 use commformer_env::{Actions, Batch, Status, VecEnv};
 use commformer_train::{CheckpointStore, Purpose, Which, seed_for};
@@ -40,15 +40,18 @@ fn saved(preset: &str, set: &[&str]) -> (Config, tempfile::TempDir, CheckpointSt
 /// Records a replay, and holds it to the evaluation with the same seed.
 fn check(preset: &str, set: &[&str], sampled: bool) -> Run {
     let (config, _folder, store) = saved(preset, set);
-    let judgement = Judgement {
+    let request = Request {
         which: Which::Latest,
         episodes: EPISODES,
         seed: SEED,
         sampled,
     };
-    let (run, verdict) = record("run", &config, &store, &judgement, Device::Cpu).unwrap();
-    let judged = judge(&config, &store, &judgement, Device::Cpu).unwrap();
-    assert_eq!(verdict.report.episodes, judged.report.episodes, "{preset}");
+    let (run, evaluated) = record("run", &config, &store, &request, Device::Cpu).unwrap();
+    let judged = judge(&config, &store, &request, Device::Cpu).unwrap();
+    assert_eq!(
+        evaluated.report.episodes, judged.report.episodes,
+        "{preset}"
+    );
     assert_eq!(run.episodes.len(), EPISODES);
     for (episode, counted) in run.episodes.iter().zip(&judged.report.episodes) {
         assert_eq!(episode.steps.len(), counted.steps as usize);

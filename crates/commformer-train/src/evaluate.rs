@@ -12,7 +12,7 @@ use tch::{Device, Tensor};
 /// How a policy is judged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvaluateOptions {
-    /// Draw actions with this seed instead of taking the likeliest.
+    /// Draw actions with this seed instead of acting greedily.
     pub sampled: Option<u64>,
     /// Let the receive gates decide, those that are random by design with this seed; `None`: they are
     /// all open.

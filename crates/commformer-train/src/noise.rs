@@ -9,7 +9,7 @@ use tch::Tensor;
 /// draws does not depend on the copies that act with it.
 #[derive(Debug)]
 pub struct Noise {
-    /// Of the actions, a stream for each copy; `None`: the likeliest are taken.
+    /// Of the actions, a stream for each copy; `None`: they are greedy.
     pub actions: Option<Vec<Rng>>,
     /// Of the receive gates; `None`: they are all open.
     pub gates: Option<Vec<Rng>>,

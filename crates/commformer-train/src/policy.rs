@@ -212,7 +212,7 @@ pub trait Actor: Send {
     }
 
     /// Chooses actions. `noise` is Gumbel for discrete and standard normal for continuous actions,
-    /// (B, N, A); without it the likeliest action is taken. This runs in libtorch's inference mode
+    /// (B, N, A); without it the action is greedy. This runs in libtorch's inference mode
     /// ([`commformer_torch::threads::inference`]): no tensor made here can take part in a gradient.
     fn act(
         &self,

@@ -7,7 +7,7 @@
 //!    with the program.
 //! 2. [`compose`]: a configuration becomes environments, a policy and a trainer.
 //! 3. [`run_dir`]: the run's folder; [`record`]: what is written to it and shown on the way.
-//! 4. [`judge`]: a checkpoint plays episodes; [`figures`] say how sure the means are.
+//! 4. [`evaluation`]: a checkpoint plays episodes; [`figures`] say how sure the means are.
 //! 5. [`replay`]: the same episodes once more, with all that went on in them.
 //! 6. [`cli`]: the commands.
 //!
@@ -26,7 +26,7 @@
 //! let mut trainer = compose::trainer(&config, device)?;
 //! assert_eq!(trainer.iterate()?.steps, 20);
 //!
-//! // An evaluation: ten episodes, the likeliest actions, on the graph of execution.
+//! // An evaluation: ten episodes, the greedy actions, on the graph of execution.
 //! let mut copies = compose::evaluation(&config, 10, 1, Purpose::Evaluation)?;
 //! let options = EvaluateOptions { sampled: None, gates: None, episodes: None, max_steps: 100, device };
 //! let report = evaluate(trainer.policy(), &trainer.execution_graph()?, &mut copies, &options)?;
@@ -40,9 +40,9 @@
 pub mod cli;
 pub mod compose;
 pub mod config;
+pub mod evaluation;
 pub mod figures;
 pub mod interrupt;
-pub mod judge;
 pub mod links;
 pub mod lock;
 pub mod record;

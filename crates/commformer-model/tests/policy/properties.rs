@@ -108,7 +108,7 @@ proptest! {
             let tolerance = if discrete { 1e-5 } else { 5e-4 };
             prop_assert!(distance(&act.log_probs, &found.log_probs) < tolerance);
             if drawn.is_none() && !discrete {
-                // The likeliest continuous action is the mean itself.
+                // The greedy continuous action is the mean itself.
                 prop_assert!(distance(&act.actions, &found.logits) < 1e-4);
             }
             prop_assert!(distance(&act.values, &found.values) < 1e-5);

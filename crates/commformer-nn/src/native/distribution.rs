@@ -257,7 +257,7 @@ impl Scored {
         }
     }
 
-    /// Actions where the outputs (rows, A) are these, the likeliest or with noise (rows, A), Gumbel or normal; their
+    /// Actions where the outputs (rows, A) are these, greedily or with noise (rows, A), Gumbel or normal; their
     /// log-probabilities are left here. Without parameters of deviations the actions are discrete.
     pub fn choose(
         &mut self,

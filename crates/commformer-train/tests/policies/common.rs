@@ -77,7 +77,7 @@ pub fn settings(copies: usize, steps: usize) -> Settings {
     }
 }
 
-/// The likeliest actions, an episode in each copy.
+/// Greedy actions, an episode in each copy.
 pub fn one_round() -> EvaluateOptions {
     EvaluateOptions {
         sampled: None,

@@ -58,7 +58,7 @@ pub(super) fn evaluations(methods: &Methods) -> Result<Section, ChartError> {
     let text = match plots.is_empty() {
         true => "No run has evaluations with finite figures.".to_owned(),
         false => format!(
-            "The likeliest actions, in the same episodes each time. {} {}",
+            "Greedy actions, in the same episodes each time. {} {}",
             Source::Evaluations.point(methods),
             legend(methods)
         ),

@@ -71,7 +71,7 @@ impl Finals {
     pub fn origin(&self) -> &'static str {
         match self.judged {
             true => {
-                "Each run's best checkpoint, in episodes it was not chosen by (final.json), the likeliest \
+                "Each run's best checkpoint, in episodes it was not chosen by (final.json), greedy \
                  actions taken."
             }
             false => {

@@ -4,7 +4,7 @@ use super::trust::Trust;
 use super::warn;
 use crate::compose;
 use crate::config::{Config, Overrides};
-use crate::judge::{self, Alone, Comparison, Judgement, Summary};
+use crate::evaluation::{self, Alone, Comparison, Request, Summary};
 use crate::run_dir::RunDir;
 use clap::{Args, ValueEnum};
 use commformer_train::{CheckpointStore, Which};
@@ -21,7 +21,7 @@ pub(super) struct Eval {
     /// Episodes, each in a copy of its own; by default as the run's configuration says
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     episodes: Option<u32>,
-    /// Draw actions instead of taking the likeliest
+    /// Draw actions instead of acting greedily
     #[arg(long)]
     sampled: bool,
     /// Seed of the episodes; by default the run's, which repeats its final evaluation
@@ -96,7 +96,7 @@ impl Eval {
         };
         let config = Config::resolve(None, &overrides)?;
         let device = compose::device(&config)?;
-        let judgement = Judgement {
+        let request = Request {
             which: self.checkpoint.into(),
             episodes: self
                 .episodes
@@ -105,19 +105,19 @@ impl Eval {
             sampled: self.sampled,
         };
         let store = CheckpointStore::open(folder.path())?;
-        let (verdict, alone) = if self.decentralised {
-            let Comparison { verdict, alone } =
-                judge::compare(&config, &store, &judgement, device)?;
-            (verdict, Some(alone))
+        let (evaluated, alone) = if self.decentralised {
+            let Comparison { evaluated, alone } =
+                evaluation::compare(&config, &store, &request, device)?;
+            (evaluated, Some(alone))
         } else {
-            (judge::judge(&config, &store, &judgement, device)?, None)
+            (evaluation::run(&config, &store, &request, device)?, None)
         };
-        for damage in &verdict.damaged {
+        for damage in &evaluated.damaged {
             warn(damage);
         }
         if self.json {
             let told = Told {
-                summary: verdict.summary(),
+                summary: evaluated.summary(),
                 decentralised: alone,
             };
             writeln!(out, "{}", serde_json::to_string(&told)?)?;
@@ -127,18 +127,18 @@ impl Eval {
             out,
             "{} after {} steps, {} episodes, {} actions, seed {}:\n{}",
             folder.path().display(),
-            grouped(verdict.trained_steps),
-            judgement.episodes,
-            if self.sampled { "sampled" } else { "likeliest" },
-            judgement.seed,
-            verdict.figures
+            grouped(evaluated.trained_steps),
+            request.episodes,
+            if self.sampled { "sampled" } else { "greedy" },
+            request.seed,
+            evaluated.figures
         )?;
         if let Some(alone) = alone {
             writeln!(
                 out,
                 "every agent alone: all {} episodes are those of all agents at once\n\
                  delivered {} messages of {} bytes, by the formula {} of {}; {:.0} us for a step of an agent",
-                judgement.episodes,
+                request.episodes,
                 grouped(alone.delivered.messages),
                 grouped(alone.delivered.bytes),
                 grouped(alone.by_formula.messages),

@@ -5,7 +5,7 @@ use super::trust::Trust;
 use super::warn;
 use crate::compose;
 use crate::config::{Config, Overrides};
-use crate::judge::Judgement;
+use crate::evaluation::Request;
 use crate::replay;
 use crate::run_dir::RunDir;
 use anyhow::Context;
@@ -26,7 +26,7 @@ pub(super) struct Replay {
     /// Episodes
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=200))]
     episodes: u32,
-    /// Draw actions instead of taking the likeliest
+    /// Draw actions instead of acting greedily
     #[arg(long)]
     sampled: bool,
     /// Seed of the episodes; by default the run's, with which they are the first of its final evaluation
@@ -103,7 +103,7 @@ impl Replay {
     fn record(&self, run: &Configured, seed: u64) -> anyhow::Result<Run> {
         let path = run.folder.path();
         let device = compose::device(&run.config)?;
-        let judgement = Judgement {
+        let request = Request {
             which: self.checkpoint.into(),
             episodes: self.episodes as usize,
             seed,
@@ -111,15 +111,15 @@ impl Replay {
         };
         let name = path.file_name().unwrap_or(path.as_os_str());
         let store = CheckpointStore::open(path)?;
-        let (record, verdict) = replay::record(
+        let (record, evaluated) = replay::record(
             &name.to_string_lossy(),
             &run.config,
             &store,
-            &judgement,
+            &request,
             device,
         )
         .with_context(|| format!("cannot play {}", path.display()))?;
-        for damage in &verdict.damaged {
+        for damage in &evaluated.damaged {
             warn(damage);
         }
         Ok(record)

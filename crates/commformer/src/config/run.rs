@@ -3,7 +3,7 @@
 use commformer_model::Precision;
 use serde::{Deserialize, Serialize};
 
-/// Evaluations: each episode is one copy of the environment, the likeliest action is taken.
+/// Evaluations: each episode is one copy of the environment, the greedy action is taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EvalConfig {

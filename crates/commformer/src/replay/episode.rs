@@ -1,7 +1,7 @@
 //! An episode as the player wants it: what was seen and what was done, put together.
 
-use super::film::Filmed;
-use super::witness::{Seen, Taken};
+use super::team::{Seen, Taken};
+use super::task::RecordedTask;
 use commformer_train::{EpisodeRecord, ValueNorm};
 use commformer_view::replay::{Action, Episode, Number, Picture, Run, Step};
 
@@ -17,13 +17,13 @@ pub(super) struct Told<'a> {
 
 impl Told<'_> {
     /// The first episode of a copy.
-    pub fn episode(&self, copy: usize, film: &Filmed, record: &EpisodeRecord) -> Episode {
-        let first = film.frames.first();
-        let pictures = film.frames.iter().map(|frame| Picture {
+    pub fn episode(&self, copy: usize, recorded: &RecordedTask, record: &EpisodeRecord) -> Episode {
+        let first = recorded.frames.first();
+        let pictures = recorded.frames.iter().map(|frame| Picture {
             shapes: frame.shapes.clone(),
             agents: frame.agents.clone(),
         });
-        let earned = film.rewards.iter().zip(&film.active);
+        let earned = recorded.rewards.iter().zip(&recorded.active);
         let steps = self.steps.iter().zip(earned);
         Episode {
             size: first.map_or([0.0; 2], |frame| frame.size),

@@ -73,7 +73,7 @@ impl Act {
         };
         let table = Table::new()
             .numbers("environments", 0)
-            .texts("actions", ["likeliest"])
+            .texts("actions", ["greedy", "sampled"])
             .numbers("ms a step", 10)
             .numbers("decisions/s", 11);
         writeln!(out, "{}: {agents} agents\n{}", told.name, table.head())?;
@@ -84,7 +84,7 @@ impl Act {
                 let done = pool.install(act)?;
                 let row = Row {
                     environments,
-                    actions: if sampled { "sampled" } else { "likeliest" },
+                    actions: if sampled { "sampled" } else { "greedy" },
                     step_milliseconds: 1e3 / done.per_second(),
                     decisions_per_second: done.per_second() * (copies * agents) as f64,
                 };

@@ -2,7 +2,7 @@
 
 use crate::cli::warn;
 use crate::config::{Config, GateMode, GraphMode};
-use crate::judge::Verdict;
+use crate::evaluation::Evaluated;
 use crate::run_dir::RunDir;
 use commformer_train::{Phases, TrainError, write_beside};
 use commformer_view::numbers::grouped;
@@ -43,15 +43,15 @@ pub(super) fn conclude(
     out: &mut dyn Write,
     config: &Config,
     folder: &RunDir,
-    verdict: &Verdict,
+    evaluated: &Evaluated,
 ) -> anyhow::Result<()> {
     let path = folder.path().display();
     writeln!(
         out,
         "\nThe best checkpoint, of step {}, over {} episodes it was not chosen by:\n{}",
-        grouped(verdict.trained_steps),
-        verdict.judgement.episodes,
-        verdict.figures
+        grouped(evaluated.trained_steps),
+        evaluated.request.episodes,
+        evaluated.figures
     )?;
     writeln!(out, "In {path}:")?;
     let files = [
@@ -62,7 +62,7 @@ pub(super) fn conclude(
         ("final.json", "the figures above"),
         ("graph.svg", "who hears whom"),
     ];
-    let has_graph = !verdict.report.graph.is_empty();
+    let has_graph = !evaluated.report.graph.is_empty();
     for (name, what) in files
         .into_iter()
         .filter(|(name, _)| has_graph || *name != "graph.svg")

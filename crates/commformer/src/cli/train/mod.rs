@@ -8,8 +8,8 @@ use super::trust::{self, Trust};
 use super::warn;
 use crate::compose::{self, TeamTrainer};
 use crate::config::{Config, MethodConfig};
+use crate::evaluation::{self, Request};
 use crate::interrupt::Interrupt;
-use crate::judge::{self, Judgement};
 use crate::lock::Lock;
 use crate::record::{Recorder, svg};
 use crate::run_dir::RunDir;
@@ -106,26 +106,26 @@ impl Train {
             return Ok(ExitCode::from(code));
         }
 
-        let judgement = Judgement {
+        let request = Request {
             which: Which::Best,
             episodes: config.eval.final_episodes,
             seed: config.run.seed,
             sampled: false,
         };
-        let verdict = judge::judge(config, &store, &judgement, device)?;
+        let evaluated = evaluation::run(config, &store, &request, device)?;
         folder.lock().map_or(Ok(()), Lock::check)?;
-        let told = verdict.to_json(config)?;
+        let told = evaluated.to_json(config)?;
         write_beside(&folder.final_evaluation(), told.as_bytes())?;
-        if !verdict.report.graph.is_empty() {
+        if !evaluated.report.graph.is_empty() {
             let title = format!("{}: who hears whom", config.env.kind());
-            let picture = svg::draw(&verdict.report.graph, &config.env.labels(), &title);
+            let picture = svg::draw(&evaluated.report.graph, &config.env.labels(), &title);
             write_beside(&folder.graph(), picture.as_bytes())?;
         }
 
         let (steps, time) = (grouped(steps), clock(seconds));
         writeln!(out, "\nTrained {steps} steps in {time}.")?;
         end::profile(out, phases, seconds)?;
-        end::conclude(out, config, &folder, &verdict)?;
+        end::conclude(out, config, &folder, &evaluated)?;
         Ok(ExitCode::SUCCESS)
     }
 

@@ -1,6 +1,6 @@
 //! Judging a checkpoint with every agent alone, beside the policy over all of them at once.
 
-use super::{Candidate, JudgeError, Judgement, Verdict};
+use super::{Evaluated, EvaluationError, Loaded, Request};
 use crate::compose::{self, ComposeError, Copies};
 use crate::config::Config;
 use commformer_env::ActionSpace;
@@ -14,7 +14,7 @@ use tch::Device;
 #[derive(Debug)]
 pub struct Comparison {
     /// With every agent alone.
-    pub verdict: Verdict,
+    pub evaluated: Evaluated,
     /// What that took.
     pub alone: Alone,
 }
@@ -38,48 +38,48 @@ pub struct Alone {
 ///
 /// # Errors
 ///
-/// [`JudgeError::Decentralised`] if an episode differs in its return, its length or what was said, or
-/// if the mailboxes delivered other than the formula says; [`JudgeError`].
+/// [`EvaluationError::Decentralised`] if an episode differs in its return, its length or what was said, or
+/// if the mailboxes delivered other than the formula says; [`EvaluationError`].
 pub fn compare(
     config: &Config,
     store: &CheckpointStore,
-    judgement: &Judgement,
+    request: &Request,
     device: Device,
-) -> Result<Comparison, JudgeError> {
-    let (team, candidate) = Candidate::load(config, store, judgement, device)?;
+) -> Result<Comparison, EvaluationError> {
+    let (team, loaded) = Loaded::load(config, store, request, device)?;
     let alone = Decentralised::new(team);
     // Mailboxes belong to copies, so that every episode has one of its own.
     let copies = || -> Result<Copies, ComposeError> {
-        let Judgement { episodes, seed, .. } = *judgement;
+        let Request { episodes, seed, .. } = *request;
         let purpose = Purpose::FinalEvaluation;
         compose::evaluation_of(config, episodes, seed, purpose, |copy| copy)
     };
     let mut own = copies()?;
     let start = Instant::now();
-    let verdict = candidate.play(&alone, &mut own)?;
+    let evaluated = loaded.play(&alone, &mut own)?;
     let microseconds = start.elapsed().as_secs_f64() * 1e6;
-    let delivered = alone.delivered(&verdict.report.episodes);
-    let together = candidate.play(alone.team(), &mut copies()?)?;
+    let delivered = alone.delivered(&evaluated.report.episodes);
+    let together = loaded.play(alone.team(), &mut copies()?)?;
 
     let tolerance = match own.spec().actions {
         ActionSpace::Discrete(_) => 0.0,
         ActionSpace::Continuous(_) => TOLERANCE,
     };
-    if let Some(difference) = difference(&verdict.report, &together.report, tolerance) {
-        return Err(JudgeError::Decentralised(difference));
+    if let Some(difference) = difference(&evaluated.report, &together.report, tolerance) {
+        return Err(EvaluationError::Decentralised(difference));
     }
-    let traffic = verdict.report.traffic();
+    let traffic = evaluated.report.traffic();
     let by_formula = Delivered {
         messages: traffic.messages as u64,
         bytes: traffic.bytes as u64,
     };
     if delivered != by_formula {
-        return Err(JudgeError::Decentralised(format!(
+        return Err(EvaluationError::Decentralised(format!(
             "{} messages of {} bytes were delivered, by the formula {} of {}",
             delivered.messages, delivered.bytes, by_formula.messages, by_formula.bytes
         )));
     }
-    let episodes = &verdict.report.episodes;
+    let episodes = &evaluated.report.episodes;
     // Every copy goes on until the longest episode ends.
     let longest = episodes.iter().map(|episode| episode.steps).max();
     let agent_steps =
@@ -90,7 +90,7 @@ pub fn compare(
             by_formula,
             agent_step_us: microseconds / agent_steps.max(1.0),
         },
-        verdict,
+        evaluated,
     })
 }
 

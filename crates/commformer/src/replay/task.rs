@@ -3,7 +3,7 @@
 use commformer_env::{Actions, Environment, Frame, Observation, Rng, Status, forward_environment};
 
 /// A task that does what it did, and is filmed while it does.
-pub(super) struct Filmed {
+pub(super) struct RecordedTask {
     task: Box<dyn Environment>,
     /// Of the first episode: the situation before each step, and the last one.
     pub frames: Vec<Frame>,
@@ -14,7 +14,7 @@ pub(super) struct Filmed {
     over: bool,
 }
 
-impl Filmed {
+impl RecordedTask {
     pub fn new(task: Box<dyn Environment>) -> Self {
         Self {
             task,
@@ -25,7 +25,7 @@ impl Filmed {
         }
     }
 
-    fn expose(&mut self) {
+    fn capture(&mut self) {
         let mut frame = Frame::default();
         self.task.draw(&mut frame);
         let agents = self.task.spec().agents;
@@ -44,7 +44,7 @@ impl Filmed {
 }
 
 #[deny(clippy::missing_trait_methods)]
-impl Environment for Filmed {
+impl Environment for RecordedTask {
     forward_environment! { |this| this.task =>
         spec metrics progress global_state save restore sources must_listen departed action_names agent_names draw
         remote
@@ -63,7 +63,7 @@ impl Environment for Filmed {
         };
         self.task.reset(rng, seen);
         if !self.over {
-            self.expose();
+            self.capture();
             self.active.push(active.to_vec());
         }
     }
@@ -87,7 +87,7 @@ impl Environment for Filmed {
         };
         let status = self.task.step(actions, rng, seen, rewards);
         if !self.over {
-            self.expose();
+            self.capture();
             self.rewards.push(rewards.to_vec());
             match status {
                 Status::Running => self.active.push(active.to_vec()),
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn only_the_first_episode_is_filmed_and_agents_without_a_picture_stand_on_a_ring() {
-        let mut envs = VecEnv::new(vec![Filmed::new(Plain::boxed())], 1).unwrap();
+        let mut envs = VecEnv::new(vec![RecordedTask::new(Plain::boxed())], 1).unwrap();
         let (mut obs, mut active) = ([0.0; 2], [false; 2]);
         let (mut rewards, mut status) = ([0.0; 2], [Status::Running]);
         macro_rules! out {
@@ -183,11 +183,11 @@ mod tests {
             envs.step(actions, out!(), &mut rewards, &mut status)
                 .unwrap();
         }
-        let film = envs.copy(0).unwrap();
-        assert_eq!(film.frames.len(), 4);
-        assert_eq!(film.rewards, [[1.0; 2], [2.0; 2], [3.0; 2]]);
-        assert_eq!(film.active, [[true, true], [true, true], [true, false]]);
-        for frame in &film.frames {
+        let recorded = envs.copy(0).unwrap();
+        assert_eq!(recorded.frames.len(), 4);
+        assert_eq!(recorded.rewards, [[1.0; 2], [2.0; 2], [3.0; 2]]);
+        assert_eq!(recorded.active, [[true, true], [true, true], [true, false]]);
+        for frame in &recorded.frames {
             assert!(frame.agents.iter().all(Option::is_some));
             let discs = |agent| {
                 let of = frame.shapes.iter();
@@ -200,14 +200,14 @@ mod tests {
     #[test]
     fn all_but_reset_and_step_is_the_tasks_own() {
         let calls = Calls::default();
-        let mut film = Filmed::new(Box::new(Marker::new(&calls)));
-        assert_forwards(&mut film, &calls);
+        let mut recorded = RecordedTask::new(Box::new(Marker::new(&calls)));
+        assert_forwards(&mut recorded, &calls);
     }
 
     #[test]
     fn a_task_that_lives_elsewhere_and_fails_is_not_played_on() {
-        let film = Filmed::new(Box::new(Marker::new(&Calls::default())));
-        let mut envs = VecEnv::new(vec![film], 1).unwrap();
+        let recorded = RecordedTask::new(Box::new(Marker::new(&Calls::default())));
+        let mut envs = VecEnv::new(vec![recorded], 1).unwrap();
         let out = Batch {
             obs: &mut [0.0],
             available: &mut [],

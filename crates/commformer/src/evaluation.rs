@@ -20,7 +20,7 @@ use tch::{Device, Tensor};
 
 /// What is judged, and on what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Judgement {
+pub struct Request {
     /// The checkpoint.
     pub which: Which,
     /// Episodes, each in a copy of its own where the task can have so many.
@@ -28,15 +28,15 @@ pub struct Judgement {
     /// Seed of the episodes and of the intervals. The episodes are others than those by which a run
     /// with this seed chose its best checkpoint.
     pub seed: u64,
-    /// Draw actions instead of taking the likeliest.
+    /// Draw actions instead of acting greedily.
     pub sampled: bool,
 }
 
 /// What came out.
 #[derive(Debug)]
-pub struct Verdict {
+pub struct Evaluated {
     /// What was asked.
-    pub judgement: Judgement,
+    pub request: Request,
     /// Environment steps of training behind the checkpoint.
     pub trained_steps: u64,
     /// Every episode.
@@ -49,7 +49,7 @@ pub struct Verdict {
 
 /// Why a checkpoint cannot be judged.
 #[derive(Debug, thiserror::Error)]
-pub enum JudgeError {
+pub enum EvaluationError {
     /// It cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -71,26 +71,26 @@ pub enum JudgeError {
 ///
 /// # Errors
 ///
-/// [`JudgeError`].
-pub fn judge(
+/// [`EvaluationError`].
+pub fn run(
     config: &Config,
     store: &CheckpointStore,
-    judgement: &Judgement,
+    request: &Request,
     device: Device,
-) -> Result<Verdict, JudgeError> {
-    let (team, candidate) = Candidate::load(config, store, judgement, device)?;
-    candidate.play(&team, &mut copies(config, judgement)?)
+) -> Result<Evaluated, EvaluationError> {
+    let (team, loaded) = Loaded::load(config, store, request, device)?;
+    loaded.play(&team, &mut copies(config, request)?)
 }
 
 /// Fresh copies for the episodes: always the same.
-fn copies(config: &Config, judgement: &Judgement) -> Result<Copies, ComposeError> {
-    let Judgement { episodes, seed, .. } = *judgement;
+fn copies(config: &Config, request: &Request) -> Result<Copies, ComposeError> {
+    let Request { episodes, seed, .. } = *request;
     compose::evaluation(config, episodes, seed, Purpose::FinalEvaluation)
 }
 
 /// What a checkpoint says of its episodes.
-pub(crate) struct Candidate {
-    judgement: Judgement,
+pub(crate) struct Loaded {
+    request: Request,
     trained_steps: u64,
     /// (N, N), or (0, 0) for a team without one.
     graph: Tensor,
@@ -102,28 +102,28 @@ pub(crate) struct Candidate {
     damaged: Vec<String>,
 }
 
-impl Candidate {
+impl Loaded {
     pub(crate) fn load(
         config: &Config,
         store: &CheckpointStore,
-        judgement: &Judgement,
+        request: &Request,
         device: Device,
-    ) -> Result<(Box<dyn Team>, Self), JudgeError> {
+    ) -> Result<(Box<dyn Team>, Self), EvaluationError> {
         // As in training, so that an evaluation repeats that of the run's end; and what a team computes
         // in a step is little for threads.
         threads::set_intra_op(1).map_err(TrainError::from)?;
-        compose::memory::check_evaluation(config, judgement.episodes, device)?;
+        compose::memory::check_evaluation(config, request.episodes, device)?;
         let Found {
             checkpoint,
             damaged,
-        } = store.load(judgement.which)?;
-        let seed = judgement.seed;
+        } = store.load(request.which)?;
+        let seed = request.seed;
         let copies =
             compose::evaluation_of(config, 1, seed, Purpose::FinalEvaluation, |copy| copy)?;
         checkpoint.state.check_observations(copies.spec())?;
         let mut team = compose::team(config, copies.spec(), device)?;
         team.load_state(&checkpoint.weights)
-            .map_err(|error| JudgeError::Weights(error.to_string()))?;
+            .map_err(|error| EvaluationError::Weights(error.to_string()))?;
         let mut edges = checkpoint.state.graph;
         let fresh = compose::execution_graph(config, &team, device)?;
         if edges.len() != fresh.len() {
@@ -135,18 +135,18 @@ impl Candidate {
             .view([agents, agents])
             .to_device(device);
         let options = EvaluateOptions {
-            sampled: judgement.sampled.then(|| seed_for(seed, Purpose::Actions)),
+            sampled: request.sampled.then(|| seed_for(seed, Purpose::Actions)),
             // Weights from before the gates were in force act without them.
             gates: checkpoint
                 .state
                 .gated
                 .then(|| seed_for(seed, Purpose::Gates)),
-            episodes: Some(judgement.episodes),
+            episodes: Some(request.episodes),
             max_steps: EvaluateOptions::PATIENCE,
             device,
         };
-        let candidate = Self {
-            judgement: *judgement,
+        let loaded = Self {
+            request: *request,
             trained_steps: checkpoint.state.steps,
             graph,
             edges,
@@ -154,27 +154,27 @@ impl Candidate {
             options,
             damaged: damaged.iter().map(ToString::to_string).collect(),
         };
-        Ok((team, candidate))
+        Ok((team, loaded))
     }
 
     pub(crate) fn play<E: Environment>(
         &self,
         actor: &impl Actor,
         copies: &mut VecEnv<E>,
-    ) -> Result<Verdict, JudgeError> {
+    ) -> Result<Evaluated, EvaluationError> {
         let mut report = evaluate(actor, &self.graph, copies, &self.options)?;
         report.steps = self.trained_steps;
-        Ok(Verdict {
-            judgement: self.judgement,
+        Ok(Evaluated {
+            request: self.request,
             trained_steps: report.steps,
-            figures: Figures::of(&report, self.judgement.seed),
+            figures: Figures::of(&report, self.request.seed),
             report,
             damaged: self.damaged.clone(),
         })
     }
 }
 
-/// A verdict as JSON: each figure by name, then how it was come by.
+/// A evaluated as JSON: each figure by name, then how it was come by.
 #[derive(Debug, Serialize)]
 pub struct Summary<'a> {
     #[serde(flatten)]
@@ -195,19 +195,19 @@ struct Final<'a> {
     settings: &'a Config,
 }
 
-impl Verdict {
+impl Evaluated {
     /// What is worth telling, without the single episodes.
     pub fn summary(&self) -> Summary<'_> {
         Summary {
             figures: &self.figures,
-            checkpoint: match self.judgement.which {
+            checkpoint: match self.request.which {
                 Which::Best => "best",
                 Which::Latest => "latest",
             },
             trained_steps: self.trained_steps,
-            episodes: self.judgement.episodes,
-            seed: self.judgement.seed,
-            sampled: self.judgement.sampled,
+            episodes: self.request.episodes,
+            seed: self.request.seed,
+            sampled: self.request.sampled,
             graph: rows(&self.report.graph),
         }
     }
@@ -292,7 +292,7 @@ mod tests {
         }
     }
 
-    fn verdict(metric_names: Vec<String>) -> Verdict {
+    fn evaluated(metric_names: Vec<String>) -> Evaluated {
         let episode = EpisodeRecord {
             team_return: -1.0,
             steps: 3,
@@ -315,8 +315,8 @@ mod tests {
             gated: true,
             sources_heard: Some(1.0),
         };
-        Verdict {
-            judgement: Judgement {
+        Evaluated {
+            request: Request {
                 which: Which::Best,
                 episodes: 1,
                 seed: 1,
@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn every_key_of_the_programs_is_reserved() {
-        let written = json(&verdict(Vec::new()).to_json(&Config::default()).unwrap());
+        let written = json(&evaluated(Vec::new()).to_json(&Config::default()).unwrap());
         assert_eq!(written.len(), 15);
         for key in written.keys() {
             assert!(RESERVED_METRICS.contains(&key.as_str()), "{key}");
@@ -359,8 +359,8 @@ mod tests {
                 0..6,
             ),
         ) {
-            let own = verdict(Vec::new());
-            let with = verdict(names.clone());
+            let own = evaluated(Vec::new());
+            let with = evaluated(names.clone());
             let config = Config::default();
             let (own, written) = (own.to_json(&config).unwrap(), with.to_json(&config).unwrap());
             let (own, written) = (json(&own), json(&written));

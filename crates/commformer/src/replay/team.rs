@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use tch::{Device, Kind, Tensor};
 
 /// Acts as the policy does, and keeps why.
-pub(super) struct Witness {
+pub(super) struct RecordedTeam {
     team: Box<dyn Team>,
     /// Places of the links in a graph, (L) of i64.
     links: Tensor,
@@ -37,7 +37,7 @@ pub(super) enum Taken {
     Continuous(Vec<f32>),
 }
 
-impl Witness {
+impl RecordedTeam {
     /// `links` are pairs of a receiver and a sender.
     pub fn new(team: Box<dyn Team>, agents: usize, links: &[[usize; 2]], device: Device) -> Self {
         let places = links
@@ -94,7 +94,7 @@ fn numbers(x: &Tensor) -> PolicyResult<Vec<f32>> {
     Ok(Vec::try_from(flat(x)?)?)
 }
 
-impl Actor for Witness {
+impl Actor for RecordedTeam {
     fn needs(&self) -> Needs {
         self.team.needs()
     }
