@@ -1,11 +1,13 @@
 //! Drawings as SVG. Texts stay texts, colours are those of the [theme], and the same data gives
 //! the same bytes.
 
+mod circle;
 mod curves;
 mod format;
 mod matrices;
 mod rows;
 
+pub use circle::circle;
 pub use curves::{Curve, Curves};
 pub use format::{number, steps};
 pub use matrices::{Matrices, MatrixRow};

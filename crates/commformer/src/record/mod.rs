@@ -3,7 +3,6 @@
 pub mod metrics;
 pub mod past;
 mod progress;
-pub mod svg;
 pub mod tensorboard;
 
 use crate::figures::Figures;

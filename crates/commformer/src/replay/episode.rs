@@ -1,7 +1,7 @@
 //! An episode as the player wants it: what was seen and what was done, put together.
 
-use super::team::{Seen, Taken};
 use super::task::RecordedTask;
+use super::team::{Seen, Taken};
 use commformer_train::{EpisodeRecord, ValueNorm};
 use commformer_view::replay::{Action, Episode, Number, Picture, Run, Step};
 

@@ -11,11 +11,12 @@ use crate::config::{Config, MethodConfig};
 use crate::evaluation::{self, Request};
 use crate::interrupt::Interrupt;
 use crate::lock::Lock;
-use crate::record::{Recorder, svg};
+use crate::record::Recorder;
 use crate::run_dir::RunDir;
 use anyhow::Context;
 use clap::Args;
 use commformer_train::{CheckpointError, CheckpointStore, Found, Outcome, Which, write_beside};
+use commformer_view::chart::circle;
 use commformer_view::numbers::{clock, grouped};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -118,7 +119,7 @@ impl Train {
         write_beside(&folder.final_evaluation(), told.as_bytes())?;
         if !evaluated.report.graph.is_empty() {
             let title = format!("{}: who hears whom", config.env.kind());
-            let picture = svg::draw(&evaluated.report.graph, &config.env.labels(), &title);
+            let picture = circle(&evaluated.report.graph, &config.env.labels(), &title);
             write_beside(&folder.graph(), picture.as_bytes())?;
         }
 

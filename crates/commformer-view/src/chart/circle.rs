@@ -37,7 +37,7 @@ const STYLE: &str = "\
 /// Draws `graph`, (N, N) row by row, 1 where the receiver (row) hears the sender (column). Agents
 /// hear themselves in any case, so the diagonal is not drawn. Arrows between two agents that hear
 /// each other bend apart.
-pub fn draw(graph: &[f32], labels: &[String], title: &str) -> String {
+pub fn circle(graph: &[f32], labels: &[String], title: &str) -> String {
     let agents = labels.len();
     let hears = |receiver: usize, sender: usize| {
         receiver != sender
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn an_arrow_runs_from_sender_to_receiver() {
         // Receiver 0 hears sender 1; the diagonal does not show.
-        let svg = draw(&[1.0, 1.0, 0.0, 1.0], &labels(2), "a & b <c>");
+        let svg = circle(&[1.0, 1.0, 0.0, 1.0], &labels(2), "a & b <c>");
         assert_eq!(svg.matches("class=\"edge\"").count(), 1);
         assert!(svg.contains("<title>1 to 0</title>"));
         // Agent 0 stands at (240, 60), agent 1 at (240, 400): up the middle, from edge to edge.
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn every_element_is_closed() {
         for agents in 1..12 {
-            let svg = draw(&vec![1.0; agents * agents], &labels(agents), "full");
+            let svg = circle(&vec![1.0; agents * agents], &labels(agents), "full");
             let mut open = Vec::new();
             for tag in svg.split('<').skip(1) {
                 let inside = tag.split('>').next().unwrap();
