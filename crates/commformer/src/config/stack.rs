@@ -115,7 +115,7 @@ impl EnvConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::KINDS;
+    use crate::config::kinds;
 
     fn parsed(text: &str) -> Result<EnvConfig, toml::de::Error> {
         toml::from_str(text)
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn every_kind_can_be_stacked_and_keeps_its_other_keys() {
-        for kind in KINDS {
+        for kind in kinds() {
             let config = EnvConfig {
                 stack: 3,
                 ..EnvConfig::complete(kind).unwrap()
