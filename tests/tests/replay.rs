@@ -2,7 +2,7 @@
 
 use commformer::compose;
 use commformer::config::{Config, Overrides};
-use commformer::evaluation::{Request, judge};
+use commformer::evaluation::{self, Request};
 use commformer::replay::record;
 use commformer_env::{Actions, Batch, Status, VecEnv};
 use commformer_train::{CheckpointStore, Purpose, Which, seed_for};
@@ -47,7 +47,7 @@ fn check(preset: &str, set: &[&str], sampled: bool) -> Run {
         sampled,
     };
     let (run, evaluated) = record("run", &config, &store, &request, Device::Cpu).unwrap();
-    let judged = judge(&config, &store, &request, Device::Cpu).unwrap();
+    let judged = evaluation::run(&config, &store, &request, Device::Cpu).unwrap();
     assert_eq!(
         evaluated.report.episodes, judged.report.episodes,
         "{preset}"

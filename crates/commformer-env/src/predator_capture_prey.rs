@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ActionSpace, Actions, ConfigError, Environment, Frame, Mode, Observation, Rng, Spec,
-    StateError, Status,
+    StateError, Status, Task,
     error::require,
     grid::{CLASS_CHANNELS, Cell, Grid, MOVES},
     hunt::{Hunt, Look, STEP_PENALTY, check_shaping, default_limit},
@@ -64,6 +64,30 @@ impl PredatorCapturePreyConfig {
     /// Steps after which an episode is truncated, 0 for never; the default where they are left out.
     pub fn limit(&self) -> u32 {
         self.episode_limit.unwrap_or(default_limit(self.dim))
+    }
+}
+
+impl Task for PredatorCapturePreyConfig {
+    fn build(&self) -> Result<Box<dyn Environment>, ConfigError> {
+        Ok(Box::new(PredatorCapturePrey::new(self.clone())?))
+    }
+
+    fn agents(&self) -> usize {
+        self.perception.saturating_add(self.capture)
+    }
+
+    fn episode_limit(&self) -> u32 {
+        self.limit()
+    }
+
+    fn set_episode_limit(&mut self, limit: u32) {
+        self.episode_limit = Some(limit);
+    }
+
+    fn roles(&self) -> Vec<String> {
+        let roles = [("P", self.perception), ("C", self.capture)];
+        let roles = roles.map(|(role, agents)| vec![role.to_owned(); agents]);
+        roles.concat()
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ActionSpace, Actions, ConfigError, Environment, Frame, Mode, Observation, Rng, Spec,
-    StateError, Status,
+    StateError, Status, Task,
     grid::{Grid, MOVES},
     hunt::{Hunt, Look, check_shaping, default_limit},
     saved,
@@ -46,6 +46,24 @@ impl PredatorPreyConfig {
     /// Steps after which an episode is truncated, 0 for never; the default where they are left out.
     pub fn limit(&self) -> u32 {
         self.episode_limit.unwrap_or(default_limit(self.dim))
+    }
+}
+
+impl Task for PredatorPreyConfig {
+    fn build(&self) -> Result<Box<dyn Environment>, ConfigError> {
+        Ok(Box::new(PredatorPrey::new(self.clone())?))
+    }
+
+    fn agents(&self) -> usize {
+        self.agents
+    }
+
+    fn episode_limit(&self) -> u32 {
+        self.limit()
+    }
+
+    fn set_episode_limit(&mut self, limit: u32) {
+        self.episode_limit = Some(limit);
     }
 }
 

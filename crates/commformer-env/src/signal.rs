@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, StateError,
-    Status, error::require, saved,
+    Status, Task, error::require, saved,
 };
 
 /// The stream from which the sources are drawn, out of the way of the copies of a vector
@@ -40,6 +40,24 @@ pub struct SignalConfig {
     pub episode_limit: u32,
     /// Seed from which the sources are drawn; 0 by default. Equal for all copies.
     pub source_seed: u64,
+}
+
+impl Task for SignalConfig {
+    fn build(&self) -> Result<Box<dyn Environment>, ConfigError> {
+        Ok(Box::new(Signal::new(self.clone())?))
+    }
+
+    fn agents(&self) -> usize {
+        self.agents
+    }
+
+    fn episode_limit(&self) -> u32 {
+        self.episode_limit
+    }
+
+    fn set_episode_limit(&mut self, limit: u32) {
+        self.episode_limit = limit;
+    }
 }
 
 impl Default for SignalConfig {

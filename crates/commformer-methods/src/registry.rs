@@ -106,6 +106,13 @@ macro_rules! methods {
                 }
             }
 
+            /// The keys that take one of a few names, each with those.
+            pub fn choices(&self) -> Vec<commformer_env::Choice> {
+                match self {
+                    $(Self::$method(_) => commformer_env::choices::<$method>()),*
+                }
+            }
+
             /// What it does.
             pub fn method(&self) -> &dyn Method {
                 match self {

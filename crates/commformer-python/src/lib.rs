@@ -6,7 +6,7 @@ mod task;
 mod threads;
 
 use commformer_env::{
-    ActionSpace, Actions, Batch, CopyState, Environment, Status, VecEnv, VecEnvError,
+    ActionSpace, Actions, Batch, CopyState, Environment, Status, TASKS, VecEnv, VecEnvError,
 };
 use numpy::{PyReadonlyArray1, PyReadwriteArray1};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -238,6 +238,6 @@ fn refused(error: VecEnvError) -> PyErr {
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("KINDS", task::KINDS)?;
+    module.add("KINDS", TASKS)?;
     module.add_class::<Native>()
 }

@@ -9,13 +9,7 @@ from gymnasium import spaces
 from pettingzoo.test import parallel_api_test, parallel_seed_test, seed_test
 from pettingzoo.utils import parallel_to_aec
 
-TASKS = [
-    ("predator-prey", {}),
-    ("predator-capture-prey", {}),
-    ("signal", {}),
-    ("traffic-junction", {"difficulty": "easy"}),
-    ("smac", {"map": "3m"}),
-]
+TASKS = [(kind, {}) for kind in commformer.KINDS]
 
 
 def open_actions(envs, random):
@@ -34,7 +28,6 @@ def sampled(env, observations):
 
 class Parallel(unittest.TestCase):
     def test_pettingzoo_finds_nothing_wrong_with_any_task(self):
-        self.assertEqual([kind for kind, _ in TASKS], list(commformer.KINDS))
         for kind, settings in TASKS:
             with self.subTest(kind):
                 parallel_api_test(commformer.parallel_env(kind, **settings), num_cycles=300)

@@ -9,7 +9,7 @@ use commformer::compose;
 use commformer::config::{Config, Overrides, TaskConfig};
 use commformer::run_dir::RunDir;
 use commformer_env::{
-    Actions, Batch, Environment, PredatorCapturePrey, PredatorPrey, Rng, Status, VecEnv,
+    Actions, Batch, BuiltIn, Environment, PredatorCapturePrey, PredatorPrey, Rng, Status, VecEnv,
 };
 use commformer_train::{
     Actor, CheckpointStore, Gates, Policy, Purpose, Situations, TeamGraphs, Which, seed_for,
@@ -68,22 +68,17 @@ fn count(run: &Path) -> anyhow::Result<Counts> {
         config.env.stack
     );
     match &config.env.task {
-        TaskConfig::PredatorPrey(task) => {
+        TaskConfig::BuiltIn(BuiltIn::PredatorPrey(task)) => {
             let copies = (0..EPISODES).map(|_| PredatorPrey::new(task.clone()));
             let copies = VecEnv::new(copies.collect::<Result<_, _>>()?, seed)?;
             play(&config, run, copies)
         }
-        TaskConfig::PredatorCapturePrey(task) => {
+        TaskConfig::BuiltIn(BuiltIn::PredatorCapturePrey(task)) => {
             let copies = (0..EPISODES).map(|_| PredatorCapturePrey::new(task.clone()));
             let copies = VecEnv::new(copies.collect::<Result<_, _>>()?, seed)?;
             play(&config, run, copies)
         }
-        TaskConfig::Signal(_)
-        | TaskConfig::TrafficJunction(_)
-        | TaskConfig::Smac(_)
-        | TaskConfig::Python(_) => {
-            anyhow::bail!("{} has no prey; name a run that has", config.env.kind())
-        }
+        _ => anyhow::bail!("{} has no prey; name a run that has", config.env.kind()),
     }
 }
 
@@ -171,8 +166,10 @@ fn play<E: OnGrid>(config: &Config, run: &Path, mut copies: VecEnv<E>) -> anyhow
 /// What an agent is called.
 fn role(config: &Config, agent: usize) -> String {
     match &config.env.task {
-        TaskConfig::PredatorCapturePrey(task) if agent < task.perception => "perception".into(),
-        TaskConfig::PredatorCapturePrey(_) => "capture".into(),
+        TaskConfig::BuiltIn(BuiltIn::PredatorCapturePrey(task)) => match agent < task.perception {
+            true => "perception".into(),
+            false => "capture".into(),
+        },
         _ => "predator".into(),
     }
 }

@@ -2,7 +2,7 @@
 
 use commformer::compose::memory::{Estimate, estimate};
 use commformer::config::{Config, GateEstimator, Overrides, TaskConfig, presets};
-use commformer_env::{MOST_STACKED, SignalConfig};
+use commformer_env::{BuiltIn, MOST_STACKED, SignalConfig};
 use commformer_train::Estimator;
 use proptest::prelude::*;
 use tch::Device;
@@ -147,10 +147,10 @@ const SETTINGS: [(&str, Set); 9] = [
     ("run.threads", |config, size| config.run.threads = size),
     ("env.agents", |config, size| {
         let agents = size.clamp(2, 5000);
-        config.env.task = TaskConfig::Signal(SignalConfig {
+        config.env.task = TaskConfig::BuiltIn(BuiltIn::Signal(SignalConfig {
             agents,
             ..Default::default()
-        });
+        }));
     }),
     ("env.stack", |config, size| {
         config.env.stack = size.clamp(1, MOST_STACKED)

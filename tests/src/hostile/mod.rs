@@ -206,7 +206,7 @@ fn checkpoint(bytes: &[u8]) {
 }
 
 fn task(bytes: &[u8]) {
-    for mut task in seeds::TASKS.map(|task| task()) {
+    for mut task in seeds::fresh_tasks() {
         let before = task.save();
         match seeds::observed(&mut *task, |task, out| task.restore(bytes, out)) {
             Ok(()) => {

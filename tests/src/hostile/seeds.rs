@@ -1,10 +1,9 @@
 //! Valid inputs, and pieces of input.
 
 use commformer::config::presets;
-use commformer_env::smac::{Layout, Smac, SmacConfig};
+use commformer_env::smac::{Layout, SmacConfig};
 use commformer_env::{
-    Environment, Observation, PredatorCapturePrey, PredatorPrey, Rng, Signal, Stacked,
-    TrafficJunction, VecEnv, smac,
+    BuiltIn, Environment, Observation, Rng, Signal, Stacked, TASKS, VecEnv, smac,
 };
 use commformer_torch::AdamState;
 use commformer_torch::adam::Moments;
@@ -169,7 +168,11 @@ pub fn checkpoints() -> Vec<Vec<u8>> {
         exp_avg: vec![0.5, -1.0],
         exp_avg_sq: vec![0.25, 1.0],
     };
-    let copies = VecEnv::new(vec![TASKS[0](), TASKS[0]()], 1).expect("two copies");
+    let task = || {
+        let task = BuiltIn::default().task().build();
+        task.expect("the default")
+    };
+    let copies = VecEnv::new(vec![task(), task()], 1).expect("two copies");
     let full = TrainState {
         iteration: 70_000,
         steps: 1 << 40,
@@ -193,33 +196,28 @@ pub fn checkpoints() -> Vec<Vec<u8>> {
     vec![full, empty, manifest]
 }
 
-/// The built-in tasks, and one that is stacked, before an episode.
-pub const TASKS: [fn() -> Box<dyn Environment>; 6] = [
-    || Box::new(PredatorPrey::new(Default::default()).expect("the default")),
-    || Box::new(PredatorCapturePrey::new(Default::default()).expect("the default")),
-    || Box::new(Signal::new(Default::default()).expect("the default")),
-    || Box::new(TrafficJunction::new(Default::default()).expect("the default")),
-    || {
-        let config = SmacConfig {
-            layout: Layout::Commformer,
-            ..SmacConfig::default()
-        };
-        Box::new(Smac::new(config).expect("the default, with last actions"))
-    },
-    || {
-        let task = Signal::new(Default::default()).expect("the default");
-        Box::new(Stacked::new(task, 3).expect("a stack"))
-    },
-];
+/// The built-in tasks, a battle with last actions, and a task that is stacked, before an episode.
+pub fn fresh_tasks() -> Vec<Box<dyn Environment>> {
+    let built_in = TASKS.iter().filter_map(|kind| BuiltIn::of_kind(kind));
+    let battle = SmacConfig {
+        layout: Layout::Commformer,
+        ..SmacConfig::default()
+    };
+    let tasks = built_in.chain([BuiltIn::Smac(battle)]);
+    let tasks = tasks.map(|task| task.task().build().expect("the default"));
+    let signal = Signal::new(Default::default()).expect("the default");
+    let stacked = Stacked::new(signal, 3).expect("a stack");
+    let stacked: Box<dyn Environment> = Box::new(stacked);
+    tasks.chain([stacked]).collect()
+}
 
 /// Every task, in an episode.
 pub fn tasks() -> Vec<Vec<u8>> {
-    let begun = |task: fn() -> Box<dyn Environment>| {
-        let mut task = task();
+    let begun = |mut task: Box<dyn Environment>| {
         observed(&mut *task, |task, out| task.reset(&mut Rng::new(1, 2), out));
         task.save().expect("a task that can be saved")
     };
-    TASKS.map(begun).into()
+    fresh_tasks().into_iter().map(begun).collect()
 }
 
 /// Calls a task with memory for its observations.

@@ -3,11 +3,12 @@
 use super::battle::Battle;
 use super::cone::Cone;
 use super::data::Unit;
+use super::env::Smac;
 use super::observe::Layout;
 use super::players::Script;
 use super::scenario::{Scenario, Start, builtin, names};
 use super::sight::Sight;
-use crate::{ConfigError, error::require};
+use crate::{ConfigError, Environment, Task, error::require};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -226,6 +227,36 @@ impl SmacConfig {
             self.start.map_or("", Start::name),
             "left out: not all units find room on this map",
         )
+    }
+}
+
+impl Task for SmacConfig {
+    fn build(&self) -> Result<Box<dyn Environment>, ConfigError> {
+        Ok(Box::new(Smac::new(self.clone())?))
+    }
+
+    fn agents(&self) -> usize {
+        self.scenario().map_or(0, |map| map.allies.len())
+    }
+
+    fn episode_limit(&self) -> u32 {
+        self.limit()
+    }
+
+    fn set_episode_limit(&mut self, limit: u32) {
+        self.episode_limit = Some(limit);
+    }
+
+    fn roles(&self) -> Vec<String> {
+        let Ok(map) = self.scenario() else {
+            return Vec::new();
+        };
+        if map.is_drawn() {
+            return vec![String::new(); map.allies.len()];
+        }
+        let kinds = map.allies.iter().map(|member| &map.units[member.unit].0);
+        let initial = |name: &String| name.chars().take(1).flat_map(char::to_uppercase).collect();
+        kinds.map(initial).collect()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Difficulty;
-use crate::{ConfigError, error::require};
+use super::{Difficulty, TrafficJunction};
+use crate::{ConfigError, Environment, Task, error::require};
 
 /// More places than this are refused.
 const MAX_AGENTS: usize = 10_000;
@@ -86,6 +86,24 @@ impl TrafficJunctionConfig {
             require((least..=1.0).contains(&share), field, share, allowed)?;
         }
         Ok(())
+    }
+}
+
+impl Task for TrafficJunctionConfig {
+    fn build(&self) -> Result<Box<dyn Environment>, ConfigError> {
+        Ok(Box::new(TrafficJunction::new(self.clone())?))
+    }
+
+    fn agents(&self) -> usize {
+        self.agents
+    }
+
+    fn episode_limit(&self) -> u32 {
+        self.limit()
+    }
+
+    fn set_episode_limit(&mut self, limit: u32) {
+        self.episode_limit = Some(limit);
     }
 }
 

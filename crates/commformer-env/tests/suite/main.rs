@@ -1,6 +1,7 @@
 //! The crate's tests from outside, as one program.
 
 mod anchors;
+mod conformance;
 mod draw;
 mod global_state;
 mod golden;

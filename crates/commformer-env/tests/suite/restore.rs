@@ -8,21 +8,28 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::single::Single;
 
-fn check<E: Environment + Clone>(fresh: E, actions: u32) {
-    let mut original = Single::new(fresh.clone(), 9);
+/// Plays an episode of random actions, in the middle of which another copy takes it up.
+pub fn check<E: Environment>(fresh: impl Fn() -> E) {
+    let mut original = Single::new(fresh(), 9);
+    let agents = original.env.spec().agents;
+    let actions = original.env.spec().actions.size() as u32;
     original.reset();
     let mut policy = Rng::new(10, 0);
-    let mut act = || [0; 3].map(|_| i64::from(policy.below(actions)));
+    let mut act = || {
+        let random = (0..agents).map(|_| i64::from(policy.below(actions)));
+        random.collect::<Vec<_>>()
+    };
     for _ in 0..5 {
         original.step(&act());
     }
-    let mut restored = Single::new(fresh, 0);
+    let mut restored = Single::new(fresh(), 0);
     let saved = original.env.save().unwrap();
     restored
         .begin(|env, _, out| env.restore(&saved, out))
         .unwrap();
     assert_eq!(restored.obs, original.obs);
     assert_eq!(restored.active, original.active);
+    assert_eq!(restored.available, original.available);
     restored.rng = original.rng.clone();
     let mut status = Status::Running;
     while status == Status::Running {
@@ -31,6 +38,7 @@ fn check<E: Environment + Clone>(fresh: E, actions: u32) {
         assert_eq!(restored.step(&actions), status);
         assert_eq!(restored.obs, original.obs);
         assert_eq!(restored.active, original.active);
+        assert_eq!(restored.available, original.available);
         assert_eq!(restored.rewards, original.rewards);
         assert_eq!(restored.metrics(), original.metrics());
     }
@@ -38,36 +46,26 @@ fn check<E: Environment + Clone>(fresh: E, actions: u32) {
 
 #[test]
 fn in_the_middle_of_an_episode() {
-    let limit = Some(12);
-    check(
-        PredatorPrey::new(PredatorPreyConfig {
-            episode_limit: limit,
-            ..Default::default()
-        })
-        .unwrap(),
-        5,
-    );
     let config = PredatorCapturePreyConfig {
         dim: 3,
-        episode_limit: limit,
+        episode_limit: Some(12),
         ..Default::default()
     };
-    check(PredatorCapturePrey::new(config).unwrap(), 6);
-    check(
-        Signal::new(SignalConfig {
-            cue_probability: 0.5,
-            ..Default::default()
-        })
-        .unwrap(),
-        4,
-    );
+    check(|| PredatorCapturePrey::new(config.clone()).unwrap());
+    let config = SignalConfig {
+        cue_probability: 0.5,
+        ..Default::default()
+    };
+    check(|| Signal::new(config.clone()).unwrap());
     let config = TrafficJunctionConfig {
         agents: 3,
         ..Default::default()
     };
-    let mut junction = TrafficJunction::new(config).unwrap();
-    junction.progress(0.4);
-    check(junction, 2);
+    check(|| {
+        let mut junction = TrafficJunction::new(config.clone()).unwrap();
+        junction.progress(0.4);
+        junction
+    });
 }
 
 #[test]

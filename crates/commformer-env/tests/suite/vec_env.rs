@@ -1,9 +1,9 @@
 //! The vector environment: the same on any number of threads, and what it refuses.
 
 use commformer_env::{
-    ActionSpace, Actions, Batch, CopyState, Environment, Episode, Observation, PredatorCapturePrey,
-    PredatorPrey, PredatorPreyConfig, Rng, Signal, SignalConfig, Spec, Status, TrafficJunction,
-    VecEnv, VecEnvError,
+    ActionSpace, Actions, Batch, CopyState, Environment, Episode, Observation, PredatorPrey,
+    PredatorPreyConfig, Rng, Signal, SignalConfig, Spec, Status, TrafficJunction, VecEnv,
+    VecEnvError,
 };
 
 /// A vector environment with its buffers.
@@ -108,33 +108,30 @@ fn trace<E: Environment>(copies: Vec<E>, threads: usize) -> (Vec<Trace>, Vec<Epi
     })
 }
 
-fn same_on_any_threads(task: impl Environment + Clone) {
-    let (traces, episodes) = trace(vec![task.clone(); 7], 1);
+/// Plays copies of a task on one thread and on several.
+pub fn same_on_any_threads<E: Environment>(task: impl Fn() -> E) {
+    let copies = |count| (0..count).map(|_| task()).collect::<Vec<E>>();
+    let (traces, episodes) = trace(copies(7), 1);
     assert!(episodes.len() >= 14, "some episodes end");
     for threads in [2, 5] {
         assert_eq!(
-            trace(vec![task.clone(); 7], threads),
+            trace(copies(7), threads),
             (traces.clone(), episodes.clone()),
             "{threads} threads"
         );
     }
     // The first copies do the same when there are fewer of them, and no two copies do the same.
-    assert_eq!(trace(vec![task; 3], 2).0, traces[..3]);
+    assert_eq!(trace(copies(3), 2).0, traces[..3]);
     assert!((1..7).all(|copy| traces[copy] != traces[0]));
 }
 
 #[test]
 fn the_number_of_threads_and_the_other_copies_change_nothing() {
-    same_on_any_threads(PredatorPrey::new(Default::default()).unwrap());
-    same_on_any_threads(PredatorCapturePrey::new(Default::default()).unwrap());
-    same_on_any_threads(
-        Signal::new(SignalConfig {
-            cue_probability: 0.5,
-            ..Default::default()
-        })
-        .unwrap(),
-    );
-    same_on_any_threads(TrafficJunction::new(Default::default()).unwrap());
+    let config = SignalConfig {
+        cue_probability: 0.5,
+        ..Default::default()
+    };
+    same_on_any_threads(|| Signal::new(config.clone()).unwrap());
 }
 
 #[test]

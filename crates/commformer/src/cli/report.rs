@@ -93,11 +93,11 @@ fn defaults(task: &str) -> toml::Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::KINDS;
+    use crate::config::kinds;
 
     #[test]
     fn every_task_has_defaults_and_an_unknown_one_has_none() {
-        for kind in KINDS {
+        for kind in kinds() {
             assert_eq!(defaults(kind)["env"]["kind"].as_str(), Some(kind));
             assert_eq!(defaults(kind)["run"]["steps"].as_integer(), Some(600_000));
         }

@@ -65,11 +65,7 @@ fn started_by(config: &Config) -> Option<String> {
             "runs Python code: env.make = {:?}, env.python = {:?}",
             task.make, task.python
         )),
-        TaskConfig::PredatorPrey(_)
-        | TaskConfig::PredatorCapturePrey(_)
-        | TaskConfig::Signal(_)
-        | TaskConfig::TrafficJunction(_)
-        | TaskConfig::Smac(_) => None,
+        TaskConfig::BuiltIn(_) => None,
     }
 }
 

@@ -1,29 +1,19 @@
 //! `[env]`: which task, and its settings. How many of its observations are shown is in `stack.rs`.
 
 use commformer_bridge::{Fault, PythonConfig};
-use commformer_env::{
-    Environment, PredatorCapturePrey, PredatorCapturePreyConfig, PredatorPrey, PredatorPreyConfig,
-    Signal, SignalConfig, Spec, TrafficJunction, TrafficJunctionConfig,
-    smac::{Script, Smac, SmacConfig, Start},
-};
+use commformer_env::{BuiltIn, Choice, Environment, Spec, TASKS};
 use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
 
 /// A task and its settings; `env.kind` names it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case", try_from = "Table")]
 pub enum TaskConfig {
-    /// Predators look for a prey that does not move.
-    PredatorPrey(PredatorPreyConfig),
-    /// Some agents see, others capture.
-    PredatorCapturePrey(PredatorCapturePreyConfig),
-    /// Every agent must name what its source saw.
-    Signal(SignalConfig),
-    /// Cars come and go where roads cross.
-    TrafficJunction(TrafficJunctionConfig),
-    /// Two teams fight.
-    Smac(SmacConfig),
     /// Any task in Python.
     Python(PythonConfig),
+    /// One that is built in; it has its own `kind`.
+    #[serde(untagged)]
+    BuiltIn(BuiltIn),
 }
 
 /// Why a task cannot be made.
@@ -37,63 +27,64 @@ pub enum TaskError {
     Python(#[from] Fault),
 }
 
-/// Names of all kinds, as `env.kind` takes them.
-pub const KINDS: [&str; 6] = [
-    "predator-prey",
-    "predator-capture-prey",
-    "signal",
-    "traffic-junction",
-    "smac",
-    "python",
-];
+const PYTHON: &str = "python";
+
+/// Names of all kinds, as `env.kind` takes them: the built-in ones, then Python.
+pub fn kinds() -> Vec<&'static str> {
+    [TASKS, &[PYTHON]].concat()
+}
 
 impl Default for TaskConfig {
     fn default() -> Self {
-        Self::PredatorPrey(PredatorPreyConfig::default())
+        Self::BuiltIn(BuiltIn::default())
+    }
+}
+
+impl From<BuiltIn> for TaskConfig {
+    fn from(task: BuiltIn) -> Self {
+        Self::BuiltIn(task)
+    }
+}
+
+impl TryFrom<Table> for TaskConfig {
+    type Error = String;
+
+    fn try_from(mut table: Table) -> Result<Self, String> {
+        let read = match table.get("kind").and_then(Value::as_str) {
+            Some(PYTHON) => {
+                table.remove("kind");
+                table.try_into().map(Self::Python)
+            }
+            _ => table.try_into().map(Self::BuiltIn),
+        };
+        read.map_err(|error: toml::de::Error| error.message().to_owned())
     }
 }
 
 impl TaskConfig {
     pub(super) fn complete(kind: &str) -> Option<Self> {
         match kind {
-            "predator-prey" => Some(Self::PredatorPrey(PredatorPreyConfig {
-                episode_limit: Some(0),
-                ..PredatorPreyConfig::default()
-            })),
-            "predator-capture-prey" => Some(Self::PredatorCapturePrey(PredatorCapturePreyConfig {
-                capture_vision: Some(0),
-                episode_limit: Some(0),
-                ..PredatorCapturePreyConfig::default()
-            })),
-            "signal" => Some(Self::Signal(SignalConfig::default())),
-            "traffic-junction" => Some(Self::TrafficJunction(TrafficJunctionConfig {
-                episode_limit: Some(0),
-                ..TrafficJunctionConfig::default()
-            })),
-            "smac" => Some(Self::Smac(SmacConfig {
-                opponent: Some(Script::AttackNearest),
-                start: Some(Start::Either),
-                sight_cone: Some(90.0),
-                episode_limit: Some(0),
-                ..SmacConfig::default()
-            })),
-            "python" => Some(Self::Python(PythonConfig {
+            PYTHON => Some(Self::Python(PythonConfig {
                 make: "module:function".into(),
                 ..PythonConfig::default()
             })),
-            _ => None,
+            _ => BuiltIn::complete(kind).map(Self::BuiltIn),
         }
     }
 
     /// Its name in the configuration.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::PredatorPrey(_) => "predator-prey",
-            Self::PredatorCapturePrey(_) => "predator-capture-prey",
-            Self::Signal(_) => "signal",
-            Self::TrafficJunction(_) => "traffic-junction",
-            Self::Smac(_) => "smac",
-            Self::Python(_) => "python",
+            Self::BuiltIn(task) => task.kind(),
+            Self::Python(_) => PYTHON,
+        }
+    }
+
+    /// The keys that take one of a few names, each with those.
+    pub(super) fn choices(&self) -> Vec<Choice> {
+        match self {
+            Self::BuiltIn(task) => task.choices(),
+            Self::Python(_) => Vec::new(),
         }
     }
 
@@ -129,13 +120,9 @@ impl TaskConfig {
     }
 
     pub(super) fn build(&self) -> Result<Box<dyn Environment>, TaskError> {
-        Ok(match self.clone() {
-            Self::PredatorPrey(config) => Box::new(PredatorPrey::new(config)?),
-            Self::PredatorCapturePrey(config) => Box::new(PredatorCapturePrey::new(config)?),
-            Self::Signal(config) => Box::new(Signal::new(config)?),
-            Self::TrafficJunction(config) => Box::new(TrafficJunction::new(config)?),
-            Self::Smac(config) => Box::new(Smac::new(config)?),
-            Self::Python(config) => Box::new(commformer_bridge::one(&config)?),
+        Ok(match self {
+            Self::BuiltIn(task) => task.task().build()?,
+            Self::Python(config) => Box::new(commformer_bridge::one(config)?),
         })
     }
 
@@ -182,57 +169,25 @@ impl TaskConfig {
     /// [told](super::EnvConfig::spec).
     pub fn agents(&self) -> usize {
         match self {
-            Self::PredatorPrey(config) => config.agents,
-            Self::PredatorCapturePrey(config) => config.perception.saturating_add(config.capture),
-            Self::Signal(config) => config.agents,
-            Self::TrafficJunction(config) => config.agents,
-            Self::Smac(config) => config.scenario().map_or(0, |map| map.allies.len()),
+            Self::BuiltIn(task) => task.task().agents(),
             Self::Python(config) => commformer_bridge::known(config).map_or(0, |task| task.agents),
         }
     }
 
     /// What a picture calls each agent: its number, and the initial of its role where roles have names.
     pub fn labels(&self) -> Vec<String> {
+        let roles = match self {
+            Self::BuiltIn(task) => task.task().roles(),
+            Self::Python(_) => vec![String::new(); self.agents()],
+        };
         let number = |(agent, role): (usize, String)| format!("{role}{agent}");
-        self.roles().into_iter().enumerate().map(number).collect()
-    }
-
-    fn roles(&self) -> Vec<String> {
-        match self {
-            Self::PredatorCapturePrey(config) => {
-                let roles = [("P", config.perception), ("C", config.capture)];
-                let roles = roles.map(|(role, agents)| vec![role.to_owned(); agents]);
-                roles.concat()
-            }
-            Self::Smac(config) => config.scenario().map_or_else(
-                |_| Vec::new(),
-                |map| {
-                    let initial =
-                        |name: &str| name.chars().take(1).flat_map(char::to_uppercase).collect();
-                    if map.is_drawn() {
-                        return vec![String::new(); map.allies.len()];
-                    }
-                    let kinds = map.allies.iter().map(|member| &map.units[member.unit].0);
-                    kinds.map(|name| initial(name)).collect()
-                },
-            ),
-            Self::PredatorPrey(_)
-            | Self::Signal(_)
-            | Self::TrafficJunction(_)
-            | Self::Python(_) => {
-                vec![String::new(); self.agents()]
-            }
-        }
+        roles.into_iter().enumerate().map(number).collect()
     }
 
     /// Steps after which an episode is cut; 0 for never, or where a task in Python decides.
     pub fn episode_limit(&self) -> u32 {
         match self {
-            Self::PredatorPrey(config) => config.limit(),
-            Self::PredatorCapturePrey(config) => config.limit(),
-            Self::Signal(config) => config.episode_limit,
-            Self::TrafficJunction(config) => config.limit(),
-            Self::Smac(config) => config.limit(),
+            Self::BuiltIn(task) => task.task().episode_limit(),
             Self::Python(config) => config.episode_limit,
         }
     }
@@ -246,11 +201,7 @@ impl TaskConfig {
         let mut limited = self.clone();
         if limit > 0 {
             match &mut limited {
-                Self::PredatorPrey(config) => config.episode_limit = Some(limit),
-                Self::PredatorCapturePrey(config) => config.episode_limit = Some(limit),
-                Self::Signal(config) => config.episode_limit = limit,
-                Self::TrafficJunction(config) => config.episode_limit = Some(limit),
-                Self::Smac(config) => config.episode_limit = Some(limit),
+                Self::BuiltIn(task) => task.task_mut().set_episode_limit(limit),
                 Self::Python(config) => config.episode_limit = limit,
             }
         }
@@ -265,7 +216,7 @@ mod tests {
 
     #[test]
     fn every_kind_is_complete_and_knows_its_name() {
-        for kind in KINDS {
+        for kind in kinds() {
             assert_eq!(EnvConfig::complete(kind).unwrap().kind(), kind);
         }
         assert_eq!(EnvConfig::complete("chess"), None);

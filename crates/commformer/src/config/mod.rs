@@ -32,7 +32,7 @@ pub use commformer_methods::config::{
 };
 pub use commformer_methods::{METHODS, MethodConfig};
 pub use commformer_train::{PpoConfig, RolloutConfig};
-pub use env::{KINDS, TaskConfig, TaskError};
+pub use env::{TaskConfig, TaskError, kinds};
 pub use error::{ConfigError, Source};
 pub(crate) use layers::parse_value;
 pub use run::{Device, EvalConfig, RunSettings};
@@ -275,7 +275,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_configuration_reads_back_as_it_was(
-            (preset, kind) in (0..presets::ALL.len(), 0..KINDS.len()),
+            (preset, kind) in (0..presets::ALL.len(), 0..kinds().len()),
             (lr, clip, gamma, held_out) in (positive(), positive(), 0.0..1.0, 0.3..0.7),
             (seed, steps, threads) in (0..=i64::MAX as u64, 1..u64::MAX / 2, 0..64usize),
             (limit, cuda, relation, bfloat16) in (1..u32::MAX, 0..9usize, any::<bool>(), any::<bool>()),
@@ -302,7 +302,7 @@ mod tests {
 
             // So does one with every optional key.
             config.graph = GraphConfig::default();
-            config.env = EnvConfig::complete(KINDS[kind]).unwrap().with_limit(limit);
+            config.env = EnvConfig::complete(kinds()[kind]).unwrap().with_limit(limit);
             config.env.stack = stack;
             let text = config.to_toml().unwrap();
             prop_assert_eq!(Config::parse(&text, Source::Default).unwrap(), config);

@@ -122,6 +122,7 @@ pub fn find(name: &str) -> Result<Preset, ConfigError> {
 mod tests {
     use super::*;
     use crate::config::TaskConfig;
+    use commformer_env::BuiltIn;
 
     #[test]
     fn every_preset_is_valid_described_and_reads_back() {
@@ -189,7 +190,10 @@ mod tests {
                 .with_limit(config.eval.episode_limit)
                 .is_endless()
         );
-        assert!(matches!(config.env.task, TaskConfig::PredatorPrey(_)));
+        assert!(matches!(
+            config.env.task,
+            TaskConfig::BuiltIn(BuiltIn::PredatorPrey(_))
+        ));
     }
 
     #[test]

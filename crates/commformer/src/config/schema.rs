@@ -1,62 +1,60 @@
 //! Which keys there are and of which type: read off a configuration in which every key is present,
 //! so that the structs remain the only list.
 
-use super::env::KINDS;
+use super::env::{TaskConfig, kinds};
 use super::error::{ConfigError, Source};
 use super::layers::{Layers, kind};
-use super::{Config, Device, EnvConfig, METHODS, MethodConfig};
+use super::{
+    Config, Device, EnvConfig, EvalConfig, GateConfig, GraphConfig, METHODS, MethodConfig,
+    PolicySettings, PpoConfig, RolloutConfig, RunSettings,
+};
+use commformer_env::choices;
 use toml::{Table, Value};
 
-/// The values of every key that takes one of a few names.
-const CHOICES: [(&str, &[&str]); 28] = [
-    ("env.kind", &KINDS),
-    ("method.kind", METHODS),
-    ("method.activation", &["relu", "tanh"]),
-    ("method.recurrence", &["none", "gru"]),
-    ("env.mode", &["mixed", "cooperative", "competitive"]),
-    ("env.difficulty", &["easy", "medium", "hard"]),
-    ("env.layout", &["oxwhirl", "commformer"]),
-    (
-        "env.opponent",
-        &["attack-nearest", "focus-fire", "kite", "random"],
-    ),
-    ("env.start", &["surround", "reflect", "either"]),
-    ("env.reward", &["smac", "losses", "progress"]),
-    ("policy.score_scale", &["inverse-sqrt", "inverse"]),
-    (
-        "policy.relation_order",
-        &["receiver-sender", "sender-receiver"],
-    ),
-    ("policy.self_loop", &["keep", "add"]),
-    ("policy.previous_action", &["auto", "always", "heard"]),
-    ("policy.obs_norm", &["auto", "layer", "running"]),
-    (
-        "gate.mode",
-        &[
-            "off",
-            "open",
-            "learned",
-            "random",
-            "periodic",
-            "uncertainty",
-        ],
-    ),
-    ("gate.per", &["receiver", "edge"]),
-    ("gate.estimator", &["action", "straight-through"]),
-    ("gate.execution", &["spread", "threshold"]),
-    ("gate.closed", &["silence", "stale"]),
-    ("ppo.fallen", &["own", "trained", "team"]),
-    ("run.precision", &["float32", "bfloat16"]),
-    ("gate.budget", &["target", "cost", "off"]),
-    (
-        "graph.mode",
-        &["learned", "full", "none", "random", "given"],
-    ),
-    ("graph.self_edge", &["counted", "excluded"]),
-    ("graph.estimator", &["score-function", "straight-through"]),
-    ("graph.rollout", &["sampled", "exact"]),
-    ("graph.upper_data", &["same", "held-out"]),
-];
+/// The kinds that a configuration is of.
+struct Kinds {
+    task: TaskConfig,
+    method: MethodConfig,
+}
+
+impl Kinds {
+    fn of(env: &str, method: &str) -> Self {
+        Self {
+            task: TaskConfig::complete(env).unwrap_or_default(),
+            method: MethodConfig::of_kind(method).unwrap_or_default(),
+        }
+    }
+
+    /// The names that a key takes; none if it takes something else.
+    fn choices(&self, path: &str) -> Vec<&'static str> {
+        let of_section = match path.split_once('.') {
+            Some(("env", "kind")) => return kinds(),
+            Some(("method", "kind")) => return METHODS.to_vec(),
+            Some(("env", _)) => self.task.choices(),
+            Some(("method", _)) => self.method.choices(),
+            Some(("policy", _)) => choices::<PolicySettings>(),
+            Some(("graph", _)) => choices::<GraphConfig>(),
+            Some(("gate", _)) => choices::<GateConfig>(),
+            Some(("rollout", _)) => choices::<RolloutConfig>(),
+            Some(("ppo", _)) => choices::<PpoConfig>(),
+            Some(("eval", _)) => choices::<EvalConfig>(),
+            Some(("run", _)) => choices::<RunSettings>(),
+            _ => Vec::new(),
+        };
+        let key = path.split_once('.').map(|(_, key)| key);
+        let found = of_section.into_iter().find(|(name, _)| Some(*name) == key);
+        found.map_or_else(Vec::new, |(_, names)| names.to_vec())
+    }
+
+    /// Every key, with some value of its type.
+    fn schema(&self, env: &str) -> Result<Table, ConfigError> {
+        Ok(Table::try_from(Config {
+            env: EnvConfig::complete(env).unwrap_or_default(),
+            method: self.method.clone(),
+            ..Config::default()
+        })?)
+    }
+}
 
 /// Checks names, types and choices of everything that was set, and makes whole numbers of floats
 /// and floats of whole numbers where the key asks for them.
@@ -68,13 +66,14 @@ pub(super) fn conform(layers: &mut Layers) -> Result<(), ConfigError> {
             Some(Value::String(kind)) => kind.clone(),
             Some(other) => return Err(wrong_type(layers, &path, other, "text")),
         };
-        check_name(layers, &path, &kind)?;
+        check_name(layers, &path, &kind, &Kinds::of(default, default))?;
         Ok(kind)
     };
     let env = kind(layers, "env", EnvConfig::default().kind())?;
     let method = kind(layers, "method", MethodConfig::default().kind())?;
-    let schema = of_kinds(&env, &method)?;
-    only_own(layers, &MethodConfig::of_kind(&method).unwrap_or_default())?;
+    let kinds = Kinds::of(&env, &method);
+    let schema = kinds.schema(&env)?;
+    only_own(layers, &kinds.method)?;
     for (section, keys) in layers.merged.clone() {
         let Some(known) = schema.get(&section).and_then(Value::as_table) else {
             return Err(unknown(layers, &schema, &section));
@@ -94,7 +93,7 @@ pub(super) fn conform(layers: &mut Layers) -> Result<(), ConfigError> {
             }
             let value = convert(layers, &path, value, example)?;
             if let Value::String(name) = &value {
-                check_name(layers, &path, name)?;
+                check_name(layers, &path, name, &kinds)?;
             }
             if let Some(section) = layers
                 .merged
@@ -135,16 +134,6 @@ fn only_own(layers: &mut Layers, method: &MethodConfig) -> Result<(), ConfigErro
         layers.remove(&section);
     }
     Ok(())
-}
-
-/// Every key for kinds of a task and a method, with some value of its type.
-fn of_kinds(env: &str, method: &str) -> Result<Table, ConfigError> {
-    let env = EnvConfig::complete(env).unwrap_or_default();
-    Ok(Table::try_from(Config {
-        env,
-        method: MethodConfig::of_kind(method).unwrap_or_default(),
-        ..Config::default()
-    })?)
 }
 
 fn convert(
@@ -202,18 +191,15 @@ fn convert(
     })
 }
 
-fn check_name(layers: &Layers, path: &str, found: &str) -> Result<(), ConfigError> {
+fn check_name(layers: &Layers, path: &str, found: &str, kinds: &Kinds) -> Result<(), ConfigError> {
     let expected = if path == "run.device" {
         match Device::try_from(found.to_owned()) {
             Ok(_) => return Ok(()),
             Err(expected) => expected,
         }
     } else {
-        let known = CHOICES.iter().find(|(key, _)| *key == path);
-        let Some((_, choices)) = known else {
-            return Ok(());
-        };
-        if choices.contains(&found) {
+        let choices = kinds.choices(path);
+        if choices.is_empty() || choices.contains(&found) {
             return Ok(());
         }
         let quoted: Vec<String> = choices.iter().map(|choice| format!("`{choice}`")).collect();
@@ -310,39 +296,32 @@ mod tests {
     use super::*;
     use crate::config::Overrides;
 
-    /// Every key that takes a name is listed, and every name listed is read.
+    /// Every key that takes a name has its names found, and every name found is read.
     #[test]
     fn choices_are_those_of_the_types() {
-        let of_methods = METHODS.iter().map(|method| (KINDS[0], *method));
-        for (kind, method) in KINDS
-            .map(|kind| (kind, METHODS[0]))
-            .into_iter()
-            .chain(of_methods)
-        {
-            for (section, keys) in of_kinds(kind, method).unwrap() {
+        let of_methods = METHODS.iter().map(|method| (kinds()[0], *method));
+        let of_tasks = kinds().into_iter().map(|kind| (kind, METHODS[0]));
+        let free = ["run.device", "env.map", "env.make", "env.python"];
+        for (env, method) in of_tasks.chain(of_methods) {
+            let kinds = Kinds::of(env, method);
+            for (section, keys) in kinds.schema(env).unwrap() {
                 for (key, value) in keys.as_table().unwrap() {
                     let path = format!("{section}.{key}");
-                    let listed = CHOICES.iter().find(|(name, _)| *name == path);
-                    assert_eq!(
-                        listed.is_some(),
-                        value.is_str()
-                            && !["run.device", "env.map", "env.make", "env.python"]
-                                .contains(&path.as_str()),
-                        "{path}"
-                    );
+                    let choices = kinds.choices(&path);
+                    let takes_name = value.is_str() && !free.contains(&path.as_str());
+                    assert_eq!(!choices.is_empty(), takes_name, "{path}");
+                    for choice in choices.iter().filter(|_| key != "kind") {
+                        let kind = match section.as_str() {
+                            "env" => format!("kind = '{env}'\n"),
+                            "method" => format!("kind = '{method}'\n"),
+                            _ => String::new(),
+                        };
+                        let text = format!("[{section}]\n{kind}{key} = '{choice}'\n");
+                        let table: Table = text.parse().unwrap();
+                        let read: Result<Config, _> = table.try_into();
+                        assert!(read.is_ok(), "{text}: {read:?}");
+                    }
                 }
-            }
-        }
-        for (path, choices) in CHOICES.iter() {
-            for choice in *choices {
-                let (section, key) = path.split_once('.').unwrap();
-                let text = format!("[{section}]\n{key} = '{choice}'\n");
-                let table: Table = text.parse().unwrap();
-                let read: Result<Config, _> = table.try_into();
-                assert!(
-                    read.is_ok() || section == "env" || section == "method",
-                    "{text}: {read:?}"
-                );
             }
         }
     }

@@ -160,7 +160,7 @@ impl EnvConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::KINDS;
+    use crate::config::kinds;
 
     fn parsed(text: &str) -> Result<EnvConfig, toml::de::Error> {
         toml::from_str(text)
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn every_kind_can_be_stacked_and_keeps_its_other_keys() {
-        for kind in KINDS {
+        for kind in kinds() {
             let config = EnvConfig {
                 stack: 3,
                 ..EnvConfig::from(TaskConfig::complete(kind).unwrap())
