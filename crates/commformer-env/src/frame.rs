@@ -117,6 +117,22 @@ impl Frame {
         self.shape(role, bar(width * share.clamp(0.0, 1.0)));
     }
 
+    /// Makes a field of so many rows and columns, a cell one unit wide, with lines between the cells.
+    pub fn cells(&mut self, rows: usize, cols: usize) {
+        let [width, height] = [cols as f32, rows as f32];
+        self.size = [width, height];
+        self.scenery(Role::Ground, Form::Rectangle([0.0, 0.0, width, height]));
+        for line in 1..rows.max(cols) {
+            let at = line as f32;
+            if line < cols {
+                self.scenery(Role::Grid, Form::Line([at, 0.0, at, height]));
+            }
+            if line < rows {
+                self.scenery(Role::Grid, Form::Line([0.0, at, width, at]));
+            }
+        }
+    }
+
     /// The points of a circle for so many agents, the first at the top, the others clockwise, in a world of a
     /// size that gives each of them room: for tasks without a space of their own.
     pub fn ring(&mut self, agents: usize) -> Vec<[f32; 2]> {
@@ -130,6 +146,14 @@ impl Frame {
             .map(|angle| [middle + radius * angle.sin(), middle - radius * angle.cos()])
             .collect()
     }
+}
+
+/// How far from a cell's middle one of so many agents stands who share it, and the radius that leaves room for all.
+pub(crate) fn in_crowd(place: usize, crowd: usize) -> ([f32; 2], f32) {
+    let angle = TAU * place as f32 / crowd as f32;
+    let away = 0.27;
+    let radius = away * (TAU / 2.0 / crowd.max(4) as f32).sin();
+    ([away * angle.sin(), -(away * angle.cos())], radius)
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //!
 //! A task implements [`Environment`]: it writes each agent's observation straight into the caller's
 //! memory and says with a [`Status`] whether its episode goes on, has reached its end, or was cut by
-//! a time limit. Its [`Spec`] gives the sizes. Four tasks are built in, each with a configuration
-//! that serde can read:
+//! a time limit. Its [`Spec`] gives the sizes. These tasks are built in, each with settings that
+//! serde can read; [`BuiltIn`] and [`TASKS`] list them:
 //!
 //! - [`PredatorPrey`]: predators with a short sight look for a prey. Telling the others where it is
 //!   saves steps.
@@ -13,6 +13,7 @@
 //! - [`TrafficJunction`]: cars come and go where roads cross, so that the agents who take part change.
 //! - [`Smac`](smac::Smac): two teams fight, with the interface of the StarCraft Multi-Agent Challenge
 //!   and without StarCraft.
+//! - [`Foraging`]: agents with levels load food together (level-based foraging).
 //!
 //! Any task can be wrapped, in any order: [`Stacked`] gives it a short memory, in which agents are shown their last
 //! observations, too; [`Told`] tells them which of them they are and what they did last; [`TimeLimit`] cuts its episodes;
@@ -62,6 +63,7 @@
 
 mod environment;
 mod error;
+mod foraging;
 mod frame;
 mod grid;
 mod hunt;
@@ -84,6 +86,7 @@ mod vec_env;
 
 pub use environment::{ActionSpace, Actions, Environment, Observation, Remote, Spec, Status};
 pub use error::{ConfigError, StateError, VecEnvError};
+pub use foraging::{Foraging, ForagingConfig, Item};
 pub use frame::{Form, Frame, Role, Shape};
 pub use hunt::Mode;
 pub use lanes::CopyState;

@@ -1,6 +1,7 @@
 //! All built-in tasks. One that is added here can be configured, trained, benchmarked and used from Python, and the
 //! tests that hold for every task go over it.
 
+use crate::foraging::ForagingConfig;
 use crate::predator_capture_prey::PredatorCapturePreyConfig;
 use crate::predator_prey::PredatorPreyConfig;
 use crate::settings;
@@ -107,6 +108,7 @@ tasks! {
     "signal" => Signal(SignalConfig): "Every agent must name what its source saw.",
     "traffic-junction" => TrafficJunction(TrafficJunctionConfig): "Cars come and go where roads cross.",
     "smac" => Smac(SmacConfig): "Two teams fight.",
+    "lbf" => Foraging(ForagingConfig): "Agents load food together.",
 }
 
 impl Default for BuiltIn {

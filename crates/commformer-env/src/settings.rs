@@ -102,14 +102,14 @@ impl<'de> Deserializer<'de> for Probe {
     }
 }
 
-/// Gives some value of whatever type is asked for: 0, false, no text, the first name.
+/// Gives some value of whatever type is asked for: 1, which is in most ranges, false, no text, the first name.
 struct Sample;
 
 impl<'de> Deserializer<'de> for Sample {
     type Error = Found;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Found> {
-        visitor.visit_u64(0)
+        visitor.visit_u64(1)
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Found> {
@@ -191,12 +191,12 @@ mod tests {
     fn what_can_be_left_out_is_there_and_all_else_the_default() {
         let expected = Settings {
             count: 0,
-            share: Some(0.0),
+            share: Some(1.0),
             colour: Colour::Green,
             other: Some(Colour::DarkRed),
             text: Some(String::new()),
             flag: Some(false),
-            limit: Some(0),
+            limit: Some(1),
         };
         assert_eq!(complete::<Settings>(), expected);
     }

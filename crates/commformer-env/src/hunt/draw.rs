@@ -1,9 +1,8 @@
 //! A hunt as a picture: a cell is one unit wide, row 0 at the top.
 
 use super::Hunt;
-use crate::frame::{Form, Frame, Role};
+use crate::frame::{Form, Frame, Role, in_crowd};
 use crate::grid::{Cell, Grid};
-use std::f32::consts::TAU;
 
 /// What of an agent the picture needs, besides where it is.
 pub(crate) struct Look {
@@ -18,13 +17,7 @@ pub(crate) struct Look {
 impl Hunt {
     /// Draws everybody, each agent as `look` says.
     pub fn draw(&self, grid: Grid, look: impl Fn(usize) -> Look, frame: &mut Frame) {
-        let side = grid.dim as f32;
-        frame.size = [side; 2];
-        frame.scenery(Role::Ground, Form::Rectangle([0.0, 0.0, side, side]));
-        for line in (1..grid.dim).map(|line| line as f32) {
-            frame.scenery(Role::Grid, Form::Line([line, 0.0, line, side]));
-            frame.scenery(Role::Grid, Form::Line([0.0, line, side, line]));
-        }
+        frame.cells(grid.dim, grid.dim);
         let looks: Vec<Look> = (0..self.agents.len()).map(look).collect();
         for (agent, (&at, look)) in self.agents.iter().zip(&looks).enumerate() {
             if let Some(sight) = look.sight {
@@ -57,10 +50,8 @@ impl Hunt {
             return ([x, y], 0.34);
         }
         let place = (0..agent).filter(here).count();
-        let angle = TAU * place as f32 / crowd as f32;
-        let away = 0.27;
-        let room = away * (TAU / 2.0 / crowd.max(4) as f32).sin();
-        ([x + away * angle.sin(), y - away * angle.cos()], room)
+        let ([right, down], radius) = in_crowd(place, crowd);
+        ([x + right, y + down], radius)
     }
 }
 

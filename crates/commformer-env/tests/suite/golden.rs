@@ -128,7 +128,7 @@ fn predator_capture_prey(case: &Value) -> PredatorCapturePrey {
 }
 
 /// The rows of a tensor along its first axis, as f64, which holds every type used exactly.
-fn rows(file: &SafeTensors<'_>, name: &str) -> Vec<Vec<f64>> {
+pub fn rows(file: &SafeTensors<'_>, name: &str) -> Vec<Vec<f64>> {
     use safetensors::Dtype::{F32, I8, I64, U8};
     let view: TensorView<'_> = file.tensor(name).unwrap();
     let bytes = view.data();

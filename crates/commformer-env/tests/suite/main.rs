@@ -3,6 +3,7 @@
 mod anchors;
 mod conformance;
 mod draw;
+mod foraging;
 mod global_state;
 mod golden;
 mod grid;

@@ -223,8 +223,32 @@ mod tests {
     }
 
     #[test]
+    fn every_built_in_task_and_each_of_its_keys_is_in_the_book() {
+        let book = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/src");
+        let page = |name| std::fs::read_to_string(format!("{book}/{name}")).unwrap();
+        let (rules, keys) = (page("environments.md"), page("configuration.md"));
+        for kind in TASKS {
+            assert!(rules.contains(&format!("(`kind = \"{kind}\"`)")), "{kind}");
+            let row = keys
+                .lines()
+                .find(|line| line.starts_with(&format!("| `{kind}` |")));
+            let row = row.unwrap_or_else(|| panic!("no row of keys for {kind}"));
+            for key in Table::try_from(TaskConfig::complete(kind).unwrap())
+                .unwrap()
+                .keys()
+            {
+                assert!(
+                    key == "kind" || row.contains(&format!("`{key}`")),
+                    "{kind}: {key}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn a_limit_of_zero_changes_nothing() {
-        let endless = EnvConfig::complete("predator-prey").unwrap();
+        let text = "kind = 'predator-prey'\nepisode_limit = 0";
+        let endless: EnvConfig = toml::from_str(text).unwrap();
         assert!(endless.with_limit(0).is_endless());
         assert!(!endless.with_limit(20).is_endless());
         assert!(!EnvConfig::default().is_endless());
