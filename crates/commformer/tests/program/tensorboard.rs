@@ -79,7 +79,7 @@ fn tensorboard_reads_scalars_graphs_and_the_configuration() {
 }
 
 /// How often a text is in the events of a run.
-fn count(run: &Path, text: &str) -> usize {
+pub(crate) fn count(run: &Path, text: &str) -> usize {
     let file = std::fs::read_dir(run.join("tensorboard")).unwrap().next();
     let bytes = std::fs::read(file.unwrap().unwrap().path()).unwrap();
     let parts = bytes.windows(text.len());
