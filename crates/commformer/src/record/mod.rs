@@ -68,10 +68,11 @@ impl Recorder {
         self.past.iterations
     }
 
-    /// Ends the live line. Returns the seconds spent in each phase, and in all since the run began.
-    pub fn finish(self) -> (Phases, f64) {
+    /// Ends the live line. Returns the seconds spent in each phase, and in all since the run began, and the events,
+    /// which are still to be told how the run ended.
+    pub fn finish(self) -> (Phases, f64, EventWriter) {
         self.progress.finish();
-        (self.past.phases, self.elapsed())
+        (self.past.phases, self.elapsed(), self.events)
     }
 
     fn elapsed(&self) -> f64 {
@@ -95,11 +96,8 @@ impl Listener for Recorder {
         let figures = Figures::of(report, self.seed);
         let elapsed = self.elapsed();
         self.metrics.evaluated(report, &figures, elapsed)?;
-        let scalars: Vec<_> = figures
-            .iter()
-            .map(|(name, estimate)| (format!("eval/{name}"), estimate.mean))
-            .collect();
-        self.events.scalars(report.steps, &scalars)?;
+        self.events
+            .scalars(report.steps, &means("eval", &figures))?;
         if !report.graph.is_empty() {
             self.events.graph(report.steps, &report.graph)?;
         }
@@ -116,6 +114,13 @@ impl Listener for Recorder {
     fn stop(&self) -> bool {
         self.interrupt.exit_code().is_some()
     }
+}
+
+/// An evaluation for TensorBoard.
+pub(crate) fn means(group: &str, figures: &Figures) -> Vec<(String, f64)> {
+    (figures.iter())
+        .map(|(name, estimate)| (format!("{group}/{name}"), estimate.mean))
+        .collect()
 }
 
 /// An iteration for TensorBoard.

@@ -1,8 +1,9 @@
 //! Event files for TensorBoard.
 //!
 //! A file is a sequence of TFRecords, each holding one `Event` message of Protocol Buffers (more of
-//! its fields in `message.rs`). It begins with the format's version and the configuration as text; scalars and pictures
-//! of the graph follow.
+//! its fields in `message.rs`). It begins with the format's version, the configuration as text and the same as
+//! settings by which runs are compared (`hparams.rs`); scalars and pictures of the graph follow. The last event of a run
+//! that has ended says how, one step after all others: a run that goes on takes it away.
 //!
 //! ```text
 //! record: length u64 | masked CRC-32C of the length u32 | event | masked CRC-32C of it u32
@@ -11,8 +12,11 @@
 //!
 //! Formats: tensorflow/core/lib/io/record_writer.h and tensorflow/core/util/event.proto of TensorFlow.
 
+mod hparams;
 mod message;
 mod picture;
+
+pub use hparams::Ending;
 
 use crate::links;
 use message::Message;
@@ -124,7 +128,11 @@ impl<W: Write> EventWriter<W> {
         writer.record(&event.0)?;
         // A text is shown as Markdown, in which a code block is what stands four spaces in, whatever it holds.
         let block: String = config.lines().map(|line| format!("    {line}\n")).collect();
-        writer.event(now, 0, &[message::text("config", &block)])?;
+        let values = [
+            message::text("config", &block),
+            hparams::start(now, config)?,
+        ];
+        writer.event(now, 0, &values)?;
         Ok(writer)
     }
 
@@ -150,6 +158,18 @@ impl<W: Write> EventWriter<W> {
     pub fn graph(&mut self, step: u64, graph: &[f32]) -> io::Result<()> {
         let picture = Picture::of(graph)?;
         self.event(now(), step, &[message::image("graph", &picture)])
+    }
+
+    /// Writes how a run of `steps` steps ended, with the scalars of its last evaluation, if there was one.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub fn end(&mut self, steps: u64, ending: Ending, values: &[(String, f64)]) -> io::Result<()> {
+        let now = now();
+        let scalars = (values.iter()).map(|(tag, value)| message::scalar(tag, *value));
+        let values: Vec<Message> = scalars.chain([hparams::end(now, ending)]).collect();
+        self.event(now, steps.saturating_add(1), &values)
     }
 
     /// Writes what happened at one step, and hands it to the system.
@@ -217,6 +237,12 @@ mod tests {
             let bytes = std::fs::read(file.unwrap().path()).unwrap();
             records(&bytes).into_iter().map(step_of).collect()
         };
+        let count = |tag: &str| {
+            let file = std::fs::read_dir(folder.path()).unwrap().next().unwrap();
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            let same = |part: &&[u8]| *part == tag.as_bytes();
+            bytes.windows(tag.len()).filter(same).count()
+        };
         let mut writer = EventWriter::open(folder.path(), 0, "a = 1").unwrap();
         for step in [7, 300] {
             write(&mut writer, step);
@@ -232,6 +258,17 @@ mod tests {
         assert_eq!(steps(), [None, Some(0), Some(7), Some(300), Some(300)]);
         write(&mut writer, u64::MAX);
         assert_eq!(steps()[5], Some(u64::MAX));
+        // How it ended is taken away where it goes on, even from its last step.
+        for _ in 0..2 {
+            let mut writer = EventWriter::open(folder.path(), 300, "a = 1").unwrap();
+            writer
+                .end(300, Ending::Success, &[("final/a".into(), 1.0)])
+                .unwrap();
+            assert_eq!(steps()[3..], [Some(300), Some(300), Some(301)]);
+        }
+        assert_eq!(count("_hparams_/session_start_info"), 1);
+        assert_eq!(count("_hparams_/session_end_info"), 1);
+        assert_eq!(count("final/a"), 1);
         // From its beginning, with another configuration, even.
         drop(EventWriter::open(folder.path(), 0, "a = 2").unwrap());
         assert_eq!(steps(), [None, Some(0)]);

@@ -2,6 +2,7 @@
 //! lost, and the run ends as if nothing had happened.
 
 use crate::skip::skipped;
+use crate::tensorboard::count;
 use crate::{complaint, json, metrics, printed, program, read, words};
 use commformer_env::Rng;
 use std::collections::BTreeMap;
@@ -471,9 +472,13 @@ fn a_run_whose_lock_was_taken_away_writes_nothing_more() {
         assert_eq!(output.status.code(), Some(1), "{replaced}");
         let checkpoints = fs::read_dir(run.join("checkpoints")).unwrap();
         assert_eq!(checkpoints.count(), 0, "{replaced}");
+        assert_eq!(count(&run, "_hparams_/session_end_info"), 0, "{replaced}");
         // Nothing is lost: whoever makes sure that nobody else trains there lets it go on.
         let next = endless(folder.path(), 10);
         signal(&next, "INT");
         assert_eq!(next.wait_with_output().unwrap().status.code(), Some(130));
+        // A run that may go on has no end.
+        assert_eq!(count(&run, "_hparams_/session_end_info"), 0);
+        assert_eq!(count(&run, "_hparams_/session_start_info"), 1);
     }
 }

@@ -7,8 +7,11 @@ mod skip;
 #[cfg(unix)]
 mod strangers;
 mod tensorboard;
+#[cfg(unix)]
+mod tracking;
 
 use serde_json::Value;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -45,6 +48,26 @@ fn program(folder: &Path, arguments: &[&str]) -> Output {
         .args(arguments)
         .output()
         .unwrap()
+}
+
+/// A Python that has this package, in a version of which `right`, in Python, holds: the one that an environment variable names,
+/// else `python3`. Says so where there is none.
+fn python_with(package: &str, right: &str, variable: &str) -> Option<OsString> {
+    let named = std::env::var_os(variable);
+    let python = named.clone().unwrap_or_else(|| "python3".into());
+    let code = format!(
+        "import importlib.metadata\n\
+         version = tuple(map(int, importlib.metadata.version({package:?}).split('.')[:2]))\n\
+         assert {right}"
+    );
+    let found = Command::new(&python).args(["-c", &code]).output();
+    if found.is_ok_and(|output| output.status.success()) {
+        return Some(python);
+    }
+    let lack = format!("no Python with the package `{package}` where {right}");
+    assert_eq!(named, None, "{variable} names {lack}");
+    skip::skipped(&format!("{lack} ({variable} can name one)"));
+    None
 }
 
 /// What it printed; it must have ended well.
@@ -84,4 +107,21 @@ fn metrics(run: &Path) -> Vec<Value> {
         assert!(line.as_object_mut().unwrap().remove("seconds").is_some());
     }
     lines
+}
+
+/// Points of a curve, [steps, number] each. In single precision: that of event files, and reading JSON may cost the last bit.
+fn curve(points: &Value) -> Vec<(u64, f32)> {
+    serde_json::from_value(points.clone()).unwrap_or_default()
+}
+
+/// The curve of a number over the lines of a kind.
+fn curve_of(lines: &[Value], kind: &str, pointer: &str) -> Vec<(u64, f32)> {
+    let of_kind = lines.iter().filter(|line| line["kind"] == kind);
+    let point = |line: &Value| {
+        Some((
+            line["steps"].as_u64()?,
+            line.pointer(pointer)?.as_f64()? as f32,
+        ))
+    };
+    of_kind.filter_map(point).collect()
 }

@@ -14,7 +14,8 @@ def pixels(event):
     image = Image.open(io.BytesIO(event.encoded_image_string)).convert("RGB")
     assert image.size == (event.width, event.height), (image.size, event)
     flat = list(image.tobytes())
-    return [[flat[3 * (y * event.width + x):][:3] for x in range(event.width)] for y in range(event.height)]
+    row = 3 * event.width
+    return [[flat[at:at + 3] for at in range(y * row, (y + 1) * row, 3)] for y in range(event.height)]
 
 
 # 0: keep all events, where TensorBoard would show a choice of them.

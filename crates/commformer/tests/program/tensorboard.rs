@@ -1,37 +1,28 @@
 //! What TensorBoard's own reader, from PyPI, finds in the events of a run.
 
-use crate::skip::skipped;
-use crate::{json, metrics, printed, read, train, words};
+use crate::{
+    complaint, curve, curve_of, json, metrics, printed, program, python_with, read, train, words,
+};
 use serde_json::{Value, json as literal};
-use std::env;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-/// Names the Python that has the package `tensorboard`; by default `python3`.
-const PYTHON: &str = "COMMFORMER_TENSORBOARD_PYTHON";
-
-/// What the reader finds in a folder; `None` where there is no reader.
-fn events(folder: &Path) -> Option<Value> {
-    let named = env::var_os(PYTHON);
-    let python = || Command::new(named.as_deref().unwrap_or("python3".as_ref()));
-    let found = python().args(["-c", "import tensorboard"]).output();
-    if !found.is_ok_and(|output| output.status.success()) {
-        assert_eq!(named, None, "{PYTHON} has no package `tensorboard`");
-        return None;
-    }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/program/read_events.py");
-    Some(json(&printed(
-        &python().arg(script).arg(folder).output().unwrap(),
-    )))
+/// A Python with TensorBoard; `None` where there is none.
+fn python() -> Option<OsString> {
+    python_with(
+        "tensorboard",
+        "version >= (2, 0)",
+        "COMMFORMER_TENSORBOARD_PYTHON",
+    )
 }
 
-/// The steps of these lines, with a number of each, as TensorBoard holds it.
-fn numbers(lines: &[&Value], pointer: &str) -> Value {
-    let number = |line: &&Value| {
-        let value = line.pointer(pointer)?.as_f64()?;
-        Some(literal!([line["steps"], value as f32]))
-    };
-    lines.iter().filter_map(number).collect()
+/// What a script of this folder finds in another one.
+fn found(python: &OsString, script: &str, folder: &Path) -> Value {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/program");
+    let mut reader = Command::new(python);
+    reader.arg(scripts.join(script)).arg(folder);
+    json(&printed(&reader.output().unwrap()))
 }
 
 /// The graph in a picture of squares of 32 pixels: 1 where a square is blue in its middle.
@@ -48,24 +39,24 @@ fn tensorboard_reads_scalars_graphs_and_the_configuration() {
     let scratch = tempfile::tempdir().unwrap();
     printed(&train(scratch.path(), &words("signal --run run")));
     let run = scratch.path().join("run");
-    let Some(events) = events(&run.join("tensorboard")) else {
-        skipped(&format!(
-            "no Python with the package `tensorboard` ({PYTHON} can name one)"
-        ));
+    let Some(python) = python() else {
         return;
     };
+    let events = found(&python, "read_events.py", &run.join("tensorboard"));
     let lines = metrics(&run);
     let of = |kind| -> Vec<&Value> { lines.iter().filter(|line| line["kind"] == kind).collect() };
 
     let (iterations, evaluations) = (of("iteration"), of("evaluation"));
     assert_eq!((iterations.len(), evaluations.len()), (4, 2));
-    for (tag, lines, pointer) in [
-        ("loss/policy", &iterations, "/losses/policy"),
-        ("listening/messages", &iterations, "/listening/messages"),
-        ("rollout/accuracy", &iterations, "/metrics/accuracy"),
-        ("eval/return", &evaluations, "/figures/return/mean"),
+    for (tag, kind, pointer) in [
+        ("loss/policy", "iteration", "/losses/policy"),
+        ("listening/messages", "iteration", "/listening/messages"),
+        ("rollout/accuracy", "iteration", "/metrics/accuracy"),
+        ("eval/return", "evaluation", "/figures/return/mean"),
     ] {
-        assert_eq!(events["scalars"][tag], numbers(lines, pointer), "{tag}");
+        let expected = curve_of(&lines, kind, pointer);
+        assert!(!expected.is_empty(), "{tag}");
+        assert_eq!(curve(&events["scalars"][tag]), expected, "{tag}");
     }
 
     let pictures = events["images"]["graph"].as_array().unwrap();
@@ -85,4 +76,67 @@ fn tensorboard_reads_scalars_graphs_and_the_configuration() {
     let block = |line: &str| format!("    {line}\n");
     let config: String = read(&run.join("config.toml")).lines().map(block).collect();
     assert_eq!(events["texts"], literal!({ "config": [config] }));
+}
+
+/// How often a text is in the events of a run.
+pub(crate) fn count(run: &Path, text: &str) -> usize {
+    let file = std::fs::read_dir(run.join("tensorboard")).unwrap().next();
+    let bytes = std::fs::read(file.unwrap().unwrap().path()).unwrap();
+    let parts = bytes.windows(text.len());
+    parts.filter(|part| *part == text.as_bytes()).count()
+}
+
+#[test]
+fn tensorboard_compares_runs_by_their_settings() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    printed(&train(folder, &words("signal --run a")));
+    let other = "train signal --method ippo --set ppo.lr=0.125 --set rollout.copies=4 --set rollout.steps=10 \
+                 --set eval.episodes=3 --set eval.final_episodes=5 --steps 80 --threads 1 --device cpu --run b";
+    printed(&program(folder, &words(other)));
+    let explodes = words("signal --set ppo.lr=1e30 --run c");
+    complaint(&train(folder, &explodes), 1);
+    // Once they have ended, they go on and end again.
+    printed(&program(folder, &words("train --run a")));
+    complaint(&program(folder, &words("train --run c")), 1);
+    for run in ["a", "b", "c"] {
+        for tag in ["_hparams_/session_start_info", "_hparams_/session_end_info"] {
+            assert_eq!(count(&folder.join(run), tag), 1, "{tag} of {run}");
+        }
+    }
+    let Some(python) = python() else {
+        return;
+    };
+    let shown = found(&python, "read_hparams.py", folder);
+    let run = |name: &str| &shown["runs"][format!("{name}/tensorboard")];
+    for (name, lr, status) in [
+        ("a", 0.001, "STATUS_SUCCESS"),
+        ("b", 0.125, "STATUS_SUCCESS"),
+        ("c", 1e30, "STATUS_FAILURE"),
+    ] {
+        let Value::Object(settings) = &run(name)["settings"] else {
+            panic!("{shown}");
+        };
+        assert_eq!(run(name)["status"], status, "{name}");
+        assert_eq!(settings["ppo.lr"], lr, "{name}");
+        assert_eq!(settings["env.kind"], "signal", "{name}");
+        // Every line of the configuration that sets something, and no other.
+        let config = read(&folder.join(name).join("config.toml"));
+        let keys = config.lines().filter(|line| line.contains(" = "));
+        assert_eq!(settings.len(), keys.count(), "{name}");
+    }
+    let settings = &run("a")["settings"];
+    assert_eq!(settings["policy.relation"], true);
+    assert_eq!(settings["graph.edges"], "[]");
+    assert_eq!(run("b")["settings"]["method.kind"], "ippo");
+    let last = json(&read(&folder.join("a/final.json")));
+    let mean = last["accuracy"]["mean"].as_f64().unwrap();
+    assert_eq!(run("a")["metrics"]["final/accuracy"], mean as f32);
+    let lines = metrics(&folder.join("a"));
+    let mean = lines[5]["figures"]["return"]["mean"].as_f64().unwrap();
+    assert_eq!(run("a")["metrics"]["eval/return"], mean as f32);
+    let differs = shown["differs"].as_array().unwrap();
+    for (setting, differ) in [("method.kind", true), ("ppo.lr", true), ("env.kind", false)] {
+        assert_eq!(differs.contains(&setting.into()), differ, "{setting}");
+    }
 }

@@ -3,14 +3,20 @@
 use crate::cli::warn;
 use crate::config::{Config, GateMode, GraphMode};
 use crate::evaluation::Evaluated;
+use crate::record::tensorboard::{Ending, EventWriter};
 use crate::run_dir::RunDir;
 use commformer_train::{Phases, TrainError, write_beside};
 use commformer_view::numbers::grouped;
 use std::io::Write;
 
 /// What to say of a run that failed after so many steps, and what to do. Numbers that were not finite are
-/// written down.
-pub(super) fn failed(error: TrainError, folder: &RunDir, steps: u64) -> anyhow::Error {
+/// written down, and TensorBoard is told.
+pub(super) fn failed(
+    error: TrainError,
+    folder: &RunDir,
+    steps: u64,
+    events: &mut EventWriter,
+) -> anyhow::Error {
     let (program, path) = (crate::cli::program(), folder.path().display());
     let told = match &error {
         TrainError::NotFinite(found) => Some(serde_json::to_vec_pretty(found)),
@@ -34,6 +40,14 @@ pub(super) fn failed(error: TrainError, folder: &RunDir, steps: u64) -> anyhow::
             "what {path} holds is safe, and `{program} train --run {path}` goes on from there"
         ),
     };
+    // Where the lock is lost, the events are another process's.
+    if folder.lock().is_none_or(|lock| lock.check().is_ok())
+        && let Err(error) = events.end(steps, Ending::Failure, &[])
+    {
+        warn(&format!(
+            "TensorBoard's events do not say that the run failed: {error}"
+        ));
+    }
     let steps = grouped(steps);
     anyhow::Error::new(error).context(format!("the run stopped after {steps} steps; {advice}"))
 }

@@ -11,7 +11,8 @@ use crate::config::{Config, MethodConfig};
 use crate::evaluation::{self, Request};
 use crate::interrupt::Interrupt;
 use crate::lock::Lock;
-use crate::record::Recorder;
+use crate::record::tensorboard::Ending;
+use crate::record::{self, Recorder};
 use crate::run_dir::RunDir;
 use anyhow::Context;
 use clap::Args;
@@ -92,11 +93,11 @@ impl Train {
             Ok(compose::evaluation(config, episodes, seed, purpose)?)
         };
         let outcome = trainer.run(&mut environments, &store, &mut recorder);
-        let (phases, seconds) = recorder.finish();
+        let (phases, seconds, mut events) = recorder.finish();
         let steps = trainer.steps();
         drop(trainer);
         let (program, path) = (super::program(), folder.path().display());
-        let outcome = outcome.map_err(|error| end::failed(error, &folder, steps))?;
+        let outcome = outcome.map_err(|error| end::failed(error, &folder, steps, &mut events))?;
         if let (Outcome::Stopped, Some(code)) = (outcome, interrupt.exit_code()) {
             let steps = grouped(steps);
             writeln!(
@@ -122,6 +123,9 @@ impl Train {
             let picture = circle(&evaluated.report.graph, &config.env.labels(), &title);
             write_beside(&folder.graph(), picture.as_bytes())?;
         }
+        let last = record::means("final", &evaluated.figures);
+        (events.end(steps, Ending::Success, &last))
+            .with_context(|| format!("cannot write to {path}"))?;
 
         let (steps, time) = (grouped(steps), clock(seconds));
         writeln!(out, "\nTrained {steps} steps in {time}.")?;

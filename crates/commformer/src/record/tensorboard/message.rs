@@ -5,7 +5,7 @@
 //! Summary.Value:     1 tag string | 2 simple_value float | 4 image message | 8 tensor message | 9 metadata message
 //! Summary.Image:     1 height int32 | 2 width int32 | 3 colorspace int32 | 4 encoded_image_string bytes
 //! SummaryMetadata:   1 plugin_data message
-//! PluginData:        1 plugin_name string
+//! PluginData:        1 plugin_name string | 2 content bytes
 //! TensorProto:       1 dtype enum | 2 tensor_shape message | 8 string_val bytes, repeated
 //! TensorShapeProto:  2 dim message, repeated
 //! Dim:               1 size int64
@@ -89,10 +89,18 @@ pub(super) fn text(tag: &str, markdown: &str) -> Message {
     tensor.number(1, STRING);
     tensor.bytes(2, &shape.0);
     tensor.bytes(8, markdown.as_bytes());
-    let mut plugin = Message::default();
-    plugin.bytes(1, b"text");
+    of_plugin(tag, &tensor, "text", &Message::default())
+}
+
+/// A tensor that a plugin shows, with what the plugin wants to know of it.
+pub(super) fn of_plugin(tag: &str, tensor: &Message, plugin: &str, content: &Message) -> Message {
+    let mut data = Message::default();
+    data.bytes(1, plugin.as_bytes());
+    if !content.0.is_empty() {
+        data.bytes(2, &content.0);
+    }
     let mut metadata = Message::default();
-    metadata.bytes(1, &plugin.0);
+    metadata.bytes(1, &data.0);
     let mut value = tagged(tag);
     value.bytes(8, &tensor.0);
     value.bytes(9, &metadata.0);
