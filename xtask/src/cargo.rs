@@ -1,7 +1,7 @@
 //! The cargo that xtask starts, and other programs.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::{Failure, libtorch};
@@ -9,15 +9,27 @@ use crate::{Failure, libtorch};
 /// `cargo SUBCOMMAND` for the workspace at `root`, in the user's own folder, so that relative
 /// paths mean what the user meant.
 pub fn command(root: &Path, subcommand: &str) -> Command {
+    command_in(root, root, subcommand)
+}
+
+/// The same for another workspace of the repository, whose folder this is.
+pub fn command_in(root: &Path, workspace: &Path, subcommand: &str) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.arg(subcommand);
-    command.arg("--manifest-path").arg(root.join("Cargo.toml"));
+    command
+        .arg("--manifest-path")
+        .arg(workspace.join("Cargo.toml"));
     // The cargo that started xtask set LIBTORCH before libtorch was there. Unset, the next
     // cargo reads the configuration anew.
     if env::var_os("LIBTORCH").is_some_and(|value| libtorch::is_projects(root, &value)) {
         command.env_remove("LIBTORCH");
     }
     command
+}
+
+/// Where cargo builds the workspace.
+pub fn target_folder(root: &Path) -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 
 /// Lets the command take this process's place, so that its signals and exit code are the user's;

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::skips::Skips;
-use crate::{Failure, cargo, links, python, scripts, setup, supply_chain, test};
+use crate::{Failure, cargo, links, packages, python, scripts, setup, supply_chain, test};
 
 /// Runs every step and stops at the first that fails. What is skipped for want of a program is listed at the end, or,
 /// if everything is required, a failure.
@@ -26,6 +26,7 @@ pub fn run(root: &Path, require: bool) -> Result<(), Failure> {
         Some(command) => step("supply chain", || check(command))?,
         None => skips.skip("supply chain", supply_chain::MISSING)?,
     }
+    step("packages", || packages::check(root))?;
     step("documentation", || check(documentation(root)))?;
     step("python", || python::ensure(root))?;
     step("tests", || {
@@ -33,6 +34,7 @@ pub fn run(root: &Path, require: bool) -> Result<(), Failure> {
         skips.tell(&mut tests);
         check(tests)
     })?;
+    step("programs outside the workspace", || packages::scratch(root))?;
     step("tests in Python", || {
         python::tests(root)?.into_iter().try_for_each(|mut tests| {
             skips.tell(&mut tests);

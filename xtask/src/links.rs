@@ -72,7 +72,8 @@ fn resolve(root: &Path, folder: &Path, target: &str) -> PathBuf {
 }
 
 /// The files that a page links to, with the numbers of their lines: `[text](file)`,
-/// `[label]: file`, images too. Leaves out the web, anchors and everything in code.
+/// `[label]: file`, images too, and what a block of code includes. Leaves out the web, anchors and everything else
+/// in code.
 fn targets(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let mut fence = None;
@@ -88,10 +89,17 @@ fn targets(text: &str) -> Vec<(usize, &str)> {
                 let links = inline(line).into_iter().chain(definition(start));
                 found.extend(links.filter_map(file).map(|target| (index + 1, target)));
             }
+            // What mdbook puts there.
+            (Some(_), None) => found.extend(included(start).map(|target| (index + 1, target))),
             _ => {}
         }
     }
     found
+}
+
+/// The file of a line `{{#include FILE}}`.
+fn included(line: &str) -> Option<&str> {
+    line.strip_prefix("{{#include ")?.strip_suffix("}}")
 }
 
 /// What stands between `](` and `)` on a line, outside `code`.
@@ -136,6 +144,7 @@ mod tests {
 
     #[test]
     fn links_to_files_are_found() {
+        check_targets("```rust\n{{#include ../a.rs}}\n```", &[(2, "../a.rs")]);
         check_targets(
             "See [a](a.md) and ![b](img/b.png).",
             &[(1, "a.md"), (1, "img/b.png")],

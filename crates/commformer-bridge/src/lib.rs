@@ -38,3 +38,8 @@ pub use pool::known;
 pub use process::read_answer;
 pub use process::{Checked, Fault, check};
 pub use spec::TaskSpec;
+
+/// The code of the crate's README is tested with that of its documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

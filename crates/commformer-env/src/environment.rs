@@ -44,6 +44,19 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// A task with these sizes whose actions can always be taken, without a global state and without metrics.
+    pub fn new(agents: usize, obs_dim: usize, actions: ActionSpace) -> Self {
+        Self {
+            agents,
+            obs_dim,
+            obs_version: 1,
+            state_dim: 0,
+            actions,
+            masks_actions: false,
+            metrics: Vec::new(),
+        }
+    }
+
     /// Numbers in the availability mask of one copy: N x A, or none if nothing is ever unavailable.
     pub fn available_len(&self) -> usize {
         match self.actions {

@@ -106,3 +106,8 @@ pub use text::printable;
 pub use told::{Telling, Told};
 pub use traffic_junction::{Difficulty, TrafficJunction, TrafficJunctionConfig};
 pub use vec_env::{Batch, Episode, VecEnv};
+
+/// The code of the crate's README is tested with that of its documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

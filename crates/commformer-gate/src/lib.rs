@@ -92,3 +92,8 @@ pub use error::GateError;
 #[cfg(feature = "torch")]
 pub use temporal::{Logits, TemporalGate};
 pub use threshold::{quantile_threshold, spread_threshold};
+
+/// The code of the crate's README is tested with that of its documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -30,3 +30,8 @@ pub use error::MethodError;
 pub use footprint::Footprint;
 pub use registry::{METHODS, Method, MethodConfig};
 pub use team::{Apart, Attentions, Delivered, Team};
+
+/// The code of the crate's README is tested with that of its documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -98,3 +98,8 @@ pub use input::Input;
 pub use pass::{Pass, Scores};
 #[cfg(feature = "torch")]
 pub use policy::{Act, CommFormer, Evaluation};
+
+/// The code of the crate's README is tested with that of its documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

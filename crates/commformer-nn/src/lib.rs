@@ -44,3 +44,8 @@ pub mod seen;
 pub mod torch;
 
 pub use ops::Ops;
+
+/// The code of the crate's README is tested with that of its documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -69,3 +69,8 @@ pub mod weights;
 pub use adam::{Adam, AdamConfig, AdamState};
 pub use error::TorchError;
 pub use shared::Shared;
+
+/// The code of the crate's README is tested with that of its documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -30,6 +30,19 @@ impl EvaluateOptions {
     pub const PATIENCE: usize = 100_000;
 }
 
+/// One round on the CPU, with the likeliest actions and all gates open.
+impl Default for EvaluateOptions {
+    fn default() -> Self {
+        Self {
+            sampled: None,
+            gates: None,
+            episodes: None,
+            max_steps: Self::PATIENCE,
+            device: Device::Cpu,
+        }
+    }
+}
+
 /// Plays one episode in each copy on `graph`, (N, N) or (0, 0) for a team without a graph, and records it.
 /// Copies that finish early go on, but only their first episode counts: the mean is not biased towards short
 /// ones.

@@ -111,3 +111,8 @@ pub use run::Outcome;
 pub use seeds::{Purpose, seed_for};
 pub use trainer::{Settings, Trainer};
 pub use value_norm::ValueNorm;
+
+/// The code of the crate's README is tested with that of its documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -5,6 +5,7 @@
 
 use crate::capability::learned_graph;
 use crate::{LearnedGraph, MessageSizes, ReceiveGates};
+use commformer_torch::named;
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 
@@ -273,11 +274,15 @@ pub trait Policy: Actor {
     /// Leaves of the lower level, in an order that never changes.
     fn parameters(&self) -> Vec<(String, Tensor)>;
 
-    /// All weights under their names on disk.
-    fn state(&self) -> Vec<(String, Tensor)>;
+    /// All weights under their names on disk. They are the parameters, as here, unless the policy has more.
+    fn state(&self) -> Vec<(String, Tensor)> {
+        self.parameters()
+    }
 
-    /// Takes weights as [`state`](Self::state) gave them.
-    fn load_state(&mut self, state: &[(String, Tensor)]) -> PolicyResult<()>;
+    /// Takes weights as [`state`](Self::state) gave them: copies them, as here, into the tensors that it gives now.
+    fn load_state(&mut self, state: &[(String, Tensor)]) -> PolicyResult<()> {
+        Ok(named::copy_into(&self.state(), state)?)
+    }
 
     /// Sees what a rollout showed, rows of O numbers, of which those count whose agent is `active`: for a policy
     /// that normalises its observations. The trainer calls it with the first observations of a run, and after it

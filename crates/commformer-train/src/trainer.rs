@@ -20,7 +20,7 @@ use std::time::Instant;
 use tch::{Kind, Tensor};
 
 /// What a run needs to know beside its policy, its graph and its environments.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     /// Size of a rollout.
     pub rollout: RolloutConfig,

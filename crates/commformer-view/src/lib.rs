@@ -17,3 +17,8 @@ pub mod watch;
 pub use log::{Evaluation, Figure, Iteration, LogError, RunLog};
 pub use outcome::Outcome;
 pub use report::{Report, ReportError};
+
+/// The code of the crate's README is tested with that of its documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

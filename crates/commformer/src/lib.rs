@@ -48,3 +48,8 @@ pub mod lock;
 pub mod record;
 pub mod replay;
 pub mod run_dir;
+
+/// The code of the crate's README is tested with that of its documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -2,8 +2,8 @@
 
 use commformer_env::{Environment, Rng};
 use commformer_train::{
-    EvaluateOptions, IterationReport, Policy, PolicyResult, PpoConfig, RolloutConfig, RunConfig,
-    Settings, Trainer,
+    EvaluateOptions, IterationReport, Policy, PpoConfig, RolloutConfig, RunConfig, Settings,
+    Trainer,
 };
 use tch::{Device, Tensor};
 
@@ -42,15 +42,6 @@ impl<const L: usize> Weights<L> {
         named
             .map(|(name, layer)| (name.to_owned(), layer.shallow_clone()))
             .collect()
-    }
-
-    pub fn load(&mut self, state: &[(String, Tensor)]) -> PolicyResult<()> {
-        for (own, layer) in self.names.into_iter().zip(&mut self.layers) {
-            let saved = state.iter().find(|(name, _)| name == own);
-            let (_, saved) = saved.ok_or_else(|| format!("{own} is missing"))?;
-            tch::no_grad(|| layer.f_copy_(saved))?;
-        }
-        Ok(())
     }
 }
 

@@ -91,17 +91,6 @@ impl Policy for Central {
         parameters
     }
 
-    fn state(&self) -> Vec<(String, Tensor)> {
-        self.parameters()
-    }
-
-    fn load_state(&mut self, state: &[(String, Tensor)]) -> PolicyResult<()> {
-        self.plain.load_state(state)?;
-        let saved = state.iter().find(|(name, _)| name == "critic");
-        let (_, saved) = saved.ok_or("the critic is missing")?;
-        Ok(tch::no_grad(|| self.critic.f_copy_(saved))?)
-    }
-
     fn evaluate(
         &self,
         samples: &Samples<'_>,

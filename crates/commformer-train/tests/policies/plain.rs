@@ -80,14 +80,6 @@ impl Policy for Plain {
         self.weights.named()
     }
 
-    fn state(&self) -> Vec<(String, Tensor)> {
-        self.parameters()
-    }
-
-    fn load_state(&mut self, state: &[(String, Tensor)]) -> PolicyResult<()> {
-        self.weights.load(state)
-    }
-
     fn evaluate(
         &self,
         samples: &Samples<'_>,

@@ -266,14 +266,6 @@ impl Policy for Gru {
         self.weights.named()
     }
 
-    fn state(&self) -> Vec<(String, Tensor)> {
-        self.parameters()
-    }
-
-    fn load_state(&mut self, state: &[(String, Tensor)]) -> PolicyResult<()> {
-        self.weights.load(state)
-    }
-
     fn evaluate(
         &self,
         samples: &Samples<'_>,

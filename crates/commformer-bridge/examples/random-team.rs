@@ -1,0 +1,69 @@
+//! Lets a random team play episodes of an environment in Python.
+//!
+//! ```sh
+//! cargo run -p commformer-bridge --example random-team -- docs/examples/my_env.py:make
+//! cargo run -p commformer-bridge --example random-team -- pettingzoo:mpe2.simple_spread_v3 venv/bin/python
+//! ```
+
+use commformer_bridge::{PythonConfig, copies};
+use commformer_env::{ActionSpace, Actions, Batch, Rng, Status, VecEnv};
+use std::error::Error;
+
+const COPIES: usize = 8;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let make = arguments
+        .next()
+        .ok_or("usage: random-team MODULE:FUNCTION [PYTHON]")?;
+    let mut config = PythonConfig {
+        make,
+        workers: 2,
+        ..PythonConfig::default()
+    };
+    config.python = arguments.next().unwrap_or(config.python);
+    let mut envs = VecEnv::new(copies(&config, COPIES)?, 1)?;
+    let spec = envs.spec().clone();
+    let (rows, width) = (COPIES * spec.agents, spec.actions.size());
+    println!("{} agents with {:?}", spec.agents, spec.actions);
+
+    let mut obs = vec![0.0; rows * spec.obs_dim];
+    let mut available = vec![true; COPIES * spec.available_len()];
+    let mut active = vec![false; rows];
+    let (mut rewards, mut status) = (vec![0.0; rows], vec![Status::Running; COPIES]);
+    envs.reset(Batch {
+        obs: &mut obs,
+        available: &mut available,
+        active: &mut active,
+    })?;
+    let mut rng = Rng::new(1, 0);
+    let mut returns = Vec::new();
+    while returns.len() < 20 {
+        let mut indices = Vec::new();
+        let mut vectors = Vec::new();
+        for row in 0..rows {
+            match spec.actions {
+                ActionSpace::Discrete(_) => {
+                    let can = |action: &usize| available.get(row * width + action) != Some(&false);
+                    let open: Vec<usize> = (0..width).filter(can).collect();
+                    indices.push(open[rng.below(open.len() as u32) as usize] as i64);
+                }
+                ActionSpace::Continuous(_) => vectors.extend((0..width).map(|_| rng.normal())),
+            }
+        }
+        let actions = match spec.actions {
+            ActionSpace::Discrete(_) => Actions::Discrete(&indices),
+            ActionSpace::Continuous(_) => Actions::Continuous(&vectors),
+        };
+        let out = Batch {
+            obs: &mut obs,
+            available: &mut available,
+            active: &mut active,
+        };
+        envs.step(actions, out, &mut rewards, &mut status)?;
+        returns.extend(envs.episodes().iter().map(|episode| episode.team_return));
+    }
+    let mean = returns.iter().sum::<f32>() / returns.len() as f32;
+    println!("mean return of {} episodes: {mean:.3}", returns.len());
+    Ok(())
+}

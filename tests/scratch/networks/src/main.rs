@@ -1,0 +1,17 @@
+//! Networks without libtorch: one learns, and a trained team acts, every agent alone.
+
+mod learn;
+mod team;
+
+use std::error::Error;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let (before, after) = learn::product();
+    println!("the product of two numbers: mean squared error {before:.3}, learned {after:.5}");
+    assert!(after < 0.01 * before);
+
+    let (accuracy, bytes) = team::play(100)?;
+    println!("a trained team: accuracy {accuracy:.2}, {bytes:.0} bytes sent in each step");
+    assert_eq!(accuracy, 1.0);
+    Ok(())
+}
