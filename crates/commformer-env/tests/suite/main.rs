@@ -17,4 +17,5 @@ mod smac;
 mod stacked;
 mod traffic_junction;
 mod vec_env;
+mod warehouse;
 mod wrapping;
