@@ -1,5 +1,5 @@
 //! A warehouse as a picture: a cell is one unit wide, row 0 at the top. Shelves are squares, those that are requested
-//! in another colour; robots are discs with a nose where they face.
+//! in another colour; goals are rings; robots are discs with a nose where they face.
 
 use super::{Facing, Warehouse};
 use crate::frame::{Form, Frame, Role};
@@ -15,7 +15,8 @@ impl Warehouse {
             frame.scenery(Role::Road, self.square(cell, 1.0));
         }
         for &goal in &self.floor.goals {
-            frame.scenery(Role::Good, self.square(goal, 1.0));
+            let [x, y] = self.middle(goal);
+            frame.scenery(Role::Good, Form::Circle([x, y, 0.42]));
         }
         for (index, robot) in self.state.robots.iter().enumerate() {
             let (cell, range) = (robot.cell as usize, self.config.sensor_range);
