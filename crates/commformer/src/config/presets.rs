@@ -67,6 +67,8 @@ pub const ALL: &[Preset] = files![
     "smac-terran_5_vs_5-hidden",
     "smac-protoss_5_vs_5-hidden",
     "smac-zerg_5_vs_5-hidden",
+    "rware-tiny-2ag",
+    "rware-tiny-4ag",
     "simple-spread",
     "football-3_vs_1",
     "football-pass_and_shoot",
@@ -177,6 +179,8 @@ mod tests {
         assert_eq!(sizes("predator-prey-gate"), ("predator-prey", 3, 261));
         assert_eq!(sizes("smac-3m"), ("smac", 3, 64));
         assert_eq!(sizes("smac-8m"), ("smac", 8, 204));
+        assert_eq!(sizes("rware-tiny-2ag"), ("rware", 2, 71));
+        assert_eq!(sizes("rware-tiny-4ag"), ("rware", 4, 71));
         assert_eq!(sizes("released"), ("predator-prey", 3, 261));
     }
 
