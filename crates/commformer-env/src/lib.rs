@@ -11,6 +11,7 @@
 //! - [`Signal`]: the best communication graph and the best gate are known, so that learned ones can
 //!   be held against them.
 //! - [`TrafficJunction`]: cars come and go where roads cross, so that the agents who take part change.
+//! - [`Warehouse`]: robots bring shelves that are requested, and put them back.
 //! - [`Smac`](smac::Smac): two teams fight, with the interface of the StarCraft Multi-Agent Challenge
 //!   and without StarCraft.
 //! - [`Foraging`]: agents with levels load food together (level-based foraging).
@@ -74,6 +75,7 @@ mod predator_capture_prey;
 mod predator_prey;
 mod registry;
 mod rng;
+mod rware;
 mod saved;
 mod settings;
 mod signal;
@@ -99,6 +101,7 @@ pub use predator_capture_prey::{PredatorCapturePrey, PredatorCapturePreyConfig};
 pub use predator_prey::{PredatorPrey, PredatorPreyConfig};
 pub use registry::{BuiltIn, TASKS, Task};
 pub use rng::Rng;
+pub use rware::{Warehouse, WarehouseConfig, WarehouseReward, WarehouseSize};
 pub use settings::{Choice, choices};
 pub use signal::{Signal, SignalConfig};
 pub use stacked::{MOST_STACKED, Stacked};

@@ -4,6 +4,7 @@
 use crate::foraging::ForagingConfig;
 use crate::predator_capture_prey::PredatorCapturePreyConfig;
 use crate::predator_prey::PredatorPreyConfig;
+use crate::rware::WarehouseConfig;
 use crate::settings;
 use crate::signal::SignalConfig;
 use crate::smac::SmacConfig;
@@ -107,6 +108,7 @@ tasks! {
     "predator-capture-prey" => PredatorCapturePrey(PredatorCapturePreyConfig): "Some agents see, others capture.",
     "signal" => Signal(SignalConfig): "Every agent must name what its source saw.",
     "traffic-junction" => TrafficJunction(TrafficJunctionConfig): "Cars come and go where roads cross.",
+    "rware" => Warehouse(WarehouseConfig): "Robots bring the shelves that are requested, and put them back.",
     "smac" => Smac(SmacConfig): "Two teams fight.",
     "lbf" => Foraging(ForagingConfig): "Agents load food together.",
 }

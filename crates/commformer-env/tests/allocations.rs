@@ -10,7 +10,7 @@ use std::{
 use commformer_env::{
     Actions, Batch, BuiltIn, Environment, Mode, PredatorCapturePrey, PredatorCapturePreyConfig,
     PredatorPrey, PredatorPreyConfig, Rng, Stacked, Status, TASKS, Telling, Told, TrafficJunction,
-    VecEnv,
+    VecEnv, Warehouse, WarehouseConfig,
     smac::{self, Battle, LOOPS_PER_STEP, Order, Script, Smac, SmacConfig, builtin},
 };
 use rayon::ThreadPoolBuilder;
@@ -172,6 +172,17 @@ fn no_step_of_any_task_allocates_be_it_the_first() {
             PredatorCapturePrey::new(config).unwrap()
         });
     }
+    check(|| {
+        // So crowded that robots stand in each other's way, and so many goals that some deliver.
+        let config = WarehouseConfig {
+            agents: 8,
+            layout: Some("xgxgx\n.....\ngxgxg\n.....".into()),
+            request_queue: Some(4),
+            episode_limit: Some(20),
+            ..Default::default()
+        };
+        Warehouse::new(config).unwrap()
+    });
     check(|| Stacked::new(predator_prey(), 3).unwrap());
     check(|| Stacked::new(TrafficJunction::new(Default::default()).unwrap(), 4).unwrap());
     let telling = Telling {

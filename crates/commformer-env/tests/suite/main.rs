@@ -19,4 +19,5 @@ mod stacked;
 mod told;
 mod traffic_junction;
 mod vec_env;
+mod warehouse;
 mod wrapping;

@@ -69,6 +69,8 @@ pub const ALL: &[Preset] = files![
     "smac-zerg_5_vs_5-hidden",
     "lbf-8x8-2p-2f-coop",
     "lbf-10x10-3p-3f",
+    "rware-tiny-2ag",
+    "rware-tiny-4ag",
     "simple-spread",
     "football-3_vs_1",
     "football-pass_and_shoot",
@@ -181,6 +183,8 @@ mod tests {
         assert_eq!(sizes("smac-8m"), ("smac", 8, 204));
         assert_eq!(sizes("lbf-8x8-2p-2f-coop"), ("lbf", 2, 12));
         assert_eq!(sizes("lbf-10x10-3p-3f"), ("lbf", 3, 18));
+        assert_eq!(sizes("rware-tiny-2ag"), ("rware", 2, 71));
+        assert_eq!(sizes("rware-tiny-4ag"), ("rware", 4, 71));
         assert_eq!(sizes("released"), ("predator-prey", 3, 261));
     }
 

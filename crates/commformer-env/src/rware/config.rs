@@ -1,0 +1,186 @@
+//! The settings of a robotic warehouse.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Warehouse, floor::Floor};
+use crate::{ConfigError, Environment, Task, error::require};
+
+/// Wider sensors are refused: one observation would fill gigabytes.
+const MAX_SENSOR_RANGE: usize = 100;
+
+/// How large a warehouse is, as the tasks of the package `rware` are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WarehouseSize {
+    /// 1 row of 3 columns of shelves.
+    Tiny,
+    /// 2 rows of 3 columns.
+    Small,
+    /// 2 rows of 5 columns.
+    Medium,
+    /// 3 rows of 5 columns.
+    Large,
+}
+
+impl WarehouseSize {
+    /// Rows and columns of shelves.
+    pub(super) fn shelves(self) -> (usize, usize) {
+        match self {
+            Self::Tiny => (1, 3),
+            Self::Small => (2, 3),
+            Self::Medium => (2, 5),
+            Self::Large => (3, 5),
+        }
+    }
+}
+
+/// Who is paid for a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WarehouseReward {
+    /// Every robot gets 1.
+    Global,
+    /// The robot that delivers gets 1.
+    Individual,
+    /// The robot that delivers gets 0.5, and another 0.5 when it puts the shelf back.
+    TwoStage,
+}
+
+/// Settings of [`Warehouse`](super::Warehouse).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WarehouseConfig {
+    /// Robots (N), at least 1 and at most one for each cell; 2 by default.
+    pub agents: usize,
+    /// Rows and columns of shelves; tiny by default.
+    pub size: WarehouseSize,
+    /// Shelves along one side of a column, 1 to 100; 8 by default.
+    pub column_height: usize,
+    /// A floor plan in place of `size` and `column_height`: lines of equal length, of `x` for a shelf, `.` for a
+    /// free cell and `g` for a goal. Spaces do not count. At most 100 lines of 100 cells.
+    pub layout: Option<String>,
+    /// Cells that a robot sees in each direction, 0 to 100; 1 by default, a window of 3 x 3.
+    pub sensor_range: usize,
+    /// Shelves that are requested at any time, at least 1 and fewer than there are; as many as robots if left out.
+    /// The package's easy tasks have twice, its hard ones half as many.
+    pub request_queue: Option<usize>,
+    /// Who is paid for a delivery; individual by default.
+    pub reward: WarehouseReward,
+    /// Whether a robot's place in its observation is a share of the floor's extent, 0 to 1, instead of a number of
+    /// cells; off by default.
+    pub normalised_coordinates: bool,
+    /// Steps without a delivery after which an episode is terminated, 0 for never; 0 by default.
+    pub inactivity_limit: u32,
+    /// Steps after which an episode is truncated, 0 for never; 500 if left out.
+    pub episode_limit: Option<u32>,
+}
+
+impl WarehouseConfig {
+    /// Steps after which an episode is truncated, 0 for never; the default where they are left out.
+    pub fn limit(&self) -> u32 {
+        self.episode_limit.unwrap_or(500)
+    }
+
+    /// Shelves that are requested at any time.
+    pub(super) fn requests(&self) -> usize {
+        self.request_queue.unwrap_or(self.agents)
+    }
+
+    /// The floor, if these settings fit it.
+    pub(super) fn floor(&self) -> Result<Floor, ConfigError> {
+        let floor = match &self.layout {
+            Some(plan) => Floor::drawn(plan)?,
+            None => Floor::regular(self.size, self.column_height)?,
+        };
+        let cells = floor.cells();
+        let allowed = format!("1 to {cells}, the cells of the floor");
+        let fits = (1..=cells).contains(&self.agents);
+        require(fits, "agents", self.agents, allowed)?;
+        let allowed = format!("0 to {MAX_SENSOR_RANGE}");
+        let fits = self.sensor_range <= MAX_SENSOR_RANGE;
+        require(fits, "sensor_range", self.sensor_range, allowed)?;
+        let (requests, shelves) = (self.requests(), floor.shelves.len());
+        let allowed = format!("1 or more, and fewer than the {shelves} shelves");
+        let fits = (1..shelves).contains(&requests);
+        require(fits, "request_queue", requests, allowed)?;
+        Ok(floor)
+    }
+}
+
+impl Task for WarehouseConfig {
+    fn build(&self) -> Result<Box<dyn Environment>, ConfigError> {
+        Ok(Box::new(Warehouse::new(self.clone())?))
+    }
+
+    fn agents(&self) -> usize {
+        self.agents
+    }
+
+    fn episode_limit(&self) -> u32 {
+        self.limit()
+    }
+
+    fn set_episode_limit(&mut self, limit: u32) {
+        self.episode_limit = Some(limit);
+    }
+}
+
+impl Default for WarehouseConfig {
+    fn default() -> Self {
+        Self {
+            agents: 2,
+            size: WarehouseSize::Tiny,
+            column_height: 8,
+            layout: None,
+            sensor_range: 1,
+            request_queue: None,
+            reward: WarehouseReward::Individual,
+            normalised_coordinates: false,
+            inactivity_limit: 0,
+            episode_limit: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_out_of_range_is_named() {
+        let error = |edit: fn(&mut WarehouseConfig)| {
+            let mut config = WarehouseConfig::default();
+            edit(&mut config);
+            config.floor().unwrap_err().to_string()
+        };
+        let no_robots = error(|config| config.agents = 0);
+        assert_eq!(
+            no_robots,
+            "`agents` is 0, but must be 1 to 110, the cells of the floor"
+        );
+        assert!(error(|config| config.agents = 111).contains("`agents` is 111"));
+        assert!(error(|config| config.sensor_range = 101).contains("0 to 100"));
+        assert!(error(|config| config.column_height = 0).contains("`column_height` is 0"));
+        assert!(error(|config| config.request_queue = Some(0)).contains("`request_queue` is 0"));
+        // As many requests as robots.
+        let crowd = error(|config| config.agents = 40);
+        assert_eq!(
+            crowd,
+            "`request_queue` is 40, but must be 1 or more, and fewer than the 32 shelves"
+        );
+        let layout = |plan: &str| {
+            let layout = Some(plan.into());
+            let config = WarehouseConfig {
+                layout,
+                ..Default::default()
+            };
+            config.floor().unwrap_err().to_string()
+        };
+        assert!(layout("xx.\nxxgg").contains("lines of equal length"));
+        assert!(layout("xx.\nxx.").contains("at least one goal `g`"));
+        assert!(layout("xx#\nxxg").contains("`#`"));
+        assert!(layout("").contains("1 to 100 lines"));
+        assert!(layout(&"x".repeat(101)).contains("1 to 100 cells"));
+        assert!(layout("x.g").contains("fewer than the 1 shelves"));
+    }
+}
