@@ -137,7 +137,8 @@ mod tests {
 
     #[test]
     fn what_is_out_of_range_is_named() {
-        let cases: [(fn(&mut ForagingConfig), &str); 11] = [
+        type Change = fn(&mut ForagingConfig);
+        let cases: [(Change, &str); 11] = [
             (|c| c.rows = 2, "`rows` is 2, but must be 3 to 100"),
             (|c| c.cols = 101, "`cols` is 101"),
             (|c| c.agents = 0, "`agents` is 0, but must be 1 to 35"),
