@@ -6,6 +6,7 @@ mod inputs;
 mod native;
 mod network;
 mod policy;
+mod team;
 
 pub use policy::ActorCritic;
 

@@ -5,9 +5,8 @@ use super::inputs::{Inputs, dense, goes_on, halves};
 use super::native::{Rows, Weights, Workspace};
 use super::network::{Hidden, Network, Tower};
 use super::{ActorCriticConfig, Critic, Recurrence};
-use crate::{Apart, Delivered, Footprint, Insight, MethodError, Team};
+use crate::{Footprint, MethodError};
 use commformer_env::{ActionSpace, Rng, Spec};
-use commformer_model::Explanation;
 use commformer_nn::native::Actions;
 use commformer_nn::passes::Precision;
 use commformer_nn::torch::{Distribution, Parameters, Torch, integers, numbers, truths};
@@ -16,16 +15,16 @@ use commformer_train::{
     Situations, by_autograd, seed_for,
 };
 use std::cell::RefCell;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// Actors that share a network and send each other nothing, and their critic.
 #[derive(Debug)]
 pub struct ActorCritic {
     config: ActorCriticConfig,
-    inputs: Inputs,
-    actions: ActionSpace,
+    pub(super) inputs: Inputs,
+    pub(super) actions: ActionSpace,
     precision: Precision,
-    network: Network,
+    pub(super) network: Network,
     parameters: Parameters,
     /// Buffers of the native passes, while no pass has them.
     workspace: RefCell<Option<Box<Workspace>>>,
@@ -87,7 +86,7 @@ impl ActorCritic {
     }
 
     /// A tower's outputs (.., outputs) and what it remembers, by libtorch. `hidden` is what it remembered before.
-    fn by_torch(
+    pub(super) fn by_torch(
         &self,
         tower: &Tower,
         inputs: &Tensor,
@@ -108,7 +107,7 @@ impl ActorCritic {
         tower.run(&mut ops, inputs, hidden)
     }
 
-    fn distribution(&self, outputs: Tensor, available: Option<&Tensor>) -> Distribution {
+    pub(super) fn distribution(&self, outputs: Tensor, available: Option<&Tensor>) -> Distribution {
         let deviation = |slot: commformer_nn::layout::Slot| {
             self.parameters.leaves()[slot.index()].sigmoid() * 0.5
         };
@@ -137,7 +136,7 @@ impl ActorCritic {
     }
 
     /// Actions, their log-probabilities, and what the actor remembers.
-    fn choose(
+    pub(super) fn choose(
         &self,
         situations: &Situations<'_>,
         own: &Tensor,
@@ -373,102 +372,10 @@ impl Policy for ActorCritic {
     }
 }
 
-impl Team for ActorCritic {
-    fn explain(
-        &self,
-        situations: &Situations<'_>,
-        _: Gates<'_>,
-        _: &Act,
-    ) -> PolicyResult<Option<Insight>> {
-        self.inputs.check(situations)?;
-        let _guard = tch::no_grad_guard();
-        let own = self.inputs.own(situations.obs);
-        let [hidden, _] = halves(situations.memory);
-        let (outputs, _) = self.by_torch(&self.network.actor, &own, hidden.as_ref(), None);
-        let logits = (self.distribution(outputs, situations.available)).into_output();
-        let probabilities = match self.actions {
-            ActionSpace::Discrete(_) => Some(logits.softmax(-1, Kind::Float)),
-            ActionSpace::Continuous(_) => None,
-        };
-        Ok(Some(Insight {
-            explanation: Explanation {
-                probabilities,
-                attention: Vec::new(),
-            },
-            open: None,
-            opens: None,
-        }))
-    }
-
-    /// Each agent by itself: it sees its own observation, and needs nobody's message.
-    fn act_apart(
-        &self,
-        situations: &Situations<'_>,
-        _: Gates<'_>,
-        noise: Option<&Tensor>,
-    ) -> PolicyResult<Apart> {
-        let [batch, agents] = self.inputs.check(situations)?;
-        let own = self.inputs.own(situations.obs);
-        let each = |team: i64| {
-            let members = (0..agents).map(|agent| {
-                let part = |x: &Tensor| x.narrow(0, team, 1).narrow(1, agent, 1);
-                let [available, memory] =
-                    [situations.available, situations.memory].map(|x| x.map(part));
-                let alone = Situations {
-                    available: available.as_ref(),
-                    memory: memory.as_ref(),
-                    ..*situations
-                };
-                let (actions, log_probs, of_actor) =
-                    self.choose(&alone, &part(&own), noise.map(part).as_ref());
-                // Values are the critic's, which only training has.
-                let of_critic = of_actor.as_ref().map(Tensor::zeros_like);
-                [
-                    Some(actions),
-                    Some(log_probs),
-                    of_actor
-                        .zip(of_critic)
-                        .map(|(a, b)| Tensor::cat(&[a, b], -1)),
-                ]
-            });
-            side_by_side(members, 1)
-        };
-        let [actions, log_probs, memory] = side_by_side((0..batch).map(each), 0);
-        let (Some(actions), Some(log_probs)) = (actions, log_probs) else {
-            return Err("there is nobody to act".into());
-        };
-        Ok(Apart {
-            delivered: vec![Delivered::default(); batch as usize],
-            act: Act {
-                values: log_probs.zeros_like(),
-                actions,
-                log_probs,
-                gate: None,
-                memory: carried(memory, situations.active),
-            },
-        })
-    }
-}
-
 /// What is carried on, (B, N, M): nothing by who takes no part.
-fn carried(memory: Option<Tensor>, active: Option<&Tensor>) -> Option<Tensor> {
+pub(super) fn carried(memory: Option<Tensor>, active: Option<&Tensor>) -> Option<Tensor> {
     memory.map(|memory| match active {
         Some(active) => memory * active.unsqueeze(-1),
         None => memory,
-    })
-}
-
-/// Parts of the same kinds, each kind joined along a dimension.
-fn side_by_side<const K: usize>(
-    parts: impl Iterator<Item = [Option<Tensor>; K]>,
-    dimension: i64,
-) -> [Option<Tensor>; K] {
-    let parts: Vec<_> = parts.collect();
-    std::array::from_fn(|kind| {
-        let all: Vec<&Tensor> = parts
-            .iter()
-            .filter_map(|part| part[kind].as_ref())
-            .collect();
-        (!all.is_empty()).then(|| Tensor::cat(&all, dimension))
     })
 }

@@ -1,10 +1,10 @@
-//! What the network and its gates take.
+//! The network's sizes, and what it and its gates take.
 
-use super::{gate, team};
+use super::gate;
 use crate::Footprint;
-use crate::config::TeamConfig;
+use crate::config::{GateMode, ObsNormName, PreviousActionName, TeamConfig};
 use commformer_env::Spec;
-use commformer_model::PolicyConfig;
+use commformer_model::{ActionSpace, ObsNorm, PolicyConfig, PreviousAction};
 use commformer_train::Needs;
 
 pub(crate) struct Sizes {
@@ -14,7 +14,7 @@ pub(crate) struct Sizes {
 
 impl Sizes {
     pub fn new(config: &TeamConfig, spec: &Spec) -> Self {
-        let policy = team::sizes(config, spec);
+        let policy = sizes(config, spec);
         let [decisions, carried] = gate::widths(&config.gate, spec.agents);
         Self {
             needs: Needs {
@@ -54,5 +54,42 @@ impl Footprint for Sizes {
 
     fn width(&self) -> usize {
         self.policy.embed_dim
+    }
+}
+
+/// The network's sizes and switches for a task that looks like `spec`.
+pub(super) fn sizes(config: &TeamConfig, spec: &Spec) -> PolicyConfig {
+    let actions = match spec.actions {
+        commformer_env::ActionSpace::Discrete(count) => ActionSpace::Discrete(count),
+        commformer_env::ActionSpace::Continuous(width) => ActionSpace::Continuous(width),
+    };
+    let policy = &config.policy;
+    let gated = config.gate.mode != GateMode::Off;
+    PolicyConfig {
+        embed_dim: policy.embed_dim,
+        heads: policy.heads,
+        blocks: policy.blocks,
+        shared_head: policy.shared_head,
+        design: policy.design,
+        relation: policy.relation,
+        score_scale: policy.score_scale,
+        relation_order: policy.relation_order,
+        self_loop: policy.self_loop,
+        previous_action: match (policy.previous_action, gated) {
+            (PreviousActionName::Heard, _) | (PreviousActionName::Auto, true) => {
+                PreviousAction::Heard
+            }
+            (PreviousActionName::Always, _) | (PreviousActionName::Auto, false) => {
+                PreviousAction::Always
+            }
+        },
+        obs_norm: match (policy.obs_norm, config.unknown_scales) {
+            (ObsNormName::Running, _) | (ObsNormName::Auto, true) => ObsNorm::Running,
+            (ObsNormName::Layer, _) | (ObsNormName::Auto, false) => ObsNorm::Layer,
+        },
+        closed: config.gate.closed,
+        dropout: policy.dropout,
+        precision: config.precision,
+        ..PolicyConfig::new(spec.agents, spec.obs_dim, actions)
     }
 }

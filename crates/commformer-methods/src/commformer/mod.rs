@@ -9,6 +9,7 @@ mod footprint;
 pub(crate) mod gate;
 pub(crate) mod graph;
 mod insight;
+mod learned;
 pub(crate) mod team;
 
 pub(crate) use footprint::Sizes;

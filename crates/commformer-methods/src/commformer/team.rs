@@ -1,16 +1,14 @@
 //! The network, its graph and its gates as one policy.
 
+use super::footprint::sizes;
 use super::gate::{Decision, Evidence, TeamGate, for_policy};
-use crate::config::{GateMode, ObsNormName, PreviousActionName, TeamConfig};
+use crate::config::TeamConfig;
 use crate::{Apart, Attentions, Insight, MethodError, Team};
 use commformer_env::{Rng, Spec};
-use commformer_model::{
-    ActionSpace, CommFormer, Input, ObsNorm, PolicyConfig, PreviousAction, SelfEdge, graph,
-};
+use commformer_model::{CommFormer, Input, SelfEdge, graph};
 use commformer_train::{
     Act, Actor, Evaluation, GateEvaluation, Gates, LearnedGraph, Level, MessageSizes, Needs,
-    Policy, PolicyResult, Purpose, ReceiveGates, SampledGraphs, Samples, Situations, TeamGraphs,
-    seed_for,
+    Policy, PolicyResult, Purpose, ReceiveGates, Samples, Situations, TeamGraphs, seed_for,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -20,9 +18,9 @@ pub struct TeamPolicy {
     pub(super) model: CommFormer,
     pub(super) gate: Option<TeamGate>,
     /// Senders of each receiver (k).
-    senders: usize,
-    self_edge: SelfEdge,
-    temperature: f64,
+    pub(super) senders: usize,
+    pub(super) self_edge: SelfEdge,
+    pub(super) temperature: f64,
 }
 
 impl TeamPolicy {
@@ -139,43 +137,6 @@ impl TeamPolicy {
                 .map(|memory| memory.narrow(-1, start, length))
         };
         (part(0, width), part(width, of_gate))
-    }
-}
-
-/// The network's sizes and switches for a task that looks like `spec`.
-pub(crate) fn sizes(config: &TeamConfig, spec: &Spec) -> PolicyConfig {
-    let actions = match spec.actions {
-        commformer_env::ActionSpace::Discrete(count) => ActionSpace::Discrete(count),
-        commformer_env::ActionSpace::Continuous(width) => ActionSpace::Continuous(width),
-    };
-    let policy = &config.policy;
-    let gated = config.gate.mode != GateMode::Off;
-    PolicyConfig {
-        embed_dim: policy.embed_dim,
-        heads: policy.heads,
-        blocks: policy.blocks,
-        shared_head: policy.shared_head,
-        design: policy.design,
-        relation: policy.relation,
-        score_scale: policy.score_scale,
-        relation_order: policy.relation_order,
-        self_loop: policy.self_loop,
-        previous_action: match (policy.previous_action, gated) {
-            (PreviousActionName::Heard, _) | (PreviousActionName::Auto, true) => {
-                PreviousAction::Heard
-            }
-            (PreviousActionName::Always, _) | (PreviousActionName::Auto, false) => {
-                PreviousAction::Always
-            }
-        },
-        obs_norm: match (policy.obs_norm, config.unknown_scales) {
-            (ObsNormName::Running, _) | (ObsNormName::Auto, true) => ObsNorm::Running,
-            (ObsNormName::Layer, _) | (ObsNormName::Auto, false) => ObsNorm::Layer,
-        },
-        closed: config.gate.closed,
-        dropout: policy.dropout,
-        precision: config.precision,
-        ..PolicyConfig::new(spec.agents, spec.obs_dim, actions)
     }
 }
 
@@ -403,47 +364,6 @@ impl Policy for TeamPolicy {
     fn values(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Tensor> {
         let perception = self.perceive(situations, gates)?;
         Ok(self.model.encode(&perception.input(situations))?.1)
-    }
-}
-
-impl LearnedGraph for TeamPolicy {
-    fn edge_logits(&self) -> Tensor {
-        self.model.edge_logits().shallow_clone()
-    }
-
-    fn exact(&self) -> PolicyResult<Tensor> {
-        Ok(graph::exact(
-            self.model.edge_logits(),
-            self.senders,
-            self.self_edge,
-        ))
-    }
-
-    fn sample(&self, gumbel: &Tensor) -> PolicyResult<SampledGraphs> {
-        let logits = self.model.edge_logits();
-        let graph::Sample { graph, order } = graph::sample(
-            logits,
-            gumbel,
-            self.temperature,
-            self.senders,
-            self.self_edge,
-        );
-        Ok(SampledGraphs {
-            graphs: graph,
-            order,
-        })
-    }
-
-    fn log_probs(&self, order: &Tensor) -> PolicyResult<Tensor> {
-        Ok(graph::plackett_luce(
-            self.model.edge_logits(),
-            order,
-            self.self_edge,
-        ))
-    }
-
-    fn entropy(&self) -> PolicyResult<Tensor> {
-        Ok(graph::entropy(self.model.edge_logits(), self.self_edge))
     }
 }
 
