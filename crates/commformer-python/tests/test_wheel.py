@@ -9,7 +9,8 @@ from gymnasium import spaces
 from pettingzoo.test import parallel_api_test, parallel_seed_test, seed_test
 from pettingzoo.utils import parallel_to_aec
 
-TASKS = [(kind, {}) for kind in commformer.KINDS]
+# Short episodes, so that tests see their ends.
+TASKS = [(kind, {"episode_limit": 20}) for kind in commformer.KINDS]
 
 
 def open_actions(envs, random):
