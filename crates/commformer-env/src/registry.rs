@@ -108,9 +108,9 @@ tasks! {
     "predator-capture-prey" => PredatorCapturePrey(PredatorCapturePreyConfig): "Some agents see, others capture.",
     "signal" => Signal(SignalConfig): "Every agent must name what its source saw.",
     "traffic-junction" => TrafficJunction(TrafficJunctionConfig): "Cars come and go where roads cross.",
-    "rware" => Warehouse(WarehouseConfig): "Robots bring the shelves that are requested, and put them back.",
     "smac" => Smac(SmacConfig): "Two teams fight.",
     "lbf" => Foraging(ForagingConfig): "Agents load food together.",
+    "rware" => Warehouse(WarehouseConfig): "Robots bring the shelves that are requested, and put them back.",
 }
 
 impl Default for BuiltIn {

@@ -301,7 +301,13 @@ mod tests {
     fn choices_are_those_of_the_types() {
         let of_methods = METHODS.iter().map(|method| (kinds()[0], *method));
         let of_tasks = kinds().into_iter().map(|kind| (kind, METHODS[0]));
-        let free = ["run.device", "env.map", "env.make", "env.python"];
+        let free = [
+            "run.device",
+            "env.map",
+            "env.floor_plan",
+            "env.make",
+            "env.python",
+        ];
         for (env, method) in of_tasks.chain(of_methods) {
             let kinds = Kinds::of(env, method);
             for (section, keys) in kinds.schema(env).unwrap() {
