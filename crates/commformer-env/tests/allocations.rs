@@ -176,7 +176,7 @@ fn no_step_of_any_task_allocates_be_it_the_first() {
         // So crowded that robots stand in each other's way, and so many goals that some deliver.
         let config = WarehouseConfig {
             agents: 8,
-            layout: Some("xgxgx\n.....\ngxgxg\n.....".into()),
+            floor_plan: Some("xgxgx\n.....\ngxgxg\n.....".into()),
             request_queue: Some(4),
             episode_limit: Some(20),
             ..Default::default()

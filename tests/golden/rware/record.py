@@ -43,9 +43,9 @@ CASES = [
     ("tiny-2ag-easy-random", {"agents": 2, "request_queue": 4, "episode_limit": 100}, 200, "random"),
     ("small-4ag-two-stage", {"agents": 4, "size": "small", "reward": "two-stage"}, 400, "fetch"),
     ("tiny-3ag-sensor-2", {"agents": 3, "sensor_range": 2, "normalised_coordinates": True}, 200, "fetch"),
-    ("crowded", {"agents": 9, "layout": CROWDED, "request_queue": 5, "episode_limit": 40}, 400, "push"),
-    ("crowded-two-stage", {"agents": 5, "layout": CROWDED, "request_queue": 6, "reward": "two-stage"}, 300, "fetch"),
-    ("wide", {"agents": 16, "layout": WIDE, "request_queue": 8, "episode_limit": 50}, 200, "push"),
+    ("crowded", {"agents": 9, "floor_plan": CROWDED, "request_queue": 5, "episode_limit": 40}, 400, "push"),
+    ("crowded-two-stage", {"agents": 5, "floor_plan": CROWDED, "request_queue": 6, "reward": "two-stage"}, 300, "fetch"),
+    ("wide", {"agents": 16, "floor_plan": WIDE, "request_queue": 8, "episode_limit": 50}, 200, "push"),
 ]
 
 
@@ -62,7 +62,7 @@ def make(settings):
         max_inactivity_steps=settings.get("inactivity_limit"),
         max_steps=settings.get("episode_limit", 500),
         reward_type=REWARDS[settings.get("reward", "individual")],
-        layout=settings.get("layout"),
+        layout=settings.get("floor_plan"),
         normalised_coordinates=settings.get("normalised_coordinates", False),
     )
 

@@ -57,8 +57,8 @@ pub struct WarehouseConfig {
     /// Shelves along one side of a column, 1 to 100; 8 by default.
     pub column_height: usize,
     /// A floor plan in place of `size` and `column_height`: lines of equal length, of `x` for a shelf, `.` for a
-    /// free cell and `g` for a goal. Spaces do not count. At most 100 lines of 100 cells.
-    pub layout: Option<String>,
+    /// free cell and `g` for a goal. Spaces do not count, and an empty one is none. At most 100 lines of 100 cells.
+    pub floor_plan: Option<String>,
     /// Cells that a robot sees in each direction, 0 to 100; 1 by default, a window of 3 x 3.
     pub sensor_range: usize,
     /// Shelves that are requested at any time, at least 1 and fewer than there are; as many as robots if left out.
@@ -88,7 +88,8 @@ impl WarehouseConfig {
 
     /// The floor, if these settings fit it.
     pub(super) fn floor(&self) -> Result<Floor, ConfigError> {
-        let floor = match &self.layout {
+        let plan = self.floor_plan.as_deref().map(str::trim);
+        let floor = match plan.filter(|plan| !plan.is_empty()) {
             Some(plan) => Floor::drawn(plan)?,
             None => Floor::regular(self.size, self.column_height)?,
         };
@@ -131,7 +132,7 @@ impl Default for WarehouseConfig {
             agents: 2,
             size: WarehouseSize::Tiny,
             column_height: 8,
-            layout: None,
+            floor_plan: None,
             sensor_range: 1,
             request_queue: None,
             reward: WarehouseReward::Individual,
@@ -168,19 +169,23 @@ mod tests {
             crowd,
             "`request_queue` is 40, but must be 1 or more, and fewer than the 32 shelves"
         );
-        let layout = |plan: &str| {
-            let layout = Some(plan.into());
+        let refused = |plan: &str| {
+            let floor_plan = Some(plan.into());
             let config = WarehouseConfig {
-                layout,
+                floor_plan,
                 ..Default::default()
             };
             config.floor().unwrap_err().to_string()
         };
-        assert!(layout("xx.\nxxgg").contains("lines of equal length"));
-        assert!(layout("xx.\nxx.").contains("at least one goal `g`"));
-        assert!(layout("xx#\nxxg").contains("`#`"));
-        assert!(layout("").contains("1 to 100 lines"));
-        assert!(layout(&"x".repeat(101)).contains("1 to 100 cells"));
-        assert!(layout("x.g").contains("fewer than the 1 shelves"));
+        assert!(refused("xx.\nxxgg").contains("lines of equal length"));
+        assert!(refused("xx.\nxx.").contains("at least one goal `g`"));
+        assert!(refused("xx#\nxxg").contains("`#`"));
+        assert!(refused(&"x".repeat(101)).contains("1 to 100 cells"));
+        let empty = WarehouseConfig {
+            floor_plan: Some(" \n".into()),
+            ..Default::default()
+        };
+        assert_eq!(empty.floor().unwrap().cells(), 110);
+        assert!(refused("x.g").contains("fewer than the 1 shelves"));
     }
 }

@@ -43,7 +43,7 @@ impl Floor {
         ))
     }
 
-    /// A floor as it is drawn, see [`WarehouseConfig::layout`](super::WarehouseConfig::layout).
+    /// A floor as it is drawn, see [`WarehouseConfig::floor_plan`](super::WarehouseConfig::floor_plan).
     pub fn drawn(plan: &str) -> Result<Self, ConfigError> {
         let cells = |line: &str| line.chars().filter(|cell| *cell != ' ').collect();
         let lines: Vec<Vec<char>> = plan.trim().lines().map(cells).collect();
@@ -51,20 +51,30 @@ impl Floor {
         let allowed = format!("1 to {MAX_EXTENT} lines of 1 to {MAX_EXTENT} cells");
         let fits = (1..=MAX_EXTENT).contains(&height) && (1..=MAX_EXTENT).contains(&width);
         let found = format!("{height} lines, the first of {width} cells");
-        require(fits, "layout", found, allowed)?;
+        require(fits, "floor_plan", found, allowed)?;
         let uneven = lines.iter().find(|line| line.len() != width);
         let found = format!("lines of {width} and {} cells", uneven.map_or(0, Vec::len));
-        require(uneven.is_none(), "layout", found, "lines of equal length")?;
+        require(
+            uneven.is_none(),
+            "floor_plan",
+            found,
+            "lines of equal length",
+        )?;
         let cells: Vec<char> = lines.into_iter().flatten().collect();
         let unknown = cells.iter().find(|cell| !"xX.gG".contains(**cell));
         let found = format!("a plan with {}", unknown.map_or(String::new(), quoted));
         let allowed = "of `x` (shelf), `.` (free) and `g` (goal)";
-        require(unknown.is_none(), "layout", found, allowed)?;
+        require(unknown.is_none(), "floor_plan", found, allowed)?;
         let goals: Vec<usize> = (0..cells.len())
             .filter(|cell| "gG".contains(cells[*cell]))
             .collect();
         let allowed = "a plan with at least one goal `g`";
-        require(!goals.is_empty(), "layout", "a plan without goals", allowed)?;
+        require(
+            !goals.is_empty(),
+            "floor_plan",
+            "a plan without goals",
+            allowed,
+        )?;
         let corridor = cells.iter().map(|cell| !"xX".contains(*cell)).collect();
         Ok(Self::new(width, corridor, goals))
     }

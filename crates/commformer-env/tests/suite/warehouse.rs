@@ -7,9 +7,9 @@ use commformer_env::{
 };
 use proptest::prelude::*;
 
-fn warehouse(layout: &str, edit: impl FnOnce(&mut WarehouseConfig)) -> Single<Warehouse> {
+fn warehouse(plan: &str, edit: impl FnOnce(&mut WarehouseConfig)) -> Single<Warehouse> {
     let mut config = WarehouseConfig {
-        layout: Some(layout.into()),
+        floor_plan: Some(plan.into()),
         ..Default::default()
     };
     edit(&mut config);
@@ -49,8 +49,8 @@ proptest! {
             config.request_queue = Some(requests);
             config.reward = reward;
         };
-        let layout = "xxgx\n....\nxxgx\n..xg";
-        let (mut task, mut other) = (warehouse(layout, edit), warehouse(layout, edit));
+        let plan = "xxgx\n....\nxxgx\n..xg";
+        let (mut task, mut other) = (warehouse(plan, edit), warehouse(plan, edit));
         task.rng = Rng::new(seed, 0);
         task.reset();
         let mut policy = Rng::new(seed, 1);
