@@ -259,7 +259,6 @@ impl Overrides {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use commformer_env::BuiltIn;
     use commformer_model::Precision;
     use proptest::prelude::*;
 
@@ -305,10 +304,6 @@ mod tests {
             config.graph = GraphConfig::default();
             config.env = EnvConfig::complete(kinds()[kind]).unwrap().with_limit(limit);
             config.env.stack = stack;
-            if let TaskConfig::BuiltIn(BuiltIn::Warehouse(task)) = &mut config.env.task {
-                // No text is no plan of a floor.
-                task.layout = Some("..g\n.xx".into());
-            }
             let text = config.to_toml().unwrap();
             prop_assert_eq!(Config::parse(&text, Source::Default).unwrap(), config);
         }
