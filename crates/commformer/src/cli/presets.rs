@@ -1,10 +1,10 @@
-//! `commformer presets`.
+//! `commformer presets`: what can be trained, and by what.
 
-use crate::config::presets;
+use crate::config::{METHODS, MethodConfig, presets};
 use commformer_view::numbers::grouped;
 use std::io::Write;
 
-/// A line for each preset.
+/// A line for each preset and each method.
 pub(super) fn list(out: &mut dyn Write) -> anyhow::Result<()> {
     let width = presets::ALL
         .iter()
@@ -33,7 +33,18 @@ pub(super) fn list(out: &mut dyn Write) -> anyhow::Result<()> {
             preset.description()
         )?;
     }
-    writeln!(out, "\nTrain one with `{} train NAME`.", super::program())?;
+    writeln!(out, "\nmethod      what it is")?;
+    for method in METHODS
+        .iter()
+        .filter_map(|kind| MethodConfig::of_kind(kind))
+    {
+        writeln!(out, "{:10}  {}", method.kind(), method.method().about())?;
+    }
+    let program = super::program();
+    writeln!(
+        out,
+        "\nTrain one with `{program} train NAME`, by another method with `--method METHOD`."
+    )?;
     Ok(())
 }
 
@@ -49,6 +60,8 @@ mod tests {
         assert!(text.lines().any(|line| {
             line.starts_with("signal ") && line.contains(" 8 ") && line.contains("60,000")
         }));
-        assert_eq!(text.lines().count(), presets::ALL.len() + 3);
+        assert!(text.lines().any(|line| line.starts_with("mappo ")));
+        let lines = 1 + presets::ALL.len() + 2 + METHODS.len() + 2;
+        assert_eq!(text.lines().count(), lines);
     }
 }
