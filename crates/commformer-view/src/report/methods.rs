@@ -10,6 +10,9 @@ use toml::Value;
 /// repeated with.
 const FREE: [&str; 3] = ["run.seed", "run.threads", "run.device"];
 
+/// How a run's team learns.
+const KIND: &str = "method.kind";
+
 /// All methods of a report.
 #[derive(Clone, Debug)]
 pub(super) struct Methods {
@@ -67,9 +70,8 @@ impl Methods {
         if list.len() > Self::MOST {
             return Err(ReportError::TooMany { found: list.len() });
         }
-        let all: Vec<_> = list.iter().map(|method| &method.settings).collect();
-        let different = differences(&all);
-        for method in &mut list {
+        let names: Vec<String> = list.iter().map(|method| name(method, &list)).collect();
+        for (method, name) in list.iter_mut().zip(names) {
             method.runs.sort_by_key(|run| run.log.seed());
             for pair in method.runs.windows(2) {
                 if let [one, other] = pair
@@ -79,13 +81,10 @@ impl Methods {
                     return Err(ReportError::Twice { first, second });
                 }
             }
-            let told = different
-                .iter()
-                .map(|key| format!("{key} = {}", value(&method.settings, key)));
-            method.name = told.collect::<Vec<_>>().join("; ");
-            if method.name.is_empty() {
-                method.name.clone_from(&task);
-            }
+            method.name = match name.is_empty() {
+                true => task.clone(),
+                false => name,
+            };
         }
         Ok(Self { list, task })
     }
@@ -96,6 +95,27 @@ impl Methods {
     }
 }
 
+/// What tells a method from others: its kind, if there are others, and the settings that differ where all kinds have
+/// them, or among those of its kind.
+fn name(method: &Method, all: &[Method]) -> String {
+    let settings = |of: &dyn Fn(&Method) -> bool| {
+        let of = all.iter().filter(|other| of(other));
+        of.map(|method| &method.settings).collect::<Vec<_>>()
+    };
+    let every = settings(&|_| true);
+    let same = settings(&|other| other.settings.get(KIND) == method.settings.get(KIND));
+    let among_same = differences(&same);
+    let several = same.len() < every.len();
+    let told = differences(&every).into_iter().filter_map(|key| {
+        let value = value(&method.settings, &key);
+        let common = every.iter().all(|settings| settings.contains_key(&key));
+        let matters = key != KIND && (!several || common || among_same.contains(&key));
+        matters.then(|| format!("{key} = {value}"))
+    });
+    let kind = several.then(|| value(&method.settings, KIND));
+    kind.into_iter().chain(told).collect::<Vec<_>>().join("; ")
+}
+
 /// Settings by their path, as TOML, without those that make no other method.
 pub(super) fn flat(settings: &toml::Table) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
@@ -103,6 +123,9 @@ pub(super) fn flat(settings: &toml::Table) -> BTreeMap<String, String> {
     for key in FREE {
         all.remove(key);
     }
+    // Runs of before there were others.
+    all.entry(KIND.to_owned())
+        .or_insert("commformer".to_owned());
     all
 }
 

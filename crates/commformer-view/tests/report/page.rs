@@ -187,3 +187,37 @@ fn runs_that_have_not_ended_are_compared_by_their_last_evaluations() {
     // It has no absolute metrics.
     assert!(!text(&report, "marl-eval.json").contains("seed_4"));
 }
+
+#[test]
+fn methods_of_several_kinds_are_called_by_their_kind() {
+    let scratch = tempfile::tempdir().unwrap();
+    let write = |name: &str, seed, method: &str| {
+        let folder = Sample::seed(seed).write(scratch.path(), name);
+        let config = format!(
+            "[env]\nkind = \"predator-prey\"\n{method}\n[ppo]\nlr = 0.001\n[run]\nseed = {seed}\n"
+        );
+        std::fs::write(folder.join("config.toml"), config).unwrap();
+        folder
+    };
+    let folders = [
+        // A run of before there were other methods.
+        write("a", 1, "[graph]\nmode = \"learned\""),
+        write(
+            "b",
+            2,
+            "[method]\nkind = \"commformer\"\n[graph]\nmode = \"learned\"",
+        ),
+        write("c", 1, "[method]\nkind = \"ippo\"\nhidden = 64"),
+        write("d", 1, "[method]\nkind = \"ippo\"\nhidden = 128"),
+    ];
+    let page = page(&report(&folders));
+    for name in [
+        "3 methods",
+        "commformer",
+        "ippo; method.hidden = 64",
+        "ippo; method.hidden = 128",
+    ] {
+        assert!(page.contains(name), "{name}");
+    }
+    assert!(!page.contains("graph.mode = not set"));
+}
