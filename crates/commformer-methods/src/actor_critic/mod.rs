@@ -10,8 +10,11 @@ mod team;
 
 pub use policy::ActorCritic;
 
-use crate::MethodError;
+use crate::config::TeamConfig;
+use crate::{Footprint, Method, MethodError, Team};
+use commformer_env::Spec;
 use serde::{Deserialize, Serialize};
+use tch::Device;
 
 /// What follows a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,5 +99,41 @@ impl ActorCriticConfig {
             }
         }
         Ok(())
+    }
+}
+
+/// A method whose teams are [`ActorCritic`]s.
+pub(crate) trait ActorCriticMethod {
+    /// What it is, in a line.
+    const ABOUT: &str;
+    /// What its values are made of.
+    const CRITIC: Critic;
+
+    /// The sizes of its networks.
+    fn sizes(&self) -> &ActorCriticConfig;
+}
+
+impl<M: ActorCriticMethod> Method for M {
+    fn about(&self) -> &'static str {
+        M::ABOUT
+    }
+
+    fn check(&self) -> Result<(), MethodError> {
+        self.sizes().check()
+    }
+
+    fn footprint(&self, _: &TeamConfig, spec: &Spec) -> Box<dyn Footprint> {
+        ActorCritic::footprint(self.sizes(), M::CRITIC, spec)
+    }
+
+    fn team(
+        &self,
+        config: &TeamConfig,
+        spec: &Spec,
+        device: Device,
+    ) -> Result<Box<dyn Team>, MethodError> {
+        let of_run = (config.seed, config.precision, device);
+        let team = ActorCritic::new(self.sizes(), M::CRITIC, spec, of_run)?;
+        Ok(Box::new(team))
     }
 }
