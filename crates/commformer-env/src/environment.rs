@@ -109,6 +109,17 @@ pub struct Observation<'a> {
     pub active: &'a mut [bool],
 }
 
+impl Observation<'_> {
+    /// The same with only so many numbers of `obs`: what a task writes to that is shown with more behind it.
+    pub(crate) fn front(&mut self, numbers: usize) -> Observation<'_> {
+        Observation {
+            obs: &mut self.obs[..numbers],
+            available: &mut *self.available,
+            active: &mut *self.active,
+        }
+    }
+}
+
 /// How an episode stands after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {

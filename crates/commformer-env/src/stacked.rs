@@ -113,15 +113,6 @@ impl<E: Environment> Stacked<E> {
             self.seen[agent * stacked..][..width].fill(0.0);
         }
     }
-
-    /// What the task writes to: the front of what the caller lends.
-    fn front<'a>(&self, out: &'a mut Observation<'_>) -> Observation<'a> {
-        Observation {
-            obs: &mut out.obs[..self.spec.agents * self.width],
-            available: &mut *out.available,
-            active: &mut *out.active,
-        }
-    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -135,7 +126,7 @@ impl<E: Environment> Environment for Stacked<E> {
     }
 
     fn reset(&mut self, rng: &mut Rng, mut out: Observation<'_>) {
-        let seen = self.front(&mut out);
+        let seen = out.front(self.spec.agents * self.width);
         self.task.reset(rng, seen);
         self.seen.fill(0.0);
         self.show(out.obs, out.active);
@@ -148,7 +139,7 @@ impl<E: Environment> Environment for Stacked<E> {
         mut out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        let seen = self.front(&mut out);
+        let seen = out.front(self.spec.agents * self.width);
         let status = self.task.step(actions, rng, seen, rewards);
         self.shift();
         self.show(out.obs, out.active);
@@ -179,7 +170,7 @@ impl<E: Environment> Environment for Stacked<E> {
                 "it remembers {found}, but what was seen is finite"
             )));
         }
-        let seen = self.front(&mut out);
+        let seen = out.front(self.spec.agents * self.width);
         self.task.restore(&task, seen)?;
         // Of one observation nothing is older, and there are no rows to go through.
         let rows = self.seen.chunks_exact_mut(self.spec.obs_dim);

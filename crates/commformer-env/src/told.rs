@@ -136,15 +136,6 @@ impl<E: Environment> Told<E> {
             action.copy_from_slice(&self.last[agent * of_action..(agent + 1) * of_action]);
         }
     }
-
-    /// What the task writes to: the front of what the caller lends.
-    fn front<'a>(&self, out: &'a mut Observation<'_>) -> Observation<'a> {
-        Observation {
-            obs: &mut out.obs[..self.spec.agents * self.width],
-            available: &mut *out.available,
-            active: &mut *out.active,
-        }
-    }
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -158,7 +149,7 @@ impl<E: Environment> Environment for Told<E> {
     }
 
     fn reset(&mut self, rng: &mut Rng, mut out: Observation<'_>) {
-        let shown = self.front(&mut out);
+        let shown = out.front(self.spec.agents * self.width);
         self.task.reset(rng, shown);
         self.last.fill(0.0);
         self.tell(out.obs, out.active);
@@ -171,7 +162,7 @@ impl<E: Environment> Environment for Told<E> {
         mut out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        let shown = self.front(&mut out);
+        let shown = out.front(self.spec.agents * self.width);
         let status = self.task.step(actions, rng, shown, rewards);
         self.keep(actions);
         self.tell(out.obs, out.active);
@@ -201,7 +192,7 @@ impl<E: Environment> Environment for Told<E> {
                 "it remembers {found}, which is of no action"
             )));
         }
-        let shown = self.front(&mut out);
+        let shown = out.front(self.spec.agents * self.width);
         self.task.restore(&task, shown)?;
         self.last = last;
         self.tell(out.obs, out.active);

@@ -99,6 +99,10 @@ impl Method for Mat {
         agents.saturating_sub(1)
     }
 
+    fn fits_any_size(&self, _: &TeamConfig) -> bool {
+        true
+    }
+
     fn footprint(&self, config: &TeamConfig, spec: &Spec) -> Box<dyn Footprint> {
         Box::new(Sizes::new(&self.as_commformer(config), spec))
     }

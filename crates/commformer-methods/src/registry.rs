@@ -54,6 +54,12 @@ pub trait Method {
         0
     }
 
+    /// Whether the weights of a team serve one of another size; not, as here, unless it says so.
+    fn fits_any_size(&self, config: &TeamConfig) -> bool {
+        let _ = config;
+        false
+    }
+
     /// How its graph is learned; `None`, as here, if it learns none.
     fn schedule(&self, config: &TeamConfig, agents: usize) -> Option<BilevelConfig> {
         let _ = (config, agents);

@@ -126,8 +126,14 @@ impl Loaded {
             .map_err(|error| EvaluationError::Weights(error.to_string()))?;
         let mut edges = checkpoint.state.graph;
         let fresh = compose::execution_graph(config, &team, device)?;
-        if edges.len() != fresh.len() {
-            // Weights that serve a team of any size: it hears whom such a team would.
+        let (found, expected) = (edges.len(), fresh.len());
+        if found != expected {
+            if !config.method.method().fits_any_size(&config.team()) {
+                return Err(EvaluationError::Weights(format!(
+                    "its graph has {found} entries, not {expected}"
+                )));
+            }
+            // The weights serve a team of any size: it hears whom such a team would.
             edges = fresh;
         }
         let agents = edges.len().isqrt() as i64;

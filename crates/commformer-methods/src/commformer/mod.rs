@@ -68,6 +68,10 @@ impl Method for CommFormer {
         }
     }
 
+    fn fits_any_size(&self, config: &TeamConfig) -> bool {
+        config.policy.shared_head
+    }
+
     fn schedule(&self, config: &TeamConfig, agents: usize) -> Option<BilevelConfig> {
         let learned = config.graph.mode_for(agents) == GraphMode::Learned;
         learned.then(|| graph::schedule(&config.graph))
