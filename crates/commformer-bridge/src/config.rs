@@ -1,48 +1,50 @@
 //! Which Python task, and how it is run.
 
 use crate::options;
+use commformer_env::{ConfigError, settings};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
+use std::collections::BTreeMap;
 use toml::Table;
 
 /// The settings of a task in Python.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct PythonConfig {
-    /// What makes it: `pettingzoo:MODULE`, `gfootball:SCENARIO`, `smac:MAP`, `MODULE:FUNCTION` or `FILE:FUNCTION`.
+    /// What makes the environment: `pettingzoo:MODULE`, `gfootball:SCENARIO`, `smac:MAP`, `MODULE:FUNCTION` or
+    /// `FILE:FUNCTION`. See [Environments in Python](python.md#what-envmake-names).
     pub make: String,
-    /// What it is made with: keyword arguments.
+    /// The keyword arguments that it is made with.
+    #[schemars(with = "BTreeMap<String, ()>")]
     pub options: Table,
     /// The interpreter, 3.10 or later, that has numpy and the environment.
+    #[default = "python3"]
     pub python: String,
-    /// Worker processes; 0: one for each core. No result depends on it.
+    /// Worker processes; 0 means one for each core. No result depends on it.
+    #[schemars(range(max = 1024))]
     pub workers: usize,
-    /// Seconds that a step or a reset of a worker's copies may take.
+    /// Seconds that a step or a reset of a worker's environments may take.
+    #[default = 60.0]
+    #[schemars(range(max = 1e6), extend("exclusiveMinimum" = 0.0))]
     pub timeout: f64,
-    /// Seconds that a worker may take to import the environment and to make its copies.
+    /// Seconds that a worker may take to import the environment and to make its instances of it.
+    #[default = 120.0]
+    #[schemars(range(max = 1e6), extend("exclusiveMinimum" = 0.0))]
     pub start_timeout: f64,
     /// How often a worker that failed is started anew before the run gives up.
     pub restarts: u32,
-    /// Steps after which an episode is cut; 0: the environment decides alone.
+    /// Steps after which an episode is truncated; 0: the environment decides alone.
     pub episode_limit: u32,
 }
 
-impl Default for PythonConfig {
-    fn default() -> Self {
-        Self {
-            make: String::new(),
-            options: Table::new(),
-            python: "python3".into(),
-            workers: 0,
-            timeout: 60.0,
-            start_timeout: 120.0,
-            restarts: 0,
-            episode_limit: 0,
-        }
+fn refused(field: &'static str, found: String, allowed: &str) -> ConfigError {
+    ConfigError {
+        field: field.into(),
+        found,
+        allowed: allowed.into(),
     }
 }
-
-/// A setting that cannot be: its name, its value, and what would work.
-pub type Refused = (&'static str, String, &'static str);
 
 impl PythonConfig {
     /// Looks at what can be judged without starting Python.
@@ -50,40 +52,21 @@ impl PythonConfig {
     /// # Errors
     ///
     /// The first setting that cannot be.
-    pub fn check(&self) -> Result<(), Refused> {
+    pub fn check(&self) -> Result<(), ConfigError> {
         let parts = self.make.split_once(':');
         if !parts.is_some_and(|(module, function)| !module.is_empty() && !function.is_empty()) {
             let expected =
                 "MODULE:FUNCTION, FILE:FUNCTION, pettingzoo:MODULE, gfootball:SCENARIO or smac:MAP";
-            return Err(("make", format!("`{}`", self.make), expected));
+            return Err(refused("make", format!("`{}`", self.make), expected));
         }
         if let Some((found, expected)) = options::problem(&self.options) {
-            return Err(("options", found, expected));
+            return Err(refused("options", found, expected));
         }
         if self.python.is_empty() {
-            return Err(("python", "``".into(), "the name or path of an interpreter"));
+            let expected = "the name or path of an interpreter";
+            return Err(refused("python", "``".into(), expected));
         }
-        for (name, seconds) in [
-            ("timeout", self.timeout),
-            ("start_timeout", self.start_timeout),
-        ] {
-            // A bound, so that it is a duration: eleven days.
-            if !(seconds > 0.0 && seconds <= 1e6) {
-                return Err((
-                    name,
-                    seconds.to_string(),
-                    "above 0 and at most 1000000 (seconds)",
-                ));
-            }
-        }
-        if self.workers > 1024 {
-            return Err((
-                "workers",
-                self.workers.to_string(),
-                "at most 1024; 0 means one for each core",
-            ));
-        }
-        Ok(())
+        settings::check(self)
     }
 
     /// How many workers hold so many copies.
@@ -118,7 +101,7 @@ mod tests {
         let refused = |change: fn(&mut PythonConfig)| {
             let mut config = good.clone();
             change(&mut config);
-            config.check().unwrap_err().0
+            config.check().unwrap_err().field
         };
         assert_eq!(refused(|config| config.make.clear()), "make");
         assert_eq!(refused(|config| config.make = "module:".into()), "make");

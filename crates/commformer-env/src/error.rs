@@ -1,5 +1,6 @@
 //! What can be wrong with a task's settings and with how copies of it are used.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use crate::{ActionSpace, MetricNameError, Spec};
@@ -9,7 +10,7 @@ use crate::{ActionSpace, MetricNameError, Spec};
 #[error("`{field}` is {found}, but must be {allowed}")]
 pub struct ConfigError {
     /// The setting's name, as in the configuration.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// The value it has.
     pub found: String,
     /// The values it may have.
@@ -27,7 +28,7 @@ pub(crate) fn require(
         return Ok(());
     }
     Err(ConfigError {
-        field,
+        field: field.into(),
         found: found.to_string(),
         allowed: allowed.to_string(),
     })

@@ -4,6 +4,7 @@ mod draw;
 
 pub(crate) use draw::Look;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// Who is rewarded for a prey that is found, and whether finding it ends the episode.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// 0 on a prey, -0.05 elsewhere; the episode ends when all have done their part.
@@ -38,12 +39,6 @@ impl Mode {
             Mode::Competitive => (PREY_REWARD / on_prey as f64) as f32,
         }
     }
-}
-
-/// Checks what a cell nearer to the prey is worth.
-pub(crate) fn check_shaping(shaping: f32) -> Result<(), ConfigError> {
-    let fits = (0.0..=1.0).contains(&shaping);
-    require(fits, "shaping", shaping, "0 to 1")
 }
 
 /// Where everyone is, and how long the episode has lasted.

@@ -6,15 +6,18 @@
 //! of one work; with several prey an agent captures whichever it stands on (there it would have to
 //! stand on all of them at once); success is reported, in every mode.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 use crate::{
     ActionSpace, Actions, ConfigError, Environment, Frame, Mode, Observation, Rng, Spec,
     StateError, Status, Task,
     error::require,
     grid::{CLASS_CHANNELS, Cell, Grid, MOVES},
-    hunt::{Hunt, Look, STEP_PENALTY, check_shaping, default_limit},
+    hunt::{Hunt, Look, STEP_PENALTY, default_limit},
     saved,
+    settings::check,
 };
 
 const CAPTURE_CLASS: usize = 0;
@@ -31,30 +34,38 @@ const UNSEEN: f32 = -1.0;
 const UNCAPTURED_ON_PREY: f32 = -0.025;
 
 /// Settings of [`PredatorCapturePrey`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct PredatorCapturePreyConfig {
-    /// Perception agents, the first of the team; 2 by default.
+    /// Perception agents, the first of the team.
+    #[default = 2]
     pub perception: usize,
-    /// Capture agents, the rest of the team, at least 1; 1 by default.
+    /// Capture agents, the rest of the team, at least 1.
+    #[default = 1]
     pub capture: usize,
-    /// Prey, at least 1; 1 by default. Agents and prey must fit on different cells.
+    /// Prey, at least 1. Agents and prey must fit on different cells.
+    #[default = 1]
     pub prey: usize,
-    /// Cells along one side of the grid (D), 2 to 100; 5 by default.
+    /// Cells along one side of the grid (D).
+    #[default = 5]
+    #[schemars(range(min = 2, max = 100))]
     pub dim: usize,
-    /// Cells a perception agent sees in each direction, 0 to 100; 1 by default, a window of 3 x 3.
+    /// Cells a perception agent sees in each direction; 1 is a window of 3 x 3.
+    #[default = 1]
+    #[schemars(range(max = 100))]
     pub vision: usize,
-    /// Cells a capture agent sees in each direction, the rest of its window is hidden. Left out, as
-    /// by default, it is blind: it knows which cells surround it, not who is on them.
+    /// Cells a capture agent sees in each direction; the rest of its window is hidden. Left out, it is blind: it
+    /// knows which cells surround it, not who is on them.
     pub capture_vision: Option<usize>,
-    /// What a prey is worth and whether capturing it ends the episode; mixed by default.
+    /// Who is rewarded for a prey that is found, and whether capturing it ends the episode.
+    #[default(Mode::Mixed)]
     pub mode: Mode,
-    /// Halves the penalty of a capture agent that is on a prey and has yet to capture it; off by
-    /// default.
+    /// Whether the penalty of a capture agent that is on a prey and has yet to capture it is halved.
     pub second_reward_scheme: bool,
     /// Paid to an agent for each cell that a step brings it nearer to the nearest prey, and taken for each that it is
-    /// farther away, 0 to 1; 0 by default. What an episode pays so depends on its first and last cells alone, so that
-    /// the best policy stays the best (Ng et al., 1999).
+    /// farther away. What an episode pays so depends on its first and last cells alone, so that the best policy stays
+    /// the best (Ng et al., 1999).
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub shaping: f32,
     /// Steps after which an episode is truncated, 0 for never; 4 x `dim` if left out.
     pub episode_limit: Option<u32>,
@@ -88,23 +99,6 @@ impl Task for PredatorCapturePreyConfig {
         let roles = [("P", self.perception), ("C", self.capture)];
         let roles = roles.map(|(role, agents)| vec![role.to_owned(); agents]);
         roles.concat()
-    }
-}
-
-impl Default for PredatorCapturePreyConfig {
-    fn default() -> Self {
-        Self {
-            perception: 2,
-            capture: 1,
-            prey: 1,
-            dim: 5,
-            vision: 1,
-            capture_vision: None,
-            mode: Mode::Mixed,
-            second_reward_scheme: false,
-            shaping: 0.0,
-            episode_limit: None,
-        }
     }
 }
 
@@ -151,8 +145,8 @@ impl PredatorCapturePrey {
     /// Checks the settings. Begin an episode with [`Environment::reset`] or
     /// [`reset_to`](Self::reset_to).
     pub fn new(config: PredatorCapturePreyConfig) -> Result<Self, ConfigError> {
-        let grid = Grid::new(config.dim, config.vision)?;
-        check_shaping(config.shaping)?;
+        check(&config)?;
+        let grid = Grid::new(config.dim, config.vision);
         let room = grid.cells();
         let allowed = format!("1 to {room}, the cells of the grid");
         require(

@@ -5,38 +5,49 @@
 //! CommFormer's release: an episode limit is part of the task and truncates; any vision and a team
 //! of one work; success is reported, in every mode.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 use crate::{
     ActionSpace, Actions, ConfigError, Environment, Frame, Mode, Observation, Rng, Spec,
     StateError, Status, Task,
     grid::{Grid, MOVES},
-    hunt::{Hunt, Look, check_shaping, default_limit},
+    hunt::{Hunt, Look, default_limit},
     saved,
+    settings::check,
 };
 
 const PREY_CLASS: usize = 2;
 const PREDATOR_CLASS: usize = 3;
 
 /// Settings of [`PredatorPrey`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct PredatorPreyConfig {
-    /// Predators (N), at least 1; 3 by default.
+    /// Predators (N), at least 1.
+    #[default = 3]
     pub agents: usize,
-    /// Prey, at least 1; 1 by default. Predators and prey must fit on different cells.
+    /// Prey, at least 1. Predators and prey must fit on different cells.
+    #[default = 1]
     pub prey: usize,
-    /// Cells along one side of the grid (D), 2 to 100; 5 by default.
+    /// Cells along one side of the grid (D).
+    #[default = 5]
+    #[schemars(range(min = 2, max = 100))]
     pub dim: usize,
-    /// Cells a predator sees in each direction, 0 to 100; 1 by default, a window of 3 x 3.
+    /// Cells a predator sees in each direction; 1 is a window of 3 x 3.
+    #[default = 1]
+    #[schemars(range(max = 100))]
     pub vision: usize,
-    /// What a prey is worth and whether finding it ends the episode; mixed by default.
+    /// Who is rewarded for a prey that is found, and whether finding it ends the episode.
+    #[default(Mode::Mixed)]
     pub mode: Mode,
-    /// Takes the action "stay" away; off by default.
+    /// Whether there is no action "stay".
     pub no_stay: bool,
     /// Paid to an agent for each cell that a step brings it nearer to the nearest prey, and taken for each that it is
-    /// farther away, 0 to 1; 0 by default. What an episode pays so depends on its first and last cells alone, so that
-    /// the best policy stays the best (Ng et al., 1999).
+    /// farther away. What an episode pays so depends on its first and last cells alone, so that the best policy stays
+    /// the best (Ng et al., 1999).
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub shaping: f32,
     /// Steps after which an episode is truncated, 0 for never; 4 x `dim` if left out.
     pub episode_limit: Option<u32>,
@@ -64,21 +75,6 @@ impl Task for PredatorPreyConfig {
 
     fn set_episode_limit(&mut self, limit: u32) {
         self.episode_limit = Some(limit);
-    }
-}
-
-impl Default for PredatorPreyConfig {
-    fn default() -> Self {
-        Self {
-            agents: 3,
-            prey: 1,
-            dim: 5,
-            vision: 1,
-            mode: Mode::Mixed,
-            no_stay: false,
-            shaping: 0.0,
-            episode_limit: None,
-        }
     }
 }
 
@@ -117,8 +113,8 @@ impl PredatorPrey {
     /// Checks the settings. Begin an episode with [`Environment::reset`] or
     /// [`reset_to`](Self::reset_to).
     pub fn new(config: PredatorPreyConfig) -> Result<Self, ConfigError> {
-        let grid = Grid::new(config.dim, config.vision)?;
-        check_shaping(config.shaping)?;
+        check(&config)?;
+        let grid = Grid::new(config.dim, config.vision);
         Ok(Self {
             hunt: Hunt::new(grid, config.agents, config.prey, "agents")?,
             grid,

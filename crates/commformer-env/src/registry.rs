@@ -5,7 +5,7 @@ use crate::foraging::ForagingConfig;
 use crate::predator_capture_prey::PredatorCapturePreyConfig;
 use crate::predator_prey::PredatorPreyConfig;
 use crate::rware::WarehouseConfig;
-use crate::settings;
+use crate::settings::{Setting, settings};
 use crate::signal::SignalConfig;
 use crate::smac::SmacConfig;
 use crate::traffic_junction::TrafficJunctionConfig;
@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 /// The settings of a task, as they are known before one is made.
 ///
-/// They are a struct with serde's derives and `#[serde(default, deny_unknown_fields)]`; a setting is a field. Which
-/// keys there are, which of them can be left out, and which names a key takes, is read off these derives.
+/// They are a struct with serde's derives, `#[serde(default, deny_unknown_fields)]`, `JsonSchema` and `SmartDefault`; a
+/// setting is a field, with all that is known of it: see [`settings`](mod@crate::settings).
 pub trait Task: Sync {
     /// One copy of the task.
     ///
@@ -64,14 +64,6 @@ macro_rules! tasks {
                 }
             }
 
-            /// The task of this name with every key set that can be left out.
-            pub fn complete(kind: &str) -> Option<Self> {
-                match kind {
-                    $($kind => Some(Self::$task(settings::complete())),)*
-                    _ => None,
-                }
-            }
-
             /// Its name in the configuration.
             pub fn kind(&self) -> &'static str {
                 match self {
@@ -79,10 +71,17 @@ macro_rules! tasks {
                 }
             }
 
-            /// The keys that take one of a few names, each with those.
-            pub fn choices(&self) -> Vec<settings::Choice> {
+            /// The settings that it has.
+            pub fn settings(&self) -> &'static [Setting] {
                 match self {
-                    $(Self::$task(_) => settings::choices::<$settings>()),*
+                    $(Self::$task(_) => settings::<$settings>()),*
+                }
+            }
+
+            /// What it is, in a sentence.
+            pub fn about(&self) -> &'static str {
+                match self {
+                    $(Self::$task(_) => $about),*
                 }
             }
 

@@ -10,35 +10,41 @@
 
 mod draw;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 use crate::{
     ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, StateError,
-    Status, Task, error::require, saved,
+    Status, Task, error::require, saved, settings::check,
 };
 
 /// The stream from which the sources are drawn, out of the way of the copies of a vector
 /// environment, which count from 0.
 const SOURCE_STREAM: u64 = u64::MAX;
 
-/// More agents or symbols than this are refused.
-const MAX_COUNT: usize = 10_000;
-
 /// Settings of [`Signal`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct SignalConfig {
-    /// Agents (N), 2 to 10 000; 3 by default.
+    /// Agents (N).
+    #[default = 3]
+    #[schemars(range(min = 2, max = 10000))]
     pub agents: usize,
-    /// Symbols (S), 2 to 10 000; 4 by default.
+    /// Symbols (S).
+    #[default = 4]
+    #[schemars(range(min = 2, max = 10000))]
     pub symbols: usize,
-    /// Probability that a cue is 1 (c), 0 to 1; 1 by default: the source is always asked for.
+    /// Probability that a cue is 1 (c); with 1 the source is always asked for.
+    #[default = 1.0]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub cue_probability: f32,
-    /// Gives every agent the team's mean reward instead of its own; off by default.
+    /// Whether every agent gets the team's mean reward instead of its own.
     pub shared: bool,
-    /// Steps after which an episode is truncated, 0 for never; 10 by default.
+    /// Steps after which an episode is truncated, 0 for never.
+    #[default = 10]
     pub episode_limit: u32,
-    /// Seed from which the sources are drawn; 0 by default. Equal for all copies.
+    /// Seed from which the sources are drawn; the same for all environments.
     pub source_seed: u64,
 }
 
@@ -57,19 +63,6 @@ impl Task for SignalConfig {
 
     fn set_episode_limit(&mut self, limit: u32) {
         self.episode_limit = limit;
-    }
-}
-
-impl Default for SignalConfig {
-    fn default() -> Self {
-        Self {
-            agents: 3,
-            symbols: 4,
-            cue_probability: 1.0,
-            shared: false,
-            episode_limit: 10,
-            source_seed: 0,
-        }
     }
 }
 
@@ -131,26 +124,10 @@ impl Signal {
     /// Checks the settings and draws the sources evenly from the derangements of the team: each
     /// agent is the source of exactly one other.
     pub fn new(config: SignalConfig) -> Result<Self, ConfigError> {
+        check(&config)?;
         let SignalConfig {
-            agents,
-            symbols,
-            cue_probability,
-            ..
+            agents, symbols, ..
         } = config;
-        let count = format!("2 to {MAX_COUNT}");
-        require((2..=MAX_COUNT).contains(&agents), "agents", agents, &count)?;
-        require(
-            (2..=MAX_COUNT).contains(&symbols),
-            "symbols",
-            symbols,
-            &count,
-        )?;
-        require(
-            (0.0..=1.0).contains(&cue_probability),
-            "cue_probability",
-            cue_probability,
-            "0 to 1",
-        )?;
         Ok(Self {
             state: State {
                 symbols: vec![0; agents],

@@ -1,11 +1,12 @@
 //! The settings of a temporal gate.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::GateError;
 
 /// What one decision of the gate is about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Per {
     /// All messages that reach a receiver: it listens, or it does not.

@@ -4,15 +4,8 @@
 #[derive(Debug, thiserror::Error)]
 pub enum MethodError {
     /// A setting of the method is out of its range.
-    #[error("`method.{setting}` is {found}, expected {expected}")]
-    Setting {
-        /// Its name.
-        setting: &'static str,
-        /// What it is.
-        found: String,
-        /// What would be right.
-        expected: String,
-    },
+    #[error("[method]: {0}")]
+    Setting(#[from] commformer_env::ConfigError),
     /// The network's settings cannot be.
     #[error(transparent)]
     Policy(#[from] commformer_model::ModelError),

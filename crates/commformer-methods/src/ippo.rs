@@ -4,10 +4,11 @@
 //! networks and settings of MAPPO.
 
 use crate::actor_critic::{ActorCriticConfig, ActorCriticMethod, Critic};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The method's settings: the sizes of its networks.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Ippo(pub ActorCriticConfig);
 

@@ -3,10 +3,11 @@
 //! Yu et al., "The Surprising Effectiveness of PPO in Cooperative Multi-Agent Games" (NeurIPS 2022).
 
 use crate::actor_critic::{ActorCriticConfig, ActorCriticMethod, Critic};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The method's settings: the sizes of its networks.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Mappo(pub ActorCriticConfig);
 

@@ -6,32 +6,30 @@
 use crate::commformer::{Sizes, graph};
 use crate::config::{GateConfig, GraphConfig, GraphMode, PolicySettings, TeamConfig};
 use crate::{Footprint, Method, MethodError, Team, TeamPolicy};
-use commformer_env::Spec;
+use commformer_env::{ConfigError, Spec};
 use commformer_model::Design;
 use commformer_train::GraphPlan;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use tch::Device;
 
 /// Sizes of the network. The defaults are those of the paper's battles.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mat {
     /// Width of an embedding (E).
+    #[default = 64]
+    #[schemars(range(min = 1))]
     pub embed_dim: usize,
     /// Attention heads; they divide `embed_dim`.
+    #[default = 1]
+    #[schemars(range(min = 1))]
     pub heads: usize,
     /// Blocks of the encoder, and of the decoder.
+    #[default = 1]
+    #[schemars(range(min = 1))]
     pub blocks: usize,
-}
-
-impl Default for Mat {
-    fn default() -> Self {
-        Self {
-            embed_dim: 64,
-            heads: 1,
-            blocks: 1,
-        }
-    }
 }
 
 impl Mat {
@@ -62,25 +60,13 @@ impl Method for Mat {
         "everybody hears everybody: the Multi-Agent Transformer (Wen et al., 2022)"
     }
 
-    fn check(&self) -> Result<(), MethodError> {
-        let sizes = [
-            ("embed_dim", self.embed_dim),
-            ("heads", self.heads),
-            ("blocks", self.blocks),
-        ];
-        if let Some((setting, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
-            return Err(MethodError::Setting {
-                setting,
-                found: "0".to_owned(),
-                expected: "at least 1".to_owned(),
-            });
-        }
+    fn check(&self) -> Result<(), ConfigError> {
         match self.embed_dim.is_multiple_of(self.heads) {
             true => Ok(()),
-            false => Err(MethodError::Setting {
-                setting: "heads",
+            false => Err(ConfigError {
+                field: "heads".into(),
                 found: self.heads.to_string(),
-                expected: format!("a divisor of `method.embed_dim`, {}", self.embed_dim),
+                allowed: format!("a divisor of `embed_dim`, {}", self.embed_dim),
             }),
         }
     }

@@ -6,7 +6,8 @@ use crate::ippo::Ippo;
 use crate::mappo::Mappo;
 use crate::mat::Mat;
 use crate::{Footprint, MethodError, Team};
-use commformer_env::Spec;
+use commformer_env::settings::{Setting, settings};
+use commformer_env::{ConfigError, Spec};
 use commformer_train::{BilevelConfig, GatePlan, GraphPlan};
 use serde::{Deserialize, Serialize};
 use tch::Device;
@@ -21,12 +22,12 @@ pub trait Method {
         &[]
     }
 
-    /// Refuses settings of which no team can be made.
+    /// Refuses settings that do not go together; each is in its range.
     ///
     /// # Errors
     ///
-    /// [`MethodError::Setting`].
-    fn check(&self) -> Result<(), MethodError> {
+    /// [`ConfigError`], which names one.
+    fn check(&self) -> Result<(), ConfigError> {
         Ok(())
     }
 
@@ -112,10 +113,10 @@ macro_rules! methods {
                 }
             }
 
-            /// The keys that take one of a few names, each with those.
-            pub fn choices(&self) -> Vec<commformer_env::Choice> {
+            /// The settings that it has.
+            pub fn settings(&self) -> &'static [Setting] {
                 match self {
-                    $(Self::$method(_) => commformer_env::choices::<$method>()),*
+                    $(Self::$method(_) => settings::<$method>()),*
                 }
             }
 

@@ -2,6 +2,7 @@
 
 pub use commformer_nn::links::{PreviousAction, RelationOrder, SelfLoop};
 pub use commformer_nn::passes::{AttentionOver, Precision};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
@@ -26,10 +27,11 @@ impl ActionSpace {
 }
 
 /// What the relation-enhanced scores are multiplied by, with d the width of one head.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum ScoreScale {
     /// 1 / sqrt(d), as usual in attention.
+    #[serde(alias = "inverse_sqrt")]
     #[default]
     InverseSqrt,
     /// 1 / d, as in the authors' release.
@@ -61,8 +63,8 @@ pub enum Design {
 }
 
 /// What an agent whose gate is closed goes by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Closed {
     /// Its own observation.
     #[default]
@@ -72,8 +74,8 @@ pub enum Closed {
 }
 
 /// Whether an agent may spend one of its k senders on itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum SelfEdge {
     /// It may, as in the authors' release: the graph's diagonal competes with the other senders.
     #[default]

@@ -3,22 +3,25 @@
 //! This is the one place that says whom an agent hears: those that its row of the graph names, whose gate is open,
 //! of those who take part; and always itself.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Which edge the score of receiver i and sender j reads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum RelationOrder {
     /// The edge e(i, j) over which i hears j, as in the paper.
+    #[serde(alias = "receiver_sender")]
     #[default]
     ReceiverSender,
     /// The edge e(j, i) of the other direction, as in the authors' release.
+    #[serde(alias = "sender_receiver")]
     SenderReceiver,
 }
 
 /// How an agent's own entry of the graph enters the attention.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum SelfLoop {
     /// The weight of an agent's own message is multiplied by 1, whatever the graph says.
     #[default]

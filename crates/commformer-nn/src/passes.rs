@@ -1,11 +1,12 @@
 //! How passes by libtorch are carried out.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The numbers in which a pass multiplies matrices. Parameters, their gradients, norms, softmax, attention
 /// scores and all that a loss reads are float32 in any case, and so are the files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Precision {
     /// 24 significant bits.
     #[default]

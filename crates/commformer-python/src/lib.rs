@@ -236,8 +236,15 @@ fn refused(error: VecEnvError) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
 
+/// The settings of a kind, each with its default as JSON, the names that it takes, and what it is.
+#[pyfunction]
+fn settings(kind: &str) -> PyResult<Vec<task::Described>> {
+    task::settings(kind).map_err(PyValueError::new_err)
+}
+
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("KINDS", TASKS)?;
+    module.add_function(wrap_pyfunction!(settings, module)?)?;
     module.add_class::<Native>()
 }

@@ -148,15 +148,27 @@ class Vector(unittest.TestCase):
         self.assertGreaterEqual(len(ended), 6)
         self.assertTrue(all(episode.steps <= 4 and "success" in episode.metrics for episode in ended))
 
+    def test_settings_are_told(self):
+        signal = {setting.name: setting for setting in commformer.settings("signal")}
+        self.assertEqual(signal["agents"].default, 3)
+        self.assertIn("Agents", signal["agents"].about)
+        mode = {setting.name: setting for setting in commformer.settings("predator-prey")}["mode"]
+        self.assertEqual(mode.choices, ["mixed", "cooperative", "competitive"])
+        for kind in commformer.KINDS:
+            given = {name: default for name, default, _, _ in commformer.settings(kind) if default is not None}
+            self.assertGreater(commformer.VectorEnv(kind, **given).agents, 0)
+        with self.assertRaisesRegex(ValueError, "no kind `chess`"):
+            commformer.settings("chess")
+
     def test_what_does_not_fit_is_refused(self):
         make = commformer.VectorEnv
         for error, words, given in [
             (ValueError, "no kind `chess`", ["chess"]),
             (TypeError, "kind is 3 ", [3]),
-            (ValueError, "setting prey: unknown field `prey`", dict(prey=1)),
+            (ValueError, "there is no setting `prey`; there are agents, symbols", dict(prey=1)),
             (ValueError, "`agents` is 0", dict(agents=0)),
-            (ValueError, "setting agents: .*\"three\"", dict(agents="three")),
-            (ValueError, "setting agents: .*-4", dict(cue_probability=0.5, agents=-4)),
+            (ValueError, "`agents` is \"three\", but must be a whole number", dict(agents="three")),
+            (ValueError, "`agents` is -4, but must be 2 to 10000", dict(cue_probability=0.5, agents=-4)),
             (ValueError, "setting agents is nan", dict(agents=float("nan"))),
             (TypeError, "setting agents is .*object", dict(agents=object())),
             (ValueError, "at least one copy", dict(copies=0)),

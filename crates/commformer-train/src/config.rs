@@ -1,19 +1,25 @@
 //! What the trainer needs to know. Defaults are those that measured best on the grid tasks; the
 //! fields name the paper's value where it is another.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 /// How many copies of the environment are stepped, and how far, between two updates.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct RolloutConfig {
-    /// Copies of the environment (C).
+    /// Environments (C) that are stepped side by side.
+    #[default = 80]
+    #[schemars(range(min = 1))]
     pub copies: usize,
-    /// Steps each copy takes in an iteration (T). An iteration has C x T samples.
+    /// Steps of each environment in an iteration (T). An iteration has C x T samples.
+    #[default = 50]
+    #[schemars(range(min = 1))]
     pub steps: usize,
-    /// Copies that act and step together, a *shard*, at most; 0: half of them, if a half has at least 40,
-    /// else all. While one shard acts another steps, or acts too on another core; but each act has a cost
-    /// of its own, however few copies take part.
+    /// Environments that act and step together, a *shard*, at most; 0: half of them if a half has 40, else all. While
+    /// one shard steps another acts, on as many cores as there are shards. No result depends on threads, but the last
+    /// bits depend on this.
     pub shard: usize,
 }
 
@@ -35,19 +41,9 @@ impl RolloutConfig {
     }
 }
 
-impl Default for RolloutConfig {
-    fn default() -> Self {
-        Self {
-            copies: 80,
-            steps: 50,
-            shard: 0,
-        }
-    }
-}
-
 /// From which value the last advantages of an agent are estimated that is no longer active while its team
 /// plays on and earns for it, too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fallen {
     /// The network's output for it, which nothing trains. As in MAT and the authors' release.
@@ -61,40 +57,65 @@ pub enum Fallen {
 }
 
 /// Proximal policy optimisation (Schulman et al., 2017), as in MAPPO and MAT.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct PpoConfig {
     /// Discount of a reward one step later.
+    #[default = 0.99]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub gamma: f64,
     /// Lambda of generalised advantage estimation (Schulman et al., 2016).
+    #[default = 0.95]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub gae_lambda: f64,
-    /// Passes over an iteration's samples. Every [`BilevelConfig::upper_every`]-th of them is a
-    /// step of the graph instead. The paper's is 10.
+    /// Passes over an iteration's samples; every `graph.upper_every`th is a step of a learned graph instead. The
+    /// paper has 10.
+    #[default = 5]
+    #[schemars(range(min = 1))]
     pub epochs: usize,
-    /// Parts into which the samples of an epoch are split, evenly and at random. The paper's is 1.
+    /// Minibatches into which the samples of an epoch are split, evenly and at random. The paper has 1.
+    #[default = 4]
+    #[schemars(range(min = 1))]
     pub minibatches: usize,
-    /// How far the probability ratio, and the value, may move in an iteration. The paper's is 0.05.
+    /// How far the probability ratio, and the value, may move in an iteration. The paper has 0.05.
+    #[default = 0.2]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub clip: f64,
-    /// Learning rate of Adam, for every parameter but the edge logits. The paper's is 5e-4.
+    /// Learning rate of Adam, for every parameter but the edge logits. The paper has 5e-4.
+    #[default = 1e-3]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub lr: f64,
     /// Epsilon of Adam.
+    #[default = 1e-5]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub adam_eps: f64,
     /// Weight of the entropy bonus.
+    #[default = 0.01]
+    #[schemars(range(min = 0.0))]
     pub entropy_coef: f64,
     /// Weight of the value loss.
+    #[default = 1.0]
+    #[schemars(range(min = 0.0))]
     pub value_coef: f64,
     /// Where the value loss turns from quadratic to linear.
+    #[default = 10.0]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub huber_delta: f64,
-    /// `true`: as in the authors' release, errors below `-huber_delta` cost nothing.
+    /// Whether errors below `-huber_delta` cost nothing, as in the authors' release.
     pub one_sided_huber: bool,
     /// Largest norm of the gradient of all parameters together.
+    #[default = 10.0]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub max_grad_norm: f64,
     /// Whether the learning rate falls linearly to zero over the run. Not in the paper.
+    #[default = true]
     pub lr_decay: bool,
-    /// The value of an agent that has fallen while its team plays on.
+    /// The value of an agent that has fallen while its team plays on ([why](algorithm.md#the-value-of-the-fallen)).
+    #[default(Fallen::Team)]
     pub fallen: Fallen,
-    /// Samples that a worker evaluates at once, 0: as [`part_size`](Self::part_size) says. The sum of
-    /// the parts' gradients depends on it in its last bits, but not on how many workers there are.
+    /// Samples that a worker evaluates at once; 0: two equal parts of a minibatch, or as many more as keep a part
+    /// below 4,096 rows (one for each agent of a sample). The last bits depend on it, no result on threads. With more
+    /// than two cores, lower it: 125 makes eight parts of the default minibatch.
     pub chunk: usize,
 }
 
@@ -117,30 +138,8 @@ impl PpoConfig {
     }
 }
 
-impl Default for PpoConfig {
-    fn default() -> Self {
-        Self {
-            gamma: 0.99,
-            gae_lambda: 0.95,
-            epochs: 5,
-            minibatches: 4,
-            clip: 0.2,
-            lr: 1e-3,
-            adam_eps: 1e-5,
-            entropy_coef: 0.01,
-            value_coef: 1.0,
-            huber_delta: 10.0,
-            one_sided_huber: false,
-            max_grad_norm: 10.0,
-            lr_decay: true,
-            fallen: Fallen::Team,
-            chunk: 0,
-        }
-    }
-}
-
 /// How the gradient of the graph is estimated (algorithm: bi-level schedule).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Estimator {
     /// One sampled graph per update, gradient through attention weight x edge (the paper's).
@@ -150,7 +149,7 @@ pub enum Estimator {
 }
 
 /// The graph on which the team acts while it trains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RolloutGraph {
     /// The exact graph; updates draw sampled ones (as in the authors' release).
@@ -160,7 +159,7 @@ pub enum RolloutGraph {
 }
 
 /// The samples from which an upper step learns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpperData {
     /// Those of the lower steps.

@@ -1,50 +1,68 @@
 //! The settings of level-based foraging.
 
 use super::Foraging;
-use crate::{ConfigError, Environment, Task, error::require};
+use crate::{ConfigError, Environment, Task, error::require, settings::check};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
-/// Sides of a field.
-const SIDES: [usize; 2] = [3, 100];
 /// Levels beyond this are refused: their sums and products stay exact.
 pub(super) const MAX_LEVEL: u32 = 1000;
 
 /// Settings of [`Foraging`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForagingConfig {
-    /// Rows of the field, 3 to 100; 8 by default.
+    /// Rows of the field.
+    #[default = 8]
+    #[schemars(range(min = 3, max = 100))]
     pub rows: usize,
-    /// Columns of the field, 3 to 100; 8 by default.
+    /// Columns of the field.
+    #[default = 8]
+    #[schemars(range(min = 3, max = 100))]
     pub cols: usize,
-    /// Agents (N), at least 1 and fewer than the cells off the border; 2 by default.
+    /// Agents (N), at least 1 and fewer than the cells off the border.
+    #[default = 2]
     pub agents: usize,
-    /// Items of food at most, 1 to 100; 2 by default. An episode has fewer where there is no room for another.
+    /// Items of food at most. An episode has fewer where there is no room for another.
+    #[default = 2]
+    #[schemars(range(min = 1, max = 100))]
     pub food: usize,
-    /// Cells that an agent sees in each direction, 1 to 100. Left out, as by default, it sees the whole field.
+    /// Cells that an agent sees in each direction. Left out, it sees the whole field.
+    #[schemars(range(min = 1, max = 100))]
     pub sight: Option<usize>,
-    /// Gives all food the highest level that there is; off by default. Two agents can then load it together only, unless
+    /// Whether all food has the highest level that there is. Two agents can then load it only together, unless
     /// `max_food_level` is set.
     pub force_coop: bool,
-    /// The lowest level of an agent, 1 to 1000; 1 by default.
+    /// The lowest level of an agent.
+    #[default = 1]
+    #[schemars(range(min = 1, max = 1000))]
     pub min_agent_level: u32,
-    /// The highest level of an agent, from the lowest to 1000; 2 by default.
+    /// The highest level of an agent, from the lowest to 1000.
+    #[default = 2]
     pub max_agent_level: u32,
-    /// The lowest level of food, from 1; 1 by default.
+    /// The lowest level of food, from 1.
+    #[default = 1]
     pub min_food_level: u32,
-    /// The highest level of food, from the lowest to 1000. Left out, as by default, it is what the three agents of the
-    /// lowest levels have together.
+    /// The highest level of food, from the lowest to 1000. Left out, it is what the three agents of the lowest levels
+    /// have together.
+    #[schemars(range(max = 1000))]
     pub max_food_level: Option<u32>,
-    /// Taken from each agent that tries to load food with too few others, 0 to 1000; 0 by default.
+    /// Penalty of each agent that tries to load food with too few others.
+    #[schemars(range(min = 0.0, max = 1000.0))]
     pub penalty: f32,
-    /// Scales rewards so that all food of an episode is worth 1 to the team; on by default.
+    /// Whether rewards are scaled so that all food of an episode is worth 1 to the team.
+    #[default = true]
     pub normalize_reward: bool,
-    /// Shows agents each other's level, and their own; on by default.
+    /// Whether agents see each other's level, and their own.
+    #[default = true]
     pub observe_agent_levels: bool,
-    /// Whether actions that cannot be carried out are not available; on by default. Otherwise they can be chosen, as in
-    /// the package, and do nothing.
+    /// Whether actions that cannot be carried out are not available. Otherwise they can be chosen, as in the package,
+    /// and do nothing.
+    #[default = true]
     pub mask_actions: bool,
-    /// Steps after which an episode is truncated, 0 for never; 50 by default.
+    /// Steps after which an episode is truncated, 0 for never.
+    #[default = 50]
     pub episode_limit: u32,
 }
 
@@ -56,16 +74,11 @@ impl ForagingConfig {
 
     /// Refuses settings that are out of range.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let whole = |name, found: usize, [least, most]: [usize; 2]| {
-            let fits = (least..=most).contains(&found);
-            require(fits, name, found, format!("{least} to {most}"))
-        };
+        check(self)?;
         let level = |name, found: u32, [least, most]: [u32; 2]| {
             let fits = (least..=most).contains(&found);
             require(fits, name, found, format!("{least} to {most}"))
         };
-        whole("rows", self.rows, SIDES)?;
-        whole("cols", self.cols, SIDES)?;
         // Food lies off the border, and some cell must be left for it.
         let inner = (self.rows - 2) * (self.cols - 2);
         let allowed = format!(
@@ -74,9 +87,6 @@ impl ForagingConfig {
         );
         let fits = (1..inner).contains(&self.agents);
         require(fits, "agents", self.agents, allowed)?;
-        whole("food", self.food, [1, 100])?;
-        whole("sight", self.sight(), [1, 100])?;
-        level("min_agent_level", self.min_agent_level, [1, MAX_LEVEL])?;
         let least = self.min_agent_level;
         level("max_agent_level", self.max_agent_level, [least, MAX_LEVEL])?;
         // What the three weakest agents have at least.
@@ -85,31 +95,7 @@ impl ForagingConfig {
         level("min_food_level", self.min_food_level, [1, most])?;
         let least = self.min_food_level;
         let highest = self.max_food_level.unwrap_or(least);
-        level("max_food_level", highest, [least, MAX_LEVEL])?;
-        let fits = (0.0..=1000.0).contains(&self.penalty);
-        require(fits, "penalty", self.penalty, "0 to 1000")
-    }
-}
-
-impl Default for ForagingConfig {
-    fn default() -> Self {
-        Self {
-            rows: 8,
-            cols: 8,
-            agents: 2,
-            food: 2,
-            sight: None,
-            force_coop: false,
-            min_agent_level: 1,
-            max_agent_level: 2,
-            min_food_level: 1,
-            max_food_level: None,
-            penalty: 0.0,
-            normalize_reward: true,
-            observe_agent_levels: true,
-            mask_actions: true,
-            episode_limit: 50,
-        }
+        level("max_food_level", highest, [least, MAX_LEVEL])
     }
 }
 

@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn agents_that_share_a_cell_do_not_cover_each_other() {
-        let grid = Grid::new(3, 1).unwrap();
+        let grid = Grid::new(3, 1);
         for agents in [2, 5, 8] {
             let mut hunt = Hunt::new(grid, agents, 1, "agents").unwrap();
             hunt.place(grid, &vec![(1, 1); agents + 1]).unwrap();

@@ -1,15 +1,14 @@
 //! The settings of a robotic warehouse.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 use super::{Warehouse, floor::Floor};
-use crate::{ConfigError, Environment, Task, error::require};
-
-/// Wider sensors are refused: one observation would fill gigabytes.
-const MAX_SENSOR_RANGE: usize = 100;
+use crate::{ConfigError, Environment, Task, error::require, settings::check};
 
 /// How large a warehouse is, as the tasks of the package `rware` are called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WarehouseSize {
     /// 1 row of 3 columns of shelves.
@@ -23,7 +22,7 @@ pub enum WarehouseSize {
 }
 
 impl WarehouseSize {
-    /// Rows and columns of shelves.
+    /// How many rows and columns of shelves there are.
     pub(super) fn shelves(self) -> (usize, usize) {
         match self {
             Self::Tiny => (1, 3),
@@ -35,7 +34,7 @@ impl WarehouseSize {
 }
 
 /// Who is paid for a delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WarehouseReward {
     /// Every robot gets 1.
@@ -47,29 +46,35 @@ pub enum WarehouseReward {
 }
 
 /// Settings of [`Warehouse`](super::Warehouse).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct WarehouseConfig {
-    /// Robots (N), at least 1 and at most one for each cell; 2 by default.
+    /// Robots (N), at least 1 and at most one for each cell.
+    #[default = 2]
     pub agents: usize,
-    /// Rows and columns of shelves; tiny by default.
+    /// Rows and columns of shelves.
+    #[default(WarehouseSize::Tiny)]
     pub size: WarehouseSize,
-    /// Shelves along one side of a column, 1 to 100; 8 by default.
+    /// Shelves along one side of a column.
+    #[default = 8]
+    #[schemars(range(min = 1, max = 100))]
     pub column_height: usize,
-    /// A floor plan in place of `size` and `column_height`: lines of equal length, of `x` for a shelf, `.` for a
-    /// free cell and `g` for a goal. Spaces do not count, and an empty one is none. At most 100 lines of 100 cells.
+    /// A floor plan in place of `size` and `column_height`: lines of equal length, of `x` for a shelf, `.` for a free
+    /// cell and `g` for a goal. Spaces do not count, and an empty one is none. At most 100 lines of 100 cells.
     pub floor_plan: Option<String>,
-    /// Cells that a robot sees in each direction, 0 to 100; 1 by default, a window of 3 x 3.
+    /// Cells that a robot sees in each direction; 1 is a window of 3 x 3.
+    #[default = 1]
+    #[schemars(range(max = 100))]
     pub sensor_range: usize,
     /// Shelves that are requested at any time, at least 1 and fewer than there are; as many as robots if left out.
     /// The package's easy tasks have twice, its hard ones half as many.
     pub request_queue: Option<usize>,
-    /// Who is paid for a delivery; individual by default.
+    /// Who is paid for a delivery.
+    #[default(WarehouseReward::Individual)]
     pub reward: WarehouseReward,
-    /// Whether a robot's place in its observation is a share of the floor's extent, 0 to 1, instead of a number of
-    /// cells; off by default.
+    /// Whether a robot's place in its observation is a share of the floor's extent, instead of a number of cells.
     pub normalised_coordinates: bool,
-    /// Steps without a delivery after which an episode is terminated, 0 for never; 0 by default.
+    /// Steps without a delivery after which an episode is terminated, 0 for never.
     pub inactivity_limit: u32,
     /// Steps after which an episode is truncated, 0 for never; 500 if left out.
     pub episode_limit: Option<u32>,
@@ -88,18 +93,16 @@ impl WarehouseConfig {
 
     /// The floor, if these settings fit it.
     pub(super) fn floor(&self) -> Result<Floor, ConfigError> {
+        check(self)?;
         let plan = self.floor_plan.as_deref().map(str::trim);
         let floor = match plan.filter(|plan| !plan.is_empty()) {
             Some(plan) => Floor::drawn(plan)?,
-            None => Floor::regular(self.size, self.column_height)?,
+            None => Floor::regular(self.size, self.column_height),
         };
         let cells = floor.cells();
         let allowed = format!("1 to {cells}, the cells of the floor");
         let fits = (1..=cells).contains(&self.agents);
         require(fits, "agents", self.agents, allowed)?;
-        let allowed = format!("0 to {MAX_SENSOR_RANGE}");
-        let fits = self.sensor_range <= MAX_SENSOR_RANGE;
-        require(fits, "sensor_range", self.sensor_range, allowed)?;
         let (requests, shelves) = (self.requests(), floor.shelves.len());
         let allowed = format!("1 or more, and fewer than the {shelves} shelves");
         let fits = (1..shelves).contains(&requests);
@@ -123,23 +126,6 @@ impl Task for WarehouseConfig {
 
     fn set_episode_limit(&mut self, limit: u32) {
         self.episode_limit = Some(limit);
-    }
-}
-
-impl Default for WarehouseConfig {
-    fn default() -> Self {
-        Self {
-            agents: 2,
-            size: WarehouseSize::Tiny,
-            column_height: 8,
-            floor_plan: None,
-            sensor_range: 1,
-            request_queue: None,
-            reward: WarehouseReward::Individual,
-            normalised_coordinates: false,
-            inactivity_limit: 0,
-            episode_limit: None,
-        }
     }
 }
 

@@ -22,10 +22,7 @@ pub(super) struct Floor {
 impl Floor {
     /// Columns of two by `column_height` shelves with corridors around them, and two goals at the bottom. The middle
     /// column of the last row is missing, to make room in front of the goals.
-    pub fn regular(size: WarehouseSize, column_height: usize) -> Result<Self, ConfigError> {
-        let allowed = format!("1 to {MAX_EXTENT}");
-        let fits = (1..=MAX_EXTENT).contains(&column_height);
-        require(fits, "column_height", column_height, allowed)?;
+    pub fn regular(size: WarehouseSize, column_height: usize) -> Self {
         let (rows, columns) = size.shelves();
         let (width, height) = (3 * columns + 1, (column_height + 1) * rows + 2);
         let goals = [width / 2 - 1, width / 2];
@@ -36,11 +33,7 @@ impl Floor {
         };
         let cells = (0..height).flat_map(|row| (0..width).map(move |col| corridor(row, col)));
         let last = (height - 1) * width;
-        Ok(Self::new(
-            width,
-            cells.collect(),
-            goals.map(|col| last + col).into(),
-        ))
+        Self::new(width, cells.collect(), goals.map(|col| last + col).into())
     }
 
     /// A floor as it is drawn, see [`WarehouseConfig::floor_plan`](super::WarehouseConfig::floor_plan).
@@ -105,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_tiny_floor_is_the_one_of_the_package() {
-        let tiny = Floor::regular(WarehouseSize::Tiny, 8).unwrap();
+        let tiny = Floor::regular(WarehouseSize::Tiny, 8);
         let column = ".xx....xx.\n".repeat(8);
         let plan = format!("..........\n{column}..........\n....gg....");
         let drawn = Floor::drawn(&plan).unwrap();
@@ -116,7 +109,7 @@ mod tests {
 
     #[test]
     fn sizes_have_the_shelves_of_the_package() {
-        let shelves = |size| Floor::regular(size, 8).unwrap().shelves.len();
+        let shelves = |size| Floor::regular(size, 8).shelves.len();
         use WarehouseSize::{Large, Medium, Small, Tiny};
         assert_eq!(
             [Tiny, Small, Medium, Large].map(shelves),

@@ -8,12 +8,14 @@ use super::observe::Layout;
 use super::players::Script;
 use super::scenario::{Scenario, Start, builtin, names};
 use super::sight::Sight;
-use crate::{ConfigError, Environment, Task, error::require};
+use crate::{ConfigError, Environment, Task, error::require, settings};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use std::sync::Arc;
 
 /// What of the enemies' hit points and shields a step pays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reward {
     /// The absolute value of what they have less than before, of all enemies together, as in SMAC. A shield that
@@ -27,85 +29,78 @@ pub enum Reward {
 }
 
 /// Settings of [`Smac`](super::Smac). Those of the reward have the names, and the defaults, of SMAC.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct SmacConfig {
-    /// The built-in map; `3m` by default.
+    /// The built-in map: see [Environments](environments.md#battles).
+    #[default = "3m"]
     pub map: String,
-    /// What agents perceive; that of the SMAC package by default.
+    /// What agents perceive.
+    #[default(Layout::Oxwhirl)]
     pub layout: Layout,
-    /// Who leads the enemies. Left out, as by default, they do what the map says.
+    /// Who leads the enemies. Left out, they do what the map says.
     pub opponent: Option<Script>,
-    /// Loops of the game from one search for targets to the next of enemies that do what the map says; 4 by default, 1
-    /// at least. Between searches they attack whom they reach or pursue already.
+    /// Loops of the game from one search for targets to the next, of enemies that do what the map says. Between
+    /// searches they attack whom they reach or pursue already.
+    #[default(Battle::SEARCH)]
+    #[schemars(range(min = 1))]
     pub enemy_search: u32,
-    /// Where units stand at first, drawn for each episode. Left out, as by default, it is as the map says.
+    /// Where units stand at first, drawn for each episode. Left out, it is as the map says.
     pub start: Option<Start>,
-    /// How wide agents see, in degrees from 1 to 360, of which half lie to either side of where they look. They
-    /// then have four more actions, to look north, south, east or west, and neither see nor can choose to attack
-    /// or heal whoever is elsewhere. Left out, as by default, they see all around.
+    /// How wide agents see, in degrees, of which half lie to either side of where they look. They then have four more
+    /// actions, to look north, south, east or west, and neither see nor can choose to attack or heal whoever is
+    /// elsewhere. Left out, they see all around.
+    #[schemars(range(min = 1.0, max = 360.0))]
     pub sight_cone: Option<f32>,
-    /// How far agents see enemies and each other, in cells from 1 to 64; 9 by default, as in SMAC. Distances in
-    /// observations are divided by it. Whoever is out of sight cannot be attacked or healed.
+    /// How far agents see enemies and each other, in cells. Distances in observations are divided by it. Whoever is
+    /// out of sight cannot be attacked or healed.
+    #[default = 9.0]
+    #[schemars(range(min = 1.0, max = 64.0))]
     pub sight: f32,
-    /// Whether agents see each other; on by default. Otherwise the other agents are zeros in observations, but a
-    /// healer can still choose to heal whoever is in its sight and in its reach.
+    /// Whether agents see each other. Otherwise the other agents are zeros in observations, but a healer can still
+    /// choose to heal whoever is in its sight and in its reach.
+    #[default = true]
     pub see_allies: bool,
-    /// How likely an agent sees an enemy that another agent saw first, from 0 to 1; 1 by default. This is drawn
-    /// once for each of them and holds until the enemy or the first one dies. To all others the enemy is hidden:
-    /// zeros in observations.
+    /// How likely an agent sees an enemy that another agent saw first. This is drawn once for each of them and holds
+    /// until the enemy or the first one dies. To all others the enemy is hidden: zeros in observations.
+    #[default = 1.0]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub see_enemy_probability: f32,
-    /// Whether agents can choose to attack only whom they see, and only within reach; on by default. Otherwise
-    /// every living enemy can be chosen, and by a healer every living ally that it could heal. If that is in
-    /// reach and in sight, hidden or not, the attack is carried out; if not, the unit goes on with what it was
-    /// told. So observations only, and not the actions on offer, tell where somebody is.
+    /// Whether agents can choose to attack only whom they see, and only within reach. Otherwise every living enemy
+    /// can be chosen, and by a healer every living ally that it could heal. If that is in reach and in sight, hidden
+    /// or not, the attack is carried out; if not, the unit goes on with what it was told. So observations only, and
+    /// not the actions on offer, tell where somebody is.
+    #[default = true]
     pub mask_attacks: bool,
     /// Steps after which an episode is truncated, 0 for never; the map's if left out.
     pub episode_limit: Option<u32>,
     /// Whether an episode that reaches its limit is terminated, so that nothing is expected beyond, as in the paper's
-    /// scripts; off by default.
+    /// scripts.
     pub limit_terminates: bool,
-    /// What of the enemies' losses is paid; `progress` by default.
+    /// Which of the enemies' losses are rewarded.
+    #[default(Reward::Progress)]
     pub reward: Reward,
-    /// For a battle won; 200 by default.
+    /// Reward for a battle won.
+    #[default = 200.0]
+    #[schemars(range(min = 0.0))]
     pub reward_win: f32,
-    /// For a battle lost; 0 by default.
+    /// Reward for a battle lost.
     pub reward_defeat: f32,
-    /// For each enemy's death; 10 by default.
+    /// Reward for each enemy's death.
+    #[default = 10.0]
+    #[schemars(range(min = 0.0))]
     pub reward_death_value: f32,
-    /// Whether own losses cost nothing; on by default.
+    /// Whether own losses cost nothing.
+    #[default = true]
     pub reward_only_positive: bool,
-    /// What own losses cost, as a share of what the enemies' pay; 0.5 by default.
+    /// What own losses cost, as a share of what the enemies' pay.
+    #[default = 0.5]
+    #[schemars(range(min = 0.0))]
     pub reward_negative_scale: f32,
-    /// What all rewards of a battle that is won without a loss add up to, about; 20 by default. 0 leaves
-    /// rewards as they are.
+    /// What all rewards of a battle that is won without a loss add up to, about. 0 leaves rewards as they are.
+    #[default = 20.0]
+    #[schemars(range(min = 0.0))]
     pub reward_scale_rate: f32,
-}
-
-impl Default for SmacConfig {
-    fn default() -> Self {
-        Self {
-            map: "3m".into(),
-            layout: Layout::Oxwhirl,
-            opponent: None,
-            enemy_search: Battle::SEARCH,
-            start: None,
-            sight_cone: None,
-            sight: 9.0,
-            see_allies: true,
-            see_enemy_probability: 1.0,
-            mask_attacks: true,
-            episode_limit: None,
-            limit_terminates: false,
-            reward: Reward::Progress,
-            reward_win: 200.0,
-            reward_defeat: 0.0,
-            reward_death_value: 10.0,
-            reward_only_positive: true,
-            reward_negative_scale: 0.5,
-            reward_scale_rate: 20.0,
-        }
-    }
 }
 
 impl SmacConfig {
@@ -116,7 +111,7 @@ impl SmacConfig {
     /// If no built-in map has this name.
     pub fn scenario(&self) -> Result<Arc<Scenario>, ConfigError> {
         builtin(&self.map).ok_or_else(|| ConfigError {
-            field: "map",
+            field: "map".into(),
             found: format!("{:?}", self.map),
             allowed: format!("one of {}", names().collect::<Vec<_>>().join(", ")),
         })
@@ -164,26 +159,7 @@ impl SmacConfig {
 
     /// Whether a battle can be fought so; where units stand is taken from the scenario.
     pub(super) fn check(&self, scenario: &Scenario) -> Result<(), ConfigError> {
-        let amounts = [
-            ("reward_win", self.reward_win),
-            ("reward_death_value", self.reward_death_value),
-            ("reward_negative_scale", self.reward_negative_scale),
-            ("reward_scale_rate", self.reward_scale_rate),
-        ];
-        for (field, amount) in amounts {
-            require(
-                amount >= 0.0 && amount.is_finite(),
-                field,
-                amount,
-                "a finite number from 0",
-            )?;
-        }
-        require(
-            self.reward_defeat.is_finite(),
-            "reward_defeat",
-            self.reward_defeat,
-            "finite",
-        )?;
+        settings::check(self)?;
         let enemies = scenario.enemies.len();
         let enemy = |&member| scenario.kind(member);
         let scale = self.reward_scale(enemies, strength(scenario.enemies.iter().map(enemy)));
@@ -192,33 +168,6 @@ impl SmacConfig {
             "reward_scale_rate",
             self.reward_scale_rate,
             "0: nothing is paid",
-        )?;
-        require(
-            self.enemy_search > 0,
-            "enemy_search",
-            self.enemy_search,
-            "1 at least",
-        )?;
-        let degrees = self.sight_cone.unwrap_or(360.0);
-        let (least, most) = (1.0, 360.0);
-        require(
-            (least..=most).contains(&degrees),
-            "sight_cone",
-            degrees,
-            format!("from {least} to {most} degrees"),
-        )?;
-        let (least, most) = (1.0, 64.0);
-        require(
-            (least..=most).contains(&self.sight),
-            "sight",
-            self.sight,
-            format!("from {least} to {most} cells"),
-        )?;
-        require(
-            (0.0..=1.0).contains(&self.see_enemy_probability),
-            "see_enemy_probability",
-            self.see_enemy_probability,
-            "from 0 to 1",
         )?;
         let crowded = self.start.and_then(|_| scenario.crowded());
         require(

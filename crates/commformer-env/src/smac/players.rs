@@ -7,6 +7,7 @@ use super::env::Smac;
 use super::paths::{Distances, is_straight};
 use super::scenario::Side;
 use crate::{Environment, Rng};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
@@ -18,7 +19,7 @@ const MELEE_RANGE: f32 = 2.0;
 /// All but the random one see the whole map, walk towards the nearest enemy if they reach none, stay with whom
 /// they attack until their weapon is ready again, and heal the most hurt ally in reach if they can heal. The
 /// heuristic has rules of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Script {
     /// Attacks the nearest in reach.

@@ -1,39 +1,45 @@
 //! The settings of Traffic Junction, and how its traffic rises.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 use super::{Difficulty, TrafficJunction};
-use crate::{ConfigError, Environment, Task, error::require};
-
-/// More places than this are refused.
-const MAX_AGENTS: usize = 10_000;
-/// Wider windows are refused: one observation would fill gigabytes.
-const MAX_VISION: usize = 100;
+use crate::{ConfigError, Environment, Task, error::require, settings};
 
 /// Settings of [`TrafficJunction`](crate::TrafficJunction).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrafficJunctionConfig {
-    /// The roads; easy by default.
+    /// The roads.
+    #[default(Difficulty::Easy)]
     pub difficulty: Difficulty,
-    /// Places for cars (N), 1 to 10 000; 5 by default, customary are 10 for medium and 20 for hard.
+    /// Places for cars (N); customary are 5 for easy, 10 for medium and 20 for hard.
+    #[default = 5]
+    #[schemars(range(min = 1, max = 10000))]
     pub agents: usize,
-    /// Cells along one side of the grid, 6 by default, customary are 14 for medium and 18 for hard. Easy
-    /// and medium: even, from 4; the easy grid has one more, so that it has a middle. Hard: a multiple of
-    /// 3, from 9. At most 100.
+    /// Cells along one side of the grid; customary are 6 for easy, 14 for medium and 18 for hard. Easy and medium:
+    /// even, from 4; the easy grid has one more, so that it has a middle. Hard: a multiple of 3, from 9. At most 100.
+    #[default = 6]
     pub dim: usize,
-    /// Cells a car sees in each direction, 0 to 100; 1 by default, a window of 3 x 3.
+    /// Cells a car sees in each direction; 1 is a window of 3 x 3.
+    #[default = 1]
+    #[schemars(range(max = 100))]
     pub vision: usize,
-    /// Probability that a car comes in at an entry in a step, 0 to 1, in the first part of a run; 0.1 by
-    /// default, customary are 0.05 for medium and 0.02 for hard.
+    /// Probability that a car comes in at an entry in a step, in the first part of a run; customary are 0.1 for easy,
+    /// 0.05 for medium and 0.02 for hard.
+    #[default = 0.1]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub add_rate_min: f64,
-    /// The same in the last part, at least as much; 0.3 by default, customary are 0.2 for medium and 0.05
-    /// for hard.
+    /// The same in the last part, `add_rate_min` to 1; customary are 0.3 for easy, 0.2 for medium and 0.05 for hard.
+    #[default = 0.3]
     pub add_rate_max: f64,
-    /// The share of a run after which the rate begins to rise, 0 to 1; 0.125 by default: 250 of IC3Net's
-    /// 2,000 epochs.
+    /// The share of a run after which the rate begins to rise; 0.125 is 250 of IC3Net's 2,000 epochs.
+    #[default = 0.125]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub curriculum_start: f64,
-    /// The share after which it has risen, at least the start; 0.625 by default: 1,250 epochs.
+    /// The share after which it has risen, `curriculum_start` to 1; 0.625 is 1,250 epochs.
+    #[default = 0.625]
     pub curriculum_end: f64,
     /// Steps after which an episode is truncated, 0 for never; 20, 40 or 80 by difficulty if left out.
     pub episode_limit: Option<u32>,
@@ -61,31 +67,12 @@ impl TrafficJunctionConfig {
 
     /// Refuses settings that are out of range; what fits on the roads is for the roads to say.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let allowed = format!("1 to {MAX_AGENTS}");
-        let fits = (1..=MAX_AGENTS).contains(&self.agents);
-        require(fits, "agents", self.agents, allowed)?;
-        let allowed = format!("0 to {MAX_VISION}");
-        require(self.vision <= MAX_VISION, "vision", self.vision, allowed)?;
-        let shares = [
-            ("add_rate_min", self.add_rate_min, 0.0, "0 to 1"),
-            (
-                "add_rate_max",
-                self.add_rate_max,
-                self.add_rate_min,
-                "`add_rate_min` to 1",
-            ),
-            ("curriculum_start", self.curriculum_start, 0.0, "0 to 1"),
-            (
-                "curriculum_end",
-                self.curriculum_end,
-                self.curriculum_start,
-                "`curriculum_start` to 1",
-            ),
-        ];
-        for (field, share, least, allowed) in shares {
-            require((least..=1.0).contains(&share), field, share, allowed)?;
-        }
-        Ok(())
+        settings::check(self)?;
+        let (rate, end) = (self.add_rate_max, self.curriculum_end);
+        let fits = (self.add_rate_min..=1.0).contains(&rate);
+        require(fits, "add_rate_max", rate, "`add_rate_min` to 1")?;
+        let fits = (self.curriculum_start..=1.0).contains(&end);
+        require(fits, "curriculum_end", end, "`curriculum_start` to 1")
     }
 }
 
@@ -104,22 +91,6 @@ impl Task for TrafficJunctionConfig {
 
     fn set_episode_limit(&mut self, limit: u32) {
         self.episode_limit = Some(limit);
-    }
-}
-
-impl Default for TrafficJunctionConfig {
-    fn default() -> Self {
-        Self {
-            difficulty: Difficulty::Easy,
-            agents: 5,
-            dim: 6,
-            vision: 1,
-            add_rate_min: 0.1,
-            add_rate_max: 0.3,
-            curriculum_start: 0.125,
-            curriculum_end: 0.625,
-            episode_limit: None,
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Cars keep to the right. A route is told by what a car does at the junctions it meets: straight on,
 //! right or left at the first two, straight on afterwards.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{ConfigError, error::require};
@@ -11,7 +12,7 @@ use crate::{ConfigError, error::require};
 const MAX_EXTENT: usize = 100;
 
 /// How many roads there are, and how wide.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Difficulty {
     /// Two one-way roads that cross: 2 entries with a route each.

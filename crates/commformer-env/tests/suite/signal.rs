@@ -154,7 +154,7 @@ fn settings_that_cannot_be_are_named() {
         }),
         "`symbols` is 1, but must be 2 to 10000"
     );
-    let error = "`cue_probability` is NaN, but must be 0 to 1";
+    let error = "`cue_probability` is NaN, but must be a number from 0 to 1";
     assert_eq!(
         of(SignalConfig {
             cue_probability: f32::NAN,

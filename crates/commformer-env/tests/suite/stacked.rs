@@ -258,7 +258,7 @@ fn a_stack_is_1_to_16_and_its_policy_knows_no_other() {
     let task = || PredatorPrey::new(Default::default()).unwrap();
     for stack in [0, 17, usize::MAX] {
         let error = Stacked::new(task(), stack).unwrap_err();
-        assert_eq!((error.field, &*error.allowed), ("stack", "1 to 16"));
+        assert_eq!((&*error.field, &*error.allowed), ("stack", "1 to 16"));
     }
     let plain = task().spec().clone();
     let mut versions = Vec::new();

@@ -13,11 +13,13 @@ pub use policy::ActorCritic;
 use crate::config::TeamConfig;
 use crate::{Footprint, Method, MethodError, Team};
 use commformer_env::Spec;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use tch::Device;
 
 /// What follows a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// max(x, 0)
@@ -27,7 +29,7 @@ pub enum Activation {
 }
 
 /// What agents remember from step to step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Recurrence {
     /// Nothing.
@@ -46,60 +48,30 @@ pub enum Critic {
 }
 
 /// Sizes of the networks. The defaults are MAPPO's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct ActorCriticConfig {
     /// Width of the hidden layers, and of what a recurrent network remembers (H).
+    #[default = 64]
+    #[schemars(range(min = 1, max = 65536))]
     pub hidden: usize,
     /// Hidden layers before the recurrent one.
+    #[default = 2]
+    #[schemars(range(min = 1, max = 64))]
     pub layers: usize,
     /// What follows each of them.
+    #[default(Activation::Relu)]
     pub activation: Activation,
     /// What agents remember.
+    #[default(Recurrence::None)]
     pub recurrence: Recurrence,
     /// Steps through which a recurrent network's gradient flows.
+    #[default = 10]
+    #[schemars(range(min = 1, max = 1048576))]
     pub sequence: usize,
-    /// Whether agents, who share their networks, are told which of them they are.
+    /// Whether agents, who share their networks, see which of them they are.
+    #[default = true]
     pub agent_id: bool,
-}
-
-impl Default for ActorCriticConfig {
-    fn default() -> Self {
-        Self {
-            hidden: 64,
-            layers: 2,
-            activation: Activation::Relu,
-            recurrence: Recurrence::None,
-            sequence: 10,
-            agent_id: true,
-        }
-    }
-}
-
-impl ActorCriticConfig {
-    /// Refuses sizes of which no network can be made.
-    ///
-    /// # Errors
-    ///
-    /// [`MethodError::Setting`].
-    pub fn check(&self) -> Result<(), MethodError> {
-        // More is no network that is trained by this program.
-        let sizes = [
-            ("hidden", self.hidden, 1 << 16),
-            ("layers", self.layers, 64),
-            ("sequence", self.sequence, 1 << 20),
-        ];
-        for (setting, found, most) in sizes {
-            if !(1..=most).contains(&found) {
-                return Err(MethodError::Setting {
-                    setting,
-                    found: found.to_string(),
-                    expected: format!("from 1 to {most}"),
-                });
-            }
-        }
-        Ok(())
-    }
 }
 
 /// A method whose teams are [`ActorCritic`]s.
@@ -116,10 +88,6 @@ pub(crate) trait ActorCriticMethod {
 impl<M: ActorCriticMethod> Method for M {
     fn about(&self) -> &'static str {
         M::ABOUT
-    }
-
-    fn check(&self) -> Result<(), MethodError> {
-        self.sizes().check()
     }
 
     fn footprint(&self, _: &TeamConfig, spec: &Spec) -> Box<dyn Footprint> {

@@ -6,7 +6,7 @@ use super::native::{Rows, Weights, Workspace};
 use super::network::{Hidden, Network, Tower};
 use super::{ActorCriticConfig, Critic, Recurrence};
 use crate::{Footprint, MethodError};
-use commformer_env::{ActionSpace, Rng, Spec};
+use commformer_env::{ActionSpace, Rng, Spec, settings};
 use commformer_nn::native::Actions;
 use commformer_nn::passes::Precision;
 use commformer_nn::torch::{Distribution, Parameters, Torch, integers, numbers, truths};
@@ -43,7 +43,7 @@ impl ActorCritic {
         spec: &Spec,
         (seed, precision, device): (u64, Precision, Device),
     ) -> Result<Self, MethodError> {
-        config.check()?;
+        settings::check(config)?;
         let inputs = Inputs::new(config, critic, spec);
         let network = Network::new(config, [inputs.seen(), inputs.judged()], spec.actions);
         let mut rng = Rng::new(seed_for(seed, Purpose::Weights), 0);

@@ -21,11 +21,12 @@ use crate::config::{GateEstimator, GateMode, GraphMode, TeamConfig};
 use crate::{Footprint, Method, MethodError, Team};
 use commformer_env::Spec;
 use commformer_train::{BilevelConfig, GatePlan, GraphPlan, Payment};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
 /// The method; it has sections of its own.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommFormer {}
 

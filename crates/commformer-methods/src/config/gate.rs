@@ -2,10 +2,12 @@
 
 use commformer_gate::{BudgetConfig, Per, TargetConfig};
 use commformer_model::Closed;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 /// Who decides when an agent listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GateMode {
     /// There is no gate: the policy of the paper.
@@ -24,7 +26,7 @@ pub enum GateMode {
 }
 
 /// How the gate's gradient is estimated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GateEstimator {
     /// The gate is part of the joint action.
@@ -34,7 +36,7 @@ pub enum GateEstimator {
 }
 
 /// How a learned gate is executed, which in training is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GateExecution {
     /// Open as often as its probability says, spread evenly over time.
@@ -44,7 +46,7 @@ pub enum GateExecution {
 }
 
 /// How messages are paid for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GateBudget {
     /// They cost nothing.
@@ -55,77 +57,63 @@ pub enum GateBudget {
     Target,
 }
 
-/// How the model's choice is written here.
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "Closed", rename_all = "kebab-case")]
-enum ClosedName {
-    Silence,
-    Stale,
-}
-
 /// When each agent listens.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct GateConfig {
-    /// Who decides.
+    /// Who decides when an agent receives.
+    #[default(GateMode::Off)]
     pub mode: GateMode,
     /// One decision for all of an agent's senders, or one for each.
+    #[default(Per::Receiver)]
     pub per: Per,
     /// How the gradient of a learned gate is estimated.
+    #[default(GateEstimator::Action)]
     pub estimator: GateEstimator,
     /// How a learned gate is executed.
+    #[default(GateExecution::Spread)]
     pub execution: GateExecution,
     /// Temperature of the straight-through gradient.
+    #[default = 1.0]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub temperature: f64,
     /// What an agent goes by while its gate is closed: itself, or also what it heard last.
-    #[serde(with = "ClosedName")]
+    #[default(Closed::Silence)]
     pub closed: Closed,
     /// How messages are paid for.
+    #[default(GateBudget::Target)]
     pub budget: GateBudget,
-    /// The share of its steps in which an agent may listen.
+    /// Share of its steps in which an agent may receive: the target of the budget.
+    #[default(TargetConfig::default().rate)]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub target_rate: f64,
-    /// Price of a message in units of reward.
+    /// Price of a message, in units of reward, with `budget = "cost"`.
+    #[schemars(range(min = 0.0))]
     pub cost: f64,
-    /// Share of the run before which all gates are open.
+    /// Share of the run before which all gates are open; 1: all of it.
+    #[default = 0.3]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub start: f64,
-    /// Share of the run after that in which the budget tightens from full listening to its final value.
+    /// Share of the run after `start` in which the allowed rate falls from 1 to the target.
+    #[default = 0.25]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub ramp: f64,
     /// Step of the multiplier that meets the target, once an iteration.
+    #[default(TargetConfig::default().step)]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub dual_step: f64,
     /// How strongly the price follows the present distance from the target.
+    #[default(TargetConfig::default().damping)]
+    #[schemars(range(min = 0.0))]
     pub damping: f64,
-    /// Bound of the multiplier and of the price, in units of the returns' spread.
+    /// Bound of the multiplier and of the price, in standard deviations of returns.
+    #[default(TargetConfig::default().bound)]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub max_price: f64,
-    /// Weight of the entropy of the gate's decisions in the loss.
+    /// Weight of the entropy of the gate's decisions in the loss; it falls to 0 over the run.
+    #[default = 0.05]
+    #[schemars(range(min = 0.0))]
     pub entropy_coef: f64,
-}
-
-impl Default for GateConfig {
-    fn default() -> Self {
-        let TargetConfig {
-            rate,
-            step,
-            damping,
-            bound,
-        } = TargetConfig::default();
-        Self {
-            mode: GateMode::Off,
-            per: Per::Receiver,
-            estimator: GateEstimator::Action,
-            execution: GateExecution::Spread,
-            temperature: 1.0,
-            closed: Closed::Silence,
-            budget: GateBudget::Target,
-            target_rate: rate,
-            cost: 0.0,
-            start: 0.3,
-            ramp: 0.25,
-            dual_step: step,
-            damping,
-            max_price: bound,
-            entropy_coef: 0.05,
-        }
-    }
 }
 
 impl GateConfig {

@@ -2,10 +2,12 @@
 
 use commformer_model::SelfEdge;
 use commformer_train::{Estimator, RolloutGraph, UpperData};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 /// Where the team's graph comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GraphMode {
     /// It is learned together with the policy: CommFormer.
@@ -20,71 +22,60 @@ pub enum GraphMode {
     Given,
 }
 
-/// How the model's choice is written here.
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "SelfEdge", rename_all = "kebab-case")]
-enum SelfEdgeName {
-    Counted,
-    Excluded,
-}
-
 /// The team's communication graph.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct GraphConfig {
-    /// Where it comes from.
+    /// Where the graph comes from.
+    #[default(GraphMode::Learned)]
     pub mode: GraphMode,
-    /// Share of the N agents that each one hears: k = max(1, floor(sparsity x N)) senders.
+    /// Share of the N agents that each one hears: k = max(1, floor(sparsity x N)) senders. One agent alone hears
+    /// nobody.
+    #[default = 0.4]
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     pub sparsity: f64,
-    /// Whether an agent, who hears itself in any case, may spend one of its k edges on itself.
-    #[serde(with = "SelfEdgeName")]
+    /// Whether an agent, which hears itself in any case, may spend one of its k edges on itself.
+    #[default(SelfEdge::Excluded)]
     pub self_edge: SelfEdge,
     /// For `mode = "given"`: a row for each receiver, 1 where it hears the column's sender.
     pub edges: Vec<Vec<i64>>,
     /// Temperature of the softmax through which straight-through gradients flow.
+    #[default = 1.0]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub temperature: f64,
     /// How the gradient of the edge logits is estimated.
+    #[default(Estimator::ScoreFunction)]
     pub estimator: Estimator,
     /// The graph on which the team acts while it trains.
+    #[default(RolloutGraph::Sampled)]
     pub rollout: RolloutGraph,
     /// Learning rate of Adam for the edge logits.
+    #[default = 5e-2]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub lr: f64,
     /// Weight of the entropy of the rows' draws in the score function's loss.
+    #[default = 0.3]
+    #[schemars(range(min = 0.0))]
     pub entropy_coef: f64,
-    /// Different graphs in a rollout of the score function; 0: one for each copy.
+    /// Different graphs in a rollout of the score function; 0: one for each environment.
     pub groups: usize,
-    /// Every so many epochs one is an upper step, which moves the graph.
+    /// Every so many epochs one is a step of the graph (an upper step) in place of one of the policy.
+    #[default = 5]
+    #[schemars(range(min = 1))]
     pub upper_every: usize,
     /// What upper steps learn from.
+    #[default(UpperData::Same)]
     pub upper_data: UpperData,
-    /// Share of the copies that `upper_data = "held-out"` keeps apart.
+    /// Share of the environments that `upper_data = "held-out"` keeps apart.
+    #[default = 0.2]
+    #[schemars(extend("exclusiveMinimum" = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub held_out: f64,
-    /// For so many iterations everyone hears everyone.
+    /// Iterations in which everyone hears everyone, before the graph is learned.
     pub warmup: u64,
-    /// From this share of the run on the graph is frozen; 1: never.
+    /// Share of the run after which the graph is frozen; 1: never.
+    #[default = 1.0]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub post_stable: f64,
-}
-
-impl Default for GraphConfig {
-    fn default() -> Self {
-        Self {
-            mode: GraphMode::Learned,
-            sparsity: 0.4,
-            self_edge: SelfEdge::Excluded,
-            edges: Vec::new(),
-            temperature: 1.0,
-            estimator: Estimator::ScoreFunction,
-            rollout: RolloutGraph::Sampled,
-            lr: 5e-2,
-            entropy_coef: 0.3,
-            groups: 0,
-            upper_every: 5,
-            upper_data: UpperData::Same,
-            held_out: 0.2,
-            warmup: 0,
-            post_stable: 1.0,
-        }
-    }
 }
 
 impl GraphConfig {

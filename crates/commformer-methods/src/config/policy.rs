@@ -1,45 +1,59 @@
 //! `[policy]`: sizes and switches of the network.
 
 use commformer_model::{Design, RelationOrder, ScoreScale, SelfLoop};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 /// Sizes and switches of the network; the task's sizes come from `[env]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicySettings {
     /// Width of an embedding (E).
+    #[default = 64]
+    #[schemars(range(min = 1))]
     pub embed_dim: usize,
     /// Attention heads (H); they divide `embed_dim`.
+    #[default = 1]
+    #[schemars(range(min = 1))]
     pub heads: usize,
     /// Blocks of the encoder, and of the decoder (L).
+    #[default = 1]
+    #[schemars(range(min = 1))]
     pub blocks: usize,
-    /// One output head for all agents instead of one each.
+    /// Whether all agents share one output head. Weights then serve any number of agents (`train --weights`, `eval
+    /// --set env.agents=5`); a learned graph keeps its logits among those who were there, and new agents begin with
+    /// 1.
     pub shared_head: bool,
     /// Whose layers it has; a method's own matter, and no setting.
+    #[default(Design::CommFormer)]
     #[serde(skip)]
     pub design: Design,
-    /// Whether attention reads the edge embedding.
+    /// Whether attention scores read the edge embedding.
+    #[default = true]
     pub relation: bool,
-    /// What scores are multiplied by: 1/sqrt(d), or 1/d as in the authors' release.
-    #[serde(with = "ScoreScaleName")]
+    /// What attention scores are multiplied by, with d the width of a head.
+    #[default(ScoreScale::InverseSqrt)]
     pub score_scale: ScoreScale,
-    /// Whether the score of receiver i and sender j reads e(i, j), or e(j, i) as in the release.
-    #[serde(with = "RelationOrderName")]
+    /// Which edge the score of receiver i and sender j reads.
+    #[default(RelationOrder::ReceiverSender)]
     pub relation_order: RelationOrder,
-    /// Whether an agent's own message counts once, or A(i, i) + 1 times as in the release.
-    #[serde(with = "SelfLoopName")]
+    /// How an agent's own entry of the graph enters the attention.
+    #[default(SelfLoop::Keep)]
     pub self_loop: SelfLoop,
-    /// Whether the decoder gives an agent the action of the agent before it in any case, or only along
-    /// an open edge.
+    /// When the decoder gives an agent the action of the agent before it.
+    #[default(PreviousActionName::Auto)]
     pub previous_action: PreviousActionName,
-    /// What an observation is brought to before the first layer.
+    /// How observations are normalised before the first layer.
+    #[default(ObsNormName::Auto)]
     pub obs_norm: ObsNormName,
-    /// Share of the encoder's activations dropped in updates.
+    /// Share of the activations in the encoder's blocks that updates drop.
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub dropout: f64,
 }
 
 /// When an agent is given the action of the agent before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PreviousActionName {
     /// `heard` with a gate, so that a closed one means silence; `always` without, as in the paper.
@@ -51,7 +65,7 @@ pub enum PreviousActionName {
 }
 
 /// What an observation is brought to before the first layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ObsNormName {
     /// `layer` for the built-in tasks, `running` for others: of them nobody knows what their numbers are like.
@@ -60,47 +74,4 @@ pub enum ObsNormName {
     Layer,
     /// Each feature to its deviation from what was seen of it so far.
     Running,
-}
-
-impl Default for PolicySettings {
-    fn default() -> Self {
-        Self {
-            embed_dim: 64,
-            heads: 1,
-            blocks: 1,
-            shared_head: false,
-            design: Design::CommFormer,
-            relation: true,
-            score_scale: ScoreScale::InverseSqrt,
-            relation_order: RelationOrder::ReceiverSender,
-            self_loop: SelfLoop::Keep,
-            previous_action: PreviousActionName::Auto,
-            obs_norm: ObsNormName::Auto,
-            dropout: 0.0,
-        }
-    }
-}
-
-/// How the model's choice is written here.
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "ScoreScale", rename_all = "kebab-case")]
-enum ScoreScaleName {
-    InverseSqrt,
-    Inverse,
-}
-
-/// How the model's choice is written here.
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "RelationOrder", rename_all = "kebab-case")]
-enum RelationOrderName {
-    ReceiverSender,
-    SenderReceiver,
-}
-
-/// How the model's choice is written here.
-#[derive(Serialize, Deserialize)]
-#[serde(remote = "SelfLoop", rename_all = "kebab-case")]
-enum SelfLoopName {
-    Keep,
-    Add,
 }

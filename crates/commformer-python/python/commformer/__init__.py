@@ -7,10 +7,31 @@ Settings are those of `[env]` in commformer's configuration:
     env = commformer.parallel_env("predator-prey", agents=5, dim=10)
 """
 
+import json
+from typing import Any, NamedTuple
+
+from . import _native
 from ._native import KINDS
 from .vector import Episode, VectorEnv
 
-__all__ = ["KINDS", "Episode", "VectorEnv", "parallel_env"]
+__all__ = ["KINDS", "Episode", "Setting", "VectorEnv", "parallel_env", "settings"]
+
+
+class Setting(NamedTuple):
+    """What is known of a setting of a task."""
+
+    name: str
+    default: Any
+    """None if it is left out by default."""
+    choices: list[str]
+    """The names that it takes; empty if it takes something else."""
+    about: str
+
+
+def settings(kind: str) -> list[Setting]:
+    """The settings of a kind, which `VectorEnv` and `parallel_env` take as keyword arguments."""
+    described = _native.settings(kind)
+    return [Setting(name, json.loads(default), choices, about) for name, default, choices, about in described]
 
 
 def parallel_env(kind: str, **settings):

@@ -9,6 +9,7 @@ mod presets;
 mod python_env;
 mod replay;
 mod report;
+mod settings;
 mod train;
 mod trust;
 mod watch;
@@ -40,6 +41,8 @@ enum Command {
     Report(report::Report),
     /// List the configurations that come with the program
     Presets,
+    /// List the settings of a configuration: defaults, ranges and meanings
+    Settings(settings::Settings),
     /// Work on an environment in Python
     PythonEnv(python_env::PythonEnv),
     /// Measure the speed on this machine: of training, of acting alone, of environments alone
@@ -59,6 +62,7 @@ pub fn run() -> ExitCode {
         Command::Replay(replay) => replay.run(out).map(|()| ExitCode::SUCCESS),
         Command::Report(report) => report.run(out).map(|()| ExitCode::SUCCESS),
         Command::Presets => presets::list(out).map(|()| ExitCode::SUCCESS),
+        Command::Settings(settings) => settings.run(out).map(|()| ExitCode::SUCCESS),
         Command::PythonEnv(env) => env.run(),
         Command::Bench(bench) => bench.run(out).map(|()| ExitCode::SUCCESS),
         Command::Doctor(doctor) => doctor.run(out).map(|()| ExitCode::SUCCESS),

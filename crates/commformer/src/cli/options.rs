@@ -1,8 +1,10 @@
 //! Options that several commands share: those that make a configuration.
 
+use super::plain::Plain;
 use crate::config::{Config, ConfigError, Overrides, presets};
 use clap::Args;
 use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// What a configuration is put together from.
@@ -75,7 +77,11 @@ impl BaseOptions {
             set: self.set.clone(),
             ..others
         };
-        Config::resolve(self.preset(), &overrides)
+        let (config, notes) = Config::resolve_with_notes(self.preset(), &overrides)?;
+        for note in notes {
+            let _ = writeln!(Plain(io::stderr()), "note: {note}");
+        }
+        Ok(config)
     }
 }
 

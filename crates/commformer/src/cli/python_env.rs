@@ -50,9 +50,7 @@ impl PythonEnv {
             python: check.python.clone(),
             ..PythonConfig::default()
         };
-        if let Err((name, found, expected)) = config.check() {
-            anyhow::bail!("{name} is {found}, but must be {expected}");
-        }
+        config.check()?;
         let checked = commformer_bridge::check(&config, check.resets).with_context(|| {
             let python = &check.python;
             format!("`{python}` did not start; --python names a Python of 3.10 or later with numpy")

@@ -1,7 +1,8 @@
 //! `[env]`: which task, and its settings. How many of its observations are shown is in `stack.rs`.
 
 use commformer_bridge::{Fault, PythonConfig};
-use commformer_env::{BuiltIn, Choice, Environment, Spec, TASKS};
+use commformer_env::settings::{Setting, settings};
+use commformer_env::{BuiltIn, Environment, Spec, TASKS};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -62,13 +63,11 @@ impl TryFrom<Table> for TaskConfig {
 }
 
 impl TaskConfig {
-    pub(super) fn complete(kind: &str) -> Option<Self> {
+    /// The task of this kind with its defaults.
+    pub(super) fn of_kind(kind: &str) -> Option<Self> {
         match kind {
-            PYTHON => Some(Self::Python(PythonConfig {
-                make: "module:function".into(),
-                ..PythonConfig::default()
-            })),
-            _ => BuiltIn::complete(kind).map(Self::BuiltIn),
+            PYTHON => Some(Self::Python(PythonConfig::default())),
+            _ => BuiltIn::of_kind(kind).map(Self::BuiltIn),
         }
     }
 
@@ -80,11 +79,19 @@ impl TaskConfig {
         }
     }
 
-    /// The keys that take one of a few names, each with those.
-    pub(super) fn choices(&self) -> Vec<Choice> {
+    /// What it is, in a sentence.
+    pub(super) fn about(&self) -> &'static str {
         match self {
-            Self::BuiltIn(task) => task.choices(),
-            Self::Python(_) => Vec::new(),
+            Self::BuiltIn(task) => task.about(),
+            Self::Python(_) => "Any environment in Python.",
+        }
+    }
+
+    /// The settings that it has.
+    pub(super) fn settings(&self) -> &'static [Setting] {
+        match self {
+            Self::BuiltIn(task) => task.settings(),
+            Self::Python(_) => settings::<PythonConfig>(),
         }
     }
 
@@ -215,33 +222,19 @@ mod tests {
     use crate::config::EnvConfig;
 
     #[test]
-    fn every_kind_is_complete_and_knows_its_name() {
+    fn every_kind_knows_its_name() {
         for kind in kinds() {
-            assert_eq!(EnvConfig::complete(kind).unwrap().kind(), kind);
+            assert_eq!(TaskConfig::of_kind(kind).unwrap().kind(), kind);
         }
-        assert_eq!(EnvConfig::complete("chess"), None);
+        assert_eq!(TaskConfig::of_kind("chess"), None);
     }
 
     #[test]
-    fn every_built_in_task_and_each_of_its_keys_is_in_the_book() {
+    fn every_built_in_task_is_in_the_book() {
         let book = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/src");
-        let page = |name| std::fs::read_to_string(format!("{book}/{name}")).unwrap();
-        let (rules, keys) = (page("environments.md"), page("configuration.md"));
+        let rules = std::fs::read_to_string(format!("{book}/environments.md")).unwrap();
         for kind in TASKS {
             assert!(rules.contains(&format!("(`kind = \"{kind}\"`)")), "{kind}");
-            let row = keys
-                .lines()
-                .find(|line| line.starts_with(&format!("| `{kind}` |")));
-            let row = row.unwrap_or_else(|| panic!("no row of keys for {kind}"));
-            for key in Table::try_from(TaskConfig::complete(kind).unwrap())
-                .unwrap()
-                .keys()
-            {
-                assert!(
-                    key == "kind" || row.contains(&format!("`{key}`")),
-                    "{kind}: {key}"
-                );
-            }
         }
     }
 
@@ -256,7 +249,7 @@ mod tests {
 
     #[test]
     fn labels_tell_the_roles() {
-        let labels = EnvConfig::complete("predator-capture-prey")
+        let labels = TaskConfig::of_kind("predator-capture-prey")
             .unwrap()
             .labels();
         assert_eq!(labels, ["P0", "P1", "C2"]);

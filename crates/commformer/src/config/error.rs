@@ -42,7 +42,10 @@ pub enum ConfigError {
         hint: String,
     },
     /// The value cannot be.
-    #[error("`{path}` is {found}, but must be {expected} ({source_of})")]
+    #[error(
+        "`{path}` is {found}, but must be {expected} ({source_of}){}",
+        meaning(path, about)
+    )]
     Value {
         /// The key.
         path: String,
@@ -52,6 +55,8 @@ pub enum ConfigError {
         expected: String,
         /// Where it was set.
         source_of: Source,
+        /// What the setting is; empty if there is no more to say.
+        about: Box<str>,
     },
     /// Settings that are fine one by one do not go together.
     #[error("{problem} ({sources})")]
@@ -110,4 +115,12 @@ pub enum ConfigError {
     /// It cannot be written as TOML.
     #[error("the configuration cannot be written: {0}")]
     Write(#[from] toml::ser::Error),
+}
+
+/// A line that says what a setting is.
+fn meaning(path: &str, about: &str) -> String {
+    match about {
+        "" => String::new(),
+        about => format!("\n`{path}`: {about}"),
+    }
 }

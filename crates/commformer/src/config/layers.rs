@@ -1,6 +1,7 @@
 //! Several half-filled configurations, one over the other.
 
 use super::error::{ConfigError, Source};
+use super::schema;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,6 +17,8 @@ const MAX_LENGTH: u64 = 16 << 20;
 pub(super) struct Layers {
     /// What was set, section by section.
     pub merged: Table,
+    /// What the user should know, such as which settings have other names now.
+    pub notes: Vec<String>,
     sources: BTreeMap<String, Source>,
 }
 
@@ -24,7 +27,9 @@ impl Layers {
     ///
     /// A layer that changes `env.kind` or `method.kind` removes the settings of the former kind first: they belong to
     /// another task or method.
-    pub fn push(&mut self, layer: Table, source_of: impl Fn(&str) -> Source) {
+    pub fn push(&mut self, mut layer: Table, source_of: impl Fn(&str) -> Source) {
+        let renamed = self.rename(&mut layer);
+        let source_of = |path: &str| source_of(renamed.get(path).map_or(path, String::as_str));
         for section in ["env", "method"] {
             if let Some(new) = kind(&layer, section)
                 && kind(&self.merged, section).is_some_and(|old| old != new)
@@ -33,6 +38,36 @@ impl Layers {
             }
         }
         self.merge(layer, &source_of);
+    }
+
+    /// Gives keys with former names those of today, and returns the former paths by today's.
+    fn rename(&mut self, layer: &mut Table) -> BTreeMap<String, String> {
+        let mut renamed = BTreeMap::new();
+        for (section, former, name) in schema::renamed() {
+            let keys = layer.get_mut(*section).and_then(Value::as_table_mut);
+            let Some((keys, value)) = keys.and_then(|keys| {
+                let value = keys.remove(former)?;
+                Some((keys, value))
+            }) else {
+                continue;
+            };
+            let [former, today] = [former, name].map(|key| format!("{section}.{key}"));
+            self.notes
+                .push(format!("`{former}` is called `{today}` now"));
+            if !keys.contains_key(name) {
+                keys.insert(name.clone(), value);
+                renamed.insert(today, former);
+            }
+        }
+        renamed
+    }
+
+    /// Sets a key as a layer did, in another form.
+    pub fn set(&mut self, section: &str, key: &str, value: Value) {
+        let section = self.merged.get_mut(section).and_then(Value::as_table_mut);
+        if let Some(section) = section {
+            section.insert(key.to_owned(), value);
+        }
     }
 
     /// Forgets a section.
@@ -137,6 +172,7 @@ pub(super) fn parse_assignments(
             found,
             expected: expected.to_owned(),
             source_of: source.clone(),
+            about: "".into(),
         };
         let value = value.trim();
         // Its text would be true in Python.

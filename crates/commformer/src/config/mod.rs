@@ -37,6 +37,7 @@ pub use error::{ConfigError, Source};
 pub(crate) use layers::parse_value;
 pub use run::{Device, EvalConfig, RunSettings};
 pub(crate) use schema::nearest;
+pub use schema::{Section, sections};
 pub use stack::EnvConfig;
 
 use layers::Layers;
@@ -95,6 +96,18 @@ impl Config {
     ///
     /// [`ConfigError`], which names the key and the layer.
     pub fn resolve(preset: Option<&str>, overrides: &Overrides) -> Result<Self, ConfigError> {
+        Ok(Self::resolve_with_notes(preset, overrides)?.0)
+    }
+
+    /// [`resolve`](Self::resolve)s, and says which keys and names have others today.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve).
+    pub fn resolve_with_notes(
+        preset: Option<&str>,
+        overrides: &Overrides,
+    ) -> Result<(Self, Vec<String>), ConfigError> {
         let mut layers = Layers::default();
         if let Some(name) = preset {
             let source = Source::Preset(name.to_owned());
@@ -133,7 +146,7 @@ impl Config {
     pub fn parse(text: &str, source: Source) -> Result<Self, ConfigError> {
         let mut layers = Layers::default();
         layers.push(layers::parse(text, source.clone())?, |_| source.clone());
-        Self::from_layers(layers)
+        Ok(Self::from_layers(layers)?.0)
     }
 
     /// The whole configuration as TOML; [`Config::parse`] reads it back.
@@ -202,13 +215,13 @@ impl Config {
         }
     }
 
-    fn from_layers(mut layers: Layers) -> Result<Self, ConfigError> {
+    fn from_layers(mut layers: Layers) -> Result<(Self, Vec<String>), ConfigError> {
         schema::conform(&mut layers)?;
         let config: Self = Value::Table(layers.merged.clone())
             .try_into()
             .map_err(|error: toml::de::Error| ConfigError::Rejected(error.message().to_owned()))?;
         check::all(&config, &layers)?;
-        Ok(config)
+        Ok((config, layers.notes))
     }
 }
 
@@ -231,6 +244,7 @@ impl Overrides {
                     found: number.to_string(),
                     expected: format!("at most {}", i64::MAX),
                     source_of: Source::Argument(format!("--{name}")),
+                    about: "".into(),
                 })
         };
         let numbers = [
@@ -302,8 +316,16 @@ mod tests {
 
             // So does one with every optional key.
             config.graph = GraphConfig::default();
-            config.env = EnvConfig::complete(kinds()[kind]).unwrap().with_limit(limit);
+            let env = schema::sections(kinds()[kind], "").swap_remove(0);
+            let keys = env.settings.iter().filter(|setting| setting.name != "kind");
+            let keys = keys.map(|setting| (setting.name.clone(), setting.example()));
+            let kind = ("kind".to_owned(), kinds()[kind].into());
+            config.env = Value::Table(keys.chain([kind]).collect()).try_into().unwrap();
+            config.env = config.env.with_limit(limit);
             config.env.stack = stack;
+            if let TaskConfig::Python(task) = &mut config.env.task {
+                task.make = "module:function".into();
+            }
             let text = config.to_toml().unwrap();
             prop_assert_eq!(Config::parse(&text, Source::Default).unwrap(), config);
         }

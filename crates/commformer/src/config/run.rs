@@ -1,65 +1,60 @@
 //! `[eval]` and `[run]`: how often a run is judged, how long it lasts and where.
 
 use commformer_model::Precision;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 
 /// Evaluations: each episode is one copy of the environment, the greedy action is taken.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct EvalConfig {
     /// Environment steps of training between two evaluations.
+    #[default = 40_000]
+    #[schemars(range(min = 1))]
     pub every: u64,
     /// Episodes of each.
+    #[default = 50]
+    #[schemars(range(min = 1))]
     pub episodes: usize,
     /// Episodes of the one after training, and of `commformer eval`.
+    #[default = 200]
+    #[schemars(range(min = 1))]
     pub final_episodes: usize,
-    /// Steps after which an evaluated episode is cut; 0: as `env.episode_limit` says.
+    /// Steps after which an evaluated episode is truncated; 0: as `env.episode_limit` says.
     pub episode_limit: u32,
 }
 
-impl Default for EvalConfig {
-    fn default() -> Self {
-        Self {
-            every: 40_000,
-            episodes: 50,
-            final_episodes: 200,
-            episode_limit: 0,
-        }
-    }
-}
-
 /// Length, seed and machine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunSettings {
     /// Everything random follows from it.
+    #[default = 1]
+    #[schemars(range(max = i64::MAX))]
     pub seed: u64,
-    /// Environment steps, over all copies, after which the run ends.
+    /// Environment steps, over all environments, after which the run ends.
+    #[default = 600_000]
+    #[schemars(range(min = 1))]
     pub steps: u64,
-    /// Threads of rollout and update; 0: as many as there are cores.
+    /// Threads of rollout and update; 0 means one for each core. No result depends on it.
+    #[schemars(range(max = 4096))]
     pub threads: usize,
-    /// Where tensors live.
+    /// Where tensors live: `auto`, `cpu`, `cuda` or `cuda:NUMBER`.
+    #[default(Device::Cpu)]
+    #[schemars(with = "String")]
     pub device: Device,
     /// The numbers in which the network's linear layers multiply.
+    #[default(Precision::Float32)]
     pub precision: Precision,
     /// Environment steps between two checkpoints; every evaluation leaves one too.
+    #[default = 40_000]
+    #[schemars(range(min = 1))]
     pub save_every: u64,
     /// Checkpoints that stay, the newest ones; the best stays besides.
+    #[default = 3]
+    #[schemars(range(min = 1))]
     pub keep: usize,
-}
-
-impl Default for RunSettings {
-    fn default() -> Self {
-        Self {
-            seed: 1,
-            steps: 600_000,
-            threads: 0,
-            device: Device::Cpu,
-            precision: Precision::Float32,
-            save_every: 40_000,
-            keep: 3,
-        }
-    }
 }
 
 /// A device by name: `auto`, `cpu`, `cuda` or `cuda:1`.

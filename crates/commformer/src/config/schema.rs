@@ -1,107 +1,195 @@
-//! Which keys there are and of which type: read off a configuration in which every key is present,
-//! so that the structs remain the only list.
+//! Which keys there are and what they take: all of it is read off the structs of the sections.
 
 use super::env::{TaskConfig, kinds};
 use super::error::{ConfigError, Source};
 use super::layers::{Layers, kind};
 use super::{
-    Config, Device, EnvConfig, EvalConfig, GateConfig, GraphConfig, METHODS, MethodConfig,
-    PolicySettings, PpoConfig, RolloutConfig, RunSettings,
+    Device, EnvConfig, EvalConfig, GateConfig, GraphConfig, METHODS, MethodConfig, PolicySettings,
+    PpoConfig, RolloutConfig, RunSettings,
 };
-use commformer_env::choices;
+use commformer_env::settings::{Choice, Setting, Takes, settings, shown};
+use std::sync::LazyLock;
 use toml::{Table, Value};
 
-/// The kinds that a configuration is of.
-struct Kinds {
-    task: TaskConfig,
-    method: MethodConfig,
+/// A section of the configuration.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is about, in a sentence.
+    pub about: &'static str,
+    /// Its settings, in order.
+    pub settings: Vec<Setting>,
 }
 
-impl Kinds {
-    fn of(env: &str, method: &str) -> Self {
+impl Section {
+    fn new(name: &'static str, about: &'static str, settings: &[Setting]) -> Self {
         Self {
-            task: TaskConfig::complete(env).unwrap_or_default(),
-            method: MethodConfig::of_kind(method).unwrap_or_default(),
+            name,
+            about,
+            settings: settings.to_vec(),
         }
     }
 
-    /// The names that a key takes; none if it takes something else.
-    fn choices(&self, path: &str) -> Vec<&'static str> {
-        let of_section = match path.split_once('.') {
-            Some(("env", "kind")) => return kinds(),
-            Some(("method", "kind")) => return METHODS.to_vec(),
-            Some(("env", _)) => self.task.choices(),
-            Some(("method", _)) => self.method.choices(),
-            Some(("policy", _)) => choices::<PolicySettings>(),
-            Some(("graph", _)) => choices::<GraphConfig>(),
-            Some(("gate", _)) => choices::<GateConfig>(),
-            Some(("rollout", _)) => choices::<RolloutConfig>(),
-            Some(("ppo", _)) => choices::<PpoConfig>(),
-            Some(("eval", _)) => choices::<EvalConfig>(),
-            Some(("run", _)) => choices::<RunSettings>(),
-            _ => Vec::new(),
-        };
-        let key = path.split_once('.').map(|(_, key)| key);
-        let found = of_section.into_iter().find(|(name, _)| Some(*name) == key);
-        found.map_or_else(Vec::new, |(_, names)| names.to_vec())
-    }
-
-    /// Every key, with some value of its type.
-    fn schema(&self, env: &str) -> Result<Table, ConfigError> {
-        Ok(Table::try_from(Config {
-            env: EnvConfig::complete(env).unwrap_or_default(),
-            method: self.method.clone(),
-            ..Config::default()
-        })?)
+    fn find(&self, key: &str) -> Option<&Setting> {
+        self.settings.iter().find(|setting| setting.name == key)
     }
 }
 
-/// Checks names, types and choices of everything that was set, and makes whole numbers of floats
-/// and floats of whole numbers where the key asks for them.
-pub(super) fn conform(layers: &mut Layers) -> Result<(), ConfigError> {
-    let kind = |layers: &Layers, section: &str, default: &str| {
-        let path = format!("{section}.kind");
-        let kind = match kind(&layers.merged, section) {
-            None => default.to_owned(),
-            Some(Value::String(kind)) => kind.clone(),
-            Some(other) => return Err(wrong_type(layers, &path, other, "text")),
-        };
-        check_name(layers, &path, &kind, &Kinds::of(default, default))?;
-        Ok(kind)
+/// The sections of a configuration with a task and a method of these kinds; the defaults' where there is no such kind.
+pub fn sections(env: &str, method: &str) -> Vec<Section> {
+    let task = TaskConfig::of_kind(env).unwrap_or_default();
+    let method = MethodConfig::of_kind(method).unwrap_or_default();
+    let of_env = [&[task_kind()], task.settings(), settings::<EnvConfig>()].concat();
+    let of_method = [&[method_kind()], method.settings()].concat();
+    vec![
+        Section::new("env", "The task, and what is wrapped around it.", &of_env),
+        Section::new("method", "How the team acts and learns.", &of_method),
+        Section::new(
+            "policy",
+            "The network of CommFormer.",
+            settings::<PolicySettings>(),
+        ),
+        Section::new(
+            "graph",
+            "The communication graph of CommFormer: whom each agent hears.",
+            settings::<GraphConfig>(),
+        ),
+        Section::new(
+            "gate",
+            "The temporal gates of CommFormer: when each agent receives, and what that may cost ([the gate](algorithm.md#the-gate)).",
+            settings::<GateConfig>(),
+        ),
+        Section::new(
+            "rollout",
+            "What is played between two updates.",
+            settings::<RolloutConfig>(),
+        ),
+        Section::new(
+            "ppo",
+            "How the policy learns from a rollout: proximal policy optimisation.",
+            settings::<PpoConfig>(),
+        ),
+        Section::new(
+            "eval",
+            "Evaluations: each episode is played in an environment of its own, with greedy actions.",
+            settings::<EvalConfig>(),
+        ),
+        Section::new(
+            "run",
+            "Length, seed and machine.",
+            settings::<RunSettings>(),
+        ),
+    ]
+}
+
+fn task_kind() -> Setting {
+    let about = |kind: &&'static str| TaskConfig::of_kind(kind).map_or("", |task| task.about());
+    let default = TaskConfig::default().kind();
+    kind_of(
+        "The task; it chooses the other keys.",
+        &kinds(),
+        default,
+        about,
+    )
+}
+
+fn method_kind() -> Setting {
+    let about = |kind: &&'static str| {
+        MethodConfig::of_kind(kind).map_or("", |method| method.method().about())
     };
-    let env = kind(layers, "env", EnvConfig::default().kind())?;
-    let method = kind(layers, "method", MethodConfig::default().kind())?;
-    let kinds = Kinds::of(&env, &method);
-    let schema = kinds.schema(&env)?;
-    only_own(layers, &kinds.method)?;
-    for (section, keys) in layers.merged.clone() {
-        let Some(known) = schema.get(&section).and_then(Value::as_table) else {
-            return Err(unknown(layers, &schema, &section));
+    let default = MethodConfig::default().kind();
+    kind_of(
+        "How the team acts and learns; it chooses the other keys.",
+        METHODS,
+        default,
+        about,
+    )
+}
+
+/// The key `kind` of a section.
+fn kind_of(
+    about: &str,
+    names: &[&'static str],
+    default: &str,
+    about_kind: impl Fn(&&'static str) -> &'static str,
+) -> Setting {
+    let choice = |name: &&'static str| Choice {
+        name: (*name).into(),
+        about: about_kind(name).into(),
+        former: None,
+    };
+    Setting {
+        name: "kind".into(),
+        about: about.into(),
+        takes: Takes::Name(names.iter().map(choice).collect()),
+        default: Some(default.into()),
+        former: None,
+    }
+}
+
+/// Former names of keys that are still read: the section, the former name and today's.
+pub(super) fn renamed() -> &'static [(&'static str, String, String)] {
+    static RENAMED: LazyLock<Vec<(&str, String, String)>> = LazyLock::new(|| {
+        let of_methods = METHODS.iter().map(|method| sections("", method));
+        let of_tasks = kinds().into_iter().map(|kind| sections(kind, ""));
+        let mut found: Vec<_> = of_tasks
+            .chain(of_methods)
+            .flatten()
+            .flat_map(|section| {
+                let former =
+                    move |setting: Setting| Some((section.name, setting.former?, setting.name));
+                section.settings.into_iter().filter_map(former)
+            })
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    });
+    &RENAMED
+}
+
+/// Checks names, types, choices and ranges of everything that was set, and makes whole numbers of floats and floats of whole
+/// numbers where the key asks for them.
+pub(super) fn conform(layers: &mut Layers) -> Result<(), ConfigError> {
+    let kind = |layers: &Layers, section: &str, setting: Setting| {
+        let path = format!("{section}.kind");
+        let default = setting.example();
+        let found = kind(&layers.merged, section).cloned().unwrap_or(default);
+        let found = accept(layers, &path, &setting, found)?;
+        let found = found.as_str().unwrap_or_default().to_owned();
+        Ok::<_, ConfigError>(found)
+    };
+    let env = kind(layers, "env", task_kind())?;
+    let method = kind(layers, "method", method_kind())?;
+    let schema = sections(&env, &method);
+    only_own(layers, &MethodConfig::of_kind(&method).unwrap_or_default())?;
+    for (name, keys) in layers.merged.clone() {
+        let Some(section) = schema.iter().find(|section| section.name == name) else {
+            return Err(unknown(layers, &schema, &name));
         };
         let Value::Table(keys) = keys else {
-            let expected = format!("a section, `[{section}]`");
-            return Err(wrong_type(layers, &section, &keys, &expected));
+            let expected = format!("a section, `[{name}]`");
+            return Err(refused(layers, &name, keys.to_string(), expected, ""));
         };
         for (key, value) in keys {
-            let path = format!("{section}.{key}");
-            let Some(example) = known.get(&key) else {
+            let path = format!("{name}.{key}");
+            let Some(setting) = section.find(&key) else {
                 return Err(unknown(layers, &schema, &path));
             };
             // A path that is too long, such as `run.device.x`.
-            if let (false, Some((inner, _))) = (example.is_table(), only(&value)) {
+            if let (false, Some((inner, _))) = (setting.takes == Takes::Table, only(&value)) {
                 return Err(unknown(layers, &schema, &format!("{path}.{inner}")));
             }
-            let value = convert(layers, &path, value, example)?;
-            if let Value::String(name) = &value {
-                check_name(layers, &path, name, &kinds)?;
-            }
-            if let Some(section) = layers
-                .merged
-                .get_mut(&section)
-                .and_then(Value::as_table_mut)
+            let accepted = accept(layers, &path, setting, value.clone())?;
+            if let (Value::String(former), Value::String(name)) = (&value, &accepted)
+                && former != name
             {
-                section.insert(key, value);
+                layers.notes.push(format!(
+                    "`{path} = \"{former}\"` is called `\"{name}\"` now"
+                ));
             }
+            layers.set(&name, &key, accepted);
         }
     }
     Ok(())
@@ -136,124 +224,76 @@ fn only_own(layers: &mut Layers, method: &MethodConfig) -> Result<(), ConfigErro
     Ok(())
 }
 
-fn convert(
+/// A value as its setting has it.
+fn accept(
     layers: &Layers,
     path: &str,
+    setting: &Setting,
     value: Value,
-    example: &Value,
 ) -> Result<Value, ConfigError> {
-    /// Whole numbers up to here are exact as floats.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    Ok(match (example, value) {
-        (Value::Float(_), Value::Integer(number)) => Value::Float(number as f64),
-        // `6e5` is a float to TOML and a fine number of steps to people.
-        (Value::Integer(_), Value::Float(number))
-            if number.fract() == 0.0 && (0.0..EXACT).contains(&number) =>
-        {
-            Value::Integer(number as i64)
-        }
-        (Value::Integer(_), Value::Integer(number)) if number >= 0 => Value::Integer(number),
-        (Value::Integer(_), value @ (Value::Integer(_) | Value::Float(_))) => {
-            return Err(wrong_type(
-                layers,
-                path,
-                &value,
-                "a whole number, at least 0",
-            ));
-        }
-        (Value::Array(_), value) => {
-            let is_matrix = value.as_array().is_some_and(|rows| {
-                rows.iter().all(|row| {
-                    row.as_array()
-                        .is_some_and(|row| row.iter().all(Value::is_integer))
-                })
-            });
-            if !is_matrix {
-                return Err(wrong_type(
-                    layers,
-                    path,
-                    &value,
-                    "rows of 0 and 1, such as [[0, 1], [1, 0]]",
-                ));
-            }
-            value
-        }
-        (example, value) if example.same_type(&value) => value,
-        (example, value) => {
-            let expected = match example {
-                Value::Integer(_) => "a whole number, at least 0",
-                Value::Float(_) => "a number",
-                Value::Boolean(_) => "true or false",
-                _ => "text",
-            };
-            return Err(wrong_type(layers, path, &value, expected));
-        }
-    })
-}
-
-fn check_name(layers: &Layers, path: &str, found: &str, kinds: &Kinds) -> Result<(), ConfigError> {
-    let expected = if path == "run.device" {
-        match Device::try_from(found.to_owned()) {
-            Ok(_) => return Ok(()),
-            Err(expected) => expected,
-        }
-    } else {
-        let choices = kinds.choices(path);
-        if choices.is_empty() || choices.contains(&found) {
-            return Ok(());
-        }
-        let quoted: Vec<String> = choices.iter().map(|choice| format!("`{choice}`")).collect();
-        match nearest(found, choices.iter().copied()) {
-            Some(nearest) => format!("one of {}; did you mean `{nearest}`?", quoted.join(", ")),
-            None => format!("one of {}", quoted.join(", ")),
-        }
+    let mut expected = match setting.accept(value.clone()) {
+        Err(expected) => expected,
+        Ok(value) => match (path, value.as_str()) {
+            ("run.device", Some(name)) => match Device::try_from(name.to_owned()) {
+                Ok(_) => return Ok(value),
+                Err(expected) => expected,
+            },
+            _ => return Ok(value),
+        },
     };
-    Err(ConfigError::Value {
-        path: path.to_owned(),
-        found: format!("`{found}`"),
-        expected,
-        source_of: layers.source(path),
-    })
+    let found = match &value {
+        Value::String(name) if matches!(setting.takes, Takes::Name(_) | Takes::Text) => {
+            format!("`{name}`")
+        }
+        value => shown(value),
+    };
+    if let (Takes::Name(choices), Some(name)) = (&setting.takes, value.as_str()) {
+        let names = choices.iter().map(|choice| choice.name.as_str());
+        if let Some(nearest) = nearest(name, names) {
+            expected += &format!("; did you mean `{nearest}`?");
+        }
+    }
+    Err(refused(layers, path, found, expected, &setting.plain()))
 }
 
-fn wrong_type(layers: &Layers, path: &str, found: &Value, expected: &str) -> ConfigError {
+fn refused(
+    layers: &Layers,
+    path: &str,
+    found: String,
+    expected: String,
+    about: &str,
+) -> ConfigError {
     ConfigError::Value {
         path: path.to_owned(),
-        found: found.to_string(),
-        expected: expected.to_owned(),
+        found,
+        expected,
         source_of: layers.source(path),
+        about: about.into(),
     }
 }
 
-fn unknown(layers: &Layers, schema: &Table, path: &str) -> ConfigError {
-    let paths: Vec<String> = schema
-        .iter()
-        .flat_map(|(section, keys)| {
-            let keys = keys.as_table().into_iter().flat_map(Table::keys);
-            keys.map(move |key| format!("{section}.{key}"))
-        })
-        .collect();
+fn unknown(layers: &Layers, schema: &[Section], path: &str) -> ConfigError {
     let name = path.rsplit('.').next().unwrap_or(path);
-    let elsewhere: Vec<String> = paths
+    let elsewhere: Vec<String> = schema
         .iter()
-        .filter(|known| known.rsplit('.').next() == Some(name))
-        .map(|known| format!("`{known}`"))
+        .filter(|section| section.find(name).is_some())
+        .map(|section| format!("`{}.{name}`", section.name))
         .collect();
+    let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+    let section = schema.iter().find(|section| section.name == first);
     let hint = if !elsewhere.is_empty() {
         format!("did you mean {}?", elsewhere.join(" or "))
-    } else if let Some((section, known)) = path
-        .split_once('.')
-        .and_then(|(section, _)| Some((section, schema.get(section)?.as_table()?)))
-    {
-        match nearest(name, known.keys().map(String::as_str)) {
-            Some(nearest) => format!("did you mean `{section}.{nearest}`?"),
-            None => format!("[{section}] has {}", list(known.keys())),
+    } else if let Some(section) = section.filter(|_| !rest.is_empty()) {
+        let known = || section.settings.iter().map(|setting| setting.name.as_str());
+        match nearest(name, known()) {
+            Some(nearest) => format!("did you mean `{first}.{nearest}`?"),
+            None => format!("[{first}] has {}", list(known())),
         }
     } else {
-        let section = path.split('.').next().unwrap_or(path);
-        match nearest(section, schema.keys().map(String::as_str)) {
+        let known = || schema.iter().map(|section| section.name);
+        match nearest(first, known()) {
             Some(nearest) => format!("did you mean the section [{nearest}]?"),
-            None => format!("the sections are {}", list(schema.keys())),
+            None => format!("the sections are {}", list(known())),
         }
     };
     ConfigError::UnknownKey {
@@ -284,50 +324,51 @@ pub(crate) fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> 
         .map(|(_, name)| name)
 }
 
-fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    names
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    names.sort();
+    names.join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Overrides;
+    use crate::config::{Config, Overrides};
 
-    /// Every key that takes a name has its names found, and every name found is read.
+    /// Every setting's example is read by its struct, and so is every name that it takes, but no other.
     #[test]
-    fn choices_are_those_of_the_types() {
+    fn settings_are_those_of_the_types() {
         let of_methods = METHODS.iter().map(|method| (kinds()[0], *method));
         let of_tasks = kinds().into_iter().map(|kind| (kind, METHODS[0]));
         for (env, method) in of_tasks.chain(of_methods) {
-            let kinds = Kinds::of(env, method);
-            for (section, keys) in kinds.schema(env).unwrap() {
-                for (key, value) in keys.as_table().unwrap() {
-                    let path = format!("{section}.{key}");
-                    let choices = kinds.choices(&path);
-                    if key == "kind" {
-                        assert!(!choices.is_empty(), "{path}");
+            for Section { name, settings, .. } in sections(env, method) {
+                let kind = match name {
+                    "env" => Some(env),
+                    "method" => Some(method),
+                    _ => None,
+                };
+                let read = |key: &str, value: Value| {
+                    let kind = kind.map(|kind| ("kind".to_owned(), kind.into()));
+                    let keys = kind.into_iter().chain([(key.to_owned(), value)]).collect();
+                    let table = Table::from_iter([(name.to_owned(), Value::Table(keys))]);
+                    let read: Result<Config, _> = table.try_into();
+                    read
+                };
+                for setting in settings.iter().filter(|setting| setting.name != "kind") {
+                    let path = format!("{name}.{}", setting.name);
+                    assert!(!setting.about.is_empty(), "{path} has no doc comment");
+                    let example = read(&setting.name, setting.example());
+                    assert!(example.is_ok(), "{path}: {example:?}");
+                    let Takes::Name(choices) = &setting.takes else {
                         continue;
-                    }
-                    let read = |name: &str| {
-                        let kind = match section.as_str() {
-                            "env" => format!("kind = '{env}'\n"),
-                            "method" => format!("kind = '{method}'\n"),
-                            _ => String::new(),
-                        };
-                        let text = format!("[{section}]\n{kind}{key} = '{name}'\n");
-                        let table: Table = text.parse().unwrap();
-                        let read: Result<Config, _> = table.try_into();
-                        read
                     };
-                    // Any text is one of some keys; devices have names of their own.
-                    let takes_name =
-                        value.is_str() && read("no such name").is_err() && path != "run.device";
-                    assert_eq!(!choices.is_empty(), takes_name, "{path}");
+                    assert!(
+                        read(&setting.name, "no such name".into()).is_err(),
+                        "{path}"
+                    );
                     for choice in choices {
-                        assert!(read(choice).is_ok(), "{path}, {choice}: {:?}", read(choice));
+                        let read = read(&setting.name, choice.name.as_str().into());
+                        assert!(read.is_ok(), "{path}, {}: {read:?}", choice.name);
                     }
                 }
             }

@@ -5,7 +5,9 @@ use super::env::{TaskConfig, TaskError};
 use commformer_env::{
     Environment, MOST_STACKED, RewardScale, Spec, Stacked, Telling, Told, VecEnv,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smart_default::SmartDefault;
 use std::ops::Deref;
 
 /// A task, and what is wrapped around it. A key that has its default is not written, so that runs of before there was
@@ -13,55 +15,51 @@ use std::ops::Deref;
 ///
 /// It reads as its task wherever that makes no difference. What wrappers change has a method here, and the task
 /// alone offers none of these outside of the configuration: nobody plays it unwrapped by mistake.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
+#[serde(default)]
 pub struct EnvConfig {
-    /// Observations that an agent is shown: the present one and those before it.
-    #[serde(default = "unstacked", skip_serializing_if = "is_unstacked")]
+    /// Observations that an agent sees: the present one and those before it. 1 shows agents what they see now, and nothing
+    /// of before.
+    #[default(UNSTACKED)]
+    #[schemars(range(min = 1, max = MOST_STACKED), extend("default" = UNSTACKED))]
+    #[serde(skip_serializing_if = "is_unstacked")]
     pub stack: usize,
-    /// Whether an agent is told which of them it is.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    /// Whether an agent sees which of them it is.
+    #[schemars(extend("default" = false))]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub agent_id: bool,
-    /// Whether an agent is told what it did last.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    /// Whether an agent sees what it did last.
+    #[schemars(extend("default" = false))]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub last_action: bool,
     /// What rewards are multiplied by.
-    #[serde(default = "unscaled", skip_serializing_if = "is_unscaled")]
+    #[default(UNSCALED)]
+    #[schemars(extend("exclusiveMinimum" = 0.0, "default" = UNSCALED))]
+    #[serde(skip_serializing_if = "is_unscaled")]
     pub reward_scale: f64,
     /// The task. It refuses the keys that are not its own.
+    #[schemars(skip)]
     #[serde(flatten)]
     pub task: TaskConfig,
 }
 
-fn unstacked() -> usize {
-    1
-}
+// Of what is not written, the default cannot be read off what is written: it is named.
+const UNSTACKED: usize = 1;
+const UNSCALED: f64 = 1.0;
 
 fn is_unstacked(stack: &usize) -> bool {
-    *stack == unstacked()
-}
-
-fn unscaled() -> f64 {
-    1.0
+    *stack == UNSTACKED
 }
 
 fn is_unscaled(scale: &f64) -> bool {
-    *scale == unscaled()
-}
-
-impl Default for EnvConfig {
-    fn default() -> Self {
-        TaskConfig::default().into()
-    }
+    *scale == UNSCALED
 }
 
 impl From<TaskConfig> for EnvConfig {
     fn from(task: TaskConfig) -> Self {
         Self {
-            stack: unstacked(),
-            agent_id: false,
-            last_action: false,
-            reward_scale: unscaled(),
             task,
+            ..Self::default()
         }
     }
 }
@@ -75,18 +73,6 @@ impl Deref for EnvConfig {
 }
 
 impl EnvConfig {
-    /// The settings of a kind with every optional key present: what may be configured. `None` if
-    /// there is no such kind.
-    pub(crate) fn complete(kind: &str) -> Option<Self> {
-        TaskConfig::complete(kind).map(|task| Self {
-            stack: MOST_STACKED,
-            agent_id: true,
-            last_action: true,
-            reward_scale: 0.5,
-            task,
-        })
-    }
-
     /// One copy of the task; its constructor checks the settings.
     ///
     /// # Errors
@@ -171,7 +157,7 @@ mod tests {
         for kind in kinds() {
             let config = EnvConfig {
                 stack: 3,
-                ..EnvConfig::from(TaskConfig::complete(kind).unwrap())
+                ..EnvConfig::from(TaskConfig::of_kind(kind).unwrap())
             };
             let text = toml::to_string(&config).unwrap();
             assert_eq!(parsed(&text).unwrap(), config, "{text}");

@@ -5,6 +5,42 @@ use serde_json::Value;
 use std::path::Path;
 
 #[test]
+fn the_books_page_of_settings_is_what_the_program_says() {
+    let scratch = tempfile::tempdir().unwrap();
+    let said = printed(&program(scratch.path(), &["settings", "--markdown"]));
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/src/settings.md");
+    assert!(
+        said == read(&page),
+        "docs/src/settings.md is out of date; write it anew with `cargo xtask settings --markdown > docs/src/settings.md`"
+    );
+}
+
+#[test]
+fn settings_are_told_one_by_one() {
+    let scratch = tempfile::tempdir().unwrap();
+    let told = |line: &str| printed(&program(scratch.path(), &words(line)));
+    assert!(told("settings").contains("\n[run] Length, seed and machine."));
+    let lr = told("settings ppo.lr");
+    assert!(lr.contains("lr = 0.001  (number, above 0)"), "{lr}");
+    assert_eq!(lr.lines().filter(|line| line.contains(" = ")).count(), 1);
+    assert!(told("settings env --env smac").contains("sight_cone = left out"));
+    let schema: Value = serde_json::from_str(&told("settings --json-schema")).unwrap();
+    let lr = &schema["properties"]["ppo"]["properties"]["lr"];
+    assert_eq!(
+        (&lr["type"], &lr["exclusiveMinimum"]),
+        (&"number".into(), &0.0.into())
+    );
+    for (line, hint) in [
+        ("settings polici", "did you mean `policy`?"),
+        ("settings ppo.learning_rate", "did you mean"),
+        ("settings --env chess", "there is no task `chess`"),
+    ] {
+        let said = complaint(&program(scratch.path(), &words(line)), 1);
+        assert!(said.contains(hint), "{said}");
+    }
+}
+
+#[test]
 fn a_run_is_played_again_in_a_page_and_a_film() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();

@@ -8,6 +8,7 @@ pub(super) use scene::Scene;
 use super::actions::{self, MOVES};
 use super::cone::{Cone, Look};
 use super::scenario::{Scenario, Side};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What observations and states consist of, in which order.
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 /// agent does not see, or that is dead, is all zeros. Shields are there if the unit's side has them, types if the battle
 /// has several on a side. With a [cone of sight](super::SmacConfig::sight_cone), x and y of where an agent looks
 /// are in its own part of the observation and in each ally's part of the state, before the type.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layout {
     /// Of the SMAC package.

@@ -4,6 +4,7 @@ use super::spawn::{crowd, nearest, shift, sort_kin};
 use super::{Member, Scenario};
 use crate::Rng;
 use crate::smac::terrain::Terrain;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Coordinates of the map's middle.
@@ -16,7 +17,7 @@ const RING: f32 = 2.0;
 const MARGIN: f32 = 1.0;
 
 /// Where units stand at first, as in SMACv2 (Ellis et al., 2023): drawn anew for each episode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
     /// The agents in the middle of the map; the enemies in one to four groups, each anywhere on a diagonal of its own

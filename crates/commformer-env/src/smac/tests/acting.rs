@@ -196,7 +196,7 @@ fn settings_that_cannot_be_are_named() {
     });
     assert_eq!(
         found,
-        "`reward_win` is NaN, but must be a finite number from 0"
+        "`reward_win` is NaN, but must be 0 or a number above it"
     );
     let found = error(SmacConfig {
         reward_scale_rate: -1.0,

@@ -371,7 +371,7 @@ fn options_that_cannot_be_are_named() {
         let found = error(config(degrees));
         assert!(found.starts_with("`sight_cone` is"), "{found}");
         assert!(
-            found.ends_with("but must be from 1 to 360 degrees"),
+            found.ends_with("but must be a number from 1 to 360"),
             "{found}"
         );
     }

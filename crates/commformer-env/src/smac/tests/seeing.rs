@@ -380,12 +380,13 @@ fn what_cannot_be_seen_with_is_named() {
         let found = error(config(sight, 1.0));
         assert_eq!(
             found,
-            format!("`sight` is {sight}, but must be from 1 to 64 cells")
+            format!("`sight` is {sight}, but must be a number from 1 to 64")
         );
     }
     for probability in [-0.1, 1.1, f32::NAN] {
         let found = error(config(9.0, probability));
-        let expected = format!("`see_enemy_probability` is {probability}, but must be from 0 to 1");
+        let expected =
+            format!("`see_enemy_probability` is {probability}, but must be a number from 0 to 1");
         assert_eq!(found, expected);
     }
 }

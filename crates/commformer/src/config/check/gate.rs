@@ -8,19 +8,6 @@ use commformer_model::Closed;
 /// Refuses the first setting of the gate that cannot work.
 pub(super) fn all(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
     let gate = &config.gate;
-    check.share("gate.target_rate", gate.target_rate)?;
-    check.share("gate.start", gate.start)?;
-    check.share("gate.ramp", gate.ramp)?;
-    check.positive("gate.temperature", gate.temperature)?;
-    check.positive("gate.max_price", gate.max_price)?;
-    check.positive("gate.dual_step", gate.dual_step)?;
-    for (path, found) in [
-        ("gate.cost", gate.cost),
-        ("gate.damping", gate.damping),
-        ("gate.entropy_coef", gate.entropy_coef),
-    ] {
-        check.not_negative(path, found)?;
-    }
     check.together(
         gate.per == Per::Receiver || gate.mode == GateMode::Learned,
         &["gate.per", "gate.mode"],

@@ -7,24 +7,6 @@ use commformer_train::{Estimator, RolloutGraph, UpperData};
 /// Refuses the first setting of the graph that cannot work.
 pub(super) fn all(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
     let graph = &config.graph;
-    let in_range = graph.sparsity > 0.0 && graph.sparsity <= 1.0;
-    check.value(
-        "graph.sparsity",
-        in_range,
-        graph.sparsity,
-        "above 0 and at most 1",
-    )?;
-    check.positive("graph.temperature", graph.temperature)?;
-    check.positive("graph.lr", graph.lr)?;
-    check.at_least_one("graph.upper_every", graph.upper_every as u64)?;
-    check.share("graph.post_stable", graph.post_stable)?;
-    let in_range = graph.held_out > 0.0 && graph.held_out < 1.0;
-    check.value(
-        "graph.held_out",
-        in_range,
-        graph.held_out,
-        "above 0 and below 1",
-    )?;
     check.together(
         graph.mode == GraphMode::Given || graph.edges.is_empty(),
         &["graph.edges", "graph.mode"],

@@ -1,4 +1,4 @@
-//! Ranges, and settings that do not go together. Names and types are checked before.
+//! Settings that do not go together. Each by itself, with its name, type and range, is checked before.
 
 mod gate;
 mod graph;
@@ -6,8 +6,6 @@ mod graph;
 use super::error::ConfigError;
 use super::layers::Layers;
 use super::{Config, TaskConfig, TaskError};
-use commformer_env::MOST_STACKED;
-use commformer_methods::MethodError;
 use std::fmt::Display;
 
 /// Refuses the first setting, or combination of settings, that cannot work.
@@ -15,7 +13,6 @@ pub(super) fn all(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
     let check = Checker { layers };
     task(config, &check)?;
     method(config, &check)?;
-    learning(config, &check)?;
     if config.method.reads("policy") {
         policy(config, &check)?;
     }
@@ -61,38 +58,18 @@ impl Checker<'_> {
             found: found.to_string(),
             expected: expected.to_string(),
             source_of: self.layers.source(path),
+            about: "".into(),
         })
     }
 
-    fn at_least_one(&self, path: &str, found: u64) -> Result<(), ConfigError> {
-        self.value(path, found > 0, found, "at least 1")
-    }
-
-    fn positive(&self, path: &str, found: f64) -> Result<(), ConfigError> {
-        self.value(
-            path,
-            found.is_finite() && found > 0.0,
-            found,
-            "a number above 0",
-        )
-    }
-
-    fn not_negative(&self, path: &str, found: f64) -> Result<(), ConfigError> {
-        self.value(
-            path,
-            found.is_finite() && found >= 0.0,
-            found,
-            "0 or a number above it",
-        )
-    }
-
-    fn share(&self, path: &str, found: f64) -> Result<(), ConfigError> {
-        self.value(
-            path,
-            (0.0..=1.0).contains(&found),
-            found,
-            "a number from 0 to 1",
-        )
+    /// The error of a setting of a section.
+    fn refused(
+        &self,
+        section: &str,
+        error: commformer_env::ConfigError,
+    ) -> Result<(), ConfigError> {
+        let path = format!("{section}.{}", error.field);
+        self.value(&path, false, error.found, error.allowed)
     }
 
     /// An error about several keys unless `holds`.
@@ -116,51 +93,22 @@ impl Checker<'_> {
 }
 
 fn task(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
-    check.value(
-        "env.stack",
-        (1..=MOST_STACKED).contains(&config.env.stack),
-        config.env.stack,
-        format!("1 to {MOST_STACKED}; 1 shows agents what they see now, and nothing of before"),
-    )?;
-    check.positive("env.reward_scale", config.env.reward_scale)?;
     if let TaskConfig::Python(task) = &config.env.task {
-        return task.check().or_else(|(name, found, expected)| {
-            check.value(&format!("env.{name}"), false, found, expected)
-        });
+        return task.check().or_else(|error| check.refused("env", error));
     }
     match config.env.build() {
-        Err(TaskError::Settings(error)) => check.value(
-            &format!("env.{}", error.field),
-            false,
-            error.found,
-            error.allowed,
-        ),
+        Err(TaskError::Settings(error)) => check.refused("env", error),
         Ok(_) | Err(TaskError::Python(_)) => Ok(()),
     }
 }
 
 fn method(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
-    match config.method.method().check() {
-        Err(MethodError::Setting {
-            setting,
-            found,
-            expected,
-        }) => check.value(&format!("method.{setting}"), false, found, expected),
-        _ => Ok(()),
-    }
+    let found = config.method.method().check();
+    found.or_else(|error| check.refused("method", error))
 }
 
 fn policy(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
     let policy = &config.policy;
-    check.at_least_one("policy.embed_dim", policy.embed_dim as u64)?;
-    check.at_least_one("policy.heads", policy.heads as u64)?;
-    check.at_least_one("policy.blocks", policy.blocks as u64)?;
-    check.value(
-        "policy.dropout",
-        (0.0..1.0).contains(&policy.dropout),
-        policy.dropout,
-        "from 0 to below 1",
-    )?;
     check.together(
         policy.embed_dim.is_multiple_of(policy.heads),
         &["policy.heads", "policy.embed_dim"],
@@ -171,48 +119,8 @@ fn policy(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
     )
 }
 
-fn learning(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
-    let (ppo, rollout, run) = (&config.ppo, &config.rollout, &config.run);
-    check.at_least_one("rollout.copies", rollout.copies as u64)?;
-    check.at_least_one("rollout.steps", rollout.steps as u64)?;
-    check.at_least_one("ppo.epochs", ppo.epochs as u64)?;
-    check.at_least_one("ppo.minibatches", ppo.minibatches as u64)?;
-    check.share("ppo.gamma", ppo.gamma)?;
-    check.share("ppo.gae_lambda", ppo.gae_lambda)?;
-    check.positive("ppo.clip", ppo.clip)?;
-    check.positive("ppo.lr", ppo.lr)?;
-    check.positive("ppo.adam_eps", ppo.adam_eps)?;
-    check.positive("ppo.huber_delta", ppo.huber_delta)?;
-    check.positive("ppo.max_grad_norm", ppo.max_grad_norm)?;
-    for (path, found) in [
-        ("ppo.entropy_coef", ppo.entropy_coef),
-        ("graph.entropy_coef", config.graph.entropy_coef),
-        ("ppo.value_coef", ppo.value_coef),
-    ] {
-        check.not_negative(path, found)?;
-    }
-    check.at_least_one("run.steps", run.steps)?;
-    check.at_least_one("run.save_every", run.save_every)?;
-    check.at_least_one("run.keep", run.keep as u64)?;
-    check.value(
-        "run.threads",
-        run.threads <= 4096,
-        run.threads,
-        "at most 4096; 0 means one for each core",
-    )?;
-    check.value(
-        "run.seed",
-        i64::try_from(run.seed).is_ok(),
-        run.seed,
-        format!("at most {}", i64::MAX),
-    )
-}
-
 fn evaluation(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
     let eval = &config.eval;
-    check.at_least_one("eval.every", eval.every)?;
-    check.at_least_one("eval.episodes", eval.episodes as u64)?;
-    check.at_least_one("eval.final_episodes", eval.final_episodes as u64)?;
     check.together(
         eval.episode_limit > 0 || !config.env.is_endless(),
         &["env.episode_limit", "eval.episode_limit"],
@@ -284,7 +192,7 @@ mod tests {
             "ppo.lr=fast",
             &["`ppo.lr` is \"fast\"", "a number", "--set ppo.lr=fast"],
         );
-        check("run.steps=-5", &["-5", "a whole number, at least 0"]);
+        check("run.steps=-5", &["-5", "at least 1"]);
         check("run.steps=2.5", &["2.5", "a whole number"]);
         check("env.stack=few", &["`env.stack`", "a whole number"]);
         check("env.no_stay=1", &["`env.no_stay` is 1", "true or false"]);
@@ -327,7 +235,7 @@ mod tests {
                 "did you mean `bfloat16`?",
             ],
         );
-        check("run.threads=100000", &["run.threads", "at most 4096"]);
+        check("run.threads=100000", &["run.threads", "0 to 4096"]);
         check("eval.every=0", &["eval.every"]);
         check(
             "gate.target_rate=1.5",
