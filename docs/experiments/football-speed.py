@@ -2,7 +2,7 @@
 """What the bridge and training cost beside the football engine: football-speed.py PROGRAM [SECONDS] [ROUNDS], with nothing
 else running and with the interpreter that has gfootball.
 
-Environment steps a second, with as many copies in as many processes, in turns: of the preset's training, everything
+Environment steps a second, with as many environments in as many processes, in turns: of the preset's training, everything
 included; of the bridge alone, each worker stepped without waiting for the others; and of two loops that wait for nobody,
 one around the engine with random actions out of all, and one around the adapter, with its observations and, like the
 bridge, random actions out of those that make sense.
@@ -22,7 +22,7 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "crates/commformer-bridge/python"))
 import bridge  # noqa: E402
 
-SCENARIO, AGENTS, COPIES = "academy_3_vs_1_with_keeper", 3, 8
+SCENARIO, AGENTS, NUM_ENVS = "academy_3_vs_1_with_keeper", 3, 8
 
 
 class Engine:
@@ -56,15 +56,15 @@ class Adapter:
             self.task.reset(int(random.integers(2**31)))
 
 
-def loop(kind, copies, seconds, seed, ready, count):
-    """Steps its copies one by one until the time is up, from when all are ready."""
-    envs, random, steps = [kind() for _ in range(copies)], np.random.default_rng(seed), 0
+def loop(kind, num_envs, seconds, seed, ready, count):
+    """Steps its environments one by one until the time is up, from when all are ready."""
+    envs, random, steps = [kind() for _ in range(num_envs)], np.random.default_rng(seed), 0
     ready.wait()
     start = time.perf_counter()
     while time.perf_counter() - start < seconds:
         for env in envs:
             env.play(random)
-        steps += copies
+        steps += num_envs
     count.value = steps / (time.perf_counter() - start)
 
 
@@ -73,7 +73,7 @@ def loops(kind, seconds, processes, turn):
     counts = [multiprocessing.Value("d") for _ in range(processes)]
     players = [
         multiprocessing.Process(
-            target=loop, args=(kind, COPIES // processes, seconds, turn * processes + number, ready, count)
+            target=loop, args=(kind, NUM_ENVS // processes, seconds, turn * processes + number, ready, count)
         )
         for number, count in enumerate(counts)
     ]
@@ -92,12 +92,12 @@ def program(*arguments):
 
 
 def training(seconds):
-    arguments = ["--iterations", "1000", "--seconds", str(seconds), "--set", f"rollout.copies={COPIES}"]
+    arguments = ["--iterations", "1000", "--seconds", str(seconds), "--set", f"rollout.num_envs={NUM_ENVS}"]
     return program("train", "football-3_vs_1", *arguments)["steps_per_second"]
 
 
 def alone(seconds, processes):
-    arguments = ["--copies", str(COPIES), "--threads", str(processes), "--seconds", str(seconds)]
+    arguments = ["--num-envs", str(NUM_ENVS), "--threads", str(processes), "--seconds", str(seconds)]
     (row,) = program("env", "football-3_vs_1", *arguments)["rows"]
     return row["steps_per_second"]
 

@@ -47,10 +47,10 @@ run() {
     echo "== $device"
     ./commformer bench train --device "$device" --json
     ./commformer bench train --device "$device" --set env.agents=10 --set env.dim=10 --json
-    ./commformer bench train --device "$device" --set rollout.copies=512 --set rollout.steps=50 --set ppo.chunk=6400 --json
+    ./commformer bench train --device "$device" --set rollout.num_envs=512 --set rollout.steps=50 --set ppo.chunk=6400 --json
     ./commformer bench act --device "$device" --json
   done
-  ./commformer bench train --device cuda --set run.precision=bfloat16 --set rollout.copies=512 \
+  ./commformer bench train --device cuda --set run.precision=bfloat16 --set rollout.num_envs=512 \
     --set rollout.steps=50 --set ppo.chunk=6400 --json
 }
 

@@ -32,8 +32,8 @@ def package(name, seconds):
 
 
 def ours(program, preset, seconds):
-    """Steps a second of one copy, and of 256."""
-    command = [program, "bench", "env", preset, "--copies", "1,256", "--threads", "1", "--seconds", str(seconds), "--json"]
+    """Steps a second of one environment, and of 256."""
+    command = [program, "bench", "env", preset, "--num-envs", "1,256", "--threads", "1", "--seconds", str(seconds), "--json"]
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [row["steps_per_second"] for row in json.loads(out.splitlines()[-1])["rows"]]
 
@@ -44,4 +44,4 @@ rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 5
 for preset, name in TASKS.items():
     found = [(package(name, seconds), *ours(program, preset, seconds)) for _ in range(rounds)]
     theirs, one, many = (statistics.median(column) for column in zip(*found))
-    print(f"{preset}: package {theirs:,.0f}, one copy {one:,.0f} ({one / theirs:.0f} times), 256 copies {many:,.0f} ({many / theirs:.0f} times)")
+    print(f"{preset}: package {theirs:,.0f}, one environment {one:,.0f} ({one / theirs:.0f} times), 256 environments {many:,.0f} ({many / theirs:.0f} times)")

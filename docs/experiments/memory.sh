@@ -31,15 +31,15 @@ short="run.steps=8000"
 team="eval.episodes=4 eval.final_episodes=4"
 row predator-prey $short
 row predator-prey-20x20 $short
-row predator-prey rollout.copies=800 run.steps=80000
+row predator-prey rollout.num_envs=800 run.steps=80000
 row predator-prey rollout.steps=1000 run.steps=160000
 row predator-prey policy.embed_dim=256 $short
 row predator-prey eval.episodes=2000 $short
 row predator-prey eval.final_episodes=8000 $short
 row predator-prey run.threads=16 run.steps=160000
-row signal env.agents=100 graph.sparsity=0.02 rollout.copies=20 run.steps=2000 $team
-row signal env.agents=1000 graph.sparsity=0.004 rollout.copies=4 rollout.steps=25 run.steps=200 $team
-row signal env.agents=1000 graph.sparsity=0.4 rollout.copies=4 rollout.steps=25 run.steps=100 $team
+row signal env.agents=100 graph.sparsity=0.02 rollout.num_envs=20 run.steps=2000 $team
+row signal env.agents=1000 graph.sparsity=0.004 rollout.num_envs=4 rollout.steps=25 run.steps=200 $team
+row signal env.agents=1000 graph.sparsity=0.4 rollout.num_envs=4 rollout.steps=25 run.steps=100 $team
 row predator-prey-gate gate.start=0 $short
 row predator-prey-gate gate.start=0 gate.closed=stale $short
 row predator-prey run.precision=bfloat16 $short

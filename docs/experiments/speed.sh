@@ -23,10 +23,10 @@ tasks() {
 }
 # How cost grows with the team: two senders each, 0.4 N, and a thousand agents.
 teams() {
-    local grid="--set env.dim=11 --set rollout.copies=20 --seconds 6"
+    local grid="--set env.dim=11 --set rollout.num_envs=20 --seconds 6"
     bench $grid --over agents=3,5,10,27,50,100 --over senders=2
     bench $grid --over agents=3,5,10,27,50,100
-    bench signal --set env.agents=1000 --set rollout.copies=4 --set rollout.steps=25 --over senders=4,40,400 \
+    bench signal --set env.agents=1000 --set rollout.num_envs=4 --set rollout.steps=25 --over senders=4,40,400 \
         --iterations 1
 }
 sizes() {
@@ -37,7 +37,7 @@ sizes() {
 shards() {
     for turn in 1 2; do
         bench --over rollout.shard=80,40,20,10 --over threads=1,2 --iterations 8
-        bench --set rollout.copies=20 --set rollout.steps=200 --over rollout.shard=20,10,5 --over threads=1,2 \
+        bench --set rollout.num_envs=20 --set rollout.steps=200 --over rollout.shard=20,10,5 --over threads=1,2 \
             --iterations 8
     done
 }
@@ -46,7 +46,7 @@ acting() {
     bench act --set env.agents=10 --set env.dim=10
 }
 environments() {
-    bench env --copies 1,20,256,4096 --threads 1,2
+    bench env --num-envs 1,20,256,4096 --threads 1,2
 }
 [ $# -gt 0 ] || set -- tasks teams sizes shards acting environments
 for section in "$@"; do

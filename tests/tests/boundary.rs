@@ -63,12 +63,12 @@ impl Faulty {
         }
     }
 
-    /// Six copies; something is wrong in one of them.
-    fn copies(faulty: usize, wrong: Wrong) -> Vec<Self> {
-        let mut copies = vec![Self::new(); 6];
-        copies[faulty].wrong = Some(wrong);
-        copies[faulty].after = Arc::default();
-        copies
+    /// Six environments; something is wrong in one of them.
+    fn envs(faulty: usize, wrong: Wrong) -> Vec<Self> {
+        let mut envs = vec![Self::new(); 6];
+        envs[faulty].wrong = Some(wrong);
+        envs[faulty].after = Arc::default();
+        envs
     }
 
     /// What is wrong in the present step, with the agent.
@@ -149,12 +149,9 @@ fn full() -> Tensor {
     Tensor::ones([AGENTS as i64; 2], (Kind::Float, Device::Cpu))
 }
 
-fn trainer(
-    config: &Config,
-    copies: Vec<Faulty>,
-) -> Result<Trainer<TeamPolicy, Faulty>, TrainError> {
-    let copies = VecEnv::new(copies, 1).unwrap();
-    let policy = TeamPolicy::new(&config.team(), copies.spec(), Device::Cpu).unwrap();
+fn trainer(config: &Config, envs: Vec<Faulty>) -> Result<Trainer<TeamPolicy, Faulty>, TrainError> {
+    let envs = VecEnv::new(envs, 1).unwrap();
+    let policy = TeamPolicy::new(&config.team(), envs.spec(), Device::Cpu).unwrap();
     let settings = Settings {
         rollout: config.rollout.clone(),
         ppo: config.ppo.clone(),
@@ -163,14 +160,14 @@ fn trainer(
             ..RunConfig::default()
         },
     };
-    Trainer::new(settings, GraphPlan::Fixed(full()), policy, copies)
+    Trainer::new(settings, GraphPlan::Fixed(full()), policy, envs)
 }
 
-fn play(copies: Vec<Faulty>) -> Result<(), TrainError> {
-    let mut copies = VecEnv::new(copies, 1).unwrap();
+fn play(envs: Vec<Faulty>) -> Result<(), TrainError> {
+    let mut envs = VecEnv::new(envs, 1).unwrap();
     let policy = TeamPolicy::new(
         &config("predator-prey", &[]).team(),
-        copies.spec(),
+        envs.spec(),
         Device::Cpu,
     )
     .unwrap();
@@ -181,7 +178,7 @@ fn play(copies: Vec<Faulty>) -> Result<(), TrainError> {
         max_steps: 100,
         device: Device::Cpu,
     };
-    evaluate(&policy, &full(), &mut copies, &options).map(drop)
+    evaluate(&policy, &full(), &mut envs, &options).map(drop)
 }
 
 /// The fault that is named, and how.
@@ -193,7 +190,7 @@ fn named(error: TrainError) -> (EnvironmentFault, String) {
     }
 }
 
-/// What is wrong in the episode and step, and what is said of it after the copy's number. Rollouts
+/// What is wrong in the episode and step, and what is said of it after the environment's number. Rollouts
 /// have 12 steps and episodes 5: those of episode 3 after its second step are of the second rollout.
 fn faults() -> Vec<(Wrong, &'static str)> {
     let wrong = |episode, step, agent, found| Wrong {
@@ -254,23 +251,23 @@ fn faults() -> Vec<(Wrong, &'static str)> {
 }
 
 #[test]
-fn training_stops_and_names_copy_step_and_agent() {
+fn training_stops_and_names_environment_step_and_agent() {
     for (wrong, text) in faults() {
-        for (copy, shard, threads) in [(0, 6, 1), (3, 4, 2), (5, 4, 1), (4, 1, 2)] {
+        for (env, shard, threads) in [(0, 6, 1), (3, 4, 2), (5, 4, 1), (4, 1, 2)] {
             let set = [
                 format!("rollout.shard={shard}"),
                 format!("run.threads={threads}"),
             ];
             let set: Vec<&str> = set.iter().map(String::as_str).collect();
-            let copies = Faulty::copies(copy, wrong);
-            let after = Arc::clone(&copies[copy].after);
-            let mut trainer = trainer(&config("predator-prey", &set), copies).unwrap();
+            let envs = Faulty::envs(env, wrong);
+            let after = Arc::clone(&envs[env].after);
+            let mut trainer = trainer(&config("predator-prey", &set), envs).unwrap();
             let error = (0..2).find_map(|_| trainer.iterate().err()).unwrap();
             let (found, said) = named(error);
-            assert_eq!(said, format!("copy {copy}, {text}"));
+            assert_eq!(said, format!("environment {env}, {text}"));
             assert_eq!(
-                (found.copy, found.step, found.agent),
-                (copy, wrong.step, wrong.agent)
+                (found.env, found.step, found.agent),
+                (env, wrong.step, wrong.agent)
             );
             // Who tries again gets no further.
             assert_eq!(named(trainer.iterate().unwrap_err()).1, said);
@@ -280,18 +277,18 @@ fn training_stops_and_names_copy_step_and_agent() {
 }
 
 #[test]
-fn an_evaluation_stops_and_names_copy_step_and_agent() {
+fn an_evaluation_stops_and_names_environment_step_and_agent() {
     for (wrong, text) in faults() {
-        let copies = Faulty::copies(
+        let envs = Faulty::envs(
             4,
             Wrong {
                 episode: 1,
                 ..wrong
             },
         );
-        let after = Arc::clone(&copies[4].after);
-        let (_, said) = named(play(copies).unwrap_err());
-        assert_eq!(said, format!("copy 4, {text}"));
+        let after = Arc::clone(&envs[4].after);
+        let (_, said) = named(play(envs).unwrap_err());
+        assert_eq!(said, format!("environment 4, {text}"));
         assert_eq!(after.load(Ordering::SeqCst), 0, "{said}");
     }
 }
@@ -308,11 +305,11 @@ fn an_environment_that_begins_wrong_makes_no_trainer() {
         agent: 1,
         found,
     };
-    let copies = Faulty::copies(5, wrong);
+    let envs = Faulty::envs(5, wrong);
     let config = config("predator-prey", &["rollout.shard=4"]);
-    let (_, said) = named(trainer(&config, copies).map(drop).unwrap_err());
+    let (_, said) = named(trainer(&config, envs).map(drop).unwrap_err());
     let expected =
-        "copy 5, at the beginning of an episode: number 0 of agent 1's observation is NaN";
+        "environment 5, at the beginning of an episode: number 0 of agent 1's observation is NaN";
     assert!(said.starts_with(expected), "{said}");
 }
 
@@ -328,8 +325,8 @@ fn a_sound_environment_goes_on_without_end() {
 
 #[test]
 fn an_answer_that_does_not_fit_the_team_ends_the_evaluation() {
-    let mut copies = vec![Faulty::new(); 6];
-    copies[2].must_listen = Some(vec![true; 2]);
-    let said = play(copies).unwrap_err().to_string();
+    let mut envs = vec![Faulty::new(); 6];
+    envs[2].must_listen = Some(vec![true; 2]);
+    let said = play(envs).unwrap_err().to_string();
     assert_eq!(said, "`must_listen` has 2 elements, but needs 3");
 }

@@ -47,7 +47,7 @@ fn trained<P: Policy>(
     config: &Config,
     made: impl FnOnce(TeamPolicy) -> P,
 ) -> (Vec<IterationReport>, Weights, EvaluationReport) {
-    let copies = |count: usize, seed| {
+    let envs = |count: usize, seed| {
         let task = PredatorPrey::new(PredatorPreyConfig::default()).unwrap();
         VecEnv::new(vec![task; count], seed).unwrap()
     };
@@ -59,7 +59,7 @@ fn trained<P: Policy>(
             ..RunConfig::default()
         },
     };
-    let environments = copies(config.rollout.copies, 1);
+    let environments = envs(config.rollout.num_envs, 1);
     let policy = TeamPolicy::new(&config.team(), environments.spec(), Device::Cpu).unwrap();
     let plan = compose::plan(config, Device::Cpu);
     let gates = GatePlan {
@@ -80,7 +80,7 @@ fn trained<P: Policy>(
         device: Device::Cpu,
     };
     let graph = trainer.execution_graph().unwrap();
-    let report = evaluate(trainer.policy(), &graph, &mut copies(4, 2), &options).unwrap();
+    let report = evaluate(trainer.policy(), &graph, &mut envs(4, 2), &options).unwrap();
     (reports, weights, report)
 }
 

@@ -197,7 +197,7 @@ fn listening_is_paid_for_in_one_place() {
 
 /// Plays the episodes of an evaluation with the gates as in execution.
 fn played(config: &Config, trainer: &compose::TeamTrainer, episodes: usize) -> EvaluationReport {
-    let mut copies = compose::evaluation(config, episodes, 1, Purpose::FinalEvaluation).unwrap();
+    let mut envs = compose::evaluation(config, episodes, 1, Purpose::FinalEvaluation).unwrap();
     let options = EvaluateOptions {
         sampled: None,
         gates: Some(1),
@@ -206,7 +206,7 @@ fn played(config: &Config, trainer: &compose::TeamTrainer, episodes: usize) -> E
         device: Device::Cpu,
     };
     let graph = trainer.execution_graph().unwrap();
-    evaluate(trainer.policy(), &graph, &mut copies, &options).unwrap()
+    evaluate(trainer.policy(), &graph, &mut envs, &options).unwrap()
 }
 
 /// Chance and clock keep to their rate in rollouts and in execution.

@@ -15,12 +15,12 @@ use tch::{Device, Kind, Tensor};
 
 const COPIES: usize = 6;
 
-/// Situations of Traffic Junction with who takes part, (B, N, O) and (B, N): each step of some copies.
+/// Situations of Traffic Junction with who takes part, (B, N, O) and (B, N): each step of some environments.
 fn traffic() -> (Tensor, Tensor) {
     let task = resolve("traffic-junction-easy", &[]).env.build().unwrap();
     let (agents, width) = (task.spec().agents, task.spec().obs_dim);
-    let copies = (0..COPIES).map(|_| resolve("traffic-junction-easy", &[]).env.build().unwrap());
-    let mut copies = VecEnv::new(copies.collect(), 1).unwrap();
+    let envs = (0..COPIES).map(|_| resolve("traffic-junction-easy", &[]).env.build().unwrap());
+    let mut envs = VecEnv::new(envs.collect(), 1).unwrap();
     let (mut obs, mut active) = (
         vec![0.0; COPIES * agents * width],
         vec![false; COPIES * agents],
@@ -37,12 +37,11 @@ fn traffic() -> (Tensor, Tensor) {
             }
         };
     }
-    copies.reset(out!()).unwrap();
+    envs.reset(out!()).unwrap();
     for _ in 0..12 {
         let actions: Vec<i64> = (0..COPIES * agents).map(|_| rng.below(2).into()).collect();
         let actions = Actions::Discrete(&actions);
-        copies
-            .step(actions, out!(), &mut rewards, &mut status)
+        envs.step(actions, out!(), &mut rewards, &mut status)
             .unwrap();
         all_obs.extend_from_slice(&obs);
         all_active.extend(active.iter().map(|is| f32::from(u8::from(*is))));
@@ -278,8 +277,8 @@ fn only_messages_between_those_who_take_part_are_counted() {
             max_steps: 100,
             device: Device::Cpu,
         };
-        let mut copies = compose::evaluation(&config, 5, 1, Purpose::FinalEvaluation).unwrap();
-        let report = evaluate(trainer.policy(), &graph, &mut copies, &options).unwrap();
+        let mut envs = compose::evaluation(&config, 5, 1, Purpose::FinalEvaluation).unwrap();
+        let report = evaluate(trainer.policy(), &graph, &mut envs, &options).unwrap();
         report.traffic()
     };
     let none = rates("0.0");

@@ -197,9 +197,9 @@ impl LearnedGraph for Spoiled {
 /// A trainer whose policy spoils part `at` of all parts of minibatches.
 fn trainer(config: &Config, spoil: &Spoil, at: usize) -> Trainer<Spoiled, Box<dyn Environment>> {
     let seed = seed_for(config.run.seed, Purpose::Environments);
-    let copies = environments(&config.env, config.rollout.copies, seed);
+    let envs = environments(&config.env, config.rollout.num_envs, seed);
     let policy = Spoiled {
-        policy: TeamPolicy::new(&config.team(), copies.spec(), Device::Cpu).unwrap(),
+        policy: TeamPolicy::new(&config.team(), envs.spec(), Device::Cpu).unwrap(),
         spoil: spoil.clone(),
         parts: Arc::default(),
         at,
@@ -213,11 +213,11 @@ fn trainer(config: &Config, spoil: &Spoil, at: usize) -> Trainer<Spoiled, Box<dy
         },
     };
     let plan = compose::plan(config, Device::Cpu);
-    Trainer::new(settings, plan, policy, copies).unwrap()
+    Trainer::new(settings, plan, policy, envs).unwrap()
 }
 
-fn environments(task: &EnvConfig, copies: usize, seed: u64) -> compose::Copies {
-    compose::environments(task, copies, seed).unwrap()
+fn environments(task: &EnvConfig, envs: usize, seed: u64) -> compose::Envs {
+    compose::environments(task, envs, seed).unwrap()
 }
 
 /// Weights, as bits, and the optimisers' states; with the error that a trainer came to.
@@ -440,7 +440,7 @@ fn weights_that_the_last_step_spoils_are_named_and_not_kept() {
 fn a_policy_that_finds_no_probability_for_what_it_does_is_not_judged() {
     let config = config("predator-prey", &[]);
     let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
-    let mut copies = compose::evaluation(&config, 2, 1, Purpose::FinalEvaluation).unwrap();
+    let mut envs = compose::evaluation(&config, 2, 1, Purpose::FinalEvaluation).unwrap();
     let graph = trainer.execution_graph().unwrap();
     let options = EvaluateOptions {
         sampled: None,
@@ -449,13 +449,13 @@ fn a_policy_that_finds_no_probability_for_what_it_does_is_not_judged() {
         max_steps: 100,
         device: Device::Cpu,
     };
-    evaluate(trainer.policy(), &graph, &mut copies, &options).unwrap();
+    evaluate(trainer.policy(), &graph, &mut envs, &options).unwrap();
     tch::no_grad(|| {
         for (_, mut weights) in trainer.policy().parameters() {
             let _ = weights.fill_(1e30);
         }
     });
-    let error = evaluate(trainer.policy(), &graph, &mut copies, &options).unwrap_err();
+    let error = evaluate(trainer.policy(), &graph, &mut envs, &options).unwrap_err();
     assert!(matches!(error, TrainError::Senseless { .. }), "{error:?}");
     assert!(trainer.iterate().is_err());
 }

@@ -39,7 +39,7 @@ fn config(python: &str, module: &str, options: &str, workers: usize) -> Config {
         format!("env.options={options}"),
         format!("env.python={python}"),
         format!("env.workers={workers}"),
-        "rollout.copies=4".into(),
+        "rollout.num_envs=4".into(),
         "rollout.steps=30".into(),
         "policy.embed_dim=16".into(),
         "run.steps=360".into(),
@@ -59,8 +59,8 @@ fn trained(config: &Config) -> (Vec<f64>, Vec<f64>) {
     let losses = (0..3)
         .map(|_| trainer.iterate().unwrap().losses.value)
         .collect();
-    let mut copies = compose::evaluation(config, 6, 1, Purpose::Evaluation).unwrap();
-    assert_eq!(copies.copies(), 4);
+    let mut envs = compose::evaluation(config, 6, 1, Purpose::Evaluation).unwrap();
+    assert_eq!(envs.num_envs(), 4);
     let options = EvaluateOptions {
         sampled: None,
         gates: None,
@@ -69,7 +69,7 @@ fn trained(config: &Config) -> (Vec<f64>, Vec<f64>) {
         device,
     };
     let graph = trainer.execution_graph().unwrap();
-    let report = evaluate(trainer.policy(), &graph, &mut copies, &options).unwrap();
+    let report = evaluate(trainer.policy(), &graph, &mut envs, &options).unwrap();
     let returns: Vec<f64> = report
         .episodes
         .iter()
@@ -99,7 +99,7 @@ fn simple_spread_trains_and_repeats_itself_on_any_number_of_workers() {
         trained(&config)
     };
     assert_eq!(in_shards(1, 1), in_shards(3, 2));
-    // Stacked, it is another task for the policy, whose copies are still begun before any is waited for.
+    // Stacked, it is another task for the policy, whose environments are still begun before any is waited for.
     let stacked = |workers| {
         let mut config = config(&python, "simple_spread_v3", "{ N = 3 }", workers);
         let plain = config.env.spec().unwrap().obs_dim;
@@ -118,13 +118,13 @@ fn what_an_episode_returns_does_not_depend_on_how_many_there_are() {
     let Some(python) = python() else { return };
     let options = "{ N = 3, continuous_actions = true }";
     let mut config = config(&python, "simple_spread_v3", options, 2);
-    (config.rollout.copies, config.policy.embed_dim) = (20, 64);
+    (config.rollout.num_envs, config.policy.embed_dim) = (20, 64);
     let device = compose::device(&config).unwrap();
     let trainer = compose::trainer(&config, device).unwrap();
     let graph = trainer.execution_graph().unwrap();
     let returns = |episodes: usize| -> Vec<f64> {
         let purpose = Purpose::FinalEvaluation;
-        let mut copies = compose::evaluation(&config, episodes, 1, purpose).unwrap();
+        let mut envs = compose::evaluation(&config, episodes, 1, purpose).unwrap();
         let options = EvaluateOptions {
             sampled: None,
             gates: None,
@@ -132,7 +132,7 @@ fn what_an_episode_returns_does_not_depend_on_how_many_there_are() {
             max_steps: 100,
             device,
         };
-        let report = evaluate(trainer.policy(), &graph, &mut copies, &options).unwrap();
+        let report = evaluate(trainer.policy(), &graph, &mut envs, &options).unwrap();
         let episodes = report.episodes.iter();
         episodes.map(|episode| episode.team_return).collect()
     };
@@ -145,9 +145,9 @@ fn what_an_episode_returns_does_not_depend_on_how_many_there_are() {
 #[test]
 fn memory_that_is_shared_with_workers_is_estimated() {
     let Some(python) = python() else { return };
-    let of = |copies: usize| {
+    let of = |envs: usize| {
         let mut config = config(&python, "simple_spread_v3", "{ N = 3 }", 1);
-        config.rollout.copies = copies;
+        config.rollout.num_envs = envs;
         let estimate = compose::memory::estimate(&config, tch::Device::Cpu).unwrap();
         let mut parts = estimate.parts().iter();
         parts
@@ -155,7 +155,7 @@ fn memory_that_is_shared_with_workers_is_estimated() {
             .unwrap()
             .bytes
     };
-    // Each copy has three agents, who see 18 numbers, twice, and choose one of five actions under a
+    // Each environment has three agents, who see 18 numbers, twice, and choose one of five actions under a
     // mask; who is active and who has departed is told twice, too. Episodes' ends are kept on this side as well.
     let shared = 3.0 * (2.0 * 4.0 * 18.0 + 8.0 + 4.0 + 5.0 + 4.0) + 10.0;
     let own = 3.0 * (18.0 * 4.0 + 5.0) + 1024.0 + 3.0 * 32.0;

@@ -17,7 +17,7 @@ fn saved(preset: &str, set: &[&str]) -> (Config, tempfile::TempDir, CheckpointSt
     let small = [
         "policy.embed_dim=16",
         "policy.heads=2",
-        "rollout.copies=4",
+        "rollout.num_envs=4",
         "rollout.steps=10",
         "run.threads=1",
     ];
@@ -78,15 +78,15 @@ fn check(preset: &str, set: &[&str], sampled: bool) -> Run {
     run
 }
 
-/// The recorded actions in the same copies earn the recorded rewards.
+/// The recorded actions in the same environments earn the recorded rewards.
 fn check_actions(config: &Config, run: &Run) {
     let seed = seed_for(SEED, Purpose::FinalEvaluation);
-    for (copy, episode) in run.episodes.iter().enumerate() {
-        // The copies before it, so that it has the same stream.
-        let copies = (0..=copy).map(|_| config.env.build().unwrap()).collect();
-        let mut envs = VecEnv::new(copies, seed).unwrap();
+    for (env, episode) in run.episodes.iter().enumerate() {
+        // The environments before it, so that it has the same stream.
+        let envs = (0..=env).map(|_| config.env.build().unwrap()).collect();
+        let mut envs = VecEnv::new(envs, seed).unwrap();
         let spec = envs.spec().clone();
-        let count = copy + 1;
+        let count = env + 1;
         let mut obs = vec![0.0; count * spec.agents * spec.obs_dim];
         let mut available = vec![false; count * spec.available_len()];
         let mut active = vec![false; count * spec.agents];
@@ -103,12 +103,12 @@ fn check_actions(config: &Config, run: &Run) {
         }
         envs.reset(out!()).unwrap();
         for step in &episode.steps {
-            assert_eq!(active[copy * spec.agents..], step.active);
+            assert_eq!(active[env * spec.agents..], step.active);
             let own = step.actions.iter().map(|action| match action {
                 Action::Discrete(action) => *action,
                 Action::Continuous(_) => panic!("a vector"),
             });
-            let mut actions = vec![0; copy * spec.agents];
+            let mut actions = vec![0; env * spec.agents];
             actions.extend(own);
             envs.step(
                 Actions::Discrete(&actions),
@@ -118,9 +118,9 @@ fn check_actions(config: &Config, run: &Run) {
             )
             .unwrap();
             let earned: Vec<f32> = step.rewards.iter().map(|reward| reward.0).collect();
-            assert_eq!(rewards[copy * spec.agents..], earned);
+            assert_eq!(rewards[env * spec.agents..], earned);
         }
-        assert_ne!(status[copy], Status::Running);
+        assert_ne!(status[env], Status::Running);
     }
 }
 

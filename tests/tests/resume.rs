@@ -34,7 +34,7 @@ fn every_kind_of_run_goes_on_to_the_bit() {
             &["rollout.shard=3", "env.episode_limit=5"],
         ),
         ("signal", &["graph.upper_data='held-out'", "graph.groups=3"]),
-        ("released", &["rollout.copies=5"]),
+        ("released", &["rollout.num_envs=5"]),
         ("predator-prey", &["policy.obs_norm='running'"]),
         (
             "predator-prey",
@@ -109,7 +109,7 @@ fn a_checkpoint_of_other_settings_is_refused() {
     let own = config("predator-prey", &[]);
     let other = |set: &str| config("predator-prey", &[set]);
     for (set, part) in [
-        ("rollout.copies=7", "copies, not 7"),
+        ("rollout.num_envs=7", "environments, not 7"),
         ("env.episode_limit=9", "other settings"),
         ("env.stack=2", "of the task's observations"),
         ("policy.embed_dim=8", "shape"),
@@ -148,7 +148,7 @@ fn a_run_that_begins_with_the_weights_of_another_has_them_and_no_more() {
     assert!(error.contains("of the task's observations"), "{error}");
 }
 
-/// A task that panics in some step of some copy.
+/// A task that panics in some step of some environment.
 struct Mine {
     task: Box<dyn Environment>,
     steps: Option<u32>,
@@ -211,7 +211,7 @@ impl Listener for Ear {
     }
 }
 
-/// Runs from what the store holds, in an environment whose copy 3 panics after so many steps.
+/// Runs from what the store holds, in an environment whose environment 3 panics after so many steps.
 fn run(
     config: &Config,
     store: &CheckpointStore,
@@ -222,19 +222,19 @@ fn run(
         let task = task.build().unwrap();
         Box::new(Mine { task, steps })
     };
-    let copies = (0..config.rollout.copies)
-        .map(|copy| build(&config.env, steps.filter(|_| copy == 3)))
+    let envs = (0..config.rollout.num_envs)
+        .map(|env| build(&config.env, steps.filter(|_| env == 3)))
         .collect();
     let seed = |purpose| seed_for(config.run.seed, purpose);
-    let copies = VecEnv::new(copies, seed(Purpose::Environments)).unwrap();
-    let mut trainer = compose::trainer_in(config, Device::Cpu, copies).unwrap();
+    let envs = VecEnv::new(envs, seed(Purpose::Environments)).unwrap();
+    let mut trainer = compose::trainer_in(config, Device::Cpu, envs).unwrap();
     if !store.is_empty().unwrap() {
         let found = store.load(Which::Latest).unwrap();
         trainer.restore(found.checkpoint).unwrap();
     }
     let mut environments = |purpose| {
-        let copies = (0..config.eval.episodes).map(|_| build(&config.env, None));
-        Ok(VecEnv::new(copies.collect(), seed(purpose))?)
+        let envs = (0..config.eval.episodes).map(|_| build(&config.env, None));
+        Ok(VecEnv::new(envs.collect(), seed(purpose))?)
     };
     trainer.run(&mut environments, store, ear)
 }
@@ -243,7 +243,7 @@ fn run(
 fn a_panic_ends_the_run_with_its_message_and_a_checkpoint() {
     for threads in [1, 2] {
         let mut config = config("predator-prey", &["rollout.shard=2", "eval.episodes=3"]);
-        let per_iteration = (config.rollout.copies * config.rollout.steps) as u64;
+        let per_iteration = (config.rollout.num_envs * config.rollout.steps) as u64;
         config.run.steps = 6 * per_iteration;
         (config.eval.every, config.run.save_every) = (2 * per_iteration, 100 * per_iteration);
         config.run.threads = threads;
@@ -280,7 +280,7 @@ fn a_panic_ends_the_run_with_its_message_and_a_checkpoint() {
 #[test]
 fn a_run_that_is_to_stop_is_saved_first() {
     let mut config = config("signal", &["eval.episodes=2"]);
-    let per_iteration = (config.rollout.copies * config.rollout.steps) as u64;
+    let per_iteration = (config.rollout.num_envs * config.rollout.steps) as u64;
     config.run.steps = 4 * per_iteration;
     (config.eval.every, config.run.save_every) = (100 * per_iteration, 100 * per_iteration);
     let folder = tempfile::tempdir().unwrap();

@@ -19,7 +19,7 @@ struct NoRepeat {
     spec: Spec,
     last: [usize; 3],
     steps: usize,
-    /// Steps begun by all copies. A copy goes on when the other has come as far.
+    /// Steps begun by all environments. An environment goes on when the other has come as far.
     begun: Option<Arc<AtomicUsize>>,
     own: usize,
 }
@@ -97,9 +97,9 @@ impl Environment for NoRepeat {
     fn metrics(&self, _: &mut [f32]) {}
 }
 
-fn trainer(config: &Config, copies: Vec<NoRepeat>) -> Trainer<Box<dyn Team>, NoRepeat> {
-    let copies = VecEnv::new(copies, 1).unwrap();
-    let policy = compose::team(config, copies.spec(), Device::Cpu).unwrap();
+fn trainer(config: &Config, envs: Vec<NoRepeat>) -> Trainer<Box<dyn Team>, NoRepeat> {
+    let envs = VecEnv::new(envs, 1).unwrap();
+    let policy = compose::team(config, envs.spec(), Device::Cpu).unwrap();
     let settings = Settings {
         rollout: config.rollout.clone(),
         ppo: config.ppo.clone(),
@@ -109,25 +109,25 @@ fn trainer(config: &Config, copies: Vec<NoRepeat>) -> Trainer<Box<dyn Team>, NoR
         },
     };
     let full = Tensor::ones([3, 3], (Kind::Float, Device::Cpu));
-    Trainer::new(settings, GraphPlan::Fixed(full), policy, copies).unwrap()
+    Trainer::new(settings, GraphPlan::Fixed(full), policy, envs).unwrap()
 }
 
-/// Each copy waits in every step for the other: without two shards at work at once they would
+/// Each environment waits in every step for the other: without two shards at work at once they would
 /// wait for ever.
 #[test]
 fn shards_step_at_the_same_time() {
-    let set = ["rollout.copies=2", "rollout.shard=1", "run.threads=2"];
+    let set = ["rollout.num_envs=2", "rollout.shard=1", "run.threads=2"];
     let begun = Arc::new(AtomicUsize::new(0));
-    let copies = (0..2).map(|_| NoRepeat::new(Some(begun.clone()))).collect();
-    let (reports, _) = go(&mut trainer(&config("predator-prey", &set), copies), 2);
+    let envs = (0..2).map(|_| NoRepeat::new(Some(begun.clone()))).collect();
+    let (reports, _) = go(&mut trainer(&config("predator-prey", &set), envs), 2);
     assert_eq!(begun.load(Ordering::SeqCst), 2 * 2 * 12);
     assert_eq!(reports[1].episodes, 2 * (24 / 5 - 12 / 5));
 }
 
-/// Copies draw for themselves and act on their own graphs, so the first rollout is the same however
+/// Environments draw for themselves and act on their own graphs, so the first rollout is the same however
 /// they are dealt out, but for the rounding of what the policy computes for many at once.
 #[test]
-fn how_copies_are_dealt_out_changes_little() {
+fn how_environments_are_dealt_out_changes_little() {
     for (preset, set) in [
         (
             "predator-prey",

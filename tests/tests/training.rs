@@ -17,7 +17,7 @@ fn a_run_is_a_function_of_its_config_and_seed() {
         ("predator-prey", &[][..]),
         ("predator-capture-prey", &["ppo.minibatches=3"]),
         ("signal", &["graph.upper_data='held-out'", "graph.groups=3"]),
-        ("released", &["rollout.copies=5"]),
+        ("released", &["rollout.num_envs=5"]),
         ("traffic-junction-easy", &["env.episode_limit=9"]),
         ("predator-prey", &["rollout.shard=6"]),
         ("predator-prey", &["rollout.shard=1", "env.episode_limit=4"]),
@@ -105,8 +105,8 @@ fn signal_is_solved_and_its_sources_are_found() {
         trainer.iterate().unwrap();
     }
     let graph = trainer.execution_graph().unwrap();
-    let mut copies = compose::evaluation(&config, 100, 1, Purpose::FinalEvaluation).unwrap();
-    let sources = copies.sources().unwrap().unwrap().to_vec();
+    let mut envs = compose::evaluation(&config, 100, 1, Purpose::FinalEvaluation).unwrap();
+    let sources = envs.sources().unwrap().unwrap().to_vec();
     for (receiver, sender) in sources.into_iter().enumerate() {
         assert_eq!(
             graph.double_value(&[receiver as i64, sender as i64]),
@@ -121,7 +121,7 @@ fn signal_is_solved_and_its_sources_are_found() {
         max_steps: 100,
         device: Device::Cpu,
     };
-    let report = evaluate(trainer.policy(), &graph, &mut copies, &options).unwrap();
+    let report = evaluate(trainer.policy(), &graph, &mut envs, &options).unwrap();
     let accuracy = report.metric("accuracy").unwrap();
     assert!(report.mean(|episode| episode.metrics[accuracy]) > 0.95);
 }
@@ -165,9 +165,9 @@ impl Environment for Told {
 
 #[test]
 fn a_task_is_told_the_progress_of_the_run_before_each_rollout() {
-    let config = config("predator-prey", &["rollout.copies=2", "rollout.shard=1"]);
+    let config = config("predator-prey", &["rollout.num_envs=2", "rollout.shard=1"]);
     let told = [(); 2].map(|()| Arc::new(Mutex::new(Vec::new())));
-    let copies = told.iter().map(|told| {
+    let envs = told.iter().map(|told| {
         let spec = Spec {
             agents: 2,
             obs_dim: 1,
@@ -184,19 +184,19 @@ fn a_task_is_told_the_progress_of_the_run_before_each_rollout() {
             told,
         }) as Box<dyn Environment>
     });
-    let copies = VecEnv::new(copies.collect(), 1).unwrap();
-    let policy = compose::team(&config, copies.spec(), Device::Cpu).unwrap();
+    let envs = VecEnv::new(envs.collect(), 1).unwrap();
+    let policy = compose::team(&config, envs.spec(), Device::Cpu).unwrap();
     let settings = Settings {
         rollout: config.rollout.clone(),
         ppo: config.ppo.clone(),
         run: RunConfig {
-            // Four rollouts of 12 steps of both copies.
+            // Four rollouts of 12 steps of both environments.
             steps: 4 * 24,
             ..RunConfig::default()
         },
     };
     let full = Tensor::ones([2, 2], (Kind::Float, Device::Cpu));
-    let mut trainer = Trainer::new(settings, GraphPlan::Fixed(full), policy, copies).unwrap();
+    let mut trainer = Trainer::new(settings, GraphPlan::Fixed(full), policy, envs).unwrap();
     go(&mut trainer, 3);
     for told in told {
         let told = told.lock().unwrap();
@@ -288,16 +288,16 @@ fn an_observation_of_one_number_is_not_lost() {
             &norm_set,
             "env.agents=2",
             "graph.mode='none'",
-            "rollout.copies=16",
+            "rollout.num_envs=16",
             "rollout.steps=50",
             "run.steps=12000",
         ];
         let config = config("signal", &set);
-        let copies = |count: usize, seed| {
+        let envs = |count: usize, seed| {
             let make = || Box::new(OwnBit::new(offset, scale)) as Box<dyn Environment>;
             VecEnv::new((0..count).map(|_| make()).collect(), seed).unwrap()
         };
-        let mut trainer = compose::trainer_in(&config, Device::Cpu, copies(16, 1)).unwrap();
+        let mut trainer = compose::trainer_in(&config, Device::Cpu, envs(16, 1)).unwrap();
         while trainer.progress() < 1.0 {
             trainer.iterate().unwrap();
         }
@@ -309,7 +309,7 @@ fn an_observation_of_one_number_is_not_lost() {
             device: Device::Cpu,
         };
         let graph = trainer.execution_graph().unwrap();
-        let report = evaluate(trainer.policy(), &graph, &mut copies(50, 2), &options).unwrap();
+        let report = evaluate(trainer.policy(), &graph, &mut envs(50, 2), &options).unwrap();
         let found = report.mean(|episode| episode.team_return);
         match norm {
             "layer" => assert!(found < 6.5, "blind: {found}"),

@@ -2,7 +2,7 @@
 //! pipes and pickles with the same environment and as many processes, in turns. `COMMFORMER_PYTHON` names the
 //! interpreter.
 
-use commformer_bridge::{PythonConfig, copies};
+use commformer_bridge::{PythonConfig, envs};
 use commformer_env::{Actions, Batch, Status, VecEnv};
 use std::error::Error;
 use std::process::Command;
@@ -17,8 +17,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "/../../target/python/bin/python"
     );
     let python = std::env::var("COMMFORMER_PYTHON").unwrap_or_else(|_| own.into());
-    println!("copies  processes     bridge/s      pipes/s  ratio: median (least to most)");
-    // A pipe for each copy is what vector environments commonly have; the last row is pipes at their best.
+    println!("environments  processes     bridge/s      pipes/s  ratio: median (least to most)");
+    // A pipe for each environment is what vector environments commonly have; the last row is pipes at their best.
     for (count, workers, processes) in [(16, 2, 16), (64, 2, 64), (16, 2, 2), (64, 2, 2)] {
         let mut turns: Vec<[f64; 2]> = (0..ROUNDS)
             .map(|_| {
@@ -47,7 +47,7 @@ fn bridge(python: &str, count: usize, workers: usize) -> Result<f64, Box<dyn Err
         workers,
         ..PythonConfig::default()
     };
-    let mut envs = VecEnv::new(copies(&config, count)?, 1)?;
+    let mut envs = VecEnv::new(envs(&config, count)?, 1)?;
     let (agents, obs_dim) = (envs.spec().agents, envs.spec().obs_dim);
     let mut obs = vec![0.0; count * agents * obs_dim];
     let mut active = vec![false; count * agents];

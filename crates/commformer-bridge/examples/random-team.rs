@@ -5,7 +5,7 @@
 //! cargo run -p commformer-bridge --example random-team -- pettingzoo:mpe2.simple_spread_v3 venv/bin/python
 //! ```
 
-use commformer_bridge::{PythonConfig, copies};
+use commformer_bridge::{PythonConfig, envs};
 use commformer_env::{ActionSpace, Actions, Batch, Rng, Status, VecEnv};
 use std::error::Error;
 
@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..PythonConfig::default()
     };
     config.python = arguments.next().unwrap_or(config.python);
-    let mut envs = VecEnv::new(copies(&config, COPIES)?, 1)?;
+    let mut envs = VecEnv::new(envs(&config, COPIES)?, 1)?;
     let spec = envs.spec().clone();
     let (rows, width) = (COPIES * spec.agents, spec.actions.size());
     println!("{} agents with {:?}", spec.agents, spec.actions);

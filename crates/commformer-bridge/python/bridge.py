@@ -1219,7 +1219,7 @@ def check_leaks(play: Play, resets: int, report: Report) -> None:
         report.ok(f"{resets} resets leave no memory, open files, threads or processes behind")
 
 
-# --- The worker: copies of a task, stepped for a parent process -------------------------------------------
+# --- The worker: environments of a task, stepped for a parent process -------------------------------------------
 
 MAGIC = b"commbrdg"
 VERSION = 2
@@ -1286,7 +1286,7 @@ def figures_of(task, metrics: list[str]) -> np.ndarray:
 class Memory:
     """The memory shared with the parent: a header, then arrays at multiples of 64 bytes.
 
-    The header is 64 bytes, little-endian: magic, version, bytes in all, then C copies, N agents, O numbers of
+    The header is 64 bytes, little-endian: magic, version, bytes in all, then C environments, N agents, O numbers of
     observation, A actions (or numbers of one), M figures, and whether actions are discrete and masked.
     The parent lays it out (`layout.rs`); a difference between the two ends here.
     """
@@ -1300,7 +1300,7 @@ class Memory:
         expected = [spec["agents"], spec["obs_dim"], spec["actions"], len(spec["metrics"])]
         if (magic, version) != (MAGIC, VERSION) or size != len(self.map) or sizes[1:] != expected:
             raise Refusal(f"the shared memory is of another version or task: {version}, {size} bytes, {sizes}")
-        copies, agents, obs, actions, metrics = sizes
+        num_envs, agents, obs, actions, metrics = sizes
         at = 64
 
         def array(kind, *shape):
@@ -1309,19 +1309,19 @@ class Memory:
             at += -(-made.nbytes // 64) * 64
             return made
 
-        self.obs = array(np.float32, copies, agents, obs)
-        self.last_obs = array(np.float32, copies, agents, obs)
-        self.actions = array(np.int64, copies, agents) if discrete else array(np.float32, copies, agents, actions)
-        self.rewards = array(np.float32, copies, agents)
-        self.figures = array(np.float32, copies, metrics)
-        self.seeds = array(np.int64, copies)
-        self.available = array(np.bool_, copies, agents, actions if masked else 0)
-        self.active = array(np.bool_, copies, agents)
-        self.last_active = array(np.bool_, copies, agents)
-        self.departed = array(np.bool_, copies, agents)
-        self.last_departed = array(np.bool_, copies, agents)
-        self.commands = array(np.uint8, copies)
-        self.status = array(np.uint8, copies)
+        self.obs = array(np.float32, num_envs, agents, obs)
+        self.last_obs = array(np.float32, num_envs, agents, obs)
+        self.actions = array(np.int64, num_envs, agents) if discrete else array(np.float32, num_envs, agents, actions)
+        self.rewards = array(np.float32, num_envs, agents)
+        self.figures = array(np.float32, num_envs, metrics)
+        self.seeds = array(np.int64, num_envs)
+        self.available = array(np.bool_, num_envs, agents, actions if masked else 0)
+        self.active = array(np.bool_, num_envs, agents)
+        self.last_active = array(np.bool_, num_envs, agents)
+        self.departed = array(np.bool_, num_envs, agents)
+        self.last_departed = array(np.bool_, num_envs, agents)
+        self.commands = array(np.uint8, num_envs)
+        self.status = array(np.uint8, num_envs)
         if at != size:
             raise Refusal(f"the shared memory has {size} bytes, but its arrays take {at}")
 
@@ -1345,7 +1345,7 @@ class Worker:
         self.pictures: dict = {}
 
     def prepare(self) -> None:
-        """Makes the first copy."""
+        """Makes the first environment."""
         self.tasks = [self.make_task()]
         self.spec = spec_of(self.tasks[0])
         self.shape = (self.spec["agents"], self.spec["obs_dim"])
@@ -1398,82 +1398,82 @@ class Worker:
             raise Refusal(f"the answer takes {len(line)} bytes, but must take less than {LONGEST}")
         self.control.sendall(line)
 
-    def open(self, copies: int, limit: int, file: int) -> None:
-        self.doing = "making its copies"
+    def open(self, num_envs: int, limit: int, file: int) -> None:
+        self.doing = "making its environments"
         self.memory, self.limit = Memory(file, self.spec), limit
-        while len(self.tasks) < copies:
+        while len(self.tasks) < num_envs:
             task = self.make_task()
             if spec_of(task) != self.spec:
-                raise Refusal(f"its copies differ: {spec_of(task)} after {self.spec}")
+                raise Refusal(f"its environments differ: {spec_of(task)} after {self.spec}")
             self.tasks.append(task)
-        self.steps, self.pictures = [0] * copies, {}
+        self.steps, self.pictures = [0] * num_envs, {}
 
     def go(self, first: int, last: int) -> None:
         memory, commands = self.memory, self.memory.commands[first:last].tolist()
-        for copy, command in zip(range(first, last), commands):
+        for env, command in zip(range(first, last), commands):
             if command == RESET:
-                self.reset(copy)
+                self.reset(env)
                 continue
-            task = self.tasks[copy]
-            self.doing = ("step", copy)
-            self.steps[copy] += 1
-            returned = task.step(memory.actions[copy])
+            task = self.tasks[env]
+            self.doing = ("step", env)
+            self.steps[env] += 1
+            returned = task.step(memory.actions[env])
             self.alone()
             expect("step", STEP_OF_A_TASK, returned)
             obs, rewards, terminated, truncated = returned
-            memory.rewards[copy] = rewards
-            if terminated or truncated or self.steps[copy] == self.limit:
-                self.end(copy, obs, TERMINATED if terminated else TRUNCATED)
+            memory.rewards[env] = rewards
+            if terminated or truncated or self.steps[env] == self.limit:
+                self.end(env, obs, TERMINATED if terminated else TRUNCATED)
             else:
-                self.write(copy, obs, memory.obs, memory.active, memory.departed)
-                memory.status[copy] = RUNNING
+                self.write(env, obs, memory.obs, memory.active, memory.departed)
+                memory.status[env] = RUNNING
 
-    def end(self, copy: int, obs, status: int) -> None:
+    def end(self, env: int, obs, status: int) -> None:
         """Keeps how an episode ended, and begins the next one: the parent will ask for it."""
-        memory, task = self.memory, self.tasks[copy]
-        self.write(copy, obs, memory.last_obs, memory.last_active, memory.last_departed)
-        memory.status[copy] = status
+        memory, task = self.memory, self.tasks[env]
+        self.write(env, obs, memory.last_obs, memory.last_active, memory.last_departed)
+        memory.status[env] = status
         if self.spec["metrics"]:
-            memory.figures[copy] = figures_of(task, self.spec["metrics"])
-        if copy in self.pictures:
-            self.pictures[copy] = task.draw()
-        self.reset(copy)
+            memory.figures[env] = figures_of(task, self.spec["metrics"])
+        if env in self.pictures:
+            self.pictures[env] = task.draw()
+        self.reset(env)
 
-    def reset(self, copy: int) -> None:
-        self.doing = ("reset", copy)
-        obs = self.tasks[copy].reset(int(self.memory.seeds[copy]))
+    def reset(self, env: int) -> None:
+        self.doing = ("reset", env)
+        obs = self.tasks[env].reset(int(self.memory.seeds[env]))
         self.alone()
-        self.steps[copy] = 0
-        self.write(copy, obs, self.memory.obs, self.memory.active, self.memory.departed)
+        self.steps[env] = 0
+        self.write(env, obs, self.memory.obs, self.memory.active, self.memory.departed)
 
-    def write(self, copy: int, obs, to_obs, to_active, to_departed) -> None:
+    def write(self, env: int, obs, to_obs, to_active, to_departed) -> None:
         obs = np.asarray(obs, np.float32)
         if obs.shape != self.shape:
             raise Refusal(f"the observation has shape {obs.shape}, but must have (agents, obs_dim) = {self.shape}")
-        to_obs[copy] = obs
-        task = self.tasks[copy]
-        to_active[copy] = task.active() if self.has_active else True
+        to_obs[env] = obs
+        task = self.tasks[env]
+        to_active[env] = task.active() if self.has_active else True
         if self.has_departed:
-            to_departed[copy] = task.departed()
+            to_departed[env] = task.departed()
         elif self.spec["leaves"]:
-            to_departed[copy] = ~to_active[copy]
+            to_departed[env] = ~to_active[env]
         if self.spec["masked"]:
-            self.memory.available[copy] = task.available()
+            self.memory.available[env] = task.available()
 
-    def draw(self, copy: int):
+    def draw(self, env: int):
         """The present picture, or the last one of an episode that has just ended; None where there is none."""
-        task = self.tasks[copy]
+        task = self.tasks[env]
         if not hasattr(task, "draw"):
             return None
-        ended = self.pictures.get(copy)
-        self.pictures[copy] = None
+        ended = self.pictures.get(env)
+        self.pictures[env] = None
         return ended or task.draw()
 
     def where(self) -> str:
         if isinstance(self.doing, str):
             return self.doing
-        verb, copy = self.doing
-        return f"a reset of its copy {copy}" if verb == "reset" else f"step {self.steps[copy]} of its copy {copy}"
+        verb, env = self.doing
+        return f"a reset of its environment {env}" if verb == "reset" else f"step {self.steps[env]} of its environment {env}"
 
 
 def work(name: str, options: dict) -> None:

@@ -69,15 +69,15 @@ impl PythonConfig {
         settings::check(self)
     }
 
-    /// How many workers hold so many copies.
-    pub(crate) fn workers_for(&self, copies: usize) -> usize {
+    /// How many workers hold so many environments.
+    pub(crate) fn workers_for(&self, envs: usize) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let asked = if self.workers == 0 {
             cores
         } else {
             self.workers
         };
-        asked.clamp(1, copies.max(1))
+        asked.clamp(1, envs.max(1))
     }
 }
 
@@ -119,13 +119,13 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_worker_without_copies() {
+    fn nobody_waits_for_a_worker_without_environments() {
         let config = PythonConfig {
             workers: 4,
             ..PythonConfig::default()
         };
         assert_eq!(
-            [1, 3, 4, 90].map(|copies| config.workers_for(copies)),
+            [1, 3, 4, 90].map(|envs| config.workers_for(envs)),
             [1, 3, 4, 4]
         );
     }

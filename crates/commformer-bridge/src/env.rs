@@ -1,4 +1,4 @@
-//! One copy of a task in Python.
+//! One environment of a task in Python.
 
 use crate::group::{Group, State};
 use crate::layout::{Memory, UNTOLD, Which};
@@ -6,7 +6,7 @@ use crate::process::Fault;
 use commformer_env::{Actions, Environment, Frame, Observation, Remote, Rng, Spec, Status};
 use std::sync::Arc;
 
-/// A copy of a task that a worker steps.
+/// An environment of a task that a worker steps.
 ///
 /// An episode's seed is drawn when the one before begins to need it, so that a worker that ends an episode
 /// begins the next at once, without being asked.
@@ -15,7 +15,7 @@ pub struct PythonEnv {
     group: Arc<Group>,
     spec: Spec,
     /// Its number among the worker's.
-    copy: usize,
+    env: usize,
     /// The seed of its next episode, if that is drawn.
     seed: Option<u32>,
     standing: Standing,
@@ -32,7 +32,7 @@ pub struct PythonEnv {
     failure: Option<String>,
 }
 
-/// How far a copy is.
+/// How far an environment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     /// Nothing is asked of it.
@@ -44,7 +44,7 @@ enum Standing {
 }
 
 impl PythonEnv {
-    pub(crate) fn new(group: Arc<Group>, copy: usize) -> Self {
+    pub(crate) fn new(group: Arc<Group>, env: usize) -> Self {
         let spec = group.task.spec();
         let kept = match group.config.restarts {
             0 => 0,
@@ -55,7 +55,7 @@ impl PythonEnv {
             present: vec![false; leaving],
             departed: vec![false; leaving],
             spec,
-            copy,
+            env,
             seed: None,
             standing: Standing::Idle,
             generation: 0,
@@ -73,12 +73,12 @@ impl PythonEnv {
 
     fn ask(&mut self, state: &mut State, actions: Option<Actions<'_>>, rng: &mut Rng) {
         let seed = *self.seed.get_or_insert_with(|| rng.next_u32() >> 1);
-        state.memory.seed(self.copy, seed);
+        state.memory.seed(self.env, seed);
         match actions {
-            Some(actions) => state.memory.ask_step(self.copy, actions),
-            None => state.memory.ask_reset(self.copy),
+            Some(actions) => state.memory.ask_step(self.env, actions),
+            None => state.memory.ask_reset(self.env),
         }
-        state.wait_to_begin(self.copy);
+        state.wait_to_begin(self.env);
     }
 
     /// Waits for what was begun, or begins it first.
@@ -93,7 +93,7 @@ impl PythonEnv {
         }
         self.standing = Standing::Idle;
         self.group.send(state)?;
-        self.group.wait(state, self.copy)
+        self.group.wait(state, self.env)
     }
 
     /// Takes the step; `None` if the episode was lost with its worker.
@@ -114,8 +114,8 @@ impl PythonEnv {
             return Ok(None);
         }
         let memory = &state.memory;
-        memory.rewards(self.copy, rewards);
-        let status = match memory.status(self.copy) {
+        memory.rewards(self.env, rewards);
+        let status = match memory.status(self.env) {
             Ok(status) => status,
             Err(number) => {
                 let what = match number {
@@ -124,8 +124,10 @@ impl PythonEnv {
                         "wrote {number} for how its episode stands, which is none of 0, 1 and 2"
                     ),
                 };
-                let fault =
-                    group.fault(state, format!("was to step copy {} and {what}", self.copy));
+                let fault = group.fault(
+                    state,
+                    format!("was to step environment {} and {what}", self.env),
+                );
                 group.restart(state, fault)?;
                 return Ok(None);
             }
@@ -138,7 +140,7 @@ impl PythonEnv {
                 Which::Last
             }
         };
-        memory.observe(self.copy, which, borrowed(out));
+        memory.observe(self.env, which, borrowed(out));
         self.note_departures(memory, which);
         self.steps += 1;
         let not_finite = |numbers: &[f32]| numbers.iter().position(|number| !number.is_finite());
@@ -183,7 +185,7 @@ impl PythonEnv {
         self.steps = 0;
         state
             .memory
-            .observe(self.copy, Which::Present, borrowed(out));
+            .observe(self.env, Which::Present, borrowed(out));
         self.present.fill(false);
         self.note_departures(&state.memory, Which::Present);
         Ok(())
@@ -200,7 +202,7 @@ impl PythonEnv {
         if self.departed.is_empty() {
             return;
         }
-        memory.departed(self.copy, which, &mut self.departed);
+        memory.departed(self.env, which, &mut self.departed);
         for (present, departed) in self.present.iter_mut().zip(&mut self.departed) {
             let gone = std::mem::replace(departed, *present && *departed);
             *present = !gone;
@@ -269,7 +271,7 @@ impl Environment for PythonEnv {
     }
 
     fn metrics(&self, out: &mut [f32]) {
-        self.group.lock().memory.figures(self.copy, out);
+        self.group.lock().memory.figures(self.env, out);
     }
 
     fn departed(&self) -> &[bool] {
@@ -286,7 +288,7 @@ impl Environment for PythonEnv {
 
     fn draw(&self, frame: &mut Frame) {
         // A picture that cannot be drawn stops nothing: the next step will say what is wrong.
-        if let Ok(Some(picture)) = self.group.draw(self.copy) {
+        if let Ok(Some(picture)) = self.group.draw(self.env) {
             *frame = picture.frame();
         }
     }
@@ -305,7 +307,7 @@ impl Remote for PythonEnv {
         }
         // A step that was begun and never collected is dropped; until it is over, the memory is the worker's.
         if self.standing == Standing::Begun {
-            let _ = group.wait(state, self.copy);
+            let _ = group.wait(state, self.env);
         }
         self.ask(state, actions, rng);
         self.standing = Standing::Begun;

@@ -1,4 +1,4 @@
-//! The copies that one worker holds: what is asked of it, what it still owes, and its memory.
+//! The environments that one worker holds: what is asked of it, what it still owes, and its memory.
 
 use crate::config::PythonConfig;
 use crate::env::PythonEnv;
@@ -13,13 +13,13 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A worker with its copies.
+/// A worker with its environments.
 #[derive(Debug)]
 pub struct Group {
     pub config: PythonConfig,
     pub task: TaskSpec,
-    copies: usize,
-    /// The number of its first copy among all.
+    envs: usize,
+    /// The number of its first environment among all.
     first: usize,
     state: Mutex<State>,
 }
@@ -32,7 +32,7 @@ pub struct State {
     /// Counted up whenever the worker is started anew: what began before is lost.
     pub generation: u32,
     restarts: u32,
-    /// Copies that are to begin with the next `send`.
+    /// Environments that are to begin with the next `send`.
     waiting: Vec<Range<usize>>,
     /// What the worker was told to do and has not done yet, in order.
     owed: VecDeque<Range<usize>>,
@@ -40,34 +40,34 @@ pub struct State {
     fault: Option<Fault>,
 }
 
-/// Copies of a task in Python, dealt out evenly to workers.
+/// Environments of a task in Python, dealt out evenly to workers.
 ///
 /// # Errors
 ///
-/// [`Fault`] if a worker cannot start, import the environment or make its copies.
-pub fn copies(config: &PythonConfig, copies: usize) -> Result<Vec<PythonEnv>, Fault> {
-    let workers = config.workers_for(copies);
+/// [`Fault`] if a worker cannot start, import the environment or make its environments.
+pub fn envs(config: &PythonConfig, envs: usize) -> Result<Vec<PythonEnv>, Fault> {
+    let workers = config.workers_for(envs);
     let processes = pool::take(config, workers)?;
-    // All make their copies at the same time.
-    let share = |number: usize| copies * (number + 1) / workers - copies * number / workers;
+    // All make their environments at the same time.
+    let share = |number: usize| envs * (number + 1) / workers - envs * number / workers;
     let opening: Result<Vec<_>, _> = (processes.into_iter().enumerate())
         .map(|(number, process)| Opening::begin(config, process, share(number)))
         .collect();
     let mut first = 0;
-    let mut all = Vec::with_capacity(copies);
+    let mut all = Vec::with_capacity(envs);
     for (number, opening) in opening?.into_iter().enumerate() {
         let group = Arc::new(Group::open(config, opening, first)?);
-        all.extend((0..share(number)).map(|copy| PythonEnv::new(Arc::clone(&group), copy)));
+        all.extend((0..share(number)).map(|env| PythonEnv::new(Arc::clone(&group), env)));
         first += share(number);
     }
     Ok(all)
 }
 
-/// A single copy.
+/// A single environment.
 ///
 /// # Errors
 ///
-/// As for [`copies`].
+/// As for [`envs`].
 pub fn one(config: &PythonConfig) -> Result<PythonEnv, Fault> {
     let process = pool::take_one(config)?;
     let opening = Opening::begin(config, process, 1)?;
@@ -94,12 +94,12 @@ pub fn spec(config: &PythonConfig) -> Result<TaskSpec, Fault> {
 
 impl Group {
     fn open(config: &PythonConfig, opening: Opening, first: usize) -> Result<Self, Fault> {
-        let copies = opening.copies;
+        let envs = opening.envs;
         let (process, memory) = opening.finish()?;
         Ok(Self {
             config: config.clone(),
             task: process.task.clone(),
-            copies,
+            envs,
             first,
             state: Mutex::new(State {
                 process: Some(process),
@@ -137,7 +137,7 @@ impl Group {
         );
         let begin = || {
             let process = pool::take_one(&self.config)?;
-            Opening::begin(&self.config, process, self.copies)?.finish()
+            Opening::begin(&self.config, process, self.envs)?.finish()
         };
         match begin() {
             Ok((process, memory)) => {
@@ -164,23 +164,23 @@ impl Group {
         }
     }
 
-    /// What a worker's copies are called among all.
-    fn named(&self, copies: &Range<usize>) -> String {
-        let (first, last) = (self.first + copies.start, self.first + copies.end - 1);
+    /// What a worker's environments are called among all.
+    fn named(&self, envs: &Range<usize>) -> String {
+        let (first, last) = (self.first + envs.start, self.first + envs.end - 1);
         match first == last {
-            true => format!("was to step copy {first}"),
-            false => format!("was to step copies {first} to {last}"),
+            true => format!("was to step environment {first}"),
+            false => format!("was to step environments {first} to {last}"),
         }
     }
 
-    /// Has a copy's present picture drawn.
-    pub fn draw(&self, copy: usize) -> Result<Option<Picture>, Fault> {
+    /// Has an environment's present picture drawn.
+    pub fn draw(&self, env: usize) -> Result<Option<Picture>, Fault> {
         let mut state = self.lock();
         self.settle(&mut state)?;
         let Some(process) = &mut state.process else {
             return Ok(None);
         };
-        process.ask(Patience::Work, "draw", format_args!("{copy}"), None)?;
+        process.ask(Patience::Work, "draw", format_args!("{env}"), None)?;
         process.answer("was to draw")
     }
 
@@ -201,26 +201,26 @@ impl Group {
         Ok(())
     }
 
-    /// Waits until a copy has done what it was told.
-    pub fn wait(&self, state: &mut State, copy: usize) -> Result<(), Fault> {
+    /// Waits until an environment has done what it was told.
+    pub fn wait(&self, state: &mut State, env: usize) -> Result<(), Fault> {
         if let Some(fault) = &state.fault {
             return Err(fault.clone());
         }
-        while state.owed.iter().any(|range| range.contains(&copy)) {
+        while state.owed.iter().any(|range| range.contains(&env)) {
             self.collect(state)?;
         }
         Ok(())
     }
 
-    /// Tells the worker to begin what its copies wait for.
+    /// Tells the worker to begin what its environments wait for.
     pub fn send(&self, state: &mut State) -> Result<(), Fault> {
         for range in std::mem::take(&mut state.waiting) {
             let Some(process) = &mut state.process else {
                 break;
             };
-            let copies = format_args!("{} {}", range.start, range.end);
-            if let Err(fault) = process.ask(Patience::Work, "go", copies, None) {
-                // Not all who wait for these copies have sent them: each hears of it.
+            let envs = format_args!("{} {}", range.start, range.end);
+            if let Err(fault) = process.ask(Patience::Work, "go", envs, None) {
+                // Not all who wait for these environments have sent them: each hears of it.
                 state.fault = Some(fault.clone());
                 return Err(fault);
             }
@@ -231,11 +231,11 @@ impl Group {
 }
 
 impl State {
-    /// Lets a copy begin with the next [`Group::send`].
-    pub fn wait_to_begin(&mut self, copy: usize) {
+    /// Lets an environment begin with the next [`Group::send`].
+    pub fn wait_to_begin(&mut self, env: usize) {
         match self.waiting.last_mut() {
-            Some(range) if range.end == copy => range.end += 1,
-            _ => self.waiting.push(copy..copy + 1),
+            Some(range) if range.end == env => range.end += 1,
+            _ => self.waiting.push(env..env + 1),
         }
     }
 }
@@ -252,34 +252,34 @@ impl Drop for Group {
     }
 }
 
-/// A worker that makes its copies.
+/// A worker that makes its environments.
 struct Opening {
     process: Process,
     memory: Memory,
-    copies: usize,
+    envs: usize,
 }
 
 impl Opening {
-    /// Tells a worker to make copies, and shares their memory with it.
-    fn begin(config: &PythonConfig, mut process: Process, copies: usize) -> Result<Self, Fault> {
-        let (memory, file) = Memory::create(&process.task, copies).map_err(|error| {
+    /// Tells a worker to make environments, and shares their memory with it.
+    fn begin(config: &PythonConfig, mut process: Process, envs: usize) -> Result<Self, Fault> {
+        let (memory, file) = Memory::create(&process.task, envs).map_err(|error| {
             let what = format!(
-                "cannot share memory with this program: {error}; fewer copies (`rollout.copies`) take less"
+                "cannot share memory with this program: {error}; fewer environments (`rollout.num_envs`) take less"
             );
             process.fault(what, "")
         })?;
-        let arguments = format_args!("{copies} {}", config.episode_limit);
+        let arguments = format_args!("{envs} {}", config.episode_limit);
         process.ask(Patience::Start, "open", arguments, Some(file.as_fd()))?;
         Ok(Self {
             process,
             memory,
-            copies,
+            envs,
         })
     }
 
     /// Waits until it has.
     fn finish(mut self) -> Result<(Process, Memory), Fault> {
-        self.process.answer::<()>("was to make its copies")?;
+        self.process.answer::<()>("was to make its environments")?;
         Ok((self.process, self.memory))
     }
 }

@@ -13,12 +13,12 @@ const MAGIC: [u8; 8] = *b"commbrdg";
 const VERSION: u32 = 2;
 /// Bytes of the header, and what arrays begin at multiples of.
 const LINE: usize = 64;
-/// The status of a copy that has been asked for a step and has not made it.
+/// The status of an environment that has been asked for a step and has not made it.
 pub const UNTOLD: u8 = 255;
 
-/// A worker's memory. Arrays have a row for each of its copies.
+/// A worker's memory. Arrays have a row for each of its environments.
 ///
-/// A copy's rows belong to one side at a time: to the worker from a request on (`go` in the protocol) until its
+/// An environment's rows belong to one side at a time: to the worker from a request on (`go` in the protocol) until its
 /// answer, and to this side otherwise. Whoever calls [`Memory`]'s methods keeps to that.
 #[derive(Debug)]
 pub struct Memory {
@@ -45,7 +45,7 @@ struct Array {
     row: usize,
 }
 
-/// Which of a copy's two observations.
+/// Which of an environment's two observations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
     /// The present one.
@@ -54,7 +54,7 @@ pub enum Which {
     Last,
 }
 
-/// What a copy is asked for.
+/// What an environment is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     /// A step.
@@ -70,13 +70,13 @@ impl Plain for i64 {}
 impl Plain for u8 {}
 
 impl Memory {
-    /// Lays out memory for so many copies of a task, and gives it as a file, too, for the worker to map.
+    /// Lays out memory for so many environments of a task, and gives it as a file, too, for the worker to map.
     ///
     /// # Errors
     ///
     /// With how much it is, if there is not so much or it cannot be mapped.
-    pub fn create(task: &TaskSpec, copies: usize) -> io::Result<(Self, File)> {
-        Self::in_map(task, copies, |bytes| {
+    pub fn create(task: &TaskSpec, envs: usize) -> io::Result<(Self, File)> {
+        Self::in_map(task, envs, |bytes| {
             let file = anonymous::file(bytes)?;
             Ok((MmapOptions::new().len(bytes).map_raw(&file)?, file))
         })
@@ -85,14 +85,14 @@ impl Memory {
     /// The same in what `map` gives for so many bytes, beside which it may give something else.
     fn in_map<T>(
         task: &TaskSpec,
-        copies: usize,
+        envs: usize,
         map: impl FnOnce(usize) -> io::Result<(MmapRaw, T)>,
     ) -> io::Result<(Self, T)> {
         // No size that a task can claim overflows: one that has no end is more than there is.
         let mut end = LINE;
         let mut array = |bytes: usize, row: usize| {
             let at = end;
-            let size = copies.saturating_mul(row).saturating_mul(bytes);
+            let size = envs.saturating_mul(row).saturating_mul(bytes);
             let size = size.checked_next_multiple_of(LINE).unwrap_or(usize::MAX);
             end = end.saturating_add(size);
             Array { at, row }
@@ -118,7 +118,7 @@ impl Memory {
         let commands = array(1, 1);
         let status = array(1, 1);
         let sized = |error: io::Error| {
-            let what = format!("{copies} copies take {} MiB, but {error}", end >> 20);
+            let what = format!("{envs} environments take {} MiB, but {error}", end >> 20);
             io::Error::new(error.kind(), what)
         };
         let (map, beside) = map(end).map_err(sized)?;
@@ -138,35 +138,35 @@ impl Memory {
             commands,
             status,
         };
-        memory.put(Array { at: 0, row: LINE }, 0, &header(task, copies, end));
+        memory.put(Array { at: 0, row: LINE }, 0, &header(task, envs, end));
         Ok((memory, beside))
     }
 
-    /// Asks a copy for a step with these actions.
-    pub fn ask_step(&self, copy: usize, actions: Actions<'_>) {
+    /// Asks an environment for a step with these actions.
+    pub fn ask_step(&self, env: usize, actions: Actions<'_>) {
         match actions {
-            Actions::Discrete(indices) => self.put(self.actions, copy, indices),
-            Actions::Continuous(numbers) => self.put(self.actions, copy, numbers),
+            Actions::Discrete(indices) => self.put(self.actions, env, indices),
+            Actions::Continuous(numbers) => self.put(self.actions, env, numbers),
         }
-        self.put(self.commands, copy, &[Command::Step as u8]);
+        self.put(self.commands, env, &[Command::Step as u8]);
         // An answer without a step would leave the status of the step before.
-        self.put(self.status, copy, &[UNTOLD]);
+        self.put(self.status, env, &[UNTOLD]);
     }
 
-    /// Asks a copy for a new episode.
-    pub fn ask_reset(&self, copy: usize) {
-        self.put(self.commands, copy, &[Command::Reset as u8]);
+    /// Asks an environment for a new episode.
+    pub fn ask_reset(&self, env: usize) {
+        self.put(self.commands, env, &[Command::Reset as u8]);
     }
 
-    /// Gives the seed of a copy's next episode.
-    pub fn seed(&self, copy: usize, seed: u32) {
-        self.put(self.seeds, copy, &[i64::from(seed)]);
+    /// Gives the seed of an environment's next episode.
+    pub fn seed(&self, env: usize, seed: u32) {
+        self.put(self.seeds, env, &[i64::from(seed)]);
     }
 
-    /// How a copy's episode stood after its last step; or a number without a meaning.
-    pub fn status(&self, copy: usize) -> Result<Status, u8> {
+    /// How an environment's episode stood after its last step; or a number without a meaning.
+    pub fn status(&self, env: usize) -> Result<Status, u8> {
         let mut status = [0_u8];
-        self.get(self.status, copy, &mut status);
+        self.get(self.status, env, &mut status);
         match status[0] {
             0 => Ok(Status::Running),
             1 => Ok(Status::Terminated),
@@ -175,47 +175,47 @@ impl Memory {
         }
     }
 
-    /// A copy's rewards, (N).
-    pub fn rewards(&self, copy: usize, out: &mut [f32]) {
-        self.get(self.rewards, copy, out);
+    /// An environment's rewards, (N).
+    pub fn rewards(&self, env: usize, out: &mut [f32]) {
+        self.get(self.rewards, env, out);
     }
 
-    /// The figures of a copy's last episode.
-    pub fn figures(&self, copy: usize, out: &mut [f32]) {
-        self.get(self.figures, copy, out);
+    /// The figures of an environment's last episode.
+    pub fn figures(&self, env: usize, out: &mut [f32]) {
+        self.get(self.figures, env, out);
     }
 
-    /// What the agents of a copy perceive. Of an episode's end the available actions are not kept: all are.
-    pub fn observe(&self, copy: usize, which: Which, out: Observation<'_>) {
+    /// What the agents of an environment perceive. Of an episode's end the available actions are not kept: all are.
+    pub fn observe(&self, env: usize, which: Which, out: Observation<'_>) {
         let (obs, active) = match which {
             Which::Present => (self.obs, self.active),
             Which::Last => (self.last_obs, self.last_active),
         };
-        self.get(obs, copy, out.obs);
+        self.get(obs, env, out.obs);
         match which {
-            Which::Present => self.flags(self.available, copy, out.available),
+            Which::Present => self.flags(self.available, env, out.available),
             Which::Last => out.available.fill(true),
         }
-        self.flags(active, copy, out.active);
+        self.flags(active, env, out.active);
     }
 
-    /// Who of a copy's agents is gone for good, (N).
-    pub fn departed(&self, copy: usize, which: Which, out: &mut [bool]) {
+    /// Who of an environment's agents is gone for good, (N).
+    pub fn departed(&self, env: usize, which: Which, out: &mut [bool]) {
         let array = match which {
             Which::Present => self.departed,
             Which::Last => self.last_departed,
         };
-        self.flags(array, copy, out);
+        self.flags(array, env, out);
     }
 
-    fn flags(&self, array: Array, copy: usize, out: &mut [bool]) {
+    fn flags(&self, array: Array, env: usize, out: &mut [bool]) {
         // Not as `bool`s: what another process writes may be another number than 0 and 1.
         const ROOM: usize = 64;
         let mut bytes = [0_u8; ROOM];
         let mut from = 0;
         for part in out.chunks_mut(ROOM) {
             let bytes = &mut bytes[..part.len()];
-            self.get_part(array, copy, from, bytes);
+            self.get_part(array, env, from, bytes);
             for (flag, byte) in part.iter_mut().zip(bytes) {
                 *flag = *byte != 0;
             }
@@ -223,9 +223,9 @@ impl Memory {
         }
     }
 
-    fn put<T: Plain>(&self, array: Array, copy: usize, row: &[T]) {
+    fn put<T: Plain>(&self, array: Array, env: usize, row: &[T]) {
         assert_eq!(row.len(), array.row, "a row of another length");
-        let at = self.place(array, copy, 0, size_of_val(row), size_of::<T>());
+        let at = self.place(array, env, 0, size_of_val(row), size_of::<T>());
         // SAFETY: `place` has checked that the bytes lie within the map; the copy is ours now, so nobody else
         // reads or writes them; T has no padding.
         unsafe {
@@ -234,14 +234,14 @@ impl Memory {
         }
     }
 
-    fn get<T: Plain>(&self, array: Array, copy: usize, row: &mut [T]) {
+    fn get<T: Plain>(&self, array: Array, env: usize, row: &mut [T]) {
         assert_eq!(row.len(), array.row, "a row of another length");
-        self.get_part(array, copy, 0, row);
+        self.get_part(array, env, 0, row);
     }
 
     /// The elements of a row from `from` on.
-    fn get_part<T: Plain>(&self, array: Array, copy: usize, from: usize, out: &mut [T]) {
-        let at = self.place(array, copy, from, size_of_val(out), size_of::<T>());
+    fn get_part<T: Plain>(&self, array: Array, env: usize, from: usize, out: &mut [T]) {
+        let at = self.place(array, env, from, size_of_val(out), size_of::<T>());
         // SAFETY: as in `put`; any bytes are a `T`.
         unsafe {
             let from = self.map.as_ptr().add(at.start);
@@ -249,24 +249,24 @@ impl Memory {
         }
     }
 
-    /// Where so many bytes of a copy's row lie, `from` elements on.
+    /// Where so many bytes of an environment's row lie, `from` elements on.
     fn place(
         &self,
         array: Array,
-        copy: usize,
+        env: usize,
         from: usize,
         bytes: usize,
         size: usize,
     ) -> Range<usize> {
-        let start = array.at + (copy * array.row + from) * size;
+        let start = array.at + (env * array.row + from) * size;
         let place = start..start + bytes;
-        assert!(place.end <= self.map.len(), "no such copy");
+        assert!(place.end <= self.map.len(), "no such environment");
         place
     }
 }
 
 /// What the worker holds its own idea of the layout against.
-fn header(task: &TaskSpec, copies: usize, bytes: usize) -> [u8; LINE] {
+fn header(task: &TaskSpec, envs: usize, bytes: usize) -> [u8; LINE] {
     let mut header = [0; LINE];
     let mut at = 0;
     let mut put = |bytes: &[u8]| {
@@ -277,7 +277,7 @@ fn header(task: &TaskSpec, copies: usize, bytes: usize) -> [u8; LINE] {
     put(&VERSION.to_le_bytes());
     put(&(bytes as u64).to_le_bytes());
     let sizes = [
-        copies,
+        envs,
         task.agents,
         task.obs_dim,
         task.actions,
@@ -308,7 +308,7 @@ mod tests {
 
     /// In memory that no other process has: for Miri, too, which knows no files that are mapped.
     #[test]
-    fn every_row_of_every_copy_is_apart() {
+    fn every_row_of_every_environment_is_apart() {
         for discrete in [true, false] {
             let task = TaskSpec {
                 discrete,
@@ -317,25 +317,25 @@ mod tests {
             };
             let plain = |bytes| Ok((MmapOptions::new().len(bytes).map_anon()?.into(), ()));
             let (memory, ()) = Memory::in_map(&task, 3, plain).unwrap();
-            let numbers = |copy: usize| copy as f32 + 0.5;
-            let told = |copy: usize| std::array::from_fn::<bool, 201, _>(|at| at % 7 == copy);
-            for copy in 0..3 {
-                let number = numbers(copy);
+            let numbers = |env: usize| env as f32 + 0.5;
+            let told = |env: usize| std::array::from_fn::<bool, 201, _>(|at| at % 7 == env);
+            for env in 0..3 {
+                let number = numbers(env);
                 match discrete {
-                    true => memory.ask_step(copy, Actions::Discrete(&[copy as i64; 3])),
-                    false => memory.ask_step(copy, Actions::Continuous(&[number; 3 * 67])),
+                    true => memory.ask_step(env, Actions::Discrete(&[env as i64; 3])),
+                    false => memory.ask_step(env, Actions::Continuous(&[number; 3 * 67])),
                 }
-                memory.seed(copy, copy as u32);
+                memory.seed(env, env as u32);
                 // As the worker writes.
-                memory.put(memory.obs, copy, &[number; 15]);
-                memory.put(memory.last_obs, copy, &[-number; 15]);
-                memory.put(memory.rewards, copy, &[number; 3]);
-                memory.put(memory.figures, copy, &[number]);
-                memory.put(memory.available, copy, &told(copy).map(u8::from));
-                memory.put(memory.active, copy, &[u8::from(copy == 2); 3]);
-                memory.put(memory.last_active, copy, &[7_u8; 3]);
+                memory.put(memory.obs, env, &[number; 15]);
+                memory.put(memory.last_obs, env, &[-number; 15]);
+                memory.put(memory.rewards, env, &[number; 3]);
+                memory.put(memory.figures, env, &[number]);
+                memory.put(memory.available, env, &told(env).map(u8::from));
+                memory.put(memory.active, env, &[u8::from(env == 2); 3]);
+                memory.put(memory.last_active, env, &[7_u8; 3]);
             }
-            for copy in 0..3 {
+            for env in 0..3 {
                 let (mut obs, mut available, mut active) = ([0.0; 15], [false; 201], [false; 3]);
                 for (which, sign) in [(Which::Present, 1.0), (Which::Last, -1.0)] {
                     let out = Observation {
@@ -343,16 +343,16 @@ mod tests {
                         available: &mut available,
                         active: &mut active,
                     };
-                    memory.observe(copy, which, out);
+                    memory.observe(env, which, out);
                     let last = which == Which::Last;
-                    assert_eq!(obs, [sign * numbers(copy); 15]);
-                    assert_eq!(available, told(copy).map(|told| last || told));
-                    assert_eq!(active, [last || copy == 2; 3]);
+                    assert_eq!(obs, [sign * numbers(env); 15]);
+                    assert_eq!(available, told(env).map(|told| last || told));
+                    assert_eq!(active, [last || env == 2; 3]);
                 }
                 let (mut rewards, mut figures) = ([0.0; 3], [0.0]);
-                memory.rewards(copy, &mut rewards);
-                memory.figures(copy, &mut figures);
-                assert_eq!((rewards, figures), ([numbers(copy); 3], [numbers(copy)]));
+                memory.rewards(env, &mut rewards);
+                memory.figures(env, &mut figures);
+                assert_eq!((rewards, figures), ([numbers(env); 3], [numbers(env)]));
             }
         }
     }
@@ -361,19 +361,19 @@ mod tests {
     fn no_size_that_a_task_may_have_overflows() {
         for size in 0..8 {
             let large = [1, 2, 4].map(|bit| if size & bit == 0 { 1 } else { 1 << 20 });
-            for copies in [1 << 20, 1 << 40, usize::MAX] {
+            for envs in [1 << 20, 1 << 40, usize::MAX] {
                 // Some of these fit.
-                if size == 0 && copies == 1 << 20 {
+                if size == 0 && envs == 1 << 20 {
                     continue;
                 }
-                let error = Memory::create(&task(large), copies).map(drop).unwrap_err();
+                let error = Memory::create(&task(large), envs).map(drop).unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::OutOfMemory, "{error}");
             }
         }
     }
 
     #[test]
-    fn a_task_says_how_much_memory_its_copies_share() {
+    fn a_task_says_how_much_memory_its_environments_share() {
         for kind in 0..4 {
             let task = TaskSpec {
                 discrete: kind > 0,
@@ -383,7 +383,7 @@ mod tests {
             };
             let (_, file) = Memory::create(&task, 4096).unwrap();
             let bytes = file.metadata().unwrap().len() as f64;
-            // The header and the ends of thirteen arrays come to it: less than a byte for each copy.
+            // The header and the ends of thirteen arrays come to it: less than a byte for each environment.
             let rest = bytes - task.shared_bytes(4096);
             assert!((0.0..14.0 * LINE as f64).contains(&rest), "{kind}: {rest}");
         }

@@ -1,6 +1,6 @@
 //! Environments in Python, stepped by worker processes.
 //!
-//! [`copies`] starts workers, each a Python interpreter that holds several copies of a task, and gives
+//! [`envs`] starts workers, each a Python interpreter that holds several environments of a task, and gives
 //! [`PythonEnv`]s: ordinary [`Environment`](commformer_env::Environment)s, so that whatever steps the built-in tasks
 //! steps these. Observations, rewards and actions lie in memory that is shared with the worker, laid out by
 //! a versioned header; a short line over a socket wakes the other side. Both sides are to be read in
@@ -10,11 +10,11 @@
 //! environment, the step, and says what Python said. A worker never outlives this process.
 //!
 //! ```no_run
-//! use commformer_bridge::{PythonConfig, copies};
+//! use commformer_bridge::{PythonConfig, envs};
 //! use commformer_env::VecEnv;
 //!
 //! let config = PythonConfig { make: "pettingzoo:mpe2.simple_spread_v3".into(), ..PythonConfig::default() };
-//! let envs = VecEnv::new(copies(&config, 8)?, 42)?;
+//! let envs = VecEnv::new(envs(&config, 8)?, 42)?;
 //! println!("{} agents", envs.spec().agents);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -32,7 +32,7 @@ mod spec;
 
 pub use config::PythonConfig;
 pub use env::PythonEnv;
-pub use group::{copies, one, spec};
+pub use group::{envs, one, spec};
 pub use pool::known;
 #[doc(hidden)]
 pub use process::read_answer;

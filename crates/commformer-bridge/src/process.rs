@@ -42,7 +42,7 @@ pub struct Fault {
     pub worker: String,
     /// What makes the environment, as `env.make` says.
     pub make: String,
-    /// What went wrong, and where: the step, the copy.
+    /// What went wrong, and where: the step, the environment.
     pub what: String,
     /// Python's traceback, or the last that the worker printed; can be empty.
     pub said: String,
@@ -98,7 +98,7 @@ struct Owed {
 /// How long to wait for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
-    /// Importing and making copies.
+    /// Importing and making environments.
     Start,
     /// Stepping.
     Work,

@@ -48,14 +48,14 @@ impl TaskSpec {
         }
     }
 
-    /// Bytes of the memory that so many copies share with their workers, about. A sum of `f64`, which no size overflows.
-    pub fn shared_bytes(&self, copies: usize) -> f64 {
-        let [copies, agents, obs_dim, actions] =
-            [copies, self.agents, self.obs_dim, self.actions].map(|size| size as f64);
+    /// Bytes of the memory that so many environments share with their workers, about. A sum of `f64`, which no size overflows.
+    pub fn shared_bytes(&self, envs: usize) -> f64 {
+        let [envs, agents, obs_dim, actions] =
+            [envs, self.agents, self.obs_dim, self.actions].map(|size| size as f64);
         let chosen = if self.discrete { 8.0 } else { 4.0 * actions };
         let masks = if self.masked { actions } else { 0.0 };
         let of_an_agent = 2.0 * 4.0 * obs_dim + chosen + 4.0 + masks + 4.0;
-        copies * (agents * of_an_agent + 4.0 * self.metrics.len() as f64 + 10.0)
+        envs * (agents * of_an_agent + 4.0 * self.metrics.len() as f64 + 10.0)
     }
 
     /// What is wrong with it, if anything is.

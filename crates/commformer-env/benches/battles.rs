@@ -1,4 +1,4 @@
-//! Steps per second of one copy of a battle on one thread: random available actions are drawn, observations
+//! Steps per second of one environment of a battle on one thread: random available actions are drawn, observations
 //! written, and episodes begun where one ends.
 
 use commformer_env::smac::{Script, Smac, SmacConfig};

@@ -1,4 +1,4 @@
-//! Environment steps per second of the built-in tasks in a [`VecEnv`]: few copies and many, on one
+//! Environment steps per second of the built-in tasks in a [`VecEnv`]: few environments and many, on one
 //! thread and on all.
 
 use std::hint::black_box;
@@ -22,20 +22,21 @@ fn random_actions(envs: &VecEnv<impl Environment>) -> Vec<Vec<i64>> {
         return Vec::new();
     };
     let mut rng = Rng::new(1, 0);
-    let width = envs.copies() * envs.spec().agents;
+    let width = envs.num_envs() * envs.spec().agents;
     let mut joint = || (0..width).map(|_| rng.below(count as u32).into()).collect();
     (0..PREPARED).map(|_| joint()).collect()
 }
 
-fn steps(b: &mut Bencher, task: &dyn Task, copies: usize) {
-    let copy = |_| task.build().expect("valid settings");
-    let mut envs = VecEnv::new((0..copies).map(copy).collect(), 2).expect("copies of one task");
-    let agents = copies * envs.spec().agents;
+fn steps(b: &mut Bencher, task: &dyn Task, num_envs: usize) {
+    let env = |_| task.build().expect("valid settings");
+    let mut envs =
+        VecEnv::new((0..num_envs).map(env).collect(), 2).expect("environments of one task");
+    let agents = num_envs * envs.spec().agents;
     let row = agents * envs.spec().obs_dim;
-    let mut available = vec![true; copies * envs.spec().available_len()];
+    let mut available = vec![true; num_envs * envs.spec().available_len()];
     let mut obs = vec![0.0; row * (NUMBERS / row).clamp(1, ROWS)];
     let (mut active, mut rewards) = (vec![true; agents], vec![0.0; agents]);
-    let mut status = vec![Status::Running; copies];
+    let mut status = vec![Status::Running; num_envs];
     envs.reset(Batch {
         obs: &mut obs[..row],
         available: &mut available,
@@ -68,10 +69,10 @@ fn task(c: &mut Criterion, name: &str, task: &dyn Task, many: usize) {
     // 0 threads are as many as there are cores.
     let (one, all) = (pool(1), pool(0));
     let mut group = c.benchmark_group(name);
-    let mut measure = |copies: usize, pool: &ThreadPool, threads: &str| {
-        group.throughput(Throughput::Elements(copies as u64));
-        group.bench_function(format!("{copies} copies, {threads}"), |b| {
-            pool.install(|| steps(b, task, copies));
+    let mut measure = |envs: usize, pool: &ThreadPool, threads: &str| {
+        group.throughput(Throughput::Elements(envs as u64));
+        group.bench_function(format!("{envs} environments, {threads}"), |b| {
+            pool.install(|| steps(b, task, envs));
         });
     };
     measure(1, &one, "one thread");

@@ -1,4 +1,4 @@
-//! Steps per second of one copy of a robotic warehouse on one thread: random actions that are drawn beforehand,
+//! Steps per second of one environment of a robotic warehouse on one thread: random actions that are drawn beforehand,
 //! observations written, and episodes begun where one ends. `docs/experiments/rware-speed.py` does the same with the
 //! package `rware`.
 

@@ -79,9 +79,9 @@ impl Environment for Roll {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut envs = VecEnv::new(vec![Roll::new(); 100], 1)?;
-    let (copies, rows) = (envs.copies(), 100 * Roll::AGENTS);
+    let (num_envs, rows) = (envs.num_envs(), 100 * Roll::AGENTS);
     let (mut obs, mut active) = (vec![0.0; rows], vec![false; rows]);
-    let (mut rewards, mut status) = (vec![0.0; rows], vec![Status::Running; copies]);
+    let (mut rewards, mut status) = (vec![0.0; rows], vec![Status::Running; num_envs]);
     let mut earned = [0.0; 2];
     for (answer, earned) in [0, 1].into_iter().zip(&mut earned) {
         let out = Batch {
@@ -100,7 +100,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             envs.step(Actions::Discrete(&actions), out, &mut rewards, &mut status)?;
         }
         let episodes = envs.episodes().iter();
-        *earned = episodes.map(|episode| episode.team_return).sum::<f32>() / copies as f32;
+        *earned = episodes.map(|episode| episode.team_return).sum::<f32>() / num_envs as f32;
         println!("always {answer}: mean return {earned:.2} of 10");
     }
     // One of two others is there in half of the steps, none in a quarter.

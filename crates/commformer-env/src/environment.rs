@@ -57,7 +57,7 @@ impl Spec {
         }
     }
 
-    /// Numbers in the availability mask of one copy: N x A, or none if nothing is ever unavailable.
+    /// Numbers in the availability mask of one environment: N x A, or none if nothing is ever unavailable.
     pub fn available_len(&self) -> usize {
         match self.actions {
             ActionSpace::Discrete(actions) if self.masks_actions => self.agents * actions,
@@ -66,7 +66,7 @@ impl Spec {
     }
 }
 
-/// The joint action of one copy's team (or of all copies, in a [`VecEnv`](crate::VecEnv)).
+/// The joint action of one environment's team (or of all environments, in a [`VecEnv`](crate::VecEnv)).
 #[derive(Clone, Copy, Debug)]
 pub enum Actions<'a> {
     /// One index per agent.
@@ -131,7 +131,7 @@ pub enum Status {
     Truncated,
 }
 
-/// One copy of a task.
+/// One environment of a task.
 pub trait Environment: Send {
     /// What the task looks like.
     fn spec(&self) -> &Spec;
@@ -230,17 +230,17 @@ pub trait Environment: Send {
     }
 }
 
-/// A task that lives elsewhere, in another process say: it can be at work for many copies at once, and it can fail.
+/// A task that lives elsewhere, in another process say: it can be at work for many environments at once, and it can fail.
 ///
-/// [`VecEnv`](crate::VecEnv) first lets every copy [`begin`](Self::begin) and then collects with
-/// [`Environment::step`] or [`Environment::reset`], in the order of the copies. After a failure these write
+/// [`VecEnv`](crate::VecEnv) first lets every environment [`begin`](Self::begin) and then collects with
+/// [`Environment::step`] or [`Environment::reset`], in the order of the environments. After a failure these write
 /// something that fits, nobody uses it, and the `VecEnv` returns an error.
 pub trait Remote {
     /// Hears what will be asked for next, a step with these actions or without any a new episode, and lets it
     /// begin. `rng` is the one that the step or reset will be given.
     fn begin(&mut self, actions: Option<Actions<'_>>, rng: &mut Rng);
 
-    /// Hears that every copy of the same caller has been told what to begin.
+    /// Hears that every environment of the same caller has been told what to begin.
     fn send(&mut self);
 
     /// Why the last step or reset was not made; `None` if it was.

@@ -1,4 +1,4 @@
-//! What can be wrong with a task's settings and with how copies of it are used.
+//! What can be wrong with a task's settings and with how environments of it are used.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -51,16 +51,18 @@ impl StateError {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum VecEnvError {
     /// It was given no environment.
-    #[error("a vector environment needs at least one copy, but got none")]
-    NoCopies,
-    /// Its environments are not copies of one task.
-    #[error("copy {copy} has {found:?}, but copy 0 has {expected:?}: use one task for all copies")]
+    #[error("a vector environment needs at least one environment, but got none")]
+    NoEnvs,
+    /// Its environments are not environments of one task.
+    #[error(
+        "environment {env} has {found:?}, but environment 0 has {expected:?}: use one task for all environments"
+    )]
     SpecsDiffer {
-        /// The first copy that differs.
-        copy: usize,
+        /// The first environment that differs.
+        env: usize,
         /// What it looks like.
         found: Box<Spec>,
-        /// What copy 0 looks like.
+        /// What environment 0 looks like.
         expected: Box<Spec>,
     },
     /// Its task has no agents, shows them nothing or lets them do nothing.
@@ -75,7 +77,7 @@ pub enum VecEnvError {
     #[error(transparent)]
     MetricName(#[from] MetricNameError),
     /// It was stepped before its first reset.
-    #[error("the copies have no episode to step yet: call `reset` first")]
+    #[error("the environments have no episode to step yet: call `reset` first")]
     NotReset,
     /// The task tells an agent to listen to one that does not exist.
     #[error(
@@ -106,10 +108,10 @@ pub enum VecEnvError {
         expected: ActionSpace,
     },
     /// An index names no action.
-    #[error("agent {agent} of copy {copy} takes action {found}, but there are only actions 0 to {}", .count - 1)]
+    #[error("agent {agent} of environment {env} takes action {found}, but there are only actions 0 to {}", .count - 1)]
     NoSuchAction {
-        /// The copy.
-        copy: usize,
+        /// The environment.
+        env: usize,
         /// The agent in it.
         agent: usize,
         /// The index.
@@ -117,29 +119,29 @@ pub enum VecEnvError {
         /// How many actions there are.
         count: usize,
     },
-    /// A copy does not go on from a saved state.
-    #[error("copy {copy} does not go on from its saved state: {source}")]
+    /// An environment does not go on from a saved state.
+    #[error("environment {env} does not go on from its saved state: {source}")]
     State {
-        /// The copy.
-        copy: usize,
+        /// The environment.
+        env: usize,
         /// Why.
         source: StateError,
     },
-    /// A copy that lives elsewhere failed. Other copies may have been stepped.
-    #[error("copy {copy}: {what}")]
+    /// An environment that lives elsewhere failed. Other environments may have been stepped.
+    #[error("environment {env}: {what}")]
     Remote {
-        /// The copy.
-        copy: usize,
+        /// The environment.
+        env: usize,
         /// What happened to it.
         what: String,
     },
     /// An action's number is infinite or not a number.
     #[error(
-        "agent {agent} of copy {copy} acts with {found}, but actions must be finite: check the policy's output"
+        "agent {agent} of environment {env} acts with {found}, but actions must be finite: check the policy's output"
     )]
     NotFinite {
-        /// The copy.
-        copy: usize,
+        /// The environment.
+        env: usize,
         /// The agent in it.
         agent: usize,
         /// The number.

@@ -53,7 +53,7 @@ impl Item {
     }
 }
 
-/// One copy of level-based foraging.
+/// One environment of level-based foraging.
 ///
 /// - Actions: 0 none, 1 north, 2 south, 3 west, 4 east, 5 load. Food and the border stop a move, and only who is beside
 ///   food can load. What cannot be carried out is none.

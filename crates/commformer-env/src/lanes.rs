@@ -1,4 +1,4 @@
-//! Stepping the copies of a [`VecEnv`](crate::VecEnv): one copy's bookkeeping, and how the copies
+//! Stepping the environments of a [`VecEnv`](crate::VecEnv): one environment's bookkeeping, and how the environments
 //! are shared out among threads.
 
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::{Actions, Batch, Environment, Observation, Rng, Spec, StateError, Status};
 use serde::{Deserialize, Serialize};
 
-/// One copy with what belongs to it.
+/// One environment with what belongs to it.
 #[derive(Debug)]
 pub(crate) struct Lane<E> {
     pub env: E,
@@ -27,9 +27,9 @@ pub(crate) struct Lane<E> {
     pub last_metrics: Vec<f32>,
 }
 
-/// One copy in the middle of an episode: what [`VecEnv::save`](crate::VecEnv::save) gives.
+/// One environment in the middle of an episode: what [`VecEnv::save`](crate::VecEnv::save) gives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CopyState {
+pub struct EnvState {
     rng: Rng,
     steps: u32,
     team_return: f64,
@@ -98,8 +98,8 @@ impl<E: Environment> Lane<E> {
         self.begin(out);
     }
 
-    pub fn save(&self) -> Option<CopyState> {
-        Some(CopyState {
+    pub fn save(&self) -> Option<EnvState> {
+        Some(EnvState {
             rng: self.rng.clone(),
             steps: self.steps,
             team_return: self.team_return,
@@ -107,7 +107,7 @@ impl<E: Environment> Lane<E> {
         })
     }
 
-    pub fn restore(&mut self, state: &CopyState, out: Observation<'_>) -> Result<(), StateError> {
+    pub fn restore(&mut self, state: &EnvState, out: Observation<'_>) -> Result<(), StateError> {
         self.env.restore(&state.task, out)?;
         self.rng = state.rng.clone();
         self.steps = state.steps;
@@ -156,7 +156,7 @@ impl<E: Environment> Lane<E> {
     }
 }
 
-/// Some neighbouring copies and their parts of all buffers.
+/// Some neighbouring environments and their parts of all buffers.
 pub(crate) struct Work<'a, E> {
     pub lanes: &'a mut [Lane<E>],
     pub out: Batch<'a>,
@@ -172,7 +172,7 @@ pub(crate) struct Step<'a> {
 }
 
 impl<E: Environment> Work<'_, E> {
-    /// Does all copies; halves them among the threads of the current rayon pool as long as both
+    /// Does all environments; halves them among the threads of the current rayon pool as long as both
     /// halves have `grain` of them.
     pub fn run(self, spec: &Spec, grain: usize) {
         let half = self.lanes.len() / 2;
@@ -186,25 +186,25 @@ impl<E: Environment> Work<'_, E> {
 
     fn run_here(self, spec: &Spec) {
         let (mut out, mut step) = (self.out, self.step);
-        for (copy, lane) in self.lanes.iter_mut().enumerate() {
-            let agents = copy * spec.agents..(copy + 1) * spec.agents;
-            let out = out.of_copy(copy, spec);
+        for (env, lane) in self.lanes.iter_mut().enumerate() {
+            let agents = env * spec.agents..(env + 1) * spec.agents;
+            let out = out.of_env(env, spec);
             match &mut step {
                 None => lane.reset(out),
                 Some(step) => {
-                    let actions = step.actions.of_copies(copy..copy + 1, spec);
+                    let actions = step.actions.of_envs(env..env + 1, spec);
                     let rewards = &mut step.rewards[agents];
-                    step.status[copy] = lane.step(actions, out, rewards);
+                    step.status[env] = lane.step(actions, out, rewards);
                 }
             }
         }
     }
 
-    /// Parts the first `copies` from the others.
-    fn split(self, copies: usize, spec: &Spec) -> (Self, Self) {
-        let (lanes, other_lanes) = self.lanes.split_at_mut(copies);
-        let (out, other_out) = split_batch(self.out, copies, spec);
-        let (step, other_step) = self.step.map(|step| split_step(step, copies, spec)).unzip();
+    /// Parts the first `envs` from the others.
+    fn split(self, envs: usize, spec: &Spec) -> (Self, Self) {
+        let (lanes, other_lanes) = self.lanes.split_at_mut(envs);
+        let (out, other_out) = split_batch(self.out, envs, spec);
+        let (step, other_step) = self.step.map(|step| split_step(step, envs, spec)).unzip();
         let left = Work { lanes, out, step };
         (
             left,
@@ -218,10 +218,10 @@ impl<E: Environment> Work<'_, E> {
 }
 
 impl Batch<'_> {
-    /// The part of one copy.
+    /// The part of one environment.
     #[inline]
-    pub(crate) fn of_copy(&mut self, copy: usize, spec: &Spec) -> Observation<'_> {
-        let part = |width: usize| copy * width..(copy + 1) * width;
+    pub(crate) fn of_env(&mut self, env: usize, spec: &Spec) -> Observation<'_> {
+        let part = |width: usize| env * width..(env + 1) * width;
         Observation {
             obs: &mut self.obs[part(spec.agents * spec.obs_dim)],
             available: &mut self.available[part(spec.available_len())],
@@ -230,10 +230,10 @@ impl Batch<'_> {
     }
 }
 
-fn split_batch<'a>(batch: Batch<'a>, copies: usize, spec: &Spec) -> (Batch<'a>, Batch<'a>) {
-    let (obs, other_obs) = batch.obs.split_at_mut(copies * spec.agents * spec.obs_dim);
-    let (available, other_available) = batch.available.split_at_mut(copies * spec.available_len());
-    let (active, other_active) = batch.active.split_at_mut(copies * spec.agents);
+fn split_batch<'a>(batch: Batch<'a>, envs: usize, spec: &Spec) -> (Batch<'a>, Batch<'a>) {
+    let (obs, other_obs) = batch.obs.split_at_mut(envs * spec.agents * spec.obs_dim);
+    let (available, other_available) = batch.available.split_at_mut(envs * spec.available_len());
+    let (active, other_active) = batch.active.split_at_mut(envs * spec.agents);
     let left = Batch {
         obs,
         available,
@@ -249,19 +249,19 @@ fn split_batch<'a>(batch: Batch<'a>, copies: usize, spec: &Spec) -> (Batch<'a>, 
     )
 }
 
-fn split_step<'a>(step: Step<'a>, copies: usize, spec: &Spec) -> (Step<'a>, Step<'a>) {
+fn split_step<'a>(step: Step<'a>, envs: usize, spec: &Spec) -> (Step<'a>, Step<'a>) {
     let all = step.status.len();
-    let (rewards, other_rewards) = step.rewards.split_at_mut(copies * spec.agents);
-    let (status, other_status) = step.status.split_at_mut(copies);
+    let (rewards, other_rewards) = step.rewards.split_at_mut(envs * spec.agents);
+    let (status, other_status) = step.status.split_at_mut(envs);
     let left = Step {
-        actions: step.actions.of_copies(0..copies, spec),
+        actions: step.actions.of_envs(0..envs, spec),
         rewards,
         status,
     };
     (
         left,
         Step {
-            actions: step.actions.of_copies(copies..all, spec),
+            actions: step.actions.of_envs(envs..all, spec),
             rewards: other_rewards,
             status: other_status,
         },
@@ -269,9 +269,9 @@ fn split_step<'a>(step: Step<'a>, copies: usize, spec: &Spec) -> (Step<'a>, Step
 }
 
 impl<'a> Actions<'a> {
-    /// Those of some copies among the actions of many.
-    pub(crate) fn of_copies(self, copies: Range<usize>, spec: &Spec) -> Actions<'a> {
-        let part = |width: usize| copies.start * width..copies.end * width;
+    /// Those of some environments among the actions of many.
+    pub(crate) fn of_envs(self, envs: Range<usize>, spec: &Spec) -> Actions<'a> {
+        let part = |width: usize| envs.start * width..envs.end * width;
         match self {
             Actions::Discrete(all) => Actions::Discrete(&all[part(spec.agents)]),
             Actions::Continuous(all) => {

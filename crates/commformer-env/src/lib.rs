@@ -20,8 +20,8 @@
 //! observations, too; [`Told`] tells them which of them they are and what they did last; [`TimeLimit`] cuts its episodes;
 //! [`RewardScale`] scales what it pays.
 //!
-//! [`VecEnv`] steps many copies of a task at once, on as many threads as the current rayon pool has,
-//! and begins a new episode where one ends. Every copy has its own stream of random numbers, an
+//! [`VecEnv`] steps many environments of a task at once, on as many threads as the current rayon pool has,
+//! and begins a new episode where one ends. Every environment has its own stream of random numbers, an
 //! [`Rng`], so the same seed gives the same episodes on any number of threads.
 //!
 //! # Stepping a team
@@ -34,25 +34,25 @@
 //! let task = PredatorPrey::new(config)?;
 //! let mut envs = VecEnv::new(vec![task; 8], 42)?;
 //!
-//! // 8 copies of 2 predators, each of which sees 3 x 3 cells of 5 * 5 + 4 channels.
-//! let (copies, agents, obs_dim) = (envs.copies(), envs.spec().agents, envs.spec().obs_dim);
-//! assert_eq!((copies, agents, obs_dim), (8, 2, 3 * 3 * (5 * 5 + 4)));
-//! let mut obs = vec![0.0; copies * agents * obs_dim];
-//! let mut active = vec![false; copies * agents];
-//! let mut rewards = vec![0.0; copies * agents];
-//! let mut status = vec![Status::Running; copies];
+//! // 8 environments of 2 predators, each of which sees 3 x 3 cells of 5 * 5 + 4 channels.
+//! let (num_envs, agents, obs_dim) = (envs.num_envs(), envs.spec().agents, envs.spec().obs_dim);
+//! assert_eq!((num_envs, agents, obs_dim), (8, 2, 3 * 3 * (5 * 5 + 4)));
+//! let mut obs = vec![0.0; num_envs * agents * obs_dim];
+//! let mut active = vec![false; num_envs * agents];
+//! let mut rewards = vec![0.0; num_envs * agents];
+//! let mut status = vec![Status::Running; num_envs];
 //!
 //! envs.reset(Batch { obs: &mut obs, available: &mut [], active: &mut active })?;
 //! let mut policy = Rng::new(7, 0);
 //! let mut episodes = 0;
 //! while episodes < 10 {
-//!     let actions: Vec<i64> = (0..copies * agents).map(|_| policy.below(5).into()).collect();
+//!     let actions: Vec<i64> = (0..num_envs * agents).map(|_| policy.below(5).into()).collect();
 //!     let out = Batch { obs: &mut obs, available: &mut [], active: &mut active };
 //!     envs.step(Actions::Discrete(&actions), out, &mut rewards, &mut status)?;
 //!     for episode in envs.episodes() {
-//!         println!("copy {}: {} steps, success {}", episode.copy, episode.steps, episode.metrics[0]);
+//!         println!("env {}: {} steps, success {}", episode.env, episode.steps, episode.metrics[0]);
 //!         // Where a time limit cut the episode, its last observation is still worth something.
-//!         assert_eq!(envs.final_obs(episode.copy).len(), agents * obs_dim);
+//!         assert_eq!(envs.final_obs(episode.env).len(), agents * obs_dim);
 //!         episodes += 1;
 //!     }
 //! }
@@ -91,7 +91,7 @@ pub use error::{ConfigError, StateError, VecEnvError};
 pub use foraging::{Foraging, ForagingConfig, Item};
 pub use frame::{Form, Frame, Role, Shape};
 pub use hunt::Mode;
-pub use lanes::CopyState;
+pub use lanes::EnvState;
 pub use limited::{RewardScale, TimeLimit};
 pub use metric_names::{
     MetricNameError, RESERVED_METRIC_GROUPS, RESERVED_METRICS, check_metric_names,

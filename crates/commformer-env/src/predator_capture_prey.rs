@@ -102,7 +102,7 @@ impl Task for PredatorCapturePreyConfig {
     }
 }
 
-/// One copy of Predator-Capture-Prey.
+/// One environment of Predator-Capture-Prey.
 ///
 /// - Agents: first the perception agents, then the capture agents.
 /// - Actions: 0 up, 1 right, 2 down, 3 left, 4 stay, 5 capture. The border stops a move; agents may

@@ -78,7 +78,7 @@ impl Task for PredatorPreyConfig {
     }
 }
 
-/// One copy of Predator-Prey.
+/// One environment of Predator-Prey.
 ///
 /// - Actions: 0 up, 1 right, 2 down, 3 left, 4 stay (unless `no_stay`). The border stops a move;
 ///   predators may share a cell.

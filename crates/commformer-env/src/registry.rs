@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// They are a struct with serde's derives, `#[serde(default, deny_unknown_fields)]`, `JsonSchema` and `SmartDefault`; a
 /// setting is a field, with all that is known of it: see [`settings`](mod@crate::settings).
 pub trait Task: Sync {
-    /// One copy of the task.
+    /// One environment of the task.
     ///
     /// # Errors
     ///

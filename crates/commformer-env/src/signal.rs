@@ -19,7 +19,7 @@ use crate::{
     Status, Task, error::require, saved, settings::check,
 };
 
-/// The stream from which the sources are drawn, out of the way of the copies of a vector
+/// The stream from which the sources are drawn, out of the way of the environments of a vector
 /// environment, which count from 0.
 const SOURCE_STREAM: u64 = u64::MAX;
 
@@ -66,7 +66,7 @@ impl Task for SignalConfig {
     }
 }
 
-/// One copy of Signal.
+/// One environment of Signal.
 ///
 /// - Actions: one of the S symbols.
 /// - Observation: one-hot symbol (S), cue (1), one-hot agent (N).

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// has it: nobody is shown what another saw. An agent that is only not active for a while, in a task that nobody
 /// leaves, remembers.
 ///
-/// It holds (N, k, O) numbers for each copy, and takes all of its memory when it is made.
+/// It holds (N, k, O) numbers for each environment, and takes all of its memory when it is made.
 ///
 /// ```
 /// use commformer_env::{Environment, Signal, Stacked};
@@ -80,7 +80,7 @@ impl<E: Environment> Stacked<E> {
         })
     }
 
-    /// Bytes of what a copy remembers, for a task that [is stacked](Spec::stacked). An `f64`, which no size overflows.
+    /// Bytes of what an environment remembers, for a task that [is stacked](Spec::stacked). An `f64`, which no size overflows.
     pub fn bytes(spec: &Spec) -> f64 {
         4.0 * spec.agents as f64 * spec.obs_dim as f64
     }

@@ -39,7 +39,7 @@ const OWN: usize = 2;
 /// Channels of a cell after the road ids: off the road, and cars.
 const CLASS_CHANNELS: usize = 2;
 
-/// One copy of Traffic Junction.
+/// One environment of Traffic Junction.
 ///
 /// - An agent is a place for a car. A place without one is not active: it is shown zeros and paid 0, and
 ///   its action does nothing.

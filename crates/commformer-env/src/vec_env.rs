@@ -1,17 +1,17 @@
-//! Many copies of one task, stepped side by side.
+//! Many environments of one task, stepped side by side.
 //!
 //! Copy `i` draws from the stream `Rng::new(seed, i)` and from nothing else. What it does is
-//! therefore the same for every number of threads and whatever the other copies do.
+//! therefore the same for every number of threads and whatever the other environments do.
 
 mod check;
 mod known;
 
 use crate::{
-    Actions, CopyState, Environment, Rng, Spec, Status, VecEnvError, check_metric_names,
+    Actions, EnvState, Environment, Rng, Spec, Status, VecEnvError, check_metric_names,
     lanes::{Lane, Step, Work},
 };
 
-/// Where a [`VecEnv`] writes what the agents of all its C copies perceive: the caller's memory.
+/// Where a [`VecEnv`] writes what the agents of all its C environments perceive: the caller's memory.
 ///
 /// Every element is overwritten.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ pub struct Batch<'a> {
 /// An episode that has ended.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Episode {
-    /// The copy it took place in.
-    pub copy: usize,
+    /// The environment it took place in.
+    pub env: usize,
     /// Steps it lasted.
     pub steps: u32,
     /// Sum over its steps of the mean reward of the agents.
@@ -44,13 +44,13 @@ const WORK_PER_THREAD: usize = 1 << 20;
 /// what it sees takes some 20 ns, a number that the cache holds 0.04 ns.
 const WORK_PER_AGENT: usize = 1 << 9;
 
-/// Bytes of the state of a copy of a built-in task, and of each agent in it.
-const OF_A_COPY: f64 = 1024.0;
+/// Bytes of the state of an environment of a built-in task, and of each agent in it.
+const OF_AN_ENV: f64 = 1024.0;
 const OF_AN_AGENT: f64 = 32.0;
 
-/// Copies of one task that take their steps together, on the threads of the current rayon pool.
+/// Environments of one task that take their steps together, on the threads of the current rayon pool.
 ///
-/// A copy whose episode ends begins the next one in the same step.
+/// An environment whose episode ends begins the next one in the same step.
 ///
 /// Batches too small to share are stepped by the caller alone, without touching rayon. For large ones
 /// it is best called by a thread of the pool (within [`install`](rayon::ThreadPool::install)), which
@@ -60,48 +60,48 @@ const OF_AN_AGENT: f64 = 32.0;
 pub struct VecEnv<E> {
     lanes: Vec<Lane<E>>,
     spec: Spec,
-    /// The number of the first copy among all that there were before a [`split`](Self::split).
+    /// The number of the first environment among all that there were before a [`split`](Self::split).
     first: usize,
-    /// Copies that one thread takes at least.
+    /// Environments that one thread takes at least.
     grain: usize,
     started: bool,
-    /// Whether the copies live elsewhere, as [`Remote`](crate::Remote) says.
+    /// Whether the environments live elsewhere, as [`Remote`](crate::Remote) says.
     remote: bool,
     /// Whether they have begun the next step already.
     begun: bool,
-    /// One for each copy, so that a step need not allocate; the first `ended` are those that ended in
+    /// One for each environment, so that a step need not allocate; the first `ended` are those that ended in
     /// the last step.
     episodes: Vec<Episode>,
     ended: usize,
 }
 
 impl<E: Environment> VecEnv<E> {
-    /// Gathers copies of one task; copy `i` will draw from `Rng::new(seed, i)`.
+    /// Gathers environments of one task; environment `i` will draw from `Rng::new(seed, i)`.
     ///
     /// # Errors
     ///
-    /// If there are no copies, their [`Spec`]s differ, nothing is observed or chosen, a metric has no name of its
+    /// If there are no environments, their [`Spec`]s differ, nothing is observed or chosen, a metric has no name of its
     /// own, or the sources do not fit the team.
-    pub fn new(copies: Vec<E>, seed: u64) -> Result<Self, VecEnvError> {
-        let spec = copies.first().ok_or(VecEnvError::NoCopies)?.spec().clone();
+    pub fn new(envs: Vec<E>, seed: u64) -> Result<Self, VecEnvError> {
+        let spec = envs.first().ok_or(VecEnvError::NoEnvs)?.spec().clone();
         if spec.agents == 0 || spec.obs_dim == 0 || spec.actions.size() == 0 {
             return Err(VecEnvError::EmptySpec {
                 spec: Box::new(spec),
             });
         }
         check_metric_names(&spec.metrics)?;
-        if let Some(copy) = copies.iter().position(|copy| *copy.spec() != spec) {
-            let found = Box::new(copies[copy].spec().clone());
+        if let Some(env) = envs.iter().position(|other| *other.spec() != spec) {
+            let found = Box::new(envs[env].spec().clone());
             return Err(VecEnvError::SpecsDiffer {
-                copy,
+                env,
                 found,
                 expected: Box::new(spec),
             });
         }
-        let lanes = copies
+        let lanes = envs
             .into_iter()
             .zip(0..)
-            .map(|(env, copy)| Lane::new(env, Rng::new(seed, copy)));
+            .map(|(env, stream)| Lane::new(env, Rng::new(seed, stream)));
         let mut lanes: Vec<_> = lanes.collect();
         let remote = lanes.iter_mut().any(|lane| lane.env.remote().is_some());
         let grain = match remote {
@@ -135,25 +135,25 @@ impl<E: Environment> VecEnv<E> {
         }
     }
 
-    /// Bytes that so many copies of a task take, about: what each keeps of its last episode's end, (N, O)
+    /// Bytes that so many environments of a task take, about: what each keeps of its last episode's end, (N, O)
     /// numbers and an (N, A) mask, and its own state. A sum of `f64`, which no size overflows.
-    pub fn bytes(spec: &Spec, copies: usize) -> f64 {
-        let [copies, agents, obs_dim] = [copies, spec.agents, spec.obs_dim].map(|size| size as f64);
+    pub fn bytes(spec: &Spec, envs: usize) -> f64 {
+        let [envs, agents, obs_dim] = [envs, spec.agents, spec.obs_dim].map(|size| size as f64);
         let mask = spec.available_len() as f64;
-        copies * (4.0 * agents * obs_dim + mask + OF_A_COPY + OF_AN_AGENT * agents)
+        envs * (4.0 * agents * obs_dim + mask + OF_AN_ENV + OF_AN_AGENT * agents)
     }
 
-    /// Gives every thread at least this many copies; 0 counts as 1. It changes nothing but the
+    /// Gives every thread at least this many environments; 0 counts as 1. It changes nothing but the
     /// speed.
     ///
     /// Left alone, it is as many as keep a thread busy for some 40 µs if a step costs little more
     /// than writing its observation. Lower it for a task whose step costs much more.
-    pub fn with_copies_per_thread(mut self, copies: usize) -> Self {
-        self.grain = copies;
+    pub fn with_envs_per_thread(mut self, envs: usize) -> Self {
+        self.grain = envs;
         self
     }
 
-    /// Deals the copies out in order, `size` to each but perhaps the last; 0 counts as 1. Every copy
+    /// Deals the environments out in order, `size` to each but perhaps the last; 0 counts as 1. Every environment
     /// goes on with its own stream, and has a new number among its new neighbours; errors name it by the
     /// old one.
     pub fn split(self, size: usize) -> Vec<Self> {
@@ -162,7 +162,7 @@ impl<E: Environment> VecEnv<E> {
         let mut parts = Vec::new();
         while lanes.peek().is_some() {
             let part: Vec<_> = lanes.by_ref().take(size.max(1)).collect();
-            let (spec, copies) = (self.spec.clone(), part.len());
+            let (spec, envs) = (self.spec.clone(), part.len());
             let part = Self::of_lanes(part, spec, self.grain, self.started);
             parts.push(Self {
                 first,
@@ -170,34 +170,34 @@ impl<E: Environment> VecEnv<E> {
                 begun: self.begun,
                 ..part
             });
-            first += copies;
+            first += envs;
         }
         parts
     }
 
-    /// What one copy looks like.
+    /// What one environment looks like.
     pub fn spec(&self) -> &Spec {
         &self.spec
     }
 
-    /// How many copies there are (C).
-    pub fn copies(&self) -> usize {
+    /// How many environments there are (C).
+    pub fn num_envs(&self) -> usize {
         self.lanes.len()
     }
 
-    /// The number of the first copy among all that there were before a [`split`](Self::split).
-    pub fn first_copy(&self) -> usize {
+    /// The number of the first environment among all that there were before a [`split`](Self::split).
+    pub fn first_env(&self) -> usize {
         self.first
     }
 
-    /// Begins an episode in every copy and writes the first observations. Episodes under way are
+    /// Begins an episode in every environment and writes the first observations. Episodes under way are
     /// dropped; the streams of random numbers go on.
     ///
     /// # Errors
     ///
     /// If a buffer's length is wrong; then nothing has happened. [`VecEnvError::Remote`].
     pub fn reset(&mut self, out: Batch<'_>) -> Result<(), VecEnvError> {
-        check::batch(&out, self.copies(), &self.spec)?;
+        check::batch(&out, self.num_envs(), &self.spec)?;
         self.begun = false;
         self.begin(None);
         let work = Work {
@@ -211,45 +211,45 @@ impl<E: Environment> VecEnv<E> {
         self.check_remote()
     }
 
-    /// Tells every copy which share of a training run is over, 0 to 1.
+    /// Tells every environment which share of a training run is over, 0 to 1.
     pub fn progress(&mut self, share: f64) {
         for lane in &mut self.lanes {
             lane.env.progress(share);
         }
     }
 
-    /// All that [`restore`](Self::restore) needs to go on from here, copy by copy; `None` if the task
+    /// All that [`restore`](Self::restore) needs to go on from here, environment by environment; `None` if the task
     /// cannot be saved.
-    pub fn save(&self) -> Option<Vec<CopyState>> {
+    pub fn save(&self) -> Option<Vec<EnvState>> {
         self.lanes.iter().map(Lane::save).collect()
     }
 
-    /// Goes on, in copies of the same task, from what [`save`](Self::save) gave, and writes the
+    /// Goes on, in environments of the same task, from what [`save`](Self::save) gave, and writes the
     /// observations of the present situations.
     ///
     /// # Errors
     ///
     /// If a buffer's length or the number of states is wrong; then nothing has happened. If a state
-    /// does not fit its copy; the copies before it then have gone on from theirs.
-    pub fn restore(&mut self, states: &[CopyState], mut out: Batch<'_>) -> Result<(), VecEnvError> {
-        check::batch(&out, self.copies(), &self.spec)?;
-        check::len("states", states.len(), self.copies())?;
-        for (copy, (lane, state)) in self.lanes.iter_mut().zip(states).enumerate() {
-            let restored = lane.restore(state, out.of_copy(copy, &self.spec));
-            let copy = self.first + copy;
-            restored.map_err(|source| VecEnvError::State { copy, source })?;
+    /// does not fit its environment; the environments before it then have gone on from theirs.
+    pub fn restore(&mut self, states: &[EnvState], mut out: Batch<'_>) -> Result<(), VecEnvError> {
+        check::batch(&out, self.num_envs(), &self.spec)?;
+        check::len("states", states.len(), self.num_envs())?;
+        for (env, (lane, state)) in self.lanes.iter_mut().zip(states).enumerate() {
+            let restored = lane.restore(state, out.of_env(env, &self.spec));
+            let env = self.first + env;
+            restored.map_err(|source| VecEnvError::State { env, source })?;
         }
         self.started = true;
         self.ended = 0;
         Ok(())
     }
 
-    /// Lets copies that live elsewhere, as [`Remote`](crate::Remote) says, begin the step that [`step`](Self::step)
+    /// Lets environments that live elsewhere, as [`Remote`](crate::Remote) says, begin the step that [`step`](Self::step)
     /// with the same actions will wait for: meanwhile the caller can do something else. Others do nothing yet.
     ///
     /// # Errors
     ///
-    /// For copies that live elsewhere, if an action does not exist, or there was no [`reset`](Self::reset) yet; then
+    /// For environments that live elsewhere, if an action does not exist, or there was no [`reset`](Self::reset) yet; then
     /// nothing has happened.
     pub fn begin_step(&mut self, actions: Actions<'_>) -> Result<(), VecEnvError> {
         // The others' step checks all this.
@@ -259,17 +259,17 @@ impl<E: Environment> VecEnv<E> {
         if !self.started {
             return Err(VecEnvError::NotReset);
         }
-        check::actions(actions, self.first, self.copies(), &self.spec)?;
+        check::actions(actions, self.first, self.num_envs(), &self.spec)?;
         if !std::mem::replace(&mut self.begun, true) {
             self.begin(Some(actions));
         }
         Ok(())
     }
 
-    /// Takes one step in every copy.
+    /// Takes one step in every environment.
     ///
     /// Takes the actions, (C, N) indices or (C, N, A) numbers. Writes the rewards, (C, N), how each
-    /// copy's episode stands, (C), and the observations after the step. Where an episode ended these
+    /// environment's episode stands, (C), and the observations after the step. Where an episode ended these
     /// are the first ones of the next, and [`final_obs`](Self::final_obs) has the last ones of the
     /// old.
     ///
@@ -287,10 +287,10 @@ impl<E: Environment> VecEnv<E> {
         if !self.started {
             return Err(VecEnvError::NotReset);
         }
-        check::batch(&out, self.copies(), &self.spec)?;
-        check::len("rewards", rewards.len(), self.copies() * self.spec.agents)?;
-        check::len("status", status.len(), self.copies())?;
-        check::actions(actions, self.first, self.copies(), &self.spec)?;
+        check::batch(&out, self.num_envs(), &self.spec)?;
+        check::len("rewards", rewards.len(), self.num_envs() * self.spec.agents)?;
+        check::len("status", status.len(), self.num_envs())?;
+        check::actions(actions, self.first, self.num_envs(), &self.spec)?;
 
         if !std::mem::take(&mut self.begun) {
             self.begin(Some(actions));
@@ -310,13 +310,13 @@ impl<E: Environment> VecEnv<E> {
         self.check_remote()
     }
 
-    /// Lets copies that live elsewhere begin what they will be asked for.
+    /// Lets environments that live elsewhere begin what they will be asked for.
     fn begin(&mut self, actions: Option<Actions<'_>>) {
         if !self.remote {
             return;
         }
-        for (copy, lane) in self.lanes.iter_mut().enumerate() {
-            lane.begin_elsewhere(actions.map(|all| all.of_copies(copy..copy + 1, &self.spec)));
+        for (env, lane) in self.lanes.iter_mut().enumerate() {
+            lane.begin_elsewhere(actions.map(|all| all.of_envs(env..env + 1, &self.spec)));
         }
         for lane in &mut self.lanes {
             if let Some(remote) = lane.env.remote() {
@@ -329,10 +329,10 @@ impl<E: Environment> VecEnv<E> {
         if !self.remote {
             return Ok(());
         }
-        for (copy, lane) in self.lanes.iter_mut().enumerate() {
+        for (env, lane) in self.lanes.iter_mut().enumerate() {
             if let Some(what) = lane.env.remote().and_then(|remote| remote.failure()) {
-                let (copy, what) = (self.first + copy, what.to_owned());
-                return Err(VecEnvError::Remote { copy, what });
+                let (env, what) = (self.first + env, what.to_owned());
+                return Err(VecEnvError::Remote { env, what });
             }
         }
         Ok(())
@@ -342,11 +342,11 @@ impl<E: Environment> VecEnv<E> {
         self.ended = 0;
         // The states lie side by side; to look at every lane instead would take longer.
         let ends = status.iter().enumerate();
-        for (copy, _) in ends.filter(|&(_, &status)| status != Status::Running) {
-            let lane = &self.lanes[copy];
+        for (env, _) in ends.filter(|&(_, &status)| status != Status::Running) {
+            let lane = &self.lanes[env];
             let Some(outcome) = lane.last else { continue };
             let episode = &mut self.episodes[self.ended];
-            episode.copy = copy;
+            episode.env = env;
             episode.steps = outcome.steps;
             episode.team_return = outcome.team_return;
             episode.metrics.copy_from_slice(&lane.last_metrics);

@@ -81,16 +81,16 @@ struct Team<E> {
 impl<E: Environment> Team<E> {
     fn new(envs: VecEnv<E>) -> Self {
         let spec = envs.spec();
-        let agents = envs.copies() * spec.agents;
+        let agents = envs.num_envs() * spec.agents;
         let (obs, choices) = (agents * spec.obs_dim, spec.actions.size() as u32);
         let mut rng = Rng::new(5, 0);
         let mut joint = || (0..agents).map(|_| rng.below(choices).into()).collect();
         Self {
             obs: vec![0.0; obs],
-            available: vec![false; envs.copies() * spec.available_len()],
+            available: vec![false; envs.num_envs() * spec.available_len()],
             active: vec![false; agents],
             rewards: vec![0.0; agents],
-            status: vec![Status::Running; envs.copies()],
+            status: vec![Status::Running; envs.num_envs()],
             actions: (0..64).map(|_| joint()).collect(),
             envs,
         }
@@ -133,8 +133,8 @@ fn no_step_of_any_task_allocates_be_it_the_first() {
     static COUNT: Count = Count::new(0);
 
     fn check<E: Environment>(task: impl Fn() -> E) {
-        let copies = (0..20).map(|_| task()).collect();
-        let mut team = Team::new(VecEnv::new(copies, 1).unwrap());
+        let envs = (0..20).map(|_| task()).collect();
+        let mut team = Team::new(VecEnv::new(envs, 1).unwrap());
         let before = COUNT.load(Ordering::Relaxed);
         team.reset();
         let ended = team.step(200);
@@ -235,7 +235,7 @@ fn a_battle_allocates_nothing_from_its_first_step() {
     }
 }
 
-/// So many copies that several threads take part.
+/// So many environments that several threads take part.
 const LARGE: usize = 4096;
 
 #[test]

@@ -32,7 +32,7 @@ fn train(steps: u64) -> Result<(), Box<dyn Error>> {
             },
             ..Settings::default()
         };
-        settings.rollout.copies = 16;
+        settings.rollout.num_envs = 16;
         settings.rollout.steps = 10;
         let mut trainer = Trainer::new(settings, graph, team, envs)?;
         let mut earned = None;

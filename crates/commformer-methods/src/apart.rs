@@ -11,7 +11,7 @@ use tch::Tensor;
 #[derive(Debug)]
 pub struct Decentralised<T> {
     team: T,
-    /// For each step, what was delivered in each copy.
+    /// For each step, what was delivered in each environment.
     log: RefCell<Vec<Vec<Delivered>>>,
 }
 
@@ -29,11 +29,11 @@ impl<T: Team> Decentralised<T> {
         &self.team
     }
 
-    /// What was delivered in the first episode of each copy, since the start or the last call.
+    /// What was delivered in the first episode of each environment, since the start or the last call.
     pub fn delivered(&self, episodes: &[EpisodeRecord]) -> Delivered {
         let mut total = Delivered::default();
-        for (step, copies) in self.log.take().iter().enumerate() {
-            for (delivered, episode) in copies.iter().zip(episodes) {
+        for (step, envs) in self.log.take().iter().enumerate() {
+            for (delivered, episode) in envs.iter().zip(episodes) {
                 if step < episode.steps as usize {
                     total.messages += delivered.messages;
                     total.bytes += delivered.bytes;

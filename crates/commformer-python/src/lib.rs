@@ -1,4 +1,4 @@
-//! The built-in environments for Python. `python/commformer` is what users see; this steps the copies, in NumPy's
+//! The built-in environments for Python. `python/commformer` is what users see; this steps the environments, in NumPy's
 //! own memory, without Python's lock.
 
 mod memory;
@@ -6,7 +6,7 @@ mod task;
 mod threads;
 
 use commformer_env::{
-    ActionSpace, Actions, Batch, CopyState, Environment, Status, TASKS, VecEnv, VecEnvError,
+    ActionSpace, Actions, Batch, EnvState, Environment, Status, TASKS, VecEnv, VecEnvError,
 };
 use numpy::{PyReadonlyArray1, PyReadwriteArray1};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -14,20 +14,20 @@ use pyo3::prelude::*;
 use std::sync::{Mutex, PoisonError};
 use threads::Threads;
 
-/// Copies of a task that step together.
+/// Environments of a task that step together.
 #[pyclass]
 struct Native {
     /// Never contended: Python asks that a class can be shared, and tasks cannot.
-    envs: Mutex<Copies>,
+    envs: Mutex<Envs>,
     threads: Threads,
 }
 
-type Copies = VecEnv<Box<dyn Environment>>;
+type Envs = VecEnv<Box<dyn Environment>>;
 
-/// An episode that has ended: its copy, steps, return and figures.
+/// An episode that has ended: its environment, steps, return and figures.
 type Ended = (usize, u32, f32, Vec<f32>);
 
-/// Memory that Python owns: observations, available actions, who takes part, copy after copy.
+/// Memory that Python owns: observations, available actions, who takes part, environment after environment.
 #[derive(FromPyObject)]
 struct Seen<'py>(
     PyReadwriteArray1<'py, f32>,
@@ -48,19 +48,19 @@ impl Seen<'_> {
 #[pymethods]
 impl Native {
     #[new]
-    fn new(kind: &str, settings: &str, copies: usize, seed: u64, threads: usize) -> PyResult<Self> {
+    fn new(kind: &str, settings: &str, envs: usize, seed: u64, threads: usize) -> PyResult<Self> {
         let first = task::build(kind, settings).map_err(PyValueError::new_err)?;
-        memory::check(first.spec(), copies).map_err(PyValueError::new_err)?;
-        let others = (1..copies).map(|_| task::build(kind, settings));
+        memory::check(first.spec(), envs).map_err(PyValueError::new_err)?;
+        let others = (1..envs).map(|_| task::build(kind, settings));
         let tasks: Result<Vec<_>, _> = std::iter::once(Ok(first))
-            .take(copies)
+            .take(envs)
             .chain(others)
             .collect();
         let envs = VecEnv::new(tasks.map_err(PyValueError::new_err)?, seed).map_err(refused)?;
         let threads = Threads::new(threads);
         let envs = match threads.are_only_the_caller() {
             // Else rayon would share them out among threads of its own.
-            true => envs.with_copies_per_thread(usize::MAX),
+            true => envs.with_envs_per_thread(usize::MAX),
             false => envs,
         };
         Ok(Self {
@@ -96,7 +96,7 @@ impl Native {
     /// What people call the agents, and the actions; empty where they have no names.
     #[getter]
     fn names(&mut self) -> (Vec<String>, Vec<String>) {
-        let first = self.envs().copy(0);
+        let first = self.envs().env(0);
         let of =
             |names: fn(&Box<dyn Environment>) -> Vec<String>| first.map_or_else(Vec::new, names);
         (
@@ -124,10 +124,10 @@ impl Native {
     fn restore(&mut self, state: &[u8], mut seen: Seen<'_>) -> PyResult<()> {
         // No state is longer than it says; what claims to be is damage.
         let config = bincode::config::standard().with_limit::<{ 1 << 31 }>();
-        let states: Result<(Vec<CopyState>, usize), _> =
+        let states: Result<(Vec<EnvState>, usize), _> =
             bincode::serde::decode_from_slice(state, config);
         let (states, _) = states.map_err(|error| {
-            PyValueError::new_err(format!("these bytes are no saved copies: {error}"))
+            PyValueError::new_err(format!("these bytes are no saved environments: {error}"))
         })?;
         let out = seen.batch()?;
         self.envs().restore(&states, out).map_err(refused)
@@ -167,21 +167,21 @@ impl Native {
         )
     }
 
-    /// What was seen at the end of the episode of a copy that ended in the last step, which actions could be taken, and
+    /// What was seen at the end of the episode of an environment that ended in the last step, which actions could be taken, and
     /// who took part; else empty.
-    fn last(&mut self, copy: usize) -> (Vec<f32>, Vec<bool>, Vec<bool>) {
+    fn last(&mut self, env: usize) -> (Vec<f32>, Vec<bool>, Vec<bool>) {
         (
-            self.envs().final_obs(copy).to_vec(),
-            self.envs().final_available(copy).to_vec(),
-            self.envs().final_active(copy).to_vec(),
+            self.envs().final_obs(env).to_vec(),
+            self.envs().final_available(env).to_vec(),
+            self.envs().final_active(env).to_vec(),
         )
     }
 
-    /// The figures of the episode of a copy so far.
-    fn figures(&mut self, copy: usize) -> Vec<f32> {
+    /// The figures of the episode of an environment so far.
+    fn figures(&mut self, env: usize) -> Vec<f32> {
         let envs = self.envs();
         let mut figures = vec![0.0; envs.spec().metrics.len()];
-        if let Some(task) = envs.copy(copy) {
+        if let Some(task) = envs.env(env) {
             task.metrics(&mut figures);
         }
         figures
@@ -189,11 +189,11 @@ impl Native {
 }
 
 impl Native {
-    fn envs(&mut self) -> &mut Copies {
+    fn envs(&mut self) -> &mut Envs {
         self.parts().0
     }
 
-    fn parts(&mut self) -> (&mut Copies, &mut Threads) {
+    fn parts(&mut self) -> (&mut Envs, &mut Threads) {
         let envs = self.envs.get_mut().unwrap_or_else(PoisonError::into_inner);
         (envs, &mut self.threads)
     }
@@ -208,7 +208,7 @@ impl Native {
     ) -> PyResult<Vec<Ended>> {
         let (out, rewards) = (seen.batch()?, rewards.as_slice_mut()?);
         let (envs, threads) = self.parts();
-        let mut stood = vec![Status::Running; envs.copies()];
+        let mut stood = vec![Status::Running; envs.num_envs()];
         let step = || envs.step(actions, out, rewards, &mut stood);
         threads.run(py, step)?.map_err(refused)?;
         for (number, status) in status.as_slice_mut()?.iter_mut().zip(stood) {
@@ -222,7 +222,7 @@ impl Native {
         Ok(ended
             .map(|episode| {
                 (
-                    episode.copy,
+                    episode.env,
                     episode.steps,
                     episode.team_return,
                     episode.metrics.clone(),

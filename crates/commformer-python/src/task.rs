@@ -5,7 +5,7 @@ use commformer_env::{BuiltIn, Environment, TASKS};
 use serde_json::{Map, Value as Json};
 use toml::{Table, Value};
 
-/// One copy; `settings` is JSON.
+/// One environment; `settings` is JSON.
 pub fn build(kind: &str, settings: &str) -> Result<Box<dyn Environment>, String> {
     let known = of_kind(kind)?.settings();
     let given: Map<String, Json> =

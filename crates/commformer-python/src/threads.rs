@@ -1,4 +1,4 @@
-//! The threads that step copies, in a process that may have been forked from the one that made them.
+//! The threads that step environments, in a process that may have been forked from the one that made them.
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;

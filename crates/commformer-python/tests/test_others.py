@@ -20,7 +20,7 @@ def needs(package):
 
 @needs("supersuit")
 class SuperSuit(unittest.TestCase):
-    def test_copies_are_concatenated_in_one_process_and_in_several(self):
+    def test_environments_are_concatenated_in_one_process_and_in_several(self):
         import supersuit
 
         for kind, settings in TASKS:

@@ -15,7 +15,7 @@ TASKS = [(kind, {"episode_limit": 20}) for kind in commformer.KINDS]
 
 def open_actions(envs, random):
     """A random available action for each agent."""
-    scores = random.random((envs.copies, envs.agents, envs.actions))
+    scores = random.random((envs.num_envs, envs.agents, envs.actions))
     if envs.available is not None:
         scores[~envs.available] = -1.0
     return scores.argmax(axis=2)
@@ -121,7 +121,7 @@ class Parallel(unittest.TestCase):
 class Vector(unittest.TestCase):
     def test_threads_change_no_bit(self):
         def played(threads):
-            envs = commformer.VectorEnv("smac", copies=600, seed=3, threads=threads, map="3m")
+            envs = commformer.VectorEnv("smac", num_envs=600, seed=3, threads=threads, map="3m")
             envs.reset()
             random, seen = np.random.default_rng(0), []
             for _ in range(20):
@@ -134,17 +134,17 @@ class Vector(unittest.TestCase):
                 np.testing.assert_array_equal(left, right)
 
     def test_an_episode_is_told_with_its_end(self):
-        envs = commformer.VectorEnv("predator-prey", copies=3, seed=1, episode_limit=4)
+        envs = commformer.VectorEnv("predator-prey", num_envs=3, seed=1, episode_limit=4)
         self.assertEqual(envs.reset().shape, (3, envs.agents, envs.obs_dim))
         random, ended = np.random.default_rng(0), []
         for _ in range(9):
             envs.step(open_actions(envs, random))
             ended += envs.episodes
             for episode in envs.episodes:
-                obs, active = envs.final_obs(episode.copy)
+                obs, active = envs.final_obs(episode.env)
                 self.assertEqual(obs.shape, (envs.agents, envs.obs_dim))
                 self.assertTrue(active.all())
-                self.assertIn(envs.status[episode.copy], (1, 2))
+                self.assertIn(envs.status[episode.env], (1, 2))
         self.assertGreaterEqual(len(ended), 6)
         self.assertTrue(all(episode.steps <= 4 and "success" in episode.metrics for episode in ended))
 
@@ -171,19 +171,19 @@ class Vector(unittest.TestCase):
             (ValueError, "`agents` is -4, but must be 2 to 10000", dict(cue_probability=0.5, agents=-4)),
             (ValueError, "setting agents is nan", dict(agents=float("nan"))),
             (TypeError, "setting agents is .*object", dict(agents=object())),
-            (ValueError, "at least one copy", dict(copies=0)),
-            (ValueError, "copies is -1", dict(copies=-1)),
-            (TypeError, "copies is 1.5 ", dict(copies=1.5)),
-            (ValueError, "copies is 1000000000000000000000", dict(copies=10**21)),
+            (ValueError, "at least one environment", dict(num_envs=0)),
+            (ValueError, "num_envs is -1", dict(num_envs=-1)),
+            (TypeError, "num_envs is 1.5 ", dict(num_envs=1.5)),
+            (ValueError, "num_envs is 1000000000000000000000", dict(num_envs=10**21)),
             (ValueError, "seed is -1", dict(seed=-1)),
             (TypeError, "threads is 'x' ", dict(threads="x")),
             (ValueError, "threads is 1000000", dict(threads=10**6)),
         ]:
             with self.subTest(words), self.assertRaisesRegex(error, words):
                 make(*given) if isinstance(given, list) else make("signal", **given)
-        with self.assertRaisesRegex(TypeError, "copies is no setting of parallel_env"):
-            commformer.parallel_env("signal", copies=2)
-        envs = commformer.VectorEnv("signal", copies=2)
+        with self.assertRaisesRegex(TypeError, "num_envs is no setting of parallel_env"):
+            commformer.parallel_env("signal", num_envs=2)
+        envs = commformer.VectorEnv("signal", num_envs=2)
         actions = np.zeros((2, envs.agents), int)
         with self.assertRaisesRegex(ValueError, "reset"):
             envs.step(actions)
@@ -195,18 +195,18 @@ class Vector(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "only actions 0 to"):
             envs.step(actions + 99)
 
-    def test_more_copies_than_memory_holds_are_refused_with_numbers(self):
+    def test_more_environments_than_memory_holds_are_refused_with_numbers(self):
         before = peak()
-        for copies in (10**9, 2**62):
-            with self.assertRaisesRegex(ValueError, rf"copies is {copies}: .* GB of memory, and .* GB are free; at most \d+ fit"):
-                commformer.VectorEnv("signal", copies=copies)
+        for num_envs in (10**9, 2**62):
+            with self.assertRaisesRegex(ValueError, rf"num_envs is {num_envs}: .* GB of memory, and .* GB are free; at most \d+ fit"):
+                commformer.VectorEnv("signal", num_envs=num_envs)
         self.assertLess(peak() - before, 100 << 10)
 
     def test_numbers_of_any_type_are_arguments(self):
-        plain = commformer.VectorEnv("signal", copies=3, seed=5, agents=4, cue_probability=0.5, shared=True)
+        plain = commformer.VectorEnv("signal", num_envs=3, seed=5, agents=4, cue_probability=0.5, shared=True)
         other = commformer.VectorEnv(
             "signal",
-            copies=np.int64(3),
+            num_envs=np.int64(3),
             seed=np.uint64(5),
             threads=np.int8(1),
             agents=np.int32(4),

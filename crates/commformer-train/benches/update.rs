@@ -16,11 +16,11 @@ const COPIES: usize = 80;
 const PART: i64 = 500;
 
 fn advantages(c: &mut Criterion) {
-    let mut group = c.benchmark_group("advantages, 50 steps of 80 copies");
+    let mut group = c.benchmark_group("advantages, 50 steps of 80 environments");
     for agents in [3, 10, 27] {
         let numbers = |scale: f32| {
-            Array3::from_shape_fn((STEPS, COPIES, agents), |(t, copy, agent)| {
-                ((t * 7 + copy * 3 + agent) as f32 * scale).sin()
+            Array3::from_shape_fn((STEPS, COPIES, agents), |(t, env, agent)| {
+                ((t * 7 + env * 3 + agent) as f32 * scale).sin()
             })
         };
         let (rewards, values, next) = (numbers(0.3), numbers(0.7), numbers(1.1));

@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 /// The graphs of one iteration.
 #[derive(Debug)]
 pub struct Graphs {
-    /// The graph of each group of copies, (G, N, N), without gradient.
+    /// The graph of each group of environments, (G, N, N), without gradient.
     pub acting: Tensor,
     /// What the upper level needs to learn from them; `None` while the graph is not learned.
     pub drawn: Option<Drawn>,
@@ -44,9 +44,9 @@ impl Graphs {
         self.acting.size()[0] as usize
     }
 
-    /// The group of a copy: copies are dealt evenly and in order.
-    pub fn group_of(&self, copy: usize, copies: usize) -> usize {
-        copy * self.groups() / copies.max(1)
+    /// The group of an environment: environments are dealt evenly and in order.
+    pub fn group_of(&self, env: usize, envs: usize) -> usize {
+        env * self.groups() / envs.max(1)
     }
 
     /// The entries of each group's graph, row by row.
@@ -56,12 +56,10 @@ impl Graphs {
             .collect()
     }
 
-    /// The graphs on which some of all `copies` act.
-    pub fn of_copies(&self, some: impl Iterator<Item = usize>, copies: usize) -> TeamGraphs {
+    /// The graphs on which some of all `envs` act.
+    pub fn of_envs(&self, some: impl Iterator<Item = usize>, envs: usize) -> TeamGraphs {
         let groups = (self.groups() > 1).then(|| {
-            let groups: Vec<i64> = some
-                .map(|copy| self.group_of(copy, copies) as i64)
-                .collect();
+            let groups: Vec<i64> = some.map(|env| self.group_of(env, envs) as i64).collect();
             Tensor::from_slice(&groups).to_device(self.acting.device())
         });
         TeamGraphs {
@@ -81,7 +79,7 @@ pub fn entries(graph: &Tensor) -> Result<Vec<f32>, tch::TchError> {
 pub fn draw<P: Policy>(
     plan: &GraphPlan,
     policy: &P,
-    copies: usize,
+    envs: usize,
     seed: u64,
     iteration: u64,
     progress: f64,
@@ -105,7 +103,7 @@ pub fn draw<P: Policy>(
         let noise = |groups| gumbel(seed, iteration, [groups, agents, agents], exact.device());
         Ok(match (config.estimator, config.rollout) {
             (Estimator::ScoreFunction, _) => {
-                let sampled = graph.sample(&noise(groups(config, copies)))?;
+                let sampled = graph.sample(&noise(groups(config, envs)))?;
                 Graphs {
                     acting: sampled.graphs.detach(),
                     drawn: Some(Drawn::Groups(sampled.order)),
@@ -127,11 +125,11 @@ pub fn draw<P: Policy>(
     })
 }
 
-fn groups(config: &BilevelConfig, copies: usize) -> usize {
+fn groups(config: &BilevelConfig, envs: usize) -> usize {
     if config.groups == 0 {
-        copies
+        envs
     } else {
-        config.groups.min(copies)
+        config.groups.min(envs)
     }
 }
 
@@ -145,22 +143,22 @@ fn gumbel(seed: u64, index: u64, [groups, rows, columns]: [usize; 3], device: De
 }
 
 /// How much better each receiver fared under each group's graph than on the average of the
-/// groups, in units of their spread: (G, N). `rewards` is (T, C, N); only copies from
-/// `first_copy` on count, and a group without any gets 0.
+/// groups, in units of their spread: (G, N). `rewards` is (T, C, N); only environments from
+/// `first_env` on count, and a group without any gets 0.
 pub fn group_advantages(
     rewards: ArrayView3<'_, f32>,
     graphs: &Graphs,
-    first_copy: usize,
+    first_env: usize,
 ) -> Array2<f32> {
-    let (steps, copies, agents) = rewards.dim();
+    let (steps, envs, agents) = rewards.dim();
     let mut sums = Array2::<f64>::zeros((graphs.groups(), agents));
     let mut counts = vec![0.0; graphs.groups()];
-    for copy in first_copy..copies {
-        let group = graphs.group_of(copy, copies);
+    for env in first_env..envs {
+        let group = graphs.group_of(env, envs);
         counts[group] += steps as f64;
         for t in 0..steps {
             for agent in 0..agents {
-                sums[[group, agent]] += f64::from(rewards[[t, copy, agent]]);
+                sums[[group, agent]] += f64::from(rewards[[t, env, agent]]);
             }
         }
     }
@@ -218,23 +216,23 @@ pub fn upper_turn<'a>(
     }
 }
 
-/// How many copies, the first ones, the lower level learns from.
-pub fn lower_copies(plan: &GraphPlan, copies: usize) -> usize {
+/// How many environments, the first ones, the lower level learns from.
+pub fn lower_envs(plan: &GraphPlan, envs: usize) -> usize {
     match plan {
         GraphPlan::Learned(config) if config.upper_data == UpperData::HeldOut => {
-            upper_copies(config, copies).start
+            upper_envs(config, envs).start
         }
-        _ => copies,
+        _ => envs,
     }
 }
 
-/// The copies that the upper level learns from.
-pub fn upper_copies(config: &BilevelConfig, copies: usize) -> Range<usize> {
+/// The environments that the upper level learns from.
+pub fn upper_envs(config: &BilevelConfig, envs: usize) -> Range<usize> {
     match config.upper_data {
-        UpperData::Same => 0..copies,
+        UpperData::Same => 0..envs,
         UpperData::HeldOut => {
-            let kept = (config.held_out * copies as f64).round() as usize;
-            copies - kept.min(copies)..copies
+            let kept = (config.held_out * envs as f64).round() as usize;
+            envs - kept.min(envs)..envs
         }
     }
 }
@@ -260,7 +258,7 @@ mod tests {
 
     #[test]
     fn group_advantages_compare_receivers_across_groups() {
-        // Two groups of two copies; agent 1 is always paid the same.
+        // Two groups of two environments; agent 1 is always paid the same.
         let rewards = array![[[1.0, 5.0], [3.0, 5.0], [5.0, 5.0], [7.0, 5.0]]];
         let advantages = group_advantages(rewards.view(), &graphs(2), 0);
         // Means 2 and 6 around 4, spread 2.
@@ -268,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_without_copies_has_no_say() {
+    fn a_group_without_environments_has_no_say() {
         let rewards = array![[[1.0, 1.0], [3.0, 1.0], [5.0, 1.0]]];
         let advantages = group_advantages(rewards.view(), &graphs(3), 1);
         assert_eq!(advantages, array![[0.0, 0.0], [-1.0, 0.0], [1.0, 0.0]]);

@@ -6,8 +6,8 @@ use std::fmt;
 /// What an environment wrote and nobody can learn from. The policy has not seen it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EnvironmentFault {
-    /// The copy, among all of the trainer or of the evaluation.
-    pub copy: usize,
+    /// The environment, among all of the trainer or of the evaluation.
+    pub env: usize,
     /// Steps of its episode, this one included; 0: the episode had just begun.
     pub step: u32,
     /// The agent in it.
@@ -56,14 +56,14 @@ pub enum FaultKind {
 impl fmt::Display for EnvironmentFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            copy,
+            env,
             step,
             agent,
             found,
         } = self;
         match step {
-            0 => write!(f, "copy {copy}, at the beginning of an episode: ")?,
-            _ => write!(f, "copy {copy}, step {step} of its episode: ")?,
+            0 => write!(f, "environment {env}, at the beginning of an episode: ")?,
+            _ => write!(f, "environment {env}, step {step} of its episode: ")?,
         }
         match found {
             FaultKind::Reward(value) => write!(f, "the reward of agent {agent} is {value}"),
@@ -97,7 +97,7 @@ impl fmt::Display for EnvironmentFault {
 
 impl std::error::Error for EnvironmentFault {}
 
-/// What the copies of an environment wrote in a step, or as they began.
+/// What the environments wrote in a step, or as they began.
 #[derive(Debug)]
 pub struct Written<'a> {
     /// (C, N, O).
@@ -114,53 +114,53 @@ impl Written<'_> {
     /// The first thing that is wrong with it, if anything is.
     pub fn fault<E: Environment>(&self, environments: &VecEnv<E>) -> Option<EnvironmentFault> {
         let spec = environments.spec();
-        let fault = |copy, step, agent, found| EnvironmentFault {
-            copy: environments.first_copy() + copy,
+        let fault = |env, step, agent, found| EnvironmentFault {
+            env: environments.first_env() + env,
             step,
             agent,
             found,
         };
         // Where an episode ended, what is perceived belongs to the next.
-        let begun = |copy: usize| match self.status.get(copy) {
-            None | Some(Status::Running) => environments.episode_steps(copy),
+        let begun = |env: usize| match self.status.get(env) {
+            None | Some(Status::Running) => environments.episode_steps(env),
             Some(_) => 0,
         };
         if let Some(row) = not_finite(self.rewards) {
-            let (copy, agent) = (row / spec.agents, row % spec.agents);
-            let step = environments.episode_steps(copy);
+            let (env, agent) = (row / spec.agents, row % spec.agents);
+            let step = environments.episode_steps(env);
             return Some(fault(
-                copy,
+                env,
                 step,
                 agent,
                 FaultKind::Reward(self.rewards[row]),
             ));
         }
-        let truncated = |(copy, status): (usize, &Status)| {
-            (*status == Status::Truncated).then(|| (copy, environments.final_obs(copy)))
+        let truncated = |(env, status): (usize, &Status)| {
+            (*status == Status::Truncated).then(|| (env, environments.final_obs(env)))
         };
-        for (copy, obs) in self.status.iter().enumerate().filter_map(truncated) {
+        for (env, obs) in self.status.iter().enumerate().filter_map(truncated) {
             if let Some(at) = not_finite(obs) {
-                let step = environments.episode_steps(copy);
+                let step = environments.episode_steps(env);
                 let found = FaultKind::LastObservation {
                     number: at % spec.obs_dim,
                     value: obs[at],
                 };
-                return Some(fault(copy, step, at / spec.obs_dim, found));
+                return Some(fault(env, step, at / spec.obs_dim, found));
             }
         }
         if let Some(at) = not_finite(self.obs) {
             let (row, number) = (at / spec.obs_dim, at % spec.obs_dim);
-            let (copy, agent) = (row / spec.agents, row % spec.agents);
+            let (env, agent) = (row / spec.agents, row % spec.agents);
             let found = FaultKind::Observation {
                 number,
                 value: self.obs[at],
             };
-            return Some(fault(copy, begun(copy), agent, found));
+            return Some(fault(env, begun(env), agent, found));
         }
         let rows = &mut self.available.chunks(spec.actions.size().max(1));
         let row = rows.position(|row| !row.contains(&true))?;
-        let (copy, agent) = (row / spec.agents, row % spec.agents);
-        Some(fault(copy, begun(copy), agent, FaultKind::NoAction))
+        let (env, agent) = (row / spec.agents, row % spec.agents);
+        Some(fault(env, begun(env), agent, FaultKind::NoAction))
     }
 }
 
@@ -171,30 +171,30 @@ pub fn fault_of_states<E: Environment>(
     status: &[Status],
     environments: &VecEnv<E>,
 ) -> Option<EnvironmentFault> {
-    let fault = |copy, step, found| EnvironmentFault {
-        copy: environments.first_copy() + copy,
+    let fault = |env, step, found| EnvironmentFault {
+        env: environments.first_env() + env,
         step,
         agent: 0,
         found,
     };
-    for (copy, _) in (status.iter().enumerate()).filter(|(_, status)| **status == Status::Truncated)
+    for (env, _) in (status.iter().enumerate()).filter(|(_, status)| **status == Status::Truncated)
     {
-        let state = environments.final_state(copy);
+        let state = environments.final_state(env);
         if let Some(number) = not_finite(state) {
             let value = state[number];
             let found = FaultKind::LastState { number, value };
-            return Some(fault(copy, environments.episode_steps(copy), found));
+            return Some(fault(env, environments.episode_steps(env), found));
         }
     }
     let at = not_finite(states)?;
     let width = environments.spec().state_dim;
-    let (copy, number) = (at / width, at % width);
-    let step = match status.get(copy) {
-        None | Some(Status::Running) => environments.episode_steps(copy),
+    let (env, number) = (at / width, at % width);
+    let step = match status.get(env) {
+        None | Some(Status::Running) => environments.episode_steps(env),
         Some(_) => 0,
     };
     let value = states[at];
-    Some(fault(copy, step, FaultKind::State { number, value }))
+    Some(fault(env, step, FaultKind::State { number, value }))
 }
 
 /// Where the first number lies that is not finite.

@@ -24,13 +24,13 @@ use state::States;
 use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
-/// Everything one rollout leaves: T steps of C copies with N agents. What is perceived has a row
+/// Everything one rollout leaves: T steps of C environments with N agents. What is perceived has a row
 /// more, for the situation after the last step.
 #[derive(Debug)]
 pub struct Buffer {
     spec: Spec,
     steps: usize,
-    copies: usize,
+    envs: usize,
     /// (T + 1, C, N, O).
     obs: Rows<f32>,
     /// (T + 1, C, N, A), where actions can be unavailable.
@@ -60,7 +60,7 @@ pub struct Buffer {
     final_active: Vec<bool>,
     /// Their normalised values, one (N) after the other.
     final_values: Vec<f32>,
-    /// The step and copy of each of them.
+    /// The step and environment of each of them.
     final_at: Vec<(usize, usize)>,
     /// The way to the mirror, where there is one.
     staging: Option<Staging>,
@@ -69,32 +69,32 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Memory for `steps` steps of `copies` copies.
+    /// Memory for `steps` steps of `envs` environments.
     ///
     /// # Errors
     /// [`TrainError::Torch`] if there is not enough memory.
-    pub fn new(spec: &Spec, copies: usize, steps: usize) -> Result<Self, TrainError> {
-        let (rows, columns, agents) = (steps as i64, copies as i64, spec.agents as i64);
+    pub fn new(spec: &Spec, envs: usize, steps: usize) -> Result<Self, TrainError> {
+        let (rows, columns, agents) = (steps as i64, envs as i64, spec.agents as i64);
         let available = (spec.available_len() / spec.agents.max(1)) as i64;
         Ok(Self {
             steps,
-            copies,
+            envs,
             obs: Rows::zeros(&[rows + 1, columns, agents, spec.obs_dim as i64])?,
             available: match available {
                 0 => None,
                 width => Some(Rows::zeros(&[rows + 1, columns, agents, width])?),
             },
-            active: vec![false; (steps + 1) * copies * spec.agents],
+            active: vec![false; (steps + 1) * envs * spec.agents],
             state: None,
             actions: Taken::new(spec.actions, [rows, columns, agents])?,
             log_probs: Tensor::f_zeros([rows, columns, agents], (Kind::Float, Device::Cpu))?,
             values: Rows::zeros(&[rows + 1, columns, agents])?,
-            rewards: Array3::zeros((steps, copies, spec.agents)),
-            penalties: Array3::zeros((steps, copies, spec.agents)),
+            rewards: Array3::zeros((steps, envs, spec.agents)),
+            penalties: Array3::zeros((steps, envs, spec.agents)),
             gates: None,
             carried: None,
-            status: vec![Status::Running; steps * copies],
-            departed: vec![false; steps * copies * spec.agents],
+            status: vec![Status::Running; steps * envs],
+            departed: vec![false; steps * envs * spec.agents],
             final_obs: Vec::new(),
             final_active: Vec::new(),
             final_values: Vec::new(),
@@ -111,22 +111,18 @@ impl Buffer {
     /// # Errors
     /// [`TrainError::Torch`] or [`TrainError::Tch`] if there is not enough memory.
     pub fn with_needs(mut self, needs: Needs) -> Result<Self, TrainError> {
-        let shape = [self.steps, self.copies, self.spec.agents].map(|size| size as i64);
-        let [steps, copies, agents] = shape;
+        let shape = [self.steps, self.envs, self.spec.agents].map(|size| size as i64);
+        let [steps, envs, agents] = shape;
         if needs.gate > 0 {
-            let shape = [steps, copies, agents, needs.gate as i64];
+            let shape = [steps, envs, agents, needs.gate as i64];
             self.gates = Some(GateMemory::new(shape)?);
         }
         if needs.memory > 0 {
-            let shape = [steps + 1, copies, agents, needs.memory as i64];
+            let shape = [steps + 1, envs, agents, needs.memory as i64];
             self.carried = Some(Carried::new(shape)?);
         }
         if needs.state && self.spec.state_dim > 0 {
-            self.state = Some(States::new([
-                steps + 1,
-                copies,
-                self.spec.state_dim as i64,
-            ])?);
+            self.state = Some(States::new([steps + 1, envs, self.spec.state_dim as i64])?);
         }
         Ok(self)
     }
@@ -162,9 +158,9 @@ impl Buffer {
         self.steps
     }
 
-    /// Copies of the environment (C).
-    pub fn copies(&self) -> usize {
-        self.copies
+    /// Environments of the environment (C).
+    pub fn num_envs(&self) -> usize {
+        self.envs
     }
 
     /// What the environment looks like.
@@ -179,7 +175,7 @@ impl Buffer {
 
     /// What was perceived in some steps, rows of O numbers, and who took part in them.
     pub fn seen(&self, steps: Range<usize>) -> Result<(&[f32], &[bool]), TrainError> {
-        let agents = self.copies * self.spec.agents;
+        let agents = self.envs * self.spec.agents;
         let rows = steps.start * agents..steps.end * agents;
         let numbers = rows.start * self.spec.obs_dim..rows.end * self.spec.obs_dim;
         Ok((&self.obs.slice()?[numbers], &self.active[rows]))
@@ -258,7 +254,7 @@ impl Buffer {
         self.actions.record(t, &act.actions)
     }
 
-    /// Lets copies that live elsewhere begin step `t`, for which the actions are there.
+    /// Lets environments that live elsewhere begin step `t`, for which the actions are there.
     pub fn begin_step<E: Environment>(
         &self,
         t: usize,
@@ -267,7 +263,7 @@ impl Buffer {
         Ok(environments.begin_step(self.actions.at(t)?)?)
     }
 
-    /// Steps every copy with the actions of step `t`.
+    /// Steps every environment with the actions of step `t`.
     ///
     /// # Errors
     /// [`TrainError::Fault`] if nobody can learn from what was written.
@@ -289,7 +285,7 @@ impl Buffer {
             active: &mut self.active[next],
         };
         let rewards = &mut self.rewards.as_slice_mut().unwrap_or_default()[acted.clone()];
-        let status = &mut self.status[t * self.copies..(t + 1) * self.copies];
+        let status = &mut self.status[t * self.envs..(t + 1) * self.envs];
         environments.step(actions, out, rewards, status)?;
         let written = Written {
             obs,
@@ -299,29 +295,29 @@ impl Buffer {
         };
         self.fault = written.fault(environments);
         self.sound()?;
-        self.keep_states(t + 1, t * self.copies..(t + 1) * self.copies, environments)?;
-        let status = &self.status[t * self.copies..(t + 1) * self.copies];
+        self.keep_states(t + 1, t * self.envs..(t + 1) * self.envs, environments)?;
+        let status = &self.status[t * self.envs..(t + 1) * self.envs];
         let departed = self.departed[acted].chunks_exact_mut(self.spec.agents);
-        for (copy, (status, departed)) in status.iter().zip(departed).enumerate() {
-            match environments.departed(copy)? {
+        for (env, (status, departed)) in status.iter().zip(departed).enumerate() {
+            match environments.departed(env)? {
                 [] => departed.fill(false),
                 left => departed.copy_from_slice(left),
             }
             if let Some(carried) = &mut self.carried {
-                carried.depart(t, copy, departed)?;
+                carried.depart(t, env, departed)?;
             }
             if let (Some(carried), true) = (&mut self.carried, *status != Status::Running) {
-                carried.end(t, copy, *status == Status::Truncated)?;
+                carried.end(t, env, *status == Status::Truncated)?;
             }
             if *status == Status::Truncated {
                 self.final_obs
-                    .extend_from_slice(environments.final_obs(copy));
+                    .extend_from_slice(environments.final_obs(env));
                 self.final_active
-                    .extend_from_slice(environments.final_active(copy));
+                    .extend_from_slice(environments.final_active(env));
                 if let Some(state) = &mut self.state {
-                    state.end(copy, environments);
+                    state.end(env, environments);
                 }
-                self.final_at.push((t, copy));
+                self.final_at.push((t, env));
             }
         }
         Ok(())
@@ -329,7 +325,7 @@ impl Buffer {
 
     /// Where the agents of step `t` stand among those of all steps.
     fn steps_of_agents(&self, t: usize) -> Range<usize> {
-        let agents = self.copies * self.spec.agents;
+        let agents = self.envs * self.spec.agents;
         t * agents..(t + 1) * agents
     }
 
@@ -353,7 +349,7 @@ impl Buffer {
         let device = self.log_probs.device();
         let active = self.flags(&self.final_active)?;
         Ok(Some(Ends {
-            copies: self.final_at.iter().map(|&(_, copy)| copy).collect(),
+            envs: self.final_at.iter().map(|&(_, env)| env).collect(),
             perceived: Perceived {
                 obs: obs.f_to_device(device)?,
                 available: None,
@@ -430,6 +426,6 @@ impl Buffer {
 
     /// Whether each agent took part in each sample, (S, N).
     pub fn active_samples(&self) -> &[bool] {
-        &self.active[..self.steps * self.copies * self.spec.agents]
+        &self.active[..self.steps * self.envs * self.spec.agents]
     }
 }

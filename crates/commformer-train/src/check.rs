@@ -2,21 +2,21 @@
 
 use crate::{GatePlan, GraphPlan, Settings, TrainError, UpperData};
 
-/// Refuses the first setting that cannot work with `copies` copies of the environment, for a policy that evaluates
+/// Refuses the first setting that cannot work with `envs` environments, for a policy that evaluates
 /// sequences of this `length`, or samples by themselves (1).
 pub fn settings(
     settings: &Settings,
     plan: &GraphPlan,
-    copies: usize,
+    envs: usize,
     length: usize,
 ) -> Result<(), TrainError> {
     let (ppo, rollout) = (&settings.ppo, &settings.rollout);
     let positive = "a positive number";
     let share = "a number from 0 to 1";
     check(
-        "rollout.copies",
-        rollout.copies,
-        copies == rollout.copies && copies > 0,
+        "rollout.num_envs",
+        rollout.num_envs,
+        envs == rollout.num_envs && envs > 0,
         "as many as there are environments",
     )?;
     check(
@@ -58,7 +58,7 @@ pub fn settings(
             "zero or more",
         )?;
     }
-    let samples = crate::bilevel::lower_copies(plan, copies) * rollout.steps / length;
+    let samples = crate::bilevel::lower_envs(plan, envs) * rollout.steps / length;
     let what = match length {
         1 => "the samples of an iteration".to_owned(),
         _ => format!("the sequences of {length} steps of an iteration"),
@@ -95,13 +95,13 @@ pub fn settings(
             share,
         )?;
         if graph.upper_data == UpperData::HeldOut {
-            let kept = crate::bilevel::upper_copies(graph, copies).len();
+            let kept = crate::bilevel::upper_envs(graph, envs).len();
             let expected =
-                format!("a share that leaves each level at least one of the {copies} copies");
+                format!("a share that leaves each level at least one of the {envs} environments");
             check(
                 "graph.held_out",
                 graph.held_out,
-                kept > 0 && kept < copies,
+                kept > 0 && kept < envs,
                 &expected,
             )?;
         }

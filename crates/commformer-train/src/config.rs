@@ -5,14 +5,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
-/// How many copies of the environment are stepped, and how far, between two updates.
+/// How many environments are stepped, and how far, between two updates.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct RolloutConfig {
     /// Environments (C) that are stepped side by side.
     #[default = 80]
-    #[schemars(range(min = 1))]
-    pub copies: usize,
+    #[schemars(range(min = 1), extend("former" = "copies"))]
+    pub num_envs: usize,
     /// Steps of each environment in an iteration (T). An iteration has C x T samples.
     #[default = 50]
     #[schemars(range(min = 1))]
@@ -23,19 +23,19 @@ pub struct RolloutConfig {
     pub shard: usize,
 }
 
-/// Copies whose acting costs about as much as the fact that one acts, for three agents; for more agents
+/// Environments whose acting costs about as much as the fact that one acts, for three agents; for more agents
 /// fewer do.
 const WORTHWHILE: usize = 40;
 
 impl RolloutConfig {
-    /// Copies of a shard; the last may have fewer. Results depend on it in their last bits, so it follows
+    /// Environments of a shard; the last may have fewer. Results depend on it in their last bits, so it follows
     /// from the configuration, not from the number of workers.
     pub fn shard_size(&self) -> usize {
-        let half = self.copies.div_ceil(2);
+        let half = self.num_envs.div_ceil(2);
         match self.shard {
             0 if half >= WORTHWHILE => half,
-            0 => self.copies,
-            size => size.min(self.copies),
+            0 => self.num_envs,
+            size => size.min(self.num_envs),
         }
         .max(1)
     }
@@ -164,7 +164,7 @@ pub enum RolloutGraph {
 pub enum UpperData {
     /// Those of the lower steps.
     Same,
-    /// Those of environment copies kept apart for it, as the paper's statement asks.
+    /// Those of environments kept apart for it, as the paper's statement asks.
     HeldOut,
 }
 
@@ -180,13 +180,13 @@ pub struct BilevelConfig {
     /// Weight of the entropy of the rows' draws in the score function's loss. It keeps a row from
     /// settling on a sender before the team has learned to use what it hears.
     pub entropy_coef: f64,
-    /// Different graphs in a rollout; 0: one for each copy. Straight-through uses one.
+    /// Different graphs in a rollout; 0: one for each environment. Straight-through uses one.
     pub groups: usize,
     /// Every so many epochs one is an upper step.
     pub upper_every: usize,
     /// What upper steps learn from.
     pub upper_data: UpperData,
-    /// Share of the copies that `UpperData::HeldOut` keeps apart.
+    /// Share of the environments that `UpperData::HeldOut` keeps apart.
     pub held_out: f64,
     /// For so many iterations every edge is present.
     pub warmup: u64,
@@ -210,7 +210,7 @@ pub enum GraphPlan {
 pub struct RunConfig {
     /// Everything random follows from it.
     pub seed: u64,
-    /// Environment steps, over all copies, after which the run ends.
+    /// Environment steps, over all environments, after which the run ends.
     pub steps: u64,
     /// Workers, as [`workers`] counts them.
     pub threads: usize,
@@ -218,7 +218,7 @@ pub struct RunConfig {
     pub device: tch::Device,
     /// Environment steps between two evaluations.
     pub eval_every: u64,
-    /// Episodes of an evaluation; `None`: one in each copy.
+    /// Episodes of an evaluation; `None`: one in each environment.
     pub eval_episodes: Option<usize>,
     /// Environment steps between two checkpoints. Every evaluation leaves one too.
     pub save_every: u64,

@@ -1,4 +1,4 @@
-//! Judging a policy: rounds of exactly one episode in each copy of the environment.
+//! Judging a policy: rounds of exactly one episode in each environment.
 
 use crate::bilevel::entries;
 use crate::message_stats::StepMessages;
@@ -17,7 +17,7 @@ pub struct EvaluateOptions {
     /// Let the receive gates decide, those that are random by design with this seed; `None`: they are
     /// all open.
     pub gates: Option<u64>,
-    /// How many episodes, in rounds of as many as there are copies; `None`: one round.
+    /// How many episodes, in rounds of as many as there are environments; `None`: one round.
     pub episodes: Option<usize>,
     /// Refuse to wait longer than this for an episode to end, steps.
     pub max_steps: usize,
@@ -43,8 +43,8 @@ impl Default for EvaluateOptions {
     }
 }
 
-/// Plays one episode in each copy on `graph`, (N, N) or (0, 0) for a team without a graph, and records it.
-/// Copies that finish early go on, but only their first episode counts: the mean is not biased towards short
+/// Plays one episode in each environment on `graph`, (N, N) or (0, 0) for a team without a graph, and records it.
+/// Environments that finish early go on, but only their first episode counts: the mean is not biased towards short
 /// ones.
 pub fn evaluate<E: Environment>(
     policy: &(impl Actor + ?Sized),
@@ -64,10 +64,10 @@ pub(crate) fn play<E: Environment>(
     scores: &mut Vec<f32>,
 ) -> Result<EvaluationReport, TrainError> {
     crate::check::of_agents(&graph.size(), environments.spec().agents, true)?;
-    let (edges, copies) = (entries(graph)?, environments.copies());
-    let asked = options.episodes.unwrap_or(copies);
+    let (edges, envs) = (entries(graph)?, environments.num_envs());
+    let asked = options.episodes.unwrap_or(envs);
     let mut episodes = Vec::with_capacity(asked);
-    for round in 0..asked.div_ceil(copies) {
+    for round in 0..asked.div_ceil(envs) {
         episodes.extend(play_round(
             policy,
             graph,
@@ -92,7 +92,7 @@ pub(crate) fn play<E: Environment>(
     })
 }
 
-/// One episode in each copy; `edges` are the entries of `graph`.
+/// One episode in each environment; `edges` are the entries of `graph`.
 fn play_round<E: Environment>(
     policy: &(impl Actor + ?Sized),
     graph: &Tensor,
@@ -102,7 +102,7 @@ fn play_round<E: Environment>(
     round: u64,
     scores: &mut Vec<f32>,
 ) -> Result<Vec<EpisodeRecord>, TrainError> {
-    let copies = environments.copies();
+    let envs = environments.num_envs();
     let mut buffer = buffer_for(policy, environments, 1, options.device)?;
     buffer.reset(environments)?;
     let sizes = policy.message_sizes();
@@ -110,39 +110,39 @@ fn play_round<E: Environment>(
     let mut noise = Noise {
         actions: options
             .sampled
-            .map(|seed| streams(seed, round, 0..copies, copies)),
+            .map(|seed| streams(seed, round, 0..envs, envs)),
         gates: options
             .gates
-            .map(|seed| streams(seed, round, 0..copies, copies)),
+            .map(|seed| streams(seed, round, 0..envs, envs)),
         draw_gates: false,
     };
-    let mut said = vec![Said::default(); copies];
-    let mut records: Vec<Option<EpisodeRecord>> = vec![None; copies];
+    let mut said = vec![Said::default(); envs];
+    let mut records: Vec<Option<EpisodeRecord>> = vec![None; envs];
     for _ in 0..options.max_steps {
         buffer.begin()?;
         act(&mut buffer, 0, policy, &graph, &mut noise)?;
         buffer.fetch_gates()?;
         let active = buffer.active_samples();
         let open = buffer.gates().map_or(Ok(&[][..]), |gates| gates.open(0))?;
-        for (copy, said) in said.iter_mut().enumerate() {
-            let of_copy = |all: usize| copy * all / copies..(copy + 1) * all / copies;
+        for (env, said) in said.iter_mut().enumerate() {
+            let of_env = |all: usize| env * all / envs..(env + 1) * all / envs;
             let step = StepMessages {
                 edges,
-                open: &open[of_copy(open.len())],
-                active: &active[of_copy(active.len())],
+                open: &open[of_env(open.len())],
+                active: &active[of_env(active.len())],
                 sizes: &sizes,
             };
-            said.add(&step, environments.must_listen(copy)?);
-            if let (Some(gates), None) = (buffer.gates(), &records[copy]) {
+            said.add(&step, environments.must_listen(env)?);
+            if let (Some(gates), None) = (buffer.gates(), &records[env]) {
                 let of_step = gates.scores()?;
-                let of_step = &of_step[of_copy(of_step.len())];
+                let of_step = &of_step[of_env(of_step.len())];
                 scores.extend(of_active(of_step, step.active));
             }
         }
         buffer.step(0, environments)?;
         for episode in environments.episodes() {
-            let said = std::mem::take(&mut said[episode.copy]);
-            records[episode.copy].get_or_insert_with(|| EpisodeRecord {
+            let said = std::mem::take(&mut said[episode.env]);
+            records[episode.env].get_or_insert_with(|| EpisodeRecord {
                 team_return: f64::from(episode.team_return),
                 steps: episode.steps,
                 traffic: said.traffic,
@@ -159,11 +159,11 @@ fn play_round<E: Environment>(
         }
     }
     let episodes: Vec<EpisodeRecord> = records.into_iter().flatten().collect();
-    if episodes.len() < copies {
-        let unfinished = copies - episodes.len();
+    if episodes.len() < envs {
+        let unfinished = envs - episodes.len();
         return Err(TrainError::Endless {
             unfinished,
-            episodes: copies,
+            episodes: envs,
             steps: options.max_steps,
         });
     }

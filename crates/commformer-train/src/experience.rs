@@ -15,7 +15,7 @@ use ndarray::{Array3, Axis, concatenate};
 use std::ops::Range;
 use tch::{Device, Tensor};
 
-/// The samples of a rollout: S = T x C of them, shard by shard, in each step by step and copy by copy.
+/// The samples of a rollout: S = T x C of them, shard by shard, in each step by step and environment by environment.
 #[derive(Debug)]
 pub struct Experience {
     /// Rewards, (T, C, N).
@@ -37,8 +37,8 @@ pub struct Experience {
     units: Units,
     /// Where memories begin anew, (its samples, N); `None` where each sample is by itself.
     begins: Option<Pieces>,
-    /// The copy of each sample, (S).
-    copies: Vec<usize>,
+    /// The environment of each sample, (S).
+    envs: Vec<usize>,
     /// Agents that took part in each sample, (S).
     counts: Vec<usize>,
 }
@@ -70,13 +70,11 @@ impl Experience {
     ) -> Result<Self, TrainError> {
         let (mut advantages, mut returns) = (Vec::new(), Vec::new()); // (S, N)
         let (mut active, mut gate_values) = (Vec::new(), Vec::new()); // (S, N)
-        let (mut sizes, mut copies) = (Vec::new(), Vec::new());
+        let (mut sizes, mut envs) = (Vec::new(), Vec::new());
         let (mut columns, mut begins) = (Vec::new(), Vec::new());
         let steps = (shards.first()).map_or(0, |shard| shard.buffer.steps());
         for Shard {
-            copies: own,
-            buffer,
-            ..
+            envs: own, buffer, ..
         } in shards.iter()
         {
             let (of_shard, returns_of_shard) = buffer.advantages(norm, config)?;
@@ -91,7 +89,7 @@ impl Experience {
             if sequence.is_some() {
                 begins.extend(buffer.begins());
             }
-            copies.extend((0..buffer.steps()).flat_map(|_| own.clone()));
+            envs.extend((0..buffer.steps()).flat_map(|_| own.clone()));
         }
         // How much better it went than a value expected that did not know the gates' decisions.
         let mut gate_advantages: Vec<f32> = (gate_values.iter().zip(&returns))
@@ -109,7 +107,7 @@ impl Experience {
         }
         standardize(&mut advantages, &active);
 
-        let agents = active.len() / copies.len().max(1);
+        let agents = active.len() / envs.len().max(1);
         let counts = active
             .chunks(agents.max(1))
             .map(|row| row.iter().filter(|active| **active).count())
@@ -160,23 +158,23 @@ impl Experience {
             gate,
             units: Units::new(sequence.unwrap_or(1), columns, steps),
             begins: sequence.map(|_| pieces(&begins)).transpose()?,
-            copies,
+            envs,
             counts,
         })
     }
 
-    /// Copies of the environment (C).
-    pub fn copies(&self) -> usize {
+    /// Environments of the environment (C).
+    pub fn num_envs(&self) -> usize {
         self.rewards.shape()[1]
     }
 
-    /// The [units](Units) of the copies in `copies`: a range where it can be. Whatever is selected here are units.
-    pub fn of_copies(&self, copies: Range<usize>) -> Selection {
+    /// The [units](Units) of the environments in `envs`: a range where it can be. Whatever is selected here are units.
+    pub fn of_envs(&self, envs: Range<usize>) -> Selection {
         let all = self.units.count();
-        if copies == (0..self.copies()) {
+        if envs == (0..self.num_envs()) {
             return Selection::Range(0, all);
         }
-        let of_these = |unit: &usize| copies.contains(&self.copies[self.units.sample(*unit, 0)]);
+        let of_these = |unit: &usize| envs.contains(&self.envs[self.units.sample(*unit, 0)]);
         Selection::Listed(
             (0..all)
                 .filter(of_these)
@@ -259,8 +257,8 @@ impl Experience {
     /// The graphs on which these samples were acted.
     pub fn acted_on(&self, selection: &Selection, graphs: &Graphs) -> TeamGraphs {
         let samples = self.units.samples(selection);
-        let copies = samples.map(|sample| self.copies[sample]);
-        graphs.of_copies(copies, self.copies())
+        let envs = samples.map(|sample| self.envs[sample]);
+        graphs.of_envs(envs, self.num_envs())
     }
 }
 

@@ -140,8 +140,8 @@ impl<P: Policy> Learner<P> {
         update: u64,
     ) -> Result<Vec<Losses>, TrainError> {
         let ppo = objective.ppo;
-        let copies = experience.copies();
-        let samples = experience.of_copies(0..bilevel::lower_copies(plan, copies));
+        let envs = experience.num_envs();
+        let samples = experience.of_envs(0..bilevel::lower_envs(plan, envs));
         let mut losses = Vec::with_capacity(ppo.minibatches);
         for (minibatch, selection) in self
             .minibatches(samples, ppo.minibatches, update)
@@ -181,14 +181,14 @@ impl<P: Policy> Learner<P> {
         experience: &Experience,
         update: u64,
     ) -> Result<(), TrainError> {
-        let copies = bilevel::upper_copies(schedule, experience.copies());
+        let envs = bilevel::upper_envs(schedule, experience.num_envs());
         // Numbered like the minibatches that a lower epoch in its place would have had.
         let draw = update * objective.ppo.minibatches as u64;
         let noise = match &graphs.drawn {
             None => return Ok(()),
             Some(Drawn::Groups(order)) => {
                 let advantages =
-                    bilevel::group_advantages(experience.rewards.view(), graphs, copies.start);
+                    bilevel::group_advantages(experience.rewards.view(), graphs, envs.start);
                 let graph = learned_graph(&self.policy)?;
                 let loss = bilevel::score_function_loss(
                     graph,
@@ -212,7 +212,7 @@ impl<P: Policy> Learner<P> {
             Some(Drawn::Once(noise)) => noise.shallow_clone(),
             Some(Drawn::Anew) => bilevel::update_noise(self.seed, draw, &graphs.acting),
         };
-        let selection = experience.of_copies(copies);
+        let selection = experience.of_envs(envs);
         let graph = |_: &Selection| PartGraph::Drawn(noise.shallow_clone());
         self.step(
             Level::Upper,

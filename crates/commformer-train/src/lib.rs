@@ -10,7 +10,7 @@
 //! 4. A [`GraphPlan`] says whom the agents listen to: a fixed graph, one that the upper level
 //!    learns by the schedule of a [`BilevelConfig`], or none.
 //!    A graph to learn ([`LearnedGraph`]) and gates ([`ReceiveGates`]) are what a policy may offer.
-//! 5. [`evaluate`] plays exactly one episode in each copy of the environment.
+//! 5. [`evaluate`] plays exactly one episode in each environment.
 //! 6. A [`CheckpointStore`] keeps the newest and the best weights, and whatever else a trainer knows.
 //!
 //! What is deliberately absent: a concrete policy (implement [`Policy`]), a concrete environment
@@ -32,7 +32,7 @@
 //!     let agents = environments.spec().agents as i64;
 //!     let full = Tensor::ones([agents, agents], (Kind::Float, Device::Cpu));
 //!     let settings = Settings {
-//!         rollout: RolloutConfig { copies: environments.copies(), ..RolloutConfig::default() },
+//!         rollout: RolloutConfig { num_envs: environments.num_envs(), ..RolloutConfig::default() },
 //!         ppo: PpoConfig::default(),
 //!         run: RunConfig { steps: 100_000, ..RunConfig::default() },
 //!     };

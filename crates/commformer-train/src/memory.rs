@@ -10,7 +10,7 @@ const NUMBER: f64 = 4.0;
 /// How an iteration's samples are cut up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Samples {
-    /// All of them: copies x steps.
+    /// All of them: environments x steps.
     pub all: f64,
     /// Those of a minibatch.
     pub minibatch: f64,
@@ -32,7 +32,7 @@ impl Samples {
         // A step of the graph through the network takes all samples.
         let through_network =
             graph.is_some_and(|graph| graph.estimator == Estimator::StraightThrough);
-        let all = rollout.copies.saturating_mul(rollout.steps);
+        let all = rollout.num_envs.saturating_mul(rollout.steps);
         let minibatch = all.div_ceil(ppo.minibatches.max(1));
         let part_of = |samples: usize| ppo.part_size(samples, agents).min(samples);
         let part = match through_network {
@@ -70,7 +70,7 @@ impl Samples {
 /// tensors; and values and what may come next, on the way there.
 const OF_AN_AGENT: f64 = 12.0 * NUMBER;
 
-/// Of a sample: its copy, how many take part in it, and its place in two orders.
+/// Of a sample: its environment, how many take part in it, and its place in two orders.
 const OF_A_SAMPLE: f64 = 4.0 * 8.0;
 
 /// Numbers of an agent in a minibatch besides its observation.
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn samples_are_cut_as_the_learner_cuts_them() {
         let rollout = RolloutConfig {
-            copies: 80,
+            num_envs: 80,
             steps: 50,
             shard: 0,
         };
@@ -167,7 +167,7 @@ mod tests {
             metrics: Vec::new(),
         };
         let rollout = RolloutConfig {
-            copies: 4,
+            num_envs: 4,
             steps: 5,
             shard: 0,
         };
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn no_size_overflows() {
         let rollout = RolloutConfig {
-            copies: usize::MAX,
+            num_envs: usize::MAX,
             steps: usize::MAX,
             shard: 0,
         };

@@ -5,11 +5,11 @@ use commformer_env::{ActionSpace, Rng, Spec};
 use std::ops::Range;
 use tch::Tensor;
 
-/// Where the randomness of some copies comes from: each has streams of its own, so that what it
-/// draws does not depend on the copies that act with it.
+/// Where the randomness of some environments comes from: each has streams of its own, so that what it
+/// draws does not depend on the environments that act with it.
 #[derive(Debug)]
 pub struct Noise {
-    /// Of the actions, a stream for each copy; `None`: they are greedy.
+    /// Of the actions, a stream for each environment; `None`: they are greedy.
     pub actions: Option<Vec<Rng>>,
     /// Of the receive gates; `None`: they are all open.
     pub gates: Option<Vec<Rng>>,
@@ -26,40 +26,39 @@ pub struct Drawn {
     pub gates: Option<Tensor>,
 }
 
-/// The streams of some copies in iteration `iteration`, out of `all` copies.
-pub fn streams(seed: u64, iteration: u64, copies: Range<usize>, all: usize) -> Vec<Rng> {
-    copies
-        .map(|copy| Rng::new(seed, iteration * all as u64 + copy as u64))
+/// The streams of some environments in iteration `iteration`, out of `all` environments.
+pub fn streams(seed: u64, iteration: u64, envs: Range<usize>, all: usize) -> Vec<Rng> {
+    envs.map(|env| Rng::new(seed, iteration * all as u64 + env as u64))
         .collect()
 }
 
 impl Noise {
-    /// For one step of every copy.
+    /// For one step of every environment.
     pub fn draw(&mut self, spec: &Spec, gate_width: usize) -> Drawn {
         let (width, draw): (usize, fn(&mut Rng) -> f32) = match spec.actions {
             ActionSpace::Discrete(width) => (width, Rng::gumbel),
             ActionSpace::Continuous(width) => (width, Rng::normal),
         };
         let actions = self.actions.as_mut().map(|streams| {
-            let copies = 0..streams.len();
-            numbers(streams, copies, draw, [spec.agents, width])
+            let envs = 0..streams.len();
+            numbers(streams, envs, draw, [spec.agents, width])
         });
-        let copies = 0..self.gates.as_ref().map_or(0, Vec::len);
+        let envs = 0..self.gates.as_ref().map_or(0, Vec::len);
         Drawn {
             actions,
-            gates: self.draw_gates_of(copies, spec, gate_width),
+            gates: self.draw_gates_of(envs, spec, gate_width),
         }
     }
 
-    /// For the gates of these copies, one after the other.
+    /// For the gates of these environments, one after the other.
     pub fn draw_gates_of(
         &mut self,
-        copies: impl ExactSizeIterator<Item = usize>,
+        envs: impl ExactSizeIterator<Item = usize>,
         spec: &Spec,
         width: usize,
     ) -> Option<Tensor> {
         let streams = self.gates.as_mut().filter(|_| width > 0)?;
-        Some(numbers(streams, copies, Rng::uniform, [spec.agents, width]))
+        Some(numbers(streams, envs, Rng::uniform, [spec.agents, width]))
     }
 
     /// How gates are set with what was drawn for them.
@@ -74,14 +73,14 @@ impl Noise {
 
 fn numbers(
     streams: &mut [Rng],
-    copies: impl ExactSizeIterator<Item = usize>,
+    envs: impl ExactSizeIterator<Item = usize>,
     draw: fn(&mut Rng) -> f32,
     [agents, width]: [usize; 2],
 ) -> Tensor {
-    let shape = [copies.len(), agents, width].map(|size| size as i64);
+    let shape = [envs.len(), agents, width].map(|size| size as i64);
     let mut numbers = Vec::with_capacity(shape.iter().product::<i64>() as usize);
-    for copy in copies {
-        let stream = &mut streams[copy];
+    for env in envs {
+        let stream = &mut streams[env];
         numbers.extend((0..agents * width).map(|_| draw(stream)));
     }
     Tensor::from_slice(&numbers).view(shape)
@@ -92,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_draws_the_same_whoever_acts_with_it() {
+    fn an_environment_draws_the_same_whoever_acts_with_it() {
         let spec = Spec {
             agents: 3,
             obs_dim: 1,
@@ -102,10 +101,10 @@ mod tests {
             masks_actions: false,
             metrics: Vec::new(),
         };
-        let draw = |copies: Range<usize>| {
+        let draw = |envs: Range<usize>| {
             let mut noise = Noise {
                 actions: None,
-                gates: Some(streams(3, 5, copies, 4)),
+                gates: Some(streams(3, 5, envs, 4)),
                 draw_gates: true,
             };
             let all = noise.gates.as_ref().map_or(0, Vec::len);

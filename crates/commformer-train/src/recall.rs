@@ -9,7 +9,7 @@ use crate::{Buffer, MessageSizes, TrainError};
 use ndarray::Array3;
 use tch::{Device, Kind, Tensor};
 
-/// The gates' decisions of T steps of C copies with N agents and W decisions each.
+/// The gates' decisions of T steps of C environments with N agents and W decisions each.
 #[derive(Debug)]
 pub struct GateMemory {
     /// (T, C, N, W).
@@ -148,18 +148,18 @@ impl Carried {
         write(&self.memory, t + 1, memory)
     }
 
-    /// Agents of `copy` left in step `t`: whoever has their places now begins with nothing.
-    pub fn depart(&mut self, t: usize, copy: usize, departed: &[bool]) -> Result<(), TrainError> {
+    /// Agents of `env` left in step `t`: whoever has their places now begins with nothing.
+    pub fn depart(&mut self, t: usize, env: usize, departed: &[bool]) -> Result<(), TrainError> {
         for (agent, _) in departed.iter().enumerate().filter(|(_, left)| **left) {
-            let carried = self.at(t + 1)?.f_select(0, copy as i64)?;
+            let carried = self.at(t + 1)?.f_select(0, env as i64)?;
             let _ = carried.f_select(0, agent as i64)?.f_zero_()?;
         }
         Ok(())
     }
 
-    /// The episode of `copy` ended in step `t`: its next one begins with nothing.
-    pub fn end(&mut self, t: usize, copy: usize, truncated: bool) -> Result<(), TrainError> {
-        let mut carried = self.at(t + 1)?.f_select(0, copy as i64)?;
+    /// The episode of `env` ended in step `t`: its next one begins with nothing.
+    pub fn end(&mut self, t: usize, env: usize, truncated: bool) -> Result<(), TrainError> {
+        let mut carried = self.at(t + 1)?.f_select(0, env as i64)?;
         if truncated {
             self.at_ends.push(carried.copy());
         }
@@ -193,9 +193,9 @@ const OPTIONS: (Kind, Device) = (Kind::Float, Device::Cpu);
 /// Who spoke to whom in the T steps of a rollout.
 #[derive(Debug)]
 pub struct RolloutMessages<'a> {
-    /// The graph of each group of copies, G of N x N.
+    /// The graph of each group of environments, G of N x N.
     pub edges: &'a [Vec<f32>],
-    /// The group of each copy.
+    /// The group of each environment.
     pub groups: Vec<usize>,
     pub gates: Option<&'a GateMemory>,
     /// Who took part, (T, C, N).
@@ -208,7 +208,7 @@ pub struct RolloutMessages<'a> {
 }
 
 impl<'a> RolloutMessages<'a> {
-    /// Of the rollout in a buffer, whose copies belong to these groups.
+    /// Of the rollout in a buffer, whose environments belong to these groups.
     pub fn new(
         buffer: &'a Buffer,
         edges: &'a [Vec<f32>],
@@ -226,27 +226,27 @@ impl<'a> RolloutMessages<'a> {
         }
     }
 
-    /// Calls `each` with every step of every copy.
+    /// Calls `each` with every step of every environment.
     fn each_step(
         &self,
         mut each: impl FnMut(usize, usize, StepMessages<'_>),
     ) -> Result<(), TrainError> {
-        let copies = self.groups.len();
+        let envs = self.groups.len();
         for t in 0..self.steps {
             let open = match self.gates {
                 Some(gates) => gates.open(t)?,
                 None => &[],
             };
-            let width = open.len() / copies.max(1);
-            for (copy, &group) in self.groups.iter().enumerate() {
-                let at = (t * copies + copy) * self.agents;
+            let width = open.len() / envs.max(1);
+            for (env, &group) in self.groups.iter().enumerate() {
+                let at = (t * envs + env) * self.agents;
                 let step = StepMessages {
                     edges: &self.edges[group],
-                    open: &open[copy * width..(copy + 1) * width],
+                    open: &open[env * width..(env + 1) * width],
                     active: &self.active[at..at + self.agents],
                     sizes: self.sizes,
                 };
-                each(t, copy, step);
+                each(t, env, step);
             }
         }
         Ok(())
@@ -263,12 +263,12 @@ impl<'a> RolloutMessages<'a> {
     /// the returns.
     pub fn penalties(&self, price: Price, spread: f64) -> Result<Array3<f32>, TrainError> {
         let mut penalties = Array3::zeros((self.steps, self.groups.len(), self.agents));
-        self.each_step(|t, copy, step| {
+        self.each_step(|t, env, step| {
             for agent in 0..self.agents {
                 let received = step.received(agent);
                 let penalty =
                     price.message * received.messages + price.listening * spread * received.share;
-                penalties[[t, copy, agent]] = penalty as f32;
+                penalties[[t, env, agent]] = penalty as f32;
             }
         })?;
         Ok(penalties)

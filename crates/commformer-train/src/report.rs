@@ -136,7 +136,7 @@ impl Losses {
 pub struct IterationReport {
     /// 1 for the first.
     pub iteration: u64,
-    /// Environment steps so far, over all copies.
+    /// Environment steps so far, over all environments.
     pub steps: u64,
     /// Episodes that ended in this rollout.
     pub episodes: usize,
@@ -201,7 +201,7 @@ pub struct EpisodeRecord {
     pub metrics: Vec<f64>,
 }
 
-/// An evaluation: exactly one episode for each copy of the environment.
+/// An evaluation: exactly one episode for each environment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvaluationReport {
     /// Environment steps of training before it.

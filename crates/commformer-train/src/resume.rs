@@ -13,10 +13,10 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     /// [`TrainError`] if the device refuses a copy.
     pub fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
         let mut carried = Vec::new();
-        let mut copies = Some(Vec::new());
+        let mut envs = Some(Vec::new());
         for shard in &self.shards {
             carried.extend(shard.buffer.carried()?);
-            copies = copies
+            envs = envs
                 .zip(shard.environments.save())
                 .map(|(mut all, of_shard)| {
                     all.extend(of_shard);
@@ -35,7 +35,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             gated: self.gated,
             budget: budget.unwrap_or_default(),
             best: self.best,
-            copies,
+            envs,
             carried,
         };
         let weights = self.policy().state().into_iter();
@@ -62,7 +62,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     }
 
     /// Goes on from a checkpoint of a run with the same settings: what follows is, to the bit, what
-    /// followed there. Where the task could not be saved (`state.copies` is `None`), every copy begins a
+    /// followed there. Where the task could not be saved (`state.envs` is `None`), every environment begins a
     /// new episode instead. After an error the trainer is of no use.
     ///
     /// # Errors
@@ -79,17 +79,17 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         } else if !state.budget.is_empty() {
             return mismatch("it has a gates' budget, this run none".into());
         }
-        if let Some(copies) = &state.copies {
-            let all = self.settings.rollout.copies;
-            if copies.len() != all {
-                return mismatch(format!("it has {} copies, not {all}", copies.len()));
+        if let Some(envs) = &state.envs {
+            let all = self.settings.rollout.num_envs;
+            if envs.len() != all {
+                return mismatch(format!("it has {} environments, not {all}", envs.len()));
             }
             for shard in &mut self.shards {
-                let numbers = |copy| copy * state.carried.len() / all;
-                let range = shard.copies.clone();
+                let numbers = |env| env * state.carried.len() / all;
+                let range = shard.envs.clone();
                 let carried = &state.carried[numbers(range.start)..numbers(range.end)];
                 let (buffer, environments) = (&mut shard.buffer, &mut shard.environments);
-                buffer.restore(environments, &copies[range], carried)?;
+                buffer.restore(environments, &envs[range], carried)?;
             }
         }
         self.gated = state.gated;

@@ -1,6 +1,6 @@
 //! Acting: the environments step, the policy chooses, the buffer remembers.
 //!
-//! The copies are dealt out to *shards* of a fixed size. Each goes from step to step by itself, on
+//! The environments are dealt out to *shards* of a fixed size. Each goes from step to step by itself, on
 //! whichever worker is free, with that worker's replica of the policy: while one acts another steps,
 //! or acts too. What a shard does depends on nothing that another does, so the number of workers
 //! changes nothing.
@@ -18,18 +18,18 @@ use std::sync::Mutex;
 use std::time::Instant;
 use tch::{Device, Kind, Tensor};
 
-/// Copies that act and step together, and what they leave.
+/// Environments that act and step together, and what they leave.
 #[derive(Debug)]
 pub struct Shard<E> {
-    /// Which copies of all.
-    pub copies: Range<usize>,
+    /// Which environments of all.
+    pub envs: Range<usize>,
     /// They themselves.
     pub environments: VecEnv<E>,
     /// The memory of their rollout.
     pub buffer: Buffer,
 }
 
-/// Deals the copies out to shards for rollouts of this size and begins an episode in each.
+/// Deals the environments out to shards for rollouts of this size and begins an episode in each.
 pub fn shards<E: Environment>(
     environments: VecEnv<E>,
     config: &RolloutConfig,
@@ -41,12 +41,12 @@ pub fn shards<E: Environment>(
         .split(config.shard_size())
         .into_iter()
         .map(|mut environments| {
-            let copies = first..first + environments.copies();
-            first = copies.end;
+            let envs = first..first + environments.num_envs();
+            first = envs.end;
             let mut buffer = buffer_for(policy, &environments, config.steps, device)?;
             buffer.reset(&mut environments)?;
             Ok(Shard {
-                copies,
+                envs,
                 environments,
                 buffer,
             })
@@ -61,7 +61,7 @@ pub fn buffer_for<E: Environment>(
     steps: usize,
     device: Device,
 ) -> Result<Buffer, TrainError> {
-    let mut buffer = Buffer::new(environments.spec(), environments.copies(), steps)?
+    let mut buffer = Buffer::new(environments.spec(), environments.num_envs(), steps)?
         .with_needs(policy.needs())?;
     if device != Device::Cpu {
         buffer.mirror_on(device)?;
@@ -72,13 +72,13 @@ pub fn buffer_for<E: Environment>(
 /// What a rollout leaves beside the buffers.
 #[derive(Debug, Default)]
 pub struct Collected {
-    /// The episodes that ended: shard by shard, in each by steps, then copies.
+    /// The episodes that ended: shard by shard, in each by steps, then environments.
     pub episodes: Vec<Episode>,
     /// Where the time went.
     pub phases: Phases,
 }
 
-/// Fills the buffers of all shards by acting on `graphs`; `noise` makes that of some copies.
+/// Fills the buffers of all shards by acting on `graphs`; `noise` makes that of some environments.
 pub fn collect<E: Environment>(
     shards: &mut [Shard<E>],
     replicas: &mut [Box<dyn Policy>],
@@ -87,14 +87,14 @@ pub fn collect<E: Environment>(
     noise: &dyn Fn(Range<usize>) -> Noise,
 ) -> Result<Collected, TrainError> {
     let start = Instant::now();
-    let copies = shards.iter().map(|shard| shard.copies.len()).sum();
+    let envs = shards.iter().map(|shard| shard.envs.len()).sum();
     let waiting: VecDeque<Turn<'_, E>> = shards
         .iter_mut()
         .enumerate()
         .map(|(number, shard)| Turn {
             number,
-            graph: graphs.of_copies(shard.copies.clone(), copies),
-            noise: noise(shard.copies.clone()),
+            graph: graphs.of_envs(shard.envs.clone(), envs),
+            noise: noise(shard.envs.clone()),
             shard,
             under_way: None,
             collected: Collected::default(),
@@ -147,7 +147,7 @@ struct Turn<'a, E> {
 }
 
 impl<E: Environment> Turn<'_, E> {
-    /// Waits for the step under way, acts, begins the next one, and says whether the rollout is over. Where copies
+    /// Waits for the step under way, acts, begins the next one, and says whether the rollout is over. Where environments
     /// live elsewhere, they step while others act.
     fn advance(&mut self, policy: &dyn Policy) -> Result<bool, TrainError> {
         let Shard {
@@ -214,7 +214,7 @@ fn value_ends(
     let (spec, width) = (buffer.spec().clone(), policy.needs().gate);
     let drawn = Drawn {
         actions: None,
-        gates: noise.draw_gates_of(0..buffer.copies(), &spec, width),
+        gates: noise.draw_gates_of(0..buffer.num_envs(), &spec, width),
     };
     let (perceived, drawn) = buffer.situation(buffer.steps(), drawn)?;
     let gates = noise.gates(drawn.gates.as_ref());
@@ -224,9 +224,9 @@ fn value_ends(
         None => None,
         Some(ends) => {
             let device = graph.graphs.device();
-            let copies: Vec<i64> = ends.copies.iter().map(|copy| *copy as i64).collect();
-            let graph = graph.select(&Tensor::from_slice(&copies).f_to_device(device)?);
-            let drawn = noise.draw_gates_of(ends.copies.iter().copied(), &spec, width);
+            let envs: Vec<i64> = ends.envs.iter().map(|env| *env as i64).collect();
+            let graph = graph.select(&Tensor::from_slice(&envs).f_to_device(device)?);
+            let drawn = noise.draw_gates_of(ends.envs.iter().copied(), &spec, width);
             let drawn = drawn.map(|drawn| drawn.to_device(device));
             let gates = noise.gates(drawn.as_ref());
             let situations = ends.perceived.with_graph(&graph);

@@ -49,7 +49,7 @@ impl<T: Element> Rows<T> {
         Ok(self.at(t)?.f_copy_(row)?)
     }
 
-    /// The first `steps` rows, for the policy, without the division into steps and copies.
+    /// The first `steps` rows, for the policy, without the division into steps and environments.
     pub fn samples(&mut self, steps: usize) -> Result<Tensor, TrainError> {
         samples(&self.whole()?, steps)
     }
@@ -85,7 +85,7 @@ impl<T: Element> Rows<T> {
         Ok(&mut self.host.slice_mut()?[t * length..(t + 1) * length])
     }
 
-    /// Copies the environments' row `last` to the first.
+    /// Environments the environments' row `last` to the first.
     pub fn carry(&mut self, last: usize) -> Result<(), TrainError> {
         let length = self.length();
         self.host
@@ -99,7 +99,7 @@ impl<T: Element> Rows<T> {
     }
 }
 
-/// The first `steps` rows without the division into steps and copies.
+/// The first `steps` rows without the division into steps and environments.
 pub fn samples(rows: &Tensor, steps: usize) -> Result<Tensor, TrainError> {
     Ok(rows.f_narrow(0, 0, steps as i64)?.f_flatten(0, 1)?)
 }

@@ -134,8 +134,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         let graph = self.execution_graph()?;
         for _ in 0..CALIBRATION_ROUNDS {
             let mut scores = Vec::new();
-            let copies = &mut environments(Purpose::Calibration).map_err(TrainError::Make)?;
-            let report = play(self.policy(), &graph, copies, options, &mut scores)?;
+            let envs = &mut environments(Purpose::Calibration).map_err(TrainError::Make)?;
+            let report = play(self.policy(), &graph, envs, options, &mut scores)?;
             let found = report.traffic().open_rate();
             if let Some(gates) = self.learner.policy_mut().gates_mut() {
                 gates.calibrate(&scores, target, Some(found))?;

@@ -12,7 +12,7 @@ pub struct Perceived {
     pub available: Option<Tensor>,
     /// 1 where an agent takes part, (C, N) or (S, N); `None`: everybody does.
     pub active: Option<Tensor>,
-    /// Of S numbers for each copy or sample, where the policy asks for the global state.
+    /// Of S numbers for each environment or sample, where the policy asks for the global state.
     pub state: Option<Tensor>,
     /// (C, N, M) or (S, N, M), where agents carry something from step to step.
     pub memory: Option<Tensor>,
@@ -21,8 +21,8 @@ pub struct Perceived {
 /// The observations in which episodes were truncated.
 #[derive(Debug)]
 pub struct Ends {
-    /// The copies in which they happened.
-    pub copies: Vec<usize>,
+    /// The environments in which they happened.
+    pub envs: Vec<usize>,
     /// What was perceived there, `ends` rows; which actions could be taken no longer matters.
     pub perceived: Perceived,
 }

@@ -1,7 +1,7 @@
 //! Which samples of a rollout follow each other, for recurrent policies.
 //!
-//! A *unit* is what minibatches are made of: a sample, or a sequence of L consecutive samples of one copy. Units are
-//! numbered as samples are: shard by shard, in each L steps after the other, and copy by copy.
+//! A *unit* is what minibatches are made of: a sample, or a sequence of L consecutive samples of one environment. Units are
+//! numbered as samples are: shard by shard, in each L steps after the other, and environment by environment.
 
 use crate::selection::{Place, Places, Selection};
 use tch::{Device, Tensor};
@@ -19,17 +19,17 @@ pub struct Units {
     pub length: usize,
     /// Samples of each shard.
     sizes: Vec<usize>,
-    /// Copies of each shard.
-    copies: Vec<usize>,
+    /// Environments of each shard.
+    envs: Vec<usize>,
 }
 
 impl Units {
-    /// Of `length` steps each, in shards of so many copies, for rollouts of `steps`.
-    pub fn new(length: usize, copies: Vec<usize>, steps: usize) -> Self {
+    /// Of `length` steps each, in shards of so many environments, for rollouts of `steps`.
+    pub fn new(length: usize, envs: Vec<usize>, steps: usize) -> Self {
         Self {
             length,
-            sizes: copies.iter().map(|copies| copies * steps).collect(),
-            copies,
+            sizes: envs.iter().map(|envs| envs * steps).collect(),
+            envs,
         }
     }
 
@@ -38,18 +38,18 @@ impl Units {
         self.sizes.iter().sum::<usize>() / self.length
     }
 
-    /// The number of the sample that a unit has at a step, among those of its shard with so many `copies`.
-    fn within(&self, unit: usize, step: usize, copies: usize) -> usize {
-        (unit / copies * self.length + step) * copies + unit % copies
+    /// The number of the sample that a unit has at a step, among those of its shard with so many `envs`.
+    fn within(&self, unit: usize, step: usize, envs: usize) -> usize {
+        (unit / envs * self.length + step) * envs + unit % envs
     }
 
     /// The same, among all.
     pub fn sample(&self, mut unit: usize, step: usize) -> usize {
         let mut first = 0;
-        for (size, copies) in self.sizes.iter().zip(&self.copies) {
+        for (size, envs) in self.sizes.iter().zip(&self.envs) {
             let units = size / self.length;
             if unit < units {
-                return first + self.within(unit, step, *copies);
+                return first + self.within(unit, step, *envs);
             }
             unit -= units;
             first += size;
@@ -78,7 +78,7 @@ impl Units {
         let of_samples = |shard: usize, units: Vec<i64>| {
             let samples: Vec<i64> = (0..steps)
                 .flat_map(|step| units.iter().map(move |unit| (*unit as usize, step)))
-                .map(|(unit, step)| self.within(unit, step, self.copies[shard]) as i64)
+                .map(|(unit, step)| self.within(unit, step, self.envs[shard]) as i64)
                 .collect();
             Place::Listed(Tensor::from_slice(&samples).to_device(device))
         };
@@ -109,8 +109,8 @@ mod tests {
     }
 
     #[test]
-    fn units_are_steps_of_one_copy_that_follow_each_other() {
-        // Four steps of two copies and of one: samples 0 to 7 (step by step) and 8 to 11.
+    fn units_are_steps_of_one_environment_that_follow_each_other() {
+        // Four steps of two environments and of one: samples 0 to 7 (step by step) and 8 to 11.
         let units = Units::new(2, vec![2, 1], 4);
         assert_eq!(units.count(), 6);
         let pairs: Vec<[usize; 2]> = (0..6)

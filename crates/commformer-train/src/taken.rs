@@ -5,7 +5,7 @@ use crate::rows::Rows;
 use commformer_env::{ActionSpace, Actions};
 use tch::{Device, Tensor};
 
-/// The actions taken in T steps of C copies with N agents.
+/// The actions taken in T steps of C environments with N agents.
 #[derive(Debug)]
 pub enum Taken {
     /// (T, C, N).
@@ -20,8 +20,8 @@ impl Taken {
         Ok(match actions {
             ActionSpace::Discrete(_) => Self::Discrete(Rows::zeros(&shape)?),
             ActionSpace::Continuous(width) => {
-                let [steps, copies, agents] = shape;
-                Self::Continuous(Rows::zeros(&[steps, copies, agents, width as i64])?)
+                let [steps, envs, agents] = shape;
+                Self::Continuous(Rows::zeros(&[steps, envs, agents, width as i64])?)
             }
         })
     }

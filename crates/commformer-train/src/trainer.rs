@@ -61,7 +61,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         crate::check::settings(
             &settings,
             &plan,
-            environments.copies(),
+            environments.num_envs(),
             sequence.unwrap_or(1),
         )?;
         let agents = environments.spec().agents;
@@ -160,7 +160,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         phases.update = start.elapsed().as_secs_f64();
 
         self.iteration += 1;
-        self.steps += (self.settings.rollout.steps * self.settings.rollout.copies) as u64;
+        self.steps += (self.settings.rollout.steps * self.settings.rollout.num_envs) as u64;
         self.decay_lr()?;
         Ok(IterationReport {
             iteration: self.iteration,
@@ -184,7 +184,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         self.iteration
     }
 
-    /// Environment steps so far, over all copies.
+    /// Environment steps so far, over all environments.
     pub fn steps(&self) -> u64 {
         self.steps
     }
@@ -214,10 +214,10 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         &mut self,
         graphs: &Graphs,
     ) -> Result<(MessageStats, Option<(Price, GateTerms)>), TrainError> {
-        let (edges, copies, sizes) = (graphs.edges()?, self.copies(), &self.sizes);
+        let (edges, envs, sizes) = (graphs.edges()?, self.num_envs(), &self.sizes);
         let groups = |shard: &Shard<E>| {
-            let copies_of_shard = shard.copies.clone();
-            copies_of_shard.map(|copy| graphs.group_of(copy, copies))
+            let envs_of_shard = shard.envs.clone();
+            envs_of_shard.map(|env| graphs.group_of(env, envs))
         };
         let mut traffic = MessageStats::default();
         for shard in &self.shards {
@@ -285,16 +285,16 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         self.learner.set_lr(ppo.lr * left)
     }
 
-    /// Copies of the environment.
-    fn copies(&self) -> usize {
-        self.settings.rollout.copies
+    /// Environments of the environment.
+    fn num_envs(&self) -> usize {
+        self.settings.rollout.num_envs
     }
 
     fn draw_graphs(&self) -> Result<Graphs, TrainError> {
         Ok(bilevel::draw(
             &self.plan,
             self.policy(),
-            self.copies(),
+            self.num_envs(),
             self.settings.run.seed,
             self.iteration,
             self.progress(),
@@ -303,15 +303,15 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     }
 
     fn collect(&mut self, graphs: &Graphs) -> Result<Collected, TrainError> {
-        let (seed, iteration, all) = (self.settings.run.seed, self.iteration, self.copies());
+        let (seed, iteration, all) = (self.settings.run.seed, self.iteration, self.num_envs());
         let progress = self.progress();
         let in_force = |gate: &GatePlan| gate.ramp_at(progress).is_some();
         let gated = self.gate.as_ref().is_some_and(in_force);
         for shard in &mut self.shards {
             shard.environments.progress(progress);
         }
-        let noise = |copies: Range<usize>| {
-            let of = |purpose| streams(seed_for(seed, purpose), iteration, copies.clone(), all);
+        let noise = |envs: Range<usize>| {
+            let of = |purpose| streams(seed_for(seed, purpose), iteration, envs.clone(), all);
             Noise {
                 actions: Some(of(Purpose::Actions)),
                 gates: gated.then(|| of(Purpose::Gates)),

@@ -1,6 +1,6 @@
 //! Checkpoints: what is written is read back, and damage is an error.
 
-use commformer_env::{Batch, CopyState, Environment, Signal, SignalConfig, VecEnv};
+use commformer_env::{Batch, EnvState, Environment, Signal, SignalConfig, VecEnv};
 use commformer_torch::{Adam, AdamConfig};
 use commformer_train::{
     Best, Checkpoint, CheckpointError, CheckpointStore, Manifest, TrainState, ValueNorm, Which,
@@ -29,18 +29,18 @@ impl Drop for Folder {
     }
 }
 
-/// Two copies of Signal after their reset.
-fn copies() -> Vec<CopyState> {
+/// Two environments of Signal after their reset.
+fn envs() -> Vec<EnvState> {
     let task = Signal::new(SignalConfig::default()).unwrap();
-    let mut copies = VecEnv::new(vec![task; 2], 1).unwrap();
-    let numbers = 2 * 3 * copies.spec().obs_dim;
+    let mut envs = VecEnv::new(vec![task; 2], 1).unwrap();
+    let numbers = 2 * 3 * envs.spec().obs_dim;
     let out = Batch {
         obs: &mut vec![0.0; numbers],
         available: &mut [],
         active: &mut [false; 6],
     };
-    copies.reset(out).unwrap();
-    copies.save().unwrap()
+    envs.reset(out).unwrap();
+    envs.save().unwrap()
 }
 
 fn state(iteration: u64, best: u64) -> TrainState {
@@ -65,7 +65,7 @@ fn state(iteration: u64, best: u64) -> TrainState {
             within_budget: true,
             score: -0.25,
         }),
-        copies: Some(copies()),
+        envs: Some(envs()),
         carried: vec![0.5, 0.0],
     }
 }
@@ -395,7 +395,7 @@ proptest! {
         let read = decode_state(&bytes, Path::new("state.bin")).unwrap();
         // Bit by bit, since not a number is not equal to itself.
         prop_assert_eq!(encode_state(&read).unwrap(), bytes);
-        prop_assert_eq!((read.iteration, read.steps, read.lower, read.copies), (written.iteration, written.steps, written.lower, written.copies));
+        prop_assert_eq!((read.iteration, read.steps, read.lower, read.envs), (written.iteration, written.steps, written.lower, written.envs));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use tch::{Device, Tensor};
 
-/// Episodes, one in each copy.
+/// Episodes, one in each environment.
 const EPISODES: usize = 500;
 
 /// How many decisions there were, and how many of them were to listen.
@@ -69,21 +69,21 @@ fn count(run: &Path) -> anyhow::Result<Counts> {
     );
     match &config.env.task {
         TaskConfig::BuiltIn(BuiltIn::PredatorPrey(task)) => {
-            let copies = (0..EPISODES).map(|_| PredatorPrey::new(task.clone()));
-            let copies = VecEnv::new(copies.collect::<Result<_, _>>()?, seed)?;
-            play(&config, run, copies)
+            let envs = (0..EPISODES).map(|_| PredatorPrey::new(task.clone()));
+            let envs = VecEnv::new(envs.collect::<Result<_, _>>()?, seed)?;
+            play(&config, run, envs)
         }
         TaskConfig::BuiltIn(BuiltIn::PredatorCapturePrey(task)) => {
-            let copies = (0..EPISODES).map(|_| PredatorCapturePrey::new(task.clone()));
-            let copies = VecEnv::new(copies.collect::<Result<_, _>>()?, seed)?;
-            play(&config, run, copies)
+            let envs = (0..EPISODES).map(|_| PredatorCapturePrey::new(task.clone()));
+            let envs = VecEnv::new(envs.collect::<Result<_, _>>()?, seed)?;
+            play(&config, run, envs)
         }
         _ => anyhow::bail!("{} has no prey; name a run that has", config.env.kind()),
     }
 }
 
-fn play<E: OnGrid>(config: &Config, run: &Path, mut copies: VecEnv<E>) -> anyhow::Result<Counts> {
-    let spec = copies.spec().clone();
+fn play<E: OnGrid>(config: &Config, run: &Path, mut envs: VecEnv<E>) -> anyhow::Result<Counts> {
+    let spec = envs.spec().clone();
     let checkpoint = CheckpointStore::open(run)?.load(Which::Best)?.checkpoint;
     let mut policy = compose::team(config, &spec, Device::Cpu)?;
     policy
@@ -109,7 +109,7 @@ fn play<E: OnGrid>(config: &Config, run: &Path, mut copies: VecEnv<E>) -> anyhow
             active: &mut active,
         })
     };
-    batch(&mut obs, &mut |out| Ok(copies.reset(out)?))?;
+    batch(&mut obs, &mut |out| Ok(envs.reset(out)?))?;
     for time in 0.. {
         if over.iter().all(|over| *over) {
             break;
@@ -131,8 +131,8 @@ fn play<E: OnGrid>(config: &Config, run: &Path, mut copies: VecEnv<E>) -> anyhow
             Some(gating) => Vec::try_from(gating.open.view(-1))?,
             None => anyhow::bail!("the team has no gate"),
         };
-        for copy in (0..EPISODES).filter(|copy| !over[*copy]) {
-            let places = copies.copy(copy).map(OnGrid::places).unwrap_or_default();
+        for env in (0..EPISODES).filter(|env| !over[*env]) {
+            let places = envs.env(env).map(OnGrid::places).unwrap_or_default();
             let Some(&prey) = places.get(spec.agents) else {
                 continue;
             };
@@ -141,21 +141,21 @@ fn play<E: OnGrid>(config: &Config, run: &Path, mut copies: VecEnv<E>) -> anyhow
                 for (by, value) in [("distance", distance), ("time", time)] {
                     let entry = counts.entry((role(config, agent), by, value)).or_default();
                     entry.0 += 1;
-                    entry.1 += u32::from(open[copy * spec.agents + agent] > 0.5);
+                    entry.1 += u32::from(open[env * spec.agents + agent] > 0.5);
                 }
             }
         }
         let actions = Vec::<i64>::try_from(act.actions.view(-1))?;
         batch(&mut obs, &mut |out| {
             let actions = Actions::Discrete(&actions);
-            Ok(copies.step(actions, out, &mut rewards, &mut status)?)
+            Ok(envs.step(actions, out, &mut rewards, &mut status)?)
         })?;
         memory = act.memory;
-        for (copy, status) in status.iter().enumerate() {
+        for (env, status) in status.iter().enumerate() {
             if *status != Status::Running {
-                over[copy] = true;
+                over[env] = true;
                 if let Some(memory) = &memory {
-                    let _ = memory.get(copy as i64).fill_(0.0);
+                    let _ = memory.get(env as i64).fill_(0.0);
                 }
             }
         }

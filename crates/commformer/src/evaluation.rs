@@ -4,7 +4,7 @@ mod decentralised;
 
 pub use decentralised::{Alone, Comparison, compare};
 
-use crate::compose::{self, ComposeError, Copies};
+use crate::compose::{self, ComposeError, Envs};
 use crate::config::Config;
 use crate::figures::Figures;
 use crate::record::metrics::rows;
@@ -23,7 +23,7 @@ use tch::{Device, Tensor};
 pub struct Request {
     /// The checkpoint.
     pub which: Which,
-    /// Episodes, each in a copy of its own where the task can have so many.
+    /// Episodes, each in an environment of its own where the task can have so many.
     pub episodes: usize,
     /// Seed of the episodes and of the intervals. The episodes are others than those by which a run
     /// with this seed chose its best checkpoint.
@@ -79,11 +79,11 @@ pub fn run(
     device: Device,
 ) -> Result<Evaluated, EvaluationError> {
     let (team, loaded) = Loaded::load(config, store, request, device)?;
-    loaded.play(&team, &mut copies(config, request)?)
+    loaded.play(&team, &mut envs(config, request)?)
 }
 
-/// Fresh copies for the episodes: always the same.
-fn copies(config: &Config, request: &Request) -> Result<Copies, ComposeError> {
+/// Fresh environments for the episodes: always the same.
+fn envs(config: &Config, request: &Request) -> Result<Envs, ComposeError> {
     let Request { episodes, seed, .. } = *request;
     compose::evaluation(config, episodes, seed, Purpose::FinalEvaluation)
 }
@@ -118,10 +118,9 @@ impl Loaded {
             damaged,
         } = store.load(request.which)?;
         let seed = request.seed;
-        let copies =
-            compose::evaluation_of(config, 1, seed, Purpose::FinalEvaluation, |copy| copy)?;
-        checkpoint.state.check_observations(copies.spec())?;
-        let mut team = compose::team(config, copies.spec(), device)?;
+        let envs = compose::evaluation_of(config, 1, seed, Purpose::FinalEvaluation, |env| env)?;
+        checkpoint.state.check_observations(envs.spec())?;
+        let mut team = compose::team(config, envs.spec(), device)?;
         team.load_state(&checkpoint.weights)
             .map_err(|error| EvaluationError::Weights(error.to_string()))?;
         let mut edges = checkpoint.state.graph;
@@ -166,9 +165,9 @@ impl Loaded {
     pub(crate) fn play<E: Environment>(
         &self,
         actor: &impl Actor,
-        copies: &mut VecEnv<E>,
+        envs: &mut VecEnv<E>,
     ) -> Result<Evaluated, EvaluationError> {
-        let mut report = evaluate(actor, &self.graph, copies, &self.options)?;
+        let mut report = evaluate(actor, &self.graph, envs, &self.options)?;
         report.steps = self.trained_steps;
         Ok(Evaluated {
             request: self.request,

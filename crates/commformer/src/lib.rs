@@ -17,7 +17,7 @@
 //! use commformer_train::{EvaluateOptions, Purpose, evaluate};
 //!
 //! // A preset, much smaller.
-//! let small = ["policy.embed_dim=16", "rollout.copies=4", "rollout.steps=5", "env.agents=3", "graph.sparsity=0.4"];
+//! let small = ["policy.embed_dim=16", "rollout.num_envs=4", "rollout.steps=5", "env.agents=3", "graph.sparsity=0.4"];
 //! let overrides = Overrides { set: small.map(String::from).into(), ..Overrides::default() };
 //! let config = Config::resolve(Some("signal"), &overrides)?;
 //!
@@ -27,9 +27,9 @@
 //! assert_eq!(trainer.iterate()?.steps, 20);
 //!
 //! // An evaluation: ten episodes, the greedy actions, on the graph of execution.
-//! let mut copies = compose::evaluation(&config, 10, 1, Purpose::Evaluation)?;
+//! let mut envs = compose::evaluation(&config, 10, 1, Purpose::Evaluation)?;
 //! let options = EvaluateOptions { sampled: None, gates: None, episodes: None, max_steps: 100, device };
-//! let report = evaluate(trainer.policy(), &trainer.execution_graph()?, &mut copies, &options)?;
+//! let report = evaluate(trainer.policy(), &trainer.execution_graph()?, &mut envs, &options)?;
 //! let figures = Figures::of(&report, 1);
 //! assert_eq!(figures.get("steps").map(|steps| steps.mean), Some(10.0));
 //! // Each agent hears one other in every step.

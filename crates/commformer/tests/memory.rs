@@ -27,7 +27,7 @@ fn part_of(estimate: &Estimate, what: &str) -> Option<f64> {
 #[test]
 fn by_hand() {
     let small = [
-        "rollout.copies=4",
+        "rollout.num_envs=4",
         "rollout.steps=10",
         "ppo.minibatches=2",
         "run.threads=1",
@@ -77,7 +77,7 @@ fn by_hand() {
 fn what_is_remembered_counts() {
     let parts = |set: &[&str]| {
         let small = [
-            "rollout.copies=4",
+            "rollout.num_envs=4",
             "rollout.steps=10",
             "ppo.minibatches=2",
             "run.threads=1",
@@ -88,7 +88,7 @@ fn what_is_remembered_counts() {
         estimate(&config, Device::Cpu).unwrap()
     };
     let [plain, stacked] = [parts(&[]), parts(&["env.stack=3"])];
-    // 3 agents see 261 numbers; stacked, each copy keeps 3 times as many twice, as its last end and as its memory.
+    // 3 agents see 261 numbers; stacked, each environment keeps 3 times as many twice, as its last end and as its memory.
     let environments = |estimate| part_of(estimate, "the environments");
     let own = 1024 + 3 * 32;
     let expected = |numbers| Some(f64::from(4 * (3 * 4 * numbers + own)));
@@ -132,8 +132,8 @@ fn on_a_gpu_only_the_host_is_estimated() {
 type Set = fn(&mut Config, usize);
 
 const SETTINGS: [(&str, Set); 9] = [
-    ("rollout.copies", |config, size| {
-        config.rollout.copies = 4 * size
+    ("rollout.num_envs", |config, size| {
+        config.rollout.num_envs = 4 * size
     }),
     ("rollout.steps", |config, size| config.rollout.steps = size),
     ("policy.embed_dim", |config, size| {
@@ -183,8 +183,8 @@ proptest! {
         let mut config = presets::ALL[preset].config().unwrap();
         // What Python plays only Python tells, and it need not be here.
         prop_assume!(!matches!(config.env.task, TaskConfig::Python(_)));
-        let [copies, steps, shard, minibatches, chunk, groups, ..] = sizes[..] else { unreachable!() };
-        config.rollout = commformer_train::RolloutConfig { copies, steps, shard };
+        let [envs, steps, shard, minibatches, chunk, groups, ..] = sizes[..] else { unreachable!() };
+        config.rollout = commformer_train::RolloutConfig { num_envs: envs, steps, shard };
         (config.ppo.minibatches, config.ppo.chunk, config.graph.groups) = (minibatches, chunk, groups);
         let [embed_dim, heads, blocks, episodes, final_episodes, threads] = sizes[6..] else { unreachable!() };
         (config.policy.embed_dim, config.policy.heads, config.policy.blocks) = (embed_dim, heads, blocks);

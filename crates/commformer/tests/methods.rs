@@ -1,7 +1,7 @@
 //! Teams of every method: with every agent alone they play the episodes that they play together, and they go on from a
 //! checkpoint to the bit.
 
-use commformer::compose::{self, Copies, TeamTrainer};
+use commformer::compose::{self, Envs, TeamTrainer};
 use commformer::config::{Config, METHODS, Overrides};
 use commformer_methods::{Decentralised, Delivered};
 use commformer_train::{EvaluateOptions, EvaluationReport, Policy, Purpose, evaluate};
@@ -34,7 +34,7 @@ const TASKS: [&str; 2] = ["signal", "traffic-junction-easy"];
 /// A small configuration of a task of four agents.
 fn small(task: &str, set: &[&str]) -> Config {
     let small = [
-        "rollout.copies=6",
+        "rollout.num_envs=6",
         "rollout.steps=20",
         "run.threads=1",
         "env.agents=4",
@@ -85,12 +85,12 @@ fn assert_same(config: &Config, sampled: Option<u64>, gates: Option<u64>) -> Eva
         max_steps: 100,
         device: Device::Cpu,
     };
-    let play = |actor: &dyn Fn(&mut Copies) -> EvaluationReport| {
-        let copies = compose::evaluation(config, 5, 1, Purpose::FinalEvaluation);
-        actor(&mut copies.unwrap())
+    let play = |actor: &dyn Fn(&mut Envs) -> EvaluationReport| {
+        let envs = compose::evaluation(config, 5, 1, Purpose::FinalEvaluation);
+        actor(&mut envs.unwrap())
     };
-    let apart = play(&|copies| evaluate(&alone, &graph, copies, &options).unwrap());
-    let together = play(&|copies| evaluate(alone.team(), &graph, copies, &options).unwrap());
+    let apart = play(&|envs| evaluate(&alone, &graph, envs, &options).unwrap());
+    let together = play(&|envs| evaluate(alone.team(), &graph, envs, &options).unwrap());
     assert_eq!(apart, together);
     let traffic = together.traffic();
     let expected = Delivered {

@@ -80,7 +80,7 @@ pub const CHECKPOINT: Target = Target {
     factor: 150,
 };
 
-/// A task in the middle of an episode, which a checkpoint holds for every copy.
+/// A task in the middle of an episode, which a checkpoint holds for every environment.
 pub const TASK: Target = Target {
     name: "task",
     seeds: seeds::tasks,

@@ -21,7 +21,7 @@ pub const CONFIG_WORDS: &[&[u8]] = &[
     b"[[[[[[[[",
     b"env.kind='predator-capture-prey'\n",
     b"graph.mode='given'\n",
-    b"rollout.copies=1e15\n",
+    b"rollout.num_envs=1e15\n",
     b"env.agents=1_000_000_000\n",
     b"policy.embed_dim=0xffffffffffff\n",
 ];
@@ -110,7 +110,7 @@ pub fn answers() -> Vec<Vec<u8>> {
     let lines = [
         r#"7 done"#,
         r#"1 {"ok":null}"#,
-        r#"3 {"error":"Traceback\nValueError: \u00e4","where":"step 3 of its copy 0"}"#,
+        r#"3 {"error":"Traceback\nValueError: \u00e4","where":"step 3 of its env 0"}"#,
         r#"0 {"ok":{"agents":2,"obs_dim":3,"discrete":true,"actions":4,"masked":true,"leaves":false,"metrics":["steps"],"agent_names":["a","b"],"action_names":[],"notes":["padded"]}}"#,
         r#"9 {"ok":{"size":[9,9],"scenery":[{"role":"note","text":[1,2,3,"word"]},{"role":"road","rectangle":[0,0,9,1]}],"shapes":[{"role":{"agent":0},"circle":[0.5,0,1e3]},{"role":"wall","polygon":[[0,0],[1,0],[1,1]]},{"role":"shot","line":[0,0,1,1]}],"agents":[[1,0],null]}}"#,
     ];
@@ -172,7 +172,7 @@ pub fn checkpoints() -> Vec<Vec<u8>> {
         let task = BuiltIn::default().task().build();
         task.expect("the default")
     };
-    let copies = VecEnv::new(vec![task(), task()], 1).expect("two copies");
+    let envs = VecEnv::new(vec![task(), task()], 1).expect("two environments");
     let full = TrainState {
         iteration: 70_000,
         steps: 1 << 40,
@@ -188,7 +188,7 @@ pub fn checkpoints() -> Vec<Vec<u8>> {
             within_budget: true,
             score: -0.25,
         }),
-        copies: copies.save(),
+        envs: envs.save(),
         carried: vec![0.5, 1.0],
     };
     let [full, empty] = [full, empty_state()].map(|state| encode_state(&state).expect("a state"));
@@ -250,7 +250,7 @@ fn empty_state() -> TrainState {
         gated: false,
         budget: Vec::new(),
         best: None,
-        copies: None,
+        envs: None,
         carried: Vec::new(),
     }
 }

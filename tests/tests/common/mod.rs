@@ -24,7 +24,7 @@ pub fn resolve(preset: &str, set: &[&str]) -> Config {
 pub fn config(preset: &str, set: &[&str]) -> Config {
     let small = [
         "policy.embed_dim=16",
-        "rollout.copies=6",
+        "rollout.num_envs=6",
         "rollout.steps=12",
         // Two shards, the second smaller.
         "rollout.shard=4",

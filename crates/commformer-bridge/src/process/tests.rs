@@ -12,7 +12,7 @@ const CASES: u64 = 30_000;
 const SEEDS: [&str; 7] = [
     "1 done\n",
     "1 {\"ok\":null}\n",
-    "1 {\"error\":\"Traceback\\nValueError: \\u00e4\",\"where\":\"step 3 of its copy 0\"}\n",
+    "1 {\"error\":\"Traceback\\nValueError: \\u00e4\",\"where\":\"step 3 of its env 0\"}\n",
     "1 {\"ok\":{\"agents\":2,\"obs_dim\":3,\"discrete\":true,\"actions\":4,\"masked\":true,\"leaves\":false,\
      \"metrics\":[\"steps\"],\"agent_names\":[\"a\",\"b\"],\"action_names\":[],\"notes\":[\"padded\"]}}\n",
     "1 {\"ok\":{\"size\":[9,9],\"shapes\":[{\"role\":{\"agent\":0},\"circle\":[0.5,0,1e3]}],\"agents\":[[1,0],null]}}\n",

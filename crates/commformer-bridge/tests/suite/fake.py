@@ -32,7 +32,7 @@ try:
             memory = mmap.mmap(files[0], 0)
             control.sendall(f'{number} {{"ok": null}}\n'.encode())
             continue
-        # The last two lines of the memory are what the copies are asked for, and how they stand.
+        # The last two lines of the memory are what the environments are asked for, and how they stand.
         if memory[-128] == 1:
             control.sendall(f"{number} done\n".encode())
             continue

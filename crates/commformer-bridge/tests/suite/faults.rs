@@ -1,7 +1,7 @@
 //! What can happen to a worker is told with its place and Python's words, or survived where that was asked for.
 
 use crate::{Stage, task};
-use commformer_bridge::{PythonConfig, copies};
+use commformer_bridge::{PythonConfig, envs};
 use commformer_env::{Actions, Environment, Rng, Status, VecEnvError};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ pub fn broken(config: &PythonConfig) -> String {
     for _ in 0..9 {
         match stage.step(&[1; 6]) {
             Ok(()) => {}
-            Err(VecEnvError::Remote { copy, what }) => return format!("{copy}: {what}"),
+            Err(VecEnvError::Remote { env, what }) => return format!("{env}: {what}"),
             Err(other) => panic!("{other}"),
         }
     }
@@ -34,7 +34,7 @@ fn a_fault_names_the_worker_the_environment_the_step_and_what_python_said() {
     let parts = [
         "worker ",
         "`tests.suite.tasks:Counting`",
-        "step 3 of its copy 0",
+        "step 3 of its environment 0",
         "Traceback",
         "ValueError: the wheel came off",
     ];
@@ -44,7 +44,7 @@ fn a_fault_names_the_worker_the_environment_the_step_and_what_python_said() {
     };
     says(
         &broken(&config),
-        &["step 3 of its copy 0", "(1, 3)", "(2, 3)"],
+        &["step 3 of its environment 0", "(1, 3)", "(2, 3)"],
     );
     let Some(config) = task("Counting", "fault = 'nan'") else {
         return;
@@ -68,7 +68,7 @@ fn a_fault_names_the_worker_the_environment_the_step_and_what_python_said() {
     };
     says(
         &broken(&config),
-        &["a reset of its copy 0", "no new episode"],
+        &["a reset of its environment 0", "no new episode"],
     );
 }
 
@@ -82,7 +82,7 @@ fn a_worker_that_hangs_says_where() {
         &broken(&config),
         &[
             "no answer within 1 s (env.timeout)",
-            "to step copy 0",
+            "to step environment 0",
             "in break_down",
         ],
     );
@@ -90,7 +90,7 @@ fn a_worker_that_hangs_says_where() {
 
 #[test]
 fn what_cannot_be_made_is_refused_at_the_start() {
-    let refused = |config: PythonConfig| copies(&config, 4).unwrap_err().to_string();
+    let refused = |config: PythonConfig| envs(&config, 4).unwrap_err().to_string();
     let Some(config) = task("noisy", "") else {
         return;
     };
@@ -101,7 +101,7 @@ fn what_cannot_be_made_is_refused_at_the_start() {
     let Some(unequal) = task("unequal", "") else {
         return;
     };
-    says(&refused(unequal), &["its copies differ"]);
+    says(&refused(unequal), &["its environments differ"]);
     let python = PythonConfig {
         python: "no-such-python".into(),
         ..config
@@ -181,7 +181,7 @@ fn a_worker_that_said_why_it_ended_is_heard_by_whoever_asks_it_next() {
         return;
     };
     config.workers = 1;
-    let mut envs = copies(&config, 2).unwrap();
+    let mut envs = envs(&config, 2).unwrap();
     for env in &mut envs {
         crate::stepping::play(env, None);
     }
@@ -269,14 +269,14 @@ fn more_memory_than_there_is_is_refused_with_the_numbers() {
     let Some(config) = task("Huge", "") else {
         return;
     };
-    let error = copies(&config, 2).unwrap_err().to_string();
+    let error = envs(&config, 2).unwrap_err().to_string();
     says(
         &error,
         &[
             "cannot share memory",
-            "1 copies take 8388628 MiB",
+            "1 environments take 8388628 MiB",
             "MiB of memory are free",
-            "`rollout.copies`",
+            "`rollout.num_envs`",
         ],
     );
 }

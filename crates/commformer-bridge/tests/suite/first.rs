@@ -58,13 +58,16 @@ fn what_is_wrong_with_a_task_is_told_without_a_traceback() {
         ),
         (
             "Unmeasured",
-            ["returned nan for the metric 'moves'", "step 4 of its copy"],
+            [
+                "returned nan for the metric 'moves'",
+                "step 4 of its environment",
+            ],
         ),
     ] {
         let Some(config) = task(function, "") else {
             return;
         };
-        let text = match commformer_bridge::copies(&config, 3) {
+        let text = match commformer_bridge::envs(&config, 3) {
             Err(fault) => fault.to_string(),
             Ok(_) => crate::faults::broken(&config),
         };

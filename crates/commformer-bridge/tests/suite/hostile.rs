@@ -1,7 +1,7 @@
 //! Whatever a worker answers: an error in a sentence, in a bounded time.
 
 use crate::{Stage, python, task};
-use commformer_bridge::{PythonConfig, copies};
+use commformer_bridge::{PythonConfig, envs};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ fn say(text: &str) -> Table {
 
 #[test]
 fn an_answer_that_is_none_is_an_error_in_a_sentence() {
-    let none = "answered what nobody understands when it was to step copy 0";
+    let none = "answered what nobody understands when it was to step environment 0";
     let late = "gave no answer within 1 s (env.timeout)";
     let mut ends = say("N do");
     ends.insert("ends".into(), true.into());
@@ -66,7 +66,7 @@ fn an_answer_that_is_none_is_an_error_in_a_sentence() {
         ),
         (
             option("status", 255),
-            "was to step copy 0 and answered without having stepped it",
+            "was to step environment 0 and answered without having stepped it",
         ),
         (
             option("status", 7),
@@ -99,7 +99,7 @@ fn a_task_that_is_none_is_an_error_in_a_sentence() {
         let Some((config, _folder)) = fake(option("first", first)) else {
             return;
         };
-        let error = copies(&config, 1).unwrap_err().to_string();
+        let error = envs(&config, 1).unwrap_err().to_string();
         assert!(error.contains(expected), "{first}: {error}");
     }
 }

@@ -9,7 +9,7 @@ mod pool;
 mod skip;
 mod stepping;
 
-use commformer_bridge::{PythonConfig, PythonEnv, copies};
+use commformer_bridge::{PythonConfig, PythonEnv, envs};
 use commformer_env::{Actions, Batch, Spec, Status, VecEnv, VecEnvError};
 use std::path::Path;
 use std::process::Command;
@@ -51,7 +51,7 @@ fn task(function: &str, options: &str) -> Option<PythonConfig> {
     })
 }
 
-/// Copies with all that they write to.
+/// Environments with all that they write to.
 struct Stage {
     envs: VecEnv<PythonEnv>,
     obs: Vec<f32>,
@@ -63,19 +63,19 @@ struct Stage {
 
 impl Stage {
     fn new(config: &PythonConfig, count: usize) -> Self {
-        let envs = VecEnv::new(copies(config, count).unwrap(), 7).unwrap();
+        let envs = VecEnv::new(envs(config, count).unwrap(), 7).unwrap();
         Self::of(envs)
     }
 
     fn of(envs: VecEnv<PythonEnv>) -> Self {
-        let (spec, copies) = (envs.spec().clone(), envs.copies());
-        let rows = copies * spec.agents;
+        let (spec, num_envs) = (envs.spec().clone(), envs.num_envs());
+        let rows = num_envs * spec.agents;
         Self {
             obs: vec![0.0; rows * spec.obs_dim],
-            available: vec![false; copies * spec.available_len()],
+            available: vec![false; num_envs * spec.available_len()],
             active: vec![false; rows],
             rewards: vec![0.0; rows],
-            status: vec![Status::Running; copies],
+            status: vec![Status::Running; num_envs],
             envs,
         }
     }

@@ -1,10 +1,10 @@
 //! Workers that are done are taken up again: the same for the same task, and only those that are well.
 
 use crate::{Stage, faults::says, task};
-use commformer_bridge::{PythonConfig, copies, known, spec};
+use commformer_bridge::{PythonConfig, envs, known, spec};
 use std::time::{Duration, Instant};
 
-/// The process that steps a copy of this task, which lets go of it then.
+/// The process that steps an environment of this task, which lets go of it then.
 fn who(config: &PythonConfig) -> u32 {
     let mut stage = Stage::new(config, 1);
     stage.reset().unwrap();
@@ -42,8 +42,8 @@ fn no_more_are_taken_up_than_are_needed() {
         workers: 2,
         ..one.clone()
     };
-    assert_eq!(copies(&two, 4).unwrap().len(), 4);
-    assert_eq!(copies(&one, 4).unwrap().len(), 4);
+    assert_eq!(envs(&two, 4).unwrap().len(), 4);
+    assert_eq!(envs(&one, 4).unwrap().len(), 4);
 }
 
 #[test]
@@ -99,5 +99,5 @@ fn a_task_is_known_once_it_has_told() {
     assert_eq!(known(&one), Some(told));
     assert_eq!(known(&other), None);
     // Whoever asks what it is leaves the worker that said so to the next.
-    assert_eq!(copies(&one, 1).map(|copies| copies.len()).unwrap(), 1);
+    assert_eq!(envs(&one, 1).map(|envs| envs.len()).unwrap(), 1);
 }

@@ -1,7 +1,7 @@
 //! What workers write arrives, where it belongs and whoever wrote it.
 
 use crate::{Stage, task};
-use commformer_bridge::{PythonEnv, copies};
+use commformer_bridge::{PythonEnv, envs};
 use commformer_env::{
     ActionSpace, Actions, Environment, Form, Frame, Observation, Rng, Status, VecEnv, VecEnvError,
 };
@@ -17,13 +17,13 @@ fn a_task_describes_itself() {
     assert_eq!(spec.actions, ActionSpace::Discrete(4));
     assert_eq!(spec.metrics, ["moves", "sum"]);
     assert!(spec.masks_actions);
-    let copy = stage.envs.copy(0).unwrap();
-    assert_eq!(copy.agent_names(), ["left", "right"]);
-    assert_eq!(copy.action_names(), ["a", "b", "c", "d"]);
+    let env = stage.envs.env(0).unwrap();
+    assert_eq!(env.agent_names(), ["left", "right"]);
+    assert_eq!(env.action_names(), ["a", "b", "c", "d"]);
 }
 
 #[test]
-fn every_copy_gets_its_own_actions_and_gives_its_own_numbers() {
+fn every_environment_gets_its_own_actions_and_gives_its_own_numbers() {
     let Some(config) = task("Counting", "") else {
         return;
     };
@@ -36,13 +36,13 @@ fn every_copy_gets_its_own_actions_and_gives_its_own_numbers() {
         assert_eq!(obs, [seeds[row], 1.0, actions[row] as f32]);
         assert_eq!(stage.rewards[row], actions[row] as f32 * 0.5);
     }
-    // The first agent of a copy lacks action 1 + step % 3.
+    // The first agent of an environment lacks action 1 + step % 3.
     assert_eq!(
         stage.available[..8],
         [true, true, false, true, true, true, true, true]
     );
     assert!(stage.active.iter().all(|active| *active));
-    // Copies have streams of their own.
+    // Environments have streams of their own.
     assert!(seeds[0] != seeds[2] && seeds[2] != seeds[4], "{seeds:?}");
 }
 
@@ -172,7 +172,7 @@ fn the_number_of_workers_and_of_callers_changes_nothing() {
             workers,
             ..config.clone()
         };
-        let envs = VecEnv::new(commformer_bridge::copies(&config, 6).unwrap(), 7).unwrap();
+        let envs = VecEnv::new(commformer_bridge::envs(&config, 6).unwrap(), 7).unwrap();
         let mut stages: Vec<Stage> = envs.split(shard).into_iter().map(Stage::of).collect();
         // Shards share workers, and go their ways at the same time.
         let told: Vec<Vec<f32>> = std::thread::scope(|scope| {
@@ -196,7 +196,7 @@ fn the_number_of_workers_and_of_callers_changes_nothing() {
                 .map(|thread| thread.join().unwrap())
                 .collect()
         });
-        // By steps, then copies.
+        // By steps, then environments.
         let widths: Vec<usize> = stages.iter().map(|stage| stage.obs.len()).collect();
         let of_step = |step: usize| {
             let parts = told.iter().zip(&widths);
@@ -236,7 +236,7 @@ fn the_last_picture_of_an_episode_is_of_its_end() {
     stage.reset().unwrap();
     let at = |stage: &Stage| {
         let mut frame = Frame::default();
-        stage.envs.copy(0).unwrap().draw(&mut frame);
+        stage.envs.env(0).unwrap().draw(&mut frame);
         match frame.shapes[0].form {
             Form::Circle([x, ..]) => x,
             _ => panic!("{frame:?}"),
@@ -256,7 +256,7 @@ fn the_last_picture_of_an_episode_is_of_its_end() {
     assert_eq!(stage.obs[1], 1.0);
 }
 
-/// Resets a copy, or steps it; what its two agents see.
+/// Resets an environment, or steps it; what its two agents see.
 pub fn play(env: &mut PythonEnv, actions: Option<[i64; 2]>) -> [f32; 6] {
     let mut obs = [0.0; 6];
     let out = Observation {
@@ -275,31 +275,29 @@ pub fn play(env: &mut PythonEnv, actions: Option<[i64; 2]>) -> [f32; 6] {
 }
 
 #[test]
-fn copies_are_begun_together_or_apart_and_called_by_their_numbers_among_all() {
+fn environments_are_begun_together_or_apart_and_called_by_their_numbers_among_all() {
     let Some(config) = task("Counting", "fault = 'exit'\nat = 2\nlength = 9") else {
         return;
     };
     // What is begun at the same time, and what the one that fails was to do.
     for (begun, expected) in [
-        (&[4, 5][..], "was to step copies 4 to 5"),
-        (&[3, 4, 5], "was to step copies 3 to 5"),
-        (&[3, 5], "was to step copy 3"),
-        (&[5], "was to step copy 5"),
-        (&[1, 2], "was to step copies 1 to 2"),
+        (&[4, 5][..], "was to step environments 4 to 5"),
+        (&[3, 4, 5], "was to step environments 3 to 5"),
+        (&[3, 5], "was to step environment 3"),
+        (&[5], "was to step environment 5"),
+        (&[1, 2], "was to step environments 1 to 2"),
     ] {
-        let mut envs = copies(&config, 6).unwrap();
+        let mut envs = envs(&config, 6).unwrap();
         let step = |actions: [i64; 2], envs: &mut [PythonEnv]| {
-            for copy in begun {
-                let remote = envs[*copy].remote().unwrap();
+            for env in begun {
+                let remote = envs[*env].remote().unwrap();
                 remote.begin(Some(Actions::Discrete(&actions)), &mut Rng::new(1, 2));
             }
-            let seen = begun
-                .iter()
-                .map(|copy| play(&mut envs[*copy], Some(actions)));
+            let seen = begun.iter().map(|env| play(&mut envs[*env], Some(actions)));
             seen.collect::<Vec<_>>()
         };
-        for copy in begun {
-            play(&mut envs[*copy], None);
+        for env in begun {
+            play(&mut envs[*env], None);
         }
         for obs in step([3, 2], &mut envs) {
             assert_eq!((obs[1..3].to_vec(), obs[5]), (vec![1.0, 3.0], 2.0));
@@ -327,7 +325,7 @@ fn an_episode_begins_once_and_after_what_was_begun_before() {
         assert_eq!([stage.obs[0], stage.obs[6]], [episode; 2], "{step}");
         stage.step(&[0; 4]).unwrap();
     }
-    // The second copy is still to be stepped when the reset is asked for.
+    // The second environment is still to be stepped when the reset is asked for.
     stage.envs.begin_step(Actions::Discrete(&[1; 4])).unwrap();
     stage.reset().unwrap();
     assert_eq!([stage.obs[0], stage.obs[6]], [4.0; 2]);

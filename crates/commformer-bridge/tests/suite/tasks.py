@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Counting:
-    """Two agents see copy-independent numbers: the seed, the step, and what they did last. Four steps."""
+    """Two agents see numbers that tell nothing of the environment's number: the seed, the step, and what they did last. Four steps."""
 
     agents = 2
     obs_dim = 3
@@ -274,7 +274,7 @@ class Huge(Counting):
 
 
 class Wide(Counting):
-    """Takes eight MiB in two copies."""
+    """Takes eight MiB in two environments."""
 
     obs_dim = 1 << 18
 

@@ -42,7 +42,7 @@ const LEFT: i64 = 2;
 const RIGHT: i64 = 3;
 const TOGGLE: i64 = 4;
 
-/// One copy of a robotic warehouse.
+/// One environment of a robotic warehouse.
 ///
 /// - Actions: 0 stay; 1 forward; 2 turn left; 3 turn right; 4 load the shelf on the robot's cell, or unload, which is
 ///   possible where shelves stood at first, at any such place that is free.

@@ -23,7 +23,7 @@ use std::sync::Arc;
 /// What is told of an episode.
 const METRICS: [&str; 6] = ["won", "kills", "losses", "damage", "progress", "timeout"];
 
-/// One copy of a battle with the interface of the StarCraft Multi-Agent Challenge (SMAC; Samvelyan et al.,
+/// One environment of a battle with the interface of the StarCraft Multi-Agent Challenge (SMAC; Samvelyan et al.,
 /// 2019). It is a simulator of its own: what is won here says nothing about StarCraft II.
 ///
 /// - Agents: the allies, in the scenario's order. A dead one takes no part.

@@ -13,25 +13,25 @@ pub fn len(buffer: &'static str, found: usize, expected: usize) -> Result<(), Ve
     })
 }
 
-pub fn batch(out: &Batch<'_>, copies: usize, spec: &Spec) -> Result<(), VecEnvError> {
-    let rows = copies * spec.agents;
+pub fn batch(out: &Batch<'_>, envs: usize, spec: &Spec) -> Result<(), VecEnvError> {
+    let rows = envs * spec.agents;
     len("obs", out.obs.len(), rows * spec.obs_dim)?;
     len(
         "available",
         out.available.len(),
-        copies * spec.available_len(),
+        envs * spec.available_len(),
     )?;
     len("active", out.active.len(), rows)
 }
 
-/// Errors name a copy by its number among all, that of the first here being `first`.
+/// Errors name an environment by its number among all, that of the first here being `first`.
 pub fn actions(
     actions: Actions<'_>,
     first: usize,
-    copies: usize,
+    envs: usize,
     spec: &Spec,
 ) -> Result<(), VecEnvError> {
-    let rows = copies * spec.agents;
+    let rows = envs * spec.agents;
     let place = |row: usize| (first + row / spec.agents, row % spec.agents);
     match (actions, spec.actions) {
         (Actions::Discrete(found), ActionSpace::Discrete(count)) => {
@@ -40,9 +40,9 @@ pub fn actions(
             let Some(row) = found.iter().position(|action| !fits(action)) else {
                 return Ok(());
             };
-            let (copy, agent) = place(row);
+            let (env, agent) = place(row);
             Err(VecEnvError::NoSuchAction {
-                copy,
+                env,
                 agent,
                 found: found[row],
                 count,
@@ -53,9 +53,9 @@ pub fn actions(
             let Some(index) = found.iter().position(|number| !number.is_finite()) else {
                 return Ok(());
             };
-            let (copy, agent) = place(index / width);
+            let (env, agent) = place(index / width);
             Err(VecEnvError::NotFinite {
-                copy,
+                env,
                 agent,
                 found: found[index],
             })

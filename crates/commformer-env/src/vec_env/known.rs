@@ -1,4 +1,4 @@
-//! What is known of the copies besides what a step writes.
+//! What is known of the environments besides what a step writes.
 
 use super::{Episode, VecEnv, check};
 use crate::lanes::Lane;
@@ -27,63 +27,63 @@ impl<E: Environment> VecEnv<E> {
         }
     }
 
-    /// Whether each agent of a copy must listen in the present step, (N), where the task has such a known
+    /// Whether each agent of an environment must listen in the present step, (N), where the task has such a known
     /// answer.
     ///
     /// # Errors
     ///
     /// If the task gives more or fewer than one for each agent.
-    pub fn must_listen(&self, copy: usize) -> Result<Option<&[bool]>, VecEnvError> {
-        let answer = self.lanes.get(copy).and_then(|lane| lane.env.must_listen());
+    pub fn must_listen(&self, env: usize) -> Result<Option<&[bool]>, VecEnvError> {
+        let answer = self.lanes.get(env).and_then(|lane| lane.env.must_listen());
         if let Some(answer) = answer {
             check::len("must_listen", answer.len(), self.spec.agents)?;
         }
         Ok(answer)
     }
 
-    /// Steps that the episode of a copy has taken: of the one that ended in the last step, if one did, or
+    /// Steps that the episode of an environment has taken: of the one that ended in the last step, if one did, or
     /// else of the one under way.
-    pub fn episode_steps(&self, copy: usize) -> u32 {
-        self.lanes.get(copy).map_or(0, Lane::episode_steps)
+    pub fn episode_steps(&self, env: usize) -> u32 {
+        self.lanes.get(env).map_or(0, Lane::episode_steps)
     }
 
-    /// One copy, to look at.
-    pub fn copy(&self, copy: usize) -> Option<&E> {
-        self.lanes.get(copy).map(|lane| &lane.env)
+    /// One environment, to look at.
+    pub fn env(&self, env: usize) -> Option<&E> {
+        self.lanes.get(env).map(|lane| &lane.env)
     }
 
-    /// The episodes that ended in the last step, in the order of their copies.
+    /// The episodes that ended in the last step, in the order of their environments.
     pub fn episodes(&self) -> &[Episode] {
         &self.episodes[..self.ended]
     }
 
-    /// The observation, (N, O), in which the episode of `copy` ended in the last step; empty if none
+    /// The observation, (N, O), in which the episode of `env` ended in the last step; empty if none
     /// did. What lies beyond a truncated episode is estimated from this one.
-    pub fn final_obs(&self, copy: usize) -> &[f32] {
-        match self.lanes.get(copy) {
+    pub fn final_obs(&self, env: usize) -> &[f32] {
+        match self.lanes.get(env) {
             Some(lane) if lane.last.is_some() => &lane.last_obs,
             _ => &[],
         }
     }
 
-    /// Who took part in that observation, (N); empty if no episode of `copy` ended in the last step.
-    pub fn final_active(&self, copy: usize) -> &[bool] {
-        match self.lanes.get(copy) {
+    /// Who took part in that observation, (N); empty if no episode of `env` ended in the last step.
+    pub fn final_active(&self, env: usize) -> &[bool] {
+        match self.lanes.get(env) {
             Some(lane) if lane.last.is_some() => &lane.last_active,
             _ => &[],
         }
     }
 
-    /// Which actions could be taken in that observation, (N, A); empty if no episode of `copy` ended in the last step,
+    /// Which actions could be taken in that observation, (N, A); empty if no episode of `env` ended in the last step,
     /// or if the task masks none.
-    pub fn final_available(&self, copy: usize) -> &[bool] {
-        match self.lanes.get(copy) {
+    pub fn final_available(&self, env: usize) -> &[bool] {
+        match self.lanes.get(env) {
             Some(lane) if lane.last.is_some() => &lane.last_available,
             _ => &[],
         }
     }
 
-    /// Writes the global state of each copy, (C, S), of the situation that was observed last: where an episode ended,
+    /// Writes the global state of each environment, (C, S), of the situation that was observed last: where an episode ended,
     /// it is that of the next one's beginning.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ impl<E: Environment> VecEnv<E> {
         Ok(())
     }
 
-    /// Has every copy keep, from now on, the global state in which an episode ends, for
+    /// Has every environment keep, from now on, the global state in which an episode ends, for
     /// [`final_state`](Self::final_state). Until then that costs nothing.
     pub fn keep_final_states(&mut self) {
         for lane in &mut self.lanes {
@@ -111,23 +111,23 @@ impl<E: Environment> VecEnv<E> {
         }
     }
 
-    /// The global state, (S), in which the episode of `copy` ended in the last step; empty if none did, or if it was
+    /// The global state, (S), in which the episode of `env` ended in the last step; empty if none did, or if it was
     /// not [kept](Self::keep_final_states).
-    pub fn final_state(&self, copy: usize) -> &[f32] {
-        match self.lanes.get(copy) {
+    pub fn final_state(&self, env: usize) -> &[f32] {
+        match self.lanes.get(env) {
             Some(lane) if lane.last.is_some() => &lane.last_state,
             _ => &[],
         }
     }
 
-    /// Whether each agent of a copy left in the last step, (N), also if its episode ended then; empty if
+    /// Whether each agent of an environment left in the last step, (N), also if its episode ended then; empty if
     /// nobody ever leaves the task.
     ///
     /// # Errors
     ///
     /// If the task gives more or fewer than one for each agent.
-    pub fn departed(&self, copy: usize) -> Result<&[bool], VecEnvError> {
-        let departed = self.lanes.get(copy).map_or(&[][..], Lane::departed);
+    pub fn departed(&self, env: usize) -> Result<&[bool], VecEnvError> {
+        let departed = self.lanes.get(env).map_or(&[][..], Lane::departed);
         if !departed.is_empty() {
             check::len("departed", departed.len(), self.spec.agents)?;
         }

@@ -149,7 +149,7 @@ fn every_task_goes_on_from_the_middle_of_an_episode() {
 }
 
 #[test]
-fn the_number_of_threads_and_the_other_copies_change_nothing() {
+fn the_number_of_threads_and_the_other_environments_change_nothing() {
     for task in tasks() {
         vec_env::same_on_any_threads(|| build(&task));
     }

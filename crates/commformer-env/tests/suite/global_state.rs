@@ -1,8 +1,8 @@
-//! The global state: copies that are stepped together give what each of them gives by itself.
+//! The global state: environments that are stepped together give what each of them gives by itself.
 
 use commformer_env::smac::{Smac, SmacConfig};
 use commformer_env::{
-    Actions, Batch, CopyState, PredatorPrey, PredatorPreyConfig, Rng, Spec, Status, VecEnv,
+    Actions, Batch, EnvState, PredatorPrey, PredatorPreyConfig, Rng, Spec, Status, VecEnv,
     VecEnvError,
 };
 
@@ -29,7 +29,7 @@ fn own(battle: &Smac) -> Vec<f32> {
     state
 }
 
-/// Copies and what they write.
+/// Environments and what they write.
 struct Team {
     envs: VecEnv<Smac>,
     obs: Vec<f32>,
@@ -71,7 +71,7 @@ impl Team {
         });
     }
 
-    fn restore(&mut self, states: &[CopyState]) {
+    fn restore(&mut self, states: &[EnvState]) {
         self.write(|envs, out, _| envs.restore(states, out).unwrap());
     }
 
@@ -83,7 +83,7 @@ impl Team {
 }
 
 #[test]
-fn copies_give_what_each_gives_by_itself() {
+fn environments_give_what_each_gives_by_itself() {
     let mut team = Team::new();
     let width = team.envs.spec().state_dim;
     assert_eq!(width, battle().state_len());
@@ -92,9 +92,9 @@ fn copies_give_what_each_gives_by_itself() {
     team.envs.keep_final_states();
     team.write(|envs, out, _| envs.reset(out).unwrap());
     let mut alone: Vec<_> = (0..COPIES as u64)
-        .map(|copy| {
+        .map(|env| {
             let mut single = Single::new(battle(), 0);
-            single.rng = Rng::new(SEED, copy);
+            single.rng = Rng::new(SEED, env);
             single.reset();
             single
         })
@@ -109,19 +109,19 @@ fn copies_give_what_each_gives_by_itself() {
             .map(|_| policy.below(count).into())
             .collect();
         team.step(&actions);
-        for (copy, single) in alone.iter_mut().enumerate() {
-            let status = single.step(&actions[copy * agents..][..agents]);
-            assert_eq!(status, team.status[copy]);
+        for (env, single) in alone.iter_mut().enumerate() {
+            let status = single.step(&actions[env * agents..][..agents]);
+            assert_eq!(status, team.status[env]);
             let last = match status {
                 Status::Running => Vec::new(),
                 _ => own(&single.env),
             };
-            assert_eq!(team.envs.final_state(copy), last);
+            assert_eq!(team.envs.final_state(env), last);
             if status != Status::Running {
                 ends += 1;
                 single.reset();
             }
-            assert_eq!(team.states()[copy * width..][..width], own(&single.env));
+            assert_eq!(team.states()[env * width..][..width], own(&single.env));
         }
     }
     assert!(ends > COPIES, "{ends} episodes ended");

@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::single::Single;
 
-/// Plays an episode of random actions, in the middle of which another copy takes it up.
+/// Plays an episode of random actions, in the middle of which another environment takes it up.
 pub fn check<E: Environment>(fresh: impl Fn() -> E) {
     let mut original = Single::new(fresh(), 9);
     let agents = original.env.spec().agents;

@@ -123,7 +123,7 @@ fn an_agent_that_listens_to_nobody_earns_what_theory_says() {
 }
 
 #[test]
-fn sources_belong_to_their_seed_and_not_to_the_copy() {
+fn sources_belong_to_their_seed_and_not_to_the_environment() {
     let sources = |source_seed| {
         let config = SignalConfig {
             agents: 8,

@@ -1,8 +1,8 @@
-//! A single copy with its buffers, for the tests.
+//! A single environment with its buffers, for the tests.
 
 use commformer_env::{Actions, Environment, Observation, Rng, Status};
 
-/// One copy of a task, its stream, and what it wrote last.
+/// One environment of a task, its stream, and what it wrote last.
 pub struct Single<E> {
     pub env: E,
     pub rng: Rng,

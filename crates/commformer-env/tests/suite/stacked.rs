@@ -325,7 +325,7 @@ fn a_failure_elsewhere_is_heard() {
     };
     assert_eq!(reset(vec![task(None), task(None)]), Ok(()));
     let error = reset(vec![task(None), task(Some("gone"))]).unwrap_err();
-    assert_eq!(error.to_string(), "copy 1: gone");
+    assert_eq!(error.to_string(), "environment 1: gone");
 }
 
 /// The newest observation of a stacked task is what the task alone shows, and the rest what it showed before, over

@@ -179,8 +179,8 @@ fn who_drives_off_the_road_has_departed() {
         episode_limit: Some(8),
         ..crowded(2)
     };
-    let mut copies = VecEnv::new(vec![TrafficJunction::new(config).unwrap()], 4).unwrap();
-    let mut obs = vec![0.0; 2 * copies.spec().obs_dim];
+    let mut envs = VecEnv::new(vec![TrafficJunction::new(config).unwrap()], 4).unwrap();
+    let mut obs = vec![0.0; 2 * envs.spec().obs_dim];
     let (mut active, mut rewards, mut status) = ([false; 2], [0.0; 2], [Status::Running]);
     for step in 0..=9 {
         let out = Batch {
@@ -189,16 +189,20 @@ fn who_drives_off_the_road_has_departed() {
             active: &mut active,
         };
         if step == 0 {
-            copies.reset(out).unwrap();
+            envs.reset(out).unwrap();
         } else {
             let actions = Actions::Discrete(&[GAS, BRAKE]);
-            let stepped = copies.step(actions, out, &mut rewards, &mut status);
+            let stepped = envs.step(actions, out, &mut rewards, &mut status);
             stepped.unwrap();
         }
         assert_eq!(status[0] == Status::Truncated, step == 8);
-        assert_eq!(copies.departed(0), Ok(&[step == 8, false][..]));
+        assert_eq!(envs.departed(0), Ok(&[step == 8, false][..]));
     }
-    assert_eq!(copies.departed(1), Ok(&[][..]), "there is no such copy");
+    assert_eq!(
+        envs.departed(1),
+        Ok(&[][..]),
+        "there is no such environment"
+    );
 }
 
 /// What is in each cell of an agent's window: the road's id, and cars.

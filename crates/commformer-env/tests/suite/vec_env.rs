@@ -1,7 +1,7 @@
 //! The vector environment: the same on any number of threads, and what it refuses.
 
 use commformer_env::{
-    ActionSpace, Actions, Batch, CopyState, Environment, Episode, Observation, PredatorPrey,
+    ActionSpace, Actions, Batch, EnvState, Environment, Episode, Observation, PredatorPrey,
     PredatorPreyConfig, Rng, Signal, SignalConfig, Spec, Status, TrafficJunction, VecEnv,
     VecEnvError,
 };
@@ -18,14 +18,14 @@ struct Team<E> {
 
 impl<E: Environment> Team<E> {
     fn new(envs: VecEnv<E>) -> Self {
-        let (copies, spec) = (envs.copies(), envs.spec());
-        let rows = copies * spec.agents;
+        let (num_envs, spec) = (envs.num_envs(), envs.spec());
+        let rows = num_envs * spec.agents;
         Self {
             obs: vec![f32::NAN; rows * spec.obs_dim],
-            available: vec![false; copies * spec.available_len()],
+            available: vec![false; num_envs * spec.available_len()],
             active: vec![false; rows],
             rewards: vec![f32::NAN; rows],
-            status: vec![Status::Running; copies],
+            status: vec![Status::Running; num_envs],
             envs,
         }
     }
@@ -39,7 +39,7 @@ impl<E: Environment> Team<E> {
         self.envs.reset(out)
     }
 
-    fn restore(&mut self, states: &[CopyState]) -> Result<(), VecEnvError> {
+    fn restore(&mut self, states: &[EnvState]) -> Result<(), VecEnvError> {
         let out = Batch {
             obs: &mut self.obs,
             available: &mut self.available,
@@ -59,47 +59,47 @@ impl<E: Environment> Team<E> {
     }
 }
 
-/// Everything one copy gave in a step.
+/// Everything one environment gave in a step.
 type Trace = Vec<(Vec<f32>, Vec<f32>, Status, Vec<f32>)>;
 
-/// Random actions of one agent in one copy, whatever else there is.
-fn action(copy: usize, step: usize, agent: usize, count: u32) -> i64 {
-    let mut rng = Rng::new(77, (copy * 1_000_000 + step * 1_000 + agent) as u64);
+/// Random actions of one agent in one environment, whatever else there is.
+fn action(env: usize, step: usize, agent: usize, count: u32) -> i64 {
+    let mut rng = Rng::new(77, (env * 1_000_000 + step * 1_000 + agent) as u64);
     rng.below(count).into()
 }
 
-fn trace<E: Environment>(copies: Vec<E>, threads: usize) -> (Vec<Trace>, Vec<Episode>) {
+fn trace<E: Environment>(envs: Vec<E>, threads: usize) -> (Vec<Trace>, Vec<Episode>) {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
         .unwrap();
     pool.install(|| {
-        let mut team = Team::new(VecEnv::new(copies, 3).unwrap().with_copies_per_thread(1));
-        let (copies, agents, obs_dim) = (
-            team.envs.copies(),
+        let mut team = Team::new(VecEnv::new(envs, 3).unwrap().with_envs_per_thread(1));
+        let (envs, agents, obs_dim) = (
+            team.envs.num_envs(),
             team.envs.spec().agents,
             team.envs.spec().obs_dim,
         );
         let ActionSpace::Discrete(count) = team.envs.spec().actions else {
             panic!("discrete")
         };
-        let mut traces: Vec<Trace> = vec![Vec::new(); copies];
+        let mut traces: Vec<Trace> = vec![Vec::new(); envs];
         let mut episodes = Vec::new();
         team.reset().unwrap();
         for step in 0..50 {
-            let joint = (0..copies).flat_map(|copy| (0..agents).map(move |agent| (copy, agent)));
+            let joint = (0..envs).flat_map(|env| (0..agents).map(move |agent| (env, agent)));
             let joint: Vec<i64> = joint
-                .map(|(copy, agent)| action(copy, step, agent, count as u32))
+                .map(|(env, agent)| action(env, step, agent, count as u32))
                 .collect();
             team.step(Actions::Discrete(&joint)).unwrap();
-            for (copy, trace) in traces.iter_mut().enumerate() {
-                let obs = team.obs[copy * agents * obs_dim..][..agents * obs_dim].to_vec();
-                let rewards = team.rewards[copy * agents..][..agents].to_vec();
+            for (env, trace) in traces.iter_mut().enumerate() {
+                let obs = team.obs[env * agents * obs_dim..][..agents * obs_dim].to_vec();
+                let rewards = team.rewards[env * agents..][..agents].to_vec();
                 trace.push((
                     obs,
                     rewards,
-                    team.status[copy],
-                    team.envs.final_obs(copy).to_vec(),
+                    team.status[env],
+                    team.envs.final_obs(env).to_vec(),
                 ));
             }
             episodes.extend_from_slice(team.envs.episodes());
@@ -108,25 +108,25 @@ fn trace<E: Environment>(copies: Vec<E>, threads: usize) -> (Vec<Trace>, Vec<Epi
     })
 }
 
-/// Plays copies of a task on one thread and on several.
+/// Plays environments of a task on one thread and on several.
 pub fn same_on_any_threads<E: Environment>(task: impl Fn() -> E) {
-    let copies = |count| (0..count).map(|_| task()).collect::<Vec<E>>();
-    let (traces, episodes) = trace(copies(7), 1);
+    let envs = |count| (0..count).map(|_| task()).collect::<Vec<E>>();
+    let (traces, episodes) = trace(envs(7), 1);
     assert!(episodes.len() >= 14, "some episodes end");
     for threads in [2, 5] {
         assert_eq!(
-            trace(copies(7), threads),
+            trace(envs(7), threads),
             (traces.clone(), episodes.clone()),
             "{threads} threads"
         );
     }
-    // The first copies do the same when there are fewer of them, and no two copies do the same.
-    assert_eq!(trace(copies(3), 2).0, traces[..3]);
-    assert!((1..7).all(|copy| traces[copy] != traces[0]));
+    // The first environments do the same when there are fewer of them, and no two environments do the same.
+    assert_eq!(trace(envs(3), 2).0, traces[..3]);
+    assert!((1..7).all(|env| traces[env] != traces[0]));
 }
 
 #[test]
-fn the_number_of_threads_and_the_other_copies_change_nothing() {
+fn the_number_of_threads_and_the_other_environments_change_nothing() {
     let config = SignalConfig {
         cue_probability: 0.5,
         ..Default::default()
@@ -135,7 +135,7 @@ fn the_number_of_threads_and_the_other_copies_change_nothing() {
 }
 
 #[test]
-fn copies_that_are_dealt_out_go_on_as_before() {
+fn environments_that_are_dealt_out_go_on_as_before() {
     let signal = || Signal::new(SignalConfig::default()).unwrap();
     let whole = || VecEnv::new((0..5).map(|_| signal()).collect::<Vec<_>>(), 3).unwrap();
     let observed = |mut teams: Vec<Team<Signal>>| -> Vec<f32> {
@@ -149,7 +149,7 @@ fn copies_that_are_dealt_out_go_on_as_before() {
     let expected = observed(vec![Team::new(whole())]);
     for (size, lengths) in [(2, &[2, 2, 1][..]), (9, &[5]), (0, &[1; 5])] {
         let parts = whole().split(size);
-        let found: Vec<usize> = parts.iter().map(VecEnv::copies).collect();
+        let found: Vec<usize> = parts.iter().map(VecEnv::num_envs).collect();
         assert_eq!(found, lengths);
         assert_eq!(
             observed(parts.into_iter().map(Team::new).collect()),
@@ -159,7 +159,7 @@ fn copies_that_are_dealt_out_go_on_as_before() {
 }
 
 #[test]
-fn saved_copies_go_on_elsewhere_as_if_nothing_had_happened() {
+fn saved_environments_go_on_elsewhere_as_if_nothing_had_happened() {
     let task = |agents| {
         let config = PredatorPreyConfig {
             agents,
@@ -167,11 +167,11 @@ fn saved_copies_go_on_elsewhere_as_if_nothing_had_happened() {
         };
         PredatorPrey::new(config).unwrap()
     };
-    let team = |copies, seed| Team::new(VecEnv::new(vec![task(3); copies], seed).unwrap());
+    let team = |envs, seed| Team::new(VecEnv::new(vec![task(3); envs], seed).unwrap());
     let mut original = team(4, 3);
     original.reset().unwrap();
     let joint = |step| {
-        let agents = (0..4).flat_map(|copy| (0..3).map(move |agent| action(copy, step, agent, 5)));
+        let agents = (0..4).flat_map(|env| (0..3).map(move |agent| action(env, step, agent, 5)));
         agents.collect::<Vec<_>>()
     };
     for step in 0..30 {
@@ -198,7 +198,7 @@ fn saved_copies_go_on_elsewhere_as_if_nothing_had_happened() {
     let mut four = Team::new(VecEnv::new(vec![task(4); 4], 3).unwrap());
     let error = four.restore(&saved).unwrap_err().to_string();
     assert!(
-        error.contains("copy 0") && error.contains("other settings"),
+        error.contains("environment 0") && error.contains("other settings"),
         "{error}"
     );
     let counters = VecEnv::new(vec![Counter::new(3.0, Status::Terminated)], 0);
@@ -294,14 +294,14 @@ impl Environment for Counter {
 
 #[test]
 fn an_ended_episode_leaves_its_last_observation_and_the_next_one_begins() {
-    let copies = vec![
+    let envs = vec![
         Counter::new(2.0, Status::Terminated),
         Counter::new(3.0, Status::Truncated),
     ];
-    let mut team = Team::new(VecEnv::new(copies, 0).unwrap());
+    let mut team = Team::new(VecEnv::new(envs, 0).unwrap());
     team.reset().unwrap();
     assert_eq!(team.obs, [0., 1., 0., 1., 0., 1., 0., 1.]);
-    // Rewards of 1 and 3 in copy 0, 5 and 8 in copy 1.
+    // Rewards of 1 and 3 in environment 0, 5 and 8 in environment 1.
     let actions = Actions::Continuous(&[1., 0., 3., 0., 5., 0., 8., 0.]);
 
     team.step(actions).unwrap();
@@ -317,11 +317,14 @@ fn an_ended_episode_leaves_its_last_observation_and_the_next_one_begins() {
     assert_eq!(team.active, [true, true, true, false]);
     assert_eq!(team.envs.final_obs(0), [2., 1., 2., 1.]);
     assert!(team.envs.final_obs(1).is_empty());
-    assert!(team.envs.final_obs(2).is_empty(), "there is no such copy");
+    assert!(
+        team.envs.final_obs(2).is_empty(),
+        "there is no such environment"
+    );
     assert_eq!(
         team.envs.episodes(),
         [Episode {
-            copy: 0,
+            env: 0,
             steps: 2,
             team_return: 4.0,
             metrics: vec![1.0]
@@ -335,7 +338,7 @@ fn an_ended_episode_leaves_its_last_observation_and_the_next_one_begins() {
     assert_eq!(
         team.envs.episodes(),
         [Episode {
-            copy: 1,
+            env: 1,
             steps: 3,
             team_return: 19.5,
             metrics: vec![1.0]
@@ -349,7 +352,7 @@ fn an_ended_episode_leaves_its_last_observation_and_the_next_one_begins() {
         team.envs
             .episodes()
             .iter()
-            .map(|e| (e.copy, e.metrics[0]))
+            .map(|e| (e.env, e.metrics[0]))
             .collect::<Vec<_>>(),
         [(0, 3.0), (1, 2.0)]
     );
@@ -361,10 +364,10 @@ fn an_ended_episode_leaves_its_last_observation_and_the_next_one_begins() {
 }
 
 #[test]
-fn copies_of_different_tasks_and_no_copies_are_refused() {
+fn environments_of_different_tasks_and_no_environments_are_refused() {
     assert_eq!(
         VecEnv::<PredatorPrey>::new(Vec::new(), 0).unwrap_err(),
-        VecEnvError::NoCopies
+        VecEnvError::NoEnvs
     );
     let of = |vision| {
         PredatorPrey::new(PredatorPreyConfig {
@@ -375,7 +378,7 @@ fn copies_of_different_tasks_and_no_copies_are_refused() {
     };
     let error = VecEnv::new(vec![of(1), of(1), of(0)], 0).unwrap_err();
     assert!(
-        matches!(error, VecEnvError::SpecsDiffer { copy: 2, .. }),
+        matches!(error, VecEnvError::SpecsDiffer { env: 2, .. }),
         "{error}"
     );
     let mut empty = Counter::new(1.0, Status::Terminated);
@@ -402,7 +405,7 @@ fn a_step_that_is_refused_changes_nothing() {
     assert_eq!(
         error,
         VecEnvError::NoSuchAction {
-            copy: 1,
+            env: 1,
             agent: 1,
             found: 5,
             count: 5
@@ -410,7 +413,7 @@ fn a_step_that_is_refused_changes_nothing() {
     );
     assert_eq!(
         error.to_string(),
-        "agent 1 of copy 1 takes action 5, but there are only actions 0 to 4"
+        "agent 1 of environment 1 takes action 5, but there are only actions 0 to 4"
     );
     let error = team
         .step(Actions::Discrete(&[-1, 1, 2, 3, 4, 0]))
@@ -418,7 +421,7 @@ fn a_step_that_is_refused_changes_nothing() {
     assert_eq!(
         error,
         VecEnvError::NoSuchAction {
-            copy: 0,
+            env: 0,
             agent: 0,
             found: -1,
             count: 5
@@ -471,7 +474,7 @@ fn numbers_that_are_not_finite_are_refused() {
     assert_eq!(
         error,
         VecEnvError::NotFinite {
-            copy: 0,
+            env: 0,
             agent: 1,
             found: f32::INFINITY
         }
@@ -564,20 +567,20 @@ fn answers_that_do_not_fit_the_team_are_refused() {
 }
 
 #[test]
-fn an_error_after_a_split_names_the_copy_among_all() {
-    let copies = (0..5).map(|_| Counter::new(9.0, Status::Terminated));
-    let parts = VecEnv::new(copies.collect(), 0).unwrap().split(2);
-    let firsts: Vec<usize> = parts.iter().map(VecEnv::first_copy).collect();
+fn an_error_after_a_split_names_the_environment_among_all() {
+    let envs = (0..5).map(|_| Counter::new(9.0, Status::Terminated));
+    let parts = VecEnv::new(envs.collect(), 0).unwrap().split(2);
+    let firsts: Vec<usize> = parts.iter().map(VecEnv::first_env).collect();
     assert_eq!(firsts, [0, 2, 4]);
     let part = parts.into_iter().nth(1).unwrap().split(1).remove(1);
-    assert_eq!(part.first_copy(), 3);
+    assert_eq!(part.first_env(), 3);
     let mut team = Team::new(part);
     team.reset().unwrap();
     let error = team
         .step(Actions::Continuous(&[0.0, 0.0, f32::NAN, 0.0]))
         .unwrap_err();
     assert!(
-        error.to_string().starts_with("agent 1 of copy 3 "),
+        error.to_string().starts_with("agent 1 of environment 3 "),
         "{error}"
     );
 }
@@ -592,7 +595,11 @@ fn the_steps_of_an_episode_are_counted_until_the_next_has_begun() {
         counted.push(team.envs.episode_steps(0));
     }
     assert_eq!(counted, [0, 1, 2, 3, 1, 2]);
-    assert_eq!(team.envs.episode_steps(1), 0, "there is no such copy");
+    assert_eq!(
+        team.envs.episode_steps(1),
+        0,
+        "there is no such environment"
+    );
 }
 
 #[test]
@@ -609,11 +616,11 @@ fn who_took_part_at_an_end_is_known_beside_the_last_observation() {
         }
         // Nobody leaves who brakes; the new episodes begin without cars.
         assert_eq!(team.active, [false; 10]);
-        for (copy, before) in before.chunks(5).enumerate() {
-            let last = team.envs.final_active(copy);
+        for (env, before) in before.chunks(5).enumerate() {
+            let last = team.envs.final_active(env);
             assert!(last.contains(&true));
             assert!(before.iter().zip(last).all(|(before, last)| before <= last));
-            let seen = team.envs.final_obs(copy).chunks(137);
+            let seen = team.envs.final_obs(env).chunks(137);
             let seen: Vec<bool> = seen.map(|obs| obs.iter().any(|&x| x != 0.0)).collect();
             assert_eq!(seen, last);
         }
@@ -685,12 +692,12 @@ fn the_mask_of_an_end_is_known_beside_the_last_observation() {
     team.reset().unwrap();
     for step in 1..=6 {
         team.step(Actions::Discrete(&[0; 2])).unwrap();
-        for copy in 0..2 {
+        for env in 0..2 {
             let expected: &[bool] = match step % 3 {
                 0 => &[true, true, true, false],
                 _ => &[],
             };
-            assert_eq!(team.envs.final_available(copy), expected, "step {step}");
+            assert_eq!(team.envs.final_available(env), expected, "step {step}");
         }
         // The next episode's own mask stands in the caller's memory.
         assert_eq!(team.available[..4].iter().position(|&x| !x), Some(step % 3));

@@ -18,26 +18,26 @@ impl TeamPolicy {
         noise: Option<&Tensor>,
     ) -> PolicyResult<Apart> {
         let size = situations.obs.size();
-        let (copies, agents) = (size[0], size[1] as usize);
+        let (envs, agents) = (size[0], size[1] as usize);
         let weights = Weights::new(self.model())?;
         let mut team = Team::new(&weights, agents)?;
         let (mut acts, mut log) = (Vec::new(), Vec::new());
-        for copy in 0..copies {
-            let of_copy = |x: &Tensor| x.narrow(0, copy.min(x.size()[0] - 1), 1);
-            let available = situations.available.map(of_copy);
-            let memory = situations.memory.map(of_copy);
-            let active = situations.active.map(of_copy);
+        for env in 0..envs {
+            let of_env = |x: &Tensor| x.narrow(0, env.min(x.size()[0] - 1), 1);
+            let available = situations.available.map(of_env);
+            let memory = situations.memory.map(of_env);
+            let active = situations.active.map(of_env);
             let situation = Situations {
-                obs: &of_copy(situations.obs),
+                obs: &of_env(situations.obs),
                 available: available.as_ref(),
-                graph: &TeamGraphs::new(of_copy(&situations.graph.of_each())), // the only one, or this copy's
+                graph: &TeamGraphs::new(of_env(&situations.graph.of_each())), // the only one, or this environment's
                 active: active.as_ref(),
                 state: None,
                 memory: memory.as_ref(),
             };
-            let of_gates = noise_of(gates).map(of_copy);
+            let of_gates = noise_of(gates).map(of_env);
             let gates = with_noise(gates, of_gates.as_ref());
-            let noise = noise.map(of_copy);
+            let noise = noise.map(of_env);
             let (act, delivered) = self.step_apart(&mut team, &situation, gates, noise.as_ref())?;
             acts.push(act);
             log.push(delivered);
@@ -215,7 +215,7 @@ fn join(decisions: &[Decision]) -> Option<Gating> {
     })
 }
 
-/// The acts of single copies as one batch.
+/// The acts of single environments as one batch.
 fn stack(acts: &[Act]) -> Act {
     let all = |of: &dyn Fn(&Act) -> Option<&Tensor>| {
         let parts: Vec<&Tensor> = acts.iter().filter_map(of).collect();

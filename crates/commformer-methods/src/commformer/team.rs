@@ -277,10 +277,10 @@ impl Policy for TeamPolicy {
         let Some(gate) = &mut self.gate else {
             return Ok(self.model.load_state(state)?);
         };
-        let copy = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
+        let env = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
         let (of_gate, of_model) = state
             .iter()
-            .map(copy)
+            .map(env)
             .partition::<Vec<_>, _>(|(name, _)| name.starts_with("gate."));
         self.model.load_state(&of_model)?;
         Ok(gate.load_state(&of_gate)?)

@@ -23,9 +23,9 @@ class ParallelEnv(Base):
 
     def __init__(self, kind: str, **settings: Any) -> None:
         kind = text("kind", kind)
-        for reserved in ("copies", "seed", "threads"):
+        for reserved in ("num_envs", "copies", "seed", "threads"):
             if reserved in settings:
-                raise TypeError(f"{reserved} is no setting of parallel_env: it is one copy, and reset(seed) takes the seed")
+                raise TypeError(f"{reserved} is no setting of parallel_env: it is one environment, and reset(seed) takes the seed")
         self.metadata = {"name": f"commformer_{kind}", "is_parallelizable": True, "render_modes": []}
         self.render_mode = None
         self._kind, self._settings = kind, settings
@@ -64,7 +64,7 @@ class ParallelEnv(Base):
         self._vector = VectorEnv(self._kind, seed=seed, **self._settings)
         self.agents = list(self.possible_agents)
         seen = self._vector.reset()[0].copy()
-        return self._observations(seen, self._masks()), self._infos(self._vector.active[0], self._vector.figures(0))
+        return self._observations(seen, self._masks()), self._infos(self._vector.active[0], self._vector.episode_metrics(0))
 
     def step(self, actions: dict[str, Any]):
         """One step of all."""
@@ -84,16 +84,16 @@ class ParallelEnv(Base):
         ended = status[0] in (TERMINATED, TRUNCATED)
         if ended:
             seen, active = vector.final_obs(0)
-            masks, figures = vector.final_available(0), vector.episodes[0].metrics
+            masks, metrics = vector.final_available(0), vector.episodes[0].metrics
         else:
             seen, active = obs[0].copy(), vector.active[0]
-            masks, figures = self._masks(), vector.figures(0)
+            masks, metrics = self._masks(), vector.episode_metrics(0)
         results = (
             self._observations(seen, masks),
             {agent: float(reward) for agent, reward in zip(self.agents, rewards[0])},
             dict.fromkeys(self.agents, bool(status[0] == TERMINATED)),
             dict.fromkeys(self.agents, bool(status[0] == TRUNCATED)),
-            self._infos(active, figures),
+            self._infos(active, metrics),
         )
         if ended:
             self.agents = []
@@ -113,6 +113,6 @@ class ParallelEnv(Base):
             for agent, row, mask in zip(self.agents, seen, masks)
         }
 
-    def _infos(self, active: np.ndarray, figures: dict[str, float]) -> dict[str, dict[str, Any]]:
+    def _infos(self, active: np.ndarray, metrics: dict[str, float]) -> dict[str, dict[str, Any]]:
         # The same flat numbers in every step: wrappers such as TorchRL's learn their names from the first.
-        return {agent: {"active": bool(is_active), **figures} for agent, is_active in zip(self.agents, active)}
+        return {agent: {"active": bool(is_active), **metrics} for agent, is_active in zip(self.agents, active)}

@@ -1,7 +1,8 @@
-"""Many copies of one environment, in arrays of NumPy."""
+"""Many environments of one task, in arrays of NumPy."""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,16 +18,16 @@ RUNNING, TERMINATED, TRUNCATED = 0, 1, 2
 class Episode(NamedTuple):
     """An episode that has ended."""
 
-    copy: int
+    env: int
     steps: int
     team_return: float
     metrics: dict[str, float]
 
 
 class VectorEnv:
-    """C copies of an environment with N agents each, which step together on some threads (0: one for each core).
+    """C environments of a task with N agents each, which step together on some threads (0: one for each core).
 
-    A copy whose episode ends begins the next one in the same step. What follows is a function of the seed, on any number
+    An environment whose episode ends begins the next one in the same step. What follows is a function of the seed, on any number
     of threads. The arrays are the same ones in every step, written anew: copy what is to last.
 
     It can be pickled and copied (`copy.deepcopy`), also in the middle of episodes: both go on with the same. A process
@@ -46,11 +47,14 @@ class VectorEnv:
     episodes: list[Episode]
     """Those that ended in it."""
 
-    def __init__(self, kind: str, copies: int = 1, seed: int = 0, threads: int = 1, **settings: Any) -> None:
+    def __init__(self, kind: str, num_envs: int = 1, seed: int = 0, threads: int = 1, **settings: Any) -> None:
+        if "copies" in settings:
+            warnings.warn("copies is called num_envs now", DeprecationWarning, stacklevel=2)
+            num_envs = settings.pop("copies")
         arguments = (
             text("kind", kind),
             encoded(settings),
-            whole("copies", copies, 0, 2**63 - 1),
+            whole("num_envs", num_envs, 0, 2**63 - 1),
             whole("seed", seed, 0, 2**64 - 1),
             whole("threads", threads, 0, 1024),
         )
@@ -60,22 +64,22 @@ class VectorEnv:
         self._arguments = arguments
         self._native = Native(*arguments)
         self._started = False
-        # Of a pickled environment, what its copies saw last; a restored one knows it no more.
+        # What environments saw last in episodes that had ended when this was pickled; a restored one knows it no more.
         self._ends: dict[int, tuple[np.ndarray, np.ndarray | None, np.ndarray]] = {}
-        self.copies = copies = arguments[2]
+        self.num_envs = num_envs = arguments[2]
         self.agents, self.obs_dim, self.discrete, self.actions, masked = self._native.sizes
         self.metrics: list[str] = self._native.metrics
         self.agent_names, self.action_names = self._native.names
-        rows = copies * self.agents
+        rows = num_envs * self.agents
         flat = np.zeros(rows * self.obs_dim, np.float32)
         mask = np.zeros(rows * self.actions if masked else 0, np.bool_)
         active = np.zeros(rows, np.bool_)
         self._seen = (flat, mask, active)
-        self._rewards, self.status = np.zeros(rows, np.float32), np.zeros(copies, np.uint8)
-        self.obs = flat.reshape(copies, self.agents, self.obs_dim)
-        self.available = mask.reshape(copies, self.agents, self.actions) if masked else None
-        self.active = active.reshape(copies, self.agents)
-        self.rewards = self._rewards.reshape(copies, self.agents)
+        self._rewards, self.status = np.zeros(rows, np.float32), np.zeros(num_envs, np.uint8)
+        self.obs = flat.reshape(num_envs, self.agents, self.obs_dim)
+        self.available = mask.reshape(num_envs, self.agents, self.actions) if masked else None
+        self.active = active.reshape(num_envs, self.agents)
+        self.rewards = self._rewards.reshape(num_envs, self.agents)
         self.episodes = []
         self._made = frozenset(self.__dict__)
 
@@ -83,11 +87,11 @@ class VectorEnv:
         return {
             "format": FORMAT,
             "arguments": self._arguments,
-            "copies": self._native.save() if self._started else None,
+            "envs": self._native.save() if self._started else None,
             "rewards": self._rewards.copy(),
             "status": self.status.copy(),
             "episodes": list(self.episodes),
-            "ends": {episode.copy: self._end(episode.copy) for episode in self.episodes},
+            "ends": {episode.env: self._end(episode.env) for episode in self.episodes},
             # What a class of the user's own has added.
             "more": {name: value for name, value in self.__dict__.items() if name not in (*self._made, "_made")},
         }
@@ -99,25 +103,25 @@ class VectorEnv:
                 f"format {FORMAT} only: make it anew, or read it with the version that wrote it"
             )
         self._make(state["arguments"])
-        if state["copies"] is not None:
-            self._native.restore(state["copies"], self._seen)
+        if state["envs"] is not None:
+            self._native.restore(state["envs"], self._seen)
             self._started = True
         self._rewards[:], self.status[:] = state["rewards"], state["status"]
         self.episodes, self._ends = state["episodes"], state["ends"]
         self.__dict__.update(state["more"])
 
     def reset(self) -> np.ndarray:
-        """Begins an episode in every copy and gives what is seen."""
+        """Begins an episode in every environment and gives what is seen."""
         self._native.reset(self._seen)
         self._started, self.episodes, self._ends = True, [], {}
         return self.obs
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """One step of every copy; `actions` is (C, N) of whole numbers, or (C, N, A) of real ones.
+        """One step of every environment; `actions` is (C, N) of whole numbers, or (C, N, A) of real ones.
 
         Gives observations, rewards and status.
         """
-        shape = (self.copies, self.agents) if self.discrete else (self.copies, self.agents, self.actions)
+        shape = (self.num_envs, self.agents) if self.discrete else (self.num_envs, self.agents, self.actions)
         actions = np.asarray(actions)
         if actions.shape != shape:
             raise ValueError(f"actions have shape {actions.shape}, but must have {shape}")
@@ -130,37 +134,37 @@ class VectorEnv:
         ended = step(flat, self._seen, self._rewards, self.status)
         self._ends = {}
         self.episodes = [
-            Episode(copy, steps, team_return, dict(zip(self.metrics, figures)))
-            for copy, steps, team_return, figures in ended
+            Episode(env, steps, team_return, dict(zip(self.metrics, metrics)))
+            for env, steps, team_return, metrics in ended
         ]
         return self.obs, self.rewards, self.status
 
-    def final_obs(self, copy: int) -> tuple[np.ndarray, np.ndarray]:
-        """What was seen, (N, O), and who took part, (N,), at the end of the episode of a copy that ended in the last step."""
-        obs, _, active = self._end(copy)
+    def final_obs(self, env: int) -> tuple[np.ndarray, np.ndarray]:
+        """What was seen, (N, O), and who took part, (N,), at the end of the episode of an environment that ended in the last step."""
+        obs, _, active = self._end(env)
         return obs, active
 
-    def final_available(self, copy: int) -> np.ndarray | None:
+    def final_available(self, env: int) -> np.ndarray | None:
         """Which actions could be taken there, (N, A); None if all, always."""
-        return self._end(copy)[1]
+        return self._end(env)[1]
 
-    def figures(self, copy: int) -> dict[str, float]:
-        """The metrics of the episode of a copy that is under way, so far."""
-        copy = self._number(copy)
+    def episode_metrics(self, env: int) -> dict[str, float]:
+        """The metrics of the episode of an environment that is under way, so far."""
+        env = self._number(env)
         if not self._started:
             raise ValueError("there is no episode yet: call reset first")
-        return dict(zip(self.metrics, self._native.figures(copy)))
+        return dict(zip(self.metrics, self._native.figures(env)))
 
-    def _number(self, copy: int) -> int:
+    def _number(self, env: int) -> int:
         return whole("copy", copy, 0, self.copies - 1)
 
-    def _end(self, copy: int) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
-        copy = self._number(copy)
-        if copy in self._ends:
-            return tuple(None if part is None else part.copy() for part in self._ends[copy])
-        obs, available, active = self._native.last(copy)
+    def _end(self, env: int) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        env = self._number(env)
+        if env in self._ends:
+            return tuple(None if part is None else part.copy() for part in self._ends[env])
+        obs, available, active = self._native.last(env)
         if not obs:
-            raise ValueError(f"no episode of copy {copy} ended in the last step")
+            raise ValueError(f"no episode of environment {env} ended in the last step")
         return (
             np.array(obs, np.float32).reshape(self.agents, self.obs_dim),
             None if self.available is None else np.array(available, np.bool_).reshape(self.agents, self.actions),

@@ -55,9 +55,9 @@ impl Environment for Short {
     fn metrics(&self, _: &mut [f32]) {}
 }
 
-/// Copies 3 and 4 of five after some steps, and what was written last.
+/// Environments 3 and 4 of five after some steps, and what was written last.
 struct Seen {
-    copies: VecEnv<Short>,
+    envs: VecEnv<Short>,
     obs: Vec<f32>,
     available: Vec<bool>,
     rewards: Vec<f32>,
@@ -81,7 +81,7 @@ impl Seen {
             last,
         };
         let all = [None, None, None, None, last].map(steps_of);
-        let mut copies = VecEnv::new(all.into(), 1).unwrap().split(3).remove(1);
+        let mut envs = VecEnv::new(all.into(), 1).unwrap().split(3).remove(1);
         let mut obs = vec![0.0; 2 * AGENTS * OBS];
         let mut available = vec![true; 2 * AGENTS * ACTIONS];
         let mut rewards = vec![0.0; 2 * AGENTS];
@@ -93,10 +93,10 @@ impl Seen {
                 active: &mut [true; 2 * AGENTS],
             };
             match step {
-                0 => copies.reset(out),
+                0 => envs.reset(out),
                 _ => {
                     let actions = Actions::Discrete(&[0; 2 * AGENTS]);
-                    copies.step(actions, out, &mut rewards, &mut status)
+                    envs.step(actions, out, &mut rewards, &mut status)
                 }
             }
             .unwrap();
@@ -106,7 +106,7 @@ impl Seen {
             status.clear();
         }
         Self {
-            copies,
+            envs,
             obs,
             available,
             rewards,
@@ -121,8 +121,8 @@ impl Seen {
             rewards: &self.rewards,
             status: &self.status,
         };
-        let found = written.fault(&self.copies)?;
-        Some((found.copy, found.step, found.agent, found.found))
+        let found = written.fault(&self.envs)?;
+        Some((found.env, found.step, found.agent, found.found))
     }
 }
 
@@ -133,26 +133,26 @@ fn what_is_wrong_is_found_where_it_is() {
         let seen = || Seen::after(steps, None);
         assert_eq!(seen().fault(), None);
         for row in 0..2 * AGENTS {
-            let (copy, agent) = (3 + row / AGENTS, row % AGENTS);
+            let (env, agent) = (3 + row / AGENTS, row % AGENTS);
             if steps > 0 {
                 let mut seen = seen();
                 seen.rewards[row] = f32::NEG_INFINITY;
                 // It comes first.
                 seen.obs.fill(f32::NAN);
                 let found = FaultKind::Reward(f32::NEG_INFINITY);
-                assert_eq!(seen.fault(), Some((copy, steps as u32, agent, found)));
+                assert_eq!(seen.fault(), Some((env, steps as u32, agent, found)));
             }
             for number in 0..OBS {
                 let (mut seen, value) = (seen(), f32::INFINITY);
                 seen.obs[row * OBS + number] = value;
                 seen.available.fill(false);
                 let found = FaultKind::Observation { number, value };
-                assert_eq!(seen.fault(), Some((copy, of_the_next, agent, found)));
+                assert_eq!(seen.fault(), Some((env, of_the_next, agent, found)));
             }
             let mut seen = seen();
             seen.available[row * ACTIONS..][..ACTIONS].fill(false);
             let found = FaultKind::NoAction;
-            assert_eq!(seen.fault(), Some((copy, of_the_next, agent, found)));
+            assert_eq!(seen.fault(), Some((env, of_the_next, agent, found)));
             // One is enough.
             seen.available[row * ACTIONS + agent] = true;
             assert_eq!(seen.fault(), None);
@@ -180,7 +180,7 @@ fn what_an_episode_that_was_cut_ended_with_is_looked_at() {
 fn a_fault_is_told_in_a_sentence() {
     let told = |step, found| {
         let fault = EnvironmentFault {
-            copy: 4,
+            env: 4,
             step,
             agent: 1,
             found,
@@ -189,12 +189,12 @@ fn a_fault_is_told_in_a_sentence() {
     };
     assert_eq!(
         told(2, FaultKind::Reward(f32::NAN)),
-        "copy 4, step 2 of its episode: the reward of agent 1 is NaN; \
+        "environment 4, step 2 of its episode: the reward of agent 1 is NaN; \
          rewards and observations must be finite: correct the environment"
     );
     assert_eq!(
         told(0, FaultKind::NoAction),
-        "copy 4, at the beginning of an episode: agent 1 has no available action; \
+        "environment 4, at the beginning of an episode: agent 1 has no available action; \
          every agent needs one, whether it is active or not: correct the environment"
     );
 }

@@ -30,7 +30,7 @@ impl Buffer {
 
     /// The network's values, and where they do not count.
     fn outlook(&self, norm: &ValueNorm) -> Result<Outlook, TrainError> {
-        let shape = (self.steps + 1, self.copies, self.spec.agents);
+        let shape = (self.steps + 1, self.envs, self.spec.agents);
         let values: Vec<f32> = self
             .values
             .slice()?
@@ -43,18 +43,14 @@ impl Buffer {
         let mut ended = Array3::zeros(next_values.raw_dim());
         for (at, status) in self.status.iter().enumerate() {
             if *status != Status::Running {
-                let (t, copy) = (at / self.copies, at % self.copies);
-                ended.slice_mut(s![t, copy, ..]).fill(1.0);
-                next_values.slice_mut(s![t, copy, ..]).fill(0.0);
+                let (t, env) = (at / self.envs, at % self.envs);
+                ended.slice_mut(s![t, env, ..]).fill(1.0);
+                next_values.slice_mut(s![t, env, ..]).fill(0.0);
             }
         }
         let final_values = self.final_values.chunks(self.spec.agents);
-        for (&(t, copy), values) in self.final_at.iter().zip(final_values) {
-            for (next, value) in next_values
-                .slice_mut(s![t, copy, ..])
-                .iter_mut()
-                .zip(values)
-            {
+        for (&(t, env), values) in self.final_at.iter().zip(final_values) {
+            for (next, value) in next_values.slice_mut(s![t, env, ..]).iter_mut().zip(values) {
                 *next = norm.denormalize(*value);
             }
         }
@@ -106,15 +102,15 @@ mod tests {
                 ..Needs::default()
             })
             .unwrap();
-        let mut copy = VecEnv::new(vec![told], 0).unwrap();
-        buffer.reset(&mut copy).unwrap();
+        let mut env = VecEnv::new(vec![told], 0).unwrap();
+        buffer.reset(&mut env).unwrap();
         buffer.begin().unwrap();
         let full = |value: f64| Tensor::full([1, 2], value, (Kind::Float, Device::Cpu));
         for t in 0..4 {
             buffer.values.write(t, &full(4.0)).unwrap();
             let carried = buffer.carried.as_mut().unwrap();
             carried.record(t, &full(1.0).unsqueeze(-1)).unwrap();
-            buffer.step(t, &mut copy).unwrap();
+            buffer.step(t, &mut env).unwrap();
         }
         buffer.finish(&full(4.0), Some(&full(8.0))).unwrap();
 
@@ -147,13 +143,13 @@ mod tests {
         let mut told = Told::new(&active, &[rewards; 3], Status::Truncated);
         told.departed[2][1] = true;
         let mut buffer = Buffer::new(told.spec(), 1, 3).unwrap();
-        let mut copy = VecEnv::new(vec![told], 0).unwrap();
-        buffer.reset(&mut copy).unwrap();
+        let mut env = VecEnv::new(vec![told], 0).unwrap();
+        buffer.reset(&mut env).unwrap();
         buffer.begin().unwrap();
         let full = |value: f64| Tensor::full([1, 2], value, (Kind::Float, Device::Cpu));
         for t in 0..3 {
             buffer.values.write(t, &full(4.0)).unwrap();
-            buffer.step(t, &mut copy).unwrap();
+            buffer.step(t, &mut env).unwrap();
         }
         buffer.finish(&full(100.0), Some(&full(10.0))).unwrap();
         let mut norm = ValueNorm::default();

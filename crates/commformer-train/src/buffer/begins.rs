@@ -8,8 +8,8 @@ impl Buffer {
     /// another agent has its place. In a rollout's first step that has been seen to already.
     pub fn begins(&self) -> Vec<f32> {
         let agents = self.spec.agents;
-        let mut begins = vec![0.0; self.steps * self.copies * agents];
-        let places = begins.iter_mut().skip(self.copies * agents);
+        let mut begins = vec![0.0; self.steps * self.envs * agents];
+        let places = begins.iter_mut().skip(self.envs * agents);
         for (place, (begins, departed)) in places.zip(&self.departed).enumerate() {
             let ended = self.status[place / agents] != Status::Running;
             *begins = f32::from(u8::from(ended || *departed));
@@ -32,8 +32,8 @@ mod tests {
             told.departed[0][1] = true;
             told.departed[2][0] = true;
             let mut buffer = Buffer::new(told.spec(), 1, 7).unwrap();
-            let mut copy = VecEnv::new(vec![told], 0).unwrap();
-            buffer.reset(&mut copy).unwrap();
+            let mut env = VecEnv::new(vec![told], 0).unwrap();
+            buffer.reset(&mut env).unwrap();
             // The first of a second rollout would begin anew; it has been seen to.
             for expected in [
                 [[0, 0], [0, 1], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1]],
@@ -41,7 +41,7 @@ mod tests {
             ] {
                 buffer.begin().unwrap();
                 for t in 0..7 {
-                    buffer.step(t, &mut copy).unwrap();
+                    buffer.step(t, &mut env).unwrap();
                 }
                 let begins: Vec<u8> = buffer.begins().iter().map(|flag| *flag as u8).collect();
                 assert_eq!(begins, expected.as_flattened());

@@ -4,10 +4,10 @@ use super::Buffer;
 use crate::TrainError;
 use crate::boundary::Written;
 use crate::recall::Carried;
-use commformer_env::{Batch, CopyState, Environment, VecEnv};
+use commformer_env::{Batch, EnvState, Environment, VecEnv};
 
 impl Buffer {
-    /// Begins an episode in every copy; the next rollout starts there.
+    /// Begins an episode in every environment; the next rollout starts there.
     ///
     /// # Errors
     /// [`TrainError::Fault`] if nobody can learn from what was written.
@@ -23,12 +23,12 @@ impl Buffer {
         self.keep_states(self.steps, 0..0, environments)
     }
 
-    /// Goes on from saved copies, whose agents carry these numbers, (C, N, M); the next rollout starts
+    /// Goes on from saved environments, whose agents carry these numbers, (C, N, M); the next rollout starts
     /// there.
     pub fn restore<E: Environment>(
         &mut self,
         environments: &mut VecEnv<E>,
-        states: &[CopyState],
+        states: &[EnvState],
         carried: &[f32],
     ) -> Result<(), TrainError> {
         if self.state.is_some() {
@@ -90,7 +90,7 @@ impl Buffer {
             available.carry(self.steps)?;
         }
         self.active
-            .copy_within(self.steps * self.copies * self.spec.agents.., 0);
+            .copy_within(self.steps * self.envs * self.spec.agents.., 0);
         if let Some(state) = &mut self.state {
             state.begin(self.steps)?;
         }

@@ -24,10 +24,10 @@ pub(super) struct Outlook {
 impl Buffer {
     /// Puts values of inactive agents in the place of the network's.
     ///
-    /// Where all agents of a copy are paid alike, each of them expects the same of a situation: the mean of the
+    /// Where all agents of an environment are paid alike, each of them expects the same of a situation: the mean of the
     /// active agents' values. Where they are not, or nobody is active, no other agent's value says what this one
     /// expects; then it is what the agent, `earned`, (T, C, N), from here to the end of its episode or of the
-    /// rollout, and nothing beyond. So is a pause that is over in this rollout: what follows it is known. Who pauses there, in a copy where agents come back, then expects what it expected at
+    /// rollout, and nothing beyond. So is a pause that is over in this rollout: what follows it is known. Who pauses there, in an environment where agents come back, then expects what it expected at
     /// its last turn.
     pub(super) fn value_fallen(&self, outlook: &mut Outlook, earned: &Array3<f32>, gamma: f64) {
         let Outlook {
@@ -38,31 +38,31 @@ impl Buffer {
         let (gamma, agents) = (gamma as f32, self.spec.agents);
         let shared: Vec<bool> = self.rewards.axis_iter(Axis(1)).map(is_shared).collect();
         let turns = self.last_turns();
-        let expected = |values: &Array3<f32>, copy: usize, agent: usize, turn: Option<usize>| {
-            turn.map_or(0.0, |turn| values[[turn, copy, agent]])
+        let expected = |values: &Array3<f32>, env: usize, agent: usize, turn: Option<usize>| {
+            turn.map_or(0.0, |turn| values[[turn, env, agent]])
         };
         let finals = self.final_at.iter().zip(self.final_active.chunks(agents));
-        for ((&(t, copy), active), turns) in finals.zip(turns.at_finals.chunks(agents)) {
-            let mean = mean(next_values.slice(s![t, copy, ..]), active).filter(|_| shared[copy]);
-            let left = &self.departed[self.steps_of_agents(t)][copy * agents..];
+        for ((&(t, env), active), turns) in finals.zip(turns.at_finals.chunks(agents)) {
+            let mean = mean(next_values.slice(s![t, env, ..]), active).filter(|_| shared[env]);
+            let left = &self.departed[self.steps_of_agents(t)][env * agents..];
             for agent in (0..agents).filter(|&agent| !active[agent] && !left[agent]) {
-                next_values[[t, copy, agent]] =
-                    mean.unwrap_or_else(|| expected(values, copy, agent, turns[agent]));
+                next_values[[t, env, agent]] =
+                    mean.unwrap_or_else(|| expected(values, env, agent, turns[agent]));
             }
         }
         // Who has another turn in the same episode.
-        let mut comes_back = vec![false; self.copies * agents];
+        let mut comes_back = vec![false; self.envs * agents];
         for t in (0..=self.steps).rev() {
-            for (copy, active) in self.active[self.steps_of_agents(t)]
+            for (env, active) in self.active[self.steps_of_agents(t)]
                 .chunks(agents)
                 .enumerate()
             {
-                let mean = mean(values.slice(s![t, copy, ..]), active).filter(|_| shared[copy]);
+                let mean = mean(values.slice(s![t, env, ..]), active).filter(|_| shared[env]);
                 for agent in 0..agents {
-                    let at = [t, copy, agent];
-                    let comes_back = &mut comes_back[copy * agents + agent];
+                    let at = [t, env, agent];
+                    let comes_back = &mut comes_back[env * agents + agent];
                     if t < self.steps && ended[at] == 0.0 {
-                        next_values[at] = values[[t + 1, copy, agent]];
+                        next_values[at] = values[[t + 1, env, agent]];
                     } else {
                         *comes_back = false;
                     }
@@ -72,7 +72,7 @@ impl Buffer {
                         values[at] = mean.unwrap_or_else(|| match t < self.steps {
                             true => earned[at] + gamma * next_values[at],
                             false => {
-                                expected(values, copy, agent, turns.at_end[copy * agents + agent])
+                                expected(values, env, agent, turns.at_end[env * agents + agent])
                             }
                         });
                     }
@@ -82,7 +82,7 @@ impl Buffer {
     }
 }
 
-/// At which step each agent had its last turn in its episode, where it has more to come: an agent of the same copy has
+/// At which step each agent had its last turn in its episode, where it has more to come: an agent of the same environment has
 /// come back from a pause in this rollout. The dead do not come back, and who left has none.
 struct LastTurns {
     /// Where episodes were truncated, one (N) after the other.
@@ -94,8 +94,8 @@ struct LastTurns {
 impl Buffer {
     fn last_turns(&self) -> LastTurns {
         let agents = self.spec.agents;
-        let mut turns: Vec<Option<usize>> = vec![None; self.copies * agents];
-        let mut come_back = vec![false; self.copies];
+        let mut turns: Vec<Option<usize>> = vec![None; self.envs * agents];
+        let mut come_back = vec![false; self.envs];
         let mut at_finals = Vec::new();
         for t in 0..=self.steps {
             let places = turns.iter_mut().zip(&self.active[self.steps_of_agents(t)]);
@@ -110,7 +110,7 @@ impl Buffer {
             for (turn, _) in turns.iter_mut().zip(left).filter(|(_, left)| **left) {
                 *turn = None;
             }
-            let statuses = &self.status[t * self.copies..(t + 1) * self.copies];
+            let statuses = &self.status[t * self.envs..(t + 1) * self.envs];
             for (turns, status) in turns.chunks_mut(agents).zip(statuses) {
                 if *status == Status::Truncated {
                     at_finals.extend_from_slice(turns);
@@ -120,15 +120,15 @@ impl Buffer {
                 }
             }
         }
-        let stay = |turns: &mut [Option<usize>], copy: usize| {
-            if !come_back[copy] {
+        let stay = |turns: &mut [Option<usize>], env: usize| {
+            if !come_back[env] {
                 turns.fill(None);
             }
         };
         let finals = at_finals.chunks_mut(agents).zip(&self.final_at);
-        finals.for_each(|(turns, &(_, copy))| stay(turns, copy));
-        let copies = turns.chunks_mut(agents).enumerate();
-        copies.for_each(|(copy, turns)| stay(turns, copy));
+        finals.for_each(|(turns, &(_, env))| stay(turns, env));
+        let envs = turns.chunks_mut(agents).enumerate();
+        envs.for_each(|(env, turns)| stay(turns, env));
         LastTurns {
             at_finals,
             at_end: turns,
@@ -136,7 +136,7 @@ impl Buffer {
     }
 }
 
-/// Whether all agents were paid alike in each of a copy's steps, (T, N).
+/// Whether all agents were paid alike in each of an environment's steps, (T, N).
 fn is_shared(rewards: ArrayView2<'_, f32>) -> bool {
     let alike = |row: ArrayView1<'_, f32>| row.iter().all(|reward| *reward == row[0]);
     rewards.rows().into_iter().all(alike)
@@ -172,13 +172,13 @@ mod tests {
         let (steps, agents) = (rewards.len(), active[0].len());
         let told = Told::new(active, rewards, end);
         let mut buffer = Buffer::new(told.spec(), 1, steps).unwrap();
-        let mut copy = VecEnv::new(vec![told], 0).unwrap();
-        buffer.reset(&mut copy).unwrap();
+        let mut env = VecEnv::new(vec![told], 0).unwrap();
+        buffer.reset(&mut env).unwrap();
         buffer.begin().unwrap();
         let row = |values: &[f32]| Tensor::from_slice(values).view([1, agents as i64]);
         for (t, values) in values[..steps].iter().enumerate() {
             buffer.values.write(t, &row(values)).unwrap();
-            buffer.step(t, &mut copy).unwrap();
+            buffer.step(t, &mut env).unwrap();
         }
         let nothing = Tensor::zeros([1, agents as i64], (Kind::Float, Device::Cpu));
         let last = row(values[steps]);

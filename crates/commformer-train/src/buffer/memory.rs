@@ -5,14 +5,14 @@ use crate::Needs;
 use commformer_env::{ActionSpace, Spec, Status};
 
 impl Buffer {
-    /// Bytes of a buffer for `steps` steps of `copies` copies, in which there is room for what an actor needs
+    /// Bytes of a buffer for `steps` steps of `envs` environments, in which there is room for what an actor needs
     /// ([`Buffer::with_needs`]). What truncated episodes leave comes on top. A sum of `f64`, which no size
     /// overflows.
-    pub fn bytes(spec: &Spec, [copies, steps]: [usize; 2], needs: Needs) -> f64 {
+    pub fn bytes(spec: &Spec, [envs, steps]: [usize; 2], needs: Needs) -> f64 {
         let of = |count: f64, bytes: usize| count * bytes as f64;
         let real = |count: f64| of(count, size_of::<f32>());
-        let [copies, steps] = [copies, steps].map(|size| size as f64);
-        let agents = copies * spec.agents as f64;
+        let [envs, steps] = [envs, steps].map(|size| size as f64);
+        let agents = envs * spec.agents as f64;
         let (acted, perceived) = (steps * agents, (steps + 1.0) * agents);
         let available = match spec.actions {
             ActionSpace::Discrete(actions) if spec.masks_actions => actions as f64,
@@ -31,7 +31,7 @@ impl Buffer {
             width => real(acted * (3.0 * width as f64 + 2.0)),
         };
         let state = match needs.state {
-            true => real((steps + 1.0) * copies * spec.state_dim as f64),
+            true => real((steps + 1.0) * envs * spec.state_dim as f64),
             false => 0.0,
         };
         real(perceived * spec.obs_dim as f64)
@@ -43,7 +43,7 @@ impl Buffer {
             + real(perceived * needs.memory as f64)
             + state
             + of(acted, size_of::<bool>())
-            + of(steps * copies, size_of::<Status>())
+            + of(steps * envs, size_of::<Status>())
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn by_hand() {
-        // 2 copies, 1 step: 6 agents act, 12 perceive. Observations 12 x 7 x 4, active 12, actions 6 x 8,
+        // 2 environments, 1 step: 6 agents act, 12 perceive. Observations 12 x 7 x 4, active 12, actions 6 x 8,
         // log-probabilities, rewards and penalties 3 x 6 x 4, values 12 x 4, who left 6, status 2.
         let of = |needs| Buffer::bytes(&spec(ActionSpace::Discrete(5), false), [2, 1], needs);
         let said = 336.0 + 12.0 + 48.0 + 72.0 + 48.0 + 6.0 + 2.0;

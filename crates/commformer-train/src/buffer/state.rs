@@ -55,10 +55,9 @@ impl States {
         self.rows.carry(last)
     }
 
-    /// Keeps the state in which the episode of `copy` was truncated in the last step.
-    pub fn end<E: Environment>(&mut self, copy: usize, environments: &VecEnv<E>) {
-        self.finals
-            .extend_from_slice(environments.final_state(copy));
+    /// Keeps the state in which the episode of `env` was truncated in the last step.
+    pub fn end<E: Environment>(&mut self, env: usize, environments: &VecEnv<E>) {
+        self.finals.extend_from_slice(environments.final_state(env));
     }
 
     /// Those in which episodes were truncated, (ends, S).

@@ -211,7 +211,7 @@ fn checkpoint(iteration: u64) -> Checkpoint {
             gated: false,
             budget: Vec::new(),
             best: None,
-            copies: None,
+            envs: None,
             carried: Vec::new(),
         },
     }

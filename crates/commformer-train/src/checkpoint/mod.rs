@@ -17,7 +17,7 @@ pub use store::{CheckpointStore, Found, Which};
 
 use crate::not_finite::{list, not_finite};
 use crate::{TrainError, ValueNorm};
-use commformer_env::{CopyState, Spec};
+use commformer_env::{EnvState, Spec};
 use commformer_torch::{AdamState, TorchError};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -110,7 +110,7 @@ pub enum CheckpointError {
 pub struct TrainState {
     /// Iterations done.
     pub iteration: u64,
-    /// Environment steps done, over all copies.
+    /// Environment steps done, over all environments.
     pub steps: u64,
     /// [`Spec::obs_version`](commformer_env::Spec::obs_version) of the observations that the policy knows.
     pub obs_version: u32,
@@ -128,8 +128,8 @@ pub struct TrainState {
     pub budget: Vec<f64>,
     /// The best evaluation so far.
     pub best: Option<Best>,
-    /// Where the copies of the environment are; `None` if their task cannot be saved.
-    pub copies: Option<Vec<CopyState>>,
+    /// Where the environments are; `None` if their task cannot be saved.
+    pub envs: Option<Vec<EnvState>>,
     /// What the agents carry into the next step, (C, N, M); empty if nothing.
     pub carried: Vec<f32>,
 }

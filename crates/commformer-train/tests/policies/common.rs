@@ -52,10 +52,10 @@ pub fn of_taken(log_probs: &Tensor, actions: &Tensor) -> Tensor {
 }
 
 /// Of a long run with rollouts of this size, on one thread.
-pub fn settings(copies: usize, steps: usize) -> Settings {
+pub fn settings(envs: usize, steps: usize) -> Settings {
     Settings {
         rollout: RolloutConfig {
-            copies,
+            num_envs: envs,
             steps,
             ..RolloutConfig::default()
         },
@@ -68,7 +68,7 @@ pub fn settings(copies: usize, steps: usize) -> Settings {
     }
 }
 
-/// Greedy actions, an episode in each copy.
+/// Greedy actions, an episode in each environment.
 pub fn one_round() -> EvaluateOptions {
     EvaluateOptions {
         sampled: None,

@@ -129,10 +129,10 @@ fn trainer(asks: bool) -> Trainer<Central, Smac> {
 fn trainer_of<P: Policy, E: Environment>(
     made: impl FnOnce(Central) -> P,
     asks: bool,
-    copies: Vec<E>,
+    envs: Vec<E>,
 ) -> Result<Trainer<P, E>, TrainError> {
-    let copies = VecEnv::new(copies, SEED).unwrap();
-    let spec = copies.spec();
+    let envs = VecEnv::new(envs, SEED).unwrap();
+    let spec = envs.spec();
     let policy = made(Central {
         plain: Box::new(Plain::new(spec, 1)),
         critic: Tensor::ones([spec.state_dim as i64, 1], (Kind::Float, tch::Device::Cpu))
@@ -145,14 +145,14 @@ fn trainer_of<P: Policy, E: Environment>(
     // All samples at once, in order.
     let ppo = &mut settings.ppo;
     (ppo.epochs, ppo.minibatches, ppo.chunk) = (1, 1, COPIES * STEPS);
-    Trainer::new(settings, GraphPlan::None, policy, copies)
+    Trainer::new(settings, GraphPlan::None, policy, envs)
 }
 
 fn numbers(tensor: &Tensor) -> Vec<f32> {
     Vec::try_from(tensor.detach().contiguous().view(-1)).unwrap()
 }
 
-/// A battle by itself, stepped as the trainer's copy of this number.
+/// A battle by itself, stepped as the trainer's environment of this number.
 struct Alone {
     battle: Smac,
     rng: Rng,
@@ -162,14 +162,14 @@ struct Alone {
 }
 
 impl Alone {
-    fn new(copy: u64) -> Self {
+    fn new(env: u64) -> Self {
         let battle = battle();
         let spec = battle.spec();
         Self {
             obs: vec![0.0; spec.agents * spec.obs_dim],
             available: vec![false; spec.available_len()],
             active: vec![false; spec.agents],
-            rng: Rng::new(SEED, copy),
+            rng: Rng::new(SEED, env),
             battle,
         }
     }
@@ -299,11 +299,11 @@ impl Environment for Spoilt {
 #[test]
 fn one_that_is_not_finite_is_refused() {
     let of = |asks: bool, steps: u32| {
-        let copies = (0..COPIES).map(|copy| Spoilt {
+        let envs = (0..COPIES).map(|env| Spoilt {
             task: battle(),
-            steps: (copy == 1).then_some(steps),
+            steps: (env == 1).then_some(steps),
         });
-        let mut trainer = trainer_of(|central| central, asks, copies.collect())?;
+        let mut trainer = trainer_of(|central| central, asks, envs.collect())?;
         trainer.iterate().map(|_| ())
     };
     for (steps, step, place) in [
@@ -315,8 +315,9 @@ fn one_that_is_not_finite_is_refused() {
             "state, in which the episode was truncated,",
         ),
     ] {
-        let expected =
-            format!("copy 1, {step}: number 4 of the global {place} is NaN; states must be finite");
+        let expected = format!(
+            "environment 1, {step}: number 4 of the global {place} is NaN; states must be finite"
+        );
         let found = of(true, steps).unwrap_err().to_string();
         assert!(found.contains(&expected), "{found}");
         // Nobody looks at what nobody asked for.

@@ -12,7 +12,7 @@ use tch::Tensor;
 
 const COPIES: usize = 4;
 
-fn copies(purpose: Purpose) -> VecEnv<PredatorPrey> {
+fn envs(purpose: Purpose) -> VecEnv<PredatorPrey> {
     let config = PredatorPreyConfig {
         agents: 3,
         ..PredatorPreyConfig::default()
@@ -31,21 +31,15 @@ fn trainer_of<P: Policy>(
     plan: GraphPlan,
     threads: usize,
 ) -> Result<Trainer<P, PredatorPrey>, TrainError> {
-    let copies = copies(Purpose::Environments);
+    let envs = envs(Purpose::Environments);
     let mut settings = settings(COPIES, 16);
     settings.run.threads = threads;
-    let policy = made(Plain::new(copies.spec(), 1));
-    Trainer::new(settings, plan, policy, copies)
+    let policy = made(Plain::new(envs.spec(), 1));
+    Trainer::new(settings, plan, policy, envs)
 }
 
 fn judge(policy: &(impl Actor + ?Sized), graph: &Tensor) -> EvaluationReport {
-    evaluate(
-        policy,
-        graph,
-        &mut copies(Purpose::Evaluation),
-        &one_round(),
-    )
-    .unwrap()
+    evaluate(policy, graph, &mut envs(Purpose::Evaluation), &one_round()).unwrap()
 }
 
 #[test]

@@ -20,16 +20,16 @@ fn trainer_of<P: Policy>(
     made: impl FnOnce(Gru) -> P,
     settings: impl FnOnce(&mut Settings),
 ) -> Result<Trainer<P, Recall>, TrainError> {
-    let copies = VecEnv::new(vec![Recall::new(); COPIES], 3).unwrap();
-    let policy = made(Gru::new(copies.spec(), 1));
+    let envs = VecEnv::new(vec![Recall::new(); COPIES], 3).unwrap();
+    let policy = made(Gru::new(envs.spec(), 1));
     let mut own = common::settings(COPIES, STEPS);
     own.rollout.shard = COPIES / 2;
     own.ppo.lr = 5e-3;
     settings(&mut own);
-    Trainer::new(own, GraphPlan::None, policy, copies)
+    Trainer::new(own, GraphPlan::None, policy, envs)
 }
 
-/// All copies in one shard and all samples in one part, in order, so that what is evaluated can be found again.
+/// All environments in one shard and all samples in one part, in order, so that what is evaluated can be found again.
 fn in_order(settings: &mut Settings) {
     settings.rollout.shard = COPIES;
     let ppo = &mut settings.ppo;

@@ -18,7 +18,7 @@ const ITERATIONS: u64 = 6;
 /// What each agent tells each other one in every step, bytes.
 const BYTES: u32 = 8;
 
-fn copies(purpose: Purpose) -> VecEnv<Signal> {
+fn envs(purpose: Purpose) -> VecEnv<Signal> {
     let task = Signal::new(SignalConfig::default()).unwrap();
     VecEnv::new(vec![task; COPIES], seed_for(1, purpose)).unwrap()
 }
@@ -28,14 +28,14 @@ fn trainer(plan: GraphPlan, threads: usize) -> Result<Trainer<Plain, Signal>, Tr
     let run = &mut settings.run;
     (run.threads, run.steps) = (threads, ITERATIONS * 64);
     (run.eval_every, run.eval_episodes) = (128, Some(6));
-    let copies = copies(Purpose::Environments);
-    let mut policy = Plain::new(copies.spec(), 1);
+    let envs = envs(Purpose::Environments);
+    let mut policy = Plain::new(envs.spec(), 1);
     let pairs = (0..3).flat_map(|receiver| (0..3).map(move |sender| receiver != sender));
     policy.sizes = MessageSizes {
         edge: Vec::new(),
         always: pairs.map(|apart| BYTES * u32::from(apart)).collect(),
     };
-    Trainer::new(settings, plan, policy, copies)
+    Trainer::new(settings, plan, policy, envs)
 }
 
 /// Keeps what it hears.
@@ -69,7 +69,7 @@ impl Listener for Heard {
 /// Goes on to the end, or to where `heard` wants to stop.
 fn run(trainer: &mut Trainer<Plain, Signal>, folder: &Path, heard: &mut Heard) -> Outcome {
     let store = CheckpointStore::create(folder, 10).unwrap();
-    let mut environments = |purpose| Ok::<_, Box<dyn Error + Send + Sync>>(copies(purpose));
+    let mut environments = |purpose| Ok::<_, Box<dyn Error + Send + Sync>>(envs(purpose));
     trainer.run(&mut environments, &store, heard).unwrap()
 }
 
@@ -120,7 +120,7 @@ fn it_is_trained_saved_taken_up_again_and_judged() {
     }
 
     let best = load(Which::Best);
-    let mut policy = Plain::new(copies(Purpose::Evaluation).spec(), 2);
+    let mut policy = Plain::new(envs(Purpose::Evaluation).spec(), 2);
     policy.sizes = whole.policy().sizes.clone();
     policy.load_state(&best.weights).unwrap();
     let options = EvaluateOptions {
@@ -128,7 +128,7 @@ fn it_is_trained_saved_taken_up_again_and_judged() {
         ..one_round()
     };
     let graph = Tensor::from_slice(&best.state.graph).view([0, 0]);
-    let judged = evaluate(&policy, &graph, &mut copies(Purpose::Evaluation), &options).unwrap();
+    let judged = evaluate(&policy, &graph, &mut envs(Purpose::Evaluation), &options).unwrap();
     let then = (heard.evaluations.iter()).find(|report| report.steps == best.state.steps);
     assert_eq!(judged.episodes, then.unwrap().episodes);
 }
@@ -146,8 +146,8 @@ fn a_graph_of_another_team_is_refused() {
         );
         if agents > 0 {
             let policy = trainer(GraphPlan::None, 1).unwrap();
-            let mut copies = copies(Purpose::Evaluation);
-            let refused = evaluate(policy.policy(), &graph(agents), &mut copies, &one_round());
+            let mut envs = envs(Purpose::Evaluation);
+            let refused = evaluate(policy.policy(), &graph(agents), &mut envs, &one_round());
             let expected = format!("{found}or [0, 0] for a team without a graph");
             assert_eq!(said(refused.unwrap_err()), expected);
         }

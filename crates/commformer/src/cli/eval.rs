@@ -18,7 +18,7 @@ pub(super) struct Eval {
     /// The run's folder
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
-    /// Episodes, each in a copy of its own; by default as the run's configuration says
+    /// Episodes, each in an environment of its own; by default as the run's configuration says
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     episodes: Option<u32>,
     /// Draw actions instead of acting greedily

@@ -31,7 +31,7 @@ struct Cli {
 enum Command {
     /// Train a team; leaves a folder with its weights, its figures and its graph
     Train(train::Train),
-    /// Judge a trained team: one episode in each copy of its task
+    /// Judge a trained team: one episode in each environment of its task
     Eval(eval::Eval),
     /// Look at a run while it trains, in another terminal
     Watch(watch::Watch),

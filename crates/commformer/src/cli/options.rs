@@ -32,7 +32,7 @@ pub(super) struct ConfigOptions {
     /// Everything random follows from it (run.seed)
     #[arg(long)]
     seed: Option<u64>,
-    /// Environment steps, over all copies (run.steps)
+    /// Environment steps, over all environments (run.steps)
     #[arg(long)]
     steps: Option<u64>,
     /// Threads; 0 means one for each core (run.threads)

@@ -10,8 +10,8 @@ use commformer_train::{
     GraphPlan, Policy, Purpose, RunConfig, Settings, TrainError, Trainer, seed_for,
 };
 
-/// Copies of any of the tasks.
-pub type Copies = VecEnv<Box<dyn Environment>>;
+/// Environments of any of the tasks.
+pub type Envs = VecEnv<Box<dyn Environment>>;
 
 /// A trainer for any of the tasks.
 pub type TeamTrainer = Trainer<Box<dyn Team>, Box<dyn Environment>>;
@@ -25,9 +25,9 @@ pub enum ComposeError {
     /// Settings do not fit the team that a task in Python has.
     #[error(transparent)]
     Team(#[from] ConfigError),
-    /// Its copies do not fit together.
+    /// Its environments do not fit together.
     #[error(transparent)]
-    Copies(#[from] VecEnvError),
+    Envs(#[from] VecEnvError),
     /// The method's settings make no team.
     #[error(transparent)]
     Method(#[from] MethodError),
@@ -52,28 +52,28 @@ pub fn device(config: &Config) -> Result<tch::Device, TorchError> {
     Ok(device)
 }
 
-/// Copies of a task.
+/// Environments of a task.
 ///
 /// # Errors
 ///
-/// [`ComposeError::Task`], [`ComposeError::Copies`], or [`ComposeError::Memory`] for more than there is
+/// [`ComposeError::Task`], [`ComposeError::Envs`], or [`ComposeError::Memory`] for more than there is
 /// room for.
-pub fn environments(task: &EnvConfig, copies: usize, seed: u64) -> Result<Copies, ComposeError> {
-    copies_of(task, copies, seed, |copy| copy)
+pub fn environments(task: &EnvConfig, envs: usize, seed: u64) -> Result<Envs, ComposeError> {
+    envs_of(task, envs, seed, |env| env)
 }
 
-fn copies_of<E: Environment>(
+fn envs_of<E: Environment>(
     task: &EnvConfig,
-    copies: usize,
+    envs: usize,
     seed: u64,
     made: impl Fn(Box<dyn Environment>) -> E,
 ) -> Result<VecEnv<E>, ComposeError> {
-    memory::check_copies(task, copies)?;
-    let copies = task.copies(copies)?.into_iter().map(made).collect();
-    Ok(VecEnv::new(copies, seed)?)
+    memory::check_envs(task, envs)?;
+    let envs = task.envs(envs)?.into_iter().map(made).collect();
+    Ok(VecEnv::new(envs, seed)?)
 }
 
-/// Copies for an evaluation of a run: one for each episode, cut as `eval.episode_limit` says. Of a task in Python
+/// Environments for an evaluation of a run: one for each episode, cut as `eval.episode_limit` says. Of a task in Python
 /// there are as many as in a rollout: its episodes are played in rounds.
 ///
 /// # Errors
@@ -84,25 +84,25 @@ pub fn evaluation(
     episodes: usize,
     seed: u64,
     purpose: Purpose,
-) -> Result<Copies, ComposeError> {
-    let copies = config.env.at_once(episodes, config.rollout.copies);
-    evaluation_of(config, copies, seed, purpose, |copy| copy)
+) -> Result<Envs, ComposeError> {
+    let envs = config.env.at_once(episodes, config.rollout.num_envs);
+    evaluation_of(config, envs, seed, purpose, |env| env)
 }
 
-/// So many of these copies, each of them `made` into something that behaves like it.
+/// So many of these environments, each of them `made` into something that behaves like it.
 ///
 /// # Errors
 ///
 /// Those of [`environments`].
 pub fn evaluation_of<E: Environment>(
     config: &Config,
-    copies: usize,
+    envs: usize,
     seed: u64,
     purpose: Purpose,
     made: impl Fn(Box<dyn Environment>) -> E,
 ) -> Result<VecEnv<E>, ComposeError> {
     let task = config.env.with_limit(config.eval.episode_limit);
-    copies_of(&task, copies, seed_for(seed, purpose), made)
+    envs_of(&task, envs, seed_for(seed, purpose), made)
 }
 
 /// Whom the agents of a configuration's team hear, and whether that is learned.
@@ -159,11 +159,11 @@ pub fn execution_graph(
 /// [`ComposeError`].
 pub fn trainer(config: &Config, device: tch::Device) -> Result<TeamTrainer, ComposeError> {
     let seed = seed_for(config.run.seed, Purpose::Environments);
-    let copies = environments(&config.env, config.rollout.copies, seed)?;
-    trainer_in(config, device, copies)
+    let envs = environments(&config.env, config.rollout.num_envs, seed)?;
+    trainer_in(config, device, envs)
 }
 
-/// A trainer at its start, in copies that were made elsewhere: of a task that is not built in, say.
+/// A trainer at its start, in environments that were made elsewhere: of a task that is not built in, say.
 ///
 /// # Errors
 ///
@@ -171,10 +171,10 @@ pub fn trainer(config: &Config, device: tch::Device) -> Result<TeamTrainer, Comp
 pub fn trainer_in(
     config: &Config,
     device: tch::Device,
-    copies: Copies,
+    envs: Envs,
 ) -> Result<TeamTrainer, ComposeError> {
     config.check_team()?;
-    let policy = team(config, copies.spec(), device)?;
+    let policy = team(config, envs.spec(), device)?;
     let settings = Settings {
         rollout: config.rollout.clone(),
         ppo: config.ppo.clone(),
@@ -188,7 +188,7 @@ pub fn trainer_in(
             save_every: config.run.save_every,
         },
     };
-    let trainer = Trainer::new(settings, plan(config, device), policy, copies)?;
+    let trainer = Trainer::new(settings, plan(config, device), policy, envs)?;
     Ok(match config.method.method().gates(&config.team())? {
         None => trainer,
         Some(gates) => trainer.with_gates(gates)?,

@@ -133,12 +133,12 @@ impl TaskConfig {
         })
     }
 
-    pub(super) fn copies(&self, count: usize) -> Result<Vec<Box<dyn Environment>>, TaskError> {
+    pub(super) fn envs(&self, count: usize) -> Result<Vec<Box<dyn Environment>>, TaskError> {
         match self {
             Self::Python(config) => {
-                let copies = commformer_bridge::copies(config, count)?.into_iter();
-                Ok(copies
-                    .map(|copy| Box::new(copy) as Box<dyn Environment>)
+                let envs = commformer_bridge::envs(config, count)?.into_iter();
+                Ok(envs
+                    .map(|env| Box::new(env) as Box<dyn Environment>)
                     .collect())
             }
             _ => (0..count).map(|_| self.build()).collect(),
@@ -152,21 +152,21 @@ impl TaskConfig {
         }
     }
 
-    /// How many episodes are played at once if there are so many: copies of a task in Python may be large, so that there
+    /// How many episodes are played at once if there are so many: environments of a task in Python may be large, so that there
     /// are those of a rollout. For fewer episodes, too: sums are rounded by the size of a batch, and what an episode
     /// returns must not depend on how many there are.
-    pub(crate) fn at_once(&self, episodes: usize, rollout_copies: usize) -> usize {
+    pub(crate) fn at_once(&self, episodes: usize, rollout_envs: usize) -> usize {
         match self {
-            Self::Python(_) => rollout_copies,
+            Self::Python(_) => rollout_envs,
             _ => episodes,
         }
     }
 
-    /// Bytes of memory that so many copies share with another process.
-    pub(super) fn shared_bytes(&self, copies: usize) -> f64 {
+    /// Bytes of memory that so many environments share with another process.
+    pub(super) fn shared_bytes(&self, envs: usize) -> f64 {
         match self {
             Self::Python(config) => {
-                commformer_bridge::known(config).map_or(0.0, |task| task.shared_bytes(copies))
+                commformer_bridge::known(config).map_or(0.0, |task| task.shared_bytes(envs))
             }
             _ => 0.0,
         }

@@ -73,7 +73,7 @@ impl Deref for EnvConfig {
 }
 
 impl EnvConfig {
-    /// One copy of the task; its constructor checks the settings.
+    /// One environment of the task; its constructor checks the settings.
     ///
     /// # Errors
     ///
@@ -82,14 +82,14 @@ impl EnvConfig {
         self.wrapped(self.task.build()?)
     }
 
-    /// So many copies of the task; of one in Python, dealt out to workers that begin at the same time.
+    /// So many environments of the task; of one in Python, dealt out to workers that begin at the same time.
     ///
     /// # Errors
     ///
     /// [`TaskError`].
-    pub fn copies(&self, count: usize) -> Result<Vec<Box<dyn Environment>>, TaskError> {
-        let copies = self.task.copies(count)?.into_iter();
-        copies.map(|copy| self.wrapped(copy)).collect()
+    pub fn envs(&self, count: usize) -> Result<Vec<Box<dyn Environment>>, TaskError> {
+        let envs = self.task.envs(count)?.into_iter();
+        envs.map(|env| self.wrapped(env)).collect()
     }
 
     /// What the task looks like.
@@ -102,15 +102,15 @@ impl EnvConfig {
         Ok(spec.stacked(self.stack).told(self.telling()))
     }
 
-    /// Bytes that so many copies take, about: the task's, what they share with another process, and what is remembered
+    /// Bytes that so many environments take, about: the task's, what they share with another process, and what is remembered
     /// of observations. `spec` is the [own](Self::spec) one.
-    pub(crate) fn bytes(&self, spec: &Spec, copies: usize) -> f64 {
+    pub(crate) fn bytes(&self, spec: &Spec, envs: usize) -> f64 {
         type Copy = Box<dyn Environment>;
         let remembered = match self.stack {
             1 => 0.0,
-            _ => copies as f64 * Stacked::<Copy>::bytes(spec),
+            _ => envs as f64 * Stacked::<Copy>::bytes(spec),
         };
-        VecEnv::<Copy>::bytes(spec, copies) + self.task.shared_bytes(copies) + remembered
+        VecEnv::<Copy>::bytes(spec, envs) + self.task.shared_bytes(envs) + remembered
     }
 
     /// The same task, its episodes cut after `limit` steps. A limit of 0 changes nothing.
@@ -129,17 +129,17 @@ impl EnvConfig {
     }
 
     /// What an agent is told is told once, behind all that it is shown.
-    fn wrapped(&self, mut copy: Box<dyn Environment>) -> Result<Box<dyn Environment>, TaskError> {
+    fn wrapped(&self, mut env: Box<dyn Environment>) -> Result<Box<dyn Environment>, TaskError> {
         if !is_unscaled(&self.reward_scale) {
-            copy = Box::new(RewardScale::new(copy, self.reward_scale as f32)?);
+            env = Box::new(RewardScale::new(env, self.reward_scale as f32)?);
         }
         if !is_unstacked(&self.stack) {
-            copy = Box::new(Stacked::new(copy, self.stack)?);
+            env = Box::new(Stacked::new(env, self.stack)?);
         }
         if !self.telling().is_nothing() {
-            copy = Box::new(Told::new(copy, self.telling()));
+            env = Box::new(Told::new(env, self.telling()));
         }
-        Ok(copy)
+        Ok(env)
     }
 }
 
@@ -207,9 +207,9 @@ mod tests {
         assert_eq!(parsed(&text).unwrap(), told, "{text}");
         let limited = stacked.with_limit(5);
         let built = limited.build().unwrap();
-        let copies = limited.copies(2).unwrap();
-        for copy in copies.iter().chain([&built]) {
-            assert_eq!(*copy.spec(), expected);
+        let envs = limited.envs(2).unwrap();
+        for env in envs.iter().chain([&built]) {
+            assert_eq!(*env.spec(), expected);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Judging a checkpoint with every agent alone, beside the policy over all of them at once.
 
 use super::{Evaluated, EvaluationError, Loaded, Request};
-use crate::compose::{self, ComposeError, Copies};
+use crate::compose::{self, ComposeError, Envs};
 use crate::config::Config;
 use commformer_env::ActionSpace;
 use commformer_methods::{Decentralised, Delivered};
@@ -48,18 +48,18 @@ pub fn compare(
 ) -> Result<Comparison, EvaluationError> {
     let (team, loaded) = Loaded::load(config, store, request, device)?;
     let alone = Decentralised::new(team);
-    // Mailboxes belong to copies, so that every episode has one of its own.
-    let copies = || -> Result<Copies, ComposeError> {
+    // Mailboxes belong to environments, so that every episode has one of its own.
+    let envs = || -> Result<Envs, ComposeError> {
         let Request { episodes, seed, .. } = *request;
         let purpose = Purpose::FinalEvaluation;
-        compose::evaluation_of(config, episodes, seed, purpose, |copy| copy)
+        compose::evaluation_of(config, episodes, seed, purpose, |env| env)
     };
-    let mut own = copies()?;
+    let mut own = envs()?;
     let start = Instant::now();
     let evaluated = loaded.play(&alone, &mut own)?;
     let microseconds = start.elapsed().as_secs_f64() * 1e6;
     let delivered = alone.delivered(&evaluated.report.episodes);
-    let together = loaded.play(alone.team(), &mut copies()?)?;
+    let together = loaded.play(alone.team(), &mut envs()?)?;
 
     let tolerance = match own.spec().actions {
         ActionSpace::Discrete(_) => 0.0,
@@ -80,7 +80,7 @@ pub fn compare(
         )));
     }
     let episodes = &evaluated.report.episodes;
-    // Every copy goes on until the longest episode ends.
+    // Every environment goes on until the longest episode ends.
     let longest = episodes.iter().map(|episode| episode.steps).max();
     let agent_steps =
         episodes.len() as f64 * f64::from(longest.unwrap_or(1)) * own.spec().agents as f64;

@@ -5,19 +5,19 @@ use super::team::{Seen, Taken};
 use commformer_train::{EpisodeRecord, ValueNorm};
 use commformer_view::replay::{Action, Episode, Number, Picture, Run, Step};
 
-/// What is known of the episodes of C copies.
+/// What is known of the episodes of C environments.
 pub(super) struct Told<'a> {
     pub run: &'a Run,
     /// What the policy did in every step.
     pub steps: &'a [Seen],
     /// C
-    pub copies: usize,
+    pub envs: usize,
     pub value_norm: &'a ValueNorm,
 }
 
 impl Told<'_> {
-    /// The first episode of a copy.
-    pub fn episode(&self, copy: usize, recorded: &RecordedTask, record: &EpisodeRecord) -> Episode {
+    /// The first episode of an environment.
+    pub fn episode(&self, env: usize, recorded: &RecordedTask, record: &EpisodeRecord) -> Episode {
         let first = recorded.frames.first();
         let pictures = recorded.frames.iter().map(|frame| Picture {
             shapes: frame.shapes.clone(),
@@ -30,7 +30,7 @@ impl Told<'_> {
             scenery: first.map_or_else(Vec::new, |frame| frame.scenery.clone()),
             pictures: pictures.collect(),
             steps: steps
-                .map(|(seen, (rewards, active))| self.step(copy, seen, rewards, active))
+                .map(|(seen, (rewards, active))| self.step(env, seen, rewards, active))
                 .collect(),
             team_return: Number(record.team_return as f32),
             metrics: (record.metrics.iter())
@@ -39,31 +39,31 @@ impl Told<'_> {
         }
     }
 
-    fn step(&self, copy: usize, seen: &Seen, rewards: &[f32], active: &[bool]) -> Step {
-        let open: Vec<Vec<bool>> = (self.of(copy, &seen.open).chunks(self.width(&seen.open)))
+    fn step(&self, env: usize, seen: &Seen, rewards: &[f32], active: &[bool]) -> Step {
+        let open: Vec<Vec<bool>> = (self.of(env, &seen.open).chunks(self.width(&seen.open)))
             .map(|gates| gates.iter().map(|gate| *gate > 0.5).collect())
             .collect();
         let actions = match &seen.actions {
-            Taken::Discrete(all) => (self.of(copy, all).iter())
+            Taken::Discrete(all) => (self.of(env, all).iter())
                 .map(|action| Action::Discrete(*action))
                 .collect(),
-            Taken::Continuous(all) => (self.of(copy, all).chunks(self.width(all)))
+            Taken::Continuous(all) => (self.of(env, all).chunks(self.width(all)))
                 .map(|vector| Action::Continuous(numbers(vector)))
                 .collect(),
         };
-        let values = self.of(copy, &seen.values).iter();
+        let values = self.of(env, &seen.values).iter();
         Step {
             actions,
-            probabilities: self.by_agent(copy, &seen.probabilities),
+            probabilities: self.by_agent(env, &seen.probabilities),
             values: values
                 .map(|value| Number(self.value_norm.denormalize(*value)))
                 .collect(),
             rewards: numbers(rewards),
             delivered: self.run.delivered(active, &open),
             open,
-            opens: self.by_agent(copy, &seen.opens),
+            opens: self.by_agent(env, &seen.opens),
             weights: (seen.attention.iter())
-                .map(|attention| self.weights(self.of(copy, attention)))
+                .map(|attention| self.weights(self.of(env, attention)))
                 .collect(),
             active: active.to_vec(),
         }
@@ -75,20 +75,20 @@ impl Told<'_> {
         heads.map(numbers).collect()
     }
 
-    fn by_agent(&self, copy: usize, all: &[f32]) -> Vec<Vec<Number>> {
-        let rows = self.of(copy, all).chunks(self.width(all));
+    fn by_agent(&self, env: usize, all: &[f32]) -> Vec<Vec<Number>> {
+        let rows = self.of(env, all).chunks(self.width(all));
         rows.map(numbers).collect()
     }
 
-    /// The part of a copy.
-    fn of<'b, T>(&self, copy: usize, all: &'b [T]) -> &'b [T] {
-        let each = all.len() / self.copies.max(1);
-        all.get(copy * each..(copy + 1) * each).unwrap_or_default()
+    /// The part of an environment.
+    fn of<'b, T>(&self, env: usize, all: &'b [T]) -> &'b [T] {
+        let each = all.len() / self.envs.max(1);
+        all.get(env * each..(env + 1) * each).unwrap_or_default()
     }
 
-    /// Numbers of each agent of each copy; 1 where there are none.
+    /// Numbers of each agent of each environment; 1 where there are none.
     fn width<T>(&self, all: &[T]) -> usize {
-        let rows = self.copies * self.run.agents.len();
+        let rows = self.envs * self.run.agents.len();
         (all.len() / rows.max(1)).max(1)
     }
 }

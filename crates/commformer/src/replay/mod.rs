@@ -31,8 +31,8 @@ pub fn record(
     let (team, loaded) = Loaded::load(config, store, request, device)?;
     let Request { episodes, seed, .. } = *request;
     let purpose = Purpose::FinalEvaluation;
-    let mut copies = compose::evaluation_of(config, episodes, seed, purpose, RecordedTask::new)?;
-    let agents = copies.spec().agents;
+    let mut envs = compose::evaluation_of(config, episodes, seed, purpose, RecordedTask::new)?;
+    let agents = envs.spec().agents;
     let edge = |place: usize| loaded.edges.get(place).is_some_and(|edge| *edge > 0.5);
     let row = |receiver| (0..agents).map(move |sender| receiver * agents + sender);
     // Nobody hears anybody in a team without a graph.
@@ -41,17 +41,17 @@ pub fn record(
         .collect();
     let links = Run::links_of(&graph);
     let recorded = RecordedTeam::new(team, agents, &links, device);
-    let evaluated = loaded.play(&recorded, &mut copies)?;
+    let evaluated = loaded.play(&recorded, &mut envs)?;
     let (team, steps) = recorded.tell();
 
     let attentions = team.attentions();
-    let first = copies.copy(0);
+    let first = envs.env(0);
     let names = first.map_or_else(Vec::new, RecordedTask::agent_names);
     let mut run = Run {
         name: name.to_owned(),
         facts: facts(config, &evaluated),
         agents: named(names, agents, "agent"),
-        actions: match copies.spec().actions {
+        actions: match envs.spec().actions {
             ActionSpace::Discrete(count) => {
                 let names = first.map_or_else(Vec::new, RecordedTask::action_names);
                 named(names, count, "action")
@@ -73,13 +73,13 @@ pub fn record(
     let told = Told {
         run: &run,
         steps: &steps,
-        copies: episodes,
+        envs: episodes,
         value_norm: &loaded.value_norm,
     };
     let records = evaluated.report.episodes.iter().enumerate();
-    let episodes = records.filter_map(|(copy, record)| {
-        let recorded = copies.copy(copy)?;
-        Some(told.episode(copy, recorded, record))
+    let episodes = records.filter_map(|(env, record)| {
+        let recorded = envs.env(env)?;
+        Some(told.episode(env, recorded, record))
     });
     run.episodes = episodes.collect();
     Ok((run, evaluated))

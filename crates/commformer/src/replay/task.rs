@@ -183,7 +183,7 @@ mod tests {
             envs.step(actions, out!(), &mut rewards, &mut status)
                 .unwrap();
         }
-        let recorded = envs.copy(0).unwrap();
+        let recorded = envs.env(0).unwrap();
         assert_eq!(recorded.frames.len(), 4);
         assert_eq!(recorded.rewards, [[1.0; 2], [2.0; 2], [3.0; 2]]);
         assert_eq!(recorded.active, [[true, true], [true, true], [true, false]]);
@@ -214,6 +214,6 @@ mod tests {
             active: &mut [false],
         };
         let said = envs.reset(out).unwrap_err().to_string();
-        assert!(said.contains("copy 0: the wheel came off"), "{said}");
+        assert!(said.contains("environment 0: the wheel came off"), "{said}");
     }
 }

@@ -14,7 +14,7 @@ pub(super) struct RecordedTeam {
     seen: RefCell<Vec<Seen>>,
 }
 
-/// What C copies of a team did in a step: plain numbers, copy by copy.
+/// What C environments of a team did in a step: plain numbers, environment by environment.
 pub(super) struct Seen {
     pub actions: Taken,
     /// (C, N)
@@ -29,7 +29,7 @@ pub(super) struct Seen {
     pub attention: Vec<Vec<f32>>,
 }
 
-/// The actions of C copies.
+/// The actions of C environments.
 pub(super) enum Taken {
     /// (C, N)
     Discrete(Vec<i64>),

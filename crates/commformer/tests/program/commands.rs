@@ -416,7 +416,7 @@ fn a_bench_of_acting_has_a_row_for_each_number_and_kind_of_actions() {
 
 #[test]
 fn a_bench_of_environments_has_a_row_for_each_task_number_and_threads() {
-    let arguments = ["env", "--copies", "1,3", "--seconds", "0.001", "--json"];
+    let arguments = ["env", "--num-envs", "1,3", "--seconds", "0.001", "--json"];
     let (said, told) = benched(&[&arguments[..], &["--threads", "1,2"]].concat());
     let rows = told["rows"].as_array().unwrap();
     let expected = 2 * 2 * commformer_env::TASKS.len();
@@ -531,8 +531,8 @@ fn a_run_that_cannot_fit_is_refused_with_the_numbers() {
         }
         assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
     };
-    let rollout = "`rollout.copies` or `rollout.steps`";
-    refused("rollout.copies", "the rollout", rollout);
+    let rollout = "`rollout.num_envs` or `rollout.steps`";
+    refused("rollout.num_envs", "the rollout", rollout);
     refused("rollout.steps", "the rollout", rollout);
     refused("eval.episodes", "evaluations", "`eval.episodes`");
     let last = "the last evaluation";
@@ -542,13 +542,13 @@ fn a_run_that_cannot_fit_is_refused_with_the_numbers() {
 }
 
 #[test]
-fn more_copies_or_episodes_than_there_is_room_for_are_refused() {
+fn more_environments_or_episodes_than_there_is_room_for_are_refused() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
     printed(&train(folder, &["signal", "--run", "run"]));
     for arguments in [
         "eval --run run --episodes 4000000000",
-        "bench env signal --copies 4000000000 --seconds 0.1",
+        "bench env signal --num-envs 4000000000 --seconds 0.1",
         "bench act signal --environments 4000000000 --seconds 0.1 --device cpu",
     ] {
         let said = complaint(&program(folder, &words(arguments)), 1);

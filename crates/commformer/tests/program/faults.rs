@@ -17,7 +17,7 @@ use tempfile::TempDir;
 /// A run with all that a checkpoint can hold: a graph and gates that learn, agents that carry what their
 /// gates are owed.
 const RUN: &str = "train predator-capture-prey --run run --threads 1 --device cpu --steps 160 \
-    --set policy.embed_dim=16 --set rollout.copies=4 --set rollout.steps=10 --set eval.every=80 \
+    --set policy.embed_dim=16 --set rollout.num_envs=4 --set rollout.steps=10 --set eval.every=80 \
     --set eval.episodes=3 --set eval.final_episodes=5 --set run.save_every=40 --set run.keep=2 \
     --set gate.mode=learned --set gate.start=0.2";
 
@@ -306,13 +306,13 @@ fn a_run_whose_numbers_explode_says_what_was_found_and_keeps_the_last_good_weigh
     );
 }
 
-/// A run on Signal with this many steps of each copy in an iteration, without an end.
+/// A run on Signal with this many steps of each environment in an iteration, without an end.
 fn endless(folder: &Path, steps: u32) -> Child {
     let process = Command::new(env!("CARGO_BIN_EXE_commformer"))
         .current_dir(folder)
         .args(words(
             "train signal --run run --steps 1000000000 --set policy.embed_dim=16 \
-             --set rollout.copies=4 --set eval.episodes=3",
+             --set rollout.num_envs=4 --set eval.episodes=3",
         ))
         .args(["--set", &format!("rollout.steps={steps}")])
         .stdout(Stdio::piped())
@@ -381,7 +381,7 @@ fn a_signal_ends_the_run_once_it_is_saved() {
 #[test]
 fn a_closed_terminal_does_not_end_a_run_that_ignores_it() {
     let folder = tempfile::tempdir().unwrap();
-    let train = "train signal --run run --steps 4000 --set policy.embed_dim=16 --set rollout.copies=4 \
+    let train = "train signal --run run --steps 4000 --set policy.embed_dim=16 --set rollout.num_envs=4 \
                  --set rollout.steps=10 --set eval.episodes=3 --set eval.final_episodes=3";
     let script = format!(
         "trap '' HUP; exec {} {train}",
@@ -405,7 +405,7 @@ fn a_closed_terminal_does_not_end_a_run_that_ignores_it() {
 #[test]
 fn a_run_whose_output_nobody_reads_goes_on_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
-    let train = "train signal --run run --steps 800 --set policy.embed_dim=16 --set rollout.copies=4 \
+    let train = "train signal --run run --steps 800 --set policy.embed_dim=16 --set rollout.num_envs=4 \
                  --set rollout.steps=10 --set eval.episodes=3 --set eval.final_episodes=3";
     let mut process = Command::new(env!("CARGO_BIN_EXE_commformer"))
         .current_dir(folder.path())

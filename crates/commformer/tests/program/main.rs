@@ -19,7 +19,7 @@ const SMALL: [&str; 18] = [
     "--set",
     "policy.embed_dim=16",
     "--set",
-    "rollout.copies=4",
+    "rollout.num_envs=4",
     "--set",
     "rollout.steps=10",
     "--set",

@@ -91,7 +91,7 @@ fn tensorboard_compares_runs_by_their_settings() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
     printed(&train(folder, &words("signal --run a")));
-    let other = "train signal --method ippo --set ppo.lr=0.125 --set rollout.copies=4 --set rollout.steps=10 \
+    let other = "train signal --method ippo --set ppo.lr=0.125 --set rollout.num_envs=4 --set rollout.steps=10 \
                  --set eval.episodes=3 --set eval.final_episodes=5 --steps 80 --threads 1 --device cpu --run b";
     printed(&program(folder, &words(other)));
     let explodes = words("signal --set ppo.lr=1e30 --run c");

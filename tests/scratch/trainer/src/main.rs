@@ -170,7 +170,7 @@ fn main() -> Result<(), TrainError> {
     let envs = VecEnv::new(vec![task.clone(); 32], 1)?;
     let settings = Settings {
         rollout: RolloutConfig {
-            copies: 32,
+            num_envs: 32,
             steps: 16,
             ..RolloutConfig::default()
         },

@@ -143,7 +143,7 @@ pub fn scenario(allies: &[Unit], enemies: &[Unit]) -> Scenario {
     }
 }
 
-/// One copy, its stream, and what it wrote last.
+/// One environment, its stream, and what it wrote last.
 pub struct Team {
     pub env: Smac,
     pub rng: Rng,

@@ -588,7 +588,7 @@ fn any_number_of_threads_plays_the_same_battles() {
         let (agents, count) = (3, task.spec().actions.size());
         let mut envs = VecEnv::new(vec![task; 6], 11)
             .unwrap()
-            .with_copies_per_thread(1);
+            .with_envs_per_thread(1);
         let mut obs = vec![0.0; 6 * agents * envs.spec().obs_dim];
         let mut available = vec![false; 6 * agents * count];
         let mut active = vec![false; 6 * agents];

@@ -79,14 +79,14 @@ impl Act {
         writeln!(out, "{}: {agents} agents\n{}", told.name, table.head())?;
         for &environments in &self.environments {
             for sampled in [false, true] {
-                let copies = environments as usize;
-                let act = || decide(&config, device, copies, sampled, self.seconds);
+                let envs = environments as usize;
+                let act = || decide(&config, device, envs, sampled, self.seconds);
                 let done = pool.install(act)?;
                 let row = Row {
                     environments,
                     actions: if sampled { "sampled" } else { "greedy" },
                     step_milliseconds: 1e3 / done.per_second(),
-                    decisions_per_second: done.per_second() * (copies * agents) as f64,
+                    decisions_per_second: done.per_second() * (envs * agents) as f64,
                 };
                 let cells = [
                     grouped(environments.into()),
@@ -103,22 +103,22 @@ impl Act {
     }
 }
 
-/// Lets `copies` teams act for a while, on the observations of their first step and the graph of
+/// Lets `envs` teams act for a while, on the observations of their first step and the graph of
 /// execution. All of the randomness is there before.
 fn decide(
     config: &Config,
     device: Device,
-    copies: usize,
+    envs: usize,
     sampled: bool,
     seconds: f64,
 ) -> anyhow::Result<Repeated> {
     let seed = config.run.seed;
-    let of_copies = seed_for(seed, Purpose::Environments);
-    let mut environments = compose::environments(&config.env, copies, of_copies)?;
+    let of_envs = seed_for(seed, Purpose::Environments);
+    let mut environments = compose::environments(&config.env, envs, of_envs)?;
     let spec = environments.spec().clone();
     let team = compose::team(config, &spec, device)?;
     let needs = team.needs();
-    let mut buffer = Buffer::new(&spec, copies, 1)?.with_needs(needs)?;
+    let mut buffer = Buffer::new(&spec, envs, 1)?.with_needs(needs)?;
     if device != Device::Cpu {
         buffer.mirror_on(device)?;
     }
@@ -131,7 +131,7 @@ fn decide(
 
     let noise = |purpose, width: usize, draw: fn(&mut Rng) -> f32| {
         let mut rng = Rng::new(seed_for(seed, purpose), 0);
-        let shape = [copies, spec.agents, width];
+        let shape = [envs, spec.agents, width];
         let numbers: Vec<f32> = (0..shape.iter().product())
             .map(|_| draw(&mut rng))
             .collect();

@@ -9,7 +9,7 @@ use std::str::FromStr;
 const ALIASES: [(&str, &str); 5] = [
     ("agents", "env.agents"),
     ("width", "policy.embed_dim"),
-    ("copies", "rollout.copies"),
+    ("envs", "rollout.num_envs"),
     ("chunk", "ppo.chunk"),
     ("threads", "run.threads"),
 ];
@@ -202,11 +202,11 @@ mod tests {
 
     #[test]
     fn short_names_and_keys_reach_the_configuration() {
-        let config = resolved(&["agents=4", "width=32", "copies=7", "chunk=9", "threads=3"]);
+        let config = resolved(&["agents=4", "width=32", "envs=7", "chunk=9", "threads=3"]);
         let config = config.unwrap();
         assert_eq!(config.env.agents(), 4);
         assert_eq!(config.policy.embed_dim, 32);
-        assert_eq!((config.rollout.copies, config.ppo.chunk), (7, 9));
+        assert_eq!((config.rollout.num_envs, config.ppo.chunk), (7, 9));
         assert_eq!(config.run.threads, 3);
         assert_eq!(resolved(&["ppo.epochs=6"]).unwrap().ppo.epochs, 6);
     }

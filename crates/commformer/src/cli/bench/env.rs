@@ -4,7 +4,7 @@ use super::repeat::{repeat, seconds};
 use super::table::Table;
 use super::train::print_json;
 use crate::cli::options::BaseOptions;
-use crate::compose::{self, Copies};
+use crate::compose::{self, Envs};
 use crate::config::{EnvConfig, Overrides, TaskConfig, presets};
 use clap::Args;
 use commformer_env::{ActionSpace, Actions, Batch, Rng, Spec, Status, VecEnvError};
@@ -22,16 +22,17 @@ const PREPARED: usize = 16;
 pub(super) struct Env {
     #[command(flatten)]
     base: BaseOptions,
-    /// Copies that step together; a row for each number
+    /// Environments that step together; a row for each number
     #[arg(
-        long,
+        long = "num-envs",
+        alias = "copies",
         value_name = "C,...",
         value_delimiter = ',',
         default_value = "1,20,256,4096",
         value_parser = clap::value_parser!(u32).range(1..)
     )]
-    copies: Vec<u32>,
-    /// Threads that step them; a row for each number. By default one, and as many as there are cores. Of copies in
+    envs: Vec<u32>,
+    /// Threads that step them; a row for each number. By default one, and as many as there are cores. Of environments in
     /// Python, each thread steps its share without waiting for the others', as the shards of training do
     #[arg(
         long,
@@ -58,9 +59,9 @@ struct Told {
 struct Row {
     name: String,
     agents: usize,
-    copies: u32,
+    envs: u32,
     threads: usize,
-    /// Of all copies together.
+    /// Of all environments together.
     steps_per_second: f64,
 }
 
@@ -78,25 +79,25 @@ impl Env {
         let table = Table::new()
             .texts("task", tasks.iter().map(|(name, _)| name.as_str()))
             .numbers("agents", 0)
-            .numbers("copies", 7)
+            .numbers("envs", 7)
             .numbers("threads", 0)
             .numbers("steps/s", 11);
         writeln!(out, "{}", table.head())?;
         let mut rows = Vec::new();
         for (name, task) in &tasks {
-            for &copies in &self.copies {
+            for &envs in &self.envs {
                 for &threads in &threads {
                     let row = Row {
                         name: name.clone(),
                         agents: task.agents(),
-                        copies,
+                        envs,
                         threads,
-                        steps_per_second: play(task, copies as usize, threads, self.seconds)?,
+                        steps_per_second: play(task, envs as usize, threads, self.seconds)?,
                     };
                     let cells = [
                         name.clone(),
                         row.agents.to_string(),
-                        grouped(copies.into()),
+                        grouped(envs.into()),
                         threads.to_string(),
                         grouped(row.steps_per_second as u64),
                     ];
@@ -132,12 +133,12 @@ fn one_of_every_kind() -> anyhow::Result<Vec<(String, EnvConfig)>> {
     Ok(tasks)
 }
 
-/// Steps a second of all copies together.
-fn play(task: &EnvConfig, copies: usize, threads: usize, seconds: f64) -> anyhow::Result<f64> {
-    let all = compose::environments(task, copies, 1)?;
+/// Steps a second of all environments together.
+fn play(task: &EnvConfig, envs: usize, threads: usize, seconds: f64) -> anyhow::Result<f64> {
+    let all = compose::environments(task, envs, 1)?;
     let share = match task.task {
-        TaskConfig::Python(_) => copies.div_ceil(threads),
-        _ => copies,
+        TaskConfig::Python(_) => envs.div_ceil(threads),
+        _ => envs,
     };
     let stages: Result<Vec<_>, _> = all.split(share).into_iter().map(Stage::new).collect();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
@@ -148,9 +149,9 @@ fn play(task: &EnvConfig, copies: usize, threads: usize, seconds: f64) -> anyhow
     Ok(rates?.iter().sum())
 }
 
-/// Copies of a task, and everything that they write to.
+/// Environments of a task, and everything that they write to.
 struct Stage {
-    environments: Copies,
+    environments: Envs,
     actions: Vec<JointAction>,
     /// The actions of a step, where some are not available.
     open: Vec<i64>,
@@ -167,8 +168,8 @@ enum JointAction {
 }
 
 impl JointAction {
-    fn draw(spec: &Spec, copies: usize, rng: &mut Rng) -> Self {
-        let agents = copies * spec.agents;
+    fn draw(spec: &Spec, envs: usize, rng: &mut Rng) -> Self {
+        let agents = envs * spec.agents;
         match spec.actions {
             ActionSpace::Discrete(count) => {
                 let bound = u32::try_from(count).unwrap_or(u32::MAX);
@@ -182,20 +183,20 @@ impl JointAction {
 }
 
 impl Stage {
-    fn new(environments: Copies) -> Result<Self, VecEnvError> {
-        let (copies, spec) = (environments.copies(), environments.spec());
-        let agents = copies * spec.agents;
+    fn new(environments: Envs) -> Result<Self, VecEnvError> {
+        let (envs, spec) = (environments.num_envs(), environments.spec());
+        let agents = envs * spec.agents;
         let mut rng = Rng::new(2, 0);
         let mut stage = Self {
             actions: (0..PREPARED)
-                .map(|_| JointAction::draw(spec, copies, &mut rng))
+                .map(|_| JointAction::draw(spec, envs, &mut rng))
                 .collect(),
             open: Vec::new(),
             obs: vec![0.0; agents * spec.obs_dim],
-            available: vec![true; copies * spec.available_len()],
+            available: vec![true; envs * spec.available_len()],
             active: vec![true; agents],
             rewards: vec![0.0; agents],
-            status: vec![Status::Running; copies],
+            status: vec![Status::Running; envs],
             environments,
         };
         stage.environments.reset(Batch {
@@ -228,7 +229,7 @@ impl Stage {
             self.environments
                 .step(actions, out, &mut self.rewards, &mut self.status)
         })?;
-        Ok(done.per_second() * self.environments.copies() as f64)
+        Ok(done.per_second() * self.environments.num_envs() as f64)
     }
 }
 

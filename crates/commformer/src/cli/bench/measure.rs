@@ -83,7 +83,7 @@ pub(in crate::cli) fn measure(
     }
     let peak_memory_bytes = machine::peak_memory();
     let senders = timed.messages / timed.active_steps.max(1.0);
-    let iteration_steps = config.rollout.copies * config.rollout.steps;
+    let iteration_steps = config.rollout.num_envs * config.rollout.steps;
     let steps = u64::from(timed.iterations) * iteration_steps as u64;
     let flop = 2.0 * sizes.training_multiply_adds(senders) * steps as f64 * passes(config);
     let update_gflops = 1e-9 * flop / timed.phases.update;

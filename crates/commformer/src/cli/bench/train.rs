@@ -30,7 +30,7 @@ pub(super) struct Train {
     /// No further iteration is begun after so many seconds; one is always timed
     #[arg(long, default_value_t = 10.0, value_parser = seconds)]
     seconds: f64,
-    /// A row for each value of a setting: agents, senders, width, copies, chunk, threads or any key;
+    /// A row for each value of a setting: agents, senders, width, envs, chunk, threads or any key;
     /// can be repeated, for a row for each combination
     #[arg(long, value_name = "KEY=VALUE,...")]
     over: Vec<Axis>,

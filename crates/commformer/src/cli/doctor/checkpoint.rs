@@ -13,7 +13,7 @@ use tch::Device;
 
 /// Writes a checkpoint into a new folder in `folder`, goes on from what is read there, and compares.
 pub(super) fn survives(folder: &Path) -> anyhow::Result<Outcome> {
-    let config = config("predator-prey", &["rollout.copies=4", "rollout.steps=5"])?;
+    let config = config("predator-prey", &["rollout.num_envs=4", "rollout.steps=5"])?;
     let trainer = || compose::trainer(&config, Device::Cpu);
     let (mut first, mut second) = (trainer()?, trainer()?);
     first.iterate()?;

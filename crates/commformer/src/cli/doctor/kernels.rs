@@ -20,7 +20,7 @@ const OF_GRADIENTS: f64 = 1e-4;
 
 /// Compares the kernels with libtorch on a policy of the usual sizes: acting, scoring and gradients.
 pub(super) fn agree() -> anyhow::Result<Outcome> {
-    let config = config("predator-prey", &["rollout.copies=8", "rollout.steps=10"])?;
+    let config = config("predator-prey", &["rollout.num_envs=8", "rollout.steps=10"])?;
     let mut trainer = compose::trainer(&config, Device::Cpu)?;
     // A policy at its start makes little difference between its actions.
     for _ in 0..3 {

@@ -231,7 +231,7 @@ fn go_on(trainer: &mut TeamTrainer, store: &CheckpointStore) -> anyhow::Result<(
         ));
         checkpoint.state.best = None;
     }
-    if checkpoint.state.copies.is_none() {
+    if checkpoint.state.envs.is_none() {
         warn(
             "the task cannot be saved: new episodes begin, and this run will not repeat another's",
         );

@@ -56,7 +56,7 @@ impl Estimate {
 }
 
 /// What a run of a checked configuration takes; on devices other than the CPU, of the host's memory. Nothing
-/// is made for it but one copy of the task.
+/// is made for it but one environment of the task.
 ///
 /// # Errors
 ///
@@ -101,18 +101,18 @@ pub fn estimate_evaluation(
     Ok(Estimate::of_times([parts]))
 }
 
-/// What it takes to hold so many copies of a task and what they write.
+/// What it takes to hold so many environments of a task and what they write.
 ///
 /// # Errors
 ///
 /// [`ComposeError::Task`].
-pub fn estimate_copies(task: &EnvConfig, copies: usize) -> Result<Estimate, ComposeError> {
+pub fn estimate_envs(task: &EnvConfig, envs: usize) -> Result<Estimate, ComposeError> {
     let spec = &task.spec()?;
-    let bytes = task.bytes(spec, copies) + Buffer::bytes(spec, [copies, 1], Needs::default());
-    let setting = "the number of copies or episodes, or the sizes in `[env]`";
+    let bytes = task.bytes(spec, envs) + Buffer::bytes(spec, [envs, 1], Needs::default());
+    let setting = "the number of environments or episodes, or the sizes in `[env]`";
     Ok(Estimate::of_times([vec![
         program(),
-        part("copies of the task", setting, bytes),
+        part("environments of the task", setting, bytes),
     ]]))
 }
 
@@ -163,7 +163,7 @@ impl<'a> Run<'a> {
 
     fn while_training(&self) -> Vec<Part> {
         let rollout = &self.config.rollout;
-        let size = [rollout.copies, rollout.steps];
+        let size = [rollout.num_envs, rollout.steps];
         let agent = (self.spec.agents as f64) * (self.spec.obs_dim as f64);
         // Observations in which episodes were cut; without a limit none is.
         let cut = match self.config.env.episode_limit() {
@@ -171,12 +171,12 @@ impl<'a> Run<'a> {
             limit => self.samples.all / f64::from(limit),
         };
         let buffers = Buffer::bytes(self.spec, size, self.policy.needs()) + 4.0 * cut * agent;
-        let environments = self.environments(rollout.copies);
+        let environments = self.environments(rollout.num_envs);
         vec![
             part("the rollout", ROLLOUT, buffers),
             part(
                 "the environments",
-                "`rollout.copies` or the sizes in `[env]`",
+                "`rollout.num_envs` or the sizes in `[env]`",
                 environments,
             ),
             part(
@@ -220,20 +220,18 @@ impl<'a> Run<'a> {
         )
     }
 
-    fn environments(&self, copies: usize) -> f64 {
-        self.config.env.bytes(self.spec, copies)
+    fn environments(&self, envs: usize) -> f64 {
+        self.config.env.bytes(self.spec, envs)
     }
 
-    /// Of an evaluation, in which all episodes are played at once, or as many as the task has copies for.
+    /// Of an evaluation, in which all episodes are played at once, or as many as the task has environments for.
     fn episodes(&self, episodes: usize) -> f64 {
         let act = match self.on_host {
             true => self.policy.act_bytes(episodes as f64, self.senders),
             false => 0.0,
         };
-        let copies = (self.config.env).at_once(episodes, self.config.rollout.copies);
-        Buffer::bytes(self.spec, [episodes, 1], self.policy.needs())
-            + self.environments(copies)
-            + act
+        let envs = (self.config.env).at_once(episodes, self.config.rollout.num_envs);
+        Buffer::bytes(self.spec, [episodes, 1], self.policy.needs()) + self.environments(envs) + act
     }
 
     /// Of the workers' passes, in updates or, if that is more, in rollouts. Sooner or later each worker has
@@ -253,15 +251,15 @@ impl<'a> Run<'a> {
         if !self.config.method.reads("graph") {
             return 0.0;
         }
-        let copies = self.config.rollout.copies;
+        let envs = self.config.rollout.num_envs;
         let (groups, draws) = match &self.schedule {
             Some(BilevelConfig {
                 estimator: Estimator::ScoreFunction,
                 groups,
                 ..
             }) => match groups {
-                0 => (copies, true),
-                groups => (*groups.min(&copies), true),
+                0 => (envs, true),
+                groups => (*groups.min(&envs), true),
             },
             _ => (1, false),
         };
@@ -281,7 +279,7 @@ impl<'a> Run<'a> {
 const READING: f64 = 7.0;
 
 const NETWORK: &str = "`policy.embed_dim`, `policy.blocks` or the team in `[env]`";
-const ROLLOUT: &str = "`rollout.copies` or `rollout.steps`";
+const ROLLOUT: &str = "`rollout.num_envs` or `rollout.steps`";
 
 fn program() -> Part {
     Part {

@@ -19,7 +19,7 @@
 mod available;
 mod estimate;
 
-pub use estimate::{Estimate, Part, estimate, estimate_copies, estimate_evaluation};
+pub use estimate::{Estimate, Part, estimate, estimate_envs, estimate_evaluation};
 
 use super::ComposeError;
 use crate::config::{Config, EnvConfig};
@@ -61,13 +61,13 @@ pub fn check_evaluation(
     available(estimate_evaluation(config, episodes, device)?)
 }
 
-/// The same for so many copies of a task.
+/// The same for so many environments of a task.
 ///
 /// # Errors
 ///
 /// As for [`check`].
-pub fn check_copies(task: &EnvConfig, copies: usize) -> Result<(), ComposeError> {
-    available(estimate_copies(task, copies)?)
+pub fn check_envs(task: &EnvConfig, envs: usize) -> Result<(), ComposeError> {
+    available(estimate_envs(task, envs)?)
 }
 
 fn available(estimate: Estimate) -> Result<(), ComposeError> {
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_refusal_names_the_numbers_the_parts_and_the_setting() {
         let overrides = crate::config::Overrides {
-            set: vec!["rollout.copies=8000000".into()],
+            set: vec!["rollout.num_envs=8000000".into()],
             ..Default::default()
         };
         let config = Config::resolve(None, &overrides).unwrap();
@@ -150,7 +150,7 @@ mod tests {
         assert!(message.starts_with(&start), "{message}");
         for part in [
             " for the program and libtorch",
-            "; lower `rollout.copies` or `rollout.steps`",
+            "; lower `rollout.num_envs` or `rollout.steps`",
         ] {
             assert!(message.contains(part), "{message}");
         }

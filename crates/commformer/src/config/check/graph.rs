@@ -43,7 +43,7 @@ fn senders(config: &Config, check: &Checker<'_>, most: usize) -> Result<(), Conf
 }
 
 fn learned(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
-    let (graph, copies) = (&config.graph, config.rollout.copies);
+    let (graph, envs) = (&config.graph, config.rollout.num_envs);
     check.together(
         graph.upper_every <= config.ppo.epochs,
         &["graph.upper_every", "ppo.epochs"],
@@ -65,24 +65,24 @@ fn learned(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
          `graph.rollout = \"sampled\"`; or set `graph.estimator = \"straight-through\"`",
     )?;
     let groups = if graph.groups == 0 {
-        copies
+        envs
     } else {
         graph.groups
     };
     check.together(
-        !score_function || (2..=copies).contains(&groups),
-        &["graph.groups", "rollout.copies"],
+        !score_function || (2..=envs).contains(&groups),
+        &["graph.groups", "rollout.num_envs"],
         format!(
-            "the score function compares at least 2 graphs, each in a copy of its own, but there are \
-             {groups} groups and {copies} copies"
+            "the score function compares at least 2 graphs, each in an environment of its own, but there are \
+             {groups} groups and {envs} environments"
         ),
     )?;
-    let kept = held_out_copies(graph.held_out, copies);
+    let kept = held_out_envs(graph.held_out, envs);
     check.together(
-        graph.upper_data == UpperData::Same || (1..copies).contains(&kept),
-        &["graph.held_out", "rollout.copies"],
+        graph.upper_data == UpperData::Same || (1..envs).contains(&kept),
+        &["graph.held_out", "rollout.num_envs"],
         format!(
-            "`graph.held_out = {}` of {copies} copies would keep {kept} apart for upper steps; \
+            "`graph.held_out = {}` of {envs} environments would keep {kept} apart for upper steps; \
              each level needs at least one",
             graph.held_out
         ),
@@ -110,28 +110,28 @@ fn given(edges: &[Vec<i64>], agents: usize, check: &Checker<'_>) -> Result<(), C
 /// Minibatches cannot outnumber the samples that the lower level has.
 pub(super) fn minibatches(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
     let (ppo, rollout) = (&config.ppo, &config.rollout);
-    let samples = lower_copies(config).saturating_mul(rollout.steps);
+    let samples = lower_envs(config).saturating_mul(rollout.steps);
     check.together(
         ppo.minibatches <= samples,
-        &["ppo.minibatches", "rollout.copies", "rollout.steps"],
+        &["ppo.minibatches", "rollout.num_envs", "rollout.steps"],
         format!(
-            "{} minibatches cannot be made of {samples} samples, copies x steps of a rollout",
+            "{} minibatches cannot be made of {samples} samples, environments x steps of a rollout",
             ppo.minibatches
         ),
     )
 }
 
-/// Copies from which the lower level learns.
-fn lower_copies(config: &Config) -> usize {
-    let (copies, graph) = (config.rollout.copies, &config.graph);
+/// Environments from which the lower level learns.
+fn lower_envs(config: &Config) -> usize {
+    let (envs, graph) = (config.rollout.num_envs, &config.graph);
     let learned = config.method.reads("graph") && graph.mode == GraphMode::Learned;
     if learned && graph.upper_data == UpperData::HeldOut {
-        copies.saturating_sub(held_out_copies(graph.held_out, copies))
+        envs.saturating_sub(held_out_envs(graph.held_out, envs))
     } else {
-        copies
+        envs
     }
 }
 
-fn held_out_copies(share: f64, copies: usize) -> usize {
-    (share * copies as f64).round() as usize
+fn held_out_envs(share: f64, envs: usize) -> usize {
+    (share * envs as f64).round() as usize
 }

@@ -210,7 +210,7 @@ mod tests {
         check("ppo.gamma=1.5", &["`ppo.gamma` is 1.5", "from 0 to 1"]);
         check("ppo.entropy_coef=-0.1", &["-0.1"]);
         check("ppo.epochs=0", &["`ppo.epochs` is 0", "at least 1"]);
-        check("rollout.copies=0", &["rollout.copies"]);
+        check("rollout.num_envs=0", &["rollout.num_envs"]);
         check("policy.dropout=1", &["policy.dropout", "below 1"]);
         check(
             "graph.sparsity=0",
@@ -307,8 +307,8 @@ mod tests {
         );
         check("graph.upper_every=11", &["graph would never learn"]);
         check("graph.upper_every=1", &["policy would never learn"]);
-        check("rollout.copies=1", &["at least 2 graphs"]);
-        check("graph.groups=81", &["81 groups and 80 copies"]);
+        check("rollout.num_envs=1", &["at least 2 graphs"]);
+        check("graph.groups=81", &["81 groups and 80 environments"]);
         check("gate.per=edge", &["only a learned gate", "gate.mode"]);
         check(
             "gate.mode=random gate.per=edge",
@@ -327,7 +327,7 @@ mod tests {
             "graph.mode=none graph.rollout=exact",
             "graph.mode=given graph.edges=[[1,0,0],[1,0,1],[0,0,0]]",
             "env.episode_limit=0 eval.episode_limit=20",
-            "graph.mode=random rollout.copies=1",
+            "graph.mode=random rollout.num_envs=1",
         ] {
             let set = assignments.split(' ').map(String::from).collect();
             Config::resolve(

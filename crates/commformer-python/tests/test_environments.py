@@ -23,15 +23,15 @@ def played(envs, steps, seed):
 
 
 def snapshot(envs):
-    """All that can be seen of copies."""
+    """All that can be seen of environments."""
     arrays = [envs.obs, envs.active, envs.rewards, envs.status]
     arrays += [] if envs.available is None else [envs.available]
     ends = []
     for episode in envs.episodes:
-        parts = [*envs.final_obs(episode.copy), envs.final_available(episode.copy)]
+        parts = [*envs.final_obs(episode.env), envs.final_available(episode.env)]
         ends.append((episode, [None if part is None else part.tobytes() for part in parts]))
-    figures = [list(envs.figures(number).values()) for number in range(envs.copies)]
-    return [array.tobytes() for array in arrays], ends, figures
+    metrics = [list(envs.episode_metrics(number).values()) for number in range(envs.num_envs)]
+    return [array.tobytes() for array in arrays], ends, metrics
 
 
 class Named(commformer.VectorEnv):
@@ -49,7 +49,7 @@ class Copies(unittest.TestCase):
         for kind, settings in TASKS:
             for way, copied in self.WAYS:
                 with self.subTest(f"{kind}, {way}"):
-                    envs = commformer.VectorEnv(kind, copies=5, seed=3, threads=2, **settings)
+                    envs = commformer.VectorEnv(kind, num_envs=5, seed=3, threads=2, **settings)
                     envs.reset()
                     for step in range(30):
                         played(envs, 1, step)
@@ -64,7 +64,7 @@ class Copies(unittest.TestCase):
                     self.assertEqual(snapshot(other), snapshot(envs))
 
     def test_a_class_of_the_users_own_keeps_what_it_has(self):
-        envs = Named("mine", copies=2, seed=3)
+        envs = Named("mine", num_envs=2, seed=3)
         envs.reset()
         for way, copied in self.WAYS:
             with self.subTest(way):
@@ -73,10 +73,10 @@ class Copies(unittest.TestCase):
                 self.assertEqual(snapshot(other), snapshot(envs))
 
     def test_a_copy_that_was_not_reset_must_be(self):
-        envs = copy.deepcopy(commformer.VectorEnv("signal", copies=2, seed=4))
+        envs = copy.deepcopy(commformer.VectorEnv("signal", num_envs=2, seed=4))
         with self.assertRaisesRegex(ValueError, "reset"):
             envs.step(np.zeros((2, envs.agents), int))
-        fresh = commformer.VectorEnv("signal", copies=2, seed=4)
+        fresh = commformer.VectorEnv("signal", num_envs=2, seed=4)
         np.testing.assert_array_equal(envs.reset(), fresh.reset())
 
     def test_a_copy_of_a_parallel_env_goes_on_identically(self):
@@ -95,14 +95,14 @@ class Copies(unittest.TestCase):
                     np.testing.assert_equal(other.reset(), env.reset())
 
     def test_what_is_no_saved_environment_is_refused(self):
-        envs = commformer.VectorEnv("signal", copies=2)
+        envs = commformer.VectorEnv("signal", num_envs=2)
         envs.reset()
         state = envs.__getstate__()
         for change, words in [
             ({"format": 99}, "format 99"),
-            ({"copies": b"\x02"}, "no saved copies"),
-            ({"copies": state["copies"][:-3]}, "no saved copies"),
-            ({"copies": b"\x00"}, "`states` has 0 elements, but needs 2"),
+            ({"envs": b"\x02"}, "no saved environments"),
+            ({"envs": state["envs"][:-3]}, "no saved environments"),
+            ({"envs": b"\x00"}, "`states` has 0 elements, but needs 2"),
         ]:
             with self.subTest(words), self.assertRaisesRegex(ValueError, words):
                 commformer.VectorEnv.__new__(commformer.VectorEnv).__setstate__(state | change)
@@ -129,7 +129,7 @@ class Forks(unittest.TestCase):
     def test_a_fork_steps_what_was_made_before_it(self):
         for threads in (1, 2, 0):
             with self.subTest(threads):
-                envs = commformer.VectorEnv("smac", copies=600, seed=3, threads=threads, map="3m")
+                envs = commformer.VectorEnv("smac", num_envs=600, seed=3, threads=threads, map="3m")
                 envs.reset()  # Its threads run from here on.
                 played(envs, 2, 1)
                 twice = self.forked(envs), self.forked(envs)
@@ -138,7 +138,7 @@ class Forks(unittest.TestCase):
                     self.assertTrue(told == here)
 
     def test_a_fork_of_a_fork_steps_and_lets_go(self):
-        envs = commformer.VectorEnv("signal", copies=4, seed=3, threads=2)
+        envs = commformer.VectorEnv("signal", num_envs=4, seed=3, threads=2)
         envs.reset()
         child = os.fork()
         if child == 0:
@@ -158,7 +158,7 @@ class Forks(unittest.TestCase):
     def test_workers_of_multiprocessing_step_what_they_are_handed(self):
         for method in ("fork", "spawn"):
             with self.subTest(method):
-                envs = commformer.VectorEnv("signal", copies=4, seed=3, threads=2)
+                envs = commformer.VectorEnv("signal", num_envs=4, seed=3, threads=2)
                 envs.reset()
                 with multiprocessing.get_context(method).Pool(1) as pool:
                     told = pool.apply_async(played, (envs, 5, 7)).get(60)
