@@ -102,10 +102,10 @@ pub struct Observation<'a> {
     pub obs: &'a mut [f32],
     /// Whether an action can be taken, (N, A); empty unless [`Spec::masks_actions`].
     ///
-    /// Every agent can take at least one, active or not: an agent that takes no part still has a row in
+    /// Every agent can take at least one, active or not: an agent that is not active still has a row in
     /// every tensor, where a choice from nothing is not a number, and that times zero is not zero.
     pub available: &'a mut [bool],
-    /// Whether an agent takes part, (N). Dead agents do not.
+    /// Whether an agent is active, (N). Dead agents do not.
     pub active: &'a mut [bool],
 }
 
@@ -166,7 +166,7 @@ pub trait Environment: Send {
         let _ = share;
     }
 
-    /// Writes the global state of the present situation, (S) finite numbers: what a centralised critic may know in
+    /// Writes the present global state, (S) finite numbers: what a centralised critic may know in
     /// training, whoever sees it. S is [`Spec::state_dim`]; a task without one, as here, is not asked. Like an
     /// observation it can be had once an episode has begun, and after a [`restore`](Self::restore) it is as before.
     fn global_state(&self, out: &mut [f32]) {
@@ -180,7 +180,7 @@ pub trait Environment: Send {
     }
 
     /// Goes on with an episode that a task of the same settings has [`save`](Self::save)d, and writes the
-    /// observation of its present situation. After an error the state is as before.
+    /// observation of its present state. After an error the state is as before.
     ///
     /// # Errors
     ///
@@ -190,13 +190,13 @@ pub trait Environment: Send {
         Err(StateError::new("this task cannot be saved"))
     }
 
-    /// For each agent the one it must listen to, (N), where the task has such a known answer.
+    /// For each agent the one it must receive from, (N), where the task has such a known answer.
     fn sources(&self) -> Option<&[usize]> {
         None
     }
 
-    /// Whether each agent must listen in the present step, (N), where the task has such a known answer.
-    fn must_listen(&self) -> Option<&[bool]> {
+    /// Whether each agent must receive in the present step, (N), where the task has such a known answer.
+    fn must_receive(&self) -> Option<&[bool]> {
         None
     }
 
@@ -219,7 +219,7 @@ pub trait Environment: Send {
         Vec::new()
     }
 
-    /// Draws the present situation into an empty frame; nothing, as here, for a task without a picture.
+    /// Draws the present state into an empty frame; nothing, as here, for a task without a picture.
     fn draw(&self, frame: &mut Frame) {
         let _ = frame;
     }
@@ -272,7 +272,7 @@ pub trait Remote {
 macro_rules! forward_environment {
     (|$this:ident| $task:expr => all) => {
         $crate::forward_environment! { |$this| $task =>
-            spec reset step metrics progress global_state save restore sources must_listen departed action_names
+            spec reset step metrics progress global_state save restore sources must_receive departed action_names
             agent_names draw remote
         }
     };
@@ -343,10 +343,10 @@ macro_rules! forward_environment {
             $task.sources()
         }
     };
-    (@must_listen $this:ident, $task:expr) => {
-        fn must_listen(&self) -> Option<&[bool]> {
+    (@must_receive $this:ident, $task:expr) => {
+        fn must_receive(&self) -> Option<&[bool]> {
             let $this = self;
-            $task.must_listen()
+            $task.must_receive()
         }
     };
     (@departed $this:ident, $task:expr) => {

@@ -7,7 +7,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A task whose episodes are cut after a number of steps, unless they have ended before: [`Status::Truncated`].
+/// A task whose episodes are truncated after a number of steps, unless they have ended before: [`Status::Truncated`].
 #[derive(Clone, Debug)]
 pub struct TimeLimit<E> {
     task: E,
@@ -41,7 +41,7 @@ impl<E: Environment> TimeLimit<E> {
 #[deny(clippy::missing_trait_methods)]
 impl<E: Environment> Environment for TimeLimit<E> {
     forward_environment! { |this| this.task =>
-        spec metrics progress global_state sources must_listen departed action_names agent_names draw remote
+        spec metrics progress global_state sources must_receive departed action_names agent_names draw remote
     }
 
     fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
@@ -106,7 +106,7 @@ impl<E: Environment> RewardScale<E> {
 #[deny(clippy::missing_trait_methods)]
 impl<E: Environment> Environment for RewardScale<E> {
     forward_environment! { |this| this.task =>
-        spec reset metrics progress global_state save restore sources must_listen departed action_names agent_names
+        spec reset metrics progress global_state save restore sources must_receive departed action_names agent_names
         draw remote
     }
 

@@ -244,7 +244,7 @@ impl Environment for Signal {
         Some(&self.sources)
     }
 
-    fn must_listen(&self) -> Option<&[bool]> {
+    fn must_receive(&self) -> Option<&[bool]> {
         Some(&self.state.cues)
     }
 

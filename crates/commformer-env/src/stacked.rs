@@ -118,7 +118,7 @@ impl<E: Environment> Stacked<E> {
 #[deny(clippy::missing_trait_methods)]
 impl<E: Environment> Environment for Stacked<E> {
     forward_environment! { |this| this.task =>
-        metrics progress global_state sources must_listen departed action_names agent_names draw remote
+        metrics progress global_state sources must_receive departed action_names agent_names draw remote
     }
 
     fn spec(&self) -> &Spec {

@@ -224,7 +224,7 @@ impl TrafficJunction {
     }
 
     /// Pays every car, and notes who has crashed.
-    fn judge(&mut self, rewards: &mut [f32]) {
+    fn values_of(&mut self, rewards: &mut [f32]) {
         for (agent, reward) in rewards.iter_mut().enumerate() {
             let Some(car) = self.state.places[agent] else {
                 *reward = 0.0;
@@ -306,7 +306,7 @@ impl Environment for TrafficJunction {
         self.drive(actions);
         self.admit(rng);
         self.count();
-        self.judge(rewards);
+        self.values_of(rewards);
         self.observe(out);
         self.state.steps = self.state.steps.saturating_add(1);
         let limit = self.config.limit();

@@ -1,4 +1,4 @@
-//! The upper level: whom to listen to (Hu et al., 2024, section 4.2; score function ours).
+//! The upper level: whom to receive from (Hu et al., 2024, section 4.2; score function ours).
 
 use crate::capability::learned_graph;
 use crate::{
@@ -143,7 +143,7 @@ fn gumbel(seed: u64, index: u64, [groups, rows, columns]: [usize; 3], device: De
 }
 
 /// How much better each receiver fared under each group's graph than on the average of the
-/// groups, in units of their spread: (G, N). `rewards` is (T, C, N); only environments from
+/// groups, in units of their standard deviation: (G, N). `rewards` is (T, C, N); only environments from
 /// `first_env` on count, and a group without any gets 0.
 pub fn group_advantages(
     rewards: ArrayView3<'_, f32>,
@@ -261,7 +261,7 @@ mod tests {
         // Two groups of two environments; agent 1 is always paid the same.
         let rewards = array![[[1.0, 5.0], [3.0, 5.0], [5.0, 5.0], [7.0, 5.0]]];
         let advantages = group_advantages(rewards.view(), &graphs(2), 0);
-        // Means 2 and 6 around 4, spread 2.
+        // Means 2 and 6 around 4, standard deviation 2.
         assert_eq!(advantages, array![[-1.0, 0.0], [1.0, 0.0]]);
     }
 

@@ -1,8 +1,8 @@
 //! Policies whose kind is chosen while the program runs.
 
 use crate::{
-    Act, Actor, Evaluation, Gates, LearnedGraph, Level, MessageSizes, Needs, Policy, PolicyResult,
-    ReceiveGates, Samples, Situations,
+    Act, Actor, Evaluation, Gates, LearnedGraph, Level, MessageSizes, Needs, ObsBatch, Policy,
+    PolicyResult, ReceiveGates, Samples,
 };
 use std::fmt;
 use tch::Tensor;
@@ -20,11 +20,11 @@ impl<A: Actor + ?Sized> Actor for Box<A> {
 
     fn act(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Act> {
-        (**self).act(situations, gates, noise)
+        (**self).act(batch, gates, noise)
     }
 }
 
@@ -85,8 +85,8 @@ impl<P: Policy + ?Sized> Policy for Box<P> {
         (**self).gradients(level, samples, uniform, loss)
     }
 
-    fn values(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Tensor> {
-        (**self).values(situations, gates)
+    fn values(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> PolicyResult<Tensor> {
+        (**self).values(batch, gates)
     }
 }
 

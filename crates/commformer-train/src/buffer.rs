@@ -6,15 +6,15 @@ mod begins;
 mod between;
 mod fallen;
 mod memory;
-mod state;
 #[cfg(test)]
-mod told;
+mod scripted;
+mod state;
 
 use crate::boundary::{EnvironmentFault, Written};
 use crate::noise::Drawn;
-use crate::recall::{Carried, GateMemory};
+use crate::recall::{GateMemory, RecurrentStates};
 use crate::rows::{Rows, samples, write};
-use crate::samples::{Done, Ends, Perceived};
+use crate::samples::{Done, Ends, Observed};
 use crate::staging::Staging;
 use crate::taken::Taken;
 use crate::{Act, Needs, TrainError};
@@ -25,7 +25,7 @@ use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
 /// Everything one rollout leaves: T steps of C environments with N agents. What is perceived has a row
-/// more, for the situation after the last step.
+/// more, for the state after the last step.
 #[derive(Debug)]
 pub struct Buffer {
     spec: Spec,
@@ -46,17 +46,17 @@ pub struct Buffer {
     values: Rows<f32>,
     /// (T, C, N).
     rewards: Array3<f32>,
-    /// What agents paid for listening, (T, C, N).
+    /// What agents paid for receiving, (T, C, N).
     penalties: Array3<f32>,
     gates: Option<GateMemory>,
-    carried: Option<Carried>,
+    recurrent: Option<RecurrentStates>,
     /// How each episode stood after each step, (T, C).
     status: Vec<Status>,
     /// Whether each agent left in each step, (T, C, N).
     departed: Vec<bool>,
     /// Observations in which truncated episodes ended, one (N, O) after the other.
     final_obs: Vec<f32>,
-    /// Who took part in them, one (N) after the other.
+    /// Who was active in them, one (N) after the other.
     final_active: Vec<bool>,
     /// Their normalised values, one (N) after the other.
     final_values: Vec<f32>,
@@ -92,7 +92,7 @@ impl Buffer {
             rewards: Array3::zeros((steps, envs, spec.agents)),
             penalties: Array3::zeros((steps, envs, spec.agents)),
             gates: None,
-            carried: None,
+            recurrent: None,
             status: vec![Status::Running; steps * envs],
             departed: vec![false; steps * envs * spec.agents],
             final_obs: Vec::new(),
@@ -119,7 +119,7 @@ impl Buffer {
         }
         if needs.memory > 0 {
             let shape = [steps + 1, envs, agents, needs.memory as i64];
-            self.carried = Some(Carried::new(shape)?);
+            self.recurrent = Some(RecurrentStates::new(shape)?);
         }
         if needs.state && self.spec.state_dim > 0 {
             self.state = Some(States::new([steps + 1, envs, self.spec.state_dim as i64])?);
@@ -147,8 +147,8 @@ impl Buffer {
         if let Some(gates) = &mut self.gates {
             gates.mirror_on(device)?;
         }
-        if let Some(carried) = &mut self.carried {
-            carried.mirror_on(device)?;
+        if let Some(recurrent) = &mut self.recurrent {
+            recurrent.mirror_on(device)?;
         }
         Ok(())
     }
@@ -173,7 +173,7 @@ impl Buffer {
         self.rewards.view()
     }
 
-    /// What was perceived in some steps, rows of O numbers, and who took part in them.
+    /// What was perceived in some steps, rows of O numbers, and who was active in them.
     pub fn seen(&self, steps: Range<usize>) -> Result<(&[f32], &[bool]), TrainError> {
         let agents = self.envs * self.spec.agents;
         let rows = steps.start * agents..steps.end * agents;
@@ -183,11 +183,11 @@ impl Buffer {
 
     /// What is perceived at step `t` (the last is that after the rollout), and what was drawn for it,
     /// both where the policy works.
-    pub fn situation(
+    pub fn observed(
         &mut self,
         t: usize,
         mut drawn: Drawn,
-    ) -> Result<(Perceived, Drawn), TrainError> {
+    ) -> Result<(Observed, Drawn), TrainError> {
         let mut active = self.flags(&self.active[self.steps_of_agents(t)])?;
         if let Some(staging) = &mut self.staging {
             let [obs, available, state, of_agents, actions, gates] = staging.send([
@@ -215,7 +215,7 @@ impl Buffer {
             active = of_agents;
             drawn = Drawn { actions, gates };
         }
-        let perceived = Perceived {
+        let observed = Observed {
             obs: self.obs.at(t)?,
             available: self
                 .available
@@ -227,12 +227,12 @@ impl Buffer {
                 .map(|state| state.rows.at(t))
                 .transpose()?,
             memory: self
-                .carried
+                .recurrent
                 .as_ref()
-                .map(|carried| carried.at(t))
+                .map(|recurrent| recurrent.at(t))
                 .transpose()?,
         };
-        Ok((perceived, drawn))
+        Ok((observed, drawn))
     }
 
     /// Keeps what the policy chose at step `t`, and the noise from which its gates were drawn. Only the
@@ -246,8 +246,8 @@ impl Buffer {
         if let (Some(gates), Some(gating)) = (&mut self.gates, &act.gate) {
             gates.record(t, gating, gate_noise)?;
         }
-        if let (Some(carried), Some(memory)) = (&mut self.carried, &act.memory) {
-            carried.record(t, memory)?;
+        if let (Some(recurrent), Some(memory)) = (&mut self.recurrent, &act.memory) {
+            recurrent.record(t, memory)?;
         }
         write(&self.log_probs, t, &act.log_probs)?;
         self.values.write(t, &act.values)?;
@@ -303,11 +303,11 @@ impl Buffer {
                 [] => departed.fill(false),
                 left => departed.copy_from_slice(left),
             }
-            if let Some(carried) = &mut self.carried {
-                carried.depart(t, env, departed)?;
+            if let Some(recurrent) = &mut self.recurrent {
+                recurrent.depart(t, env, departed)?;
             }
-            if let (Some(carried), true) = (&mut self.carried, *status != Status::Running) {
-                carried.end(t, env, *status == Status::Truncated)?;
+            if let (Some(recurrent), true) = (&mut self.recurrent, *status != Status::Running) {
+                recurrent.end(t, env, *status == Status::Truncated)?;
             }
             if *status == Status::Truncated {
                 self.final_obs
@@ -329,7 +329,7 @@ impl Buffer {
         t * agents..(t + 1) * agents
     }
 
-    /// 1 where an agent takes part, (.., N); `None` where everybody does.
+    /// 1 where an agent is active, (.., N); `None` where everybody does.
     fn flags(&self, active: &[bool]) -> Result<Option<Tensor>, TrainError> {
         if active.iter().all(|active| *active) {
             return Ok(None);
@@ -350,7 +350,7 @@ impl Buffer {
         let active = self.flags(&self.final_active)?;
         Ok(Some(Ends {
             envs: self.final_at.iter().map(|&(_, env)| env).collect(),
-            perceived: Perceived {
+            observed: Observed {
                 obs: obs.f_to_device(device)?,
                 available: None,
                 active: active
@@ -359,12 +359,16 @@ impl Buffer {
                 state: (self.state.as_ref())
                     .map(|state| state.at_ends(device))
                     .transpose()?,
-                memory: self.carried.as_ref().map(Carried::at_ends).transpose()?,
+                memory: self
+                    .recurrent
+                    .as_ref()
+                    .map(RecurrentStates::at_ends)
+                    .transpose()?,
             },
         }))
     }
 
-    /// Keeps the values of the situation after the last step, (C, N), and of those in which episodes
+    /// Keeps the values of the state after the last step, (C, N), and of those in which episodes
     /// were truncated, (ends, N); and brings all that the trainer counts with to its side.
     pub fn finish(&mut self, last: &Tensor, ends: Option<&Tensor>) -> Result<(), TrainError> {
         self.values.write(self.steps, last)?;
@@ -391,15 +395,15 @@ impl Buffer {
         self.gates.as_mut()
     }
 
-    /// Takes from every agent what it owes for listening, (T, C, N), in the place of earlier penalties.
+    /// Takes from every agent what it owes for receiving, (T, C, N), in the place of earlier penalties.
     pub fn penalise(&mut self, penalties: Array3<f32>) {
         self.penalties = penalties;
     }
 
-    /// What was perceived in every sample; who took part, [`active_samples`](Self::active_samples) says.
-    pub fn perceived_samples(&mut self) -> Result<Perceived, TrainError> {
+    /// What was perceived in every sample; who was active, [`active_samples`](Self::active_samples) says.
+    pub fn observed_samples(&mut self) -> Result<Observed, TrainError> {
         let steps = self.steps;
-        Ok(Perceived {
+        Ok(Observed {
             obs: self.obs.samples(steps)?,
             available: self
                 .available
@@ -410,7 +414,11 @@ impl Buffer {
             state: (self.state.as_mut())
                 .map(|state| state.rows.samples(steps))
                 .transpose()?,
-            memory: self.carried.as_ref().map(Carried::samples).transpose()?,
+            memory: self
+                .recurrent
+                .as_ref()
+                .map(RecurrentStates::samples)
+                .transpose()?,
         })
     }
 
@@ -424,7 +432,7 @@ impl Buffer {
         })
     }
 
-    /// Whether each agent took part in each sample, (S, N).
+    /// Whether each agent was active in each sample, (S, N).
     pub fn active_samples(&self) -> &[bool] {
         &self.active[..self.steps * self.envs * self.spec.agents]
     }

@@ -132,7 +132,7 @@ fn play_round<E: Environment>(
                 active: &active[of_env(active.len())],
                 sizes: &sizes,
             };
-            said.add(&step, environments.must_listen(env)?);
+            said.add(&step, environments.must_receive(env)?);
             if let (Some(gates), None) = (buffer.gates(), &records[env]) {
                 let of_step = gates.scores()?;
                 let of_step = &of_step[of_env(of_step.len())];
@@ -175,24 +175,24 @@ fn play_round<E: Environment>(
 struct Said {
     traffic: MessageStats,
     right: f64,
-    judged: f64,
+    critic_width: f64,
 }
 
 impl Said {
-    /// Adds a step, in which each agent must listen or must not, if that is known.
-    fn add(&mut self, step: &StepMessages<'_>, must_listen: Option<&[bool]>) {
-        self.traffic.add(&step.traffic());
-        for (agent, must) in must_listen.into_iter().flatten().enumerate() {
+    /// Adds a step, in which each agent must receive or must not, if that is known.
+    fn add(&mut self, step: &StepMessages<'_>, must_receive: Option<&[bool]>) {
+        self.traffic.add(&step.message_stats());
+        for (agent, must) in must_receive.into_iter().flatten().enumerate() {
             if step.active[agent] {
-                let listens = step.received(agent).share > 0.0;
-                self.right += f64::from(u8::from(listens == *must));
-                self.judged += 1.0;
+                let receives = step.received(agent).share > 0.0;
+                self.right += f64::from(u8::from(receives == *must));
+                self.critic_width += 1.0;
             }
         }
     }
 
     fn gates_right(&self) -> Option<f64> {
-        (self.judged > 0.0).then(|| self.right / self.judged)
+        (self.critic_width > 0.0).then(|| self.right / self.critic_width)
     }
 }
 

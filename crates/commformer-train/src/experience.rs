@@ -5,7 +5,7 @@ use crate::bilevel::Graphs;
 use crate::policy::GateSamples;
 use crate::ppo::{GateTargets, Targets};
 use crate::rollout::Shard;
-use crate::samples::{Done, Perceived};
+use crate::samples::{Done, Observed};
 use crate::selection::Selection;
 use crate::sequences::Units;
 use crate::update::{Part, PartGraph};
@@ -39,7 +39,7 @@ pub struct Experience {
     begins: Option<Pieces>,
     /// The environment of each sample, (S).
     envs: Vec<usize>,
-    /// Agents that took part in each sample, (S).
+    /// Agents that was active in each sample, (S).
     counts: Vec<usize>,
 }
 
@@ -128,8 +128,8 @@ impl Experience {
                 pieces(&gate_advantages)?,
             )?),
         };
-        let perceived: Vec<Perceived> = (shards.iter_mut())
-            .map(|shard| shard.buffer.perceived_samples())
+        let observed: Vec<Observed> = (shards.iter_mut())
+            .map(|shard| shard.buffer.observed_samples())
             .collect::<Result<_, _>>()?;
         let done: Vec<Done> = (shards.iter_mut())
             .map(|shard| shard.buffer.done_samples())
@@ -141,10 +141,10 @@ impl Experience {
         Ok(Self {
             // Shards have the same steps and agents.
             rewards: concatenate(Axis(1), &rewards).unwrap_or_default(),
-            available: perceived.iter().map(|of| clone(&of.available)).collect(),
-            state: perceived.iter().map(|of| clone(&of.state)).collect(),
-            memory: perceived.iter().map(|of| clone(&of.memory)).collect(),
-            obs: perceived.into_iter().map(|of| of.obs).collect(),
+            available: observed.iter().map(|of| clone(&of.available)).collect(),
+            state: observed.iter().map(|of| clone(&of.state)).collect(),
+            memory: observed.iter().map(|of| clone(&of.memory)).collect(),
+            obs: observed.into_iter().map(|of| of.obs).collect(),
             actions: of_done(|of| &of.actions),
             log_probs: of_done(|of| &of.log_probs),
             values: of_done(|of| &of.values),
@@ -195,13 +195,13 @@ impl Experience {
         samples.div_ceil(length)
     }
 
-    /// Whether everybody takes part in these samples.
+    /// Whether everybody is active in these samples.
     fn is_complete(&self, selection: &Selection) -> bool {
         let mut samples = self.units.samples(selection);
         samples.all(|sample| self.counts[sample] == self.agents())
     }
 
-    /// How many agents take part in these samples.
+    /// How many agents are active in these samples.
     pub fn count_active(&self, selection: &Selection) -> usize {
         let samples = self.units.samples(selection);
         samples.map(|sample| self.counts[sample]).sum()
@@ -215,7 +215,7 @@ impl Experience {
         let gate = self.gate.as_ref();
         let active = cut(&self.active);
         Part {
-            perceived: Perceived {
+            observed: Observed {
                 obs: cut(&self.obs),
                 available: self.available.as_ref().map(cut),
                 active: (!self.is_complete(selection)).then(|| active.shallow_clone()),
@@ -289,7 +289,7 @@ impl GateExperience {
     }
 }
 
-/// Brings the values of active agents to mean 0 and spread 1, in place.
+/// Brings the values of active agents to mean 0 and standard deviation 1, in place.
 fn standardize(values: &mut [f32], active: &[bool]) {
     let chosen = || {
         values

@@ -1,12 +1,12 @@
 //! Generalised advantage estimation (Schulman et al., 2016, equation 16), with episodes that
-//! terminate and episodes that are cut told apart.
+//! terminate and episodes that are truncated told apart.
 
 use ndarray::{Array2, Array3, ArrayView3, Axis, azip};
 
 /// Advantages and returns, (T, C, N).
 ///
-/// `rewards` (T, C, N); `values` (T, C, N) of the situations acted in; `next_values` (T, C, N) of
-/// the situations after the step: zero where the episode terminated, the value of its last
+/// `rewards` (T, C, N); `values` (T, C, N) of the observations acted in; `next_values` (T, C, N) of
+/// the observations after the step: zero where the episode terminated, the value of its last
 /// observation where it was truncated, else the next row of `values`. `ended` is 1 where an
 /// episode ended either way: no later advantage counts.
 pub fn gae(

@@ -198,7 +198,7 @@ impl<P: Policy> Learner<P> {
                 )?;
                 let leaves = [graph.edge_logits()];
                 let mut gradients = Tensor::f_run_backward(&[&loss], &leaves, false, false)?;
-                // Only measured: advantages are in units of their spread, so nothing needs clipping.
+                // Only measured: advantages are in units of their standard deviation, so nothing needs clipping.
                 let norm = clip_norm(&mut gradients, f64::MAX)?;
                 let proposal = Proposal {
                     level: Level::Upper,

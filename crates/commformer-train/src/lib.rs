@@ -7,7 +7,7 @@
 //! 2. [`Buffer`] is the memory that environments write and tensors read.
 //! 3. [`gae`], [`ValueNorm`] and [`loss`] are the arithmetic of the lower level: proximal policy
 //!    optimisation with generalised advantages and normalised values.
-//! 4. A [`GraphPlan`] says whom the agents listen to: a fixed graph, one that the upper level
+//! 4. A [`GraphPlan`] says whom the agents receive from: a fixed graph, one that the upper level
 //!    learns by the schedule of a [`BilevelConfig`], or none.
 //!    A graph to learn ([`LearnedGraph`]) and gates ([`ReceiveGates`]) are what a policy may offer.
 //! 5. [`evaluate`] plays exactly one episode in each environment.
@@ -24,7 +24,7 @@
 //! };
 //! use tch::{Device, Kind, Tensor};
 //!
-//! /// Trains any team for a hundred thousand steps, everybody listening to everybody.
+//! /// Trains any team for a hundred thousand steps, everybody receiving to everybody.
 //! fn teach<P: Policy, E: Environment>(
 //!     policy: P,
 //!     environments: VecEnv<E>,
@@ -100,8 +100,8 @@ pub use message_stats::{MessageSizes, MessageStats};
 pub use noise::Drawn;
 pub use not_finite::{Diverged, Entries, NotFinite, Term};
 pub use policy::{
-    Act, Actor, Evaluation, GateEvaluation, GateSamples, Gates, Gating, Level, Needs, Policy,
-    PolicyResult, Samples, Sequence, Situations, TeamGraphs, by_autograd,
+    Act, Actor, Evaluation, GateEvaluation, GateSamples, Gates, Gating, Level, Needs, ObsBatch,
+    Policy, PolicyResult, Samples, Sequence, TeamGraphs, by_autograd,
 };
 pub use ppo::{GateTargets, Loss, Targets, loss};
 pub use report::{

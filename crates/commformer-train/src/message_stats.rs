@@ -35,14 +35,14 @@ pub struct MessageStats {
     pub full_bytes: f64,
 }
 
-/// One step of one team: who could hear whom, and who listened.
+/// One step of one team: who could hear whom, and who received.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StepMessages<'a> {
     /// The graph, N x N; empty: there is none.
     pub edges: &'a [f32],
     /// The gates, N x W; empty: all are open.
     pub open: &'a [f32],
-    /// Who takes part, N.
+    /// Who is active, N.
     pub active: &'a [bool],
     pub sizes: &'a MessageSizes,
 }
@@ -93,7 +93,7 @@ impl StepMessages<'_> {
     }
 
     /// The traffic of the step.
-    pub fn traffic(&self) -> MessageStats {
+    pub fn message_stats(&self) -> MessageStats {
         let agents = self.active.len();
         let mut traffic = MessageStats {
             agent_steps: agents as f64,
@@ -181,28 +181,28 @@ mod tests {
         }
     }
 
-    fn traffic(open: &[f32], active: &[bool]) -> MessageStats {
+    fn stats(open: &[f32], active: &[bool]) -> MessageStats {
         let step = StepMessages {
             edges: &EDGES,
             open,
             active,
             sizes: &sizes(),
         };
-        step.traffic()
+        step.message_stats()
     }
 
     #[test]
     fn only_edges_between_living_agents_deliver() {
-        let all = traffic(&[], &[true, true, true]);
+        let all = stats(&[], &[true, true, true]);
         assert_eq!((all.messages, all.bytes, all.full_bytes), (4.0, 42.0, 62.0));
         assert_eq!((all.open_rate(), all.messages()), (1.0, 4.0 / 3.0));
-        let two = traffic(&[], &[true, true, false]);
+        let two = stats(&[], &[true, true, false]);
         assert_eq!((two.messages, two.bytes, two.full_bytes), (2.0, 21.0, 21.0));
     }
 
     #[test]
     fn a_closed_gate_takes_nothing_in_along_edges() {
-        let some = traffic(&[0.0, 1.0, 0.0], &[true; 3]);
+        let some = stats(&[0.0, 1.0, 0.0], &[true; 3]);
         assert_eq!((some.messages, some.bytes), (1.0, 12.0));
         assert_eq!(some.open_rate(), 1.0 / 3.0);
         assert_eq!(some.share(), 12.0 / 62.0);
@@ -217,7 +217,7 @@ mod tests {
                 active: &[true, true, false],
                 sizes,
             };
-            step.traffic()
+            step.message_stats()
         };
         let some = of(&sizes());
         assert_eq!(
@@ -240,7 +240,7 @@ mod tests {
     fn a_gate_for_each_edge_counts_by_edge() {
         // Receiver 0 takes one of two messages, receiver 2 has no edge to the open sender.
         let open = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0];
-        let some = traffic(&open, &[true; 3]);
+        let some = stats(&open, &[true; 3]);
         assert_eq!((some.messages, some.open), (1.0, 0.5));
     }
 }

@@ -51,16 +51,16 @@ impl TeamGraphs {
     }
 }
 
-/// B situations in which teams act.
+/// B observations in which teams act.
 #[derive(Clone, Copy, Debug)]
-pub struct Situations<'a> {
+pub struct ObsBatch<'a> {
     /// (B, N, O).
     pub obs: &'a Tensor,
     /// Whether an action can be taken, (B, N, A) of bool; `None`: all can.
     pub available: Option<&'a Tensor>,
     /// Whom the agents can hear; [none](TeamGraphs::none) for a policy that is trained without a graph.
     pub graph: &'a TeamGraphs,
-    /// Who takes part, (B, N) of 1 and 0; `None`: everybody. Who does not must neither be heard by others
+    /// Who is active, (B, N) of 1 and 0; `None`: everybody. Who does not must neither be heard by others
     /// nor matter to them in any other way.
     pub active: Option<&'a Tensor>,
     /// The global state, (B, S), where the policy [asks for it](Needs::state) and the task gives one.
@@ -70,7 +70,7 @@ pub struct Situations<'a> {
     pub memory: Option<&'a Tensor>,
 }
 
-/// How the receive gates of some situations are set.
+/// How the receive gates of some observations are set.
 #[derive(Clone, Copy, Debug)]
 pub enum Gates<'a> {
     /// All open, whatever they would decide.
@@ -82,28 +82,28 @@ pub enum Gates<'a> {
     Decided(&'a Tensor),
 }
 
-/// What the receive gates of B situations decided.
+/// What the receive gates of B observations decided.
 #[derive(Debug)]
 pub struct Gating {
     /// 1 where a gate is open, else 0: (B, N, W).
     pub open: Tensor,
     /// Log-probability of each agent's decisions, (B, N); zeros for gates that do not learn.
     pub log_probs: Tensor,
-    /// Normalised value of each agent's situation before it decides, (B, N); zeros if the policy has
+    /// Normalised value of each agent's state before it decides, (B, N); zeros if the policy has
     /// none.
     pub values: Tensor,
     /// What execution compares with a threshold, (B, N, W); NaN where nothing is to be compared.
     pub scores: Tensor,
 }
 
-/// What a team does in B situations.
+/// What a team does in B observations.
 #[derive(Debug)]
 pub struct Act {
     /// (B, N) of i64, or (B, N, A) of f32 where actions are continuous.
     pub actions: Tensor,
     /// Log-probability of each agent's action, (B, N).
     pub log_probs: Tensor,
-    /// Normalised value of each agent's situation, (B, N).
+    /// Normalised value of each agent's state, (B, N).
     pub values: Tensor,
     /// What the gates decided; `None` for a policy without gates.
     pub gate: Option<Gating>,
@@ -120,7 +120,7 @@ pub enum GateEvaluation {
         log_probs: Tensor,
         /// Entropy of its decisions.
         entropy: Tensor,
-        /// Normalised value of its situation before it decides.
+        /// Normalised value of its state before it decides.
         values: Tensor,
         /// A cost of its own, for gates that must not become too sure.
         excess: Tensor,
@@ -141,7 +141,7 @@ pub struct Evaluation {
     pub log_probs: Tensor,
     /// Entropy of each agent's distribution, (B, N).
     pub entropy: Tensor,
-    /// Normalised value of each agent's situation, (B, N).
+    /// Normalised value of each agent's state, (B, N).
     pub values: Tensor,
     /// Of the gates, where those are learned.
     pub gate: Option<GateEvaluation>,
@@ -177,7 +177,7 @@ pub struct Samples<'a> {
     /// with a memory of its own.
     pub sequence: Option<Sequence<'a>>,
     /// Where the teams were.
-    pub situations: Situations<'a>,
+    pub batch: ObsBatch<'a>,
     /// (B, N) of i64, or (B, N, A) of f32.
     pub actions: &'a Tensor,
     /// How the gates were set; `None` if all were open.
@@ -214,10 +214,10 @@ pub trait Actor: Send {
 
     /// Chooses actions. `noise` is Gumbel for discrete and standard normal for continuous actions,
     /// (B, N, A); without it the action is greedy. This runs in libtorch's inference mode
-    /// ([`commformer_torch::threads::inference`]): no tensor made here can take part in a gradient.
+    /// ([`commformer_torch::threads::inference`]): no tensor made here can are active in a gradient.
     fn act(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Act>;
@@ -264,7 +264,7 @@ pub fn by_autograd<P: Policy + ?Sized>(
 /// that it has. A `Box<dyn Policy>` is one, too.
 pub trait Policy: Actor {
     /// The same weights, in the same memory, with gradients of their own: what another thread
-    /// needs to take part in an update.
+    /// needs to are active in an update.
     ///
     /// # Safety
     ///
@@ -336,6 +336,6 @@ pub trait Policy: Actor {
         by_autograd(self, level, samples, uniform, loss)
     }
 
-    /// Normalised values of situations, (B, N); in inference mode like [`act`](Actor::act).
-    fn values(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Tensor>;
+    /// Normalised values of observations, (B, N); in inference mode like [`act`](Actor::act).
+    fn values(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> PolicyResult<Tensor>;
 }

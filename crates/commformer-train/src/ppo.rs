@@ -20,7 +20,7 @@ pub struct Targets {
     pub advantages: Tensor,
     /// Normalised returns.
     pub returns: Tensor,
-    /// 1 where the agent took part.
+    /// 1 where the agent was active.
     pub active: Tensor,
     /// Weight of each value's error in the value loss; that of `active` unless fallen agents' values are
     /// trained, too.
@@ -51,13 +51,13 @@ pub struct Loss {
     pub terms: Tensor,
 }
 
-/// The loss of a part of a minibatch in which `total_active` agents take part; the parts' losses
+/// The loss of a part of a minibatch in which `total_active` agents are active; the parts' losses
 /// add up to the minibatch's. Without `gate` terms the gates are not in force: only the value
 /// before their decisions is learned.
 ///
 /// A gate's decision comes before the action and is a decision of its own: it has its own ratio,
 /// and its advantage is taken over a value that does not know it. A value that knows which gates
-/// are open explains what listening is worth and leaves the gate nothing to learn from.
+/// are open explains what receiving is worth and leaves the gate nothing to learn from.
 pub fn loss(
     config: &PpoConfig,
     gate: Option<&GateTerms>,

@@ -99,12 +99,12 @@ impl GateMemory {
 /// What agents carry from step to step: (T + 1, C, N, M), and what they had carried into the
 /// observations in which episodes were truncated. Only the policy reads it, so it lies where that works.
 #[derive(Debug)]
-pub struct Carried {
+pub struct RecurrentStates {
     memory: Tensor,
     at_ends: Vec<Tensor>,
 }
 
-impl Carried {
+impl RecurrentStates {
     /// For T + 1 steps: [T + 1, C, N, M].
     pub fn new(shape: [i64; 4]) -> Result<Self, TrainError> {
         Ok(Self {
@@ -151,19 +151,19 @@ impl Carried {
     /// Agents of `env` left in step `t`: whoever has their places now begins with nothing.
     pub fn depart(&mut self, t: usize, env: usize, departed: &[bool]) -> Result<(), TrainError> {
         for (agent, _) in departed.iter().enumerate().filter(|(_, left)| **left) {
-            let carried = self.at(t + 1)?.f_select(0, env as i64)?;
-            let _ = carried.f_select(0, agent as i64)?.f_zero_()?;
+            let recurrent = self.at(t + 1)?.f_select(0, env as i64)?;
+            let _ = recurrent.f_select(0, agent as i64)?.f_zero_()?;
         }
         Ok(())
     }
 
     /// The episode of `env` ended in step `t`: its next one begins with nothing.
     pub fn end(&mut self, t: usize, env: usize, truncated: bool) -> Result<(), TrainError> {
-        let mut carried = self.at(t + 1)?.f_select(0, env as i64)?;
+        let mut recurrent = self.at(t + 1)?.f_select(0, env as i64)?;
         if truncated {
-            self.at_ends.push(carried.copy());
+            self.at_ends.push(recurrent.copy());
         }
-        let _ = carried.f_zero_()?;
+        let _ = recurrent.f_zero_()?;
         Ok(())
     }
 
@@ -198,7 +198,7 @@ pub struct RolloutMessages<'a> {
     /// The group of each environment.
     pub groups: Vec<usize>,
     pub gates: Option<&'a GateMemory>,
-    /// Who took part, (T, C, N).
+    /// Who was active, (T, C, N).
     pub active: &'a [bool],
     pub sizes: &'a MessageSizes,
     /// T.
@@ -253,21 +253,21 @@ impl<'a> RolloutMessages<'a> {
     }
 
     /// All traffic.
-    pub fn traffic(&self) -> Result<MessageStats, TrainError> {
+    pub fn message_stats(&self) -> Result<MessageStats, TrainError> {
         let mut all = MessageStats::default();
-        self.each_step(|_, _, step| all.add(&step.traffic()))?;
+        self.each_step(|_, _, step| all.add(&step.message_stats()))?;
         Ok(all)
     }
 
-    /// What each agent owes for what it took in, (T, C, N), in units of reward; `spread` is that of
+    /// What each agent owes for what it took in, (T, C, N), in units of reward; `deviation` is that of
     /// the returns.
-    pub fn penalties(&self, price: Price, spread: f64) -> Result<Array3<f32>, TrainError> {
+    pub fn penalties(&self, price: Price, deviation: f64) -> Result<Array3<f32>, TrainError> {
         let mut penalties = Array3::zeros((self.steps, self.groups.len(), self.agents));
         self.each_step(|t, env, step| {
             for agent in 0..self.agents {
                 let received = step.received(agent);
-                let penalty =
-                    price.message * received.messages + price.listening * spread * received.share;
+                let penalty = price.message * received.messages
+                    + price.listening * deviation * received.share;
                 penalties[[t, env, agent]] = penalty as f32;
             }
         })?;

@@ -12,10 +12,10 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     ///
     /// [`TrainError`] if the device refuses a copy.
     pub fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
-        let mut carried = Vec::new();
+        let mut recurrent = Vec::new();
         let mut envs = Some(Vec::new());
         for shard in &self.shards {
-            carried.extend(shard.buffer.carried()?);
+            recurrent.extend(shard.buffer.recurrent()?);
             envs = envs
                 .zip(shard.environments.save())
                 .map(|(mut all, of_shard)| {
@@ -36,7 +36,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             budget: budget.unwrap_or_default(),
             best: self.best,
             envs,
-            carried,
+            recurrent,
         };
         let weights = self.policy().state().into_iter();
         Ok(Checkpoint {
@@ -85,11 +85,11 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 return mismatch(format!("it has {} environments, not {all}", envs.len()));
             }
             for shard in &mut self.shards {
-                let numbers = |env| env * state.carried.len() / all;
+                let numbers = |env| env * state.recurrent.len() / all;
                 let range = shard.envs.clone();
-                let carried = &state.carried[numbers(range.start)..numbers(range.end)];
+                let recurrent = &state.recurrent[numbers(range.start)..numbers(range.end)];
                 let (buffer, environments) = (&mut shard.buffer, &mut shard.environments);
-                buffer.restore(environments, &envs[range], carried)?;
+                buffer.restore(environments, &envs[range], recurrent)?;
             }
         }
         self.gated = state.gated;

@@ -190,20 +190,20 @@ pub fn act(
     noise: &mut Noise,
 ) -> Result<(), TrainError> {
     let drawn = noise.draw(buffer.spec(), policy.needs().gate);
-    let (perceived, drawn) = buffer.situation(t, drawn)?;
+    let (observed, drawn) = buffer.observed(t, drawn)?;
     let gates = noise.gates(drawn.gates.as_ref());
-    let situations = perceived.with_graph(graph);
-    let act = inference(|| policy.act(&situations, gates, drawn.actions.as_ref()))?;
+    let batch = observed.with_graph(graph);
+    let act = inference(|| policy.act(&batch, gates, drawn.actions.as_ref()))?;
     let sum = act.log_probs.f_sum(Kind::Float)?.f_double_value(&[])?;
     if !sum.is_finite() {
         return Err(TrainError::Senseless { found: sum });
     }
     // The buffer lends no memory while tensors over it live.
-    drop(perceived);
+    drop(observed);
     buffer.record(t, &act, drawn.gates.as_ref())
 }
 
-/// Values of the situation after the last step, which is only valued: its actions belong to the next
+/// Values of the state after the last step, which is only valued: its actions belong to the next
 /// rollout. And values of the observations in which episodes were truncated.
 fn value_ends(
     buffer: &mut Buffer,
@@ -216,10 +216,10 @@ fn value_ends(
         actions: None,
         gates: noise.draw_gates_of(0..buffer.num_envs(), &spec, width),
     };
-    let (perceived, drawn) = buffer.situation(buffer.steps(), drawn)?;
+    let (observed, drawn) = buffer.observed(buffer.steps(), drawn)?;
     let gates = noise.gates(drawn.gates.as_ref());
-    let last = inference(|| policy.values(&perceived.with_graph(graph), gates))?;
-    drop(perceived);
+    let last = inference(|| policy.values(&observed.with_graph(graph), gates))?;
+    drop(observed);
     let ends = match buffer.truncated()? {
         None => None,
         Some(ends) => {
@@ -229,8 +229,8 @@ fn value_ends(
             let drawn = noise.draw_gates_of(ends.envs.iter().copied(), &spec, width);
             let drawn = drawn.map(|drawn| drawn.to_device(device));
             let gates = noise.gates(drawn.as_ref());
-            let situations = ends.perceived.with_graph(&graph);
-            Some(inference(|| policy.values(&situations, gates))?)
+            let batch = ends.observed.with_graph(&graph);
+            Some(inference(|| policy.values(&batch, gates))?)
         }
     };
     buffer.finish(&last, ends.as_ref())

@@ -9,7 +9,7 @@ use commformer_env::{Environment, VecEnv};
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// By how much more than its target a team may listen and still keep to its budget.
+/// By how much more than its target a team may receive and still keep to its budget.
 const TOLERANCE: f64 = 0.03;
 
 /// How often the gates' threshold is set anew before an evaluation.
@@ -121,7 +121,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     }
 
     /// Sets the gates of execution so that they keep to the budget. There the team meets other
-    /// situations than while it explores, and gates that are set otherwise change which ones it
+    /// observations than while it explores, and gates that are set otherwise change which ones it
     /// meets: hence several rounds.
     fn calibrate(
         &mut self,
@@ -136,7 +136,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             let mut scores = Vec::new();
             let envs = &mut environments(Purpose::Calibration).map_err(TrainError::Make)?;
             let report = play(self.policy(), &graph, envs, options, &mut scores)?;
-            let found = report.traffic().open_rate();
+            let found = report.message_stats().open_rate();
             if let Some(gates) = self.learner.policy_mut().gates_mut() {
                 gates.calibrate(&scores, target, Some(found))?;
             }
@@ -154,7 +154,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         };
         if let Some(gate) = self.gates_learned() {
             let target = gate.budget.target(1.0).unwrap_or(1.0);
-            standing.within_budget = report.traffic().open_rate() <= target + TOLERANCE;
+            standing.within_budget = report.message_stats().open_rate() <= target + TOLERANCE;
             let messages =
                 |episode: &EpisodeRecord| episode.traffic.messages() * f64::from(episode.steps);
             standing.score -= gate.budget.price().message * report.mean(messages);

@@ -1,16 +1,16 @@
 //! What the rollout's memory is read as: tensors over it where the policy works, without copies.
 
-use crate::{Situations, TeamGraphs};
+use crate::{ObsBatch, TeamGraphs};
 use tch::Tensor;
 
 /// What a team perceives at one step, or in every sample; tensors over the buffer's memory.
 #[derive(Debug)]
-pub struct Perceived {
+pub struct Observed {
     /// (C, N, O) or (S, N, O).
     pub obs: Tensor,
     /// (C, N, A) or (S, N, A), where actions can be unavailable.
     pub available: Option<Tensor>,
-    /// 1 where an agent takes part, (C, N) or (S, N); `None`: everybody does.
+    /// 1 where an agent is active, (C, N) or (S, N); `None`: everybody does.
     pub active: Option<Tensor>,
     /// Of S numbers for each environment or sample, where the policy asks for the global state.
     pub state: Option<Tensor>,
@@ -24,7 +24,7 @@ pub struct Ends {
     /// The environments in which they happened.
     pub envs: Vec<usize>,
     /// What was perceived there, `ends` rows; which actions could be taken no longer matters.
-    pub perceived: Perceived,
+    pub observed: Observed,
 }
 
 /// What a team did in each of the S = T x C samples; tensors over the buffer's memory.
@@ -38,10 +38,10 @@ pub struct Done {
     pub values: Tensor,
 }
 
-impl Perceived {
+impl Observed {
     /// With the graphs that go with it.
-    pub fn with_graph<'a>(&'a self, graph: &'a TeamGraphs) -> Situations<'a> {
-        Situations {
+    pub fn with_graph<'a>(&'a self, graph: &'a TeamGraphs) -> ObsBatch<'a> {
+        ObsBatch {
             obs: &self.obs,
             available: self.available.as_ref(),
             graph,

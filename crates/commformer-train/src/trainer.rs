@@ -221,8 +221,10 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         };
         let mut traffic = MessageStats::default();
         for shard in &self.shards {
-            traffic
-                .add(&RolloutMessages::new(&shard.buffer, &edges, groups(shard), sizes).traffic()?);
+            traffic.add(
+                &RolloutMessages::new(&shard.buffer, &edges, groups(shard), sizes)
+                    .message_stats()?,
+            );
         }
         let progress = self.progress();
         let Some((gate, ramp)) =
@@ -232,17 +234,17 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         };
         self.gated = true;
         gate.budget.update(traffic.open_rate(), ramp);
-        let (price, spread) = (gate.budget.price(), self.value_norm.moments().1.sqrt());
+        let (price, deviation) = (gate.budget.price(), self.value_norm.moments().1.sqrt());
         let terms = GateTerms {
             // Open-minded first, decided in the end: what execution does is then what was trained.
             entropy_coef: gate.entropy_coef * (1.0 - progress).max(0.0),
-            message: price.message / spread,
+            message: price.message / deviation,
             listening: price.listening,
         };
         if gate.payment == Payment::Rewards {
             for shard in &mut self.shards {
                 let messages = RolloutMessages::new(&shard.buffer, &edges, groups(shard), sizes);
-                let penalties = messages.penalties(price, spread)?;
+                let penalties = messages.penalties(price, deviation)?;
                 shard.buffer.penalise(penalties);
             }
         }
@@ -252,7 +254,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         Ok((traffic, Some((price, terms))))
     }
 
-    /// Sets the gates of execution so that they would keep to the budget in the situations of the last
+    /// Sets the gates of execution so that they would keep to the budget in the observations of the last
     /// rollout. [`run`](Self::run) does so before each evaluation; who calls [`iterate`](Self::iterate)
     /// does it before the policy is executed.
     pub fn calibrate_by_rollout(&mut self) -> Result<(), TrainError> {

@@ -9,7 +9,7 @@ use crate::capability::learned_graph;
 use crate::gate::GateTerms;
 use crate::policy::{Evaluation, GateSamples, Level, TeamGraphs};
 use crate::ppo::{self, Targets};
-use crate::samples::Perceived;
+use crate::samples::Observed;
 use crate::{Losses, Policy, PpoConfig, Samples, Sequence, TrainError};
 use std::sync::Mutex;
 use tch::{Device, Kind, Tensor};
@@ -36,7 +36,7 @@ pub enum PartGraph {
 #[derive(Debug)]
 pub struct Part {
     /// What the teams perceived.
-    pub perceived: Perceived,
+    pub observed: Observed,
     /// (B, N) or (B, N, A).
     pub actions: Tensor,
     /// How the receive gates were set, where there are any.
@@ -60,7 +60,7 @@ pub struct Gradient {
     pub losses: Losses,
 }
 
-/// Differentiates the minibatch made of `parts`, in which `total_active` agents take part.
+/// Differentiates the minibatch made of `parts`, in which `total_active` agents are active.
 pub fn gradient(
     pool: &rayon::ThreadPool,
     replicas: &mut [Box<dyn Policy>],
@@ -139,11 +139,11 @@ fn differentiate(
             steps: begins.size()[0] as usize,
             begins,
         }),
-        situations: part.perceived.with_graph(graph),
+        batch: part.observed.with_graph(graph),
         actions: &part.actions,
         gate: part.gate.as_ref(),
     };
-    let device = part.perceived.obs.device();
+    let device = part.observed.obs.device();
     let mut uniform = |shape: &[i64]| {
         let noise: Vec<f32> = (0..shape.iter().product::<i64>())
             .map(|_| part.noise.uniform())

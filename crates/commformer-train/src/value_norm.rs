@@ -1,4 +1,4 @@
-//! Value normalisation: the critic learns returns of mean 0 and spread 1 (as in MAPPO, Yu et al.,
+//! Value normalisation: the critic learns returns of mean 0 and standard deviation 1 (as in MAPPO, Yu et al.,
 //! 2022), with debiased running moments.
 
 use serde::{Deserialize, Serialize};

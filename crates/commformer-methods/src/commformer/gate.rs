@@ -3,8 +3,8 @@
 use crate::config::{GateConfig, GateEstimator, GateExecution, GateMode};
 use commformer_env::Rng;
 use commformer_gate::{
-    GateError, Per, TemporalGate, TemporalGateConfig, decision, fixed, quantile_threshold,
-    spread_threshold,
+    GateError, Per, TemporalGate, TemporalGateConfig, decision, diffusion_threshold, fixed,
+    quantile_threshold,
 };
 use commformer_train::{
     GateEvaluation, GateSamples, Gates, Gating, PolicyResult, Purpose, ReceiveGates, TeamGraphs,
@@ -35,7 +35,7 @@ enum Kinds {
     Uncertainty(Tensor),
 }
 
-/// The widths of a team's gates, which [`TeamGate::width`] and [`TeamGate::carried_width`] tell of gates that
+/// The widths of a team's gates, which [`TeamGate::width`] and [`TeamGate::recurrent_width`] tell of gates that
 /// are there; both 0 without any.
 pub(crate) fn widths(config: &GateConfig, agents: usize) -> [usize; 2] {
     let decisions = match config.per {
@@ -44,7 +44,7 @@ pub(crate) fn widths(config: &GateConfig, agents: usize) -> [usize; 2] {
     };
     match (config.mode, config.execution) {
         (GateMode::Off, _) => [0, 0],
-        (GateMode::Learned, GateExecution::Spread) => [decisions, decisions],
+        (GateMode::Learned, GateExecution::ErrorDiffusion) => [decisions, decisions],
         (GateMode::Learned, GateExecution::Threshold) => [decisions, 0],
         (GateMode::Periodic, _) => [1, 1],
         (GateMode::Open | GateMode::Random | GateMode::Uncertainty, _) => [1, 0],
@@ -53,14 +53,14 @@ pub(crate) fn widths(config: &GateConfig, agents: usize) -> [usize; 2] {
 
 /// What a gate goes by: B teams of N agents.
 #[derive(Clone, Copy, Debug)]
-pub struct Evidence<'a> {
+pub struct GateInputs<'a> {
     /// Embeddings of their own observations, (B, N, E).
     pub embedding: &'a Tensor,
     /// Whom they can hear.
     pub graph: &'a TeamGraphs,
-    /// What each agent's gate carries from the step before, (B, N, [`TeamGate::carried_width`]);
+    /// What each agent's gate carries from the step before, (B, N, [`TeamGate::recurrent_width`]);
     /// `None`: nothing, as in the first step of an episode.
-    pub carried: Option<&'a Tensor>,
+    pub recurrent: Option<&'a Tensor>,
     /// The entropy of each agent's distribution if it heard nobody, (B, N).
     pub entropy_alone: Option<&'a Tensor>,
 }
@@ -71,7 +71,7 @@ pub struct Decision {
     /// For the rollout's memory.
     pub gating: Gating,
     /// What each agent's gate carries to the next step.
-    pub carried: Option<Tensor>,
+    pub recurrent: Option<Tensor>,
 }
 
 impl TeamGate {
@@ -144,10 +144,10 @@ impl TeamGate {
     }
 
     /// Numbers that each agent's gate carries from step to step: a clock, or the openings it is owed.
-    pub fn carried_width(&self) -> usize {
+    pub fn recurrent_width(&self) -> usize {
         match &self.kind {
             Kinds::Periodic(_) => 1,
-            Kinds::Learned(gate) if self.execution == GateExecution::Spread => {
+            Kinds::Learned(gate) if self.execution == GateExecution::ErrorDiffusion => {
                 gate.config().decisions()
             }
             _ => 0,
@@ -215,8 +215,8 @@ impl TeamGate {
     /// # Errors
     ///
     /// [`GateError`] if a tensor has the wrong shape.
-    pub fn decide(&self, evidence: &Evidence<'_>, gates: Gates<'_>) -> Result<Decision, GateError> {
-        let per_agent = evidence.embedding.narrow(-1, 0, 1); // (B, N, 1)
+    pub fn decide(&self, inputs: &GateInputs<'_>, gates: Gates<'_>) -> Result<Decision, GateError> {
+        let per_agent = inputs.embedding.narrow(-1, 0, 1); // (B, N, 1)
         let none = || per_agent.zeros_like();
         let simple = |open: Tensor, scores: Tensor| Gating {
             open,
@@ -225,27 +225,27 @@ impl TeamGate {
             scores,
         };
         let nothing = || per_agent.full_like(f64::NAN);
-        let mut carried = match (self.carried_width(), evidence.carried) {
+        let mut recurrent = match (self.recurrent_width(), inputs.recurrent) {
             (0, _) => None,
-            (_, Some(carried)) => Some(carried.shallow_clone()),
+            (_, Some(recurrent)) => Some(recurrent.shallow_clone()),
             (width, None) => Some(per_agent.zeros_like().repeat([1, 1, width as i64])),
         };
         let gating = match (&self.kind, gates) {
             (Kinds::Learned(gate), gates) => {
-                self.by_network(gate, evidence, gates, &mut carried)?
+                self.by_network(gate, inputs, gates, &mut recurrent)?
             }
             (_, Gates::Open) | (Kinds::Open, _) => simple(per_agent.ones_like(), nothing()),
             (Kinds::Random(rate), Gates::Drawn(noise) | Gates::Decided(noise)) => {
                 simple(fixed::random(noise, *rate), nothing())
             }
             (Kinds::Periodic(rate), Gates::Drawn(noise) | Gates::Decided(noise)) => {
-                let phase = carried.unwrap_or_else(none);
+                let phase = recurrent.unwrap_or_else(none);
                 let (open, phase) = fixed::periodic(&phase, noise, *rate);
-                carried = Some(phase);
+                recurrent = Some(phase);
                 simple(open, nothing())
             }
             (Kinds::Uncertainty(threshold), Gates::Drawn(_) | Gates::Decided(_)) => {
-                let entropy = match evidence.entropy_alone {
+                let entropy = match inputs.entropy_alone {
                     Some(entropy) => entropy.unsqueeze(-1),
                     None => none(),
                 };
@@ -253,26 +253,27 @@ impl TeamGate {
                 simple(decision::execute(&entropy, threshold), entropy)
             }
         };
-        Ok(Decision { gating, carried })
+        Ok(Decision { gating, recurrent })
     }
 
     fn by_network(
         &self,
         gate: &TemporalGate,
-        evidence: &Evidence<'_>,
+        inputs: &GateInputs<'_>,
         gates: Gates<'_>,
-        carried: &mut Option<Tensor>,
+        recurrent: &mut Option<Tensor>,
     ) -> Result<Gating, GateError> {
-        let found = gate.forward(evidence.embedding)?;
+        let found = gate.forward(inputs.embedding)?;
         let logits = found.logits;
         let open = match gates {
             Gates::Open => logits.ones_like(),
             Gates::Drawn(noise) => decision::draw(&logits, noise),
-            Gates::Decided(_) => match carried {
+            Gates::Decided(_) => match recurrent {
                 None => decision::execute(&logits, gate.threshold()),
-                Some(owed) => {
-                    let (open, after) = decision::spread(&logits, gate.threshold(), owed);
-                    *owed = after;
+                Some(residual) => {
+                    let (open, after) =
+                        decision::error_diffusion(&logits, gate.threshold(), residual);
+                    *residual = after;
                     open
                 }
             },
@@ -280,12 +281,12 @@ impl TeamGate {
         let scores = match gate.config().per {
             Per::Receiver => logits.shallow_clone(),
             Per::Edge => {
-                let no_edge = others(evidence.graph).le(0.5);
+                let no_edge = others(inputs.graph).le(0.5);
                 logits.masked_fill(&no_edge, f64::NAN)
             }
         };
         Ok(Gating {
-            log_probs: self.joint(gate, &decision::log_prob(&logits, &open), evidence.graph),
+            log_probs: self.joint(gate, &decision::log_prob(&logits, &open), inputs.graph),
             values: found.values,
             open,
             scores,
@@ -360,7 +361,9 @@ impl ReceiveGates for TeamGate {
             Kinds::Learned(gate) => {
                 let now = gate.threshold();
                 let threshold = match self.execution {
-                    GateExecution::Spread => spread_threshold(scores, target, found, now),
+                    GateExecution::ErrorDiffusion => {
+                        diffusion_threshold(scores, target, found, now)
+                    }
                     GateExecution::Threshold => quantile_threshold(scores, target),
                 };
                 if let Some(threshold) = threshold {
@@ -410,13 +413,13 @@ mod tests {
         let mut config = GateConfig::default();
         for mode in [Off, Open, Learned, Random, Periodic, Uncertainty] {
             for (execution, per) in [
-                (GateExecution::Spread, Per::Receiver),
-                (GateExecution::Spread, Per::Edge),
+                (GateExecution::ErrorDiffusion, Per::Receiver),
+                (GateExecution::ErrorDiffusion, Per::Edge),
                 (GateExecution::Threshold, Per::Edge),
             ] {
                 (config.mode, config.execution, config.per) = (mode, execution, per);
                 let gate = TeamGate::new(&config, [5, 8], 1, Device::Cpu).unwrap();
-                let found = gate.map_or([0, 0], |gate| [gate.width(), gate.carried_width()]);
+                let found = gate.map_or([0, 0], |gate| [gate.width(), gate.recurrent_width()]);
                 assert_eq!(widths(&config, 5), found, "{mode:?} {execution:?} {per:?}");
             }
         }

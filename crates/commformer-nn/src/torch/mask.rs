@@ -15,7 +15,7 @@ pub struct Heard<'a> {
     pub graph_of: Option<&'a Tensor>,
     /// 1 where an agent takes messages in, (B, N) or (B, N, N); `None`: all do. It may carry a gradient.
     pub gate: Option<&'a Tensor>,
-    /// Who takes part, (B, N) of 1 and 0; `None`: everybody.
+    /// Who is active, (B, N) of 1 and 0; `None`: everybody.
     pub active: Option<&'a Tensor>,
     /// B
     pub teams: i64,
@@ -39,7 +39,7 @@ pub struct Links {
 }
 
 impl Links {
-    /// Of graphs, gates, hard or straight-through, and who takes part.
+    /// Of graphs, gates, hard or straight-through, and who is active.
     pub fn new(heard: &Heard<'_>, rules: Rules, over: AttentionOver, relates: bool) -> Self {
         Self {
             all: Mask::new(heard, rules, over, relates),
@@ -56,8 +56,8 @@ impl Links {
     }
 
     /// 1 where an agent hears some other, (1 or B, N, 1).
-    pub fn listens(&self) -> &Tensor {
-        &self.all.listens
+    pub fn receives(&self) -> &Tensor {
+        &self.all.receives
     }
 
     /// 1 where agent i + 1 is given the action of agent i, (1 or B, N - 1) of i64; `None`: it always is.
@@ -138,7 +138,7 @@ pub(super) struct Mask {
     /// always is.
     pub(super) passes: Option<Tensor>,
     /// (1 or B, N, 1): 1 where an agent hears some other.
-    listens: Tensor,
+    receives: Tensor,
     /// Who is in which place. None: all agents, in their order.
     pub(super) listed: Option<Listed>,
     /// The one receiver; `None`: all agents.
@@ -176,7 +176,7 @@ impl Edges {
             Some(gate) => edge * (gate * (1.0 - &own) + &own), // as in `gated`
             None => edge,
         };
-        // The gate of the edge back from an agent is that agent's own: whether it takes part.
+        // The gate of the edge back from an agent is that agent's own: whether it is active.
         let both = |active: &Tensor| listed.reversed_gates(active) * active.unsqueeze(-1);
         let both = input.active.map(both); // (B, N, K), the same in both directions
         let among = |edge: Tensor| open(edge, both.as_ref().map(Tensor::shallow_clone));
@@ -199,10 +199,10 @@ impl Mask {
             None => Edges::of_all(&input.of_each(input.graph), input, reversed),
             Some(listed) => Edges::of_listed(listed, input, reversed),
         };
-        let (bias, absent, listens) = tch::no_grad(|| {
+        let (bias, absent, receives) = tch::no_grad(|| {
             let present = edge.gt(0.5).unsqueeze(1); // (1 or B, 1, N, M)
             let others = present.logical_and(&own.le(0.5)).squeeze_dim(1);
-            let listens = others.any_dim(-1, true).to_kind(Kind::Float);
+            let receives = others.any_dim(-1, true).to_kind(Kind::Float);
             let unheard = present.logical_or(&own.gt(0.5)).logical_not();
             let bias = unheard
                 .zeros_like()
@@ -213,7 +213,7 @@ impl Mask {
                 Some(reverse) => reverse.gt(0.5).unsqueeze(1),
             };
             let absent = relates.then(|| read.logical_not().to_kind(Kind::Float));
-            (bias, absent, listens)
+            (bias, absent, receives)
         });
         // A kept edge has the value 1, so without a gradient the product changes nothing.
         let product = match rules.self_loop {
@@ -231,7 +231,7 @@ impl Mask {
                 PreviousAction::Always => input.active.map(both_active),
                 PreviousAction::Heard => Some(passes(input)),
             },
-            listens,
+            receives,
             listed,
             place: None,
         }
@@ -244,7 +244,7 @@ impl Mask {
             absent: clone(&self.absent),
             product: clone(&self.product),
             passes: clone(&self.passes),
-            listens: self.listens.shallow_clone(),
+            receives: self.receives.shallow_clone(),
             listed: self.listed.as_ref().map(Listed::shallow_clone),
             place: self.place,
         }
@@ -285,7 +285,7 @@ impl Mask {
             absent: self.absent.as_ref().map(cut),
             product: self.product.as_ref().map(cut),
             passes: None,
-            listens: self.listens.shallow_clone(),
+            receives: self.receives.shallow_clone(),
             listed: self.listed.as_ref().map(|listed| listed.row(agent)),
             place: Some(agent),
         }
@@ -309,7 +309,7 @@ fn passes(input: &Heard<'_>) -> Tensor {
     })
 }
 
-/// Where agents i and i + 1 both take part, (B, N - 1) of i64.
+/// Where agents i and i + 1 both are active, (B, N - 1) of i64.
 fn both_active(active: &Tensor) -> Tensor {
     let pairs = active.size()[1] - 1;
     let both = active.narrow(1, 0, pairs) * active.narrow(1, 1, pairs);

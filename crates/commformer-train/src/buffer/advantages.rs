@@ -67,7 +67,7 @@ impl Buffer {
         })
     }
 
-    /// Whether everybody was active in every situation.
+    /// Whether everybody was active in every state.
     fn is_complete(&self) -> bool {
         let mut active = self.active.iter().chain(&self.final_active);
         active.all(|active| *active)
@@ -78,15 +78,15 @@ impl Buffer {
 mod tests {
     use super::*;
     use crate::Needs;
-    use crate::buffer::told::Told;
+    use crate::buffer::scripted::Scripted;
     use commformer_env::{Environment, VecEnv};
     use tch::{Device, Kind, Tensor};
 
     /// Two agents, paid 1 in each of four steps. The second leaves in the second step, the first in the
     /// last one, in which a limit ends the episode; both places have others at once.
-    fn leaving() -> Told {
+    fn leaving() -> Scripted {
         let (active, rewards): (&[bool], &[f32]) = (&[true; 2], &[1.0; 2]);
-        let mut told = Told::new(&[active; 5], &[rewards; 4], Status::Truncated);
+        let mut told = Scripted::new(&[active; 5], &[rewards; 4], Status::Truncated);
         told.departed[1][1] = true;
         told.departed[3][0] = true;
         told
@@ -108,13 +108,13 @@ mod tests {
         let full = |value: f64| Tensor::full([1, 2], value, (Kind::Float, Device::Cpu));
         for t in 0..4 {
             buffer.values.write(t, &full(4.0)).unwrap();
-            let carried = buffer.carried.as_mut().unwrap();
-            carried.record(t, &full(1.0).unsqueeze(-1)).unwrap();
+            let recurrent = buffer.recurrent.as_mut().unwrap();
+            recurrent.record(t, &full(1.0).unsqueeze(-1)).unwrap();
             buffer.step(t, &mut env).unwrap();
         }
         buffer.finish(&full(4.0), Some(&full(8.0))).unwrap();
 
-        // Of mean 0 and spread 1, so that values stay what they are.
+        // Of mean 0 and standard deviation 1, so that values stay what they are.
         let mut norm = ValueNorm::default();
         norm.update([-1.0, 1.0].into_iter());
         let config = PpoConfig {
@@ -129,10 +129,11 @@ mod tests {
         for (found, expected) in advantages.iter().zip(expected.as_flattened()) {
             assert!((found - expected).abs() < 1e-4, "{advantages}");
         }
-        let carried = buffer.carried.as_ref().unwrap();
-        let carried: Vec<f32> = Vec::try_from(carried.samples().unwrap().flatten(0, -1)).unwrap();
-        assert_eq!(carried, [0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0]);
-        assert_eq!(buffer.carried().unwrap(), [0.0, 0.0]);
+        let recurrent = buffer.recurrent.as_ref().unwrap();
+        let recurrent: Vec<f32> =
+            Vec::try_from(recurrent.samples().unwrap().flatten(0, -1)).unwrap();
+        assert_eq!(recurrent, [0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0]);
+        assert_eq!(buffer.recurrent().unwrap(), [0.0, 0.0]);
     }
 
     #[test]
@@ -140,7 +141,7 @@ mod tests {
         // Both are paid 1 in each of three steps. Then the first is cut, with 10 ahead, and the second terminates.
         let (active, rewards): (&[bool], &[f32]) = (&[true; 2], &[1.0; 2]);
         let active = [active, active, active, &[true, false]];
-        let mut told = Told::new(&active, &[rewards; 3], Status::Truncated);
+        let mut told = Scripted::new(&active, &[rewards; 3], Status::Truncated);
         told.departed[2][1] = true;
         let mut buffer = Buffer::new(told.spec(), 1, 3).unwrap();
         let mut env = VecEnv::new(vec![told], 0).unwrap();

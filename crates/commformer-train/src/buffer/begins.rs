@@ -21,14 +21,14 @@ impl Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::buffer::told::Told;
+    use crate::buffer::scripted::Scripted;
     use commformer_env::{Environment, VecEnv};
 
     #[test]
     fn by_hand() {
         // Episodes of three steps; the second agent leaves in the first of each, the first in the last.
         for end in [Status::Terminated, Status::Truncated] {
-            let mut told = Told::new(&[&[true; 2][..]; 4], &[&[0.0; 2][..]; 3], end);
+            let mut told = Scripted::new(&[&[true; 2][..]; 4], &[&[0.0; 2][..]; 3], end);
             told.departed[0][1] = true;
             told.departed[2][0] = true;
             let mut buffer = Buffer::new(told.spec(), 1, 7).unwrap();

@@ -1,9 +1,9 @@
-//! Between two rollouts: the situation after the last step of one is the first of the next.
+//! Between two rollouts: the state after the last step of one is the first of the next.
 
 use super::Buffer;
 use crate::TrainError;
 use crate::boundary::Written;
-use crate::recall::Carried;
+use crate::recall::RecurrentStates;
 use commformer_env::{Batch, EnvState, Environment, VecEnv};
 
 impl Buffer {
@@ -29,7 +29,7 @@ impl Buffer {
         &mut self,
         environments: &mut VecEnv<E>,
         states: &[EnvState],
-        carried: &[f32],
+        recurrent: &[f32],
     ) -> Result<(), TrainError> {
         if self.state.is_some() {
             environments.keep_final_states();
@@ -37,12 +37,14 @@ impl Buffer {
         environments.restore(states, self.last()?)?;
         self.check_last(environments)?;
         self.keep_states(self.steps, 0..0, environments)?;
-        (self.carried.as_ref()).map_or(Ok(()), |own| own.restore(carried))
+        (self.recurrent.as_ref()).map_or(Ok(()), |own| own.restore(recurrent))
     }
 
     /// What agents carry out of the last step, (C, N, M); empty if nothing.
-    pub fn carried(&self) -> Result<Vec<f32>, TrainError> {
-        self.carried.as_ref().map_or(Ok(Vec::new()), Carried::last)
+    pub fn recurrent(&self) -> Result<Vec<f32>, TrainError> {
+        self.recurrent
+            .as_ref()
+            .map_or(Ok(Vec::new()), RecurrentStates::last)
     }
 
     /// The row after the last step.
@@ -79,7 +81,7 @@ impl Buffer {
         self.fault.map_or(Ok(()), |fault| Err(fault.into()))
     }
 
-    /// Makes the situation after the last step the first one of a new rollout.
+    /// Makes the state after the last step the first one of a new rollout.
     ///
     /// # Errors
     /// [`TrainError::Fault`] if a step before was at fault.
@@ -94,8 +96,8 @@ impl Buffer {
         if let Some(state) = &mut self.state {
             state.begin(self.steps)?;
         }
-        if let Some(carried) = &mut self.carried {
-            carried.begin()?;
+        if let Some(recurrent) = &mut self.recurrent {
+            recurrent.begin()?;
         }
         self.final_obs.clear();
         self.final_active.clear();

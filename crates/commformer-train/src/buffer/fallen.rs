@@ -1,7 +1,7 @@
-//! What a situation is worth to an agent that has fallen while its team plays on.
+//! What a state is worth to an agent that has fallen while its team plays on.
 //!
 //! Nothing trains the value that the network gives an inactive agent, and the agent sees nothing of the
-//! situation. Yet the last return of one about to fall is estimated from that value: with gamma 0.99 and lambda
+//! state. Yet the last return of one about to fall is estimated from that value: with gamma 0.99 and lambda
 //! 0.95, most of it.
 //!
 //! An agent that pauses is inactive in the same way, but has more turns to come.
@@ -10,7 +10,7 @@ use super::Buffer;
 use commformer_env::Status;
 use ndarray::{Array3, ArrayView1, ArrayView2, Axis, s};
 
-/// What the situations of a rollout are worth to each agent.
+/// What the observations of a rollout are worth to each agent.
 pub(super) struct Outlook {
     /// Those acted in, and the one after the last step, (T + 1, C, N).
     pub values: Array3<f32>,
@@ -24,7 +24,7 @@ pub(super) struct Outlook {
 impl Buffer {
     /// Puts values of inactive agents in the place of the network's.
     ///
-    /// Where all agents of an environment are paid alike, each of them expects the same of a situation: the mean of the
+    /// Where all agents of an environment are paid alike, each of them expects the same of a state: the mean of the
     /// active agents' values. Where they are not, or nobody is active, no other agent's value says what this one
     /// expects; then it is what the agent, `earned`, (T, C, N), from here to the end of its episode or of the
     /// rollout, and nothing beyond. So is a pause that is over in this rollout: what follows it is known. Who pauses there, in an environment where agents come back, then expects what it expected at
@@ -153,7 +153,7 @@ fn mean(values: ArrayView1<'_, f32>, active: &[bool]) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::buffer::told::Told;
+    use crate::buffer::scripted::Scripted;
     use crate::{Fallen, PpoConfig, ValueNorm};
     use commformer_env::{Environment, Status, VecEnv};
     use proptest::prelude::*;
@@ -170,7 +170,7 @@ mod tests {
         [gamma, gae_lambda]: [f64; 2],
     ) -> Vec<Vec<f32>> {
         let (steps, agents) = (rewards.len(), active[0].len());
-        let told = Told::new(active, rewards, end);
+        let told = Scripted::new(active, rewards, end);
         let mut buffer = Buffer::new(told.spec(), 1, steps).unwrap();
         let mut env = VecEnv::new(vec![told], 0).unwrap();
         buffer.reset(&mut env).unwrap();
@@ -187,7 +187,7 @@ mod tests {
             _ => buffer.finish(&last, None),
         }
         .unwrap();
-        // Of mean 0 and spread 1, so that values stay what they are.
+        // Of mean 0 and standard deviation 1, so that values stay what they are.
         let mut norm = ValueNorm::default();
         norm.update([-1.0, 1.0].into_iter());
         let config = PpoConfig {

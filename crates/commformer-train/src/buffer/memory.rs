@@ -13,7 +13,7 @@ impl Buffer {
         let real = |count: f64| of(count, size_of::<f32>());
         let [envs, steps] = [envs, steps].map(|size| size as f64);
         let agents = envs * spec.agents as f64;
-        let (acted, perceived) = (steps * agents, (steps + 1.0) * agents);
+        let (acted, observed) = (steps * agents, (steps + 1.0) * agents);
         let available = match spec.actions {
             ActionSpace::Discrete(actions) if spec.masks_actions => actions as f64,
             _ => 0.0,
@@ -24,7 +24,7 @@ impl Buffer {
         };
         // Log-probabilities, rewards, penalties.
         let results = real(3.0 * acted);
-        let values = real(perceived);
+        let values = real(observed);
         let gates = match needs.gate {
             0 => 0.0,
             // Gates, scores and noise; values and log-probabilities.
@@ -34,13 +34,13 @@ impl Buffer {
             true => real((steps + 1.0) * envs * spec.state_dim as f64),
             false => 0.0,
         };
-        real(perceived * spec.obs_dim as f64)
-            + of(perceived * (available + 1.0), size_of::<bool>())
+        real(observed * spec.obs_dim as f64)
+            + of(observed * (available + 1.0), size_of::<bool>())
             + actions
             + results
             + values
             + gates
-            + real(perceived * needs.memory as f64)
+            + real(observed * needs.memory as f64)
             + state
             + of(acted, size_of::<bool>())
             + of(steps * envs, size_of::<Status>())
@@ -76,8 +76,8 @@ mod tests {
             let [scores, values] = [gates.scores(), gates.values()].map(Result::unwrap);
             3 * size_of_val(scores) + 2 * size_of_val(values)
         });
-        let carried = buffer.carried.as_ref().map_or(0, |carried| {
-            let rows = carried.samples().unwrap().numel() / buffer.steps;
+        let recurrent = buffer.recurrent.as_ref().map_or(0, |recurrent| {
+            let rows = recurrent.samples().unwrap().numel() / buffer.steps;
             rows * (buffer.steps + 1) * size_of::<f32>()
         });
         let state = buffer.state.as_ref();
@@ -86,7 +86,7 @@ mod tests {
             + available
             + state
             + gates
-            + carried
+            + recurrent
             + size_of_val(buffer.obs.slice().unwrap())
             + size_of_val(buffer.values.slice().unwrap())
             + size_of_val(&buffer.active[..])
@@ -125,7 +125,7 @@ mod tests {
         let of = |needs| Buffer::bytes(&spec(ActionSpace::Discrete(5), false), [2, 1], needs);
         let said = 336.0 + 12.0 + 48.0 + 72.0 + 48.0 + 6.0 + 2.0;
         assert_eq!(of(Needs::default()), said);
-        // States of 4 situations, 6 x 4 each.
+        // States of 4 observations, 6 x 4 each.
         let state = Needs {
             state: true,
             ..Needs::default()

@@ -19,7 +19,7 @@ pub(super) struct States {
 }
 
 impl Buffer {
-    /// Keeps the states of the situations at step `t`, to which steps led whose status stands in `status`, or none.
+    /// Keeps the states of the observations at step `t`, to which steps led whose status stands in `status`, or none.
     ///
     /// # Errors
     /// [`TrainError::Fault`] if nobody can learn from what was written.

@@ -212,7 +212,7 @@ fn checkpoint(iteration: u64) -> Checkpoint {
             budget: Vec::new(),
             best: None,
             envs: None,
-            carried: Vec::new(),
+            recurrent: Vec::new(),
         },
     }
 }

@@ -131,7 +131,7 @@ pub struct TrainState {
     /// Where the environments are; `None` if their task cannot be saved.
     pub envs: Option<Vec<EnvState>>,
     /// What the agents carry into the next step, (C, N, M); empty if nothing.
-    pub carried: Vec<f32>,
+    pub recurrent: Vec<f32>,
 }
 
 impl TrainState {

@@ -5,11 +5,11 @@ use commformer_env::{Actions, Environment, Frame, Observation, Rng, Status, forw
 /// A task that does what it did, and is filmed while it does.
 pub(super) struct RecordedTask {
     task: Box<dyn Environment>,
-    /// Of the first episode: the situation before each step, and the last one.
+    /// Of the first episode: the state before each step, and the last one.
     pub frames: Vec<Frame>,
     /// What each agent earned in each step of it.
     pub rewards: Vec<Vec<f32>>,
-    /// Who took part in each step of it.
+    /// Who was active in each step of it.
     pub active: Vec<Vec<bool>>,
     over: bool,
 }
@@ -46,7 +46,7 @@ impl RecordedTask {
 #[deny(clippy::missing_trait_methods)]
 impl Environment for RecordedTask {
     forward_environment! { |this| this.task =>
-        spec metrics progress global_state save restore sources must_listen departed action_names agent_names draw
+        spec metrics progress global_state save restore sources must_receive departed action_names agent_names draw
         remote
     }
 

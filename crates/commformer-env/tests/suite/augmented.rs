@@ -1,7 +1,7 @@
-//! What agents are told, when episodes are cut, and what is paid: by hand, and after a restart.
+//! What agents are told, when episodes are truncated, and what is paid: by hand, and after a restart.
 
 use commformer_env::{
-    Environment, PredatorPrey, RewardScale, Signal, Status, Telling, TimeLimit, Told,
+    Augment, Augmented, Environment, PredatorPrey, RewardScale, Signal, Status, TimeLimit,
     TrafficJunction,
 };
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::shown::{Scene, Shown};
 use crate::single::Single;
 
-const ALL: Telling = Telling {
+const ALL: Augment = Augment {
     agent_id: true,
     last_action: true,
 };
@@ -33,7 +33,7 @@ fn an_agent_is_told_who_it_is_and_what_it_did() {
     // In scene 3 another has the place of the second agent; in scene 4 nobody has.
     let task = scenes(&[here, here, (true, true), gone, here]);
     let task = Shown::new(task, true, Status::Terminated);
-    let mut single = Single::new(Told::new(task, ALL), 1);
+    let mut single = Single::new(Augmented::new(task, ALL), 1);
     assert_eq!(single.env.spec().obs_dim, 2 + 2 + 2);
     single.reset();
     let mut seen = vec![single.obs.clone()];
@@ -69,30 +69,30 @@ fn an_agent_is_told_who_it_is_and_what_it_did() {
 
 #[test]
 fn each_can_be_told_by_itself() {
-    for (telling, expected) in [
+    for (augment, expected) in [
         (
-            Telling {
+            Augment {
                 last_action: false,
                 ..ALL
             },
             vec![1.0, -1.0, 1.0, 0.0, 10.0, -10.0, 0.0, 1.0],
         ),
         (
-            Telling {
+            Augment {
                 agent_id: false,
                 ..ALL
             },
             vec![1.0, -1.0, 0.0, 0.0, 10.0, -10.0, 0.0, 0.0],
         ),
-        (Telling::default(), vec![1.0, -1.0, 10.0, -10.0]),
+        (Augment::default(), vec![1.0, -1.0, 10.0, -10.0]),
     ] {
         let task = Shown::new(scenes(&[(true, false)]), false, Status::Terminated);
         let plain = task.spec().clone();
-        let mut single = Single::new(Told::new(task, telling), 1);
+        let mut single = Single::new(Augmented::new(task, augment), 1);
         single.reset();
         assert_eq!(single.obs, expected);
         let same = single.env.spec().obs_version == plain.obs_version;
-        assert_eq!(same, telling.is_nothing());
+        assert_eq!(same, augment.is_nothing());
     }
 }
 
@@ -152,13 +152,13 @@ fn rewards_are_scaled() {
 
 #[test]
 fn a_state_that_does_not_fit_changes_nothing() {
-    let told = |telling| {
+    let told = |augment| {
         let task = TrafficJunction::new(Default::default()).unwrap();
-        let mut single = Single::new(Told::new(task, telling), 3);
+        let mut single = Single::new(Augmented::new(task, augment), 3);
         single.reset();
         single
     };
-    let (mut with, without) = (told(ALL), told(Telling::default()));
+    let (mut with, without) = (told(ALL), told(Augment::default()));
     let saved = without.env.save().unwrap();
     let before = with.env.save();
     let error = with
@@ -180,7 +180,7 @@ proptest! {
         let make = || {
             let task = TrafficJunction::new(Default::default()).unwrap();
             let task = TimeLimit::new(RewardScale::new(task, 0.5).unwrap(), limit).unwrap();
-            Single::new(Told::new(task, ALL), seed)
+            Single::new(Augmented::new(task, ALL), seed)
         };
         let mut straight = make();
         straight.reset();

@@ -3,7 +3,7 @@
 use commformer_env::{ActionSpace, Actions, Environment, Observation, Rng, Spec, Status};
 
 /// A team whose every step is written down beforehand.
-pub struct Told {
+pub struct Scripted {
     spec: Spec,
     step: usize,
     /// Who is active in the beginning and after each step.
@@ -16,7 +16,7 @@ pub struct Told {
     end: Status,
 }
 
-impl Told {
+impl Scripted {
     /// An episode of these steps, (T), in which nobody leaves; there is a row more of who is active.
     pub fn new(active: &[&[bool]], rewards: &[&[f32]], end: Status) -> Self {
         let agents = active[0].len();
@@ -39,7 +39,7 @@ impl Told {
     }
 }
 
-impl Environment for Told {
+impl Environment for Scripted {
     fn spec(&self) -> &Spec {
         &self.spec
     }

@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 
 /// What agents are told behind what their task shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Telling {
+pub struct Augment {
     /// Which of the N agents it is: 1 at its place, else 0 (N).
     pub agent_id: bool,
     /// Its last action: 1 at its number, else 0, or the vector (A). Zeros before the first step of an episode, for an
-    /// agent that takes no part, and for one that has just taken another's place.
+    /// agent that is not active, and for one that has just taken another's place.
     pub last_action: bool,
 }
 
-impl Telling {
+impl Augment {
     /// Whether it changes nothing.
     pub fn is_nothing(self) -> bool {
         self == Self::default()
@@ -37,10 +37,10 @@ impl Telling {
 const VERSION_STEPS: [u32; 2] = [1 << 24, 1 << 25];
 
 impl Spec {
-    /// The same task with agents that are [`Told`] so much.
-    pub fn told(mut self, telling: Telling) -> Self {
-        self.obs_dim = self.obs_dim.saturating_add(telling.width(&self));
-        let said = [telling.agent_id, telling.last_action];
+    /// The same task with agents that are [`Augmented`] so much.
+    pub fn augmented(mut self, augment: Augment) -> Self {
+        self.obs_dim = self.obs_dim.saturating_add(augment.width(&self));
+        let said = [augment.agent_id, augment.last_action];
         for (step, _) in VERSION_STEPS
             .into_iter()
             .zip(said)
@@ -55,18 +55,18 @@ impl Spec {
 /// A task whose agents are told more than it shows.
 ///
 /// ```
-/// use commformer_env::{Environment, Signal, Telling, Told};
+/// use commformer_env::{Environment, Signal, Augment, Augmented};
 ///
 /// let task = Signal::new(Default::default())?;
 /// let (shown, agents) = (task.spec().obs_dim, task.spec().agents);
-/// let telling = Telling { agent_id: true, last_action: false };
-/// assert_eq!(Told::new(task, telling).spec().obs_dim, shown + agents);
+/// let augment = Augment { agent_id: true, last_action: false };
+/// assert_eq!(Augmented::new(task, augment).spec().obs_dim, shown + agents);
 /// # Ok::<(), commformer_env::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Told<E> {
+pub struct Augmented<E> {
     task: E,
-    telling: Telling,
+    augment: Augment,
     spec: Spec,
     /// Numbers that the task shows an agent (O).
     width: usize,
@@ -81,19 +81,19 @@ struct Saved {
     last: Vec<f32>,
 }
 
-impl<E: Environment> Told<E> {
+impl<E: Environment> Augmented<E> {
     /// Tells the agents of a task so much.
-    pub fn new(task: E, telling: Telling) -> Self {
+    pub fn new(task: E, augment: Augment) -> Self {
         let spec = task.spec();
-        let actions = if telling.last_action {
+        let actions = if augment.last_action {
             spec.agents * spec.actions.size()
         } else {
             0
         };
         Self {
-            telling,
+            augment,
             width: spec.obs_dim,
-            spec: spec.clone().told(telling),
+            spec: spec.clone().augmented(augment),
             last: vec![0.0; actions],
             task,
         }
@@ -102,7 +102,7 @@ impl<E: Environment> Told<E> {
     /// Keeps what was done in a step.
     fn keep(&mut self, actions: Actions<'_>) {
         match actions {
-            _ if !self.telling.last_action => {}
+            _ if !self.augment.last_action => {}
             Actions::Continuous(actions) => self.last.copy_from_slice(actions),
             Actions::Discrete(actions) => {
                 let width = self.spec.actions.size().max(1);
@@ -139,9 +139,9 @@ impl<E: Environment> Told<E> {
 }
 
 #[deny(clippy::missing_trait_methods)]
-impl<E: Environment> Environment for Told<E> {
+impl<E: Environment> Environment for Augmented<E> {
     forward_environment! { |this| this.task =>
-        metrics progress global_state sources must_listen departed action_names agent_names draw remote
+        metrics progress global_state sources must_receive departed action_names agent_names draw remote
     }
 
     fn spec(&self) -> &Spec {
