@@ -84,6 +84,17 @@ impl<'a> Actions<'a> {
         }
     }
 
+    /// The indices of so many agents.
+    ///
+    /// # Panics
+    ///
+    /// If there are more or fewer, which whoever steps a task has ruled out.
+    pub(crate) fn indices_for(self, agents: usize) -> &'a [i64] {
+        let indices = self.indices();
+        assert_eq!(indices.len(), agents, "one action index per agent");
+        indices
+    }
+
     /// The vectors' numbers; empty if these are indices.
     pub fn vectors(self) -> &'a [f32] {
         match self {
@@ -110,6 +121,11 @@ pub struct Observation<'a> {
 }
 
 impl Observation<'_> {
+    /// The same memory, lent for a while.
+    pub fn reborrow(&mut self) -> Observation<'_> {
+        self.front(self.obs.len())
+    }
+
     /// The same with only so many numbers of `obs`: what a task writes to that is shown with more behind it.
     pub(crate) fn front(&mut self, numbers: usize) -> Observation<'_> {
         Observation {
@@ -129,6 +145,18 @@ pub enum Status {
     Terminated,
     /// It was cut by a time limit: what lies ahead is still worth something.
     Truncated,
+}
+
+impl Status {
+    /// How an episode stands after so many steps, if `over` says whether it has reached its end; a `limit` of 0 is
+    /// none. The end goes before the limit: nothing lies beyond it.
+    pub(crate) fn of(over: bool, steps: u32, limit: u32) -> Self {
+        match over {
+            true => Self::Terminated,
+            false if limit > 0 && steps >= limit => Self::Truncated,
+            false => Self::Running,
+        }
+    }
 }
 
 /// One copy of a task.

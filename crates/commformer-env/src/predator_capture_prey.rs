@@ -9,12 +9,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Frame, Mode, Observation, Rng, Spec,
-    StateError, Status, Task,
+    ActionSpace, Actions, ConfigError, Environment, Frame, Mode, Observation, Rng, Spec, Status,
+    Task,
     error::require,
     grid::{CLASS_CHANNELS, Cell, Grid, MOVES},
     hunt::{Hunt, Look, STEP_PENALTY, check_shaping, default_limit},
-    saved,
+    saved::save_whole,
 };
 
 const CAPTURE_CLASS: usize = 0;
@@ -280,12 +280,7 @@ impl Environment for PredatorCapturePrey {
         out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        let actions = actions.indices();
-        assert_eq!(
-            actions.len(),
-            self.spec.agents,
-            "one action index per agent"
-        );
+        let actions = actions.indices_for(self.spec.agents);
         let first = self.config.perception;
         for (index, captured) in self.captured.iter_mut().enumerate() {
             // An agent that captures does not move, so it is on the prey already.
@@ -310,15 +305,7 @@ impl Environment for PredatorCapturePrey {
         out[0] = f32::from(u8::from(self.done()));
     }
 
-    fn save(&self) -> Option<Vec<u8>> {
-        saved::encode(self)
-    }
-
-    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
-        *self = saved::decode(state, |saved: &Self| saved.config == self.config)?;
-        self.observe(out);
-        Ok(())
-    }
+    save_whole! { observe }
 
     fn action_names(&self) -> Vec<String> {
         let names = MOVES.into_iter().chain(["capture"]);
