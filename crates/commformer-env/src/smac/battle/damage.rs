@@ -1,8 +1,8 @@
 //! What a hit does, and to whom.
 
-use super::vector::{Vec2, direction, dot, left, length, scale, sub};
 use super::{Battle, Shot, UnitState};
 use crate::smac::data::{Splash, Unit, Weapon};
+use crate::smac::vector::{Vec2, cosine, direction, dot, left, length, scale, sub};
 
 /// No armour takes more from a hit than leaves this.
 const LEAST_DAMAGE: f32 = 0.5;
@@ -136,17 +136,4 @@ fn share(
         }
     };
     if within { share } else { 0.0 }
-}
-
-/// Of an angle between 0 and 180 degrees, by its series: the same bits everywhere.
-pub(in crate::smac) fn cosine(degrees: f32) -> f32 {
-    // As the sine of what is missing to 90 degrees, exactly 0 there.
-    let x = f64::from(90.0 - degrees).to_radians();
-    let (mut term, mut sum) = (x, x);
-    for n in 1..10 {
-        let n = f64::from(2 * n);
-        term *= -x * x / (n * (n + 1.0));
-        sum += term;
-    }
-    sum as f32
 }

@@ -8,13 +8,10 @@ mod damage;
 mod health;
 mod movement;
 mod orca;
-pub(super) mod paths;
+mod paths;
 mod spots;
 mod targets;
-mod vector;
 mod weapons;
-
-pub(super) use damage::cosine;
 
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,10 @@
 
 use super::orca::{Disc, HalfPlane, choose};
 use super::targets::reach;
-use super::vector::{Vec2, add, dot, left, length, scale, sub};
 use super::{Battle, Order};
 use crate::smac::data::{LOOPS_PER_SECOND, Plane};
 use crate::smac::scenario::Side;
+use crate::smac::vector::{Vec2, add, dot, left, length, scale, sub};
 
 /// Loops that units look ahead.
 const HORIZON: f32 = 8.0;

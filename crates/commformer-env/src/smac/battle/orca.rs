@@ -5,7 +5,7 @@
 //! one is taken; if nothing is left, the one that breaks the worst-broken limit least. Lengths are in cells, times in
 //! loops.
 
-use super::vector::{Vec2, add, cross, direction, dot, left, length, scale, sub};
+use crate::smac::vector::{Vec2, add, cross, direction, dot, left, length, scale, sub};
 
 /// A disc in motion.
 #[derive(Clone, Copy, Debug)]

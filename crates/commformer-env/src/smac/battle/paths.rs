@@ -1,8 +1,9 @@
 //! The way around walls, for units on the ground.
 
-use super::vector::{Vec2, add, scale, sub};
 use crate::smac::data::Plane;
+use crate::smac::paths::{CELLS, Distances, centre, neighbours};
 use crate::smac::terrain::Terrain;
+use crate::smac::vector::{Vec2, add, scale, sub};
 
 const SIDE: usize = Terrain::SIDE;
 
@@ -13,9 +14,6 @@ const FIELDS: usize = 16;
 const LOOK_AHEAD: usize = 4;
 const LOOK_EVERY: usize = 3;
 
-/// Not to be reached.
-const NEVER: u16 = u16::MAX;
-
 /// Ways on one map. What is kept follows from the map alone, and changes nothing but the time it takes.
 #[derive(Clone, Debug)]
 pub(super) struct Paths {
@@ -25,15 +23,14 @@ pub(super) struct Paths {
     walls: Vec<u16>,
     fields: Vec<Field>,
     oldest: usize,
-    queue: Vec<usize>,
 }
 
-/// Steps from each cell to a goal.
+/// Distances to a goal.
 #[derive(Clone, Debug)]
 struct Field {
     /// The goal's cell; none yet: past the last.
     goal: usize,
-    steps: Vec<u16>,
+    distances: Distances,
 }
 
 impl Paths {
@@ -47,33 +44,32 @@ impl Paths {
             }
         }
         let field = Field {
-            goal: SIDE * SIDE,
-            steps: vec![NEVER; SIDE * SIDE],
+            goal: CELLS,
+            distances: Distances::NONE,
         };
         let middle = |cell| terrain.is_free(centre(cell), Plane::Ground);
         Self {
-            free: (0..SIDE * SIDE).map(middle).collect(),
+            free: (0..CELLS).map(middle).collect(),
             walls,
             fields: vec![field; FIELDS],
             oldest: 0,
-            queue: Vec::with_capacity(SIDE * SIDE),
         }
     }
 
     /// Where to walk straight to, in order to get to a goal: to itself if nothing is between, if it lies in a wall, or
     /// if there is no way.
     pub(super) fn next(&mut self, terrain: &Terrain, from: Vec2, goal: Vec2) -> Vec2 {
-        let (Some(at), Some(end)) = (cell(from), cell(goal)) else {
+        let (Some(at), Some(end)) = (Terrain::index(from), Terrain::index(goal)) else {
             return goal;
         };
         if self.is_open(at, end) || self.sees(from, goal) || !terrain.is_free(goal, Plane::Ground) {
             return goal;
         }
         let index = self.field(end);
-        let steps = &self.fields[index].steps;
+        let Distances(far) = &self.fields[index].distances;
         let way = std::iter::successors(Some(at), |&at| {
-            let nearer = neighbours(at).filter(|&next| steps[next] < steps[at]);
-            nearer.min_by_key(|&next| steps[next])
+            let nearer = neighbours(at).filter(|&next| far[next] < far[at]);
+            nearer.min_by_key(|&next| far[next])
         });
         let mut ahead = way.skip(1).step_by(LOOK_EVERY).take(LOOK_AHEAD).map(centre);
         let Some(first) = ahead.next() else {
@@ -118,53 +114,13 @@ impl Paths {
         kept.unwrap_or_else(|| {
             let index = self.oldest;
             self.oldest = (index + 1) % FIELDS;
-            self.fields[index].fill(&self.free, goal, &mut self.queue);
+            self.fields[index] = Field {
+                goal,
+                distances: Distances::to(goal, |cell| self.free[cell]),
+            };
             index
         })
     }
-}
-
-impl Field {
-    /// Counts steps outwards from the goal.
-    fn fill(&mut self, free: &[bool], goal: usize, queue: &mut Vec<usize>) {
-        self.goal = goal;
-        self.steps.fill(NEVER);
-        self.steps[goal] = 0;
-        queue.clear();
-        queue.push(goal);
-        let mut first = 0;
-        while let Some(&at) = queue.get(first) {
-            first += 1;
-            for next in neighbours(at) {
-                if self.steps[next] == NEVER && free[next] {
-                    self.steps[next] = self.steps[at] + 1;
-                    queue.push(next);
-                }
-            }
-        }
-    }
-}
-
-/// The cell of a point on the map.
-pub(in crate::smac) fn cell([x, y]: Vec2) -> Option<usize> {
-    let side = 0.0..SIDE as f32;
-    (side.contains(&x) && side.contains(&y)).then(|| y as usize * SIDE + x as usize)
-}
-
-pub(in crate::smac) fn centre(cell: usize) -> Vec2 {
-    [cell % SIDE, cell / SIDE].map(|at| at as f32 + 0.5)
-}
-
-/// The cells that share an edge with one.
-pub(in crate::smac) fn neighbours(cell: usize) -> impl Iterator<Item = usize> {
-    let (x, y) = (cell % SIDE, cell / SIDE);
-    let all = [
-        (x > 0).then(|| cell - 1),
-        (x + 1 < SIDE).then(|| cell + 1),
-        (y > 0).then(|| cell - SIDE),
-        (y + 1 < SIDE).then(|| cell + SIDE),
-    ];
-    all.into_iter().flatten()
 }
 
 /// Whether a cell is free up to its corners.

@@ -2,8 +2,8 @@
 
 use super::Battle;
 use super::targets::reach;
-use super::vector::{Vec2, add, direction, dot, left, scale, sub};
 use crate::smac::scenario::Side;
+use crate::smac::vector::{Vec2, add, direction, dot, left, scale, sub};
 
 /// Whoever reaches no farther fights in close combat. Others shoot over those before them.
 const CLOSE: f32 = 2.0;

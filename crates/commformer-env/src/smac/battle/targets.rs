@@ -1,8 +1,8 @@
 //! Whom a unit attacks or heals.
 
-use super::vector::{length, sub};
 use super::{Battle, Order};
 use crate::smac::data::{Plane, Unit, Weapon};
+use crate::smac::vector::{length, sub};
 
 /// A healer looks for somebody to heal this far, if it does not reach farther.
 const HEALERS_SCAN: f32 = 5.0;
