@@ -16,7 +16,7 @@ const LOOK_EVERY: usize = 3;
 
 /// Ways on one map. What is kept follows from the map alone, and changes nothing but the time it takes.
 #[derive(Clone, Debug)]
-pub(super) struct Paths {
+pub(in crate::smac::battle) struct Paths {
     /// Whether a unit can be in the middle of each cell.
     free: Vec<bool>,
     /// For every corner of cells, those at smaller x and y that are not free up to their own corners.
@@ -34,7 +34,7 @@ struct Field {
 }
 
 impl Paths {
-    pub(super) fn new(terrain: &Terrain) -> Self {
+    pub(in crate::smac::battle) fn new(terrain: &Terrain) -> Self {
         let mut walls = vec![0; (SIDE + 1) * (SIDE + 1)];
         for y in 0..SIDE {
             let mut row = 0;

@@ -1,8 +1,7 @@
-//! Attacks, hit by hit.
+//! Attacks, hit by hit, and what hits do to whom.
 
-use super::targets::{reach, slop};
 use super::{Battle, Shot};
-use crate::smac::data::{LOOPS_PER_SECOND, Weapon};
+use crate::smac::data::LOOPS_PER_SECOND;
 use serde::{Deserialize, Serialize};
 
 /// An attack under way: before its first hit, between hits, or in the backswing.
@@ -14,11 +13,6 @@ pub(super) struct Attack {
     elapsed: f32,
     /// Hits done.
     pub(super) hits: u32,
-}
-
-/// Loops from the beginning of an attack to its n-th hit, from 0.
-fn hit_at(weapon: &Weapon, n: u32) -> f32 {
-    (weapon.damage_point + weapon.hit_spacing * n as f32) * LOOPS_PER_SECOND
 }
 
 impl Battle {
@@ -47,7 +41,7 @@ impl Battle {
             return;
         };
         let backswing = weapon.backswing * LOOPS_PER_SECOND;
-        let over = hit_at(weapon, weapon.hits.saturating_sub(1)) + backswing;
+        let over = weapon.hit_at(weapon.hits.saturating_sub(1)) + backswing;
         attack.elapsed += 1.0;
         if attack.hits == 0 && self.is_out_of_reach(i, attack.target) {
             // It got away in time.
@@ -73,7 +67,7 @@ impl Battle {
         };
         if unit.cooldown > 0.0
             || self.hidden[i].attack.is_some_and(busy)
-            || self.gap(i, target) > reach(kind)
+            || self.gap(i, target) > kind.reach()
         {
             return;
         }
@@ -93,7 +87,7 @@ impl Battle {
         let mut hits = attack.hits;
         while let Some(weapon) = &self.kind(i).weapon
             && hits < weapon.hits
-            && attack.elapsed >= hit_at(weapon, hits)
+            && attack.elapsed >= weapon.hit_at(hits)
         {
             if !self.is_out_of_reach(i, attack.target) {
                 self.shots.push(Shot {
@@ -114,6 +108,71 @@ impl Battle {
     /// Whether a target is dead or has got away.
     fn is_out_of_reach(&self, i: usize, target: usize) -> bool {
         let kind = self.kind(i);
-        !self.units[target].is_alive() || self.gap(i, target) > reach(kind) + slop(kind)
+        !self.units[target].is_alive() || self.gap(i, target) > kind.reach() + kind.slop()
+    }
+
+    /// Does what a loop's shots do: all of them, also those of units that others of them kill. Who bursts when it
+    /// attacks bursts as well when it is killed, in the same loop.
+    pub(super) fn land(&mut self, first: usize) {
+        for index in first..self.shots.len() {
+            let Shot { from, at } = self.shots[index];
+            self.deal(from, Some(at));
+        }
+        // A burst may kill others who burst.
+        while let Some(killed) = (0..self.units.len()).find(|&unit| self.must_burst(unit)) {
+            self.deal(killed, None);
+        }
+    }
+
+    /// Whether it was killed before it burst.
+    fn must_burst(&self, unit: usize) -> bool {
+        let weapon = &self.kind(unit).weapon;
+        let bursts = weapon.as_ref().is_some_and(|weapon| weapon.suicide);
+        bursts && !self.units[unit].is_alive() && !self.hidden[unit].burst
+    }
+
+    /// Does a hit of a unit's weapon: on a target and whoever the splash reaches around it, or without a target on
+    /// those around itself.
+    fn deal(&mut self, from: usize, at: Option<usize>) {
+        let scenario = &self.scenario;
+        let Some(weapon) = &scenario.units[self.units[from].unit].1.weapon else {
+            return;
+        };
+        let attacker = self.units[from].clone();
+        let target = self.units[at.unwrap_or(from)].position;
+        let body = scenario.units[attacker.unit].1.radius;
+        for (i, unit) in self.units.iter_mut().enumerate() {
+            let kind = &scenario.units[unit.unit].1;
+            let share = if at == Some(i) {
+                1.0
+            } else if weapon.splash.is_some()
+                && unit.side != attacker.side
+                && unit.is_alive()
+                && weapon.reaches(kind.plane)
+            {
+                let from = (attacker.position, body);
+                weapon.splash_on((unit.position, kind.radius), from, target)
+            } else {
+                0.0
+            };
+            if share > 0.0 {
+                unit.hurt(kind, share * weapon.damage_to(kind));
+                self.hidden[i].unhurt = 0.0;
+                self.hidden[i].attacker = Some(from);
+            }
+        }
+        if weapon.suicide {
+            self.units[from].hp = 0.0;
+            self.hidden[from].burst = true;
+        }
+    }
+
+    /// What an attack of one unit takes from another, of shield and hit points together, if it lands and all of
+    /// it meets the armour; 0 without a weapon.
+    pub(in crate::smac) fn strike(&self, unit: usize, at: usize) -> f32 {
+        let kind = self.kind(at);
+        self.kind(unit).weapon.as_ref().map_or(0.0, |weapon| {
+            weapon.hits as f32 * kind.past_armour(weapon.damage_to(kind))
+        })
     }
 }
