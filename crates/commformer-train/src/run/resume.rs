@@ -1,6 +1,6 @@
 //! A trainer's whole state, out and in again: a run goes on from it as if it had never stopped.
 
-use crate::bilevel::entries;
+use crate::rollout::graphs::entries;
 use crate::{Checkpoint, Policy, TrainError, TrainState, Trainer};
 use commformer_env::Environment;
 

@@ -2,8 +2,8 @@
 
 use super::Buffer;
 use crate::TrainError;
-use crate::boundary::fault_of_states;
-use crate::rows::Rows;
+use crate::rollout::boundary::fault_of_states;
+use crate::rollout::rows::Rows;
 use commformer_env::{Environment, VecEnv};
 use std::ops::Range;
 use tch::{Device, Tensor};

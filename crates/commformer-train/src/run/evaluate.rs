@@ -1,9 +1,9 @@
 //! Judging a policy: rounds of exactly one episode in each copy of the environment.
 
-use crate::bilevel::entries;
-use crate::message_stats::StepMessages;
-use crate::noise::{Noise, streams};
-use crate::recall::of_active;
+use crate::rollout::graphs::entries;
+use crate::rollout::message_stats::StepMessages;
+use crate::rollout::noise::{Noise, streams};
+use crate::rollout::recall::of_active;
 use crate::rollout::{act, buffer_for};
 use crate::{Actor, EpisodeRecord, EvaluationReport, MessageStats, TeamGraphs, TrainError};
 use commformer_env::{Environment, VecEnv};

@@ -3,7 +3,7 @@
 //! A *unit* is what minibatches are made of: a sample, or a sequence of L consecutive samples of one copy. Units are
 //! numbered as samples are: shard by shard, in each L steps after the other, and copy by copy.
 
-use crate::selection::{Place, Places, Selection};
+use super::selection::{Place, Places, Selection};
 use tch::{Device, Tensor};
 
 /// The longest sequence of at most `wish` steps that divides a rollout of `steps`, so that none is shorter.

@@ -5,13 +5,27 @@
 //! or acts too. What a shard does depends on nothing that another does, so the number of workers
 //! changes nothing.
 
-use crate::bilevel::Graphs;
-use crate::buffer::Buffer;
-use crate::noise::{Drawn, Noise};
-use crate::update::lock;
+pub(crate) mod boundary;
+pub(crate) mod buffer;
+pub(crate) mod gae;
+pub(crate) mod graphs;
+pub(crate) mod message_stats;
+pub(crate) mod messages;
+pub(crate) mod noise;
+pub(crate) mod recall;
+mod rows;
+pub(crate) mod samples;
+mod staging;
+mod taken;
+pub(crate) mod value_norm;
+
+use crate::pool::lock;
 use crate::{Actor, Phases, Policy, RolloutConfig, TeamGraphs, TrainError};
+use buffer::Buffer;
 use commformer_env::{Environment, Episode, VecEnv};
 use commformer_torch::threads::inference;
+use graphs::Graphs;
+use noise::{Drawn, Noise};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Mutex;

@@ -5,11 +5,11 @@
 //! gradients are added in the order of the parts. The sum is therefore the same for any number of
 //! workers.
 
-use crate::capability::learned_graph;
+use super::ppo::{self, Targets};
 use crate::gate::GateTerms;
-use crate::policy::{Evaluation, GateSamples, Level, TeamGraphs};
-use crate::ppo::{self, Targets};
-use crate::samples::Perceived;
+use crate::policy::{Evaluation, GateSamples, Level, TeamGraphs, learned_graph};
+use crate::pool::lock;
+use crate::rollout::samples::Perceived;
 use crate::{Losses, Policy, PpoConfig, Samples, Sequence, TrainError};
 use std::sync::Mutex;
 use tch::{Device, Kind, Tensor};
@@ -165,12 +165,4 @@ fn differentiate(
     let gradients = policy.gradients(level, &samples, &mut uniform, &mut loss)?;
     let none = || Tensor::zeros([5], (Kind::Float, Device::Cpu));
     Ok((gradients, terms.unwrap_or_else(none)))
-}
-
-/// A worker that panics takes the whole iteration with it (the scope passes the panic on), so the data
-/// behind a poisoned lock is never used.
-pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -1,12 +1,12 @@
 //! The steps of both levels: minibatches in, weights changed.
 
-use crate::bilevel::{self, Drawn, Graphs};
-use crate::capability::learned_graph;
-use crate::experience::Experience;
-use crate::not_finite::{EDGE_LOGITS, Proposal, not_finite_of};
-use crate::policy::Level;
-use crate::selection::Selection;
-use crate::update::{Gradient, Objective, PartGraph, gradient};
+use super::bilevel;
+use super::experience::Experience;
+use super::gradient::{Gradient, Objective, PartGraph, gradient};
+use super::not_finite::{EDGE_LOGITS, Proposal, not_finite_of};
+use super::selection::Selection;
+use crate::policy::{Level, learned_graph};
+use crate::rollout::graphs::{self, Drawn, Graphs};
 use crate::{
     BilevelConfig, Diverged, GraphPlan, Losses, Policy, PolicyResult, PpoConfig, Purpose, Settings,
     TeamGraphs, TrainError, seed_for,
@@ -152,7 +152,7 @@ impl<P: Policy> Learner<P> {
             // The lower level takes the graph as it is: no gradient reaches the logits.
             let drawn = match &graphs.drawn {
                 Some(Drawn::Anew) => {
-                    let noise = bilevel::update_noise(self.seed, draw, &graphs.acting);
+                    let noise = graphs::update_noise(self.seed, draw, &graphs.acting);
                     Some(
                         tch::no_grad(|| learned_graph(&self.policy)?.sample(&noise))?
                             .graphs
@@ -210,7 +210,7 @@ impl<P: Policy> Learner<P> {
                 return self.take(&proposal, objective.ppo);
             }
             Some(Drawn::Once(noise)) => noise.shallow_clone(),
-            Some(Drawn::Anew) => bilevel::update_noise(self.seed, draw, &graphs.acting),
+            Some(Drawn::Anew) => graphs::update_noise(self.seed, draw, &graphs.acting),
         };
         let selection = experience.of_copies(copies);
         let graph = |_: &Selection| PartGraph::Drawn(noise.shallow_clone());

@@ -21,7 +21,7 @@ impl Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::buffer::told::Told;
+    use crate::rollout::buffer::told::Told;
     use commformer_env::{Environment, VecEnv};
 
     #[test]

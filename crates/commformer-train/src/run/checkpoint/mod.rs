@@ -15,7 +15,7 @@ pub use disk::{create_folders, sync_folder, write_beside};
 pub use manifest::Manifest;
 pub use store::{CheckpointStore, Found, Which};
 
-use crate::not_finite::{list, not_finite};
+use crate::update::not_finite::{list, not_finite};
 use crate::{TrainError, ValueNorm};
 use commformer_env::{CopyState, Spec};
 use commformer_torch::{AdamState, TorchError};

@@ -1,14 +1,14 @@
 //! What a rollout taught, as tensors: advantages and returns are computed once an iteration, and
 //! minibatches are cut from views of the shards' buffers.
 
-use crate::bilevel::Graphs;
+use super::gradient::{Part, PartGraph};
+use super::ppo::{GateTargets, Targets};
+use super::selection::Selection;
+use super::sequences::Units;
 use crate::policy::GateSamples;
-use crate::ppo::{GateTargets, Targets};
 use crate::rollout::Shard;
-use crate::samples::{Done, Perceived};
-use crate::selection::Selection;
-use crate::sequences::Units;
-use crate::update::{Part, PartGraph};
+use crate::rollout::graphs::Graphs;
+use crate::rollout::samples::{Done, Perceived};
 use crate::{Fallen, PpoConfig, TeamGraphs, TrainError, ValueNorm};
 use commformer_env::{Environment, Rng};
 use ndarray::{Array3, Axis, concatenate};

@@ -1,11 +1,15 @@
 //! A whole run: iterations, evaluations, checkpoints.
 
-use crate::evaluate::play;
+pub(crate) mod checkpoint;
+pub(crate) mod evaluate;
+mod resume;
+
 use crate::{
     Best, Checkpoint, CheckpointStore, EpisodeRecord, EvaluateOptions, EvaluationReport, Listener,
     Policy, Purpose, TrainError, Trainer, evaluate, seed_for,
 };
 use commformer_env::{Environment, VecEnv};
+use evaluate::play;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -153,7 +153,7 @@ fn mean(values: ArrayView1<'_, f32>, active: &[bool]) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::buffer::told::Told;
+    use crate::rollout::buffer::told::Told;
     use crate::{Fallen, PpoConfig, ValueNorm};
     use commformer_env::{Environment, Status, VecEnv};
     use proptest::prelude::*;

@@ -82,7 +82,7 @@ impl Buffer {
 mod tests {
     use super::*;
     use crate::Needs;
-    use crate::buffer::told::Told;
+    use crate::rollout::buffer::told::Told;
     use commformer_env::{Environment, VecEnv};
     use tch::{Device, Kind, Tensor};
 

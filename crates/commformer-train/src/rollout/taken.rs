@@ -1,7 +1,7 @@
 //! The joint actions of a rollout, whatever their kind.
 
+use super::rows::Rows;
 use crate::TrainError;
-use crate::rows::Rows;
 use commformer_env::{ActionSpace, Actions};
 use tch::{Device, Tensor};
 

@@ -50,7 +50,7 @@ impl Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::taken::Taken;
+    use crate::rollout::taken::Taken;
 
     fn spec(actions: ActionSpace, masks_actions: bool) -> Spec {
         Spec {

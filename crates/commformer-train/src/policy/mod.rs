@@ -3,7 +3,12 @@
 //! Throughout, B is samples, N agents, O the observation's width, A actions. A policy may have receive gates:
 //! W decisions of each agent a step, one (W = 1) or one for each sender (W = N).
 
-use crate::capability::learned_graph;
+mod boxed;
+pub(crate) mod capability;
+pub(crate) mod message_sizes;
+
+pub(crate) use capability::learned_graph;
+
 use crate::{LearnedGraph, MessageSizes, ReceiveGates};
 use commformer_torch::named;
 use serde::Serialize;

@@ -2,8 +2,8 @@
 
 use super::Buffer;
 use crate::TrainError;
-use crate::boundary::Written;
-use crate::recall::Carried;
+use crate::rollout::boundary::Written;
+use crate::rollout::recall::Carried;
 use commformer_env::{Batch, CopyState, Environment, VecEnv};
 
 impl Buffer {

@@ -1,13 +1,11 @@
-//! The upper level: whom to listen to (Hu et al., 2024, section 4.2; score function ours).
+//! The graphs on which a rollout is acted.
 
-use crate::capability::learned_graph;
+use crate::policy::learned_graph;
 use crate::{
-    BilevelConfig, Estimator, GraphPlan, LearnedGraph, Policy, PolicyResult, Purpose, RolloutGraph,
-    TeamGraphs, UpperData, seed_for,
+    BilevelConfig, Estimator, GraphPlan, Policy, PolicyResult, Purpose, RolloutGraph, TeamGraphs,
+    seed_for,
 };
 use commformer_env::Rng;
-use ndarray::{Array2, ArrayView2, ArrayView3};
-use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
 /// The graphs of one iteration.
@@ -144,133 +142,9 @@ fn gumbel(seed: u64, index: u64, [groups, rows, columns]: [usize; 3], device: De
         .to_device(device)
 }
 
-/// How much better each receiver fared under each group's graph than on the average of the
-/// groups, in units of their spread: (G, N). `rewards` is (T, C, N); only copies from
-/// `first_copy` on count, and a group without any gets 0.
-pub fn group_advantages(
-    rewards: ArrayView3<'_, f32>,
-    graphs: &Graphs,
-    first_copy: usize,
-) -> Array2<f32> {
-    let (steps, copies, agents) = rewards.dim();
-    let mut sums = Array2::<f64>::zeros((graphs.groups(), agents));
-    let mut counts = vec![0.0; graphs.groups()];
-    for copy in first_copy..copies {
-        let group = graphs.group_of(copy, copies);
-        counts[group] += steps as f64;
-        for t in 0..steps {
-            for agent in 0..agents {
-                sums[[group, agent]] += f64::from(rewards[[t, copy, agent]]);
-            }
-        }
-    }
-    let present: Vec<usize> = (0..counts.len())
-        .filter(|&group| counts[group] > 0.0)
-        .collect();
-    let mut advantages = Array2::zeros(sums.raw_dim());
-    for agent in 0..agents {
-        let score = |group: usize| sums[[group, agent]] / counts[group];
-        let mean = present.iter().map(|&group| score(group)).sum::<f64>() / present.len() as f64;
-        let variance = present
-            .iter()
-            .map(|&group| (score(group) - mean).powi(2))
-            .sum::<f64>()
-            / present.len() as f64;
-        for &group in &present {
-            advantages[[group, agent]] = ((score(group) - mean) / (variance.sqrt() + 1e-8)) as f32;
-        }
-    }
-    advantages
-}
-
-/// The score-function loss: minus the mean over groups and receivers of advantage x
-/// log-probability of the receiver's row, less `entropy_coef` times the rows' mean entropy. The
-/// gradient of the first term is unbiased and needs no pass through the policy.
-pub fn score_function_loss(
-    graph: &dyn LearnedGraph,
-    order: &Tensor,
-    advantages: ArrayView2<'_, f32>,
-    entropy_coef: f64,
-) -> PolicyResult<Tensor> {
-    let (groups, agents) = advantages.dim();
-    let flat: Vec<f32> = advantages.iter().copied().collect();
-    let advantages = Tensor::from_slice(&flat)
-        .view([groups as i64, agents as i64])
-        .to_device(order.device());
-    let gain = (advantages * graph.log_probs(order)?).mean(Kind::Float);
-    Ok(-gain - graph.entropy()?.mean(Kind::Float) * entropy_coef)
-}
-
-/// The schedule, if epoch `epoch` (from 0) of an iteration with `graphs` is a step of the upper
-/// level.
-pub fn upper_turn<'a>(
-    plan: &'a GraphPlan,
-    graphs: &Graphs,
-    epoch: usize,
-) -> Option<&'a BilevelConfig> {
-    match plan {
-        GraphPlan::Learned(config)
-            if graphs.drawn.is_some() && (epoch + 1).is_multiple_of(config.upper_every) =>
-        {
-            Some(config)
-        }
-        _ => None,
-    }
-}
-
-/// How many copies, the first ones, the lower level learns from.
-pub fn lower_copies(plan: &GraphPlan, copies: usize) -> usize {
-    match plan {
-        GraphPlan::Learned(config) if config.upper_data == UpperData::HeldOut => {
-            upper_copies(config, copies).start
-        }
-        _ => copies,
-    }
-}
-
-/// The copies that the upper level learns from.
-pub fn upper_copies(config: &BilevelConfig, copies: usize) -> Range<usize> {
-    match config.upper_data {
-        UpperData::Same => 0..copies,
-        UpperData::HeldOut => {
-            let kept = (config.held_out * copies as f64).round() as usize;
-            copies - kept.min(copies)..copies
-        }
-    }
-}
-
 /// Noise for a graph that one update draws for itself, shaped like `like`'s first, (1, N, N).
 pub fn update_noise(seed: u64, update: u64, like: &Tensor) -> Tensor {
     let agents = like.size()[1] as usize;
     // Iterations have the streams from 0 on, updates those of the upper half.
     gumbel(seed, 1 << 63 | update, [1, agents, agents], like.device())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ndarray::array;
-
-    fn graphs(groups: i64) -> Graphs {
-        Graphs {
-            acting: Tensor::ones([groups, 2, 2], (Kind::Float, Device::Cpu)),
-            drawn: None,
-        }
-    }
-
-    #[test]
-    fn group_advantages_compare_receivers_across_groups() {
-        // Two groups of two copies; agent 1 is always paid the same.
-        let rewards = array![[[1.0, 5.0], [3.0, 5.0], [5.0, 5.0], [7.0, 5.0]]];
-        let advantages = group_advantages(rewards.view(), &graphs(2), 0);
-        // Means 2 and 6 around 4, spread 2.
-        assert_eq!(advantages, array![[-1.0, 0.0], [1.0, 0.0]]);
-    }
-
-    #[test]
-    fn a_group_without_copies_has_no_say() {
-        let rewards = array![[[1.0, 1.0], [3.0, 1.0], [5.0, 1.0]]];
-        let advantages = group_advantages(rewards.view(), &graphs(3), 1);
-        assert_eq!(advantages, array![[0.0, 0.0], [-1.0, 0.0], [1.0, 0.0]]);
-    }
 }
