@@ -1,12 +1,12 @@
 //! Memory shared with a worker: where everything lies. `Memory` in `python/bridge.py` is the other side.
 
 use crate::anonymous;
+use crate::rows::{Array, Rows};
 use crate::spec::TaskSpec;
 use commformer_env::{Actions, Observation, Status};
 use memmap2::{MmapOptions, MmapRaw};
 use std::fs::File;
 use std::io;
-use std::ops::Range;
 
 const MAGIC: [u8; 8] = *b"commbrdg";
 /// Counted up with every change of the layout.
@@ -22,7 +22,7 @@ pub const UNTOLD: u8 = 255;
 /// answer, and to this side otherwise. Whoever calls [`Memory`]'s methods keeps to that.
 #[derive(Debug)]
 pub struct Memory {
-    map: MmapRaw,
+    rows: Rows,
     obs: Array,
     last_obs: Array,
     actions: Array,
@@ -36,13 +36,6 @@ pub struct Memory {
     last_departed: Array,
     commands: Array,
     status: Array,
-}
-
-/// Where an array begins, and the elements of a row.
-#[derive(Clone, Copy, Debug)]
-struct Array {
-    at: usize,
-    row: usize,
 }
 
 /// Which of a copy's two observations.
@@ -62,12 +55,6 @@ pub enum Command {
     /// A new episode.
     Reset = 1,
 }
-
-/// Numbers of a kind that may lie in shared memory: every bit pattern is one.
-trait Plain: Copy {}
-impl Plain for f32 {}
-impl Plain for i64 {}
-impl Plain for u8 {}
 
 impl Memory {
     /// Lays out memory for so many copies of a task, and gives it as a file, too, for the worker to map.
@@ -123,7 +110,7 @@ impl Memory {
         };
         let (map, beside) = map(end).map_err(sized)?;
         let memory = Self {
-            map,
+            rows: Rows(map),
             obs,
             last_obs,
             actions,
@@ -138,35 +125,37 @@ impl Memory {
             commands,
             status,
         };
-        memory.put(Array { at: 0, row: LINE }, 0, &header(task, copies, end));
+        memory
+            .rows
+            .put(Array { at: 0, row: LINE }, 0, &header(task, copies, end));
         Ok((memory, beside))
     }
 
     /// Asks a copy for a step with these actions.
     pub fn ask_step(&self, copy: usize, actions: Actions<'_>) {
         match actions {
-            Actions::Discrete(indices) => self.put(self.actions, copy, indices),
-            Actions::Continuous(numbers) => self.put(self.actions, copy, numbers),
+            Actions::Discrete(indices) => self.rows.put(self.actions, copy, indices),
+            Actions::Continuous(numbers) => self.rows.put(self.actions, copy, numbers),
         }
-        self.put(self.commands, copy, &[Command::Step as u8]);
+        self.rows.put(self.commands, copy, &[Command::Step as u8]);
         // An answer without a step would leave the status of the step before.
-        self.put(self.status, copy, &[UNTOLD]);
+        self.rows.put(self.status, copy, &[UNTOLD]);
     }
 
     /// Asks a copy for a new episode.
     pub fn ask_reset(&self, copy: usize) {
-        self.put(self.commands, copy, &[Command::Reset as u8]);
+        self.rows.put(self.commands, copy, &[Command::Reset as u8]);
     }
 
     /// Gives the seed of a copy's next episode.
     pub fn seed(&self, copy: usize, seed: u32) {
-        self.put(self.seeds, copy, &[i64::from(seed)]);
+        self.rows.put(self.seeds, copy, &[i64::from(seed)]);
     }
 
     /// How a copy's episode stood after its last step; or a number without a meaning.
     pub fn status(&self, copy: usize) -> Result<Status, u8> {
         let mut status = [0_u8];
-        self.get(self.status, copy, &mut status);
+        self.rows.get(self.status, copy, &mut status);
         match status[0] {
             0 => Ok(Status::Running),
             1 => Ok(Status::Terminated),
@@ -177,12 +166,12 @@ impl Memory {
 
     /// A copy's rewards, (N).
     pub fn rewards(&self, copy: usize, out: &mut [f32]) {
-        self.get(self.rewards, copy, out);
+        self.rows.get(self.rewards, copy, out);
     }
 
     /// The figures of a copy's last episode.
     pub fn figures(&self, copy: usize, out: &mut [f32]) {
-        self.get(self.figures, copy, out);
+        self.rows.get(self.figures, copy, out);
     }
 
     /// What the agents of a copy perceive. Of an episode's end the available actions are not kept: all are.
@@ -191,12 +180,12 @@ impl Memory {
             Which::Present => (self.obs, self.active),
             Which::Last => (self.last_obs, self.last_active),
         };
-        self.get(obs, copy, out.obs);
+        self.rows.get(obs, copy, out.obs);
         match which {
-            Which::Present => self.flags(self.available, copy, out.available),
+            Which::Present => self.rows.flags(self.available, copy, out.available),
             Which::Last => out.available.fill(true),
         }
-        self.flags(active, copy, out.active);
+        self.rows.flags(active, copy, out.active);
     }
 
     /// Who of a copy's agents is gone for good, (N).
@@ -205,63 +194,7 @@ impl Memory {
             Which::Present => self.departed,
             Which::Last => self.last_departed,
         };
-        self.flags(array, copy, out);
-    }
-
-    fn flags(&self, array: Array, copy: usize, out: &mut [bool]) {
-        // Not as `bool`s: what another process writes may be another number than 0 and 1.
-        const ROOM: usize = 64;
-        let mut bytes = [0_u8; ROOM];
-        let mut from = 0;
-        for part in out.chunks_mut(ROOM) {
-            let bytes = &mut bytes[..part.len()];
-            self.get_part(array, copy, from, bytes);
-            for (flag, byte) in part.iter_mut().zip(bytes) {
-                *flag = *byte != 0;
-            }
-            from += part.len();
-        }
-    }
-
-    fn put<T: Plain>(&self, array: Array, copy: usize, row: &[T]) {
-        assert_eq!(row.len(), array.row, "a row of another length");
-        let at = self.place(array, copy, 0, size_of_val(row), size_of::<T>());
-        // SAFETY: `place` has checked that the bytes lie within the map; the copy is ours now, so nobody else
-        // reads or writes them; T has no padding.
-        unsafe {
-            let to = self.map.as_mut_ptr().add(at.start);
-            to.copy_from_nonoverlapping(row.as_ptr().cast(), at.len());
-        }
-    }
-
-    fn get<T: Plain>(&self, array: Array, copy: usize, row: &mut [T]) {
-        assert_eq!(row.len(), array.row, "a row of another length");
-        self.get_part(array, copy, 0, row);
-    }
-
-    /// The elements of a row from `from` on.
-    fn get_part<T: Plain>(&self, array: Array, copy: usize, from: usize, out: &mut [T]) {
-        let at = self.place(array, copy, from, size_of_val(out), size_of::<T>());
-        // SAFETY: as in `put`; any bytes are a `T`.
-        unsafe {
-            let from = self.map.as_ptr().add(at.start);
-            from.copy_to_nonoverlapping(out.as_mut_ptr().cast(), at.len());
-        }
-    }
-
-    /// Where so many bytes of a copy's row lie, `from` elements on.
-    fn place(
-        &self,
-        array: Array,
-        copy: usize,
-        from: usize,
-        bytes: usize,
-        size: usize,
-    ) -> Range<usize> {
-        let start = array.at + (copy * array.row + from) * size;
-        let place = start..start + bytes;
-        assert!(place.end <= self.map.len(), "no such copy");
-        place
+        self.rows.flags(array, copy, out);
     }
 }
 
@@ -327,13 +260,17 @@ mod tests {
                 }
                 memory.seed(copy, copy as u32);
                 // As the worker writes.
-                memory.put(memory.obs, copy, &[number; 15]);
-                memory.put(memory.last_obs, copy, &[-number; 15]);
-                memory.put(memory.rewards, copy, &[number; 3]);
-                memory.put(memory.figures, copy, &[number]);
-                memory.put(memory.available, copy, &told(copy).map(u8::from));
-                memory.put(memory.active, copy, &[u8::from(copy == 2); 3]);
-                memory.put(memory.last_active, copy, &[7_u8; 3]);
+                memory.rows.put(memory.obs, copy, &[number; 15]);
+                memory.rows.put(memory.last_obs, copy, &[-number; 15]);
+                memory.rows.put(memory.rewards, copy, &[number; 3]);
+                memory.rows.put(memory.figures, copy, &[number]);
+                memory
+                    .rows
+                    .put(memory.available, copy, &told(copy).map(u8::from));
+                memory
+                    .rows
+                    .put(memory.active, copy, &[u8::from(copy == 2); 3]);
+                memory.rows.put(memory.last_active, copy, &[7_u8; 3]);
             }
             for copy in 0..3 {
                 let (mut obs, mut available, mut active) = ([0.0; 15], [false; 201], [false; 3]);
@@ -393,7 +330,7 @@ mod tests {
     fn a_status_is_one_of_three_or_a_number_and_none_before_the_step() {
         let (memory, _file) = Memory::create(&task([2, 3, 4]), 2).unwrap();
         for number in 0..=255_u8 {
-            memory.put(memory.status, 1, &[number]);
+            memory.rows.put(memory.status, 1, &[number]);
             let expected = match number {
                 0 => Ok(Status::Running),
                 1 => Ok(Status::Terminated),
@@ -402,7 +339,7 @@ mod tests {
             };
             assert_eq!(memory.status(1), expected);
         }
-        memory.put(memory.status, 1, &[1_u8]);
+        memory.rows.put(memory.status, 1, &[1_u8]);
         memory.ask_step(1, Actions::Discrete(&[0, 1]));
         assert_eq!(memory.status(1), Err(UNTOLD));
         assert_eq!(memory.status(0), Ok(Status::Running));

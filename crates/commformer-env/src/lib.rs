@@ -65,6 +65,7 @@
 mod environment;
 mod error;
 mod foraging;
+mod forward;
 mod frame;
 mod grid;
 mod hunt;
