@@ -16,7 +16,7 @@ use crate::Environment;
 /// #[deny(clippy::missing_trait_methods)]
 /// impl<E: Environment> Environment for Unseen<E> {
 ///     forward_environment! { |this| this.0 =>
-///         spec reset step metrics progress global_state save restore sources must_listen departed action_names
+///         spec reset step metrics progress global_state save restore sources must_receive departed action_names
 ///         agent_names remote
 ///     }
 ///

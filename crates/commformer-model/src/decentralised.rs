@@ -181,7 +181,7 @@ impl<'a> Team<'a> {
     /// [`ModelError::Shape`] when it does not fit.
     pub fn keep(&mut self, stale: &[f32]) -> Result<(), ModelError> {
         let width = self.weights.config().stale_width();
-        self.check_rows("kept", Some(stale.len()), width)?;
+        self.check_rows("stale", Some(stale.len()), width)?;
         for (row, member) in stale.chunks_exact(width.max(1)).zip(&mut self.members) {
             member.keep(Some(row.to_vec()));
         }

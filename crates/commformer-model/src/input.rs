@@ -254,12 +254,12 @@ impl CommFormer {
         if let Some(stale) = stale {
             if config.closed == Closed::Silence {
                 return Err(ModelError::Input {
-                    input: "kept",
+                    input: "stale",
                     problem: "agents keep nothing unless `closed` is `stale`; pass None".to_owned(),
                 });
             }
-            check_shape("kept", stale, &[batch, agents, self.stale_width() as i64])?;
-            check_kind("kept", stale, Kind::Float)?;
+            check_shape("stale", stale, &[batch, agents, self.stale_width() as i64])?;
+            check_kind("stale", stale, Kind::Float)?;
         }
         if let Some(available) = available {
             let ActionSpace::Discrete(actions) = config.actions else {

@@ -36,7 +36,7 @@ impl<E: Environment> VecEnv<E> {
     pub fn must_receive(&self, env: usize) -> Result<Option<&[bool]>, VecEnvError> {
         let answer = self.lanes.get(env).and_then(|lane| lane.env.must_receive());
         if let Some(answer) = answer {
-            check::len("must_listen", answer.len(), self.spec.agents)?;
+            check::len("must_receive", answer.len(), self.spec.agents)?;
         }
         Ok(answer)
     }

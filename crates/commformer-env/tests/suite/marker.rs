@@ -96,7 +96,7 @@ impl Environment for Marker {
     }
 
     fn must_receive(&self) -> Option<&[bool]> {
-        self.called("must_listen");
+        self.called("must_receive");
         Some(&[true])
     }
 
@@ -187,7 +187,7 @@ pub fn assert_forwards(task: &mut dyn Environment, calls: &Calls) {
     assert_eq!(task.sources(), Some(&[0][..]));
     called("sources");
     assert_eq!(task.must_receive(), Some(&[true][..]));
-    called("must_listen");
+    called("must_receive");
     assert_eq!(task.departed(), [false]);
     called("departed");
     assert_eq!(task.action_names(), ["wait"]);

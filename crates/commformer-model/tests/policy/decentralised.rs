@@ -206,7 +206,7 @@ fn check_alike(batched: &commformer_model::Act, team: i64, step: &Step) {
         (Some(batched), Some(stale)) => {
             let batched = of_team(batched);
             check_close(
-                "kept",
+                "stale",
                 &Tensor::from_slice(stale).view_as(&batched),
                 &batched,
                 1e-5,

@@ -156,7 +156,7 @@ class VectorEnv:
         return dict(zip(self.metrics, self._native.figures(env)))
 
     def _number(self, env: int) -> int:
-        return whole("copy", copy, 0, self.copies - 1)
+        return whole("env", env, 0, self.num_envs - 1)
 
     def _end(self, env: int) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         env = self._number(env)

@@ -10,7 +10,7 @@ pub struct Observed {
     pub obs: Tensor,
     /// (C, N, A) or (S, N, A), where actions can be unavailable.
     pub available: Option<Tensor>,
-    /// 1 where an agent is active, (C, N) or (S, N); `None`: everybody does.
+    /// 1 where an agent is active, (C, N) or (S, N); `None`: everybody is.
     pub active: Option<Tensor>,
     /// Of S numbers for each environment or sample, where the policy asks for the global state.
     pub state: Option<Tensor>,

@@ -153,7 +153,7 @@ impl Buffer {
         Ok(())
     }
 
-    /// 1 where an agent is active, (.., N); `None` where everybody does.
+    /// 1 where an agent is active, (.., N); `None` where everybody is.
     fn flags(&self, active: &[bool]) -> Result<Option<Tensor>, TrainError> {
         if active.iter().all(|active| *active) {
             return Ok(None);
