@@ -30,7 +30,7 @@ struct Wrong {
     found: FaultKind,
 }
 
-/// A team of which one agent takes no part; something is wrong in one step of one episode.
+/// A team of which one agent is not active; something is wrong in one step of one episode.
 #[derive(Clone)]
 struct Faulty {
     spec: Spec,
@@ -40,7 +40,7 @@ struct Faulty {
     wrong: Option<Wrong>,
     /// Steps that were taken after the faulty one.
     after: Arc<AtomicUsize>,
-    must_listen: Option<Vec<bool>>,
+    must_receive: Option<Vec<bool>>,
 }
 
 impl Faulty {
@@ -59,7 +59,7 @@ impl Faulty {
             steps: 0,
             wrong: None,
             after: Arc::default(),
-            must_listen: None,
+            must_receive: None,
         }
     }
 
@@ -140,8 +140,8 @@ impl Environment for Faulty {
 
     fn metrics(&self, _: &mut [f32]) {}
 
-    fn must_listen(&self) -> Option<&[bool]> {
-        self.must_listen.as_deref()
+    fn must_receive(&self) -> Option<&[bool]> {
+        self.must_receive.as_deref()
     }
 }
 
@@ -326,7 +326,7 @@ fn a_sound_environment_goes_on_without_end() {
 #[test]
 fn an_answer_that_does_not_fit_the_team_ends_the_evaluation() {
     let mut envs = vec![Faulty::new(); 6];
-    envs[2].must_listen = Some(vec![true; 2]);
+    envs[2].must_receive = Some(vec![true; 2]);
     let said = play(envs).unwrap_err().to_string();
-    assert_eq!(said, "`must_listen` has 2 elements, but needs 3");
+    assert_eq!(said, "`must_receive` has 2 elements, but needs 3");
 }

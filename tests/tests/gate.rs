@@ -225,14 +225,14 @@ fn gates_that_do_not_learn_have_their_rate_by_design() {
             let report = played(&config, &trainer, 100);
             assert!(report.gated);
             // 5 x 72 x 8 and 100 x 10 x 8 decisions: three standard deviations of chance are 0.03.
-            for found in [all.open_rate(), report.traffic().open_rate()] {
+            for found in [all.open_rate(), report.message_stats().open_rate()] {
                 assert!((found - rate).abs() < 0.03, "{mode}: {found} of {rate}");
             }
         }
     }
 }
 
-/// Three agents that must listen in a quarter of the steps, and know when: they do exactly that.
+/// Three agents that must receive in a quarter of the steps, and know when: they do exactly that.
 #[test]
 fn signal_is_listened_to_when_the_cue_says_so() {
     let set = [
@@ -254,7 +254,7 @@ fn signal_is_listened_to_when_the_cue_says_so() {
     let accuracy = report.metric("accuracy").unwrap();
     let accuracy = report.mean(|episode| episode.metrics[accuracy]);
     let right = report.mean(|episode| episode.gates_right.unwrap());
-    let rate = report.traffic().open_rate();
+    let rate = report.message_stats().open_rate();
     assert!(accuracy > 0.95 && right > 0.95, "{accuracy} {right}");
     assert!((rate - 0.25).abs() < 0.03, "{rate}");
 }

@@ -1,4 +1,4 @@
-//! Agents that come and go: what belongs to one that takes no part reaches nobody and teaches nothing.
+//! Agents that come and go: what belongs to one that is not active reaches nobody and teaches nothing.
 
 mod common;
 
@@ -7,15 +7,15 @@ use commformer_env::{Actions, Batch, Rng, Status, VecEnv};
 use commformer_methods::TeamPolicy;
 use commformer_train::{
     Act, Actor, EvaluateOptions, Evaluation, GateSamples, GateTargets, GateTerms, Gates,
-    LearnedGraph, Level, Needs, Policy, PpoConfig, Purpose, Samples, Situations, Targets,
-    TeamGraphs, evaluate, loss,
+    LearnedGraph, Level, Needs, ObsBatch, Policy, PpoConfig, Purpose, Samples, Targets, TeamGraphs,
+    evaluate, loss,
 };
 use common::{config, resolve};
 use tch::{Device, Kind, Tensor};
 
 const COPIES: usize = 6;
 
-/// Situations of Traffic Junction with who takes part, (B, N, O) and (B, N): each step of some environments.
+/// Situations of Traffic Junction with who is active, (B, N, O) and (B, N): each step of some environments.
 fn traffic() -> (Tensor, Tensor) {
     let task = resolve("traffic-junction-easy", &[]).env.build().unwrap();
     let (agents, width) = (task.spec().agents, task.spec().obs_dim);
@@ -62,7 +62,7 @@ struct Data {
     targets: Targets,
 }
 
-/// `own` where an agent takes part, else `other`.
+/// `own` where an agent is active, else `other`.
 fn mix(active: &Tensor, own: &Tensor, other: &Tensor) -> Tensor {
     let mut shape = active.size();
     shape.resize(own.dim(), 1);
@@ -110,7 +110,7 @@ impl Data {
         }
     }
 
-    /// The same but for all that belongs to those who take no part.
+    /// The same but for all that belongs to those who are not active.
     fn otherwise(&self, other: &Self) -> Self {
         let active = &self.targets.active;
         let mix = |own: &Tensor, other: &Tensor| mix(active, own, other);
@@ -142,8 +142,8 @@ impl Data {
         }
     }
 
-    fn situations<'a>(&'a self, graph: &'a TeamGraphs) -> Situations<'a> {
-        Situations {
+    fn batch<'a>(&'a self, graph: &'a TeamGraphs) -> ObsBatch<'a> {
+        ObsBatch {
             obs: &self.obs,
             available: None,
             graph,
@@ -164,7 +164,7 @@ impl Data {
         });
         let samples = Samples {
             sequence: None,
-            situations: self.situations(&graph),
+            batch: self.batch(&graph),
             actions: &self.actions,
             gate: self.gate.as_ref(),
         };
@@ -190,7 +190,7 @@ impl Data {
             Some(gate) => Gates::Drawn(&gate.noise),
             None => Gates::Open,
         };
-        tch::no_grad(|| policy.act(&self.situations(&graph), gates, None)).unwrap()
+        tch::no_grad(|| policy.act(&self.batch(&graph), gates, None)).unwrap()
     }
 }
 
@@ -217,7 +217,7 @@ const KINDS: [&[&str]; 7] = [
 fn what_belongs_to_an_inactive_car_changes_no_gradient_and_no_action_of_the_others() {
     let (obs, active) = traffic();
     let share = f64::try_from(active.mean(Kind::Float)).unwrap();
-    assert!((0.3..0.9).contains(&share), "{share} take part");
+    assert!((0.3..0.9).contains(&share), "{share} are active");
     for set in KINDS {
         let config = config("traffic-junction-easy", set);
         let spec = config.env.spec().unwrap();
@@ -279,7 +279,7 @@ fn only_messages_between_those_who_take_part_are_counted() {
         };
         let mut envs = compose::evaluation(&config, 5, 1, Purpose::FinalEvaluation).unwrap();
         let report = evaluate(trainer.policy(), &graph, &mut envs, &options).unwrap();
-        report.traffic()
+        report.message_stats()
     };
     let none = rates("0.0");
     assert_eq!(

@@ -8,8 +8,8 @@ use commformer_env::Environment;
 use commformer_methods::TeamPolicy;
 use commformer_train::{
     Act, Actor, EvaluateOptions, Evaluation, Gates, LearnedGraph, Level, MessageSizes, Needs,
-    NotFinite, Policy, PolicyResult, Purpose, ReceiveGates, RunConfig, SampledGraphs, Samples,
-    Settings, Situations, TrainError, Trainer, evaluate, seed_for,
+    NotFinite, ObsBatch, Policy, PolicyResult, Purpose, ReceiveGates, RunConfig, SampledGraphs,
+    Samples, Settings, TrainError, Trainer, evaluate, seed_for,
 };
 use common::{config, weights};
 use std::sync::Arc;
@@ -71,11 +71,11 @@ impl Actor for Spoiled {
 
     fn act(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Act> {
-        self.policy.act(situations, gates, noise)
+        self.policy.act(batch, gates, noise)
     }
 }
 
@@ -161,8 +161,8 @@ impl Policy for Spoiled {
         Ok(gradients)
     }
 
-    fn values(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Tensor> {
-        self.policy.values(situations, gates)
+    fn values(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> PolicyResult<Tensor> {
+        self.policy.values(batch, gates)
     }
 }
 

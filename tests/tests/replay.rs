@@ -47,13 +47,13 @@ fn check(preset: &str, set: &[&str], sampled: bool) -> Run {
         sampled,
     };
     let (run, evaluated) = record("run", &config, &store, &request, Device::Cpu).unwrap();
-    let judged = evaluation::run(&config, &store, &request, Device::Cpu).unwrap();
+    let critic_width = evaluation::run(&config, &store, &request, Device::Cpu).unwrap();
     assert_eq!(
-        evaluated.report.episodes, judged.report.episodes,
+        evaluated.report.episodes, critic_width.report.episodes,
         "{preset}"
     );
     assert_eq!(run.episodes.len(), EPISODES);
-    for (episode, counted) in run.episodes.iter().zip(&judged.report.episodes) {
+    for (episode, counted) in run.episodes.iter().zip(&critic_width.report.episodes) {
         assert_eq!(episode.steps.len(), counted.steps as usize);
         assert_eq!(episode.pictures.len(), episode.steps.len() + 1);
         let messages: usize = episode.steps.iter().map(|step| step.delivered.len()).sum();

@@ -127,13 +127,13 @@ fn signal_is_solved_and_its_sources_are_found() {
 }
 
 /// Notes what it is told of the run's progress, and after how many of its steps.
-struct Told {
+struct Scripted {
     spec: Spec,
     steps: u32,
     told: Arc<Mutex<Vec<(u32, f64)>>>,
 }
 
-impl Environment for Told {
+impl Environment for Scripted {
     fn spec(&self) -> &Spec {
         &self.spec
     }
@@ -178,7 +178,7 @@ fn a_task_is_told_the_progress_of_the_run_before_each_rollout() {
             metrics: Vec::new(),
         };
         let told = told.clone();
-        Box::new(Told {
+        Box::new(Scripted {
             spec,
             steps: 0,
             told,

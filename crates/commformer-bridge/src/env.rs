@@ -21,7 +21,7 @@ pub struct PythonEnv {
     standing: Standing,
     /// In which its episode began.
     generation: u32,
-    /// What was seen last, for an episode that is cut because its worker failed; kept only where that can be.
+    /// What was seen last, for an episode that is truncated because its worker failed; kept only where that can be.
     seen: Vec<f32>,
     /// Who has not left, (N), and who left in the last step, (N); empty for a task that nobody leaves. Who pauses has
     /// not left.

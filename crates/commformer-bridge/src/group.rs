@@ -35,7 +35,7 @@ pub struct State {
     /// Environments that are to begin with the next `send`.
     waiting: Vec<Range<usize>>,
     /// What the worker was told to do and has not done yet, in order.
-    owed: VecDeque<Range<usize>>,
+    pending: VecDeque<Range<usize>>,
     /// Why nothing more can be asked of this worker.
     fault: Option<Fault>,
 }
@@ -107,7 +107,7 @@ impl Group {
                 generation: 0,
                 restarts: 0,
                 waiting: Vec::new(),
-                owed: VecDeque::new(),
+                pending: VecDeque::new(),
                 fault: None,
             }),
         })
@@ -122,7 +122,7 @@ impl Group {
         // Whoever waited for the old one has its memory still; nobody writes there any more.
         state.process = None;
         state.waiting.clear();
-        state.owed.clear();
+        state.pending.clear();
         if state.restarts >= self.config.restarts {
             state.fault = Some(fault.clone());
             return Err(fault);
@@ -132,7 +132,7 @@ impl Group {
         // If nobody reads stderr there is nobody to tell.
         let _ = writeln!(
             io::stderr(),
-            "warning: {}\nIt is started anew ({restarts} of {allowed}); its episodes are cut.",
+            "warning: {}\nIt is started anew ({restarts} of {allowed}); its episodes are truncated.",
             commformer_env::printable(&fault.to_string())
         );
         let begin = || {
@@ -186,18 +186,18 @@ impl Group {
 
     /// Waits for everything that is owed.
     fn settle(&self, state: &mut State) -> Result<(), Fault> {
-        while !state.owed.is_empty() {
+        while !state.pending.is_empty() {
             self.collect(state)?;
         }
         Ok(())
     }
 
     fn collect(&self, state: &mut State) -> Result<(), Fault> {
-        let (Some(process), Some(range)) = (&mut state.process, state.owed.front()) else {
+        let (Some(process), Some(range)) = (&mut state.process, state.pending.front()) else {
             return Ok(());
         };
         process.done(&self.named(range))?;
-        state.owed.pop_front();
+        state.pending.pop_front();
         Ok(())
     }
 
@@ -206,7 +206,7 @@ impl Group {
         if let Some(fault) = &state.fault {
             return Err(fault.clone());
         }
-        while state.owed.iter().any(|range| range.contains(&env)) {
+        while state.pending.iter().any(|range| range.contains(&env)) {
             self.collect(state)?;
         }
         Ok(())
@@ -224,7 +224,7 @@ impl Group {
                 state.fault = Some(fault.clone());
                 return Err(fault);
             }
-            state.owed.push_back(range);
+            state.pending.push_back(range);
         }
         Ok(())
     }
@@ -245,7 +245,7 @@ impl Drop for Group {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let (Some(process), true) = (
             state.process.take(),
-            state.owed.is_empty() && state.fault.is_none(),
+            state.pending.is_empty() && state.fault.is_none(),
         ) {
             pool::keep(&self.config, process);
         }

@@ -80,7 +80,7 @@ pub struct Process {
     /// The number of the last request.
     asked: u64,
     /// Requests that are not answered yet, in order.
-    owed: VecDeque<Owed>,
+    pending: VecDeque<Pending>,
     /// When it last answered: not before has it begun with the next request.
     answered: Instant,
     /// What it said of its task.
@@ -89,7 +89,7 @@ pub struct Process {
 
 /// A request that is to be answered.
 #[derive(Debug)]
-struct Owed {
+struct Pending {
     number: u64,
     sent: Instant,
     patience: Patience,
@@ -144,7 +144,7 @@ pub fn read_answer(line: &[u8]) -> bool {
 }
 
 impl Process {
-    /// Starts a worker; [`listen`](Starting::listen) waits for what it says of its task.
+    /// Starts a worker; [`listen`](Starting::receive) waits for what it says of its task.
     pub fn spawn(config: &PythonConfig, number: usize) -> Result<Starting, Fault> {
         let fault = |what: String| Fault {
             worker: format!("worker {number}"),
@@ -178,7 +178,7 @@ impl Process {
                 limits,
                 asked: 0,
                 // Its task, which it tells unasked.
-                owed: VecDeque::from([Owed {
+                pending: VecDeque::from([Pending {
                     number: 0,
                     sent: Instant::now(),
                     patience: Patience::Start,
@@ -209,7 +209,7 @@ impl Process {
         file: Option<BorrowedFd<'_>>,
     ) -> Result<(), Fault> {
         self.asked += 1;
-        self.owed.push_back(Owed {
+        self.pending.push_back(Pending {
             number: self.asked,
             sent: Instant::now(),
             patience,
@@ -222,7 +222,7 @@ impl Process {
     /// A worker that is gone has said why: that is still to be read.
     fn why_not_sent(&mut self) -> Fault {
         let doing = "was spoken to";
-        while !self.owed.is_empty() {
+        while !self.pending.is_empty() {
             let fault = match self.reply(doing) {
                 Ok(text) => serde_json::from_str(&text).ok().map(|why| self.failed(why)),
                 Err(fault) => Some(fault),
@@ -292,16 +292,16 @@ impl Process {
 
     /// The text of the next answer, which must be that to the oldest request.
     fn reply(&mut self, doing: &str) -> Result<String, Fault> {
-        let Some(owed) = self.owed.pop_front() else {
+        let Some(pending) = self.pending.pop_front() else {
             return Err(self.fault(format!("was not asked when it {doing}"), ""));
         };
-        let limit = self.limits[owed.patience as usize];
+        let limit = self.limits[pending.patience as usize];
         // One worker's time does not begin when another's is over.
-        let deadline = owed.sent.max(self.answered) + limit;
+        let deadline = pending.sent.max(self.answered) + limit;
         let line = match self.answers.line(deadline) {
             Ok(line) => line,
             Err(Lost::Ended) => return Err(self.ended(doing)),
-            Err(Lost::Late) => return Err(self.hangs(&owed, deadline, doing)),
+            Err(Lost::Late) => return Err(self.hangs(&pending, deadline, doing)),
             Err(Lost::TooLong) => {
                 let what = format!(
                     "answered more than {} MiB in one line when it {doing}",
@@ -312,7 +312,7 @@ impl Process {
         };
         self.answered = Instant::now();
         match answers::parse(&line) {
-            Some((number, text)) if number == owed.number => Ok(text.to_owned()),
+            Some((number, text)) if number == pending.number => Ok(text.to_owned()),
             Some((number, text)) => match serde_json::from_str(text) {
                 Ok(refusal) => Err(self.failed(refusal)),
                 Err(_) => {
@@ -320,7 +320,7 @@ impl Process {
                         "answered request {number} when it was to answer request {} and {doing}: the environment has \
                          probably forked, and two processes answer; a child process must end by itself and never \
                          return to its caller",
-                        owed.number
+                        pending.number
                     );
                     Err(self.fault(what, ""))
                 }
@@ -329,15 +329,15 @@ impl Process {
         }
     }
 
-    fn hangs(&mut self, owed: &Owed, deadline: Instant, doing: &str) -> Fault {
-        let setting = owed.patience.setting();
+    fn hangs(&mut self, pending: &Pending, deadline: Instant, doing: &str) -> Fault {
+        let setting = pending.patience.setting();
         let before = self.printed.count();
         // Python's faulthandler prints where every thread is. Of many that hang together the first has had most of
         // this time for all.
         if self.guard.ask_where() {
             self.printed.wait_for_more(before, deadline + LAST_WORDS);
         }
-        let seconds = self.limits[owed.patience as usize].as_secs_f64();
+        let seconds = self.limits[pending.patience as usize].as_secs_f64();
         let what = format!("gave no answer within {seconds} s ({setting}) when it {doing}");
         self.fault(what, self.printed.text())
     }

@@ -79,12 +79,12 @@ pub enum VecEnvError {
     /// It was stepped before its first reset.
     #[error("the environments have no episode to step yet: call `reset` first")]
     NotReset,
-    /// The task tells an agent to listen to one that does not exist.
+    /// The task tells an agent to receive from one that does not exist.
     #[error(
-        "`sources` lets agent {agent} listen to agent {found}, but there are only agents 0 to {}", .agents - 1
+        "`sources` lets agent {agent} receive from agent {found}, but there are only agents 0 to {}", .agents - 1
     )]
     NoSuchSource {
-        /// The agent that must listen.
+        /// The agent that must receive.
         agent: usize,
         /// To whom.
         found: usize,

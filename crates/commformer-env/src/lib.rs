@@ -1,7 +1,7 @@
 //! Environments for teams of agents.
 //!
 //! A task implements [`Environment`]: it writes each agent's observation straight into the caller's
-//! memory and says with a [`Status`] whether its episode goes on, has reached its end, or was cut by
+//! memory and says with a [`Status`] whether its episode goes on, has reached its end, or was truncated by
 //! a time limit. Its [`Spec`] gives the sizes. These tasks are built in, each with settings that
 //! serde can read; [`BuiltIn`] and [`TASKS`] list them:
 //!
@@ -10,14 +10,14 @@
 //! - [`PredatorCapturePrey`]: those who see cannot capture, those who capture do not see.
 //! - [`Signal`]: the best communication graph and the best gate are known, so that learned ones can
 //!   be held against them.
-//! - [`TrafficJunction`]: cars come and go where roads cross, so that the agents who take part change.
+//! - [`TrafficJunction`]: cars come and go where roads cross, so that the agents who are active change.
 //! - [`Warehouse`]: robots bring shelves that are requested, and put them back.
 //! - [`Smac`](smac::Smac): two teams fight, with the interface of the StarCraft Multi-Agent Challenge
 //!   and without StarCraft.
 //! - [`Foraging`]: agents with levels load food together (level-based foraging).
 //!
 //! Any task can be wrapped, in any order: [`Stacked`] gives it a short memory, in which agents are shown their last
-//! observations, too; [`Told`] tells them which of them they are and what they did last; [`TimeLimit`] cuts its episodes;
+//! observations, too; [`Augmented`] tells them which of them they are and what they did last; [`TimeLimit`] cuts its episodes;
 //! [`RewardScale`] scales what it pays.
 //!
 //! [`VecEnv`] steps many environments of a task at once, on as many threads as the current rayon pool has,
@@ -62,9 +62,11 @@
 //!
 //! This crate knows nothing of policies or tensors, and does no input or output.
 
+mod augmented;
 mod environment;
 mod error;
 mod foraging;
+mod forward;
 mod frame;
 mod grid;
 mod hunt;
@@ -82,10 +84,10 @@ mod signal;
 pub mod smac;
 mod stacked;
 mod text;
-mod told;
 mod traffic_junction;
 mod vec_env;
 
+pub use augmented::{Augment, Augmented};
 pub use environment::{ActionSpace, Actions, Environment, Observation, Remote, Spec, Status};
 pub use error::{ConfigError, StateError, VecEnvError};
 pub use foraging::{Foraging, ForagingConfig, Item};
@@ -105,7 +107,6 @@ pub use rware::{Warehouse, WarehouseConfig, WarehouseReward, WarehouseSize};
 pub use signal::{Signal, SignalConfig};
 pub use stacked::{MOST_STACKED, Stacked};
 pub use text::printable;
-pub use told::{Telling, Told};
 pub use traffic_junction::{Difficulty, TrafficJunction, TrafficJunctionConfig};
 pub use vec_env::{Batch, Episode, VecEnv};
 

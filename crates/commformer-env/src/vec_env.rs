@@ -20,7 +20,7 @@ pub struct Batch<'a> {
     pub obs: &'a mut [f32],
     /// Whether an action can be taken, (C, N, A); empty unless [`Spec::masks_actions`].
     pub available: &'a mut [bool],
-    /// Whether an agent takes part, (C, N).
+    /// Whether an agent is active, (C, N).
     pub active: &'a mut [bool],
 }
 
@@ -225,7 +225,7 @@ impl<E: Environment> VecEnv<E> {
     }
 
     /// Goes on, in environments of the same task, from what [`save`](Self::save) gave, and writes the
-    /// observations of the present situations.
+    /// observations of the present observations.
     ///
     /// # Errors
     ///

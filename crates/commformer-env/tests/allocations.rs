@@ -8,9 +8,9 @@ use std::{
 };
 
 use commformer_env::{
-    Actions, Batch, BuiltIn, Environment, Mode, PredatorCapturePrey, PredatorCapturePreyConfig,
-    PredatorPrey, PredatorPreyConfig, Rng, Stacked, Status, TASKS, Telling, Told, TrafficJunction,
-    VecEnv, Warehouse, WarehouseConfig,
+    Actions, Augment, Augmented, Batch, BuiltIn, Environment, Mode, PredatorCapturePrey,
+    PredatorCapturePreyConfig, PredatorPrey, PredatorPreyConfig, Rng, Stacked, Status, TASKS,
+    TrafficJunction, VecEnv, Warehouse, WarehouseConfig,
     smac::{self, Battle, LOOPS_PER_STEP, Order, Script, Smac, SmacConfig, builtin},
 };
 use rayon::ThreadPoolBuilder;
@@ -185,11 +185,11 @@ fn no_step_of_any_task_allocates_be_it_the_first() {
     });
     check(|| Stacked::new(predator_prey(), 3).unwrap());
     check(|| Stacked::new(TrafficJunction::new(Default::default()).unwrap(), 4).unwrap());
-    let telling = Telling {
+    let augment = Augment {
         agent_id: true,
         last_action: true,
     };
-    check(|| Told::new(predator_prey(), telling));
+    check(|| Augmented::new(predator_prey(), augment));
     for (map, opponent, sight_cone, see_enemy_probability) in [
         ("MMM", None, None, 1.0),
         ("corridor", Some(Script::AttackNearest), None, 1.0),
@@ -235,7 +235,7 @@ fn a_battle_allocates_nothing_from_its_first_step() {
     }
 }
 
-/// So many environments that several threads take part.
+/// So many environments that several threads are active.
 const LARGE: usize = 4096;
 
 #[test]

@@ -1,4 +1,4 @@
-//! Whether agents listen: the learned gate and a draw, in 20 environments.
+//! Whether agents receive: the learned gate and a draw, in 20 environments.
 
 use std::hint::black_box;
 

@@ -1,5 +1,5 @@
-//! A budget finds the price at which agents listen in a quarter of their steps. The agents are a model: in each step
-//! listening is worth a number, drawn evenly from 0 to 1, and they listen where it is worth more than it costs.
+//! A budget finds the price at which agents receive in a quarter of their steps. The agents are a model: in each step
+//! receiving is worth a number, drawn evenly from 0 to 1, and they receive where it is worth more than it costs.
 //!
 //! ```sh
 //! cargo run -p commformer-gate --example budget
@@ -18,7 +18,7 @@ fn main() -> Result<(), BudgetError> {
         let price = budget.price().listening;
         rate = (1.0 - price).clamp(0.0, 1.0);
         if update % 10 == 0 {
-            println!("update {update:2}: price {price:.3}, listening in {rate:.3} of the steps");
+            println!("update {update:2}: price {price:.3}, receiving in {rate:.3} of the steps");
         }
         budget.update(rate, 1.0);
     }

@@ -4,7 +4,7 @@
 //! use commformer_gate::alone::Gate;
 //! use commformer_gate::TemporalGateConfig;
 //!
-//! // Embeddings of two numbers; a gate that listens where their sum is large.
+//! // Embeddings of two numbers; a gate that receives where their sum is large.
 //! let config = TemporalGateConfig::new(3, 2);
 //! let parts = [
 //!     ("gate.hidden.weight", vec![1.0, 0.0, 0.0, 1.0]),
@@ -39,7 +39,7 @@ pub struct Gate {
     numbers: Vec<Vec<f32>>,
     threshold: f32,
     /// Openings that each decision is owed.
-    owed: Vec<f32>,
+    residual: Vec<f32>,
     tape: Tape,
 }
 
@@ -65,7 +65,7 @@ impl Gate {
         match saved.keys().find(|name| name.starts_with("gate.")) {
             Some(name) => Err(refused(format!("`{name}` is not known to this gate"))),
             None => Ok(Self {
-                owed: vec![0.0; config.decisions()],
+                residual: vec![0.0; config.decisions()],
                 config: config.clone(),
                 network,
                 numbers,
@@ -77,7 +77,7 @@ impl Gate {
 
     /// Forgets what it carries, as at the start of an episode.
     pub fn forget(&mut self) {
-        self.owed.fill(0.0);
+        self.residual.fill(0.0);
     }
 
     /// The log-odds of its decisions, W numbers, from the agent's own embedding, E numbers.
@@ -119,16 +119,20 @@ impl Gate {
     ///
     /// # Errors
     /// As for [`Gate::logits`].
-    pub fn spread(&mut self, embedding: &[f32]) -> Result<Vec<bool>, GateError> {
+    pub fn error_diffusion(&mut self, embedding: &[f32]) -> Result<Vec<bool>, GateError> {
         let threshold = self.threshold;
         let logits = self.logits(embedding)?.to_vec();
-        let decide = |(logit, owed): (f32, &mut f32)| {
-            let due = *owed + 1.0 / (1.0 + (threshold - logit).exp());
+        let decide = |(logit, residual): (f32, &mut f32)| {
+            let due = *residual + 1.0 / (1.0 + (threshold - logit).exp());
             let open = due >= 0.5;
-            *owed = due - f32::from(u8::from(open));
+            *residual = due - f32::from(u8::from(open));
             open
         };
-        Ok(logits.into_iter().zip(&mut self.owed).map(decide).collect())
+        Ok(logits
+            .into_iter()
+            .zip(&mut self.residual)
+            .map(decide)
+            .collect())
     }
 }
 

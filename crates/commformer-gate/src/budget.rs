@@ -1,4 +1,4 @@
-//! What listening costs: nothing, a fixed price, or whatever keeps to a target rate.
+//! What receiving costs: nothing, a fixed price, or whatever keeps to a target rate.
 //!
 //! A price is a number that a trainer subtracts, so this module is plain arithmetic.
 //!
@@ -11,7 +11,7 @@
 //! L = J - lambda (r - rho),   lambda >= 0
 //! ```
 //!
-//! so listening costs lambda, and dual ascent finds lambda: after each update of the gate,
+//! so receiving costs lambda, and dual ascent finds lambda: after each update of the gate,
 //!
 //! ```text
 //! v      = r - rho                                   the violation
@@ -21,7 +21,7 @@
 //!
 //! The price's second term is the augmented Lagrangian's, which adds (damping / 2) v^2 to the
 //! loss: its derivative by r is damping * v. It is there because the first alone would not settle.
-//! Gradient steps sum what listening earns into the gate's logits, so the logits integrate the
+//! Gradient steps sum what receiving earns into the gate's logits, so the logits integrate the
 //! price, and lambda integrates the violation: near the target, with k for the gate's step size
 //! and s for the slope of r over the logit z,
 //!
@@ -43,16 +43,16 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// How listening is priced.
+/// How receiving is priced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BudgetConfig {
-    /// Listening is free.
+    /// Receiving is free.
     #[default]
     Off,
     /// A message that is taken in costs this much, in units of reward.
     Cost(f64),
-    /// Listening costs what keeps the gate to a rate.
+    /// Receiving costs what keeps the gate to a rate.
     Target(TargetConfig),
 }
 
@@ -82,12 +82,12 @@ impl Default for TargetConfig {
     }
 }
 
-/// What listening costs now. Never negative; at most one of the two is not 0.
+/// What receiving costs now. Never negative; at most one of the two is not 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Price {
     /// Of one message, in units of reward.
     pub message: f64,
-    /// Of taking in everything that one can in a step, in units of the returns' spread.
+    /// Of taking in everything that one can in a step, in standard deviations of returns.
     pub listening: f64,
 }
 
@@ -147,7 +147,7 @@ impl Budget {
         &self.config
     }
 
-    /// What listening costs until the next update.
+    /// What receiving costs until the next update.
     pub fn price(&self) -> Price {
         match self.config {
             BudgetConfig::Off => Price::default(),

@@ -9,7 +9,7 @@ use crate::GateError;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Per {
-    /// All messages that reach a receiver: it listens, or it does not.
+    /// All messages that reach a receiver: it receives, or it does not.
     #[default]
     Receiver,
     /// The messages of one sender to a receiver. There to be compared with.

@@ -52,7 +52,7 @@ pub fn execute(logits: &Tensor, threshold: f64) -> Tensor {
 pub const LIMIT: f64 = 4.0;
 
 /// How far logits lie beyond [`LIMIT`], squared: a cost that keeps a gate from being so sure that it
-/// never tries the other decision. Such a gate could not tell that listening has become dear, or worth
+/// never tries the other decision. Such a gate could not tell that receiving has become dear, or worth
 /// its price: a drawn decision without alternatives has no advantage, and the entropy's gradient
 /// vanishes with the alternative.
 ///
@@ -63,7 +63,7 @@ pub fn excess(logits: &Tensor) -> Tensor {
 }
 
 /// Executes a drawn gate without drawing: open as often as its probability says, evenly spread over
-/// time. Each agent carries the openings that it is owed, `owed`, and opens when they make up half of
+/// time. Each agent carries the openings that it is owed, `residual`, and opens when they make up half of
 /// one, so that a decided gate (probability near 0 or 1) does what it says and an undecided one
 /// takes turns with itself:
 ///
@@ -71,18 +71,18 @@ pub fn excess(logits: &Tensor) -> Tensor {
 /// p = sigmoid(z - threshold);   open = [owed + p >= 1/2];   owed <- owed + p - open
 /// ```
 ///
-/// A gate that only compares z with a threshold can be caught: an agent that does not listen and so does
-/// not move sees the same, and will not listen the next time either.
+/// A gate that only compares z with a threshold can be caught: an agent that does not receive and so does
+/// not move sees the same, and will not receive the next time either.
 ///
 /// # Shapes
-/// `logits` and `owed` (.., W), zeros in the first step of an episode -> both (.., W), without a
+/// `logits` and `residual` (.., W), zeros in the first step of an episode -> both (.., W), without a
 /// gradient.
-pub fn spread(logits: &Tensor, threshold: f64, owed: &Tensor) -> (Tensor, Tensor) {
+pub fn error_diffusion(logits: &Tensor, threshold: f64, residual: &Tensor) -> (Tensor, Tensor) {
     tch::no_grad(|| {
-        let due = owed + (logits.detach() - threshold).sigmoid();
+        let due = residual + (logits.detach() - threshold).sigmoid();
         let open = due.ge(0.5).to_kind(Kind::Float);
-        let owed = due - &open;
-        (open, owed)
+        let residual = due - &open;
+        (open, residual)
     })
 }
 
@@ -231,14 +231,14 @@ mod tests {
     }
 
     /// What one agent's gate does in so many steps under one logit.
-    fn spread_out(logit: f32, threshold: f64, steps: usize) -> Vec<f32> {
+    fn diffused(logit: f32, threshold: f64, steps: usize) -> Vec<f32> {
         let logits = Tensor::from_slice(&[logit]);
-        let mut owed = logits.zeros_like();
+        let mut residual = logits.zeros_like();
         let mut opened = Vec::new();
         for _ in 0..steps {
-            let (open, left) = spread(&logits, threshold, &owed);
+            let (open, left) = error_diffusion(&logits, threshold, &residual);
             opened.extend(numbers(&open));
-            owed = left;
+            residual = left;
         }
         opened
     }
@@ -247,18 +247,18 @@ mod tests {
     fn openings_are_spread_as_the_probability_says() {
         // ln 3 is a probability of 3/4, ln 1/3 of 1/4: due at 1/2 + 1/4.
         let often = 3f32.ln();
-        assert_eq!(spread_out(often, 0.0, 8), [1., 1., 0., 1., 1., 1., 0., 1.]);
-        assert_eq!(spread_out(-often, 0.0, 8), [0., 1., 0., 0., 0., 1., 0., 0.]);
+        assert_eq!(diffused(often, 0.0, 8), [1., 1., 0., 1., 1., 1., 0., 1.]);
+        assert_eq!(diffused(-often, 0.0, 8), [0., 1., 0., 0., 0., 1., 0., 0.]);
         // A threshold moves the probability: 3/4 becomes 1/4.
         let moved = f64::from(2.0 * often);
-        assert_eq!(spread_out(often, moved, 8), spread_out(-often, 0.0, 8));
+        assert_eq!(diffused(often, moved, 8), diffused(-often, 0.0, 8));
     }
 
     #[test]
     fn a_decided_gate_does_what_it_says() {
         for threshold in [0.0, 1.0] {
-            assert_eq!(spread_out(9.0, threshold, 20), [1.0; 20]);
-            assert_eq!(spread_out(-9.0, threshold, 20), [0.0; 20]);
+            assert_eq!(diffused(9.0, threshold, 20), [1.0; 20]);
+            assert_eq!(diffused(-9.0, threshold, 20), [0.0; 20]);
         }
     }
 

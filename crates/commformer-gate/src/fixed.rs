@@ -1,5 +1,5 @@
 //! Gates that learn nothing and see nothing, to compare a learned gate with: at the same rate,
-//! does it matter *when* an agent listens?
+//! does it matter *when* an agent receives?
 //!
 //! A `rate` is the share of the steps in which a gate is open, in [0, 1]; what lies outside is
 //! taken as the nearest end. The decisions carry no gradient.
@@ -9,7 +9,7 @@ use tch::Tensor;
 /// The largest `f32` below 2.
 const BELOW_TWO: f64 = 2.0 - f32::EPSILON as f64;
 
-/// Open with probability `rate`, whatever the situation: where u < `rate`.
+/// Open with probability `rate`, whatever the state: where u < `rate`.
 ///
 /// # Shapes
 /// `uniform` (B, N, W), on [0, 1) -> (B, N, W) of 0 and 1.

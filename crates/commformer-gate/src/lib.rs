@@ -5,13 +5,13 @@
 //! come out, and whoever calls it multiplies them into a communication graph. A tour, in the order
 //! in which data flows:
 //!
-//! 1. [`TemporalGate`]: a small network from each agent's embedding to the log-odds of listening,
-//!    and to the value of the situation before the decision.
+//! 1. [`TemporalGate`]: a small network from each agent's embedding to the log-odds of receiving,
+//!    and to the value of the state before the decision.
 //! 2. [`decision`]: from log-odds to decisions, drawn ([`decision::draw`],
-//!    [`decision::straight_through`]) or not ([`decision::spread`], [`decision::execute`]), and to
+//!    [`decision::straight_through`]) or not ([`decision::error_diffusion`], [`decision::execute`]), and to
 //!    their log-probability and entropy.
-//! 3. [`budget`]: what listening costs, so that a trained gate closes where messages do not help.
-//! 4. [`spread_threshold`] and [`quantile_threshold`]: the thresholds with which a gate that draws
+//! 3. [`budget`]: what receiving costs, so that a trained gate closes where messages do not help.
+//! 4. [`diffusion_threshold`] and [`quantile_threshold`]: the thresholds with which a gate that draws
 //!    nothing meets a rate.
 //! 5. [`fixed`]: gates that learn nothing, to compare with.
 //! 6. [`alone`]: a trained gate as one agent carries it, without libtorch (`default-features = false`).
@@ -41,18 +41,18 @@
 //! let mut gate = TemporalGate::new(&TemporalGateConfig::new(3, 8), Device::Cpu, &mut normal)?;
 //! let mut budget = Budget::new(BudgetConfig::Target(TargetConfig::default()))?;
 //!
-//! // A batch of four situations, as the policy embeds them before any message is sent.
+//! // A batch of four observations, as the policy embeds them before any message is sent.
 //! let options = (Kind::Float, Device::Cpu);
 //! let embeddings = Tensor::randn([4, 3, 8], options);
 //! let noise = Tensor::rand([4, 3, 1], options);
 //!
-//! // Act: who listens? A closed gate removes every edge that leads to the agent.
+//! // Act: who receives? A closed gate removes every edge that leads to the agent.
 //! let open = decision::draw(&gate.logits(&embeddings)?, &noise); // (4, 3, 1), receivers in rows
 //! let adjacency = Tensor::ones([3, 3], options); // row the receiver, column the sender
 //! let heard = &adjacency * &open; // (4, 3, 3), for the policy
 //! assert_eq!(heard.size(), [4, 3, 3]);
 //!
-//! // Learn: what the team earned (here nothing) less what listening cost, against the baseline.
+//! // Learn: what the team earned (here nothing) less what receiving cost, against the baseline.
 //! let found = gate.forward(&embeddings)?;
 //! let earned = Tensor::zeros([4, 3], options) - open.squeeze_dim(-1) * budget.price().listening;
 //! let advantage = (&earned - &found.values).detach();
@@ -62,7 +62,7 @@
 //! loss.backward(); // then one step of any optimiser over `gate.parameters()`
 //! budget.update(open.mean(None).double_value(&[]), 1.0);
 //!
-//! // Deploy: a gate that draws nothing and is open in a third of these situations.
+//! // Deploy: a gate that draws nothing and is open in a third of these observations.
 //! let logits = gate.logits(&embeddings)?.detach();
 //! let scores = Vec::<f32>::try_from(logits.reshape([-1]))?;
 //! if let Some(threshold) = quantile_threshold(&scores, 1.0 / 3.0) {
@@ -91,7 +91,7 @@ pub use config::{Per, TemporalGateConfig};
 pub use error::GateError;
 #[cfg(feature = "torch")]
 pub use temporal::{Logits, TemporalGate};
-pub use threshold::{quantile_threshold, spread_threshold};
+pub use threshold::{diffusion_threshold, quantile_threshold};
 
 /// The code of the crate's README is tested with that of its documentation.
 #[cfg(doctest)]

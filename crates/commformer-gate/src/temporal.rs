@@ -22,7 +22,7 @@ const SMALL: f64 = 0.01;
 /// value  = V2 GELU(V1 e + c1) + c2      (one number)
 /// ```
 ///
-/// The value is that of the situation before the decision is made. It is a baseline for the gate
+/// The value is that of the state before the decision is made. It is a baseline for the gate
 /// that does not know the decision, as a policy's own value, computed behind the gate, would.
 #[derive(Debug)]
 pub struct TemporalGate {
@@ -40,7 +40,7 @@ pub struct TemporalGate {
 pub struct Logits {
     /// (B, N, W): the log-odds that the gate opens.
     pub logits: Tensor,
-    /// (B, N): the value of the situation before the decision.
+    /// (B, N): the value of the state before the decision.
     pub values: Tensor,
 }
 
@@ -198,7 +198,7 @@ impl TemporalGate {
         Ok(self.forward_of(&self.network.logits, embeddings))
     }
 
-    /// The values of the situations before the decisions.
+    /// The values of the observations before the decisions.
     ///
     /// # Shapes
     /// `embeddings` (B, N, E) -> (B, N).

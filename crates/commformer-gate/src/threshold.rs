@@ -2,7 +2,7 @@
 
 /// The threshold t such that the share of `scores` above t is as close to `rate` as any threshold
 /// can make it; of two equally close shares, the smaller. Scores are a gate's logits over
-/// situations that it will meet.
+/// observations that it will meet.
 ///
 /// Equal scores open together, so with many of them the rate may be missed by far. The threshold
 /// lies midway between the least score above it and the greatest score not above it; for a share
@@ -47,14 +47,19 @@ fn midway(below: f32, above: f32) -> f32 {
     if middle < above { middle } else { below }
 }
 
-/// The threshold t under which gates that are spread over time ([`crate::decision::spread`]) with
+/// The threshold t under which gates that are spread over time ([`crate::decision::error_diffusion`]) with
 /// these logits are open at the rate `target`: the mean of sigmoid(z - t) is `target`. NaN logits are
 /// ignored; `None` when there is no finite one.
 ///
 /// Spreading does not meet its probabilities exactly in short episodes. If these logits were executed
 /// under the threshold `now` and the gates were open at the rate `found`, the mean is corrected by as
 /// much as it missed that.
-pub fn spread_threshold(logits: &[f32], target: f64, found: Option<f64>, now: f64) -> Option<f64> {
+pub fn diffusion_threshold(
+    logits: &[f32],
+    target: f64,
+    found: Option<f64>,
+    now: f64,
+) -> Option<f64> {
     let logits: Vec<f64> = logits
         .iter()
         .filter(|logit| logit.is_finite())
@@ -167,7 +172,7 @@ mod tests {
         // Probabilities 3/4 and 1/4: half of the steps. One quarter needs the root of
         // x / (x + 3) + x / (x + 1/3) = 1/2 for x = exp(-threshold).
         let logits = [3f32.ln(), (1f32 / 3.0).ln()];
-        assert!(spread_threshold(&logits, 0.5, None, 0.0).unwrap().abs() < 1e-6);
+        assert!(diffusion_threshold(&logits, 0.5, None, 0.0).unwrap().abs() < 1e-6);
         let open = |threshold: f64| {
             logits
                 .iter()
@@ -175,17 +180,17 @@ mod tests {
                 .sum::<f64>()
                 / 2.0
         };
-        let threshold = spread_threshold(&logits, 0.25, None, 0.0).unwrap();
+        let threshold = diffusion_threshold(&logits, 0.25, None, 0.0).unwrap();
         assert!((open(threshold) - 0.25).abs() < 1e-9);
         // Under the threshold 0 the gate was open in 0.4 of the steps and not in 0.5: a quarter more.
-        let threshold = spread_threshold(&logits, 0.4, Some(0.4), 0.0).unwrap();
+        let threshold = diffusion_threshold(&logits, 0.4, Some(0.4), 0.0).unwrap();
         assert!((open(threshold) - 0.5).abs() < 1e-9);
     }
 
     #[test]
     fn the_ends_of_a_spread_gate_are_never_and_always() {
-        assert!(spread_threshold(&[9.0, f32::NAN], 0.0, None, 0.0).unwrap() > 39.0);
-        assert!(spread_threshold(&[-9.0], 1.0, None, 0.0).unwrap() < -39.0);
-        assert_eq!(spread_threshold(&[f32::NAN], 0.5, None, 0.0), None);
+        assert!(diffusion_threshold(&[9.0, f32::NAN], 0.0, None, 0.0).unwrap() > 39.0);
+        assert!(diffusion_threshold(&[-9.0], 1.0, None, 0.0).unwrap() < -39.0);
+        assert_eq!(diffusion_threshold(&[f32::NAN], 0.5, None, 0.0), None);
     }
 }

@@ -68,7 +68,7 @@ proptest! {
         settles(&rates, rate)?;
     }
 
-    /// A gate that learns: its logit sums what listening earns.
+    /// A gate that learns: its logit sums what receiving earns.
     #[test]
     fn a_learning_gate_settles_on_the_target(
         rate in 0.1f64..0.9,

@@ -504,12 +504,12 @@ fn a_gate_alone_decides_what_the_teams_gate_does() {
                 .map(|(name, part)| (name, numbers(&part)))
         };
         let mut alone = Gate::of_parts(&config, parts()).unwrap();
-        let mut owed = Tensor::zeros([config.decisions() as i64], (Kind::Float, Device::Cpu));
+        let mut residual = Tensor::zeros([config.decisions() as i64], (Kind::Float, Device::Cpu));
         let mut opened = [0, 0];
         for step in 0..40 {
             if step == 20 {
                 alone.forget();
-                let _ = owed.zero_();
+                let _ = residual.zero_();
             }
             let embeddings = noise.normals(&[1, 3, 8]) * 2.0;
             let logits = gate.logits(&embeddings).unwrap().detach();
@@ -525,9 +525,9 @@ fn a_gate_alone_decides_what_the_teams_gate_does() {
             found
                 .iter()
                 .for_each(|open| opened[usize::from(*open)] += 1);
-            let (open, after) = decision::spread(&own, gate.threshold(), &owed);
-            assert_eq!(alone.spread(&embedding).unwrap(), flags(&open));
-            owed = after;
+            let (open, after) = decision::error_diffusion(&own, gate.threshold(), &residual);
+            assert_eq!(alone.error_diffusion(&embedding).unwrap(), flags(&open));
+            residual = after;
         }
         assert!(opened[0] > 0 && opened[1] > 0);
         let error = Gate::of_parts(&config, parts().skip(1))

@@ -2,7 +2,7 @@
 
 use crate::{Delivered, Team};
 use commformer_train::{
-    Act, Actor, EpisodeRecord, Gates, MessageSizes, Needs, PolicyResult, Situations,
+    Act, Actor, EpisodeRecord, Gates, MessageSizes, Needs, ObsBatch, PolicyResult,
 };
 use std::cell::RefCell;
 use tch::Tensor;
@@ -59,11 +59,11 @@ impl<T: Team> Actor for Decentralised<T> {
 
     fn act(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Act> {
-        let apart = self.team.act_apart(situations, gates, noise)?;
+        let apart = self.team.act_apart(batch, gates, noise)?;
         self.log.borrow_mut().push(apart.delivered);
         Ok(apart.act)
     }

@@ -1,4 +1,4 @@
-//! Multi-agent PPO: agents act by themselves; their values are learned from the whole team's situation.
+//! Multi-agent PPO: agents act by themselves; their values are learned from the whole team's state.
 //!
 //! Yu et al., "The Surprising Effectiveness of PPO in Cooperative Multi-Agent Games" (NeurIPS 2022).
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct Mappo(pub ActorCriticConfig);
 
 impl ActorCriticMethod for Mappo {
-    const ABOUT: &str = "agents act alone, and learn from values of the whole situation: multi-agent PPO (Yu et al., 2022)";
+    const ABOUT: &str = "agents act alone, and learn from values of the whole state: multi-agent PPO (Yu et al., 2022)";
     const CRITIC: Critic = Critic::Team;
 
     fn sizes(&self) -> &ActorCriticConfig {

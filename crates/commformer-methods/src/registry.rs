@@ -134,7 +134,7 @@ methods! {
     "commformer" => CommFormer: "A transformer along a learned graph, with gates.",
     "mat" => Mat: "A transformer over the whole team.",
     "ippo" => Ippo: "Agents that learn by themselves.",
-    "mappo" => Mappo: "The same with values of the whole team's situation.",
+    "mappo" => Mappo: "The same with values of the whole team's state.",
 }
 
 impl Default for MethodConfig {

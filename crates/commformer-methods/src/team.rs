@@ -1,26 +1,26 @@
 //! What the program asks of a team, beside learning.
 
 use crate::Insight;
-use commformer_train::{Act, Gates, Policy, PolicyResult, Situations};
+use commformer_train::{Act, Gates, ObsBatch, Policy, PolicyResult};
 use serde::Serialize;
 use std::fmt::Debug;
 use tch::Tensor;
 
 /// A trained team of any method.
 pub trait Team: Policy + Debug {
-    /// Looks into what the team just did in these situations, as [`act`](commformer_train::Actor::act) told it under the
+    /// Looks into what the team just did in these observations, as [`act`](commformer_train::Actor::act) told it under the
     /// same gates; `None`, as here, where there is nothing to see.
     ///
     /// # Errors
     ///
-    /// If the situations are not those.
+    /// If the observations are not those.
     fn explain(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         gates: Gates<'_>,
         act: &Act,
     ) -> PolicyResult<Option<Insight>> {
-        let _ = (situations, gates, act);
+        let _ = (batch, gates, act);
         Ok(None)
     }
 
@@ -34,10 +34,10 @@ pub trait Team: Policy + Debug {
     ///
     /// # Errors
     ///
-    /// If the situations do not fit.
+    /// If the observations do not fit.
     fn act_apart(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Apart>;
@@ -46,11 +46,11 @@ pub trait Team: Policy + Debug {
 impl<T: Team + ?Sized> Team for Box<T> {
     fn explain(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         gates: Gates<'_>,
         act: &Act,
     ) -> PolicyResult<Option<Insight>> {
-        (**self).explain(situations, gates, act)
+        (**self).explain(batch, gates, act)
     }
 
     fn attentions(&self) -> Attentions {
@@ -59,11 +59,11 @@ impl<T: Team + ?Sized> Team for Box<T> {
 
     fn act_apart(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Apart> {
-        (**self).act_apart(situations, gates, noise)
+        (**self).act_apart(batch, gates, noise)
     }
 }
 

@@ -4,7 +4,7 @@ use commformer_env::{ActionSpace, Rng, Spec};
 use commformer_methods::{ActorCritic, ActorCriticConfig, Critic, Recurrence, Team};
 use commformer_model::Precision;
 use commformer_train::{
-    Actor, Evaluation, Gates, Level, Policy, Samples, Sequence, Situations, TeamGraphs, by_autograd,
+    Actor, Evaluation, Gates, Level, ObsBatch, Policy, Samples, Sequence, TeamGraphs, by_autograd,
 };
 use proptest::prelude::*;
 use tch::{Device, Kind, Tensor};
@@ -84,7 +84,7 @@ impl Happened {
             let of = |x: &Option<Tensor>| x.as_ref().map(|x| self.step(x, step));
             let (available, active, state) =
                 (of(&self.available), of(&self.active), of(&self.state));
-            let situations = Situations {
+            let batch = ObsBatch {
                 obs: &self.step(&self.obs, step),
                 available: available.as_ref(),
                 graph: &graph,
@@ -93,7 +93,7 @@ impl Happened {
                 memory: memory.as_ref(),
             };
             let noise = self.step(&self.noise, step);
-            let act = policy.act(&situations, Gates::Open, Some(&noise)).unwrap();
+            let act = policy.act(&batch, Gates::Open, Some(&noise)).unwrap();
             memory = act.memory;
             acts.push([act.actions, act.log_probs, act.values]);
         }
@@ -113,7 +113,7 @@ impl Happened {
                 steps: STEPS as usize,
                 begins: &self.begins,
             }),
-            situations: Situations {
+            batch: ObsBatch {
                 obs: &self.obs,
                 available: self.available.as_ref(),
                 graph: &graph,
@@ -218,7 +218,7 @@ proptest! {
         let first = |x: &Option<Tensor>| x.as_ref().map(|x| happened.step(x, 0));
         let (available, active, state) =
             (first(&happened.available), first(&happened.active), first(&happened.state));
-        let together = Situations {
+        let together = ObsBatch {
             obs: &happened.step(&happened.obs, 0),
             available: available.as_ref(),
             graph: &TeamGraphs::none(Device::Cpu),
@@ -228,7 +228,7 @@ proptest! {
         };
         let noise = happened.step(&happened.noise, 0);
         let act = policy.act(&together, Gates::Open, Some(&noise)).unwrap();
-        let alone = Situations { state: None, ..together };
+        let alone = ObsBatch { state: None, ..together };
         let apart = policy.act_apart(&alone, Gates::Open, Some(&noise)).unwrap().act;
         prop_assert!(off(&apart.actions.to_kind(Kind::Float), &act.actions.to_kind(Kind::Float)) < 1e-5);
         prop_assert!(off(&apart.log_probs, &act.log_probs) < 1e-5);
@@ -286,7 +286,7 @@ fn what_does_not_fit_is_refused() {
         ActorCritic::new(&ActorCriticConfig::default(), Critic::Team, &spec, of_run).unwrap();
     let happened = Happened::new(&spec, 0, 1);
     let graph = TeamGraphs::none(Device::Cpu);
-    let situations = Situations {
+    let batch = ObsBatch {
         obs: &happened.obs.narrow(-1, 0, 6),
         available: None,
         graph: &graph,
@@ -294,14 +294,14 @@ fn what_does_not_fit_is_refused() {
         state: None,
         memory: None,
     };
-    let error = policy.act(&situations, Gates::Open, None).unwrap_err();
+    let error = policy.act(&batch, Gates::Open, None).unwrap_err();
     assert!(error.to_string().contains("expected (B, 3, 7)"), "{error}");
     // Values are learned from the global state: an update without it is no update.
     let samples = Samples {
         sequence: None,
-        situations: Situations {
+        batch: ObsBatch {
             obs: &happened.obs,
-            ..situations
+            ..batch
         },
         actions: &Tensor::zeros([TEAMS * STEPS, AGENTS], (Kind::Int64, Device::Cpu)),
         gate: None,
@@ -310,9 +310,9 @@ fn what_does_not_fit_is_refused() {
     let error = policy.evaluate(&samples, &mut noise).unwrap_err();
     assert!(error.to_string().contains("global state"), "{error}");
     let shown = Samples {
-        situations: Situations {
+        batch: ObsBatch {
             state: happened.state.as_ref(),
-            ..samples.situations
+            ..samples.batch
         },
         actions: &Tensor::full([TEAMS * STEPS, AGENTS], 4, (Kind::Int64, Device::Cpu)),
         ..samples

@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (agent, action) in step.actions.iter().enumerate() {
         println!("agent {agent}: {action:?}");
     }
-    let sent = &step.carried;
+    let sent = &step.delivered;
     println!("{} messages, {} bytes", sent.messages(), sent.bytes());
 
     // The same by the policy that acts for all agents of many teams.

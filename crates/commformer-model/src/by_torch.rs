@@ -5,8 +5,8 @@ use tch::{Kind, Tensor};
 
 use crate::config::ActionSpace;
 use crate::input::Input;
-use crate::kept::Kept;
 use crate::network::Given;
+use crate::stale::StaleState;
 use crate::{Act, CommFormer};
 use commformer_nn::torch::Distribution;
 
@@ -31,11 +31,11 @@ impl CommFormer {
         actions: &Tensor,
     ) -> (Tensor, Tensor) {
         let network = &self.network;
-        let kept = Kept::new(input, links, self.config());
-        let kept = kept.as_ref().map(Kept::inputs);
+        let stale = StaleState::new(input, links, self.config());
+        let stale = stale.as_ref().map(StaleState::inputs);
         let ready = network.ready(ops, true);
         let (representation, _) =
-            network.encode(ops, &ready, input.embedding, links, kept.as_ref());
+            network.encode(ops, &ready, input.embedding, links, stale.as_ref());
         let values = network.values(ops, &representation).squeeze_dim(-1);
         let given = self.given(actions, links);
         let output = network.decode(
@@ -114,8 +114,8 @@ impl CommFormer {
         let _guard = tch::no_grad_guard();
         let network = &self.network;
         let (mut ops, links) = (self.torch(agents), input.links(self.config()));
-        let kept = Kept::new(input, &links, self.config());
-        let inputs = kept.as_ref().map(Kept::inputs);
+        let stale = StaleState::new(input, &links, self.config());
+        let inputs = stale.as_ref().map(StaleState::inputs);
         let ready = network.ready(&mut ops, true);
         let embedding = input.embedding;
         let (representation, others) =
@@ -146,7 +146,7 @@ impl CommFormer {
             actions: Tensor::stack(&actions, 1),
             log_probs: Tensor::stack(&log_probs, 1),
             values,
-            kept: kept.map(|kept| kept.next(&others)),
+            stale: stale.map(|stale| stale.next(&others)),
         }
     }
 }

@@ -69,7 +69,7 @@ pub enum Closed {
     /// Its own observation.
     #[default]
     Silence,
-    /// Also what it took in when it last listened, and how long ago that was.
+    /// Also what it took in when it last received, and how long ago that was.
     Stale,
 }
 
@@ -215,8 +215,8 @@ impl PolicyConfig {
         Ok(())
     }
 
-    /// See [`crate::CommFormer::kept_width`].
-    pub fn kept_width(&self) -> usize {
+    /// See [`crate::CommFormer::stale_width`].
+    pub fn stale_width(&self) -> usize {
         match self.closed {
             Closed::Silence => 0,
             // A digest for each block, and their age.

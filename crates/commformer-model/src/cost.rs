@@ -16,7 +16,7 @@ use commformer_nn::Ops;
 use commformer_nn::count::Count;
 
 use crate::config::{ActionSpace, Closed, PolicyConfig};
-use crate::network::{Given, Kept, Network};
+use crate::network::{Given, Network, StaleInputs};
 
 /// Sizes above this are more than any machine holds, and are not told apart: a layer's would overflow.
 const MOST: usize = usize::MAX >> 8;
@@ -100,13 +100,13 @@ impl Network {
         }
         let links = ops.links();
         // What agents kept counts like what they compute.
-        let kept = (config.closed == Closed::Stale).then(|| Kept {
+        let stale = (config.closed == Closed::Stale).then(|| StaleInputs {
             digests: vec![ops.input(config.embed_dim, true); config.blocks],
             log_age: ops.input(1, true),
             used: ops.input(1, false),
         });
         let ready = self.ready(ops, true);
-        let (representation, _) = self.encode(ops, &ready, &embedding, &links, kept.as_ref());
+        let (representation, _) = self.encode(ops, &ready, &embedding, &links, stale.as_ref());
         self.values(ops, &representation);
         if acts {
             ops.turn();

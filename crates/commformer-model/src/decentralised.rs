@@ -34,8 +34,8 @@
 //! let step = team.act(turns, &OpenEdges::new(&graph)?, None)?;
 //!
 //! // Agent 0 hears 2, and 1 hears 0. E = 64 numbers; a later agent is heard by the encoder alone.
-//! assert_eq!(step.carried.messages(), 2);
-//! assert_eq!(step.carried.along, [0, 0, 256, 256 + 1 + 256, 0, 0, 0, 0, 0]);
+//! assert_eq!(step.delivered.messages(), 2);
+//! assert_eq!(step.delivered.along, [0, 0, 256, 256 + 1 + 256, 0, 0, 0, 0, 0]);
 //!
 //! let embedding = policy.embed(&Tensor::from_slice(&obs).view([1, 3, 4]))?;
 //! let graph = Tensor::from_slice(&graph).view([1, 3, 3]);
@@ -51,8 +51,8 @@ mod mail;
 mod member;
 mod packet;
 
-pub use mail::{Carried, Inbox, Links, Mailbox, OpenEdges};
-pub use member::{Decision, Listening, Member, Turn};
+pub use mail::{Delivered, Inbox, Links, Mailbox, OpenEdges};
+pub use member::{Decision, Member, Receiving, Turn};
 pub use packet::{Action, Packet};
 
 use crate::network::{self, Network};
@@ -139,11 +139,11 @@ pub struct Step {
     pub log_probs: Vec<f32>,
     /// (N)
     pub values: Vec<f32>,
-    /// What each member carries to the next step, rows of [`PolicyConfig::kept_width`]; `None` if nothing.
+    /// What each member carries to the next step, rows of [`PolicyConfig::stale_width`]; `None` if nothing.
     /// The members have it already.
-    pub kept: Option<Vec<f32>>,
+    pub stale: Option<Vec<f32>>,
     /// What the mailbox delivered.
-    pub carried: Carried,
+    pub delivered: Delivered,
 }
 
 impl<'a> Team<'a> {
@@ -175,14 +175,14 @@ impl<'a> Team<'a> {
         self.members.iter_mut().for_each(Member::forget);
     }
 
-    /// Gives each member its own row of `kept`, rows of [`PolicyConfig::kept_width`], to go on from.
+    /// Gives each member its own row of `stale`, rows of [`PolicyConfig::stale_width`], to go on from.
     ///
     /// # Errors
     /// [`ModelError::Shape`] when it does not fit.
-    pub fn keep(&mut self, kept: &[f32]) -> Result<(), ModelError> {
-        let width = self.weights.config().kept_width();
-        self.check_rows("kept", Some(kept.len()), width)?;
-        for (row, member) in kept.chunks_exact(width.max(1)).zip(&mut self.members) {
+    pub fn keep(&mut self, stale: &[f32]) -> Result<(), ModelError> {
+        let width = self.weights.config().stale_width();
+        self.check_rows("kept", Some(stale.len()), width)?;
+        for (row, member) in stale.chunks_exact(width.max(1)).zip(&mut self.members) {
             member.keep(Some(row.to_vec()));
         }
         Ok(())
@@ -229,42 +229,42 @@ impl<'a> Team<'a> {
         let actions = config.actions.width();
         self.check_rows("noise", noise.map(<[f32]>::len), actions)?;
         let mut mailbox = Mailbox::new(edges);
-        let mut listening: Vec<Listening<'a>> = turns
+        let mut receiving: Vec<Receiving<'a>> = turns
             .into_iter()
             .enumerate()
-            .map(|(agent, turn)| turn.listen(edges.links(agent)))
+            .map(|(agent, turn)| turn.receive(edges.links(agent)))
             .collect();
         for _ in 0..config.blocks {
-            let sent: Vec<Packet> = listening.iter().map(Listening::say).collect();
-            for (agent, member) in listening.iter_mut().enumerate() {
-                member.hear(&mailbox.deliver(agent, &sent))?;
+            let sent: Vec<Packet> = receiving.iter().map(Receiving::say).collect();
+            for (agent, member) in receiving.iter_mut().enumerate() {
+                member.attend(&mailbox.deliver(agent, &sent))?;
             }
         }
 
         let (mut said, mut told, mut decisions) = (Vec::new(), Vec::new(), Vec::new());
-        for (agent, member) in listening.into_iter().enumerate() {
+        for (agent, member) in receiving.into_iter().enumerate() {
             let inbox = mailbox.deliver_decided(agent, &said, &told, config.previous_action);
             let noise = noise.map(|noise| &noise[agent * actions..(agent + 1) * actions]);
             let mut decision = member.decide(&inbox, noise)?;
             said.push(std::mem::take(&mut decision.said));
             told.push(std::mem::take(&mut decision.told));
-            self.members[agent].keep(decision.kept.clone());
+            self.members[agent].keep(decision.stale.clone());
             decisions.push(decision);
         }
         let of_each = |of: fn(&Decision) -> f32| decisions.iter().map(of).collect();
-        let kept: Vec<f32> = decisions
+        let stale: Vec<f32> = decisions
             .iter()
-            .flat_map(|decision| decision.kept.iter().flatten().copied())
+            .flat_map(|decision| decision.stale.iter().flatten().copied())
             .collect();
         Ok(Step {
             log_probs: of_each(|decision| decision.log_prob),
             values: of_each(|decision| decision.value),
-            kept: (!kept.is_empty()).then_some(kept),
+            stale: (!stale.is_empty()).then_some(stale),
             actions: decisions
                 .into_iter()
                 .map(|decision| decision.action)
                 .collect(),
-            carried: mailbox.into_carried(),
+            delivered: mailbox.into_delivered(),
         })
     }
 

@@ -17,7 +17,7 @@ pub struct Explanation {
     pub attention: Vec<Attention>,
 }
 
-/// Whom agents listened to in one attention.
+/// Whom agents received to in one attention.
 #[derive(Debug)]
 pub struct Attention {
     /// Such as `encoder.blocks.0.attention`, as in [`CommFormer::state`].
@@ -28,7 +28,7 @@ pub struct Attention {
 }
 
 impl CommFormer {
-    /// Looks into the pass in which a team took `actions`, (B, N) of i64 or (B, N, A), in the situations of
+    /// Looks into the pass in which a team took `actions`, (B, N) of i64 or (B, N, A), in the observations of
     /// `input`. It is computed anew by libtorch, and gives the numbers of [`CommFormer::act`] up to rounding.
     ///
     /// # Errors

@@ -5,11 +5,11 @@ use commformer_nn::torch::{self, Links};
 use tch::{Device, Kind, Tensor};
 
 use crate::config::{ActionSpace, Closed, PolicyConfig};
-use crate::native::Situation;
+use crate::native::Context;
 use crate::{CommFormer, ModelError};
 use commformer_nn::torch::{integers, numbers, truths};
 
-/// What a team perceives in B situations, and whom it can hear.
+/// What a team perceives in B observations, and whom it can hear.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
     /// What each agent makes of its own observation, (B, N, E), from [`CommFormer::embed`].
@@ -26,16 +26,16 @@ pub struct Input<'a> {
     /// The receive gates, 1 where an agent takes messages in: one for each receiver, (B, N), or one
     /// for each edge, (B, N, N). `None`: all are open. Straight-through gates get their gradient.
     pub gate: Option<&'a Tensor>,
-    /// Who takes part, (B, N) of 1 and 0; `None`: everybody. Who does not hears nobody and is heard by
+    /// Who is active, (B, N) of 1 and 0; `None`: everybody. Who does not hears nobody and is heard by
     /// nobody, whatever graph and gates say, and no agent is given its action.
     pub active: Option<&'a Tensor>,
-    /// What each agent keeps from earlier steps, (B, N, [`CommFormer::kept_width`]), as
-    /// [`crate::Act::kept`] gave it; `None`: nothing, as in the first step of an episode.
-    pub kept: Option<&'a Tensor>,
+    /// What each agent keeps from earlier steps, (B, N, [`CommFormer::stale_width`]), as
+    /// [`crate::Act::stale`] gave it; `None`: nothing, as in the first step of an episode.
+    pub stale: Option<&'a Tensor>,
 }
 
 impl<'a> Input<'a> {
-    /// Every action can be taken, every gate is open, everybody takes part, nothing is kept.
+    /// Every action can be taken, every gate is open, everybody is active, nothing is kept.
     pub fn new(embedding: &'a Tensor, graph: &'a Tensor) -> Self {
         Self {
             embedding,
@@ -44,7 +44,7 @@ impl<'a> Input<'a> {
             graph_of: None,
             gate: None,
             active: None,
-            kept: None,
+            stale: None,
         }
     }
 }
@@ -99,7 +99,7 @@ impl Input<'_> {
             graph_of: dense(self.graph_of),
             gate: dense(self.gate),
             active: dense(self.active),
-            kept: dense(self.kept),
+            stale: dense(self.stale),
             teams: [size[0] as usize, size[1] as usize],
         }
     }
@@ -114,16 +114,16 @@ pub(crate) struct Dense {
     graph_of: Option<Tensor>,
     gate: Option<Tensor>,
     active: Option<Tensor>,
-    kept: Option<Tensor>,
+    stale: Option<Tensor>,
     /// B and N
     teams: [usize; 2],
 }
 
 impl Dense {
     /// The embeddings (B N, E), and the rest as the native passes take it.
-    pub fn situation(&self) -> (&[f32], Situation<'_>) {
+    pub fn context(&self) -> (&[f32], Context<'_>) {
         let [teams, agents] = self.teams;
-        let situation = Situation {
+        let context = Context {
             heard: Heard {
                 graphs: numbers(&self.graph),
                 graph_of: self.graph_of.as_ref().map(integers),
@@ -133,9 +133,9 @@ impl Dense {
                 agents,
             },
             available: self.available.as_ref().map(truths),
-            kept: self.kept.as_ref().map(numbers),
+            stale: self.stale.as_ref().map(numbers),
         };
-        (numbers(&self.embedding), situation)
+        (numbers(&self.embedding), context)
     }
 }
 
@@ -197,7 +197,7 @@ impl CommFormer {
             graph_of,
             gate,
             active,
-            kept,
+            stale,
         } = *input;
         let config = self.config();
         let [batch, agents] = self.check_agents("embedding", embedding, config.embed_dim)?;
@@ -251,15 +251,15 @@ impl CommFormer {
             check_shape("active", active, &[batch, agents])?;
             check_kind("active", active, Kind::Float)?;
         }
-        if let Some(kept) = kept {
+        if let Some(stale) = stale {
             if config.closed == Closed::Silence {
                 return Err(ModelError::Input {
                     input: "kept",
                     problem: "agents keep nothing unless `closed` is `stale`; pass None".to_owned(),
                 });
             }
-            check_shape("kept", kept, &[batch, agents, self.kept_width() as i64])?;
-            check_kind("kept", kept, Kind::Float)?;
+            check_shape("kept", stale, &[batch, agents, self.stale_width() as i64])?;
+            check_kind("kept", stale, Kind::Float)?;
         }
         if let Some(available) = available {
             let ActionSpace::Discrete(actions) = config.actions else {

@@ -7,7 +7,7 @@
 //!    execution, [`graph::sample`] for training.
 //! 2. The network stands in `network.rs`, written once over the operations of `commformer_nn`, and every pass is it.
 //!    [`CommFormer::embed`] turns each agent's observation into an embedding. A receive gate may
-//!    decide on it who listens in this step; the decision is part of the [`Input`].
+//!    decide on it who receives in this step; the decision is part of the [`Input`].
 //!    The encoder turns embeddings into representations. Its attention lets an agent hear only
 //!    its senders and itself, and its scores read whether there is an edge.
 //! 3. The value head gives each agent a value; [`CommFormer::encode`] ends here.
@@ -67,8 +67,6 @@ mod explain;
 pub mod graph;
 #[cfg(feature = "torch")]
 mod input;
-#[cfg(feature = "torch")]
-mod kept;
 mod memory;
 mod message;
 #[cfg(feature = "torch")]
@@ -81,6 +79,8 @@ mod pass;
 mod policy;
 #[cfg(feature = "torch")]
 mod seen;
+#[cfg(feature = "torch")]
+mod stale;
 
 pub use commformer_nn::native::kernel_vectors;
 #[cfg(feature = "torch")]

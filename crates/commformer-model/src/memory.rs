@@ -61,11 +61,11 @@ impl PolicyConfig {
     /// gradient or noise, and what it kept and will keep.
     fn beside(&self, teams: f64, numbers: f64) -> f64 {
         let of_actions = 2.0 * self.actions.width() as f64;
-        let kept = 2.0 * self.kept_width() as f64;
-        NUMBER * teams * self.agents as f64 * (numbers + of_actions + kept)
+        let stale = 2.0 * self.stale_width() as f64;
+        NUMBER * teams * self.agents as f64 * (numbers + of_actions + stale)
     }
 
-    /// Bytes of valuing the situations of `teams` teams, beside those of acting, whose buffers serve again: the
+    /// Bytes of valuing the observations of `teams` teams, beside those of acting, whose buffers serve again: the
     /// representations come as a tensor.
     pub fn value_bytes(&self, teams: f64) -> f64 {
         NUMBER * teams * self.agents as f64 * self.embed_dim as f64

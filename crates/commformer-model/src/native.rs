@@ -10,12 +10,12 @@ use crate::old_messages::OldMessages;
 
 /// What a batch of teams perceives beside its observations, and whom its agents hear.
 #[derive(Clone, Copy)]
-pub(crate) struct Situation<'a> {
+pub(crate) struct Context<'a> {
     pub heard: Heard<'a>,
     /// 0 where an action cannot be taken, (B N, A).
     pub available: Option<&'a [u8]>,
     /// What agents keep of old messages, (B N, K).
-    pub kept: Option<&'a [f32]>,
+    pub stale: Option<&'a [f32]>,
 }
 
 /// Buffers of the passes of one policy, kept between passes, and what the last pass found.
@@ -47,7 +47,7 @@ struct Encoded {
     representation: Var,
     values: Var,
     /// What agents keep for the next step, (B N, K).
-    kept: Option<Vec<f32>>,
+    stale: Option<Vec<f32>>,
 }
 
 impl Workspace {
@@ -61,14 +61,14 @@ impl Workspace {
         self.tape.value(embedding)
     }
 
-    /// The values of the situations, from embeddings (B N, E), in `self.values`; and the representations.
+    /// The values of the observations, from embeddings (B N, E), in `self.values`; and the representations.
     pub fn encode(
         &mut self,
         weights: Weights<'_>,
         embedding: &[f32],
-        situation: &Situation<'_>,
+        context: &Context<'_>,
     ) -> &[f32] {
-        let encoded = self.begin(weights, embedding, situation, false);
+        let encoded = self.begin(weights, embedding, context, false);
         self.values.clear();
         self.values
             .extend_from_slice(self.tape.value(encoded.values));
@@ -81,12 +81,12 @@ impl Workspace {
         &mut self,
         weights: Weights<'_>,
         embedding: &[f32],
-        situation: &Situation<'_>,
+        context: &Context<'_>,
         noise: Option<&[f32]>,
     ) -> (Actions, Option<Vec<f32>>) {
         let network = weights.network;
-        let [teams, agents] = [situation.heard.teams, situation.heard.agents];
-        let encoded = self.begin(weights, embedding, situation, true);
+        let [teams, agents] = [context.heard.teams, context.heard.agents];
+        let encoded = self.begin(weights, embedding, context, true);
         self.values.clear();
         self.values
             .extend_from_slice(self.tape.value(encoded.values));
@@ -109,13 +109,13 @@ impl Workspace {
                 own_noise.clear();
                 own(width).for_each(|at| own_noise.extend_from_slice(&noise[at..at + width]));
             }
-            if let Some(available) = situation.available {
+            if let Some(available) = context.available {
                 own_available.clear();
                 own(width).for_each(|at| {
                     own_available.extend_from_slice(&available[at..at + width]);
                 });
             }
-            let available = situation.available.map(|_| own_available.as_slice());
+            let available = context.available.map(|_| own_available.as_slice());
             let noise = noise.map(|_| own_noise.as_slice());
             let given = (available, noise);
             let chosen = (self.scored).choose(outputs, width, weights.log_std(), given);
@@ -134,7 +134,7 @@ impl Workspace {
                 self.log_probs[at] = *log_prob;
             }
         }
-        (actions, encoded.kept)
+        (actions, encoded.stale)
     }
 
     /// Scores actions that were taken, from the embeddings that [`Workspace::embed`] left: the scores and the values are
@@ -142,7 +142,7 @@ impl Workspace {
     pub fn evaluate(
         &mut self,
         weights: Weights<'_>,
-        situation: &Situation<'_>,
+        context: &Context<'_>,
         actions: &Actions,
         dropout: Option<Uniform<'_>>,
     ) {
@@ -150,13 +150,13 @@ impl Workspace {
         let Some(embedding) = self.embedding else {
             return;
         };
-        let encoded = self.encode_from(weights, embedding, situation, dropout, true);
-        let [teams, agents] = [situation.heard.teams, situation.heard.agents];
+        let encoded = self.encode_from(weights, embedding, context, dropout, true);
+        let [teams, agents] = [context.heard.teams, context.heard.agents];
         let width = network.config.actions.width();
         let rows = (0..teams).flat_map(|team| (0..agents).map(move |agent| (team, agent)));
         let given = given(&mut self.tape, encoded.links, actions, rows, width);
         let outputs = self.decode(weights, &encoded, &given, encoded.representation);
-        self.score(weights, outputs, situation.available, actions);
+        self.score(weights, outputs, context.available, actions);
         self.values.clear();
         self.values
             .extend_from_slice(self.tape.value(encoded.values));
@@ -172,18 +172,18 @@ impl Workspace {
         &mut self,
         weights: Weights<'_>,
         embedding: &[f32],
-        situation: &Situation<'_>,
+        context: &Context<'_>,
     ) {
-        let [teams, agents] = [situation.heard.teams, situation.heard.agents];
+        let [teams, agents] = [context.heard.teams, context.heard.agents];
         let deaf = vec![0.0; teams * agents];
-        let situation = Situation {
+        let context = Context {
             heard: Heard {
                 gate: Some(&deaf),
-                ..situation.heard
+                ..context.heard
             },
-            ..*situation
+            ..*context
         };
-        let encoded = self.begin(weights, embedding, &situation, true);
+        let encoded = self.begin(weights, embedding, &context, true);
         let actions = no_actions(weights.network.config.actions, teams * agents);
         let width = weights.network.config.actions.width();
         let given = match actions {
@@ -195,7 +195,7 @@ impl Workspace {
             }
         };
         let outputs = self.decode(weights, &encoded, &given, encoded.representation);
-        self.score(weights, outputs, situation.available, &actions);
+        self.score(weights, outputs, context.available, &actions);
     }
 
     /// The decoder's outputs for all agents, or during a turn for the one whose `representation` that is.
@@ -292,35 +292,34 @@ impl Workspace {
         &mut self,
         weights: Weights<'_>,
         embedding: &[f32],
-        situation: &Situation<'_>,
+        context: &Context<'_>,
         decodes: bool,
     ) -> Encoded {
-        self.tape
-            .begin([situation.heard.teams, situation.heard.agents]);
+        self.tape.begin([context.heard.teams, context.heard.agents]);
         let width = weights.network.config.embed_dim;
         let embedding = self.tape.input(embedding, width, false);
-        self.encode_from(weights, embedding, situation, None, decodes)
+        self.encode_from(weights, embedding, context, None, decodes)
     }
 
     fn encode_from(
         &mut self,
         weights: Weights<'_>,
         embedding: Var,
-        situation: &Situation<'_>,
+        context: &Context<'_>,
         dropout: Option<Uniform<'_>>,
         decodes: bool,
     ) -> Encoded {
         let network = weights.network;
         let (links, senders) = self.tape.new_links();
-        senders.fill(&situation.heard, network.config.rules());
-        let kept = match network.config.closed {
+        senders.fill(&context.heard, network.config.rules());
+        let stale = match network.config.closed {
             Closed::Silence => None,
             Closed::Stale => {
-                let listens = listens(self.tape.senders(links), &situation.heard);
-                Some(OldMessages::new(network, situation.kept, listens))
+                let receives = receives(self.tape.senders(links), &context.heard);
+                Some(OldMessages::new(network, context.stale, receives))
             }
         };
-        let inputs = kept.as_ref().map(|kept| kept.inputs(&mut self.tape));
+        let inputs = stale.as_ref().map(|stale| stale.inputs(&mut self.tape));
         let mut ops = Native::new(&mut self.tape, weights.leaves);
         if let Some(uniform) = dropout {
             ops.dropout = Some(uniform);
@@ -331,7 +330,7 @@ impl Workspace {
         let values = network.values(&mut ops, &representation);
         let others: Vec<&[f32]> = others.iter().map(|var| self.tape.value(*var)).collect();
         Encoded {
-            kept: kept.map(|kept| kept.next(&others)),
+            stale: stale.map(|stale| stale.next(&others)),
             ready,
             links,
             representation,
@@ -387,8 +386,8 @@ fn given(
 }
 
 /// Whether each agent hears some other, (B N).
-fn listens(senders: &Senders, heard: &Heard<'_>) -> Vec<bool> {
+fn receives(senders: &Senders, heard: &Heard<'_>) -> Vec<bool> {
     let teams = 0..heard.teams;
-    let listens = |team| (0..heard.agents).map(move |agent| senders.listens(team, agent));
-    teams.flat_map(listens).collect()
+    let receives = |team| (0..heard.agents).map(move |agent| senders.receives(team, agent));
+    teams.flat_map(receives).collect()
 }

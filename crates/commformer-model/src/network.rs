@@ -69,7 +69,7 @@ pub(crate) struct EncoderBlock {
 }
 
 /// Going on with old messages while a gate is closed. The extension of CommFormer is silent on this; the design is
-/// ours. When an agent listens, each block computes a weighted sum of the other agents' values. That *digest*, E
+/// ours. When an agent receives, each block computes a weighted sum of the other agents' values. That *digest*, E
 /// numbers a block whatever the number of senders, is what it keeps, with its age in steps. While its gate is
 /// closed, a small network of both is added where the messages would have been:
 ///
@@ -77,7 +77,7 @@ pub(crate) struct EncoderBlock {
 /// attention(x, x) + W GELU(W digest + w ln(1 + age))
 /// ```
 ///
-/// An agent that never listened has nothing to add. What is kept carries no gradient back to the step it is from.
+/// An agent that never received has nothing to add. What is kept carries no gradient back to the step it is from.
 #[derive(Clone, Debug)]
 pub(crate) struct Stale {
     message: Linear,
@@ -86,7 +86,7 @@ pub(crate) struct Stale {
 }
 
 /// What agents kept of old messages, as a pass takes it.
-pub(crate) struct Kept<V> {
+pub(crate) struct StaleInputs<V> {
     /// (.., E) for each block.
     pub digests: Vec<V>,
     /// ln(1 + age), (.., 1).
@@ -233,12 +233,12 @@ impl Network {
         ready: &Ready<O::Value>,
         embedding: &O::Value,
         links: &O::Links,
-        kept: Option<&Kept<O::Value>>,
+        stale: Option<&StaleInputs<O::Value>>,
     ) -> (O::Value, Vec<O::Value>) {
         let mut x = ops.same(embedding);
         let mut others = Vec::new();
         for index in 0..self.encoder.blocks.len() {
-            let (next, of_others) = self.encode_block(ops, ready, index, [&x, &x], links, kept);
+            let (next, of_others) = self.encode_block(ops, ready, index, [&x, &x], links, stale);
             others.extend(of_others);
             x = next;
         }
@@ -253,7 +253,7 @@ impl Network {
         index: usize,
         [x, senders]: [&O::Value; 2],
         links: &O::Links,
-        kept: Option<&Kept<O::Value>>,
+        stale: Option<&StaleInputs<O::Value>>,
     ) -> (O::Value, Option<O::Value>) {
         let block = &self.encoder.blocks[index];
         let (layer, terms) = (&block.attention, ready.encoder[index].as_ref());
@@ -262,10 +262,10 @@ impl Network {
         let heard = ops.attend(layer, terms, &queries, &memory, links, false);
         let others = block.stale.is_some().then(|| ops.of_others(&heard));
         let (norm, share) = (&block.attention_norm, block.dropout);
-        let x = match (&block.stale, kept) {
-            (Some(stale), Some(kept)) => {
+        let x = match (&block.stale, stale) {
+            (Some(layers), Some(stale)) => {
                 let heard = ops.linear(&layer.output, &heard);
-                let recalled = stale.recall(ops, kept, index);
+                let recalled = layers.forward(ops, stale, index);
                 let sum = ops.add(&heard, &recalled);
                 let sum = ops.dropout(share, &sum);
                 ops.norm(norm, x, Some(&sum))
@@ -378,13 +378,18 @@ fn memory_of<O: Ops>(ops: &mut O, layer: &Attention, x: &O::Value) -> O::Value {
 
 impl Stale {
     /// What block `index` adds for the agents that go by old messages.
-    fn recall<O: Ops>(&self, ops: &mut O, kept: &Kept<O::Value>, index: usize) -> O::Value {
-        let message = ops.linear(&self.message, &kept.digests[index]);
-        let age = ops.linear(&self.age, &kept.log_age);
+    fn forward<O: Ops>(
+        &self,
+        ops: &mut O,
+        stale: &StaleInputs<O::Value>,
+        index: usize,
+    ) -> O::Value {
+        let message = ops.linear(&self.message, &stale.digests[index]);
+        let age = ops.linear(&self.age, &stale.log_age);
         let sum = ops.add(&message, &age);
         let thought = ops.activate(Activation::Gelu, &sum);
         let recalled = ops.linear(&self.output, &thought);
-        ops.scale_rows(&recalled, &kept.used)
+        ops.scale_rows(&recalled, &stale.used)
     }
 }
 

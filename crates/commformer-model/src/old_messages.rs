@@ -2,13 +2,13 @@
 
 use commformer_nn::native::{Tape, Var};
 
-use crate::network::{Kept, Network};
+use crate::network::{Network, StaleInputs};
 
 /// What agents kept of the messages that they took in last, rows of a digest for each block and its age in steps
-/// (0: never); and who listens now.
+/// (0: never); and who receives now.
 pub(crate) struct OldMessages {
     rows: Vec<f32>,
-    listens: Vec<bool>,
+    receives: Vec<bool>,
     /// E
     width: usize,
     blocks: usize,
@@ -16,14 +16,14 @@ pub(crate) struct OldMessages {
 
 impl OldMessages {
     /// From what they keep, (rows, L E + 1), or nothing.
-    pub fn new(network: &Network, kept: Option<&[f32]>, listens: Vec<bool>) -> Self {
+    pub fn new(network: &Network, stale: Option<&[f32]>, receives: Vec<bool>) -> Self {
         let (width, blocks) = (network.config.embed_dim, network.config.blocks);
         Self {
-            rows: match kept {
-                Some(kept) => kept.to_vec(),
-                None => vec![0.0; listens.len() * (width * blocks + 1)],
+            rows: match stale {
+                Some(stale) => stale.to_vec(),
+                None => vec![0.0; receives.len() * (width * blocks + 1)],
             },
-            listens,
+            receives,
             width,
             blocks,
         }
@@ -31,7 +31,7 @@ impl OldMessages {
 
     fn each(&self) -> impl Iterator<Item = (&[f32], bool)> {
         let rows = self.rows.chunks_exact(self.width * self.blocks + 1);
-        rows.zip(self.listens.iter().copied())
+        rows.zip(self.receives.iter().copied())
     }
 
     fn age(&self, row: &[f32]) -> f32 {
@@ -39,7 +39,7 @@ impl OldMessages {
     }
 
     /// As a pass takes them.
-    pub fn inputs(&self, tape: &mut Tape) -> Kept<Var> {
+    pub fn inputs(&self, tape: &mut Tape) -> StaleInputs<Var> {
         let digest = |block: usize| -> Vec<f32> {
             let at = block * self.width..(block + 1) * self.width;
             self.each()
@@ -50,9 +50,9 @@ impl OldMessages {
             .each()
             .map(|(row, _)| (self.age(row) + 1.0).ln())
             .collect();
-        let used = |(row, listens): (&[f32], bool)| f32::from(!listens && self.age(row) > 0.0);
+        let used = |(row, receives): (&[f32], bool)| f32::from(!receives && self.age(row) > 0.0);
         let used: Vec<f32> = self.each().map(used).collect();
-        Kept {
+        StaleInputs {
             digests: (0..self.blocks)
                 .map(|block| tape.input(&digest(block), self.width, false))
                 .collect(),
@@ -64,9 +64,9 @@ impl OldMessages {
     /// What is kept after this step, (rows, L E + 1), when the blocks heard `others`, (rows, E) each.
     pub fn next(&self, others: &[&[f32]]) -> Vec<f32> {
         let mut next = Vec::with_capacity(self.rows.len());
-        for (at, (row, listens)) in self.each().enumerate() {
+        for (at, (row, receives)) in self.each().enumerate() {
             let age = self.age(row);
-            if listens {
+            if receives {
                 for others in others {
                     next.extend_from_slice(&others[at * self.width..(at + 1) * self.width]);
                 }

@@ -16,7 +16,7 @@ pub struct Scores {
     pub log_probs: Tensor,
     /// Entropy of each agent's distribution.
     pub entropy: Tensor,
-    /// Value of each agent's situation.
+    /// Value of each agent's state.
     pub values: Tensor,
 }
 
@@ -107,8 +107,8 @@ impl Pass<'_> {
                 let noise = noise
                     .as_mut()
                     .map(|noise| noise as &mut dyn FnMut(&mut [f32]));
-                let (leaves, (_, situation)) = (policy.parameters.numbers(), dense.situation());
-                workspace.evaluate(policy.weights(&leaves), &situation, &actions, noise);
+                let (leaves, (_, context)) = (policy.parameters.numbers(), dense.context());
+                workspace.evaluate(policy.weights(&leaves), &context, &actions, noise);
                 let leaf = |x: &[f32]| Tensor::from_slice(x).view(shape).set_requires_grad(true);
                 let scores = Scores {
                     log_probs: leaf(&workspace.scored.log_probs),
@@ -160,7 +160,7 @@ impl Pass<'_> {
             return gradients(loss, &parameters.chain(others).collect::<Vec<_>>(), false);
         };
         let (upstream, mut of_others) = self.upstream(&evaluated, loss, &others)?;
-        let available = dense.situation().1.available;
+        let available = dense.context().1.available;
         let upstream: Vec<Tensor> = upstream.iter().map(Tensor::contiguous).collect();
         let upstream = [0, 1, 2, 3].map(|at| numbers(&upstream[at]));
         let leaves = policy.parameters.numbers();
@@ -203,7 +203,7 @@ impl Pass<'_> {
         };
         let (upstream, _) = self.upstream(&evaluated, loss, &[])?;
         let policy = self.policy;
-        let available = dense.situation().1.available;
+        let available = dense.context().1.available;
         let upstream: Vec<Tensor> = upstream.iter().map(Tensor::contiguous).collect();
         let upstream = [0, 1, 2, 3].map(|at| numbers(&upstream[at]));
         let (leaves, size) = (policy.parameters.numbers(), Some(graph.numel()));

@@ -7,9 +7,9 @@ use tch::{Device, Tensor};
 use crate::ModelError;
 use crate::config::PolicyConfig;
 use crate::input::{Input, check_shape};
-use crate::kept::Kept;
 use crate::native::Workspace;
 use crate::network::{EDGE_LOGITS, Network, Weights};
+use crate::stale::StaleState;
 use crate::{UniformNoise, seen};
 use commformer_nn::native::Actions;
 use commformer_nn::torch::{Distribution, Parameters, numbers};
@@ -47,9 +47,9 @@ pub struct Act {
     pub log_probs: Tensor,
     /// (B, N)
     pub values: Tensor,
-    /// What each agent keeps for the next step, (B, N, [`CommFormer::kept_width`]); `None` unless
+    /// What each agent keeps for the next step, (B, N, [`CommFormer::stale_width`]); `None` unless
     /// they keep anything ([`crate::Closed::Stale`]). Set rows to 0 where an episode ends.
-    pub kept: Option<Tensor>,
+    pub stale: Option<Tensor>,
 }
 
 impl CommFormer {
@@ -167,8 +167,8 @@ impl CommFormer {
 
     /// The width of what each agent keeps from step to step: 0, or under
     /// [`crate::Closed::Stale`] a digest of E numbers for each block and their age.
-    pub fn kept_width(&self) -> usize {
-        self.config().kept_width()
+    pub fn stale_width(&self) -> usize {
+        self.config().stale_width()
     }
 
     /// Adds observations, rows of O numbers, to what the policy knows of each feature's mean and variance, under
@@ -272,8 +272,8 @@ impl CommFormer {
         if self.is_native() {
             let dense = input.dense();
             return Ok(self.natively(|workspace, weights| {
-                let (embedding, situation) = dense.situation();
-                let representation = workspace.encode(weights, embedding, &situation);
+                let (embedding, context) = dense.context();
+                let representation = workspace.encode(weights, embedding, &context);
                 let representation = Tensor::from_slice(representation).view([batch, agents, -1]);
                 let values = Tensor::from_slice(&workspace.values).view([batch, agents]);
                 (representation, values)
@@ -281,12 +281,12 @@ impl CommFormer {
         }
         let _guard = tch::no_grad_guard();
         let (mut ops, links) = (self.torch(agents), input.links(self.config()));
-        let kept = Kept::new(input, &links, self.config());
+        let stale = StaleState::new(input, &links, self.config());
         let ready = self.network.ready(&mut ops, false);
-        let kept = kept.as_ref().map(Kept::inputs);
+        let stale = stale.as_ref().map(StaleState::inputs);
         let network = &self.network;
         let (representation, _) =
-            network.encode(&mut ops, &ready, input.embedding, &links, kept.as_ref());
+            network.encode(&mut ops, &ready, input.embedding, &links, stale.as_ref());
         let values = network.values(&mut ops, &representation).squeeze_dim(-1);
         Ok((representation, values))
     }
@@ -332,8 +332,8 @@ impl CommFormer {
         if self.is_native() {
             let dense = input.dense();
             return Ok(self.natively(|workspace, weights| {
-                let (embedding, situation) = dense.situation();
-                workspace.entropy_alone(weights, embedding, &situation);
+                let (embedding, context) = dense.context();
+                workspace.entropy_alone(weights, embedding, &context);
                 Tensor::from_slice(&workspace.scored.entropy).view([batch, agents])
             }));
         }
@@ -375,9 +375,9 @@ impl CommFormer {
         let dense = input.dense();
         let noise = noise.map(Tensor::contiguous);
         self.natively(|workspace, weights| {
-            let (embedding, situation) = dense.situation();
+            let (embedding, context) = dense.context();
             let noise = noise.as_ref().map(numbers);
-            let (actions, kept) = workspace.act(weights, embedding, &situation, noise);
+            let (actions, stale) = workspace.act(weights, embedding, &context, noise);
             let [batch, agents] = shape;
             Act {
                 actions: match actions {
@@ -388,7 +388,7 @@ impl CommFormer {
                 },
                 log_probs: Tensor::from_slice(&workspace.log_probs).view(shape),
                 values: Tensor::from_slice(&workspace.values).view(shape),
-                kept: kept.map(|kept| Tensor::from_slice(&kept).view([batch, agents, -1])),
+                stale: stale.map(|stale| Tensor::from_slice(&stale).view([batch, agents, -1])),
             }
         })
     }

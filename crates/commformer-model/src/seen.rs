@@ -33,9 +33,9 @@ pub(crate) fn take_in(moments: [&Tensor; 3], rows: &[f32], active: &[bool]) {
             0.0
         };
         let shift = sum / total;
-        let spread = (old * before + squares) / total - shift * shift;
+        let moment = (old * before + squares) / total - shift * shift;
         *mean = (f64::from(*mean) + shift) as f32;
-        *variance = spread.max(0.0) as f32;
+        *variance = moment.max(0.0) as f32;
     }
     let found = [&mean[..], &variance, &[total as f32]];
     for (to, found) in moments.into_iter().zip(found) {

@@ -82,7 +82,7 @@ fn policy(config: &PolicyConfig) -> CommFormer {
 }
 
 /// Observations of `teams` teams, and a graph in which each agent hears `senders` others.
-fn situation(config: &PolicyConfig, teams: i64, senders: usize) -> [Tensor; 2] {
+fn context(config: &PolicyConfig, teams: i64, senders: usize) -> [Tensor; 2] {
     let size = [teams, config.agents as i64, config.obs_dim as i64];
     let logits = Tensor::zeros([size[1], size[1]], (Kind::Float, Device::Cpu));
     let obs = Tensor::ones(size, (Kind::Float, Device::Cpu));
@@ -115,7 +115,7 @@ fn cases() -> Vec<(PolicyConfig, usize, usize)> {
 #[test]
 fn a_pass_takes_what_the_configuration_says() {
     for (config, teams, senders) in cases() {
-        let [obs, graph] = situation(&config, teams as i64, senders);
+        let [obs, graph] = context(&config, teams as i64, senders);
         let [teams_of, agents] = [teams, config.agents].map(|size| size as i64);
         let actions = match config.actions {
             ActionSpace::Discrete(_) => {
@@ -150,7 +150,7 @@ fn a_pass_takes_what_the_configuration_says() {
 #[test]
 fn acting_takes_what_the_configuration_says() {
     for (config, teams, senders) in cases() {
-        let [obs, graph] = situation(&config, teams as i64, senders);
+        let [obs, graph] = context(&config, teams as i64, senders);
         let held = most_held(&config, |policy| {
             let embedding = policy.observe(&obs).unwrap();
             policy.act(&Input::new(&embedding, &graph), None).unwrap();

@@ -1,7 +1,7 @@
 //! Who hears whom, as lists: work and memory grow with the edges, not with N x N.
 //!
-//! This is the one place that says whom an agent hears: those that its row of the graph names, whose gate is open,
-//! of those who take part; and always itself.
+//! This is the place that says whom an agent hears: those that its row of the graph names, whose gate is open,
+//! of those who are active; and always itself. libtorch needs it in tensors, too: `torch/mask.rs` says why.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,7 +62,7 @@ pub struct Heard<'a> {
     pub graph_of: Option<&'a [i64]>,
     /// 1 where an agent takes messages in, (B, N) or (B, N, N); `None`: all do.
     pub gate: Option<&'a [f32]>,
-    /// Who takes part, (B, N) of 1 and 0; `None`: everybody.
+    /// Who is active, (B, N) of 1 and 0; `None`: everybody.
     pub active: Option<&'a [f32]>,
     /// B
     pub teams: usize,
@@ -95,7 +95,7 @@ pub struct Senders {
     graphs: Vec<usize>,
     /// Entries of all teams.
     entries: usize,
-    /// Who takes part, (B N); empty: everybody.
+    /// Who is active, (B N); empty: everybody.
     active: Vec<bool>,
     /// N.
     agents: usize,
@@ -182,7 +182,7 @@ impl Senders {
     }
 
     /// Lists for each team, without those that its gate, (B, N) or (B, N, N), shuts out, and without those
-    /// who take no part.
+    /// who are not active.
     fn apply_gates(
         &mut self,
         gates: Option<&[f32]>,
@@ -286,7 +286,7 @@ impl Senders {
     }
 
     /// Whether an agent hears some other.
-    pub fn listens(&self, team: usize, agent: usize) -> bool {
+    pub fn receives(&self, team: usize, agent: usize) -> bool {
         self.of(team, agent, false).1.len() > 1
     }
 

@@ -27,7 +27,7 @@ type Envs = VecEnv<Box<dyn Environment>>;
 /// An episode that has ended: its environment, steps, return and figures.
 type Ended = (usize, u32, f32, Vec<f32>);
 
-/// Memory that Python owns: observations, available actions, who takes part, environment after environment.
+/// Memory that Python owns: observations, available actions, who is active, environment after environment.
 #[derive(FromPyObject)]
 struct Seen<'py>(
     PyReadwriteArray1<'py, f32>,
@@ -168,7 +168,7 @@ impl Native {
     }
 
     /// What was seen at the end of the episode of an environment that ended in the last step, which actions could be taken, and
-    /// who took part; else empty.
+    /// who was active; else empty.
     fn last(&mut self, env: usize) -> (Vec<f32>, Vec<bool>, Vec<bool>) {
         (
             self.envs().final_obs(env).to_vec(),

@@ -6,7 +6,7 @@
 
 use commformer_env::{PredatorPrey, PredatorPreyConfig, VecEnv};
 use commformer_train::{
-    Act, Actor, EvaluateOptions, Gates, PolicyResult, Situations, TeamGraphs, evaluate,
+    Act, Actor, EvaluateOptions, Gates, ObsBatch, PolicyResult, TeamGraphs, evaluate,
 };
 use std::error::Error;
 use tch::{Device, Kind, Tensor};
@@ -15,15 +15,10 @@ use tch::{Device, Kind, Tensor};
 struct Chance(usize);
 
 impl Actor for Chance {
-    fn act(
-        &self,
-        situations: &Situations<'_>,
-        _: Gates<'_>,
-        noise: Option<&Tensor>,
-    ) -> PolicyResult<Act> {
-        let sizes = situations.obs.size();
+    fn act(&self, batch: &ObsBatch<'_>, _: Gates<'_>, noise: Option<&Tensor>) -> PolicyResult<Act> {
+        let sizes = batch.obs.size();
         let [teams, agents] = [sizes[0], sizes[1]];
-        let options = (Kind::Float, situations.obs.device());
+        let options = (Kind::Float, batch.obs.device());
         let log_prob = -(self.0 as f64).ln();
         // The largest Gumbel noise falls on each action with the same probability.
         let noise = noise.ok_or("chance draws its actions: set `sampled`")?;

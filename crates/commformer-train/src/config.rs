@@ -49,7 +49,7 @@ pub enum Fallen {
     /// The network's output for it, which nothing trains. As in MAT and the authors' release.
     Own,
     /// The same, trained like the values of active agents. It sees zeros and hears nobody, so that it can only
-    /// learn a mean over all situations.
+    /// learn a mean over all observations.
     Trained,
     /// The mean of its active team-mates' values where rewards are shared; otherwise what it goes on to earn
     /// in the rollout.

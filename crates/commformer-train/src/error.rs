@@ -63,7 +63,7 @@ pub enum TrainError {
     /// A checkpoint could not be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// Whoever listens to the run failed.
+    /// Whoever receives to the run failed.
     #[error("cannot record the run: {0}")]
     Listener(#[from] std::io::Error),
     /// The policy refused a call.

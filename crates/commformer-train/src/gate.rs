@@ -1,28 +1,28 @@
-//! Receive gates in training: when they come into force, and what listening costs.
+//! Receive gates in training: when they come into force, and what receiving costs.
 
 use serde::Serialize;
 use std::fmt::Debug;
 
-/// What listening costs now.
+/// What receiving costs now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Price {
     /// Of one message, in units of reward.
     pub message: f64,
-    /// Of taking in all that an agent can in a step, in units of the returns' spread. A share of the
+    /// Of taking in all that an agent can in a step, in standard deviations of returns. A share of the
     /// messages costs that share.
     pub listening: f64,
 }
 
-/// Sets the price of listening after each rollout.
+/// Sets the price of receiving after each rollout.
 pub trait Budget: Debug + Send {
     /// The price now.
     fn price(&self) -> Price;
 
-    /// Takes in the share of listening in a rollout, when the share `ramp` of the way from full
-    /// listening to the budget is behind.
+    /// Takes in the share of receiving in a rollout, when the share `ramp` of the way from full
+    /// receiving to the budget is behind.
     fn update(&mut self, open_rate: f64, ramp: f64);
 
-    /// The share of listening that is to be met with so much of the way behind, if there is one.
+    /// The share of receiving that is to be met with so much of the way behind, if there is one.
     fn target(&self, ramp: f64) -> Option<f64>;
 
     /// All that changes, to be saved.
@@ -38,13 +38,13 @@ pub struct GatePlan {
     /// The share of the run before which every gate is open: the team first learns to use what it
     /// hears.
     pub start: f64,
-    /// The share of the run after `start` in which the budget tightens from full listening to what it
+    /// The share of the run after `start` in which the budget tightens from full receiving to what it
     /// allows in the end.
     pub ramp: f64,
     /// Weight of the entropy of the gates' decisions in the loss at the run's beginning; it falls
     /// linearly to 0 at its end.
     pub entropy_coef: f64,
-    /// The price of listening.
+    /// The price of receiving.
     pub budget: Box<dyn Budget>,
     /// Where that is paid.
     pub payment: Payment,
@@ -60,7 +60,7 @@ pub enum Payment {
 }
 
 impl GatePlan {
-    /// How much of the way from full listening to the budget is behind when a share `progress` of the
+    /// How much of the way from full receiving to the budget is behind when a share `progress` of the
     /// run is over, in [0, 1]; `None` while the gates are not in force.
     pub fn ramp_at(&self, progress: f64) -> Option<f64> {
         let since = progress - self.start;
@@ -70,7 +70,7 @@ impl GatePlan {
         })
     }
 
-    /// The share of listening that is to be met when a share `progress` of the run is over, if the gates
+    /// The share of receiving that is to be met when a share `progress` of the run is over, if the gates
     /// are in force and there is one.
     pub fn target_at(&self, progress: f64) -> Option<f64> {
         self.budget.target(self.ramp_at(progress)?)
@@ -82,9 +82,9 @@ impl GatePlan {
 pub struct GateTerms {
     /// Of the decisions' entropy.
     pub entropy_coef: f64,
-    /// Price of a message, in units of the advantages' spread, for gates that pay in the loss
+    /// Price of a message, in standard deviations of the advantages, for gates that pay in the loss
     /// ([`Payment::Loss`]).
     pub message: f64,
-    /// Price of listening to everything, in the same units.
+    /// Price of receiving to everything, in the same units.
     pub listening: f64,
 }

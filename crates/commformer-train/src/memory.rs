@@ -66,11 +66,11 @@ impl Samples {
     }
 }
 
-/// Of a sample's agent: advantages, returns, who takes part and rewards, once to be computed and once as
+/// Of a sample's agent: advantages, returns, who is active and rewards, once to be computed and once as
 /// tensors; and values and what may come next, on the way there.
 const OF_AN_AGENT: f64 = 12.0 * NUMBER;
 
-/// Of a sample: its environment, how many take part in it, and its place in two orders.
+/// Of a sample: its environment, how many are active in it, and its place in two orders.
 const OF_A_SAMPLE: f64 = 4.0 * 8.0;
 
 /// Numbers of an agent in a minibatch besides its observation.

@@ -150,7 +150,7 @@ pub struct IterationReport {
     pub losses: Losses,
     /// What was said in the rollout.
     pub traffic: MessageStats,
-    /// What listening cost in it; `None` while nothing is charged.
+    /// What receiving cost in it; `None` while nothing is charged.
     pub price: Option<Price>,
     /// Edges by which the exact graph differs from the one an iteration before.
     pub graph_changes: usize,
@@ -194,7 +194,7 @@ pub struct EpisodeRecord {
     pub steps: u32,
     /// What was said.
     pub traffic: MessageStats,
-    /// Share of the agents' steps in which they listened exactly when they must, where the environment
+    /// Share of the agents' steps in which they received exactly when they must, where the environment
     /// knows when.
     pub gates_right: Option<f64>,
     /// The environment's metrics, in the order of its `Spec`.
@@ -213,7 +213,7 @@ pub struct EvaluationReport {
     /// The graph it used, row by row (N x N), 1 where the receiver hears the sender; empty for a team without
     /// one.
     pub graph: Vec<f32>,
-    /// Whether receive gates decided who listens.
+    /// Whether receive gates decided who receives.
     pub gated: bool,
     /// Share of the agents that hear the one they must, where the environment knows whom.
     pub sources_heard: Option<f64>,
@@ -226,7 +226,7 @@ impl EvaluationReport {
     }
 
     /// What was said in all episodes.
-    pub fn traffic(&self) -> MessageStats {
+    pub fn message_stats(&self) -> MessageStats {
         let mut all = MessageStats::default();
         for episode in &self.episodes {
             all.add(&episode.traffic);

@@ -1,14 +1,16 @@
 //! The loop: collect, advantages, lower steps, upper steps, report.
 
-use crate::bilevel::{self, Graphs};
-use crate::capability::learned_graph;
-use crate::experience::Experience;
-use crate::learner::Learner;
-use crate::noise::{Noise, streams};
-use crate::recall::{RolloutMessages, of_active};
+use crate::policy::learned_graph;
+use crate::rollout::graphs::{self, Graphs};
+use crate::rollout::messages::RolloutMessages;
+use crate::rollout::noise::{Noise, streams};
+use crate::rollout::recall::of_active;
 use crate::rollout::{self, Collected, Shard};
-use crate::sequences;
-use crate::update::Objective;
+use crate::update::bilevel;
+use crate::update::experience::Experience;
+use crate::update::gradient::Objective;
+use crate::update::learner::Learner;
+use crate::update::sequences;
 use crate::{
     Best, GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, MessageStats,
     Payment, Policy, PpoConfig, Price, Purpose, RolloutConfig, RunConfig, TeamGraphs, TrainError,
@@ -221,8 +223,10 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         };
         let mut traffic = MessageStats::default();
         for shard in &self.shards {
-            traffic
-                .add(&RolloutMessages::new(&shard.buffer, &edges, groups(shard), sizes).traffic()?);
+            traffic.add(
+                &RolloutMessages::new(&shard.buffer, &edges, groups(shard), sizes)
+                    .message_stats()?,
+            );
         }
         let progress = self.progress();
         let Some((gate, ramp)) =
@@ -232,17 +236,17 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         };
         self.gated = true;
         gate.budget.update(traffic.open_rate(), ramp);
-        let (price, spread) = (gate.budget.price(), self.value_norm.moments().1.sqrt());
+        let (price, deviation) = (gate.budget.price(), self.value_norm.moments().1.sqrt());
         let terms = GateTerms {
             // Open-minded first, decided in the end: what execution does is then what was trained.
             entropy_coef: gate.entropy_coef * (1.0 - progress).max(0.0),
-            message: price.message / spread,
+            message: price.message / deviation,
             listening: price.listening,
         };
         if gate.payment == Payment::Rewards {
             for shard in &mut self.shards {
                 let messages = RolloutMessages::new(&shard.buffer, &edges, groups(shard), sizes);
-                let penalties = messages.penalties(price, spread)?;
+                let penalties = messages.penalties(price, deviation)?;
                 shard.buffer.penalise(penalties);
             }
         }
@@ -252,7 +256,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         Ok((traffic, Some((price, terms))))
     }
 
-    /// Sets the gates of execution so that they would keep to the budget in the situations of the last
+    /// Sets the gates of execution so that they would keep to the budget in the observations of the last
     /// rollout. [`run`](Self::run) does so before each evaluation; who calls [`iterate`](Self::iterate)
     /// does it before the policy is executed.
     pub fn calibrate_by_rollout(&mut self) -> Result<(), TrainError> {
@@ -291,7 +295,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     }
 
     fn draw_graphs(&self) -> Result<Graphs, TrainError> {
-        Ok(bilevel::draw(
+        Ok(graphs::draw(
             &self.plan,
             self.policy(),
             self.num_envs(),

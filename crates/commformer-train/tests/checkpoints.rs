@@ -66,7 +66,7 @@ fn state(iteration: u64, best: u64) -> TrainState {
             score: -0.25,
         }),
         envs: Some(envs()),
-        carried: vec![0.5, 0.0],
+        recurrent: vec![0.5, 0.0],
     }
 }
 
@@ -389,7 +389,7 @@ proptest! {
     #[test]
     fn states_survive_the_round_trip(iteration in any::<u64>(), value in any::<f32>(), graph in prop::collection::vec(any::<f32>(), 0..20)) {
         let mut written = state(iteration, 1);
-        written.carried = vec![value];
+        written.recurrent = vec![value];
         written.graph = graph;
         let bytes = encode_state(&written).unwrap();
         let read = decode_state(&bytes, Path::new("state.bin")).unwrap();

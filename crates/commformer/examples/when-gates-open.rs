@@ -1,5 +1,5 @@
 //! When do gates open? Plays episodes of a trained team on a grid and counts, for each role, how often
-//! its agents listen by their distance to the prey and by the time in the episode.
+//! its agents receive by their distance to the prey and by the time in the episode.
 //!
 //! `cargo run --release --example when-gates-open -- RUN...` writes CSV: run, role, by, value,
 //! decisions, open.
@@ -12,7 +12,7 @@ use commformer_env::{
     Actions, Batch, BuiltIn, Environment, PredatorCapturePrey, PredatorPrey, Rng, Status, VecEnv,
 };
 use commformer_train::{
-    Actor, CheckpointStore, Gates, Policy, Purpose, Situations, TeamGraphs, Which, seed_for,
+    Actor, CheckpointStore, Gates, ObsBatch, Policy, Purpose, TeamGraphs, Which, seed_for,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +21,7 @@ use tch::{Device, Tensor};
 /// Episodes, one in each environment.
 const EPISODES: usize = 500;
 
-/// How many decisions there were, and how many of them were to listen.
+/// How many decisions there were, and how many of them were to receive.
 type Counts = BTreeMap<(String, &'static str, usize), (u32, u32)>;
 
 /// What the tasks on a grid tell beyond [`Environment`].
@@ -114,9 +114,9 @@ fn play<E: OnGrid>(config: &Config, run: &Path, mut envs: VecEnv<E>) -> anyhow::
         if over.iter().all(|over| *over) {
             break;
         }
-        let perceived = Tensor::from_slice(&obs).view([EPISODES as i64, agents, -1]);
-        let situations = Situations {
-            obs: &perceived,
+        let observed = Tensor::from_slice(&obs).view([EPISODES as i64, agents, -1]);
+        let obs_batch = ObsBatch {
+            obs: &observed,
             available: None,
             graph: &graph,
             active: None,
@@ -125,7 +125,7 @@ fn play<E: OnGrid>(config: &Config, run: &Path, mut envs: VecEnv<E>) -> anyhow::
         };
         let noise: Vec<f32> = (0..rows).map(|_| rng.uniform()).collect();
         let noise = Tensor::from_slice(&noise).view([EPISODES as i64, agents, 1]);
-        let act = tch::no_grad(|| policy.act(&situations, Gates::Decided(&noise), None))
+        let act = tch::no_grad(|| policy.act(&obs_batch, Gates::Decided(&noise), None))
             .map_err(|error| anyhow::anyhow!(error))?;
         let open: Vec<f32> = match &act.gate {
             Some(gating) => Vec::try_from(gating.open.view(-1))?,

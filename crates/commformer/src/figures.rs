@@ -14,7 +14,7 @@ pub struct Figures(Vec<(String, Estimate)>);
 impl Figures {
     /// `return`, `steps` and the environment's metrics, every episode counting the same; `messages` and
     /// `bytes` per agent per step, and `traffic`, the bytes as a share of those with everybody hearing
-    /// everybody; with gates, `open_rate`, the share of an agent's steps in which it listens, and
+    /// everybody; with gates, `open_rate`, the share of an agent's steps in which it receives, and
     /// `gates_right`, the share in which it does so exactly when it must: these over all steps of all
     /// episodes; and `sources`, the share of agents that hear the one they must. A figure that no
     /// episode has is left out, and so is a metric under a name that is not the environment's to give, which

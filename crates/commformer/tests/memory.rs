@@ -42,8 +42,8 @@ fn by_hand() {
             "{what}"
         );
     };
-    // 132 agents perceive 261 numbers and a value, and take part or not; 120 choose an action of 8 bytes
-    // with 3 numbers and stay or leave; 40 states; and in 40 steps two episodes are cut.
+    // 132 agents perceive 261 numbers and a value, and are active or not; 120 choose an action of 8 bytes
+    // with 3 numbers and stay or leave; 40 states; and in 40 steps two episodes are truncated.
     check(
         "the rollout",
         132 * (262 * 4 + 1) + 120 * (8 + 3 * 4 + 1) + 40 + 2 * 3 * 261 * 4,

@@ -92,7 +92,7 @@ fn assert_same(config: &Config, sampled: Option<u64>, gates: Option<u64>) -> Eva
     let apart = play(&|envs| evaluate(&alone, &graph, envs, &options).unwrap());
     let together = play(&|envs| evaluate(alone.team(), &graph, envs, &options).unwrap());
     assert_eq!(apart, together);
-    let traffic = together.traffic();
+    let traffic = together.message_stats();
     let expected = Delivered {
         messages: traffic.messages as u64,
         bytes: traffic.bytes as u64,
@@ -113,7 +113,7 @@ fn agents_alone_play_the_episodes_that_the_team_plays() {
         let config = small(task, &[&gated, set].concat());
         for (sampled, gates) in [(None, Some(3)), (Some(2), Some(3)), (Some(2), None)] {
             let played = assert_same(&config, sampled, gates);
-            let all = played.traffic().messages == f64::from(5 * 10 * 4 * 2);
+            let all = played.message_stats().messages == f64::from(5 * 10 * 4 * 2);
             assert!(gates.is_some() || all == (task == "signal"));
         }
     }
@@ -124,7 +124,7 @@ fn so_do_those_of_every_other_method() {
     for ((method, recurrent), task) in others().flat_map(|of| TASKS.map(|task| (of, task))) {
         let config = of_method(task, method, recurrent);
         for sampled in [None, Some(2)] {
-            let messages = assert_same(&config, sampled, None).traffic().messages;
+            let messages = assert_same(&config, sampled, None).message_stats().messages;
             // Of MAT everybody hears everybody; of the others nobody anybody.
             let expected = match (method, task) {
                 ("mat", "signal") => messages == f64::from(5 * 10 * 4 * 3),

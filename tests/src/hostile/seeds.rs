@@ -189,7 +189,7 @@ pub fn checkpoints() -> Vec<Vec<u8>> {
             score: -0.25,
         }),
         envs: envs.save(),
-        carried: vec![0.5, 1.0],
+        recurrent: vec![0.5, 1.0],
     };
     let [full, empty] = [full, empty_state()].map(|state| encode_state(&state).expect("a state"));
     let manifest = Manifest::new(&full, &empty).encode().expect("a manifest");
@@ -251,6 +251,6 @@ fn empty_state() -> TrainState {
         budget: Vec::new(),
         best: None,
         envs: None,
-        carried: Vec::new(),
+        recurrent: Vec::new(),
     }
 }

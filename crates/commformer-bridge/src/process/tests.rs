@@ -78,7 +78,7 @@ fn worker() -> (Process, UnixStream) {
         printed: Printed::keep(pipe).unwrap(),
         limits: [Duration::from_millis(20); 2],
         asked: 1,
-        owed: VecDeque::new(),
+        pending: VecDeque::new(),
         answered: Instant::now(),
         task: TaskSpec::default(),
     };
@@ -86,8 +86,8 @@ fn worker() -> (Process, UnixStream) {
 }
 
 fn owe(process: &mut Process) {
-    process.owed.clear();
-    process.owed.push_back(Owed {
+    process.pending.clear();
+    process.pending.push_back(Pending {
         number: 1,
         sent: Instant::now(),
         patience: Patience::Work,

@@ -82,7 +82,7 @@ fn who_is_gone_has_left_only_where_the_task_says_so() {
         };
         let mut stage = Stage::new(&config, 2);
         stage.reset().unwrap();
-        // Two episodes of four steps; the second agent takes no part in the last two of each.
+        // Two episodes of four steps; the second agent is not active in the last two of each.
         for step in 0..8 {
             stage.step(&[3; 4]).unwrap();
             let departed = stage.envs.departed(1).unwrap();

@@ -26,7 +26,7 @@ const METRICS: [&str; 6] = ["won", "kills", "losses", "damage", "progress", "tim
 /// One environment of a battle with the interface of the StarCraft Multi-Agent Challenge (SMAC; Samvelyan et al.,
 /// 2019). It is a simulator of its own: what is won here says nothing about StarCraft II.
 ///
-/// - Agents: the allies, in the scenario's order. A dead one takes no part.
+/// - Agents: the allies, in the scenario's order. A dead one is not active.
 /// - A step is 8 of the game's 16 loops a second.
 /// - Actions: 0 nothing, which only the dead can do, and nothing else; 1 stop; 2 to 5 go two cells north,
 ///   south, east or west, if the point one cell ahead is free; 6 + k attack enemy k, or for a healer heal
@@ -340,12 +340,7 @@ impl Environment for Smac {
         out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        let actions = actions.indices();
-        assert_eq!(
-            actions.len(),
-            self.spec.agents,
-            "one action index per agent"
-        );
+        let actions = actions.indices_for(self.spec.agents);
         self.act(actions);
         self.oppose(rng);
         self.account.note(&self.battle);

@@ -5,7 +5,7 @@ use crate::lanes::Lane;
 use crate::{Environment, VecEnvError};
 
 impl<E: Environment> VecEnv<E> {
-    /// For each agent the one it must listen to, (N), where the task has such a known answer.
+    /// For each agent the one it must receive from, (N), where the task has such a known answer.
     ///
     /// # Errors
     ///
@@ -27,14 +27,14 @@ impl<E: Environment> VecEnv<E> {
         }
     }
 
-    /// Whether each agent of an environment must listen in the present step, (N), where the task has such a known
+    /// Whether each agent of an environment must receive in the present step, (N), where the task has such a known
     /// answer.
     ///
     /// # Errors
     ///
     /// If the task gives more or fewer than one for each agent.
-    pub fn must_listen(&self, env: usize) -> Result<Option<&[bool]>, VecEnvError> {
-        let answer = self.lanes.get(env).and_then(|lane| lane.env.must_listen());
+    pub fn must_receive(&self, env: usize) -> Result<Option<&[bool]>, VecEnvError> {
+        let answer = self.lanes.get(env).and_then(|lane| lane.env.must_receive());
         if let Some(answer) = answer {
             check::len("must_listen", answer.len(), self.spec.agents)?;
         }
@@ -66,7 +66,7 @@ impl<E: Environment> VecEnv<E> {
         }
     }
 
-    /// Who took part in that observation, (N); empty if no episode of `env` ended in the last step.
+    /// Who was active in that observation, (N); empty if no episode of `env` ended in the last step.
     pub fn final_active(&self, env: usize) -> &[bool] {
         match self.lanes.get(env) {
             Some(lane) if lane.last.is_some() => &lane.last_active,
@@ -83,7 +83,7 @@ impl<E: Environment> VecEnv<E> {
         }
     }
 
-    /// Writes the global state of each environment, (C, S), of the situation that was observed last: where an episode ended,
+    /// Writes the global state of each environment, (C, S), of the state that was observed last: where an episode ended,
     /// it is that of the next one's beginning.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ fn picture(env: &impl Environment) -> Frame {
     frame
 }
 
-/// Draws an episode of random actions: everybody who takes part is in the picture, nothing is outside of
+/// Draws an episode of random actions: everybody who is active is in the picture, nothing is outside of
 /// it, and the scenery stands still.
 pub fn check(env: impl Environment) {
     let (agents, actions) = (env.spec().agents, env.spec().actions.size());

@@ -1,6 +1,7 @@
 //! The crate's tests from outside, as one program.
 
 mod anchors;
+mod augmented;
 mod conformance;
 mod draw;
 mod foraging;
@@ -16,7 +17,6 @@ mod signal;
 mod single;
 mod smac;
 mod stacked;
-mod told;
 mod traffic_junction;
 mod vec_env;
 mod warehouse;

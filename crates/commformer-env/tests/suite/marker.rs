@@ -95,7 +95,7 @@ impl Environment for Marker {
         Some(&[0])
     }
 
-    fn must_listen(&self) -> Option<&[bool]> {
+    fn must_receive(&self) -> Option<&[bool]> {
         self.called("must_listen");
         Some(&[true])
     }
@@ -186,7 +186,7 @@ pub fn assert_forwards(task: &mut dyn Environment, calls: &Calls) {
     called("restore");
     assert_eq!(task.sources(), Some(&[0][..]));
     called("sources");
-    assert_eq!(task.must_listen(), Some(&[true][..]));
+    assert_eq!(task.must_receive(), Some(&[true][..]));
     called("must_listen");
     assert_eq!(task.departed(), [false]);
     called("departed");

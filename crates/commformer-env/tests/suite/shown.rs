@@ -4,7 +4,7 @@ use commformer_env::{
     ActionSpace, Actions, Environment, Frame, Observation, Remote, Rng, Spec, StateError, Status,
 };
 
-/// A situation as a task shows it to two agents with two numbers each.
+/// A state as a task shows it to two agents with two numbers each.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene {
     pub obs: [f32; 4],
@@ -104,7 +104,7 @@ impl Environment for Shown {
         Some(&[1, 0])
     }
 
-    fn must_listen(&self) -> Option<&[bool]> {
+    fn must_receive(&self) -> Option<&[bool]> {
         Some(&[true, false])
     }
 

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::shown::{Scene, Shown};
 use crate::single::Single;
 
-/// Scene `t` shows the first agent t and -t, the second 10 t and -10 t; both take part.
+/// Scene `t` shows the first agent t and -t, the second 10 t and -10 t; both are active.
 fn counted(t: u8) -> Scene {
     let t = f32::from(t);
     Scene {
@@ -286,7 +286,7 @@ fn everything_else_is_the_tasks() {
     assert_eq!(single.metrics(), [2.0]);
     let env = &mut single.env;
     assert_eq!(env.sources(), Some(&[1, 0][..]));
-    assert_eq!(env.must_listen(), Some(&[true, false][..]));
+    assert_eq!(env.must_receive(), Some(&[true, false][..]));
     assert_eq!(env.departed(), [false; 2]);
     assert_eq!(env.action_names(), ["left", "right"]);
     assert_eq!(env.agent_names(), ["Ann", "Bob"]);

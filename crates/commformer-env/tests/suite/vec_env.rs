@@ -485,17 +485,17 @@ fn numbers_that_are_not_finite_are_refused() {
 struct Knowing {
     counter: Counter,
     sources: Vec<usize>,
-    must_listen: Vec<bool>,
+    must_receive: Vec<bool>,
     departed: Vec<bool>,
 }
 
 impl Knowing {
-    fn new(sources: &[usize], must_listen: &[bool]) -> Self {
+    fn new(sources: &[usize], must_receive: &[bool]) -> Self {
         Self {
             counter: Counter::new(2.0, Status::Truncated),
             sources: sources.to_vec(),
-            must_listen: must_listen.to_vec(),
-            departed: must_listen.to_vec(),
+            must_receive: must_receive.to_vec(),
+            departed: must_receive.to_vec(),
         }
     }
 }
@@ -527,8 +527,8 @@ impl Environment for Knowing {
         Some(&self.sources)
     }
 
-    fn must_listen(&self) -> Option<&[bool]> {
-        Some(&self.must_listen)
+    fn must_receive(&self) -> Option<&[bool]> {
+        Some(&self.must_receive)
     }
 
     fn departed(&self) -> &[bool] {
@@ -538,15 +538,15 @@ impl Environment for Knowing {
 
 #[test]
 fn answers_that_do_not_fit_the_team_are_refused() {
-    let new = |sources: &[usize], must_listen: &[bool]| {
-        VecEnv::new(vec![Knowing::new(sources, must_listen)], 0)
+    let new = |sources: &[usize], must_receive: &[bool]| {
+        VecEnv::new(vec![Knowing::new(sources, must_receive)], 0)
     };
     for (sources, message) in [
         (&[1][..], "`sources` has 1 elements, but needs 2"),
         (&[1, 0, 1], "`sources` has 3 elements, but needs 2"),
         (
             &[1, 2],
-            "`sources` lets agent 1 listen to agent 2, but there are only agents 0 to 1",
+            "`sources` lets agent 1 receive from agent 2, but there are only agents 0 to 1",
         ),
     ] {
         assert_eq!(new(sources, &[]).err().unwrap().to_string(), message);
@@ -554,15 +554,15 @@ fn answers_that_do_not_fit_the_team_are_refused() {
     let envs = new(&[1, 0], &[true]).unwrap();
     assert_eq!(envs.sources(), Ok(Some(&[1, 0][..])));
     assert_eq!(
-        envs.must_listen(0).unwrap_err().to_string(),
-        "`must_listen` has 1 elements, but needs 2"
+        envs.must_receive(0).unwrap_err().to_string(),
+        "`must_receive` has 1 elements, but needs 2"
     );
     assert_eq!(
         envs.departed(0).unwrap_err().to_string(),
         "`departed` has 1 elements, but needs 2"
     );
     let envs = new(&[1, 0], &[true, false]).unwrap();
-    assert_eq!(envs.must_listen(0), Ok(Some(&[true, false][..])));
+    assert_eq!(envs.must_receive(0), Ok(Some(&[true, false][..])));
     assert_eq!(envs.departed(0), Ok(&[true, false][..]));
 }
 

@@ -1,7 +1,7 @@
 //! Tasks that wrap others pass on all that they do not do themselves.
 
 use crate::marker::{Calls, Marker, assert_forwards};
-use commformer_env::{Environment, RewardScale, Stacked, Telling, TimeLimit, Told};
+use commformer_env::{Augment, Augmented, Environment, RewardScale, Stacked, TimeLimit};
 
 #[test]
 fn a_box_passes_everything_on() {
@@ -23,11 +23,11 @@ fn stacked_observations_pass_everything_on() {
 #[test]
 fn so_do_the_other_wrappers() {
     let calls = Calls::default();
-    let both = Telling {
+    let both = Augment {
         agent_id: true,
         last_action: true,
     };
-    assert_forwards(&mut Told::new(Marker::new(&calls), both), &calls);
+    assert_forwards(&mut Augmented::new(Marker::new(&calls), both), &calls);
     let calls = Calls::default();
     assert_forwards(&mut TimeLimit::new(Marker::new(&calls), 9).unwrap(), &calls);
     let calls = Calls::default();

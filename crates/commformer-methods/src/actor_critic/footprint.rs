@@ -24,7 +24,7 @@ impl Sizes {
     pub fn new(config: &ActorCriticConfig, inputs: Inputs, spec: &Spec) -> Self {
         Self {
             config: config.clone(),
-            network: Network::new(config, [inputs.seen(), inputs.judged()], spec.actions),
+            network: Network::new(config, [inputs.seen(), inputs.critic_width()], spec.actions),
             inputs,
         }
     }

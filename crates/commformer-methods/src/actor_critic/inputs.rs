@@ -2,7 +2,7 @@
 
 use super::{ActorCriticConfig, Critic};
 use commformer_env::Spec;
-use commformer_train::{PolicyResult, Sequence, Situations};
+use commformer_train::{ObsBatch, PolicyResult, Sequence};
 use tch::{Device, Kind, Tensor};
 
 /// The sizes of a team.
@@ -38,7 +38,7 @@ impl Inputs {
     }
 
     /// Numbers that the critic sees.
-    pub fn judged(&self) -> usize {
+    pub fn critic_width(&self) -> usize {
         match (self.critic, self.state_dim) {
             (Critic::Own, _) => self.seen(),
             (Critic::Team, 0) => {
@@ -54,14 +54,14 @@ impl Inputs {
         self.critic == Critic::Team && self.state_dim > 0
     }
 
-    /// B and N of situations.
+    /// B and N of observations.
     ///
     /// # Errors
     ///
     /// If they are those of another team.
-    pub fn check(&self, situations: &Situations<'_>) -> PolicyResult<[i64; 2]> {
+    pub fn check(&self, obs_batch: &ObsBatch<'_>) -> PolicyResult<[i64; 2]> {
         let expected = [self.agents as i64, self.obs_dim as i64];
-        match situations.obs.size()[..] {
+        match obs_batch.obs.size()[..] {
             [batch, agents, width] if [agents, width] == expected => Ok([batch, agents]),
             ref found => Err(format!(
                 "observations have the shape {found:?}, expected (B, {}, {})",
@@ -83,19 +83,19 @@ impl Inputs {
 
     /// What the critic sees, (B, N, ..): that, and before it what is known of the whole team. `None` if it is the global
     /// state and nobody shows it.
-    pub fn team(&self, situations: &Situations<'_>, own: &Tensor) -> Option<Tensor> {
+    pub fn team(&self, obs_batch: &ObsBatch<'_>, own: &Tensor) -> Option<Tensor> {
         let [batch, agents] = [own.size()[0], self.agents as i64];
         let central = match (self.critic, self.state_dim) {
             (Critic::Own, _) => return Some(own.shallow_clone()),
             (Critic::Team, 0) => {
-                // Who does not take part does not matter to others.
-                let seen = match situations.active {
-                    Some(active) => situations.obs * active.unsqueeze(-1),
-                    None => situations.obs.shallow_clone(),
+                // Who does not are active does not matter to others.
+                let seen = match obs_batch.active {
+                    Some(active) => obs_batch.obs * active.unsqueeze(-1),
+                    None => obs_batch.obs.shallow_clone(),
                 };
                 seen.reshape([batch, -1])
             }
-            (Critic::Team, _) => situations.state?.shallow_clone(),
+            (Critic::Team, _) => obs_batch.state?.shallow_clone(),
         };
         let central = central.unsqueeze(1).expand([-1, agents, -1], false);
         Some(Tensor::cat(&[&central, own], -1))

@@ -1,5 +1,5 @@
 //! Agents that send each other nothing: one network chooses what an agent does by what it sees, another says what its
-//! situation is worth. IPPO and MAPPO are this; they differ in what the second one sees.
+//! state is worth. IPPO and MAPPO are this; they differ in what the second one sees.
 
 mod footprint;
 mod inputs;

@@ -54,11 +54,11 @@ impl Network {
     /// Of a team whose actor and critic see so many numbers.
     pub fn new(config: &ActorCriticConfig, inputs: [usize; 2], actions: ActionSpace) -> Self {
         let mut layout = Layout::new();
-        let [seen, judged] = inputs;
+        let [seen, critic_width] = inputs;
         let head = Init::SMALL;
         let actor = Tower::new(&mut layout, "actor", [seen, actions.size()], head, config);
         let head = Init::Orthogonal(1.0);
-        let critic = Tower::new(&mut layout, "critic", [judged, 1], head, config);
+        let critic = Tower::new(&mut layout, "critic", [critic_width, 1], head, config);
         let log_std = match actions {
             ActionSpace::Discrete(_) => None,
             ActionSpace::Continuous(width) => {

@@ -11,8 +11,8 @@ use commformer_nn::native::Actions;
 use commformer_nn::passes::Precision;
 use commformer_nn::torch::{Distribution, Parameters, Torch, integers, numbers, truths};
 use commformer_train::{
-    Act, Actor, Evaluation, Gates, Level, Needs, Policy, PolicyResult, Purpose, Samples,
-    Situations, by_autograd, seed_for,
+    Act, Actor, Evaluation, Gates, Level, Needs, ObsBatch, Policy, PolicyResult, Purpose, Samples,
+    by_autograd, seed_for,
 };
 use std::cell::RefCell;
 use tch::{Device, Tensor};
@@ -45,7 +45,7 @@ impl ActorCritic {
     ) -> Result<Self, MethodError> {
         settings::check(config)?;
         let inputs = Inputs::new(config, critic, spec);
-        let network = Network::new(config, [inputs.seen(), inputs.judged()], spec.actions);
+        let network = Network::new(config, [inputs.seen(), inputs.critic_width()], spec.actions);
         let mut rng = Rng::new(seed_for(seed, Purpose::Weights), 0);
         Ok(Self {
             config: config.clone(),
@@ -115,10 +115,10 @@ impl ActorCritic {
     }
 
     /// Values and what the critic remembers. Without the global state, where it reads that, there are none: 0.
-    fn judge(&self, situations: &Situations<'_>, own: &Tensor) -> (Tensor, Option<Tensor>) {
+    fn values_of(&self, batch: &ObsBatch<'_>, own: &Tensor) -> (Tensor, Option<Tensor>) {
         let size = &own.size()[..2];
-        let [_, hidden] = halves(situations.memory);
-        let Some(inputs) = self.inputs.team(situations, own) else {
+        let [_, hidden] = halves(batch.memory);
+        let Some(inputs) = self.inputs.team(batch, own) else {
             let values = Tensor::zeros(size, (own.kind(), own.device()));
             return (values, hidden.map(|hidden| hidden.zeros_like()));
         };
@@ -138,19 +138,18 @@ impl ActorCritic {
     /// Actions, their log-probabilities, and what the actor remembers.
     pub(super) fn choose(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         own: &Tensor,
         noise: Option<&Tensor>,
     ) -> (Tensor, Tensor, Option<Tensor>) {
-        let [hidden, _] = halves(situations.memory);
+        let [hidden, _] = halves(batch.memory);
         if !self.is_native() {
             let (outputs, after) = self.by_torch(&self.network.actor, own, hidden.as_ref(), None);
-            let (actions, log_probs) =
-                (self.distribution(outputs, situations.available)).choose(noise);
+            let (actions, log_probs) = (self.distribution(outputs, batch.available)).choose(noise);
             return (actions, log_probs, after);
         }
         let (own, hidden) = (dense(own), hidden.as_ref().map(dense));
-        let (available, noise) = (situations.available.map(dense), noise.map(dense));
+        let (available, noise) = (batch.available.map(dense), noise.map(dense));
         let size = &own.size()[..2];
         self.natively(|workspace, weights| {
             let rows = rows(&own, hidden.as_ref(), None);
@@ -173,16 +172,16 @@ impl ActorCritic {
 
     /// What the networks see of samples: both inputs, what both remember, and who goes on remembering.
     fn read(&self, samples: &Samples<'_>) -> PolicyResult<Read> {
-        let situations = &samples.situations;
-        self.inputs.check(situations)?;
-        let own = self.inputs.own(situations.obs);
-        let team = (self.inputs.team(situations, &own)).ok_or("the global state is not shown")?;
+        let batch = &samples.batch;
+        self.inputs.check(batch)?;
+        let own = self.inputs.own(batch.obs);
+        let team = (self.inputs.team(batch, &own)).ok_or("the global state is not shown")?;
         let hidden = match self.config.recurrence {
             Recurrence::None => [None, None],
-            Recurrence::Gru => halves(situations.memory),
+            Recurrence::Gru => halves(batch.memory),
         };
         let goes_on = match (&samples.sequence, self.config.recurrence) {
-            (Some(sequence), Recurrence::Gru) => Some(goes_on(sequence, situations.active)),
+            (Some(sequence), Recurrence::Gru) => Some(goes_on(sequence, batch.active)),
             _ => None,
         };
         Ok(Read {
@@ -242,23 +241,18 @@ impl Actor for ActorCritic {
         }
     }
 
-    fn act(
-        &self,
-        situations: &Situations<'_>,
-        _: Gates<'_>,
-        noise: Option<&Tensor>,
-    ) -> PolicyResult<Act> {
-        self.inputs.check(situations)?;
-        let own = self.inputs.own(situations.obs);
-        let (actions, log_probs, of_actor) = self.choose(situations, &own, noise);
-        let (values, of_critic) = self.judge(situations, &own);
+    fn act(&self, batch: &ObsBatch<'_>, _: Gates<'_>, noise: Option<&Tensor>) -> PolicyResult<Act> {
+        self.inputs.check(batch)?;
+        let own = self.inputs.own(batch.obs);
+        let (actions, log_probs, of_actor) = self.choose(batch, &own, noise);
+        let (values, of_critic) = self.values_of(batch, &own);
         let memory = (of_actor.zip(of_critic)).map(|(a, b)| Tensor::cat(&[a, b], -1));
         Ok(Act {
             actions,
             log_probs,
             values,
             gate: None,
-            memory: carried(memory, situations.active),
+            memory: recurrent(memory, batch.active),
         })
     }
 }
@@ -309,7 +303,7 @@ impl Policy for ActorCritic {
             outputs
         };
         let outputs = run(&self.network.actor, &own, of_actor);
-        let distribution = self.distribution(outputs, samples.situations.available);
+        let distribution = self.distribution(outputs, samples.batch.available);
         let (log_probs, entropy) = distribution.score(samples.actions);
         Ok(Evaluation {
             log_probs,
@@ -334,9 +328,9 @@ impl Policy for ActorCritic {
         let inputs = read.inputs.each_ref().map(dense);
         let hidden = (read.hidden.each_ref()).map(|hidden| hidden.as_ref().map(dense));
         let goes_on = read.goes_on.as_ref().map(dense);
-        let available = samples.situations.available.map(dense);
+        let available = samples.batch.available.map(dense);
         let available = available.as_ref().map(truths);
-        let size = &samples.situations.obs.size()[..2];
+        let size = &samples.batch.obs.size()[..2];
         self.natively(|workspace, weights| {
             let [own, team] =
                 [0, 1].map(|of| rows(&inputs[of], hidden[of].as_ref(), goes_on.as_ref()));
@@ -365,15 +359,15 @@ impl Policy for ActorCritic {
         })
     }
 
-    fn values(&self, situations: &Situations<'_>, _: Gates<'_>) -> PolicyResult<Tensor> {
-        self.inputs.check(situations)?;
-        let own = self.inputs.own(situations.obs);
-        Ok(self.judge(situations, &own).0)
+    fn values(&self, batch: &ObsBatch<'_>, _: Gates<'_>) -> PolicyResult<Tensor> {
+        self.inputs.check(batch)?;
+        let own = self.inputs.own(batch.obs);
+        Ok(self.values_of(batch, &own).0)
     }
 }
 
-/// What is carried on, (B, N, M): nothing by who takes no part.
-pub(super) fn carried(memory: Option<Tensor>, active: Option<&Tensor>) -> Option<Tensor> {
+/// What is carried on, (B, N, M): nothing by who is not active.
+pub(super) fn recurrent(memory: Option<Tensor>, active: Option<&Tensor>) -> Option<Tensor> {
     memory.map(|memory| match active {
         Some(active) => memory * active.unsqueeze(-1),
         None => memory,

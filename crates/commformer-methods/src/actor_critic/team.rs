@@ -1,26 +1,26 @@
 //! What the program asks of the policy beside learning: what went on in it, and every agent by itself.
 
 use super::inputs::halves;
-use super::policy::{ActorCritic, carried};
+use super::policy::{ActorCritic, recurrent};
 use crate::{Apart, Delivered, Insight, Team};
 use commformer_env::ActionSpace;
 use commformer_model::Explanation;
-use commformer_train::{Act, Gates, PolicyResult, Situations};
+use commformer_train::{Act, Gates, ObsBatch, PolicyResult};
 use tch::{Kind, Tensor};
 
 impl Team for ActorCritic {
     fn explain(
         &self,
-        situations: &Situations<'_>,
+        obs_batch: &ObsBatch<'_>,
         _: Gates<'_>,
         _: &Act,
     ) -> PolicyResult<Option<Insight>> {
-        self.inputs.check(situations)?;
+        self.inputs.check(obs_batch)?;
         let _guard = tch::no_grad_guard();
-        let own = self.inputs.own(situations.obs);
-        let [hidden, _] = halves(situations.memory);
+        let own = self.inputs.own(obs_batch.obs);
+        let [hidden, _] = halves(obs_batch.memory);
         let (outputs, _) = self.by_torch(&self.network.actor, &own, hidden.as_ref(), None);
-        let logits = (self.distribution(outputs, situations.available)).into_output();
+        let logits = (self.distribution(outputs, obs_batch.available)).into_output();
         let probabilities = match self.actions {
             ActionSpace::Discrete(_) => Some(logits.softmax(-1, Kind::Float)),
             ActionSpace::Continuous(_) => None,
@@ -38,21 +38,21 @@ impl Team for ActorCritic {
     /// Each agent by itself: it sees its own observation, and needs nobody's message.
     fn act_apart(
         &self,
-        situations: &Situations<'_>,
+        obs_batch: &ObsBatch<'_>,
         _: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Apart> {
-        let [batch, agents] = self.inputs.check(situations)?;
-        let own = self.inputs.own(situations.obs);
+        let [batch, agents] = self.inputs.check(obs_batch)?;
+        let own = self.inputs.own(obs_batch.obs);
         let each = |team: i64| {
             let members = (0..agents).map(|agent| {
                 let part = |x: &Tensor| x.narrow(0, team, 1).narrow(1, agent, 1);
                 let [available, memory] =
-                    [situations.available, situations.memory].map(|x| x.map(part));
-                let alone = Situations {
+                    [obs_batch.available, obs_batch.memory].map(|x| x.map(part));
+                let alone = ObsBatch {
                     available: available.as_ref(),
                     memory: memory.as_ref(),
-                    ..*situations
+                    ..*obs_batch
                 };
                 let (actions, log_probs, of_actor) =
                     self.choose(&alone, &part(&own), noise.map(part).as_ref());
@@ -79,7 +79,7 @@ impl Team for ActorCritic {
                 actions,
                 log_probs,
                 gate: None,
-                memory: carried(memory, situations.active),
+                memory: recurrent(memory, obs_batch.active),
             },
         })
     }

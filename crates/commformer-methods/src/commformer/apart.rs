@@ -1,36 +1,36 @@
 //! The same team with every agent alone, given only what is delivered along open edges: an agent's gate decides on that
 //! agent's own embedding, its network runs on its own observation and its inbox. What the mailboxes deliver is counted.
 
-use super::gate::{Decision, Evidence, for_policy};
+use super::gate::{Decision, GateInputs, for_policy};
 use super::team::{TeamPolicy, carry};
 use crate::{Apart, Delivered};
 use commformer_model::decentralised::{Action, OpenEdges, Team, Turn, Weights};
 use commformer_model::graph;
-use commformer_train::{Act, Actor, Gates, Gating, PolicyResult, Situations, TeamGraphs};
+use commformer_train::{Act, Actor, Gates, Gating, ObsBatch, PolicyResult, TeamGraphs};
 use tch::Tensor;
 
 impl TeamPolicy {
     /// See [`Team::act_apart`](crate::Team::act_apart).
     pub(super) fn apart(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Apart> {
-        let size = situations.obs.size();
+        let size = batch.obs.size();
         let (envs, agents) = (size[0], size[1] as usize);
         let weights = Weights::new(self.model())?;
         let mut team = Team::new(&weights, agents)?;
         let (mut acts, mut log) = (Vec::new(), Vec::new());
         for env in 0..envs {
             let of_env = |x: &Tensor| x.narrow(0, env.min(x.size()[0] - 1), 1);
-            let available = situations.available.map(of_env);
-            let memory = situations.memory.map(of_env);
-            let active = situations.active.map(of_env);
-            let situation = Situations {
-                obs: &of_env(situations.obs),
+            let available = batch.available.map(of_env);
+            let memory = batch.memory.map(of_env);
+            let active = batch.active.map(of_env);
+            let context = ObsBatch {
+                obs: &of_env(batch.obs),
                 available: available.as_ref(),
-                graph: &TeamGraphs::new(of_env(&situations.graph.of_each())), // the only one, or this environment's
+                graph: &TeamGraphs::new(of_env(&batch.graph.of_each())), // the only one, or this environment's
                 active: active.as_ref(),
                 state: None,
                 memory: memory.as_ref(),
@@ -38,7 +38,7 @@ impl TeamPolicy {
             let of_gates = noise_of(gates).map(of_env);
             let gates = with_noise(gates, of_gates.as_ref());
             let noise = noise.map(of_env);
-            let (act, delivered) = self.step_apart(&mut team, &situation, gates, noise.as_ref())?;
+            let (act, delivered) = self.step_apart(&mut team, &context, gates, noise.as_ref())?;
             acts.push(act);
             log.push(delivered);
         }
@@ -48,63 +48,65 @@ impl TeamPolicy {
         })
     }
 
-    /// One step of one team: situations of batch 1.
+    /// One step of one team: observations of batch 1.
     fn step_apart(
         &self,
         team: &mut Team<'_>,
-        situation: &Situations<'_>,
+        context: &ObsBatch<'_>,
         gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<(Act, Delivered)> {
         let own = |x: &Tensor| x.get(0);
-        let kept_width = self.model().kept_width() as i64;
+        let stale_width = self.model().stale_width() as i64;
         team.forget();
-        if let Some(memory) = situation.memory.filter(|_| kept_width > 0) {
-            team.keep(&numbers(&own(memory).narrow(-1, 0, kept_width))?)?;
+        if let Some(memory) = context.memory.filter(|_| stale_width > 0) {
+            team.keep(&numbers(&own(memory).narrow(-1, 0, stale_width))?)?;
         }
-        let available = situation.available.map(flags).transpose()?;
-        let turns = team.perceive(&numbers(situation.obs)?, available.as_deref())?;
+        let available = context.available.map(flags).transpose()?;
+        let turns = team.perceive(&numbers(context.obs)?, available.as_deref())?;
         let decisions: Vec<Decision> = (0..)
             .zip(&turns)
-            .map(|(agent, turn)| self.decide_alone(agent, turn, situation, gates))
+            .map(|(agent, turn)| self.decide_alone(agent, turn, context, gates))
             .filter_map(Result::transpose)
             .collect::<PolicyResult<_>>()?;
         let gating = join(&decisions);
-        let graph = situation.graph.of_each();
+        let graph = context.graph.of_each();
         let edges = match (&gating, gates) {
             (None, _) | (_, Gates::Open) => own(&graph),
             (Some(gating), _) => own(&graph::gated(&graph, &for_policy(&gating.open))),
         };
         let mut edges = OpenEdges::new(&numbers(&edges)?)?;
-        if let Some(active) = situation.active {
+        if let Some(active) = context.active {
             edges = edges.among(&flags(&active.gt(0.5))?);
         }
         let noise = noise.map(numbers).transpose()?;
         let step = team.act(turns, &edges, noise.as_deref())?;
         let of_gates: Vec<&Tensor> = decisions
             .iter()
-            .filter_map(|decision| decision.carried.as_ref())
+            .filter_map(|decision| decision.recurrent.as_ref())
             .collect();
         let of_gates = (!of_gates.is_empty()).then(|| Tensor::cat(&of_gates, 1)); // (1, N, ..)
         // On the policy's device and with a batch of one.
         let row = |x: &[f32], shape: &[i64]| {
             Tensor::from_slice(x)
                 .view(shape)
-                .to_device(situation.obs.device())
+                .to_device(context.obs.device())
         };
         let agents = step.values.len() as i64;
-        let kept = step.kept.map(|kept| row(&kept, &[1, agents, kept_width]));
-        let carried: Vec<Tensor> = kept.into_iter().chain(of_gates).collect();
+        let stale = step
+            .stale
+            .map(|stale| row(&stale, &[1, agents, stale_width]));
+        let recurrent: Vec<Tensor> = stale.into_iter().chain(of_gates).collect();
         let act = Act {
-            actions: actions(&step.actions).to_device(situation.obs.device()),
+            actions: actions(&step.actions).to_device(context.obs.device()),
             log_probs: row(&step.log_probs, &[1, agents]),
             values: row(&step.values, &[1, agents]),
             gate: gating,
-            memory: carry(&carried, situation.active),
+            memory: carry(&recurrent, context.active),
         };
         let delivered = Delivered {
-            messages: step.carried.messages() as u64,
-            bytes: step.carried.bytes() as u64,
+            messages: step.delivered.messages() as u64,
+            bytes: step.delivered.bytes() as u64,
         };
         Ok((act, delivered))
     }
@@ -115,38 +117,38 @@ impl TeamPolicy {
         &self,
         agent: i64,
         turn: &Turn<'_>,
-        situation: &Situations<'_>,
+        context: &ObsBatch<'_>,
         gates: Gates<'_>,
     ) -> PolicyResult<Option<Decision>> {
         let Some(gate) = self.gate() else {
             return Ok(None);
         };
         // A gate may want to see a whole team. It is shown one whose members are all this agent.
-        let agents = situation.obs.size()[1];
+        let agents = context.obs.size()[1];
         let repeated = |x: &Tensor| x.narrow(1, agent, 1).repeat([1, agents, 1]);
         let noise = noise_of(gates).map(repeated);
         let gates = with_noise(gates, noise.as_ref());
-        let kept = self.model().kept_width() as i64;
-        let carried = match (situation.memory, self.needs().memory as i64 - kept) {
-            (Some(memory), width @ 1..) => Some(repeated(&memory.narrow(-1, kept, width))),
+        let stale = self.model().stale_width() as i64;
+        let recurrent = match (context.memory, self.needs().memory as i64 - stale) {
+            (Some(memory), width @ 1..) => Some(repeated(&memory.narrow(-1, stale, width))),
             _ => None,
         };
         let entropy = if gate.needs_entropy() && noise.is_some() {
-            let own_edge = situation.graph.of_each().double_value(&[0, agent, agent]) > 0.5;
+            let own_edge = context.graph.of_each().double_value(&[0, agent, agent]) > 0.5;
             let entropy = turn.entropy_alone(agents as usize, own_edge)?;
-            let options = (tch::Kind::Float, situation.obs.device());
+            let options = (tch::Kind::Float, context.obs.device());
             Some(Tensor::full([1, agents], entropy, options))
         } else {
             None
         };
-        let embedding = embedding(turn, situation.obs.device());
-        let evidence = Evidence {
+        let embedding = embedding(turn, context.obs.device());
+        let inputs = GateInputs {
             embedding: &embedding.repeat([1, agents, 1]),
-            graph: situation.graph,
-            carried: carried.as_ref(),
+            graph: context.graph,
+            recurrent: recurrent.as_ref(),
             entropy_alone: entropy.as_ref(),
         };
-        let Decision { gating, carried } = gate.decide(&evidence, gates)?;
+        let Decision { gating, recurrent } = gate.decide(&inputs, gates)?;
         let own = |x: &Tensor| x.narrow(1, agent, 1);
         Ok(Some(Decision {
             gating: Gating {
@@ -155,7 +157,7 @@ impl TeamPolicy {
                 values: own(&gating.values),
                 scores: own(&gating.scores),
             },
-            carried: carried.as_ref().map(own),
+            recurrent: recurrent.as_ref().map(own),
         }))
     }
 }

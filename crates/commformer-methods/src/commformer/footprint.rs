@@ -15,10 +15,10 @@ pub(crate) struct Sizes {
 impl Sizes {
     pub fn new(config: &TeamConfig, spec: &Spec) -> Self {
         let policy = sizes(config, spec);
-        let [decisions, carried] = gate::widths(&config.gate, spec.agents);
+        let [decisions, recurrent] = gate::widths(&config.gate, spec.agents);
         Self {
             needs: Needs {
-                memory: policy.kept_width().saturating_add(carried),
+                memory: policy.stale_width().saturating_add(recurrent),
                 gate: decisions,
                 state: false,
             },

@@ -3,10 +3,10 @@
 use super::gate::{TeamGate, for_policy};
 use super::team::{TeamPolicy, input};
 use commformer_model::Explanation;
-use commformer_train::{Act, Gates, PolicyResult, Situations};
+use commformer_train::{Act, Gates, ObsBatch, PolicyResult};
 use tch::Tensor;
 
-/// What went on in a team when it acted in B situations.
+/// What went on in a team when it acted in B observations.
 #[derive(Debug)]
 pub struct Insight {
     /// In the network.
@@ -22,18 +22,18 @@ impl TeamPolicy {
     /// See [`Team::explain`](crate::Team::explain).
     pub(super) fn insight(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         gates: Gates<'_>,
         act: &Act,
     ) -> PolicyResult<Insight> {
-        let embedding = self.model.observe(situations.obs)?;
-        let (kept, _) = self.split(situations.memory);
+        let embedding = self.model.observe(batch.obs)?;
+        let (stale, _) = self.split(batch.memory);
         let gating = match gates {
             Gates::Open => None,
             Gates::Drawn(_) | Gates::Decided(_) => act.gate.as_ref(),
         };
         let open = gating.map(|gating| for_policy(&gating.open));
-        let input = input(situations, &embedding, open.as_ref(), kept.as_ref());
+        let input = input(batch, &embedding, open.as_ref(), stale.as_ref());
         let learned = self.gate.as_ref().is_some_and(TeamGate::is_learned);
         Ok(Insight {
             explanation: self.model.explain(&input, &act.actions)?,

@@ -1,18 +1,18 @@
 //! The network, its graph and its gates as one policy.
 
 use super::footprint::sizes;
-use super::gate::{Decision, Evidence, TeamGate, for_policy};
+use super::gate::{Decision, GateInputs, TeamGate, for_policy};
 use crate::config::TeamConfig;
 use crate::{Apart, Attentions, Insight, MethodError, Team};
 use commformer_env::{Rng, Spec};
 use commformer_model::{CommFormer, Input, SelfEdge, graph};
 use commformer_train::{
     Act, Actor, Evaluation, GateEvaluation, Gates, LearnedGraph, Level, MessageSizes, Needs,
-    Policy, PolicyResult, Purpose, ReceiveGates, Samples, Situations, TeamGraphs, seed_for,
+    ObsBatch, Policy, PolicyResult, Purpose, ReceiveGates, Samples, TeamGraphs, seed_for,
 };
 use tch::{Device, Kind, Tensor};
 
-/// A policy, how its graph is drawn, and when its agents listen.
+/// A policy, how its graph is drawn, and when its agents receive.
 #[derive(Debug)]
 pub struct TeamPolicy {
     pub(super) model: CommFormer,
@@ -77,27 +77,27 @@ impl TeamPolicy {
     }
 
     /// Embeds the observations, splits what agents carry and sets the gates.
-    fn perceive(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Perception> {
-        let embedding = self.model.observe(situations.obs)?;
-        let (kept, carried) = self.split(situations.memory);
+    fn perceive(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> PolicyResult<Perception> {
+        let embedding = self.model.observe(batch.obs)?;
+        let (stale, recurrent) = self.split(batch.memory);
         let decision = match &self.gate {
             None => None,
             Some(gate) => {
                 let entropy = match gates {
                     Gates::Open => None,
                     _ if gate.needs_entropy() => {
-                        let input = input(situations, &embedding, None, kept.as_ref());
+                        let input = input(batch, &embedding, None, stale.as_ref());
                         Some(self.model.entropy_alone(&input)?)
                     }
                     _ => None,
                 };
-                let evidence = Evidence {
+                let inputs = GateInputs {
                     embedding: &embedding,
-                    graph: &heard(gate, situations),
-                    carried: carried.as_ref(),
+                    graph: &heard(gate, batch),
+                    recurrent: recurrent.as_ref(),
                     entropy_alone: entropy.as_ref(),
                 };
-                Some(gate.decide(&evidence, gates)?)
+                Some(gate.decide(&inputs, gates)?)
             }
         };
         // Open gates change nothing, so the policy is not told of them.
@@ -107,7 +107,7 @@ impl TeamPolicy {
         };
         Ok(Perception {
             embedding,
-            kept,
+            stale,
             decision,
             open,
         })
@@ -122,15 +122,15 @@ impl TeamPolicy {
         let Some(gate) = &self.gate else {
             return Ok((None, None));
         };
-        let graph = heard(gate, &samples.situations);
+        let graph = heard(gate, &samples.batch);
         let (gate, open) = gate.evaluate(embedding, &graph, samples.gate)?;
         Ok((gate, open.as_ref().map(for_policy)))
     }
 
     /// What agents carry, (B, N, M): what the network keeps, then what the gate carries.
     pub(super) fn split(&self, memory: Option<&Tensor>) -> (Option<Tensor>, Option<Tensor>) {
-        let width = self.model.kept_width() as i64;
-        let of_gate = self.gate.as_ref().map_or(0, TeamGate::carried_width) as i64;
+        let width = self.model.stale_width() as i64;
+        let of_gate = self.gate.as_ref().map_or(0, TeamGate::recurrent_width) as i64;
         let part = |start, length| {
             memory
                 .filter(|_| length > 0)
@@ -142,28 +142,28 @@ impl TeamPolicy {
 
 /// Situations as the network takes them, with these gates and what agents keep.
 pub(super) fn input<'a>(
-    situations: &Situations<'a>,
+    batch: &ObsBatch<'a>,
     embedding: &'a Tensor,
     gate: Option<&'a Tensor>,
-    kept: Option<&'a Tensor>,
+    stale: Option<&'a Tensor>,
 ) -> Input<'a> {
     Input {
-        available: situations.available,
-        graph_of: situations.graph.of.as_ref(),
+        available: batch.available,
+        graph_of: batch.graph.of.as_ref(),
         gate,
-        active: situations.active,
-        kept,
-        ..Input::new(embedding, &situations.graph.graphs)
+        active: batch.active,
+        stale,
+        ..Input::new(embedding, &batch.graph.graphs)
     }
 }
 
-/// The graphs as a gate sees them: if it looks at edges, without those of agents who take no part.
-fn heard(gate: &TeamGate, situations: &Situations<'_>) -> TeamGraphs {
-    let TeamGraphs { graphs, of } = situations.graph;
-    match situations.active {
+/// The graphs as a gate sees them: if it looks at edges, without those of agents who are not active.
+fn heard(gate: &TeamGate, batch: &ObsBatch<'_>) -> TeamGraphs {
+    let TeamGraphs { graphs, of } = batch.graph;
+    match batch.active {
         Some(active) if gate.reads_graph() => {
             let both = active.unsqueeze(-1) * active.unsqueeze(-2); // (B, N, N)
-            TeamGraphs::new(graph::gated(&situations.graph.of_each(), &both))
+            TeamGraphs::new(graph::gated(&batch.graph.of_each(), &both))
         }
         _ => TeamGraphs {
             graphs: graphs.shallow_clone(),
@@ -172,31 +172,31 @@ fn heard(gate: &TeamGate, situations: &Situations<'_>) -> TeamGraphs {
     }
 }
 
-/// What agents carry to the next step, side by side. Who takes no part comes back with nothing.
+/// What agents carry to the next step, side by side. Who is not active comes back with nothing.
 pub(super) fn carry(parts: &[Tensor], active: Option<&Tensor>) -> Option<Tensor> {
-    let carried = (!parts.is_empty()).then(|| Tensor::cat(parts, -1))?;
+    let recurrent = (!parts.is_empty()).then(|| Tensor::cat(parts, -1))?;
     Some(match active {
-        Some(active) => carried * active.unsqueeze(-1),
-        None => carried,
+        Some(active) => recurrent * active.unsqueeze(-1),
+        None => recurrent,
     })
 }
 
 /// What a team perceives, ready for the network.
 struct Perception {
     embedding: Tensor,
-    kept: Option<Tensor>,
+    stale: Option<Tensor>,
     decision: Option<Decision>,
     /// The gates as the network takes them.
     open: Option<Tensor>,
 }
 
 impl Perception {
-    fn input<'a>(&'a self, situations: &Situations<'a>) -> Input<'a> {
+    fn input<'a>(&'a self, batch: &ObsBatch<'a>) -> Input<'a> {
         input(
-            situations,
+            batch,
             &self.embedding,
             self.open.as_ref(),
-            self.kept.as_ref(),
+            self.stale.as_ref(),
         )
     }
 }
@@ -205,7 +205,7 @@ impl Actor for TeamPolicy {
     fn needs(&self) -> Needs {
         let of_gate = |width: fn(&TeamGate) -> usize| self.gate.as_ref().map_or(0, width);
         Needs {
-            memory: self.model.kept_width() + of_gate(TeamGate::carried_width),
+            memory: self.model.stale_width() + of_gate(TeamGate::recurrent_width),
             gate: of_gate(TeamGate::width),
             state: false,
         }
@@ -234,23 +234,23 @@ impl Actor for TeamPolicy {
 
     fn act(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Act> {
-        let perception = self.perceive(situations, gates)?;
-        let act = self.model.act(&perception.input(situations), noise)?;
+        let perception = self.perceive(batch, gates)?;
+        let act = self.model.act(&perception.input(batch), noise)?;
         let (gating, of_gate) = match perception.decision {
-            Some(decision) => (Some(decision.gating), decision.carried),
+            Some(decision) => (Some(decision.gating), decision.recurrent),
             None => (None, None),
         };
-        let carried: Vec<Tensor> = act.kept.into_iter().chain(of_gate).collect();
+        let recurrent: Vec<Tensor> = act.stale.into_iter().chain(of_gate).collect();
         Ok(Act {
             actions: act.actions,
             log_probs: act.log_probs,
             values: act.values,
             gate: gating,
-            memory: carry(&carried, situations.active),
+            memory: carry(&recurrent, batch.active),
         })
     }
 }
@@ -307,11 +307,11 @@ impl Policy for TeamPolicy {
         samples: &Samples<'_>,
         uniform: &mut dyn FnMut(&[i64]) -> Tensor,
     ) -> PolicyResult<Evaluation> {
-        let situations = &samples.situations;
-        let embedding = self.model.embed(situations.obs)?;
+        let batch = &samples.batch;
+        let embedding = self.model.embed(batch.obs)?;
         let (gate, open) = self.gates_of(&embedding, samples)?;
-        let (kept, _) = self.split(situations.memory);
-        let input = input(situations, &embedding, open.as_ref(), kept.as_ref());
+        let (stale, _) = self.split(batch.memory);
+        let input = input(batch, &embedding, open.as_ref(), stale.as_ref());
         let evaluation = self
             .model
             .evaluate(&input, samples.actions, Some(uniform))?;
@@ -330,11 +330,11 @@ impl Policy for TeamPolicy {
         uniform: &mut dyn FnMut(&[i64]) -> Tensor,
         loss: &mut dyn FnMut(&Evaluation) -> Tensor,
     ) -> PolicyResult<Vec<Tensor>> {
-        let situations = &samples.situations;
-        let (mut pass, embedding) = self.model.pass(situations.obs)?;
+        let batch = &samples.batch;
+        let (mut pass, embedding) = self.model.pass(batch.obs)?;
         let (gate, open) = self.gates_of(&embedding, samples)?;
-        let (kept, _) = self.split(situations.memory);
-        let input = input(situations, &embedding, open.as_ref(), kept.as_ref());
+        let (stale, _) = self.split(batch.memory);
+        let input = input(batch, &embedding, open.as_ref(), stale.as_ref());
         let leaf = input
             .graph
             .detach()
@@ -353,7 +353,7 @@ impl Policy for TeamPolicy {
         if level == Level::Upper {
             // From the graph on, by which way it depends on the edge logits.
             let slope = pass.backward_to_graph(&loss)?;
-            let surrogate = (&situations.graph.graphs * slope).sum(Kind::Float);
+            let surrogate = (&batch.graph.graphs * slope).sum(Kind::Float);
             let logits = [self.model.edge_logits()];
             return Ok(Tensor::f_run_backward(&[surrogate], &logits, false, false)?);
         }
@@ -361,20 +361,20 @@ impl Policy for TeamPolicy {
         Ok(pass.backward(&loss, &of_gate.collect::<Vec<_>>())?)
     }
 
-    fn values(&self, situations: &Situations<'_>, gates: Gates<'_>) -> PolicyResult<Tensor> {
-        let perception = self.perceive(situations, gates)?;
-        Ok(self.model.encode(&perception.input(situations))?.1)
+    fn values(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> PolicyResult<Tensor> {
+        let perception = self.perceive(batch, gates)?;
+        Ok(self.model.encode(&perception.input(batch))?.1)
     }
 }
 
 impl Team for TeamPolicy {
     fn explain(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         gates: Gates<'_>,
         act: &Act,
     ) -> PolicyResult<Option<Insight>> {
-        self.insight(situations, gates, act).map(Some)
+        self.insight(batch, gates, act).map(Some)
     }
 
     fn attentions(&self) -> Attentions {
@@ -386,10 +386,10 @@ impl Team for TeamPolicy {
 
     fn act_apart(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Apart> {
-        self.apart(situations, gates, noise)
+        self.apart(batch, gates, noise)
     }
 }

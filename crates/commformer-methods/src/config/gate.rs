@@ -1,4 +1,4 @@
-//! `[gate]`: when each agent listens, and what that may cost.
+//! `[gate]`: when each agent receives, and what that may cost.
 
 use commformer_gate::{BudgetConfig, Per, TargetConfig};
 use commformer_model::Closed;
@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
-/// Who decides when an agent listens.
+/// Who decides when an agent receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GateMode {
@@ -39,8 +39,9 @@ pub enum GateEstimator {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GateExecution {
-    /// Open as often as its probability says, spread evenly over time.
-    Spread,
+    /// Open as often as its probability says, evenly over time: each agent carries the rounding error to its next step.
+    #[schemars(extend("former" = "spread"))]
+    ErrorDiffusion,
     /// Open where its logit lies above a threshold, which is set so that the target is met.
     Threshold,
 }
@@ -57,7 +58,7 @@ pub enum GateBudget {
     Target,
 }
 
-/// When each agent listens.
+/// When each agent receives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct GateConfig {
@@ -71,7 +72,7 @@ pub struct GateConfig {
     #[default(GateEstimator::Action)]
     pub estimator: GateEstimator,
     /// How a learned gate is executed.
-    #[default(GateExecution::Spread)]
+    #[default(GateExecution::ErrorDiffusion)]
     pub execution: GateExecution,
     /// Temperature of the straight-through gradient.
     #[default = 1.0]

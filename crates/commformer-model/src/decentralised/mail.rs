@@ -10,7 +10,7 @@ pub struct OpenEdges {
     agents: usize,
     /// N x N, row the receiver.
     open: Vec<bool>,
-    /// Who takes part, N.
+    /// Who is active, N.
     active: Vec<bool>,
 }
 
@@ -45,8 +45,8 @@ impl OpenEdges {
         })
     }
 
-    /// Those between the agents who take part, `active` (N): the others neither send nor are sent
-    /// anything. Whom it leaves out takes part.
+    /// Those between the agents who are active, `active` (N): the others neither send nor are sent
+    /// anything. Whom it leaves out is active.
     pub fn among(mut self, active: &[bool]) -> Self {
         for (own, active) in self.active.iter_mut().zip(active) {
             *own = *active;
@@ -119,19 +119,19 @@ impl<'p> Inbox<'p> {
 #[derive(Debug)]
 pub struct Mailbox<'e> {
     edges: &'e OpenEdges,
-    carried: Carried,
+    delivered: Delivered,
 }
 
 /// Bytes that a mailbox delivered, receiver by sender (N x N).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Carried {
+pub struct Delivered {
     /// Along open edges.
     pub along: Vec<usize>,
     /// Along none: the previous action, under [`PreviousAction::Always`].
     pub always: Vec<usize>,
 }
 
-impl Carried {
+impl Delivered {
     /// Messages along edges; what a sender sends a receiver in a step is one message.
     pub fn messages(&self) -> usize {
         self.along.iter().filter(|&&bytes| bytes > 0).count()
@@ -148,7 +148,7 @@ impl<'e> Mailbox<'e> {
         let none = vec![0; edges.agents * edges.agents];
         Self {
             edges,
-            carried: Carried {
+            delivered: Delivered {
                 along: none.clone(),
                 always: none,
             },
@@ -160,7 +160,7 @@ impl<'e> Mailbox<'e> {
         let mut inbox = Inbox::default();
         for (sender, packet) in sent.iter().enumerate() {
             if sender != receiver && self.edges.is_open(receiver, sender) {
-                self.carried.along[receiver * self.edges.agents + sender] += packet.bytes();
+                self.delivered.along[receiver * self.edges.agents + sender] += packet.bytes();
                 inbox.letters.push((sender, packet));
             }
         }
@@ -168,7 +168,7 @@ impl<'e> Mailbox<'e> {
     }
 
     /// Delivers what the agents before `receiver` sent while they decided, and the action of the last
-    /// of them: along its edge, or whenever both take part.
+    /// of them: along its edge, or whenever both are active.
     pub(super) fn deliver_decided<'p>(
         &mut self,
         receiver: usize,
@@ -183,9 +183,9 @@ impl<'e> Mailbox<'e> {
         if let Some((sender, action)) = last {
             let at = receiver * self.edges.agents + sender;
             match rule {
-                PreviousAction::Always => self.carried.always[at] += action.bytes(),
+                PreviousAction::Always => self.delivered.always[at] += action.bytes(),
                 PreviousAction::Heard if self.edges.is_open(receiver, sender) => {
-                    self.carried.along[at] += action.bytes();
+                    self.delivered.along[at] += action.bytes();
                 }
                 PreviousAction::Heard => return inbox,
             }
@@ -194,8 +194,8 @@ impl<'e> Mailbox<'e> {
         inbox
     }
 
-    pub(super) fn into_carried(self) -> Carried {
-        self.carried
+    pub(super) fn into_delivered(self) -> Delivered {
+        self.delivered
     }
 }
 
@@ -230,9 +230,9 @@ mod tests {
                     .all(|(sender, found)| **found == sent[*sender])
             );
         }
-        let carried = mailbox.into_carried();
-        assert_eq!(carried.along, [0, 8, 0, 0, 0, 0, 4, 8, 0]);
-        assert_eq!((carried.messages(), carried.bytes()), (3, 20));
+        let delivered = mailbox.into_delivered();
+        assert_eq!(delivered.along, [0, 8, 0, 0, 0, 0, 4, 8, 0]);
+        assert_eq!((delivered.messages(), delivered.bytes()), (3, 20));
     }
 
     #[test]
@@ -249,9 +249,12 @@ mod tests {
                 let expected = given[receiver - 1].then(|| &actions[receiver - 1]);
                 assert_eq!(inbox.previous(), expected);
             }
-            let carried = mailbox.into_carried();
+            let delivered = mailbox.into_delivered();
             let of = |bytes: &[usize]| [bytes[3], bytes[7]];
-            assert_eq!((of(&carried.along), of(&carried.always)), (along, always));
+            assert_eq!(
+                (of(&delivered.along), of(&delivered.always)),
+                (along, always)
+            );
         }
     }
 
@@ -267,9 +270,9 @@ mod tests {
                 let inbox = mailbox.deliver_decided(receiver, &[], &sent[..receiver], rule);
                 assert_eq!(inbox.previous(), None);
             }
-            let carried = mailbox.into_carried();
-            assert_eq!(carried.along, [0, 0, 0, 0, 0, 0, 4, 0, 0]);
-            assert_eq!(carried.bytes(), 4);
+            let delivered = mailbox.into_delivered();
+            assert_eq!(delivered.along, [0, 0, 0, 0, 0, 0, 4, 0, 0]);
+            assert_eq!(delivered.bytes(), 4);
         }
         assert_eq!(edges.links(0).hears, [true, false, false]);
     }

@@ -19,8 +19,8 @@ use crate::old_messages::OldMessages;
 pub struct Member<'a> {
     weights: &'a Weights,
     agent: usize,
-    /// Of the old messages, [`PolicyConfig::kept_width`] numbers; `None`: nothing yet.
-    kept: Option<Vec<f32>>,
+    /// Of the old messages, [`PolicyConfig::stale_width`] numbers; `None`: nothing yet.
+    stale: Option<Vec<f32>>,
 }
 
 impl<'a> Member<'a> {
@@ -28,18 +28,18 @@ impl<'a> Member<'a> {
         Self {
             weights,
             agent,
-            kept: None,
+            stale: None,
         }
     }
 
     /// Forgets what it carries, as at the start of an episode.
     pub fn forget(&mut self) {
-        self.kept = None;
+        self.stale = None;
     }
 
     /// What it carries.
-    pub(super) fn keep(&mut self, kept: Option<Vec<f32>>) {
-        self.kept = kept;
+    pub(super) fn keep(&mut self, stale: Option<Vec<f32>>) {
+        self.stale = stale;
     }
 
     /// Begins a step: makes an embedding of its own observation, O numbers. `available`, A flags, says
@@ -67,7 +67,7 @@ impl<'a> Member<'a> {
             agent: self.agent,
             embedding: tape.value(embedding).to_vec(),
             available: available.map(|flags| flags.iter().map(|flag| u8::from(*flag)).collect()),
-            kept: self.kept.clone(),
+            stale: self.stale.clone(),
         })
     }
 }
@@ -80,7 +80,7 @@ pub struct Turn<'a> {
     /// E numbers.
     embedding: Vec<f32>,
     available: Option<Vec<u8>>,
-    kept: Option<Vec<f32>>,
+    stale: Option<Vec<f32>>,
 }
 
 impl<'a> Turn<'a> {
@@ -93,14 +93,14 @@ impl<'a> Turn<'a> {
     /// own entry of the graph, `agents` the number of agents.
     ///
     /// # Errors
-    /// None that the inputs can cause; it computes what [`Listening::decide`] does.
+    /// None that the inputs can cause; it computes what [`Receiving::decide`] does.
     pub fn entropy_alone(&self, agents: usize, own_edge: bool) -> Result<f64, ModelError> {
         let nothing = Inbox::default();
         let mut alone = self.begin(Links::alone(self.agent, agents, own_edge));
         for _ in 0..self.weights.config().blocks {
-            alone.hear(&nothing)?;
+            alone.attend(&nothing)?;
         }
-        let (outputs, _) = alone.think(&nothing)?;
+        let (outputs, _) = alone.forward(&nothing)?;
         let leaves = alone.weights.leaves();
         let log_std = alone.weights.native(&leaves).log_std();
         // An entropy is the same for every action.
@@ -114,20 +114,20 @@ impl<'a> Turn<'a> {
     }
 
     /// Goes on with these links.
-    pub fn listen(self, links: Links) -> Listening<'a> {
+    pub fn receive(self, links: Links) -> Receiving<'a> {
         self.begin(links)
     }
 
-    fn begin(&self, links: Links) -> Listening<'a> {
-        Listening {
+    fn begin(&self, links: Links) -> Receiving<'a> {
+        Receiving {
             weights: self.weights,
             agent: self.agent,
             links,
             available: self.available.clone(),
-            kept: self.kept.clone(),
+            stale: self.stale.clone(),
             x: self.embedding.clone(),
             others: Vec::new(),
-            listens: false,
+            receives: false,
             block: 0,
             tape: Tape::default(),
         }
@@ -136,17 +136,17 @@ impl<'a> Turn<'a> {
 
 /// A member's step while messages go back and forth.
 #[derive(Debug)]
-pub struct Listening<'a> {
+pub struct Receiving<'a> {
     weights: &'a Weights,
     agent: usize,
     links: Links,
     available: Option<Vec<u8>>,
-    kept: Option<Vec<f32>>,
+    stale: Option<Vec<f32>>,
     /// The next encoder block's input and, after the last block, the representation: E numbers.
     x: Vec<f32>,
     /// What each block heard of others, E numbers, if the member keeps that.
     others: Vec<Vec<f32>>,
-    listens: bool,
+    receives: bool,
     /// The next encoder block.
     block: usize,
     tape: Tape,
@@ -159,17 +159,17 @@ pub struct Decision {
     pub action: Action,
     /// Log-probability of that.
     pub log_prob: f32,
-    /// Value of its situation.
+    /// Value of its state.
     pub value: f32,
     /// For the agents after it that hear it.
     pub said: Packet,
     /// Its action, for the next agent.
     pub told: Packet,
     /// What it carries to the next step; `None` if nothing.
-    pub kept: Option<Vec<f32>>,
+    pub stale: Option<Vec<f32>>,
 }
 
-impl Listening<'_> {
+impl Receiving<'_> {
     fn config(&self) -> &PolicyConfig {
         self.weights.config()
     }
@@ -185,7 +185,7 @@ impl Listening<'_> {
     ///
     /// # Errors
     /// [`ModelError::Input`] when a message cannot be read, or no block is left.
-    pub fn hear(&mut self, inbox: &Inbox<'_>) -> Result<(), ModelError> {
+    pub fn attend(&mut self, inbox: &Inbox<'_>) -> Result<(), ModelError> {
         let config = self.weights.config();
         if self.block >= config.blocks {
             return Err(ModelError::Input {
@@ -198,10 +198,10 @@ impl Listening<'_> {
         for (_, packet) in inbox.letters() {
             packet.read().numbers(config.embed_dim, &mut all)?;
         }
-        self.listens = !inbox.letters().is_empty();
+        self.receives = !inbox.letters().is_empty();
         let links = self.begin_pass(inbox);
         let old = self.old_messages();
-        let kept = old.as_ref().map(|old| old.inputs(&mut self.tape));
+        let stale = old.as_ref().map(|old| old.inputs(&mut self.tape));
         let x = self.tape.input(&self.x, config.embed_dim, false);
         let all = self.tape.input(&all, config.embed_dim, false);
         let (network, leaves) = (&self.weights.network, self.weights.leaves());
@@ -213,7 +213,7 @@ impl Listening<'_> {
             self.block,
             [&x, &all],
             &links,
-            kept.as_ref(),
+            stale.as_ref(),
         );
         self.x = self.tape.value(x).to_vec();
         self.others
@@ -237,7 +237,7 @@ impl Listening<'_> {
         if let Some(noise) = noise {
             check_width("noise", noise.len(), self.config().actions.width())?;
         }
-        let (outputs, said) = self.think(inbox)?;
+        let (outputs, said) = self.forward(inbox)?;
         let leaves = self.weights.leaves();
         let log_std = self.weights.native(&leaves).log_std();
         let mut scored = Scored::default();
@@ -257,7 +257,7 @@ impl Listening<'_> {
         let others: Vec<&[f32]> = self.others.iter().map(Vec::as_slice).collect();
         Ok(Decision {
             value: self.tape.value(value)[0],
-            kept: self.old_messages().map(|old| old.next(&others)),
+            stale: self.old_messages().map(|old| old.next(&others)),
             action,
             log_prob,
             said,
@@ -266,7 +266,7 @@ impl Listening<'_> {
     }
 
     /// The decoder's work: logits or means, and what later agents need of it.
-    fn think(&mut self, inbox: &Inbox<'_>) -> Result<(Vec<f32>, Packet), ModelError> {
+    fn forward(&mut self, inbox: &Inbox<'_>) -> Result<(Vec<f32>, Packet), ModelError> {
         let (config, width) = (self.weights.config(), self.weights.config().embed_dim);
         if self.block < config.blocks {
             return Err(ModelError::Input {
@@ -352,7 +352,7 @@ impl Listening<'_> {
     fn old_messages(&self) -> Option<OldMessages> {
         let network = &self.weights.network;
         let keeps = self.config().closed == Closed::Stale;
-        keeps.then(|| OldMessages::new(network, self.kept.as_deref(), vec![self.listens]))
+        keeps.then(|| OldMessages::new(network, self.stale.as_deref(), vec![self.receives]))
     }
 }
 

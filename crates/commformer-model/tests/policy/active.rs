@@ -1,4 +1,4 @@
-//! Who takes no part: nothing about them reaches the others, in any pass.
+//! Who is not active: nothing about them reaches the others, in any pass.
 
 use commformer_model::{
     ActionSpace, AttentionOver, Closed, CommFormer, Input, PolicyConfig, UniformNoise,
@@ -18,7 +18,7 @@ struct Case {
     graph: Tensor,
     gate: Option<Tensor>,
     active: Tensor,
-    kept: Option<Tensor>,
+    stale: Option<Tensor>,
     noise: Tensor,
     actions: Tensor,
 }
@@ -27,19 +27,19 @@ impl Case {
     fn new(config: &PolicyConfig, k: usize, gate: usize, noise: &mut Noise) -> Self {
         let n = config.agents as i64;
         let width = config.actions.width() as i64;
-        let kept = [TEAMS, n, config.kept_width() as i64];
+        let stale = [TEAMS, n, config.stale_width() as i64];
         Self {
             obs: noise.normals(&[TEAMS, n, config.obs_dim as i64]),
             graph: gated_graph(config.agents, k, TEAMS, noise),
             gate: (gate > 0).then(|| noise.coins(&[TEAMS, n, n][..=gate], 0.7)),
             active: noise.coins(&[TEAMS, n], 0.6),
-            kept: (config.closed == Closed::Stale).then(|| noise.normals(&kept).abs()),
+            stale: (config.closed == Closed::Stale).then(|| noise.normals(&stale).abs()),
             noise: noise.gumbels(&[TEAMS, n, width]),
             actions: taken(config, TEAMS, noise),
         }
     }
 
-    /// The same, but for all that belongs to those who take no part.
+    /// The same, but for all that belongs to those who are not active.
     fn otherwise(&self, other: &Self) -> Self {
         let mix = |own: &Tensor, other: &Tensor| {
             let mut shape = self.active.size();
@@ -56,7 +56,7 @@ impl Case {
             graph: self.graph.shallow_clone(),
             gate: either(&self.gate, &other.gate),
             active: self.active.shallow_clone(),
-            kept: either(&self.kept, &other.kept),
+            stale: either(&self.stale, &other.stale),
             noise: mix(&self.noise, &other.noise),
             actions: mix(&self.actions, &other.actions),
         }
@@ -66,12 +66,12 @@ impl Case {
         Input {
             gate: self.gate.as_ref(),
             active: Some(&self.active),
-            kept: self.kept.as_ref(),
+            stale: self.stale.as_ref(),
             ..Input::new(embedding, &self.graph)
         }
     }
 
-    /// What acting and scoring give those who take part; the others' rows are 0.
+    /// What acting and scoring give those who are active; the others' rows are 0.
     fn outcomes(&self, policy: &CommFormer) -> Vec<Tensor> {
         let embedding = policy.embed(&self.obs).unwrap();
         let input = self.input(&embedding);
@@ -95,10 +95,10 @@ impl Case {
             shape.resize(x.dim(), 1);
             x.where_scalarother(&self.active.gt(0.5).view(&shape[..]), 0.0)
         };
-        all.into_iter().chain(act.kept).map(of_active).collect()
+        all.into_iter().chain(act.stale).map(of_active).collect()
     }
 
-    /// The gradients of a loss of those who take part: of the weights, then of the graph.
+    /// The gradients of a loss of those who are active: of the weights, then of the graph.
     fn gradients(&self, policy: &CommFormer, weights: &[Tensor; 3]) -> Vec<Tensor> {
         let loss = |scores: [&Tensor; 3]| -> Tensor {
             let terms = scores.into_iter().zip(weights);
@@ -156,7 +156,7 @@ proptest! {
         );
     }
 
-    /// Where everybody takes part, saying so changes no bit.
+    /// Where everybody is active, saying so changes no bit.
     #[test]
     fn a_whole_team_need_not_be_told_of(
         config in configs(), k in 1..=7usize, gate in 0..3usize, seed: u64,

@@ -56,20 +56,20 @@ enum GateFor {
 }
 
 /// What two teams meet in one step.
-struct Situation {
+struct Context {
     obs: Tensor,
     available: Option<Tensor>,
     /// (2, N, N)
     graph: Tensor,
     gate: Option<Tensor>,
-    /// Who takes part, (2, N).
+    /// Who is active, (2, N).
     active: Option<Tensor>,
     noise: Tensor,
 }
 
 const TEAMS: i64 = 2;
 
-impl Situation {
+impl Context {
     fn draw(config: &PolicyConfig, gates: GateFor, masked: bool, noise: &mut Noise) -> Self {
         let (n, width) = (config.agents as i64, config.actions.width() as i64);
         let discrete = matches!(config.actions, ActionSpace::Discrete(_));
@@ -107,7 +107,7 @@ impl Situation {
             .among(&self.active(team))
     }
 
-    /// Who of one team takes part.
+    /// Who of one team is active.
     fn active(&self, team: i64) -> Vec<bool> {
         match &self.active {
             Some(active) => Vec::try_from(active.get(team).gt(0.5)).unwrap(),
@@ -133,15 +133,15 @@ fn actions(step: &Step) -> Tensor {
     Tensor::stack(&each.collect::<Vec<_>>(), 0)
 }
 
-fn act_alone(team: &mut Team, situation: &Situation, index: i64, drawn: bool) -> Step {
+fn act_alone(team: &mut Team, context: &Context, index: i64, drawn: bool) -> Step {
     let of_team = |x: &Tensor| x.get(index);
-    let available = situation.available.as_ref().map(of_team);
+    let available = context.available.as_ref().map(of_team);
     let available = available.as_ref().map(flags);
     let turns = team
-        .perceive(&numbers(&of_team(&situation.obs)), available.as_deref())
+        .perceive(&numbers(&of_team(&context.obs)), available.as_deref())
         .unwrap();
-    let edges = situation.open(index);
-    let noise = drawn.then(|| numbers(&of_team(&situation.noise)));
+    let edges = context.open(index);
+    let noise = drawn.then(|| numbers(&of_team(&context.noise)));
     team.act(turns, &edges, noise.as_deref()).unwrap()
 }
 
@@ -151,7 +151,7 @@ fn check_carried(config: &PolicyConfig, open: &OpenEdges, active: &[bool], step:
     for receiver in 0..config.agents {
         for sender in 0..config.agents {
             let at = receiver * config.agents + sender;
-            let found = (step.carried.along[at], step.carried.always[at]);
+            let found = (step.delivered.along[at], step.delivered.always[at]);
             if receiver == sender {
                 assert_eq!(found, (0, 0));
                 continue;
@@ -173,7 +173,7 @@ fn check_carried(config: &PolicyConfig, open: &OpenEdges, active: &[bool], step:
             assert_eq!(found, (along, always));
         }
     }
-    assert_eq!(step.carried.messages(), edges);
+    assert_eq!(step.delivered.messages(), edges);
 }
 
 /// Rounding alone: a share of the largest number.
@@ -202,12 +202,12 @@ fn check_alike(batched: &commformer_model::Act, team: i64, step: &Step) {
     }
     let values = Tensor::from_slice(&step.values);
     check_close("values", &values, &of_team(&batched.values), 1e-5);
-    match (&batched.kept, &step.kept) {
-        (Some(batched), Some(kept)) => {
+    match (&batched.stale, &step.stale) {
+        (Some(batched), Some(stale)) => {
             let batched = of_team(batched);
             check_close(
                 "kept",
-                &Tensor::from_slice(kept).view_as(&batched),
+                &Tensor::from_slice(stale).view_as(&batched),
                 &batched,
                 1e-5,
             );
@@ -241,43 +241,43 @@ proptest! {
         let weights = Weights::new(&policy).unwrap();
         let team = || Team::new(&weights, config.agents).unwrap();
         let mut teams = [team(), team()];
-        let mut kept: Option<Tensor> = None;
+        let mut stale: Option<Tensor> = None;
         for step in 0..4 {
             if step == 2 {
                 // The second team's episode ends here.
                 teams[1].forget();
-                if let Some(kept) = &kept {
-                    let _ = kept.get(1).zero_();
+                if let Some(stale) = &stale {
+                    let _ = stale.get(1).zero_();
                 }
             }
-            let situation = Situation::draw(&config, gates, masked, &mut noise);
-            let embedding = policy.embed(&situation.obs).unwrap();
+            let context = Context::draw(&config, gates, masked, &mut noise);
+            let embedding = policy.embed(&context.obs).unwrap();
             let input = Input {
-                available: situation.available.as_ref(),
-                gate: situation.gate.as_ref(),
-                active: situation.active.as_ref(),
-                kept: kept.as_ref(),
-                ..Input::new(&embedding, &situation.graph)
+                available: context.available.as_ref(),
+                gate: context.gate.as_ref(),
+                active: context.active.as_ref(),
+                stale: stale.as_ref(),
+                ..Input::new(&embedding, &context.graph)
             };
-            let batched = policy.act(&input, drawn.then_some(&situation.noise)).unwrap();
+            let batched = policy.act(&input, drawn.then_some(&context.noise)).unwrap();
             let unsure = policy.entropy_alone(&input).unwrap();
             for (index, team) in (0..).zip(&mut teams) {
-                let obs = numbers(&situation.obs.get(index));
-                let available = situation.available.as_ref().map(|x| flags(&x.get(index)));
+                let obs = numbers(&context.obs.get(index));
+                let available = context.available.as_ref().map(|x| flags(&x.get(index)));
                 let turns = team.perceive(&obs, available.as_deref()).unwrap();
                 for (agent, turn) in (0..).zip(&turns) {
-                    let own_edge = situation.graph.double_value(&[index, agent, agent]) > 0.5;
+                    let own_edge = context.graph.double_value(&[index, agent, agent]) > 0.5;
                     let alone = turn.entropy_alone(config.agents, own_edge).unwrap();
                     let expected = unsure.double_value(&[index, agent]);
                     assert!((alone - expected).abs() < 2e-5, "{alone} {expected}");
                     let own = embedding.get(index).get(agent);
                     check_close("embedding", &Tensor::from_slice(turn.embedding()), &own, 1e-5);
                 }
-                let step = act_alone(team, &situation, index, drawn);
+                let step = act_alone(team, &context, index, drawn);
                 check_alike(&batched, index, &step);
-                check_carried(&config, &situation.open(index), &situation.active(index), &step);
+                check_carried(&config, &context.open(index), &context.active(index), &step);
             }
-            kept = batched.kept;
+            stale = batched.stale;
         }
     }
 
@@ -290,34 +290,34 @@ proptest! {
         let mut noise = Noise::new(seed);
         let policy = noisy_policy(&config, &mut noise);
         let weights = Weights::new(&policy).unwrap();
-        let mut situation = Situation::draw(&config, GateFor::Receivers, false, &mut noise);
-        if let Some(gate) = &situation.gate {
+        let mut context = Context::draw(&config, GateFor::Receivers, false, &mut noise);
+        if let Some(gate) = &context.gate {
             let _ = gate.narrow(1, agent, 1).zero_();
         }
         let mut outcomes = Vec::new();
         for _ in 0..2 {
             let mut team = Team::new(&weights, config.agents).unwrap();
-            let step = act_alone(&mut team, &situation, 0, true);
+            let step = act_alone(&mut team, &context, 0, true);
             let own = |x: &[f32]| {
                 let width = x.len() / config.agents;
                 x[agent as usize * width..(agent as usize + 1) * width].to_vec()
             };
             let row = agent as usize * config.agents..(agent as usize + 1) * config.agents;
-            assert!(step.carried.along[row.clone()].iter().all(|&bytes| bytes == 0));
-            assert!(step.carried.always[row].iter().all(|&bytes| bytes == 0));
+            assert!(step.delivered.along[row.clone()].iter().all(|&bytes| bytes == 0));
+            assert!(step.delivered.always[row].iter().all(|&bytes| bytes == 0));
             outcomes.push((
                 step.actions[agent as usize].clone(),
                 own(&step.log_probs),
                 own(&step.values),
-                step.kept.as_deref().map(own),
+                step.stale.as_deref().map(own),
             ));
             // Anything may happen to the others.
-            let others = noise.normals(&situation.obs.size()) * 100.0;
-            others.narrow(1, agent, 1).copy_(&situation.obs.narrow(1, agent, 1));
-            situation.obs = others;
-            let others = noise.normals(&situation.noise.size());
-            others.narrow(1, agent, 1).copy_(&situation.noise.narrow(1, agent, 1));
-            situation.noise = others;
+            let others = noise.normals(&context.obs.size()) * 100.0;
+            others.narrow(1, agent, 1).copy_(&context.obs.narrow(1, agent, 1));
+            context.obs = others;
+            let others = noise.normals(&context.noise.size());
+            others.narrow(1, agent, 1).copy_(&context.noise.narrow(1, agent, 1));
+            context.noise = others;
         }
         prop_assert_eq!(&outcomes[0], &outcomes[1]);
     }
@@ -425,7 +425,7 @@ fn a_decision_comes_after_every_block_has_heard() {
         team.members()[1]
             .perceive(obs, None)
             .unwrap()
-            .listen(edges.links(1))
+            .receive(edges.links(1))
     };
     let (obs, nothing) = (numbers(&noise.normals(&[5])), Default::default());
     let message = begin(&obs).decide(&nothing, None).unwrap_err().to_string();
@@ -433,12 +433,12 @@ fn a_decision_comes_after_every_block_has_heard() {
         message.contains("after 1 encoder blocks, found 0"),
         "{message}"
     );
-    let mut listening = begin(&obs);
-    listening.hear(&nothing).unwrap();
-    let message = listening.hear(&nothing).unwrap_err().to_string();
+    let mut receiving = begin(&obs);
+    receiving.attend(&nothing).unwrap();
+    let message = receiving.attend(&nothing).unwrap_err().to_string();
     assert!(
         message.contains("all 1 encoder blocks have heard"),
         "{message}"
     );
-    assert!(listening.decide(&nothing, None).is_ok());
+    assert!(receiving.decide(&nothing, None).is_ok());
 }

@@ -15,7 +15,7 @@ use crate::properties::{configs, gated_graph, property_seed};
 fn outputs(policy: &CommFormer, input: &Input<'_>, taken: &Tensor) -> Vec<Tensor> {
     let act = policy.act(input, None).unwrap();
     let scored = policy.evaluate(input, taken, None).unwrap();
-    let kept = act.kept.into_iter();
+    let stale = act.stale.into_iter();
     let of_act = [act.actions.to_kind(Kind::Float), act.log_probs, act.values];
     let of_score = [
         scored.log_probs,
@@ -23,7 +23,7 @@ fn outputs(policy: &CommFormer, input: &Input<'_>, taken: &Tensor) -> Vec<Tensor
         scored.values,
         scored.logits,
     ];
-    of_act.into_iter().chain(of_score).chain(kept).collect()
+    of_act.into_iter().chain(of_score).chain(stale).collect()
 }
 
 proptest! {
@@ -120,25 +120,25 @@ fn kept_after(
     policy: &CommFormer,
     embedding: &Tensor,
     gate: &Tensor,
-    kept: Option<&Tensor>,
+    stale: Option<&Tensor>,
 ) -> Tensor {
     let graph = complete(3);
     let input = Input {
         gate: Some(gate),
-        kept,
+        stale,
         ..Input::new(embedding, &graph)
     };
-    policy.act(&input, None).unwrap().kept.unwrap()
+    policy.act(&input, None).unwrap().stale.unwrap()
 }
 
 #[test]
 fn what_is_kept_ages_while_the_gate_is_closed() {
     let mut noise = Noise::new(1);
     let policy = noisy_policy(&keeping(), &mut noise);
-    assert_eq!(policy.kept_width(), 2 * 8 + 1);
+    assert_eq!(policy.stale_width(), 2 * 8 + 1);
     let embedding = policy.embed(&noise.normals(&[1, 3, 5])).unwrap();
     let gate = |values: [f32; 3]| Tensor::from_slice(&values).unsqueeze(0);
-    let ages = |kept: &Tensor| Vec::<f32>::try_from(kept.select(2, 16).get(0)).unwrap();
+    let ages = |stale: &Tensor| Vec::<f32>::try_from(stale.select(2, 16).get(0)).unwrap();
 
     let first = kept_after(&policy, &embedding, &gate([1.0, 0.0, 1.0]), None);
     assert_eq!(ages(&first), [1.0, 0.0, 1.0]);
@@ -147,16 +147,16 @@ fn what_is_kept_ages_while_the_gate_is_closed() {
         0.0
     );
 
-    // Others' situations change; agent 0 does not listen and keeps what it had.
+    // Others' observations change; agent 0 does not receive and keeps what it had.
     let embedding = policy.embed(&noise.normals(&[1, 3, 5])).unwrap();
     let second = kept_after(&policy, &embedding, &gate([0.0, 0.0, 1.0]), Some(&first));
     assert_eq!(ages(&second), [2.0, 0.0, 1.0]);
-    let digest = |kept: &Tensor, agent: i64| kept.get(0).get(agent).narrow(0, 0, 16);
+    let digest = |stale: &Tensor, agent: i64| stale.get(0).get(agent).narrow(0, 0, 16);
     assert_eq!(digest(&second, 0), digest(&first, 0));
     assert!(distance(&digest(&second, 2), &digest(&first, 2)) > 0.0);
 }
 
-/// What was kept, and how long ago, changes what an agent with a closed gate does; one that listens
+/// What was kept, and how long ago, changes what an agent with a closed gate does; one that receives
 /// does not look at it.
 #[test]
 fn only_a_closed_gate_goes_by_what_is_kept() {
@@ -165,10 +165,10 @@ fn only_a_closed_gate_goes_by_what_is_kept() {
     let embedding = policy.embed(&noise.normals(&[1, 3, 5])).unwrap();
     let graph = complete(3);
     let gate = Tensor::from_slice(&[0f32, 1.0, 0.0]).unsqueeze(0);
-    let values = |kept: Option<&Tensor>| {
+    let values = |stale: Option<&Tensor>| {
         let input = Input {
             gate: Some(&gate),
-            kept,
+            stale,
             ..Input::new(&embedding, &graph)
         };
         policy.act(&input, None).unwrap().values
@@ -179,7 +179,7 @@ fn only_a_closed_gate_goes_by_what_is_kept() {
     let _ = old.select(2, 16).fill_(9.0);
     let never = fresh.copy();
     let _ = never.select(2, 16).fill_(0.0);
-    let [fresh, old, never] = [&fresh, &old, &never].map(|kept| values(Some(kept)));
+    let [fresh, old, never] = [&fresh, &old, &never].map(|stale| values(Some(stale)));
     let moved = |a: &Tensor, b: &Tensor, agent| distance(&a.select(1, agent), &b.select(1, agent));
     for agent in [0, 2] {
         assert!(moved(&fresh, &never, agent) > 1e-4, "agent {agent}");
@@ -198,18 +198,18 @@ fn wrong_gates_and_memories_are_named() {
     let [keeping, silent] = [keeping(), silent].map(|config| noisy_policy(&config, &mut noise));
     let embedding = keeping.embed(&noise.normals(&[2, 3, 5])).unwrap();
     let graph = complete(3);
-    let message = |policy: &CommFormer, gate: &[i64], kept: Option<&[i64]>| {
+    let message = |policy: &CommFormer, gate: &[i64], stale: Option<&[i64]>| {
         let gate = noise_free(gate);
-        let kept = kept.map(noise_free);
+        let stale = stale.map(noise_free);
         let input = Input {
             gate: Some(&gate),
-            kept: kept.as_ref(),
+            stale: stale.as_ref(),
             ..Input::new(&embedding, &graph)
         };
         policy.act(&input, None).unwrap_err().to_string()
     };
     assert!(message(&keeping, &[2, 2], None).contains("`gate` has shape [2, 2]"));
-    assert!(message(&keeping, &[2, 3], Some(&[2, 3, 16])).contains("`kept` has shape"));
+    assert!(message(&keeping, &[2, 3], Some(&[2, 3, 16])).contains("`stale` has shape"));
     assert!(message(&silent, &[2, 3], Some(&[2, 3, 17])).contains("pass None"));
 }
 

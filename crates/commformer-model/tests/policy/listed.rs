@@ -59,11 +59,11 @@ fn loss(found: &Evaluation, noise: &mut Noise) -> Tensor {
 }
 
 fn close(found: &Act, expected: &Act) -> bool {
-    let kept = match (&found.kept, &expected.kept) {
+    let stale = match (&found.stale, &expected.stale) {
         (Some(found), Some(expected)) => distance(found, expected) < 1e-5,
         (found, expected) => found.is_none() && expected.is_none(),
     };
-    kept && distance(&found.values, &expected.values) < 1e-5
+    stale && distance(&found.values, &expected.values) < 1e-5
 }
 
 proptest! {
@@ -94,8 +94,8 @@ proptest! {
         let obs = noise.normals(&[batch, n, config.obs_dim as i64]);
         let open = gate(gates, batch, n, &mut noise);
         let actions = taken(&config, batch, &mut noise);
-        let kept = (policies[0].kept_width() > 0)
-            .then(|| noise.normals(&[batch, n, policies[0].kept_width() as i64]).abs());
+        let stale = (policies[0].stale_width() > 0)
+            .then(|| noise.normals(&[batch, n, policies[0].stale_width() as i64]).abs());
         let loss_seed = noise.uniform().to_bits().into();
 
         let results = policies.iter().map(|policy| {
@@ -110,7 +110,7 @@ proptest! {
             let embedding = policy.embed(&obs).unwrap();
             let input = Input {
                 gate: gate.as_ref(),
-                kept: kept.as_ref(),
+                stale: stale.as_ref(),
                 ..Input::new(&embedding, &edges)
             };
             let found = policy.evaluate(&input, &actions, None).unwrap();

@@ -19,11 +19,11 @@ struct Case {
     gate: Option<Tensor>,
     /// Whether the gates pass a gradient on, to the embeddings and to the scale.
     straight_through: bool,
-    /// Who takes part.
+    /// Who is active.
     active: Option<Tensor>,
     actions: Tensor,
     /// What agents keep of old messages.
-    kept: Option<Tensor>,
+    stale: Option<Tensor>,
     /// What the loss weighs log-probabilities, entropies and values with.
     weights: [Tensor; 3],
     /// What it weighs the embeddings with, as a gate's own loss would.
@@ -53,13 +53,14 @@ impl Case {
             }
             false => noise.normals(&[batch, n, actions]),
         };
-        let kept = (config.closed == Closed::Stale && noise.uniform() < 0.8).then(|| {
-            let kept = noise.normals(&[batch, n, config.kept_width() as i64]);
+        let stale = (config.closed == Closed::Stale && noise.uniform() < 0.8).then(|| {
+            let stale = noise.normals(&[batch, n, config.stale_width() as i64]);
             // Of some steps ago, or never.
             let age = (noise.tensor(&[batch, n, 1], Noise::uniform) * 4.0).floor();
-            kept.narrow(2, config.kept_width() as i64 - 1, 1)
+            stale
+                .narrow(2, config.stale_width() as i64 - 1, 1)
                 .copy_(&age);
-            kept
+            stale
         });
         let graphs = gated_graph(config.agents, k, batch, noise);
         // One graph for all, one for each, or two that three share.
@@ -80,7 +81,7 @@ impl Case {
             straight_through: noise.uniform() < 0.5,
             active: (noise.uniform() < 0.5).then(|| noise.coins(&[batch, n], 0.7)),
             actions: taken,
-            kept,
+            stale,
             weights: [(); 3].map(|()| noise.normals(&[batch, n])),
             of_embedding: noise.normals(&[batch, n, width]),
             dropout: (0..2 * config.blocks)
@@ -109,7 +110,7 @@ impl Case {
             gate: gate.as_ref(),
             active: self.active.as_ref(),
             graph_of: self.graph_of.as_ref(),
-            kept: self.kept.as_ref(),
+            stale: self.stale.as_ref(),
             ..Input::new(embedding, &self.graph)
         }
     }

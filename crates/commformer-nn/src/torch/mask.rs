@@ -1,35 +1,16 @@
 //! The communication graph as the attentions use it.
+//!
+//! Whom an agent hears, [`crate::links`] says in lists. This file says it a second time, in tensors, and cannot be made
+//! from the lists: graph and gates lie where the policy works, and bringing them to the CPU would make every pass wait for
+//! the device; and a gate or an edge that carries a gradient must pass it on, which a list of numbers does not. Both are
+//! held together by `commformer-model/tests/operations.rs`.
 
+use super::heard::Heard;
 use super::listed::{self, Listed};
 use crate::links::{PreviousAction, RelationOrder, Rules, SelfLoop};
 use crate::passes::AttentionOver;
 use std::cell::OnceCell;
 use tch::{Kind, Tensor};
-
-/// Graphs, gates and who is there, of B teams with N agents.
-#[derive(Clone, Copy, Debug)]
-pub struct Heard<'a> {
-    /// (1 or B, N, N), or with `graph_of` (G, N, N), of 0 and 1, row the receiver, column the sender.
-    pub graph: &'a Tensor,
-    /// Which graph each team has, (B) of i64.
-    pub graph_of: Option<&'a Tensor>,
-    /// 1 where an agent takes messages in, (B, N) or (B, N, N); `None`: all do. It may carry a gradient.
-    pub gate: Option<&'a Tensor>,
-    /// Who takes part, (B, N) of 1 and 0; `None`: everybody.
-    pub active: Option<&'a Tensor>,
-    /// B
-    pub teams: i64,
-}
-
-impl Heard<'_> {
-    /// What is given for each graph, (1 or B or G, ..), for each team: (1 or B, ..).
-    pub(super) fn of_each(&self, of_graphs: &Tensor) -> Tensor {
-        match self.graph_of {
-            Some(graph_of) => of_graphs.index_select(0, graph_of),
-            None => of_graphs.shallow_clone(),
-        }
-    }
-}
 
 /// Whom the agents hear, for all attentions of a pass.
 #[derive(Debug)]
@@ -39,7 +20,7 @@ pub struct Links {
 }
 
 impl Links {
-    /// Of graphs, gates, hard or straight-through, and who takes part.
+    /// Of graphs, gates, hard or straight-through, and who is active.
     pub fn new(heard: &Heard<'_>, rules: Rules, over: AttentionOver, relates: bool) -> Self {
         Self {
             all: Mask::new(heard, rules, over, relates),
@@ -56,8 +37,8 @@ impl Links {
     }
 
     /// 1 where an agent hears some other, (1 or B, N, 1).
-    pub fn listens(&self) -> &Tensor {
-        &self.all.listens
+    pub fn receives(&self) -> &Tensor {
+        &self.all.receives
     }
 
     /// 1 where agent i + 1 is given the action of agent i, (1 or B, N - 1) of i64; `None`: it always is.
@@ -118,7 +99,12 @@ pub fn gated(graph: &Tensor, gate: &Tensor) -> Tensor {
         graph.size().last().copied().unwrap_or(0),
         (Kind::Float, graph.device()),
     );
-    graph * (gate * (1.0 - &own) + &own)
+    opened(graph, &gate, &own)
+}
+
+/// Edges whose gates are open; those of agents to themselves (`own`) pass every gate.
+fn opened(edge: &Tensor, gate: &Tensor, own: &Tensor) -> Tensor {
+    edge * (gate * (1.0 - own) + own)
 }
 
 /// What the attentions of one pass need to know about the graph, computed once for all of them.
@@ -138,7 +124,7 @@ pub(super) struct Mask {
     /// always is.
     pub(super) passes: Option<Tensor>,
     /// (1 or B, N, 1): 1 where an agent hears some other.
-    listens: Tensor,
+    receives: Tensor,
     /// Who is in which place. None: all agents, in their order.
     pub(super) listed: Option<Listed>,
     /// The one receiver; `None`: all agents.
@@ -173,10 +159,10 @@ impl Edges {
         let (graph, gate) = (input.graph, input.gate);
         let own = listed.own();
         let open = |edge: Tensor, gate: Option<Tensor>| match gate {
-            Some(gate) => edge * (gate * (1.0 - &own) + &own), // as in `gated`
+            Some(gate) => opened(&edge, &gate, &own),
             None => edge,
         };
-        // The gate of the edge back from an agent is that agent's own: whether it takes part.
+        // The gate of the edge back from an agent is that agent's own: whether it is active.
         let both = |active: &Tensor| listed.reversed_gates(active) * active.unsqueeze(-1);
         let both = input.active.map(both); // (B, N, K), the same in both directions
         let among = |edge: Tensor| open(edge, both.as_ref().map(Tensor::shallow_clone));
@@ -199,10 +185,10 @@ impl Mask {
             None => Edges::of_all(&input.of_each(input.graph), input, reversed),
             Some(listed) => Edges::of_listed(listed, input, reversed),
         };
-        let (bias, absent, listens) = tch::no_grad(|| {
+        let (bias, absent, receives) = tch::no_grad(|| {
             let present = edge.gt(0.5).unsqueeze(1); // (1 or B, 1, N, M)
             let others = present.logical_and(&own.le(0.5)).squeeze_dim(1);
-            let listens = others.any_dim(-1, true).to_kind(Kind::Float);
+            let receives = others.any_dim(-1, true).to_kind(Kind::Float);
             let unheard = present.logical_or(&own.gt(0.5)).logical_not();
             let bias = unheard
                 .zeros_like()
@@ -213,7 +199,7 @@ impl Mask {
                 Some(reverse) => reverse.gt(0.5).unsqueeze(1),
             };
             let absent = relates.then(|| read.logical_not().to_kind(Kind::Float));
-            (bias, absent, listens)
+            (bias, absent, receives)
         });
         // A kept edge has the value 1, so without a gradient the product changes nothing.
         let product = match rules.self_loop {
@@ -231,7 +217,7 @@ impl Mask {
                 PreviousAction::Always => input.active.map(both_active),
                 PreviousAction::Heard => Some(passes(input)),
             },
-            listens,
+            receives,
             listed,
             place: None,
         }
@@ -244,7 +230,7 @@ impl Mask {
             absent: clone(&self.absent),
             product: clone(&self.product),
             passes: clone(&self.passes),
-            listens: self.listens.shallow_clone(),
+            receives: self.receives.shallow_clone(),
             listed: self.listed.as_ref().map(Listed::shallow_clone),
             place: self.place,
         }
@@ -285,7 +271,7 @@ impl Mask {
             absent: self.absent.as_ref().map(cut),
             product: self.product.as_ref().map(cut),
             passes: None,
-            listens: self.listens.shallow_clone(),
+            receives: self.receives.shallow_clone(),
             listed: self.listed.as_ref().map(|listed| listed.row(agent)),
             place: Some(agent),
         }
@@ -309,7 +295,7 @@ fn passes(input: &Heard<'_>) -> Tensor {
     })
 }
 
-/// Where agents i and i + 1 both take part, (B, N - 1) of i64.
+/// Where agents i and i + 1 both are active, (B, N - 1) of i64.
 fn both_active(active: &Tensor) -> Tensor {
     let pairs = active.size()[1] - 1;
     let both = active.narrow(1, 0, pairs) * active.narrow(1, 1, pairs);

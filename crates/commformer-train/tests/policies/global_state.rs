@@ -5,7 +5,7 @@ use crate::plain::Plain;
 use commformer_env::smac::{Smac, SmacConfig};
 use commformer_env::{Actions, Environment, Observation, Rng, Status, VecEnv, forward_environment};
 use commformer_train::{
-    Act, Actor, Evaluation, Gates, GraphPlan, Needs, Policy, PolicyResult, Samples, Situations,
+    Act, Actor, Evaluation, Gates, GraphPlan, Needs, ObsBatch, Policy, PolicyResult, Samples,
     TrainError, Trainer,
 };
 use std::sync::{Arc, Mutex};
@@ -36,17 +36,17 @@ struct Central {
 }
 
 impl Central {
-    fn values_of(&self, situations: &Situations<'_>) -> Tensor {
-        assert_eq!(situations.state.is_some(), self.asks);
-        let agents = situations.obs.size()[1];
-        match situations.state {
+    fn values_of(&self, batch: &ObsBatch<'_>) -> Tensor {
+        assert_eq!(batch.state.is_some(), self.asks);
+        let agents = batch.obs.size()[1];
+        match batch.state {
             Some(state) => state.matmul(&self.critic).expand([-1, agents], false),
-            None => situations.obs.sum_dim_intlist(-1, false, Kind::Float) * 0.0,
+            None => batch.obs.sum_dim_intlist(-1, false, Kind::Float) * 0.0,
         }
     }
 
-    fn state_of(situations: &Situations<'_>) -> Option<Tensor> {
-        situations.state.map(Tensor::copy)
+    fn state_of(batch: &ObsBatch<'_>) -> Option<Tensor> {
+        batch.state.map(Tensor::copy)
     }
 }
 
@@ -60,13 +60,13 @@ impl Actor for Central {
 
     fn act(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Act> {
-        let act = self.plain.act(situations, gates, noise)?;
-        let values = self.values_of(situations);
-        if let Some(state) = Self::state_of(situations) {
+        let act = self.plain.act(batch, gates, noise)?;
+        let values = self.values_of(batch);
+        if let Some(state) = Self::state_of(batch) {
             let mut shown = self.shown.lock().unwrap();
             shown.acted.push((state, act.actions.copy()));
         }
@@ -98,17 +98,17 @@ impl Policy for Central {
     ) -> PolicyResult<Evaluation> {
         let evaluation = self.plain.evaluate(samples, uniform)?;
         let mut shown = self.shown.lock().unwrap();
-        shown.samples.extend(Self::state_of(&samples.situations));
+        shown.samples.extend(Self::state_of(&samples.batch));
         Ok(Evaluation {
-            values: self.values_of(&samples.situations),
+            values: self.values_of(&samples.batch),
             ..evaluation
         })
     }
 
-    fn values(&self, situations: &Situations<'_>, _: Gates<'_>) -> PolicyResult<Tensor> {
+    fn values(&self, batch: &ObsBatch<'_>, _: Gates<'_>) -> PolicyResult<Tensor> {
         let mut shown = self.shown.lock().unwrap();
-        shown.valued.extend(Self::state_of(situations));
-        Ok(self.values_of(situations))
+        shown.valued.extend(Self::state_of(batch));
+        Ok(self.values_of(batch))
     }
 }
 
@@ -274,7 +274,7 @@ struct Spoilt {
 #[deny(clippy::missing_trait_methods)]
 impl Environment for Spoilt {
     forward_environment! { |this| this.task =>
-        spec reset metrics progress save restore sources must_listen departed action_names agent_names draw remote
+        spec reset metrics progress save restore sources must_receive departed action_names agent_names draw remote
     }
 
     fn step(

@@ -3,7 +3,7 @@
 use crate::common::{Weights, of_taken};
 use commformer_env::Spec;
 use commformer_train::{
-    Act, Actor, Evaluation, Gates, MessageSizes, Policy, PolicyResult, Samples, Situations,
+    Act, Actor, Evaluation, Gates, MessageSizes, ObsBatch, Policy, PolicyResult, Samples,
 };
 use tch::{Kind, Tensor};
 
@@ -36,9 +36,9 @@ impl Plain {
     }
 
     /// Log-probabilities of all actions, (B, N, A), and values, (B, N).
-    fn forward(&self, situations: &Situations<'_>) -> (Tensor, Tensor) {
+    fn forward(&self, batch: &ObsBatch<'_>) -> (Tensor, Tensor) {
         let [hidden, actions, value] = &self.weights.layers;
-        let x = situations.obs.matmul(hidden).tanh();
+        let x = batch.obs.matmul(hidden).tanh();
         let log_probs = x.matmul(actions).log_softmax(-1, Kind::Float);
         (log_probs, x.matmul(value).squeeze_dim(-1))
     }
@@ -49,13 +49,8 @@ impl Actor for Plain {
         self.sizes.clone()
     }
 
-    fn act(
-        &self,
-        situations: &Situations<'_>,
-        _: Gates<'_>,
-        noise: Option<&Tensor>,
-    ) -> PolicyResult<Act> {
-        let (log_probs, values) = self.forward(situations);
+    fn act(&self, batch: &ObsBatch<'_>, _: Gates<'_>, noise: Option<&Tensor>) -> PolicyResult<Act> {
+        let (log_probs, values) = self.forward(batch);
         let scores = noise.map_or_else(|| log_probs.shallow_clone(), |noise| &log_probs + noise);
         let actions = scores.argmax(-1, false);
         Ok(Act {
@@ -85,7 +80,7 @@ impl Policy for Plain {
         samples: &Samples<'_>,
         _: &mut dyn FnMut(&[i64]) -> Tensor,
     ) -> PolicyResult<Evaluation> {
-        let (log_probs, values) = self.forward(&samples.situations);
+        let (log_probs, values) = self.forward(&samples.batch);
         Ok(Evaluation {
             entropy: -(log_probs.exp() * &log_probs).sum_dim_intlist(-1, false, Kind::Float),
             log_probs: of_taken(&log_probs, samples.actions),
@@ -94,7 +89,7 @@ impl Policy for Plain {
         })
     }
 
-    fn values(&self, situations: &Situations<'_>, _: Gates<'_>) -> PolicyResult<Tensor> {
-        Ok(self.forward(situations).1)
+    fn values(&self, batch: &ObsBatch<'_>, _: Gates<'_>) -> PolicyResult<Tensor> {
+        Ok(self.forward(batch).1)
     }
 }

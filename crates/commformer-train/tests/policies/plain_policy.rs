@@ -38,7 +38,7 @@ fn trainer_of<P: Policy>(
     Trainer::new(settings, plan, policy, envs)
 }
 
-fn judge(policy: &(impl Actor + ?Sized), graph: &Tensor) -> EvaluationReport {
+fn evaluated(policy: &(impl Actor + ?Sized), graph: &Tensor) -> EvaluationReport {
     evaluate(policy, graph, &mut envs(Purpose::Evaluation), &one_round()).unwrap()
 }
 
@@ -55,7 +55,7 @@ fn it_trains_and_sends_nothing() {
     assert_eq!(traffic.active_steps, 64.0 * 3.0);
     assert_eq!((report.graph_changes, report.price), (0, None));
     let graph = trainer.execution_graph().unwrap();
-    let report = judge(trainer.policy(), &graph);
+    let report = evaluated(trainer.policy(), &graph);
     assert_eq!((report.episodes.len(), report.graph.len()), (COPIES, 0));
 }
 
@@ -84,9 +84,9 @@ fn in_a_box_it_does_the_same_to_the_bit() {
     same_in_a_box(&mut plain, &mut boxed);
     let graph = plain.execution_graph().unwrap();
     // An evaluation takes what is in the box as well as the box.
-    let of_plain = judge(plain.policy(), &graph);
-    assert_eq!(of_plain, judge(&**boxed.policy(), &graph));
-    assert_eq!(of_plain, judge(boxed.policy(), &graph));
+    let of_plain = evaluated(plain.policy(), &graph);
+    assert_eq!(of_plain, evaluated(&**boxed.policy(), &graph));
+    assert_eq!(of_plain, evaluated(boxed.policy(), &graph));
 }
 
 /// A budget that asks for nothing.

@@ -5,7 +5,7 @@ use commformer_env::{
     ActionSpace, Actions, Environment, Observation, Rng, Spec, StateError, Status,
 };
 use commformer_train::{
-    Act, Actor, Evaluation, Gates, Needs, Policy, PolicyResult, Samples, Situations,
+    Act, Actor, Evaluation, Gates, Needs, ObsBatch, Policy, PolicyResult, Samples,
 };
 use std::sync::{Arc, Mutex};
 use tch::{Kind, Tensor};
@@ -215,8 +215,8 @@ impl Gru {
     }
 }
 
-fn memory_of<'a>(situations: &Situations<'a>) -> PolicyResult<&'a Tensor> {
-    Ok(situations.memory.ok_or("nothing is carried")?)
+fn memory_of<'a>(batch: &ObsBatch<'a>) -> PolicyResult<&'a Tensor> {
+    Ok(batch.memory.ok_or("nothing is carried")?)
 }
 
 impl Actor for Gru {
@@ -227,18 +227,13 @@ impl Actor for Gru {
         }
     }
 
-    fn act(
-        &self,
-        situations: &Situations<'_>,
-        _: Gates<'_>,
-        noise: Option<&Tensor>,
-    ) -> PolicyResult<Act> {
-        let [memory, all, values] = self.step(situations.obs, memory_of(situations)?);
+    fn act(&self, batch: &ObsBatch<'_>, _: Gates<'_>, noise: Option<&Tensor>) -> PolicyResult<Act> {
+        let [memory, all, values] = self.step(batch.obs, memory_of(batch)?);
         let scores = noise.map_or_else(|| all.shallow_clone(), |noise| &all + noise);
         let actions = scores.argmax(-1, false);
         let log_probs = of_taken(&all, &actions);
         let mut seen = self.seen.lock().unwrap();
-        seen.obs.push(situations.obs.copy());
+        seen.obs.push(batch.obs.copy());
         seen.log_probs.push(log_probs.copy());
         Ok(Act {
             actions,
@@ -273,8 +268,8 @@ impl Policy for Gru {
     ) -> PolicyResult<Evaluation> {
         let sequence = samples.sequence.ok_or("samples by themselves")?;
         let steps = sequence.steps as i64;
-        let memory = memory_of(&samples.situations)?;
-        let obs = samples.situations.obs.unflatten(0, [steps, -1]);
+        let memory = memory_of(&samples.batch)?;
+        let obs = samples.batch.obs.unflatten(0, [steps, -1]);
         let [all, values] = self.unroll(&obs, memory, sequence.begins);
         let log_probs = of_taken(&all.flatten(0, 1), samples.actions);
         let nowhere = sequence.begins.zeros_like();
@@ -295,8 +290,8 @@ impl Policy for Gru {
         })
     }
 
-    fn values(&self, situations: &Situations<'_>, _: Gates<'_>) -> PolicyResult<Tensor> {
-        let [_, _, values] = self.step(situations.obs, memory_of(situations)?);
+    fn values(&self, batch: &ObsBatch<'_>, _: Gates<'_>) -> PolicyResult<Tensor> {
+        let [_, _, values] = self.step(batch.obs, memory_of(batch)?);
         Ok(values)
     }
 }

@@ -103,7 +103,7 @@ fn it_goes_on_to_the_bit_with_any_number_of_workers() {
     let mut whole = trainer(|_| {}).unwrap();
     whole.iterate().unwrap();
     let saved = whole.checkpoint().unwrap();
-    assert!(saved.state.carried.iter().any(|number| *number != 0.0));
+    assert!(saved.state.recurrent.iter().any(|number| *number != 0.0));
     whole.iterate().unwrap();
     let mut resumed = trainer(|settings| settings.run.threads = 2).unwrap();
     resumed.restore(saved).unwrap();

@@ -109,7 +109,10 @@ fn it_is_trained_saved_taken_up_again_and_judged() {
         assert_eq!((report.sources_heard, report.gated), (None, false));
     }
     let of_iterations = heard.iterations.iter().map(|report| report.traffic);
-    let of_evaluations = heard.evaluations.iter().map(EvaluationReport::traffic);
+    let of_evaluations = heard
+        .evaluations
+        .iter()
+        .map(EvaluationReport::message_stats);
     for traffic in of_iterations.chain(of_evaluations) {
         // No edges, no messages along them; what is sent to everybody is sent all the same.
         assert_eq!((traffic.messages(), traffic.share()), (0.0, 1.0));
@@ -128,9 +131,9 @@ fn it_is_trained_saved_taken_up_again_and_judged() {
         ..one_round()
     };
     let graph = Tensor::from_slice(&best.state.graph).view([0, 0]);
-    let judged = evaluate(&policy, &graph, &mut envs(Purpose::Evaluation), &options).unwrap();
+    let critic_width = evaluate(&policy, &graph, &mut envs(Purpose::Evaluation), &options).unwrap();
     let then = (heard.evaluations.iter()).find(|report| report.steps == best.state.steps);
-    assert_eq!(judged.episodes, then.unwrap().episodes);
+    assert_eq!(critic_width.episodes, then.unwrap().episodes);
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub struct Run {
     pub attention: Vec<String>,
     /// Heads of each of them.
     pub heads: usize,
-    /// How agents decide whether to listen; `None`: they always do.
+    /// How agents decide whether to receive; `None`: they always do.
     pub gates: Option<Gates>,
     /// What is told of each episode.
     pub metrics: Vec<String>,
@@ -61,9 +61,9 @@ pub struct Episode {
     pub size: [f32; 2],
     /// What stands still.
     pub scenery: Vec<Shape>,
-    /// The situation before each step, and that after the last: T + 1.
+    /// The state before each step, and that after the last: T + 1.
     pub pictures: Vec<Picture>,
-    /// What was done in each situation but the last: T.
+    /// What was done in each state but the last: T.
     pub steps: Vec<Step>,
     /// Sum of the agents' mean reward.
     pub team_return: Number,
@@ -80,10 +80,10 @@ pub struct Picture {
     pub agents: Vec<Option<[f32; 2]>>,
 }
 
-/// What a team did in a situation.
+/// What a team did in a state.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Step {
-    /// Who took part, (N).
+    /// Who was active, (N).
     pub active: Vec<bool>,
     /// What each agent did, (N).
     pub actions: Vec<Action>,
@@ -153,7 +153,7 @@ impl Run {
         graph.iter().enumerate().flat_map(row).collect()
     }
 
-    /// The messages that are delivered in a step: along edges to others, if both take part and the gate is
+    /// The messages that are delivered in a step: along edges to others, if both are active and the gate is
     /// open.
     pub fn delivered(&self, active: &[bool], open: &[Vec<bool>]) -> Vec<usize> {
         let is = |flags: &[bool], agent: usize| flags.get(agent).copied().unwrap_or(false);

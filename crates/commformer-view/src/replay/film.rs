@@ -100,7 +100,7 @@ fn caption(run: &Run, episode: &Episode, at: usize) -> String {
     format!("{name}  step {at}/{steps}  return {earned:.2}")
 }
 
-/// The situation before step `at`, and what was said in it.
+/// The state before step `at`, and what was said in it.
 fn draw(run: &Run, episode: &Episode, at: usize, painter: &mut Painter<'_>) {
     let picture = &episode.pictures.get(at);
     let shapes = picture.iter().flat_map(|picture| &picture.shapes);

@@ -163,7 +163,7 @@ impl Painter<'_> {
         }
     }
 
-    /// Whether an agent listens.
+    /// Whether an agent receives.
     pub fn gate(&mut self, ([x, y], radius): ([f32; 2], f32), open: bool) {
         let ring = match open {
             true => pen(GOOD, 1.0, 0.03),

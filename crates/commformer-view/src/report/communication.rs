@@ -11,7 +11,7 @@ use crate::log::Evaluation;
 /// Messages, bytes and gates over steps.
 pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
     let trained = iterated(methods, |name| name.starts_with("listening."));
-    let judged = evaluated(methods, names::is_communication);
+    let critic_width = evaluated(methods, names::is_communication);
     let (mut drawn, training) = plots(methods, "listening", &trained, Source::Iterations)?;
     // Where training says it, evaluations would say it twice.
     let said = |name: &String| {
@@ -19,10 +19,14 @@ pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
             .iter()
             .any(|known| known.ends_with(&format!(".{name}")))
     };
-    let others: Vec<String> = judged.iter().filter(|name| !said(name)).cloned().collect();
+    let others: Vec<String> = critic_width
+        .iter()
+        .filter(|name| !said(name))
+        .cloned()
+        .collect();
     let (more, _) = plots(methods, "evaluation", &others, Source::Evaluations)?;
     drawn.extend(more);
-    let (_, evaluations) = plots(methods, "evaluation", &judged, Source::Evaluations)?;
+    let (_, evaluations) = plots(methods, "evaluation", &critic_width, Source::Evaluations)?;
     let text = match drawn.is_empty() {
         true => "No run has counted its messages yet.".to_owned(),
         false => format!(
@@ -98,7 +102,7 @@ fn row(run: &Run) -> MatrixRow<'_> {
                 count(all.len(), "evaluation")
             ),
         ),
-        _ => (spread(&all, Matrices::ACROSS), run.seed()),
+        _ => (evenly_chosen(&all, Matrices::ACROSS), run.seed()),
     };
     let matrices = shown
         .into_iter()
@@ -110,7 +114,7 @@ fn row(run: &Run) -> MatrixRow<'_> {
 }
 
 /// So many of all, with the first and the last.
-fn spread<T: Copy>(all: &[T], most: usize) -> Vec<T> {
+fn evenly_chosen<T: Copy>(all: &[T], most: usize) -> Vec<T> {
     if all.len() <= most {
         return all.to_vec();
     }
@@ -125,9 +129,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spread_has_both_ends() {
-        assert_eq!(spread(&[1, 2, 3, 4, 5, 6, 7, 8, 9], 5), [1, 3, 5, 7, 9]);
-        assert_eq!(spread(&[1, 2], 5), [1, 2]);
-        assert!(spread::<u8>(&[], 5).is_empty());
+    fn both_ends_are_chosen() {
+        assert_eq!(
+            evenly_chosen(&[1, 2, 3, 4, 5, 6, 7, 8, 9], 5),
+            [1, 3, 5, 7, 9]
+        );
+        assert_eq!(evenly_chosen(&[1, 2], 5), [1, 2]);
+        assert!(evenly_chosen::<u8>(&[], 5).is_empty());
     }
 }

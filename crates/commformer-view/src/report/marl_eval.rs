@@ -66,12 +66,12 @@ pub(super) fn export(
 
 fn of_run(run: &Run, steps: &BTreeSet<u64>, metrics: &BTreeSet<String>) -> Option<Ordered<Step>> {
     let outcome = run.outcome.as_ref()?;
-    let judged = run
+    let critic_width = run
         .log
         .evaluations
         .iter()
         .filter(|at| steps.contains(&at.steps));
-    let mut entries: Vec<(String, Step)> = judged
+    let mut entries: Vec<(String, Step)> = critic_width
         .enumerate()
         .map(|(index, at)| {
             let mut step = vec![("step_count".to_owned(), Entry::Count(at.steps))];

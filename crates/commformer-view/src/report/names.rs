@@ -73,8 +73,8 @@ const KNOWN: [(&str, &str, &str); 38] = [
     ("listening.price.message", "Price of a message", "reward"),
     (
         "listening.price.listening",
-        "Price of listening",
-        "spread of the returns",
+        "Price of receiving",
+        "standard deviation of the returns",
     ),
     ("graph_changes", "Edges changed", "edges per iteration"),
 ];

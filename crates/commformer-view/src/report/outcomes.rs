@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub(super) struct Finals {
     /// Whether they are those after training; else those of the last evaluation.
-    judged: bool,
+    critic_width: bool,
     /// Names of all, in the order of the page.
     pub names: Vec<String>,
 }
@@ -34,9 +34,9 @@ const STATISTICS: [(&str, Statistic); 4] = [
 /// measure for all.
 pub(super) fn finals(methods: &Methods) -> Finals {
     let unjudged = |run: &Run| run.outcome.is_none() && !run.log.evaluations.is_empty();
-    let judged = !methods.runs().any(unjudged);
+    let critic_width = !methods.runs().any(unjudged);
     let mut finals = Finals {
-        judged,
+        critic_width,
         names: Vec::new(),
     };
     let figures = methods.runs().filter_map(|run| finals.figures(run));
@@ -48,7 +48,7 @@ pub(super) fn finals(methods: &Methods) -> Finals {
 impl Finals {
     /// A run's figures.
     pub fn figures<'a>(&self, run: &'a Run) -> Option<&'a BTreeMap<String, Figure>> {
-        match self.judged {
+        match self.critic_width {
             true => run.outcome.as_ref().map(|outcome| &outcome.figures),
             false => run
                 .log
@@ -69,7 +69,7 @@ impl Finals {
 
     /// How they were come by.
     pub fn origin(&self) -> &'static str {
-        match self.judged {
+        match self.critic_width {
             true => {
                 "Each run's best checkpoint, in episodes it was not chosen by (final.json), greedy \
                  actions taken."

@@ -53,7 +53,7 @@ impl Chromium {
         let said = BufReader::new(process.stderr.take().expect("its stderr"));
         let mut lines = said.lines().map_while(Result::ok);
         let address = lines.find_map(|line| {
-            let address = line.strip_prefix("DevTools listening on ")?;
+            let address = line.strip_prefix("DevTools receiving on ")?;
             Some(address.to_owned())
         });
         let address = address.expect("an address to speak to");

@@ -18,8 +18,8 @@ pub fn hunts() -> Replay {
         ];
         played(name, task, graph, 3, seed)
     };
-    let runs = vec![run("gated", 1), run("always listening", 2)];
-    let command = "commformer replay --run gated --against \"always listening\"";
+    let runs = vec![run("gated", 1), run("always receiving", 2)];
+    let command = "commformer replay --run gated --against \"always receiving\"";
     Replay::new("predator-prey: 3 episodes".into(), command.into(), runs)
 }
 

@@ -94,7 +94,7 @@ fn layers_runs_agents_and_heads_are_chosen() {
     let picked = "document.querySelector('.world.picked strong').textContent";
     assert_eq!(browser.value(picked), "gated");
     browser.click("#runs button:last-child");
-    assert_eq!(browser.value(picked), "always listening");
+    assert_eq!(browser.value(picked), "always receiving");
     browser.key("r");
     assert_eq!(browser.value(picked), "gated");
 

@@ -67,7 +67,7 @@ impl From<Checkpoint> for Which {
 
 /// What `--json` prints.
 #[derive(Serialize)]
-struct Told<'a> {
+struct Output<'a> {
     #[serde(flatten)]
     summary: Summary<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,7 +116,7 @@ impl Eval {
             warn(damage);
         }
         if self.json {
-            let told = Told {
+            let told = Output {
                 summary: evaluated.summary(),
                 decentralised: alone,
             };

@@ -191,7 +191,7 @@ impl TaskConfig {
         roles.into_iter().enumerate().map(number).collect()
     }
 
-    /// Steps after which an episode is cut; 0 for never, or where a task in Python decides.
+    /// Steps after which an episode is truncated; 0 for never, or where a task in Python decides.
     pub fn episode_limit(&self) -> u32 {
         match self {
             Self::BuiltIn(task) => task.task().episode_limit(),

@@ -58,7 +58,7 @@ pub struct Config {
     pub policy: PolicySettings,
     /// The communication graph, of CommFormer.
     pub graph: GraphConfig,
-    /// When agents listen, of CommFormer.
+    /// When agents receive, of CommFormer.
     pub gate: GateConfig,
     /// What is played between two updates.
     pub rollout: RolloutConfig,

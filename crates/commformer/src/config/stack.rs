@@ -3,7 +3,7 @@
 
 use super::env::{TaskConfig, TaskError};
 use commformer_env::{
-    Environment, MOST_STACKED, RewardScale, Spec, Stacked, Telling, Told, VecEnv,
+    Augment, Augmented, Environment, MOST_STACKED, RewardScale, Spec, Stacked, VecEnv,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -99,7 +99,7 @@ impl EnvConfig {
     /// [`TaskError`].
     pub fn spec(&self) -> Result<Spec, TaskError> {
         let spec = self.task.spec()?;
-        Ok(spec.stacked(self.stack).told(self.telling()))
+        Ok(spec.stacked(self.stack).augmented(self.augment()))
     }
 
     /// Bytes that so many environments take, about: the task's, what they share with another process, and what is remembered
@@ -121,8 +121,8 @@ impl EnvConfig {
         }
     }
 
-    fn telling(&self) -> Telling {
-        Telling {
+    fn augment(&self) -> Augment {
+        Augment {
             agent_id: self.agent_id,
             last_action: self.last_action,
         }
@@ -136,8 +136,8 @@ impl EnvConfig {
         if !is_unstacked(&self.stack) {
             env = Box::new(Stacked::new(env, self.stack)?);
         }
-        if !self.telling().is_nothing() {
-            env = Box::new(Told::new(env, self.telling()));
+        if !self.augment().is_nothing() {
+            env = Box::new(Augmented::new(env, self.augment()));
         }
         Ok(env)
     }

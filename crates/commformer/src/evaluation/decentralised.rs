@@ -68,7 +68,7 @@ pub fn compare(
     if let Some(difference) = difference(&evaluated.report, &together.report, tolerance) {
         return Err(EvaluationError::Decentralised(difference));
     }
-    let traffic = evaluated.report.traffic();
+    let traffic = evaluated.report.message_stats();
     let by_formula = Delivered {
         messages: traffic.messages as u64,
         bytes: traffic.bytes as u64,

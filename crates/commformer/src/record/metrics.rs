@@ -76,7 +76,7 @@ struct Listening {
     bytes: f64,
     /// Bytes as a share of those with everybody hearing everybody.
     traffic: f64,
-    /// What listening costs, while it costs anything.
+    /// What receiving costs, while it costs anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<Price>,
 }

@@ -6,7 +6,7 @@ use commformer_train::{EpisodeRecord, ValueNorm};
 use commformer_view::replay::{Action, Episode, Number, Picture, Run, Step};
 
 /// What is known of the episodes of C environments.
-pub(super) struct Told<'a> {
+pub(super) struct Summary<'a> {
     pub run: &'a Run,
     /// What the policy did in every step.
     pub steps: &'a [Seen],
@@ -15,7 +15,7 @@ pub(super) struct Told<'a> {
     pub value_norm: &'a ValueNorm,
 }
 
-impl Told<'_> {
+impl Summary<'_> {
     /// The first episode of an environment.
     pub fn episode(&self, env: usize, recorded: &RecordedTask, record: &EpisodeRecord) -> Episode {
         let first = recorded.frames.first();

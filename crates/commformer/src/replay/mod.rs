@@ -11,7 +11,7 @@ use commformer_env::{ActionSpace, Environment};
 use commformer_train::{Actor, CheckpointStore, Purpose, Which};
 use commformer_view::numbers::grouped;
 use commformer_view::replay::{Gates, Run};
-use episode::Told;
+use episode::Summary;
 use task::RecordedTask;
 use tch::Device;
 use team::RecordedTeam;
@@ -70,7 +70,7 @@ pub fn record(
         metrics: evaluated.report.metric_names.clone(),
         episodes: Vec::new(),
     };
-    let told = Told {
+    let told = Summary {
         run: &run,
         steps: &steps,
         envs: episodes,

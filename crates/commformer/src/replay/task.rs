@@ -5,11 +5,11 @@ use commformer_env::{Actions, Environment, Frame, Observation, Rng, Status, forw
 /// A task that does what it did, and is filmed while it does.
 pub(super) struct RecordedTask {
     task: Box<dyn Environment>,
-    /// Of the first episode: the situation before each step, and the last one.
+    /// Of the first episode: the state before each step, and the last one.
     pub frames: Vec<Frame>,
     /// What each agent earned in each step of it.
     pub rewards: Vec<Vec<f32>>,
-    /// Who took part in each step of it.
+    /// Who was active in each step of it.
     pub active: Vec<Vec<bool>>,
     over: bool,
 }
@@ -46,25 +46,15 @@ impl RecordedTask {
 #[deny(clippy::missing_trait_methods)]
 impl Environment for RecordedTask {
     forward_environment! { |this| this.task =>
-        spec metrics progress global_state save restore sources must_listen departed action_names agent_names draw
+        spec metrics progress global_state save restore sources must_receive departed action_names agent_names draw
         remote
     }
 
-    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
-        let Observation {
-            obs,
-            available,
-            active,
-        } = out;
-        let seen = Observation {
-            obs,
-            available,
-            active: &mut *active,
-        };
-        self.task.reset(rng, seen);
+    fn reset(&mut self, rng: &mut Rng, mut out: Observation<'_>) {
+        self.task.reset(rng, out.reborrow());
         if !self.over {
             self.capture();
-            self.active.push(active.to_vec());
+            self.active.push(out.active.to_vec());
         }
     }
 
@@ -72,25 +62,15 @@ impl Environment for RecordedTask {
         &mut self,
         actions: Actions<'_>,
         rng: &mut Rng,
-        out: Observation<'_>,
+        mut out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        let Observation {
-            obs,
-            available,
-            active,
-        } = out;
-        let seen = Observation {
-            obs,
-            available,
-            active: &mut *active,
-        };
-        let status = self.task.step(actions, rng, seen, rewards);
+        let status = self.task.step(actions, rng, out.reborrow(), rewards);
         if !self.over {
             self.capture();
             self.rewards.push(rewards.to_vec());
             match status {
-                Status::Running => self.active.push(active.to_vec()),
+                Status::Running => self.active.push(out.active.to_vec()),
                 Status::Terminated | Status::Truncated => self.over = true,
             }
         }

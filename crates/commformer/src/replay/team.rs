@@ -1,7 +1,7 @@
 //! A policy that is watched while it acts.
 
 use commformer_methods::{Insight, Team};
-use commformer_train::{Act, Actor, Gates, MessageSizes, Needs, PolicyResult, Situations};
+use commformer_train::{Act, Actor, Gates, MessageSizes, Needs, ObsBatch, PolicyResult};
 use std::cell::RefCell;
 use tch::{Device, Kind, Tensor};
 
@@ -105,12 +105,12 @@ impl Actor for RecordedTeam {
 
     fn act(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Act> {
-        let act = self.team.act(situations, gates, noise)?;
-        let insight = self.team.explain(situations, gates, &act)?;
+        let act = self.team.act(batch, gates, noise)?;
+        let insight = self.team.explain(batch, gates, &act)?;
         self.seen
             .borrow_mut()
             .push(Seen::new(&act, insight.as_ref(), &self.links)?);

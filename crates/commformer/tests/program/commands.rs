@@ -124,18 +124,18 @@ fn a_run_leaves_what_it_promises_and_can_be_judged_and_repeated() {
         folder,
         &["eval", "--run", "runs/signal-1", "--json"],
     ));
-    let judged = json(said.lines().last().unwrap());
+    let critic_width = json(said.lines().last().unwrap());
     for figure in ["return", "steps", "accuracy", "messages"] {
-        let estimate = judged[figure].as_object().unwrap();
+        let estimate = critic_width[figure].as_object().unwrap();
         assert!(
             estimate["low"].as_f64() <= estimate["mean"].as_f64(),
             "{figure}"
         );
-        assert_eq!(judged[figure], written[figure], "{figure}");
+        assert_eq!(critic_width[figure], written[figure], "{figure}");
     }
-    assert_eq!(judged["steps"]["mean"], 10.0);
-    assert_eq!(judged["messages"]["mean"], 1.0);
-    assert_eq!(judged["episodes"], 5);
+    assert_eq!(critic_width["steps"]["mean"], 10.0);
+    assert_eq!(critic_width["messages"]["mean"], 1.0);
+    assert_eq!(critic_width["episodes"], 5);
 
     // Other episodes, other weights, drawn actions.
     let arguments = [
@@ -232,10 +232,10 @@ fn agents_alone_are_given_what_was_counted() {
         let eval = ["eval", "--run", "run", "--decentralised"];
         printed(&program(folder, &[&eval, more].concat()))
     };
-    let judged = json(judge(&["--json"]).lines().last().unwrap());
+    let critic_width = json(judge(&["--json"]).lines().last().unwrap());
     let written = json(&read(&folder.join("run/final.json")));
-    assert_eq!(judged["return"], written["return"]);
-    let alone = &judged["decentralised"];
+    assert_eq!(critic_width["return"], written["return"]);
+    let alone = &critic_width["decentralised"];
     assert_eq!(alone["delivered"], alone["by_formula"]);
     assert!(alone["delivered"]["messages"].as_u64() > Some(0), "{alone}");
     let said = judge(&["--episodes", "2", "--sampled"]);
@@ -262,13 +262,13 @@ fn a_team_of_another_size_is_judged_and_trained_on() {
     }
     for name in ["learned", "none"] {
         let eval = format!("eval --run {name} --set env.agents=7 --json");
-        let judged = json(
+        let critic_width = json(
             printed(&program(folder, &words(&eval)))
                 .lines()
                 .last()
                 .unwrap(),
         );
-        let graph = judged["graph"].as_array().unwrap();
+        let graph = critic_width["graph"].as_array().unwrap();
         assert_eq!(graph.len(), 7);
         let more = format!(
             "traffic-junction-easy --run more-{name} --weights {name} --set env.agents=7 --set policy.shared_head=true"
@@ -300,9 +300,9 @@ fn a_run_of_stacked_observations_is_judged_shown_and_gone_on_with() {
     // Its own checkpoint, by all and by every agent alone.
     let eval = "eval --run run --decentralised --json";
     let said = printed(&program(folder, &words(eval)));
-    let judged = json(said.lines().last().unwrap());
+    let critic_width = json(said.lines().last().unwrap());
     let written = json(&read(&folder.join("run/final.json")));
-    assert_eq!(judged["return"], written["return"]);
+    assert_eq!(critic_width["return"], written["return"]);
     printed(&program(folder, &words("replay --run run --episodes 1")));
     assert!(folder.join("run/replay.html").is_file());
 

@@ -3,7 +3,7 @@
 use commformer_env::{ActionSpace, Actions, Environment, Observation, Rng, Spec, Status, VecEnv};
 use commformer_train::{
     Act, Actor, EvaluateOptions, Evaluation, Gates, GraphPlan, Policy, PolicyResult, RolloutConfig,
-    RunConfig, Samples, Settings, Situations, TrainError, Trainer, evaluate,
+    RunConfig, Samples, Settings, ObsBatch, TrainError, Trainer, evaluate,
 };
 use tch::{Kind, Tensor};
 
@@ -86,9 +86,9 @@ impl FeedForward {
     }
 
     /// Log-probabilities of all actions, (B, N, A), and values, (B, N).
-    fn forward(&self, situations: &Situations<'_>) -> (Tensor, Tensor) {
+    fn forward(&self, batch: &ObsBatch<'_>) -> (Tensor, Tensor) {
         let [hidden, actions, value] = &self.0;
-        let x = situations.obs.pad([0, 1], "constant", 1.0);
+        let x = batch.obs.pad([0, 1], "constant", 1.0);
         let x = x.matmul(hidden).tanh();
         let log_probs = x.matmul(actions).log_softmax(-1, Kind::Float);
         (log_probs, x.matmul(value).squeeze_dim(-1))
@@ -105,11 +105,11 @@ fn of_taken(log_probs: &Tensor, actions: &Tensor) -> Tensor {
 impl Actor for FeedForward {
     fn act(
         &self,
-        situations: &Situations<'_>,
+        batch: &ObsBatch<'_>,
         _: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Act> {
-        let (log_probs, values) = self.forward(situations);
+        let (log_probs, values) = self.forward(batch);
         // With Gumbel noise the largest number is a draw from the distribution.
         let scores = noise.map_or_else(|| log_probs.shallow_clone(), |noise| &log_probs + noise);
         let actions = scores.argmax(-1, false);
@@ -143,7 +143,7 @@ impl Policy for FeedForward {
         samples: &Samples<'_>,
         _: &mut dyn FnMut(&[i64]) -> Tensor,
     ) -> PolicyResult<Evaluation> {
-        let (log_probs, values) = self.forward(&samples.situations);
+        let (log_probs, values) = self.forward(&samples.batch);
         let entropy = -(log_probs.exp() * &log_probs).sum_dim_intlist(-1, false, Kind::Float);
         let log_probs = of_taken(&log_probs, samples.actions);
         Ok(Evaluation {
@@ -154,8 +154,8 @@ impl Policy for FeedForward {
         })
     }
 
-    fn values(&self, situations: &Situations<'_>, _: Gates<'_>) -> PolicyResult<Tensor> {
-        Ok(self.forward(situations).1)
+    fn values(&self, batch: &ObsBatch<'_>, _: Gates<'_>) -> PolicyResult<Tensor> {
+        Ok(self.forward(batch).1)
     }
 }
 

@@ -69,9 +69,9 @@ pub enum FirstOrder {
 pub struct Scenario {
     /// Its name, such as `3m`.
     pub name: String,
-    /// Steps after which an episode is cut.
+    /// Steps after which an episode is truncated.
     pub limit: u32,
-    /// The kinds of units that take part, by name.
+    /// The kinds of units that are active, by name.
     pub units: Vec<(String, Unit)>,
     /// The agents, in their order. If units are drawn for each episode, so many of the first kind.
     pub allies: Vec<Member>,

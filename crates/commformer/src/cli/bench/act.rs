@@ -40,7 +40,7 @@ pub(super) struct Act {
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
-struct Told {
+struct Output {
     name: String,
     agents: usize,
     rows: Vec<Row>,
@@ -66,7 +66,7 @@ impl Act {
             .num_threads(workers(config.run.threads))
             .build()?;
         let agents = config.env.agents();
-        let mut told = Told {
+        let mut told = Output {
             name: self.config.name(),
             agents,
             rows: Vec::new(),
@@ -148,15 +148,15 @@ fn decide(
             actions: of_actions.as_ref().map(Tensor::shallow_clone),
             gates: of_gates.as_ref().map(Tensor::shallow_clone),
         };
-        let (perceived, drawn) = buffer.situation(0, drawn)?;
+        let (observed, drawn) = buffer.observed(0, drawn)?;
         let gates = match &drawn.gates {
             None => Gates::Open,
             Some(noise) if sampled => Gates::Drawn(noise),
             Some(noise) => Gates::Decided(noise),
         };
-        let situations = perceived.with_graph(&graph);
-        let act = inference(|| team.act(&situations, gates, drawn.actions.as_ref()))?;
-        drop(perceived);
+        let batch = observed.with_graph(&graph);
+        let act = inference(|| team.act(&batch, gates, drawn.actions.as_ref()))?;
+        drop(observed);
         buffer.record(0, &act, drawn.gates.as_ref())
     })?;
     Ok(done)

@@ -51,7 +51,7 @@ pub(super) struct Env {
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
-struct Told {
+struct Output {
     rows: Vec<Row>,
 }
 
@@ -107,7 +107,7 @@ impl Env {
                 }
             }
         }
-        print_json(self.json, &Told { rows }, out)
+        print_json(self.json, &Output { rows }, out)
     }
 
     /// The task that was asked for, or one of every kind; with names.

@@ -21,13 +21,13 @@ pub(super) struct Row {
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
-pub(super) struct Told<'a> {
+pub(super) struct Printed<'a> {
     name: &'a str,
-    rows: Vec<ToldRow<'a>>,
+    rows: Vec<PrintedRow<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct ToldRow<'a> {
+struct PrintedRow<'a> {
     /// Where on the axes.
     at: Map<String, Value>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
@@ -61,16 +61,16 @@ pub(super) fn run(
 }
 
 /// What is told of rows with this `name`.
-pub(super) fn told<'a>(name: &'a str, rows: &'a [Row]) -> Told<'a> {
+pub(super) fn printed<'a>(name: &'a str, rows: &'a [Row]) -> Printed<'a> {
     let value = |text: &String| serde_json::from_str(text).unwrap_or_else(|_| text.clone().into());
-    let rows = rows.iter().map(|row| ToldRow {
+    let rows = rows.iter().map(|row| PrintedRow {
         at: (row.point.iter())
             .map(|(name, text)| (name.clone(), value(text)))
             .collect(),
         measured: row.result.as_ref().ok(),
         error: row.result.as_ref().err().map(String::as_str),
     });
-    Told {
+    Printed {
         name,
         rows: rows.collect(),
     }
@@ -215,7 +215,7 @@ mod tests {
             ]
         );
         let rows = rows();
-        let told = serde_json::to_value(told("x", &rows)).unwrap();
+        let told = serde_json::to_value(printed("x", &rows)).unwrap();
         assert_eq!(told["rows"][0]["at"]["agents"], 3);
         assert_eq!(told["rows"][0]["steps"], 4000);
         assert_eq!(told["rows"][1]["error"], "not enough memory");

@@ -62,7 +62,7 @@ impl Train {
             .collect();
         let rows = sweep::run(&self.over, points.into_iter().zip(options?), budget, out)?;
         let failed = rows.iter().all(|row| row.result.is_err());
-        print_json(self.json, &sweep::told(&self.config.name(), &rows), out)?;
+        print_json(self.json, &sweep::printed(&self.config.name(), &rows), out)?;
         anyhow::ensure!(!failed, "no row could be measured; each says why");
         Ok(())
     }

@@ -5,8 +5,7 @@ use super::report::Outcome;
 use crate::compose;
 use commformer_env::Rng;
 use commformer_train::{
-    Actor, Evaluation, Gates, Level, Policy, Samples, Situations, TeamGraphs, TrainError,
-    by_autograd,
+    Actor, Evaluation, Gates, Level, ObsBatch, Policy, Samples, TeamGraphs, TrainError, by_autograd,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -37,7 +36,7 @@ pub(super) fn agree() -> anyhow::Result<Outcome> {
     let agents = spec.agents as i64;
     let obs = normals(&[TEAMS, agents, spec.obs_dim as i64]);
     let weights = [(); 3].map(|()| normals(&[TEAMS, agents]));
-    let situations = Situations {
+    let batch = ObsBatch {
         obs: &obs,
         available: None,
         graph: &TeamGraphs::new(trainer.execution_graph()?.unsqueeze(0)),
@@ -46,11 +45,11 @@ pub(super) fn agree() -> anyhow::Result<Outcome> {
         memory: None,
     };
     let act = policy
-        .act(&situations, Gates::Open, None)
+        .act(&batch, Gates::Open, None)
         .map_err(TrainError::from)?;
     let samples = Samples {
         sequence: None,
-        situations,
+        batch,
         actions: &act.actions,
         gate: None,
     };

@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
         let rollout = &self.config.rollout;
         let size = [rollout.num_envs, rollout.steps];
         let agent = (self.spec.agents as f64) * (self.spec.obs_dim as f64);
-        // Observations in which episodes were cut; without a limit none is.
+        // Observations in which episodes were truncated; without a limit none is.
         let cut = match self.config.env.episode_limit() {
             0 => 0.0,
             limit => self.samples.all / f64::from(limit),

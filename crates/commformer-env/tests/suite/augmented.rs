@@ -1,0 +1,208 @@
+//! What agents are told, when episodes are truncated, and what is paid: by hand, and after a restart.
+
+use commformer_env::{
+    Augment, Augmented, Environment, PredatorPrey, RewardScale, Signal, Status, TimeLimit,
+    TrafficJunction,
+};
+use proptest::prelude::*;
+
+use crate::shown::{Scene, Shown};
+use crate::single::Single;
+
+const ALL: Augment = Augment {
+    agent_id: true,
+    last_action: true,
+};
+
+/// Two agents see t and 10 t in scene t.
+fn scenes(of_second: &[(bool, bool)]) -> Vec<Scene> {
+    let scenes = (1..).zip(of_second).map(|(t, (active, departed))| {
+        let t = t as f32;
+        Scene {
+            obs: [t, -t, 10.0 * t, -10.0 * t],
+            active: [true, *active],
+            departed: [false, *departed],
+        }
+    });
+    scenes.collect()
+}
+
+#[test]
+fn an_agent_is_told_who_it_is_and_what_it_did() {
+    let (here, gone) = ((true, false), (false, false));
+    // In scene 3 another has the place of the second agent; in scene 4 nobody has.
+    let task = scenes(&[here, here, (true, true), gone, here]);
+    let task = Shown::new(task, true, Status::Terminated);
+    let mut single = Single::new(Augmented::new(task, ALL), 1);
+    assert_eq!(single.env.spec().obs_dim, 2 + 2 + 2);
+    single.reset();
+    let mut seen = vec![single.obs.clone()];
+    for actions in [[1, 0], [0, 1], [1, 1], [0, 0]] {
+        single.step(&actions);
+        seen.push(single.obs.clone());
+    }
+    // The task's numbers, the agent, its last action.
+    let expected = [
+        [
+            [1.0, -1.0, 1.0, 0.0, 0.0, 0.0],
+            [10.0, -10.0, 0.0, 1.0, 0.0, 0.0],
+        ],
+        [
+            [2.0, -2.0, 1.0, 0.0, 0.0, 1.0],
+            [20.0, -20.0, 0.0, 1.0, 1.0, 0.0],
+        ],
+        [
+            [3.0, -3.0, 1.0, 0.0, 1.0, 0.0],
+            [30.0, -30.0, 0.0, 1.0, 0.0, 0.0],
+        ],
+        [
+            [4.0, -4.0, 1.0, 0.0, 0.0, 1.0],
+            [40.0, -40.0, 0.0, 1.0, 0.0, 0.0],
+        ],
+        [
+            [5.0, -5.0, 1.0, 0.0, 1.0, 0.0],
+            [50.0, -50.0, 0.0, 1.0, 1.0, 0.0],
+        ],
+    ];
+    assert_eq!(seen, expected.map(|rows| rows.concat()));
+}
+
+#[test]
+fn each_can_be_told_by_itself() {
+    for (augment, expected) in [
+        (
+            Augment {
+                last_action: false,
+                ..ALL
+            },
+            vec![1.0, -1.0, 1.0, 0.0, 10.0, -10.0, 0.0, 1.0],
+        ),
+        (
+            Augment {
+                agent_id: false,
+                ..ALL
+            },
+            vec![1.0, -1.0, 0.0, 0.0, 10.0, -10.0, 0.0, 0.0],
+        ),
+        (Augment::default(), vec![1.0, -1.0, 10.0, -10.0]),
+    ] {
+        let task = Shown::new(scenes(&[(true, false)]), false, Status::Terminated);
+        let plain = task.spec().clone();
+        let mut single = Single::new(Augmented::new(task, augment), 1);
+        single.reset();
+        assert_eq!(single.obs, expected);
+        let same = single.env.spec().obs_version == plain.obs_version;
+        assert_eq!(same, augment.is_nothing());
+    }
+}
+
+#[test]
+fn an_episode_is_cut_at_the_limit_and_begins_anew() {
+    let task = || {
+        let task = Shown::new(scenes(&[(true, false); 4]), false, Status::Terminated);
+        Single::new(TimeLimit::new(task, 2).unwrap(), 1)
+    };
+    let mut single = task();
+    for _ in 0..2 {
+        single.reset();
+        assert_eq!(single.step(&[0, 0]), Status::Running);
+        assert_eq!(single.step(&[0, 0]), Status::Truncated);
+    }
+    // One that ends by itself at the limit has ended.
+    let short = Shown::new(scenes(&[(true, false); 3]), false, Status::Terminated);
+    let mut short = Single::new(TimeLimit::new(short, 2).unwrap(), 1);
+    short.reset();
+    short.step(&[0, 0]);
+    assert_eq!(short.step(&[0, 0]), Status::Terminated);
+    // What is left of the limit is saved.
+    let mut single = task();
+    single.reset();
+    single.step(&[0, 0]);
+    let saved = single.env.save().unwrap();
+    let mut restored = task();
+    restored
+        .begin(|env, _, out| env.restore(&saved, out))
+        .unwrap();
+    assert_eq!(restored.step(&[0, 0]), Status::Truncated);
+    let error = TimeLimit::new(Signal::new(Default::default()).unwrap(), 0).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`time_limit` is 0, but must be at least 1"
+    );
+}
+
+#[test]
+fn rewards_are_scaled() {
+    let task = PredatorPrey::new(Default::default()).unwrap();
+    let mut plain = Single::new(task.clone(), 1);
+    let mut scaled = Single::new(RewardScale::new(task.clone(), 4.0).unwrap(), 1);
+    plain.reset();
+    scaled.reset();
+    for _ in 0..5 {
+        plain.step(&[0, 1, 2]);
+        scaled.step(&[0, 1, 2]);
+        assert!(plain.rewards.iter().any(|reward| *reward != 0.0));
+        let expected: Vec<f32> = plain.rewards.iter().map(|reward| 4.0 * reward).collect();
+        assert_eq!(scaled.rewards, expected);
+    }
+    for wrong in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        assert!(RewardScale::new(task.clone(), wrong).is_err());
+    }
+}
+
+#[test]
+fn a_state_that_does_not_fit_changes_nothing() {
+    let told = |augment| {
+        let task = TrafficJunction::new(Default::default()).unwrap();
+        let mut single = Single::new(Augmented::new(task, augment), 3);
+        single.reset();
+        single
+    };
+    let (mut with, without) = (told(ALL), told(Augment::default()));
+    let saved = without.env.save().unwrap();
+    let before = with.env.save();
+    let error = with
+        .begin(|env, _, out| env.restore(&saved, out))
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("0 numbers of actions, not 10"),
+        "{error}"
+    );
+    assert_eq!(with.env.save(), before);
+}
+
+proptest! {
+    #[test]
+    fn a_saved_task_goes_on_as_if_nothing_had_happened(
+        actions in proptest::collection::vec([0..2i64, 0..2, 0..2, 0..2, 0..2], 1..30),
+        (at, limit, seed) in (0..30_usize, 1..20u32, any::<u64>()),
+    ) {
+        let make = || {
+            let task = TrafficJunction::new(Default::default()).unwrap();
+            let task = TimeLimit::new(RewardScale::new(task, 0.5).unwrap(), limit).unwrap();
+            Single::new(Augmented::new(task, ALL), seed)
+        };
+        let mut straight = make();
+        straight.reset();
+        let mut resumed = None;
+        for (step, actions) in actions.iter().enumerate() {
+            if step == at % actions.len() {
+                let saved = straight.env.save().unwrap();
+                let mut other = make();
+                other.rng = straight.rng.clone();
+                other.begin(|env, _, out| env.restore(&saved, out)).unwrap();
+                prop_assert_eq!(&other.obs, &straight.obs);
+                resumed = Some(other);
+            }
+            let status = straight.step(actions);
+            if let Some(resumed) = &mut resumed {
+                prop_assert_eq!(resumed.step(actions), status);
+                prop_assert_eq!(&resumed.obs, &straight.obs);
+                prop_assert_eq!(&resumed.rewards, &straight.rewards);
+            }
+            if status != Status::Running {
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! A task for tests of what is made of a rollout.
+
+use commformer_env::{ActionSpace, Actions, Environment, Observation, Rng, Spec, Status};
+
+/// A team whose every step is written down beforehand.
+pub struct Scripted {
+    spec: Spec,
+    step: usize,
+    /// Who is active in the beginning and after each step.
+    active: Vec<Vec<bool>>,
+    /// What each step pays.
+    rewards: Vec<Vec<f32>>,
+    /// Who leaves in each step.
+    pub departed: Vec<Vec<bool>>,
+    /// How the last step ends.
+    end: Status,
+}
+
+impl Scripted {
+    /// An episode of these steps, (T), in which nobody leaves; there is a row more of who is active.
+    pub fn new(active: &[&[bool]], rewards: &[&[f32]], end: Status) -> Self {
+        let agents = active[0].len();
+        Self {
+            spec: Spec {
+                agents,
+                obs_dim: 1,
+                obs_version: 1,
+                state_dim: 0,
+                actions: ActionSpace::Discrete(1),
+                masks_actions: false,
+                metrics: Vec::new(),
+            },
+            step: 0,
+            active: active.iter().map(|row| row.to_vec()).collect(),
+            rewards: rewards.iter().map(|row| row.to_vec()).collect(),
+            departed: vec![vec![false; agents]; rewards.len()],
+            end,
+        }
+    }
+}
+
+impl Environment for Scripted {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn reset(&mut self, _: &mut Rng, out: Observation<'_>) {
+        self.step = 0;
+        out.obs.fill(0.0);
+        out.active.copy_from_slice(&self.active[0]);
+    }
+
+    fn step(
+        &mut self,
+        _: Actions<'_>,
+        _: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        rewards.copy_from_slice(&self.rewards[self.step]);
+        self.step += 1;
+        out.obs.fill(0.0);
+        out.active.copy_from_slice(&self.active[self.step]);
+        match self.step == self.rewards.len() {
+            true => self.end,
+            false => Status::Running,
+        }
+    }
+
+    fn metrics(&self, _: &mut [f32]) {}
+
+    fn departed(&self) -> &[bool] {
+        match self.step {
+            0 => &[],
+            step => &self.departed[step - 1],
+        }
+    }
+}
