@@ -6,7 +6,8 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::{Failure, cargo, packages};
 
@@ -29,11 +30,10 @@ struct Block<'a> {
 pub fn check(root: &Path) -> Result<(), Failure> {
     let target = cargo::target_folder(root);
     let workspace = target.join("recipes");
-    lay_out(root, &target.join("recipes-new"), &workspace)?;
+    let written = lay_out(root, &target.join("recipes-new"), &workspace)?;
 
-    let mut format = cargo::command_in(root, &workspace, "fmt");
-    format.args(["--check", "--package", "commformer-env"]);
-    format.args(["--package", "commformer-methods"]);
+    let mut format = Command::new("rustfmt");
+    format.args(["--check", "--edition", "2024"]).args(written);
     cargo::carry_out(format, ADVICE)?;
 
     let mut test = cargo::command_in(root, &workspace, "test");
@@ -55,16 +55,20 @@ pub fn check(root: &Path) -> Result<(), Failure> {
 }
 
 /// Makes the workspace: the crates with what the page adds. Files that are the same stay untouched, so that they are not
-/// compiled again.
-fn lay_out(root: &Path, new: &Path, workspace: &Path) -> Result<(), Failure> {
+/// compiled again. Gives the Rust files that the page has whole.
+fn lay_out(root: &Path, new: &Path, workspace: &Path) -> Result<Vec<PathBuf>, Failure> {
     if new.exists() {
         fs::remove_dir_all(new).map_err(failed)?;
     }
     let crates = new.join("crates");
     packages::update(&root.join("crates"), &crates).map_err(failed)?;
     let page = fs::read_to_string(root.join(PAGE)).map_err(failed)?;
+    let mut written = Vec::new();
     for block in blocks(&page) {
         let file = new.join(block.file);
+        if !block.is_diff && block.file.ends_with(".rs") {
+            written.push(workspace.join(block.file));
+        }
         let before = fs::read_to_string(&file).ok();
         fs::write(file, block.applied(before.as_deref())?).map_err(failed)?;
     }
@@ -74,7 +78,7 @@ fn lay_out(root: &Path, new: &Path, workspace: &Path) -> Result<(), Failure> {
     packages::replace(&workspace.join("Cargo.toml"), manifest.as_bytes()).map_err(failed)?;
     // Cargo removes from it what only tests and xtask need.
     fs::copy(root.join("Cargo.lock"), workspace.join("Cargo.lock")).map_err(failed)?;
-    Ok(())
+    Ok(written)
 }
 
 /// The blocks of a page that belong to files.
