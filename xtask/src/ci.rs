@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::skips::Skips;
-use crate::{Failure, cargo, links, packages, python, scripts, setup, supply_chain, test};
+use crate::{Failure, cargo, links, packages, python, recipes, scripts, setup, supply_chain, test};
 
 /// Runs every step and stops at the first that fails. What is skipped for want of a program is listed at the end, or,
 /// if everything is required, a failure.
@@ -35,6 +35,7 @@ pub fn run(root: &Path, require: bool) -> Result<(), Failure> {
         check(tests)
     })?;
     step("programs outside the workspace", || packages::scratch(root))?;
+    step("recipes", || recipes::check(root))?;
     step("tests in Python", || {
         python::tests(root)?.into_iter().try_for_each(|mut tests| {
             skips.tell(&mut tests);

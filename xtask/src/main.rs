@@ -18,6 +18,7 @@ mod links;
 mod packages;
 mod program;
 mod python;
+mod recipes;
 mod scripts;
 mod setup;
 mod skips;

@@ -113,7 +113,7 @@ fn assemble(root: &Path, unpacked: &Path, names: &[String], workspace: &Path) ->
         let (crate_name, _) = name.rsplit_once('-').unwrap_or((name, ""));
         fs::rename(&package, unpacked.join(crate_name))?;
     }
-    let manifest = manifest(&fs::read_to_string(root.join("Cargo.toml"))?);
+    let manifest = manifest(&fs::read_to_string(root.join("Cargo.toml"))?, "packages");
     fs::create_dir_all(workspace)?;
     let lock = fs::read(root.join("Cargo.lock"))?;
     replace(&workspace.join("Cargo.toml"), manifest.as_bytes())?;
@@ -122,20 +122,20 @@ fn assemble(root: &Path, unpacked: &Path, names: &[String], workspace: &Path) ->
     fs::write(workspace.join("Cargo.lock"), lock)
 }
 
-/// The manifest of a workspace whose members are packages.
-fn manifest(workspace: &str) -> String {
+/// The manifest of a workspace whose members are in `folder`.
+pub fn manifest(workspace: &str, folder: &str) -> String {
     let lines = workspace.lines().map(|line| match line {
-        line if line.starts_with("members = ") => "members = [\"packages/*\"]".to_owned(),
+        line if line.starts_with("members = ") => format!("members = [\"{folder}/*\"]"),
         line if line.starts_with("exclude = ") || line.starts_with("default-members = ") => {
             String::new()
         }
-        line => line.replace("path = \"crates/", "path = \"packages/"),
+        line => line.replace("path = \"crates/", &format!("path = \"{folder}/")),
     });
     lines.map(|line| line + "\n").collect()
 }
 
 /// Makes `to` what `from` is.
-fn update(from: &Path, to: &Path) -> io::Result<()> {
+pub fn update(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     let entries = |folder: &Path| -> io::Result<Vec<PathBuf>> {
         fs::read_dir(folder)?
@@ -163,7 +163,7 @@ fn update(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Writes a file that has other bytes, or is not there.
-fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
     match fs::read(file) {
         Ok(found) if found == bytes => Ok(()),
         _ => fs::write(file, bytes),
@@ -196,7 +196,7 @@ mod tests {
     fn a_workspace_of_packages_has_the_workspaces_versions() {
         let written = "[workspace]\nmembers = [\"crates/*\", \"tests\"]\nexclude = [\"tests/fuzz\"]\n\
                        a = { path = \"crates/a\", version = \"1\" }\nb = \"2\"\n";
-        let made = manifest(written);
+        let made = manifest(written, "packages");
         assert_eq!(
             made,
             "[workspace]\nmembers = [\"packages/*\"]\n\na = { path = \"packages/a\", version = \"1\" }\nb = \"2\"\n"

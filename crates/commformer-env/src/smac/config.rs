@@ -32,7 +32,7 @@ pub enum Reward {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct SmacConfig {
-    /// The built-in map: see [Environments](environments.md#battles).
+    /// The built-in map: see [Environments](environments.md#battles-kind--smac).
     #[default = "3m"]
     pub map: String,
     /// What agents perceive.
