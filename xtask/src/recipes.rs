@@ -18,6 +18,9 @@ const ADVICE: &str =
 /// The environment and the method that the recipes add.
 const ADDED: (&str, &str) = ("button", "rmappo");
 
+/// The setting that the recipes add, and the task that has it.
+const ADDED_SETTING: (&str, &str) = ("env.reward", "signal");
+
 /// What a block of the page does to a file.
 #[derive(Debug, PartialEq)]
 struct Block<'a> {
@@ -26,7 +29,8 @@ struct Block<'a> {
     lines: Vec<&'a str>,
 }
 
-/// Adds the page's environment and method to a copy of the crates, tests the environment, and trains it by the method.
+/// Adds the page's environment, method and setting to a copy of the crates, tests the environment, trains it by the method,
+/// and looks the setting up.
 pub fn check(root: &Path) -> Result<(), Failure> {
     let target = cargo::target_folder(root);
     let workspace = target.join("recipes");
@@ -41,6 +45,13 @@ pub fn check(root: &Path) -> Result<(), Failure> {
     test.args(["--test", "suite", "--target-dir"]).arg(&target);
     test.args(["--", "conformance", ADDED.0]);
     cargo::carry_out(test, ADVICE)?;
+
+    let (section, kind) = ADDED_SETTING;
+    let mut look_up = cargo::command_in(root, &workspace, "run");
+    look_up.args(["--offline", "--quiet", "--package", "commformer"]);
+    look_up.arg("--target-dir").arg(&target);
+    look_up.args(["--", "settings", section, "--env", kind]);
+    cargo::carry_out(look_up, ADVICE)?;
 
     let run = workspace.join("run");
     if run.exists() {
