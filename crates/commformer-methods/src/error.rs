@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 pub enum MethodError {
     /// A setting of the method is out of its range.
-    #[error("[method]: {0}")]
+    #[error("`method.{}` is {}, but must be {}", .0.field, .0.found, .0.allowed)]
     Setting(#[from] commformer_env::ConfigError),
     /// The network's settings cannot be.
     #[error(transparent)]

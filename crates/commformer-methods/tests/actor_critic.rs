@@ -280,7 +280,7 @@ fn what_does_not_fit_is_refused() {
     let error = ActorCritic::new(&none, Critic::Own, &spec, of_run).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`method.layers` is 0, expected from 1 to 64"
+        "`method.layers` is 0, but must be 1 to 64"
     );
     let policy =
         ActorCritic::new(&ActorCriticConfig::default(), Critic::Team, &spec, of_run).unwrap();
