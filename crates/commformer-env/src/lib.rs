@@ -67,6 +67,7 @@ mod error;
 mod foraging;
 mod frame;
 mod grid;
+pub mod heap;
 mod hunt;
 mod lanes;
 mod limited;

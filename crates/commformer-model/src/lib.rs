@@ -69,7 +69,6 @@ pub mod graph;
 mod input;
 #[cfg(feature = "torch")]
 mod kept;
-mod memory;
 mod message;
 #[cfg(feature = "torch")]
 mod native;

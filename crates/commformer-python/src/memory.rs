@@ -1,32 +1,35 @@
 //! Whether there is memory for so many copies: asked before any is made, since a process that takes all of it takes
 //! the machine with it.
 
-use crate::Copies;
-use commformer_env::Spec;
+use commformer_env::{Environment, heap};
 use sysinfo::System;
 
-/// Refuses copies for which there is not enough memory. Where the system does not say how much there is, none are
-/// refused.
-pub fn check(spec: &Spec, copies: usize) -> Result<(), String> {
-    let (needed, Some(free)) = (bytes(spec, copies), free()) else {
+/// Fewer copies are not measured: they are made as fast.
+const FEW: usize = 4 * heap::COPIES;
+
+/// Refuses copies for which there is not enough memory, by what a few that `make` makes take. Where the system does not
+/// say how much there is or is taken, none are refused.
+pub fn check<E: Environment>(
+    copies: usize,
+    make: impl FnMut() -> Result<E, String>,
+) -> Result<(), String> {
+    if copies <= FEW {
+        return Ok(());
+    }
+    let (Some(of_a_copy), Some(free)) = (heap::of_a_copy(make)?, free()) else {
         return Ok(());
     };
+    let needed = copies as f64 * of_a_copy;
     if needed <= free as f64 {
         return Ok(());
     }
     let gigabytes = |bytes: f64| format!("{:.1} GB", bytes / 1e9);
-    let most = (free as f64 / bytes(spec, 1)).floor();
+    let most = (free as f64 / of_a_copy).floor();
     Err(format!(
         "copies is {copies}: they would take about {} of memory, and {} are free; at most {most} fit",
         gigabytes(needed),
         gigabytes(free as f64),
     ))
-}
-
-/// The copies themselves, and the arrays that Python has of them.
-fn bytes(spec: &Spec, copies: usize) -> f64 {
-    let arrays = spec.agents * (4 * spec.obs_dim + 5) + spec.available_len() + 1;
-    Copies::bytes(spec, copies) + copies as f64 * arrays as f64
 }
 
 /// What the system can give, or what is left of this process's control group (a container's) if that is less.

@@ -5,7 +5,6 @@ mod advantages;
 mod begins;
 mod between;
 mod fallen;
-mod memory;
 mod state;
 #[cfg(test)]
 mod told;

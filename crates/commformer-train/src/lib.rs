@@ -59,7 +59,6 @@ mod experience;
 mod gae;
 mod gate;
 mod learner;
-pub mod memory;
 mod message_stats;
 mod noise;
 mod not_finite;

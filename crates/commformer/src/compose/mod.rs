@@ -59,6 +59,7 @@ pub fn device(config: &Config) -> Result<tch::Device, TorchError> {
 /// [`ComposeError::Task`], [`ComposeError::Copies`], or [`ComposeError::Memory`] for more than there is
 /// room for.
 pub fn environments(task: &EnvConfig, copies: usize, seed: u64) -> Result<Copies, ComposeError> {
+    memory::check_copies(task, copies)?;
     copies_of(task, copies, seed, |copy| copy)
 }
 
@@ -68,7 +69,6 @@ fn copies_of<E: Environment>(
     seed: u64,
     made: impl Fn(Box<dyn Environment>) -> E,
 ) -> Result<VecEnv<E>, ComposeError> {
-    memory::check_copies(task, copies)?;
     let copies = task.copies(copies)?.into_iter().map(made).collect();
     Ok(VecEnv::new(copies, seed)?)
 }
@@ -156,10 +156,10 @@ pub fn execution_graph(
 ///
 /// # Errors
 ///
-/// [`ComposeError`].
+/// [`ComposeError`]. Whether there is memory for it, [`memory::check`] says before.
 pub fn trainer(config: &Config, device: tch::Device) -> Result<TeamTrainer, ComposeError> {
     let seed = seed_for(config.run.seed, Purpose::Environments);
-    let copies = environments(&config.env, config.rollout.copies, seed)?;
+    let copies = copies_of(&config.env, config.rollout.copies, seed, |copy| copy)?;
     trainer_in(config, device, copies)
 }
 
@@ -175,6 +175,16 @@ pub fn trainer_in(
 ) -> Result<TeamTrainer, ComposeError> {
     config.check_team()?;
     let policy = team(config, copies.spec(), device)?;
+    assemble(config, device, plan(config, device), policy, copies)
+}
+
+fn assemble<P: Policy>(
+    config: &Config,
+    device: tch::Device,
+    plan: GraphPlan,
+    policy: P,
+    copies: Copies,
+) -> Result<Trainer<P, Box<dyn Environment>>, ComposeError> {
     let settings = Settings {
         rollout: config.rollout.clone(),
         ppo: config.ppo.clone(),
@@ -188,7 +198,7 @@ pub fn trainer_in(
             save_every: config.run.save_every,
         },
     };
-    let trainer = Trainer::new(settings, plan(config, device), policy, copies)?;
+    let trainer = Trainer::new(settings, plan, policy, copies)?;
     Ok(match config.method.method().gates(&config.team())? {
         None => trainer,
         Some(gates) => trainer.with_gates(gates)?,

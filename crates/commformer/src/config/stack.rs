@@ -2,9 +2,7 @@
 //! its rewards are scaled.
 
 use super::env::{TaskConfig, TaskError};
-use commformer_env::{
-    Environment, MOST_STACKED, RewardScale, Spec, Stacked, Telling, Told, VecEnv,
-};
+use commformer_env::{Environment, MOST_STACKED, RewardScale, Spec, Stacked, Telling, Told};
 use serde::{Deserialize, Serialize};
 use std::ops::Deref;
 
@@ -114,17 +112,6 @@ impl EnvConfig {
     pub fn spec(&self) -> Result<Spec, TaskError> {
         let spec = self.task.spec()?;
         Ok(spec.stacked(self.stack).told(self.telling()))
-    }
-
-    /// Bytes that so many copies take, about: the task's, what they share with another process, and what is remembered
-    /// of observations. `spec` is the [own](Self::spec) one.
-    pub(crate) fn bytes(&self, spec: &Spec, copies: usize) -> f64 {
-        type Copy = Box<dyn Environment>;
-        let remembered = match self.stack {
-            1 => 0.0,
-            _ => copies as f64 * Stacked::<Copy>::bytes(spec),
-        };
-        VecEnv::<Copy>::bytes(spec, copies) + self.task.shared_bytes(copies) + remembered
     }
 
     /// The same task, its episodes cut after `limit` steps. A limit of 0 changes nothing.
