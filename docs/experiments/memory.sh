@@ -30,6 +30,10 @@ echo "|---|---|---|---|"
 short="run.steps=8000"
 team="eval.episodes=4 eval.final_episodes=4"
 row predator-prey $short
+row signal env.agents=200 graph.sparsity=0.02 rollout.num_envs=20 run.steps=2000 $team
+row smac-MMM run.steps=6400
+row smac-10m_vs_11m run.steps=6400
+row smac-27m_vs_30m run.steps=6400 eval.episodes=20 eval.final_episodes=20
 row predator-prey-20x20 $short
 row predator-prey rollout.num_envs=800 run.steps=80000
 row predator-prey rollout.steps=1000 run.steps=160000

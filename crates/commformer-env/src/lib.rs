@@ -69,6 +69,7 @@ mod foraging;
 mod forward;
 mod frame;
 mod grid;
+pub mod heap;
 mod hunt;
 mod lanes;
 mod limited;

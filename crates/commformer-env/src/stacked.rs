@@ -72,11 +72,6 @@ impl<E: Environment> Stacked<E> {
         })
     }
 
-    /// Bytes of what an environment remembers, for a task that [is stacked](Spec::stacked). An `f64`, which no size overflows.
-    pub fn bytes(spec: &Spec) -> f64 {
-        4.0 * spec.agents as f64 * spec.obs_dim as f64
-    }
-
     /// Makes room for the next observation.
     fn shift(&mut self) {
         let (stacked, width) = (self.spec.obs_dim, self.width);

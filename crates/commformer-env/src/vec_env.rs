@@ -44,10 +44,6 @@ const WORK_PER_THREAD: usize = 1 << 20;
 /// what it sees takes some 20 ns, a number that the cache holds 0.04 ns.
 const WORK_PER_AGENT: usize = 1 << 9;
 
-/// Bytes of the state of an environment of a built-in task, and of each agent in it.
-const OF_AN_ENV: f64 = 1024.0;
-const OF_AN_AGENT: f64 = 32.0;
-
 /// Environments of one task that take their steps together, on the threads of the current rayon pool.
 ///
 /// An environment whose episode ends begins the next one in the same step.
@@ -133,14 +129,6 @@ impl<E: Environment> VecEnv<E> {
             remote: false,
             begun: false,
         }
-    }
-
-    /// Bytes that so many environments of a task take, about: what each keeps of its last episode's end, (N, O)
-    /// numbers and an (N, A) mask, and its own state. A sum of `f64`, which no size overflows.
-    pub fn bytes(spec: &Spec, envs: usize) -> f64 {
-        let [envs, agents, obs_dim] = [envs, spec.agents, spec.obs_dim].map(|size| size as f64);
-        let mask = spec.available_len() as f64;
-        envs * (4.0 * agents * obs_dim + mask + OF_AN_ENV + OF_AN_AGENT * agents)
     }
 
     /// Gives every thread at least this many environments; 0 counts as 1. It changes nothing but the

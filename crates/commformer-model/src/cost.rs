@@ -1,4 +1,5 @@
-//! What a pass of the policy costs: the multiply-adds of its matrix products.
+//! What the policy takes, before there is one: bytes of its parameters, and the multiply-adds of its passes' matrix
+//! products.
 //!
 //! The network itself is asked, on sizes alone: [`Count`] says what is counted, and what is left out.
 //!
@@ -6,22 +7,38 @@
 //! use commformer_model::{ActionSpace, PolicyConfig};
 //!
 //! let config = PolicyConfig::new(3, 261, ActionSpace::Discrete(5));
+//! assert_eq!(config.parameter_bytes(), 4.0 * 128_803.0);
 //! let [forward, training] = [config.forward_multiply_adds(1.0), config.training_multiply_adds(1.0)];
 //! assert_eq!(forward, 274_368.0);
 //! // A gradient for each weight and each input, but for the observations.
 //! assert_eq!(training, 3.0 * forward - 3.0 * 261.0 * 64.0);
 //! ```
 
-use commformer_nn::Ops;
 use commformer_nn::count::Count;
+use commformer_nn::layout::{Leaf, Packing};
 
 use crate::config::{ActionSpace, Closed, PolicyConfig};
-use crate::network::{Given, Network, StaleInputs};
+use crate::network::{EDGE_LOGITS, Given, Network, StaleInputs};
 
 /// Sizes above this are more than any machine holds, and are not told apart: a layer's would overflow.
 const MOST: usize = usize::MAX >> 8;
 
+/// Bytes of a number.
+const NUMBER: f64 = 4.0;
+
 impl PolicyConfig {
+    /// Bytes of all parameters, edge logits included.
+    pub fn parameter_bytes(&self) -> f64 {
+        let agents = self.agents as f64;
+        let numbers = |leaf: &Leaf| match leaf.packing {
+            _ if leaf.name == EDGE_LOGITS => agents * agents,
+            // Of one agent's head.
+            Packing::Stack => agents * product(&leaf.shape),
+            Packing::Rows => product(&leaf.shape),
+        };
+        NUMBER * self.over_blocks(|network| network.layout.leaves().iter().map(numbers).sum())
+    }
+
     /// Multiply-adds of one forward pass for one sample: N agents, each of which hears `senders`
     /// others (k; a mean need not be whole) and itself. With embeddings of E numbers, observations of O, A
     /// actions and L blocks, an agent costs
@@ -39,38 +56,28 @@ impl PolicyConfig {
     /// A sender that is heard costs E for its score and E for its share of the sum. The decoder hears
     /// agents that decided before, which is half of the senders if these are spread evenly.
     pub fn forward_multiply_adds(&self, senders: f64) -> f64 {
-        self.counted([1.0, senders], false, Count::forward)
+        self.counted(senders, Count::forward)
     }
 
     /// Multiply-adds of a forward and a backward pass for one sample. Backwards each product is met
     /// by two: one gives the gradient of its weight (or first factor), one that of its input. The
     /// observations and continuous actions need no gradient.
     pub fn training_multiply_adds(&self, senders: f64) -> f64 {
-        self.counted([1.0, senders], false, Count::training)
+        self.counted(senders, Count::training)
     }
 
-    /// What `read` finds after a pass over so many teams, each of whose agents hears so many others: a pass of
-    /// training, or one in which they act in turns.
-    pub(crate) fn counted(
-        &self,
-        [teams, senders]: [f64; 2],
-        acts: bool,
-        read: impl Fn(&Count) -> f64,
-    ) -> f64 {
+    /// What `read` finds after a pass of training over a sample, in which each agent hears so many others.
+    fn counted(&self, senders: f64, read: impl Fn(&Count) -> f64) -> f64 {
         self.over_blocks(|network| {
-            let mut ops = Count::new(teams, self.agents as f64, senders);
-            if !self.is_native() {
-                ops = ops.by_torch(self.precision);
-            }
-            ops.dropout = !acts;
-            network.count(&mut ops, acts);
+            let mut ops = Count::new(1.0, self.agents as f64, senders);
+            network.count(&mut ops);
             read(&ops)
         })
     }
 
     /// What `of` finds in the network. It is made of one block, of two, and for one agent, and each further block adds
     /// as much as the second: a configuration may ask for more blocks and agents than there can be.
-    pub(crate) fn over_blocks(&self, of: impl Fn(&Network) -> f64) -> f64 {
+    fn over_blocks(&self, of: impl Fn(&Network) -> f64) -> f64 {
         let actions = match self.actions {
             ActionSpace::Discrete(width) => ActionSpace::Discrete(width.min(MOST)),
             ActionSpace::Continuous(width) => ActionSpace::Continuous(width.min(MOST)),
@@ -89,15 +96,16 @@ impl PolicyConfig {
     }
 }
 
+fn product(shape: &[usize]) -> f64 {
+    shape.iter().map(|size| *size as f64).product()
+}
+
 impl Network {
-    /// A pass on sizes alone; `acts`: up to the first agent's turn, else all agents at once.
-    fn count(&self, ops: &mut Count, acts: bool) {
+    /// A pass on sizes alone, over all agents at once.
+    fn count(&self, ops: &mut Count) {
         let config = &self.config;
-        let obs = ops.observations(config.obs_dim);
-        let mut embedding = self.embed(ops, &obs);
-        if acts {
-            embedding = ops.input(config.embed_dim, false); // a pass of its own
-        }
+        let obs = ops.input(config.obs_dim, false);
+        let embedding = self.embed(ops, &obs);
         let links = ops.links();
         // What agents kept counts like what they compute.
         let stale = (config.closed == Closed::Stale).then(|| StaleInputs {
@@ -108,16 +116,12 @@ impl Network {
         let ready = self.ready(ops, true);
         let (representation, _) = self.encode(ops, &ready, &embedding, &links, stale.as_ref());
         self.values(ops, &representation);
-        if acts {
-            ops.turn();
-        }
-        let own = ops.of_turn(&representation);
         let given = match config.actions {
             ActionSpace::Discrete(_) => Given::Tokens(ops.rows()),
             ActionSpace::Continuous(actions) => Given::Vectors(ops.input(actions + 1, false)),
         };
         let (given, links) = ((&given, None), (&links, true));
-        self.decode(ops, &ready, given, &own, links, &mut |_, x| *x);
+        self.decode(ops, &ready, given, &representation, links, &mut |_, x| *x);
     }
 }
 

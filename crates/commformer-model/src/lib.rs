@@ -67,7 +67,6 @@ mod explain;
 pub mod graph;
 #[cfg(feature = "torch")]
 mod input;
-mod memory;
 mod message;
 #[cfg(feature = "torch")]
 mod native;

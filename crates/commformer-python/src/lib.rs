@@ -49,13 +49,9 @@ impl Seen<'_> {
 impl Native {
     #[new]
     fn new(kind: &str, settings: &str, envs: usize, seed: u64, threads: usize) -> PyResult<Self> {
-        let first = task::build(kind, settings).map_err(PyValueError::new_err)?;
-        memory::check(first.spec(), envs).map_err(PyValueError::new_err)?;
-        let others = (1..envs).map(|_| task::build(kind, settings));
-        let tasks: Result<Vec<_>, _> = std::iter::once(Ok(first))
-            .take(envs)
-            .chain(others)
-            .collect();
+        let make = || task::build(kind, settings);
+        memory::check(envs, make).map_err(PyValueError::new_err)?;
+        let tasks: Result<Vec<_>, _> = (0..envs).map(|_| make()).collect();
         let envs = VecEnv::new(tasks.map_err(PyValueError::new_err)?, seed).map_err(refused)?;
         let threads = Threads::new(threads);
         let envs = match threads.are_only_the_caller() {

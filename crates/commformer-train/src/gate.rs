@@ -1,10 +1,9 @@
 //! Receive gates in training: when they come into force, and what receiving costs.
 
-use serde::Serialize;
 use std::fmt::Debug;
 
 /// What receiving costs now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Price {
     /// Of one message, in units of reward.
     pub message: f64,

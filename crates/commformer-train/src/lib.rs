@@ -49,7 +49,6 @@ mod check;
 mod config;
 mod error;
 mod gate;
-pub mod memory;
 mod policy;
 mod pool;
 mod report;

@@ -5,12 +5,15 @@ mod circle;
 mod curves;
 mod format;
 mod matrices;
+pub(crate) mod pair;
+mod picture;
 mod rows;
 
 pub use circle::circle;
 pub use curves::{Curve, Curves};
 pub use format::{number, steps};
 pub use matrices::{Matrices, MatrixRow};
+pub use picture::Picture;
 pub use rows::{Bar, Bars, Ranges, Row};
 
 use crate::statistics::Interval;

@@ -1,4 +1,4 @@
-//! What a run looks like, for people: its [log](RunLog) and [outcome](Outcome) read back from its folder, its
+//! What a run looks like, for people: [what it writes](record), its [log](RunLog) and [outcome](Outcome) read back from its folder, its
 //! episodes [played again](replay), and a [report](Report) of runs with [statistics] over their seeds and
 //! [drawings](chart) in the colours of one [theme].
 //!
@@ -8,14 +8,14 @@ pub mod chart;
 mod log;
 pub mod numbers;
 mod outcome;
+pub mod record;
 pub mod replay;
 mod report;
 pub mod statistics;
 pub mod theme;
 pub mod watch;
 
-pub use log::{Evaluation, Figure, Iteration, LogError, RunLog};
-pub use outcome::Outcome;
+pub use log::{Iteration, LogError, RunLog};
 pub use report::{Report, ReportError};
 
 /// The code of the crate's README is tested with that of its documentation.

@@ -1,21 +1,8 @@
 //! What a run came to, read back.
 
-use crate::log::{self, Figure, LogError};
-use serde::Deserialize;
-use serde_json::Value;
-use std::collections::BTreeMap;
+use crate::log::{self, LogError};
+use crate::record::Outcome;
 use std::path::Path;
-
-/// The evaluation after training: how the best checkpoint does in episodes it was not chosen by.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
-    /// Environment steps of training behind the checkpoint.
-    pub trained_steps: u64,
-    /// Episodes played.
-    pub episodes: u64,
-    /// By name, such as `return`.
-    pub figures: BTreeMap<String, Figure>,
-}
 
 impl Outcome {
     /// Its file within a run's folder.
@@ -32,25 +19,9 @@ impl Outcome {
             return Ok(None);
         }
         let text = log::read(&path)?;
-        Self::parse(&text)
+        serde_json::from_str(&text)
             .map(Some)
-            .ok_or(LogError::Outcome { path })
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let Value::Object(fields) = serde_json::from_str(text).ok()? else {
-            return None;
-        };
-        let number = |name: &str| fields.get(name)?.as_u64();
-        // Whatever looks like a figure is one: which there are depends on the task.
-        let figure = |(name, value): (&String, &Value)| {
-            Some((name.clone(), Figure::deserialize(value).ok()?))
-        };
-        Some(Self {
-            trained_steps: number("trained_steps")?,
-            episodes: number("episodes")?,
-            figures: fields.iter().filter_map(figure).collect(),
-        })
+            .map_err(|source| LogError::Outcome { path, source })
     }
 }
 
@@ -69,11 +40,14 @@ mod tests {
     #[test]
     fn figures_are_told_from_the_rest() {
         let text = r#"{"return":{"mean":null,"low":-1.0,"high":1.0},"checkpoint":"best","trained_steps":9,
-            "episodes":200,"seed":1,"graph":[[0.0]],"settings":{"run":{"seed":1}}}"#;
+            "episodes":200,"seed":1,"sampled":false,"graph":[[0.0]],"settings":{"run":{"seed":1}}}"#;
         let outcome = read(Some(text)).unwrap().unwrap();
         assert_eq!((outcome.trained_steps, outcome.episodes), (9, 200));
-        assert_eq!(outcome.figures.len(), 1);
-        assert!(outcome.figures["return"].mean.is_nan());
+        let figures: Vec<_> = outcome.figures.iter().collect();
+        assert!(
+            matches!(figures[..], [("return", figure)] if figure.mean.is_nan()),
+            "{figures:?}"
+        );
     }
 
     #[test]

@@ -20,14 +20,17 @@ use serde::{Deserialize, Serialize};
 /// Samples drawn anew for an interval.
 const RESAMPLES: usize = 2_000;
 
-/// A mean with the ends of its 95 % interval.
+/// A mean with the ends of its 95 % interval. In JSON a number that is not finite is `null`, which is read as NaN.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// Mean of the values.
+    #[serde(deserialize_with = "crate::record::number")]
     pub mean: f64,
     /// Lower end: the 2.5th percentile of the resampled means.
+    #[serde(deserialize_with = "crate::record::number")]
     pub low: f64,
     /// Upper end: the 97.5th percentile.
+    #[serde(deserialize_with = "crate::record::number")]
     pub high: f64,
 }
 

@@ -16,7 +16,10 @@ fn main() -> anyhow::Result<()> {
     };
     let preset = names.first().map_or(presets::DEFAULT, String::as_str);
     let config = Config::resolve(Some(preset), &overrides)?;
-    let estimate = memory::estimate(&config, compose::device(&config)?)?;
+    let device = compose::device(&config)?;
+    let Some(estimate) = memory::estimate(&config, device)? else {
+        anyhow::bail!("nothing counts memory here: the C library is not glibc 2.33 or later");
+    };
     println!("{:>15.0} in all", estimate.bytes());
     for part in estimate.parts() {
         println!("{:>15.0} {}", part.bytes, part.what);

@@ -6,8 +6,7 @@ pub use decentralised::{Alone, Comparison, compare};
 
 use crate::compose::{self, ComposeError, Envs};
 use crate::config::Config;
-use crate::figures::Figures;
-use crate::record::metrics::rows;
+use crate::figures;
 use commformer_env::{Environment, VecEnv};
 use commformer_methods::Team;
 use commformer_torch::threads;
@@ -15,6 +14,7 @@ use commformer_train::{
     Actor, CheckpointError, CheckpointStore, EvaluateOptions, EvaluationReport, Found, Policy,
     Purpose, TrainError, ValueNorm, Which, evaluate, seed_for,
 };
+use commformer_view::record::{Figures, Outcome, rows};
 use serde::Serialize;
 use tch::{Device, Tensor};
 
@@ -172,42 +172,28 @@ impl Loaded {
         Ok(Evaluated {
             request: self.request,
             trained_steps: report.steps,
-            figures: Figures::of(&report, self.request.seed),
+            figures: figures::of(&report, self.request.seed),
             report,
             damaged: self.damaged.clone(),
         })
     }
 }
 
-/// A evaluated as JSON: each figure by name, then how it was come by.
-#[derive(Debug, Serialize)]
-pub struct Summary<'a> {
-    #[serde(flatten)]
-    figures: &'a Figures,
-    checkpoint: &'static str,
-    trained_steps: u64,
-    episodes: usize,
-    seed: u64,
-    sampled: bool,
-    /// 1 where the receiver (row) hears the sender (column).
-    graph: Vec<&'a [f32]>,
-}
-
 #[derive(Serialize)]
 struct Final<'a> {
     #[serde(flatten)]
-    summary: Summary<'a>,
+    outcome: Outcome,
     settings: &'a Config,
 }
 
 impl Evaluated {
     /// What is worth telling, without the single episodes.
-    pub fn summary(&self) -> Summary<'_> {
-        Summary {
-            figures: &self.figures,
+    pub fn outcome(&self) -> Outcome {
+        Outcome {
+            figures: self.figures.clone(),
             checkpoint: match self.request.which {
-                Which::Best => "best",
-                Which::Latest => "latest",
+                Which::Best => "best".to_owned(),
+                Which::Latest => "latest".to_owned(),
             },
             trained_steps: self.trained_steps,
             episodes: self.request.episodes,
@@ -217,14 +203,14 @@ impl Evaluated {
         }
     }
 
-    /// The summary with the settings of the run, for `final.json`.
+    /// The same with the settings of the run, for `final.json`.
     ///
     /// # Errors
     ///
     /// None for a checked configuration.
     pub fn to_json(&self, config: &Config) -> serde_json::Result<String> {
         let mut text = serde_json::to_string_pretty(&Final {
-            summary: self.summary(),
+            outcome: self.outcome(),
             settings: config,
         })?;
         text.push('\n');
@@ -328,7 +314,7 @@ mod tests {
                 sampled: false,
             },
             trained_steps: 100,
-            figures: Figures::of(&report, 1),
+            figures: figures::of(&report, 1),
             report,
             damaged: Vec::new(),
         }
@@ -378,7 +364,7 @@ mod tests {
                 prop_assert_eq!(written.contains_key(name), !reserved, "{}", name);
             }
             let mut lines = crate::record::metrics::tests::lines(&with.report, &with.figures);
-            lines.push(serde_json::to_string(&with.summary()).unwrap());
+            lines.push(serde_json::to_string(&with.outcome()).unwrap());
             for line in lines {
                 json(&line);
             }

@@ -2,125 +2,67 @@
 
 use commformer_env::is_reserved_metric;
 use commformer_train::{EpisodeRecord, EvaluationReport};
+use commformer_view::record::Figures;
 use commformer_view::statistics::Estimate;
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use std::fmt;
 
-/// Figures by name, in the order in which they are shown. As JSON an object of
-/// `{"mean", "low", "high"}`. No name is there twice.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Figures(Vec<(String, Estimate)>);
-
-impl Figures {
-    /// `return`, `steps` and the environment's metrics, every episode counting the same; `messages` and
-    /// `bytes` per agent per step, and `traffic`, the bytes as a share of those with everybody hearing
-    /// everybody; with gates, `open_rate`, the share of an agent's steps in which it receives, and
-    /// `gates_right`, the share in which it does so exactly when it must: these over all steps of all
-    /// episodes; and `sources`, the share of agents that hear the one they must. A figure that no
-    /// episode has is left out, and so is a metric under a name that is not the environment's to give, which
-    /// no [`VecEnv`](commformer_env::VecEnv) lets in.
-    pub fn of(report: &EvaluationReport, seed: u64) -> Self {
-        let mut figures = Self::default();
-        let mut add = |name: &str, estimate: Option<Estimate>| {
-            if let Some(estimate) = estimate {
-                figures.insert(name, estimate);
-            }
-        };
-        let by_episode = |figure: &dyn Fn(&EpisodeRecord) -> f64| {
-            let values: Vec<f64> = report.episodes.iter().map(figure).collect();
-            Estimate::of(&values, seed)
-        };
-        let by_step = |parts: &dyn Fn(&EpisodeRecord) -> (f64, f64)| {
-            let pairs: Vec<(f64, f64)> = report.episodes.iter().map(parts).collect();
-            Estimate::ratio(&pairs, seed)
-        };
-        add("return", by_episode(&|episode| episode.team_return));
-        add("steps", by_episode(&|episode| f64::from(episode.steps)));
-        let metrics = report.metric_names.iter().enumerate();
-        for (index, name) in metrics.filter(|(_, name)| !is_reserved_metric(name)) {
-            let figure =
-                by_episode(&|episode| episode.metrics.get(index).copied().unwrap_or(f64::NAN));
-            add(name, figure);
+/// `return`, `steps` and the environment's metrics, every episode counting the same; `messages` and
+/// `bytes` per agent per step, and `traffic`, the bytes as a share of those with everybody hearing
+/// everybody; with gates, `open_rate`, the share of an agent's steps in which it receives, and
+/// `gates_right`, the share in which it does so exactly when it must: these over all steps of all
+/// episodes; and `sources`, the share of agents that hear the one they must. A figure that no
+/// episode has is left out, and so is a metric under a name that is not the environment's to give, which
+/// no [`VecEnv`](commformer_env::VecEnv) lets in.
+pub fn of(report: &EvaluationReport, seed: u64) -> Figures {
+    let mut figures = Figures::default();
+    let mut add = |name: &str, estimate: Option<Estimate>| {
+        if let Some(estimate) = estimate {
+            figures.insert(name, estimate);
         }
+    };
+    let by_episode = |figure: &dyn Fn(&EpisodeRecord) -> f64| {
+        let values: Vec<f64> = report.episodes.iter().map(figure).collect();
+        Estimate::of(&values, seed)
+    };
+    let by_step = |parts: &dyn Fn(&EpisodeRecord) -> (f64, f64)| {
+        let pairs: Vec<(f64, f64)> = report.episodes.iter().map(parts).collect();
+        Estimate::ratio(&pairs, seed)
+    };
+    add("return", by_episode(&|episode| episode.team_return));
+    add("steps", by_episode(&|episode| f64::from(episode.steps)));
+    let metrics = report.metric_names.iter().enumerate();
+    for (index, name) in metrics.filter(|(_, name)| !is_reserved_metric(name)) {
+        let figure = by_episode(&|episode| episode.metrics.get(index).copied().unwrap_or(f64::NAN));
+        add(name, figure);
+    }
+    add(
+        "messages",
+        by_step(&|episode| (episode.traffic.messages, episode.traffic.agent_steps)),
+    );
+    add(
+        "bytes",
+        by_step(&|episode| (episode.traffic.bytes, episode.traffic.agent_steps)),
+    );
+    add(
+        "traffic",
+        by_step(&|episode| (episode.traffic.bytes, episode.traffic.full_bytes)),
+    );
+    if report.gated {
         add(
-            "messages",
-            by_step(&|episode| (episode.traffic.messages, episode.traffic.agent_steps)),
+            "open_rate",
+            by_step(&|episode| (episode.traffic.open, episode.traffic.active_steps)),
         );
         add(
-            "bytes",
-            by_step(&|episode| (episode.traffic.bytes, episode.traffic.agent_steps)),
+            "gates_right",
+            by_step(&|episode| {
+                let steps = episode.traffic.active_steps;
+                (episode.gates_right.unwrap_or(f64::NAN) * steps, steps)
+            }),
         );
-        add(
-            "traffic",
-            by_step(&|episode| (episode.traffic.bytes, episode.traffic.full_bytes)),
-        );
-        if report.gated {
-            add(
-                "open_rate",
-                by_step(&|episode| (episode.traffic.open, episode.traffic.active_steps)),
-            );
-            add(
-                "gates_right",
-                by_step(&|episode| {
-                    let steps = episode.traffic.active_steps;
-                    (episode.gates_right.unwrap_or(f64::NAN) * steps, steps)
-                }),
-            );
-        }
-        if let Some(share) = report.sources_heard {
-            add("sources", by_episode(&|_| share));
-        }
-        figures
     }
-
-    /// Adds a figure; of two with one name the first stays.
-    fn insert(&mut self, name: &str, estimate: Estimate) {
-        if self.get(name).is_none() {
-            self.0.push((name.to_owned(), estimate));
-        }
+    if let Some(share) = report.sources_heard {
+        add("sources", by_episode(&|_| share));
     }
-
-    /// Every figure with its name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, Estimate)> {
-        let all = self.0.iter();
-        all.map(|(name, estimate)| (name.as_str(), *estimate))
-    }
-
-    /// A figure by name.
-    pub fn get(&self, name: &str) -> Option<Estimate> {
-        self.0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, estimate)| *estimate)
-    }
-
-    /// The means in a line.
-    pub fn line(&self) -> String {
-        let figure = |(name, estimate): &(String, Estimate)| format!("{name} {:.3}", estimate.mean);
-        self.0.iter().map(figure).collect::<Vec<_>>().join("  ")
-    }
-}
-
-impl Serialize for Figures {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, estimate) in &self.0 {
-            map.serialize_entry(name, estimate)?;
-        }
-        map.end()
-    }
-}
-
-/// A table, a line each.
-impl fmt::Display for Figures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-        writeln!(f, "  {:width$} {:>9}   95 % interval", "", "mean")?;
-        for (name, Estimate { mean, low, high }) in &self.0 {
-            writeln!(f, "  {name:width$} {mean:>9.3}   {low:.3} to {high:.3}")?;
-        }
-        Ok(())
-    }
+    figures
 }
 
 #[cfg(test)]
@@ -159,15 +101,15 @@ mod tests {
 
     #[test]
     fn every_figure_that_exists_is_there() {
-        let figures = Figures::of(&report(), 1);
-        let names: Vec<_> = figures.0.iter().map(|(name, _)| name.as_str()).collect();
+        let figures = of(&report(), 1);
+        let names: Vec<_> = figures.names().collect();
         let plain = ["return", "steps", "success", "messages", "bytes", "traffic"];
         assert_eq!(names, plain);
         let gated = EvaluationReport {
             gated: true,
             ..report()
         };
-        let gated = Figures::of(&gated, 1);
+        let gated = of(&gated, 1);
         let mean = |name| gated.get(name).map(|estimate| estimate.mean);
         assert_eq!(
             [mean("bytes"), mean("traffic"), mean("open_rate")],
@@ -187,7 +129,7 @@ mod tests {
 
     #[test]
     fn they_are_written_in_their_order() {
-        let figures = Figures::of(&report(), 1);
+        let figures = of(&report(), 1);
         let json = serde_json::to_string(&figures).unwrap();
         assert!(
             json.starts_with("{\"return\":{\"mean\":-1.0,\"low\":-1.0,\"high\":-1.0},\"steps\":"),

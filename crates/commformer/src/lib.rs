@@ -13,7 +13,7 @@
 //!
 //! ```
 //! use commformer::config::{Config, Overrides};
-//! use commformer::{compose, figures::Figures};
+//! use commformer::{compose, figures};
 //! use commformer_train::{EvaluateOptions, Purpose, evaluate};
 //!
 //! // A preset, much smaller.
@@ -30,7 +30,7 @@
 //! let mut envs = compose::evaluation(&config, 10, 1, Purpose::Evaluation)?;
 //! let options = EvaluateOptions { sampled: None, gates: None, episodes: None, max_steps: 100, device };
 //! let report = evaluate(trainer.policy(), &trainer.execution_graph()?, &mut envs, &options)?;
-//! let figures = Figures::of(&report, 1);
+//! let figures = figures::of(&report, 1);
 //! assert_eq!(figures.get("steps").map(|steps| steps.mean), Some(10.0));
 //! // Each agent hears one other in every step.
 //! assert_eq!(figures.get("messages").map(|messages| messages.mean), Some(1.0));

@@ -4,6 +4,7 @@
 use crate::links;
 use crate::lock::Lock;
 use commformer_train::{CheckpointError, create_folders, sync_folder};
+use commformer_view::{RunLog, record::Outcome};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -72,15 +73,15 @@ impl RunDir {
     /// Whatever a run writes: a folder with any of them is taken.
     const CONTENTS: [&str; 6] = [
         Self::CONFIG,
-        "metrics.jsonl",
+        RunLog::METRICS,
         "tensorboard",
         "checkpoints",
-        "final.json",
+        Outcome::FILE,
         "graph.svg",
     ];
 
     /// What a run goes on with where it is, or puts into: links there are refused. Other files are replaced.
-    const WRITTEN: [&str; 4] = [".lock", "metrics.jsonl", "tensorboard", "checkpoints"];
+    const WRITTEN: [&str; 4] = [".lock", RunLog::METRICS, "tensorboard", "checkpoints"];
 
     /// Makes a folder for a new run, to train in. It may be there, but must not hold a run.
     ///
@@ -194,7 +195,7 @@ impl RunDir {
 
     /// A line for each iteration and each evaluation.
     pub fn metrics(&self) -> PathBuf {
-        self.path.join("metrics.jsonl")
+        self.path.join(RunLog::METRICS)
     }
 
     /// Event files for TensorBoard.
@@ -204,7 +205,7 @@ impl RunDir {
 
     /// The last evaluation.
     pub fn final_evaluation(&self) -> PathBuf {
-        self.path.join("final.json")
+        self.path.join(Outcome::FILE)
     }
 
     /// What was not finite when the run failed.

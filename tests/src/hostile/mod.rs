@@ -18,7 +18,8 @@ use commformer::config::{Config, Overrides, Source};
 use commformer_env::smac::Scenario;
 use commformer_torch::weights::{decode, encode};
 use commformer_train::{Manifest, decode_state, encode_state};
-use commformer_view::{Outcome, Report, RunLog};
+use commformer_view::record::Outcome;
+use commformer_view::{Report, RunLog};
 use tch::Tensor;
 use tempfile::TempDir;
 

@@ -1,59 +1,29 @@
-//! The network's sizes, and what it and its gates take.
+//! The network's sizes.
 
-use super::gate;
 use crate::Footprint;
 use crate::config::{GateMode, ObsNormName, PreviousActionName, TeamConfig};
 use commformer_env::Spec;
 use commformer_model::{ActionSpace, ObsNorm, PolicyConfig, PreviousAction};
-use commformer_train::Needs;
 
-pub(crate) struct Sizes {
-    policy: PolicyConfig,
-    needs: Needs,
-}
+pub(crate) struct Sizes(PolicyConfig);
 
 impl Sizes {
     pub fn new(config: &TeamConfig, spec: &Spec) -> Self {
-        let policy = sizes(config, spec);
-        let [decisions, recurrent] = gate::widths(&config.gate, spec.agents);
-        Self {
-            needs: Needs {
-                memory: policy.stale_width().saturating_add(recurrent),
-                gate: decisions,
-                state: false,
-            },
-            policy,
-        }
+        Self(sizes(config, spec))
     }
 }
 
 impl Footprint for Sizes {
-    fn needs(&self) -> Needs {
-        self.needs
-    }
-
     fn parameter_bytes(&self) -> f64 {
-        self.policy.parameter_bytes()
-    }
-
-    fn pass_bytes(&self, teams: f64, senders: f64) -> f64 {
-        self.policy.pass_bytes(teams, senders)
-    }
-
-    fn act_bytes(&self, teams: f64, senders: f64) -> f64 {
-        self.policy.act_bytes(teams, senders)
-    }
-
-    fn value_bytes(&self, teams: f64) -> f64 {
-        self.policy.value_bytes(teams)
+        self.0.parameter_bytes()
     }
 
     fn training_multiply_adds(&self, senders: f64) -> f64 {
-        self.policy.training_multiply_adds(senders)
+        self.0.training_multiply_adds(senders)
     }
 
     fn width(&self) -> usize {
-        self.policy.embed_dim
+        self.0.embed_dim
     }
 }
 

@@ -35,22 +35,6 @@ enum Kinds {
     Uncertainty(Tensor),
 }
 
-/// The widths of a team's gates, which [`TeamGate::width`] and [`TeamGate::recurrent_width`] tell of gates that
-/// are there; both 0 without any.
-pub(crate) fn widths(config: &GateConfig, agents: usize) -> [usize; 2] {
-    let decisions = match config.per {
-        Per::Receiver => 1,
-        Per::Edge => agents,
-    };
-    match (config.mode, config.execution) {
-        (GateMode::Off, _) => [0, 0],
-        (GateMode::Learned, GateExecution::ErrorDiffusion) => [decisions, decisions],
-        (GateMode::Learned, GateExecution::Threshold) => [decisions, 0],
-        (GateMode::Periodic, _) => [1, 1],
-        (GateMode::Open | GateMode::Random | GateMode::Uncertainty, _) => [1, 0],
-    }
-}
-
 impl TeamGate {
     /// The gate of a team of `agents` whose policy embeds observations in `width` numbers; `None` if
     /// it has none.
@@ -219,26 +203,3 @@ impl ReceiveGates for TeamGate {
 }
 
 const THRESHOLD: &str = "gate.threshold";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn widths_are_those_of_the_gate_that_is_made() {
-        use GateMode::{Learned, Off, Open, Periodic, Random, Uncertainty};
-        let mut config = GateConfig::default();
-        for mode in [Off, Open, Learned, Random, Periodic, Uncertainty] {
-            for (execution, per) in [
-                (GateExecution::ErrorDiffusion, Per::Receiver),
-                (GateExecution::ErrorDiffusion, Per::Edge),
-                (GateExecution::Threshold, Per::Edge),
-            ] {
-                (config.mode, config.execution, config.per) = (mode, execution, per);
-                let gate = TeamGate::new(&config, [5, 8], 1, Device::Cpu).unwrap();
-                let found = gate.map_or([0, 0], |gate| [gate.width(), gate.recurrent_width()]);
-                assert_eq!(widths(&config, 5), found, "{mode:?} {execution:?} {per:?}");
-            }
-        }
-    }
-}

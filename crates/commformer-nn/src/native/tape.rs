@@ -284,18 +284,6 @@ impl Tape {
         (before, node)
     }
 
-    /// Numbers that its values' buffers have room for, and those of their gradients.
-    #[cfg(test)]
-    pub(crate) fn room(&self) -> [usize; 2] {
-        let of = |node: &Node| {
-            let [first, second] = node.saved.each_ref().map(Vec::capacity);
-            node.value.capacity() + first + second + 2 * node.index.len()
-        };
-        let gradients = self.nodes.iter().map(|node| &node.grad).chain(&self.pool.0);
-        let gradients = gradients.map(Vec::capacity).sum();
-        [self.nodes.iter().map(of).sum(), gradients]
-    }
-
     pub(super) fn size(&self, var: Var) -> [usize; 2] {
         let node = &self.nodes[var.0];
         [node.rows, node.width]

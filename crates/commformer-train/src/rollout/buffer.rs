@@ -5,7 +5,6 @@ mod advantages;
 mod begins;
 mod between;
 mod fallen;
-mod memory;
 #[cfg(test)]
 mod scripted;
 mod state;

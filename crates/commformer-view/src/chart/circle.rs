@@ -1,6 +1,7 @@
 //! A picture of a communication graph: agents on a circle, an arrow from each sender to its
 //! receivers.
 
+use super::pair::Pair;
 use std::f64::consts::TAU;
 use std::fmt::Write;
 
@@ -40,10 +41,7 @@ const STYLE: &str = "\
 pub fn circle(graph: &[f32], labels: &[String], title: &str) -> String {
     let agents = labels.len();
     let hears = |receiver: usize, sender: usize| {
-        receiver != sender
-            && graph
-                .get(receiver * agents + sender)
-                .is_some_and(|edge| *edge > 0.5)
+        Pair::of(graph.get(receiver * agents + sender), receiver, sender) == Pair::Hears
     };
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {SIZE} {SIZE}\" role=\"img\">\n  \

@@ -1,5 +1,6 @@
 //! Graphs as matrices, small and side by side.
 
+use super::pair::Pair;
 use super::{Drawn, FINE, LINE, MARGIN, canvas, colour, draw, fitting, series, text_width, write};
 use crate::theme::{GRID, INK, MUTED};
 use plotters::prelude::*;
@@ -25,7 +26,7 @@ pub struct Matrices<'a> {
 pub struct MatrixRow<'a> {
     /// What it is.
     pub name: String,
-    /// The name of each and its rows: what is above 0.5 is filled.
+    /// The name of each and its rows: where the receiver hears the sender, it is filled.
     pub matrices: Vec<(String, &'a [Vec<f32>])>,
 }
 
@@ -74,13 +75,22 @@ impl Matrices<'_> {
         for (receiver, row) in matrix.iter().enumerate() {
             let upper = y + edge(receiver);
             let lower = y + edge(receiver + 1);
+            let pairs = row.iter().enumerate();
+            let pairs: Vec<Pair> = pairs
+                .map(|(sender, heard)| Pair::of(Some(heard), receiver, sender))
+                .collect();
             let mut sender = 0;
             // Neighbours are drawn as one: large graphs would have too many squares.
-            for run in row.chunk_by(|a, b| (*a > 0.5) == (*b > 0.5)) {
+            for run in pairs.chunk_by(|a, b| a == b) {
                 let next = sender + run.len();
-                if run[0] > 0.5 {
+                let fill = match run[0] {
+                    Pair::Apart => None,
+                    Pair::Hears => Some(series(self.series)),
+                    Pair::Itself => Some(colour(GRID)),
+                };
+                if let Some(fill) = fill {
                     let corners = [(x + edge(sender), upper), (x + edge(next), lower)];
-                    draw(root, &Rectangle::new(corners, series(self.series).filled()))?;
+                    draw(root, &Rectangle::new(corners, fill.filled()))?;
                 }
                 sender = next;
             }
@@ -140,6 +150,8 @@ mod tests {
             .filter(|line| line.contains("fill=\"#0072B2\""))
             .collect();
         assert_eq!(filled.len(), 2, "{svg}");
+        // Each agent with itself.
+        assert_eq!(svg.matches("fill=\"#DFE3E8\"").count(), 3, "{svg}");
         // The first row from its second third to its end.
         assert!(
             filled[0].contains("x=\"117\" y=\"208\" width=\"171\" height=\"85\""),

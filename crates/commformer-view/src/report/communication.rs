@@ -6,7 +6,7 @@ use super::names;
 use super::page::{Plot, Section};
 use super::run::{Run, count};
 use crate::chart::{ChartError, Matrices, MatrixRow, steps};
-use crate::log::Evaluation;
+use crate::record::Evaluation;
 
 /// Messages, bytes and gates over steps.
 pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {

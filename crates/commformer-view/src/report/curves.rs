@@ -102,25 +102,26 @@ pub(super) fn training(methods: &Methods) -> Result<Section, ChartError> {
 /// Names of figures that any evaluation has, in the order of the page.
 pub(super) fn evaluated(methods: &Methods, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let evaluations = methods.runs().flat_map(|run| &run.log.evaluations);
-    ordered(evaluations.flat_map(|at| at.figures.keys()), wanted)
+    ordered(evaluations.flat_map(|at| at.figures.names()), wanted)
 }
 
 /// Names of figures that any iteration has, in the order of the page.
 pub(super) fn iterated(methods: &Methods, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let iterations = methods.runs().flat_map(|run| &run.log.iterations);
-    ordered(iterations.flat_map(|at| at.figures.keys()), wanted)
+    let names = iterations.flat_map(|at| at.figures.keys());
+    ordered(names.map(String::as_str), wanted)
 }
 
 /// Each name once, in the order of the page.
 pub(super) fn ordered<'a>(
-    names: impl Iterator<Item = &'a String>,
+    names: impl Iterator<Item = &'a str>,
     wanted: impl Fn(&str) -> bool,
 ) -> Vec<String> {
-    let names: BTreeSet<&String> = names.collect();
+    let names: BTreeSet<&str> = names.collect();
     let mut names: Vec<String> = names
         .into_iter()
         .filter(|name| wanted(name))
-        .cloned()
+        .map(String::from)
         .collect();
     names.sort_by_key(|name| names::rank(name));
     names

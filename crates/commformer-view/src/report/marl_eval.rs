@@ -8,10 +8,10 @@
 
 use super::methods::{Methods, flat, value};
 use super::run::Run;
-use crate::log::Figure;
+use crate::record::Figures;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// An object whose keys stay in their order: marl-eval takes steps as they come.
 struct Ordered<T>(Vec<(String, T)>);
@@ -85,19 +85,19 @@ fn of_run(run: &Run, steps: &BTreeSet<u64>, metrics: &BTreeSet<String>) -> Optio
 }
 
 fn entries_of(
-    figures: &BTreeMap<String, Figure>,
+    figures: &Figures,
     metrics: &BTreeSet<String>,
 ) -> impl Iterator<Item = (String, Entry)> {
     let wanted = figures.iter().filter(|(name, _)| metrics.contains(*name));
-    wanted.map(|(name, figure)| (name.clone(), Entry::Metric([figure.mean])))
+    wanted.map(|(name, figure)| (name.to_owned(), Entry::Metric([figure.mean])))
 }
 
 /// Metrics that a run has as numbers everywhere.
 fn metrics(run: &Run) -> BTreeSet<String> {
-    let finite = |figures: &BTreeMap<String, Figure>| {
+    let finite = |figures: &Figures| {
         let finite = figures.iter().filter(|(_, figure)| figure.mean.is_finite());
         finite
-            .map(|(name, _)| name.clone())
+            .map(|(name, _)| name.to_owned())
             .collect::<BTreeSet<_>>()
     };
     let evaluations = run.log.evaluations.iter().map(|at| &at.figures);

@@ -7,9 +7,9 @@ use super::names::{self, Name};
 use super::page::{Section, Table};
 use super::run::{Run, count};
 use crate::chart::number;
-use crate::log::Figure;
+use crate::record::Figures;
+use crate::statistics::Estimate;
 use crate::statistics::{Interval, intervals, iqm, mean, median, optimality_gap};
-use std::collections::BTreeMap;
 
 /// The figures that runs are judged by.
 #[derive(Clone, Debug)]
@@ -40,14 +40,14 @@ pub(super) fn finals(methods: &Methods) -> Finals {
         names: Vec::new(),
     };
     let figures = methods.runs().filter_map(|run| finals.figures(run));
-    let names: Vec<String> = figures.flat_map(BTreeMap::keys).cloned().collect();
-    finals.names = ordered(names.iter(), |_| true);
+    let names: Vec<&str> = figures.flat_map(Figures::names).collect();
+    finals.names = ordered(names.into_iter(), |_| true);
     finals
 }
 
 impl Finals {
     /// A run's figures.
-    pub fn figures<'a>(&self, run: &'a Run) -> Option<&'a BTreeMap<String, Figure>> {
+    pub fn figures<'a>(&self, run: &'a Run) -> Option<&'a Figures> {
         match self.critic_width {
             true => run.outcome.as_ref().map(|outcome| &outcome.figures),
             false => run
@@ -190,10 +190,10 @@ pub(super) fn told(Interval { value, low, high }: &Interval, runs: usize) -> Str
     }
 }
 
-fn told_of_run(Figure { mean, low, high }: &Figure) -> String {
+fn told_of_run(Estimate { mean, low, high }: Estimate) -> String {
     match mean.is_finite() && low.is_finite() && high.is_finite() {
-        true => format!("{} ({} to {})", number(*mean), number(*low), number(*high)),
-        false => number(*mean),
+        true => format!("{} ({} to {})", number(mean), number(low), number(high)),
+        false => number(mean),
     }
 }
 
@@ -202,7 +202,7 @@ fn csv_of_runs(methods: &Methods, finals: &Finals) -> String {
     for method in &methods.list {
         for run in &method.runs {
             let seed = run.log.seed().map_or(f64::NAN, |seed| seed as f64);
-            for (name, figure) in finals.figures(run).into_iter().flatten() {
+            for (name, figure) in finals.figures(run).into_iter().flat_map(Figures::iter) {
                 let numbers = [seed, figure.mean, figure.low, figure.high];
                 csv.push(&[&method.name, &run.name(), name], &numbers);
             }

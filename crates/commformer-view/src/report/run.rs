@@ -3,7 +3,7 @@
 use super::shown;
 use crate::chart::steps;
 use crate::log::{LogError, RunLog};
-use crate::outcome::Outcome;
+use crate::record::Outcome;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -132,7 +132,7 @@ impl Run {
         for iteration in &self.log.iterations {
             iterations.look(
                 iteration.steps,
-                iteration.figures.iter().map(|(name, value)| (name, *value)),
+                (iteration.figures.iter()).map(|(name, value)| (name.as_str(), *value)),
             );
         }
         let mut evaluations = Gaps::default();
@@ -161,7 +161,7 @@ impl Run {
             .found
             .iter()
             .map(|gap| told(gap, count(self.log.evaluations.len(), "evaluation")));
-        let finals = self.outcome.iter().flat_map(|outcome| &outcome.figures);
+        let finals = (self.outcome.iter()).flat_map(|outcome| outcome.figures.iter());
         let finals = finals.filter(|(_, figure)| !figure.mean.is_finite());
         let finals =
             finals.map(|(figure, _)| format!("`{figure}` is not finite in the final evaluation"));
@@ -185,9 +185,9 @@ struct Gaps {
 }
 
 impl Gaps {
-    fn look<'a>(&mut self, steps: u64, figures: impl Iterator<Item = (&'a String, f64)>) {
+    fn look<'a>(&mut self, steps: u64, figures: impl Iterator<Item = (&'a str, f64)>) {
         for (name, _) in figures.filter(|(_, value)| !value.is_finite()) {
-            self.found.entry(name.clone()).or_insert((0, steps)).0 += 1;
+            self.found.entry(name.to_owned()).or_insert((0, steps)).0 += 1;
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The figures of a run that can be drawn over its steps.
 
-use crate::log::{Figure, Iteration, RunLog};
+use crate::log::{Iteration, RunLog};
+use crate::record::Evaluation;
+use crate::statistics::Estimate;
 use std::collections::BTreeSet;
 
 /// A figure of the iterations.
@@ -111,9 +113,9 @@ impl Curve {
         let Some(name) = self.evaluated() else {
             return Vec::new();
         };
-        let point = |of: &crate::log::Evaluation| {
-            let Figure { mean, .. } = of.figures.get(name)?;
-            (mean.abs() < LARGEST).then_some((of.steps as f64, *mean))
+        let point = |of: &Evaluation| {
+            let Estimate { mean, .. } = of.figures.get(name)?;
+            (mean.abs() < LARGEST).then_some((of.steps as f64, mean))
         };
         log.evaluations.iter().filter_map(point).collect()
     }
@@ -134,11 +136,22 @@ mod tests {
                 "return",
                 "steps",
                 "success",
+                "bytes",
                 "messages",
                 "open rate",
+                "traffic",
                 "changes",
+                "clipped",
+                "entropy",
+                "gate clipped",
+                "gate entropy",
                 "gate kl",
-                "policy"
+                "gate policy",
+                "gate value",
+                "grad norm",
+                "kl",
+                "policy",
+                "value"
             ]
         );
         assert_eq!(Curve::new("metrics.a\u{1b}[2Jb").name(), "a[2Jb");

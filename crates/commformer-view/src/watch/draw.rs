@@ -140,7 +140,11 @@ impl<'a> Place<'a> {
 
     /// Lines of the latest evaluation: a title, its figures, and one that sets it apart.
     fn rows_of_latest(self) -> u16 {
-        let figures = self.log.evaluations.last().map_or(0, |of| of.figures.len());
+        let figures = self
+            .log
+            .evaluations
+            .last()
+            .map_or(0, |of| of.figures.iter().len());
         u16::try_from(figures + 2).unwrap_or(u16::MAX)
     }
 

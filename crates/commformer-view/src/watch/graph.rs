@@ -1,6 +1,7 @@
 //! The learned graph as text: its matrix, and beside each receiver whom it hears.
 
 use super::panels::Panel;
+use crate::chart::pair::Pair;
 use crate::numbers::grouped;
 use ratatui::text::{Line, Span};
 
@@ -74,10 +75,10 @@ impl Panel<'_> {
     }
 
     fn cell(&self, row: &[f32], receiver: usize, sender: usize, between: &str) -> Span<'static> {
-        let (cell, style) = match row.get(sender) {
-            _ if receiver == sender => ("\\", Default::default()),
-            Some(edge) if *edge > 0.5 => ("■", self.view.theme.blue),
-            _ => ("·", Default::default()),
+        let (cell, style) = match Pair::of(row.get(sender), receiver, sender) {
+            Pair::Itself => ("\\", Default::default()),
+            Pair::Hears => ("■", self.view.theme.blue),
+            Pair::Apart => ("·", Default::default()),
         };
         Span::styled(format!("{between}{cell}"), style)
     }
@@ -86,7 +87,7 @@ impl Panel<'_> {
 /// Whom a receiver hears, in at most `width` columns.
 fn hears(row: &[f32], receiver: usize, agents: usize, width: usize) -> String {
     let heard: Vec<String> = (row.iter().enumerate())
-        .filter(|(sender, edge)| *sender != receiver && **edge > 0.5)
+        .filter(|(sender, edge)| Pair::of(Some(edge), receiver, *sender) == Pair::Hears)
         .map(|(sender, _)| sender.to_string())
         .collect();
     if heard.is_empty() {
@@ -119,7 +120,7 @@ mod tests {
     fn shown(graph: &[Vec<f32>], width: u16, height: usize) -> Vec<String> {
         let graph = serde_json::to_string(graph).unwrap();
         let line = format!(
-            r#"{{"kind":"evaluation","steps":4000,"episodes":2,"figures":{{}},"graph":{graph}}}"#
+            r#"{{"kind":"evaluation","steps":4000,"episodes":2,"figures":{{}},"graph":{graph},"seconds":{{"elapsed":1.0}}}}"#
         );
         let (log, view) = (log(&[&line]), view());
         let panel = Panel {

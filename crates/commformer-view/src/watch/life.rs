@@ -1,5 +1,6 @@
 //! Whether a run goes on.
 
+use crate::record::Outcome;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
@@ -29,7 +30,7 @@ impl Life {
                 let process = fs::read_to_string(&lock).unwrap_or_default();
                 Self::Training(process.trim().to_owned())
             }
-            _ if folder.join("final.json").exists() => Self::Ended,
+            _ if folder.join(Outcome::FILE).exists() => Self::Ended,
             _ if folder.join("failure.json").exists() => Self::Failed,
             Ok(Ok(())) => Self::Stopped,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Stopped,

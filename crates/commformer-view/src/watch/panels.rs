@@ -4,8 +4,9 @@ use super::curves::{Curve, Group};
 use super::life::Life;
 use super::pace::Pace;
 use super::view::View;
-use crate::log::{Figure, RunLog};
+use crate::log::RunLog;
 use crate::numbers::{clock, grouped, short};
+use crate::statistics::Estimate;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use std::path::Path;
@@ -135,7 +136,7 @@ impl Panel<'_> {
         let curves = Curve::all(self.log);
         let has = |name: &&str| {
             let last = self.log.evaluations.last();
-            last.is_some_and(|last| last.figures.contains_key(*name))
+            last.is_some_and(|last| last.figures.get(name).is_some())
         };
         let chosen = curves.get(self.view.chosen(&curves));
         let name = chosen
@@ -217,7 +218,7 @@ impl Group {
     }
 }
 
-fn interval(figure: &Figure) -> String {
+fn interval(figure: Estimate) -> String {
     format!("{} to {}", short(figure.low), short(figure.high))
 }
 

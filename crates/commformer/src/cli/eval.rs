@@ -4,11 +4,12 @@ use super::trust::Trust;
 use super::warn;
 use crate::compose;
 use crate::config::{Config, Overrides};
-use crate::evaluation::{self, Alone, Comparison, Request, Summary};
+use crate::evaluation::{self, Alone, Comparison, Request};
 use crate::run_dir::RunDir;
 use clap::{Args, ValueEnum};
 use commformer_train::{CheckpointStore, Which};
 use commformer_view::numbers::grouped;
+use commformer_view::record::Outcome;
 use serde::Serialize;
 use std::io::Write;
 use std::path::PathBuf;
@@ -67,9 +68,9 @@ impl From<Checkpoint> for Which {
 
 /// What `--json` prints.
 #[derive(Serialize)]
-struct Output<'a> {
+struct Output {
     #[serde(flatten)]
-    summary: Summary<'a>,
+    outcome: Outcome,
     #[serde(skip_serializing_if = "Option::is_none")]
     decentralised: Option<Alone>,
 }
@@ -117,7 +118,7 @@ impl Eval {
         }
         if self.json {
             let told = Output {
-                summary: evaluated.summary(),
+                outcome: evaluated.outcome(),
                 decentralised: alone,
             };
             writeln!(out, "{}", serde_json::to_string(&told)?)?;

@@ -59,6 +59,7 @@ pub fn device(config: &Config) -> Result<tch::Device, TorchError> {
 /// [`ComposeError::Task`], [`ComposeError::Envs`], or [`ComposeError::Memory`] for more than there is
 /// room for.
 pub fn environments(task: &EnvConfig, envs: usize, seed: u64) -> Result<Envs, ComposeError> {
+    memory::check_envs(task, envs)?;
     envs_of(task, envs, seed, |env| env)
 }
 
@@ -68,7 +69,6 @@ fn envs_of<E: Environment>(
     seed: u64,
     made: impl Fn(Box<dyn Environment>) -> E,
 ) -> Result<VecEnv<E>, ComposeError> {
-    memory::check_envs(task, envs)?;
     let envs = task.envs(envs)?.into_iter().map(made).collect();
     Ok(VecEnv::new(envs, seed)?)
 }
@@ -156,10 +156,10 @@ pub fn execution_graph(
 ///
 /// # Errors
 ///
-/// [`ComposeError`].
+/// [`ComposeError`]. Whether there is memory for it, [`memory::check`] says before.
 pub fn trainer(config: &Config, device: tch::Device) -> Result<TeamTrainer, ComposeError> {
     let seed = seed_for(config.run.seed, Purpose::Environments);
-    let envs = environments(&config.env, config.rollout.num_envs, seed)?;
+    let envs = envs_of(&config.env, config.rollout.num_envs, seed, |env| env)?;
     trainer_in(config, device, envs)
 }
 
@@ -175,6 +175,16 @@ pub fn trainer_in(
 ) -> Result<TeamTrainer, ComposeError> {
     config.check_team()?;
     let policy = team(config, envs.spec(), device)?;
+    assemble(config, device, plan(config, device), policy, envs)
+}
+
+fn assemble<P: Policy>(
+    config: &Config,
+    device: tch::Device,
+    plan: GraphPlan,
+    policy: P,
+    envs: Envs,
+) -> Result<Trainer<P, Box<dyn Environment>>, ComposeError> {
     let settings = Settings {
         rollout: config.rollout.clone(),
         ppo: config.ppo.clone(),
@@ -188,7 +198,7 @@ pub fn trainer_in(
             save_every: config.run.save_every,
         },
     };
-    let trainer = Trainer::new(settings, plan(config, device), policy, envs)?;
+    let trainer = Trainer::new(settings, plan, policy, envs)?;
     Ok(match config.method.method().gates(&config.team())? {
         None => trainer,
         Some(gates) => trainer.with_gates(gates)?,

@@ -163,7 +163,7 @@ impl TaskConfig {
     }
 
     /// Bytes of memory that so many environments share with another process.
-    pub(super) fn shared_bytes(&self, envs: usize) -> f64 {
+    pub(crate) fn shared_bytes(&self, envs: usize) -> f64 {
         match self {
             Self::Python(config) => {
                 commformer_bridge::known(config).map_or(0.0, |task| task.shared_bytes(envs))

@@ -2,9 +2,7 @@
 //! its rewards are scaled.
 
 use super::env::{TaskConfig, TaskError};
-use commformer_env::{
-    Augment, Augmented, Environment, MOST_STACKED, RewardScale, Spec, Stacked, VecEnv,
-};
+use commformer_env::{Augment, Augmented, Environment, MOST_STACKED, RewardScale, Spec, Stacked};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -100,17 +98,6 @@ impl EnvConfig {
     pub fn spec(&self) -> Result<Spec, TaskError> {
         let spec = self.task.spec()?;
         Ok(spec.stacked(self.stack).augmented(self.augment()))
-    }
-
-    /// Bytes that so many environments take, about: the task's, what they share with another process, and what is remembered
-    /// of observations. `spec` is the [own](Self::spec) one.
-    pub(crate) fn bytes(&self, spec: &Spec, envs: usize) -> f64 {
-        type Copy = Box<dyn Environment>;
-        let remembered = match self.stack {
-            1 => 0.0,
-            _ => envs as f64 * Stacked::<Copy>::bytes(spec),
-        };
-        VecEnv::<Copy>::bytes(spec, envs) + self.task.shared_bytes(envs) + remembered
     }
 
     /// The same task, its episodes cut after `limit` steps. A limit of 0 changes nothing.

@@ -1,14 +1,12 @@
-//! `metrics.jsonl`: a line for each iteration and each evaluation.
-//!
-//! Everything that a clock says is in the field `seconds`. Two runs of one configuration are equal,
-//! byte for byte, once that field is taken out.
+//! `metrics.jsonl`: a [line](Line) for each iteration and each evaluation.
 
 use super::past::Past;
-use crate::figures::Figures;
 use crate::links;
-use commformer_train::{EvaluationReport, IterationReport, Price};
-use serde::Serialize;
-use std::collections::BTreeMap;
+use commformer_train::{EvaluationReport, IterationReport};
+use commformer_view::record::{
+    Evaluation, EvaluationSeconds, Figures, GateLosses, Iteration, IterationSeconds, Line,
+    Listening, Losses, Price, rows,
+};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -17,83 +15,6 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct MetricsFile<W: Write = BufWriter<File>> {
     out: W,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-enum Line<'a> {
-    Iteration {
-        iteration: u64,
-        steps: u64,
-        episodes: usize,
-        /// Mean figures of the episodes that ended; `null` where none did.
-        #[serde(rename = "return")]
-        episode_return: Option<f64>,
-        episode_steps: Option<f64>,
-        metrics: BTreeMap<&'a str, f64>,
-        losses: Box<Losses>,
-        listening: Listening,
-        graph_changes: usize,
-        seconds: IterationSeconds,
-    },
-    Evaluation {
-        steps: u64,
-        episodes: usize,
-        figures: &'a Figures,
-        graph: Vec<&'a [f32]>,
-        seconds: EvaluationSeconds,
-    },
-}
-
-#[derive(Serialize)]
-struct Losses {
-    policy: f64,
-    value: f64,
-    entropy: f64,
-    clipped: f64,
-    kl: f64,
-    grad_norm: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gate: Option<GateLosses>,
-}
-
-#[derive(Serialize)]
-struct GateLosses {
-    policy: f64,
-    value: f64,
-    entropy: f64,
-    clipped: f64,
-    kl: f64,
-}
-
-/// What was said in the rollout.
-#[derive(Serialize)]
-struct Listening {
-    open_rate: f64,
-    /// Per agent per step.
-    messages: f64,
-    /// Per agent per step.
-    bytes: f64,
-    /// Bytes as a share of those with everybody hearing everybody.
-    traffic: f64,
-    /// What receiving costs, while it costs anything.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    price: Option<Price>,
-}
-
-#[derive(Serialize)]
-struct IterationSeconds {
-    environment: f64,
-    act: f64,
-    update: f64,
-    /// Since the run began.
-    elapsed: f64,
-}
-
-#[derive(Serialize)]
-struct EvaluationSeconds {
-    /// Since the run began.
-    elapsed: f64,
 }
 
 impl MetricsFile {
@@ -129,18 +50,14 @@ impl<W: Write> MetricsFile<W> {
     /// If the file cannot be written.
     pub fn iteration(&mut self, report: &IterationReport, elapsed: f64) -> io::Result<()> {
         let losses = &report.losses;
-        self.write(&Line::Iteration {
-            iteration: report.iteration,
+        self.write(&Line::Iteration(Box::new(Iteration {
+            number: report.iteration,
             steps: report.steps,
             episodes: report.episodes,
             episode_return: report.episode_return,
             episode_steps: report.episode_steps,
-            metrics: report
-                .metrics
-                .iter()
-                .map(|(name, value)| (name.as_str(), *value))
-                .collect(),
-            losses: Box::new(Losses {
+            metrics: report.metrics.iter().cloned().collect(),
+            losses: Losses {
                 policy: losses.policy,
                 value: losses.value,
                 entropy: losses.entropy,
@@ -154,14 +71,17 @@ impl<W: Write> MetricsFile<W> {
                     clipped: gate.clipped,
                     kl: gate.kl,
                 }),
-            }),
-            listening: Listening {
+            },
+            listening: Some(Listening {
                 open_rate: report.traffic.open_rate(),
                 messages: report.traffic.messages(),
                 bytes: report.traffic.bytes(),
                 traffic: report.traffic.share(),
-                price: report.price,
-            },
+                price: report.price.map(|price| Price {
+                    message: price.message,
+                    listening: price.listening,
+                }),
+            }),
             graph_changes: report.graph_changes,
             seconds: IterationSeconds {
                 environment: report.phases.environment,
@@ -169,7 +89,7 @@ impl<W: Write> MetricsFile<W> {
                 update: report.phases.update,
                 elapsed,
             },
-        })
+        })))
     }
 
     /// Adds an evaluation.
@@ -183,32 +103,27 @@ impl<W: Write> MetricsFile<W> {
         figures: &Figures,
         elapsed: f64,
     ) -> io::Result<()> {
-        self.write(&Line::Evaluation {
+        self.write(&Line::Evaluation(Evaluation {
             steps: report.steps,
             episodes: report.episodes.len(),
-            figures,
+            figures: figures.clone(),
             graph: rows(&report.graph),
             seconds: EvaluationSeconds { elapsed },
-        })
+        }))
     }
 
     /// Lines are handed to the system at once, so that a run that is cut short leaves what it did.
-    fn write(&mut self, line: &Line<'_>) -> io::Result<()> {
+    fn write(&mut self, line: &Line) -> io::Result<()> {
         serde_json::to_writer(&mut self.out, line)?;
         self.out.write_all(b"\n")?;
         self.out.flush()
     }
 }
 
-/// The rows of a square matrix.
-pub(crate) fn rows(matrix: &[f32]) -> Vec<&[f32]> {
-    let width = matrix.len().isqrt().max(1);
-    matrix.chunks(width).collect()
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::figures;
     use commformer_train::{EpisodeRecord, MessageStats, Phases};
     use serde_json::{Value, json};
 
@@ -294,15 +209,18 @@ pub(crate) mod tests {
     fn the_file_goes_on_after_the_steps_that_count() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        let line = |iteration: u64, elapsed: f64| {
-            let seconds =
-                format!(r#"{{"environment":1.0,"act":2.0,"update":3.0,"elapsed":{elapsed}}}"#);
-            let steps = 10 * iteration;
-            format!(
-                "{{\"kind\":\"iteration\",\"iteration\":{iteration},\"steps\":{steps},\"seconds\":{seconds}}}\n"
-            )
+        let line = |number: u64, elapsed: f64| {
+            let report = IterationReport {
+                iteration: number,
+                steps: 10 * number,
+                ..iteration()
+            };
+            let mut bytes = Vec::new();
+            let mut file = MetricsFile { out: &mut bytes };
+            file.iteration(&report, elapsed).unwrap();
+            String::from_utf8(bytes).unwrap()
         };
-        let evaluation = "{\"kind\":\"evaluation\",\"steps\":20,\"seconds\":{\"elapsed\":15.5}}\n";
+        let evaluation = "{\"kind\":\"evaluation\",\"steps\":20,\"episodes\":1,\"figures\":{},\"graph\":[],\"seconds\":{\"elapsed\":15.5}}\n";
         let upto = [&line(1, 7.0), "spoiled\n", &line(2, 14.0), evaluation].concat();
         // A line beyond, and one that a kill has cut.
         let whole = [&upto, &line(3, 21.0), &line(2, 14.0)[..30]].concat();
@@ -344,7 +262,7 @@ pub(crate) mod tests {
             sources_heard: None,
         };
         let line = written(|file| {
-            file.evaluated(&report, &Figures::of(&report, 1), 1.0)
+            file.evaluated(&report, &figures::of(&report, 1), 1.0)
                 .unwrap()
         });
         assert_eq!(line["kind"], "evaluation");

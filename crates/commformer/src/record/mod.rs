@@ -5,11 +5,12 @@ pub mod past;
 mod progress;
 pub mod tensorboard;
 
-use crate::figures::Figures;
+use crate::figures;
 use crate::interrupt::Interrupt;
 use crate::lock::Lock;
 use crate::run_dir::RunDir;
 use commformer_train::{EvaluationReport, IterationReport, Listener, Phases, sync_folder};
+use commformer_view::record::Figures;
 use metrics::MetricsFile;
 use past::Past;
 use progress::Progress;
@@ -93,7 +94,7 @@ impl Listener for Recorder {
     }
 
     fn evaluated(&mut self, report: &EvaluationReport) -> io::Result<()> {
-        let figures = Figures::of(report, self.seed);
+        let figures = figures::of(report, self.seed);
         let elapsed = self.elapsed();
         self.metrics.evaluated(report, &figures, elapsed)?;
         self.events

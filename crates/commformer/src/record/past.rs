@@ -1,7 +1,7 @@
 //! What `metrics.jsonl` says of a run so far.
 
 use commformer_train::Phases;
-use serde::Deserialize;
+use commformer_view::record::Line;
 use std::io::{self, BufRead, BufReader, Read};
 
 /// What the lines that are kept say of a run so far.
@@ -13,24 +13,6 @@ pub struct Past {
     pub phases: Phases,
     /// Seconds since the run began, without those in which it did not run.
     pub elapsed: f64,
-}
-
-/// What is read of a line.
-#[derive(Deserialize)]
-struct Kept {
-    steps: u64,
-    iteration: Option<u64>,
-    #[serde(default)]
-    seconds: KeptSeconds,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct KeptSeconds {
-    environment: f64,
-    act: f64,
-    update: f64,
-    elapsed: f64,
 }
 
 impl Past {
@@ -46,14 +28,20 @@ impl Past {
         while lines.read_until(b'\n', &mut line)? > 0 {
             end += line.len() as u64;
             // A line that somebody else has spoiled stays if others follow it.
-            let read = serde_json::from_slice::<Kept>(&line).ok();
-            if let Some(of) = read.filter(|of| of.steps <= steps && line.ends_with(b"\n")) {
+            let read = serde_json::from_slice::<Line>(&line).ok();
+            if let Some(read) = read.filter(|read| read.steps() <= steps && line.ends_with(b"\n")) {
                 kept = end;
-                past.iterations += u64::from(of.iteration.is_some());
-                past.phases.environment += of.seconds.environment;
-                past.phases.act += of.seconds.act;
-                past.phases.update += of.seconds.update;
-                past.elapsed = of.seconds.elapsed;
+                match read {
+                    Line::Iteration(iteration) => {
+                        let seconds = &iteration.seconds;
+                        past.iterations += 1;
+                        past.phases.environment += seconds.environment;
+                        past.phases.act += seconds.act;
+                        past.phases.update += seconds.update;
+                        past.elapsed = seconds.elapsed;
+                    }
+                    Line::Evaluation(evaluation) => past.elapsed = evaluation.seconds.elapsed,
+                }
             }
             line.clear();
         }

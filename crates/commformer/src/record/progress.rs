@@ -1,10 +1,10 @@
 //! How a run goes, for people: one live line in a terminal, a plain line every few seconds
 //! elsewhere.
 
-use crate::figures::Figures;
 use commformer_env::printable;
 use commformer_train::{EvaluationReport, IterationReport};
 use commformer_view::numbers::{clock, grouped};
+use commformer_view::record::Figures;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};

@@ -14,13 +14,12 @@
 
 mod hparams;
 mod message;
-mod picture;
 
 pub use hparams::Ending;
 
 use crate::links;
+use commformer_view::chart::Picture;
 use message::Message;
-use picture::Picture;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;

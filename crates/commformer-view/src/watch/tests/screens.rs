@@ -261,8 +261,9 @@ fn hostile_lines_are_counted_and_draw_nothing_strange() {
 #[test]
 fn a_large_team_has_its_graph_in_all_the_room() {
     let graph = serde_json::to_string(&vec![vec![1.0; 27]; 27]).unwrap();
-    let line =
-        format!(r#"{{"kind":"evaluation","steps":9,"episodes":1,"figures":{{}},"graph":{graph}}}"#);
+    let line = format!(
+        r#"{{"kind":"evaluation","steps":9,"episodes":1,"figures":{{}},"graph":{graph},"seconds":{{"elapsed":1.0}}}}"#
+    );
     let seen = seen(&[line]);
     let mut view = view();
     assert_shows(

@@ -2,18 +2,30 @@
 
 use sysinfo::{CGroupLimits, ProcessRefreshKind, ProcessesToUpdate, System};
 
-/// Bytes that this process can have, those that it has included, without swap: what the system can give, or
-/// what is left of the limit of the process's control group (a container's) if that is less. `None` where
-/// the system does not say.
-pub(super) fn bytes() -> Option<u64> {
-    let mut system = System::new().ok()?;
-    system.refresh_memory();
-    let id = sysinfo::get_current_pid().ok()?;
-    let own = ProcessesToUpdate::Some(&[id]);
-    system.refresh_processes_specifics(own, false, ProcessRefreshKind::nothing().with_memory());
-    let process = system.process(id)?;
-    let group = process.cgroup_limits().or_else(|| system.cgroup_limits());
-    within(system.available_memory(), group.as_ref(), process.memory())
+/// Room for this process, bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Room {
+    /// What it can have, what it has included, without swap: what the system can give, or what is left of the limit of
+    /// the process's control group (a container's) if that is less.
+    pub all: u64,
+    /// What it has.
+    pub own: u64,
+}
+
+impl Room {
+    /// What there is now; `None` where the system does not say.
+    pub fn now() -> Option<Self> {
+        let mut system = System::new().ok()?;
+        system.refresh_memory();
+        let id = sysinfo::get_current_pid().ok()?;
+        let own = ProcessesToUpdate::Some(&[id]);
+        system.refresh_processes_specifics(own, false, ProcessRefreshKind::nothing().with_memory());
+        let process = system.process(id)?;
+        let group = process.cgroup_limits().or_else(|| system.cgroup_limits());
+        let own = process.memory();
+        let all = within(system.available_memory(), group.as_ref(), own)?;
+        Some(Self { all, own })
+    }
 }
 
 /// `free` is what the system can give, 0 if it does not say; `own` what the process has.
@@ -48,11 +60,11 @@ mod tests {
 
     #[test]
     fn this_machine_says_how_much_there_is() {
-        let bytes = bytes();
+        let room = Room::now().unwrap();
         // A test takes more than 1 MB, and no machine has 1 PB.
         assert!(
-            bytes.is_some_and(|bytes| (1_000_000..1 << 50).contains(&bytes)),
-            "{bytes:?}"
+            room.own > 1_000_000 && (room.own..1 << 50).contains(&room.all),
+            "{room:?}"
         );
     }
 }

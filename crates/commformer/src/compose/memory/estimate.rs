@@ -1,16 +1,12 @@
 //! The estimate, part by part.
 
+use super::available::Room;
+use super::probe::{Evaluating, Probe, Rates, Training, stand_ins};
 use crate::compose::ComposeError;
-use crate::config::{Config, EnvConfig};
-use commformer_env::Spec;
-use commformer_methods::Footprint;
-use commformer_train::memory::{self, Samples};
-use commformer_train::{BilevelConfig, Buffer, Estimator, Needs, workers};
+use crate::config::{Config, EnvConfig, TaskConfig};
+use commformer_env::{Spec, heap};
+use commformer_train::{BilevelConfig, Estimator, workers};
 use tch::Device;
-
-/// Bytes of the program and of libtorch. Most of it is libtorch's own file, of which the system keeps
-/// in memory what it likes: 153 MB to 231 MB were measured (docs/src/performance.md, "Memory").
-const PROGRAM: f64 = 200e6;
 
 /// Something that takes memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,6 +28,7 @@ impl Estimate {
     fn of_times(times: impl IntoIterator<Item = Vec<Part>>) -> Self {
         let most = (times.into_iter().map(Self)).max_by(|a, b| a.bytes().total_cmp(&b.bytes()));
         let mut parts = most.map_or(Vec::new(), |estimate| estimate.0);
+        parts.retain(|part| part.bytes > 0.0);
         parts.sort_by(|a, b| b.bytes.total_cmp(&a.bytes));
         Self(parts)
     }
@@ -55,50 +52,104 @@ impl Estimate {
     }
 }
 
-/// What a run of a checked configuration takes; on devices other than the CPU, of the host's memory. Nothing
-/// is made for it but one environment of the task.
+/// What a run of a checked configuration takes; on devices other than the CPU, of the host's memory. It is measured in
+/// small runs, which are made and thrown away. `None` where the C library does not count what is in use.
 ///
 /// # Errors
 ///
-/// [`ComposeError::Task`].
-pub fn estimate(config: &Config, device: Device) -> Result<Estimate, ComposeError> {
-    let task = config.env.spec()?;
-    let run = Run::new(config, &task, device);
-    let [always, while_training] = [run.always(), run.while_training()];
-    let of_all = |parts: &[&[Part]]| parts.concat();
-    Ok(Estimate::of_times([
-        of_all(&[&always, &while_training, &run.update()]),
-        of_all(&[&always, &while_training, &[run.evaluation()]]),
-        of_all(&[&always, &[run.final_evaluation()]]),
-    ]))
+/// [`ComposeError`] if the task or the team cannot be made.
+pub fn estimate(config: &Config, device: Device) -> Result<Option<Estimate>, ComposeError> {
+    if heap::now().is_none() {
+        return Ok(None);
+    }
+    let spec = config.env.spec()?;
+    config.check_team()?;
+    let probe = Probe::new(config, &spec, device);
+    let training = match probe.training() {
+        // What fails in a small run, the run will tell of.
+        Err(ComposeError::Train(_)) => return Ok(None),
+        training => training?,
+    };
+    let evaluating = probe.evaluating()?;
+    let run = Run {
+        config,
+        sizes: Sizes::new(config, &spec),
+        copied: copied(&spec, config.ppo.minibatches, probe.minibatches()),
+        training,
+        evaluating,
+        program: program(),
+    };
+    Ok(Some(Estimate::of_times([
+        run.learning(),
+        run.evaluation(),
+        run.last_evaluation(),
+    ])))
+}
+
+/// What it takes at the very least, by its sizes alone: before anything of it is made, since even a small run of a
+/// network or a team can be too large.
+pub(super) fn at_least(config: &Config, spec: &Spec, device: Device) -> Estimate {
+    let weights = match device {
+        // They, both moments of each, and a gradient.
+        Device::Cpu => {
+            4.0 * config
+                .method
+                .method()
+                .footprint(&config.team(), spec)
+                .parameter_bytes()
+        }
+        _ => 0.0,
+    };
+    let [envs, steps] = [config.rollout.num_envs, config.rollout.steps].map(|size| size as f64);
+    let schedule = config.method.method().schedule(&config.team(), spec.agents);
+    let graphs = match (schedule, device) {
+        (Some(schedule), Device::Cpu) if schedule.groups == 0 => envs,
+        (Some(schedule), Device::Cpu) => envs.min(schedule.groups as f64),
+        _ => 0.0,
+    };
+    let pairs = (spec.agents as f64) * (spec.agents as f64);
+    Estimate::of_times([vec![
+        program(),
+        part(WEIGHTS, NETWORK, weights),
+        part("the rollout", ROLLOUT, envs * steps * row(spec)),
+        part(
+            "the graphs",
+            "`graph.groups`, `rollout.num_envs` or the team in `[env]`",
+            graphs * pairs * DRAWING,
+        ),
+    ]])
 }
 
 /// What it takes to judge a checkpoint over so many episodes at once.
 ///
 /// # Errors
 ///
-/// [`ComposeError::Task`].
+/// As for [`estimate`].
 pub fn estimate_evaluation(
     config: &Config,
     episodes: usize,
     device: Device,
-) -> Result<Estimate, ComposeError> {
-    let task = config.env.spec()?;
-    let run = Run::new(config, &task, device);
-    let parts = vec![
+) -> Result<Option<Estimate>, ComposeError> {
+    if heap::now().is_none() {
+        return Ok(None);
+    }
+    let spec = config.env.spec()?;
+    let probe = Probe::new(config, &spec, device);
+    probe.play(1)?;
+    let evaluating = probe.evaluating()?;
+    Ok(Some(Estimate::of_times([vec![
         program(),
         part(
             "weights and a checkpoint",
             NETWORK,
-            READING * run.policy.parameter_bytes(),
+            READING * evaluating.fixed,
         ),
         part(
             "the episodes",
             "the number of episodes",
-            run.episodes(episodes),
+            of_episodes(config, &evaluating, episodes),
         ),
-    ];
-    Ok(Estimate::of_times([parts]))
+    ]])))
 }
 
 /// What it takes to hold so many environments of a task and what they write.
@@ -106,186 +157,165 @@ pub fn estimate_evaluation(
 /// # Errors
 ///
 /// [`ComposeError::Task`].
-pub fn estimate_envs(task: &EnvConfig, envs: usize) -> Result<Estimate, ComposeError> {
-    let spec = &task.spec()?;
-    let bytes = task.bytes(spec, envs) + Buffer::bytes(spec, [envs, 1], Needs::default());
+pub fn estimate_envs(task: &EnvConfig, envs: usize) -> Result<Option<Estimate>, ComposeError> {
+    let of_an_environment = match &task.task {
+        TaskConfig::BuiltIn(_) => heap::of_an_environment(|| task.build())?,
+        TaskConfig::Python(_) => {
+            let mut stand_ins = stand_ins(task, heap::COPIES)?.into_iter();
+            heap::of_an_environment(|| stand_ins.next().ok_or(())).unwrap_or_default()
+        }
+    };
     let setting = "the number of environments or episodes, or the sizes in `[env]`";
-    Ok(Estimate::of_times([vec![
-        program(),
-        part("environments of the task", setting, bytes),
-    ]]))
+    Ok(of_an_environment.map(|bytes| {
+        let bytes = bytes * envs as f64 + task.shared_bytes(envs);
+        Estimate::of_times([vec![
+            program(),
+            part("environments of the task", setting, bytes),
+        ]])
+    }))
 }
 
-/// The sizes of a run.
-struct Run<'a> {
-    config: &'a Config,
-    spec: &'a Spec,
-    policy: Box<dyn Footprint>,
-    schedule: Option<BilevelConfig>,
-    samples: Samples,
-    workers: usize,
-    /// Others that an agent hears, at most.
-    senders: f64,
-    /// Whether the policy works on the host.
-    on_host: bool,
+/// A run's sizes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Sizes {
+    envs: f64,
+    /// Environments times steps.
+    samples: f64,
+    /// Samples of a part of a minibatch.
+    part: f64,
+    /// Parts of a minibatch.
+    parts: f64,
+    /// Sooner or later each has had a part, and it keeps its buffers.
+    workers: f64,
 }
 
-impl<'a> Run<'a> {
-    fn new(config: &'a Config, spec: &'a Spec, device: Device) -> Self {
-        let (agents, team) = (spec.agents, config.team());
-        let method = config.method.method();
-        let schedule = method.schedule(&team, agents);
+impl Sizes {
+    fn new(config: &Config, spec: &Spec) -> Self {
+        let (rollout, ppo) = (&config.rollout, &config.ppo);
+        let schedule = config.method.method().schedule(&config.team(), spec.agents);
+        let all = rollout.num_envs.saturating_mul(rollout.steps);
+        let minibatch = all.div_ceil(ppo.minibatches.max(1));
+        let part_of = |samples: usize| ppo.part_size(samples, spec.agents).min(samples);
+        let part = match schedule {
+            // A step of the graph through the network takes all samples.
+            Some(BilevelConfig {
+                estimator: Estimator::StraightThrough,
+                ..
+            }) => part_of(minibatch).max(part_of(all)),
+            _ => part_of(minibatch),
+        };
         Self {
-            samples: Samples::new(&config.rollout, &config.ppo, agents, schedule.as_ref()),
-            workers: workers(config.run.threads),
-            senders: method.senders(&team, agents) as f64,
-            on_host: device == Device::Cpu,
-            config,
-            spec,
-            policy: method.footprint(&team, spec),
-            schedule,
+            envs: rollout.num_envs as f64,
+            samples: all as f64,
+            part: part as f64,
+            parts: minibatch.div_ceil(part.max(1)) as f64,
+            workers: workers(config.run.threads) as f64,
         }
     }
+}
 
-    fn always(&self) -> Vec<Part> {
-        let weights = match self.on_host {
-            true => {
-                let weights = self.policy.parameter_bytes();
-                memory::learning(weights, self.workers as f64, self.samples.parts())
-            }
-            false => 0.0,
+/// What is known of a run.
+struct Run<'a> {
+    config: &'a Config,
+    sizes: Sizes,
+    /// By how much less of a sample's observations a minibatch environments than in the small runs, bytes.
+    copied: f64,
+    training: Training,
+    evaluating: Evaluating,
+    program: Part,
+}
+
+impl Run<'_> {
+    fn learning(&self) -> Vec<Part> {
+        let most = Rates {
+            sample: (self.training.most.sample - self.copied).max(0.0),
+            ..self.training.most
         };
+        self.parts(&most, self.sizes.parts)
+    }
+
+    fn evaluation(&self) -> Vec<Part> {
+        let mut parts = self.parts(&self.training.kept, 0.0);
+        let episodes = of_episodes(self.config, &self.evaluating, self.config.eval.episodes);
+        parts.push(part("evaluations", "`eval.episodes`", episodes));
+        parts
+    }
+
+    fn last_evaluation(&self) -> Vec<Part> {
+        let episodes = self.config.eval.final_episodes;
         vec![
-            program(),
-            part("weights, gradients and moments", NETWORK, weights),
+            self.program,
+            part(WEIGHTS, NETWORK, READING * self.evaluating.fixed),
+            part(
+                "the last evaluation",
+                "`eval.final_episodes`",
+                of_episodes(self.config, &self.evaluating, episodes),
+            ),
         ]
     }
 
-    fn while_training(&self) -> Vec<Part> {
-        let rollout = &self.config.rollout;
-        let size = [rollout.num_envs, rollout.steps];
-        let agent = (self.spec.agents as f64) * (self.spec.obs_dim as f64);
-        // Observations in which episodes were truncated; without a limit none is.
-        let cut = match self.config.env.episode_limit() {
-            0 => 0.0,
-            limit => self.samples.all / f64::from(limit),
-        };
-        let buffers = Buffer::bytes(self.spec, size, self.policy.needs()) + 4.0 * cut * agent;
-        let environments = self.environments(rollout.num_envs);
+    /// With so many gradients of parts.
+    fn parts(&self, rates: &Rates, gradients: f64) -> Vec<Part> {
+        let (sizes, training) = (&self.sizes, &self.training);
+        // Each worker has a gradient of its own: that of a small run is one of them.
+        let gradients = training.weights() * (gradients + sizes.workers - 1.0);
+        let saving = SAVING * training.checkpoint;
+        let shared = self.config.env.shared_bytes(self.config.rollout.num_envs);
         vec![
-            part("the rollout", ROLLOUT, buffers),
+            self.program,
+            part(WEIGHTS, NETWORK, rates.fixed + gradients + saving),
+            part("the rollout", ROLLOUT, rates.sample * sizes.samples),
             part(
                 "the environments",
                 "`rollout.num_envs` or the sizes in `[env]`",
-                environments,
+                rates.env * sizes.envs + shared,
             ),
             part(
                 "the network's passes",
                 "`policy.embed_dim`, `ppo.chunk` or `run.threads`",
-                self.passes(),
+                rates.row * sizes.part * sizes.workers,
             ),
         ]
-    }
-
-    fn update(&self) -> Vec<Part> {
-        let graphs = match self.on_host {
-            true => self.graphs(),
-            false => 0.0,
-        };
-        vec![
-            part(
-                "what is learned from",
-                ROLLOUT,
-                self.samples.bytes(self.spec),
-            ),
-            part(
-                "the graphs",
-                "`graph.groups`, `graph.sparsity` or the team in `[env]`",
-                graphs,
-            ),
-        ]
-    }
-
-    fn evaluation(&self) -> Part {
-        let episodes = self.config.eval.episodes;
-        part("evaluations", "`eval.episodes`", self.episodes(episodes))
-    }
-
-    fn final_evaluation(&self) -> Part {
-        let episodes = self.config.eval.final_episodes;
-        part(
-            "the last evaluation",
-            "`eval.final_episodes`",
-            self.episodes(episodes),
-        )
-    }
-
-    fn environments(&self, envs: usize) -> f64 {
-        self.config.env.bytes(self.spec, envs)
-    }
-
-    /// Of an evaluation, in which all episodes are played at once, or as many as the task has environments for.
-    fn episodes(&self, episodes: usize) -> f64 {
-        let act = match self.on_host {
-            true => self.policy.act_bytes(episodes as f64, self.senders),
-            false => 0.0,
-        };
-        let envs = (self.config.env).at_once(episodes, self.config.rollout.num_envs);
-        Buffer::bytes(self.spec, [episodes, 1], self.policy.needs()) + self.environments(envs) + act
-    }
-
-    /// Of the workers' passes, in updates or, if that is more, in rollouts. Sooner or later each worker has
-    /// had a part, and it keeps its buffers.
-    fn passes(&self) -> f64 {
-        if !self.on_host {
-            return 0.0;
-        }
-        let (policy, senders) = (&self.policy, self.senders);
-        let pass = policy.pass_bytes(self.samples.part, senders);
-        let shard = self.config.rollout.shard_size() as f64;
-        let act = policy.act_bytes(shard, senders) + policy.value_bytes(shard);
-        self.workers as f64 * pass.max(act)
-    }
-
-    fn graphs(&self) -> f64 {
-        if !self.config.method.reads("graph") {
-            return 0.0;
-        }
-        let envs = self.config.rollout.num_envs;
-        let (groups, draws) = match &self.schedule {
-            Some(BilevelConfig {
-                estimator: Estimator::ScoreFunction,
-                groups,
-                ..
-            }) => match groups {
-                0 => (envs, true),
-                groups => (*groups.min(&envs), true),
-            },
-            _ => (1, false),
-        };
-        let senders = self.config.graph.senders(self.spec.agents) as f64;
-        memory::graphs(
-            self.spec.agents,
-            groups as f64,
-            senders,
-            draws,
-            self.workers,
-        )
     }
 }
+
+/// All episodes are played at once, or as many as the task has environments for.
+fn of_episodes(config: &Config, evaluating: &Evaluating, episodes: usize) -> f64 {
+    let envs = (config.env).at_once(episodes, config.rollout.num_envs);
+    evaluating.episode * envs as f64 + config.env.shared_bytes(envs)
+}
+
+/// Bytes of a sample's observations.
+fn row(spec: &Spec) -> f64 {
+    4.0 * spec.agents as f64 * spec.obs_dim as f64
+}
+
+/// A minibatch copies what is seen in its samples, which are fewer the more minibatches there are.
+fn copied(spec: &Spec, minibatches: usize, small: usize) -> f64 {
+    row(spec) * (1.0 / small.max(1) as f64 - 1.0 / minibatches.max(1) as f64)
+}
+
+/// Bytes of a pair of agents while a graph is drawn: noise, logits, a sort with its order, the hard and the soft graph.
+const DRAWING: f64 = 40.0;
+
+/// Environments of what a checkpoint has, besides that which a run holds: one to be saved, and its bytes.
+const SAVING: f64 = 2.0;
 
 /// Times the weights that are there while a checkpoint is read: the policy's, the checkpoint's, both moments
 /// of each, and the bytes of either file.
 const READING: f64 = 7.0;
 
+const WEIGHTS: &str = "weights, gradients and moments";
 const NETWORK: &str = "`policy.embed_dim`, `policy.blocks` or the team in `[env]`";
 const ROLLOUT: &str = "`rollout.num_envs` or `rollout.steps`";
 
+/// What the process has now: program, libtorch, and what both keep. What the C library keeps for later is not in it.
 fn program() -> Part {
+    let free = heap::now().map_or(0, |heap| heap.free);
     Part {
         what: "the program and libtorch",
         setting: None,
-        bytes: PROGRAM,
+        bytes: Room::now().map_or(0, |room| room.own.saturating_sub(free)) as f64,
     }
 }
 

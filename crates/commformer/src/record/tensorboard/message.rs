@@ -13,7 +13,7 @@
 //!
 //! Formats: summary.proto, tensor.proto and tensor_shape.proto in tensorflow/core/framework of TensorFlow.
 
-use super::picture::Picture;
+use commformer_view::chart::Picture;
 
 /// Fields of a message, encoded one after the other.
 #[derive(Default)]

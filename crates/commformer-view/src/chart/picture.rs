@@ -1,10 +1,12 @@
 //! A graph as a small PNG: its matrix, a square for each pair of agents.
 
+use super::pair::Pair;
+use crate::theme::{GRID, PAPER, SERIES};
 use std::io;
 
 /// A square picture.
 #[derive(Debug)]
-pub(super) struct Picture {
+pub struct Picture {
     /// Pixels on each side.
     pub size: u32,
     /// The file.
@@ -18,13 +20,10 @@ const LARGEST: usize = 32;
 /// Squares from this size on are set apart by a line.
 const LINED: usize = 6;
 
-/// What a pixel is, by its number in [`PALETTE`].
-const APART: u8 = 0;
-const HEARS: u8 = 1;
-const ITSELF: u8 = 2;
+/// What a pixel is, by its number in [`PALETTE`]: that of a [`Pair`], or a line.
 const LINE: u8 = 3;
-/// White, blue, grey and light grey.
-const PALETTE: [[u8; 3]; 4] = [[255; 3], [0, 114, 178], [187; 3], [221; 3]];
+/// The colours of pairs as they are numbered (an agent with itself is grey), and of lines.
+const PALETTE: [[u8; 3]; 4] = [PAPER.light, SERIES[0].light, [187; 3], GRID.light];
 
 impl Picture {
     /// Of the graph, (N, N): receivers from above, senders from the left, both by their number; blue where
@@ -40,11 +39,9 @@ impl Picture {
         let pixel = |x: usize, y: usize| {
             let (receiver, sender) = (y / square, x / square);
             let line = square >= LINED && (x % square == square - 1 || y % square == square - 1);
-            match graph.get(receiver * agents + sender) {
-                _ if line => LINE,
-                _ if receiver == sender => ITSELF,
-                Some(edge) if *edge > 0.5 => HEARS,
-                _ => APART,
+            match line {
+                true => LINE,
+                false => Pair::of(graph.get(receiver * agents + sender), receiver, sender) as u8,
             }
         };
         // Two bits a pixel, the first in the highest; a row begins with a byte of its own.
@@ -97,7 +94,8 @@ mod tests {
             at(16, 16)
         };
         let rows: Vec<[u8; 3]> = (0..9).map(|cell| square(cell / 3, cell % 3)).collect();
-        let [apart, hears, itself, _] = PALETTE;
+        let [apart, hears, itself] =
+            [Pair::Apart, Pair::Hears, Pair::Itself].map(|pair| PALETTE[pair as usize]);
         let expected = [
             itself, hears, apart, apart, itself, apart, apart, apart, itself,
         ];

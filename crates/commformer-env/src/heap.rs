@@ -1,0 +1,103 @@
+//! What the process holds of memory, as the C library counts it: to measure on a small piece what a large one will take.
+//!
+//! It counts what anybody in the process asks for, libtorch and other threads, too. A measurement is one of the piece
+//! alone where nothing else is at work.
+
+use crate::{Batch, Environment, VecEnv};
+
+/// Bytes that the C library has from the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heap {
+    /// Those that the process has asked for and not given back.
+    pub in_use: u64,
+    /// Those that it has given back, and that the library keeps for later.
+    pub free: u64,
+}
+
+/// What there is now. `None` where the C library does not say: glibc does, from 2.33 on.
+pub fn now() -> Option<Heap> {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        type Count = unsafe extern "C" fn() -> libc::mallinfo2;
+        // SAFETY: a name that ends in a zero goes in. It is looked up, since an older library does not have it.
+        let count = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"mallinfo2".as_ptr()) };
+        // SAFETY: the library's function of this name is of this type, and null is `None`.
+        let count = unsafe { std::mem::transmute::<*mut libc::c_void, Option<Count>>(count) };
+        // SAFETY: it takes nothing and locks what it counts: any thread may call it at any time.
+        let count = count.map(|count| unsafe { count() })?;
+        Some(Heap {
+            in_use: (count.uordblks as u64).saturating_add(count.hblkhd as u64),
+            free: count.fordblks as u64,
+        })
+    }
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    None
+}
+
+/// Environments that are made for a measurement.
+pub const COPIES: usize = 8;
+
+/// Bytes that an environment of a task takes in a [`VecEnv`], with the rows that it writes: measured on a few environments, each made by
+/// `make`. A step asks for no memory, so none is taken. `None` where nothing can be measured.
+///
+/// # Errors
+///
+/// Those of `make`.
+///
+/// ```
+/// use commformer_env::{EnvError, PredatorPrey, heap};
+///
+/// let bytes = heap::of_an_environment(|| PredatorPrey::new(Default::default()))?;
+/// // Three predators that see 261 numbers each, twice: what they see, and what they saw last.
+/// assert!(bytes.is_none_or(|bytes| bytes > 2.0 * 3.0 * 261.0 * 4.0));
+/// # Ok::<(), EnvError>(())
+/// ```
+pub fn of_an_environment<E: Environment, Error>(
+    make: impl FnMut() -> Result<E, Error>,
+) -> Result<Option<f64>, Error> {
+    let before = now();
+    let envs = std::iter::repeat_with(make).take(COPIES);
+    let envs: Vec<E> = envs.collect::<Result<_, _>>()?;
+    let Ok(mut envs) = VecEnv::new(envs, 0) else {
+        return Ok(None);
+    };
+    let spec = envs.spec();
+    let agents = COPIES * spec.agents;
+    let mut obs = vec![0.0; agents * spec.obs_dim];
+    let mut available = vec![false; COPIES * spec.available_len()];
+    let mut active = vec![false; agents];
+    let out = Batch {
+        obs: &mut obs,
+        available: &mut available,
+        active: &mut active,
+    };
+    let reset = envs.reset(out);
+    let after = now();
+    Ok(reset.ok().and(before.zip(after)).map(|(before, after)| {
+        let bytes = after.in_use.saturating_sub(before.in_use);
+        bytes as f64 / COPIES as f64
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn what_is_asked_for_is_in_use_until_it_is_given_back() {
+        const SIZE: u64 = 300 << 20;
+        let in_use = || now().unwrap().in_use;
+        let before = in_use();
+        let large = vec![1u8; SIZE as usize];
+        let held = in_use();
+        drop(std::hint::black_box(large));
+        let after = in_use();
+        // Other tests run beside this one.
+        let near = |a: u64, b: u64| a.abs_diff(b) < SIZE / 10;
+        assert!(
+            near(held, before + SIZE) && near(after, before),
+            "{before} {held} {after}"
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! Figures by name, in an order.
+
+use crate::statistics::Estimate;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// Figures of an evaluation by name, in the order in which they are shown. As JSON an object of
+/// `{"mean", "low", "high"}`. No name is there twice.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures(Vec<(String, Estimate)>);
+
+impl Figures {
+    /// Adds a figure; of two with one name the first stays.
+    pub fn insert(&mut self, name: &str, estimate: Estimate) {
+        if self.get(name).is_none() {
+            self.0.push((name.to_owned(), estimate));
+        }
+    }
+
+    /// Every figure with its name.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, Estimate)> {
+        let all = self.0.iter();
+        all.map(|(name, estimate)| (name.as_str(), *estimate))
+    }
+
+    /// Their names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.iter().map(|(name, _)| name)
+    }
+
+    /// A figure by name.
+    pub fn get(&self, name: &str) -> Option<Estimate> {
+        let found = self.iter().find(|(known, _)| *known == name);
+        found.map(|(_, estimate)| estimate)
+    }
+
+    /// The means in a line.
+    pub fn line(&self) -> String {
+        let figure = |(name, estimate): (&str, Estimate)| format!("{name} {:.3}", estimate.mean);
+        self.iter().map(figure).collect::<Vec<_>>().join("  ")
+    }
+}
+
+impl Serialize for Figures {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, estimate) in &self.0 {
+            map.serialize_entry(name, estimate)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Figures {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let figures = from.deserialize_map(Entries::<Estimate>(PhantomData))?;
+        Ok(figures.into_iter().collect())
+    }
+}
+
+impl FromIterator<(String, Estimate)> for Figures {
+    fn from_iter<I: IntoIterator<Item = (String, Estimate)>>(entries: I) -> Self {
+        let mut figures = Self::default();
+        for (name, estimate) in entries {
+            figures.insert(&name, estimate);
+        }
+        figures
+    }
+}
+
+/// Those fields of an object that are figures.
+pub(super) fn among<'de, D: Deserializer<'de>>(from: D) -> Result<Figures, D::Error> {
+    let fields = from.deserialize_map(Entries::<Value>(PhantomData))?;
+    // Whatever looks like a figure is one: which there are depends on the task.
+    let figure = |(name, value): (String, Value)| Some((name, Estimate::deserialize(value).ok()?));
+    Ok(fields.into_iter().filter_map(figure).collect())
+}
+
+/// The entries of a map, in their order.
+struct Entries<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+    type Value = Vec<(String, T)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+}
+
+/// A table, a line each.
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        writeln!(f, "  {:width$} {:>9}   95 % interval", "", "mean")?;
+        for (name, Estimate { mean, low, high }) in &self.0 {
+            writeln!(f, "  {name:width$} {mean:>9.3}   {low:.3} to {high:.3}")?;
+        }
+        Ok(())
+    }
+}
