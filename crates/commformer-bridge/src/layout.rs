@@ -1,12 +1,12 @@
 //! Memory shared with a worker: where everything lies. `Memory` in `python/bridge.py` is the other side.
 
 use crate::anonymous;
+use crate::rows::{Array, Rows};
 use crate::spec::TaskSpec;
 use commformer_env::{Actions, Observation, Status};
 use memmap2::{MmapOptions, MmapRaw};
 use std::fs::File;
 use std::io;
-use std::ops::Range;
 
 const MAGIC: [u8; 8] = *b"commbrdg";
 /// Counted up with every change of the layout.
@@ -22,7 +22,7 @@ pub const UNTOLD: u8 = 255;
 /// answer, and to this side otherwise. Whoever calls [`Memory`]'s methods keeps to that.
 #[derive(Debug)]
 pub struct Memory {
-    map: MmapRaw,
+    rows: Rows,
     obs: Array,
     last_obs: Array,
     actions: Array,
@@ -36,13 +36,6 @@ pub struct Memory {
     last_departed: Array,
     commands: Array,
     status: Array,
-}
-
-/// Where an array begins, and the elements of a row.
-#[derive(Clone, Copy, Debug)]
-struct Array {
-    at: usize,
-    row: usize,
 }
 
 /// Which of an environment's two observations.
@@ -62,12 +55,6 @@ pub enum Command {
     /// A new episode.
     Reset = 1,
 }
-
-/// Numbers of a kind that may lie in shared memory: every bit pattern is one.
-trait Plain: Copy {}
-impl Plain for f32 {}
-impl Plain for i64 {}
-impl Plain for u8 {}
 
 impl Memory {
     /// Lays out memory for so many environments of a task, and gives it as a file, too, for the worker to map.
@@ -123,7 +110,7 @@ impl Memory {
         };
         let (map, beside) = map(end).map_err(sized)?;
         let memory = Self {
-            map,
+            rows: Rows(map),
             obs,
             last_obs,
             actions,
@@ -138,35 +125,37 @@ impl Memory {
             commands,
             status,
         };
-        memory.put(Array { at: 0, row: LINE }, 0, &header(task, envs, end));
+        memory
+            .rows
+            .put(Array { at: 0, row: LINE }, 0, &header(task, envs, end));
         Ok((memory, beside))
     }
 
     /// Asks an environment for a step with these actions.
     pub fn ask_step(&self, env: usize, actions: Actions<'_>) {
         match actions {
-            Actions::Discrete(indices) => self.put(self.actions, env, indices),
-            Actions::Continuous(numbers) => self.put(self.actions, env, numbers),
+            Actions::Discrete(indices) => self.rows.put(self.actions, env, indices),
+            Actions::Continuous(numbers) => self.rows.put(self.actions, env, numbers),
         }
-        self.put(self.commands, env, &[Command::Step as u8]);
+        self.rows.put(self.commands, env, &[Command::Step as u8]);
         // An answer without a step would leave the status of the step before.
-        self.put(self.status, env, &[UNTOLD]);
+        self.rows.put(self.status, env, &[UNTOLD]);
     }
 
     /// Asks an environment for a new episode.
     pub fn ask_reset(&self, env: usize) {
-        self.put(self.commands, env, &[Command::Reset as u8]);
+        self.rows.put(self.commands, env, &[Command::Reset as u8]);
     }
 
     /// Gives the seed of an environment's next episode.
     pub fn seed(&self, env: usize, seed: u32) {
-        self.put(self.seeds, env, &[i64::from(seed)]);
+        self.rows.put(self.seeds, env, &[i64::from(seed)]);
     }
 
     /// How an environment's episode stood after its last step; or a number without a meaning.
     pub fn status(&self, env: usize) -> Result<Status, u8> {
         let mut status = [0_u8];
-        self.get(self.status, env, &mut status);
+        self.rows.get(self.status, env, &mut status);
         match status[0] {
             0 => Ok(Status::Running),
             1 => Ok(Status::Terminated),
@@ -177,12 +166,12 @@ impl Memory {
 
     /// An environment's rewards, (N).
     pub fn rewards(&self, env: usize, out: &mut [f32]) {
-        self.get(self.rewards, env, out);
+        self.rows.get(self.rewards, env, out);
     }
 
     /// The figures of an environment's last episode.
     pub fn figures(&self, env: usize, out: &mut [f32]) {
-        self.get(self.figures, env, out);
+        self.rows.get(self.figures, env, out);
     }
 
     /// What the agents of an environment perceive. Of an episode's end the available actions are not kept: all are.
@@ -191,12 +180,12 @@ impl Memory {
             Which::Present => (self.obs, self.active),
             Which::Last => (self.last_obs, self.last_active),
         };
-        self.get(obs, env, out.obs);
+        self.rows.get(obs, env, out.obs);
         match which {
-            Which::Present => self.flags(self.available, env, out.available),
+            Which::Present => self.rows.flags(self.available, env, out.available),
             Which::Last => out.available.fill(true),
         }
-        self.flags(active, env, out.active);
+        self.rows.flags(active, env, out.active);
     }
 
     /// Who of an environment's agents is gone for good, (N).
@@ -205,63 +194,7 @@ impl Memory {
             Which::Present => self.departed,
             Which::Last => self.last_departed,
         };
-        self.flags(array, env, out);
-    }
-
-    fn flags(&self, array: Array, env: usize, out: &mut [bool]) {
-        // Not as `bool`s: what another process writes may be another number than 0 and 1.
-        const ROOM: usize = 64;
-        let mut bytes = [0_u8; ROOM];
-        let mut from = 0;
-        for part in out.chunks_mut(ROOM) {
-            let bytes = &mut bytes[..part.len()];
-            self.get_part(array, env, from, bytes);
-            for (flag, byte) in part.iter_mut().zip(bytes) {
-                *flag = *byte != 0;
-            }
-            from += part.len();
-        }
-    }
-
-    fn put<T: Plain>(&self, array: Array, env: usize, row: &[T]) {
-        assert_eq!(row.len(), array.row, "a row of another length");
-        let at = self.place(array, env, 0, size_of_val(row), size_of::<T>());
-        // SAFETY: `place` has checked that the bytes lie within the map; the copy is ours now, so nobody else
-        // reads or writes them; T has no padding.
-        unsafe {
-            let to = self.map.as_mut_ptr().add(at.start);
-            to.copy_from_nonoverlapping(row.as_ptr().cast(), at.len());
-        }
-    }
-
-    fn get<T: Plain>(&self, array: Array, env: usize, row: &mut [T]) {
-        assert_eq!(row.len(), array.row, "a row of another length");
-        self.get_part(array, env, 0, row);
-    }
-
-    /// The elements of a row from `from` on.
-    fn get_part<T: Plain>(&self, array: Array, env: usize, from: usize, out: &mut [T]) {
-        let at = self.place(array, env, from, size_of_val(out), size_of::<T>());
-        // SAFETY: as in `put`; any bytes are a `T`.
-        unsafe {
-            let from = self.map.as_ptr().add(at.start);
-            from.copy_to_nonoverlapping(out.as_mut_ptr().cast(), at.len());
-        }
-    }
-
-    /// Where so many bytes of an environment's row lie, `from` elements on.
-    fn place(
-        &self,
-        array: Array,
-        env: usize,
-        from: usize,
-        bytes: usize,
-        size: usize,
-    ) -> Range<usize> {
-        let start = array.at + (env * array.row + from) * size;
-        let place = start..start + bytes;
-        assert!(place.end <= self.map.len(), "no such environment");
-        place
+        self.rows.flags(array, env, out);
     }
 }
 
@@ -327,13 +260,17 @@ mod tests {
                 }
                 memory.seed(env, env as u32);
                 // As the worker writes.
-                memory.put(memory.obs, env, &[number; 15]);
-                memory.put(memory.last_obs, env, &[-number; 15]);
-                memory.put(memory.rewards, env, &[number; 3]);
-                memory.put(memory.figures, env, &[number]);
-                memory.put(memory.available, env, &told(env).map(u8::from));
-                memory.put(memory.active, env, &[u8::from(env == 2); 3]);
-                memory.put(memory.last_active, env, &[7_u8; 3]);
+                memory.rows.put(memory.obs, env, &[number; 15]);
+                memory.rows.put(memory.last_obs, env, &[-number; 15]);
+                memory.rows.put(memory.rewards, env, &[number; 3]);
+                memory.rows.put(memory.figures, env, &[number]);
+                memory
+                    .rows
+                    .put(memory.available, env, &told(env).map(u8::from));
+                memory
+                    .rows
+                    .put(memory.active, env, &[u8::from(env == 2); 3]);
+                memory.rows.put(memory.last_active, env, &[7_u8; 3]);
             }
             for env in 0..3 {
                 let (mut obs, mut available, mut active) = ([0.0; 15], [false; 201], [false; 3]);
@@ -393,7 +330,7 @@ mod tests {
     fn a_status_is_one_of_three_or_a_number_and_none_before_the_step() {
         let (memory, _file) = Memory::create(&task([2, 3, 4]), 2).unwrap();
         for number in 0..=255_u8 {
-            memory.put(memory.status, 1, &[number]);
+            memory.rows.put(memory.status, 1, &[number]);
             let expected = match number {
                 0 => Ok(Status::Running),
                 1 => Ok(Status::Terminated),
@@ -402,7 +339,7 @@ mod tests {
             };
             assert_eq!(memory.status(1), expected);
         }
-        memory.put(memory.status, 1, &[1_u8]);
+        memory.rows.put(memory.status, 1, &[1_u8]);
         memory.ask_step(1, Actions::Discrete(&[0, 1]));
         assert_eq!(memory.status(1), Err(UNTOLD));
         assert_eq!(memory.status(0), Ok(Status::Running));

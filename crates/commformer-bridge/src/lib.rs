@@ -28,6 +28,7 @@ mod options;
 mod picture;
 mod pool;
 mod process;
+mod rows;
 mod spec;
 
 pub use config::PythonConfig;

@@ -2,9 +2,9 @@
 
 use crate::{
     ActionSpace, Actions, Environment, Observation, Rng, Spec, StateError, Status,
-    forward_environment, saved,
+    forward_environment,
+    saved::{self, Wrapped},
 };
-use serde::{Deserialize, Serialize};
 
 /// What agents are told behind what their task shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,13 +71,6 @@ pub struct Augmented<E> {
     /// Numbers that the task shows an agent (O).
     width: usize,
     /// The last action of each agent, (N, A); nothing unless that is told.
-    last: Vec<f32>,
-}
-
-/// What is written of it.
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    task: Vec<u8>,
     last: Vec<f32>,
 }
 
@@ -170,21 +163,17 @@ impl<E: Environment> Environment for Augmented<E> {
     }
 
     fn save(&self) -> Option<Vec<u8>> {
-        saved::encode(&Saved {
+        saved::encode(&Wrapped {
             task: self.task.save()?,
-            last: self.last.clone(),
+            own: &self.last,
         })
     }
 
     fn restore(&mut self, state: &[u8], mut out: Observation<'_>) -> Result<(), StateError> {
-        let Saved { task, last } = saved::decode(state, |_| true)?;
+        let Wrapped::<Vec<f32>> { task, own: last } = saved::decode(state, |_| true)?;
         let (found, expected) = (last.len(), self.last.len());
-        if found != expected {
-            return Err(StateError::new(format!(
-                "it was saved under other settings: it remembers {found} numbers of actions, not {expected}; tell \
-                 agents of their last actions as before"
-            )));
-        }
+        let advice = "tell agents of their last actions as before";
+        saved::check_remembered(found, expected, "numbers of actions", advice)?;
         let discrete = matches!(self.spec.actions, ActionSpace::Discrete(_));
         let wrong = |x: &&f32| !x.is_finite() || discrete && **x != 0.0 && **x != 1.0;
         if let Some(found) = last.iter().find(wrong) {

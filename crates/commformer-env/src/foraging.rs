@@ -21,8 +21,8 @@ pub use config::ForagingConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, StateError,
-    Status, error::require, saved,
+    ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, Status,
+    error::require, saved::save_whole,
 };
 
 const NAMES: [&str; 6] = ["none", "north", "south", "west", "east", "load"];
@@ -296,24 +296,16 @@ impl Environment for Foraging {
         out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        let actions = actions.indices();
-        assert_eq!(
-            actions.len(),
-            self.spec.agents,
-            "one action index per agent"
-        );
+        let actions = actions.indices_for(self.spec.agents);
         self.advance(actions);
         self.load(rewards);
         self.state.steps = self.state.steps.saturating_add(1);
         self.observe(out);
-        let limit = self.config.episode_limit;
-        if self.left() == 0 {
-            Status::Terminated
-        } else if limit > 0 && self.state.steps >= limit {
-            Status::Truncated
-        } else {
-            Status::Running
-        }
+        Status::of(
+            self.left() == 0,
+            self.state.steps,
+            self.config.episode_limit,
+        )
     }
 
     fn metrics(&self, out: &mut [f32]) {
@@ -322,15 +314,7 @@ impl Environment for Foraging {
         out[1] = 1.0 - left as f32 / self.state.spawned.max(1) as f32;
     }
 
-    fn save(&self) -> Option<Vec<u8>> {
-        saved::encode(self)
-    }
-
-    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
-        *self = saved::decode(state, |saved: &Self| saved.config == self.config)?;
-        self.observe(out);
-        Ok(())
-    }
+    save_whole! { observe }
 
     fn action_names(&self) -> Vec<String> {
         NAMES.map(String::from).into()

@@ -163,16 +163,9 @@ impl Hunt {
         self.reached.iter().all(|&reached| reached)
     }
 
-    /// How the episode stands if `done` says whether the task is; `limit` 0 is none. The task's own
-    /// end goes before the limit: nothing lies beyond it.
+    /// How the episode stands if `done` says whether the task is; `limit` 0 is none.
     pub fn status(&self, mode: Mode, done: bool, limit: u32) -> Status {
-        if mode == Mode::Mixed && done {
-            Status::Terminated
-        } else if limit > 0 && self.steps >= limit {
-            Status::Truncated
-        } else {
-            Status::Running
-        }
+        Status::of(mode == Mode::Mixed && done, self.steps, limit)
     }
 
     /// Whether a state read from outside belongs to this grid and as many agents and prey as

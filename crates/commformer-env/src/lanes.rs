@@ -116,18 +116,15 @@ impl<E: Environment> Lane<E> {
         Ok(())
     }
 
-    fn step(&mut self, actions: Actions<'_>, out: Observation<'_>, rewards: &mut [f32]) -> Status {
-        let Observation {
-            obs,
-            available,
-            active,
-        } = out;
-        let seen = Observation {
-            obs: &mut *obs,
-            available: &mut *available,
-            active: &mut *active,
-        };
-        let status = self.env.step(actions, &mut self.rng, seen, rewards);
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        mut out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        let status = self
+            .env
+            .step(actions, &mut self.rng, out.reborrow(), rewards);
         self.steps = self.steps.saturating_add(1);
         self.team_return +=
             rewards.iter().copied().map(f64::from).sum::<f64>() / rewards.len() as f64;
@@ -137,20 +134,16 @@ impl<E: Environment> Lane<E> {
                 steps: self.steps,
                 team_return: self.team_return as f32,
             });
-            self.last_obs.copy_from_slice(obs);
-            self.last_active.copy_from_slice(active);
-            self.last_available.copy_from_slice(available);
+            self.last_obs.copy_from_slice(out.obs);
+            self.last_active.copy_from_slice(out.active);
+            self.last_available.copy_from_slice(out.available);
             if !self.last_state.is_empty() {
                 self.env.global_state(&mut self.last_state);
             }
             self.last_departed.clear();
             self.last_departed.extend_from_slice(self.env.departed());
             self.env.metrics(&mut self.last_metrics);
-            self.begin(Observation {
-                obs,
-                available,
-                active,
-            });
+            self.begin(out);
         }
         status
     }

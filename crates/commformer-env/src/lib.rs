@@ -66,6 +66,7 @@ mod augmented;
 mod environment;
 mod error;
 mod foraging;
+mod forward;
 mod frame;
 mod grid;
 mod hunt;

@@ -3,22 +3,14 @@
 use crate::error::require;
 use crate::{
     Actions, ConfigError, Environment, Observation, Rng, StateError, Status, forward_environment,
-    saved,
+    saved::{self, Wrapped},
 };
-use serde::{Deserialize, Serialize};
 
 /// A task whose episodes are truncated after a number of steps, unless they have ended before: [`Status::Truncated`].
 #[derive(Clone, Debug)]
 pub struct TimeLimit<E> {
     task: E,
     limit: u32,
-    steps: u32,
-}
-
-/// What is written of it.
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    task: Vec<u8>,
     steps: u32,
 }
 
@@ -64,16 +56,16 @@ impl<E: Environment> Environment for TimeLimit<E> {
     }
 
     fn save(&self) -> Option<Vec<u8>> {
-        saved::encode(&Saved {
+        saved::encode(&Wrapped {
             task: self.task.save()?,
-            steps: self.steps,
+            own: self.steps,
         })
     }
 
     fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
-        let Saved { task, steps } = saved::decode(state, |_| true)?;
+        let Wrapped { task, own } = saved::decode(state, |_| true)?;
         self.task.restore(&task, out)?;
-        self.steps = steps;
+        self.steps = own;
         Ok(())
     }
 }

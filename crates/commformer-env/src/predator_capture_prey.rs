@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Frame, Mode, Observation, Rng, Spec,
-    StateError, Status, Task,
+    ActionSpace, Actions, ConfigError, Environment, Frame, Mode, Observation, Rng, Spec, Status,
+    Task,
     error::require,
     grid::{CLASS_CHANNELS, Cell, Grid, MOVES},
     hunt::{Hunt, Look, STEP_PENALTY, default_limit},
-    saved,
+    saved::save_whole,
     settings::check,
 };
 
@@ -274,12 +274,7 @@ impl Environment for PredatorCapturePrey {
         out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        let actions = actions.indices();
-        assert_eq!(
-            actions.len(),
-            self.spec.agents,
-            "one action index per agent"
-        );
+        let actions = actions.indices_for(self.spec.agents);
         let first = self.config.perception;
         for (index, captured) in self.captured.iter_mut().enumerate() {
             // An agent that captures does not move, so it is on the prey already.
@@ -304,15 +299,7 @@ impl Environment for PredatorCapturePrey {
         out[0] = f32::from(u8::from(self.done()));
     }
 
-    fn save(&self) -> Option<Vec<u8>> {
-        saved::encode(self)
-    }
-
-    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
-        *self = saved::decode(state, |saved: &Self| saved.config == self.config)?;
-        self.observe(out);
-        Ok(())
-    }
+    save_whole! { observe }
 
     fn action_names(&self) -> Vec<String> {
         let names = MOVES.into_iter().chain(["capture"]);

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Frame, Mode, Observation, Rng, Spec,
-    StateError, Status, Task,
+    ActionSpace, Actions, ConfigError, Environment, Frame, Mode, Observation, Rng, Spec, Status,
+    Task,
     grid::{Grid, MOVES},
     hunt::{Hunt, Look, default_limit},
-    saved,
+    saved::save_whole,
     settings::check,
 };
 
@@ -183,12 +183,7 @@ impl Environment for PredatorPrey {
         out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        let actions = actions.indices();
-        assert_eq!(
-            actions.len(),
-            self.spec.agents,
-            "one action index per predator"
-        );
+        let actions = actions.indices_for(self.spec.agents);
         let (config, hunt) = (&self.config, &mut self.hunt);
         hunt.advance(self.grid, actions, config.shaping, rewards);
         for (agent, reward) in rewards.iter_mut().enumerate() {
@@ -203,15 +198,7 @@ impl Environment for PredatorPrey {
         out[0] = f32::from(u8::from(self.hunt.all_reached()));
     }
 
-    fn save(&self) -> Option<Vec<u8>> {
-        saved::encode(self)
-    }
-
-    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
-        *self = saved::decode(state, |saved: &Self| saved.config == self.config)?;
-        self.observe(out);
-        Ok(())
-    }
+    save_whole! { observe }
 
     fn action_names(&self) -> Vec<String> {
         let names = MOVES.iter().take(self.spec.actions.size());

@@ -1,7 +1,7 @@
 //! Tasks as bytes, in the middle of an episode.
 
 use crate::StateError;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// No state of a task is larger; a length beyond it is damage, not data.
 const LIMIT: usize = 1 << 30;
@@ -28,4 +28,48 @@ pub(crate) fn decode<T: DeserializeOwned>(
         return Err(StateError::new("it was saved under other settings"));
     }
     Ok(task)
+}
+
+/// `save` and `restore` of an [`Environment`](crate::Environment) that is written as a whole and has its settings in
+/// `config`. The method named shows the present state.
+macro_rules! save_whole {
+    ($show:ident) => {
+        fn save(&self) -> Option<Vec<u8>> {
+            $crate::saved::encode(self)
+        }
+
+        fn restore(
+            &mut self,
+            state: &[u8],
+            out: $crate::Observation<'_>,
+        ) -> Result<(), $crate::StateError> {
+            *self = $crate::saved::decode(state, |saved: &Self| saved.config == self.config)?;
+            self.$show(out);
+            Ok(())
+        }
+    };
+}
+pub(crate) use save_whole;
+
+/// What is written of a task that wraps another.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Wrapped<T> {
+    pub task: Vec<u8>,
+    /// What the wrapper remembers itself.
+    pub own: T,
+}
+
+/// Checks how many numbers a wrapper remembers, all its agents together. `advice` says which setting to restore.
+pub(crate) fn check_remembered(
+    found: usize,
+    expected: usize,
+    what: &str,
+    advice: &str,
+) -> Result<(), StateError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(StateError::new(format!(
+        "it was saved under other settings: it remembers {found} {what}, not {expected}; {advice}"
+    )))
 }

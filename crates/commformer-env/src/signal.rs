@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, StateError,
-    Status, Task, error::require, saved, settings::check,
+    ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, Status, Task,
+    error::require, saved::save_whole, settings::check,
 };
 
 /// The stream from which the sources are drawn, out of the way of the environments of a vector
@@ -192,12 +192,7 @@ impl Environment for Signal {
         out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        let actions = actions.indices();
-        assert_eq!(
-            actions.len(),
-            self.spec.agents,
-            "one action index per agent"
-        );
+        let actions = actions.indices_for(self.spec.agents);
         let state = &mut self.state;
         for (agent, (&action, reward)) in actions.iter().zip(&mut *rewards).enumerate() {
             let cue = state.cues[agent];
@@ -214,14 +209,8 @@ impl Environment for Signal {
             rewards.fill(mean);
         }
         state.steps = state.steps.saturating_add(1);
-        let limit = self.config.episode_limit;
-        let cut = limit > 0 && state.steps >= limit;
         self.ask(rng, out);
-        if cut {
-            Status::Truncated
-        } else {
-            Status::Running
-        }
+        Status::of(false, self.state.steps, self.config.episode_limit)
     }
 
     fn metrics(&self, out: &mut [f32]) {
@@ -230,15 +219,7 @@ impl Environment for Signal {
         out[1] = self.state.right_cued.share().unwrap_or(accuracy);
     }
 
-    fn save(&self) -> Option<Vec<u8>> {
-        saved::encode(self)
-    }
-
-    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
-        *self = saved::decode(state, |saved: &Self| saved.config == self.config)?;
-        self.show(out);
-        Ok(())
-    }
+    save_whole! { show }
 
     fn sources(&self) -> Option<&[usize]> {
         Some(&self.sources)

@@ -3,9 +3,9 @@
 use crate::error::require;
 use crate::{
     Actions, ConfigError, Environment, Observation, Rng, Spec, StateError, Status,
-    forward_environment, saved,
+    forward_environment,
+    saved::{self, Wrapped},
 };
-use serde::{Deserialize, Serialize};
 
 /// A task whose agents are shown their last k observations, the newest first.
 ///
@@ -35,14 +35,6 @@ pub struct Stacked<E> {
     width: usize,
     /// What each agent was shown last, (N, k, O).
     seen: Vec<f32>,
-}
-
-/// What is written of it.
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    task: Vec<u8>,
-    /// What each agent saw before the present step, (N, k - 1, O). The present the task shows again.
-    before: Vec<f32>,
 }
 
 /// The most observations that can be stacked: more is a mistake, and would ask for memory that nobody has.
@@ -147,24 +139,21 @@ impl<E: Environment> Environment for Stacked<E> {
     }
 
     fn save(&self) -> Option<Vec<u8>> {
+        // What each agent saw before the present step, (N, k - 1, O). The present the task shows again.
         let rows = self.seen.chunks_exact(self.spec.obs_dim);
-        saved::encode(&Saved {
+        let before: Vec<f32> = rows.flat_map(|row| &row[self.width..]).copied().collect();
+        saved::encode(&Wrapped {
             task: self.task.save()?,
-            before: rows.flat_map(|row| &row[self.width..]).copied().collect(),
+            own: before,
         })
     }
 
     fn restore(&mut self, state: &[u8], mut out: Observation<'_>) -> Result<(), StateError> {
         let older = self.spec.obs_dim - self.width;
         let expected = self.spec.agents * older;
-        let Saved { task, before } = saved::decode(state, |_| true)?;
-        if before.len() != expected {
-            let found = before.len();
-            return Err(StateError::new(format!(
-                "it was saved under other settings: it remembers {found} numbers, not {expected}; stack as many \
-                 observations as before"
-            )));
-        }
+        let Wrapped::<Vec<f32>> { task, own: before } = saved::decode(state, |_| true)?;
+        let advice = "stack as many observations as before";
+        saved::check_remembered(before.len(), expected, "numbers", advice)?;
         if let Some(found) = before.iter().find(|number| !number.is_finite()) {
             return Err(StateError::new(format!(
                 "it remembers {found}, but what was seen is finite"

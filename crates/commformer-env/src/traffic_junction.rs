@@ -18,8 +18,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, StateError,
-    Status, error::require, saved,
+    ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, Status,
+    error::require, saved::save_whole,
 };
 
 mod config;
@@ -297,24 +297,14 @@ impl Environment for TrafficJunction {
         out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        let actions = actions.indices();
-        assert_eq!(
-            actions.len(),
-            self.spec.agents,
-            "one action index per place"
-        );
+        let actions = actions.indices_for(self.spec.agents);
         self.drive(actions);
         self.admit(rng);
         self.count();
         self.values_of(rewards);
         self.observe(out);
         self.state.steps = self.state.steps.saturating_add(1);
-        let limit = self.config.limit();
-        if limit > 0 && self.state.steps >= limit {
-            Status::Truncated
-        } else {
-            Status::Running
-        }
+        Status::of(false, self.state.steps, self.config.limit())
     }
 
     fn metrics(&self, out: &mut [f32]) {
@@ -332,15 +322,7 @@ impl Environment for TrafficJunction {
         &self.departed
     }
 
-    fn save(&self) -> Option<Vec<u8>> {
-        saved::encode(self)
-    }
-
-    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
-        *self = saved::decode(state, |saved: &Self| saved.config == self.config)?;
-        self.observe(out);
-        Ok(())
-    }
+    save_whole! { observe }
 
     fn action_names(&self) -> Vec<String> {
         ["gas", "brake"].map(String::from).into()

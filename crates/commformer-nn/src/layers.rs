@@ -239,16 +239,18 @@ impl Attention {
     }
 }
 
-/// The gates of a recurrent cell that read the same rows, one below the other: `NAME.OF.GATE`.
-fn gates(
+/// The two layers of a recurrent cell, `NAME.input` and `NAME.hidden`, each with its gates one below the other.
+fn cell<const G: usize>(
     layout: &mut Layout,
     name: &str,
-    of: &str,
-    gates: &[&str],
-    size: [usize; 2],
+    gates: [&str; G],
+    [inputs, width]: [usize; 2],
     init: Init,
-) -> Linear {
-    Linear::packed(layout, &format!("{name}.{of}"), "gates", gates, size, init)
+) -> [Linear; 2] {
+    [("input", inputs), ("hidden", width)].map(|(of, inputs)| {
+        let size = [inputs, width];
+        Linear::packed(layout, &format!("{name}.{of}"), "gates", &gates, size, init)
+    })
 }
 
 /// A gated recurrent unit (Cho et al., 2014), with the weights and gates of PyTorch's `GRUCell`: reset, update, new.
@@ -262,21 +264,10 @@ pub struct Gru {
 
 impl Gru {
     /// A cell: `NAME.input` and `NAME.hidden`.
-    pub fn new(layout: &mut Layout, name: &str, [inputs, width]: [usize; 2], init: Init) -> Self {
-        let mut gates = |of, inputs| {
-            gates(
-                layout,
-                name,
-                of,
-                &["reset", "update", "new"],
-                [inputs, width],
-                init,
-            )
-        };
-        Self {
-            input: gates("input", inputs),
-            hidden: gates("hidden", width),
-        }
+    pub fn new(layout: &mut Layout, name: &str, size: [usize; 2], init: Init) -> Self {
+        let gates = ["reset", "update", "new"];
+        let [input, hidden] = cell(layout, name, gates, size, init);
+        Self { input, hidden }
     }
 
     /// The width H of its state.
@@ -297,21 +288,10 @@ pub struct Lstm {
 
 impl Lstm {
     /// A cell: `NAME.input` and `NAME.hidden`.
-    pub fn new(layout: &mut Layout, name: &str, [inputs, width]: [usize; 2], init: Init) -> Self {
-        let mut gates = |of, inputs| {
-            gates(
-                layout,
-                name,
-                of,
-                &["input", "forget", "cell", "output"],
-                [inputs, width],
-                init,
-            )
-        };
-        Self {
-            input: gates("input", inputs),
-            hidden: gates("hidden", width),
-        }
+    pub fn new(layout: &mut Layout, name: &str, size: [usize; 2], init: Init) -> Self {
+        let gates = ["input", "forget", "cell", "output"];
+        let [input, hidden] = cell(layout, name, gates, size, init);
+        Self { input, hidden }
     }
 
     /// The width H of h, and of c.

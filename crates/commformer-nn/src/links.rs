@@ -1,7 +1,7 @@
 //! Who hears whom, as lists: work and memory grow with the edges, not with N x N.
 //!
-//! This is the one place that says whom an agent hears: those that its row of the graph names, whose gate is open,
-//! of those who are active; and always itself.
+//! This is the place that says whom an agent hears: those that its row of the graph names, whose gate is open,
+//! of those who are active; and always itself. libtorch needs it in tensors, too: `torch/mask.rs` says why.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -58,7 +58,7 @@ pub fn settings(
             "zero or more",
         )?;
     }
-    let samples = crate::bilevel::lower_envs(plan, envs) * rollout.steps / length;
+    let samples = crate::update::bilevel::lower_envs(plan, envs) * rollout.steps / length;
     let what = match length {
         1 => "the samples of an iteration".to_owned(),
         _ => format!("the sequences of {length} steps of an iteration"),
@@ -95,7 +95,7 @@ pub fn settings(
             share,
         )?;
         if graph.upper_data == UpperData::HeldOut {
-            let kept = crate::bilevel::upper_envs(graph, envs).len();
+            let kept = crate::update::bilevel::upper_envs(graph, envs).len();
             let expected =
                 format!("a share that leaves each level at least one of the {envs} environments");
             check(

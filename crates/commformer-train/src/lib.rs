@@ -45,72 +45,51 @@
 //! }
 //! ```
 
-mod bilevel;
-mod boundary;
-mod boxed;
-mod buffer;
-mod capability;
 mod check;
-mod checkpoint;
 mod config;
 mod error;
-mod evaluate;
-mod experience;
-mod gae;
 mod gate;
-mod learner;
 pub mod memory;
-mod message_stats;
-mod noise;
-mod not_finite;
 mod policy;
-mod ppo;
-mod recall;
+mod pool;
 mod report;
-mod resume;
 mod rollout;
-mod rows;
 mod run;
-mod samples;
 mod seeds;
-mod selection;
-mod sequences;
-mod staging;
-mod taken;
 mod trainer;
 mod update;
-mod value_norm;
 
-pub use boundary::{EnvironmentFault, FaultKind};
-pub use buffer::Buffer;
-pub use capability::{LearnedGraph, ReceiveGates, SampledGraphs};
-pub use checkpoint::{
-    Best, Checkpoint, CheckpointError, CheckpointStore, Found, Manifest, TrainState, Which,
-    create_folders, decode_state, encode_state, sync_folder, write_beside,
-};
 pub use config::{
     BilevelConfig, Estimator, Fallen, GraphPlan, PpoConfig, RolloutConfig, RolloutGraph, RunConfig,
     UpperData, workers,
 };
 pub use error::TrainError;
-pub use evaluate::{EvaluateOptions, evaluate};
-pub use gae::gae;
 pub use gate::{Budget, GatePlan, GateTerms, Payment, Price};
-pub use message_stats::{MessageSizes, MessageStats};
-pub use noise::Drawn;
-pub use not_finite::{Diverged, Entries, NotFinite, Term};
+pub use policy::capability::{LearnedGraph, ReceiveGates, SampledGraphs};
+pub use policy::message_sizes::MessageSizes;
 pub use policy::{
     Act, Actor, Evaluation, GateEvaluation, GateSamples, Gates, Gating, Level, Needs, ObsBatch,
     Policy, PolicyResult, Samples, Sequence, TeamGraphs, by_autograd,
 };
-pub use ppo::{GateTargets, Loss, Targets, loss};
 pub use report::{
     EpisodeRecord, EvaluationReport, GateLosses, IterationReport, Listener, Losses, Phases,
 };
+pub use rollout::boundary::{EnvironmentFault, FaultKind};
+pub use rollout::buffer::Buffer;
+pub use rollout::gae::gae;
+pub use rollout::message_stats::MessageStats;
+pub use rollout::noise::Drawn;
+pub use rollout::value_norm::ValueNorm;
 pub use run::Outcome;
+pub use run::checkpoint::{
+    Best, Checkpoint, CheckpointError, CheckpointStore, Found, Manifest, TrainState, Which,
+    create_folders, decode_state, encode_state, sync_folder, write_beside,
+};
+pub use run::evaluate::{EvaluateOptions, evaluate};
 pub use seeds::{Purpose, seed_for};
 pub use trainer::{Settings, Trainer};
-pub use value_norm::ValueNorm;
+pub use update::not_finite::{Diverged, Entries, NotFinite, Term};
+pub use update::ppo::{GateTargets, Loss, Targets, loss};
 
 /// The code of the crate's README is tested with that of its documentation.
 #[cfg(doctest)]

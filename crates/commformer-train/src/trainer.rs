@@ -1,14 +1,16 @@
 //! The loop: collect, advantages, lower steps, upper steps, report.
 
-use crate::bilevel::{self, Graphs};
-use crate::capability::learned_graph;
-use crate::experience::Experience;
-use crate::learner::Learner;
-use crate::noise::{Noise, streams};
-use crate::recall::{RolloutMessages, of_active};
+use crate::policy::learned_graph;
+use crate::rollout::graphs::{self, Graphs};
+use crate::rollout::messages::RolloutMessages;
+use crate::rollout::noise::{Noise, streams};
+use crate::rollout::recall::of_active;
 use crate::rollout::{self, Collected, Shard};
-use crate::sequences;
-use crate::update::Objective;
+use crate::update::bilevel;
+use crate::update::experience::Experience;
+use crate::update::gradient::Objective;
+use crate::update::learner::Learner;
+use crate::update::sequences;
 use crate::{
     Best, GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, MessageStats,
     Payment, Policy, PpoConfig, Price, Purpose, RolloutConfig, RunConfig, TeamGraphs, TrainError,
@@ -293,7 +295,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     }
 
     fn draw_graphs(&self) -> Result<Graphs, TrainError> {
-        Ok(bilevel::draw(
+        Ok(graphs::draw(
             &self.plan,
             self.policy(),
             self.num_envs(),

@@ -10,8 +10,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, StateError,
-    Status, saved,
+    ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, Status,
+    saved::save_whole,
 };
 
 mod config;
@@ -169,6 +169,10 @@ impl Warehouse {
         self.sight.see(cell, facing, requested.copied());
     }
 
+    fn observe(&self, out: Observation<'_>) {
+        self.sight.observe(&self.state.robots, &self.floor, out);
+    }
+
     /// The cell in front of a robot; its own at the wall.
     fn in_front(&self, robot: Robot) -> u32 {
         let (cell, width) = (robot.cell as usize, self.floor.width);
@@ -286,11 +290,6 @@ impl Warehouse {
         out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        assert_eq!(
-            actions.len(),
-            self.spec.agents,
-            "one action index per robot"
-        );
         rewards.fill(0.0);
         self.act(actions, rewards);
         for robot in 0..self.state.robots.len() {
@@ -303,13 +302,10 @@ impl Warehouse {
         if self.deliver(draw, rewards) {
             self.state.inactive = 0;
         }
-        self.sight.observe(&self.state.robots, &self.floor, out);
-        let reached = |limit: u32, steps: u32| limit > 0 && steps >= limit;
-        match () {
-            () if reached(self.config.inactivity_limit, self.state.inactive) => Status::Terminated,
-            () if reached(self.config.limit(), self.state.steps) => Status::Truncated,
-            () => Status::Running,
-        }
+        self.observe(out);
+        let patience = self.config.inactivity_limit;
+        let over = patience > 0 && self.state.inactive >= patience;
+        Status::of(over, self.state.steps, self.config.limit())
     }
 }
 
@@ -341,7 +337,7 @@ impl Environment for Warehouse {
             self.request(|count| rng.below(count));
         }
         self.look();
-        self.sight.observe(&self.state.robots, &self.floor, out);
+        self.observe(out);
     }
 
     fn step(
@@ -351,23 +347,15 @@ impl Environment for Warehouse {
         out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        let draw = |count| rng.below(count);
-        self.advance(actions.indices(), draw, out, rewards)
+        let actions = actions.indices_for(self.spec.agents);
+        self.advance(actions, |count| rng.below(count), out, rewards)
     }
 
     fn metrics(&self, out: &mut [f32]) {
         out[0] = self.state.deliveries as f32;
     }
 
-    fn save(&self) -> Option<Vec<u8>> {
-        saved::encode(self)
-    }
-
-    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
-        *self = saved::decode(state, |saved: &Self| saved.config == self.config)?;
-        self.sight.observe(&self.state.robots, &self.floor, out);
-        Ok(())
-    }
+    save_whole! { observe }
 
     fn action_names(&self) -> Vec<String> {
         ACTIONS.map(String::from).into()

@@ -4,6 +4,7 @@
 use super::battle::{Battle, Order, UnitState};
 use super::data::Unit;
 use super::scenario::{Scenario, Side};
+use super::vector::{self, Vec2, add, scale};
 use std::ops::Range;
 
 /// Of the dead.
@@ -16,7 +17,7 @@ pub(crate) const MOVES: Range<usize> = 2..6;
 pub(crate) const FIRST_TARGET: usize = MOVES.end;
 
 /// One cell along each of the [`MOVES`].
-pub(crate) const DIRECTIONS: [[f32; 2]; 4] = [[0.0, 1.0], [0.0, -1.0], [1.0, 0.0], [-1.0, 0.0]];
+pub(crate) const DIRECTIONS: [Vec2; 4] = [[0.0, 1.0], [0.0, -1.0], [1.0, 0.0], [-1.0, 0.0]];
 /// How far ahead a unit is sent by a move.
 const MOVE: f32 = 2.0;
 /// Whoever is farther away, from centre to centre, cannot be attacked or healed.
@@ -56,18 +57,7 @@ pub(crate) fn kind<'a>(battle: &'a Battle, unit: &UnitState) -> &'a Unit {
 
 /// The distance between two units' centres.
 pub(crate) fn distance(one: &UnitState, other: &UnitState) -> f32 {
-    apart(one.position, other.position)
-}
-
-/// The distance between two points. Of square roots, unlike of `hypot`, every platform has the same.
-pub(crate) fn apart([x, y]: [f32; 2], [to_x, to_y]: [f32; 2]) -> f32 {
-    let (x, y) = (to_x - x, to_y - y);
-    (x * x + y * y).sqrt()
-}
-
-/// The way from one unit to another.
-pub(crate) fn difference(from: &UnitState, to: &UnitState) -> [f32; 2] {
-    [0, 1].map(|axis| to.position[axis] - from.position[axis])
+    vector::distance(one.position, other.position)
 }
 
 /// The units that a unit's actions from [`FIRST_TARGET`] on name, in their order: of its own side if it
@@ -101,9 +91,9 @@ pub(crate) fn write_available(battle: &Battle, unit: usize, out: &mut [bool]) {
     }
     out[STOP] = true;
     let plane = kind(battle, state).plane;
-    let [x, y] = state.position;
-    for (open, [dx, dy]) in out[MOVES].iter_mut().zip(DIRECTIONS) {
-        *open = battle.scenario().terrain.is_free([x + dx, y + dy], plane);
+    for (open, ahead) in out[MOVES].iter_mut().zip(DIRECTIONS) {
+        let to = add(state.position, ahead);
+        *open = battle.scenario().terrain.is_free(to, plane);
     }
     for (open, other) in out[FIRST_TARGET..].iter_mut().zip(named(battle, unit)) {
         *open = affects(battle, unit, other) && distance(state, &battle.units()[other]) <= REACH;
@@ -119,9 +109,8 @@ pub(crate) fn order(battle: &Battle, unit: usize, action: usize) -> Option<Order
         return Some(Order::Stop);
     }
     let Some(target) = action.checked_sub(FIRST_TARGET) else {
-        let [x, y] = battle.units()[unit].position;
-        let [dx, dy] = DIRECTIONS[action - MOVES.start];
-        return Some(Order::Move([x + MOVE * dx, y + MOVE * dy]));
+        let ahead = scale(DIRECTIONS[action - MOVES.start], MOVE);
+        return Some(Order::Move(add(battle.units()[unit].position, ahead)));
     };
     Some(Order::Target(named(battle, unit).start + target))
 }

@@ -1,7 +1,8 @@
 //! A cone of sight: agents see only what lies in front of them.
 
-use super::actions::{self, DIRECTIONS};
-use super::battle::{Battle, cosine};
+use super::actions::DIRECTIONS;
+use super::battle::Battle;
+use super::vector::{Vec2, cosine, dot, sub};
 use serde::{Deserialize, Serialize};
 
 /// Where an agent looks.
@@ -22,7 +23,7 @@ impl Look {
     pub const NAMES: [&str; 4] = ["look north", "look south", "look east", "look west"];
 
     /// The direction, of length 1.
-    pub fn direction(self) -> [f32; 2] {
+    pub fn direction(self) -> Vec2 {
         DIRECTIONS[self as usize]
     }
 }
@@ -51,14 +52,13 @@ impl Cone {
     /// Whether an agent that looks there has another unit in front of it, however far away.
     pub fn sees(self, battle: &Battle, agent: usize, look: Look, other: usize) -> bool {
         let [agent, other] = [agent, other].map(|unit| &battle.units()[unit]);
-        self.holds(look, actions::difference(agent, other))
+        self.holds(look, sub(other.position, agent.position))
     }
 
-    /// Whether `[x, y]` from where somebody looks that way is in the cone.
-    fn holds(self, look: Look, [x, y]: [f32; 2]) -> bool {
-        let [to_x, to_y] = look.direction();
-        let ahead = x * to_x + y * to_y;
-        let (square, limit) = (ahead * ahead, self.square * (x * x + y * y));
+    /// Whether what lies `away` from somebody who looks that way is in the cone.
+    fn holds(self, look: Look, away: Vec2) -> bool {
+        let ahead = dot(away, look.direction());
+        let (square, limit) = (ahead * ahead, self.square * dot(away, away));
         if self.is_wide {
             ahead >= 0.0 || square <= limit
         } else {

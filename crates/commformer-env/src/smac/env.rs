@@ -340,12 +340,7 @@ impl Environment for Smac {
         out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        let actions = actions.indices();
-        assert_eq!(
-            actions.len(),
-            self.spec.agents,
-            "one action index per agent"
-        );
+        let actions = actions.indices_for(self.spec.agents);
         self.act(actions);
         self.oppose(rng);
         self.account.note(&self.battle);

@@ -15,6 +15,7 @@ mod players;
 mod scenario;
 mod sight;
 mod terrain;
+mod vector;
 
 pub use battle::{Battle, BattleState, Order, Shot, UnitState};
 pub use config::{Reward, SmacConfig};

@@ -6,6 +6,7 @@ use super::data::LOOPS_PER_STEP;
 use super::env::Smac;
 use super::paths::{Distances, is_straight};
 use super::scenario::Side;
+use super::vector::{Vec2, add, distance};
 use crate::{Environment, Rng};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -277,13 +278,12 @@ impl<'a> View<'a> {
         let plane = actions::kind(self.battle, self.me()).plane;
         let (from, to) = (self.me().position, goal.position);
         if !is_straight(terrain, plane, from, to) {
-            let distances = Distances::to(terrain, plane, to);
+            let distances = Distances::to_point(terrain, plane, to);
             if let Some(now) = distances.of(from) {
                 return self.least(now, |point| distances.of(point)).unwrap_or(STOP);
             }
         }
-        let distance = |point| Some(actions::apart(point, to));
-        self.least(actions::apart(from, to), distance)
+        self.least(distance(from, to), |point| Some(distance(point, to)))
             .unwrap_or(STOP)
     }
 
@@ -307,17 +307,17 @@ impl<'a> View<'a> {
             enemy.is_alive() && self.is_melee(enemy) && self.distance(enemy) <= REACH
         });
         let threat = self.nearest(near)?.position;
-        let nearness = |point| -actions::apart(point, threat);
+        let nearness = |point| -distance(point, threat);
         self.least(nearness(self.me().position), |point| Some(nearness(point)))
     }
 
     /// The open move to the point one cell ahead that ranks least, if that is less than `now`.
-    fn least(&self, now: f32, rank: impl Fn([f32; 2]) -> Option<f32>) -> Option<usize> {
-        let [x, y] = self.me().position;
+    fn least(&self, now: f32, rank: impl Fn(Vec2) -> Option<f32>) -> Option<usize> {
+        let at = self.me().position;
         let open = MOVES
             .zip(DIRECTIONS)
             .filter(|(action, _)| self.available[*action]);
-        let ranked = open.filter_map(|(action, [dx, dy])| Some((action, rank([x + dx, y + dy])?)));
+        let ranked = open.filter_map(|(action, ahead)| Some((action, rank(add(at, ahead))?)));
         let better = ranked.filter(|&(_, rank)| rank < now);
         let best = better.min_by(|(_, one), (_, other)| one.total_cmp(other));
         best.map(|(action, _)| action)

@@ -1,6 +1,7 @@
 //! Where units can be.
 
 use super::data::Plane;
+use super::vector::{Vec2, add, dot, scale, sub};
 
 /// What is in a cell of the map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,7 +83,7 @@ impl Terrain {
     /// nothing is in its way; otherwise along the walls that are, until these turn it back. Never on a
     /// blocked cell, if it starts on none; from there it may walk to a free one.
     pub fn slide(&self, from: [f32; 2], to: [f32; 2], plane: Plane) -> [f32; 2] {
-        let whole = [to[0] - from[0], to[1] - from[1]];
+        let whole = sub(to, from);
         let length = whole[0].abs().max(whole[1].abs());
         if !length.is_finite() {
             return from;
@@ -92,7 +93,7 @@ impl Terrain {
         let mut at = from;
         let mut straight = true;
         for _ in 0..strides.min(MAX_STRIDES) as u32 {
-            let ahead = [at[0] + stride[0], at[1] + stride[1]];
+            let ahead = add(at, stride);
             if self.is_open(at, ahead, plane) {
                 at = ahead;
             } else {
@@ -112,21 +113,21 @@ impl Terrain {
     }
 
     /// Whether a stride leads to a free point, and not between two walls that touch at a corner.
-    fn is_open(&self, [x, y]: [f32; 2], [to_x, to_y]: [f32; 2], plane: Plane) -> bool {
+    fn is_open(&self, [x, y]: Vec2, [to_x, to_y]: Vec2, plane: Plane) -> bool {
         let crosses_corner = x.floor() != to_x.floor() && y.floor() != to_y.floor();
         self.is_free([to_x, to_y], plane)
             && (!crosses_corner || self.is_free([to_x, y], plane) || self.is_free([x, to_y], plane))
     }
 
     /// The end of the longest part of a stride that is open along an axis or, at a diagonal edge, along that.
-    fn beside(&self, from: [f32; 2], ahead: [f32; 2], plane: Plane) -> Option<[f32; 2]> {
-        let stride = [ahead[0] - from[0], ahead[1] - from[1]];
+    fn beside(&self, from: Vec2, ahead: Vec2, plane: Plane) -> Option<Vec2> {
+        let stride = sub(ahead, from);
         let edge = self.edge(ahead).or_else(|| self.edge(from));
         let mut best = None;
         let mut longest = 0.0;
-        for [along_x, along_y] in [[1.0, 0.0], [0.0, 1.0]].into_iter().chain(edge) {
-            let length = stride[0] * along_x + stride[1] * along_y;
-            let end = [from[0] + length * along_x, from[1] + length * along_y];
+        for along in [[1.0, 0.0], [0.0, 1.0]].into_iter().chain(edge) {
+            let length = dot(stride, along);
+            let end = add(from, scale(along, length));
             if length.abs() > longest && self.is_open(from, end, plane) {
                 longest = length.abs();
                 best = Some(end);
@@ -136,7 +137,7 @@ impl Terrain {
     }
 
     /// How the diagonal edge runs in the cell of a point, if there is one.
-    fn edge(&self, point: [f32; 2]) -> Option<[f32; 2]> {
+    fn edge(&self, point: Vec2) -> Option<Vec2> {
         use std::f32::consts::FRAC_1_SQRT_2 as HALF;
         match self.cell(point)? {
             Cell::Half { east, north } if east == north => Some([HALF, -HALF]),
@@ -146,10 +147,15 @@ impl Terrain {
     }
 
     /// The cell of a point; `None` off the map.
-    fn cell(&self, [x, y]: [f32; 2]) -> Option<Cell> {
+    fn cell(&self, point: Vec2) -> Option<Cell> {
+        Self::index(point).map(|index| self.cells[index])
+    }
+
+    /// The number of a point's cell, row by row from y = 0; `None` off the map.
+    pub(super) fn index([x, y]: Vec2) -> Option<usize> {
         let side = 0.0..Self::SIDE as f32;
         let inside = side.contains(&x) && side.contains(&y);
-        inside.then(|| self.cells[y as usize * Self::SIDE + x as usize])
+        inside.then(|| y as usize * Self::SIDE + x as usize)
     }
 }
 

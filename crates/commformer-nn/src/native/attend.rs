@@ -1,7 +1,8 @@
 //! Relation-enhanced attention over lists of senders, forward and backward (ICLR 2024 paper,
 //! equation 5): score(i, j) = scale * (q_i + rq[e]) . (k_j + rk[e]), with e the edge that it reads.
 
-use super::rows::{add_scaled, dot, dot_of_sums, exp, sized, vectorized};
+use super::activations::exp;
+use super::vectors::{add_scaled, dot, dot_of_sums, sized, vectorized};
 use crate::layers::Attention;
 use crate::links::{Sender, Senders};
 

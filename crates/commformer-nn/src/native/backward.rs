@@ -1,12 +1,14 @@
 //! The operations, backward.
 
+use super::activations::relu_backward;
 use super::attend::{Back, attend_backward};
 use super::forward::part;
 use super::observe;
 use super::product::{View, ViewMut, product};
 use super::recurrent;
-use super::rows::{add, add_rows, add_scaled, multiply, norm_backward, relu_backward, zeroed};
+use super::rows::{add_rows, multiply, norm_backward};
 use super::tape::{Gradients, Node, Op, Pool, Tape, Var};
+use super::vectors::{add, add_scaled, zeroed};
 use crate::layers::{Activation, Linear, Per};
 use crate::links::Senders;
 use std::ops::Range;

@@ -2,8 +2,9 @@
 
 use super::forward::{Native, activate, part};
 use super::product::{View, ViewMut, product};
-use super::rows::{accumulate, fill_rows, norm, sized, sum_with_row};
+use super::rows::{accumulate, fill_rows, norm, sum_with_row};
 use super::tape::{Op, Var};
+use super::vectors::sized;
 use crate::layers::{Activation, Linear, Norm, Per};
 use crate::ops::Ops;
 use std::ops::Range;

@@ -1,6 +1,8 @@
 //! The distributions that agents act from, and what they send back to a network's outputs.
 
-use super::rows::{exp, log_softmax, sized, vectorized, zeroed};
+use super::activations::exp;
+use super::rows::log_softmax;
+use super::vectors::{sized, vectorized, zeroed};
 
 /// Unavailable actions get this logit. It is finite, so a row without any available action (that
 /// of a dead agent, say) is uniform and not NaN.

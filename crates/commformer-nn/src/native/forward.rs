@@ -1,10 +1,12 @@
 //! The operations, forward.
 
+use super::activations::{gelu, relu, sigmoid, tanh};
 use super::attend::attend;
 use super::observe;
 use super::recurrent;
-use super::rows::{accumulate, gelu, multiply, relu, sigmoid, sized, tanh};
+use super::rows::{accumulate, multiply};
 use super::tape::{Index, Links, Node, Op, Tape, Var};
+use super::vectors::sized;
 use crate::layers::{Activation, Attention, Linear, Norm, Per};
 use crate::layout::Slot;
 use crate::ops::Ops;

@@ -1,8 +1,8 @@
 //! What of others there is in what an agent heard.
 
 use super::forward::Native;
-use super::rows::add_scaled;
 use super::tape::{Links, Op, Var};
+use super::vectors::add_scaled;
 
 impl Native<'_> {
     /// See [`crate::Ops::of_others`].

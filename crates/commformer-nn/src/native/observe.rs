@@ -4,8 +4,9 @@
 //! pass.
 
 use super::product::{View, ViewMut, product};
-use super::rows::{add_rows, dot, fill_rows, sized, standardize, vectorized};
+use super::rows::{add_rows, fill_rows, standardize};
 use super::tape::{Gradients, Node};
+use super::vectors::{dot, sized, vectorized};
 use crate::layers::{Linear, Norm};
 use crate::layout::Slot;
 use crate::seen;
@@ -83,7 +84,7 @@ pub(super) fn backward(
     d_bias.fill(0.0);
     add_rows(d_bias, d);
     if let Some(slot) = layer.bias {
-        super::rows::add(gradients.of_mut(slot), d_bias);
+        super::vectors::add(gradients.of_mut(slot), d_bias);
     }
     let d_weight = gradients.of_mut(layer.weight);
     vectorized(

@@ -1,7 +1,8 @@
 //! Cells of recurrent networks: what happens to rows after the products.
 
-use super::rows::{logistic, sized, vectorized};
+use super::activations::logistic;
 use super::tape::Node;
+use super::vectors::{sized, vectorized};
 
 /// tanh by the kernels' own exponential.
 #[inline(always)]

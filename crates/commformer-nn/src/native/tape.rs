@@ -1,6 +1,7 @@
 //! What a pass did, and the buffers that it did it in.
 
-use super::rows::{accumulate, zeroed};
+use super::rows::accumulate;
+use super::vectors::zeroed;
 use crate::layers::{Activation, Attention, Linear, Norm};
 use crate::layout::Slot;
 use crate::links::Senders;

@@ -12,7 +12,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::mask::Heard;
+use super::heard::Heard;
 use crate::passes::{AGENTS_PER_PLACE, AttentionOver, pays};
 
 /// A receiver with one sender has two places. Below this many agents no graph with an edge has

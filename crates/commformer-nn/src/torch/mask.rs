@@ -1,35 +1,16 @@
 //! The communication graph as the attentions use it.
+//!
+//! Whom an agent hears, [`crate::links`] says in lists. This file says it a second time, in tensors, and cannot be made
+//! from the lists: graph and gates lie where the policy works, and bringing them to the CPU would make every pass wait for
+//! the device; and a gate or an edge that carries a gradient must pass it on, which a list of numbers does not. Both are
+//! held together by `commformer-model/tests/operations.rs`.
 
+use super::heard::Heard;
 use super::listed::{self, Listed};
 use crate::links::{PreviousAction, RelationOrder, Rules, SelfLoop};
 use crate::passes::AttentionOver;
 use std::cell::OnceCell;
 use tch::{Kind, Tensor};
-
-/// Graphs, gates and who is there, of B teams with N agents.
-#[derive(Clone, Copy, Debug)]
-pub struct Heard<'a> {
-    /// (1 or B, N, N), or with `graph_of` (G, N, N), of 0 and 1, row the receiver, column the sender.
-    pub graph: &'a Tensor,
-    /// Which graph each team has, (B) of i64.
-    pub graph_of: Option<&'a Tensor>,
-    /// 1 where an agent takes messages in, (B, N) or (B, N, N); `None`: all do. It may carry a gradient.
-    pub gate: Option<&'a Tensor>,
-    /// Who is active, (B, N) of 1 and 0; `None`: everybody.
-    pub active: Option<&'a Tensor>,
-    /// B
-    pub teams: i64,
-}
-
-impl Heard<'_> {
-    /// What is given for each graph, (1 or B or G, ..), for each team: (1 or B, ..).
-    pub(super) fn of_each(&self, of_graphs: &Tensor) -> Tensor {
-        match self.graph_of {
-            Some(graph_of) => of_graphs.index_select(0, graph_of),
-            None => of_graphs.shallow_clone(),
-        }
-    }
-}
 
 /// Whom the agents hear, for all attentions of a pass.
 #[derive(Debug)]
@@ -118,7 +99,12 @@ pub fn gated(graph: &Tensor, gate: &Tensor) -> Tensor {
         graph.size().last().copied().unwrap_or(0),
         (Kind::Float, graph.device()),
     );
-    graph * (gate * (1.0 - &own) + &own)
+    opened(graph, &gate, &own)
+}
+
+/// Edges whose gates are open; those of agents to themselves (`own`) pass every gate.
+fn opened(edge: &Tensor, gate: &Tensor, own: &Tensor) -> Tensor {
+    edge * (gate * (1.0 - own) + own)
 }
 
 /// What the attentions of one pass need to know about the graph, computed once for all of them.
@@ -173,7 +159,7 @@ impl Edges {
         let (graph, gate) = (input.graph, input.gate);
         let own = listed.own();
         let open = |edge: Tensor, gate: Option<Tensor>| match gate {
-            Some(gate) => edge * (gate * (1.0 - &own) + &own), // as in `gated`
+            Some(gate) => opened(&edge, &gate, &own),
             None => edge,
         };
         // The gate of the edge back from an agent is that agent's own: whether it is active.

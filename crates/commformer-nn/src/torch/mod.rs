@@ -4,6 +4,7 @@
 
 mod attend;
 mod distribution;
+mod heard;
 mod listed;
 mod mask;
 mod parameters;
@@ -11,7 +12,8 @@ mod slices;
 
 pub use crate::passes::{AttentionOver, Precision, pays};
 pub use distribution::Distribution;
-pub use mask::{Heard, Links, gated};
+pub use heard::Heard;
+pub use mask::{Links, gated};
 pub use parameters::Parameters;
 pub use slices::{integers, numbers, truths};
 

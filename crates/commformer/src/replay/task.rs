@@ -50,21 +50,11 @@ impl Environment for RecordedTask {
         remote
     }
 
-    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
-        let Observation {
-            obs,
-            available,
-            active,
-        } = out;
-        let seen = Observation {
-            obs,
-            available,
-            active: &mut *active,
-        };
-        self.task.reset(rng, seen);
+    fn reset(&mut self, rng: &mut Rng, mut out: Observation<'_>) {
+        self.task.reset(rng, out.reborrow());
         if !self.over {
             self.capture();
-            self.active.push(active.to_vec());
+            self.active.push(out.active.to_vec());
         }
     }
 
@@ -72,25 +62,15 @@ impl Environment for RecordedTask {
         &mut self,
         actions: Actions<'_>,
         rng: &mut Rng,
-        out: Observation<'_>,
+        mut out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        let Observation {
-            obs,
-            available,
-            active,
-        } = out;
-        let seen = Observation {
-            obs,
-            available,
-            active: &mut *active,
-        };
-        let status = self.task.step(actions, rng, seen, rewards);
+        let status = self.task.step(actions, rng, out.reborrow(), rewards);
         if !self.over {
             self.capture();
             self.rewards.push(rewards.to_vec());
             match status {
-                Status::Running => self.active.push(active.to_vec()),
+                Status::Running => self.active.push(out.active.to_vec()),
                 Status::Terminated | Status::Truncated => self.over = true,
             }
         }

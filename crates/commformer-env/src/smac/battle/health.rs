@@ -1,6 +1,5 @@
 //! Healing, regeneration and death.
 
-use super::targets::reach;
 use super::{Battle, Order, Shot};
 use crate::smac::data::LOOPS_PER_SECOND;
 
@@ -33,7 +32,7 @@ impl Battle {
             };
             if !self.units[i].is_alive()
                 || !self.units[at].is_alive()
-                || self.gap(i, at) > reach(self.kind(i))
+                || self.gap(i, at) > self.kind(i).reach()
             {
                 continue;
             }

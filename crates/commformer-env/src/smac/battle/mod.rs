@@ -4,124 +4,27 @@
 //! that dies in this loop still does its own; a Baneling bursts), the dead are taken out, healers heal, and what comes
 //! back by itself comes back.
 
-mod damage;
+mod arms;
+mod attack;
 mod health;
 mod movement;
-mod orca;
-pub(super) mod paths;
-mod spots;
+mod state;
 mod targets;
-mod vector;
-mod weapons;
 
-pub(super) use damage::cosine;
+pub use state::{BattleState, Order, Shot, UnitState};
 
 #[cfg(test)]
 mod tests;
 
 use super::data::Unit;
 use super::scenario::{Member, Scenario, Side};
-use super::terrain::Terrain;
 use crate::{Rng, StateError};
-use movement::Mover;
-use paths::Paths;
-use serde::{Deserialize, Serialize};
+use movement::{Mover, Paths};
+use state::{Hidden, side};
 use std::sync::Arc;
-use weapons::Attack;
 
 /// Room for so many shots of each unit in a step; more take memory.
 const SHOTS_PER_UNIT: usize = 4;
-
-/// What a unit is told to do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub enum Order {
-    /// Stand, and attack nobody: what an agent does that was told nothing.
-    #[default]
-    Stop,
-    /// Go to a point.
-    Move([f32; 2]),
-    /// Go to a point and take whom it meets on the way.
-    AttackMove([f32; 2]),
-    /// Attack this unit (heal it, if it is of its own side), walking there if need be.
-    Target(usize),
-    /// Stand, and take whoever comes near: what an enemy does that was told nothing.
-    Guard,
-}
-
-/// A unit in a battle. Units have numbers: the allies first, then the enemies.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct UnitState {
-    /// Whose it is.
-    pub side: Side,
-    /// Its kind, an index into [`Scenario::units`].
-    pub unit: usize,
-    /// Where it is.
-    pub position: [f32; 2],
-    /// Hit points left; 0: dead.
-    pub hp: f32,
-    /// Shield left.
-    pub shield: f32,
-    /// Energy left.
-    pub energy: f32,
-    /// Loops until its weapon is ready.
-    pub cooldown: f32,
-    /// What it was told.
-    pub order: Order,
-    /// Whom it attacks or heals now.
-    pub target: Option<usize>,
-}
-
-impl UnitState {
-    /// Whether it lives.
-    pub fn is_alive(&self) -> bool {
-        self.hp > 0.0
-    }
-}
-
-/// A shot, or a heal, for whoever draws the battle.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Shot {
-    /// Who.
-    pub from: usize,
-    /// At whom.
-    pub at: usize,
-}
-
-/// What of a unit is nobody else's business.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Hidden {
-    /// How it moved in the last loop.
-    velocity: [f32; 2],
-    attack: Option<Attack>,
-    /// Loops without damage.
-    unhurt: f32,
-    /// Whether it has burst, if its weapon kills it.
-    burst: bool,
-    /// Whom it was last told to attack or heal.
-    marked: Option<usize>,
-    /// Who did the last damage to it.
-    attacker: Option<usize>,
-    /// Where it took its target.
-    origin: [f32; 2],
-}
-
-/// All of a battle that changes: what [`Battle::restore`] goes on from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BattleState {
-    units: Vec<UnitState>,
-    hidden: Vec<Hidden>,
-    shots: Vec<Shot>,
-    loops: u32,
-}
-
-/// The side of a unit by its number.
-fn side(number: usize, allies: usize) -> Side {
-    if number < allies {
-        Side::Allies
-    } else {
-        Side::Enemies
-    }
-}
 
 /// A battle under way.
 #[derive(Clone, Debug)]
@@ -269,45 +172,7 @@ impl Battle {
     ///
     /// When the state is one of another scenario, or cannot be; this battle is then as it was.
     pub fn restore(&mut self, state: BattleState) -> Result<(), StateError> {
-        let scenario = &self.scenario;
-        let count = scenario.allies.len() + scenario.enemies.len();
-        let kinds: Vec<usize> = state.units.iter().map(|unit| unit.unit).collect();
-        let sides = (0..count).map(|number| side(number, scenario.allies.len()));
-        let same = scenario.can_be(&kinds) && sides.eq(state.units.iter().map(|unit| unit.side));
-        if state.hidden.len() != count || !same {
-            return Err(StateError::new(format!(
-                "it is not a battle of `{}`: restore it under the scenario it was saved under",
-                scenario.name
-            )));
-        }
-        let side = 0.0..=Terrain::SIDE as f32;
-        let stray = |unit: &UnitState| !unit.position.iter().all(|at| side.contains(at));
-        if let Some(unit) = state.units.iter().position(stray) {
-            return Err(StateError::new(format!(
-                "unit {unit} is at {:?}, off the map: the state is damaged",
-                state.units[unit].position
-            )));
-        }
-        let targets = state.units.iter().flat_map(|unit| {
-            let ordered = match unit.order {
-                Order::Target(target) => Some(target),
-                _ => None,
-            };
-            [unit.target, ordered].into_iter().flatten()
-        });
-        let attacks = state.hidden.iter().filter_map(|hidden| hidden.attack);
-        let known = |hidden: &Hidden| [hidden.marked, hidden.attacker].into_iter().flatten();
-        let known = state.hidden.iter().flat_map(known);
-        let shots = state.shots.iter().flat_map(|shot| [shot.from, shot.at]);
-        let mut named = targets
-            .chain(attacks.map(|attack| attack.target))
-            .chain(known)
-            .chain(shots);
-        if let Some(unit) = named.find(|&unit| unit >= count) {
-            return Err(StateError::new(format!(
-                "it names unit {unit}, but there are only {count}: the state is damaged"
-            )));
-        }
+        state.check(&self.scenario)?;
         // What there is room for stays.
         self.units.clone_from(&state.units);
         self.hidden.clone_from(&state.hidden);

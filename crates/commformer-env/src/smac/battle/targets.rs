@@ -1,44 +1,13 @@
 //! Whom a unit attacks or heals.
 
-use super::vector::{length, sub};
 use super::{Battle, Order};
-use crate::smac::data::{Plane, Unit, Weapon};
-
-/// A healer looks for somebody to heal this far, if it does not reach farther.
-const HEALERS_SCAN: f32 = 5.0;
+use crate::smac::vector::{length, sub};
 
 /// Who is attacked calls those of its side that are this near, from centre to centre.
 const CALL: f32 = 4.0;
 
 /// Nobody pursues a target farther than this from where it took it.
 const LEASH: f32 = 21.0;
-
-impl Weapon {
-    /// Whether it can hit a unit of this plane.
-    pub(in crate::smac) fn reaches(&self, plane: Plane) -> bool {
-        match plane {
-            Plane::Ground => self.ground,
-            Plane::Air => self.air,
-            Plane::Cliffs => self.ground || self.air,
-        }
-    }
-}
-
-/// From body to body, how far this kind reaches with its weapon or its healing.
-pub(super) fn reach(kind: &Unit) -> f32 {
-    let weapon = kind.weapon.as_ref().map(|weapon| weapon.range);
-    weapon.or(kind.heal.map(|heal| heal.range)).unwrap_or(0.0)
-}
-
-/// How much farther its target may get before it gives up an attack.
-pub(super) fn slop(kind: &Unit) -> f32 {
-    kind.weapon.as_ref().map_or(0.0, |weapon| weapon.range_slop)
-}
-
-fn scan(kind: &Unit) -> f32 {
-    let scan = kind.weapon.as_ref().map(|weapon| weapon.scan_range);
-    scan.unwrap_or(HEALERS_SCAN).max(reach(kind))
-}
 
 impl Battle {
     /// From body to body.
@@ -49,7 +18,7 @@ impl Battle {
 
     /// Whether a unit's weapon can hit another from where it stands.
     pub(in crate::smac) fn is_in_range(&self, unit: usize, at: usize) -> bool {
-        self.gap(unit, at) <= reach(self.kind(unit))
+        self.gap(unit, at) <= self.kind(unit).reach()
     }
 
     /// Sets every living unit's target, and breaks off attacks on others.
@@ -100,19 +69,19 @@ impl Battle {
         let target = self.units[i]
             .target
             .filter(|&at| self.is_target(i, at) && (kind.weapon.is_some() || self.is_hurt(at)));
-        let reached = |&at: &usize| self.gap(i, at) <= reach(kind) + slop(kind);
+        let reached = |&at: &usize| self.gap(i, at) <= kind.reach() + kind.slop();
         if target.is_some_and(|at| reached(&at)) {
             return target;
         }
         if kind.weapon.is_none() {
-            return self.best(i, scan(kind));
+            return self.best(i, kind.scan());
         }
         let way = sub(self.units[i].position, self.hidden[i].origin);
         let pursued = target.filter(|_| length(way) <= LEASH);
         if !self.searches() {
             return pursued;
         }
-        let found = self.best(i, scan(kind));
+        let found = self.best(i, kind.scan());
         found.or(pursued).or_else(|| self.called(i))
     }
 
@@ -186,7 +155,7 @@ impl Battle {
         if kind.heal.is_none() || !roams {
             return kind.speed;
         }
-        let near = |&at: &usize| self.is_target(i, at) && self.gap(i, at) <= scan(kind);
+        let near = |&at: &usize| self.is_target(i, at) && self.gap(i, at) <= kind.scan();
         let others = (0..self.units.len()).filter(near);
         others
             .map(|at| self.kind(at).speed)

@@ -3,18 +3,19 @@
 use crate::smac::actions;
 use crate::smac::battle::UnitState;
 use crate::smac::terrain::Terrain;
+use crate::smac::vector::{Vec2, sub};
 
 /// From one unit to another, divided by the sight range.
 pub struct Way {
     distance: f32,
-    difference: [f32; 2],
+    difference: Vec2,
 }
 
 impl Way {
     pub fn between(from: &UnitState, to: &UnitState, sight: f32) -> Self {
         Self {
             distance: actions::distance(from, to) / sight,
-            difference: actions::difference(from, to).map(|length| length / sight),
+            difference: sub(to.position, from.position).map(|length| length / sight),
         }
     }
 

@@ -1,0 +1,19 @@
+//! What a team's messages weigh.
+
+use serde::{Deserialize, Serialize};
+
+/// Bytes that the agents of a team send each other in a step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MessageSizes {
+    /// Of a message along the edge from sender j (column) to receiver i (row): N x N, row by row.
+    pub edge: Vec<u32>,
+    /// What receiver i (row) needs of agent j (column) whether there is an edge or not.
+    pub always: Vec<u32>,
+}
+
+impl MessageSizes {
+    /// Whether the agents send each other nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.edge.is_empty() && self.always.is_empty()
+    }
+}

@@ -1,0 +1,51 @@
+//! Where what agents carry begins anew.
+
+use super::Buffer;
+use commformer_env::Status;
+
+impl Buffer {
+    /// 1 where what an agent carries begins anew before the step, (S, N): its episode ended in the step before, or
+    /// another agent has its place. In a rollout's first step that has been seen to already.
+    pub fn begins(&self) -> Vec<f32> {
+        let agents = self.spec.agents;
+        let mut begins = vec![0.0; self.steps * self.envs * agents];
+        let places = begins.iter_mut().skip(self.envs * agents);
+        for (place, (begins, departed)) in places.zip(&self.departed).enumerate() {
+            let ended = self.status[place / agents] != Status::Running;
+            *begins = f32::from(u8::from(ended || *departed));
+        }
+        begins
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::buffer::scripted::Scripted;
+    use commformer_env::{Environment, VecEnv};
+
+    #[test]
+    fn by_hand() {
+        // Episodes of three steps; the second agent leaves in the first of each, the first in the last.
+        for end in [Status::Terminated, Status::Truncated] {
+            let mut told = Scripted::new(&[&[true; 2][..]; 4], &[&[0.0; 2][..]; 3], end);
+            told.departed[0][1] = true;
+            told.departed[2][0] = true;
+            let mut buffer = Buffer::new(told.spec(), 1, 7).unwrap();
+            let mut env = VecEnv::new(vec![told], 0).unwrap();
+            buffer.reset(&mut env).unwrap();
+            // The first of a second rollout would begin anew; it has been seen to.
+            for expected in [
+                [[0, 0], [0, 1], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1]],
+                [[0, 0], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1], [0, 1]],
+            ] {
+                buffer.begin().unwrap();
+                for t in 0..7 {
+                    buffer.step(t, &mut env).unwrap();
+                }
+                let begins: Vec<u8> = buffer.begins().iter().map(|flag| *flag as u8).collect();
+                assert_eq!(begins, expected.as_flattened());
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Between two rollouts: the state after the last step of one is the first of the next.
+
+use super::Buffer;
+use crate::TrainError;
+use crate::rollout::boundary::Written;
+use crate::rollout::recall::RecurrentStates;
+use commformer_env::{Batch, EnvState, Environment, VecEnv};
+
+impl Buffer {
+    /// Begins an episode in every environment; the next rollout starts there.
+    ///
+    /// # Errors
+    /// [`TrainError::Fault`] if nobody can learn from what was written.
+    pub fn reset<E: Environment>(
+        &mut self,
+        environments: &mut VecEnv<E>,
+    ) -> Result<(), TrainError> {
+        if self.state.is_some() {
+            environments.keep_final_states();
+        }
+        environments.reset(self.last()?)?;
+        self.check_last(environments)?;
+        self.keep_states(self.steps, 0..0, environments)
+    }
+
+    /// Goes on from saved environments, whose agents carry these numbers, (C, N, M); the next rollout starts
+    /// there.
+    pub fn restore<E: Environment>(
+        &mut self,
+        environments: &mut VecEnv<E>,
+        states: &[EnvState],
+        recurrent: &[f32],
+    ) -> Result<(), TrainError> {
+        if self.state.is_some() {
+            environments.keep_final_states();
+        }
+        environments.restore(states, self.last()?)?;
+        self.check_last(environments)?;
+        self.keep_states(self.steps, 0..0, environments)?;
+        (self.recurrent.as_ref()).map_or(Ok(()), |own| own.restore(recurrent))
+    }
+
+    /// What agents carry out of the last step, (C, N, M); empty if nothing.
+    pub fn recurrent(&self) -> Result<Vec<f32>, TrainError> {
+        self.recurrent
+            .as_ref()
+            .map_or(Ok(Vec::new()), RecurrentStates::last)
+    }
+
+    /// The row after the last step.
+    fn last(&mut self) -> Result<Batch<'_>, TrainError> {
+        let agents = self.steps_of_agents(self.steps);
+        Ok(Batch {
+            obs: self.obs.row_mut(self.steps)?,
+            available: match &mut self.available {
+                Some(available) => available.row_mut(self.steps)?,
+                None => &mut [],
+            },
+            active: &mut self.active[agents],
+        })
+    }
+
+    /// Looks at what the environments wrote there.
+    fn check_last<E: Environment>(&mut self, environments: &VecEnv<E>) -> Result<(), TrainError> {
+        let written = Written {
+            obs: self.obs.row(self.steps)?,
+            available: match &self.available {
+                Some(available) => available.row(self.steps)?,
+                None => &[],
+            },
+            rewards: &[],
+            status: &[],
+        };
+        self.fault = written.fault(environments);
+        self.sound()
+    }
+
+    /// An error if nobody can learn from what the environments wrote last. It stays until they are reset,
+    /// so that nothing of it ever reaches a policy.
+    pub(super) fn sound(&self) -> Result<(), TrainError> {
+        self.fault.map_or(Ok(()), |fault| Err(fault.into()))
+    }
+
+    /// Makes the state after the last step the first one of a new rollout.
+    ///
+    /// # Errors
+    /// [`TrainError::Fault`] if a step before was at fault.
+    pub fn begin(&mut self) -> Result<(), TrainError> {
+        self.sound()?;
+        self.obs.carry(self.steps)?;
+        if let Some(available) = &mut self.available {
+            available.carry(self.steps)?;
+        }
+        self.active
+            .copy_within(self.steps * self.envs * self.spec.agents.., 0);
+        if let Some(state) = &mut self.state {
+            state.begin(self.steps)?;
+        }
+        if let Some(recurrent) = &mut self.recurrent {
+            recurrent.begin()?;
+        }
+        self.final_obs.clear();
+        self.final_active.clear();
+        self.final_values.clear();
+        self.final_at.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,206 @@
+//! A rollout step by step: what is perceived, what is chosen, what comes of it.
+
+use super::Buffer;
+use crate::rollout::boundary::Written;
+use crate::rollout::noise::Drawn;
+use crate::rollout::recall::RecurrentStates;
+use crate::rollout::rows::write;
+use crate::rollout::samples::{Ends, Observed};
+use crate::{Act, TrainError};
+use commformer_env::{Batch, Environment, Status, VecEnv};
+use tch::{Device, Tensor};
+
+impl Buffer {
+    /// What is perceived at step `t` (the last is that after the rollout), and what was drawn for it,
+    /// both where the policy works.
+    pub fn observed(
+        &mut self,
+        t: usize,
+        mut drawn: Drawn,
+    ) -> Result<(Observed, Drawn), TrainError> {
+        let mut active = self.flags(&self.active[self.steps_of_agents(t)])?;
+        if let Some(staging) = &mut self.staging {
+            let [obs, available, state, of_agents, actions, gates] = staging.send([
+                Some(self.obs.host_at(t)?),
+                self.available
+                    .as_mut()
+                    .map(|available| available.host_at(t))
+                    .transpose()?,
+                (self.state.as_mut())
+                    .map(|state| state.rows.host_at(t))
+                    .transpose()?,
+                active,
+                drawn.actions,
+                drawn.gates,
+            ])?;
+            if let Some(obs) = &obs {
+                self.obs.write(t, obs)?;
+            }
+            if let (Some(mirror), Some(available)) = (&mut self.available, &available) {
+                mirror.write(t, available)?;
+            }
+            if let (Some(mirror), Some(state)) = (&mut self.state, &state) {
+                mirror.rows.write(t, state)?;
+            }
+            active = of_agents;
+            drawn = Drawn { actions, gates };
+        }
+        let observed = Observed {
+            obs: self.obs.at(t)?,
+            available: self
+                .available
+                .as_mut()
+                .map(|available| available.at(t))
+                .transpose()?,
+            active,
+            state: (self.state.as_mut())
+                .map(|state| state.rows.at(t))
+                .transpose()?,
+            memory: self
+                .recurrent
+                .as_ref()
+                .map(|recurrent| recurrent.at(t))
+                .transpose()?,
+        };
+        Ok((observed, drawn))
+    }
+
+    /// Keeps what the policy chose at step `t`, and the noise from which its gates were drawn. Only the
+    /// actions are brought to the environments.
+    pub fn record(
+        &mut self,
+        t: usize,
+        act: &Act,
+        gate_noise: Option<&Tensor>,
+    ) -> Result<(), TrainError> {
+        if let (Some(gates), Some(gating)) = (&mut self.gates, &act.gate) {
+            gates.record(t, gating, gate_noise)?;
+        }
+        if let (Some(recurrent), Some(memory)) = (&mut self.recurrent, &act.memory) {
+            recurrent.record(t, memory)?;
+        }
+        write(&self.log_probs, t, &act.log_probs)?;
+        self.values.write(t, &act.values)?;
+        self.actions.record(t, &act.actions)
+    }
+
+    /// Lets environments that live elsewhere begin step `t`, for which the actions are there.
+    pub fn begin_step<E: Environment>(
+        &self,
+        t: usize,
+        environments: &mut VecEnv<E>,
+    ) -> Result<(), TrainError> {
+        Ok(environments.begin_step(self.actions.at(t)?)?)
+    }
+
+    /// Steps every environment with the actions of step `t`.
+    ///
+    /// # Errors
+    /// [`TrainError::Fault`] if nobody can learn from what was written.
+    pub fn step<E: Environment>(
+        &mut self,
+        t: usize,
+        environments: &mut VecEnv<E>,
+    ) -> Result<(), TrainError> {
+        let actions = self.actions.at(t)?;
+        let (acted, next) = (self.steps_of_agents(t), self.steps_of_agents(t + 1));
+        let obs = self.obs.row_mut(t + 1)?;
+        let available = match &mut self.available {
+            Some(available) => available.row_mut(t + 1)?,
+            None => &mut [],
+        };
+        let out = Batch {
+            obs,
+            available,
+            active: &mut self.active[next],
+        };
+        let rewards = &mut self.rewards.as_slice_mut().unwrap_or_default()[acted.clone()];
+        let status = &mut self.status[t * self.envs..(t + 1) * self.envs];
+        environments.step(actions, out, rewards, status)?;
+        let written = Written {
+            obs,
+            available,
+            rewards,
+            status,
+        };
+        self.fault = written.fault(environments);
+        self.sound()?;
+        self.keep_states(t + 1, t * self.envs..(t + 1) * self.envs, environments)?;
+        let status = &self.status[t * self.envs..(t + 1) * self.envs];
+        let departed = self.departed[acted].chunks_exact_mut(self.spec.agents);
+        for (env, (status, departed)) in status.iter().zip(departed).enumerate() {
+            match environments.departed(env)? {
+                [] => departed.fill(false),
+                left => departed.copy_from_slice(left),
+            }
+            if let Some(recurrent) = &mut self.recurrent {
+                recurrent.depart(t, env, departed)?;
+            }
+            if let (Some(recurrent), true) = (&mut self.recurrent, *status != Status::Running) {
+                recurrent.end(t, env, *status == Status::Truncated)?;
+            }
+            if *status == Status::Truncated {
+                self.final_obs
+                    .extend_from_slice(environments.final_obs(env));
+                self.final_active
+                    .extend_from_slice(environments.final_active(env));
+                if let Some(state) = &mut self.state {
+                    state.end(env, environments);
+                }
+                self.final_at.push((t, env));
+            }
+        }
+        Ok(())
+    }
+
+    /// 1 where an agent is active, (.., N); `None` where everybody does.
+    fn flags(&self, active: &[bool]) -> Result<Option<Tensor>, TrainError> {
+        if active.iter().all(|active| *active) {
+            return Ok(None);
+        }
+        let flags: Vec<f32> = active.iter().map(|is| f32::from(u8::from(*is))).collect();
+        let flags = Tensor::f_from_slice(&flags)?;
+        Ok(Some(flags.f_view([-1, self.spec.agents as i64])?))
+    }
+
+    /// Where episodes were truncated; `None` if none was.
+    pub fn truncated(&self) -> Result<Option<Ends>, TrainError> {
+        let shape = [self.final_at.len(), self.spec.agents, self.spec.obs_dim];
+        if shape[0] == 0 {
+            return Ok(None);
+        }
+        let obs = Tensor::from_slice(&self.final_obs).view(shape.map(|size| size as i64));
+        let device = self.log_probs.device();
+        let active = self.flags(&self.final_active)?;
+        Ok(Some(Ends {
+            envs: self.final_at.iter().map(|&(_, env)| env).collect(),
+            observed: Observed {
+                obs: obs.f_to_device(device)?,
+                available: None,
+                active: active
+                    .map(|active| active.f_to_device(device))
+                    .transpose()?,
+                state: (self.state.as_ref())
+                    .map(|state| state.at_ends(device))
+                    .transpose()?,
+                memory: self
+                    .recurrent
+                    .as_ref()
+                    .map(RecurrentStates::at_ends)
+                    .transpose()?,
+            },
+        }))
+    }
+
+    /// Keeps the values of the state after the last step, (C, N), and of those in which episodes
+    /// were truncated, (ends, N); and brings all that the trainer counts with to its side.
+    pub fn finish(&mut self, last: &Tensor, ends: Option<&Tensor>) -> Result<(), TrainError> {
+        self.values.write(self.steps, last)?;
+        if let Some(ends) = ends {
+            let ends = ends.f_to_device(Device::Cpu)?.f_flatten(0, -1)?;
+            self.final_values = Vec::try_from(ends)?;
+        }
+        self.values.fetch(0..self.steps + 1)?;
+        self.fetch_gates()
+    }
+}

@@ -1,0 +1,148 @@
+//! The graphs on which a rollout is acted.
+
+use crate::policy::learned_graph;
+use crate::{
+    BilevelConfig, Estimator, GraphPlan, Policy, PolicyResult, Purpose, RolloutGraph, TeamGraphs,
+    seed_for,
+};
+use commformer_env::Rng;
+use tch::{Device, Kind, Tensor};
+
+/// The graphs of one iteration.
+#[derive(Debug)]
+pub struct Graphs {
+    /// The graph of each group of environments, (G, N, N), without gradient.
+    pub acting: Tensor,
+    /// What the upper level needs to learn from them; `None` while the graph is not learned.
+    pub drawn: Option<Drawn>,
+}
+
+/// How an iteration's graphs were drawn.
+#[derive(Debug)]
+pub enum Drawn {
+    /// One noise for rollout and updates, (1, N, N): `RolloutGraph::Sampled`.
+    Once(Tensor),
+    /// Acting is on the exact graph, every update draws anew: `RolloutGraph::Exact`.
+    Anew,
+    /// A graph for each group; each row's senders as they were drawn, (G, N, k).
+    Groups(Tensor),
+}
+
+impl Graphs {
+    /// These, (G, N, N), of which nothing is learned.
+    fn fixed(acting: Tensor) -> Self {
+        Self {
+            acting,
+            drawn: None,
+        }
+    }
+
+    /// How many there are (G).
+    pub fn groups(&self) -> usize {
+        self.acting.size()[0] as usize
+    }
+
+    /// The group of an environment: environments are dealt evenly and in order.
+    pub fn group_of(&self, env: usize, envs: usize) -> usize {
+        env * self.groups() / envs.max(1)
+    }
+
+    /// The entries of each group's graph, row by row.
+    pub fn edges(&self) -> Result<Vec<Vec<f32>>, tch::TchError> {
+        (0..self.groups() as i64)
+            .map(|group| entries(&self.acting.get(group)))
+            .collect()
+    }
+
+    /// The graphs on which some of all `envs` act.
+    pub fn of_envs(&self, some: impl Iterator<Item = usize>, envs: usize) -> TeamGraphs {
+        let groups = (self.groups() > 1).then(|| {
+            let groups: Vec<i64> = some.map(|env| self.group_of(env, envs) as i64).collect();
+            Tensor::from_slice(&groups).to_device(self.acting.device())
+        });
+        TeamGraphs {
+            graphs: self.acting.shallow_clone(),
+            of: groups,
+        }
+    }
+}
+
+/// A graph's entries, row by row.
+pub fn entries(graph: &Tensor) -> Result<Vec<f32>, tch::TchError> {
+    let graph = graph.to_device(Device::Cpu).to_kind(Kind::Float);
+    Vec::try_from(graph.contiguous().view(-1))
+}
+
+/// Draws the graphs of iteration `iteration` (from 0) when a share `progress` of the run is over.
+pub fn draw<P: Policy>(
+    plan: &GraphPlan,
+    policy: &P,
+    envs: usize,
+    seed: u64,
+    iteration: u64,
+    progress: f64,
+    device: Device,
+) -> PolicyResult<Graphs> {
+    tch::no_grad(|| {
+        let config = match plan {
+            GraphPlan::None => return Ok(Graphs::fixed(TeamGraphs::none(device).graphs)),
+            GraphPlan::Fixed(graph) => return Ok(Graphs::fixed(graph.unsqueeze(0))),
+            GraphPlan::Learned(config) => config,
+        };
+        let graph = learned_graph(policy)?;
+        let exact = graph.exact()?.unsqueeze(0);
+        if iteration < config.warmup {
+            return Ok(Graphs::fixed(exact.ones_like()));
+        }
+        if progress >= config.post_stable {
+            return Ok(Graphs::fixed(exact));
+        }
+        let agents = exact.size()[1] as usize;
+        let noise = |groups| gumbel(seed, iteration, [groups, agents, agents], exact.device());
+        Ok(match (config.estimator, config.rollout) {
+            (Estimator::ScoreFunction, _) => {
+                let sampled = graph.sample(&noise(groups(config, envs)))?;
+                Graphs {
+                    acting: sampled.graphs.detach(),
+                    drawn: Some(Drawn::Groups(sampled.order)),
+                }
+            }
+            (Estimator::StraightThrough, RolloutGraph::Sampled) => {
+                let noise = noise(1);
+                let sampled = graph.sample(&noise)?;
+                Graphs {
+                    acting: sampled.graphs.detach(),
+                    drawn: Some(Drawn::Once(noise)),
+                }
+            }
+            (Estimator::StraightThrough, RolloutGraph::Exact) => Graphs {
+                acting: exact,
+                drawn: Some(Drawn::Anew),
+            },
+        })
+    })
+}
+
+fn groups(config: &BilevelConfig, envs: usize) -> usize {
+    if config.groups == 0 {
+        envs
+    } else {
+        config.groups.min(envs)
+    }
+}
+
+/// Standard Gumbel noise for graphs, a stream for each `index`.
+fn gumbel(seed: u64, index: u64, [groups, rows, columns]: [usize; 3], device: Device) -> Tensor {
+    let mut rng = Rng::new(seed_for(seed, Purpose::Graphs), index);
+    let noise: Vec<f32> = (0..groups * rows * columns).map(|_| rng.gumbel()).collect();
+    Tensor::from_slice(&noise)
+        .view([groups as i64, rows as i64, columns as i64])
+        .to_device(device)
+}
+
+/// Noise for a graph that one update draws for itself, shaped like `like`'s first, (1, N, N).
+pub fn update_noise(seed: u64, update: u64, like: &Tensor) -> Tensor {
+    let agents = like.size()[1] as usize;
+    // Iterations have the streams from 0 on, updates those of the upper half.
+    gumbel(seed, 1 << 63 | update, [1, agents, agents], like.device())
+}

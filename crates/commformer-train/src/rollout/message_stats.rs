@@ -1,0 +1,230 @@
+//! What a team says to each other, counted.
+
+use crate::MessageSizes;
+
+/// What was said in some steps of a team: sums, of which the methods make rates.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MessageStats {
+    /// Agents times steps.
+    pub agent_steps: f64,
+    /// Those of active agents.
+    pub active_steps: f64,
+    /// Shares of what active agents could take in that they took in.
+    pub open: f64,
+    /// Messages along open edges between active agents.
+    pub messages: f64,
+    /// Bytes that were sent.
+    pub bytes: f64,
+    /// Bytes if everybody had always heard everybody.
+    pub full_bytes: f64,
+}
+
+/// One step of one team: who could hear whom, and who received.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StepMessages<'a> {
+    /// The graph, N x N; empty: there is none.
+    pub edges: &'a [f32],
+    /// The gates, N x W; empty: all are open.
+    pub open: &'a [f32],
+    /// Who is active, N.
+    pub active: &'a [bool],
+    pub sizes: &'a MessageSizes,
+}
+
+/// What one agent took in.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Received {
+    /// Messages along edges.
+    pub messages: f64,
+    /// They as a share of what it could take in; without anybody to hear, whether its gate is open.
+    pub share: f64,
+}
+
+impl StepMessages<'_> {
+    /// What agent `receiver` took in: messages along open edges from other active agents.
+    pub fn received(&self, receiver: usize) -> Received {
+        if !self.active[receiver] {
+            return Received::default();
+        }
+        let (mut messages, mut possible) = (0.0, 0.0);
+        for sender in self.senders(receiver) {
+            let edge = self.edge(receiver * self.active.len() + sender);
+            possible += edge;
+            messages += edge * self.gate(receiver, sender);
+        }
+        Received {
+            messages,
+            share: if possible > 0.0 {
+                messages / possible
+            } else {
+                self.gate(receiver, receiver)
+            },
+        }
+    }
+
+    /// The graph's entry `at`.
+    fn edge(&self, at: usize) -> f64 {
+        self.edges.get(at).copied().map_or(0.0, f64::from)
+    }
+
+    /// Whether `receiver` takes in what `sender` says, 1 or 0.
+    fn gate(&self, receiver: usize, sender: usize) -> f64 {
+        match self.open.len() / self.active.len().max(1) {
+            0 => 1.0,
+            1 => f64::from(self.open[receiver]),
+            width => f64::from(self.open[receiver * width + sender]),
+        }
+    }
+
+    /// The traffic of the step.
+    pub fn message_stats(&self) -> MessageStats {
+        let agents = self.active.len();
+        let mut traffic = MessageStats {
+            agent_steps: agents as f64,
+            ..MessageStats::default()
+        };
+        if self.sizes.is_empty() && self.edges.is_empty() {
+            // Nothing is sent: no need to look at every pair.
+            let active = self.active.iter().filter(|active| **active);
+            traffic.active_steps = active.count() as f64;
+            traffic.open = traffic.active_steps;
+            return traffic;
+        }
+        let size = |sizes: &[u32], at: usize| sizes.get(at).copied().map_or(0.0, f64::from);
+        for receiver in (0..agents).filter(|&agent| self.active[agent]) {
+            let received = self.received(receiver);
+            traffic.active_steps += 1.0;
+            traffic.open += received.share;
+            traffic.messages += received.messages;
+            for sender in self.senders(receiver) {
+                let at = receiver * agents + sender;
+                let heard = self.edge(at) * self.gate(receiver, sender);
+                let always = size(&self.sizes.always, at);
+                let along = size(&self.sizes.edge, at);
+                traffic.bytes += always + heard * along;
+                traffic.full_bytes += always + along;
+            }
+        }
+        traffic
+    }
+
+    /// Active agents other than `receiver`.
+    fn senders(&self, receiver: usize) -> impl Iterator<Item = usize> + '_ {
+        (0..self.active.len()).filter(move |&sender| sender != receiver && self.active[sender])
+    }
+}
+
+impl MessageStats {
+    /// Adds what was said elsewhere.
+    pub fn add(&mut self, other: &MessageStats) {
+        self.agent_steps += other.agent_steps;
+        self.active_steps += other.active_steps;
+        self.open += other.open;
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+        self.full_bytes += other.full_bytes;
+    }
+
+    /// Share of an active agent's possible messages that it took in, over its steps: with one gate
+    /// per agent, the share of steps with an open gate.
+    pub fn open_rate(&self) -> f64 {
+        self.open / self.active_steps.max(1.0)
+    }
+
+    /// Messages per agent per step.
+    pub fn messages(&self) -> f64 {
+        self.messages / self.agent_steps.max(1.0)
+    }
+
+    /// Bytes per agent per step.
+    pub fn bytes(&self) -> f64 {
+        self.bytes / self.agent_steps.max(1.0)
+    }
+
+    /// Bytes as a share of those with everybody always hearing everybody; 0 where nobody could say
+    /// anything.
+    pub fn share(&self) -> f64 {
+        if self.full_bytes > 0.0 {
+            self.bytes / self.full_bytes
+        } else {
+            0.0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EDGES: [f32; 9] = [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0];
+
+    fn sizes() -> MessageSizes {
+        MessageSizes {
+            edge: vec![10; 9],
+            always: vec![0, 0, 0, 1, 0, 0, 0, 1, 0],
+        }
+    }
+
+    fn stats(open: &[f32], active: &[bool]) -> MessageStats {
+        let step = StepMessages {
+            edges: &EDGES,
+            open,
+            active,
+            sizes: &sizes(),
+        };
+        step.message_stats()
+    }
+
+    #[test]
+    fn only_edges_between_living_agents_deliver() {
+        let all = stats(&[], &[true, true, true]);
+        assert_eq!((all.messages, all.bytes, all.full_bytes), (4.0, 42.0, 62.0));
+        assert_eq!((all.open_rate(), all.messages()), (1.0, 4.0 / 3.0));
+        let two = stats(&[], &[true, true, false]);
+        assert_eq!((two.messages, two.bytes, two.full_bytes), (2.0, 21.0, 21.0));
+    }
+
+    #[test]
+    fn a_closed_gate_takes_nothing_in_along_edges() {
+        let some = stats(&[0.0, 1.0, 0.0], &[true; 3]);
+        assert_eq!((some.messages, some.bytes), (1.0, 12.0));
+        assert_eq!(some.open_rate(), 1.0 / 3.0);
+        assert_eq!(some.share(), 12.0 / 62.0);
+    }
+
+    #[test]
+    fn without_a_graph_only_what_is_always_needed_is_sent() {
+        let of = |sizes: &MessageSizes| {
+            let step = StepMessages {
+                edges: &[],
+                open: &[],
+                active: &[true, true, false],
+                sizes,
+            };
+            step.message_stats()
+        };
+        let some = of(&sizes());
+        assert_eq!(
+            (some.messages, some.bytes, some.full_bytes),
+            (0.0, 1.0, 21.0)
+        );
+        let silent = of(&MessageSizes::default());
+        assert_eq!(
+            (silent.messages, silent.bytes, silent.full_bytes),
+            (0.0, 0.0, 0.0)
+        );
+        // Both count who was there alike.
+        for traffic in [some, silent] {
+            assert_eq!((traffic.agent_steps, traffic.active_steps), (3.0, 2.0));
+            assert_eq!((traffic.open, traffic.share() <= 1.0), (2.0, true));
+        }
+    }
+
+    #[test]
+    fn a_gate_for_each_edge_counts_by_edge() {
+        // Receiver 0 takes one of two messages, receiver 2 has no edge to the open sender.
+        let open = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0];
+        let some = stats(&open, &[true; 3]);
+        assert_eq!((some.messages, some.open), (1.0, 0.5));
+    }
+}

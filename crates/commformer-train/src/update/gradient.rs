@@ -1,0 +1,168 @@
+//! Gradients of a minibatch, by several workers.
+//!
+//! A minibatch is cut into parts of a fixed size. Every worker owns a replica of the policy (the
+//! same weights, gradients of its own) and takes the next part as soon as it is free; the parts'
+//! gradients are added in the order of the parts. The sum is therefore the same for any number of
+//! workers.
+
+use super::ppo::{self, Targets};
+use crate::gate::GateTerms;
+use crate::policy::{Evaluation, GateSamples, Level, TeamGraphs, learned_graph};
+use crate::pool::lock;
+use crate::rollout::samples::Observed;
+use crate::{Losses, Policy, PpoConfig, Samples, Sequence, TrainError};
+use std::sync::Mutex;
+use tch::{Device, Kind, Tensor};
+
+/// What is minimised.
+#[derive(Clone, Copy, Debug)]
+pub struct Objective<'a> {
+    /// The lower level's arithmetic.
+    pub ppo: &'a PpoConfig,
+    /// Weights of the gates' terms; `None`: the gates are not in force.
+    pub gate: Option<&'a GateTerms>,
+}
+
+/// The graph of a part.
+#[derive(Debug)]
+pub enum PartGraph {
+    /// As they are.
+    Given(TeamGraphs),
+    /// Drawn from the edge logits with this noise, (1, N, N), so that a gradient reaches them.
+    Drawn(Tensor),
+}
+
+/// A part of a minibatch; tensors are its own or views of the rollout's memory.
+#[derive(Debug)]
+pub struct Part {
+    /// What the teams perceived.
+    pub observed: Observed,
+    /// (B, N) or (B, N, A).
+    pub actions: Tensor,
+    /// How the receive gates were set, where there are any.
+    pub gate: Option<GateSamples>,
+    /// Where memories begin anew, (L, B, N), where the samples are sequences.
+    pub begins: Option<Tensor>,
+    /// Whom the agents hear.
+    pub graph: PartGraph,
+    /// What the rollout knows of the samples.
+    pub targets: Targets,
+    /// Stream of its dropout noise.
+    pub noise: commformer_env::Rng,
+}
+
+/// The gradient of a minibatch in the order of the level's leaves, and the mean terms of its loss.
+#[derive(Debug)]
+pub struct Gradient {
+    /// One tensor for each leaf.
+    pub of_leaves: Vec<Tensor>,
+    /// Its loss; the norm is not filled in.
+    pub losses: Losses,
+}
+
+/// Differentiates the minibatch made of `parts`, in which `total_active` agents are active.
+pub fn gradient(
+    pool: &rayon::ThreadPool,
+    replicas: &mut [Box<dyn Policy>],
+    parts: Vec<Part>,
+    level: Level,
+    objective: Objective<'_>,
+    total_active: f64,
+) -> Result<Gradient, TrainError> {
+    let done: Vec<Mutex<Option<PartResult>>> = parts.iter().map(|_| Mutex::new(None)).collect();
+    let queue = Mutex::new(parts.into_iter().enumerate());
+    let work = |replica: &mut Box<dyn Policy>| {
+        loop {
+            let next = lock(&queue).next();
+            let Some((index, part)) = next else { break };
+            *lock(&done[index]) = Some(differentiate(
+                &**replica,
+                part,
+                level,
+                objective,
+                total_active,
+            ));
+        }
+    };
+    pool.scope(|scope| {
+        for replica in replicas {
+            scope.spawn(|_| work(replica));
+        }
+    });
+    let mut sum: Option<(Vec<Tensor>, Tensor)> = None;
+    for result in done {
+        let Some(result) = result
+            .into_inner()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        else {
+            continue;
+        };
+        let (gradients, terms) = result?;
+        sum = Some(match sum {
+            None => (gradients, terms),
+            Some((mut total, total_terms)) => {
+                for (total, gradient) in total.iter_mut().zip(&gradients) {
+                    let _ = total.f_add_(gradient)?;
+                }
+                (total, total_terms + terms)
+            }
+        });
+    }
+    let (of_leaves, terms) =
+        sum.unwrap_or_else(|| (Vec::new(), Tensor::zeros([5], (Kind::Float, Device::Cpu))));
+    let terms = Vec::<f64>::try_from(&terms)?;
+    Ok(Gradient {
+        of_leaves,
+        losses: Losses::of_terms(&terms),
+    })
+}
+
+type PartResult = Result<(Vec<Tensor>, Tensor), TrainError>;
+
+fn differentiate(
+    policy: &dyn Policy,
+    mut part: Part,
+    level: Level,
+    objective: Objective<'_>,
+    total_active: f64,
+) -> PartResult {
+    let drawn;
+    let graph = match &part.graph {
+        PartGraph::Given(graph) => graph,
+        PartGraph::Drawn(noise) => {
+            drawn = TeamGraphs::new(learned_graph(policy)?.sample(noise)?.graphs);
+            &drawn
+        }
+    };
+    let samples = Samples {
+        sequence: part.begins.as_ref().map(|begins| Sequence {
+            steps: begins.size()[0] as usize,
+            begins,
+        }),
+        batch: part.observed.with_graph(graph),
+        actions: &part.actions,
+        gate: part.gate.as_ref(),
+    };
+    let device = part.observed.obs.device();
+    let mut uniform = |shape: &[i64]| {
+        let noise: Vec<f32> = (0..shape.iter().product::<i64>())
+            .map(|_| part.noise.uniform())
+            .collect();
+        Tensor::from_slice(&noise).view(shape).to_device(device)
+    };
+    let mut terms = None;
+    let mut loss = |evaluation: &Evaluation| {
+        let loss = ppo::loss(
+            objective.ppo,
+            objective.gate,
+            evaluation,
+            &part.targets,
+            total_active,
+        );
+        terms = Some(loss.terms);
+        loss.total
+    };
+    let gradients = policy.gradients(level, &samples, &mut uniform, &mut loss)?;
+    let none = || Tensor::zeros([5], (Kind::Float, Device::Cpu));
+    Ok((gradients, terms.unwrap_or_else(none)))
+}
