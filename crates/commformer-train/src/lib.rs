@@ -52,6 +52,7 @@ mod gate;
 pub mod memory;
 mod policy;
 mod pool;
+mod ranks;
 mod report;
 mod rollout;
 mod run;

@@ -1,6 +1,7 @@
 //! The loop: collect, advantages, lower steps, upper steps, report.
 
 use crate::policy::learned_graph;
+use crate::ranks::Ranks;
 use crate::rollout::graphs::{self, Graphs};
 use crate::rollout::messages::RolloutMessages;
 use crate::rollout::noise::{Noise, streams};
@@ -17,6 +18,7 @@ use crate::{
     ValueNorm, seed_for,
 };
 use commformer_env::{Environment, Spec, VecEnv};
+use commformer_torch::group::Group;
 use std::ops::Range;
 use std::time::Instant;
 use tch::{Kind, Tensor};
@@ -111,7 +113,37 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         Ok(self)
     }
 
+    /// Shares the work out to the processes of `group`, each of which has made this trainer alike: from here on all of
+    /// them must make the same calls. Every one of them then knows what a process alone would know, to the bit, and can give
+    /// a [`checkpoint`](Self::checkpoint). It comes after [`restore`](Self::restore).
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Setting`] if there are more processes than shards, [`TrainError::Ranks`] if they have made different
+    /// trainers, [`TrainError::Group`] if one of them is lost.
+    pub fn with_group(mut self, group: Group) -> Result<Self, TrainError> {
+        crate::check::ranks(group.size(), self.shards.len(), &self.settings.rollout)?;
+        let mut ranks = Ranks::new(group, self.settings.run.device);
+        ranks.check_alike(&self.digest()?, "another configuration or other weights")?;
+        for (number, shard) in self.shards.iter_mut().enumerate() {
+            if !ranks.owns(number) {
+                shard.environments.hand_over();
+            }
+        }
+        self.learner.ranks = Some(ranks);
+        Ok(self)
+    }
+
+    /// The number of this process among those that train together, 0 if it is alone.
+    pub fn rank(&self) -> usize {
+        self.learner.ranks.as_ref().map_or(0, Ranks::rank)
+    }
+
     /// One iteration: a rollout, and what is learned from it.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError`]; the trainer is then of no use. Other processes of the run notice it when this trainer is dropped.
     pub fn iterate(&mut self) -> Result<IterationReport, TrainError> {
         let graph_before = self.execution_graph()?;
         let graphs = self.draw_graphs()?;
@@ -311,8 +343,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         let progress = self.progress();
         let in_force = |gate: &GatePlan| gate.ramp_at(progress).is_some();
         let gated = self.gate.as_ref().is_some_and(in_force);
-        for shard in &mut self.shards {
-            shard.environments.progress(progress);
+        for environments in (self.shards.iter_mut()).filter_map(|shard| shard.environments.own()) {
+            environments.progress(progress);
         }
         let noise = |envs: Range<usize>| {
             let of = |purpose| streams(seed_for(seed, purpose), iteration, envs.clone(), all);
@@ -322,8 +354,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 draw_gates: true,
             }
         };
-        let (replicas, pool) = self.learner.workers();
-        rollout::collect(&mut self.shards, replicas, pool, graphs, &noise)
+        let workers = self.learner.workers();
+        rollout::collect(&mut self.shards, workers, graphs, &noise)
     }
 }
 
