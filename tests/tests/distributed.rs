@@ -292,6 +292,9 @@ fn one_of_them() {
             for (at, mut config) in configs().into_iter().enumerate() {
                 config.run.threads = variable(THREADS).parse().unwrap();
                 let mut trainer = together(trainer(&config, None), at).unwrap();
+                if let Some(note) = trainer.note() {
+                    println!("\nnote: {note}");
+                }
                 let reports: Vec<_> = (0..2)
                     .map(|_| IterationReport {
                         phases: Default::default(),
@@ -334,6 +337,11 @@ fn every_number_of_processes_and_threads_gives_the_same_bytes() {
                     .map(ToOwned::to_owned)
                     .collect();
                 assert_eq!(found.len(), configs().len());
+                let notes = lines(&said, "note: ").concat();
+                assert_eq!(
+                    notes.contains("3 parts, so 1 of 4 processes wait"),
+                    size == 4
+                );
                 let expected = expected.get_or_insert_with(|| found.clone());
                 assert_eq!(
                     found, *expected,

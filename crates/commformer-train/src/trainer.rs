@@ -1,7 +1,6 @@
 //! The loop: collect, advantages, lower steps, upper steps, report.
 
 use crate::policy::learned_graph;
-use crate::ranks::Ranks;
 use crate::rollout::graphs::{self, Graphs};
 use crate::rollout::messages::RolloutMessages;
 use crate::rollout::noise::{Noise, streams};
@@ -18,7 +17,6 @@ use crate::{
     ValueNorm, seed_for,
 };
 use commformer_env::{Environment, Spec, VecEnv};
-use commformer_torch::group::Group;
 use std::ops::Range;
 use std::time::Instant;
 use tch::{Kind, Tensor};
@@ -111,32 +109,6 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             shard.buffer.mirror_on(self.settings.run.device)?;
         }
         Ok(self)
-    }
-
-    /// Shares the work out to the processes of `group`, each of which has made this trainer alike: from here on all of
-    /// them must make the same calls. Every one of them then knows what a process alone would know, to the bit, and can give
-    /// a [`checkpoint`](Self::checkpoint). It comes after [`restore`](Self::restore).
-    ///
-    /// # Errors
-    ///
-    /// [`TrainError::Setting`] if there are more processes than shards, [`TrainError::Ranks`] if they have made different
-    /// trainers, [`TrainError::Group`] if one of them is lost.
-    pub fn with_group(mut self, group: Group) -> Result<Self, TrainError> {
-        crate::check::ranks(group.size(), self.shards.len(), &self.settings.rollout)?;
-        let mut ranks = Ranks::new(group, self.settings.run.device);
-        ranks.check_alike(&self.digest()?, "another configuration or other weights")?;
-        for (number, shard) in self.shards.iter_mut().enumerate() {
-            if !ranks.owns(number) {
-                shard.environments.hand_over();
-            }
-        }
-        self.learner.ranks = Some(ranks);
-        Ok(self)
-    }
-
-    /// The number of this process among those that train together, 0 if it is alone.
-    pub fn rank(&self) -> usize {
-        self.learner.ranks.as_ref().map_or(0, Ranks::rank)
     }
 
     /// One iteration: a rollout, and what is learned from it.
@@ -360,7 +332,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
 }
 
 /// The length of the sequences that a policy evaluates, if it does.
-fn sequence_of<P: Policy>(policy: &P, settings: &Settings) -> Option<usize> {
+pub(crate) fn sequence_of<P: Policy>(policy: &P, settings: &Settings) -> Option<usize> {
     let wish = policy.sequence()?;
     Some(sequences::length(wish, settings.rollout.steps))
 }

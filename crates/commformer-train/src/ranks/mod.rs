@@ -4,6 +4,7 @@
 //! Shards and parts have a fixed size, and what comes of them is put together in their order. The number of ranks therefore
 //! changes no bit.
 
+mod share;
 pub(crate) mod wire;
 
 use crate::TrainError;

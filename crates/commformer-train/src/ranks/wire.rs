@@ -232,7 +232,7 @@ mod tests {
         from.slice(&mut reals).unwrap();
         let bits = reals.map(f32::to_bits);
         assert_eq!(bits, [1.5, f32::NAN, -0.0].map(f32::to_bits));
-        let mut list = vec![1, 2, 3];
+        let mut list = vec![1_i64, 2, 3];
         from.list(&mut list).unwrap();
         assert_eq!(list, [7, -1]);
         let mut flags = [false; 2];

@@ -50,6 +50,28 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         store: &CheckpointStore,
         listener: &mut dyn Listener,
     ) -> Result<Outcome, TrainError> {
+        self.train(environments, Some(store), listener)
+    }
+
+    /// The same for a process that is not the first of those that train together, and needs no store.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn follow(
+        &mut self,
+        environments: MakeEnvironments<'_, E>,
+        listener: &mut dyn Listener,
+    ) -> Result<Outcome, TrainError> {
+        self.train(environments, None, listener)
+    }
+
+    fn train(
+        &mut self,
+        environments: MakeEnvironments<'_, E>,
+        store: Option<&CheckpointStore>,
+        listener: &mut dyn Listener,
+    ) -> Result<Outcome, TrainError> {
         while self.progress() < 1.0 {
             let before = self.checkpoint()?;
             let round = AssertUnwindSafe(|| self.round(environments, store, listener));
@@ -77,7 +99,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     fn round(
         &mut self,
         environments: MakeEnvironments<'_, E>,
-        store: &CheckpointStore,
+        store: Option<&CheckpointStore>,
         listener: &mut dyn Listener,
     ) -> Result<bool, TrainError> {
         let steps_before = self.steps;
@@ -103,13 +125,13 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     /// Saves, once all that was told of the run is on the disk. Where several processes train together, the first one does.
     fn save(
         &self,
-        store: &CheckpointStore,
+        store: Option<&CheckpointStore>,
         listener: &mut dyn Listener,
         checkpoint: &Checkpoint,
     ) -> Result<(), TrainError> {
-        if self.rank() > 0 {
+        let Some(store) = store.filter(|_| self.rank() == 0) else {
             return Ok(());
-        }
+        };
         listener.saving()?;
         Ok(store.save(checkpoint)?)
     }

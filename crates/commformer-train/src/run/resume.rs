@@ -1,10 +1,8 @@
 //! A trainer's whole state, out and in again: a run goes on from it as if it had never stopped.
 
 use crate::rollout::graphs::entries;
-use crate::{Checkpoint, Policy, TrainError, TrainState, Trainer, encode_state};
+use crate::{Checkpoint, Policy, TrainError, TrainState, Trainer};
 use commformer_env::Environment;
-use sha2::{Digest, Sha256};
-use tch::Device;
 
 impl<P: Policy, E: Environment> Trainer<P, E> {
     /// All that [`restore`](Self::restore) needs, copied. Random numbers of the trainer's own need no
@@ -47,29 +45,6 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 .collect(),
             state,
         })
-    }
-
-    /// What the processes of a run must have in common before they share its work.
-    pub(crate) fn digest(&self) -> Result<Vec<u8>, TrainError> {
-        let Checkpoint { weights, state } = self.checkpoint()?;
-        let (settings, run) = (&self.settings, &self.settings.run);
-        let weights: Vec<_> = (weights.into_iter())
-            .map(|(name, tensor)| (name, tensor.detach().to_device(Device::Cpu)))
-            .collect();
-        let mut digest = Sha256::new();
-        digest.update(format!(
-            "{:?} {:?} {} {} {} {} {:?}",
-            settings.rollout,
-            settings.ppo,
-            run.seed,
-            run.steps,
-            run.eval_every,
-            run.save_every,
-            self.spec
-        ));
-        digest.update(commformer_torch::weights::encode(&weights, &[])?);
-        digest.update(encode_state(&state)?);
-        Ok(digest.finalize().to_vec())
     }
 
     /// Begins a new run with the weights of another, and with what its values are measured by. Optimisers, budget,
