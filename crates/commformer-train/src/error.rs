@@ -68,7 +68,7 @@ pub enum TrainError {
     Listener(#[from] std::io::Error),
     /// The processes of the run do not meet, or lost each other.
     #[error(transparent)]
-    Group(#[from] commformer_torch::group::GroupError),
+    Group(Box<commformer_torch::group::GroupError>),
     /// Another process of the run does something else than this one.
     #[error(
         "rank {rank} of the run {what}: start all of them with the same program, the same configuration and the same checkpoint"
@@ -88,4 +88,10 @@ pub enum TrainError {
     /// tch refused a call.
     #[error(transparent)]
     Tch(#[from] tch::TchError),
+}
+
+impl From<commformer_torch::group::GroupError> for TrainError {
+    fn from(error: commformer_torch::group::GroupError) -> Self {
+        Self::Group(Box::new(error))
+    }
 }
