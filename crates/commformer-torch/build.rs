@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 fn main() {
-    println!("cargo::rerun-if-changed=src/shim.cpp");
+    for file in ["shim.cpp", "group.cpp", "guarded.h", "gloo"] {
+        println!("cargo::rerun-if-changed=src/{file}");
+    }
     println!("cargo::rerun-if-env-changed=LIBTORCH_INCLUDE");
     // torch-sys finds libtorch, whichever of its own ways was chosen, and says where.
     let Ok(folder) = std::env::var("DEP_TCH_LIBTORCH_LIB") else {
@@ -16,12 +18,14 @@ fn main() {
     cc::Build::new()
         .cpp(true)
         .std("c++17")
+        // The names of Gloo's types, whose headers libtorch comes without.
+        .include("src/gloo")
         .include(&include)
         .include(include.join("torch/csrc/api/include"))
         .define("_GLIBCXX_USE_CXX11_ABI", "1")
         // The warnings would be those of libtorch's headers.
         .warnings(false)
-        .file("src/shim.cpp")
+        .files(["src/shim.cpp", "src/group.cpp"])
         .compile("commformer_torch_shim");
 }
 

@@ -37,6 +37,41 @@ unsafe extern "C" {
     pub(crate) fn commformer_inference_begin() -> *mut c_void;
     pub(crate) fn commformer_inference_end(guard: *mut c_void);
     pub(crate) fn commformer_keep_memory(largest: c_int, kept: c_int) -> bool;
+    pub(crate) fn commformer_group_open(
+        host: *const c_char,
+        port: u16,
+        serves: bool,
+        rank: c_int,
+        size: c_int,
+        timeout: i64,
+        prefix: *const c_char,
+        device: *const c_char,
+        group: *mut *mut c_void,
+    ) -> *mut c_char;
+    pub(crate) fn commformer_group_close(group: *mut c_void);
+    pub(crate) fn commformer_group_gather(
+        group: *mut c_void,
+        mine: *mut c_void,
+        gathered: *const *mut c_void,
+        count: usize,
+    ) -> *mut c_char;
+    pub(crate) fn commformer_group_broadcast(
+        group: *mut c_void,
+        tensor: *mut c_void,
+        root: c_int,
+    ) -> *mut c_char;
+    pub(crate) fn commformer_group_sum(group: *mut c_void, tensor: *mut c_void) -> *mut c_char;
+    pub(crate) fn commformer_group_barrier(group: *mut c_void, timeout: i64) -> *mut c_char;
+    pub(crate) fn commformer_group_say(
+        group: *mut c_void,
+        key: *const c_char,
+        text: *const c_char,
+    ) -> *mut c_char;
+    pub(crate) fn commformer_group_heard(
+        group: *mut c_void,
+        key: *const c_char,
+        text: *mut *mut c_char,
+    ) -> *mut c_char;
     pub(crate) fn commformer_memory(
         tensor: *const C_tensor,
         data: *mut *mut c_void,

@@ -12,6 +12,7 @@
 //! - [`gradients`]: clipping by the global norm.
 //! - [`Adam`]: libtorch's fused kernel, with a state that can be saved and loaded.
 //! - [`weights`]: named tensors as safetensors bytes, deterministic to write and safe to read.
+//! - [`group`]: torch's distributed engine: processes that meet and exchange tensors.
 //! - [`named`]: saved tensors copied into a model's own, once all of them are known to fit.
 //!
 //! What can fail gives a [`TorchError`], or a [`named::StateError`]; no C++ exception and no panic crosses over.
@@ -60,6 +61,7 @@ pub mod cuda;
 mod error;
 mod ffi;
 pub mod gradients;
+pub mod group;
 pub mod library;
 pub mod named;
 pub mod shared;

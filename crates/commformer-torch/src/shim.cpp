@@ -4,6 +4,8 @@
 // `commformer_free`: no C++ exception crosses into Rust. Tensors are passed as pointers to
 // `at::Tensor` handles, which is what tch's `Tensor::as_ptr` gives.
 
+#include "guarded.h"
+
 #include <ATen/Context.h>
 #include <ATen/Version.h>
 #include <ATen/core/Tensor.h>
@@ -14,14 +16,12 @@
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
 #include <c10/core/InferenceMode.h>
-#include <c10/util/Exception.h>
 
 #include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <string>
 #include <vector>
 
@@ -34,31 +34,6 @@
 #endif
 
 namespace {
-
-// A copy that `commformer_free` can free; never null, since null means success.
-char *message_of(const char *text) noexcept {
-  if (text == nullptr)
-    text = "no message was given";
-  const size_t size = std::strlen(text) + 1;
-  char *copy = static_cast<char *>(std::malloc(size));
-  if (copy == nullptr)
-    std::abort();
-  std::memcpy(copy, text, size);
-  return copy;
-}
-
-template <typename Body> char *guarded(Body body) noexcept {
-  try {
-    body();
-    return nullptr;
-  } catch (const c10::Error &error) {
-    return message_of(error.what_without_backtrace());
-  } catch (const std::exception &error) {
-    return message_of(error.what());
-  } catch (...) {
-    return message_of("an exception of an unknown type");
-  }
-}
 
 std::vector<at::Tensor> collect(const at::Tensor *const *tensors, size_t count) {
   std::vector<at::Tensor> list;

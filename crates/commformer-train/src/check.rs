@@ -1,6 +1,6 @@
 //! Settings that cannot work are refused before any work.
 
-use crate::{GatePlan, GraphPlan, Settings, TrainError, UpperData};
+use crate::{GatePlan, GraphPlan, RolloutConfig, Settings, TrainError, UpperData};
 
 /// Refuses the first setting that cannot work with `envs` environments, for a policy that evaluates
 /// sequences of this `length`, or samples by themselves (1).
@@ -118,6 +118,22 @@ pub fn graph(plan: &GraphPlan, offered: bool, agents: usize) -> Result<(), Train
         GraphPlan::Fixed(graph) => return of_agents(&graph.size(), agents, false),
     };
     check("graph.mode", found, holds, "another mode")
+}
+
+/// Refuses more processes than there are shards to share out.
+pub fn ranks(ranks: usize, shards: usize, rollout: &RolloutConfig) -> Result<(), TrainError> {
+    let found = format!(
+        "{}, which makes {shards} shards of {} environments",
+        rollout.shard, rollout.num_envs
+    );
+    let most = (rollout.num_envs / ranks).max(1);
+    let expected = match rollout.num_envs >= ranks {
+        true => {
+            format!("at most {most}, so that each of the {ranks} processes has a shard to step")
+        }
+        false => format!("at least {ranks} environments (rollout.num_envs), one for each process"),
+    };
+    check("rollout.shard", found, shards >= ranks, &expected)
 }
 
 /// Refuses the size of a graph that is not one of `agents`; `or_none`: it may be that of no graph.

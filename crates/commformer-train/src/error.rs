@@ -66,6 +66,19 @@ pub enum TrainError {
     /// Whoever receives to the run failed.
     #[error("cannot record the run: {0}")]
     Listener(#[from] std::io::Error),
+    /// The processes of the run do not meet, or lost each other.
+    #[error(transparent)]
+    Group(Box<commformer_torch::group::GroupError>),
+    /// Another process of the run does something else than this one.
+    #[error(
+        "rank {rank} of the run {what}: start all of them with the same program, the same configuration and the same checkpoint"
+    )]
+    Ranks {
+        /// Its number.
+        rank: usize,
+        /// What it does.
+        what: String,
+    },
     /// The policy refused a call.
     #[error("the policy: {0}")]
     Policy(#[from] Box<dyn std::error::Error + Send + Sync>),
@@ -75,4 +88,10 @@ pub enum TrainError {
     /// tch refused a call.
     #[error(transparent)]
     Tch(#[from] tch::TchError),
+}
+
+impl From<commformer_torch::group::GroupError> for TrainError {
+    fn from(error: commformer_torch::group::GroupError) -> Self {
+        Self::Group(Box::new(error))
+    }
 }

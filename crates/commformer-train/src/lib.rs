@@ -51,6 +51,7 @@ mod error;
 mod gate;
 mod policy;
 mod pool;
+mod ranks;
 mod report;
 mod rollout;
 mod run;

@@ -112,6 +112,10 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     }
 
     /// One iteration: a rollout, and what is learned from it.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError`]; the trainer is then of no use. Other processes of the run notice it when this trainer is dropped.
     pub fn iterate(&mut self) -> Result<IterationReport, TrainError> {
         let graph_before = self.execution_graph()?;
         let graphs = self.draw_graphs()?;
@@ -311,8 +315,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         let progress = self.progress();
         let in_force = |gate: &GatePlan| gate.ramp_at(progress).is_some();
         let gated = self.gate.as_ref().is_some_and(in_force);
-        for shard in &mut self.shards {
-            shard.environments.progress(progress);
+        for environments in (self.shards.iter_mut()).filter_map(|shard| shard.environments.own()) {
+            environments.progress(progress);
         }
         let noise = |envs: Range<usize>| {
             let of = |purpose| streams(seed_for(seed, purpose), iteration, envs.clone(), all);
@@ -322,13 +326,13 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 draw_gates: true,
             }
         };
-        let (replicas, pool) = self.learner.workers();
-        rollout::collect(&mut self.shards, replicas, pool, graphs, &noise)
+        let workers = self.learner.workers();
+        rollout::collect(&mut self.shards, workers, graphs, &noise)
     }
 }
 
 /// The length of the sequences that a policy evaluates, if it does.
-fn sequence_of<P: Policy>(policy: &P, settings: &Settings) -> Option<usize> {
+pub(crate) fn sequence_of<P: Policy>(policy: &P, settings: &Settings) -> Option<usize> {
     let wish = policy.sequence()?;
     Some(sequences::length(wish, settings.rollout.steps))
 }

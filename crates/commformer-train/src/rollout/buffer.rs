@@ -4,6 +4,7 @@
 mod advantages;
 mod begins;
 mod between;
+mod exchange;
 mod fallen;
 #[cfg(test)]
 mod scripted;

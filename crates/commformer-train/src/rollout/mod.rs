@@ -7,6 +7,7 @@
 
 pub(crate) mod boundary;
 pub(crate) mod buffer;
+pub(crate) mod exchange;
 pub(crate) mod gae;
 pub(crate) mod graphs;
 pub(crate) mod message_stats;
@@ -20,10 +21,12 @@ mod taken;
 pub(crate) mod value_norm;
 
 use crate::pool::lock;
+use crate::update::learner::Workers;
 use crate::{Actor, Phases, Policy, RolloutConfig, TeamGraphs, TrainError};
 use buffer::Buffer;
 use commformer_env::{Environment, Episode, VecEnv};
 use commformer_torch::threads::inference;
+use exchange::Environments;
 use graphs::Graphs;
 use noise::{Drawn, Noise};
 use std::collections::VecDeque;
@@ -38,7 +41,7 @@ pub struct Shard<E> {
     /// Which environments of all.
     pub envs: Range<usize>,
     /// They themselves.
-    pub environments: VecEnv<E>,
+    pub environments: Environments<E>,
     /// The memory of their rollout.
     pub buffer: Buffer,
 }
@@ -61,7 +64,7 @@ pub fn shards<E: Environment>(
             buffer.reset(&mut environments)?;
             Ok(Shard {
                 envs,
-                environments,
+                environments: Environments::Own(Box::new(environments)),
                 buffer,
             })
         })
@@ -92,11 +95,11 @@ pub struct Collected {
     pub phases: Phases,
 }
 
-/// Fills the buffers of all shards by acting on `graphs`; `noise` makes that of some environments.
+/// Fills the buffers of all shards by acting on `graphs`; `noise` makes that of some environments. The shards of other
+/// `ranks` come from there; what this one waits for them is time of the environments.
 pub fn collect<E: Environment>(
     shards: &mut [Shard<E>],
-    replicas: &mut [Box<dyn Policy>],
-    pool: &rayon::ThreadPool,
+    (replicas, pool, ranks): Workers<'_>,
     graphs: &Graphs,
     noise: &dyn Fn(Range<usize>) -> Noise,
 ) -> Result<Collected, TrainError> {
@@ -105,13 +108,16 @@ pub fn collect<E: Environment>(
     let waiting: VecDeque<Turn<'_, E>> = shards
         .iter_mut()
         .enumerate()
-        .map(|(number, shard)| Turn {
-            number,
-            graph: graphs.of_envs(shard.envs.clone(), envs),
-            noise: noise(shard.envs.clone()),
-            shard,
-            under_way: None,
-            collected: Collected::default(),
+        .filter_map(|(number, shard)| {
+            Some(Turn {
+                number,
+                graph: graphs.of_envs(shard.envs.clone(), envs),
+                noise: noise(shard.envs.clone()),
+                environments: shard.environments.own()?,
+                buffer: &mut shard.buffer,
+                under_way: None,
+                collected: Collected::default(),
+            })
         })
         .collect();
     let (waiting, over) = (Mutex::new(waiting), Mutex::new(Vec::new()));
@@ -136,9 +142,13 @@ pub fn collect<E: Environment>(
     let mut over = std::mem::take(&mut *lock(&over));
     over.sort_by_key(|(number, _)| *number);
     let mut all = Collected::default();
-    for (_, collected) in over {
-        let Collected { episodes, phases } = collected?;
-        all.episodes.extend(episodes);
+    let mut episodes = vec![Vec::new(); shards.len()];
+    for (number, collected) in over {
+        let Collected {
+            episodes: of_shard,
+            phases,
+        } = collected?;
+        episodes[number] = of_shard;
         all.phases.act += phases.act;
         all.phases.environment += phases.environment;
     }
@@ -146,13 +156,20 @@ pub fn collect<E: Environment>(
     let passed = start.elapsed().as_secs_f64() / all.phases.total().max(f64::MIN_POSITIVE);
     all.phases.act *= passed;
     all.phases.environment *= passed;
+    if let Some(ranks) = ranks {
+        let start = Instant::now();
+        exchange::exchange(shards, &mut episodes, ranks)?;
+        all.phases.environment += start.elapsed().as_secs_f64();
+    }
+    all.episodes = episodes.into_iter().flatten().collect();
     Ok(all)
 }
 
 /// A shard on its way through a rollout.
 struct Turn<'a, E> {
     number: usize,
-    shard: &'a mut Shard<E>,
+    environments: &'a mut VecEnv<E>,
+    buffer: &'a mut Buffer,
     graph: TeamGraphs,
     noise: Noise,
     /// The step that was begun.
@@ -164,11 +181,7 @@ impl<E: Environment> Turn<'_, E> {
     /// Waits for the step under way, acts, begins the next one, and says whether the rollout is over. Where environments
     /// live elsewhere, they step while others act.
     fn advance(&mut self, policy: &dyn Policy) -> Result<bool, TrainError> {
-        let Shard {
-            environments,
-            buffer,
-            ..
-        } = &mut *self.shard;
+        let (environments, buffer) = (&mut *self.environments, &mut *self.buffer);
         let phases = &mut self.collected.phases;
         match self.under_way {
             None => buffer.begin()?,

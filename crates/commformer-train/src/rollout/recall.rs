@@ -4,6 +4,7 @@
 use super::rows::{Rows, samples, write};
 use crate::TrainError;
 use crate::policy::{GateSamples, Gating};
+use crate::ranks::wire::Wire;
 use tch::{Device, Kind, Tensor};
 
 /// The gates' decisions of T steps of C environments with N agents and W decisions each.
@@ -64,6 +65,15 @@ impl GateMemory {
         self.values.fetch(0..steps)
     }
 
+    /// Gives the decisions to other processes, or takes those of another one.
+    pub fn exchange(&mut self, wire: &mut Wire<'_>) -> Result<(), TrainError> {
+        self.open.exchange(wire)?;
+        self.scores.exchange(wire)?;
+        self.values.exchange(wire)?;
+        wire.tensor(&mut self.noise)?;
+        wire.tensor(&mut self.log_probs)
+    }
+
     /// The gates of step `t`, (C, N, W).
     pub fn open(&self, t: usize) -> Result<&[f32], TrainError> {
         self.open.row(t)
@@ -114,6 +124,11 @@ impl RecurrentStates {
     pub fn mirror_on(&mut self, device: Device) -> Result<(), TrainError> {
         self.memory = self.memory.f_to_device(device)?;
         Ok(())
+    }
+
+    /// Gives all rows to other processes, or takes those of another one.
+    pub fn exchange(&mut self, wire: &mut Wire<'_>) -> Result<(), TrainError> {
+        wire.tensor(&mut self.memory)
     }
 
     /// Makes the last row the first.

@@ -1,6 +1,7 @@
 //! Memory with a row for each step of a rollout, shared by environments and the policy.
 
 use crate::TrainError;
+use crate::ranks::wire::{Number, Wire};
 use commformer_torch::Shared;
 use commformer_torch::shared::Element;
 use std::ops::Range;
@@ -92,6 +93,18 @@ impl<T: Element> Rows<T> {
             .slice_mut()?
             .copy_within(last * length..(last + 1) * length, 0);
         Ok(())
+    }
+
+    /// Gives all rows to other processes, or takes those of another one, which reach the mirror, too.
+    pub fn exchange(&mut self, wire: &mut Wire<'_>) -> Result<(), TrainError>
+    where
+        T: Number,
+    {
+        wire.slice(self.host.slice_mut()?)?;
+        match &mut self.mirror {
+            Some(mirror) if wire.reads() => Ok(mirror.f_copy_(&self.host.tensor()?)?),
+            _ => Ok(()),
+        }
     }
 
     fn length(&self) -> usize {

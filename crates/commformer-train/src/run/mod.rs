@@ -37,6 +37,9 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     /// Trains until the run has taken its steps or the listener wants it to stop. Every evaluation
     /// leaves a checkpoint, and so does every `save_every` steps.
     ///
+    /// Where several processes train together ([`with_group`](Self::with_group)), the first one writes the checkpoints, and
+    /// all stop when the listener of any wants it. Each evaluates for itself, which comes to the same.
+    ///
     /// # Errors
     ///
     /// [`TrainError`]. An iteration that fails, be it by a panic, leaves a checkpoint of the state before
@@ -47,6 +50,28 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         store: &CheckpointStore,
         listener: &mut dyn Listener,
     ) -> Result<Outcome, TrainError> {
+        self.train(environments, Some(store), listener)
+    }
+
+    /// The same for a process that is not the first of those that train together, and needs no store.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn follow(
+        &mut self,
+        environments: MakeEnvironments<'_, E>,
+        listener: &mut dyn Listener,
+    ) -> Result<Outcome, TrainError> {
+        self.train(environments, None, listener)
+    }
+
+    fn train(
+        &mut self,
+        environments: MakeEnvironments<'_, E>,
+        store: Option<&CheckpointStore>,
+        listener: &mut dyn Listener,
+    ) -> Result<Outcome, TrainError> {
         while self.progress() < 1.0 {
             let before = self.checkpoint()?;
             let round = AssertUnwindSafe(|| self.round(environments, store, listener));
@@ -55,13 +80,15 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 Ok(Ok(_)) => continue,
                 // What could not be written now cannot be written now.
                 Ok(Err(error @ (TrainError::Checkpoint(_) | TrainError::Listener(_)))) => {
+                    self.leave(&error);
                     return Err(error);
                 }
                 Ok(Err(error)) => error,
                 Err(panic) => TrainError::Panicked(message_of(&*panic)),
             };
+            self.leave(&failed);
             // Should this fail too, the first error is the one to tell.
-            let _ = save(store, listener, &before);
+            let _ = self.save(store, listener, &before);
             return Err(failed);
         }
         Ok(Outcome::Finished)
@@ -72,7 +99,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     fn round(
         &mut self,
         environments: MakeEnvironments<'_, E>,
-        store: &CheckpointStore,
+        store: Option<&CheckpointStore>,
         listener: &mut dyn Listener,
     ) -> Result<bool, TrainError> {
         let steps_before = self.steps;
@@ -85,11 +112,35 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             self.evaluate(environments, listener)?;
         }
         // Asked once: a wish that comes later waits for the next iteration.
-        let stop = listener.stop();
+        let mut stop = listener.stop();
+        if let Some(ranks) = &mut self.learner.ranks {
+            stop = ranks.any(stop)?;
+        }
         if evaluate || due(self.settings.run.save_every) || stop {
-            save(store, listener, &self.checkpoint()?)?;
+            self.save(store, listener, &self.checkpoint()?)?;
         }
         Ok(stop)
+    }
+
+    /// Saves, once all that was told of the run is on the disk. Where several processes train together, the first one does.
+    fn save(
+        &self,
+        store: Option<&CheckpointStore>,
+        listener: &mut dyn Listener,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), TrainError> {
+        let Some(store) = store.filter(|_| self.rank() == 0) else {
+            return Ok(());
+        };
+        listener.saving()?;
+        Ok(store.save(checkpoint)?)
+    }
+
+    /// Lets other processes of the run know why this one ends.
+    fn leave(&mut self, error: &TrainError) {
+        if let Some(ranks) = &mut self.learner.ranks {
+            ranks.leave(error);
+        }
     }
 
     /// Judges the policy as it is now.
@@ -165,16 +216,6 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         }
         standing
     }
-}
-
-/// Saves, once all that was told of the run is on the disk.
-fn save(
-    store: &CheckpointStore,
-    listener: &mut dyn Listener,
-    checkpoint: &Checkpoint,
-) -> Result<(), TrainError> {
-    listener.saving()?;
-    Ok(store.save(checkpoint)?)
 }
 
 /// What a panic said.

@@ -88,8 +88,10 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 let numbers = |env| env * state.recurrent.len() / all;
                 let range = shard.envs.clone();
                 let recurrent = &state.recurrent[numbers(range.start)..numbers(range.end)];
-                let (buffer, environments) = (&mut shard.buffer, &mut shard.environments);
-                buffer.restore(environments, &envs[range], recurrent)?;
+                let own = shard.environments.own().ok_or_else(|| {
+                    TrainError::Mismatch("it comes after the work was shared out".into())
+                })?;
+                shard.buffer.restore(own, &envs[range], recurrent)?;
             }
         }
         self.gated = state.gated;

@@ -3,12 +3,15 @@
 //! A minibatch is cut into parts of a fixed size. Every worker owns a replica of the policy (the
 //! same weights, gradients of its own) and takes the next part as soon as it is free; the parts'
 //! gradients are added in the order of the parts. The sum is therefore the same for any number of
-//! workers.
+//! workers. Where there are several ranks, each differentiates its share of the parts; all of them have all gradients, and
+//! add them up alike.
 
 use super::ppo::{self, Targets};
 use crate::gate::GateTerms;
 use crate::policy::{Evaluation, GateSamples, Level, TeamGraphs, learned_graph};
 use crate::pool::lock;
+use crate::ranks::Ranks;
+use crate::ranks::wire::Wire;
 use crate::rollout::samples::Observed;
 use crate::{Losses, Policy, PpoConfig, Samples, Sequence, TrainError};
 use std::sync::Mutex;
@@ -60,17 +63,27 @@ pub struct Gradient {
     pub losses: Losses,
 }
 
+/// Parts of a minibatch, by their numbers.
+#[derive(Debug)]
+pub struct Parts {
+    /// How many the minibatch has.
+    pub count: usize,
+    /// Those that this process differentiates.
+    pub own: Vec<(usize, Part)>,
+}
+
 /// Differentiates the minibatch made of `parts`, in which `total_active` agents are active.
 pub fn gradient(
     pool: &rayon::ThreadPool,
     replicas: &mut [Box<dyn Policy>],
-    parts: Vec<Part>,
+    ranks: Option<&mut Ranks>,
+    parts: Parts,
     level: Level,
     objective: Objective<'_>,
     total_active: f64,
 ) -> Result<Gradient, TrainError> {
-    let done: Vec<Mutex<Option<PartResult>>> = parts.iter().map(|_| Mutex::new(None)).collect();
-    let queue = Mutex::new(parts.into_iter().enumerate());
+    let done: Vec<Mutex<Option<PartResult>>> = (0..parts.count).map(|_| Mutex::new(None)).collect();
+    let queue = Mutex::new(parts.own.into_iter());
     let work = |replica: &mut Box<dyn Policy>| {
         loop {
             let next = lock(&queue).next();
@@ -89,15 +102,18 @@ pub fn gradient(
             scope.spawn(|_| work(replica));
         }
     });
-    let mut sum: Option<(Vec<Tensor>, Tensor)> = None;
-    for result in done {
-        let Some(result) = result
-            .into_inner()
+    let done = done.into_iter().map(|result| {
+        let result = result.into_inner();
+        result
             .unwrap_or_else(|poisoned| poisoned.into_inner())
-        else {
-            continue;
-        };
-        let (gradients, terms) = result?;
+            .transpose()
+    });
+    let mut done = done.collect::<Result<Vec<_>, _>>()?;
+    if let Some(ranks) = ranks {
+        exchange(&mut done, ranks)?;
+    }
+    let mut sum: Option<(Vec<Tensor>, Tensor)> = None;
+    for (gradients, terms) in done.into_iter().flatten() {
         sum = Some(match sum {
             None => (gradients, terms),
             Some((mut total, total_terms)) => {
@@ -115,6 +131,36 @@ pub fn gradient(
         of_leaves,
         losses: Losses::of_terms(&terms),
     })
+}
+
+/// Brings the gradients of every part to every rank.
+fn exchange(
+    done: &mut [Option<(Vec<Tensor>, Tensor)>],
+    ranks: &mut Ranks,
+) -> Result<(), TrainError> {
+    let device = ranks.device();
+    let mut mine = Wire::Out(Vec::new());
+    for (gradients, terms) in done.iter().flatten() {
+        let mut tensors: Vec<Tensor> = gradients.iter().map(Tensor::shallow_clone).collect();
+        tensors.push(terms.shallow_clone());
+        mine.tensors(&mut tensors, device)?;
+    }
+    let all = ranks.exchange(&mine.into_bytes())?;
+    for (rank, bytes) in all.iter().enumerate() {
+        if rank == ranks.rank() {
+            continue;
+        }
+        let mut wire = Wire::from(rank, bytes);
+        for (number, done) in done.iter_mut().enumerate() {
+            if ranks.owner(number) == rank {
+                let mut tensors = Vec::new();
+                wire.tensors(&mut tensors, device)?;
+                *done = tensors.pop().map(|terms| (tensors, terms));
+            }
+        }
+        wire.end()?;
+    }
+    Ok(())
 }
 
 type PartResult = Result<(Vec<Tensor>, Tensor), TrainError>;

@@ -2,10 +2,11 @@
 
 use super::bilevel;
 use super::experience::Experience;
-use super::gradient::{Gradient, Objective, PartGraph, gradient};
+use super::gradient::{Gradient, Objective, PartGraph, Parts, gradient};
 use super::not_finite::{EDGE_LOGITS, Proposal, not_finite_of};
 use super::selection::Selection;
 use crate::policy::{Level, learned_graph};
+use crate::ranks::Ranks;
 use crate::rollout::graphs::{self, Drawn, Graphs};
 use crate::{
     BilevelConfig, Diverged, GraphPlan, Losses, Policy, PolicyResult, PpoConfig, Purpose, Settings,
@@ -16,12 +17,21 @@ use commformer_torch::gradients::clip_norm;
 use commformer_torch::{Adam, AdamConfig, AdamState, threads};
 use tch::Tensor;
 
+/// Who does the work: a replica for each thread of the pool, and other processes.
+pub type Workers<'a> = (
+    &'a mut [Box<dyn Policy>],
+    &'a rayon::ThreadPool,
+    Option<&'a mut Ranks>,
+);
+
 /// A policy, its optimisers, and the workers that differentiate it.
 #[derive(Debug)]
 pub struct Learner<P> {
     policy: P,
     replicas: Vec<Box<dyn Policy>>,
     pool: rayon::ThreadPool,
+    /// `None` for a process that is alone.
+    pub(crate) ranks: Option<Ranks>,
     seed: u64,
     pub(crate) lower: Adam,
     /// `None` for a policy that learns no graph.
@@ -69,6 +79,7 @@ impl<P: Policy> Learner<P> {
                 .collect::<PolicyResult<_>>()?,
             policy,
             pool,
+            ranks: None,
             seed: settings.run.seed,
         })
     }
@@ -83,9 +94,9 @@ impl<P: Policy> Learner<P> {
         &mut self.policy
     }
 
-    /// A replica of the policy for each worker, and the workers.
-    pub fn workers(&mut self) -> (&mut [Box<dyn Policy>], &rayon::ThreadPool) {
-        (&mut self.replicas, &self.pool)
+    /// A replica of the policy for each worker, the workers, and the ranks.
+    pub fn workers(&mut self) -> Workers<'_> {
+        (&mut self.replicas, &self.pool, self.ranks.as_mut())
     }
 
     /// Takes saved weights; the optimisers are as at their start.
@@ -237,14 +248,19 @@ impl<P: Policy> Learner<P> {
     ) -> Result<Losses, TrainError> {
         let ppo = objective.ppo;
         let dropout = seed_for(self.seed, Purpose::Dropout).wrapping_add(draw);
-        let parts = selection
-            .parts(experience.part_size(selection, ppo))
-            .iter()
-            .enumerate()
+        let cut = selection.parts(experience.part_size(selection, ppo));
+        let ranks = self.ranks.as_ref();
+        let own = (cut.iter().enumerate())
+            .filter(|(number, _)| ranks.is_none_or(|ranks| ranks.owns(*number)))
             .map(|(number, part)| {
-                experience.part(part, graph(part), Rng::new(dropout, number as u64))
+                let noise = Rng::new(dropout, number as u64);
+                (number, experience.part(part, graph(part), noise))
             })
             .collect();
+        let parts = Parts {
+            count: cut.len(),
+            own,
+        };
         let total_active = experience.count_active(selection).max(1) as f64;
         let Gradient {
             mut of_leaves,
@@ -252,6 +268,7 @@ impl<P: Policy> Learner<P> {
         } = gradient(
             &self.pool,
             &mut self.replicas,
+            self.ranks.as_mut(),
             parts,
             level,
             objective,

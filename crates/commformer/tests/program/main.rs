@@ -2,6 +2,7 @@
 
 mod commands;
 mod faults;
+mod ranks;
 #[path = "../../../../tests/src/skip.rs"]
 mod skip;
 #[cfg(unix)]

@@ -2,6 +2,7 @@
 
 mod end;
 mod origin;
+mod ranks;
 
 use super::options::ConfigOptions;
 use super::trust::{self, Trust};
@@ -23,6 +24,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// The exit code of a process that was told to end.
+const TERMINATED: u8 = 128 + 15;
+
 #[derive(Debug, Args)]
 pub(super) struct Train {
     #[command(flatten)]
@@ -37,6 +41,10 @@ pub(super) struct Train {
     /// size, too. A run that has begun goes on with its own
     #[arg(long, value_name = "DIR")]
     weights: Option<PathBuf>,
+    /// Train in so many processes on this machine, which share the work. Torchrun, Slurm and Kubernetes start them
+    /// themselves, also on several machines
+    #[arg(long, value_name = "N")]
+    ranks: Option<usize>,
 }
 
 impl Train {
@@ -47,7 +55,19 @@ impl Train {
         // Everything that can be refused is, before a folder is made.
         let device = compose::device(config)?;
         compose::memory::check(config, device)?;
-        let mut trainer = compose::trainer(config, device)?;
+        let mut of_process = config.clone();
+        of_process.run.threads = ranks::threads(config.run.threads, self.ranks);
+        let mut trainer = compose::trainer(&of_process, device)?;
+        let (meeting, started) = ranks::meeting(self.ranks, &trainer)?;
+        // The same episodes each time, so that evaluations differ by the policy alone.
+        let mut environments = |purpose| {
+            let (episodes, seed) = (config.eval.episodes, config.run.seed);
+            Ok(compose::evaluation(config, episodes, seed, purpose)?)
+        };
+        let mut group = meeting.as_ref().map(ranks::meet).transpose()?;
+        if let Some(group) = group.take_if(|group| group.rank() > 0) {
+            return ranks::follow(trainer, group, &mut environments, interrupt);
+        }
         let begun = |run: &PathBuf| CheckpointStore::open(run).is_ok();
         let weights = (self.weights.as_deref()).filter(|_| !origin.run.as_ref().is_some_and(begun));
         if let Some(from) = weights {
@@ -75,7 +95,14 @@ impl Train {
             store.save(&trainer.checkpoint()?)?;
         }
         go_on(&mut trainer, &store)?;
+        if let Some(group) = group {
+            trainer = ranks::share(trainer, group)?;
+        }
         self.describe(out, config, device, &folder, trainer.steps())?;
+
+        if let Some(note) = trainer.note() {
+            writeln!(out, "Note: {note}")?;
+        }
 
         let steps = [trainer.steps(), config.run.steps];
         let mut recorder = Recorder::open(&folder, steps, config.run.seed, interrupt.clone())
@@ -87,18 +114,16 @@ impl Train {
                 folder.metrics().display()
             ));
         }
-        // The same episodes each time, so that evaluations differ by the policy alone.
-        let mut environments = |purpose| {
-            let (episodes, seed) = (config.eval.episodes, config.run.seed);
-            Ok(compose::evaluation(config, episodes, seed, purpose)?)
-        };
         let outcome = trainer.run(&mut environments, &store, &mut recorder);
         let (phases, seconds, mut events) = recorder.finish();
         let steps = trainer.steps();
         drop(trainer);
         let (program, path) = (super::program(), folder.path().display());
         let outcome = outcome.map_err(|error| end::failed(error, &folder, steps, &mut events))?;
-        if let (Outcome::Stopped, Some(code)) = (outcome, interrupt.exit_code()) {
+        started.wait()?;
+        if outcome == Outcome::Stopped {
+            // Another process of the run was told to.
+            let code = interrupt.exit_code().unwrap_or(TERMINATED);
             let steps = grouped(steps);
             writeln!(
                 out,

@@ -1,0 +1,81 @@
+//! A run on several processes, its *ranks*. Each steps its share of the shards and differentiates its share of a minibatch's
+//! parts; what they found is exchanged, and all else is computed by every rank alike.
+//!
+//! Shards and parts have a fixed size, and what comes of them is put together in their order. The number of ranks therefore
+//! changes no bit.
+
+mod share;
+pub(crate) mod wire;
+
+use crate::TrainError;
+use commformer_torch::group::Group;
+use tch::{Device, Tensor};
+
+/// This process among those of the run.
+#[derive(Debug)]
+pub struct Ranks {
+    group: Group,
+    device: Device,
+}
+
+impl Ranks {
+    /// Of these processes, the tensors of which live on `device`.
+    pub fn new(group: Group, device: Device) -> Self {
+        Self { group, device }
+    }
+
+    /// Where this one's tensors live.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// The number of this one, from 0.
+    pub fn rank(&self) -> usize {
+        self.group.rank()
+    }
+
+    /// How many there are.
+    pub fn size(&self) -> usize {
+        self.group.size()
+    }
+
+    /// The rank that does the work of this number.
+    pub fn owner(&self, number: usize) -> usize {
+        number % self.size()
+    }
+
+    /// Whether the work of this number is this rank's.
+    pub fn owns(&self, number: usize) -> bool {
+        self.owner(number) == self.rank()
+    }
+
+    /// What each rank has to say, in their order.
+    pub fn exchange(&mut self, mine: &[u8]) -> Result<Vec<Vec<u8>>, TrainError> {
+        Ok(self.group.gather_bytes(mine)?)
+    }
+
+    /// Whether any rank wishes so.
+    pub fn any(&mut self, wish: bool) -> Result<bool, TrainError> {
+        let wishes = self.group.gather(&Tensor::from_slice(&[i64::from(wish)]))?;
+        Ok(wishes.iter().any(|wish| wish.int64_value(&[0]) != 0))
+    }
+
+    /// Refuses ranks that have something else here than this one.
+    pub fn check_alike(&mut self, mine: &[u8], what: &str) -> Result<(), TrainError> {
+        let all = self.exchange(mine)?;
+        match all.iter().position(|other| other != mine) {
+            None => Ok(()),
+            Some(rank) => Err(TrainError::Ranks {
+                rank,
+                what: format!("has {what} than rank {}", self.rank()),
+            }),
+        }
+    }
+
+    /// Lets the others know why this one ends. Who only lost another has nothing to add.
+    pub fn leave(&mut self, error: &TrainError) {
+        if !matches!(error, TrainError::Group(_)) {
+            self.group.leave(&error.to_string());
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! A trainer whose work is shared out.
+
+use super::Ranks;
+use crate::trainer::sequence_of;
+use crate::update::bilevel;
+use crate::{Checkpoint, Policy, TrainError, Trainer, encode_state};
+use commformer_env::Environment;
+use commformer_torch::group::Group;
+use sha2::{Digest, Sha256};
+use tch::Device;
+
+impl<P: Policy, E: Environment> Trainer<P, E> {
+    /// Shares the work out to the processes of `group`, each of which has made this trainer alike: from here on all of
+    /// them must make the same calls. Every one of them then knows what a process alone would know, to the bit, and can give
+    /// a [`checkpoint`](Self::checkpoint). It comes after [`restore`](Self::restore).
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Setting`] if there are more processes than shards, [`TrainError::Ranks`] if they have made different
+    /// trainers, [`TrainError::Group`] if one of them is lost.
+    pub fn with_group(mut self, group: Group) -> Result<Self, TrainError> {
+        self.check_ranks(group.size())?;
+        let mut ranks = Ranks::new(group, self.settings.run.device);
+        ranks.check_alike(&self.digest()?, "another configuration or other weights")?;
+        for (number, shard) in self.shards.iter_mut().enumerate() {
+            if !ranks.owns(number) {
+                shard.environments.hand_over();
+            }
+        }
+        self.learner.ranks = Some(ranks);
+        Ok(self)
+    }
+
+    /// The number of this process among those that train together, 0 if it is alone.
+    pub fn rank(&self) -> usize {
+        self.learner.ranks.as_ref().map_or(0, Ranks::rank)
+    }
+
+    /// Refuses more processes than there are shards to share out.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Setting`].
+    pub fn check_ranks(&self, ranks: usize) -> Result<(), TrainError> {
+        crate::check::ranks(ranks, self.shards.len(), &self.settings.rollout)
+    }
+
+    /// What a user should know of how the work is shared out: that a minibatch has fewer parts than there are processes, so that
+    /// some of them wait while others differentiate.
+    pub fn note(&self) -> Option<String> {
+        let ranks = self.learner.ranks.as_ref()?.size();
+        let (ppo, rollout) = (&self.settings.ppo, &self.settings.rollout);
+        let envs = bilevel::lower_envs(&self.plan, rollout.num_envs);
+        let samples = envs * rollout.steps / ppo.minibatches;
+        let length = sequence_of(self.policy(), &self.settings).unwrap_or(1);
+        let size = ppo.part_size(samples, self.spec.agents);
+        let parts = samples.div_ceil(size.next_multiple_of(length));
+        (parts < ranks).then(|| {
+            format!(
+                "a minibatch of {samples} samples is differentiated in {parts} parts, so {} of {ranks} processes wait \
+                 meanwhile: set ppo.chunk to {} or less",
+                ranks - parts,
+                (samples / ranks).max(1)
+            )
+        })
+    }
+
+    /// What the processes of a run must have in common before they share its work.
+    fn digest(&self) -> Result<Vec<u8>, TrainError> {
+        let Checkpoint { weights, state } = self.checkpoint()?;
+        let (settings, run) = (&self.settings, &self.settings.run);
+        let weights: Vec<_> = (weights.into_iter())
+            .map(|(name, tensor)| (name, tensor.detach().to_device(Device::Cpu)))
+            .collect();
+        let mut digest = Sha256::new();
+        digest.update(format!(
+            "{:?} {:?} {} {} {} {} {:?}",
+            settings.rollout,
+            settings.ppo,
+            run.seed,
+            run.steps,
+            run.eval_every,
+            run.save_every,
+            self.spec
+        ));
+        digest.update(commformer_torch::weights::encode(&weights, &[])?);
+        digest.update(encode_state(&state)?);
+        Ok(digest.finalize().to_vec())
+    }
+}

@@ -1,0 +1,183 @@
+//! Several processes that train one team.
+
+use crate::compose::{Envs, TeamTrainer};
+use crate::interrupt::Interrupt;
+use anyhow::{Context, ensure};
+use commformer_torch::group::{Group, Rendezvous};
+use commformer_torch::weights;
+use commformer_train::{
+    Checkpoint, EvaluationReport, IterationReport, Listener, Purpose, decode_state, encode_state,
+    workers,
+};
+use std::env;
+use std::error::Error;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+/// No process waits longer for another.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How long a process that has lost the others may take to say so.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Processes that this one has started, by their ranks from 1 on.
+#[derive(Debug, Default)]
+pub(super) struct Started(Vec<Child>);
+
+/// Where this process meets others, if there are any: as the environment says, or here, with `ranks` processes of which the
+/// others are started now. Not before the trainer has work for all of them.
+pub(super) fn meeting(
+    ranks: Option<usize>,
+    trainer: &TeamTrainer,
+) -> anyhow::Result<(Option<Rendezvous>, Started)> {
+    let told = Rendezvous::from_env()?;
+    if let (Some(told), Some(ranks)) = (&told, ranks) {
+        ensure!(
+            told.size == ranks,
+            "--ranks is {ranks}, but WORLD_SIZE in the environment {}: leave one of them out",
+            told.size
+        );
+    }
+    let size = ranks.unwrap_or(1);
+    ensure!(size > 0, "--ranks is 0, but must be at least 1");
+    trainer.check_ranks(told.as_ref().map_or(size, |told| told.size))?;
+    if told.is_some() || size == 1 {
+        return Ok((told, Started::default()));
+    }
+    let host = Ipv4Addr::LOCALHOST.to_string();
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|free| free.local_addr())
+        .context("no free port for the processes to meet at")?
+        .port();
+    let mut started = Started::default();
+    for rank in 1..size {
+        let child = Command::new(env::current_exe().context("cannot find this program")?)
+            .args(env::args_os().skip(1))
+            .env("MASTER_ADDR", &host)
+            .env("MASTER_PORT", port.to_string())
+            .env("WORLD_SIZE", size.to_string())
+            .env("RANK", rank.to_string())
+            .env("LOCAL_RANK", rank.to_string())
+            .env("COMMFORMER_INTERFACE", &host)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn();
+        started
+            .0
+            .push(child.with_context(|| format!("cannot start rank {rank}"))?);
+    }
+    let meeting = Rendezvous {
+        host: host.clone(),
+        port,
+        rank: 0,
+        size,
+        local_rank: 0,
+        store_is_there: false,
+        prefix: "commformer/attempt_0".into(),
+        interface: Some(host),
+    };
+    Ok((Some(meeting), started))
+}
+
+impl Started {
+    /// Waits for their end.
+    ///
+    /// # Errors
+    ///
+    /// If one of them failed.
+    pub fn wait(mut self) -> anyhow::Result<()> {
+        for (child, rank) in std::mem::take(&mut self.0).iter_mut().zip(1..) {
+            let status = child
+                .wait()
+                .with_context(|| format!("cannot wait for rank {rank}"))?;
+            ensure!(status.success(), "rank {rank} ended with {status}");
+        }
+        Ok(())
+    }
+}
+
+/// This process fails: the others notice, and have a moment to say so.
+impl Drop for Started {
+    fn drop(&mut self) {
+        let begun = Instant::now();
+        for child in &mut self.0 {
+            while matches!(child.try_wait(), Ok(None)) && begun.elapsed() < LAST_WORDS {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            // One that has ended already is no error.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Threads of each process, where the configuration leaves it to the program and they share one machine.
+pub(super) fn threads(configured: usize, ranks: Option<usize>) -> usize {
+    match (configured, ranks) {
+        (0, Some(ranks)) if ranks > 1 => (workers(0) / ranks).max(1),
+        _ => configured,
+    }
+}
+
+/// Meets the others.
+pub(super) fn meet(at: &Rendezvous) -> anyhow::Result<Group> {
+    Ok(Group::meet(at, PATIENCE)?)
+}
+
+/// Lets all of them go on from what the first process has: no other reads the run's folder.
+pub(super) fn share(mut trainer: TeamTrainer, mut group: Group) -> anyhow::Result<TeamTrainer> {
+    let first = group.rank() == 0;
+    let (mut weights, mut state) = (Vec::new(), Vec::new());
+    if first {
+        let checkpoint = trainer.checkpoint()?;
+        weights = weights::encode(&checkpoint.weights, &[])?;
+        state = encode_state(&checkpoint.state)?;
+    }
+    let mut of_first =
+        |mine: &[u8]| -> anyhow::Result<Vec<u8>> { Ok(group.gather_bytes(mine)?.swap_remove(0)) };
+    let (weights, state) = (of_first(&weights)?, of_first(&state)?);
+    if !first {
+        trainer.restore(Checkpoint {
+            weights: weights::decode(&weights)?.tensors,
+            state: decode_state(&state, Path::new("what rank 0 sent"))?,
+        })?;
+    }
+    Ok(trainer.with_group(group)?)
+}
+
+/// Trains with the first process, which alone keeps and tells anything.
+pub(super) fn follow(
+    trainer: TeamTrainer,
+    group: Group,
+    environments: &mut dyn FnMut(Purpose) -> Result<Envs, Box<dyn Error + Send + Sync>>,
+    interrupt: Interrupt,
+) -> anyhow::Result<ExitCode> {
+    let rank = group.rank();
+    let all = || -> anyhow::Result<()> {
+        let mut trainer = share(trainer, group)?;
+        trainer.follow(environments, &mut Follower(interrupt))?;
+        Ok(())
+    };
+    all().with_context(|| format!("rank {rank}"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells nobody anything.
+struct Follower(Interrupt);
+
+impl Listener for Follower {
+    fn iteration(&mut self, _: &IterationReport) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn evaluated(&mut self, _: &EvaluationReport) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn stop(&self) -> bool {
+        self.0.exit_code().is_some()
+    }
+}
