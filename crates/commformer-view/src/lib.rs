@@ -1,4 +1,4 @@
-//! What a run looks like, for people: [what it writes](record), its [log](RunLog) and [outcome](Outcome) read back from its folder, its
+//! What a run looks like, for people: [what it writes](record), its [log](RunLog) and [outcome](record::Outcome) read back from its folder, its
 //! episodes [played again](replay), and a [report](Report) of runs with [statistics] over their seeds and
 //! [drawings](chart) in the colours of one [theme].
 //!
