@@ -144,7 +144,7 @@ pub fn read_answer(line: &[u8]) -> bool {
 }
 
 impl Process {
-    /// Starts a worker; [`listen`](Starting::receive) waits for what it says of its task.
+    /// Starts a worker; [`listen`](Starting::listen) waits for what it says of its task.
     pub fn spawn(config: &PythonConfig, number: usize) -> Result<Starting, Fault> {
         let fault = |what: String| Fault {
             worker: format!("worker {number}"),

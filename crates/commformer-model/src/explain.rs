@@ -17,7 +17,7 @@ pub struct Explanation {
     pub attention: Vec<Attention>,
 }
 
-/// Whom agents received to in one attention.
+/// Whom agents heard in one attention.
 #[derive(Debug)]
 pub struct Attention {
     /// Such as `encoder.blocks.0.attention`, as in [`CommFormer::state`].

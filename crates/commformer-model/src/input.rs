@@ -26,7 +26,7 @@ pub struct Input<'a> {
     /// The receive gates, 1 where an agent takes messages in: one for each receiver, (B, N), or one
     /// for each edge, (B, N, N). `None`: all are open. Straight-through gates get their gradient.
     pub gate: Option<&'a Tensor>,
-    /// Who is active, (B, N) of 1 and 0; `None`: everybody. Who does not hears nobody and is heard by
+    /// Who is active, (B, N) of 1 and 0; `None`: everybody. Who is not hears nobody and is heard by
     /// nobody, whatever graph and gates say, and no agent is given its action.
     pub active: Option<&'a Tensor>,
     /// What each agent keeps from earlier steps, (B, N, [`CommFormer::stale_width`]), as

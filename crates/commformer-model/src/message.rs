@@ -13,7 +13,7 @@
 //!
 //! An agent later in the order of decoding is heard by the encoder alone, since the decoder is causal.
 //! Under [`PreviousAction::Always`] agent i needs the action of agent i - 1 in every step, along no
-//! edge. The team's graph and weights were handed out before. That a receiver receives is a request of
+//! edge. The team's graph and weights were handed out before. That a receiver listens is a request of
 //! one bit for each edge, which is not counted.
 
 use crate::config::{ActionSpace, PolicyConfig, PreviousAction};

@@ -63,7 +63,7 @@ pub enum TrainError {
     /// A checkpoint could not be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// Whoever receives to the run failed.
+    /// Whoever listens to the run failed.
     #[error("cannot record the run: {0}")]
     Listener(#[from] std::io::Error),
     /// The processes of the run do not meet, or lost each other.

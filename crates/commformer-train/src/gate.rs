@@ -17,8 +17,8 @@ pub trait Budget: Debug + Send {
     /// The price now.
     fn price(&self) -> Price;
 
-    /// Takes in the share of receiving in a rollout, when the share `ramp` of the way from full
-    /// receiving to the budget is behind.
+    /// Takes in the share of receiving in a rollout, when the share `ramp` of the way from receiving
+    /// everything to the budget is behind.
     fn update(&mut self, open_rate: f64, ramp: f64);
 
     /// The share of receiving that is to be met with so much of the way behind, if there is one.
@@ -37,7 +37,7 @@ pub struct GatePlan {
     /// The share of the run before which every gate is open: the team first learns to use what it
     /// hears.
     pub start: f64,
-    /// The share of the run after `start` in which the budget tightens from full receiving to what it
+    /// The share of the run after `start` in which the budget tightens from receiving everything to what it
     /// allows in the end.
     pub ramp: f64,
     /// Weight of the entropy of the gates' decisions in the loss at the run's beginning; it falls
@@ -59,7 +59,7 @@ pub enum Payment {
 }
 
 impl GatePlan {
-    /// How much of the way from full receiving to the budget is behind when a share `progress` of the
+    /// How much of the way from receiving everything to the budget is behind when a share `progress` of the
     /// run is over, in [0, 1]; `None` while the gates are not in force.
     pub fn ramp_at(&self, progress: f64) -> Option<f64> {
         let since = progress - self.start;
@@ -84,6 +84,6 @@ pub struct GateTerms {
     /// Price of a message, in standard deviations of the advantages, for gates that pay in the loss
     /// ([`Payment::Loss`]).
     pub message: f64,
-    /// Price of receiving to everything, in the same units.
+    /// Price of receiving everything, in the same units.
     pub listening: f64,
 }

@@ -24,7 +24,7 @@
 //! };
 //! use tch::{Device, Kind, Tensor};
 //!
-//! /// Trains any team for a hundred thousand steps, everybody receiving to everybody.
+//! /// Trains any team for a hundred thousand steps, everybody hearing everybody.
 //! fn teach<P: Policy, E: Environment>(
 //!     policy: P,
 //!     environments: VecEnv<E>,

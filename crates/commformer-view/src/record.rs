@@ -144,7 +144,7 @@ pub struct Price {
     /// Of a message, in units of reward.
     #[serde(deserialize_with = "number")]
     pub message: f64,
-    /// Of receiving to everything, in standard deviations of the returns.
+    /// Of receiving everything, in standard deviations of the returns.
     #[serde(deserialize_with = "number")]
     pub listening: f64,
 }

@@ -88,7 +88,7 @@ impl Inputs {
         let central = match (self.critic, self.state_dim) {
             (Critic::Own, _) => return Some(own.shallow_clone()),
             (Critic::Team, 0) => {
-                // Who does not are active does not matter to others.
+                // Who is not active does not matter to others.
                 let seen = match obs_batch.active {
                     Some(active) => obs_batch.obs * active.unsqueeze(-1),
                     None => obs_batch.obs.shallow_clone(),

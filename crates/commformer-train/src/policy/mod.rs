@@ -65,7 +65,7 @@ pub struct ObsBatch<'a> {
     pub available: Option<&'a Tensor>,
     /// Whom the agents can hear; [none](TeamGraphs::none) for a policy that is trained without a graph.
     pub graph: &'a TeamGraphs,
-    /// Who is active, (B, N) of 1 and 0; `None`: everybody. Who does not must neither be heard by others
+    /// Who is active, (B, N) of 1 and 0; `None`: everybody. Who is not must neither be heard by others
     /// nor matter to them in any other way.
     pub active: Option<&'a Tensor>,
     /// The global state, (B, S), where the policy [asks for it](Needs::state) and the task gives one.
@@ -219,7 +219,7 @@ pub trait Actor: Send {
 
     /// Chooses actions. `noise` is Gumbel for discrete and standard normal for continuous actions,
     /// (B, N, A); without it the action is greedy. This runs in libtorch's inference mode
-    /// ([`commformer_torch::threads::inference`]): no tensor made here can are active in a gradient.
+    /// ([`commformer_torch::threads::inference`]): no tensor made here can be part of a gradient.
     fn act(
         &self,
         batch: &ObsBatch<'_>,
@@ -269,7 +269,7 @@ pub fn by_autograd<P: Policy + ?Sized>(
 /// that it has. A `Box<dyn Policy>` is one, too.
 pub trait Policy: Actor {
     /// The same weights, in the same memory, with gradients of their own: what another thread
-    /// needs to are active in an update.
+    /// needs to be part of an update.
     ///
     /// # Safety
     ///
