@@ -357,7 +357,7 @@ fn what_does_not_fit_is_named() {
     );
     assert!(message.contains("has shape [10]"), "{message}");
     let message = complaint(team.keep(&numbers(&noise.normals(&[3, 9]))));
-    assert!(message.contains("`kept`"), "{message}");
+    assert!(message.contains("`stale`"), "{message}");
 
     let obs = numbers(&noise.normals(&[3, 5]));
     let four = [1.0; 16];
