@@ -31,7 +31,7 @@ teams() {
 }
 sizes() {
     bench --over width=32,64,128,256
-    bench --over copies=20,80,320 --over threads=1,2
+    bench --over envs=20,80,320 --over threads=1,2
     bench --over chunk=125,250,500,1000
 }
 shards() {
