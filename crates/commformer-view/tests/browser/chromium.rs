@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use tungstenite::{Message, WebSocket};
 
@@ -51,14 +52,16 @@ impl Chromium {
             return None;
         };
         let said = BufReader::new(process.stderr.take().expect("its stderr"));
-        let mut lines = said.lines().map_while(Result::ok);
-        let address = lines.find_map(|line| {
-            let address = line.strip_prefix("DevTools receiving on ")?;
-            Some(address.to_owned())
+        let (tell, told) = mpsc::channel();
+        // It reads on to the end: whoever stops reading would stop the browser, too.
+        std::thread::spawn(move || {
+            for line in said.lines().map_while(Result::ok) {
+                if let Some(address) = line.strip_prefix("DevTools listening on ") {
+                    let _ = tell.send(address.to_owned());
+                }
+            }
         });
-        let address = address.expect("an address to speak to");
-        // Whoever stops reading would stop it, too.
-        std::thread::spawn(move || lines.for_each(drop));
+        let address = told.recv_timeout(PATIENCE).expect("an address in time");
         let host = address
             .trim_start_matches("ws://")
             .split('/')

@@ -79,7 +79,7 @@ impl Sample {
                 "{{\"kind\":\"iteration\",\"iteration\":{iteration},\"steps\":{steps},\"episodes\":3,\
                  \"return\":{},\"episode_steps\":{},\"metrics\":{{\"success\":{success}}},\
                  \"losses\":{{\"policy\":-0.01,\"value\":0.5,\"entropy\":1.5,\"clipped\":0.1,\"kl\":0.01,\
-                 \"grad_norm\":0.5}},\"receiving\":{{\"open_rate\":1.0,\"messages\":1.0,\"bytes\":380.0,\
+                 \"grad_norm\":0.5}},\"listening\":{{\"open_rate\":1.0,\"messages\":1.0,\"bytes\":380.0,\
                  \"traffic\":0.5}},\"graph_changes\":1,\"seconds\":{{\"environment\":0.25,\"act\":0.25,\
                  \"update\":0.5,\"elapsed\":{elapsed}}}}}",
                 success - 1.0,
