@@ -45,12 +45,12 @@ pub const COPIES: usize = 8;
 /// Those of `make`.
 ///
 /// ```
-/// use commformer_env::{EnvError, PredatorPrey, heap};
+/// use commformer_env::{ConfigError, PredatorPrey, heap};
 ///
 /// let bytes = heap::of_an_environment(|| PredatorPrey::new(Default::default()))?;
 /// // Three predators that see 261 numbers each, twice: what they see, and what they saw last.
 /// assert!(bytes.is_none_or(|bytes| bytes > 2.0 * 3.0 * 261.0 * 4.0));
-/// # Ok::<(), EnvError>(())
+/// # Ok::<(), ConfigError>(())
 /// ```
 pub fn of_an_environment<E: Environment, Error>(
     make: impl FnMut() -> Result<E, Error>,
