@@ -11,7 +11,7 @@ use common::{config, train, weights};
 use tch::Device;
 
 /// Every kind of gate.
-const KINDS: [&[&str]; 9] = [
+const KINDS: [&[&str]; 11] = [
     &["gate.mode='learned'"],
     &["gate.mode='learned'", "gate.per='edge'"],
     &["gate.mode='learned'", "gate.estimator='straight-through'"],
@@ -26,6 +26,13 @@ const KINDS: [&[&str]; 9] = [
         "gate.cost=0.01",
     ],
     &["gate.mode='learned'", "policy.previous_action='always'"],
+    &["gate.mode='learned'", "policy.recurrence='gru'"],
+    &[
+        "gate.mode='learned'",
+        "policy.recurrence='gru'",
+        "policy.decoder='parallel'",
+        "gate.estimator='straight-through'",
+    ],
     &["gate.mode='random'"],
     &["gate.mode='periodic'", "gate.closed='stale'"],
     &["gate.mode='uncertainty'"],

@@ -142,9 +142,22 @@ fn what_an_episode_returns_does_not_depend_on_how_many_there_are() {
     }
 }
 
+/// Set in the process that measures.
+const MEASURES: &str = "COMMFORMER_TEST_MEASURES";
+
 #[test]
 fn memory_that_is_shared_with_workers_is_estimated() {
     let Some(python) = python() else { return };
+    // A heap is all of its process's, and other tests use theirs at the same time: this one gets a process of its own.
+    if std::env::var_os(MEASURES).is_none() {
+        let only = "memory_that_is_shared_with_workers_is_estimated";
+        let mut alone = Command::new(std::env::current_exe().unwrap());
+        alone
+            .args(["--exact", only, "--nocapture"])
+            .env(MEASURES, "1");
+        assert!(alone.status().unwrap().success());
+        return;
+    }
     let of = |envs: usize| {
         let mut config = config(&python, "simple_spread_v3", "{ N = 3 }", 1);
         config.rollout.num_envs = envs;

@@ -65,6 +65,18 @@ fn every_kind_of_run_goes_on_to_the_bit() {
             &[&gates[..], &RISING, &["gate.closed='stale'"]].concat(),
         ),
         ("signal", &["gate.mode='periodic'", "gate.start=0.0"]),
+        (
+            "traffic-junction-easy",
+            &[
+                &gates[..],
+                &[
+                    "policy.recurrence='gru'",
+                    "policy.decoder='parallel'",
+                    "gate.execution='error-diffusion'",
+                ],
+            ]
+            .concat(),
+        ),
         // What agents saw before the checkpoint they are shown after it.
         ("traffic-junction-easy", &["env.stack=3"]),
         (

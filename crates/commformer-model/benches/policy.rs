@@ -47,7 +47,7 @@ impl Case {
     }
 
     fn act(&self) -> Tensor {
-        let embedding = self.policy.observe(&self.obs).expect("shapes fit");
+        let (embedding, _) = self.policy.observe(&self.obs).expect("shapes fit");
         let input = Input::new(&embedding, &self.graph);
         let act = self.policy.act(&input, Some(&self.noise));
         act.expect("shapes fit").actions

@@ -49,7 +49,7 @@ fn main() {
             let obs = Tensor::randn([batch, n, 29], options);
             let actions = Tensor::zeros([batch, n], (Kind::Int64, Device::Cpu));
             let act = fastest(|| {
-                let embedding = policy.observe(&obs).expect("an embedding");
+                let (embedding, _) = policy.observe(&obs).expect("an embedding");
                 policy
                     .act(&Input::new(&embedding, &graph), None)
                     .expect("actions");

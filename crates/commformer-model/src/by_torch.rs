@@ -1,13 +1,13 @@
 //! CommFormer's passes by libtorch, on any device.
 
-use commformer_nn::torch::{Links, Torch};
+use commformer_nn::torch::{Links, Torch, hidden};
 use tch::{Kind, Tensor};
 
-use crate::config::ActionSpace;
+use crate::config::{ActionSpace, Decoding};
 use crate::input::Input;
 use crate::network::Given;
 use crate::stale::StaleState;
-use crate::{Act, CommFormer};
+use crate::{Act, CommFormer, ModelError, Observations};
 use commformer_nn::torch::Distribution;
 
 impl CommFormer {
@@ -20,6 +20,16 @@ impl CommFormer {
     pub(crate) fn std(&self) -> Option<Tensor> {
         let slot = self.network.decoder.log_std?;
         Some(self.leaves()[slot.index()].sigmoid() * 0.5)
+    }
+
+    /// [`CommFormer::embed`], and what agents remember after it.
+    pub(crate) fn embed_by_torch(
+        &self,
+        obs: &Observations<'_>,
+    ) -> Result<(Tensor, Option<Tensor>), ModelError> {
+        let teams = self.check_observations(obs)?;
+        let hidden = (obs.state(self.config(), teams)).map(|state| hidden(&state, obs.goes_on));
+        Ok((self.network).embed(&mut self.torch(teams[1]), obs.obs, hidden))
     }
 
     /// All agents at once by libtorch: the decoder's outputs (B, N, A) and the values (B, N).
@@ -121,6 +131,17 @@ impl CommFormer {
         let (representation, others) =
             network.encode(&mut ops, &ready, embedding, &links, inputs.as_ref());
         let values = network.values(&mut ops, &representation).squeeze_dim(-1);
+        if self.config().decoder == Decoding::Parallel {
+            let output = network.head(&mut ops, &representation);
+            let distribution = Distribution::new(output, input.available, self.std());
+            let (actions, log_probs) = distribution.choose(noise);
+            return Act {
+                actions,
+                log_probs,
+                values,
+                stale: stale.map(|stale| stale.next(&others)),
+            };
+        }
         let mut actions: Vec<Tensor> = Vec::new();
         let mut log_probs = Vec::new();
         for agent in 0..agents {

@@ -62,6 +62,29 @@ pub enum Design {
     Mat,
 }
 
+/// What agents remember from step to step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recurrence {
+    /// Nothing.
+    #[default]
+    None,
+    /// The state of a gated recurrent unit.
+    Gru,
+}
+
+/// How the agents of a team decide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decoding {
+    /// One after the other: an agent is sent what earlier agents made of their turns, as in the paper. A step takes a round
+    /// of messages for each block, and one for each agent.
+    #[default]
+    Autoregressive,
+    /// All at once, by what the encoder made of their messages. A step takes a round of messages for each block.
+    Parallel,
+}
+
 /// What an agent whose gate is closed goes by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -136,6 +159,11 @@ pub struct PolicyConfig {
     pub obs_norm: ObsNorm,
     /// What an agent whose gate is closed goes by.
     pub closed: Closed,
+    /// What agents remember. The state joins the embedding of an agent's observation, x = LN(x + GRU(x, state)), before the
+    /// gate decides and before anybody is heard. It goes with [`Closed::Silence`] alone.
+    pub recurrence: Recurrence,
+    /// How agents decide. In parallel there is no decoder, and the head reads the encoder's representation.
+    pub decoder: Decoding,
     /// Over whom the attentions compute scores.
     pub attention_over: AttentionOver,
     /// The numbers in which linear layers multiply.
@@ -164,6 +192,8 @@ impl PolicyConfig {
             previous_action: PreviousAction::default(),
             obs_norm: ObsNorm::default(),
             closed: Closed::default(),
+            recurrence: Recurrence::default(),
+            decoder: Decoding::default(),
             attention_over: AttentionOver::default(),
             precision: Precision::default(),
             dropout: 0.0,
@@ -206,6 +236,15 @@ impl PolicyConfig {
                 problem: "found false, expected true: MAT's agents share their head".to_owned(),
             });
         }
+        if self.recurrence == Recurrence::Gru && self.closed == Closed::Stale {
+            return Err(ModelError::Config {
+                setting: "recurrence",
+                problem:
+                    "found `gru` with `closed` as `stale`, expected one of them: agents remember \
+                          one thing or the other"
+                        .to_owned(),
+            });
+        }
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(ModelError::Config {
                 setting: "dropout",
@@ -213,6 +252,19 @@ impl PolicyConfig {
             });
         }
         Ok(())
+    }
+
+    /// Numbers that an agent carries from a step to the next: its recurrent state, or what it keeps of old messages.
+    pub fn memory_width(&self) -> usize {
+        self.recurrent_width() + self.stale_width()
+    }
+
+    /// The width of the recurrent state: E, or 0 without one.
+    pub fn recurrent_width(&self) -> usize {
+        match self.recurrence {
+            Recurrence::None => 0,
+            Recurrence::Gru => self.embed_dim,
+        }
     }
 
     /// See [`crate::CommFormer::stale_width`].
@@ -269,5 +321,9 @@ mod tests {
         check(|c| c.dropout = f64::NAN, "`dropout`");
         check(|c| c.actions = ActionSpace::Continuous(0), "`actions`");
         check(|c| c.design = Design::Mat, "`shared_head`");
+        let both = |c: &mut PolicyConfig| {
+            (c.recurrence, c.closed) = (Recurrence::Gru, Closed::Stale);
+        };
+        check(both, "`recurrence`");
     }
 }

@@ -16,8 +16,9 @@
 
 use commformer_nn::count::Count;
 use commformer_nn::layout::{Leaf, Packing};
+use commformer_nn::recurrent::Hidden;
 
-use crate::config::{ActionSpace, Closed, PolicyConfig};
+use crate::config::{ActionSpace, Closed, PolicyConfig, Recurrence};
 use crate::network::{EDGE_LOGITS, Given, Network, StaleInputs};
 
 /// Sizes above this are more than any machine holds, and are not told apart: a layer's would overflow.
@@ -48,10 +49,13 @@ impl PolicyConfig {
     /// | its observation's embedding | O E |
     /// | a block of the encoder | 6 E² (query, key, value, output, and 2 of the feed-forward) + 2 E (1 + k) |
     /// | a block of the encoder that recalls old messages | 2 E² more |
+    /// | its recurrent state | 6 E² |
     /// | its value | E² + E |
     /// | the previous agent's action | (A + 1) E if continuous; a look-up if discrete |
     /// | a block of the decoder | 10 E² (two attentions, and 2 of the feed-forward) + 4 E (1 + k / 2) |
     /// | its head | E² + A E; 2 E² + A E if shared |
+    ///
+    /// Where agents decide at once, there is no previous action and no decoder.
     ///
     /// A sender that is heard costs E for its score and E for its share of the sum. The decoder hears
     /// agents that decided before, which is half of the senders if these are spread evenly.
@@ -105,7 +109,11 @@ impl Network {
     fn count(&self, ops: &mut Count) {
         let config = &self.config;
         let obs = ops.input(config.obs_dim, false);
-        let embedding = self.embed(ops, &obs);
+        let hidden = (config.recurrence == Recurrence::Gru).then(|| Hidden {
+            state: ops.input(config.embed_dim, true),
+            goes_on: vec![None],
+        });
+        let (embedding, _) = self.embed(ops, &obs, hidden);
         let links = ops.links();
         // What agents kept counts like what they compute.
         let stale = (config.closed == Closed::Stale).then(|| StaleInputs {
@@ -128,6 +136,7 @@ impl Network {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Decoding;
 
     /// Two agents, O = 3, E = 2, A = 5, one block.
     fn small() -> PolicyConfig {
@@ -169,6 +178,8 @@ mod tests {
         check(|c| c.shared_head = true, 2.0 * 4.0, 0.0);
         check(|c| c.closed = Closed::Stale, 2.0 * 2.0 * 4.0, 0.0);
         check(|c| c.blocks = 2, 2.0 * (32.0 + 52.0), 0.0);
+        check(|c| c.recurrence = Recurrence::Gru, 2.0 * 6.0 * 4.0, 0.0);
+        check(|c| c.decoder = Decoding::Parallel, -2.0 * 52.0, 0.0);
         // Heads and relation terms change nothing per sample.
         check(|c| c.heads = 2, 0.0, 0.0);
         check(|c| c.relation = false, 0.0, 0.0);

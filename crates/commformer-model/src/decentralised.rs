@@ -11,7 +11,8 @@
 //! 1. Each member [perceives](Member::perceive). A receive gate, if any, decides on the embedding of
 //!    this agent whom it hears; that makes the step's [`OpenEdges`].
 //! 2. [`Team::act`]: before each block of the encoder, each member sends its input of that block.
-//! 3. In the order of the agents, each decides with what earlier members sent when they decided.
+//! 3. In the order of the agents, each decides with what earlier members sent when they decided; or all at once, where
+//!    there is no decoder ([`Decoding::Parallel`]).
 //!
 //! What every member has from the start are the weights and its own index. Of the open edges it knows
 //! its own row, whom it asked to send, and its own column, who asked it.
@@ -56,7 +57,7 @@ pub use member::{Decision, Member, Receiving, Turn};
 pub use packet::{Action, Packet};
 
 use crate::network::{self, Network};
-use crate::{ModelError, PolicyConfig};
+use crate::{Decoding, ModelError, PolicyConfig};
 use std::collections::HashMap;
 
 /// The network and its weights, for all members. They were handed out before the episode.
@@ -139,9 +140,9 @@ pub struct Step {
     pub log_probs: Vec<f32>,
     /// (N)
     pub values: Vec<f32>,
-    /// What each member carries to the next step, rows of [`PolicyConfig::stale_width`]; `None` if nothing.
+    /// What each member carries to the next step, rows of [`PolicyConfig::memory_width`]; `None` if nothing.
     /// The members have it already.
-    pub stale: Option<Vec<f32>>,
+    pub memory: Option<Vec<f32>>,
     /// What the mailbox delivered.
     pub delivered: Delivered,
 }
@@ -175,14 +176,14 @@ impl<'a> Team<'a> {
         self.members.iter_mut().for_each(Member::forget);
     }
 
-    /// Gives each member its own row of `stale`, rows of [`PolicyConfig::stale_width`], to go on from.
+    /// Gives each member its own row of `memory`, rows of [`PolicyConfig::memory_width`], to go on from.
     ///
     /// # Errors
     /// [`ModelError::Shape`] when it does not fit.
-    pub fn keep(&mut self, stale: &[f32]) -> Result<(), ModelError> {
-        let width = self.weights.config().stale_width();
-        self.check_rows("stale", Some(stale.len()), width)?;
-        for (row, member) in stale.chunks_exact(width.max(1)).zip(&mut self.members) {
+    pub fn keep(&mut self, memory: &[f32]) -> Result<(), ModelError> {
+        let width = self.weights.config().memory_width();
+        self.check_rows("memory", Some(memory.len()), width)?;
+        for (row, member) in memory.chunks_exact(width.max(1)).zip(&mut self.members) {
             member.keep(Some(row.to_vec()));
         }
         Ok(())
@@ -243,23 +244,28 @@ impl<'a> Team<'a> {
 
         let (mut said, mut told, mut decisions) = (Vec::new(), Vec::new(), Vec::new());
         for (agent, member) in receiving.into_iter().enumerate() {
-            let inbox = mailbox.deliver_decided(agent, &said, &told, config.previous_action);
+            let inbox = match config.decoder {
+                Decoding::Autoregressive => {
+                    mailbox.deliver_decided(agent, &said, &told, config.previous_action)
+                }
+                Decoding::Parallel => Inbox::default(),
+            };
             let noise = noise.map(|noise| &noise[agent * actions..(agent + 1) * actions]);
             let mut decision = member.decide(&inbox, noise)?;
             said.push(std::mem::take(&mut decision.said));
             told.push(std::mem::take(&mut decision.told));
-            self.members[agent].keep(decision.stale.clone());
+            self.members[agent].keep(decision.memory.clone());
             decisions.push(decision);
         }
         let of_each = |of: fn(&Decision) -> f32| decisions.iter().map(of).collect();
-        let stale: Vec<f32> = decisions
+        let memory: Vec<f32> = decisions
             .iter()
-            .flat_map(|decision| decision.stale.iter().flatten().copied())
+            .flat_map(|decision| decision.memory.iter().flatten().copied())
             .collect();
         Ok(Step {
             log_probs: of_each(|decision| decision.log_prob),
             values: of_each(|decision| decision.value),
-            stale: (!stale.is_empty()).then_some(stale),
+            memory: (!memory.is_empty()).then_some(memory),
             actions: decisions
                 .into_iter()
                 .map(|decision| decision.action)

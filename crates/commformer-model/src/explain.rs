@@ -62,8 +62,8 @@ impl CommFormer {
     /// The names of [`Explanation::attention`].
     pub fn attention_names(&self) -> impl Iterator<Item = String> {
         let blocks = 0..self.config().blocks;
-        let encoder = (blocks.clone()).map(|block| format!("encoder.blocks.{block}.attention"));
-        let decoder = blocks.flat_map(|block| {
+        let encoder = blocks.map(|block| format!("encoder.blocks.{block}.attention"));
+        let decoder = (0..self.network.decoder.blocks.len()).flat_map(|block| {
             ["self_attention", "cross_attention"]
                 .map(|layer| format!("decoder.blocks.{block}.{layer}"))
         });

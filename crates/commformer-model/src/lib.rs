@@ -71,6 +71,8 @@ mod message;
 #[cfg(feature = "torch")]
 mod native;
 mod network;
+#[cfg(feature = "torch")]
+mod observations;
 mod old_messages;
 #[cfg(feature = "torch")]
 mod pass;
@@ -85,14 +87,16 @@ pub use commformer_nn::native::kernel_vectors;
 #[cfg(feature = "torch")]
 pub use commformer_nn::torch::Uniform as UniformNoise;
 pub use config::{
-    ActionSpace, AttentionOver, Closed, Design, ObsNorm, PolicyConfig, Precision, PreviousAction,
-    RelationOrder, ScoreScale, SelfEdge, SelfLoop, senders,
+    ActionSpace, AttentionOver, Closed, Decoding, Design, ObsNorm, PolicyConfig, Precision,
+    PreviousAction, Recurrence, RelationOrder, ScoreScale, SelfEdge, SelfLoop, senders,
 };
 pub use error::ModelError;
 #[cfg(feature = "torch")]
 pub use explain::{Attention, Explanation};
 #[cfg(feature = "torch")]
 pub use input::Input;
+#[cfg(feature = "torch")]
+pub use observations::Observations;
 #[cfg(feature = "torch")]
 pub use pass::{Pass, Scores};
 #[cfg(feature = "torch")]

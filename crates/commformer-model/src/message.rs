@@ -11,12 +11,13 @@
 //! | what each decoder block's self-attention made of j, for the cross-attention | 4 E L | j < i |
 //! | j's action | [`action`] | j = i - 1 and [`PreviousAction::Heard`] |
 //!
-//! An agent later in the order of decoding is heard by the encoder alone, since the decoder is causal.
+//! An agent later in the order of decoding is heard by the encoder alone, since the decoder is causal. So is everybody
+//! where agents decide at once ([`Decoding::Parallel`]).
 //! Under [`PreviousAction::Always`] agent i needs the action of agent i - 1 in every step, along no
 //! edge. The team's graph and weights were handed out before. That a receiver listens is a request of
 //! one bit for each edge, which is not counted.
 
-use crate::config::{ActionSpace, PolicyConfig, PreviousAction};
+use crate::config::{ActionSpace, Decoding, PolicyConfig, PreviousAction};
 
 /// Bytes of one number.
 const NUMBER: usize = size_of::<f32>();
@@ -26,7 +27,7 @@ impl PolicyConfig {
     pub fn message_bytes(&self, receiver: usize, sender: usize) -> usize {
         let vector = NUMBER * self.embed_dim;
         let encoder = vector * self.blocks;
-        if sender > receiver {
+        if sender > receiver || self.decoder == Decoding::Parallel {
             return encoder;
         }
         let decoder = token(self.actions) + vector * (2 * self.blocks - 1);
@@ -36,8 +37,21 @@ impl PolicyConfig {
 
     /// Bytes that `receiver` needs of `sender` in every step, whether there is an edge or not.
     pub fn constant_bytes(&self, receiver: usize, sender: usize) -> usize {
-        let always = self.previous_action == PreviousAction::Always && sender + 1 == receiver;
-        if always { action(self.actions) } else { 0 }
+        let chained = self.decoder == Decoding::Autoregressive && sender + 1 == receiver;
+        if chained && self.previous_action == PreviousAction::Always {
+            action(self.actions)
+        } else {
+            0
+        }
+    }
+
+    /// Rounds of messages in a step, in each of which every agent waits for those whom it hears: one for each block of the
+    /// encoder, and then, where agents decide one after the other, one for each agent but the last.
+    pub fn message_rounds(&self) -> usize {
+        match self.decoder {
+            Decoding::Autoregressive => self.blocks + self.agents.saturating_sub(1),
+            Decoding::Parallel => self.blocks,
+        }
     }
 }
 
@@ -84,6 +98,17 @@ mod tests {
         );
         config.blocks = 2;
         assert_eq!(config.message_bytes(3, 1), 512 + 1 + 3 * 256);
+        assert_eq!(config.message_rounds(), 2 + 3);
+        let at_once = PolicyConfig {
+            decoder: Decoding::Parallel,
+            previous_action: PreviousAction::Always,
+            ..config.clone()
+        };
+        for [receiver, sender] in [[3, 2], [1, 2]] {
+            assert_eq!(at_once.message_bytes(receiver, sender), 512);
+            assert_eq!(at_once.constant_bytes(receiver, sender), 0);
+        }
+        assert_eq!(at_once.message_rounds(), 2);
         config.actions = ActionSpace::Continuous(2);
         assert_eq!(config.message_bytes(3, 2), 512 + 9 + 3 * 256 + 8);
     }

@@ -4,7 +4,7 @@ use commformer_nn::Ops;
 use commformer_nn::links::{Heard, Senders};
 use commformer_nn::native::{Actions, Gradients, Index, Links, Native, Scored, Tape, Uniform, Var};
 
-use crate::config::{ActionSpace, Closed};
+use crate::config::{ActionSpace, Closed, Decoding};
 use crate::network::{Given, Ready, Weights};
 use crate::old_messages::OldMessages;
 
@@ -16,6 +16,17 @@ pub(crate) struct Context<'a> {
     pub available: Option<&'a [u8]>,
     /// What agents keep of old messages, (B N, K).
     pub stale: Option<&'a [f32]>,
+}
+
+/// What a recurrent network goes on from.
+#[derive(Clone, Copy)]
+pub(crate) struct Memory<'a> {
+    /// Before the first step, (teams of a step N, E).
+    pub state: &'a [f32],
+    /// 0 where an agent begins anew in a step and else 1, (B N); empty: nobody does.
+    pub goes_on: &'a [f32],
+    /// How many steps there are.
+    pub steps: usize,
 }
 
 /// Buffers of the passes of one policy, kept between passes, and what the last pass found.
@@ -52,13 +63,29 @@ struct Encoded {
 
 impl Workspace {
     /// Embeds observations (B N, O) of teams: (B N, E). [`Workspace::evaluate`] goes on from there.
-    pub fn embed(&mut self, weights: Weights<'_>, obs: &[f32], teams: [usize; 2]) -> &[f32] {
+    /// A recurrent network goes on from `memory`; what agents remember after the last step is (teams of a step N, E).
+    pub fn embed(
+        &mut self,
+        weights: Weights<'_>,
+        obs: &[f32],
+        teams: [usize; 2],
+        memory: Option<Memory<'_>>,
+    ) -> (&[f32], &[f32]) {
         self.tape.begin(teams);
+        let hidden = memory.map(|memory| {
+            let Memory {
+                state,
+                goes_on,
+                steps,
+            } = memory;
+            self.tape.hidden(state, goes_on, steps)
+        });
         let mut ops = Native::new(&mut self.tape, weights.leaves);
         let obs = ops.observations(obs, weights.network.config.obs_dim);
-        let embedding = weights.network.embed(&mut ops, &obs);
+        let (embedding, last) = weights.network.embed(&mut ops, &obs, hidden);
         self.embedding = Some(embedding);
-        self.tape.value(embedding)
+        let last = last.map_or(&[] as &[f32], |last| self.tape.value(last));
+        (self.tape.value(embedding), last)
     }
 
     /// The values of the observations, from embeddings (B N, E), in `self.values`; and the representations.
@@ -93,6 +120,14 @@ impl Workspace {
         self.log_probs.clear();
         self.log_probs.resize(teams * agents, 0.0);
         let width = network.config.actions.width();
+        if network.config.decoder == Decoding::Parallel {
+            let mut ops = Native::new(&mut self.tape, weights.leaves);
+            let outputs = network.head(&mut ops, &encoded.representation);
+            let (outputs, given) = (self.tape.value(outputs), (context.available, noise));
+            let actions = (self.scored).choose(outputs, width, weights.log_std(), given);
+            self.log_probs.copy_from_slice(&self.scored.log_probs);
+            return (actions, encoded.stale);
+        }
         let mut actions = no_actions(network.config.actions, teams * agents);
         let (mut own_noise, mut own_available) = (Vec::new(), Vec::new());
         self.tape.begin_turns(network.memories());

@@ -6,19 +6,22 @@
 //! ```text
 //! embedding       x = LN(GELU(W LN(obs)))
 //! encoder block   x = LN(x + attention(x, x));        x = LN(x + W ReLU(W x))
+//! memory          x = LN(x + GRU(x, state))           in a recurrent network
 //! value           v = W LN(GELU(W x))
 //! decoder block   y = LN(a + attention(a, a));        a = LN(x + attention(x, y));   a = LN(a + W GELU(W a))
 //! head            W LN(GELU(W LN(a)))                 one for each agent, or one with one more layer for all
 //! ```
 //!
-//! where a begins as the embedding of the action of the agent before, LN(GELU(W action)). The Multi-Agent Transformer
+//! where a begins as the embedding of the action of the agent before, LN(GELU(W action)). Where agents decide at once
+//! ([`Decoding::Parallel`](crate::Decoding)) there is no decoder, and the head reads x. The Multi-Agent Transformer
 //! has a GELU in the place of the ReLU, and a head for all that begins with its layer ([`Design`](crate::Design)).
 
 use commformer_nn::Ops;
-use commformer_nn::layers::{Activation, Attention, Linear, Norm};
+use commformer_nn::layers::{Activation, Attention, Gru, Linear, Norm};
 use commformer_nn::layout::{Layout, Slot};
+use commformer_nn::recurrent::{Hidden, unroll};
 
-use crate::config::{ActionSpace, PolicyConfig};
+use crate::config::{ActionSpace, Decoding, PolicyConfig};
 
 mod parameters;
 
@@ -49,6 +52,8 @@ pub(crate) struct Encoder {
     obs_norm: Norm,
     obs_proj: Linear,
     input_norm: Norm,
+    /// Of a recurrent network.
+    memory: Option<(Gru, Norm)>,
     pub blocks: Vec<EncoderBlock>,
     value_hidden: Linear,
     value_norm: Norm,
@@ -95,11 +100,11 @@ pub(crate) struct StaleInputs<V> {
     pub used: V,
 }
 
-/// The action embedding, the blocks and the heads.
+/// The action embedding, the blocks (none where agents decide at once) and the heads.
 #[derive(Clone, Debug)]
 pub(crate) struct Decoder {
-    action_proj: Linear,
-    input_norm: Norm,
+    /// The embedding of what agents are given.
+    given: Option<(Linear, Norm)>,
     pub blocks: Vec<DecoderBlock>,
     /// A norm, if the stage has one, and a layer.
     head: Vec<(Option<Norm>, Linear)>,
@@ -217,13 +222,26 @@ impl Network {
         }
     }
 
-    /// Embeddings of agents' own observations.
-    pub fn embed<O: Ops>(&self, ops: &mut O, obs: &O::Value) -> O::Value {
+    /// Embeddings of agents' own observations, and what agents remember after the last step. A recurrent network goes on
+    /// from `hidden`; observations of several steps are one step after the other.
+    pub fn embed<O: Ops>(
+        &self,
+        ops: &mut O,
+        obs: &O::Value,
+        hidden: Option<Hidden<O::Value>>,
+    ) -> (O::Value, Option<O::Value>) {
         let encoder = &self.encoder;
         let moments = encoder.moments.map(|[mean, variance, _]| [mean, variance]);
         let (norm, layer) = (&encoder.obs_norm, &encoder.obs_proj);
         let x = ops.observe(moments, norm, layer, Activation::Gelu, obs);
-        ops.norm(&encoder.input_norm, &x, None)
+        let x = ops.norm(&encoder.input_norm, &x, None);
+        match (&encoder.memory, hidden) {
+            (Some((cell, norm)), Some(hidden)) => {
+                let (states, last) = unroll(ops, cell, &x, hidden);
+                (ops.norm(norm, &x, Some(&states)), Some(last))
+            }
+            _ => (x, None),
+        }
     }
 
     /// Embeddings to representations, and what each block heard of others where agents keep that.
@@ -289,7 +307,8 @@ impl Network {
     /// agent whose turn it is.
     ///
     /// `own` is for the receivers and `all` for all that can be heard, if those are others; `causal` where the links
-    /// do not say already that an agent hears only those before it.
+    /// do not say already that an agent hears only those before it. Where agents decide at once, nothing but the
+    /// representation is read.
     pub fn decode<O: Ops>(
         &self,
         ops: &mut O,
@@ -299,6 +318,9 @@ impl Network {
         (links, causal): (&O::Links, bool),
         share: Share<'_, O>,
     ) -> O::Value {
+        if self.config.decoder == Decoding::Parallel {
+            return self.head(ops, representation);
+        }
         let mut x = match (own, &ready.table) {
             (Given::Tokens(tokens), Some(table)) => ops.look_up(&table.embedded, tokens),
             (Given::Vectors(vectors), _) => self.decoder.embed(ops, vectors),
@@ -344,6 +366,12 @@ impl Network {
             let hidden = ops.activated(&block.ff1, Activation::Gelu, &y);
             x = ops.residual(&block.ff_norm, &y, &block.ff2, &hidden, 0.0);
         }
+        self.head(ops, &x)
+    }
+
+    /// Logits or means, (.., A).
+    pub fn head<O: Ops>(&self, ops: &mut O, x: &O::Value) -> O::Value {
+        let mut x = ops.same(x);
         let stages = self.decoder.head.len();
         for (stage, (norm, linear)) in self.decoder.head.iter().enumerate() {
             if let Some(norm) = norm {
@@ -396,7 +424,10 @@ impl Stale {
 impl Decoder {
     /// LN(GELU(W x)) of what agents are given, (.., A + 1).
     fn embed<O: Ops>(&self, ops: &mut O, given: &O::Value) -> O::Value {
-        let x = ops.activated(&self.action_proj, Activation::Gelu, given);
-        ops.norm(&self.input_norm, &x, None)
+        let Some((layer, norm)) = &self.given else {
+            return ops.same(given);
+        };
+        let x = ops.activated(layer, Activation::Gelu, given);
+        ops.norm(norm, &x, None)
     }
 }

@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use crate::config::ActionSpace;
 use crate::input::{Dense, Input};
 use crate::native::Workspace;
-use crate::{CommFormer, ModelError, UniformNoise};
+use crate::{CommFormer, ModelError, Observations, UniformNoise};
 use commformer_nn::native::Actions;
 use commformer_nn::torch::{integers, numbers};
 
@@ -52,14 +52,20 @@ impl CommFormer {
     ///
     /// # Errors
     /// [`ModelError::Shape`] or [`ModelError::Input`] when the observations do not fit.
-    pub fn pass(&self, obs: &Tensor) -> Result<(Pass<'_>, Tensor), ModelError> {
-        let [batch, agents] = self.check_agents("obs", obs, self.config().obs_dim)?;
+    pub fn pass<'a>(
+        &self,
+        obs: impl Into<Observations<'a>>,
+    ) -> Result<(Pass<'_>, Tensor), ModelError> {
+        let obs = obs.into();
+        let teams = self.check_observations(&obs)?;
         let mut native = self.is_native().then(|| self.take_workspace());
         let embedding = match &mut native {
             Some(workspace) => {
-                let (obs, leaves) = (obs.contiguous(), self.parameters.numbers());
+                let leaves = self.parameters.numbers();
+                let (dense, [batch, agents]) = (obs.dense(self.config(), teams), teams);
                 let teams = [batch as usize, agents as usize];
-                let embedding = workspace.embed(self.weights(&leaves), numbers(&obs), teams);
+                let weights = self.weights(&leaves);
+                let (embedding, _) = workspace.embed(weights, dense.obs(), teams, dense.memory());
                 let embedding = Tensor::from_slice(embedding).view([batch, agents, -1]);
                 embedding.set_requires_grad(true)
             }

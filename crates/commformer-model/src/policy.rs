@@ -10,7 +10,7 @@ use crate::input::{Input, check_shape};
 use crate::native::Workspace;
 use crate::network::{EDGE_LOGITS, Network, Weights};
 use crate::stale::StaleState;
-use crate::{UniformNoise, seen};
+use crate::{Observations, UniformNoise, seen};
 use commformer_nn::native::Actions;
 use commformer_nn::torch::{Distribution, Parameters, numbers};
 
@@ -165,7 +165,12 @@ impl CommFormer {
         Ok(fitted)
     }
 
-    /// The width of what each agent keeps from step to step: 0, or under
+    /// The width of what each agent of a recurrent network remembers: E, else 0.
+    pub fn recurrent_width(&self) -> usize {
+        self.config().recurrent_width()
+    }
+
+    /// The width of what each agent keeps of old messages: 0, or under
     /// [`crate::Closed::Stale`] a digest of E numbers for each block and their age.
     pub fn stale_width(&self) -> usize {
         self.config().stale_width()
@@ -198,30 +203,38 @@ impl CommFormer {
         Ok(())
     }
 
-    /// What each agent makes of its own observation, before it hears anybody: (B, N, O) ->
+    /// What each agent makes of its own observation, and of what it remembers, before it hears anybody: (B, N, O) ->
     /// (B, N, E). A receive gate decides on it; every other pass begins with it.
     ///
     /// # Errors
     /// [`ModelError::Shape`] or [`ModelError::Input`] when the observations do not fit.
-    pub fn embed(&self, obs: &Tensor) -> Result<Tensor, ModelError> {
-        let [_, agents] = self.check_agents("obs", obs, self.config().obs_dim)?;
-        Ok(self.network.embed(&mut self.torch(agents), obs))
+    pub fn embed<'a>(&self, obs: impl Into<Observations<'a>>) -> Result<Tensor, ModelError> {
+        Ok(self.embed_by_torch(&obs.into())?.0)
     }
 
-    /// The same for acting: without a gradient.
+    /// The same for acting: without a gradient, and with what agents of a recurrent network remember after it,
+    /// (B, N, [`CommFormer::recurrent_width`]). Set rows to 0 where an episode ends.
     ///
     /// # Errors
     /// As for [`CommFormer::embed`].
-    pub fn observe(&self, obs: &Tensor) -> Result<Tensor, ModelError> {
+    pub fn observe<'a>(
+        &self,
+        obs: impl Into<Observations<'a>>,
+    ) -> Result<(Tensor, Option<Tensor>), ModelError> {
+        let obs = obs.into();
         if !self.is_native() {
-            return tch::no_grad(|| self.embed(obs));
+            return tch::no_grad(|| self.embed_by_torch(&obs));
         }
-        let [batch, agents] = self.check_agents("obs", obs, self.config().obs_dim)?;
-        let obs = obs.contiguous();
-        let width = self.config().embed_dim as i64;
+        let teams = self.check_observations(&obs)?;
+        let (dense, agents) = (obs.dense(self.config(), teams), teams[1]);
         Ok(self.natively(|workspace, weights| {
-            let embedding = workspace.embed(weights, numbers(&obs), [batch, agents].map(size));
-            Tensor::from_slice(embedding).view([batch, agents, width])
+            let (embedding, after) =
+                workspace.embed(weights, dense.obs(), teams.map(size), dense.memory());
+            let rows = |x: &[f32]| {
+                Tensor::from_slice(x).view([-1, agents, self.config().embed_dim as i64])
+            };
+            let after = (!after.is_empty()).then(|| rows(after));
+            (rows(embedding), after)
         }))
     }
 

@@ -39,6 +39,7 @@ pub mod links;
 pub mod native;
 mod ops;
 pub mod passes;
+pub mod recurrent;
 pub mod seen;
 #[cfg(feature = "torch")]
 pub mod torch;

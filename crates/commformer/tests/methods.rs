@@ -8,8 +8,16 @@ use commformer_train::{EvaluateOptions, EvaluationReport, Policy, Purpose, evalu
 use tch::Device;
 
 /// Every kind of gate, and what agents of CommFormer can keep.
-const GATES: [&[&str]; 9] = [
+const GATES: [&[&str]; 12] = [
     &["gate.mode='off'"],
+    &["gate.mode='off'", "policy.recurrence='gru'"],
+    &["gate.mode='off'", "policy.decoder='parallel'"],
+    &[
+        "gate.mode='learned'",
+        "policy.recurrence='gru'",
+        "policy.decoder='parallel'",
+        "policy.blocks=2",
+    ],
     &["gate.mode='open'"],
     &["gate.mode='learned'"],
     &["gate.mode='learned'", "gate.execution='threshold'"],

@@ -3,10 +3,11 @@
 use super::ActorCriticConfig;
 use super::Recurrence;
 use super::inputs::Inputs;
-use super::network::{Hidden, Network, Tower};
+use super::network::{Network, Tower};
 use crate::Footprint;
 use commformer_env::Spec;
 use commformer_nn::count::Count;
+use commformer_nn::recurrent::Hidden;
 
 /// Bytes of a number.
 const NUMBER: f64 = 4.0;

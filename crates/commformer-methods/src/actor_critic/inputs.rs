@@ -2,7 +2,7 @@
 
 use super::{ActorCriticConfig, Critic};
 use commformer_env::Spec;
-use commformer_train::{ObsBatch, PolicyResult, Sequence};
+use commformer_train::{ObsBatch, PolicyResult};
 use tch::{Device, Kind, Tensor};
 
 /// The sizes of a team.
@@ -100,18 +100,6 @@ impl Inputs {
         let central = central.unsqueeze(1).expand([-1, agents, -1], false);
         Some(Tensor::cat(&[&central, own], -1))
     }
-}
-
-/// 0 where an agent's memory begins anew before a step of a sequence, and else 1, (L, B, N): at the beginning of an
-/// episode, and after a step in which it took no part, as when it acts.
-pub(super) fn goes_on(sequence: &Sequence<'_>, active: Option<&Tensor>) -> Tensor {
-    let goes_on: Tensor = 1.0 - sequence.begins;
-    let steps = sequence.steps as i64;
-    if let Some(active) = active {
-        let before = active.view_as(&goes_on).narrow(0, 0, steps - 1);
-        let _ = goes_on.narrow(0, 1, steps - 1).g_mul_(&before);
-    }
-    goes_on
 }
 
 /// The parts of what agents carry, (B, N, 2 H): the actor's and the critic's.

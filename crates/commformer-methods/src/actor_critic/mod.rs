@@ -8,6 +8,7 @@ mod network;
 mod policy;
 mod team;
 
+pub use commformer_model::Recurrence;
 pub use policy::ActorCritic;
 
 use crate::config::TeamConfig;
@@ -26,16 +27,6 @@ pub enum Activation {
     Relu,
     /// tanh x
     Tanh,
-}
-
-/// What agents remember from step to step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Recurrence {
-    /// Nothing.
-    None,
-    /// The state of a gated recurrent unit.
-    Gru,
 }
 
 /// What values are made of.

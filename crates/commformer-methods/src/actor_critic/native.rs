@@ -1,6 +1,6 @@
 //! Passes on a CPU: plain numbers in, plain numbers out.
 
-use super::network::{Hidden, Network, Tower};
+use super::network::{Network, Tower};
 use commformer_nn::native::{Actions, Gradients, Native, Scored, Tape, Var};
 
 /// A network and the numbers of its leaves.
@@ -41,21 +41,9 @@ struct Pass {
 impl Pass {
     /// The outputs, and what is remembered after the last step.
     fn run(&mut self, tower: &Tower, weights: Weights<'_>, rows: &Rows<'_>) -> (&[f32], &[f32]) {
-        let count = rows.inputs.len() / tower.inputs.max(1);
-        self.tape.begin([count, 1]);
-        let hidden = rows.hidden.map(|state| {
-            let of_step = count / rows.steps;
-            let state = self.tape.input(state, state.len() / of_step.max(1), false);
-            let mut goes_on = |step: usize| {
-                let own = rows.goes_on.get(step * of_step..(step + 1) * of_step)?;
-                let all = own.iter().all(|goes_on| *goes_on == 1.0);
-                (!all).then(|| self.tape.input(own, 1, false))
-            };
-            Hidden {
-                goes_on: (0..rows.steps).map(&mut goes_on).collect(),
-                state,
-            }
-        });
+        self.tape
+            .begin([rows.inputs.len() / tower.inputs.max(1), 1]);
+        let hidden = (rows.hidden).map(|state| self.tape.hidden(state, rows.goes_on, rows.steps));
         let mut ops = Native::new(&mut self.tape, weights.leaves);
         let inputs = ops.observations(rows.inputs, tower.inputs);
         let (outputs, state) = tower.run(&mut ops, &inputs, hidden);

@@ -17,6 +17,7 @@ use commformer_env::ActionSpace;
 use commformer_nn::Ops;
 use commformer_nn::layers::{Gru, Linear, Norm};
 use commformer_nn::layout::{Init, Layout, Slot};
+use commformer_nn::recurrent::{Hidden, unroll};
 
 /// Both towers of a team.
 #[derive(Clone, Debug)]
@@ -40,14 +41,6 @@ pub(super) struct Tower {
     layers: Vec<(Linear, Norm)>,
     cell: Option<(Gru, Norm)>,
     head: Linear,
-}
-
-/// What a recurrent tower goes on from, through one step or several.
-pub(super) struct Hidden<V> {
-    /// What it remembers before the first step, (.., H).
-    pub state: V,
-    /// For each step, 0 for the agents that begin anew in it and else 1, (.., 1); `None`: none does.
-    pub goes_on: Vec<Option<V>>,
 }
 
 impl Network {
@@ -132,41 +125,10 @@ impl Tower {
         }
         let mut after = None;
         if let (Some((cell, norm)), Some(hidden)) = (&self.cell, hidden) {
-            let (states, last) = remember(ops, cell, &x, hidden);
+            let (states, last) = unroll(ops, cell, &x, hidden);
             x = ops.norm(norm, &states, None);
             after = Some(last);
         }
         (ops.exact_linear(&self.head, &x), after)
     }
-}
-
-/// A cell's states after each step, and after the last.
-fn remember<O: Ops>(
-    ops: &mut O,
-    cell: &Gru,
-    x: &O::Value,
-    hidden: Hidden<O::Value>,
-) -> (O::Value, O::Value) {
-    // What does not wait for the state is one product for all steps.
-    let inputs = ops.linear(&cell.input, x);
-    let steps = hidden.goes_on.len();
-    let mut state = hidden.state;
-    let mut states = Vec::with_capacity(steps);
-    for (step, goes_on) in hidden.goes_on.iter().enumerate() {
-        if let Some(goes_on) = goes_on {
-            state = ops.scale_rows(&state, goes_on);
-        }
-        let input = match steps {
-            1 => ops.same(&inputs),
-            _ => ops.step(&inputs, step, steps),
-        };
-        let from_state = ops.linear(&cell.hidden, &state);
-        state = ops.gru_cell(&input, &from_state, &state);
-        states.push(ops.same(&state));
-    }
-    let all = match &states[..] {
-        [only] => ops.same(only),
-        several => ops.join_steps(several),
-    };
-    (all, state)
 }

@@ -1,15 +1,15 @@
 //! The policy, on either backend.
 
 use super::footprint::Sizes;
-use super::inputs::{Inputs, dense, goes_on, halves};
+use super::inputs::{Inputs, dense, halves};
 use super::native::{Rows, Weights, Workspace};
-use super::network::{Hidden, Network, Tower};
+use super::network::{Network, Tower};
 use super::{ActorCriticConfig, Critic, Recurrence};
 use crate::{Footprint, MethodError};
 use commformer_env::{ActionSpace, Rng, Spec, settings};
 use commformer_nn::native::Actions;
 use commformer_nn::passes::Precision;
-use commformer_nn::torch::{Distribution, Parameters, Torch, integers, numbers, truths};
+use commformer_nn::torch::{self, Distribution, Parameters, Torch, integers, numbers, truths};
 use commformer_train::{
     Act, Actor, Evaluation, Gates, Level, Needs, ObsBatch, Policy, PolicyResult, Purpose, Samples,
     by_autograd, seed_for,
@@ -95,15 +95,7 @@ impl ActorCritic {
     ) -> (Tensor, Option<Tensor>) {
         let agents = self.inputs.agents as i64;
         let mut ops = Torch::new(self.parameters.leaves(), agents, self.precision);
-        let hidden = hidden.map(|state| Hidden {
-            state: state.shallow_clone(),
-            goes_on: match sequence {
-                None => vec![None],
-                Some(goes_on) => (goes_on.unbind(0).iter())
-                    .map(|goes_on| Some(goes_on.unsqueeze(-1)))
-                    .collect(),
-            },
-        });
+        let hidden = hidden.map(|state| torch::hidden(state, sequence));
         tower.run(&mut ops, inputs, hidden)
     }
 
@@ -181,7 +173,7 @@ impl ActorCritic {
             Recurrence::Gru => halves(batch.memory),
         };
         let goes_on = match (&samples.sequence, self.config.recurrence) {
-            (Some(sequence), Recurrence::Gru) => Some(goes_on(sequence, batch.active)),
+            (Some(sequence), Recurrence::Gru) => Some(sequence.goes_on(batch.active)),
             _ => None,
         };
         Ok(Read {

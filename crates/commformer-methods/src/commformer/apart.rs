@@ -6,7 +6,7 @@ use super::team::{TeamPolicy, carry};
 use crate::{Apart, Delivered};
 use commformer_model::decentralised::{Action, OpenEdges, Team, Turn, Weights};
 use commformer_model::graph;
-use commformer_train::{Act, Actor, Gates, Gating, ObsBatch, PolicyResult, TeamGraphs};
+use commformer_train::{Act, Gates, Gating, ObsBatch, PolicyResult, TeamGraphs};
 use tch::Tensor;
 
 impl TeamPolicy {
@@ -57,10 +57,10 @@ impl TeamPolicy {
         noise: Option<&Tensor>,
     ) -> PolicyResult<(Act, Delivered)> {
         let own = |x: &Tensor| x.get(0);
-        let stale_width = self.model().stale_width() as i64;
+        let width = self.model().config().memory_width() as i64;
         team.forget();
-        if let Some(memory) = context.memory.filter(|_| stale_width > 0) {
-            team.keep(&numbers(&own(memory).narrow(-1, 0, stale_width))?)?;
+        if let Some(memory) = context.memory.filter(|_| width > 0) {
+            team.keep(&numbers(&own(memory).narrow(-1, 0, width))?)?;
         }
         let available = context.available.map(flags).transpose()?;
         let turns = team.perceive(&numbers(context.obs)?, available.as_deref())?;
@@ -93,16 +93,14 @@ impl TeamPolicy {
                 .to_device(context.obs.device())
         };
         let agents = step.values.len() as i64;
-        let stale = step
-            .stale
-            .map(|stale| row(&stale, &[1, agents, stale_width]));
-        let recurrent: Vec<Tensor> = stale.into_iter().chain(of_gates).collect();
+        let of_model = (step.memory).map(|memory| row(&memory, &[1, agents, width]));
+        let carried: Vec<Tensor> = of_model.into_iter().chain(of_gates).collect();
         let act = Act {
             actions: actions(&step.actions).to_device(context.obs.device()),
             log_probs: row(&step.log_probs, &[1, agents]),
             values: row(&step.values, &[1, agents]),
             gate: gating,
-            memory: carry(&recurrent, context.active),
+            memory: carry(&carried, context.active),
         };
         let delivered = Delivered {
             messages: step.delivered.messages() as u64,
@@ -128,11 +126,7 @@ impl TeamPolicy {
         let repeated = |x: &Tensor| x.narrow(1, agent, 1).repeat([1, agents, 1]);
         let noise = noise_of(gates).map(repeated);
         let gates = with_noise(gates, noise.as_ref());
-        let stale = self.model().stale_width() as i64;
-        let recurrent = match (context.memory, self.needs().memory as i64 - stale) {
-            (Some(memory), width @ 1..) => Some(repeated(&memory.narrow(-1, stale, width))),
-            _ => None,
-        };
+        let recurrent = self.split(context.memory).gate.as_ref().map(repeated);
         let entropy = if gate.needs_entropy() && noise.is_some() {
             let own_edge = context.graph.of_each().double_value(&[0, agent, agent]) > 0.5;
             let entropy = turn.entropy_alone(agents as usize, own_edge)?;

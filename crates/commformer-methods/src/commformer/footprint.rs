@@ -58,6 +58,8 @@ pub(super) fn sizes(config: &TeamConfig, spec: &Spec) -> PolicyConfig {
             (ObsNormName::Layer, _) | (ObsNormName::Auto, false) => ObsNorm::Layer,
         },
         closed: config.gate.closed,
+        recurrence: policy.recurrence,
+        decoder: policy.decoder,
         dropout: policy.dropout,
         precision: config.precision,
         ..PolicyConfig::new(spec.agents, spec.obs_dim, actions)

@@ -2,7 +2,7 @@
 
 use super::gate::{TeamGate, for_policy};
 use super::team::{TeamPolicy, input};
-use commformer_model::Explanation;
+use commformer_model::{Explanation, Observations};
 use commformer_train::{Act, Gates, ObsBatch, PolicyResult};
 use tch::Tensor;
 
@@ -26,14 +26,17 @@ impl TeamPolicy {
         gates: Gates<'_>,
         act: &Act,
     ) -> PolicyResult<Insight> {
-        let embedding = self.model.observe(batch.obs)?;
-        let (stale, _) = self.split(batch.memory);
+        let carried = self.split(batch.memory);
+        let (embedding, _) = self.model.observe(Observations {
+            recurrent: carried.recurrent.as_ref(),
+            ..batch.obs.into()
+        })?;
         let gating = match gates {
             Gates::Open => None,
             Gates::Drawn(_) | Gates::Decided(_) => act.gate.as_ref(),
         };
         let open = gating.map(|gating| for_policy(&gating.open));
-        let input = input(batch, &embedding, open.as_ref(), stale.as_ref());
+        let input = input(batch, &embedding, open.as_ref(), carried.stale.as_ref());
         let learned = self.gate.as_ref().is_some_and(TeamGate::is_learned);
         Ok(Insight {
             explanation: self.model.explain(&input, &act.actions)?,

@@ -5,7 +5,7 @@ use super::gate::{Decision, GateInputs, TeamGate, for_policy};
 use crate::config::TeamConfig;
 use crate::{Apart, Attentions, Insight, MethodError, Team};
 use commformer_env::{Rng, Spec};
-use commformer_model::{CommFormer, Input, SelfEdge, graph};
+use commformer_model::{CommFormer, Input, Observations, Recurrence, SelfEdge, graph};
 use commformer_train::{
     Act, Actor, Evaluation, GateEvaluation, Gates, LearnedGraph, Level, MessageSizes, Needs,
     ObsBatch, Policy, PolicyResult, Purpose, ReceiveGates, Samples, TeamGraphs, seed_for,
@@ -21,6 +21,19 @@ pub struct TeamPolicy {
     pub(super) senders: usize,
     pub(super) self_edge: SelfEdge,
     pub(super) temperature: f64,
+    /// Of a recurrent network.
+    sequence: Option<usize>,
+}
+
+/// What agents carry from a step to the next, each (B, N, ..); `None`: nothing of that kind.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    /// The network's recurrent state.
+    pub recurrent: Option<Tensor>,
+    /// What it keeps of old messages.
+    pub stale: Option<Tensor>,
+    /// What the gate carries.
+    pub gate: Option<Tensor>,
 }
 
 impl TeamPolicy {
@@ -41,6 +54,10 @@ impl TeamPolicy {
             senders: config.graph.senders(spec.agents),
             self_edge: config.graph.self_edge,
             temperature: config.graph.temperature,
+            sequence: match config.policy.recurrence {
+                Recurrence::None => None,
+                Recurrence::Gru => Some(config.policy.sequence),
+            },
         })
     }
 
@@ -78,8 +95,12 @@ impl TeamPolicy {
 
     /// Embeds the observations, splits what agents carry and sets the gates.
     fn perceive(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> PolicyResult<Perception> {
-        let embedding = self.model.observe(batch.obs)?;
-        let (stale, recurrent) = self.split(batch.memory);
+        let carried = self.split(batch.memory);
+        let (embedding, recurrent) = self.model.observe(Observations {
+            recurrent: carried.recurrent.as_ref(),
+            ..batch.obs.into()
+        })?;
+        let stale = carried.stale;
         let decision = match &self.gate {
             None => None,
             Some(gate) => {
@@ -94,7 +115,7 @@ impl TeamPolicy {
                 let inputs = GateInputs {
                     embedding: &embedding,
                     graph: &heard(gate, batch),
-                    recurrent: recurrent.as_ref(),
+                    recurrent: carried.gate.as_ref(),
                     entropy_alone: entropy.as_ref(),
                 };
                 Some(gate.decide(&inputs, gates)?)
@@ -107,6 +128,7 @@ impl TeamPolicy {
         };
         Ok(Perception {
             embedding,
+            recurrent,
             stale,
             decision,
             open,
@@ -127,20 +149,45 @@ impl TeamPolicy {
         Ok((gate, open.as_ref().map(for_policy)))
     }
 
-    /// What agents carry, (B, N, M): what the network keeps, then what the gate carries.
-    pub(super) fn split(&self, memory: Option<&Tensor>) -> (Option<Tensor>, Option<Tensor>) {
-        let width = self.model.stale_width() as i64;
-        let of_gate = self.gate.as_ref().map_or(0, TeamGate::recurrent_width) as i64;
-        let part = |start, length| {
-            memory
-                .filter(|_| length > 0)
-                .map(|memory| memory.narrow(-1, start, length))
+    /// What agents carry, (B, N, M), taken apart.
+    pub(super) fn split(&self, memory: Option<&Tensor>) -> Carried {
+        let model = self.model.config();
+        let of_gate = self.gate.as_ref().map_or(0, TeamGate::recurrent_width);
+        let mut start = 0;
+        let mut part = |length: usize| {
+            let at = (start, length as i64);
+            start += at.1;
+            let memory = memory.filter(|_| length > 0)?;
+            Some(memory.narrow(-1, at.0, at.1))
         };
-        (part(0, width), part(width, of_gate))
+        Carried {
+            recurrent: part(model.recurrent_width()),
+            stale: part(model.stale_width()),
+            gate: part(of_gate),
+        }
+    }
+
+    /// The observations of samples, with what agents remember.
+    fn seen<'a>(
+        samples: &Samples<'a>,
+        carried: &'a Carried,
+        goes_on: Option<&'a Tensor>,
+    ) -> Observations<'a> {
+        Observations {
+            obs: samples.batch.obs,
+            recurrent: carried.recurrent.as_ref(),
+            goes_on,
+        }
     }
 }
 
-/// Situations as the network takes them, with these gates and what agents keep.
+/// Who goes on remembering in the steps of samples, if these are sequences.
+fn goes_on_of(samples: &Samples<'_>) -> Option<Tensor> {
+    let sequence = samples.sequence.as_ref()?;
+    Some(sequence.goes_on(samples.batch.active))
+}
+
+/// Observations as the network takes them, with these gates and what agents keep.
 pub(super) fn input<'a>(
     batch: &ObsBatch<'a>,
     embedding: &'a Tensor,
@@ -184,6 +231,8 @@ pub(super) fn carry(parts: &[Tensor], active: Option<&Tensor>) -> Option<Tensor>
 /// What a team perceives, ready for the network.
 struct Perception {
     embedding: Tensor,
+    /// What agents remember from here on.
+    recurrent: Option<Tensor>,
     stale: Option<Tensor>,
     decision: Option<Decision>,
     /// The gates as the network takes them.
@@ -205,7 +254,7 @@ impl Actor for TeamPolicy {
     fn needs(&self) -> Needs {
         let of_gate = |width: fn(&TeamGate) -> usize| self.gate.as_ref().map_or(0, width);
         Needs {
-            memory: self.model.stale_width() + of_gate(TeamGate::recurrent_width),
+            memory: self.model.config().memory_width() + of_gate(TeamGate::recurrent_width),
             gate: of_gate(TeamGate::width),
             state: false,
         }
@@ -244,13 +293,14 @@ impl Actor for TeamPolicy {
             Some(decision) => (Some(decision.gating), decision.recurrent),
             None => (None, None),
         };
-        let recurrent: Vec<Tensor> = act.stale.into_iter().chain(of_gate).collect();
+        let of_model = perception.recurrent.into_iter().chain(act.stale);
+        let carried: Vec<Tensor> = of_model.chain(of_gate).collect();
         Ok(Act {
             actions: act.actions,
             log_probs: act.log_probs,
             values: act.values,
             gate: gating,
-            memory: carry(&recurrent, batch.active),
+            memory: carry(&carried, batch.active),
         })
     }
 }
@@ -290,6 +340,10 @@ impl Policy for TeamPolicy {
         Ok(self.model.take_in(obs, active)?)
     }
 
+    fn sequence(&self) -> Option<usize> {
+        self.sequence
+    }
+
     fn graph(&self) -> Option<&dyn LearnedGraph> {
         Some(self)
     }
@@ -308,10 +362,10 @@ impl Policy for TeamPolicy {
         uniform: &mut dyn FnMut(&[i64]) -> Tensor,
     ) -> PolicyResult<Evaluation> {
         let batch = &samples.batch;
-        let embedding = self.model.embed(batch.obs)?;
+        let (carried, goes_on) = (self.split(batch.memory), goes_on_of(samples));
+        let embedding = (self.model).embed(Self::seen(samples, &carried, goes_on.as_ref()))?;
         let (gate, open) = self.gates_of(&embedding, samples)?;
-        let (stale, _) = self.split(batch.memory);
-        let input = input(batch, &embedding, open.as_ref(), stale.as_ref());
+        let input = input(batch, &embedding, open.as_ref(), carried.stale.as_ref());
         let evaluation = self
             .model
             .evaluate(&input, samples.actions, Some(uniform))?;
@@ -331,10 +385,11 @@ impl Policy for TeamPolicy {
         loss: &mut dyn FnMut(&Evaluation) -> Tensor,
     ) -> PolicyResult<Vec<Tensor>> {
         let batch = &samples.batch;
-        let (mut pass, embedding) = self.model.pass(batch.obs)?;
+        let (carried, goes_on) = (self.split(batch.memory), goes_on_of(samples));
+        let (mut pass, embedding) =
+            (self.model).pass(Self::seen(samples, &carried, goes_on.as_ref()))?;
         let (gate, open) = self.gates_of(&embedding, samples)?;
-        let (stale, _) = self.split(batch.memory);
-        let input = input(batch, &embedding, open.as_ref(), stale.as_ref());
+        let input = input(batch, &embedding, open.as_ref(), carried.stale.as_ref());
         let leaf = input
             .graph
             .detach()

@@ -1,6 +1,6 @@
 //! `[policy]`: sizes and switches of the network.
 
-use commformer_model::{Design, RelationOrder, ScoreScale, SelfLoop};
+use commformer_model::{Decoding, Design, Recurrence, RelationOrder, ScoreScale, SelfLoop};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -47,6 +47,17 @@ pub struct PolicySettings {
     /// How observations are normalised before the first layer.
     #[default(ObsNormName::Auto)]
     pub obs_norm: ObsNormName,
+    /// What agents remember from step to step; `gru` goes with `gate.closed = "silence"`.
+    #[default(Recurrence::None)]
+    pub recurrence: Recurrence,
+    /// Steps through which a recurrent network's gradient flows: the largest number up to it that divides
+    /// `rollout.steps`.
+    #[default = 10]
+    #[schemars(range(min = 1, max = 1048576))]
+    pub sequence: usize,
+    /// How agents decide.
+    #[default(Decoding::Autoregressive)]
+    pub decoder: Decoding,
     /// Share of the activations in the encoder's blocks that updates drop.
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub dropout: f64,

@@ -10,7 +10,7 @@ use super::Weights;
 use super::mail::{Inbox, Links};
 use super::packet::{Action, Given, Packet, Reader};
 use crate::ModelError;
-use crate::config::{Closed, PolicyConfig, RelationOrder, SelfLoop};
+use crate::config::{Closed, Decoding, PolicyConfig, Recurrence, RelationOrder, SelfLoop};
 use crate::network;
 use crate::old_messages::OldMessages;
 
@@ -19,8 +19,8 @@ use crate::old_messages::OldMessages;
 pub struct Member<'a> {
     weights: &'a Weights,
     agent: usize,
-    /// Of the old messages, [`PolicyConfig::stale_width`] numbers; `None`: nothing yet.
-    stale: Option<Vec<f32>>,
+    /// [`PolicyConfig::memory_width`] numbers; `None`: nothing yet.
+    memory: Option<Vec<f32>>,
 }
 
 impl<'a> Member<'a> {
@@ -28,18 +28,18 @@ impl<'a> Member<'a> {
         Self {
             weights,
             agent,
-            stale: None,
+            memory: None,
         }
     }
 
     /// Forgets what it carries, as at the start of an episode.
     pub fn forget(&mut self) {
-        self.stale = None;
+        self.memory = None;
     }
 
     /// What it carries.
-    pub(super) fn keep(&mut self, stale: Option<Vec<f32>>) {
-        self.stale = stale;
+    pub(super) fn keep(&mut self, memory: Option<Vec<f32>>) {
+        self.memory = memory;
     }
 
     /// Begins a step: makes an embedding of its own observation, O numbers. `available`, A flags, says
@@ -61,13 +61,21 @@ impl<'a> Member<'a> {
         tape.begin([1, 1]);
         let obs = tape.input(obs, config.obs_dim, false);
         let leaves = self.weights.leaves();
-        let embedding = (self.weights.network).embed(&mut Native::new(&mut tape, &leaves), &obs);
+        let hidden = (config.recurrence == Recurrence::Gru).then(|| match &self.memory {
+            Some(state) => tape.hidden(state, &[], 1),
+            None => tape.hidden(&vec![0.0; config.recurrent_width()], &[], 1),
+        });
+        let mut ops = Native::new(&mut tape, &leaves);
+        let (embedding, after) = self.weights.network.embed(&mut ops, &obs, hidden);
         Ok(Turn {
             weights: self.weights,
             agent: self.agent,
             embedding: tape.value(embedding).to_vec(),
             available: available.map(|flags| flags.iter().map(|flag| u8::from(*flag)).collect()),
-            stale: self.stale.clone(),
+            memory: match after {
+                Some(after) => Some(tape.value(after).to_vec()),
+                None => self.memory.clone(),
+            },
         })
     }
 }
@@ -80,7 +88,8 @@ pub struct Turn<'a> {
     /// E numbers.
     embedding: Vec<f32>,
     available: Option<Vec<u8>>,
-    stale: Option<Vec<f32>>,
+    /// What it remembers now that it perceived, or keeps of old messages.
+    memory: Option<Vec<f32>>,
 }
 
 impl<'a> Turn<'a> {
@@ -124,7 +133,7 @@ impl<'a> Turn<'a> {
             agent: self.agent,
             links,
             available: self.available.clone(),
-            stale: self.stale.clone(),
+            memory: self.memory.clone(),
             x: self.embedding.clone(),
             others: Vec::new(),
             receives: false,
@@ -141,7 +150,7 @@ pub struct Receiving<'a> {
     agent: usize,
     links: Links,
     available: Option<Vec<u8>>,
-    stale: Option<Vec<f32>>,
+    memory: Option<Vec<f32>>,
     /// The next encoder block's input and, after the last block, the representation: E numbers.
     x: Vec<f32>,
     /// What each block heard of others, E numbers, if the member keeps that.
@@ -166,7 +175,7 @@ pub struct Decision {
     /// Its action, for the next agent.
     pub told: Packet,
     /// What it carries to the next step; `None` if nothing.
-    pub stale: Option<Vec<f32>>,
+    pub memory: Option<Vec<f32>>,
 }
 
 impl Receiving<'_> {
@@ -257,7 +266,10 @@ impl Receiving<'_> {
         let others: Vec<&[f32]> = self.others.iter().map(Vec::as_slice).collect();
         Ok(Decision {
             value: self.tape.value(value)[0],
-            stale: self.old_messages().map(|old| old.next(&others)),
+            memory: match self.old_messages() {
+                Some(old) => Some(old.next(&others)),
+                None => self.memory.clone(),
+            },
             action,
             log_prob,
             said,
@@ -276,6 +288,14 @@ impl Receiving<'_> {
                     config.blocks, self.block
                 ),
             });
+        }
+        if config.decoder == Decoding::Parallel {
+            self.begin_pass(&Inbox::default());
+            let x = self.tape.input(&self.x, width, false);
+            let leaves = self.weights.leaves();
+            let network = &self.weights.network;
+            let outputs = network.head(&mut Native::new(&mut self.tape, &leaves), &x);
+            return Ok((self.tape.value(outputs).to_vec(), Packet::default()));
         }
         let own = match inbox.previous() {
             Some(packet) => packet.read().given_after(config.actions)?,
@@ -352,7 +372,7 @@ impl Receiving<'_> {
     fn old_messages(&self) -> Option<OldMessages> {
         let network = &self.weights.network;
         let keeps = self.config().closed == Closed::Stale;
-        keeps.then(|| OldMessages::new(network, self.stale.as_deref(), vec![self.receives]))
+        keeps.then(|| OldMessages::new(network, self.memory.as_deref(), vec![self.receives]))
     }
 }
 

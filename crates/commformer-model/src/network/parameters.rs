@@ -1,13 +1,13 @@
 //! The network's parameters: their names, shapes and first values.
 
-use commformer_nn::layers::{Activation, Attention, Linear, Names, Norm, Per};
+use commformer_nn::layers::{Activation, Attention, Gru, Linear, Names, Norm, Per};
 use commformer_nn::layout::{Init, Layout};
 
 use super::{
     Decoder, DecoderBlock, EDGE_EMBEDDING, EDGE_LOGITS, Encoder, EncoderBlock, MOMENTS, Network,
     Stale,
 };
-use crate::config::{ActionSpace, Closed, Design, ObsNorm, PolicyConfig};
+use crate::config::{ActionSpace, Closed, Decoding, Design, ObsNorm, PolicyConfig, Recurrence};
 
 impl Network {
     /// The network of a configuration that was checked.
@@ -64,6 +64,13 @@ impl Encoder {
             obs_norm: Norm::new(layout, "encoder.obs_norm", obs),
             obs_proj: Linear::new(layout, "encoder.obs_proj", [obs, width], Init::ACTIVATED),
             input_norm: Norm::new(layout, "encoder.input_norm", width),
+            memory: match config.recurrence {
+                Recurrence::None => None,
+                Recurrence::Gru => {
+                    let cell = Gru::new(layout, "encoder.gru", square, Init::Orthogonal(1.0));
+                    Some((cell, Norm::new(layout, "encoder.gru.norm", width)))
+                }
+            },
             blocks,
             value_hidden: Linear::new(layout, "encoder.value.hidden", square, Init::ACTIVATED),
             value_norm: Norm::new(layout, "encoder.value.norm", width),
@@ -115,7 +122,11 @@ impl Stale {
 impl Decoder {
     pub fn new(layout: &mut Layout, config: &PolicyConfig) -> Self {
         let (width, actions) = (config.embed_dim, config.actions.width());
-        let blocks = (0..config.blocks)
+        let blocks = match config.decoder {
+            Decoding::Autoregressive => config.blocks,
+            Decoding::Parallel => 0,
+        };
+        let blocks: Vec<_> = (0..blocks)
             .map(|index| DecoderBlock::new(layout, &format!("decoder.blocks.{index}"), config))
             .collect();
         let log_std = match config.actions {
@@ -124,10 +135,13 @@ impl Decoder {
                 Some(layout.whole("decoder.log_std", &[actions], Init::Ones))
             }
         };
-        let proj = [actions + 1, width];
+        let given = (config.decoder == Decoding::Autoregressive).then(|| {
+            let (name, sizes) = ("decoder.action_proj", [actions + 1, width]);
+            let layer = Linear::without_bias(layout, name, sizes, Init::ACTIVATED);
+            (layer, Norm::new(layout, "decoder.input_norm", width))
+        });
         Self {
-            action_proj: Linear::without_bias(layout, "decoder.action_proj", proj, Init::ACTIVATED),
-            input_norm: Norm::new(layout, "decoder.input_norm", width),
+            given,
             blocks,
             head: head(layout, config),
             log_std,

@@ -2,8 +2,8 @@
 
 use commformer_model::decentralised::{Action, OpenEdges, Step, Team, Weights};
 use commformer_model::{
-    ActionSpace, Closed, CommFormer, Input, ObsNorm, PolicyConfig, PreviousAction, RelationOrder,
-    ScoreScale, SelfLoop, graph,
+    ActionSpace, Closed, CommFormer, Decoding, Input, ObsNorm, Observations, PolicyConfig,
+    PreviousAction, Recurrence, RelationOrder, ScoreScale, SelfLoop, graph,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -18,7 +18,7 @@ fn configs() -> impl Strategy<Value = PolicyConfig> {
     ];
     // A normalisation over few numbers that are nearly equal blows rounding up.
     let sizes = (1..=6usize, 4..=8usize, actions, 1..=2usize, 1..=2usize);
-    (sizes, any::<[bool; 8]>()).prop_map(|((agents, obs, actions, heads, blocks), flags)| {
+    (sizes, any::<[bool; 10]>()).prop_map(|((agents, obs, actions, heads, blocks), flags)| {
         let [
             shared_head,
             relation,
@@ -28,6 +28,8 @@ fn configs() -> impl Strategy<Value = PolicyConfig> {
             heard,
             stale,
             running,
+            recurrent,
+            parallel,
         ] = flags;
         PolicyConfig {
             embed_dim: 8 * heads,
@@ -40,7 +42,9 @@ fn configs() -> impl Strategy<Value = PolicyConfig> {
                 [usize::from(swapped)],
             self_loop: [SelfLoop::Keep, SelfLoop::Add][usize::from(add)],
             previous_action: [PreviousAction::Always, PreviousAction::Heard][usize::from(heard)],
-            closed: [Closed::Silence, Closed::Stale][usize::from(stale)],
+            closed: [Closed::Silence, Closed::Stale][usize::from(stale && !recurrent)],
+            recurrence: [Recurrence::None, Recurrence::Gru][usize::from(recurrent)],
+            decoder: [Decoding::Autoregressive, Decoding::Parallel][usize::from(parallel)],
             obs_norm: [ObsNorm::Layer, ObsNorm::Running][usize::from(running)],
             ..PolicyConfig::new(agents, obs, actions)
         }
@@ -187,7 +191,7 @@ fn check_close(what: &str, found: &Tensor, expected: &Tensor, tolerance: f64) {
     );
 }
 
-fn check_alike(batched: &commformer_model::Act, team: i64, step: &Step) {
+fn check_alike(batched: &commformer_model::Act, memory: Option<&Tensor>, team: i64, step: &Step) {
     let of_team = |x: &Tensor| x.get(team);
     let log_probs = of_team(&batched.log_probs);
     let (found, found_log_probs) = (actions(step), Tensor::from_slice(&step.log_probs));
@@ -202,15 +206,11 @@ fn check_alike(batched: &commformer_model::Act, team: i64, step: &Step) {
     }
     let values = Tensor::from_slice(&step.values);
     check_close("values", &values, &of_team(&batched.values), 1e-5);
-    match (&batched.stale, &step.stale) {
-        (Some(batched), Some(stale)) => {
+    match (memory, &step.memory) {
+        (Some(batched), Some(found)) => {
             let batched = of_team(batched);
-            check_close(
-                "stale",
-                &Tensor::from_slice(stale).view_as(&batched),
-                &batched,
-                1e-5,
-            );
+            let found = Tensor::from_slice(found).view_as(&batched);
+            check_close("memory", &found, &batched, 1e-5);
         }
         (None, None) => {}
         _ => panic!("only one of them keeps something"),
@@ -241,22 +241,27 @@ proptest! {
         let weights = Weights::new(&policy).unwrap();
         let team = || Team::new(&weights, config.agents).unwrap();
         let mut teams = [team(), team()];
-        let mut stale: Option<Tensor> = None;
+        let is_recurrent = config.recurrence == Recurrence::Gru;
+        let mut memory: Option<Tensor> = None;
         for step in 0..4 {
             if step == 2 {
                 // The second team's episode ends here.
                 teams[1].forget();
-                if let Some(stale) = &stale {
-                    let _ = stale.get(1).zero_();
+                if let Some(memory) = &memory {
+                    let _ = memory.get(1).zero_();
                 }
             }
             let context = Context::draw(&config, gates, masked, &mut noise);
-            let embedding = policy.embed(&context.obs).unwrap();
+            let seen = Observations {
+                recurrent: memory.as_ref().filter(|_| is_recurrent),
+                ..Observations::from(&context.obs)
+            };
+            let (embedding, recurrent) = policy.observe(seen).unwrap();
             let input = Input {
                 available: context.available.as_ref(),
                 gate: context.gate.as_ref(),
                 active: context.active.as_ref(),
-                stale: stale.as_ref(),
+                stale: memory.as_ref().filter(|_| !is_recurrent),
                 ..Input::new(&embedding, &context.graph)
             };
             let batched = policy.act(&input, drawn.then_some(&context.noise)).unwrap();
@@ -274,10 +279,11 @@ proptest! {
                     check_close("embedding", &Tensor::from_slice(turn.embedding()), &own, 1e-5);
                 }
                 let step = act_alone(team, &context, index, drawn);
-                check_alike(&batched, index, &step);
+                let memory = recurrent.as_ref().or(batched.stale.as_ref());
+                check_alike(&batched, memory, index, &step);
                 check_carried(&config, &context.open(index), &context.active(index), &step);
             }
-            stale = batched.stale;
+            memory = recurrent.or(batched.stale);
         }
     }
 
@@ -309,7 +315,7 @@ proptest! {
                 step.actions[agent as usize].clone(),
                 own(&step.log_probs),
                 own(&step.values),
-                step.stale.as_deref().map(own),
+                step.memory.as_deref().map(own),
             ));
             // Anything may happen to the others.
             let others = noise.normals(&context.obs.size()) * 100.0;
@@ -357,7 +363,7 @@ fn what_does_not_fit_is_named() {
     );
     assert!(message.contains("has shape [10]"), "{message}");
     let message = complaint(team.keep(&numbers(&noise.normals(&[3, 9]))));
-    assert!(message.contains("`stale`"), "{message}");
+    assert!(message.contains("`memory`"), "{message}");
 
     let obs = numbers(&noise.normals(&[3, 5]));
     let four = [1.0; 16];

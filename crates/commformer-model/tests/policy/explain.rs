@@ -24,7 +24,7 @@ fn probabilities_are_those_by_which_the_native_pass_acted() {
         let mut noise = Noise::new(1);
         let config = config(5, attention_over);
         let policy = noisy_policy(&config, &mut noise);
-        let embedding = policy.observe(&noise.normals(&[BATCH, 5, 6])).unwrap();
+        let embedding = policy.embed(&noise.normals(&[BATCH, 5, 6])).unwrap();
         let available = noise.coins(&[BATCH, 5, 4], 0.5).gt(0.5);
         let _ = available.narrow(-1, 0, 1).fill_(1);
         let graph = gated_graph(5, 2, BATCH, &mut noise);
@@ -52,7 +52,7 @@ fn attention_is_on_open_edges_alone_and_adds_up_to_one() {
     let mut noise = Noise::new(2);
     let config = config(5, AttentionOver::Auto);
     let policy = noisy_policy(&config, &mut noise);
-    let embedding = policy.observe(&noise.normals(&[BATCH, 5, 6])).unwrap();
+    let embedding = policy.embed(&noise.normals(&[BATCH, 5, 6])).unwrap();
     let graph = gated_graph(5, 2, BATCH, &mut noise);
     let gate = noise.coins(&[BATCH, 5, 5], 0.5);
     let input = Input {

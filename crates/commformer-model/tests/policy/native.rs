@@ -1,7 +1,8 @@
 //! The native passes against libtorch's operations and autograd.
 
 use commformer_model::{
-    ActionSpace, AttentionOver, Closed, CommFormer, Input, ObsNorm, PolicyConfig,
+    ActionSpace, AttentionOver, Closed, CommFormer, Input, ObsNorm, Observations, PolicyConfig,
+    Recurrence,
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -12,7 +13,12 @@ use crate::properties::{configs, gated_graph, property_seed};
 
 /// Inputs of a pass, as random as they come.
 struct Case {
+    /// Of three teams in a step, or of one in three.
     obs: Tensor,
+    /// What agents remember before the first step.
+    recurrent: Option<Tensor>,
+    /// Who goes on remembering in each of the steps.
+    goes_on: Option<Tensor>,
     available: Option<Tensor>,
     graph: Tensor,
     graph_of: Option<Tensor>,
@@ -72,8 +78,14 @@ impl Case {
                 Some(Tensor::from_slice(&[1i64, 0, 1])),
             ),
         };
+        let steps = [1, batch][usize::from(noise.uniform() < 0.7)];
+        let is_recurrent = config.recurrence == Recurrence::Gru;
         Self {
             obs: noise.normals(&[batch, n, config.obs_dim as i64]),
+            recurrent: (is_recurrent && noise.uniform() < 0.8)
+                .then(|| noise.normals(&[batch / steps, n, width])),
+            goes_on: (is_recurrent && steps > 1)
+                .then(|| noise.coins(&[steps, batch / steps, n], 0.7)),
             available: (discrete && noise.uniform() < 0.5).then_some(available),
             graph,
             graph_of,
@@ -104,6 +116,14 @@ impl Case {
         Some(gate + (&soft - soft.detach()))
     }
 
+    fn seen(&self) -> Observations<'_> {
+        Observations {
+            obs: &self.obs,
+            recurrent: self.recurrent.as_ref(),
+            goes_on: self.goes_on.as_ref(),
+        }
+    }
+
     fn input<'a>(&'a self, embedding: &'a Tensor, gate: &'a Option<Tensor>) -> Input<'a> {
         Input {
             available: self.available.as_ref(),
@@ -127,7 +147,7 @@ impl Case {
     fn by_pass(&self, policy: &CommFormer, scale: &Tensor) -> ([Tensor; 3], Vec<Tensor>) {
         let mut noise = self.dropout.iter();
         let mut uniform = |_: &[i64]| noise.next().unwrap().shallow_clone();
-        let (mut pass, embedding) = policy.pass(&self.obs).unwrap();
+        let (mut pass, embedding) = policy.pass(self.seen()).unwrap();
         let gate = self.gate(&embedding, scale);
         let input = self.input(&embedding, &gate);
         let scores = pass
@@ -147,7 +167,7 @@ impl Case {
     fn by_autograd(&self, policy: &CommFormer, scale: &Tensor) -> ([Tensor; 3], Vec<Tensor>) {
         let mut noise = self.dropout.iter();
         let mut uniform = |_: &[i64]| noise.next().unwrap().shallow_clone();
-        let embedding = policy.embed(&self.obs).unwrap();
+        let embedding = policy.embed(self.seen()).unwrap();
         let gate = self.gate(&embedding, scale);
         let found = policy
             .evaluate(
@@ -182,7 +202,7 @@ fn of_graph(case: &mut Case, policy: &CommFormer, scale: &Tensor) -> [Tensor; 2]
     case.graph = case.graph.detach().copy().set_requires_grad(true);
     let mut noise = case.dropout.iter();
     let mut uniform = |_: &[i64]| noise.next().unwrap().shallow_clone();
-    let (mut pass, embedding) = policy.pass(&case.obs).unwrap();
+    let (mut pass, embedding) = policy.pass(case.seen()).unwrap();
     let gate = case.gate(&embedding, scale);
     let input = case.input(&embedding, &gate);
     let scores = pass
@@ -194,7 +214,7 @@ fn of_graph(case: &mut Case, policy: &CommFormer, scale: &Tensor) -> [Tensor; 2]
 
     let mut noise = case.dropout.iter();
     let mut uniform = |_: &[i64]| noise.next().unwrap().shallow_clone();
-    let embedding = policy.embed(&case.obs).unwrap();
+    let embedding = policy.embed(case.seen()).unwrap();
     let gate = case.gate(&embedding, scale);
     let input = case.input(&embedding, &gate);
     let scores = policy

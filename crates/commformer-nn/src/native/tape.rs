@@ -5,6 +5,7 @@ use super::vectors::zeroed;
 use crate::layers::{Activation, Attention, Linear, Norm};
 use crate::layout::Slot;
 use crate::links::Senders;
+use crate::recurrent::Hidden;
 
 /// A value on a tape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -234,6 +235,25 @@ impl Tape {
         let (_, node) = self.push(Op::Input, [x.len() / width.max(1), width], wants);
         node.value.copy_from_slice(x);
         Var(self.used - 1)
+    }
+
+    /// What a recurrent cell goes on from: its state before the first of `steps`, and for the rows of each step 0 where one
+    /// begins anew and else 1; without `goes_on` none does.
+    pub fn hidden(&mut self, state: &[f32], goes_on: &[f32], steps: usize) -> Hidden<Var> {
+        let rows = match goes_on.len() {
+            0 => self.team.iter().product::<usize>() / steps.max(1),
+            all => all / steps.max(1),
+        };
+        let state = self.input(state, state.len() / rows.max(1), false);
+        let mut of_step = |step: usize| {
+            let own = goes_on.get(step * rows..(step + 1) * rows)?;
+            let anew = own.iter().any(|goes_on| *goes_on != 1.0);
+            anew.then(|| self.input(own, 1, false))
+        };
+        Hidden {
+            goes_on: (0..steps).map(&mut of_step).collect(),
+            state,
+        }
     }
 
     /// Lets agents have their turns, one after the other, in what follows; no backward pass is possible then. What

@@ -20,6 +20,7 @@ pub use slices::{integers, numbers, truths};
 use crate::layers::{Activation, Attention, Linear, Norm, Per};
 use crate::layout::Slot;
 use crate::ops::Ops;
+use crate::recurrent::Hidden;
 use crate::seen;
 use std::ops::Range;
 use tch::{Kind, Tensor};
@@ -142,6 +143,20 @@ impl<'a> Torch<'a> {
             Per::Team => standard * self.of(layer.weight) + self.of(layer.bias),
             Per::Agent(_) => standard * self.own(layer.weight) + self.own(layer.bias),
         }
+    }
+}
+
+/// What a recurrent cell goes on from: its state, and for each step who goes on, (L, B, N) of 1 and 0; without it, one step
+/// in which all do.
+pub fn hidden(state: &Tensor, goes_on: Option<&Tensor>) -> Hidden<Tensor> {
+    Hidden {
+        state: state.shallow_clone(),
+        goes_on: match goes_on {
+            None => vec![None],
+            Some(goes_on) => (goes_on.unbind(0).iter())
+                .map(|goes_on| Some(goes_on.unsqueeze(-1)))
+                .collect(),
+        },
     }
 }
 

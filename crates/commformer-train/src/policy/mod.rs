@@ -175,6 +175,20 @@ pub struct Sequence<'a> {
     pub begins: &'a Tensor,
 }
 
+impl Sequence<'_> {
+    /// 0 where an agent's memory begins anew before a step, and else 1, (L, B, N): where it [begins](Self::begins), and
+    /// after a step in which the agent took no part, as when it acts. `active` is that of the samples.
+    pub fn goes_on(&self, active: Option<&Tensor>) -> Tensor {
+        let goes_on: Tensor = 1.0 - self.begins;
+        let steps = self.steps as i64;
+        if let Some(active) = active {
+            let before = active.view_as(&goes_on).narrow(0, 0, steps - 1);
+            let _ = goes_on.narrow(0, 1, steps - 1).g_mul_(&before);
+        }
+        goes_on
+    }
+}
+
 /// Samples to evaluate.
 #[derive(Debug)]
 pub struct Samples<'a> {

@@ -3,7 +3,7 @@
 use super::Checker;
 use crate::config::{Config, ConfigError, GateMode};
 use commformer_gate::Per;
-use commformer_model::Closed;
+use commformer_model::{Closed, Recurrence};
 
 /// Refuses the first setting of the gate that cannot work.
 pub(super) fn all(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
@@ -18,5 +18,10 @@ pub(super) fn all(config: &Config, check: &Checker<'_>) -> Result<(), ConfigErro
         gate.closed == Closed::Silence || gate.mode != GateMode::Off,
         &["gate.closed", "gate.mode"],
         "without a gate nothing is ever closed; set `gate.mode`, or leave `gate.closed` out",
+    )?;
+    check.together(
+        gate.closed == Closed::Silence || config.policy.recurrence == Recurrence::None,
+        &["policy.recurrence", "gate.closed"],
+        "agents remember their own state (`policy.recurrence`) or old messages (`gate.closed`), not both; leave one out",
     )
 }
