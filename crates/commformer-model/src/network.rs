@@ -21,9 +21,12 @@ use commformer_nn::layers::{Activation, Attention, Gru, Linear, Norm};
 use commformer_nn::layout::{Layout, Slot};
 use commformer_nn::recurrent::{Hidden, unroll};
 
-use crate::config::{ActionSpace, Decoding, PolicyConfig};
+use crate::config::{ActionSpace, PolicyConfig};
 
+mod decoder;
 mod parameters;
+
+pub(crate) use decoder::{Decoder, DecoderBlock, Given};
 
 /// What the names of tensors begin with that no gradient reaches: moments of the observations.
 pub(crate) const MOMENTS: &str = "obs.";
@@ -100,29 +103,6 @@ pub(crate) struct StaleInputs<V> {
     pub used: V,
 }
 
-/// The action embedding, the blocks (none where agents decide at once) and the heads.
-#[derive(Clone, Debug)]
-pub(crate) struct Decoder {
-    /// The embedding of what agents are given.
-    given: Option<(Linear, Norm)>,
-    pub blocks: Vec<DecoderBlock>,
-    /// A norm, if the stage has one, and a layer.
-    head: Vec<(Option<Norm>, Linear)>,
-    /// (A), for continuous actions.
-    pub log_std: Option<Slot>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct DecoderBlock {
-    self_attention: Attention,
-    self_norm: Norm,
-    cross_attention: Attention,
-    cross_norm: Norm,
-    ff1: Linear,
-    ff2: Linear,
-    ff_norm: Norm,
-}
-
 /// A network and the numbers of its leaves.
 #[derive(Clone, Copy)]
 pub(crate) struct Weights<'a> {
@@ -154,19 +134,6 @@ struct Table<V> {
     queries: V,
     memory: V,
 }
-
-/// What the decoder is given: rows of the table, or vectors (.., A + 1) that begin with 1 for the start and else
-/// with 0, before the action.
-pub(crate) enum Given<V, I> {
-    Tokens(I),
-    Vectors(V),
-}
-
-/// The same of a backend.
-pub(crate) type GivenOf<O> = Given<<O as Ops>::Value, <O as Ops>::Index>;
-
-/// Puts what agents sent below an agent's own rows; without messages it is the identity.
-pub(crate) type Share<'a, O> = &'a mut dyn FnMut(&mut O, &<O as Ops>::Value) -> <O as Ops>::Value;
 
 impl Network {
     #[cfg(feature = "torch")]
@@ -302,95 +269,6 @@ impl Network {
         let normed = ops.norm(&encoder.value_norm, &hidden, None);
         ops.exact_linear(&encoder.value_out, &normed)
     }
-
-    /// Representations and what agents are given to logits or means, (.., A). During turns the rows are those of the
-    /// agent whose turn it is.
-    ///
-    /// `own` is for the receivers and `all` for all that can be heard, if those are others; `causal` where the links
-    /// do not say already that an agent hears only those before it. Where agents decide at once, nothing but the
-    /// representation is read.
-    pub fn decode<O: Ops>(
-        &self,
-        ops: &mut O,
-        ready: &Ready<O::Value>,
-        (own, all): (&GivenOf<O>, Option<&GivenOf<O>>),
-        representation: &O::Value,
-        (links, causal): (&O::Links, bool),
-        share: Share<'_, O>,
-    ) -> O::Value {
-        if self.config.decoder == Decoding::Parallel {
-            return self.head(ops, representation);
-        }
-        let mut x = match (own, &ready.table) {
-            (Given::Tokens(tokens), Some(table)) => ops.look_up(&table.embedded, tokens),
-            (Given::Vectors(vectors), _) => self.decoder.embed(ops, vectors),
-            (Given::Tokens(_), None) => unreachable!("tokens are of discrete actions"),
-        };
-        for (index, block) in self.decoder.blocks.iter().enumerate() {
-            let [own_terms, cross_terms] = &ready.decoder[index];
-            let layer = &block.self_attention;
-            let [memory_of_all, queries] = match (index, own, all.unwrap_or(own), &ready.table) {
-                (0, Given::Tokens(own), Given::Tokens(all), Some(table)) => [
-                    ops.look_up(&table.memory, all),
-                    ops.look_up(&table.queries, own),
-                ],
-                (0, _, Given::Vectors(vectors), _) if all.is_some() => {
-                    let all = self.decoder.embed(ops, vectors);
-                    [memory_of(ops, layer, &all), queries_of(ops, layer, &x)]
-                }
-                (0, ..) => [memory_of(ops, layer, &x), queries_of(ops, layer, &x)],
-                _ => {
-                    let all = share(ops, &x);
-                    [memory_of(ops, layer, &all), queries_of(ops, layer, &x)]
-                }
-            };
-            let memory_of_all = ops.remember(2 * index, &memory_of_all);
-            let terms = own_terms.as_ref();
-            let heard = ops.attend(layer, terms, &queries, &memory_of_all, links, causal);
-            let y = ops.residual(&block.self_norm, &x, &layer.output, &heard, 0.0);
-
-            let layer = &block.cross_attention;
-            let all = share(ops, &y);
-            let memory_of_all = memory_of(ops, layer, &all);
-            let memory_of_all = ops.remember(2 * index + 1, &memory_of_all);
-            let asked = queries_of(ops, layer, representation);
-            let terms = cross_terms.as_ref();
-            let heard = ops.attend(layer, terms, &asked, &memory_of_all, links, causal);
-            let y = ops.residual(
-                &block.cross_norm,
-                representation,
-                &layer.output,
-                &heard,
-                0.0,
-            );
-            let hidden = ops.activated(&block.ff1, Activation::Gelu, &y);
-            x = ops.residual(&block.ff_norm, &y, &block.ff2, &hidden, 0.0);
-        }
-        self.head(ops, &x)
-    }
-
-    /// Logits or means, (.., A).
-    pub fn head<O: Ops>(&self, ops: &mut O, x: &O::Value) -> O::Value {
-        let mut x = ops.same(x);
-        let stages = self.decoder.head.len();
-        for (stage, (norm, linear)) in self.decoder.head.iter().enumerate() {
-            if let Some(norm) = norm {
-                x = ops.norm(norm, &x, None);
-            }
-            x = match stage + 1 == stages {
-                true => ops.exact_linear(linear, &x),
-                false => ops.activated(linear, Activation::Gelu, &x),
-            };
-        }
-        x
-    }
-
-    #[cfg(feature = "torch")]
-    /// The widths of what agents remember of each other during turns.
-    pub fn memories(&self) -> impl Iterator<Item = usize> {
-        let width = 2 * self.config.embed_dim;
-        std::iter::repeat_n(width, 2 * self.decoder.blocks.len())
-    }
 }
 
 /// What receivers ask with.
@@ -418,16 +296,5 @@ impl Stale {
         let thought = ops.activate(Activation::Gelu, &sum);
         let recalled = ops.linear(&self.output, &thought);
         ops.scale_rows(&recalled, &stale.used)
-    }
-}
-
-impl Decoder {
-    /// LN(GELU(W x)) of what agents are given, (.., A + 1).
-    fn embed<O: Ops>(&self, ops: &mut O, given: &O::Value) -> O::Value {
-        let Some((layer, norm)) = &self.given else {
-            return ops.same(given);
-        };
-        let x = ops.activated(layer, Activation::Gelu, given);
-        ops.norm(norm, &x, None)
     }
 }

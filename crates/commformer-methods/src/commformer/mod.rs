@@ -10,6 +10,7 @@ pub(crate) mod gate;
 pub(crate) mod graph;
 mod insight;
 mod learned;
+mod learning;
 pub(crate) mod team;
 
 pub(crate) use footprint::Sizes;

@@ -7,10 +7,9 @@ use crate::{Apart, Attentions, Insight, MethodError, Team};
 use commformer_env::{Rng, Spec};
 use commformer_model::{CommFormer, Input, Observations, Recurrence, SelfEdge, graph};
 use commformer_train::{
-    Act, Actor, Evaluation, GateEvaluation, Gates, LearnedGraph, Level, MessageSizes, Needs,
-    ObsBatch, Policy, PolicyResult, Purpose, ReceiveGates, Samples, TeamGraphs, seed_for,
+    Act, Actor, Gates, MessageSizes, Needs, ObsBatch, PolicyResult, Purpose, TeamGraphs, seed_for,
 };
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// A policy, how its graph is drawn, and when its agents receive.
 #[derive(Debug)]
@@ -22,7 +21,7 @@ pub struct TeamPolicy {
     pub(super) self_edge: SelfEdge,
     pub(super) temperature: f64,
     /// Of a recurrent network.
-    sequence: Option<usize>,
+    pub(super) sequence: Option<usize>,
 }
 
 /// What agents carry from a step to the next, each (B, N, ..); `None`: nothing of that kind.
@@ -94,7 +93,11 @@ impl TeamPolicy {
     }
 
     /// Embeds the observations, splits what agents carry and sets the gates.
-    fn perceive(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> PolicyResult<Perception> {
+    pub(super) fn perceive(
+        &self,
+        batch: &ObsBatch<'_>,
+        gates: Gates<'_>,
+    ) -> PolicyResult<Perception> {
         let carried = self.split(batch.memory);
         let (embedding, recurrent) = self.model.observe(Observations {
             recurrent: carried.recurrent.as_ref(),
@@ -135,20 +138,6 @@ impl TeamPolicy {
         })
     }
 
-    /// The gates of some samples: what their loss is made of, and how the network takes them.
-    fn gates_of(
-        &self,
-        embedding: &Tensor,
-        samples: &Samples<'_>,
-    ) -> PolicyResult<(Option<GateEvaluation>, Option<Tensor>)> {
-        let Some(gate) = &self.gate else {
-            return Ok((None, None));
-        };
-        let graph = heard(gate, &samples.batch);
-        let (gate, open) = gate.evaluate(embedding, &graph, samples.gate)?;
-        Ok((gate, open.as_ref().map(for_policy)))
-    }
-
     /// What agents carry, (B, N, M), taken apart.
     pub(super) fn split(&self, memory: Option<&Tensor>) -> Carried {
         let model = self.model.config();
@@ -166,25 +155,6 @@ impl TeamPolicy {
             gate: part(of_gate),
         }
     }
-
-    /// The observations of samples, with what agents remember.
-    fn seen<'a>(
-        samples: &Samples<'a>,
-        carried: &'a Carried,
-        goes_on: Option<&'a Tensor>,
-    ) -> Observations<'a> {
-        Observations {
-            obs: samples.batch.obs,
-            recurrent: carried.recurrent.as_ref(),
-            goes_on,
-        }
-    }
-}
-
-/// Who goes on remembering in the steps of samples, if these are sequences.
-fn goes_on_of(samples: &Samples<'_>) -> Option<Tensor> {
-    let sequence = samples.sequence.as_ref()?;
-    Some(sequence.goes_on(samples.batch.active))
 }
 
 /// Observations as the network takes them, with these gates and what agents keep.
@@ -205,7 +175,7 @@ pub(super) fn input<'a>(
 }
 
 /// The graphs as a gate sees them: if it looks at edges, without those of agents who are not active.
-fn heard(gate: &TeamGate, batch: &ObsBatch<'_>) -> TeamGraphs {
+pub(super) fn heard(gate: &TeamGate, batch: &ObsBatch<'_>) -> TeamGraphs {
     let TeamGraphs { graphs, of } = batch.graph;
     match batch.active {
         Some(active) if gate.reads_graph() => {
@@ -229,7 +199,7 @@ pub(super) fn carry(parts: &[Tensor], active: Option<&Tensor>) -> Option<Tensor>
 }
 
 /// What a team perceives, ready for the network.
-struct Perception {
+pub(super) struct Perception {
     embedding: Tensor,
     /// What agents remember from here on.
     recurrent: Option<Tensor>,
@@ -240,7 +210,7 @@ struct Perception {
 }
 
 impl Perception {
-    fn input<'a>(&'a self, batch: &ObsBatch<'a>) -> Input<'a> {
+    pub fn input<'a>(&'a self, batch: &ObsBatch<'a>) -> Input<'a> {
         input(
             batch,
             &self.embedding,
@@ -302,123 +272,6 @@ impl Actor for TeamPolicy {
             gate: gating,
             memory: carry(&carried, batch.active),
         })
-    }
-}
-
-impl Policy for TeamPolicy {
-    unsafe fn replica(&self) -> PolicyResult<Box<dyn Policy>> {
-        // SAFETY: the caller keeps to it.
-        Ok(Box::new(unsafe { self.twin() }?))
-    }
-
-    fn parameters(&self) -> Vec<(String, Tensor)> {
-        let mut parameters = self.model.parameters();
-        parameters.extend(self.gate.iter().flat_map(TeamGate::parameters));
-        parameters
-    }
-
-    fn state(&self) -> Vec<(String, Tensor)> {
-        let mut state = self.model.state();
-        state.extend(self.gate.iter().flat_map(TeamGate::state));
-        state
-    }
-
-    fn load_state(&mut self, state: &[(String, Tensor)]) -> PolicyResult<()> {
-        let Some(gate) = &mut self.gate else {
-            return Ok(self.model.load_state(state)?);
-        };
-        let env = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
-        let (of_gate, of_model) = state
-            .iter()
-            .map(env)
-            .partition::<Vec<_>, _>(|(name, _)| name.starts_with("gate."));
-        self.model.load_state(&of_model)?;
-        Ok(gate.load_state(&of_gate)?)
-    }
-
-    fn take_in(&mut self, obs: &[f32], active: &[bool]) -> PolicyResult<()> {
-        Ok(self.model.take_in(obs, active)?)
-    }
-
-    fn sequence(&self) -> Option<usize> {
-        self.sequence
-    }
-
-    fn graph(&self) -> Option<&dyn LearnedGraph> {
-        Some(self)
-    }
-
-    fn gates(&self) -> Option<&dyn ReceiveGates> {
-        self.gate.as_ref().map(|gate| gate as _)
-    }
-
-    fn gates_mut(&mut self) -> Option<&mut dyn ReceiveGates> {
-        self.gate.as_mut().map(|gate| gate as _)
-    }
-
-    fn evaluate(
-        &self,
-        samples: &Samples<'_>,
-        uniform: &mut dyn FnMut(&[i64]) -> Tensor,
-    ) -> PolicyResult<Evaluation> {
-        let batch = &samples.batch;
-        let (carried, goes_on) = (self.split(batch.memory), goes_on_of(samples));
-        let embedding = (self.model).embed(Self::seen(samples, &carried, goes_on.as_ref()))?;
-        let (gate, open) = self.gates_of(&embedding, samples)?;
-        let input = input(batch, &embedding, open.as_ref(), carried.stale.as_ref());
-        let evaluation = self
-            .model
-            .evaluate(&input, samples.actions, Some(uniform))?;
-        Ok(Evaluation {
-            log_probs: evaluation.log_probs,
-            entropy: evaluation.entropy,
-            values: evaluation.values,
-            gate,
-        })
-    }
-
-    fn gradients(
-        &self,
-        level: Level,
-        samples: &Samples<'_>,
-        uniform: &mut dyn FnMut(&[i64]) -> Tensor,
-        loss: &mut dyn FnMut(&Evaluation) -> Tensor,
-    ) -> PolicyResult<Vec<Tensor>> {
-        let batch = &samples.batch;
-        let (carried, goes_on) = (self.split(batch.memory), goes_on_of(samples));
-        let (mut pass, embedding) =
-            (self.model).pass(Self::seen(samples, &carried, goes_on.as_ref()))?;
-        let (gate, open) = self.gates_of(&embedding, samples)?;
-        let input = input(batch, &embedding, open.as_ref(), carried.stale.as_ref());
-        let leaf = input
-            .graph
-            .detach()
-            .set_requires_grad(level == Level::Upper);
-        let input = Input {
-            graph: &leaf,
-            ..input
-        };
-        let scores = pass.evaluate(&input, samples.actions, Some(uniform))?;
-        let loss = loss(&Evaluation {
-            log_probs: scores.log_probs.shallow_clone(),
-            entropy: scores.entropy.shallow_clone(),
-            values: scores.values.shallow_clone(),
-            gate,
-        });
-        if level == Level::Upper {
-            // From the graph on, by which way it depends on the edge logits.
-            let slope = pass.backward_to_graph(&loss)?;
-            let surrogate = (&batch.graph.graphs * slope).sum(Kind::Float);
-            let logits = [self.model.edge_logits()];
-            return Ok(Tensor::f_run_backward(&[surrogate], &logits, false, false)?);
-        }
-        let of_gate = self.gate.iter().flat_map(TeamGate::parameters);
-        Ok(pass.backward(&loss, &of_gate.collect::<Vec<_>>())?)
-    }
-
-    fn values(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> PolicyResult<Tensor> {
-        let perception = self.perceive(batch, gates)?;
-        Ok(self.model.encode(&perception.input(batch))?.1)
     }
 }
 

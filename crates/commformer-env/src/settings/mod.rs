@@ -14,12 +14,14 @@
 //! assert_eq!(agents.default, Some(toml::Value::Integer(3)));
 //! ```
 
+mod schema;
+#[cfg(test)]
+mod tests;
+
 use crate::{ConfigError, error::require};
 use ciborium::Value as Cbor;
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde::Serialize;
-use serde_json::{Map, Value as Json};
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
@@ -85,16 +87,6 @@ pub struct Range {
 }
 
 impl Range {
-    fn of(schema: &Map<String, Json>) -> Self {
-        let bound = |name: &str| schema.get(name).and_then(Json::as_f64);
-        Self {
-            min: bound("minimum"),
-            max: bound("maximum"),
-            above: bound("exclusiveMinimum"),
-            below: bound("exclusiveMaximum"),
-        }
-    }
-
     /// Whether a finite number lies between the bounds.
     pub fn contains(&self, number: f64) -> bool {
         number.is_finite()
@@ -125,20 +117,6 @@ impl fmt::Display for Range {
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl Setting {
-    fn of(name: &str, schema: &Map<String, Json>) -> Option<Self> {
-        let text = |key: &str| schema.get(key).and_then(Json::as_str);
-        let takes = Takes::of(schema)?;
-        let default = schema.get("default").filter(|default| !default.is_null());
-        let default = default.and_then(|default| Value::try_from(default).ok());
-        Some(Self {
-            name: name.to_owned(),
-            about: paragraph(text("description")),
-            takes,
-            default,
-            former: text("former").map(str::to_owned),
-        })
-    }
-
     /// What a value must be, in words.
     pub fn expected(&self) -> String {
         match &self.takes {
@@ -240,79 +218,9 @@ impl Setting {
     }
 }
 
-impl Takes {
-    fn of(schema: &Map<String, Json>) -> Option<Self> {
-        if let Some(choices) = choices(schema) {
-            return Some(Self::Name(choices));
-        }
-        let kinds = schema.get("type")?;
-        let kind = match kinds.as_array() {
-            // What can be left out is of its type or null.
-            Some(kinds) => kinds.first()?.as_str()?,
-            None => kinds.as_str()?,
-        };
-        Some(match kind {
-            "integer" => Self::Whole(Range::of(schema)),
-            "number" => Self::Number(Range::of(schema)),
-            "boolean" => Self::Truth,
-            "string" => Self::Text,
-            "array" => Self::Rows,
-            "object" => Self::Table,
-            _ => return None,
-        })
-    }
-}
-
-/// The names in the schema of an enum, or of one that can be left out.
-fn choices(schema: &Map<String, Json>) -> Option<Vec<Choice>> {
-    let list = |key: &str| schema.get(key).and_then(Json::as_array);
-    if let Some(either) = list("anyOf") {
-        return either
-            .iter()
-            .find_map(|schema| choices(schema.as_object()?));
-    }
-    let plain = |name: &Json| {
-        let name = name.as_str()?.to_owned();
-        Some(Choice {
-            name,
-            about: String::new(),
-            former: None,
-        })
-    };
-    if let Some(names) = list("enum") {
-        return names.iter().map(plain).collect();
-    }
-    // Variants with doc comments stand alone, the others together.
-    let variants = list("oneOf")?.iter().map(|variant| {
-        let variant = variant.as_object()?;
-        let text = |key: &str| variant.get(key).and_then(Json::as_str);
-        let Some(name) = text("const") else {
-            return choices(variant);
-        };
-        let former = text("former").map(str::to_owned);
-        let about = paragraph(text("description"));
-        Some(vec![Choice {
-            name: name.to_owned(),
-            about,
-            former,
-        }])
-    });
-    Some(variants.collect::<Option<Vec<_>>>()?.concat())
-}
-
 fn is_row(row: &Value) -> bool {
     row.as_array()
         .is_some_and(|row| row.iter().all(Value::is_integer))
-}
-
-/// The first paragraph of a doc comment, in a line.
-fn paragraph(text: Option<&str>) -> String {
-    let first = text
-        .unwrap_or_default()
-        .split("\n\n")
-        .next()
-        .unwrap_or_default();
-    first.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The settings of a section, in the order of its fields.
@@ -323,15 +231,7 @@ pub fn settings<C: JsonSchema + 'static>() -> &'static [Setting] {
     let known = known.get_or_insert_default();
     known
         .entry(TypeId::of::<C>())
-        .or_insert_with(|| read::<C>().leak())
-}
-
-fn read<C: JsonSchema>() -> Vec<Setting> {
-    let inline = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    let schema = inline.into_generator().into_root_schema_for::<C>();
-    let keys = schema.get("properties").and_then(Json::as_object);
-    let setting = |(name, schema): (&String, &Json)| Setting::of(name, schema.as_object()?);
-    keys.into_iter().flatten().filter_map(setting).collect()
+        .or_insert_with(|| schema::read::<C>().leak())
 }
 
 /// Refuses the first number that is out of its range.
@@ -372,166 +272,5 @@ pub fn shown(value: &Value) -> String {
         }
         Value::Float(number) => number.to_string(),
         value => value.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde::{Deserialize, Serialize};
-    use smart_default::SmartDefault;
-
-    #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-    #[serde(rename_all = "kebab-case")]
-    enum Colour {
-        #[schemars(extend("former" = "crimson"))]
-        DarkRed,
-        /// As grass
-        /// is.
-        ///
-        /// More of it.
-        #[default]
-        Green,
-    }
-
-    #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
-    #[serde(default, deny_unknown_fields)]
-    struct Paint {
-        /// How many
-        /// tins.
-        #[default = 3]
-        #[schemars(range(min = 1, max = 9), extend("former" = "tins"))]
-        count: usize,
-        #[default = 0.1]
-        #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0))]
-        share: f32,
-        any: f64,
-        least: Option<f32>,
-        colour: Colour,
-        other: Option<Colour>,
-        text: Option<String>,
-        flag: bool,
-        rows: Vec<Vec<i64>>,
-        #[serde(skip)]
-        hidden: usize,
-    }
-
-    fn of(name: &str) -> &'static Setting {
-        settings::<Paint>()
-            .iter()
-            .find(|setting| setting.name == name)
-            .unwrap()
-    }
-
-    #[test]
-    fn a_setting_is_what_its_field_says() {
-        let names: Vec<_> = settings::<Paint>()
-            .iter()
-            .map(|setting| setting.name.as_str())
-            .collect();
-        assert_eq!(
-            names,
-            [
-                "count", "share", "any", "least", "colour", "other", "text", "flag", "rows"
-            ]
-        );
-        let count = of("count");
-        assert_eq!(count.about, "How many tins.");
-        assert_eq!(
-            (count.default.clone(), count.former.as_deref()),
-            (Some(3.into()), Some("tins"))
-        );
-        assert_eq!(of("share").default.as_ref().map(shown), Some("0.1".into()));
-        assert_eq!(of("least").default, None);
-        let choice = |name: &str, about: &str, former: Option<&str>| Choice {
-            name: name.into(),
-            about: about.into(),
-            former: former.map(Into::into),
-        };
-        let choices = vec![
-            choice("dark-red", "", Some("crimson")),
-            choice("green", "As grass is.", None),
-        ];
-        for name in ["colour", "other"] {
-            assert_eq!(of(name).takes, Takes::Name(choices.clone()));
-        }
-    }
-
-    #[test]
-    fn values_are_taken_or_refused_with_what_would_do() {
-        let accept = |name: &str, value: Value| of(name).accept(value);
-        let refused = |text: &str| Err(text.to_owned());
-        assert_eq!(accept("count", 9.into()), Ok(9.into()));
-        assert_eq!(accept("count", 9.0.into()), Ok(9.into()));
-        assert_eq!(accept("count", 10.into()), refused("1 to 9"));
-        assert_eq!(
-            accept("count", 2.5.into()),
-            refused("a whole number, 1 to 9")
-        );
-        assert_eq!(
-            accept("share", 1.into()),
-            refused("a number above 0 and below 1")
-        );
-        assert_eq!(
-            accept("share", f64::NAN.into()),
-            refused("a number above 0 and below 1")
-        );
-        assert_eq!(accept("share", "x".into()), refused("a number"));
-        assert_eq!(accept("any", 3.into()), Ok(3.0.into()));
-        assert_eq!(
-            accept("any", f64::INFINITY.into()),
-            refused("a finite number")
-        );
-        assert_eq!(accept("colour", "crimson".into()), Ok("dark-red".into()));
-        assert_eq!(
-            accept("other", "blue".into()),
-            refused("one of `dark-red`, `green`")
-        );
-        assert_eq!(accept("other", 1.into()), refused("text"));
-        assert_eq!(accept("flag", 1.into()), refused("true or false"));
-        let row = Value::Array(vec![Value::Array(vec![1.into()])]);
-        assert_eq!(accept("rows", row.clone()), Ok(row));
-        assert!(accept("rows", Value::Array(vec![1.into()])).is_err());
-    }
-
-    #[test]
-    fn examples_are_taken_and_read() {
-        let table: toml::Table = settings::<Paint>()
-            .iter()
-            .map(|setting| (setting.name.clone(), setting.example()))
-            .collect();
-        for setting in settings::<Paint>() {
-            assert_eq!(
-                setting.accept(setting.example()),
-                Ok(setting.example()),
-                "{}",
-                setting.name
-            );
-        }
-        let read: Paint = table.try_into().unwrap();
-        assert_eq!((read.count, read.other), (3, Some(Colour::DarkRed)));
-    }
-
-    #[test]
-    fn what_is_out_of_range_is_named_with_its_digits() {
-        let refused = |edit: fn(&mut Paint)| {
-            let mut paint = Paint::default();
-            assert_eq!(check(&paint), Ok(()));
-            edit(&mut paint);
-            check(&paint).unwrap_err().to_string()
-        };
-        assert_eq!(
-            refused(|paint| paint.count = 0),
-            "`count` is 0, but must be 1 to 9"
-        );
-        assert_eq!(
-            refused(|paint| paint.share = 1.1),
-            "`share` is 1.1, but must be a number above 0 and below 1"
-        );
-        assert_eq!(
-            refused(|paint| paint.any = f64::NAN),
-            "`any` is NaN, but must be a finite number"
-        );
-        assert!(refused(|paint| paint.least = Some(f32::INFINITY)).contains("`least` is inf"));
     }
 }
