@@ -2,8 +2,8 @@
 
 use commformer_env::{ActionSpace, Actions, Environment, Observation, Rng, Spec, Status, VecEnv};
 use commformer_train::{
-    Act, Actor, EvaluateOptions, Evaluation, Gates, GraphPlan, Policy, PolicyResult, RolloutConfig,
-    RunConfig, Samples, Settings, ObsBatch, TrainError, Trainer, evaluate,
+    Act, Actor, EvaluateOptions, Evaluation, Gates, GraphPlan, ObsBatch, Policy, PolicyResult,
+    RolloutConfig, RunConfig, Samples, Settings, TrainError, Trainer, evaluate,
 };
 use tch::{Kind, Tensor};
 
@@ -103,12 +103,7 @@ fn of_taken(log_probs: &Tensor, actions: &Tensor) -> Tensor {
 }
 
 impl Actor for FeedForward {
-    fn act(
-        &self,
-        batch: &ObsBatch<'_>,
-        _: Gates<'_>,
-        noise: Option<&Tensor>,
-    ) -> PolicyResult<Act> {
+    fn act(&self, batch: &ObsBatch<'_>, _: Gates<'_>, noise: Option<&Tensor>) -> PolicyResult<Act> {
         let (log_probs, values) = self.forward(batch);
         // With Gumbel noise the largest number is a draw from the distribution.
         let scores = noise.map_or_else(|| log_probs.shallow_clone(), |noise| &log_probs + noise);
