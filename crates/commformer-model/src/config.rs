@@ -277,6 +277,7 @@ impl PolicyConfig {
     }
 
     /// Whether passes without autograd run on the native kernels where the device is the CPU.
+    #[cfg(feature = "torch")]
     pub(crate) fn is_native(&self) -> bool {
         self.precision == Precision::Float32
     }

@@ -8,15 +8,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Sixteen battles side by side. The seed decides everything that is random in them.
     let battle = Smac::new(SmacConfig::default())?;
     let mut envs = VecEnv::new(vec![battle; 16], 42)?;
-    let (spec, envs) = (envs.spec().clone(), envs.num_envs());
-    let (rows, actions) = (envs * spec.agents, spec.actions.size());
+    let (spec, num_envs) = (envs.spec().clone(), envs.num_envs());
+    let (rows, actions) = (num_envs * spec.agents, spec.actions.size());
 
     // The memory is the caller's: the environments write what the agents see into it.
     let mut obs = vec![0.0; rows * spec.obs_dim];
-    let mut available = vec![false; envs * spec.available_len()];
+    let mut available = vec![false; num_envs * spec.available_len()];
     let mut active = vec![false; rows];
     let mut rewards = vec![0.0; rows];
-    let mut status = vec![Status::Running; envs];
+    let mut status = vec![Status::Running; num_envs];
     let mut chosen = vec![0; rows];
 
     envs.reset(Batch {

@@ -77,7 +77,7 @@ pub fn play(episodes: u64) -> Result<(f32, f32), Box<dyn Error>> {
             };
             status = task.step(Actions::Discrete(&chosen), &mut rng, out, &mut rewards);
             right += rewards.iter().sum::<f32>() / agents as f32;
-            bytes += step.recurrent.bytes() as f32;
+            bytes += step.delivered.bytes() as f32;
             steps += 1.0;
         }
     }
