@@ -1,8 +1,8 @@
 //! CommNet: every agent hears the mean of what all others have in mind.
 //!
 //! Sukhbaatar, Szlam, Fergus, "Learning Multiagent Communication with Backpropagation" (NeurIPS 2016), equations 1 and 2,
-//! with the module of an agent an LSTM, as Singh et al. (ICLR 2019, equations 1 to 3) write it. With o what agent i
-//! sees, e an encoder, and J the agents that are there, in each of R rounds of a step
+//! with the module of an agent an LSTM, as Singh et al. (ICLR 2019, section 3) write it. With o what agent i sees, e an
+//! encoder, and J the agents that are there, in each of R rounds of a step
 //!
 //! ```text
 //! c_i = C_r sum over j != i of h_j / (J - 1)

@@ -1,7 +1,7 @@
 //! IC3Net: CommNet whose agents decide when to send.
 //!
 //! Singh, Jain, Sukhbaatar, "Learning when to Communicate at Scale in Multiagent Cooperative and Competitive Tasks" (ICLR
-//! 2019), equations 1 to 5. Before a step each agent decides, on what it has in mind, whether it sends:
+//! 2019), section 3. Before a step each agent decides, on what it has in mind, whether it sends:
 //!
 //! ```text
 //! g_j ~ Bernoulli(sigmoid(f(h_j)))

@@ -1,6 +1,6 @@
 //! TarMAC: an agent says who should listen, and every agent attends to what it finds relevant.
 //!
-//! Das et al., "TarMAC: Targeted Multi-Agent Communication" (ICML 2019), equations 2 to 5. A message is a signature k and
+//! Das et al., "TarMAC: Targeted Multi-Agent Communication" (ICML 2019), section 4. A message is a signature k and
 //! a value v, both linear in what the sender has in mind. With d the width of either, in each of R rounds of a step
 //!
 //! ```text
