@@ -3,7 +3,8 @@
 //! de Witt et al., "Is Independent Learning All You Need in the StarCraft Multi-Agent Challenge?" (2020), with the
 //! networks and settings of MAPPO.
 
-use crate::actor_critic::{ActorCriticConfig, ActorCriticMethod, Critic};
+use crate::actor_critic::{ActorCriticConfig, ActorCriticMethod, Critic, Silent};
+use commformer_nn::layout::Layout;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +15,18 @@ pub struct Ippo(pub ActorCriticConfig);
 
 impl ActorCriticMethod for Ippo {
     const ABOUT: &str = "every agent learns by itself: independent PPO (de Witt et al., 2020)";
-    const CRITIC: Critic = Critic::Own;
 
-    fn sizes(&self) -> &ActorCriticConfig {
-        &self.0
+    type Talk = Silent;
+
+    fn sizes(&self) -> ActorCriticConfig {
+        self.0.clone()
+    }
+
+    fn critic(&self) -> Critic {
+        Critic::Own
+    }
+
+    fn talk(&self, layout: &mut Layout, name: &str) -> Silent {
+        self.0.silent(layout, name)
     }
 }

@@ -6,6 +6,10 @@
 //! | [`mat`] | everybody | the same |
 //! | [`ippo`] | nobody | what the agent sees |
 //! | [`mappo`] | nobody | that and the global state |
+//! | [`commnet`] | everybody | what the agent sees, remembers and hears |
+//! | [`ic3net`] | those who decide to send | the same |
+//! | [`tarmac`] | everybody, with attention | the same |
+//! | [`expocomm`] | those 1, 2, 4, ... places before | the same |
 //!
 //! A [`Method`] makes a [`Team`]; [`MethodConfig`] lists them all. A team is written over the operations of
 //! `commformer_nn`, so that one definition trains, acts, and runs with every agent alone.
@@ -13,16 +17,23 @@
 mod actor_critic;
 mod apart;
 pub mod commformer;
+pub mod commnet;
 pub mod config;
 mod error;
+pub mod expocomm;
 mod footprint;
+pub mod ic3net;
 pub mod ippo;
 pub mod mappo;
 pub mod mat;
 mod registry;
+pub mod tarmac;
 mod team;
 
-pub use actor_critic::{Activation, ActorCritic, ActorCriticConfig, Critic, Recurrence};
+pub use actor_critic::{
+    Activation, ActorCritic, ActorCriticConfig, Critic, Heard, Mind, Recurrence, Silent, Talk,
+    TalkCritic,
+};
 pub use apart::Decentralised;
 pub use commformer::{Insight, TeamPolicy};
 pub use config::TeamConfig;

@@ -2,7 +2,8 @@
 //!
 //! Yu et al., "The Surprising Effectiveness of PPO in Cooperative Multi-Agent Games" (NeurIPS 2022).
 
-use crate::actor_critic::{ActorCriticConfig, ActorCriticMethod, Critic};
+use crate::actor_critic::{ActorCriticConfig, ActorCriticMethod, Critic, Silent};
+use commformer_nn::layout::Layout;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,9 +14,18 @@ pub struct Mappo(pub ActorCriticConfig);
 
 impl ActorCriticMethod for Mappo {
     const ABOUT: &str = "agents act alone, and learn from values of the whole state: multi-agent PPO (Yu et al., 2022)";
-    const CRITIC: Critic = Critic::Team;
 
-    fn sizes(&self) -> &ActorCriticConfig {
-        &self.0
+    type Talk = Silent;
+
+    fn sizes(&self) -> ActorCriticConfig {
+        self.0.clone()
+    }
+
+    fn critic(&self) -> Critic {
+        Critic::Team
+    }
+
+    fn talk(&self, layout: &mut Layout, name: &str) -> Silent {
+        self.0.silent(layout, name)
     }
 }

@@ -1,10 +1,14 @@
 //! All methods. One that is added here can be trained, resumed, judged, replayed and run with every agent alone.
 
 use crate::commformer::CommFormer;
+use crate::commnet::CommNet;
 use crate::config::TeamConfig;
+use crate::expocomm::ExpoComm;
+use crate::ic3net::Ic3Net;
 use crate::ippo::Ippo;
 use crate::mappo::Mappo;
 use crate::mat::Mat;
+use crate::tarmac::TarMac;
 use crate::{Footprint, MethodError, Team};
 use commformer_env::settings::{Setting, settings};
 use commformer_env::{ConfigError, Spec};
@@ -135,6 +139,10 @@ methods! {
     "mat" => Mat: "A transformer over the whole team.",
     "ippo" => Ippo: "Agents that learn by themselves.",
     "mappo" => Mappo: "The same with values of the whole team's state.",
+    "commnet" => CommNet: "Agents that hear the mean of all others.",
+    "ic3net" => Ic3Net: "The same, in which agents decide when to send.",
+    "tarmac" => TarMac: "Agents that attend to the messages of all others.",
+    "expocomm" => ExpoComm: "Agents that attend to few others, so that news reaches everybody soon.",
 }
 
 impl Default for MethodConfig {

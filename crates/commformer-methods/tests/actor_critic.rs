@@ -1,151 +1,14 @@
 //! IPPO and MAPPO: the kernels against autograd, and recurrence over the ends of episodes by hand.
 
-use commformer_env::{ActionSpace, Rng, Spec};
+mod common;
+
+use commformer_env::{ActionSpace, Spec};
 use commformer_methods::{ActorCritic, ActorCriticConfig, Critic, Recurrence, Team};
 use commformer_model::Precision;
-use commformer_train::{
-    Actor, Evaluation, Gates, Level, ObsBatch, Policy, Samples, Sequence, TeamGraphs, by_autograd,
-};
+use commformer_train::{Actor, Evaluation, Gates, Level, ObsBatch, Policy, Samples, TeamGraphs};
+use common::{AGENTS, Happened, STEPS, TEAMS, off, spec};
 use proptest::prelude::*;
 use tch::{Device, Kind, Tensor};
-
-/// Teams, and steps of each in a sequence.
-const TEAMS: i64 = 4;
-const STEPS: i64 = 5;
-const AGENTS: i64 = 3;
-
-fn spec(actions: ActionSpace, state_dim: usize) -> Spec {
-    Spec {
-        agents: AGENTS as usize,
-        obs_dim: 7,
-        obs_version: 1,
-        state_dim,
-        actions,
-        masks_actions: true,
-        metrics: Vec::new(),
-    }
-}
-
-/// What happened to teams in a sequence of steps, step by step.
-struct Happened {
-    obs: Tensor,
-    state: Option<Tensor>,
-    available: Option<Tensor>,
-    active: Option<Tensor>,
-    begins: Tensor,
-    memory: Option<Tensor>,
-    weights: [Tensor; 3],
-    noise: Tensor,
-}
-
-impl Happened {
-    fn new(spec: &Spec, memory: usize, seed: u64) -> Self {
-        let mut rng = Rng::new(seed, 0);
-        let rows = TEAMS * STEPS;
-        let mut normals = |shape: &[i64]| {
-            let count = shape.iter().product::<i64>();
-            let numbers: Vec<f32> = (0..count).map(|_| rng.normal()).collect();
-            Tensor::from_slice(&numbers).view(shape)
-        };
-        let width = spec.actions.size() as i64;
-        let state = normals(&[rows, spec.state_dim.max(1) as i64]);
-        // One agent or more is not there in about every second step; who is gone comes back later.
-        let active = normals(&[rows, AGENTS]).gt(-1.0).to_kind(Kind::Float);
-        let begins = normals(&[STEPS, TEAMS, AGENTS])
-            .gt(0.7)
-            .to_kind(Kind::Float);
-        let available = normals(&[rows, AGENTS, width]).gt(-0.5);
-        let _ = available.select(-1, 0).fill_(1); // something can always be done
-        Self {
-            obs: normals(&[rows, AGENTS, spec.obs_dim as i64]),
-            state: (spec.state_dim > 0).then_some(state),
-            available: matches!(spec.actions, ActionSpace::Discrete(_)).then_some(available),
-            active: Some(active),
-            begins,
-            memory: (memory > 0).then(|| normals(&[TEAMS, AGENTS, memory as i64])),
-            weights: [(); 3].map(|()| normals(&[rows, AGENTS])),
-            noise: normals(&[rows, AGENTS, width]),
-        }
-    }
-
-    /// What each step's teams go on with: the rows of one step.
-    fn step(&self, x: &Tensor, step: i64) -> Tensor {
-        x.narrow(0, step * TEAMS, TEAMS)
-    }
-
-    /// Acts step by step, with what is carried set to zeros where somebody begins anew.
-    fn act(&self, policy: &ActorCritic) -> [Tensor; 3] {
-        let graph = TeamGraphs::none(Device::Cpu);
-        let mut memory = self.memory.as_ref().map(Tensor::copy);
-        let mut acts = Vec::new();
-        for step in 0..STEPS {
-            let goes_on: Tensor = 1.0 - self.begins.get(step).unsqueeze(-1);
-            memory = memory.map(|memory| memory * goes_on);
-            let of = |x: &Option<Tensor>| x.as_ref().map(|x| self.step(x, step));
-            let (available, active, state) =
-                (of(&self.available), of(&self.active), of(&self.state));
-            let batch = ObsBatch {
-                obs: &self.step(&self.obs, step),
-                available: available.as_ref(),
-                graph: &graph,
-                active: active.as_ref(),
-                state: state.as_ref(),
-                memory: memory.as_ref(),
-            };
-            let noise = self.step(&self.noise, step);
-            let act = policy.act(&batch, Gates::Open, Some(&noise)).unwrap();
-            memory = act.memory;
-            acts.push([act.actions, act.log_probs, act.values]);
-        }
-        [0, 1, 2].map(|of| Tensor::cat(&acts.iter().map(|act| &act[of]).collect::<Vec<_>>(), 0))
-    }
-
-    /// Scores and gradients of a loss of all of them, by autograd or by the kernels.
-    fn evaluate(
-        &self,
-        policy: &ActorCritic,
-        actions: &Tensor,
-        autograd: bool,
-    ) -> ([Tensor; 3], Vec<Tensor>) {
-        let graph = TeamGraphs::none(Device::Cpu);
-        let samples = Samples {
-            sequence: policy.sequence().map(|_| Sequence {
-                steps: STEPS as usize,
-                begins: &self.begins,
-            }),
-            batch: ObsBatch {
-                obs: &self.obs,
-                available: self.available.as_ref(),
-                graph: &graph,
-                active: self.active.as_ref(),
-                state: self.state.as_ref(),
-                memory: self.memory.as_ref(),
-            },
-            actions,
-            gate: None,
-        };
-        let mut scores = None;
-        let mut loss = |found: &Evaluation| {
-            let found = [&found.log_probs, &found.entropy, &found.values];
-            scores = Some(found.map(Tensor::detach));
-            let terms = found.into_iter().zip(&self.weights);
-            terms.map(|(x, weight)| (x * weight).sum(Kind::Float)).sum()
-        };
-        let mut noise = |shape: &[i64]| Tensor::zeros(shape, (Kind::Float, Device::Cpu));
-        let gradients = match autograd {
-            true => by_autograd(policy, Level::Lower, &samples, &mut noise, &mut loss),
-            false => policy.gradients(Level::Lower, &samples, &mut noise, &mut loss),
-        };
-        (scores.unwrap(), gradients.unwrap())
-    }
-}
-
-/// The largest difference, as a share of the largest number.
-fn off(found: &Tensor, expected: &Tensor) -> f64 {
-    assert_eq!(found.size(), expected.size());
-    let most = |x: &Tensor| x.detach().abs().max().double_value(&[]);
-    most(&(found - expected)) / most(expected).max(1.0)
-}
 
 fn policies() -> impl Strategy<Value = (ActorCriticConfig, Critic, Spec)> {
     let sizes = (
@@ -195,11 +58,11 @@ proptest! {
         let of_run = (seed, Precision::Float32, Device::Cpu);
         let policy = ActorCritic::new(&config, critic, &spec, of_run).unwrap();
         let happened = Happened::new(&spec, policy.needs().memory, seed);
-        let [actions, log_probs, values] = happened.act(&policy);
-        let (scores, gradients) = happened.evaluate(&policy, &actions, false);
-        let (their_scores, their_gradients) = happened.evaluate(&policy, &actions, true);
-        prop_assert!(off(&scores[0], &log_probs) < 1e-4, "log-probabilities of acting");
-        prop_assert!(off(&scores[2], &values) < 1e-4, "values of acting");
+        let acts = happened.act(&policy);
+        let (scores, gradients) = happened.evaluate(&policy, &acts, false);
+        let (their_scores, their_gradients) = happened.evaluate(&policy, &acts, true);
+        prop_assert!(off(&scores[0], &acts[1]) < 1e-4, "log-probabilities of acting");
+        prop_assert!(off(&scores[2], &acts[2]) < 1e-4, "values of acting");
         for (ours, theirs) in scores.iter().zip(&their_scores) {
             prop_assert!(off(ours, theirs) < 1e-4);
         }
@@ -252,11 +115,11 @@ fn who_begins_anew_remembers_nothing_and_who_goes_on_does() {
     let mut happened = Happened::new(&spec, policy.needs().memory, 1);
     happened.active = None;
     let _ = happened.begins.zero_();
-    let [actions, ..] = happened.act(&policy);
-    let ([plain, ..], _) = happened.evaluate(&policy, &actions, false);
+    let acts = happened.act(&policy);
+    let plain = happened.evaluate(&policy, &acts, false).0.remove(0);
     // The second agent of the first team begins anew in the third step.
     let _ = happened.begins.get(2).get(0).get(1).fill_(1.0);
-    let ([anew, ..], _) = happened.evaluate(&policy, &actions, false);
+    let anew = happened.evaluate(&policy, &acts, false).0.remove(0);
     let differs = (anew - plain).abs().gt(0.0).view([STEPS, TEAMS, AGENTS]);
     for step in 0..STEPS {
         for team in 0..TEAMS {

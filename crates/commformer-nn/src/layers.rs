@@ -233,6 +233,20 @@ impl Attention {
         }
     }
 
+    /// An attention without relation terms, of layers that a network has made itself: what its queries are made of (and
+    /// perhaps keys and values), and what reads the sum of what is heard. Scores are divided by the root of a head's
+    /// width.
+    pub fn of(projection: Linear, output: Linear, heads: usize) -> Self {
+        Self {
+            projection,
+            relation: projection,
+            output,
+            heads,
+            scale: (heads as f64 / output.inputs as f64).sqrt(),
+            relates: false,
+        }
+    }
+
     /// The width E of queries, keys and values.
     pub fn width(&self) -> usize {
         self.output.inputs

@@ -1,47 +1,49 @@
 //! What the networks take: they are asked, on sizes alone.
 
-use super::ActorCriticConfig;
-use super::Recurrence;
 use super::inputs::Inputs;
-use super::network::{Network, Tower};
+use super::network::{Carried, Network, Tower};
+use super::talk::{Heard, Talk};
 use crate::Footprint;
-use commformer_env::Spec;
 use commformer_nn::count::Count;
 use commformer_nn::recurrent::Hidden;
 
 /// Bytes of a number.
 const NUMBER: f64 = 4.0;
 
-pub(super) struct Sizes {
-    config: ActorCriticConfig,
+pub(super) struct Footing<T> {
     agents: f64,
-    network: Network,
+    network: Network<T>,
 }
 
-impl Sizes {
-    pub fn new(config: &ActorCriticConfig, inputs: Inputs, spec: &Spec) -> Self {
+impl<T: Talk> Footing<T> {
+    pub fn new(inputs: Inputs, network: Network<T>) -> Self {
         Self {
-            config: config.clone(),
             agents: inputs.agents as f64,
-            network: Network::new(config, [inputs.seen(), inputs.critic_width()], spec.actions),
+            network,
         }
     }
 
     /// Multiply-adds of a pass of a tower over a sample, in sequences of two steps: more add nothing to a row.
-    fn counted(&self, tower: &Tower) -> f64 {
-        let mut ops = Count::new(1.0, self.agents, 0.0);
+    fn counted<U: Talk>(&self, tower: &Tower<U>, senders: f64) -> f64 {
+        let mut ops = Count::new(1.0, self.agents, senders);
         let inputs = ops.input(tower.inputs, false);
-        let is_recurrent = self.config.recurrence == Recurrence::Gru;
-        let hidden = is_recurrent.then(|| Hidden {
-            state: ops.input(self.config.hidden, false),
-            goes_on: (0..2).map(|_| Some(ops.input(1, false))).collect(),
+        let width = tower.talk.memory();
+        let carried = (width > 0).then(|| Carried {
+            memory: Hidden {
+                state: ops.input(width, false),
+                goes_on: (0..2).map(|_| Some(ops.input(1, false))).collect(),
+            },
+            heard: vec![Heard {
+                links: ops.links(),
+                share: None,
+            }],
         });
-        tower.run(&mut ops, &inputs, hidden);
+        tower.run(&mut ops, &inputs, carried);
         ops.training()
     }
 }
 
-impl Footprint for Sizes {
+impl<T: Talk> Footprint for Footing<T> {
     fn parameter_bytes(&self) -> f64 {
         let leaves = self.network.layout.leaves().iter();
         let numbers =
@@ -49,12 +51,13 @@ impl Footprint for Sizes {
         NUMBER * numbers.sum::<f64>()
     }
 
-    fn training_multiply_adds(&self, _: f64) -> f64 {
-        let towers = [&self.network.actor, &self.network.critic];
-        towers.map(|tower| self.counted(tower)).iter().sum()
+    fn training_multiply_adds(&self, senders: f64) -> f64 {
+        let critic = self.network.critic.as_ref();
+        let critic = critic.map_or(0.0, |critic| self.counted(critic, 0.0));
+        self.counted(&self.network.actor, senders) + critic
     }
 
     fn width(&self) -> usize {
-        self.config.hidden
+        self.network.actor.talk.width()
     }
 }

@@ -40,7 +40,7 @@ impl Inputs {
     /// Numbers that the critic sees.
     pub fn critic_width(&self) -> usize {
         match (self.critic, self.state_dim) {
-            (Critic::Own, _) => self.seen(),
+            (Critic::Own | Critic::Trunk, _) => self.seen(),
             (Critic::Team, 0) => {
                 let all = self.agents.saturating_mul(self.obs_dim);
                 all.saturating_add(self.seen())
@@ -86,7 +86,7 @@ impl Inputs {
     pub fn team(&self, obs_batch: &ObsBatch<'_>, own: &Tensor) -> Option<Tensor> {
         let [batch, agents] = [own.size()[0], self.agents as i64];
         let central = match (self.critic, self.state_dim) {
-            (Critic::Own, _) => return Some(own.shallow_clone()),
+            (Critic::Own | Critic::Trunk, _) => return Some(own.shallow_clone()),
             (Critic::Team, 0) => {
                 // Who is not active does not matter to others.
                 let seen = match obs_batch.active {
@@ -102,13 +102,22 @@ impl Inputs {
     }
 }
 
-/// The parts of what agents carry, (B, N, 2 H): the actor's and the critic's.
-pub(super) fn halves(memory: Option<&Tensor>) -> [Option<Tensor>; 2] {
-    let Some(memory) = memory else {
-        return [None, None];
+/// The parts of what agents carry, (B, N, ..), of these widths: the actor's and the critic's. Nothing is zeros.
+pub(super) fn parts(
+    memory: Option<&Tensor>,
+    [actor, critic]: [usize; 2],
+    obs: &Tensor,
+) -> [Option<Tensor>; 2] {
+    let part = |start: usize, width: usize| {
+        (width > 0).then(|| match memory {
+            Some(memory) => memory.narrow(-1, start as i64, width as i64),
+            None => {
+                let [teams, agents] = [obs.size()[0], obs.size()[1]];
+                Tensor::zeros([teams, agents, width as i64], (Kind::Float, obs.device()))
+            }
+        })
     };
-    let width = memory.size().last().copied().unwrap_or(0) / 2;
-    [0, 1].map(|half| Some(memory.narrow(-1, half * width, width)))
+    [part(0, actor), part(actor, critic)]
 }
 
 /// A dense tensor on the CPU.

@@ -1,23 +1,28 @@
-//! Agents that send each other nothing: one network chooses what an agent does by what it sees, another says what its
-//! state is worth. IPPO and MAPPO are this; they differ in what the second one sees.
+//! Actor-critics: one network chooses what an agent does by what it sees, what it remembers and what others tell it;
+//! another, or the same one, says what its state is worth. What agents say to each other is a [`Talk`]. Those of IPPO
+//! and MAPPO are [`Silent`].
 
+mod alone;
 mod footprint;
+mod gate;
 mod inputs;
+mod learning;
+mod method;
 mod native;
 mod network;
 mod policy;
+mod seen;
+mod talk;
 mod team;
 
 pub use commformer_model::Recurrence;
+pub(crate) use method::{ActorCriticMethod, everybody};
 pub use policy::ActorCritic;
+pub use talk::{Heard, Mind, Silent, Talk};
 
-use crate::config::TeamConfig;
-use crate::{Footprint, Method, MethodError, Team};
-use commformer_env::Spec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
-use tch::Device;
 
 /// What follows a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +41,8 @@ pub enum Critic {
     Own,
     /// That and the global state, or, where a task has none, what all agents see: MAPPO.
     Team,
+    /// The features that actions are made of.
+    Trunk,
 }
 
 /// Sizes of the networks. The defaults are MAPPO's.
@@ -65,34 +72,21 @@ pub struct ActorCriticConfig {
     pub agent_id: bool,
 }
 
-/// A method whose teams are [`ActorCritic`]s.
-pub(crate) trait ActorCriticMethod {
-    /// What it is, in a line.
-    const ABOUT: &str;
-    /// What its values are made of.
-    const CRITIC: Critic;
-
-    /// The sizes of its networks.
-    fn sizes(&self) -> &ActorCriticConfig;
+/// What values of agents that talk are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TalkCritic {
+    /// The features that actions are made of: what the agent sees, remembers and hears.
+    Trunk,
+    /// The global state, or, where a task has none, what all agents see, as of MAPPO.
+    Team,
 }
 
-impl<M: ActorCriticMethod> Method for M {
-    fn about(&self) -> &'static str {
-        M::ABOUT
-    }
-
-    fn footprint(&self, _: &TeamConfig, spec: &Spec) -> Box<dyn Footprint> {
-        ActorCritic::footprint(self.sizes(), M::CRITIC, spec)
-    }
-
-    fn team(
-        &self,
-        config: &TeamConfig,
-        spec: &Spec,
-        device: Device,
-    ) -> Result<Box<dyn Team>, MethodError> {
-        let of_run = (config.seed, config.precision, device);
-        let team = ActorCritic::new(self.sizes(), M::CRITIC, spec, of_run)?;
-        Ok(Box::new(team))
+impl From<TalkCritic> for Critic {
+    fn from(critic: TalkCritic) -> Self {
+        match critic {
+            TalkCritic::Trunk => Self::Trunk,
+            TalkCritic::Team => Self::Team,
+        }
     }
 }

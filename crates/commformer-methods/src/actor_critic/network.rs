@@ -1,4 +1,4 @@
-//! The networks of IPPO and MAPPO, written once over [`Ops`].
+//! The networks of actor-critics, written once over [`Ops`].
 //!
 //! After Yu et al., "The Surprising Effectiveness of PPO in Cooperative Multi-Agent Games" (2022), appendix, and its
 //! code. With f an activation and LN a layer norm, a *tower* is
@@ -6,53 +6,104 @@
 //! ```text
 //! first layer     h = LN(f(W LN(x)))
 //! others          h = LN(f(W h))
-//! recurrent       s = GRU(h, s);  h = LN(s)
-//! head            W h
+//! talk            what agents remember and tell each other; of IPPO and MAPPO nothing, or
+//!                 s = GRU(h, s);  h = LN(s)
+//! heads           W h
 //! ```
 //!
-//! One tower, of all agents, makes actions of what an agent sees; another makes values. They share nothing.
+//! One tower, of all agents, makes actions of what an agent sees. Another makes values, and they share nothing; or
+//! values are a head of the first.
 
-use super::{Activation, ActorCriticConfig, Recurrence};
+use super::talk::{Heard, Mind, Silent, Talk};
+use super::{Activation, ActorCriticConfig};
 use commformer_env::ActionSpace;
 use commformer_nn::Ops;
-use commformer_nn::layers::{Gru, Linear, Norm};
+use commformer_nn::layers::{Linear, Norm};
 use commformer_nn::layout::{Init, Layout, Slot};
-use commformer_nn::recurrent::{Hidden, unroll};
+use commformer_nn::recurrent::Hidden;
 
-/// Both towers of a team.
+/// How a head starts that values are made of.
+const VALUE: Init = Init::Orthogonal(1.0);
+
+/// The towers of a team.
 #[derive(Clone, Debug)]
-pub(super) struct Network {
+pub(super) struct Network<T> {
     pub layout: Layout,
-    pub actor: Tower,
-    pub critic: Tower,
+    pub actor: Tower<T>,
+    /// `None`: the actor makes values, too.
+    pub critic: Option<Tower<Silent>>,
     /// (A), for continuous actions.
     pub log_std: Option<Slot>,
 }
 
-/// From rows of inputs to rows of outputs, for each agent by itself.
+/// From rows of inputs to rows of outputs, for each agent by itself but for what it hears.
 #[derive(Clone, Debug)]
-pub(super) struct Tower {
+pub(super) struct Tower<T> {
     /// Width of an input.
     pub inputs: usize,
-    /// Width of an output.
-    pub outputs: usize,
     activation: commformer_nn::layers::Activation,
     input_norm: Norm,
     layers: Vec<(Linear, Norm)>,
-    cell: Option<(Gru, Norm)>,
-    head: Linear,
+    pub talk: T,
+    /// Of an actor: actions and, without a critic, values. Of a critic: values.
+    pub heads: Vec<Linear>,
+    /// Whether an agent sends, and what its state is worth before it decides, of what it has in mind when a step
+    /// begins.
+    pub gate: Option<[Linear; 2]>,
 }
 
-impl Network {
-    /// Of a team whose actor and critic see so many numbers.
-    pub fn new(config: &ActorCriticConfig, inputs: [usize; 2], actions: ActionSpace) -> Self {
+/// What a tower goes on from, through one step or several.
+pub(super) struct Carried<O: Ops> {
+    /// What agents remember before the first step, (.., M), and who begins anew in which.
+    pub memory: Hidden<O::Value>,
+    /// Whom they hear in each step, or in all; empty if they say nothing.
+    pub heard: Vec<Heard<O>>,
+}
+
+/// What comes of a pass.
+pub(super) struct Ran<V> {
+    /// Of each head.
+    pub outputs: Vec<V>,
+    /// Logits and values of the gate.
+    pub gate: Option<[V; 2]>,
+    /// What is remembered after the last step, (.., M).
+    pub memory: Option<V>,
+}
+
+/// What a network is made of.
+pub(super) struct Sizes<'a> {
+    pub config: &'a ActorCriticConfig,
+    /// Numbers that the actor and the critic see; no critic: `None`.
+    pub inputs: (usize, Option<usize>),
+    pub actions: ActionSpace,
+    /// Whether agents decide to send.
+    pub gated: bool,
+}
+
+impl<T: Talk> Network<T> {
+    /// The network of these sizes, whose actors talk as `talk` makes it.
+    pub fn new(sizes: &Sizes<'_>, talk: impl FnOnce(&mut Layout, &str) -> T) -> Self {
         let mut layout = Layout::new();
-        let [seen, critic_width] = inputs;
-        let head = Init::SMALL;
-        let actor = Tower::new(&mut layout, "actor", [seen, actions.size()], head, config);
-        let head = Init::Orthogonal(1.0);
-        let critic = Tower::new(&mut layout, "critic", [critic_width, 1], head, config);
-        let log_std = match actions {
+        let (seen, critic_width) = sizes.inputs;
+        let config = sizes.config;
+        let mut heads = vec![("head", sizes.actions.size(), Init::SMALL)];
+        if critic_width.is_none() {
+            heads.push(("value", 1, VALUE));
+        }
+        let mut actor = Tower::new(&mut layout, "actor", seen, &heads, config, talk);
+        if sizes.gated {
+            let size = [config.hidden, 1];
+            actor.gate = Some([
+                Linear::new(&mut layout, "actor.gate", size, Init::SMALL),
+                Linear::new(&mut layout, "actor.gate.value", size, VALUE),
+            ]);
+        }
+        let critic = critic_width.map(|width| {
+            let talk = |layout: &mut Layout, name: &str| config.silent(layout, name);
+            let heads = [("head", 1, VALUE)];
+            Tower::new(&mut layout, "critic", width, &heads, config, talk)
+        });
+        let log_std = match sizes.actions {
             ActionSpace::Discrete(_) => None,
             ActionSpace::Continuous(width) => {
                 Some(layout.whole("actor.log_std", &[width], Init::Ones))
@@ -65,15 +116,25 @@ impl Network {
             log_std,
         }
     }
+
+    /// Numbers that an agent carries from step to step, the actor's and the critic's.
+    pub fn memory(&self) -> [usize; 2] {
+        let critic = self
+            .critic
+            .as_ref()
+            .map_or(0, |critic| critic.talk.memory());
+        [self.actor.talk.memory(), critic]
+    }
 }
 
-impl Tower {
+impl<T: Talk> Tower<T> {
     fn new(
         layout: &mut Layout,
         name: &str,
-        [inputs, outputs]: [usize; 2],
-        head: Init,
+        inputs: usize,
+        heads: &[(&str, usize, Init)],
         config: &ActorCriticConfig,
+        talk: impl FnOnce(&mut Layout, &str) -> T,
     ) -> Self {
         let width = config.hidden;
         let input_norm = Norm::new(layout, &format!("{name}.input_norm"), inputs);
@@ -85,36 +146,27 @@ impl Tower {
                 (linear, Norm::new(layout, &format!("{name}.norm"), width))
             })
             .collect();
-        let cell = match config.recurrence {
-            Recurrence::None => None,
-            Recurrence::Gru => {
-                let (gru, norm) = (format!("{name}.gru"), format!("{name}.gru.norm"));
-                let cell = Gru::new(layout, &gru, [width, width], Init::Orthogonal(1.0));
-                Some((cell, Norm::new(layout, &norm, width)))
-            }
+        let talk = talk(layout, name);
+        let width = talk.width();
+        let head = |&(head, outputs, init): &(&str, usize, Init)| {
+            Linear::new(layout, &format!("{name}.{head}"), [width, outputs], init)
         };
         Self {
             inputs,
-            outputs,
             activation: match config.activation {
                 Activation::Relu => commformer_nn::layers::Activation::Relu,
                 Activation::Tanh => commformer_nn::layers::Activation::Tanh,
             },
             input_norm,
             layers,
-            cell,
-            head: Linear::new(layout, &format!("{name}.head"), [width, outputs], head),
+            talk,
+            heads: heads.iter().map(head).collect(),
+            gate: None,
         }
     }
 
-    /// Outputs (.., outputs) of inputs (.., inputs); of a recurrent tower, which needs `hidden`, also what it remembers
-    /// after the last step, (.., H). Inputs of several steps are one step after the other.
-    pub fn run<O: Ops>(
-        &self,
-        ops: &mut O,
-        inputs: &O::Value,
-        hidden: Option<Hidden<O::Value>>,
-    ) -> (O::Value, Option<O::Value>) {
+    /// What an agent sees, (.., inputs), as it is talked about.
+    pub fn encode<O: Ops>(&self, ops: &mut O, inputs: &O::Value) -> O::Value {
         let mut x = ops.same(inputs);
         for (index, (layer, norm)) in self.layers.iter().enumerate() {
             x = match index {
@@ -123,12 +175,85 @@ impl Tower {
             };
             x = ops.norm(norm, &x, None);
         }
-        let mut after = None;
-        if let (Some((cell, norm)), Some(hidden)) = (&self.cell, hidden) {
-            let (states, last) = unroll(ops, cell, &x, hidden);
-            x = ops.norm(norm, &states, None);
-            after = Some(last);
+        x
+    }
+
+    /// Outputs of inputs (.., inputs); where agents remember, which needs `carried`, also what they do after the last
+    /// step. Inputs of several steps are one step after the other.
+    pub fn run<O: Ops>(
+        &self,
+        ops: &mut O,
+        inputs: &O::Value,
+        carried: Option<Carried<O>>,
+    ) -> Ran<O::Value> {
+        let x = self.encode(ops, inputs);
+        let Some(carried) = carried else {
+            return Ran {
+                outputs: self.outputs(ops, &x),
+                gate: None,
+                memory: None,
+            };
+        };
+        let x = self.talk.prepare(ops, &x);
+        let Hidden {
+            state: mut memory,
+            goes_on,
+        } = carried.memory;
+        let steps = goes_on.len();
+        let (mut before, mut features) = (Vec::new(), Vec::new());
+        for (step, goes_on) in goes_on.iter().enumerate() {
+            if let Some(goes_on) = goes_on {
+                memory = ops.scale_rows(&memory, goes_on);
+            }
+            let x = match steps {
+                1 => ops.same(&x),
+                _ => ops.step(&x, step, steps),
+            };
+            let mut mind = self.talk.begin(ops, x, memory);
+            if self.gate.is_some() {
+                before.push(ops.same(&mind.h));
+            }
+            if let Some(heard) = carried.heard.get(step).or(carried.heard.first()) {
+                self.exchange(ops, &mut mind, heard);
+            }
+            self.talk.close(ops, &mut mind);
+            features.push(mind.h);
+            memory = mind.memory;
         }
-        (ops.exact_linear(&self.head, &x), after)
+        let features = joined(ops, features);
+        let features = self.talk.finish(ops, &features);
+        let gate = self.gate.as_ref().map(|layers| {
+            let before = joined(ops, before);
+            layers
+                .each_ref()
+                .map(|layer| ops.exact_linear(layer, &before))
+        });
+        Ran {
+            outputs: self.outputs(ops, &features),
+            gate,
+            memory: Some(memory),
+        }
+    }
+
+    /// All rounds of a step.
+    fn exchange<O: Ops>(&self, ops: &mut O, mind: &mut Mind<O::Value>, heard: &Heard<O>) {
+        for round in 0..self.talk.rounds() {
+            let said = self.talk.say(ops, round, mind);
+            self.talk.hear(ops, round, mind, &said, heard);
+        }
+    }
+
+    /// What the heads make of features.
+    pub fn outputs<O: Ops>(&self, ops: &mut O, features: &O::Value) -> Vec<O::Value> {
+        let head = |head| ops.exact_linear(head, features);
+        self.heads.iter().map(head).collect()
+    }
+}
+
+/// The rows of all steps.
+fn joined<O: Ops>(ops: &mut O, steps: Vec<O::Value>) -> O::Value {
+    match &steps[..] {
+        [only] => ops.same(only),
+        several => ops.join_steps(several),
     }
 }

@@ -1,37 +1,41 @@
 //! The policy, on either backend.
 
-use super::footprint::Sizes;
-use super::inputs::{Inputs, dense, halves};
-use super::native::{Rows, Weights, Workspace};
-use super::network::{Network, Tower};
-use super::{ActorCriticConfig, Critic, Recurrence};
+use super::footprint::Footing;
+use super::gate::in_force;
+use super::inputs::{Inputs, dense, parts};
+use super::native::{Weights, Workspace};
+use super::network::{Network, Ran, Sizes, Tower};
+use super::seen::{Hearing, Seen};
+use super::talk::{Silent, Talk};
+use super::{ActorCriticConfig, Critic};
 use crate::{Footprint, MethodError};
 use commformer_env::{ActionSpace, Rng, Spec, settings};
+use commformer_nn::layout::Layout;
 use commformer_nn::native::Actions;
-use commformer_nn::passes::Precision;
-use commformer_nn::torch::{self, Distribution, Parameters, Torch, integers, numbers, truths};
+use commformer_nn::passes::{AttentionOver, Precision};
+use commformer_nn::torch::{Distribution, Parameters, Torch, numbers, truths};
 use commformer_train::{
-    Act, Actor, Evaluation, Gates, Level, Needs, ObsBatch, Policy, PolicyResult, Purpose, Samples,
-    by_autograd, seed_for,
+    Act, Actor, Gates, MessageSizes, Needs, ObsBatch, PolicyResult, Purpose, seed_for,
 };
 use std::cell::RefCell;
 use tch::{Device, Tensor};
 
-/// Actors that share a network and send each other nothing, and their critic.
+/// Actors that share a network, and what makes values for them. What they say to each other is `T`'s.
 #[derive(Debug)]
-pub struct ActorCritic {
-    config: ActorCriticConfig,
+pub struct ActorCritic<T = Silent> {
+    pub(super) config: ActorCriticConfig,
     pub(super) inputs: Inputs,
     pub(super) actions: ActionSpace,
-    precision: Precision,
-    pub(super) network: Network,
-    parameters: Parameters,
+    pub(super) precision: Precision,
+    pub(super) network: Network<T>,
+    pub(super) parameters: Parameters,
     /// Buffers of the native passes, while no pass has them.
-    workspace: RefCell<Option<Box<Workspace>>>,
+    pub(super) workspace: RefCell<Option<Box<Workspace>>>,
 }
 
 impl ActorCritic {
-    /// A new policy for a task that looks like `spec`; its weights follow from the run's seed.
+    /// A new policy of agents that say nothing, for a task that looks like `spec`; its weights follow from the run's
+    /// seed.
     ///
     /// # Errors
     ///
@@ -41,11 +45,36 @@ impl ActorCritic {
         config: &ActorCriticConfig,
         critic: Critic,
         spec: &Spec,
-        (seed, precision, device): (u64, Precision, Device),
+        of_run: (u64, Precision, Device),
     ) -> Result<Self, MethodError> {
         settings::check(config)?;
+        let talk = |layout: &mut Layout, name: &str| config.silent(layout, name);
+        Self::talking(config, critic, false, talk, spec, of_run)
+    }
+
+    /// What such a policy takes of memory and time.
+    pub fn footprint(
+        config: &ActorCriticConfig,
+        critic: Critic,
+        spec: &Spec,
+    ) -> Box<dyn Footprint> {
+        let talk = |layout: &mut Layout, name: &str| config.silent(layout, name);
+        Self::footing(config, critic, false, talk, spec)
+    }
+}
+
+impl<T: Talk> ActorCritic<T> {
+    /// A new policy of agents that talk as `talk` makes it, after checked settings; `gated`: they decide to send.
+    pub(crate) fn talking(
+        config: &ActorCriticConfig,
+        critic: Critic,
+        gated: bool,
+        talk: impl FnOnce(&mut Layout, &str) -> T,
+        spec: &Spec,
+        (seed, precision, device): (u64, Precision, Device),
+    ) -> Result<Self, MethodError> {
         let inputs = Inputs::new(config, critic, spec);
-        let network = Network::new(config, [inputs.seen(), inputs.critic_width()], spec.actions);
+        let network = Network::new(&sizes(config, inputs, spec, gated), talk);
         let mut rng = Rng::new(seed_for(seed, Purpose::Weights), 0);
         Ok(Self {
             config: config.clone(),
@@ -58,45 +87,53 @@ impl ActorCritic {
         })
     }
 
-    /// What a policy takes of memory and time.
-    pub fn footprint(
+    /// What that takes of memory and time.
+    pub(crate) fn footing(
         config: &ActorCriticConfig,
         critic: Critic,
+        gated: bool,
+        talk: impl FnOnce(&mut Layout, &str) -> T,
         spec: &Spec,
     ) -> Box<dyn Footprint> {
-        Box::new(Sizes::new(config, Inputs::new(config, critic, spec), spec))
+        let inputs = Inputs::new(config, critic, spec);
+        let network = Network::new(&sizes(config, inputs, spec, gated), talk);
+        Box::new(Footing::new(inputs, network))
     }
 
     /// Whether passes run on the native kernels: on a CPU, in float32.
-    fn is_native(&self) -> bool {
+    pub(super) fn is_native(&self) -> bool {
         self.parameters.device() == Device::Cpu && self.precision == Precision::Float32
     }
 
     /// A pass on the native kernels.
-    fn natively<R>(&self, pass: impl FnOnce(&mut Workspace, Weights<'_>) -> R) -> R {
+    pub(super) fn natively<R>(&self, pass: impl FnOnce(&mut Workspace, &Weights<'_, T>) -> R) -> R {
         let mut workspace = self.workspace.take().unwrap_or_default();
         let leaves = self.parameters.numbers();
         let weights = Weights {
             network: &self.network,
             leaves: &leaves,
         };
-        let result = pass(&mut workspace, weights);
+        let result = pass(&mut workspace, &weights);
         self.workspace.replace(Some(workspace));
         result
     }
 
-    /// A tower's outputs (.., outputs) and what it remembers, by libtorch. `hidden` is what it remembered before.
-    pub(super) fn by_torch(
+    /// What a tower makes of what it is shown, by libtorch, and the weights of its attentions if they are `watched`.
+    pub(super) fn by_torch<U: Talk>(
         &self,
-        tower: &Tower,
-        inputs: &Tensor,
-        hidden: Option<&Tensor>,
-        sequence: Option<&Tensor>,
-    ) -> (Tensor, Option<Tensor>) {
+        tower: &Tower<U>,
+        seen: &Seen,
+        watched: bool,
+    ) -> (Ran<Tensor>, Vec<Tensor>) {
         let agents = self.inputs.agents as i64;
         let mut ops = Torch::new(self.parameters.leaves(), agents, self.precision);
-        let hidden = hidden.map(|state| torch::hidden(state, sequence));
-        tower.run(&mut ops, inputs, hidden)
+        let mut over = AttentionOver::Auto;
+        if watched {
+            (ops, over) = (ops.watched(), AttentionOver::All);
+        }
+        let carried = seen.carried(tower, over);
+        let ran = tower.run(&mut ops, &seen.inputs, carried);
+        (ran, ops.into_weights())
     }
 
     pub(super) fn distribution(&self, outputs: Tensor, available: Option<&Tensor>) -> Distribution {
@@ -106,255 +143,152 @@ impl ActorCritic {
         Distribution::new(outputs, available, self.network.log_std.map(deviation))
     }
 
-    /// Values and what the critic remembers. Without the global state, where it reads that, there are none: 0.
-    fn values_of(&self, batch: &ObsBatch<'_>, own: &Tensor) -> (Tensor, Option<Tensor>) {
-        let size = &own.size()[..2];
-        let [_, hidden] = halves(batch.memory);
-        let Some(inputs) = self.inputs.team(batch, own) else {
-            let values = Tensor::zeros(size, (own.kind(), own.device()));
-            return (values, hidden.map(|hidden| hidden.zeros_like()));
-        };
-        if !self.is_native() {
-            let (values, after) =
-                self.by_torch(&self.network.critic, &inputs, hidden.as_ref(), None);
-            return (values.squeeze_dim(-1), after);
+    /// What the actor is shown of one step, under gates.
+    pub(super) fn seen_by_actor(&self, batch: &ObsBatch<'_>, gate: Option<&Tensor>) -> Seen {
+        let [memory, _] = parts(batch.memory, self.network.memory(), batch.obs);
+        let talks = self.network.actor.talk.rounds() > 0;
+        Seen {
+            inputs: self.inputs.own(batch.obs),
+            memory,
+            goes_on: None,
+            hearing: talks.then(|| Hearing::new(batch.graph, gate, batch.active)),
         }
-        let (inputs, hidden) = (dense(&inputs), hidden.as_ref().map(dense));
-        self.natively(|workspace, weights| {
-            let (values, after) = workspace.values(weights, &rows(&inputs, hidden.as_ref(), None));
-            let after = (hidden.as_ref()).map(|hidden| Tensor::from_slice(after).view_as(hidden));
-            (Tensor::from_slice(values).view(size), after)
-        })
     }
 
-    /// Actions, their log-probabilities, and what the actor remembers.
-    pub(super) fn choose(
-        &self,
-        batch: &ObsBatch<'_>,
-        own: &Tensor,
-        noise: Option<&Tensor>,
-    ) -> (Tensor, Tensor, Option<Tensor>) {
-        let [hidden, _] = halves(batch.memory);
-        if !self.is_native() {
-            let (outputs, after) = self.by_torch(&self.network.actor, own, hidden.as_ref(), None);
-            let (actions, log_probs) = (self.distribution(outputs, batch.available)).choose(noise);
-            return (actions, log_probs, after);
-        }
-        let (own, hidden) = (dense(own), hidden.as_ref().map(dense));
-        let (available, noise) = (batch.available.map(dense), noise.map(dense));
+    /// A critic's values of one step and what it remembers; `None` if there is no critic. Without the global state, where
+    /// it reads that, values are 0.
+    pub(super) fn criticised(&self, batch: &ObsBatch<'_>) -> Option<(Tensor, Option<Tensor>)> {
+        let critic = self.network.critic.as_ref()?;
+        let own = self.inputs.own(batch.obs);
         let size = &own.size()[..2];
+        let [_, memory] = parts(batch.memory, self.network.memory(), batch.obs);
+        let Some(inputs) = self.inputs.team(batch, &own) else {
+            let values = Tensor::zeros(size, (own.kind(), own.device()));
+            return Some((values, memory.map(|memory| memory.zeros_like())));
+        };
+        let seen = Seen {
+            inputs,
+            memory,
+            goes_on: None,
+            hearing: None,
+        };
+        if !self.is_native() {
+            let (ran, _) = self.by_torch(critic, &seen, false);
+            return Some((ran.outputs[0].squeeze_dim(-1), ran.memory));
+        }
+        let seen = seen.dense();
+        Some(self.natively(|workspace, weights| {
+            let (values, after) = workspace.values(weights, &seen.rows());
+            let after =
+                (seen.memory.as_ref()).map(|memory| Tensor::from_slice(after).view_as(memory));
+            (Tensor::from_slice(values).view(size), after)
+        }))
+    }
+
+    /// Actions of one step, without those who carry anything on: what the actor does, thinks of it if it makes values,
+    /// and remembers.
+    fn choose(&self, batch: &ObsBatch<'_>, seen: &Seen, noise: Option<&Tensor>) -> Chosen {
+        if !self.is_native() {
+            let (mut ran, _) = self.by_torch(&self.network.actor, seen, false);
+            let outputs = ran.outputs.remove(0);
+            let (actions, log_probs) = self.distribution(outputs, batch.available).choose(noise);
+            return Chosen {
+                actions,
+                log_probs,
+                values: ran.outputs.first().map(|values| values.squeeze_dim(-1)),
+                memory: ran.memory,
+            };
+        }
+        let seen = seen.dense();
+        let (available, noise) = (batch.available.map(dense), noise.map(dense));
+        let size = &seen.inputs.size()[..2];
         self.natively(|workspace, weights| {
-            let rows = rows(&own, hidden.as_ref(), None);
             let (available, noise) = (available.as_ref().map(truths), noise.as_ref().map(numbers));
-            let acted = workspace.act(weights, &rows, available, noise);
+            let acted = workspace.act(weights, &seen.rows(), available, noise);
             let actions = match &acted.actions {
                 Actions::Discrete(actions) => Tensor::from_slice(actions).view(size),
                 Actions::Continuous(actions) => {
                     Tensor::from_slice(actions).view([size[0], size[1], -1])
                 }
             };
-            let after = |hidden: &Tensor| Tensor::from_slice(acted.hidden).view_as(hidden);
-            (
+            let after = |memory: &Tensor| Tensor::from_slice(acted.memory).view_as(memory);
+            let values = (!acted.values.is_empty()).then_some(acted.values);
+            Chosen {
                 actions,
-                Tensor::from_slice(acted.log_probs).view(size),
-                hidden.as_ref().map(after),
-            )
+                log_probs: Tensor::from_slice(acted.log_probs).view(size),
+                values: values.map(|values| Tensor::from_slice(values).view(size)),
+                memory: seen.memory.as_ref().map(after),
+            }
         })
     }
+}
 
-    /// What the networks see of samples: both inputs, what both remember, and who goes on remembering.
-    fn read(&self, samples: &Samples<'_>) -> PolicyResult<Read> {
-        let batch = &samples.batch;
-        self.inputs.check(batch)?;
-        let own = self.inputs.own(batch.obs);
-        let team = (self.inputs.team(batch, &own)).ok_or("the global state is not shown")?;
-        let hidden = match self.config.recurrence {
-            Recurrence::None => [None, None],
-            Recurrence::Gru => halves(batch.memory),
-        };
-        let goes_on = match (&samples.sequence, self.config.recurrence) {
-            (Some(sequence), Recurrence::Gru) => Some(sequence.goes_on(batch.active)),
-            _ => None,
-        };
-        Ok(Read {
-            inputs: [own, team],
-            hidden,
-            goes_on,
-        })
-    }
+/// What an actor did.
+struct Chosen {
+    actions: Tensor,
+    log_probs: Tensor,
+    values: Option<Tensor>,
+    memory: Option<Tensor>,
+}
 
-    /// Discrete actions have to be some of A: kernels take them as places.
-    fn actions_of(&self, actions: &Tensor) -> PolicyResult<Actions> {
-        let actions = dense(actions);
-        let ActionSpace::Discrete(count) = self.actions else {
-            return Ok(Actions::Continuous(numbers(&actions).to_vec()));
-        };
-        let actions = integers(&actions).to_vec();
-        match (actions.iter()).find(|action| !(0..count as i64).contains(*action)) {
-            Some(wrong) => Err(format!("an action is {wrong}, expected 0 to {}", count - 1).into()),
-            None => Ok(Actions::Discrete(actions)),
-        }
+/// What a network is made of.
+fn sizes<'a>(config: &'a ActorCriticConfig, inputs: Inputs, spec: &Spec, gated: bool) -> Sizes<'a> {
+    let critic = (inputs.critic != Critic::Trunk).then(|| inputs.critic_width());
+    Sizes {
+        config,
+        inputs: (inputs.seen(), critic),
+        actions: spec.actions,
+        gated,
     }
 }
 
-/// What the networks see of samples.
-struct Read {
-    /// The actor's and the critic's, (L B, N, ..).
-    inputs: [Tensor; 2],
-    /// (B, N, H)
-    hidden: [Option<Tensor>; 2],
-    /// (L, B, N)
-    goes_on: Option<Tensor>,
-}
-
-/// The same for the kernels.
-fn rows<'a>(
-    inputs: &'a Tensor,
-    hidden: Option<&'a Tensor>,
-    goes_on: Option<&'a Tensor>,
-) -> Rows<'a> {
-    Rows {
-        inputs: numbers(inputs),
-        hidden: hidden.map(numbers),
-        goes_on: goes_on.map_or(&[], numbers),
-        steps: goes_on.map_or(1, |goes_on| goes_on.size()[0] as usize),
-    }
-}
-
-impl Actor for ActorCritic {
+impl<T: Talk> Actor for ActorCritic<T> {
     fn needs(&self) -> Needs {
         Needs {
-            memory: match self.config.recurrence {
-                Recurrence::None => 0,
-                Recurrence::Gru => 2 * self.config.hidden,
-            },
-            gate: 0,
+            memory: self.network.memory().iter().sum(),
+            gate: self.network.actor.gate.map_or(0, |_| self.inputs.agents),
             state: self.inputs.uses_state(),
         }
     }
 
-    fn act(&self, batch: &ObsBatch<'_>, _: Gates<'_>, noise: Option<&Tensor>) -> PolicyResult<Act> {
+    fn message_sizes(&self) -> MessageSizes {
+        let agents = self.inputs.agents;
+        let bytes = self.message_bytes() * self.network.actor.talk.rounds();
+        if bytes == 0 {
+            return MessageSizes::default();
+        }
+        let pairs =
+            (0..agents).flat_map(|receiver| (0..agents).map(move |sender| receiver != sender));
+        MessageSizes {
+            edge: pairs.map(|other| u32::from(other) * bytes as u32).collect(),
+            always: Vec::new(),
+        }
+    }
+
+    fn act(
+        &self,
+        batch: &ObsBatch<'_>,
+        gates: Gates<'_>,
+        noise: Option<&Tensor>,
+    ) -> PolicyResult<Act> {
         self.inputs.check(batch)?;
-        let own = self.inputs.own(batch.obs);
-        let (actions, log_probs, of_actor) = self.choose(batch, &own, noise);
-        let (values, of_critic) = self.values_of(batch, &own);
-        let memory = (of_actor.zip(of_critic)).map(|(a, b)| Tensor::cat(&[a, b], -1));
+        let gate = self.decide(batch, gates);
+        let seen = self.seen_by_actor(batch, in_force(gate.as_ref(), gates));
+        let chosen = self.choose(batch, &seen, noise);
+        let (values, of_critic) = match (self.criticised(batch), chosen.values) {
+            (Some((values, memory)), _) => (values, memory),
+            (None, Some(values)) => (values, None),
+            (None, None) => (chosen.log_probs.zeros_like(), None),
+        };
+        let memory: Vec<Tensor> = chosen.memory.into_iter().chain(of_critic).collect();
+        let memory = (!memory.is_empty()).then(|| Tensor::cat(&memory, -1));
         Ok(Act {
-            actions,
-            log_probs,
+            actions: chosen.actions,
+            log_probs: chosen.log_probs,
             values,
-            gate: None,
+            gate,
             memory: recurrent(memory, batch.active),
         })
-    }
-}
-
-impl Policy for ActorCritic {
-    unsafe fn replica(&self) -> PolicyResult<Box<dyn Policy>> {
-        // SAFETY: the caller keeps to it.
-        let parameters = unsafe { self.parameters.replica(&self.network.layout) };
-        Ok(Box::new(Self {
-            config: self.config.clone(),
-            network: self.network.clone(),
-            parameters,
-            workspace: RefCell::default(),
-            ..*self
-        }))
-    }
-
-    fn parameters(&self) -> Vec<(String, Tensor)> {
-        let leaves = (self.network.layout.leaves().iter()).zip(self.parameters.leaves());
-        let named = leaves.map(|(leaf, tensor)| (leaf.name.clone(), tensor.shallow_clone()));
-        named.collect()
-    }
-
-    fn state(&self) -> Vec<(String, Tensor)> {
-        self.parameters.state()
-    }
-
-    fn load_state(&mut self, state: &[(String, Tensor)]) -> PolicyResult<()> {
-        Ok(self.parameters.load_state(state)?)
-    }
-
-    fn sequence(&self) -> Option<usize> {
-        (self.config.recurrence == Recurrence::Gru).then_some(self.config.sequence)
-    }
-
-    fn evaluate(
-        &self,
-        samples: &Samples<'_>,
-        _: &mut dyn FnMut(&[i64]) -> Tensor,
-    ) -> PolicyResult<Evaluation> {
-        let Read {
-            inputs: [own, team],
-            hidden: [of_actor, of_critic],
-            goes_on,
-        } = self.read(samples)?;
-        let run = |tower, inputs, hidden: Option<Tensor>| {
-            let (outputs, _) = self.by_torch(tower, inputs, hidden.as_ref(), goes_on.as_ref());
-            outputs
-        };
-        let outputs = run(&self.network.actor, &own, of_actor);
-        let distribution = self.distribution(outputs, samples.batch.available);
-        let (log_probs, entropy) = distribution.score(samples.actions);
-        Ok(Evaluation {
-            log_probs,
-            entropy,
-            values: run(&self.network.critic, &team, of_critic).squeeze_dim(-1),
-            gate: None,
-        })
-    }
-
-    fn gradients(
-        &self,
-        level: Level,
-        samples: &Samples<'_>,
-        uniform: &mut dyn FnMut(&[i64]) -> Tensor,
-        loss: &mut dyn FnMut(&Evaluation) -> Tensor,
-    ) -> PolicyResult<Vec<Tensor>> {
-        if !self.is_native() || level == Level::Upper {
-            return by_autograd(self, level, samples, uniform, loss);
-        }
-        let read = self.read(samples)?;
-        let actions = self.actions_of(samples.actions)?;
-        let inputs = read.inputs.each_ref().map(dense);
-        let hidden = (read.hidden.each_ref()).map(|hidden| hidden.as_ref().map(dense));
-        let goes_on = read.goes_on.as_ref().map(dense);
-        let available = samples.batch.available.map(dense);
-        let available = available.as_ref().map(truths);
-        let size = &samples.batch.obs.size()[..2];
-        self.natively(|workspace, weights| {
-            let [own, team] =
-                [0, 1].map(|of| rows(&inputs[of], hidden[of].as_ref(), goes_on.as_ref()));
-            let found = workspace.evaluate(weights, [&own, &team], available, &actions);
-            let leaf = |x: &[f32]| Tensor::from_slice(x).view(size).set_requires_grad(true);
-            let scores = [found.log_probs, found.entropy, found.values].map(leaf);
-            let [log_probs, entropy, values] = scores.each_ref().map(Tensor::shallow_clone);
-            let loss = loss(&Evaluation {
-                log_probs,
-                entropy,
-                values,
-                gate: None,
-            });
-            let upstream = Tensor::f_run_backward(&[loss], &scores, false, false)?;
-            let upstream = [0, 1, 2].map(|at| match upstream[at].defined() {
-                true => upstream[at].contiguous(),
-                false => scores[at].zeros_like(),
-            });
-            let of_scores = upstream.each_ref().map(numbers);
-            workspace.backward(weights, available, &actions, of_scores);
-            let leaves = self.parameters.leaves().iter().enumerate();
-            let gradient = |(slot, leaf): (usize, &Tensor)| {
-                Tensor::from_slice(workspace.gradients.of_index(slot)).view_as(leaf)
-            };
-            Ok(leaves.map(gradient).collect())
-        })
-    }
-
-    fn values(&self, batch: &ObsBatch<'_>, _: Gates<'_>) -> PolicyResult<Tensor> {
-        self.inputs.check(batch)?;
-        let own = self.inputs.own(batch.obs);
-        Ok(self.values_of(batch, &own).0)
     }
 }
 

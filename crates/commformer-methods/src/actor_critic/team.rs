@@ -1,101 +1,235 @@
 //! What the program asks of the policy beside learning: what went on in it, and every agent by itself.
 
-use super::inputs::halves;
+use super::alone::{self, Made, Own};
+use super::gate::{as_receivers, in_force};
+use super::inputs::{dense, parts};
+use super::native::Weights;
 use super::policy::{ActorCritic, recurrent};
-use crate::{Apart, Delivered, Insight, Team};
+use super::talk::Talk;
+use crate::{Apart, Attentions, Delivered, Insight, Team};
 use commformer_env::ActionSpace;
-use commformer_model::Explanation;
-use commformer_train::{Act, Gates, ObsBatch, PolicyResult};
-use tch::{Kind, Tensor};
+use commformer_model::{Attention, Explanation};
+use commformer_nn::native::{Actions, Scored};
+use commformer_nn::torch::{gated, numbers, truths};
+use commformer_train::{Act, Gates, Gating, ObsBatch, PolicyResult};
+use tch::{Device, Kind, Tensor};
 
-impl Team for ActorCritic {
+impl<T: Talk> Team for ActorCritic<T> {
     fn explain(
         &self,
         obs_batch: &ObsBatch<'_>,
-        _: Gates<'_>,
-        _: &Act,
+        gates: Gates<'_>,
+        act: &Act,
     ) -> PolicyResult<Option<Insight>> {
         self.inputs.check(obs_batch)?;
         let _guard = tch::no_grad_guard();
-        let own = self.inputs.own(obs_batch.obs);
-        let [hidden, _] = halves(obs_batch.memory);
-        let (outputs, _) = self.by_torch(&self.network.actor, &own, hidden.as_ref(), None);
+        let open = in_force(act.gate.as_ref(), gates);
+        let seen = self.seen_by_actor(obs_batch, open);
+        let (mut ran, weights) = self.by_torch(&self.network.actor, &seen, true);
+        let outputs = ran.outputs.remove(0);
         let logits = (self.distribution(outputs, obs_batch.available)).into_output();
         let probabilities = match self.actions {
             ActionSpace::Discrete(_) => Some(logits.softmax(-1, Kind::Float)),
             ActionSpace::Continuous(_) => None,
         };
+        // What each agent decides is its column of the gates.
+        let opens = ran
+            .gate
+            .filter(|_| open.is_some())
+            .map(|[logits, _]| as_receivers(&logits.sigmoid(), self.inputs.agents as i64));
+        let names = self.network.actor.talk.attentions().into_iter();
+        let attention = names
+            .zip(weights)
+            .map(|(name, weights)| Attention { name, weights });
         Ok(Some(Insight {
             explanation: Explanation {
                 probabilities,
-                attention: Vec::new(),
+                attention: attention.collect(),
             },
-            open: None,
-            opens: None,
+            open: open.map(Tensor::shallow_clone),
+            opens,
         }))
     }
 
-    /// Each agent by itself: it sees its own observation, and needs nobody's message.
+    fn attentions(&self) -> Attentions {
+        let names = self.network.actor.talk.attentions();
+        Attentions {
+            heads: usize::from(!names.is_empty()),
+            names,
+        }
+    }
+
+    /// Each agent by itself: it sees its own observation and what is in its inbox.
     fn act_apart(
         &self,
         obs_batch: &ObsBatch<'_>,
-        _: Gates<'_>,
+        gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Apart> {
-        let [batch, agents] = self.inputs.check(obs_batch)?;
-        let own = self.inputs.own(obs_batch.obs);
-        let each = |team: i64| {
-            let members = (0..agents).map(|agent| {
-                let part = |x: &Tensor| x.narrow(0, team, 1).narrow(1, agent, 1);
-                let [available, memory] =
-                    [obs_batch.available, obs_batch.memory].map(|x| x.map(part));
-                let alone = ObsBatch {
-                    available: available.as_ref(),
-                    memory: memory.as_ref(),
-                    ..*obs_batch
-                };
-                let (actions, log_probs, of_actor) =
-                    self.choose(&alone, &part(&own), noise.map(part).as_ref());
-                // Values are the critic's, which only training has.
-                let of_critic = of_actor.as_ref().map(Tensor::zeros_like);
-                [
-                    Some(actions),
-                    Some(log_probs),
-                    of_actor
-                        .zip(of_critic)
-                        .map(|(a, b)| Tensor::cat(&[a, b], -1)),
-                ]
-            });
-            side_by_side(members, 1)
+        let [teams, agents] = self.inputs.check(obs_batch)?;
+        let gating = self.decide_apart(obs_batch, gates);
+        let open = in_force(gating.as_ref(), gates);
+        let copied = self.parameters.copied_numbers()?;
+        let leaves: Vec<&[f32]> = copied.iter().map(Vec::as_slice).collect();
+        let weights = Weights {
+            network: &self.network,
+            leaves: &leaves,
         };
-        let [actions, log_probs, memory] = side_by_side((0..batch).map(each), 0);
-        let (Some(actions), Some(log_probs)) = (actions, log_probs) else {
-            return Err("there is nobody to act".into());
+        let own = dense(&self.inputs.own(obs_batch.obs));
+        let widths = self.network.memory();
+        let [memory, _] = parts(obs_batch.memory, widths, obs_batch.obs);
+        let memory = memory.as_ref().map(dense);
+        let heard = Lists::new(self, obs_batch, open);
+        let row = |x: &'_ Tensor, row: usize| -> std::ops::Range<usize> {
+            let width = x.size()[2] as usize;
+            row * width..(row + 1) * width
         };
+        let (mut made, mut delivered) = (Vec::new(), Vec::new());
+        for team in 0..teams as usize {
+            let members: Vec<Own<'_>> = (0..agents as usize)
+                .map(|agent| {
+                    let at = team * agents as usize + agent;
+                    Own {
+                        inputs: &numbers(&own)[row(&own, at)],
+                        memory: (memory.as_ref())
+                            .map_or(&[], |memory| &numbers(memory)[row(memory, at)]),
+                        senders: heard.senders.get(at).map_or(&[], Vec::as_slice),
+                        possible: heard.possible.get(at).copied().unwrap_or(0),
+                    }
+                })
+                .collect();
+            let (of_team, sent): (Vec<Made>, Delivered) = alone::step(&weights, &members);
+            made.extend(of_team);
+            delivered.push(sent);
+        }
+        let device = obs_batch.obs.device();
+        let joined = |of: &dyn Fn(&Made) -> &[f32]| {
+            let all: Vec<f32> = made
+                .iter()
+                .flat_map(|made| of(made).iter().copied())
+                .collect();
+            let all = Tensor::from_slice(&all).view([teams, agents, -1]);
+            all.to_device(device)
+        };
+        let outputs: Vec<f32> = made
+            .iter()
+            .flat_map(|made| made.outputs[0].iter().copied())
+            .collect();
+        let (actions, log_probs) = {
+            let (available, noise) = (obs_batch.available.map(dense), noise.map(dense));
+            let given = (available.as_ref().map(truths), noise.as_ref().map(numbers));
+            let mut scored = Scored::default();
+            let actions = scored.choose(&outputs, self.actions.size(), weights.log_std(), given);
+            let actions = match &actions {
+                Actions::Discrete(actions) => Tensor::from_slice(actions).view([teams, agents]),
+                Actions::Continuous(actions) => {
+                    Tensor::from_slice(actions).view([teams, agents, -1])
+                }
+            };
+            let log_probs = Tensor::from_slice(&scored.log_probs).view([teams, agents]);
+            (actions.to_device(device), log_probs.to_device(device))
+        };
+        // Values of a critic are training's alone.
+        let values = match &self.network.critic {
+            Some(_) => log_probs.zeros_like(),
+            None => joined(&|made| &made.outputs[1]).squeeze_dim(-1),
+        };
+        let memory = (widths[0] > 0).then(|| {
+            let of_actor = joined(&|made| &made.memory);
+            let size = [teams, agents, widths[1] as i64];
+            Tensor::cat(
+                &[&of_actor, &of_actor.new_zeros(size, (Kind::Float, device))],
+                -1,
+            )
+        });
         Ok(Apart {
-            delivered: vec![Delivered::default(); batch as usize],
+            delivered,
             act: Act {
-                values: log_probs.zeros_like(),
                 actions,
                 log_probs,
-                gate: None,
+                values,
+                gate: gating,
                 memory: recurrent(memory, obs_batch.active),
             },
         })
     }
 }
 
-/// Parts of the same kinds, each kind joined along a dimension.
-fn side_by_side<const K: usize>(
-    parts: impl Iterator<Item = [Option<Tensor>; K]>,
-    dimension: i64,
-) -> [Option<Tensor>; K] {
-    let parts: Vec<_> = parts.collect();
-    std::array::from_fn(|kind| {
-        let all: Vec<&Tensor> = parts
-            .iter()
-            .filter_map(|part| part[kind].as_ref())
-            .collect();
-        (!all.is_empty()).then(|| Tensor::cat(&all, dimension))
-    })
+impl<T: Talk> ActorCritic<T> {
+    /// The same decisions as [`decide`](Self::decide)'s, each by what that agent alone remembers.
+    fn decide_apart(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> Option<Gating> {
+        let agents = batch.obs.size()[1];
+        let alone = (0..agents).map(|agent| {
+            let own = |x: &Tensor| x.narrow(1, agent, 1);
+            let (obs, memory) = (own(batch.obs), batch.memory.map(own));
+            let batch = ObsBatch {
+                obs: &obs,
+                memory: memory.as_ref(),
+                ..*batch
+            };
+            let noise = |noise: &Tensor| noise.narrow(1, agent, 1).narrow(2, agent, 1);
+            match gates {
+                Gates::Open => self.decide(&batch, Gates::Open),
+                Gates::Drawn(all) => self.decide(&batch, Gates::Drawn(&noise(all))),
+                Gates::Decided(all) => self.decide(&batch, Gates::Decided(&noise(all))),
+            }
+        });
+        let each: Vec<Gating> = alone.collect::<Option<_>>()?;
+        let joined = |of: &dyn Fn(&Gating) -> Tensor| {
+            Tensor::cat(&each.iter().map(of).collect::<Vec<_>>(), 1)
+        };
+        let own = joined(&|gating| gating.open.narrow(1, 0, 1).narrow(2, 0, 1));
+        Some(Gating {
+            open: as_receivers(&own, agents),
+            log_probs: joined(&|gating| gating.log_probs.shallow_clone()),
+            values: joined(&|gating| gating.values.shallow_clone()),
+            scores: joined(&|gating| gating.scores.shallow_clone()),
+        })
+    }
+}
+
+/// Whom each agent hears, and how many it could, (B N); empty for agents that say nothing.
+#[derive(Default)]
+struct Lists {
+    senders: Vec<Vec<usize>>,
+    possible: Vec<usize>,
+}
+
+impl Lists {
+    fn new<T: Talk>(policy: &ActorCritic<T>, batch: &ObsBatch<'_>, open: Option<&Tensor>) -> Self {
+        if policy.network.actor.talk.rounds() == 0 {
+            return Self::default();
+        }
+        let [teams, agents] = [batch.obs.size()[0], batch.obs.size()[1]];
+        let own = Tensor::eye(agents, (Kind::Float, batch.obs.device()));
+        let graph: Tensor = batch.graph.of_each().detach() * (1.0 - own);
+        let both = (batch.active).map(|active| active.unsqueeze(-1) * active.unsqueeze(-2));
+        let gates = [open, both.as_ref()].into_iter().flatten();
+        let heard = gates.fold(graph.shallow_clone(), |edge, gate| gated(&edge, gate));
+        let rows = |x: &Tensor| {
+            let all = x
+                .expand([teams, -1, -1], false)
+                .to_device(Device::Cpu)
+                .contiguous();
+            let others = |row: &[f32]| {
+                let others = row.iter().enumerate().filter(|(_, edge)| **edge > 0.5);
+                others.map(|(agent, _)| agent).collect()
+            };
+            numbers(&all)
+                .chunks_exact(agents as usize)
+                .map(others)
+                .collect::<Vec<Vec<usize>>>()
+        };
+        Self {
+            senders: rows(&heard),
+            possible: rows(&graph).iter().map(Vec::len).collect(),
+        }
+    }
+}
+
+impl<T: Talk> ActorCritic<T> {
+    /// Bytes of a message in one round.
+    pub(super) fn message_bytes(&self) -> usize {
+        4 * self.network.actor.talk.message()
+    }
 }

@@ -27,7 +27,7 @@ pub(crate) fn plan(graph: &GraphConfig, agents: usize, seed: u64, device: Device
 }
 
 /// A graph of these entries, row by row.
-fn fixed(edges: &[f32], agents: usize, device: Device) -> GraphPlan {
+pub(crate) fn fixed(edges: &[f32], agents: usize, device: Device) -> GraphPlan {
     let agents = agents as i64;
     let graph = Tensor::from_slice(edges).view([agents, agents]);
     GraphPlan::Fixed(graph.to_device(device))

@@ -13,6 +13,7 @@ mod learned;
 mod learning;
 pub(crate) mod team;
 
+pub(crate) use budget::TeamBudget;
 pub(crate) use footprint::Sizes;
 pub use gate::TeamGate;
 pub use insight::Insight;
@@ -92,7 +93,7 @@ impl Method for CommFormer {
             start: gate.start,
             ramp: gate.ramp,
             entropy_coef: gate.entropy_coef,
-            budget: Box::new(budget::TeamBudget::new(gate)?),
+            budget: Box::new(TeamBudget::new(gate)?),
             payment: match (gate.mode, gate.estimator) {
                 (GateMode::Learned, GateEstimator::StraightThrough) => Payment::Loss,
                 _ => Payment::Rewards,

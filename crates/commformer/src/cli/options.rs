@@ -26,7 +26,7 @@ pub(super) struct BaseOptions {
 pub(super) struct ConfigOptions {
     #[command(flatten)]
     base: BaseOptions,
-    /// How the team acts and learns: commformer, mat, ippo or mappo (method.kind)
+    /// How the team acts and learns, such as commformer, mat, mappo or commnet (method.kind)
     #[arg(long)]
     method: Option<String>,
     /// Everything random follows from it (run.seed)

@@ -1,0 +1,202 @@
+//! What the trainer asks of the policy: scores of what was done, and their gradients.
+
+use super::gate::in_force;
+use super::inputs::{dense, parts};
+use super::policy::ActorCritic;
+use super::seen::{Hearing, Seen};
+use super::talk::Talk;
+use commformer_env::ActionSpace;
+use commformer_nn::native::Actions;
+use commformer_nn::torch::{integers, numbers, truths};
+use commformer_train::{
+    Actor, Evaluation, Gates, Level, ObsBatch, Policy, PolicyResult, ReceiveGates, Samples,
+    by_autograd,
+};
+use tch::Tensor;
+
+impl<T: Talk> ActorCritic<T> {
+    /// What the towers are shown of samples.
+    fn read(&self, samples: &Samples<'_>) -> PolicyResult<(Seen, Option<Seen>)> {
+        let batch = &samples.batch;
+        self.inputs.check(batch)?;
+        let own = self.inputs.own(batch.obs);
+        let team = (self.inputs.team(batch, &own)).ok_or("the global state is not shown")?;
+        let widths = self.network.memory();
+        // Of sequences there is a memory of each, and else of each sample.
+        let starts = match &samples.sequence {
+            Some(sequence) => batch
+                .obs
+                .narrow(0, 0, batch.obs.size()[0] / sequence.steps as i64),
+            None => batch.obs.shallow_clone(),
+        };
+        let [of_actor, of_critic] = parts(batch.memory, widths, &starts);
+        let resets = samples
+            .sequence
+            .as_ref()
+            .map(|sequence| sequence.goes_on(batch.active));
+        let goes_on = |memory: &Option<Tensor>| {
+            memory
+                .as_ref()
+                .and(resets.as_ref())
+                .map(Tensor::shallow_clone)
+        };
+        let open = samples.gate.map(|gate| &gate.open);
+        let talks = self.network.actor.talk.rounds() > 0;
+        let actor = Seen {
+            goes_on: goes_on(&of_actor),
+            inputs: own,
+            memory: of_actor,
+            hearing: talks.then(|| Hearing::new(batch.graph, open, batch.active)),
+        };
+        let critic = self.network.critic.as_ref().map(|_| Seen {
+            goes_on: goes_on(&of_critic),
+            inputs: team,
+            memory: of_critic,
+            hearing: None,
+        });
+        Ok((actor, critic))
+    }
+
+    /// Discrete actions have to be some of A: kernels take them as places.
+    fn actions_of(&self, actions: &Tensor) -> PolicyResult<Actions> {
+        let actions = dense(actions);
+        let ActionSpace::Discrete(count) = self.actions else {
+            return Ok(Actions::Continuous(numbers(&actions).to_vec()));
+        };
+        let actions = integers(&actions).to_vec();
+        match (actions.iter()).find(|action| !(0..count as i64).contains(*action)) {
+            Some(wrong) => Err(format!("an action is {wrong}, expected 0 to {}", count - 1).into()),
+            None => Ok(Actions::Discrete(actions)),
+        }
+    }
+}
+
+impl<T: Talk> Policy for ActorCritic<T> {
+    unsafe fn replica(&self) -> PolicyResult<Box<dyn Policy>> {
+        // SAFETY: the caller keeps to it.
+        let parameters = unsafe { self.parameters.replica(&self.network.layout) };
+        Ok(Box::new(Self {
+            config: self.config.clone(),
+            network: self.network.clone(),
+            parameters,
+            workspace: Default::default(),
+            ..*self
+        }))
+    }
+
+    fn parameters(&self) -> Vec<(String, Tensor)> {
+        let leaves = (self.network.layout.leaves().iter()).zip(self.parameters.leaves());
+        let named = leaves.map(|(leaf, tensor)| (leaf.name.clone(), tensor.shallow_clone()));
+        named.collect()
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        self.parameters.state()
+    }
+
+    fn load_state(&mut self, state: &[(String, Tensor)]) -> PolicyResult<()> {
+        Ok(self.parameters.load_state(state)?)
+    }
+
+    fn sequence(&self) -> Option<usize> {
+        (self.needs().memory > 0).then_some(self.config.sequence)
+    }
+
+    fn gates(&self) -> Option<&dyn ReceiveGates> {
+        self.network.actor.gate.map(|_| self as _)
+    }
+
+    fn gates_mut(&mut self) -> Option<&mut dyn ReceiveGates> {
+        self.network.actor.gate.map(|_| self as _)
+    }
+
+    fn evaluate(
+        &self,
+        samples: &Samples<'_>,
+        _: &mut dyn FnMut(&[i64]) -> Tensor,
+    ) -> PolicyResult<Evaluation> {
+        let (of_actor, of_critic) = self.read(samples)?;
+        let (mut ran, _) = self.by_torch(&self.network.actor, &of_actor, false);
+        let distribution = self.distribution(ran.outputs.remove(0), samples.batch.available);
+        let (log_probs, entropy) = distribution.score(samples.actions);
+        let values = match (&self.network.critic, &of_critic) {
+            (Some(critic), Some(seen)) => self.by_torch(critic, seen, false).0.outputs.remove(0),
+            _ => ran.outputs.remove(0),
+        };
+        let open = samples.gate.map(|gate| &gate.open);
+        let gate = ran.gate.map(|parts| parts.map(|part| part.squeeze_dim(-1)));
+        Ok(Evaluation {
+            log_probs,
+            entropy,
+            values: values.squeeze_dim(-1),
+            gate: gate.map(|[logits, values]| self.judge(&logits, &values, open)),
+        })
+    }
+
+    fn gradients(
+        &self,
+        level: Level,
+        samples: &Samples<'_>,
+        uniform: &mut dyn FnMut(&[i64]) -> Tensor,
+        loss: &mut dyn FnMut(&Evaluation) -> Tensor,
+    ) -> PolicyResult<Vec<Tensor>> {
+        if !self.is_native() || level == Level::Upper {
+            return by_autograd(self, level, samples, uniform, loss);
+        }
+        let (of_actor, of_critic) = self.read(samples)?;
+        let actions = self.actions_of(samples.actions)?;
+        let (of_actor, of_critic) = (of_actor.dense(), of_critic.as_ref().map(Seen::dense));
+        let available = samples.batch.available.map(dense);
+        let available = available.as_ref().map(truths);
+        let size = &samples.batch.obs.size()[..2];
+        self.natively(|workspace, weights| {
+            let critic = of_critic.as_ref().map(Seen::rows);
+            let rows = (&of_actor.rows(), critic.as_ref());
+            let found = workspace.evaluate(weights, rows, available, &actions);
+            let leaf = |x: &[f32]| Tensor::from_slice(x).view(size).set_requires_grad(true);
+            let scores = [found.log_probs, found.entropy, found.values].into_iter();
+            let gate = found.gate.into_iter().filter(|part| !part.is_empty());
+            let scores: Vec<Tensor> = scores.chain(gate).map(leaf).collect();
+            let open = samples.gate.map(|gate| &gate.open);
+            let loss = loss(&Evaluation {
+                log_probs: scores[0].shallow_clone(),
+                entropy: scores[1].shallow_clone(),
+                values: scores[2].shallow_clone(),
+                gate: (scores.get(3).zip(scores.get(4)))
+                    .map(|(logits, values)| self.judge(logits, values, open)),
+            });
+            let upstream = Tensor::f_run_backward(&[loss], &scores, false, false)?;
+            let or_zeros = |(upstream, score): (&Tensor, &Tensor)| match upstream.defined() {
+                true => upstream.contiguous(),
+                false => score.zeros_like(),
+            };
+            let upstream: Vec<Tensor> = upstream.iter().zip(&scores).map(or_zeros).collect();
+            let of = |score: usize| upstream.get(score).map_or(&[] as &[f32], numbers);
+            let of_gate = [3, 4].map(of);
+            workspace.backward(weights, available, &actions, [0, 1, 2].map(of), of_gate);
+            let leaves = self.parameters.leaves().iter().enumerate();
+            let gradient = |(slot, leaf): (usize, &Tensor)| {
+                Tensor::from_slice(workspace.gradients.of_index(slot)).view_as(leaf)
+            };
+            Ok(leaves.map(gradient).collect())
+        })
+    }
+
+    fn values(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> PolicyResult<Tensor> {
+        self.inputs.check(batch)?;
+        if let Some((values, _)) = self.criticised(batch) {
+            return Ok(values);
+        }
+        let gate = self.decide(batch, gates);
+        let seen = self.seen_by_actor(batch, in_force(gate.as_ref(), gates));
+        if !self.is_native() {
+            let (ran, _) = self.by_torch(&self.network.actor, &seen, false);
+            return Ok(ran.outputs[1].squeeze_dim(-1));
+        }
+        let seen = seen.dense();
+        let size = &seen.inputs.size()[..2];
+        Ok(self.natively(|workspace, weights| {
+            Tensor::from_slice(workspace.values(weights, &seen.rows()).0).view(size)
+        }))
+    }
+}

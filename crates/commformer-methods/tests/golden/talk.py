@@ -1,0 +1,299 @@
+"""Writes what PyTorch makes of small teams whose agents talk, and its gradients, which `commformer-methods` must meet.
+
+    pip install torch==2.11.0 numpy safetensors==0.8.0
+    python crates/commformer-methods/tests/golden/talk.py OUT.safetensors [--seed 1]
+
+It is written from the papers' equations, with torch's own LSTM and GRU cells and autograd, and shares no code with the
+crate. The metadata's `cases` have each case's name and its `[method]`. A case NAME has these tensors, for B teams of N
+agents and L steps, rows of a step one after the other as they are in a sequence of the trainer:
+
+    NAME.param/P     parameter P
+    NAME.obs         (L B, N, O)
+    NAME.graphs      (G, N, N); NAME.graph_of (L B) says whose is which
+    NAME.active      (L B, N) of 1 and 0
+    NAME.begins      (L, B, N), 1 where an agent begins anew
+    NAME.memory      (B, N, M)
+    NAME.actions     (L B, N)
+    NAME.open        (L B, N, N), with gates
+    NAME.score/S     (L B, N): log_probs, entropy, values, and of gates gate_log_probs, gate_entropy, gate_values
+    NAME.weight/S    what each score is multiplied by in the loss, a sum
+    NAME.after       (B, N, M) what is remembered after the last step
+    NAME.gradient/P  the loss's gradient
+"""
+
+import argparse
+import json
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch.nn import functional as F
+
+TEAMS, STEPS, AGENTS, OBS, ACTIONS = 3, 4, 5, 6, 4
+
+
+class Encoder(nn.Module):
+    """LN(f(W LN(x))), then LN(f(W h))."""
+
+    def __init__(self, width, layers, f):
+        super().__init__()
+        self.norm = nn.LayerNorm(OBS + AGENTS)
+        sizes = [OBS + AGENTS] + [width] * layers
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:]))
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers))
+        self.f = f
+
+    def forward(self, obs):
+        own = torch.eye(AGENTS).expand(*obs.shape[:-1], AGENTS)
+        x = self.norm(torch.cat([obs, own], -1))
+        for layer, norm in zip(self.layers, self.norms):
+            x = norm(self.f(layer(x)))
+        return x
+
+    def names(self, at="actor"):
+        names = {f"{at}.input_norm": self.norm}
+        for index, (layer, norm) in enumerate(zip(self.layers, self.norms)):
+            names[f"{at}.layers.{index}"] = layer
+            names[f"{at}.layers.{index}.norm"] = norm
+        return names
+
+
+def cell_names(name, cell, gates):
+    """The parts of a cell's stacked weights."""
+    parts = {}
+    for side, of in (("input", "ih"), ("hidden", "hh")):
+        for what in ("weight", "bias"):
+            pieces = getattr(cell, f"{what}_{of}").chunk(len(gates), 0)
+            for gate, piece in zip(gates, pieces):
+                parts[f"{name}.{side}.{gate}.{what}"] = piece
+    return parts
+
+
+LSTM = ["input", "forget", "cell", "output"]
+GRU = ["reset", "update", "new"]
+
+
+class CommNet(nn.Module):
+    """c = C (mean of the others' h); h, s = LSTM(e(o) + c, h, s)"""
+
+    gated = False
+
+    def __init__(self, hidden, rounds, **_):
+        super().__init__()
+        self.cell = nn.LSTMCell(hidden, hidden)
+        self.comm = nn.ModuleList(nn.Linear(hidden, hidden, bias=False) for _ in range(rounds))
+        self.memory, self.features = 2 * hidden, hidden
+
+    def mind(self, memory):
+        return memory.chunk(2, -1)[0]
+
+    def step(self, x, memory, heard, possible):
+        h, s = memory.chunk(2, -1)
+        others = heard * (1 - torch.eye(AGENTS))
+        count = possible if self.gated else others.sum(-1, keepdim=True)
+        for comm in self.comm:
+            c = comm(others @ h / count.clamp(min=1))
+            rows = [part.reshape(-1, part.shape[-1]) for part in (x + c, h, s)]
+            h, s = (part.view_as(x) for part in self.cell(rows[0], (rows[1], rows[2])))
+        return h, torch.cat([h, s], -1)
+
+    def names(self):
+        layers = {f"actor.comm.{index}": comm for index, comm in enumerate(self.comm)}
+        return layers, cell_names("actor.lstm", self.cell, LSTM)
+
+
+class IC3Net(CommNet):
+    """The same with the others' h times their gates, and everybody who could be heard counted."""
+
+    gated = True
+
+
+def attention(heard, queries, keys, values):
+    """Softmax over those who are heard, and oneself."""
+    edges = ((heard + torch.eye(AGENTS)) > 0.5)
+    scores = queries @ keys.transpose(-1, -2) / keys.shape[-1] ** 0.5
+    return scores.masked_fill(~edges, -torch.inf).softmax(-1) @ values
+
+
+class TarMAC(nn.Module):
+    gated = False
+
+    def __init__(self, hidden, message, rounds, **_):
+        super().__init__()
+        self.query = nn.Linear(hidden, message)
+        self.signature = nn.Linear(hidden, message)
+        self.value = nn.Linear(hidden, message)
+        self.between = nn.Linear(message + hidden, hidden)
+        # GRU([x, c], h): its input weights are those of x and those of c side by side.
+        self.cell = nn.GRUCell(hidden + message, hidden)
+        self.memory, self.features, self.rounds = hidden, hidden, rounds
+
+    def mind(self, memory):
+        return memory
+
+    def step(self, x, memory, heard, possible):
+        h = memory
+        for index in range(self.rounds):
+            c = attention(heard, self.query(h), self.signature(h), self.value(h))
+            if index + 1 < self.rounds:
+                h = torch.tanh(self.between(torch.cat([c, h], -1)))
+        inputs = torch.cat([x, c], -1)
+        after = self.cell(inputs.flatten(0, 1), memory.flatten(0, 1)).view_as(memory)
+        return after, after
+
+    def names(self):
+        layers = {f"actor.attention.{part}": getattr(self, part) for part in ("query", "signature", "value")}
+        if self.rounds > 1:
+            layers["actor.between"] = self.between
+        parts = cell_names("actor.gru", self.cell, GRU)
+        width = self.features
+        for gate in GRU:
+            both = parts[f"actor.gru.input.{gate}.weight"]
+            parts[f"actor.gru.input.{gate}.weight"] = both[:, :width]
+        parts["actor.gru.heard.weight"] = self.cell.weight_ih[:, width:]
+        return layers, parts
+
+
+class ExpoComm(nn.Module):
+    gated = False
+
+    def __init__(self, hidden, **_):
+        super().__init__()
+        self.cell = nn.GRUCell(hidden, hidden)
+        self.query = nn.Linear(hidden, hidden)
+        self.key = nn.Linear(hidden, hidden)
+        self.value = nn.Linear(hidden, hidden)
+        self.last = nn.Linear(2 * hidden, hidden)
+        self.memory, self.features = 2 * hidden, hidden
+
+    def step(self, x, memory, heard, possible):
+        h, m = memory.chunk(2, -1)
+        h = self.cell(x.flatten(0, 1), h.flatten(0, 1)).view_as(h)
+        m = attention(heard, self.query(h), self.key(m), self.value(m))
+        return torch.relu(self.last(torch.cat([h, m], -1))), torch.cat([h, m], -1)
+
+    def names(self):
+        layers = {f"actor.attention.{part}": getattr(self, part) for part in ("query", "key", "value")}
+        parts = cell_names("actor.gru", self.cell, GRU)
+        parts["actor.last.own.weight"], parts["actor.last.heard.weight"] = self.last.weight.chunk(2, 1)
+        parts["actor.last.own.bias"] = self.last.bias
+        return layers, parts
+
+
+METHODS = {"commnet": CommNet, "ic3net": IC3Net, "tarmac": TarMAC, "expocomm": ExpoComm}
+
+CASES = {
+    "commnet": {"kind": "commnet", "hidden": 8, "layers": 1, "rounds": 1},
+    "commnet-2": {"kind": "commnet", "hidden": 6, "layers": 2, "rounds": 2, "activation": "tanh"},
+    "ic3net": {"kind": "ic3net", "hidden": 8, "layers": 1, "rounds": 1},
+    "ic3net-2": {"kind": "ic3net", "hidden": 6, "layers": 1, "rounds": 2},
+    "tarmac": {"kind": "tarmac", "hidden": 8, "layers": 1, "rounds": 1, "message": 5, "critic": "trunk"},
+    "tarmac-3": {"kind": "tarmac", "hidden": 6, "layers": 1, "rounds": 3, "message": 8, "critic": "trunk"},
+    "expocomm": {"kind": "expocomm", "hidden": 8, "layers": 1, "critic": "trunk"},
+}
+
+
+def named(model, heads):
+    """Every parameter as the crate calls it: tensors and slices of them."""
+    encoder, talk = model
+    layers, parts = talk.names()
+    layers = {**encoder.names(), **layers, **heads}
+    for name, layer in layers.items():
+        parts[f"{name}.weight"] = layer.weight
+        if layer.bias is not None:
+            parts[f"{name}.bias"] = layer.bias
+    return parts
+
+
+def case(method, generator):
+    settings = {key: value for key, value in method.items() if key != "kind"}
+    f = torch.tanh if settings.get("activation") == "tanh" else torch.relu
+    encoder = Encoder(settings["hidden"], settings["layers"], f)
+    talk = METHODS[method["kind"]](**settings)
+    heads = {"actor.head": nn.Linear(talk.features, ACTIONS), "actor.value": nn.Linear(talk.features, 1)}
+    if talk.gated:
+        heads["actor.gate"] = nn.Linear(talk.features, 1)
+        heads["actor.gate.value"] = nn.Linear(talk.features, 1)
+    model = nn.ModuleList([encoder, talk])
+    everything = nn.ModuleList([model, *heads.values()])
+    for parameter in everything.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator) * 0.6
+
+    rows = STEPS * TEAMS
+    normal = lambda *shape: torch.randn(*shape, generator=generator)
+    chance = lambda share, *shape: (torch.rand(*shape, generator=generator) < share).float()
+    given = {
+        "obs": normal(rows, AGENTS, OBS),
+        "graphs": chance(0.6, 2, AGENTS, AGENTS),
+        "graph_of": torch.randint(2, (rows,), generator=generator),
+        "active": chance(0.85, rows, AGENTS),
+        "begins": chance(0.2, STEPS, TEAMS, AGENTS),
+        "memory": normal(TEAMS, AGENTS, talk.memory),
+        "actions": torch.randint(ACTIONS, (rows, AGENTS), generator=generator),
+    }
+    sends = chance(0.6, rows, AGENTS)
+    if talk.gated:
+        given["open"] = sends[:, None, :].expand(-1, AGENTS, -1).contiguous()
+
+    x = encoder(given["obs"])
+    memory, features, minds = given["memory"], [], []
+    for index in range(STEPS):
+        at = slice(index * TEAMS, (index + 1) * TEAMS)
+        goes_on = 1 - given["begins"][index]
+        if index > 0:
+            goes_on = goes_on * given["active"][(index - 1) * TEAMS : index * TEAMS]
+        memory = memory * goes_on[..., None]
+        graph = given["graphs"][given["graph_of"][at]]
+        active = given["active"][at]
+        heard = graph * active[:, :, None] * active[:, None, :]
+        if talk.gated:
+            minds.append(talk.mind(memory))
+            heard = heard * given["open"][at]
+        possible = (graph * (1 - torch.eye(AGENTS))).sum(-1, keepdim=True)
+        u, memory = talk.step(x[at], memory, heard, possible)
+        features.append(u)
+    features = torch.cat(features)
+    distribution = torch.distributions.Categorical(logits=heads["actor.head"](features))
+    scores = {
+        "log_probs": distribution.log_prob(given["actions"]),
+        "entropy": distribution.entropy(),
+        "values": heads["actor.value"](features)[..., 0],
+    }
+    if talk.gated:
+        minds = torch.cat(minds)
+        gate = torch.distributions.Bernoulli(logits=heads["actor.gate"](minds)[..., 0])
+        scores["gate_log_probs"] = gate.log_prob(sends)
+        scores["gate_entropy"] = gate.entropy()
+        scores["gate_values"] = heads["actor.gate.value"](minds)[..., 0]
+    weights = {name: normal(rows, AGENTS) for name in scores}
+    loss = sum((scores[name] * weights[name]).sum() for name in scores)
+    loss.backward()
+
+    tensors = {**given, "after": memory * given["active"][-TEAMS:, :, None]}
+    tensors |= {f"score/{name}": score for name, score in scores.items()}
+    tensors |= {f"weight/{name}": weight for name, weight in weights.items()}
+    for what in ("param", "gradient"):
+        tensors |= {f"{what}/{name}": part.detach().clone() for name, part in named(model, heads).items()}
+        # Then the same slices of the gradients.
+        for parameter in everything.parameters():
+            grad = parameter.grad
+            parameter.data = torch.zeros_like(parameter) if grad is None else grad
+    return tensors
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    generator = torch.Generator().manual_seed(arguments.seed)
+    found = {}
+    for name, method in CASES.items():
+        for what, tensor in case(method, generator).items():
+            found[f"{name}.{what}"] = tensor.detach().contiguous().clone()
+    save_file(found, arguments.out, {"cases": json.dumps(CASES)})
+
+
+if __name__ == "__main__":
+    main()
