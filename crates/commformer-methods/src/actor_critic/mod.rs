@@ -15,6 +15,7 @@ mod seen;
 mod talk;
 mod team;
 
+pub(crate) use gate::Decides;
 pub(crate) use method::{ActorCriticMethod, everybody};
 pub use policy::ActorCritic;
 pub use talk::{Heard, Mind, Silent, Talk};

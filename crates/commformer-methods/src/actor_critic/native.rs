@@ -64,7 +64,7 @@ impl Pass {
                 goes_on: (0..rows.steps).map(&mut goes_on).collect(),
                 memory,
                 heard: match &rows.heard {
-                    Some(heard) => self.listen(heard, rows.steps, tower.gate.is_some()),
+                    Some(heard) => self.listen(heard, rows.steps, tower.counts_silence()),
                     None => Vec::new(),
                 },
             }
