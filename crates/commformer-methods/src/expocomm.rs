@@ -146,6 +146,10 @@ impl Talk for Relay {
         vec![self.name.clone()]
     }
 
+    fn prepared(&self) -> usize {
+        3 * self.width()
+    }
+
     fn prepare<O: Ops>(&self, ops: &mut O, x: &O::Value) -> O::Value {
         ops.linear(&self.cell.input, x)
     }

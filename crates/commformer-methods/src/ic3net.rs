@@ -11,7 +11,7 @@
 //!
 //! The decision is part of the joint action, and learns from the same rewards.
 
-use crate::actor_critic::{ActorCriticConfig, ActorCriticMethod, Critic, everybody};
+use crate::actor_critic::{ActorCriticConfig, ActorCriticMethod, Critic, Decides, everybody};
 use crate::commnet::{CommNetConfig, Mean};
 use commformer_nn::layout::Layout;
 use schemars::JsonSchema;
@@ -25,7 +25,6 @@ pub struct Ic3Net(pub CommNetConfig);
 impl ActorCriticMethod for Ic3Net {
     const ABOUT: &str =
         "CommNet whose agents decide when to send to all others (Singh et al., 2019)";
-    const GATED: bool = true;
     type Talk = Mean;
 
     fn sizes(&self) -> ActorCriticConfig {
@@ -38,6 +37,10 @@ impl ActorCriticMethod for Ic3Net {
 
     fn talk(&self, layout: &mut Layout, name: &str) -> Mean {
         Mean::new(layout, name, &self.0)
+    }
+
+    fn decides(&self, _: usize) -> Option<Decides> {
+        Some(Decides::Send)
     }
 
     fn edges(&self, agents: usize) -> Vec<f32> {

@@ -9,6 +9,7 @@
 //! | [`commnet`] | everybody | what the agent sees, remembers and hears |
 //! | [`ic3net`] | those who decide to send | the same |
 //! | [`tarmac`] | everybody, with attention | the same |
+//! | [`choose`] | those whom they choose in each step, with attention | the same |
 //! | [`expocomm`] | those 1, 2, 4, ... places before | the same |
 //!
 //! A [`Method`] makes a [`Team`]; [`MethodConfig`] lists them all. A team is written over the operations of
@@ -16,6 +17,7 @@
 
 mod actor_critic;
 mod apart;
+pub mod choose;
 pub mod commformer;
 pub mod commnet;
 pub mod config;

@@ -1,5 +1,6 @@
 //! All methods. One that is added here can be trained, resumed, judged, replayed and run with every agent alone.
 
+use crate::choose::Choose;
 use crate::commformer::CommFormer;
 use crate::commnet::CommNet;
 use crate::config::TeamConfig;
@@ -142,6 +143,7 @@ methods! {
     "commnet" => CommNet: "Agents that hear the mean of all others.",
     "ic3net" => Ic3Net: "The same, in which agents decide when to send.",
     "tarmac" => TarMac: "Agents that attend to the messages of all others.",
+    "choose" => Choose: "Agents that choose in each step whom they hear.",
     "expocomm" => ExpoComm: "Agents that attend to few others, so that news reaches everybody soon.",
 }
 

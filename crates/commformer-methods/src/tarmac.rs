@@ -99,7 +99,7 @@ pub struct Targeted {
 }
 
 impl Targeted {
-    fn new(layout: &mut Layout, name: &str, config: &TarMac) -> Self {
+    pub(crate) fn new(layout: &mut Layout, name: &str, config: &TarMac) -> Self {
         let (hidden, message) = (config.hidden, config.message);
         let init = Init::Orthogonal(1.0);
         let parts = ["query", "signature", "value"];
@@ -141,6 +141,10 @@ impl Talk for Targeted {
     fn attentions(&self) -> Vec<String> {
         let round = |round| format!("{}.{round}", self.name);
         (0..self.rounds).map(round).collect()
+    }
+
+    fn prepared(&self) -> usize {
+        3 * self.width()
     }
 
     /// The part of the GRU's input layer that reads what is seen.

@@ -9,7 +9,7 @@ use common::{AGENTS, Happened, STEPS, TEAMS, off, spec};
 use proptest::prelude::*;
 use tch::{Device, Kind, Tensor};
 
-const METHODS: [&str; 4] = ["commnet", "ic3net", "tarmac", "expocomm"];
+const METHODS: [&str; 5] = ["commnet", "ic3net", "tarmac", "choose", "expocomm"];
 
 /// A method with these settings of those that it has, as it stands in a configuration.
 fn config(method: &str, settings: &[(&str, serde_json::Value)]) -> TeamConfig {
@@ -68,6 +68,7 @@ fn teams() -> impl Strategy<Value = (TeamConfig, Spec)> {
                 ("rounds", rounds.into()),
                 ("critic", if team { "team" } else { "trunk" }.into()),
                 ("agent_id", id.into()),
+                ("sparsity", if layers == 1 { 0.4 } else { 0.7 }.into()),
             ];
             let actions = match discrete {
                 true => ActionSpace::Discrete(4),
@@ -238,6 +239,7 @@ fn graphs_and_messages_are_what_methods_say() {
         ("commnet", 9, 2 * 64),
         ("ic3net", 9, 2 * 64),
         ("tarmac", 9, 2 * 2 * 32),
+        ("choose", 4, 2 * 2 * 32),
         ("expocomm", 4, 64),
     ] {
         let config = config(method, &[("rounds", 2.into())]);
@@ -250,13 +252,12 @@ fn graphs_and_messages_are_what_methods_say() {
             panic!("{method} has no graph")
         };
         let rows = graph.sum_dim_intlist([1i64].as_slice(), false, Kind::Float);
-        assert_eq!(
-            Vec::<f32>::try_from(rows).unwrap(),
-            [senders as f32 + 1.0; 10]
-        );
+        let edges = if method == "choose" { 10 } else { senders + 1 };
+        assert_eq!(Vec::<f32>::try_from(rows).unwrap(), [edges as f32; 10]);
         assert_eq!(of.senders(&config, 10), senders);
         let sizes = team(&config, &spec).message_sizes();
         assert_eq!((sizes.edge[0], sizes.edge[1]), (0, 4 * numbers));
-        assert_eq!(of.gates(&config).unwrap().is_some(), method == "ic3net");
+        let decides = ["ic3net", "choose"].contains(&method);
+        assert_eq!(of.gates(&config).unwrap().is_some(), decides);
     }
 }

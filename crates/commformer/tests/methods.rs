@@ -142,6 +142,7 @@ fn so_do_those_of_every_other_method() {
                 ("ippo" | "mappo", _) => messages == 0.0,
                 (_, "traffic-junction-easy") => messages > 0.0,
                 ("expocomm", _) => messages == all * 2.0 / 3.0,
+                ("choose", _) if gates.is_some() => messages == all / 3.0,
                 ("ic3net", _) if gates.is_some() => messages <= all, // as its agents decide
                 _ => messages == all,
             };

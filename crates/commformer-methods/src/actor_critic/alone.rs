@@ -112,7 +112,7 @@ impl Member {
             factor: 1.0,
         }));
         let said = self.tape.input(inbox, inbox.len() / places as usize, false);
-        let share = weights.network.actor.gate.map(|_| {
+        let share = weights.network.actor.counts_silence().then(|| {
             let share = own.senders.len() as f32 / own.possible.max(1) as f32;
             self.tape.input(&[share], 1, false)
         });

@@ -124,12 +124,12 @@ impl<T: Talk> Policy for ActorCritic<T> {
             _ => ran.outputs.remove(0),
         };
         let open = samples.gate.map(|gate| &gate.open);
-        let gate = ran.gate.map(|parts| parts.map(|part| part.squeeze_dim(-1)));
         Ok(Evaluation {
             log_probs,
             entropy,
             values: values.squeeze_dim(-1),
-            gate: gate.map(|[logits, values]| self.judge(&logits, &values, open)),
+            gate: (ran.gate.as_ref())
+                .and_then(|[logits, values]| self.judge(&samples.batch, logits, values, open)),
         })
     }
 
@@ -153,17 +153,20 @@ impl<T: Talk> Policy for ActorCritic<T> {
             let critic = of_critic.as_ref().map(Seen::rows);
             let rows = (&of_actor.rows(), critic.as_ref());
             let found = workspace.evaluate(weights, rows, available, &actions);
-            let leaf = |x: &[f32]| Tensor::from_slice(x).view(size).set_requires_grad(true);
+            let leaf =
+                |x: &[f32], size: &[i64]| Tensor::from_slice(x).view(size).set_requires_grad(true);
             let scores = [found.log_probs, found.entropy, found.values].into_iter();
             let gate = found.gate.into_iter().filter(|part| !part.is_empty());
-            let scores: Vec<Tensor> = scores.chain(gate).map(leaf).collect();
+            let of_gate = gate.map(|part| leaf(part, &[size[0], size[1], -1]));
+            let scores = scores.map(|part| leaf(part, size));
+            let scores: Vec<Tensor> = scores.chain(of_gate).collect();
             let open = samples.gate.map(|gate| &gate.open);
             let loss = loss(&Evaluation {
                 log_probs: scores[0].shallow_clone(),
                 entropy: scores[1].shallow_clone(),
                 values: scores[2].shallow_clone(),
                 gate: (scores.get(3).zip(scores.get(4)))
-                    .map(|(logits, values)| self.judge(logits, values, open)),
+                    .and_then(|(logits, values)| self.judge(&samples.batch, logits, values, open)),
             });
             let upstream = Tensor::f_run_backward(&[loss], &scores, false, false)?;
             let or_zeros = |(upstream, score): (&Tensor, &Tensor)| match upstream.defined() {
@@ -187,7 +190,7 @@ impl<T: Talk> Policy for ActorCritic<T> {
         if let Some((values, _)) = self.criticised(batch) {
             return Ok(values);
         }
-        let gate = self.decide(batch, gates);
+        let gate = self.decide(batch, &self.inputs.own(batch.obs), gates);
         let seen = self.seen_by_actor(batch, in_force(gate.as_ref(), gates));
         if !self.is_native() {
             let (ran, _) = self.by_torch(&self.network.actor, &seen, false);

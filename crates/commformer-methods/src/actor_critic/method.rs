@@ -1,5 +1,6 @@
 //! Methods whose teams are actor-critics: what each says of itself, and what follows for all.
 
+use super::gate::Decides;
 use super::policy::ActorCritic;
 use super::talk::Talk;
 use super::{ActorCriticConfig, Critic};
@@ -17,8 +18,6 @@ use tch::Device;
 pub(crate) trait ActorCriticMethod: Serialize + JsonSchema + 'static {
     /// What it is, in a line.
     const ABOUT: &str;
-    /// Whether agents decide when to send.
-    const GATED: bool = false;
     /// What they say to each other.
     type Talk: Talk;
 
@@ -30,6 +29,12 @@ pub(crate) trait ActorCriticMethod: Serialize + JsonSchema + 'static {
 
     /// How its agents talk, with the parts of a layout that this takes.
     fn talk(&self, layout: &mut Layout, name: &str) -> Self::Talk;
+
+    /// What its agents, so many, decide on before they exchange messages; nothing, as here, unless it says so.
+    fn decides(&self, agents: usize) -> Option<Decides> {
+        let _ = agents;
+        None
+    }
 
     /// Whom each of so many agents can hear, (N, N) row by row; nobody, as here, if it is empty.
     fn edges(&self, agents: usize) -> Vec<f32> {
@@ -50,7 +55,8 @@ impl<M: ActorCriticMethod> Method for M {
 
     fn footprint(&self, _: &TeamConfig, spec: &Spec) -> Box<dyn Footprint> {
         let talk = |layout: &mut Layout, name: &str| self.talk(layout, name);
-        ActorCritic::footing(&self.sizes(), self.critic(), M::GATED, talk, spec)
+        let decides = self.decides(spec.agents);
+        ActorCritic::footing(&self.sizes(), self.critic(), decides, talk, spec)
     }
 
     fn team(
@@ -63,7 +69,8 @@ impl<M: ActorCriticMethod> Method for M {
         let of_run = (config.seed, config.precision, device);
         let talk = |layout: &mut Layout, name: &str| self.talk(layout, name);
         let (sizes, critic) = (self.sizes(), self.critic());
-        let team = ActorCritic::talking(&sizes, critic, M::GATED, talk, spec, of_run)?;
+        let decides = self.decides(spec.agents);
+        let team = ActorCritic::talking(&sizes, critic, decides, talk, spec, of_run)?;
         Ok(Box::new(team))
     }
 
@@ -83,14 +90,21 @@ impl<M: ActorCriticMethod> Method for M {
                 .count()
         };
         let rows = edges.chunks_exact(agents.max(1)).enumerate();
-        rows.map(others).max().unwrap_or(0)
+        let most = rows.map(others).max().unwrap_or(0);
+        match self.decides(agents) {
+            Some(Decides::Hear(senders)) => senders.min(most),
+            _ => most,
+        }
     }
 
     /// Gates are in force from the beginning, and cost nothing.
     fn gates(&self, _: &TeamConfig) -> Result<Option<GatePlan>, MethodError> {
-        if !M::GATED {
-            return Ok(None);
-        }
+        let entropy_coef = match self.decides(1) {
+            None => return Ok(None),
+            Some(Decides::Send) => 0.0,
+            // Who is never chosen is never tried.
+            Some(Decides::Hear(_)) => 0.01,
+        };
         let free = GateConfig {
             mode: GateMode::Learned,
             budget: GateBudget::Off,
@@ -99,7 +113,7 @@ impl<M: ActorCriticMethod> Method for M {
         Ok(Some(GatePlan {
             start: 0.0,
             ramp: 0.0,
-            entropy_coef: 0.0,
+            entropy_coef,
             budget: Box::new(TeamBudget::new(&free)?),
             payment: Payment::Rewards,
         }))

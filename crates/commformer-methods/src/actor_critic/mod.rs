@@ -16,6 +16,7 @@ mod talk;
 mod team;
 
 pub use commformer_model::Recurrence;
+pub(crate) use gate::Decides;
 pub(crate) use method::{ActorCriticMethod, everybody};
 pub use policy::ActorCritic;
 pub use talk::{Heard, Mind, Silent, Talk};

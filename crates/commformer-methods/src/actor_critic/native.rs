@@ -53,7 +53,7 @@ impl Pass {
         let carried = rows.memory.map(|memory| Carried {
             memory: self.tape.hidden(memory, rows.goes_on, rows.steps),
             heard: match &rows.heard {
-                Some(heard) => self.listen(heard, rows.steps, tower.gate.is_some()),
+                Some(heard) => self.listen(heard, rows.steps, tower.counts_silence()),
                 None => Vec::new(),
             },
         });

@@ -14,6 +14,7 @@
 //! One tower, of all agents, makes actions of what an agent sees. Another makes values, and they share nothing; or
 //! values are a head of the first.
 
+use super::gate::Decides;
 use super::talk::{Heard, Mind, Silent, Talk};
 use super::{Activation, ActorCriticConfig};
 use commformer_env::ActionSpace;
@@ -47,9 +48,16 @@ pub(super) struct Tower<T> {
     pub talk: T,
     /// Of an actor: actions and, without a critic, values. Of a critic: values.
     pub heads: Vec<Linear>,
-    /// Whether an agent sends, and what its state is worth before it decides, of what it has in mind when a step
-    /// begins.
-    pub gate: Option<[Linear; 2]>,
+    /// What agents decide before they exchange messages.
+    pub gate: Option<Gate>,
+}
+
+/// What agents decide on, of what they have in mind when a step begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gate {
+    pub decides: Decides,
+    /// Logits of the decisions, and what an agent's state is worth before it decides.
+    pub layers: [Linear; 2],
 }
 
 /// What a tower goes on from, through one step or several.
@@ -76,8 +84,10 @@ pub(super) struct Sizes<'a> {
     /// Numbers that the actor and the critic see; no critic: `None`.
     pub inputs: (usize, Option<usize>),
     pub actions: ActionSpace,
-    /// Whether agents decide to send.
-    pub gated: bool,
+    /// What agents decide on.
+    pub decides: Option<Decides>,
+    /// N
+    pub agents: usize,
 }
 
 impl<T: Talk> Network<T> {
@@ -91,13 +101,22 @@ impl<T: Talk> Network<T> {
             heads.push(("value", 1, VALUE));
         }
         let mut actor = Tower::new(&mut layout, "actor", seen, &heads, config, talk);
-        if sizes.gated {
-            let size = [config.hidden, 1];
-            actor.gate = Some([
-                Linear::new(&mut layout, "actor.gate", size, Init::SMALL),
-                Linear::new(&mut layout, "actor.gate.value", size, VALUE),
-            ]);
-        }
+        actor.gate = sizes.decides.map(|decides| {
+            let seen = match decides {
+                Decides::Send => 0,
+                Decides::Hear(_) => actor.talk.prepared(),
+            };
+            let (width, decisions) = (actor.talk.width() + seen, decides.width(sizes.agents));
+            let mut layer =
+                |name: &str, outputs, init| Linear::new(&mut layout, name, [width, outputs], init);
+            Gate {
+                decides,
+                layers: [
+                    layer("actor.gate", decisions, Init::SMALL),
+                    layer("actor.gate.value", 1, VALUE),
+                ],
+            }
+        });
         let critic = critic_width.map(|width| {
             let talk = |layout: &mut Layout, name: &str| config.silent(layout, name);
             let heads = [("head", 1, VALUE)];
@@ -210,9 +229,7 @@ impl<T: Talk> Tower<T> {
                 _ => ops.step(&x, step, steps),
             };
             let mut mind = self.talk.begin(ops, x, memory);
-            if self.gate.is_some() {
-                before.push(ops.same(&mind.h));
-            }
+            before.extend(self.decides_on(ops, &mind));
             if let Some(heard) = carried.heard.get(step).or(carried.heard.first()) {
                 self.exchange(ops, &mut mind, heard);
             }
@@ -222,9 +239,9 @@ impl<T: Talk> Tower<T> {
         }
         let features = joined(ops, features);
         let features = self.talk.finish(ops, &features);
-        let gate = self.gate.as_ref().map(|layers| {
+        let gate = self.gate.as_ref().map(|gate| {
             let before = joined(ops, before);
-            layers
+            gate.layers
                 .each_ref()
                 .map(|layer| ops.exact_linear(layer, &before))
         });
@@ -233,6 +250,19 @@ impl<T: Talk> Tower<T> {
             gate,
             memory: Some(memory),
         }
+    }
+
+    /// What the gate decides on, if there is one.
+    pub fn decides_on<O: Ops>(&self, ops: &mut O, mind: &Mind<O::Value>) -> Option<O::Value> {
+        Some(match self.gate.as_ref()?.decides {
+            Decides::Send => ops.same(&mind.h),
+            Decides::Hear(_) => ops.concat(&mind.h, &mind.x),
+        })
+    }
+
+    /// Whether those who are silent count in what is heard.
+    pub fn counts_silence(&self) -> bool {
+        (self.gate.as_ref()).is_some_and(|gate| gate.decides == Decides::Send)
     }
 
     /// All rounds of a step.

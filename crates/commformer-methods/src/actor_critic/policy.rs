@@ -1,7 +1,7 @@
 //! The policy, on either backend.
 
 use super::footprint::Footing;
-use super::gate::in_force;
+use super::gate::{Decides, in_force};
 use super::inputs::{Inputs, dense, parts};
 use super::native::{Weights, Workspace};
 use super::network::{Network, Ran, Sizes, Tower};
@@ -49,7 +49,7 @@ impl ActorCritic {
     ) -> Result<Self, MethodError> {
         settings::check(config)?;
         let talk = |layout: &mut Layout, name: &str| config.silent(layout, name);
-        Self::talking(config, critic, false, talk, spec, of_run)
+        Self::talking(config, critic, None, talk, spec, of_run)
     }
 
     /// What such a policy takes of memory and time.
@@ -59,22 +59,23 @@ impl ActorCritic {
         spec: &Spec,
     ) -> Box<dyn Footprint> {
         let talk = |layout: &mut Layout, name: &str| config.silent(layout, name);
-        Self::footing(config, critic, false, talk, spec)
+        Self::footing(config, critic, None, talk, spec)
     }
 }
 
 impl<T: Talk> ActorCritic<T> {
-    /// A new policy of agents that talk as `talk` makes it, after checked settings; `gated`: they decide to send.
+    /// A new policy of agents that talk as `talk` makes it, after checked settings, and decide
+    /// on messages.
     pub(crate) fn talking(
         config: &ActorCriticConfig,
         critic: Critic,
-        gated: bool,
+        decides: Option<Decides>,
         talk: impl FnOnce(&mut Layout, &str) -> T,
         spec: &Spec,
         (seed, precision, device): (u64, Precision, Device),
     ) -> Result<Self, MethodError> {
         let inputs = Inputs::new(config, critic, spec);
-        let network = Network::new(&sizes(config, inputs, spec, gated), talk);
+        let network = Network::new(&sizes(config, inputs, spec, decides), talk);
         let mut rng = Rng::new(seed_for(seed, Purpose::Weights), 0);
         Ok(Self {
             config: config.clone(),
@@ -91,12 +92,12 @@ impl<T: Talk> ActorCritic<T> {
     pub(crate) fn footing(
         config: &ActorCriticConfig,
         critic: Critic,
-        gated: bool,
+        decides: Option<Decides>,
         talk: impl FnOnce(&mut Layout, &str) -> T,
         spec: &Spec,
     ) -> Box<dyn Footprint> {
         let inputs = Inputs::new(config, critic, spec);
-        let network = Network::new(&sizes(config, inputs, spec, gated), talk);
+        let network = Network::new(&sizes(config, inputs, spec, decides), talk);
         Box::new(Footing::new(inputs, network))
     }
 
@@ -232,13 +233,19 @@ struct Chosen {
 }
 
 /// What a network is made of.
-fn sizes<'a>(config: &'a ActorCriticConfig, inputs: Inputs, spec: &Spec, gated: bool) -> Sizes<'a> {
+fn sizes<'a>(
+    config: &'a ActorCriticConfig,
+    inputs: Inputs,
+    spec: &Spec,
+    decides: Option<Decides>,
+) -> Sizes<'a> {
     let critic = (inputs.critic != Critic::Trunk).then(|| inputs.critic_width());
     Sizes {
         config,
         inputs: (inputs.seen(), critic),
         actions: spec.actions,
-        gated,
+        decides,
+        agents: inputs.agents,
     }
 }
 
@@ -272,7 +279,7 @@ impl<T: Talk> Actor for ActorCritic<T> {
         noise: Option<&Tensor>,
     ) -> PolicyResult<Act> {
         self.inputs.check(batch)?;
-        let gate = self.decide(batch, gates);
+        let gate = self.decide(batch, &self.inputs.own(batch.obs), gates);
         let seen = self.seen_by_actor(batch, in_force(gate.as_ref(), gates));
         let chosen = self.choose(batch, &seen, noise);
         let (values, of_critic) = match (self.criticised(batch), chosen.values) {

@@ -156,7 +156,7 @@ impl Seen {
     ) -> Option<Carried<Torch<'a>>> {
         let memory = self.memory.as_ref()?;
         let (steps, teams) = (self.steps(), memory.size()[0]);
-        let shares = tower.gate.is_some();
+        let shares = tower.counts_silence();
         let heard = match &self.hearing {
             None => Vec::new(),
             Some(hearing) => {

@@ -35,6 +35,11 @@ pub trait Talk: Clone + Debug + Send + 'static {
         Vec::new()
     }
 
+    /// Width of what [`prepare`](Self::prepare) makes.
+    fn prepared(&self) -> usize {
+        self.width()
+    }
+
     /// What can be made of the inputs of all steps at once.
     fn prepare<O: Ops>(&self, ops: &mut O, x: &O::Value) -> O::Value {
         ops.same(x)
@@ -126,6 +131,10 @@ impl Talk for Silent {
 
     fn width(&self) -> usize {
         self.width
+    }
+
+    fn prepared(&self) -> usize {
+        self.cell.map_or(self.width, |_| 3 * self.width)
     }
 
     fn prepare<O: Ops>(&self, ops: &mut O, x: &O::Value) -> O::Value {

@@ -1,7 +1,7 @@
 //! What the program asks of the policy beside learning: what went on in it, and every agent by itself.
 
 use super::alone::{self, Made, Own};
-use super::gate::{as_receivers, in_force};
+use super::gate::{Decides, in_force, to_receivers};
 use super::inputs::{dense, parts};
 use super::native::Weights;
 use super::policy::{ActorCritic, recurrent};
@@ -32,11 +32,12 @@ impl<T: Talk> Team for ActorCritic<T> {
             ActionSpace::Discrete(_) => Some(logits.softmax(-1, Kind::Float)),
             ActionSpace::Continuous(_) => None,
         };
-        // What each agent decides is its column of the gates.
-        let opens = ran
-            .gate
-            .filter(|_| open.is_some())
-            .map(|[logits, _]| as_receivers(&logits.sigmoid(), self.inputs.agents as i64));
+        let opens = ran.gate.filter(|_| open.is_some()).map(|[logits, _]| {
+            match self.network.actor.gate.map(|gate| gate.decides) {
+                Some(Decides::Send) => to_receivers(&logits.sigmoid()),
+                _ => logits.softmax(-1, Kind::Float), // of the first that it chooses
+            }
+        });
         let names = self.network.actor.talk.attentions().into_iter();
         let attention = names
             .zip(weights)
@@ -156,34 +157,37 @@ impl<T: Talk> Team for ActorCritic<T> {
 }
 
 impl<T: Talk> ActorCritic<T> {
-    /// The same decisions as [`decide`](Self::decide)'s, each by what that agent alone remembers.
+    /// The same decisions as [`decide`](Self::decide)'s, each by what that agent alone knows.
     fn decide_apart(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> Option<Gating> {
-        let agents = batch.obs.size()[1];
-        let alone = (0..agents).map(|agent| {
-            let own = |x: &Tensor| x.narrow(1, agent, 1);
-            let (obs, memory) = (own(batch.obs), batch.memory.map(own));
-            let batch = ObsBatch {
-                obs: &obs,
-                memory: memory.as_ref(),
-                ..*batch
+        let decides = self.network.actor.gate.as_ref()?.decides;
+        let (own, others) = (self.inputs.own(batch.obs), self.others(batch));
+        let alone = (0..batch.obs.size()[1]).map(|agent| {
+            let part = |x: &Tensor| x.narrow(1, agent, 1);
+            let noise = |noise: &Tensor| match decides {
+                Decides::Send => part(noise).narrow(2, agent, 1),
+                Decides::Hear(_) => part(noise),
             };
-            let noise = |noise: &Tensor| noise.narrow(1, agent, 1).narrow(2, agent, 1);
+            let (memory, own, others) = (batch.memory.map(part), part(&own), part(&others));
+            let decide = |gates| self.decide_among(memory.as_ref(), &own, &others, gates);
             match gates {
-                Gates::Open => self.decide(&batch, Gates::Open),
-                Gates::Drawn(all) => self.decide(&batch, Gates::Drawn(&noise(all))),
-                Gates::Decided(all) => self.decide(&batch, Gates::Decided(&noise(all))),
+                Gates::Open => decide(gates),
+                Gates::Drawn(all) => decide(Gates::Drawn(&noise(all))),
+                Gates::Decided(all) => decide(Gates::Decided(&noise(all))),
             }
         });
         let each: Vec<Gating> = alone.collect::<Option<_>>()?;
-        let joined = |of: &dyn Fn(&Gating) -> Tensor| {
+        let joined = |of: &dyn Fn(&Gating) -> &Tensor| {
             Tensor::cat(&each.iter().map(of).collect::<Vec<_>>(), 1)
         };
-        let own = joined(&|gating| gating.open.narrow(1, 0, 1).narrow(2, 0, 1));
+        let open = joined(&|gating| &gating.open);
         Some(Gating {
-            open: as_receivers(&own, agents),
-            log_probs: joined(&|gating| gating.log_probs.shallow_clone()),
-            values: joined(&|gating| gating.values.shallow_clone()),
-            scores: joined(&|gating| gating.scores.shallow_clone()),
+            open: match decides {
+                Decides::Send => to_receivers(&open),
+                Decides::Hear(_) => open,
+            },
+            log_probs: joined(&|gating| &gating.log_probs),
+            values: joined(&|gating| &gating.values),
+            scores: joined(&|gating| &gating.scores),
         })
     }
 }
@@ -201,8 +205,7 @@ impl Lists {
             return Self::default();
         }
         let [teams, agents] = [batch.obs.size()[0], batch.obs.size()[1]];
-        let own = Tensor::eye(agents, (Kind::Float, batch.obs.device()));
-        let graph: Tensor = batch.graph.of_each().detach() * (1.0 - own);
+        let graph = policy.others(batch);
         let both = (batch.active).map(|active| active.unsqueeze(-1) * active.unsqueeze(-2));
         let gates = [open, both.as_ref()].into_iter().flatten();
         let heard = gates.fold(graph.shallow_clone(), |edge, gate| gated(&edge, gate));

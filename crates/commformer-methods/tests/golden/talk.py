@@ -22,6 +22,7 @@ agents and L steps, rows of a step one after the other as they are in a sequence
 """
 
 import argparse
+import itertools
 import json
 
 import torch
@@ -84,7 +85,7 @@ class CommNet(nn.Module):
         self.comm = nn.ModuleList(nn.Linear(hidden, hidden, bias=False) for _ in range(rounds))
         self.memory, self.features = 2 * hidden, hidden
 
-    def mind(self, memory):
+    def mind(self, memory, x):
         return memory.chunk(2, -1)[0]
 
     def step(self, x, memory, heard, possible):
@@ -127,9 +128,6 @@ class TarMAC(nn.Module):
         # GRU([x, c], h): its input weights are those of x and those of c side by side.
         self.cell = nn.GRUCell(hidden + message, hidden)
         self.memory, self.features, self.rounds = hidden, hidden, rounds
-
-    def mind(self, memory):
-        return memory
 
     def step(self, x, memory, heard, possible):
         h = memory
@@ -180,7 +178,33 @@ class ExpoComm(nn.Module):
         return layers, parts
 
 
-METHODS = {"commnet": CommNet, "ic3net": IC3Net, "tarmac": TarMAC, "expocomm": ExpoComm}
+class Choose(TarMAC):
+    """TarMAC along edges that receivers choose, by logits of h and of the GRU's input product with x."""
+
+    gated = True
+    chosen = 2
+
+    def mind(self, memory, x):
+        width = self.features
+        return torch.cat([memory, x @ self.cell.weight_ih[:, :width].T + self.cell.bias_ih], -1)
+
+
+def set_log_prob(logits, members, others):
+    """Of draws without replacement: the sum over all orders."""
+    if others.sum() <= len(members):
+        return torch.zeros(())
+    weights = logits.exp() * others
+    total = 0
+    for order in itertools.permutations(members):
+        product, rest = 1, weights.sum()
+        for member in order:
+            product = product * weights[member] / rest
+            rest = rest - weights[member]
+        total = total + product
+    return total.log()
+
+
+METHODS = {"commnet": CommNet, "ic3net": IC3Net, "tarmac": TarMAC, "choose": Choose, "expocomm": ExpoComm}
 
 CASES = {
     "commnet": {"kind": "commnet", "hidden": 8, "layers": 1, "rounds": 1},
@@ -189,6 +213,7 @@ CASES = {
     "ic3net-2": {"kind": "ic3net", "hidden": 6, "layers": 1, "rounds": 2},
     "tarmac": {"kind": "tarmac", "hidden": 8, "layers": 1, "rounds": 1, "message": 5, "critic": "trunk"},
     "tarmac-3": {"kind": "tarmac", "hidden": 6, "layers": 1, "rounds": 3, "message": 8, "critic": "trunk"},
+    "choose": {"kind": "choose", "hidden": 6, "layers": 1, "rounds": 2, "message": 5, "critic": "trunk", "sparsity": 0.4},
     "expocomm": {"kind": "expocomm", "hidden": 8, "layers": 1, "critic": "trunk"},
 }
 
@@ -212,8 +237,10 @@ def case(method, generator):
     talk = METHODS[method["kind"]](**settings)
     heads = {"actor.head": nn.Linear(talk.features, ACTIONS), "actor.value": nn.Linear(talk.features, 1)}
     if talk.gated:
-        heads["actor.gate"] = nn.Linear(talk.features, 1)
-        heads["actor.gate.value"] = nn.Linear(talk.features, 1)
+        hears = isinstance(talk, Choose)
+        known = talk.features * (4 if hears else 1)
+        heads["actor.gate"] = nn.Linear(known, AGENTS if hears else 1)
+        heads["actor.gate.value"] = nn.Linear(known, 1)
     model = nn.ModuleList([encoder, talk])
     everything = nn.ModuleList([model, *heads.values()])
     for parameter in everything.parameters():
@@ -232,7 +259,11 @@ def case(method, generator):
         "actions": torch.randint(ACTIONS, (rows, AGENTS), generator=generator),
     }
     sends = chance(0.6, rows, AGENTS)
-    if talk.gated:
+    others = given["graphs"][given["graph_of"]] * (1 - torch.eye(AGENTS))
+    if talk.gated and hears:
+        _, best = (torch.rand(others.shape, generator=generator) + others).topk(talk.chosen, -1)
+        given["open"] = torch.zeros_like(others).scatter(-1, best, 1.0) * others
+    elif talk.gated:
         given["open"] = sends[:, None, :].expand(-1, AGENTS, -1).contiguous()
 
     x = encoder(given["obs"])
@@ -247,7 +278,7 @@ def case(method, generator):
         active = given["active"][at]
         heard = graph * active[:, :, None] * active[:, None, :]
         if talk.gated:
-            minds.append(talk.mind(memory))
+            minds.append(talk.mind(memory, x[at]))
             heard = heard * given["open"][at]
         possible = (graph * (1 - torch.eye(AGENTS))).sum(-1, keepdim=True)
         u, memory = talk.step(x[at], memory, heard, possible)
@@ -261,9 +292,20 @@ def case(method, generator):
     }
     if talk.gated:
         minds = torch.cat(minds)
-        gate = torch.distributions.Bernoulli(logits=heads["actor.gate"](minds)[..., 0])
-        scores["gate_log_probs"] = gate.log_prob(sends)
-        scores["gate_entropy"] = gate.entropy()
+        logits = heads["actor.gate"](minds)
+        if hears:
+            each = [
+                set_log_prob(logits[row, agent], given["open"][row, agent].nonzero()[:, 0].tolist(), others[row, agent])
+                for row in range(rows)
+                for agent in range(AGENTS)
+            ]
+            scores["gate_log_probs"] = torch.stack(each).view(rows, AGENTS)
+            logits = logits.masked_fill(others < 0.5, -1e9)  # of the first choice
+            scores["gate_entropy"] = torch.distributions.Categorical(logits=logits).entropy() * (others.sum(-1) > 0)
+        else:
+            gate = torch.distributions.Bernoulli(logits=logits[..., 0])
+            scores["gate_log_probs"] = gate.log_prob(sends)
+            scores["gate_entropy"] = gate.entropy()
         scores["gate_values"] = heads["actor.gate.value"](minds)[..., 0]
     weights = {name: normal(rows, AGENTS) for name in scores}
     loss = sum((scores[name] * weights[name]).sum() for name in scores)
