@@ -162,10 +162,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn source(&self, table: &str) -> Source {
-        Source::Table {
-            file: self.path.to_owned(),
-            table: table.to_owned(),
-        }
+        Source::Table(format!("[{table}] of {}", self.path.display()))
     }
 
     fn unknown(&self, key: &str) -> ConfigError {

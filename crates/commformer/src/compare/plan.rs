@@ -79,7 +79,7 @@ pub enum PlanError {
         folder: PathBuf,
         /// Why.
         #[source]
-        source: ConfigError,
+        source: Box<ConfigError>,
     },
     /// The folder cannot be used.
     #[error(transparent)]
@@ -209,7 +209,7 @@ impl Plan {
             let differences = read().map_err(|error| match error {
                 ReadError::Config(source) => PlanError::Run {
                     folder: run.folder.clone(),
-                    source,
+                    source: Box::new(source),
                 },
                 ReadError::Folder(error) => error.into(),
             })?;

@@ -13,13 +13,8 @@ pub enum Source {
     Preset(String),
     /// A configuration file.
     File(PathBuf),
-    /// A table of a file that has several, such as `[methods.mappo]` of a comparison.
-    Table {
-        /// The file.
-        file: PathBuf,
-        /// The table, such as `methods.mappo`.
-        table: String,
-    },
+    /// A table of a file that has several, such as `[methods.mappo] of comparison.toml`.
+    Table(String),
     /// An argument of the command line, as it was typed.
     Argument(String),
 }
@@ -30,7 +25,7 @@ impl fmt::Display for Source {
             Self::Default => write!(f, "the default"),
             Self::Preset(name) => write!(f, "from preset `{name}`"),
             Self::File(path) => write!(f, "from {}", path.display()),
-            Self::Table { file, table } => write!(f, "from [{table}] of {}", file.display()),
+            Self::Table(table) => write!(f, "from {table}"),
             Self::Argument(text) => write!(f, "from `{text}`"),
         }
     }

@@ -1,6 +1,6 @@
 //! `commformer compare`: runs from one file, in processes that are killed and go on.
 
-use crate::{complaint, json, metrics, printed, program, read};
+use crate::{complaint, json, metrics, printed, program, python_with, read};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -183,6 +183,28 @@ fn what_is_killed_goes_on_and_ends_as_if_it_had_not_been() {
     ));
     assert_eq!(listed.matches(" finished\n").count(), 4, "{listed}");
 
+    // The report is there, also without training.
+    let report = killed.path().join("compared/report");
+    let page = read(&report.join("report.html"));
+    assert!(page.contains("1 task · 2 methods · 4 runs"), "{page}");
+    assert!(page.contains("Every run has come to its end."), "{page}");
+    let figures = read(&report.join("tables/figures.csv"));
+    assert!(
+        figures.contains("\r\nsignal,none,accuracy,2,0,"),
+        "{figures}"
+    );
+    let tasks = json(&read(&report.join("marl-eval.json")));
+    let step = &tasks["signal"]["signal"]["learned"]["seed_2"]["step_0"];
+    assert_eq!(step["accuracy"].as_array().map(Vec::len), Some(3), "{step}");
+    let last = &tasks["signal"]["signal"]["learned"]["seed_2"]["absolute_metrics"];
+    assert_eq!(last["accuracy"].as_array().map(Vec::len), Some(5), "{last}");
+    fs::remove_dir_all(&report).unwrap();
+    printed(&program(
+        killed.path(),
+        &["compare", "comparison.toml", "--report"],
+    ));
+    assert_eq!(read(&report.join("report.html")), page);
+
     // A file that contradicts what is there.
     write(
         killed.path(),
@@ -279,4 +301,64 @@ fn two_comparisons_do_not_share_a_folder_and_one_that_is_told_to_stop_stops_its_
         &["compare", "comparison.toml", "--dry-run"],
     ));
     assert_eq!(listed.matches("begun, ").count(), 2, "{listed}");
+}
+
+/// The example of the book, with the real Optuna.
+#[test]
+fn optuna_tunes_by_comparisons_and_goes_on_with_its_study() {
+    let Some(python) = python_with("optuna", "version >= (4, 0)", "COMMFORMER_OPTUNA_PYTHON")
+    else {
+        return;
+    };
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let lines = FILE.lines().filter(|line| !line.starts_with("folder"));
+    let file: Vec<&str> = lines
+        .take_while(|line| !line.starts_with("[methods"))
+        .collect();
+    fs::write(folder.join("base.toml"), file.join("\n")).unwrap();
+    let script =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/experiments/optuna-example.py");
+    let tune = || {
+        let mut tune = Command::new(&python);
+        tune.current_dir(folder)
+            .arg(&script)
+            .args(["base.toml", "tuned", "--trials", "3"]);
+        tune.args([
+            "--program",
+            env!("CARGO_BIN_EXE_commformer"),
+            "--figure",
+            "accuracy",
+        ]);
+        json(&printed(&tune.output().unwrap()))
+    };
+    let value = |trial: usize| {
+        let finals = [1, 2].map(|seed| {
+            let run = format!("tuned/trial-{trial}/signal/trial/seed-{seed}");
+            let outcome = json(&read(&folder.join(run).join("final.json")));
+            outcome["accuracy"]["mean"].as_f64().unwrap()
+        });
+        (finals[0] + finals[1]) / 2.0
+    };
+    let best = tune();
+    let values = [0, 1, 2].map(value);
+    let highest = values.into_iter().fold(f64::NEG_INFINITY, f64::max);
+    assert!(
+        (best["value"].as_f64().unwrap() - highest).abs() < 1e-12,
+        "{best} {values:?}"
+    );
+    let trial = best["trial"].as_u64().unwrap();
+    let settings = read(&folder.join(format!(
+        "tuned/trial-{trial}/signal/trial/seed-1/config.toml"
+    )));
+    let settings: toml::Table = settings.parse().unwrap();
+    assert_eq!(
+        settings["ppo"]["lr"].as_float(),
+        best["settings"]["ppo.lr"].as_f64()
+    );
+    // Three more; these may be stopped early.
+    tune();
+    assert!(folder.join("tuned/trial-5.toml").exists());
+    let log = read(&folder.join("tuned/study.log"));
+    assert!(!folder.join("tuned/trial-6.toml").exists(), "{log}");
 }

@@ -4,13 +4,14 @@ mod show;
 
 use super::plain::Plain;
 use super::warn;
-use crate::compare::{self, Event, Happened, Plan, State, Summary};
+use crate::compare::{self, Event, Happened, Plan, Planned, State, Summary};
 use crate::interrupt::Interrupt;
 use crate::links;
 use crate::lock::Lock;
 use anyhow::Context;
 use clap::Args;
 use commformer_train::create_folders;
+use commformer_view::{Compared, Report, ReportError};
 use show::Show;
 use std::fs;
 use std::io::{self, Write};
@@ -46,7 +47,7 @@ impl Compare {
             return Ok(ExitCode::SUCCESS);
         }
         if self.report {
-            self.make_report(&plan, out)?;
+            self.make_report(&plan, None, out)?;
             return Ok(ExitCode::SUCCESS);
         }
         plan.check_teams()?;
@@ -63,7 +64,7 @@ impl Compare {
             )?;
             return Ok(ExitCode::from(code));
         }
-        self.make_report(&plan, out)?;
+        self.make_report(&plan, Some(&summary), out)?;
         self.conclude(&summary, out)
     }
 
@@ -167,8 +168,47 @@ impl Compare {
         Ok(())
     }
 
-    fn make_report(&self, plan: &Plan, out: &mut dyn Write) -> anyhow::Result<()> {
-        let _ = (plan, out, warn);
+    /// The report of what is there; none as long as no run has begun.
+    fn make_report(
+        &self,
+        plan: &Plan,
+        summary: Option<&Summary>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        let compared = |(run, state): (&Planned, State)| {
+            // Of this time, or of a time before.
+            let now = summary.into_iter().flat_map(|summary| &summary.failed);
+            let now = now
+                .filter(|(name, _)| *name == run.name())
+                .map(|(_, why)| why.clone());
+            let before = match state {
+                State::Failed(why) => Some(why),
+                State::New | State::Begun(_) | State::Finished(_) => None,
+            };
+            Compared {
+                task: run.task.clone(),
+                method: run.method.clone(),
+                seed: run.seed,
+                folder: run.folder.clone(),
+                failed: before.or_else(|| now.into_iter().next()),
+            }
+        };
+        let runs: Vec<Compared> = plan.states().into_iter().map(compared).collect();
+        let title = plan.file.file_stem().unwrap_or_default().to_string_lossy();
+        let report = match Report::across(&title, &runs, super::report::defaults) {
+            Err(ReportError::NoRun) => {
+                warn("no run has begun: there is nothing to report");
+                return Ok(());
+            }
+            report => report?,
+        };
+        let folder = plan.folder.join("report");
+        super::report::write(&report, &folder)?;
+        for note in &report.notes {
+            warn(note);
+        }
+        let page = folder.join(Report::PAGE);
+        self.say(out, &format!("The report is {}.", page.display()))?;
         Ok(())
     }
 }
