@@ -11,6 +11,7 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   setup            Get libtorch into .libtorch/ (Linux x86-64; about 540 MB to download, once)
   football setup   Build Google Research Football's engine into .football/
   train [PRESET]   Train a team
+  compare FILE     Train methods on tasks with seeds, all from one file, and report them side by side
   eval             Evaluate a trained team
   watch            Look at a run while it trains, in another terminal
   replay           Play a trained team's episodes again, in a page for a browser
@@ -24,14 +25,15 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
                    nothing is skipped for want of a program
   help             Print this text
 
-train, eval, watch, replay, report, python-env, presets, bench and doctor build the program with optimisation and
+train, compare, eval, watch, replay, report, python-env, presets, bench and doctor build the program with optimisation and
 pass their arguments on: `cargo xtask train --help` lists those of train. test passes its arguments to `cargo test`.
 Each command but help, football and doctor does what setup does first, where it is still to do.
 ";
 
 /// The commands that the `commformer` program carries out.
-const PROGRAM: [&str; 9] = [
+const PROGRAM: [&str; 10] = [
     "train",
+    "compare",
     "eval",
     "watch",
     "replay",
@@ -187,6 +189,7 @@ mod tests {
         for line in [
             "train pp --steps 3",
             "train --help",
+            "compare a.toml --dry-run",
             "eval",
             "watch --run x",
             "presets",

@@ -2,7 +2,7 @@
 
 /// Names of the program's own figures, and of what else stands beside a task's metrics in the files of a run. No
 /// metric may have one. `python/bridge.py` has the same list.
-pub const RESERVED_METRICS: [&str; 19] = [
+pub const RESERVED_METRICS: [&str; 20] = [
     "return",
     "steps",
     "episode_steps",
@@ -17,6 +17,7 @@ pub const RESERVED_METRICS: [&str; 19] = [
     "checkpoint",
     "trained_steps",
     "episodes",
+    "each_episode",
     "seed",
     "sampled",
     "graph",

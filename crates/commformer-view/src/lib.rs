@@ -16,7 +16,7 @@ pub mod theme;
 pub mod watch;
 
 pub use log::{Iteration, LogError, RunLog};
-pub use report::{Report, ReportError};
+pub use report::{Compared, Report, ReportError};
 
 /// The code of the crate's README is tested with that of its documentation.
 #[cfg(doctest)]

@@ -166,6 +166,9 @@ pub struct IterationSeconds {
     pub elapsed: f64,
 }
 
+/// Figures of each episode by name, such as `return`, in the order of the episodes.
+pub type Episodes = BTreeMap<String, Vec<f64>>;
+
 /// An evaluation while training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
@@ -175,6 +178,13 @@ pub struct Evaluation {
     pub episodes: usize,
     /// By name, such as `return`.
     pub figures: Figures,
+    /// What the means are of; runs did not always tell.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "lists"
+    )]
+    pub each_episode: Episodes,
     /// The learned graph, (N, N): 1 where the receiver (row) hears the sender (column).
     pub graph: Vec<Vec<f32>>,
     /// What a clock says.
@@ -208,6 +218,13 @@ pub struct Outcome {
     pub sampled: bool,
     /// The graph, (N, N): 1 where the receiver (row) hears the sender (column).
     pub graph: Vec<Vec<f32>>,
+    /// What the means are of; runs did not always tell.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "lists"
+    )]
+    pub each_episode: Episodes,
 }
 
 /// The rows of a square matrix.
@@ -225,6 +242,15 @@ fn numbers<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, f64>, 
     let numbers = BTreeMap::<String, Option<f64>>::deserialize(from)?;
     let number = |(name, number): (String, Option<f64>)| (name, number.unwrap_or(f64::NAN));
     Ok(numbers.into_iter().map(number).collect())
+}
+
+fn lists<'de, D: Deserializer<'de>>(from: D) -> Result<Episodes, D::Error> {
+    let lists = BTreeMap::<String, Vec<Option<f64>>>::deserialize(from)?;
+    let list = |(name, list): (String, Vec<Option<f64>>)| {
+        let numbers = list.into_iter().map(|number| number.unwrap_or(f64::NAN));
+        (name, numbers.collect())
+    };
+    Ok(lists.into_iter().map(list).collect())
 }
 
 #[cfg(test)]

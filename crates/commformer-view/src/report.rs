@@ -5,6 +5,7 @@
 //! of each figure how it differs between methods and how sure that is. It is a function of the runs'
 //! files: the same files give the same bytes.
 
+mod across;
 mod communication;
 mod compare;
 mod config;
@@ -17,6 +18,8 @@ mod outcomes;
 mod page;
 mod run;
 mod time;
+
+pub use across::Compared;
 
 use crate::chart::{ChartError, standalone};
 use crate::log::LogError;
@@ -110,37 +113,28 @@ impl Report {
         let runs: Result<Vec<Run>, _> = folders.iter().map(|folder| Run::read(folder)).collect();
         let methods = Methods::of(runs?)?;
         let defaults = defaults(&methods.task);
-        let finals = outcomes::finals(&methods);
-        let mut sections = vec![outcomes::section(&methods, &finals)];
+        Self::of_methods(&methods, &defaults)
+    }
+
+    fn of_methods(methods: &Methods, defaults: &toml::Table) -> Result<Self, ReportError> {
+        let finals = outcomes::finals(methods);
+        let mut sections = vec![outcomes::section(methods, &finals)];
         if methods.list.len() > 1 {
-            sections.extend(compare::sections(&methods, &finals)?);
+            sections.extend(compare::sections(methods, &finals)?);
         }
         sections.extend([
-            curves::evaluations(&methods)?,
-            curves::training(&methods)?,
-            communication::section(&methods)?,
-            communication::graph(&methods)?,
-            time::section(&methods)?,
-            config::section(&methods, &defaults),
+            curves::evaluations(methods)?,
+            curves::training(methods)?,
+            communication::section(methods)?,
+            communication::graph(methods)?,
+            time::section(methods)?,
+            config::section(methods, defaults),
         ]);
         let notes: Vec<String> = methods.runs().flat_map(|run| run.notes()).collect();
-        let marl_eval = marl_eval::export(&methods, &defaults)?;
-        let page = Page::new(&methods, &sections, &notes).html()?;
-
-        let mut files = vec![
-            (Self::PAGE.to_owned(), page.into_bytes()),
-            ("marl-eval.json".to_owned(), marl_eval),
-        ];
-        for section in sections {
-            let Section { plots, tables, .. } = section;
-            for plot in plots {
-                let name = format!("plots/{}.svg", plot.file);
-                files.push((name, standalone(&plot.svg).into_bytes()));
-            }
-            for (name, table) in tables {
-                files.push((format!("tables/{name}.csv"), table.into_bytes()));
-            }
-        }
+        let task = marl_eval::task(methods, defaults);
+        let marl_eval = marl_eval::export(&[(&task, methods)])?;
+        let page = Page::new(methods, &sections, &notes).html()?;
+        let files = files_of(page, marl_eval, sections);
         Ok(Self { files, notes })
     }
 
@@ -149,6 +143,24 @@ impl Report {
         let found = self.files.iter().find(|(known, _)| known == name);
         found.map(|(_, bytes)| bytes.as_slice())
     }
+}
+
+/// The page, what marl-eval reads, and the plots and tables of the sections.
+fn files_of(page: String, marl_eval: Vec<u8>, sections: Vec<Section>) -> Vec<(String, Vec<u8>)> {
+    let mut files = vec![
+        (Report::PAGE.to_owned(), page.into_bytes()),
+        ("marl-eval.json".to_owned(), marl_eval),
+    ];
+    for Section { plots, tables, .. } in sections {
+        for plot in plots {
+            let name = format!("plots/{}.svg", plot.file);
+            files.push((name, standalone(&plot.svg).into_bytes()));
+        }
+        for (name, table) in tables {
+            files.push((format!("tables/{name}.csv"), table.into_bytes()));
+        }
+    }
+    files
 }
 
 /// How a folder is named on the page.

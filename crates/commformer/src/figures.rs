@@ -2,7 +2,7 @@
 
 use commformer_env::is_reserved_metric;
 use commformer_train::{EpisodeRecord, EvaluationReport};
-use commformer_view::record::Figures;
+use commformer_view::record::{Episodes, Figures};
 use commformer_view::statistics::Estimate;
 
 /// `return`, `steps` and the environment's metrics, every episode counting the same; `messages` and
@@ -65,6 +65,32 @@ pub fn of(report: &EvaluationReport, seed: u64) -> Figures {
     figures
 }
 
+/// What the means of [`of`] are of, where every episode counts the same: `return`, `steps` and the environment's metrics.
+pub fn each_episode(report: &EvaluationReport) -> Episodes {
+    let list = |figure: &dyn Fn(&EpisodeRecord) -> f64| -> Vec<f64> {
+        report.episodes.iter().map(figure).collect()
+    };
+    let metrics = report.metric_names.iter().enumerate();
+    let metrics = metrics
+        .filter(|(_, name)| !is_reserved_metric(name))
+        .map(|(index, name)| {
+            let value = move |episode: &EpisodeRecord| episode.metrics.get(index).copied();
+            (
+                name.clone(),
+                list(&|episode| value(episode).unwrap_or(f64::NAN)),
+            )
+        });
+    let own = [
+        ("return".to_owned(), list(&|episode| episode.team_return)),
+        (
+            "steps".to_owned(),
+            list(&|episode| f64::from(episode.steps)),
+        ),
+    ];
+    let is_there = |(_, values): &(String, Vec<f64>)| values.iter().any(|value| value.is_finite());
+    own.into_iter().chain(metrics).filter(is_there).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +151,23 @@ mod tests {
             })
         );
         assert_eq!(figures.get("undefined"), None);
+    }
+
+    #[test]
+    fn episodes_are_told_one_by_one() {
+        let each = each_episode(&report());
+        let expected = [
+            ("return", vec![-1.0, -1.0]),
+            ("steps", vec![4.0, 20.0]),
+            ("success", vec![1.0, 0.0]),
+        ];
+        let expected = expected.map(|(name, values)| (name.to_owned(), values));
+        assert_eq!(each, expected.into_iter().collect());
+        // They are what the means are of.
+        for (name, values) in each {
+            let mean = commformer_view::statistics::mean(&values);
+            assert_eq!(of(&report(), 1).get(&name).unwrap().mean, mean, "{name}");
+        }
     }
 
     #[test]

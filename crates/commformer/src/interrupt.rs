@@ -71,6 +71,25 @@ impl Interrupt {
         Ok(Self::default())
     }
 
+    /// Asks the run to stop, as SIGTERM does, when `life` ends: a pipe from the process that has started this one, which ends
+    /// with that process, however it ends.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses.
+    pub fn watch_end_of(&self, mut life: impl io::Read + Send + 'static) -> io::Result<()> {
+        const SIGTERM: u8 = 15;
+        let seen = Arc::clone(&self.signal);
+        let watch = move || {
+            // An error is an end, too.
+            let _ = io::copy(&mut life, &mut io::sink());
+            // Whatever asked first gives the exit code.
+            let _ = seen.compare_exchange(0, SIGTERM, Ordering::Relaxed, Ordering::Relaxed);
+        };
+        let thread = std::thread::Builder::new().name("life".into());
+        thread.spawn(watch).map(drop)
+    }
+
     /// The exit code that says which signal there was; `None` as long as there was none.
     pub fn exit_code(&self) -> Option<u8> {
         match self.signal.load(Ordering::Relaxed) {
@@ -88,4 +107,26 @@ fn ignored() -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn the_end_of_a_pipe_asks_to_stop_and_what_goes_through_it_does_not() {
+        let interrupt = Interrupt::default();
+        let (life, mut other) = io::pipe().unwrap();
+        interrupt.watch_end_of(life).unwrap();
+        io::Write::write_all(&mut other, b"still here").unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(interrupt.exit_code(), None);
+        drop(other);
+        let start = Instant::now();
+        while interrupt.exit_code().is_none() && start.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(interrupt.exit_code(), Some(143));
+    }
 }

@@ -9,7 +9,8 @@
 //! 3. [`run_dir`]: the run's folder; [`record`]: what is written to it and shown on the way.
 //! 4. [`evaluation`]: a checkpoint plays episodes; [`figures`] say how sure the means are.
 //! 5. [`replay`]: the same episodes once more, with all that went on in them.
-//! 6. [`cli`]: the commands.
+//! 6. [`compare`]: many runs from one file.
+//! 7. [`cli`]: the commands.
 //!
 //! ```
 //! use commformer::config::{Config, Overrides};
@@ -38,6 +39,7 @@
 //! ```
 
 pub mod cli;
+pub mod compare;
 pub mod compose;
 pub mod config;
 pub mod evaluation;

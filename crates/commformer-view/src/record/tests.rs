@@ -18,6 +18,10 @@ fn any_figures() -> impl Strategy<Value = Figures> {
     vec(("[a-z_]{1,8}", estimate), 0..6).prop_map(|figures| figures.into_iter().collect())
 }
 
+fn any_episodes() -> impl Strategy<Value = Episodes> {
+    btree_map("[a-z_]{1,8}", vec(any_number(), 0..5), 0..4)
+}
+
 fn any_graph() -> impl Strategy<Value = Vec<Vec<f32>>> {
     vec(-1e30f32..1e30, 0..17).prop_map(|numbers| rows(&numbers))
 }
@@ -77,11 +81,13 @@ fn any_iteration() -> impl Strategy<Value = Iteration> {
 
 fn any_evaluation() -> impl Strategy<Value = Evaluation> {
     let counts = (any::<u64>(), any::<usize>());
-    (counts, any_figures(), any_graph(), any_number()).prop_map(
-        |((steps, episodes), figures, graph, elapsed)| Evaluation {
+    let figures = (any_figures(), any_episodes());
+    (counts, figures, any_graph(), any_number()).prop_map(
+        |((steps, episodes), (figures, each_episode), graph, elapsed)| Evaluation {
             steps,
             episodes,
             figures,
+            each_episode,
             graph,
             seconds: EvaluationSeconds { elapsed },
         },
@@ -109,12 +115,13 @@ proptest! {
 
     #[test]
     fn an_outcome_is_read_among_other_fields(
-        figures in any_figures(),
+        (figures, each_episode) in (any_figures(), any_episodes()),
         graph in any_graph(),
         (trained_steps, episodes, seed, sampled) in any::<(u64, usize, u64, bool)>(),
     ) {
         let checkpoint = "best".to_owned();
-        let outcome = Outcome { figures, checkpoint, trained_steps, episodes, seed, sampled, graph };
+        let outcome =
+            Outcome { figures, checkpoint, trained_steps, episodes, seed, sampled, graph, each_episode };
         let text = serde_json::to_string(&outcome).unwrap();
         let end = text.len() - 1;
         let more = format!(r#"{},"settings":{{"run":{{"seed":1}}}},"newer":[1]}}"#, &text[..end]);

@@ -2,13 +2,14 @@
 //! data"): environment, task, algorithm, run, step.
 //!
 //! marl-eval computes with arrays, so that every step of every run must have the same metrics, and runs
-//! the same steps: here are the steps and metrics that all runs have as numbers. A metric is a list of
-//! one number, the mean over episodes. Absolute metrics are those of the final evaluation: the best
-//! checkpoint, in more episodes than a step has. Runs without one are left out.
+//! the same steps: here are the steps that all runs of a task have, and the metrics that all runs of an environment have as
+//! numbers. A metric is a list of a number for each episode; of one number, the mean, where the run has no other. Absolute
+//! metrics are those of the final evaluation: the best checkpoint, in more episodes than a step has. Runs without one are
+//! left out.
 
-use super::methods::{Methods, flat, value};
+use super::methods::{Method, Methods, flat, value};
 use super::run::Run;
-use crate::record::Figures;
+use crate::record::{Episodes, Figures};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use std::collections::BTreeSet;
@@ -30,66 +31,102 @@ impl<T: Serialize> Serialize for Ordered<T> {
 #[serde(untagged)]
 enum Entry {
     Count(u64),
-    Metric([f64; 1]),
+    Metric(Vec<f64>),
 }
 
 type Step = Ordered<Entry>;
 
-/// The figures of all runs, as JSON.
-pub(super) fn export(
-    methods: &Methods,
-    defaults: &toml::Table,
-) -> Result<Vec<u8>, serde_json::Error> {
-    let ended = |run: &&Run| run.outcome.is_some();
-    let metrics = common(methods.runs().filter(ended).map(metrics)).unwrap_or_default();
-    let steps = common(methods.runs().filter(ended).map(steps)).unwrap_or_default();
-    let algorithms = methods.list.iter().filter_map(|method| {
-        let runs = method.runs.iter().filter_map(|run| {
-            let name = run
-                .log
-                .seed()
-                .map_or_else(|| run.name(), |seed| format!("seed_{seed}"));
-            Some((name, of_run(run, &steps, &metrics)?))
-        });
-        let runs: Vec<_> = runs.collect();
-        // Commas divide names of algorithms there.
-        (!runs.is_empty()).then(|| (method.name.replace(',', ""), Ordered(runs)))
+/// The figures of all runs of tasks, each with its name, as JSON.
+pub(super) fn export(tasks: &[(&str, &Methods)]) -> Result<Vec<u8>, serde_json::Error> {
+    let mut environments: Vec<&str> = Vec::new();
+    for (_, methods) in tasks {
+        if !environments.contains(&methods.task.as_str()) {
+            environments.push(&methods.task);
+        }
+    }
+    let environments = environments.into_iter().map(|environment| {
+        let of = tasks
+            .iter()
+            .filter(|(_, methods)| methods.task == environment);
+        (
+            environment.to_owned(),
+            of_environment(&of.collect::<Vec<_>>()),
+        )
     });
-    let task = Ordered(vec![(
-        task(methods, defaults),
-        Ordered(algorithms.collect()),
-    )]);
-    let mut bytes = serde_json::to_vec_pretty(&Ordered(vec![(methods.task.clone(), task)]))?;
+    let mut bytes = serde_json::to_vec_pretty(&Ordered(environments.collect()))?;
     bytes.push(b'\n');
     Ok(bytes)
 }
 
+type Runs = Ordered<Ordered<Step>>;
+
+fn of_environment(tasks: &[&(&str, &Methods)]) -> Ordered<Ordered<Runs>> {
+    let ended = tasks.iter().flat_map(|(_, methods)| ended(methods));
+    let metrics = common(ended.map(metrics)).unwrap_or_default();
+    let of_task = |(name, methods): &&(&str, &Methods)| {
+        let steps = common(self::ended(methods).map(steps)).unwrap_or_default();
+        let algorithms =
+            (methods.list.iter()).filter_map(|method| of_method(method, &steps, &metrics));
+        ((*name).to_owned(), Ordered(algorithms.collect()))
+    };
+    Ordered(tasks.iter().map(of_task).collect())
+}
+
+fn ended(methods: &Methods) -> impl Iterator<Item = &Run> {
+    methods.runs().filter(|run| run.outcome.is_some())
+}
+
+fn of_method(
+    method: &Method,
+    steps: &BTreeSet<u64>,
+    metrics: &BTreeSet<String>,
+) -> Option<(String, Runs)> {
+    let runs = method.runs.iter().filter_map(|run| {
+        let name = run
+            .log
+            .seed()
+            .map_or_else(|| run.name(), |seed| format!("seed_{seed}"));
+        Some((name, of_run(run, steps, metrics)?))
+    });
+    let runs: Vec<_> = runs.collect();
+    // Commas divide names of algorithms there.
+    (!runs.is_empty()).then(|| (method.name.replace(',', ""), Ordered(runs)))
+}
+
 fn of_run(run: &Run, steps: &BTreeSet<u64>, metrics: &BTreeSet<String>) -> Option<Ordered<Step>> {
     let outcome = run.outcome.as_ref()?;
-    let critic_width = run
+    let evaluations = run
         .log
         .evaluations
         .iter()
         .filter(|at| steps.contains(&at.steps));
-    let mut entries: Vec<(String, Step)> = critic_width
+    let mut entries: Vec<(String, Step)> = evaluations
         .enumerate()
         .map(|(index, at)| {
             let mut step = vec![("step_count".to_owned(), Entry::Count(at.steps))];
-            step.extend(entries_of(&at.figures, metrics));
+            step.extend(entries_of(&at.figures, &at.each_episode, metrics));
             (format!("step_{index}"), Ordered(step))
         })
         .collect();
-    let absolute = entries_of(&outcome.figures, metrics).collect();
+    let absolute = entries_of(&outcome.figures, &outcome.each_episode, metrics).collect();
     entries.push(("absolute_metrics".to_owned(), Ordered(absolute)));
     Some(Ordered(entries))
 }
 
 fn entries_of(
     figures: &Figures,
+    episodes: &Episodes,
     metrics: &BTreeSet<String>,
 ) -> impl Iterator<Item = (String, Entry)> {
     let wanted = figures.iter().filter(|(name, _)| metrics.contains(*name));
-    wanted.map(|(name, figure)| (name.to_owned(), Entry::Metric([figure.mean])))
+    wanted.map(|(name, figure)| {
+        let each = episodes.get(name).into_iter().flatten();
+        let mut each: Vec<f64> = each.copied().filter(|value| value.is_finite()).collect();
+        if each.is_empty() {
+            each.push(figure.mean);
+        }
+        (name.to_owned(), Entry::Metric(each))
+    })
 }
 
 /// Metrics that a run has as numbers everywhere.
@@ -115,7 +152,7 @@ fn common<T: Ord + Clone>(sets: impl Iterator<Item = BTreeSet<T>>) -> Option<BTr
 }
 
 /// A name for the settings of the task: its map or difficulty, and what is not as it is by default.
-fn task(methods: &Methods, defaults: &toml::Table) -> String {
+pub(super) fn task(methods: &Methods, defaults: &toml::Table) -> String {
     let defaults = flat(defaults);
     let Some(method) = methods.list.first() else {
         return "default".to_owned();

@@ -89,6 +89,26 @@ impl Methods {
         Ok(Self { list, task })
     }
 
+    /// Methods of these names on one task, each with its runs, of which there may be none.
+    pub fn named(all: Vec<(String, Vec<Run>)>) -> Self {
+        let of = |(name, mut runs): (String, Vec<Run>)| {
+            runs.sort_by_key(|run| run.log.seed());
+            let settings = runs.first().map(|run| flat(&run.log.settings));
+            Method {
+                name,
+                settings: settings.unwrap_or_default(),
+                runs,
+            }
+        };
+        let list: Vec<Method> = all.into_iter().map(of).collect();
+        let mut kinds = list
+            .iter()
+            .filter_map(|method| method.settings.get("env.kind"));
+        let task = kinds.next().map_or("a task without a name", String::as_str);
+        let task = task.to_owned();
+        Self { list, task }
+    }
+
     /// All runs.
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
         self.list.iter().flat_map(|method| &method.runs)

@@ -67,6 +67,11 @@ impl Finals {
             .collect()
     }
 
+    /// Whether they are those after training.
+    pub fn are_final(&self) -> bool {
+        self.critic_width
+    }
+
     /// How they were come by.
     pub fn origin(&self) -> &'static str {
         match self.critic_width {

@@ -14,6 +14,8 @@ pub(super) struct Section {
     pub title: String,
     /// Paragraphs.
     pub text: Vec<String>,
+    /// Other pages: a name, and where it is.
+    pub links: Vec<(String, String)>,
     pub plots: Vec<Plot>,
     pub shown: Vec<Table>,
     /// What is folded away: its head and its text.
@@ -81,10 +83,10 @@ pub(super) struct Page<'a> {
 }
 
 /// A method in the list at the top.
-struct Head {
-    name: String,
-    colour: &'static str,
-    runs: String,
+pub(super) struct Head {
+    pub name: String,
+    pub colour: &'static str,
+    pub runs: String,
 }
 
 impl<'a> Page<'a> {
@@ -109,10 +111,21 @@ impl<'a> Page<'a> {
                     .collect::<Vec<_>>()
                     .join(", "),
             });
+        Self::across(&methods.task, facts, heads.collect(), sections, notes)
+    }
+
+    /// A page of any runs.
+    pub fn across(
+        title: &str,
+        facts: Vec<String>,
+        methods: Vec<Head>,
+        sections: &'a [Section],
+        notes: &'a [String],
+    ) -> Self {
         Self {
-            title: methods.task.clone(),
+            title: title.to_owned(),
             facts,
-            methods: heads.collect(),
+            methods,
             notes,
             sections,
             theme: theme::CSS,

@@ -60,7 +60,7 @@ impl Run {
     }
 
     /// Environment steps after which it ends, where its configuration says so.
-    fn target(&self) -> Option<u64> {
+    pub fn target(&self) -> Option<u64> {
         let steps = self.log.settings.get("run")?.get("steps")?.as_integer()?;
         steps.try_into().ok()
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// What goes on in a run's folder.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Life {
+pub enum Life {
     /// A process trains there; its number, where it can be read.
     Training(String),
     /// The run has come to its end.

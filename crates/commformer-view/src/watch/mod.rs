@@ -18,11 +18,12 @@ mod view;
 
 use crate::log::LogError;
 use panels::Panel;
-use seen::Seen;
 use std::io::{self, Write};
 use std::path::Path;
 use view::View;
 
+pub use life::Life;
+pub use seen::Seen;
 pub use terminal::watch;
 
 /// Columns of what is printed.

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 
 /// What was seen when it was last looked.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub struct Seen {
+    /// The folder.
     pub folder: PathBuf,
     /// `None` as long as the folder holds no run.
     pub log: Option<RunLog>,
+    /// What goes on there.
     pub life: Life,
     /// Why the log is not of now.
     pub trouble: Option<LogError>,

@@ -1,5 +1,6 @@
 //! Reports of made-up runs: what is on the page, and that it says what is missing.
 
+mod across;
 mod marl_eval;
 mod missing;
 mod page;

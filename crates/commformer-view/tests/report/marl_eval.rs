@@ -21,22 +21,22 @@ fn marl_eval_gets_its_layout() {
     let found: serde_json::Value =
         serde_json::from_slice(report.file("marl-eval.json").unwrap()).unwrap();
     let close = |value: f64| (value * 1e9).round() / 1e9;
-    let step = |count: u64, success: f64| {
-        serde_json::json!({"step_count": count, "messages": [1.0], "return": [close(success - 1.0)],
+    let step = |count: u64, success: f64, bytes: f64| {
+        serde_json::json!({"step_count": count, "messages": [1.0], "bytes": [bytes], "return": [close(success - 1.0)],
             "steps": [close(20.0 - 10.0 * success)], "success": [close(success)]})
     };
-    let absolute = |success: f64| {
-        let mut step = step(0, success);
+    let absolute = |success: f64, bytes: f64| {
+        let mut step = step(0, success, bytes);
         step.as_object_mut().unwrap().remove("step_count");
         step
     };
-    let of = |seed: f64| {
-        serde_json::json!({"step_0": step(1000, 0.05 + seed), "step_1": step(2000, 0.1 + seed),
-            "absolute_metrics": absolute(0.5 + seed)})
+    let of = |seed: f64, bytes: f64| {
+        serde_json::json!({"step_0": step(1000, 0.05 + seed, bytes), "step_1": step(2000, 0.1 + seed, bytes),
+            "absolute_metrics": absolute(0.5 + seed, bytes)})
     };
     let expected = serde_json::json!({"predator-prey": {"dim=6": {
-        "graph.mode = ab": {"seed_1": of(0.01)},
-        "graph.mode = none": {"seed_2": of(0.02)},
+        "graph.mode = ab": {"seed_1": of(0.01, 380.0)},
+        "graph.mode = none": {"seed_2": of(0.02, 0.0)},
     }}});
     let rounded = rounded(found, &close);
     assert_eq!(rounded, expected);

@@ -17,6 +17,8 @@ pub struct Sample {
     pub every: u64,
     /// Whether it came to its end.
     pub ended: bool,
+    /// Whether it tells every episode.
+    pub each: bool,
 }
 
 impl Default for Sample {
@@ -28,6 +30,7 @@ impl Default for Sample {
             iterations: 10,
             every: 2,
             ended: true,
+            each: false,
         }
     }
 }
@@ -95,7 +98,8 @@ impl Sample {
                 writeln!(
                     text,
                     "{{\"kind\":\"evaluation\",\"steps\":{steps},\"episodes\":50,\"figures\":{{{figures}}},\
-                     \"graph\":{graph},\"seconds\":{{\"elapsed\":{elapsed}}}}}"
+                     {}\"graph\":{graph},\"seconds\":{{\"elapsed\":{elapsed}}}}}",
+                    self.each_episode(success)
                 )
                 .unwrap();
             }
@@ -103,11 +107,21 @@ impl Sample {
         text
     }
 
+    /// Two episodes of which the mean is this success, and one of which it is not known.
+    fn each_episode(&self, success: f64) -> String {
+        let [low, high] = [success - 0.125, success + 0.125];
+        match self.each {
+            true => format!("\"each_episode\":{{\"success\":[{low},null,{high}]}},"),
+            false => String::new(),
+        }
+    }
+
     pub fn outcome(&self) -> String {
         let figures = self.figures(self.success(10_000));
         format!(
-            "{{{figures},\"checkpoint\":\"best\",\"trained_steps\":10000,\"episodes\":200,\"seed\":{},\
+            "{{{figures},{}\"checkpoint\":\"best\",\"trained_steps\":10000,\"episodes\":200,\"seed\":{},\
              \"sampled\":false,\"graph\":[[0.0,1.0],[1.0,0.0]],\"settings\":{{}}}}",
+            self.each_episode(self.success(10_000)),
             self.seed
         )
     }
@@ -122,6 +136,7 @@ impl Sample {
             figure("steps", 20.0 - 10.0 * success),
             figure("success", success),
             figure("messages", 1.0),
+            figure("bytes", if self.graph == "none" { 0.0 } else { 380.0 }),
         ];
         figures.join(",")
     }

@@ -1,6 +1,7 @@
 //! The program `commformer`: reads the command line and calls the rest.
 
 mod bench;
+mod compare;
 mod doctor;
 mod eval;
 mod options;
@@ -31,6 +32,8 @@ struct Cli {
 enum Command {
     /// Train a team; leaves a folder with its weights, its figures and its graph
     Train(train::Train),
+    /// Train methods on tasks with seeds, all from one file, and report them side by side
+    Compare(compare::Compare),
     /// Judge a trained team: one episode in each environment of its task
     Eval(eval::Eval),
     /// Look at a run while it trains, in another terminal
@@ -57,6 +60,7 @@ pub fn run() -> ExitCode {
     let out = &mut Plain(io::stdout());
     let result = match Cli::parse().command {
         Command::Train(train) => train.run(&mut Unread(out)),
+        Command::Compare(compare) => compare.run(out),
         Command::Eval(eval) => eval.run(out).map(|()| ExitCode::SUCCESS),
         Command::Watch(watch) => watch.run(out).map(|()| ExitCode::SUCCESS),
         Command::Replay(replay) => replay.run(out).map(|()| ExitCode::SUCCESS),

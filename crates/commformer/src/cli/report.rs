@@ -28,14 +28,7 @@ impl Report {
             let names: Vec<&str> = report.files.iter().map(|(name, _)| name.as_str()).collect();
             check_links(&folder, &names)?;
         }
-        for (name, bytes) in &report.files {
-            let path = folder.join(name);
-            if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent)
-                    .with_context(|| format!("cannot make {}", parent.display()))?;
-            }
-            write_beside(&path, bytes)?;
-        }
+        write(&report, &folder)?;
         for note in &report.notes {
             warn(note);
         }
@@ -60,6 +53,19 @@ impl Report {
     }
 }
 
+/// Writes a report's files.
+pub(super) fn write(report: &commformer_view::Report, folder: &Path) -> anyhow::Result<()> {
+    for (name, bytes) in &report.files {
+        let path = folder.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)
+                .with_context(|| format!("cannot make {}", parent.display()))?;
+        }
+        write_beside(&path, bytes)?;
+    }
+    Ok(())
+}
+
 /// The folder in a run may lead elsewhere, and so may those in it. One that the user named may.
 fn check_links(folder: &Path, files: &[&str]) -> anyhow::Result<()> {
     let folders = files.iter().filter_map(|name| name.split_once('/'));
@@ -76,7 +82,7 @@ fn check_links(folder: &Path, files: &[&str]) -> anyhow::Result<()> {
 }
 
 /// The configuration of a task of which nothing was set; empty if this version does not know it.
-fn defaults(task: &str) -> toml::Table {
+pub(super) fn defaults(task: &str) -> toml::Table {
     let mut env = toml::Table::from_iter([("kind".to_owned(), task.into())]);
     if task == "python" {
         // It has no default: whatever it is, it differs.

@@ -13,6 +13,8 @@ pub enum Source {
     Preset(String),
     /// A configuration file.
     File(PathBuf),
+    /// A table of a file that has several, such as `[methods.mappo] of comparison.toml`.
+    Table(String),
     /// An argument of the command line, as it was typed.
     Argument(String),
 }
@@ -23,6 +25,7 @@ impl fmt::Display for Source {
             Self::Default => write!(f, "the default"),
             Self::Preset(name) => write!(f, "from preset `{name}`"),
             Self::File(path) => write!(f, "from {}", path.display()),
+            Self::Table(table) => write!(f, "from {table}"),
             Self::Argument(text) => write!(f, "from `{text}`"),
         }
     }

@@ -127,7 +127,7 @@ pub(super) fn kind<'a>(table: &'a Table, section: &str) -> Option<&'a Value> {
 }
 
 /// The text of a file.
-pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
+pub(crate) fn read(path: &Path) -> Result<String, ConfigError> {
     let mut text = String::new();
     File::open(path)
         .and_then(|file| file.take(MAX_LENGTH + 1).read_to_string(&mut text))
@@ -144,7 +144,7 @@ pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
 }
 
 /// Reads TOML, saying where it came from if it is none.
-pub(super) fn parse(text: &str, source_of: Source) -> Result<Table, ConfigError> {
+pub(crate) fn parse(text: &str, source_of: Source) -> Result<Table, ConfigError> {
     text.parse()
         .map_err(|error: toml::de::Error| ConfigError::Syntax {
             source_of,

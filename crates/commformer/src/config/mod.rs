@@ -18,6 +18,7 @@
 //! ```
 
 mod check;
+mod difference;
 mod env;
 mod error;
 mod layers;
@@ -25,6 +26,7 @@ pub mod presets;
 mod run;
 mod schema;
 mod stack;
+mod tables;
 
 pub use commformer_methods::config::{
     GateBudget, GateConfig, GateEstimator, GateExecution, GateMode, GraphConfig, GraphMode,
@@ -32,9 +34,10 @@ pub use commformer_methods::config::{
 };
 pub use commformer_methods::{METHODS, MethodConfig};
 pub use commformer_train::{PpoConfig, RolloutConfig};
+pub use difference::Difference;
 pub use env::{TaskConfig, TaskError, kinds};
 pub use error::{ConfigError, Source};
-pub(crate) use layers::parse_value;
+pub(crate) use layers::{parse as parse_toml, parse_value, read as read_text};
 pub use run::{Device, EvalConfig, RunSettings};
 pub(crate) use schema::nearest;
 pub use schema::{Section, sections};
@@ -223,15 +226,6 @@ impl Config {
         check::all(&config, &layers)?;
         Ok((config, layers.notes))
     }
-}
-
-/// A key that has two values in two configurations.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// The key, such as `ppo.lr`.
-    pub path: String,
-    /// Its values as TOML; `None` where it is not set.
-    pub values: [Option<String>; 2],
 }
 
 impl Overrides {

@@ -1,6 +1,7 @@
 //! `metrics.jsonl`: a [line](Line) for each iteration and each evaluation.
 
 use super::past::Past;
+use crate::figures;
 use crate::links;
 use commformer_train::{EvaluationReport, IterationReport};
 use commformer_view::record::{
@@ -107,6 +108,7 @@ impl<W: Write> MetricsFile<W> {
             steps: report.steps,
             episodes: report.episodes.len(),
             figures: figures.clone(),
+            each_episode: figures::each_episode(report),
             graph: rows(&report.graph),
             seconds: EvaluationSeconds { elapsed },
         }))

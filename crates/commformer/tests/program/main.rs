@@ -1,6 +1,8 @@
 //! The program from outside, on a task so small that a run takes a second.
 
 mod commands;
+#[cfg(unix)]
+mod comparing;
 mod faults;
 mod ranks;
 #[path = "../../../../tests/src/skip.rs"]

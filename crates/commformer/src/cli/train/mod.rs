@@ -45,11 +45,18 @@ pub(super) struct Train {
     /// themselves, also on several machines
     #[arg(long, value_name = "N")]
     ranks: Option<usize>,
+    /// Stop as by SIGTERM when the standard input ends: whoever started this process has
+    #[arg(long, hide = true)]
+    while_input: bool,
 }
 
 impl Train {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
+        if self.while_input {
+            let watched = interrupt.watch_end_of(std::io::stdin());
+            watched.context("cannot watch the standard input")?;
+        }
         let origin = self.origin()?;
         let config = &origin.config;
         // Everything that can be refused is, before a folder is made.

@@ -13,10 +13,6 @@ pub(super) struct Origin {
     pub run: Option<PathBuf>,
 }
 
-/// What may differ from the run that goes on: no result depends on threads, and another machine may
-/// have another device.
-const FREE: [&str; 2] = ["run.threads", "run.device"];
-
 impl Train {
     /// The run in the folder, if there is one; else what the options say. Options that contradict the
     /// run's configuration are refused, so that a run is always the one that its configuration makes.
@@ -30,20 +26,14 @@ impl Train {
         let own = ConfigOptions::default().over(&file).resolve()?;
         let differences = own.differences(&config)?;
         let refused: Vec<String> = (differences.iter())
-            .filter(|difference| !FREE.contains(&difference.path.as_str()))
-            .map(told)
+            .filter(|difference| difference.matters())
+            .map(Difference::told)
             .collect();
         anyhow::ensure!(refused.is_empty(), contradiction(path, &refused));
         self.trust.check(path, &own)?;
         let run = Some(path.to_owned());
         Ok(Origin { config, run })
     }
-}
-
-fn told(difference: &Difference) -> String {
-    let [own, asked] =
-        (difference.values.each_ref()).map(|value| value.as_deref().unwrap_or("not set"));
-    format!("{} is {own} there and {asked} here", difference.path)
 }
 
 fn contradiction(path: &Path, differences: &[String]) -> String {

@@ -1,0 +1,179 @@
+//! The report of a comparison: methods over several tasks on one page, and a page for each task.
+
+mod overall;
+mod scores;
+mod tables;
+
+use super::methods::{Method, Methods};
+use super::page::{Head, Page};
+use super::run::{Run, count};
+use super::{Report, ReportError, files_of, marl_eval};
+use crate::theme;
+use scores::TaskScores;
+use std::path::PathBuf;
+
+/// A run of a comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// Its task's name.
+    pub task: String,
+    /// The name of its method.
+    pub method: String,
+    /// Its seed.
+    pub seed: u64,
+    /// Its folder; a run that has not begun has none yet.
+    pub folder: PathBuf,
+    /// What it said when it failed.
+    pub failed: Option<String>,
+}
+
+/// A task with its runs.
+#[derive(Clone, Debug)]
+struct Task {
+    name: String,
+    /// Every method of the comparison, in its order, with runs that have begun and not failed, if there are any.
+    methods: Methods,
+}
+
+/// All tasks, and the names of all methods.
+#[derive(Clone, Debug)]
+struct Across<'a> {
+    tasks: Vec<Task>,
+    methods: Vec<&'a str>,
+    runs: &'a [Compared],
+}
+
+impl Report {
+    /// The report of a comparison: a page over all tasks, and one for each task in a folder of its name. Tasks and methods come in
+    /// the order in which the runs first name them. `defaults` is as for [`of`](Self::of).
+    ///
+    /// # Errors
+    ///
+    /// [`ReportError`], which names the folder; [`ReportError::NoRun`] if none has begun.
+    pub fn across(
+        title: &str,
+        runs: &[Compared],
+        defaults: impl Fn(&str) -> toml::Table,
+    ) -> Result<Self, ReportError> {
+        let across = Across::read(runs)?;
+        let scores: Vec<TaskScores<'_>> = across.tasks.iter().map(TaskScores::of).collect();
+        let mut notes = Vec::new();
+        let mut files = Vec::new();
+        let mut pages = Vec::new();
+        for task in &across.tasks {
+            let begun = task.begun();
+            if begun.list.len() > Methods::MOST {
+                let most = Methods::MOST;
+                notes.push(format!(
+                    "{}: has no page of its own, which compares {most} methods at most.",
+                    task.name
+                ));
+                continue;
+            }
+            let report = Self::of_methods(&begun, &defaults(&begun.task))?;
+            notes.extend(report.notes);
+            let place = |(name, bytes): (String, Vec<u8>)| (format!("{}/{name}", task.name), bytes);
+            files.extend(report.files.into_iter().map(place));
+            pages.push((task.name.clone(), format!("{}/{}", task.name, Self::PAGE)));
+        }
+        let mut sections = vec![tables::section(&across, &scores, pages)];
+        sections.extend(overall::sections(&across, &scores)?);
+        sections.push(tables::runs(&across));
+        let facts = vec![
+            count(across.tasks.len(), "task"),
+            count(across.methods.len(), "method"),
+            count(runs.len(), "run"),
+        ];
+        let page = Page::across(title, facts, across.heads(), &sections, &notes).html()?;
+        let begun: Vec<(&String, Methods)> = (across.tasks.iter())
+            .map(|task| (&task.name, task.begun()))
+            .collect();
+        let begun: Vec<(&str, &Methods)> = (begun.iter())
+            .map(|(name, methods)| (name.as_str(), methods))
+            .collect();
+        let mut all = files_of(page, marl_eval::export(&begun)?, sections);
+        all.extend(files);
+        Ok(Self { files: all, notes })
+    }
+}
+
+impl<'a> Across<'a> {
+    fn read(runs: &'a [Compared]) -> Result<Self, ReportError> {
+        let (mut tasks, mut methods): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+        for run in runs {
+            for (known, name) in [(&mut tasks, &run.task), (&mut methods, &run.method)] {
+                if !known.contains(&name.as_str()) {
+                    known.push(name);
+                }
+            }
+        }
+        let begun =
+            |run: &&Compared| run.failed.is_none() && run.folder.join("config.toml").is_file();
+        let mut found = Vec::new();
+        for task in tasks {
+            let mut list = Vec::new();
+            for method in &methods {
+                let of_method = runs
+                    .iter()
+                    .filter(|run| run.task == task && run.method == *method);
+                let read = of_method.filter(begun).map(|run| Run::read(&run.folder));
+                list.push(((*method).to_owned(), read.collect::<Result<Vec<_>, _>>()?));
+            }
+            if list.iter().any(|(_, runs)| !runs.is_empty()) {
+                let name = task.to_owned();
+                let methods = Methods::named(list);
+                found.push(Task { name, methods });
+            }
+        }
+        match found.is_empty() {
+            true => Err(ReportError::NoRun),
+            false => Ok(Self {
+                tasks: found,
+                methods,
+                runs,
+            }),
+        }
+    }
+
+    /// Runs that failed, of a task and a method.
+    fn failed(&self, task: &str, method: &str) -> usize {
+        let of = self
+            .runs
+            .iter()
+            .filter(|run| run.task == task && run.method == method);
+        of.filter(|run| run.failed.is_some()).count()
+    }
+
+    /// The list at the top; colours are those of the first methods, as many as there are.
+    fn heads(&self) -> Vec<Head> {
+        let colours = theme::SERIES.iter().map(|colour| colour.name).cycle();
+        let head = |(index, (name, colour)): (usize, (&&str, &'static str))| {
+            let runs = self
+                .tasks
+                .iter()
+                .map(|task| task.methods.list[index].runs.len());
+            Head {
+                name: (*name).to_owned(),
+                colour,
+                runs: count(runs.sum(), "run"),
+            }
+        };
+        self.methods
+            .iter()
+            .zip(colours)
+            .enumerate()
+            .map(head)
+            .collect()
+    }
+}
+
+impl Task {
+    /// Without methods of which no run has begun.
+    fn begun(&self) -> Methods {
+        let begun = |method: &&Method| !method.runs.is_empty();
+        Methods {
+            list: self.methods.list.iter().filter(begun).cloned().collect(),
+            task: self.methods.task.clone(),
+        }
+    }
+}

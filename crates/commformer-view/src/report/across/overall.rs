@@ -1,0 +1,337 @@
+//! Methods over all tasks: aggregates, profiles, improvements, sample efficiency, and success against bytes.
+
+use super::super::csv::Csv;
+use super::super::curves::SEED;
+use super::super::names::Name;
+use super::super::outcomes::told;
+use super::super::page::{Section, Table};
+use super::scores::TaskScores;
+use super::{Across, tables};
+use crate::chart::{ChartError, Curve, Curves, Ranges, Row, number};
+use crate::statistics::{Interval, improvement, intervals, iqm, profile};
+use crate::theme;
+
+/// Thresholds of a profile.
+const THRESHOLDS: usize = 61;
+/// Points of a curve over training.
+const POINTS: usize = 40;
+/// As many methods as there are colours are drawn.
+const MOST: usize = theme::SERIES.len();
+
+/// A method with its number, and its scores on the common scale, task by task.
+struct Scored<'a> {
+    number: usize,
+    name: &'a str,
+    groups: Vec<Vec<f64>>,
+    all: Interval,
+}
+
+/// The interquartile mean over all runs of all tasks; none if a task has no score.
+pub(super) fn aggregate(groups: &[Vec<f64>]) -> Option<Interval> {
+    let slices: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
+    let found = intervals(&slices, SEED, |groups| vec![iqm(&groups.concat())]);
+    found.first().copied()
+}
+
+pub(super) fn sections(
+    across: &Across<'_>,
+    scores: &[TaskScores<'_>],
+) -> Result<Vec<Section>, ChartError> {
+    let mut scored: Vec<Scored<'_>> = Vec::new();
+    for (number, name) in across.methods.iter().enumerate() {
+        let groups: Vec<Vec<f64>> = scores.iter().map(|scores| scores.common(number)).collect();
+        scored.extend(aggregate(&groups).map(|all| Scored {
+            number,
+            name,
+            groups,
+            all,
+        }));
+    }
+    let drawn = drawn(&scored);
+    Ok(vec![
+        over_tasks(scores, &scored, &drawn)?,
+        efficiency(scores, &drawn)?,
+        against_bytes(across, scores, &drawn)?,
+    ])
+}
+
+/// The methods that are drawn, in their order: all, or the best.
+fn drawn<'s, 'a>(scored: &'s [Scored<'a>]) -> Vec<&'s Scored<'a>> {
+    let mut best: Vec<&Scored<'_>> = scored.iter().collect();
+    best.sort_by(|one, other| other.all.value.total_cmp(&one.all.value));
+    best.truncate(MOST);
+    best.sort_by_key(|method| method.number);
+    best
+}
+
+/// What to say of methods that are left out of drawings.
+fn left_out(scored: usize) -> String {
+    match scored > MOST {
+        true => format!(" Lines are those of the {MOST} best methods; the tables have all."),
+        false => String::new(),
+    }
+}
+
+fn over_tasks(
+    scores: &[TaskScores<'_>],
+    scored: &[Scored<'_>],
+    drawn: &[&Scored<'_>],
+) -> Result<Section, ChartError> {
+    let mut section = Section {
+        id: "overall".to_owned(),
+        title: "Over all tasks".to_owned(),
+        ..Section::default()
+    };
+    if scored.is_empty() {
+        section.text = vec!["No method has a figure on every task yet.".to_owned()];
+        return Ok(section);
+    }
+    let scales: Vec<String> = scores.iter().map(TaskScores::told).collect();
+    section.text = vec![format!(
+        "All runs of all tasks on one scale from 0 to 1: {}. A resample draws the runs of each task and method apart \
+             (stratified bootstrap).{}",
+        scales.join("; "),
+        left_out(scored.len())
+    )];
+    let mut csv = Csv::new(&["method", "runs", "iqm", "low", "high"]);
+    for method in scored {
+        let runs: usize = method.groups.iter().map(Vec::len).sum();
+        let Interval { value, low, high } = method.all;
+        csv.push(&[method.name], &[runs as f64, value, low, high]);
+    }
+    let row = |method: &Scored<'_>| Row {
+        name: method.name.to_owned(),
+        series: method.number,
+        interval: method.all,
+    };
+    let ranges = Ranges {
+        title: "All tasks: interquartile mean",
+        axis: "common scale",
+        range: Some([0.0, 1.0]),
+        reference: None,
+        rows: scored.iter().map(row).collect(),
+    };
+    section.push("overall", "iqm", ranges.draw()?);
+    section.tables.push(("overall".to_owned(), csv.finish()));
+    profiles(drawn, scored, &mut section)?;
+    if scored.len() > 1 {
+        improvements(scored, drawn, &mut section)?;
+    }
+    Ok(section)
+}
+
+/// The share of runs above each threshold, every task counting the same.
+fn profiles(
+    drawn: &[&Scored<'_>],
+    scored: &[Scored<'_>],
+    section: &mut Section,
+) -> Result<(), ChartError> {
+    let step = |index: usize| index as f64 / (THRESHOLDS - 1) as f64;
+    let thresholds: Vec<f64> = (0..THRESHOLDS).map(step).collect();
+    let mut csv = Csv::new(&["method", "threshold", "share", "low", "high"]);
+    let mut curves = Vec::new();
+    for method in scored {
+        let slices: Vec<&[f64]> = method.groups.iter().map(Vec::as_slice).collect();
+        let found = intervals(&slices, SEED, |groups| {
+            let each: Vec<Vec<f64>> = groups
+                .iter()
+                .map(|group| profile(group, &thresholds))
+                .collect();
+            let mean =
+                |at: usize| each.iter().map(|shares| shares[at]).sum::<f64>() / each.len() as f64;
+            (0..THRESHOLDS).map(mean).collect()
+        });
+        for (threshold, at) in thresholds.iter().zip(&found) {
+            csv.push(&[method.name], &[*threshold, at.value, at.low, at.high]);
+        }
+        if drawn.iter().any(|other| other.number == method.number) {
+            curves.push(curve(
+                method.name,
+                thresholds.iter().copied().zip(found).collect(),
+            ));
+        }
+    }
+    let drawing = Curves {
+        title: "All tasks: performance profile",
+        x: ("threshold (common scale)", number),
+        y: "share of runs above the threshold",
+        range: Some([-0.02, 1.02]),
+        curves,
+    };
+    section.push("overall", "profile", drawing.draw()?);
+    section.tables.push(("profiles".to_owned(), csv.finish()));
+    Ok(())
+}
+
+/// How often a run of one method beats one of another on the same task: the mean over tasks.
+fn improvements(
+    scored: &[Scored<'_>],
+    drawn: &[&Scored<'_>],
+    section: &mut Section,
+) -> Result<(), ChartError> {
+    let mut csv = Csv::new(&["method", "over", "probability", "low", "high"]);
+    let mut table = Table {
+        caption: "Probability that a run of one method is better than one of another on a task, over all tasks".to_owned(),
+        head: ["Method", "over", "Probability (95 % interval)"].map(String::from).to_vec(),
+        folded: scored.len() > MOST,
+        ..Table::default()
+    };
+    for (at, this) in scored.iter().enumerate() {
+        let mut rows = Vec::new();
+        for that in &scored[at + 1..] {
+            let slices: Vec<&[f64]> = this
+                .groups
+                .iter()
+                .chain(&that.groups)
+                .map(Vec::as_slice)
+                .collect();
+            let tasks = this.groups.len();
+            let found = intervals(&slices, SEED, |groups| {
+                let pairs = groups[..tasks].iter().zip(&groups[tasks..]);
+                let sum: f64 = pairs.map(|(these, those)| improvement(these, those)).sum();
+                vec![sum / tasks as f64]
+            });
+            for interval in found {
+                let Interval { value, low, high } = interval;
+                csv.push(&[this.name, that.name], &[value, low, high]);
+                let names = [this.name, that.name].map(String::from).into_iter();
+                table.rows.push(names.chain([told(&interval, 2)]).collect());
+                rows.push(Row {
+                    name: that.name.to_owned(),
+                    series: this.number,
+                    interval,
+                });
+            }
+        }
+        let is_drawn = drawn.iter().any(|other| other.number == this.number);
+        if is_drawn && !rows.is_empty() && scored.len() <= MOST {
+            let ranges = Ranges {
+                title: "All tasks: probability of improvement",
+                axis: &format!("of {} over", this.name),
+                range: Some([0.0, 1.0]),
+                reference: Some(0.5),
+                rows,
+            };
+            section.push("improvement", this.name, ranges.draw()?);
+        }
+    }
+    section.shown.push(table);
+    section
+        .tables
+        .push(("improvements".to_owned(), csv.finish()));
+    Ok(())
+}
+
+/// Scores over the share of training that is behind the runs.
+fn efficiency(scores: &[TaskScores<'_>], drawn: &[&Scored<'_>]) -> Result<Section, ChartError> {
+    let shares: Vec<f64> = (1..=POINTS)
+        .map(|point| point as f64 / POINTS as f64)
+        .collect();
+    let mut csv = Csv::new(&["method", "share", "iqm", "low", "high"]);
+    let mut curves = Vec::new();
+    for method in drawn {
+        // Task by task, run by run.
+        let each: Vec<Vec<Vec<Option<f64>>>> = (scores.iter())
+            .map(|scores| {
+                let runs = scores.task.methods.list[method.number].runs.iter();
+                runs.map(|run| scores.after(run, &shares)).collect()
+            })
+            .collect();
+        let mut points = Vec::new();
+        for (at, share) in shares.iter().enumerate() {
+            let of_task = |runs: &Vec<Vec<Option<f64>>>| runs.iter().map(|run| run[at]).collect();
+            let groups: Option<Vec<Vec<f64>>> = each.iter().map(of_task).collect();
+            let Some(found) = groups.and_then(|groups| aggregate(&groups)) else {
+                continue;
+            };
+            csv.push(
+                &[method.name],
+                &[*share, found.value, found.low, found.high],
+            );
+            points.push((100.0 * share, found));
+        }
+        curves.push(curve(method.name, points));
+    }
+    let drawing = Curves {
+        title: "All tasks: sample efficiency",
+        x: ("share of the environment steps, %", number),
+        y: "interquartile mean, common scale",
+        range: Some([-0.02, 1.02]),
+        curves,
+    };
+    let mut section = Section {
+        id: "efficiency".to_owned(),
+        title: "Sample efficiency".to_owned(),
+        tables: vec![("efficiency".to_owned(), csv.finish())],
+        ..Section::default()
+    };
+    section.push("overall", "efficiency", drawing.draw()?);
+    section.text = vec![match section.plots.is_empty() {
+        true => "No method has evaluations of all its runs yet.".to_owned(),
+        false => "The last evaluation up to each share of a run's training, over all tasks on their common scale.".to_owned(),
+    }];
+    Ok(section)
+}
+
+/// What success costs: a plot for each task that counts bytes, a cross for each method.
+fn against_bytes(
+    across: &Across<'_>,
+    scores: &[TaskScores<'_>],
+    drawn: &[&Scored<'_>],
+) -> Result<Section, ChartError> {
+    let mut section = Section {
+        id: "bytes".to_owned(),
+        title: "Success against bytes".to_owned(),
+        ..Section::default()
+    };
+    for scores in scores.iter().filter(|scores| tables::has_bytes(scores)) {
+        let mut curves = Vec::new();
+        for (method, name) in across.methods.iter().enumerate() {
+            if !drawn.is_empty() && !drawn.iter().any(|other| other.number == method) {
+                continue;
+            }
+            let runs = &scores.task.methods.list[method].runs;
+            let figure = |name: &str| {
+                let found = scores.finals.scores(runs, name);
+                intervals(&[&found], SEED, |groups| vec![iqm(&groups[0])])
+                    .first()
+                    .copied()
+            };
+            let at = figure("bytes").zip(figure(&scores.figure));
+            let dot = at.map(|(bytes, score)| Curve {
+                name: (*name).to_owned(),
+                thin: vec![
+                    vec![(bytes.low, score.value), (bytes.high, score.value)],
+                    vec![(bytes.value, score.low), (bytes.value, score.high)],
+                ],
+                thick: vec![(bytes.value, score)],
+            });
+            // Without a dot it keeps its colour.
+            curves.push(dot.unwrap_or_else(|| curve(name, Vec::new())));
+        }
+        let Name { title, range, .. } = Name::of(&scores.figure);
+        let drawing = Curves {
+            title: &scores.task.name,
+            x: ("bytes per agent and step", number),
+            y: &title,
+            range,
+            curves,
+        };
+        section.push("bytes", &scores.task.name, drawing.draw()?);
+    }
+    section.text = vec![match section.plots.is_empty() {
+        true => "No task counts what its agents say.".to_owned(),
+        false => "A method is a dot: how well it does, and what its agents receive for it, each with its 95 % interval. Up \
+                  and to the left is better."
+            .to_owned(),
+    }];
+    Ok(section)
+}
+
+fn curve(name: &str, thick: Vec<(f64, Interval)>) -> Curve {
+    Curve {
+        name: name.to_owned(),
+        thin: Vec::new(),
+        thick,
+    }
+}

@@ -1,0 +1,89 @@
+//! How well every method does on a task, and on a scale that tasks share.
+
+use super::super::names::{self, Name};
+use super::super::outcomes::{self, Finals};
+use super::super::run::Run;
+use super::Task;
+
+/// What counts as success, the first that a task has.
+const SUCCESS: [&str; 4] = ["success", "won", "accuracy", "cued_accuracy"];
+
+/// The scores of a task.
+#[derive(Clone, Debug)]
+pub(super) struct TaskScores<'a> {
+    pub task: &'a Task,
+    pub finals: Finals,
+    /// The figure by which methods are compared.
+    pub figure: String,
+    /// Where 0 and 1 of the common scale are.
+    scale: [f64; 2],
+}
+
+impl<'a> TaskScores<'a> {
+    pub fn of(task: &'a Task) -> Self {
+        let finals = outcomes::finals(&task.methods);
+        let known = |name: &&&str| finals.names.iter().any(|known| known == **name);
+        let figure = SUCCESS.iter().find(known).map_or("return", |name| *name);
+        let all = task.methods.list.iter();
+        let all = all.flat_map(|method| finals.scores(&method.runs, figure));
+        let ends = all.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], score| {
+            [low.min(score), high.max(score)]
+        });
+        let scale = match names::is_normalised(figure) {
+            true => [0.0, 1.0],
+            false => ends,
+        };
+        Self {
+            task,
+            finals,
+            figure: figure.to_owned(),
+            scale,
+        }
+    }
+
+    /// What the figure is called, and how it lies on the common scale.
+    pub fn told(&self) -> String {
+        let Name { title, .. } = Name::of(&self.figure);
+        let title = title.to_lowercase();
+        let name = &self.task.name;
+        match names::is_normalised(&self.figure) {
+            true => format!("{name}: {title}"),
+            false => format!("{name}: {title}, from the lowest run (0) to the highest (1)"),
+        }
+    }
+
+    /// The scores of a method's runs on the common scale.
+    pub fn common(&self, method: usize) -> Vec<f64> {
+        let scores = self
+            .finals
+            .scores(&self.task.methods.list[method].runs, &self.figure);
+        scores.into_iter().map(|score| self.scaled(score)).collect()
+    }
+
+    /// The score of a run after each share of its training on the common scale; none before its first evaluation.
+    pub fn after(&self, run: &Run, shares: &[f64]) -> Vec<Option<f64>> {
+        let target = run.target().unwrap_or_else(|| run.steps()) as f64;
+        let evaluated = run.evaluated(&self.figure);
+        let after = |share: &f64| {
+            // Training ends with the first iteration that is past the target.
+            let until = if *share >= 1.0 {
+                f64::INFINITY
+            } else {
+                target * share
+            };
+            let reached = evaluated.iter().take_while(|(steps, _)| *steps <= until);
+            let (_, score) = reached.last()?;
+            score.is_finite().then(|| self.scaled(*score))
+        };
+        shares.iter().map(after).collect()
+    }
+
+    fn scaled(&self, score: f64) -> f64 {
+        let [low, high] = self.scale;
+        match high > low {
+            true => ((score - low) / (high - low)).clamp(0.0, 1.0),
+            // All runs are alike.
+            false => 1.0,
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Tasks x methods in numbers, and what became of every run.
+
+use super::super::csv::Csv;
+use super::super::curves::{SEED, ordered};
+use super::super::names::{self, Name};
+use super::super::outcomes::told;
+use super::super::page::{Section, Table};
+use super::super::run::count;
+use super::scores::TaskScores;
+use super::{Across, overall};
+use crate::record::Outcome;
+use crate::statistics::{intervals, iqm};
+
+/// What a method says, in the order of the page.
+const COSTS: [&str; 4] = ["messages", "bytes", "traffic", "open_rate"];
+
+/// A table for success, one for returns, and one for each thing that communication costs.
+pub(super) fn section(
+    across: &Across<'_>,
+    scores: &[TaskScores<'_>],
+    pages: Vec<(String, String)>,
+) -> Section {
+    let mut shown = vec![success(across, scores)];
+    let has_return = |scores: &&TaskScores<'_>| scores.figure != "return";
+    if scores.iter().any(|scores| has_return(&scores)) {
+        shown.extend(table(across, scores, "return"));
+    }
+    shown.extend(COSTS.iter().filter_map(|cost| table(across, scores, cost)));
+    let mut text = vec![
+        "The interquartile mean over the runs of each method, with its 95 % interval: the best checkpoint, in episodes by \
+         which it was not chosen. A run that failed is in no figure, and is counted beside it."
+            .to_owned(),
+    ];
+    let unended = scores.iter().filter(|scores| !scores.finals.are_final());
+    let unended: Vec<&str> = unended.map(|scores| scores.task.name.as_str()).collect();
+    if !unended.is_empty() {
+        text.push(format!(
+            "Not all runs have ended on {}: there each one's last evaluation while training counts, so that all are measured \
+             alike.",
+            unended.join(", ")
+        ));
+    }
+    Section {
+        id: "tasks".to_owned(),
+        title: "Tasks and methods".to_owned(),
+        text,
+        links: pages,
+        shown,
+        tables: vec![("figures".to_owned(), csv(across, scores))],
+        ..Section::default()
+    }
+}
+
+fn head(across: &Across<'_>) -> Vec<String> {
+    let methods = across.methods.iter().map(|name| (*name).to_owned());
+    std::iter::once("Task".to_owned()).chain(methods).collect()
+}
+
+/// By what counts as success in each task; the last line is that of all tasks.
+fn success(across: &Across<'_>, scores: &[TaskScores<'_>]) -> Table {
+    let row = |scores: &TaskScores<'_>| {
+        let title = Name::of(&scores.figure).title.to_lowercase();
+        let head = format!("{} ({title})", scores.task.name);
+        let cells =
+            (0..across.methods.len()).map(|method| cell(across, scores, method, &scores.figure));
+        std::iter::once(head).chain(cells).collect()
+    };
+    let mut rows: Vec<Vec<String>> = scores.iter().map(row).collect();
+    if scores.len() > 1 {
+        let cells = (0..across.methods.len()).map(|method| {
+            let groups: Vec<Vec<f64>> = scores.iter().map(|scores| scores.common(method)).collect();
+            let runs = groups.iter().map(Vec::len).sum();
+            overall::aggregate(&groups)
+                .map_or("not on all tasks".to_owned(), |found| told(&found, runs))
+        });
+        rows.push(
+            std::iter::once("all tasks, on their common scale".to_owned())
+                .chain(cells)
+                .collect(),
+        );
+    }
+    Table {
+        caption: "Success, or the return where a task counts no success".to_owned(),
+        head: head(across),
+        rows,
+        folded: false,
+    }
+}
+
+/// A figure of all tasks that have it.
+fn table(across: &Across<'_>, scores: &[TaskScores<'_>], figure: &str) -> Option<Table> {
+    let having = scores
+        .iter()
+        .filter(|scores| scores.finals.names.iter().any(|name| name == figure));
+    let row = |scores: &TaskScores<'_>| {
+        let cells = (0..across.methods.len()).map(|method| cell(across, scores, method, figure));
+        std::iter::once(scores.task.name.clone())
+            .chain(cells)
+            .collect()
+    };
+    let rows: Vec<Vec<String>> = having.map(row).collect();
+    (!rows.is_empty()).then(|| Table {
+        caption: Name::of(figure).line(),
+        head: head(across),
+        rows,
+        folded: false,
+    })
+}
+
+fn cell(across: &Across<'_>, scores: &TaskScores<'_>, method: usize, figure: &str) -> String {
+    let of_method = &scores.task.methods.list[method];
+    let found = scores.finals.scores(&of_method.runs, figure);
+    let interval = intervals(&[&found], SEED, |groups| vec![iqm(&groups[0])]);
+    let number = interval.first().map(|interval| told(interval, found.len()));
+    let failed = across.failed(&scores.task.name, &of_method.name);
+    match (number, failed) {
+        (Some(number), 0) => number,
+        (Some(number), failed) => format!("{number}, {failed} failed"),
+        (None, 0) => "none".to_owned(),
+        (None, failed) => format!("{failed} failed"),
+    }
+}
+
+fn csv(across: &Across<'_>, scores: &[TaskScores<'_>]) -> String {
+    let mut csv = Csv::new(&[
+        "task", "method", "figure", "runs", "failed", "iqm", "low", "high",
+    ]);
+    for scores in scores {
+        for method in &scores.task.methods.list {
+            let failed = across.failed(&scores.task.name, &method.name) as f64;
+            for name in ordered(scores.finals.names.iter().map(String::as_str), |_| true) {
+                let found = scores.finals.scores(&method.runs, &name);
+                for at in intervals(&[&found], SEED, |groups| vec![iqm(&groups[0])]) {
+                    let numbers = [found.len() as f64, failed, at.value, at.low, at.high];
+                    csv.push(&[&scores.task.name, &method.name, &name], &numbers);
+                }
+            }
+        }
+    }
+    csv.finish()
+}
+
+/// What became of each run: those that failed first in sight, all others folded away.
+pub(super) fn runs(across: &Across<'_>) -> Section {
+    let failed = across.runs.iter().filter_map(|run| {
+        let why = run.failed.clone()?;
+        Some(vec![
+            run.task.clone(),
+            run.method.clone(),
+            run.seed.to_string(),
+            why,
+        ])
+    });
+    let head = |last: &str| ["Task", "Method", "Seed", last].map(String::from).to_vec();
+    let failed = Table {
+        caption: "Runs that failed".to_owned(),
+        head: head("Why"),
+        rows: failed.collect(),
+        folded: false,
+    };
+    let state = |run: &super::Compared| match (&run.failed, Outcome::read(&run.folder)) {
+        (Some(_), _) => "failed",
+        (None, Ok(Some(_))) => "finished",
+        (None, _) if run.folder.join("config.toml").is_file() => "begun",
+        (None, _) => "to do",
+    };
+    let mut csv = Csv::new(&["task", "method", "state", "folder", "seed"]);
+    let mut rows = Vec::new();
+    let mut left = 0;
+    for run in across.runs {
+        let state = state(run);
+        let folder = super::super::shown(&run.folder);
+        csv.push(
+            &[&run.task, &run.method, state, &folder],
+            &[run.seed as f64],
+        );
+        if matches!(state, "begun" | "to do") {
+            left += 1;
+            rows.push(vec![
+                run.task.clone(),
+                run.method.clone(),
+                run.seed.to_string(),
+                state.to_owned(),
+            ]);
+        }
+    }
+    let text = match (failed.rows.len(), left) {
+        (0, 0) => "Every run has come to its end.".to_owned(),
+        (0, left) => format!("No run has failed; {} not come to an end yet.", have(left)),
+        (failed, 0) => format!(
+            "{} failed; all others have come to their end.",
+            have(failed)
+        ),
+        (failed, left) => format!(
+            "{} failed, and {} not come to an end yet.",
+            have(failed),
+            have(left)
+        ),
+    };
+    let unended = Table {
+        caption: "Runs that have not come to their end".to_owned(),
+        head: head("State"),
+        rows,
+        folded: true,
+    };
+    Section {
+        id: "runs".to_owned(),
+        title: "Runs that failed".to_owned(),
+        text: vec![text],
+        shown: [failed, unended]
+            .into_iter()
+            .filter(|table| !table.rows.is_empty())
+            .collect(),
+        tables: vec![("runs".to_owned(), csv.finish())],
+        ..Section::default()
+    }
+}
+
+fn have(runs: usize) -> String {
+    let verb = if runs == 1 { "has" } else { "have" };
+    format!("{} {verb}", count(runs, "run"))
+}
+
+/// Whether a task counts what is said.
+pub(super) fn has_bytes(scores: &TaskScores<'_>) -> bool {
+    scores
+        .finals
+        .names
+        .iter()
+        .any(|name| names::is_communication(name) && name == "bytes")
+}

@@ -1,0 +1,266 @@
+//! Reports of comparisons: several tasks, and methods under the names that they were given.
+
+use crate::{Sample, assert_well_formed, defaults, text};
+use commformer_view::{Compared, Report, ReportError};
+use std::path::Path;
+
+/// Two methods on two tasks with two seeds; on the second task the second one has failed once.
+fn comparison(parent: &Path) -> Vec<Compared> {
+    let mut runs = Vec::new();
+    for seed in [1, 2] {
+        for (task, dim) in [("small", 5), ("large", 10)] {
+            for (method, graph) in [("learned", "learned"), ("silent", "none")] {
+                let sample = Sample {
+                    graph: graph.into(),
+                    task: ("predator-prey".into(), dim),
+                    each: true,
+                    ..Sample::seed(seed)
+                };
+                let failed = (task, method, seed) == ("large", "silent", 2);
+                let name = format!("{task}/{method}/seed-{seed}");
+                runs.push(Compared {
+                    task: task.into(),
+                    method: method.into(),
+                    seed,
+                    folder: sample.write(parent, &name),
+                    failed: failed.then(|| "the loss was <not> finite".into()),
+                });
+            }
+        }
+    }
+    runs
+}
+
+fn across(runs: &[Compared]) -> Report {
+    Report::across("comparison", runs, defaults).unwrap()
+}
+
+/// The cells of the line of a table that begins with a word, between the lines' ends.
+fn row(page: &str, head: &str) -> Vec<String> {
+    let begin = format!("<tr><th scope=\"row\">{head}</th>");
+    let line = page.lines().find(|line| line.starts_with(&begin));
+    let line = line.unwrap_or_else(|| panic!("no line {head}: {page}"));
+    let cells = line[begin.len()..].split("<td>").skip(1);
+    cells
+        .map(|cell| cell.split('<').next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_page_over_all_tasks_has_every_task_method_and_failure() {
+    let scratch = tempfile::tempdir().unwrap();
+    let report = across(&comparison(scratch.path()));
+    let page = text(&report, Report::PAGE);
+    assert!(page.contains("2 tasks · 2 methods · 8 runs"), "{page}");
+    // Successes are 0.7 and a hundredth of the seed, or 0.5 without a graph.
+    assert_eq!(
+        row(&page, "small (success)"),
+        ["0.715 (0.71 to 0.72)", "0.515 (0.51 to 0.52)"]
+    );
+    assert_eq!(
+        row(&page, "large (success)"),
+        ["0.715 (0.71 to 0.72)", "0.51, 1 failed"]
+    );
+    // Of 0.71, 0.71, 0.72 and 0.72 the middle; of 0.51, 0.51 and 0.52 all.
+    let all = row(&page, "all tasks, on their common scale");
+    assert!(all[0].starts_with("0.715 (0.71 to 0.72)"), "{all:?}");
+    assert!(all[1].starts_with("0.513 ("), "{all:?}");
+    let failed = "<th scope=\"row\">large</th><td>silent</td><td>2</td><td>the loss was &#60;not&#62; finite</td>";
+    assert!(page.contains(failed), "{page}");
+    assert!(
+        page.contains("1 run has failed; all others have come to their end."),
+        "{page}"
+    );
+    for link in ["small/report.html", "large/report.html"] {
+        assert!(page.contains(&format!("<a href=\"{link}\">")), "{link}");
+        let of_task = text(&report, link);
+        assert!(
+            of_task.contains("<strong>learned</strong>")
+                && of_task.contains("<strong>silent</strong>")
+        );
+    }
+    // A learned graph wins on both tasks, whichever runs are drawn.
+    let improvements = text(&report, "tables/improvements.csv");
+    assert!(
+        improvements.contains("\r\nlearned,silent,1,1,1\r\n"),
+        "{improvements}"
+    );
+    let figures = text(&report, "tables/figures.csv");
+    assert!(
+        figures.contains("\r\nlarge,silent,bytes,1,1,0,0,0\r\n"),
+        "{figures}"
+    );
+    assert!(
+        figures.contains("\r\nlarge,learned,bytes,2,0,380,380,380\r\n"),
+        "{figures}"
+    );
+    let plots = report
+        .files
+        .iter()
+        .filter(|(name, _)| name.starts_with("plots/"));
+    let plots: Vec<&str> = plots.map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        plots,
+        [
+            "plots/overall-iqm.svg",
+            "plots/overall-profile.svg",
+            "plots/improvement-learned.svg",
+            "plots/overall-efficiency.svg",
+            "plots/bytes-small.svg",
+            "plots/bytes-large.svg"
+        ]
+    );
+    for plot in plots {
+        assert_well_formed(&text(&report, plot));
+    }
+    assert_eq!(across(&comparison(scratch.path())), report);
+}
+
+#[test]
+fn profiles_count_every_task_the_same() {
+    let scratch = tempfile::tempdir().unwrap();
+    let profiles = text(&across(&comparison(scratch.path())), "tables/profiles.csv");
+    let share = |method: &str, threshold: &str| {
+        let begin = format!("{method},{threshold},");
+        let line = profiles.lines().find(|line| line.starts_with(&begin));
+        let line = line.unwrap_or_else(|| panic!("{begin}: {profiles}"));
+        line[begin.len()..]
+            .split(',')
+            .next()
+            .unwrap()
+            .parse::<f64>()
+            .unwrap()
+    };
+    assert_eq!([share("learned", "0"), share("silent", "0")], [1.0, 1.0]);
+    // 31 of 60 is 0.5167: above it lies one of two runs on the one task, and the run on the other does not.
+    assert_eq!(share("silent", "0.5166666666666667"), 0.25);
+    assert_eq!(share("learned", "0.5166666666666667"), 1.0);
+    assert_eq!(share("learned", "1"), 0.0);
+}
+
+#[test]
+fn efficiency_is_that_of_the_last_evaluation() {
+    let scratch = tempfile::tempdir().unwrap();
+    let efficiency = text(
+        &across(&comparison(scratch.path())),
+        "tables/efficiency.csv",
+    );
+    let at = |share: &str| {
+        let begin = format!("learned,{share},");
+        let line = efficiency.lines().find(|line| line.starts_with(&begin))?;
+        line[begin.len()..].split(',').next()?.parse::<f64>().ok()
+    };
+    // Evaluations are after each 2,000 of 10,000 steps; the success grows by 0.05 for each thousand.
+    assert_eq!(at("0.175"), None);
+    let close = |found: Option<f64>, expected: f64| (found.unwrap() - expected).abs() < 1e-9;
+    assert!(
+        close(at("0.2"), 0.315) && close(at("0.375"), 0.315) && close(at("0.4"), 0.415),
+        "{efficiency}"
+    );
+    assert!(close(at("1"), 0.715), "{efficiency}");
+}
+
+#[test]
+fn marl_eval_gets_all_tasks_and_every_episode() {
+    let scratch = tempfile::tempdir().unwrap();
+    let report = across(&comparison(scratch.path()));
+    let all: serde_json::Value =
+        serde_json::from_slice(report.file("marl-eval.json").unwrap()).unwrap();
+    let tasks = &all["predator-prey"];
+    let names = |value: &serde_json::Value| -> Vec<String> {
+        let mut names: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(tasks), ["large", "small"]);
+    assert_eq!(names(&tasks["large"]), ["learned", "silent"]);
+    assert_eq!(names(&tasks["small"]["silent"]), ["seed_1", "seed_2"]);
+    // The failed run is not there.
+    assert_eq!(names(&tasks["large"]["silent"]), ["seed_1"]);
+    let run = &tasks["small"]["silent"]["seed_2"];
+    let list =
+        |value: &serde_json::Value| -> Vec<f64> { serde_json::from_value(value.clone()).unwrap() };
+    let close = |found: &[f64], expected: &[f64]| {
+        found.len() == expected.len()
+            && found
+                .iter()
+                .zip(expected)
+                .all(|(one, other)| (one - other).abs() < 1e-9)
+    };
+    assert_eq!(run["step_0"]["step_count"], 2000);
+    assert!(
+        close(
+            &list(&run["step_0"]["success"]),
+            &[0.12 - 0.125, 0.12 + 0.125]
+        ),
+        "{run}"
+    );
+    assert!(
+        close(
+            &list(&run["absolute_metrics"]["success"]),
+            &[0.52 - 0.125, 0.52 + 0.125]
+        ),
+        "{run}"
+    );
+    // Of what is not told episode by episode, the mean.
+    assert!(
+        close(&list(&run["absolute_metrics"]["return"]), &[0.52 - 1.0]),
+        "{run}"
+    );
+}
+
+#[test]
+fn what_has_not_begun_is_no_reason_to_refuse_but_nothing_at_all_is() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut runs = comparison(scratch.path());
+    for run in runs
+        .iter_mut()
+        .filter(|run| run.method == "silent" && run.task == "large")
+    {
+        run.folder = scratch.path().join("none");
+        run.failed = None;
+    }
+    let page = text(&across(&runs), Report::PAGE);
+    assert_eq!(row(&page, "large (success)")[1], "none");
+    assert_eq!(
+        row(&page, "all tasks, on their common scale")[1],
+        "not on all tasks"
+    );
+    assert!(
+        page.contains("No run has failed; 2 runs have not come to an end yet."),
+        "{page}"
+    );
+    for run in &mut runs {
+        run.folder = scratch.path().join("none");
+    }
+    let error = Report::across("comparison", &runs, defaults).unwrap_err();
+    assert!(matches!(error, ReportError::NoRun), "{error}");
+}
+
+#[test]
+fn more_methods_than_colours_are_in_the_tables() {
+    let scratch = tempfile::tempdir().unwrap();
+    let run = |number: u64| Compared {
+        task: "small".into(),
+        method: format!("method-{number}"),
+        seed: number,
+        folder: Sample::seed(number).write(scratch.path(), &number.to_string()),
+        failed: None,
+    };
+    let runs: Vec<Compared> = (1..=9).map(run).collect();
+    let report = across(&runs);
+    let page = text(&report, Report::PAGE);
+    assert_eq!(row(&page, "small (success)").len(), 9);
+    assert!(report.file("small/report.html").is_none());
+    assert!(
+        report.notes[0].contains("small: has no page of its own"),
+        "{:?}",
+        report.notes
+    );
+    let profile = text(&report, "plots/overall-profile.svg");
+    assert!(
+        profile.contains("method-9") && !profile.contains("method-2"),
+        "{profile}"
+    );
+    assert_eq!(text(&report, "tables/overall.csv").lines().count(), 10);
+}

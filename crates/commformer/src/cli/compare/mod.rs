@@ -1,0 +1,245 @@
+//! `commformer compare`.
+
+mod show;
+
+use super::plain::Plain;
+use super::warn;
+use crate::compare::{self, Event, Happened, Plan, Planned, State, Summary};
+use crate::interrupt::Interrupt;
+use crate::links;
+use crate::lock::Lock;
+use anyhow::Context;
+use clap::Args;
+use commformer_train::create_folders;
+use commformer_view::{Compared, Report, ReportError};
+use show::Show;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct Compare {
+    /// A TOML file that names tasks, methods and seeds. Runs that are at their end are not run again, and those that were
+    /// begun go on
+    file: PathBuf,
+    /// List the runs and how far they are, and do nothing else
+    #[arg(long)]
+    dry_run: bool,
+    /// Make the report of what is there, and train nothing
+    #[arg(long, conflicts_with = "dry_run")]
+    report: bool,
+    /// Print what happens as lines of JSON, for programs
+    #[arg(long)]
+    json: bool,
+}
+
+impl Compare {
+    pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        let interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
+        let plan = Plan::read(&self.file)?;
+        for note in &plan.notes {
+            let _ = writeln!(Plain(io::stderr()), "note: {note}");
+        }
+        plan.check_existing()?;
+        if self.dry_run {
+            self.list(&plan, out)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if self.report {
+            self.make_report(&plan, None, out)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        plan.check_teams()?;
+        let _lock = lock(&plan.folder)?;
+        let summary = self.train(&plan, &interrupt, out)?;
+        if let Some(code) = interrupt.exit_code().filter(|_| summary.left > 0) {
+            self.say(
+                out,
+                &format!(
+                    "\nStopped with {} left to train; everything is saved. To go on:\n  {}",
+                    runs(summary.left),
+                    self.line()
+                ),
+            )?;
+            return Ok(ExitCode::from(code));
+        }
+        self.make_report(&plan, Some(&summary), out)?;
+        self.conclude(&summary, out)
+    }
+
+    fn train(
+        &self,
+        plan: &Plan,
+        interrupt: &Interrupt,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<Summary> {
+        let mut show = Show::new(plan, self.json);
+        let shown = std::cell::RefCell::new(&mut show);
+        let mut tell = |event: &Event| -> anyhow::Result<()> {
+            if self.json {
+                writeln!(out, "{}", serde_json::to_string(event)?)?;
+                out.flush()?;
+            }
+            shown.borrow_mut().event(event);
+            Ok(())
+        };
+        let mut look = |pool: &compare::Pool<'_>| shown.borrow_mut().look(pool);
+        let summary = compare::run(plan, interrupt, &mut tell, &mut look);
+        show.finish();
+        summary
+    }
+
+    /// Says what failed, and how to go on.
+    fn conclude(&self, summary: &Summary, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        let Summary {
+            finished,
+            failed,
+            left,
+        } = summary;
+        self.say(out, &format!("\n{} finished.", runs(*finished)))?;
+        if failed.is_empty() && *left == 0 {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut errors = Plain(io::stderr());
+        for (name, why) in failed {
+            // If nobody reads stderr there is nobody to tell.
+            let _ = writeln!(errors, "failed: {name}: {why}");
+        }
+        if *left > 0 {
+            let _ = writeln!(errors, "stopped before their end: {}", runs(*left));
+        }
+        let line = self.line();
+        let _ = writeln!(
+            errors,
+            "`{line}` goes on with what can go on. A run whose numbers were not finite ends there again: change its settings, \
+             or remove its folder to begin it anew"
+        );
+        Ok(ExitCode::FAILURE)
+    }
+
+    /// Says something to people.
+    fn say(&self, out: &mut dyn Write, what: &str) -> io::Result<()> {
+        match self.json {
+            true => Ok(()),
+            false => writeln!(out, "{what}"),
+        }
+    }
+
+    /// What to type to go on.
+    fn line(&self) -> String {
+        format!("{} compare {}", super::program(), self.file.display())
+    }
+
+    fn list(&self, plan: &Plan, out: &mut dyn Write) -> anyhow::Result<()> {
+        let states = plan.states();
+        if self.json {
+            for (run, state) in &states {
+                let state = state.to_string();
+                let event = Event::new(run, Happened::Planned { state });
+                writeln!(out, "{}", serde_json::to_string(&event)?)?;
+            }
+            return Ok(());
+        }
+        let width = states
+            .iter()
+            .map(|(run, _)| run.name().len())
+            .max()
+            .unwrap_or(0);
+        for (run, state) in &states {
+            writeln!(out, "{:width$}  {state}", run.name())?;
+        }
+        let left = states.iter().filter(|(_, state)| !state.is_over()).count();
+        let finished = states
+            .iter()
+            .filter(|(_, state)| matches!(state, State::Finished(_)))
+            .count();
+        let [processes, threads] = plan.processes(left);
+        let threads = match threads {
+            1 => "one thread".to_owned(),
+            threads => format!("{threads} threads"),
+        };
+        writeln!(
+            out,
+            "\n{} in {}: {finished} finished, {left} to train, {processes} at a time on {threads} each",
+            runs(states.len()),
+            plan.folder.display()
+        )?;
+        Ok(())
+    }
+
+    /// The report of what is there; none as long as no run has begun.
+    fn make_report(
+        &self,
+        plan: &Plan,
+        summary: Option<&Summary>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        let compared = |(run, state): (&Planned, State)| {
+            // Of this time, or of a time before.
+            let now = summary.into_iter().flat_map(|summary| &summary.failed);
+            let now = now
+                .filter(|(name, _)| *name == run.name())
+                .map(|(_, why)| why.clone());
+            let before = match state {
+                State::Failed(why) => Some(why),
+                State::New | State::Begun(_) | State::Finished(_) => None,
+            };
+            Compared {
+                task: run.task.clone(),
+                method: run.method.clone(),
+                seed: run.seed,
+                folder: run.folder.clone(),
+                failed: before.or_else(|| now.into_iter().next()),
+            }
+        };
+        let runs: Vec<Compared> = plan.states().into_iter().map(compared).collect();
+        let title = plan.file.file_stem().unwrap_or_default().to_string_lossy();
+        let report = match Report::across(&title, &runs, super::report::defaults) {
+            Err(ReportError::NoRun) => {
+                warn("no run has begun: there is nothing to report");
+                return Ok(());
+            }
+            report => report?,
+        };
+        let folder = plan.folder.join("report");
+        super::report::write(&report, &folder)?;
+        for note in &report.notes {
+            warn(note);
+        }
+        let page = folder.join(Report::PAGE);
+        self.say(out, &format!("The report is {}.", page.display()))?;
+        Ok(())
+    }
+}
+
+/// `1 run`, `2 runs`.
+fn runs(number: usize) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} run{plural}")
+}
+
+/// Keeps other comparisons out of the folder.
+fn lock(folder: &Path) -> anyhow::Result<Lock> {
+    create_folders(folder)?;
+    let path = folder.join(".lock");
+    let taken = links::append(&path).and_then(|file| Lock::take(file, &path));
+    let shown = folder.display();
+    match taken.with_context(|| format!("cannot use {}", path.display()))? {
+        Some(lock) => {
+            if !lock.holds {
+                warn(&format!(
+                    "the file system of {shown} knows no locks: nothing keeps a second comparison from training there"
+                ));
+            }
+            Ok(lock)
+        }
+        None => {
+            let process = fs::read_to_string(&path).unwrap_or_default();
+            anyhow::bail!(
+                "process {} compares in {shown}; wait for its end or stop it, or name another `folder`",
+                process.trim()
+            )
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Names of tasks, methods and variants, which are names of folders, too.
+
+use toml::Value;
+
+/// The longest name of a folder.
+const LONGEST: usize = 120;
+
+/// What is wrong with a name; `None` if nothing is.
+pub(super) fn wrong(name: &str) -> Option<&'static str> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_+.=".contains(letter);
+    match name {
+        _ if name.is_empty() || name.len() > LONGEST => Some("1 to 120 letters"),
+        _ if name.starts_with(['.', '-']) => Some("a name that begins with a letter or a digit"),
+        _ if !name.chars().all(plain) => Some("letters, digits and -_+.= alone"),
+        // Beside the folders of tasks.
+        "report" => Some("another name than that of the report's folder"),
+        _ => None,
+    }
+}
+
+/// The name of a variant: the method's, and each key that is swept with its value.
+pub(super) fn variant(method: &str, values: &[(String, Value)]) -> String {
+    let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
+    let told = values.iter().map(|(path, value)| {
+        let same = |other: &&(String, Value)| last(&other.0) == last(path);
+        let key = match values.iter().filter(same).count() {
+            1 => last(path),
+            _ => path.clone(),
+        };
+        format!("{key}={}", plain(value))
+    });
+    let method = (!method.is_empty()).then(|| method.to_owned());
+    let parts: Vec<String> = method.into_iter().chain(told).collect();
+    match parts.is_empty() {
+        true => "default".to_owned(),
+        false => parts.join("+"),
+    }
+}
+
+/// A value in letters that a folder's name may have.
+fn plain(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let allowed = |letter: char| match letter.is_ascii_alphanumeric() || "-_.".contains(letter) {
+        true => letter,
+        false => '_',
+    };
+    text.chars().map(allowed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variant_is_named_after_its_values() {
+        let value = |text: &str| crate::config::parse_value(text).unwrap();
+        let named = |method: &str, values: &[(&str, &str)]| {
+            let values: Vec<_> = (values.iter())
+                .map(|(path, text)| ((*path).to_owned(), value(text)))
+                .collect();
+            variant(method, &values)
+        };
+        assert_eq!(named("", &[]), "default");
+        assert_eq!(named("mappo", &[]), "mappo");
+        assert_eq!(named("", &[("ppo.lr", "3e-4")]), "lr=0.0003");
+        assert_eq!(
+            named("a", &[("ppo.lr", "0.5"), ("graph.mode", "none")]),
+            "a+lr=0.5+mode=none"
+        );
+        // Two keys with one last word are told apart.
+        assert_eq!(
+            named("a", &[("ppo.lr", "1"), ("graph.lr", "2")]),
+            "a+ppo.lr=1+graph.lr=2"
+        );
+        let listed = named("a", &[("graph.edges", "[[0, 1]]")]);
+        assert_eq!(listed, "a+edges=__0__1__");
+        assert_eq!(wrong(&listed), None);
+    }
+
+    #[test]
+    fn a_name_is_that_of_one_folder() {
+        for name in ["signal", "lr=0.5+mode=none", "3m", "a.b"] {
+            assert_eq!(wrong(name), None, "{name}");
+        }
+        for name in [
+            "",
+            "a/b",
+            "..",
+            "-a",
+            "a b",
+            "report",
+            "ä",
+            &"x".repeat(121),
+        ] {
+            assert!(wrong(name).is_some(), "{name}");
+        }
+    }
+}

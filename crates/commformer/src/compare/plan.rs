@@ -1,0 +1,338 @@
+//! Every run of a comparison, resolved and checked before any of them starts.
+
+use super::file::{Format, FormatError, Named};
+use super::state::State;
+use crate::compose;
+use crate::config::{Config, ConfigError, Difference, Source};
+use crate::run_dir::{RunDir, RunDirError};
+use commformer_train::workers;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// All runs, seed by seed, so that a table over all tasks and methods says something early on.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The file.
+    pub file: PathBuf,
+    /// Where the runs are.
+    pub folder: PathBuf,
+    /// Names of the tasks, in the order of the file.
+    pub tasks: Vec<String>,
+    /// Names of the methods and their variants, in the order of the file.
+    pub methods: Vec<String>,
+    /// The runs.
+    pub runs: Vec<Planned>,
+    /// What the user should know, such as which keys have other names now.
+    pub notes: Vec<String>,
+    processes: Option<usize>,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// The task's name in the file.
+    pub task: String,
+    /// The name of the method, or of its variant.
+    pub method: String,
+    /// `run.seed`.
+    pub seed: u64,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The whole configuration.
+    pub config: Config,
+    /// Whether the file says how many threads it has.
+    has_threads: bool,
+}
+
+/// Why a comparison cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// Some combinations cannot be.
+    #[error("{} asks for what cannot be:\n  {}", file.display(), faults.join("\n  "))]
+    Combinations {
+        /// The file.
+        file: PathBuf,
+        /// Each fault once, with the first combination that has it.
+        faults: Vec<String>,
+    },
+    /// Runs that are there were made by other settings.
+    #[error(
+        "runs that are there were made with other settings than {} asks for:\n  {}\nName another `folder`, or move \
+         these away",
+        file.display(),
+        differences.join("\n  ")
+    )]
+    Contradiction {
+        /// The file.
+        file: PathBuf,
+        /// What differs, a line for each run.
+        differences: Vec<String>,
+    },
+    /// The configuration of a run that is there cannot be read.
+    #[error("cannot read the run in {}", folder.display())]
+    Run {
+        /// The run's folder.
+        folder: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<ConfigError>,
+    },
+    /// The folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] RunDirError),
+}
+
+impl Planned {
+    /// What a message calls it.
+    pub fn name(&self) -> String {
+        format!("{}/{}/{}", self.task, self.method, self.seed_name())
+    }
+
+    /// A file beside its folder.
+    pub(super) fn beside(&self, ending: &str) -> PathBuf {
+        self.folder
+            .with_file_name(format!("{}.{ending}", self.seed_name()))
+    }
+
+    fn seed_name(&self) -> String {
+        format!("seed-{}", self.seed)
+    }
+
+    /// The same with so many threads, unless the file says how many.
+    pub(super) fn with_threads(&self, threads: usize) -> Config {
+        let mut config = self.config.clone();
+        if !self.has_threads {
+            config.run.threads = threads;
+        }
+        config
+    }
+}
+
+impl Plan {
+    /// Reads the file and resolves every combination.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`], which names the file, the key and the combination.
+    pub fn read(path: &Path) -> Result<Self, PlanError> {
+        Self::of(Format::read(path)?)
+    }
+
+    fn of(format: Format) -> Result<Self, PlanError> {
+        let (mut runs, mut faults, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+        for seed in &format.seeds {
+            for task in &format.tasks {
+                for method in &format.methods {
+                    let resolved = resolve(task, method, *seed);
+                    match resolved {
+                        Ok((config, more, has_threads)) => {
+                            notes.extend(more.into_iter().filter(|_| runs.is_empty()));
+                            runs.push(Planned {
+                                task: task.name.clone(),
+                                method: method.name.clone(),
+                                seed: *seed,
+                                folder: (format.folder.join(&task.name))
+                                    .join(&method.name)
+                                    .join(format!("seed-{seed}")),
+                                config,
+                                has_threads,
+                            });
+                        }
+                        Err(fault) => faults.push((combination(task, method), fault)),
+                    }
+                }
+            }
+        }
+        if faults.is_empty() {
+            faults = same_settings(&runs);
+        }
+        if !faults.is_empty() {
+            return Err(refused(&format.file, faults));
+        }
+        Ok(Self {
+            file: format.file,
+            folder: format.folder,
+            tasks: format.tasks.into_iter().map(|task| task.name).collect(),
+            methods: format
+                .methods
+                .into_iter()
+                .map(|method| method.name)
+                .collect(),
+            runs,
+            notes,
+            processes: format.processes,
+        })
+    }
+
+    /// Refuses teams that cannot be made: what only a task and its network tell. Starts the workers of tasks in Python.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::Combinations`].
+    pub fn check_teams(&self) -> Result<(), PlanError> {
+        // The first seed stands for all.
+        let first = self.runs.first().map(|run| run.seed);
+        let of_first = self.runs.iter().filter(|run| Some(run.seed) == first);
+        let faults = of_first.filter_map(|run| {
+            let fault = team(&run.config).err()?;
+            Some((format!("task {}, method {}", run.task, run.method), fault))
+        });
+        let faults: Vec<_> = faults.collect();
+        match faults.is_empty() {
+            true => Ok(()),
+            false => Err(refused(&self.file, faults)),
+        }
+    }
+
+    /// Refuses runs in the folder that other settings have made.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::Contradiction`], or [`PlanError::Run`] for a configuration that cannot be read.
+    pub fn check_existing(&self) -> Result<(), PlanError> {
+        let mut found = Vec::new();
+        for run in self
+            .runs
+            .iter()
+            .filter(|run| RunDir::holds_run(&run.folder))
+        {
+            let read = || {
+                let file = RunDir::open(&run.folder)?.config();
+                let text = crate::config::read_text(&file)?;
+                let there = Config::parse(&text, Source::File(file))?;
+                Ok::<_, ReadError>(there.differences(&run.config)?)
+            };
+            let differences = read().map_err(|error| match error {
+                ReadError::Config(source) => PlanError::Run {
+                    folder: run.folder.clone(),
+                    source: Box::new(source),
+                },
+                ReadError::Folder(error) => error.into(),
+            })?;
+            let told: Vec<String> = (differences.iter())
+                .filter(|difference| difference.matters())
+                .map(Difference::told)
+                .collect();
+            if !told.is_empty() {
+                found.push(format!("{}: {}", run.folder.display(), told.join(", ")));
+            }
+        }
+        let file = self.file.clone();
+        match found.is_empty() {
+            true => Ok(()),
+            false => Err(PlanError::Contradiction {
+                file,
+                differences: found,
+            }),
+        }
+    }
+
+    /// Each run with what its folder says of it.
+    pub fn states(&self) -> Vec<(&Planned, State)> {
+        let state = |run| (run, State::of(run));
+        self.runs.iter().map(state).collect()
+    }
+
+    /// How many of so many runs are made at a time, and the threads of each: a run on one thread makes the most of a core.
+    pub fn processes(&self, left: usize) -> [usize; 2] {
+        let cores = workers(0);
+        let processes = self.processes.unwrap_or(cores).min(left).max(1);
+        [processes, (cores / processes).max(1)]
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Folder(#[from] RunDirError),
+}
+
+fn combination(task: &Named, method: &Named) -> String {
+    format!("task {}, method {}", task.name, method.name)
+}
+
+/// Faults, each once, with the combinations that have them.
+fn refused(file: &Path, faults: Vec<(String, String)>) -> PlanError {
+    let mut grouped: Vec<(String, Vec<String>)> = Vec::new();
+    for (combination, fault) in faults {
+        match grouped.iter_mut().find(|(known, _)| *known == fault) {
+            Some((_, combinations)) if combinations.contains(&combination) => {}
+            Some((_, combinations)) => combinations.push(combination),
+            None => grouped.push((fault, vec![combination])),
+        }
+    }
+    let told = |(fault, combinations): (String, Vec<String>)| match &combinations[..] {
+        [first, others @ ..] if !others.is_empty() => {
+            format!("{first} (and {} more): {fault}", others.len())
+        }
+        all => format!("{}: {fault}", all.join("")),
+    };
+    PlanError::Combinations {
+        file: file.to_owned(),
+        faults: grouped.into_iter().map(told).collect(),
+    }
+}
+
+/// The configuration of a combination, what is to be known of it, and whether it says how many threads there are.
+fn resolve(task: &Named, method: &Named, seed: u64) -> Result<(Config, Vec<String>, bool), String> {
+    let mut layers: Vec<(Table, Source)> = [&task.layers[..], &method.layers].concat();
+    let sets = |key: &str| {
+        let mut tables = layers.iter();
+        tables.find(|(table, _)| table.get("run").and_then(|run| run.get(key)).is_some())
+    };
+    if let Some((_, source)) = sets("seed") {
+        return Err(format!(
+            "`run.seed` is set ({source}), but `seeds` sets it: leave it out"
+        ));
+    }
+    let has_threads = sets("threads").is_some();
+    let seed = i64::try_from(seed).map_err(|_| format!("seed {seed} is above {}", i64::MAX))?;
+    let run = Table::from_iter([("seed".to_owned(), Value::Integer(seed))]);
+    let run = Table::from_iter([("run".to_owned(), Value::Table(run))]);
+    layers.push((run, Source::Argument("seeds".to_owned())));
+    let resolved = Config::from_tables(task.preset.as_deref(), &layers);
+    let (config, notes) = resolved.map_err(|error| error.to_string())?;
+    Ok((config, notes, has_threads))
+}
+
+/// Methods that would be the same runs under two names.
+fn same_settings(runs: &[Planned]) -> Vec<(String, String)> {
+    let mut known: BTreeMap<(&str, u64, String), &Planned> = BTreeMap::new();
+    let mut faults = Vec::new();
+    for run in runs {
+        let Ok(settings) = run.config.to_toml() else {
+            continue;
+        };
+        let Some(first) = known.insert((&run.task, run.seed, settings), run) else {
+            continue;
+        };
+        faults.push((
+            format!("task {}", run.task),
+            format!(
+                "the methods {} and {} have the same settings: they would be the same run twice; leave one out",
+                first.method, run.method
+            ),
+        ));
+    }
+    faults
+}
+
+fn team(config: &Config) -> Result<(), String> {
+    let made = || -> anyhow::Result<()> {
+        let device = compose::device(config)?;
+        let spec = config.env.spec()?;
+        config.check_team()?;
+        compose::team(config, &spec, device)?;
+        Ok(())
+    };
+    made().map_err(|error| format!("{error:#}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+use super::*;
+use std::fs;
+use tempfile::TempDir;
+
+/// The plan of a file with this text, in a folder of its own; its runs are there, too.
+fn plan(text: &str) -> (TempDir, Result<Plan, PlanError>) {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("comparison.toml");
+    let folder = toml::Value::from(scratch.path().join("runs").to_str().unwrap());
+    fs::write(&path, format!("folder = {folder}\n{text}")).unwrap();
+    let plan = Plan::read(&path);
+    (scratch, plan)
+}
+
+#[track_caller]
+fn refused(text: &str, parts: &[&str]) {
+    let said = plan(text).1.unwrap_err().to_string();
+    for part in parts.iter().chain(&["comparison.toml"]) {
+        assert!(said.contains(part), "{said:?} lacks {part:?}");
+    }
+}
+
+#[test]
+fn runs_come_seed_by_seed_and_settings_in_their_order() {
+    let (scratch, plan) = plan(
+        "seeds = [2, 7]\nprocesses = 3\n[settings]\nppo.lr = 0.1\nppo.clip = 0.1\nppo.gamma = 0.5\n\
+         [tasks.signal]\nppo.lr = 0.2\nppo.clip = 0.2\n[tasks.predator-prey]\nrun.threads = 4\n\
+         [methods.a]\nppo.lr = 0.3\n[methods.b]\nmethod.kind = 'mappo'\n",
+    );
+    let plan = plan.unwrap();
+    let names: Vec<String> = plan.runs.iter().map(Planned::name).collect();
+    assert_eq!(
+        names[..5],
+        [
+            "signal/a/seed-2",
+            "signal/b/seed-2",
+            "predator-prey/a/seed-2",
+            "predator-prey/b/seed-2",
+            "signal/a/seed-7"
+        ]
+    );
+    assert_eq!(names.len(), 8);
+    let run = &plan.runs[0];
+    assert_eq!(run.folder, scratch.path().join("runs/signal/a/seed-2"));
+    assert_eq!(
+        run.beside("log"),
+        scratch.path().join("runs/signal/a/seed-2.log")
+    );
+    let of = |run: &Planned| {
+        let Config {
+            ppo, run, method, ..
+        } = &run.config;
+        (ppo.lr, ppo.clip, ppo.gamma, run.seed, method.kind())
+    };
+    assert_eq!(of(run), (0.3, 0.2, 0.5, 2, "commformer"));
+    assert_eq!(of(&plan.runs[5]), (0.2, 0.2, 0.5, 7, "mappo"));
+    assert_eq!(of(&plan.runs[2]), (0.3, 0.1, 0.5, 2, "commformer"));
+    // Threads that the file asks for are left alone.
+    let threads = [0, 2].map(|run| plan.runs[run].with_threads(9).run.threads);
+    assert_eq!(threads, [9, 4]);
+}
+
+#[test]
+fn runs_share_the_cores() {
+    let of = |text: &str| {
+        plan(&format!("{text}seeds = [1]\n[tasks.signal]\n"))
+            .1
+            .unwrap()
+    };
+    let cores = workers(0);
+    assert_eq!(of("").processes(1000), [cores, 1]);
+    assert_eq!(of("").processes(1), [1, cores]);
+    assert_eq!(of("").processes(0), [1, cores]);
+    assert_eq!(of("processes = 1\n").processes(5), [1, cores]);
+    let more = 2 * cores;
+    assert_eq!(
+        of(&format!("processes = {more}\n")).processes(100),
+        [more, 1]
+    );
+}
+
+#[test]
+fn every_fault_is_told_once_with_its_table_and_combination() {
+    let head = "seeds = [1, 2]\n[tasks.signal]\n[tasks.predator-prey]\n";
+    let methods =
+        "[methods.fine]\n[methods.typo]\nppo.learning_rate = 1\n[methods.high]\nppo.gamma = 2\n";
+    let said = plan(&format!("{head}{methods}")).1.unwrap_err().to_string();
+    let lines: Vec<&str> = said.lines().map(str::trim).collect();
+    assert!(lines[0].contains("comparison.toml"), "{said}");
+    let [typo, high] = ["ppo.learning_rate", "`ppo.gamma` is 2"].map(|part| {
+        let found: Vec<_> = lines.iter().filter(|line| line.contains(part)).collect();
+        assert_eq!(found.len(), 1, "{part}: {said}");
+        *found[0]
+    });
+    assert!(
+        typo.starts_with("task signal, method typo (and 1 more): "),
+        "{typo}"
+    );
+    assert!(
+        typo.contains("from [methods.typo] of") && typo.contains("`ppo.lr`"),
+        "{typo}"
+    );
+    assert!(
+        high.starts_with("task signal, method high (and 1 more): "),
+        "{high}"
+    );
+    refused(
+        "seeds = [1]\n[tasks.signal]\n[sweep]\nppo.lr = [0.5, 'fast']\n",
+        &[
+            "task signal, method lr=fast: `ppo.lr` is",
+            "from [sweep] of",
+        ],
+    );
+    refused(
+        "seeds = [1]\n[tasks.signal]\n[methods.m]\nmethod.kind = 'mappo'\ngraph.mode = 'full'\n",
+        &[
+            "method m:",
+            "`graph.mode` is nothing that the method `mappo` has",
+        ],
+    );
+    refused(
+        "seeds = [1]\n[tasks.x]\npreset = 'signl'",
+        &["did you mean `signal`?"],
+    );
+    refused(
+        "seeds = [1]\n[tasks.signal]\nrun.seed = 3\n",
+        &["`run.seed` is set", "[tasks.signal]", "leave it out"],
+    );
+    refused(
+        "seeds = [1]\n[tasks.signal]\n[methods.a]\n[methods.b]\nppo.lr = 5e-4\n[settings]\nppo.lr = 5e-4\n",
+        &["task signal: the methods a and b have the same settings"],
+    );
+}
+
+#[test]
+fn a_run_of_other_settings_is_refused_with_the_difference() {
+    let (_scratch, plan) = plan("seeds = [1]\n[tasks.signal]\n");
+    let plan = plan.unwrap();
+    plan.check_existing().unwrap();
+    let [run] = &plan.runs[..] else {
+        panic!("one run")
+    };
+    fs::create_dir_all(&run.folder).unwrap();
+    let file = run.folder.join("config.toml");
+    let mut there = run.config.clone();
+    there.run.threads = 17;
+    fs::write(&file, there.to_toml().unwrap()).unwrap();
+    plan.check_existing().unwrap();
+    there.run.steps = 17;
+    fs::write(&file, there.to_toml().unwrap()).unwrap();
+    let said = plan.check_existing().unwrap_err().to_string();
+    for part in [
+        "comparison.toml",
+        "default/seed-1: run.steps is 17 there and",
+        "here",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(!said.contains("threads"), "{said}");
+    fs::write(&file, "[run\n").unwrap();
+    let said = plan.check_existing().unwrap_err().to_string();
+    assert!(said.contains("cannot read the run in"), "{said}");
+}
+
+#[test]
+fn a_run_is_as_far_as_its_folder_says() {
+    let (_scratch, plan) = plan("seeds = [1]\n[tasks.signal]\n");
+    let plan = plan.unwrap();
+    let [run] = &plan.runs[..] else {
+        panic!("one run")
+    };
+    assert_eq!(State::of(run), State::New);
+    fs::create_dir_all(&run.folder).unwrap();
+    fs::write(
+        run.folder.join("config.toml"),
+        run.config.to_toml().unwrap(),
+    )
+    .unwrap();
+    assert_eq!(State::of(run), State::Begun(0));
+    fs::write(run.folder.join("failure.json"), "{}").unwrap();
+    assert!(matches!(State::of(run), State::Failed(why) if why.contains("failure.json")));
+    fs::write(run.beside("log"), "error: numbers were not finite\n").unwrap();
+    assert_eq!(
+        State::of(run).to_string(),
+        "failed: numbers were not finite"
+    );
+    let outcome = r#"{"return":{"mean":1.0,"low":1.0,"high":1.0},"checkpoint":"best","trained_steps":9,
+        "episodes":200,"seed":1,"sampled":false,"graph":[]}"#;
+    fs::write(run.folder.join("final.json"), outcome).unwrap();
+    assert!(State::of(run).is_over() && State::of(run).to_string() == "finished");
+}

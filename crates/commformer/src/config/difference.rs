@@ -1,0 +1,27 @@
+//! A setting in which two configurations differ.
+
+/// A key that has two values in two configurations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The key, such as `ppo.lr`.
+    pub path: String,
+    /// Its values as TOML; `None` where it is not set.
+    pub values: [Option<String>; 2],
+}
+
+/// What may differ from a run that goes on: no result depends on threads, and another machine may have another device.
+const FREE: [&str; 2] = ["run.threads", "run.device"];
+
+impl Difference {
+    /// Whether it makes another run of a run.
+    pub fn matters(&self) -> bool {
+        !FREE.contains(&self.path.as_str())
+    }
+
+    /// Both values in words, the first as that of a run that is there.
+    pub fn told(&self) -> String {
+        let [own, asked] =
+            (self.values.each_ref()).map(|value| value.as_deref().unwrap_or("not set"));
+        format!("{} is {own} there and {asked} here", self.path)
+    }
+}

@@ -1,0 +1,29 @@
+//! A configuration from tables of a larger file, as a comparison has them.
+
+use super::layers::{self, Layers};
+use super::{Config, ConfigError, Source, presets};
+use toml::Table;
+
+impl Config {
+    /// Lays tables, each with where it came from, over a preset or the defaults, and checks the result. Says which keys and
+    /// names have others today.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], which names the key and the table.
+    pub(crate) fn from_tables(
+        preset: Option<&str>,
+        tables: &[(Table, Source)],
+    ) -> Result<(Self, Vec<String>), ConfigError> {
+        let mut layers = Layers::default();
+        if let Some(name) = preset {
+            let source = Source::Preset(name.to_owned());
+            let text = presets::find(name)?.toml;
+            layers.push(layers::parse(text, source.clone())?, |_| source.clone());
+        }
+        for (table, source) in tables {
+            layers.push(table.clone(), |_| source.clone());
+        }
+        Self::from_layers(layers)
+    }
+}

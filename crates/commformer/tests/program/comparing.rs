@@ -1,0 +1,364 @@
+//! `commformer compare`: runs from one file, in processes that are killed and go on.
+
+use crate::{complaint, json, metrics, printed, program, python_with, read};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Two methods x two seeds, each a second or two.
+const FILE: &str = r#"
+seeds = [1, 2]
+processes = 2
+folder = "compared"
+
+[settings]
+policy.embed_dim = 16
+rollout.num_envs = 4
+rollout.steps = 10
+eval.every = 80
+eval.episodes = 3
+eval.final_episodes = 5
+run.save_every = 40
+run.steps = 320
+
+[tasks.signal]
+
+[methods.learned]
+[methods.none]
+graph.mode = "none"
+"#;
+
+const RUNS: [&str; 4] = [
+    "learned/seed-1",
+    "learned/seed-2",
+    "none/seed-1",
+    "none/seed-2",
+];
+
+fn write(folder: &Path, text: &str) {
+    fs::write(folder.join("comparison.toml"), text).unwrap();
+}
+
+/// Lines of JSON.
+fn events(printed: &str) -> Vec<Value> {
+    printed.lines().map(json).collect()
+}
+
+/// The runs to which this happened.
+fn of_kind<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    let of_kind = events.iter().filter(|event| event["event"] == kind);
+    of_kind.collect()
+}
+
+/// A comparison, still going on.
+fn begun(folder: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_commformer"))
+        .current_dir(folder)
+        .args(["compare", "comparison.toml", "--json"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits until it holds, for as long as nobody would wait.
+#[track_caller]
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(300), "{what}");
+        sleep(Duration::from_millis(5));
+    }
+}
+
+/// Lines of metrics in all runs.
+fn lines(folder: &Path) -> usize {
+    let lines = RUNS.map(|run| {
+        let text = fs::read_to_string(
+            folder
+                .join("compared/signal")
+                .join(run)
+                .join("metrics.jsonl"),
+        );
+        text.map_or(0, |text| text.lines().count())
+    });
+    lines.iter().sum()
+}
+
+#[test]
+fn what_is_killed_goes_on_and_ends_as_if_it_had_not_been() {
+    let [whole, killed] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    for folder in [whole.path(), killed.path()] {
+        write(folder, FILE);
+    }
+    let listed = printed(&program(
+        whole.path(),
+        &["compare", "comparison.toml", "--dry-run"],
+    ));
+    assert_eq!(listed.matches("to do").count(), 4, "{listed}");
+    assert!(listed.contains("4 to train, 2 at a time"), "{listed}");
+    assert!(!whole.path().join("compared").exists());
+
+    let told = events(&printed(&program(
+        whole.path(),
+        &["compare", "comparison.toml", "--json"],
+    )));
+    let place = |event: &Value| event["run"].as_str().unwrap().to_owned();
+    let expected: BTreeSet<String> = RUNS.map(|run| format!("compared/signal/{run}")).into();
+    for (kind, each) in [("started", 1), ("evaluated", 4), ("finished", 1)] {
+        let found = of_kind(&told, kind);
+        let places: BTreeSet<String> = found.iter().map(|event| place(event)).collect();
+        assert_eq!((found.len(), &places), (4 * each, &expected), "{kind}");
+    }
+    let finished = of_kind(&told, "finished");
+    assert!(finished.iter().all(|event| event["before"] == false
+        && event["figures"]["return"]["mean"].is_number()));
+    let evaluated = of_kind(&told, "evaluated");
+    let steps = |run: &str| -> Vec<u64> {
+        let of_run = evaluated.iter().filter(|event| place(event).ends_with(run));
+        of_run
+            .map(|event| event["steps"].as_u64().unwrap())
+            .collect()
+    };
+    assert_eq!(steps("none/seed-2"), [80, 160, 240, 320]);
+
+    // The comparison itself is killed, at three moments; its runs stop by themselves.
+    for moment in [1, 6, 14] {
+        let mut comparison = begun(killed.path());
+        wait_until("no run begins", || lines(killed.path()) >= moment);
+        comparison.kill().unwrap();
+        comparison.wait().unwrap();
+    }
+    // A run is killed.
+    let mut comparison = begun(killed.path());
+    let process = || {
+        RUNS.iter().find_map(|run| {
+            let run = killed.path().join("compared/signal").join(run);
+            let locked = fs::File::open(run.join(".lock"))
+                .ok()?
+                .try_lock_shared()
+                .is_err();
+            let process = fs::read_to_string(run.join(".lock")).ok()?;
+            (locked && !run.join("final.json").exists())
+                .then(|| process.trim().parse::<i32>().ok())?
+        })
+    };
+    wait_until("no run is trained", || process().is_some());
+    if let Some(process) = process().and_then(rustix::process::Pid::from_raw) {
+        // It may have ended this very moment.
+        let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+    }
+    // The others went on.
+    comparison.wait().unwrap();
+    let told = events(&printed(&program(
+        killed.path(),
+        &["compare", "comparison.toml", "--json"],
+    )));
+    assert_eq!(of_kind(&told, "finished").len(), 4);
+    for run in RUNS {
+        let [one, other] = [&whole, &killed].map(|folder| {
+            let run = folder.path().join("compared/signal").join(run);
+            (metrics(&run), read(&run.join("final.json")))
+        });
+        assert!(one == other, "{run}");
+    }
+
+    // What is finished is not run again.
+    let told = events(&printed(&program(
+        killed.path(),
+        &["compare", "comparison.toml", "--json"],
+    )));
+    assert_eq!(told.len(), 4);
+    assert!(
+        told.iter()
+            .all(|event| event["event"] == "finished" && event["before"] == true)
+    );
+    let listed = printed(&program(
+        killed.path(),
+        &["compare", "comparison.toml", "--dry-run"],
+    ));
+    assert_eq!(listed.matches(" finished\n").count(), 4, "{listed}");
+
+    // The report is there, also without training.
+    let report = killed.path().join("compared/report");
+    let page = read(&report.join("report.html"));
+    assert!(page.contains("1 task · 2 methods · 4 runs"), "{page}");
+    assert!(page.contains("Every run has come to its end."), "{page}");
+    let figures = read(&report.join("tables/figures.csv"));
+    assert!(
+        figures.contains("\r\nsignal,none,accuracy,2,0,"),
+        "{figures}"
+    );
+    let tasks = json(&read(&report.join("marl-eval.json")));
+    let step = &tasks["signal"]["signal"]["learned"]["seed_2"]["step_0"];
+    assert_eq!(step["accuracy"].as_array().map(Vec::len), Some(3), "{step}");
+    let last = &tasks["signal"]["signal"]["learned"]["seed_2"]["absolute_metrics"];
+    assert_eq!(last["accuracy"].as_array().map(Vec::len), Some(5), "{last}");
+    fs::remove_dir_all(&report).unwrap();
+    printed(&program(
+        killed.path(),
+        &["compare", "comparison.toml", "--report"],
+    ));
+    assert_eq!(read(&report.join("report.html")), page);
+
+    // A file that contradicts what is there.
+    write(
+        killed.path(),
+        &FILE.replace("run.steps = 320", "run.steps = 640"),
+    );
+    let said = complaint(&program(killed.path(), &["compare", "comparison.toml"]), 1);
+    assert!(
+        said.contains("learned/seed-1: run.steps is 320 there and 640 here"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_run_that_fails_stops_no_other_and_its_words_are_told() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    write(folder, &FILE.replace("seeds = [1, 2]", "seeds = [1]"));
+    // In the way of a run's folder.
+    let way = folder.join("compared/signal/learned");
+    fs::create_dir_all(&way).unwrap();
+    fs::write(way.join("seed-1"), "mine").unwrap();
+    let output = program(folder, &["compare", "comparison.toml"]);
+    let said = complaint(&output, 1);
+    let failed = "failed: signal/learned/seed-1: cannot start the run";
+    assert!(said.contains(failed), "{said}");
+    fs::remove_file(way.join("seed-1")).unwrap();
+
+    // Metrics that nothing can be written to: the run says so, and the other comes to its end.
+    let run = way.join("seed-1");
+    fs::create_dir_all(run.join("metrics.jsonl")).unwrap();
+    let output = program(folder, &["compare", "comparison.toml", "--json"]);
+    let said = complaint(&output, 1);
+    assert!(said.contains("failed: signal/learned/seed-1: "), "{said}");
+    let told = events(&String::from_utf8(output.stdout).unwrap());
+    let failed = of_kind(&told, "failed");
+    assert_eq!(failed.len(), 1, "{told:?}");
+    let why = failed[0]["why"].as_str().unwrap();
+    assert!(why.contains("seed-1"), "{why}");
+    let finished = of_kind(&told, "finished");
+    assert_eq!(finished.len(), 1);
+    // It was, beside the first failure.
+    assert_eq!(
+        (&finished[0]["method"], &finished[0]["before"]),
+        (&"none".into(), &true.into())
+    );
+}
+
+#[test]
+fn two_comparisons_do_not_share_a_folder_and_one_that_is_told_to_stop_stops_its_runs() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    write(
+        folder,
+        &FILE.replace("run.steps = 320", "run.steps = 1_000_000"),
+    );
+    let mut comparison = begun(folder);
+    wait_until("no run begins", || lines(folder) > 1);
+    let said = complaint(&program(folder, &["compare", "comparison.toml"]), 1);
+    assert!(
+        said.contains(&format!("process {} compares in compared", comparison.id())),
+        "{said}"
+    );
+    let of_first = || {
+        let of_first = RUNS.iter().filter(|run| run.ends_with("seed-1"));
+        of_first.map(|run| folder.join("compared/signal").join(run))
+    };
+    let trains = |run: &Path| {
+        let lock = fs::File::open(run.join(".lock"));
+        lock.is_ok_and(|lock| lock.try_lock_shared().is_err())
+    };
+    assert!(of_first().all(|run| trains(&run)));
+    // Its processes stop by themselves when it is killed, and so long others wait.
+    comparison.kill().unwrap();
+    comparison.wait().unwrap();
+    let mut comparison = begun(folder);
+    wait_until("runs go on without their comparison", || {
+        !of_first().any(|run| trains(&run)) || lines(folder) > 20
+    });
+    let before = lines(folder);
+    wait_until("nothing goes on", || lines(folder) > before + 4);
+    let process = rustix::process::Pid::from_child(&comparison);
+    rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+    assert_eq!(comparison.wait().unwrap().code(), Some(130));
+    for run in of_first() {
+        // Nobody trains there any more, and there is something to go on from.
+        fs::File::open(run.join(".lock"))
+            .unwrap()
+            .try_lock()
+            .unwrap();
+        assert!(run.join("checkpoints").read_dir().unwrap().count() > 0);
+    }
+    let listed = printed(&program(
+        folder,
+        &["compare", "comparison.toml", "--dry-run"],
+    ));
+    assert_eq!(listed.matches("begun, ").count(), 2, "{listed}");
+}
+
+/// The example of the book, with the real Optuna.
+#[test]
+fn optuna_tunes_by_comparisons_and_goes_on_with_its_study() {
+    let Some(python) = python_with("optuna", "version >= (4, 0)", "COMMFORMER_OPTUNA_PYTHON")
+    else {
+        return;
+    };
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let lines = FILE.lines().filter(|line| !line.starts_with("folder"));
+    let file: Vec<&str> = lines
+        .take_while(|line| !line.starts_with("[methods"))
+        .collect();
+    fs::write(folder.join("base.toml"), file.join("\n")).unwrap();
+    let script =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/experiments/optuna-example.py");
+    let tune = || {
+        let mut tune = Command::new(&python);
+        tune.current_dir(folder)
+            .arg(&script)
+            .args(["base.toml", "tuned", "--trials", "3"]);
+        tune.args([
+            "--program",
+            env!("CARGO_BIN_EXE_commformer"),
+            "--figure",
+            "accuracy",
+        ]);
+        json(&printed(&tune.output().unwrap()))
+    };
+    let value = |trial: usize| {
+        let finals = [1, 2].map(|seed| {
+            let run = format!("tuned/trial-{trial}/signal/trial/seed-{seed}");
+            let outcome = json(&read(&folder.join(run).join("final.json")));
+            outcome["accuracy"]["mean"].as_f64().unwrap()
+        });
+        (finals[0] + finals[1]) / 2.0
+    };
+    let best = tune();
+    let values = [0, 1, 2].map(value);
+    let highest = values.into_iter().fold(f64::NEG_INFINITY, f64::max);
+    assert!(
+        (best["value"].as_f64().unwrap() - highest).abs() < 1e-12,
+        "{best} {values:?}"
+    );
+    let trial = best["trial"].as_u64().unwrap();
+    let settings = read(&folder.join(format!(
+        "tuned/trial-{trial}/signal/trial/seed-1/config.toml"
+    )));
+    let settings: toml::Table = settings.parse().unwrap();
+    assert_eq!(
+        settings["ppo"]["lr"].as_float(),
+        best["settings"]["ppo.lr"].as_f64()
+    );
+    // Three more; these may be stopped early.
+    tune();
+    assert!(folder.join("tuned/trial-5.toml").exists());
+    let log = read(&folder.join("tuned/study.log"));
+    assert!(!folder.join("tuned/trial-6.toml").exists(), "{log}");
+}
