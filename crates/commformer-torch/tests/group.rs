@@ -91,13 +91,20 @@ fn one_of_them() {
             for (other, tensor) in all.iter().enumerate() {
                 assert_eq!(Vec::<f32>::try_from(tensor).unwrap(), [other as f32, 10.0]);
             }
-            let texts = group.gather_bytes(&vec![rank as u8; 3 * rank]).unwrap();
-            for (other, text) in texts.iter().enumerate() {
-                assert_eq!(*text, vec![other as u8; 3 * other]);
+            // Longer than the room, shorter, as long, and much shorter.
+            let mut room = 0;
+            let size = at.size;
+            for (length, expected) in [(0, 0), (3, 3), (5, 5), (4, 5), (5, 5), (1, 1)] {
+                let told = vec![rank as u8; length * rank];
+                let texts = group.gather_bytes(&told, &mut room).unwrap();
+                for (other, text) in texts.iter().enumerate() {
+                    assert_eq!(*text, vec![other as u8; length * other]);
+                }
+                assert_eq!(room, expected * (size - 1));
             }
             let mut sum = Tensor::from_slice(&[1.0_f32, rank as f32]);
             group.sum(&mut sum).unwrap();
-            let size = at.size as f32;
+            let size = size as f32;
             assert_eq!(
                 Vec::<f32>::try_from(&sum).unwrap(),
                 [size, size * (size - 1.0) / 2.0]

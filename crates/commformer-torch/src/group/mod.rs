@@ -137,26 +137,57 @@ impl Group {
 
     /// The bytes of all processes, of which each may have another number, in the order of their ranks.
     ///
+    /// `room` is for how many there was room the last time that the same thing was gathered, 0 at first; it is the same
+    /// everywhere. What fits into it is gathered at once. For the rest, once all know how much it is, there is a second exchange.
+    ///
     /// # Errors
     ///
     /// [`GroupError::Lost`].
-    pub fn gather_bytes(&mut self, mine: &[u8]) -> Result<Vec<Vec<u8>>, GroupError> {
-        let lengths = self.gather(&Tensor::from_slice(&[mine.len() as i64]))?;
-        let lengths: Vec<usize> = lengths
-            .iter()
-            .map(|length| length.int64_value(&[0]) as usize)
-            .collect();
+    pub fn gather_bytes(
+        &mut self,
+        mine: &[u8],
+        room: &mut usize,
+    ) -> Result<Vec<Vec<u8>>, GroupError> {
+        const LENGTH: usize = size_of::<u64>();
+        let (first, rest) = mine.split_at(mine.len().min(*room));
+        let begin = [&(mine.len() as u64).to_le_bytes(), first].concat();
+        let mut all = self.gather_padded(begin, LENGTH + *room)?;
+        let mut lengths = Vec::with_capacity(all.len());
+        for bytes in &mut all {
+            let length: [u8; LENGTH] = std::array::from_fn(|at| bytes[at]);
+            lengths.push(u64::from_le_bytes(length) as usize);
+            bytes.drain(..LENGTH);
+        }
         let longest = lengths.iter().copied().max().unwrap_or(0);
-        let mut padded = mine.to_vec();
-        padded.resize(longest, 0);
-        let gathered = self.gather(&Tensor::from_slice(&padded))?;
-        let bytes = |(tensor, length): (Tensor, usize)| {
-            let mut bytes = vec![0; longest];
-            tensor.copy_data_u8(&mut bytes, longest);
+        if longest > *room {
+            let rest = self.gather_padded(rest.to_vec(), longest - *room)?;
+            for (bytes, rest) in all.iter_mut().zip(rest) {
+                bytes.extend(rest);
+            }
+        }
+        for (bytes, length) in all.iter_mut().zip(lengths) {
             bytes.truncate(length);
+        }
+        // What varies a little finds room without a second exchange, what has become small wastes none.
+        if longest > *room || longest < *room / 2 {
+            *room = longest;
+        }
+        Ok(all)
+    }
+
+    fn gather_padded(
+        &mut self,
+        mut mine: Vec<u8>,
+        length: usize,
+    ) -> Result<Vec<Vec<u8>>, GroupError> {
+        mine.resize(length, 0);
+        let gathered = self.gather(&Tensor::from_slice(&mine))?;
+        let bytes = |tensor: Tensor| {
+            let mut bytes = vec![0; length];
+            tensor.copy_data_u8(&mut bytes, length);
             bytes
         };
-        Ok(gathered.into_iter().zip(lengths).map(bytes).collect())
+        Ok(gathered.into_iter().map(bytes).collect())
     }
 
     /// Overwrites a tensor with that of process `root`; it has the same shape and kind everywhere.

@@ -2,6 +2,8 @@
 
 mod commands;
 mod faults;
+#[cfg(unix)]
+mod launchers;
 mod ranks;
 #[path = "../../../../tests/src/skip.rs"]
 mod skip;

@@ -164,8 +164,9 @@ pub(super) fn share(mut trainer: TeamTrainer, mut group: Group) -> anyhow::Resul
         weights = weights::encode(&checkpoint.weights, &[])?;
         state = encode_state(&checkpoint.state)?;
     }
-    let mut of_first =
-        |mine: &[u8]| -> anyhow::Result<Vec<u8>> { Ok(group.gather_bytes(mine)?.swap_remove(0)) };
+    let mut of_first = |mine: &[u8]| -> anyhow::Result<Vec<u8>> {
+        Ok(group.gather_bytes(mine, &mut 0)?.swap_remove(0))
+    };
     let (weights, state) = (of_first(&weights)?, of_first(&state)?);
     if !first {
         trainer.restore(Checkpoint {
