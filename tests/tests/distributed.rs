@@ -6,7 +6,7 @@ mod common;
 use commformer::compose::{self, TeamTrainer};
 use commformer::config::Config;
 use commformer_env::{Actions, Environment, Observation, Rng, Spec, StateError, Status, VecEnv};
-use commformer_torch::group::{Group, Rendezvous};
+use commformer_torch::group::{Group, Rendezvous, Waits};
 use commformer_train::{
     CheckpointStore, EvaluationReport, IterationReport, Listener, Purpose, TrainError, Which,
     encode_state, seed_for,
@@ -21,6 +21,10 @@ use std::{env, io};
 use tch::Device;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+const WAITS: Waits = Waits {
+    meeting: PATIENCE,
+    answer: PATIENCE,
+};
 
 /// Which part this process plays, if it was started by a test, on how many threads, in which folder, and at which ports
 /// the processes meet.
@@ -224,7 +228,7 @@ fn together(trainer: TeamTrainer, at: usize) -> Result<TeamTrainer, TrainError> 
     };
     let ports = variable(PORTS);
     meeting.port = ports.split(',').nth(at).unwrap().parse().unwrap();
-    trainer.with_group(Group::meet(&meeting, PATIENCE).unwrap())
+    trainer.with_group(Group::meet(&meeting, WAITS, &mut || None).unwrap())
 }
 
 /// Why the trainer cannot be among the others.

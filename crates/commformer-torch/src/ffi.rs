@@ -41,12 +41,30 @@ unsafe extern "C" {
         host: *const c_char,
         port: u16,
         serves: bool,
-        rank: c_int,
         size: c_int,
         timeout: i64,
         prefix: *const c_char,
-        device: *const c_char,
         group: *mut *mut c_void,
+    ) -> *mut c_char;
+    pub(crate) fn commformer_group_join(
+        group: *mut c_void,
+        rank: c_int,
+        size: c_int,
+        meeting: i64,
+        answer: i64,
+        device: *const c_char,
+    ) -> *mut c_char;
+    pub(crate) fn commformer_group_part(group: *mut c_void) -> *mut c_char;
+    pub(crate) fn commformer_group_count(
+        group: *mut c_void,
+        key: *const c_char,
+        count: *mut i64,
+    ) -> *mut c_char;
+    pub(crate) fn commformer_group_there(
+        group: *mut c_void,
+        keys: *const *const c_char,
+        count: usize,
+        there: *mut bool,
     ) -> *mut c_char;
     pub(crate) fn commformer_group_close(group: *mut c_void);
     pub(crate) fn commformer_group_gather(

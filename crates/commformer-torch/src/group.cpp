@@ -23,34 +23,53 @@ struct Group {
   c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
 };
 
+// The connections, which are closed once one of the others was lost.
+c10d::ProcessGroupGloo &gloo_of(void *group) {
+  const auto &gloo = static_cast<Group *>(group)->gloo;
+  TORCH_CHECK(gloo, "the connections to the other processes are closed");
+  return *gloo;
+}
+
 at::Tensor &tensor_of(void *tensor) { return *static_cast<at::Tensor *>(tensor); }
 
 } // namespace
 
 extern "C" {
 
-// Meets the others of a run at `host` and `port`; the process with `serves` holds the store. Every wait ends after `timeout`
-// milliseconds. `device` is the address or host name of the interface to be used, or null for c10d's choice.
-char *commformer_group_open(const char *host, uint16_t port, bool serves, int rank, int size, int64_t timeout,
-                            const char *prefix, const char *device, void **group) {
+// Reaches the store of a run at `host` and `port`; the process with `serves` holds it. No wait lasts longer than `timeout`
+// milliseconds.
+char *commformer_group_open(const char *host, uint16_t port, bool serves, int size, int64_t timeout, const char *prefix,
+                            void **group) {
   return guarded([&] {
-    const std::chrono::milliseconds patience(timeout);
     c10d::TCPStoreOptions options;
     options.port = port;
     options.isServer = serves;
     options.numWorkers = static_cast<std::size_t>(size);
-    // The group waits for everybody, and says for whom.
+    // The caller waits for everybody, and says for whom.
     options.waitWorkers = false;
-    options.timeout = patience;
+    options.timeout = std::chrono::milliseconds(timeout);
     c10::intrusive_ptr<c10d::Store> store = c10::make_intrusive<c10d::TCPStore>(host, options);
-    store = c10::make_intrusive<c10d::PrefixStore>(prefix, std::move(store));
-    auto gloo = c10d::ProcessGroupGloo::Options::create(patience);
+    *group = new Group{c10::make_intrusive<c10d::PrefixStore>(prefix, std::move(store)), {}};
+  });
+}
+
+// Connects to everybody, who must do the same within `meeting` milliseconds. After that no wait lasts longer than `answer`
+// milliseconds. `device` is the address or host name of the interface to be used, or null for c10d's choice.
+char *commformer_group_join(void *group, int rank, int size, int64_t meeting, int64_t answer, const char *device) {
+  return guarded([&] {
+    Group &own = *static_cast<Group *>(group);
+    auto gloo = c10d::ProcessGroupGloo::Options::create(std::chrono::milliseconds(meeting));
     gloo->devices.push_back(device == nullptr
                                 ? c10d::ProcessGroupGloo::createDefaultDevice()
                                 : c10d::ProcessGroupGloo::createDeviceForHostname(device));
-    auto members = c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, std::move(gloo));
-    *group = new Group{std::move(store), std::move(members)};
+    own.gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(own.store, rank, size, std::move(gloo));
+    own.gloo->setTimeout(std::chrono::milliseconds(answer));
   });
+}
+
+// Closes the connections to the others, which notice it; the store can still be used.
+char *commformer_group_part(void *group) {
+  return guarded([&] { static_cast<Group *>(group)->gloo.reset(); });
 }
 
 void commformer_group_close(void *group) { delete static_cast<Group *>(group); }
@@ -62,7 +81,7 @@ char *commformer_group_gather(void *group, void *mine, void *const *gathered, si
     std::vector<std::vector<at::Tensor>> outputs(1);
     for (size_t rank = 0; rank < count; ++rank)
       outputs[0].push_back(tensor_of(gathered[rank]));
-    static_cast<Group *>(group)->gloo->allgather(outputs, inputs)->wait();
+    gloo_of(group).allgather(outputs, inputs)->wait();
   });
 }
 
@@ -72,7 +91,7 @@ char *commformer_group_broadcast(void *group, void *tensor, int root) {
     std::vector<at::Tensor> tensors{tensor_of(tensor)};
     c10d::BroadcastOptions options;
     options.rootRank = root;
-    static_cast<Group *>(group)->gloo->broadcast(tensors, options)->wait();
+    gloo_of(group).broadcast(tensors, options)->wait();
   });
 }
 
@@ -80,7 +99,7 @@ char *commformer_group_broadcast(void *group, void *tensor, int root) {
 char *commformer_group_sum(void *group, void *tensor) {
   return guarded([&] {
     std::vector<at::Tensor> tensors{tensor_of(tensor)};
-    static_cast<Group *>(group)->gloo->allreduce(tensors)->wait();
+    gloo_of(group).allreduce(tensors)->wait();
   });
 }
 
@@ -89,7 +108,19 @@ char *commformer_group_barrier(void *group, int64_t timeout) {
   return guarded([&] {
     c10d::BarrierOptions options;
     options.timeout = std::chrono::milliseconds(timeout);
-    static_cast<Group *>(group)->gloo->monitoredBarrier(options, true);
+    gloo_of(group).monitoredBarrier(options, true);
+  });
+}
+
+// Counts one more under a key, and says how many there are.
+char *commformer_group_count(void *group, const char *key, int64_t *count) {
+  return guarded([&] { *count = static_cast<Group *>(group)->store->add(key, 1); });
+}
+
+// Whether there is something under every key.
+char *commformer_group_there(void *group, const char *const *keys, size_t count, bool *there) {
+  return guarded([&] {
+    *there = static_cast<Group *>(group)->store->check(std::vector<std::string>(keys, keys + count));
   });
 }
 

@@ -1,8 +1,9 @@
 //! Processes that meet, exchange tensors and lose each other. Every test starts this program again, once for each process.
 
-use commformer_torch::group::{Group, GroupError, Rendezvous};
+use commformer_torch::group::{Group, GroupError, Rendezvous, Waits};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 use tch::{Kind, Tensor};
 
@@ -34,18 +35,27 @@ fn start(part: &str, rank: usize, size: usize, port: u16) -> Child {
         .unwrap()
 }
 
+/// Hangs like a process of a machine that hangs.
+fn stop() {
+    let pid = std::process::id().to_string();
+    let kill = Command::new("kill").args(["-STOP", &pid]).status();
+    assert!(kill.unwrap().success());
+}
+
 /// What the processes of a group print in their parts, each with whether it ended well.
 fn play(part: &str, size: usize) -> Vec<(bool, String)> {
     let port = port();
     let all: Vec<Child> = (0..size)
         .map(|rank| start(part, rank, size, port))
         .collect();
-    let ended = all.into_iter().map(|child| {
-        let output = child.wait_with_output().unwrap();
-        let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-        (output.status.success(), text.concat())
-    });
-    ended.collect()
+    all.into_iter().map(end).collect()
+}
+
+/// Whether it ended well, and what it printed.
+fn end(child: Child) -> (bool, String) {
+    let output = child.wait_with_output().unwrap();
+    let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    (output.status.success(), text.concat())
 }
 
 #[test]
@@ -54,14 +64,24 @@ fn one_of_them() {
         return;
     };
     let at = Rendezvous::from_env().unwrap().unwrap();
-    let patience = if part == "late" {
-        Duration::from_secs(2)
-    } else {
-        PATIENCE
+    let short = Duration::from_secs(3);
+    let waits = match part.as_str() {
+        "late" => (short, PATIENCE),
+        "stopping" | "stopping first" => (PATIENCE, short),
+        _ => (PATIENCE, PATIENCE),
     };
-    let mut group = match Group::meet(&at, patience) {
+    let waits = Waits {
+        meeting: waits.0,
+        answer: waits.1,
+    };
+    let begun = Instant::now();
+    let mut watch = || {
+        let sees = part == "watched" && at.rank == 0 && begun.elapsed() > short;
+        sees.then(|| "process 2 has no legs".to_owned())
+    };
+    let mut group = match Group::meet(&at, waits, &mut watch) {
         Ok(group) => group,
-        Err(error) => panic!("{error}"),
+        Err(error) => return println!("said: {error}"),
     };
     let rank = at.rank;
     match part.as_str() {
@@ -71,13 +91,20 @@ fn one_of_them() {
             for (other, tensor) in all.iter().enumerate() {
                 assert_eq!(Vec::<f32>::try_from(tensor).unwrap(), [other as f32, 10.0]);
             }
-            let texts = group.gather_bytes(&vec![rank as u8; 3 * rank]).unwrap();
-            for (other, text) in texts.iter().enumerate() {
-                assert_eq!(*text, vec![other as u8; 3 * other]);
+            // Longer than the room, shorter, as long, and much shorter.
+            let mut room = 0;
+            let size = at.size;
+            for (length, expected) in [(0, 0), (3, 3), (5, 5), (4, 5), (5, 5), (1, 1)] {
+                let told = vec![rank as u8; length * rank];
+                let texts = group.gather_bytes(&told, &mut room).unwrap();
+                for (other, text) in texts.iter().enumerate() {
+                    assert_eq!(*text, vec![other as u8; length * other]);
+                }
+                assert_eq!(room, expected * (size - 1));
             }
             let mut sum = Tensor::from_slice(&[1.0_f32, rank as f32]);
             group.sum(&mut sum).unwrap();
-            let size = at.size as f32;
+            let size = size as f32;
             assert_eq!(
                 Vec::<f32>::try_from(&sum).unwrap(),
                 [size, size * (size - 1.0) / 2.0]
@@ -89,11 +116,15 @@ fn one_of_them() {
         }
         "leaving" if rank == 1 => group.leave("the disk is full"),
         "dying" if rank == 1 => std::process::abort(),
-        "leaving" | "dying" => {
+        "stopping" if rank == 1 => stop(),
+        "stopping first" if rank == 0 => stop(),
+        "leaving" | "dying" | "stopping" | "stopping first" => {
             let lost = group.gather(&Tensor::from_slice(&[1.0_f32])).unwrap_err();
             println!("said: {lost}");
+            // Who asks again is answered, too.
+            assert!(group.gather(&Tensor::from_slice(&[1.0_f32])).is_err());
         }
-        "hanging" if rank == 1 => std::thread::sleep(Duration::from_secs(6)),
+        "hanging" if rank == 1 => thread::sleep(Duration::from_secs(6)),
         "hanging" => match group.wait(Duration::from_secs(2)) {
             Ok(()) => panic!("process 1 sleeps"),
             Err(error) => println!("said: {error}"),
@@ -124,11 +155,15 @@ fn whoever_leaves_is_named_to_the_others() {
 #[test]
 fn nobody_waits_for_ever_for_one_that_died_or_hangs() {
     let begun = Instant::now();
-    let ended = play("dying", 2);
-    assert!(
-        ended[0].0 && ended[0].1.contains("process 0 of 2 lost the others"),
-        "{ended:?}"
-    );
+    for size in [2, 4] {
+        let ended = play("dying", size);
+        for rank in (0..size).filter(|rank| *rank != 1) {
+            let words =
+                format!("process {rank} of {size} lost the others (process 1 did not answer)");
+            assert!(ended[rank].0 && ended[rank].1.contains(&words), "{ended:?}");
+        }
+    }
+    assert!(begun.elapsed() < PATIENCE);
     let ended = play("hanging", 3);
     let (ended_well, said) = &ended[0];
     assert!(ended_well, "{said}");
@@ -139,12 +174,76 @@ fn nobody_waits_for_ever_for_one_that_died_or_hangs() {
     assert!(begun.elapsed() < 3 * PATIENCE);
 }
 
+/// Also where it is the one that holds the store, which then answers no question.
+#[test]
+fn one_that_is_stopped_is_named() {
+    for (part, stopped) in [("stopping", 1), ("stopping first", 0)] {
+        let begun = Instant::now();
+        let port = port();
+        let mut all: Vec<Child> = (0..3).map(|rank| start(part, rank, 3, port)).collect();
+        let mut hangs = all.remove(stopped);
+        let ended: Vec<_> = all.into_iter().map(end).collect();
+        hangs.kill().unwrap();
+        hangs.wait().unwrap();
+        for (ended_well, said) in ended {
+            assert!(ended_well, "{said}");
+            let words = format!("lost the others (process {stopped} did not answer)");
+            assert!(said.contains(&words), "{said}");
+        }
+        assert!(begun.elapsed() < PATIENCE);
+    }
+}
+
 #[test]
 fn one_that_is_never_started_is_missed() {
-    let mut first = start("late", 0, 2, port());
+    let port = port();
+    let [first, second] = [0, 2].map(|rank| start("late", rank, 4, port));
     let begun = Instant::now();
-    let status = first.wait().unwrap();
-    assert!(!status.success() && begun.elapsed() < PATIENCE);
+    let words = format!("processes 1, 3 of 4 did not come to 127.0.0.1:{port} within 3 s");
+    for child in [first, second] {
+        let (ended_well, said) = end(child);
+        assert!(ended_well && said.contains(&words), "{said}");
+    }
+    assert!(begun.elapsed() < PATIENCE);
+}
+
+/// Whoever has started the others knows when one has ended, and all of them hear of it.
+#[test]
+fn what_the_first_sees_ends_the_meeting_of_all() {
+    let port = port();
+    let begun = Instant::now();
+    for child in [0, 1].map(|rank| start("watched", rank, 3, port)) {
+        let (ended_well, said) = end(child);
+        let words = "said: not all processes met: process 2 has no legs";
+        assert!(ended_well && said.contains(words), "{said}");
+    }
+    assert!(begun.elapsed() < PATIENCE);
+}
+
+#[test]
+fn two_processes_with_one_number_are_a_sentence() {
+    let port = port();
+    let first = start("exchange", 1, 3, port);
+    let store = start("exchange", 0, 3, port);
+    let second = start("exchange", 1, 3, port);
+    let third = thread::spawn(move || {
+        thread::sleep(Duration::from_secs(4));
+        end(start("exchange", 2, 3, port))
+    });
+    let ended = [first, second].map(end);
+    let refused = format!("said: another process is number 1 at 127.0.0.1:{port} already");
+    assert_eq!(
+        ended
+            .iter()
+            .filter(|(_, said)| said.contains(&refused))
+            .count(),
+        1,
+        "{ended:?}"
+    );
+    // The others go on.
+    for (ended_well, said) in ended.into_iter().chain([end(store), third.join().unwrap()]) {
+        assert!(ended_well, "{said}");
+    }
 }
 
 #[test]
@@ -160,7 +259,11 @@ fn two_runs_on_one_port_are_a_sentence() {
         prefix: "x".into(),
         interface: None,
     };
-    let error = Group::meet(&at, Duration::from_secs(3)).unwrap_err();
+    let waits = Waits {
+        meeting: Duration::from_secs(3),
+        ..Waits::default()
+    };
+    let error = Group::meet(&at, waits, &mut || None).unwrap_err();
     assert!(matches!(error, GroupError::Meeting { .. }));
     let said = error.to_string();
     assert!(

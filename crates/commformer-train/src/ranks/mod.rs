@@ -11,17 +11,36 @@ use crate::TrainError;
 use commformer_torch::group::Group;
 use tch::{Device, Tensor};
 
+/// What ranks tell each other.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject {
+    /// Something that is told once.
+    Once,
+    /// What they have collected.
+    Rollout,
+    /// The gradients of the lower level.
+    Lower,
+    /// Those of the upper level.
+    Upper,
+}
+
 /// This process among those of the run.
 #[derive(Debug)]
 pub struct Ranks {
     group: Group,
     device: Device,
+    /// Of each subject, for how many bytes there was room the last time.
+    rooms: [usize; 4],
 }
 
 impl Ranks {
     /// Of these processes, the tensors of which live on `device`.
     pub fn new(group: Group, device: Device) -> Self {
-        Self { group, device }
+        Self {
+            group,
+            device,
+            rooms: [0; 4],
+        }
     }
 
     /// Where this one's tensors live.
@@ -50,8 +69,9 @@ impl Ranks {
     }
 
     /// What each rank has to say, in their order.
-    pub fn exchange(&mut self, mine: &[u8]) -> Result<Vec<Vec<u8>>, TrainError> {
-        Ok(self.group.gather_bytes(mine)?)
+    pub fn exchange(&mut self, about: Subject, mine: &[u8]) -> Result<Vec<Vec<u8>>, TrainError> {
+        let room = &mut self.rooms[about as usize];
+        Ok(self.group.gather_bytes(mine, room)?)
     }
 
     /// Whether any rank wishes so.
@@ -62,7 +82,7 @@ impl Ranks {
 
     /// Refuses ranks that have something else here than this one.
     pub fn check_alike(&mut self, mine: &[u8], what: &str) -> Result<(), TrainError> {
-        let all = self.exchange(mine)?;
+        let all = self.exchange(Subject::Once, mine)?;
         match all.iter().position(|other| other != mine) {
             None => Ok(()),
             Some(rank) => Err(TrainError::Ranks {

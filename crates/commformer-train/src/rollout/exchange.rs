@@ -1,8 +1,8 @@
 //! What the ranks' shards have seen, brought to all of them.
 
 use super::Shard;
-use crate::ranks::Ranks;
 use crate::ranks::wire::Wire;
+use crate::ranks::{Ranks, Subject};
 use crate::{CheckpointError, TrainError};
 use commformer_env::{EnvState, Environment, Episode, VecEnv};
 
@@ -46,7 +46,7 @@ pub fn exchange<E: Environment>(
 ) -> Result<(), TrainError> {
     let mut mine = Wire::Out(Vec::new());
     each_of(ranks.rank(), ranks, shards, episodes, &mut mine)?;
-    let all = ranks.exchange(&mine.into_bytes())?;
+    let all = ranks.exchange(Subject::Rollout, &mine.into_bytes())?;
     for (rank, bytes) in all.iter().enumerate() {
         if rank != ranks.rank() {
             let mut wire = Wire::from(rank, bytes);

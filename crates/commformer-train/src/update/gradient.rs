@@ -10,8 +10,8 @@ use super::ppo::{self, Targets};
 use crate::gate::GateTerms;
 use crate::policy::{Evaluation, GateSamples, Level, TeamGraphs, learned_graph};
 use crate::pool::lock;
-use crate::ranks::Ranks;
 use crate::ranks::wire::Wire;
+use crate::ranks::{Ranks, Subject};
 use crate::rollout::samples::Observed;
 use crate::{Losses, Policy, PpoConfig, Samples, Sequence, TrainError};
 use std::sync::Mutex;
@@ -110,7 +110,11 @@ pub fn gradient(
     });
     let mut done = done.collect::<Result<Vec<_>, _>>()?;
     if let Some(ranks) = ranks {
-        exchange(&mut done, ranks)?;
+        let about = match level {
+            Level::Lower => Subject::Lower,
+            Level::Upper => Subject::Upper,
+        };
+        exchange(&mut done, ranks, about)?;
     }
     let mut sum: Option<(Vec<Tensor>, Tensor)> = None;
     for (gradients, terms) in done.into_iter().flatten() {
@@ -137,6 +141,7 @@ pub fn gradient(
 fn exchange(
     done: &mut [Option<(Vec<Tensor>, Tensor)>],
     ranks: &mut Ranks,
+    about: Subject,
 ) -> Result<(), TrainError> {
     let device = ranks.device();
     let mut mine = Wire::Out(Vec::new());
@@ -145,7 +150,7 @@ fn exchange(
         tensors.push(terms.shallow_clone());
         mine.tensors(&mut tensors, device)?;
     }
-    let all = ranks.exchange(&mine.into_bytes())?;
+    let all = ranks.exchange(about, &mine.into_bytes())?;
     for (rank, bytes) in all.iter().enumerate() {
         if rank == ranks.rank() {
             continue;

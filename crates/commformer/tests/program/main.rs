@@ -4,6 +4,8 @@ mod commands;
 #[cfg(unix)]
 mod comparing;
 mod faults;
+#[cfg(unix)]
+mod launchers;
 mod ranks;
 #[path = "../../../../tests/src/skip.rs"]
 mod skip;

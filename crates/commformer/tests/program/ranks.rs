@@ -1,10 +1,12 @@
 //! Several processes that train one team.
 
-use super::{complaint, metrics, printed, read, train};
+use super::{SMALL, complaint, metrics, printed, read, train};
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 const SHARDS: [&str; 3] = ["signal", "--set", "rollout.shard=1"];
 
@@ -77,6 +79,131 @@ fn the_environment_says_who_takes_part() {
     let [whole, begun] = ["whole", "begun"].map(|name| folder.join(name));
     assert_eq!(metrics(&whole), metrics(&begun));
     assert!(checkpoint(&whole) == checkpoint(&begun));
+}
+
+/// Three processes on this machine, the first of which starts the others.
+fn three(folder: &Path) -> Child {
+    // More steps than it will make.
+    let endless = [&SMALL[..SMALL.len() - 1], &["4000000"]].concat();
+    Command::new(env!("CARGO_BIN_EXE_commformer"))
+        .current_dir(folder)
+        .env("XDG_STATE_HOME", folder.join("state"))
+        .env("COMMFORMER_ANSWER_SECONDS", "3")
+        .args(["train", "--run", "run", "--ranks", "3"])
+        .args([&SHARDS[..], &endless].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// The processes that another has started, in their order.
+#[cfg(target_os = "linux")]
+fn started_by(parent: u32) -> Vec<u32> {
+    let number = |entry: std::io::Result<fs::DirEntry>| -> Option<u32> {
+        entry.ok()?.file_name().to_str()?.parse().ok()
+    };
+    let mut children: Vec<u32> = (fs::read_dir("/proc").unwrap())
+        .filter_map(number)
+        .filter(|pid| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            // After the name, which is in brackets: the state, then the parent.
+            let parent_of = |rest: &str| rest.split_whitespace().nth(1)?.parse().ok();
+            let found = stat.rsplit_once(')').and_then(|(_, rest)| parent_of(rest));
+            found == Some(parent)
+        })
+        .collect();
+    children.sort_unstable();
+    children
+}
+
+/// Waits until something is there.
+#[cfg(target_os = "linux")]
+fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "it never came");
+        sleep(Duration::from_millis(2));
+    }
+}
+
+/// Killed before all have met, killed while they train, or stopped: the run ends soon, and says which rank it was. No process is
+/// left behind.
+#[cfg(target_os = "linux")]
+#[test]
+fn one_that_was_started_here_and_is_lost_ends_the_run_by_its_number() {
+    let signal = |name: &str, pid: u32| {
+        let sent = Command::new("kill").args([name, &pid.to_string()]).status();
+        assert!(sent.unwrap().success());
+    };
+    for (name, trains, words) in [
+        ("-KILL", false, &["rank 2 ended with signal: 9"][..]),
+        (
+            "-KILL",
+            true,
+            &["rank 2 ended with signal: 9", "(process 2 did not answer)"],
+        ),
+        ("-STOP", true, &["(process 2 did not answer)"]),
+    ] {
+        let scratch = tempfile::tempdir().unwrap();
+        let run = scratch.path().join("run");
+        let parent = three(scratch.path());
+        let others = until(|| {
+            let found = started_by(parent.id());
+            (found.len() == 2).then_some(found)
+        });
+        if trains {
+            until(|| {
+                let told = fs::read_to_string(run.join("metrics.jsonl"));
+                (told.is_ok_and(|told| told.lines().count() > 3)).then_some(())
+            });
+        }
+        signal(name, others[1]);
+        let begun = Instant::now();
+        let said = complaint(&parent.wait_with_output().unwrap(), 1);
+        assert!(begun.elapsed() < Duration::from_secs(30), "{said}");
+        for words in words {
+            assert!(said.contains(words), "{said}");
+        }
+        assert_eq!(run.exists(), trains);
+        for pid in others {
+            assert!(
+                !Path::new(&format!("/proc/{pid}")).exists(),
+                "{pid} is left"
+            );
+        }
+    }
+}
+
+/// One that fails by itself says why, and whose error it is.
+#[test]
+fn one_that_cannot_begin_ends_the_meeting_with_its_words() {
+    let scratch = tempfile::tempdir().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
+    let port = free.unwrap().port().to_string();
+    let start = |rank: &str, seed: &str| {
+        Command::new(env!("CARGO_BIN_EXE_commformer"))
+            .current_dir(scratch.path())
+            .env("XDG_STATE_HOME", scratch.path().join("state"))
+            .env("MASTER_ADDR", "127.0.0.1")
+            .env("MASTER_PORT", &port)
+            .env("WORLD_SIZE", "2")
+            .env("RANK", rank)
+            .env("COMMFORMER_INTERFACE", "127.0.0.1")
+            .args(["train", "--run", "run", "--seed", seed])
+            .args([&SHARDS[..], &SMALL].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let all = [start("0", "1"), start("1", "2")].map(|child| child.wait_with_output());
+    let [_, second] = all.map(|output| complaint(&output.unwrap(), 1));
+    assert!(second.starts_with("error: rank 1: rank "), "{second}");
+    assert!(second.contains("another configuration"), "{second}");
 }
 
 #[test]

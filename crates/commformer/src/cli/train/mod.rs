@@ -52,6 +52,10 @@ pub(super) struct Train {
 
 impl Train {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        ranks::named(self.train(out))
+    }
+
+    fn train(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
         if self.while_input {
             let watched = interrupt.watch_end_of(std::io::stdin());
@@ -65,13 +69,14 @@ impl Train {
         let mut of_process = config.clone();
         of_process.run.threads = ranks::threads(config.run.threads, self.ranks);
         let mut trainer = compose::trainer(&of_process, device)?;
-        let (meeting, started) = ranks::meeting(self.ranks, &trainer)?;
+        let (meeting, mut started) = ranks::meeting(self.ranks, &trainer)?;
         // The same episodes each time, so that evaluations differ by the policy alone.
         let mut environments = |purpose| {
             let (episodes, seed) = (config.eval.episodes, config.run.seed);
             Ok(compose::evaluation(config, episodes, seed, purpose)?)
         };
-        let mut group = meeting.as_ref().map(ranks::meet).transpose()?;
+        let group = meeting.as_ref().map(|at| ranks::meet(at, &mut started));
+        let mut group = group.transpose()?;
         if let Some(group) = group.take_if(|group| group.rank() > 0) {
             return ranks::follow(trainer, group, &mut environments, interrupt);
         }
@@ -126,7 +131,10 @@ impl Train {
         let steps = trainer.steps();
         drop(trainer);
         let (program, path) = (super::program(), folder.path().display());
-        let outcome = outcome.map_err(|error| end::failed(error, &folder, steps, &mut events))?;
+        let outcome = outcome.map_err(|error| {
+            started.tell_killed();
+            end::failed(error, &folder, steps, &mut events)
+        })?;
         started.wait()?;
         if outcome == Outcome::Stopped {
             // Another process of the run was told to.

@@ -1,9 +1,10 @@
 //! Several processes that train one team.
 
+use crate::cli::warn;
 use crate::compose::{Envs, TeamTrainer};
 use crate::interrupt::Interrupt;
 use anyhow::{Context, ensure};
-use commformer_torch::group::{Group, Rendezvous};
+use commformer_torch::group::{Group, Rendezvous, Waits};
 use commformer_torch::weights;
 use commformer_train::{
     Checkpoint, EvaluationReport, IterationReport, Listener, Purpose, decode_state, encode_state,
@@ -16,9 +17,6 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
-
-/// No process waits longer for another.
-const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How long a process that has lost the others may take to say so.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -83,6 +81,26 @@ pub(super) fn meeting(
 }
 
 impl Started {
+    /// Which of them has ended already, and how.
+    fn ended(&mut self) -> Option<String> {
+        let mut ended = (self.0.iter_mut().zip(1..)).filter_map(|(child, rank)| {
+            let status = child.try_wait().ok()??;
+            Some(format!("rank {rank} ended with {status}"))
+        });
+        ended.next()
+    }
+
+    /// Tells of those that were killed: they have not said so themselves.
+    pub fn tell_killed(&mut self) {
+        for (child, rank) in self.0.iter_mut().zip(1..) {
+            if let Ok(Some(status)) = child.try_wait()
+                && status.code().is_none()
+            {
+                warn(&format!("rank {rank} ended with {status}"));
+            }
+        }
+    }
+
     /// Waits for their end.
     ///
     /// # Errors
@@ -122,9 +140,19 @@ pub(super) fn threads(configured: usize, ranks: Option<usize>) -> usize {
     }
 }
 
-/// Meets the others.
-pub(super) fn meet(at: &Rendezvous) -> anyhow::Result<Group> {
-    Ok(Group::meet(at, PATIENCE)?)
+/// Meets the others. One that was started here and has ended is waited for no longer.
+pub(super) fn meet(at: &Rendezvous, started: &mut Started) -> anyhow::Result<Group> {
+    Ok(Group::meet(at, Waits::from_env()?, &mut || {
+        started.ended()
+    })?)
+}
+
+/// Says whose error it is: several processes share a terminal, and rank 0 speaks for the run.
+pub(super) fn named<T>(found: anyhow::Result<T>) -> anyhow::Result<T> {
+    match Rendezvous::from_env() {
+        Ok(Some(at)) if at.rank > 0 => found.with_context(|| format!("rank {}", at.rank)),
+        _ => found,
+    }
 }
 
 /// Lets all of them go on from what the first process has: no other reads the run's folder.
@@ -136,8 +164,9 @@ pub(super) fn share(mut trainer: TeamTrainer, mut group: Group) -> anyhow::Resul
         weights = weights::encode(&checkpoint.weights, &[])?;
         state = encode_state(&checkpoint.state)?;
     }
-    let mut of_first =
-        |mine: &[u8]| -> anyhow::Result<Vec<u8>> { Ok(group.gather_bytes(mine)?.swap_remove(0)) };
+    let mut of_first = |mine: &[u8]| -> anyhow::Result<Vec<u8>> {
+        Ok(group.gather_bytes(mine, &mut 0)?.swap_remove(0))
+    };
     let (weights, state) = (of_first(&weights)?, of_first(&state)?);
     if !first {
         trainer.restore(Checkpoint {
@@ -155,13 +184,8 @@ pub(super) fn follow(
     environments: &mut dyn FnMut(Purpose) -> Result<Envs, Box<dyn Error + Send + Sync>>,
     interrupt: Interrupt,
 ) -> anyhow::Result<ExitCode> {
-    let rank = group.rank();
-    let all = || -> anyhow::Result<()> {
-        let mut trainer = share(trainer, group)?;
-        trainer.follow(environments, &mut Follower(interrupt))?;
-        Ok(())
-    };
-    all().with_context(|| format!("rank {rank}"))?;
+    let mut trainer = share(trainer, group)?;
+    trainer.follow(environments, &mut Follower(interrupt))?;
     Ok(ExitCode::SUCCESS)
 }
 
