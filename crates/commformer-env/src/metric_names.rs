@@ -2,13 +2,14 @@
 
 /// Names of the program's own figures, and of what else stands beside a task's metrics in the files of a run. No
 /// metric may have one. `python/bridge.py` has the same list.
-pub const RESERVED_METRICS: [&str; 20] = [
+pub const RESERVED_METRICS: [&str; 21] = [
     "return",
     "steps",
     "episode_steps",
     "messages",
     "bytes",
     "traffic",
+    "message_rounds",
     "open_rate",
     "gates_right",
     "sources",

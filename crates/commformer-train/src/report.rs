@@ -217,6 +217,8 @@ pub struct EvaluationReport {
     pub gated: bool,
     /// Share of the agents that hear the one they must, where the environment knows whom.
     pub sources_heard: Option<f64>,
+    /// Rounds of messages in a step, in each of which every agent waits for those whom it hears; 0 if nothing was sent.
+    pub message_rounds: u32,
 }
 
 impl EvaluationReport {

@@ -306,6 +306,7 @@ mod tests {
             graph: vec![0.0; 4],
             gated: true,
             sources_heard: Some(1.0),
+            message_rounds: 2,
         };
         Evaluated {
             request: Request {

@@ -7,7 +7,7 @@ use commformer_view::statistics::Estimate;
 
 /// `return`, `steps` and the environment's metrics, every episode counting the same; `messages` and
 /// `bytes` per agent per step, and `traffic`, the bytes as a share of those with everybody hearing
-/// everybody; with gates, `open_rate`, the share of an agent's steps in which it receives, and
+/// everybody; `message_rounds`, how often in a step every agent waits for those whom it hears; with gates, `open_rate`, the share of an agent's steps in which it receives, and
 /// `gates_right`, the share in which it does so exactly when it must: these over all steps of all
 /// episodes; and `sources`, the share of agents that hear the one they must. A figure that no
 /// episode has is left out, and so is a metric under a name that is not the environment's to give, which
@@ -45,6 +45,10 @@ pub fn of(report: &EvaluationReport, seed: u64) -> Figures {
     add(
         "traffic",
         by_step(&|episode| (episode.traffic.bytes, episode.traffic.full_bytes)),
+    );
+    add(
+        "message_rounds",
+        by_episode(&|_| f64::from(report.message_rounds)),
     );
     if report.gated {
         add(
@@ -122,6 +126,7 @@ mod tests {
             graph: Vec::new(),
             gated: false,
             sources_heard: None,
+            message_rounds: 2,
         }
     }
 
@@ -129,7 +134,15 @@ mod tests {
     fn every_figure_that_exists_is_there() {
         let figures = of(&report(), 1);
         let names: Vec<_> = figures.names().collect();
-        let plain = ["return", "steps", "success", "messages", "bytes", "traffic"];
+        let plain = [
+            "return",
+            "steps",
+            "success",
+            "messages",
+            "bytes",
+            "traffic",
+            "message_rounds",
+        ];
         assert_eq!(names, plain);
         let gated = EvaluationReport {
             gated: true,

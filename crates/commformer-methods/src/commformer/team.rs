@@ -248,6 +248,7 @@ impl Actor for TeamPolicy {
         MessageSizes {
             edge: bytes(&|receiver, sender| config.message_bytes(receiver, sender)),
             always: bytes(&|receiver, sender| config.constant_bytes(receiver, sender)),
+            rounds: config.message_rounds() as u32,
         }
     }
 

@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Bytes that the agents of a team send each other in a step.
+/// Bytes that the agents of a team send each other in a step, and how often they wait for each other.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MessageSizes {
     /// Of a message along the edge from sender j (column) to receiver i (row): N x N, row by row.
     pub edge: Vec<u32>,
     /// What receiver i (row) needs of agent j (column) whether there is an edge or not.
     pub always: Vec<u32>,
+    /// Rounds of messages: in each, every agent waits for those whom it hears.
+    pub rounds: u32,
 }
 
 impl MessageSizes {

@@ -162,6 +162,7 @@ mod tests {
         MessageSizes {
             edge: vec![10; 9],
             always: vec![0, 0, 0, 1, 0, 0, 0, 1, 0],
+            rounds: 1,
         }
     }
 

@@ -80,7 +80,13 @@ pub(crate) fn play<E: Environment>(
     }
     episodes.truncate(asked);
     let names = environments.spec().metrics.iter();
+    let sent = episodes.iter().any(|episode| episode.traffic.bytes > 0.0);
     Ok(EvaluationReport {
+        message_rounds: if sent {
+            policy.message_sizes().rounds
+        } else {
+            0
+        },
         steps: 0,
         episodes,
         metric_names: names.map(ToString::to_string).collect(),

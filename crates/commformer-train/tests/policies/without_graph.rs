@@ -34,6 +34,7 @@ fn trainer(plan: GraphPlan, threads: usize) -> Result<Trainer<Plain, Signal>, Tr
     policy.sizes = MessageSizes {
         edge: Vec::new(),
         always: pairs.map(|apart| BYTES * u32::from(apart)).collect(),
+        rounds: 2,
     };
     Trainer::new(settings, plan, policy, envs)
 }
@@ -107,6 +108,7 @@ fn it_is_trained_saved_taken_up_again_and_judged() {
     for report in &heard.evaluations {
         assert_eq!((report.episodes.len(), report.graph.len()), (6, 0));
         assert_eq!((report.sources_heard, report.gated), (None, false));
+        assert_eq!(report.message_rounds, 2);
     }
     let of_iterations = heard.iterations.iter().map(|report| report.traffic);
     let of_evaluations = heard

@@ -10,7 +10,7 @@ pub(super) struct Name {
 }
 
 /// Path in a line of the metrics, title, unit.
-const KNOWN: [(&str, &str, &str); 38] = [
+const KNOWN: [(&str, &str, &str); 39] = [
     ("return", "Return", "team reward per episode"),
     ("steps", "Episode length", "steps per episode"),
     ("episode_steps", "Episode length", "steps per episode"),
@@ -38,6 +38,7 @@ const KNOWN: [(&str, &str, &str); 38] = [
     ("messages", "Messages", "per agent and step"),
     ("bytes", "Bytes received", "bytes per agent and step"),
     ("traffic", "Traffic", "share of the bytes if all heard all"),
+    ("message_rounds", "Rounds of messages", "per step"),
     ("open_rate", "Open gates", "share of an agent's steps"),
     ("losses.policy", "Policy loss", "loss"),
     ("losses.value", "Value loss", "loss"),
@@ -128,7 +129,10 @@ pub(super) fn is_score(figure: &str) -> bool {
 
 /// Whether a figure tells what is said, and not how well things go.
 pub(super) fn is_communication(figure: &str) -> bool {
-    matches!(figure, "messages" | "bytes" | "traffic" | "open_rate")
+    matches!(
+        figure,
+        "messages" | "bytes" | "traffic" | "message_rounds" | "open_rate"
+    )
 }
 
 /// Order on the page: those of [`KNOWN`] as they stand there, the others behind.

@@ -149,6 +149,7 @@ mod tests {
             metric_names: Vec::new(),
             gated: false,
             sources_heard: None,
+            message_rounds: 2,
             graph: Vec::new(),
         }
     }

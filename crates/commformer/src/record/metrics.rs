@@ -262,6 +262,7 @@ pub(crate) mod tests {
             graph: vec![0.0, 1.0, 1.0, 0.0],
             gated: false,
             sources_heard: None,
+            message_rounds: 2,
         };
         let line = written(|file| {
             file.evaluated(&report, &figures::of(&report, 1), 1.0)

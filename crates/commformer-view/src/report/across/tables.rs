@@ -12,7 +12,13 @@ use crate::record::Outcome;
 use crate::statistics::{intervals, iqm};
 
 /// What a method says, in the order of the page.
-const COSTS: [&str; 4] = ["messages", "bytes", "traffic", "open_rate"];
+const COSTS: [&str; 5] = [
+    "messages",
+    "bytes",
+    "traffic",
+    "message_rounds",
+    "open_rate",
+];
 
 /// A table for success, one for returns, and one for each thing that communication costs.
 pub(super) fn section(
