@@ -230,6 +230,15 @@ fn what_has_not_begun_is_no_reason_to_refuse_but_nothing_at_all_is() {
         page.contains("No run has failed; 2 runs have not come to an end yet."),
         "{page}"
     );
+    // A run that goes on is one of several remarks on the page of its task.
+    std::fs::remove_file(runs[0].folder.join("final.json")).unwrap();
+    let notes = across(&runs).notes;
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(
+        notes[0].starts_with("small: 1 remark on its page; the first is: "),
+        "{notes:?}"
+    );
+    assert!(notes[0].contains("has no final evaluation"), "{notes:?}");
     for run in &mut runs {
         run.folder = scratch.path().join("none");
     }
