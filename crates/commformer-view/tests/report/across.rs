@@ -230,6 +230,34 @@ fn what_has_not_begun_is_no_reason_to_refuse_but_nothing_at_all_is() {
         page.contains("No run has failed; 2 runs have not come to an end yet."),
         "{page}"
     );
+    // A run that goes on is one of several remarks on the page of its task.
+    std::fs::remove_file(runs[0].folder.join("final.json")).unwrap();
+    let notes = across(&runs).notes;
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(
+        notes[0].starts_with("small: 1 remark on its page; the first is: "),
+        "{notes:?}"
+    );
+    assert!(notes[0].contains("has no final evaluation"), "{notes:?}");
+    // Where a run has not been yet there is no score, however far the others are.
+    let half = Sample {
+        iterations: 5,
+        ended: false,
+        ..Sample::seed(1)
+    };
+    half.write(scratch.path(), "small/learned/seed-1");
+    let report = across(&runs);
+    let efficiency = text(&report, "tables/efficiency.csv");
+    let of_method = efficiency
+        .lines()
+        .filter(|line| line.starts_with("learned,"));
+    let last = of_method.last().unwrap().split(',').nth(1);
+    assert_eq!(last, Some("0.5"), "{efficiency}");
+    // A method that is on one task only has its dot there.
+    for (task, dots) in [("small", 2), ("large", 1)] {
+        let svg = text(&report, &format!("plots/bytes-{task}.svg"));
+        assert_eq!(svg.matches("<circle").count(), dots, "{task}");
+    }
     for run in &mut runs {
         run.folder = scratch.path().join("none");
     }
@@ -251,6 +279,12 @@ fn more_methods_than_colours_are_in_the_tables() {
     let report = across(&runs);
     let page = text(&report, Report::PAGE);
     assert_eq!(row(&page, "small (success)").len(), 9);
+    // With one run each, nothing says how sure it is.
+    assert!(
+        row(&page, "small (success)")
+            .iter()
+            .all(|cell| !cell.contains(" to "))
+    );
     assert!(report.file("small/report.html").is_none());
     assert!(
         report.notes[0].contains("small: has no page of its own"),

@@ -9,6 +9,7 @@ mod file;
 mod names;
 mod plan;
 mod pool;
+mod reader;
 mod state;
 
 pub use event::{Event, Happened};

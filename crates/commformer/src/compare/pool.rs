@@ -20,7 +20,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 /// Between two looks at the processes.
-const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// What `torchrun` sets for a process that trains with others: a run of a comparison trains alone.
 const OF_RANKS: [&str; 5] = [
@@ -214,7 +214,8 @@ impl<'a> Pool<'a> {
             let log = links::append(&log)?;
             let said = log.metadata()?.len();
             let mut command = Command::new(&self.program);
-            command.arg("train").arg("--while-input");
+            // The settings are those of the user's own file, whatever the folder says: they were compared.
+            command.args(["train", "--while-input", "--trust"]);
             for (option, path) in [("--config=", &settings), ("--run=", &run.folder)] {
                 let mut word = std::ffi::OsString::from(option);
                 word.push(path);

@@ -71,7 +71,13 @@ impl Report {
                 continue;
             }
             let report = Self::of_methods(&begun, &defaults(&begun.task))?;
-            notes.extend(report.notes);
+            if let Some(first) = report.notes.first() {
+                let found = count(report.notes.len(), "remark");
+                notes.push(format!(
+                    "{}: {found} on its page; the first is: {first}",
+                    task.name
+                ));
+            }
             let place = |(name, bytes): (String, Vec<u8>)| (format!("{}/{name}", task.name), bytes);
             files.extend(report.files.into_iter().map(place));
             pages.push((task.name.clone(), format!("{}/{}", task.name, Self::PAGE)));

@@ -287,7 +287,9 @@ fn against_bytes(
     for scores in scores.iter().filter(|scores| tables::has_bytes(scores)) {
         let mut curves = Vec::new();
         for (method, name) in across.methods.iter().enumerate() {
-            if !drawn.is_empty() && !drawn.iter().any(|other| other.number == method) {
+            // A method that is not on all tasks has its dot, where there are colours for all.
+            let is_drawn = drawn.iter().any(|other| other.number == method);
+            if across.methods.len() > MOST && !is_drawn {
                 continue;
             }
             let runs = &scores.task.methods.list[method].runs;

@@ -60,17 +60,25 @@ impl<'a> TaskScores<'a> {
         scores.into_iter().map(|score| self.scaled(score)).collect()
     }
 
-    /// The score of a run after each share of its training on the common scale; none before its first evaluation.
+    /// The score of a run after each share of its training on the common scale; none before its first evaluation, and none where
+    /// the run has not been yet.
     pub fn after(&self, run: &Run, shares: &[f64]) -> Vec<Option<f64>> {
         let target = run.target().unwrap_or_else(|| run.steps()) as f64;
         let evaluated = run.evaluated(&self.figure);
-        let after = |share: &f64| {
+        let trained = match run.outcome {
             // Training ends with the first iteration that is past the target.
+            Some(_) => f64::INFINITY,
+            None => run.steps() as f64,
+        };
+        let after = |share: &f64| {
             let until = if *share >= 1.0 {
-                f64::INFINITY
+                trained.max(target)
             } else {
                 target * share
             };
+            if target * share > trained {
+                return None;
+            }
             let reached = evaluated.iter().take_while(|(steps, _)| *steps <= until);
             let (_, score) = reached.last()?;
             score.is_finite().then(|| self.scaled(*score))

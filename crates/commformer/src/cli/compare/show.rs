@@ -169,7 +169,7 @@ fn sums(steps: &BTreeMap<String, [u64; 2]>) -> [u64; 2] {
 fn bar(length: u64) -> ProgressBar {
     let bar = ProgressBar::new(length);
     // A template that indicatif cannot read leaves its own default.
-    if let Ok(style) = ProgressStyle::with_template("{bar:24.cyan/dim} {msg}") {
+    if let Ok(style) = ProgressStyle::with_template("{bar:24.cyan/dim} {wide_msg}") {
         bar.set_style(style.progress_chars("━╸─"));
     }
     bar

@@ -189,3 +189,37 @@ fn a_run_is_as_far_as_its_folder_says() {
     fs::write(run.folder.join("final.json"), outcome).unwrap();
     assert!(State::of(run).is_over() && State::of(run).to_string() == "finished");
 }
+
+#[test]
+fn files_of_the_book_are_comparisons() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let runs = |name: &str| {
+        let plan = Plan::read(&docs.join("experiments").join(name)).unwrap();
+        plan.check_teams().unwrap();
+        plan.runs.len()
+    };
+    assert_eq!(runs("comparison-small.toml"), 12);
+    assert_eq!(runs("optuna-example.toml"), 2);
+    let page = fs::read_to_string(docs.join("src/comparing.md")).unwrap();
+    let blocks = page.split("```toml\n").skip(1);
+    let blocks = blocks.filter_map(|block| block.split("```").next());
+    let blocks: Vec<&str> = blocks.filter(|block| !block.starts_with("{{")).collect();
+    let [sweep] = blocks[..] else {
+        panic!("{blocks:?}")
+    };
+    // Six variants and three, each with two seeds.
+    assert_eq!(plan(sweep).1.unwrap().runs.len(), 18);
+}
+
+#[test]
+fn a_team_that_cannot_be_made_is_refused_with_its_combination() {
+    let text =
+        "seeds = [1, 2]\n[tasks.signal]\n[methods.fine]\n[methods.gone]\nrun.device = 'cuda:63'\n";
+    let said = plan(text).1.unwrap().check_teams().unwrap_err().to_string();
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 2, "{said}");
+    assert!(
+        lines[1].contains("task signal, method gone: ") && lines[1].contains("cuda"),
+        "{said}"
+    );
+}
