@@ -64,7 +64,7 @@ proptest! {
         prop_assert!(off(&scores[0], &acts[1]) < 1e-4, "log-probabilities of acting");
         prop_assert!(off(&scores[2], &acts[2]) < 1e-4, "values of acting");
         for (ours, theirs) in scores.iter().zip(&their_scores) {
-            prop_assert!(off(ours, theirs) < 1e-4);
+            prop_assert!(off(ours, theirs) < 1e-4, "scores: {}", off(ours, theirs));
         }
         let names = policy.parameters().into_iter().map(|(name, _)| name);
         for (name, (ours, theirs)) in names.zip(gradients.iter().zip(&their_gradients)) {

@@ -65,6 +65,8 @@ fn teams() -> impl Strategy<Value = (TeamConfig, Spec)> {
                 ("hidden", hidden.into()),
                 ("message", message.into()),
                 ("layers", layers.into()),
+                // A ReLU can leave a row that is all but constant, of which a norm makes rounding errors large.
+                ("activation", "tanh".into()),
                 ("rounds", rounds.into()),
                 ("critic", if team { "team" } else { "trunk" }.into()),
                 ("agent_id", id.into()),
@@ -99,7 +101,7 @@ proptest! {
             prop_assert!(off(&scores[5], &acts[5]) < 1e-4, "values of gates");
         }
         for (ours, theirs) in scores.iter().zip(&their_scores) {
-            prop_assert!(off(ours, theirs) < 1e-4);
+            prop_assert!(off(ours, theirs) < 1e-4, "scores: {}", off(ours, theirs));
         }
         let names = team.parameters().into_iter().map(|(name, _)| name);
         for (name, (ours, theirs)) in names.zip(gradients.iter().zip(&their_gradients)) {
