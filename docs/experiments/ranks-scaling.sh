@@ -2,7 +2,7 @@
 # What several ranks cost: on this machine, and between two network namespaces over links of several delays and rates; and a
 # model fitted to that, carried to 64 machines. As root, with nothing else running, about 8 minutes; prints Markdown.
 # Usage: ranks-scaling.sh PROGRAM FOLDER [TURNS]; TASKS, RATES (Mbit/s) and DELAYS (ms, each way) name others than its own:
-# RATES=10 DELAYS=1 ranks-scaling.sh PROGRAM FOLDER 1 takes three minutes.
+# RATES=10 DELAYS=1 ranks-scaling.sh PROGRAM FOLDER 1 takes three minutes. MORE has further settings.
 # The links are netem's where the kernel has it, else those of ranks-link.py, which take a part of a core.
 set -euo pipefail
 program=$(realpath "$1") folder=$2 turns=${3:-2}
@@ -20,7 +20,7 @@ trap ended EXIT
 
 # The settings of a task: four or more iterations, of which the first does not count, and next to no evaluation.
 settings() {
-    local few="--device cpu --set eval.every=100000000 --set eval.episodes=1 --set eval.final_episodes=1"
+    local few="${MORE:-} --device cpu --set eval.every=100000000 --set eval.episodes=1 --set eval.final_episodes=1"
     case $1 in
         smac-3s5z) echo "smac-3s5z $few --steps 12800 --set rollout.shard=16" ;;
         predator-prey) echo "predator-prey $few --steps 40000 --set rollout.shard=40" ;;

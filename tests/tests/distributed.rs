@@ -8,8 +8,8 @@ use commformer::config::Config;
 use commformer_env::{Actions, Environment, Observation, Rng, Spec, StateError, Status, VecEnv};
 use commformer_torch::group::{Group, Rendezvous, Waits};
 use commformer_train::{
-    CheckpointStore, EvaluationReport, IterationReport, Listener, Purpose, TrainError, Which,
-    encode_state, seed_for,
+    CheckpointStore, EvaluationReport, GradientExchange, IterationReport, Listener, Purpose,
+    TrainError, Which, encode_state, seed_for,
 };
 use common::{config, resolve};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -292,8 +292,13 @@ fn one_of_them() {
     let rank: usize = variable("RANK").parse().unwrap();
     let of_one = |trap: (u32, bool)| (rank == 1).then_some(trap);
     match part.as_str() {
-        "iterate" => {
+        "iterate" | "iterate by sums" | "iterate in 8 bits" => {
             for (at, mut config) in configs().into_iter().enumerate() {
+                config.ppo.gradients = match part.as_str() {
+                    "iterate" => GradientExchange::Exact,
+                    "iterate by sums" => GradientExchange::Sum,
+                    _ => GradientExchange::EightBit,
+                };
                 config.run.threads = variable(THREADS).parse().unwrap();
                 let mut trainer = together(trainer(&config, None), at).unwrap();
                 if let Some(note) = trainer.note() {
@@ -353,6 +358,30 @@ fn every_number_of_processes_and_threads_gives_the_same_bytes() {
                 );
             }
         }
+    }
+}
+
+/// Bits then differ from those of one process, but not between processes, one of which has no part of a minibatch here.
+#[test]
+fn sums_of_gradients_leave_all_processes_the_same_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let digests = |part: &str, size: usize| -> Vec<Vec<String>> {
+        let of_each = play(part, size, 1, folder.path()).into_iter();
+        let found = of_each.map(|(ended_well, said)| {
+            assert!(ended_well, "{said}");
+            let found = lines(&said, "digest: ").into_iter();
+            found.map(ToOwned::to_owned).collect()
+        });
+        found.collect()
+    };
+    let exact = digests("iterate", 1).remove(0);
+    for part in ["iterate by sums", "iterate in 8 bits"] {
+        assert_eq!(digests(part, 1), std::slice::from_ref(&exact));
+        let found = digests(part, 4);
+        for other in &found {
+            assert_eq!((other, other.len()), (&found[0], exact.len()));
+        }
+        assert_ne!(found[0], exact, "{part}");
     }
 }
 

@@ -56,6 +56,21 @@ pub enum Fallen {
     Team,
 }
 
+/// How several processes add their gradients up ([why](distributed.md#thin-networks)). One process alone does not ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum GradientExchange {
+    /// Each part of a minibatch goes to everybody: the bits are those of one process.
+    #[serde(rename = "exact")]
+    Exact,
+    /// Each process adds up its own parts, and the engine the sums. The last bits depend on the number of processes.
+    #[serde(rename = "sum")]
+    Sum,
+    /// Each process adds up its own parts, and sends a byte for each number of the sum; what that rounds away is added to
+    /// the next step. The last bits depend on the number of processes and on where a run was stopped.
+    #[serde(rename = "8-bit")]
+    EightBit,
+}
+
 /// Proximal policy optimisation (Schulman et al., 2017), as in MAPPO and MAT.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
@@ -117,6 +132,9 @@ pub struct PpoConfig {
     /// below 4,096 rows (one for each agent of a sample). The last bits depend on it, no result on threads. With more
     /// than two cores, lower it: 125 makes eight parts of the default minibatch.
     pub chunk: usize,
+    /// How several processes add their gradients up ([why](distributed.md#thin-networks)).
+    #[default(GradientExchange::Exact)]
+    pub gradients: GradientExchange,
 }
 
 /// Rows, one for each agent of a sample, up to which what a worker computes stays in its cache.

@@ -60,8 +60,8 @@ mod trainer;
 mod update;
 
 pub use config::{
-    BilevelConfig, Estimator, Fallen, GraphPlan, PpoConfig, RolloutConfig, RolloutGraph, RunConfig,
-    UpperData, workers,
+    BilevelConfig, Estimator, Fallen, GradientExchange, GraphPlan, PpoConfig, RolloutConfig,
+    RolloutGraph, RunConfig, UpperData, workers,
 };
 pub use error::TrainError;
 pub use gate::{Budget, GatePlan, GateTerms, Payment, Price};

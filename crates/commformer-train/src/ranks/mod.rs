@@ -4,11 +4,13 @@
 //! Shards and parts have a fixed size, and what comes of them is put together in their order. The number of ranks therefore
 //! changes no bit.
 
+mod eight_bit;
 mod share;
 pub(crate) mod wire;
 
 use crate::TrainError;
 use commformer_torch::group::Group;
+use eight_bit::Residue;
 use tch::{Device, Tensor};
 
 /// What ranks tell each other.
@@ -31,6 +33,8 @@ pub struct Ranks {
     device: Device,
     /// Of each subject, for how many bytes there was room the last time.
     rooms: [usize; 4],
+    /// What the last gradients of each level in eight bits have left over.
+    residues: [Residue; 2],
 }
 
 impl Ranks {
@@ -40,6 +44,7 @@ impl Ranks {
             group,
             device,
             rooms: [0; 4],
+            residues: Default::default(),
         }
     }
 
@@ -72,6 +77,43 @@ impl Ranks {
     pub fn exchange(&mut self, about: Subject, mine: &[u8]) -> Result<Vec<Vec<u8>>, TrainError> {
         let room = &mut self.rooms[about as usize];
         Ok(self.group.gather_bytes(mine, room)?)
+    }
+
+    /// The sum of all ranks' numbers, in the engine's own order.
+    pub fn sum(&mut self, numbers: &Tensor) -> Result<Tensor, TrainError> {
+        let mut sum = numbers.f_to_device(Device::Cpu)?.f_contiguous()?.copy();
+        self.group.sum(&mut sum)?;
+        Ok(sum.f_to_device(self.device)?)
+    }
+
+    /// The sum of all ranks' numbers, of which the last `exact` are few and sent as they are, the others as a byte each.
+    pub fn sum_in_eight_bits(
+        &mut self,
+        about: Subject,
+        numbers: &Tensor,
+        exact: usize,
+    ) -> Result<Tensor, TrainError> {
+        let mine = Vec::<f32>::try_from(numbers.f_to_device(Device::Cpu)?)?;
+        let (rounded, few) = mine.split_at(mine.len() - exact);
+        let residue = &mut self.residues[usize::from(matches!(about, Subject::Upper))];
+        let mut bytes: Vec<u8> = few.iter().flat_map(|number| number.to_le_bytes()).collect();
+        bytes.extend(residue.encode(rounded)?);
+        let mut sum = vec![0.0; mine.len()];
+        for (rank, bytes) in self.exchange(about, &bytes)?.iter().enumerate() {
+            let (of_rounded, of_few) = sum.split_at_mut(rounded.len());
+            let (few, bytes) =
+                (bytes.split_at_checked(exact * size_of::<f32>())).ok_or_else(|| {
+                    TrainError::Ranks {
+                        rank,
+                        what: format!("sent {} bytes of a gradient", bytes.len()),
+                    }
+                })?;
+            for (sum, number) in of_few.iter_mut().zip(few.chunks_exact(size_of::<f32>())) {
+                *sum += f32::from_le_bytes(std::array::from_fn(|at| number[at]));
+            }
+            eight_bit::add(rank, bytes, of_rounded)?;
+        }
+        Ok(Tensor::f_from_slice(&sum)?.f_to_device(self.device)?)
     }
 
     /// Whether any rank wishes so.

@@ -13,7 +13,7 @@ use crate::pool::lock;
 use crate::ranks::wire::Wire;
 use crate::ranks::{Ranks, Subject};
 use crate::rollout::samples::Observed;
-use crate::{Losses, Policy, PpoConfig, Samples, Sequence, TrainError};
+use crate::{GradientExchange, Losses, Policy, PpoConfig, Samples, Sequence, TrainError};
 use std::sync::Mutex;
 use tch::{Device, Kind, Tensor};
 
@@ -82,6 +82,15 @@ pub fn gradient(
     objective: Objective<'_>,
     total_active: f64,
 ) -> Result<Gradient, TrainError> {
+    // Of a gradient for each.
+    let leaves: Vec<Vec<i64>> = match (level, replicas.first()) {
+        (Level::Lower, Some(policy)) => {
+            let parameters = policy.parameters();
+            parameters.iter().map(|(_, leaf)| leaf.size()).collect()
+        }
+        (Level::Upper, Some(policy)) => vec![learned_graph(&**policy)?.edge_logits().size()],
+        (_, None) => Vec::new(),
+    };
     let done: Vec<Mutex<Option<PartResult>>> = (0..parts.count).map(|_| Mutex::new(None)).collect();
     let queue = Mutex::new(parts.own.into_iter());
     let work = |replica: &mut Box<dyn Policy>| {
@@ -109,11 +118,13 @@ pub fn gradient(
             .transpose()
     });
     let mut done = done.collect::<Result<Vec<_>, _>>()?;
-    if let Some(ranks) = ranks {
-        let about = match level {
-            Level::Lower => Subject::Lower,
-            Level::Upper => Subject::Upper,
-        };
+    let about = match level {
+        Level::Lower => Subject::Lower,
+        Level::Upper => Subject::Upper,
+    };
+    let how = objective.ppo.gradients;
+    let mut ranks = ranks;
+    if let (Some(ranks), GradientExchange::Exact) = (ranks.as_deref_mut(), how) {
         exchange(&mut done, ranks, about)?;
     }
     let mut sum: Option<(Vec<Tensor>, Tensor)> = None;
@@ -127,6 +138,9 @@ pub fn gradient(
                 (total, total_terms + terms)
             }
         });
+    }
+    if let (Some(ranks), GradientExchange::Sum | GradientExchange::EightBit) = (ranks, how) {
+        sum = Some(summed(sum, &leaves, how, about, ranks)?);
     }
     let (of_leaves, terms) =
         sum.unwrap_or_else(|| (Vec::new(), Tensor::zeros([5], (Kind::Float, Device::Cpu))));
@@ -166,6 +180,56 @@ fn exchange(
         wire.end()?;
     }
     Ok(())
+}
+
+/// Adds up what every rank has added up of its own parts; one that had none adds nothing.
+fn summed(
+    own: Option<(Vec<Tensor>, Tensor)>,
+    leaves: &[Vec<i64>],
+    how: GradientExchange,
+    about: Subject,
+    ranks: &mut Ranks,
+) -> Result<(Vec<Tensor>, Tensor), TrainError> {
+    // Of the loss, of the gates' where there are any, and how many ranks have those.
+    const TERMS: [i64; 3] = [5, 5, 1];
+    let options = (Kind::Float, ranks.device());
+    let mut gradients: Vec<Tensor> = (leaves.iter())
+        .map(|leaf| Tensor::zeros(&leaf[..], options))
+        .collect();
+    let told = Tensor::zeros(TERMS.iter().sum::<i64>(), options);
+    if let Some((own, terms)) = own {
+        gradients = own;
+        let count = terms.size()[0];
+        told.narrow(0, 0, count).f_copy_(&terms)?;
+        let _ = told.narrow(0, 10, 1).fill_(i64::from(count > TERMS[0]));
+    }
+    let flat: Vec<Tensor> = (gradients.iter().chain([&told]))
+        .map(|tensor| {
+            Ok(tensor
+                .f_to_device(ranks.device())?
+                .f_to_kind(Kind::Float)?
+                .f_reshape(-1)?)
+        })
+        .collect::<Result<_, TrainError>>()?;
+    let flat = Tensor::f_cat(&flat, 0)?;
+    let sum = match how {
+        GradientExchange::EightBit => ranks.sum_in_eight_bits(about, &flat, told.numel())?,
+        GradientExchange::Exact | GradientExchange::Sum => ranks.sum(&flat)?,
+    };
+    let sizes: Vec<i64> = leaves
+        .iter()
+        .map(|leaf| leaf.iter().product())
+        .chain(TERMS)
+        .collect();
+    let mut cut = sum.f_split_with_sizes(&sizes[..], 0)?;
+    let mut terms = cut.split_off(leaves.len());
+    let gated = (terms.pop()).is_some_and(|ranks| ranks.double_value(&[0]) > 0.0);
+    terms.truncate(if gated { 2 } else { 1 });
+    let terms = Tensor::f_cat(&terms, 0)?.f_to_device(Device::Cpu)?;
+    let gradients = (cut.iter().zip(leaves))
+        .map(|(gradient, leaf)| Ok(gradient.f_view(&leaf[..])?.copy()))
+        .collect::<Result<_, TrainError>>()?;
+    Ok((gradients, terms))
 }
 
 type PartResult = Result<(Vec<Tensor>, Tensor), TrainError>;
