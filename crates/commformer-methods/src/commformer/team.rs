@@ -78,7 +78,7 @@ impl TeamPolicy {
     ///
     /// # Safety
     ///
-    /// That of [`Policy::replica`], which boxes it.
+    /// That of [`Policy::replica`](commformer_train::Policy::replica), which boxes it.
     pub unsafe fn twin(&self) -> PolicyResult<Self> {
         let of_gate = |gate: &TeamGate| {
             // SAFETY: the caller keeps to it.
