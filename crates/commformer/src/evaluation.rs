@@ -332,7 +332,7 @@ mod tests {
     #[test]
     fn every_key_of_the_programs_is_reserved() {
         let written = json(&evaluated(Vec::new()).to_json(&Config::default()).unwrap());
-        assert_eq!(written.len(), 16);
+        assert_eq!(written.len(), 17);
         for key in written.keys() {
             assert!(RESERVED_METRICS.contains(&key.as_str()), "{key}");
         }

@@ -194,12 +194,13 @@ mod tests {
         assert!(
             figures
                 .to_string()
-                .contains("steps       12.000   4.000 to 20.000"),
+                .contains("steps             12.000   4.000 to 20.000"),
             "{figures}"
         );
         assert_eq!(
             figures.line(),
-            "return -1.000  steps 12.000  success 0.500  messages 0.500  bytes 10.000  traffic 0.100"
+            "return -1.000  steps 12.000  success 0.500  messages 0.500  bytes 10.000  traffic 0.100  \
+             message_rounds 2.000"
         );
     }
 }
