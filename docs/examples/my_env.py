@@ -34,7 +34,7 @@ class Rendezvous:
         """(agents, obs_dim): the own place, from 0 to 1."""
         return self.places[:, None] / self.length
 
-    def figures(self) -> tuple[float]:
+    def metric_values(self) -> tuple[float]:
         """The numbers that `metrics` names, of the episode so far."""
         return (float(np.ptp(self.places) == 0),)
 

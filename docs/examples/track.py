@@ -36,7 +36,7 @@ class Run:
         for line in self.lines:
             time = self.start + line["seconds"]["elapsed"]
             if line["kind"] == "evaluation":
-                yield line["steps"], time, dict(means("eval", line["figures"]))
+                yield line["steps"], time, dict(means("eval", line["metrics"]))
             else:
                 numbers = {name: value for name, value in flat(line, "/") if number(value)}
                 yield line["steps"], time, {f"train/{name}": value for name, value in numbers.items()
@@ -52,11 +52,11 @@ def flat(table: dict[str, Any], between: str) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def means(group: str, figures: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """The mean of every figure of an evaluation."""
-    for name, figure in figures.items():
-        if isinstance(figure, dict) and number(figure.get("mean")):
-            yield f"{group}/{name}", figure["mean"]
+def means(group: str, metrics: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """The mean of every metric of an evaluation."""
+    for name, metric in metrics.items():
+        if isinstance(metric, dict) and number(metric.get("mean")):
+            yield f"{group}/{name}", metric["mean"]
 
 
 def number(value: Any) -> bool:

@@ -23,7 +23,7 @@ def episode(task, seed):
         actions = np.array([random.choice(np.flatnonzero(row)) for row in task.available()])
         _, rewards, terminated, truncated = task.step(actions)
         total, steps, over = total + rewards.mean(), steps + 1, terminated or truncated
-    return task.figures()[0], total, steps
+    return task.metric_values()[0], total, steps
 
 
 def main():
@@ -32,8 +32,8 @@ def main():
     random = np.random.default_rng(0)
     means = np.array([table[random.integers(len(table), size=len(table))].mean(axis=0) for _ in range(2000)])
     low, high = np.percentile(means, [2.5, 97.5], axis=0)
-    figures = zip(("score", "return", "steps"), table.mean(axis=0), low, high)
-    print(json.dumps({name: {"mean": m, "low": a, "high": b} for name, m, a, b in figures} | {"episodes": len(table)}))
+    metrics = zip(("score", "return", "steps"), table.mean(axis=0), low, high)
+    print(json.dumps({name: {"mean": m, "low": a, "high": b} for name, m, a, b in metrics} | {"episodes": len(table)}))
 
 
 main()

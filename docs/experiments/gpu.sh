@@ -2,7 +2,7 @@
 # Carries the release binary to a machine with an NVIDIA GPU and PyTorch 2.11, which needs no Rust:
 #
 #   docs/experiments/gpu.sh pack         here: builds, and fills target/gpu (about 25 MB)
-#   target/gpu/gpu.sh run                there: golden tests, CUDA tests, benchmarks on GPU and CPU
+#   target/gpu/gpu.sh run                there: golden tests, CUDA tests, benchmarks on GPU and CPU, a rank for each GPU
 #
 # `run` finds libtorch where `python3 -c 'import torch'` has it, or in $LIBTORCH/lib.
 set -euo pipefail
@@ -52,6 +52,17 @@ run() {
   done
   ./commformer bench train --device cuda --set run.precision=bfloat16 --set rollout.num_envs=512 \
     --set rollout.steps=50 --set ppo.chunk=6400 --json
+  local gpus
+  gpus=$(nvidia-smi --list-gpus 2>/dev/null | wc -l)
+  echo "== ranks: 1, and one for each of $gpus GPUs (the same weights; with one GPU two ranks share it)"
+  local ranks
+  for ranks in 1 $((gpus > 1 ? gpus : 2)); do
+    rm -rf "ranks-$ranks"
+    ./commformer train predator-prey --device auto --steps 24000 --ranks "$ranks" --set rollout.shard=5 --set eval.every=24000 \
+      --run "ranks-$ranks"
+    tail -n 1 "ranks-$ranks/metrics.jsonl" | python3 -c 'import json, sys; print(json.load(sys.stdin)["seconds"])'
+    sha256sum "ranks-$ranks"/checkpoints/0*/weights.safetensors
+  done
 }
 
 case ${1:-} in

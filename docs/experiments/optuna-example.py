@@ -28,7 +28,7 @@ def settings(trial: optuna.Trial) -> dict[str, float]:
 
 
 class Objective:
-    """The mean of a figure over all runs of a trial."""
+    """The mean of a metric over all runs of a trial."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.arguments = arguments
@@ -64,11 +64,11 @@ class Objective:
         for line in comparison.stdout:
             event = json.loads(line)
             if event["event"] == "finished":
-                finals.append(event["figures"][self.arguments.figure]["mean"])
+                finals.append(event["metrics"][self.arguments.metric]["mean"])
             if event["event"] != "evaluated":
                 continue
             values = evaluated[event["steps"]]
-            values.append(event["figures"][self.arguments.figure]["mean"])
+            values.append(event["metrics"][self.arguments.metric]["mean"])
             if len(values) == runs:
                 trial.report(fmean(values), event["steps"])
                 if trial.should_prune():
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("file", type=Path, help="a comparison without `folder` and methods")
     parser.add_argument("folder", type=Path, help="where the study and its runs are")
     parser.add_argument("--trials", type=int, default=20)
-    parser.add_argument("--figure", default="return", help="what is to be high")
+    parser.add_argument("--metric", default="return", help="what is to be high")
     parser.add_argument("--program", default="cargo xtask")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Markdown tables from runs: table.py [--interval] FOLDER GROUP... where the runs are FOLDER/GROUP-SEED.
 
-For each group: mean over seeds (smallest to largest) of every figure of final.json, and for each
+For each group: mean over seeds (smallest to largest) of every metric of final.json, and for each
 seed the environment steps at the first evaluation with a success (accuracy, share won) of at least 0.95, and the minutes that the
 run had taken by then. With --interval the
 mean with the half-width of its 95 % interval (Student's t over seeds) instead, without the last column. Returns are shown
@@ -25,8 +25,8 @@ def solved(run):
     for line in (run / "metrics.jsonl").read_text().splitlines():
         line = json.loads(line)
         if line["kind"] == "evaluation":
-            figures = line["figures"]
-            rates = [figures[name]["mean"] for name in RATES if name in figures]
+            metrics = line.get("metrics") or line["figures"]
+            rates = [metrics[name]["mean"] for name in RATES if name in metrics]
             if rates and rates[0] >= 0.95:
                 return f"{line['steps'] // 1000}k ({line['seconds']['elapsed'] / 60:.0f} min)"
     return "never"

@@ -21,7 +21,7 @@ impl Budget for Half {
     fn price(&self) -> Price {
         Price {
             message: 0.01,
-            listening: 0.1,
+            receiving: 0.1,
         }
     }
 

@@ -180,7 +180,7 @@ fn the_budget_is_in_the_checkpoint() {
 
 /// What agents take in is paid for once: out of the rewards, or in the loss.
 #[test]
-fn listening_is_paid_for_in_one_place() {
+fn receiving_is_paid_for_in_one_place() {
     for (estimator, in_rewards) in [("action", true), ("straight-through", false)] {
         let [free, dear] = [0.0, 0.5].map(|cost| {
             let estimator = format!("gate.estimator='{estimator}'");

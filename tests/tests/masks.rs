@@ -172,7 +172,7 @@ impl Data {
         let terms = GateTerms {
             entropy_coef: 0.01,
             message: 0.1,
-            listening: 0.1,
+            receiving: 0.1,
         };
         let of_gate = self.gate.is_some().then_some(&terms);
         let mut objective = |found: &Evaluation| {

@@ -435,7 +435,7 @@ fn weights_that_the_last_step_spoils_are_named_and_not_kept() {
     );
 }
 
-/// Finite weights can be too large to act by: no figure comes of them.
+/// Finite weights can be too large to act by: no metric comes of them.
 #[test]
 fn a_policy_that_finds_no_probability_for_what_it_does_is_not_judged() {
     let config = config("predator-prey", &[]);

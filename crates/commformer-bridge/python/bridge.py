@@ -9,8 +9,9 @@ A *task* is any object with
   float32, rewards a number for all or (N,);
 
 and, if it likes, `available() -> (N, A)` of bool, `active() -> (N,)` of bool, `departed() -> (N,)` of bool, who has left
-for good and earns nothing more, or `leaves`, true if that is everybody who is no longer active, `metrics` (names) with `figures()` (numbers of the episode so far), `agent_names`,
-`action_names`, `notes`, `draw()` and `close()`.
+for good and earns nothing more, or `leaves`, true if that is everybody who is no longer active, `metrics` (names) with
+`metric_values()` (numbers of the episode so far; `figures()` is its old name), `agent_names`, `action_names`, `notes`,
+`draw()` and `close()`.
 
 It needs numpy and whatever makes the environment.
 """
@@ -674,7 +675,7 @@ class Smac:
         """Who lives, (N,): only the dead can do nothing, which is action 0."""
         return ~self.available()[:, 0]
 
-    def figures(self) -> tuple[float, float, float]:
+    def metric_values(self) -> tuple[float, float, float]:
         """Whether the battle is won, enemies dead, allies dead."""
         won, kills, losses = (self.last.get(key, 0) for key in ("battle_won", "dead_enemies", "dead_allies"))
         return float(won), float(kills), float(losses)
@@ -748,7 +749,7 @@ class Football:
         timed_out = over and self.raw[0]["steps_left"] <= 0
         return seen, np.asarray(rewards, dtype=np.float32), over and not timed_out, timed_out
 
-    def figures(self) -> tuple[float, float, float]:
+    def metric_values(self) -> tuple[float, float, float]:
         """Goals for less those against, and both."""
         return self.goals - self.conceded, self.goals, self.conceded
 
@@ -928,12 +929,12 @@ def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
     return int(report.wrong_lines > 0)
 
 
-# Figures of the program's own, which no metric may pass for: as in commformer-env/src/metric_names.rs.
+# Metrics of the program's own, which no metric may pass for: as in commformer-env/src/metric_names.rs.
 RESERVED_METRICS = (
     "return steps episode_steps messages bytes traffic message_rounds open_rate gates_right sources graph_changes "
     "step_count checkpoint trained_steps episodes each_episode seed sampled graph decentralised settings"
 ).split()
-RESERVED_METRIC_GROUPS = "losses listening seconds metrics".split()
+RESERVED_METRIC_GROUPS = "losses receiving seconds metrics".split()
 
 
 def check_metric_names(names: tuple[str, ...]) -> None:
@@ -945,7 +946,7 @@ def check_metric_names(names: tuple[str, ...]) -> None:
         if name in RESERVED_METRICS or group in RESERVED_METRIC_GROUPS:
             groups = ", ".join(f"{group}." for group in RESERVED_METRIC_GROUPS)
             raise Refusal(
-                f"a metric is called {name!r}, which is a figure of the program's own; call it otherwise, not "
+                f"a metric is called {name!r}, which is a metric of the program's own; call it otherwise, not "
                 f"{', '.join(RESERVED_METRICS)} and nothing that begins with {groups}"
             )
         if name in names[:index]:
@@ -972,8 +973,8 @@ def check_spec(task: Any, report: Report) -> None:
         if words and count not in (None, len(words)):
             raise Refusal(f"{key} has {len(words)} names for {count}")
     check_metric_names(getattr(task, "metrics", ()))
-    if getattr(task, "metrics", ()) and not hasattr(task, "figures"):
-        raise Refusal(f"metrics are {task.metrics}, but there is no figures(), which returns their numbers")
+    if getattr(task, "metrics", ()) and not method_of_metrics(task):
+        raise Refusal(f"metrics are {task.metrics}, but there is no metric_values(), which returns their numbers")
     for note in getattr(task, "notes", ()):
         report.note(note)
     spec_of(task)
@@ -1028,7 +1029,8 @@ class Play:
         if hasattr(task, "departed"):
             known["departed()"] = self._flags("departed()", task.departed(), (task.agents,))
         if getattr(task, "metrics", ()):
-            known["figures()"] = self._numbers("figures()", task.figures(), (len(task.metrics),))
+            method = f"{method_of_metrics(task)}()"
+            known[method] = self._numbers(method, metric_values(task), (len(task.metrics),))
         if hasattr(task, "draw") and not {"size", "agents"} <= task.draw().keys():
             self._refuse("draw() must return a dict with at least size and agents")
         return known
@@ -1263,31 +1265,41 @@ def spec_of(task) -> dict:
     }
 
 
-def figures_of(task, metrics: list[str]) -> np.ndarray:
-    """The figures of an episode that has ended: finite numbers, so that there is a mean of them."""
-    given = task.figures()
+def method_of_metrics(task: Any) -> str | None:
+    """What a task calls the method that returns the numbers of its metrics."""
+    return next((name for name in ("metric_values", "figures") if hasattr(task, name)), None)
+
+
+def metric_values(task: Any) -> Any:
+    """The numbers of the episode so far, as the task gives them."""
+    return getattr(task, method_of_metrics(task) or "metric_values")()
+
+
+def metrics_of(task: Any, metrics: list[str]) -> np.ndarray:
+    """The metrics of an episode that has ended: finite numbers, so that there is a mean of them."""
+    given, method = metric_values(task), method_of_metrics(task)
     try:
         with np.errstate(over="ignore"):
-            figures = np.asarray(given, np.float32)
+            values = np.asarray(given, np.float32)
     except (TypeError, ValueError) as error:
-        raise Refusal(f"figures() returned {given!r}: expected a number for each of {metrics}") from error
-    if figures.shape != (len(metrics),):
-        raise Refusal(f"figures() returned {given!r}: expected {len(metrics)} numbers, for {metrics}")
-    for name, figure in zip(metrics, figures):
-        if not np.isfinite(figure):
+        raise Refusal(f"{method}() returned {given!r}: expected a number for each of {metrics}") from error
+    if values.shape != (len(metrics),):
+        raise Refusal(f"{method}() returned {given!r}: expected {len(metrics)} numbers, for {metrics}")
+    for name, value in zip(metrics, values):
+        if not np.isfinite(value):
             raise Refusal(
-                f"figures() returned {figure} for the metric {name!r} of an episode: expected a finite number for every "
+                f"{method}() returned {value} for the metric {name!r} of an episode: expected a finite number for every "
                 "episode, since their mean is taken; where an episode has none, return 0 and count those that have one "
                 "in a metric of their own"
             )
-    return figures
+    return values
 
 
 class Memory:
     """The memory shared with the parent: a header, then arrays at multiples of 64 bytes.
 
     The header is 64 bytes, little-endian: magic, version, bytes in all, then C environments, N agents, O numbers of
-    observation, A actions (or numbers of one), M figures, and whether actions are discrete and masked.
+    observation, A actions (or numbers of one), M metrics, and whether actions are discrete and masked.
     The parent lays it out (`layout.rs`); a difference between the two ends here.
     """
 
@@ -1313,7 +1325,7 @@ class Memory:
         self.last_obs = array(np.float32, num_envs, agents, obs)
         self.actions = array(np.int64, num_envs, agents) if discrete else array(np.float32, num_envs, agents, actions)
         self.rewards = array(np.float32, num_envs, agents)
-        self.figures = array(np.float32, num_envs, metrics)
+        self.metrics = array(np.float32, num_envs, metrics)
         self.seeds = array(np.int64, num_envs)
         self.available = array(np.bool_, num_envs, agents, actions if masked else 0)
         self.active = array(np.bool_, num_envs, agents)
@@ -1434,7 +1446,7 @@ class Worker:
         self.write(env, obs, memory.last_obs, memory.last_active, memory.last_departed)
         memory.status[env] = status
         if self.spec["metrics"]:
-            memory.figures[env] = figures_of(task, self.spec["metrics"])
+            memory.metrics[env] = metrics_of(task, self.spec["metrics"])
         if env in self.pictures:
             self.pictures[env] = task.draw()
         self.reset(env)

@@ -448,16 +448,16 @@ class SmacFake(unittest.TestCase):
         sys.modules.update({"smac": types.ModuleType("smac"), "smac.env": fake})
         self.addCleanup(lambda: [sys.modules.pop(name) for name in ("smac", "smac.env")])
 
-    def test_the_dead_are_inactive_and_figures_are_counted(self) -> None:
+    def test_the_dead_are_inactive_and_metrics_are_counted(self) -> None:
         task = bridge.make("smac:3m", {})
         self.assertEqual((task.agents, task.obs_dim, task.actions), (2, 2, 3))
         self.assertEqual(task.reset(0).tolist(), [[0, 0], [1, 1]])
         self.assertEqual(task.active().tolist(), [True, True])
         _, reward, terminated, truncated = task.step(np.array([1, 2]))
         self.assertEqual((reward, terminated, truncated), (0.5, True, False))
-        self.assertEqual((task.active().tolist(), task.figures()), ([False, True], (1, 1, 1)))
+        self.assertEqual((task.active().tolist(), task.metric_values()), ([False, True], (1, 1, 1)))
         task.reset(0)
-        self.assertEqual(task.figures(), (0, 0, 0))
+        self.assertEqual(task.metric_values(), (0, 0, 0))
 
     def test_the_limit_and_a_crash_of_starcraft_truncate(self) -> None:
         task = bridge.make("smac:3m", {})
@@ -683,7 +683,7 @@ class NoChoice(Sound):
 class PaidItself(Sound):
     metrics = ("won", "return")
 
-    def figures(self) -> list[float]:
+    def metric_values(self) -> list[float]:
         return [0.0, 1e9]
 
 

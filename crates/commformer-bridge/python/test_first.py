@@ -214,7 +214,7 @@ class SometimesNaN(Sound):
 
     metrics = ("found",)
 
-    def figures(self) -> tuple[float]:
+    def metric_values(self) -> tuple[float]:
         return (math.nan if self.seed % 2 else 1.0,)
 
     def reset(self, seed: int) -> np.ndarray:
@@ -239,19 +239,22 @@ class Tasks(unittest.TestCase):
     def test_the_check_says_it_in_a_sentence(self) -> None:
         for kind, words in (
             (Four, r"step returned 5 values, as gymnasium's does: expected 4, \(obs, rewards, terminated, truncated\)"),
-            (SometimesNaN, r"figures\(\) have nan"),
+            (SometimesNaN, r"metric_values\(\) have nan"),
             (HalfALetter, r"agent_names has '\\udcff', which is no text"),
         ):
             with self.subTest(kind.__name__):
                 self.assertRegex(self.check(kind), f"WRONG .*{words}")
 
-    def test_figures_are_finite_numbers_and_as_many_as_metrics(self) -> None:
+    def test_metrics_are_finite_numbers_and_as_many_as_names(self) -> None:
         class Given:
-            def __init__(self, figures: Any) -> None:
-                self.figures = lambda: figures
+            def __init__(self, values: Any, method: str = "metric_values") -> None:
+                setattr(self, method, lambda: values)
 
-        np.testing.assert_array_equal(bridge.figures_of(Given((1, 2.5)), ["a", "b"]), [1, 2.5])
-        for figures, words in (
+        for method in ("metric_values", "figures"):
+            np.testing.assert_array_equal(bridge.metrics_of(Given((1, 2.5), method), ["a", "b"]), [1, 2.5])
+            with self.assertRaisesRegex(bridge.Refusal, rf"{method}\(\) returned"):
+                bridge.metrics_of(Given((1.0,), method), ["a", "b"])
+        for values, words in (
             ((1.0, math.nan), "returned nan for the metric 'b'"),
             ((1e300, 0.0), "returned inf for the metric 'a'"),
             ((1.0,), "expected 2 numbers"),
@@ -260,7 +263,7 @@ class Tasks(unittest.TestCase):
             (("x", 1.0), "expected a number for each"),
         ):
             with self.subTest(words), self.assertRaisesRegex(bridge.Refusal, words):
-                bridge.figures_of(Given(figures), ["a", "b"])
+                bridge.metrics_of(Given(values), ["a", "b"])
 
     def test_an_answer_is_text_whatever_is_in_it(self) -> None:
         line = bridge.json_of({"ok": {"text": "ü \ud800 \u2028\n"}})

@@ -271,7 +271,7 @@ impl Environment for PythonEnv {
     }
 
     fn metrics(&self, out: &mut [f32]) {
-        self.group.lock().memory.figures(self.env, out);
+        self.group.lock().memory.metrics(self.env, out);
     }
 
     fn departed(&self) -> &[bool] {

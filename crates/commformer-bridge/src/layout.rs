@@ -27,7 +27,7 @@ pub struct Memory {
     last_obs: Array,
     actions: Array,
     rewards: Array,
-    figures: Array,
+    metrics: Array,
     seeds: Array,
     available: Array,
     active: Array,
@@ -95,7 +95,7 @@ impl Memory {
             false => array(4, choices),
         };
         let rewards = array(4, n);
-        let figures = array(4, task.metrics.len());
+        let metrics = array(4, task.metrics.len());
         let seeds = array(8, 1);
         let available = array(1, available);
         let active = array(1, n);
@@ -115,7 +115,7 @@ impl Memory {
             last_obs,
             actions,
             rewards,
-            figures,
+            metrics,
             seeds,
             available,
             active,
@@ -169,9 +169,9 @@ impl Memory {
         self.rows.get(self.rewards, env, out);
     }
 
-    /// The figures of an environment's last episode.
-    pub fn figures(&self, env: usize, out: &mut [f32]) {
-        self.rows.get(self.figures, env, out);
+    /// The metrics of an environment's last episode.
+    pub fn metrics(&self, env: usize, out: &mut [f32]) {
+        self.rows.get(self.metrics, env, out);
     }
 
     /// What the agents of an environment perceive. Of an episode's end the available actions are not kept: all are.
@@ -263,7 +263,7 @@ mod tests {
                 memory.rows.put(memory.obs, env, &[number; 15]);
                 memory.rows.put(memory.last_obs, env, &[-number; 15]);
                 memory.rows.put(memory.rewards, env, &[number; 3]);
-                memory.rows.put(memory.figures, env, &[number]);
+                memory.rows.put(memory.metrics, env, &[number]);
                 memory
                     .rows
                     .put(memory.available, env, &told(env).map(u8::from));
@@ -286,10 +286,10 @@ mod tests {
                     assert_eq!(available, told(env).map(|told| last || told));
                     assert_eq!(active, [last || env == 2; 3]);
                 }
-                let (mut rewards, mut figures) = ([0.0; 3], [0.0]);
+                let (mut rewards, mut metrics) = ([0.0; 3], [0.0]);
                 memory.rewards(env, &mut rewards);
-                memory.figures(env, &mut figures);
-                assert_eq!((rewards, figures), ([numbers(env); 3], [numbers(env)]));
+                memory.metrics(env, &mut metrics);
+                assert_eq!((rewards, metrics), ([numbers(env); 3], [numbers(env)]));
             }
         }
     }

@@ -18,7 +18,7 @@ pub struct TaskSpec {
     pub masked: bool,
     /// Whether agents can leave for good, and then earn nothing of what comes.
     pub leaves: bool,
-    /// Names of an episode's figures.
+    /// Names of an episode's metrics.
     pub metrics: Vec<String>,
     /// Names of the agents, or none.
     pub agent_names: Vec<String>,

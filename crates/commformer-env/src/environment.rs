@@ -38,7 +38,7 @@ pub struct Spec {
     pub actions: ActionSpace,
     /// Whether some actions can be unavailable. If not, `Observation::available` is empty.
     pub masks_actions: bool,
-    /// Names of the figures that describe a whole episode, such as `success`. Each is there once, and none is
+    /// Names of the metrics that describe a whole episode, such as `success`. Each is there once, and none is
     /// [the program's own](crate::RESERVED_METRICS).
     pub metrics: Vec<Cow<'static, str>>,
 }
@@ -185,7 +185,7 @@ pub trait Environment: Send {
         rewards: &mut [f32],
     ) -> Status;
 
-    /// Writes the figures of the episode so far, in the order of [`Spec::metrics`].
+    /// Writes the metrics of the episode so far, in the order of [`Spec::metrics`].
     fn metrics(&self, out: &mut [f32]);
 
     /// Hears which share of a training run is over, 0 to 1, before each rollout. Tasks with a curriculum go

@@ -1,6 +1,6 @@
-//! What a task may call its metrics: they stand beside the program's own figures, and must not pass for them.
+//! What a task may call its metrics: they stand beside the program's own metrics, and must not pass for them.
 
-/// Names of the program's own figures, and of what else stands beside a task's metrics in the files of a run. No
+/// Names of the program's own metrics, and of what else stands beside a task's metrics in the files of a run. No
 /// metric may have one. `python/bridge.py` has the same list.
 pub const RESERVED_METRICS: [&str; 21] = [
     "return",
@@ -27,7 +27,7 @@ pub const RESERVED_METRICS: [&str; 21] = [
 ];
 
 /// The same for what comes before a dot: a report takes `losses.policy` for the trainer's.
-pub const RESERVED_METRIC_GROUPS: [&str; 4] = ["losses", "listening", "seconds", "metrics"];
+pub const RESERVED_METRIC_GROUPS: [&str; 4] = ["losses", "receiving", "seconds", "metrics"];
 
 /// What is wrong with the names of a task's metrics.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +40,7 @@ pub enum MetricNameError {
     Twice(String),
     /// One that belongs to the program.
     #[error(
-        "a metric is called {0:?}, which is a figure of the program's own; call it otherwise, not {list} and nothing \
+        "a metric is called {0:?}, which is a metric of the program's own; call it otherwise, not {list} and nothing \
          that begins with {groups}",
         list = listed(&RESERVED_METRICS, ""),
         groups = listed(&RESERVED_METRIC_GROUPS, ".")

@@ -33,7 +33,7 @@ pub struct Episode {
     pub steps: u32,
     /// Sum over its steps of the mean reward of the agents.
     pub team_return: f32,
-    /// Its figures, in the order of [`Spec::metrics`].
+    /// Its metrics, in the order of [`Spec::metrics`].
     pub metrics: Vec<f32>,
 }
 

@@ -15,7 +15,7 @@ fn main() -> Result<(), BudgetError> {
     let mut budget = Budget::new(BudgetConfig::Target(target))?;
     let mut rate = 1.0;
     for update in 0..60 {
-        let price = budget.price().listening;
+        let price = budget.price().receiving;
         rate = (1.0 - price).clamp(0.0, 1.0);
         if update % 10 == 0 {
             println!("update {update:2}: price {price:.3}, receiving in {rate:.3} of the steps");

@@ -88,7 +88,7 @@ pub struct Price {
     /// Of one message, in units of reward.
     pub message: f64,
     /// Of taking in everything that one can in a step, in standard deviations of returns.
-    pub listening: f64,
+    pub receiving: f64,
 }
 
 /// A price that is updated with the rate it leads to.
@@ -153,13 +153,13 @@ impl Budget {
             BudgetConfig::Off => Price::default(),
             BudgetConfig::Cost(message) => Price {
                 message,
-                listening: 0.0,
+                receiving: 0.0,
             },
             BudgetConfig::Target(target) => {
-                let listening = self.state.multiplier + target.damping * self.state.violation;
+                let receiving = self.state.multiplier + target.damping * self.state.violation;
                 Price {
                     message: 0.0,
-                    listening: listening.clamp(0.0, target.bound),
+                    receiving: receiving.clamp(0.0, target.bound),
                 }
             }
         }

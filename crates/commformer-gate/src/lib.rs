@@ -54,7 +54,7 @@
 //!
 //! // Learn: what the team earned (here nothing) less what receiving cost, against the baseline.
 //! let found = gate.forward(&embeddings)?;
-//! let earned = Tensor::zeros([4, 3], options) - open.squeeze_dim(-1) * budget.price().listening;
+//! let earned = Tensor::zeros([4, 3], options) - open.squeeze_dim(-1) * budget.price().receiving;
 //! let advantage = (&earned - &found.values).detach();
 //! let log_prob = decision::log_prob(&found.logits, &open).sum_dim_intlist(-1, false, None);
 //! let baseline = (&found.values - &earned).square().mean(None);

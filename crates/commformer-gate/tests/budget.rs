@@ -30,9 +30,9 @@ fn run(budget: &mut Budget, mut gate: impl FnMut(f64) -> f64) -> Vec<f64> {
     let mut step = || {
         let price = budget.price();
         assert_eq!(price.message, 0.0);
-        let rate = gate(price.listening);
+        let rate = gate(price.receiving);
         budget.update(rate, 1.0);
-        for x in [budget.price().listening, budget.state().multiplier] {
+        for x in [budget.price().receiving, budget.state().multiplier] {
             assert!((0.0..=bound).contains(&x), "{x}");
         }
         rate
@@ -96,7 +96,7 @@ proptest! {
         let mut budget = budget(TargetConfig { rate, step, damping, bound });
         for rate in rates {
             budget.update(rate, 1.0);
-            for x in [budget.price().listening, budget.state().multiplier] {
+            for x in [budget.price().receiving, budget.state().multiplier] {
                 prop_assert!((0.0..=bound).contains(&x), "{}", x);
             }
         }
@@ -114,7 +114,7 @@ proptest! {
         }
         restored.restore(whole.state()).unwrap();
         for &rate in &rates[cut..] {
-            let bits = |budget: &Budget| budget.price().listening.to_bits();
+            let bits = |budget: &Budget| budget.price().receiving.to_bits();
             prop_assert_eq!(bits(&whole), bits(&restored));
             whole.update(rate, 1.0);
             restored.update(rate, 1.0);
@@ -151,11 +151,11 @@ fn two_updates_are_those_worked_out_by_hand() {
     budget.update(0.75, 1.0);
     // Violation 0.5: the multiplier is 0.1 * 0.5 and the price 0.5 * 0.5 more.
     assert!((budget.state().multiplier - 0.05).abs() < 1e-12);
-    assert!((budget.price().listening - 0.3).abs() < 1e-12);
+    assert!((budget.price().receiving - 0.3).abs() < 1e-12);
     budget.update(0.15, 1.0);
     // Violation -0.1: 0.05 - 0.01 = 0.04, and the price 0.04 - 0.05 is cut off at 0.
     assert!((budget.state().multiplier - 0.04).abs() < 1e-12);
-    assert_eq!(budget.price().listening, 0.0);
+    assert_eq!(budget.price().receiving, 0.0);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_target_is_a_ceiling() {
     assert_eq!(seldom.price(), Price::default());
     let mut stubborn = budget(target(0.5));
     run(&mut stubborn, |_| 1.0);
-    assert_eq!(stubborn.price().listening, 10.0);
+    assert_eq!(stubborn.price().receiving, 10.0);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn fixed_prices_stay() {
         budget.update(1.0, 1.0);
         let expected = Price {
             message,
-            listening: 0.0,
+            receiving: 0.0,
         };
         assert_eq!(budget.price(), expected);
         assert_eq!(budget.state(), BudgetState::default());

@@ -24,7 +24,7 @@ struct Native {
 
 type Envs = VecEnv<Box<dyn Environment>>;
 
-/// An episode that has ended: its environment, steps, return and figures.
+/// An episode that has ended: its environment, steps, return and metrics.
 type Ended = (usize, u32, f32, Vec<f32>);
 
 /// Memory that Python owns: observations, available actions, who is active, environment after environment.
@@ -173,14 +173,14 @@ impl Native {
         )
     }
 
-    /// The figures of the episode of an environment so far.
-    fn figures(&mut self, env: usize) -> Vec<f32> {
+    /// The metrics of the episode of an environment so far.
+    fn metric_values(&mut self, env: usize) -> Vec<f32> {
         let envs = self.envs();
-        let mut figures = vec![0.0; envs.spec().metrics.len()];
+        let mut metrics = vec![0.0; envs.spec().metrics.len()];
         if let Some(task) = envs.env(env) {
-            task.metrics(&mut figures);
+            task.metrics(&mut metrics);
         }
-        figures
+        metrics
     }
 }
 

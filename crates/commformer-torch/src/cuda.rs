@@ -40,11 +40,26 @@ pub fn load() -> Result<bool, TorchError> {
 /// [`TorchError::UnknownDevice`] for any other name, [`TorchError::MissingDevice`] for a GPU that
 /// is not there, and those of [`load`].
 pub fn device(name: &str) -> Result<Device, TorchError> {
+    device_of_rank(name, 0)
+}
+
+/// The same for one of several processes of a machine: its number among them counts through the GPUs that `auto` chooses
+/// from.
+///
+/// # Errors
+///
+/// As [`device`].
+pub fn device_of_rank(name: &str, local_rank: usize) -> Result<Device, TorchError> {
     match parse(name)? {
         Asked::Cpu => Ok(Device::Cpu),
         Asked::Auto => {
             load()?;
-            Ok(Device::cuda_if_available())
+            let count = if Cuda::is_available() {
+                Cuda::device_count()
+            } else {
+                0
+            };
+            Ok(share_out(local_rank, count))
         }
         Asked::Cuda(index) => {
             let loaded = load()?;
@@ -75,6 +90,14 @@ fn parse(name: &str) -> Result<Asked, TorchError> {
     index
         .map(Asked::Cuda)
         .ok_or_else(|| TorchError::UnknownDevice { asked: name.into() })
+}
+
+/// Which of `count` GPUs a process takes.
+fn share_out(local_rank: usize, count: i64) -> Device {
+    match usize::try_from(count) {
+        Ok(count) if count > 0 => Device::Cuda(local_rank % count),
+        _ => Device::Cpu,
+    }
 }
 
 /// The GPU `index` out of `count`, or an error that says what is there.
@@ -148,6 +171,13 @@ mod tests {
         check(1, true, 1, "the only GPU here is cuda:0");
         check(9, true, 4, "cuda:0 to cuda:3");
         assert_eq!(choose("cuda:3", 3, true, 4).unwrap(), Device::Cuda(3));
+    }
+
+    #[test]
+    fn processes_take_gpus_in_turn() {
+        assert_eq!(share_out(3, 0), Device::Cpu);
+        let taken: Vec<Device> = (0..5).map(|rank| share_out(rank, 2)).collect();
+        assert_eq!(taken, [0, 1, 0, 1, 0].map(Device::Cuda));
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub struct Price {
     pub message: f64,
     /// Of taking in all that an agent can in a step, in standard deviations of returns. A share of the
     /// messages costs that share.
-    pub listening: f64,
+    pub receiving: f64,
 }
 
 /// Sets the price of receiving after each rollout.
@@ -85,5 +85,5 @@ pub struct GateTerms {
     /// ([`Payment::Loss`]).
     pub message: f64,
     /// Price of receiving everything, in the same units.
-    pub listening: f64,
+    pub receiving: f64,
 }

@@ -100,15 +100,15 @@ impl Losses {
 
     /// The mean of several steps'; zeros if there are none.
     pub fn mean(steps: &[Losses]) -> Self {
-        let mean = |figure: fn(&Losses) -> f64| {
-            steps.iter().map(figure).sum::<f64>() / steps.len().max(1) as f64
+        let mean = |number: fn(&Losses) -> f64| {
+            steps.iter().map(number).sum::<f64>() / steps.len().max(1) as f64
         };
-        let of_gate = |figure: fn(&GateLosses) -> f64| {
-            let figures = steps
+        let of_gate = |number: fn(&GateLosses) -> f64| {
+            let numbers = steps
                 .iter()
                 .filter_map(|step| step.gate.as_ref())
-                .map(figure);
-            figures.sum::<f64>() / steps.len().max(1) as f64
+                .map(number);
+            numbers.sum::<f64>() / steps.len().max(1) as f64
         };
         Self {
             policy: mean(|step| step.policy),
@@ -161,9 +161,9 @@ pub struct IterationReport {
 impl IterationReport {
     /// What the episodes that ended in an iteration tell; the rest is zero.
     pub(crate) fn of_episodes(episodes: &[Episode], spec: &Spec) -> Self {
-        let mean = |figure: &dyn Fn(&Episode) -> f64| {
+        let mean = |number: &dyn Fn(&Episode) -> f64| {
             (!episodes.is_empty())
-                .then(|| episodes.iter().map(figure).sum::<f64>() / episodes.len() as f64)
+                .then(|| episodes.iter().map(number).sum::<f64>() / episodes.len() as f64)
         };
         Self {
             iteration: 0,
@@ -222,9 +222,9 @@ pub struct EvaluationReport {
 }
 
 impl EvaluationReport {
-    /// Mean of a figure over the episodes.
-    pub fn mean(&self, figure: impl Fn(&EpisodeRecord) -> f64) -> f64 {
-        self.episodes.iter().map(figure).sum::<f64>() / self.episodes.len().max(1) as f64
+    /// Mean of a number over the episodes.
+    pub fn mean(&self, number: impl Fn(&EpisodeRecord) -> f64) -> f64 {
+        self.episodes.iter().map(number).sum::<f64>() / self.episodes.len().max(1) as f64
     }
 
     /// What was said in all episodes.

@@ -245,7 +245,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             // Open-minded first, decided in the end: what execution does is then what was trained.
             entropy_coef: gate.entropy_coef * (1.0 - progress).max(0.0),
             message: price.message / deviation,
-            listening: price.listening,
+            receiving: price.receiving,
         };
         if gate.payment == Payment::Rewards {
             for shard in &mut self.shards {

@@ -30,10 +30,10 @@ pub struct Iteration {
     pub number: u64,
     /// Environment steps behind it.
     pub steps: u64,
-    /// All its figures, by their path in the line: `return`, `metrics.success`, `losses.policy`,
-    /// `listening.open_rate`, `seconds.update`. A figure that is `null` there, as everything that is not
+    /// All its numbers, by their path in the line: `return`, `metrics.success`, `losses.policy`,
+    /// `receiving.open_rate`, `seconds.update`. A number that is `null` there, as everything that is not
     /// finite is, is NaN here.
-    pub figures: BTreeMap<String, f64>,
+    pub numbers: BTreeMap<String, f64>,
 }
 
 /// Why a run cannot be read.
@@ -128,15 +128,15 @@ impl RunLog {
 
 impl Iteration {
     fn of(line: &record::Iteration) -> Self {
-        let mut figures = BTreeMap::new();
+        let mut numbers = BTreeMap::new();
         // Its names are words, and its numbers are numbers: it has a JSON.
         if let Ok(Value::Object(line)) = serde_json::to_value(line) {
-            flatten("", &line, &mut figures);
+            flatten("", &line, &mut numbers);
         }
         Self {
             number: line.number,
             steps: line.steps,
-            figures,
+            numbers,
         }
     }
 }
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     const ITERATION: &str = r#"{"kind":"iteration","iteration":1,"steps":2000,"episodes":3,"return":null,"episode_steps":null,"metrics":{"success":1.0},"losses":{"policy":0.5,"value":0.5,"entropy":0.5,"clipped":0.5,"kl":0.5,"grad_norm":0.5,"gate":{"policy":0.25,"value":0.25,"entropy":0.25,"clipped":0.25,"kl":0.25}},"graph_changes":0,"seconds":{"environment":0.5,"act":0.5,"update":0.5,"elapsed":2.0}}"#;
-    const EVALUATION: &str = r#"{"kind":"evaluation","steps":2000,"episodes":20,"figures":{"return":{"mean":-1.0,"low":-2.0,"high":null}},"graph":[[0.0,1.0],[1.0,0.0]],"seconds":{"elapsed":3.0}}"#;
+    const EVALUATION: &str = r#"{"kind":"evaluation","steps":2000,"episodes":20,"metrics":{"return":{"mean":-1.0,"low":-2.0,"high":null}},"graph":[[0.0,1.0],[1.0,0.0]],"seconds":{"elapsed":3.0}}"#;
 
     fn folder(metrics: Option<&str>) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_read_with_figures_by_their_path() {
+    fn a_run_is_read_with_numbers_by_their_path() {
         let text = [ITERATION, "spoiled", EVALUATION, &ITERATION[..40]].join("\n");
         let folder = folder(Some(&text));
         let log = RunLog::read(folder.path()).unwrap();
@@ -188,15 +188,15 @@ mod tests {
             panic!("{:?}", log.iterations);
         };
         assert_eq!((iteration.number, iteration.steps), (1, 2000));
-        assert_eq!(iteration.figures["losses.gate.kl"], 0.25);
-        assert_eq!(iteration.figures["metrics.success"], 1.0);
-        assert!(iteration.figures["return"].is_nan());
+        assert_eq!(iteration.numbers["losses.gate.kl"], 0.25);
+        assert_eq!(iteration.numbers["metrics.success"], 1.0);
+        assert!(iteration.numbers["return"].is_nan());
         let [evaluation] = &log.evaluations[..] else {
             panic!("{:?}", log.evaluations);
         };
         assert_eq!(evaluation.graph, [[0.0, 1.0], [1.0, 0.0]]);
-        assert_eq!(evaluation.figures.get("return").unwrap().low, -2.0);
-        assert!(evaluation.figures.get("return").unwrap().high.is_nan());
+        assert_eq!(evaluation.metrics.get("return").unwrap().low, -2.0);
+        assert!(evaluation.metrics.get("return").unwrap().high.is_nan());
     }
 
     #[test]

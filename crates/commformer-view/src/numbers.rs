@@ -24,13 +24,13 @@ pub fn clock(seconds: f64) -> String {
     }
 }
 
-/// A figure in at most nine characters; a dash for one that is not finite.
-pub fn short(figure: f64) -> String {
-    match figure.abs() {
+/// A metric in at most nine characters; a dash for one that is not finite.
+pub fn short(metric: f64) -> String {
+    match metric.abs() {
         size if !size.is_finite() => "–".into(),
-        size if size != 0.0 && !(1e-3..1e5).contains(&size) => format!("{figure:.1e}"),
-        size if size >= 100.0 => format!("{figure:.1}"),
-        _ => format!("{figure:.3}"),
+        size if size != 0.0 && !(1e-3..1e5).contains(&size) => format!("{metric:.1e}"),
+        size if size >= 100.0 => format!("{metric:.1}"),
+        _ => format!("{metric:.3}"),
     }
 }
 
@@ -51,14 +51,14 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_short_whatever_they_are() {
+    fn metrics_are_short_whatever_they_are() {
         assert_eq!(
             [0.0, -0.5, 123.456, 0.0001].map(short),
             ["0.000", "-0.500", "123.5", "1.0e-4"]
         );
         assert_eq!([f64::NAN, f64::NEG_INFINITY].map(short), ["–"; 2]);
-        for figure in [f64::MAX, f64::MIN, f64::MIN_POSITIVE, -99_999.96] {
-            assert!(short(figure).chars().count() <= 9, "{}", short(figure));
+        for metric in [f64::MAX, f64::MIN, f64::MIN_POSITIVE, -99_999.96] {
+            assert!(short(metric).chars().count() <= 9, "{}", short(metric));
         }
     }
 }

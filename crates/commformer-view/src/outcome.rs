@@ -38,15 +38,15 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_told_from_the_rest() {
+    fn metrics_are_told_from_the_rest() {
         let text = r#"{"return":{"mean":null,"low":-1.0,"high":1.0},"checkpoint":"best","trained_steps":9,
             "episodes":200,"seed":1,"sampled":false,"graph":[[0.0]],"settings":{"run":{"seed":1}}}"#;
         let outcome = read(Some(text)).unwrap().unwrap();
         assert_eq!((outcome.trained_steps, outcome.episodes), (9, 200));
-        let figures: Vec<_> = outcome.figures.iter().collect();
+        let metrics: Vec<_> = outcome.metrics.iter().collect();
         assert!(
-            matches!(figures[..], [("return", figure)] if figure.mean.is_nan()),
-            "{figures:?}"
+            matches!(metrics[..], [("return", metric)] if metric.mean.is_nan()),
+            "{metrics:?}"
         );
     }
 

@@ -6,16 +6,16 @@
 //! ```
 //! use commformer_view::record::Line;
 //!
-//! let text = r#"{"kind":"evaluation","steps":800,"episodes":20,"figures":{"return":{"mean":0.5,"low":0.25,"high":null}},"graph":[[0.0,1.0],[1.0,0.0]],"seconds":{"elapsed":1.5}}"#;
+//! let text = r#"{"kind":"evaluation","steps":800,"episodes":20,"metrics":{"return":{"mean":0.5,"low":0.25,"high":null}},"graph":[[0.0,1.0],[1.0,0.0]],"seconds":{"elapsed":1.5}}"#;
 //! let Line::Evaluation(evaluation) = serde_json::from_str(text)? else { panic!() };
-//! assert_eq!(evaluation.figures.get("return").unwrap().mean, 0.5);
+//! assert_eq!(evaluation.metrics.get("return").unwrap().mean, 0.5);
 //! assert_eq!(serde_json::to_string(&Line::Evaluation(evaluation))?, text);
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
-mod figures;
+mod metrics;
 
-pub use figures::Figures;
+pub use metrics::Metrics;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
@@ -64,8 +64,8 @@ pub struct Iteration {
     /// Means over the updates.
     pub losses: Losses,
     /// What was said; the first runs did not tell.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub listening: Option<Listening>,
+    #[serde(alias = "listening", skip_serializing_if = "Option::is_none")]
+    pub receiving: Option<Receiving>,
     /// Edges that are others than in the iteration before.
     pub graph_changes: usize,
     /// What a clock says.
@@ -120,7 +120,7 @@ pub struct GateLosses {
 
 /// What was said in the rollout.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Listening {
+pub struct Receiving {
     /// Share of steps in which agents received.
     #[serde(deserialize_with = "number")]
     pub open_rate: f64,
@@ -145,8 +145,8 @@ pub struct Price {
     #[serde(deserialize_with = "number")]
     pub message: f64,
     /// Of receiving everything, in standard deviations of the returns.
-    #[serde(deserialize_with = "number")]
-    pub listening: f64,
+    #[serde(alias = "listening", deserialize_with = "number")]
+    pub receiving: f64,
 }
 
 /// Seconds of an iteration.
@@ -166,7 +166,7 @@ pub struct IterationSeconds {
     pub elapsed: f64,
 }
 
-/// Figures of each episode by name, such as `return`, in the order of the episodes.
+/// Metrics of each episode by name, such as `return`, in the order of the episodes.
 pub type Episodes = BTreeMap<String, Vec<f64>>;
 
 /// An evaluation while training.
@@ -177,7 +177,8 @@ pub struct Evaluation {
     /// Episodes played.
     pub episodes: usize,
     /// By name, such as `return`.
-    pub figures: Figures,
+    #[serde(alias = "figures")]
+    pub metrics: Metrics,
     /// What the means are of; runs did not always tell.
     #[serde(
         default,
@@ -204,8 +205,8 @@ pub struct EvaluationSeconds {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// By name, such as `return`. Other fields that this version does not know are left out.
-    #[serde(flatten, deserialize_with = "figures::among")]
-    pub figures: Figures,
+    #[serde(flatten, deserialize_with = "metrics::among")]
+    pub metrics: Metrics,
     /// Which checkpoint: `best` or `latest`.
     pub checkpoint: String,
     /// Environment steps of training behind it.

@@ -1,8 +1,8 @@
-//! A report of one run or several: a page for a browser, its plots, its tables, and the same figures as
+//! A report of one run or several: a page for a browser, its plots, its tables, and the same metrics as
 //! marl-eval reads them.
 //!
 //! Runs that differ in nothing but their seed are a [method](methods); a report is of one task, and says
-//! of each figure how it differs between methods and how sure that is. It is a function of the runs'
+//! of each metric how it differs between methods and how sure that is. It is a function of the runs'
 //! files: the same files give the same bytes.
 
 mod across;
@@ -91,8 +91,8 @@ pub enum ReportError {
     /// The page was not put together.
     #[error("the page could not be put together")]
     Page(#[from] askama::Error),
-    /// The figures were not written as JSON.
-    #[error("the figures could not be written as JSON")]
+    /// The metrics were not written as JSON.
+    #[error("the metrics could not be written as JSON")]
     Json(#[from] serde_json::Error),
 }
 

@@ -1,4 +1,4 @@
-//! How sure a figure is: bootstrap intervals (Efron, "Bootstrap methods: another look at the
+//! How sure a metric is: bootstrap intervals (Efron, "Bootstrap methods: another look at the
 //! jackknife", 1979), over the episodes of a run ([`Estimate`]) and over runs ([`Interval`]).
 //!
 //! ```

@@ -6,7 +6,7 @@ pub use decentralised::{Alone, Comparison, compare};
 
 use crate::compose::{self, ComposeError, Envs};
 use crate::config::Config;
-use crate::figures;
+use crate::metrics;
 use commformer_env::{Environment, VecEnv};
 use commformer_methods::Team;
 use commformer_torch::threads;
@@ -14,7 +14,7 @@ use commformer_train::{
     Actor, CheckpointError, CheckpointStore, EvaluateOptions, EvaluationReport, Found, Policy,
     Purpose, TrainError, ValueNorm, Which, evaluate, seed_for,
 };
-use commformer_view::record::{Figures, Outcome, rows};
+use commformer_view::record::{Metrics, Outcome, rows};
 use serde::Serialize;
 use tch::{Device, Tensor};
 
@@ -41,8 +41,8 @@ pub struct Evaluated {
     pub trained_steps: u64,
     /// Every episode.
     pub report: EvaluationReport,
-    /// Figures over all of them.
-    pub figures: Figures,
+    /// Metrics over all of them.
+    pub metrics: Metrics,
     /// What is wrong with each checkpoint that is newer than the newest whole one.
     pub damaged: Vec<String>,
 }
@@ -172,7 +172,7 @@ impl Loaded {
         Ok(Evaluated {
             request: self.request,
             trained_steps: report.steps,
-            figures: figures::of(&report, self.request.seed),
+            metrics: metrics::of(&report, self.request.seed),
             report,
             damaged: self.damaged.clone(),
         })
@@ -190,7 +190,7 @@ impl Evaluated {
     /// What is worth telling.
     pub fn outcome(&self) -> Outcome {
         Outcome {
-            figures: self.figures.clone(),
+            metrics: self.metrics.clone(),
             checkpoint: match self.request.which {
                 Which::Best => "best".to_owned(),
                 Which::Latest => "latest".to_owned(),
@@ -200,7 +200,7 @@ impl Evaluated {
             seed: self.request.seed,
             sampled: self.request.sampled,
             graph: rows(&self.report.graph),
-            each_episode: figures::each_episode(&self.report),
+            each_episode: metrics::each_episode(&self.report),
         }
     }
 
@@ -316,7 +316,7 @@ mod tests {
                 sampled: false,
             },
             trained_steps: 100,
-            figures: figures::of(&report, 1),
+            metrics: metrics::of(&report, 1),
             report,
             damaged: Vec::new(),
         }
@@ -342,7 +342,7 @@ mod tests {
     proptest! {
         /// Even of a task that no vector environment would take.
         #[test]
-        fn no_metric_passes_for_a_figure_of_the_programs(
+        fn no_metric_passes_for_a_metric_of_the_programs(
             names in proptest::collection::vec(
                 prop_oneof![
                     proptest::sample::select(&RESERVED_METRICS[..]).prop_map(String::from),
@@ -366,7 +366,7 @@ mod tests {
                 let reserved = commformer_env::is_reserved_metric(name);
                 prop_assert_eq!(written.contains_key(name), !reserved, "{}", name);
             }
-            let mut lines = crate::record::metrics::tests::lines(&with.report, &with.figures);
+            let mut lines = crate::record::metrics::tests::lines(&with.report, &with.metrics);
             lines.push(serde_json::to_string(&with.outcome()).unwrap());
             for line in lines {
                 json(&line);

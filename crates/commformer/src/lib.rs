@@ -7,14 +7,14 @@
 //!    with the program.
 //! 2. [`compose`]: a configuration becomes environments, a policy and a trainer.
 //! 3. [`run_dir`]: the run's folder; [`record`]: what is written to it and shown on the way.
-//! 4. [`evaluation`]: a checkpoint plays episodes; [`figures`] say how sure the means are.
+//! 4. [`evaluation`]: a checkpoint plays episodes; [`metrics`] say how sure the means are.
 //! 5. [`replay`]: the same episodes once more, with all that went on in them.
 //! 6. [`compare`]: many runs from one file.
 //! 7. [`cli`]: the commands.
 //!
 //! ```
 //! use commformer::config::{Config, Overrides};
-//! use commformer::{compose, figures};
+//! use commformer::{compose, metrics};
 //! use commformer_train::{EvaluateOptions, Purpose, evaluate};
 //!
 //! // A preset, much smaller.
@@ -31,10 +31,10 @@
 //! let mut envs = compose::evaluation(&config, 10, 1, Purpose::Evaluation)?;
 //! let options = EvaluateOptions { sampled: None, gates: None, episodes: None, max_steps: 100, device };
 //! let report = evaluate(trainer.policy(), &trainer.execution_graph()?, &mut envs, &options)?;
-//! let figures = figures::of(&report, 1);
-//! assert_eq!(figures.get("steps").map(|steps| steps.mean), Some(10.0));
+//! let metrics = metrics::of(&report, 1);
+//! assert_eq!(metrics.get("steps").map(|steps| steps.mean), Some(10.0));
 //! // Each agent hears one other in every step.
-//! assert_eq!(figures.get("messages").map(|messages| messages.mean), Some(1.0));
+//! assert_eq!(metrics.get("messages").map(|messages| messages.mean), Some(1.0));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -43,10 +43,10 @@ pub mod compare;
 pub mod compose;
 pub mod config;
 pub mod evaluation;
-pub mod figures;
 pub mod interrupt;
 pub mod links;
 pub mod lock;
+pub mod metrics;
 pub mod record;
 pub mod replay;
 pub mod run_dir;

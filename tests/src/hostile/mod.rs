@@ -110,7 +110,7 @@ pub const RUN: Target = Target {
     seeds: seeds::runs,
     words: seeds::RUN_WORDS,
     read: run,
-    // A figure of eight bytes is a name, a number and its place in a map.
+    // A metric of eight bytes is a name, a number and its place in a map.
     base: 1 << 20,
     factor: 300,
 };

@@ -68,7 +68,7 @@ class Counting:
     def active(self):
         return [True, self.step_number < 3]
 
-    def figures(self):
+    def metric_values(self):
         return self.step_number, self.did.sum()
 
     def draw(self):
@@ -305,9 +305,9 @@ class Five(Counting):
 
 
 class Unmeasured(Counting):
-    """A figure that an episode does not have."""
+    """A number that an episode does not have."""
 
-    def figures(self):
+    def metric_values(self):
         return np.nan, 0.0
 
 

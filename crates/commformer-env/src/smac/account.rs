@@ -1,4 +1,4 @@
-//! What a battle pays, and the figures by which it is judged.
+//! What a battle pays, and the metrics by which it is judged.
 
 use super::SmacConfig;
 use super::actions;
@@ -109,7 +109,7 @@ impl Account {
 
     /// Whether it is won, which shares of the enemies and of the allies are dead, which share of the enemies' hit points
     /// and shields is gone, and the return as [`Reward::Progress`] has it, of the enemies' losses and the win.
-    pub fn figures(&self, battle: &Battle, config: &SmacConfig) -> [f32; 5] {
+    pub fn metrics(&self, battle: &Battle, config: &SmacConfig) -> [f32; 5] {
         let units = battle.units();
         let dead = |side| {
             let mine = || units.iter().filter(move |unit| unit.side == side);

@@ -355,7 +355,7 @@ impl Environment for Smac {
 
     fn metrics(&self, out: &mut [f32]) {
         let [won, kills, losses, damage, progress] =
-            self.account.figures(&self.battle, &self.config);
+            self.account.metrics(&self.battle, &self.config);
         let timeout = f32::from(u8::from(self.is_out_of_time()));
         out.copy_from_slice(&[won, kills, losses, damage, progress, timeout]);
     }

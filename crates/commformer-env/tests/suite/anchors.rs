@@ -1,4 +1,4 @@
-//! Figures of known policies on 5 x 5 cells with three agents, measured once with other programs
+//! Metrics of known policies on 5 x 5 cells with three agents, measured once with other programs
 //! over 1,000 episodes or more of at most 20 steps.
 
 use commformer_env::{PredatorCapturePrey, PredatorPrey, Rng, Status};

@@ -43,7 +43,7 @@ fn a_metric_has_a_name_of_its_own() {
 }
 
 #[test]
-fn environments_of_a_task_that_names_a_figure_of_the_programs_are_refused() {
+fn environments_of_a_task_that_names_a_metric_of_the_programs_are_refused() {
     let scene = Scene {
         obs: [0.0; 4],
         active: [true; 2],

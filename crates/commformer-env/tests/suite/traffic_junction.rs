@@ -1,4 +1,4 @@
-//! Traffic Junction by hand, against its rules played step by step, and against figures of IC3Net's.
+//! Traffic Junction by hand, against its rules played step by step, and against metrics of IC3Net's.
 
 use commformer_env::{
     Actions, Batch, Difficulty, Environment, Rng, Status, TrafficJunction, TrafficJunctionConfig,

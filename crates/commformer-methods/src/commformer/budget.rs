@@ -8,7 +8,7 @@ use commformer_train::Price;
 #[derive(Debug)]
 pub struct TeamBudget {
     budget: Budget,
-    /// The share of listening of gates that do not learn.
+    /// The share of receiving of gates that do not learn.
     rate: Option<f64>,
 }
 
@@ -40,8 +40,8 @@ impl TeamBudget {
 
 impl commformer_train::Budget for TeamBudget {
     fn price(&self) -> Price {
-        let commformer_gate::Price { message, listening } = self.budget.price();
-        Price { message, listening }
+        let commformer_gate::Price { message, receiving } = self.budget.price();
+        Price { message, receiving }
     }
 
     fn update(&mut self, open_rate: f64, ramp: f64) {

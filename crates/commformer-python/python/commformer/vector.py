@@ -153,7 +153,7 @@ class VectorEnv:
         env = self._number(env)
         if not self._started:
             raise ValueError("there is no episode yet: call reset first")
-        return dict(zip(self.metrics, self._native.figures(env)))
+        return dict(zip(self.metrics, self._native.metric_values(env)))
 
     def _number(self, env: int) -> int:
         return whole("env", env, 0, self.num_envs - 1)

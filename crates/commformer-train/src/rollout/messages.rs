@@ -83,7 +83,7 @@ impl<'a> RolloutMessages<'a> {
             for agent in 0..self.agents {
                 let received = step.received(agent);
                 let penalty = price.message * received.messages
-                    + price.listening * deviation * received.share;
+                    + price.receiving * deviation * received.share;
                 penalties[[t, env, agent]] = penalty as f32;
             }
         })?;

@@ -130,7 +130,7 @@ pub fn loss(
         }
         (Some(GateEvaluation::StraightThrough { messages, share }), _) => {
             let price = gate.copied().unwrap_or_default();
-            let owed = mean(messages) * price.message + mean(share) * price.listening;
+            let owed = mean(messages) * price.message + mean(share) * price.receiving;
             Loss {
                 total: total + owed,
                 terms,

@@ -20,7 +20,7 @@ pub struct Curves<'a> {
     pub x: (&'a str, fn(f64) -> String),
     /// Name and unit of the vertical axis.
     pub y: &'a str,
-    /// Ends of the vertical axis, for a figure that has some.
+    /// Ends of the vertical axis, for a metric that has some.
     pub range: Option<[f64; 2]>,
     /// What is drawn, the first below.
     pub curves: Vec<Curve>,

@@ -11,7 +11,7 @@ pub fn steps(steps: f64) -> String {
     format!("{}{unit}", trimmed(steps / size, 2))
 }
 
-/// A figure with about four digits that count; what is not finite says so.
+/// A metric with about four digits that count; what is not finite says so.
 pub fn number(value: f64) -> String {
     match value.abs() {
         _ if !value.is_finite() => "not finite".to_owned(),
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_have_the_digits_that_count() {
+    fn metrics_have_the_digits_that_count() {
         let values = [
             0.0,
             0.1 + 0.2,

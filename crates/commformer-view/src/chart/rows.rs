@@ -22,7 +22,7 @@ pub struct Ranges<'a> {
     pub title: &'a str,
     /// Name and unit of the axis.
     pub axis: &'a str,
-    /// Ends of the axis, for a figure that has some.
+    /// Ends of the axis, for a metric that has some.
     pub range: Option<[f64; 2]>,
     /// A value to compare with, drawn as a line.
     pub reference: Option<f64>,

@@ -12,10 +12,10 @@ fn any_number() -> impl Strategy<Value = f64> {
     })
 }
 
-fn any_figures() -> impl Strategy<Value = Figures> {
+fn any_metrics() -> impl Strategy<Value = Metrics> {
     let estimate = (any_number(), any_number(), any_number())
         .prop_map(|(mean, low, high)| Estimate { mean, low, high });
-    vec(("[a-z_]{1,8}", estimate), 0..6).prop_map(|figures| figures.into_iter().collect())
+    vec(("[a-z_]{1,8}", estimate), 0..6).prop_map(|metrics| metrics.into_iter().collect())
 }
 
 fn any_episodes() -> impl Strategy<Value = Episodes> {
@@ -35,7 +35,7 @@ fn any_iteration() -> impl Strategy<Value = Iteration> {
     (counts, means, numbers, switches).prop_map(|(counts, means, numbers, switches)| {
         let mut numbers = numbers.into_iter();
         let mut next = || numbers.next().unwrap();
-        let [gate, listening, price] = switches;
+        let [gate, receiving, price] = switches;
         Iteration {
             number: counts.0,
             steps: counts.1,
@@ -58,14 +58,14 @@ fn any_iteration() -> impl Strategy<Value = Iteration> {
                     kl: next(),
                 }),
             },
-            listening: listening.then(|| Listening {
+            receiving: receiving.then(|| Receiving {
                 open_rate: next(),
                 messages: next(),
                 bytes: next(),
                 traffic: next(),
                 price: price.then(|| Price {
                     message: next(),
-                    listening: next(),
+                    receiving: next(),
                 }),
             }),
             graph_changes: counts.3,
@@ -81,12 +81,12 @@ fn any_iteration() -> impl Strategy<Value = Iteration> {
 
 fn any_evaluation() -> impl Strategy<Value = Evaluation> {
     let counts = (any::<u64>(), any::<usize>());
-    let figures = (any_figures(), any_episodes());
-    (counts, figures, any_graph(), any_number()).prop_map(
-        |((steps, episodes), (figures, each_episode), graph, elapsed)| Evaluation {
+    let metrics = (any_metrics(), any_episodes());
+    (counts, metrics, any_graph(), any_number()).prop_map(
+        |((steps, episodes), (metrics, each_episode), graph, elapsed)| Evaluation {
             steps,
             episodes,
-            figures,
+            metrics,
             each_episode,
             graph,
             seconds: EvaluationSeconds { elapsed },
@@ -115,13 +115,13 @@ proptest! {
 
     #[test]
     fn an_outcome_is_read_among_other_fields(
-        (figures, each_episode) in (any_figures(), any_episodes()),
+        (metrics, each_episode) in (any_metrics(), any_episodes()),
         graph in any_graph(),
         (trained_steps, episodes, seed, sampled) in any::<(u64, usize, u64, bool)>(),
     ) {
         let checkpoint = "best".to_owned();
         let outcome =
-            Outcome { figures, checkpoint, trained_steps, episodes, seed, sampled, graph, each_episode };
+            Outcome { metrics, checkpoint, trained_steps, episodes, seed, sampled, graph, each_episode };
         let text = serde_json::to_string(&outcome).unwrap();
         let end = text.len() - 1;
         let more = format!(r#"{},"settings":{{"run":{{"seed":1}}}},"newer":[1]}}"#, &text[..end]);
@@ -144,7 +144,7 @@ fn lines_of_the_first_runs_are_read() {
     let Line::Iteration(iteration) = serde_json::from_str(&line).unwrap() else {
         panic!("{line}");
     };
-    assert_eq!(iteration.listening, None);
+    assert_eq!(iteration.receiving, None);
     assert!(iteration.losses.value.is_nan());
     assert_eq!(
         serde_json::to_string(&Line::Iteration(iteration)).unwrap(),
@@ -152,10 +152,31 @@ fn lines_of_the_first_runs_are_read() {
     );
 }
 
+/// Metrics were called figures, and receiving was called listening.
 #[test]
-fn of_two_figures_with_one_name_the_first_stays() {
+fn lines_with_old_names_are_read() {
+    let losses =
+        r#"{"policy":0.5,"value":0.5,"entropy":1.5,"clipped":0.25,"kl":0.125,"grad_norm":2.0}"#;
+    let seconds = r#"{"environment":1.0,"act":2.0,"update":3.0,"elapsed":7.0}"#;
+    let old = [
+        format!(
+            r#"{{"kind":"iteration","iteration":1,"steps":2000,"episodes":0,"return":null,"episode_steps":null,"metrics":{{}},"losses":{losses},"listening":{{"open_rate":1.0,"messages":2.0,"bytes":3.0,"traffic":0.5,"price":{{"message":0.5,"listening":0.25}}}},"graph_changes":2,"seconds":{seconds}}}"#
+        ),
+        r#"{"kind":"evaluation","steps":800,"episodes":20,"figures":{"return":{"mean":0.5,"low":0.25,"high":1.0}},"graph":[[0.0]],"seconds":{"elapsed":1.5}}"#.to_owned(),
+    ];
+    for old in old {
+        let line: Line = serde_json::from_str(&old).unwrap();
+        let new = old
+            .replace("listening", "receiving")
+            .replace("figures", "metrics");
+        assert_eq!(serde_json::to_string(&line).unwrap(), new);
+    }
+}
+
+#[test]
+fn of_two_metrics_with_one_name_the_first_stays() {
     let text = r#"{"b":{"mean":1.0,"low":1.0,"high":1.0},"a":{"mean":2.0,"low":2.0,"high":2.0},"b":{"mean":3.0,"low":3.0,"high":3.0}}"#;
-    let figures: Figures = serde_json::from_str(text).unwrap();
-    assert_eq!(figures.names().collect::<Vec<_>>(), ["b", "a"]);
-    assert_eq!(figures.line(), "b 1.000  a 2.000");
+    let metrics: Metrics = serde_json::from_str(text).unwrap();
+    assert_eq!(metrics.names().collect::<Vec<_>>(), ["b", "a"]);
+    assert_eq!(metrics.line(), "b 1.000  a 2.000");
 }

@@ -67,7 +67,7 @@ pub struct Episode {
     pub steps: Vec<Step>,
     /// Sum of the agents' mean reward.
     pub team_return: Number,
-    /// Its figures, in the order of [`Run::metrics`].
+    /// Its metrics, in the order of [`Run::metrics`].
     pub metrics: Vec<Number>,
 }
 

@@ -10,9 +10,9 @@ use crate::record::Evaluation;
 
 /// Messages, bytes and gates over steps.
 pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
-    let trained = iterated(methods, |name| name.starts_with("listening."));
+    let trained = iterated(methods, |name| name.starts_with("receiving."));
     let critic_width = evaluated(methods, names::is_communication);
-    let (mut drawn, training) = plots(methods, "listening", &trained, Source::Iterations)?;
+    let (mut drawn, training) = plots(methods, "receiving", &trained, Source::Iterations)?;
     // Where training says it, evaluations would say it twice.
     let said = |name: &String| {
         trained

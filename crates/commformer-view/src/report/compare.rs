@@ -18,8 +18,8 @@ type Scores<'a> = (usize, &'a Method, Vec<f64>);
 /// A section for every score that two methods have: aggregates, profiles and improvements.
 pub(super) fn sections(methods: &Methods, finals: &Finals) -> Result<Vec<Section>, ChartError> {
     let mut sections = Vec::new();
-    let mut profiles = Csv::new(&["method", "figure", "threshold", "share", "low", "high"]);
-    let mut improvements = Csv::new(&["method", "over", "figure", "probability", "low", "high"]);
+    let mut profiles = Csv::new(&["method", "metric", "threshold", "share", "low", "high"]);
+    let mut improvements = Csv::new(&["method", "over", "metric", "probability", "low", "high"]);
     for name in finals.names.iter().filter(|name| names::is_score(name)) {
         let scores: Vec<Scores<'_>> = (methods.list.iter().enumerate())
             .map(|(index, method)| (index, method, finals.scores(&method.runs, name)))
@@ -61,7 +61,7 @@ fn alone(scores: &[Scores<'_>]) -> String {
     let single = scores.iter().filter(|(.., scores)| scores.len() == 1);
     let told = single.map(|(_, method, _)| {
         let name = &method.name;
-        format!(" There is one run of {name}: nothing says how sure its figures are.")
+        format!(" There is one run of {name}: nothing says how sure its metrics are.")
     });
     told.collect()
 }

@@ -14,7 +14,7 @@ pub(super) const SEED: u64 = 1;
 /// Points that a line has at most; of longer ones neighbours are averaged.
 const POINTS: usize = 150;
 
-/// Where figures over steps come from.
+/// Where metrics over steps come from.
 #[derive(Clone, Copy)]
 pub(super) enum Source {
     Iterations,
@@ -22,10 +22,10 @@ pub(super) enum Source {
 }
 
 impl Source {
-    fn read(self, run: &Run, figure: &str) -> Vec<(f64, f64)> {
+    fn read(self, run: &Run, metric: &str) -> Vec<(f64, f64)> {
         match self {
-            Self::Iterations => run.trained(figure),
-            Self::Evaluations => run.evaluated(figure),
+            Self::Iterations => run.trained(metric),
+            Self::Evaluations => run.evaluated(metric),
         }
     }
 
@@ -56,7 +56,7 @@ pub(super) fn evaluations(methods: &Methods) -> Result<Section, ChartError> {
     let names = evaluated(methods, |name| !names::is_communication(name));
     let (plots, table) = plots(methods, "evaluation", &names, Source::Evaluations)?;
     let text = match plots.is_empty() {
-        true => "No run has evaluations with finite figures.".to_owned(),
+        true => "No run has evaluations with finite metrics.".to_owned(),
         false => format!(
             "Greedy actions, in the same episodes each time. {} {}",
             Source::Evaluations.point(methods),
@@ -76,13 +76,13 @@ pub(super) fn evaluations(methods: &Methods) -> Result<Section, ChartError> {
 /// What the trainer saw of itself.
 pub(super) fn training(methods: &Methods) -> Result<Section, ChartError> {
     let names = iterated(methods, |name| {
-        let others = ["listening.", "seconds."];
+        let others = ["receiving.", "seconds."];
         !others.iter().any(|prefix| name.starts_with(prefix))
             && !["iteration", "steps", "episodes", "graph_changes"].contains(&name)
     });
     let (plots, table) = plots(methods, "training", &names, Source::Iterations)?;
     let text = match plots.is_empty() {
-        true => "No run has iterations with finite figures.".to_owned(),
+        true => "No run has iterations with finite metrics.".to_owned(),
         false => format!(
             "Sampled actions, on sampled graphs where the graph is learned. {} {}",
             Source::Iterations.point(methods),
@@ -99,16 +99,16 @@ pub(super) fn training(methods: &Methods) -> Result<Section, ChartError> {
     })
 }
 
-/// Names of figures that any evaluation has, in the order of the page.
+/// Names of metrics that any evaluation has, in the order of the page.
 pub(super) fn evaluated(methods: &Methods, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let evaluations = methods.runs().flat_map(|run| &run.log.evaluations);
-    ordered(evaluations.flat_map(|at| at.figures.names()), wanted)
+    ordered(evaluations.flat_map(|at| at.metrics.names()), wanted)
 }
 
-/// Names of figures that any iteration has, in the order of the page.
+/// Paths of numbers that any iteration has, in the order of the page.
 pub(super) fn iterated(methods: &Methods, wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let iterations = methods.runs().flat_map(|run| &run.log.iterations);
-    let names = iterations.flat_map(|at| at.figures.keys());
+    let names = iterations.flat_map(|at| at.numbers.keys());
     ordered(names.map(String::as_str), wanted)
 }
 
@@ -127,14 +127,14 @@ pub(super) fn ordered<'a>(
     names
 }
 
-/// A plot and lines of a table for each figure of which there is something to draw.
+/// A plot and lines of a table for each metric of which there is something to draw.
 pub(super) fn plots(
     methods: &Methods,
     prefix: &str,
     names: &[String],
     source: Source,
 ) -> Result<(Vec<Plot>, String), ChartError> {
-    let mut table = Csv::new(&["method", "figure", "steps", "runs", "iqm", "low", "high"]);
+    let mut table = Csv::new(&["method", "metric", "steps", "runs", "iqm", "low", "high"]);
     let mut plots: Vec<Plot> = Vec::new();
     let size = source.grouping(methods);
     for path in names {

@@ -9,7 +9,7 @@
 
 use super::methods::{Method, Methods, flat, value};
 use super::run::Run;
-use crate::record::{Episodes, Figures};
+use crate::record::{Episodes, Metrics};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ enum Entry {
 
 type Step = Ordered<Entry>;
 
-/// The figures of all runs of tasks, each with its name, as JSON.
+/// The metrics of all runs of tasks, each with its name, as JSON.
 pub(super) fn export(tasks: &[(&str, &Methods)]) -> Result<Vec<u8>, serde_json::Error> {
     let mut environments: Vec<&str> = Vec::new();
     for (_, methods) in tasks {
@@ -93,7 +93,7 @@ fn of_method(
     (!runs.is_empty()).then(|| (method.name.replace(',', ""), Ordered(runs)))
 }
 
-fn of_run(run: &Run, steps: &BTreeSet<u64>, metrics: &BTreeSet<String>) -> Option<Ordered<Step>> {
+fn of_run(run: &Run, steps: &BTreeSet<u64>, names: &BTreeSet<String>) -> Option<Ordered<Step>> {
     let outcome = run.outcome.as_ref()?;
     let evaluations = run
         .log
@@ -104,26 +104,26 @@ fn of_run(run: &Run, steps: &BTreeSet<u64>, metrics: &BTreeSet<String>) -> Optio
         .enumerate()
         .map(|(index, at)| {
             let mut step = vec![("step_count".to_owned(), Entry::Count(at.steps))];
-            step.extend(entries_of(&at.figures, &at.each_episode, metrics));
+            step.extend(entries_of(&at.metrics, &at.each_episode, names));
             (format!("step_{index}"), Ordered(step))
         })
         .collect();
-    let absolute = entries_of(&outcome.figures, &outcome.each_episode, metrics).collect();
+    let absolute = entries_of(&outcome.metrics, &outcome.each_episode, names).collect();
     entries.push(("absolute_metrics".to_owned(), Ordered(absolute)));
     Some(Ordered(entries))
 }
 
 fn entries_of(
-    figures: &Figures,
+    metrics: &Metrics,
     episodes: &Episodes,
-    metrics: &BTreeSet<String>,
+    names: &BTreeSet<String>,
 ) -> impl Iterator<Item = (String, Entry)> {
-    let wanted = figures.iter().filter(|(name, _)| metrics.contains(*name));
-    wanted.map(|(name, figure)| {
+    let wanted = metrics.iter().filter(|(name, _)| names.contains(*name));
+    wanted.map(|(name, metric)| {
         let each = episodes.get(name).into_iter().flatten();
         let mut each: Vec<f64> = each.copied().filter(|value| value.is_finite()).collect();
         if each.is_empty() {
-            each.push(figure.mean);
+            each.push(metric.mean);
         }
         (name.to_owned(), Entry::Metric(each))
     })
@@ -131,14 +131,14 @@ fn entries_of(
 
 /// Metrics that a run has as numbers everywhere.
 fn metrics(run: &Run) -> BTreeSet<String> {
-    let finite = |figures: &Figures| {
-        let finite = figures.iter().filter(|(_, figure)| figure.mean.is_finite());
+    let finite = |metrics: &Metrics| {
+        let finite = metrics.iter().filter(|(_, metric)| metric.mean.is_finite());
         finite
             .map(|(name, _)| name.to_owned())
             .collect::<BTreeSet<_>>()
     };
-    let evaluations = run.log.evaluations.iter().map(|at| &at.figures);
-    let all = evaluations.chain(run.outcome.iter().map(|outcome| &outcome.figures));
+    let evaluations = run.log.evaluations.iter().map(|at| &at.metrics);
+    let all = evaluations.chain(run.outcome.iter().map(|outcome| &outcome.metrics));
     common(all.map(finite)).unwrap_or_default()
 }
 

@@ -1,6 +1,6 @@
-//! What the figures of a run are called on the page, and what they are in.
+//! What the metrics of a run are called on the page, and what they are in.
 
-/// A figure as a plot shows it.
+/// A metric as a plot shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Name {
     pub title: String,
@@ -55,25 +55,25 @@ const KNOWN: [(&str, &str, &str); 39] = [
         "share of samples",
     ),
     ("losses.gate.kl", "Gate: change (KL)", "nats"),
-    ("listening.messages", "Messages", "per agent and step"),
+    ("receiving.messages", "Messages", "per agent and step"),
     (
-        "listening.bytes",
+        "receiving.bytes",
         "Bytes received",
         "bytes per agent and step",
     ),
     (
-        "listening.traffic",
+        "receiving.traffic",
         "Traffic",
         "share of the bytes if all heard all",
     ),
     (
-        "listening.open_rate",
+        "receiving.open_rate",
         "Open gates",
         "share of an agent's steps",
     ),
-    ("listening.price.message", "Price of a message", "reward"),
+    ("receiving.price.message", "Price of a message", "reward"),
     (
-        "listening.price.listening",
+        "receiving.price.receiving",
         "Price of receiving",
         "standard deviation of the returns",
     ),
@@ -82,7 +82,7 @@ const KNOWN: [(&str, &str, &str); 39] = [
 
 const SHARE_OF_EPISODES: &str = "share of episodes";
 
-/// Figures of which 1 is the best: what success is in a task.
+/// Metrics of which 1 is the best: what success is in a task.
 const SCORES: [&str; 6] = [
     "success",
     "won",
@@ -117,20 +117,20 @@ impl Name {
     }
 }
 
-/// Whether 1 is the best that a figure can be.
-pub(super) fn is_normalised(figure: &str) -> bool {
-    SCORES.contains(&figure)
+/// Whether 1 is the best that a metric can be.
+pub(super) fn is_normalised(metric: &str) -> bool {
+    SCORES.contains(&metric)
 }
 
 /// Whether a higher value is a better run.
-pub(super) fn is_score(figure: &str) -> bool {
-    figure == "return" || is_normalised(figure)
+pub(super) fn is_score(metric: &str) -> bool {
+    metric == "return" || is_normalised(metric)
 }
 
-/// Whether a figure tells what is said, and not how well things go.
-pub(super) fn is_communication(figure: &str) -> bool {
+/// Whether a metric tells what is said, and not how well things go.
+pub(super) fn is_communication(metric: &str) -> bool {
     matches!(
-        figure,
+        metric,
         "messages" | "bytes" | "traffic" | "message_rounds" | "open_rate"
     )
 }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_figure_keeps_its_name_and_comes_last() {
+    fn an_unknown_metric_keeps_its_name_and_comes_last() {
         let name = Name::of("metrics.unheard_of");
         assert_eq!((name.line().as_str(), name.range), ("unheard_of", None));
         assert!(rank("metrics.unheard_of") > rank("graph_changes"));

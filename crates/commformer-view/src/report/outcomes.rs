@@ -7,11 +7,11 @@ use super::names::{self, Name};
 use super::page::{Section, Table};
 use super::run::{Run, count};
 use crate::chart::number;
-use crate::record::Figures;
+use crate::record::Metrics;
 use crate::statistics::Estimate;
 use crate::statistics::{Interval, intervals, iqm, mean, median, optimality_gap};
 
-/// The figures that runs are judged by.
+/// The metrics that runs are judged by.
 #[derive(Clone, Debug)]
 pub(super) struct Finals {
     /// Whether they are those after training; else those of the last evaluation.
@@ -39,30 +39,30 @@ pub(super) fn finals(methods: &Methods) -> Finals {
         critic_width,
         names: Vec::new(),
     };
-    let figures = methods.runs().filter_map(|run| finals.figures(run));
-    let names: Vec<&str> = figures.flat_map(Figures::names).collect();
+    let metrics = methods.runs().filter_map(|run| finals.metrics(run));
+    let names: Vec<&str> = metrics.flat_map(Metrics::names).collect();
     finals.names = ordered(names.into_iter(), |_| true);
     finals
 }
 
 impl Finals {
-    /// A run's figures.
-    pub fn figures<'a>(&self, run: &'a Run) -> Option<&'a Figures> {
+    /// A run's metrics.
+    pub fn metrics<'a>(&self, run: &'a Run) -> Option<&'a Metrics> {
         match self.critic_width {
-            true => run.outcome.as_ref().map(|outcome| &outcome.figures),
+            true => run.outcome.as_ref().map(|outcome| &outcome.metrics),
             false => run
                 .log
                 .evaluations
                 .last()
-                .map(|evaluation| &evaluation.figures),
+                .map(|evaluation| &evaluation.metrics),
         }
     }
 
-    /// A figure of each run of a method that has it as a number.
+    /// A metric of each run of a method that has it as a number.
     pub fn scores(&self, runs: &[Run], name: &str) -> Vec<f64> {
-        let figures = runs.iter().filter_map(|run| self.figures(run)?.get(name));
-        figures
-            .map(|figure| figure.mean)
+        let metrics = runs.iter().filter_map(|run| self.metrics(run)?.get(name));
+        metrics
+            .map(|metric| metric.mean)
             .filter(|mean| mean.is_finite())
             .collect()
     }
@@ -87,16 +87,16 @@ impl Finals {
     }
 }
 
-/// The figures of methods, and of runs below.
+/// The metrics of methods, and of runs below.
 pub(super) fn section(methods: &Methods, finals: &Finals) -> Section {
     let mut section = Section {
-        id: "figures".to_owned(),
-        title: "Final figures".to_owned(),
+        id: "metrics".to_owned(),
+        title: "Final metrics".to_owned(),
         text: vec![finals.origin().to_owned()],
         ..Section::default()
     };
     if finals.names.is_empty() {
-        section.text = vec!["No run has an evaluation: there are no figures yet.".to_owned()];
+        section.text = vec!["No run has an evaluation: there are no metrics yet.".to_owned()];
         return section;
     }
     let mut runs = methods.runs();
@@ -105,7 +105,7 @@ pub(super) fn section(methods: &Methods, finals: &Finals) -> Section {
         _ => vec![of_methods(methods, finals), of_runs(methods, finals)],
     };
     section.tables = vec![
-        ("figures".to_owned(), csv_of_runs(methods, finals)),
+        ("metrics".to_owned(), csv_of_runs(methods, finals)),
         ("aggregates".to_owned(), csv_of_methods(methods, finals)),
     ];
     section
@@ -114,20 +114,20 @@ pub(super) fn section(methods: &Methods, finals: &Finals) -> Section {
 /// A run alone: nothing is known of other seeds.
 fn of_run(run: &Run, finals: &Finals) -> Table {
     let row = |name: &String| {
-        let figure = finals.figures(run).and_then(|figures| figures.get(name));
-        let told = figure.map_or_else(|| "none".to_owned(), told_of_run);
+        let metric = finals.metrics(run).and_then(|metrics| metrics.get(name));
+        let told = metric.map_or_else(|| "none".to_owned(), told_of_run);
         vec![Name::of(name).line(), told]
     };
     Table {
         caption: "Mean over episodes, with its 95 % interval".to_owned(),
-        head: ["Figure".to_owned(), run.seed()].into(),
+        head: ["Metric".to_owned(), run.seed()].into(),
         rows: finals.names.iter().map(row).collect(),
         folded: false,
     }
 }
 
 fn of_methods(methods: &Methods, finals: &Finals) -> Table {
-    let mut head = vec!["Figure".to_owned()];
+    let mut head = vec!["Metric".to_owned()];
     head.extend(methods.list.iter().map(|method| match methods.list.len() {
         1 => format!("over {}", count(method.runs.len(), "run")),
         _ => method.name.clone(),
@@ -173,8 +173,8 @@ fn of_runs(methods: &Methods, finals: &Finals) -> Table {
             let mut row = vec![format!("{} ({})", run.name(), run.seed())];
             row.extend(several.then(|| method.name.clone()));
             row.extend(finals.names.iter().map(|name| {
-                let figure = finals.figures(run).and_then(|figures| figures.get(name));
-                figure.map_or_else(|| "none".to_owned(), told_of_run)
+                let metric = finals.metrics(run).and_then(|metrics| metrics.get(name));
+                metric.map_or_else(|| "none".to_owned(), told_of_run)
             }));
             rows.push(row);
         }
@@ -203,12 +203,12 @@ fn told_of_run(Estimate { mean, low, high }: Estimate) -> String {
 }
 
 fn csv_of_runs(methods: &Methods, finals: &Finals) -> String {
-    let mut csv = Csv::new(&["method", "run", "figure", "seed", "mean", "low", "high"]);
+    let mut csv = Csv::new(&["method", "run", "metric", "seed", "mean", "low", "high"]);
     for method in &methods.list {
         for run in &method.runs {
             let seed = run.log.seed().map_or(f64::NAN, |seed| seed as f64);
-            for (name, figure) in finals.figures(run).into_iter().flat_map(Figures::iter) {
-                let numbers = [seed, figure.mean, figure.low, figure.high];
+            for (name, metric) in finals.metrics(run).into_iter().flat_map(Metrics::iter) {
+                let numbers = [seed, metric.mean, metric.low, metric.high];
                 csv.push(&[&method.name, &run.name(), name], &numbers);
             }
         }
@@ -219,7 +219,7 @@ fn csv_of_runs(methods: &Methods, finals: &Finals) -> String {
 fn csv_of_methods(methods: &Methods, finals: &Finals) -> String {
     let mut csv = Csv::new(&[
         "method",
-        "figure",
+        "metric",
         "statistic",
         "runs",
         "value",
@@ -238,7 +238,7 @@ fn csv_of_methods(methods: &Methods, finals: &Finals) -> String {
     csv.finish()
 }
 
-/// Every statistic of a figure; the gap only where 1 is the best. None without scores.
+/// Every statistic of a metric; the gap only where 1 is the best. None without scores.
 pub(super) fn aggregates(name: &str, scores: &[f64]) -> Vec<(&'static str, Interval)> {
     let meant = STATISTICS
         .iter()

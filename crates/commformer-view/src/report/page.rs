@@ -45,20 +45,20 @@ pub(super) struct Table {
 
 impl Section {
     /// Adds a plot, if there was something to draw.
-    pub fn push(&mut self, prefix: &str, figure: &str, drawn: Option<String>) {
-        let plot = drawn.map(|svg| Plot::new(prefix, figure, svg, &self.plots));
+    pub fn push(&mut self, prefix: &str, metric: &str, drawn: Option<String>) {
+        let plot = drawn.map(|svg| Plot::new(prefix, metric, svg, &self.plots));
         self.plots.extend(plot);
     }
 }
 
 impl Plot {
-    /// A plot whose file has a name of its own, whatever the figure is called.
-    pub fn new(prefix: &str, figure: &str, svg: String, others: &[Self]) -> Self {
+    /// A plot whose file has a name of its own, whatever the metric is called.
+    pub fn new(prefix: &str, metric: &str, svg: String, others: &[Self]) -> Self {
         let plain = |c: char| match c {
             'a'..='z' | 'A'..='Z' | '0'..='9' | '_' => c,
             _ => '-',
         };
-        let name: String = figure.chars().map(plain).take(60).collect();
+        let name: String = metric.chars().map(plain).take(60).collect();
         let name = format!("{prefix}-{name}");
         let taken = |file: &String| others.iter().any(|other| other.file == *file);
         let numbered = (2..).map(|number| format!("{name}-{number}"));

@@ -7,7 +7,7 @@ use crate::record::Outcome;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Sentences about figures of one run that are no numbers, before the rest is counted only.
+/// Sentences about metrics of one run that are no numbers, before the rest is counted only.
 const MOST_NOTES: usize = 6;
 
 /// What its folder says.
@@ -65,21 +65,21 @@ impl Run {
         steps.try_into().ok()
     }
 
-    /// A figure of its evaluations over steps.
-    pub fn evaluated(&self, figure: &str) -> Vec<(f64, f64)> {
+    /// A metric of its evaluations over steps.
+    pub fn evaluated(&self, metric: &str) -> Vec<(f64, f64)> {
         let evaluations = self.log.evaluations.iter();
         let point = |(steps, found): (u64, Option<f64>)| Some((steps as f64, found?));
         evaluations
-            .map(|at| (at.steps, at.figures.get(figure).map(|figure| figure.mean)))
+            .map(|at| (at.steps, at.metrics.get(metric).map(|metric| metric.mean)))
             .filter_map(point)
             .collect()
     }
 
-    /// A figure of its iterations over steps.
-    pub fn trained(&self, figure: &str) -> Vec<(f64, f64)> {
+    /// A number of its iterations over steps.
+    pub fn trained(&self, path: &str) -> Vec<(f64, f64)> {
         let iterations = self.log.iterations.iter();
         iterations
-            .filter_map(|at| Some((at.steps as f64, *at.figures.get(figure)?)))
+            .filter_map(|at| Some((at.steps as f64, *at.numbers.get(path)?)))
             .collect()
     }
 
@@ -132,26 +132,26 @@ impl Run {
         for iteration in &self.log.iterations {
             iterations.look(
                 iteration.steps,
-                (iteration.figures.iter()).map(|(name, value)| (name.as_str(), *value)),
+                (iteration.numbers.iter()).map(|(name, value)| (name.as_str(), *value)),
             );
         }
         let mut evaluations = Gaps::default();
         for evaluation in &self.log.evaluations {
             let means = evaluation
-                .figures
+                .metrics
                 .iter()
-                .map(|(name, figure)| (name, figure.mean));
+                .map(|(name, metric)| (name, metric.mean));
             evaluations.look(evaluation.steps, means);
         }
-        let told = |(figure, (times, first)): (&String, &(usize, u64)), of: String| {
+        let told = |(metric, (times, first)): (&String, &(usize, u64)), of: String| {
             let first = steps(*first as f64);
-            // Only figures of episodes are `null` for another reason.
-            let of_episodes = matches!(figure.as_str(), "return" | "episode_steps");
+            // Only metrics of episodes are `null` for another reason.
+            let of_episodes = matches!(metric.as_str(), "return" | "episode_steps");
             let because = match of_episodes {
                 true => "not finite, or no episode ended",
                 false => "not finite",
             };
-            format!("`{figure}` is no number in {times} of {of} ({because}), first at step {first}")
+            format!("`{metric}` is no number in {times} of {of} ({because}), first at step {first}")
         };
         let iterations = iterations
             .found
@@ -161,32 +161,32 @@ impl Run {
             .found
             .iter()
             .map(|gap| told(gap, count(self.log.evaluations.len(), "evaluation")));
-        let finals = (self.outcome.iter()).flat_map(|outcome| outcome.figures.iter());
-        let finals = finals.filter(|(_, figure)| !figure.mean.is_finite());
+        let finals = (self.outcome.iter()).flat_map(|outcome| outcome.metrics.iter());
+        let finals = finals.filter(|(_, metric)| !metric.mean.is_finite());
         let finals =
-            finals.map(|(figure, _)| format!("`{figure}` is not finite in the final evaluation"));
+            finals.map(|(metric, _)| format!("`{metric}` is not finite in the final evaluation"));
         let mut notes: Vec<String> = finals.chain(evaluations).chain(iterations).collect();
         let others = notes.len().saturating_sub(MOST_NOTES);
         if others > 0 {
             notes.truncate(MOST_NOTES);
             notes.push(format!(
                 "{} more have gaps of this kind",
-                count(others, "figure")
+                count(others, "metric")
             ));
         }
         notes
     }
 }
 
-/// How often a figure was no number, and the steps of the first time.
+/// How often a metric was no number, and the steps of the first time.
 #[derive(Default)]
 struct Gaps {
     found: BTreeMap<String, (usize, u64)>,
 }
 
 impl Gaps {
-    fn look<'a>(&mut self, steps: u64, figures: impl Iterator<Item = (&'a str, f64)>) {
-        for (name, _) in figures.filter(|(_, value)| !value.is_finite()) {
+    fn look<'a>(&mut self, steps: u64, metrics: impl Iterator<Item = (&'a str, f64)>) {
+        for (name, _) in metrics.filter(|(_, value)| !value.is_finite()) {
             self.found.entry(name.to_owned()).or_insert((0, steps)).0 += 1;
         }
     }

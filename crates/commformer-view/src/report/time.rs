@@ -6,7 +6,7 @@ use super::page::{Plot, Section, Table};
 use super::run::Run;
 use crate::chart::{Bar, Bars, ChartError, number, steps};
 
-/// Figures of an iteration, and what they are called.
+/// Metrics of an iteration, and what they are called.
 const PHASES: [(&str, &str); 3] = [
     ("seconds.environment", "environment"),
     ("seconds.act", "act"),
@@ -111,16 +111,16 @@ pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
 
 /// Seconds of each phase, of the rest and of all; `None` if they are not told.
 fn seconds(run: &Run) -> Option<[f64; 5]> {
-    let sum = |figure: &str| {
+    let sum = |metric: &str| {
         let told = run
             .log
             .iterations
             .iter()
-            .filter_map(|at| at.figures.get(figure));
+            .filter_map(|at| at.numbers.get(metric));
         told.filter(|seconds| seconds.is_finite()).sum::<f64>()
     };
-    let elapsed = *run.log.iterations.last()?.figures.get("seconds.elapsed")?;
-    let [environment, act, update] = PHASES.map(|(figure, _)| sum(figure).max(0.0));
+    let elapsed = *run.log.iterations.last()?.numbers.get("seconds.elapsed")?;
+    let [environment, act, update] = PHASES.map(|(metric, _)| sum(metric).max(0.0));
     let rest = (elapsed - environment - act - update).max(0.0);
     elapsed
         .is_finite()

@@ -1,4 +1,4 @@
-//! Figures over several runs, as in Agarwal et al., "Deep reinforcement learning at the edge of the
+//! Metrics over several runs, as in Agarwal et al., "Deep reinforcement learning at the edge of the
 //! statistical precipice", NeurIPS 2021, and in their package rliable.
 //!
 //! All scores are of one task, as those of a report are: a stratum of the bootstrap is then the runs of

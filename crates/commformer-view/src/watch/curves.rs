@@ -1,11 +1,11 @@
-//! The figures of a run that can be drawn over its steps.
+//! The metrics of a run that can be drawn over its steps.
 
 use crate::log::{Iteration, RunLog};
 use crate::record::Evaluation;
 use crate::statistics::Estimate;
 use std::collections::BTreeSet;
 
-/// A figure of the iterations.
+/// A metric of the iterations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Curve {
     pub group: Group,
@@ -13,18 +13,18 @@ pub(super) struct Curve {
     path: String,
 }
 
-/// What figures are about, in the order in which they are shown.
+/// What metrics are about, in the order in which they are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Group {
     Return,
     Episodes,
-    Listening,
+    Receiving,
     Graph,
     Losses,
     Others,
 }
 
-/// Figures come and go, such as those of episodes where none ended: they are looked for in so many
+/// Metrics come and go, such as those of episodes where none ended: they are looked for in so many
 /// iterations.
 const RECENT: usize = 100;
 
@@ -36,7 +36,7 @@ impl Curve {
         let group = match path.split_once('.').map_or(path, |(group, _)| group) {
             "return" => Group::Return,
             "episode_steps" | "metrics" => Group::Episodes,
-            "listening" => Group::Listening,
+            "receiving" => Group::Receiving,
             "graph_changes" => Group::Graph,
             "losses" => Group::Losses,
             _ => Group::Others,
@@ -51,7 +51,7 @@ impl Curve {
     pub fn all(log: &RunLog) -> Vec<Self> {
         let recent = log.iterations.iter().rev().take(RECENT);
         let paths: BTreeSet<&str> = recent
-            .flat_map(|iteration| iteration.figures.keys())
+            .flat_map(|iteration| iteration.numbers.keys())
             .map(String::as_str)
             .filter(|path| !["iteration", "steps", "episodes"].contains(path))
             .filter(|path| !path.starts_with("seconds."))
@@ -76,18 +76,18 @@ impl Curve {
     }
 
     /// Its number in an iteration.
-    pub fn figure(&self, of: &Iteration) -> Option<f64> {
-        of.figures.get(&self.path).copied()
+    pub fn metric(&self, of: &Iteration) -> Option<f64> {
+        of.numbers.get(&self.path).copied()
     }
 
-    /// The figure of evaluations that says the same, if there is one.
+    /// The metric of evaluations that says the same, if there is one.
     pub fn evaluated(&self) -> Option<&str> {
         match self.path.as_str() {
             "return" => Some("return"),
             "episode_steps" => Some("steps"),
             path => path
                 .strip_prefix("metrics.")
-                .or(path.strip_prefix("listening.")),
+                .or(path.strip_prefix("receiving.")),
         }
     }
 
@@ -95,14 +95,14 @@ impl Curve {
     /// finite has no point.
     pub fn training(&self, log: &RunLog, most: usize) -> Vec<(f64, f64)> {
         let points: Vec<(f64, f64)> = (log.iterations.iter())
-            .filter_map(|iteration| Some((iteration.steps as f64, self.figure(iteration)?)))
-            .filter(|(_, figure)| figure.abs() < LARGEST)
+            .filter_map(|iteration| Some((iteration.steps as f64, self.metric(iteration)?)))
+            .filter(|(_, metric)| metric.abs() < LARGEST)
             .collect();
         let mean = |points: &[(f64, f64)]| {
             let count = points.len() as f64;
             let sum = |sum: (f64, f64), point: &(f64, f64)| (sum.0 + point.0, sum.1 + point.1);
-            let (steps, figure) = points.iter().fold((0.0, 0.0), sum);
-            (steps / count, figure / count)
+            let (steps, metric) = points.iter().fold((0.0, 0.0), sum);
+            (steps / count, metric / count)
         };
         let together = points.len().div_ceil(most.max(1)).max(1);
         points.chunks(together).map(mean).collect()
@@ -114,7 +114,7 @@ impl Curve {
             return Vec::new();
         };
         let point = |of: &Evaluation| {
-            let Estimate { mean, .. } = of.figures.get(name)?;
+            let Estimate { mean, .. } = of.metrics.get(name)?;
             (mean.abs() < LARGEST).then_some((of.steps as f64, mean))
         };
         log.evaluations.iter().filter_map(point).collect()

@@ -81,7 +81,7 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// Curves; figures; evaluations and graph, beside each other.
+    /// Curves; metrics; evaluations and graph, beside each other.
     fn wide(self, frame: &mut Frame, area: Rect) {
         let columns = [
             Constraint::Min(0),
@@ -90,7 +90,7 @@ impl<'a> Place<'a> {
         ];
         let [left, middle, right] = Layout::horizontal(columns).spacing(2).areas(area);
         self.curves(frame, left);
-        self.lines(frame, middle, Panel::figures);
+        self.lines(frame, middle, Panel::metrics);
         let latest = self.rows_of_latest();
         let rows = match right.height >= 12 + latest {
             true => [
@@ -110,7 +110,7 @@ impl<'a> Place<'a> {
         self.lines(frame, graph, Panel::graph);
     }
 
-    /// Curves over evaluations; figures over the graph, beside each other.
+    /// Curves over evaluations; metrics over the graph, beside each other.
     fn narrow(self, frame: &mut Frame, area: Rect) {
         let columns = [Constraint::Min(0), Constraint::Length(27)];
         let [left, right] = Layout::horizontal(columns).spacing(1).areas(area);
@@ -133,19 +133,19 @@ impl<'a> Place<'a> {
         // Title and ruler; no more than half.
         let graph = (agents + 2).min(usize::from(right.height) / 2) as u16;
         let rows = [Constraint::Min(0), Constraint::Length(graph.max(3))];
-        let [figures, graph] = Layout::vertical(rows).areas(right);
-        self.apart(frame, figures, Panel::figures);
+        let [metrics, graph] = Layout::vertical(rows).areas(right);
+        self.apart(frame, metrics, Panel::metrics);
         self.lines(frame, graph, Panel::graph);
     }
 
-    /// Lines of the latest evaluation: a title, its figures, and one that sets it apart.
+    /// Lines of the latest evaluation: a title, its metrics, and one that sets it apart.
     fn rows_of_latest(self) -> u16 {
-        let figures = self
+        let metrics = self
             .log
             .evaluations
             .last()
-            .map_or(0, |of| of.figures.iter().len());
-        u16::try_from(figures + 2).unwrap_or(u16::MAX)
+            .map_or(0, |of| of.metrics.iter().len());
+        u16::try_from(metrics + 2).unwrap_or(u16::MAX)
     }
 
     /// Shows the lines of a panel.
@@ -236,9 +236,9 @@ impl<'a> Place<'a> {
 }
 
 /// The lowest and the highest of them, apart; `None` of none.
-fn span(figures: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
-    let [low, high] = figures.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], figure| {
-        [low.min(figure), high.max(figure)]
+fn span(metrics: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
+    let [low, high] = metrics.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], metric| {
+        [low.min(metric), high.max(metric)]
     });
     let apart = if high > low {
         0.0

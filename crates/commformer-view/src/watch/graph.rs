@@ -120,7 +120,7 @@ mod tests {
     fn shown(graph: &[Vec<f32>], width: u16, height: usize) -> Vec<String> {
         let graph = serde_json::to_string(graph).unwrap();
         let line = format!(
-            r#"{{"kind":"evaluation","steps":4000,"episodes":2,"figures":{{}},"graph":{graph},"seconds":{{"elapsed":1.0}}}}"#
+            r#"{{"kind":"evaluation","steps":4000,"episodes":2,"metrics":{{}},"graph":{graph},"seconds":{{"elapsed":1.0}}}}"#
         );
         let (log, view) = (log(&[&line]), view());
         let panel = Panel {

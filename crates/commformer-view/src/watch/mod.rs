@@ -67,7 +67,7 @@ pub fn print(folder: &Path, program: &str, out: &mut dyn Write) -> Result<(), Wa
     let all = panel(usize::MAX);
     let sections = [
         all.head(&seen.life, &seen.folder),
-        all.figures(),
+        all.metrics(),
         panel(EVALUATIONS + 1).evaluations(),
         all.latest(),
         all.graph(),

@@ -22,7 +22,7 @@ impl Pace {
     pub fn of(log: &RunLog) -> Self {
         let last = log.iterations.last();
         let elapsed = |of: &crate::log::Iteration| {
-            let seconds = of.figures.get("seconds.elapsed").copied()?;
+            let seconds = of.numbers.get("seconds.elapsed").copied()?;
             (seconds.is_finite() && seconds >= 0.0).then_some(seconds)
         };
         // The run's beginning is no iteration.
@@ -60,8 +60,8 @@ impl Pace {
     pub fn phases(&self, log: &RunLog) -> Option<[(&'static str, f64); 4]> {
         let elapsed = self.elapsed.filter(|elapsed| *elapsed > 0.0)?;
         let share = |path| {
-            let figures = log.iterations.iter().filter_map(|of| of.figures.get(path));
-            let share = figures.filter(|seconds| seconds.is_finite()).sum::<f64>() / elapsed;
+            let numbers = log.iterations.iter().filter_map(|of| of.numbers.get(path));
+            let share = numbers.filter(|seconds| seconds.is_finite()).sum::<f64>() / elapsed;
             share.clamp(0.0, 1.0)
         };
         let paths = ["seconds.environment", "seconds.act", "seconds.update"];

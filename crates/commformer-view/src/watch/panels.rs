@@ -49,7 +49,7 @@ impl Panel<'_> {
             Life::Ended => (
                 "has ended",
                 theme.green,
-                "final.json has its figures".into(),
+                "final.json has its metrics".into(),
             ),
             Life::Failed => ("has failed", theme.orange, "failure.json says why".into()),
             Life::Stopped => ("is not running", theme.orange, again),
@@ -98,8 +98,8 @@ impl Panel<'_> {
         ])
     }
 
-    /// The newest figures of training, under titles; the chosen one is marked, and in sight.
-    pub fn figures(&self) -> Vec<Line<'static>> {
+    /// The newest metrics of training, under titles; the chosen one is marked, and in sight.
+    pub fn metrics(&self) -> Vec<Line<'static>> {
         let (curves, last) = (Curve::all(self.log), self.log.iterations.last());
         let chosen = self.view.chosen(&curves);
         let mut lines = Vec::new();
@@ -109,7 +109,7 @@ impl Panel<'_> {
                 title = curve.group.title();
                 lines.push(self.title(title));
             }
-            let figure = last.and_then(|last| curve.figure(last)).unwrap_or(f64::NAN);
+            let metric = last.and_then(|last| curve.metric(last)).unwrap_or(f64::NAN);
             let (mark, style) = match index == chosen {
                 true => (">", self.view.theme.strong),
                 false => (" ", Style::new()),
@@ -117,7 +117,7 @@ impl Panel<'_> {
             // Aligned, and no farther apart than the eye can follow.
             let room = usize::from(self.width.min(27)).saturating_sub(11);
             let name = cut(&curve.name(), room);
-            let text = format!("{mark}{name:room$} {:>9}", short(figure));
+            let text = format!("{mark}{name:room$} {:>9}", short(metric));
             lines.push(Line::styled(text, style));
             if index == chosen {
                 sight = lines.len();
@@ -131,12 +131,12 @@ impl Panel<'_> {
         lines.into_iter().skip(first).take(self.height).collect()
     }
 
-    /// The newest evaluations, by the chosen figure, or by their return where they do not have it.
+    /// The newest evaluations, by the chosen metric, or by their return where they do not have it.
     pub fn evaluations(&self) -> Vec<Line<'static>> {
         let curves = Curve::all(self.log);
         let has = |name: &&str| {
             let last = self.log.evaluations.last();
-            last.is_some_and(|last| last.figures.get(name).is_some())
+            last.is_some_and(|last| last.metrics.get(name).is_some())
         };
         let chosen = curves.get(self.view.chosen(&curves));
         let name = chosen
@@ -145,8 +145,8 @@ impl Panel<'_> {
             .unwrap_or("return");
         let rows: Vec<[String; 3]> = (self.log.evaluations.iter().rev())
             .take(self.height.saturating_sub(1))
-            .filter_map(|of| Some((of.steps, of.figures.get(name)?)))
-            .map(|(steps, figure)| [grouped(steps), short(figure.mean), interval(figure)])
+            .filter_map(|of| Some((of.steps, of.metrics.get(name)?)))
+            .map(|(steps, metric)| [grouped(steps), short(metric.mean), interval(metric)])
             .collect();
         let name = cut(&plain(name), usize::from(self.width).saturating_sub(21));
         let mut lines = vec![self.title(&format!("evaluations: {name} (95 %)"))];
@@ -169,14 +169,14 @@ impl Panel<'_> {
         }
     }
 
-    /// All figures of the newest evaluation.
+    /// All metrics of the newest evaluation.
     pub fn latest(&self) -> Vec<Line<'static>> {
         let Some(last) = self.log.evaluations.last() else {
             return Vec::new();
         };
-        let rows: Vec<[String; 3]> = (last.figures.iter())
+        let rows: Vec<[String; 3]> = (last.metrics.iter())
             .take(self.height.saturating_sub(1))
-            .map(|(name, figure)| [plain(name), short(figure.mean), interval(figure)])
+            .map(|(name, metric)| [plain(name), short(metric.mean), interval(metric)])
             .collect();
         let title = format!("latest evaluation, {} episodes", last.episodes);
         let mut lines = vec![self.title(&title)];
@@ -210,7 +210,7 @@ impl Group {
     fn title(self) -> &'static str {
         match self {
             Self::Return | Self::Episodes => "episodes",
-            Self::Listening => "per agent and step",
+            Self::Receiving => "per agent and step",
             Self::Graph => "graph",
             Self::Losses => "losses",
             Self::Others => "others",
@@ -218,8 +218,8 @@ impl Group {
     }
 }
 
-fn interval(figure: Estimate) -> String {
-    format!("{} to {}", short(figure.low), short(figure.high))
+fn interval(metric: Estimate) -> String {
+    format!("{} to {}", short(metric.low), short(metric.high))
 }
 
 /// Text without what would move a terminal's cursor.

@@ -79,9 +79,9 @@ fn contents_lead_to_their_sections_and_what_is_folded_opens() {
     assert_eq!(browser.value(lost), 0);
     browser.click("nav a[href='#graph']");
     browser.wait("Math.abs(document.querySelector('#graph').getBoundingClientRect().top) < 5");
-    let table = "document.querySelector('#figures details table').checkVisibility()";
+    let table = "document.querySelector('#metrics details table').checkVisibility()";
     assert_eq!(browser.value(table), false);
-    browser.click("#figures summary");
+    browser.click("#metrics summary");
     assert_eq!(browser.value(table), true);
     browser.has_no_complaints();
 }

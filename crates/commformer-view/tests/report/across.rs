@@ -85,14 +85,14 @@ fn a_page_over_all_tasks_has_every_task_method_and_failure() {
         improvements.contains("\r\nlearned,silent,1,1,1\r\n"),
         "{improvements}"
     );
-    let figures = text(&report, "tables/figures.csv");
+    let metrics = text(&report, "tables/metrics.csv");
     assert!(
-        figures.contains("\r\nlarge,silent,bytes,1,1,0,0,0\r\n"),
-        "{figures}"
+        metrics.contains("\r\nlarge,silent,bytes,1,1,0,0,0\r\n"),
+        "{metrics}"
     );
     assert!(
-        figures.contains("\r\nlarge,learned,bytes,2,0,380,380,380\r\n"),
-        "{figures}"
+        metrics.contains("\r\nlarge,learned,bytes,2,0,380,380,380\r\n"),
+        "{metrics}"
     );
     let plots = report
         .files

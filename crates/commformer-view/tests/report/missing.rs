@@ -26,7 +26,7 @@ fn check_missing(spoil: impl Fn(&Path), expected: &[&str]) {
         // No section is blank: below its head there is a paragraph, a table or a plot.
         for section in page.split("<section").skip(1) {
             let below = section.split("</h2>").nth(1).unwrap();
-            let something = ["<p>", "<table", "<figure", "<dl"];
+            let something = ["<p>", "<table", "<metric", "<dl"];
             assert!(something.iter().any(|tag| below.contains(tag)), "{section}");
         }
         for (name, bytes) in report
@@ -78,7 +78,7 @@ fn a_run_without_evaluations_is_told() {
 }
 
 #[test]
-fn figures_that_are_not_finite_are_told() {
+fn metrics_that_are_not_finite_are_told() {
     let not_finite = |folder: &Path| {
         let sample = Sample::default();
         let value = format!("\"return\":{}", sample.success(3000) - 1.0);
@@ -100,7 +100,7 @@ fn figures_that_are_not_finite_are_told() {
 }
 
 #[test]
-fn a_figure_that_is_never_finite_is_told() {
+fn a_metric_that_is_never_finite_is_told() {
     let nothing = |folder: &Path| {
         rewrite(folder, "metrics.jsonl", |text| {
             text.replace("\"policy\":-0.01", "\"policy\":null")

@@ -21,7 +21,7 @@ fn methods_are_told_by_what_differs() {
     }
     assert!(page.contains("6 runs · 2 methods"));
     for section in [
-        "figures",
+        "metrics",
         "comparison-return",
         "comparison-success",
         "evaluations",
@@ -42,7 +42,7 @@ fn methods_are_told_by_what_differs() {
     for name in [
         "plots/evaluation-success.svg",
         "plots/training-losses-entropy.svg",
-        "plots/listening-listening-bytes.svg",
+        "plots/receiving-receiving-bytes.svg",
         "plots/profile-return.svg",
         "plots/improvement-success.svg",
         "plots/graph-method-2.svg",
@@ -65,7 +65,7 @@ fn methods_are_told_by_what_differs() {
 
 /// Successes at the end are 0.71, 0.72, 0.73 and 0.51, 0.52, 0.53: no quarter of three runs is a run.
 #[test]
-fn tables_hold_the_figures_worked_out_by_hand() {
+fn tables_hold_the_metrics_worked_out_by_hand() {
     let scratch = tempfile::tempdir().unwrap();
     let report = report(&two_methods(scratch.path()));
     let aggregates = text(&report, "tables/aggregates.csv");
@@ -177,8 +177,8 @@ fn runs_that_have_not_ended_are_compared_by_their_last_evaluations() {
     let report = report(&folders);
     assert!(page(&report).contains("Not all runs have ended"));
     // 0.2 + 0.2 + 0.04 after 4,000 of 10,000 steps.
-    let figures = text(&report, "tables/figures.csv");
-    let line = figures
+    let metrics = text(&report, "tables/metrics.csv");
+    let line = metrics
         .lines()
         .find(|line| line.contains("killed,success,4,"))
         .unwrap();

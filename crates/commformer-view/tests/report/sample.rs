@@ -82,7 +82,7 @@ impl Sample {
                 "{{\"kind\":\"iteration\",\"iteration\":{iteration},\"steps\":{steps},\"episodes\":3,\
                  \"return\":{},\"episode_steps\":{},\"metrics\":{{\"success\":{success}}},\
                  \"losses\":{{\"policy\":-0.01,\"value\":0.5,\"entropy\":1.5,\"clipped\":0.1,\"kl\":0.01,\
-                 \"grad_norm\":0.5}},\"listening\":{{\"open_rate\":1.0,\"messages\":1.0,\"bytes\":380.0,\
+                 \"grad_norm\":0.5}},\"receiving\":{{\"open_rate\":1.0,\"messages\":1.0,\"bytes\":380.0,\
                  \"traffic\":0.5}},\"graph_changes\":1,\"seconds\":{{\"environment\":0.25,\"act\":0.25,\
                  \"update\":0.5,\"elapsed\":{elapsed}}}}}",
                 success - 1.0,
@@ -94,10 +94,10 @@ impl Sample {
                     0 => "[[0.0,1.0],[1.0,0.0]]",
                     _ => "[[0.0,0.0],[1.0,0.0]]",
                 };
-                let figures = self.figures(success);
+                let metrics = self.estimates(success);
                 writeln!(
                     text,
-                    "{{\"kind\":\"evaluation\",\"steps\":{steps},\"episodes\":50,\"figures\":{{{figures}}},\
+                    "{{\"kind\":\"evaluation\",\"steps\":{steps},\"episodes\":50,\"metrics\":{{{metrics}}},\
                      {}\"graph\":{graph},\"seconds\":{{\"elapsed\":{elapsed}}}}}",
                     self.each_episode(success)
                 )
@@ -117,27 +117,27 @@ impl Sample {
     }
 
     pub fn outcome(&self) -> String {
-        let figures = self.figures(self.success(10_000));
+        let metrics = self.estimates(self.success(10_000));
         format!(
-            "{{{figures},{}\"checkpoint\":\"best\",\"trained_steps\":10000,\"episodes\":200,\"seed\":{},\
+            "{{{metrics},{}\"checkpoint\":\"best\",\"trained_steps\":10000,\"episodes\":200,\"seed\":{},\
              \"sampled\":false,\"graph\":[[0.0,1.0],[1.0,0.0]],\"settings\":{{}}}}",
             self.each_episode(self.success(10_000)),
             self.seed
         )
     }
 
-    fn figures(&self, success: f64) -> String {
-        let figure = |name: &str, mean: f64| {
+    fn estimates(&self, success: f64) -> String {
+        let metric = |name: &str, mean: f64| {
             let (low, high) = (mean - 0.05, mean + 0.05);
             format!("\"{name}\":{{\"mean\":{mean},\"low\":{low},\"high\":{high}}}")
         };
-        let figures = [
-            figure("return", success - 1.0),
-            figure("steps", 20.0 - 10.0 * success),
-            figure("success", success),
-            figure("messages", 1.0),
-            figure("bytes", if self.graph == "none" { 0.0 } else { 380.0 }),
+        let metrics = [
+            metric("return", success - 1.0),
+            metric("steps", 20.0 - 10.0 * success),
+            metric("success", success),
+            metric("messages", 1.0),
+            metric("bytes", if self.graph == "none" { 0.0 } else { 380.0 }),
         ];
-        figures.join(",")
+        metrics.join(",")
     }
 }

@@ -132,7 +132,7 @@ impl Eval {
             request.episodes,
             if self.sampled { "sampled" } else { "greedy" },
             request.seed,
-            evaluated.figures
+            evaluated.metrics
         )?;
         if let Some(alone) = alone {
             writeln!(

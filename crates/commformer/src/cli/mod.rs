@@ -30,7 +30,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Train a team; leaves a folder with its weights, its figures and its graph
+    /// Train a team; leaves a folder with its weights, its metrics and its graph
     Train(train::Train),
     /// Train methods on tasks with seeds, all from one file, and report them side by side
     Compare(compare::Compare),

@@ -36,7 +36,7 @@ impl Report {
         writeln!(out, "The report is {}; beside it:", page.display())?;
         for (name, what) in [
             ("plots/", "every plot as SVG"),
-            ("tables/", "every figure as CSV"),
+            ("tables/", "every metric as CSV"),
             ("marl-eval.json", "the same as marl-eval reads it"),
         ] {
             writeln!(out, "  {name:15} {what}")?;

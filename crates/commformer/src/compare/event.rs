@@ -1,7 +1,7 @@
 //! What happens in a comparison, as `--json` tells it.
 
 use super::plan::Planned;
-use commformer_view::record::Figures;
+use commformer_view::record::Metrics;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -42,14 +42,14 @@ pub enum Happened {
         /// Environment steps behind it.
         steps: u64,
         /// Means with their intervals.
-        figures: Figures,
+        metrics: Metrics,
     },
     /// It is at its end.
     Finished {
         /// Whether it was before this comparison began.
         before: bool,
         /// Of its final evaluation.
-        figures: Figures,
+        metrics: Metrics,
     },
     /// It ended before its end.
     Failed {

@@ -120,8 +120,8 @@ impl<'a> Pool<'a> {
             let happened = match state {
                 State::Finished(outcome) => {
                     pool.summary.finished += 1;
-                    let figures = outcome.figures;
-                    Happened::Finished { before, figures }
+                    let metrics = outcome.metrics;
+                    Happened::Finished { before, metrics }
                 }
                 State::Failed(why) => {
                     pool.summary.failed.push((run.name(), why.clone()));
@@ -178,12 +178,12 @@ impl<'a> Pool<'a> {
             // It may have ended meanwhile, where it was trained.
             if let State::Finished(outcome) = State::of(run) {
                 self.summary.finished += 1;
-                let figures = outcome.figures;
+                let metrics = outcome.metrics;
                 tell(&Event::new(
                     run,
                     Happened::Finished {
                         before: true,
-                        figures,
+                        metrics,
                     },
                 ))?;
                 continue;
@@ -303,8 +303,8 @@ impl Active<'_> {
             evaluations.filter(|evaluation| self.told.is_none_or(|told| evaluation.steps > told));
         let events: Vec<Event> = new
             .map(|evaluation| {
-                let (steps, figures) = (evaluation.steps, evaluation.figures.clone());
-                Event::new(self.run, Happened::Evaluated { steps, figures })
+                let (steps, metrics) = (evaluation.steps, evaluation.metrics.clone());
+                Event::new(self.run, Happened::Evaluated { steps, metrics })
             })
             .collect();
         if let Some(Happened::Evaluated { steps, .. }) = events.last().map(|event| &event.happened)
@@ -324,7 +324,7 @@ impl Active<'_> {
         match (status.success(), Outcome::read(&self.run.folder)) {
             (true, Ok(Some(outcome))) => Happened::Finished {
                 before,
-                figures: outcome.figures,
+                metrics: outcome.metrics,
             },
             _ if stopped => Happened::Stopped {
                 steps: self.steps(),

@@ -47,7 +47,18 @@ pub enum ComposeError {
 ///
 /// If the device is not there.
 pub fn device(config: &Config) -> Result<tch::Device, TorchError> {
-    let device = commformer_torch::cuda::device(&String::from(config.run.device))?;
+    device_of_rank(config, 0)
+}
+
+/// The same for one of several processes of a machine that train together, each on a GPU of its own as long as there are
+/// as many.
+///
+/// # Errors
+///
+/// As [`device`].
+pub fn device_of_rank(config: &Config, local_rank: usize) -> Result<tch::Device, TorchError> {
+    let name = String::from(config.run.device);
+    let device = commformer_torch::cuda::device_of_rank(&name, local_rank)?;
     commformer_torch::threads::set_intra_op(1)?;
     Ok(device)
 }

@@ -34,7 +34,7 @@ pub struct Alone {
 ///
 /// Both round differently. Where two actions, or a gate's score and its threshold, are within rounding
 /// of each other, that may decide otherwise, and an episode differ from there on. Continuous actions differ by
-/// rounding in every step, so that their returns and figures may differ by a thousandth.
+/// rounding in every step, so that their returns and metrics may differ by a thousandth.
 ///
 /// # Errors
 ///
@@ -94,7 +94,7 @@ pub fn compare(
     })
 }
 
-/// How far the return or a figure of an episode with continuous actions may be from that of all agents at once, as a
+/// How far the return or a metric of an episode with continuous actions may be from that of all agents at once, as a
 /// share of the larger of the two and of 1.
 const TOLERANCE: f64 = 1e-3;
 

@@ -1,12 +1,12 @@
 //! `metrics.jsonl`: a [line](Line) for each iteration and each evaluation.
 
 use super::past::Past;
-use crate::figures;
 use crate::links;
+use crate::metrics;
 use commformer_train::{EvaluationReport, IterationReport};
 use commformer_view::record::{
-    Evaluation, EvaluationSeconds, Figures, GateLosses, Iteration, IterationSeconds, Line,
-    Listening, Losses, Price, rows,
+    Evaluation, EvaluationSeconds, GateLosses, Iteration, IterationSeconds, Line, Losses, Metrics,
+    Price, Receiving, rows,
 };
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -73,14 +73,14 @@ impl<W: Write> MetricsFile<W> {
                     kl: gate.kl,
                 }),
             },
-            listening: Some(Listening {
+            receiving: Some(Receiving {
                 open_rate: report.traffic.open_rate(),
                 messages: report.traffic.messages(),
                 bytes: report.traffic.bytes(),
                 traffic: report.traffic.share(),
                 price: report.price.map(|price| Price {
                     message: price.message,
-                    listening: price.listening,
+                    receiving: price.receiving,
                 }),
             }),
             graph_changes: report.graph_changes,
@@ -101,14 +101,14 @@ impl<W: Write> MetricsFile<W> {
     pub fn evaluated(
         &mut self,
         report: &EvaluationReport,
-        figures: &Figures,
+        metrics: &Metrics,
         elapsed: f64,
     ) -> io::Result<()> {
         self.write(&Line::Evaluation(Evaluation {
             steps: report.steps,
             episodes: report.episodes.len(),
-            figures: figures.clone(),
-            each_episode: figures::each_episode(report),
+            metrics: metrics.clone(),
+            each_episode: metrics::each_episode(report),
             graph: rows(&report.graph),
             seconds: EvaluationSeconds { elapsed },
         }))
@@ -125,7 +125,7 @@ impl<W: Write> MetricsFile<W> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::figures;
+    use crate::metrics;
     use commformer_train::{EpisodeRecord, MessageStats, Phases};
     use serde_json::{Value, json};
 
@@ -138,7 +138,7 @@ pub(crate) mod tests {
     }
 
     /// An iteration and an evaluation with these metrics.
-    pub(crate) fn lines(report: &EvaluationReport, figures: &Figures) -> Vec<String> {
+    pub(crate) fn lines(report: &EvaluationReport, metrics: &Metrics) -> Vec<String> {
         let iteration = IterationReport {
             metrics: (report.metric_names.iter())
                 .map(|name| (name.clone(), 1e9))
@@ -148,7 +148,7 @@ pub(crate) mod tests {
         let mut bytes = Vec::new();
         let mut file = MetricsFile { out: &mut bytes };
         file.iteration(&iteration, 1.0).unwrap();
-        file.evaluated(report, figures, 1.0).unwrap();
+        file.evaluated(report, metrics, 1.0).unwrap();
         let text = String::from_utf8(bytes).unwrap();
         text.lines().map(String::from).collect()
     }
@@ -175,7 +175,7 @@ pub(crate) mod tests {
             },
             price: Some(commformer_train::Price {
                 message: 0.0,
-                listening: 0.5,
+                receiving: 0.5,
             }),
             graph_changes: 2,
             phases: Phases {
@@ -194,9 +194,9 @@ pub(crate) mod tests {
         assert_eq!(line["return"], Value::Null);
         assert_eq!(line["metrics"], json!({"success": 0.5}));
         assert_eq!(
-            line["listening"],
+            line["receiving"],
             json!({"open_rate": 0.5, "messages": 2.0, "bytes": 3.0, "traffic": 0.5,
-                   "price": {"message": 0.0, "listening": 0.5}})
+                   "price": {"message": 0.0, "receiving": 0.5}})
         );
         assert!(line["losses"].get("gate").is_none());
         // JSON has no NaN.
@@ -222,7 +222,7 @@ pub(crate) mod tests {
             file.iteration(&report, elapsed).unwrap();
             String::from_utf8(bytes).unwrap()
         };
-        let evaluation = "{\"kind\":\"evaluation\",\"steps\":20,\"episodes\":1,\"figures\":{},\"graph\":[],\"seconds\":{\"elapsed\":15.5}}\n";
+        let evaluation = "{\"kind\":\"evaluation\",\"steps\":20,\"episodes\":1,\"metrics\":{},\"graph\":[],\"seconds\":{\"elapsed\":15.5}}\n";
         let upto = [&line(1, 7.0), "spoiled\n", &line(2, 14.0), evaluation].concat();
         // A line beyond, and one that a kill has cut.
         let whole = [&upto, &line(3, 21.0), &line(2, 14.0)[..30]].concat();
@@ -247,7 +247,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_evaluation_holds_every_figure_and_the_graph() {
+    fn an_evaluation_holds_every_metric_and_the_graph() {
         let record = EpisodeRecord {
             team_return: -0.5,
             steps: 4,
@@ -265,20 +265,20 @@ pub(crate) mod tests {
             message_rounds: 2,
         };
         let line = written(|file| {
-            file.evaluated(&report, &figures::of(&report, 1), 1.0)
+            file.evaluated(&report, &metrics::of(&report, 1), 1.0)
                 .unwrap()
         });
         assert_eq!(line["kind"], "evaluation");
         // Steps of training, and steps of an episode.
         assert_eq!(
-            (&line["steps"], &line["figures"]["steps"]["mean"]),
+            (&line["steps"], &line["metrics"]["steps"]["mean"]),
             (&json!(8), &json!(4.0))
         );
         assert_eq!(
-            line["figures"]["return"],
+            line["metrics"]["return"],
             json!({"mean": -0.5, "low": -0.5, "high": -0.5})
         );
-        assert_eq!(line["figures"]["success"]["mean"], 1.0);
+        assert_eq!(line["metrics"]["success"]["mean"], 1.0);
         assert_eq!(line["graph"], json!([[0.0, 1.0], [1.0, 0.0]]));
     }
 }

@@ -5,12 +5,11 @@ pub mod past;
 mod progress;
 pub mod tensorboard;
 
-use crate::figures;
 use crate::interrupt::Interrupt;
 use crate::lock::Lock;
 use crate::run_dir::RunDir;
 use commformer_train::{EvaluationReport, IterationReport, Listener, Phases, sync_folder};
-use commformer_view::record::Figures;
+use commformer_view::record::Metrics;
 use metrics::MetricsFile;
 use past::Past;
 use progress::Progress;
@@ -94,15 +93,15 @@ impl Listener for Recorder {
     }
 
     fn evaluated(&mut self, report: &EvaluationReport) -> io::Result<()> {
-        let figures = figures::of(report, self.seed);
+        let metrics = crate::metrics::of(report, self.seed);
         let elapsed = self.elapsed();
-        self.metrics.evaluated(report, &figures, elapsed)?;
+        self.metrics.evaluated(report, &metrics, elapsed)?;
         self.events
-            .scalars(report.steps, &means("eval", &figures))?;
+            .scalars(report.steps, &means("eval", &metrics))?;
         if !report.graph.is_empty() {
             self.events.graph(report.steps, &report.graph)?;
         }
-        self.progress.evaluated(report, &figures);
+        self.progress.evaluated(report, &metrics);
         Ok(())
     }
 
@@ -118,8 +117,8 @@ impl Listener for Recorder {
 }
 
 /// An evaluation for TensorBoard.
-pub(crate) fn means(group: &str, figures: &Figures) -> Vec<(String, f64)> {
-    (figures.iter())
+pub(crate) fn means(group: &str, metrics: &Metrics) -> Vec<(String, f64)> {
+    (metrics.iter())
         .map(|(name, estimate)| (format!("{group}/{name}"), estimate.mean))
         .collect()
 }
@@ -134,10 +133,10 @@ fn scalars(report: &IterationReport) -> Vec<(String, f64)> {
         ("loss/clipped", losses.clipped),
         ("loss/kl", losses.kl),
         ("loss/grad_norm", losses.grad_norm),
-        ("listening/open_rate", report.traffic.open_rate()),
-        ("listening/messages", report.traffic.messages()),
-        ("listening/bytes", report.traffic.bytes()),
-        ("listening/traffic", report.traffic.share()),
+        ("receiving/open_rate", report.traffic.open_rate()),
+        ("receiving/messages", report.traffic.messages()),
+        ("receiving/bytes", report.traffic.bytes()),
+        ("receiving/traffic", report.traffic.share()),
         ("graph/changes", report.graph_changes as f64),
         ("seconds/environment", report.phases.environment),
         ("seconds/act", report.phases.act),
@@ -146,7 +145,7 @@ fn scalars(report: &IterationReport) -> Vec<(String, f64)> {
     .map(|(name, value)| (name.to_owned(), value))
     .into();
     if let Some(price) = report.price {
-        scalars.push(("listening/price".to_owned(), price.listening));
+        scalars.push(("receiving/price".to_owned(), price.receiving));
     }
     if let Some(gate) = losses.gate {
         scalars.extend(
@@ -160,11 +159,11 @@ fn scalars(report: &IterationReport) -> Vec<(String, f64)> {
             .map(|(name, value)| (name.to_owned(), value)),
         );
     }
-    let figures = [
+    let metrics = [
         ("return", report.episode_return),
         ("steps", report.episode_steps),
     ];
-    for (name, value) in figures {
+    for (name, value) in metrics {
         scalars.extend(value.map(|value| (format!("rollout/{name}"), value)));
     }
     scalars.extend(

@@ -4,7 +4,7 @@
 use commformer_env::printable;
 use commformer_train::{EvaluationReport, IterationReport};
 use commformer_view::numbers::{clock, grouped};
-use commformer_view::record::Figures;
+use commformer_view::record::Metrics;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -61,11 +61,11 @@ impl Progress {
     }
 
     /// An evaluation is over.
-    pub fn evaluated(&self, report: &EvaluationReport, figures: &Figures) {
+    pub fn evaluated(&self, report: &EvaluationReport, metrics: &Metrics) {
         self.say(&format!(
             "evaluation after {} steps: {}",
             grouped(report.steps),
-            printable(&figures.line())
+            printable(&metrics.line())
         ));
     }
 

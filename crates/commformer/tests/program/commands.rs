@@ -125,13 +125,13 @@ fn a_run_leaves_what_it_promises_and_can_be_judged_and_repeated() {
         &["eval", "--run", "runs/signal-1", "--json"],
     ));
     let critic_width = json(said.lines().last().unwrap());
-    for figure in ["return", "steps", "accuracy", "messages"] {
-        let estimate = critic_width[figure].as_object().unwrap();
+    for metric in ["return", "steps", "accuracy", "messages"] {
+        let estimate = critic_width[metric].as_object().unwrap();
         assert!(
             estimate["low"].as_f64() <= estimate["mean"].as_f64(),
-            "{figure}"
+            "{metric}"
         );
-        assert_eq!(critic_width[figure], written[figure], "{figure}");
+        assert_eq!(critic_width[metric], written[metric], "{metric}");
     }
     assert_eq!(critic_width["steps"]["mean"], 10.0);
     assert_eq!(critic_width["messages"]["mean"], 1.0);
@@ -192,7 +192,7 @@ fn a_report_lies_in_the_folder_of_its_run() {
     // What is listed as not by default is what the test sets.
     assert!(page.contains("<th scope=\"row\">run.steps</th><td>600000</td><td>160</td>"));
     assert!(read(&report.join("plots/evaluation-return.svg")).starts_with("<svg"));
-    assert!(read(&report.join("tables/figures.csv")).contains("signal,runs/signal-1,accuracy,1,"));
+    assert!(read(&report.join("tables/metrics.csv")).contains("signal,runs/signal-1,accuracy,1,"));
     assert!(json(&read(&report.join("marl-eval.json")))["signal"].is_object());
     let said = complaint(&program(folder, &["report", "--run", "nowhere"]), 1);
     assert!(said.contains("nowhere/config.toml"), "{said}");
@@ -328,12 +328,12 @@ fn benched(arguments: &[&str]) -> (String, Value) {
     (said, last)
 }
 
-/// That figures of a measurement are numbers above 0.
+/// That metrics of a measurement are numbers above 0.
 #[track_caller]
-fn assert_positive(measured: &Value, figures: &[&str]) {
-    for figure in figures {
-        let number = measured[figure].as_f64().unwrap_or(f64::NAN);
-        assert!(number.is_finite() && number > 0.0, "{figure}: {measured}");
+fn assert_positive(measured: &Value, metrics: &[&str]) {
+    for metric in metrics {
+        let number = measured[metric].as_f64().unwrap_or(f64::NAN);
+        assert!(number.is_finite() && number > 0.0, "{metric}: {measured}");
     }
 }
 
@@ -615,7 +615,7 @@ fn a_run_can_be_looked_at_without_a_terminal() {
     printed(&train(folder, &["signal", "--run", "run"]));
     let once = printed(&program(folder, &["watch", "--run", "run", "--once"]));
     for part in [
-        "run has ended; final.json has its figures",
+        "run has ended; final.json has its metrics",
         "160 of 160 steps",
         "time  environment ",
         ">return ",

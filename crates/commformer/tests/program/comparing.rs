@@ -116,7 +116,7 @@ fn what_is_killed_goes_on_and_ends_as_if_it_had_not_been() {
     }
     let finished = of_kind(&told, "finished");
     assert!(finished.iter().all(|event| event["before"] == false
-        && event["figures"]["return"]["mean"].is_number()));
+        && event["metrics"]["return"]["mean"].is_number()));
     let evaluated = of_kind(&told, "evaluated");
     let steps = |run: &str| -> Vec<u64> {
         let of_run = evaluated.iter().filter(|event| place(event).ends_with(run));
@@ -188,10 +188,10 @@ fn what_is_killed_goes_on_and_ends_as_if_it_had_not_been() {
     let page = read(&report.join("report.html"));
     assert!(page.contains("1 task · 2 methods · 4 runs"), "{page}");
     assert!(page.contains("Every run has come to its end."), "{page}");
-    let figures = read(&report.join("tables/figures.csv"));
+    let metrics = read(&report.join("tables/metrics.csv"));
     assert!(
-        figures.contains("\r\nsignal,none,accuracy,2,0,"),
-        "{figures}"
+        metrics.contains("\r\nsignal,none,accuracy,2,0,"),
+        "{metrics}"
     );
     let tasks = json(&read(&report.join("marl-eval.json")));
     let step = &tasks["signal"]["signal"]["learned"]["seed_2"]["step_0"];
@@ -327,7 +327,7 @@ fn optuna_tunes_by_comparisons_and_goes_on_with_its_study() {
         tune.args([
             "--program",
             env!("CARGO_BIN_EXE_commformer"),
-            "--figure",
+            "--metric",
             "accuracy",
         ]);
         json(&printed(&tune.output().unwrap()))

@@ -276,7 +276,7 @@ class Task:
             raise ValueError("the wheel came off")
         return np.full((2, 3), self.steps), 0.5, self.steps == 6, False
 
-    def figures(self):
+    def metric_values(self):
         return [1e9]
 
 def make():
@@ -346,7 +346,7 @@ fn a_replay_of_a_task_that_fails_says_what_the_task_said() {
 }
 
 #[test]
-fn a_task_whose_metric_is_called_like_a_figure_of_the_programs_is_not_trained() {
+fn a_task_whose_metric_is_called_like_a_metric_of_the_programs_is_not_trained() {
     let Some(python) = python() else { return };
     let scratch = tempfile::tempdir().unwrap();
     for metric in ["return", "steps", "trained_steps", "losses.policy"] {

@@ -50,9 +50,9 @@ fn tensorboard_reads_scalars_graphs_and_the_configuration() {
     assert_eq!((iterations.len(), evaluations.len()), (4, 2));
     for (tag, kind, pointer) in [
         ("loss/policy", "iteration", "/losses/policy"),
-        ("listening/messages", "iteration", "/listening/messages"),
+        ("receiving/messages", "iteration", "/receiving/messages"),
         ("rollout/accuracy", "iteration", "/metrics/accuracy"),
-        ("eval/return", "evaluation", "/figures/return/mean"),
+        ("eval/return", "evaluation", "/metrics/return/mean"),
     ] {
         let expected = curve_of(&lines, kind, pointer);
         assert!(!expected.is_empty(), "{tag}");
@@ -133,7 +133,7 @@ fn tensorboard_compares_runs_by_their_settings() {
     let mean = last["accuracy"]["mean"].as_f64().unwrap();
     assert_eq!(run("a")["metrics"]["final/accuracy"], mean as f32);
     let lines = metrics(&folder.join("a"));
-    let mean = lines[5]["figures"]["return"]["mean"].as_f64().unwrap();
+    let mean = lines[5]["metrics"]["return"]["mean"].as_f64().unwrap();
     assert_eq!(run("a")["metrics"]["eval/return"], mean as f32);
     let differs = shown["differs"].as_array().unwrap();
     for (setting, differ) in [("method.kind", true), ("ppo.lr", true), ("env.kind", false)] {

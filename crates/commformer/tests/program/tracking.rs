@@ -34,7 +34,7 @@ fn assert_same_numbers(history: &dyn Fn(&str) -> Value, lines: &[Value]) {
         ("train/losses/policy", "iteration", "/losses/policy"),
         ("train/metrics/accuracy", "iteration", "/metrics/accuracy"),
         ("train/seconds/act", "iteration", "/seconds/act"),
-        ("eval/return", "evaluation", "/figures/return/mean"),
+        ("eval/return", "evaluation", "/metrics/return/mean"),
     ] {
         let expected = curve_of(lines, kind, pointer);
         assert!(!expected.is_empty(), "{name}");
@@ -233,7 +233,7 @@ fn weights_and_biases_takes_the_event_files() {
     let lines = metrics(&folder.join("signal-1"));
     for (name, kind, pointer) in [
         ("loss/policy", "iteration", "/losses/policy"),
-        ("eval/return", "evaluation", "/figures/return/mean"),
+        ("eval/return", "evaluation", "/metrics/return/mean"),
     ] {
         let expected = curve_of(&lines, kind, pointer);
         assert!(!expected.is_empty(), "{name}");

@@ -83,7 +83,7 @@ fn over_tasks(
         ..Section::default()
     };
     if scored.is_empty() {
-        section.text = vec!["No method has a figure on every task yet.".to_owned()];
+        section.text = vec!["No method has a metric on every task yet.".to_owned()];
         return Ok(section);
     }
     let scales: Vec<String> = scores.iter().map(TaskScores::told).collect();
@@ -293,13 +293,13 @@ fn against_bytes(
                 continue;
             }
             let runs = &scores.task.methods.list[method].runs;
-            let figure = |name: &str| {
+            let metric = |name: &str| {
                 let found = scores.finals.scores(runs, name);
                 intervals(&[&found], SEED, |groups| vec![iqm(&groups[0])])
                     .first()
                     .copied()
             };
-            let at = figure("bytes").zip(figure(&scores.figure));
+            let at = metric("bytes").zip(metric(&scores.metric));
             let dot = at.map(|(bytes, score)| Curve {
                 name: (*name).to_owned(),
                 thin: vec![
@@ -311,7 +311,7 @@ fn against_bytes(
             // Without a dot it keeps its colour.
             curves.push(dot.unwrap_or_else(|| curve(name, Vec::new())));
         }
-        let Name { title, range, .. } = Name::of(&scores.figure);
+        let Name { title, range, .. } = Name::of(&scores.metric);
         let drawing = Curves {
             title: &scores.task.name,
             x: ("bytes per agent and step", number),

@@ -13,8 +13,8 @@ const SUCCESS: [&str; 4] = ["success", "won", "accuracy", "cued_accuracy"];
 pub(super) struct TaskScores<'a> {
     pub task: &'a Task,
     pub finals: Finals,
-    /// The figure by which methods are compared.
-    pub figure: String,
+    /// The metric by which methods are compared.
+    pub metric: String,
     /// Where 0 and 1 of the common scale are.
     scale: [f64; 2],
 }
@@ -23,30 +23,30 @@ impl<'a> TaskScores<'a> {
     pub fn of(task: &'a Task) -> Self {
         let finals = outcomes::finals(&task.methods);
         let known = |name: &&&str| finals.names.iter().any(|known| known == **name);
-        let figure = SUCCESS.iter().find(known).map_or("return", |name| *name);
+        let metric = SUCCESS.iter().find(known).map_or("return", |name| *name);
         let all = task.methods.list.iter();
-        let all = all.flat_map(|method| finals.scores(&method.runs, figure));
+        let all = all.flat_map(|method| finals.scores(&method.runs, metric));
         let ends = all.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], score| {
             [low.min(score), high.max(score)]
         });
-        let scale = match names::is_normalised(figure) {
+        let scale = match names::is_normalised(metric) {
             true => [0.0, 1.0],
             false => ends,
         };
         Self {
             task,
             finals,
-            figure: figure.to_owned(),
+            metric: metric.to_owned(),
             scale,
         }
     }
 
-    /// What the figure is called, and how it lies on the common scale.
+    /// What the metric is called, and how it lies on the common scale.
     pub fn told(&self) -> String {
-        let Name { title, .. } = Name::of(&self.figure);
+        let Name { title, .. } = Name::of(&self.metric);
         let title = title.to_lowercase();
         let name = &self.task.name;
-        match names::is_normalised(&self.figure) {
+        match names::is_normalised(&self.metric) {
             true => format!("{name}: {title}"),
             false => format!("{name}: {title}, from the lowest run (0) to the highest (1)"),
         }
@@ -56,7 +56,7 @@ impl<'a> TaskScores<'a> {
     pub fn common(&self, method: usize) -> Vec<f64> {
         let scores = self
             .finals
-            .scores(&self.task.methods.list[method].runs, &self.figure);
+            .scores(&self.task.methods.list[method].runs, &self.metric);
         scores.into_iter().map(|score| self.scaled(score)).collect()
     }
 
@@ -64,7 +64,7 @@ impl<'a> TaskScores<'a> {
     /// the run has not been yet.
     pub fn after(&self, run: &Run, shares: &[f64]) -> Vec<Option<f64>> {
         let target = run.target().unwrap_or_else(|| run.steps()) as f64;
-        let evaluated = run.evaluated(&self.figure);
+        let evaluated = run.evaluated(&self.metric);
         let trained = match run.outcome {
             // Training ends with the first iteration that is past the target.
             Some(_) => f64::INFINITY,

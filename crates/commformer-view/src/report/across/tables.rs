@@ -27,14 +27,14 @@ pub(super) fn section(
     pages: Vec<(String, String)>,
 ) -> Section {
     let mut shown = vec![success(across, scores)];
-    let has_return = |scores: &&TaskScores<'_>| scores.figure != "return";
+    let has_return = |scores: &&TaskScores<'_>| scores.metric != "return";
     if scores.iter().any(|scores| has_return(&scores)) {
         shown.extend(table(across, scores, "return"));
     }
     shown.extend(COSTS.iter().filter_map(|cost| table(across, scores, cost)));
     let mut text = vec![
         "The interquartile mean over the runs of each method, with its 95 % interval: the best checkpoint, in episodes by \
-         which it was not chosen. A run that failed is in no figure, and is counted beside it."
+         which it was not chosen. A run that failed is in no metric, and is counted beside it."
             .to_owned(),
     ];
     let unended = scores.iter().filter(|scores| !scores.finals.are_final());
@@ -52,7 +52,7 @@ pub(super) fn section(
         text,
         links: pages,
         shown,
-        tables: vec![("figures".to_owned(), csv(across, scores))],
+        tables: vec![("metrics".to_owned(), csv(across, scores))],
         ..Section::default()
     }
 }
@@ -65,10 +65,10 @@ fn head(across: &Across<'_>) -> Vec<String> {
 /// By what counts as success in each task; the last line is that of all tasks.
 fn success(across: &Across<'_>, scores: &[TaskScores<'_>]) -> Table {
     let row = |scores: &TaskScores<'_>| {
-        let title = Name::of(&scores.figure).title.to_lowercase();
+        let title = Name::of(&scores.metric).title.to_lowercase();
         let head = format!("{} ({title})", scores.task.name);
         let cells =
-            (0..across.methods.len()).map(|method| cell(across, scores, method, &scores.figure));
+            (0..across.methods.len()).map(|method| cell(across, scores, method, &scores.metric));
         std::iter::once(head).chain(cells).collect()
     };
     let mut rows: Vec<Vec<String>> = scores.iter().map(row).collect();
@@ -94,29 +94,29 @@ fn success(across: &Across<'_>, scores: &[TaskScores<'_>]) -> Table {
     }
 }
 
-/// A figure of all tasks that have it.
-fn table(across: &Across<'_>, scores: &[TaskScores<'_>], figure: &str) -> Option<Table> {
+/// A metric of all tasks that have it.
+fn table(across: &Across<'_>, scores: &[TaskScores<'_>], metric: &str) -> Option<Table> {
     let having = scores
         .iter()
-        .filter(|scores| scores.finals.names.iter().any(|name| name == figure));
+        .filter(|scores| scores.finals.names.iter().any(|name| name == metric));
     let row = |scores: &TaskScores<'_>| {
-        let cells = (0..across.methods.len()).map(|method| cell(across, scores, method, figure));
+        let cells = (0..across.methods.len()).map(|method| cell(across, scores, method, metric));
         std::iter::once(scores.task.name.clone())
             .chain(cells)
             .collect()
     };
     let rows: Vec<Vec<String>> = having.map(row).collect();
     (!rows.is_empty()).then(|| Table {
-        caption: Name::of(figure).line(),
+        caption: Name::of(metric).line(),
         head: head(across),
         rows,
         folded: false,
     })
 }
 
-fn cell(across: &Across<'_>, scores: &TaskScores<'_>, method: usize, figure: &str) -> String {
+fn cell(across: &Across<'_>, scores: &TaskScores<'_>, method: usize, metric: &str) -> String {
     let of_method = &scores.task.methods.list[method];
-    let found = scores.finals.scores(&of_method.runs, figure);
+    let found = scores.finals.scores(&of_method.runs, metric);
     let interval = intervals(&[&found], SEED, |groups| vec![iqm(&groups[0])]);
     let number = interval.first().map(|interval| told(interval, found.len()));
     let failed = across.failed(&scores.task.name, &of_method.name);
@@ -130,7 +130,7 @@ fn cell(across: &Across<'_>, scores: &TaskScores<'_>, method: usize, figure: &st
 
 fn csv(across: &Across<'_>, scores: &[TaskScores<'_>]) -> String {
     let mut csv = Csv::new(&[
-        "task", "method", "figure", "runs", "failed", "iqm", "low", "high",
+        "task", "method", "metric", "runs", "failed", "iqm", "low", "high",
     ]);
     for scores in scores {
         for method in &scores.task.methods.list {

@@ -156,7 +156,7 @@ fn a_window_that_is_too_small_says_so() {
 fn every_state_of_a_run_is_told() {
     let mut seen = seen(&usual());
     for (life, text) in [
-        (Life::Ended, "has ended; final.json has its figures"),
+        (Life::Ended, "has ended; final.json has its metrics"),
         (Life::Failed, "has failed; failure.json says why"),
         (Life::Unknown, "this disk does not tell whether it runs"),
         (
@@ -262,7 +262,7 @@ fn hostile_lines_are_counted_and_draw_nothing_strange() {
 fn a_large_team_has_its_graph_in_all_the_room() {
     let graph = serde_json::to_string(&vec![vec![1.0; 27]; 27]).unwrap();
     let line = format!(
-        r#"{{"kind":"evaluation","steps":9,"episodes":1,"figures":{{}},"graph":{graph},"seconds":{{"elapsed":1.0}}}}"#
+        r#"{{"kind":"evaluation","steps":9,"episodes":1,"metrics":{{}},"graph":{graph},"seconds":{{"elapsed":1.0}}}}"#
     );
     let seen = seen(&[line]);
     let mut view = view();

@@ -4,7 +4,7 @@
 use crate::compare::{Event, Happened, Plan, Pool};
 use commformer_env::printable;
 use commformer_view::numbers::{clock, grouped};
-use commformer_view::record::Figures;
+use commformer_view::record::Metrics;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
@@ -32,7 +32,7 @@ struct Live {
     total: ProgressBar,
     active: BTreeMap<String, ProgressBar>,
     /// The last evaluation of each run.
-    figures: BTreeMap<String, String>,
+    metrics: BTreeMap<String, String>,
 }
 
 impl Show {
@@ -45,7 +45,7 @@ impl Show {
                 all,
                 total,
                 active: BTreeMap::new(),
-                figures: BTreeMap::new(),
+                metrics: BTreeMap::new(),
             }
         });
         let steps = plan
@@ -70,9 +70,9 @@ impl Show {
             // Nothing is left to do for either.
             Happened::Finished { .. } | Happened::Failed { .. } => of_run[1] = of_run[0],
             Happened::Started { steps } | Happened::Stopped { steps } => of_run[1] = *steps,
-            Happened::Evaluated { figures, .. } => {
+            Happened::Evaluated { metrics, .. } => {
                 if let Some(live) = &mut self.live {
-                    live.figures.insert(name.clone(), short(figures));
+                    live.metrics.insert(name.clone(), short(metrics));
                 }
             }
             Happened::Planned { .. } | Happened::Waiting => {}
@@ -120,8 +120,8 @@ impl Show {
                 .entry(name.clone())
                 .or_insert_with(|| live.all.add(bar(target)));
             line.set_position(steps.min(target));
-            let figures = live.figures.get(&name).map_or("", String::as_str);
-            line.set_message(printable(&format!("{name}  {figures}")).into_owned());
+            let metrics = live.metrics.get(&name).map_or("", String::as_str);
+            line.set_message(printable(&format!("{name}  {metrics}")).into_owned());
         }
     }
 
@@ -184,8 +184,8 @@ fn told(event: &Event) -> Option<String> {
         Happened::Waiting => format!("{name} waits for another process that trains in its folder"),
         Happened::Finished {
             before: false,
-            figures,
-        } => format!("{name} is finished: {}", short(figures)),
+            metrics,
+        } => format!("{name} is finished: {}", short(metrics)),
         Happened::Failed { why, .. } => format!("{name} failed: {why}"),
         Happened::Stopped { steps } => format!("{name} stopped after {} steps", grouped(*steps)),
         Happened::Finished { before: true, .. }
@@ -194,11 +194,11 @@ fn told(event: &Event) -> Option<String> {
     })
 }
 
-/// The first figures: the return, and what the task counts.
-fn short(figures: &Figures) -> String {
+/// The first metrics: the return, and what the task counts.
+fn short(metrics: &Metrics) -> String {
     const MOST: usize = 4;
-    let told = figures.iter().take(MOST);
-    let told = told.map(|(name, figure)| format!("{name} {:.3}", figure.mean));
+    let told = metrics.iter().take(MOST);
+    let told = told.map(|(name, metric)| format!("{name} {:.3}", metric.mean));
     told.collect::<Vec<_>>().join("  ")
 }
 
@@ -217,7 +217,7 @@ mod tests {
                 run: "x".into(),
             })
         };
-        let figures = Figures::default();
+        let metrics = Metrics::default();
         assert_eq!(
             line(Happened::Started { steps: 0 }).unwrap(),
             "signal/mat/seed-3 begins"
@@ -231,6 +231,6 @@ mod tests {
             why: "no memory".into(),
         };
         assert_eq!(line(failed).unwrap(), "signal/mat/seed-3 failed: no memory");
-        assert_eq!(line(Happened::Evaluated { steps: 1, figures }), None);
+        assert_eq!(line(Happened::Evaluated { steps: 1, metrics }), None);
     }
 }

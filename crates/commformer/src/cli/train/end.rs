@@ -65,7 +65,7 @@ pub(super) fn conclude(
         "\nThe best checkpoint, of step {}, over {} episodes it was not chosen by:\n{}",
         grouped(evaluated.trained_steps),
         evaluated.request.episodes,
-        evaluated.figures
+        evaluated.metrics
     )?;
     writeln!(out, "In {path}:")?;
     let files = [
@@ -73,7 +73,7 @@ pub(super) fn conclude(
         ("metrics.jsonl", "every iteration and evaluation"),
         ("tensorboard/", "the same for TensorBoard"),
         ("checkpoints/", "weights, the best and the latest"),
-        ("final.json", "the figures above"),
+        ("final.json", "the metrics above"),
         ("graph.svg", "who hears whom"),
     ];
     let has_graph = !evaluated.report.graph.is_empty();

@@ -64,7 +64,7 @@ impl Train {
         let origin = self.origin()?;
         let config = &origin.config;
         // Everything that can be refused is, before a folder is made.
-        let device = compose::device(config)?;
+        let device = compose::device_of_rank(config, ranks::on_this_machine()?)?;
         compose::memory::check(config, device)?;
         let mut of_process = config.clone();
         of_process.run.threads = ranks::threads(config.run.threads, self.ranks);
@@ -163,7 +163,7 @@ impl Train {
             let picture = circle(&evaluated.report.graph, &config.env.labels(), &title);
             write_beside(&folder.graph(), picture.as_bytes())?;
         }
-        let last = record::means("final", &evaluated.figures);
+        let last = record::means("final", &evaluated.metrics);
         (events.end(steps, Ending::Success, &last))
             .with_context(|| format!("cannot write to {path}"))?;
 

@@ -25,6 +25,11 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct Started(Vec<Child>);
 
+/// The number of this process among those of its machine, as the environment says.
+pub(super) fn on_this_machine() -> anyhow::Result<usize> {
+    Ok(Rendezvous::from_env()?.map_or(0, |told| told.local_rank))
+}
+
 /// Where this process meets others, if there are any: as the environment says, or here, with `ranks` processes of which the
 /// others are started now. Not before the trainer has work for all of them.
 pub(super) fn meeting(

@@ -1,26 +1,26 @@
-//! What an evaluation says: every figure with its interval.
+//! What an evaluation says: every metric with its interval.
 
 use commformer_env::is_reserved_metric;
 use commformer_train::{EpisodeRecord, EvaluationReport};
-use commformer_view::record::{Episodes, Figures};
+use commformer_view::record::{Episodes, Metrics};
 use commformer_view::statistics::Estimate;
 
 /// `return`, `steps` and the environment's metrics, every episode counting the same; `messages` and
 /// `bytes` per agent per step, and `traffic`, the bytes as a share of those with everybody hearing
 /// everybody; `message_rounds`, how often in a step every agent waits for those whom it hears; with gates, `open_rate`, the share of an agent's steps in which it receives, and
 /// `gates_right`, the share in which it does so exactly when it must: these over all steps of all
-/// episodes; and `sources`, the share of agents that hear the one they must. A figure that no
+/// episodes; and `sources`, the share of agents that hear the one they must. A metric that no
 /// episode has is left out, and so is a metric under a name that is not the environment's to give, which
 /// no [`VecEnv`](commformer_env::VecEnv) lets in.
-pub fn of(report: &EvaluationReport, seed: u64) -> Figures {
-    let mut figures = Figures::default();
+pub fn of(report: &EvaluationReport, seed: u64) -> Metrics {
+    let mut metrics = Metrics::default();
     let mut add = |name: &str, estimate: Option<Estimate>| {
         if let Some(estimate) = estimate {
-            figures.insert(name, estimate);
+            metrics.insert(name, estimate);
         }
     };
-    let by_episode = |figure: &dyn Fn(&EpisodeRecord) -> f64| {
-        let values: Vec<f64> = report.episodes.iter().map(figure).collect();
+    let by_episode = |metric: &dyn Fn(&EpisodeRecord) -> f64| {
+        let values: Vec<f64> = report.episodes.iter().map(metric).collect();
         Estimate::of(&values, seed)
     };
     let by_step = |parts: &dyn Fn(&EpisodeRecord) -> (f64, f64)| {
@@ -29,10 +29,10 @@ pub fn of(report: &EvaluationReport, seed: u64) -> Figures {
     };
     add("return", by_episode(&|episode| episode.team_return));
     add("steps", by_episode(&|episode| f64::from(episode.steps)));
-    let metrics = report.metric_names.iter().enumerate();
-    for (index, name) in metrics.filter(|(_, name)| !is_reserved_metric(name)) {
-        let figure = by_episode(&|episode| episode.metrics.get(index).copied().unwrap_or(f64::NAN));
-        add(name, figure);
+    let own = report.metric_names.iter().enumerate();
+    for (index, name) in own.filter(|(_, name)| !is_reserved_metric(name)) {
+        let metric = by_episode(&|episode| episode.metrics.get(index).copied().unwrap_or(f64::NAN));
+        add(name, metric);
     }
     add(
         "messages",
@@ -66,13 +66,13 @@ pub fn of(report: &EvaluationReport, seed: u64) -> Figures {
     if let Some(share) = report.sources_heard {
         add("sources", by_episode(&|_| share));
     }
-    figures
+    metrics
 }
 
 /// What the means of [`of`] are of, where every episode counts the same: `return`, `steps` and the environment's metrics.
 pub fn each_episode(report: &EvaluationReport) -> Episodes {
-    let list = |figure: &dyn Fn(&EpisodeRecord) -> f64| -> Vec<f64> {
-        report.episodes.iter().map(figure).collect()
+    let list = |metric: &dyn Fn(&EpisodeRecord) -> f64| -> Vec<f64> {
+        report.episodes.iter().map(metric).collect()
     };
     let metrics = report.metric_names.iter().enumerate();
     let metrics = metrics
@@ -131,9 +131,9 @@ mod tests {
     }
 
     #[test]
-    fn every_figure_that_exists_is_there() {
-        let figures = of(&report(), 1);
-        let names: Vec<_> = figures.names().collect();
+    fn every_metric_that_exists_is_there() {
+        let metrics = of(&report(), 1);
+        let names: Vec<_> = metrics.names().collect();
         let plain = [
             "return",
             "steps",
@@ -156,14 +156,14 @@ mod tests {
         );
         assert_eq!(mean("gates_right"), Some(1.0));
         assert_eq!(
-            figures.get("steps"),
+            metrics.get("steps"),
             Some(Estimate {
                 mean: 12.0,
                 low: 4.0,
                 high: 20.0
             })
         );
-        assert_eq!(figures.get("undefined"), None);
+        assert_eq!(metrics.get("undefined"), None);
     }
 
     #[test]
@@ -185,20 +185,20 @@ mod tests {
 
     #[test]
     fn they_are_written_in_their_order() {
-        let figures = of(&report(), 1);
-        let json = serde_json::to_string(&figures).unwrap();
+        let metrics = of(&report(), 1);
+        let json = serde_json::to_string(&metrics).unwrap();
         assert!(
             json.starts_with("{\"return\":{\"mean\":-1.0,\"low\":-1.0,\"high\":-1.0},\"steps\":"),
             "{json}"
         );
         assert!(
-            figures
+            metrics
                 .to_string()
                 .contains("steps             12.000   4.000 to 20.000"),
-            "{figures}"
+            "{metrics}"
         );
         assert_eq!(
-            figures.line(),
+            metrics.line(),
             "return -1.000  steps 12.000  success 0.500  messages 0.500  bytes 10.000  traffic 0.100  \
              message_rounds 2.000"
         );

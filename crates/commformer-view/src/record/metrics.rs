@@ -1,4 +1,4 @@
-//! Figures by name, in an order.
+//! Metrics by name, in an order.
 
 use crate::statistics::Estimate;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -7,20 +7,20 @@ use serde_json::Value;
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Figures of an evaluation by name, in the order in which they are shown. As JSON an object of
+/// Metrics of an evaluation by name, in the order in which they are shown. As JSON an object of
 /// `{"mean", "low", "high"}`. No name is there twice.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Figures(Vec<(String, Estimate)>);
+pub struct Metrics(Vec<(String, Estimate)>);
 
-impl Figures {
-    /// Adds a figure; of two with one name the first stays.
+impl Metrics {
+    /// Adds a metric; of two with one name the first stays.
     pub fn insert(&mut self, name: &str, estimate: Estimate) {
         if self.get(name).is_none() {
             self.0.push((name.to_owned(), estimate));
         }
     }
 
-    /// Every figure with its name.
+    /// Every metric with its name.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, Estimate)> {
         let all = self.0.iter();
         all.map(|(name, estimate)| (name.as_str(), *estimate))
@@ -31,7 +31,7 @@ impl Figures {
         self.iter().map(|(name, _)| name)
     }
 
-    /// A figure by name.
+    /// A metric by name.
     pub fn get(&self, name: &str) -> Option<Estimate> {
         let found = self.iter().find(|(known, _)| *known == name);
         found.map(|(_, estimate)| estimate)
@@ -39,12 +39,12 @@ impl Figures {
 
     /// The means in a line.
     pub fn line(&self) -> String {
-        let figure = |(name, estimate): (&str, Estimate)| format!("{name} {:.3}", estimate.mean);
-        self.iter().map(figure).collect::<Vec<_>>().join("  ")
+        let metric = |(name, estimate): (&str, Estimate)| format!("{name} {:.3}", estimate.mean);
+        self.iter().map(metric).collect::<Vec<_>>().join("  ")
     }
 }
 
-impl Serialize for Figures {
+impl Serialize for Metrics {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (name, estimate) in &self.0 {
@@ -54,29 +54,29 @@ impl Serialize for Figures {
     }
 }
 
-impl<'de> Deserialize<'de> for Figures {
+impl<'de> Deserialize<'de> for Metrics {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let figures = from.deserialize_map(Entries::<Estimate>(PhantomData))?;
-        Ok(figures.into_iter().collect())
+        let metrics = from.deserialize_map(Entries::<Estimate>(PhantomData))?;
+        Ok(metrics.into_iter().collect())
     }
 }
 
-impl FromIterator<(String, Estimate)> for Figures {
+impl FromIterator<(String, Estimate)> for Metrics {
     fn from_iter<I: IntoIterator<Item = (String, Estimate)>>(entries: I) -> Self {
-        let mut figures = Self::default();
+        let mut metrics = Self::default();
         for (name, estimate) in entries {
-            figures.insert(&name, estimate);
+            metrics.insert(&name, estimate);
         }
-        figures
+        metrics
     }
 }
 
-/// Those fields of an object that are figures.
-pub(super) fn among<'de, D: Deserializer<'de>>(from: D) -> Result<Figures, D::Error> {
+/// Those fields of an object that are metrics.
+pub(super) fn among<'de, D: Deserializer<'de>>(from: D) -> Result<Metrics, D::Error> {
     let fields = from.deserialize_map(Entries::<Value>(PhantomData))?;
-    // Whatever looks like a figure is one: which there are depends on the task.
-    let figure = |(name, value): (String, Value)| Some((name, Estimate::deserialize(value).ok()?));
-    Ok(fields.into_iter().filter_map(figure).collect())
+    // Whatever looks like a metric is one: which there are depends on the task.
+    let metric = |(name, value): (String, Value)| Some((name, Estimate::deserialize(value).ok()?));
+    Ok(fields.into_iter().filter_map(metric).collect())
 }
 
 /// The entries of a map, in their order.
@@ -99,7 +99,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
 }
 
 /// A table, a line each.
-impl fmt::Display for Figures {
+impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         writeln!(f, "  {:width$} {:>9}   95 % interval", "", "mean")?;
