@@ -14,6 +14,6 @@ mod state;
 
 pub use event::{Event, Happened};
 pub use file::{Format, FormatError};
-pub use plan::{Plan, PlanError, Planned};
+pub use plan::{Part, Plan, PlanError, Planned};
 pub use pool::{Pool, Summary, run};
 pub use state::State;

@@ -6,7 +6,7 @@ use crate::compose;
 use crate::config::{Config, ConfigError, Difference, Source};
 use crate::run_dir::{RunDir, RunDirError};
 use commformer_train::workers;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -59,6 +59,18 @@ pub enum PlanError {
         /// Each fault once, with the first combination that has it.
         faults: Vec<String>,
     },
+    /// A part of the comparison was asked for that it does not have.
+    #[error("{} has no {kind} {name:?}; it has {}", file.display(), known.join(", "))]
+    NotThere {
+        /// The file.
+        file: PathBuf,
+        /// `task`, `method` or `seed`.
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
     /// Runs that are there were made by other settings.
     #[error(
         "runs that are there were made with other settings than {} asks for:\n  {}\nName another `folder`, or move \
@@ -84,6 +96,26 @@ pub enum PlanError {
     /// The folder cannot be used.
     #[error(transparent)]
     Folder(#[from] RunDirError),
+}
+
+/// Which runs of a comparison are meant.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Part {
+    /// Train this task alone; can be given several times
+    #[arg(long = "task", value_name = "NAME")]
+    pub tasks: Vec<String>,
+    /// Train this method alone, with all its variants; can be given several times
+    #[arg(long = "method", value_name = "NAME")]
+    pub methods: Vec<String>,
+    /// Train this seed alone; can be given several times
+    #[arg(long = "seed", value_name = "N")]
+    pub seeds: Vec<u64>,
+}
+
+/// Whether a name means this one, or one of its variants.
+fn names(asked: &str, name: &str) -> bool {
+    let rest = name.strip_prefix(asked);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('+'))
 }
 
 impl Planned {
@@ -166,6 +198,47 @@ impl Plan {
             notes,
             processes: format.processes,
         })
+    }
+
+    /// The runs of these tasks, methods and seeds alone; an empty list leaves all. The name of a method means all its variants,
+    /// too.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::NotThere`].
+    pub fn part(&self, part: &Part) -> Result<Self, PlanError> {
+        let known_seeds = self
+            .runs
+            .iter()
+            .map(|run| run.seed)
+            .collect::<BTreeSet<_>>();
+        let known_seeds: Vec<String> = known_seeds.iter().map(u64::to_string).collect();
+        let seeds: Vec<String> = part.seeds.iter().map(u64::to_string).collect();
+        for (kind, asked, known) in [
+            ("task", &part.tasks, &self.tasks),
+            ("method", &part.methods, &self.methods),
+            ("seed", &seeds, &known_seeds),
+        ] {
+            let missing = |asked: &&String| !known.iter().any(|name| names(asked, name));
+            if let Some(name) = asked.iter().find(missing) {
+                return Err(PlanError::NotThere {
+                    file: self.file.clone(),
+                    kind,
+                    name: name.clone(),
+                    known: known.clone(),
+                });
+            }
+        }
+        let is_in = |asked: &[String], name: &str| {
+            asked.is_empty() || asked.iter().any(|asked| names(asked, name))
+        };
+        let mut chosen = self.clone();
+        chosen.runs.retain(|run| {
+            is_in(&part.tasks, &run.task)
+                && is_in(&part.methods, &run.method)
+                && is_in(&seeds, &run.seed.to_string())
+        });
+        Ok(chosen)
     }
 
     /// Refuses teams that cannot be made: what only a task and its network tell. Starts the workers of tasks in Python.

@@ -4,7 +4,7 @@ mod show;
 
 use super::plain::Plain;
 use super::warn;
-use crate::compare::{self, Event, Happened, Plan, Planned, State, Summary};
+use crate::compare::{self, Event, Happened, Part, Plan, Planned, State, Summary};
 use crate::interrupt::Interrupt;
 use crate::links;
 use crate::lock::Lock;
@@ -32,6 +32,8 @@ pub(super) struct Compare {
     /// Print what happens as lines of JSON, for programs
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    part: Part,
 }
 
 impl Compare {
@@ -41,18 +43,19 @@ impl Compare {
         for note in &plan.notes {
             let _ = writeln!(Plain(io::stderr()), "note: {note}");
         }
+        let part = plan.part(&self.part)?;
         plan.check_existing()?;
         if self.dry_run {
-            self.list(&plan, out)?;
+            self.list(&part, out)?;
             return Ok(ExitCode::SUCCESS);
         }
         if self.report {
             self.make_report(&plan, None, out)?;
             return Ok(ExitCode::SUCCESS);
         }
-        plan.check_teams()?;
+        part.check_teams()?;
         let _lock = lock(&plan.folder)?;
-        let summary = self.train(&plan, &interrupt, out)?;
+        let summary = self.train(&part, &interrupt, out)?;
         if let Some(code) = interrupt.exit_code().filter(|_| summary.left > 0) {
             self.say(
                 out,
@@ -128,7 +131,18 @@ impl Compare {
 
     /// What to type to go on.
     fn line(&self) -> String {
-        format!("{} compare {}", super::program(), self.file.display())
+        let mut line = format!("{} compare {}", super::program(), self.file.display());
+        let seeds: Vec<String> = self.part.seeds.iter().map(u64::to_string).collect();
+        for (option, names) in [
+            ("--task", &self.part.tasks),
+            ("--method", &self.part.methods),
+            ("--seed", &seeds),
+        ] {
+            for name in names {
+                line += &format!(" {option} {name}");
+            }
+        }
+        line
     }
 
     fn list(&self, plan: &Plan, out: &mut dyn Write) -> anyhow::Result<()> {

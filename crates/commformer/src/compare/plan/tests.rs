@@ -212,6 +212,55 @@ fn files_of_the_book_are_comparisons() {
 }
 
 #[test]
+fn a_part_has_the_runs_that_were_asked_for() {
+    let text = "seeds = [1, 2]\n[tasks.signal]\n[tasks.predator-prey]\n[methods.own]\n[methods.own-none]\n\
+                graph.mode = 'none'\n[methods.own.sweep]\nppo.lr = [1e-3, 1e-4]\n";
+    let (_folder, plan) = plan(text);
+    let plan = plan.unwrap();
+    let part = |[task, method]: [&str; 2], seeds: &[u64]| {
+        let list = |name: &str| {
+            (!name.is_empty())
+                .then(|| name.to_owned())
+                .into_iter()
+                .collect()
+        };
+        let seeds = seeds.to_vec();
+        plan.part(&Part {
+            tasks: list(task),
+            methods: list(method),
+            seeds,
+        })
+    };
+    assert_eq!(part(["", ""], &[]).unwrap().runs, plan.runs);
+    assert_eq!(plan.runs.len(), 12);
+    // Both variants, but not the method whose name begins in the same way.
+    let runs = part(["signal", "own"], &[2]).unwrap().runs;
+    let names: Vec<String> = runs.iter().map(Planned::name).collect();
+    assert_eq!(
+        names,
+        ["signal/own+lr=0.001/seed-2", "signal/own+lr=0.0001/seed-2"]
+    );
+    for (asked, seeds, kind, known) in [
+        (
+            ["signals", ""],
+            vec![],
+            "no task \"signals\"",
+            "signal, predator-prey",
+        ),
+        (
+            ["", "ow"],
+            vec![],
+            "no method \"ow\"",
+            "own+lr=0.001, own+lr=0.0001, own-none",
+        ),
+        (["", ""], vec![1, 3], "no seed \"3\"", "it has 1, 2"),
+    ] {
+        let said = part(asked, &seeds).unwrap_err().to_string();
+        assert!(said.contains(kind) && said.contains(known), "{said}");
+    }
+}
+
+#[test]
 fn a_team_that_cannot_be_made_is_refused_with_its_combination() {
     let text =
         "seeds = [1, 2]\n[tasks.signal]\n[methods.fine]\n[methods.gone]\nrun.device = 'cuda:63'\n";
