@@ -10,7 +10,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-DEFAULT = 5e-4
+DEFAULT = 1e-3
 
 
 def mean_over_training(metrics: Path) -> float:
@@ -23,7 +23,7 @@ def main() -> None:
     found: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
     for metrics in sorted(Path(sys.argv[1]).glob("*/*/seed-*/metrics.jsonl")):
         method, entropy, rate = metrics.parts[-3].split("+")
-        if entropy == "entropy_coef=0.01" and (metrics.parent / "final.json").exists():
+        if entropy == "entropy_coef=0.01" and rate != "lr=0.00025" and (metrics.parent / "final.json").exists():
             found[method][float(rate.removeprefix("lr="))].append(mean_over_training(metrics))
     rates = sorted({rate for of in found.values() for rate in of})
     print(f"| method | {' | '.join(f'{rate:g}' for rate in rates)} | chosen |")
