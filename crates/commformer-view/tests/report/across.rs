@@ -35,15 +35,17 @@ fn across(runs: &[Compared]) -> Report {
     Report::across("comparison", runs, defaults).unwrap()
 }
 
-/// The cells of the line of a table that begins with a word, between the lines' ends.
-fn row(page: &str, head: &str) -> Vec<String> {
-    let begin = format!("<tr><th scope=\"row\">{head}</th>");
-    let line = page.lines().find(|line| line.starts_with(&begin));
-    let line = line.unwrap_or_else(|| panic!("no line {head}: {page}"));
+const SUCCESS: &str = "Success, or the return where a task counts no success";
+
+/// The cells of a method's line in the table with a caption, without its head; none if it has no line.
+fn row(page: &str, caption: &str, method: &str) -> Option<Vec<String>> {
+    let (_, table) = page.split_once(&format!("<caption>{caption}</caption>"))?;
+    let (table, _) = table.split_once("</table>")?;
+    let begin = format!("<tr><th scope=\"row\">{method}</th>");
+    let line = table.lines().find(|line| line.starts_with(&begin))?;
     let cells = line[begin.len()..].split("<td>").skip(1);
-    cells
-        .map(|cell| cell.split('<').next().unwrap().to_owned())
-        .collect()
+    let cells = cells.map(|cell| cell.split('<').next().unwrap().to_owned());
+    Some(cells.collect())
 }
 
 #[test]
@@ -53,18 +55,21 @@ fn a_page_over_all_tasks_has_every_task_method_and_failure() {
     let page = text(&report, Report::PAGE);
     assert!(page.contains("2 tasks · 2 methods · 8 runs"), "{page}");
     // Successes are 0.7 and a hundredth of the seed, or 0.5 without a graph.
+    let [learned, silent] = ["learned", "silent"].map(|name| row(&page, SUCCESS, name).unwrap());
     assert_eq!(
-        row(&page, "small (success)"),
-        ["0.715 (0.71 to 0.72)", "0.515 (0.51 to 0.52)"]
+        learned[..2],
+        ["0.715 (0.71 to 0.72)", "0.715 (0.71 to 0.72)"]
     );
-    assert_eq!(
-        row(&page, "large (success)"),
-        ["0.715 (0.71 to 0.72)", "0.51, 1 failed"]
-    );
+    assert_eq!(silent[..2], ["0.515 (0.51 to 0.52)", "0.51, 1 failed"]);
     // Of 0.71, 0.71, 0.72 and 0.72 the middle; of 0.51, 0.51 and 0.52 all.
-    let all = row(&page, "all tasks, on their common scale");
-    assert!(all[0].starts_with("0.715 (0.71 to 0.72)"), "{all:?}");
-    assert!(all[1].starts_with("0.513 ("), "{all:?}");
+    assert!(
+        learned[2].starts_with("0.715 (0.71 to 0.72)"),
+        "{learned:?}"
+    );
+    assert!(silent[2].starts_with("0.513 ("), "{silent:?}");
+    // Success, return, messages and bytes.
+    let costs = row(&page, "large", "silent").unwrap();
+    assert_eq!(costs, ["0.51, 1 failed", "-0.49", "1", "0"]);
     let failed = "<th scope=\"row\">large</th><td>silent</td><td>2</td><td>the loss was &#60;not&#62; finite</td>";
     assert!(page.contains(failed), "{page}");
     assert!(
@@ -221,11 +226,10 @@ fn what_has_not_begun_is_no_reason_to_refuse_but_nothing_at_all_is() {
         run.failed = None;
     }
     let page = text(&across(&runs), Report::PAGE);
-    assert_eq!(row(&page, "large (success)")[1], "none");
-    assert_eq!(
-        row(&page, "all tasks, on their common scale")[1],
-        "not on all tasks"
-    );
+    let silent = row(&page, SUCCESS, "silent").unwrap();
+    assert_eq!(silent[1..], ["none", "not on all tasks"]);
+    assert_eq!(row(&page, "large", "silent"), None);
+    assert!(row(&page, "small", "silent").is_some());
     assert!(
         page.contains("No run has failed; 2 runs have not come to an end yet."),
         "{page}"
@@ -278,13 +282,13 @@ fn more_methods_than_colours_are_in_the_tables() {
     let runs: Vec<Compared> = (1..=9).map(run).collect();
     let report = across(&runs);
     let page = text(&report, Report::PAGE);
-    assert_eq!(row(&page, "small (success)").len(), 9);
-    // With one run each, nothing says how sure it is.
-    assert!(
-        row(&page, "small (success)")
-            .iter()
-            .all(|cell| !cell.contains(" to "))
-    );
+    for number in 1..=9 {
+        let cells = row(&page, "small", &format!("method-{number}")).unwrap();
+        // With one run each, nothing says how sure it is.
+        assert!(cells.iter().all(|cell| !cell.contains(" to ")), "{cells:?}");
+    }
+    // Of a single task, its table says it all.
+    assert!(!page.contains(SUCCESS));
     assert!(report.file("small/report.html").is_none());
     assert!(
         report.notes[0].contains("small: has no page of its own"),

@@ -20,21 +20,20 @@ const COSTS: [&str; 5] = [
     "open_rate",
 ];
 
-/// A table for success, one for returns, and one for each thing that communication costs.
+/// Success of all methods on all tasks, and for each task what its methods get and what their communication costs.
 pub(super) fn section(
     across: &Across<'_>,
     scores: &[TaskScores<'_>],
     pages: Vec<(String, String)>,
 ) -> Section {
-    let mut shown = vec![success(across, scores)];
-    let has_return = |scores: &&TaskScores<'_>| scores.metric != "return";
-    if scores.iter().any(|scores| has_return(&scores)) {
-        shown.extend(table(across, scores, "return"));
+    let mut shown = Vec::new();
+    if scores.len() > 1 {
+        shown.push(success(across, scores));
     }
-    shown.extend(COSTS.iter().filter_map(|cost| table(across, scores, cost)));
+    shown.extend(scores.iter().map(|scores| of_task(across, scores)));
     let mut text = vec![
         "The interquartile mean over the runs of each method, with its 95 % interval: the best checkpoint, in episodes by \
-         which it was not chosen. A run that failed is in no metric, and is counted beside it."
+         which it was not chosen. A run that failed is in no number, and is counted beside it."
             .to_owned(),
     ];
     let unended = scores.iter().filter(|scores| !scores.finals.are_final());
@@ -57,70 +56,81 @@ pub(super) fn section(
     }
 }
 
-fn head(across: &Across<'_>) -> Vec<String> {
-    let methods = across.methods.iter().map(|name| (*name).to_owned());
-    std::iter::once("Task".to_owned()).chain(methods).collect()
-}
-
-/// By what counts as success in each task; the last line is that of all tasks.
+/// By what counts as success in each task; the last column is that of all tasks.
 fn success(across: &Across<'_>, scores: &[TaskScores<'_>]) -> Table {
-    let row = |scores: &TaskScores<'_>| {
+    let titled = |scores: &TaskScores<'_>| {
         let title = Name::of(&scores.metric).title.to_lowercase();
-        let head = format!("{} ({title})", scores.task.name);
-        let cells =
-            (0..across.methods.len()).map(|method| cell(across, scores, method, &scores.metric));
-        std::iter::once(head).chain(cells).collect()
+        format!("{} ({title})", scores.task.name)
     };
-    let mut rows: Vec<Vec<String>> = scores.iter().map(row).collect();
-    if scores.len() > 1 {
-        let cells = (0..across.methods.len()).map(|method| {
-            let groups: Vec<Vec<f64>> = scores.iter().map(|scores| scores.common(method)).collect();
-            // Where every task has one run, nothing says how sure it is.
-            let runs = groups.iter().map(Vec::len).max().unwrap_or(0);
-            overall::aggregate(&groups)
-                .map_or("not on all tasks".to_owned(), |found| told(&found, runs))
-        });
-        rows.push(
-            std::iter::once("all tasks, on their common scale".to_owned())
-                .chain(cells)
-                .collect(),
-        );
-    }
+    let mut head = vec!["Method".to_owned()];
+    head.extend(scores.iter().map(titled));
+    head.push("All tasks, on their common scale".to_owned());
+    let row = |(method, name): (usize, &&str)| {
+        let groups: Vec<Vec<f64>> = scores.iter().map(|scores| scores.common(method)).collect();
+        // Where every task has one run, nothing says how sure it is.
+        let runs = groups.iter().map(Vec::len).max().unwrap_or(0);
+        let all = overall::aggregate(&groups)
+            .map_or("not on all tasks".to_owned(), |found| told(&found, runs));
+        let cells = scores
+            .iter()
+            .map(|scores| successes(across, scores, method));
+        std::iter::once((*name).to_owned())
+            .chain(cells)
+            .chain([all])
+            .collect()
+    };
     Table {
         caption: "Success, or the return where a task counts no success".to_owned(),
-        head: head(across),
-        rows,
+        head,
+        rows: across.methods.iter().enumerate().map(row).collect(),
         folded: false,
     }
 }
 
-/// A metric of all tasks that have it.
-fn table(across: &Across<'_>, scores: &[TaskScores<'_>], metric: &str) -> Option<Table> {
-    let having = scores
-        .iter()
-        .filter(|scores| scores.finals.names.iter().any(|name| name == metric));
-    let row = |scores: &TaskScores<'_>| {
-        let cells = (0..across.methods.len()).map(|method| cell(across, scores, method, metric));
-        std::iter::once(scores.task.name.clone())
+/// Success, returns and costs of the methods that have been on a task.
+fn of_task(across: &Across<'_>, scores: &TaskScores<'_>) -> Table {
+    let known = |name: &&str| scores.finals.names.iter().any(|known| known == *name);
+    let other = ["return"].into_iter().filter(|name| scores.metric != *name);
+    let columns: Vec<&str> = other
+        .chain(COSTS.into_iter().filter(|cost| known(cost)))
+        .collect();
+    let mut head = vec!["Method".to_owned(), Name::of(&scores.metric).line()];
+    head.extend(columns.iter().map(|column| Name::of(column).line()));
+    let methods = (across.methods.iter().enumerate()).filter(|(method, name)| {
+        let runs = &scores.task.methods.list[*method].runs;
+        !runs.is_empty() || across.failed(&scores.task.name, name) > 0
+    });
+    let row = |(method, name): (usize, &&str)| {
+        let cells = columns.iter().map(|column| {
+            let mean = mean(scores, method, column);
+            mean.unwrap_or_else(|| "none".to_owned())
+        });
+        [(*name).to_owned(), successes(across, scores, method)]
+            .into_iter()
             .chain(cells)
             .collect()
     };
-    let rows: Vec<Vec<String>> = having.map(row).collect();
-    (!rows.is_empty()).then(|| Table {
-        caption: Name::of(metric).line(),
-        head: head(across),
-        rows,
+    Table {
+        caption: scores.task.name.clone(),
+        head,
+        rows: methods.map(row).collect(),
         folded: false,
-    })
+    }
 }
 
-fn cell(across: &Across<'_>, scores: &TaskScores<'_>, method: usize, metric: &str) -> String {
-    let of_method = &scores.task.methods.list[method];
-    let found = scores.finals.scores(&of_method.runs, metric);
+/// The mean of a metric with its interval, if a method has it.
+fn mean(scores: &TaskScores<'_>, method: usize, metric: &str) -> Option<String> {
+    let runs = &scores.task.methods.list[method].runs;
+    let found = scores.finals.scores(runs, metric);
     let interval = intervals(&[&found], SEED, |groups| vec![iqm(&groups[0])]);
-    let number = interval.first().map(|interval| told(interval, found.len()));
-    let failed = across.failed(&scores.task.name, &of_method.name);
-    match (number, failed) {
+    interval.first().map(|interval| told(interval, found.len()))
+}
+
+/// By what counts as success, and how many runs failed.
+fn successes(across: &Across<'_>, scores: &TaskScores<'_>, method: usize) -> String {
+    let name = &scores.task.methods.list[method].name;
+    let failed = across.failed(&scores.task.name, name);
+    match (mean(scores, method, &scores.metric), failed) {
         (Some(number), 0) => number,
         (Some(number), failed) => format!("{number}, {failed} failed"),
         (None, 0) => "none".to_owned(),
