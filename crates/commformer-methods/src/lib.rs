@@ -11,6 +11,7 @@
 //! | [`tarmac`] | everybody, with attention | the same |
 //! | [`choose`] | those whom they choose in each step, with attention | the same |
 //! | [`expocomm`] | those 1, 2, 4, ... places before | the same |
+//! | [`slim`] | everybody, with attention to messages of few numbers | the same |
 //!
 //! A [`Method`] makes a [`Team`]; [`MethodConfig`] lists them all. A team is written over the operations of
 //! `commformer_nn`, so that one definition trains, acts, and runs with every agent alone.
@@ -29,6 +30,7 @@ pub mod ippo;
 pub mod mappo;
 pub mod mat;
 mod registry;
+pub mod slim;
 pub mod tarmac;
 mod team;
 

@@ -9,6 +9,7 @@ use crate::ic3net::Ic3Net;
 use crate::ippo::Ippo;
 use crate::mappo::Mappo;
 use crate::mat::Mat;
+use crate::slim::Slim;
 use crate::tarmac::TarMac;
 use crate::{Footprint, MethodError, Team};
 use commformer_env::settings::{Setting, settings};
@@ -145,6 +146,7 @@ methods! {
     "tarmac" => TarMac: "Agents that attend to the messages of all others.",
     "choose" => Choose: "Agents that choose in each step whom they hear.",
     "expocomm" => ExpoComm: "Agents that attend to few others, so that news reaches everybody soon.",
+    "slim" => Slim: "Agents that attend to messages of few numbers.",
 }
 
 impl Default for MethodConfig {

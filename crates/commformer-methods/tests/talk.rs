@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tch::{Device, Kind, Tensor};
 
-const METHODS: [&str; 5] = ["commnet", "ic3net", "tarmac", "choose", "expocomm"];
+const METHODS: [&str; 6] = ["commnet", "ic3net", "tarmac", "choose", "expocomm", "slim"];
 
 /// A method with these settings of those that it has, as it stands in a configuration.
 fn config(method: &str, settings: &[(&str, serde_json::Value)]) -> TeamConfig {
@@ -160,7 +160,7 @@ fn heard(batch: &ObsBatch<'_>, open: Option<&Tensor>) -> Tensor {
 #[test]
 fn nobody_is_heard_but_along_open_edges() {
     // What IC3Net's agents remember decides on their gates, too: that is the next test.
-    for method in ["commnet", "tarmac", "expocomm"] {
+    for method in ["commnet", "tarmac", "expocomm", "slim"] {
         let spec = spec(ActionSpace::Discrete(4), 0);
         let config = config(
             method,
@@ -250,6 +250,7 @@ fn graphs_and_messages_are_what_methods_say() {
         ("tarmac", 9, 2 * 2 * 32),
         ("choose", 4, 2 * 2 * 32),
         ("expocomm", 4, 64),
+        ("slim", 9, 8),
     ] {
         let config = config(method, &[("rounds", 2.into())]);
         let spec = Spec {

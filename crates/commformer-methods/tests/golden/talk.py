@@ -70,6 +70,16 @@ def cell_names(name, cell, gates):
     return parts
 
 
+def heard_names(cell, width):
+    """Those of a GRU that reads what is seen, so wide, and what is heard."""
+    parts = cell_names("actor.gru", cell, GRU)
+    for gate in GRU:
+        both = parts[f"actor.gru.input.{gate}.weight"]
+        parts[f"actor.gru.input.{gate}.weight"] = both[:, :width]
+    parts["actor.gru.heard.weight"] = cell.weight_ih[:, width:]
+    return parts
+
+
 LSTM = ["input", "forget", "cell", "output"]
 GRU = ["reset", "update", "new"]
 
@@ -143,13 +153,7 @@ class TarMAC(nn.Module):
         layers = {f"actor.attention.{part}": getattr(self, part) for part in ("query", "signature", "value")}
         if self.rounds > 1:
             layers["actor.between"] = self.between
-        parts = cell_names("actor.gru", self.cell, GRU)
-        width = self.features
-        for gate in GRU:
-            both = parts[f"actor.gru.input.{gate}.weight"]
-            parts[f"actor.gru.input.{gate}.weight"] = both[:, :width]
-        parts["actor.gru.heard.weight"] = self.cell.weight_ih[:, width:]
-        return layers, parts
+        return layers, heard_names(self.cell, self.features)
 
 
 class ExpoComm(nn.Module):
@@ -178,6 +182,34 @@ class ExpoComm(nn.Module):
         return layers, parts
 
 
+class SLIM(nn.Module):
+    """m = tanh(M z), z = [e(o), h]; a GRU reads what attention by z makes of all m."""
+
+    gated = False
+
+    def __init__(self, hidden, message, **_):
+        super().__init__()
+        self.message = nn.Linear(2 * hidden, message)
+        self.query = nn.Linear(2 * hidden, hidden)
+        self.key = nn.Linear(message, hidden)
+        self.value = nn.Linear(message, hidden)
+        self.cell = nn.GRUCell(2 * hidden, hidden)
+        self.memory, self.features = hidden, hidden
+
+    def step(self, x, memory, heard, possible):
+        z = torch.cat([x, memory], -1)
+        m = torch.tanh(self.message(z))
+        c = attention(heard, self.query(z), self.key(m), self.value(m))
+        inputs = torch.cat([x, c], -1)
+        after = self.cell(inputs.flatten(0, 1), memory.flatten(0, 1)).view_as(memory)
+        return after, after
+
+    def names(self):
+        layers = {f"actor.attention.{part}": getattr(self, part) for part in ("query", "key", "value")}
+        layers["actor.message"] = self.message
+        return layers, heard_names(self.cell, self.features)
+
+
 class Choose(TarMAC):
     """TarMAC along edges that receivers choose, by logits of h and of the GRU's input product with x."""
 
@@ -204,7 +236,7 @@ def set_log_prob(logits, members, others):
     return total.log()
 
 
-METHODS = {"commnet": CommNet, "ic3net": IC3Net, "tarmac": TarMAC, "choose": Choose, "expocomm": ExpoComm}
+METHODS = {"commnet": CommNet, "ic3net": IC3Net, "tarmac": TarMAC, "choose": Choose, "expocomm": ExpoComm, "slim": SLIM}
 
 CASES = {
     "commnet": {"kind": "commnet", "hidden": 8, "layers": 1, "rounds": 1},
@@ -215,6 +247,7 @@ CASES = {
     "tarmac-3": {"kind": "tarmac", "hidden": 6, "layers": 1, "rounds": 3, "message": 8, "critic": "trunk"},
     "choose": {"kind": "choose", "hidden": 6, "layers": 1, "rounds": 2, "message": 5, "critic": "trunk", "sparsity": 0.4},
     "expocomm": {"kind": "expocomm", "hidden": 8, "layers": 1, "critic": "trunk"},
+    "slim": {"kind": "slim", "hidden": 8, "layers": 1, "message": 3, "critic": "trunk"},
 }
 
 
