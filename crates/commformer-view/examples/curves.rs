@@ -24,15 +24,16 @@ fn drawing() -> Result<String, Box<dyn Error>> {
         y: "return",
         range: None,
         curves: methods
-            .map(|(name, pace)| curve(name, pace))
             .into_iter()
+            .enumerate()
+            .map(|(series, (name, pace))| curve(series, name, pace))
             .collect(),
     };
     Ok(curves.draw()?.ok_or("nothing to draw")?)
 }
 
 /// Returns that approach 10, of five runs that differ a little.
-fn curve(name: &str, pace: f64) -> Curve {
+fn curve(series: usize, name: &str, pace: f64) -> Curve {
     let at = |run: u32, point: u32| {
         let wobble = f64::from(run * 7 % 5) - 2.0;
         10.0 * (1.0 - (-f64::from(point) / pace).exp()) + 0.2 * wobble
@@ -45,6 +46,7 @@ fn curve(name: &str, pace: f64) -> Curve {
     };
     Curve {
         name: name.to_owned(),
+        series,
         thin: (0..5)
             .map(|run| (0..10).map(|point| (step(point), at(run, point))).collect())
             .collect(),

@@ -17,9 +17,9 @@ pub use picture::Picture;
 pub use rows::{Bar, Bars, Ranges, Row};
 
 use crate::statistics::Interval;
-use crate::theme::{self, Colour, INK};
+use crate::theme::{self, Colour, INK, Shape};
 use plotters::coord::Shift;
-use plotters::element::{Drawable, PointCollection};
+use plotters::element::{DashedPathElement, Drawable, PointCollection};
 use plotters::prelude::*;
 use plotters::style::FontDesc;
 use std::error::Error;
@@ -64,7 +64,32 @@ fn colour(colour: Colour) -> RGBColor {
 
 /// The colour of the method of this number.
 fn series(index: usize) -> RGBColor {
-    colour(theme::SERIES[index % theme::SERIES.len()])
+    colour(theme::look(index).0)
+}
+
+type Drawing<'b, C> = DynElement<'static, SVGBackend<'b>, C>;
+
+/// A line in the looks of its number.
+fn stroke<'b, C: Clone + 'static>(
+    points: Vec<C>,
+    index: usize,
+    style: ShapeStyle,
+) -> Drawing<'b, C> {
+    let dashed = |dash, gap| DashedPathElement::new(points.clone(), dash * FINE, gap * FINE, style);
+    match theme::look(index).1 {
+        Shape::Full => PathElement::new(points, style).into_dyn(),
+        Shape::Ring => dashed(7, 5).into_dyn(),
+        Shape::Triangle => dashed(2, 3).into_dyn(),
+    }
+}
+
+/// A point in the looks of its number.
+fn dot<'b, C: Clone + 'static>(at: C, index: usize, style: ShapeStyle) -> Drawing<'b, C> {
+    match theme::look(index).1 {
+        Shape::Full => Circle::new(at, 3 * FINE, style.filled()).into_dyn(),
+        Shape::Ring => Circle::new(at, 3 * FINE, style.stroke_width(6)).into_dyn(),
+        Shape::Triangle => TriangleMarker::new(at, 4 * FINE, style.filled()).into_dyn(),
+    }
 }
 
 /// A style of `size` pixels; the backend divides by 1.24.
@@ -135,26 +160,26 @@ fn write(area: &Area<'_>, text: String, [x, y]: [i32; 2], of: Colour) -> Drawn {
 
 /// Names beside their colours, as many in a line as there is room for.
 struct Legend {
-    /// Name, colour, and how far from the left and the top, in pixels.
-    entries: Vec<(String, RGBColor, [i32; 2])>,
+    /// Name, number, and how far from the left and the top, in pixels.
+    entries: Vec<(String, usize, [i32; 2])>,
     /// Of the whole.
     height: i32,
 }
 
 impl Legend {
-    /// One name alone needs no legend.
-    fn of(names: &[String]) -> Self {
+    /// Of names and their numbers. One name alone needs no legend.
+    fn of(names: &[(&str, usize)]) -> Self {
         let (mut entries, mut at) = (Vec::new(), [MARGIN, LINE / 2 + 6]);
         if names.len() < 2 {
             return Self { entries, height: 0 };
         }
-        for (index, name) in names.iter().enumerate() {
+        for (name, index) in names {
             let name = fitting(name, WIDTH - 30, SMALL);
             let width = 30 + text_width(&name, SMALL);
             if at[0] > MARGIN && at[0] + width > WIDTH {
                 at = [MARGIN, at[1] + LINE];
             }
-            entries.push((name, series(index), at));
+            entries.push((name, *index, at));
             at[0] += width + 12;
         }
         Self {
@@ -164,13 +189,23 @@ impl Legend {
     }
 
     fn draw(self, area: &Area<'_>, top: i32) -> Drawn {
-        for (name, colour, [x, y]) in self.entries {
+        for (name, index, [x, y]) in self.entries {
             let y = top + y;
-            let corners = [
-                (x * FINE, (y - 4) * FINE),
-                ((x + 16) * FINE, (y + 4) * FINE),
-            ];
-            draw(area, &Rectangle::new(corners, colour.filled()))?;
+            match theme::look(index).1 {
+                Shape::Full => {
+                    let corners = [(x, y - 4), (x + 16, y + 4)].map(|(x, y)| (x * FINE, y * FINE));
+                    draw(area, &Rectangle::new(corners, series(index).filled()))?;
+                }
+                _ => {
+                    let line = [x + 9, x + 18].map(|x| (x * FINE, y * FINE)).to_vec();
+                    let style = series(index).stroke_width(9);
+                    area.draw(&stroke(line, index, style))
+                        .map_err(ChartError::new)?;
+                    let middle = ((x + 4) * FINE, y * FINE);
+                    area.draw(&dot(middle, index, style))
+                        .map_err(ChartError::new)?;
+                }
+            }
             write(area, name, [x + 22, y], INK)?;
         }
         Ok(())
@@ -249,11 +284,11 @@ mod tests {
 
     #[test]
     fn a_legend_breaks_its_line_before_the_edge() {
-        let names = ["short", "a name of thirty letters or so"].map(String::from);
-        let legend = Legend::of(&[names[0].clone(), names[1].clone(), names[1].clone()]);
+        let long = "a name of thirty letters or so";
+        let legend = Legend::of(&[("short", 0), (long, 1), (long, 9)]);
         let lines: Vec<i32> = legend.entries.iter().map(|entry| entry.2[1]).collect();
         assert_eq!(lines, [15, 15, 33]);
-        assert_eq!(Legend::of(&names[..1]).height, 0);
+        assert_eq!(Legend::of(&[(long, 0)]).height, 0);
     }
 
     #[test]

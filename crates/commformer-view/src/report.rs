@@ -76,7 +76,7 @@ pub enum ReportError {
         /// Where it is as well.
         second: PathBuf,
     },
-    /// More methods than colours.
+    /// More methods than can be told apart.
     #[error(
         "these runs are of {found} different configurations; a report compares at most {}: leave some out",
         Methods::MOST

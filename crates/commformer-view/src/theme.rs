@@ -37,6 +37,33 @@ pub const SERIES: [Colour; 7] = [
     colour("black", [0x00, 0x00, 0x00]),
 ];
 
+/// How many things can be told apart side by side: each colour with each [`Shape`].
+pub const MOST: usize = SERIES.len() * Shape::ALL.len();
+
+/// How what is drawn in one colour is told from what else has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A whole line, a full circle.
+    Full,
+    /// A dashed line, a ring.
+    Ring,
+    /// A dotted line, a triangle.
+    Triangle,
+}
+
+impl Shape {
+    const ALL: [Self; 3] = [Self::Full, Self::Ring, Self::Triangle];
+}
+
+/// The looks of the thing of this number; after [`MOST`] they come again.
+pub fn look(index: usize) -> (Colour, Shape) {
+    let (colours, shapes) = (SERIES.len(), Shape::ALL.len());
+    (
+        SERIES[index % colours],
+        Shape::ALL[index / colours % shapes],
+    )
+}
+
 /// Custom properties for all colours in light and dark, and the ground of a page.
 pub const CSS: &str = include_str!("../assets/theme.css");
 

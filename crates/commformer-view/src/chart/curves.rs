@@ -1,11 +1,11 @@
 //! Lines over an axis: a band, what lies in its middle, and thin lines of which it is made.
 
 use super::{
-    Area, ChartError, Drawn, FINE, LINE, Legend, MARGIN, WIDTH, canvas, colour, drawable, fitting,
-    font, number, series, span, whole, write,
+    Area, ChartError, Drawn, FINE, LINE, Legend, MARGIN, WIDTH, canvas, colour, dot, drawable,
+    fitting, font, number, series, span, stroke, whole, write,
 };
 use crate::statistics::Interval;
-use crate::theme::{GRID, INK, MUTED};
+use crate::theme::{GRID, INK, MUTED, SERIES};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
@@ -31,6 +31,8 @@ pub struct Curves<'a> {
 pub struct Curve {
     /// The method.
     pub name: String,
+    /// Number of its looks.
+    pub series: usize,
     /// A thin line each. A point that is no number is a gap.
     pub thin: Vec<Vec<(f64, f64)>>,
     /// A thick line with a band.
@@ -59,9 +61,16 @@ impl Curves<'_> {
         let Some(y) = self.range.or(found) else {
             return Ok(None);
         };
-        let names: Vec<String> = self.curves.iter().map(|curve| curve.name.clone()).collect();
-        let legend = Legend::of(&names);
-        let spoken = format!("{} over {}: {}", self.y, self.x.0, names.join(", "));
+        let names = self
+            .curves
+            .iter()
+            .map(|curve| (curve.name.as_str(), curve.series));
+        let (names, legend) = (
+            names.clone().map(|(name, _)| name),
+            Legend::of(&names.collect::<Vec<_>>()),
+        );
+        let names = names.collect::<Vec<_>>().join(", ");
+        let spoken = format!("{} over {}: {names}", self.y, self.x.0);
         let svg = canvas(
             [WIDTH, HEIGHT + legend.height],
             self.title,
@@ -105,29 +114,35 @@ impl Curves<'_> {
             .y_label_formatter(&|at| number(rounded(*at, y)))
             .draw()
             .map_err(ChartError::new)?;
-        for (index, curve) in self.curves.iter().enumerate() {
+        // Bands of many would hide each other.
+        let banded = self
+            .curves
+            .iter()
+            .filter(|_| self.curves.len() <= SERIES.len());
+        for curve in banded {
             let ends = curve.thick.iter().map(|(x, at)| (*x, at.high));
             let back = curve.thick.iter().rev().map(|(x, at)| (*x, at.low));
             let band = Polygon::new(
                 ends.chain(back).collect::<Vec<_>>(),
-                series(index).mix(0.18),
+                series(curve.series).mix(0.18),
             );
             if curve.thick.len() > 1 {
                 chart.draw_series([band]).map_err(ChartError::new)?;
             }
         }
-        for (index, curve) in self.curves.iter().enumerate() {
+        for curve in &self.curves {
+            let index = curve.series;
             let alone = curve.thick.is_empty();
             let style = match alone {
                 true => series(index).stroke_width(8),
                 false => series(index).mix(0.45).stroke_width(3),
             };
             for piece in curve.thin.iter().flat_map(|line| pieces(line)) {
-                line(&mut chart, piece, style)?;
+                line(&mut chart, piece, (index, style))?;
             }
             let middle: Vec<_> = curve.thick.iter().map(|(x, at)| (*x, at.value)).collect();
             let style = series(index).stroke_width(9);
-            line(&mut chart, middle, style)?;
+            line(&mut chart, middle, (index, style))?;
         }
         Ok(())
     }
@@ -144,17 +159,17 @@ fn rounded(value: f64, [low, high]: [f64; 2]) -> f64 {
 type Plot<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// Draws a line, or a dot where a single point would be invisible.
-fn line(chart: &mut Plot<'_, '_>, points: Vec<(f64, f64)>, style: ShapeStyle) -> Drawn {
+fn line(
+    chart: &mut Plot<'_, '_>,
+    points: Vec<(f64, f64)>,
+    (index, style): (usize, ShapeStyle),
+) -> Drawn {
     let drawn = match points[..] {
         [] => return Ok(()),
-        [point] => chart
-            .draw_series([Circle::new(point, 3 * FINE, style.filled())])
-            .map(drop),
-        _ => chart
-            .draw_series([PathElement::new(points, style)])
-            .map(drop),
+        [point] => chart.draw_series([dot(point, index, style)]),
+        _ => chart.draw_series([stroke(points, index, style)]),
     };
-    drawn.map_err(ChartError::new)
+    drawn.map(drop).map_err(ChartError::new)
 }
 
 /// The line between its gaps.
@@ -203,6 +218,7 @@ mod tests {
     fn thin(points: &[(f64, f64)]) -> Curve {
         Curve {
             name: "a".into(),
+            series: 0,
             thin: vec![points.to_vec()],
             thick: Vec::new(),
         }
@@ -225,6 +241,27 @@ mod tests {
         assert_eq!((blue("<polyline"), blue("<circle")), (1, 1), "{svg}");
         assert!(svg.contains("\n3k\n") || svg.contains(">\n3k"), "{svg}");
         assert!(!svg.contains("NaN"));
+    }
+
+    #[test]
+    fn methods_of_one_colour_differ_in_shape() {
+        let of = |series, points: &[(f64, f64)]| {
+            let svg = drawing(vec![Curve {
+                series,
+                ..thin(points)
+            }])
+            .unwrap();
+            let count = |tag| {
+                let lines = svg.lines().filter(|line| line.starts_with(tag));
+                lines.filter(|line| line.contains("#0072B2")).count()
+            };
+            ["<polyline", "<circle", "<polygon"].map(count)
+        };
+        let (line, point) = ([(0.0, 1.0), (1.0, 2.0)], [(0.0, 1.0)]);
+        assert_eq!((of(0, &line), of(0, &point)), ([1, 0, 0], [0, 1, 0]));
+        let [dashed, dotted] = [7, 14].map(|series| of(series, &line)[0]);
+        assert!(1 < dashed && dashed < dotted, "{dashed}, {dotted}");
+        assert_eq!((of(7, &point), of(14, &point)), ([0, 1, 0], [0, 0, 1]));
     }
 
     #[test]

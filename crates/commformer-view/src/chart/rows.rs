@@ -143,7 +143,12 @@ impl Bars<'_> {
             return Ok(None);
         }
         let axis = [0.0, longest];
-        let legend = Legend::of(&self.parts);
+        let parts = self.parts.iter().zip(0..);
+        let legend = Legend::of(
+            &parts
+                .map(|(part, index)| (part.as_str(), index))
+                .collect::<Vec<_>>(),
+        );
         let bottom = TOP + ROW * self.bars.len() as i32;
         let spoken = self.parts.join(", ");
         let size = [WIDTH, bottom + AXIS + legend.height];

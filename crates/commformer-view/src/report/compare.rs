@@ -118,7 +118,7 @@ fn profile_plot(
 ) -> Result<Option<String>, ChartError> {
     let thresholds = thresholds(name, scores.iter().flat_map(|(.., scores)| scores));
     let mut curves = Vec::new();
-    for (_, method, scores) in scores {
+    for (series, method, scores) in scores {
         let found = intervals(&[scores], SEED, |groups| profile(&groups[0], &thresholds));
         for (threshold, at) in thresholds.iter().zip(&found) {
             csv.push(
@@ -129,6 +129,7 @@ fn profile_plot(
         let thick = thresholds.iter().copied().zip(found).collect();
         curves.push(Curve {
             name: method.name.clone(),
+            series: *series,
             thin: Vec::new(),
             thick,
         });

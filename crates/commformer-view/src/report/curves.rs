@@ -139,8 +139,8 @@ pub(super) fn plots(
     let size = source.grouping(methods);
     for path in names {
         let mut curves = Vec::new();
-        for method in &methods.list {
-            let (curve, middle) = of_method(method, size, |run| source.read(run, path));
+        for (series, method) in methods.list.iter().enumerate() {
+            let (curve, middle) = of_method((series, method), size, |run| source.read(run, path));
             for (x, at) in middle {
                 let numbers = [x, curve.thin.len() as f64, at.value, at.low, at.high];
                 table.push(&[&method.name, path], &numbers);
@@ -165,7 +165,7 @@ pub(super) fn plots(
 /// A method's lines, and the interquartile mean with its band where every run has a number. Runs that
 /// have none at all do not count.
 fn of_method(
-    method: &Method,
+    (series, method): (usize, &Method),
     size: usize,
     read: impl Fn(&Run) -> Vec<(f64, f64)>,
 ) -> (Curve, Vec<(f64, Interval)>) {
@@ -192,7 +192,13 @@ fn of_method(
         _ => middle.clone(),
     };
     let name = method.name.clone();
-    (Curve { name, thin, thick }, middle)
+    let curve = Curve {
+        name,
+        series,
+        thin,
+        thick,
+    };
+    (curve, middle)
 }
 
 /// Means of so many neighbours, those that are numbers, at the steps of the last of them.

@@ -32,8 +32,8 @@ pub(super) struct Method {
 }
 
 impl Methods {
-    /// As many as there are colours.
-    pub const MOST: usize = theme::SERIES.len();
+    /// As many as can be told apart.
+    pub const MOST: usize = theme::MOST;
 
     pub fn of(runs: Vec<Run>) -> Result<Self, ReportError> {
         let first = runs.first().ok_or(ReportError::NoRun)?;

@@ -2,7 +2,7 @@
 
 use super::methods::Methods;
 use super::run::count;
-use crate::theme;
+use crate::theme::{self, Shape};
 use askama::Template;
 use commformer_env::printable;
 
@@ -86,7 +86,26 @@ pub(super) struct Page<'a> {
 pub(super) struct Head {
     pub name: String,
     pub colour: &'static str,
+    /// The class of its mark.
+    pub shape: &'static str,
     pub runs: String,
+}
+
+impl Head {
+    /// Of the method of this number.
+    pub fn of(index: usize, name: &str, runs: String) -> Self {
+        let (colour, shape) = theme::look(index);
+        Self {
+            name: name.to_owned(),
+            colour: colour.name,
+            shape: match shape {
+                Shape::Full => "full",
+                Shape::Ring => "ring",
+                Shape::Triangle => "triangle",
+            },
+            runs,
+        }
+    }
 }
 
 impl<'a> Page<'a> {
@@ -97,20 +116,11 @@ impl<'a> Page<'a> {
         if several {
             facts.push(count(methods.list.len(), "method"));
         }
-        let heads = methods
-            .list
-            .iter()
-            .zip(theme::SERIES)
-            .map(|(method, colour)| Head {
-                name: method.name.clone(),
-                colour: colour.name,
-                runs: method
-                    .runs
-                    .iter()
-                    .map(|run| format!("{} ({})", run.name(), run.seed()))
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            });
+        let heads = methods.list.iter().enumerate().map(|(index, method)| {
+            let runs = method.runs.iter();
+            let runs = runs.map(|run| format!("{} ({})", run.name(), run.seed()));
+            Head::of(index, &method.name, runs.collect::<Vec<_>>().join(", "))
+        });
         Self::across(&methods.task, facts, heads.collect(), sections, notes)
     }
 

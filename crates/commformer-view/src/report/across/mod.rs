@@ -8,7 +8,6 @@ use super::methods::{Method, Methods};
 use super::page::{Head, Page};
 use super::run::{Run, count};
 use super::{Report, ReportError, files_of, marl_eval};
-use crate::theme;
 use scores::TaskScores;
 use std::path::PathBuf;
 
@@ -150,26 +149,14 @@ impl<'a> Across<'a> {
         of.filter(|run| run.failed.is_some()).count()
     }
 
-    /// The list at the top; colours are those of the first methods, as many as there are.
+    /// The list at the top.
     fn heads(&self) -> Vec<Head> {
-        let colours = theme::SERIES.iter().map(|colour| colour.name).cycle();
-        let head = |(index, (name, colour)): (usize, (&&str, &'static str))| {
-            let runs = self
-                .tasks
-                .iter()
-                .map(|task| task.methods.list[index].runs.len());
-            Head {
-                name: (*name).to_owned(),
-                colour,
-                runs: count(runs.sum(), "run"),
-            }
+        let head = |(index, name): (usize, &&str)| {
+            let tasks = self.tasks.iter();
+            let runs = tasks.map(|task| task.methods.list[index].runs.len());
+            Head::of(index, name, count(runs.sum(), "run"))
         };
-        self.methods
-            .iter()
-            .zip(colours)
-            .enumerate()
-            .map(head)
-            .collect()
+        self.methods.iter().enumerate().map(head).collect()
     }
 }
 

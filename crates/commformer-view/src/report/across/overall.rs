@@ -15,8 +15,8 @@ use crate::theme;
 const THRESHOLDS: usize = 61;
 /// Points of a curve over training.
 const POINTS: usize = 40;
-/// As many methods as there are colours are drawn.
-const MOST: usize = theme::SERIES.len();
+/// Of more methods, pairs are folded away.
+const FEW: usize = theme::SERIES.len();
 
 /// A method with its number, and its scores on the common scale, task by task.
 struct Scored<'a> {
@@ -59,15 +59,16 @@ pub(super) fn sections(
 fn drawn<'s, 'a>(scored: &'s [Scored<'a>]) -> Vec<&'s Scored<'a>> {
     let mut best: Vec<&Scored<'_>> = scored.iter().collect();
     best.sort_by(|one, other| other.all.value.total_cmp(&one.all.value));
-    best.truncate(MOST);
+    best.truncate(theme::MOST);
     best.sort_by_key(|method| method.number);
     best
 }
 
 /// What to say of methods that are left out of drawings.
 fn left_out(scored: usize) -> String {
-    match scored > MOST {
-        true => format!(" Lines are those of the {MOST} best methods; the tables have all."),
+    let most = theme::MOST;
+    match scored > most {
+        true => format!(" Lines are those of the {most} best methods; the tables have all."),
         false => String::new(),
     }
 }
@@ -146,7 +147,7 @@ fn profiles(
         }
         if drawn.iter().any(|other| other.number == method.number) {
             curves.push(curve(
-                method.name,
+                (method.number, method.name),
                 thresholds.iter().copied().zip(found).collect(),
             ));
         }
@@ -173,7 +174,7 @@ fn improvements(
     let mut table = Table {
         caption: "Probability that a run of one method is better than one of another on a task, over all tasks".to_owned(),
         head: ["Method", "over", "Probability (95 % interval)"].map(String::from).to_vec(),
-        folded: scored.len() > MOST,
+        folded: scored.len() > FEW,
         ..Table::default()
     };
     for (at, this) in scored.iter().enumerate() {
@@ -204,7 +205,8 @@ fn improvements(
             }
         }
         let is_drawn = drawn.iter().any(|other| other.number == this.number);
-        if is_drawn && !rows.is_empty() && scored.len() <= MOST {
+        // Of many methods, those that the first one is compared with.
+        if is_drawn && !rows.is_empty() && (at == 0 || scored.len() <= FEW) {
             let ranges = Ranges {
                 title: "All tasks: probability of improvement",
                 axis: &format!("of {} over", this.name),
@@ -250,7 +252,7 @@ fn efficiency(scores: &[TaskScores<'_>], drawn: &[&Scored<'_>]) -> Result<Sectio
             );
             points.push((100.0 * share, found));
         }
-        curves.push(curve(method.name, points));
+        curves.push(curve((method.number, method.name), points));
     }
     let drawing = Curves {
         title: "All tasks: sample efficiency",
@@ -289,7 +291,7 @@ fn against_bytes(
         for (method, name) in across.methods.iter().enumerate() {
             // A method that is not on all tasks has its dot, where there are colours for all.
             let is_drawn = drawn.iter().any(|other| other.number == method);
-            if across.methods.len() > MOST && !is_drawn {
+            if across.methods.len() > theme::MOST && !is_drawn {
                 continue;
             }
             let runs = &scores.task.methods.list[method].runs;
@@ -302,14 +304,14 @@ fn against_bytes(
             let at = metric("bytes").zip(metric(&scores.metric));
             let dot = at.map(|(bytes, score)| Curve {
                 name: (*name).to_owned(),
+                series: method,
                 thin: vec![
                     vec![(bytes.low, score.value), (bytes.high, score.value)],
                     vec![(bytes.value, score.low), (bytes.value, score.high)],
                 ],
                 thick: vec![(bytes.value, score)],
             });
-            // Without a dot it keeps its colour.
-            curves.push(dot.unwrap_or_else(|| curve(name, Vec::new())));
+            curves.extend(dot);
         }
         let Name { title, range, .. } = Name::of(&scores.metric);
         let drawing = Curves {
@@ -330,9 +332,10 @@ fn against_bytes(
     Ok(section)
 }
 
-fn curve(name: &str, thick: Vec<(f64, Interval)>) -> Curve {
+fn curve((series, name): (usize, &str), thick: Vec<(f64, Interval)>) -> Curve {
     Curve {
         name: name.to_owned(),
+        series,
         thin: Vec::new(),
         thick,
     }
