@@ -48,7 +48,7 @@ impl PolicyConfig {
     /// |---|---|
     /// | its observation's embedding | O E |
     /// | a block of the encoder | 6 E² (query, key, value, output, and 2 of the feed-forward) + 2 E (1 + k) |
-    /// | a block of the encoder that recalls old messages | 2 E² more |
+    /// | a block of the encoder that attends to old messages | 2 E² more |
     /// | its recurrent state | 6 E² |
     /// | its value | E² + E |
     /// | the previous agent's action | (A + 1) E if continuous; a look-up if discrete |

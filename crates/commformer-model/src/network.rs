@@ -250,8 +250,8 @@ impl Network {
         let x = match (&block.stale, stale) {
             (Some(layers), Some(stale)) => {
                 let heard = ops.linear(&layer.output, &heard);
-                let recalled = layers.forward(ops, stale, index);
-                let sum = ops.add(&heard, &recalled);
+                let old = layers.forward(ops, stale, index);
+                let sum = ops.add(&heard, &old);
                 let sum = ops.dropout(share, &sum);
                 ops.norm(norm, x, Some(&sum))
             }
@@ -271,12 +271,12 @@ impl Network {
     }
 }
 
-/// What receivers ask with.
+/// Projections of the receivers to queries.
 fn queries_of<O: Ops>(ops: &mut O, layer: &Attention, x: &O::Value) -> O::Value {
     ops.linear_part(&layer.projection, 0..layer.width(), Activation::Identity, x)
 }
 
-/// What senders are heard as: keys and values.
+/// Projections of the senders to keys and values.
 fn memory_of<O: Ops>(ops: &mut O, layer: &Attention, x: &O::Value) -> O::Value {
     let width = layer.width();
     ops.linear_part(&layer.projection, width..3 * width, Activation::Identity, x)
@@ -293,8 +293,8 @@ impl Stale {
         let message = ops.linear(&self.message, &stale.digests[index]);
         let age = ops.linear(&self.age, &stale.log_age);
         let sum = ops.add(&message, &age);
-        let thought = ops.activate(Activation::Gelu, &sum);
-        let recalled = ops.linear(&self.output, &thought);
-        ops.scale_rows(&recalled, &stale.used)
+        let hidden = ops.activate(Activation::Gelu, &sum);
+        let old = ops.linear(&self.output, &hidden);
+        ops.scale_rows(&old, &stale.used)
     }
 }

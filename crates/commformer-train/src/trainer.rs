@@ -2,9 +2,9 @@
 
 use crate::policy::learned_graph;
 use crate::rollout::graphs::{self, Graphs};
+use crate::rollout::memory::of_active;
 use crate::rollout::messages::RolloutMessages;
 use crate::rollout::noise::{Noise, streams};
-use crate::rollout::recall::of_active;
 use crate::rollout::{self, Collected, Shard};
 use crate::update::bilevel;
 use crate::update::experience::Experience;

@@ -12,7 +12,7 @@ mod state;
 mod steps;
 
 use super::boundary::EnvironmentFault;
-use super::recall::{GateMemory, RecurrentStates};
+use super::memory::{GateMemory, RecurrentStates};
 use super::rows::{Rows, samples};
 use super::samples::{Done, Observed};
 use super::staging::Staging;

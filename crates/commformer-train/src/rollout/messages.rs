@@ -1,8 +1,8 @@
 //! Who spoke to whom in a rollout, and what that costs.
 
 use super::buffer::Buffer;
+use super::memory::GateMemory;
 use super::message_stats::{MessageStats, StepMessages};
-use super::recall::GateMemory;
 use crate::{MessageSizes, Price, TrainError};
 use ndarray::Array3;
 

@@ -1,9 +1,9 @@
 //! Judging a policy: rounds of exactly one episode in each environment.
 
 use crate::rollout::graphs::entries;
+use crate::rollout::memory::of_active;
 use crate::rollout::message_stats::StepMessages;
 use crate::rollout::noise::{Noise, streams};
-use crate::rollout::recall::of_active;
 use crate::rollout::{act, buffer_for};
 use crate::{Actor, EpisodeRecord, EvaluationReport, MessageStats, TeamGraphs, TrainError};
 use commformer_env::{Environment, VecEnv};

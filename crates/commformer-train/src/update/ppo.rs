@@ -130,9 +130,9 @@ pub fn loss(
         }
         (Some(GateEvaluation::StraightThrough { messages, share }), _) => {
             let price = gate.copied().unwrap_or_default();
-            let owed = mean(messages) * price.message + mean(share) * price.receiving;
+            let cost = mean(messages) * price.message + mean(share) * price.receiving;
             Loss {
-                total: total + owed,
+                total: total + cost,
                 terms,
             }
         }

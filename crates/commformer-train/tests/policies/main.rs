@@ -3,8 +3,8 @@
 
 mod common;
 mod global_state;
+mod memory;
 mod plain;
 mod plain_policy;
-mod recall;
 mod recurrent;
 mod without_graph;

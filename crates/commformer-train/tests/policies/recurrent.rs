@@ -1,7 +1,7 @@
 //! A recurrent policy is trained on sequences: what it evaluates is what it did, and it learns to remember.
 
 use crate::common::{self, bits, same_in_a_box};
-use crate::recall::{self, Gru, Recall};
+use crate::memory::{self, Gru, Remembering};
 use commformer_env::VecEnv;
 use commformer_train::{GraphPlan, Policy, Settings, TrainError, Trainer};
 use tch::{Kind, Tensor};
@@ -11,7 +11,7 @@ const STEPS: usize = 16;
 /// Half a rollout: the longest below the ten that the policy asks for.
 const LENGTH: usize = 8;
 
-fn trainer(settings: impl FnOnce(&mut Settings)) -> Result<Trainer<Gru, Recall>, TrainError> {
+fn trainer(settings: impl FnOnce(&mut Settings)) -> Result<Trainer<Gru, Remembering>, TrainError> {
     trainer_of(|gru| gru, settings)
 }
 
@@ -19,8 +19,8 @@ fn trainer(settings: impl FnOnce(&mut Settings)) -> Result<Trainer<Gru, Recall>,
 fn trainer_of<P: Policy>(
     made: impl FnOnce(Gru) -> P,
     settings: impl FnOnce(&mut Settings),
-) -> Result<Trainer<P, Recall>, TrainError> {
-    let envs = VecEnv::new(vec![Recall::new(); COPIES], 3).unwrap();
+) -> Result<Trainer<P, Remembering>, TrainError> {
+    let envs = VecEnv::new(vec![Remembering::new(); COPIES], 3).unwrap();
     let policy = made(Gru::new(envs.spec(), 1));
     let mut own = common::settings(COPIES, STEPS);
     own.rollout.shard = COPIES / 2;
@@ -58,7 +58,7 @@ fn what_is_evaluated_is_what_was_done() {
             panic!("{} evaluations", seen.evaluated.len());
         };
         assert_eq!(evaluated.begins.size()[..2], [8, 16]);
-        assert_eq!(evaluated.memory.size(), [16, 2, recall::WIDTH]);
+        assert_eq!(evaluated.memory.size(), [16, 2, memory::WIDTH]);
         let done = in_sequences(&seen.log_probs);
         assert!(apart(&evaluated.log_probs, &done) < 1e-5);
         // Without the beginnings it would be something else.

@@ -3,7 +3,7 @@
 use super::Buffer;
 use crate::TrainError;
 use crate::rollout::boundary::Written;
-use crate::rollout::recall::RecurrentStates;
+use crate::rollout::memory::RecurrentStates;
 use commformer_env::{Batch, EnvState, Environment, VecEnv};
 
 impl Buffer {

@@ -2,8 +2,8 @@
 
 use super::Buffer;
 use crate::rollout::boundary::Written;
+use crate::rollout::memory::RecurrentStates;
 use crate::rollout::noise::Drawn;
-use crate::rollout::recall::RecurrentStates;
 use crate::rollout::rows::write;
 use crate::rollout::samples::{Ends, Observed};
 use crate::{Act, TrainError};

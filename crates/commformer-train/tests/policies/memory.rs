@@ -14,7 +14,7 @@ use tch::{Kind, Tensor};
 /// step of an episode the second agent leaves, and another has its place. Episodes last three to six steps; those
 /// of even length are truncated.
 #[derive(Clone, Debug)]
-pub struct Recall {
+pub struct Remembering {
     spec: Spec,
     cues: [u8; 2],
     /// Whether the cue is shown now.
@@ -26,7 +26,7 @@ pub struct Recall {
     answers: [u8; 2],
 }
 
-impl Recall {
+impl Remembering {
     pub fn new() -> Self {
         Self {
             spec: Spec {
@@ -58,7 +58,7 @@ impl Recall {
     }
 }
 
-impl Environment for Recall {
+impl Environment for Remembering {
     fn spec(&self) -> &Spec {
         &self.spec
     }
