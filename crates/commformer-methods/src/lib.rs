@@ -12,6 +12,8 @@
 //! | [`choose`] | those whom they choose in each step, with attention | the same |
 //! | [`expocomm`] | those 1, 2, 4, ... places before | the same |
 //! | [`slim`] | everybody, with attention to messages of few numbers | the same |
+//! | [`gacomm`] | everybody, with attention to those on whom they decide by all messages | the same |
+//! | [`magic`] | the same, in three rounds | the same |
 //!
 //! A [`Method`] makes a [`Team`]; [`MethodConfig`] lists them all. A team is written over the operations of
 //! `commformer_nn`, so that one definition trains, acts, and runs with every agent alone.
@@ -25,8 +27,10 @@ pub mod config;
 mod error;
 pub mod expocomm;
 mod footprint;
+pub mod gacomm;
 pub mod ic3net;
 pub mod ippo;
+pub mod magic;
 pub mod mappo;
 pub mod mat;
 mod registry;

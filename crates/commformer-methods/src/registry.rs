@@ -5,8 +5,10 @@ use crate::commformer::CommFormer;
 use crate::commnet::CommNet;
 use crate::config::TeamConfig;
 use crate::expocomm::ExpoComm;
+use crate::gacomm::GaComm;
 use crate::ic3net::Ic3Net;
 use crate::ippo::Ippo;
+use crate::magic::Magic;
 use crate::mappo::Mappo;
 use crate::mat::Mat;
 use crate::slim::Slim;
@@ -147,6 +149,8 @@ methods! {
     "choose" => Choose: "Agents that choose in each step whom they hear.",
     "expocomm" => ExpoComm: "Agents that attend to few others, so that news reaches everybody soon.",
     "slim" => Slim: "Agents that attend to messages of few numbers.",
+    "gacomm" => GaComm: "Agents that attend along edges on which both ends decide.",
+    "magic" => Magic: "Agents that attend along a graph that a scheduler makes in each step.",
 }
 
 impl Default for MethodConfig {

@@ -2,7 +2,9 @@
 //! leaves.
 
 use commformer_nn::Ops;
-use commformer_nn::layers::{Activation, Attention, Gru, Linear, Lstm, Names, Norm, Per};
+use commformer_nn::layers::{
+    Activation, Attention, Gru, Linear, Lstm, Names, Norm, PairAttention, Per, Score,
+};
 use commformer_nn::layout::{Init, Layout, Slot};
 use commformer_nn::links::{self, Rules};
 use commformer_nn::native::{Gradients, Native, Tape};
@@ -27,6 +29,8 @@ enum Operation {
     Attend,
     OfOthers,
     MeanOfSenders,
+    /// Between rows of W and rows of 2 W: is every edge open, are scores sums, and does a receiver hear itself?
+    AttendPairs([bool; 3]),
     Gru,
     Lstm,
     /// A GRU over three steps, whose state is forgotten in some rows on the way.
@@ -41,6 +45,7 @@ struct Layers {
     attention: Attention,
     gru: Gru,
     lstm: Lstm,
+    decision: Linear,
     edges: Slot,
     layout: Layout,
 }
@@ -63,6 +68,7 @@ impl Layers {
             attention: Attention::new(&mut layout, "attention", width, heads, relates, 0.7),
             gru: Gru::new(&mut layout, "gru", square, Init::Normal),
             lstm: Lstm::new(&mut layout, "lstm", square, Init::Normal),
+            decision: Linear::new(&mut layout, "decision", [width / 2, 1], Init::Normal),
             edges: layout.whole("edges", &[2, width], Init::Normal),
             layout,
         }
@@ -126,6 +132,22 @@ fn apply<O: Ops>(
             ops.of_others(&heard)
         }
         Operation::MeanOfSenders => ops.mean_of_senders(x, given.links),
+        Operation::AttendPairs([open, sums, itself]) => {
+            let pair = if open { 0 } else { width / 2 };
+            let key = width - pair;
+            let layer = PairAttention {
+                decision: (!open).then_some(layers.decision),
+                key,
+                value: 2 * width - pair - key,
+                score: if sums {
+                    Score::Sum(0.2)
+                } else {
+                    Score::Product(0.7)
+                },
+                itself,
+            };
+            ops.attend_pairs(&layer, x, wide, given.links)
+        }
         Operation::Gru => ops.gru(&layers.gru, x, y),
         Operation::Lstm => ops.lstm(&layers.lstm, x, wide),
         Operation::Recurrent => {
@@ -143,7 +165,7 @@ fn apply<O: Ops>(
     }
 }
 
-const OPERATIONS: [Operation; 20] = [
+const OPERATIONS: [Operation; 24] = [
     Operation::Linear(Activation::Identity),
     Operation::Linear(Activation::Relu),
     Operation::Linear(Activation::Sigmoid),
@@ -162,6 +184,10 @@ const OPERATIONS: [Operation; 20] = [
     Operation::Attend,
     Operation::OfOthers,
     Operation::MeanOfSenders,
+    Operation::AttendPairs([false, false, false]),
+    Operation::AttendPairs([false, false, true]),
+    Operation::AttendPairs([false, true, true]),
+    Operation::AttendPairs([true, true, false]),
     Operation::Gru,
     Operation::Lstm,
 ];
@@ -177,8 +203,10 @@ impl Noise {
         (self.0 >> 40) as f32 / (1u64 << 24) as f32
     }
 
+    /// Multiples of 1/64: what is compared with a threshold is then exact, and the same on both sides.
     fn numbers(&mut self, count: usize) -> Vec<f32> {
-        (0..count).map(|_| 2.0 * self.uniform() - 1.0).collect()
+        let number = |_| (128.0 * self.uniform()).floor() / 64.0 - 1.0;
+        (0..count).map(number).collect()
     }
 
     fn coins(&mut self, count: usize) -> Vec<f32> {

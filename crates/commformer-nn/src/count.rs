@@ -134,3 +134,41 @@ impl Count {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Count;
+    use crate::Ops;
+    use crate::layers::{Linear, PairAttention, Score};
+    use crate::layout::{Init, Layout};
+
+    #[test]
+    fn every_pair_takes_its_decision_its_score_and_its_value() {
+        let decision = Linear::new(&mut Layout::new(), "decision", [5, 1], Init::Normal);
+        let decided = PairAttention {
+            decision: Some(decision),
+            key: 3,
+            value: 7,
+            score: Score::Product(1.0),
+            itself: false,
+        };
+        let open = PairAttention {
+            decision: None,
+            key: 1,
+            score: Score::Sum(0.2),
+            itself: true,
+            ..decided
+        };
+        for (layer, pairs, of_each) in [(decided, 2.0, 5.0 + 3.0 + 7.0), (open, 3.0, 7.0)] {
+            // 10 teams of 4 agents, each of which hears 2 others.
+            let mut ops = Count::new(10.0, 4.0, 2.0);
+            let [receivers, senders] =
+                [0, layer.value].map(|more| ops.input(layer.pair() + layer.key + more, true));
+            let links = ops.links();
+            let heard = ops.attend_pairs(&layer, &receivers, &senders, &links);
+            assert_eq!((heard.rows, heard.width), (40.0, 7));
+            assert_eq!(ops.forward(), 40.0 * pairs * of_each);
+            assert_eq!(ops.training(), 3.0 * ops.forward());
+        }
+    }
+}

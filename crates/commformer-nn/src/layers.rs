@@ -253,6 +253,57 @@ impl Attention {
     }
 }
 
+/// Attention along edges on which both ends decide. Receiver i brings u_i and a query, sender j brings v_j, a key and a
+/// value:
+///
+/// ```text
+/// gate(i, j)   = 1 if w . relu(u_i + v_j) + b > 0, else 0; its gradient is that of the sigmoid
+/// weight(i, j) = gate(i, j) * softmax_j(gate(i, j) * score(i, j))
+/// ```
+///
+/// The softmax is over all whom the receiver hears: closed edges are in it with the score 0, so that a receiver with one
+/// open edge hears less than all of it, and who has none hears 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PairAttention {
+    /// w and b: weight (1, D). `None`: every edge is open.
+    pub decision: Option<Linear>,
+    /// Width of a query, and of a key.
+    pub key: usize,
+    /// Width of a value.
+    pub value: usize,
+    /// What scores are made of.
+    pub score: Score,
+    /// Whether a receiver is among its own senders.
+    pub itself: bool,
+}
+
+/// The score of a query and a key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Score {
+    /// Their product times this scale.
+    Product(f64),
+    /// The sum of their first numbers, times this slope, from 0 to 1, where it is negative: graph attention (Velickovic
+    /// et al., 2018).
+    Sum(f64),
+}
+
+impl PairAttention {
+    /// The width D of u and of v.
+    pub fn pair(&self) -> usize {
+        self.decision.map_or(0, |decision| decision.inputs)
+    }
+
+    /// w and b among the numbers of leaves.
+    pub(crate) fn decision_of<'a>(&self, leaves: &[&'a [f32]]) -> (&'a [f32], f32) {
+        let weight = self
+            .decision
+            .map(|decision| leaves[decision.weight.index()]);
+        let bias = self.decision.and_then(|decision| decision.bias);
+        let bias = bias.and_then(|bias| leaves[bias.index()].first());
+        (weight.unwrap_or_default(), bias.copied().unwrap_or(0.0))
+    }
+}
+
 /// The two layers of a recurrent cell, `NAME.input` and `NAME.hidden`, each with its gates one below the other.
 fn cell<const G: usize>(
     layout: &mut Layout,

@@ -1,6 +1,6 @@
 //! What a network is written in.
 
-use crate::layers::{Activation, Attention, Gru, Linear, Lstm, Norm};
+use crate::layers::{Activation, Attention, Gru, Linear, Lstm, Norm, PairAttention};
 use crate::layout::Slot;
 use std::ops::Range;
 
@@ -89,6 +89,16 @@ pub trait Ops {
         memory: &Self::Value,
         links: &Self::Links,
         causal: bool,
+    ) -> Self::Value;
+
+    /// What every receiver hears along the edges on which both ends decide: u and queries side by side (.., D + K) of the
+    /// receivers; v, keys and values side by side (.., D + K + V) of all agents.
+    fn attend_pairs(
+        &mut self,
+        layer: &PairAttention,
+        receivers: &Self::Value,
+        senders: &Self::Value,
+        links: &Self::Links,
     ) -> Self::Value;
 
     /// What of [`attend`](Self::attend)'s result came from others than the receiver; without a gradient.

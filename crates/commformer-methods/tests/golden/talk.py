@@ -210,6 +210,89 @@ class SLIM(nn.Module):
         return layers, heard_names(self.cell, self.features)
 
 
+def decide(layers, receivers, senders):
+    """1 or 0 for each pair (i, j), with a sigmoid's gradient."""
+    u, v = layers[0](receivers), layers[1](senders)
+    logits = layers[2](torch.relu(u[:, :, None] + v[:, None, :]))[..., 0]
+    assert 0.1 < (logits > 0).float().mean() < 1  # else a case would say little
+    soft = logits.sigmoid()
+    return (logits > 0).float() + (soft - soft.detach())
+
+
+def along(gate, scores, values, counted):
+    """Sum of values by weights g softmax(g s), over those who count."""
+    gated = (gate * scores).exp() * counted
+    shares = gated / gated.sum(-1, keepdim=True).clamp(min=1e-30)
+    return (gate * shares) @ values
+
+
+class GAComm(nn.Module):
+    """h, s = LSTM(e(o), h, s); c attends over others on whom each pair decides; actions are linear in [h, c]"""
+
+    gated = False
+
+    def __init__(self, hidden, **_):
+        super().__init__()
+        self.cell = nn.LSTMCell(hidden, hidden)
+        self.query, self.key = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden)
+        self.pair = nn.ModuleList([nn.Linear(hidden, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, 1)])
+        self.memory, self.features = 2 * hidden, 2 * hidden
+
+    def mind(self, x, memory):
+        h, s = (part.flatten(0, 1) for part in memory.chunk(2, -1))
+        return [part.view_as(x) for part in self.cell(x.flatten(0, 1), (h, s))]
+
+    def step(self, x, memory, heard, possible):
+        h, s = self.mind(x, memory)
+        others = heard * (1 - torch.eye(AGENTS))
+        scores = self.query(h) @ self.key(h).transpose(-1, -2) / h.shape[-1] ** 0.5
+        c = along(decide(self.pair, h, h), scores, h, others)
+        return torch.cat([h, c], -1), torch.cat([h, s], -1)
+
+    def names(self):
+        layers = {"actor.attention.query": self.query, "actor.attention.key": self.key}
+        names = ("actor.attention.pair.receiver", "actor.attention.pair.sender", "actor.decision")
+        layers |= dict(zip(names, self.pair))
+        return layers, cell_names("actor.lstm", self.cell, LSTM)
+
+
+class GAT(nn.Module):
+    """Scores leaky(a . x_i + b . x_j) of values W x_j"""
+
+    def __init__(self, width):
+        super().__init__()
+        self.query, self.sent = nn.Linear(width, 1), nn.Linear(width, 1 + width)
+
+    def forward(self, gate, x, counted):
+        sent = self.sent(x)
+        scores = F.leaky_relu(self.query(x) + sent[..., :1].transpose(-1, -2), 0.2)
+        return along(gate, scores, sent[..., 1:], counted)
+
+
+class MAGIC(GAComm):
+    """e = GAT(1, h); g decides on pairs by e; z = f(GAT(g, h)); actions are linear in [h, GAT(g, z)]"""
+
+    def __init__(self, hidden, **_):
+        super().__init__(hidden)
+        del self.query, self.key
+        self.gats = nn.ModuleList(GAT(hidden) for _ in range(3))
+
+    def step(self, x, memory, heard, possible):
+        h, s = self.mind(x, memory)
+        counted = ((heard + torch.eye(AGENTS)) > 0.5).float()
+        encoder, first, second = self.gats
+        e = encoder(torch.ones_like(counted), h, counted)
+        gate = decide(self.pair, e, e)
+        z = F.gelu(first(gate, h, counted))
+        return torch.cat([h, second(gate, z, counted)], -1), torch.cat([h, s], -1)
+
+    def names(self):
+        layers = dict(zip(("actor.pair.receiver", "actor.pair.sender", "actor.decision"), self.pair))
+        for name, gat in zip(("encoder", "processors.0", "processors.1"), self.gats):
+            layers |= {f"actor.{name}.query": gat.query, f"actor.{name}.sent": gat.sent}
+        return layers, cell_names("actor.lstm", self.cell, LSTM)
+
+
 class Choose(TarMAC):
     """TarMAC along edges that receivers choose, by logits of h and of the GRU's input product with x."""
 
@@ -236,7 +319,16 @@ def set_log_prob(logits, members, others):
     return total.log()
 
 
-METHODS = {"commnet": CommNet, "ic3net": IC3Net, "tarmac": TarMAC, "choose": Choose, "expocomm": ExpoComm, "slim": SLIM}
+METHODS = {
+    "commnet": CommNet,
+    "ic3net": IC3Net,
+    "tarmac": TarMAC,
+    "choose": Choose,
+    "expocomm": ExpoComm,
+    "slim": SLIM,
+    "gacomm": GAComm,
+    "magic": MAGIC,
+}
 
 CASES = {
     "commnet": {"kind": "commnet", "hidden": 8, "layers": 1, "rounds": 1},
@@ -248,6 +340,8 @@ CASES = {
     "choose": {"kind": "choose", "hidden": 6, "layers": 1, "rounds": 2, "message": 5, "critic": "trunk", "sparsity": 0.4},
     "expocomm": {"kind": "expocomm", "hidden": 8, "layers": 1, "critic": "trunk"},
     "slim": {"kind": "slim", "hidden": 8, "layers": 1, "message": 3, "critic": "trunk"},
+    "gacomm": {"kind": "gacomm", "hidden": 8, "layers": 1},
+    "magic": {"kind": "magic", "hidden": 7, "layers": 1},
 }
 
 

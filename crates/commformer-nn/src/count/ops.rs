@@ -1,7 +1,7 @@
 //! The operations, on sizes.
 
 use super::{Count, Links, Of, Value};
-use crate::layers::{Activation, Attention, Linear, Norm};
+use crate::layers::{Activation, Attention, Linear, Norm, PairAttention, Score};
 use crate::layout::Slot;
 use crate::ops::Ops;
 use std::ops::Range;
@@ -140,6 +140,29 @@ impl Ops for Count {
             wants: true,
             of: Of::Agents,
             ..*queries
+        }
+    }
+
+    fn attend_pairs(
+        &mut self,
+        layer: &PairAttention,
+        receivers: &Value,
+        _: &Value,
+        _: &Links,
+    ) -> Value {
+        let [_, _, others] = self.size;
+        let heard = others + if layer.itself { 1.0 } else { 0.0 };
+        let key = match layer.score {
+            Score::Product(_) => layer.key,
+            Score::Sum(_) => 0,
+        };
+        let products = heard * (layer.pair() + key + layer.value) as f64;
+        self.take(receivers.rows, [products, 2.0 * products]);
+        Value {
+            width: layer.value,
+            wants: true,
+            of: Of::Agents,
+            ..*receivers
         }
     }
 

@@ -4,6 +4,7 @@ use super::activations::relu_backward;
 use super::attend::{Back, attend_backward};
 use super::forward::part;
 use super::observe;
+use super::pairs::{self, Pairs};
 use super::product::{View, ViewMut, product};
 use super::recurrent;
 use super::rows::{add_rows, multiply, norm_backward};
@@ -180,6 +181,38 @@ impl Step<'_> {
                 }
             }
             Some(Op::Attend { .. }) => self.attend(),
+            Some(Op::AttendPairs {
+                layer,
+                receivers,
+                senders,
+                links,
+            }) => {
+                let node = &*self.node;
+                let (weight, bias) = layer.decision_of(self.leaves);
+                let pairs = Pairs {
+                    layer: &layer,
+                    weight,
+                    bias,
+                    senders: &self.links[links.0],
+                    place: None,
+                    agents: self.team[1].max(1),
+                };
+                let slots = (layer.decision).filter(|_| self.gradients.of_weights);
+                let slots = slots.and_then(|decision| Some([decision.weight, decision.bias?]));
+                let decision = slots.map(|slots| self.gradients.of_both(slots));
+                with_gradients(
+                    (self.before, self.pool),
+                    [receivers, senders],
+                    |values, [receivers, senders]| {
+                        let into = pairs::Back {
+                            receivers,
+                            senders,
+                            decision,
+                        };
+                        pairs.backward(values, &node.saved[0], [&node.value, &node.grad], into);
+                    },
+                );
+            }
             Some(Op::MeanOfSenders(x, links)) => {
                 if self.before[x.0].wants {
                     let (agents, senders) = (self.team[1].max(1), &self.links[links.0]);
@@ -331,11 +364,11 @@ impl Step<'_> {
     }
 }
 
-/// Lends three values at once, and their gradients to be added to.
-fn with_gradients(
+/// Lends several values at once, and their gradients to be added to.
+fn with_gradients<const K: usize>(
     (before, pool): (&mut [Node], &mut Pool),
-    vars: [Var; 3],
-    then: impl FnOnce([&[f32]; 3], [&mut [f32]; 3]),
+    vars: [Var; K],
+    then: impl FnOnce([&[f32]; K], [&mut [f32]; K]),
 ) {
     let mut lent = vars.map(|var| {
         let node = &mut before[var.0];

@@ -3,11 +3,12 @@
 use super::activations::{gelu, relu, sigmoid, tanh};
 use super::attend::attend;
 use super::observe;
+use super::pairs::Pairs;
 use super::recurrent;
 use super::rows::{accumulate, multiply};
 use super::tape::{Index, Links, Node, Op, Tape, Var};
 use super::vectors::sized;
-use crate::layers::{Activation, Attention, Linear, Norm, Per};
+use crate::layers::{Activation, Attention, Linear, Norm, PairAttention, Per};
 use crate::layout::Slot;
 use crate::ops::Ops;
 use std::ops::Range;
@@ -293,6 +294,42 @@ impl Ops for Native<'_> {
             &mut node.value,
         );
         self.tape.links[links.0] = senders;
+        self.last()
+    }
+
+    fn attend_pairs(
+        &mut self,
+        layer: &PairAttention,
+        receivers: &Var,
+        senders: &Var,
+        links: &Links,
+    ) -> Var {
+        let [rows, _] = self.tape.size(*receivers);
+        let op = Op::AttendPairs {
+            layer: *layer,
+            receivers: *receivers,
+            senders: *senders,
+            links: *links,
+        };
+        let (weight, bias) = layer.decision_of(self.leaves);
+        let (turn, [_, agents]) = (self.tape.turn, self.tape.team);
+        let lists = std::mem::take(&mut self.tape.links[links.0]);
+        let (before, node) = self.tape.push(op, [rows, layer.value], true);
+        let pairs = Pairs {
+            layer,
+            weight,
+            bias,
+            senders: &lists,
+            place: turn.map(|turn| turn.place),
+            agents,
+        };
+        pairs.forward(
+            &before[receivers.0].value,
+            &before[senders.0].value,
+            &mut node.saved[0],
+            &mut node.value,
+        );
+        self.tape.links[links.0] = lists;
         self.last()
     }
 

@@ -13,6 +13,7 @@ mod distribution;
 mod forward;
 mod heard;
 mod observe;
+mod pairs;
 mod product;
 mod recurrent;
 mod rows;

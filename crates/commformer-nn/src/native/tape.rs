@@ -2,7 +2,7 @@
 
 use super::rows::accumulate;
 use super::vectors::zeroed;
-use crate::layers::{Activation, Attention, Linear, Norm};
+use crate::layers::{Activation, Attention, Linear, Norm, PairAttention};
 use crate::layout::Slot;
 use crate::links::Senders;
 use crate::recurrent::Hidden;
@@ -69,6 +69,12 @@ pub(super) enum Op {
         memory: Var,
         links: Links,
         causal: bool,
+    },
+    AttendPairs {
+        layer: PairAttention,
+        receivers: Var,
+        senders: Var,
+        links: Links,
     },
     MeanOfSenders(Var, Links),
     Gru([Var; 3]),

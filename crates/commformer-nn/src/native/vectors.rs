@@ -76,6 +76,24 @@ pub(crate) fn dot(x: &[f32], y: &[f32]) -> f32 {
     total(lanes) + rest
 }
 
+/// w . max(x + y, 0)
+#[inline(always)]
+pub(crate) fn dot_of_relu(w: &[f32], x: &[f32], y: &[f32]) -> f32 {
+    let mut lanes = [0.0; LANES];
+    let whole = w.len() / LANES * LANES;
+    for start in (0..whole).step_by(LANES) {
+        let chunk = start..start + LANES;
+        let (w, x, y) = (&w[chunk.clone()], &x[chunk.clone()], &y[chunk]);
+        for lane in 0..LANES {
+            lanes[lane] += w[lane] * (x[lane] + y[lane]).max(0.0);
+        }
+    }
+    let rest: f32 = (whole..w.len())
+        .map(|i| w[i] * (x[i] + y[i]).max(0.0))
+        .sum();
+    total(lanes) + rest
+}
+
 /// (q + a) . (k + b)
 #[inline(always)]
 pub(crate) fn dot_of_sums(q: &[f32], a: &[f32], k: &[f32], b: &[f32]) -> f32 {

@@ -7,6 +7,7 @@ mod distribution;
 mod heard;
 mod listed;
 mod mask;
+mod pairs;
 mod parameters;
 mod slices;
 
@@ -17,7 +18,7 @@ pub use mask::{Links, gated};
 pub use parameters::Parameters;
 pub use slices::{integers, numbers, truths};
 
-use crate::layers::{Activation, Attention, Linear, Norm, Per};
+use crate::layers::{Activation, Attention, Linear, Norm, PairAttention, Per};
 use crate::layout::Slot;
 use crate::ops::Ops;
 use crate::recurrent::Hidden;
@@ -327,6 +328,26 @@ impl Ops for Torch<'_> {
             watched.push(weights.shallow_clone());
         }
         self.last = Some((weights, own));
+        heard
+    }
+
+    fn attend_pairs(
+        &mut self,
+        layer: &PairAttention,
+        receivers: &Tensor,
+        senders: &Tensor,
+        links: &Links,
+    ) -> Tensor {
+        let mask = links.mask(false, self.turn);
+        let open = |pairs: &Tensor| {
+            let decision = layer.decision?;
+            let logits = self.product(Precision::Float32, &decision, 0..1, pairs);
+            Some(logits.squeeze_dim(-1))
+        };
+        let (heard, weights) = pairs::attend(layer, open, [receivers, senders], &mask);
+        if let Some(watched) = &mut self.watched {
+            watched.push(weights);
+        }
         heard
     }
 
