@@ -5,13 +5,13 @@ use commformer_train::{EpisodeRecord, EvaluationReport};
 use commformer_view::record::{Episodes, Metrics};
 use commformer_view::statistics::Estimate;
 
-/// `return`, `steps` and the environment's metrics, every episode counting the same; `messages` and
-/// `bytes` per agent per step, and `traffic`, the bytes as a share of those with everybody hearing
-/// everybody; `message_rounds`, how often in a step every agent waits for those whom it hears; with gates, `open_rate`, the share of an agent's steps in which it receives, and
-/// `gates_right`, the share in which it does so exactly when it must: these over all steps of all
-/// episodes; and `sources`, the share of agents that hear the one they must. A metric that no
-/// episode has is left out, and so is a metric under a name that is not the environment's to give, which
-/// no [`VecEnv`](commformer_env::VecEnv) lets in.
+/// `return`, `steps` and the environment's metrics, every episode counting the same; `messages` and `bytes` per agent
+/// per step, and `traffic`, the bytes as a share of those with everybody hearing everybody; `message_rounds`, how often
+/// in a step every agent waits for those whom it hears; with gates, `open_rate`, the share of an agent's steps in which
+/// it receives, and `gates_right`, the share in which it does so exactly when it must: these over all steps of all
+/// episodes; and `sources`, the share of agents that hear the one they must. A metric that no episode has is left out,
+/// and so is a metric under a name that is not the environment's to give, which no [`VecEnv`](commformer_env::VecEnv)
+/// lets in.
 pub fn of(report: &EvaluationReport, seed: u64) -> Metrics {
     let mut metrics = Metrics::default();
     let mut add = |name: &str, estimate: Option<Estimate>| {
