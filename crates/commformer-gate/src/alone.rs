@@ -25,6 +25,7 @@
 //! ```
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use commformer_nn::native::{Native, Tape};
 
@@ -38,7 +39,7 @@ pub struct Gate {
     network: Network,
     numbers: Vec<Vec<f32>>,
     threshold: f32,
-    /// Openings that each decision is owed.
+    /// By how much each decision has opened less often than its probabilities said, in steps.
     residual: Vec<f32>,
     tape: Tape,
 }
@@ -49,17 +50,30 @@ impl Gate {
     ///
     /// # Errors
     /// [`GateError::Config`] when the configuration does not make a gate, [`GateError::Input`] that names the missing,
-    /// unexpected or misshapen tensor.
+    /// unexpected, misshapen or doubled tensor, or a threshold that is not a number.
     pub fn of_parts(
         config: &TemporalGateConfig,
         parts: impl IntoIterator<Item = (String, Vec<f32>)>,
     ) -> Result<Self, GateError> {
         config.validate()?;
         let network = Network::new(config);
-        let mut saved: HashMap<String, Vec<f32>> = parts.into_iter().collect();
+        let mut saved = HashMap::new();
+        for (name, numbers) in parts {
+            match saved.entry(name) {
+                Entry::Occupied(entry) if entry.key().starts_with("gate.") => {
+                    let name = entry.key();
+                    return Err(refused(format!(
+                        "`{name}` is there twice; keep one of them"
+                    )));
+                }
+                entry => {
+                    entry.insert_entry(numbers);
+                }
+            }
+        }
         let numbers = network.layout.take(&mut saved).map_err(refused)?;
         let threshold = match saved.remove(THRESHOLD).as_deref() {
-            Some([threshold]) => *threshold,
+            Some([threshold]) if !threshold.is_nan() => *threshold,
             _ => return Err(refused(format!("`{THRESHOLD}` is not one number"))),
         };
         match saved.keys().find(|name| name.starts_with("gate.")) {
@@ -110,11 +124,11 @@ impl Gate {
         Ok(logits.iter().map(|logit| *logit > threshold).collect())
     }
 
-    /// The same, open as often as its probability says and evenly spread over time: what it is owed goes from
-    /// step to step.
+    /// The same by error diffusion: open as often as its probability says, evenly over time. What a step leaves over is
+    /// carried to the next.
     ///
     /// ```text
-    /// p = sigmoid(z - threshold);   open = [owed + p >= 1/2];   owed <- owed + p - open
+    /// p = sigmoid(z - threshold);   open = [residual + p >= 1/2];   residual <- residual + p - open
     /// ```
     ///
     /// # Errors

@@ -179,12 +179,14 @@ impl Budget {
 
     /// Answers to the share of the possible messages that was taken in since the last update, when
     /// the share `ramp` of the way from 1 to the target is behind (1: the target itself holds).
-    /// A share outside [0, 1] counts as the nearest end; one that is not finite is ignored.
+    /// Either outside [0, 1] counts as the nearest end. An `open_rate` that is not finite is ignored, and so is one with a
+    /// `ramp` that is not a number.
     pub fn update(&mut self, open_rate: f64, ramp: f64) {
         let BudgetConfig::Target(target) = self.config else {
             return;
         };
-        if let (Some(allowed), true) = (self.allowed(ramp), open_rate.is_finite()) {
+        let usable = open_rate.is_finite() && !ramp.is_nan();
+        if let (Some(allowed), true) = (self.allowed(ramp), usable) {
             let violation = open_rate.clamp(0.0, 1.0) - allowed;
             let multiplier = self.state.multiplier + target.step * violation;
             self.state = BudgetState {

@@ -65,10 +65,14 @@ impl TemporalGateConfig {
                 });
             }
         }
-        if !self.open_bias.is_finite() {
+        // It becomes an `f32`, which is infinite beyond 3.4e38.
+        if !(self.open_bias as f32).is_finite() {
             return Err(GateError::Config {
                 setting: "open_bias",
-                problem: format!("found {}, expected a finite number", self.open_bias),
+                problem: format!(
+                    "found {}, expected a finite number of `f32`",
+                    self.open_bias
+                ),
             });
         }
         Ok(())
@@ -93,6 +97,7 @@ mod tests {
         check(|c| c.embed_dim = 0, "`embed_dim`");
         check(|c| c.open_bias = f64::NAN, "`open_bias`");
         check(|c| c.open_bias = f64::INFINITY, "`open_bias`");
+        check(|c| c.open_bias = 1e39, "`open_bias`");
     }
 
     #[test]

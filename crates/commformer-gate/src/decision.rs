@@ -26,7 +26,7 @@ pub fn draw(logits: &Tensor, uniform: &Tensor) -> Tensor {
 }
 
 /// The same decisions as [`draw`] makes of the same noise, with the gradient of
-/// sigmoid((z + l) / `tau`), which is a smooth version of them.
+/// sigmoid((z + l) / `tau`), which is a smooth version of them. `tau` is positive.
 ///
 /// # Shapes
 /// `logits` and `uniform` (B, N, W) -> (B, N, W); the value is exactly 0 or 1.
@@ -62,13 +62,13 @@ pub fn excess(logits: &Tensor) -> Tensor {
     (logits.abs() - LIMIT).relu().square()
 }
 
-/// Executes a drawn gate without drawing: open as often as its probability says, evenly spread over
-/// time. Each agent carries the openings that it is owed, `residual`, and opens when they make up half of
-/// one, so that a decided gate (probability near 0 or 1) does what it says and an undecided one
-/// takes turns with itself:
+/// Executes a drawn gate without drawing, by error diffusion: open as often as its probability says, evenly over
+/// time. Each agent carries a `residual`: by how much it has opened less often than its probabilities said. It opens
+/// when that and the probability now make up half an opening. A gate that is sure (probability near 0 or 1) does what
+/// it says, another one opens and closes in turn:
 ///
 /// ```text
-/// p = sigmoid(z - threshold);   open = [owed + p >= 1/2];   owed <- owed + p - open
+/// p = sigmoid(z - threshold);   open = [residual + p >= 1/2];   residual <- residual + p - open
 /// ```
 ///
 /// A gate that only compares z with a threshold can be caught: an agent that does not receive and so does

@@ -243,6 +243,16 @@ impl TemporalGate {
                 ),
             });
         }
+        if embeddings.device() != self.device {
+            return Err(GateError::Input {
+                input: "embeddings",
+                problem: format!(
+                    "is on {:?}, expected {:?}, where the gate is",
+                    embeddings.device(),
+                    self.device
+                ),
+            });
+        }
         Ok(())
     }
 }

@@ -47,11 +47,11 @@ fn midway(below: f32, above: f32) -> f32 {
     if middle < above { middle } else { below }
 }
 
-/// The threshold t under which gates that are spread over time ([`crate::decision::error_diffusion`]) with
-/// these logits are open at the rate `target`: the mean of sigmoid(z - t) is `target`. NaN logits are
-/// ignored; `None` when there is no finite one.
+/// The threshold t under which gates with these logits, executed by error diffusion
+/// ([`crate::decision::error_diffusion`]), are open at the rate `target`, in [0, 1]: the mean of sigmoid(z - t) is `target`. Logits that are
+/// not finite are ignored; `None` when none is finite.
 ///
-/// Spreading does not meet its probabilities exactly in short episodes. If these logits were executed
+/// Error diffusion does not meet its probabilities exactly in short episodes. If these logits were executed
 /// under the threshold `now` and the gates were open at the rate `found`, the mean is corrected by as
 /// much as it missed that.
 pub fn diffusion_threshold(
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spread_gate_is_moved_to_its_rate() {
+    fn a_diffused_gate_is_moved_to_its_rate() {
         // Probabilities 3/4 and 1/4: half of the steps. One quarter needs the root of
         // x / (x + 3) + x / (x + 1/3) = 1/2 for x = exp(-threshold).
         let logits = [3f32.ln(), (1f32 / 3.0).ln()];
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_a_spread_gate_are_never_and_always() {
+    fn the_ends_of_a_diffused_gate_are_never_and_always() {
         assert!(diffusion_threshold(&[9.0, f32::NAN], 0.0, None, 0.0).unwrap() > 39.0);
         assert!(diffusion_threshold(&[-9.0], 1.0, None, 0.0).unwrap() < -39.0);
         assert_eq!(diffusion_threshold(&[f32::NAN], 0.5, None, 0.0), None);

@@ -192,6 +192,8 @@ fn rates_that_are_no_numbers_are_ignored() {
         budget.update(odd, 1.0);
         assert_eq!(budget.state(), before);
     }
+    budget.update(0.75, f64::NAN);
+    assert_eq!(budget.state(), before);
 }
 
 #[test]
@@ -252,8 +254,7 @@ fn each_bad_state_is_refused_and_changes_nothing() {
             .unwrap_err();
         assert_eq!(error.name, "multiplier");
     }
-    for rate in [-1.1, 1.1, f64::NAN] {
-        let violation = rate;
+    for violation in [-1.1, 1.1, f64::NAN] {
         let error = budget
             .restore(BudgetState {
                 violation,

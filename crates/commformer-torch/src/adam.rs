@@ -77,7 +77,7 @@ impl Adam {
         check_config(&config)?;
         let Some((_, first)) = parameters.first() else {
             return Err(TorchError::Count {
-                what: "parameters or more",
+                what: "parameter or more",
                 expected: 1,
                 found: 0,
             });

@@ -26,7 +26,7 @@ mod sealed {
 
     pub trait Sealed: Sized {
         const KIND: Kind;
-        /// Whether all bytes of an element may be `bytes`, which libtorch wrote.
+        /// Whether these bytes, which libtorch wrote, are those of valid elements.
         fn valid(bytes: &[u8]) -> bool;
     }
 

@@ -1,5 +1,5 @@
 //! How libtorch computes on this process's cores: with how many threads, whether it may be
-//! nondeterministic, and whether it keeps account for gradients.
+//! nondeterministic, whether it keeps freed memory, and whether it tracks what gradients need.
 
 use crate::{TorchError, ffi};
 
@@ -68,7 +68,7 @@ pub fn keep_memory() -> bool {
     unsafe { ffi::commformer_keep_memory(32 << 20, 512 << 20) }
 }
 
-/// Runs `work` in libtorch's inference mode: like `tch::no_grad`, and besides no account is kept of
+/// Runs `work` in libtorch's inference mode: like `tch::no_grad`, and besides libtorch does not track
 /// what could need a gradient later, which makes small operations a tenth cheaper. Tensors made in it
 /// can be read and copied anywhere, but a gradient never flows through them.
 pub fn inference<T>(work: impl FnOnce() -> T) -> T {
@@ -82,7 +82,7 @@ pub fn inference<T>(work: impl FnOnce() -> T) -> T {
     }
     // SAFETY: nothing goes in, and what comes out is null or a guard for `Guard` to end.
     let _guard = Guard(unsafe { ffi::commformer_inference_begin() });
-    // Without a guard, which takes no memory left, at least this holds.
+    // There is no guard if memory has run out; then this at least holds.
     tch::no_grad(work)
 }
 

@@ -51,10 +51,8 @@ pub fn encode(
 ) -> Result<Vec<u8>, TorchError> {
     let mut seen = HashSet::from([METADATA]);
     let mut keys = HashSet::new();
-    let names = tensors.iter().map(|(name, _)| seen.insert(name));
-    let keys = metadata.iter().map(|(key, _)| keys.insert(key));
-    let names = names.zip(tensors.iter().map(|(name, _)| name));
-    let keys = keys.zip(metadata.iter().map(|(key, _)| key));
+    let names = tensors.iter().map(|(name, _)| (seen.insert(name), name));
+    let keys = metadata.iter().map(|(key, _)| (keys.insert(key), key));
     for (new, name) in names.chain(keys) {
         if !new {
             return Err(TorchError::Name {

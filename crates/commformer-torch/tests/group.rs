@@ -77,7 +77,7 @@ fn one_of_them() {
     let begun = Instant::now();
     let mut watch = || {
         let sees = part == "watched" && at.rank == 0 && begun.elapsed() > short;
-        sees.then(|| "process 2 has no legs".to_owned())
+        sees.then(|| "process 2 was never started".to_owned())
     };
     let mut group = match Group::meet(&at, waits, &mut watch) {
         Ok(group) => group,
@@ -95,8 +95,8 @@ fn one_of_them() {
             let mut room = 0;
             let size = at.size;
             for (length, expected) in [(0, 0), (3, 3), (5, 5), (4, 5), (5, 5), (1, 1)] {
-                let told = vec![rank as u8; length * rank];
-                let texts = group.gather_bytes(&told, &mut room).unwrap();
+                let mine = vec![rank as u8; length * rank];
+                let texts = group.gather_bytes(&mine, &mut room).unwrap();
                 for (other, text) in texts.iter().enumerate() {
                     assert_eq!(*text, vec![other as u8; length * other]);
                 }
@@ -109,9 +109,9 @@ fn one_of_them() {
                 Vec::<f32>::try_from(&sum).unwrap(),
                 [size, size * (size - 1.0) / 2.0]
             );
-            let mut told = Tensor::full([2], rank as i64, (Kind::Int64, tch::Device::Cpu));
-            group.broadcast(&mut told, 1).unwrap();
-            assert_eq!(Vec::<i64>::try_from(&told).unwrap(), [1, 1]);
+            let mut root = Tensor::full([2], rank as i64, (Kind::Int64, tch::Device::Cpu));
+            group.broadcast(&mut root, 1).unwrap();
+            assert_eq!(Vec::<i64>::try_from(&root).unwrap(), [1, 1]);
             group.wait(PATIENCE).unwrap();
         }
         "leaving" if rank == 1 => group.leave("the disk is full"),
@@ -214,7 +214,7 @@ fn what_the_first_sees_ends_the_meeting_of_all() {
     let begun = Instant::now();
     for child in [0, 1].map(|rank| start("watched", rank, 3, port)) {
         let (ended_well, said) = end(child);
-        let words = "said: not all processes met: process 2 has no legs";
+        let words = "said: not all processes met: process 2 was never started";
         assert!(ended_well && said.contains(words), "{said}");
     }
     assert!(begun.elapsed() < PATIENCE);

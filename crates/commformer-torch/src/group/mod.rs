@@ -40,10 +40,12 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// [`GroupError`], but not [`GroupError::Lost`].
+    /// [`GroupError::Variable`] for numbers of processes that cannot be, or why the processes did not meet; never
+    /// [`GroupError::Lost`].
     pub fn meet(at: &Rendezvous, waits: Waits, watch: Watch<'_>) -> Result<Self, GroupError> {
+        at.check()?;
         // The engine ends its own waits; this is for those that it does not.
-        let late = waits.meeting + Duration::from_secs(5);
+        let late = waits.meeting.saturating_add(Duration::from_secs(5));
         let gave_up = |why| match why {
             GaveUp::Told(said) => GroupError::Ended(said),
             GaveUp::Late => at.not_met(TorchError::Libtorch {
@@ -109,7 +111,7 @@ impl Group {
         self.at.size
     }
 
-    /// The tensors of all processes, which have the same shape and kind, in the order of their ranks.
+    /// The tensors of all processes, on the CPU and of the same shape and kind, in the order of their ranks.
     ///
     /// # Errors
     ///
@@ -131,7 +133,7 @@ impl Group {
             );
             ffi::check("gather tensors", message)
         };
-        self.kept(done)?;
+        self.or_lost(done)?;
         Ok(gathered)
     }
 
@@ -190,7 +192,8 @@ impl Group {
         Ok(gathered.into_iter().map(bytes).collect())
     }
 
-    /// Overwrites a tensor with that of process `root`; it has the same shape and kind everywhere.
+    /// Overwrites a tensor with that of process `root`. It is contiguous, on the CPU, and has the same shape and kind
+    /// everywhere.
     ///
     /// # Errors
     ///
@@ -205,10 +208,11 @@ impl Group {
             );
             ffi::check("broadcast a tensor", message)
         };
-        self.kept(done)
+        self.or_lost(done)
     }
 
-    /// Overwrites a tensor with the sum over all processes. In which order it is added up depends on their number.
+    /// Overwrites a tensor with the sum over all processes. It is contiguous, on the CPU, and has the same shape and kind
+    /// everywhere. In which order it is added up depends on the number of processes.
     ///
     /// # Errors
     ///
@@ -219,7 +223,7 @@ impl Group {
             let message = ffi::commformer_group_sum(self.handle.0, tensor.as_mut_ptr().cast());
             ffi::check("add tensors up", message)
         };
-        self.kept(done)
+        self.or_lost(done)
     }
 
     /// Waits until everybody is here.
@@ -233,7 +237,7 @@ impl Group {
             let message = ffi::commformer_group_barrier(self.handle.0, milliseconds(patience));
             ffi::check("wait for the other processes", message)
         };
-        self.kept(done)
+        self.or_lost(done)
     }
 
     /// Lets the others know why this process ends; the first to say so is the one that they name.
@@ -260,7 +264,8 @@ impl Group {
         }
     }
 
-    fn kept(&mut self, done: Result<(), TorchError>) -> Result<(), GroupError> {
+    /// What the engine said, with who is missing if it refused.
+    fn or_lost(&mut self, done: Result<(), TorchError>) -> Result<(), GroupError> {
         done.map_err(|cause| GroupError::Lost {
             rank: self.at.rank,
             size: self.at.size,

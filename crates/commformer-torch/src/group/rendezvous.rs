@@ -28,10 +28,10 @@ pub struct Rendezvous {
 /// Why processes do not come together.
 #[derive(Debug, thiserror::Error)]
 pub enum GroupError {
-    /// The environment does not say who takes part.
+    /// The environment, or a [`Rendezvous`], does not say who takes part.
     #[error("{name} is {found}, but must be {expected}")]
     Variable {
-        /// The variable.
+        /// The variable or field.
         name: &'static str,
         /// Its value.
         found: String,
@@ -178,10 +178,32 @@ fn variable(name: &str) -> Option<String> {
     }
 }
 
+/// How many processes there can be.
+const PROCESSES: &str = "from 1 to 2147483647";
+
 impl Rendezvous {
     /// Whether this process holds the store.
     pub fn serves(&self) -> bool {
         self.rank == 0 && !self.store_is_there
+    }
+
+    /// Refuses a number of processes, or of this one, that cannot be.
+    pub(super) fn check(&self) -> Result<(), GroupError> {
+        let refused = |name, found: usize, expected| {
+            let found = found.to_string();
+            Err(GroupError::Variable {
+                name,
+                found,
+                expected,
+            })
+        };
+        if self.size == 0 || i32::try_from(self.size).is_err() {
+            return refused("`Rendezvous::size`", self.size, PROCESSES);
+        }
+        match self.rank < self.size {
+            true => Ok(()),
+            false => refused("`Rendezvous::rank`", self.rank, "below `Rendezvous::size`"),
+        }
     }
 
     pub(super) fn not_met(&self, cause: TorchError) -> GroupError {
@@ -221,6 +243,9 @@ impl Rendezvous {
             return Ok(None);
         }
         let size = number("WORLD_SIZE")?;
+        if size == 0 || i32::try_from(size).is_err() {
+            return Err(refused("WORLD_SIZE", Some(size.to_string()), PROCESSES));
+        }
         if size == 1 {
             return Ok(None);
         }
@@ -232,7 +257,9 @@ impl Rendezvous {
         let host = host.ok_or_else(|| refused("MASTER_ADDR", None, "a host name or an address"))?;
         let port = value("MASTER_PORT");
         let read = port.as_deref().and_then(|port| port.trim().parse().ok());
-        let port = read.ok_or_else(|| refused("MASTER_PORT", port, "a port, 1 to 65535"))?;
+        let port = read
+            .filter(|port| *port > 0)
+            .ok_or_else(|| refused("MASTER_PORT", port, "a port, 1 to 65535"))?;
         let local_rank = match value("LOCAL_RANK") {
             Some(_) => number("LOCAL_RANK")?,
             None => 0,
@@ -319,6 +346,10 @@ mod tests {
                 &[("WORLD_SIZE", "two")][..],
                 "WORLD_SIZE is `two`, but must be a whole number",
             ),
+            (
+                &[("WORLD_SIZE", "0")],
+                "WORLD_SIZE is `0`, but must be from 1",
+            ),
             (&[two], "RANK is not set"),
             (
                 &[two, ("RANK", "2")],
@@ -333,6 +364,15 @@ mod tests {
                     ("MASTER_PORT", "99999"),
                 ],
                 "MASTER_PORT is `99999`",
+            ),
+            (
+                &[
+                    two,
+                    ("RANK", "0"),
+                    ("MASTER_ADDR", "a"),
+                    ("MASTER_PORT", "0"),
+                ],
+                "MASTER_PORT is `0`",
             ),
         ] {
             let error = read(variables).unwrap_err();
