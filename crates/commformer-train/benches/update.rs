@@ -11,7 +11,7 @@ use tch::{Device, Kind, Tensor};
 
 /// Those of the default configuration.
 const STEPS: usize = 50;
-const COPIES: usize = 80;
+const ENVS: usize = 80;
 /// Samples of a part of a minibatch.
 const PART: i64 = 500;
 
@@ -19,7 +19,7 @@ fn advantages(c: &mut Criterion) {
     let mut group = c.benchmark_group("advantages, 50 steps of 80 environments");
     for agents in [3, 10, 27] {
         let numbers = |scale: f32| {
-            Array3::from_shape_fn((STEPS, COPIES, agents), |(t, env, agent)| {
+            Array3::from_shape_fn((STEPS, ENVS, agents), |(t, env, agent)| {
                 ((t * 7 + env * 3 + agent) as f32 * scale).sin()
             })
         };

@@ -58,17 +58,6 @@ pub fn settings(
             "zero or more",
         )?;
     }
-    let samples = crate::update::bilevel::lower_envs(plan, envs) * rollout.steps / length;
-    let what = match length {
-        1 => "the samples of an iteration".to_owned(),
-        _ => format!("the sequences of {length} steps of an iteration"),
-    };
-    check(
-        "ppo.minibatches",
-        ppo.minibatches,
-        (1..=samples.max(1)).contains(&ppo.minibatches),
-        &format!("from 1 to {samples}, {what}"),
-    )?;
     if let GraphPlan::Learned(graph) = plan {
         check(
             "graph.lr",
@@ -106,11 +95,23 @@ pub fn settings(
             )?;
         }
     }
-    Ok(())
+    // After the share held out, on which the number of samples depends.
+    let lower_envs = crate::update::bilevel::lower_envs(plan, envs);
+    let samples = lower_envs.saturating_mul(rollout.steps) / length;
+    let what = match length {
+        1 => "the samples of an iteration".to_owned(),
+        _ => format!("the sequences of {length} steps of an iteration"),
+    };
+    check(
+        "ppo.minibatches",
+        ppo.minibatches,
+        (1..=samples.max(1)).contains(&ppo.minibatches),
+        &format!("from 1 to {samples}, {what}"),
+    )
 }
 
-/// Refuses to learn a graph that the policy does not offer, to train one without a graph that learns one and
-/// so asks for it, and a graph that is not one of `agents`.
+/// Refuses to learn a graph where the policy offers none, to train without a graph where the policy learns one, and a
+/// fixed graph that is not `agents` x `agents`.
 pub fn graph(plan: &GraphPlan, offered: bool, agents: usize) -> Result<(), TrainError> {
     let (found, holds) = match plan {
         GraphPlan::Learned(_) => ("learned, by a policy that learns none", offered),
@@ -136,7 +137,7 @@ pub fn ranks(ranks: usize, shards: usize, rollout: &RolloutConfig) -> Result<(),
     check("rollout.shard", found, shards >= ranks, &expected)
 }
 
-/// Refuses the size of a graph that is not one of `agents`; `or_none`: it may be that of no graph.
+/// Refuses a graph's size other than `agents` x `agents`; with `or_none`, that of no graph (0 x 0) is allowed, too.
 pub fn of_agents(size: &[i64], agents: usize, or_none: bool) -> Result<(), TrainError> {
     let own = [agents as i64; 2];
     let holds = size == own || (or_none && size == [0, 0]);
@@ -145,6 +146,27 @@ pub fn of_agents(size: &[i64], agents: usize, or_none: bool) -> Result<(), Train
         false => format!("{own:?}, a row and a column for each agent"),
     };
     check("the graph's size", format!("{size:?}"), holds, &expected)
+}
+
+/// Refuses an evaluation of no episodes, which has no mean; `None`: one episode in each environment.
+pub fn episodes(asked: Option<usize>) -> Result<(), TrainError> {
+    check("eval.episodes", 0, asked != Some(0), "at least 1")
+}
+
+/// Refuses gates' decisions that are neither one for each agent nor one for each of its senders.
+pub fn gate_width(width: usize, agents: usize) -> Result<(), TrainError> {
+    let expected = format!("0 (no gate), 1 (of a receiver) or {agents} (of each sender)");
+    let holds = [0, 1, agents].contains(&width);
+    check("the policy's `Needs::gate`", width, holds, &expected)
+}
+
+/// Refuses step `t` of a rollout in which the last one is `last`.
+pub fn step(t: usize, last: usize) -> Result<(), TrainError> {
+    if t <= last {
+        return Ok(());
+    }
+    let expected = format!("from 0 to {last}: the buffer was made for no more");
+    check("the step of a rollout", t, false, &expected)
 }
 
 /// Refuses the first setting of the gates that cannot work, and gates that the policy does not offer.
@@ -195,5 +217,17 @@ mod tests {
         let expected =
             "graph.mode is none at all, for a policy that learns one, expected another mode";
         assert_eq!(refused, expected);
+    }
+
+    #[test]
+    fn what_has_no_meaning_is_refused() {
+        for width in [0, 1, 3] {
+            assert!(gate_width(width, 3).is_ok());
+        }
+        let refused = gate_width(2, 3).unwrap_err().to_string();
+        assert!(refused.contains("is 2, expected 0 (no gate)"), "{refused}");
+        assert!(episodes(None).is_ok() && episodes(Some(1)).is_ok());
+        let refused = episodes(Some(0)).unwrap_err().to_string();
+        assert_eq!(refused, "eval.episodes is 0, expected at least 1");
     }
 }

@@ -23,8 +23,8 @@ pub struct RolloutConfig {
     pub shard: usize,
 }
 
-/// Environments whose acting costs about as much as the fact that one acts, for three agents; for more agents
-/// fewer do.
+/// Environments of three agents for which acting costs about as much as calling the policy at all. With more agents,
+/// fewer environments cost as much.
 const WORTHWHILE: usize = 40;
 
 impl RolloutConfig {
@@ -223,7 +223,7 @@ pub enum GraphPlan {
     Learned(BilevelConfig),
 }
 
-/// How often, and on how much, a run is judged.
+/// How long a run is, where it computes, and how often it is evaluated and saved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunConfig {
     /// Everything random follows from it.
@@ -234,11 +234,11 @@ pub struct RunConfig {
     pub threads: usize,
     /// Where tensors live.
     pub device: tch::Device,
-    /// Environment steps between two evaluations.
+    /// Environment steps between two evaluations; 0: one after each iteration.
     pub eval_every: u64,
-    /// Episodes of an evaluation; `None`: one in each environment.
+    /// Episodes of an evaluation, at least 1; `None`: one in each environment.
     pub eval_episodes: Option<usize>,
-    /// Environment steps between two checkpoints. Every evaluation leaves one too.
+    /// Environment steps between two checkpoints; 0: one after each iteration. Every evaluation leaves one, too.
     pub save_every: u64,
 }
 

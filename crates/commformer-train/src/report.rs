@@ -146,11 +146,11 @@ pub struct IterationReport {
     pub episode_steps: Option<f64>,
     /// Mean of each of the environment's episode metrics, by name.
     pub metrics: Vec<(String, f64)>,
-    /// Losses.
+    /// Means over the lower steps.
     pub losses: Losses,
-    /// What was said in the rollout.
+    /// Statistics of the rollout's messages.
     pub traffic: MessageStats,
-    /// What receiving cost in it; `None` while nothing is charged.
+    /// The price of receiving in it; `None` while the gates are not in force.
     pub price: Option<Price>,
     /// Edges by which the exact graph differs from the one an iteration before.
     pub graph_changes: usize,
@@ -192,7 +192,7 @@ pub struct EpisodeRecord {
     pub team_return: f64,
     /// Length, steps.
     pub steps: u32,
-    /// What was said.
+    /// Statistics of its messages.
     pub traffic: MessageStats,
     /// Share of the agents' steps in which they received exactly when they must, where the environment
     /// knows when.
@@ -222,12 +222,12 @@ pub struct EvaluationReport {
 }
 
 impl EvaluationReport {
-    /// Mean of a number over the episodes.
+    /// Mean of a number over the episodes; 0 without any.
     pub fn mean(&self, number: impl Fn(&EpisodeRecord) -> f64) -> f64 {
         self.episodes.iter().map(number).sum::<f64>() / self.episodes.len().max(1) as f64
     }
 
-    /// What was said in all episodes.
+    /// Statistics of the messages of all episodes.
     pub fn message_stats(&self) -> MessageStats {
         let mut all = MessageStats::default();
         for episode in &self.episodes {
@@ -248,7 +248,7 @@ pub trait Listener {
     fn iteration(&mut self, report: &IterationReport) -> std::io::Result<()>;
     /// An evaluation is over. An error ends the run.
     fn evaluated(&mut self, report: &EvaluationReport) -> std::io::Result<()>;
-    /// A checkpoint is about to be written: what was heard so far must be on the disk before it. An
+    /// A checkpoint is about to be written: what was reported so far must be on the disk before it. An
     /// error ends the run.
     fn saving(&mut self) -> std::io::Result<()> {
         Ok(())

@@ -53,6 +53,11 @@ pub struct Trainer<P, E> {
 
 impl<P: Policy, E: Environment> Trainer<P, E> {
     /// Prepares a run; the environments are reset.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Setting`] for a setting, a graph or a policy that cannot work, or what the environments, the policy or
+    /// libtorch refuse.
     pub fn new(
         settings: Settings,
         plan: GraphPlan,
@@ -95,6 +100,10 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     }
 
     /// Lets the policy's receive gates come into force as `plan` says. Without one they stay open.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Setting`] if the policy has no gates, or the plan cannot work.
     pub fn with_gates(mut self, plan: GatePlan) -> Result<Self, TrainError> {
         crate::check::gates(&plan, self.policy().gates().is_some())?;
         self.gate = Some(plan);
@@ -125,18 +134,18 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         } = self.collect(&graphs)?;
 
         let start = Instant::now();
-        let (traffic, charged) = self.price_messages(&graphs)?;
+        let (traffic, priced) = self.price_messages(&graphs)?;
         let ppo = &self.settings.ppo;
         let objective = Objective {
             ppo,
-            gate: charged.as_ref().map(|(_, terms)| terms),
+            gate: priced.as_ref().map(|(_, terms)| terms),
         };
         let experience = Experience::new(
             &mut self.shards,
             &mut self.value_norm,
             ppo,
             self.settings.run.device,
-            charged.is_some(),
+            priced.is_some(),
             sequence_of(self.learner.policy(), &self.settings),
         )?;
         let mut losses = Vec::new();
@@ -173,7 +182,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             steps: self.steps,
             losses: Losses::mean(&losses),
             traffic,
-            price: charged.map(|(price, _)| price),
+            price: priced.map(|(price, _)| price),
             graph_changes: moved_edges(&graph_before, &self.execution_graph()?),
             phases,
             ..IterationReport::of_episodes(&episodes, &self.spec)
@@ -200,7 +209,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         self.steps as f64 / self.settings.run.steps.max(1) as f64
     }
 
-    /// The graph with which the team would be sent out now, (N, N); (0, 0) for one without a graph.
+    /// The graph on which the team would be executed now, (N, N); (0, 0) for a team without one.
     pub fn execution_graph(&self) -> Result<Tensor, TrainError> {
         Ok(match &self.plan {
             GraphPlan::None => TeamGraphs::none(self.settings.run.device).graphs.get(0),
@@ -214,8 +223,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         self.gate.as_ref().filter(|_| self.gated)
     }
 
-    /// Counts the messages of the rollout. While the gates are in force, lets the budget see them and
-    /// charges for them; gives the price and the weights of the gates' terms in the loss.
+    /// Counts the messages of the rollout. While the gates are in force, updates the budget with them and sets their
+    /// penalties; gives the price and the weights of the gates' terms in the loss.
     fn price_messages(
         &mut self,
         graphs: &Graphs,
@@ -242,7 +251,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         gate.budget.update(traffic.open_rate(), ramp);
         let (price, deviation) = (gate.budget.price(), self.value_norm.moments().1.sqrt());
         let terms = GateTerms {
-            // Open-minded first, decided in the end: what execution does is then what was trained.
+            // Decisions are random at first and nearly certain in the end: execution then does what was trained.
             entropy_coef: gate.entropy_coef * (1.0 - progress).max(0.0),
             message: price.message / deviation,
             receiving: price.receiving,
@@ -293,7 +302,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         self.learner.set_lr(ppo.lr * left)
     }
 
-    /// Environments of the environment.
+    /// Environments of all shards (C).
     fn num_envs(&self) -> usize {
         self.settings.rollout.num_envs
     }

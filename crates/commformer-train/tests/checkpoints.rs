@@ -8,26 +8,9 @@ use commformer_train::{
 };
 use proptest::prelude::*;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tch::{Device, Kind, Tensor};
-
-/// A folder of its own for each test, removed at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("commformer-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use tempfile::TempDir;
 
 /// Two environments of Signal after their reset.
 fn envs() -> Vec<EnvState> {
@@ -79,8 +62,8 @@ fn checkpoint(iteration: u64, best: u64) -> Checkpoint {
 }
 
 /// A store with the checkpoints of these iterations, the first of which is the best.
-fn store(folder: &Folder, keep: usize, iterations: &[u64]) -> CheckpointStore {
-    let store = CheckpointStore::create(&folder.0, keep).unwrap();
+fn store(folder: &TempDir, keep: usize, iterations: &[u64]) -> CheckpointStore {
+    let store = CheckpointStore::create(folder.path(), keep).unwrap();
     for iteration in iterations {
         store.save(&checkpoint(*iteration, iterations[0])).unwrap();
     }
@@ -97,8 +80,8 @@ fn found(store: &CheckpointStore, which: Which) -> (f64, Vec<String>) {
     (first, damaged)
 }
 
-fn names(folder: &Folder) -> Vec<String> {
-    let entries = fs::read_dir(folder.0.join("checkpoints")).unwrap();
+fn names(folder: &TempDir) -> Vec<String> {
+    let entries = fs::read_dir(folder.path().join("checkpoints")).unwrap();
     let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
     let mut names: Vec<String> = entries.map(|entry| name(entry.unwrap())).collect();
     names.sort();
@@ -107,7 +90,7 @@ fn names(folder: &Folder) -> Vec<String> {
 
 #[test]
 fn weights_that_are_not_finite_are_neither_saved_nor_believed() {
-    let folder = Folder::new("not-finite");
+    let folder = tempfile::tempdir().unwrap();
     let store = store(&folder, 3, &[1, 2]);
     let spoiled = checkpoint(3, 1);
     for value in [f64::NAN, f64::INFINITY] {
@@ -117,7 +100,7 @@ fn weights_that_are_not_finite_are_neither_saved_nor_believed() {
     }
     assert_eq!(names(&folder), ["00000001", "00000002"]);
     // As a program that did not look would have left it.
-    let from = folder.0.join("checkpoints/00000002");
+    let from = folder.path().join("checkpoints/00000002");
     let path = from.join("weights.safetensors");
     let weights = commformer_torch::weights::encode(&spoiled.weights, &[]).unwrap();
     fs::write(&path, &weights).unwrap();
@@ -132,9 +115,9 @@ fn weights_that_are_not_finite_are_neither_saved_nor_believed() {
 /// An older program must not go on from before it: it would write over what a newer one has.
 #[test]
 fn a_checkpoint_of_a_newer_format_stops_everything_and_stays() {
-    let folder = Folder::new("newer");
+    let folder = tempfile::tempdir().unwrap();
     let store = store(&folder, 1, &[1, 2]);
-    let path = folder.0.join("checkpoints/00000002/manifest.json");
+    let path = folder.path().join("checkpoints/00000002/manifest.json");
     let newer = fs::read_to_string(&path).unwrap();
     let more = format!("\"format\": 4,\n  \"more\": \"{}\"", "x".repeat(5000));
     let newer = newer.replacen("\"format\": 3", &more, 1);
@@ -156,9 +139,9 @@ fn a_checkpoint_of_a_newer_format_stops_everything_and_stays() {
 #[cfg(unix)]
 #[test]
 fn strange_things_among_the_checkpoints_are_left_alone_and_hang_nothing() {
-    let folder = Folder::new("strange");
+    let folder = tempfile::tempdir().unwrap();
     let store = store(&folder, 2, &[1, 2]);
-    let checkpoints = folder.0.join("checkpoints");
+    let checkpoints = folder.path().join("checkpoints");
     let fifo = |name: &str| {
         let made = std::process::Command::new("mkfifo")
             .arg(checkpoints.join(name))
@@ -191,10 +174,12 @@ fn strange_things_among_the_checkpoints_are_left_alone_and_hang_nothing() {
 #[cfg(unix)]
 #[test]
 fn a_file_behind_a_link_is_read() {
-    let folder = Folder::new("links");
+    let folder = tempfile::tempdir().unwrap();
     let store = store(&folder, 2, &[1]);
-    let path = folder.0.join("checkpoints/00000001/weights.safetensors");
-    let elsewhere = folder.0.join("elsewhere");
+    let path = folder
+        .path()
+        .join("checkpoints/00000001/weights.safetensors");
+    let elsewhere = folder.path().join("elsewhere");
     fs::rename(&path, &elsewhere).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
     assert_eq!(found(&store, Which::Latest), (1.0, Vec::new()));
@@ -214,9 +199,11 @@ fn a_state_with_a_byte_more_is_none() {
 #[test]
 fn a_checkpoint_that_is_whole_is_not_written_again() {
     use std::os::unix::fs::MetadataExt;
-    let folder = Folder::new("again");
+    let folder = tempfile::tempdir().unwrap();
     let store = store(&folder, 2, &[1, 2]);
-    let path = folder.0.join("checkpoints/00000002/weights.safetensors");
+    let path = folder
+        .path()
+        .join("checkpoints/00000002/weights.safetensors");
     let before = fs::metadata(&path).unwrap().ino();
     store.save(&checkpoint(2, 1)).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().ino(), before);
@@ -224,10 +211,10 @@ fn a_checkpoint_that_is_whole_is_not_written_again() {
 
 #[test]
 fn the_newest_stay_and_the_best() {
-    let folder = Folder::new("store");
+    let folder = tempfile::tempdir().unwrap();
     store(&folder, 2, &[1, 2, 3, 4]);
     assert_eq!(names(&folder), ["00000001", "00000003", "00000004"]);
-    let store = CheckpointStore::open(&folder.0).unwrap();
+    let store = CheckpointStore::open(folder.path()).unwrap();
     assert_eq!(found(&store, Which::Latest), (4.0, vec![]));
     assert_eq!(found(&store, Which::Best), (1.0, vec![]));
     assert_eq!(
@@ -238,14 +225,14 @@ fn the_newest_stay_and_the_best() {
 
 #[test]
 fn a_folder_without_checkpoints_says_so() {
-    let folder = Folder::new("empty");
-    let error = CheckpointStore::open(&folder.0).unwrap_err();
+    let folder = tempfile::tempdir().unwrap();
+    let error = CheckpointStore::open(folder.path()).unwrap_err();
     assert!(matches!(error, CheckpointError::Missing(_)), "{error}");
-    let store = CheckpointStore::create(&folder.0, 1).unwrap();
+    let store = CheckpointStore::create(folder.path(), 1).unwrap();
     assert!(store.is_empty().unwrap());
-    let mut unjudged = checkpoint(1, 1);
-    unjudged.state.best = None;
-    store.save(&unjudged).unwrap();
+    let mut unevaluated = checkpoint(1, 1);
+    unevaluated.state.best = None;
+    store.save(&unevaluated).unwrap();
     assert_eq!(found(&store, Which::Latest).0, 1.0);
     let error = store.load(Which::Best).unwrap_err();
     assert!(matches!(error, CheckpointError::NotEvaluated(_)), "{error}");
@@ -255,11 +242,11 @@ fn a_folder_without_checkpoints_says_so() {
 /// turned, one change at a time. Each time the damage is named and the checkpoint before it is found.
 #[test]
 fn no_damaged_checkpoint_is_ever_believed() {
-    let folder = Folder::new("damaged");
+    let folder = tempfile::tempdir().unwrap();
     let store = store(&folder, 3, &[1, 2, 3]);
     let mut cases = 0;
     for name in ["manifest.json", "state.bin", "weights.safetensors"] {
-        let path = folder.0.join("checkpoints/00000003").join(name);
+        let path = folder.path().join("checkpoints/00000003").join(name);
         let whole = fs::read(&path).unwrap();
         let cut = (0..whole.len()).map(|length| whole[..length].to_vec());
         let turned = (0..whole.len()).map(|at| {
@@ -286,16 +273,16 @@ fn no_damaged_checkpoint_is_ever_believed() {
 
 #[test]
 fn what_is_damaged_gives_way_to_what_is_saved_next() {
-    let folder = Folder::new("gives-way");
+    let folder = tempfile::tempdir().unwrap();
     let store = store(&folder, 2, &[1, 3, 5, 7]);
     for iteration in [5, 7] {
         let path = format!("checkpoints/{iteration:08}/state.bin");
-        fs::write(folder.0.join(path), "x").unwrap();
+        fs::write(folder.path().join(path), "x").unwrap();
     }
     // Only the best is left, and the run goes over the rest again.
     let (iteration, damaged) = found(&store, Which::Latest);
     assert_eq!((iteration, damaged.len()), (1.0, 2));
-    fs::create_dir(folder.0.join("checkpoints/00000009.tmp")).unwrap();
+    fs::create_dir(folder.path().join("checkpoints/00000009.tmp")).unwrap();
     for (iteration, left) in [
         (3, &["00000001", "00000003"][..]),
         (5, &["00000001", "00000003", "00000005"]),
@@ -305,14 +292,8 @@ fn what_is_damaged_gives_way_to_what_is_saved_next() {
         assert_eq!(found(&store, Which::Latest), (iteration as f64, vec![]));
     }
     for name in ["00000001", "00000003", "00000005"] {
-        fs::remove_file(
-            folder
-                .0
-                .join("checkpoints")
-                .join(name)
-                .join("manifest.json"),
-        )
-        .unwrap();
+        let path = format!("checkpoints/{name}/manifest.json");
+        fs::remove_file(folder.path().join(path)).unwrap();
     }
     let error = store.load(Which::Best).unwrap_err().to_string();
     assert!(
@@ -323,9 +304,9 @@ fn what_is_damaged_gives_way_to_what_is_saved_next() {
 
 #[test]
 fn exchanged_files_are_noticed() {
-    let folder = Folder::new("exchanged");
+    let folder = tempfile::tempdir().unwrap();
     let store = store(&folder, 3, &[1, 2, 3]);
-    let path = |name: &str, file: &str| folder.0.join("checkpoints").join(name).join(file);
+    let path = |name: &str, file: &str| folder.path().join("checkpoints").join(name).join(file);
     for file in ["weights.safetensors", "state.bin", "manifest.json"] {
         fs::copy(path("00000001", file), path("00000003", file)).unwrap();
         assert_eq!(found(&store, Which::Latest).0, 2.0);
@@ -336,34 +317,30 @@ fn exchanged_files_are_noticed() {
 
 #[test]
 fn another_format_is_named() {
-    let folder = Folder::new("format");
+    let folder = tempfile::tempdir().unwrap();
     let store = store(&folder, 1, &[1]);
-    let message = || store.load(Which::Latest).unwrap_err().to_string();
-    let path = folder.0.join("checkpoints/00000001/manifest.json");
+    let named = |format: u32| {
+        let said = store.load(Which::Latest).unwrap_err().to_string();
+        let words = format!("checkpoint format {format}, this program reads 3");
+        assert!(said.contains(&words), "{said}");
+    };
+    let path = folder.path().join("checkpoints/00000001/manifest.json");
     let text = fs::read_to_string(&path).unwrap();
     let newer = text.replacen("\"format\": 3", "\"format\": 4, \"new\": true", 1);
     fs::write(&path, newer).unwrap();
-    let said = message();
-    assert!(
-        said.contains("checkpoint format 4, this program reads 3"),
-        "{said}"
-    );
+    named(4);
     // Format 2 had no manifest.
     fs::remove_file(&path).unwrap();
     fs::write(path.with_file_name("state.bin"), b"CFSTATE\0\x02\0\0\0rest").unwrap();
-    let said = message();
-    assert!(
-        said.contains("checkpoint format 2, this program reads 3"),
-        "{said}"
-    );
+    named(2);
 }
 
 /// Nothing of it can be used, so the one before is, and a run that comes to its iteration again writes over it.
 #[test]
 fn an_older_format_gives_way_to_what_is_saved_next() {
-    let folder = Folder::new("older");
+    let folder = tempfile::tempdir().unwrap();
     let store = store(&folder, 2, &[1, 2]);
-    let path = folder.0.join("checkpoints/00000002");
+    let path = folder.path().join("checkpoints/00000002");
     fs::remove_file(path.join("manifest.json")).unwrap();
     fs::write(path.join("state.bin"), b"CFSTATE\0\x02\0\0\0rest").unwrap();
     let (iteration, damaged) = found(&store, Which::Latest);

@@ -42,9 +42,9 @@ fn advantages_and_returns() {
         cube(&file, "gae/masks"),
     );
     // A mask of 0 after a step says that the episode terminated in it.
-    let alive = masks.slice(s![1.., .., ..]);
-    let next_values = &values.slice(s![1.., .., ..]) * &alive;
-    let ended = alive.mapv(|alive| 1.0 - alive);
+    let goes_on = masks.slice(s![1.., .., ..]);
+    let next_values = &values.slice(s![1.., .., ..]) * &goes_on;
+    let ended = goes_on.mapv(|goes_on| 1.0 - goes_on);
     let acted_in = values.slice(s![..-1, .., ..]);
     let (advantages, returns) = gae(
         rewards.view(),

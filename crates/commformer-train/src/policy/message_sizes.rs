@@ -1,4 +1,4 @@
-//! What a team's messages weigh.
+//! How many bytes a team's messages have.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct MessageSizes {
     /// Of a message along the edge from sender j (column) to receiver i (row): N x N, row by row.
     pub edge: Vec<u32>,
-    /// What receiver i (row) needs of agent j (column) whether there is an edge or not.
+    /// Of what receiver i (row) needs of agent j (column) whether there is an edge or not: N x N, row by row.
     pub always: Vec<u32>,
     /// Rounds of messages: in each, every agent waits for those whom it hears.
     pub rounds: u32,

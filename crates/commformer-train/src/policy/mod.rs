@@ -212,7 +212,7 @@ pub type PolicyResult<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 pub struct Needs {
     /// Numbers that each agent carries from a step to the next (M); 0: none.
     pub memory: usize,
-    /// Decisions of each agent's receive gate in a step (W); 0: there is no gate.
+    /// Decisions of each agent's receive gate in a step (W): one, or N, one for each sender; 0: there is no gate.
     pub gate: usize,
     /// Whether it is to be shown the global state. A task may have none, and agents that run by themselves are shown
     /// none: it must act without one, too.
@@ -226,7 +226,7 @@ pub trait Actor: Send {
         Needs::default()
     }
 
-    /// What a message costs to send; nothing, as here, for agents that send none.
+    /// How many bytes its messages have; none, as here, for agents that send nothing.
     fn message_sizes(&self) -> MessageSizes {
         MessageSizes::default()
     }
@@ -318,8 +318,8 @@ pub trait Policy: Actor {
         None
     }
 
-    /// The communication graph that it learns; `None`, as here, for a policy that learns none. What it is asked
-    /// for never changes from one to the other.
+    /// The communication graph that it learns; `None`, as here, for a policy that learns none. Whether there is one
+    /// never changes.
     fn graph(&self) -> Option<&dyn LearnedGraph> {
         None
     }

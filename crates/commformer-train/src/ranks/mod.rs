@@ -116,7 +116,7 @@ impl Ranks {
         Ok(Tensor::f_from_slice(&sum)?.f_to_device(self.device)?)
     }
 
-    /// Whether any rank wishes so.
+    /// Whether `wish` is true on any rank.
     pub fn any(&mut self, wish: bool) -> Result<bool, TrainError> {
         let wishes = self.group.gather(&Tensor::from_slice(&[i64::from(wish)]))?;
         Ok(wishes.iter().any(|wish| wish.int64_value(&[0]) != 0))
@@ -134,7 +134,7 @@ impl Ranks {
         }
     }
 
-    /// Lets the others know why this one ends. Who only lost another has nothing to add.
+    /// Lets the others know why this one ends, unless it ends because it lost another one.
     pub fn leave(&mut self, error: &TrainError) {
         if !matches!(error, TrainError::Group(_)) {
             self.group.leave(&error.to_string());

@@ -54,7 +54,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         let samples = envs * rollout.steps / ppo.minibatches;
         let length = sequence_of(self.policy(), &self.settings).unwrap_or(1);
         let size = ppo.part_size(samples, self.spec.agents);
-        let parts = samples.div_ceil(size.next_multiple_of(length));
+        // A part that holds everything need not be larger.
+        let parts = samples.div_ceil(size.min(samples.max(1)).next_multiple_of(length));
         (parts < ranks).then(|| {
             format!(
                 "a minibatch of {samples} samples is differentiated in {parts} parts, so {} of {ranks} processes wait \

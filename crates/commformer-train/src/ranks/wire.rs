@@ -87,6 +87,15 @@ impl<'a> Wire<'a> {
         }
     }
 
+    /// The error that what was read is `what`, which cannot be used.
+    pub fn refused(&self, what: impl Into<String>) -> TrainError {
+        let rank = match self {
+            Self::In { rank, .. } => *rank,
+            Self::Out(_) => 0,
+        };
+        unreadable(rank, what.into())
+    }
+
     /// Numbers of which both sides know how many there are.
     pub fn slice<T: Number>(&mut self, numbers: &mut [T]) -> Result<(), TrainError> {
         let (found, expected) = (self.count(numbers.len())?, numbers.len());
@@ -140,9 +149,9 @@ impl<'a> Wire<'a> {
                 let strides = tensor.stride();
                 let mut order: Vec<i64> = (0..strides.len() as i64).collect();
                 order.sort_by_key(|dim| -strides[*dim as usize]);
-                let lying = tensor.f_permute(&order[..])?;
-                layout = [order, lying.size()].concat();
-                numbers = Vec::try_from(lying.f_contiguous()?.f_view(-1)?)?;
+                let laid_out = tensor.f_permute(&order[..])?;
+                layout = [order, laid_out.size()].concat();
+                numbers = Vec::try_from(laid_out.f_contiguous()?.f_view(-1)?)?;
             }
             self.list(&mut layout)?;
             self.list(&mut numbers)?;
@@ -153,14 +162,14 @@ impl<'a> Wire<'a> {
                     let place = usize::try_from(*dim).ok().and_then(|dim| back.get_mut(dim));
                     *place.ok_or_else(|| unreadable(*rank, "no such shape".into()))? = at as i64;
                 }
-                let lying = Tensor::f_from_slice(&numbers)?.f_view(sizes)?;
-                tensors.push(lying.f_permute(&back[..])?.f_to_device(device)?);
+                let laid_out = Tensor::f_from_slice(&numbers)?.f_view(sizes)?;
+                tensors.push(laid_out.f_permute(&back[..])?.f_to_device(device)?);
             }
         }
         Ok(())
     }
 
-    /// Says, or hears, how many numbers follow.
+    /// Writes, or reads, how many numbers follow.
     fn count(&mut self, count: usize) -> Result<usize, TrainError> {
         let mut count = [count as u64];
         self.numbers(&mut count)?;
@@ -222,8 +231,8 @@ mod tests {
         out.slice(&mut [true, false]).unwrap();
         let mut whole = Tensor::arange(4, (Kind::Float, Device::Cpu)).view([2, 2]);
         out.tensor(&mut whole).unwrap();
-        let lying = Tensor::arange(6, (Kind::Float, Device::Cpu)).view([2, 3]);
-        let mut tensors = vec![lying.transpose(0, 1), Tensor::from(3.0_f32), lying];
+        let laid_out = Tensor::arange(6, (Kind::Float, Device::Cpu)).view([2, 3]);
+        let mut tensors = vec![laid_out.transpose(0, 1), Tensor::from(3.0_f32), laid_out];
         out.tensors(&mut tensors, Device::Cpu).unwrap();
         let bytes = out.into_bytes();
 

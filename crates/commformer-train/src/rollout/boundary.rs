@@ -120,11 +120,7 @@ impl Written<'_> {
             agent,
             found,
         };
-        // Where an episode ended, what is perceived belongs to the next.
-        let begun = |env: usize| match self.status.get(env) {
-            None | Some(Status::Running) => environments.episode_steps(env),
-            Some(_) => 0,
-        };
+        let seen_at = |env: usize| seen_at(env, self.status, environments);
         if let Some(row) = not_finite(self.rewards) {
             let (env, agent) = (row / spec.agents, row % spec.agents);
             let step = environments.episode_steps(env);
@@ -155,12 +151,12 @@ impl Written<'_> {
                 number,
                 value: self.obs[at],
             };
-            return Some(fault(env, begun(env), agent, found));
+            return Some(fault(env, seen_at(env), agent, found));
         }
         let rows = &mut self.available.chunks(spec.actions.size().max(1));
         let row = rows.position(|row| !row.contains(&true))?;
         let (env, agent) = (row / spec.agents, row % spec.agents);
-        Some(fault(env, begun(env), agent, FaultKind::NoAction))
+        Some(fault(env, seen_at(env), agent, FaultKind::NoAction))
     }
 }
 
@@ -189,12 +185,17 @@ pub fn fault_of_states<E: Environment>(
     let at = not_finite(states)?;
     let width = environments.spec().state_dim;
     let (env, number) = (at / width, at % width);
-    let step = match status.get(env) {
+    let (step, value) = (seen_at(env, status, environments), states[at]);
+    Some(fault(env, step, FaultKind::State { number, value }))
+}
+
+/// The step of its episode at which an environment is seen: 0 where an episode just ended, since what is seen then
+/// belongs to the next.
+fn seen_at<E: Environment>(env: usize, status: &[Status], environments: &VecEnv<E>) -> u32 {
+    match status.get(env) {
         None | Some(Status::Running) => environments.episode_steps(env),
         Some(_) => 0,
-    };
-    let value = states[at];
-    Some(fault(env, step, FaultKind::State { number, value }))
+    }
 }
 
 /// Where the first number lies that is not finite.

@@ -74,12 +74,15 @@ impl Buffer {
     /// # Errors
     /// [`TrainError::Torch`] if there is not enough memory.
     pub fn new(spec: &Spec, envs: usize, steps: usize) -> Result<Self, TrainError> {
-        let (rows, columns, agents) = (steps as i64, envs as i64, spec.agents as i64);
-        let available = (spec.available_len() / spec.agents.max(1)) as i64;
+        let size = |size: usize| i64::try_from(size).unwrap_or(i64::MAX);
+        let (rows, columns, agents) = (size(steps), size(envs), size(spec.agents));
+        let available = size(spec.available_len() / spec.agents.max(1));
+        // The largest comes first: sizes that no memory has are refused before anything is multiplied here.
+        let obs = Rows::zeros(&[rows.saturating_add(1), columns, agents, size(spec.obs_dim)])?;
         Ok(Self {
             steps,
             envs,
-            obs: Rows::zeros(&[rows + 1, columns, agents, spec.obs_dim as i64])?,
+            obs,
             available: match available {
                 0 => None,
                 width => Some(Rows::zeros(&[rows + 1, columns, agents, width])?),
@@ -109,8 +112,10 @@ impl Buffer {
     /// global state, where the task has one.
     ///
     /// # Errors
-    /// [`TrainError::Torch`] or [`TrainError::Tch`] if there is not enough memory.
+    /// [`TrainError::Setting`] if a gate has neither one decision nor one for each agent, [`TrainError::Torch`] or
+    /// [`TrainError::Tch`] if there is not enough memory.
     pub fn with_needs(mut self, needs: Needs) -> Result<Self, TrainError> {
+        crate::check::gate_width(needs.gate, self.spec.agents)?;
         let shape = [self.steps, self.envs, self.spec.agents].map(|size| size as i64);
         let [steps, envs, agents] = shape;
         if needs.gate > 0 {
@@ -158,7 +163,7 @@ impl Buffer {
         self.steps
     }
 
-    /// Environments of the environment (C).
+    /// Environments (C).
     pub fn num_envs(&self) -> usize {
         self.envs
     }
@@ -173,8 +178,13 @@ impl Buffer {
         self.rewards.view()
     }
 
-    /// What was perceived in some steps, rows of O numbers, and who was active in them.
+    /// What was perceived in some steps, rows of O numbers, and who was active in them. Step T is that after the last.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] for a step that the buffer does not have.
     pub fn seen(&self, steps: Range<usize>) -> Result<(&[f32], &[bool]), TrainError> {
+        crate::check::step(steps.end, self.steps + 1)?;
+        let steps = steps.start.min(steps.end)..steps.end;
         let agents = self.envs * self.spec.agents;
         let rows = steps.start * agents..steps.end * agents;
         let numbers = rows.start * self.spec.obs_dim..rows.end * self.spec.obs_dim;
@@ -202,7 +212,11 @@ impl Buffer {
         self.gates.as_mut()
     }
 
-    /// Takes from every agent what it owes for receiving, (T, C, N), in the place of earlier penalties.
+    /// Subtracts these penalties for receiving, (T, C, N), from the rewards when advantages are estimated. They replace
+    /// earlier ones.
+    ///
+    /// # Panics
+    /// [`advantages`](Self::advantages) does if they are not of the rewards' shape.
     pub fn penalise(&mut self, penalties: Array3<f32>) {
         self.penalties = penalties;
     }

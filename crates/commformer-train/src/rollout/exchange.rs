@@ -45,20 +45,20 @@ pub fn exchange<E: Environment>(
     ranks: &mut Ranks,
 ) -> Result<(), TrainError> {
     let mut mine = Wire::Out(Vec::new());
-    each_of(ranks.rank(), ranks, shards, episodes, &mut mine)?;
+    exchange_shards(ranks.rank(), ranks, shards, episodes, &mut mine)?;
     let all = ranks.exchange(Subject::Rollout, &mine.into_bytes())?;
     for (rank, bytes) in all.iter().enumerate() {
         if rank != ranks.rank() {
             let mut wire = Wire::from(rank, bytes);
-            each_of(rank, ranks, shards, episodes, &mut wire)?;
+            exchange_shards(rank, ranks, shards, episodes, &mut wire)?;
             wire.end()?;
         }
     }
     Ok(())
 }
 
-/// Brings all that a rank's shards leave over the wire.
-fn each_of<E: Environment>(
+/// Brings what a rollout left in the shards of `rank` over the wire.
+fn exchange_shards<E: Environment>(
     rank: usize,
     ranks: &Ranks,
     shards: &mut [Shard<E>],
@@ -89,6 +89,11 @@ fn exchange_episodes(
         .collect();
     wire.list(&mut whole)?;
     wire.list(&mut reals)?;
+    let fits = whole.len().is_multiple_of(2) && whole.len() / 2 * (1 + metrics) == reals.len();
+    if wire.reads() && !fits {
+        let what = format!("{} numbers of {} episodes", reals.len(), whole.len() / 2);
+        return Err(wire.refused(what));
+    }
     let pairs = whole.chunks_exact(2).zip(reals.chunks_exact(1 + metrics));
     *episodes = pairs
         .map(|(whole, reals)| Episode {
@@ -101,7 +106,7 @@ fn exchange_episodes(
     Ok(())
 }
 
-/// Where the environments are, for checkpoints.
+/// The states of the environments, for checkpoints.
 fn exchange_states<E: Environment>(
     environments: &mut Environments<E>,
     rank: usize,

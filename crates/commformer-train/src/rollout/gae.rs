@@ -8,7 +8,10 @@ use ndarray::{Array2, Array3, ArrayView3, Axis, azip};
 /// `rewards` (T, C, N); `values` (T, C, N) of the observations acted in; `next_values` (T, C, N) of
 /// the observations after the step: zero where the episode terminated, the value of its last
 /// observation where it was truncated, else the next row of `values`. `ended` is 1 where an
-/// episode ended either way: no later advantage counts.
+/// episode ended either way: no later advantage counts. `gamma` and `lambda` lie in [0, 1].
+///
+/// # Panics
+/// If the arrays differ in shape.
 pub fn gae(
     rewards: ArrayView3<'_, f32>,
     values: ArrayView3<'_, f32>,
@@ -58,7 +61,7 @@ mod tests {
             0.5,
             0.5,
         );
-        // 4 + 0.5 * 3 - 2; 2 - 1, cut; 1 + 0.5 * 1 - 0.5 + 0.25 * 1.
+        // 4 + 0.5 * 3 - 2; 2 - 1, terminated; 1 + 0.5 * 1 - 0.5 + 0.25 * 1.
         assert_eq!(advantages, array![[[1.25]], [[1.0]], [[3.5]]]);
         assert_eq!(returns, array![[[1.75]], [[2.0]], [[5.5]]]);
     }

@@ -37,7 +37,7 @@ impl Graphs {
         }
     }
 
-    /// How many there are (G).
+    /// How many graphs there are (G).
     pub fn groups(&self) -> usize {
         self.acting.size()[0] as usize
     }
@@ -131,16 +131,17 @@ fn groups(config: &BilevelConfig, envs: usize) -> usize {
     }
 }
 
-/// Standard Gumbel noise for graphs, a stream for each `index`.
-fn gumbel(seed: u64, index: u64, [groups, rows, columns]: [usize; 3], device: Device) -> Tensor {
-    let mut rng = Rng::new(seed_for(seed, Purpose::Graphs), index);
+/// Standard Gumbel noise for graphs, (groups, rows, columns), from the stream of this number.
+fn gumbel(seed: u64, stream: u64, [groups, rows, columns]: [usize; 3], device: Device) -> Tensor {
+    let mut rng = Rng::new(seed_for(seed, Purpose::Graphs), stream);
     let noise: Vec<f32> = (0..groups * rows * columns).map(|_| rng.gumbel()).collect();
     Tensor::from_slice(&noise)
         .view([groups as i64, rows as i64, columns as i64])
         .to_device(device)
 }
 
-/// Noise for a graph that one update draws for itself, shaped like `like`'s first, (1, N, N).
+/// Noise for the graph that update `update` draws for itself, (1, N, N), for agents and a device as those of `like`,
+/// (G, N, N).
 pub fn update_noise(seed: u64, update: u64, like: &Tensor) -> Tensor {
     let agents = like.size()[1] as usize;
     // Iterations have the streams from 0 on, updates those of the upper half.

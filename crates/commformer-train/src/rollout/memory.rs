@@ -1,4 +1,4 @@
-//! What a rollout remembers beside perceptions and actions: the receive gates' decisions, and what
+//! What a rollout keeps beside observations and actions: the receive gates' decisions, and what
 //! agents carry from step to step.
 
 use super::rows::{Rows, samples, write};

@@ -1,8 +1,8 @@
-//! What a team says to each other, counted.
+//! The messages of a team, counted.
 
 use crate::MessageSizes;
 
-/// What was said in some steps of a team: sums, of which the methods make rates.
+/// Statistics of a team's messages in some steps: sums, of which the methods make rates.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MessageStats {
     /// Agents times steps.
@@ -15,7 +15,7 @@ pub struct MessageStats {
     pub messages: f64,
     /// Bytes that were sent.
     pub bytes: f64,
-    /// Bytes if everybody had always heard everybody.
+    /// Bytes if all active agents had always heard each other.
     pub full_bytes: f64,
 }
 
@@ -76,36 +76,36 @@ impl StepMessages<'_> {
         }
     }
 
-    /// The traffic of the step.
+    /// The statistics of the step.
     pub fn message_stats(&self) -> MessageStats {
         let agents = self.active.len();
-        let mut traffic = MessageStats {
+        let mut stats = MessageStats {
             agent_steps: agents as f64,
             ..MessageStats::default()
         };
         if self.sizes.is_empty() && self.edges.is_empty() {
             // Nothing is sent: no need to look at every pair.
             let active = self.active.iter().filter(|active| **active);
-            traffic.active_steps = active.count() as f64;
-            traffic.open = traffic.active_steps;
-            return traffic;
+            stats.active_steps = active.count() as f64;
+            stats.open = stats.active_steps;
+            return stats;
         }
         let size = |sizes: &[u32], at: usize| sizes.get(at).copied().map_or(0.0, f64::from);
         for receiver in (0..agents).filter(|&agent| self.active[agent]) {
             let received = self.received(receiver);
-            traffic.active_steps += 1.0;
-            traffic.open += received.share;
-            traffic.messages += received.messages;
+            stats.active_steps += 1.0;
+            stats.open += received.share;
+            stats.messages += received.messages;
             for sender in self.senders(receiver) {
                 let at = receiver * agents + sender;
                 let heard = self.edge(at) * self.gate(receiver, sender);
                 let always = size(&self.sizes.always, at);
                 let along = size(&self.sizes.edge, at);
-                traffic.bytes += always + heard * along;
-                traffic.full_bytes += always + along;
+                stats.bytes += always + heard * along;
+                stats.full_bytes += always + along;
             }
         }
-        traffic
+        stats
     }
 
     /// Active agents other than `receiver`.
@@ -115,7 +115,7 @@ impl StepMessages<'_> {
 }
 
 impl MessageStats {
-    /// Adds what was said elsewhere.
+    /// Adds the sums of other steps.
     pub fn add(&mut self, other: &MessageStats) {
         self.agent_steps += other.agent_steps;
         self.active_steps += other.active_steps;
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn only_edges_between_living_agents_deliver() {
+    fn only_edges_between_active_agents_deliver() {
         let all = stats(&[], &[true, true, true]);
         assert_eq!((all.messages, all.bytes, all.full_bytes), (4.0, 42.0, 62.0));
         assert_eq!((all.open_rate(), all.messages()), (1.0, 4.0 / 3.0));
@@ -215,9 +215,9 @@ mod tests {
             (0.0, 0.0, 0.0)
         );
         // Both count who was there alike.
-        for traffic in [some, silent] {
-            assert_eq!((traffic.agent_steps, traffic.active_steps), (3.0, 2.0));
-            assert_eq!((traffic.open, traffic.share() <= 1.0), (2.0, true));
+        for stats in [some, silent] {
+            assert_eq!((stats.agent_steps, stats.active_steps), (3.0, 2.0));
+            assert_eq!((stats.open, stats.share() <= 1.0), (2.0, true));
         }
     }
 

@@ -1,4 +1,4 @@
-//! Who spoke to whom in a rollout, and what that costs.
+//! Who heard whom in a rollout, and what that costs.
 
 use super::buffer::Buffer;
 use super::memory::GateMemory;
@@ -6,7 +6,7 @@ use super::message_stats::{MessageStats, StepMessages};
 use crate::{MessageSizes, Price, TrainError};
 use ndarray::Array3;
 
-/// Who spoke to whom in the T steps of a rollout.
+/// Who heard whom in the T steps of a rollout.
 #[derive(Debug)]
 pub struct RolloutMessages<'a> {
     /// The graph of each group of environments, G of N x N.
@@ -68,15 +68,15 @@ impl<'a> RolloutMessages<'a> {
         Ok(())
     }
 
-    /// All traffic.
+    /// The statistics of all steps.
     pub fn message_stats(&self) -> Result<MessageStats, TrainError> {
         let mut all = MessageStats::default();
         self.each_step(|_, _, step| all.add(&step.message_stats()))?;
         Ok(all)
     }
 
-    /// What each agent owes for what it took in, (T, C, N), in units of reward; `deviation` is that of
-    /// the returns.
+    /// The penalty of each agent for what it took in, (T, C, N), in units of reward; `deviation` is the standard
+    /// deviation of the returns.
     pub fn penalties(&self, price: Price, deviation: f64) -> Result<Array3<f32>, TrainError> {
         let mut penalties = Array3::zeros((self.steps, self.groups.len(), self.agents));
         self.each_step(|t, env, step| {

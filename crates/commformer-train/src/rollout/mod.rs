@@ -123,7 +123,7 @@ pub fn collect<E: Environment>(
     let (waiting, over) = (Mutex::new(waiting), Mutex::new(Vec::new()));
     let work = |policy: &mut Box<dyn Policy>| {
         loop {
-            // Who finds nobody waiting can go: the others have one shard each.
+            // A worker that finds no shard waiting can stop: every other one has a shard.
             let Some(mut turn) = lock(&waiting).pop_front() else {
                 break;
             };

@@ -20,13 +20,13 @@ pub struct Noise {
 /// What was drawn for a step.
 #[derive(Debug)]
 pub struct Drawn {
-    /// (C, N, A)
+    /// For the actions, (C, N, A); `None`: they are greedy.
     pub actions: Option<Tensor>,
-    /// (C, N, W)
+    /// For the gates, (C, N, W); `None`: they are all open.
     pub gates: Option<Tensor>,
 }
 
-/// The streams of some environments in iteration `iteration`, out of `all` environments.
+/// The streams of some of `all` environments in iteration `iteration` (or round of an evaluation).
 pub fn streams(seed: u64, iteration: u64, envs: Range<usize>, all: usize) -> Vec<Rng> {
     envs.map(|env| Rng::new(seed, iteration * all as u64 + env as u64))
         .collect()

@@ -86,7 +86,7 @@ impl<T: Element> Rows<T> {
         Ok(&mut self.host.slice_mut()?[t * length..(t + 1) * length])
     }
 
-    /// Environments the environments' row `last` to the first.
+    /// Copies row `last` in the environments' memory to the first one.
     pub fn carry(&mut self, last: usize) -> Result<(), TrainError> {
         let length = self.length();
         self.host

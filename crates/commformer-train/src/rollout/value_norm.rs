@@ -32,7 +32,7 @@ impl ValueNorm {
         self.debias = keep(self.debias, 1.0);
     }
 
-    /// Debiased mean and variance.
+    /// Debiased mean and variance of the returns; the variance is at least 0.01. Before the first update: 0 and 0.01.
     pub fn moments(&self) -> (f64, f64) {
         let debias = self.debias.max(EPSILON);
         let mean = self.mean / debias;

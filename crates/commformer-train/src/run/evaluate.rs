@@ -1,4 +1,4 @@
-//! Judging a policy: rounds of exactly one episode in each environment.
+//! Evaluating a policy: rounds of exactly one episode in each environment.
 
 use crate::rollout::graphs::entries;
 use crate::rollout::memory::of_active;
@@ -9,7 +9,7 @@ use crate::{Actor, EpisodeRecord, EvaluationReport, MessageStats, TeamGraphs, Tr
 use commformer_env::{Environment, VecEnv};
 use tch::{Device, Tensor};
 
-/// How a policy is judged.
+/// How a policy is evaluated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvaluateOptions {
     /// Draw actions with this seed instead of acting greedily.
@@ -17,7 +17,7 @@ pub struct EvaluateOptions {
     /// Let the receive gates decide, those that are random by design with this seed; `None`: they are
     /// all open.
     pub gates: Option<u64>,
-    /// How many episodes, in rounds of as many as there are environments; `None`: one round.
+    /// How many episodes, at least 1, in rounds of as many as there are environments; `None`: one round.
     pub episodes: Option<usize>,
     /// Refuse to wait longer than this for an episode to end, steps.
     pub max_steps: usize,
@@ -30,7 +30,7 @@ impl EvaluateOptions {
     pub const PATIENCE: usize = 100_000;
 }
 
-/// One round on the CPU, with the likeliest actions and all gates open.
+/// One round on the CPU, with greedy actions and all gates open.
 impl Default for EvaluateOptions {
     fn default() -> Self {
         Self {
@@ -46,6 +46,11 @@ impl Default for EvaluateOptions {
 /// Plays one episode in each environment on `graph`, (N, N) or (0, 0) for a team without a graph, and records it.
 /// Environments that finish early go on, but only their first episode counts: the mean is not biased towards short
 /// ones.
+///
+/// # Errors
+///
+/// [`TrainError::Setting`] for a graph of another team or no episodes, [`TrainError::Endless`] if an episode does not end,
+/// or what the environments or the policy refuse.
 pub fn evaluate<E: Environment>(
     policy: &(impl Actor + ?Sized),
     graph: &Tensor,
@@ -64,9 +69,10 @@ pub(crate) fn play<E: Environment>(
     scores: &mut Vec<f32>,
 ) -> Result<EvaluationReport, TrainError> {
     crate::check::of_agents(&graph.size(), environments.spec().agents, true)?;
+    crate::check::episodes(options.episodes)?;
     let (edges, envs) = (entries(graph)?, environments.num_envs());
     let asked = options.episodes.unwrap_or(envs);
-    let mut episodes = Vec::with_capacity(asked);
+    let mut episodes = Vec::new();
     for round in 0..asked.div_ceil(envs) {
         episodes.extend(play_round(
             policy,
@@ -122,7 +128,7 @@ fn play_round<E: Environment>(
             .map(|seed| streams(seed, round, 0..envs, envs)),
         draw_gates: false,
     };
-    let mut said = vec![Said::default(); envs];
+    let mut received = vec![EpisodeMessages::default(); envs];
     let mut records: Vec<Option<EpisodeRecord>> = vec![None; envs];
     for _ in 0..options.max_steps {
         buffer.begin()?;
@@ -130,7 +136,7 @@ fn play_round<E: Environment>(
         buffer.fetch_gates()?;
         let active = buffer.active_samples();
         let open = buffer.gates().map_or(Ok(&[][..]), |gates| gates.open(0))?;
-        for (env, said) in said.iter_mut().enumerate() {
+        for (env, received) in received.iter_mut().enumerate() {
             let of_env = |all: usize| env * all / envs..(env + 1) * all / envs;
             let step = StepMessages {
                 edges,
@@ -138,7 +144,7 @@ fn play_round<E: Environment>(
                 active: &active[of_env(active.len())],
                 sizes: &sizes,
             };
-            said.add(&step, environments.must_receive(env)?);
+            received.add(&step, environments.must_receive(env)?);
             if let (Some(gates), None) = (buffer.gates(), &records[env]) {
                 let of_step = gates.scores()?;
                 let of_step = &of_step[of_env(of_step.len())];
@@ -147,12 +153,12 @@ fn play_round<E: Environment>(
         }
         buffer.step(0, environments)?;
         for episode in environments.episodes() {
-            let said = std::mem::take(&mut said[episode.env]);
+            let received = std::mem::take(&mut received[episode.env]);
             records[episode.env].get_or_insert_with(|| EpisodeRecord {
                 team_return: f64::from(episode.team_return),
                 steps: episode.steps,
-                traffic: said.traffic,
-                gates_right: said.gates_right(),
+                traffic: received.traffic,
+                gates_right: received.gates_right(),
                 metrics: episode
                     .metrics
                     .iter()
@@ -176,15 +182,17 @@ fn play_round<E: Environment>(
     Ok(episodes)
 }
 
-/// What was said in an episode so far.
+/// What an episode's agents received so far, and how often that was right.
 #[derive(Clone, Debug, Default)]
-struct Said {
+struct EpisodeMessages {
     traffic: MessageStats,
+    /// Agents' steps in which it is known whether they must receive.
+    known: f64,
+    /// Those of them in which the agent did what it must.
     right: f64,
-    critic_width: f64,
 }
 
-impl Said {
+impl EpisodeMessages {
     /// Adds a step, in which each agent must receive or must not, if that is known.
     fn add(&mut self, step: &StepMessages<'_>, must_receive: Option<&[bool]>) {
         self.traffic.add(&step.message_stats());
@@ -192,13 +200,13 @@ impl Said {
             if step.active[agent] {
                 let receives = step.received(agent).share > 0.0;
                 self.right += f64::from(u8::from(receives == *must));
-                self.critic_width += 1.0;
+                self.known += 1.0;
             }
         }
     }
 
     fn gates_right(&self) -> Option<f64> {
-        (self.critic_width > 0.0).then(|| self.right / self.critic_width)
+        (self.known > 0.0).then(|| self.right / self.known)
     }
 }
 

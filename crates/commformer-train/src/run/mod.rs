@@ -13,7 +13,7 @@ use evaluate::play;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// By how much more than its target a team may receive and still keep to its budget.
+/// By how much the share of messages that a team takes in may lie above its target: it still keeps to its budget.
 const TOLERANCE: f64 = 0.03;
 
 /// How often the gates' threshold is set anew before an evaluation.
@@ -78,7 +78,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             let failed = match catch_unwind(round) {
                 Ok(Ok(true)) if self.progress() < 1.0 => return Ok(Outcome::Stopped),
                 Ok(Ok(_)) => continue,
-                // What could not be written now cannot be written now.
+                // Saving again would fail for the same reason.
                 Ok(Err(error @ (TrainError::Checkpoint(_) | TrainError::Listener(_)))) => {
                     self.leave(&error);
                     return Err(error);
@@ -87,7 +87,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 Err(panic) => TrainError::Panicked(message_of(&*panic)),
             };
             self.leave(&failed);
-            // Should this fail too, the first error is the one to tell.
+            // If this fails, too, the first error is the one to report.
             let _ = self.save(store, listener, &before);
             return Err(failed);
         }
@@ -111,7 +111,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         if evaluate {
             self.evaluate(environments, listener)?;
         }
-        // Asked once: a wish that comes later waits for the next iteration.
+        // Asked once: a later wish to stop waits for the next iteration.
         let mut stop = listener.stop();
         if let Some(ranks) = &mut self.learner.ranks {
             stop = ranks.any(stop)?;
@@ -122,7 +122,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         Ok(stop)
     }
 
-    /// Saves, once all that was told of the run is on the disk. Where several processes train together, the first one does.
+    /// Saves, once all that was reported of the run is on the disk. Where several processes train together, the first one does.
     fn save(
         &self,
         store: Option<&CheckpointStore>,
@@ -143,7 +143,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         }
     }
 
-    /// Judges the policy as it is now.
+    /// Evaluates the policy as it is now.
     fn evaluate(
         &mut self,
         environments: MakeEnvironments<'_, E>,
@@ -199,8 +199,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         Ok(())
     }
 
-    /// What makes one checkpoint better than another: with gates, first of all that they are in force
-    /// and keep to the budget; then the return, less what the messages cost.
+    /// By what checkpoints are compared: with gates, first whether these are in force and keep to the budget; then by
+    /// the return, less what the messages cost.
     fn standing(&self, report: &EvaluationReport) -> Best {
         let mut standing = Best {
             iteration: self.iteration,

@@ -47,7 +47,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         })
     }
 
-    /// Begins a new run with the weights of another, and with what its values are measured by. Optimisers, budget,
+    /// Begins a new run with the weights of another, and with the scale of its values. Optimisers, budget,
     /// episodes and the schedule begin anew.
     ///
     /// # Errors
@@ -89,7 +89,9 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 let range = shard.envs.clone();
                 let recurrent = &state.recurrent[numbers(range.start)..numbers(range.end)];
                 let own = shard.environments.own().ok_or_else(|| {
-                    TrainError::Mismatch("it comes after the work was shared out".into())
+                    TrainError::Mismatch(
+                        "the work is shared out already; call `restore` before `with_group`".into(),
+                    )
                 })?;
                 shard.buffer.restore(own, &envs[range], recurrent)?;
             }

@@ -64,7 +64,7 @@ pub fn score_function_loss(
 }
 
 /// The schedule, if epoch `epoch` (from 0) of an iteration with `graphs` is a step of the upper
-/// level.
+/// level; `None` for an epoch of the lower level.
 pub fn upper_turn<'a>(
     plan: &'a GraphPlan,
     graphs: &Graphs,

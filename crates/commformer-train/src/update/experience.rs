@@ -1,4 +1,4 @@
-//! What a rollout taught, as tensors: advantages and returns are computed once an iteration, and
+//! What is learned from a rollout, as tensors: advantages and returns are computed once an iteration, and
 //! minibatches are cut from views of the shards' buffers.
 
 use super::gradient::{Part, PartGraph};
@@ -29,7 +29,8 @@ pub struct Experience {
     values: Pieces,
     advantages: Pieces,
     returns: Pieces,
-    active: Pieces, // 1 or 0
+    /// 1 where an agent was active, else 0.
+    active: Pieces,
     /// Weights of the values' errors, where they are not `active`.
     valued: Option<Pieces>,
     gate: Option<GateExperience>,
@@ -39,7 +40,7 @@ pub struct Experience {
     begins: Option<Pieces>,
     /// The environment of each sample, (S).
     envs: Vec<usize>,
-    /// Agents that was active in each sample, (S).
+    /// How many agents were active in each sample, (S).
     counts: Vec<usize>,
 }
 
@@ -91,9 +92,9 @@ impl Experience {
             }
             envs.extend((0..buffer.steps()).flat_map(|_| own.clone()));
         }
-        // How much better it went than a value expected that did not know the gates' decisions.
+        // Over values that do not know the gates' decisions.
         let mut gate_advantages: Vec<f32> = (gate_values.iter().zip(&returns))
-            .map(|(value, better)| better - norm.denormalize(*value))
+            .map(|(value, returned)| returned - norm.denormalize(*value))
             .collect();
         standardize(&mut gate_advantages, &active);
         let taken_in = returns.iter().zip(&active);
@@ -113,7 +114,7 @@ impl Experience {
             .map(|row| row.iter().filter(|active| **active).count())
             .collect();
         let active: Vec<f32> = active.iter().map(|is| f32::from(u8::from(*is))).collect();
-        // Of all agents' values the mean error, however many of them are active.
+        // A weight for every agent with which the loss, a sum over the count of active agents, is the mean over all.
         let everybody = active.iter().sum::<f32>() / active.len().max(1) as f32;
         let lengths: Vec<i64> = sizes.iter().map(|size| *size as i64).collect();
         let pieces = |all: &[f32]| -> Result<Pieces, TrainError> {
@@ -163,24 +164,20 @@ impl Experience {
         })
     }
 
-    /// Environments of the environment (C).
+    /// Environments of all shards (C).
     pub fn num_envs(&self) -> usize {
         self.rewards.shape()[1]
     }
 
-    /// The [units](Units) of the environments in `envs`: a range where it can be. Whatever is selected here are units.
+    /// The [units](Units) of the environments in `envs`: a range if these are all, else a list. Every selection here is one of
+    /// units.
     pub fn of_envs(&self, envs: Range<usize>) -> Selection {
         let all = self.units.count();
         if envs == (0..self.num_envs()) {
             return Selection::Range(0, all);
         }
         let of_these = |unit: &usize| envs.contains(&self.envs[self.units.sample(*unit, 0)]);
-        Selection::Listed(
-            (0..all)
-                .filter(of_these)
-                .map(|sample| sample as i64)
-                .collect(),
-        )
+        Selection::Listed((0..all).filter(of_these).map(|unit| unit as i64).collect())
     }
 
     /// Agents of a sample (N).
@@ -201,7 +198,7 @@ impl Experience {
         samples.all(|sample| self.counts[sample] == self.agents())
     }
 
-    /// How many agents are active in these samples.
+    /// How many agents are active in these samples, added up over them.
     pub fn count_active(&self, selection: &Selection) -> usize {
         let samples = self.units.samples(selection);
         samples.map(|sample| self.counts[sample]).sum()
@@ -311,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dead_agents_do_not_shift_the_mean() {
+    fn inactive_agents_do_not_shift_the_mean() {
         let mut values = [1.0, 3.0, 100.0];
         standardize(&mut values, &[true, true, false]);
         assert!((values[0] + 1.0).abs() < 1e-4 && (values[1] - 1.0).abs() < 1e-4);

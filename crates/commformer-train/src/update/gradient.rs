@@ -29,7 +29,7 @@ pub struct Objective<'a> {
 /// The graph of a part.
 #[derive(Debug)]
 pub enum PartGraph {
-    /// As they are.
+    /// As it is: no gradient reaches the edge logits.
     Given(TeamGraphs),
     /// Drawn from the edge logits with this noise, (1, N, N), so that a gradient reaches them.
     Drawn(Tensor),
@@ -82,7 +82,7 @@ pub fn gradient(
     objective: Objective<'_>,
     total_active: f64,
 ) -> Result<Gradient, TrainError> {
-    // Of a gradient for each.
+    // The shape of each leaf, and so of its gradient.
     let leaves: Vec<Vec<i64>> = match (level, replicas.first()) {
         (Level::Lower, Some(policy)) => {
             let parameters = policy.parameters();
@@ -190,20 +190,22 @@ fn summed(
     about: Subject,
     ranks: &mut Ranks,
 ) -> Result<(Vec<Tensor>, Tensor), TrainError> {
-    // Of the loss, of the gates' where there are any, and how many ranks have those.
+    // Terms of the loss, those of the gates where there are any, and how many ranks have the latter.
     const TERMS: [i64; 3] = [5, 5, 1];
     let options = (Kind::Float, ranks.device());
     let mut gradients: Vec<Tensor> = (leaves.iter())
         .map(|leaf| Tensor::zeros(&leaf[..], options))
         .collect();
-    let told = Tensor::zeros(TERMS.iter().sum::<i64>(), options);
+    let own_terms = Tensor::zeros(TERMS.iter().sum::<i64>(), options);
     if let Some((own, terms)) = own {
         gradients = own;
         let count = terms.size()[0];
-        told.narrow(0, 0, count).f_copy_(&terms)?;
-        let _ = told.narrow(0, 10, 1).fill_(i64::from(count > TERMS[0]));
+        own_terms.narrow(0, 0, count).f_copy_(&terms)?;
+        let _ = own_terms
+            .narrow(0, 10, 1)
+            .fill_(i64::from(count > TERMS[0]));
     }
-    let flat: Vec<Tensor> = (gradients.iter().chain([&told]))
+    let flat: Vec<Tensor> = (gradients.iter().chain([&own_terms]))
         .map(|tensor| {
             Ok(tensor
                 .f_to_device(ranks.device())?
@@ -213,7 +215,7 @@ fn summed(
         .collect::<Result<_, TrainError>>()?;
     let flat = Tensor::f_cat(&flat, 0)?;
     let sum = match how {
-        GradientExchange::EightBit => ranks.sum_in_eight_bits(about, &flat, told.numel())?,
+        GradientExchange::EightBit => ranks.sum_in_eight_bits(about, &flat, own_terms.numel())?,
         GradientExchange::Exact | GradientExchange::Sum => ranks.sum(&flat)?,
     };
     let sizes: Vec<i64> = leaves

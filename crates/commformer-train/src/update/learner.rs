@@ -89,7 +89,7 @@ impl<P: Policy> Learner<P> {
         &self.policy
     }
 
-    /// The same, to calibrate its gates.
+    /// The same, to be changed.
     pub fn policy_mut(&mut self) -> &mut P {
         &mut self.policy
     }

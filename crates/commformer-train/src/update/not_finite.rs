@@ -1,4 +1,4 @@
-//! What is told of a step that was not taken because a number was no longer finite.
+//! What is reported of a step that was not taken because a number was no longer finite.
 
 use crate::policy::Level;
 use crate::{PpoConfig, TrainError};
@@ -226,7 +226,7 @@ impl fmt::Display for NotFinite {
     }
 }
 
-/// The first few, and how many more there are.
+/// The first few of them, in words, and how many more there are.
 pub fn list(tensors: &[Entries]) -> String {
     const NAMED: usize = 3;
     let named: Vec<String> = (tensors.iter().take(NAMED))

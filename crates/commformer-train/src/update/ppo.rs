@@ -51,7 +51,7 @@ pub struct Loss {
     pub terms: Tensor,
 }
 
-/// The loss of a part of a minibatch in which `total_active` agents are active; the parts' losses
+/// The loss of a part of a minibatch in which `total_active` agents, at least 1, are active; the parts' losses
 /// add up to the minibatch's. Without `gate` terms the gates are not in force: only the value
 /// before their decisions is learned.
 ///

@@ -11,7 +11,7 @@ use commformer_train::{
 use std::sync::{Arc, Mutex};
 use tch::{Kind, Tensor};
 
-const COPIES: usize = 3;
+const ENVS: usize = 3;
 const STEPS: usize = 10;
 const SEED: u64 = 5;
 
@@ -122,7 +122,7 @@ fn battle() -> Smac {
 }
 
 fn trainer(asks: bool) -> Trainer<Central, Smac> {
-    trainer_of(|central| central, asks, vec![battle(); COPIES]).unwrap()
+    trainer_of(|central| central, asks, vec![battle(); ENVS]).unwrap()
 }
 
 /// Of what is made of the policy.
@@ -140,11 +140,11 @@ fn trainer_of<P: Policy, E: Environment>(
         asks,
         shown: Arc::default(),
     });
-    let mut settings = settings(COPIES, STEPS);
-    settings.rollout.shard = COPIES;
+    let mut settings = settings(ENVS, STEPS);
+    settings.rollout.shard = ENVS;
     // All samples at once, in order.
     let ppo = &mut settings.ppo;
-    (ppo.epochs, ppo.minibatches, ppo.chunk) = (1, 1, COPIES * STEPS);
+    (ppo.epochs, ppo.minibatches, ppo.chunk) = (1, 1, ENVS * STEPS);
     Trainer::new(settings, GraphPlan::None, policy, envs)
 }
 
@@ -206,7 +206,7 @@ fn it_is_that_of_the_task_after_the_same_actions() {
     trainer.iterate().unwrap();
     trainer.iterate().unwrap();
     let shown = std::mem::take(&mut *trainer.policy().shown.lock().unwrap());
-    let mut alone: Vec<Alone> = (0..COPIES as u64).map(Alone::new).collect();
+    let mut alone: Vec<Alone> = (0..ENVS as u64).map(Alone::new).collect();
     let (mut ends, mut valued) = (Vec::new(), shown.valued.iter());
     for one in &mut alone {
         one.advance(None);
@@ -216,7 +216,7 @@ fn it_is_that_of_the_task_after_the_same_actions() {
         let all: Vec<f32> = alone.iter().flat_map(Alone::state).collect();
         assert_eq!(numbers(states), all, "step {t}");
         let actions = Vec::<i64>::try_from(actions.view(-1)).unwrap();
-        let agents = actions.len() / COPIES;
+        let agents = actions.len() / ENVS;
         for (one, actions) in alone.iter_mut().zip(actions.chunks(agents)) {
             let status = one.advance(Some(actions));
             if status == Status::Truncated {
@@ -257,11 +257,7 @@ fn a_run_with_it_goes_on_to_the_bit_and_with_a_mirror() {
 
 #[test]
 fn in_a_box_it_does_the_same_to_the_bit() {
-    let boxed = trainer_of(
-        |central| Box::new(central) as _,
-        true,
-        vec![battle(); COPIES],
-    );
+    let boxed = trainer_of(|central| Box::new(central) as _, true, vec![battle(); ENVS]);
     same_in_a_box(&mut trainer(true), &mut boxed.unwrap());
 }
 
@@ -299,7 +295,7 @@ impl Environment for Spoilt {
 #[test]
 fn one_that_is_not_finite_is_refused() {
     let of = |asks: bool, steps: u32| {
-        let envs = (0..COPIES).map(|env| Spoilt {
+        let envs = (0..ENVS).map(|env| Spoilt {
             task: battle(),
             steps: (env == 1).then_some(steps),
         });

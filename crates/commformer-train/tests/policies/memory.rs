@@ -78,8 +78,8 @@ impl Environment for Remembering {
         out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        let told = actions.indices().iter().zip(self.cues).zip(self.shown);
-        for (reward, ((action, cue), shown)) in rewards.iter_mut().zip(told) {
+        let answers = actions.indices().iter().zip(self.cues).zip(self.shown);
+        for (reward, ((action, cue), shown)) in rewards.iter_mut().zip(answers) {
             let right = *action == i64::from(cue);
             *reward = match (shown, right) {
                 (true, _) => 0.0,

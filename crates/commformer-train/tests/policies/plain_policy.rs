@@ -10,7 +10,7 @@ use commformer_train::{
 };
 use tch::Tensor;
 
-const COPIES: usize = 4;
+const ENVS: usize = 4;
 
 fn envs(purpose: Purpose) -> VecEnv<PredatorPrey> {
     let config = PredatorPreyConfig {
@@ -18,7 +18,7 @@ fn envs(purpose: Purpose) -> VecEnv<PredatorPrey> {
         ..PredatorPreyConfig::default()
     };
     let task = PredatorPrey::new(config).unwrap();
-    VecEnv::new(vec![task; COPIES], seed_for(1, purpose)).unwrap()
+    VecEnv::new(vec![task; ENVS], seed_for(1, purpose)).unwrap()
 }
 
 fn trainer(plan: GraphPlan, threads: usize) -> Result<Trainer<Plain, PredatorPrey>, TrainError> {
@@ -32,7 +32,7 @@ fn trainer_of<P: Policy>(
     threads: usize,
 ) -> Result<Trainer<P, PredatorPrey>, TrainError> {
     let envs = envs(Purpose::Environments);
-    let mut settings = settings(COPIES, 16);
+    let mut settings = settings(ENVS, 16);
     settings.run.threads = threads;
     let policy = made(Plain::new(envs.spec(), 1));
     Trainer::new(settings, plan, policy, envs)
@@ -56,7 +56,7 @@ fn it_trains_and_sends_nothing() {
     assert_eq!((report.graph_changes, report.price), (0, None));
     let graph = trainer.execution_graph().unwrap();
     let report = evaluated(trainer.policy(), &graph);
-    assert_eq!((report.episodes.len(), report.graph.len()), (COPIES, 0));
+    assert_eq!((report.episodes.len(), report.graph.len()), (ENVS, 0));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use commformer_env::VecEnv;
 use commformer_train::{GraphPlan, Policy, Settings, TrainError, Trainer};
 use tch::{Kind, Tensor};
 
-const COPIES: usize = 8;
+const ENVS: usize = 8;
 const STEPS: usize = 16;
 /// Half a rollout: the longest below the ten that the policy asks for.
 const LENGTH: usize = 8;
@@ -20,10 +20,10 @@ fn trainer_of<P: Policy>(
     made: impl FnOnce(Gru) -> P,
     settings: impl FnOnce(&mut Settings),
 ) -> Result<Trainer<P, Remembering>, TrainError> {
-    let envs = VecEnv::new(vec![Remembering::new(); COPIES], 3).unwrap();
+    let envs = VecEnv::new(vec![Remembering::new(); ENVS], 3).unwrap();
     let policy = made(Gru::new(envs.spec(), 1));
-    let mut own = common::settings(COPIES, STEPS);
-    own.rollout.shard = COPIES / 2;
+    let mut own = common::settings(ENVS, STEPS);
+    own.rollout.shard = ENVS / 2;
     own.ppo.lr = 5e-3;
     settings(&mut own);
     Trainer::new(own, GraphPlan::None, policy, envs)
@@ -31,9 +31,9 @@ fn trainer_of<P: Policy>(
 
 /// All environments in one shard and all samples in one part, in order, so that what is evaluated can be found again.
 fn in_order(settings: &mut Settings) {
-    settings.rollout.shard = COPIES;
+    settings.rollout.shard = ENVS;
     let ppo = &mut settings.ppo;
-    (ppo.epochs, ppo.minibatches, ppo.chunk) = (1, 1, COPIES * STEPS);
+    (ppo.epochs, ppo.minibatches, ppo.chunk) = (1, 1, ENVS * STEPS);
 }
 
 /// The largest difference of entries.
@@ -68,8 +68,8 @@ fn what_is_evaluated_is_what_was_done() {
         let within = |x: &Tensor| x.narrow(0, 1, LENGTH as i64 - 1);
         assert_eq!(within(&evaluated.begins), within(&cued));
         assert!(within(&cued).sum(Kind::Float).double_value(&[]) > 20.0);
-        // Of the rollout's first step it has been seen to, which the first rollout's cues show.
-        let first = evaluated.begins.get(0).narrow(0, 0, COPIES as i64);
+        // Nothing begins anew in a rollout's first step: what is carried into it was set to zeros already.
+        let first = evaluated.begins.get(0).narrow(0, 0, ENVS as i64);
         assert_eq!(first.sum(Kind::Float).double_value(&[]), 0.0);
         assert_eq!(
             iteration == 0,

@@ -1,4 +1,4 @@
-//! A team without a graph, from its first iteration to the judgement of its last checkpoint, in a task that knows whom
+//! A team without a graph, from its first iteration to the evaluation of its best checkpoint, in a task that knows whom
 //! each agent should hear.
 
 use crate::common::{bits, one_round, settings};
@@ -13,18 +13,18 @@ use std::io;
 use std::path::Path;
 use tch::{Device, Kind, Tensor};
 
-const COPIES: usize = 4;
+const ENVS: usize = 4;
 const ITERATIONS: u64 = 6;
-/// What each agent tells each other one in every step, bytes.
+/// Bytes that each agent sends to each other one in every step.
 const BYTES: u32 = 8;
 
 fn envs(purpose: Purpose) -> VecEnv<Signal> {
     let task = Signal::new(SignalConfig::default()).unwrap();
-    VecEnv::new(vec![task; COPIES], seed_for(1, purpose)).unwrap()
+    VecEnv::new(vec![task; ENVS], seed_for(1, purpose)).unwrap()
 }
 
 fn trainer(plan: GraphPlan, threads: usize) -> Result<Trainer<Plain, Signal>, TrainError> {
-    let mut settings = settings(COPIES, 16);
+    let mut settings = settings(ENVS, 16);
     let run = &mut settings.run;
     (run.threads, run.steps) = (threads, ITERATIONS * 64);
     (run.eval_every, run.eval_episodes) = (128, Some(6));
@@ -75,7 +75,7 @@ fn run(trainer: &mut Trainer<Plain, Signal>, folder: &Path, heard: &mut Heard) -
 }
 
 #[test]
-fn it_is_trained_saved_taken_up_again_and_judged() {
+fn it_is_trained_saved_resumed_and_evaluated() {
     let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let [of_whole, of_parts] = folders.each_ref().map(|folder| folder.path());
     let (mut whole, mut heard) = (trainer(GraphPlan::None, 1).unwrap(), Heard::default());
@@ -133,9 +133,9 @@ fn it_is_trained_saved_taken_up_again_and_judged() {
         ..one_round()
     };
     let graph = Tensor::from_slice(&best.state.graph).view([0, 0]);
-    let critic_width = evaluate(&policy, &graph, &mut envs(Purpose::Evaluation), &options).unwrap();
+    let evaluated = evaluate(&policy, &graph, &mut envs(Purpose::Evaluation), &options).unwrap();
     let then = (heard.evaluations.iter()).find(|report| report.steps == best.state.steps);
-    assert_eq!(critic_width.episodes, then.unwrap().episodes);
+    assert_eq!(evaluated.episodes, then.unwrap().episodes);
 }
 
 #[test]

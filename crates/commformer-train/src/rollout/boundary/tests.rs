@@ -163,7 +163,7 @@ fn what_is_wrong_is_found_where_it_is() {
 }
 
 #[test]
-fn what_an_episode_that_was_cut_ended_with_is_looked_at() {
+fn the_last_observation_of_a_truncated_episode_is_checked() {
     for at in 0..AGENTS * OBS {
         let mut seen = Seen::after(3, Some(at));
         let value = f32::INFINITY;

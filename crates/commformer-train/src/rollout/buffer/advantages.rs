@@ -7,7 +7,7 @@ use commformer_env::Status;
 use ndarray::{Array3, s};
 
 impl Buffer {
-    /// Advantages and returns, (T, C, N).
+    /// Advantages and returns, (T, C, N), in units of reward; `norm` has the scale of the policy's values.
     pub fn advantages(
         &self,
         norm: &ValueNorm,
@@ -86,23 +86,23 @@ mod tests {
     /// last one, in which a limit ends the episode; both places have others at once.
     fn leaving() -> Scripted {
         let (active, rewards): (&[bool], &[f32]) = (&[true; 2], &[1.0; 2]);
-        let mut told = Scripted::new(&[active; 5], &[rewards; 4], Status::Truncated);
-        told.departed[1][1] = true;
-        told.departed[3][0] = true;
-        told
+        let mut scripted = Scripted::new(&[active; 5], &[rewards; 4], Status::Truncated);
+        scripted.departed[1][1] = true;
+        scripted.departed[3][0] = true;
+        scripted
     }
 
     #[test]
     fn who_leaves_earns_nothing_more_and_carries_nothing_on() {
-        let told = leaving();
-        let buffer = Buffer::new(told.spec(), 1, 4).unwrap();
+        let scripted = leaving();
+        let buffer = Buffer::new(scripted.spec(), 1, 4).unwrap();
         let mut buffer = buffer
             .with_needs(Needs {
                 memory: 1,
                 ..Needs::default()
             })
             .unwrap();
-        let mut env = VecEnv::new(vec![told], 0).unwrap();
+        let mut env = VecEnv::new(vec![scripted], 0).unwrap();
         buffer.reset(&mut env).unwrap();
         buffer.begin().unwrap();
         let full = |value: f64| Tensor::full([1, 2], value, (Kind::Float, Device::Cpu));
@@ -138,13 +138,13 @@ mod tests {
 
     #[test]
     fn ends_are_each_agent_s_own() {
-        // Both are paid 1 in each of three steps. Then the first is cut, with 10 ahead, and the second terminates.
+        // Both are paid 1 in each of three steps. Then the first is truncated, with 10 ahead, and the second terminates.
         let (active, rewards): (&[bool], &[f32]) = (&[true; 2], &[1.0; 2]);
         let active = [active, active, active, &[true, false]];
-        let mut told = Scripted::new(&active, &[rewards; 3], Status::Truncated);
-        told.departed[2][1] = true;
-        let mut buffer = Buffer::new(told.spec(), 1, 3).unwrap();
-        let mut env = VecEnv::new(vec![told], 0).unwrap();
+        let mut scripted = Scripted::new(&active, &[rewards; 3], Status::Truncated);
+        scripted.departed[2][1] = true;
+        let mut buffer = Buffer::new(scripted.spec(), 1, 3).unwrap();
+        let mut env = VecEnv::new(vec![scripted], 0).unwrap();
         buffer.reset(&mut env).unwrap();
         buffer.begin().unwrap();
         let full = |value: f64| Tensor::full([1, 2], value, (Kind::Float, Device::Cpu));

@@ -5,7 +5,7 @@ use commformer_env::Status;
 
 impl Buffer {
     /// 1 where what an agent carries begins anew before the step, (S, N): its episode ended in the step before, or
-    /// another agent has its place. In a rollout's first step that has been seen to already.
+    /// another agent has its place. 0 in a rollout's first step: what is carried into it was set to zeros already.
     pub fn begins(&self) -> Vec<f32> {
         let agents = self.spec.agents;
         let mut begins = vec![0.0; self.steps * self.envs * agents];
@@ -28,13 +28,13 @@ mod tests {
     fn by_hand() {
         // Episodes of three steps; the second agent leaves in the first of each, the first in the last.
         for end in [Status::Terminated, Status::Truncated] {
-            let mut told = Scripted::new(&[&[true; 2][..]; 4], &[&[0.0; 2][..]; 3], end);
-            told.departed[0][1] = true;
-            told.departed[2][0] = true;
-            let mut buffer = Buffer::new(told.spec(), 1, 7).unwrap();
-            let mut env = VecEnv::new(vec![told], 0).unwrap();
+            let mut scripted = Scripted::new(&[&[true; 2][..]; 4], &[&[0.0; 2][..]; 3], end);
+            scripted.departed[0][1] = true;
+            scripted.departed[2][0] = true;
+            let mut buffer = Buffer::new(scripted.spec(), 1, 7).unwrap();
+            let mut env = VecEnv::new(vec![scripted], 0).unwrap();
             buffer.reset(&mut env).unwrap();
-            // The first of a second rollout would begin anew; it has been seen to.
+            // The second rollout begins in the middle of an episode. Its first step is 0 in any case.
             for expected in [
                 [[0, 0], [0, 1], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1]],
                 [[0, 0], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1], [0, 1]],

@@ -25,6 +25,10 @@ impl Buffer {
 
     /// Goes on from saved environments, whose agents carry these numbers, (C, N, M); the next rollout starts
     /// there.
+    ///
+    /// # Errors
+    /// [`TrainError::Mismatch`] for another recurrent state, [`TrainError::Environment`] for states of other environments,
+    /// [`TrainError::Fault`] if nobody can learn from what they wrote.
     pub fn restore<E: Environment>(
         &mut self,
         environments: &mut VecEnv<E>,
@@ -37,7 +41,13 @@ impl Buffer {
         environments.restore(states, self.last()?)?;
         self.check_last(environments)?;
         self.keep_states(self.steps, 0..0, environments)?;
-        (self.recurrent.as_ref()).map_or(Ok(()), |own| own.restore(recurrent))
+        match &self.recurrent {
+            Some(own) => own.restore(recurrent),
+            None if recurrent.is_empty() => Ok(()),
+            None => Err(TrainError::Mismatch(
+                "its agents carry a recurrent state, those of this run none".into(),
+            )),
+        }
     }
 
     /// What agents carry out of the last step, (C, N, M); empty if nothing.

@@ -26,9 +26,10 @@ impl Buffer {
     ///
     /// Where all agents of an environment are paid alike, each of them expects the same of a state: the mean of the
     /// active agents' values. Where they are not, or nobody is active, no other agent's value says what this one
-    /// expects; then it is what the agent, `earned`, (T, C, N), from here to the end of its episode or of the
-    /// rollout, and nothing beyond. So is a pause that is over in this rollout: what follows it is known. Who pauses there, in an environment where agents come back, then expects what it expected at
-    /// its last turn.
+    /// expects. Its value is then what it has `earned`, (T, C, N), from here to the end of its episode or of the
+    /// rollout, and nothing beyond. The value of a pause that is over in this rollout is computed in the same way, since
+    /// what follows it is known. An agent that pauses when the rollout or its episode is cut off, in an environment where
+    /// agents come back, expects what it expected at its last turn.
     pub(super) fn value_fallen(&self, outlook: &mut Outlook, earned: &Array3<f32>, gamma: f64) {
         let Outlook {
             values,
@@ -50,7 +51,7 @@ impl Buffer {
                     mean.unwrap_or_else(|| expected(values, env, agent, turns[agent]));
             }
         }
-        // Who has another turn in the same episode.
+        // Whether each agent has another turn in the same episode, within the rollout.
         let mut comes_back = vec![false; self.envs * agents];
         for t in (0..=self.steps).rev() {
             for (env, active) in self.active[self.steps_of_agents(t)]
@@ -82,8 +83,8 @@ impl Buffer {
     }
 }
 
-/// At which step each agent had its last turn in its episode, where it has more to come: an agent of the same environment has
-/// come back from a pause in this rollout. The dead do not come back, and who left has none.
+/// At which step each agent had its last turn in its episode; `None` where it has none to come. An agent has more to come
+/// if one of its environment has come back from a pause in this rollout, and it has not left.
 struct LastTurns {
     /// Where episodes were truncated, one (N) after the other.
     at_finals: Vec<Option<usize>>,
@@ -170,9 +171,9 @@ mod tests {
         [gamma, gae_lambda]: [f64; 2],
     ) -> Vec<Vec<f32>> {
         let (steps, agents) = (rewards.len(), active[0].len());
-        let told = Scripted::new(active, rewards, end);
-        let mut buffer = Buffer::new(told.spec(), 1, steps).unwrap();
-        let mut env = VecEnv::new(vec![told], 0).unwrap();
+        let scripted = Scripted::new(active, rewards, end);
+        let mut buffer = Buffer::new(scripted.spec(), 1, steps).unwrap();
+        let mut env = VecEnv::new(vec![scripted], 0).unwrap();
         buffer.reset(&mut env).unwrap();
         buffer.begin().unwrap();
         let row = |values: &[f32]| Tensor::from_slice(values).view([1, agents as i64]);

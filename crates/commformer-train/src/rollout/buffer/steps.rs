@@ -11,13 +11,18 @@ use commformer_env::{Batch, Environment, Status, VecEnv};
 use tch::{Device, Tensor};
 
 impl Buffer {
-    /// What is perceived at step `t` (the last is that after the rollout), and what was drawn for it,
+    /// What is perceived at step `t` (step T is that after the rollout), and what was drawn for it,
     /// both where the policy works.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] for a step that the buffer does not have, [`TrainError::Tch`] or [`TrainError::Torch`] if
+    /// libtorch refuses.
     pub fn observed(
         &mut self,
         t: usize,
         mut drawn: Drawn,
     ) -> Result<(Observed, Drawn), TrainError> {
+        crate::check::step(t, self.steps)?;
         let mut active = self.flags(&self.active[self.steps_of_agents(t)])?;
         if let Some(staging) = &mut self.staging {
             let [obs, available, state, of_agents, actions, gates] = staging.send([
@@ -67,12 +72,16 @@ impl Buffer {
 
     /// Keeps what the policy chose at step `t`, and the noise from which its gates were drawn. Only the
     /// actions are brought to the environments.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] for a step that the buffer does not have, [`TrainError::Tch`] for tensors of another shape.
     pub fn record(
         &mut self,
         t: usize,
         act: &Act,
         gate_noise: Option<&Tensor>,
     ) -> Result<(), TrainError> {
+        self.check_taken(t)?;
         if let (Some(gates), Some(gating)) = (&mut self.gates, &act.gate) {
             gates.record(t, gating, gate_noise)?;
         }
@@ -90,18 +99,21 @@ impl Buffer {
         t: usize,
         environments: &mut VecEnv<E>,
     ) -> Result<(), TrainError> {
+        self.check_taken(t)?;
         Ok(environments.begin_step(self.actions.at(t)?)?)
     }
 
     /// Steps every environment with the actions of step `t`.
     ///
     /// # Errors
-    /// [`TrainError::Fault`] if nobody can learn from what was written.
+    /// [`TrainError::Fault`] if nobody can learn from what was written, [`TrainError::Setting`] for a step that the buffer
+    /// does not have, [`TrainError::Environment`] for environments that it was not made for.
     pub fn step<E: Environment>(
         &mut self,
         t: usize,
         environments: &mut VecEnv<E>,
     ) -> Result<(), TrainError> {
+        self.check_taken(t)?;
         let actions = self.actions.at(t)?;
         let (acted, next) = (self.steps_of_agents(t), self.steps_of_agents(t + 1));
         let obs = self.obs.row_mut(t + 1)?;
@@ -153,6 +165,14 @@ impl Buffer {
         Ok(())
     }
 
+    /// Refuses a step in which no action can be taken.
+    fn check_taken(&self, t: usize) -> Result<(), TrainError> {
+        match t < self.steps {
+            true => Ok(()),
+            false => crate::check::step(t, self.steps.saturating_sub(1)),
+        }
+    }
+
     /// 1 where an agent is active, (.., N); `None` where everybody is.
     fn flags(&self, active: &[bool]) -> Result<Option<Tensor>, TrainError> {
         if active.iter().all(|active| *active) {
@@ -202,5 +222,38 @@ impl Buffer {
         }
         self.values.fetch(0..self.steps + 1)?;
         self.fetch_gates()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::buffer::scripted::Scripted;
+
+    #[test]
+    fn a_step_that_the_buffer_does_not_have_is_an_error() {
+        let (active, rewards): (&[bool], &[f32]) = (&[true; 2], &[1.0; 2]);
+        let scripted = Scripted::new(&[active; 3], &[rewards; 2], Status::Running);
+        let mut buffer = Buffer::new(scripted.spec(), 1, 2).unwrap();
+        let mut env = VecEnv::new(vec![scripted], 0).unwrap();
+        buffer.reset(&mut env).unwrap();
+        let refused = buffer.step(2, &mut env).unwrap_err().to_string();
+        assert!(refused.contains("is 2, expected from 0 to 1"), "{refused}");
+        let nothing = || Drawn {
+            actions: None,
+            gates: None,
+        };
+        assert!(buffer.observed(2, nothing()).is_ok());
+        assert!(buffer.observed(3, nothing()).is_err());
+        assert!(buffer.seen(2..3).is_ok() && buffer.seen(2..4).is_err());
+    }
+
+    #[test]
+    fn a_size_that_no_memory_has_is_an_error() {
+        let (active, rewards): (&[bool], &[f32]) = (&[true; 2], &[1.0; 2]);
+        let scripted = Scripted::new(&[active; 2], &[rewards], Status::Running);
+        for steps in [usize::MAX, i64::MAX as usize, 1 << 60] {
+            assert!(Buffer::new(scripted.spec(), 1, steps).is_err());
+        }
     }
 }

@@ -24,7 +24,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use tch::Tensor;
 
-/// No state is larger; a length beyond it is damage, not data.
+/// Bytes that no state exceeds; a length beyond it is damage, not data.
 const LIMIT: usize = 1 << 32;
 
 /// Why a checkpoint could not be written or read.
@@ -70,7 +70,7 @@ pub enum CheckpointError {
         /// What is wrong with the newest.
         newest: Box<CheckpointError>,
     },
-    /// Weights are no numbers that anybody can act by.
+    /// Weights are not finite: no policy can act with them.
     #[error(
         "{} has weights that are not finite, in {weights}: nobody can act by them; take an earlier checkpoint, or \
          train anew with a lower ppo.lr",
