@@ -73,13 +73,7 @@ unsafe extern "C" {
         gathered: *const *mut c_void,
         count: usize,
     ) -> *mut c_char;
-    pub(crate) fn commformer_group_broadcast(
-        group: *mut c_void,
-        tensor: *mut c_void,
-        root: c_int,
-    ) -> *mut c_char;
     pub(crate) fn commformer_group_sum(group: *mut c_void, tensor: *mut c_void) -> *mut c_char;
-    pub(crate) fn commformer_group_barrier(group: *mut c_void, timeout: i64) -> *mut c_char;
     pub(crate) fn commformer_group_say(
         group: *mut c_void,
         key: *const c_char,

@@ -85,30 +85,11 @@ char *commformer_group_gather(void *group, void *mine, void *const *gathered, si
   });
 }
 
-// Overwrites a tensor with that of process `root`.
-char *commformer_group_broadcast(void *group, void *tensor, int root) {
-  return guarded([&] {
-    std::vector<at::Tensor> tensors{tensor_of(tensor)};
-    c10d::BroadcastOptions options;
-    options.rootRank = root;
-    gloo_of(group).broadcast(tensors, options)->wait();
-  });
-}
-
 // Overwrites a tensor with the sum over all processes, in the engine's own order.
 char *commformer_group_sum(void *group, void *tensor) {
   return guarded([&] {
     std::vector<at::Tensor> tensors{tensor_of(tensor)};
     gloo_of(group).allreduce(tensors)->wait();
-  });
-}
-
-// Waits for everybody; process 0 learns who did not come within `timeout` milliseconds.
-char *commformer_group_barrier(void *group, int64_t timeout) {
-  return guarded([&] {
-    c10d::BarrierOptions options;
-    options.timeout = std::chrono::milliseconds(timeout);
-    gloo_of(group).monitoredBarrier(options, true);
   });
 }
 

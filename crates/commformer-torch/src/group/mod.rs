@@ -13,7 +13,7 @@ use crate::TorchError;
 use crate::ffi;
 use std::thread;
 use std::time::Duration;
-use store::{GaveUp, Handle, apart, milliseconds};
+use store::{GaveUp, Handle, apart};
 use tch::Tensor;
 
 /// How long a process that has lost the others waits for them to say that they are there.
@@ -192,25 +192,6 @@ impl Group {
         Ok(gathered.into_iter().map(bytes).collect())
     }
 
-    /// Overwrites a tensor with that of process `root`. It is contiguous, on the CPU, and has the same shape and kind
-    /// everywhere.
-    ///
-    /// # Errors
-    ///
-    /// [`GroupError::Lost`].
-    pub fn broadcast(&mut self, tensor: &mut Tensor, root: usize) -> Result<(), GroupError> {
-        // SAFETY: as for `gather`.
-        let done = unsafe {
-            let message = ffi::commformer_group_broadcast(
-                self.handle.0,
-                tensor.as_mut_ptr().cast(),
-                root as i32,
-            );
-            ffi::check("broadcast a tensor", message)
-        };
-        self.or_lost(done)
-    }
-
     /// Overwrites a tensor with the sum over all processes. It is contiguous, on the CPU, and has the same shape and kind
     /// everywhere. In which order it is added up depends on the number of processes.
     ///
@@ -222,20 +203,6 @@ impl Group {
         let done = unsafe {
             let message = ffi::commformer_group_sum(self.handle.0, tensor.as_mut_ptr().cast());
             ffi::check("add tensors up", message)
-        };
-        self.or_lost(done)
-    }
-
-    /// Waits until everybody is here.
-    ///
-    /// # Errors
-    ///
-    /// [`GroupError::Lost`]; process 0 learns who did not come.
-    pub fn wait(&mut self, patience: Duration) -> Result<(), GroupError> {
-        // SAFETY: the handle is that of a group.
-        let done = unsafe {
-            let message = ffi::commformer_group_barrier(self.handle.0, milliseconds(patience));
-            ffi::check("wait for the other processes", message)
         };
         self.or_lost(done)
     }
