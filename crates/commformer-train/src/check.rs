@@ -113,12 +113,20 @@ pub fn settings(
 /// Refuses to learn a graph where the policy offers none, to train without a graph where the policy learns one, and a
 /// fixed graph that is not `agents` x `agents`.
 pub fn graph(plan: &GraphPlan, offered: bool, agents: usize) -> Result<(), TrainError> {
-    let (found, holds) = match plan {
-        GraphPlan::Learned(_) => ("learned, by a policy that learns none", offered),
-        GraphPlan::None => ("none at all, for a policy that learns one", !offered),
+    let (found, expected, holds) = match plan {
+        GraphPlan::Learned(_) => (
+            "learned, by a policy that learns none",
+            "a fixed graph or none at all",
+            offered,
+        ),
+        GraphPlan::None => (
+            "none at all, for a policy that learns one",
+            "a learned or a fixed graph",
+            !offered,
+        ),
         GraphPlan::Fixed(graph) => return of_agents(&graph.size(), agents, false),
     };
-    check("graph.mode", found, holds, "another mode")
+    check("graph.mode", found, holds, expected)
 }
 
 /// Refuses more processes than there are shards to share out.
@@ -215,7 +223,7 @@ mod tests {
         }
         let refused = graph(&GraphPlan::None, true, 3).unwrap_err().to_string();
         let expected =
-            "graph.mode is none at all, for a policy that learns one, expected another mode";
+            "graph.mode is none at all, for a policy that learns one, expected a learned or a fixed graph";
         assert_eq!(refused, expected);
     }
 
