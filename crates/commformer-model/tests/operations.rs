@@ -22,6 +22,7 @@ enum Operation {
     NormOfEachAgent,
     Residual,
     Observe,
+    ObserveShared,
     Arithmetic,
     Columns,
     Steps,
@@ -41,6 +42,7 @@ struct Layers {
     linear: Linear,
     each: Linear,
     norm: Norm,
+    wide: (Norm, Linear),
     each_norm: Norm,
     attention: Attention,
     gru: Gru,
@@ -64,6 +66,10 @@ impl Layers {
             linear: Linear::new(&mut layout, "linear", square, Init::Normal),
             each: Linear::of(&mut layout, &names, square, Init::Normal, per),
             norm: Norm::new(&mut layout, "norm", width),
+            wide: (
+                Norm::new(&mut layout, "wide.norm", 2 * width),
+                Linear::new(&mut layout, "wide", [2 * width, width], Init::Normal),
+            ),
             each_norm: Norm::of(&mut layout, &names, width, per),
             attention: Attention::new(&mut layout, "attention", width, heads, relates, 0.7),
             gru: Gru::new(&mut layout, "gru", square, Init::Normal),
@@ -81,6 +87,8 @@ struct Given<'a, O: Ops> {
     index: &'a O::Index,
     /// 0 or 1 for each row.
     flags: &'a O::Value,
+    /// W numbers for each team.
+    shared: &'a O::Value,
     steps: usize,
 }
 
@@ -108,6 +116,10 @@ fn apply<O: Ops>(
         Operation::NormOfEachAgent => ops.norm(&layers.each_norm, x, None),
         Operation::Residual => ops.residual(&layers.norm, x, &layers.linear, y, 0.0),
         Operation::Observe => ops.observe(None, &layers.norm, &layers.linear, Activation::Tanh, x),
+        Operation::ObserveShared => {
+            let (norm, layer) = &layers.wide;
+            ops.observe_shared(norm, layer, Activation::Tanh, given.shared, x)
+        }
         Operation::Arithmetic => {
             let sum = ops.add(x, y);
             let scaled = ops.scale_rows(&sum, given.flags);
@@ -165,7 +177,7 @@ fn apply<O: Ops>(
     }
 }
 
-const OPERATIONS: [Operation; 24] = [
+const OPERATIONS: [Operation; 25] = [
     Operation::Linear(Activation::Identity),
     Operation::Linear(Activation::Relu),
     Operation::Linear(Activation::Sigmoid),
@@ -177,6 +189,7 @@ const OPERATIONS: [Operation; 24] = [
     Operation::NormOfEachAgent,
     Operation::Residual,
     Operation::Observe,
+    Operation::ObserveShared,
     Operation::Arithmetic,
     Operation::Columns,
     Operation::Steps,
@@ -262,6 +275,11 @@ impl Case {
         }
     }
 
+    /// (teams, W)
+    fn shared(&self) -> &[f32] {
+        &self.inputs[1][..self.size[0] * self.size[2]]
+    }
+
     fn natively(&self, operation: Operation) -> Found {
         let [teams, agents, _] = self.size;
         let leaves: Vec<&[f32]> = self.leaves.iter().map(Vec::as_slice).collect();
@@ -285,10 +303,12 @@ impl Case {
                 tape.input(&self.inputs[at], columns, true)
             });
             let flags = tape.input(&self.flags, 1, false);
+            let shared = tape.input(self.shared(), self.size[2], false);
             let given = Given {
                 links: &links,
                 index: &self.index,
                 flags: &flags,
+                shared: &shared,
                 steps: self.steps,
             };
             let mut ops = Native::new(&mut tape, &leaves);
@@ -341,6 +361,7 @@ impl Case {
             links: &links,
             index: &Tensor::from_slice(&index).view([teams, agents]),
             flags: &flags,
+            shared: &tensor(self.shared(), &[teams, -1]),
             steps: self.steps,
         };
         let [x, wide, y] = &inputs;
@@ -406,7 +427,7 @@ proptest! {
             let (value, of_inputs, of_leaves) = case.natively(operation);
             let (value_torch, inputs_torch, leaves_torch) = case.by_torch(operation, over);
             check(&format!("{operation:?}"), &value, &value_torch);
-            let observes = matches!(operation, Operation::Observe);
+            let observes = matches!(operation, Operation::Observe | Operation::ObserveShared);
             for at in (0..3).filter(|_| !observes) {
                 check(&format!("{operation:?}, input {at}"), &of_inputs[at], &inputs_torch[at]);
             }

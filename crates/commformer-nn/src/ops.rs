@@ -42,6 +42,16 @@ pub trait Ops {
         obs: &Self::Value,
     ) -> Self::Value;
 
+    /// The same with z = LN([shared, own]), where the numbers `shared`, (teams, S), are those of a whole team.
+    fn observe_shared(
+        &mut self,
+        norm: &Norm,
+        layer: &Linear,
+        f: Activation,
+        shared: &Self::Value,
+        own: &Self::Value,
+    ) -> Self::Value;
+
     /// f(x W^T + b) for the outputs `part` of a layer.
     fn linear_part(
         &mut self,

@@ -75,7 +75,7 @@ impl Member {
         let obs = tape.input(own.inputs, tower.inputs, false);
         let memory = tape.input(own.memory, own.memory.len(), false);
         let mut ops = Native::new(&mut tape, weights.leaves);
-        let x = tower.encode(&mut ops, &obs);
+        let x = tower.encode(&mut ops, (None, &obs));
         let mind = match own.memory {
             [] => Mind { x, memory, h: x },
             _ => {

@@ -27,6 +27,7 @@ impl<T: Talk> Footing<T> {
     fn counted<U: Talk>(&self, tower: &Tower<U>, senders: f64) -> f64 {
         let mut ops = Count::new(1.0, self.agents, senders);
         let inputs = ops.input(tower.inputs, false);
+        let shared = (tower.shared > 0).then(|| ops.input(tower.shared, false));
         let width = tower.talk.memory();
         let carried = (width > 0).then(|| Carried {
             memory: Hidden {
@@ -38,7 +39,7 @@ impl<T: Talk> Footing<T> {
                 share: None,
             }],
         });
-        tower.run(&mut ops, &inputs, carried);
+        tower.run(&mut ops, (shared.as_ref(), &inputs), carried);
         ops.training()
     }
 }

@@ -155,7 +155,7 @@ impl<T: Talk> ActorCritic<T> {
         let x = match gate.decides {
             Decides::Send => own.shallow_clone(),
             Decides::Hear(_) => {
-                let x = tower.encode(&mut ops, own);
+                let x = tower.encode(&mut ops, (None, own));
                 tower.talk.prepare(&mut ops, &x)
             }
         };

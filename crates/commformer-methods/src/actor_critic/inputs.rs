@@ -37,15 +37,12 @@ impl Inputs {
         self.obs_dim.saturating_add(id)
     }
 
-    /// Numbers that the critic sees.
-    pub fn critic_width(&self) -> usize {
+    /// Numbers that the critic sees of the whole team, before what an agent sees.
+    pub fn shared_width(&self) -> usize {
         match (self.critic, self.state_dim) {
-            (Critic::Own | Critic::Trunk, _) => self.seen(),
-            (Critic::Team, 0) => {
-                let all = self.agents.saturating_mul(self.obs_dim);
-                all.saturating_add(self.seen())
-            }
-            (Critic::Team, state) => self.seen().saturating_add(state),
+            (Critic::Own | Critic::Trunk, _) => 0,
+            (Critic::Team, 0) => self.agents.saturating_mul(self.obs_dim),
+            (Critic::Team, state) => state,
         }
     }
 
@@ -81,24 +78,27 @@ impl Inputs {
         Tensor::cat(&[obs, &ids.expand([obs.size()[0], -1, -1], false)], -1)
     }
 
-    /// What the critic sees, (B, N, ..): that, and before it what is known of the whole team. `None` if it is the global
-    /// state and nobody shows it.
-    pub fn team(&self, obs_batch: &ObsBatch<'_>, own: &Tensor) -> Option<Tensor> {
-        let [batch, agents] = [own.size()[0], self.agents as i64];
-        let central = match (self.critic, self.state_dim) {
-            (Critic::Own | Critic::Trunk, _) => return Some(own.shallow_clone()),
+    /// What the critic sees of the whole team, (B, ..), before what the actor sees; `None` if nothing.
+    ///
+    /// # Errors
+    ///
+    /// If it is the global state and nobody shows it.
+    pub fn shared(&self, obs_batch: &ObsBatch<'_>) -> Result<Option<Tensor>, &'static str> {
+        Ok(match (self.critic, self.state_dim) {
+            (Critic::Own | Critic::Trunk, _) => None,
             (Critic::Team, 0) => {
                 // Who is not active does not matter to others.
                 let seen = match obs_batch.active {
                     Some(active) => obs_batch.obs * active.unsqueeze(-1),
                     None => obs_batch.obs.shallow_clone(),
                 };
-                seen.reshape([batch, -1])
+                Some(seen.reshape([seen.size()[0], -1]))
             }
-            (Critic::Team, _) => obs_batch.state?.shallow_clone(),
-        };
-        let central = central.unsqueeze(1).expand([-1, agents, -1], false);
-        Some(Tensor::cat(&[&central, own], -1))
+            (Critic::Team, _) => {
+                let state = obs_batch.state.ok_or("the global state is not shown")?;
+                Some(state.shallow_clone())
+            }
+        })
     }
 }
 

@@ -20,7 +20,7 @@ impl<T: Talk> ActorCritic<T> {
         let batch = &samples.batch;
         self.inputs.check(batch)?;
         let own = self.inputs.own(batch.obs);
-        let team = (self.inputs.team(batch, &own)).ok_or("the global state is not shown")?;
+        let shared = self.inputs.shared(batch)?;
         let widths = self.network.memory();
         // Of sequences there is a memory of each, and else of each sample.
         let starts = match &samples.sequence {
@@ -44,13 +44,15 @@ impl<T: Talk> ActorCritic<T> {
         let talks = self.network.actor.talk.rounds() > 0;
         let actor = Seen {
             goes_on: goes_on(&of_actor),
-            inputs: own,
+            shared: None,
+            inputs: own.shallow_clone(),
             memory: of_actor,
             hearing: talks.then(|| Hearing::new(batch.graph, open, batch.active)),
         };
         let critic = self.network.critic.as_ref().map(|_| Seen {
             goes_on: goes_on(&of_critic),
-            inputs: team,
+            shared,
+            inputs: own,
             memory: of_critic,
             hearing: None,
         });

@@ -15,7 +15,9 @@ pub(super) struct Weights<'a, T> {
 /// What one tower is shown, in rows: one for each agent of each team and step.
 #[derive(Clone, Copy)]
 pub(super) struct Rows<'a> {
-    /// (rows, inputs)
+    /// What is seen of a whole team, (teams of all steps, S), if anything.
+    pub shared: Option<&'a [f32]>,
+    /// What an agent sees by itself, (rows, inputs).
     pub inputs: &'a [f32],
     /// What agents remember before the first step, (rows of a step, M).
     pub memory: Option<&'a [f32]>,
@@ -57,9 +59,10 @@ impl Pass {
                 None => Vec::new(),
             },
         });
+        let shared = (rows.shared).map(|shared| self.tape.input(shared, tower.shared, false));
         let mut ops = Native::new(&mut self.tape, leaves);
         let inputs = ops.observations(rows.inputs, tower.inputs);
-        let ran = tower.run(&mut ops, &inputs, carried);
+        let ran = tower.run(&mut ops, (shared.as_ref(), &inputs), carried);
         (self.outputs, self.gate, self.memory) = (ran.outputs, ran.gate, ran.memory);
     }
 

@@ -40,7 +40,9 @@ pub(super) struct Network<T> {
 /// From rows of inputs to rows of outputs, for each agent by itself but for what it hears.
 #[derive(Clone, Debug)]
 pub(super) struct Tower<T> {
-    /// Width of an input.
+    /// Numbers that a whole team sees (S).
+    pub shared: usize,
+    /// Numbers that an agent sees by itself.
     pub inputs: usize,
     activation: commformer_nn::layers::Activation,
     input_norm: Norm,
@@ -81,7 +83,7 @@ pub(super) struct Ran<V> {
 /// What a network is made of.
 pub(super) struct Sizes<'a> {
     pub config: &'a ActorCriticConfig,
-    /// Numbers that the actor and the critic see; no critic: `None`.
+    /// Numbers that an agent sees, and those of the whole team that the critic sees before them; no critic: `None`.
     pub inputs: (usize, Option<usize>),
     pub actions: ActionSpace,
     /// What agents decide on.
@@ -94,13 +96,13 @@ impl<T: Talk> Network<T> {
     /// The network of these sizes, whose actors talk as `talk` makes it.
     pub fn new(sizes: &Sizes<'_>, talk: impl FnOnce(&mut Layout, &str) -> T) -> Self {
         let mut layout = Layout::new();
-        let (seen, critic_width) = sizes.inputs;
+        let (seen, of_critic) = sizes.inputs;
         let config = sizes.config;
         let mut heads = vec![("head", sizes.actions.size(), Init::SMALL)];
-        if critic_width.is_none() {
+        if of_critic.is_none() {
             heads.push(("value", 1, VALUE));
         }
-        let mut actor = Tower::new(&mut layout, "actor", seen, &heads, config, talk);
+        let mut actor = Tower::new(&mut layout, "actor", [0, seen], &heads, config, talk);
         actor.gate = sizes.decides.map(|decides| {
             let seen = match decides {
                 Decides::Send => 0,
@@ -117,10 +119,10 @@ impl<T: Talk> Network<T> {
                 ],
             }
         });
-        let critic = critic_width.map(|width| {
+        let critic = of_critic.map(|shared| {
             let talk = |layout: &mut Layout, name: &str| config.silent(layout, name);
             let heads = [("head", 1, VALUE)];
-            Tower::new(&mut layout, "critic", width, &heads, config, talk)
+            Tower::new(&mut layout, "critic", [shared, seen], &heads, config, talk)
         });
         let log_std = match sizes.actions {
             ActionSpace::Discrete(_) => None,
@@ -150,12 +152,13 @@ impl<T: Talk> Tower<T> {
     fn new(
         layout: &mut Layout,
         name: &str,
-        inputs: usize,
+        [shared, own]: [usize; 2],
         heads: &[(&str, usize, Init)],
         config: &ActorCriticConfig,
         talk: impl FnOnce(&mut Layout, &str) -> T,
     ) -> Self {
         let width = config.hidden;
+        let inputs = shared.saturating_add(own);
         let input_norm = Norm::new(layout, &format!("{name}.input_norm"), inputs);
         let layers = (0..config.layers)
             .map(|index| {
@@ -171,7 +174,8 @@ impl<T: Talk> Tower<T> {
             Linear::new(layout, &format!("{name}.{head}"), [width, outputs], init)
         };
         Self {
-            inputs,
+            shared,
+            inputs: own,
             activation: match config.activation {
                 Activation::Relu => commformer_nn::layers::Activation::Relu,
                 Activation::Tanh => commformer_nn::layers::Activation::Tanh,
@@ -184,25 +188,31 @@ impl<T: Talk> Tower<T> {
         }
     }
 
-    /// What an agent sees, (.., inputs), as it is talked about.
-    pub fn encode<O: Ops>(&self, ops: &mut O, inputs: &O::Value) -> O::Value {
+    /// What an agent sees, of the whole team (teams, shared) and by itself (.., inputs), as it is talked about.
+    pub fn encode<O: Ops>(
+        &self,
+        ops: &mut O,
+        (shared, inputs): (Option<&O::Value>, &O::Value),
+    ) -> O::Value {
         let mut x = ops.same(inputs);
         for (index, (layer, norm)) in self.layers.iter().enumerate() {
-            x = match index {
-                0 => ops.observe(None, &self.input_norm, layer, self.activation, &x),
-                _ => ops.activated(layer, self.activation, &x),
+            let f = self.activation;
+            x = match (index, shared) {
+                (0, None) => ops.observe(None, &self.input_norm, layer, f, &x),
+                (0, Some(shared)) => ops.observe_shared(&self.input_norm, layer, f, shared, &x),
+                _ => ops.activated(layer, f, &x),
             };
             x = ops.norm(norm, &x, None);
         }
         x
     }
 
-    /// Outputs of inputs (.., inputs); where agents remember, which needs `carried`, also what they do after the last
+    /// Outputs of what [`encode`](Self::encode) takes; where agents remember, which needs `carried`, also what they do after the last
     /// step. Inputs of several steps are one step after the other.
     pub fn run<O: Ops>(
         &self,
         ops: &mut O,
-        inputs: &O::Value,
+        inputs: (Option<&O::Value>, &O::Value),
         carried: Option<Carried<O>>,
     ) -> Ran<O::Value> {
         let x = self.encode(ops, inputs);

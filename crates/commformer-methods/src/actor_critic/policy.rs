@@ -133,7 +133,7 @@ impl<T: Talk> ActorCritic<T> {
             (ops, over) = (ops.watched(), AttentionOver::All);
         }
         let carried = seen.carried(tower, over);
-        let ran = tower.run(&mut ops, &seen.inputs, carried);
+        let ran = tower.run(&mut ops, (seen.shared.as_ref(), &seen.inputs), carried);
         (ran, ops.into_weights())
     }
 
@@ -149,6 +149,7 @@ impl<T: Talk> ActorCritic<T> {
         let [memory, _] = parts(batch.memory, self.network.memory(), batch.obs);
         let talks = self.network.actor.talk.rounds() > 0;
         Seen {
+            shared: None,
             inputs: self.inputs.own(batch.obs),
             memory,
             goes_on: None,
@@ -163,12 +164,13 @@ impl<T: Talk> ActorCritic<T> {
         let own = self.inputs.own(batch.obs);
         let size = &own.size()[..2];
         let [_, memory] = parts(batch.memory, self.network.memory(), batch.obs);
-        let Some(inputs) = self.inputs.team(batch, &own) else {
+        let Ok(shared) = self.inputs.shared(batch) else {
             let values = Tensor::zeros(size, (own.kind(), own.device()));
             return Some((values, memory.map(|memory| memory.zeros_like())));
         };
         let seen = Seen {
-            inputs,
+            shared,
+            inputs: own.shallow_clone(),
             memory,
             goes_on: None,
             hearing: None,
@@ -239,7 +241,7 @@ fn sizes<'a>(
     spec: &Spec,
     decides: Option<Decides>,
 ) -> Sizes<'a> {
-    let critic = (inputs.critic != Critic::Trunk).then(|| inputs.critic_width());
+    let critic = (inputs.critic != Critic::Trunk).then(|| inputs.shared_width());
     Sizes {
         config,
         inputs: (inputs.seen(), critic),

@@ -13,7 +13,9 @@ use tch::{Kind, Tensor};
 /// What a tower is shown of teams in one step or, with `goes_on`, in several.
 #[derive(Debug)]
 pub(super) struct Seen {
-    /// (L B, N, inputs)
+    /// What is seen of the whole team, (L B, S), if anything.
+    pub shared: Option<Tensor>,
+    /// What an agent sees by itself, (L B, N, inputs).
     pub inputs: Tensor,
     /// What it remembers, (B, N, M).
     pub memory: Option<Tensor>,
@@ -113,6 +115,7 @@ impl Seen {
     /// The same, dense and on the CPU.
     pub fn dense(&self) -> Self {
         Self {
+            shared: self.shared.as_ref().map(dense),
             inputs: dense(&self.inputs),
             memory: self.memory.as_ref().map(dense),
             goes_on: self.goes_on.as_ref().map(dense),
@@ -132,6 +135,7 @@ impl Seen {
             self.inputs.size()[1] as usize,
         ];
         Rows {
+            shared: self.shared.as_ref().map(numbers),
             inputs: numbers(&self.inputs),
             memory: self.memory.as_ref().map(numbers),
             goes_on: self.goes_on.as_ref().map_or(&[], numbers),

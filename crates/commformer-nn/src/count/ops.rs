@@ -45,6 +45,19 @@ impl Ops for Count {
         self.product(obs, layer.outputs)
     }
 
+    fn observe_shared(
+        &mut self,
+        _: &Norm,
+        layer: &Linear,
+        _: Activation,
+        shared: &Value,
+        own: &Value,
+    ) -> Value {
+        let of_team = shared.width as f64 * layer.outputs as f64;
+        self.take(self.size[0], [of_team; 2]);
+        self.product(own, layer.outputs)
+    }
+
     fn linear_part(&mut self, _: &Linear, part: Range<usize>, _: Activation, x: &Value) -> Value {
         match x.width {
             1 => Value {

@@ -8,6 +8,7 @@ use super::pairs::{self, Pairs};
 use super::product::{View, ViewMut, product};
 use super::recurrent;
 use super::rows::{add_rows, multiply, norm_backward};
+use super::shared;
 use super::tape::{Gradients, Node, Op, Pool, Tape, Var};
 use super::vectors::{add, add_scaled, zeroed};
 use crate::layers::{Activation, Linear, Per};
@@ -93,6 +94,22 @@ impl Step<'_> {
                     let (leaves, scratch) = (self.leaves, &mut self.scratch[0]);
                     let gradients = &mut *self.gradients;
                     observe::backward(standard, &norm, &layer, leaves, d, scratch, gradients);
+                }
+            }
+            Some(Op::ObserveShared {
+                norm,
+                layer,
+                f,
+                shared,
+            }) => {
+                self.before_activation(f, 1);
+                if self.gradients.of_weights {
+                    let sizes = shared::Sizes::new(&norm, shared, self.team);
+                    let (saved, d) = (&self.node.saved[0], &self.node.grad);
+                    let (leaves, scratch) = (self.leaves, &mut self.scratch[0]);
+                    let gradients = &mut *self.gradients;
+                    let of = (&norm, &layer);
+                    shared::backward(saved, sizes, of, leaves, d, scratch, gradients);
                 }
             }
             Some(Op::Linear { layer, first, f, x }) => {

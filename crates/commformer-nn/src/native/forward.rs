@@ -6,6 +6,7 @@ use super::observe;
 use super::pairs::Pairs;
 use super::recurrent;
 use super::rows::{accumulate, multiply};
+use super::shared;
 use super::tape::{Index, Links, Node, Op, Tape, Var};
 use super::vectors::sized;
 use crate::layers::{Activation, Attention, Linear, Norm, PairAttention, Per};
@@ -126,6 +127,36 @@ impl Ops for Native<'_> {
             inside => &inside.value,
         };
         observe::forward(node, moments, norm, layer, leaves, obs);
+        activate(f, &mut node.value, &mut node.saved[1]);
+        self.last()
+    }
+
+    fn observe_shared(
+        &mut self,
+        norm: &Norm,
+        layer: &Linear,
+        f: Activation,
+        shared: &Var,
+        own: &Var,
+    ) -> Var {
+        let ([rows, _], [_, width]) = (self.tape.size(*own), self.tape.size(*shared));
+        let op = Op::ObserveShared {
+            norm: *norm,
+            layer: *layer,
+            f,
+            shared: width,
+        };
+        let sizes = shared::Sizes::new(norm, width, self.tape.team);
+        let (leaves, outside) = (self.leaves, self.obs);
+        let (before, node) = self.tape.push(op, [rows, layer.outputs], true);
+        let inputs = [shared, own].map(|var| match &before[var.0] {
+            Node {
+                op: Some(Op::Observations),
+                ..
+            } => outside,
+            inside => &inside.value,
+        });
+        shared::forward(node, sizes, (norm, layer), leaves, inputs);
         activate(f, &mut node.value, &mut node.saved[1]);
         self.last()
     }

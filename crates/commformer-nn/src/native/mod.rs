@@ -17,6 +17,7 @@ mod pairs;
 mod product;
 mod recurrent;
 mod rows;
+mod shared;
 mod tape;
 mod vectors;
 

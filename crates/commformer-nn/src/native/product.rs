@@ -5,6 +5,7 @@
 
 use gemm_common::Parallelism;
 use gemm_f32::gemm::f32::get_gemm_fn;
+use std::ops::Range;
 
 /// A matrix in a slice: the element of row r and column c lies at `r * steps[0] + c * steps[1]`.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,15 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Some of its columns.
+    pub fn columns(self, range: Range<usize>) -> Self {
+        Self {
+            data: &self.data[range.start * self.steps[1]..],
+            size: [self.size[0], range.len()],
+            ..self
+        }
+    }
+
     /// Rows and columns exchanged.
     pub fn t(self) -> Self {
         let ([rows, columns], [down, right]) = (self.size, self.steps);
@@ -60,6 +70,15 @@ impl<'a> ViewMut<'a> {
             size: [data.len() / columns, columns],
             steps: [columns, 1],
             data,
+        }
+    }
+
+    /// Some of its columns.
+    pub fn columns(self, range: Range<usize>) -> Self {
+        Self {
+            data: &mut self.data[range.start * self.steps[1]..],
+            size: [self.size[0], range.len()],
+            steps: self.steps,
         }
     }
 

@@ -4,7 +4,7 @@ use super::activations::exp;
 use super::vectors::{add, dot, sized, sum, vectorized};
 
 /// The constant under the root of every layer norm.
-const EPSILON: f32 = 1e-5;
+pub(crate) const EPSILON: f32 = 1e-5;
 
 /// x *= y
 pub(crate) fn multiply(x: &mut [f32], y: &[f32]) {

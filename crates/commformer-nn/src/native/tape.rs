@@ -31,6 +31,13 @@ pub(super) enum Op {
         layer: Linear,
         f: Activation,
     },
+    ObserveShared {
+        norm: Norm,
+        layer: Linear,
+        f: Activation,
+        /// Numbers that a team shares.
+        shared: usize,
+    },
     Linear {
         layer: Linear,
         first: usize,

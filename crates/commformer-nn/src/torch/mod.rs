@@ -243,6 +243,18 @@ impl Ops for Torch<'_> {
         )
     }
 
+    fn observe_shared(
+        &mut self,
+        norm: &Norm,
+        layer: &Linear,
+        f: Activation,
+        shared: &Tensor,
+        own: &Tensor,
+    ) -> Tensor {
+        let shared = shared.unsqueeze(1).expand([-1, own.size()[1], -1], false);
+        self.observe(None, norm, layer, f, &Tensor::cat(&[&shared, own], -1))
+    }
+
     fn linear_part(
         &mut self,
         layer: &Linear,
