@@ -222,8 +222,7 @@ mod tests {
             assert!(graph(&fixed(), learns, 3).is_ok());
         }
         let refused = graph(&GraphPlan::None, true, 3).unwrap_err().to_string();
-        let expected =
-            "graph.mode is none at all, for a policy that learns one, expected a learned or a fixed graph";
+        let expected = "graph.mode is none at all, for a policy that learns one, expected a learned or a fixed graph";
         assert_eq!(refused, expected);
     }
 
