@@ -40,11 +40,11 @@ impl Spec {
     /// The same task with agents that are [`Augmented`] so much.
     pub fn augmented(mut self, augment: Augment) -> Self {
         self.obs_dim = self.obs_dim.saturating_add(augment.width(&self));
-        let said = [augment.agent_id, augment.last_action];
+        let added = [augment.agent_id, augment.last_action];
         for (step, _) in VERSION_STEPS
             .into_iter()
-            .zip(said)
-            .filter(|(_, said)| *said)
+            .zip(added)
+            .filter(|(_, added)| *added)
         {
             self.obs_version = self.obs_version.wrapping_add(step);
         }
@@ -177,8 +177,13 @@ impl<E: Environment> Environment for Augmented<E> {
         let discrete = matches!(self.spec.actions, ActionSpace::Discrete(_));
         let wrong = |x: &&f32| !x.is_finite() || discrete && **x != 0.0 && **x != 1.0;
         if let Some(found) = last.iter().find(wrong) {
+            let allowed = if discrete {
+                "0 or 1"
+            } else {
+                "a finite number"
+            };
             return Err(StateError::new(format!(
-                "it remembers {found}, which is of no action"
+                "it remembers {found} of a last action, which must be {allowed}: the state is damaged"
             )));
         }
         let shown = out.front(self.spec.agents * self.width);

@@ -116,7 +116,7 @@ pub struct Observation<'a> {
     /// Every agent can take at least one, active or not: an agent that is not active still has a row in
     /// every tensor, where a choice from nothing is not a number, and that times zero is not zero.
     pub available: &'a mut [bool],
-    /// Whether an agent is active, (N). Dead agents do not.
+    /// Whether an agent is active, (N). Dead agents are not.
     pub active: &'a mut [bool],
 }
 

@@ -73,6 +73,19 @@ pub enum VecEnvError {
         /// What the task looks like.
         spec: Box<Spec>,
     },
+    /// Its environments' observations are more than there is memory for.
+    #[error(
+        "{envs} environments of {agents} agents, each with {obs_dim} numbers of observation, need more memory than \
+         there is: have fewer environments or agents, or let agents see less"
+    )]
+    Memory {
+        /// Environments (C).
+        envs: usize,
+        /// Agents of each (N).
+        agents: usize,
+        /// Numbers in an agent's observation (O).
+        obs_dim: usize,
+    },
     /// A metric of its task cannot be called so.
     #[error(transparent)]
     MetricName(#[from] MetricNameError),
@@ -86,7 +99,7 @@ pub enum VecEnvError {
     NoSuchSource {
         /// The agent that must receive.
         agent: usize,
-        /// To whom.
+        /// The one that it must receive from.
         found: usize,
         /// How many agents there are.
         agents: usize,

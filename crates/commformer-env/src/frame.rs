@@ -148,6 +148,16 @@ impl Frame {
     }
 }
 
+/// The cells of a field that are within `sight` of one, along both axes. Places and sizes are columns, then rows.
+pub(crate) fn window(at: [usize; 2], sight: usize, field: [usize; 2]) -> Form {
+    let [(x, width), (y, height)] = [0, 1].map(|axis| {
+        let first = at[axis].saturating_sub(sight);
+        let end = at[axis].saturating_add(sight).saturating_add(1);
+        (first as f32, (end.min(field[axis]) - first) as f32)
+    });
+    Form::Rectangle([x, y, width, height])
+}
+
 /// How far from a cell's middle one of so many agents stands who share it, and the radius that leaves room for all.
 pub(crate) fn in_crowd(place: usize, crowd: usize) -> ([f32; 2], f32) {
     let angle = TAU * place as f32 / crowd as f32;
@@ -173,6 +183,17 @@ mod tests {
                 assert!(points[..index].iter().all(apart), "{agents}");
             }
         }
+    }
+
+    #[test]
+    fn a_window_ends_at_the_border() {
+        let rectangle = |at, sight| window(at, sight, [5, 6]);
+        assert_eq!(rectangle([4, 0], 1), Form::Rectangle([3.0, 0.0, 2.0, 2.0]));
+        assert_eq!(rectangle([1, 2], 1), Form::Rectangle([0.0, 1.0, 3.0, 3.0]));
+        assert_eq!(
+            rectangle([1, 2], usize::MAX),
+            Form::Rectangle([0.0, 0.0, 5.0, 6.0])
+        );
     }
 
     #[test]

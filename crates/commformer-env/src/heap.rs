@@ -1,9 +1,8 @@
-//! What the process holds of memory, as the C library counts it: to measure on a small piece what a large one will take.
+//! How much memory the process holds, as the C library counts it. What a few environments take says what many will.
 //!
-//! It counts what anybody in the process asks for, libtorch and other threads, too. A measurement is one of the piece
-//! alone where nothing else is at work.
+//! The count includes what other threads and libtorch ask for. So measure while nothing else is at work.
 
-use crate::{Batch, Environment, VecEnv};
+use crate::{Batch, Environment, VecEnv, VecEnvError};
 
 /// Bytes that the C library has from the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +33,12 @@ pub fn now() -> Option<Heap> {
     None
 }
 
-/// Environments that are made for a measurement.
+/// How many environments are made for a measurement.
 pub const COPIES: usize = 8;
 
-/// Bytes that an environment of a task takes in a [`VecEnv`], with the rows that it writes: measured on a few environments, each made by
-/// `make`. A step asks for no memory, so none is taken. `None` where nothing can be measured.
+/// Bytes that an environment of a task takes in a [`VecEnv`], with the rows that it writes: measured on a few
+/// environments, each made by `make`. A step asks for no memory, so none is taken. Where there is no memory even for
+/// these few, it is what their observations alone take. `None` where nothing can be measured.
 ///
 /// # Errors
 ///
@@ -58,8 +58,13 @@ pub fn of_an_environment<E: Environment, Error>(
     let before = now();
     let envs = std::iter::repeat_with(make).take(COPIES);
     let envs: Vec<E> = envs.collect::<Result<_, _>>()?;
-    let Ok(mut envs) = VecEnv::new(envs, 0) else {
-        return Ok(None);
+    let mut envs = match VecEnv::new(envs, 0) {
+        Ok(envs) => envs,
+        // What agents see and what they saw last, 4 bytes a number: more than there is.
+        Err(VecEnvError::Memory {
+            agents, obs_dim, ..
+        }) => return Ok(Some(8.0 * agents as f64 * obs_dim as f64)),
+        Err(_) => return Ok(None),
     };
     let spec = envs.spec();
     let agents = COPIES * spec.agents;
@@ -82,6 +87,39 @@ pub fn of_an_environment<E: Environment, Error>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{ActionSpace, Actions, Observation, Rng, Spec, Status};
+
+    /// A task that nobody can hold.
+    struct Huge(Spec);
+
+    impl Environment for Huge {
+        fn spec(&self) -> &Spec {
+            &self.0
+        }
+
+        fn reset(&mut self, _: &mut Rng, _: Observation<'_>) {
+            unreachable!("there is no memory for what it shows")
+        }
+
+        fn step(
+            &mut self,
+            _: Actions<'_>,
+            _: &mut Rng,
+            _: Observation<'_>,
+            _: &mut [f32],
+        ) -> Status {
+            unreachable!("there is no memory for what it shows")
+        }
+
+        fn metrics(&self, _: &mut [f32]) {}
+    }
+
+    #[test]
+    fn environments_that_do_not_fit_take_their_observations_at_least() {
+        let spec = Spec::new(2, 1 << 50, ActionSpace::Discrete(2));
+        let bytes = of_an_environment(|| Ok::<_, ()>(Huge(spec.clone())));
+        assert_eq!(bytes, Ok(Some(2.0 * 8.0 * (1_u64 << 50) as f64)));
+    }
 
     #[test]
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -17,7 +17,7 @@
 //! - [`Foraging`]: agents with levels load food together (level-based foraging).
 //!
 //! Any task can be wrapped, in any order: [`Stacked`] gives it a short memory, in which agents are shown their last
-//! observations, too; [`Augmented`] tells them which of them they are and what they did last; [`TimeLimit`] cuts its episodes;
+//! observations, too; [`Augmented`] tells them which of them they are and what they did last; [`TimeLimit`] truncates its episodes;
 //! [`RewardScale`] scales what it pays.
 //!
 //! [`VecEnv`] steps many environments of a task at once, on as many threads as the current rayon pool has,

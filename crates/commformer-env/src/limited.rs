@@ -15,13 +15,13 @@ pub struct TimeLimit<E> {
 }
 
 impl<E: Environment> TimeLimit<E> {
-    /// Cuts episodes after `limit` steps.
+    /// Truncates episodes after `limit` steps.
     ///
     /// # Errors
     ///
     /// If the limit is 0.
     pub fn new(task: E, limit: u32) -> Result<Self, ConfigError> {
-        require(limit > 0, "time_limit", limit, "at least 1".to_owned())?;
+        require(limit > 0, "time_limit", limit, "at least 1")?;
         Ok(Self {
             task,
             limit,
@@ -85,12 +85,7 @@ impl<E: Environment> RewardScale<E> {
     /// If it is not a number above 0.
     pub fn new(task: E, scale: f32) -> Result<Self, ConfigError> {
         let allowed = scale.is_finite() && scale > 0.0;
-        require(
-            allowed,
-            "reward_scale",
-            scale,
-            "a number above 0".to_owned(),
-        )?;
+        require(allowed, "reward_scale", scale, "a number above 0")?;
         Ok(Self { task, scale })
     }
 }

@@ -224,7 +224,7 @@ impl TrafficJunction {
     }
 
     /// Pays every car, and notes who has crashed.
-    fn values_of(&mut self, rewards: &mut [f32]) {
+    fn pay(&mut self, rewards: &mut [f32]) {
         for (agent, reward) in rewards.iter_mut().enumerate() {
             let Some(car) = self.state.places[agent] else {
                 *reward = 0.0;
@@ -301,7 +301,7 @@ impl Environment for TrafficJunction {
         self.drive(actions);
         self.admit(rng);
         self.count();
-        self.values_of(rewards);
+        self.pay(rewards);
         self.observe(out);
         self.state.steps = self.state.steps.saturating_add(1);
         Status::of(false, self.state.steps, self.config.limit())

@@ -1,6 +1,6 @@
 //! Many environments of one task, stepped side by side.
 //!
-//! Copy `i` draws from the stream `Rng::new(seed, i)` and from nothing else. What it does is
+//! Environment `i` draws from the stream `Rng::new(seed, i)` and from nothing else. What it does is
 //! therefore the same for every number of threads and whatever the other environments do.
 
 mod check;
@@ -77,7 +77,7 @@ impl<E: Environment> VecEnv<E> {
     /// # Errors
     ///
     /// If there are no environments, their [`Spec`]s differ, nothing is observed or chosen, a metric has no name of its
-    /// own, or the sources do not fit the team.
+    /// own, there is no memory for the observations, or the sources do not fit the team.
     pub fn new(envs: Vec<E>, seed: u64) -> Result<Self, VecEnvError> {
         let spec = envs.first().ok_or(VecEnvError::NoEnvs)?.spec().clone();
         if spec.agents == 0 || spec.obs_dim == 0 || spec.actions.size() == 0 {
@@ -94,6 +94,7 @@ impl<E: Environment> VecEnv<E> {
                 expected: Box::new(spec),
             });
         }
+        check::memory(envs.len(), &spec)?;
         let lanes = envs
             .into_iter()
             .zip(0..)
@@ -213,7 +214,7 @@ impl<E: Environment> VecEnv<E> {
     }
 
     /// Goes on, in environments of the same task, from what [`save`](Self::save) gave, and writes the
-    /// observations of the present observations.
+    /// observations of the present states.
     ///
     /// # Errors
     ///
@@ -328,7 +329,7 @@ impl<E: Environment> VecEnv<E> {
 
     fn gather_episodes(&mut self, status: &[Status]) {
         self.ended = 0;
-        // The states lie side by side; to look at every lane instead would take longer.
+        // Statuses lie side by side; to look at every lane instead would take longer.
         let ends = status.iter().enumerate();
         for (env, _) in ends.filter(|&(_, &status)| status != Status::Running) {
             let lane = &self.lanes[env];

@@ -235,7 +235,7 @@ fn a_battle_allocates_nothing_from_its_first_step() {
     }
 }
 
-/// So many environments that several threads are active.
+/// So many environments that several threads share the work.
 const LARGE: usize = 4096;
 
 #[test]

@@ -50,8 +50,10 @@ impl Native {
     #[new]
     fn new(kind: &str, settings: &str, envs: usize, seed: u64, threads: usize) -> PyResult<Self> {
         let make = || task::build(kind, settings);
-        memory::check(envs, make).map_err(PyValueError::new_err)?;
-        let tasks: Result<Vec<_>, _> = (0..envs).map(|_| make()).collect();
+        let first = make().map_err(PyValueError::new_err)?;
+        memory::check(envs, first.spec(), make).map_err(PyValueError::new_err)?;
+        let tasks = std::iter::once(Ok(first)).chain(std::iter::repeat_with(make));
+        let tasks: Result<Vec<_>, _> = tasks.take(envs).collect();
         let envs = VecEnv::new(tasks.map_err(PyValueError::new_err)?, seed).map_err(refused)?;
         let threads = Threads::new(threads);
         let envs = match threads.are_only_the_caller() {

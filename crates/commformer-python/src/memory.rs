@@ -1,23 +1,34 @@
-//! Whether there is memory for so many environments: asked before any is made, since a process that takes all of it takes
+//! Whether there is memory for so many environments: asked before they are made, since a process that takes all of it takes
 //! the machine with it.
 
-use commformer_env::{Environment, heap};
+use commformer_env::{Environment, Spec, heap};
 use sysinfo::System;
 
-/// Fewer environments are not measured: they are made as fast.
+/// So few environments, or fewer, are not measured: to make them all is as fast.
 const FEW: usize = 4 * heap::COPIES;
 
-/// Refuses environments for which there is not enough memory, by what a few that `make` makes take. Where the system does not
-/// say how much there is or is taken, none are refused.
+/// Observations of this many bytes must fit, however few the environments are.
+const LARGE: f64 = 1e9;
+
+/// Refuses environments for which there is not enough memory: by their observations, and where these fit, by what a few
+/// environments that `make` makes take. Where the system does not say how much there is, none are refused.
 pub fn check<E: Environment>(
     envs: usize,
+    spec: &Spec,
     make: impl FnMut() -> Result<E, String>,
 ) -> Result<(), String> {
-    if envs <= FEW {
+    // What agents see, and what they saw last.
+    let observations = 2.0 * size_of::<f32>() as f64 * spec.agents as f64 * spec.obs_dim as f64;
+    let least = envs as f64 * observations;
+    if envs <= FEW && least < LARGE {
         return Ok(());
     }
-    let (Some(of_an_environment), Some(free)) = (heap::of_an_environment(make)?, free()) else {
+    let Some(free) = free() else {
         return Ok(());
+    };
+    let of_an_environment = match envs > FEW && least <= free as f64 {
+        true => heap::of_an_environment(make)?.unwrap_or(observations),
+        false => observations,
     };
     let needed = envs as f64 * of_an_environment;
     if needed <= free as f64 {
@@ -26,7 +37,7 @@ pub fn check<E: Environment>(
     let gigabytes = |bytes: f64| format!("{:.1} GB", bytes / 1e9);
     let most = (free as f64 / of_an_environment).floor();
     Err(format!(
-        "num_envs is {envs}: they would take about {} of memory, and {} are free; at most {most} fit",
+        "num_envs is {envs}: they would take about {} of memory, and {} are free; at most {most} fit with these settings",
         gigabytes(needed),
         gigabytes(free as f64),
     ))

@@ -55,10 +55,11 @@ fn unknown(name: &str, known: &[Setting]) -> String {
 }
 
 fn accepted(setting: &Setting, value: Json) -> Result<Value, String> {
-    let found = value.to_string();
-    let refused = |expected| format!("`{}` is {found}, but must be {expected}", setting.name);
-    let value = Value::try_from(value).map_err(|_| refused(setting.expected()))?;
+    let refused = |found: &str, expected: String| {
+        format!("`{}` is {found}, but must be {expected}", setting.name)
+    };
+    let json = value.to_string();
+    let value = Value::try_from(value).map_err(|_| refused(&json, setting.expected()))?;
     let found = shown(&value);
-    let refused = |expected| format!("`{}` is {found}, but must be {expected}", setting.name);
-    setting.accept(value).map_err(refused)
+    (setting.accept(value)).map_err(|expected| refused(&found, expected))
 }

@@ -200,6 +200,8 @@ class Vector(unittest.TestCase):
         for num_envs in (10**9, 2**62):
             with self.assertRaisesRegex(ValueError, rf"num_envs is {num_envs}: .* GB of memory, and .* GB are free; at most \d+ fit"):
                 commformer.VectorEnv("signal", num_envs=num_envs)
+        with self.assertRaisesRegex(ValueError, r"num_envs is 1: .* GB of memory, .* at most 0 fit"):
+            commformer.VectorEnv("predator-prey", agents=9000, dim=100, vision=100)
         self.assertLess(peak() - before, 100 << 10)
 
     def test_numbers_of_any_type_are_arguments(self):

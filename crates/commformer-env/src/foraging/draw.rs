@@ -1,20 +1,15 @@
 //! Level-based foraging as a picture: a cell is one unit wide, row 0 at the top.
 
 use super::{Foraging, Item};
-use crate::frame::{Form, Frame, Role, in_crowd};
+use crate::frame::{Form, Frame, Role, in_crowd, window};
 
 impl Foraging {
     pub(super) fn picture(&self, frame: &mut Frame) {
         let [rows, cols] = [self.config.rows, self.config.cols];
         frame.cells(rows, cols);
         for (agent, at) in self.state.agents.iter().enumerate() {
-            let sight = self.config.sight();
-            let range = |centre: usize, side: usize| {
-                let (first, end) = (centre.saturating_sub(sight), (centre + sight + 1).min(side));
-                (first as f32, (end - first) as f32)
-            };
-            let ((y, height), (x, width)) = (range(at.row, rows), range(at.col, cols));
-            frame.shape(Role::Sight(agent), Form::Rectangle([x, y, width, height]));
+            let seen = window([at.col, at.row], self.config.sight(), [cols, rows]);
+            frame.shape(Role::Sight(agent), seen);
         }
         for food in self.state.food.iter().filter(|food| food.level > 0) {
             let ([x, y], tip) = (middle(*food), 0.45);

@@ -1,7 +1,7 @@
 //! A hunt as a picture: a cell is one unit wide, row 0 at the top.
 
 use super::Hunt;
-use crate::frame::{Form, Frame, Role, in_crowd};
+use crate::frame::{Form, Frame, Role, in_crowd, window};
 use crate::grid::{Cell, Grid};
 
 /// What of an agent the picture needs, besides where it is.
@@ -21,7 +21,10 @@ impl Hunt {
         let looks: Vec<Look> = (0..self.agents.len()).map(look).collect();
         for (agent, (&at, look)) in self.agents.iter().zip(&looks).enumerate() {
             if let Some(sight) = look.sight {
-                frame.shape(Role::Sight(agent), window(at, sight, grid.dim));
+                frame.shape(
+                    Role::Sight(agent),
+                    window([at.col, at.row], sight, [grid.dim; 2]),
+                );
             }
         }
         for &prey in &self.prey {
@@ -59,28 +62,9 @@ fn middle(cell: Cell) -> [f32; 2] {
     [cell.col as f32 + 0.5, cell.row as f32 + 0.5]
 }
 
-/// The cells within `sight` of one, as far as there are any.
-fn window(at: Cell, sight: usize, dim: usize) -> Form {
-    let range = |centre: usize| {
-        let first = centre.saturating_sub(sight);
-        let end = (centre + sight + 1).min(dim);
-        (first as f32, (end - first) as f32)
-    };
-    let ((x, width), (y, height)) = (range(at.col), range(at.row));
-    Form::Rectangle([x, y, width, height])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_window_ends_at_the_border() {
-        let corner = window(Cell { row: 0, col: 4 }, 1, 5);
-        assert_eq!(corner, Form::Rectangle([3.0, 0.0, 2.0, 2.0]));
-        let inner = window(Cell { row: 2, col: 1 }, 1, 5);
-        assert_eq!(inner, Form::Rectangle([0.0, 1.0, 3.0, 3.0]));
-    }
 
     #[test]
     fn agents_that_share_a_cell_do_not_cover_each_other() {

@@ -2,7 +2,7 @@
 //! in another colour; goals are rings; robots are discs with a nose where they face.
 
 use super::{Facing, Warehouse};
-use crate::frame::{Form, Frame, Role};
+use crate::frame::{Form, Frame, Role, window};
 
 impl Warehouse {
     pub(super) fn picture(&self, frame: &mut Frame) {
@@ -19,13 +19,10 @@ impl Warehouse {
             frame.scenery(Role::Good, Form::Circle([x, y, 0.42]));
         }
         for (index, robot) in self.state.robots.iter().enumerate() {
-            let (cell, range) = (robot.cell as usize, self.config.sensor_range);
-            let reach = |at: usize, extent: usize| {
-                let (first, end) = (at.saturating_sub(range), (at + range + 1).min(extent));
-                (first as f32, (end - first) as f32)
-            };
-            let ((x, wide), (y, high)) = (reach(cell % width, width), reach(cell / width, height));
-            frame.shape(Role::Sight(index), Form::Rectangle([x, y, wide, high]));
+            let cell = robot.cell as usize;
+            let at = [cell % width, cell / width];
+            let seen = window(at, self.config.sensor_range, [width, height]);
+            frame.shape(Role::Sight(index), seen);
         }
         for (&cell, &requested) in self.state.shelves.iter().zip(&self.state.requested) {
             let role = if requested { Role::Target } else { Role::Cliff };

@@ -8,7 +8,7 @@
 //!   longest queues it is, is said in `ties.rs`.
 //! - Whoever queues behind a robot that stays, stays.
 
-/// No node.
+/// No node, and on a cell no robot or no shelf.
 pub(super) const NONE: u32 = u32::MAX;
 
 /// What robots want, and what they get; with room for working it out.

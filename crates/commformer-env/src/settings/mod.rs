@@ -168,7 +168,7 @@ impl Setting {
         self.default.clone().unwrap_or_else(other)
     }
 
-    /// The value as the setting's type, with names of today: a whole number may stand for a float, and a float such as `6e5` for
+    /// The value as the setting's type, with names that are not former ones: a whole number may stand for a float, and a float such as `6e5` for
     /// a whole number.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// What is told of an episode.
+/// The metrics of an episode.
 const METRICS: [&str; 6] = ["won", "kills", "losses", "damage", "progress", "timeout"];
 
 /// One environment of a battle with the interface of the StarCraft Multi-Agent Challenge (SMAC; Samvelyan et al.,
@@ -108,7 +108,8 @@ impl Smac {
     ///
     /// # Errors
     ///
-    /// If a setting cannot be, such as a start for which the map has no room.
+    /// If a setting cannot be, such as a start for which the map has no room, or if the scenario's units were changed so
+    /// that they do not fit its kinds or its places.
     pub fn with_scenario(scenario: Arc<Scenario>, config: SmacConfig) -> Result<Self, ConfigError> {
         let config = SmacConfig {
             map: scenario.name.clone(),

@@ -2,6 +2,31 @@
 
 use crate::{ActionSpace, Actions, Batch, Spec, VecEnvError};
 
+/// Numbers of observation from which the system is asked whether there is memory for them.
+const LARGE: usize = 1 << 28;
+
+/// Refuses environments whose observations, (C, N, O), are more than the system has memory for. Without this, to
+/// take the memory would end the process.
+pub fn memory(envs: usize, spec: &Spec) -> Result<(), VecEnvError> {
+    let sizes = [spec.agents, spec.obs_dim];
+    let numbers = sizes.into_iter().try_fold(envs, usize::checked_mul);
+    let fits = |numbers| {
+        let mut room: Vec<f32> = Vec::new();
+        let fits = room.try_reserve_exact(numbers).is_ok();
+        // Without a use of it, the compiler may leave out the memory, and the question.
+        std::hint::black_box(&room);
+        fits
+    };
+    match numbers {
+        Some(numbers) if numbers < LARGE || fits(numbers) => Ok(()),
+        _ => Err(VecEnvError::Memory {
+            envs,
+            agents: spec.agents,
+            obs_dim: spec.obs_dim,
+        }),
+    }
+}
+
 pub fn len(buffer: &'static str, found: usize, expected: usize) -> Result<(), VecEnvError> {
     if found == expected {
         return Ok(());

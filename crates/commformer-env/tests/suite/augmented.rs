@@ -97,7 +97,7 @@ fn each_can_be_told_by_itself() {
 }
 
 #[test]
-fn an_episode_is_cut_at_the_limit_and_begins_anew() {
+fn an_episode_is_truncated_at_the_limit_and_begins_anew() {
     let task = || {
         let task = Shown::new(scenes(&[(true, false); 4]), false, Status::Terminated);
         Single::new(TimeLimit::new(task, 2).unwrap(), 1)

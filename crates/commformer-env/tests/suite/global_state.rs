@@ -8,7 +8,7 @@ use commformer_env::{
 
 use crate::single::Single;
 
-const COPIES: usize = 3;
+const ENVS: usize = 3;
 const SEED: u64 = 5;
 const STEPS: usize = 40;
 
@@ -35,21 +35,21 @@ struct Team {
     obs: Vec<f32>,
     available: Vec<bool>,
     active: Vec<bool>,
-    status: [Status; COPIES],
+    status: [Status; ENVS],
 }
 
 impl Team {
     fn new() -> Self {
-        let envs = VecEnv::new(vec![battle(); COPIES], SEED).unwrap();
+        let envs = VecEnv::new(vec![battle(); ENVS], SEED).unwrap();
         let Spec {
             agents, obs_dim, ..
         } = *envs.spec();
-        let rows = COPIES * agents;
+        let rows = ENVS * agents;
         Self {
             obs: vec![0.0; rows * obs_dim],
-            available: vec![false; COPIES * envs.spec().available_len()],
+            available: vec![false; ENVS * envs.spec().available_len()],
             active: vec![false; rows],
-            status: [Status::Running; COPIES],
+            status: [Status::Running; ENVS],
             envs,
         }
     }
@@ -76,7 +76,7 @@ impl Team {
     }
 
     fn states(&self) -> Vec<f32> {
-        let mut states = vec![f32::NAN; COPIES * self.envs.spec().state_dim];
+        let mut states = vec![f32::NAN; ENVS * self.envs.spec().state_dim];
         self.envs.global_states(&mut states).unwrap();
         states
     }
@@ -87,11 +87,11 @@ fn environments_give_what_each_gives_by_itself() {
     let mut team = Team::new();
     let width = team.envs.spec().state_dim;
     assert_eq!(width, battle().state_len());
-    let missing = team.envs.global_states(&mut vec![0.0; COPIES * width]);
+    let missing = team.envs.global_states(&mut vec![0.0; ENVS * width]);
     assert!(matches!(missing, Err(VecEnvError::NotReset)));
     team.envs.keep_final_states();
     team.write(|envs, out, _| envs.reset(out).unwrap());
-    let mut alone: Vec<_> = (0..COPIES as u64)
+    let mut alone: Vec<_> = (0..ENVS as u64)
         .map(|env| {
             let mut single = Single::new(battle(), 0);
             single.rng = Rng::new(SEED, env);
@@ -105,7 +105,7 @@ fn environments_give_what_each_gives_by_itself() {
     };
     let (mut policy, mut ends) = (Rng::new(8, 0), 0);
     for _ in 0..STEPS {
-        let actions: Vec<i64> = (0..COPIES * agents)
+        let actions: Vec<i64> = (0..ENVS * agents)
             .map(|_| policy.below(count).into())
             .collect();
         team.step(&actions);
@@ -124,14 +124,14 @@ fn environments_give_what_each_gives_by_itself() {
             assert_eq!(team.states()[env * width..][..width], own(&single.env));
         }
     }
-    assert!(ends > COPIES, "{ends} episodes ended");
+    assert!(ends > ENVS, "{ends} episodes ended");
 
     let mut restored = Team::new();
     restored.restore(&team.envs.save().unwrap());
     assert_eq!(restored.states(), team.states());
     // Nobody asked for the states in which its episodes end.
     for _ in 0..7 {
-        restored.step(&vec![1; COPIES * agents]);
+        restored.step(&vec![1; ENVS * agents]);
         assert_eq!(restored.envs.final_state(0), [0.0; 0]);
     }
 }

@@ -45,7 +45,7 @@ impl Shown {
         }
     }
 
-    /// Calls its metric otherwise.
+    /// Gives its metric another name.
     pub fn rename(&mut self, metric: &'static str) {
         self.spec.metrics = vec![metric.into()];
     }

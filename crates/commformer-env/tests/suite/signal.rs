@@ -104,7 +104,7 @@ fn cues_come_as_often_as_configured() {
 }
 
 #[test]
-fn an_agent_that_listens_to_nobody_earns_what_theory_says() {
+fn an_agent_that_receives_from_nobody_earns_what_theory_says() {
     let config = SignalConfig {
         cue_probability: 0.25,
         episode_limit: 0,

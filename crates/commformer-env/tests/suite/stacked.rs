@@ -142,7 +142,7 @@ fn a_place_forgets_whoever_left_it() {
     // The first agent, which stays, remembers.
     let task = Shown::new(taken, true, Status::Terminated);
     assert_eq!(shown(task, 3)[3][0], [4.0, -4.0, 3.0, -3.0, 2.0, -2.0]);
-    // Where nobody leaves, one that took no part for a while remembers.
+    // Where nobody leaves, one that was not active for a while remembers.
     let asleep = scenes(&[here, gone, here]);
     let expected = [[10.0, 0.0, 0.0], [20.0, 10.0, 0.0], [30.0, 20.0, 10.0]];
     assert_eq!(second(&asleep, false), expected);

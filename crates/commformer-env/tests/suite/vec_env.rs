@@ -388,6 +388,21 @@ fn environments_of_different_tasks_and_no_environments_are_refused() {
 }
 
 #[test]
+fn observations_for_which_there_is_no_memory_are_refused() {
+    for obs_dim in [1 << 50, usize::MAX] {
+        let mut large = Counter::new(1.0, Status::Terminated);
+        large.spec.obs_dim = obs_dim;
+        let error = VecEnv::new(vec![large], 0).map(|_| ()).unwrap_err();
+        let expected = VecEnvError::Memory {
+            envs: 1,
+            agents: 2,
+            obs_dim,
+        };
+        assert_eq!(error, expected);
+    }
+}
+
+#[test]
 fn a_step_that_is_refused_changes_nothing() {
     let task = PredatorPrey::new(Default::default()).unwrap();
     let mut team = Team::new(VecEnv::new(vec![task; 2], 0).unwrap());
@@ -603,7 +618,7 @@ fn the_steps_of_an_episode_are_counted_until_the_next_has_begun() {
 }
 
 #[test]
-fn who_took_part_at_an_end_is_known_beside_the_last_observation() {
+fn who_was_active_at_an_end_is_known_beside_the_last_observation() {
     let task = TrafficJunction::new(Default::default()).unwrap();
     let mut team = Team::new(VecEnv::new(vec![task; 2], 1).unwrap());
     team.reset().unwrap();

@@ -39,7 +39,7 @@ class VectorEnv:
     available: np.ndarray | None
     """Which actions they can take, (C, N, A), bool; None if all, always."""
     active: np.ndarray
-    """Who takes part, (C, N), bool."""
+    """Who is active, (C, N), bool."""
     rewards: np.ndarray
     """Of the last step, (C, N), float32."""
     status: np.ndarray
@@ -140,7 +140,7 @@ class VectorEnv:
         return self.obs, self.rewards, self.status
 
     def final_obs(self, env: int) -> tuple[np.ndarray, np.ndarray]:
-        """What was seen, (N, O), and who took part, (N,), at the end of the episode of an environment that ended in the last step."""
+        """What was seen, (N, O), and who was active, (N,), at the end of the episode of an environment that ended in the last step."""
         obs, _, active = self._end(env)
         return obs, active
 

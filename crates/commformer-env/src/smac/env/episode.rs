@@ -40,7 +40,9 @@ impl Smac {
             && looks.len() == self.progress.looks.len()
             && found.fits(&self.progress.found, self.spec.agents);
         if !same || !last.iter().all(known) {
-            return Err(StateError::new("it is of another team"));
+            return Err(StateError::new(
+                "it is of another team: restore it under the scenario it was saved under",
+            ));
         }
         // Beside the present battle, which one before its first episode cannot be put back.
         let (mut battle, mut account) = (self.battle.clone(), self.account.clone());

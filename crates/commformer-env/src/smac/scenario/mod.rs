@@ -20,7 +20,7 @@ pub use start::Start;
 
 use super::data::Unit;
 use super::terrain::Terrain;
-use crate::Rng;
+use crate::{ConfigError, Rng, error::require};
 
 /// One of the two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -71,7 +71,7 @@ pub struct Scenario {
     pub name: String,
     /// Steps after which an episode is truncated.
     pub limit: u32,
-    /// The kinds of units that are active, by name.
+    /// The kinds of units that fight, with their names.
     pub units: Vec<(String, Unit)>,
     /// The agents, in their order. If units are drawn for each episode, so many of the first kind.
     pub allies: Vec<Member>,
@@ -178,6 +178,25 @@ impl Scenario {
     /// The line and the reason, if the file describes no battle.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
         file::parse(text)
+    }
+
+    /// Refuses units that fit no longer. A file's do, but they can be changed since.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let sides = [("allies", &self.allies), ("enemies", &self.enemies)];
+        for (name, side) in sides {
+            require(!side.is_empty(), name, "empty", "one unit or more")?;
+        }
+        let drawn = self.roster.iter().flat_map(Roster::members);
+        let members = self.allies.iter().chain(&self.enemies).copied();
+        let kinds = drawn.chain(members).map(|member| member.unit);
+        let highest = kinds.max().unwrap_or(0);
+        let allowed = format!("below {}, the number of kinds", self.units.len());
+        require(highest < self.units.len(), "unit", highest, allowed)?;
+        let (units, places) = (self.allies.len() + self.enemies.len(), self.spawn.units());
+        let found = format!("of {units} units");
+        let allowed = format!("of the {places} that have places, unless `start` draws these");
+        let fits = self.start.is_some() || units == places;
+        require(fits, "scenario", found, allowed)
     }
 
     /// Who fights in an episode, the allies first: always the same, or drawn.

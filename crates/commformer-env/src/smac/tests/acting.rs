@@ -134,7 +134,7 @@ fn actions_become_orders_and_what_is_not_available_is_stop() {
 }
 
 #[test]
-fn the_dead_take_no_part_and_can_only_do_nothing() {
+fn the_dead_are_not_active_and_can_only_do_nothing() {
     let mut killer = marine();
     killer.weapon = killer.weapon.map(|gun| Weapon {
         damage: 1000.0,
@@ -209,6 +209,37 @@ fn settings_that_cannot_be_are_named() {
     };
     let found = Smac::new(unknown).unwrap_err().to_string();
     assert!(found.contains("`map` is \"4m_vs_nobody\""), "{found}");
+}
+
+#[test]
+fn a_scenario_whose_units_were_changed_must_still_fit() {
+    let error = |change: fn(&mut Scenario)| {
+        let mut battle = scenario(&[marine()], &[marine()]);
+        change(&mut battle);
+        let refused = Smac::with_scenario(Arc::new(battle), config());
+        refused.unwrap_err().to_string()
+    };
+    let found = error(|battle| battle.allies.clear());
+    assert_eq!(found, "`allies` is empty, but must be one unit or more");
+    let found = error(|battle| battle.enemies.clear());
+    assert_eq!(found, "`enemies` is empty, but must be one unit or more");
+    let found = error(|battle| battle.enemies[0].unit = 2);
+    assert!(
+        found.contains("`unit` is 2, but must be below 2"),
+        "{found}"
+    );
+    let found = error(|battle| battle.allies.push(battle.allies[0]));
+    assert!(
+        found.contains("`scenario` is of 3 units, but must be of the 2 that have places"),
+        "{found}"
+    );
+    // Where units stand by themselves, no places are needed.
+    let mut battle = scenario(&[marine()], &[marine()]);
+    battle.allies.push(battle.allies[0]);
+    battle.start = Some(crate::smac::Start::Reflect);
+    let mut team = Team::new(battle, config());
+    team.reset();
+    assert_eq!(team.active, [true; 2]);
 }
 
 #[test]
