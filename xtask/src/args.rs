@@ -18,6 +18,7 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   report           Show runs on one page for a browser, and compare them
   python-env       Check an environment in Python
   presets          List the built-in configurations
+  settings [NAME]  List the settings of a configuration: defaults, ranges and meanings
   bench [WHAT]     Measure the speed on this machine: of train, act or env
   doctor           Tell versions, machine and libtorch, and test all of it: for a bug report
   test             Run every test of the workspace, those in Python last
@@ -25,13 +26,13 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
                    nothing is skipped for want of a program
   help             Print this text
 
-train, compare, eval, watch, replay, report, python-env, presets, bench and doctor build the program with optimisation and
-pass their arguments on: `cargo xtask train --help` lists those of train. test passes its arguments to `cargo test`.
-Each command but help, football and doctor does what setup does first, where it is still to do.
+train, compare, eval, watch, replay, report, python-env, presets, settings, bench and doctor build the program with
+optimisation and pass their arguments on: `cargo xtask train --help` lists those of train. test passes its arguments
+to `cargo test`. Each command but help, football and doctor does what setup does first, where it is still to do.
 ";
 
 /// The commands that the `commformer` program carries out.
-const PROGRAM: [&str; 10] = [
+const PROGRAM: [&str; 11] = [
     "train",
     "compare",
     "eval",
@@ -40,6 +41,7 @@ const PROGRAM: [&str; 10] = [
     "report",
     "python-env",
     "presets",
+    "settings",
     "bench",
     DOCTOR,
 ];
@@ -193,6 +195,7 @@ mod tests {
             "eval",
             "watch --run x",
             "presets",
+            "settings env.reward --env signal",
             "bench -h",
         ] {
             let arguments = words(line);

@@ -46,11 +46,11 @@ pub fn check(root: &Path) -> Result<(), Failure> {
     test.args(["--", "conformance", ADDED.0]);
     cargo::carry_out(test, ADVICE)?;
 
-    let (section, kind) = ADDED_SETTING;
+    let (setting, task) = ADDED_SETTING;
     let mut look_up = cargo::command_in(root, &workspace, "run");
     look_up.args(["--offline", "--quiet", "--package", "commformer"]);
     look_up.arg("--target-dir").arg(&target);
-    look_up.args(["--", "settings", section, "--env", kind]);
+    look_up.args(["--", "settings", setting, "--env", task]);
     cargo::carry_out(look_up, ADVICE)?;
 
     let run = workspace.join("run");

@@ -1,6 +1,6 @@
 """An environment that does nothing, and how Python's own pipes step it: the other side of the bridge's benchmark.
 
-Run by `cargo bench -p commformer-bridge`; prints environment steps a second. The arguments: copies, processes,
+Run by `cargo bench -p commformer-bridge`; prints environment steps a second. The arguments: envs, processes,
 seconds.
 """
 
@@ -29,15 +29,15 @@ class Nothing:
         return self.obs, self.rewards, False, False
 
 
-def serve(pipe, copies):
+def serve(pipe, envs):
     """A process of a vector environment as it is commonly written: pickles over a pipe."""
-    tasks = [Nothing() for _ in range(copies)]
+    tasks = [Nothing() for _ in range(envs)]
     while (actions := pipe.recv()) is not None:
         pipe.send([task.step(chosen) for task, chosen in zip(tasks, actions)])
 
 
-def main(copies, processes, seconds):
-    share = copies // processes
+def main(envs, processes, seconds):
+    share = envs // processes
     pipes = []
     for _ in range(processes):
         ours, theirs = multiprocessing.Pipe()
@@ -56,7 +56,7 @@ def main(copies, processes, seconds):
     steps, start = 0, time.perf_counter()
     while time.perf_counter() - start < seconds:
         step()
-        steps += copies
+        steps += envs
     print(steps / (time.perf_counter() - start))
     for pipe in pipes:
         pipe.send(None)

@@ -9,7 +9,7 @@ use commformer_bridge::{PythonConfig, envs};
 use commformer_env::{ActionSpace, Actions, Batch, Rng, Status, VecEnv};
 use std::error::Error;
 
-const COPIES: usize = 8;
+const ENVIRONMENTS: usize = 8;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -22,15 +22,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..PythonConfig::default()
     };
     config.python = arguments.next().unwrap_or(config.python);
-    let mut envs = VecEnv::new(envs(&config, COPIES)?, 1)?;
+    let mut envs = VecEnv::new(envs(&config, ENVIRONMENTS)?, 1)?;
     let spec = envs.spec().clone();
-    let (rows, width) = (COPIES * spec.agents, spec.actions.size());
+    let (rows, width) = (ENVIRONMENTS * spec.agents, spec.actions.size());
     println!("{} agents with {:?}", spec.agents, spec.actions);
 
     let mut obs = vec![0.0; rows * spec.obs_dim];
-    let mut available = vec![true; COPIES * spec.available_len()];
+    let mut available = vec![true; ENVIRONMENTS * spec.available_len()];
     let mut active = vec![false; rows];
-    let (mut rewards, mut status) = (vec![0.0; rows], vec![Status::Running; COPIES]);
+    let (mut rewards, mut status) = (vec![0.0; rows], vec![Status::Running; ENVIRONMENTS]);
     envs.reset(Batch {
         obs: &mut obs,
         available: &mut available,

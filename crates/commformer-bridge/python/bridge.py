@@ -496,18 +496,18 @@ class PettingZoo:
         playing = [name for name in self.names if name not in self.gone]
         paid = np.array([rewards.get(name, 0.0) if name in playing else 0.0 for name in self.names], dtype=np.float32)
         # `__all__` is RLlib's way to name everybody.
-        ended, cut = (
+        ended, truncated = (
             {name for name in playing if ends.get(name) or ends.get("__all__")} for ends in (terminations, truncations)
         )
-        cut -= ended
-        out = self.gone | ended | cut
+        truncated -= ended
+        out = self.gone | ended | truncated
         left = [name for name in self.env.agents if name not in out]
         self.came.update(left)
         if left or (self.env.agents and self.came - out):
             self.live, self.gone = left, out
             return self._look(observations, infos), paid, False, False
         # Who was truncated before has left. Where somebody is truncated now, so is who pauses; these have something ahead.
-        ahead = [name for name in playing if cut and name in self.came - ended]
+        ahead = [name for name in playing if truncated and name in self.came - ended]
         self.live = ahead or acting
         self.gone.update(name for name in playing if name not in ahead)
         seen = self._look(observations, infos, last=True)
@@ -664,8 +664,8 @@ class Smac:
         """One step; a battle that the limit ends, or that is lost with StarCraft itself, is truncated."""
         reward, ended, info = self.env.step([int(action) for action in actions])
         self.last.update(info)
-        cut = bool(ended and (info.get("episode_limit", False) or "battle_won" not in info))
-        return np.asarray(self.env.get_obs(), dtype=np.float32), float(reward), bool(ended) and not cut, cut
+        truncated = bool(ended and (info.get("episode_limit", False) or "battle_won" not in info))
+        return np.asarray(self.env.get_obs(), dtype=np.float32), float(reward), bool(ended) and not truncated, truncated
 
     def available(self) -> np.ndarray:
         """Which actions can be taken, (N, A)."""

@@ -47,7 +47,7 @@ fn refused(field: &'static str, found: String, allowed: &str) -> ConfigError {
 }
 
 impl PythonConfig {
-    /// Looks at what can be judged without starting Python.
+    /// Checks what can be checked without starting Python.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The environments that one worker holds: what is asked of it, what it still owes, and its memory.
+//! The environments that one worker holds: what is asked of it, what it has not answered yet, and its memory.
 
 use crate::config::PythonConfig;
 use crate::env::PythonEnv;
@@ -44,12 +44,12 @@ pub struct State {
 ///
 /// # Errors
 ///
-/// [`Fault`] if a worker cannot start, import the environment or make its environments.
+/// [`Fault`] if a setting cannot be, or a worker cannot start, import the environment or make its environments.
 pub fn envs(config: &PythonConfig, envs: usize) -> Result<Vec<PythonEnv>, Fault> {
     let workers = config.workers_for(envs);
     let processes = pool::take(config, workers)?;
     // All make their environments at the same time.
-    let share = |number: usize| envs * (number + 1) / workers - envs * number / workers;
+    let share = |number: usize| share(envs, workers, number);
     let opening: Result<Vec<_>, _> = (processes.into_iter().enumerate())
         .map(|(number, process)| Opening::begin(config, process, share(number)))
         .collect();
@@ -61,6 +61,13 @@ pub fn envs(config: &PythonConfig, envs: usize) -> Result<Vec<PythonEnv>, Fault>
         first += share(number);
     }
     Ok(all)
+}
+
+/// How many of the environments a worker of this number has.
+fn share(envs: usize, workers: usize, number: usize) -> usize {
+    // In a type that no product of two sizes overflows.
+    let before = |number: usize| (envs as u128 * number as u128 / workers as u128) as usize;
+    before(number + 1) - before(number)
 }
 
 /// A single environment.
@@ -176,7 +183,7 @@ impl Group {
     /// Has an environment's present picture drawn.
     pub fn draw(&self, env: usize) -> Result<Option<Picture>, Fault> {
         let mut state = self.lock();
-        self.settle(&mut state)?;
+        self.wait_for_all(&mut state)?;
         let Some(process) = &mut state.process else {
             return Ok(None);
         };
@@ -184,8 +191,8 @@ impl Group {
         process.answer("was to draw")
     }
 
-    /// Waits for everything that is owed.
-    fn settle(&self, state: &mut State) -> Result<(), Fault> {
+    /// Waits for the answers to all pending requests.
+    fn wait_for_all(&self, state: &mut State) -> Result<(), Fault> {
         while !state.pending.is_empty() {
             self.collect(state)?;
         }
@@ -281,5 +288,19 @@ impl Opening {
     fn finish(mut self) -> Result<(Process, Memory), Fault> {
         self.process.answer::<()>("was to make its environments")?;
         Ok((self.process, self.memory))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn environments_are_dealt_out_evenly_however_many_there_are() {
+        let dealt = |envs, workers| (0..workers).map(move |number| share(envs, workers, number));
+        assert_eq!(dealt(7, 3).collect::<Vec<_>>(), [2, 2, 3]);
+        for envs in [1024, usize::MAX] {
+            assert_eq!(dealt(envs, 1024).sum::<usize>(), envs);
+        }
     }
 }

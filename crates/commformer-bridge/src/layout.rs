@@ -174,7 +174,7 @@ impl Memory {
         self.rows.get(self.metrics, env, out);
     }
 
-    /// What the agents of an environment perceive. Of an episode's end the available actions are not kept: all are.
+    /// What the agents of an environment observe. At an episode's end all actions count as available: which were is not kept.
     pub fn observe(&self, env: usize, which: Which, out: Observation<'_>) {
         let (obs, active) = match which {
             Which::Present => (self.obs, self.active),

@@ -28,6 +28,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// So many workers of a task: idle ones, and new ones that start at the same time.
 pub fn take(config: &PythonConfig, count: usize) -> Result<Vec<Process>, Fault> {
+    checked(config)?;
     let mut found = Vec::new();
     while let (true, Some(process)) = (found.len() < count, take_idle(config)) {
         found.push(process);
@@ -43,10 +44,21 @@ pub fn take(config: &PythonConfig, count: usize) -> Result<Vec<Process>, Fault> 
 
 /// One worker of a task.
 pub fn take_one(config: &PythonConfig) -> Result<Process, Fault> {
+    checked(config)?;
     match take_idle(config) {
         Some(process) => Ok(process),
         None => begun(config, Process::spawn(config, 0)?),
     }
+}
+
+/// Refuses settings that no worker can have, such as times that are none.
+fn checked(config: &PythonConfig) -> Result<(), Fault> {
+    config.check().map_err(|error| Fault {
+        worker: "a worker".into(),
+        make: config.make.clone(),
+        what: format!("was not started: {error}"),
+        said: String::new(),
+    })
 }
 
 fn take_idle(config: &PythonConfig) -> Option<Process> {
@@ -56,7 +68,7 @@ fn take_idle(config: &PythonConfig) -> Option<Process> {
         let at = idle.iter().position(|(of, _)| *of == key)?;
         let (_, mut process) = idle.swap_remove(at);
         drop(idle);
-        // One that was killed meanwhile owes nobody anything.
+        // One that was killed meanwhile is of no use.
         if process.is_alive() {
             process.set_limits(config);
             return Some(process);
@@ -88,4 +100,26 @@ pub fn known(config: &PythonConfig) -> Option<TaskSpec> {
     let known = lock(&KNOWN);
     let found = known.iter().find(|(of, _)| *of == key);
     found.map(|(_, task)| task.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_no_worker_can_have_are_refused_before_one_is_started() {
+        for timeout in [-1.0, f64::NAN, f64::INFINITY] {
+            let config = PythonConfig {
+                make: "a:b".into(),
+                python: "no-such-python".into(),
+                timeout,
+                ..PythonConfig::default()
+            };
+            let faults = [take(&config, 2).map(drop), take_one(&config).map(drop)];
+            for fault in faults {
+                let said = fault.unwrap_err().to_string();
+                assert!(said.contains("was not started: `timeout` is"), "{said}");
+            }
+        }
+    }
 }

@@ -98,8 +98,8 @@ fn font(size: i32, of: Colour) -> TextStyle<'static> {
     FontDesc::new(FontFamily::SansSerif, size, FontStyle::Normal).color(&colour(of))
 }
 
-/// An empty drawing of so many pixels with a title, made into text by what `paint` draws on it. What a
-/// reader of a screen hears is `title` and `spoken`.
+/// An empty drawing of so many pixels with a title, made into text by what `paint` draws on it. A screen
+/// reader says `title` and `spoken`.
 fn canvas(
     [width, height]: [i32; 2],
     title: &str,

@@ -1,6 +1,6 @@
-//! What a run looks like, for people: [what it writes](record), its [log](RunLog) and [outcome](record::Outcome) read back from its folder, its
-//! episodes [played again](replay), and a [report](Report) of runs with [statistics] over their seeds and
-//! [drawings](chart) in the colours of one [theme].
+//! What a run looks like, for people: [what it writes](record), its [log](RunLog) and [outcome](record::Outcome) read
+//! back from its folder, its episodes [played again](replay), and a [report](Report) of runs with [statistics] over their
+//! seeds and [drawings](chart) in the colours of one [theme].
 //!
 //! Nothing here knows a policy or libtorch: whatever is shown is data, from a run's folder or handed over.
 
@@ -16,7 +16,7 @@ pub mod theme;
 pub mod watch;
 
 pub use log::{Iteration, LogError, RunLog};
-pub use report::{Compared, Report, ReportError};
+pub use report::{Compared, Kinds, Report, ReportError};
 
 /// The code of the crate's README is tested with that of its documentation.
 #[cfg(doctest)]

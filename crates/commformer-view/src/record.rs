@@ -63,7 +63,7 @@ pub struct Iteration {
     pub metrics: BTreeMap<String, f64>,
     /// Means over the updates.
     pub losses: Losses,
-    /// What was said; the first runs did not tell.
+    /// Message statistics; the oldest runs have none.
     #[serde(alias = "listening", skip_serializing_if = "Option::is_none")]
     pub receiving: Option<Receiving>,
     /// Edges that are others than in the iteration before.
@@ -72,7 +72,7 @@ pub struct Iteration {
     pub seconds: IterationSeconds,
 }
 
-/// Losses of the updates of an iteration, and what is told beside them.
+/// Losses of the updates of an iteration, and what is recorded beside them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Losses {
     /// Of the actions.
@@ -81,13 +81,13 @@ pub struct Losses {
     /// Of the values.
     #[serde(deserialize_with = "number")]
     pub value: f64,
-    /// Of the actions' distributions.
+    /// Entropy of the actions' distributions, nats.
     #[serde(deserialize_with = "number")]
     pub entropy: f64,
     /// Share of ratios that were clipped.
     #[serde(deserialize_with = "number")]
     pub clipped: f64,
-    /// Divergence from the rollout's policy.
+    /// Divergence from the rollout's policy (KL), nats.
     #[serde(deserialize_with = "number")]
     pub kl: f64,
     /// Norm of the gradient before it is clipped.
@@ -107,27 +107,27 @@ pub struct GateLosses {
     /// Of the values.
     #[serde(deserialize_with = "number")]
     pub value: f64,
-    /// Of the decisions' distributions.
+    /// Entropy of the decisions' distributions, nats.
     #[serde(deserialize_with = "number")]
     pub entropy: f64,
     /// Share of ratios that were clipped.
     #[serde(deserialize_with = "number")]
     pub clipped: f64,
-    /// Divergence from the rollout's gates.
+    /// Divergence from the rollout's gates (KL), nats.
     #[serde(deserialize_with = "number")]
     pub kl: f64,
 }
 
-/// What was said in the rollout.
+/// Message statistics of the rollout.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Receiving {
     /// Share of steps in which agents received.
     #[serde(deserialize_with = "number")]
     pub open_rate: f64,
-    /// Per agent per step.
+    /// Messages received, per agent per step.
     #[serde(deserialize_with = "number")]
     pub messages: f64,
-    /// Per agent per step.
+    /// Bytes received, per agent per step.
     #[serde(deserialize_with = "number")]
     pub bytes: f64,
     /// Bytes as a share of those with everybody hearing everybody.
@@ -179,7 +179,7 @@ pub struct Evaluation {
     /// By name, such as `return`.
     #[serde(alias = "figures")]
     pub metrics: Metrics,
-    /// What the means are of; runs did not always tell.
+    /// The metrics of every episode, of which the means are; older runs have none.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",
@@ -219,7 +219,7 @@ pub struct Outcome {
     pub sampled: bool,
     /// The graph, (N, N): 1 where the receiver (row) hears the sender (column).
     pub graph: Vec<Vec<f32>>,
-    /// What the means are of; runs did not always tell.
+    /// The metrics of every episode, of which the means are; older runs have none.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",

@@ -37,6 +37,15 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
+/// What chooses the settings that a run has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds<'a> {
+    /// `env.kind`.
+    pub task: &'a str,
+    /// `method.kind`.
+    pub method: &'a str,
+}
+
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
@@ -100,23 +109,30 @@ impl Report {
     /// The page, among [`files`](Self::files).
     pub const PAGE: &str = "report.html";
 
-    /// The report of the runs in these folders. `defaults` gives, for a task as `env.kind` names it, the
-    /// configuration of a run of which nothing else was set; an empty one if it does not know the task.
+    /// The report of the runs in these folders. `defaults` gives the configuration of a run of which nothing but its
+    /// [`Kinds`] was set, in the sections that its method reads; an empty one if it does not know one of them.
     ///
     /// # Errors
     ///
     /// [`ReportError`], which names the folder.
     pub fn of(
         folders: &[PathBuf],
-        defaults: impl FnOnce(&str) -> toml::Table,
+        defaults: impl Fn(Kinds<'_>) -> toml::Table,
     ) -> Result<Self, ReportError> {
         let runs: Result<Vec<Run>, _> = folders.iter().map(|folder| Run::read(folder)).collect();
-        let methods = Methods::of(runs?)?;
-        let defaults = defaults(&methods.task);
-        Self::of_methods(&methods, &defaults)
+        Self::of_methods(&Methods::of(runs?)?, &defaults)
     }
 
-    fn of_methods(methods: &Methods, defaults: &toml::Table) -> Result<Self, ReportError> {
+    fn of_methods(
+        methods: &Methods,
+        defaults: &impl Fn(Kinds<'_>) -> toml::Table,
+    ) -> Result<Self, ReportError> {
+        let task = methods.task.as_str();
+        let defaults = methods.list.iter().map(|method| {
+            let method = method.kind();
+            defaults(Kinds { task, method })
+        });
+        let defaults: Vec<toml::Table> = defaults.collect();
         let finals = outcomes::finals(methods);
         let mut sections = vec![outcomes::section(methods, &finals)];
         if methods.list.len() > 1 {
@@ -128,10 +144,10 @@ impl Report {
             communication::section(methods)?,
             communication::graph(methods)?,
             time::section(methods)?,
-            config::section(methods, defaults),
+            config::section(methods, &defaults),
         ]);
         let notes: Vec<String> = methods.runs().flat_map(|run| run.notes()).collect();
-        let task = marl_eval::task(methods, defaults);
+        let task = marl_eval::task(methods, &defaults);
         let marl_eval = marl_eval::export(&[(&task, methods)])?;
         let page = Page::new(methods, &sections, &notes).html()?;
         let files = files_of(page, marl_eval, sections);

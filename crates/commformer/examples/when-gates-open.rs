@@ -89,11 +89,17 @@ fn play<E: OnGrid>(config: &Config, run: &Path, mut envs: VecEnv<E>) -> anyhow::
     policy
         .load_state(&checkpoint.weights)
         .map_err(|error| anyhow::anyhow!(error))?;
-    let agents = spec.agents as i64;
-    let graph = Tensor::from_slice(&checkpoint.state.graph).view([1, agents, agents]);
-    let graph = TeamGraphs::new(graph);
     let (rows, width) = (EPISODES * spec.agents, policy.needs().gate);
     anyhow::ensure!(width == 1, "expected a gate for each agent, found {width}");
+    let graph = &checkpoint.state.graph;
+    anyhow::ensure!(
+        graph.len() == spec.agents * spec.agents,
+        "expected a graph of {0} x {0} agents, found {1} entries",
+        spec.agents,
+        graph.len()
+    );
+    let agents = spec.agents as i64;
+    let graph = TeamGraphs::new(Tensor::from_slice(graph).view([1, agents, agents]));
     let mut rng = Rng::new(seed_for(config.run.seed, Purpose::Gates), 0);
 
     let mut obs = vec![0.0; rows * spec.obs_dim];

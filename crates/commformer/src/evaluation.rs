@@ -1,4 +1,4 @@
-//! Judging a checkpoint: what `commformer eval` does, and `commformer train` at its end.
+//! Evaluating a checkpoint: what `commformer eval` does, and `commformer train` at its end.
 
 mod decentralised;
 
@@ -18,7 +18,7 @@ use commformer_view::record::{Metrics, Outcome, rows};
 use serde::Serialize;
 use tch::{Device, Tensor};
 
-/// What is judged, and on what.
+/// What is evaluated, and on what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The checkpoint.
@@ -47,7 +47,7 @@ pub struct Evaluated {
     pub damaged: Vec<String>,
 }
 
-/// Why a checkpoint cannot be judged.
+/// Why a checkpoint cannot be evaluated.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
     /// It cannot be read.
@@ -88,7 +88,7 @@ fn envs(config: &Config, request: &Request) -> Result<Envs, ComposeError> {
     compose::evaluation(config, episodes, seed, Purpose::FinalEvaluation)
 }
 
-/// What a checkpoint says of its episodes.
+/// A checkpoint that is ready to play the episodes of a request.
 pub(crate) struct Loaded {
     request: Request,
     trained_steps: u64,
@@ -187,7 +187,7 @@ struct Final<'a> {
 }
 
 impl Evaluated {
-    /// What is worth telling.
+    /// The evaluation as it is recorded.
     pub fn outcome(&self) -> Outcome {
         Outcome {
             metrics: self.metrics.clone(),

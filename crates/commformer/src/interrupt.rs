@@ -13,7 +13,8 @@ pub struct Interrupt {
 
 impl Interrupt {
     /// From now on the first signal asks the run to stop; a second one of Ctrl-C or SIGTERM ends the process at once,
-    /// which costs nothing that is saved. The others only ever ask: a scheduler warns, and terminates later. A signal that is ignored, as `nohup` ignores that of a closed terminal, stays so.
+    /// which costs nothing that is saved. The others only ever ask: a scheduler warns, and terminates later. A signal that is
+    /// ignored, as `nohup` ignores that of a closed terminal, stays so.
     ///
     /// # Errors
     ///

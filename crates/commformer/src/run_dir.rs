@@ -80,7 +80,8 @@ impl RunDir {
         "graph.svg",
     ];
 
-    /// What a run goes on with where it is, or puts into: links there are refused. Other files are replaced.
+    /// The files that a run appends to, and the folders that it writes into: links there are refused. Other files are
+    /// replaced.
     const WRITTEN: [&str; 4] = [".lock", RunLog::METRICS, "tensorboard", "checkpoints"];
 
     /// Makes a folder for a new run, to train in. It may be there, but must not hold a run.

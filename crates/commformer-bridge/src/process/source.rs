@@ -61,8 +61,9 @@ pub enum Checked {
 ///
 /// # Errors
 ///
-/// If the interpreter does not start.
+/// If a setting cannot be, or the interpreter does not start.
 pub fn check(config: &PythonConfig, resets: u32) -> io::Result<Checked> {
+    config.check().map_err(io::Error::other)?;
     let options = options::encode(&config.options);
     let limits = limits(config);
     let (mut ours, theirs) = UnixStream::pair()?;

@@ -85,7 +85,7 @@ fn worker() -> (Process, UnixStream) {
     (process, theirs)
 }
 
-fn owe(process: &mut Process) {
+fn expect_answer(process: &mut Process) {
     process.pending.clear();
     process.pending.push_back(Pending {
         number: 1,
@@ -102,7 +102,7 @@ fn no_line_panics_hangs_or_is_taken_for_another() {
         let line = mutated(case);
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         process.answers = Answers::new(ours);
-        owe(&mut process);
+        expect_answer(&mut process);
         // Longer ones than a socket holds are tried below.
         theirs.write_all(&line).unwrap();
         // Some hang up, others wait.

@@ -110,7 +110,7 @@ fn what_cannot_be_made_is_refused_at_the_start() {
 }
 
 #[test]
-fn a_worker_is_started_anew_where_that_was_asked_for_and_its_episodes_are_cut() {
+fn a_worker_is_started_anew_where_that_was_asked_for_and_its_episodes_are_truncated() {
     for fault in ["raise", "exit", "nan"] {
         let folder = tempfile::tempdir().unwrap();
         let mark = folder.path().join("mark");

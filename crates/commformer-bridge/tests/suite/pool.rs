@@ -47,7 +47,7 @@ fn no_more_are_taken_up_than_are_needed() {
 }
 
 #[test]
-fn one_that_has_ended_or_owes_an_answer_is_not_taken_up() {
+fn one_that_has_ended_or_has_not_answered_yet_is_not_taken_up() {
     let Some(config) = alone(103, "") else {
         return;
     };

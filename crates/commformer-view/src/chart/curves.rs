@@ -33,7 +33,7 @@ pub struct Curve {
     pub name: String,
     /// Number of its looks.
     pub series: usize,
-    /// A thin line each. A point that is no number is a gap.
+    /// A thin line each. A point of which a coordinate is no number, or too large to draw, is a gap.
     pub thin: Vec<Vec<(f64, f64)>>,
     /// A thick line with a band.
     pub thick: Vec<(f64, Interval)>,
@@ -47,12 +47,11 @@ impl Curves<'_> {
     /// [`ChartError`].
     pub fn draw(&self) -> Drawn<Option<String>> {
         let thin = || {
-            self.curves
-                .iter()
-                .flat_map(|curve| curve.thin.iter().flatten())
+            let lines = self.curves.iter().flat_map(|curve| &curve.thin);
+            lines.flatten().filter(|point| is_drawn(point))
         };
-        let thick = || self.curves.iter().flat_map(|curve| &curve.thick);
-        let drawn = thin().filter(|(_, y)| drawable(*y)).map(|(x, _)| *x);
+        let thick = || self.curves.iter().flat_map(Curve::drawn);
+        let drawn = thin().map(|(x, _)| *x);
         let Some(x) = extent(drawn.chain(thick().map(|(x, _)| *x))) else {
             return Ok(None);
         };
@@ -120,13 +119,13 @@ impl Curves<'_> {
             .iter()
             .filter(|_| self.curves.len() <= SERIES.len());
         for curve in banded {
-            let ends = curve.thick.iter().map(|(x, at)| (*x, at.high));
-            let back = curve.thick.iter().rev().map(|(x, at)| (*x, at.low));
+            let ends = curve.drawn().map(|(x, at)| (*x, at.high));
+            let back = curve.drawn().rev().map(|(x, at)| (*x, at.low));
             let band = Polygon::new(
                 ends.chain(back).collect::<Vec<_>>(),
                 series(curve.series).mix(0.18),
             );
-            if curve.thick.len() > 1 {
+            if curve.drawn().count() > 1 {
                 chart.draw_series([band]).map_err(ChartError::new)?;
             }
         }
@@ -140,12 +139,23 @@ impl Curves<'_> {
             for piece in curve.thin.iter().flat_map(|line| pieces(line)) {
                 line(&mut chart, piece, (index, style))?;
             }
-            let middle: Vec<_> = curve.thick.iter().map(|(x, at)| (*x, at.value)).collect();
+            let middle: Vec<_> = curve.drawn().map(|(x, at)| (*x, at.value)).collect();
             let style = series(index).stroke_width(9);
             line(&mut chart, middle, (index, style))?;
         }
         Ok(())
     }
+}
+
+impl Curve {
+    /// The points of the thick line whose place can be drawn.
+    fn drawn(&self) -> impl DoubleEndedIterator<Item = &(f64, Interval)> {
+        self.thick.iter().filter(|(x, _)| drawable(*x))
+    }
+}
+
+fn is_drawn((x, y): &(f64, f64)) -> bool {
+    drawable(*x) && drawable(*y)
 }
 
 /// What is 0 but for rounding, on an axis with these ends, is 0.
@@ -174,7 +184,7 @@ fn line(
 
 /// The line between its gaps.
 fn pieces(line: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
-    let parts = line.split(|(_, y)| !drawable(*y));
+    let parts = line.split(|point| !is_drawn(point));
     parts
         .filter(|part| !part.is_empty())
         .map(<[_]>::to_vec)
@@ -268,8 +278,23 @@ mod tests {
     fn nothing_to_draw_is_no_drawing() {
         assert_eq!(drawing(vec![]), None);
         assert_eq!(drawing(vec![thin(&[(0.0, f64::NAN)])]), None);
-        // A value that has run away is a gap as well.
+        // A value that has run away is a gap as well, and so is a place beyond any run's steps.
         assert_eq!(drawing(vec![thin(&[(0.0, 1e300)])]), None);
+        let beyond = [(1e19, 1.0), (1e19 + 4096.0, 2.0)];
+        assert_eq!(drawing(vec![thin(&beyond)]), None);
+        let interval = Interval {
+            value: 1.0,
+            low: 0.0,
+            high: 2.0,
+        };
+        let thick = beyond.map(|(x, _)| (x, interval)).to_vec();
+        assert_eq!(
+            drawing(vec![Curve {
+                thick,
+                ..Curve::default()
+            }]),
+            None
+        );
     }
 
     #[test]

@@ -38,19 +38,19 @@ pub struct Run {
     pub heads: usize,
     /// How agents decide whether to receive; `None`: they always do.
     pub gates: Option<Gates>,
-    /// What is told of each episode.
+    /// Names of the metrics of each episode.
     pub metrics: Vec<String>,
     /// What was played.
     pub episodes: Vec<Episode>,
 }
 
-/// What agents open and close.
+/// What a gate of an agent opens and closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Gates {
-    /// Their ears: W = 1.
+    /// All edges to the agent at once: W = 1.
     Receiver,
-    /// Each edge to them: W = N.
+    /// Each edge to the agent by itself: W = N.
     Edge,
 }
 
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_go_along_edges_through_open_gates_between_those_who_take_part() {
+    fn messages_go_along_edges_through_open_gates_between_active_agents() {
         let run = run(vec![
             vec![true, true, true],
             vec![true, false, false],
@@ -202,8 +202,8 @@ mod tests {
         assert_eq!(run.links, [[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [2, 2]]);
         let all = [true; 3];
         assert_eq!(run.delivered(&all, &[]), [1, 2, 3]);
-        let ears = [vec![true], vec![false], vec![true]];
-        assert_eq!(run.delivered(&all, &ears), [1, 2]);
+        let receivers = [vec![true], vec![false], vec![true]];
+        assert_eq!(run.delivered(&all, &receivers), [1, 2]);
         let edges = [vec![false, false, true], vec![true; 3], vec![true; 3]];
         assert_eq!(run.delivered(&all, &edges), [2, 3]);
         assert_eq!(run.delivered(&[true, true, false], &[]), [1, 3]);

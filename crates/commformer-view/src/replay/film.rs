@@ -100,7 +100,7 @@ fn caption(run: &Run, episode: &Episode, at: usize) -> String {
     format!("{name}  step {at}/{steps}  return {earned:.2}")
 }
 
-/// The state before step `at`, and what was said in it.
+/// The state before step `at`, and the messages of that step.
 fn draw(run: &Run, episode: &Episode, at: usize, painter: &mut Painter<'_>) {
     let picture = &episode.pictures.get(at);
     let shapes = picture.iter().flat_map(|picture| &picture.shapes);
@@ -129,12 +129,12 @@ fn draw(run: &Run, episode: &Episode, at: usize, painter: &mut Painter<'_>) {
             painter.gate(place, *open);
         }
     }
-    let taken = |agent: usize| step.active.get(agent) == Some(&true);
+    let is_active = |agent: usize| step.active.get(agent) == Some(&true);
     for (link, &[receiver, sender]) in run.links.iter().enumerate() {
         let (Some(from), Some(to)) = (place(sender), place(receiver)) else {
             continue;
         };
-        if receiver != sender && taken(receiver) && taken(sender) {
+        if receiver != sender && is_active(receiver) && is_active(sender) {
             let heard = step.delivered.contains(&link);
             painter.message(from, to, sender, heard.then(|| weight(step, link)));
         }

@@ -11,7 +11,7 @@ use crate::record::Evaluation;
 /// Messages, bytes and gates over steps.
 pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
     let trained = iterated(methods, |name| name.starts_with("receiving."));
-    let critic_width = evaluated(methods, names::is_communication);
+    let measured = evaluated(methods, names::is_communication);
     let (mut drawn, training) = plots(methods, "receiving", &trained, Source::Iterations)?;
     // Where training says it, evaluations would say it twice.
     let said = |name: &String| {
@@ -19,14 +19,14 @@ pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
             .iter()
             .any(|known| known.ends_with(&format!(".{name}")))
     };
-    let others: Vec<String> = critic_width
+    let others: Vec<String> = measured
         .iter()
         .filter(|name| !said(name))
         .cloned()
         .collect();
     let (more, _) = plots(methods, "evaluation", &others, Source::Evaluations)?;
     drawn.extend(more);
-    let (_, evaluations) = plots(methods, "evaluation", &critic_width, Source::Evaluations)?;
+    let (_, evaluations) = plots(methods, "evaluation", &measured, Source::Evaluations)?;
     let text = match drawn.is_empty() {
         true => "No run has counted its messages yet.".to_owned(),
         false => format!(

@@ -151,9 +151,11 @@ fn common<T: Ord + Clone>(sets: impl Iterator<Item = BTreeSet<T>>) -> Option<BTr
     sets.reduce(|one, other| one.intersection(&other).cloned().collect())
 }
 
-/// A name for the settings of the task: its map or difficulty, and what is not as it is by default.
-pub(super) fn task(methods: &Methods, defaults: &toml::Table) -> String {
-    let defaults = flat(defaults);
+/// A name for the settings of the task: its map or difficulty, and what is not as it is by default. `defaults` are those of
+/// the methods; the task's are in each that is known.
+pub(super) fn task(methods: &Methods, defaults: &[toml::Table]) -> String {
+    let known = defaults.iter().find(|defaults| !defaults.is_empty());
+    let defaults = known.map(flat).unwrap_or_default();
     let Some(method) = methods.list.first() else {
         return "default".to_owned();
     };

@@ -10,7 +10,7 @@ use toml::Value;
 /// repeated with.
 const FREE: [&str; 3] = ["run.seed", "run.threads", "run.device"];
 
-/// How a run's team learns.
+/// The setting that chooses how a team acts and learns.
 const KIND: &str = "method.kind";
 
 /// All methods of a report.
@@ -26,6 +26,7 @@ pub(super) struct Methods {
 pub(super) struct Method {
     /// What differs from the others, or the task.
     pub name: String,
+    /// By their path, as [`flat`] has them.
     pub settings: BTreeMap<String, String>,
     /// In the order of their seeds.
     pub runs: Vec<Run>,
@@ -115,6 +116,13 @@ impl Methods {
     }
 }
 
+impl Method {
+    /// `method.kind`; empty where no run has begun.
+    pub fn kind(&self) -> &str {
+        self.settings.get(KIND).map_or("", String::as_str)
+    }
+}
+
 /// What tells a method from others: its kind, if there are others, and the settings that differ where all kinds have
 /// them, or among those of its kind.
 fn name(method: &Method, all: &[Method]) -> String {
@@ -143,7 +151,7 @@ pub(super) fn flat(settings: &toml::Table) -> BTreeMap<String, String> {
     for key in FREE {
         all.remove(key);
     }
-    // Runs of before there were others.
+    // A configuration without the key is of CommFormer.
     all.entry(KIND.to_owned())
         .or_insert("commformer".to_owned());
     all

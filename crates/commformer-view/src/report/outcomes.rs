@@ -11,11 +11,11 @@ use crate::record::Metrics;
 use crate::statistics::Estimate;
 use crate::statistics::{Interval, intervals, iqm, mean, median, optimality_gap};
 
-/// The metrics that runs are judged by.
+/// The metrics by which runs are compared.
 #[derive(Clone, Debug)]
 pub(super) struct Finals {
     /// Whether they are those after training; else those of the last evaluation.
-    critic_width: bool,
+    all_final: bool,
     /// Names of all, in the order of the page.
     pub names: Vec<String>,
 }
@@ -30,13 +30,13 @@ const STATISTICS: [(&str, Statistic); 4] = [
     ("optimality gap", optimality_gap),
 ];
 
-/// Runs are judged by their final evaluations if all that have an evaluation have a final one too: one
+/// Runs are compared by their final evaluations if all that have an evaluation have a final one too: one
 /// measure for all.
 pub(super) fn finals(methods: &Methods) -> Finals {
-    let unjudged = |run: &Run| run.outcome.is_none() && !run.log.evaluations.is_empty();
-    let critic_width = !methods.runs().any(unjudged);
+    let is_without_final = |run: &Run| run.outcome.is_none() && !run.log.evaluations.is_empty();
+    let all_final = !methods.runs().any(is_without_final);
     let mut finals = Finals {
-        critic_width,
+        all_final,
         names: Vec::new(),
     };
     let metrics = methods.runs().filter_map(|run| finals.metrics(run));
@@ -48,7 +48,7 @@ pub(super) fn finals(methods: &Methods) -> Finals {
 impl Finals {
     /// A run's metrics.
     pub fn metrics<'a>(&self, run: &'a Run) -> Option<&'a Metrics> {
-        match self.critic_width {
+        match self.all_final {
             true => run.outcome.as_ref().map(|outcome| &outcome.metrics),
             false => run
                 .log
@@ -69,12 +69,12 @@ impl Finals {
 
     /// Whether they are those after training.
     pub fn are_final(&self) -> bool {
-        self.critic_width
+        self.all_final
     }
 
     /// How they were come by.
     pub fn origin(&self) -> &'static str {
-        match self.critic_width {
+        match self.all_final {
             true => {
                 "Each run's best checkpoint, in episodes it was not chosen by (final.json), greedy \
                  actions taken."

@@ -51,12 +51,12 @@ impl Run {
     /// Environment steps behind it.
     pub fn steps(&self) -> u64 {
         let trained = self.log.iterations.last().map(|iteration| iteration.steps);
-        let critic_width = self
+        let evaluated = self
             .log
             .evaluations
             .last()
             .map(|evaluation| evaluation.steps);
-        trained.max(critic_width).unwrap_or(0)
+        trained.max(evaluated).unwrap_or(0)
     }
 
     /// Environment steps after which it ends, where its configuration says so.

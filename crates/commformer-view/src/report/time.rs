@@ -89,7 +89,7 @@ pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
         .into_iter()
         .collect();
     let text = match plots.is_empty() {
-        true => "No run has told of its time.",
+        true => "No run has recorded its time.",
         false => {
             "Environments, acting and updating; the rest went into evaluations and files. Seconds depend on \
              the machine, and on what else ran there."
@@ -109,7 +109,7 @@ pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
     })
 }
 
-/// Seconds of each phase, of the rest and of all; `None` if they are not told.
+/// Seconds of each phase, of the rest and of all; `None` if they are not recorded.
 fn seconds(run: &Run) -> Option<[f64; 5]> {
     let sum = |metric: &str| {
         let told = run

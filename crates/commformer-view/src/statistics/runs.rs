@@ -89,7 +89,7 @@ pub fn optimality_gap(scores: &[f64]) -> f64 {
     1.0 - mean(&capped)
 }
 
-/// Performance profile: the share of scores above each of `thresholds`.
+/// Performance profile: the share of scores above each of `thresholds`; NaN of no scores.
 pub fn profile(scores: &[f64], thresholds: &[f64]) -> Vec<f64> {
     let above = |threshold: &f64| scores.iter().filter(|score| *score > threshold).count();
     let share = |threshold| above(threshold) as f64 / scores.len() as f64;
@@ -97,7 +97,7 @@ pub fn profile(scores: &[f64], thresholds: &[f64]) -> Vec<f64> {
 }
 
 /// Probability of improvement: how often a score of `these` is above one of `those`, over all pairs; a
-/// tie counts one half. It is Mann and Whitney's U over the number of pairs.
+/// tie counts one half. It is Mann and Whitney's U over the number of pairs; NaN of no pairs.
 pub fn improvement(these: &[f64], those: &[f64]) -> f64 {
     let win = |this: &f64, that: &f64| match this.total_cmp(that) {
         _ if this == that => 0.5,

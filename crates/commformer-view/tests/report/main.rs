@@ -1,19 +1,30 @@
 //! Reports of made-up runs: what is on the page, and that it says what is missing.
 
 mod across;
+mod configuration;
 mod marl_eval;
 mod missing;
 mod page;
 mod refused;
 mod sample;
 
-use commformer_view::Report;
+use commformer_view::{Kinds, Report};
 use sample::Sample;
 use std::path::{Path, PathBuf};
 
-fn defaults(task: &str) -> toml::Table {
+/// Made-up defaults of CommFormer, IPPO and MAPPO; no other method and no chess is known.
+fn defaults(Kinds { task, method }: Kinds<'_>) -> toml::Table {
+    let of_method = match method {
+        "commformer" => "[graph]\nmode = \"learned\"\n",
+        "ippo" => "hidden = 64\nrecurrent = true\n",
+        "mappo" => "hidden = 128\nrecurrent = true\ncritic = 256\n",
+        _ => return toml::Table::new(),
+    };
+    if task == "chess" {
+        return toml::Table::new();
+    }
     let text = format!(
-        "[env]\nkind = \"{task}\"\ndim = 5\n[graph]\nmode = \"learned\"\n[run]\nseed = 1\nsteps = 600000\n"
+        "[env]\nkind = \"{task}\"\ndim = 5\n[run]\nseed = 1\nsteps = 600000\n[method]\nkind = \"{method}\"\n{of_method}"
     );
     text.parse().unwrap()
 }

@@ -26,7 +26,7 @@ fn check_missing(spoil: impl Fn(&Path), expected: &[&str]) {
         // No section is blank: below its head there is a paragraph, a table or a plot.
         for section in page.split("<section").skip(1) {
             let below = section.split("</h2>").nth(1).unwrap();
-            let something = ["<p>", "<table", "<metric", "<dl"];
+            let something = ["<p>", "<table", "<figure", "<dl"];
             assert!(something.iter().any(|tag| below.contains(tag)), "{section}");
         }
         for (name, bytes) in report
@@ -68,13 +68,13 @@ fn a_run_without_iterations_is_told() {
 
 #[test]
 fn a_run_without_evaluations_is_told() {
-    let unjudged = |folder: &Path| {
+    let without_evaluations = |folder: &Path| {
         rewrite(folder, "metrics.jsonl", |text| {
             let kept = text.lines().filter(|line| !line.contains("\"evaluation\""));
             kept.map(|line| format!("{line}\n")).collect()
         });
     };
-    check_missing(unjudged, &["has no evaluation"]);
+    check_missing(without_evaluations, &["has no evaluation"]);
 }
 
 #[test]

@@ -52,6 +52,7 @@ impl Bench {
             Some(What::Env(env)) => env.run(out),
         }
     }
+
     /// Whoever mistypes one of the parts has named a preset, as far as the command line goes.
     fn check_name(&self) -> anyhow::Result<()> {
         let preset = self

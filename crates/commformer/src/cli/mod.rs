@@ -34,7 +34,7 @@ enum Command {
     Train(train::Train),
     /// Train methods on tasks with seeds, all from one file, and report them side by side
     Compare(compare::Compare),
-    /// Judge a trained team: one episode in each environment of its task
+    /// Evaluate a trained team: one episode in each environment of its task
     Eval(eval::Eval),
     /// Look at a run while it trains, in another terminal
     Watch(watch::Watch),

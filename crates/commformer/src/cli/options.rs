@@ -196,6 +196,7 @@ mod tests {
         check(&["--config", "runs/signal-1/config.toml"], "signal-1", None);
         check(&["--config", "config.toml"], "config", None);
     }
+
     #[test]
     fn options_become_the_arguments_that_they_came_from() {
         let check = |line: &str| {

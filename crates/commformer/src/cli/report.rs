@@ -1,14 +1,17 @@
 //! `commformer report`.
 
 use super::warn;
-use crate::config::{Config, Source};
+use crate::config::{Config, Source, sections};
 use crate::links;
 use anyhow::Context;
 use clap::Args;
+use commformer_env::settings::Setting;
 use commformer_train::write_beside;
+use commformer_view::Kinds;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use toml::Value;
 
 #[derive(Debug, Args)]
 pub(super) struct Report {
@@ -81,33 +84,56 @@ fn check_links(folder: &Path, files: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The configuration of a task of which nothing was set; empty if this version does not know it.
-pub(super) fn defaults(task: &str) -> toml::Table {
-    let mut env = toml::Table::from_iter([("kind".to_owned(), task.into())]);
-    if task == "python" {
+/// The configuration of a task and a method of which nothing else was set; empty if this version does not know one of them.
+pub(super) fn defaults(kinds: Kinds<'_>) -> toml::Table {
+    let section = |kind: &str| toml::Table::from_iter([("kind".to_owned(), kind.into())]);
+    let (mut env, method) = (section(kinds.task), section(kinds.method));
+    if kinds.task == "python" {
         // It has no default: whatever it is, it differs.
         env.insert("make".to_owned(), "module:function".into());
     }
-    let config = toml::Table::from_iter([("env".to_owned(), env.into())]);
-    let config = Config::parse(&config.to_string(), Source::Default);
-    let table = config
-        .ok()
-        .and_then(|config| toml::Table::try_from(config).ok());
-    table.unwrap_or_default()
+    let set = [("env", env), ("method", method)];
+    let set = set.map(|(name, keys)| (name.to_owned(), keys.into()));
+    let config = toml::Table::from_iter(set).to_string();
+    let config = Config::parse(&config, Source::Default).and_then(|config| config.to_toml());
+    let table = config.ok().and_then(|text| text.parse().ok());
+    let mut table: toml::Table = table.unwrap_or_default();
+    // Some settings are not written where they have their default.
+    for section in sections(kinds.task, kinds.method) {
+        let Some(Value::Table(keys)) = table.get_mut(section.name) else {
+            continue;
+        };
+        for Setting { name, default, .. } in section.settings {
+            if let Some(default) = default {
+                keys.entry(name).or_insert(default);
+            }
+        }
+    }
+    table
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::kinds;
+    use crate::config::{METHODS, kinds};
 
     #[test]
-    fn every_task_has_defaults_and_an_unknown_one_has_none() {
-        for kind in kinds() {
-            assert_eq!(defaults(kind)["env"]["kind"].as_str(), Some(kind));
-            assert_eq!(defaults(kind)["run"]["steps"].as_integer(), Some(600_000));
+    fn every_task_and_method_has_defaults_and_an_unknown_one_has_none() {
+        let of = |task, method| defaults(Kinds { task, method });
+        for task in kinds() {
+            for method in METHODS {
+                let defaults = of(task, method);
+                assert_eq!(defaults["env"]["kind"].as_str(), Some(task));
+                assert_eq!(defaults["method"]["kind"].as_str(), Some(*method));
+                assert_eq!(defaults["run"]["steps"].as_integer(), Some(600_000));
+                // It is not written where it is 1.
+                assert_eq!(defaults["env"]["stack"].as_integer(), Some(1));
+            }
         }
-        assert!(defaults("chess").is_empty());
+        // A method has the sections that it reads alone.
+        let has_graph = |method| of("signal", method).contains_key("graph");
+        assert_eq!([has_graph("commformer"), has_graph("mappo")], [true, false]);
+        assert!(of("chess", "mappo").is_empty() && of("signal", "chess").is_empty());
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod event;
 mod file;
 mod names;
+mod part;
 mod plan;
 mod pool;
 mod reader;
@@ -14,6 +15,7 @@ mod state;
 
 pub use event::{Event, Happened};
 pub use file::{Format, FormatError};
-pub use plan::{Part, Plan, PlanError, Planned};
+pub use part::Part;
+pub use plan::{Plan, PlanError, Planned};
 pub use pool::{Pool, Summary, run};
 pub use state::State;

@@ -1,6 +1,7 @@
 //! Every run of a comparison, resolved and checked before any of them starts.
 
 use super::file::{Format, FormatError, Named};
+use super::part::Part;
 use super::state::State;
 use crate::compose;
 use crate::config::{Config, ConfigError, Difference, Source};
@@ -98,26 +99,6 @@ pub enum PlanError {
     Folder(#[from] RunDirError),
 }
 
-/// Which runs of a comparison are meant.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct Part {
-    /// Train this task alone; can be given several times
-    #[arg(long = "task", value_name = "NAME")]
-    pub tasks: Vec<String>,
-    /// Train this method alone, with all its variants; can be given several times
-    #[arg(long = "method", value_name = "NAME")]
-    pub methods: Vec<String>,
-    /// Train this seed alone; can be given several times
-    #[arg(long = "seed", value_name = "N")]
-    pub seeds: Vec<u64>,
-}
-
-/// Whether a name means this one, or one of its variants.
-fn names(asked: &str, name: &str) -> bool {
-    let rest = name.strip_prefix(asked);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('+'))
-}
-
 impl Planned {
     /// What a message calls it.
     pub fn name(&self) -> String {
@@ -207,37 +188,18 @@ impl Plan {
     ///
     /// [`PlanError::NotThere`].
     pub fn part(&self, part: &Part) -> Result<Self, PlanError> {
-        let known_seeds = self
-            .runs
-            .iter()
-            .map(|run| run.seed)
-            .collect::<BTreeSet<_>>();
-        let known_seeds: Vec<String> = known_seeds.iter().map(u64::to_string).collect();
-        let seeds: Vec<String> = part.seeds.iter().map(u64::to_string).collect();
-        for (kind, asked, known) in [
-            ("task", &part.tasks, &self.tasks),
-            ("method", &part.methods, &self.methods),
-            ("seed", &seeds, &known_seeds),
-        ] {
-            let missing = |asked: &&String| !known.iter().any(|name| names(asked, name));
-            if let Some(name) = asked.iter().find(missing) {
-                return Err(PlanError::NotThere {
-                    file: self.file.clone(),
-                    kind,
-                    name: name.clone(),
-                    known: known.clone(),
-                });
-            }
+        let seeds: BTreeSet<u64> = self.runs.iter().map(|run| run.seed).collect();
+        let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+        if let Some((kind, name, known)) = part.missing(&self.tasks, &self.methods, &seeds) {
+            return Err(PlanError::NotThere {
+                file: self.file.clone(),
+                kind,
+                name,
+                known: known.to_vec(),
+            });
         }
-        let is_in = |asked: &[String], name: &str| {
-            asked.is_empty() || asked.iter().any(|asked| names(asked, name))
-        };
         let mut chosen = self.clone();
-        chosen.runs.retain(|run| {
-            is_in(&part.tasks, &run.task)
-                && is_in(&part.methods, &run.method)
-                && is_in(&seeds, &run.seed.to_string())
-        });
+        chosen.runs.retain(|run| part.has(run));
         Ok(chosen)
     }
 

@@ -84,7 +84,7 @@ fn envs_of<E: Environment>(
     Ok(VecEnv::new(envs, seed)?)
 }
 
-/// Environments for an evaluation of a run: one for each episode, cut as `eval.episode_limit` says. Of a task in Python
+/// Environments for an evaluation of a run: one for each episode, truncated as `eval.episode_limit` says. Of a task in Python
 /// there are as many as in a rollout: its episodes are played in rounds.
 ///
 /// # Errors

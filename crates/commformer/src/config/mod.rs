@@ -1,8 +1,8 @@
 //! The configuration: typed, written as TOML, checked before any work.
 //!
-//! It is put together from layers, each over the one before: the defaults, a [preset](presets), a file, `--set KEY=VALUE`, and the options that have a name of their own (`--method`, `--seed`, `--steps`,
-//! `--threads`, `--device`). Every message about it names the key, such as `ppo.lr`, and the layer
-//! that set it.
+//! It is put together from layers, each over the one before: the defaults, a [preset](presets), a file, `--set KEY=VALUE`,
+//! and the options that have a name of their own (`--method`, `--seed`, `--steps`, `--threads`, `--device`). Every message
+//! about it names the key, such as `ppo.lr`, and the layer that set it.
 //!
 //! ```
 //! use commformer::config::{Config, Overrides};
@@ -22,11 +22,13 @@ mod difference;
 mod env;
 mod error;
 mod layers;
+mod overrides;
 pub mod presets;
 mod run;
 mod schema;
 mod stack;
 mod tables;
+mod text;
 
 pub use commformer_methods::config::{
     GateBudget, GateConfig, GateEstimator, GateExecution, GateMode, GraphConfig, GraphMode,
@@ -37,16 +39,16 @@ pub use commformer_train::{PpoConfig, RolloutConfig};
 pub use difference::Difference;
 pub use env::{TaskConfig, TaskError, kinds};
 pub use error::{ConfigError, Source};
-pub(crate) use layers::{parse as parse_toml, parse_value, read as read_text};
+pub use overrides::Overrides;
 pub use run::{Device, EvalConfig, RunSettings};
 pub(crate) use schema::nearest;
 pub use schema::{Section, sections};
 pub use stack::EnvConfig;
+pub(crate) use text::{parse as parse_toml, parse_value, read as read_text};
 
 use layers::Layers;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use toml::{Table, Value};
 
 /// Everything a run is made of.
@@ -67,29 +69,10 @@ pub struct Config {
     pub rollout: RolloutConfig,
     /// How the policy learns from it.
     pub ppo: PpoConfig,
-    /// How it is judged.
+    /// How it is evaluated.
     pub eval: EvalConfig,
     /// Length, seed and machine.
     pub run: RunSettings,
-}
-
-/// What a user puts over a preset.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Overrides {
-    /// A TOML file.
-    pub file: Option<PathBuf>,
-    /// Assignments such as `ppo.lr=3e-4`; of two for the same key the later counts.
-    pub set: Vec<String>,
-    /// `method.kind`.
-    pub method: Option<String>,
-    /// `run.seed`.
-    pub seed: Option<u64>,
-    /// `run.steps`.
-    pub steps: Option<u64>,
-    /// `run.threads`.
-    pub threads: Option<usize>,
-    /// `run.device`.
-    pub device: Option<String>,
 }
 
 impl Config {
@@ -111,18 +94,13 @@ impl Config {
         preset: Option<&str>,
         overrides: &Overrides,
     ) -> Result<(Self, Vec<String>), ConfigError> {
-        let mut layers = Layers::default();
-        if let Some(name) = preset {
-            let source = Source::Preset(name.to_owned());
-            let text = presets::find(name)?.toml;
-            layers.push(layers::parse(text, source.clone())?, |_| source.clone());
-        }
+        let mut layers = Layers::of_preset(preset)?;
         if let Some(path) = &overrides.file {
             let source = Source::File(path.clone());
-            let text = layers::read(path)?;
-            layers.push(layers::parse(&text, source.clone())?, |_| source.clone());
+            let toml = text::read(path)?;
+            layers.push(text::parse(&toml, source.clone())?, |_| source.clone());
         }
-        let (assigned, sources) = layers::parse_assignments(&overrides.set)?;
+        let (assigned, sources) = text::parse_assignments(&overrides.set)?;
         layers.push(assigned, |path| {
             // A section is named by its first key.
             let within = |known: &str| known.split('.').next() == Some(path);
@@ -146,9 +124,9 @@ impl Config {
     /// # Errors
     ///
     /// [`ConfigError`], which names the key and `source`.
-    pub fn parse(text: &str, source: Source) -> Result<Self, ConfigError> {
+    pub fn parse(toml: &str, source: Source) -> Result<Self, ConfigError> {
         let mut layers = Layers::default();
-        layers.push(layers::parse(text, source.clone())?, |_| source.clone());
+        layers.push(text::parse(toml, source.clone())?, |_| source.clone());
         Ok(Self::from_layers(layers)?.0)
     }
 
@@ -225,42 +203,6 @@ impl Config {
             .map_err(|error: toml::de::Error| ConfigError::Rejected(error.message().to_owned()))?;
         check::all(&config, &layers)?;
         Ok((config, layers.notes))
-    }
-}
-
-impl Overrides {
-    fn options(&self) -> Result<Table, ConfigError> {
-        let whole = |name: &str, number: u64| {
-            i64::try_from(number)
-                .map(Value::Integer)
-                .map_err(|_| ConfigError::Value {
-                    path: format!("run.{name}"),
-                    found: number.to_string(),
-                    expected: format!("at most {}", i64::MAX),
-                    source_of: Source::Argument(format!("--{name}")),
-                    about: "".into(),
-                })
-        };
-        let numbers = [
-            ("seed", self.seed),
-            ("steps", self.steps),
-            ("threads", self.threads.map(|threads| threads as u64)),
-        ];
-        let mut run = Table::new();
-        for (name, number) in numbers {
-            if let Some(number) = number {
-                run.insert(name.to_owned(), whole(name, number)?);
-            }
-        }
-        if let Some(device) = &self.device {
-            run.insert("device".to_owned(), Value::String(device.clone()));
-        }
-        let mut options = Table::from_iter([("run".to_owned(), Value::Table(run))]);
-        if let Some(method) = &self.method {
-            let kind = ("kind".to_owned(), Value::String(method.clone()));
-            options.insert("method".to_owned(), Value::Table(Table::from_iter([kind])));
-        }
-        Ok(options)
     }
 }
 

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_release_trains_without_a_limit_and_is_judged_with_one() {
+    fn the_release_trains_without_a_limit_and_is_evaluated_with_one() {
         let config = find("released").unwrap().config().unwrap();
         assert!(config.env.is_endless());
         assert!(

@@ -1,4 +1,4 @@
-//! `[eval]` and `[run]`: how often a run is judged, how long it lasts and where.
+//! `[eval]` and `[run]`: how often a run is evaluated, how long it lasts and where.
 
 use commformer_model::Precision;
 use schemars::JsonSchema;

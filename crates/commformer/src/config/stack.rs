@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use std::ops::Deref;
 
-/// A task, and what is wrapped around it. A key that has its default is not written, so that runs of before there was
-/// such a key and runs of now say the same of the same task.
+/// A task, and what is wrapped around it. A key that has its default is not written: older runs do not have
+/// it, and say the same of the same task.
 ///
 /// It reads as its task wherever that makes no difference. What wrappers change has a method here, and the task
 /// alone offers none of these outside of the configuration: nobody plays it unwrapped by mistake.
@@ -100,7 +100,7 @@ impl EnvConfig {
         Ok(spec.stacked(self.stack).augmented(self.augment()))
     }
 
-    /// The same task, its episodes cut after `limit` steps. A limit of 0 changes nothing.
+    /// The same task, its episodes truncated after `limit` steps. A limit of 0 changes nothing.
     pub fn with_limit(&self, limit: u32) -> Self {
         Self {
             task: self.task.with_limit(limit),
@@ -148,7 +148,7 @@ mod tests {
             };
             let text = toml::to_string(&config).unwrap();
             assert_eq!(parsed(&text).unwrap(), config, "{text}");
-            // A run of before there was such a key, and one of now, say the same.
+            // An older run, which has no such key, says the same.
             let old = text.replace("stack = 3\n", "");
             let unstacked = EnvConfig { stack: 1, ..config };
             assert_eq!(parsed(&old).unwrap(), unstacked, "{old}");

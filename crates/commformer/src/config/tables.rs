@@ -1,7 +1,7 @@
 //! A configuration from tables of a larger file, as a comparison has them.
 
-use super::layers::{self, Layers};
-use super::{Config, ConfigError, Source, presets};
+use super::layers::Layers;
+use super::{Config, ConfigError, Source};
 use toml::Table;
 
 impl Config {
@@ -15,12 +15,7 @@ impl Config {
         preset: Option<&str>,
         tables: &[(Table, Source)],
     ) -> Result<(Self, Vec<String>), ConfigError> {
-        let mut layers = Layers::default();
-        if let Some(name) = preset {
-            let source = Source::Preset(name.to_owned());
-            let text = presets::find(name)?.toml;
-            layers.push(layers::parse(text, source.clone())?, |_| source.clone());
-        }
+        let mut layers = Layers::of_preset(preset)?;
         for (table, source) in tables {
             layers.push(table.clone(), |_| source.clone());
         }

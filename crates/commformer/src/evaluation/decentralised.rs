@@ -1,4 +1,4 @@
-//! Judging a checkpoint with every agent alone, beside the policy over all of them at once.
+//! Evaluating a checkpoint with every agent alone, beside the policy over all of them at once.
 
 use super::{Evaluated, EvaluationError, Loaded, Request};
 use crate::compose::{self, ComposeError, Envs};

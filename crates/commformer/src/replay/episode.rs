@@ -5,8 +5,8 @@ use super::team::{Seen, Taken};
 use commformer_train::{EpisodeRecord, ValueNorm};
 use commformer_view::replay::{Action, Episode, Number, Picture, Run, Step};
 
-/// What is known of the episodes of C environments.
-pub(super) struct Summary<'a> {
+/// What was recorded of the episodes of C environments.
+pub(super) struct Recordings<'a> {
     pub run: &'a Run,
     /// What the policy did in every step.
     pub steps: &'a [Seen],
@@ -15,7 +15,7 @@ pub(super) struct Summary<'a> {
     pub value_norm: &'a ValueNorm,
 }
 
-impl Summary<'_> {
+impl Recordings<'_> {
     /// The first episode of an environment.
     pub fn episode(&self, env: usize, recorded: &RecordedTask, record: &EpisodeRecord) -> Episode {
         let first = recorded.frames.first();

@@ -11,7 +11,7 @@ use commformer_env::{ActionSpace, Environment};
 use commformer_train::{Actor, CheckpointStore, Purpose, Which};
 use commformer_view::numbers::grouped;
 use commformer_view::replay::{Gates, Run};
-use episode::Summary;
+use episode::Recordings;
 use task::RecordedTask;
 use tch::Device;
 use team::RecordedTeam;
@@ -42,7 +42,7 @@ pub fn record(
     let links = Run::links_of(&graph);
     let recorded = RecordedTeam::new(team, agents, &links, device);
     let evaluated = loaded.play(&recorded, &mut envs)?;
-    let (team, steps) = recorded.tell();
+    let (team, steps) = recorded.into_parts();
 
     let attentions = team.attentions();
     let first = envs.env(0);
@@ -70,7 +70,7 @@ pub fn record(
         metrics: evaluated.report.metric_names.clone(),
         episodes: Vec::new(),
     };
-    let told = Summary {
+    let recordings = Recordings {
         run: &run,
         steps: &steps,
         envs: episodes,
@@ -79,7 +79,7 @@ pub fn record(
     let records = evaluated.report.episodes.iter().enumerate();
     let episodes = records.filter_map(|(env, record)| {
         let recorded = envs.env(env)?;
-        Some(told.episode(env, recorded, record))
+        Some(recordings.episode(env, recorded, record))
     });
     run.episodes = episodes.collect();
     Ok((run, evaluated))

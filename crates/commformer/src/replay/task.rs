@@ -2,7 +2,7 @@
 
 use commformer_env::{Actions, Environment, Frame, Observation, Rng, Status, forward_environment};
 
-/// A task that does what it did, and is filmed while it does.
+/// Behaves as the task within, and records its first episode.
 pub(super) struct RecordedTask {
     task: Box<dyn Environment>,
     /// Of the first episode: the state before each step, and the last one.

@@ -1,11 +1,11 @@
-//! A policy that is watched while it acts.
+//! A team whose steps are recorded while it acts.
 
 use commformer_methods::{Insight, Team};
 use commformer_train::{Act, Actor, Gates, MessageSizes, Needs, ObsBatch, PolicyResult};
 use std::cell::RefCell;
 use tch::{Device, Kind, Tensor};
 
-/// Acts as the policy does, and keeps why.
+/// Acts as the team within, and records every step with its reasons.
 pub(super) struct RecordedTeam {
     team: Box<dyn Team>,
     /// Places of the links in a graph, (L) of i64.
@@ -51,8 +51,8 @@ impl RecordedTeam {
         }
     }
 
-    /// The team, and every step that it acted.
-    pub fn tell(self) -> (Box<dyn Team>, Vec<Seen>) {
+    /// The team, and every step in which it acted.
+    pub fn into_parts(self) -> (Box<dyn Team>, Vec<Seen>) {
         (self.team, self.seen.into_inner())
     }
 }

@@ -14,8 +14,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A run with all that a checkpoint can hold: a graph and gates that learn, agents that carry what their
-/// gates are owed.
+/// A run with all that a checkpoint can hold: a graph and gates that learn, and what gates keep from one rollout to the
+/// next.
 const RUN: &str = "train predator-capture-prey --run run --threads 1 --device cpu --steps 160 \
     --set policy.embed_dim=16 --set rollout.num_envs=4 --set rollout.steps=10 --set eval.every=80 \
     --set eval.episodes=3 --set eval.final_episodes=5 --set run.save_every=40 --set run.keep=2 \

@@ -1,8 +1,10 @@
 //! The program from outside, on a task so small that a run takes a second.
 
+mod bench;
 mod commands;
 #[cfg(unix)]
 mod comparing;
+mod doctor;
 mod faults;
 #[cfg(unix)]
 mod launchers;
@@ -14,6 +16,7 @@ mod strangers;
 mod tensorboard;
 #[cfg(unix)]
 mod tracking;
+mod views;
 
 use serde_json::Value;
 use std::ffi::OsString;

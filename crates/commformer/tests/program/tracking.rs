@@ -101,8 +101,8 @@ fn mlflow_holds_the_settings_numbers_and_files_of_a_run() {
     };
     let _server = Server::start(&python, folder, port);
     let uri = format!("http://127.0.0.1:{port}");
-    let mut env = track(&python, folder, "mlflow signal-1 --project teams");
-    printed(&env.env("MLFLOW_TRACKING_URI", &uri).output().unwrap());
+    let mut copying = track(&python, folder, "mlflow signal-1 --project teams");
+    printed(&copying.env("MLFLOW_TRACKING_URI", &uri).output().unwrap());
 
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/program/read_mlflow.py");
     let mut reader = Command::new(&python);
@@ -150,7 +150,7 @@ fn weights_and_biases_holds_the_settings_and_numbers_of_a_run() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
     printed(&train(folder, &words("signal --run signal-1")));
-    // Every record of the newest environment, by the package's own reader.
+    // Every record of the newest copy, by the package's own reader.
     let records = |arguments: &str| -> Vec<Value> {
         printed(&track(&python, folder, arguments).output().unwrap());
         let mut reader = Command::new(&python);
@@ -175,9 +175,9 @@ fn weights_and_biases_holds_the_settings_and_numbers_of_a_run() {
             .collect()
     };
 
-    let env = records("wandb signal-1");
-    assert_same_numbers(&|name| history(&env, name), &lines("signal-1"));
-    let run = &of(&env, "run")[0];
+    let copy = records("wandb signal-1");
+    assert_same_numbers(&|name| history(&copy, name), &lines("signal-1"));
+    let run = &of(&copy, "run")[0];
     assert_eq!(
         (&run["project"], &run["display_name"]),
         (&literal!("commformer"), &literal!("signal-1"))
@@ -187,13 +187,13 @@ fn weights_and_biases_holds_the_settings_and_numbers_of_a_run() {
     assert_eq!(settings["policy.embed_dim"], 16);
     assert_eq!(settings["graph.edges"], literal!([]));
     let last = json(&read(&folder.join("signal-1/final.json")));
-    let summary = of(&env, "summary");
+    let summary = of(&copy, "summary");
     let told = |update: &Value| update["update"].get("final/accuracy").cloned();
     assert_eq!(
         summary.iter().find_map(told),
         Some(last["accuracy"]["mean"].clone())
     );
-    assert_eq!(of(&env, "exit")[0]["exit_code"], 0);
+    assert_eq!(of(&copy, "exit")[0]["exit_code"], 0);
 
     // A run that failed, with a line that is cut.
     fs::rename(
@@ -204,10 +204,10 @@ fn weights_and_biases_holds_the_settings_and_numbers_of_a_run() {
     let file = folder.join("signal-1/metrics.jsonl");
     let text = read(&file);
     fs::write(&file, &text[..text.len() - 9]).unwrap();
-    let env = records("wandb signal-1");
+    let copy = records("wandb signal-1");
     assert_eq!(lines("signal-1").len(), 5);
-    assert_same_numbers(&|name| history(&env, name), &lines("signal-1"));
-    assert_eq!(of(&env, "exit")[0]["exit_code"], 1);
+    assert_same_numbers(&|name| history(&copy, name), &lines("signal-1"));
+    assert_eq!(of(&copy, "exit")[0]["exit_code"], 1);
 }
 
 #[test]

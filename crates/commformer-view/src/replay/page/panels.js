@@ -46,7 +46,7 @@ function showTeam({ run, step, agent: chosen }, choose) {
   const table = get("team", HTMLTableElement);
   const [gated, discrete] = [run.gates !== null, run.actions.length > 0];
   const heads = ["agent", "does", discrete ? "chances" : "", "value", "reward", gated ? "gate" : ""];
-  const titles = ["", "", "How likely each action was", "What it expects to earn from here on", "", "Whether it listens; how likely that was"];
+  const titles = ["", "", "How likely each action was", "What it expects to earn from here on", "", "Whether it receives; how likely that was"];
   const head = html("tr");
   heads.forEach((name, index) => {
     if (name) head.append(html("th", { scope: "col", title: titles[index], class: name }, name));
@@ -58,7 +58,7 @@ function showTeam({ run, step, agent: chosen }, choose) {
     button.addEventListener("click", () => choose(agent));
     const row = html("tr", active ? {} : { class: "out" }, html("th", { scope: "row" }, button));
     if (step && !active) {
-      row.append(html("td", { colspan: "5" }, "takes no part"));
+      row.append(html("td", { colspan: "5" }, "inactive"));
       return row;
     }
     const action = step?.actions[agent];
@@ -87,14 +87,14 @@ function gateCell(run, step, agent) {
 
 /** The chosen agent's probabilities, action by action. @param {View} view */
 function showChoice({ run, step, agent }) {
-  // Nobody is followed: the first that takes part will do.
+  // Nobody is chosen: the first active agent will do.
   const shown = agent ?? Math.max(step ? step.active.indexOf(true) : 0, 0);
   const name = run.agents[shown];
   get("choice-title", HTMLElement).textContent = `What ${name} considers`;
   const box = get("choice", HTMLElement);
   const probabilities = step?.probabilities[shown] ?? [];
   if (!step || !step.active[shown] || !probabilities.length) {
-    const why = !step ? "The episode is over." : !step.active[shown] ? `${name} takes no part.` : "Its actions are vectors.";
+    const why = !step ? "The episode is over." : !step.active[shown] ? `${name} is inactive.` : "Its actions are vectors.";
     box.replaceChildren(html("p", { class: "muted" }, why));
     return;
   }

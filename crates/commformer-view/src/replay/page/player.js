@@ -68,8 +68,8 @@ class Player {
   outcome(run, number) {
     const episode = run.episodes[number];
     if (this.worlds.length > 1) return text(episode.team_return);
-    const figure = episode.metrics[0];
-    const told = text(figure, Number.isInteger(figure) ? 0 : 2);
+    const value = episode.metrics[0];
+    const told = text(value, Number.isInteger(value) ? 0 : 2);
     const metric = run.metrics.length ? `, ${run.metrics[0].replaceAll("_", " ")} ${told}` : "";
     return `return ${text(episode.team_return)}${metric}`;
   }

@@ -7,7 +7,7 @@ mod tables;
 use super::methods::{Method, Methods};
 use super::page::{Head, Page};
 use super::run::{Run, count};
-use super::{Report, ReportError, files_of, marl_eval};
+use super::{Kinds, Report, ReportError, files_of, marl_eval};
 use scores::TaskScores;
 use std::path::PathBuf;
 
@@ -52,7 +52,7 @@ impl Report {
     pub fn across(
         title: &str,
         runs: &[Compared],
-        defaults: impl Fn(&str) -> toml::Table,
+        defaults: impl Fn(Kinds<'_>) -> toml::Table,
     ) -> Result<Self, ReportError> {
         let across = Across::read(runs)?;
         let scores: Vec<TaskScores<'_>> = across.tasks.iter().map(TaskScores::of).collect();
@@ -69,7 +69,7 @@ impl Report {
                 ));
                 continue;
             }
-            let report = Self::of_methods(&begun, &defaults(&begun.task))?;
+            let report = Self::of_methods(&begun, &defaults)?;
             if let Some(first) = report.notes.first() {
                 let found = count(report.notes.len(), "remark");
                 notes.push(format!(

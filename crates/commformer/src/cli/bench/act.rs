@@ -65,7 +65,8 @@ impl Act {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(workers(config.run.threads))
             .build()?;
-        let agents = config.env.agents();
+        // A task in Python says how many there are once it has been asked.
+        let agents = config.env.spec()?.agents;
         let mut told = Output {
             name: self.config.name(),
             agents,

@@ -137,7 +137,8 @@ fn place(base: &ConfigOptions, point: &Point) -> anyhow::Result<ConfigOptions> {
 
 /// The share of the team that `senders` others are.
 fn sparsity(senders: &str, config: &Config) -> anyhow::Result<String> {
-    let agents = config.env.agents();
+    // A task in Python says how many there are once it has been asked.
+    let agents = config.env.spec()?.agents;
     let most = config.graph.self_edge.most_senders(agents);
     let number = senders.parse().ok();
     let Some(senders) = number.filter(|senders| (1..=most).contains(senders)) else {

@@ -85,11 +85,13 @@ impl Env {
         writeln!(out, "{}", table.head())?;
         let mut rows = Vec::new();
         for (name, task) in &tasks {
+            // A task in Python says how many there are once it has been asked.
+            let agents = task.spec()?.agents;
             for &envs in &self.envs {
                 for &threads in &threads {
                     let row = Row {
                         name: name.clone(),
-                        agents: task.agents(),
+                        agents,
                         envs,
                         threads,
                         steps_per_second: play(task, envs as usize, threads, self.seconds)?,

@@ -120,7 +120,7 @@ pub(super) fn at_least(config: &Config, spec: &Spec, device: Device) -> Estimate
     ]])
 }
 
-/// What it takes to judge a checkpoint over so many episodes at once.
+/// What it takes to evaluate a checkpoint over so many episodes at once.
 ///
 /// # Errors
 ///
@@ -218,7 +218,7 @@ impl Sizes {
 struct Run<'a> {
     config: &'a Config,
     sizes: Sizes,
-    /// By how much less of a sample's observations a minibatch environments than in the small runs, bytes.
+    /// How many bytes less of a sample's observations a minibatch copies than in the small runs.
     copied: f64,
     training: Training,
     evaluating: Evaluating,
@@ -298,7 +298,7 @@ fn copied(spec: &Spec, minibatches: usize, small: usize) -> f64 {
 /// Bytes of a pair of agents while a graph is drawn: noise, logits, a sort with its order, the hard and the soft graph.
 const DRAWING: f64 = 40.0;
 
-/// Environments of what a checkpoint has, besides that which a run holds: one to be saved, and its bytes.
+/// Copies of what a checkpoint has, besides the one that a run holds: one to be saved, and its bytes.
 const SAVING: f64 = 2.0;
 
 /// Times the weights that are there while a checkpoint is read: the policy's, the checkpoint's, both moments

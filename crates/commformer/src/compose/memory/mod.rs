@@ -62,7 +62,7 @@ fn at_least(config: &Config, device: tch::Device) -> Result<(), ComposeError> {
     available(Some(estimate::at_least(config, &spec, device)))
 }
 
-/// The same for judging a checkpoint over so many episodes at once.
+/// The same for evaluating a checkpoint over so many episodes at once.
 ///
 /// # Errors
 ///

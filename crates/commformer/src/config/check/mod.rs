@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_mode_does_not_use_is_not_judged() {
+    fn what_a_mode_does_not_use_is_not_checked() {
         for assignments in [
             "graph.mode=full env.agents=1",
             "graph.mode=none graph.rollout=exact",

@@ -1,0 +1,61 @@
+//! What the command line puts over a preset.
+
+use super::error::{ConfigError, Source};
+use std::path::PathBuf;
+use toml::{Table, Value};
+
+/// What a user puts over a preset.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overrides {
+    /// A TOML file.
+    pub file: Option<PathBuf>,
+    /// Assignments such as `ppo.lr=3e-4`; of two for the same key the later counts.
+    pub set: Vec<String>,
+    /// `method.kind`.
+    pub method: Option<String>,
+    /// `run.seed`.
+    pub seed: Option<u64>,
+    /// `run.steps`.
+    pub steps: Option<u64>,
+    /// `run.threads`.
+    pub threads: Option<usize>,
+    /// `run.device`.
+    pub device: Option<String>,
+}
+
+impl Overrides {
+    /// The layer of the options that have a name of their own.
+    pub(super) fn options(&self) -> Result<Table, ConfigError> {
+        let whole = |name: &str, number: u64| {
+            i64::try_from(number)
+                .map(Value::Integer)
+                .map_err(|_| ConfigError::Value {
+                    path: format!("run.{name}"),
+                    found: number.to_string(),
+                    expected: format!("at most {}", i64::MAX),
+                    source_of: Source::Argument(format!("--{name}")),
+                    about: "".into(),
+                })
+        };
+        let numbers = [
+            ("seed", self.seed),
+            ("steps", self.steps),
+            ("threads", self.threads.map(|threads| threads as u64)),
+        ];
+        let mut run = Table::new();
+        for (name, number) in numbers {
+            if let Some(number) = number {
+                run.insert(name.to_owned(), whole(name, number)?);
+            }
+        }
+        if let Some(device) = &self.device {
+            run.insert("device".to_owned(), Value::String(device.clone()));
+        }
+        let mut options = Table::from_iter([("run".to_owned(), Value::Table(run))]);
+        if let Some(method) = &self.method {
+            let kind = ("kind".to_owned(), Value::String(method.clone()));
+            options.insert("method".to_owned(), Value::Table(Table::from_iter([kind])));
+        }
+        Ok(options)
+    }
+}

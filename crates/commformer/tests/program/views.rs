@@ -1,0 +1,93 @@
+//! What people are shown of a run: replays, reports, and `watch` where there is no terminal.
+
+use crate::{complaint, json, printed, program, read, train, words};
+
+#[test]
+fn a_run_is_played_again_in_a_page_and_a_film() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    printed(&train(folder, &["signal"]));
+    let arguments = words("replay --run runs/signal-1 --episodes 2 --gif film.gif");
+    let said = printed(&program(folder, &arguments));
+    assert!(
+        said.contains("runs/signal-1/replay.html: 2 episodes"),
+        "{said}"
+    );
+    let page = read(&folder.join("runs/signal-1/replay.html"));
+    assert!(page.starts_with("<!doctype html>") && page.contains("<title>signal: 2 episodes"));
+    assert!(
+        std::fs::read(folder.join("film.gif"))
+            .unwrap()
+            .starts_with(b"GIF89a")
+    );
+
+    // Beside another run of the same task, but of no other.
+    printed(&train(folder, &["signal", "--seed", "2"]));
+    let against = |run: &str| {
+        let line =
+            format!("replay --run runs/signal-1 --against {run} --episodes 1 --out both.html");
+        program(folder, &words(&line))
+    };
+    printed(&against("runs/signal-2"));
+    assert!(folder.join("both.html").is_file());
+    printed(&train(folder, &["predator-prey"]));
+    let said = complaint(&against("runs/predator-prey-1"), 1);
+    assert!(said.contains("other tasks"), "{said}");
+
+    std::fs::remove_dir_all(folder.join("runs/signal-1/checkpoints")).unwrap();
+    let said = complaint(&against("runs/signal-2"), 1);
+    assert!(said.contains("checkpoint"), "{said}");
+}
+
+#[test]
+fn a_report_lies_in_the_folder_of_its_run() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    printed(&train(folder, &["signal"]));
+    let said = printed(&program(folder, &["report", "--run", "runs/signal-1"]));
+    assert!(said.contains("runs/signal-1/report/report.html"), "{said}");
+    let report = folder.join("runs/signal-1/report");
+    let page = read(&report.join("report.html"));
+    for part in [
+        "<h1>signal</h1>",
+        "Right answers",
+        "Traffic",
+        "seed 1",
+        "The graph",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("What is missing"), "{page}");
+    // What is listed as not by default is what the test sets.
+    assert!(page.contains("<th scope=\"row\">run.steps</th><td>600000</td><td>160</td>"));
+    assert!(read(&report.join("plots/evaluation-return.svg")).starts_with("<svg"));
+    assert!(read(&report.join("tables/metrics.csv")).contains("signal,runs/signal-1,accuracy,1,"));
+    assert!(json(&read(&report.join("marl-eval.json")))["signal"].is_object());
+    let said = complaint(&program(folder, &["report", "--run", "nowhere"]), 1);
+    assert!(said.contains("nowhere/config.toml"), "{said}");
+}
+
+#[test]
+fn a_run_can_be_looked_at_without_a_terminal() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let missing = program(folder, &["watch", "--run", "run"]);
+    let told = complaint(&missing, 1);
+    assert!(told.contains("run/config.toml"), "{told}");
+    printed(&train(folder, &["signal", "--run", "run"]));
+    let once = printed(&program(folder, &["watch", "--run", "run", "--once"]));
+    for part in [
+        "run has ended; final.json has its metrics",
+        "160 of 160 steps",
+        "time  environment ",
+        ">return ",
+        " accuracy ",
+        "latest evaluation, 3 episodes",
+        "graph after 160 steps: a row hears columns",
+    ] {
+        assert!(once.contains(part), "no {part:?} in\n{once}");
+    }
+    // Output into a pipe is no terminal.
+    let piped = printed(&program(folder, &["watch", "--run", "run"]));
+    assert_eq!(piped, once);
+}
