@@ -32,8 +32,8 @@ impl<T: Team> Decentralised<T> {
     /// What was delivered in the first episode of each environment, since the start or the last call.
     pub fn delivered(&self, episodes: &[EpisodeRecord]) -> Delivered {
         let mut total = Delivered::default();
-        for (step, envs) in self.log.take().iter().enumerate() {
-            for (delivered, episode) in envs.iter().zip(episodes) {
+        for (step, of_envs) in self.log.take().iter().enumerate() {
+            for (delivered, episode) in of_envs.iter().zip(episodes) {
                 if step < episode.steps as usize {
                     total.messages += delivered.messages;
                     total.bytes += delivered.bytes;

@@ -51,14 +51,8 @@ pub struct GaCommConfig {
 
 impl GaCommConfig {
     pub(crate) fn sizes(&self) -> ActorCriticConfig {
-        ActorCriticConfig {
-            hidden: self.hidden,
-            layers: self.layers,
-            activation: self.activation,
-            sequence: self.sequence,
-            agent_id: self.agent_id,
-            ..ActorCriticConfig::default()
-        }
+        let sizes = [self.hidden, self.layers, self.sequence];
+        ActorCriticConfig::of_talk(sizes, self.activation, self.agent_id)
     }
 }
 

@@ -1,4 +1,4 @@
-//! All methods. One that is added here can be trained, resumed, judged, replayed and run with every agent alone.
+//! All methods. One that is added here can be trained, resumed, evaluated, replayed and run with every agent alone.
 
 use crate::choose::Choose;
 use crate::commformer::CommFormer;

@@ -60,14 +60,8 @@ impl ActorCriticMethod for Slim {
     type Talk = Apart;
 
     fn sizes(&self) -> ActorCriticConfig {
-        ActorCriticConfig {
-            hidden: self.hidden,
-            layers: self.layers,
-            activation: self.activation,
-            sequence: self.sequence,
-            agent_id: self.agent_id,
-            ..ActorCriticConfig::default()
-        }
+        let sizes = [self.hidden, self.layers, self.sequence];
+        ActorCriticConfig::of_talk(sizes, self.activation, self.agent_id)
     }
 
     fn critic(&self) -> Critic {
@@ -138,6 +132,7 @@ impl Talk for Apart {
         vec![self.name.clone()]
     }
 
+    /// Messages and queries read what is seen as it is: nothing of it is prepared.
     fn begin<O: Ops>(&self, ops: &mut O, x: O::Value, memory: O::Value) -> Mind<O::Value> {
         let h = ops.concat(&x, &memory);
         Mind { x, memory, h }

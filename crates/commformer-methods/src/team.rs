@@ -8,8 +8,8 @@ use tch::Tensor;
 
 /// A trained team of any method.
 pub trait Team: Policy + Debug {
-    /// Looks into what the team just did in these observations, as [`act`](commformer_train::Actor::act) told it under the
-    /// same gates; `None`, as here, where there is nothing to see.
+    /// Looks into what the team just did in these observations: `act` is what [`act`](commformer_train::Actor::act)
+    /// gave under the same gates. `None`, as here, where there is nothing to see.
     ///
     /// # Errors
     ///

@@ -191,4 +191,40 @@ fn what_does_not_fit_is_refused() {
         .gradients(Level::Lower, &shown, &mut noise, &mut loss)
         .unwrap_err();
     assert!(error.to_string().contains("expected 0 to 3"), "{error}");
+    let error = policy.evaluate(&shown, &mut noise).unwrap_err();
+    assert!(error.to_string().contains("expected 0 to 3"), "{error}");
+    let real = Samples {
+        actions: &Tensor::zeros([TEAMS * STEPS, AGENTS], (Kind::Float, Device::Cpu)),
+        ..shown
+    };
+    let error = policy.evaluate(&real, &mut noise).unwrap_err();
+    assert!(error.to_string().contains("expected Int64"), "{error}");
+    let message = |batch: &ObsBatch<'_>| policy.values(batch, Gates::Open).unwrap_err().to_string();
+    let wide = ObsBatch {
+        state: Some(&happened.obs.get(0)),
+        ..shown.batch
+    };
+    assert!(message(&wide).contains("the global state has the shape [3, 7]"));
+    let nobody = ObsBatch {
+        obs: &happened.obs.narrow(0, 0, 0),
+        ..shown.batch
+    };
+    assert!(message(&nobody).contains("B at least 1"));
+}
+
+#[test]
+fn a_task_without_agents_observations_or_actions_is_refused() {
+    let full = spec(ActionSpace::Discrete(4), 0);
+    let (mut alone, mut blind, mut idle) = (full.clone(), full.clone(), full);
+    (alone.agents, blind.obs_dim, idle.actions) = (0, 0, ActionSpace::Discrete(0));
+    for (spec, named) in [(alone, "agents"), (blind, "obs_dim"), (idle, "actions")] {
+        let of_run = (1, Precision::Float32, Device::Cpu);
+        let config = ActorCriticConfig::default();
+        let error = ActorCritic::new(&config, Critic::Own, &spec, of_run).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.contains(named) && message.contains("at least 1"),
+            "{message}"
+        );
+    }
 }

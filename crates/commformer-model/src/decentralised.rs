@@ -51,14 +51,17 @@
 mod mail;
 mod member;
 mod packet;
+mod receiving;
 
 pub use mail::{Delivered, Inbox, Links, Mailbox, OpenEdges};
-pub use member::{Decision, Member, Receiving, Turn};
+pub use member::{Member, Turn};
 pub use packet::{Action, Packet};
+pub use receiving::{Decision, Receiving};
 
 use crate::network::{self, Network};
 use crate::{Decoding, ModelError, PolicyConfig};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// The network and its weights, for all members. They were handed out before the episode.
 #[derive(Debug)]
@@ -86,18 +89,31 @@ impl Weights {
     ///
     /// # Errors
     /// [`ModelError::Config`] when the configuration does not make a policy, [`ModelError::Input`] that names the
-    /// missing, unexpected or misshapen tensor.
+    /// missing, unexpected, misshapen or doubled tensor.
     pub fn of_parts(
         config: &PolicyConfig,
         parts: impl IntoIterator<Item = (String, Vec<f32>)>,
     ) -> Result<Self, ModelError> {
         config.validate()?;
         let network = Network::new(config);
-        let mut saved: HashMap<String, Vec<f32>> = parts.into_iter().collect();
         let refused = |problem: String| ModelError::Input {
             input: "parts",
             problem,
         };
+        let mut saved = HashMap::new();
+        for (name, numbers) in parts {
+            match saved.entry(name) {
+                Entry::Occupied(entry) if !entry.key().starts_with("gate.") => {
+                    let name = entry.key();
+                    return Err(refused(format!(
+                        "`{name}` is there twice; keep one of them"
+                    )));
+                }
+                entry => {
+                    entry.insert_entry(numbers);
+                }
+            }
+        }
         let numbers = network.layout.take(&mut saved).map_err(refused)?;
         match saved.keys().find(|name| !name.starts_with("gate.")) {
             Some(name) => Err(refused(format!(
@@ -242,18 +258,18 @@ impl<'a> Team<'a> {
             }
         }
 
-        let (mut said, mut told, mut decisions) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut said, mut for_next, mut decisions) = (Vec::new(), Vec::new(), Vec::new());
         for (agent, member) in receiving.into_iter().enumerate() {
             let inbox = match config.decoder {
                 Decoding::Autoregressive => {
-                    mailbox.deliver_decided(agent, &said, &told, config.previous_action)
+                    mailbox.deliver_decided(agent, &said, &for_next, config.previous_action)
                 }
                 Decoding::Parallel => Inbox::default(),
             };
             let noise = noise.map(|noise| &noise[agent * actions..(agent + 1) * actions]);
             let mut decision = member.decide(&inbox, noise)?;
             said.push(std::mem::take(&mut decision.said));
-            told.push(std::mem::take(&mut decision.told));
+            for_next.push(std::mem::take(&mut decision.for_next));
             self.members[agent].keep(decision.memory.clone());
             decisions.push(decision);
         }

@@ -171,7 +171,7 @@ impl CommFormer {
                 });
             }
         };
-        check_kind(input, x, Kind::Float)?;
+        self.check_kind(input, x, Kind::Float)?;
         Ok([size[0], agents])
     }
 
@@ -184,8 +184,41 @@ impl CommFormer {
         let [batch, agents] = self.check_input(input)?;
         let (kind, size) = self.config().actions.tensor([batch, agents]);
         check_shape("actions", actions, &size)?;
-        check_kind("actions", actions, kind)?;
+        self.check_kind("actions", actions, kind)?;
+        // On a GPU the look-up itself checks, without making the pass wait.
+        if let (ActionSpace::Discrete(count), Device::Cpu) = (self.config().actions, self.device())
+        {
+            let known = 0..count as i64;
+            let actions = actions.contiguous();
+            let wrong = (integers(&actions).iter()).find(|action| !known.contains(*action));
+            if let Some(action) = wrong {
+                return Err(ModelError::Input {
+                    input: "actions",
+                    problem: format!("holds {action}, expected an action from 0 to {}", count - 1),
+                });
+            }
+        }
         Ok([batch, agents])
+    }
+
+    /// Refuses a tensor of another kind, or on another device than the policy.
+    pub(crate) fn check_kind(
+        &self,
+        input: &'static str,
+        x: &Tensor,
+        expected: Kind,
+    ) -> Result<(), ModelError> {
+        let problem = match (x.kind(), x.device()) {
+            (kind, _) if kind != expected => {
+                format!("has elements of kind {kind:?}, expected {expected:?}")
+            }
+            (_, device) if device != self.device() => format!(
+                "is on {device:?}, expected {:?}, where the policy is",
+                self.device()
+            ),
+            _ => return Ok(()),
+        };
+        Err(ModelError::Input { input, problem })
     }
 
     /// Checks the inputs that all passes share, and returns B and N.
@@ -203,7 +236,7 @@ impl CommFormer {
         let [batch, agents] = self.check_agents("embedding", embedding, config.embed_dim)?;
         let found = graph.size();
         if let Some(graph_of) = graph_of {
-            check_kind("graph_of", graph_of, Kind::Int64)?;
+            self.check_kind("graph_of", graph_of, Kind::Int64)?;
             check_shape("graph_of", graph_of, &[batch])?;
             // On a GPU the look-up itself checks, without making the pass wait.
             let graphs = found.first().copied().unwrap_or(0);
@@ -233,7 +266,7 @@ impl CommFormer {
                 found,
             });
         }
-        check_kind("graph", graph, Kind::Float)?;
+        self.check_kind("graph", graph, Kind::Float)?;
         if let Some(gate) = gate {
             let found = gate.size();
             if found != [batch, agents] && found != [batch, agents, agents] {
@@ -245,11 +278,11 @@ impl CommFormer {
                     found,
                 });
             }
-            check_kind("gate", gate, Kind::Float)?;
+            self.check_kind("gate", gate, Kind::Float)?;
         }
         if let Some(active) = active {
             check_shape("active", active, &[batch, agents])?;
-            check_kind("active", active, Kind::Float)?;
+            self.check_kind("active", active, Kind::Float)?;
         }
         if let Some(stale) = stale {
             if config.closed == Closed::Silence {
@@ -259,7 +292,7 @@ impl CommFormer {
                 });
             }
             check_shape("stale", stale, &[batch, agents, self.stale_width() as i64])?;
-            check_kind("stale", stale, Kind::Float)?;
+            self.check_kind("stale", stale, Kind::Float)?;
         }
         if let Some(available) = available {
             let ActionSpace::Discrete(actions) = config.actions else {
@@ -269,7 +302,7 @@ impl CommFormer {
                 });
             };
             check_shape("available", available, &[batch, agents, actions as i64])?;
-            check_kind("available", available, Kind::Bool)?;
+            self.check_kind("available", available, Kind::Bool)?;
         }
         Ok([batch, agents])
     }
@@ -287,19 +320,5 @@ pub(crate) fn check_shape(
         input,
         expected: format!("{expected:?}"),
         found: x.size(),
-    })
-}
-
-pub(crate) fn check_kind(
-    input: &'static str,
-    x: &Tensor,
-    expected: Kind,
-) -> Result<(), ModelError> {
-    if x.kind() == expected {
-        return Ok(());
-    }
-    Err(ModelError::Input {
-        input,
-        problem: format!("has elements of kind {:?}, expected {expected:?}", x.kind()),
     })
 }

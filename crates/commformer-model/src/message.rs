@@ -14,7 +14,7 @@
 //! An agent later in the order of decoding is heard by the encoder alone, since the decoder is causal. So is everybody
 //! where agents decide at once ([`Decoding::Parallel`]).
 //! Under [`PreviousAction::Always`] agent i needs the action of agent i - 1 in every step, along no
-//! edge. The team's graph and weights were handed out before. That a receiver listens is a request of
+//! edge. The team's graph and weights were handed out before. A receiver asks its senders to send,
 //! one bit for each edge, which is not counted.
 
 use crate::config::{ActionSpace, Decoding, PolicyConfig, PreviousAction};

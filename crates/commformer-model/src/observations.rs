@@ -4,7 +4,7 @@ use commformer_nn::torch::numbers;
 use tch::{Kind, Tensor};
 
 use crate::config::{PolicyConfig, Recurrence};
-use crate::input::{check_kind, check_shape};
+use crate::input::check_shape;
 use crate::native::Memory;
 use crate::{CommFormer, ModelError};
 
@@ -107,7 +107,7 @@ impl CommFormer {
             let steps = goes_on.size().first().copied().unwrap_or(0).max(1);
             teams = rows / steps;
             check_shape("goes_on", goes_on, &[steps, teams, agents])?;
-            check_kind("goes_on", goes_on, Kind::Float)?;
+            self.check_kind("goes_on", goes_on, Kind::Float)?;
             if steps * teams != rows {
                 return Err(ModelError::Input {
                     input: "goes_on",
@@ -120,7 +120,7 @@ impl CommFormer {
         if let Some(recurrent) = observations.recurrent {
             let width = config.recurrent_width() as i64;
             check_shape("recurrent", recurrent, &[teams, agents, width])?;
-            check_kind("recurrent", recurrent, Kind::Float)?;
+            self.check_kind("recurrent", recurrent, Kind::Float)?;
         }
         Ok([rows, agents])
     }

@@ -104,7 +104,8 @@ impl Pass<'_> {
         }
         let (scores, taken) = match &mut self.native {
             Some(workspace) => {
-                let (actions, dense) = (numbers_of(policy, actions)?, input.dense());
+                let actions = numbers_of(policy.config().actions, actions);
+                let dense = input.dense();
                 let mut noise = dropout.map(|uniform| {
                     let [batch, agents] = shape;
                     let size = [batch, agents, policy.config().embed_dim as i64];
@@ -240,22 +241,13 @@ impl Pass<'_> {
     }
 }
 
-/// Actions that were taken, as the native passes take them.
-fn numbers_of(policy: &CommFormer, actions: &Tensor) -> Result<Actions, ModelError> {
+/// Actions that were taken, as the native passes take them. They have been checked.
+fn numbers_of(space: ActionSpace, actions: &Tensor) -> Actions {
     let actions = actions.contiguous();
-    let ActionSpace::Discrete(count) = policy.config().actions else {
-        return Ok(Actions::Continuous(numbers(&actions).to_vec()));
-    };
-    let actions = integers(&actions).to_vec();
-    let known = 0..count as i64;
-    if let Some(action) = actions.iter().find(|action| !known.contains(action)) {
-        let expected = format!("an action from 0 to {}", count - 1);
-        return Err(refused(
-            "actions",
-            &format!("holds {action}, expected {expected}"),
-        ));
+    match space {
+        ActionSpace::Discrete(_) => Actions::Discrete(integers(&actions).to_vec()),
+        ActionSpace::Continuous(_) => Actions::Continuous(numbers(&actions).to_vec()),
     }
-    Ok(Actions::Discrete(actions))
 }
 
 fn nothing_yet() -> ModelError {

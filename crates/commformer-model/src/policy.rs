@@ -2,17 +2,19 @@
 
 use std::cell::RefCell;
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::ModelError;
 use crate::config::PolicyConfig;
 use crate::input::{Input, check_shape};
 use crate::native::Workspace;
-use crate::network::{EDGE_LOGITS, Network, Weights};
+use crate::network::{Network, Weights};
 use crate::stale::StaleState;
-use crate::{Observations, UniformNoise, seen};
+use crate::{Observations, UniformNoise};
 use commformer_nn::native::Actions;
 use commformer_nn::torch::{Distribution, Parameters, numbers};
+
+mod state;
 
 /// CommFormer's policy and value function.
 ///
@@ -106,65 +108,6 @@ impl CommFormer {
         self.parameters.device()
     }
 
-    /// The edge logits (N, N), the parameter of the upper level: a leaf of its own.
-    pub fn edge_logits(&self) -> &Tensor {
-        &self.leaves()[self.network.edge_logits.index()]
-    }
-
-    /// The parameters of the lower level: every trained leaf but the edge logits, in a fixed
-    /// order. Some leaves pack several tensors of [`CommFormer::state`], and are named after them.
-    ///
-    /// Without relation terms (`relation: false`), the tensors that only those read are not
-    /// trained, and so not listed.
-    pub fn parameters(&self) -> Vec<(String, Tensor)> {
-        let layout = self.network.layout.leaves();
-        let named = |slot: usize| {
-            (
-                layout[slot].name.clone(),
-                self.leaves()[slot].shallow_clone(),
-            )
-        };
-        self.network.trained().map(named).collect()
-    }
-
-    /// Contiguous copies of all tensors under their names on disk, edge logits included.
-    pub fn state(&self) -> Vec<(String, Tensor)> {
-        self.parameters.state()
-    }
-
-    /// Copies saved tensors into the parameters, in place. Nothing is changed unless all fit.
-    ///
-    /// Under a shared head only the edge logits depend on the number of agents, and weights of a team of another size
-    /// fit: agents keep their places, and what no agent of the saved team was for another keeps its present logit.
-    ///
-    /// # Errors
-    /// An error that names the missing, unexpected, misshapen or doubled tensor.
-    pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<(), ModelError> {
-        let fitted: Vec<_> = (state.iter())
-            .map(|(name, saved)| {
-                let saved = match self.config().shared_head && name == EDGE_LOGITS {
-                    true => self.fit_logits(saved)?,
-                    false => saved.shallow_clone(),
-                };
-                Ok((name.clone(), saved))
-            })
-            .collect::<Result<_, ModelError>>()?;
-        Ok(self.parameters.load_state(&fitted)?)
-    }
-
-    /// Edge logits of a team of another size for this one; what are none stay as they are.
-    fn fit_logits(&self, saved: &Tensor) -> Result<Tensor, ModelError> {
-        let own = self.config().agents as i64;
-        let both = match saved.size()[..] {
-            [rows, columns] if rows == columns && rows != own && rows > 0 => rows.min(own),
-            _ => return Ok(saved.shallow_clone()),
-        };
-        let fitted = self.edge_logits().detach().copy();
-        let corner = |of: &Tensor| of.f_narrow(0, 0, both)?.f_narrow(1, 0, both);
-        corner(&fitted)?.f_copy_(&corner(saved)?)?;
-        Ok(fitted)
-    }
-
     /// The width of what each agent of a recurrent network remembers: E, else 0.
     pub fn recurrent_width(&self) -> usize {
         self.config().recurrent_width()
@@ -174,33 +117,6 @@ impl CommFormer {
     /// [`crate::Closed::Stale`] a digest of E numbers for each block and their age.
     pub fn stale_width(&self) -> usize {
         self.config().stale_width()
-    }
-
-    /// Adds observations, rows of O numbers, to what the policy knows of each feature's mean and variance, under
-    /// [`crate::ObsNorm::Running`]; those count whose agent is `active`. A replica sees it, too. Between two calls the
-    /// policy is a fixed function: a trainer calls it when it has learned from a rollout, an evaluation never.
-    ///
-    /// # Errors
-    /// [`ModelError::Input`] when there is not one flag for each row.
-    pub fn take_in(&mut self, rows: &[f32], active: &[bool]) -> Result<(), ModelError> {
-        let Some(moments) = self.network.encoder.moments else {
-            return Ok(());
-        };
-        let (found, expected) = (rows.len(), active.len() * self.config().obs_dim);
-        if found != expected {
-            return Err(ModelError::Input {
-                input: "rows",
-                problem: format!(
-                    "found {found} numbers, expected {expected}, obs_dim for each flag"
-                ),
-            });
-        }
-        seen::take_in(
-            moments.map(|slot| &self.leaves()[slot.index()]),
-            rows,
-            active,
-        );
-        Ok(())
     }
 
     /// What each agent makes of its own observation, and of what it remembers, before it hears anybody: (B, N, O) ->
@@ -377,6 +293,7 @@ impl CommFormer {
         if let Some(noise) = noise {
             let width = self.config().actions.width() as i64;
             check_shape("noise", noise, &[batch, agents, width])?;
+            self.check_kind("noise", noise, Kind::Float)?;
         }
         match self.is_native() {
             true => Ok(self.act_natively(input, noise, [batch, agents])),

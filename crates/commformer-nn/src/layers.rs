@@ -29,7 +29,7 @@ pub enum Per {
 }
 
 impl Per {
-    /// A leaf `name` of this shape, or one for each agent, whose parts `part` names.
+    /// A leaf `what`, such as `weight`, of this shape, or one in which each agent has a part of this shape.
     fn leaf(
         self,
         layout: &mut Layout,
@@ -239,7 +239,7 @@ impl Attention {
     pub fn of(projection: Linear, output: Linear, heads: usize) -> Self {
         Self {
             projection,
-            relation: projection,
+            relation: projection, // nothing reads it
             output,
             heads,
             scale: (heads as f64 / output.inputs as f64).sqrt(),
@@ -265,7 +265,7 @@ impl Attention {
 /// open edge hears less than all of it, and who has none hears 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PairAttention {
-    /// w and b: weight (1, D). `None`: every edge is open.
+    /// w and b, which has to be there: weight (1, D). `None`: every edge is open.
     pub decision: Option<Linear>,
     /// Width of a query, and of a key.
     pub key: usize,
@@ -291,16 +291,6 @@ impl PairAttention {
     /// The width D of u and of v.
     pub fn pair(&self) -> usize {
         self.decision.map_or(0, |decision| decision.inputs)
-    }
-
-    /// w and b among the numbers of leaves.
-    pub(crate) fn decision_of<'a>(&self, leaves: &[&'a [f32]]) -> (&'a [f32], f32) {
-        let weight = self
-            .decision
-            .map(|decision| leaves[decision.weight.index()]);
-        let bias = self.decision.and_then(|decision| decision.bias);
-        let bias = bias.and_then(|bias| leaves[bias.index()].first());
-        (weight.unwrap_or_default(), bias.copied().unwrap_or(0.0))
     }
 }
 

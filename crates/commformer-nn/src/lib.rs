@@ -2,8 +2,8 @@
 //!
 //! A network is a [`layout::Layout`] of parameters and a function over [`Ops`], written once. A backend carries the
 //! operations out: [`native::Native`] runs on a CPU by kernels of its own, and needs no library for tensors;
-//! `torch::Torch` (feature `torch`) runs wherever libtorch does, with autograd; [`count::Count`] tells what a pass costs. Whom agents hear comes in lists ([`links::Senders`]), so that an attention costs as much as there are
-//! edges.
+//! `torch::Torch` (feature `torch`) runs wherever libtorch does, with autograd; [`count::Count`] tells what a pass
+//! costs. Whom agents hear comes in lists ([`links::Senders`]), so that an attention costs as much as there are edges.
 //!
 //! ```
 //! use commformer_nn::layers::{Activation, Linear, Norm};

@@ -198,13 +198,13 @@ impl Senders {
         let active = &self.active;
         let swapped = self.rules.relation_order == RelationOrder::SenderReceiver;
         for team in 0..teams {
-            let part = |agent: usize| active.is_empty() || active[team * agents + agent];
+            let is_active = |agent: usize| active.is_empty() || active[team * agents + agent];
             // An agent's own entry passes every gate.
             let open = |receiver: usize, sender: usize| {
                 let row = team * agents + receiver;
                 let at = if per_edge { row * agents + sender } else { row };
-                receiver == sender
-                    || part(receiver) && part(sender) && gates.is_none_or(|gates| gates[at] > 0.5)
+                let both = is_active(receiver) && is_active(sender);
+                receiver == sender || both && gates.is_none_or(|gates| gates[at] > 0.5)
             };
             for receiver in 0..agents {
                 let row = graph_of(team) * agents + receiver;
@@ -292,8 +292,8 @@ impl Senders {
 
     /// Whether an agent is given the action of the agent before it.
     pub fn given_previous(&self, team: usize, agent: usize) -> bool {
-        let part = |agent| self.active.is_empty() || self.active[team * self.agents + agent];
-        if agent == 0 || !part(agent) || !part(agent - 1) {
+        let is_active = |agent| self.active.is_empty() || self.active[team * self.agents + agent];
+        if agent == 0 || !is_active(agent) || !is_active(agent - 1) {
             return false;
         }
         if self.rules.previous_action == PreviousAction::Always {

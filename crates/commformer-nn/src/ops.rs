@@ -111,7 +111,7 @@ pub trait Ops {
         links: &Self::Links,
     ) -> Self::Value;
 
-    /// What of [`attend`](Self::attend)'s result came from others than the receiver; without a gradient.
+    /// What of the last [`attend`](Self::attend)'s result came from others than the receiver; without a gradient.
     fn of_others(&mut self, heard: &Self::Value) -> Self::Value;
 
     /// Every receiver's mean over the rows of its senders, itself not among them; 0 for who hears nobody.

@@ -179,7 +179,7 @@ impl<T: Talk> ActorCritic<T> {
     }
 
     /// Scores decisions, from logits (B, N, ..) and values (B, N, 1).
-    pub(super) fn judge(
+    pub(super) fn evaluate_gate(
         &self,
         batch: &ObsBatch<'_>,
         logits: &Tensor,
@@ -227,7 +227,7 @@ impl<T: Talk> ReceiveGates for ActorCritic<T> {
         false
     }
 
-    /// Execution takes the likeliest decisions: there is no threshold to set.
+    /// Execution takes the most likely decisions: there is no threshold to set.
     fn calibrate(&mut self, _: &[f32], _: f64, _: Option<f64>) -> PolicyResult<()> {
         Ok(())
     }

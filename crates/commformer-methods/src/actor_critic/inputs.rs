@@ -55,16 +55,27 @@ impl Inputs {
     ///
     /// # Errors
     ///
-    /// If they are those of another team.
+    /// If they, or the global state beside them, are those of another team.
     pub fn check(&self, obs_batch: &ObsBatch<'_>) -> PolicyResult<[i64; 2]> {
         let expected = [self.agents as i64, self.obs_dim as i64];
-        match obs_batch.obs.size()[..] {
-            [batch, agents, width] if [agents, width] == expected => Ok([batch, agents]),
-            ref found => Err(format!(
-                "observations have the shape {found:?}, expected (B, {}, {})",
-                self.agents, self.obs_dim
+        let teams = match obs_batch.obs.size()[..] {
+            [batch, agents, width] if batch > 0 && [agents, width] == expected => [batch, agents],
+            ref found => {
+                return Err(format!(
+                    "observations have the shape {found:?}, expected (B, {}, {}) with B at least 1",
+                    self.agents, self.obs_dim
+                )
+                .into());
+            }
+        };
+        let state = obs_batch.state.filter(|_| self.uses_state());
+        match state.map(Tensor::size) {
+            Some(found) if found != [teams[0], self.state_dim as i64] => Err(format!(
+                "the global state has the shape {found:?}, expected ({}, {})",
+                teams[0], self.state_dim
             )
             .into()),
+            _ => Ok(teams),
         }
     }
 

@@ -12,13 +12,14 @@ use commformer_train::{
     Actor, Evaluation, Gates, Level, ObsBatch, Policy, PolicyResult, ReceiveGates, Samples,
     by_autograd,
 };
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 impl<T: Talk> ActorCritic<T> {
     /// What the towers are shown of samples.
     fn read(&self, samples: &Samples<'_>) -> PolicyResult<(Seen, Option<Seen>)> {
         let batch = &samples.batch;
-        self.inputs.check(batch)?;
+        let teams = self.inputs.check(batch)?;
+        self.check_actions(samples.actions, teams)?;
         let own = self.inputs.own(batch.obs);
         let shared = self.inputs.shared(batch)?;
         let widths = self.network.memory();
@@ -59,16 +60,38 @@ impl<T: Talk> ActorCritic<T> {
         Ok((actor, critic))
     }
 
-    /// Discrete actions have to be some of A: kernels take them as places.
-    fn actions_of(&self, actions: &Tensor) -> PolicyResult<Actions> {
-        let actions = dense(actions);
-        let ActionSpace::Discrete(count) = self.actions else {
-            return Ok(Actions::Continuous(numbers(&actions).to_vec()));
+    /// Refuses actions of teams, B and N, that are not of the task's kind, or not among its A.
+    fn check_actions(&self, actions: &Tensor, [batch, agents]: [i64; 2]) -> PolicyResult<()> {
+        let (kind, size) = match self.actions {
+            ActionSpace::Discrete(_) => (Kind::Int64, vec![batch, agents]),
+            ActionSpace::Continuous(width) => (Kind::Float, vec![batch, agents, width as i64]),
         };
-        let actions = integers(&actions).to_vec();
-        match (actions.iter()).find(|action| !(0..count as i64).contains(*action)) {
-            Some(wrong) => Err(format!("an action is {wrong}, expected 0 to {}", count - 1).into()),
-            None => Ok(Actions::Discrete(actions)),
+        if (actions.kind(), &actions.size()) != (kind, &size) {
+            let (found, of) = (actions.kind(), actions.size());
+            return Err(format!(
+                "actions are {found:?} of the shape {of:?}, expected {kind:?} of {size:?}"
+            )
+            .into());
+        }
+        // On a GPU the look-up itself checks, without making the pass wait.
+        if let (ActionSpace::Discrete(count), Device::Cpu) =
+            (self.actions, self.parameters.device())
+        {
+            let actions = dense(actions);
+            let known = 0..count as i64;
+            if let Some(wrong) = integers(&actions).iter().find(|one| !known.contains(*one)) {
+                return Err(format!("an action is {wrong}, expected 0 to {}", count - 1).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Actions as the kernels take them; they have been checked.
+    fn actions_of(&self, actions: &Tensor) -> Actions {
+        let actions = dense(actions);
+        match self.actions {
+            ActionSpace::Discrete(_) => Actions::Discrete(integers(&actions).to_vec()),
+            ActionSpace::Continuous(_) => Actions::Continuous(numbers(&actions).to_vec()),
         }
     }
 }
@@ -130,8 +153,9 @@ impl<T: Talk> Policy for ActorCritic<T> {
             log_probs,
             entropy,
             values: values.squeeze_dim(-1),
-            gate: (ran.gate.as_ref())
-                .and_then(|[logits, values]| self.judge(&samples.batch, logits, values, open)),
+            gate: (ran.gate.as_ref()).and_then(|[logits, values]| {
+                self.evaluate_gate(&samples.batch, logits, values, open)
+            }),
         })
     }
 
@@ -146,7 +170,7 @@ impl<T: Talk> Policy for ActorCritic<T> {
             return by_autograd(self, level, samples, uniform, loss);
         }
         let (of_actor, of_critic) = self.read(samples)?;
-        let actions = self.actions_of(samples.actions)?;
+        let actions = self.actions_of(samples.actions);
         let (of_actor, of_critic) = (of_actor.dense(), of_critic.as_ref().map(Seen::dense));
         let available = samples.batch.available.map(dense);
         let available = available.as_ref().map(truths);
@@ -167,8 +191,9 @@ impl<T: Talk> Policy for ActorCritic<T> {
                 log_probs: scores[0].shallow_clone(),
                 entropy: scores[1].shallow_clone(),
                 values: scores[2].shallow_clone(),
-                gate: (scores.get(3).zip(scores.get(4)))
-                    .and_then(|(logits, values)| self.judge(&samples.batch, logits, values, open)),
+                gate: (scores.get(3).zip(scores.get(4))).and_then(|(logits, values)| {
+                    self.evaluate_gate(&samples.batch, logits, values, open)
+                }),
             });
             let upstream = Tensor::f_run_backward(&[loss], &scores, false, false)?;
             let or_zeros = |(upstream, score): (&Tensor, &Tensor)| match upstream.defined() {

@@ -83,14 +83,7 @@ impl<M: ActorCriticMethod> Method for M {
 
     fn senders(&self, _: &TeamConfig, agents: usize) -> usize {
         let edges = self.edges(agents);
-        let others = |(receiver, row): (usize, &[f32])| {
-            let edges = row.iter().enumerate();
-            edges
-                .filter(|(sender, edge)| *sender != receiver && **edge > 0.5)
-                .count()
-        };
-        let rows = edges.chunks_exact(agents.max(1)).enumerate();
-        let most = rows.map(others).max().unwrap_or(0);
+        let most = graph::most_senders(edges.chunks_exact(agents.max(1)), |edge| *edge > 0.5);
         match self.decides(agents) {
             Some(Decides::Hear(senders)) => senders.min(most),
             _ => most,

@@ -73,6 +73,24 @@ pub struct ActorCriticConfig {
     pub agent_id: bool,
 }
 
+impl ActorCriticConfig {
+    /// The sizes of a network whose agents talk. What they remember is their talk's own matter.
+    pub(crate) fn of_talk(
+        [hidden, layers, sequence]: [usize; 3],
+        activation: Activation,
+        agent_id: bool,
+    ) -> Self {
+        Self {
+            hidden,
+            layers,
+            activation,
+            recurrence: Recurrence::None,
+            sequence,
+            agent_id,
+        }
+    }
+}
+
 /// What values of agents that talk are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

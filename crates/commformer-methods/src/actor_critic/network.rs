@@ -207,8 +207,8 @@ impl<T: Talk> Tower<T> {
         x
     }
 
-    /// Outputs of what [`encode`](Self::encode) takes; where agents remember, which needs `carried`, also what they do after the last
-    /// step. Inputs of several steps are one step after the other.
+    /// Outputs of what [`encode`](Self::encode) takes; where agents remember, which needs `carried`, also what they
+    /// remember after the last step. Inputs of several steps are one step after the other.
     pub fn run<O: Ops>(
         &self,
         ops: &mut O,

@@ -10,6 +10,7 @@ use super::talk::{Silent, Talk};
 use super::{ActorCriticConfig, Critic};
 use crate::{Footprint, MethodError};
 use commformer_env::{ActionSpace, Rng, Spec, settings};
+use commformer_model::ModelError;
 use commformer_nn::layout::Layout;
 use commformer_nn::native::Actions;
 use commformer_nn::passes::{AttentionOver, Precision};
@@ -39,8 +40,8 @@ impl ActorCritic {
     ///
     /// # Errors
     ///
-    /// [`MethodError::Setting`] for sizes of which no network can be made, [`MethodError::Torch`] if the device refuses
-    /// it.
+    /// [`MethodError::Setting`] for sizes of which no network can be made, [`MethodError::Policy`] for a task without
+    /// agents, observations or actions, [`MethodError::Torch`] if the device refuses it.
     pub fn new(
         config: &ActorCriticConfig,
         critic: Critic,
@@ -74,6 +75,15 @@ impl<T: Talk> ActorCritic<T> {
         spec: &Spec,
         (seed, precision, device): (u64, Precision, Device),
     ) -> Result<Self, MethodError> {
+        let required = [
+            ("agents", spec.agents),
+            ("obs_dim", spec.obs_dim),
+            ("actions", spec.actions.size()),
+        ];
+        if let Some((setting, _)) = required.into_iter().find(|(_, size)| *size == 0) {
+            let problem = "found 0, expected at least 1".to_owned();
+            return Err(ModelError::Config { setting, problem }.into());
+        }
         let inputs = Inputs::new(config, critic, spec);
         let network = Network::new(&sizes(config, inputs, spec, decides), talk);
         let mut rng = Rng::new(seed_for(seed, Purpose::Weights), 0);
@@ -297,13 +307,13 @@ impl<T: Talk> Actor for ActorCritic<T> {
             log_probs: chosen.log_probs,
             values,
             gate,
-            memory: recurrent(memory, batch.active),
+            memory: of_active(memory, batch.active),
         })
     }
 }
 
 /// What is carried on, (B, N, M): nothing by who is not active.
-pub(super) fn recurrent(memory: Option<Tensor>, active: Option<&Tensor>) -> Option<Tensor> {
+pub(super) fn of_active(memory: Option<Tensor>, active: Option<&Tensor>) -> Option<Tensor> {
     memory.map(|memory| match active {
         Some(active) => memory * active.unsqueeze(-1),
         None => memory,

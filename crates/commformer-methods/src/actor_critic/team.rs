@@ -4,7 +4,7 @@ use super::alone::{self, Made, Own};
 use super::gate::{Decides, in_force, to_receivers};
 use super::inputs::{dense, parts};
 use super::native::Weights;
-use super::policy::{ActorCritic, recurrent};
+use super::policy::{ActorCritic, of_active};
 use super::talk::Talk;
 use crate::{Apart, Attentions, Delivered, Insight, Team};
 use commformer_env::ActionSpace;
@@ -150,7 +150,7 @@ impl<T: Talk> Team for ActorCritic<T> {
                 log_probs,
                 values,
                 gate: gating,
-                memory: recurrent(memory, obs_batch.active),
+                memory: of_active(memory, obs_batch.active),
             },
         })
     }

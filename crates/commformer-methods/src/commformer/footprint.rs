@@ -5,6 +5,7 @@ use crate::config::{GateMode, ObsNormName, PreviousActionName, TeamConfig};
 use commformer_env::Spec;
 use commformer_model::{ActionSpace, ObsNorm, PolicyConfig, PreviousAction};
 
+/// The [`Footprint`] of CommFormer's network.
 pub(crate) struct Sizes(PolicyConfig);
 
 impl Sizes {

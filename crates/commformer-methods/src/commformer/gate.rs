@@ -104,7 +104,8 @@ impl TeamGate {
         }
     }
 
-    /// Numbers that each agent's gate carries from step to step: a clock, or the openings it is owed.
+    /// Numbers that each agent's gate carries from step to step: a clock, or for each decision by how much it has
+    /// opened less often than its probabilities said.
     pub fn recurrent_width(&self) -> usize {
         match &self.kind {
             Kinds::Periodic(_) => 1,

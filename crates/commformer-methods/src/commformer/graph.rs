@@ -33,6 +33,20 @@ pub(crate) fn fixed(edges: &[f32], agents: usize, device: Device) -> GraphPlan {
     GraphPlan::Fixed(graph.to_device(device))
 }
 
+/// The most others that a receiver hears, in a graph of these rows.
+pub(crate) fn most_senders<'a, E: 'a>(
+    rows: impl Iterator<Item = &'a [E]>,
+    is_there: impl Fn(&E) -> bool,
+) -> usize {
+    let others = |(receiver, row): (usize, &[E])| {
+        let edges = row.iter().enumerate();
+        edges
+            .filter(|(sender, edge)| *sender != receiver && is_there(edge))
+            .count()
+    };
+    rows.enumerate().map(others).max().unwrap_or(0)
+}
+
 /// How a learned graph is learned.
 pub(crate) fn schedule(graph: &GraphConfig) -> BilevelConfig {
     BilevelConfig {
@@ -54,7 +68,7 @@ pub(crate) fn schedule(graph: &GraphConfig) -> BilevelConfig {
 fn random(agents: usize, senders: usize, seed: u64) -> Vec<f32> {
     let mut rng = Rng::new(seed_for(seed, Purpose::Graphs), STREAM);
     let mut edges = vec![0.0; agents * agents];
-    for (receiver, row) in edges.chunks_mut(agents).enumerate() {
+    for (receiver, row) in edges.chunks_mut(agents.max(1)).enumerate() {
         let mut others: Vec<usize> = (0..agents).filter(|sender| *sender != receiver).collect();
         rng.shuffle(&mut others);
         for sender in others.into_iter().take(senders) {
@@ -88,6 +102,17 @@ mod tests {
             ..mode(GraphMode::Given)
         });
         assert_eq!(given, [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn an_agent_is_no_sender_of_its_own() {
+        let rows = [&[1, 1, 0][..], &[0, 1, 0], &[1, 1, 1]];
+        assert_eq!(most_senders(rows.into_iter(), |edge| *edge == 1), 2);
+        assert_eq!(
+            most_senders(rows[..2].iter().copied(), |edge| *edge == 1),
+            1
+        );
+        assert_eq!(most_senders(std::iter::empty(), |edge: &i64| *edge == 1), 0);
     }
 
     #[test]

@@ -66,10 +66,10 @@ impl Policy for TeamPolicy {
         let Some(gate) = &mut self.gate else {
             return Ok(self.model.load_state(state)?);
         };
-        let env = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
+        let same = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.shallow_clone());
         let (of_gate, of_model) = state
             .iter()
-            .map(env)
+            .map(same)
             .partition::<Vec<_>, _>(|(name, _)| name.starts_with("gate."));
         self.model.load_state(&of_model)?;
         Ok(gate.load_state(&of_gate)?)

@@ -63,11 +63,10 @@ impl Method for CommFormer {
             GraphMode::Learned | GraphMode::Random => graph.senders(agents).min(others),
             GraphMode::Full => others,
             GraphMode::None => 0,
-            GraphMode::Given => (graph.edges.iter())
-                .map(|row| row.iter().filter(|edge| **edge == 1).count())
-                .max()
-                .unwrap_or(0)
-                .min(others),
+            GraphMode::Given => {
+                let rows = graph.edges.iter().map(Vec::as_slice);
+                graph::most_senders(rows, |edge| *edge == 1).min(others)
+            }
         }
     }
 

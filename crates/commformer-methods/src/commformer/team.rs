@@ -124,7 +124,7 @@ impl TeamPolicy {
                 Some(gate.decide(&inputs, gates)?)
             }
         };
-        // Open gates change nothing, so the policy is not told of them.
+        // Open gates change nothing, so the network is not given them.
         let open = match (&decision, gates) {
             (None, _) | (_, Gates::Open) => None,
             (Some(decision), _) => Some(for_policy(&decision.gating.open)),
@@ -191,10 +191,10 @@ pub(super) fn heard(gate: &TeamGate, batch: &ObsBatch<'_>) -> TeamGraphs {
 
 /// What agents carry to the next step, side by side. Who is not active comes back with nothing.
 pub(super) fn carry(parts: &[Tensor], active: Option<&Tensor>) -> Option<Tensor> {
-    let recurrent = (!parts.is_empty()).then(|| Tensor::cat(parts, -1))?;
+    let carried = (!parts.is_empty()).then(|| Tensor::cat(parts, -1))?;
     Some(match active {
-        Some(active) => recurrent * active.unsqueeze(-1),
-        None => recurrent,
+        Some(active) => carried * active.unsqueeze(-1),
+        None => carried,
     })
 }
 

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_no_part_neither_sends_nor_is_sent_anything() {
+    fn who_is_not_active_neither_sends_nor_is_sent_anything() {
         // 2 hears 0 alone, 0 itself alone.
         let edges = edges().among(&[true, false, true]);
         let sent = [packet(&[1.0]), packet(&[2.0]), packet(&[3.0])];

@@ -136,7 +136,7 @@ proptest! {
     /// Neither what they see, choose and keep nor how their gates are set changes a bit of the others'
     /// actions, values and gradients.
     #[test]
-    fn who_takes_no_part_changes_nothing_for_the_others(
+    fn who_is_not_active_changes_nothing_for_the_others(
         config in configs(), k in 1..=7usize, gate in 0..3usize, listed: bool, seed: u64,
     ) {
         let config = PolicyConfig {
@@ -158,7 +158,7 @@ proptest! {
 
     /// Where everybody is active, saying so changes no bit.
     #[test]
-    fn a_whole_team_need_not_be_told_of(
+    fn that_all_are_active_need_not_be_said(
         config in configs(), k in 1..=7usize, gate in 0..3usize, seed: u64,
     ) {
         let mut noise = Noise::new(seed);
@@ -166,14 +166,14 @@ proptest! {
         let mut case = Case::new(&config, k, gate, &mut noise);
         case.active = case.active.ones_like();
         let embedding = policy.embed(&case.obs).unwrap();
-        let told = case.input(&embedding);
-        let untold = Input { active: None, ..told };
-        let [told, untold] = [told, untold].map(|input| {
+        let said = case.input(&embedding);
+        let unsaid = Input { active: None, ..said };
+        let [said, unsaid] = [said, unsaid].map(|input| {
             let act = policy.act(&input, Some(&case.noise)).unwrap();
             let scored = policy.evaluate(&input, &case.actions, None).unwrap();
             [act.actions, act.log_probs, act.values, scored.log_probs, scored.values]
         });
-        prop_assert_eq!(told, untold);
+        prop_assert_eq!(said, unsaid);
     }
 }
 

@@ -136,13 +136,13 @@ pub fn noisy_policy(config: &PolicyConfig, noise: &mut Noise) -> CommFormer {
             if name.starts_with("obs.") {
                 return (name, tensor); // Moments of what was seen are not any numbers.
             }
-            let spread = 0.5 / (tensor.size().last().copied().unwrap_or(1) as f64).sqrt();
+            let scale = 0.5 / (tensor.size().last().copied().unwrap_or(1) as f64).sqrt();
             let centre = if name.contains("norm") && name.ends_with("weight") {
                 1.0
             } else {
                 0.0
             };
-            let value = noise.normals(&tensor.size()) * (3.0 * spread).min(0.5) + centre;
+            let value = noise.normals(&tensor.size()) * (3.0 * scale).min(0.5) + centre;
             (name, value)
         })
         .collect();

@@ -8,6 +8,7 @@ mod gate;
 mod golden;
 mod gradients;
 mod listed;
+mod members;
 mod native;
 mod precision;
 mod properties;

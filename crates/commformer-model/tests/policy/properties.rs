@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tch::{Device, Kind, Tensor};
 
-use crate::common::{Noise, OnObservations, complete, distance, noisy_policy};
+use crate::common::{Noise, OnObservations, complete, distance, noisy_policy, taken};
 
 pub fn configs() -> impl Strategy<Value = PolicyConfig> {
     let sizes = (1..=7usize, 1..=6usize, 1..=5usize, 1..=3usize, 1..=2usize);
@@ -229,16 +229,10 @@ proptest! {
     fn the_decoder_is_causal(config in configs(), seed: u64) {
         let mut noise = Noise::new(seed);
         let policy = noisy_policy(&config, &mut noise);
-        let (n, width) = (config.agents as i64, config.actions.width() as i64);
+        let n = config.agents as i64;
         let obs = noise.normals(&[1, n, config.obs_dim as i64]);
-        let graph = complete(config.agents as i64);
-        let actions = |noise: &mut Noise| match config.actions {
-            ActionSpace::Continuous(_) => noise.normals(&[1, n, width]),
-            ActionSpace::Discrete(_) => {
-                (noise.coins(&[1, n], 0.5) * (width - 1) as f64).to_kind(Kind::Int64)
-            }
-        };
-        let (first, second) = (actions(&mut noise), actions(&mut noise));
+        let graph = complete(n);
+        let [first, second] = [(); 2].map(|()| taken(&config, 1, &mut noise));
         let logits = |actions: &Tensor| {
             policy.evaluate_on(&obs, actions, None, &graph, None).unwrap().logits
         };

@@ -148,10 +148,16 @@ fn bad_inputs_are_named() {
     let actions = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu));
     let found = policy.evaluate_on(&obs, &actions, None, &graph, None);
     assert_eq!(shape(found.unwrap_err()), "actions");
+    // Four actions: the last is 3.
+    let actions = Tensor::full([2, 3], 4, (Kind::Int64, Device::Cpu));
+    let found = policy.evaluate_on(&obs, &actions, None, &graph, None);
+    assert_eq!(shape(found.unwrap_err()), "actions");
     let available = noise.coins(&[2, 3, 4], 0.5);
     let found = policy.act_on(&obs, Some(&available), &graph, None);
     assert_eq!(shape(found.unwrap_err()), "available");
     let found = policy.act_on(&obs, None, &graph, Some(&available.narrow(1, 0, 2)));
+    assert_eq!(shape(found.unwrap_err()), "noise");
+    let found = policy.act_on(&obs, None, &graph, Some(&available.to_kind(Kind::Double)));
     assert_eq!(shape(found.unwrap_err()), "noise");
 }
 

@@ -205,15 +205,8 @@ impl Step<'_> {
                 links,
             }) => {
                 let node = &*self.node;
-                let (weight, bias) = layer.decision_of(self.leaves);
-                let pairs = Pairs {
-                    layer: &layer,
-                    weight,
-                    bias,
-                    senders: &self.links[links.0],
-                    place: None,
-                    agents: self.team[1].max(1),
-                };
+                let (lists, agents) = (&self.links[links.0], self.team[1].max(1));
+                let pairs = Pairs::new(&layer, self.leaves, lists, None, agents);
                 let slots = (layer.decision).filter(|_| self.gradients.of_weights);
                 let slots = slots.and_then(|decision| Some([decision.weight, decision.bias?]));
                 let decision = slots.map(|slots| self.gradients.of_both(slots));

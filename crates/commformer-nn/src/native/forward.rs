@@ -1,9 +1,7 @@
 //! The operations, forward.
 
 use super::activations::{gelu, relu, sigmoid, tanh};
-use super::attend::attend;
 use super::observe;
-use super::pairs::Pairs;
 use super::recurrent;
 use super::rows::{accumulate, multiply};
 use super::shared;
@@ -301,31 +299,7 @@ impl Ops for Native<'_> {
         links: &Links,
         causal: bool,
     ) -> Var {
-        let size = self.tape.size(*queries);
-        let op = Op::Attend {
-            layer: *layer,
-            terms: terms.copied(),
-            queries: *queries,
-            memory: *memory,
-            links: *links,
-            causal,
-        };
-        let (turn, team) = (self.tape.turn, self.tape.team);
-        // Lent while the tape's other parts are in use.
-        let senders = std::mem::take(&mut self.tape.links[links.0]);
-        let (before, node) = self.tape.push(op, size, true);
-        let of = |var: &Var| before[var.0].value.as_slice();
-        let place = turn.map(|turn| turn.place);
-        attend(
-            layer,
-            terms.map(of),
-            [of(queries), of(memory)],
-            (&senders, causal, place, team),
-            &mut node.saved[0],
-            &mut node.value,
-        );
-        self.tape.links[links.0] = senders;
-        self.last()
+        self.attend_of(layer, terms.copied(), [*queries, *memory], *links, causal)
     }
 
     fn attend_pairs(
@@ -335,33 +309,7 @@ impl Ops for Native<'_> {
         senders: &Var,
         links: &Links,
     ) -> Var {
-        let [rows, _] = self.tape.size(*receivers);
-        let op = Op::AttendPairs {
-            layer: *layer,
-            receivers: *receivers,
-            senders: *senders,
-            links: *links,
-        };
-        let (weight, bias) = layer.decision_of(self.leaves);
-        let (turn, [_, agents]) = (self.tape.turn, self.tape.team);
-        let lists = std::mem::take(&mut self.tape.links[links.0]);
-        let (before, node) = self.tape.push(op, [rows, layer.value], true);
-        let pairs = Pairs {
-            layer,
-            weight,
-            bias,
-            senders: &lists,
-            place: turn.map(|turn| turn.place),
-            agents,
-        };
-        pairs.forward(
-            &before[receivers.0].value,
-            &before[senders.0].value,
-            &mut node.saved[0],
-            &mut node.value,
-        );
-        self.tape.links[links.0] = lists;
-        self.last()
+        self.attend_pairs_of(layer, [*receivers, *senders], *links)
     }
 
     fn of_others(&mut self, heard: &Var) -> Var {

@@ -1,10 +1,77 @@
-//! What of others there is in what an agent heard.
+//! What agents hear of their senders: attentions and means, forward.
 
+use super::attend::attend;
 use super::forward::Native;
+use super::pairs::Pairs;
 use super::tape::{Links, Op, Var};
 use super::vectors::add_scaled;
+use crate::layers::{Attention, PairAttention};
 
 impl Native<'_> {
+    /// See [`crate::Ops::attend`].
+    pub(super) fn attend_of(
+        &mut self,
+        layer: &Attention,
+        terms: Option<Var>,
+        [queries, memory]: [Var; 2],
+        links: Links,
+        causal: bool,
+    ) -> Var {
+        let size = self.tape.size(queries);
+        let op = Op::Attend {
+            layer: *layer,
+            terms,
+            queries,
+            memory,
+            links,
+            causal,
+        };
+        let (turn, team) = (self.tape.turn, self.tape.team);
+        // Lent while the tape's other parts are in use.
+        let senders = std::mem::take(&mut self.tape.links[links.0]);
+        let (before, node) = self.tape.push(op, size, true);
+        let of = |var: Var| before[var.0].value.as_slice();
+        let place = turn.map(|turn| turn.place);
+        attend(
+            layer,
+            terms.map(of),
+            [of(queries), of(memory)],
+            (&senders, causal, place, team),
+            &mut node.saved[0],
+            &mut node.value,
+        );
+        self.tape.links[links.0] = senders;
+        self.last()
+    }
+
+    /// See [`crate::Ops::attend_pairs`].
+    pub(super) fn attend_pairs_of(
+        &mut self,
+        layer: &PairAttention,
+        [receivers, senders]: [Var; 2],
+        links: Links,
+    ) -> Var {
+        let [rows, _] = self.tape.size(receivers);
+        let op = Op::AttendPairs {
+            layer: *layer,
+            receivers,
+            senders,
+            links,
+        };
+        let (turn, [_, agents]) = (self.tape.turn, self.tape.team);
+        let lists = std::mem::take(&mut self.tape.links[links.0]);
+        let (before, node) = self.tape.push(op, [rows, layer.value], true);
+        let place = turn.map(|turn| turn.place);
+        Pairs::new(layer, self.leaves, &lists, place, agents).forward(
+            &before[receivers.0].value,
+            &before[senders.0].value,
+            &mut node.saved[0],
+            &mut node.value,
+        );
+        self.tape.links[links.0] = lists;
+        self.last()
+    }
+
     /// See [`crate::Ops::of_others`].
     pub(super) fn others_of(&mut self, heard: Var) -> Var {
         let size = self.tape.size(heard);

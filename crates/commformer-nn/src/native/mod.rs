@@ -2,8 +2,8 @@
 //!
 //! libtorch computes a small network in some hundred operations on small tensors, each of which costs its dispatch,
 //! a new tensor and a trip through the cache. Here an operation is a product (`product.rs`) or a loop over rows
-//! (`rows.rs`, `activations.rs`) into a buffer that is kept from pass to pass. A [`Tape`] remembers the operations of a pass, and runs
-//! them backwards. Attention reads lists of senders, so that its cost grows with the edges.
+//! (`rows.rs`, `activations.rs`) into a buffer that is kept from pass to pass. A [`Tape`] remembers the operations of a
+//! pass, and runs them backwards. Attention reads lists of senders, so that its cost grows with the edges.
 
 mod activations;
 mod attend;

@@ -2,7 +2,8 @@
 
 use super::activations::{exp, logistic};
 use super::vectors::{add_scaled, dot, dot_of_relu, sized, vectorized};
-use crate::layers::{PairAttention, Score};
+use crate::layers::{Linear, PairAttention, Score};
+use crate::layout::Slot;
 use crate::links::{Sender, Senders};
 
 /// What a forward pass keeps of each entry of the lists: the share of the softmax, the logit and the score.
@@ -11,12 +12,12 @@ const KEPT: usize = 3;
 /// A layer, the weight and the bias of its decisions, and whose senders: the lists, the place of the one agent of each
 /// team whose rows the receivers are (`None`: all agents' are), and N.
 pub(super) struct Pairs<'a> {
-    pub layer: &'a PairAttention,
-    pub weight: &'a [f32],
-    pub bias: f32,
-    pub senders: &'a Senders,
-    pub place: Option<usize>,
-    pub agents: usize,
+    layer: &'a PairAttention,
+    weight: &'a [f32],
+    bias: f32,
+    senders: &'a Senders,
+    place: Option<usize>,
+    agents: usize,
 }
 
 /// What a backward pass adds to.
@@ -25,6 +26,28 @@ pub(super) struct Back<'a> {
     pub senders: &'a mut [f32],
     /// The weight of the decisions and their bias, if they are wanted.
     pub decision: Option<[&'a mut [f32]; 2]>,
+}
+
+impl<'a> Pairs<'a> {
+    /// Of a layer whose decisions are among the numbers of leaves.
+    pub fn new(
+        layer: &'a PairAttention,
+        leaves: &[&'a [f32]],
+        senders: &'a Senders,
+        place: Option<usize>,
+        agents: usize,
+    ) -> Self {
+        let numbers = |slot: Slot| leaves[slot.index()];
+        let bias = |decision: Linear| numbers(decision.bias?).first().copied();
+        Self {
+            layer,
+            weight: (layer.decision).map_or(&[], |decision| numbers(decision.weight)),
+            bias: layer.decision.and_then(bias).unwrap_or(0.0),
+            senders,
+            place,
+            agents,
+        }
+    }
 }
 
 impl Pairs<'_> {

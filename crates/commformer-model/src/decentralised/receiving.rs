@@ -1,0 +1,293 @@
+//! One agent's step while messages go back and forth: the blocks of the encoder, then its decision.
+
+use commformer_nn::links::Sender;
+use commformer_nn::native::{Actions, Native, Scored, Tape, Var};
+
+use super::Weights;
+use super::mail::{Inbox, Links};
+use super::member::{Turn, check_width};
+use super::packet::{Action, Given, Packet, Reader};
+use crate::ModelError;
+use crate::config::{Closed, Decoding, PolicyConfig, RelationOrder, SelfLoop};
+use crate::network;
+use crate::old_messages::OldMessages;
+
+/// A member's step while messages go back and forth.
+#[derive(Debug)]
+pub struct Receiving<'a> {
+    weights: &'a Weights,
+    agent: usize,
+    links: Links,
+    available: Option<Vec<u8>>,
+    memory: Option<Vec<f32>>,
+    /// The next encoder block's input and, after the last block, the representation: E numbers.
+    x: Vec<f32>,
+    /// What each block heard of others, E numbers, if the member keeps that.
+    others: Vec<Vec<f32>>,
+    receives: bool,
+    /// The next encoder block.
+    block: usize,
+    tape: Tape,
+}
+
+/// What a member decided.
+#[derive(Debug)]
+pub struct Decision {
+    /// What it does.
+    pub action: Action,
+    /// Log-probability of that.
+    pub log_prob: f32,
+    /// Value of its state.
+    pub value: f32,
+    /// For the agents after it that hear it.
+    pub said: Packet,
+    /// Its action, for the next agent.
+    pub for_next: Packet,
+    /// What it carries to the next step; `None` if nothing.
+    pub memory: Option<Vec<f32>>,
+}
+
+impl<'a> Receiving<'a> {
+    /// A member that has heard nothing yet.
+    pub(super) fn new(turn: &Turn<'a>, links: Links) -> Self {
+        Self {
+            weights: turn.weights,
+            agent: turn.agent,
+            links,
+            available: turn.available.clone(),
+            memory: turn.memory.clone(),
+            x: turn.embedding.clone(),
+            others: Vec::new(),
+            receives: false,
+            block: 0,
+            tape: Tape::default(),
+        }
+    }
+
+    fn config(&self) -> &PolicyConfig {
+        self.weights.config()
+    }
+
+    /// What it sends before each encoder block: its own input of that block.
+    pub fn say(&self) -> Packet {
+        let mut packet = Packet::default();
+        packet.numbers(&self.x);
+        packet
+    }
+
+    /// Takes in what others sent before the next encoder block, and does that block's work.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] when a message cannot be read, or no block is left.
+    pub fn attend(&mut self, inbox: &Inbox<'_>) -> Result<(), ModelError> {
+        let config = self.weights.config();
+        if self.block >= config.blocks {
+            return Err(ModelError::Input {
+                input: "inbox",
+                problem: format!("all {} encoder blocks have heard already", config.blocks),
+            });
+        }
+        // Itself first, then those it heard.
+        let mut all = self.x.clone();
+        for (_, packet) in inbox.letters() {
+            packet.read().numbers(config.embed_dim, &mut all)?;
+        }
+        self.receives = !inbox.letters().is_empty();
+        let links = self.begin_pass(inbox);
+        let old = self.old_messages();
+        let stale = old.as_ref().map(|old| old.inputs(&mut self.tape));
+        let x = self.tape.input(&self.x, config.embed_dim, false);
+        let all = self.tape.input(&all, config.embed_dim, false);
+        let (network, leaves) = (&self.weights.network, self.weights.leaves());
+        let mut ops = Native::new(&mut self.tape, &leaves);
+        let ready = network.ready(&mut ops, false);
+        let (x, others) = network.encode_block(
+            &mut ops,
+            &ready,
+            self.block,
+            [&x, &all],
+            &links,
+            stale.as_ref(),
+        );
+        self.x = self.tape.value(x).to_vec();
+        self.others
+            .extend(others.map(|others| self.tape.value(others).to_vec()));
+        self.block += 1;
+        Ok(())
+    }
+
+    /// Decides, after it heard as often as there are encoder blocks. The inbox holds what the agents
+    /// before it sent while they decided. `noise`, A numbers, is Gumbel noise for discrete and standard normal
+    /// noise for continuous actions; without it the member takes its most likely action.
+    ///
+    /// # Errors
+    /// [`ModelError::Shape`] when the noise does not fit, [`ModelError::Input`] when a message cannot be
+    /// read.
+    pub fn decide(
+        mut self,
+        inbox: &Inbox<'_>,
+        noise: Option<&[f32]>,
+    ) -> Result<Decision, ModelError> {
+        if let Some(noise) = noise {
+            check_width("noise", noise.len(), self.config().actions.width())?;
+        }
+        let (outputs, said) = self.forward(inbox)?;
+        let leaves = self.weights.leaves();
+        let log_std = self.weights.native(&leaves).log_std();
+        let mut scored = Scored::default();
+        let given = (self.available.as_deref(), noise);
+        let action = match scored.choose(&outputs, outputs.len(), log_std, given) {
+            Actions::Discrete(chosen) => Action::Discrete(chosen[0] as usize),
+            Actions::Continuous(chosen) => Action::Continuous(chosen),
+        };
+        let log_prob = scored.log_probs[0];
+        let mut for_next = Packet::default();
+        for_next.action(self.config().actions, &action);
+        self.tape.begin([1, 1]);
+        let x = self
+            .tape
+            .input(&self.x, self.weights.config().embed_dim, false);
+        let value = (self.weights.network).values(&mut Native::new(&mut self.tape, &leaves), &x);
+        let others: Vec<&[f32]> = self.others.iter().map(Vec::as_slice).collect();
+        Ok(Decision {
+            value: self.tape.value(value)[0],
+            memory: match self.old_messages() {
+                Some(old) => Some(old.next(&others)),
+                None => self.memory.clone(),
+            },
+            action,
+            log_prob,
+            said,
+            for_next,
+        })
+    }
+
+    /// The entropy of the distribution that it would decide by.
+    pub(super) fn entropy(mut self, inbox: &Inbox<'_>) -> Result<f64, ModelError> {
+        let (outputs, _) = self.forward(inbox)?;
+        let leaves = self.weights.leaves();
+        let log_std = self.weights.native(&leaves).log_std();
+        // An entropy is the same for every action.
+        let any = match log_std.len() {
+            0 => Actions::Discrete(vec![0]),
+            width => Actions::Continuous(vec![0.0; width]),
+        };
+        let mut scored = Scored::default();
+        scored.score(&outputs, log_std, self.available.as_deref(), &any);
+        Ok(f64::from(scored.entropy[0]))
+    }
+
+    /// The decoder's work: logits or means, and what later agents need of it.
+    fn forward(&mut self, inbox: &Inbox<'_>) -> Result<(Vec<f32>, Packet), ModelError> {
+        let (config, width) = (self.weights.config(), self.weights.config().embed_dim);
+        if self.block < config.blocks {
+            return Err(ModelError::Input {
+                input: "inbox",
+                problem: format!(
+                    "a decision comes after {} encoder blocks, found {}",
+                    config.blocks, self.block
+                ),
+            });
+        }
+        if config.decoder == Decoding::Parallel {
+            self.begin_pass(&Inbox::default());
+            let x = self.tape.input(&self.x, width, false);
+            let leaves = self.weights.leaves();
+            let network = &self.weights.network;
+            let outputs = network.head(&mut Native::new(&mut self.tape, &leaves), &x);
+            return Ok((self.tape.value(outputs).to_vec(), Packet::default()));
+        }
+        let own = match inbox.previous() {
+            Some(packet) => packet.read().given_after(config.actions)?,
+            None => Given::start(config.actions),
+        };
+        let mut said = Packet::default();
+        said.given(config.actions, &own);
+        let mut letters: Vec<Reader<'_>> =
+            (inbox.letters().iter().map(|(_, packet)| packet.read())).collect();
+        let mut all = vec![own.clone()];
+        for letter in &mut letters {
+            all.push(letter.given(config.actions)?);
+        }
+        let links = self.begin_pass(inbox);
+        let own = inputs(&mut self.tape, &[own]);
+        let all = inputs(&mut self.tape, &all);
+        let representation = self.tape.input(&self.x, width, false);
+        let (network, leaves) = (&self.weights.network, self.weights.leaves());
+        let mut ops = Native::new(&mut self.tape, &leaves);
+        let ready = network.ready(&mut ops, true);
+        // The rest of each letter is one vector after the other, in the order in which they are needed.
+        let mut unreadable = None;
+        let mut share = |ops: &mut Native<'_>, x: &Var| {
+            let mut rows = ops.tape.value(*x).to_vec();
+            said.numbers(&rows);
+            for letter in &mut letters {
+                if let Err(error) = letter.numbers(width, &mut rows) {
+                    unreadable.get_or_insert(error);
+                    rows.resize(rows.len() + width, 0.0);
+                }
+            }
+            ops.tape.input(&rows, width, false)
+        };
+        let outputs = network.decode(
+            &mut ops,
+            &ready,
+            (&own, Some(&all)),
+            &representation,
+            (&links, false), // its inbox holds those before it and nobody else
+            &mut share,
+        );
+        match unreadable {
+            Some(error) => Err(error),
+            None => Ok((self.tape.value(outputs).to_vec(), said)),
+        }
+    }
+
+    /// Begins a pass of this agent alone, with itself and those whose letters are in the inbox in its memory.
+    fn begin_pass(&mut self, inbox: &Inbox<'_>) -> commformer_nn::native::Links {
+        let (config, links) = (self.weights.config(), &self.links);
+        let is = |flags: &[bool], agent: usize| flags.get(agent).copied().unwrap_or(false);
+        let read = match config.relation_order {
+            RelationOrder::ReceiverSender => &links.hears,
+            RelationOrder::SenderReceiver => &links.heard_by,
+        };
+        let sources = inbox.letters().iter().map(|(sender, _)| *sender);
+        let sources = std::iter::once(self.agent).chain(sources).enumerate();
+        let senders = sources.map(|(place, source)| {
+            let own = source == self.agent;
+            let twice = config.self_loop == SelfLoop::Add && own && is(&links.hears, source);
+            Sender {
+                agent: place as u32,
+                edge: is(read, source).into(),
+                factor: if twice { 2.0 } else { 1.0 },
+            }
+        });
+        self.tape.begin([1, 1 + inbox.letters().len()]);
+        self.tape.alone(self.agent);
+        let (own_links, list) = self.tape.new_links();
+        list.fill_own(senders);
+        own_links
+    }
+
+    fn old_messages(&self) -> Option<OldMessages> {
+        let network = &self.weights.network;
+        let keeps = self.config().closed == Closed::Stale;
+        keeps.then(|| OldMessages::new(network, self.memory.as_deref(), vec![self.receives]))
+    }
+}
+
+/// What the decoder is given, as a pass takes it.
+fn inputs(tape: &mut Tape, given: &[Given]) -> network::Given<Var, Vec<usize>> {
+    let (mut tokens, mut vectors) = (Vec::new(), Vec::new());
+    for given in given {
+        match given {
+            Given::Token(token) => tokens.push(*token),
+            Given::Vector(vector) => vectors.extend_from_slice(vector),
+        }
+    }
+    if vectors.is_empty() {
+        return network::Given::Tokens(tokens);
+    }
+    let width = vectors.len() / given.len();
+    network::Given::Vectors(tape.input(&vectors, width, false))
+}

@@ -1,0 +1,128 @@
+//! Members of a team that runs apart: what they refuse, and that saved weights make the same team.
+
+use commformer_model::decentralised::{OpenEdges, Team, Weights};
+use commformer_model::{ActionSpace, CommFormer, PolicyConfig};
+
+use crate::common::{Noise, noisy_policy};
+use crate::decentralised::numbers;
+
+fn small() -> (CommFormer, Noise) {
+    let mut noise = Noise::new(3);
+    let config = PolicyConfig {
+        embed_dim: 8,
+        ..PolicyConfig::new(3, 5, ActionSpace::Discrete(4))
+    };
+    (noisy_policy(&config, &mut noise), noise)
+}
+
+#[test]
+fn what_does_not_fit_is_named() {
+    let (policy, mut noise) = small();
+    let weights = Weights::new(&policy).unwrap();
+    let complaint =
+        |result: Result<(), commformer_model::ModelError>| result.unwrap_err().to_string();
+    let message = complaint(Team::new(&weights, 4).map(drop));
+    assert!(message.contains("found 4 agents, expected 3"), "{message}");
+
+    let mut team = Team::new(&weights, 3).unwrap();
+    let message = complaint(
+        team.perceive(&numbers(&noise.normals(&[3, 6])), None)
+            .map(drop),
+    );
+    assert!(
+        message.contains("`obs`") && message.contains("(3, 5), 15 numbers"),
+        "{message}"
+    );
+    let message = complaint(
+        team.perceive(&numbers(&noise.normals(&[2, 5])), None)
+            .map(drop),
+    );
+    assert!(message.contains("has shape [10]"), "{message}");
+    let message = complaint(team.keep(&numbers(&noise.normals(&[3, 9]))));
+    assert!(message.contains("`memory`"), "{message}");
+
+    let obs = numbers(&noise.normals(&[3, 5]));
+    let four = [1.0; 16];
+    let turns = team.perceive(&obs, None).unwrap();
+    let message = complaint(
+        team.act(turns, &OpenEdges::new(&four).unwrap(), None)
+            .map(drop),
+    );
+    assert!(message.contains("`graph`"), "{message}");
+}
+
+/// Weights as they are saved make the same team, and what does not fit is named.
+#[test]
+fn saved_weights_make_the_same_team() {
+    let (policy, mut noise) = small();
+    type Parts = Vec<(String, Vec<f32>)>;
+    let parts = || -> Parts {
+        let state = policy.state().into_iter();
+        state
+            .map(|(name, part)| (name, numbers(&part)))
+            .rev()
+            .collect()
+    };
+    let saved = Weights::of_parts(policy.config(), parts()).unwrap();
+    let weights = Weights::new(&policy).unwrap();
+    let obs = numbers(&noise.normals(&[3, 5]));
+    let edges = OpenEdges::new(&[1.0; 9]).unwrap();
+    let [own, other] = [&saved, &weights].map(|weights| {
+        let mut team = Team::new(weights, 3).unwrap();
+        let turns = team.perceive(&obs, None).unwrap();
+        let step = team.act(turns, &edges, None).unwrap();
+        (step.actions, step.log_probs, step.values)
+    });
+    assert_eq!(own, other);
+
+    let refused = |change: &dyn Fn(&mut Parts)| {
+        let mut parts = parts();
+        change(&mut parts);
+        let error = Weights::of_parts(policy.config(), parts).unwrap_err();
+        error.to_string()
+    };
+    let message = refused(&|parts| drop(parts.pop()));
+    assert!(message.contains("is missing"), "{message}");
+    let message = refused(&|parts| parts[0].1.truncate(8));
+    assert!(
+        message.contains("8 numbers, expected the shape [3, 3]"),
+        "{message}"
+    );
+    let message = refused(&|parts| parts.push(("other".to_owned(), vec![])));
+    assert!(message.contains("`other` is not known"), "{message}");
+    let message = refused(&|parts| parts.push(parts[0].clone()));
+    assert!(message.contains("twice"), "{message}");
+    // A gate's weights lie in the same file.
+    let mut with_gate = parts();
+    with_gate.push(("gate.bias".to_owned(), vec![0.0]));
+    assert!(Weights::of_parts(policy.config(), with_gate).is_ok());
+}
+
+/// Messages that come too early or too late are refused, and do not change what is decided.
+#[test]
+fn a_decision_comes_after_every_block_has_heard() {
+    let (policy, mut noise) = small();
+    let weights = Weights::new(&policy).unwrap();
+    let team = Team::new(&weights, 3).unwrap();
+    let edges = OpenEdges::new(&[0.0; 9]).unwrap();
+    let begin = |obs: &[f32]| {
+        team.members()[1]
+            .perceive(obs, None)
+            .unwrap()
+            .receive(edges.links(1))
+    };
+    let (obs, nothing) = (numbers(&noise.normals(&[5])), Default::default());
+    let message = begin(&obs).decide(&nothing, None).unwrap_err().to_string();
+    assert!(
+        message.contains("after 1 encoder blocks, found 0"),
+        "{message}"
+    );
+    let mut receiving = begin(&obs);
+    receiving.attend(&nothing).unwrap();
+    let message = receiving.attend(&nothing).unwrap_err().to_string();
+    assert!(
+        message.contains("all 1 encoder blocks have heard"),
+        "{message}"
+    );
+    assert!(receiving.decide(&nothing, None).is_ok());
+}
