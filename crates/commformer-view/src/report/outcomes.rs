@@ -206,10 +206,13 @@ fn csv_of_runs(methods: &Methods, finals: &Finals) -> String {
     let mut csv = Csv::new(&["method", "run", "metric", "seed", "mean", "low", "high"]);
     for method in &methods.list {
         for run in &method.runs {
-            let seed = run.log.seed().map_or(f64::NAN, |seed| seed as f64);
+            let seed = run
+                .log
+                .seed()
+                .map_or_else(String::new, |seed| seed.to_string());
             for (name, metric) in finals.metrics(run).into_iter().flat_map(Metrics::iter) {
-                let numbers = [seed, metric.mean, metric.low, metric.high];
-                csv.push(&[&method.name, &run.name(), name], &numbers);
+                let numbers = [metric.mean, metric.low, metric.high];
+                csv.push(&[&method.name, &run.name(), name, &seed], &numbers);
             }
         }
     }

@@ -109,6 +109,15 @@ fn tables_hold_the_metrics_worked_out_by_hand() {
     assert!(number(&at, 5) < 0.42 && number(&at, 6) > 0.42, "{at}");
 }
 
+/// A float has no place for this seed: the nearest one is even.
+#[test]
+fn a_large_seed_keeps_all_its_digits() {
+    let scratch = tempfile::tempdir().unwrap();
+    let run = Sample::seed(9_007_199_254_740_993).write(scratch.path(), "run");
+    let metrics = text(&report(&[run]), "tables/metrics.csv");
+    assert!(metrics.contains(",success,9007199254740993,"), "{metrics}");
+}
+
 #[test]
 fn the_page_loads_nothing() {
     let scratch = tempfile::tempdir().unwrap();

@@ -187,16 +187,14 @@ pub(super) fn runs(across: &Across<'_>) -> Section {
     for run in across.runs {
         let state = state(run);
         let folder = super::super::shown(&run.folder);
-        csv.push(
-            &[&run.task, &run.method, state, &folder],
-            &[run.seed as f64],
-        );
+        let seed = run.seed.to_string();
+        csv.push(&[&run.task, &run.method, state, &folder, &seed], &[]);
         if matches!(state, "begun" | "to do") {
             left += 1;
             rows.push(vec![
                 run.task.clone(),
                 run.method.clone(),
-                run.seed.to_string(),
+                seed,
                 state.to_owned(),
             ]);
         }
