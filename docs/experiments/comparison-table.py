@@ -1,64 +1,101 @@
 #!/usr/bin/env python3
-"""The tables of docs/src/comparison.md, in Markdown, from the folder of a comparison and its report.
+"""The tables of docs/src/comparison.md, in Markdown, from its runs: a line for each in comparison-runs.csv, beside this file.
 
-Usage: comparison-table.py FOLDER TASK...
+Usage: comparison-table.py [--add FOLDER] TASK...
 
-For each task: interquartile means over runs with their 95 % intervals, as in the report, and the environment steps after which
-half of the runs have had an evaluation of at least 0.95. Success is `success`, `won` or, for foraging, `return`.
+--add takes the finished runs of a comparison's folder into the file first; a run that is there already takes its old line's
+place. So the comparison can be run in parts and on several machines: a run's numbers depend on its settings and seed alone.
+
+For each task: means over runs, in brackets the least and the most, and the environment steps after which half of the runs have
+had an evaluation of at least 0.95. Success is `success`, `won` or, where neither is counted, `return`.
 """
 
+import argparse
 import csv
 import json
 import statistics
-import sys
 from pathlib import Path
 
+RUNS = Path(__file__).with_name("comparison-runs.csv")
 SUCCESS = ("success", "won", "return")
-OTHERS = ("steps", "messages", "bytes", "message_rounds")
+# Each with its digits in a table.
+METRICS = {"steps": 1, "messages": 2, "bytes": 0, "message_rounds": 0}
+COLUMNS = ("task", "method", "seed", "measure", "success", "solved_at", *METRICS)
 GOAL = 0.95
 
 
-def means(folder: Path) -> dict[tuple[str, str], dict[str, dict[str, float]]]:
-    found: dict = {}
-    with open(folder / "report/tables/metrics.csv", newline="") as lines:
-        for line in csv.DictReader(lines):
-            numbers = {name: float(line[name] or "nan") for name in ("runs", "failed", "iqm", "low", "high")}
-            found.setdefault((line["task"], line["method"]), {})[line["metric"]] = numbers
-    return found
+def read() -> dict[tuple[str, str, int], dict[str, str]]:
+    if not RUNS.exists():
+        return {}
+    with open(RUNS, newline="") as lines:
+        return {(line["task"], line["method"], int(line["seed"])): line for line in csv.DictReader(lines)}
 
 
-def solved_at(folder: Path, task: str, method: str, name: str) -> str:
-    """The median over seeds of the first evaluation that reaches the goal; those that never do are the last."""
-    first = []
-    for metrics in sorted((folder / task / method).glob("seed-*/metrics.jsonl")):
-        if not (metrics.parent / "final.json").exists():
-            continue
-        lines = (json.loads(line) for line in open(metrics))
-        evaluations = [line for line in lines if line["kind"] == "evaluation"]
-        read = [(at["steps"], (at.get("metrics") or at["figures"])[name]["mean"]) for at in evaluations]
-        first.append(next((steps for steps, value in read if value >= GOAL), float("inf")))
-    median = statistics.median(first) if first else float("inf")
+def line_of(run: Path) -> dict[str, str]:
+    """What a finished run came to."""
+    task, method, seed = run.parts[-3], run.parts[-2], int(run.name.removeprefix("seed-"))
+    final = json.loads((run / "final.json").read_text())
+    measure = next(name for name in SUCCESS if name in final)
+    lines = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    evaluations = [line for line in lines if line["kind"] == "evaluation"]
+    solved = (at["steps"] for at in evaluations if at["metrics"][measure]["mean"] >= GOAL)
+    values = [final[name]["mean"] if name in final else "" for name in METRICS]
+    found = (task, method, seed, measure, final[measure]["mean"], next(solved, ""), *values)
+    return dict(zip(COLUMNS, map(str, found)))
+
+
+def add(folder: Path) -> None:
+    runs = read()
+    for final in folder.glob("*/*/seed-*/final.json"):
+        line = line_of(final.parent)
+        runs[line["task"], line["method"], int(line["seed"])] = line
+    with open(RUNS, "w", newline="") as out:
+        writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(runs[key] for key in sorted(runs))
+
+
+def spread(lines: list[dict[str, str]], name: str, digits: int) -> str:
+    values = [float(line[name]) for line in lines if line[name]]
+    if not values:
+        return ""
+    mean, low, high = (f"{value:.{digits}f}" for value in (statistics.mean(values), min(values), max(values)))
+    return mean if low == high else f"{mean} ({low} to {high})"
+
+
+def solved_at(lines: list[dict[str, str]]) -> str:
+    """The median over runs; a run that is never solved is the last."""
+    median = statistics.median(float(line["solved_at"] or "inf") for line in lines)
     return "never" if median == float("inf") else f"{median / 1000:.0f}k"
 
 
-def interval(numbers: dict[str, float], digits: int) -> str:
-    iqm, low, high = (f"{numbers[name]:.{digits}f}" for name in ("iqm", "low", "high"))
-    return iqm if low == high else f"{iqm} ({low} to {high})"
+def table(task: str, runs: list[dict[str, str]]) -> None:
+    of_task = [line for line in runs if line["task"] == task]
+    if not of_task:
+        raise SystemExit(f"{RUNS} has no run of the task {task!r}; --add FOLDER takes runs into it")
+    methods: dict[str, list[dict[str, str]]] = {}
+    for line in of_task:
+        methods.setdefault(line["method"], []).append(line)
+    measure = of_task[0]["measure"]
+    print(f"\n**{task}**\n\n| method | runs | {measure} | solved at | steps of an episode | messages | bytes | rounds |")
+    print("|---|---|---|---|---|---|---|---|")
+    success = lambda lines: -statistics.mean(float(line["success"]) for line in lines)
+    for method, lines in sorted(methods.items(), key=lambda of: success(of[1])):
+        others = [spread(lines, name, digits) for name, digits in METRICS.items()]
+        cells = [method, str(len(lines)), spread(lines, "success", 2), solved_at(lines), *others]
+        print(f"| {' | '.join(cells)} |")
 
 
 def main() -> None:
-    folder, found = Path(sys.argv[1]), means(Path(sys.argv[1]))
-    for task in sys.argv[2:]:
-        rows = {method: metrics for (of, method), metrics in found.items() if of == task}
-        name = next(name for name in SUCCESS if all(name in metrics for metrics in rows.values()))
-        print(f"\n**{task}**\n\n| method | runs | {name} | solved at | steps of an episode | messages | bytes | rounds |")
-        print("|---|---|---|---|---|---|---|---|")
-        for method, metrics in sorted(rows.items(), key=lambda row: -row[1][name]["iqm"]):
-            runs, failed = (int(metrics[name][which]) for which in ("runs", "failed"))
-            digits = {"steps": 1, "messages": 2, "bytes": 0, "message_rounds": 0}
-            others = [interval(metrics[other], digits[other]) if other in metrics else "" for other in OTHERS]
-            cells = [method, f"{runs}{f', {failed} failed' if failed else ''}", interval(metrics[name], 2)]
-            print(f"| {' | '.join([*cells, solved_at(folder, task, method, name), *others])} |")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--add", metavar="FOLDER", type=Path)
+    parser.add_argument("tasks", metavar="TASK", nargs="*")
+    arguments = parser.parse_args()
+    if arguments.add:
+        add(arguments.add)
+    runs = list(read().values())
+    for task in arguments.tasks:
+        table(task, runs)
 
 
 if __name__ == "__main__":
