@@ -13,19 +13,22 @@ use commformer_train::{
 use common::{config, resolve};
 use tch::{Device, Kind, Tensor};
 
-const COPIES: usize = 6;
+const NUM_ENVS: usize = 6;
 
 /// Situations of Traffic Junction with who is active, (B, N, O) and (B, N): each step of some environments.
 fn traffic() -> (Tensor, Tensor) {
     let task = resolve("traffic-junction-easy", &[]).env.build().unwrap();
     let (agents, width) = (task.spec().agents, task.spec().obs_dim);
-    let envs = (0..COPIES).map(|_| resolve("traffic-junction-easy", &[]).env.build().unwrap());
+    let envs = (0..NUM_ENVS).map(|_| resolve("traffic-junction-easy", &[]).env.build().unwrap());
     let mut envs = VecEnv::new(envs.collect(), 1).unwrap();
     let (mut obs, mut active) = (
-        vec![0.0; COPIES * agents * width],
-        vec![false; COPIES * agents],
+        vec![0.0; NUM_ENVS * agents * width],
+        vec![false; NUM_ENVS * agents],
     );
-    let (mut rewards, mut status) = (vec![0.0; COPIES * agents], vec![Status::Running; COPIES]);
+    let (mut rewards, mut status) = (
+        vec![0.0; NUM_ENVS * agents],
+        vec![Status::Running; NUM_ENVS],
+    );
     let (mut all_obs, mut all_active) = (Vec::new(), Vec::new());
     let mut rng = Rng::new(2, 0);
     macro_rules! out {
@@ -39,7 +42,9 @@ fn traffic() -> (Tensor, Tensor) {
     }
     envs.reset(out!()).unwrap();
     for _ in 0..12 {
-        let actions: Vec<i64> = (0..COPIES * agents).map(|_| rng.below(2).into()).collect();
+        let actions: Vec<i64> = (0..NUM_ENVS * agents)
+            .map(|_| rng.below(2).into())
+            .collect();
         let actions = Actions::Discrete(&actions);
         envs.step(actions, out!(), &mut rewards, &mut status)
             .unwrap();

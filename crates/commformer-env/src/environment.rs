@@ -143,7 +143,7 @@ pub enum Status {
     Running,
     /// It reached its end: nothing more can be earned.
     Terminated,
-    /// It was cut by a time limit: what lies ahead is still worth something.
+    /// A time limit truncated it: what lies ahead is still worth something.
     Truncated,
 }
 
@@ -188,8 +188,8 @@ pub trait Environment: Send {
     /// Writes the metrics of the episode so far, in the order of [`Spec::metrics`].
     fn metrics(&self, out: &mut [f32]);
 
-    /// Hears which share of a training run is over, 0 to 1, before each rollout. Tasks with a curriculum go
-    /// by it, from their next step on; one that is never told is as hard as at the end of a run.
+    /// Takes which share of a training run is over, 0 to 1; called before each rollout. A task with a curriculum
+    /// follows it from its next step on. Without a call it is as hard as at the end of a run.
     fn progress(&mut self, share: f64) {
         let _ = share;
     }
@@ -264,11 +264,12 @@ pub trait Environment: Send {
 /// [`Environment::step`] or [`Environment::reset`], in the order of the environments. After a failure these write
 /// something that fits, nobody uses it, and the `VecEnv` returns an error.
 pub trait Remote {
-    /// Hears what will be asked for next, a step with these actions or without any a new episode, and lets it
-    /// begin. `rng` is the one that the step or reset will be given.
+    /// Begins what will be asked for next: a step with these actions, or without any a new episode. `rng` is the one
+    /// that the step or reset will be given.
     fn begin(&mut self, actions: Option<Actions<'_>>, rng: &mut Rng);
 
-    /// Hears that every environment of the same caller has been told what to begin.
+    /// Called once every environment of the same caller has had its [`begin`](Self::begin): what was gathered can be
+    /// sent.
     fn send(&mut self);
 
     /// Why the last step or reset was not made; `None` if it was.

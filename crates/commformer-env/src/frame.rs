@@ -8,8 +8,8 @@ use std::f32::consts::TAU;
 pub struct Frame {
     /// Width and height of the world; zeros, as at first, for a task that draws nothing.
     pub size: [f32; 2],
-    /// What stands still from an episode's beginning to its end, from back to front. Whoever films an episode
-    /// takes it from the first frame.
+    /// What stands still from an episode's beginning to its end, from back to front. Whoever records an
+    /// episode takes it from the first frame.
     pub scenery: Vec<Shape>,
     /// What changes, from back to front, over the scenery.
     pub shapes: Vec<Shape>,

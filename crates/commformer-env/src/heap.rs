@@ -34,7 +34,27 @@ pub fn now() -> Option<Heap> {
 }
 
 /// How many environments are made for a measurement.
-pub const COPIES: usize = 8;
+pub const MEASURED_ENVS: usize = 8;
+
+/// Numbers from which the system is asked whether there is memory for them.
+const LARGE: usize = 1 << 28;
+
+/// Whether the system has memory for as many numbers as these sizes multiply to. Without this question, to take memory
+/// that there is not would end the process.
+pub(crate) fn has_room(sizes: &[usize]) -> bool {
+    let product = |numbers: usize, size: &usize| numbers.checked_mul(*size);
+    let Some(numbers) = sizes.iter().try_fold(1, product) else {
+        return false;
+    };
+    let is_given = || {
+        let mut room: Vec<f32> = Vec::new();
+        let is_given = room.try_reserve_exact(numbers).is_ok();
+        // Without a use of it, the compiler may leave out the memory, and the question.
+        std::hint::black_box(&room);
+        is_given
+    };
+    numbers < LARGE || is_given()
+}
 
 /// Bytes that an environment of a task takes in a [`VecEnv`], with the rows that it writes: measured on a few
 /// environments, each made by `make`. A step asks for no memory, so none is taken. Where there is no memory even for
@@ -56,7 +76,7 @@ pub fn of_an_environment<E: Environment, Error>(
     make: impl FnMut() -> Result<E, Error>,
 ) -> Result<Option<f64>, Error> {
     let before = now();
-    let envs = std::iter::repeat_with(make).take(COPIES);
+    let envs = std::iter::repeat_with(make).take(MEASURED_ENVS);
     let envs: Vec<E> = envs.collect::<Result<_, _>>()?;
     let mut envs = match VecEnv::new(envs, 0) {
         Ok(envs) => envs,
@@ -67,9 +87,9 @@ pub fn of_an_environment<E: Environment, Error>(
         Err(_) => return Ok(None),
     };
     let spec = envs.spec();
-    let agents = COPIES * spec.agents;
+    let agents = MEASURED_ENVS * spec.agents;
     let mut obs = vec![0.0; agents * spec.obs_dim];
-    let mut available = vec![false; COPIES * spec.available_len()];
+    let mut available = vec![false; MEASURED_ENVS * spec.available_len()];
     let mut active = vec![false; agents];
     let out = Batch {
         obs: &mut obs,
@@ -80,7 +100,7 @@ pub fn of_an_environment<E: Environment, Error>(
     let after = now();
     Ok(reset.ok().and(before.zip(after)).map(|(before, after)| {
         let bytes = after.in_use.saturating_sub(before.in_use);
-        bytes as f64 / COPIES as f64
+        bytes as f64 / MEASURED_ENVS as f64
     }))
 }
 

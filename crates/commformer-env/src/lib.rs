@@ -51,7 +51,7 @@
 //!     envs.step(Actions::Discrete(&actions), out, &mut rewards, &mut status)?;
 //!     for episode in envs.episodes() {
 //!         println!("env {}: {} steps, success {}", episode.env, episode.steps, episode.metrics[0]);
-//!         // Where a time limit cut the episode, its last observation is still worth something.
+//!         // Where a time limit truncated the episode, its last observation is still worth something.
 //!         assert_eq!(envs.final_obs(episode.env).len(), agents * obs_dim);
 //!         episodes += 1;
 //!     }

@@ -284,8 +284,8 @@ impl Environment for PredatorCapturePrey {
         let (config, hunt) = (&self.config, &mut self.hunt);
         hunt.advance(self.grid, actions, config.shaping, rewards);
         for (agent, reward) in rewards.iter_mut().enumerate() {
-            let free = |index: usize| !self.captured[index];
-            *reward += match agent.checked_sub(first).is_some_and(free) {
+            let has_yet_to = |index: usize| !self.captured[index];
+            *reward += match agent.checked_sub(first).is_some_and(has_yet_to) {
                 true if config.second_reward_scheme && hunt.reached[agent] => UNCAPTURED_ON_PREY,
                 true => STEP_PENALTY,
                 false => hunt.reward(config.mode, agent),

@@ -71,7 +71,7 @@ macro_rules! tasks {
                 }
             }
 
-            /// The settings that it has.
+            /// What is known of each of its settings: name, type, default and range.
             pub fn settings(&self) -> &'static [Setting] {
                 match self {
                     $(Self::$task(_) => settings::<$settings>()),*
@@ -85,14 +85,14 @@ macro_rules! tasks {
                 }
             }
 
-            /// Its settings.
+            /// The values of its settings.
             pub fn task(&self) -> &dyn Task {
                 match self {
                     $(Self::$task(task) => task),*
                 }
             }
 
-            /// Its settings, to be changed.
+            /// The values of its settings, to be changed.
             pub fn task_mut(&mut self) -> &mut dyn Task {
                 match self {
                     $(Self::$task(task) => task),*

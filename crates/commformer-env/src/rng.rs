@@ -55,7 +55,8 @@ impl Rng {
                 .block
                 .insert(philox(self.seed, self.stream, self.position >> 2)),
         };
-        self.position += 1;
+        // Wraps: a restored stream may begin anywhere.
+        self.position = self.position.wrapping_add(1);
         block[word]
     }
 

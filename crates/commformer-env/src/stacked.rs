@@ -3,7 +3,7 @@
 use crate::error::require;
 use crate::{
     Actions, ConfigError, Environment, Observation, Rng, Spec, StateError, Status,
-    forward_environment,
+    forward_environment, heap,
     saved::{self, Wrapped},
 };
 
@@ -58,14 +58,18 @@ impl<E: Environment> Stacked<E> {
     ///
     /// # Errors
     ///
-    /// If `stack` is not 1 to [`MOST_STACKED`].
+    /// If `stack` is not 1 to [`MOST_STACKED`], or there is no memory for what is stacked.
     pub fn new(task: E, stack: usize) -> Result<Self, ConfigError> {
         let allowed = (1..=MOST_STACKED).contains(&stack);
         require(allowed, "stack", stack, format!("1 to {MOST_STACKED}"))?;
         let width = task.spec().obs_dim;
         let spec = task.spec().clone().stacked(stack);
+        let (agents, obs_dim) = (spec.agents, spec.obs_dim);
+        let found = format!("{stack}, with {obs_dim} numbers for each of {agents} agents");
+        let allowed = "so low that there is memory for them";
+        require(heap::has_room(&[agents, obs_dim]), "stack", found, allowed)?;
         Ok(Self {
-            seen: vec![0.0; spec.agents * spec.obs_dim],
+            seen: vec![0.0; agents * obs_dim],
             width,
             spec,
             task,

@@ -223,6 +223,8 @@ impl<E: Environment> VecEnv<E> {
     pub fn restore(&mut self, states: &[EnvState], mut out: Batch<'_>) -> Result<(), VecEnvError> {
         check::batch(&out, self.num_envs(), &self.spec)?;
         check::len("states", states.len(), self.num_envs())?;
+        // A step that was begun belongs to the state before.
+        self.begun = false;
         for (env, (lane, state)) in self.lanes.iter_mut().zip(states).enumerate() {
             let restored = lane.restore(state, out.of_env(env, &self.spec));
             let env = self.first + env;

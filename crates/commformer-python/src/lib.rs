@@ -122,11 +122,16 @@ impl Native {
     fn restore(&mut self, state: &[u8], mut seen: Seen<'_>) -> PyResult<()> {
         // No state is longer than it says; what claims to be is damage.
         let config = bincode::config::standard().with_limit::<{ 1 << 31 }>();
-        let states: Result<(Vec<EnvState>, usize), _> =
-            bincode::serde::decode_from_slice(state, config);
-        let (states, _) = states.map_err(|error| {
-            PyValueError::new_err(format!("these bytes are no saved environments: {error}"))
-        })?;
+        let not_saved = |reason: String| {
+            PyValueError::new_err(format!("these bytes are no saved environments: {reason}"))
+        };
+        let (states, read): (Vec<EnvState>, usize) =
+            bincode::serde::decode_from_slice(state, config)
+                .map_err(|error| not_saved(error.to_string()))?;
+        if read != state.len() {
+            let all = state.len();
+            return Err(not_saved(format!("only {read} of {all} have a meaning")));
+        }
         let out = seen.batch()?;
         self.envs().restore(&states, out).map_err(refused)
     }
@@ -165,8 +170,8 @@ impl Native {
         )
     }
 
-    /// What was seen at the end of the episode of an environment that ended in the last step, which actions could be taken, and
-    /// who was active; else empty.
+    /// What was seen at the end of the episode of an environment that ended in the last step, which actions could be
+    /// taken, and who was active; else empty.
     fn last(&mut self, env: usize) -> (Vec<f32>, Vec<bool>, Vec<bool>) {
         (
             self.envs().final_obs(env).to_vec(),
@@ -206,10 +211,10 @@ impl Native {
     ) -> PyResult<Vec<Ended>> {
         let (out, rewards) = (seen.batch()?, rewards.as_slice_mut()?);
         let (envs, threads) = self.parts();
-        let mut stood = vec![Status::Running; envs.num_envs()];
-        let step = || envs.step(actions, out, rewards, &mut stood);
+        let mut statuses = vec![Status::Running; envs.num_envs()];
+        let step = || envs.step(actions, out, rewards, &mut statuses);
         threads.run(py, step)?.map_err(refused)?;
-        for (number, status) in status.as_slice_mut()?.iter_mut().zip(stood) {
+        for (number, status) in status.as_slice_mut()?.iter_mut().zip(statuses) {
             *number = match status {
                 Status::Running => 0,
                 Status::Terminated => 1,

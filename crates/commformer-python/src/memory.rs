@@ -5,7 +5,7 @@ use commformer_env::{Environment, Spec, heap};
 use sysinfo::System;
 
 /// So few environments, or fewer, are not measured: to make them all is as fast.
-const FEW: usize = 4 * heap::COPIES;
+const FEW: usize = 4 * heap::MEASURED_ENVS;
 
 /// Observations of this many bytes must fit, however few the environments are.
 const LARGE: f64 = 1e9;

@@ -102,6 +102,7 @@ class Copies(unittest.TestCase):
             ({"format": 99}, "format 99"),
             ({"envs": b"\x02"}, "no saved environments"),
             ({"envs": state["envs"][:-3]}, "no saved environments"),
+            ({"envs": state["envs"] + b"\x00"}, "no saved environments: only"),
             ({"envs": b"\x00"}, "`states` has 0 elements, but needs 2"),
         ]:
             with self.subTest(words), self.assertRaisesRegex(ValueError, words):
@@ -122,9 +123,9 @@ class Forks(unittest.TestCase):
             os._exit(0)
         os.close(into)
         with os.fdopen(out, "rb") as file:
-            told = file.read()
+            shown = file.read()
         self.assertEqual(os.waitpid(child, 0)[1], 0, "the forked process hung or failed")
-        return pickle.loads(told)
+        return pickle.loads(shown)
 
     def test_a_fork_steps_what_was_made_before_it(self):
         for threads in (1, 2, 0):
@@ -134,8 +135,8 @@ class Forks(unittest.TestCase):
                 played(envs, 2, 1)
                 twice = self.forked(envs), self.forked(envs)
                 here = played(envs, 5, 7)
-                for (told,) in twice:
-                    self.assertTrue(told == here)
+                for (there,) in twice:
+                    self.assertTrue(there == here)
 
     def test_a_fork_of_a_fork_steps_and_lets_go(self):
         envs = commformer.VectorEnv("signal", num_envs=4, seed=3, threads=2)
@@ -161,8 +162,8 @@ class Forks(unittest.TestCase):
                 envs = commformer.VectorEnv("signal", num_envs=4, seed=3, threads=2)
                 envs.reset()
                 with multiprocessing.get_context(method).Pool(1) as pool:
-                    told = pool.apply_async(played, (envs, 5, 7)).get(60)
-                self.assertEqual(told, played(envs, 5, 7))
+                    shown = pool.apply_async(played, (envs, 5, 7)).get(60)
+                self.assertEqual(shown, played(envs, 5, 7))
 
 
 if __name__ == "__main__":

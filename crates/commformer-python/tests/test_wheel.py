@@ -74,7 +74,7 @@ class Parallel(unittest.TestCase):
                         self.assertTrue(all(isinstance(number, (bool, float)) for number in infos[agent].values()))
                         self.assertTrue(np.isfinite(list(infos[agent].values())).all())
                     observations, _, _, _, infos = env.step(sampled(env, observations))
-                # What the last step says is what the episode is judged by.
+                # The infos of the last step are the metrics of the episode.
                 episode = env._vector.episodes[0]
                 for info in infos.values():
                     self.assertEqual({name: info[name] for name in names - {"active"}}, episode.metrics)
@@ -98,7 +98,7 @@ class Parallel(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "not available"):
             env.step(dict.fromkeys(env.agents, 0))
 
-    def test_what_cannot_be_stepped_is_told(self):
+    def test_what_cannot_be_stepped_is_refused(self):
         env = commformer.parallel_env("smac", map="3m")
         with self.assertRaisesRegex(ValueError, "call reset first"):
             env.step({})
@@ -133,7 +133,7 @@ class Vector(unittest.TestCase):
             for left, right in zip(one, two):
                 np.testing.assert_array_equal(left, right)
 
-    def test_an_episode_is_told_with_its_end(self):
+    def test_an_episode_is_reported_with_its_end(self):
         envs = commformer.VectorEnv("predator-prey", num_envs=3, seed=1, episode_limit=4)
         self.assertEqual(envs.reset().shape, (3, envs.agents, envs.obs_dim))
         random, ended = np.random.default_rng(0), []
@@ -148,7 +148,7 @@ class Vector(unittest.TestCase):
         self.assertGreaterEqual(len(ended), 6)
         self.assertTrue(all(episode.steps <= 4 and "success" in episode.metrics for episode in ended))
 
-    def test_settings_are_told(self):
+    def test_settings_are_described(self):
         signal = {setting.name: setting for setting in commformer.settings("signal")}
         self.assertEqual(signal["agents"].default, 3)
         self.assertIn("Agents", signal["agents"].about)

@@ -106,7 +106,11 @@ impl WarehouseConfig {
         let (requests, shelves) = (self.requests(), floor.shelves.len());
         let allowed = format!("1 or more, and fewer than the {shelves} shelves");
         let fits = (1..shelves).contains(&requests);
-        require(fits, "request_queue", requests, allowed)?;
+        let found = match self.request_queue {
+            Some(_) => requests.to_string(),
+            None => format!("left out, so {requests}, as many as robots"),
+        };
+        require(fits, "request_queue", found, allowed)?;
         Ok(floor)
     }
 }
@@ -153,7 +157,7 @@ mod tests {
         let crowd = error(|config| config.agents = 40);
         assert_eq!(
             crowd,
-            "`request_queue` is 40, but must be 1 or more, and fewer than the 32 shelves"
+            "`request_queue` is left out, so 40, as many as robots, but must be 1 or more, and fewer than the 32 shelves"
         );
         let refused = |plan: &str| {
             let floor_plan = Some(plan.into());

@@ -103,7 +103,7 @@ fn replay(name: &str, config: WarehouseConfig, file: &SafeTensors<'_>) -> usize 
             for &shelf in requested {
                 task.state.requested[shelf as usize] = true;
             }
-            task.look();
+            task.refresh();
             task.sight
                 .observe(&task.state.robots, &task.floor, out(&mut obs, &mut active));
             assert_eq!(obs, expected(), "{at}: observation at the start");

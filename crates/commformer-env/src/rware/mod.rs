@@ -126,7 +126,7 @@ impl Warehouse {
         for shelf in 0..task.config.requests() {
             task.state.requested[shelf] = true;
         }
-        task.look();
+        task.refresh();
         Ok(task)
     }
 
@@ -148,7 +148,7 @@ impl Warehouse {
     }
 
     /// Brings up to date what follows from the state.
-    fn look(&mut self) {
+    fn refresh(&mut self) {
         self.robot_at.fill(NONE);
         for (robot, &Robot { cell, .. }) in (0..).zip(&self.state.robots) {
             self.robot_at[cell as usize] = robot;
@@ -158,11 +158,12 @@ impl Warehouse {
             self.shelf_at[cell as usize] = shelf;
         }
         for cell in 0..self.floor.cells() {
-            self.look_at(cell);
+            self.refresh_cell(cell);
         }
     }
 
-    fn look_at(&mut self, cell: usize) {
+    /// The same for one cell.
+    fn refresh_cell(&mut self, cell: usize) {
         let robot = self.state.robots.get(self.robot_at[cell] as usize);
         let requested = self.state.requested.get(self.shelf_at[cell] as usize);
         let facing = robot.map(|robot| robot.facing);
@@ -254,7 +255,7 @@ impl Warehouse {
             }
             self.request(&mut draw);
             self.state.requested[shelf] = false;
-            self.look_at(cell);
+            self.refresh_cell(cell);
             self.state.deliveries = self.state.deliveries.saturating_add(1);
             // Nobody can put a shelf down on a goal, so a robot is there.
             let robot = self.robot_at[cell] as usize;
@@ -278,7 +279,7 @@ impl Warehouse {
         if let Some((shelf, _)) = free.nth(chosen) {
             let shelf: usize = shelf;
             self.state.requested[shelf] = true;
-            self.look_at(self.state.shelves[shelf] as usize);
+            self.refresh_cell(self.state.shelves[shelf] as usize);
         }
     }
 
@@ -293,8 +294,8 @@ impl Warehouse {
         rewards.fill(0.0);
         self.act(actions, rewards);
         for robot in 0..self.state.robots.len() {
-            self.look_at(self.moves.at[robot] as usize);
-            self.look_at(self.state.robots[robot].cell as usize);
+            self.refresh_cell(self.moves.at[robot] as usize);
+            self.refresh_cell(self.state.robots[robot].cell as usize);
         }
         let state = &mut self.state;
         state.steps = state.steps.saturating_add(1);
@@ -336,7 +337,7 @@ impl Environment for Warehouse {
         for _ in 0..self.config.requests() {
             self.request(|count| rng.below(count));
         }
-        self.look();
+        self.refresh();
         self.observe(out);
     }
 
@@ -378,7 +379,7 @@ impl TryFrom<Saved> for Warehouse {
         let mut task = Self::new(saved.config)?;
         saved.state.check(&task)?;
         task.state = saved.state;
-        task.look();
+        task.refresh();
         Ok(task)
     }
 }

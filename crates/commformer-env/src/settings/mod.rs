@@ -168,8 +168,8 @@ impl Setting {
         self.default.clone().unwrap_or_else(other)
     }
 
-    /// The value as the setting's type, with names that are not former ones: a whole number may stand for a float, and a float such as `6e5` for
-    /// a whole number.
+    /// The value as the setting's type, with present names in place of former ones. A whole number may stand for a
+    /// float, and a float such as `6e5` for a whole number.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What a battle pays, and the metrics by which it is judged.
+//! What a battle pays, and its metrics.
 
 use super::SmacConfig;
 use super::actions;

@@ -1,32 +1,20 @@
 //! Whether what a caller hands to a [`VecEnv`](crate::VecEnv) fits it.
 
-use crate::{ActionSpace, Actions, Batch, Spec, VecEnvError};
+use crate::{ActionSpace, Actions, Batch, Spec, VecEnvError, heap};
 
-/// Numbers of observation from which the system is asked whether there is memory for them.
-const LARGE: usize = 1 << 28;
-
-/// Refuses environments whose observations, (C, N, O), are more than the system has memory for. Without this, to
-/// take the memory would end the process.
+/// Refuses environments whose observations, (C, N, O), are more than the system has memory for.
 pub fn memory(envs: usize, spec: &Spec) -> Result<(), VecEnvError> {
-    let sizes = [spec.agents, spec.obs_dim];
-    let numbers = sizes.into_iter().try_fold(envs, usize::checked_mul);
-    let fits = |numbers| {
-        let mut room: Vec<f32> = Vec::new();
-        let fits = room.try_reserve_exact(numbers).is_ok();
-        // Without a use of it, the compiler may leave out the memory, and the question.
-        std::hint::black_box(&room);
-        fits
-    };
-    match numbers {
-        Some(numbers) if numbers < LARGE || fits(numbers) => Ok(()),
-        _ => Err(VecEnvError::Memory {
-            envs,
-            agents: spec.agents,
-            obs_dim: spec.obs_dim,
-        }),
+    if heap::has_room(&[envs, spec.agents, spec.obs_dim]) {
+        return Ok(());
     }
+    Err(VecEnvError::Memory {
+        envs,
+        agents: spec.agents,
+        obs_dim: spec.obs_dim,
+    })
 }
 
+/// Refuses a buffer of another length than it must have.
 pub fn len(buffer: &'static str, found: usize, expected: usize) -> Result<(), VecEnvError> {
     if found == expected {
         return Ok(());
@@ -38,6 +26,7 @@ pub fn len(buffer: &'static str, found: usize, expected: usize) -> Result<(), Ve
     })
 }
 
+/// Refuses a batch that does not fit so many environments.
 pub fn batch(out: &Batch<'_>, envs: usize, spec: &Spec) -> Result<(), VecEnvError> {
     let rows = envs * spec.agents;
     len("obs", out.obs.len(), rows * spec.obs_dim)?;
@@ -49,7 +38,8 @@ pub fn batch(out: &Batch<'_>, envs: usize, spec: &Spec) -> Result<(), VecEnvErro
     len("active", out.active.len(), rows)
 }
 
-/// Errors name an environment by its number among all, that of the first here being `first`.
+/// Refuses actions of another kind or number than the environments take, and those that do not exist. Errors name an
+/// environment by its number among all; `first` is that of the first one here.
 pub fn actions(
     actions: Actions<'_>,
     first: usize,

@@ -1,8 +1,8 @@
 //! Observations that are stacked: by hand, and against what was shown in the steps before.
 
 use commformer_env::{
-    Actions, Batch, Difficulty, Environment, Frame, MOST_STACKED, PredatorPrey, Rng, Signal,
-    Stacked, Status, TrafficJunction, TrafficJunctionConfig, VecEnv,
+    Actions, Batch, Difficulty, Environment, Frame, MOST_STACKED, PredatorPrey, PredatorPreyConfig,
+    Rng, Signal, Stacked, Status, TrafficJunction, TrafficJunctionConfig, VecEnv,
 };
 use proptest::prelude::*;
 
@@ -273,6 +273,23 @@ fn a_stack_is_1_to_16_and_its_policy_knows_no_other() {
 }
 
 #[test]
+fn a_stack_for_which_there_is_no_memory_is_refused() {
+    let config = PredatorPreyConfig {
+        agents: 9000,
+        dim: 100,
+        vision: 100,
+        ..Default::default()
+    };
+    let error = Stacked::new(PredatorPrey::new(config).unwrap(), MOST_STACKED).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("numbers for each of 9000 agents"), "{error}");
+    assert!(
+        error.contains("so low that there is memory for them"),
+        "{error}"
+    );
+}
+
+#[test]
 fn everything_else_is_the_tasks() {
     let task = Shown::new((1..=3).map(counted), true, Status::Truncated);
     let mut single = Single::new(Stacked::new(task.clone(), 2).unwrap(), 1);
@@ -292,7 +309,7 @@ fn everything_else_is_the_tasks() {
     env.draw(&mut frame);
     assert_eq!(frame.size, [3.0, 4.0]);
     assert!(env.remote().is_some());
-    // What a task hears of a run's progress changes what it does.
+    // The progress of a run reaches the task.
     let junction = |progress: Option<f64>| {
         let mut task = Stacked::new(TrafficJunction::new(Default::default()).unwrap(), 2).unwrap();
         progress.into_iter().for_each(|share| task.progress(share));
@@ -307,7 +324,7 @@ fn everything_else_is_the_tasks() {
 }
 
 #[test]
-fn a_failure_elsewhere_is_heard() {
+fn a_failure_elsewhere_is_an_error() {
     let task = |failure: Option<&str>| {
         let mut task = Shown::new((1..=3).map(counted), false, Status::Truncated);
         task.failure = failure.map(String::from);

@@ -385,7 +385,7 @@ fn the_last_free_place_goes_to_the_first_entry() {
 }
 
 #[test]
-fn traffic_follows_the_progress_and_is_full_for_who_never_tells() {
+fn traffic_follows_the_progress_and_is_full_without_it() {
     let mut task = TrafficJunction::new(Default::default()).unwrap();
     let mut rates = vec![task.add_rate()];
     for share in [0.0, 0.375, 7.0] {

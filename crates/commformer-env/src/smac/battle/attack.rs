@@ -10,7 +10,7 @@ pub(super) struct Attack {
     /// Whom it is meant for.
     pub(super) target: usize,
     /// Loops since it began.
-    elapsed: f32,
+    pub(super) elapsed: f32,
     /// Hits done.
     pub(super) hits: u32,
 }

@@ -69,6 +69,10 @@ impl Battle {
     }
 
     /// Starts a battle of these members at these points, the allies first: all of them whole and ready.
+    ///
+    /// # Panics
+    ///
+    /// If a member's kind is none of the scenario's.
     pub fn begin(&mut self, members: &[Member], points: &[[f32; 2]]) {
         self.units.clear();
         self.hidden.clear();

@@ -55,17 +55,18 @@ impl UnitState {
 /// A shot, or a heal, for whoever draws the battle.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Shot {
-    /// Who.
+    /// The number of the unit that shoots or heals.
     pub from: usize,
-    /// At whom.
+    /// The number of the unit that is hit or healed.
     pub at: usize,
 }
 
-/// What of a unit is nobody else's business.
+/// What of a unit neither observations nor pictures show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Hidden {
     /// How it moved in the last loop.
     pub(super) velocity: [f32; 2],
+    /// The attack under way.
     pub(super) attack: Option<Attack>,
     /// Loops without damage.
     pub(super) unhurt: f32,
@@ -128,6 +129,41 @@ impl BattleState {
             return Err(StateError::new(format!(
                 "it names unit {unit}, but there are only {count}: the state is damaged"
             )));
+        }
+        self.check_numbers(scenario)
+    }
+
+    /// Refuses numbers that no unit of the kind can have.
+    fn check_numbers(&self, scenario: &Scenario) -> Result<(), StateError> {
+        for (number, (unit, hidden)) in self.units.iter().zip(&self.hidden).enumerate() {
+            let kind = &scenario.units[unit.unit].1;
+            let energy = kind
+                .energy
+                .map_or(0.0, |energy| energy.max.max(energy.start));
+            let bounded = [
+                ("hit points", unit.hp, kind.hp),
+                ("shield points", unit.shield, kind.shield),
+                ("energy", unit.energy, energy),
+            ];
+            let mut bounded = bounded.into_iter();
+            if let Some((name, found, most)) =
+                bounded.find(|(_, found, most)| !(0.0..=*most).contains(found))
+            {
+                return Err(StateError::new(format!(
+                    "unit {number} has {found} {name}, but must have 0 to {most}: the state is damaged"
+                )));
+            }
+            let elapsed = hidden.attack.map(|attack| attack.elapsed);
+            let mut others = [unit.cooldown, hidden.unhurt]
+                .into_iter()
+                .chain(hidden.velocity)
+                .chain(hidden.origin)
+                .chain(elapsed);
+            if let Some(found) = others.find(|number| !number.is_finite()) {
+                return Err(StateError::new(format!(
+                    "unit {number} has {found} where a finite number must be: the state is damaged"
+                )));
+            }
         }
         Ok(())
     }

@@ -210,6 +210,10 @@ impl Scenario {
 
     /// Points for these members, the allies first, of an episode; no two bodies of a plane overlap by more than
     /// a rounding, and all stand on free ground. Agents of a kind are sorted by x, then y, as SMAC does.
+    ///
+    /// # Panics
+    ///
+    /// If these are not the members that [`muster`](Self::muster) gives.
     pub fn spawn(&self, members: &[Member], rng: &mut Rng, points: &mut Vec<[f32; 2]>) {
         self.place(members, rng, points);
     }
@@ -222,6 +226,10 @@ impl Scenario {
     }
 
     /// The kind of a member.
+    ///
+    /// # Panics
+    ///
+    /// If its kind is none of the scenario's.
     pub fn kind(&self, member: Member) -> &Unit {
         &self.units[member.unit].1
     }

@@ -101,36 +101,40 @@ fn nobody_is_offered_what_its_weapon_cannot_hit() {
 fn actions_become_orders_and_what_is_not_available_is_stop() {
     let points = [[10.0, 16.0], [12.0, 16.0], [14.0, 16.0], [30.0, 16.0]];
     let battle = || scenario(&[marine(), medivac()], &vec![marine(); 2]);
-    let told = |actions: [i64; 2]| {
+    let ordered = |actions: [i64; 2]| {
         let mut team = Team::at(&points, battle(), config());
         team.env.act(&actions);
         [0, 1].map(|agent| team.units()[agent].order)
     };
     assert_eq!(
-        told([1, 6]),
+        ordered([1, 6]),
         [Order::Stop, Order::Target(0)],
         "the healer's 6 is ally 0"
     );
     assert_eq!(
-        told([6, 1]),
+        ordered([6, 1]),
         [Order::Target(2), Order::Stop],
         "the others' 6 is enemy 0"
     );
     assert_eq!(
-        told([2, 3]),
+        ordered([2, 3]),
         [Order::Move([10.0, 18.0]), Order::Move([12.0, 14.0])]
     );
     assert_eq!(
-        told([4, 5]),
+        ordered([4, 5]),
         [Order::Move([12.0, 16.0]), Order::Move([10.0, 16.0])]
     );
     assert_eq!(
-        told([0, 7]),
+        ordered([0, 7]),
         [Order::Stop; 2],
         "nothing is for the dead, and healers do not heal themselves"
     );
-    assert_eq!(told([7, -1]), [Order::Stop; 2], "enemy 1 is out of reach");
-    assert_eq!(told([99, 1]), [Order::Stop; 2]);
+    assert_eq!(
+        ordered([7, -1]),
+        [Order::Stop; 2],
+        "enemy 1 is out of reach"
+    );
+    assert_eq!(ordered([99, 1]), [Order::Stop; 2]);
 }
 
 #[test]

@@ -161,7 +161,7 @@ pub fn estimate_envs(task: &EnvConfig, envs: usize) -> Result<Option<Estimate>, 
     let of_an_environment = match &task.task {
         TaskConfig::BuiltIn(_) => heap::of_an_environment(|| task.build())?,
         TaskConfig::Python(_) => {
-            let mut stand_ins = stand_ins(task, heap::COPIES)?.into_iter();
+            let mut stand_ins = stand_ins(task, heap::MEASURED_ENVS)?.into_iter();
             heap::of_an_environment(|| stand_ins.next().ok_or(())).unwrap_or_default()
         }
     };

@@ -190,4 +190,19 @@ fn a_state_of_another_battle_or_a_damaged_one_is_refused() {
     state.units[0].target = Some(2);
     let error = battle.restore(state).unwrap_err().to_string();
     assert!(error.contains("unit 2, but there are only 2"), "{error}");
+    let most = marine().hp;
+    for hp in [f32::NAN, -1.0, most + 1.0] {
+        let mut state = battle.state();
+        state.units[0].hp = hp;
+        let error = battle.restore(state).unwrap_err().to_string();
+        let expected = format!("unit 0 has {hp} hit points, but must have 0 to {most}");
+        assert!(error.contains(&expected), "{error}");
+    }
+    let mut state = battle.state();
+    state.units[1].cooldown = f32::INFINITY;
+    let error = battle.restore(state).unwrap_err().to_string();
+    assert!(
+        error.contains("unit 1 has inf where a finite number must be"),
+        "{error}"
+    );
 }
