@@ -204,7 +204,20 @@ fn what_does_not_fit_is_refused() {
         state: Some(&happened.obs.get(0)),
         ..shown.batch
     };
-    assert!(message(&wide).contains("the global state has the shape [3, 7]"));
+    assert!(message(&wide).contains("the global state: found Float of the shape [3, 7]"));
+    let few = happened.obs.narrow(0, 0, 2);
+    let unmasked = ObsBatch {
+        available: Some(&few),
+        ..shown.batch
+    };
+    assert!(message(&unmasked).contains("available actions: found Float of the shape [2, 3, 7]"));
+    let someone = ObsBatch {
+        active: Some(&few),
+        ..shown.batch
+    };
+    assert!(message(&someone).contains("who is active: found"));
+    let noisy = policy.act(&shown.batch, Gates::Open, Some(&few));
+    assert!(noisy.unwrap_err().to_string().contains("noise of actions"));
     let nobody = ObsBatch {
         obs: &happened.obs.narrow(0, 0, 0),
         ..shown.batch

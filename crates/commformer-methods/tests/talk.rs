@@ -245,6 +245,50 @@ fn closed_gates_send_nothing() {
     }
 }
 
+#[test]
+fn graphs_memories_and_noise_of_another_team_are_refused() {
+    let spec = spec(ActionSpace::Discrete(4), 0);
+    let team = team(&config("choose", &[]), &spec);
+    let happened = happened(&*team, &spec, 5);
+    let batch = ObsBatch {
+        obs: &happened.step(&happened.obs, 0),
+        available: None,
+        graph: &happened.graph(0),
+        active: None,
+        state: None,
+        memory: happened.memory.as_ref(),
+    };
+    let refused = |batch: ObsBatch<'_>, gates: Gates<'_>, message: &str| {
+        let error = team.act(&batch, gates, None).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    };
+    let narrow = Tensor::zeros([TEAMS, AGENTS, 1], (Kind::Float, Device::Cpu));
+    let expected =
+        "noise of gates: found Float of the shape [4, 3, 1], expected Float of [4, 3, 3]";
+    refused(batch, Gates::Decided(&narrow), expected);
+    let memory = Some(&narrow);
+    let other = ObsBatch { memory, ..batch };
+    refused(other, Gates::Open, "what agents remember: found");
+    let graphs = || happened.graph.graphs.shallow_clone();
+    for (of, graphs, message) in [
+        (None, graphs(), "found 3 graphs, expected 1 or 4"),
+        (
+            None,
+            graphs().narrow(0, 0, 1).narrow(1, 0, 2),
+            "graphs: found",
+        ),
+        (
+            Some([0i64, 1, 2, 3]),
+            graphs(),
+            "the graph of a team: found 3, expected 0 to 2",
+        ),
+    ] {
+        let of = of.map(|of| Tensor::from_slice(&of));
+        let graph = &TeamGraphs { graphs, of };
+        refused(ObsBatch { graph, ..batch }, Gates::Open, message);
+    }
+}
+
 /// Methods know whom their agents can hear before there is a graph, and what a message weighs.
 #[test]
 fn graphs_and_messages_are_what_methods_say() {

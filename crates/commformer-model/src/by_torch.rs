@@ -61,6 +61,9 @@ impl CommFormer {
 
     /// What the decoder is given when all agents took these actions.
     fn given(&self, actions: &Tensor, links: &Links) -> Given<Tensor, Tensor> {
+        if self.config().decoder == Decoding::Parallel {
+            return Given::Nothing;
+        }
         let agents = actions.size()[1];
         let previous = actions.narrow(1, 0, agents - 1);
         let mut first = actions.size();

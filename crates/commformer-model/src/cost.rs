@@ -18,7 +18,7 @@ use commformer_nn::count::Count;
 use commformer_nn::layout::{Leaf, Packing};
 use commformer_nn::recurrent::Hidden;
 
-use crate::config::{ActionSpace, Closed, PolicyConfig, Recurrence};
+use crate::config::{ActionSpace, Closed, Decoding, PolicyConfig, Recurrence};
 use crate::network::{EDGE_LOGITS, Given, Network, StaleInputs};
 
 /// Sizes above this are more than any machine holds, and are not told apart: a layer's would overflow.
@@ -124,9 +124,10 @@ impl Network {
         let ready = self.ready(ops, true);
         let (representation, _) = self.encode(ops, &ready, &embedding, &links, stale.as_ref());
         self.values(ops, &representation);
-        let given = match config.actions {
-            ActionSpace::Discrete(_) => Given::Tokens(ops.rows()),
-            ActionSpace::Continuous(actions) => Given::Vectors(ops.input(actions + 1, false)),
+        let given = match (config.decoder, config.actions) {
+            (Decoding::Parallel, _) => Given::Nothing,
+            (_, ActionSpace::Discrete(_)) => Given::Tokens(ops.rows()),
+            (_, ActionSpace::Continuous(actions)) => Given::Vectors(ops.input(actions + 1, false)),
         };
         let (given, links) = ((&given, None), (&links, true));
         self.decode(ops, &ready, given, &representation, links, &mut |_, x| *x);
@@ -136,7 +137,6 @@ impl Network {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Decoding;
 
     /// Two agents, O = 3, E = 2, A = 5, one block.
     fn small() -> PolicyConfig {

@@ -3,7 +3,7 @@
 use commformer_nn::links::{Heard, Senders};
 use commformer_nn::native::{Actions, Gradients, Index, Links, Native, Scored, Tape, Uniform, Var};
 
-use crate::config::{ActionSpace, Closed};
+use crate::config::{ActionSpace, Closed, Decoding};
 use crate::network::{Given, Ready, Weights};
 use crate::old_messages::OldMessages;
 
@@ -120,7 +120,10 @@ impl Workspace {
         let [teams, agents] = [context.heard.teams, context.heard.agents];
         let width = network.config.actions.width();
         let rows = (0..teams).flat_map(|team| (0..agents).map(move |agent| (team, agent)));
-        let given = given(&mut self.tape, encoded.links, actions, rows, width);
+        let given = match network.config.decoder {
+            Decoding::Parallel => Given::Nothing,
+            Decoding::Autoregressive => given(&mut self.tape, encoded.links, actions, rows, width),
+        };
         let outputs = self.decode(weights, &encoded, &given, encoded.representation);
         self.score(weights, outputs, context.available, actions);
         self.values.clear();
@@ -152,9 +155,10 @@ impl Workspace {
         let encoded = self.begin(weights, embedding, &context, true);
         let actions = no_actions(weights.network.config.actions, teams * agents);
         let width = weights.network.config.actions.width();
-        let given = match actions {
-            Actions::Discrete(_) => Given::Tokens(vec![0; teams * agents]),
-            Actions::Continuous(_) => {
+        let given = match (weights.network.config.decoder, &actions) {
+            (Decoding::Parallel, _) => Given::Nothing,
+            (_, Actions::Discrete(_)) => Given::Tokens(vec![0; teams * agents]),
+            (_, Actions::Continuous(_)) => {
                 let mut start = vec![0.0; teams * agents * (width + 1)];
                 start.iter_mut().step_by(width + 1).for_each(|x| *x = 1.0);
                 Given::Vectors(self.tape.input(&start, width + 1, false))

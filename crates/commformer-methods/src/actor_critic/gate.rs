@@ -155,6 +155,7 @@ impl<T: Talk> ActorCritic<T> {
         let x = match gate.decides {
             Decides::Send => own.shallow_clone(),
             Decides::Hear(_) => {
+                // The actor encodes this again: on a CPU by the kernels, whose numbers differ by rounding.
                 let x = tower.encode(&mut ops, (None, own));
                 tower.talk.prepare(&mut ops, &x)
             }

@@ -2,7 +2,7 @@
 
 use super::{ActorCriticConfig, Critic};
 use commformer_env::Spec;
-use commformer_train::{ObsBatch, PolicyResult};
+use commformer_train::ObsBatch;
 use tch::{Device, Kind, Tensor};
 
 /// The sizes of a team.
@@ -49,34 +49,6 @@ impl Inputs {
     /// Whether the critic reads the global state.
     pub fn uses_state(&self) -> bool {
         self.critic == Critic::Team && self.state_dim > 0
-    }
-
-    /// B and N of observations.
-    ///
-    /// # Errors
-    ///
-    /// If they, or the global state beside them, are those of another team.
-    pub fn check(&self, obs_batch: &ObsBatch<'_>) -> PolicyResult<[i64; 2]> {
-        let expected = [self.agents as i64, self.obs_dim as i64];
-        let teams = match obs_batch.obs.size()[..] {
-            [batch, agents, width] if batch > 0 && [agents, width] == expected => [batch, agents],
-            ref found => {
-                return Err(format!(
-                    "observations have the shape {found:?}, expected (B, {}, {}) with B at least 1",
-                    self.agents, self.obs_dim
-                )
-                .into());
-            }
-        };
-        let state = obs_batch.state.filter(|_| self.uses_state());
-        match state.map(Tensor::size) {
-            Some(found) if found != [teams[0], self.state_dim as i64] => Err(format!(
-                "the global state has the shape {found:?}, expected ({}, {})",
-                teams[0], self.state_dim
-            )
-            .into()),
-            _ => Ok(teams),
-        }
     }
 
     /// What the actor sees, (B, N, ..): the agent's observation and which agent it is.

@@ -12,14 +12,13 @@ use commformer_train::{
     Actor, Evaluation, Gates, Level, ObsBatch, Policy, PolicyResult, ReceiveGates, Samples,
     by_autograd,
 };
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 impl<T: Talk> ActorCritic<T> {
     /// What the towers are shown of samples.
     fn read(&self, samples: &Samples<'_>) -> PolicyResult<(Seen, Option<Seen>)> {
         let batch = &samples.batch;
-        let teams = self.inputs.check(batch)?;
-        self.check_actions(samples.actions, teams)?;
+        self.check_samples(samples)?;
         let own = self.inputs.own(batch.obs);
         let shared = self.inputs.shared(batch)?;
         let widths = self.network.memory();
@@ -58,32 +57,6 @@ impl<T: Talk> ActorCritic<T> {
             hearing: None,
         });
         Ok((actor, critic))
-    }
-
-    /// Refuses actions of teams, B and N, that are not of the task's kind, or not among its A.
-    fn check_actions(&self, actions: &Tensor, [batch, agents]: [i64; 2]) -> PolicyResult<()> {
-        let (kind, size) = match self.actions {
-            ActionSpace::Discrete(_) => (Kind::Int64, vec![batch, agents]),
-            ActionSpace::Continuous(width) => (Kind::Float, vec![batch, agents, width as i64]),
-        };
-        if (actions.kind(), &actions.size()) != (kind, &size) {
-            let (found, of) = (actions.kind(), actions.size());
-            return Err(format!(
-                "actions are {found:?} of the shape {of:?}, expected {kind:?} of {size:?}"
-            )
-            .into());
-        }
-        // On a GPU the look-up itself checks, without making the pass wait.
-        if let (ActionSpace::Discrete(count), Device::Cpu) =
-            (self.actions, self.parameters.device())
-        {
-            let actions = dense(actions);
-            let known = 0..count as i64;
-            if let Some(wrong) = integers(&actions).iter().find(|one| !known.contains(*one)) {
-                return Err(format!("an action is {wrong}, expected 0 to {}", count - 1).into());
-            }
-        }
-        Ok(())
     }
 
     /// Actions as the kernels take them; they have been checked.
@@ -213,7 +186,7 @@ impl<T: Talk> Policy for ActorCritic<T> {
     }
 
     fn values(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> PolicyResult<Tensor> {
-        self.inputs.check(batch)?;
+        self.check_acting(batch, gates, None)?;
         if let Some((values, _)) = self.criticised(batch) {
             return Ok(values);
         }

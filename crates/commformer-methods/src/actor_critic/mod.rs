@@ -3,6 +3,7 @@
 //! and MAPPO are [`Silent`].
 
 mod alone;
+mod checks;
 mod footprint;
 mod gate;
 mod inputs;

@@ -291,7 +291,7 @@ impl<T: Talk> Actor for ActorCritic<T> {
         gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Act> {
-        self.inputs.check(batch)?;
+        self.check_acting(batch, gates, noise)?;
         let gate = self.decide(batch, &self.inputs.own(batch.obs), gates);
         let seen = self.seen_by_actor(batch, in_force(gate.as_ref(), gates));
         let chosen = self.choose(batch, &seen, noise);

@@ -21,7 +21,7 @@ impl<T: Talk> Team for ActorCritic<T> {
         gates: Gates<'_>,
         act: &Act,
     ) -> PolicyResult<Option<Insight>> {
-        self.inputs.check(obs_batch)?;
+        self.check(obs_batch, 1)?;
         let _guard = tch::no_grad_guard();
         let open = in_force(act.gate.as_ref(), gates);
         let seen = self.seen_by_actor(obs_batch, open);
@@ -67,7 +67,7 @@ impl<T: Talk> Team for ActorCritic<T> {
         gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<Apart> {
-        let [teams, agents] = self.inputs.check(obs_batch)?;
+        let [teams, agents] = self.check_acting(obs_batch, gates, noise)?;
         let gating = self.decide_apart(obs_batch, gates);
         let open = in_force(gating.as_ref(), gates);
         let copied = self.parameters.copied_numbers()?;

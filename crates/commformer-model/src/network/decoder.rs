@@ -5,7 +5,6 @@ use commformer_nn::layers::{Activation, Attention, Linear, Norm};
 use commformer_nn::layout::Slot;
 
 use super::{Network, Ready, memory_of, queries_of};
-use crate::config::Decoding;
 
 /// The action embedding, the blocks (none where agents decide at once) and the heads.
 #[derive(Clone, Debug)]
@@ -30,11 +29,13 @@ pub(crate) struct DecoderBlock {
     pub(super) ff_norm: Norm,
 }
 
-/// What the decoder is given: rows of the table, or vectors (.., A + 1) that begin with 1 for the start and else
-/// with 0, before the action.
+/// What the decoder is given: rows of the table, vectors (.., A + 1) that begin with 1 for the start and else
+/// with 0, before the action, or nothing.
 pub(crate) enum Given<V, I> {
     Tokens(I),
     Vectors(V),
+    /// Agents decide at once.
+    Nothing,
 }
 
 /// The same of a backend.
@@ -59,10 +60,8 @@ impl Network {
         (links, causal): (&O::Links, bool),
         share: Share<'_, O>,
     ) -> O::Value {
-        if self.config.decoder == Decoding::Parallel {
-            return self.head(ops, representation);
-        }
         let mut x = match (own, &ready.table) {
+            (Given::Nothing, _) => return self.head(ops, representation),
             (Given::Tokens(tokens), Some(table)) => ops.look_up(&table.embedded, tokens),
             (Given::Vectors(vectors), _) => self.decoder.embed(ops, vectors),
             (Given::Tokens(_), None) => unreachable!("tokens are of discrete actions"),
