@@ -1,12 +1,13 @@
 //! What an agent makes of a row that begins with what its whole team sees, such as the global state, before the
 //! activation.
 //!
-//! The shared numbers s are normalised and projected once for a team, not once for each of its agents. With their own mean
-//! m and deviation d, s = d z + m; in the row [s, o] of an agent, whose mean is mu and whose deviation is sigma, the norm makes
-//! of them (s - mu) / sigma = a z + c, where a = d / sigma and c = (m - mu) / sigma are two numbers of the agent. So
+//! The shared numbers s are normalised and projected once for a team, not once for each of its agents. With their own
+//! mean m and deviation d, s = d z + m. In the row [s, o] of an agent, whose mean is mu and whose deviation is sigma, the
+//! norm makes of them (s - mu) / sigma = a z + c, where a = d / sigma and c = (m - mu) / sigma are two numbers of the
+//! agent. With the norm's scale folded into W as V and its shift into the bias,
 //!
 //! ```text
-//! LN([s, o]) V^T = a (z V_s^T) + c (V_s 1) + ((o - mu) / sigma) V_o^T
+//! LN([s, o]) W^T = a (z V_s^T) + c (V_s 1) + ((o - mu) / sigma) V_o^T + bias
 //! ```
 
 use super::observe::{fold, unfold};
