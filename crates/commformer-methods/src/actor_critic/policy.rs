@@ -180,7 +180,7 @@ impl<T: Talk> ActorCritic<T> {
         };
         let seen = Seen {
             shared,
-            inputs: own.shallow_clone(),
+            inputs: own,
             memory,
             goes_on: None,
             hearing: None,

@@ -5,7 +5,7 @@ use super::observe;
 use super::recurrent;
 use super::rows::{accumulate, multiply};
 use super::shared;
-use super::tape::{Index, Links, Node, Op, Tape, Var};
+use super::tape::{Index, Links, Op, Tape, Var};
 use super::vectors::sized;
 use crate::layers::{Activation, Attention, Linear, Norm, PairAttention, Per};
 use crate::layout::Slot;
@@ -117,13 +117,7 @@ impl Ops for Native<'_> {
         };
         let leaves = self.leaves;
         let (outside, (before, node)) = (self.obs, self.tape.push(op, [rows, layer.outputs], true));
-        let obs = match &before[obs.0] {
-            Node {
-                op: Some(Op::Observations),
-                ..
-            } => outside,
-            inside => &inside.value,
-        };
+        let obs = before[obs.0].seen(outside);
         observe::forward(node, moments, norm, layer, leaves, obs);
         activate(f, &mut node.value, &mut node.saved[1]);
         self.last()
@@ -147,13 +141,7 @@ impl Ops for Native<'_> {
         let sizes = shared::Sizes::new(norm, width, self.tape.team);
         let (leaves, outside) = (self.leaves, self.obs);
         let (before, node) = self.tape.push(op, [rows, layer.outputs], true);
-        let inputs = [shared, own].map(|var| match &before[var.0] {
-            Node {
-                op: Some(Op::Observations),
-                ..
-            } => outside,
-            inside => &inside.value,
-        });
+        let inputs = [shared, own].map(|var| before[var.0].seen(outside));
         shared::forward(node, sizes, (norm, layer), leaves, inputs);
         activate(f, &mut node.value, &mut node.saved[1]);
         self.last()

@@ -123,6 +123,14 @@ impl Pool {
 }
 
 impl Node {
+    /// Its rows, which are the observations `outside` the tape if it stands for them.
+    pub fn seen<'a>(&'a self, outside: &'a [f32]) -> &'a [f32] {
+        match self.op {
+            Some(Op::Observations) => outside,
+            _ => &self.value,
+        }
+    }
+
     /// A place to add a gradient to.
     pub fn grad(&mut self, pool: &mut Pool) -> &mut [f32] {
         if !self.reached {
