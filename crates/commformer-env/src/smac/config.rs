@@ -61,6 +61,8 @@ pub struct SmacConfig {
     /// choose to heal whoever is in its sight and in its reach.
     #[default = true]
     pub see_allies: bool,
+    /// Whether agents know where on the map they are. Nobody can say where an enemy is who does not know that.
+    pub own_position: bool,
     /// How likely an agent sees an enemy that another agent saw first. This is drawn once for each of them and holds
     /// until the enemy or the first one dies. To all others the enemy is hidden: zeros in observations.
     #[default = 1.0]
@@ -135,6 +137,7 @@ impl SmacConfig {
             range: self.sight,
             cone: self.cone(),
             allies: self.see_allies,
+            position: self.own_position,
             enemies: self.see_enemy_probability,
         }
     }

@@ -144,7 +144,7 @@ impl Smac {
             limit: config.episode_limit.unwrap_or(scenario.limit),
             spec: Spec {
                 agents,
-                obs_dim: config.layout.obs_dim(&scenario, cone),
+                obs_dim: config.layout.obs_dim(&scenario, config.eyesight()),
                 obs_version: 1,
                 state_dim: config.layout.state_len(&scenario, cone),
                 actions: ActionSpace::Discrete(count),

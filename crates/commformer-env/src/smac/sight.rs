@@ -16,6 +16,8 @@ pub(super) struct Sight {
     pub cone: Option<Cone>,
     /// Whether they see each other.
     pub allies: bool,
+    /// Whether they see where on the map they are.
+    pub position: bool,
     /// How likely an agent sees an enemy that another saw first.
     pub enemies: f32,
 }

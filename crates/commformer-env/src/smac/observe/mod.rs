@@ -8,6 +8,7 @@ pub(super) use scene::Scene;
 use super::actions::{self, MOVES};
 use super::cone::{Cone, Look};
 use super::scenario::{Scenario, Side};
+use super::sight::Sight;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,8 @@ use serde::{Deserialize, Serialize};
 /// by the unit's scale, and places are counted from the map's centre and divided by its side. A unit that an
 /// agent does not see, or that is dead, is all zeros. Shields are there if the unit's side has them, types if the battle
 /// has several on a side. With a [cone of sight](super::SmacConfig::sight_cone), x and y of where an agent looks
-/// are in its own part of the observation and in each ally's part of the state, before the type.
+/// are in its own part of the observation and in each ally's part of the state, before the type. With its
+/// [own position](super::SmacConfig::own_position), x and y of an agent on the map come after its shield.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layout {
@@ -44,7 +46,7 @@ pub enum Layout {
 
 impl Layout {
     /// Numbers in an agent's observation (O).
-    pub(super) fn obs_dim(self, scenario: &Scenario, cone: Option<Cone>) -> usize {
+    pub(super) fn obs_dim(self, scenario: &Scenario, sight: Sight) -> usize {
         let Sizes {
             others,
             enemies,
@@ -52,8 +54,9 @@ impl Layout {
             foe,
             look,
             actions,
-        } = Sizes::of(scenario, cone);
-        let seen = enemies * (4 + foe) + others * (4 + own) + MOVES.len() + own + look;
+        } = Sizes::of(scenario, sight.cone);
+        let place = if sight.position { 2 } else { 0 };
+        let seen = enemies * (4 + foe) + others * (4 + own) + MOVES.len() + own + place + look;
         match self {
             Self::Oxwhirl => seen,
             Self::Commformer => seen + 4 + (others + 1) * (actions + 1),

@@ -51,8 +51,7 @@ impl Scene<'_> {
         for ally in self.others(agent) {
             self.ally(agent, ally, 0, row);
         }
-        self.body(me, row);
-        self.look(agent, row);
+        self.me(agent, row);
         self.kind(agent, row);
     }
 
@@ -72,8 +71,7 @@ impl Scene<'_> {
         self.enemies(agent, row);
         self.moves(agent, row);
         row.put(&[1.0, 0.0, 0.0, 0.0]);
-        self.body(me, row);
-        self.look(agent, row);
+        self.me(agent, row);
         self.kind(agent, row);
         row.one_hot(self.last[agent], self.actions());
         row.one_hot(Some(agent), agents);
@@ -222,6 +220,16 @@ impl Scene<'_> {
     fn body(&self, unit: &UnitState, row: &mut Row) {
         row.put(&[self.health(unit)]);
         self.shield(unit, row);
+    }
+
+    /// What an agent knows of itself, but for its type: hit points and shield, where it is, where it looks.
+    fn me(&self, agent: usize, row: &mut Row) {
+        let me = &self.eyes.battle.units()[agent];
+        self.body(me, row);
+        if self.eyes.sight.position {
+            row.put(&place(me));
+        }
+        self.look(agent, row);
     }
 
     fn health(&self, unit: &UnitState) -> f32 {

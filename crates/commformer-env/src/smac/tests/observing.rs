@@ -267,12 +267,13 @@ fn lengths_are_those_of_the_formulas_for_every_combination_of_features() {
                 scenario.type_bits = bits;
                 let [own, foe] = [shields, foe_shields].map(|has| 1 + usize::from(has) + bits);
                 let actions = 6 + m;
+                let sight = SmacConfig::default().eyesight();
                 let oxwhirl = 4 + m * (4 + foe) + (n - 1) * (4 + own) + own;
-                assert_eq!(Layout::Oxwhirl.obs_dim(&scenario, None), oxwhirl);
+                assert_eq!(Layout::Oxwhirl.obs_dim(&scenario, sight), oxwhirl);
                 let state = n * (3 + own) + m * (2 + foe) + n * actions;
                 assert_eq!(Layout::Oxwhirl.state_len(&scenario, None), state);
                 let commformer = n * (4 + own + actions) + m * (4 + foe) + 4 + n;
-                assert_eq!(Layout::Commformer.obs_dim(&scenario, None), commformer);
+                assert_eq!(Layout::Commformer.obs_dim(&scenario, sight), commformer);
                 let ally = 5 + own + 2 + actions;
                 let row = (n - 1) * ally + m * (5 + foe + 2) + 4 + (ally - 1) + n;
                 assert_eq!(Layout::Commformer.state_len(&scenario, None), n * row);
