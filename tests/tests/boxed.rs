@@ -61,7 +61,7 @@ fn trained<P: Policy>(
     };
     let environments = envs(config.rollout.num_envs, 1);
     let policy = TeamPolicy::new(&config.team(), environments.spec(), Device::Cpu).unwrap();
-    let plan = compose::plan(config, Device::Cpu);
+    let plan = compose::plan(config, Device::Cpu).unwrap();
     let gates = GatePlan {
         start: 0.0,
         ramp: 0.0,

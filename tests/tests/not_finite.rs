@@ -212,7 +212,7 @@ fn trainer(config: &Config, spoil: &Spoil, at: usize) -> Trainer<Spoiled, Box<dy
             ..RunConfig::default()
         },
     };
-    let plan = compose::plan(config, Device::Cpu);
+    let plan = compose::plan(config, Device::Cpu).unwrap();
     Trainer::new(settings, plan, policy, envs).unwrap()
 }
 

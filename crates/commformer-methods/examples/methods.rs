@@ -24,7 +24,7 @@ fn train(steps: u64) -> Result<(), Box<dyn Error>> {
         };
         let (method, agents) = (config.method.method(), envs.spec().agents);
         let team = method.team(&config, envs.spec(), Device::Cpu)?;
-        let graph = method.graph(&config, agents, Device::Cpu);
+        let graph = method.graph(&config, agents, Device::Cpu)?;
         let mut settings = Settings {
             run: RunConfig {
                 steps,

@@ -12,6 +12,14 @@ pub enum MethodError {
     /// The gate's settings cannot be.
     #[error(transparent)]
     Gate(#[from] commformer_gate::GateError),
+    /// The graph that is given is not one of this team.
+    #[error("`graph.edges`: found {found} numbers, expected {agents} rows of {agents}")]
+    Edges {
+        /// Numbers in all rows.
+        found: usize,
+        /// Agents of the team.
+        agents: usize,
+    },
     /// The budget's settings cannot be.
     #[error("[gate]: {0}")]
     Budget(#[from] commformer_gate::BudgetError),

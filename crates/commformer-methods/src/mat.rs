@@ -93,7 +93,12 @@ impl Method for Mat {
         Box::new(Sizes::new(&self.as_commformer(config), spec))
     }
 
-    fn graph(&self, config: &TeamConfig, agents: usize, device: Device) -> GraphPlan {
+    fn graph(
+        &self,
+        config: &TeamConfig,
+        agents: usize,
+        device: Device,
+    ) -> Result<GraphPlan, MethodError> {
         graph::plan(
             &self.as_commformer(config).graph,
             agents,

@@ -52,9 +52,18 @@ pub trait Method {
     ) -> Result<Box<dyn Team>, MethodError>;
 
     /// Whom its agents hear; nobody, as here, without a graph.
-    fn graph(&self, config: &TeamConfig, agents: usize, device: Device) -> GraphPlan {
+    ///
+    /// # Errors
+    ///
+    /// [`MethodError::Edges`] if a graph is given that is of another team, and if the device refuses it.
+    fn graph(
+        &self,
+        config: &TeamConfig,
+        agents: usize,
+        device: Device,
+    ) -> Result<GraphPlan, MethodError> {
         let _ = (config, agents, device);
-        GraphPlan::None
+        Ok(GraphPlan::None)
     }
 
     /// Others that an agent hears, at most: that is known before there is a graph.

@@ -308,7 +308,7 @@ fn graphs_and_messages_are_what_methods_say() {
             ..spec(ActionSpace::Discrete(4), 0)
         };
         let of = config.method.method();
-        let GraphPlan::Fixed(graph) = of.graph(&config, 10, Device::Cpu) else {
+        let Ok(GraphPlan::Fixed(graph)) = of.graph(&config, 10, Device::Cpu) else {
             panic!("{method} has no graph")
         };
         let rows = graph.sum_dim_intlist([1i64].as_slice(), false, Kind::Float);

@@ -57,9 +57,11 @@ impl Takes {
 impl Range {
     fn of(schema: &Map<String, Json>) -> Self {
         let bound = |name: &str| schema.get(name).and_then(Json::as_f64);
+        // Of whole numbers that are not negative the schema says only how they are stored.
+        let is_short = schema.get("format").and_then(Json::as_str) == Some("uint32");
         Self {
             min: bound("minimum"),
-            max: bound("maximum"),
+            max: bound("maximum").or(is_short.then_some(f64::from(u32::MAX))),
             above: bound("exclusiveMinimum"),
             below: bound("exclusiveMaximum"),
         }

@@ -33,6 +33,7 @@ struct Paint {
     text: Option<String>,
     flag: bool,
     rows: Vec<Vec<i64>>,
+    short: u32,
     #[serde(skip)]
     hidden: usize,
 }
@@ -53,7 +54,7 @@ fn a_setting_is_what_its_field_says() {
     assert_eq!(
         names,
         [
-            "count", "share", "any", "least", "colour", "other", "text", "flag", "rows"
+            "count", "share", "any", "least", "colour", "other", "text", "flag", "rows", "short"
         ]
     );
     let count = of("count");
@@ -113,6 +114,11 @@ fn values_are_taken_or_refused_with_what_would_do() {
     let row = Value::Array(vec![Value::Array(vec![1.into()])]);
     assert_eq!(accept("rows", row.clone()), Ok(row));
     assert!(accept("rows", Value::Array(vec![1.into()])).is_err());
+    // What its type cannot hold is out of range.
+    assert_eq!(
+        accept("short", 4_294_967_296_i64.into()),
+        refused("0 to 4294967295")
+    );
 }
 
 #[test]

@@ -74,9 +74,14 @@ impl<M: ActorCriticMethod> Method for M {
         Ok(Box::new(team))
     }
 
-    fn graph(&self, _: &TeamConfig, agents: usize, device: Device) -> GraphPlan {
+    fn graph(
+        &self,
+        _: &TeamConfig,
+        agents: usize,
+        device: Device,
+    ) -> Result<GraphPlan, MethodError> {
         match self.edges(agents) {
-            edges if edges.is_empty() => GraphPlan::None,
+            edges if edges.is_empty() => Ok(GraphPlan::None),
             edges => graph::fixed(&edges, agents, device),
         }
     }

@@ -1,5 +1,6 @@
 //! From `[graph]` to the trainer's plan.
 
+use crate::MethodError;
 use crate::config::{GraphConfig, GraphMode};
 use commformer_env::Rng;
 use commformer_train::{BilevelConfig, GraphPlan, Purpose, seed_for};
@@ -9,10 +10,19 @@ use tch::{Device, Tensor};
 const STREAM: u64 = u64::MAX;
 
 /// Where the team's graph comes from.
-pub(crate) fn plan(graph: &GraphConfig, agents: usize, seed: u64, device: Device) -> GraphPlan {
+///
+/// # Errors
+///
+/// [`MethodError::Edges`] if one is given that is of another team.
+pub(crate) fn plan(
+    graph: &GraphConfig,
+    agents: usize,
+    seed: u64,
+    device: Device,
+) -> Result<GraphPlan, MethodError> {
     let everywhere = |edge: f32| vec![edge; agents * agents];
     let edges = match graph.mode_for(agents) {
-        GraphMode::Learned => return GraphPlan::Learned(schedule(graph)),
+        GraphMode::Learned => return Ok(GraphPlan::Learned(schedule(graph))),
         GraphMode::Full => everywhere(1.0),
         GraphMode::None => everywhere(0.0),
         GraphMode::Random => random(agents, graph.senders(agents), seed),
@@ -27,10 +37,22 @@ pub(crate) fn plan(graph: &GraphConfig, agents: usize, seed: u64, device: Device
 }
 
 /// A graph of these entries, row by row.
-pub(crate) fn fixed(edges: &[f32], agents: usize, device: Device) -> GraphPlan {
+///
+/// # Errors
+///
+/// [`MethodError::Edges`] if it has other than `agents` rows of `agents`.
+pub(crate) fn fixed(
+    edges: &[f32],
+    agents: usize,
+    device: Device,
+) -> Result<GraphPlan, MethodError> {
+    let found = edges.len();
+    if found != agents * agents {
+        return Err(MethodError::Edges { found, agents });
+    }
     let agents = agents as i64;
-    let graph = Tensor::from_slice(edges).view([agents, agents]);
-    GraphPlan::Fixed(graph.to_device(device))
+    let graph = Tensor::from_slice(edges).f_view([agents, agents])?;
+    Ok(GraphPlan::Fixed(graph.f_to_device(device)?))
 }
 
 /// The most others that a receiver hears, in a graph of these rows.
@@ -83,7 +105,7 @@ mod tests {
     use super::*;
 
     fn fixed(graph: GraphConfig) -> Vec<f32> {
-        match plan(&graph, 3, 1, Device::Cpu) {
+        match plan(&graph, 3, 1, Device::Cpu).unwrap() {
             GraphPlan::Fixed(graph) => Vec::try_from(graph.view(-1)).unwrap(),
             GraphPlan::Learned(_) | GraphPlan::None => panic!("not fixed"),
         }
@@ -102,6 +124,15 @@ mod tests {
             ..mode(GraphMode::Given)
         });
         assert_eq!(given, [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
+        let small = GraphConfig {
+            edges: vec![vec![0, 1], vec![1, 0]],
+            ..mode(GraphMode::Given)
+        };
+        let refused = plan(&small, 3, 1, Device::Cpu).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "`graph.edges`: found 4 numbers, expected 3 rows of 3"
+        );
     }
 
     #[test]
@@ -135,7 +166,7 @@ mod tests {
             upper_every: 7,
             ..GraphConfig::default()
         };
-        let GraphPlan::Learned(schedule) = plan(&graph, 3, 1, Device::Cpu) else {
+        let Ok(GraphPlan::Learned(schedule)) = plan(&graph, 3, 1, Device::Cpu) else {
             panic!("not learned")
         };
         assert_eq!(

@@ -50,7 +50,12 @@ impl Method for CommFormer {
         Ok(Box::new(TeamPolicy::new(config, spec, device)?))
     }
 
-    fn graph(&self, config: &TeamConfig, agents: usize, device: Device) -> GraphPlan {
+    fn graph(
+        &self,
+        config: &TeamConfig,
+        agents: usize,
+        device: Device,
+    ) -> Result<GraphPlan, MethodError> {
         graph::plan(&config.graph, agents, config.seed, device)
     }
 

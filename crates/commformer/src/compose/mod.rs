@@ -117,8 +117,13 @@ pub fn evaluation_of<E: Environment>(
 }
 
 /// Whom the agents of a configuration's team hear, and whether that is learned.
-pub fn plan(config: &Config, device: tch::Device) -> GraphPlan {
-    (config.method.method()).graph(&config.team(), config.env.agents(), device)
+///
+/// # Errors
+///
+/// [`ComposeError::Method`].
+pub fn plan(config: &Config, device: tch::Device) -> Result<GraphPlan, ComposeError> {
+    let method = config.method.method();
+    Ok(method.graph(&config.team(), config.env.agents(), device)?)
 }
 
 /// A new team for a task that looks like `spec`.
@@ -145,7 +150,7 @@ pub fn execution_graph(
     policy: &dyn Policy,
     device: tch::Device,
 ) -> Result<Vec<f32>, ComposeError> {
-    let graph = match plan(config, device) {
+    let graph = match plan(config, device)? {
         GraphPlan::None => return Ok(Vec::new()),
         GraphPlan::Fixed(graph) => graph,
         GraphPlan::Learned(_) => {
@@ -186,7 +191,7 @@ pub fn trainer_in(
 ) -> Result<TeamTrainer, ComposeError> {
     config.check_team()?;
     let policy = team(config, envs.spec(), device)?;
-    assemble(config, device, plan(config, device), policy, envs)
+    assemble(config, device, plan(config, device)?, policy, envs)
 }
 
 fn assemble<P: Policy>(

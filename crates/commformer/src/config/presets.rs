@@ -61,6 +61,8 @@ pub const ALL: &[Preset] = files![
     "smac-1o_2r_vs_4r",
     "smac-5z_vs_1ul",
     "smac-1o_10b_vs_1r",
+    "smac-1o_2r_vs_4r-position",
+    "smac-1o_10b_vs_1r-position",
     "smac-3s5z-sight3",
     "smac-MMM-sight3",
     "smac-5m_vs_6m-sight3",

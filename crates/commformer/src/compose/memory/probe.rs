@@ -183,7 +183,7 @@ impl<'a> Probe<'a> {
         }
         let (threads, before) = (threads(), in_use());
         let envs = envs(&config.env, small.envs)?;
-        let mut plan = compose::plan(&config, self.device);
+        let mut plan = compose::plan(&config, self.device)?;
         if let GraphPlan::Learned(schedule) = &mut plan {
             config.ppo.epochs = 2;
             schedule.upper_every = 2;
