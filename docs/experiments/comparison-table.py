@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""The tables of docs/src/comparison.md, in Markdown, from its runs: a line for each in comparison-runs.csv, beside this file.
+"""Tables of docs/src/comparison.md and docs/src/results.md, in Markdown, from their runs: a line for each in
+comparison-runs.csv or another file.
 
-Usage: comparison-table.py [--add FOLDER] TASK...
+Usage: comparison-table.py [--runs FILE] [--add FOLDER] TASK...
 
 --add takes the finished runs of a comparison's folder into the file first; a run that is there already takes its old line's
 place. So the comparison can be run in parts and on several machines: a run's numbers depend on its settings and seed alone.
@@ -16,7 +17,6 @@ import json
 import statistics
 from pathlib import Path
 
-RUNS = Path(__file__).with_name("comparison-runs.csv")
 SUCCESS = ("success", "won", "return")
 # Each with its digits in a table.
 METRICS = {"steps": 1, "messages": 2, "bytes": 0, "message_rounds": 0}
@@ -24,10 +24,10 @@ COLUMNS = ("task", "method", "seed", "measure", "success", "solved_at", *METRICS
 GOAL = 0.95
 
 
-def read() -> dict[tuple[str, str, int], dict[str, str]]:
-    if not RUNS.exists():
+def read(file: Path) -> dict[tuple[str, str, int], dict[str, str]]:
+    if not file.exists():
         return {}
-    with open(RUNS, newline="") as lines:
+    with open(file, newline="") as lines:
         return {(line["task"], line["method"], int(line["seed"])): line for line in csv.DictReader(lines)}
 
 
@@ -44,12 +44,12 @@ def line_of(run: Path) -> dict[str, str]:
     return dict(zip(COLUMNS, map(str, found)))
 
 
-def add(folder: Path) -> None:
-    runs = read()
+def add(file: Path, folder: Path) -> None:
+    runs = read(file)
     for final in folder.glob("*/*/seed-*/final.json"):
         line = line_of(final.parent)
         runs[line["task"], line["method"], int(line["seed"])] = line
-    with open(RUNS, "w", newline="") as out:
+    with open(file, "w", newline="") as out:
         writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(runs[key] for key in sorted(runs))
@@ -72,7 +72,7 @@ def solved_at(lines: list[dict[str, str]]) -> str:
 def table(task: str, runs: list[dict[str, str]]) -> None:
     of_task = [line for line in runs if line["task"] == task]
     if not of_task:
-        raise SystemExit(f"{RUNS} has no run of the task {task!r}; --add FOLDER takes runs into it")
+        raise SystemExit(f"there is no run of the task {task!r}; --add FOLDER takes runs in")
     methods: dict[str, list[dict[str, str]]] = {}
     for line in of_task:
         methods.setdefault(line["method"], []).append(line)
@@ -88,12 +88,14 @@ def table(task: str, runs: list[dict[str, str]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    runs = Path(__file__).with_name("comparison-runs.csv")
+    parser.add_argument("--runs", metavar="FILE", type=Path, default=runs)
     parser.add_argument("--add", metavar="FOLDER", type=Path)
     parser.add_argument("tasks", metavar="TASK", nargs="*")
     arguments = parser.parse_args()
     if arguments.add:
-        add(arguments.add)
-    runs = list(read().values())
+        add(arguments.runs, arguments.add)
+    runs = list(read(arguments.runs).values())
     for task in arguments.tasks:
         table(task, runs)
 
