@@ -3,8 +3,10 @@
 mod acting;
 mod looking;
 mod observing;
+mod opposing;
 mod paying;
 mod playing;
+mod scripts;
 mod seeing;
 
 use super::{

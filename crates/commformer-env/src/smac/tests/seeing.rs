@@ -134,49 +134,6 @@ fn allies_can_be_unseen_and_are_healed_nevertheless() {
 }
 
 #[test]
-fn agents_know_where_they_are_if_told() {
-    // A quarter of the map west and an eighth south of its centre; a cone, so that the look follows.
-    let points = [[8.0, 12.0], [16.0, 17.0], [19.0, 16.0]];
-    let at = |layout, own_position| {
-        let config = SmacConfig {
-            layout,
-            own_position,
-            sight_cone: Some(90.0),
-            ..config(9.0, 1.0)
-        };
-        Team::at(&points, scenario(&vec![marine(); 2], &[still()]), config)
-    };
-    for layout in [Layout::Oxwhirl, Layout::Commformer] {
-        let [mut with, mut without] = [true, false].map(|told| at(layout, told));
-        // Hit points come before, and what follows is the look and, in the second layout, the last action of 11 and one
-        // of 2 numbers.
-        let after = match layout {
-            Layout::Oxwhirl => 2,
-            Layout::Commformer => 2 + 11 + 2,
-        };
-        let split = |row: &[f32]| {
-            let own = row.len() - after - 2;
-            (
-                row[own..own + 2].to_vec(),
-                [&row[..own], &row[own + 2..]].concat(),
-            )
-        };
-        let (place, rest) = split(with.row(0));
-        assert_eq!(place, [-0.25, -0.125]);
-        assert_eq!(rest, without.row(0), "all else is as it was");
-        assert_eq!(with.state(), without.state(), "which always has places");
-        // East by two cells in some steps.
-        for _ in 0..3 {
-            with.step(&[4, 1]);
-            without.step(&[4, 1]);
-        }
-        let x = with.units()[0].position[0];
-        assert!(x > 8.5);
-        assert_eq!(split(with.row(0)).0, [(x - 16.0) / 32.0, -0.125]);
-    }
-}
-
-#[test]
 fn the_finder_sees_the_enemy_and_others_as_the_probability_says() {
     let mut counts = [[0; 2]; 2];
     for (probability, count) in [0.0, 0.25].into_iter().zip(&mut counts) {
