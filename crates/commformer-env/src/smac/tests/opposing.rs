@@ -76,7 +76,7 @@ fn how_often_enemies_look_around_is_a_setting() {
         Smac::with_scenario(Arc::new(scenario(&[marine()], &[marine()])), config)
     };
     let error = team(0).unwrap_err().to_string();
-    assert_eq!(error, "`enemy_search` is 0, but must be at least 1");
+    assert_eq!(error, "`enemy_search` is 0, but must be 1 to 4294967295");
     // 8 cells away the enemy sees nobody in the first loop. An agent that walks 1.125 cells a step is near enough (6.25)
     // after 13 loops; then the enemy looks in the next that is due: in the second step or, of 32 loops, in the fifth.
     for (search, steps) in [(1, 2), (32, 5)] {
