@@ -26,12 +26,16 @@ pub(crate) fn plan(
         GraphMode::Full => everywhere(1.0),
         GraphMode::None => everywhere(0.0),
         GraphMode::Random => random(agents, graph.senders(agents), seed),
-        GraphMode::Given => graph
-            .edges
-            .iter()
-            .flatten()
-            .map(|edge| *edge as f32)
-            .collect(),
+        GraphMode::Given => {
+            let rows = &graph.edges;
+            let edges: Vec<f32> = rows.iter().flatten().map(|edge| *edge as f32).collect();
+            // Rows of other lengths can be as many numbers, and another graph.
+            if rows.len() != agents || rows.iter().any(|row| row.len() != agents) {
+                let found = edges.len();
+                return Err(MethodError::Edges { found, agents });
+            }
+            edges
+        }
     };
     fixed(&edges, agents, device)
 }
@@ -40,16 +44,12 @@ pub(crate) fn plan(
 ///
 /// # Errors
 ///
-/// [`MethodError::Edges`] if it has other than `agents` rows of `agents`.
+/// [`MethodError::Torch`] if it has other than `agents` rows of `agents`.
 pub(crate) fn fixed(
     edges: &[f32],
     agents: usize,
     device: Device,
 ) -> Result<GraphPlan, MethodError> {
-    let found = edges.len();
-    if found != agents * agents {
-        return Err(MethodError::Edges { found, agents });
-    }
     let agents = agents as i64;
     let graph = Tensor::from_slice(edges).f_view([agents, agents])?;
     Ok(GraphPlan::Fixed(graph.f_to_device(device)?))
@@ -133,6 +133,11 @@ mod tests {
             refused,
             "`graph.edges`: found 4 numbers, expected 3 rows of 3"
         );
+        let uneven = GraphConfig {
+            edges: vec![vec![0, 1], vec![0, 0, 1, 1], vec![1, 1, 1]],
+            ..mode(GraphMode::Given)
+        };
+        assert!(plan(&uneven, 3, 1, Device::Cpu).is_err());
     }
 
     #[test]
