@@ -163,7 +163,6 @@ impl SmacConfig {
     /// Whether a battle can be fought so; where units stand is taken from the scenario.
     pub(super) fn check(&self, scenario: &Scenario) -> Result<(), ConfigError> {
         settings::check(self)?;
-        scenario.check()?;
         let enemies = scenario.enemies.len();
         let enemy = |&member| scenario.kind(member);
         let scale = self.reward_scale(enemies, strength(scenario.enemies.iter().map(enemy)));

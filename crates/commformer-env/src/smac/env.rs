@@ -108,8 +108,7 @@ impl Smac {
     ///
     /// # Errors
     ///
-    /// If a setting cannot be, such as a start for which the map has no room, or if the scenario's units were changed so
-    /// that they do not fit its kinds or its places.
+    /// If a setting cannot be, such as a start for which the map has no room.
     pub fn with_scenario(scenario: Arc<Scenario>, config: SmacConfig) -> Result<Self, ConfigError> {
         let config = SmacConfig {
             map: scenario.name.clone(),

@@ -8,7 +8,7 @@ use crate::single::Single;
 #[test]
 fn random_play_reaches_the_end_on_every_map() {
     for map in names() {
-        let limit = builtin(map).unwrap().limit;
+        let limit = builtin(map).unwrap().limit();
         let config = SmacConfig {
             map: map.into(),
             layout: Layout::Commformer,

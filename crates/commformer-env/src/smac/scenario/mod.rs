@@ -20,7 +20,7 @@ pub use start::Start;
 
 use super::data::Unit;
 use super::terrain::Terrain;
-use crate::{ConfigError, Rng, error::require};
+use crate::Rng;
 
 /// One of the two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -64,29 +64,29 @@ pub enum FirstOrder {
     AttackAgents,
 }
 
-/// A battle as its file describes it.
+/// A battle as its file describes it: what [`parse`](Self::parse) has checked cannot be changed since.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
     /// Its name, such as `3m`.
-    pub name: String,
+    pub(crate) name: String,
     /// Steps after which an episode is truncated.
-    pub limit: u32,
+    pub(crate) limit: u32,
     /// The kinds of units that fight, with their names.
-    pub units: Vec<(String, Unit)>,
+    pub(crate) units: Vec<(String, Unit)>,
     /// The agents, in their order. If units are drawn for each episode, so many of the first kind.
-    pub allies: Vec<Member>,
+    pub(crate) allies: Vec<Member>,
     /// The others, in their order, or so many.
-    pub enemies: Vec<Member>,
+    pub(crate) enemies: Vec<Member>,
     /// Length of the one-hot type in observations; 0: none.
-    pub type_bits: usize,
+    pub(crate) type_bits: usize,
     /// The map.
-    pub terrain: Terrain,
+    pub(crate) terrain: Terrain,
     /// What the enemies do first.
-    pub first_order: FirstOrder,
+    pub(crate) first_order: FirstOrder,
     /// Whether an allied or enemy unit's observation has a shield: those of Protoss sides.
-    pub shields: [bool; 2],
+    pub(crate) shields: [bool; 2],
     /// How it is drawn where everybody stands at first; otherwise they have places.
-    pub start: Option<Start>,
+    pub(crate) start: Option<Start>,
     /// What units are drawn from for each episode.
     pub(crate) roster: Option<Roster>,
     /// Where everybody stands at first, without [`start`](Self::start).
@@ -180,23 +180,34 @@ impl Scenario {
         file::parse(text)
     }
 
-    /// Refuses units that fit no longer. A file's do, but they can be changed since.
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let sides = [("allies", &self.allies), ("enemies", &self.enemies)];
-        for (name, side) in sides {
-            require(!side.is_empty(), name, "empty", "one unit or more")?;
-        }
-        let drawn = self.roster.iter().flat_map(Roster::members);
-        let members = self.allies.iter().chain(&self.enemies).copied();
-        let kinds = drawn.chain(members).map(|member| member.unit);
-        let highest = kinds.max().unwrap_or(0);
-        let allowed = format!("below {}, the number of kinds", self.units.len());
-        require(highest < self.units.len(), "unit", highest, allowed)?;
-        let (units, places) = (self.allies.len() + self.enemies.len(), self.spawn.units());
-        let found = format!("of {units} units");
-        let allowed = format!("of the {places} that have places, unless `start` draws these");
-        let fits = self.start.is_some() || units == places;
-        require(fits, "scenario", found, allowed)
+    /// Its name, such as `3m`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Steps after which an episode is truncated.
+    pub fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// The kinds of units that fight, with their names.
+    pub fn units(&self) -> &[(String, Unit)] {
+        &self.units
+    }
+
+    /// The agents, in their order. If units are drawn for each episode, so many of the first kind.
+    pub fn allies(&self) -> &[Member] {
+        &self.allies
+    }
+
+    /// The others, in their order, or so many.
+    pub fn enemies(&self) -> &[Member] {
+        &self.enemies
+    }
+
+    /// The map.
+    pub fn terrain(&self) -> &Terrain {
+        &self.terrain
     }
 
     /// Who fights in an episode, the allies first: always the same, or drawn.

@@ -129,11 +129,6 @@ impl Spawn {
         }
     }
 
-    /// How many units have a place.
-    pub(super) fn units(&self) -> usize {
-        self.posts.len()
-    }
-
     /// The places.
     pub(super) fn places(&self) -> &[Place] {
         &self.places

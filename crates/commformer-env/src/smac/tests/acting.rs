@@ -216,37 +216,6 @@ fn settings_that_cannot_be_are_named() {
 }
 
 #[test]
-fn a_scenario_whose_units_were_changed_must_still_fit() {
-    let error = |change: fn(&mut Scenario)| {
-        let mut battle = scenario(&[marine()], &[marine()]);
-        change(&mut battle);
-        let refused = Smac::with_scenario(Arc::new(battle), config());
-        refused.unwrap_err().to_string()
-    };
-    let found = error(|battle| battle.allies.clear());
-    assert_eq!(found, "`allies` is empty, but must be one unit or more");
-    let found = error(|battle| battle.enemies.clear());
-    assert_eq!(found, "`enemies` is empty, but must be one unit or more");
-    let found = error(|battle| battle.enemies[0].unit = 2);
-    assert!(
-        found.contains("`unit` is 2, but must be below 2"),
-        "{found}"
-    );
-    let found = error(|battle| battle.allies.push(battle.allies[0]));
-    assert!(
-        found.contains("`scenario` is of 3 units, but must be of the 2 that have places"),
-        "{found}"
-    );
-    // Where units stand by themselves, no places are needed.
-    let mut battle = scenario(&[marine()], &[marine()]);
-    battle.allies.push(battle.allies[0]);
-    battle.start = Some(crate::smac::Start::Reflect);
-    let mut team = Team::new(battle, config());
-    team.reset();
-    assert_eq!(team.active, [true; 2]);
-}
-
-#[test]
 fn nobody_is_offered_the_dead() {
     let points = [[10.0, 16.0], [11.0, 16.0], [13.0, 16.0], [13.0, 18.0]];
     let weak = Unit {
