@@ -136,6 +136,8 @@ pub struct PolicyConfig {
     pub actions: ActionSpace,
     /// The embedding width E.
     pub embed_dim: usize,
+    /// Numbers that each attention of a receiver is sent by a sender (M); `None`: all of E, as in the paper.
+    pub message: Option<usize>,
     /// The number of attention heads H; it divides E.
     pub heads: usize,
     /// The number of blocks L of the encoder, and of the decoder.
@@ -181,6 +183,7 @@ impl PolicyConfig {
             obs_dim,
             actions,
             embed_dim: 64,
+            message: None,
             heads: 1,
             blocks: 1,
             shared_head: false,
@@ -210,6 +213,7 @@ impl PolicyConfig {
             ("obs_dim", self.obs_dim),
             ("actions", self.actions.width()),
             ("embed_dim", self.embed_dim),
+            ("message", self.message_width()),
             ("heads", self.heads),
             ("blocks", self.blocks),
         ];
@@ -252,6 +256,11 @@ impl PolicyConfig {
             });
         }
         Ok(())
+    }
+
+    /// Numbers that each attention is sent by a sender: M, or E.
+    pub fn message_width(&self) -> usize {
+        self.message.unwrap_or(self.embed_dim)
     }
 
     /// Numbers that an agent carries from a step to the next: its recurrent state, or what it keeps of old messages.
@@ -316,6 +325,7 @@ mod tests {
             assert!(message.contains(name), "{message}");
         };
         check(|c| c.agents = 0, "`agents`");
+        check(|c| c.message = Some(0), "`message`");
         check(|c| c.heads = 3, "`heads`");
         check(|c| c.heads = 0, "`heads`");
         check(|c| c.dropout = 1.0, "`dropout`");

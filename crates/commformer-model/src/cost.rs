@@ -54,6 +54,7 @@ impl PolicyConfig {
     /// | the previous agent's action | (A + 1) E if continuous; a look-up if discrete |
     /// | a block of the decoder | 10 E² (two attentions, and 2 of the feed-forward) + 4 E (1 + k / 2) |
     /// | its head | E² + A E; 2 E² + A E if shared |
+    /// | each attention to messages of M numbers | 3 E M in the place of 2 E² |
     ///
     /// Where agents decide at once, there is no previous action and no decoder.
     ///
@@ -178,6 +179,8 @@ mod tests {
         check(|c| c.shared_head = true, 2.0 * 4.0, 0.0);
         check(|c| c.closed = Closed::Stale, 2.0 * 2.0 * 4.0, 0.0);
         check(|c| c.blocks = 2, 2.0 * (32.0 + 52.0), 0.0);
+        // Three attentions of each agent, each with 3 x 2 x 3 in the place of 2 x 4.
+        check(|c| c.message = Some(3), 2.0 * 3.0 * 10.0, 0.0);
         check(|c| c.recurrence = Recurrence::Gru, 2.0 * 6.0 * 4.0, 0.0);
         check(|c| c.decoder = Decoding::Parallel, -2.0 * 52.0, 0.0);
         // Heads and relation terms change nothing per sample.

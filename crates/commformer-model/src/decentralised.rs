@@ -10,7 +10,7 @@
 //!
 //! 1. Each member [perceives](Member::perceive). A receive gate, if any, decides on the embedding of
 //!    this agent whom it hears; that makes the step's [`OpenEdges`].
-//! 2. [`Team::act`]: before each block of the encoder, each member sends its input of that block.
+//! 2. [`Team::act`]: before each block of the encoder, each member says what others read in it.
 //! 3. In the order of the agents, each decides with what earlier members sent when they decided; or all at once, where
 //!    there is no decoder ([`Decoding::Parallel`]).
 //!

@@ -1,14 +1,15 @@
 //! What one agent needs of another in a step, and how many bytes that takes.
 //!
-//! A *message* from sender j to receiver i, over an open edge, is all that i's attentions read of j
-//! in the step, as the inputs of the layers (a receiver has the weights, and projects them itself):
+//! A *message* from sender j to receiver i, over an open edge, is all that i's attentions read of j in the step: for
+//! each, M numbers, which are the inputs of its layers (M = E; a receiver has the weights, and projects them itself)
+//! unless messages are narrow ([`PolicyConfig::message`]):
 //!
 //! | part | bytes | when |
 //! |---|---|---|
-//! | j's input of each encoder block | 4 E L | always |
+//! | what j says before each encoder block | 4 M L | always |
 //! | the token j was given (the action before it), for the first block of the decoder | [`token`] | j < i |
-//! | j's input of each later decoder block | 4 E (L - 1) | j < i |
-//! | what each decoder block's self-attention made of j, for the cross-attention | 4 E L | j < i |
+//! | what j says before each later decoder block | 4 M (L - 1) | j < i |
+//! | what j says between the two attentions of each decoder block | 4 M L | j < i |
 //! | j's action | [`action`] | j = i - 1 and [`PreviousAction::Heard`] |
 //!
 //! An agent later in the order of decoding is heard by the encoder alone, since the decoder is causal. So is everybody
@@ -25,7 +26,7 @@ const NUMBER: usize = size_of::<f32>();
 impl PolicyConfig {
     /// Bytes of a message from `sender` to `receiver`, two different agents.
     pub fn message_bytes(&self, receiver: usize, sender: usize) -> usize {
-        let vector = NUMBER * self.embed_dim;
+        let vector = NUMBER * self.message_width();
         let encoder = vector * self.blocks;
         if sender > receiver || self.decoder == Decoding::Parallel {
             return encoder;
@@ -109,6 +110,12 @@ mod tests {
             assert_eq!(at_once.constant_bytes(receiver, sender), 0);
         }
         assert_eq!(at_once.message_rounds(), 2);
+        let narrow = PolicyConfig {
+            message: Some(8),
+            ..config.clone()
+        };
+        assert_eq!(narrow.message_bytes(1, 2), 2 * 32);
+        assert_eq!(narrow.message_bytes(3, 1), 2 * 32 + 1 + 3 * 32);
         config.actions = ActionSpace::Continuous(2);
         assert_eq!(config.message_bytes(3, 2), 512 + 9 + 3 * 256 + 8);
     }

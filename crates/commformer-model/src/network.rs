@@ -12,21 +12,26 @@
 //! head            W LN(GELU(W LN(a)))                 one for each agent, or one with one more layer for all
 //! ```
 //!
-//! where a begins as the embedding of the action of the agent before, LN(GELU(W action)). Where agents decide at once
-//! ([`Decoding::Parallel`](crate::Decoding)) there is no decoder, and the head reads x. The Multi-Agent Transformer
-//! has a GELU in the place of the ReLU, and a head for all that begins with its layer ([`Design`](crate::Design)).
+//! Of others an attention reads what they say: their features, or a narrow message ([`messages`]).
+//!
+//! In the decoder, a begins as the embedding of the action of the agent before, LN(GELU(W action)). Where agents decide
+//! at once ([`Decoding::Parallel`](crate::Decoding)) there is no decoder, and the head reads x. The Multi-Agent
+//! Transformer has a GELU in the place of the ReLU, and a head for all that begins with its layer
+//! ([`Design`](crate::Design)).
 
 use commformer_nn::Ops;
-use commformer_nn::layers::{Activation, Attention, Gru, Linear, Norm};
+use commformer_nn::layers::{Activation, Gru, Linear, Norm};
 use commformer_nn::layout::{Layout, Slot};
 use commformer_nn::recurrent::{Hidden, unroll};
 
 use crate::config::{ActionSpace, PolicyConfig};
 
 mod decoder;
+mod messages;
 mod parameters;
 
 pub(crate) use decoder::{Decoder, DecoderBlock, Given};
+use messages::MessageAttention;
 
 /// What the names of tensors begin with that no gradient reaches: moments of the observations.
 pub(crate) const MOMENTS: &str = "obs.";
@@ -65,7 +70,7 @@ pub(crate) struct Encoder {
 
 #[derive(Clone, Debug)]
 pub(crate) struct EncoderBlock {
-    attention: Attention,
+    attention: MessageAttention,
     attention_norm: Norm,
     /// Under `Closed::Stale`.
     pub stale: Option<Stale>,
@@ -153,9 +158,9 @@ impl Network {
     pub fn ready<O: Ops>(&self, ops: &mut O, decodes: bool) -> Ready<O::Value> {
         let width = self.config.embed_dim;
         let edges = (self.config.relation).then(|| ops.leaf(self.edge_embedding, [2, width]));
-        let terms = |ops: &mut O, layer: &Attention| {
+        let terms = |ops: &mut O, layer: &MessageAttention| {
             let edges = edges.as_ref()?;
-            Some(ops.linear(&layer.relation, edges))
+            Some(ops.linear(&layer.attention.relation, edges))
         };
         let blocks = self.encoder.blocks.iter();
         let encoder = blocks.map(|block| terms(ops, &block.attention)).collect();
@@ -173,10 +178,11 @@ impl Network {
             (ActionSpace::Discrete(actions), Some(block)) => {
                 let one_hot = ops.identity(actions + 1);
                 let embedded = self.decoder.embed(ops, &one_hot);
-                let memory = memory_of(ops, &block.self_attention, &embedded);
+                let layer = &block.self_attention;
+                let said = layer.say(ops, &embedded);
                 Some(Table {
-                    queries: queries_of(ops, &block.self_attention, &embedded),
-                    memory,
+                    memory: layer.memory(ops, &said),
+                    queries: layer.queries(ops, &embedded),
                     embedded,
                 })
             }
@@ -223,27 +229,34 @@ impl Network {
         let mut x = ops.same(embedding);
         let mut others = Vec::new();
         for index in 0..self.encoder.blocks.len() {
-            let (next, of_others) = self.encode_block(ops, ready, index, [&x, &x], links, stale);
+            let said = self.say(ops, index, &x);
+            let (next, of_others) = self.encode_block(ops, ready, index, [&x, &said], links, stale);
             others.extend(of_others);
             x = next;
         }
         (x, others)
     }
 
-    /// One block: `x` are the receivers' rows, `senders` all that can be heard.
+    /// What agents say before a block of the encoder: rows of [`PolicyConfig::message_width`].
+    pub fn say<O: Ops>(&self, ops: &mut O, index: usize, x: &O::Value) -> O::Value {
+        self.encoder.blocks[index].attention.say(ops, x)
+    }
+
+    /// One block: `x` are the receivers' rows, `said` what all say that can be heard.
     pub fn encode_block<O: Ops>(
         &self,
         ops: &mut O,
         ready: &Ready<O::Value>,
         index: usize,
-        [x, senders]: [&O::Value; 2],
+        [x, said]: [&O::Value; 2],
         links: &O::Links,
         stale: Option<&StaleInputs<O::Value>>,
     ) -> (O::Value, Option<O::Value>) {
         let block = &self.encoder.blocks[index];
-        let (layer, terms) = (&block.attention, ready.encoder[index].as_ref());
-        let memory = memory_of(ops, layer, senders);
-        let queries = queries_of(ops, layer, x);
+        let (of, terms) = (&block.attention, ready.encoder[index].as_ref());
+        let memory = of.memory(ops, said);
+        let queries = of.queries(ops, x);
+        let layer = &of.attention;
         let heard = ops.attend(layer, terms, &queries, &memory, links, false);
         let others = block.stale.is_some().then(|| ops.of_others(&heard));
         let (norm, share) = (&block.attention_norm, block.dropout);
@@ -269,17 +282,6 @@ impl Network {
         let normed = ops.norm(&encoder.value_norm, &hidden, None);
         ops.exact_linear(&encoder.value_out, &normed)
     }
-}
-
-/// Projections of the receivers to queries.
-fn queries_of<O: Ops>(ops: &mut O, layer: &Attention, x: &O::Value) -> O::Value {
-    ops.linear_part(&layer.projection, 0..layer.width(), Activation::Identity, x)
-}
-
-/// Projections of the senders to keys and values.
-fn memory_of<O: Ops>(ops: &mut O, layer: &Attention, x: &O::Value) -> O::Value {
-    let width = layer.width();
-    ops.linear_part(&layer.projection, width..3 * width, Activation::Identity, x)
 }
 
 impl Stale {

@@ -184,7 +184,7 @@ impl Norm {
 /// embedding of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Attention {
-    /// Query, key and value, one below the other: weight (3 E, E).
+    /// Query, key and value, one below the other: weight (3 E, E); or the query alone.
     pub projection: Linear,
     /// Relation query and relation key: weight (2 E, E).
     pub relation: Linear,
@@ -199,10 +199,12 @@ pub struct Attention {
 }
 
 impl Attention {
-    /// An attention of this width: `NAME.query`, `.key`, `.value`, `.relation_query`, `.relation_key`, `.output`.
+    /// An attention of this width: `NAME.query`, `.relation_query`, `.relation_key`, `.output`, and `.key` and `.value`
+    /// unless the network makes those of something else.
     pub fn new(
         layout: &mut Layout,
         name: &str,
+        projections: &[&str],
         width: usize,
         heads: usize,
         relates: bool,
@@ -210,14 +212,7 @@ impl Attention {
     ) -> Self {
         let both = [width, width];
         Self {
-            projection: Linear::packed(
-                layout,
-                name,
-                "projection",
-                &["query", "key", "value"],
-                both,
-                Init::SMALL,
-            ),
+            projection: Linear::packed(layout, name, "projection", projections, both, Init::SMALL),
             relation: Linear::packed(
                 layout,
                 name,

@@ -8,10 +8,17 @@ use commformer_train::{EvaluateOptions, EvaluationReport, Policy, Purpose, evalu
 use tch::Device;
 
 /// Every kind of gate, and what agents of CommFormer can keep.
-const GATES: [&[&str]; 12] = [
+const GATES: [&[&str]; 14] = [
     &["gate.mode='off'"],
     &["gate.mode='off'", "policy.recurrence='gru'"],
     &["gate.mode='off'", "policy.decoder='parallel'"],
+    &["gate.mode='off'", "policy.message=8"],
+    &[
+        "gate.mode='learned'",
+        "gate.closed='stale'",
+        "policy.message=8",
+        "policy.blocks=2",
+    ],
     &[
         "gate.mode='learned'",
         "policy.recurrence='gru'",

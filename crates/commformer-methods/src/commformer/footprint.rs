@@ -38,6 +38,7 @@ pub(super) fn sizes(config: &TeamConfig, spec: &Spec) -> PolicyConfig {
     let gated = config.gate.mode != GateMode::Off;
     PolicyConfig {
         embed_dim: policy.embed_dim,
+        message: policy.message,
         heads: policy.heads,
         blocks: policy.blocks,
         shared_head: policy.shared_head,

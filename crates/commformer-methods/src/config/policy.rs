@@ -13,6 +13,9 @@ pub struct PolicySettings {
     #[default = 64]
     #[schemars(range(min = 1))]
     pub embed_dim: usize,
+    /// Numbers that each attention is sent by a sender. Left out: all of `embed_dim`, as in the paper.
+    #[schemars(range(min = 1, max = 65536))]
+    pub message: Option<usize>,
     /// Attention heads (H); they divide `embed_dim`.
     #[default = 1]
     #[schemars(range(min = 1))]

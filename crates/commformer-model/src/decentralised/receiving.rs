@@ -68,11 +68,23 @@ impl<'a> Receiving<'a> {
         self.weights.config()
     }
 
-    /// What it sends before each encoder block: its own input of that block.
+    /// What it sends before each encoder block. After the last it has nothing to say.
     pub fn say(&self) -> Packet {
         let mut packet = Packet::default();
-        packet.numbers(&self.x);
+        if self.block < self.config().blocks {
+            packet.numbers(&self.said());
+        }
         packet
+    }
+
+    /// What it says before the next encoder block, rows of [`PolicyConfig::message_width`].
+    fn said(&self) -> Vec<f32> {
+        let (network, leaves) = (&self.weights.network, self.weights.leaves());
+        let mut tape = Tape::default();
+        tape.begin([1, 1]);
+        let x = tape.input(&self.x, self.config().embed_dim, false);
+        let said = network.say(&mut Native::new(&mut tape, &leaves), self.block, &x);
+        tape.value(said).to_vec()
     }
 
     /// Takes in what others sent before the next encoder block, and does that block's work.
@@ -88,16 +100,16 @@ impl<'a> Receiving<'a> {
             });
         }
         // Itself first, then those it heard.
-        let mut all = self.x.clone();
+        let mut all = self.said();
         for (_, packet) in inbox.letters() {
-            packet.read().numbers(config.embed_dim, &mut all)?;
+            packet.read().numbers(config.message_width(), &mut all)?;
         }
         self.receives = !inbox.letters().is_empty();
         let links = self.begin_pass(inbox);
         let old = self.old_messages();
         let stale = old.as_ref().map(|old| old.inputs(&mut self.tape));
         let x = self.tape.input(&self.x, config.embed_dim, false);
-        let all = self.tape.input(&all, config.embed_dim, false);
+        let all = self.tape.input(&all, config.message_width(), false);
         let (network, leaves) = (&self.weights.network, self.weights.leaves());
         let mut ops = Native::new(&mut self.tape, &leaves);
         let ready = network.ready(&mut ops, false);
@@ -179,7 +191,8 @@ impl<'a> Receiving<'a> {
 
     /// The decoder's work: logits or means, and what later agents need of it.
     fn forward(&mut self, inbox: &Inbox<'_>) -> Result<(Vec<f32>, Packet), ModelError> {
-        let (config, width) = (self.weights.config(), self.weights.config().embed_dim);
+        let config = self.weights.config();
+        let (width, sent) = (config.embed_dim, config.message_width());
         if self.block < config.blocks {
             return Err(ModelError::Input {
                 input: "inbox",
@@ -222,12 +235,12 @@ impl<'a> Receiving<'a> {
             let mut rows = ops.tape.value(*x).to_vec();
             said.numbers(&rows);
             for letter in &mut letters {
-                if let Err(error) = letter.numbers(width, &mut rows) {
+                if let Err(error) = letter.numbers(sent, &mut rows) {
                     unreadable.get_or_insert(error);
-                    rows.resize(rows.len() + width, 0.0);
+                    rows.resize(rows.len() + sent, 0.0);
                 }
             }
-            ops.tape.input(&rows, width, false)
+            ops.tape.input(&rows, sent, false)
         };
         let outputs = network.decode(
             &mut ops,

@@ -1,10 +1,10 @@
 //! The decoder and the heads.
 
 use commformer_nn::Ops;
-use commformer_nn::layers::{Activation, Attention, Linear, Norm};
+use commformer_nn::layers::{Activation, Linear, Norm};
 use commformer_nn::layout::Slot;
 
-use super::{Network, Ready, memory_of, queries_of};
+use super::{MessageAttention, Network, Ready};
 
 /// The action embedding, the blocks (none where agents decide at once) and the heads.
 #[derive(Clone, Debug)]
@@ -20,9 +20,9 @@ pub(crate) struct Decoder {
 
 #[derive(Clone, Debug)]
 pub(crate) struct DecoderBlock {
-    pub(super) self_attention: Attention,
+    pub(super) self_attention: MessageAttention,
     pub(super) self_norm: Norm,
-    pub(super) cross_attention: Attention,
+    pub(super) cross_attention: MessageAttention,
     pub(super) cross_norm: Norm,
     pub(super) ff1: Linear,
     pub(super) ff2: Linear,
@@ -68,7 +68,7 @@ impl Network {
         };
         for (index, block) in self.decoder.blocks.iter().enumerate() {
             let [own_terms, cross_terms] = &ready.decoder[index];
-            let layer = &block.self_attention;
+            let of = &block.self_attention;
             let [memory_of_all, queries] = match (index, own, all.unwrap_or(own), &ready.table) {
                 (0, Given::Tokens(own), Given::Tokens(all), Some(table)) => [
                     ops.look_up(&table.memory, all),
@@ -76,25 +76,30 @@ impl Network {
                 ],
                 (0, _, Given::Vectors(vectors), _) if all.is_some() => {
                     let all = self.decoder.embed(ops, vectors);
-                    [memory_of(ops, layer, &all), queries_of(ops, layer, &x)]
+                    let said = of.say(ops, &all);
+                    [of.memory(ops, &said), of.queries(ops, &x)]
                 }
-                (0, ..) => [memory_of(ops, layer, &x), queries_of(ops, layer, &x)],
                 _ => {
-                    let all = share(ops, &x);
-                    [memory_of(ops, layer, &all), queries_of(ops, layer, &x)]
+                    let mut said = of.say(ops, &x);
+                    if index > 0 {
+                        said = share(ops, &said);
+                    }
+                    [of.memory(ops, &said), of.queries(ops, &x)]
                 }
             };
             let memory_of_all = ops.remember(2 * index, &memory_of_all);
             let terms = own_terms.as_ref();
+            let layer = &of.attention;
             let heard = ops.attend(layer, terms, &queries, &memory_of_all, links, causal);
             let y = ops.residual(&block.self_norm, &x, &layer.output, &heard, 0.0);
 
-            let layer = &block.cross_attention;
-            let all = share(ops, &y);
-            let memory_of_all = memory_of(ops, layer, &all);
+            let of = &block.cross_attention;
+            let said = of.say(ops, &y);
+            let said = share(ops, &said);
+            let memory_of_all = of.memory(ops, &said);
             let memory_of_all = ops.remember(2 * index + 1, &memory_of_all);
-            let asked = queries_of(ops, layer, representation);
-            let terms = cross_terms.as_ref();
+            let asked = of.queries(ops, representation);
+            let (layer, terms) = (&of.attention, cross_terms.as_ref());
             let heard = ops.attend(layer, terms, &asked, &memory_of_all, links, causal);
             let y = ops.residual(
                 &block.cross_norm,

@@ -1,11 +1,11 @@
 //! The network's parameters: their names, shapes and first values.
 
-use commformer_nn::layers::{Activation, Attention, Gru, Linear, Names, Norm, Per};
+use commformer_nn::layers::{Activation, Gru, Linear, Names, Norm, Per};
 use commformer_nn::layout::{Init, Layout};
 
 use super::{
-    Decoder, DecoderBlock, EDGE_EMBEDDING, EDGE_LOGITS, Encoder, EncoderBlock, MOMENTS, Network,
-    Stale,
+    Decoder, DecoderBlock, EDGE_EMBEDDING, EDGE_LOGITS, Encoder, EncoderBlock, MOMENTS,
+    MessageAttention, Network, Stale,
 };
 use crate::config::{ActionSpace, Closed, Decoding, Design, ObsNorm, PolicyConfig, Recurrence};
 
@@ -28,18 +28,6 @@ impl Network {
             config: config.clone(),
         }
     }
-}
-
-fn attention(layout: &mut Layout, name: &str, config: &PolicyConfig) -> Attention {
-    let (heads, relation) = (config.heads, config.relation);
-    Attention::new(
-        layout,
-        name,
-        config.embed_dim,
-        heads,
-        relation,
-        config.scale(),
-    )
 }
 
 impl Encoder {
@@ -84,7 +72,7 @@ impl EncoderBlock {
         let (width, square) = (config.embed_dim, [config.embed_dim; 2]);
         let of = |layer: &str| format!("{name}.{layer}");
         Self {
-            attention: attention(layout, &of("attention"), config),
+            attention: MessageAttention::new(layout, &of("attention"), config),
             attention_norm: Norm::new(layout, &of("attention_norm"), width),
             stale: match config.closed {
                 Closed::Silence => None,
@@ -154,9 +142,9 @@ impl DecoderBlock {
         let (width, square) = (config.embed_dim, [config.embed_dim; 2]);
         let of = |layer: &str| format!("{name}.{layer}");
         Self {
-            self_attention: attention(layout, &of("self_attention"), config),
+            self_attention: MessageAttention::new(layout, &of("self_attention"), config),
             self_norm: Norm::new(layout, &of("self_norm"), width),
-            cross_attention: attention(layout, &of("cross_attention"), config),
+            cross_attention: MessageAttention::new(layout, &of("cross_attention"), config),
             cross_norm: Norm::new(layout, &of("cross_norm"), width),
             ff1: Linear::new(layout, &of("ff1"), square, Init::ACTIVATED),
             ff2: Linear::new(layout, &of("ff2"), square, Init::SMALL),

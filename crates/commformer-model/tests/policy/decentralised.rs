@@ -18,7 +18,7 @@ fn configs() -> impl Strategy<Value = PolicyConfig> {
     ];
     // A normalisation over few numbers that are nearly equal blows rounding up.
     let sizes = (1..=6usize, 4..=8usize, actions, 1..=2usize, 1..=2usize);
-    (sizes, any::<[bool; 10]>()).prop_map(|((agents, obs, actions, heads, blocks), flags)| {
+    (sizes, any::<[bool; 11]>()).prop_map(|((agents, obs, actions, heads, blocks), flags)| {
         let [
             shared_head,
             relation,
@@ -30,9 +30,11 @@ fn configs() -> impl Strategy<Value = PolicyConfig> {
             running,
             recurrent,
             parallel,
+            narrow,
         ] = flags;
         PolicyConfig {
             embed_dim: 8 * heads,
+            message: narrow.then_some(3),
             heads,
             blocks,
             shared_head,

@@ -12,7 +12,7 @@ use crate::common::{Noise, OnObservations, complete, distance, noisy_policy, tak
 
 pub fn configs() -> impl Strategy<Value = PolicyConfig> {
     let sizes = (1..=7usize, 1..=6usize, 1..=5usize, 1..=3usize, 1..=2usize);
-    (sizes, any::<[bool; 10]>()).prop_map(|((agents, obs, actions, heads, blocks), flags)| {
+    (sizes, any::<[bool; 11]>()).prop_map(|((agents, obs, actions, heads, blocks), flags)| {
         let [
             continuous,
             shared_head,
@@ -24,6 +24,7 @@ pub fn configs() -> impl Strategy<Value = PolicyConfig> {
             stale,
             recurrent,
             parallel,
+            narrow,
         ] = flags;
         let actions = if continuous {
             ActionSpace::Continuous(actions)
@@ -32,6 +33,7 @@ pub fn configs() -> impl Strategy<Value = PolicyConfig> {
         };
         PolicyConfig {
             embed_dim: 4 * heads,
+            message: narrow.then_some(3),
             heads,
             blocks,
             shared_head,
