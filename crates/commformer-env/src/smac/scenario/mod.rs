@@ -147,7 +147,7 @@ impl Scenario {
     /// cliffs = [{ y = [15, 17], x = [[14, 18]] }]
     /// "#,
     /// )?;
-    /// assert_eq!((scenario.allies.len(), scenario.enemies.len()), (2, 20));
+    /// assert_eq!((scenario.allies().len(), scenario.enemies().len()), (2, 20));
     ///
     /// // Units and places can be drawn for each episode.
     /// let drawn = commformer_env::smac::Scenario::parse(
