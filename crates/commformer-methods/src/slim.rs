@@ -20,6 +20,7 @@ use crate::actor_critic::{
 use commformer_nn::Ops;
 use commformer_nn::layers::{Activation as F, Attention, Gru, Linear};
 use commformer_nn::layout::{Init, Layout};
+use commformer_nn::levels::Levels;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -36,6 +37,9 @@ pub struct Slim {
     #[default = 8]
     #[schemars(range(min = 1, max = 65536))]
     pub message: usize,
+    /// Bits of each of them: it is rounded to one of 2 to the power of so many. Left out: a float's 32, as in the paper.
+    #[schemars(range(min = 1, max = 8))]
+    pub message_bits: Option<usize>,
     /// Hidden layers before the GRU.
     #[default = 1]
     #[schemars(range(min = 1, max = 64))]
@@ -69,7 +73,8 @@ impl ActorCriticMethod for Slim {
     }
 
     fn talk(&self, layout: &mut Layout, name: &str) -> Apart {
-        Apart::new(layout, name, [self.hidden, self.message])
+        let levels = self.message_bits.map(Levels::of_bits);
+        Apart::new(layout, name, [self.hidden, self.message], levels)
     }
 
     fn edges(&self, agents: usize) -> Vec<f32> {
@@ -84,6 +89,8 @@ pub struct Apart {
     cell: Gru,
     /// M
     message: Linear,
+    /// What m is rounded to.
+    levels: Option<Levels>,
     /// Q; its output is the part of the GRU's input layer that reads c.
     attention: Attention,
     /// K and V.
@@ -91,7 +98,12 @@ pub struct Apart {
 }
 
 impl Apart {
-    fn new(layout: &mut Layout, name: &str, [hidden, message]: [usize; 2]) -> Self {
+    fn new(
+        layout: &mut Layout,
+        name: &str,
+        [hidden, message]: [usize; 2],
+        levels: Option<Levels>,
+    ) -> Self {
         let init = Init::Orthogonal(1.0);
         let attention = format!("{name}.attention");
         let query = format!("{attention}.query");
@@ -103,6 +115,7 @@ impl Apart {
         let size = [2 * hidden, message];
         Self {
             message: Linear::new(layout, &format!("{name}.message"), size, init),
+            levels,
             cell: Gru::new(layout, &format!("{name}.gru"), [hidden, hidden], init),
             attention: Attention::of(query, heard, 1),
             received,
@@ -128,6 +141,12 @@ impl Talk for Apart {
         self.message.outputs
     }
 
+    fn message_bytes(&self) -> usize {
+        let numbers = self.message();
+        self.levels
+            .map_or(4 * numbers, |levels| levels.bytes(numbers))
+    }
+
     fn attentions(&self) -> Vec<String> {
         vec![self.name.clone()]
     }
@@ -139,7 +158,11 @@ impl Talk for Apart {
     }
 
     fn say<O: Ops>(&self, ops: &mut O, _: usize, mind: &Mind<O::Value>) -> O::Value {
-        ops.activated(&self.message, F::Tanh, &mind.h)
+        let said = ops.activated(&self.message, F::Tanh, &mind.h);
+        match self.levels {
+            None => said,
+            Some(levels) => ops.round(levels, &said),
+        }
     }
 
     fn hear<O: Ops>(

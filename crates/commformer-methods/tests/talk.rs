@@ -68,6 +68,7 @@ fn teams() -> impl Strategy<Value = (TeamConfig, Spec)> {
             let settings = [
                 ("hidden", hidden.into()),
                 ("message", message.into()),
+                ("message_bits", id.then_some(1 + layers).into()),
                 ("layers", layers.into()),
                 // A ReLU can leave a row that is all but constant, of which a norm makes rounding errors large.
                 ("activation", "tanh".into()),

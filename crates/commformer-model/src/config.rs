@@ -1,5 +1,6 @@
 //! Every size and switch of the policy and of its communication graph.
 
+use commformer_nn::levels::Levels;
 pub use commformer_nn::links::{PreviousAction, RelationOrder, SelfLoop};
 pub use commformer_nn::passes::{AttentionOver, Precision};
 use schemars::JsonSchema;
@@ -138,6 +139,8 @@ pub struct PolicyConfig {
     pub embed_dim: usize,
     /// Numbers that each attention of a receiver is sent by a sender (M); `None`: all of E, as in the paper.
     pub message: Option<usize>,
+    /// Bits of each number of such a message, at most 8; `None`: a float's 32.
+    pub message_bits: Option<usize>,
     /// The number of attention heads H; it divides E.
     pub heads: usize,
     /// The number of blocks L of the encoder, and of the decoder.
@@ -184,6 +187,7 @@ impl PolicyConfig {
             actions,
             embed_dim: 64,
             message: None,
+            message_bits: None,
             heads: 1,
             blocks: 1,
             shared_head: false,
@@ -234,6 +238,23 @@ impl PolicyConfig {
                 ),
             });
         }
+        match self.message_bits {
+            Some(bits) if !(1..=Levels::MOST_BITS).contains(&bits) => {
+                return Err(ModelError::Config {
+                    setting: "message_bits",
+                    problem: format!("found {bits}, expected 1 to {}", Levels::MOST_BITS),
+                });
+            }
+            Some(bits) if self.message.is_none() => {
+                return Err(ModelError::Config {
+                    setting: "message_bits",
+                    problem: format!(
+                        "found {bits} without `message`, expected both: only narrow messages are rounded"
+                    ),
+                });
+            }
+            _ => {}
+        }
         if self.design == Design::Mat && !self.shared_head {
             return Err(ModelError::Config {
                 setting: "shared_head",
@@ -261,6 +282,19 @@ impl PolicyConfig {
     /// Numbers that each attention is sent by a sender: M, or E.
     pub fn message_width(&self) -> usize {
         self.message.unwrap_or(self.embed_dim)
+    }
+
+    /// Bytes of those numbers.
+    pub(crate) fn message_vector_bytes(&self) -> usize {
+        match self.levels() {
+            None => size_of::<f32>() * self.message_width(),
+            Some(levels) => levels.bytes(self.message_width()),
+        }
+    }
+
+    /// What the numbers of a message are rounded to.
+    pub(crate) fn levels(&self) -> Option<Levels> {
+        self.message_bits.map(Levels::of_bits)
     }
 
     /// Numbers that an agent carries from a step to the next: its recurrent state, or what it keeps of old messages.
@@ -326,6 +360,19 @@ mod tests {
         };
         check(|c| c.agents = 0, "`agents`");
         check(|c| c.message = Some(0), "`message`");
+        check(|c| c.message_bits = Some(4), "`message_bits`");
+        for bits in [0, 9] {
+            let refused = PolicyConfig {
+                message: Some(4),
+                message_bits: Some(bits),
+                ..good.clone()
+            };
+            let problem = refused.validate().unwrap_err().to_string();
+            assert!(
+                problem.contains(&format!("found {bits}, expected 1 to 8")),
+                "{problem}"
+            );
+        }
         check(|c| c.heads = 3, "`heads`");
         check(|c| c.heads = 0, "`heads`");
         check(|c| c.dropout = 1.0, "`dropout`");

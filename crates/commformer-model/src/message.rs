@@ -1,7 +1,7 @@
 //! What one agent needs of another in a step, and how many bytes that takes.
 //!
 //! A *message* from sender j to receiver i, over an open edge, is all that i's attentions read of j in the step: for
-//! each, M numbers, which are the inputs of its layers (M = E; a receiver has the weights, and projects them itself)
+//! each, M numbers (4 M bytes, or M b / 8 where a number has b bits, [`PolicyConfig::message_bits`]), which are the inputs of its layers (M = E; a receiver has the weights, and projects them itself)
 //! unless messages are narrow ([`PolicyConfig::message`]):
 //!
 //! | part | bytes | when |
@@ -26,7 +26,7 @@ const NUMBER: usize = size_of::<f32>();
 impl PolicyConfig {
     /// Bytes of a message from `sender` to `receiver`, two different agents.
     pub fn message_bytes(&self, receiver: usize, sender: usize) -> usize {
-        let vector = NUMBER * self.message_width();
+        let vector = self.message_vector_bytes();
         let encoder = vector * self.blocks;
         if sender > receiver || self.decoder == Decoding::Parallel {
             return encoder;
@@ -116,6 +116,11 @@ mod tests {
         };
         assert_eq!(narrow.message_bytes(1, 2), 2 * 32);
         assert_eq!(narrow.message_bytes(3, 1), 2 * 32 + 1 + 3 * 32);
+        let rounded = PolicyConfig {
+            message_bits: Some(3),
+            ..narrow.clone()
+        };
+        assert_eq!(rounded.message_bytes(3, 1), 2 * 3 + 1 + 3 * 3);
         config.actions = ActionSpace::Continuous(2);
         assert_eq!(config.message_bytes(3, 2), 512 + 9 + 3 * 256 + 8);
     }

@@ -35,6 +35,7 @@
 pub mod count;
 pub mod layers;
 pub mod layout;
+pub mod levels;
 pub mod links;
 pub mod native;
 mod ops;

@@ -2,6 +2,7 @@
 
 use crate::layers::{Activation, Attention, Gru, Linear, Lstm, Norm, PairAttention};
 use crate::layout::Slot;
+use crate::levels::Levels;
 use std::ops::Range;
 
 /// The operations of one pass over B teams with N agents. A backend carries them out; what a network is made of is
@@ -63,6 +64,10 @@ pub trait Ops {
 
     /// f(x)
     fn activate(&mut self, f: Activation, x: &Self::Value) -> Self::Value;
+
+    /// Numbers from -1 to 1, each to its nearest level. The gradient is that of x itself (straight-through; Bengio et al.,
+    /// arXiv 1308.3432).
+    fn round(&mut self, levels: Levels, x: &Self::Value) -> Self::Value;
 
     /// LN(x), or LN(x + y).
     fn norm(&mut self, layer: &Norm, x: &Self::Value, y: Option<&Self::Value>) -> Self::Value;

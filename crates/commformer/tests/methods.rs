@@ -8,15 +8,21 @@ use commformer_train::{EvaluateOptions, EvaluationReport, Policy, Purpose, evalu
 use tch::Device;
 
 /// Every kind of gate, and what agents of CommFormer can keep.
-const GATES: [&[&str]; 14] = [
+const GATES: [&[&str]; 15] = [
     &["gate.mode='off'"],
     &["gate.mode='off'", "policy.recurrence='gru'"],
     &["gate.mode='off'", "policy.decoder='parallel'"],
     &["gate.mode='off'", "policy.message=8"],
     &[
+        "gate.mode='off'",
+        "policy.message=3",
+        "policy.message_bits=3",
+    ],
+    &[
         "gate.mode='learned'",
         "gate.closed='stale'",
         "policy.message=8",
+        "policy.message_bits=8",
         "policy.blocks=2",
     ],
     &[

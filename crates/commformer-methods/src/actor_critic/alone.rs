@@ -7,9 +7,6 @@ use crate::Delivered;
 use commformer_nn::links::Sender;
 use commformer_nn::native::{Native, Tape, Var};
 
-/// Bytes of a number.
-const NUMBER: usize = 4;
-
 /// An agent in a step.
 struct Member {
     tape: Tape,
@@ -57,7 +54,7 @@ pub(super) fn step<T: Talk>(weights: &Weights<'_, T>, team: &[Own<'_>]) -> (Vec<
             for sender in own.senders {
                 inbox.extend_from_slice(&said[*sender]);
                 delivered.messages += u64::from(round == 0);
-                delivered.bytes += (NUMBER * said[*sender].len()) as u64;
+                delivered.bytes += talk.message_bytes() as u64;
             }
             member.hear(weights, round, &inbox, own);
         }

@@ -30,6 +30,11 @@ pub trait Talk: Clone + Debug + Send + 'static {
         0
     }
 
+    /// Bytes of a message.
+    fn message_bytes(&self) -> usize {
+        4 * self.message()
+    }
+
     /// The names of its attentions, in the order in which a step computes them.
     fn attentions(&self) -> Vec<String> {
         Vec::new()

@@ -233,6 +233,6 @@ impl Lists {
 impl<T: Talk> ActorCritic<T> {
     /// Bytes of a message in one round.
     pub(super) fn message_bytes(&self) -> usize {
-        4 * self.network.actor.talk.message()
+        self.network.actor.talk.message_bytes()
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn sizes(config: &TeamConfig, spec: &Spec) -> PolicyConfig {
     PolicyConfig {
         embed_dim: policy.embed_dim,
         message: policy.message,
+        message_bits: policy.message_bits,
         heads: policy.heads,
         blocks: policy.blocks,
         shared_head: policy.shared_head,

@@ -16,6 +16,9 @@ pub struct PolicySettings {
     /// Numbers that each attention is sent by a sender. Left out: all of `embed_dim`, as in the paper.
     #[schemars(range(min = 1, max = 65536))]
     pub message: Option<usize>,
+    /// Bits of each number of such a message: it is rounded to one of 2 to the power of so many. Left out: a float's 32.
+    #[schemars(range(min = 1, max = 8))]
+    pub message_bits: Option<usize>,
     /// Attention heads (H); they divide `embed_dim`.
     #[default = 1]
     #[schemars(range(min = 1))]

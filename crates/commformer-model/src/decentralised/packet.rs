@@ -1,11 +1,13 @@
 //! What travels between agents: bytes, and nothing else.
 
+use commformer_nn::levels::Levels;
+
 use crate::ModelError;
 use crate::config::ActionSpace;
 use crate::message::index_bytes;
 
-/// Some bytes from one agent. Numbers are f32 and indices have as many bytes as they need, both with
-/// the lowest byte first.
+/// Some bytes from one agent. Numbers are f32, or rounded ones of few bits side by side, and indices have as many bytes as
+/// they need, all with the lowest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Packet(Vec<u8>);
 
@@ -35,6 +37,22 @@ impl Packet {
     /// Appends numbers.
     pub(super) fn numbers(&mut self, x: &[f32]) {
         self.0.extend(x.iter().flat_map(|x| x.to_le_bytes()));
+    }
+
+    /// Appends what is said to an attention: numbers, as they are or at their levels.
+    pub(super) fn said(&mut self, levels: Option<Levels>, x: &[f32]) {
+        let Some(levels) = levels else {
+            return self.numbers(x);
+        };
+        let first = self.0.len();
+        self.0.resize(first + levels.bytes(x.len()), 0);
+        for (at, x) in x.iter().enumerate() {
+            let bit = at * levels.bits();
+            let code = u16::from(levels.code(*x)) << (bit % 8);
+            for (byte, part) in self.0[first + bit / 8..].iter_mut().zip(code.to_le_bytes()) {
+                *byte |= part;
+            }
+        }
     }
 
     /// Appends an index below `count`.
@@ -102,6 +120,27 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// What [`Packet::said`] wrote, `count` numbers.
+    pub(super) fn said(
+        &mut self,
+        levels: Option<Levels>,
+        count: usize,
+        to: &mut Vec<f32>,
+    ) -> Result<(), ModelError> {
+        let Some(levels) = levels else {
+            return self.numbers(count, to);
+        };
+        let bytes = self.bytes(levels.bytes(count))?;
+        let mask = u8::MAX >> (8 - levels.bits());
+        to.extend((0..count).map(|at| {
+            let bit = at * levels.bits();
+            let next = bytes.get(bit / 8 + 1).copied().unwrap_or(0);
+            let code = u16::from_le_bytes([bytes[bit / 8], next]) >> (bit % 8);
+            levels.number(code as u8 & mask)
+        }));
+        Ok(())
+    }
+
     fn index(&mut self, count: usize) -> Result<usize, ModelError> {
         let mut whole = [0; 8];
         let bytes = self.bytes(index_bytes(count))?;
@@ -166,6 +205,28 @@ mod tests {
         assert_eq!(reader.given_after(actions).unwrap(), Given::Token(8));
         let error = reader.numbers(1, &mut numbers).unwrap_err().to_string();
         assert!(error.contains("0 bytes left, expected 4"), "{error}");
+    }
+
+    #[test]
+    fn rounded_numbers_share_bytes() {
+        let levels = Levels::of_bits(3);
+        // Codes 7, 0, 5 and, in the second byte, its rest: 111 000 10|1 00.
+        let said = [1.0, -1.0, 3.0 / 7.0, -1.0].map(|x| levels.nearest(x));
+        let levels = Some(levels);
+        let mut packet = Packet::default();
+        packet.numbers(&[1.5]);
+        packet.said(levels, &said);
+        packet.said(None, &[0.5]);
+        assert_eq!(packet.bytes(), 4 + 2 + 4);
+        assert_eq!(packet.0[4..6], [0b01_000_111, 0b1]);
+        let (mut reader, mut found) = (packet.read(), Vec::new());
+        reader.numbers(1, &mut found).unwrap();
+        reader.said(levels, 4, &mut found).unwrap();
+        reader.said(None, 1, &mut found).unwrap();
+        assert_eq!(found[1..5], said);
+        assert_eq!((found[0], found[5]), (1.5, 0.5));
+        let error = reader.said(levels, 4, &mut found).unwrap_err().to_string();
+        assert!(error.contains("0 bytes left, expected 2"), "{error}");
     }
 
     #[test]

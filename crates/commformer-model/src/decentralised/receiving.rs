@@ -25,6 +25,8 @@ pub struct Receiving<'a> {
     /// What each block heard of others, E numbers, if the member keeps that.
     others: Vec<Vec<f32>>,
     receives: bool,
+    /// What it says before the next encoder block, rows of [`PolicyConfig::message_width`]; nothing after the last.
+    said: Vec<f32>,
     /// The next encoder block.
     block: usize,
     tape: Tape,
@@ -50,7 +52,7 @@ pub struct Decision {
 impl<'a> Receiving<'a> {
     /// A member that has heard nothing yet.
     pub(super) fn new(turn: &Turn<'a>, links: Links) -> Self {
-        Self {
+        let mut new = Self {
             weights: turn.weights,
             agent: turn.agent,
             links,
@@ -59,9 +61,12 @@ impl<'a> Receiving<'a> {
             x: turn.embedding.clone(),
             others: Vec::new(),
             receives: false,
+            said: Vec::new(),
             block: 0,
             tape: Tape::default(),
-        }
+        };
+        new.prepare_to_say();
+        new
     }
 
     fn config(&self) -> &PolicyConfig {
@@ -71,20 +76,22 @@ impl<'a> Receiving<'a> {
     /// What it sends before each encoder block. After the last it has nothing to say.
     pub fn say(&self) -> Packet {
         let mut packet = Packet::default();
-        if self.block < self.config().blocks {
-            packet.numbers(&self.said());
-        }
+        packet.said(self.config().levels(), &self.said);
         packet
     }
 
-    /// What it says before the next encoder block, rows of [`PolicyConfig::message_width`].
-    fn said(&self) -> Vec<f32> {
+    /// Makes up what it says before the next encoder block, if there is one.
+    fn prepare_to_say(&mut self) {
+        self.said.clear();
+        if self.block == self.config().blocks {
+            return;
+        }
         let (network, leaves) = (&self.weights.network, self.weights.leaves());
-        let mut tape = Tape::default();
-        tape.begin([1, 1]);
-        let x = tape.input(&self.x, self.config().embed_dim, false);
-        let said = network.say(&mut Native::new(&mut tape, &leaves), self.block, &x);
-        tape.value(said).to_vec()
+        self.tape.begin([1, 1]);
+        let x = self.tape.input(&self.x, network.config.embed_dim, false);
+        let mut ops = Native::new(&mut self.tape, &leaves);
+        let said = network.say(&mut ops, self.block, &x);
+        self.said.extend_from_slice(self.tape.value(said));
     }
 
     /// Takes in what others sent before the next encoder block, and does that block's work.
@@ -100,16 +107,17 @@ impl<'a> Receiving<'a> {
             });
         }
         // Itself first, then those it heard.
-        let mut all = self.said();
+        let (levels, width) = (config.levels(), config.message_width());
+        let mut all = self.said.clone();
         for (_, packet) in inbox.letters() {
-            packet.read().numbers(config.message_width(), &mut all)?;
+            packet.read().said(levels, width, &mut all)?;
         }
         self.receives = !inbox.letters().is_empty();
         let links = self.begin_pass(inbox);
         let old = self.old_messages();
         let stale = old.as_ref().map(|old| old.inputs(&mut self.tape));
         let x = self.tape.input(&self.x, config.embed_dim, false);
-        let all = self.tape.input(&all, config.message_width(), false);
+        let all = self.tape.input(&all, width, false);
         let (network, leaves) = (&self.weights.network, self.weights.leaves());
         let mut ops = Native::new(&mut self.tape, &leaves);
         let ready = network.ready(&mut ops, false);
@@ -125,6 +133,7 @@ impl<'a> Receiving<'a> {
         self.others
             .extend(others.map(|others| self.tape.value(others).to_vec()));
         self.block += 1;
+        self.prepare_to_say();
         Ok(())
     }
 
@@ -192,7 +201,7 @@ impl<'a> Receiving<'a> {
     /// The decoder's work: logits or means, and what later agents need of it.
     fn forward(&mut self, inbox: &Inbox<'_>) -> Result<(Vec<f32>, Packet), ModelError> {
         let config = self.weights.config();
-        let (width, sent) = (config.embed_dim, config.message_width());
+        let (width, sent, levels) = (config.embed_dim, config.message_width(), config.levels());
         if self.block < config.blocks {
             return Err(ModelError::Input {
                 input: "inbox",
@@ -233,9 +242,9 @@ impl<'a> Receiving<'a> {
         let mut unreadable = None;
         let mut share = |ops: &mut Native<'_>, x: &Var| {
             let mut rows = ops.tape.value(*x).to_vec();
-            said.numbers(&rows);
+            said.said(levels, &rows);
             for letter in &mut letters {
-                if let Err(error) = letter.numbers(sent, &mut rows) {
+                if let Err(error) = letter.said(levels, sent, &mut rows) {
                     unreadable.get_or_insert(error);
                     rows.resize(rows.len() + sent, 0.0);
                 }

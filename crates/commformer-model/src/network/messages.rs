@@ -3,6 +3,7 @@
 use commformer_nn::Ops;
 use commformer_nn::layers::{Activation, Attention, Linear};
 use commformer_nn::layout::{Init, Layout};
+use commformer_nn::levels::Levels;
 
 use crate::config::PolicyConfig;
 
@@ -10,7 +11,7 @@ use crate::config::PolicyConfig;
 ///
 /// ```text
 /// m = x                       as in the paper, or
-/// m = tanh(W x)               where messages are narrow: M numbers
+/// m = tanh(W x)               where messages are narrow: M numbers, rounded to their bits where they have few
 /// ```
 ///
 /// and receivers make a key and a value of it, both of full width. The narrow message is that of SLIM (Canesse et al.,
@@ -25,6 +26,8 @@ pub(crate) struct MessageAttention {
 struct Narrow {
     /// W: weight (M, E).
     message: Linear,
+    /// What m is rounded to.
+    levels: Option<Levels>,
     /// Key and value, one below the other: weight (2 E, M).
     received: Linear,
 }
@@ -49,6 +52,7 @@ impl MessageAttention {
             attention,
             narrow: Some(Narrow {
                 message: Linear::new(layout, &said, [width, message], init),
+                levels: config.levels(),
                 received: Linear::packed(layout, name, "received", &parts, size, Init::SMALL),
             }),
         }
@@ -64,7 +68,13 @@ impl MessageAttention {
     pub fn say<O: Ops>(&self, ops: &mut O, x: &O::Value) -> O::Value {
         match &self.narrow {
             None => ops.same(x),
-            Some(narrow) => ops.activated(&narrow.message, Activation::Tanh, x),
+            Some(narrow) => {
+                let said = ops.activated(&narrow.message, Activation::Tanh, x);
+                match narrow.levels {
+                    None => said,
+                    Some(levels) => ops.round(levels, &said),
+                }
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use commformer_nn::layers::{
     Activation, Attention, Gru, Linear, Lstm, Names, Norm, PairAttention, Per, Score,
 };
 use commformer_nn::layout::{Init, Layout, Slot};
+use commformer_nn::levels::Levels;
 
 /// What is tried, each on three inputs of W, 2 W and W numbers.
 #[derive(Clone, Copy, Debug)]
@@ -12,6 +13,8 @@ pub enum Operation {
     Linear(Activation),
     OfEachAgent,
     Activate(Activation),
+    /// After a tanh, to levels of so many bits.
+    Round(usize),
     Norm,
     NormOfEachAgent,
     Residual,
@@ -115,6 +118,10 @@ pub fn apply<O: Ops>(
         Operation::Linear(f) => ops.activated(&layers.linear, f, x),
         Operation::OfEachAgent => ops.activated(&layers.each, Activation::Gelu, x),
         Operation::Activate(f) => ops.activate(f, x),
+        Operation::Round(bits) => {
+            let x = ops.activate(Activation::Tanh, x);
+            ops.round(Levels::of_bits(bits), &x)
+        }
         Operation::Norm => ops.norm(&layers.norm, x, Some(y)),
         Operation::NormOfEachAgent => ops.norm(&layers.each_norm, x, None),
         Operation::Residual => ops.residual(&layers.norm, x, &layers.linear, y, 0.0),
@@ -181,7 +188,7 @@ pub fn apply<O: Ops>(
 }
 
 /// All but [`Operation::Recurrent`].
-pub const OPERATIONS: [Operation; 25] = [
+pub const OPERATIONS: [Operation; 27] = [
     Operation::Linear(Activation::Identity),
     Operation::Linear(Activation::Relu),
     Operation::Linear(Activation::Sigmoid),
@@ -189,6 +196,8 @@ pub const OPERATIONS: [Operation; 25] = [
     Operation::Activate(Activation::Gelu),
     Operation::Activate(Activation::Tanh),
     Operation::Activate(Activation::Sigmoid),
+    Operation::Round(1),
+    Operation::Round(8),
     Operation::Norm,
     Operation::NormOfEachAgent,
     Operation::Residual,

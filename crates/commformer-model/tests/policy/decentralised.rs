@@ -18,7 +18,7 @@ fn configs() -> impl Strategy<Value = PolicyConfig> {
     ];
     // A normalisation over few numbers that are nearly equal blows rounding up.
     let sizes = (1..=6usize, 4..=8usize, actions, 1..=2usize, 1..=2usize);
-    (sizes, any::<[bool; 11]>()).prop_map(|((agents, obs, actions, heads, blocks), flags)| {
+    (sizes, any::<[bool; 12]>()).prop_map(|((agents, obs, actions, heads, blocks), flags)| {
         let [
             shared_head,
             relation,
@@ -31,10 +31,12 @@ fn configs() -> impl Strategy<Value = PolicyConfig> {
             recurrent,
             parallel,
             narrow,
+            few_bits,
         ] = flags;
         PolicyConfig {
             embed_dim: 8 * heads,
             message: narrow.then_some(3),
+            message_bits: (narrow && few_bits).then_some(3),
             heads,
             blocks,
             shared_head,

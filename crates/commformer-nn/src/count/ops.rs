@@ -3,6 +3,7 @@
 use super::{Count, Links, Of, Value};
 use crate::layers::{Activation, Attention, Linear, Norm, PairAttention, Score};
 use crate::layout::Slot;
+use crate::levels::Levels;
 use crate::ops::Ops;
 use std::ops::Range;
 
@@ -70,6 +71,10 @@ impl Ops for Count {
     }
 
     fn activate(&mut self, _: Activation, x: &Value) -> Value {
+        *x
+    }
+
+    fn round(&mut self, _: Levels, x: &Value) -> Value {
         *x
     }
 

@@ -120,6 +120,7 @@ impl Step<'_> {
                 self.before_activation(f, 0);
                 self.before[x.0].take_over(&mut self.node.grad);
             }
+            Some(Op::Round(x)) => self.before[x.0].take_over(&mut self.node.grad),
             Some(Op::Norm { layer, x, y }) => {
                 let weight = self.leaves[layer.weight.index()];
                 let agents = self.team[1].max(1);

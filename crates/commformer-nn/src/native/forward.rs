@@ -9,6 +9,7 @@ use super::tape::{Index, Links, Op, Tape, Var};
 use super::vectors::sized;
 use crate::layers::{Activation, Attention, Linear, Norm, PairAttention, Per};
 use crate::layout::Slot;
+use crate::levels::Levels;
 use crate::ops::Ops;
 use std::ops::Range;
 
@@ -162,6 +163,15 @@ impl Ops for Native<'_> {
         let (before, node) = self.tape.push(Op::Activate { f, x: *x }, size, wants);
         node.value.copy_from_slice(&before[x.0].value);
         activate(f, &mut node.value, &mut node.saved[0]);
+        self.last()
+    }
+
+    fn round(&mut self, levels: Levels, x: &Var) -> Var {
+        let (size, wants) = (self.tape.size(*x), self.tape.wants(&[*x]));
+        let (before, node) = self.tape.push(Op::Round(*x), size, wants);
+        for (out, x) in node.value.iter_mut().zip(&before[x.0].value) {
+            *out = levels.nearest(*x);
+        }
         self.last()
     }
 

@@ -60,6 +60,7 @@ pub(super) enum Op {
         layer: Linear,
         h: Var,
     },
+    Round(Var),
     Add(Var, Var),
     ScaleRows(Var, Var),
     Concat(Var, Var),

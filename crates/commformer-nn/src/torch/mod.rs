@@ -21,6 +21,7 @@ pub use slices::{integers, numbers, truths};
 
 use crate::layers::{Activation, Attention, Linear, Norm, PairAttention};
 use crate::layout::Slot;
+use crate::levels::Levels;
 use crate::ops::Ops;
 use crate::recurrent::Hidden;
 use dense::activate;
@@ -161,6 +162,13 @@ impl Ops for Torch<'_> {
 
     fn activate(&mut self, f: Activation, x: &Tensor) -> Tensor {
         activate(f, x.shallow_clone())
+    }
+
+    fn round(&mut self, levels: Levels, x: &Tensor) -> Tensor {
+        let half = f64::from(levels.half());
+        let nearest = ((x.detach().to_kind(Kind::Float) + 1.0) * half).round() / half - 1.0;
+        // The numbers are exactly the levels: the rest is 0, and has the gradient.
+        nearest.to_kind(x.kind()) + (x - x.detach())
     }
 
     fn norm(&mut self, layer: &Norm, x: &Tensor, y: Option<&Tensor>) -> Tensor {
