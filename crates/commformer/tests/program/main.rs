@@ -9,6 +9,7 @@ mod faults;
 #[cfg(unix)]
 mod launchers;
 mod ranks;
+mod signals;
 #[path = "../../../../tests/src/skip.rs"]
 mod skip;
 #[cfg(unix)]
