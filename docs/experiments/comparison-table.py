@@ -59,6 +59,8 @@ def spread(lines: list[dict[str, str]], name: str, digits: int) -> str:
     values = [float(line[name]) for line in lines if line[name]]
     if not values:
         return ""
+    if 0 < max(values) < 0.5:
+        digits = 2
     mean, low, high = (f"{value:.{digits}f}" for value in (statistics.mean(values), min(values), max(values)))
     return mean if low == high else f"{mean} ({low} to {high})"
 

@@ -17,6 +17,9 @@
 //! What every member has from the start are the weights and its own index. Of the open edges it knows
 //! its own row, whom it asked to send, and its own column, who asked it.
 //!
+//! On machines of their own, each runs a [`Member`], which goes through the same rounds; a [`Packet`] is bytes, and an
+//! [`Inbox`] is made of those that arrived. One that is lost is a message that was not sent.
+//!
 //! ```
 //! use commformer_model::decentralised::{Action, OpenEdges, Team, Weights};
 //! use commformer_model::{ActionSpace, CommFormer, Input, PolicyConfig};
@@ -178,7 +181,7 @@ impl<'a> Team<'a> {
             weights,
             members: (0..agents)
                 .map(|agent| Member::new(weights, agent))
-                .collect(),
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -192,6 +195,14 @@ impl<'a> Team<'a> {
         self.members.iter_mut().for_each(Member::forget);
     }
 
+    /// Has those that departed, `departed` (N), forget what they carry: who comes in their place does not know it.
+    pub fn depart(&mut self, departed: &[bool]) {
+        let members = self.members.iter_mut().zip(departed);
+        members
+            .filter(|(_, departed)| **departed)
+            .for_each(|(member, _)| member.forget());
+    }
+
     /// Gives each member its own row of `memory`, rows of [`PolicyConfig::memory_width`], to go on from.
     ///
     /// # Errors
@@ -200,7 +211,7 @@ impl<'a> Team<'a> {
         let width = self.weights.config().memory_width();
         self.check_rows("memory", Some(memory.len()), width)?;
         for (row, member) in memory.chunks_exact(width.max(1)).zip(&mut self.members) {
-            member.keep(Some(row.to_vec()));
+            member.keep(Some(row.to_vec()))?;
         }
         Ok(())
     }
@@ -225,8 +236,9 @@ impl<'a> Team<'a> {
         self.members.iter().enumerate().map(turn).collect()
     }
 
-    /// Has the members exchange messages along `edges` and decide. Member i's noise is row i of `noise`,
-    /// (N, A), as for [`CommFormer::act`](crate::CommFormer::act).
+    /// Has the members exchange messages along `edges` and decide. Those that are not active there
+    /// ([`OpenEdges::among`]) carry nothing on. Member i's noise is row i of `noise`, (N, A), as for
+    /// [`CommFormer::act`](crate::CommFormer::act).
     ///
     /// # Errors
     /// [`ModelError::Input`] for turns or edges of another number of agents, [`ModelError::Shape`] for such noise.
@@ -270,7 +282,10 @@ impl<'a> Team<'a> {
             let mut decision = member.decide(&inbox, noise)?;
             said.push(std::mem::take(&mut decision.said));
             for_next.push(std::mem::take(&mut decision.for_next));
-            self.members[agent].keep(decision.memory.clone());
+            if !edges.is_active(agent) {
+                decision.memory = (decision.memory).map(|memory| vec![0.0; memory.len()]);
+            }
+            self.members[agent].keep(decision.memory.clone())?;
             decisions.push(decision);
         }
         let of_each = |of: fn(&Decision) -> f32| decisions.iter().map(of).collect();

@@ -1,5 +1,7 @@
 //! Who may send to whom, and the mailbox that sees to it.
 
+use std::collections::BTreeMap;
+
 use super::packet::Packet;
 use crate::ModelError;
 use crate::config::PreviousAction;
@@ -65,6 +67,11 @@ impl OpenEdges {
         self.agents
     }
 
+    /// Whether an agent is active; false beyond the team.
+    pub fn is_active(&self, agent: usize) -> bool {
+        self.active.get(agent).copied().unwrap_or(false)
+    }
+
     /// Whether `receiver` hears `sender`; false beyond the team.
     pub fn is_open(&self, receiver: usize, sender: usize) -> bool {
         receiver < self.agents && sender < self.agents && self.open[receiver * self.agents + sender]
@@ -84,6 +91,22 @@ impl OpenEdges {
 }
 
 impl Links {
+    /// Of an agent that finds them out by itself: whom it hears, and who hears it, a flag for each agent; its own is its
+    /// own entry of the graph, in both.
+    pub fn new(hears: Vec<bool>, heard_by: Vec<bool>) -> Self {
+        Self { hears, heard_by }
+    }
+
+    /// Whether the agent hears `sender`.
+    pub fn hears(&self, sender: usize) -> bool {
+        self.hears.get(sender).copied().unwrap_or(false)
+    }
+
+    /// Whether `receiver` hears the agent, which then sends it what it says.
+    pub fn is_heard_by(&self, receiver: usize) -> bool {
+        self.heard_by.get(receiver).copied().unwrap_or(false)
+    }
+
     /// Those of an agent that hears nobody and is heard by nobody, with its own entry of the graph.
     pub(super) fn alone(agent: usize, agents: usize, own_edge: bool) -> Self {
         let alone: Vec<bool> = (0..agents)
@@ -96,7 +119,7 @@ impl Links {
     }
 }
 
-/// What was delivered to one agent. Only a [`Mailbox`] fills it.
+/// What was delivered to one agent. A [`Mailbox`] fills it, or whoever carries messages between machines.
 #[derive(Debug, Default)]
 pub struct Inbox<'p> {
     /// Sender and packet, senders rising.
@@ -106,6 +129,19 @@ pub struct Inbox<'p> {
 }
 
 impl<'p> Inbox<'p> {
+    /// Of packets and who sent them, in any order, and, where agents decide one after the other, of the action of the
+    /// agent before, if it was sent on. The last packet of a sender counts.
+    pub fn new(
+        letters: impl IntoIterator<Item = (usize, &'p Packet)>,
+        previous: Option<&'p Packet>,
+    ) -> Self {
+        let letters: BTreeMap<usize, &Packet> = letters.into_iter().collect();
+        Self {
+            letters: letters.into_iter().collect(),
+            previous,
+        }
+    }
+
     pub(super) fn letters(&self) -> &[(usize, &'p Packet)] {
         &self.letters
     }

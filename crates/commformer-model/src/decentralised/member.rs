@@ -1,7 +1,7 @@
 //! One agent, alone: what it carries, and what it makes of its own observation.
 //!
 //! Nothing in this file and in `receiving.rs` has a way to another agent. A member's methods take its own observation,
-//! its own links and an [`Inbox`], which only a mailbox fills.
+//! its own links and an [`Inbox`].
 
 use commformer_nn::native::{Native, Tape};
 
@@ -21,29 +21,50 @@ pub struct Member<'a> {
 }
 
 impl<'a> Member<'a> {
-    pub(super) fn new(weights: &'a Weights, agent: usize) -> Self {
-        Self {
+    /// Agent `agent`, at the start of an episode.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] for an agent beyond those that have a head.
+    pub fn new(weights: &'a Weights, agent: usize) -> Result<Self, ModelError> {
+        let config = weights.config();
+        if !config.shared_head && agent >= config.agents {
+            return Err(ModelError::Input {
+                input: "agent",
+                problem: format!("found {agent}, expected less than {}", config.agents),
+            });
+        }
+        Ok(Self {
             weights,
             agent,
             memory: None,
-        }
+        })
     }
 
-    /// Forgets what it carries, as at the start of an episode.
+    /// Forgets what it carries, as at the start of an episode, and as after a step in which it was not active.
     pub fn forget(&mut self) {
         self.memory = None;
     }
 
-    /// What it carries.
-    pub(super) fn keep(&mut self, memory: Option<Vec<f32>>) {
+    /// Carries on what it [decided](super::Decision::memory) to remember,
+    /// [`PolicyConfig::memory_width`](crate::PolicyConfig::memory_width) numbers.
+    ///
+    /// # Errors
+    /// [`ModelError::Shape`] when there are not so many.
+    pub fn keep(&mut self, memory: Option<Vec<f32>>) -> Result<(), ModelError> {
+        if let Some(memory) = &memory {
+            let expected = self.weights.config().memory_width();
+            check_width("memory", memory.len(), expected)?;
+        }
         self.memory = memory;
+        Ok(())
     }
 
     /// Begins a step: makes an embedding of its own observation, O numbers. `available`, A flags, says
     /// which of its actions can be taken; `None`: all.
     ///
     /// # Errors
-    /// [`ModelError::Shape`] when the observation or the availability does not fit.
+    /// [`ModelError::Shape`] when the observation or the availability does not fit, [`ModelError::Input`] when a number
+    /// is not finite or no action is available.
     pub fn perceive(
         &self,
         obs: &[f32],
@@ -53,6 +74,19 @@ impl<'a> Member<'a> {
         check_width("obs", obs.len(), config.obs_dim)?;
         if let Some(available) = available {
             check_width("available", available.len(), config.actions.width())?;
+            if !available.contains(&true) {
+                return Err(ModelError::Input {
+                    input: "available",
+                    problem: "found none, expected at least one action that can be taken"
+                        .to_owned(),
+                });
+            }
+        }
+        if let Some(at) = obs.iter().position(|number| !number.is_finite()) {
+            return Err(ModelError::Input {
+                input: "obs",
+                problem: format!("found {} at {at}, expected finite numbers", obs[at]),
+            });
         }
         let mut tape = Tape::default();
         tape.begin([1, 1]);

@@ -28,6 +28,20 @@ pub(super) enum Given {
     Vector(Vec<f32>),
 }
 
+/// What arrived.
+impl From<Vec<u8>> for Packet {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+/// What is to be carried.
+impl AsRef<[u8]> for Packet {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl Packet {
     /// How many bytes it has.
     pub fn bytes(&self) -> usize {
@@ -139,6 +153,14 @@ impl Reader<'_> {
             levels.number(code as u8 & mask)
         }));
         Ok(())
+    }
+
+    /// Refuses what is left.
+    pub(super) fn end(&self) -> Result<(), ModelError> {
+        match self.0.len() {
+            0 => Ok(()),
+            left => Err(unreadable(format!("{left} bytes more than expected"))),
+        }
     }
 
     fn index(&mut self, count: usize) -> Result<usize, ModelError> {

@@ -97,7 +97,8 @@ impl<'a> Receiving<'a> {
     /// Takes in what others sent before the next encoder block, and does that block's work.
     ///
     /// # Errors
-    /// [`ModelError::Input`] when a message cannot be read, or no block is left.
+    /// [`ModelError::Input`] when a message cannot be read or comes from an agent whom it does not hear, or no block is
+    /// left.
     pub fn attend(&mut self, inbox: &Inbox<'_>) -> Result<(), ModelError> {
         let config = self.weights.config();
         if self.block >= config.blocks {
@@ -106,11 +107,14 @@ impl<'a> Receiving<'a> {
                 problem: format!("all {} encoder blocks have heard already", config.blocks),
             });
         }
+        self.check_senders(inbox, |_| true)?;
         // Itself first, then those it heard.
         let (levels, width) = (config.levels(), config.message_width());
         let mut all = self.said.clone();
         for (_, packet) in inbox.letters() {
-            packet.read().said(levels, width, &mut all)?;
+            let mut letter = packet.read();
+            letter.said(levels, width, &mut all)?;
+            letter.end()?;
         }
         self.receives = !inbox.letters().is_empty();
         let links = self.begin_pass(inbox);
@@ -219,8 +223,14 @@ impl<'a> Receiving<'a> {
             let outputs = network.head(&mut Native::new(&mut self.tape, &leaves), &x);
             return Ok((self.tape.value(outputs).to_vec(), Packet::default()));
         }
+        self.check_senders(inbox, |sender| sender < self.agent)?;
         let own = match inbox.previous() {
-            Some(packet) => packet.read().given_after(config.actions)?,
+            Some(packet) => {
+                let mut letter = packet.read();
+                let own = letter.given_after(config.actions)?;
+                letter.end()?;
+                own
+            }
             None => Given::start(config.actions),
         };
         let mut said = Packet::default();
@@ -259,9 +269,30 @@ impl<'a> Receiving<'a> {
             (&links, false), // its inbox holds those before it and nobody else
             &mut share,
         );
-        match unreadable {
-            Some(error) => Err(error),
-            None => Ok((self.tape.value(outputs).to_vec(), said)),
+        if let Some(error) = unreadable {
+            return Err(error);
+        }
+        letters.iter().try_for_each(Reader::end)?;
+        Ok((self.tape.value(outputs).to_vec(), said))
+    }
+
+    /// Refuses letters of those whom it does not hear now.
+    fn check_senders(
+        &self,
+        inbox: &Inbox<'_>,
+        now: impl Fn(usize) -> bool,
+    ) -> Result<(), ModelError> {
+        let heard = |sender| sender != self.agent && self.links.hears(sender) && now(sender);
+        let mut senders = inbox.letters().iter().map(|(sender, _)| *sender);
+        match senders.find(|sender| !heard(*sender)) {
+            None => Ok(()),
+            Some(sender) => Err(ModelError::Input {
+                input: "inbox",
+                problem: format!(
+                    "agent {} found a message of agent {sender}, whom it does not hear in this round",
+                    self.agent
+                ),
+            }),
         }
     }
 

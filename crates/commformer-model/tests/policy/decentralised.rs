@@ -1,6 +1,8 @@
 //! Every agent alone, on delivered messages only, does what the batch does.
 
-use commformer_model::decentralised::{Action, OpenEdges, Step, Team, Weights};
+use commformer_model::decentralised::{
+    Action, Inbox, Member, OpenEdges, Packet, Receiving, Step, Team, Weights,
+};
 use commformer_model::{
     ActionSpace, Closed, Decoding, Input, ObsNorm, Observations, PolicyConfig, PreviousAction,
     Recurrence, RelationOrder, ScoreScale, SelfLoop, graph,
@@ -153,6 +155,64 @@ fn act_alone(team: &mut Team, context: &Context, index: i64, drawn: bool) -> Ste
     team.act(turns, &edges, noise.as_deref()).unwrap()
 }
 
+/// A step of the first team, whose members have nothing of each other but bytes.
+fn act_by_bytes(
+    members: &mut [Member],
+    config: &PolicyConfig,
+    context: &Context,
+    drawn: bool,
+) -> (Vec<Action>, Vec<f32>) {
+    let row = |x: &Tensor, agent: usize| x.get(0).get(agent as i64);
+    let edges = context.open(0);
+    let mut receiving = Vec::new();
+    for (agent, member) in members.iter().enumerate() {
+        let available = context.available.as_ref().map(|x| flags(&row(x, agent)));
+        let obs = numbers(&row(&context.obs, agent));
+        let turn = member.perceive(&obs, available.as_deref()).unwrap();
+        receiving.push(turn.receive(edges.links(agent)));
+    }
+    let carry = |packet: &Packet| Packet::from(packet.as_ref().to_vec());
+    // Those that an agent hears, out of what was sent so far; the last first.
+    let letters = |agent: usize, sent: &'_ [Packet]| -> Vec<(usize, Packet)> {
+        let all = sent.iter().map(carry).enumerate().rev();
+        all.filter(|(sender, _)| *sender != agent && edges.links(agent).hears(*sender))
+            .collect()
+    };
+    for _ in 0..config.blocks {
+        let sent: Vec<Packet> = receiving.iter().map(Receiving::say).collect();
+        for (agent, member) in receiving.iter_mut().enumerate() {
+            let letters = letters(agent, &sent);
+            let letters = letters.iter().map(|(sender, packet)| (*sender, packet));
+            member.attend(&Inbox::new(letters, None)).unwrap();
+        }
+    }
+    let (mut said, mut chosen) = (Vec::new(), Vec::<Packet>::new());
+    let (mut actions, mut memory) = (Vec::new(), Vec::new());
+    for (agent, own) in receiving.into_iter().enumerate() {
+        let letters = letters(agent, &said);
+        let letters = letters.iter().map(|(sender, packet)| (*sender, packet));
+        let before = agent.checked_sub(1);
+        let previous = before.filter(|before| match config.previous_action {
+            PreviousAction::Always => edges.is_active(*before) && edges.is_active(agent),
+            PreviousAction::Heard => edges.is_open(agent, *before),
+        });
+        let previous = previous.and_then(|before| chosen.get(before));
+        let noise = drawn.then(|| numbers(&row(&context.noise, agent)));
+        let mut decision = own
+            .decide(&Inbox::new(letters, previous), noise.as_deref())
+            .unwrap();
+        if !edges.is_active(agent) {
+            decision.memory = decision.memory.map(|memory| vec![0.0; memory.len()]);
+        }
+        memory.extend(decision.memory.iter().flatten());
+        members[agent].keep(decision.memory).unwrap();
+        actions.push(decision.action);
+        said.push(decision.said);
+        chosen.push(decision.for_next);
+    }
+    (actions, memory)
+}
+
 /// The bytes and messages of a step are those of the formula, pair by pair.
 fn check_carried(config: &PolicyConfig, open: &OpenEdges, active: &[bool], step: &Step) {
     let mut edges = 0;
@@ -270,6 +330,12 @@ proptest! {
             };
             let batched = policy.act(&input, drawn.then_some(&context.noise)).unwrap();
             let unsure = policy.entropy_alone(&input).unwrap();
+            // Who is not active carries nothing on.
+            let kept = recurrent.as_ref().or(batched.stale.as_ref());
+            let kept = kept.map(|kept| match &context.active {
+                Some(active) => kept * active.unsqueeze(-1),
+                None => kept.shallow_clone(),
+            });
             for (index, team) in (0..).zip(&mut teams) {
                 let obs = numbers(&context.obs.get(index));
                 let available = context.available.as_ref().map(|x| flags(&x.get(index)));
@@ -283,11 +349,29 @@ proptest! {
                     check_close("embedding", &Tensor::from_slice(turn.embedding()), &own, 1e-5);
                 }
                 let step = act_alone(team, &context, index, drawn);
-                let memory = recurrent.as_ref().or(batched.stale.as_ref());
-                check_alike(&batched, memory, index, &step);
+                check_alike(&batched, kept.as_ref(), index, &step);
                 check_carried(&config, &context.open(index), &context.active(index), &step);
             }
-            memory = recurrent.or(batched.stale);
+            memory = kept;
+        }
+    }
+
+    #[test]
+    fn members_that_send_bytes_do_what_their_team_does(
+        config in configs(), masked: bool, drawn: bool, seed: u64,
+    ) {
+        let mut noise = Noise::new(seed);
+        let policy = noisy_policy(&config, &mut noise);
+        let weights = Weights::new(&policy).unwrap();
+        let mut team = Team::new(&weights, config.agents).unwrap();
+        let members = (0..config.agents).map(|agent| Member::new(&weights, agent));
+        let mut members: Vec<Member> = members.collect::<Result<_, _>>().unwrap();
+        for _ in 0..3 {
+            let context = Context::draw(&config, GateFor::Receivers, masked, &mut noise);
+            let (actions, memory) = act_by_bytes(&mut members, &config, &context, drawn);
+            let step = act_alone(&mut team, &context, 0, drawn);
+            prop_assert_eq!(actions, step.actions);
+            prop_assert_eq!(memory, step.memory.unwrap_or_default());
         }
     }
 
