@@ -56,9 +56,9 @@ pub(super) fn sizes(config: &TeamConfig, spec: &Spec) -> PolicyConfig {
                 PreviousAction::Always
             }
         },
-        obs_norm: match (policy.obs_norm, config.unknown_scales) {
-            (ObsNormName::Running, _) | (ObsNormName::Auto, true) => ObsNorm::Running,
-            (ObsNormName::Layer, _) | (ObsNormName::Auto, false) => ObsNorm::Layer,
+        obs_norm: match (policy.obs_norm, config.known_scales) {
+            (ObsNormName::Running, _) | (ObsNormName::Auto, false) => ObsNorm::Running,
+            (ObsNormName::Layer, _) | (ObsNormName::Auto, true) => ObsNorm::Layer,
         },
         closed: config.gate.closed,
         recurrence: policy.recurrence,

@@ -192,7 +192,7 @@ impl Config {
             gate: self.gate.clone(),
             seed: self.run.seed,
             precision: self.run.precision,
-            unknown_scales: matches!(self.env.task, TaskConfig::Python(_)),
+            known_scales: !matches!(self.env.task, TaskConfig::Python(_)),
         }
     }
 
