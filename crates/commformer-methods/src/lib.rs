@@ -48,7 +48,7 @@ pub use config::TeamConfig;
 pub use error::MethodError;
 pub use footprint::Footprint;
 pub use registry::{METHODS, Method, MethodConfig};
-pub use team::{Apart, Attentions, Delivered, Team};
+pub use team::{Apart, Attentions, Delivered, Portable, Team};
 
 /// The code of the crate's README is tested with that of its documentation.
 #[cfg(doctest)]

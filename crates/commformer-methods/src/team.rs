@@ -1,6 +1,9 @@
 //! What the program asks of a team, beside learning.
 
 use crate::Insight;
+use crate::config::GateExecution;
+use commformer_gate::TemporalGateConfig;
+use commformer_model::PolicyConfig;
 use commformer_train::{Act, Gates, ObsBatch, Policy, PolicyResult};
 use serde::Serialize;
 use std::fmt::Debug;
@@ -27,6 +30,15 @@ pub trait Team: Policy + Debug {
     /// The attentions that [`explain`](Self::explain) shows; none, as here, of a network without any.
     fn attentions(&self) -> Attentions {
         Attentions::default()
+    }
+
+    /// What its agents need where they run without libtorch, beside their weights and the graph.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says why they cannot, as here.
+    fn portable(&self) -> Result<Portable, String> {
+        Err("agents of this method run within the program alone".to_owned())
     }
 
     /// The same as [`act`](commformer_train::Actor::act) with every agent alone, given only its own observation and
@@ -57,6 +69,10 @@ impl<T: Team + ?Sized> Team for Box<T> {
         (**self).attentions()
     }
 
+    fn portable(&self) -> Result<Portable, String> {
+        (**self).portable()
+    }
+
     fn act_apart(
         &self,
         batch: &ObsBatch<'_>,
@@ -74,6 +90,15 @@ pub struct Attentions {
     pub names: Vec<String>,
     /// Heads of each.
     pub heads: usize,
+}
+
+/// What agents of CommFormer are made of, where they run by themselves (`commformer_model::decentralised`).
+#[derive(Clone, Debug)]
+pub struct Portable {
+    /// The network.
+    pub policy: PolicyConfig,
+    /// The gate and how it decides, if there is one.
+    pub gate: Option<(TemporalGateConfig, GateExecution)>,
 }
 
 /// What agents did, each by itself.

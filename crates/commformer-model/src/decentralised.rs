@@ -51,11 +51,13 @@
 //! # Ok::<(), commformer_model::ModelError>(())
 //! ```
 
+mod exported;
 mod mail;
 mod member;
 mod packet;
 mod receiving;
 
+pub use exported::{Exported, ExportedGate};
 pub use mail::{Delivered, Inbox, Links, Mailbox, OpenEdges};
 pub use member::{Member, Turn};
 pub use packet::{Action, Packet};
@@ -88,7 +90,7 @@ impl Weights {
     }
 
     /// Saved weights: the numbers of each tensor under its name in the file, such as a checkpoint's
-    /// `policy.safetensors`, in any order. Names that begin with `gate.` are a gate's, and left alone.
+    /// `weights.safetensors`, in any order. Names that begin with `gate.` are a gate's, and left alone.
     ///
     /// # Errors
     /// [`ModelError::Config`] when the configuration does not make a policy, [`ModelError::Input`] that names the
@@ -117,6 +119,10 @@ impl Weights {
                 }
             }
         }
+        let finite = |(_, numbers): &(&String, &Vec<f32>)| !numbers.iter().all(|x| x.is_finite());
+        if let Some((name, _)) = saved.iter().find(finite) {
+            return Err(refused(format!("`{name}` has a number that is not finite")));
+        }
         let numbers = network.layout.take(&mut saved).map_err(refused)?;
         match saved.keys().find(|name| !name.starts_with("gate.")) {
             Some(name) => Err(refused(format!(
@@ -126,7 +132,8 @@ impl Weights {
         }
     }
 
-    fn config(&self) -> &PolicyConfig {
+    /// The network's sizes and switches.
+    pub fn config(&self) -> &PolicyConfig {
         &self.network.config
     }
 

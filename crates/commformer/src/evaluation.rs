@@ -1,8 +1,10 @@
 //! Evaluating a checkpoint: what `commformer eval` does, and `commformer train` at its end.
 
 mod decentralised;
+mod export;
 
 pub use decentralised::{Alone, Comparison, compare};
+pub use export::{Export, export};
 
 use crate::compose::{self, ComposeError, Envs};
 use crate::config::Config;
@@ -62,6 +64,9 @@ pub enum EvaluationError {
     /// The evaluation failed.
     #[error(transparent)]
     Evaluate(#[from] TrainError),
+    /// Its agents need the program.
+    #[error("this team cannot be exported: {0}")]
+    Portable(String),
     /// Agents that ran alone did something else than the policy over all of them.
     #[error("with every agent alone {0}")]
     Decentralised(String),

@@ -116,6 +116,23 @@ impl TeamGate {
         }
     }
 
+    /// What it is made of and how it decides, where an agent can decide by itself; nothing of one that is always open.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says why it cannot.
+    pub fn portable(&self) -> Result<Option<(TemporalGateConfig, GateExecution)>, String> {
+        match &self.kind {
+            Kinds::Open => Ok(None),
+            Kinds::Learned(gate) => Ok(Some((gate.config().clone(), self.execution))),
+            Kinds::Random(_) | Kinds::Periodic(_) | Kinds::Uncertainty(_) => Err(
+                "its gates decide within the program alone: found a gate.mode of random, periodic or uncertainty, \
+                 expected learned, open or off"
+                    .to_owned(),
+            ),
+        }
+    }
+
     /// Whether it learns when to open.
     pub fn is_learned(&self) -> bool {
         matches!(self.kind, Kinds::Learned(_))

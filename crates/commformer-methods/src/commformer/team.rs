@@ -3,7 +3,7 @@
 use super::footprint::sizes;
 use super::gate::{Decision, GateInputs, TeamGate, for_policy};
 use crate::config::TeamConfig;
-use crate::{Apart, Attentions, Insight, MethodError, Team};
+use crate::{Apart, Attentions, Insight, MethodError, Portable, Team};
 use commformer_env::{Rng, Spec};
 use commformer_model::{CommFormer, Input, Observations, Recurrence, SelfEdge, graph};
 use commformer_train::{
@@ -291,6 +291,14 @@ impl Team for TeamPolicy {
             names: self.model.attention_names().collect(),
             heads: self.model.config().heads,
         }
+    }
+
+    fn portable(&self) -> Result<Portable, String> {
+        let gate = self.gate.as_ref().map(TeamGate::portable).transpose()?;
+        Ok(Portable {
+            policy: self.model.config().clone(),
+            gate: gate.flatten(),
+        })
     }
 
     fn act_apart(

@@ -26,8 +26,7 @@ pub struct Links {
 }
 
 impl OpenEdges {
-    /// From a graph (N, N) of 0 and 1, row the receiver, less what gates shut
-    /// ([`crate::graph::gated`] gives that for each batch entry).
+    /// From a graph (N, N) of 0 and 1, row the receiver.
     ///
     /// # Errors
     /// [`ModelError::Shape`] when it is not square.
@@ -45,6 +44,34 @@ impl OpenEdges {
             open: graph.iter().map(|edge| *edge > 0.5).collect(),
             active: vec![true; agents],
         })
+    }
+
+    /// Those that are left of them when receivers shut theirs: `open` says for each agent whether it listens in this step,
+    /// (N), or for each of its edges, (N, N), row the receiver. What an agent hears of itself stays.
+    ///
+    /// # Errors
+    /// [`ModelError::Shape`] for other sizes.
+    pub fn gated(mut self, open: &[bool]) -> Result<Self, ModelError> {
+        let agents = self.agents;
+        let is_open: Box<dyn Fn(usize, usize) -> bool> = match open.len() {
+            length if length == agents => Box::new(|receiver, _| open[receiver]),
+            length if length == agents * agents => {
+                Box::new(|receiver, sender| open[receiver * agents + sender])
+            }
+            length => {
+                return Err(ModelError::Shape {
+                    input: "open",
+                    expected: format!("[{agents}] or [{agents}, {agents}]"),
+                    found: vec![length as i64],
+                });
+            }
+        };
+        for receiver in 0..agents {
+            for sender in (0..agents).filter(|sender| *sender != receiver) {
+                self.open[receiver * agents + sender] &= is_open(receiver, sender);
+            }
+        }
+        Ok(self)
     }
 
     /// Those between the agents who are active, `active` (N): the others neither send nor are sent

@@ -4,6 +4,7 @@ mod bench;
 mod compare;
 mod doctor;
 mod eval;
+mod export;
 mod options;
 mod plain;
 mod presets;
@@ -40,6 +41,8 @@ enum Command {
     Watch(watch::Watch),
     /// Play episodes of a trained team again, in a page for a browser: who said what to whom, and why
     Replay(replay::Replay),
+    /// Write a trained team to one file, for agents that run in a program of your own
+    Export(export::Export),
     /// Show runs on one page, and compare them: curves, statistics over seeds, the graph
     Report(report::Report),
     /// List the configurations that come with the program
@@ -64,6 +67,7 @@ pub fn run() -> ExitCode {
         Command::Eval(eval) => eval.run(out).map(|()| ExitCode::SUCCESS),
         Command::Watch(watch) => watch.run(out).map(|()| ExitCode::SUCCESS),
         Command::Replay(replay) => replay.run(out).map(|()| ExitCode::SUCCESS),
+        Command::Export(export) => export.run(out).map(|()| ExitCode::SUCCESS),
         Command::Report(report) => report.run(out).map(|()| ExitCode::SUCCESS),
         Command::Presets => presets::list(out).map(|()| ExitCode::SUCCESS),
         Command::Settings(settings) => settings.run(out).map(|()| ExitCode::SUCCESS),

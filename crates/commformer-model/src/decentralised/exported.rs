@@ -1,0 +1,83 @@
+//! A trained team in one file, which `commformer export` writes.
+
+use safetensors::{Dtype, SafeTensors};
+use std::collections::HashMap;
+
+use super::{OpenEdges, Weights};
+use crate::ModelError;
+use crate::config::PolicyConfig;
+
+/// A trained team: all that its agents are given before they part.
+///
+/// The file is in the safetensors format. It has the weights under their names, the graph (N, N) as `graph.edges`, and
+/// in its metadata, as JSON, the configuration of the network (`policy`) and that of a gate, if there is one (`gate`).
+#[derive(Debug)]
+pub struct Exported {
+    /// The network.
+    pub weights: Weights,
+    /// The graph by which the team acts.
+    pub edges: OpenEdges,
+    /// Its gates; `None`: every edge is open in every step.
+    pub gate: Option<ExportedGate>,
+}
+
+/// What `commformer_gate::alone::Gate` is made of.
+#[derive(Debug)]
+pub struct ExportedGate {
+    /// Its `TemporalGateConfig`, in JSON.
+    pub config: String,
+    /// How it decides: `error-diffusion` or `threshold`.
+    pub execution: String,
+    /// Its weights.
+    pub parts: Vec<(String, Vec<f32>)>,
+}
+
+impl Exported {
+    /// Reads what [`commformer export`](self) wrote.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] for other files, [`ModelError::Config`] for a configuration that makes no network.
+    pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(refused)?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let policy = metadata.get("policy").ok_or_else(|| {
+            let found = "found no configuration of a network in the file's metadata";
+            refused(format!("{found}, expected what `commformer export` writes"))
+        })?;
+        let config: PolicyConfig = serde_json::from_str(policy).map_err(refused)?;
+        let file = SafeTensors::deserialize(bytes).map_err(refused)?;
+        let mut parts = HashMap::new();
+        for (name, tensor) in file.tensors() {
+            if tensor.dtype() != Dtype::F32 {
+                let found = tensor.dtype();
+                return Err(refused(format!("`{name}` has {found:?}, expected F32")));
+            }
+            let (numbers, _) = tensor.data().as_chunks();
+            let numbers: Vec<f32> = numbers.iter().map(|x| f32::from_le_bytes(*x)).collect();
+            parts.insert(name, numbers);
+        }
+        let edges = parts
+            .remove("graph.edges")
+            .ok_or_else(|| refused("found no `graph.edges`"))?;
+        let (of_gate, parts): (Vec<_>, Vec<_>) = parts
+            .into_iter()
+            .partition(|(name, _)| name.starts_with("gate."));
+        let gate = metadata.get("gate").map(|config| ExportedGate {
+            config: config.clone(),
+            execution: metadata.get("gate.execution").cloned().unwrap_or_default(),
+            parts: of_gate,
+        });
+        Ok(Self {
+            weights: Weights::of_parts(&config, parts)?,
+            edges: OpenEdges::new(&edges)?,
+            gate,
+        })
+    }
+}
+
+fn refused(problem: impl ToString) -> ModelError {
+    ModelError::Input {
+        input: "file",
+        problem: problem.to_string(),
+    }
+}

@@ -1,0 +1,60 @@
+//! `commformer export`.
+
+use super::eval::Checkpoint;
+use super::trust::Trust;
+use super::warn;
+use crate::compose;
+use crate::config::{Config, Overrides};
+use crate::evaluation;
+use crate::run_dir::RunDir;
+use clap::Args;
+use commformer_train::{CheckpointStore, write_beside};
+use commformer_view::numbers::grouped;
+use std::io::Write;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// The run's folder
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+    /// The file to write; by default team.safetensors in the run's folder
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Which weights
+    #[arg(long, value_enum, default_value_t = Checkpoint::Best)]
+    checkpoint: Checkpoint,
+    #[command(flatten)]
+    trust: Trust,
+}
+
+impl Export {
+    pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let folder = RunDir::open(&self.run)?;
+        let overrides = Overrides {
+            file: Some(folder.config()),
+            device: Some("cpu".to_owned()),
+            ..Overrides::default()
+        };
+        let config = Config::resolve(None, &overrides)?;
+        self.trust.check(folder.path(), &config)?;
+        let device = compose::device(&config)?;
+        let store = CheckpointStore::open(folder.path())?;
+        let exported = evaluation::export(&config, &store, self.checkpoint.into(), device)?;
+        for damage in &exported.damaged {
+            warn(damage);
+        }
+        let file = self.out.clone();
+        let file = file.unwrap_or_else(|| folder.path().join("team.safetensors"));
+        write_beside(&file, &exported.bytes)?;
+        writeln!(
+            out,
+            "{}: {} agents after {} steps, {} bytes; docs/src/crates.md says how a program of yours runs them",
+            file.display(),
+            exported.agents,
+            grouped(exported.trained_steps),
+            grouped(exported.bytes.len() as u64),
+        )?;
+        Ok(())
+    }
+}

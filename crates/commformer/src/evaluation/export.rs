@@ -1,0 +1,65 @@
+//! A trained team in one file, for agents that run in programs of others.
+
+use super::{EvaluationError, Loaded, Request};
+use crate::config::Config;
+use commformer_methods::Portable;
+use commformer_torch::weights;
+use commformer_train::{CheckpointStore, TrainError, Which};
+use serde::Serialize;
+use tch::{Device, Tensor};
+
+/// What `commformer_model::decentralised::Exported` reads.
+#[derive(Debug)]
+pub struct Export {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// How many agents it is of.
+    pub agents: usize,
+    /// Environment steps of training behind it.
+    pub trained_steps: u64,
+    /// What is wrong with each checkpoint that is newer than the newest whole one.
+    pub damaged: Vec<String>,
+}
+
+/// Puts a checkpoint's weights together with its graph, and with the configuration that they belong to.
+///
+/// # Errors
+///
+/// [`EvaluationError`]; [`EvaluationError::Portable`] for a team whose agents cannot run without the program.
+pub fn export(
+    config: &Config,
+    store: &CheckpointStore,
+    which: Which,
+    device: Device,
+) -> Result<Export, EvaluationError> {
+    let request = Request {
+        which,
+        episodes: 1,
+        seed: config.run.seed,
+        sampled: false,
+    };
+    let (team, loaded) = Loaded::load(config, store, &request, device)?;
+    let Portable { policy, gate } = team.portable().map_err(EvaluationError::Portable)?;
+    let mut metadata = vec![("policy".to_owned(), json(&policy))];
+    // Weights from before the gates were in force act without them.
+    if let Some((gate, execution)) = gate.filter(|_| loaded.options.gates.is_some()) {
+        metadata.push(("gate".to_owned(), json(&gate)));
+        let execution = json(&execution).trim_matches('"').to_owned();
+        metadata.push(("gate.execution".to_owned(), execution));
+    }
+    let agents = policy.agents as i64;
+    let edges = Tensor::from_slice(&loaded.edges).view([agents, agents]);
+    let mut tensors = team.state();
+    tensors.push(("graph.edges".to_owned(), edges));
+    Ok(Export {
+        bytes: weights::encode(&tensors, &metadata).map_err(TrainError::from)?,
+        agents: policy.agents,
+        trained_steps: loaded.trained_steps,
+        damaged: loaded.damaged,
+    })
+}
+
+/// Numbers, names and switches always have a text.
+fn json(x: &impl Serialize) -> String {
+    serde_json::to_string(x).unwrap_or_default()
+}
