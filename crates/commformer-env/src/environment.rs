@@ -231,7 +231,8 @@ pub trait Environment: Send {
     /// Whether each agent left in the last step, (N); empty, as here, for a task that nobody leaves.
     ///
     /// Whoever has the place of one that left, from this step's observation on, is another, or nobody:
-    /// the one that left earns nothing more, and what it carried goes with it. One that is dead and still
+    /// the one that left earns nothing more, and what it carried goes with it. [`VecEnv`](crate::VecEnv) counts a reward
+    /// in a place that was left as 0 until another has it. One that is dead and still
     /// earns what its team does is not active, but has not left, and neither has one that pauses and comes back.
     fn departed(&self) -> &[bool] {
         &[]

@@ -86,6 +86,7 @@ pub mod smac;
 mod stacked;
 mod text;
 mod traffic_junction;
+mod vacant;
 mod vec_env;
 
 pub use augmented::{Augment, Augmented};
