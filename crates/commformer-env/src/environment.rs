@@ -159,7 +159,7 @@ impl Status {
     }
 }
 
-/// One environment of a task.
+/// One environment of a task. [`check`](crate::check()) tells whether one of your own keeps to what is said here.
 pub trait Environment: Send {
     /// What the task looks like.
     fn spec(&self) -> &Spec;
@@ -185,7 +185,7 @@ pub trait Environment: Send {
         rewards: &mut [f32],
     ) -> Status;
 
-    /// Writes the metrics of the episode so far, in the order of [`Spec::metrics`].
+    /// Writes the metrics of the episode so far, in the order of [`Spec::metrics`]: finite numbers once it has ended.
     fn metrics(&self, out: &mut [f32]);
 
     /// Takes which share of a training run is over, 0 to 1; called before each rollout. A task with a curriculum
