@@ -112,3 +112,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn it_runs() -> Result<(), Box<dyn Error>> {
     main()
 }
+
+#[test]
+fn it_keeps_to_the_contract() -> Result<(), Box<dyn Error>> {
+    let episodes = commformer_env::check(Roll::new, 1, 10)?;
+    assert_eq!(episodes, [(10, Status::Truncated); 10]);
+    Ok(())
+}

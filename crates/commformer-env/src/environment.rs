@@ -159,7 +159,7 @@ impl Status {
     }
 }
 
-/// One environment of a task.
+/// One environment of a task. [`check`](crate::check()) tells whether one of your own keeps to what is said here.
 pub trait Environment: Send {
     /// What the task looks like.
     fn spec(&self) -> &Spec;
@@ -185,7 +185,7 @@ pub trait Environment: Send {
         rewards: &mut [f32],
     ) -> Status;
 
-    /// Writes the metrics of the episode so far, in the order of [`Spec::metrics`].
+    /// Writes the metrics of the episode so far, in the order of [`Spec::metrics`]: finite numbers once it has ended.
     fn metrics(&self, out: &mut [f32]);
 
     /// Takes which share of a training run is over, 0 to 1; called before each rollout. A task with a curriculum
@@ -231,7 +231,8 @@ pub trait Environment: Send {
     /// Whether each agent left in the last step, (N); empty, as here, for a task that nobody leaves.
     ///
     /// Whoever has the place of one that left, from this step's observation on, is another, or nobody:
-    /// the one that left earns nothing more, and what it carried goes with it. One that is dead and still
+    /// the one that left earns nothing more, and what it carried goes with it. [`VecEnv`](crate::VecEnv) counts a reward
+    /// in a place that was left as 0 until another has it. One that is dead and still
     /// earns what its team does is not active, but has not left, and neither has one that pauses and comes back.
     fn departed(&self) -> &[bool] {
         &[]

@@ -3,7 +3,9 @@
 
 use std::ops::Range;
 
-use crate::{Actions, Batch, Environment, Observation, Rng, Spec, StateError, Status};
+use crate::{
+    Actions, Batch, Environment, Observation, Rng, Spec, StateError, Status, vacant::Vacant,
+};
 use serde::{Deserialize, Serialize};
 
 /// One environment with what belongs to it.
@@ -14,6 +16,7 @@ pub(crate) struct Lane<E> {
     /// Of the episode under way.
     steps: u32,
     team_return: f64,
+    vacant: Vacant,
     /// Of the episode that ended in the last step, if one did.
     pub last: Option<Outcome>,
     pub last_obs: Vec<f32>,
@@ -50,6 +53,7 @@ impl<E: Environment> Lane<E> {
         let last_obs = vec![0.0; spec.agents * spec.obs_dim];
         let last_active = vec![false; spec.agents];
         let last_available = vec![false; spec.available_len()];
+        let agents = spec.agents;
         let last_departed = Vec::with_capacity(spec.agents);
         let last_metrics = vec![0.0; spec.metrics.len()];
         Self {
@@ -57,6 +61,7 @@ impl<E: Environment> Lane<E> {
             rng,
             steps: 0,
             team_return: 0.0,
+            vacant: Vacant::new(agents),
             last: None,
             last_obs,
             last_active,
@@ -90,6 +95,7 @@ impl<E: Environment> Lane<E> {
     fn begin(&mut self, out: Observation<'_>) {
         self.steps = 0;
         self.team_return = 0.0;
+        self.vacant.clear();
         self.env.reset(&mut self.rng, out);
     }
 
@@ -112,6 +118,8 @@ impl<E: Environment> Lane<E> {
         self.rng = state.rng.clone();
         self.steps = state.steps;
         self.team_return = state.team_return;
+        // Who left before is not in the state: it matters only for a task that pays them, which must not.
+        self.vacant.clear();
         self.last = None;
         Ok(())
     }
@@ -126,6 +134,7 @@ impl<E: Environment> Lane<E> {
             .env
             .step(actions, &mut self.rng, out.reborrow(), rewards);
         self.steps = self.steps.saturating_add(1);
+        self.vacant.settle(rewards, out.active, self.env.departed());
         self.team_return +=
             rewards.iter().copied().map(f64::from).sum::<f64>() / rewards.len() as f64;
         self.last = None;

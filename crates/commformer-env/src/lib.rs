@@ -20,6 +20,8 @@
 //! observations, too; [`Augmented`] tells them which of them they are and what they did last; [`TimeLimit`] truncates its episodes;
 //! [`RewardScale`] scales what it pays.
 //!
+//! A task of your own is played and looked at by [`check`](check()), which names what does not keep to the contract.
+//!
 //! [`VecEnv`] steps many environments of a task at once, on as many threads as the current rayon pool has,
 //! and begins a new episode where one ends. Every environment has its own stream of random numbers, an
 //! [`Rng`], so the same seed gives the same episodes on any number of threads.
@@ -63,6 +65,7 @@
 //! This crate knows nothing of policies or tensors, and does no input or output.
 
 mod augmented;
+mod check;
 mod environment;
 mod error;
 mod foraging;
@@ -86,9 +89,11 @@ pub mod smac;
 mod stacked;
 mod text;
 mod traffic_junction;
+mod vacant;
 mod vec_env;
 
 pub use augmented::{Augment, Augmented};
+pub use check::{CheckError, check};
 pub use environment::{ActionSpace, Actions, Environment, Observation, Remote, Spec, Status};
 pub use error::{ConfigError, StateError, VecEnvError};
 pub use foraging::{Foraging, ForagingConfig, Item};

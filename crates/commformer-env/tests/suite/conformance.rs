@@ -1,8 +1,9 @@
 //! What holds for every task in the registry.
 
-use crate::single::Single;
-use crate::{draw, restore, vec_env};
-use commformer_env::{BuiltIn, Environment, Rng, Status, TASKS};
+use crate::{draw, vec_env};
+use commformer_env::{
+    Augment, Augmented, BuiltIn, Environment, RewardScale, Stacked, Status, TASKS, TimeLimit, check,
+};
 
 /// Steps of an episode here.
 const LIMIT: u32 = 20;
@@ -21,54 +22,9 @@ fn build(task: &BuiltIn) -> Box<dyn Environment> {
     built.unwrap_or_else(|error| panic!("{}: {error}", task.kind()))
 }
 
-/// Plays an episode of random available actions, and looks at all that is written.
-fn play(task: &BuiltIn, seed: u64) -> (u32, Status) {
-    let kind = task.kind();
-    let mut single = Single::new(build(task), seed);
-    let count = single.env.spec().actions.size();
-    let mut policy = Rng::new(seed, 1);
-    single.reset();
-    // Nothing may be left of what was there before.
-    single.rewards.fill(0.0);
-    for step in 0.. {
-        let numbers = single.obs.iter().chain(&single.rewards);
-        assert!(numbers.copied().all(f32::is_finite), "{kind}, step {step}");
-        let metrics = single.metrics();
-        assert!(
-            metrics.iter().all(|metric| metric.is_finite()),
-            "{kind}: {metrics:?}"
-        );
-        let mut state = vec![f32::NAN; single.env.spec().state_dim];
-        single.env.global_state(&mut state);
-        assert!(
-            state.iter().all(|number| number.is_finite()),
-            "{kind}: state"
-        );
-        let mut rows = single.available.chunks_exact(count);
-        let actions = single.active.iter().map(|_| match rows.next() {
-            None => policy.below(count as u32).into(),
-            Some(row) => {
-                let open: Vec<i64> = (0..)
-                    .zip(row)
-                    .filter(|(_, open)| **open)
-                    .map(|(action, _)| action)
-                    .collect();
-                assert!(
-                    !open.is_empty(),
-                    "{kind}, step {step}: an agent without an action"
-                );
-                open[policy.below(open.len() as u32) as usize]
-            }
-        });
-        let actions: Vec<i64> = actions.collect();
-        single.obs.fill(f32::NAN);
-        single.rewards.fill(f32::NAN);
-        let status = single.step(&actions);
-        if status != Status::Running {
-            return (step + 1, status);
-        }
-    }
-    unreachable!("an episode ends")
+/// Checks environments; gives how their episodes went.
+fn sound<E: Environment>(kind: &str, build: impl Fn() -> E) -> Vec<(u32, Status)> {
+    check(build, 7, LIMIT).unwrap_or_else(|error| panic!("{kind}: {error}"))
 }
 
 #[test]
@@ -113,23 +69,33 @@ fn settings_read_back_as_they_were() {
 }
 
 #[test]
-fn episodes_are_whole_finite_and_within_their_limit() {
+fn every_task_keeps_to_the_contract_and_within_its_limit() {
     for task in tasks() {
-        let episodes: Vec<_> = (0..20).map(|seed| play(&task, seed)).collect();
-        for (steps, status) in &episodes {
-            assert!(*steps <= LIMIT, "{}: {steps} steps", task.kind());
-            assert!(
-                *steps == LIMIT || *status == Status::Terminated,
-                "{}",
-                task.kind()
-            );
-        }
+        let kind = task.kind();
+        assert!(build(&task).save().is_some(), "{kind}");
+        let episodes = sound(kind, || build(&task));
+        let is_whole =
+            |(steps, status): &(u32, Status)| *steps == LIMIT || *status == Status::Terminated;
+        assert!(episodes.iter().all(is_whole), "{kind}: {episodes:?}");
+        let cut = |(_, status): &(u32, Status)| *status == Status::Truncated;
+        assert!(episodes.iter().any(cut), "{kind}: {episodes:?}");
+    }
+}
+
+#[test]
+fn every_wrapped_task_keeps_to_the_contract() {
+    let both = Augment {
+        agent_id: true,
+        last_action: true,
+    };
+    for task in tasks() {
+        let kind = task.kind();
+        sound(kind, || Stacked::new(build(&task), 3).unwrap());
+        sound(kind, || Augmented::new(build(&task), both));
+        let short = || TimeLimit::new(RewardScale::new(build(&task), 0.5).unwrap(), 7).unwrap();
         assert!(
-            episodes
-                .iter()
-                .any(|(_, status)| *status == Status::Truncated),
-            "{}",
-            task.kind()
+            sound(kind, short).iter().all(|(steps, _)| *steps <= 7),
+            "{kind}"
         );
     }
 }
@@ -138,13 +104,6 @@ fn episodes_are_whole_finite_and_within_their_limit() {
 fn every_task_draws_all_of_an_episode() {
     for task in tasks() {
         draw::check(build(&task));
-    }
-}
-
-#[test]
-fn every_task_goes_on_from_the_middle_of_an_episode() {
-    for task in tasks() {
-        restore::check(|| build(&task));
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod anchors;
 mod augmented;
+mod check;
 mod conformance;
 mod draw;
 mod foraging;

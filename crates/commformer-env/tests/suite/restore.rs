@@ -1,71 +1,37 @@
 //! Tasks written in the middle of an episode and read back go on as if nothing had happened.
 
 use commformer_env::{
-    Environment, PredatorCapturePrey, PredatorCapturePreyConfig, PredatorPrey, PredatorPreyConfig,
-    Rng, Signal, SignalConfig, Status, TrafficJunction, TrafficJunctionConfig,
+    CheckError, Environment, PredatorCapturePrey, PredatorCapturePreyConfig, PredatorPrey,
+    PredatorPreyConfig, Signal, SignalConfig, TrafficJunction, TrafficJunctionConfig, check,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::single::Single;
 
-/// Plays an episode of random actions, in the middle of which another environment takes it up.
-pub fn check<E: Environment>(fresh: impl Fn() -> E) {
-    let mut original = Single::new(fresh(), 9);
-    let agents = original.env.spec().agents;
-    let actions = original.env.spec().actions.size() as u32;
-    original.reset();
-    let mut policy = Rng::new(10, 0);
-    let mut act = || {
-        let random = (0..agents).map(|_| i64::from(policy.below(actions)));
-        random.collect::<Vec<_>>()
-    };
-    for _ in 0..5 {
-        original.step(&act());
-    }
-    let mut restored = Single::new(fresh(), 0);
-    let saved = original.env.save().unwrap();
-    restored
-        .begin(|env, _, out| env.restore(&saved, out))
-        .unwrap();
-    assert_eq!(restored.obs, original.obs);
-    assert_eq!(restored.active, original.active);
-    assert_eq!(restored.available, original.available);
-    restored.rng = original.rng.clone();
-    let mut status = Status::Running;
-    while status == Status::Running {
-        let actions = act();
-        status = original.step(&actions);
-        assert_eq!(restored.step(&actions), status);
-        assert_eq!(restored.obs, original.obs);
-        assert_eq!(restored.active, original.active);
-        assert_eq!(restored.available, original.available);
-        assert_eq!(restored.rewards, original.rewards);
-        assert_eq!(restored.metrics(), original.metrics());
-    }
-}
-
 #[test]
-fn in_the_middle_of_an_episode() {
+fn in_the_middle_of_an_episode() -> Result<(), CheckError> {
     let config = PredatorCapturePreyConfig {
         dim: 3,
         episode_limit: Some(12),
         ..Default::default()
     };
-    check(|| PredatorCapturePrey::new(config.clone()).unwrap());
+    check(|| PredatorCapturePrey::new(config.clone()).unwrap(), 9, 100)?;
     let config = SignalConfig {
         cue_probability: 0.5,
         ..Default::default()
     };
-    check(|| Signal::new(config.clone()).unwrap());
+    check(|| Signal::new(config.clone()).unwrap(), 9, 100)?;
     let config = TrafficJunctionConfig {
         agents: 3,
         ..Default::default()
     };
-    check(|| {
+    let junction = || {
         let mut junction = TrafficJunction::new(config.clone()).unwrap();
         junction.progress(0.4);
         junction
-    });
+    };
+    check(junction, 9, 100)?;
+    Ok(())
 }
 
 #[test]

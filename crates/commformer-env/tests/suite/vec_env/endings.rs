@@ -1,6 +1,7 @@
 //! What is known at an episode's end, and after it.
 
 use super::*;
+use crate::shown::{Scene, Shown};
 
 #[test]
 fn an_ended_episode_leaves_its_last_observation_and_the_next_one_begins() {
@@ -114,6 +115,32 @@ fn who_was_active_at_an_end_is_known_beside_the_last_observation() {
         }
     }
     assert!(team.envs.final_active(2).is_empty());
+}
+
+#[test]
+fn who_has_left_earns_nothing_more_until_another_comes() {
+    let scene = |active, departed| Scene {
+        obs: [0.0; 4],
+        active: [true, active],
+        departed: [false, departed],
+    };
+    // In step 2 somebody leaves, in step 5 another comes. Each step pays its number.
+    let there = [true, true, false, false, false, true];
+    let scenes = (0..)
+        .zip(there)
+        .map(|(step, there)| scene(there, step == 2));
+    let task = Shown::new(scenes, true, Status::Terminated);
+    let mut team = Team::new(VecEnv::new(vec![task.clone(), task], 0).unwrap());
+    team.reset().unwrap();
+    for paid in [1., 2., 0., 0., 5.] {
+        team.step(Actions::Discrete(&[0; 4])).unwrap();
+        assert_eq!((team.rewards[1], team.rewards[3]), (paid, paid));
+    }
+    let returns: Vec<f32> = team.envs.episodes().iter().map(|e| e.team_return).collect();
+    // The other agent is paid in all five steps.
+    assert_eq!(returns, [(15. + 8.) / 2.; 2]);
+    team.step(Actions::Discrete(&[0; 4])).unwrap();
+    assert_eq!(team.rewards, [1.; 4], "of the next episode");
 }
 
 /// One agent with four actions, of which the step's own number cannot be taken.

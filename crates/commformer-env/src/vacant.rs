@@ -1,0 +1,40 @@
+//! Places of a team that agents have left: what a step pays there is nobody's.
+
+/// The places that were left and that nobody has taken since, (N).
+#[derive(Clone, Debug)]
+pub(crate) struct Vacant(Vec<bool>);
+
+impl Vacant {
+    /// None of so many places.
+    pub fn new(agents: usize) -> Self {
+        Self(vec![false; agents])
+    }
+
+    /// A new episode begins.
+    pub fn clear(&mut self) {
+        self.0.fill(false);
+    }
+
+    /// Takes who is active after a step and who left in it, and zeroes the rewards that are nobody's. Gives the first
+    /// agent that a task paid all the same.
+    ///
+    /// What a place is paid in the step in which its agent leaves is still that one's, and in the step in which another
+    /// comes, that other's. Where nobody ever leaves, `departed` is empty and nothing happens. A reward that is not finite stays, so that whoever looks for those finds it.
+    pub fn settle(
+        &mut self,
+        rewards: &mut [f32],
+        active: &[bool],
+        departed: &[bool],
+    ) -> Option<usize> {
+        let mut paid = None;
+        let places = self.0.iter_mut().zip(rewards).zip(active).zip(departed);
+        for (agent, (((vacant, reward), active), departed)) in places.enumerate() {
+            if *vacant && !active && reward.is_finite() && *reward != 0.0 {
+                *reward = 0.0;
+                paid = paid.or(Some(agent));
+            }
+            *vacant = !active && (*vacant || *departed);
+        }
+        paid
+    }
+}
