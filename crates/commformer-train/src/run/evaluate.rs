@@ -1,6 +1,5 @@
 //! Evaluating a policy: rounds of exactly one episode in each environment.
 
-use crate::rollout::graphs::entries;
 use crate::rollout::memory::of_active;
 use crate::rollout::message_stats::StepMessages;
 use crate::rollout::noise::{Noise, streams};
@@ -49,7 +48,7 @@ impl Default for EvaluateOptions {
 ///
 /// # Errors
 ///
-/// [`TrainError::Setting`] for a graph of another team or no episodes, [`TrainError::Endless`] if an episode does not end,
+/// [`TrainError::Setting`] for a graph of another team, one that is not of zeros and ones, or no episodes, [`TrainError::Endless`] if an episode does not end,
 /// or what the environments or the policy refuse.
 pub fn evaluate<E: Environment>(
     policy: &(impl Actor + ?Sized),
@@ -68,9 +67,9 @@ pub(crate) fn play<E: Environment>(
     options: &EvaluateOptions,
     scores: &mut Vec<f32>,
 ) -> Result<EvaluationReport, TrainError> {
-    crate::check::of_agents(&graph.size(), environments.spec().agents, true)?;
+    let edges = crate::check::adjacency(graph, environments.spec().agents, true)?;
     crate::check::episodes(options.episodes)?;
-    let (edges, envs) = (entries(graph)?, environments.num_envs());
+    let envs = environments.num_envs();
     let asked = options.episodes.unwrap_or(envs);
     let mut episodes = Vec::new();
     for round in 0..asked.div_ceil(envs) {
