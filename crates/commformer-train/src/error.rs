@@ -39,6 +39,16 @@ pub enum TrainError {
         /// What it gave.
         found: f64,
     },
+    /// The policy returned what does not fit the call.
+    #[error("the policy's `{what}` is {found}, expected {expected}: correct the policy")]
+    Returned {
+        /// What was returned, by its name in the traits.
+        what: &'static str,
+        /// Its shape, kind or value.
+        found: String,
+        /// What would fit.
+        expected: String,
+    },
     /// Evaluation episodes did not end.
     #[error(
         "{unfinished} of {episodes} evaluation episodes had not ended after {steps} steps; \

@@ -54,6 +54,7 @@ mod pool;
 mod ranks;
 mod report;
 mod rollout;
+mod returned;
 mod run;
 mod seeds;
 mod trainer;
