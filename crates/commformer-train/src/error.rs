@@ -70,6 +70,12 @@ pub enum TrainError {
         "a worker panicked: {0}; this is a mistake in the environment, the policy or commformer"
     )]
     Panicked(String),
+    /// An iteration of this trainer has failed, and nobody may go on with what it left.
+    #[error(
+        "an iteration of this trainer failed before ({0}), which left its state half-written: make a new trainer and \
+         restore a checkpoint"
+    )]
+    Failed(String),
     /// A checkpoint could not be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

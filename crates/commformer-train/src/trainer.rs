@@ -1,5 +1,6 @@
 //! The loop: collect, advantages, lower steps, upper steps, report.
 
+use crate::panics::caught;
 use crate::policy::learned_graph;
 use crate::rollout::graphs::{self, Graphs};
 use crate::rollout::memory::of_active;
@@ -49,6 +50,8 @@ pub struct Trainer<P, E> {
     pub(crate) iteration: u64,
     pub(crate) steps: u64,
     pub(crate) best: Option<Best>,
+    /// What ended an iteration before its time.
+    failed: Option<String>,
 }
 
 impl<P: Policy, E: Environment> Trainer<P, E> {
@@ -94,6 +97,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             iteration: 0,
             steps: 0,
             best: None,
+            failed: None,
             settings,
             plan,
         })
@@ -130,6 +134,25 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     /// [`TrainError::Fault`], and so does a [checkpoint](Self::checkpoint). Other processes of the run notice it when this
     /// trainer is dropped.
     pub fn iterate(&mut self) -> Result<IterationReport, TrainError> {
+        self.sound()?;
+        // A panic out of `tch::no_grad` would leave the caller's thread without gradients.
+        let result = tch::with_grad(|| caught(|| self.iterate_once()));
+        self.failed = result.as_ref().err().map(ToString::to_string);
+        result
+    }
+
+    /// An error once an iteration has failed.
+    pub(crate) fn sound(&self) -> Result<(), TrainError> {
+        for Shard { buffer, .. } in &self.shards {
+            buffer.sound()?;
+        }
+        match &self.failed {
+            None => Ok(()),
+            Some(what) => Err(TrainError::Failed(what.clone())),
+        }
+    }
+
+    fn iterate_once(&mut self) -> Result<IterationReport, TrainError> {
         let graph_before = self.execution_graph()?;
         let graphs = self.draw_graphs()?;
         let Collected {

@@ -1,5 +1,6 @@
 //! Evaluating a policy: rounds of exactly one episode in each environment.
 
+use crate::panics::caught;
 use crate::rollout::memory::of_active;
 use crate::rollout::message_stats::StepMessages;
 use crate::rollout::noise::{Noise, streams};
@@ -49,14 +50,15 @@ impl Default for EvaluateOptions {
 /// # Errors
 ///
 /// [`TrainError::Setting`] for a graph of another team, one that is not of zeros and ones, or no episodes, [`TrainError::Endless`] if an episode does not end,
-/// or what the environments or the policy refuse.
+/// [`TrainError::Panicked`] if the policy or an environment panics, or what they refuse. A further evaluation in the same
+/// environments resets them.
 pub fn evaluate<E: Environment>(
     policy: &(impl Actor + ?Sized),
     graph: &Tensor,
     environments: &mut VecEnv<E>,
     options: &EvaluateOptions,
 ) -> Result<EvaluationReport, TrainError> {
-    play(policy, graph, environments, options, &mut Vec::new())
+    caught(|| play(policy, graph, environments, options, &mut Vec::new()))
 }
 
 /// The same; adds the scores of the active agents' gates in these episodes to `scores`.

@@ -5,6 +5,8 @@ mod bent;
 mod common;
 mod global_state;
 mod memory;
+mod misfits;
+mod panics;
 mod plain;
 mod plain_policy;
 mod recurrent;
