@@ -50,7 +50,7 @@ impl Gate {
     ///
     /// # Errors
     /// [`GateError::Config`] when the configuration does not make a gate, [`GateError::Input`] that names the missing,
-    /// unexpected, misshapen or doubled tensor, or a threshold that is not a number.
+    /// unexpected, misshapen or doubled tensor, one whose numbers are not finite, or a threshold that is not a number.
     pub fn of_parts(
         config: &TemporalGateConfig,
         parts: impl IntoIterator<Item = (String, Vec<f32>)>,
@@ -70,6 +70,12 @@ impl Gate {
                     entry.insert_entry(numbers);
                 }
             }
+        }
+        let wrong = (saved.iter())
+            .filter(|(name, _)| name.starts_with("gate.") && *name != THRESHOLD)
+            .find_map(|(name, numbers)| Some((name, not_finite(numbers)?)));
+        if let Some((name, problem)) = wrong {
+            return Err(refused(format!("`{name}`: {problem}")));
         }
         let numbers = network.layout.take(&mut saved).map_err(refused)?;
         let threshold = match saved.remove(THRESHOLD).as_deref() {
@@ -97,7 +103,8 @@ impl Gate {
     /// The log-odds of its decisions, W numbers, from the agent's own embedding, E numbers.
     ///
     /// # Errors
-    /// [`GateError::Shape`] when the embedding does not fit.
+    /// [`GateError::Shape`] when the embedding does not fit, [`GateError::Input`] when it or what comes of it is not
+    /// finite. What the gate carries is then as before.
     pub fn logits(&mut self, embedding: &[f32]) -> Result<&[f32], GateError> {
         if embedding.len() != self.config.embed_dim {
             return Err(GateError::Shape {
@@ -106,12 +113,23 @@ impl Gate {
                 found: vec![embedding.len() as i64],
             });
         }
+        let input = "embedding";
+        if let Some(problem) = not_finite(embedding) {
+            return Err(GateError::Input { input, problem });
+        }
         let leaves: Vec<&[f32]> = self.numbers.iter().map(Vec::as_slice).collect();
         self.tape.begin([1, 1]);
         let embedding = self.tape.input(embedding, embedding.len(), false);
         let mut ops = Native::new(&mut self.tape, &leaves);
         let logits = self.network.logits.forward(&mut ops, &embedding);
-        Ok(self.tape.value(logits))
+        let logits = self.tape.value(logits);
+        match not_finite(logits) {
+            None => Ok(logits),
+            Some(problem) => Err(GateError::Input {
+                input,
+                problem: format!("too large for the gate: of its log-odds, {problem}"),
+            }),
+        }
     }
 
     /// Whether it opens, for each decision: where the logit lies above the threshold.
@@ -150,9 +168,90 @@ impl Gate {
     }
 }
 
+/// What is wrong with numbers that are not all finite.
+fn not_finite(numbers: &[f32]) -> Option<String> {
+    let at = numbers.iter().position(|number| !number.is_finite())?;
+    Some(format!(
+        "number {at} is {}, expected a finite one",
+        numbers[at]
+    ))
+}
+
 fn refused(problem: String) -> GateError {
     GateError::Input {
         input: "parts",
         problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts() -> Vec<(String, Vec<f32>)> {
+        let parts = [
+            ("gate.hidden.weight", vec![1.0, 0.0, 0.0, 1.0]),
+            ("gate.hidden.bias", vec![0.0; 2]),
+            ("gate.out.weight", vec![1.0, 1.0]),
+            ("gate.out.bias", vec![-2.0]),
+            ("gate.value.hidden.weight", vec![0.0; 4]),
+            ("gate.value.hidden.bias", vec![0.0; 2]),
+            ("gate.value.out.weight", vec![0.0; 2]),
+            ("gate.value.out.bias", vec![0.0]),
+            ("gate.threshold", vec![0.0]),
+        ];
+        parts
+            .map(|(name, numbers)| (name.to_owned(), numbers))
+            .into()
+    }
+
+    fn gate(parts: Vec<(String, Vec<f32>)>) -> Result<Gate, GateError> {
+        Gate::of_parts(&TemporalGateConfig::new(3, 2), parts)
+    }
+
+    #[test]
+    fn an_embedding_that_is_not_finite_is_refused_and_leaves_no_trace() {
+        let (mut shown, mut spared) = (gate(parts()).unwrap(), gate(parts()).unwrap());
+        for step in 0..6 {
+            for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let expected = format!("`embedding`: number 1 is {odd}, expected a finite one");
+                let odd = [0.5, odd];
+                for refused in [
+                    shown.logits(&odd).map(drop),
+                    shown.execute(&odd).map(drop),
+                    shown.error_diffusion(&odd).map(drop),
+                ] {
+                    assert_eq!(refused.unwrap_err().to_string(), expected);
+                }
+            }
+            let embedding = [1.0, 0.25 * step as f32];
+            let [found, expected] =
+                [&mut shown, &mut spared].map(|gate| gate.error_diffusion(&embedding).unwrap());
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn weights_that_are_not_finite_are_named() {
+        let mut spoilt = parts();
+        spoilt[2].1[1] = f32::NAN;
+        let refused = gate(spoilt).unwrap_err().to_string();
+        let expected = "`parts`: `gate.out.weight`: number 1 is NaN, expected a finite one";
+        assert_eq!(refused, expected);
+        // A threshold beyond all numbers closes the gate for good.
+        let mut closed = parts();
+        closed[8].1[0] = f32::INFINITY;
+        let mut closed = gate(closed).unwrap();
+        assert_eq!(closed.error_diffusion(&[2.0, 2.0]).unwrap(), [false]);
+    }
+
+    #[test]
+    fn weights_too_large_for_an_embedding_are_refused() {
+        let mut large = parts();
+        large[0].1.fill(f32::MAX);
+        large[2].1.fill(f32::MAX);
+        let refused = gate(large).unwrap().error_diffusion(&[9.0, 9.0]);
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("too large for the gate"), "{refused}");
     }
 }

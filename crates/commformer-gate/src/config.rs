@@ -16,8 +16,7 @@ pub enum Per {
     Edge,
 }
 
-/// Every size and switch of a [`crate::TemporalGate`]. [`TemporalGateConfig::new`] gives the
-/// defaults.
+/// Every size and switch of a temporal gate. [`TemporalGateConfig::new`] gives the defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TemporalGateConfig {
     /// The number of agents N. A gate per receiver takes any number, since no weight depends on

@@ -22,9 +22,16 @@
 //! The idea of a gate in time is that of the extension of CommFormer (arXiv 2411.00382), of which
 //! only the abstract was available to us. The design is our own: do not take it for theirs.
 //!
+//! # Without libtorch
+//!
+//! With `default-features = false` there are budgets, thresholds and a gate [`alone`]. The tensors' side is left out:
+//! `TemporalGate`, `decision` and `fixed`.
+//!
 //! # On a policy of your own
 //!
-//! ```
+// Without libtorch the code is shown and not run, and links to what is left out lead to where that is said.
+#![cfg_attr(feature = "torch", doc = "```")]
+#![cfg_attr(not(feature = "torch"), doc = "```ignore")]
 //! use commformer_gate::budget::{Budget, BudgetConfig, TargetConfig};
 //! use commformer_gate::{TemporalGate, TemporalGateConfig, decision, quantile_threshold};
 //! use tch::{Device, Kind, Tensor};
@@ -72,6 +79,19 @@
 //! assert_eq!(open.sum(None).double_value(&[]), 4.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![cfg_attr(
+    not(feature = "torch"),
+    doc = "
+[`TemporalGate`]: #without-libtorch
+[`TemporalGate::state`]: #without-libtorch
+[`decision`]: #without-libtorch
+[`decision::draw`]: #without-libtorch
+[`decision::straight_through`]: #without-libtorch
+[`decision::error_diffusion`]: #without-libtorch
+[`decision::execute`]: #without-libtorch
+[`fixed`]: #without-libtorch
+"
+)]
 
 pub mod alone;
 pub mod budget;

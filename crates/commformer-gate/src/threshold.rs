@@ -47,27 +47,39 @@ fn midway(below: f32, above: f32) -> f32 {
     if middle < above { middle } else { below }
 }
 
-/// The threshold t under which gates with these logits, executed by error diffusion
-/// ([`crate::decision::error_diffusion`]), are open at the rate `target`, in [0, 1]: the mean of sigmoid(z - t) is `target`. Logits that are
-/// not finite are ignored; `None` when none is finite.
+/// The threshold t under which gates with these logits, executed by error diffusion, are open at the rate `target`, in
+/// [0, 1]: the mean of sigmoid(z - t) is `target`. It is sought from 20 below the least logit to 20 above the greatest:
+/// at these ends a gate is closed, or open, in one of 500 million steps. Logits that are not finite are ignored.
 ///
 /// Error diffusion does not meet its probabilities exactly in short episodes. If these logits were executed
 /// under the threshold `now` and the gates were open at the rate `found`, the mean is corrected by as
 /// much as it missed that.
+///
+/// `None` when no logit is finite, or one of the rates or `now` is not a number.
+///
+/// ```
+/// use commformer_gate::diffusion_threshold;
+///
+/// // Probabilities of one half, as the logits are equal.
+/// let threshold = diffusion_threshold(&[100.0, 100.0], 0.5, None, 0.0);
+/// assert!(threshold.is_some_and(|threshold| (threshold - 100.0).abs() < 1e-9));
+/// ```
 pub fn diffusion_threshold(
     logits: &[f32],
     target: f64,
     found: Option<f64>,
     now: f64,
 ) -> Option<f64> {
+    if target.is_nan() || now.is_nan() || found.is_some_and(f64::is_nan) {
+        return None;
+    }
     let logits: Vec<f64> = logits
         .iter()
         .filter(|logit| logit.is_finite())
         .map(|logit| f64::from(*logit))
         .collect();
-    if logits.is_empty() {
-        return None;
-    }
+    let least = logits.iter().copied().reduce(f64::min)?;
+    let greatest = logits.iter().copied().reduce(f64::max)?;
     let mean = |threshold: f64| {
         let open = logits
             .iter()
@@ -78,10 +90,11 @@ pub fn diffusion_threshold(
         Some(found) if found > 0.0 => target * (mean(now) / found).clamp(0.5, 2.0),
         _ => target,
     };
-    // The mean falls as the threshold rises; beyond the ends no gate of a rollout is ever open or
-    // closed.
-    let (mut low, mut high) = (-SURE, SURE);
-    for _ in 0..BISECTIONS {
+    // The mean falls as the threshold rises. Logits of usual size are all sought between the same ends, so that the
+    // threshold is the same to the last bit whichever of them are the outermost.
+    let (mut low, mut high) = ((least - SURE).min(-USUAL), (greatest + SURE).max(USUAL));
+    let wider = (high - low) / (2.0 * USUAL);
+    for _ in 0..BISECTIONS + wider.log2().ceil() as usize {
         let middle = 0.5 * (low + high);
         if mean(middle) > wanted {
             low = middle;
@@ -92,9 +105,11 @@ pub fn diffusion_threshold(
     Some(0.5 * (low + high))
 }
 
-/// A threshold so far from every logit that gates are open, or closed, for good.
-const SURE: f64 = 40.0;
-/// Halvings that bring 2 x [`SURE`] below the rounding of a logit.
+/// A threshold so far from a logit leaves its gate open, or closed, for good.
+const SURE: f64 = 20.0;
+/// How far from 0 thresholds are sought at least.
+const USUAL: f64 = 40.0;
+/// Halvings that bring 2 x [`USUAL`] below the rounding of a logit.
 const BISECTIONS: usize = 60;
 
 #[cfg(test)]
@@ -192,5 +207,65 @@ mod tests {
         assert!(diffusion_threshold(&[9.0, f32::NAN], 0.0, None, 0.0).unwrap() > 39.0);
         assert!(diffusion_threshold(&[-9.0], 1.0, None, 0.0).unwrap() < -39.0);
         assert_eq!(diffusion_threshold(&[f32::NAN], 0.5, None, 0.0), None);
+    }
+
+    #[test]
+    fn what_is_not_a_number_gives_none() {
+        let logits = [0.0, 1.0];
+        let nan = f64::NAN;
+        assert_eq!(diffusion_threshold(&logits, nan, None, 0.0), None);
+        assert_eq!(diffusion_threshold(&logits, 0.5, Some(0.5), nan), None);
+        assert_eq!(diffusion_threshold(&logits, 0.5, Some(nan), 0.0), None);
+    }
+
+    #[test]
+    fn the_mean_is_met_wherever_the_logits_lie() {
+        let all = [
+            [100.0, 101.0],
+            [-60.0, -61.0],
+            [-50.0, 50.0],
+            [3e4, -7.0],
+            [-0.5, 0.5],
+        ];
+        for logits in all {
+            for target in [0.01, 0.25, 0.5, 0.9] {
+                let threshold = diffusion_threshold(&logits, target, None, 0.0).unwrap();
+                let open = logits.map(|z| (1.0 + (threshold - f64::from(z)).exp()).recip());
+                let mean = open.iter().sum::<f64>() / 2.0;
+                // Between two logits far apart, any threshold is as good.
+                assert!((mean - target).abs() < 1e-8, "{logits:?}: {mean}, {target}");
+            }
+            let [never, always] =
+                [0.0, 1.0].map(|target| diffusion_threshold(&logits, target, None, 0.0).unwrap());
+            for logit in logits.map(f64::from) {
+                assert!(never >= logit + SURE && always <= logit - SURE);
+            }
+        }
+        for huge in [f32::MAX, f32::MIN] {
+            let threshold = diffusion_threshold(&[huge], 0.5, None, 0.0).unwrap();
+            assert_eq!(threshold as f32, huge);
+        }
+    }
+
+    #[test]
+    fn logits_of_usual_size_keep_their_threshold_to_the_bit() {
+        // As found when all thresholds were sought from -40 to 40: trained gates were set so.
+        let logits = [3f32.ln(), -3.5, 0.25, 19.0, -20.0];
+        let mean = |threshold: f64| {
+            let open = logits.map(|z| (1.0 + (threshold - f64::from(z)).exp()).recip());
+            open.iter().sum::<f64>() / 5.0
+        };
+        for target in [0.0, 0.1, 0.3, 0.6, 1.0] {
+            let (mut low, mut high) = (-40.0, 40.0);
+            for _ in 0..60 {
+                let middle = 0.5 * (low + high);
+                match mean(middle) > target {
+                    true => low = middle,
+                    false => high = middle,
+                }
+            }
+            let found = diffusion_threshold(&logits, target, None, 0.0);
+            assert_eq!(found, Some(0.5 * (low + high)), "{target}");
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Settings that cannot work are refused before any work.
 
+use crate::rollout::graphs::entries;
 use crate::{GatePlan, GraphPlan, RolloutConfig, Settings, TrainError, UpperData};
+use tch::{Kind, Tensor};
 
 /// Refuses the first setting that cannot work with `envs` environments, for a policy that evaluates
 /// sequences of this `length`, or samples by themselves (1).
@@ -111,7 +113,7 @@ pub fn settings(
 }
 
 /// Refuses to learn a graph where the policy offers none, to train without a graph where the policy learns one, and a
-/// fixed graph that is not `agents` x `agents`.
+/// fixed graph that is not one of `agents` x `agents` zeros and ones.
 pub fn graph(plan: &GraphPlan, offered: bool, agents: usize) -> Result<(), TrainError> {
     let (found, expected, holds) = match plan {
         GraphPlan::Learned(_) => (
@@ -124,7 +126,7 @@ pub fn graph(plan: &GraphPlan, offered: bool, agents: usize) -> Result<(), Train
             "a learned or a fixed graph",
             !offered,
         ),
-        GraphPlan::Fixed(graph) => return of_agents(&graph.size(), agents, false),
+        GraphPlan::Fixed(graph) => return adjacency(graph, agents, false).map(drop),
     };
     check("graph.mode", found, holds, expected)
 }
@@ -145,8 +147,32 @@ pub fn ranks(ranks: usize, shards: usize, rollout: &RolloutConfig) -> Result<(),
     check("rollout.shard", found, shards >= ranks, &expected)
 }
 
+/// The entries of a graph, row by row. Refuses all but zeros and ones of `agents` x `agents`; with `or_none`, no graph
+/// (0 x 0) is allowed, too.
+pub fn adjacency(graph: &Tensor, agents: usize, or_none: bool) -> Result<Vec<f32>, TrainError> {
+    of_agents(&graph.size(), agents, or_none)?;
+    // Policies multiply with it, and libtorch multiplies truth values or other numbers with `f32` in few places only.
+    check(
+        "the graph's kind",
+        format!("{:?}", graph.kind()),
+        graph.kind() == Kind::Float,
+        "Float, zeros and ones of f32: `graph.to_kind(Kind::Float)`",
+    )?;
+    let entries = entries(graph)?;
+    if let Some(at) = (entries.iter()).position(|entry| ![0.0, 1.0].contains(entry)) {
+        let (receiver, sender) = (at / agents, at % agents);
+        check(
+            "the graph's entry",
+            format!("{} in row {receiver}, column {sender}", entries[at]),
+            false,
+            "1 where the receiver (row) hears the sender (column), else 0",
+        )?;
+    }
+    Ok(entries)
+}
+
 /// Refuses a graph's size other than `agents` x `agents`; with `or_none`, that of no graph (0 x 0) is allowed, too.
-pub fn of_agents(size: &[i64], agents: usize, or_none: bool) -> Result<(), TrainError> {
+fn of_agents(size: &[i64], agents: usize, or_none: bool) -> Result<(), TrainError> {
     let own = [agents as i64; 2];
     let holds = size == own || (or_none && size == [0, 0]);
     let expected = match or_none {
@@ -212,7 +238,7 @@ fn check(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::{Device, Kind, Tensor};
+    use tch::Device;
 
     #[test]
     fn who_learns_a_graph_is_not_trained_without_one() {
@@ -224,6 +250,36 @@ mod tests {
         let refused = graph(&GraphPlan::None, true, 3).unwrap_err().to_string();
         let expected = "graph.mode is none at all, for a policy that learns one, expected a learned or a fixed graph";
         assert_eq!(refused, expected);
+    }
+
+    #[test]
+    fn a_fixed_graph_has_zeros_and_ones() {
+        let fixed = |graph: Tensor| graph_of(graph).map_err(|refused| refused.to_string());
+        let graph_with = |odd: f32| {
+            let mut entries = [0f32, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0];
+            entries[5] = odd;
+            Tensor::from_slice(&entries).view([3, 3])
+        };
+        for fine in [0.0, 1.0] {
+            assert_eq!(fixed(graph_with(fine)), Ok(()));
+        }
+        for odd in [-1.0, 2.0, 0.4, f32::NAN, f32::INFINITY] {
+            let expected = format!(
+                "the graph's entry is {odd} in row 1, column 2, expected 1 where the receiver (row) hears the sender \
+                 (column), else 0"
+            );
+            assert_eq!(fixed(graph_with(odd)), Err(expected));
+        }
+        for kind in [Kind::Bool, Kind::Int64, Kind::Double, Kind::Half] {
+            let refused = fixed(graph_with(1.0).to_kind(kind)).unwrap_err();
+            let expected = format!("the graph's kind is {kind:?}, expected Float, zeros");
+            assert!(refused.starts_with(&expected), "{refused}");
+        }
+    }
+
+    /// Whether a policy that learns none can be trained on it.
+    fn graph_of(fixed: Tensor) -> Result<(), TrainError> {
+        graph(&GraphPlan::Fixed(fixed), false, 3)
     }
 
     #[test]

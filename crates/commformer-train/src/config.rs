@@ -217,7 +217,7 @@ pub struct BilevelConfig {
 pub enum GraphPlan {
     /// There is none: the policy asks for no graph.
     None,
-    /// It stays as it is: (N, N), 1 where receiver (row) hears sender (column).
+    /// It stays as it is: (N, N) of f32, 1 where receiver (row) hears sender (column), else 0.
     Fixed(tch::Tensor),
     /// It is learned.
     Learned(BilevelConfig),

@@ -39,6 +39,16 @@ pub enum TrainError {
         /// What it gave.
         found: f64,
     },
+    /// The policy returned what does not fit the call.
+    #[error("the policy's `{what}` is {found}, expected {expected}: correct the policy")]
+    Returned {
+        /// What was returned, by its name in the traits.
+        what: &'static str,
+        /// Its shape, kind or value.
+        found: String,
+        /// What would fit.
+        expected: String,
+    },
     /// Evaluation episodes did not end.
     #[error(
         "{unfinished} of {episodes} evaluation episodes had not ended after {steps} steps; \
@@ -60,6 +70,12 @@ pub enum TrainError {
         "a worker panicked: {0}; this is a mistake in the environment, the policy or commformer"
     )]
     Panicked(String),
+    /// An iteration of this trainer has failed, and nobody may go on with what it left.
+    #[error(
+        "an iteration of this trainer failed before ({0}), which left its state half-written: make a new trainer and \
+         restore a checkpoint"
+    )]
+    Failed(String),
     /// A checkpoint could not be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

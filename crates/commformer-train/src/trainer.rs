@@ -1,5 +1,6 @@
 //! The loop: collect, advantages, lower steps, upper steps, report.
 
+use crate::panics::caught;
 use crate::policy::learned_graph;
 use crate::rollout::graphs::{self, Graphs};
 use crate::rollout::memory::of_active;
@@ -14,7 +15,7 @@ use crate::update::sequences;
 use crate::{
     Best, GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, MessageStats,
     Payment, Policy, PpoConfig, Price, Purpose, RolloutConfig, RunConfig, TeamGraphs, TrainError,
-    ValueNorm, seed_for,
+    ValueNorm, returned, seed_for,
 };
 use commformer_env::{Environment, Spec, VecEnv};
 use std::ops::Range;
@@ -49,6 +50,8 @@ pub struct Trainer<P, E> {
     pub(crate) iteration: u64,
     pub(crate) steps: u64,
     pub(crate) best: Option<Best>,
+    /// What ended an iteration before its time.
+    failed: Option<String>,
 }
 
 impl<P: Policy, E: Environment> Trainer<P, E> {
@@ -94,6 +97,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             iteration: 0,
             steps: 0,
             best: None,
+            failed: None,
             settings,
             plan,
         })
@@ -124,8 +128,31 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     ///
     /// # Errors
     ///
-    /// [`TrainError`]; the trainer is then of no use. Other processes of the run notice it when this trainer is dropped.
+    /// [`TrainError`]; a panic of the policy, of an environment or of a worker is [`TrainError::Panicked`]. The trainer is
+    /// then of no use: the rollout may be half-written, and some of the iteration's steps may be taken. The
+    /// [policy](Self::policy) can still be looked at. Another call comes to [`TrainError::Failed`], or to the same
+    /// [`TrainError::Fault`], and so does a [checkpoint](Self::checkpoint). Other processes of the run notice it when this
+    /// trainer is dropped.
     pub fn iterate(&mut self) -> Result<IterationReport, TrainError> {
+        self.sound()?;
+        // A panic out of `tch::no_grad` would leave the caller's thread without gradients.
+        let result = tch::with_grad(|| caught(|| self.iterate_once()));
+        self.failed = result.as_ref().err().map(ToString::to_string);
+        result
+    }
+
+    /// An error once an iteration has failed.
+    pub(crate) fn sound(&self) -> Result<(), TrainError> {
+        for Shard { buffer, .. } in &self.shards {
+            buffer.sound()?;
+        }
+        match &self.failed {
+            None => Ok(()),
+            Some(what) => Err(TrainError::Failed(what.clone())),
+        }
+    }
+
+    fn iterate_once(&mut self) -> Result<IterationReport, TrainError> {
         let graph_before = self.execution_graph()?;
         let graphs = self.draw_graphs()?;
         let Collected {
@@ -214,7 +241,12 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         Ok(match &self.plan {
             GraphPlan::None => TeamGraphs::none(self.settings.run.device).graphs.get(0),
             GraphPlan::Fixed(graph) => graph.shallow_clone(),
-            GraphPlan::Learned(_) => tch::no_grad(|| learned_graph(self.policy())?.exact())?,
+            GraphPlan::Learned(_) => {
+                let graph = tch::no_grad(|| learned_graph(self.policy())?.exact())?;
+                let agents = self.spec.agents as i64;
+                returned::graphs("LearnedGraph::exact", &graph, &[agents; 2])?;
+                graph
+            }
         })
     }
 
@@ -308,7 +340,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     }
 
     fn draw_graphs(&self) -> Result<Graphs, TrainError> {
-        Ok(graphs::draw(
+        graphs::draw(
             &self.plan,
             self.policy(),
             self.num_envs(),
@@ -316,7 +348,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             self.iteration,
             self.progress(),
             self.settings.run.device,
-        )?)
+        )
     }
 
     fn collect(&mut self, graphs: &Graphs) -> Result<Collected, TrainError> {

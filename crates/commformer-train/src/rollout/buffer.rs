@@ -50,6 +50,8 @@ pub struct Buffer {
     penalties: Array3<f32>,
     gates: Option<GateMemory>,
     recurrent: Option<RecurrentStates>,
+    /// For what there is room.
+    needs: Needs,
     /// How each episode stood after each step, (T, C).
     status: Vec<Status>,
     /// Whether each agent left in each step, (T, C, N).
@@ -96,6 +98,7 @@ impl Buffer {
             penalties: Array3::zeros((steps, envs, spec.agents)),
             gates: None,
             recurrent: None,
+            needs: Needs::default(),
             status: vec![Status::Running; steps * envs],
             departed: vec![false; steps * envs * spec.agents],
             final_obs: Vec::new(),
@@ -116,6 +119,7 @@ impl Buffer {
     /// [`TrainError::Tch`] if there is not enough memory.
     pub fn with_needs(mut self, needs: Needs) -> Result<Self, TrainError> {
         crate::check::gate_width(needs.gate, self.spec.agents)?;
+        self.needs = needs;
         let shape = [self.steps, self.envs, self.spec.agents].map(|size| size as i64);
         let [steps, envs, agents] = shape;
         if needs.gate > 0 {

@@ -2,8 +2,8 @@
 
 use crate::policy::learned_graph;
 use crate::{
-    BilevelConfig, Estimator, GraphPlan, Policy, PolicyResult, Purpose, RolloutGraph, TeamGraphs,
-    seed_for,
+    BilevelConfig, Estimator, GraphPlan, LearnedGraph, Policy, Purpose, RolloutGraph,
+    SampledGraphs, TeamGraphs, TrainError, returned, seed_for,
 };
 use commformer_env::Rng;
 use tch::{Device, Kind, Tensor};
@@ -82,7 +82,7 @@ pub fn draw<P: Policy>(
     iteration: u64,
     progress: f64,
     device: Device,
-) -> PolicyResult<Graphs> {
+) -> Result<Graphs, TrainError> {
     tch::no_grad(|| {
         let config = match plan {
             GraphPlan::None => return Ok(Graphs::fixed(TeamGraphs::none(device).graphs)),
@@ -101,7 +101,7 @@ pub fn draw<P: Policy>(
         let noise = |groups| gumbel(seed, iteration, [groups, agents, agents], exact.device());
         Ok(match (config.estimator, config.rollout) {
             (Estimator::ScoreFunction, _) => {
-                let sampled = graph.sample(&noise(groups(config, envs)))?;
+                let sampled = sample(graph, &noise(groups(config, envs)))?;
                 Graphs {
                     acting: sampled.graphs.detach(),
                     drawn: Some(Drawn::Groups(sampled.order)),
@@ -109,7 +109,7 @@ pub fn draw<P: Policy>(
             }
             (Estimator::StraightThrough, RolloutGraph::Sampled) => {
                 let noise = noise(1);
-                let sampled = graph.sample(&noise)?;
+                let sampled = sample(graph, &noise)?;
                 Graphs {
                     acting: sampled.graphs.detach(),
                     drawn: Some(Drawn::Once(noise)),
@@ -121,6 +121,13 @@ pub fn draw<P: Policy>(
             },
         })
     })
+}
+
+/// A graph for each group of noise, (G, N, N).
+fn sample(graph: &dyn LearnedGraph, noise: &Tensor) -> Result<SampledGraphs, TrainError> {
+    let sampled = graph.sample(noise)?;
+    returned::graphs("LearnedGraph::sample", &sampled.graphs, &noise.size())?;
+    Ok(sampled)
 }
 
 fn groups(config: &BilevelConfig, envs: usize) -> usize {

@@ -1,6 +1,6 @@
 //! Evaluating a policy: rounds of exactly one episode in each environment.
 
-use crate::rollout::graphs::entries;
+use crate::panics::caught;
 use crate::rollout::memory::of_active;
 use crate::rollout::message_stats::StepMessages;
 use crate::rollout::noise::{Noise, streams};
@@ -49,15 +49,16 @@ impl Default for EvaluateOptions {
 ///
 /// # Errors
 ///
-/// [`TrainError::Setting`] for a graph of another team or no episodes, [`TrainError::Endless`] if an episode does not end,
-/// or what the environments or the policy refuse.
+/// [`TrainError::Setting`] for a graph of another team, one that is not of zeros and ones, or no episodes, [`TrainError::Endless`] if an episode does not end,
+/// [`TrainError::Panicked`] if the policy or an environment panics, or what they refuse. A further evaluation in the same
+/// environments resets them.
 pub fn evaluate<E: Environment>(
     policy: &(impl Actor + ?Sized),
     graph: &Tensor,
     environments: &mut VecEnv<E>,
     options: &EvaluateOptions,
 ) -> Result<EvaluationReport, TrainError> {
-    play(policy, graph, environments, options, &mut Vec::new())
+    caught(|| play(policy, graph, environments, options, &mut Vec::new()))
 }
 
 /// The same; adds the scores of the active agents' gates in these episodes to `scores`.
@@ -68,9 +69,9 @@ pub(crate) fn play<E: Environment>(
     options: &EvaluateOptions,
     scores: &mut Vec<f32>,
 ) -> Result<EvaluationReport, TrainError> {
-    crate::check::of_agents(&graph.size(), environments.spec().agents, true)?;
+    let edges = crate::check::adjacency(graph, environments.spec().agents, true)?;
     crate::check::episodes(options.episodes)?;
-    let (edges, envs) = (entries(graph)?, environments.num_envs());
+    let envs = environments.num_envs();
     let asked = options.episodes.unwrap_or(envs);
     let mut episodes = Vec::new();
     for round in 0..asked.div_ceil(envs) {

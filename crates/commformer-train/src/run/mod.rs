@@ -4,6 +4,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod evaluate;
 mod resume;
 
+use crate::panics::caught;
 use crate::{
     Best, Checkpoint, CheckpointStore, EpisodeRecord, EvaluateOptions, EvaluationReport, Listener,
     Policy, Purpose, TrainError, Trainer, evaluate, seed_for,
@@ -11,7 +12,6 @@ use crate::{
 use commformer_env::{Environment, VecEnv};
 use evaluate::play;
 use std::error::Error;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// By how much the share of messages that a team takes in may lie above its target: it still keeps to its budget.
 const TOLERANCE: f64 = 0.03;
@@ -74,17 +74,15 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     ) -> Result<Outcome, TrainError> {
         while self.progress() < 1.0 {
             let before = self.checkpoint()?;
-            let round = AssertUnwindSafe(|| self.round(environments, store, listener));
-            let failed = match catch_unwind(round) {
-                Ok(Ok(true)) if self.progress() < 1.0 => return Ok(Outcome::Stopped),
-                Ok(Ok(_)) => continue,
+            let failed = match caught(|| self.round(environments, store, listener)) {
+                Ok(true) if self.progress() < 1.0 => return Ok(Outcome::Stopped),
+                Ok(_) => continue,
                 // Saving again would fail for the same reason.
-                Ok(Err(error @ (TrainError::Checkpoint(_) | TrainError::Listener(_)))) => {
+                Err(error @ (TrainError::Checkpoint(_) | TrainError::Listener(_))) => {
                     self.leave(&error);
                     return Err(error);
                 }
-                Ok(Err(error)) => error,
-                Err(panic) => TrainError::Panicked(message_of(&*panic)),
+                Err(error) => error,
             };
             self.leave(&failed);
             // If this fails, too, the first error is the one to report.
@@ -216,11 +214,4 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         }
         standing
     }
-}
-
-/// What a panic said.
-fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "without a message".into())
 }

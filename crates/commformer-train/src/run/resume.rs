@@ -10,8 +10,9 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     ///
     /// # Errors
     ///
-    /// [`TrainError`] if the device refuses a copy.
+    /// [`TrainError::Failed`] after an iteration that failed, or [`TrainError`] if the device refuses a copy.
     pub fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
+        self.sound()?;
         let mut recurrent = Vec::new();
         let mut envs = Some(Vec::new());
         for shard in &self.shards {
@@ -67,8 +68,10 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     ///
     /// # Errors
     ///
-    /// [`TrainError::Mismatch`], or that of the part that does not fit.
+    /// [`TrainError::Mismatch`], or that of the part that does not fit; [`TrainError::Failed`] after an iteration that
+    /// failed.
     pub fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
+        self.sound()?;
         let Checkpoint { weights, state } = checkpoint;
         let mismatch = |what: String| Err(TrainError::Mismatch(what));
         state.check_observations(&self.spec)?;

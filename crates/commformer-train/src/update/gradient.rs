@@ -13,7 +13,7 @@ use crate::pool::lock;
 use crate::ranks::wire::Wire;
 use crate::ranks::{Ranks, Subject};
 use crate::rollout::samples::Observed;
-use crate::{GradientExchange, Losses, Policy, PpoConfig, Samples, Sequence, TrainError};
+use crate::{GradientExchange, Losses, Policy, PpoConfig, Samples, Sequence, TrainError, returned};
 use std::sync::Mutex;
 use tch::{Device, Kind, Tensor};
 
@@ -97,13 +97,12 @@ pub fn gradient(
         loop {
             let next = lock(&queue).next();
             let Some((index, part)) = next else { break };
-            *lock(&done[index]) = Some(differentiate(
-                &**replica,
-                part,
-                level,
-                objective,
-                total_active,
-            ));
+            let found = differentiate(&**replica, part, level, objective, total_active);
+            let fits = |found: (Vec<Tensor>, Tensor)| {
+                returned::gradients(&found.0, &leaves)?;
+                Ok(found)
+            };
+            *lock(&done[index]) = Some(found.and_then(fits));
         }
     };
     pool.scope(|scope| {
@@ -267,8 +266,14 @@ fn differentiate(
             .collect();
         Tensor::from_slice(&noise).view(shape).to_device(device)
     };
-    let mut terms = None;
+    let (mut terms, mut misfit) = (None, None);
     let mut loss = |evaluation: &Evaluation| {
+        if let Err(error) = returned::evaluation(evaluation, &part.targets.returns.size()) {
+            misfit = Some(error);
+            // Some loss, to come back from the policy: its gradient is not looked at.
+            let nothing = Tensor::zeros([], (Kind::Float, device));
+            return (evaluation.log_probs.f_sum(Kind::Float)).unwrap_or(nothing);
+        }
         let loss = ppo::loss(
             objective.ppo,
             objective.gate,
@@ -279,7 +284,11 @@ fn differentiate(
         terms = Some(loss.terms);
         loss.total
     };
-    let gradients = policy.gradients(level, &samples, &mut uniform, &mut loss)?;
+    let gradients = policy.gradients(level, &samples, &mut uniform, &mut loss);
+    if let Some(error) = misfit {
+        return Err(error);
+    }
+    let gradients = gradients?;
     let none = || Tensor::zeros([5], (Kind::Float, Device::Cpu));
     Ok((gradients, terms.unwrap_or_else(none)))
 }

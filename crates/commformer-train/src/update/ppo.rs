@@ -58,6 +58,10 @@ pub struct Loss {
 /// A gate's decision comes before the action and is a decision of its own: it has its own ratio,
 /// and its advantage is taken over a value that does not know it. A value that knows which gates
 /// are open explains what receiving is worth and leaves the gate nothing to learn from.
+///
+/// # Panics
+/// As tch's operators do, if `now` is not of the shape of `then`. The trainer refuses such an evaluation before it
+/// comes here ([`TrainError::Returned`](crate::TrainError::Returned)).
 pub fn loss(
     config: &PpoConfig,
     gate: Option<&GateTerms>,

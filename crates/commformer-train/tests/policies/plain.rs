@@ -17,6 +17,8 @@ pub struct Plain {
 }
 
 const WIDTH: usize = 16;
+/// The score of an action that cannot be taken: none, and yet finite, so that entropies are.
+const FORBIDDEN: f64 = -1e9;
 
 impl Plain {
     /// With random weights, for a task.
@@ -39,7 +41,11 @@ impl Plain {
     fn forward(&self, batch: &ObsBatch<'_>) -> (Tensor, Tensor) {
         let [hidden, actions, value] = &self.weights.layers;
         let x = batch.obs.matmul(hidden).tanh();
-        let log_probs = x.matmul(actions).log_softmax(-1, Kind::Float);
+        let mut scores = x.matmul(actions);
+        if let Some(available) = batch.available {
+            scores = scores.masked_fill(&available.logical_not(), FORBIDDEN);
+        }
+        let log_probs = scores.log_softmax(-1, Kind::Float);
         (log_probs, x.matmul(value).squeeze_dim(-1))
     }
 }

@@ -87,7 +87,7 @@ impl Buffer {
 
     /// An error if nobody can learn from what the environments wrote last. It stays until they are reset,
     /// so that nothing of it ever reaches a policy.
-    pub(super) fn sound(&self) -> Result<(), TrainError> {
+    pub fn sound(&self) -> Result<(), TrainError> {
         self.fault.map_or(Ok(()), |fault| Err(fault.into()))
     }
 

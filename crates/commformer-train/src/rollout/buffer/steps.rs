@@ -6,8 +6,8 @@ use crate::rollout::memory::RecurrentStates;
 use crate::rollout::noise::Drawn;
 use crate::rollout::rows::write;
 use crate::rollout::samples::{Ends, Observed};
-use crate::{Act, TrainError};
-use commformer_env::{Batch, Environment, Status, VecEnv};
+use crate::{Act, TrainError, returned};
+use commformer_env::{Actions, Batch, Environment, Status, VecEnv};
 use tch::{Device, Tensor};
 
 impl Buffer {
@@ -74,7 +74,8 @@ impl Buffer {
     /// actions are brought to the environments.
     ///
     /// # Errors
-    /// [`TrainError::Setting`] for a step that the buffer does not have, [`TrainError::Tch`] for tensors of another shape.
+    /// [`TrainError::Setting`] for a step that the buffer does not have, [`TrainError::Returned`] for tensors of another
+    /// shape or kind, and for an action that was not available.
     pub fn record(
         &mut self,
         t: usize,
@@ -82,6 +83,7 @@ impl Buffer {
         gate_noise: Option<&Tensor>,
     ) -> Result<(), TrainError> {
         self.check_taken(t)?;
+        returned::act(act, self.envs, &self.spec, self.needs)?;
         if let (Some(gates), Some(gating)) = (&mut self.gates, &act.gate) {
             gates.record(t, gating, gate_noise)?;
         }
@@ -90,7 +92,21 @@ impl Buffer {
         }
         write(&self.log_probs, t, &act.log_probs)?;
         self.values.write(t, &act.values)?;
-        self.actions.record(t, &act.actions)
+        self.actions.record(t, &act.actions)?;
+        self.check_available(t)
+    }
+
+    /// Refuses actions that were not available at step `t`, now that they are where the environments are.
+    fn check_available(&self, t: usize) -> Result<(), TrainError> {
+        match (&self.available, self.actions.at(t)?) {
+            (Some(available), Actions::Discrete(actions)) => returned::available(
+                actions,
+                available.row(t)?,
+                &self.active[self.steps_of_agents(t)],
+                self.spec.agents,
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// Lets environments that live elsewhere begin step `t`, for which the actions are there.
@@ -214,7 +230,15 @@ impl Buffer {
 
     /// Keeps the values of the state after the last step, (C, N), and of those in which episodes
     /// were truncated, (ends, N); and brings all that the trainer counts with to its side.
+    ///
+    /// # Errors
+    /// [`TrainError::Returned`] for values of another shape or kind.
     pub fn finish(&mut self, last: &Tensor, ends: Option<&Tensor>) -> Result<(), TrainError> {
+        let agents = self.spec.agents as i64;
+        returned::values(last, &[self.envs as i64, agents])?;
+        if let Some(ends) = ends {
+            returned::values(ends, &[self.final_at.len() as i64, agents])?;
+        }
         self.values.write(self.steps, last)?;
         if let Some(ends) = ends {
             let ends = ends.f_to_device(Device::Cpu)?.f_flatten(0, -1)?;
