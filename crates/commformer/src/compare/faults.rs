@@ -3,7 +3,7 @@
 use super::file::Named;
 use super::plan::{PlanError, Planned};
 use crate::config::{METHODS, MethodConfig, Source};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use toml::Table;
 
@@ -69,6 +69,42 @@ pub(super) fn same_settings(runs: &[Planned]) -> Vec<(String, String)> {
             format!("task {}", run.task),
             format!(
                 "the methods {} and {} have the same settings: they would be the same run twice; leave one out",
+                first.method, run.method
+            ),
+        ));
+    }
+    faults
+}
+
+/// Tasks that are not the same for all methods: no report compares runs whose [env] differ, and they would stand in one
+/// table here. Each task once, with the first setting that differs.
+pub(super) fn different_tasks(tasks: &[Named], runs: &[Planned]) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    let mut known: BTreeMap<&str, &Planned> = BTreeMap::new();
+    let mut told = BTreeSet::new();
+    for run in runs {
+        let first = *known.entry(&run.task).or_insert(run);
+        let differences = first.config.differences(&run.config).unwrap_or_default();
+        let different = differences
+            .iter()
+            .find(|difference| difference.path.starts_with("env."));
+        let Some(different) = different.filter(|_| told.insert(&run.task)) else {
+            continue;
+        };
+        let (path, name) = (&different.path, &run.task);
+        let [one, other] = (different.values.each_ref())
+            .map(|value| value.as_deref().unwrap_or("not set").to_owned());
+        let preset = tasks.iter().find(|task| task.name == *name);
+        let preset = match preset.and_then(|task| task.preset.as_deref()) {
+            Some(preset) => format!("`preset = \"{preset}\"`"),
+            None => format!("what [tasks.{name}] has"),
+        };
+        faults.push((
+            format!("task {name}"),
+            format!(
+                "`{path}` is {one} for the method {} and {other} for {}, so that their tasks differ and cannot stand under \
+                 one name: take `{path}` out of [methods] and [sweep], and name each task, such as [tasks.{name}-2] with \
+                 {preset} and a `{path}` of its own",
                 first.method, run.method
             ),
         ));

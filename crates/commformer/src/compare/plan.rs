@@ -1,6 +1,6 @@
 //! Every run of a comparison, resolved and checked before any of them starts.
 
-use super::faults::{combination, refused, same_settings, wrongly_named};
+use super::faults::{combination, different_tasks, refused, same_settings, wrongly_named};
 use super::file::{Format, FormatError, Named};
 use super::part::Part;
 use super::state::State;
@@ -163,6 +163,7 @@ impl Plan {
         }
         if faults.is_empty() {
             faults = same_settings(&runs);
+            faults.extend(different_tasks(&format.tasks, &runs));
         }
         if !faults.is_empty() {
             return Err(refused(&format.file, faults));

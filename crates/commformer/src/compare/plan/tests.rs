@@ -164,6 +164,41 @@ fn a_method_is_named_after_the_kind_that_it_trains() {
 }
 
 #[test]
+fn a_task_is_the_same_for_all_methods() {
+    let head = "seeds = [1, 2]\n[tasks.hunt]\npreset = 'predator-prey'\n";
+    for (methods, names) in [
+        (
+            "[methods.a]\n[methods.b]\nenv.dim = 6\n",
+            "method a and 6 for b",
+        ),
+        (
+            "[sweep]\nenv.dim = [5, 6]\n",
+            "method dim=5 and 6 for dim=6",
+        ),
+    ] {
+        refused(
+            &format!("{head}{methods}"),
+            &[
+                "task hunt: `env.dim` is 5 for the",
+                names,
+                "[tasks.hunt-2] with `preset = \"predator-prey\"`",
+            ],
+        );
+    }
+    refused(
+        &format!("{head}[methods.a]\n[methods.b]\nenv.agent_id = true\n"),
+        &["`env.agent_id` is not set for the method a and true for b"],
+    );
+    // What makes no other task, and two tasks.
+    for fine in [
+        "[methods.a]\n[methods.b]\nenv.dim = 5\nppo.lr = 0.5\n",
+        "[tasks.wide]\npreset = 'predator-prey'\nenv.dim = 6\n[methods.a]\n",
+    ] {
+        plan(&format!("{head}{fine}")).1.unwrap();
+    }
+}
+
+#[test]
 fn a_run_of_other_settings_is_refused_with_the_difference() {
     let (_scratch, plan) = plan("seeds = [1]\n[tasks.signal]\n");
     let plan = plan.unwrap();
