@@ -87,6 +87,8 @@ pub struct Format {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Named {
     pub name: String,
+    /// What its table is called; a variant's name has the values behind it.
+    pub table: String,
     /// Of a task.
     pub preset: Option<String>,
     pub layers: Vec<(Table, Source)>,

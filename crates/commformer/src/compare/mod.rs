@@ -5,6 +5,7 @@
 //! killed goes on from there, and nothing else is to be kept.
 
 mod event;
+mod faults;
 mod file;
 mod names;
 mod part;

@@ -1,5 +1,6 @@
 //! Every run of a comparison, resolved and checked before any of them starts.
 
+use super::faults::{combination, different_tasks, refused, same_settings, wrongly_named};
 use super::file::{Format, FormatError, Named};
 use super::part::Part;
 use super::state::State;
@@ -7,7 +8,7 @@ use crate::compose;
 use crate::config::{Config, ConfigError, Difference, Source};
 use crate::run_dir::{RunDir, RunDirError};
 use commformer_train::workers;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -162,6 +163,7 @@ impl Plan {
         }
         if faults.is_empty() {
             faults = same_settings(&runs);
+            faults.extend(different_tasks(&format.tasks, &runs));
         }
         if !faults.is_empty() {
             return Err(refused(&format.file, faults));
@@ -288,32 +290,6 @@ enum ReadError {
     Folder(#[from] RunDirError),
 }
 
-fn combination(task: &Named, method: &Named) -> String {
-    format!("task {}, method {}", task.name, method.name)
-}
-
-/// Faults, each once, with the combinations that have them.
-fn refused(file: &Path, faults: Vec<(String, String)>) -> PlanError {
-    let mut grouped: Vec<(String, Vec<String>)> = Vec::new();
-    for (combination, fault) in faults {
-        match grouped.iter_mut().find(|(known, _)| *known == fault) {
-            Some((_, combinations)) if combinations.contains(&combination) => {}
-            Some((_, combinations)) => combinations.push(combination),
-            None => grouped.push((fault, vec![combination])),
-        }
-    }
-    let told = |(fault, combinations): (String, Vec<String>)| match &combinations[..] {
-        [first, others @ ..] if !others.is_empty() => {
-            format!("{first} (and {} more): {fault}", others.len())
-        }
-        all => format!("{}: {fault}", all.join("")),
-    };
-    PlanError::Combinations {
-        file: file.to_owned(),
-        faults: grouped.into_iter().map(told).collect(),
-    }
-}
-
 /// The configuration of a combination, what is to be known of it, and whether it says how many threads there are.
 fn resolve(task: &Named, method: &Named, seed: u64) -> Result<(Config, Vec<String>, bool), String> {
     let mut layers: Vec<(Table, Source)> = [&task.layers[..], &method.layers].concat();
@@ -326,6 +302,9 @@ fn resolve(task: &Named, method: &Named, seed: u64) -> Result<(Config, Vec<Strin
             "`run.seed` is set ({source}), but `seeds` sets it: leave it out"
         ));
     }
+    if let Some(fault) = wrongly_named(method, &layers) {
+        return Err(fault);
+    }
     let has_threads = sets("threads").is_some();
     let seed = i64::try_from(seed).map_err(|_| format!("seed {seed} is above {}", i64::MAX))?;
     let run = Table::from_iter([("seed".to_owned(), Value::Integer(seed))]);
@@ -334,28 +313,6 @@ fn resolve(task: &Named, method: &Named, seed: u64) -> Result<(Config, Vec<Strin
     let resolved = Config::from_tables(task.preset.as_deref(), &layers);
     let (config, notes) = resolved.map_err(|error| error.to_string())?;
     Ok((config, notes, has_threads))
-}
-
-/// Methods that would be the same runs under two names.
-fn same_settings(runs: &[Planned]) -> Vec<(String, String)> {
-    let mut known: BTreeMap<(&str, u64, String), &Planned> = BTreeMap::new();
-    let mut faults = Vec::new();
-    for run in runs {
-        let Ok(settings) = run.config.to_toml() else {
-            continue;
-        };
-        let Some(first) = known.insert((&run.task, run.seed, settings), run) else {
-            continue;
-        };
-        faults.push((
-            format!("task {}", run.task),
-            format!(
-                "the methods {} and {} have the same settings: they would be the same run twice; leave one out",
-                first.method, run.method
-            ),
-        ));
-    }
-    faults
 }
 
 fn team(config: &Config) -> Result<(), String> {

@@ -167,6 +167,7 @@ impl Reader<'_> {
             let own = (settings, self.source(&place));
             let layers = config.into_iter().chain(common.cloned()).chain([own]);
             tasks.push(Named {
+                table: name.clone(),
                 name,
                 preset,
                 layers: layers.collect(),
@@ -248,6 +249,7 @@ impl Reader<'_> {
                 let below = [(settings.clone(), self.source(&place))];
                 methods.push(Named {
                     name: variant,
+                    table: name.clone(),
                     preset: None,
                     layers: config
                         .clone()

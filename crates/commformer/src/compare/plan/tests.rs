@@ -133,6 +133,72 @@ fn every_fault_is_told_once_with_its_table_and_combination() {
 }
 
 #[test]
+fn a_method_is_named_after_the_kind_that_it_trains() {
+    let head = "seeds = [1]\n[tasks.signal]\n";
+    refused(
+        &format!("{head}[methods.mappo]\n"),
+        &[
+            "method mappo: [methods.mappo] sets no `method.kind`",
+            "`commformer` would be trained",
+            "add `method.kind = \"mappo\"`",
+        ],
+    );
+    // A variant of it, too, and one under the name of the program's own method.
+    refused(
+        &format!("{head}[methods.slim.sweep]\nppo.lr = [0.1, 0.2]\n"),
+        &["method slim+lr=0.1 (and 1 more): [methods.slim] sets no `method.kind`"],
+    );
+    refused(
+        &format!("{head}[methods.commformer]\n[settings]\nmethod.kind = 'mappo'\n"),
+        &["[methods.commformer] sets no", "`mappo` would be trained"],
+    );
+    for fine in [
+        "[methods.commformer]\n",
+        "[methods.mappo]\n[settings]\nmethod.kind = 'mappo'\n",
+        "[methods.mappo]\nmethod.kind = 'mappo'\n",
+        "[methods.mappo.sweep]\nmethod.kind = ['mappo', 'mat']\n",
+        "[methods.anything]\n",
+    ] {
+        plan(&format!("{head}{fine}")).1.unwrap();
+    }
+}
+
+#[test]
+fn a_task_is_the_same_for_all_methods() {
+    let head = "seeds = [1, 2]\n[tasks.hunt]\npreset = 'predator-prey'\n";
+    for (methods, names) in [
+        (
+            "[methods.a]\n[methods.b]\nenv.dim = 6\n",
+            "method a and 6 for b",
+        ),
+        (
+            "[sweep]\nenv.dim = [5, 6]\n",
+            "method dim=5 and 6 for dim=6",
+        ),
+    ] {
+        refused(
+            &format!("{head}{methods}"),
+            &[
+                "task hunt: `env.dim` is 5 for the",
+                names,
+                "[tasks.hunt-2] with `preset = \"predator-prey\"`",
+            ],
+        );
+    }
+    refused(
+        &format!("{head}[methods.a]\n[methods.b]\nenv.agent_id = true\n"),
+        &["`env.agent_id` is not set for the method a and true for b"],
+    );
+    // What makes no other task, and two tasks.
+    for fine in [
+        "[methods.a]\n[methods.b]\nenv.dim = 5\nppo.lr = 0.5\n",
+        "[tasks.wide]\npreset = 'predator-prey'\nenv.dim = 6\n[methods.a]\n",
+    ] {
+        plan(&format!("{head}{fine}")).1.unwrap();
+    }
+}
+
+#[test]
 fn a_run_of_other_settings_is_refused_with_the_difference() {
     let (_scratch, plan) = plan("seeds = [1]\n[tasks.signal]\n");
     let plan = plan.unwrap();
