@@ -38,6 +38,7 @@ const PROGRAM: [&str; 11] = [
     "eval",
     "watch",
     "replay",
+    "export",
     "report",
     "python-env",
     "presets",

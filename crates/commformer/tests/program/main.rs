@@ -5,6 +5,7 @@ mod commands;
 #[cfg(unix)]
 mod comparing;
 mod doctor;
+mod export;
 mod faults;
 #[cfg(unix)]
 mod launchers;

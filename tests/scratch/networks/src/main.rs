@@ -1,5 +1,6 @@
 //! Networks without libtorch: one learns, and a trained team acts, every agent alone.
 
+mod apart;
 mod learn;
 mod team;
 
@@ -13,5 +14,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (accuracy, bytes) = team::play(100)?;
     println!("a trained team: accuracy {accuracy:.2}, {bytes:.0} bytes sent in each step");
     assert_eq!(accuracy, 1.0);
+
+    let alike = apart::play(100)?;
+    println!(
+        "the same team, each agent on a thread that has nothing of the others but bytes: accuracy {alike:.2}"
+    );
+    assert_eq!(alike, accuracy);
     Ok(())
 }

@@ -1,0 +1,120 @@
+//! The same team on threads of its own, which could be machines: nothing but bytes goes from one agent to another.
+
+use crate::team::{TEAM, act};
+use commformer_model::PreviousAction;
+use commformer_model::decentralised::{Action, Exported, Inbox, Member, Packet};
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+/// What is sent: bytes, with the step, the round and the sender.
+type Letter = ([usize; 3], Vec<u8>);
+
+/// What an agent sees, and whether an episode begins.
+type Seen = (Vec<f32>, bool);
+
+/// Plays episodes of Signal. The share of the right actions.
+pub fn play(episodes: u64) -> Result<f32, Box<dyn Error>> {
+    let agents = Exported::read(TEAM)?.edges.agents();
+    let (post, boxes): (Vec<_>, Vec<_>) = (0..agents).map(|_| channel::<Letter>()).unzip();
+    let mut ends = Vec::new();
+    for (agent, letters) in boxes.into_iter().enumerate() {
+        let (shows, sees) = channel::<Seen>();
+        let (acts, acted) = channel::<Action>();
+        let post = post.clone();
+        thread::spawn(move || {
+            // It ends when nobody shows it anything more; an agent that fails says so and is not waited for.
+            if let Err(error) = run(agent, &sees, &acts, &post, &letters) {
+                eprintln!("agent {agent}: {error}");
+            }
+        });
+        ends.push((shows, acted));
+    }
+    drop(post);
+    act(episodes, |obs, begins| {
+        let width = obs.len() / agents;
+        for ((shows, _), obs) in ends.iter().zip(obs.chunks_exact(width)) {
+            shows.send((obs.to_vec(), begins))?;
+        }
+        ends.iter().map(|(_, acted)| Ok(acted.recv()?)).collect()
+    })
+}
+
+/// An agent: it has the file, its number, and a box for letters.
+fn run(
+    agent: usize,
+    sees: &Receiver<Seen>,
+    acts: &Sender<Action>,
+    post: &[Sender<Letter>],
+    letters: &Receiver<Letter>,
+) -> Result<(), Box<dyn Error>> {
+    let Exported { weights, edges, .. } = Exported::read(TEAM)?;
+    let (config, links) = (weights.config(), edges.links(agent));
+    let mut member = Member::new(&weights, agent)?;
+    let mut early = HashMap::new();
+    let others = |from: usize| (from..post.len()).filter(move |other| *other != agent);
+    for (step, (obs, begins)) in sees.iter().enumerate() {
+        if begins {
+            member.forget();
+        }
+        let mut own = member.perceive(&obs, None)?.receive(links.clone());
+        for round in 0..config.blocks {
+            let said = own.say();
+            for receiver in others(0).filter(|receiver| links.is_heard_by(*receiver)) {
+                post[receiver].send(([step, round, agent], said.as_ref().to_vec()))?;
+            }
+            let senders: Vec<usize> = others(0).filter(|sender| links.hears(*sender)).collect();
+            let heard = wait(&mut early, letters, &senders, [step, round])?;
+            own.attend(&Inbox::new(
+                heard.iter().map(|(from, packet)| (*from, packet)),
+                None,
+            ))?;
+        }
+        // Then they decide, one after the other, and pass on what they decided.
+        let (decisions, actions) = (config.blocks, config.blocks + 1);
+        let earlier: Vec<usize> = others(0)
+            .filter(|other| *other < agent && links.hears(*other))
+            .collect();
+        let heard = wait(&mut early, letters, &earlier, [step, decisions])?;
+        let always = config.previous_action == PreviousAction::Always;
+        let before = agent
+            .checked_sub(1)
+            .filter(|before| always || links.hears(*before));
+        let before: Vec<usize> = before.into_iter().collect();
+        let previous = wait(&mut early, letters, &before, [step, actions])?;
+        let heard = heard.iter().map(|(from, packet)| (*from, packet));
+        let previous = previous.first().map(|(_, packet)| packet);
+        let decision = own.decide(&Inbox::new(heard, previous), None)?;
+        for receiver in others(agent).filter(|receiver| links.is_heard_by(*receiver)) {
+            post[receiver].send(([step, decisions, agent], decision.said.as_ref().to_vec()))?;
+        }
+        let next = others(agent).next();
+        if let Some(next) = next.filter(|next| always || links.is_heard_by(*next)) {
+            post[next].send(([step, actions, agent], decision.for_next.as_ref().to_vec()))?;
+        }
+        member.keep(decision.memory)?;
+        acts.send(decision.action)?;
+    }
+    Ok(())
+}
+
+/// Waits for a letter of each sender in a round; those of later rounds are kept.
+fn wait(
+    early: &mut HashMap<[usize; 3], Vec<u8>>,
+    letters: &Receiver<Letter>,
+    senders: &[usize],
+    [step, round]: [usize; 2],
+) -> Result<Vec<(usize, Packet)>, Box<dyn Error>> {
+    let mut heard = Vec::new();
+    for sender in senders {
+        let bytes = loop {
+            match early.remove(&[step, round, *sender]) {
+                Some(bytes) => break bytes,
+                None => early.extend([letters.recv()?]),
+            }
+        };
+        heard.push((*sender, Packet::from(bytes)));
+    }
+    Ok(heard)
+}
