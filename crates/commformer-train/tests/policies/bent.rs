@@ -12,12 +12,15 @@ use tch::Tensor;
 pub const ENVS: usize = 4;
 const STEPS: usize = 10;
 
+pub type BendAct = fn(Act) -> Act;
+pub type BendEvaluation = fn(Evaluation) -> Evaluation;
+
 /// What is made of what a good policy returns.
 #[derive(Clone, Copy)]
 pub struct Bent {
     pub needs: Needs,
-    pub act: fn(Act) -> Act,
-    pub evaluation: fn(Evaluation) -> Evaluation,
+    pub act: BendAct,
+    pub evaluation: BendEvaluation,
     pub values: fn(Tensor) -> Tensor,
     pub gradients: fn(Vec<Tensor>) -> Vec<Tensor>,
 }

@@ -1,6 +1,6 @@
 //! A policy that returns what does not fit the call is refused by name, in rollouts, updates and evaluations.
 
-use crate::bent::{Bent, STRAIGHT, prey, trainer_in};
+use crate::bent::{BendAct, BendEvaluation, Bent, STRAIGHT, prey, trainer_in};
 use crate::common::one_round;
 use commformer_env::VecEnv;
 use commformer_env::smac::{Smac, SmacConfig};
@@ -29,7 +29,7 @@ fn acts_of_another_shape_or_kind() {
     fn joint(x: &Tensor) -> Tensor {
         x.narrow(1, 0, 1)
     }
-    let shapes: [(fn(Act) -> Act, &str, &str); 5] = [
+    let shapes: [(BendAct, &str, &str); 5] = [
         (
             |act| Act {
                 actions: joint(&act.actions),
@@ -75,7 +75,7 @@ fn acts_of_another_shape_or_kind() {
         let said = refused(3, Bent { act, ..STRAIGHT });
         assert_eq!(said, says(what, found, "[4, 3]"));
     }
-    let float: fn(Act) -> Act = |act| Act {
+    let float: BendAct = |act| Act {
         actions: act.actions.to_kind(Kind::Float),
         ..act
     };
@@ -129,7 +129,7 @@ fn evaluations_of_another_shape_or_kind() {
             )
         );
     }
-    let shapes: [(fn(Evaluation) -> Evaluation, &str, &str); 3] = [
+    let shapes: [(BendEvaluation, &str, &str); 3] = [
         (
             |evaluation| Evaluation {
                 log_probs: (evaluation.log_probs).sum_dim_intlist(-1, true, Kind::Float),
@@ -225,7 +225,7 @@ fn actions_that_the_mask_forbids() {
     let battle = Smac::new(config).unwrap();
     trainer_in(&battle, STRAIGHT).iterate().unwrap();
     // That of the fallen, and an attack on somebody who is far away at first.
-    let forbidden: [(fn(Act) -> Act, i64); 2] = [
+    let forbidden: [(BendAct, i64); 2] = [
         (
             |act| Act {
                 actions: act.actions.zeros_like(),
