@@ -15,6 +15,7 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   eval             Evaluate a trained team
   watch            Look at a run while it trains, in another terminal
   replay           Play a trained team's episodes again, in a page for a browser
+  export           Write a trained team to one file, for agents that run in a program of yours
   report           Show runs on one page for a browser, and compare them
   python-env       Check an environment in Python
   presets          List the built-in configurations
@@ -26,13 +27,13 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
                    nothing is skipped for want of a program
   help             Print this text
 
-train, compare, eval, watch, replay, report, python-env, presets, settings, bench and doctor build the program with
+train, compare, eval, watch, replay, export, report, python-env, presets, settings, bench and doctor build the program with
 optimisation and pass their arguments on: `cargo xtask train --help` lists those of train. test passes its arguments
 to `cargo test`. Each command but help, football and doctor does what setup does first, where it is still to do.
 ";
 
 /// The commands that the `commformer` program carries out.
-const PROGRAM: [&str; 11] = [
+const PROGRAM: [&str; 12] = [
     "train",
     "compare",
     "eval",
