@@ -238,6 +238,16 @@ impl PolicyConfig {
                 ),
             });
         }
+        if self.message_width() > self.embed_dim {
+            return Err(ModelError::Config {
+                setting: "message",
+                problem: format!(
+                    "found {}, expected at most `embed_dim`, which is {}",
+                    self.message_width(),
+                    self.embed_dim
+                ),
+            });
+        }
         match self.message_bits {
             Some(bits) if !(1..=Levels::MOST_BITS).contains(&bits) => {
                 return Err(ModelError::Config {
@@ -360,6 +370,7 @@ mod tests {
         };
         check(|c| c.agents = 0, "`agents`");
         check(|c| c.message = Some(0), "`message`");
+        check(|c| c.message = Some(65), "`message`: found 65");
         check(|c| c.message_bits = Some(4), "`message_bits`");
         for bits in [0, 9] {
             let refused = PolicyConfig {

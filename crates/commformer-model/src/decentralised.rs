@@ -261,6 +261,15 @@ impl<'a> Team<'a> {
                 return Err(wrong_number(input, found, agents));
             }
         }
+        if let Some(at) = (0..agents).find(|at| turns[*at].agent != *at) {
+            return Err(ModelError::Input {
+                input: "turns",
+                problem: format!(
+                    "found that of agent {} in place {at}, expected them in the agents' order",
+                    turns[at].agent
+                ),
+            });
+        }
         let config = self.weights.config();
         let actions = config.actions.width();
         self.check_rows("noise", noise.map(<[f32]>::len), actions)?;

@@ -116,6 +116,21 @@ fn policy(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
             "`policy.heads` must divide `policy.embed_dim`, but {} does not divide {}",
             policy.heads, policy.embed_dim
         ),
+    )?;
+    let message = policy.message.unwrap_or(policy.embed_dim);
+    check.together(
+        message <= policy.embed_dim,
+        &["policy.message", "policy.embed_dim"],
+        format!(
+            "messages of {message} numbers are wider than what they are made of, `policy.embed_dim` = {}; leave \
+             `policy.message` out, or make it smaller",
+            policy.embed_dim
+        ),
+    )?;
+    check.together(
+        policy.message_bits.is_none() || policy.message.is_some(),
+        &["policy.message_bits"],
+        "only narrow messages are rounded; set `policy.message` as well, such as 8, or leave `policy.message_bits` out",
     )
 }
 
@@ -261,6 +276,21 @@ mod tests {
                 "3 does not divide 64",
                 "--set policy.heads=3",
                 "the default",
+            ],
+        );
+        check(
+            "policy.message=65",
+            &[
+                "65 numbers",
+                "`policy.embed_dim` = 64",
+                "--set policy.message=65",
+            ],
+        );
+        check(
+            "policy.message_bits=4",
+            &[
+                "set `policy.message` as well",
+                "--set policy.message_bits=4",
             ],
         );
         check(
