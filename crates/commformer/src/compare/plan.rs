@@ -144,7 +144,11 @@ impl Plan {
                     let resolved = resolve(task, method, *seed);
                     match resolved {
                         Ok((config, more, has_threads)) => {
-                            notes.extend(more.into_iter().filter(|_| runs.is_empty()));
+                            for note in more {
+                                if !notes.contains(&note) {
+                                    notes.push(note);
+                                }
+                            }
                             runs.push(Planned {
                                 task: task.name.clone(),
                                 method: method.name.clone(),

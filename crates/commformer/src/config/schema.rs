@@ -222,6 +222,9 @@ fn only_own(layers: &mut Layers, method: &MethodConfig) -> Result<(), ConfigErro
         layers.remove(&section);
     }
     Ok(())
+        if section == "gate" {
+            layers.note_gate_left_out(method.kind());
+        }
 }
 
 /// A value as its setting has it.
