@@ -47,13 +47,15 @@ impl Compare {
         plan.check_existing()?;
         if self.dry_run {
             self.list(&part, out)?;
+            part.check_sizes()?;
             return Ok(ExitCode::SUCCESS);
         }
         if self.report {
             self.make_report(&plan, None, out)?;
             return Ok(ExitCode::SUCCESS);
         }
-        part.check_teams()?;
+        part.check_sizes()?;
+        part.check_teams(|| interrupt.exit_code().is_some())?;
         let _lock = lock(&plan.folder)?;
         let summary = self.train(&part, &interrupt, out)?;
         if let Some(code) = interrupt.exit_code().filter(|_| summary.left > 0) {
