@@ -116,6 +116,11 @@ impl Planned {
         format!("seed-{}", self.seed)
     }
 
+    /// The threads that it is trained on where the cores leave it so many.
+    pub fn threads(&self, threads: usize) -> usize {
+        workers(self.with_threads(threads).run.threads)
+    }
+
     /// The same with so many threads, unless the file says how many.
     pub(super) fn with_threads(&self, threads: usize) -> Config {
         let mut config = self.config.clone();

@@ -133,7 +133,7 @@ impl Train {
         let (program, path) = (super::program(), folder.path().display());
         let outcome = outcome.map_err(|error| {
             started.tell_killed();
-            end::failed(error, &folder, steps, &mut events)
+            end::failed(error, &folder, steps, &mut events, self.while_input)
         })?;
         started.wait()?;
         if outcome == Outcome::Stopped {

@@ -58,6 +58,7 @@ fn runs_come_seed_by_seed_and_settings_in_their_order() {
     // Threads that the file asks for are left alone.
     let threads = [0, 2].map(|run| plan.runs[run].with_threads(9).run.threads);
     assert_eq!(threads, [9, 4]);
+    assert_eq!([0, 2].map(|run| plan.runs[run].threads(9)), [9, 4]);
 }
 
 #[test]
