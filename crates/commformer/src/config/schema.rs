@@ -162,8 +162,11 @@ pub(super) fn conform(layers: &mut Layers) -> Result<(), ConfigError> {
     };
     let env = kind(layers, "env", task_kind())?;
     let method = kind(layers, "method", method_kind())?;
-    let schema = sections(&env, &method);
-    only_own(layers, &MethodConfig::of_kind(&method).unwrap_or_default())?;
+    let mut schema = sections(&env, &method);
+    let method = MethodConfig::of_kind(&method).unwrap_or_default();
+    only_own(layers, &method)?;
+    // A mistake is no reason to recommend what the method would refuse.
+    schema.retain(|section| method.reads(section.name));
     for (name, keys) in layers.merged.clone() {
         let Some(section) = schema.iter().find(|section| section.name == name) else {
             return Err(unknown(layers, &schema, &name));
@@ -219,12 +222,12 @@ fn only_own(layers: &mut Layers, method: &MethodConfig) -> Result<(), ConfigErro
                 source_of: layers.source(path),
             });
         }
-        layers.remove(&section);
-    }
-    Ok(())
         if section == "gate" {
             layers.note_gate_left_out(method.kind());
         }
+        layers.remove(&section);
+    }
+    Ok(())
 }
 
 /// A value as its setting has it.

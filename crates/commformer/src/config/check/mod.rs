@@ -167,6 +167,18 @@ mod tests {
         check(
             "env.kind=signal env.prey=2",
             &["no `env.prey`", "[env] has `agent_id`, `agents`"],
+        // Of another method nothing is recommended that it would refuse.
+        check(
+            "method.kind=tarmac method.message_bits=4",
+            &["no `method.message_bits`", "did you mean `method.message`?"],
+        );
+        check(
+            "method.kind=slim ppo.message_bits=4",
+            &[
+                "no `ppo.message_bits`",
+                "did you mean `method.message_bits`?",
+            ],
+        );
         );
         check(
             "graph.mode=lerned",
