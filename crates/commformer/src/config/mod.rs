@@ -202,6 +202,8 @@ impl Config {
             .try_into()
             .map_err(|error: toml::de::Error| ConfigError::Rejected(error.message().to_owned()))?;
         check::all(&config, &layers)?;
+        let unused = check::notes(&config, &layers);
+        layers.notes.extend(unused);
         Ok((config, layers.notes))
     }
 }
@@ -308,6 +310,40 @@ mod tests {
                 config.run.threads
             ),
             (8, 10, 20, 30)
+        );
+    }
+
+    #[test]
+    fn what_has_no_effect_is_told() {
+        let notes = |preset: &str, set: &[&str], text: &str| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), text).unwrap();
+            let overrides = Overrides {
+                file: Some(file.path().to_owned()),
+                set: set.iter().map(|text| (*text).to_owned()).collect(),
+                ..Overrides::default()
+            };
+            let resolved = Config::resolve_with_notes(Some(preset), &overrides);
+            resolved.unwrap().1.join("\n")
+        };
+        let told = "`gate.target_rate` (from `--set gate.target_rate=0.5`) has no effect";
+        assert!(notes("signal", &["gate.target_rate=0.5"], "").starts_with(told));
+        let told = notes("signal", &[], "[gate]\nstart = 0.5");
+        assert!(told.starts_with("`gate.start` (from "), "{told}");
+        // A gate, or a file that leaves it for another time, as that of a run does.
+        let off = Config::default().to_toml().unwrap();
+        for (preset, set, text) in [
+            ("signal-gate", &["gate.target_rate=0.5"][..], ""),
+            ("signal", &["gate.mode=random", "gate.start=0.5"], ""),
+            ("signal", &[], off.as_str()),
+            ("signal-gate", &[], ""),
+        ] {
+            assert_eq!(notes(preset, set, text), "", "{preset} {set:?}");
+        }
+        let left_out = notes("signal-gate", &["method.kind=slim"], "");
+        assert!(
+            left_out.contains("the method `slim` has none"),
+            "{left_out}"
         );
     }
 
