@@ -302,3 +302,22 @@ fn more_methods_than_can_be_told_apart_are_in_the_tables() {
     );
     assert_eq!(text(&report, "tables/overall.csv").lines().count(), 23);
 }
+
+#[test]
+fn with_one_seed_there_is_no_interval_and_the_page_says_so() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut runs = comparison(scratch.path());
+    let caption = "Probability that a run of one method is better than one of another on a task, over all tasks";
+    const ALONE: &str = "There is one run on each task of learned, silent: nothing says how sure these numbers are.";
+    let of = |runs: &[Compared]| {
+        let page = text(&across(runs), Report::PAGE);
+        (row(&page, caption, "learned").unwrap(), page)
+    };
+    let (cells, page) = of(&runs);
+    assert_eq!(cells, ["silent", "1 (1 to 1)"]);
+    assert!(!page.contains("There is one run on each task"));
+    runs.retain(|run| run.seed == 1);
+    let (cells, page) = of(&runs);
+    assert_eq!(cells, ["silent", "1"]);
+    assert!(page.contains(ALONE), "{page}");
+}

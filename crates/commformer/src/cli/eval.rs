@@ -1,10 +1,11 @@
 //! `commformer eval`.
 
+use super::misfit;
 use super::trust::Trust;
 use super::warn;
 use crate::compose;
 use crate::config::{Config, Overrides};
-use crate::evaluation::{self, Alone, Comparison, Request};
+use crate::evaluation::{self, Alone, Comparison, EvaluationError, Request};
 use crate::run_dir::RunDir;
 use clap::{Args, ValueEnum};
 use commformer_train::{CheckpointStore, Which};
@@ -90,7 +91,8 @@ impl Eval {
             ..Overrides::default()
         };
         // What the run names must be trusted; what the user sets in its place is the user's.
-        (self.trust).check(folder.path(), &Config::resolve(None, &own)?)?;
+        let there = Config::resolve(None, &own)?;
+        (self.trust).check(folder.path(), &there)?;
         let overrides = Overrides {
             set: self.set.clone(),
             ..own
@@ -106,12 +108,17 @@ impl Eval {
             sampled: self.sampled,
         };
         let store = CheckpointStore::open(folder.path())?;
+        let named = |error| match (&error, misfit::why(&there, &config)) {
+            (EvaluationError::Weights(_), Some(why)) => anyhow::anyhow!("{error} ({why})"),
+            _ => anyhow::Error::new(error),
+        };
         let (evaluated, alone) = if self.decentralised {
             let Comparison { evaluated, alone } =
-                evaluation::compare(&config, &store, &request, device)?;
+                evaluation::compare(&config, &store, &request, device).map_err(named)?;
             (evaluated, Some(alone))
         } else {
-            (evaluation::run(&config, &store, &request, device)?, None)
+            let evaluated = evaluation::run(&config, &store, &request, device);
+            (evaluated.map_err(named)?, None)
         };
         for damage in &evaluated.damaged {
             warn(damage);

@@ -5,6 +5,7 @@ mod compare;
 mod doctor;
 mod eval;
 mod export;
+mod misfit;
 mod options;
 mod plain;
 mod presets;
@@ -79,12 +80,24 @@ pub fn run() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // `{:#}` writes the causes behind the error, in one line. If nobody reads stderr there is
-            // nobody to tell.
-            let _ = writeln!(Plain(io::stderr()), "error: {error:#}");
+            // If nobody reads stderr there is nobody to tell.
+            let _ = writeln!(Plain(io::stderr()), "error: {}", told(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and the causes behind it, in one line. Some errors end with the words of their cause, which are said once.
+fn told(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        match line.as_str() {
+            "" => line = cause,
+            said if said.ends_with(&cause) => {}
+            _ => line += &format!(": {cause}"),
+        }
+    }
+    line
 }
 
 /// An output that goes on quietly when nobody reads it any more, be it a pipe that was closed or a terminal: what a command
@@ -144,6 +157,20 @@ mod tests {
             writeln!(out, "a line").unwrap();
             out.flush().unwrap();
         }
+    }
+
+    #[test]
+    fn an_error_says_nothing_twice() {
+        // It has the words of its cause, as errors of policies have.
+        let cause: Box<dyn std::error::Error + Send + Sync> = "it lacks `a`".into();
+        let error = anyhow::Error::new(commformer_train::TrainError::Policy(cause));
+        let error = error.context("the weights do not fit").context("no run");
+        let said = told(&error);
+        assert_eq!(said.matches("it lacks `a`").count(), 1, "{said}");
+        assert!(
+            said.starts_with("no run: the weights do not fit: ") && said.ends_with("lacks `a`"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -51,6 +51,15 @@ pub(super) struct Replay {
 impl Replay {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         let first = self.configured(&self.run)?;
+        let path = self.out.clone();
+        let path = path.unwrap_or_else(|| first.folder.path().join("replay.html"));
+        if let Some(gif) = &self.gif {
+            anyhow::ensure!(
+                place(gif) != place(&path),
+                "the page and the film would both be {}: name two files, such as `--out replay.html --gif replay.gif`",
+                gif.display()
+            );
+        }
         let seed = self.seed.unwrap_or(first.config.run.seed);
         let mut runs = vec![self.record(&first, seed)?];
         if let Some(against) = &self.against {
@@ -72,8 +81,6 @@ impl Replay {
         let title = format!("{}: {episodes}", first.config.env.kind());
         let replay = Pages::new(title, self.command(seed), runs);
         let text = page(&replay)?;
-        let path = self.out.clone();
-        let path = path.unwrap_or_else(|| first.folder.path().join("replay.html"));
         write_beside(&path, text.as_bytes())?;
         let kilobytes = text.len().div_ceil(1000);
         let shown = path.display();
@@ -136,6 +143,15 @@ impl Replay {
             command += " --sampled";
         }
         command
+    }
+}
+
+/// Where a file is, whatever leads there; it need not be there yet. A link of this name is written over, not followed.
+fn place(file: &Path) -> PathBuf {
+    let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    match (whole.parent().map(Path::canonicalize), whole.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => whole,
     }
 }
 

@@ -5,7 +5,7 @@ use super::file::{Format, FormatError, Named};
 use super::part::Part;
 use super::state::State;
 use crate::compose;
-use crate::config::{Config, ConfigError, Difference, Source};
+use crate::config::{Config, ConfigError, Difference, Source, TaskConfig};
 use crate::run_dir::{RunDir, RunDirError};
 use commformer_train::workers;
 use std::collections::BTreeSet;
@@ -116,6 +116,11 @@ impl Planned {
         format!("seed-{}", self.seed)
     }
 
+    /// The threads that it is trained on where the cores leave it so many.
+    pub fn threads(&self, threads: usize) -> usize {
+        workers(self.with_threads(threads).run.threads)
+    }
+
     /// The same with so many threads, unless the file says how many.
     pub(super) fn with_threads(&self, threads: usize) -> Config {
         let mut config = self.config.clone();
@@ -144,7 +149,11 @@ impl Plan {
                     let resolved = resolve(task, method, *seed);
                     match resolved {
                         Ok((config, more, has_threads)) => {
-                            notes.extend(more.into_iter().filter(|_| runs.is_empty()));
+                            for note in more {
+                                if !notes.contains(&note) {
+                                    notes.push(note);
+                                }
+                            }
                             runs.push(Planned {
                                 task: task.name.clone(),
                                 method: method.name.clone(),
@@ -205,17 +214,42 @@ impl Plan {
         Ok(chosen)
     }
 
-    /// Refuses teams that cannot be made: what only a task and its network tell. Starts the workers of tasks in Python.
+    /// Refuses runs that no machine of this size holds, as `train` would, before anything of them is made. Tasks in Python are
+    /// left to [`check_teams`](Self::check_teams), which starts them.
     ///
     /// # Errors
     ///
     /// [`PlanError::Combinations`].
-    pub fn check_teams(&self) -> Result<(), PlanError> {
+    pub fn check_sizes(&self) -> Result<(), PlanError> {
+        self.check_each(|config| {
+            // A device that is not here may be where the runs will be.
+            let device = compose::device(config).unwrap_or(tch::Device::Cpu);
+            match &config.env.task {
+                TaskConfig::Python(_) => Ok(()),
+                TaskConfig::BuiltIn(_) => Ok(compose::memory::check_sizes(config, device)?),
+            }
+        })
+    }
+
+    /// Refuses teams that cannot be made: what only a task and its network tell. Starts the workers of tasks in Python. Leaves
+    /// off once `stopped`.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError::Combinations`].
+    pub fn check_teams(&self, stopped: impl Fn() -> bool) -> Result<(), PlanError> {
+        self.check_each(|config| match stopped() {
+            true => Ok(()),
+            false => team(config),
+        })
+    }
+
+    fn check_each(&self, check: impl Fn(&Config) -> anyhow::Result<()>) -> Result<(), PlanError> {
         // The first seed stands for all.
         let first = self.runs.first().map(|run| run.seed);
         let of_first = self.runs.iter().filter(|run| Some(run.seed) == first);
         let faults = of_first.filter_map(|run| {
-            let fault = team(&run.config).err()?;
+            let fault = format!("{:#}", check(&run.config).err()?);
             Some((format!("task {}, method {}", run.task, run.method), fault))
         });
         let faults: Vec<_> = faults.collect();
@@ -315,15 +349,13 @@ fn resolve(task: &Named, method: &Named, seed: u64) -> Result<(Config, Vec<Strin
     Ok((config, notes, has_threads))
 }
 
-fn team(config: &Config) -> Result<(), String> {
-    let made = || -> anyhow::Result<()> {
-        let device = compose::device(config)?;
-        let spec = config.env.spec()?;
-        config.check_team()?;
-        compose::team(config, &spec, device)?;
-        Ok(())
-    };
-    made().map_err(|error| format!("{error:#}"))
+fn team(config: &Config) -> anyhow::Result<()> {
+    let device = compose::device(config)?;
+    compose::memory::check_sizes(config, device)?;
+    let spec = config.env.spec()?;
+    config.check_team()?;
+    compose::team(config, &spec, device)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -78,6 +78,18 @@ impl Layers {
         }
     }
 
+    /// Says that a preset's gate is left out with its section: what it leaves of the messages is what the preset is chosen
+    /// for.
+    pub fn note_gate_left_out(&mut self, method: &str) {
+        let mode = self.merged.get("gate").and_then(|gate| gate.get("mode"));
+        let is_gated = mode.is_some_and(|mode| mode.as_str() != Some("off"));
+        if let (true, Source::Preset(preset)) = (is_gated, self.source("gate.mode")) {
+            self.notes.push(format!(
+                "the gate of the preset `{preset}` is left out: the method `{method}` has none"
+            ));
+        }
+    }
+
     /// Forgets a section.
     pub fn remove(&mut self, section: &str) {
         self.merged.remove(section);

@@ -202,6 +202,8 @@ impl Config {
             .try_into()
             .map_err(|error: toml::de::Error| ConfigError::Rejected(error.message().to_owned()))?;
         check::all(&config, &layers)?;
+        let unused = check::notes(&config, &layers);
+        layers.notes.extend(unused);
         Ok((config, layers.notes))
     }
 }
@@ -227,7 +229,7 @@ mod tests {
         fn a_configuration_reads_back_as_it_was(
             (preset, kind) in (0..presets::ALL.len(), 0..kinds().len()),
             (lr, clip, gamma, held_out) in (positive(), positive(), 0.0..1.0, 0.3..0.7),
-            (seed, steps, threads) in (0..=i64::MAX as u64, 1..u64::MAX / 2, 0..64usize),
+            (seed, steps, threads) in (0..=run::MOST_SEED as u64, 1..u64::MAX / 2, 0..64usize),
             (limit, cuda, relation, bfloat16) in (1..u32::MAX, 0..9usize, any::<bool>(), any::<bool>()),
             stack in 1..=commformer_env::MOST_STACKED,
             edges in proptest::collection::vec(proptest::collection::vec(0..=1i64, 3), 3),
@@ -308,6 +310,40 @@ mod tests {
                 config.run.threads
             ),
             (8, 10, 20, 30)
+        );
+    }
+
+    #[test]
+    fn what_has_no_effect_is_told() {
+        let notes = |preset: &str, set: &[&str], text: &str| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), text).unwrap();
+            let overrides = Overrides {
+                file: Some(file.path().to_owned()),
+                set: set.iter().map(|text| (*text).to_owned()).collect(),
+                ..Overrides::default()
+            };
+            let resolved = Config::resolve_with_notes(Some(preset), &overrides);
+            resolved.unwrap().1.join("\n")
+        };
+        let told = "`gate.target_rate` (from `--set gate.target_rate=0.5`) has no effect";
+        assert!(notes("signal", &["gate.target_rate=0.5"], "").starts_with(told));
+        let told = notes("signal", &[], "[gate]\nstart = 0.5");
+        assert!(told.starts_with("`gate.start` (from "), "{told}");
+        // A gate, or a file that leaves it for another time, as that of a run does.
+        let off = Config::default().to_toml().unwrap();
+        for (preset, set, text) in [
+            ("signal-gate", &["gate.target_rate=0.5"][..], ""),
+            ("signal", &["gate.mode=random", "gate.start=0.5"], ""),
+            ("signal", &[], off.as_str()),
+            ("signal-gate", &[], ""),
+        ] {
+            assert_eq!(notes(preset, set, text), "", "{preset} {set:?}");
+        }
+        let left_out = notes("signal-gate", &["method.kind=slim"], "");
+        assert!(
+            left_out.contains("the method `slim` has none"),
+            "{left_out}"
         );
     }
 

@@ -5,6 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
+/// The largest seed: a whole number of TOML. Bounds are floats, and this is the last round number before the largest whole
+/// one, which as a float would be one too many.
+pub(super) const MOST_SEED: i64 = 9_223_372_036_854_775_000;
+
 /// Evaluations: each episode is one environment, the greedy action is taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
@@ -31,7 +35,7 @@ pub struct EvalConfig {
 pub struct RunSettings {
     /// Everything random follows from it.
     #[default = 1]
-    #[schemars(range(max = i64::MAX))]
+    #[schemars(range(max = MOST_SEED))]
     pub seed: u64,
     /// Environment steps, over all environments, after which the run ends.
     #[default = 600_000]

@@ -162,8 +162,11 @@ pub(super) fn conform(layers: &mut Layers) -> Result<(), ConfigError> {
     };
     let env = kind(layers, "env", task_kind())?;
     let method = kind(layers, "method", method_kind())?;
-    let schema = sections(&env, &method);
-    only_own(layers, &MethodConfig::of_kind(&method).unwrap_or_default())?;
+    let mut schema = sections(&env, &method);
+    let method = MethodConfig::of_kind(&method).unwrap_or_default();
+    only_own(layers, &method)?;
+    // A mistake is no reason to recommend what the method would refuse.
+    schema.retain(|section| method.reads(section.name));
     for (name, keys) in layers.merged.clone() {
         let Some(section) = schema.iter().find(|section| section.name == name) else {
             return Err(unknown(layers, &schema, &name));
@@ -218,6 +221,9 @@ fn only_own(layers: &mut Layers, method: &MethodConfig) -> Result<(), ConfigErro
                 method: method.kind(),
                 source_of: layers.source(path),
             });
+        }
+        if section == "gate" {
+            layers.note_gate_left_out(method.kind());
         }
         layers.remove(&section);
     }

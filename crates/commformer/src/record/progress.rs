@@ -102,10 +102,16 @@ fn describe(report: &IterationReport, [done, target]: [u64; 2], elapsed: Duratio
         line.push_str(&format!("  {} {value:.3}", printable(name)));
     }
     let traffic = &report.traffic;
+    let bytes = traffic.bytes();
+    let digits = match bytes {
+        // A message of one bit is less than a byte.
+        ..1.0 => 2,
+        ..10.0 => 1,
+        _ => 0,
+    };
     line.push_str(&format!(
-        "  messages {:.2} ({:.0} bytes, {:.0} % of full)",
+        "  messages {:.2} ({bytes:.digits$} bytes, {:.0} % of full)",
         traffic.messages(),
-        traffic.bytes(),
         100.0 * traffic.share()
     ));
     if report.price.is_some() {
@@ -126,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_line_says_how_far_how_fast_and_how_well() {
-        let report = IterationReport {
+        let mut report = IterationReport {
             iteration: 1,
             steps: 4_000,
             episodes: 2,
@@ -150,5 +156,15 @@ mod tests {
             describe(&report, [1_000, 8_000], Duration::from_secs(2)),
             "4,000 of 8,000 steps  1,500/s  0:03 left  return -0.500  success 1.000  messages 0.30 (60 bytes, 10 % of full)  open 0.30  graph: 2 edges changed"
         );
+        // Few bytes are told with their fractions.
+        for (bytes, told) in [
+            (6.2, "(0.62 bytes, "),
+            (25.0, "(2.5 bytes, "),
+            (0.0, "(0.00 bytes, "),
+        ] {
+            report.traffic.bytes = bytes;
+            let line = describe(&report, [1_000, 8_000], Duration::from_secs(2));
+            assert!(line.contains(told), "{line}");
+        }
     }
 }

@@ -216,7 +216,25 @@ fn a_team_of_another_size_is_evaluated_and_trained_on() {
     }
     let eval = "eval --run own --set env.agents=7";
     let said = complaint(&program(folder, &words(eval)), 1);
-    assert!(said.contains("does not fit the configuration"), "{said}");
+    for part in [
+        "does not fit the configuration",
+        "and this team has 7 agents",
+        "`policy.shared_head=true`",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    let train = "traffic-junction-easy --run other --method slim --weights own";
+    let said = complaint(
+        &program(folder, &[&["train"], &words(train)[..]].concat()),
+        1,
+    );
+    for part in [
+        "the weights of own do not fit this run (the weights are of the method `commformer`, and this run is of `slim`",
+        "--method commformer",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert_eq!(said.matches("the saved state").count(), 1, "{said}");
     let eval = "eval --run own --set ppo.lr=1.0";
     let said = complaint(&program(folder, &words(eval)), 1);
     assert!(said.contains("the task alone"), "{said}");

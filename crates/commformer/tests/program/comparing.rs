@@ -253,6 +253,40 @@ fn a_run_that_fails_stops_no_other_and_its_words_are_told() {
 }
 
 #[test]
+fn a_run_whose_numbers_explode_is_counted_and_its_comparison_says_how_to_begin_anew() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let one_seed = FILE.replace("seeds = [1, 2]", "seeds = [1]");
+    let threads = one_seed.replace("[settings]", "[settings]\nrun.threads = 3");
+    write(folder, &format!("{threads}ppo.lr = 1e30\n"));
+    let list = ["compare", "comparison.toml", "--dry-run"];
+    let listed = printed(&program(folder, &list));
+    assert!(listed.ends_with("2 at a time on 3 threads each\n"));
+    let said = complaint(&program(folder, &["compare", "comparison.toml"]), 1);
+    for part in [
+        "failed: signal/none/seed-1: ",
+        "failure.json says what was found",
+        "change its settings and remove its folder",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    // What a run on its own would be told to do.
+    assert!(!said.contains("train --config"), "{said}");
+    let listed = printed(&program(folder, &list));
+    assert!(listed.contains("1 finished, 1 failed, 0 to"), "{listed}");
+
+    // What cannot fit is refused as `train` refuses it, also before anything is trained.
+    let huge = FILE.replace("embed_dim = 16", "embed_dim = 40_000_000");
+    write(folder, &huge.replace("compared", "huge"));
+    for arguments in [&list[..2], &list] {
+        let said = complaint(&program(folder, arguments), 1);
+        assert!(said.contains("this would take about "), "{said}");
+        assert!(said.contains("; lower `policy.embed_dim`, "), "{said}");
+    }
+    assert!(!folder.join("huge").exists());
+}
+
+#[test]
 fn two_comparisons_do_not_share_a_folder_and_one_that_is_told_to_stop_stops_its_runs() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();

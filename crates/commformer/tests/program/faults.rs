@@ -249,6 +249,13 @@ fn a_run_goes_on_by_its_own_settings_only() {
             ["ppo.lr is 0.001 there and 0.5 here", "train --run run"],
         ),
         (
+            "--method slim",
+            [
+                "method.kind is \"commformer\" there and \"slim\" here",
+                "train --run run",
+            ],
+        ),
+        (
             "signal",
             [
                 "env.kind is \"predator-capture-prey\" there",

@@ -21,6 +21,18 @@ fn a_run_is_played_again_in_a_page_and_a_film() {
             .starts_with(b"GIF89a")
     );
 
+    // The film would take the page's place.
+    for two in [
+        "--out x --gif x",
+        "--gif ./runs/signal-1/../signal-1/replay.html",
+    ] {
+        let line = format!("replay --run runs/signal-1 --episodes 1 {two}");
+        let said = complaint(&program(folder, &words(&line)), 1);
+        assert!(said.contains("name two files"), "{said}");
+    }
+    assert!(!folder.join("x").exists());
+    assert_eq!(read(&folder.join("runs/signal-1/replay.html")), page);
+
     // Beside another run of the same task, but of no other.
     printed(&train(folder, &["signal", "--seed", "2"]));
     let against = |run: &str| {

@@ -26,6 +26,26 @@ struct Scored<'a> {
     all: Interval,
 }
 
+impl Scored<'_> {
+    /// The most runs on a task; where it is one, nothing says how sure the numbers are.
+    fn most_runs(&self) -> usize {
+        self.groups.iter().map(Vec::len).max().unwrap_or(0)
+    }
+}
+
+/// What to say of methods with a single run on each task.
+fn alone(scored: &[Scored<'_>]) -> String {
+    let single = scored.iter().filter(|method| method.most_runs() == 1);
+    let names: Vec<&str> = single.map(|method| method.name).collect();
+    match names.is_empty() {
+        true => String::new(),
+        false => format!(
+            " There is one run on each task of {}: nothing says how sure these numbers are.",
+            names.join(", ")
+        ),
+    }
+}
+
 /// The interquartile mean over all runs of all tasks; none if a task has no score.
 pub(super) fn aggregate(groups: &[Vec<f64>]) -> Option<Interval> {
     let slices: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
@@ -90,8 +110,9 @@ fn over_tasks(
     let scales: Vec<String> = scores.iter().map(TaskScores::told).collect();
     section.text = vec![format!(
         "All runs of all tasks on one scale from 0 to 1: {}. A resample draws the runs of each task and method apart \
-             (stratified bootstrap).{}",
+             (stratified bootstrap).{}{}",
         scales.join("; "),
+        alone(scored),
         left_out(scored.len())
     )];
     let mut csv = Csv::new(&["method", "runs", "iqm", "low", "high"]);
@@ -196,7 +217,10 @@ fn improvements(
                 let Interval { value, low, high } = interval;
                 csv.push(&[this.name, that.name], &[value, low, high]);
                 let names = [this.name, that.name].map(String::from).into_iter();
-                table.rows.push(names.chain([told(&interval, 2)]).collect());
+                let runs = this.most_runs().max(that.most_runs());
+                table
+                    .rows
+                    .push(names.chain([told(&interval, runs)]).collect());
                 rows.push(Row {
                     name: that.name.to_owned(),
                     series: this.number,

@@ -13,6 +13,7 @@ use clap::Args;
 use commformer_train::create_folders;
 use commformer_view::{Compared, Report, ReportError};
 use show::Show;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,7 @@ impl Compare {
         let part = plan.part(&self.part)?;
         plan.check_existing()?;
         if self.dry_run {
+            part.check_sizes()?;
             self.list(&part, out)?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -53,7 +55,8 @@ impl Compare {
             self.make_report(&plan, None, out)?;
             return Ok(ExitCode::SUCCESS);
         }
-        part.check_teams()?;
+        part.check_sizes()?;
+        part.check_teams(|| interrupt.exit_code().is_some())?;
         let _lock = lock(&plan.folder)?;
         let summary = self.train(&part, &interrupt, out)?;
         if let Some(code) = interrupt.exit_code().filter(|_| summary.left > 0) {
@@ -115,8 +118,8 @@ impl Compare {
         let line = self.line();
         let _ = writeln!(
             errors,
-            "`{line}` goes on with what can go on. A run whose numbers were not finite ends there again: change its settings, \
-             or remove its folder to begin it anew"
+            "`{line}` goes on with what can go on. A run whose numbers were not finite would end there again: change its \
+             settings and remove its folder, and it begins anew"
         );
         Ok(ExitCode::FAILURE)
     }
@@ -169,16 +172,27 @@ impl Compare {
             .filter(|(_, state)| matches!(state, State::Finished(_)))
             .count();
         let [processes, threads] = plan.processes(left);
-        let threads = match threads {
-            1 => "one thread".to_owned(),
-            threads => format!("{threads} threads"),
+        let of_each = states.iter().filter(|(_, state)| !state.is_over());
+        let of_each: BTreeSet<usize> = of_each.map(|(run, _)| run.threads(threads)).collect();
+        let threads = match (of_each.first(), of_each.last()) {
+            (Some(1), Some(1)) => "one thread".to_owned(),
+            (Some(few), Some(many)) if few < many => format!("{few} to {many} threads"),
+            (few, _) => format!("{} threads", few.unwrap_or(&threads)),
         };
-        writeln!(
+        let failed = match states.len() - finished - left {
+            0 => String::new(),
+            failed => format!(", {failed} failed"),
+        };
+        write!(
             out,
-            "\n{} in {}: {finished} finished, {left} to train, {processes} at a time on {threads} each",
+            "\n{} in {}: {finished} finished{failed}, {left} to train",
             runs(states.len()),
             plan.folder.display()
         )?;
+        match left {
+            0 => writeln!(out)?,
+            _ => writeln!(out, ", {processes} at a time on {threads} each")?,
+        }
         Ok(())
     }
 

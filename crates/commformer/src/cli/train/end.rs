@@ -9,13 +9,14 @@ use commformer_train::{Phases, TrainError, write_beside};
 use commformer_view::numbers::grouped;
 use std::io::Write;
 
-/// What to say of a run that failed after so many steps, and what to do. Numbers that were not finite are
-/// written down, and TensorBoard is told.
+/// What to say of a run that failed after so many steps, and what to do, which of a run that is started `by_program` that
+/// program says. Numbers that were not finite are written down, and TensorBoard is told.
 pub(super) fn failed(
     error: TrainError,
     folder: &RunDir,
     steps: u64,
     events: &mut EventWriter,
+    by_program: bool,
 ) -> anyhow::Error {
     let (program, path) = (crate::cli::program(), folder.path().display());
     let told = match &error {
@@ -30,12 +31,18 @@ pub(super) fn failed(
             if let Err(error) = written {
                 warn(&format!("failure.json was not written: {error:#}"));
             }
-            format!(
-                "{path} holds the last good weights, and failure.json says what was found; the same \
-                 settings would end here again: begin anew with `{program} train --config \
-                 {path}/config.toml --set ...`"
-            )
+            let held = format!(
+                "{path} holds the last good weights, and failure.json says what was found; the same settings would end \
+                 here again"
+            );
+            match by_program {
+                true => held,
+                false => format!(
+                    "{held}: begin anew with `{program} train --config {path}/config.toml --set ...`"
+                ),
+            }
         }
+        None if by_program => format!("what {path} holds is safe"),
         None => format!(
             "what {path} holds is safe, and `{program} train --run {path}` goes on from there"
         ),

@@ -4,11 +4,12 @@ mod end;
 mod origin;
 mod ranks;
 
+use super::misfit;
 use super::options::ConfigOptions;
 use super::trust::{self, Trust};
 use super::warn;
 use crate::compose::{self, TeamTrainer};
-use crate::config::{Config, MethodConfig};
+use crate::config::{Config, MethodConfig, Overrides};
 use crate::evaluation::{self, Request};
 use crate::interrupt::Interrupt;
 use crate::lock::Lock;
@@ -17,7 +18,9 @@ use crate::record::{self, Recorder};
 use crate::run_dir::RunDir;
 use anyhow::Context;
 use clap::Args;
-use commformer_train::{CheckpointError, CheckpointStore, Found, Outcome, Which, write_beside};
+use commformer_train::{
+    CheckpointError, CheckpointStore, Found, Outcome, TrainError, Which, write_beside,
+};
 use commformer_view::chart::circle;
 use commformer_view::numbers::{clock, grouped};
 use std::io::Write;
@@ -83,7 +86,7 @@ impl Train {
         let begun = |run: &PathBuf| CheckpointStore::open(run).is_ok();
         let weights = (self.weights.as_deref()).filter(|_| !origin.run.as_ref().is_some_and(begun));
         if let Some(from) = weights {
-            begin_with(&mut trainer, from)?;
+            begin_with(&mut trainer, from, config)?;
         }
         let folder = match &origin.run {
             Some(path) => RunDir::resume(path)?,
@@ -133,7 +136,7 @@ impl Train {
         let (program, path) = (super::program(), folder.path().display());
         let outcome = outcome.map_err(|error| {
             started.tell_killed();
-            end::failed(error, &folder, steps, &mut events)
+            end::failed(error, &folder, steps, &mut events, self.while_input)
         })?;
         started.wait()?;
         if outcome == Outcome::Stopped {
@@ -238,8 +241,9 @@ impl Train {
 }
 
 /// Takes the weights of another run: its best ones, or its latest where none is the best yet.
-fn begin_with(trainer: &mut TeamTrainer, from: &Path) -> anyhow::Result<()> {
-    let store = CheckpointStore::open(RunDir::open(from)?.path())?;
+fn begin_with(trainer: &mut TeamTrainer, from: &Path, config: &Config) -> anyhow::Result<()> {
+    let folder = RunDir::open(from)?;
+    let store = CheckpointStore::open(folder.path())?;
     let found = match store.load(Which::Best) {
         Err(CheckpointError::NotEvaluated(_)) => store.load(Which::Latest),
         found => found,
@@ -247,8 +251,21 @@ fn begin_with(trainer: &mut TeamTrainer, from: &Path) -> anyhow::Result<()> {
     for damage in &found.damaged {
         warn(&format!("{damage}; the checkpoint before it is taken"));
     }
-    let fits = trainer.begin_with(&found.checkpoint);
-    fits.with_context(|| format!("the weights of {} do not fit this run", from.display()))
+    trainer.begin_with(&found.checkpoint).map_err(|error| {
+        let overrides = Overrides {
+            file: Some(folder.config()),
+            ..Overrides::default()
+        };
+        let why = match &error {
+            // A configuration that cannot be read is not what is wrong here.
+            TrainError::Policy(_) => Config::resolve(None, &overrides).ok(),
+            _ => None,
+        };
+        let why = why.and_then(|there| misfit::why(&there, config));
+        let why = why.map_or(String::new(), |why| format!(" ({why})"));
+        let from = from.display();
+        anyhow::Error::new(error).context(format!("the weights of {from} do not fit this run{why}"))
+    })
 }
 
 /// Takes up the newest whole checkpoint; a run that was stopped before its first begins anew.

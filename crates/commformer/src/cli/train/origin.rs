@@ -2,7 +2,7 @@
 
 use super::Train;
 use crate::cli::options::ConfigOptions;
-use crate::config::{Config, Difference};
+use crate::config::{Config, ConfigError, Difference};
 use crate::run_dir::RunDir;
 use std::path::{Path, PathBuf};
 
@@ -22,8 +22,19 @@ impl Train {
             return Ok(Origin { config, run: None });
         };
         let file = RunDir::open(path)?.config();
-        let config = self.config.over(&file).resolve()?;
         let own = ConfigOptions::default().over(&file).resolve()?;
+        let config = match self.config.over(&file).resolve() {
+            // What the run has that another method does not is no mistake: the method is.
+            Err(ConfigError::OtherMethod { method, .. }) if method != own.method.kind() => {
+                let kinds = [own.method.kind(), method];
+                let difference = Difference {
+                    path: "method.kind".to_owned(),
+                    values: kinds.map(|kind| Some(format!("{kind:?}"))),
+                };
+                anyhow::bail!(contradiction(path, &[difference.told()]));
+            }
+            config => config?,
+        };
         let differences = own.differences(&config)?;
         let refused: Vec<String> = (differences.iter())
             .filter(|difference| difference.matters())

@@ -52,12 +52,16 @@ pub struct Shortage {
 /// [`ComposeError::Memory`], which names the parts and the setting to lower; [`ComposeError`] if the task or the team
 /// cannot be made.
 pub fn check(config: &Config, device: tch::Device) -> Result<(), ComposeError> {
-    at_least(config, device)?;
+    check_sizes(config, device)?;
     available(estimate(config, device)?)
 }
 
-/// Refuses what is too large by its sizes alone.
-fn at_least(config: &Config, device: tch::Device) -> Result<(), ComposeError> {
+/// Refuses what is too large by its sizes alone. Nothing but the task is made for it.
+///
+/// # Errors
+///
+/// As for [`check`].
+pub fn check_sizes(config: &Config, device: tch::Device) -> Result<(), ComposeError> {
     let spec = config.env.spec()?;
     available(Some(estimate::at_least(config, &spec, device)))
 }
@@ -81,7 +85,7 @@ pub fn check_evaluation(
         rollout: one,
         ..config.clone()
     };
-    at_least(&network, device)?;
+    check_sizes(&network, device)?;
     available(estimate_evaluation(config, episodes, device)?)
 }
 

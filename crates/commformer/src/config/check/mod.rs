@@ -30,6 +30,11 @@ pub(super) fn all(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
     evaluation(config, &check)
 }
 
+/// What is set without effect, a word on each.
+pub(super) fn notes(config: &Config, layers: &Layers) -> Vec<String> {
+    gate::unused(config, layers)
+}
+
 /// Refuses a graph that does not fit the team.
 pub(super) fn team(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
     match config.method.reads("graph") {
@@ -177,6 +182,18 @@ mod tests {
         check("lr=1", &["no `lr`", "`graph.lr` or `ppo.lr`"]);
         check("pop.x=1", &["no `pop`", "`ppo`"]);
         check("policies.x=1", &["the section [policy]"]);
+        // Of another method nothing is recommended that it would refuse.
+        check(
+            "method.kind=tarmac method.message_bits=4",
+            &["no `method.message_bits`", "did you mean `method.message`?"],
+        );
+        check(
+            "method.kind=slim ppo.message_bits=4",
+            &[
+                "no `ppo.message_bits`",
+                "did you mean `method.message_bits`?",
+            ],
+        );
         check("zzzz.x=1", &["the sections are `env`", "`run`"]);
         check("run.device.x=1", &["no `run.device.x`"]);
         check(
