@@ -51,7 +51,7 @@ pub struct Trainer<P, E> {
     pub(crate) steps: u64,
     pub(crate) best: Option<Best>,
     /// What ended an iteration before its time.
-    failed: Option<String>,
+    panicked: Option<String>,
 }
 
 impl<P: Policy, E: Environment> Trainer<P, E> {
@@ -97,7 +97,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             iteration: 0,
             steps: 0,
             best: None,
-            failed: None,
+            panicked: None,
             settings,
             plan,
         })
@@ -130,23 +130,25 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     ///
     /// [`TrainError`]; a panic of the policy, of an environment or of a worker is [`TrainError::Panicked`]. The trainer is
     /// then of no use: the rollout may be half-written, and some of the iteration's steps may be taken. The
-    /// [policy](Self::policy) can still be looked at. Another call comes to [`TrainError::Failed`], or to the same
-    /// [`TrainError::Fault`], and so does a [checkpoint](Self::checkpoint). Other processes of the run notice it when this
-    /// trainer is dropped.
+    /// [policy](Self::policy) can still be looked at. Another call comes to [`TrainError::Failed`], and so does a
+    /// [checkpoint](Self::checkpoint); after a [`TrainError::Fault`] both come to the same fault. Other processes of the run
+    /// notice it when this trainer is dropped.
     pub fn iterate(&mut self) -> Result<IterationReport, TrainError> {
         self.sound()?;
         // A panic out of `tch::no_grad` would leave the caller's thread without gradients.
         let result = tch::with_grad(|| caught(|| self.iterate_once()));
-        self.failed = result.as_ref().err().map(ToString::to_string);
+        if let Err(TrainError::Panicked(what)) = &result {
+            self.panicked = Some(what.clone());
+        }
         result
     }
 
-    /// An error once an iteration has failed.
+    /// An error once an iteration has left something half-written.
     pub(crate) fn sound(&self) -> Result<(), TrainError> {
         for Shard { buffer, .. } in &self.shards {
             buffer.sound()?;
         }
-        match &self.failed {
+        match &self.panicked {
             None => Ok(()),
             Some(what) => Err(TrainError::Failed(what.clone())),
         }
