@@ -47,7 +47,7 @@ pub enum ObsNorm {
     /// common, an offset or a scale, is lost, and an observation of one number says nothing.
     #[default]
     Layer,
-    /// Each feature to its deviation from what was seen of it so far ([`crate::CommFormer::take_in`]).
+    /// Each feature to its deviation from what was seen of it so far (`CommFormer::take_in`).
     Running,
 }
 
@@ -174,7 +174,7 @@ pub struct PolicyConfig {
     /// The numbers in which linear layers multiply.
     pub precision: Precision,
     /// The share of the encoder blocks' branch outputs that is dropped while training, in [0, 1).
-    /// It needs a source of noise, so [`crate::CommFormer::evaluate`] applies it only when given one.
+    /// It needs a source of noise, so `CommFormer::evaluate` applies it only when given one.
     pub dropout: f64,
 }
 
@@ -320,7 +320,7 @@ impl PolicyConfig {
         }
     }
 
-    /// See [`crate::CommFormer::stale_width`].
+    /// See `CommFormer::stale_width`.
     pub fn stale_width(&self) -> usize {
         match self.closed {
             Closed::Silence => 0,

@@ -1,6 +1,6 @@
 //! Execution as a team does it: every agent alone, with the messages that reach it and nothing else.
 //!
-//! [`CommFormer::act`](crate::CommFormer::act) computes all agents of a batch at once. Here each agent is a [`Member`] that
+//! `CommFormer::act` computes all agents of a batch at once. Here each agent is a [`Member`] that
 //! computes from its own observation, what it carries itself, and its inbox; a mailbox delivers along
 //! open edges only, in bytes, and counts them. Both give the same actions, so what was counted is all
 //! that a team needs ([`PolicyConfig::message_bytes`], [`PolicyConfig::constant_bytes`]). It is a proof
@@ -20,7 +20,8 @@
 //! On machines of their own, each runs a [`Member`], which goes through the same rounds; a [`Packet`] is bytes, and an
 //! [`Inbox`] is made of those that arrived. One that is lost is a message that was not sent.
 //!
-//! ```
+#![cfg_attr(feature = "torch", doc = "```")]
+#![cfg_attr(not(feature = "torch"), doc = "```ignore")]
 //! use commformer_model::decentralised::{Action, OpenEdges, Team, Weights};
 //! use commformer_model::{ActionSpace, CommFormer, Input, PolicyConfig};
 //! use tch::{Device, Tensor};
@@ -245,7 +246,7 @@ impl<'a> Team<'a> {
 
     /// Has the members exchange messages along `edges` and decide. Those that are not active there
     /// ([`OpenEdges::among`]) carry nothing on. Member i's noise is row i of `noise`, (N, A), as for
-    /// [`CommFormer::act`](crate::CommFormer::act).
+    /// `CommFormer::act`.
     ///
     /// # Errors
     /// [`ModelError::Input`] for turns or edges of another number of agents, [`ModelError::Shape`] for such noise.

@@ -25,7 +25,16 @@
 //! caller writes what [`CommFormer::state`] returns), and randomness. All noise is passed in.
 //! Where the authors' release departs from their paper, a switch of [`PolicyConfig`] follows it.
 //!
-//! ```
+//! # Without libtorch
+//!
+//! With `default-features = false` there are [`PolicyConfig`] and [`decentralised`]: trained agents run, and nothing is
+//! trained.
+//!
+//! # An example
+//!
+// Without libtorch the code is shown and not run, and links to what is left out lead to where that is said.
+#![cfg_attr(feature = "torch", doc = "```")]
+#![cfg_attr(not(feature = "torch"), doc = "```ignore")]
 //! use commformer_model::{ActionSpace, CommFormer, Input, PolicyConfig, SelfEdge, graph, senders};
 //! use tch::{Device, Kind, Tensor};
 //!
@@ -54,6 +63,23 @@
 //! assert!(act.log_probs.allclose(&evaluation.log_probs, 0.0, 1e-5, false));
 //! # Ok::<(), commformer_model::ModelError>(())
 //! ```
+#![cfg_attr(
+    not(feature = "torch"),
+    doc = "
+[`graph`]: #without-libtorch
+[`graph::exact`]: #without-libtorch
+[`graph::sample`]: #without-libtorch
+[`Input`]: #without-libtorch
+[`CommFormer::embed`]: #without-libtorch
+[`CommFormer::encode`]: #without-libtorch
+[`CommFormer::act`]: #without-libtorch
+[`CommFormer::evaluate`]: #without-libtorch
+[`CommFormer::pass`]: #without-libtorch
+[`CommFormer::parameters`]: #without-libtorch
+[`CommFormer::edge_logits`]: #without-libtorch
+[`CommFormer::state`]: #without-libtorch
+"
+)]
 
 #[cfg(feature = "torch")]
 mod by_torch;

@@ -33,7 +33,7 @@ pub struct ExportedGate {
 }
 
 impl Exported {
-    /// Reads what [`commformer export`](self) wrote.
+    /// Reads what `commformer export` wrote.
     ///
     /// # Errors
     /// [`ModelError::Input`] for other files, [`ModelError::Config`] for a configuration that makes no network.

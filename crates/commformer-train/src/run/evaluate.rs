@@ -49,9 +49,9 @@ impl Default for EvaluateOptions {
 ///
 /// # Errors
 ///
-/// [`TrainError::Setting`] for a graph of another team, one that is not of zeros and ones, or no episodes, [`TrainError::Endless`] if an episode does not end,
-/// [`TrainError::Panicked`] if the policy or an environment panics, or what they refuse. A further evaluation in the same
-/// environments resets them.
+/// [`TrainError::Setting`] for a graph of another team, one that is not of zeros and ones, or no episodes,
+/// [`TrainError::Endless`] if an episode does not end, [`TrainError::Panicked`] if the policy or an environment panics, or
+/// what they refuse. A further evaluation in the same environments resets them.
 pub fn evaluate<E: Environment>(
     policy: &(impl Actor + ?Sized),
     graph: &Tensor,
