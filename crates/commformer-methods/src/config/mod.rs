@@ -26,7 +26,7 @@ pub struct TeamConfig {
     pub seed: u64,
     /// The numbers in which libtorch multiplies.
     pub precision: Precision,
-    /// Whether the numbers of the task's observations are fit for a layer norm, as those of the built-in tasks are. Of others
-    /// nobody knows, so `obs_norm = auto` learns their scales.
+    /// Whether the numbers of the task's observations are fit for a layer norm, as those of the built-in tasks are. Of
+    /// others nobody knows, so `obs_norm = auto` learns their scales.
     pub known_scales: bool,
 }
