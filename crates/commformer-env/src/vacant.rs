@@ -19,7 +19,8 @@ impl Vacant {
     /// agent that a task paid all the same.
     ///
     /// What a place is paid in the step in which its agent leaves is still that one's, and in the step in which another
-    /// comes, that other's. Where nobody ever leaves, `departed` is empty and nothing happens. A reward that is not finite stays, so that whoever looks for those finds it.
+    /// comes, that other's. Where nobody ever leaves, `departed` is empty and nothing happens. A reward that is not finite
+    /// stays, so that whoever looks for those finds it.
     pub fn settle(
         &mut self,
         rewards: &mut [f32],
