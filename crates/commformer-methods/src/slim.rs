@@ -18,7 +18,7 @@ use crate::actor_critic::{
     everybody,
 };
 use commformer_nn::Ops;
-use commformer_nn::layers::{Activation as F, Attention, Gru, Linear};
+use commformer_nn::layers::{Attention, Gru, Linear};
 use commformer_nn::layout::{Init, Layout};
 use commformer_nn::levels::Levels;
 use schemars::JsonSchema;
@@ -142,9 +142,7 @@ impl Talk for Apart {
     }
 
     fn message_bytes(&self) -> usize {
-        let numbers = self.message();
-        self.levels
-            .map_or(4 * numbers, |levels| levels.bytes(numbers))
+        Levels::bytes_of(self.levels, self.message())
     }
 
     fn attentions(&self) -> Vec<String> {
@@ -158,11 +156,7 @@ impl Talk for Apart {
     }
 
     fn say<O: Ops>(&self, ops: &mut O, _: usize, mind: &Mind<O::Value>) -> O::Value {
-        let said = ops.activated(&self.message, F::Tanh, &mind.h);
-        match self.levels {
-            None => said,
-            Some(levels) => ops.round(levels, &said),
-        }
+        ops.message(&self.message, self.levels, &mind.h)
     }
 
     fn hear<O: Ops>(

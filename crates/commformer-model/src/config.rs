@@ -296,10 +296,7 @@ impl PolicyConfig {
 
     /// Bytes of those numbers.
     pub(crate) fn message_vector_bytes(&self) -> usize {
-        match self.levels() {
-            None => size_of::<f32>() * self.message_width(),
-            Some(levels) => levels.bytes(self.message_width()),
-        }
+        Levels::bytes_of(self.levels(), self.message_width())
     }
 
     /// What the numbers of a message are rounded to.

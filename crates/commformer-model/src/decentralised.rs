@@ -95,7 +95,7 @@ impl Weights {
     ///
     /// # Errors
     /// [`ModelError::Config`] when the configuration does not make a policy, [`ModelError::Input`] that names the
-    /// missing, unexpected, misshapen or doubled tensor.
+    /// missing, unexpected, misshapen or doubled tensor, or one whose numbers are not finite.
     pub fn of_parts(
         config: &PolicyConfig,
         parts: impl IntoIterator<Item = (String, Vec<f32>)>,
@@ -120,8 +120,8 @@ impl Weights {
                 }
             }
         }
-        let finite = |(_, numbers): &(&String, &Vec<f32>)| !numbers.iter().all(|x| x.is_finite());
-        if let Some((name, _)) = saved.iter().find(finite) {
+        let spoilt = |(_, numbers): &(&String, &Vec<f32>)| !numbers.iter().all(|x| x.is_finite());
+        if let Some((name, _)) = saved.iter().find(spoilt) {
             return Err(refused(format!("`{name}` has a number that is not finite")));
         }
         let numbers = network.layout.take(&mut saved).map_err(refused)?;

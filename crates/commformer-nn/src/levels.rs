@@ -33,12 +33,18 @@ impl Levels {
         (numbers * self.bits()).div_ceil(8)
     }
 
+    /// Whole bytes of so many numbers that are rounded so, or of floats.
+    pub fn bytes_of(levels: Option<Self>, numbers: usize) -> usize {
+        levels.map_or(size_of::<f32>() * numbers, |levels| levels.bytes(numbers))
+    }
+
     /// Half of the last level, counted from 0: what a number's distance from -1 is multiplied by.
     pub(crate) fn half(self) -> f32 {
         f32::from(self.last()) / 2.0
     }
 
-    fn last(self) -> u8 {
+    /// The code of 1, the last.
+    pub fn last(self) -> u8 {
         u8::MAX >> (8 - self.0)
     }
 

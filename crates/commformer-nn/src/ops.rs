@@ -177,6 +177,15 @@ pub trait Ops {
         self.linear_part(layer, 0..layer.outputs, f, x)
     }
 
+    /// A message of few numbers: tanh(x W^T + b), each rounded to its nearest level where they have levels.
+    fn message(&mut self, layer: &Linear, levels: Option<Levels>, x: &Self::Value) -> Self::Value {
+        let said = self.activated(layer, Activation::Tanh, x);
+        match levels {
+            None => said,
+            Some(levels) => self.round(levels, &said),
+        }
+    }
+
     /// A GRU's next state.
     fn gru(&mut self, cell: &Gru, x: &Self::Value, state: &Self::Value) -> Self::Value {
         let input = self.linear(&cell.input, x);

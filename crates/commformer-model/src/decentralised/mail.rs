@@ -53,11 +53,9 @@ impl OpenEdges {
     /// [`ModelError::Shape`] for other sizes.
     pub fn gated(mut self, open: &[bool]) -> Result<Self, ModelError> {
         let agents = self.agents;
-        let is_open: Box<dyn Fn(usize, usize) -> bool> = match open.len() {
-            length if length == agents => Box::new(|receiver, _| open[receiver]),
-            length if length == agents * agents => {
-                Box::new(|receiver, sender| open[receiver * agents + sender])
-            }
+        let per_edge = match open.len() {
+            length if length == agents => false,
+            length if length == agents * agents => true,
             length => {
                 return Err(ModelError::Shape {
                     input: "open",
@@ -68,7 +66,8 @@ impl OpenEdges {
         };
         for receiver in 0..agents {
             for sender in (0..agents).filter(|sender| *sender != receiver) {
-                self.open[receiver * agents + sender] &= is_open(receiver, sender);
+                let edge = receiver * agents + sender;
+                self.open[edge] &= open[if per_edge { edge } else { receiver }];
             }
         }
         Ok(self)

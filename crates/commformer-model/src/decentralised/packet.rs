@@ -145,12 +145,11 @@ impl Reader<'_> {
             return self.numbers(count, to);
         };
         let bytes = self.bytes(levels.bytes(count))?;
-        let mask = u8::MAX >> (8 - levels.bits());
         to.extend((0..count).map(|at| {
             let bit = at * levels.bits();
             let next = bytes.get(bit / 8 + 1).copied().unwrap_or(0);
             let code = u16::from_le_bytes([bytes[bit / 8], next]) >> (bit % 8);
-            levels.number(code as u8 & mask)
+            levels.number(code as u8 & levels.last())
         }));
         Ok(())
     }

@@ -68,13 +68,7 @@ impl MessageAttention {
     pub fn say<O: Ops>(&self, ops: &mut O, x: &O::Value) -> O::Value {
         match &self.narrow {
             None => ops.same(x),
-            Some(narrow) => {
-                let said = ops.activated(&narrow.message, Activation::Tanh, x);
-                match narrow.levels {
-                    None => said,
-                    Some(levels) => ops.round(levels, &said),
-                }
-            }
+            Some(narrow) => ops.message(&narrow.message, narrow.levels, x),
         }
     }
 

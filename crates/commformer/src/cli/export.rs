@@ -4,9 +4,7 @@ use super::eval::Checkpoint;
 use super::trust::Trust;
 use super::warn;
 use crate::compose;
-use crate::config::{Config, Overrides};
 use crate::evaluation;
-use crate::run_dir::RunDir;
 use clap::Args;
 use commformer_train::{CheckpointStore, write_beside};
 use commformer_view::numbers::grouped;
@@ -30,14 +28,7 @@ pub(super) struct Export {
 
 impl Export {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
-        let folder = RunDir::open(&self.run)?;
-        let overrides = Overrides {
-            file: Some(folder.config()),
-            device: Some("cpu".to_owned()),
-            ..Overrides::default()
-        };
-        let config = Config::resolve(None, &overrides)?;
-        self.trust.check(folder.path(), &config)?;
+        let (folder, config) = self.trust.open(&self.run, Some("cpu".to_owned()))?;
         let device = compose::device(&config)?;
         let store = CheckpointStore::open(folder.path())?;
         let exported = evaluation::export(&config, &store, self.checkpoint.into(), device)?;

@@ -4,7 +4,7 @@ use super::eval::Checkpoint;
 use super::trust::Trust;
 use super::warn;
 use crate::compose;
-use crate::config::{Config, Overrides};
+use crate::config::Config;
 use crate::evaluation::Request;
 use crate::replay;
 use crate::run_dir::RunDir;
@@ -96,14 +96,7 @@ impl Replay {
     }
 
     fn configured(&self, folder: &Path) -> anyhow::Result<Configured> {
-        let folder = RunDir::open(folder)?;
-        let overrides = Overrides {
-            file: Some(folder.config()),
-            device: self.device.clone(),
-            ..Overrides::default()
-        };
-        let config = Config::resolve(None, &overrides)?;
-        self.trust.check(folder.path(), &config)?;
+        let (folder, config) = self.trust.open(folder, self.device.clone())?;
         Ok(Configured { folder, config })
     }
 
