@@ -14,10 +14,12 @@ use commformer_train::{
 use common::{config, resolve};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use std::{env, io};
+use std::{env, io, iter};
 use tch::Device;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -87,14 +89,18 @@ const RISING: [&str; 3] = [
     "env.curriculum_end=0.9",
 ];
 
+/// Free ports that no two tests share. They are below those that a system hands out by itself, so that no other
+/// connection takes one before the processes meet.
 fn ports(count: usize) -> String {
-    let held: Vec<_> = (0..count)
-        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
-        .collect();
-    let ports: Vec<_> = held
-        .iter()
-        .map(|port| port.local_addr().unwrap().port().to_string())
-        .collect();
+    const RANGE: Range<u16> = 10_000..30_000;
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let next = || {
+        let tried = TRIED.fetch_add(1, Ordering::Relaxed);
+        RANGE.start + (std::process::id().wrapping_add(tried) % RANGE.len() as u32) as u16
+    };
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let free = iter::repeat_with(next).filter(is_free).take(count);
+    let ports: Vec<_> = free.map(|port| port.to_string()).collect();
     ports.join(",")
 }
 
