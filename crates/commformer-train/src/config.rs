@@ -118,8 +118,9 @@ pub struct PpoConfig {
     pub huber_delta: f64,
     /// Whether errors below `-huber_delta` cost nothing, as in the authors' release.
     pub one_sided_huber: bool,
-    /// Largest norm of the gradient of all parameters together.
-    #[default = 10.0]
+    /// Largest norm of the gradient of all parameters together ([why](results.md#one-sample-that-overturns-a-team)). The
+    /// paper has 10.
+    #[default = 0.5]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub max_grad_norm: f64,
     /// Whether the learning rate falls linearly to zero over the run. Not in the paper.
