@@ -1,0 +1,97 @@
+//! The processes of a run: each is this program, with a part to play.
+
+use super::tasks::configs;
+use commformer::compose::TeamTrainer;
+use commformer_torch::group::{Group, Rendezvous, Waits};
+use commformer_train::TrainError;
+use std::net::TcpListener;
+use std::ops::Range;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use std::{env, iter};
+
+pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const WAITS: Waits = Waits {
+    meeting: PATIENCE,
+    answer: PATIENCE,
+};
+
+/// Which part this process plays, if it was started by a test, on how many threads, in which folder, and at which ports
+/// the processes meet.
+pub const PART: &str = "COMMFORMER_TEST_PART";
+pub const THREADS: &str = "COMMFORMER_TEST_THREADS";
+pub const FOLDER: &str = "COMMFORMER_TEST_FOLDER";
+pub const PORTS: &str = "COMMFORMER_TEST_PORTS";
+
+/// Free ports that no two tests share. They are below those that a system hands out by itself, so that no other
+/// connection takes one before the processes meet.
+pub fn ports(count: usize) -> String {
+    const RANGE: Range<u16> = 10_000..30_000;
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let next = || {
+        let tried = TRIED.fetch_add(1, Ordering::Relaxed);
+        RANGE.start + (std::process::id().wrapping_add(tried) % RANGE.len() as u32) as u16
+    };
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let free = iter::repeat_with(next).filter(is_free).take(count);
+    let ports: Vec<_> = free.map(|port| port.to_string()).collect();
+    ports.join(",")
+}
+
+/// The processes of a run, each with what it printed and whether it ended well.
+pub fn play(part: &str, size: usize, threads: usize, folder: &Path) -> Vec<(bool, String)> {
+    let ports = ports(configs().len());
+    let start = |rank: usize| -> Child {
+        Command::new(env::current_exe().unwrap())
+            .args(["--exact", "one_of_them", "--nocapture", "--test-threads=1"])
+            .env(PART, part)
+            .env(THREADS, threads.to_string())
+            .env(FOLDER, folder)
+            .env(PORTS, &ports)
+            .env("MASTER_ADDR", "127.0.0.1")
+            .env("MASTER_PORT", ports.split(',').next().unwrap())
+            .env("RANK", rank.to_string())
+            .env("WORLD_SIZE", size.to_string())
+            .env("COMMFORMER_INTERFACE", "127.0.0.1")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let all: Vec<Child> = (0..size).map(start).collect();
+    let ended = all.into_iter().map(|child| {
+        let output = child.wait_with_output().unwrap();
+        let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        (output.status.success(), text.concat())
+    });
+    ended.collect()
+}
+
+/// The lines that begin so.
+pub fn lines<'a>(said: &'a str, begin: &str) -> Vec<&'a str> {
+    said.lines()
+        .filter_map(|line| line.strip_prefix(begin))
+        .collect()
+}
+
+pub fn variable(name: &str) -> String {
+    env::var(name).unwrap()
+}
+
+/// The trainer among the others, if there are any, who meet at port number `at`.
+pub fn together(trainer: TeamTrainer, at: usize) -> Result<TeamTrainer, TrainError> {
+    let Some(mut meeting) = Rendezvous::from_env().unwrap() else {
+        return Ok(trainer);
+    };
+    let ports = variable(PORTS);
+    meeting.port = ports.split(',').nth(at).unwrap().parse().unwrap();
+    trainer.with_group(Group::meet(&meeting, WAITS, &mut || None).unwrap())
+}
+
+/// Why the trainer cannot be among the others.
+pub fn refused(trainer: TeamTrainer) -> TrainError {
+    let found = together(trainer, 0).map(drop);
+    found.unwrap_err()
+}
