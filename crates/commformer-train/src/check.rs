@@ -60,13 +60,6 @@ pub fn settings(
             "zero or more",
         )?;
     }
-    let most = 1.0 + ppo.clip;
-    check(
-        "ppo.dual_clip",
-        ppo.dual_clip,
-        ppo.dual_clip == 0.0 || (ppo.dual_clip.is_finite() && ppo.dual_clip >= most),
-        &format!("0 or at least 1 + ppo.clip, {most}"),
-    )?;
     if let GraphPlan::Learned(graph) = plan {
         check(
             "graph.lr",

@@ -96,12 +96,6 @@ pub struct PpoConfig {
     #[default = 0.2]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub clip: f64,
-    /// Largest probability ratio that pushes an action with a negative advantage further away (dual-clip PPO; Ye et al.,
-    /// [arXiv 1912.09729](https://arxiv.org/abs/1912.09729), with the same 3; [why](results.md#one-sample-that-overturns-a-team)).
-    /// 0: any, as in the paper.
-    #[default = 3.0]
-    #[schemars(range(min = 0.0))]
-    pub dual_clip: f64,
     /// Learning rate of Adam, for every parameter but the edge logits. The paper has 5e-4.
     #[default = 1e-3]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
@@ -126,7 +120,7 @@ pub struct PpoConfig {
     pub one_sided_huber: bool,
     /// Largest norm of the gradient of all parameters together ([why](results.md#one-sample-that-overturns-a-team)). The
     /// paper has 10.
-    #[default = 0.5]
+    #[default = 1.0]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub max_grad_norm: f64,
     /// Whether the learning rate falls linearly to zero over the run. Not in the paper.

@@ -24,7 +24,6 @@ pub(super) fn all(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
         }
     }
     graph::minibatches(config, &check)?;
-    clips(config, &check)?;
     if config.method.reads("gate") {
         gate::all(config, &check)?;
     }
@@ -137,18 +136,6 @@ fn policy(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
         policy.message_bits.is_none() || policy.message.is_some(),
         &["policy.message_bits"],
         "only narrow messages are rounded; set `policy.message` as well, such as 8, or leave `policy.message_bits` out",
-    )
-}
-
-fn clips(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
-    let (most, limit) = (1.0 + config.ppo.clip, config.ppo.dual_clip);
-    check.together(
-        limit == 0.0 || limit >= most,
-        &["ppo.dual_clip", "ppo.clip"],
-        format!(
-            "ratios are clipped at 1 + `ppo.clip` = {most}, so `ppo.dual_clip = {limit}` would clip them first; set it to \
-             {most} or more, or to 0 for none"
-        ),
     )
 }
 

@@ -196,14 +196,6 @@ fn settings_that_do_not_go_together_are_refused() {
         &["would keep 80 apart"],
     );
     check(
-        "ppo.dual_clip=1.1",
-        &[
-            "1 + `ppo.clip` = 1.2",
-            "`ppo.dual_clip = 1.1`",
-            "1.2 or more",
-        ],
-    );
-    check(
         "ppo.minibatches=4001",
         &["4001 minibatches", "4000 samples"],
     );
