@@ -4,13 +4,9 @@ mod common;
 
 use commformer::compose::{self, TeamTrainer};
 use commformer::config::{Config, EnvConfig};
-use commformer_env::{Actions, Environment, Observation, Rng, Spec, StateError, Status, VecEnv};
-use commformer_train::{
-    CheckpointStore, EvaluationReport, IterationReport, Listener, Outcome, Purpose, TrainError,
-    Which, seed_for,
-};
-use common::{config, go, weights};
-use std::io;
+use commformer_env::{Environment, VecEnv};
+use commformer_train::{CheckpointStore, Outcome, Purpose, TrainError, Which, seed_for};
+use common::{Ear, Trapped, config, go, weights};
 use tch::Device;
 
 fn trainer(config: &Config) -> TeamTrainer {
@@ -160,69 +156,6 @@ fn a_run_that_begins_with_the_weights_of_another_has_them_and_no_more() {
     assert!(error.contains("of the task's observations"), "{error}");
 }
 
-/// A task that panics in some step of some environment.
-struct Mine {
-    task: Box<dyn Environment>,
-    steps: Option<u32>,
-}
-
-impl Environment for Mine {
-    fn spec(&self) -> &Spec {
-        self.task.spec()
-    }
-
-    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
-        self.task.reset(rng, out);
-    }
-
-    fn step(
-        &mut self,
-        actions: Actions<'_>,
-        rng: &mut Rng,
-        out: Observation<'_>,
-        rewards: &mut [f32],
-    ) -> Status {
-        if let Some(steps) = &mut self.steps {
-            *steps = steps.checked_sub(1).expect("stepped on a mine");
-        }
-        self.task.step(actions, rng, out, rewards)
-    }
-
-    fn metrics(&self, out: &mut [f32]) {
-        self.task.metrics(out);
-    }
-
-    fn save(&self) -> Option<Vec<u8>> {
-        self.task.save()
-    }
-
-    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
-        self.task.restore(state, out)
-    }
-}
-
-/// Hears the reports; wants the run to stop after some iterations.
-#[derive(Default)]
-struct Ear {
-    iterations: Vec<u64>,
-    stop_after: Option<usize>,
-}
-
-impl Listener for Ear {
-    fn iteration(&mut self, report: &IterationReport) -> io::Result<()> {
-        self.iterations.push(report.iteration);
-        Ok(())
-    }
-
-    fn evaluated(&mut self, _: &EvaluationReport) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn stop(&self) -> bool {
-        (self.stop_after).is_some_and(|iterations| self.iterations.len() >= iterations)
-    }
-}
-
 /// Runs from what the store holds, in an environment whose environment 3 panics after so many steps.
 fn run(
     config: &Config,
@@ -230,9 +163,14 @@ fn run(
     steps: Option<u32>,
     ear: &mut Ear,
 ) -> Result<Outcome, TrainError> {
-    let build = |task: &EnvConfig, steps| -> Box<dyn Environment> {
+    let build = |task: &EnvConfig, mut steps: Option<u32>| -> Box<dyn Environment> {
         let task = task.build().unwrap();
-        Box::new(Mine { task, steps })
+        let after_step = move |_: &mut [f32]| {
+            if let Some(steps) = &mut steps {
+                *steps = steps.checked_sub(1).expect("stepped on a mine");
+            }
+        };
+        Box::new(Trapped { task, after_step })
     };
     let envs = (0..config.rollout.num_envs)
         .map(|env| build(&config.env, steps.filter(|_| env == 3)))

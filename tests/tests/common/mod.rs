@@ -3,8 +3,9 @@
 
 use commformer::compose;
 use commformer::config::{Config, Overrides};
-use commformer_env::Environment;
-use commformer_train::{IterationReport, Policy, Trainer};
+use commformer_env::{Actions, Environment, Observation, Rng, Spec, StateError, Status};
+use commformer_train::{EvaluationReport, IterationReport, Listener, Policy, Trainer};
+use std::io;
 use tch::{Device, Tensor};
 
 /// A preset with some settings over it.
@@ -65,4 +66,66 @@ pub fn weights(state: Vec<(String, Tensor)>) -> Vec<(String, Vec<f32>)> {
         .into_iter()
         .map(|(name, tensor)| (name, Vec::try_from(tensor.view(-1)).unwrap()))
         .collect()
+}
+
+/// A task in which something happens after a step, which may touch the rewards.
+pub struct Trapped<F> {
+    pub task: Box<dyn Environment>,
+    pub after_step: F,
+}
+
+impl<F: FnMut(&mut [f32]) + Send> Environment for Trapped<F> {
+    fn spec(&self) -> &Spec {
+        self.task.spec()
+    }
+
+    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
+        self.task.reset(rng, out);
+    }
+
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        let status = self.task.step(actions, rng, out, rewards);
+        (self.after_step)(rewards);
+        status
+    }
+
+    fn metrics(&self, out: &mut [f32]) {
+        self.task.metrics(out);
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        self.task.save()
+    }
+
+    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
+        self.task.restore(state, out)
+    }
+}
+
+/// Hears the reports; wants the run to stop after some iterations.
+#[derive(Default)]
+pub struct Ear {
+    pub iterations: Vec<u64>,
+    pub stop_after: Option<usize>,
+}
+
+impl Listener for Ear {
+    fn iteration(&mut self, report: &IterationReport) -> io::Result<()> {
+        self.iterations.push(report.iteration);
+        Ok(())
+    }
+
+    fn evaluated(&mut self, _: &EvaluationReport) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn stop(&self) -> bool {
+        (self.stop_after).is_some_and(|iterations| self.iterations.len() >= iterations)
+    }
 }

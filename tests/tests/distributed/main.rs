@@ -12,13 +12,13 @@ use commformer_env::VecEnv;
 use commformer_train::{
     CheckpointStore, GradientExchange, IterationReport, Which, encode_state, seed_for,
 };
-use common::config;
+use common::{Ear, config};
 use processes::{FOLDER, PART, PATIENCE, THREADS, lines, play, refused, together, variable};
 use std::env;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::time::Instant;
-use tasks::{Ear, configs, trainer};
+use tasks::{configs, trainer};
 
 /// Of all that a trainer knows, and of what it reported.
 fn digest(trainer: &TeamTrainer, reports: &[IterationReport]) -> u64 {
@@ -34,7 +34,7 @@ fn digest(trainer: &TeamTrainer, reports: &[IterationReport]) -> u64 {
 }
 
 /// Runs from what the folder holds, and prints how it ended.
-fn run(config: &Config, trap: Option<(u32, bool)>, stop_after: Option<u64>) {
+fn run(config: &Config, trap: Option<(u32, bool)>, stop_after: Option<usize>) {
     let store = CheckpointStore::create(Path::new(&variable(FOLDER)), 2).unwrap();
     let mut trainer = trainer(config, trap);
     if !store.is_empty().unwrap() {
@@ -52,7 +52,10 @@ fn run(config: &Config, trap: Option<(u32, bool)>, stop_after: Option<u64>) {
         ..Ear::default()
     };
     match trainer.run(&mut environments, &store, &mut ear) {
-        Ok(outcome) => println!("\nended: {outcome:?} after {}", ear.iterations),
+        Ok(outcome) => println!(
+            "\nended: {outcome:?} after {}",
+            ear.iterations.last().unwrap()
+        ),
         Err(error) => println!("\nended: {error}"),
     }
 }
