@@ -126,6 +126,7 @@ impl<W: Write> MetricsFile<W> {
 pub(crate) mod tests {
     use super::*;
     use crate::metrics;
+    use crate::record::past::Move;
     use commformer_train::{EpisodeRecord, MessageStats, Phases};
     use serde_json::{Value, json};
 
@@ -212,11 +213,12 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
         let line = |number: u64, elapsed: f64| {
-            let report = IterationReport {
+            let mut report = IterationReport {
                 iteration: number,
                 steps: 10 * number,
                 ..iteration()
             };
+            report.losses.kl = 0.125 / number as f64;
             let mut bytes = Vec::new();
             let mut file = MetricsFile { out: &mut bytes };
             file.iteration(&report, elapsed).unwrap();
@@ -239,6 +241,10 @@ pub(crate) mod tests {
             iterations: 2,
             phases,
             elapsed: 15.5,
+            furthest: Some(Move {
+                steps: 10,
+                kl: 0.125,
+            }),
         };
         assert_eq!(past, expected);
         let (_, past) = MetricsFile::open(&path, 0).unwrap();

@@ -8,7 +8,7 @@ pub mod tensorboard;
 use crate::interrupt::Interrupt;
 use crate::lock::Lock;
 use crate::run_dir::RunDir;
-use commformer_train::{EvaluationReport, IterationReport, Listener, Phases, sync_folder};
+use commformer_train::{EvaluationReport, IterationReport, Listener, sync_folder};
 use commformer_view::record::Metrics;
 use metrics::MetricsFile;
 use past::Past;
@@ -68,11 +68,17 @@ impl Recorder {
         self.past.iterations
     }
 
-    /// Ends the live line. Returns the seconds spent in each phase, and in all since the run began, and the events,
-    /// which are still to be told how the run ended.
-    pub fn finish(self) -> (Phases, f64, EventWriter) {
+    /// Ends the live line. Returns what the run has behind it, and the events, which are still to be told how it ended.
+    pub fn finish(self) -> (Past, EventWriter) {
         self.progress.finish();
-        (self.past.phases, self.elapsed(), self.events)
+        let elapsed = self.elapsed();
+        (
+            Past {
+                elapsed,
+                ..self.past
+            },
+            self.events,
+        )
     }
 
     fn elapsed(&self) -> f64 {
@@ -82,9 +88,7 @@ impl Recorder {
 
 impl Listener for Recorder {
     fn iteration(&mut self, report: &IterationReport) -> io::Result<()> {
-        self.past.phases.environment += report.phases.environment;
-        self.past.phases.act += report.phases.act;
-        self.past.phases.update += report.phases.update;
+        (self.past).add(report.steps, report.phases, report.losses.kl);
         let elapsed = self.elapsed();
         self.metrics.iteration(report, elapsed)?;
         self.events.scalars(report.steps, &scalars(report))?;

@@ -13,9 +13,31 @@ pub struct Past {
     pub phases: Phases,
     /// Seconds since the run began, without those in which it did not run.
     pub elapsed: f64,
+    /// The iteration in which the policy moved furthest.
+    pub furthest: Option<Move>,
+}
+
+/// How far the policy moved in an iteration.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Move {
+    /// Environment steps at the iteration's end.
+    pub steps: u64,
+    /// Mean divergence from the policy that acted, in nats.
+    pub kl: f64,
 }
 
 impl Past {
+    /// Adds an iteration, which ended after so many environment steps.
+    pub fn add(&mut self, steps: u64, phases: Phases, kl: f64) {
+        self.iterations += 1;
+        self.phases.environment += phases.environment;
+        self.phases.act += phases.act;
+        self.phases.update += phases.update;
+        if self.furthest.is_none_or(|furthest| kl > furthest.kl) {
+            self.furthest = Some(Move { steps, kl });
+        }
+    }
+
     /// Reads the lines of the first `steps` environment steps, and how many bytes lie up to their end.
     ///
     /// # Errors
@@ -34,10 +56,12 @@ impl Past {
                 match read {
                     Line::Iteration(iteration) => {
                         let seconds = &iteration.seconds;
-                        past.iterations += 1;
-                        past.phases.environment += seconds.environment;
-                        past.phases.act += seconds.act;
-                        past.phases.update += seconds.update;
+                        let phases = Phases {
+                            environment: seconds.environment,
+                            act: seconds.act,
+                            update: seconds.update,
+                        };
+                        past.add(iteration.steps, phases, iteration.losses.kl);
                         past.elapsed = seconds.elapsed;
                     }
                     Line::Evaluation(evaluation) => past.elapsed = evaluation.seconds.elapsed,

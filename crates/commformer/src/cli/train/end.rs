@@ -3,11 +3,16 @@
 use crate::cli::warn;
 use crate::config::{Config, GateMode, GraphMode};
 use crate::evaluation::Evaluated;
+use crate::record::past::{Move, Past};
 use crate::record::tensorboard::{Ending, EventWriter};
 use crate::run_dir::RunDir;
-use commformer_train::{Phases, TrainError, write_beside};
+use commformer_train::{TrainError, write_beside};
 use commformer_view::numbers::grouped;
 use std::io::Write;
+
+/// Divergence of an iteration, in nats, at which teams were seen to lose what they had learned; those that kept it had
+/// at most 0.16 (docs/src/results.md, "One sample that overturns a team").
+const TOO_FAR: f64 = 0.25;
 
 /// What to say of a run that failed after so many steps, and what to do, which of a run that is started `by_program` that
 /// program says. Numbers that were not finite are written down, and TensorBoard is told.
@@ -119,7 +124,8 @@ pub(super) fn conclude(
 }
 
 /// Where the time went; what is left over went into evaluations and files.
-pub(super) fn profile(out: &mut dyn Write, phases: Phases, seconds: f64) -> std::io::Result<()> {
+pub(super) fn profile(out: &mut dyn Write, past: &Past) -> std::io::Result<()> {
+    let (phases, seconds) = (past.phases, past.elapsed);
     let rest = (seconds - phases.total()).max(0.0);
     let parts = [
         ("environment", phases.environment),
@@ -132,4 +138,38 @@ pub(super) fn profile(out: &mut dyn Write, phases: Phases, seconds: f64) -> std:
         writeln!(out, "  {phase:12} {spent:>9.1} s  {share:>5.1} %")?;
     }
     Ok(())
+}
+
+/// Tells of an iteration in which the policy moved too far, if there was one.
+pub(super) fn warn_of_move(out: &mut dyn Write, furthest: Option<Move>) -> std::io::Result<()> {
+    if let Some(Move { steps, kl }) = furthest.filter(|furthest| furthest.kl > TOO_FAR) {
+        let steps = grouped(steps);
+        writeln!(
+            out,
+            "\nNote: in the iteration that ended at step {steps} the policy moved by {kl:.2} nats, where 0.01 is usual.\n\
+             A team can lose there what it had learned. Lower ppo.max_grad_norm or ppo.lr if it did."
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_long_move_is_told() {
+        let told = |kl| {
+            let mut out = Vec::new();
+            let furthest = Some(Move { steps: 64_000, kl });
+            warn_of_move(&mut out, furthest).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(told(0.2), "");
+        let note = told(0.787);
+        assert!(
+            note.contains("64,000") && note.contains("0.79 nats"),
+            "{note}"
+        );
+    }
 }

@@ -130,7 +130,7 @@ impl Train {
             ));
         }
         let outcome = trainer.run(&mut environments, &store, &mut recorder);
-        let (phases, seconds, mut events) = recorder.finish();
+        let (past, mut events) = recorder.finish();
         let steps = trainer.steps();
         drop(trainer);
         let (program, path) = (super::program(), folder.path().display());
@@ -170,9 +170,10 @@ impl Train {
         (events.end(steps, Ending::Success, &last))
             .with_context(|| format!("cannot write to {path}"))?;
 
-        let (steps, time) = (grouped(steps), clock(seconds));
+        let (steps, time) = (grouped(steps), clock(past.elapsed));
         writeln!(out, "\nTrained {steps} steps in {time}.")?;
-        end::profile(out, phases, seconds)?;
+        end::profile(out, &past)?;
+        end::warn_of_move(out, past.furthest)?;
         end::conclude(out, config, &folder, &evaluated)?;
         Ok(ExitCode::SUCCESS)
     }
