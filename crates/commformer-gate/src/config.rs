@@ -1,5 +1,6 @@
 //! The settings of a temporal gate.
 
+use commformer_nn::layout::unfit_size;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -57,11 +58,8 @@ impl TemporalGateConfig {
     /// [`GateError::Config`] names the first setting that does not fit.
     pub fn validate(&self) -> Result<(), GateError> {
         for (setting, size) in [("agents", self.agents), ("embed_dim", self.embed_dim)] {
-            if size == 0 {
-                return Err(GateError::Config {
-                    setting,
-                    problem: "found 0, expected at least 1".to_owned(),
-                });
+            if let Some(problem) = unfit_size(size) {
+                return Err(GateError::Config { setting, problem });
             }
         }
         // It becomes an `f32`, which is infinite beyond 3.4e38.
@@ -94,6 +92,7 @@ mod tests {
         };
         check(|c| c.agents = 0, "`agents`");
         check(|c| c.embed_dim = 0, "`embed_dim`");
+        check(|c| c.embed_dim = usize::MAX, "`embed_dim`");
         check(|c| c.open_bias = f64::NAN, "`open_bias`");
         check(|c| c.open_bias = f64::INFINITY, "`open_bias`");
         check(|c| c.open_bias = 1e39, "`open_bias`");

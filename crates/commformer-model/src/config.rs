@@ -1,5 +1,6 @@
 //! Every size and switch of the policy and of its communication graph.
 
+use commformer_nn::layout::unfit_size;
 use commformer_nn::levels::Levels;
 pub use commformer_nn::links::{PreviousAction, RelationOrder, SelfLoop};
 pub use commformer_nn::passes::{AttentionOver, Precision};
@@ -222,11 +223,8 @@ impl PolicyConfig {
             ("blocks", self.blocks),
         ];
         for (setting, size) in sizes {
-            if size == 0 {
-                return Err(ModelError::Config {
-                    setting,
-                    problem: "found 0, expected at least 1".to_owned(),
-                });
+            if let Some(problem) = unfit_size(size) {
+                return Err(ModelError::Config { setting, problem });
             }
         }
         if !self.embed_dim.is_multiple_of(self.heads) {
@@ -383,6 +381,7 @@ mod tests {
         }
         check(|c| c.heads = 3, "`heads`");
         check(|c| c.heads = 0, "`heads`");
+        check(|c| c.obs_dim = usize::MAX, "`obs_dim`");
         check(|c| c.dropout = 1.0, "`dropout`");
         check(|c| c.dropout = f64::NAN, "`dropout`");
         check(|c| c.actions = ActionSpace::Continuous(0), "`actions`");

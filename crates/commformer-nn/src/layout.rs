@@ -7,6 +7,14 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+/// The largest size that a part of a network may have: with it no count of weights or bytes overflows.
+pub const LARGEST: usize = 1 << 20;
+
+/// What is wrong with a size, such as a width or a number of agents, that no network can have.
+pub fn unfit_size(size: usize) -> Option<String> {
+    (!(1..=LARGEST).contains(&size)).then(|| format!("found {size}, expected 1 to {LARGEST}"))
+}
+
 /// A leaf of a layout, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub(crate) usize);

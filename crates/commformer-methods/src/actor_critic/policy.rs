@@ -11,7 +11,7 @@ use super::{ActorCriticConfig, Critic};
 use crate::{Footprint, MethodError};
 use commformer_env::{ActionSpace, Rng, Spec, settings};
 use commformer_model::ModelError;
-use commformer_nn::layout::Layout;
+use commformer_nn::layout::{Layout, unfit_size};
 use commformer_nn::native::Actions;
 use commformer_nn::passes::{AttentionOver, Precision};
 use commformer_nn::torch::{Distribution, Parameters, Torch, numbers, truths};
@@ -80,9 +80,10 @@ impl<T: Talk> ActorCritic<T> {
             ("obs_dim", spec.obs_dim),
             ("actions", spec.actions.size()),
         ];
-        if let Some((setting, _)) = required.into_iter().find(|(_, size)| *size == 0) {
-            let problem = "found 0, expected at least 1".to_owned();
-            return Err(ModelError::Config { setting, problem }.into());
+        for (setting, size) in required {
+            if let Some(problem) = unfit_size(size) {
+                return Err(ModelError::Config { setting, problem }.into());
+            }
         }
         let inputs = Inputs::new(config, critic, spec);
         let network = Network::new(&sizes(config, inputs, spec, decides), talk);
