@@ -66,7 +66,7 @@ impl fmt::Display for EnvironmentFault {
             _ => write!(f, "environment {env}, step {step} of its episode: ")?,
         }
         match found {
-            FaultKind::Reward(value) => write!(f, "the reward of agent {agent} is {value}"),
+            FaultKind::Reward(value) => write!(f, "the reward of agent {agent} is {value:e}"),
             FaultKind::Observation { number, value } => {
                 write!(
                     f,
@@ -89,6 +89,9 @@ impl fmt::Display for EnvironmentFault {
         f.write_str(match found {
             FaultKind::NoAction => "; every agent needs one, whether it is active or not",
             FaultKind::State { .. } | FaultKind::LastState { .. } => "; states must be finite",
+            FaultKind::Reward(value) if value.is_finite() => {
+                "; rewards must lie within 1e15 of zero, since squares of returns are added up"
+            }
             _ => "; rewards and observations must be finite",
         })?;
         f.write_str(": correct the environment")
@@ -96,6 +99,9 @@ impl fmt::Display for EnvironmentFault {
 }
 
 impl std::error::Error for EnvironmentFault {}
+
+/// The largest size of a reward: the squares of returns over thousands of steps are still finite.
+const LARGEST_REWARD: f32 = 1e15;
 
 /// What the environments wrote in a step, or as they began.
 #[derive(Debug)]
@@ -121,7 +127,8 @@ impl Written<'_> {
             found,
         };
         let seen_at = |env: usize| seen_at(env, self.status, environments);
-        if let Some(row) = not_finite(self.rewards) {
+        let sane = |reward: &f32| reward.abs() <= LARGEST_REWARD;
+        if let Some(row) = self.rewards.iter().position(|reward| !sane(reward)) {
             let (env, agent) = (row / spec.agents, row % spec.agents);
             let step = environments.episode_steps(env);
             return Some(fault(

@@ -135,12 +135,14 @@ fn what_is_wrong_is_found_where_it_is() {
         for row in 0..2 * AGENTS {
             let (env, agent) = (3 + row / AGENTS, row % AGENTS);
             if steps > 0 {
-                let mut seen = seen();
-                seen.rewards[row] = f32::NEG_INFINITY;
-                // It comes first.
-                seen.obs.fill(f32::NAN);
-                let found = FaultKind::Reward(f32::NEG_INFINITY);
-                assert_eq!(seen.fault(), Some((env, steps as u32, agent, found)));
+                for reward in [f32::NEG_INFINITY, -1e16] {
+                    let mut seen = seen();
+                    seen.rewards[row] = reward;
+                    // It comes first.
+                    seen.obs.fill(f32::NAN);
+                    let found = FaultKind::Reward(reward);
+                    assert_eq!(seen.fault(), Some((env, steps as u32, agent, found)));
+                }
             }
             for number in 0..OBS {
                 let (mut seen, value) = (seen(), f32::INFINITY);
@@ -191,6 +193,11 @@ fn a_fault_is_told_in_a_sentence() {
         told(2, FaultKind::Reward(f32::NAN)),
         "environment 4, step 2 of its episode: the reward of agent 1 is NaN; \
          rewards and observations must be finite: correct the environment"
+    );
+    assert_eq!(
+        told(2, FaultKind::Reward(1e30)),
+        "environment 4, step 2 of its episode: the reward of agent 1 is 1e30; \
+         rewards must lie within 1e15 of zero, since squares of returns are added up: correct the environment"
     );
     assert_eq!(
         told(0, FaultKind::NoAction),
