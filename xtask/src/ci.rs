@@ -74,7 +74,7 @@ const HIDDEN: &str = "/libtorch-is-hidden";
 
 /// Networks and agents that run alone need no libtorch: none is there yet, or it is hidden.
 fn without_libtorch(root: &Path) -> Result<(), Failure> {
-    for package in ["commformer-model", "commformer-gate"] {
+    for package in ["commformer-model", "commformer-gate", "commformer-methods"] {
         let alone = ["--locked", "--package", package, "--no-default-features"];
         let mut tree = cargo::command(root, "tree");
         tree.args(alone).args(["--edges", "normal"]);

@@ -17,37 +17,60 @@
 //!
 //! A [`Method`] makes a [`Team`]; [`MethodConfig`] lists them all. A team is written over the operations of
 //! `commformer_nn`, so that one definition trains, acts, and runs with every agent alone.
+//!
+//! With `default-features = false` there is no libtorch: the settings of actors are there, and trained agents run
+//! ([`alone`]).
+
+// What a method says for training alone.
+#![cfg_attr(not(feature = "torch"), allow(dead_code))]
 
 mod actor_critic;
+pub mod alone;
+#[cfg(feature = "torch")]
 mod apart;
 pub mod choose;
+#[cfg(feature = "torch")]
 pub mod commformer;
 pub mod commnet;
+#[cfg(feature = "torch")]
 pub mod config;
+#[cfg(feature = "torch")]
 mod error;
 pub mod expocomm;
+#[cfg(feature = "torch")]
 mod footprint;
 pub mod gacomm;
 pub mod ic3net;
 pub mod ippo;
 pub mod magic;
 pub mod mappo;
+#[cfg(feature = "torch")]
 pub mod mat;
 mod registry;
 pub mod slim;
 pub mod tarmac;
+#[cfg(feature = "torch")]
 mod team;
 
+#[cfg(feature = "torch")]
+pub use actor_critic::ActorCritic;
 pub use actor_critic::{
-    Activation, ActorCritic, ActorCriticConfig, Critic, Heard, Mind, Recurrence, Silent, Talk,
-    TalkCritic,
+    Activation, ActorCriticConfig, Critic, Heard, Mind, Recurrence, Silent, Talk, TalkCritic,
 };
+#[cfg(feature = "torch")]
 pub use apart::Decentralised;
+#[cfg(feature = "torch")]
 pub use commformer::{Insight, TeamPolicy};
+#[cfg(feature = "torch")]
 pub use config::TeamConfig;
+#[cfg(feature = "torch")]
 pub use error::MethodError;
+#[cfg(feature = "torch")]
 pub use footprint::Footprint;
-pub use registry::{METHODS, Method, MethodConfig};
+pub use registry::METHODS;
+#[cfg(feature = "torch")]
+pub use registry::{Method, MethodConfig};
+#[cfg(feature = "torch")]
 pub use team::{Apart, Attentions, Delivered, Portable, Team};
 
 /// The code of the crate's README is tested with that of its documentation.

@@ -1,26 +1,36 @@
 //! All methods. One that is added here can be trained, resumed, evaluated, replayed and run with every agent alone.
 
+use crate::actor_critic::{Running, running};
+use crate::alone::TeamSizes;
 use crate::choose::Choose;
-use crate::commformer::CommFormer;
 use crate::commnet::CommNet;
-use crate::config::TeamConfig;
 use crate::expocomm::ExpoComm;
 use crate::gacomm::GaComm;
 use crate::ic3net::Ic3Net;
 use crate::ippo::Ippo;
 use crate::magic::Magic;
 use crate::mappo::Mappo;
-use crate::mat::Mat;
 use crate::slim::Slim;
 use crate::tarmac::TarMac;
-use crate::{Footprint, MethodError, Team};
+#[cfg(feature = "torch")]
+use crate::{Footprint, MethodError, Team, commformer::CommFormer, config::TeamConfig, mat::Mat};
+#[cfg(feature = "torch")]
 use commformer_env::settings::{Setting, settings};
+#[cfg(feature = "torch")]
 use commformer_env::{ConfigError, Spec};
+use commformer_model::ModelError;
+#[cfg(feature = "torch")]
 use commformer_train::{BilevelConfig, GatePlan, GraphPlan};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+#[cfg(feature = "torch")]
+use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::Arc;
+#[cfg(feature = "torch")]
 use tch::Device;
 
 /// A way in which teams act and learn; its settings are its fields.
+#[cfg(feature = "torch")]
 pub trait Method {
     /// What it is, in a line.
     fn about(&self) -> &'static str;
@@ -99,11 +109,20 @@ pub trait Method {
 }
 
 macro_rules! methods {
-    ($($name:literal => $method:ident: $about:literal),* $(,)?) => {
+    (
+        transformers { $($other:literal => $transformer:ident: $of_other:literal,)* }
+        actors { $($name:literal => $method:ident: $about:literal,)* }
+    ) => {
         /// A method and its settings; `method.kind` names it.
+        #[cfg(feature = "torch")]
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "kind")]
         pub enum MethodConfig {
+            $(
+                #[doc = $of_other]
+                #[serde(rename = $other)]
+                $transformer($transformer),
+            )*
             $(
                 #[doc = $about]
                 #[serde(rename = $name)]
@@ -112,12 +131,14 @@ macro_rules! methods {
         }
 
         /// Names of all methods, as `method.kind` takes them.
-        pub const METHODS: &[&str] = &[$($name),*];
+        pub const METHODS: &[&str] = &[$($other,)* $($name),*];
 
+        #[cfg(feature = "torch")]
         impl MethodConfig {
             /// A method of this name with its defaults.
             pub fn of_kind(kind: &str) -> Option<Self> {
                 match kind {
+                    $($other => Some(Self::$transformer($transformer::default())),)*
                     $($name => Some(Self::$method($method::default())),)*
                     _ => None,
                 }
@@ -126,6 +147,7 @@ macro_rules! methods {
             /// Its name in the configuration.
             pub fn kind(&self) -> &'static str {
                 match self {
+                    $(Self::$transformer(_) => $other,)*
                     $(Self::$method(_) => $name),*
                 }
             }
@@ -133,6 +155,7 @@ macro_rules! methods {
             /// The settings that it has.
             pub fn settings(&self) -> &'static [Setting] {
                 match self {
+                    $(Self::$transformer(_) => settings::<$transformer>(),)*
                     $(Self::$method(_) => settings::<$method>()),*
                 }
             }
@@ -140,7 +163,31 @@ macro_rules! methods {
             /// What it does.
             pub fn method(&self) -> &dyn Method {
                 match self {
+                    $(Self::$transformer(method) => method,)*
                     $(Self::$method(method) => method),*
+                }
+            }
+        }
+
+        /// A method of actor-critics and its settings, as an exported team names it.
+        #[derive(Debug, Deserialize)]
+        #[serde(tag = "kind")]
+        pub(crate) enum ActorsConfig {
+            $(
+                #[serde(rename = $name)]
+                $method($method),
+            )*
+        }
+
+        impl ActorsConfig {
+            /// Trained actors with these weights, which are taken out.
+            pub(crate) fn running(
+                &self,
+                sizes: &TeamSizes,
+                saved: &mut HashMap<String, Vec<f32>>,
+            ) -> Result<Arc<dyn Running>, ModelError> {
+                match self {
+                    $(Self::$method(method) => running(method, sizes, saved)),*
                 }
             }
         }
@@ -148,20 +195,25 @@ macro_rules! methods {
 }
 
 methods! {
-    "commformer" => CommFormer: "A transformer along a learned graph, with gates.",
-    "mat" => Mat: "A transformer over the whole team.",
-    "ippo" => Ippo: "Agents that learn by themselves.",
-    "mappo" => Mappo: "The same with values of the whole team's state.",
-    "commnet" => CommNet: "Agents that hear the mean of all others.",
-    "ic3net" => Ic3Net: "The same, in which agents decide when to send.",
-    "tarmac" => TarMac: "Agents that attend to the messages of all others.",
-    "choose" => Choose: "Agents that choose in each step whom they hear.",
-    "expocomm" => ExpoComm: "Agents that attend to few others, so that news reaches everybody soon.",
-    "slim" => Slim: "Agents that attend to messages of few numbers.",
-    "gacomm" => GaComm: "Agents that attend along edges on which both ends decide.",
-    "magic" => Magic: "Agents that attend along a graph that a scheduler makes in each step.",
+    transformers {
+        "commformer" => CommFormer: "A transformer along a learned graph, with gates.",
+        "mat" => Mat: "A transformer over the whole team.",
+    }
+    actors {
+        "ippo" => Ippo: "Agents that learn by themselves.",
+        "mappo" => Mappo: "The same with values of the whole team's state.",
+        "commnet" => CommNet: "Agents that hear the mean of all others.",
+        "ic3net" => Ic3Net: "The same, in which agents decide when to send.",
+        "tarmac" => TarMac: "Agents that attend to the messages of all others.",
+        "choose" => Choose: "Agents that choose in each step whom they hear.",
+        "expocomm" => ExpoComm: "Agents that attend to few others, so that news reaches everybody soon.",
+        "slim" => Slim: "Agents that attend to messages of few numbers.",
+        "gacomm" => GaComm: "Agents that attend along edges on which both ends decide.",
+        "magic" => Magic: "Agents that attend along a graph that a scheduler makes in each step.",
+    }
 }
 
+#[cfg(feature = "torch")]
 impl Default for MethodConfig {
     fn default() -> Self {
         Self::CommFormer(CommFormer::default())
@@ -169,8 +221,10 @@ impl Default for MethodConfig {
 }
 
 /// The sections of a configuration that only some methods read.
+#[cfg(feature = "torch")]
 const OF_SOME: [&str; 3] = ["policy", "graph", "gate"];
 
+#[cfg(feature = "torch")]
 impl MethodConfig {
     /// Whether the method reads a section of a configuration.
     pub fn reads(&self, section: &str) -> bool {

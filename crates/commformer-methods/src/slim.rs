@@ -141,8 +141,8 @@ impl Talk for Apart {
         self.message.outputs
     }
 
-    fn message_bytes(&self) -> usize {
-        Levels::bytes_of(self.levels, self.message())
+    fn levels(&self) -> Option<Levels> {
+        self.levels
     }
 
     fn attentions(&self) -> Vec<String> {

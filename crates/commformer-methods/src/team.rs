@@ -1,6 +1,7 @@
 //! What the program asks of a team, beside learning.
 
 use crate::Insight;
+use crate::alone::TeamSizes;
 use crate::config::GateExecution;
 use commformer_gate::TemporalGateConfig;
 use commformer_model::PolicyConfig;
@@ -92,13 +93,23 @@ pub struct Attentions {
     pub heads: usize,
 }
 
-/// What agents of CommFormer are made of, where they run by themselves (`commformer_model::decentralised`).
+/// What agents are made of where they run without libtorch.
 #[derive(Clone, Debug)]
-pub struct Portable {
-    /// The network.
-    pub policy: PolicyConfig,
-    /// The gate and how it decides, if there is one.
-    pub gate: Option<(TemporalGateConfig, GateExecution)>,
+pub enum Portable {
+    /// Agents of CommFormer and MAT: `commformer_model::decentralised`.
+    Transformer {
+        /// The network.
+        policy: PolicyConfig,
+        /// The gate and how it decides, if there is one.
+        gate: Option<(TemporalGateConfig, GateExecution)>,
+    },
+    /// Actors: [`alone`](crate::alone).
+    Actors {
+        /// The sizes of the team.
+        sizes: TeamSizes,
+        /// Names of the weights that they need.
+        weights: Vec<String>,
+    },
 }
 
 /// What agents did, each by itself.

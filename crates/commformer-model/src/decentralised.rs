@@ -58,7 +58,7 @@ mod member;
 mod packet;
 mod receiving;
 
-pub use exported::{Exported, ExportedGate};
+pub use exported::{Contents, Exported, ExportedGate};
 pub use mail::{Delivered, Inbox, Links, Mailbox, OpenEdges};
 pub use member::{Member, Turn};
 pub use packet::{Action, Packet};

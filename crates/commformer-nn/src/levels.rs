@@ -38,6 +38,39 @@ impl Levels {
         levels.map_or(size_of::<f32>() * numbers, |levels| levels.bytes(numbers))
     }
 
+    /// Appends numbers as they are sent: at their levels, side by side, or as floats; the lowest bits and bytes first.
+    pub fn pack(levels: Option<Self>, numbers: &[f32], to: &mut Vec<u8>) {
+        let Some(levels) = levels else {
+            return to.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        };
+        let first = to.len();
+        to.resize(first + levels.bytes(numbers.len()), 0);
+        for (at, number) in numbers.iter().enumerate() {
+            let bit = at * levels.bits();
+            let code = u16::from(levels.code(*number)) << (bit % 8);
+            for (byte, part) in to[first + bit / 8..].iter_mut().zip(code.to_le_bytes()) {
+                *byte |= part;
+            }
+        }
+    }
+
+    /// Appends the `count` numbers that [`pack`](Self::pack) made [`bytes_of`](Self::bytes_of) of.
+    ///
+    /// # Panics
+    /// If there are fewer bytes.
+    pub fn unpack(levels: Option<Self>, count: usize, bytes: &[u8], to: &mut Vec<f32>) {
+        let Some(levels) = levels else {
+            let (numbers, _) = bytes.as_chunks();
+            return to.extend(numbers[..count].iter().map(|one| f32::from_le_bytes(*one)));
+        };
+        to.extend((0..count).map(|at| {
+            let bit = at * levels.bits();
+            let next = bytes.get(bit / 8 + 1).copied().unwrap_or(0);
+            let code = u16::from_le_bytes([bytes[bit / 8], next]) >> (bit % 8);
+            levels.number(code as u8 & levels.last())
+        }));
+    }
+
     /// Half of the last level, counted from 0: what a number's distance from -1 is multiplied by.
     pub(crate) fn half(self) -> f32 {
         f32::from(self.last()) / 2.0

@@ -1,6 +1,7 @@
 //! What agents decide before they exchange messages, of what they know themselves. Decisions are part of the joint action.
 //! The trainer has them as receive gates (B, N, N): 1 where receiver i (row) takes in what sender j (column) says.
 
+use super::decides::Decides;
 use super::inputs::parts;
 use super::policy::ActorCritic;
 use super::talk::Talk;
@@ -15,24 +16,7 @@ const POINTS: i64 = 64;
 /// The largest difference of log-weights in it.
 const LARGEST: f64 = 12.0;
 
-/// What an agent decides on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decides {
-    /// Whether it sends, to all who could hear it: column j is agent j's.
-    Send,
-    /// Which so many others it hears: row i is agent i's.
-    Hear(usize),
-}
-
 impl Decides {
-    /// Logits of each agent's decision.
-    pub fn width(self, agents: usize) -> usize {
-        match self {
-            Self::Send => 1,
-            Self::Hear(_) => agents,
-        }
-    }
-
     /// Decisions of agents with these logits (B, n, ..), who could hear `others` (1 or B, n, N), of 1 and 0: (B, n, 1)
     /// of those who send, (B, n, N) of those who hear.
     fn draw(self, logits: &Tensor, gates: Gates<'_>, others: &Tensor) -> Tensor {

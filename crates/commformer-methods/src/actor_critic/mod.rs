@@ -2,24 +2,42 @@
 //! another, or the same one, says what its state is worth. What agents say to each other is a [`Talk`]. Those of IPPO
 //! and MAPPO are [`Silent`].
 
+#[cfg(feature = "torch")]
 mod alone;
+#[cfg(feature = "torch")]
 mod checks;
+mod decides;
+#[cfg(feature = "torch")]
 mod footprint;
+#[cfg(feature = "torch")]
 mod gate;
+#[cfg(feature = "torch")]
 mod inputs;
+#[cfg(feature = "torch")]
 mod learning;
+mod member;
 mod method;
+#[cfg(feature = "torch")]
 mod native;
 mod network;
+#[cfg(feature = "torch")]
 mod policy;
+mod running;
+#[cfg(feature = "torch")]
 mod seen;
 mod talk;
+#[cfg(feature = "torch")]
 mod team;
+#[cfg(feature = "torch")]
+mod teams;
 
 pub use commformer_model::Recurrence;
-pub(crate) use gate::Decides;
+pub(crate) use decides::Decides;
+pub(crate) use member::Member;
 pub(crate) use method::{ActorCriticMethod, everybody};
+#[cfg(feature = "torch")]
 pub use policy::ActorCritic;
+pub(crate) use running::{Running, running};
 pub use talk::{Heard, Mind, Silent, Talk};
 
 use schemars::JsonSchema;

@@ -1,16 +1,10 @@
 //! Passes on a CPU: plain numbers in, plain numbers out.
 
-use super::network::{Carried, Network, Tower};
+use super::member::Weights;
+use super::network::{Carried, Tower};
 use super::talk::{Heard, Talk};
 use commformer_nn::links::{self, Rules};
 use commformer_nn::native::{Actions, Gradients, Native, Scored, Tape, Var};
-
-/// A network and the numbers of its leaves.
-#[derive(Debug)]
-pub(super) struct Weights<'a, T> {
-    pub network: &'a Network<T>,
-    pub leaves: &'a [&'a [f32]],
-}
 
 /// What one tower is shown, in rows: one for each agent of each team and step.
 #[derive(Clone, Copy)]
@@ -144,12 +138,6 @@ pub(super) struct Evaluated<'a> {
     pub values: &'a [f32],
     /// Logits and values of gates; empty without any.
     pub gate: [&'a [f32]; 2],
-}
-
-impl<T: Talk> Weights<'_, T> {
-    pub fn log_std(&self) -> &[f32] {
-        (self.network.log_std).map_or(&[], |slot| self.leaves[slot.index()])
-    }
 }
 
 impl Workspace {

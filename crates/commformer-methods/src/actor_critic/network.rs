@@ -14,7 +14,7 @@
 //! One tower, of all agents, makes actions of what an agent sees. Another makes values, and they share nothing; or
 //! values are a head of the first.
 
-use super::gate::Decides;
+use super::decides::Decides;
 use super::talk::{Heard, Mind, Silent, Talk};
 use super::{Activation, ActorCriticConfig};
 use commformer_env::ActionSpace;
@@ -31,7 +31,7 @@ const VALUE: Init = Init::Orthogonal(1.0);
 pub(super) struct Network<T> {
     pub layout: Layout,
     pub actor: Tower<T>,
-    /// `None`: the actor makes values, too.
+    /// `None`: the actor makes values, too, or nothing does.
     pub critic: Option<Tower<Silent>>,
     /// (A), for continuous actions.
     pub log_std: Option<Slot>,
@@ -80,11 +80,23 @@ pub(super) struct Ran<V> {
     pub memory: Option<V>,
 }
 
+/// What makes values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Values {
+    /// A critic, which sees so many numbers of the whole team before those of an agent.
+    Critic(usize),
+    /// A head of the actor.
+    Head,
+    /// Nothing: agents that do not learn need none.
+    Nothing,
+}
+
 /// What a network is made of.
 pub(super) struct Sizes<'a> {
     pub config: &'a ActorCriticConfig,
-    /// Numbers that an agent sees, and those of the whole team that the critic sees before them; no critic: `None`.
-    pub inputs: (usize, Option<usize>),
+    /// Numbers that an agent sees.
+    pub seen: usize,
+    pub values: Values,
     pub actions: ActionSpace,
     /// What agents decide on.
     pub decides: Option<Decides>,
@@ -96,10 +108,9 @@ impl<T: Talk> Network<T> {
     /// The network of these sizes, whose actors talk as `talk` makes it.
     pub fn new(sizes: &Sizes<'_>, talk: impl FnOnce(&mut Layout, &str) -> T) -> Self {
         let mut layout = Layout::new();
-        let (seen, of_critic) = sizes.inputs;
-        let config = sizes.config;
+        let (config, seen) = (sizes.config, sizes.seen);
         let mut heads = vec![("head", sizes.actions.size(), Init::SMALL)];
-        if of_critic.is_none() {
+        if sizes.values == Values::Head {
             heads.push(("value", 1, VALUE));
         }
         let mut actor = Tower::new(&mut layout, "actor", [0, seen], &heads, config, talk);
@@ -119,11 +130,21 @@ impl<T: Talk> Network<T> {
                 ],
             }
         });
-        let critic = of_critic.map(|shared| {
-            let talk = |layout: &mut Layout, name: &str| config.silent(layout, name);
-            let heads = [("head", 1, VALUE)];
-            Tower::new(&mut layout, "critic", [shared, seen], &heads, config, talk)
-        });
+        let critic = match sizes.values {
+            Values::Critic(shared) => {
+                let talk = |layout: &mut Layout, name: &str| config.silent(layout, name);
+                let (seen, heads) = ([shared, seen], [("head", 1, VALUE)]);
+                Some(Tower::new(
+                    &mut layout,
+                    "critic",
+                    seen,
+                    &heads,
+                    config,
+                    talk,
+                ))
+            }
+            Values::Head | Values::Nothing => None,
+        };
         let log_std = match sizes.actions {
             ActionSpace::Discrete(_) => None,
             ActionSpace::Continuous(width) => {

@@ -1,10 +1,12 @@
 //! The policy, on either backend.
 
+use super::decides::Decides;
 use super::footprint::Footing;
-use super::gate::{Decides, in_force};
+use super::gate::in_force;
 use super::inputs::{Inputs, dense, parts};
-use super::native::{Weights, Workspace};
-use super::network::{Network, Ran, Sizes, Tower};
+use super::member::Weights;
+use super::native::Workspace;
+use super::network::{Network, Ran, Sizes, Tower, Values};
 use super::seen::{Hearing, Seen};
 use super::talk::{Silent, Talk};
 use super::{ActorCriticConfig, Critic};
@@ -252,10 +254,13 @@ fn sizes<'a>(
     spec: &Spec,
     decides: Option<Decides>,
 ) -> Sizes<'a> {
-    let critic = (inputs.critic != Critic::Trunk).then(|| inputs.shared_width());
     Sizes {
         config,
-        inputs: (inputs.seen(), critic),
+        seen: inputs.seen(),
+        values: match inputs.critic {
+            Critic::Trunk => Values::Head,
+            Critic::Own | Critic::Team => Values::Critic(inputs.shared_width()),
+        },
         actions: spec.actions,
         decides,
         agents: inputs.agents,

@@ -4,6 +4,7 @@ use super::{ActorCriticConfig, Recurrence};
 use commformer_nn::Ops;
 use commformer_nn::layers::{Gru, Norm};
 use commformer_nn::layout::{Init, Layout};
+use commformer_nn::levels::Levels;
 use std::fmt::Debug;
 
 /// The middle of a tower, where agents remember and exchange messages. In a step each agent has a [`Mind`]:
@@ -13,7 +14,7 @@ use std::fmt::Debug;
 /// 3. [`close`](Self::close) ends the step: the features are then in `h`, and what is carried on in `memory`.
 ///
 /// It is written over [`Ops`], so that the same lines train, act, and run with every agent alone.
-pub trait Talk: Clone + Debug + Send + 'static {
+pub trait Talk: Clone + Debug + Send + Sync + 'static {
     /// Numbers that an agent carries from step to step; 0: none, and there are no messages either.
     fn memory(&self) -> usize;
 
@@ -30,9 +31,14 @@ pub trait Talk: Clone + Debug + Send + 'static {
         0
     }
 
+    /// What its numbers are rounded to; `None`, as here: floats.
+    fn levels(&self) -> Option<Levels> {
+        None
+    }
+
     /// Bytes of a message.
     fn message_bytes(&self) -> usize {
-        4 * self.message()
+        Levels::bytes_of(self.levels(), self.message())
     }
 
     /// The names of its attentions, in the order in which a step computes them.

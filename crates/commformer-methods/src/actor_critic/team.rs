@@ -1,17 +1,19 @@
 //! What the program asks of the policy beside learning: what went on in it, and every agent by itself.
 
-use super::alone::{self, Made, Own};
-use super::gate::{Decides, in_force, to_receivers};
+use super::alone::{self, Own};
+use super::decides::Decides;
+use super::gate::{in_force, to_receivers};
 use super::inputs::{dense, parts};
-use super::native::Weights;
+use super::member::{Made, Weights};
 use super::policy::{ActorCritic, of_active};
 use super::talk::Talk;
-use crate::{Apart, Attentions, Delivered, Insight, Team};
+use crate::alone::TeamSizes;
+use crate::{Apart, Attentions, Delivered, Insight, Portable, Team};
 use commformer_env::ActionSpace;
 use commformer_model::{Attention, Explanation};
 use commformer_nn::native::{Actions, Scored};
 use commformer_nn::torch::{gated, numbers, truths};
-use commformer_train::{Act, Gates, Gating, ObsBatch, PolicyResult};
+use commformer_train::{Act, Gates, Gating, ObsBatch, Policy, PolicyResult};
 use tch::{Device, Kind, Tensor};
 
 impl<T: Talk> Team for ActorCritic<T> {
@@ -58,6 +60,25 @@ impl<T: Talk> Team for ActorCritic<T> {
             heads: usize::from(!names.is_empty()),
             names,
         }
+    }
+
+    fn portable(&self) -> Result<Portable, String> {
+        let needed =
+            |name: &String| name.starts_with("actor.") && !name.starts_with("actor.value.");
+        let names = self.state().into_iter().map(|(name, _)| name);
+        Ok(Portable::Actors {
+            sizes: TeamSizes {
+                agents: self.inputs.agents,
+                obs_dim: self.inputs.obs_dim,
+                actions: match self.actions {
+                    ActionSpace::Discrete(count) => commformer_model::ActionSpace::Discrete(count),
+                    ActionSpace::Continuous(width) => {
+                        commformer_model::ActionSpace::Continuous(width)
+                    }
+                },
+            },
+            weights: names.filter(needed).collect(),
+        })
     }
 
     /// Each agent by itself: it sees its own observation and what is in its inbox.

@@ -295,7 +295,7 @@ impl Team for TeamPolicy {
 
     fn portable(&self) -> Result<Portable, String> {
         let gate = self.gate.as_ref().map(TeamGate::portable).transpose()?;
-        Ok(Portable {
+        Ok(Portable::Transformer {
             policy: self.model.config().clone(),
             gate: gate.flatten(),
         })

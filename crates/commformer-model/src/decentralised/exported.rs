@@ -38,24 +38,19 @@ impl Exported {
     /// # Errors
     /// [`ModelError::Input`] for other files, [`ModelError::Config`] for a configuration that makes no network.
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(refused)?;
-        let metadata = header.metadata().clone().unwrap_or_default();
-        let policy = metadata.get("policy").ok_or_else(|| {
-            let found = "found no configuration of a network in the file's metadata";
-            refused(format!("{found}, expected what `commformer export` writes"))
+        let Contents {
+            metadata,
+            mut parts,
+        } = Contents::read(bytes)?;
+        let policy = metadata.get("policy").ok_or_else(|| match metadata.get("method") {
+            Some(method) => refused(format!(
+                "found a team of the method {method}, which `commformer_methods::alone::Exported` reads"
+            )),
+            None => refused(
+                "found no configuration of a network in the file's metadata, expected what `commformer export` writes",
+            ),
         })?;
         let config: PolicyConfig = serde_json::from_str(policy).map_err(refused)?;
-        let file = SafeTensors::deserialize(bytes).map_err(refused)?;
-        let mut parts = HashMap::new();
-        for (name, tensor) in file.tensors() {
-            if tensor.dtype() != Dtype::F32 {
-                let found = tensor.dtype();
-                return Err(refused(format!("`{name}` has {found:?}, expected F32")));
-            }
-            let (numbers, _) = tensor.data().as_chunks();
-            let numbers: Vec<f32> = numbers.iter().map(|x| f32::from_le_bytes(*x)).collect();
-            parts.insert(name, numbers);
-        }
         let edges = parts
             .remove("graph.edges")
             .ok_or_else(|| refused("found no `graph.edges`"))?;
@@ -72,6 +67,41 @@ impl Exported {
             edges: OpenEdges::new(&edges)?,
             gate,
         })
+    }
+}
+
+/// What a file in the safetensors format holds.
+#[derive(Debug)]
+pub struct Contents {
+    /// Its metadata.
+    pub metadata: HashMap<String, String>,
+    /// The numbers of each tensor under its name.
+    pub parts: HashMap<String, Vec<f32>>,
+}
+
+impl Contents {
+    /// Reads a file whose tensors are of `f32`.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] for other files.
+    pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(refused)?;
+        let file = SafeTensors::deserialize(bytes).map_err(refused)?;
+        let mut parts = HashMap::new();
+        for (name, tensor) in file.tensors() {
+            if tensor.dtype() != Dtype::F32 {
+                let found = tensor.dtype();
+                return Err(refused(format!("`{name}` has {found:?}, expected F32")));
+            }
+            let (numbers, _) = tensor.data().as_chunks();
+            let numbers: Vec<f32> = numbers.iter().map(|x| f32::from_le_bytes(*x)).collect();
+            if !numbers.iter().all(|number| number.is_finite()) {
+                return Err(refused(format!("`{name}` has a number that is not finite")));
+            }
+            parts.insert(name, numbers);
+        }
+        let metadata = header.metadata().clone().unwrap_or_default();
+        Ok(Self { metadata, parts })
     }
 }
 

@@ -168,7 +168,8 @@ impl<'p> Inbox<'p> {
         }
     }
 
-    pub(super) fn letters(&self) -> &[(usize, &'p Packet)] {
+    /// The packets and who sent them, senders rising.
+    pub fn letters(&self) -> &[(usize, &'p Packet)] {
         &self.letters
     }
 

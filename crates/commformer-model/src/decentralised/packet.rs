@@ -50,23 +50,12 @@ impl Packet {
 
     /// Appends numbers.
     pub(super) fn numbers(&mut self, x: &[f32]) {
-        self.0.extend(x.iter().flat_map(|x| x.to_le_bytes()));
+        Levels::pack(None, x, &mut self.0);
     }
 
     /// Appends what is said to an attention: numbers, as they are or at their levels.
     pub(super) fn said(&mut self, levels: Option<Levels>, x: &[f32]) {
-        let Some(levels) = levels else {
-            return self.numbers(x);
-        };
-        let first = self.0.len();
-        self.0.resize(first + levels.bytes(x.len()), 0);
-        for (at, x) in x.iter().enumerate() {
-            let bit = at * levels.bits();
-            let code = u16::from(levels.code(*x)) << (bit % 8);
-            for (byte, part) in self.0[first + bit / 8..].iter_mut().zip(code.to_le_bytes()) {
-                *byte |= part;
-            }
-        }
+        Levels::pack(levels, x, &mut self.0);
     }
 
     /// Appends an index below `count`.
@@ -128,10 +117,7 @@ impl Reader<'_> {
 
     /// Appends the next numbers, `count` of them.
     pub(super) fn numbers(&mut self, count: usize, to: &mut Vec<f32>) -> Result<(), ModelError> {
-        let bytes = self.bytes(count * size_of::<f32>())?;
-        let (numbers, _) = bytes.as_chunks();
-        to.extend(numbers.iter().map(|x| f32::from_le_bytes(*x)));
-        Ok(())
+        self.said(None, count, to)
     }
 
     /// What [`Packet::said`] wrote, `count` numbers.
@@ -141,16 +127,8 @@ impl Reader<'_> {
         count: usize,
         to: &mut Vec<f32>,
     ) -> Result<(), ModelError> {
-        let Some(levels) = levels else {
-            return self.numbers(count, to);
-        };
-        let bytes = self.bytes(levels.bytes(count))?;
-        to.extend((0..count).map(|at| {
-            let bit = at * levels.bits();
-            let next = bytes.get(bit / 8 + 1).copied().unwrap_or(0);
-            let code = u16::from_le_bytes([bytes[bit / 8], next]) >> (bit % 8);
-            levels.number(code as u8 & levels.last())
-        }));
+        let bytes = self.bytes(Levels::bytes_of(levels, count))?;
+        Levels::unpack(levels, count, bytes, to);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use commformer_train::{CheckpointStore, TrainError, Which};
 use serde::Serialize;
 use tch::{Device, Tensor};
 
-/// What `commformer_model::decentralised::Exported` reads.
+/// What `commformer_model::decentralised::Exported` and `commformer_methods::alone::Exported` read.
 #[derive(Debug)]
 pub struct Export {
     /// The file.
@@ -39,21 +39,37 @@ pub fn export(
         sampled: false,
     };
     let (team, loaded) = Loaded::load(config, store, &request, device)?;
-    let Portable { policy, gate } = team.portable().map_err(EvaluationError::Portable)?;
-    let mut metadata = vec![("policy".to_owned(), json(&policy))];
-    // Weights from before the gates were in force act without them.
-    if let Some((gate, execution)) = gate.filter(|_| loaded.options.gates.is_some()) {
-        metadata.push(("gate".to_owned(), json(&gate)));
-        let execution = json(&execution).trim_matches('"').to_owned();
-        metadata.push(("gate.execution".to_owned(), execution));
-    }
-    let agents = policy.agents as i64;
-    let edges = Tensor::from_slice(&loaded.edges).view([agents, agents]);
     let mut tensors = team.state();
+    let (metadata, agents) = match team.portable().map_err(EvaluationError::Portable)? {
+        Portable::Transformer { policy, gate } => {
+            let mut metadata = vec![("policy".to_owned(), json(&policy))];
+            // Weights from before the gates were in force act without them.
+            if let Some((gate, execution)) = gate.filter(|_| loaded.options.gates.is_some()) {
+                metadata.push(("gate".to_owned(), json(&gate)));
+                let execution = json(&execution).trim_matches('"').to_owned();
+                metadata.push(("gate.execution".to_owned(), execution));
+            }
+            (metadata, policy.agents)
+        }
+        Portable::Actors { sizes, weights } => {
+            tensors.retain(|(name, _)| weights.contains(name));
+            let method = ("method".to_owned(), json(&config.method));
+            (
+                vec![method, ("team".to_owned(), json(&sizes))],
+                sizes.agents,
+            )
+        }
+    };
+    // Nobody hears anybody where there is no graph.
+    let edges = match loaded.edges {
+        none if none.is_empty() => vec![0.0; agents * agents],
+        edges => edges,
+    };
+    let edges = Tensor::from_slice(&edges).view([agents as i64, -1]);
     tensors.push(("graph.edges".to_owned(), edges));
     Ok(Export {
         bytes: weights::encode(&tensors, &metadata).map_err(TrainError::from)?,
-        agents: policy.agents,
+        agents,
         trained_steps: loaded.trained_steps,
         damaged: loaded.damaged,
     })

@@ -4,29 +4,84 @@ use crate::{complaint, json, printed, program, read, train, words};
 use commformer_env::{Actions, Environment, Observation, PredatorCapturePrey, Rng, Status};
 use commformer_gate::TemporalGateConfig;
 use commformer_gate::alone::Gate;
-use commformer_model::decentralised::{Action, Exported, Team};
+use commformer_methods::alone;
+use commformer_model::decentralised::{Action, Exported, Inbox, Packet, Team};
 use commformer_train::{Purpose, seed_for};
 use std::path::Path;
 
-/// The return of each of so many episodes of a run with seed 1.
-fn play(file: &Path, episodes: u64) -> Vec<f64> {
+/// The return of each of so many episodes of a run with seed 1, of a transformer's team with gates.
+fn gated_returns(file: &Path, episodes: u64) -> Vec<f64> {
     let exported = Exported::read(&std::fs::read(file).unwrap()).unwrap();
-    let mut task = PredatorCapturePrey::new(Default::default()).unwrap();
-    let (agents, width) = (task.spec().agents, task.spec().obs_dim);
+    let agents = exported.edges.agents();
     let mut team = Team::new(&exported.weights, agents).unwrap();
     let gate = exported.gate.unwrap();
     assert_eq!(gate.execution, "error-diffusion");
     let config: TemporalGateConfig = serde_json::from_str(&gate.config).unwrap();
     let gate = |_| Gate::of_parts(&config, gate.parts.clone()).unwrap();
     let mut gates: Vec<Gate> = (0..agents).map(gate).collect();
+    play(episodes, |begins, obs, available, active| {
+        if begins {
+            team.forget();
+            gates.iter_mut().for_each(Gate::forget);
+        }
+        let turns = team.perceive(obs, available).unwrap();
+        let open = gates.iter_mut().zip(&turns);
+        let open: Vec<bool> = open
+            .map(|(gate, turn)| gate.error_diffusion(turn.embedding()).unwrap()[0])
+            .collect();
+        let edges = exported.edges.clone().gated(&open).unwrap();
+        let step = team.act(turns, &edges.among(active), None).unwrap();
+        step.actions
+    })
+}
 
+/// The same of a team of actors, who are all active.
+fn returns_of_actors(file: &Path, episodes: u64) -> Vec<f64> {
+    let team = alone::Exported::read(&std::fs::read(file).unwrap()).unwrap();
+    let agents = (0..team.agents()).map(|agent| team.agent(agent).unwrap());
+    let mut agents: Vec<alone::Agent> = agents.collect();
+    let (width, actions) = (team.sizes().obs_dim, team.sizes().actions.width());
+    play(episodes, |begins, obs, available, active| {
+        assert!(active.iter().all(|active| *active));
+        let mut turns = Vec::new();
+        for (agent, obs) in agents.iter_mut().zip(obs.chunks_exact(width)) {
+            if begins {
+                agent.forget();
+            }
+            turns.push(agent.perceive(obs).unwrap());
+        }
+        for _ in 0..team.rounds() {
+            let said: Vec<Packet> = turns.iter_mut().map(|turn| turn.say()).collect();
+            for turn in &mut turns {
+                let letters: Vec<(usize, &Packet)> = (turn.hears().iter())
+                    .map(|sender| (*sender, &said[*sender]))
+                    .collect();
+                turn.attend(&Inbox::new(letters, None)).unwrap();
+            }
+        }
+        let decided = (0..).zip(turns).map(|(agent, turn)| {
+            let available = available.map(|all| &all[agent * actions..][..actions]);
+            turn.decide(available, None).unwrap().action
+        });
+        decided.collect()
+    })
+}
+
+/// The return of each episode of a run with seed 1, in which agents do what `decide` says of whether the episode begins,
+/// what they see, what they can do, and who is active.
+fn play(
+    episodes: u64,
+    mut decide: impl FnMut(bool, &[f32], Option<&[bool]>, &[bool]) -> Vec<Action>,
+) -> Vec<f64> {
+    let mut task = PredatorCapturePrey::new(Default::default()).unwrap();
+    let (agents, width) = (task.spec().agents, task.spec().obs_dim);
     let mut obs = vec![0.0; agents * width];
     let mut available = vec![true; task.spec().available_len()];
     let (mut active, mut rewards) = (vec![true; agents], vec![0.0; agents]);
     let seed = seed_for(1, Purpose::FinalEvaluation);
     let episode = |episode| {
         let mut rng = Rng::new(seed, episode);
-        let (mut status, mut sum) = (Status::Running, 0.0);
+        let (mut status, mut begins, mut sum) = (Status::Running, true, 0.0);
         task.reset(
             &mut rng,
             Observation {
@@ -35,18 +90,10 @@ fn play(file: &Path, episodes: u64) -> Vec<f64> {
                 active: &mut active,
             },
         );
-        team.forget();
-        gates.iter_mut().for_each(Gate::forget);
         while status == Status::Running {
             let flags = (!available.is_empty()).then_some(&available[..]);
-            let turns = team.perceive(&obs, flags).unwrap();
-            let open = gates.iter_mut().zip(&turns);
-            let open: Vec<bool> = open
-                .map(|(gate, turn)| gate.error_diffusion(turn.embedding()).unwrap()[0])
-                .collect();
-            let edges = exported.edges.clone().gated(&open).unwrap();
-            let step = team.act(turns, &edges.among(&active), None).unwrap();
-            let chosen = step.actions.iter().map(|action| match action {
+            let decided = decide(begins, &obs, flags, &active);
+            let chosen = decided.iter().map(|action| match action {
                 Action::Discrete(action) => *action as i64,
                 Action::Continuous(_) => panic!("the actions are discrete"),
             });
@@ -58,26 +105,17 @@ fn play(file: &Path, episodes: u64) -> Vec<f64> {
             };
             status = task.step(Actions::Discrete(&chosen), &mut rng, out, &mut rewards);
             sum += rewards.iter().map(|reward| f64::from(*reward)).sum::<f64>() / agents as f64;
+            begins = false;
         }
         sum
     };
     (0..episodes).map(episode).collect()
 }
 
-#[test]
-fn an_exported_team_plays_as_it_was_evaluated() {
-    let scratch = tempfile::tempdir().unwrap();
-    let folder = scratch.path();
-    let gated = words(
-        "predator-capture-prey-gate --set policy.message=3 --set policy.message_bits=4 --set gate.start=0 \
-         --set gate.ramp=0",
-    );
-    printed(&train(folder, &gated));
-    let run = folder.join("runs/predator-capture-prey-gate-1");
-    let said = printed(&program(
-        folder,
-        &["export", "--run", run.to_str().unwrap()],
-    ));
+/// Exports a run, plays its team, and compares with its final evaluation.
+fn plays_as_evaluated(run: &Path, play: fn(&Path, u64) -> Vec<f64>) {
+    let arguments = ["export", "--run", run.to_str().unwrap()];
+    let said = printed(&program(run.parent().unwrap(), &arguments));
     assert!(
         said.contains("team.safetensors: 3 agents after 160 steps"),
         "{said}"
@@ -93,17 +131,43 @@ fn an_exported_team_plays_as_it_was_evaluated() {
 }
 
 #[test]
+fn an_exported_team_plays_as_it_was_evaluated() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let gated = words(
+        "predator-capture-prey-gate --set policy.message=3 --set policy.message_bits=4 --set gate.start=0 \
+         --set gate.ramp=0",
+    );
+    printed(&train(folder, &gated));
+    let run = folder.join("runs/predator-capture-prey-gate-1");
+    plays_as_evaluated(&run, gated_returns);
+}
+
+#[test]
+fn so_does_one_of_another_method() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    for (method, more) in [
+        ("slim", "--set method.message_bits=3"),
+        ("mappo", "--set method.recurrence=gru"),
+    ] {
+        let arguments = format!(
+            "train predator-capture-prey --method {method} {more} --threads 1 --device cpu --steps 160 \
+             --set rollout.num_envs=4 --set rollout.steps=10 --set eval.final_episodes=5"
+        );
+        printed(&program(folder, &words(&arguments)));
+        let run = folder.join(format!("runs/predator-capture-prey-{method}-1"));
+        plays_as_evaluated(&run, returns_of_actors);
+    }
+}
+
+#[test]
 fn what_cannot_run_without_the_program_is_not_exported() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
     printed(&train(folder, &["signal", "--set", "gate.mode=random"]));
     let said = complaint(&program(folder, &words("export --run runs/signal-1")), 1);
     assert!(said.contains("expected learned, open or off"), "{said}");
-    let ippo = "train signal --method ippo --run ippo --threads 1 --device cpu --steps 160 --set rollout.num_envs=4 \
-                --set rollout.steps=10 --set eval.final_episodes=5";
-    printed(&program(folder, &words(ippo)));
-    let said = complaint(&program(folder, &words("export --run ippo")), 1);
-    assert!(said.contains("cannot be exported"), "{said}");
     // Other files are refused.
     let error = Exported::read(b"no such file").unwrap_err().to_string();
     assert!(error.contains("file"), "{error}");

@@ -1,5 +1,6 @@
 //! Networks without libtorch: one learns, and a trained team acts, every agent alone.
 
+mod actors;
 mod apart;
 mod learn;
 mod team;
@@ -20,5 +21,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         "the same team, each agent on a thread that has nothing of the others but bytes: accuracy {alike:.2}"
     );
     assert_eq!(alike, accuracy);
+
+    let (accuracy, bytes) = actors::play(100)?;
+    println!(
+        "a trained team of another method: accuracy {accuracy:.2}, {bytes:.0} bytes sent in each step"
+    );
+    assert!(accuracy > 0.95 && bytes == 6.0);
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Methods whose agents talk: acting, training and agents alone agree, and messages go along open edges only.
 
+mod alone;
+#[path = "../common/mod.rs"]
 mod common;
 
 use commformer_env::{ActionSpace, Rng, Spec};

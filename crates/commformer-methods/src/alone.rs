@@ -1,0 +1,390 @@
+//! Trained agents, each by itself and without libtorch: those of all methods but CommFormer and MAT, which
+//! [`commformer_model::decentralised`] runs.
+//!
+//! `commformer export --run DIR` writes a team to one file. A program of yours has an [`Agent`] for each, shows it what it
+//! sees, and carries the bytes that agents send each other. A step of an agent:
+//!
+//! 1. It [perceives](Agent::perceive). Then it is known [whom it hears](Turn::hears) and whether it [sends](Turn::sends).
+//! 2. In each of the [rounds](Agent::rounds) it [says](Turn::say) something to those who hear it, and
+//!    [attends](Turn::attend) to what arrived from those whom it hears.
+//! 3. It [decides](Turn::decide).
+//!
+//! What is lost in the first round is a message that was not sent. Where there are more rounds, what is lost in a later one
+//! is taken to be what its sender said before.
+//!
+//! ```no_run
+//! use commformer_methods::alone::Exported;
+//! use commformer_model::decentralised::{Inbox, Packet};
+//!
+//! let team = Exported::read(&std::fs::read("team.safetensors")?)?;
+//! let mut agents = (0..team.agents()).map(|agent| team.agent(agent)).collect::<Result<Vec<_>, _>>()?;
+//! # let (observations, obs_dim) = (vec![0.0f32; 1], 1);
+//! let mut turns = Vec::new();
+//! for (agent, obs) in agents.iter_mut().zip(observations.chunks(obs_dim)) {
+//!     turns.push(agent.perceive(obs)?);
+//! }
+//! for _ in 0..team.rounds() {
+//!     let said: Vec<Option<Packet>> = turns.iter_mut().map(|turn| turn.sends().then(|| turn.say())).collect();
+//!     for turn in &mut turns {
+//!         let heard: Vec<usize> = turn.hears().to_vec();
+//!         let letters = heard.into_iter().filter_map(|sender| Some((sender, said[sender].as_ref()?)));
+//!         turn.attend(&Inbox::new(letters, None))?;
+//!     }
+//! }
+//! for turn in turns {
+//!     println!("{:?}", turn.decide(None, None)?.action);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use crate::actor_critic::{Decides, Member, Running};
+use crate::registry::ActorsConfig;
+use commformer_model::decentralised::{Action, Contents, Inbox, OpenEdges, Packet};
+use commformer_model::{ActionSpace, ModelError};
+use commformer_nn::levels::Levels;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The sizes of a team.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TeamSizes {
+    /// The number of agents N.
+    pub agents: usize,
+    /// Numbers that an agent sees.
+    pub obs_dim: usize,
+    /// What an agent chooses.
+    pub actions: ActionSpace,
+}
+
+/// A trained team: all that its agents are given before they part.
+///
+/// The file is in the safetensors format. It has the weights under their names, the graph (N, N) as `graph.edges`, and in
+/// its metadata, as JSON, the method with its settings (`method`) and the [`TeamSizes`] (`team`).
+#[derive(Debug)]
+pub struct Exported {
+    running: Arc<dyn Running>,
+    sizes: TeamSizes,
+    edges: OpenEdges,
+}
+
+impl Exported {
+    /// Reads what `commformer export` wrote.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] for other files, [`ModelError::Config`] for sizes that make no network.
+    pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
+        let Contents {
+            metadata,
+            mut parts,
+        } = Contents::read(bytes)?;
+        let text = |name: &str| match metadata.get(name) {
+            Some(text) => Ok(text),
+            None if metadata.contains_key("policy") => Err(refused(
+                "found a team of CommFormer or MAT, which `commformer_model::decentralised::Exported` reads",
+            )),
+            None => Err(refused(format!(
+                "found no `{name}` in the file's metadata, expected what `commformer export` writes"
+            ))),
+        };
+        let method: ActorsConfig = serde_json::from_str(text("method")?).map_err(refused)?;
+        let sizes: TeamSizes = serde_json::from_str(text("team")?).map_err(refused)?;
+        let edges =
+            (parts.remove("graph.edges")).ok_or_else(|| refused("found no `graph.edges`"))?;
+        let edges = OpenEdges::new(&edges)?;
+        if edges.agents() != sizes.agents {
+            return Err(refused(format!(
+                "found a graph of {} agents, expected {}",
+                edges.agents(),
+                sizes.agents
+            )));
+        }
+        let running = method.running(&sizes, &mut parts)?;
+        match parts.keys().next() {
+            Some(name) => Err(refused(format!("`{name}` is not known to this method"))),
+            None => Ok(Self {
+                running,
+                sizes,
+                edges,
+            }),
+        }
+    }
+
+    /// The number of agents.
+    pub fn agents(&self) -> usize {
+        self.sizes.agents
+    }
+
+    /// Numbers of an observation, and what an agent chooses.
+    pub fn sizes(&self) -> TeamSizes {
+        self.sizes
+    }
+
+    /// Whom each agent can hear.
+    pub fn edges(&self) -> &OpenEdges {
+        &self.edges
+    }
+
+    /// Rounds of messages in a step.
+    pub fn rounds(&self) -> usize {
+        self.running.rounds()
+    }
+
+    /// Bytes of a message in one round.
+    pub fn message_bytes(&self) -> usize {
+        Levels::bytes_of(self.running.levels(), self.running.message())
+    }
+
+    /// Agent number `agent`, at the start of an episode. All share the weights.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] for an agent beyond the team.
+    pub fn agent(&self, agent: usize) -> Result<Agent, ModelError> {
+        let agents = self.sizes.agents;
+        if agent >= agents {
+            return Err(ModelError::Input {
+                input: "agent",
+                problem: format!("found {agent}, expected less than {agents}"),
+            });
+        }
+        let others =
+            (0..agents).filter(|other| *other != agent && self.edges.is_open(agent, *other));
+        Ok(Agent {
+            agent,
+            sizes: self.sizes,
+            others: others.collect(),
+            memory: vec![0.0; self.running.memory()],
+            running: Arc::clone(&self.running),
+        })
+    }
+}
+
+/// One agent and what it carries from step to step.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    running: Arc<dyn Running>,
+    agent: usize,
+    sizes: TeamSizes,
+    /// Whom it could hear.
+    others: Vec<usize>,
+    memory: Vec<f32>,
+}
+
+impl Agent {
+    /// Forgets what it carries, as at the start of an episode, and as after a step in which it was not active.
+    pub fn forget(&mut self) {
+        self.memory.fill(0.0);
+    }
+
+    /// Rounds of messages in a step.
+    pub fn rounds(&self) -> usize {
+        self.running.rounds()
+    }
+
+    /// Begins a step, by what it sees: O numbers.
+    ///
+    /// # Errors
+    /// [`ModelError::Shape`] when there are not so many, [`ModelError::Input`] when one is not finite.
+    pub fn perceive(&mut self, obs: &[f32]) -> Result<Turn<'_>, ModelError> {
+        check_width("obs", obs.len(), self.sizes.obs_dim)?;
+        check_finite("obs", obs)?;
+        let mut member = self.running.begin(self.agent, obs, &self.memory);
+        let (mut sends, mut hears) = (self.rounds() > 0, self.others.clone());
+        match self.running.gate(&mut member) {
+            None => {}
+            Some((Decides::Send, logits)) => sends &= logits[0] > 0.0,
+            Some((Decides::Hear(count), logits)) => {
+                hears.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]));
+                hears.truncate(count);
+                hears.sort_unstable();
+            }
+        }
+        Ok(Turn {
+            agent: self,
+            member,
+            sends,
+            hears,
+            said: None,
+            heard: Vec::new(),
+            round: 0,
+        })
+    }
+}
+
+/// An agent's step after it perceived.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    agent: &'a mut Agent,
+    member: Member,
+    sends: bool,
+    hears: Vec<usize>,
+    /// What it says in this round, once it was asked.
+    said: Option<Packet>,
+    /// Whom it has heard in this step, and what they said last.
+    heard: Vec<(usize, Vec<f32>)>,
+    round: usize,
+}
+
+/// What an agent decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// What it does.
+    pub action: Action,
+    /// Log-probability of that.
+    pub log_prob: f32,
+}
+
+impl Turn<'_> {
+    /// Whom it hears in this step if they send, by number. Where agents choose whom they hear, it has to ask these to send.
+    pub fn hears(&self) -> &[usize] {
+        &self.hears
+    }
+
+    /// Whether it sends anything in this step, to all who hear it.
+    pub fn sends(&self) -> bool {
+        self.sends
+    }
+
+    /// What it says in this round.
+    pub fn say(&mut self) -> Packet {
+        let said = self.said.get_or_insert_with(|| {
+            let running = &self.agent.running;
+            let mut bytes = Vec::new();
+            if self.round < running.rounds() {
+                let numbers = running.say(&mut self.member, self.round);
+                Levels::pack(running.levels(), &numbers, &mut bytes);
+            }
+            bytes.into()
+        });
+        said.clone()
+    }
+
+    /// Takes in what others said in this round, and ends the round.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] when a message cannot be read or comes from an agent whom it does not hear, or no round is
+    /// left. Nothing of the inbox has been taken in then.
+    pub fn attend(&mut self, inbox: &Inbox<'_>) -> Result<(), ModelError> {
+        let rounds = self.agent.rounds();
+        let refused = |problem| ModelError::Input {
+            input: "inbox",
+            problem,
+        };
+        if self.round >= rounds {
+            return Err(refused(format!("all {rounds} rounds of messages are over")));
+        }
+        let mut heard = self.heard.clone();
+        for (sender, packet) in inbox.letters() {
+            let numbers = self.read(packet)?;
+            let known = heard.iter_mut().find(|(known, _)| known == sender);
+            match known {
+                Some((_, last)) => *last = numbers,
+                None if self.round == 0 && self.hears.contains(sender) => {
+                    heard.push((*sender, numbers));
+                }
+                None => {
+                    return Err(refused(format!(
+                        "agent {} found a message of agent {sender}, whom it does not hear in this round",
+                        self.agent.agent
+                    )));
+                }
+            }
+        }
+        self.heard = heard;
+        self.say();
+        let all: Vec<f32> = (self.heard.iter())
+            .flat_map(|(_, numbers)| numbers.iter().copied())
+            .collect();
+        let counts = [self.heard.len(), self.agent.others.len()];
+        (self.agent.running).hear(&mut self.member, self.round, &all, counts);
+        (self.round, self.said) = (self.round + 1, None);
+        Ok(())
+    }
+
+    fn read(&self, packet: &Packet) -> Result<Vec<f32>, ModelError> {
+        let running = &self.agent.running;
+        let (levels, count) = (running.levels(), running.message());
+        let (found, expected) = (packet.bytes(), Levels::bytes_of(levels, count));
+        if found != expected {
+            return Err(ModelError::Input {
+                input: "message",
+                problem: format!("found {found} bytes, expected {expected}"),
+            });
+        }
+        let mut numbers = Vec::new();
+        Levels::unpack(levels, count, packet.as_ref(), &mut numbers);
+        check_finite("message", &numbers)?;
+        Ok(numbers)
+    }
+
+    /// Decides, after all rounds. `available`, A flags, says which of its actions can be taken; `None`: all. `noise`, A
+    /// numbers, is Gumbel noise for discrete and standard normal noise for continuous actions; without it the agent takes
+    /// its most likely action. It remembers the step.
+    ///
+    /// # Errors
+    /// [`ModelError::Shape`] for other sizes, [`ModelError::Input`] when no action is available or a round is left.
+    pub fn decide(
+        self,
+        available: Option<&[bool]>,
+        noise: Option<&[f32]>,
+    ) -> Result<Decision, ModelError> {
+        let (width, rounds) = (self.agent.sizes.actions.width(), self.agent.rounds());
+        if self.round < rounds {
+            return Err(ModelError::Input {
+                input: "inbox",
+                problem: format!(
+                    "a decision comes after {rounds} rounds of messages, found {}",
+                    self.round
+                ),
+            });
+        }
+        if let Some(noise) = noise {
+            check_width("noise", noise.len(), width)?;
+        }
+        let available: Option<Vec<u8>> = match available {
+            Some(available) => {
+                check_width("available", available.len(), width)?;
+                if !available.contains(&true) {
+                    return Err(ModelError::Input {
+                        input: "available",
+                        problem: "found none, expected at least one action that can be taken"
+                            .to_owned(),
+                    });
+                }
+                Some(available.iter().map(|flag| u8::from(*flag)).collect())
+            }
+            None => None,
+        };
+        let running = &self.agent.running;
+        let (decision, memory) = running.decide(self.member, available.as_deref(), noise);
+        self.agent.memory = memory;
+        Ok(decision)
+    }
+}
+
+fn refused(problem: impl ToString) -> ModelError {
+    ModelError::Input {
+        input: "file",
+        problem: problem.to_string(),
+    }
+}
+
+fn check_width(input: &'static str, found: usize, expected: usize) -> Result<(), ModelError> {
+    match found == expected {
+        true => Ok(()),
+        false => Err(ModelError::Shape {
+            input,
+            expected: format!("[{expected}]"),
+            found: vec![found as i64],
+        }),
+    }
+}
+
+fn check_finite(input: &'static str, numbers: &[f32]) -> Result<(), ModelError> {
+    match numbers.iter().position(|number| !number.is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(ModelError::Input {
+            input,
+            problem: format!("found {} at {at}, expected finite numbers", numbers[at]),
+        }),
+    }
+}

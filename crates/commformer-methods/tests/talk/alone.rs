@@ -1,0 +1,308 @@
+//! Exported agents, each of which has nothing but its weights, what it sees, and bytes, do what their team does.
+
+use crate::common::{AGENTS, Happened, TEAMS, off, spec};
+use crate::{config, happened, team, teams};
+use commformer_env::{ActionSpace, Spec};
+use commformer_methods::alone::{Agent, Exported, Turn};
+use commformer_methods::{Portable, Team, TeamConfig};
+use commformer_model::decentralised::{Action, Inbox, Packet};
+use commformer_torch::weights;
+use commformer_train::{Gates, ObsBatch, TeamGraphs};
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use tch::{Device, Kind, Tensor};
+
+const N: usize = AGENTS as usize;
+
+/// The file of a team with these edges.
+fn file(config: &TeamConfig, team: &dyn Team, edges: &[f32]) -> Vec<u8> {
+    let Ok(Portable::Actors { sizes, weights }) = team.portable() else {
+        panic!("not actors")
+    };
+    let mut tensors = team.state();
+    tensors.retain(|(name, _)| weights.contains(name));
+    let agents = sizes.agents as i64;
+    let edges = Tensor::from_slice(edges).view([agents, agents]);
+    tensors.push(("graph.edges".to_owned(), edges));
+    let method = serde_json::to_string(&config.method).unwrap();
+    let sizes = serde_json::to_string(&sizes).unwrap();
+    let metadata = [("method".to_owned(), method), ("team".to_owned(), sizes)];
+    weights::encode(&tensors, &metadata).unwrap()
+}
+
+fn floats(x: &Tensor) -> Vec<f32> {
+    Vec::try_from(x.to_kind(Kind::Float).contiguous().view(-1)).unwrap()
+}
+
+/// One step of a team of which some are active: what each of these did and how likely that was, a row for each agent. What
+/// is sent are bytes.
+fn step(
+    agents: &mut [Agent],
+    active: &[bool],
+    [obs, available, noise]: [&[Vec<f32>]; 3],
+    bytes: &mut usize,
+) -> Vec<Option<(Vec<f32>, f32)>> {
+    let rounds = agents[0].rounds();
+    let mut turns: Vec<Option<Turn<'_>>> = (agents.iter_mut().zip(obs).zip(active))
+        .map(|((agent, obs), active)| active.then(|| agent.perceive(obs).unwrap()))
+        .collect();
+    for _ in 0..rounds {
+        let said: Vec<Option<Packet>> = (turns.iter_mut())
+            .map(|turn| turn.as_mut().filter(|turn| turn.sends()).map(Turn::say))
+            .collect();
+        for turn in turns.iter_mut().flatten() {
+            let hears = turn.hears().to_vec();
+            let letters: Vec<(usize, Packet)> = (hears.into_iter())
+                .filter_map(|sender| Some((sender, said[sender].as_ref()?)))
+                .map(|(sender, packet)| (sender, Packet::from(packet.as_ref().to_vec())))
+                .collect();
+            *bytes += letters
+                .iter()
+                .map(|(_, packet)| packet.bytes())
+                .sum::<usize>();
+            let letters = letters.iter().map(|(sender, packet)| (*sender, packet));
+            turn.attend(&Inbox::new(letters, None)).unwrap();
+        }
+    }
+    let decided = turns.into_iter().zip(available.iter().zip(noise));
+    decided
+        .map(|(turn, (available, noise))| {
+            let available: Vec<bool> = available.iter().map(|flag| *flag > 0.5).collect();
+            let available = (!available.is_empty()).then_some(&available[..]);
+            let decision = turn?.decide(available, Some(noise)).unwrap();
+            let action = match decision.action {
+                Action::Discrete(action) => vec![action as f32],
+                Action::Continuous(action) => action,
+            };
+            Some((action, decision.log_prob))
+        })
+        .collect()
+}
+
+/// The largest difference between a team and its exported agents over a few steps.
+fn difference(config: &TeamConfig, spec: &Spec, mut happened: Happened) -> f64 {
+    let team = team(config, spec);
+    happened.memory = happened.memory.map(|memory| memory.zeros_like());
+    // Each team keeps its edges.
+    let graphs = (Tensor::arange(TEAMS * AGENTS * AGENTS, (Kind::Float, Device::Cpu)) * 1.7).sin();
+    let graphs = graphs
+        .gt(-0.4)
+        .to_kind(Kind::Float)
+        .view([TEAMS, AGENTS, AGENTS]);
+    happened.graph = TeamGraphs::new(graphs.shallow_clone());
+    let exported: Vec<Exported> = (0..TEAMS)
+        .map(|of| Exported::read(&file(config, &*team, &floats(&graphs.get(of)))).unwrap())
+        .collect();
+    let agents = |of: &Exported| (0..N).map(|agent| of.agent(agent).unwrap()).collect();
+    let mut agents: Vec<Vec<Agent>> = exported.iter().map(agents).collect();
+    let (mut at, mut most, mut bytes, mut expected_bytes) = (0, 0.0f64, 0, 0);
+    let begins = happened.begins.copy();
+    happened.walk(|batch, gates, noise| {
+        let gates = match gates {
+            Gates::Drawn(noise) => Gates::Decided(noise),
+            other => other,
+        };
+        let alone = ObsBatch {
+            state: None,
+            ..*batch
+        };
+        let apart = team.act_apart(&alone, gates, Some(noise)).unwrap();
+        let delivered = apart
+            .delivered
+            .iter()
+            .map(|delivered| delivered.bytes as usize);
+        expected_bytes += delivered.sum::<usize>();
+        for (of, agents) in (0..TEAMS).zip(&mut agents) {
+            let rows = |x: Option<&Tensor>| -> Vec<Vec<f32>> {
+                (0..AGENTS)
+                    .map(|agent| x.map_or_else(Vec::new, |x| floats(&x.get(of).get(agent))))
+                    .collect()
+            };
+            let active: Vec<bool> = rows(batch.active)
+                .iter()
+                .map(|flag| flag[0] > 0.5)
+                .collect();
+            for (agent, own) in (0..).zip(&mut *agents) {
+                if begins.double_value(&[at, of, agent]) > 0.5 {
+                    own.forget();
+                }
+            }
+            let seen = [
+                rows(Some(batch.obs)),
+                rows(batch.available),
+                rows(Some(noise)),
+            ];
+            let decided = step(
+                agents,
+                &active,
+                seen.each_ref().map(Vec::as_slice),
+                &mut bytes,
+            );
+            for (agent, decided) in (0..).zip(decided) {
+                let Some((action, log_prob)) = decided else {
+                    agents[agent as usize].forget();
+                    continue;
+                };
+                let found = Tensor::from_slice(&action);
+                let act = apart.act.actions.get(of).get(agent);
+                most = most.max(off(&found, &act.to_kind(Kind::Float).view(-1)));
+                let expected = apart.act.log_probs.double_value(&[of, agent]);
+                most = most.max((f64::from(log_prob) - expected).abs());
+            }
+        }
+        at += 1;
+        apart.act.memory
+    });
+    assert_eq!(bytes, expected_bytes);
+    most
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn exported_agents_act_as_their_team((config, spec) in teams(), seed in any::<u64>()) {
+        let team = team(&config, &spec);
+        let most = difference(&config, &spec, happened(&*team, &spec, seed));
+        prop_assert!(most < 1e-4, "{}: {most}", config.method.kind());
+    }
+}
+
+#[test]
+fn so_do_agents_that_say_nothing() {
+    for (method, recurrence) in [("ippo", "none"), ("ippo", "gru"), ("mappo", "gru")] {
+        let spec = spec(ActionSpace::Discrete(4), 2);
+        let config = config(method, &[("recurrence", recurrence.into())]);
+        let team = team(&config, &spec);
+        let most = difference(&config, &spec, Happened::new(&spec, team.needs().memory, 3));
+        assert!(most < 1e-4, "{method} {recurrence}: {most}");
+    }
+}
+
+/// A team of everybody, of this method.
+fn exported(method: &str) -> (Vec<u8>, Exported) {
+    let config = config(method, &[]);
+    let team = team(&config, &spec(ActionSpace::Discrete(4), 0));
+    let bytes = file(&config, &*team, &[1.0; N * N]);
+    let exported = Exported::read(&bytes).unwrap();
+    (bytes, exported)
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let (_, team) = exported("magic");
+    assert!(
+        team.agent(3)
+            .unwrap_err()
+            .to_string()
+            .contains("found 3, expected less than 3")
+    );
+    let mut agent = team.agent(0).unwrap();
+    let refused = |error: commformer_model::ModelError, told: &str| {
+        let error = error.to_string();
+        assert!(error.contains(told), "{error}");
+    };
+    refused(
+        agent.perceive(&[0.0; 6]).unwrap_err(),
+        "`obs` has shape [6], expected [7]",
+    );
+    refused(
+        agent.perceive(&[f32::NAN; 7]).unwrap_err(),
+        "found NaN at 0",
+    );
+    refused(
+        agent
+            .perceive(&[0.0; 7])
+            .unwrap()
+            .decide(None, None)
+            .unwrap_err(),
+        "a decision comes after 3 rounds of messages, found 0",
+    );
+    let mut turn = agent.perceive(&[0.0; 7]).unwrap();
+    let said = turn.say();
+    assert_eq!(said.bytes(), team.message_bytes());
+    let hear = |turn: &mut Turn<'_>, sender, packet: &Packet| {
+        turn.attend(&Inbox::new([(sender, packet)], None))
+    };
+    refused(
+        hear(&mut turn, 0, &said).unwrap_err(),
+        "whom it does not hear",
+    );
+    let short = Packet::from(said.as_ref()[1..].to_vec());
+    refused(
+        hear(&mut turn, 1, &short).unwrap_err(),
+        "found 255 bytes, expected 256",
+    );
+    let spoilt = Packet::from([&f32::NAN.to_le_bytes(), &said.as_ref()[4..]].concat());
+    refused(hear(&mut turn, 1, &spoilt).unwrap_err(), "found NaN at 0");
+    // None of these counts. Who was silent in the first round is not heard in later ones; who is lost later was heard.
+    hear(&mut turn, 1, &said).unwrap();
+    refused(
+        hear(&mut turn, 2, &said).unwrap_err(),
+        "whom it does not hear",
+    );
+    turn.attend(&Inbox::default()).unwrap();
+    turn.attend(&Inbox::default()).unwrap();
+    refused(
+        turn.attend(&Inbox::default()).unwrap_err(),
+        "all 3 rounds of messages are over",
+    );
+    refused(
+        turn.decide(Some(&[false; 4]), None).unwrap_err(),
+        "at least one action",
+    );
+    let turn = team.agent(0).unwrap();
+    assert_eq!(turn.rounds(), 3);
+}
+
+#[test]
+fn files_of_something_else_are_refused() {
+    let (bytes, _) = exported("ippo");
+    let refused = |bytes: &[u8]| Exported::read(bytes).unwrap_err().to_string();
+    for cut in [0, 7, bytes.len() / 2, bytes.len() - 1] {
+        refused(&bytes[..cut]);
+    }
+    let error = commformer_model::decentralised::Exported::read(&bytes).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("commformer_methods::alone::Exported"),
+        "{error}"
+    );
+    let with = |from: &str, to: &str| {
+        assert_eq!(from.len(), to.len());
+        let at = bytes
+            .windows(from.len())
+            .position(|window| window == from.as_bytes())
+            .unwrap();
+        let mut bytes = bytes.clone();
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        refused(&bytes)
+    };
+    for (from, to, told) in [
+        (r#"hidden\":64"#, r#"hidden\":32"#, "expected the shape"),
+        (
+            r#"kind\":\"ippo"#,
+            r#"kind\":\"nobo"#,
+            "unknown variant `nobo`",
+        ),
+        (
+            r#"agents\":3"#,
+            r#"agents\":2"#,
+            "found a graph of 3 agents, expected 2",
+        ),
+        (r#"obs_dim\":7"#, r#"obs_dim\":0"#, "found 0, expected 1 to"),
+        (
+            "actor.layers.1.weight",
+            "actor.layers.8.weight",
+            "is missing",
+        ),
+    ] {
+        let error = with(from, to);
+        assert!(error.contains(told), "{error}");
+    }
+}
