@@ -1,7 +1,7 @@
 //! Settings that cannot work are refused before any work.
 
 use crate::rollout::graphs::entries;
-use crate::{GatePlan, GraphPlan, RolloutConfig, Settings, TrainError, UpperData};
+use crate::{GatePlan, GraphPlan, RolloutConfig, Settings, TrainError};
 use tch::{Kind, Tensor};
 
 /// Refuses the first setting that cannot work with `envs` environments, for a policy that evaluates
@@ -74,27 +74,13 @@ pub fn settings(
             "zero or more",
         )?;
         check(
-            "graph.upper_every",
-            graph.upper_every,
-            graph.upper_every > 0,
-            "at least 1",
-        )?;
-        check(
             "graph.post_stable",
             graph.post_stable,
             (0.0..=1.0).contains(&graph.post_stable),
             share,
         )?;
-        if graph.upper_data == UpperData::HeldOut {
-            let kept = crate::update::bilevel::upper_envs(graph, envs).len();
-            let expected =
-                format!("a share that leaves each level at least one of the {envs} environments");
-            check(
-                "graph.held_out",
-                graph.held_out,
-                kept > 0 && kept < envs,
-                &expected,
-            )?;
+        if let Some(conflict) = graph.conflict(ppo.epochs, envs) {
+            return Err(conflict.into());
         }
     }
     // After the share held out, on which the number of samples depends.

@@ -90,6 +90,7 @@ pub use run::checkpoint::{
 pub use run::evaluate::{EvaluateOptions, evaluate};
 pub use seeds::{Purpose, seed_for};
 pub use trainer::{Settings, Trainer};
+pub use update::bilevel::Conflict;
 pub use update::not_finite::{Diverged, Entries, NotFinite, Term};
 pub use update::ppo::{GateTargets, Loss, Targets, loss};
 

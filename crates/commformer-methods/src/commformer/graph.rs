@@ -3,7 +3,7 @@
 use crate::MethodError;
 use crate::config::{GraphConfig, GraphMode};
 use commformer_env::Rng;
-use commformer_train::{BilevelConfig, GraphPlan, Purpose, seed_for};
+use commformer_train::{GraphPlan, Purpose, seed_for};
 use tch::{Device, Tensor};
 
 /// The stream of `graph.mode = "random"`, away from those of the iterations.
@@ -22,7 +22,7 @@ pub(crate) fn plan(
 ) -> Result<GraphPlan, MethodError> {
     let everywhere = |edge: f32| vec![edge; agents * agents];
     let edges = match graph.mode_for(agents) {
-        GraphMode::Learned => return Ok(GraphPlan::Learned(schedule(graph))),
+        GraphMode::Learned => return Ok(GraphPlan::Learned(graph.schedule())),
         GraphMode::Full => everywhere(1.0),
         GraphMode::None => everywhere(0.0),
         GraphMode::Random => random(agents, graph.senders(agents), seed),
@@ -67,22 +67,6 @@ pub(crate) fn most_senders<'a, E: 'a>(
             .count()
     };
     rows.enumerate().map(others).max().unwrap_or(0)
-}
-
-/// How a learned graph is learned.
-pub(crate) fn schedule(graph: &GraphConfig) -> BilevelConfig {
-    BilevelConfig {
-        estimator: graph.estimator,
-        rollout: graph.rollout,
-        lr: graph.lr,
-        entropy_coef: graph.entropy_coef,
-        groups: graph.groups,
-        upper_every: graph.upper_every,
-        upper_data: graph.upper_data,
-        held_out: graph.held_out,
-        warmup: graph.warmup,
-        post_stable: graph.post_stable,
-    }
 }
 
 /// A graph, (N, N) row by row, in which every receiver hears `senders` others, all such rows being

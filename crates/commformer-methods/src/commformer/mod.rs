@@ -81,7 +81,7 @@ impl Method for CommFormer {
 
     fn schedule(&self, config: &TeamConfig, agents: usize) -> Option<BilevelConfig> {
         let learned = config.graph.mode_for(agents) == GraphMode::Learned;
-        learned.then(|| graph::schedule(&config.graph))
+        learned.then(|| config.graph.schedule())
     }
 
     fn footprint(&self, config: &TeamConfig, spec: &Spec) -> Box<dyn Footprint> {

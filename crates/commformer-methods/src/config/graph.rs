@@ -1,7 +1,7 @@
 //! `[graph]`: whom each agent hears, and how that is learned.
 
 use commformer_model::SelfEdge;
-use commformer_train::{Estimator, RolloutGraph, UpperData};
+use commformer_train::{BilevelConfig, Estimator, RolloutGraph, UpperData};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -90,6 +90,22 @@ impl GraphConfig {
         match (agents, others) {
             (1, 0) => GraphMode::None,
             _ => self.mode,
+        }
+    }
+
+    /// How a learned graph is learned.
+    pub fn schedule(&self) -> BilevelConfig {
+        BilevelConfig {
+            estimator: self.estimator,
+            rollout: self.rollout,
+            lr: self.lr,
+            entropy_coef: self.entropy_coef,
+            groups: self.groups,
+            upper_every: self.upper_every,
+            upper_data: self.upper_data,
+            held_out: self.held_out,
+            warmup: self.warmup,
+            post_stable: self.post_stable,
         }
     }
 

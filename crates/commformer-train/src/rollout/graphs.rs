@@ -2,8 +2,8 @@
 
 use crate::policy::learned_graph;
 use crate::{
-    BilevelConfig, Estimator, GraphPlan, LearnedGraph, Policy, Purpose, RolloutGraph,
-    SampledGraphs, TeamGraphs, TrainError, returned, seed_for,
+    Estimator, GraphPlan, LearnedGraph, Policy, Purpose, RolloutGraph, SampledGraphs, TeamGraphs,
+    TrainError, returned, seed_for,
 };
 use commformer_env::Rng;
 use tch::{Device, Kind, Tensor};
@@ -42,9 +42,9 @@ impl Graphs {
         self.acting.size()[0] as usize
     }
 
-    /// The group of an environment: environments are dealt evenly and in order.
+    /// The group of an environment.
     pub fn group_of(&self, env: usize, envs: usize) -> usize {
-        env * self.groups() / envs.max(1)
+        group_of(env, envs, self.groups())
     }
 
     /// The entries of each group's graph, row by row.
@@ -101,7 +101,7 @@ pub fn draw<P: Policy>(
         let noise = |groups| gumbel(seed, iteration, [groups, agents, agents], exact.device());
         Ok(match (config.estimator, config.rollout) {
             (Estimator::ScoreFunction, _) => {
-                let sampled = sample(graph, &noise(groups(config, envs)))?;
+                let sampled = sample(graph, &noise(config.drawn_graphs(envs).min(envs)))?;
                 Graphs {
                     acting: sampled.graphs.detach(),
                     drawn: Some(Drawn::Groups(sampled.order)),
@@ -130,12 +130,9 @@ fn sample(graph: &dyn LearnedGraph, noise: &Tensor) -> Result<SampledGraphs, Tra
     Ok(sampled)
 }
 
-fn groups(config: &BilevelConfig, envs: usize) -> usize {
-    if config.groups == 0 {
-        envs
-    } else {
-        config.groups.min(envs)
-    }
+/// The group of an environment: environments are dealt evenly and in order.
+pub fn group_of(env: usize, envs: usize, groups: usize) -> usize {
+    env * groups / envs.max(1)
 }
 
 /// Standard Gumbel noise for graphs, (groups, rows, columns), from the stream of this number.

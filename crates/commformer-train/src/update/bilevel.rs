@@ -1,8 +1,11 @@
 //! The upper level: whom to receive from (Hu et al., 2024, section 4.2; score function ours).
 
-use crate::rollout::graphs::Graphs;
-use crate::{BilevelConfig, GraphPlan, LearnedGraph, PolicyResult, UpperData};
+use crate::rollout::graphs::{Graphs, group_of};
+use crate::{
+    BilevelConfig, Estimator, GraphPlan, LearnedGraph, PolicyResult, RolloutGraph, UpperData,
+};
 use ndarray::{Array2, ArrayView2, ArrayView3};
+use std::collections::HashSet;
 use std::ops::Range;
 use tch::{Kind, Tensor};
 
@@ -46,8 +49,9 @@ pub fn group_advantages(
 }
 
 /// The score-function loss: minus the mean over groups and receivers of advantage x
-/// log-probability of the receiver's row, less `entropy_coef` times the rows' mean entropy. The
-/// gradient of the first term is unbiased and needs no pass through the policy.
+/// log-probability of the receiver's row, less `entropy_coef` times the rows' mean entropy. It needs no pass through the
+/// policy. The direction of the first term's gradient is right on average, up to the division by the groups' standard
+/// deviation; its length is (G - 1) / G of that, since each group counts in the mean that it is compared with.
 pub fn score_function_loss(
     graph: &dyn LearnedGraph,
     order: &Tensor,
@@ -83,21 +87,113 @@ pub fn upper_turn<'a>(
 /// How many environments, the first ones, the lower level learns from.
 pub fn lower_envs(plan: &GraphPlan, envs: usize) -> usize {
     match plan {
-        GraphPlan::Learned(config) if config.upper_data == UpperData::HeldOut => {
-            upper_envs(config, envs).start
-        }
-        _ => envs,
+        GraphPlan::Learned(schedule) => schedule.lower_envs(envs),
+        GraphPlan::Fixed(_) | GraphPlan::None => envs,
     }
 }
 
-/// The environments that the upper level learns from.
-pub fn upper_envs(config: &BilevelConfig, envs: usize) -> Range<usize> {
-    match config.upper_data {
-        UpperData::Same => 0..envs,
-        UpperData::HeldOut => {
-            let kept = (config.held_out * envs as f64).round() as usize;
-            envs - kept.min(envs)..envs
+/// Settings that do not go together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem} ({})", .settings.join(", "))]
+pub struct Conflict {
+    /// Their names in the configuration.
+    pub settings: Vec<&'static str>,
+    /// What cannot work, and what would.
+    pub problem: String,
+}
+
+impl BilevelConfig {
+    /// How many of `envs` environments, the first ones, the lower level learns from.
+    pub fn lower_envs(&self, envs: usize) -> usize {
+        match self.upper_data {
+            UpperData::Same => envs,
+            UpperData::HeldOut => envs - self.held_out_envs(envs).min(envs),
         }
+    }
+
+    /// The environments that the upper level learns from.
+    pub(crate) fn upper_envs(&self, envs: usize) -> Range<usize> {
+        match self.upper_data {
+            UpperData::Same => 0..envs,
+            UpperData::HeldOut => self.lower_envs(envs)..envs,
+        }
+    }
+
+    fn held_out_envs(&self, envs: usize) -> usize {
+        (self.held_out * envs as f64).round() as usize
+    }
+
+    /// Graphs on which a rollout of so many environments acts, where they are drawn.
+    pub(crate) fn drawn_graphs(&self, envs: usize) -> usize {
+        match self.groups {
+            0 => envs,
+            groups => groups,
+        }
+    }
+
+    /// Why one of the levels could not learn with so many epochs and environments; `None` if both can.
+    pub fn conflict(&self, epochs: usize, envs: usize) -> Option<Conflict> {
+        let (every, score_function) =
+            (self.upper_every, self.estimator == Estimator::ScoreFunction);
+        let groups = self.drawn_graphs(envs);
+        let kept = self.held_out_envs(envs);
+        let compared = (self.upper_envs(envs))
+            .map(|env| group_of(env, envs, groups.min(envs)))
+            .collect::<HashSet<_>>()
+            .len();
+        let rules: [(bool, &[&'static str], String); 6] = [
+            (
+                every <= epochs,
+                &["graph.upper_every", "ppo.epochs"],
+                format!(
+                    "the graph would never learn: every {every}th epoch is an upper step, but there are {epochs}"
+                ),
+            ),
+            (
+                every > 1,
+                &["graph.upper_every"],
+                format!(
+                    "the policy would never learn: with `graph.upper_every = {every}` every epoch is an upper step"
+                ),
+            ),
+            (
+                !(score_function && self.rollout == RolloutGraph::Exact),
+                &["graph.estimator", "graph.rollout"],
+                "the score function compares graphs on which the team has acted, so it needs `graph.rollout = \
+                 \"sampled\"`; or set `graph.estimator = \"straight-through\"`"
+                    .to_owned(),
+            ),
+            (
+                !score_function || (2..=envs).contains(&groups),
+                &["graph.groups", "rollout.num_envs"],
+                format!(
+                    "the score function compares at least 2 graphs, each in an environment of its own, but there are \
+                     {groups} groups and {envs} environments"
+                ),
+            ),
+            (
+                self.upper_data == UpperData::Same || (1..envs).contains(&kept),
+                &["graph.held_out", "rollout.num_envs"],
+                format!(
+                    "`graph.held_out = {}` of {envs} environments would keep {kept} apart for upper steps; each level \
+                     needs at least one",
+                    self.held_out
+                ),
+            ),
+            (
+                !score_function || compared > 1,
+                &["graph.groups", "graph.held_out", "rollout.num_envs"],
+                format!(
+                    "the score function compares at least 2 graphs, but the {kept} environments that are kept apart \
+                     for upper steps act on one of the {groups}; set more groups, or keep more environments apart"
+                ),
+            ),
+        ];
+        let broken = rules.into_iter().find(|(holds, _, _)| !holds);
+        broken.map(|(_, settings, problem)| Conflict {
+            settings: settings.to_vec(),
+            problem,
+        })
     }
 }
 
@@ -106,6 +202,74 @@ mod tests {
     use super::*;
     use ndarray::array;
     use tch::Device;
+
+    #[test]
+    fn schedules_by_which_a_level_would_not_learn_are_refused() {
+        let schedule = BilevelConfig {
+            estimator: Estimator::ScoreFunction,
+            rollout: RolloutGraph::Sampled,
+            lr: 1e-3,
+            entropy_coef: 0.0,
+            groups: 0,
+            upper_every: 5,
+            upper_data: UpperData::Same,
+            held_out: 0.2,
+            warmup: 0,
+            post_stable: 1.0,
+        };
+        assert_eq!(schedule.conflict(5, 10), None);
+        let held_out = BilevelConfig {
+            upper_data: UpperData::HeldOut,
+            ..schedule.clone()
+        };
+        assert_eq!(
+            (held_out.conflict(5, 10), held_out.lower_envs(10)),
+            (None, 8)
+        );
+        let refused = |schedule: &BilevelConfig, change: fn(&mut BilevelConfig), told: &str| {
+            let mut changed = schedule.clone();
+            change(&mut changed);
+            let conflict = changed.conflict(5, 10).unwrap();
+            assert!(conflict.problem.contains(told), "{conflict}");
+        };
+        refused(
+            &schedule,
+            |s| s.upper_every = 6,
+            "the graph would never learn",
+        );
+        refused(
+            &schedule,
+            |s| s.upper_every = 1,
+            "the policy would never learn",
+        );
+        refused(
+            &schedule,
+            |s| s.upper_every = 0,
+            "the policy would never learn",
+        );
+        refused(
+            &schedule,
+            |s| s.rollout = RolloutGraph::Exact,
+            "needs `graph.rollout",
+        );
+        refused(&schedule, |s| s.groups = 1, "1 groups and 10 environments");
+        refused(&schedule, |s| s.groups = usize::MAX, "and 10 environments");
+        refused(&held_out, |s| s.held_out = 0.01, "would keep 0 apart");
+        refused(&held_out, |s| s.held_out = 1.0, "would keep 10 apart");
+        // Environments are dealt in order: the last two of ten are of the second of two groups.
+        refused(
+            &held_out,
+            |s| s.groups = 2,
+            "the 2 environments that are kept apart",
+        );
+        // It compares nothing.
+        let straight = BilevelConfig {
+            estimator: Estimator::StraightThrough,
+            groups: 1,
+            ..held_out
+        };
+        assert_eq!(straight.conflict(5, 10), None);
+    }
 
     fn graphs(groups: i64) -> Graphs {
         Graphs {

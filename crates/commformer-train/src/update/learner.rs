@@ -192,7 +192,7 @@ impl<P: Policy> Learner<P> {
         experience: &Experience,
         update: u64,
     ) -> Result<(), TrainError> {
-        let envs = bilevel::upper_envs(schedule, experience.num_envs());
+        let envs = schedule.upper_envs(experience.num_envs());
         // Numbered like the minibatches that a lower epoch in its place would have had.
         let draw = update * objective.ppo.minibatches as u64;
         let noise = match &graphs.drawn {

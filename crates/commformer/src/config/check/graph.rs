@@ -2,7 +2,6 @@
 
 use super::Checker;
 use crate::config::{Config, ConfigError, GraphMode};
-use commformer_train::{Estimator, RolloutGraph, UpperData};
 
 /// Refuses the first setting of the graph that cannot work.
 pub(super) fn all(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
@@ -43,50 +42,11 @@ fn senders(config: &Config, check: &Checker<'_>, most: usize) -> Result<(), Conf
 }
 
 fn learned(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
-    let (graph, envs) = (&config.graph, config.rollout.num_envs);
-    check.together(
-        graph.upper_every <= config.ppo.epochs,
-        &["graph.upper_every", "ppo.epochs"],
-        format!(
-            "the graph would never learn: every {}th epoch is an upper step, but there are {}",
-            graph.upper_every, config.ppo.epochs
-        ),
-    )?;
-    check.together(
-        graph.upper_every > 1,
-        &["graph.upper_every"],
-        "the policy would never learn: with `graph.upper_every = 1` every epoch is an upper step",
-    )?;
-    let score_function = graph.estimator == Estimator::ScoreFunction;
-    check.together(
-        !(score_function && graph.rollout == RolloutGraph::Exact),
-        &["graph.estimator", "graph.rollout"],
-        "the score function compares graphs on which the team has acted, so it needs \
-         `graph.rollout = \"sampled\"`; or set `graph.estimator = \"straight-through\"`",
-    )?;
-    let groups = if graph.groups == 0 {
-        envs
-    } else {
-        graph.groups
-    };
-    check.together(
-        !score_function || (2..=envs).contains(&groups),
-        &["graph.groups", "rollout.num_envs"],
-        format!(
-            "the score function compares at least 2 graphs, each in an environment of its own, but there are \
-             {groups} groups and {envs} environments"
-        ),
-    )?;
-    let kept = held_out_envs(graph.held_out, envs);
-    check.together(
-        graph.upper_data == UpperData::Same || (1..envs).contains(&kept),
-        &["graph.held_out", "rollout.num_envs"],
-        format!(
-            "`graph.held_out = {}` of {envs} environments would keep {kept} apart for upper steps; \
-             each level needs at least one",
-            graph.held_out
-        ),
-    )
+    let (epochs, envs) = (config.ppo.epochs, config.rollout.num_envs);
+    match config.graph.schedule().conflict(epochs, envs) {
+        None => Ok(()),
+        Some(conflict) => check.together(false, &conflict.settings, conflict.problem),
+    }
 }
 
 fn given(edges: &[Vec<i64>], agents: usize, check: &Checker<'_>) -> Result<(), ConfigError> {
@@ -125,13 +85,8 @@ pub(super) fn minibatches(config: &Config, check: &Checker<'_>) -> Result<(), Co
 fn lower_envs(config: &Config) -> usize {
     let (envs, graph) = (config.rollout.num_envs, &config.graph);
     let learned = config.method.reads("graph") && graph.mode == GraphMode::Learned;
-    if learned && graph.upper_data == UpperData::HeldOut {
-        envs.saturating_sub(held_out_envs(graph.held_out, envs))
-    } else {
-        envs
+    match learned {
+        true => graph.schedule().lower_envs(envs),
+        false => envs,
     }
-}
-
-fn held_out_envs(share: f64, envs: usize) -> usize {
-    (share * envs as f64).round() as usize
 }

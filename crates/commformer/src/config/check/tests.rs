@@ -196,6 +196,10 @@ fn settings_that_do_not_go_together_are_refused() {
         &["would keep 80 apart"],
     );
     check(
+        "graph.upper_data=held-out graph.groups=2",
+        &["compares at least 2 graphs", "--set graph.groups=2"],
+    );
+    check(
         "ppo.minibatches=4001",
         &["4001 minibatches", "4000 samples"],
     );
