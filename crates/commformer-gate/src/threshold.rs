@@ -86,9 +86,11 @@ pub fn diffusion_threshold(
             .map(|logit| (1.0 + (threshold - logit).exp()).recip());
         open.sum::<f64>() / logits.len() as f64
     };
-    let wanted = match found {
-        Some(found) if found > 0.0 => target * (mean(now) / found).clamp(0.5, 2.0),
-        _ => target,
+    // Of gates that never opened the ratio is infinite, and no number where they were not to open either.
+    let missed = found.map(|found| mean(now) / found);
+    let wanted = match missed.filter(|missed| !missed.is_nan()) {
+        Some(missed) => target * missed.clamp(0.5, 2.0),
+        None => target,
     };
     // The mean falls as the threshold rises. Logits of usual size are all sought between the same ends, so that the
     // threshold is the same to the last bit whichever of them are the outermost.
@@ -216,6 +218,17 @@ mod tests {
         assert_eq!(diffusion_threshold(&logits, nan, None, 0.0), None);
         assert_eq!(diffusion_threshold(&logits, 0.5, Some(0.5), nan), None);
         assert_eq!(diffusion_threshold(&logits, 0.5, Some(nan), 0.0), None);
+    }
+
+    #[test]
+    fn gates_that_never_opened_are_opened_further() {
+        let at = |found| diffusion_threshold(&[2.0, 2.0], 0.1, Some(found), 0.5).unwrap();
+        // As if they had opened half as often as their probabilities say, or less.
+        assert_eq!(at(0.0), at(1e-12));
+        assert!(at(0.0) < at(0.1));
+        // Nothing was missed where they were not to open.
+        let shut = diffusion_threshold(&[-1e4], 0.1, Some(0.0), 1e4);
+        assert_eq!(shut, diffusion_threshold(&[-1e4], 0.1, None, 1e4));
     }
 
     #[test]

@@ -204,11 +204,16 @@ impl<'a> Team<'a> {
     }
 
     /// Has those that departed, `departed` (N), forget what they carry: who comes in their place does not know it.
-    pub fn depart(&mut self, departed: &[bool]) {
+    ///
+    /// # Errors
+    /// [`ModelError::Shape`] when it does not fit.
+    pub fn depart(&mut self, departed: &[bool]) -> Result<(), ModelError> {
+        self.check_rows("departed", Some(departed.len()), 1)?;
         let members = self.members.iter_mut().zip(departed);
         members
             .filter(|(_, departed)| **departed)
             .for_each(|(member, _)| member.forget());
+        Ok(())
     }
 
     /// Gives each member its own row of `memory`, rows of [`PolicyConfig::memory_width`], to go on from.

@@ -81,8 +81,8 @@ impl GatePlan {
 pub struct GateTerms {
     /// Of the decisions' entropy.
     pub entropy_coef: f64,
-    /// Price of a message, in standard deviations of the advantages, for gates that pay in the loss
-    /// ([`Payment::Loss`]).
+    /// Price of a message, in standard deviations of the returns of which values were learned so far, for gates that pay
+    /// in the loss ([`Payment::Loss`]).
     pub message: f64,
     /// Price of receiving everything, in the same units.
     pub receiving: f64,

@@ -4,7 +4,7 @@
 //!
 //! 1. [`Trainer::iterate`] is the algorithm: collect, advantages, lower steps, upper steps, report.
 //!    [`Trainer::run`] repeats it, and adds evaluations and checkpoints.
-//! 2. [`Buffer`] is the memory that environments write and tensors read.
+//! 2. A buffer is the memory that environments write and tensors read (`rollout/buffer.rs`).
 //! 3. [`gae`], [`ValueNorm`] and [`loss`] are the arithmetic of the lower level: proximal policy
 //!    optimisation with generalised advantages and normalised values.
 //! 4. A [`GraphPlan`] says whom the agents receive from: a fixed graph, one that the upper level
@@ -77,9 +77,11 @@ pub use report::{
     EpisodeRecord, EvaluationReport, GateLosses, IterationReport, Listener, Losses, Phases,
 };
 pub use rollout::boundary::{EnvironmentFault, FaultKind};
+#[doc(hidden)] // of the program's benchmark of acting
 pub use rollout::buffer::Buffer;
 pub use rollout::gae::gae;
 pub use rollout::message_stats::MessageStats;
+#[doc(hidden)]
 pub use rollout::noise::Drawn;
 pub use rollout::value_norm::ValueNorm;
 pub use run::Outcome;

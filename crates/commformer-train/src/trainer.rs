@@ -57,6 +57,9 @@ pub struct Trainer<P, E> {
 impl<P: Policy, E: Environment> Trainer<P, E> {
     /// Prepares a run; the environments are reset.
     ///
+    /// It changes the process: from here on libtorch computes on one thread, since the trainer's own workers share out the
+    /// work, and on Linux the allocator keeps the memory that libtorch gives back.
+    ///
     /// # Errors
     ///
     /// [`TrainError::Setting`] for a setting, a graph or a policy that cannot work, or what the environments, the policy or
@@ -117,6 +120,10 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     /// Keeps what the policy reads and writes in a memory of its own, apart from the environments', as is
     /// done in any case where the device is not the CPU. On the CPU it changes no bit and takes time: a
     /// way to try that path without a GPU.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Tch`] if there is not enough memory.
     pub fn mirrored(mut self) -> Result<Self, TrainError> {
         for shard in &mut self.shards {
             shard.buffer.mirror_on(self.settings.run.device)?;
@@ -239,6 +246,10 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     }
 
     /// The graph on which the team would be executed now, (N, N); (0, 0) for a team without one.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError`] if the policy refuses.
     pub fn execution_graph(&self) -> Result<Tensor, TrainError> {
         Ok(match &self.plan {
             GraphPlan::None => TeamGraphs::none(self.settings.run.device).graphs.get(0),
@@ -306,6 +317,10 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     /// Sets the gates of execution so that they would keep to the budget in the observations of the last
     /// rollout. [`run`](Self::run) does so before each evaluation; who calls [`iterate`](Self::iterate)
     /// does it before the policy is executed.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError`] if the policy refuses.
     pub fn calibrate_by_rollout(&mut self) -> Result<(), TrainError> {
         let target = self
             .gate

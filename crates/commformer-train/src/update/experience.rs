@@ -114,7 +114,8 @@ impl Experience {
             .map(|row| row.iter().filter(|active| **active).count())
             .collect();
         let active: Vec<f32> = active.iter().map(|is| f32::from(u8::from(*is))).collect();
-        // A weight for every agent with which the loss, a sum over the count of active agents, is the mean over all.
+        // A weight for every agent, with which the loss, a sum over a minibatch's count of active agents, comes to the
+        // mean over all agents where minibatches have as many active ones as the rollout.
         let everybody = active.iter().sum::<f32>() / active.len().max(1) as f32;
         let lengths: Vec<i64> = sizes.iter().map(|size| *size as i64).collect();
         let pieces = |all: &[f32]| -> Result<Pieces, TrainError> {
