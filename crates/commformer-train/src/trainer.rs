@@ -1,21 +1,19 @@
-//! The loop: collect, advantages, lower steps, upper steps, report.
+//! The loop: draw graphs, collect, charge for messages, learn, report.
+
+mod pricing;
 
 use crate::panics::caught;
 use crate::policy::learned_graph;
 use crate::rollout::graphs::{self, Graphs};
-use crate::rollout::memory::of_active;
-use crate::rollout::messages::RolloutMessages;
 use crate::rollout::noise::{Noise, streams};
 use crate::rollout::{self, Collected, Shard};
-use crate::update::bilevel;
 use crate::update::experience::Experience;
 use crate::update::gradient::Objective;
 use crate::update::learner::Learner;
 use crate::update::sequences;
 use crate::{
-    Best, GatePlan, GateTerms, GraphPlan, IterationReport, Losses, MessageSizes, MessageStats,
-    Payment, Policy, PpoConfig, Price, Purpose, RolloutConfig, RunConfig, TeamGraphs, TrainError,
-    ValueNorm, returned, seed_for,
+    Best, GatePlan, GraphPlan, IterationReport, Losses, MessageSizes, Policy, PpoConfig, Purpose,
+    RolloutConfig, RunConfig, TeamGraphs, TrainError, ValueNorm, returned, seed_for,
 };
 use commformer_env::{Environment, Spec, VecEnv};
 use std::ops::Range;
@@ -85,10 +83,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         let shards = rollout::shards(environments, rollout, &policy, device)?;
         // A reset leaves its observations in the row after the last step.
         let last = rollout.steps..rollout.steps + 1;
-        for Shard { buffer, .. } in &shards {
-            let (obs, active) = buffer.seen(last.clone())?;
-            policy.take_in(obs, active)?;
-        }
+        take_in(&mut policy, &shards, last)?;
         Ok(Self {
             spec,
             shards,
@@ -184,29 +179,12 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             priced.is_some(),
             sequence_of(self.learner.policy(), &self.settings),
         )?;
-        let mut losses = Vec::new();
-        for epoch in 0..ppo.epochs {
-            let update = self.iteration * ppo.epochs as u64 + epoch as u64;
-            match bilevel::upper_turn(&self.plan, &graphs, epoch) {
-                Some(schedule) => {
-                    self.learner
-                        .upper_step(schedule, objective, &graphs, &experience, update)?
-                }
-                None => losses.extend(self.learner.lower_epoch(
-                    &self.plan,
-                    objective,
-                    &graphs,
-                    &experience,
-                    update,
-                )?),
-            }
-        }
+        let losses =
+            (self.learner).update(&self.plan, objective, &graphs, &experience, self.iteration)?;
         // The buffers lend no memory while tensors over it live.
         drop(experience);
-        for Shard { buffer, .. } in &self.shards {
-            let (obs, active) = buffer.seen(0..buffer.steps())?;
-            self.learner.policy_mut().take_in(obs, active)?;
-        }
+        let steps = 0..self.settings.rollout.steps;
+        take_in(self.learner.policy_mut(), &self.shards, steps)?;
         self.learner.check_weights(self.iteration)?;
         phases.update = start.elapsed().as_secs_f64();
 
@@ -268,79 +246,6 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         self.gate.as_ref().filter(|_| self.gated)
     }
 
-    /// Counts the messages of the rollout. While the gates are in force, updates the budget with them and sets their
-    /// penalties; gives the price and the weights of the gates' terms in the loss.
-    fn price_messages(
-        &mut self,
-        graphs: &Graphs,
-    ) -> Result<(MessageStats, Option<(Price, GateTerms)>), TrainError> {
-        let (edges, envs, sizes) = (graphs.edges()?, self.num_envs(), &self.sizes);
-        let groups = |shard: &Shard<E>| {
-            let envs_of_shard = shard.envs.clone();
-            envs_of_shard.map(|env| graphs.group_of(env, envs))
-        };
-        let mut traffic = MessageStats::default();
-        for shard in &self.shards {
-            traffic.add(
-                &RolloutMessages::new(&shard.buffer, &edges, groups(shard), sizes)
-                    .message_stats()?,
-            );
-        }
-        let progress = self.progress();
-        let Some((gate, ramp)) =
-            (self.gate.as_mut()).and_then(|gate| gate.ramp_at(progress).map(|ramp| (gate, ramp)))
-        else {
-            return Ok((traffic, None));
-        };
-        self.gated = true;
-        gate.budget.update(traffic.open_rate(), ramp);
-        let (price, deviation) = (gate.budget.price(), self.value_norm.moments().1.sqrt());
-        let terms = GateTerms {
-            // Decisions are random at first and nearly certain in the end: execution then does what was trained.
-            entropy_coef: gate.entropy_coef * (1.0 - progress).max(0.0),
-            message: price.message / deviation,
-            receiving: price.receiving,
-        };
-        if gate.payment == Payment::Rewards {
-            for shard in &mut self.shards {
-                let messages = RolloutMessages::new(&shard.buffer, &edges, groups(shard), sizes);
-                let penalties = messages.penalties(price, deviation)?;
-                shard.buffer.penalise(penalties);
-            }
-        }
-        if (self.policy().gates()).is_some_and(|gates| gates.draws_by_threshold()) {
-            self.calibrate_by_rollout()?;
-        }
-        Ok((traffic, Some((price, terms))))
-    }
-
-    /// Sets the gates of execution so that they would keep to the budget in the observations of the last
-    /// rollout. [`run`](Self::run) does so before each evaluation; who calls [`iterate`](Self::iterate)
-    /// does it before the policy is executed.
-    ///
-    /// # Errors
-    ///
-    /// [`TrainError`] if the policy refuses.
-    pub fn calibrate_by_rollout(&mut self) -> Result<(), TrainError> {
-        let target = self
-            .gate
-            .as_ref()
-            .and_then(|gate| gate.target_at(self.progress()));
-        let (Some(target), true) = (target, self.gated) else {
-            return Ok(());
-        };
-        let mut scores = Vec::new();
-        for Shard { buffer, .. } in &self.shards {
-            if let Some(gates) = buffer.gates() {
-                scores.extend(of_active(gates.scores()?, buffer.active_samples()));
-            }
-        }
-        match self.learner.policy_mut().gates_mut() {
-            Some(gates) => Ok(gates.calibrate(&scores, target, None)?),
-            None => Ok(()),
-        }
-    }
-
     /// Sets the learning rate that belongs to the steps taken.
     pub(crate) fn decay_lr(&mut self) -> Result<(), TrainError> {
         let ppo = &self.settings.ppo;
@@ -387,6 +292,19 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         let workers = self.learner.workers();
         rollout::collect(&mut self.shards, workers, graphs, &noise)
     }
+}
+
+/// Lets the policy take in what its agents saw in some steps.
+fn take_in<P: Policy, E: Environment>(
+    policy: &mut P,
+    shards: &[Shard<E>],
+    steps: Range<usize>,
+) -> Result<(), TrainError> {
+    for Shard { buffer, .. } in shards {
+        let (obs, active) = buffer.seen(steps.clone())?;
+        policy.take_in(obs, active)?;
+    }
+    Ok(())
 }
 
 /// The length of the sequences that a policy evaluates, if it does.

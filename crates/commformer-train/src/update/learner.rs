@@ -140,9 +140,34 @@ impl<P: Policy> Learner<P> {
         Ok(self.lower.set_lr(lr)?)
     }
 
+    /// All epochs of an iteration, each of the level whose turn it is. Returns the losses of the lower level's steps.
+    pub fn update(
+        &mut self,
+        plan: &GraphPlan,
+        objective: Objective<'_>,
+        graphs: &Graphs,
+        experience: &Experience,
+        iteration: u64,
+    ) -> Result<Vec<Losses>, TrainError> {
+        let epochs = objective.ppo.epochs;
+        let mut losses = Vec::new();
+        for epoch in 0..epochs {
+            let update = iteration * epochs as u64 + epoch as u64;
+            match bilevel::upper_turn(plan, graphs, epoch) {
+                Some(schedule) => {
+                    self.upper_step(schedule, objective, graphs, experience, update)?
+                }
+                None => {
+                    losses.extend(self.lower_epoch(plan, objective, graphs, experience, update)?)
+                }
+            }
+        }
+        Ok(losses)
+    }
+
     /// One pass of the lower level over its samples; `update` numbers the epochs of the run.
     /// Returns the losses of its steps.
-    pub fn lower_epoch(
+    fn lower_epoch(
         &mut self,
         plan: &GraphPlan,
         objective: Objective<'_>,
@@ -184,7 +209,7 @@ impl<P: Policy> Learner<P> {
     }
 
     /// One step of the upper level, over all of its samples.
-    pub fn upper_step(
+    fn upper_step(
         &mut self,
         schedule: &BilevelConfig,
         objective: Objective<'_>,
