@@ -2,6 +2,7 @@
 # What each part of training battles is worth, for docs/src/results.md: MMM with 250,000 and 3s5z with 500,000 steps, seeds 1
 # to 5, one setting changed at a time. Runs one thread each, as many at a time as JOBS says (two if it does not); what is there already is not
 # run again. All values of a setting get the same seeds before the next seed begins. SEEDS chooses fewer.
+# Gradients may have a norm of 10, as was the default when the tables were measured.
 # Usage: battle-ablations.sh PROGRAM FOLDER [PART...], the parts being fallen, reward, limit and optimiser; by default all.
 set -euo pipefail
 program=$1 folder=$2
@@ -27,7 +28,7 @@ for part in "${parts[@]}"; do
             steps=${map#*:} map=${map%:*}
             values "$part" | while read -r name settings; do
                 run="$folder/$part-$map-$name-$seed"
-                [ -e "$run/final.json" ] || echo "smac-$map --steps $steps --seed $seed --threads 1 $(printf -- '--set %s ' $settings) --run $run"
+                [ -e "$run/final.json" ] || echo "smac-$map --steps $steps --seed $seed --threads 1 --set ppo.max_grad_norm=10 $(printf -- '--set %s ' $settings) --run $run"
             done
         done
     done
