@@ -1,6 +1,6 @@
 //! The words in which the program tells things.
 
-use crate::{printed, program, words};
+use crate::{SMALL, printed, program, read, train, words};
 use std::process::Command;
 
 #[test]
@@ -31,4 +31,42 @@ fn help_fits_the_terminal_and_breaks_between_words() {
             assert!(line.chars().count() <= 80, "{command}: {line}");
         }
     }
+}
+
+#[test]
+fn a_run_says_how_many_steps_it_makes_and_what_its_metrics_are_in() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    // Iterations of 40 steps.
+    let (last, most) = SMALL.split_last().unwrap();
+    assert_eq!(*last, "160");
+    let small = [&["train", "signal", "--run", "run"], most, &["100"]].concat();
+    let output = program(folder, &small);
+    let said = printed(&output);
+    for part in [
+        " for 120 steps (100 are not a whole number of iterations) on cpu",
+        "Trained 120 steps",
+        "   per agent and step\n",
+        "   reward per agent and episode\n",
+        "  final.json     the best checkpoint's metrics, each episode's, and the settings",
+    ] {
+        assert!(said.contains(part), "no {part:?} in\n{said}");
+    }
+    let progress = String::from_utf8(output.stderr).unwrap();
+    assert!(progress.contains("40 of 120 steps"), "{progress}");
+    // What is recorded is what was asked for.
+    assert!(read(&folder.join("run/config.toml")).contains("\nsteps = 100\n"));
+    let again = printed(&program(folder, &["train", "--run", "run"]));
+    assert!(
+        again.contains(" for 120 steps from step 120 on on cpu"),
+        "{again}"
+    );
+    let evaluated = printed(&program(folder, &["eval", "--run", "run"]));
+    assert!(
+        evaluated.contains("   bytes per agent and step\n"),
+        "{evaluated}"
+    );
+
+    let whole = printed(&train(folder, &["signal", "--run", "whole"]));
+    assert!(whole.contains(" for 160 steps on cpu"), "{whole}");
 }
