@@ -1,6 +1,7 @@
 //! The words in which the program tells things.
 
 use crate::{SMALL, printed, program, read, train, words};
+use std::path::Path;
 use std::process::Command;
 
 #[test]
@@ -31,6 +32,35 @@ fn help_fits_the_terminal_and_breaks_between_words() {
             assert!(line.chars().count() <= 80, "{command}: {line}");
         }
     }
+}
+
+/// Names and meanings of commands, as lines of help have them: what stands further to the right goes on with a line.
+fn commands(lines: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for line in lines.lines().filter_map(|line| line.strip_prefix("  ")) {
+        match (line.strip_prefix("    "), found.last_mut()) {
+            (Some(more), Some((_, about))) => *about += &format!(" {}", more.trim()),
+            _ => {
+                let (name, about) = line.split_once(' ').unwrap();
+                found.push((name.to_owned(), about.trim().to_owned()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn cargo_xtask_lists_the_commands_that_the_program_has() {
+    let said = printed(&program(Path::new("."), &["help"]));
+    let (_, said) = said.split_once("\nCommands:\n").unwrap();
+    let (said, _) = said.split_once("\n\n").unwrap();
+    let mut own = commands(said);
+    assert_eq!(own.pop().unwrap().0, "help");
+    let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../xtask/src/help.txt");
+    let list = read(&list);
+    let (_, list) = list.split_once("\nCommands of the program").unwrap();
+    let (list, _) = list.split_once("\n\n").unwrap();
+    assert_eq!(commands(list), own);
 }
 
 #[test]
