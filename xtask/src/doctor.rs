@@ -79,7 +79,12 @@ fn commit(root: &Path) -> String {
 fn set_up(root: &Path, libtorch: &Found) -> String {
     let pinned = libtorch::VERSION;
     match libtorch {
-        Found::Users(choice) => format!("{choice}, set by the user; it must be 2.11.0"),
+        Found::Users(choice) => {
+            format!(
+                "{choice}, set by the user; it must be {}",
+                libtorch::release()
+            )
+        }
         Found::Ours => format!("libtorch {pinned} in .libtorch, complete"),
         Found::Missing if libtorch::folder(root).exists() => {
             format!("libtorch {pinned} is missing: .libtorch is of other pins, or not complete")
@@ -132,10 +137,8 @@ mod tests {
         let missing = set_up(&root, &Found::Missing);
         assert!(missing.ends_with("2.11.0+cpu is missing"), "{missing}");
         let users = set_up(&root, &Found::Users("LIBTORCH=/opt".to_owned()));
-        assert!(
-            users.starts_with("LIBTORCH=/opt, set by the user"),
-            "{users}"
-        );
+        let told = "LIBTORCH=/opt, set by the user; it must be 2.11.0";
+        assert_eq!(users, told);
     }
 
     #[test]

@@ -25,8 +25,9 @@ const LINKER_SCRIPT: &str = "INPUT ( libtorch_cpu.so )\n";
 pub fn run(root: &Path) -> Result<(), Failure> {
     match Found::look(root) {
         Found::Users(choice) => println!(
-            "{choice} is set, so the build uses that libtorch (it must be 2.11.0) and there is \
-             nothing to set up; unset it to get one with `cargo xtask setup`."
+            "{choice} is set, so the build uses that libtorch (it must be {}) and there is \
+             nothing to set up; unset it to get one with `cargo xtask setup`.",
+            libtorch::release()
         ),
         Found::Ours => println!("libtorch {} is set up.", libtorch::VERSION),
         Found::Missing => get(root)?,
@@ -52,9 +53,10 @@ fn get(root: &Path) -> Result<(), Failure> {
     )) {
         return Err(Failure::new(format!(
             "set-up knows libtorch only for Linux with glibc on x86-64, and this is {} on {}; \
-             unpack libtorch 2.11.0 for it yourself and set LIBTORCH to its folder.",
+             unpack libtorch {} for it yourself and set LIBTORCH to its folder.",
             env::consts::OS,
-            env::consts::ARCH
+            env::consts::ARCH,
+            libtorch::release()
         )));
     }
     tools::check()?;

@@ -36,6 +36,9 @@ pub struct Iteration {
     pub numbers: BTreeMap<String, f64>,
 }
 
+/// The path of the share of an agent's steps in which it receives.
+pub(crate) const OPEN_RATE: &str = "receiving.open_rate";
+
 /// Why a run cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -113,6 +116,18 @@ impl RunLog {
     /// The seed of the run, if its configuration names one.
     pub fn seed(&self) -> Option<i64> {
         self.settings.get("run")?.get("seed")?.as_integer()
+    }
+
+    /// Whether there is more to tell of its gates in these iterations than that all are open.
+    pub(crate) fn is_gated(&self, iterations: &[Iteration]) -> bool {
+        let gate = self.settings.get("gate").and_then(|gate| gate.get("mode"));
+        let asks = gate.is_some_and(|mode| mode.as_str() != Some("off"));
+        let number = |of: &Iteration, path| of.numbers.get(path).copied();
+        let shuts = |of: &Iteration| {
+            number(of, OPEN_RATE).is_some_and(|rate| rate != 1.0)
+                || number(of, "receiving.price.message").is_some()
+        };
+        asks || iterations.iter().any(shuts)
     }
 
     /// Takes a line of the metrics, if it is one.

@@ -13,7 +13,7 @@ mod csv;
 mod curves;
 mod marl_eval;
 mod methods;
-mod names;
+pub(crate) mod names;
 mod outcomes;
 mod page;
 mod run;

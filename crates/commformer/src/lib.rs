@@ -50,6 +50,7 @@ pub mod metrics;
 pub mod record;
 pub mod replay;
 pub mod run_dir;
+mod terminal;
 
 /// The code of the crate's README is tested with that of its documentation.
 #[cfg(doctest)]

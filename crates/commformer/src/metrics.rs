@@ -197,6 +197,24 @@ mod tests {
                 .contains("steps             12.000   4.000 to 20.000"),
             "{metrics}"
         );
+        // What is per agent and step is told apart from what is per episode.
+        let units = [
+            ("return", "reward per agent and episode"),
+            ("steps", "steps per episode"),
+            ("messages", "per agent and step"),
+            ("bytes", "bytes per agent and step"),
+            ("traffic", "share of the bytes if all heard all"),
+            ("message_rounds", "per step"),
+        ];
+        let table = metrics.to_string();
+        for (name, unit) in units {
+            let mut lines = table.lines();
+            let line = lines.find(|line| line.split_whitespace().next() == Some(name));
+            assert!(
+                line.is_some_and(|line| line.ends_with(&format!("   {unit}"))),
+                "{table}"
+            );
+        }
         assert_eq!(
             metrics.line(),
             "return -1.000  steps 12.000  success 0.500  messages 0.500  bytes 10.000  traffic 0.100  \

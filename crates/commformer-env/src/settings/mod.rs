@@ -113,6 +113,21 @@ impl fmt::Display for Range {
     }
 }
 
+/// A text in Markdown without the targets of its links.
+pub fn without_targets(text: &str) -> String {
+    let (mut plain, mut rest) = (String::new(), text);
+    while let Some(middle) = rest.find("](") {
+        let begin = rest[..middle].rfind('[');
+        let (Some(begin), Some(length)) = (begin, rest[middle..].find(')')) else {
+            break;
+        };
+        plain += &rest[..begin];
+        plain += &rest[begin + 1..middle];
+        rest = &rest[middle + length + 1..];
+    }
+    plain + rest
+}
+
 /// Whole numbers up to here are exact as floats.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
@@ -141,13 +156,7 @@ impl Setting {
 
     /// What it is, without the targets of links.
     pub fn plain(&self) -> String {
-        let mut pieces = self.about.split("](");
-        let mut plain = pieces.next().unwrap_or_default().replace('[', "");
-        for piece in pieces {
-            let (_, rest) = piece.split_once(')').unwrap_or(("", piece));
-            plain += &rest.replace('[', "");
-        }
-        plain
+        without_targets(&self.about)
     }
 
     /// A value that it takes: its default, or where it is left out by default, some other.

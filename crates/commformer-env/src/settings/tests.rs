@@ -161,3 +161,22 @@ fn what_is_out_of_range_is_named_with_its_digits() {
     );
     assert!(refused(|paint| paint.least = Some(f32::INFINITY)).contains("`least` is inf"));
 }
+
+#[test]
+fn links_are_told_without_their_targets() {
+    for (text, plain) in [
+        ("none", "none"),
+        (
+            "Its norm ([why](a.md#b)). [Two](c.md) links",
+            "Its norm (why). Two links",
+        ),
+        (
+            "rows, such as [[0, 1]], of [x](y)",
+            "rows, such as [[0, 1]], of x",
+        ),
+        ("no link]( at all", "no link]( at all"),
+        ("[cut](off", "[cut](off"),
+    ] {
+        assert_eq!(without_targets(text), plain);
+    }
+}

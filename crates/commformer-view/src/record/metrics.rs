@@ -1,5 +1,6 @@
 //! Metrics by name, in an order.
 
+use crate::report::names::unit;
 use crate::statistics::Estimate;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -98,13 +99,20 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
     }
 }
 
-/// A table, a line each.
+/// A table, a line each, with what a metric is in where that is known.
 impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         writeln!(f, "  {:width$} {:>9}   95 % interval", "", "mean")?;
-        for (name, Estimate { mean, low, high }) in &self.0 {
-            writeln!(f, "  {name:width$} {mean:>9.3}   {low:.3} to {high:.3}")?;
+        let interval = |of: &Estimate| format!("{:.3} to {:.3}", of.low, of.high);
+        let intervals: Vec<String> = self.0.iter().map(|(_, of)| interval(of)).collect();
+        let wide = intervals.iter().map(String::len).max().unwrap_or(0);
+        for ((name, Estimate { mean, .. }), interval) in self.0.iter().zip(&intervals) {
+            let line = format!(
+                "  {name:width$} {mean:>9.3}   {interval:wide$}   {}",
+                unit(name)
+            );
+            writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())
     }

@@ -6,13 +6,20 @@ use super::names;
 use super::page::{Plot, Section};
 use super::run::{Run, count};
 use crate::chart::{ChartError, Matrices, MatrixRow, steps};
+use crate::log::OPEN_RATE;
 use crate::record::Evaluation;
 
 /// Messages, bytes and gates over steps.
 pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
     let trained = iterated(methods, |name| name.starts_with("receiving."));
     let measured = evaluated(methods, names::is_communication);
-    let (mut drawn, training) = plots(methods, "receiving", &trained, Source::Iterations)?;
+    let (_, training) = plots(methods, "receiving", &trained, Source::Iterations)?;
+    let gated = (methods.runs()).any(|run| run.log.is_gated(&run.log.iterations));
+    let shown: Vec<String> = (trained.iter())
+        .filter(|path| gated || *path != OPEN_RATE)
+        .cloned()
+        .collect();
+    let (mut drawn, _) = plots(methods, "receiving", &shown, Source::Iterations)?;
     // Where training says it, evaluations would say it twice.
     let said = |name: &String| {
         trained

@@ -11,7 +11,7 @@ pub(super) struct Name {
 
 /// Path in a line of the metrics, title, unit.
 const KNOWN: [(&str, &str, &str); 39] = [
-    ("return", "Return", "team reward per episode"),
+    ("return", "Return", RETURN),
     ("steps", "Episode length", "steps per episode"),
     ("episode_steps", "Episode length", "steps per episode"),
     ("success", "Success", SHARE_OF_EPISODES),
@@ -29,11 +29,7 @@ const KNOWN: [(&str, &str, &str); 39] = [
     ("kills", "Enemies killed", "share of enemies"),
     ("losses", "Allies lost", "share of allies"),
     ("damage", "Damage dealt", "share of enemies' health"),
-    (
-        "progress",
-        "Return, nothing paid twice",
-        "team reward per episode",
-    ),
+    ("progress", "Return, nothing paid twice", RETURN),
     ("timeout", "Battles out of time", SHARE_OF_EPISODES),
     ("messages", "Messages", "per agent and step"),
     ("bytes", "Bytes received", "bytes per agent and step"),
@@ -80,6 +76,9 @@ const KNOWN: [(&str, &str, &str); 39] = [
     ("graph_changes", "Edges changed", "edges per iteration"),
 ];
 
+/// The sum of the rewards in an episode, as a mean over the agents.
+const RETURN: &str = "reward per agent and episode";
+
 const SHARE_OF_EPISODES: &str = "share of episodes";
 
 /// Metrics of which 1 is the best: what success is in a task.
@@ -94,10 +93,8 @@ const SCORES: [&str; 6] = [
 
 impl Name {
     pub fn of(path: &str) -> Self {
-        // What an environment measures is the same in an iteration as in an evaluation.
-        let plain = path.strip_prefix("metrics.").unwrap_or(path);
-        let known = KNOWN.iter().find(|(name, ..)| *name == plain);
-        let (title, unit) = known.map_or((plain, ""), |(_, title, unit)| (*title, *unit));
+        let plain = plain(path);
+        let (title, unit) = known(path).map_or((plain, ""), |(_, title, unit)| (title, unit));
         let share = unit.starts_with("share of")
             && !plain.ends_with("traffic")
             && !plain.ends_with("clipped");
@@ -115,6 +112,22 @@ impl Name {
             false => format!("{} ({})", self.title, self.unit),
         }
     }
+}
+
+/// What a metric is in; empty where that is not known.
+pub(crate) fn unit(path: &str) -> &'static str {
+    known(path).map_or("", |(_, _, unit)| unit)
+}
+
+/// Its line of [`KNOWN`].
+fn known(path: &str) -> Option<(&'static str, &'static str, &'static str)> {
+    let plain = plain(path);
+    KNOWN.into_iter().find(|(name, ..)| *name == plain)
+}
+
+/// What an environment measures is the same in an iteration as in an evaluation.
+fn plain(path: &str) -> &str {
+    path.strip_prefix("metrics.").unwrap_or(path)
 }
 
 /// Whether 1 is the best that a metric can be.
@@ -137,7 +150,7 @@ pub(super) fn is_communication(metric: &str) -> bool {
 
 /// Order on the page: those of [`KNOWN`] as they stand there, the others behind.
 pub(super) fn rank(path: &str) -> usize {
-    let plain = path.strip_prefix("metrics.").unwrap_or(path);
+    let plain = plain(path);
     KNOWN
         .iter()
         .position(|(name, ..)| *name == plain)
@@ -153,6 +166,10 @@ mod tests {
         assert_eq!(Name::of("metrics.success"), Name::of("success"));
         assert_eq!(Name::of("success").line(), "Success (share of episodes)");
         assert_eq!(Name::of("success").range, Some([-0.02, 1.02]));
+        // A mean over agents, and not the team's sum.
+        let line = "Return (reward per agent and episode)";
+        assert_eq!(Name::of("return").line(), line);
+        assert_eq!(unit("metrics.progress"), unit("return"));
         // The loss of a battle's allies is none of the trainer's losses.
         assert_ne!(Name::of("metrics.losses"), Name::of("losses.policy"));
     }

@@ -1,6 +1,6 @@
 //! The metrics of a run that can be drawn over its steps.
 
-use crate::log::{Iteration, RunLog};
+use crate::log::{Iteration, OPEN_RATE, RunLog};
 use crate::record::Evaluation;
 use crate::statistics::Estimate;
 use std::collections::BTreeSet;
@@ -49,12 +49,15 @@ impl Curve {
 
     /// Those that a run has, in the order in which they are shown.
     pub fn all(log: &RunLog) -> Vec<Self> {
-        let recent = log.iterations.iter().rev().take(RECENT);
+        let recent = &log.iterations[log.iterations.len().saturating_sub(RECENT)..];
+        let gated = log.is_gated(recent);
         let paths: BTreeSet<&str> = recent
+            .iter()
             .flat_map(|iteration| iteration.numbers.keys())
             .map(String::as_str)
             .filter(|path| !["iteration", "steps", "episodes"].contains(path))
             .filter(|path| !path.starts_with("seconds."))
+            .filter(|path| gated || *path != OPEN_RATE)
             .collect();
         let mut curves: Vec<Self> = paths.into_iter().map(Self::new).collect();
         curves.sort();
@@ -155,6 +158,20 @@ mod tests {
             ]
         );
         assert_eq!(Curve::new("metrics.a\u{1b}[2Jb").name(), "a[2Jb");
+    }
+
+    #[test]
+    fn gates_that_are_off_are_not_shown() {
+        let open = iteration(1, 1.0).replace("\"open_rate\":0.375", "\"open_rate\":1.0");
+        let shown = |log: &RunLog| Curve::all(log).contains(&Curve::new(OPEN_RATE));
+        let mut off = log(&[&open]);
+        assert!(!shown(&off));
+        // They are asked for, but not in force yet.
+        off.settings = toml::from_str("[gate]\nmode = 'learned'").unwrap();
+        assert!(shown(&off));
+        assert!(shown(&log(&[&open, &iteration(2, 1.0)])));
+        let price = "\"traffic\":0.5,\"price\":{\"message\":0.0,\"receiving\":0.0}";
+        assert!(shown(&log(&[&open.replace("\"traffic\":0.5", price)])));
     }
 
     #[test]

@@ -35,10 +35,19 @@ impl Pace {
             let seconds = elapsed(last)? - since?;
             (seconds > 0.0).then(|| last.steps.saturating_sub(from) as f64 / seconds)
         });
-        let target = log.settings.get("run").and_then(|run| run.get("steps"));
+        let number = |section: &str, key: &str| {
+            let found = log.settings.get(section)?.get(key)?.as_integer()?;
+            u64::try_from(found).ok()
+        };
+        // An iteration is made whole.
+        let each = number("rollout", "num_envs")
+            .and_then(|envs| envs.checked_mul(number("rollout", "steps")?))
+            .filter(|each| *each > 0);
+        let target = number("run", "steps");
+        let whole = |steps: u64, each| steps.div_ceil(each).checked_mul(each);
         Self {
             steps: last.map_or(0, |last| last.steps),
-            target: target.and_then(|steps| u64::try_from(steps.as_integer()?).ok()),
+            target: target.and_then(|steps| whole(steps, each.unwrap_or(1))),
             speed,
             elapsed: last.and_then(elapsed),
         }
@@ -91,6 +100,20 @@ mod tests {
         assert_eq!((pace.share(), pace.elapsed), (0.5, Some(30.0)));
         let phases = pace.phases(&log(&lines)).unwrap().map(|(_, share)| share);
         assert_eq!(phases, [0.25, 0.25, 0.25, 0.25]);
+    }
+
+    #[test]
+    fn an_iteration_is_made_whole() {
+        let mut log = log(&[&iteration(1, 0.0)]);
+        let target = |log: &RunLog| Pace::of(log).target;
+        for (steps, whole) in [(2_000, 4_000), (4_000, 4_000), (4_001, 8_000)] {
+            let text = format!("[run]\nsteps = {steps}\n[rollout]\nnum_envs = 20\nsteps = 200\n");
+            log.settings = toml::from_str(&text).unwrap();
+            assert_eq!(target(&log), Some(whole));
+        }
+        log.settings =
+            toml::from_str("[rollout]\nnum_envs = 0\nsteps = 0\n[run]\nsteps = 5").unwrap();
+        assert_eq!(target(&log), Some(5));
     }
 
     #[test]

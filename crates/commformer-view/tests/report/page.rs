@@ -11,6 +11,23 @@ fn the_same_runs_give_the_same_bytes() {
 }
 
 #[test]
+fn gates_that_are_off_have_no_plot() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = Sample::default().write(scratch.path(), "run");
+    let plotted = || {
+        let files = report(std::slice::from_ref(&folder)).files;
+        let mut names = files.into_iter().map(|(name, _)| name);
+        names.any(|name| name.contains("open_rate"))
+    };
+    assert!(!plotted());
+    let metrics = folder.join("metrics.jsonl");
+    let text = fs::read_to_string(&metrics).unwrap();
+    let shut = text.replacen("\"open_rate\":1.0", "\"open_rate\":0.5", 1);
+    fs::write(metrics, shut).unwrap();
+    assert!(plotted());
+}
+
+#[test]
 fn methods_are_told_by_what_differs() {
     let scratch = tempfile::tempdir().unwrap();
     let report = report(&two_methods(scratch.path()));

@@ -17,6 +17,7 @@ mod train;
 mod trust;
 mod watch;
 
+use crate::terminal;
 use clap::{Parser, Subcommand};
 use plain::Plain;
 use std::io::{self, Write};
@@ -70,7 +71,10 @@ pub fn run() -> ExitCode {
         Command::Replay(replay) => replay.run(out).map(|()| ExitCode::SUCCESS),
         Command::Export(export) => export.run(out).map(|()| ExitCode::SUCCESS),
         Command::Report(report) => report.run(out).map(|()| ExitCode::SUCCESS),
-        Command::Presets => presets::list(out).map(|()| ExitCode::SUCCESS),
+        Command::Presets => {
+            let columns = terminal::columns(io::stdout());
+            presets::list(out, columns).map(|()| ExitCode::SUCCESS)
+        }
         Command::Settings(settings) => settings.run(out).map(|()| ExitCode::SUCCESS),
         Command::PythonEnv(env) => env.run(),
         Command::Bench(bench) => bench.run(out).map(|()| ExitCode::SUCCESS),

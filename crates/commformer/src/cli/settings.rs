@@ -3,7 +3,7 @@
 
 use crate::config::{METHODS, Section, kinds, nearest, sections};
 use clap::Args;
-use commformer_env::settings::{Choice, Range, Setting, Takes, shown};
+use commformer_env::settings::{Choice, Range, Setting, Takes, shown, without_targets};
 use serde_json::{Value as Json, json};
 use std::io::Write;
 
@@ -60,7 +60,7 @@ impl Settings {
                     .collect();
                 known("key", key, &keys)?;
             }
-            writeln!(out, "[{}] {}", found.name, found.about)?;
+            writeln!(out, "[{}] {}", found.name, without_targets(found.about))?;
             for setting in &found.settings {
                 if key.is_none_or(|key| key == setting.name) {
                     describe(out, setting)?;
@@ -94,10 +94,10 @@ fn describe(out: &mut dyn Write, setting: &Setting) -> anyhow::Result<()> {
         setting.name,
         takes(&setting.takes, "")
     )?;
-    writeln!(out, "      {}", setting.about)?;
+    writeln!(out, "      {}", setting.plain())?;
     if let Takes::Name(choices) = &setting.takes {
         for Choice { name, about, .. } in choices.iter().filter(|choice| !choice.about.is_empty()) {
-            writeln!(out, "      {name}: {about}")?;
+            writeln!(out, "      {name}: {}", without_targets(about))?;
         }
     }
     Ok(())
@@ -252,7 +252,7 @@ fn json_schema() -> Json {
                 }
                 _ => object(&settings),
             };
-            schema["description"] = about.into();
+            schema["description"] = without_targets(about).into();
             (name.to_owned(), schema)
         },
     );
@@ -297,7 +297,7 @@ fn property(setting: &Setting) -> Json {
         }
         Takes::Table => json!({ "type": "object" }),
     };
-    schema["description"] = setting.about.clone().into();
+    schema["description"] = setting.plain().into();
     if let Some(default) = &setting.default {
         schema["default"] = json!(default);
     }

@@ -1,6 +1,7 @@
 //! How a run goes, for people: one live line in a terminal, a plain line every few seconds
 //! elsewhere.
 
+use crate::terminal;
 use commformer_env::printable;
 use commformer_train::{EvaluationReport, IterationReport};
 use commformer_view::numbers::{clock, grouped};
@@ -11,6 +12,10 @@ use std::time::{Duration, Instant};
 
 /// Between two plain lines.
 const PAUSE: Duration = Duration::from_secs(5);
+
+/// Columns of the bar, with the space after it, and of the terminals that have one.
+const BAR: usize = 25;
+const WITH_BAR: usize = 110;
 
 /// Shows progress on stderr.
 #[derive(Debug)]
@@ -27,14 +32,9 @@ pub struct Progress {
 impl Progress {
     /// For a run of `target` environment steps, of which `done` are behind it.
     pub fn new(done: u64, target: u64) -> Self {
-        let bar = io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(Some(target), ProgressDrawTarget::stderr());
-            // A template that indicatif cannot read leaves its own default.
-            if let Ok(style) = ProgressStyle::with_template("{bar:24.cyan/dim} {msg}") {
-                bar.set_style(style.progress_chars("━╸─"));
-            }
-            bar
-        });
+        let bar = io::stderr()
+            .is_terminal()
+            .then(|| ProgressBar::with_draw_target(Some(target), ProgressDrawTarget::stderr()));
         Self {
             done,
             target,
@@ -46,18 +46,29 @@ impl Progress {
 
     /// An iteration is over.
     pub fn iteration(&mut self, report: &IterationReport) {
-        let line = describe(report, [self.done, self.target], self.start.elapsed());
-        match &self.bar {
-            Some(bar) => {
-                bar.set_position(report.steps.min(self.target));
-                bar.set_message(line);
-            }
-            None if self.shown.is_none_or(|shown| shown.elapsed() >= PAUSE) => {
-                self.shown = Some(Instant::now());
-                self.say(&line);
-            }
-            None => {}
+        if self.bar.is_some() {
+            // A terminal that does not say how wide it is gets all; what does not fit is cut.
+            let columns = terminal::columns(io::stderr());
+            self.live(report, columns.unwrap_or(usize::MAX));
+        } else if self.shown.is_none_or(|shown| shown.elapsed() >= PAUSE) {
+            self.shown = Some(Instant::now());
+            self.say(&self.describe(report).concat());
         }
+    }
+
+    /// Shows the live line anew, in a terminal of so many columns.
+    fn live(&self, report: &IterationReport, columns: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_style(style(columns));
+            bar.set_position(report.steps.min(self.target));
+            let bar_columns = if columns < WITH_BAR { 0 } else { BAR };
+            bar.set_message(fitting(&self.describe(report), columns - bar_columns));
+        }
+    }
+
+    fn describe(&self, report: &IterationReport) -> Vec<String> {
+        let steps = [self.done, self.target];
+        describe(report, steps, self.start.elapsed())
     }
 
     /// An evaluation is over.
@@ -85,21 +96,47 @@ impl Progress {
     }
 }
 
-fn describe(report: &IterationReport, [done, target]: [u64; 2], elapsed: Duration) -> String {
+/// A live line in a terminal of so many columns: what does not fit is cut, so that it stays one line.
+fn style(columns: usize) -> ProgressStyle {
+    let template = match columns < WITH_BAR {
+        true => "{wide_msg}",
+        false => "{bar:24.cyan/dim} {wide_msg}",
+    };
+    match ProgressStyle::with_template(template) {
+        Ok(style) => style.progress_chars("━╸─"),
+        // A template that indicatif cannot read leaves its own default.
+        Err(_) => ProgressStyle::default_bar(),
+    }
+}
+
+/// As many parts of a line as there are columns for, none cut: half a number is another number.
+fn fitting(parts: &[String], columns: usize) -> String {
+    let mut line = String::new();
+    let mut room = columns;
+    for part in parts {
+        let length = part.chars().count();
+        if length <= room {
+            line.push_str(part);
+            room -= length;
+        }
+    }
+    line
+}
+
+/// The parts of a line, the most important first.
+fn describe(report: &IterationReport, [done, target]: [u64; 2], elapsed: Duration) -> Vec<String> {
     let speed = report.steps.saturating_sub(done) as f64 / elapsed.as_secs_f64().max(1e-9);
     let left = target.saturating_sub(report.steps) as f64 / speed.max(1e-9);
-    let mut line = format!(
-        "{} of {} steps  {}/s  {} left",
-        grouped(report.steps),
-        grouped(target),
-        grouped(speed as u64),
-        clock(left)
-    );
+    let mut parts = vec![
+        format!("{} of {} steps", grouped(report.steps), grouped(target)),
+        format!("  {}/s", grouped(speed as u64)),
+        format!("  {} left", clock(left)),
+    ];
     if let Some(mean) = report.episode_return {
-        line.push_str(&format!("  return {mean:.3}"));
+        parts.push(format!("  return {mean:.3}"));
     }
     for (name, value) in &report.metrics {
-        line.push_str(&format!("  {} {value:.3}", printable(name)));
+        parts.push(format!("  {} {value:.3}", printable(name)));
     }
     let traffic = &report.traffic;
     let bytes = traffic.bytes();
@@ -109,30 +146,31 @@ fn describe(report: &IterationReport, [done, target]: [u64; 2], elapsed: Duratio
         ..10.0 => 1,
         _ => 0,
     };
-    line.push_str(&format!(
-        "  messages {:.2} ({bytes:.digits$} bytes, {:.0} % of full)",
-        traffic.messages(),
+    parts.push(format!("  messages {:.2}", traffic.messages()));
+    parts.push(format!(
+        " ({bytes:.digits$} bytes, {:.0} % of full)",
         100.0 * traffic.share()
     ));
     if report.price.is_some() {
-        line.push_str(&format!("  open {:.2}", traffic.open_rate()));
+        parts.push(format!("  open {:.2}", traffic.open_rate()));
     }
     match report.graph_changes {
         0 => {}
-        1 => line.push_str("  graph: 1 edge changed"),
-        edges => line.push_str(&format!("  graph: {edges} edges changed")),
+        1 => parts.push("  graph: 1 edge changed".to_owned()),
+        edges => parts.push(format!("  graph: {edges} edges changed")),
     }
-    line
+    parts
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use commformer_train::{Losses, MessageStats, Phases};
+    use indicatif::TermLike;
+    use std::sync::{Arc, Mutex};
 
-    #[test]
-    fn a_line_says_how_far_how_fast_and_how_well() {
-        let mut report = IterationReport {
+    fn report() -> IterationReport {
+        IterationReport {
             iteration: 1,
             steps: 4_000,
             episodes: 2,
@@ -151,9 +189,15 @@ mod tests {
             price: Some(commformer_train::Price::default()),
             graph_changes: 2,
             phases: Phases::default(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_line_says_how_far_how_fast_and_how_well() {
+        let mut report = report();
+        let seconds = Duration::from_secs(2);
         assert_eq!(
-            describe(&report, [1_000, 8_000], Duration::from_secs(2)),
+            describe(&report, [1_000, 8_000], seconds).concat(),
             "4,000 of 8,000 steps  1,500/s  0:03 left  return -0.500  success 1.000  messages 0.30 (60 bytes, 10 % of full)  open 0.30  graph: 2 edges changed"
         );
         // Few bytes are told with their fractions.
@@ -163,8 +207,88 @@ mod tests {
             (0.0, "(0.00 bytes, "),
         ] {
             report.traffic.bytes = bytes;
-            let line = describe(&report, [1_000, 8_000], Duration::from_secs(2));
+            let line = describe(&report, [1_000, 8_000], seconds).concat();
             assert!(line.contains(told), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_whole() {
+        let parts = describe(&report(), [1_000, 8_000], Duration::from_secs(2));
+        for (columns, end) in [
+            (20, "4,000 of 8,000 steps"),
+            (40, "  1,500/s  0:03 left"),
+            (80, "  success 1.000"),
+            (85, "  success 1.000  messages 0.30"),
+            (100, "  messages 0.30  open 0.30"),
+            (115, "  messages 0.30 (60 bytes, 10 % of full)"),
+        ] {
+            let line = fitting(&parts, columns);
+            assert!(
+                line.len() <= columns && line.ends_with(end),
+                "{columns}: {line}"
+            );
+        }
+        assert_eq!(fitting(&parts, usize::MAX), parts.concat());
+    }
+
+    /// A terminal of so many columns, and all that was written to it.
+    #[derive(Clone, Debug)]
+    struct Screen(u16, Arc<Mutex<Vec<String>>>);
+
+    impl TermLike for Screen {
+        fn width(&self) -> u16 {
+            self.0
+        }
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(text)
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.1.lock().unwrap().push(text.to_owned());
+            Ok(())
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_live_line_is_one_line_at_any_width() {
+        for columns in [20, 80, 109, 110, 139, 140, 200] {
+            let screen = Screen(columns, Arc::default());
+            let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
+            let progress = Progress {
+                done: 1_000,
+                target: 8_000,
+                start: Instant::now(),
+                shown: None,
+                bar: Some(ProgressBar::with_draw_target(Some(8_000), target)),
+            };
+            progress.live(&report(), columns.into());
+            let written = screen.1.lock().unwrap();
+            let widest = written.iter().map(|text| text.chars().count()).max();
+            assert!(
+                widest.is_some_and(|widest| widest <= columns.into()),
+                "{columns}: {written:?}"
+            );
+            let text = written.concat();
+            assert!(text.contains("4,000 of 8,000 steps"), "{columns}: {text}");
+            assert_eq!(text.contains('━'), columns >= 110, "{columns}: {text}");
         }
     }
 }

@@ -36,6 +36,7 @@ fn a_bench_says_how_fast_and_where_the_time_goes() {
     let arguments = ["--iterations", "2", "--seconds", "60", "--json"];
     let (said, measured) = benched(&[&arguments[..], &SMALL].concat());
     assert!(said.contains("of a plain matrix product's"), "{said}");
+    assert!(said.contains(" on one thread\n"), "{said}");
     assert_positive(&measured, &METRICS);
     if cfg!(target_os = "linux") {
         assert_positive(&measured, &["peak_memory_bytes"]);

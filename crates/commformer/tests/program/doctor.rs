@@ -55,6 +55,8 @@ fn a_doctor_tells_each_fact_once_and_finds_nothing_wrong() {
         assert!(well, "{said}");
     }
     assert!(said.contains("steps/s"), "{said}");
+    // It has one name.
+    assert!(!said.contains("AVX512"), "{said}");
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
 }
 

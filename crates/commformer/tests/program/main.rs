@@ -19,6 +19,7 @@ mod tensorboard;
 #[cfg(unix)]
 mod tracking;
 mod views;
+mod words;
 
 use serde_json::Value;
 use std::ffi::OsString;

@@ -99,6 +99,8 @@ fn a_run_can_be_looked_at_without_a_terminal() {
     ] {
         assert!(once.contains(part), "no {part:?} in\n{once}");
     }
+    // Its gates are off.
+    assert!(!once.contains("open rate"), "{once}");
     // Output into a pipe is no terminal.
     let piped = printed(&program(folder, &["watch", "--run", "run"]));
     assert_eq!(piped, once);

@@ -177,17 +177,20 @@ impl Measured {
             "{}: {speed} steps/s ({steps} steps in {seconds:.2} s)",
             self.name
         )?;
+        let threads = match self.threads {
+            1 => "one thread".to_owned(),
+            threads => format!("{threads} threads"),
+        };
         let percent = |share: f64| format!("{:>5.1} %", 100.0 * share);
         writeln!(out, "  environment  {}", percent(self.shares.environment))?;
         writeln!(out, "  act          {}", percent(self.shares.act))?;
         writeln!(
             out,
-            "  update       {}   {:.1} GFLOP/s, {:.0} % of a plain matrix product's {:.1} on {} threads",
+            "  update       {}   {:.1} GFLOP/s, {:.0} % of a plain matrix product's {:.1} on {threads}",
             percent(self.shares.update),
             self.update_gflops,
             100.0 * self.share_of_plain,
             self.plain_gflops,
-            self.threads,
         )?;
         writeln!(out, "  peak memory  {:>5} MB", self.peak_megabytes())
     }

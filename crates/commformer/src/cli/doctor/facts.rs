@@ -69,10 +69,15 @@ fn libtorch() -> String {
                 .version
                 .as_deref()
                 .unwrap_or("of a version that it does not say"),
-            build.cpu_capability
+            vectors(&build.cpu_capability)
         ),
         Err(error) => error.to_string(),
     }
+}
+
+/// The name of a CPU's instructions as the program's kernels have it.
+fn vectors(capability: &str) -> String {
+    capability.replace("AVX512", "AVX-512")
 }
 
 /// How many GPUs can be used, or why none.
@@ -168,5 +173,16 @@ fn environment() -> String {
     match set.is_empty() {
         true => "nothing set that matters".to_owned(),
         false => set.join("\n"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instructions_have_one_name() {
+        let named = ["AVX512", "AVX2", "DEFAULT"].map(vectors);
+        assert_eq!(named, ["AVX-512", "AVX2", "DEFAULT"]);
     }
 }

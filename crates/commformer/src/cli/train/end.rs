@@ -85,7 +85,10 @@ pub(super) fn conclude(
         ("metrics.jsonl", "every iteration and evaluation"),
         ("tensorboard/", "the same for TensorBoard"),
         ("checkpoints/", "weights, the best and the latest"),
-        ("final.json", "the metrics above"),
+        (
+            "final.json",
+            "the best checkpoint's metrics, each episode's, and the settings",
+        ),
         ("graph.svg", "who hears whom"),
     ];
     let has_graph = !evaluated.report.graph.is_empty();

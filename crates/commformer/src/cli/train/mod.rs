@@ -113,13 +113,13 @@ impl Train {
         if let Some(group) = group {
             trainer = ranks::share(trainer, group)?;
         }
-        self.describe(out, config, device, &folder, trainer.steps())?;
+        let steps = [trainer.steps(), planned(config, trainer.steps())];
+        describe(out, config, device, &folder, steps)?;
 
         if let Some(note) = trainer.note() {
             writeln!(out, "Note: {note}")?;
         }
 
-        let steps = [trainer.steps(), config.run.steps];
         let mut recorder = Recorder::open(&folder, steps, config.run.seed, interrupt.clone())
             .with_context(|| format!("cannot write to {}", folder.path().display()))?;
         let (iterations, told) = (trainer.iterations(), recorder.iterations());
@@ -207,38 +207,52 @@ impl Train {
             "# Everything that made this run, from `{name}`. `commformer train --config` repeats it.\n\n{toml}"
         ))
     }
+}
 
-    fn describe(
-        &self,
-        out: &mut dyn Write,
-        config: &Config,
-        device: tch::Device,
-        folder: &RunDir,
-        done: u64,
-    ) -> std::io::Result<()> {
-        let device = match device {
-            tch::Device::Cuda(number) => format!("cuda:{number}"),
-            other => format!("{other:?}").to_lowercase(),
-        };
-        let begun = match done {
-            0 => String::new(),
-            done => format!(" from step {} on", grouped(done)),
-        };
-        writeln!(
-            out,
-            "Training {} agents by {} on {} for {} steps{begun} on {device}, seed {}, in {}",
-            config.env.agents(),
-            config.method.kind(),
-            config.env.title(),
-            grouped(config.run.steps),
-            config.run.seed,
-            folder.path().display()
-        )?;
-        for note in config.env.notes() {
-            writeln!(out, "Note: {note}")?;
+/// Steps that a run has behind it when it ends, given those that are done: an iteration is made whole.
+fn planned(config: &Config, done: u64) -> u64 {
+    let each = (config.rollout.num_envs as u64).saturating_mul(config.rollout.steps as u64);
+    let left = config.run.steps.saturating_sub(done);
+    let iterations = left.div_ceil(each.max(1));
+    done.saturating_add(iterations.saturating_mul(each))
+}
+
+/// What is trained, by what, for how long and where.
+fn describe(
+    out: &mut dyn Write,
+    config: &Config,
+    device: tch::Device,
+    folder: &RunDir,
+    [done, planned]: [u64; 2],
+) -> std::io::Result<()> {
+    let device = match device {
+        tch::Device::Cuda(number) => format!("cuda:{number}"),
+        other => format!("{other:?}").to_lowercase(),
+    };
+    let begun = match done {
+        0 => String::new(),
+        done => format!(" from step {} on", grouped(done)),
+    };
+    let rounded = match config.run.steps {
+        steps if steps < planned && done < planned => {
+            format!(" ({} are not a whole number of iterations)", grouped(steps))
         }
-        Ok(())
+        _ => String::new(),
+    };
+    writeln!(
+        out,
+        "Training {} agents by {} on {} for {} steps{rounded}{begun} on {device}, seed {}, in {}",
+        config.env.agents(),
+        config.method.kind(),
+        config.env.title(),
+        grouped(planned),
+        config.run.seed,
+        folder.path().display()
+    )?;
+    for note in config.env.notes() {
+        writeln!(out, "Note: {note}")?;
     }
+    Ok(())
 }
 
 /// Takes the weights of another run: its best ones, or its latest where none is the best yet.

@@ -1,0 +1,47 @@
+//! How wide a terminal is, and text that fits it.
+
+/// Columns of the terminal that this is; `None` where it is none, or does not say.
+#[cfg(unix)]
+pub fn columns(of: impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(of).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
+}
+
+/// Nobody knows here.
+#[cfg(not(unix))]
+pub fn columns<T>(_: T) -> Option<usize> {
+    None
+}
+
+/// The words of a text in lines of at most so many letters, where a word is not longer.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_no_columns() {
+        assert_eq!(columns(tempfile::tempfile().unwrap()), None);
+    }
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one two three", 3), ["one", "two", "three"]);
+        assert_eq!(wrapped("one two", 100), ["one two"]);
+        assert!(wrapped("", 5).is_empty());
+    }
+}
