@@ -285,6 +285,71 @@ def expect(verb: str, expected: tuple[str, ...], returned: Any) -> None:
         raise Refusal(f"{verb} returned {what}{hint}: expected {len(expected)}, ({', '.join(expected)})")
 
 
+# What check and training ask of an answer is the same.
+
+# Kinds of NumPy's types that are numbers. Others it converts where it can: text, complex numbers, None.
+NUMBERS = "fiub"
+
+
+def array_of(what: str, value: Any) -> np.ndarray:
+    """A value as an array; what is none is refused."""
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise Refusal(f"{what} cannot be made an array of NumPy: {error}") from error
+
+
+def numbers_of(what: str, value: Any, *shapes: tuple[int, ...]) -> np.ndarray:
+    """Numbers of one of these shapes."""
+    array = value if type(value) is np.ndarray else array_of(what, value)
+    if array.dtype.kind not in NUMBERS:
+        raise Refusal(f"{what} are of type {array.dtype}: expected numbers")
+    if array.shape not in shapes:
+        raise Refusal(f"{what} have the shape {array.shape}: expected {' or '.join(map(str, shapes))}")
+    return array
+
+
+def rewards_of(value: Any, agents: int) -> np.ndarray:
+    """A number for all, or one for each agent."""
+    return numbers_of("rewards", value, (), (agents,))
+
+
+def flags_of(what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Truth values of agents, (N,), or of their actions, (N, A): these can also be whole numbers, 1 and 0."""
+    array = value if type(value) is np.ndarray else array_of(what, value)
+    if array.shape == shape:
+        if array.dtype.kind == "b":
+            return array
+        if len(shape) == 2 and array.dtype.kind in "iu" and ((array == 0) | (array == 1)).all():
+            return array != 0
+    remedy = (
+        "one truth value for each action of each agent (of a mask that is added to scores: mask == 0)"
+        if len(shape) == 2
+        else "one truth value for each agent (of a list of their numbers: np.isin(np.arange(agents), numbers))"
+    )
+    shown = f"; it is {array.tolist()}" if array.size <= 32 else ""
+    raise Refusal(f"{what} returned {array.dtype} {array.shape}: expected bool {shape}, {remedy}{shown}")
+
+
+def truth(what: str, value: Any, of: Any = None) -> bool:
+    """Whether an end has come: a truth value, or 1 or 0. Python takes others, too, but not as they are meant."""
+    if value is True or value is False:
+        return value
+    if isinstance(value, (bool, np.bool_, int, float, np.number, np.ndarray)) or hasattr(value, "__array__"):
+        array = array_of(what, value)
+        if array.size == 1 and array.dtype.kind in NUMBERS and array.item() in (0, 1):
+            return bool(array.item())
+    if of is not None:
+        raise Refusal(f"step's {what} have {value!r} for {of}: expected True or False")
+    hint = ""
+    if isinstance(value, (dict, list, tuple)) or getattr(value, "ndim", 0):
+        hint = (
+            ", one for the episode of all agents; where each agent has an end of its own, return whether all have ended, "
+            "and say in active() who has not"
+        )
+    raise Refusal(f"{what} is {value!r}: expected True or False{hint}")
+
+
 def span(words: str, sizes: list[int], remedy: str) -> list[str]:
     """The note that sizes are unequal, if they are."""
     return [f"{words.format(f'{min(sizes)} to {max(sizes)}')}: {remedy}"] if min(sizes) < max(sizes) else []
@@ -494,11 +559,9 @@ class PettingZoo:
         if absent:
             raise Refusal(f"step returned no reward for {absent[0]}, who acted: expected one for {acting}")
         playing = [name for name in self.names if name not in self.gone]
-        paid = np.array([rewards.get(name, 0.0) if name in playing else 0.0 for name in self.names], dtype=np.float32)
-        # `__all__` is RLlib's way to name everybody.
-        ended, truncated = (
-            {name for name in playing if ends.get(name) or ends.get("__all__")} for ends in (terminations, truncations)
-        )
+        paid = np.array([self._paid(rewards, name) if name in playing else 0.0 for name in self.names], dtype=np.float32)
+        ended = self._ended("terminations", terminations, playing)
+        truncated = self._ended("truncations", truncations, playing)
         truncated -= ended
         out = self.gone | ended | truncated
         left = [name for name in self.env.agents if name not in out]
@@ -513,6 +576,24 @@ class PettingZoo:
         seen = self._look(observations, infos, last=True)
         self.masks = {}  # after the end nobody acts, and some environments mask everything then
         return seen, paid, not ahead, bool(ahead)
+
+    @staticmethod
+    def _paid(rewards: dict[Any, Any], name: Any) -> Any:
+        """An agent's reward, one number."""
+        reward = rewards.get(name, 0.0)
+        if type(reward) is not float:
+            array = array_of(f"the reward of {name}", reward)
+            if array.ndim or array.dtype.kind not in NUMBERS:
+                shape = f", of the shape {array.shape}" if array.ndim else ""
+                raise Refusal(f"step's rewards have {reward!r} for {name}{shape}: expected one number, such as 1.0")
+        return reward
+
+    @staticmethod
+    def _ended(what: str, ends: dict[Any, Any], playing: list[Any]) -> set[Any]:
+        """Whose end these say has come. `__all__` is RLlib's way to name everybody."""
+        if truth(what, ends.get("__all__", False), "__all__"):
+            return set(playing)
+        return {name for name in playing if truth(what, ends.get(name, False), name)}
 
     def _named(self, verb: str, expected: tuple[str, ...], returned: Any) -> None:
         """Refuses what is no dictionary of agents."""
@@ -1006,19 +1087,24 @@ class Play:
         returned = self.task.step(self._actions(random))
         expect("step", STEP_OF_A_TASK, returned)
         observations, rewards, *ends = returned
-        for key, end in zip(("terminated", "truncated"), ends):
-            if not isinstance(end, (bool, np.bool_)):
-                self._refuse(f"{key} is {end!r}: expected True or False")
+        ends = [self._told(truth, key, end) for key, end in zip(("terminated", "truncated"), ends)]
         known = self._known(observations)
-        shape = () if np.ndim(rewards) == 0 else (self.task.agents,)
-        known["rewards"] = self._numbers("rewards", rewards, shape)
+        known["rewards"] = self._finite("rewards", self._told(rewards_of, rewards, self.task.agents))
         known["ends"] = np.array(ends)
+        if any(ends):
+            known |= self.metrics()
         return known, any(ends)
+
+    def metrics(self) -> dict[str, np.ndarray]:
+        """The metrics of an episode that ends here, as training asks for them."""
+        names = list(getattr(self.task, "metrics", ()))
+        return {f"{method_of_metrics(self.task)}()": self._told(metrics_of, self.task, names)} if names else {}
 
     def _known(self, observations: Any) -> dict[str, np.ndarray]:
         """What can be asked of a task after a reset or a step."""
         task = self.task
-        known = {"observations": self._numbers("observations", observations, (task.agents, task.obs_dim))}
+        seen = self._told(numbers_of, "observations", observations, (task.agents, task.obs_dim))
+        known = {"observations": self._finite("observations", seen)}
         if hasattr(task, "available"):
             table = self._flags("available()", task.available(), (task.agents, task.actions))
             for agent in np.flatnonzero(~table.any(axis=1)):
@@ -1028,9 +1114,6 @@ class Play:
             known["active()"] = self._flags("active()", task.active(), (task.agents,))
         if hasattr(task, "departed"):
             known["departed()"] = self._flags("departed()", task.departed(), (task.agents,))
-        if getattr(task, "metrics", ()):
-            method = f"{method_of_metrics(task)}()"
-            known[method] = self._numbers(method, metric_values(task), (len(task.metrics),))
         if hasattr(task, "draw") and not {"size", "agents"} <= task.draw().keys():
             self._refuse("draw() must return a dict with at least size and agents")
         return known
@@ -1042,30 +1125,35 @@ class Play:
             return random.normal(size=(task.agents, task.action_dim)).astype(np.float32)
         if not hasattr(task, "available"):
             return random.integers(task.actions, size=task.agents)
-        return np.array([random.choice(np.flatnonzero(row)) for row in np.asarray(task.available())])
+        table = self._flags("available()", task.available(), (task.agents, task.actions))
+        return np.array([random.choice(np.flatnonzero(row)) for row in table])
 
-    def _numbers(self, what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-        """Finite numbers of a shape."""
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiub":
-            self._refuse(f"{what} are of type {array.dtype}: expected numbers")
-        if array.shape != shape:
-            self._refuse(f"{what} have the shape {array.shape}: expected {shape}")
-        numbers = array.astype(np.float32)
+    def _finite(self, what: str, array: np.ndarray) -> np.ndarray:
+        """Numbers that are finite with 32 bits, too."""
+        with np.errstate(over="ignore"):
+            numbers = array.astype(np.float32)
         if not np.isfinite(numbers).all():
             at = tuple(int(i) for i in np.argwhere(~np.isfinite(numbers))[0])
             self._refuse(f"{what} have {numbers[at]} at {at}: expected finite numbers of 32 bits")
-        return numbers.copy()
+        return numbers
 
     def _flags(self, what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
         """Truth values of a shape."""
-        array = np.asarray(value)
-        if array.dtype != bool or array.shape != shape:
-            self._refuse(f"{what} returned {array.dtype} {array.shape}: expected bool {shape}")
-        return array.copy()
+        return self._told(flags_of, what, value, shape).copy()
+
+    def _told(self, rule: Any, *given: Any) -> Any:
+        """What a rule makes of an answer; where it refuses it, with the place."""
+        try:
+            return rule(*given)
+        except Refusal as refusal:
+            self._refuse(str(refusal))
 
     def _refuse(self, text: str) -> None:
-        raise Refusal(f"{text} (step {self.steps} after reset({self.seed}))")
+        raise Refusal(f"{text} ({self.place()})")
+
+    def place(self) -> str:
+        """How far the play is."""
+        return f"step {self.steps} after reset({self.seed})"
 
 
 class Seen:
@@ -1130,6 +1218,7 @@ def check_episodes(play: Play, report: Report) -> None:
         report.ok(f"episodes end: {ends} did; a reset takes {1e3 * np.median(reset_times):.3f} ms")
     else:
         report.note(f"no episode ended within {steps} steps: set env.episode_limit, which truncates them")
+        play.metrics()  # Which it then asks for after any step.
     middle, most = 1e3 * np.median(step_times), 1e3 * max(step_times)
     report.ok(f"a step takes {middle:.3f} ms, {most:.3f} ms at the most")
     seen.tell(steps, report)
@@ -1279,10 +1368,13 @@ def metrics_of(task: Any, metrics: list[str]) -> np.ndarray:
     """The metrics of an episode that has ended: finite numbers, so that there is a mean of them."""
     given, method = metric_values(task), method_of_metrics(task)
     try:
-        with np.errstate(over="ignore"):
-            values = np.asarray(given, np.float32)
-    except (TypeError, ValueError) as error:
+        given_values = np.asarray(given)
+    except ValueError as error:
         raise Refusal(f"{method}() returned {given!r}: expected a number for each of {metrics}") from error
+    if given_values.dtype.kind not in NUMBERS:
+        raise Refusal(f"{method}() returned {given!r}: expected a number for each of {metrics}")
+    with np.errstate(over="ignore"):
+        values = given_values.astype(np.float32)
     if values.shape != (len(metrics),):
         raise Refusal(f"{method}() returned {given!r}: expected {len(metrics)} numbers, for {metrics}")
     for name, value in zip(metrics, values):
@@ -1433,7 +1525,9 @@ class Worker:
             self.alone()
             expect("step", STEP_OF_A_TASK, returned)
             obs, rewards, terminated, truncated = returned
-            memory.rewards[env] = rewards
+            memory.rewards[env] = rewards if type(rewards) is float else rewards_of(rewards, self.shape[0])
+            if type(terminated) is not bool or type(truncated) is not bool:
+                terminated, truncated = truth("terminated", terminated), truth("truncated", truncated)
             if terminated or truncated or self.steps[env] == self.limit:
                 self.end(env, obs, TERMINATED if terminated else TRUNCATED)
             else:
@@ -1459,18 +1553,16 @@ class Worker:
         self.write(env, obs, self.memory.obs, self.memory.active, self.memory.departed)
 
     def write(self, env: int, obs, to_obs, to_active, to_departed) -> None:
-        obs = np.asarray(obs, np.float32)
-        if obs.shape != self.shape:
-            raise Refusal(f"the observation has shape {obs.shape}, but must have (agents, obs_dim) = {self.shape}")
-        to_obs[env] = obs
-        task = self.tasks[env]
-        to_active[env] = task.active() if self.has_active else True
+        # A number that is too large becomes infinite, which the program finds.
+        to_obs[env] = numbers_of("observations", obs, self.shape)
+        task, agents = self.tasks[env], self.shape[:1]
+        to_active[env] = flags_of("active()", task.active(), agents) if self.has_active else True
         if self.has_departed:
-            to_departed[env] = task.departed()
+            to_departed[env] = flags_of("departed()", task.departed(), agents)
         elif self.spec["leaves"]:
             to_departed[env] = ~to_active[env]
         if self.spec["masked"]:
-            self.memory.available[env] = task.available()
+            self.memory.available[env] = flags_of("available()", task.available(), (agents[0], self.spec["actions"]))
 
     def draw(self, env: int):
         """The present picture, or the last one of an episode that has just ended; None where there is none."""

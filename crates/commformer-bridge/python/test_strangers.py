@@ -1,0 +1,198 @@
+"""Tests of environments that would be misread: check and training refuse the same, and say what was expected.
+
+python -m unittest test_strangers (in this directory)
+"""
+
+import contextlib
+import io
+import types
+import unittest
+from typing import Any
+
+import numpy as np
+
+import bridge
+from test_bridge import Sound, two
+
+
+class Three(Sound):
+    """A task of three agents and three actions that is told what it answers."""
+
+    agents, obs_dim, actions = 3, 3, 3
+    told: dict[str, Any] = {}
+
+    def __init__(self, **told: Any) -> None:
+        self.told = {**self.told, **told}
+        for name in ("available", "active", "departed"):
+            if name in self.told:
+                setattr(self, name, lambda name=name: self.told[name])
+
+    def seen(self) -> Any:
+        return self.told.get("obs", np.full((3, 3), float(self.steps)))
+
+    def step(self, actions: np.ndarray) -> tuple:
+        seen, _, over, _ = super().step(actions)
+        rewards, ended = self.told.get("rewards", 0.5), self.told.get("terminated", over)
+        return seen, rewards, ended, self.told.get("truncated", False)
+
+
+def trained(task: Any) -> dict[str, np.ndarray]:
+    """What a worker writes of a reset and a step of a task."""
+    worker = bridge.Worker(lambda: task, None)
+    worker.prepare()
+    agents, actions = worker.spec["agents"], worker.spec["actions"]
+    arrays = {name: np.zeros((1, agents), bool) for name in ("active", "last_active", "departed", "last_departed")}
+    arrays |= {name: np.zeros((1, agents, worker.spec["obs_dim"]), np.float32) for name in ("obs", "last_obs")}
+    arrays |= {"available": np.zeros((1, agents, actions), bool), "actions": np.zeros((1, agents), np.int64)}
+    arrays |= {"rewards": np.zeros((1, agents), np.float32), "commands": np.array([bridge.RESET], np.uint8)}
+    arrays |= {"status": np.zeros(1, np.uint8), "seeds": np.zeros(1, np.int64), "metrics": np.zeros((1, 9), np.float32)}
+    worker.memory, worker.steps = types.SimpleNamespace(**arrays), [0]
+    worker.go(0, 1)
+    worker.memory.commands[0] = bridge.STEP
+    worker.go(0, 1)
+    return arrays
+
+
+def checked(task: Any, resets: int = 3) -> tuple[int, str]:
+    """The exit status of a check of a task, and what it prints."""
+    printed, made = io.StringIO(), bridge.make
+    bridge.make = lambda name, options: task() if isinstance(task, type) else task
+    try:
+        with contextlib.redirect_stdout(printed):
+            return bridge.check("a:b", {}, resets), printed.getvalue()
+    finally:
+        bridge.make = made
+
+
+INF = np.inf
+MISREAD = (
+    ({"terminated": [False] * 3}, r"terminated is \[False, False, False\]: expected True or False, one for the episode"),
+    ({"terminated": np.array([False] * 3)}, r"terminated is array\(.*expected True or False, one for the episode"),
+    ({"truncated": (False, False)}, r"truncated is \(False, False\): expected True or False"),
+    ({"terminated": {"a": False, "__all__": False}}, r"terminated is {'a': False.*: expected True or False, one for"),
+    ({"terminated": np.nan}, "terminated is nan: expected True or False"),
+    ({"terminated": None}, "terminated is None: expected True or False"),
+    ({"terminated": "no"}, "terminated is 'no': expected True or False"),
+    ({"terminated": 2}, "terminated is 2: expected True or False"),
+    ({"terminated": [[1], [2, 3]]}, "terminated is .*: expected True or False"),
+    ({"available": [[0, -INF, -INF]] * 3}, r"available\(\) returned float64 \(3, 3\): expected bool.*mask == 0"),
+    ({"available": np.array([[0, -9, 0]] * 3)}, r"available\(\) returned int64 \(3, 3\): expected bool.*it is \[\[0, -9"),
+    ({"available": [True, False, True]}, r"available\(\) returned bool \(3,\): expected bool \(3, 3\)"),
+    ({"active": [0, 1, 2]}, r"active\(\) returned int64 \(3,\): expected bool \(3,\).*np.isin.*it is \[0, 1, 2\]"),
+    ({"active": True}, r"active\(\) returned bool \(\): expected bool \(3,\)"),
+    ({"departed": [0, 2, 1]}, r"departed\(\) returned int64 \(3,\): expected bool"),
+    ({"departed": [[True], [False, True]]}, r"departed\(\) cannot be made an array"),
+    ({"rewards": np.ones((1, 3))}, r"rewards have the shape \(1, 3\): expected \(\) or \(3,\)"),
+    ({"rewards": [1.0]}, r"rewards have the shape \(1,\): expected \(\) or \(3,\)"),
+    ({"rewards": np.ones((3, 1))}, r"rewards have the shape \(3, 1\)"),
+    ({"rewards": "1.5"}, "rewards are of type <U3: expected numbers"),
+    ({"rewards": [1.0, None, 2.0]}, "rewards are of type object"),
+    ({"rewards": {"a": 1.0}}, "rewards are of type object"),
+    ({"rewards": [[1.0], 2.0, 3.0]}, "rewards cannot be made an array"),
+    ({"obs": np.ones((3, 3)) * 1j}, "observations are of type complex128: expected numbers"),
+    ({"obs": [["1", "2", "3"]] * 3}, "observations are of type <U1: expected numbers"),
+    ({"obs": np.ones((1, 3))}, r"observations have the shape \(1, 3\): expected \(3, 3\)"),
+    ({"obs": [[1, 2, 3], [1, 2], [1]]}, "observations cannot be made an array"),
+)
+HARMLESS = (
+    {"terminated": np.bool_(False)},
+    {"terminated": 0, "truncated": np.int8(0)},
+    {"terminated": np.array(False), "truncated": np.array([False])},
+    {"rewards": np.float32(2)},
+    {"rewards": 1},
+    {"rewards": [1, 2, 3]},
+    {"rewards": np.ones(3, np.float32)},
+    {"rewards": np.array(1.0)},
+    {"active": [True, False, True], "departed": (False, True, False)},
+    {"available": [[True, False, True]] * 3},
+    {"available": [[1, 0, 1]] * 3},
+    {"obs": np.ones((3, 3), np.uint8)},
+    {"obs": [[1, 2, 3]] * 3},
+    {"obs": np.ones((3, 3), bool)},
+)
+
+
+class Rules(unittest.TestCase):
+    def test_what_would_be_misread_is_refused_by_training_and_check(self) -> None:
+        for told, words in MISREAD:
+            with self.subTest(told):
+                with self.assertRaisesRegex(bridge.Refusal, f"(?s){words}"):
+                    trained(Three(**told))
+                status, printed = checked(Three(**told))
+                self.assertEqual(status, 1, printed)
+                self.assertRegex(printed, f"(?s)WRONG .*{words}")
+                self.assertNotIn("Traceback", printed)
+
+    def test_what_is_harmless_is_taken(self) -> None:
+        for told in HARMLESS:
+            with self.subTest(told):
+                found = trained(Three(**told))
+                for key in told.keys() & found.keys():
+                    np.testing.assert_array_equal(found[key][0], np.broadcast_to(told[key], found[key][0].shape))
+                self.assertEqual(found["status"].tolist(), [bridge.RUNNING])
+                status, printed = checked(Three(**told))
+                self.assertEqual(status, 0, printed)
+        for ended in (True, np.True_, 1, 1.0, np.array([True])):
+            self.assertEqual(trained(Three(terminated=ended))["status"].tolist(), [bridge.TERMINATED], ended)
+            self.assertEqual(trained(Three(truncated=ended))["status"].tolist(), [bridge.TRUNCATED], ended)
+
+    def told(self, **parts: Any) -> None:
+        """A step of two agents with other parts."""
+        env = two()
+        step = env.step
+        places = ("observations", "rewards", "terminations", "truncations", "infos")
+        env.step = lambda actions: tuple(parts.get(place, given) for place, given in zip(places, step(actions)))
+        task = bridge.PettingZoo(env)
+        task.reset(0)
+        task.step(np.zeros(2, int))
+
+    def test_a_parallel_environment_is_read_by_the_same_rules(self) -> None:
+        for parts, words in (
+            ({"rewards": {"a0": np.array([1.0]), "a1": np.array([2.0])}},
+             r"rewards have array\(\[1.\]\) for a0, of the shape \(1,\): expected one number"),
+            ({"rewards": {"a0": "1.0", "a1": 1.0}}, "rewards have '1.0' for a0: expected one number"),
+            ({"rewards": {"a0": None, "a1": 1.0}}, "rewards have None for a0: expected one number"),
+            ({"terminations": {"a0": [False]}}, r"terminations have \[False\] for a0: expected True or False"),
+            ({"truncations": {"a1": np.nan}}, "truncations have nan for a1: expected True or False"),
+            ({"terminations": {"__all__": {"a0": False}}}, "terminations have .* for __all__: expected True or False"),
+        ):
+            with self.subTest(words), self.assertRaisesRegex(bridge.Refusal, words):
+                self.told(**parts)
+        self.told(rewards={"a0": np.float32(1), "a1": np.array(2)}, terminations={"a0": np.False_, "a1": 0})
+        self.told(terminations={"a0": np.array([False])}, truncations={"__all__": 0})
+
+
+class Measured(Sound):
+    """A metric that there is only at the end."""
+
+    metrics = ("share",)
+
+    def __init__(self, last: Any = 1.0) -> None:
+        self.last = last
+
+    def metric_values(self) -> tuple[Any]:
+        return (self.last if self.steps == 9 else np.nan,)
+
+
+class Endless(Measured):
+    def step(self, actions: np.ndarray) -> tuple:
+        return *super().step(actions)[:2], False, False
+
+
+class Metrics(unittest.TestCase):
+    def test_metrics_are_asked_for_where_episodes_end(self) -> None:
+        status, printed = checked(Measured)
+        self.assertEqual(status, 0, printed)
+        for task, words in (
+            (Measured(INF), r"metric_values\(\) returned inf for the metric 'share' .*step 9 after reset\(0\)"),
+            (Measured("1.0"), r"metric_values\(\) returned \('1.0',\): expected a number for each"),
+            # What env.episode_limit ends can end anywhere.
+            (Endless(), r"metric_values\(\) returned nan .*step 10000"),
+        ):
+            status, printed = checked(task)
+            self.assertEqual(status, 1, printed)
+            self.assertRegex(printed, f"WRONG .*{words}")
+
+
+if __name__ == "__main__":
+    unittest.main()
