@@ -259,17 +259,28 @@ def flatten(space: Any, value: Any) -> np.ndarray:
         return one_hot(space, np.ravel(space.nvec), value)
     if is_discrete(space):
         return one_hot(space, np.array([space.n]), value)
-    flat = np.asarray(value, dtype=np.float64).ravel()
-    if flat.size != flat_size(space):
-        raise Refusal(f"has the shape {np.shape(value)} where its space {space} has {tuple(space.shape)}")
-    return flat
+    return element(space, value, tuple(space.shape)).astype(np.float64).ravel()
+
+
+def element(space: Any, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """An element of a space of numbers as an array; of one number the shape may be any."""
+    array = np.asarray(value)
+    if array.dtype.kind not in NUMBERS:
+        raise Refusal(f"is of type {array.dtype}: expected numbers of its space {space}")
+    if array.shape != shape and not array.size == 1 == np.prod(shape):
+        raise Refusal(f"has the shape {array.shape} where its space {space} has {shape}: reshape it in the environment")
+    return array
 
 
 def one_hot(space: Any, counts: np.ndarray, value: Any) -> np.ndarray:
     """For each choice, as many numbers as it has possibilities, of which the chosen one is 1."""
-    chosen = np.ravel(np.asarray(value) - getattr(space, "start", 0)).astype(np.int64)
-    if chosen.size != counts.size or (chosen < 0).any() or (chosen >= counts).any():
-        raise Refusal(f"is {value}, which is not in its space {space}")
+    numbers = element(space, value, np.shape(getattr(space, "nvec", 0))).ravel()
+    with np.errstate(invalid="ignore"):
+        chosen = numbers.astype(np.int64)
+    whole = (chosen == numbers).all()
+    chosen = chosen - np.ravel(getattr(space, "start", 0))
+    if not whole or (chosen < 0).any() or (chosen >= counts).any():
+        raise Refusal(f"is {value}, which is not in its space {space}: expected whole numbers within its bounds")
     flat = np.zeros(int(counts.sum()))
     flat[np.cumsum(counts) - counts + chosen] = 1.0
     return flat
