@@ -21,6 +21,7 @@ from __future__ import annotations
 import datetime
 import difflib
 import faulthandler
+import functools
 import gc
 import importlib
 import importlib.util
@@ -368,13 +369,47 @@ def span(words: str, sizes: list[int], remedy: str) -> list[str]:
 
 # Masks of actions go by many names. Some say the contrary, and would be read upside down.
 MASK = re.compile(
-    r"(action|move)s?_?mask|mask\w*(action|move)|avail\w*(action|move)|(legal|valid)\w*(actions|moves)|^masks?$|^avail(able)?$"
+    r"(action|move)s?_?mask|mask\w*(action|move)|avail\w*(action|move)"
+    r"|(legal|valid|allowed|forbidden)\w*(actions|moves)"
 )
-CONTRARY = re.compile(r"invalid|illegal|unavail|forbidden")
+# What is called so plainly is one of actions if it has their size, and else of something else.
+PLAIN_MASK = re.compile(
+    r"^masks?$|^avail(able)?$|(^|_)acts?_?masks?$"
+    r"|(legal|valid|avail(able)?|allowed|forbidden)_?(masks?|acts?|action|move)$"
+)
+CONTRARY = re.compile(r"invalid|illegal|unavail|forbidden|disallowed|not_allowed")
 # What a mask that is added to scores has where an action is forbidden, at most.
 FORBIDDEN = -1e4
 # Bounds beyond this are no bounds: the largest number of 32 bits is a usual way to say so.
 UNBOUNDED = 1e30
+
+
+@functools.lru_cache(maxsize=1024)
+def mask_name(key: Any) -> str:
+    """Whether a name is one of a mask of actions: `sure`, `plain`, or not, ``."""
+    if not isinstance(key, str):
+        return ""
+    return "sure" if MASK.search(key.lower()) else "plain" if PLAIN_MASK.search(key.lower()) else ""
+
+
+def array_size(value: Any) -> int:
+    """How many numbers an array has; 0 for what is none. Single numbers count something, or tell of the last action."""
+    try:
+        return np.size(value) if np.ndim(value) else 0
+    except ValueError:
+        return 0
+
+
+def looks_like_mask(value: Any, count: int) -> bool:
+    """Whether a value could say which of `count` actions are available."""
+    if array_size(value) != count:
+        return False
+    array = np.asarray(value)
+    if array.shape != (count,) or array.dtype.kind not in NUMBERS:
+        return False
+    return array.dtype == bool or bool(
+        array.any() and (((array == 0) | (array == 1)).all() or ((array == 0) | (array <= FORBIDDEN)).all())
+    )
 
 
 class Masks:
@@ -450,7 +485,11 @@ class PettingZoo:
         self.gone: set[Any] = set()
         self.came: set[Any] = set()
         self.masks: dict[Any, np.ndarray] = {}
-        self.kinds = Masks()
+        # Of which kind masks are; those of infos beside others in the observations can be of another.
+        self.kinds, self.second_kinds = Masks(), Masks()
+        # In a check: where masks were found, and what could have been one, by its place, with what is said of it.
+        self.found: dict[str, str] | None = None
+        self.unused: dict[Any, str] = {}
         self.spaces = {name: env.action_space(name) for name in self.names}
         self._read_observations()
         self._read_actions()
@@ -487,10 +526,8 @@ class PettingZoo:
         space = self.spaces[name]
         if not is_discrete(space):
             return None
-        keys = [key for key in holder if isinstance(key, str) and MASK.search(key.lower())]
-        # What is called so plainly and has another size is one of something else.
-        plain = ("mask", "masks", "avail", "available")
-        keys = [key for key in keys if key.lower() not in plain or size(holder[key]) == int(space.n)]
+        names = ((key, mask_name(key)) for key in holder)
+        keys = [key for key, kind in names if kind == "sure" or (kind and size(holder[key]) == int(space.n))]
         contrary = [key for key in keys if CONTRARY.search(key.lower())]
         if contrary or len(keys) > 1:
             raise Refusal(
@@ -654,8 +691,7 @@ class PettingZoo:
             try:
                 if isinstance(value, dict) and parts(self.views[name]) is None and key is None:
                     key, only = self._split(name, value, np.size)
-                holder = value if key is not None else infos.get(name) or {}
-                value = value if only is None else value[only]
+                whole, value = value, value if only is None else value[only]
                 flat = flatten(self.views[name], value)
             except Refusal as error:
                 raise Refusal(f"the observation of {name} {error}") from error
@@ -666,17 +702,55 @@ class PettingZoo:
                 ) from error
             seen[row, : flat.size] = self.seen[row, : flat.size] = flat
             if not last and is_discrete(self.spaces[name]):
-                self._read_mask(name, holder, key)
+                self._read_mask(name, whole, key, infos.get(name) or {})
         return seen
 
-    def _read_mask(self, name: Any, holder: Any, key: Any) -> None:
+    def _read_mask(self, name: Any, whole: Any, key: Any, info: dict[Any, Any]) -> None:
         """Keeps which actions an agent can take, if its observation or its info says so."""
-        if key is None:
-            # Single numbers count something, or tell of the last action.
-            holder = {key: value for key, value in holder.items() if np.ndim(value) > 0}
-            key = self._mask_key(name, holder, np.size)
+        count, second = int(self.spaces[name].n), None
         if key is not None:
-            self.masks[name] = self.kinds.read(f"the {key} of {name}", holder[key], int(self.spaces[name].n))
+            self.masks[name] = self.kinds.read(f"the {key} of {name}", whole[key], count)
+            for second in info:
+                if mask_name(second) and not CONTRARY.search(second.lower()) and looks_like_mask(info[second], count):
+                    self._compare(name, key, second, info[second])
+        elif any(map(mask_name, info)):
+            arrays = {named: value for named, value in info.items() if mask_name(named) and array_size(value)}
+            second = self._mask_key(name, arrays, np.size)
+            if second is not None:
+                self.masks[name] = self.kinds.read(f"the {second} of {name}", info[second], count)
+        if self.found is not None:
+            self._note_masks(name, key, second if key is None else None, info)
+
+    def _compare(self, name: Any, key: Any, second: Any, value: Any) -> None:
+        """Refuses a mask in an info that is not the one in the observation."""
+        mask = self.masks[name]
+        other = self.second_kinds.read(f"the {second} of {name}", value, len(mask))
+        if (mask != other).any():
+            raise Refusal(
+                f"{name} is given two masks of actions that differ: {key} of its observation is {mask.tolist()}, {second} "
+                f"of its info is {other.tolist()} (true: available). Expected one, or two that are the same: leave one out"
+            )
+
+    def _note_masks(self, name: Any, in_observation: Any, in_info: Any, info: dict[Any, Any]) -> None:
+        """In a check: keeps where a mask is, and what in the infos could be one and is not used."""
+        for key, place in ((in_observation, "observations"), (in_info, "infos")):
+            if key is not None:
+                self.found[f"`{key}` of the {place}"] = ""
+        count = int(self.spaces[name].n)
+        for key, value in info.items():
+            used = key == in_info or (in_observation is not None and mask_name(key))
+            if not used and key not in self.unused and count > 1 and looks_like_mask(value, count):
+                self.unused[key] = (
+                    f"the infos have {key!r}, {count} truth values or numbers for the {count} actions of {name}, which "
+                    "are not used: if they say which actions are available, call them action_mask"
+                )
+
+    def notes_of_play(self) -> list[str]:
+        """What a check tells of the masks that it met."""
+        if self.found is None or not hasattr(self, "actions"):
+            return []
+        where = ", ".join(self.found) or "none was found, so that every agent can always take each of its actions"
+        return [f"masks of actions: {where}", *self.unused.values()]
 
     def _available(self) -> np.ndarray:
         """Which actions can be taken, (N, A); of those who are not there, the first."""
@@ -999,7 +1073,8 @@ def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
         task = make(name, options)
         begins(b"s")
         twin = make(name, options)
-        begins(b"w")
+        if isinstance(task, PettingZoo):
+            task.found = {}
         check_spec(task, report)
         where = "playing with random actions"
         play = Play(task)
@@ -1233,6 +1308,9 @@ def check_episodes(play: Play, report: Report) -> None:
     middle, most = 1e3 * np.median(step_times), 1e3 * max(step_times)
     report.ok(f"a step takes {middle:.3f} ms, {most:.3f} ms at the most")
     seen.tell(steps, report)
+    if isinstance(play.task, PettingZoo):
+        for note in play.task.notes_of_play():
+            report.note(note)
 
 
 def record(play: Play, seed: int) -> list[dict[str, np.ndarray]]:

@@ -196,6 +196,66 @@ class Spaces(unittest.TestCase):
             self.assertEqual(bridge.flatten(of, value).tolist(), flat)
 
 
+class MasksOfActions(unittest.TestCase):
+    def both(self, in_info: Any, key: str = "legal_actions") -> list[bool]:
+        """What a0 can do by a mask in its observation, 0 1 1, and this one in its info."""
+        view = space(spaces={"observation": box(0, 9, 2), "action_mask": box(0, 1, 3)})
+        shown = {"observation": [1, 2], "action_mask": np.array([0, 1, 1], dtype=np.int8)}
+        task = bridge.PettingZoo(two(views=[view] * 2, shown=[shown] * 2, infos={"a0": {key: in_info}}))
+        task.reset(0)
+        return task.available()[0].tolist()
+
+    def test_two_masks_that_differ_are_refused_and_the_same_are_taken(self) -> None:
+        for key in ("action_mask", "legal_actions", "mask"):
+            with self.assertRaisesRegex(bridge.Refusal, rf"two masks of actions that differ: action_mask .*\[False, True.*{key} of"):
+                self.both([1, 1, 0], key)
+        for same in ([0, 1, 1], np.array([False, True, True]), [-np.inf, 0, 0], 7, [1, 2], [0, 1, 2], [0.0] * 3):
+            self.assertEqual(self.both(same), [False, True, True])
+        self.assertEqual(self.both([1, 0, 0], "invalid_actions"), [False, True, True])
+
+    def able(self, key: str, mask: Any) -> list[bool]:
+        task = bridge.PettingZoo(two(infos={"a0": {key: mask}}))
+        task.reset(0)
+        return task.available()[0].tolist()
+
+    def test_more_names_are_known(self) -> None:
+        for key in ("legal_mask", "valid_mask", "avail_mask", "act_mask", "avail_acts", "legal_action", "allowed_actions"):
+            self.assertEqual(self.able(key, np.array([0, 1, 0])), [False, True, False], key)
+        for key in ("invalid_mask", "illegal_mask", "illegal_action", "forbidden_actions", "disallowed_actions", "unavailable_acts"):
+            with self.assertRaisesRegex(bridge.Refusal, f"a0 is given '{key}'"):
+                self.able(key, np.array([0, 1, 0]))
+        # Of another size, or of something else.
+        for key in ("legal_mask", "contact_mask", "avail_acts", "mask_factor", "path"):
+            self.assertEqual(self.able(key, [0, 1]), [True] * 3, key)
+        self.assertEqual(self.able("path", [[1], [2, 3]]), [True] * 3)
+        self.assertEqual(self.able("action_mask", [[1], [2, 3]]), [True] * 3)
+
+    def noted(self, **changes: Any) -> str:
+        env = two(**changes)
+        env.truncate = {"a0", "a1"}
+        status, printed = checked(bridge.PettingZoo(env))
+        self.assertEqual(status, 0, printed)
+        return printed
+
+    def test_a_check_says_where_the_mask_is(self) -> None:
+        view = space(spaces={"observation": box(0, 9, 2), "action_mask": box(0, 1, 3)})
+        shown = {"observation": [1, 2], "action_mask": np.array([0, 1, 1], dtype=np.int8)}
+        for changes, words in (
+            ({"infos": {"a0": {"action_mask": [0, 1, 1]}}}, "masks of actions: `action_mask` of the infos\n"),
+            ({"views": [view] * 2, "shown": [shown] * 2}, "masks of actions: `action_mask` of the observations\n"),
+            ({}, "masks of actions: none was found"),
+        ):
+            self.assertRegex(self.noted(**changes), f"note  {words}")
+
+    def test_a_check_tells_what_could_have_been_a_mask(self) -> None:
+        for value in (np.array([0, 1, 1]), [True, True, True], [0.0, -np.inf, 0.0]):
+            printed = self.noted(infos={"a1": {"can_do": value}})
+            self.assertRegex(printed, r"note  the infos have 'can_do', 3 .* actions of a1, which are not used: .*action_mask")
+        for value in (np.array([0, 1, 2]), [True, True], 1, "abc", [0, 0, 0], None):
+            self.assertNotIn("not used", self.noted(infos={"a1": {"can_do": value}}))
+        self.assertNotIn("not used", self.noted(infos={"a1": {"action_mask": [0, 1, 1]}}))
+
+
 class Measured(Sound):
     """A metric that there is only at the end."""
 
