@@ -610,6 +610,9 @@ class PettingZoo:
         paid = np.array([self._paid(rewards, name) if name in playing else 0.0 for name in self.names], dtype=np.float32)
         ended = self._ended("terminations", terminations, playing)
         truncated = self._ended("truncations", truncations, playing)
+        if self.gone and not self.gone.isdisjoint(self.env.agents):
+            again = next(name for name in self.env.agents if name in self.gone)
+            warn("again", f"{again} is in env.agents after it ended: its observations and rewards are ignored")
         truncated -= ended
         out = self.gone | ended | truncated
         left = [name for name in self.env.agents if name not in out]
@@ -1059,6 +1062,25 @@ class Report:
 WATCHED: list[int] = []
 
 
+# What the program is to tell the user, once in a run, by kind; and of what kinds it was told.
+WARNINGS: dict[str, str] = {}
+WARNED: set[str] = set()
+
+
+def warn(kind: str, text: str) -> None:
+    """Something that trains, but probably not what is meant."""
+    if kind not in WARNED:
+        WARNED.add(kind)
+        WARNINGS[kind] = text
+
+
+def warnings() -> dict[str, str]:
+    """The warnings since the last time."""
+    told = dict(WARNINGS)
+    WARNINGS.clear()
+    return told
+
+
 def begins(what: bytes) -> None:
     """Something begins that the program waits for as in training: `s`, making the environment, or `w`, a step or a reset."""
     for descriptor in WATCHED:
@@ -1069,6 +1091,8 @@ def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
     """Plays an environment, prints what is right and wrong with it, and returns the exit status, 0 or 1."""
     report = Report()
     where = "making the environment"
+    WARNED.clear()
+    WARNINGS.clear()
     try:
         task = make(name, options)
         begins(b"s")
@@ -1311,6 +1335,8 @@ def check_episodes(play: Play, report: Report) -> None:
     if isinstance(play.task, PettingZoo):
         for note in play.task.notes_of_play():
             report.note(note)
+    for note in warnings().values():
+        report.note(note)
 
 
 def record(play: Play, seed: int) -> list[dict[str, np.ndarray]]:
@@ -1552,7 +1578,7 @@ class Worker:
             self.number = int(number)
             if verb == "go":
                 self.go(int(words[0]), int(words[1]))
-                self.say("done")
+                self.say(f"done {json_of(warnings())}" if WARNINGS else "done")
             elif verb == "open":
                 self.open(int(words[0]), int(words[1]), self.files.pop())
                 self.answer(None)

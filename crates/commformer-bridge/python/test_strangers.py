@@ -5,6 +5,8 @@ python -m unittest test_strangers (in this directory)
 
 import contextlib
 import io
+import socket
+import threading
 import types
 import unittest
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import bridge
-from test_bridge import Sound, box, discrete, space, two
+from test_bridge import Sound, Written, box, discrete, space, two
 
 
 class Three(Sound):
@@ -254,6 +256,52 @@ class MasksOfActions(unittest.TestCase):
         for value in (np.array([0, 1, 2]), [True, True], 1, "abc", [0, 0, 0], None):
             self.assertNotIn("not used", self.noted(infos={"a1": {"can_do": value}}))
         self.assertNotIn("not used", self.noted(infos={"a1": {"action_mask": [0, 1, 1]}}))
+
+
+BOTH: set[str] = {"a0", "a1"}
+
+
+class Again(Written):
+    """`a0` ends in the first step, and is listed for ever; `a1` is truncated in the ninth."""
+
+    def reset(self, seed: int | None = None) -> tuple[dict, dict]:
+        self.steps = [(BOTH, {"a0": True}, {}), *[(BOTH, {}, {})] * 7, (BOTH, {}, {"a1": True})]
+        return super().reset(seed)
+
+
+class Listed(unittest.TestCase):
+    WORDS = "a0 is in env.agents after it ended: its observations and rewards are ignored"
+
+    def test_a_check_notes_who_is_listed_after_its_end(self) -> None:
+        status, printed = checked(bridge.PettingZoo(Again()))
+        self.assertEqual((status, printed.count(self.WORDS)), (0, 1), printed)
+        self.assertIn(f"note  {self.WORDS}", printed)
+        # In the step of its end it may still be there.
+        env = two()
+        env.truncate = BOTH
+        self.assertNotIn("after it ended", checked(bridge.PettingZoo(env))[1])
+
+    def test_a_worker_warns_of_it_once(self) -> None:
+        bridge.WARNED.clear()
+        bridge.WARNINGS.clear()
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            task = bridge.PettingZoo(Again())
+            worker = bridge.Worker(lambda: task, theirs)
+            said = []
+            worker.go = lambda first, last: (task.reset(0) if first else task.step(np.zeros(2, int)), None)[1]
+            serving = threading.Thread(target=worker.serve)
+            serving.start()
+            lines = ours.makefile("r")
+            lines.readline()
+            for number, first in enumerate((1, 0, 0, 0, 1, 0, 0)):
+                ours.sendall(f"go {number} {first} 1\n".encode())
+                said.append(lines.readline())
+            ours.shutdown(socket.SHUT_WR)
+            serving.join()
+        told = [line.split(" ", 2)[2] for line in said if " done {" in line]
+        self.assertEqual(told, [f'{{"again": "{self.WORDS}"}}\n'], said)
+        self.assertEqual([line for line in said if " done {" not in line], [f"{n} done\n" for n in (0, 1, 3, 4, 5, 6)])
 
 
 class Measured(Sound):

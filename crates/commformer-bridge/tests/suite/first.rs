@@ -134,3 +134,32 @@ fn a_check_of_an_environment_that_hangs_comes_to_an_end() {
         assert!(!crate::orphans::is_alive(pid), "{pid}");
     }
 }
+
+/// Warnings go to stderr, which a process of its own has.
+#[test]
+fn who_is_listed_after_its_end_is_warned_of_once() {
+    let Some(config) = task("Listed", "") else {
+        return;
+    };
+    let own = "COMMFORMER_TEST_WARNS";
+    if std::env::var_os(own).is_some() {
+        let mut stage = crate::Stage::new(&config, 3);
+        stage.reset().unwrap();
+        for _ in 0..9 {
+            stage.step(&[0; 6]).unwrap();
+        }
+        return;
+    }
+    let name = "first::who_is_listed_after_its_end_is_warned_of_once";
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact"])
+        .env(own, "1")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    let warning = "warning: `tests.suite.tasks:Listed`: a is in env.agents after it ended: its observations and \
+                   rewards are ignored\n";
+    assert_eq!(told.matches(warning).count(), 1, "{told}");
+    assert_eq!(told.matches("warning").count(), 1, "{told}");
+}

@@ -160,6 +160,14 @@ class Ends:
         return seen, {"a": 1.0, "b": 1.0}, {"a": over, "b": False}, {"a": False, "b": over}, {}
 
 
+class Listed(Ends):
+    """`a` ends in the first step and is listed for ever; `b` is truncated in the third."""
+
+    def step(self, actions):
+        seen, paid, _, _, infos = super().step(actions)
+        return seen, paid, {"a": self.steps == 1}, {"b": self.steps == 3}, infos
+
+
 class Moving:
     """One agent with two real numbers for an action."""
 
