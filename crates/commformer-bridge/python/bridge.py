@@ -1082,17 +1082,21 @@ def warnings() -> dict[str, str]:
 
 
 def begins(what: bytes) -> None:
-    """Something begins that the program waits for as in training: `s`, making the environment, or `w`, a step or a reset."""
+    """Something begins that the program waits for as in training: `s`, making the environment; `r`, a reset; `w`, a step;
+    `c`, closing it. Last comes the verdict: `o`, nothing is wrong, or `x`. An end without it is no verdict.
+    """
     for descriptor in WATCHED:
         os.write(descriptor, what)
 
 
 def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
     """Plays an environment, prints what is right and wrong with it, and returns the exit status, 0 or 1."""
-    report = Report()
+    report, process = Report(), os.getpid()
     where = "making the environment"
     WARNED.clear()
     WARNINGS.clear()
+    Play.latest = None
+    begins(b"s")
     try:
         task = make(name, options)
         begins(b"s")
@@ -1109,14 +1113,26 @@ def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
         check_leaks(play, resets, report)
         where = "closing"
         for made in (task, twin):
-            begins(b"w")
+            begins(b"c")
             getattr(made, "close", lambda: None)()
         report.ok("closes")
     except Refusal as refusal:
         report.wrong(f"{where}: {refusal}")
-    except Exception:  # whatever the user's code raises is what the user must see
-        report.wrong(f"{where}, the environment raised:\n{traceback.format_exc()}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever the user's code raises is what the user must see
+        if os.getpid() != process:
+            raise  # A child of the environment's own, which ends as it would elsewhere.
+        if isinstance(error, SystemExit):
+            place = f" in {Play.latest.moment()}" if Play.latest and where != "closing" else ""
+            report.wrong(
+                f"{where}, the environment ended the process{place}, by sys.exit({error.code!r}): expected it to return; "
+                f"where it fails, raise another exception\n{traceback.format_exc()}"
+            )
+        else:
+            report.wrong(f"{where}, the environment raised:\n{traceback.format_exc()}")
     say(f"{name}: {report.wrong_lines or 'nothing'} wrong")
+    begins(b"x" if report.wrong_lines else b"o")
     return int(report.wrong_lines > 0)
 
 
@@ -1180,6 +1196,9 @@ STEP_OF_A_TASK = ("obs", "rewards", "terminated", "truncated")
 class Play:
     """A task that is played, and whose every answer is looked at; what does not fit is refused."""
 
+    # The one that began an episode last.
+    latest: Play | None = None
+
     def __init__(self, task: Any) -> None:
         self.task = task
         self.seed = self.steps = 0
@@ -1187,7 +1206,8 @@ class Play:
     def reset(self, seed: int) -> dict[str, np.ndarray]:
         """Begins an episode; returns what is known then, by name."""
         self.seed, self.steps = seed, 0
-        begins(b"w")
+        Play.latest = self
+        begins(b"r")
         return self._known(self.task.reset(seed))
 
     def step(self, random: np.random.Generator) -> tuple[dict[str, np.ndarray], bool]:
@@ -1264,6 +1284,10 @@ class Play:
     def place(self) -> str:
         """How far the play is."""
         return f"step {self.steps} after reset({self.seed})"
+
+    def moment(self) -> str:
+        """What is being done."""
+        return self.place() if self.steps else f"reset({self.seed})"
 
 
 class Seen:

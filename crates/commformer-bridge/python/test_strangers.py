@@ -5,7 +5,11 @@ python -m unittest test_strangers (in this directory)
 
 import contextlib
 import io
+import os
+import pathlib
 import socket
+import subprocess
+import sys
 import threading
 import types
 import unittest
@@ -15,6 +19,8 @@ import numpy as np
 
 import bridge
 from test_bridge import Sound, Written, box, discrete, space, two
+
+HERE = pathlib.Path(__file__).parent
 
 
 class Three(Sound):
@@ -302,6 +308,58 @@ class Listed(unittest.TestCase):
         told = [line.split(" ", 2)[2] for line in said if " done {" in line]
         self.assertEqual(told, [f'{{"again": "{self.WORDS}"}}\n'], said)
         self.assertEqual([line for line in said if " done {" not in line], [f"{n} done\n" for n in (0, 1, 3, 4, 5, 6)])
+
+
+class Leaves(Sound):
+    """Ends the process in a step, a reset or at the end."""
+
+    def __init__(self, when: str, code: Any) -> None:
+        self.when, self.code = when, code
+
+    def leave(self, when: str) -> None:
+        if when == self.when:
+            sys.exit(self.code)
+
+    def step(self, actions: np.ndarray) -> tuple:
+        self.leave(f"step {self.steps + 1}")
+        return super().step(actions)
+
+    def reset(self, seed: int) -> np.ndarray:
+        self.leave(f"reset {seed}")
+        return super().reset(seed)
+
+    def close(self) -> None:
+        self.leave("close")
+
+
+class ChildLeaves(Sound):
+    """A child of its own ends by `sys.exit`."""
+
+    def reset(self, seed: int) -> np.ndarray:
+        if seed == 0:
+            if not os.fork():
+                sys.exit(7)
+            os.wait()
+        return super().reset(seed)
+
+
+class Exits(unittest.TestCase):
+    def test_a_check_says_that_the_environment_ended_the_process(self) -> None:
+        for when, code, words in (
+            ("step 5", 0, r"ended the process in step 5 after reset\(0\), by sys.exit\(0\)"),
+            ("step 5", 3, r"in step 5 after reset\(0\), by sys.exit\(3\)"),
+            ("reset 3", None, r"ended the process in reset\(3\), by sys.exit\(None\)"),
+            ("close", "good bye", r"closing, the environment ended the process, by sys.exit\('good bye'\)"),
+        ):
+            status, printed = checked(Leaves(when, code))
+            self.assertEqual(status, 1, printed)
+            self.assertRegex(printed, f"WRONG .*{words}")
+
+    def test_the_end_of_a_child_is_its_own_affair(self) -> None:
+        code = "import sys, bridge\nsys.exit(bridge.check('test_strangers:ChildLeaves', {}, 3))"
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE, timeout=120)
+        self.assertEqual((found.returncode, found.stderr), (0, ""), found.stdout)
+        self.assertEqual(found.stdout.count("nothing wrong"), 1, found.stdout)
 
 
 class Measured(Sound):
