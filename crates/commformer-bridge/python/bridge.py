@@ -21,6 +21,7 @@ from __future__ import annotations
 import datetime
 import difflib
 import faulthandler
+import functools
 import gc
 import importlib
 import importlib.util
@@ -259,17 +260,28 @@ def flatten(space: Any, value: Any) -> np.ndarray:
         return one_hot(space, np.ravel(space.nvec), value)
     if is_discrete(space):
         return one_hot(space, np.array([space.n]), value)
-    flat = np.asarray(value, dtype=np.float64).ravel()
-    if flat.size != flat_size(space):
-        raise Refusal(f"has the shape {np.shape(value)} where its space {space} has {tuple(space.shape)}")
-    return flat
+    return element(space, value, tuple(space.shape)).astype(np.float64).ravel()
+
+
+def element(space: Any, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """An element of a space of numbers as an array; of one number the shape may be any."""
+    array = np.asarray(value)
+    if array.dtype.kind not in NUMBERS:
+        raise Refusal(f"is of type {array.dtype}: expected numbers of its space {space}")
+    if array.shape != shape and not array.size == 1 == np.prod(shape):
+        raise Refusal(f"has the shape {array.shape} where its space {space} has {shape}: reshape it in the environment")
+    return array
 
 
 def one_hot(space: Any, counts: np.ndarray, value: Any) -> np.ndarray:
     """For each choice, as many numbers as it has possibilities, of which the chosen one is 1."""
-    chosen = np.ravel(np.asarray(value) - getattr(space, "start", 0)).astype(np.int64)
-    if chosen.size != counts.size or (chosen < 0).any() or (chosen >= counts).any():
-        raise Refusal(f"is {value}, which is not in its space {space}")
+    numbers = element(space, value, np.shape(getattr(space, "nvec", 0))).ravel()
+    with np.errstate(invalid="ignore"):
+        chosen = numbers.astype(np.int64)
+    whole = (chosen == numbers).all()
+    chosen = chosen - np.ravel(getattr(space, "start", 0))
+    if not whole or (chosen < 0).any() or (chosen >= counts).any():
+        raise Refusal(f"is {value}, which is not in its space {space}: expected whole numbers within its bounds")
     flat = np.zeros(int(counts.sum()))
     flat[np.cumsum(counts) - counts + chosen] = 1.0
     return flat
@@ -285,6 +297,71 @@ def expect(verb: str, expected: tuple[str, ...], returned: Any) -> None:
         raise Refusal(f"{verb} returned {what}{hint}: expected {len(expected)}, ({', '.join(expected)})")
 
 
+# What check and training ask of an answer is the same.
+
+# Kinds of NumPy's types that are numbers. Others it converts where it can: text, complex numbers, None.
+NUMBERS = "fiub"
+
+
+def array_of(what: str, value: Any) -> np.ndarray:
+    """A value as an array; what is none is refused."""
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise Refusal(f"{what} cannot be made an array of NumPy: {error}") from error
+
+
+def numbers_of(what: str, value: Any, *shapes: tuple[int, ...]) -> np.ndarray:
+    """Numbers of one of these shapes."""
+    array = value if type(value) is np.ndarray else array_of(what, value)
+    if array.dtype.kind not in NUMBERS:
+        raise Refusal(f"{what} are of type {array.dtype}: expected numbers")
+    if array.shape not in shapes:
+        raise Refusal(f"{what} have the shape {array.shape}: expected {' or '.join(map(str, shapes))}")
+    return array
+
+
+def rewards_of(value: Any, agents: int) -> np.ndarray:
+    """A number for all, or one for each agent."""
+    return numbers_of("rewards", value, (), (agents,))
+
+
+def flags_of(what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Truth values of agents, (N,), or of their actions, (N, A): these can also be whole numbers, 1 and 0."""
+    array = value if type(value) is np.ndarray else array_of(what, value)
+    if array.shape == shape:
+        if array.dtype.kind == "b":
+            return array
+        if len(shape) == 2 and array.dtype.kind in "iu" and ((array == 0) | (array == 1)).all():
+            return array != 0
+    remedy = (
+        "one truth value for each action of each agent (of a mask that is added to scores: mask == 0)"
+        if len(shape) == 2
+        else "one truth value for each agent (of a list of their numbers: np.isin(np.arange(agents), numbers))"
+    )
+    shown = f"; it is {array.tolist()}" if array.size <= 32 else ""
+    raise Refusal(f"{what} returned {array.dtype} {array.shape}: expected bool {shape}, {remedy}{shown}")
+
+
+def truth(what: str, value: Any, of: Any = None) -> bool:
+    """Whether an end has come: a truth value, or 1 or 0. Python takes others, too, but not as they are meant."""
+    if value is True or value is False:
+        return value
+    if isinstance(value, (bool, np.bool_, int, float, np.number, np.ndarray)) or hasattr(value, "__array__"):
+        array = array_of(what, value)
+        if array.size == 1 and array.dtype.kind in NUMBERS and array.item() in (0, 1):
+            return bool(array.item())
+    if of is not None:
+        raise Refusal(f"step's {what} have {value!r} for {of}: expected True or False")
+    hint = ""
+    if isinstance(value, (dict, list, tuple)) or getattr(value, "ndim", 0):
+        hint = (
+            ", one for the episode of all agents; where each agent has an end of its own, return whether all have ended, "
+            "and say in active() who has not"
+        )
+    raise Refusal(f"{what} is {value!r}: expected True or False{hint}")
+
+
 def span(words: str, sizes: list[int], remedy: str) -> list[str]:
     """The note that sizes are unequal, if they are."""
     return [f"{words.format(f'{min(sizes)} to {max(sizes)}')}: {remedy}"] if min(sizes) < max(sizes) else []
@@ -292,13 +369,47 @@ def span(words: str, sizes: list[int], remedy: str) -> list[str]:
 
 # Masks of actions go by many names. Some say the contrary, and would be read upside down.
 MASK = re.compile(
-    r"(action|move)s?_?mask|mask\w*(action|move)|avail\w*(action|move)|(legal|valid)\w*(actions|moves)|^masks?$|^avail(able)?$"
+    r"(action|move)s?_?mask|mask\w*(action|move)|avail\w*(action|move)"
+    r"|(legal|valid|allowed|forbidden)\w*(actions|moves)"
 )
-CONTRARY = re.compile(r"invalid|illegal|unavail|forbidden")
+# What is called so plainly is one of actions if it has their size, and else of something else.
+PLAIN_MASK = re.compile(
+    r"^masks?$|^avail(able)?$|(^|_)acts?_?masks?$"
+    r"|(legal|valid|avail(able)?|allowed|forbidden)_?(masks?|acts?|action|move)$"
+)
+CONTRARY = re.compile(r"invalid|illegal|unavail|forbidden|disallowed|not_allowed")
 # What a mask that is added to scores has where an action is forbidden, at most.
 FORBIDDEN = -1e4
 # Bounds beyond this are no bounds: the largest number of 32 bits is a usual way to say so.
 UNBOUNDED = 1e30
+
+
+@functools.lru_cache(maxsize=1024)
+def mask_name(key: Any) -> str:
+    """Whether a name is one of a mask of actions: `sure`, `plain`, or not, ``."""
+    if not isinstance(key, str):
+        return ""
+    return "sure" if MASK.search(key.lower()) else "plain" if PLAIN_MASK.search(key.lower()) else ""
+
+
+def array_size(value: Any) -> int:
+    """How many numbers an array has; 0 for what is none. Single numbers count something, or tell of the last action."""
+    try:
+        return np.size(value) if np.ndim(value) else 0
+    except ValueError:
+        return 0
+
+
+def looks_like_mask(value: Any, count: int) -> bool:
+    """Whether a value could say which of `count` actions are available."""
+    if array_size(value) != count:
+        return False
+    array = np.asarray(value)
+    if array.shape != (count,) or array.dtype.kind not in NUMBERS:
+        return False
+    return array.dtype == bool or bool(
+        array.any() and (((array == 0) | (array == 1)).all() or ((array == 0) | (array <= FORBIDDEN)).all())
+    )
 
 
 class Masks:
@@ -374,7 +485,11 @@ class PettingZoo:
         self.gone: set[Any] = set()
         self.came: set[Any] = set()
         self.masks: dict[Any, np.ndarray] = {}
-        self.kinds = Masks()
+        # Of which kind masks are; those of infos beside others in the observations can be of another.
+        self.kinds, self.second_kinds = Masks(), Masks()
+        # In a check: where masks were found, and what could have been one, by its place, with what is said of it.
+        self.found: dict[str, str] | None = None
+        self.unused: dict[Any, str] = {}
         self.spaces = {name: env.action_space(name) for name in self.names}
         self._read_observations()
         self._read_actions()
@@ -411,10 +526,8 @@ class PettingZoo:
         space = self.spaces[name]
         if not is_discrete(space):
             return None
-        keys = [key for key in holder if isinstance(key, str) and MASK.search(key.lower())]
-        # What is called so plainly and has another size is one of something else.
-        plain = ("mask", "masks", "avail", "available")
-        keys = [key for key in keys if key.lower() not in plain or size(holder[key]) == int(space.n)]
+        names = ((key, mask_name(key)) for key in holder)
+        keys = [key for key, kind in names if kind == "sure" or (kind and size(holder[key]) == int(space.n))]
         contrary = [key for key in keys if CONTRARY.search(key.lower())]
         if contrary or len(keys) > 1:
             raise Refusal(
@@ -494,11 +607,12 @@ class PettingZoo:
         if absent:
             raise Refusal(f"step returned no reward for {absent[0]}, who acted: expected one for {acting}")
         playing = [name for name in self.names if name not in self.gone]
-        paid = np.array([rewards.get(name, 0.0) if name in playing else 0.0 for name in self.names], dtype=np.float32)
-        # `__all__` is RLlib's way to name everybody.
-        ended, truncated = (
-            {name for name in playing if ends.get(name) or ends.get("__all__")} for ends in (terminations, truncations)
-        )
+        paid = np.array([self._paid(rewards, name) if name in playing else 0.0 for name in self.names], dtype=np.float32)
+        ended = self._ended("terminations", terminations, playing)
+        truncated = self._ended("truncations", truncations, playing)
+        if self.gone and not self.gone.isdisjoint(self.env.agents):
+            again = next(name for name in self.env.agents if name in self.gone)
+            warn("again", f"{again} is in env.agents after it ended: its observations and rewards are ignored")
         truncated -= ended
         out = self.gone | ended | truncated
         left = [name for name in self.env.agents if name not in out]
@@ -513,6 +627,24 @@ class PettingZoo:
         seen = self._look(observations, infos, last=True)
         self.masks = {}  # after the end nobody acts, and some environments mask everything then
         return seen, paid, not ahead, bool(ahead)
+
+    @staticmethod
+    def _paid(rewards: dict[Any, Any], name: Any) -> Any:
+        """An agent's reward, one number."""
+        reward = rewards.get(name, 0.0)
+        if type(reward) is not float:
+            array = array_of(f"the reward of {name}", reward)
+            if array.ndim or array.dtype.kind not in NUMBERS:
+                shape = f", of the shape {array.shape}" if array.ndim else ""
+                raise Refusal(f"step's rewards have {reward!r} for {name}{shape}: expected one number, such as 1.0")
+        return reward
+
+    @staticmethod
+    def _ended(what: str, ends: dict[Any, Any], playing: list[Any]) -> set[Any]:
+        """Whose end these say has come. `__all__` is RLlib's way to name everybody."""
+        if truth(what, ends.get("__all__", False), "__all__"):
+            return set(playing)
+        return {name for name in playing if truth(what, ends.get(name, False), name)}
 
     def _named(self, verb: str, expected: tuple[str, ...], returned: Any) -> None:
         """Refuses what is no dictionary of agents."""
@@ -562,8 +694,7 @@ class PettingZoo:
             try:
                 if isinstance(value, dict) and parts(self.views[name]) is None and key is None:
                     key, only = self._split(name, value, np.size)
-                holder = value if key is not None else infos.get(name) or {}
-                value = value if only is None else value[only]
+                whole, value = value, value if only is None else value[only]
                 flat = flatten(self.views[name], value)
             except Refusal as error:
                 raise Refusal(f"the observation of {name} {error}") from error
@@ -574,17 +705,55 @@ class PettingZoo:
                 ) from error
             seen[row, : flat.size] = self.seen[row, : flat.size] = flat
             if not last and is_discrete(self.spaces[name]):
-                self._read_mask(name, holder, key)
+                self._read_mask(name, whole, key, infos.get(name) or {})
         return seen
 
-    def _read_mask(self, name: Any, holder: Any, key: Any) -> None:
+    def _read_mask(self, name: Any, whole: Any, key: Any, info: dict[Any, Any]) -> None:
         """Keeps which actions an agent can take, if its observation or its info says so."""
-        if key is None:
-            # Single numbers count something, or tell of the last action.
-            holder = {key: value for key, value in holder.items() if np.ndim(value) > 0}
-            key = self._mask_key(name, holder, np.size)
+        count, second = int(self.spaces[name].n), None
         if key is not None:
-            self.masks[name] = self.kinds.read(f"the {key} of {name}", holder[key], int(self.spaces[name].n))
+            self.masks[name] = self.kinds.read(f"the {key} of {name}", whole[key], count)
+            for second in info:
+                if mask_name(second) and not CONTRARY.search(second.lower()) and looks_like_mask(info[second], count):
+                    self._compare(name, key, second, info[second])
+        elif any(map(mask_name, info)):
+            arrays = {named: value for named, value in info.items() if mask_name(named) and array_size(value)}
+            second = self._mask_key(name, arrays, np.size)
+            if second is not None:
+                self.masks[name] = self.kinds.read(f"the {second} of {name}", info[second], count)
+        if self.found is not None:
+            self._note_masks(name, key, second if key is None else None, info)
+
+    def _compare(self, name: Any, key: Any, second: Any, value: Any) -> None:
+        """Refuses a mask in an info that is not the one in the observation."""
+        mask = self.masks[name]
+        other = self.second_kinds.read(f"the {second} of {name}", value, len(mask))
+        if (mask != other).any():
+            raise Refusal(
+                f"{name} is given two masks of actions that differ: {key} of its observation is {mask.tolist()}, {second} "
+                f"of its info is {other.tolist()} (true: available). Expected one, or two that are the same: leave one out"
+            )
+
+    def _note_masks(self, name: Any, in_observation: Any, in_info: Any, info: dict[Any, Any]) -> None:
+        """In a check: keeps where a mask is, and what in the infos could be one and is not used."""
+        for key, place in ((in_observation, "observations"), (in_info, "infos")):
+            if key is not None:
+                self.found[f"`{key}` of the {place}"] = ""
+        count = int(self.spaces[name].n)
+        for key, value in info.items():
+            used = key == in_info or (in_observation is not None and mask_name(key))
+            if not used and key not in self.unused and count > 1 and looks_like_mask(value, count):
+                self.unused[key] = (
+                    f"the infos have {key!r}, {count} truth values or numbers for the {count} actions of {name}, which "
+                    "are not used: if they say which actions are available, call them action_mask"
+                )
+
+    def notes_of_play(self) -> list[str]:
+        """What a check tells of the masks that it met."""
+        if self.found is None or not hasattr(self, "actions"):
+            return []
+        where = ", ".join(self.found) or "none was found, so that every agent can always take each of its actions"
+        return [f"masks of actions: {where}", *self.unused.values()]
 
     def _available(self) -> np.ndarray:
         """Which actions can be taken, (N, A); of those who are not there, the first."""
@@ -893,21 +1062,47 @@ class Report:
 WATCHED: list[int] = []
 
 
+# What the program is to tell the user, once in a run, by kind; and of what kinds it was told.
+WARNINGS: dict[str, str] = {}
+WARNED: set[str] = set()
+
+
+def warn(kind: str, text: str) -> None:
+    """Something that trains, but probably not what is meant."""
+    if kind not in WARNED:
+        WARNED.add(kind)
+        WARNINGS[kind] = text
+
+
+def warnings() -> dict[str, str]:
+    """The warnings since the last time."""
+    told = dict(WARNINGS)
+    WARNINGS.clear()
+    return told
+
+
 def begins(what: bytes) -> None:
-    """Something begins that the program waits for as in training: `s`, making the environment, or `w`, a step or a reset."""
+    """Something begins that the program waits for as in training: `s`, making the environment; `r`, a reset; `w`, a step;
+    `c`, closing it. Last comes the verdict: `o`, nothing is wrong, or `x`. An end without it is no verdict.
+    """
     for descriptor in WATCHED:
         os.write(descriptor, what)
 
 
 def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
     """Plays an environment, prints what is right and wrong with it, and returns the exit status, 0 or 1."""
-    report = Report()
+    report, process = Report(), os.getpid()
     where = "making the environment"
+    WARNED.clear()
+    WARNINGS.clear()
+    Play.latest = None
+    begins(b"s")
     try:
         task = make(name, options)
         begins(b"s")
         twin = make(name, options)
-        begins(b"w")
+        if isinstance(task, PettingZoo):
+            task.found = {}
         check_spec(task, report)
         where = "playing with random actions"
         play = Play(task)
@@ -918,14 +1113,26 @@ def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
         check_leaks(play, resets, report)
         where = "closing"
         for made in (task, twin):
-            begins(b"w")
+            begins(b"c")
             getattr(made, "close", lambda: None)()
         report.ok("closes")
     except Refusal as refusal:
         report.wrong(f"{where}: {refusal}")
-    except Exception:  # whatever the user's code raises is what the user must see
-        report.wrong(f"{where}, the environment raised:\n{traceback.format_exc()}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever the user's code raises is what the user must see
+        if os.getpid() != process:
+            raise  # A child of the environment's own, which ends as it would elsewhere.
+        if isinstance(error, SystemExit):
+            place = f" in {Play.latest.moment()}" if Play.latest and where != "closing" else ""
+            report.wrong(
+                f"{where}, the environment ended the process{place}, by sys.exit({error.code!r}): expected it to return; "
+                f"where it fails, raise another exception\n{traceback.format_exc()}"
+            )
+        else:
+            report.wrong(f"{where}, the environment raised:\n{traceback.format_exc()}")
     say(f"{name}: {report.wrong_lines or 'nothing'} wrong")
+    begins(b"x" if report.wrong_lines else b"o")
     return int(report.wrong_lines > 0)
 
 
@@ -989,6 +1196,9 @@ STEP_OF_A_TASK = ("obs", "rewards", "terminated", "truncated")
 class Play:
     """A task that is played, and whose every answer is looked at; what does not fit is refused."""
 
+    # The one that began an episode last.
+    latest: Play | None = None
+
     def __init__(self, task: Any) -> None:
         self.task = task
         self.seed = self.steps = 0
@@ -996,7 +1206,8 @@ class Play:
     def reset(self, seed: int) -> dict[str, np.ndarray]:
         """Begins an episode; returns what is known then, by name."""
         self.seed, self.steps = seed, 0
-        begins(b"w")
+        Play.latest = self
+        begins(b"r")
         return self._known(self.task.reset(seed))
 
     def step(self, random: np.random.Generator) -> tuple[dict[str, np.ndarray], bool]:
@@ -1006,19 +1217,24 @@ class Play:
         returned = self.task.step(self._actions(random))
         expect("step", STEP_OF_A_TASK, returned)
         observations, rewards, *ends = returned
-        for key, end in zip(("terminated", "truncated"), ends):
-            if not isinstance(end, (bool, np.bool_)):
-                self._refuse(f"{key} is {end!r}: expected True or False")
+        ends = [self._told(truth, key, end) for key, end in zip(("terminated", "truncated"), ends)]
         known = self._known(observations)
-        shape = () if np.ndim(rewards) == 0 else (self.task.agents,)
-        known["rewards"] = self._numbers("rewards", rewards, shape)
+        known["rewards"] = self._finite("rewards", self._told(rewards_of, rewards, self.task.agents))
         known["ends"] = np.array(ends)
+        if any(ends):
+            known |= self.metrics()
         return known, any(ends)
+
+    def metrics(self) -> dict[str, np.ndarray]:
+        """The metrics of an episode that ends here, as training asks for them."""
+        names = list(getattr(self.task, "metrics", ()))
+        return {f"{method_of_metrics(self.task)}()": self._told(metrics_of, self.task, names)} if names else {}
 
     def _known(self, observations: Any) -> dict[str, np.ndarray]:
         """What can be asked of a task after a reset or a step."""
         task = self.task
-        known = {"observations": self._numbers("observations", observations, (task.agents, task.obs_dim))}
+        seen = self._told(numbers_of, "observations", observations, (task.agents, task.obs_dim))
+        known = {"observations": self._finite("observations", seen)}
         if hasattr(task, "available"):
             table = self._flags("available()", task.available(), (task.agents, task.actions))
             for agent in np.flatnonzero(~table.any(axis=1)):
@@ -1028,9 +1244,6 @@ class Play:
             known["active()"] = self._flags("active()", task.active(), (task.agents,))
         if hasattr(task, "departed"):
             known["departed()"] = self._flags("departed()", task.departed(), (task.agents,))
-        if getattr(task, "metrics", ()):
-            method = f"{method_of_metrics(task)}()"
-            known[method] = self._numbers(method, metric_values(task), (len(task.metrics),))
         if hasattr(task, "draw") and not {"size", "agents"} <= task.draw().keys():
             self._refuse("draw() must return a dict with at least size and agents")
         return known
@@ -1042,30 +1255,39 @@ class Play:
             return random.normal(size=(task.agents, task.action_dim)).astype(np.float32)
         if not hasattr(task, "available"):
             return random.integers(task.actions, size=task.agents)
-        return np.array([random.choice(np.flatnonzero(row)) for row in np.asarray(task.available())])
+        table = self._flags("available()", task.available(), (task.agents, task.actions))
+        return np.array([random.choice(np.flatnonzero(row)) for row in table])
 
-    def _numbers(self, what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-        """Finite numbers of a shape."""
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiub":
-            self._refuse(f"{what} are of type {array.dtype}: expected numbers")
-        if array.shape != shape:
-            self._refuse(f"{what} have the shape {array.shape}: expected {shape}")
-        numbers = array.astype(np.float32)
+    def _finite(self, what: str, array: np.ndarray) -> np.ndarray:
+        """Numbers that are finite with 32 bits, too."""
+        with np.errstate(over="ignore"):
+            numbers = array.astype(np.float32)
         if not np.isfinite(numbers).all():
             at = tuple(int(i) for i in np.argwhere(~np.isfinite(numbers))[0])
             self._refuse(f"{what} have {numbers[at]} at {at}: expected finite numbers of 32 bits")
-        return numbers.copy()
+        return numbers
 
     def _flags(self, what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
         """Truth values of a shape."""
-        array = np.asarray(value)
-        if array.dtype != bool or array.shape != shape:
-            self._refuse(f"{what} returned {array.dtype} {array.shape}: expected bool {shape}")
-        return array.copy()
+        return self._told(flags_of, what, value, shape).copy()
+
+    def _told(self, rule: Any, *given: Any) -> Any:
+        """What a rule makes of an answer; where it refuses it, with the place."""
+        try:
+            return rule(*given)
+        except Refusal as refusal:
+            self._refuse(str(refusal))
 
     def _refuse(self, text: str) -> None:
-        raise Refusal(f"{text} (step {self.steps} after reset({self.seed}))")
+        raise Refusal(f"{text} ({self.place()})")
+
+    def place(self) -> str:
+        """How far the play is."""
+        return f"step {self.steps} after reset({self.seed})"
+
+    def moment(self) -> str:
+        """What is being done."""
+        return self.place() if self.steps else f"reset({self.seed})"
 
 
 class Seen:
@@ -1130,9 +1352,15 @@ def check_episodes(play: Play, report: Report) -> None:
         report.ok(f"episodes end: {ends} did; a reset takes {1e3 * np.median(reset_times):.3f} ms")
     else:
         report.note(f"no episode ended within {steps} steps: set env.episode_limit, which truncates them")
+        play.metrics()  # Which it then asks for after any step.
     middle, most = 1e3 * np.median(step_times), 1e3 * max(step_times)
     report.ok(f"a step takes {middle:.3f} ms, {most:.3f} ms at the most")
     seen.tell(steps, report)
+    if isinstance(play.task, PettingZoo):
+        for note in play.task.notes_of_play():
+            report.note(note)
+    for note in warnings().values():
+        report.note(note)
 
 
 def record(play: Play, seed: int) -> list[dict[str, np.ndarray]]:
@@ -1279,10 +1507,13 @@ def metrics_of(task: Any, metrics: list[str]) -> np.ndarray:
     """The metrics of an episode that has ended: finite numbers, so that there is a mean of them."""
     given, method = metric_values(task), method_of_metrics(task)
     try:
-        with np.errstate(over="ignore"):
-            values = np.asarray(given, np.float32)
-    except (TypeError, ValueError) as error:
+        given_values = np.asarray(given)
+    except ValueError as error:
         raise Refusal(f"{method}() returned {given!r}: expected a number for each of {metrics}") from error
+    if given_values.dtype.kind not in NUMBERS:
+        raise Refusal(f"{method}() returned {given!r}: expected a number for each of {metrics}")
+    with np.errstate(over="ignore"):
+        values = given_values.astype(np.float32)
     if values.shape != (len(metrics),):
         raise Refusal(f"{method}() returned {given!r}: expected {len(metrics)} numbers, for {metrics}")
     for name, value in zip(metrics, values):
@@ -1371,7 +1602,7 @@ class Worker:
             self.number = int(number)
             if verb == "go":
                 self.go(int(words[0]), int(words[1]))
-                self.say("done")
+                self.say(f"done {json_of(warnings())}" if WARNINGS else "done")
             elif verb == "open":
                 self.open(int(words[0]), int(words[1]), self.files.pop())
                 self.answer(None)
@@ -1433,7 +1664,9 @@ class Worker:
             self.alone()
             expect("step", STEP_OF_A_TASK, returned)
             obs, rewards, terminated, truncated = returned
-            memory.rewards[env] = rewards
+            memory.rewards[env] = rewards if type(rewards) is float else rewards_of(rewards, self.shape[0])
+            if type(terminated) is not bool or type(truncated) is not bool:
+                terminated, truncated = truth("terminated", terminated), truth("truncated", truncated)
             if terminated or truncated or self.steps[env] == self.limit:
                 self.end(env, obs, TERMINATED if terminated else TRUNCATED)
             else:
@@ -1459,18 +1692,16 @@ class Worker:
         self.write(env, obs, self.memory.obs, self.memory.active, self.memory.departed)
 
     def write(self, env: int, obs, to_obs, to_active, to_departed) -> None:
-        obs = np.asarray(obs, np.float32)
-        if obs.shape != self.shape:
-            raise Refusal(f"the observation has shape {obs.shape}, but must have (agents, obs_dim) = {self.shape}")
-        to_obs[env] = obs
-        task = self.tasks[env]
-        to_active[env] = task.active() if self.has_active else True
+        # A number that is too large becomes infinite, which the program finds.
+        to_obs[env] = numbers_of("observations", obs, self.shape)
+        task, agents = self.tasks[env], self.shape[:1]
+        to_active[env] = flags_of("active()", task.active(), agents) if self.has_active else True
         if self.has_departed:
-            to_departed[env] = task.departed()
+            to_departed[env] = flags_of("departed()", task.departed(), agents)
         elif self.spec["leaves"]:
             to_departed[env] = ~to_active[env]
         if self.spec["masked"]:
-            self.memory.available[env] = task.available()
+            self.memory.available[env] = flags_of("available()", task.available(), (agents[0], self.spec["actions"]))
 
     def draw(self, env: int):
         """The present picture, or the last one of an episode that has just ended; None where there is none."""

@@ -239,7 +239,7 @@ class Tasks(unittest.TestCase):
     def test_the_check_says_it_in_a_sentence(self) -> None:
         for kind, words in (
             (Four, r"step returned 5 values, as gymnasium's does: expected 4, \(obs, rewards, terminated, truncated\)"),
-            (SometimesNaN, r"metric_values\(\) have nan"),
+            (SometimesNaN, r"metric_values\(\) returned nan for the metric 'found'"),
             (HalfALetter, r"agent_names has '\\udcff', which is no text"),
         ):
             with self.subTest(kind.__name__):

@@ -6,6 +6,7 @@ mod printed;
 mod source;
 #[cfg(test)]
 mod tests;
+mod warnings;
 
 use crate::config::PythonConfig;
 use crate::options;
@@ -140,7 +141,7 @@ pub fn read_answer(line: &[u8]) -> bool {
     let task = answer::<TaskSpec>(text).map(|task| drop((task.problem(), task.spec())));
     let picture = answer::<Option<Picture>>(text).map(|picture| drop(picture.map(Picture::frame)));
     let refusal = serde_json::from_str::<Refusal>(text).ok().map(drop);
-    text == "done" || task.or(picture).or(refusal).or(answer(text)).is_some()
+    warnings::read(text).is_some() || task.or(picture).or(refusal).or(answer(text)).is_some()
 }
 
 impl Process {
@@ -236,10 +237,10 @@ impl Process {
 
     /// Waits for the end of a step; `doing` says what it is to do.
     pub fn done(&mut self, doing: &str) -> Result<(), Fault> {
-        match self.reply(doing)?.as_str() {
-            "done" => Ok(()),
-            other => Err(self.refused(other, doing)),
-        }
+        let text = self.reply(doing)?;
+        let warnings = warnings::read(&text).ok_or_else(|| self.refused(&text, doing))?;
+        warnings::tell(&self.make, &warnings);
+        Ok(())
     }
 
     /// Waits for an answer.

@@ -7,7 +7,7 @@ use crate::options;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,7 @@ pub fn send(parts: &[Part], mut to: impl Write) -> io::Result<()> {
 }
 
 /// How a check ended; what was found it has printed.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Checked {
     /// Nothing is wrong.
     Sound,
@@ -54,6 +54,55 @@ pub enum Checked {
     Wrong,
     /// It gave no answer within so many seconds, the setting of this name, and was ended.
     Hung(f64, &'static str),
+    /// Its process ended without a verdict: how, and in what.
+    Ended(String),
+}
+
+/// What a check has begun, as `begins` in `bridge.py` tells it, a byte each.
+#[derive(Debug, Default)]
+struct Progress {
+    /// The last byte; `None` before the check itself has begun: Python could not run it, and has said why.
+    last: Option<u8>,
+    /// Steps since the last reset.
+    steps: u32,
+}
+
+impl Progress {
+    fn note(&mut self, begun: &[u8]) {
+        for byte in begun {
+            match byte {
+                b'w' => self.steps += 1,
+                _ => self.steps = 0,
+            }
+            self.last = Some(*byte);
+        }
+    }
+
+    fn patience(&self) -> Patience {
+        match self.last {
+            None | Some(b's') => Patience::Start,
+            Some(_) => Patience::Work,
+        }
+    }
+
+    /// What a check that ended so has found.
+    fn verdict(&self, status: ExitStatus) -> Checked {
+        let place = match (self.last, status.success()) {
+            (None, false) | (Some(b'x'), _) => return Checked::Wrong,
+            (Some(b'o'), true) => return Checked::Sound,
+            (None, true) => {
+                return Checked::Ended(format!("the interpreter ended ({status}) without a check"));
+            }
+            (Some(b'o'), false) => "after the check".to_owned(),
+            (Some(b's'), _) => "while it was made".to_owned(),
+            (Some(b'r'), _) => "in a reset".to_owned(),
+            (Some(b'c'), _) => "in close()".to_owned(),
+            (Some(_), _) => format!("in step {} of an episode", self.steps),
+        };
+        Checked::Ended(format!(
+            "the environment ended the process {place} ({status}): expected it to return, or to raise an exception"
+        ))
+    }
 }
 
 /// Tries an environment and prints what is wrong with it, with so many resets. It is waited for as in training: a
@@ -76,27 +125,27 @@ pub fn check(config: &PythonConfig, resets: u32) -> io::Result<Checked> {
     ours.set_write_timeout(Some(limits[0]))?;
     ours.set_read_timeout(Some(LOOK))?;
     let _ = send(&[BEGIN, BRIDGE], &ours);
-    let (mut began, mut patience) = (Instant::now(), Patience::Start);
+    let (mut began, mut progress) = (Instant::now(), Progress::default());
     loop {
-        if let Some(status) = guard.status() {
-            return Ok(match status.success() {
-                true => Checked::Sound,
-                false => Checked::Wrong,
-            });
-        }
+        let ended = guard.status();
         let mut begun = [0; 1024];
         match ours.read(&mut begun) {
-            // It ends, or has closed what it tells this by.
-            Ok(0) => sleep(LOOK),
-            Ok(read) => {
+            Ok(read @ 1..) => {
                 began = Instant::now();
-                patience = match begun[read - 1] {
-                    b's' => Patience::Start,
-                    _ => Patience::Work,
-                };
+                progress.note(&begun[..read]);
+                continue;
             }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            // All is read that it has told.
+            _ if ended.is_some() => {}
+            // It ends, or has closed what it tells this by.
+            Ok(_) => sleep(LOOK),
             Err(_) => {}
         }
+        if let Some(status) = ended {
+            return Ok(progress.verdict(status));
+        }
+        let patience = progress.patience();
         let limit = limits[patience as usize];
         if began.elapsed() > limit {
             if guard.ask_where() {
@@ -105,6 +154,41 @@ pub fn check(config: &PythonConfig, resets: u32) -> io::Result<Checked> {
             guard.end();
             let setting = patience.setting();
             return Ok(Checked::Hung(limit.as_secs_f64(), setting));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn an_end_without_a_verdict_is_none() {
+        for (told, code, expected) in [
+            ("ssrwwwo", 0, Ok(Checked::Sound)),
+            ("ssrwwwx", 1, Ok(Checked::Wrong)),
+            ("", 1, Ok(Checked::Wrong)),
+            ("", 0, Err("without a check")),
+            ("s", 0, Err("while it was made (exit status: 0)")),
+            (
+                "ssrwwrww",
+                3,
+                Err("in step 2 of an episode (exit status: 3)"),
+            ),
+            ("ssrwwr", 0, Err("in a reset")),
+            ("ssrwc", 0, Err("in close()")),
+            ("ssrwco", 3, Err("after the check")),
+        ] {
+            let mut progress = Progress::default();
+            progress.note(told.as_bytes());
+            let found = progress.verdict(ExitStatus::from_raw(code << 8));
+            match (&found, &expected) {
+                (Checked::Ended(what), Err(part)) => assert!(what.contains(part), "{what}"),
+                (found, expected) => {
+                    assert_eq!(Ok::<_, &str>((*found).clone()), *expected, "{told}")
+                }
+            }
         }
     }
 }

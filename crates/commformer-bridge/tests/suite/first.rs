@@ -112,6 +112,7 @@ fn a_check_of_an_environment_that_hangs_comes_to_an_end() {
         ),
         ("Child", &slow, Checked::Hung(1.0, "env.timeout")),
         ("asleep", "", Checked::Hung(5.0, "env.start_timeout")),
+        ("Counting", "fault = 'sys.exit'", Checked::Wrong),
         ("Counting", "", Checked::Sound),
         ("slowly", "", Checked::Sound),
         ("Counting", "fault = 'nan'", Checked::Wrong),
@@ -133,4 +134,61 @@ fn a_check_of_an_environment_that_hangs_comes_to_an_end() {
     for pid in pids.split_whitespace() {
         assert!(!crate::orphans::is_alive(pid), "{pid}");
     }
+}
+
+#[test]
+fn a_check_whose_process_is_ended_by_the_environment_is_no_sound_one() {
+    for (fault, code) in [("leave", 0), ("exit", 3)] {
+        let Some(config) = task("Counting", &format!("fault = '{fault}'\nat = 6")) else {
+            return;
+        };
+        let found = check(&config, 3).unwrap();
+        let Checked::Ended(how) = &found else {
+            panic!("{fault}: {found:?}")
+        };
+        // An episode has four steps.
+        let parts = [
+            "the environment ended the process in step 2 of an episode",
+            &format!("(exit status: {code})"),
+        ];
+        crate::faults::says(how, &parts);
+    }
+    let Some(config) = task("Counting", "") else {
+        return;
+    };
+    let config = PythonConfig {
+        python: "true".into(),
+        ..config
+    };
+    let found = check(&config, 3).unwrap();
+    assert!(matches!(found, Checked::Ended(_)), "{found:?}");
+}
+
+/// Warnings go to stderr, which a process of its own has.
+#[test]
+fn who_is_listed_after_its_end_is_warned_of_once() {
+    let Some(config) = task("Listed", "") else {
+        return;
+    };
+    let own = "COMMFORMER_TEST_WARNS";
+    if std::env::var_os(own).is_some() {
+        let mut stage = crate::Stage::new(&config, 3);
+        stage.reset().unwrap();
+        for _ in 0..9 {
+            stage.step(&[0; 6]).unwrap();
+        }
+        return;
+    }
+    let name = "first::who_is_listed_after_its_end_is_warned_of_once";
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact"])
+        .env(own, "1")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    let warning = "warning: `tests.suite.tasks:Listed`: a is in env.agents after it ended: its observations and \
+                   rewards are ignored\n";
+    assert_eq!(told.matches(warning).count(), 1, "{told}");
+    assert_eq!(told.matches("warning").count(), 1, "{told}");
 }

@@ -52,6 +52,10 @@ class Counting:
             print("good bye")
             sys.stdout.flush()
             os._exit(3)
+        if self.fault == "leave":
+            os._exit(0)
+        if self.fault == "sys.exit":
+            sys.exit(3)
         if self.fault == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if self.fault == "nan":
@@ -158,6 +162,14 @@ class Ends:
         over = self.steps == 3
         seen = {"a": 1, "b": 2}
         return seen, {"a": 1.0, "b": 1.0}, {"a": over, "b": False}, {"a": False, "b": over}, {}
+
+
+class Listed(Ends):
+    """`a` ends in the first step and is listed for ever; `b` is truncated in the third."""
+
+    def step(self, actions):
+        seen, paid, _, _, infos = super().step(actions)
+        return seen, paid, {"a": self.steps == 1}, {"b": self.steps == 3}, infos
 
 
 class Moving:

@@ -63,6 +63,9 @@ impl PythonEnv {
                  says where it hangs",
                 commformer_env::printable(&check.make)
             ),
+            Checked::Ended(how) => {
+                anyhow::bail!("{}: {how}", commformer_env::printable(&check.make))
+            }
         }
     }
 }

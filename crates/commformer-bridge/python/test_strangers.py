@@ -1,0 +1,398 @@
+"""Tests of environments that would be misread: check and training refuse the same, and say what was expected.
+
+python -m unittest test_strangers (in this directory)
+"""
+
+import contextlib
+import io
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import threading
+import types
+import unittest
+from typing import Any
+
+import numpy as np
+
+import bridge
+from test_bridge import Sound, Written, box, discrete, space, two
+
+HERE = pathlib.Path(__file__).parent
+
+
+class Three(Sound):
+    """A task of three agents and three actions that is told what it answers."""
+
+    agents, obs_dim, actions = 3, 3, 3
+    told: dict[str, Any] = {}
+
+    def __init__(self, **told: Any) -> None:
+        self.told = {**self.told, **told}
+        for name in ("available", "active", "departed"):
+            if name in self.told:
+                setattr(self, name, lambda name=name: self.told[name])
+
+    def seen(self) -> Any:
+        return self.told.get("obs", np.full((3, 3), float(self.steps)))
+
+    def step(self, actions: np.ndarray) -> tuple:
+        seen, _, over, _ = super().step(actions)
+        rewards, ended = self.told.get("rewards", 0.5), self.told.get("terminated", over)
+        return seen, rewards, ended, self.told.get("truncated", False)
+
+
+def trained(task: Any) -> dict[str, np.ndarray]:
+    """What a worker writes of a reset and a step of a task."""
+    worker = bridge.Worker(lambda: task, None)
+    worker.prepare()
+    agents, actions = worker.spec["agents"], worker.spec["actions"]
+    arrays = {name: np.zeros((1, agents), bool) for name in ("active", "last_active", "departed", "last_departed")}
+    arrays |= {name: np.zeros((1, agents, worker.spec["obs_dim"]), np.float32) for name in ("obs", "last_obs")}
+    arrays |= {"available": np.zeros((1, agents, actions), bool), "actions": np.zeros((1, agents), np.int64)}
+    arrays |= {"rewards": np.zeros((1, agents), np.float32), "commands": np.array([bridge.RESET], np.uint8)}
+    arrays |= {"status": np.zeros(1, np.uint8), "seeds": np.zeros(1, np.int64), "metrics": np.zeros((1, 9), np.float32)}
+    worker.memory, worker.steps = types.SimpleNamespace(**arrays), [0]
+    worker.go(0, 1)
+    worker.memory.commands[0] = bridge.STEP
+    worker.go(0, 1)
+    return arrays
+
+
+def checked(task: Any, resets: int = 3) -> tuple[int, str]:
+    """The exit status of a check of a task, and what it prints."""
+    printed, made = io.StringIO(), bridge.make
+    bridge.make = lambda name, options: task() if isinstance(task, type) else task
+    try:
+        with contextlib.redirect_stdout(printed):
+            return bridge.check("a:b", {}, resets), printed.getvalue()
+    finally:
+        bridge.make = made
+
+
+INF = np.inf
+MISREAD = (
+    ({"terminated": [False] * 3}, r"terminated is \[False, False, False\]: expected True or False, one for the episode"),
+    ({"terminated": np.array([False] * 3)}, r"terminated is array\(.*expected True or False, one for the episode"),
+    ({"truncated": (False, False)}, r"truncated is \(False, False\): expected True or False"),
+    ({"terminated": {"a": False, "__all__": False}}, r"terminated is {'a': False.*: expected True or False, one for"),
+    ({"terminated": np.nan}, "terminated is nan: expected True or False"),
+    ({"terminated": None}, "terminated is None: expected True or False"),
+    ({"terminated": "no"}, "terminated is 'no': expected True or False"),
+    ({"terminated": 2}, "terminated is 2: expected True or False"),
+    ({"terminated": [[1], [2, 3]]}, "terminated is .*: expected True or False"),
+    ({"available": [[0, -INF, -INF]] * 3}, r"available\(\) returned float64 \(3, 3\): expected bool.*mask == 0"),
+    ({"available": np.array([[0, -9, 0]] * 3)}, r"available\(\) returned int64 \(3, 3\): expected bool.*it is \[\[0, -9"),
+    ({"available": [True, False, True]}, r"available\(\) returned bool \(3,\): expected bool \(3, 3\)"),
+    ({"active": [0, 1, 2]}, r"active\(\) returned int64 \(3,\): expected bool \(3,\).*np.isin.*it is \[0, 1, 2\]"),
+    ({"active": True}, r"active\(\) returned bool \(\): expected bool \(3,\)"),
+    ({"departed": [0, 2, 1]}, r"departed\(\) returned int64 \(3,\): expected bool"),
+    ({"departed": [[True], [False, True]]}, r"departed\(\) cannot be made an array"),
+    ({"rewards": np.ones((1, 3))}, r"rewards have the shape \(1, 3\): expected \(\) or \(3,\)"),
+    ({"rewards": [1.0]}, r"rewards have the shape \(1,\): expected \(\) or \(3,\)"),
+    ({"rewards": np.ones((3, 1))}, r"rewards have the shape \(3, 1\)"),
+    ({"rewards": "1.5"}, "rewards are of type <U3: expected numbers"),
+    ({"rewards": [1.0, None, 2.0]}, "rewards are of type object"),
+    ({"rewards": {"a": 1.0}}, "rewards are of type object"),
+    ({"rewards": [[1.0], 2.0, 3.0]}, "rewards cannot be made an array"),
+    ({"obs": np.ones((3, 3)) * 1j}, "observations are of type complex128: expected numbers"),
+    ({"obs": [["1", "2", "3"]] * 3}, "observations are of type <U1: expected numbers"),
+    ({"obs": np.ones((1, 3))}, r"observations have the shape \(1, 3\): expected \(3, 3\)"),
+    ({"obs": [[1, 2, 3], [1, 2], [1]]}, "observations cannot be made an array"),
+)
+HARMLESS = (
+    {"terminated": np.bool_(False)},
+    {"terminated": 0, "truncated": np.int8(0)},
+    {"terminated": np.array(False), "truncated": np.array([False])},
+    {"rewards": np.float32(2)},
+    {"rewards": 1},
+    {"rewards": [1, 2, 3]},
+    {"rewards": np.ones(3, np.float32)},
+    {"rewards": np.array(1.0)},
+    {"active": [True, False, True], "departed": (False, True, False)},
+    {"available": [[True, False, True]] * 3},
+    {"available": [[1, 0, 1]] * 3},
+    {"obs": np.ones((3, 3), np.uint8)},
+    {"obs": [[1, 2, 3]] * 3},
+    {"obs": np.ones((3, 3), bool)},
+)
+
+
+class Rules(unittest.TestCase):
+    def test_what_would_be_misread_is_refused_by_training_and_check(self) -> None:
+        for told, words in MISREAD:
+            with self.subTest(told):
+                with self.assertRaisesRegex(bridge.Refusal, f"(?s){words}"):
+                    trained(Three(**told))
+                status, printed = checked(Three(**told))
+                self.assertEqual(status, 1, printed)
+                self.assertRegex(printed, f"(?s)WRONG .*{words}")
+                self.assertNotIn("Traceback", printed)
+
+    def test_what_is_harmless_is_taken(self) -> None:
+        for told in HARMLESS:
+            with self.subTest(told):
+                found = trained(Three(**told))
+                for key in told.keys() & found.keys():
+                    np.testing.assert_array_equal(found[key][0], np.broadcast_to(told[key], found[key][0].shape))
+                self.assertEqual(found["status"].tolist(), [bridge.RUNNING])
+                status, printed = checked(Three(**told))
+                self.assertEqual(status, 0, printed)
+        for ended in (True, np.True_, 1, 1.0, np.array([True])):
+            self.assertEqual(trained(Three(terminated=ended))["status"].tolist(), [bridge.TERMINATED], ended)
+            self.assertEqual(trained(Three(truncated=ended))["status"].tolist(), [bridge.TRUNCATED], ended)
+
+    def told(self, **parts: Any) -> None:
+        """A step of two agents with other parts."""
+        env = two()
+        step = env.step
+        places = ("observations", "rewards", "terminations", "truncations", "infos")
+        env.step = lambda actions: tuple(parts.get(place, given) for place, given in zip(places, step(actions)))
+        task = bridge.PettingZoo(env)
+        task.reset(0)
+        task.step(np.zeros(2, int))
+
+    def test_a_parallel_environment_is_read_by_the_same_rules(self) -> None:
+        for parts, words in (
+            ({"rewards": {"a0": np.array([1.0]), "a1": np.array([2.0])}},
+             r"rewards have array\(\[1.\]\) for a0, of the shape \(1,\): expected one number"),
+            ({"rewards": {"a0": "1.0", "a1": 1.0}}, "rewards have '1.0' for a0: expected one number"),
+            ({"rewards": {"a0": None, "a1": 1.0}}, "rewards have None for a0: expected one number"),
+            ({"terminations": {"a0": [False]}}, r"terminations have \[False\] for a0: expected True or False"),
+            ({"truncations": {"a1": np.nan}}, "truncations have nan for a1: expected True or False"),
+            ({"terminations": {"__all__": {"a0": False}}}, "terminations have .* for __all__: expected True or False"),
+        ):
+            with self.subTest(words), self.assertRaisesRegex(bridge.Refusal, words):
+                self.told(**parts)
+        self.told(rewards={"a0": np.float32(1), "a1": np.array(2)}, terminations={"a0": np.False_, "a1": 0})
+        self.told(terminations={"a0": np.array([False])}, truncations={"__all__": 0})
+
+
+class Spaces(unittest.TestCase):
+    def test_a_value_outside_its_space_is_refused(self) -> None:
+        choices = space(nvec=np.array([[2, 3], [4, 5]]), shape=(2, 2))
+        for of, value, words in (
+            (discrete(3), 0.3, "is 0.3, which is not in its space"),
+            (discrete(3), -0.5, "is -0.5, which is not"),
+            (discrete(3), np.nan, "is nan, which is not"),
+            (discrete(3), 3, "is 3, which is not"),
+            (discrete(3, start=1), 0, "is 0, which is not"),
+            (discrete(3), "1", "is of type <U1"),
+            (choices, [1, 2, 3, 4], r"has the shape \(4,\) where its space .* has \(2, 2\)"),
+            (choices, [[1, 2], [3, 4.5]], "which is not in its space"),
+            (box(0, 9, 2, 3, 4), np.zeros((3, 4, 2)), r"has the shape \(3, 4, 2\) where its space .* has \(2, 3, 4\)"),
+            (box(0, 9, 2), [[1, 2]], r"has the shape \(1, 2\) where"),
+            (box(0, 9, 2), ["1", "2"], "is of type <U1: expected numbers"),
+            (box(0, 9, 2), np.array([1, 2j]), "is of type complex128"),
+        ):
+            with self.subTest(words), self.assertRaisesRegex(bridge.Refusal, f"(?s){words}"):
+                bridge.flatten(of, value)
+
+    def test_a_single_number_has_any_shape(self) -> None:
+        pair = space(nvec=np.array([2, 3]), shape=(2,))
+        for of, value, flat in (
+            (box(0, 9, 1), 5, [5]),
+            (box(0, 9), [5], [5]),
+            (discrete(3), np.array([1]), [0, 1, 0]),
+            (discrete(3), 1.0, [0, 1, 0]),
+            (discrete(3, start=-1), np.uint8(1), [0, 0, 1]),
+            (discrete(2), True, [0, 1]),
+            (pair, [1, 2], [0, 1, 0, 0, 1]),
+        ):
+            self.assertEqual(bridge.flatten(of, value).tolist(), flat)
+
+
+class MasksOfActions(unittest.TestCase):
+    def both(self, in_info: Any, key: str = "legal_actions") -> list[bool]:
+        """What a0 can do by a mask in its observation, 0 1 1, and this one in its info."""
+        view = space(spaces={"observation": box(0, 9, 2), "action_mask": box(0, 1, 3)})
+        shown = {"observation": [1, 2], "action_mask": np.array([0, 1, 1], dtype=np.int8)}
+        task = bridge.PettingZoo(two(views=[view] * 2, shown=[shown] * 2, infos={"a0": {key: in_info}}))
+        task.reset(0)
+        return task.available()[0].tolist()
+
+    def test_two_masks_that_differ_are_refused_and_the_same_are_taken(self) -> None:
+        for key in ("action_mask", "legal_actions", "mask"):
+            with self.assertRaisesRegex(bridge.Refusal, rf"two masks of actions that differ: action_mask .*\[False, True.*{key} of"):
+                self.both([1, 1, 0], key)
+        for same in ([0, 1, 1], np.array([False, True, True]), [-np.inf, 0, 0], 7, [1, 2], [0, 1, 2], [0.0] * 3):
+            self.assertEqual(self.both(same), [False, True, True])
+        self.assertEqual(self.both([1, 0, 0], "invalid_actions"), [False, True, True])
+
+    def able(self, key: str, mask: Any) -> list[bool]:
+        task = bridge.PettingZoo(two(infos={"a0": {key: mask}}))
+        task.reset(0)
+        return task.available()[0].tolist()
+
+    def test_more_names_are_known(self) -> None:
+        for key in ("legal_mask", "valid_mask", "avail_mask", "act_mask", "avail_acts", "legal_action", "allowed_actions"):
+            self.assertEqual(self.able(key, np.array([0, 1, 0])), [False, True, False], key)
+        for key in ("invalid_mask", "illegal_mask", "illegal_action", "forbidden_actions", "disallowed_actions", "unavailable_acts"):
+            with self.assertRaisesRegex(bridge.Refusal, f"a0 is given '{key}'"):
+                self.able(key, np.array([0, 1, 0]))
+        # Of another size, or of something else.
+        for key in ("legal_mask", "contact_mask", "avail_acts", "mask_factor", "path"):
+            self.assertEqual(self.able(key, [0, 1]), [True] * 3, key)
+        self.assertEqual(self.able("path", [[1], [2, 3]]), [True] * 3)
+        self.assertEqual(self.able("action_mask", [[1], [2, 3]]), [True] * 3)
+
+    def noted(self, **changes: Any) -> str:
+        env = two(**changes)
+        env.truncate = {"a0", "a1"}
+        status, printed = checked(bridge.PettingZoo(env))
+        self.assertEqual(status, 0, printed)
+        return printed
+
+    def test_a_check_says_where_the_mask_is(self) -> None:
+        view = space(spaces={"observation": box(0, 9, 2), "action_mask": box(0, 1, 3)})
+        shown = {"observation": [1, 2], "action_mask": np.array([0, 1, 1], dtype=np.int8)}
+        for changes, words in (
+            ({"infos": {"a0": {"action_mask": [0, 1, 1]}}}, "masks of actions: `action_mask` of the infos\n"),
+            ({"views": [view] * 2, "shown": [shown] * 2}, "masks of actions: `action_mask` of the observations\n"),
+            ({}, "masks of actions: none was found"),
+        ):
+            self.assertRegex(self.noted(**changes), f"note  {words}")
+
+    def test_a_check_tells_what_could_have_been_a_mask(self) -> None:
+        for value in (np.array([0, 1, 1]), [True, True, True], [0.0, -np.inf, 0.0]):
+            printed = self.noted(infos={"a1": {"can_do": value}})
+            self.assertRegex(printed, r"note  the infos have 'can_do', 3 .* actions of a1, which are not used: .*action_mask")
+        for value in (np.array([0, 1, 2]), [True, True], 1, "abc", [0, 0, 0], None):
+            self.assertNotIn("not used", self.noted(infos={"a1": {"can_do": value}}))
+        self.assertNotIn("not used", self.noted(infos={"a1": {"action_mask": [0, 1, 1]}}))
+
+
+BOTH: set[str] = {"a0", "a1"}
+
+
+class Again(Written):
+    """`a0` ends in the first step, and is listed for ever; `a1` is truncated in the ninth."""
+
+    def reset(self, seed: int | None = None) -> tuple[dict, dict]:
+        self.steps = [(BOTH, {"a0": True}, {}), *[(BOTH, {}, {})] * 7, (BOTH, {}, {"a1": True})]
+        return super().reset(seed)
+
+
+class Listed(unittest.TestCase):
+    WORDS = "a0 is in env.agents after it ended: its observations and rewards are ignored"
+
+    def test_a_check_notes_who_is_listed_after_its_end(self) -> None:
+        status, printed = checked(bridge.PettingZoo(Again()))
+        self.assertEqual((status, printed.count(self.WORDS)), (0, 1), printed)
+        self.assertIn(f"note  {self.WORDS}", printed)
+        # In the step of its end it may still be there.
+        env = two()
+        env.truncate = BOTH
+        self.assertNotIn("after it ended", checked(bridge.PettingZoo(env))[1])
+
+    def test_a_worker_warns_of_it_once(self) -> None:
+        bridge.WARNED.clear()
+        bridge.WARNINGS.clear()
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            task = bridge.PettingZoo(Again())
+            worker = bridge.Worker(lambda: task, theirs)
+            said = []
+            worker.go = lambda first, last: (task.reset(0) if first else task.step(np.zeros(2, int)), None)[1]
+            serving = threading.Thread(target=worker.serve)
+            serving.start()
+            lines = ours.makefile("r")
+            lines.readline()
+            for number, first in enumerate((1, 0, 0, 0, 1, 0, 0)):
+                ours.sendall(f"go {number} {first} 1\n".encode())
+                said.append(lines.readline())
+            ours.shutdown(socket.SHUT_WR)
+            serving.join()
+        told = [line.split(" ", 2)[2] for line in said if " done {" in line]
+        self.assertEqual(told, [f'{{"again": "{self.WORDS}"}}\n'], said)
+        self.assertEqual([line for line in said if " done {" not in line], [f"{n} done\n" for n in (0, 1, 3, 4, 5, 6)])
+
+
+class Leaves(Sound):
+    """Ends the process in a step, a reset or at the end."""
+
+    def __init__(self, when: str, code: Any) -> None:
+        self.when, self.code = when, code
+
+    def leave(self, when: str) -> None:
+        if when == self.when:
+            sys.exit(self.code)
+
+    def step(self, actions: np.ndarray) -> tuple:
+        self.leave(f"step {self.steps + 1}")
+        return super().step(actions)
+
+    def reset(self, seed: int) -> np.ndarray:
+        self.leave(f"reset {seed}")
+        return super().reset(seed)
+
+    def close(self) -> None:
+        self.leave("close")
+
+
+class ChildLeaves(Sound):
+    """A child of its own ends by `sys.exit`."""
+
+    def reset(self, seed: int) -> np.ndarray:
+        if seed == 0:
+            if not os.fork():
+                sys.exit(7)
+            os.wait()
+        return super().reset(seed)
+
+
+class Exits(unittest.TestCase):
+    def test_a_check_says_that_the_environment_ended_the_process(self) -> None:
+        for when, code, words in (
+            ("step 5", 0, r"ended the process in step 5 after reset\(0\), by sys.exit\(0\)"),
+            ("step 5", 3, r"in step 5 after reset\(0\), by sys.exit\(3\)"),
+            ("reset 3", None, r"ended the process in reset\(3\), by sys.exit\(None\)"),
+            ("close", "good bye", r"closing, the environment ended the process, by sys.exit\('good bye'\)"),
+        ):
+            status, printed = checked(Leaves(when, code))
+            self.assertEqual(status, 1, printed)
+            self.assertRegex(printed, f"WRONG .*{words}")
+
+    def test_the_end_of_a_child_is_its_own_affair(self) -> None:
+        code = "import sys, bridge\nsys.exit(bridge.check('test_strangers:ChildLeaves', {}, 3))"
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE, timeout=120)
+        self.assertEqual((found.returncode, found.stderr), (0, ""), found.stdout)
+        self.assertEqual(found.stdout.count("nothing wrong"), 1, found.stdout)
+
+
+class Measured(Sound):
+    """A metric that there is only at the end."""
+
+    metrics = ("share",)
+
+    def __init__(self, last: Any = 1.0) -> None:
+        self.last = last
+
+    def metric_values(self) -> tuple[Any]:
+        return (self.last if self.steps == 9 else np.nan,)
+
+
+class Endless(Measured):
+    def step(self, actions: np.ndarray) -> tuple:
+        return *super().step(actions)[:2], False, False
+
+
+class Metrics(unittest.TestCase):
+    def test_metrics_are_asked_for_where_episodes_end(self) -> None:
+        status, printed = checked(Measured)
+        self.assertEqual(status, 0, printed)
+        for task, words in (
+            (Measured(INF), r"metric_values\(\) returned inf for the metric 'share' .*step 9 after reset\(0\)"),
+            (Measured("1.0"), r"metric_values\(\) returned \('1.0',\): expected a number for each"),
+            # What env.episode_limit ends can end anywhere.
+            (Endless(), r"metric_values\(\) returned nan .*step 10000"),
+        ):
+            status, printed = checked(task)
+            self.assertEqual(status, 1, printed)
+            self.assertRegex(printed, f"WRONG .*{words}")
+
+
+if __name__ == "__main__":
+    unittest.main()
