@@ -87,6 +87,10 @@ impl Task for PredatorCapturePreyConfig {
         self.perception.saturating_add(self.capture)
     }
 
+    fn size_keys(&self) -> &'static [&'static str] {
+        &["perception", "capture"]
+    }
+
     fn episode_limit(&self) -> u32 {
         self.limit()
     }

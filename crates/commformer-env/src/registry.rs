@@ -27,6 +27,11 @@ pub trait Task: Sync {
     /// Agents in the team (N); 0 if the settings make none.
     fn agents(&self) -> usize;
 
+    /// The keys that say how many agents there are.
+    fn size_keys(&self) -> &'static [&'static str] {
+        &["agents"]
+    }
+
     /// Steps after which an episode is truncated, 0 for never.
     fn episode_limit(&self) -> u32;
 

@@ -80,9 +80,12 @@ impl RunDir {
         "graph.svg",
     ];
 
+    const LOCK: &str = ".lock";
+    const FAILURE: &str = "failure.json";
+
     /// The files that a run appends to, and the folders that it writes into: links there are refused. Other files are
     /// replaced.
-    const WRITTEN: [&str; 4] = [".lock", RunLog::METRICS, "tensorboard", "checkpoints"];
+    const WRITTEN: [&str; 4] = [Self::LOCK, RunLog::METRICS, "tensorboard", "checkpoints"];
 
     /// Makes a folder for a new run, to train in. It may be there, but must not hold a run.
     ///
@@ -158,11 +161,25 @@ impl RunDir {
         path.join(Self::CONFIG).is_file()
     }
 
+    /// The folder of the run that a file is a part of, or would be: nothing else is written there.
+    pub fn made_of(file: &Path) -> Option<&Path> {
+        let is_part = |folder: &Path| {
+            let first = file.strip_prefix(folder).ok()?.iter().next()?;
+            let mut parts = Self::CONTENTS
+                .into_iter()
+                .chain([Self::LOCK, Self::FAILURE]);
+            parts.find(|part| first == *part)
+        };
+        let is_run = |folder: &Path| Self::holds_run(folder) || folder.join("checkpoints").is_dir();
+        let mut folders = file.ancestors().skip(1);
+        folders.find(|folder| is_part(folder).is_some() && is_run(folder))
+    }
+
     fn locked(path: &Path) -> Result<Self, RunDirError> {
         if let Some(link) = links::find(path, &Self::WRITTEN).map_err(at(path))? {
             return Err(RunDirError::Link { link });
         }
-        let name = path.join(".lock");
+        let name = path.join(Self::LOCK);
         let taken = links::append(&name).and_then(|file| Lock::take(file, &name));
         let Some(lock) = taken.map_err(at(&name))? else {
             let process = fs::read_to_string(&name).unwrap_or_default();
@@ -211,7 +228,7 @@ impl RunDir {
 
     /// What was not finite when the run failed.
     pub fn failure(&self) -> PathBuf {
-        self.path.join("failure.json")
+        self.path.join(Self::FAILURE)
     }
 
     /// A picture of the graph.

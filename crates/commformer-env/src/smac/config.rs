@@ -191,6 +191,10 @@ impl Task for SmacConfig {
         self.scenario().map_or(0, |map| map.allies.len())
     }
 
+    fn size_keys(&self) -> &'static [&'static str] {
+        &["map"]
+    }
+
     fn episode_limit(&self) -> u32 {
         self.limit()
     }

@@ -79,12 +79,6 @@ struct Output {
 impl Eval {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         let folder = RunDir::open(&self.run)?;
-        for set in &self.set {
-            anyhow::ensure!(
-                set.starts_with("env."),
-                "--set {set}: an evaluation can change the task alone, such as env.agents=5"
-            );
-        }
         let own = Overrides {
             file: Some(folder.config()),
             device: self.device.clone(),
@@ -92,6 +86,14 @@ impl Eval {
         };
         // What the run names must be trusted; what the user sets in its place is the user's.
         let there = Config::resolve(None, &own)?;
+        let keys = there.env.size_keys();
+        for set in &self.set {
+            anyhow::ensure!(
+                set.starts_with("env."),
+                "--set {set}: an evaluation can change the task alone, by keys such as env.{}",
+                keys.first().unwrap_or(&"kind")
+            );
+        }
         (self.trust).check(folder.path(), &there)?;
         let overrides = Overrides {
             set: self.set.clone(),

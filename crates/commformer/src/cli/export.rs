@@ -1,12 +1,13 @@
 //! `commformer export`.
 
 use super::eval::Checkpoint;
+use super::target::Target;
 use super::trust::Trust;
 use super::warn;
 use crate::compose;
 use crate::evaluation;
 use clap::Args;
-use commformer_train::{CheckpointStore, write_beside};
+use commformer_train::CheckpointStore;
 use commformer_view::numbers::grouped;
 use std::io::Write;
 use std::path::PathBuf;
@@ -29,19 +30,18 @@ pub(super) struct Export {
 impl Export {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         let (folder, config) = self.trust.open(&self.run, Some("cpu".to_owned()))?;
+        let target = Target::of(self.out.as_deref(), "--out", &folder, "team.safetensors")?;
         let device = compose::device(&config)?;
         let store = CheckpointStore::open(folder.path())?;
         let exported = evaluation::export(&config, &store, self.checkpoint.into(), device)?;
         for damage in &exported.damaged {
             warn(damage);
         }
-        let file = self.out.clone();
-        let file = file.unwrap_or_else(|| folder.path().join("team.safetensors"));
-        write_beside(&file, &exported.bytes)?;
+        target.write(&exported.bytes)?;
         writeln!(
             out,
             "{}: {} agents after {} steps, {} bytes; docs/src/crates.md says how a program of yours runs them",
-            file.display(),
+            target.path().display(),
             exported.agents,
             grouped(exported.trained_steps),
             grouped(exported.bytes.len() as u64),

@@ -13,6 +13,7 @@ mod python_env;
 mod replay;
 mod report;
 mod settings;
+mod target;
 mod train;
 mod trust;
 mod watch;

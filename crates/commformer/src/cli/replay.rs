@@ -1,6 +1,7 @@
 //! `commformer replay`.
 
 use super::eval::Checkpoint;
+use super::target::Target;
 use super::trust::Trust;
 use super::warn;
 use crate::compose;
@@ -10,7 +11,7 @@ use crate::replay;
 use crate::run_dir::RunDir;
 use anyhow::Context;
 use clap::Args;
-use commformer_train::{CheckpointStore, write_beside};
+use commformer_train::CheckpointStore;
 use commformer_view::replay::{Replay as Pages, Run, film, page};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -51,13 +52,16 @@ pub(super) struct Replay {
 impl Replay {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         let first = self.configured(&self.run)?;
-        let path = self.out.clone();
-        let path = path.unwrap_or_else(|| first.folder.path().join("replay.html"));
-        if let Some(gif) = &self.gif {
+        let named = self.out.as_deref();
+        let target = Target::of(named, "--out", &first.folder, "replay.html")?;
+        let gif = self.gif.as_deref();
+        let gif = gif.map(|gif| Target::named(gif, "--gif", "replay.gif"));
+        let gif = gif.transpose()?;
+        if let Some(gif) = &gif {
             anyhow::ensure!(
-                place(gif) != place(&path),
+                !gif.is_file_of(&target),
                 "the page and the film would both be {}: name two files, such as `--out replay.html --gif replay.gif`",
-                gif.display()
+                gif.path().display()
             );
         }
         let seed = self.seed.unwrap_or(first.config.run.seed);
@@ -81,16 +85,16 @@ impl Replay {
         let title = format!("{}: {episodes}", first.config.env.kind());
         let replay = Pages::new(title, self.command(seed), runs);
         let text = page(&replay)?;
-        write_beside(&path, text.as_bytes())?;
+        target.write(text.as_bytes())?;
         let kilobytes = text.len().div_ceil(1000);
-        let shown = path.display();
+        let shown = target.path().display();
         writeln!(
             out,
             "{shown}: {episodes}, {kilobytes} kB; open it in a browser"
         )?;
-        if let Some(gif) = &self.gif {
-            write_beside(gif, &film(&replay, 0)?)?;
-            writeln!(out, "{}: the first episode", gif.display())?;
+        if let Some(gif) = &gif {
+            gif.write(&film(&replay, 0)?)?;
+            writeln!(out, "{}: the first episode", gif.path().display())?;
         }
         Ok(())
     }
@@ -136,15 +140,6 @@ impl Replay {
             command += " --sampled";
         }
         command
-    }
-}
-
-/// Where a file is, whatever leads there; it need not be there yet. A link of this name is written over, not followed.
-fn place(file: &Path) -> PathBuf {
-    let whole = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    match (whole.parent().map(Path::canonicalize), whole.file_name()) {
-        (Some(Ok(folder)), Some(name)) => folder.join(name),
-        _ => whole,
     }
 }
 

@@ -181,6 +181,22 @@ impl TaskConfig {
         }
     }
 
+    /// The keys that say how many agents there are.
+    pub fn size_keys(&self) -> &'static [&'static str] {
+        match self {
+            Self::BuiltIn(task) => task.task().size_keys(),
+            // What they mean to it, only the task knows.
+            Self::Python(_) => &["options", "make"],
+        }
+    }
+
+    /// Which keys say how many agents there are, in words.
+    pub(super) fn size_hint(&self) -> String {
+        let keys = self.size_keys().iter().map(|key| format!("`env.{key}`"));
+        let keys = keys.collect::<Vec<_>>().join(" and ");
+        format!("the size of the team of `{}` is set by {keys}", self.kind())
+    }
+
     /// What a picture calls each agent: its number, and the initial of its role where roles have names.
     pub fn labels(&self) -> Vec<String> {
         let roles = match self {
@@ -245,6 +261,16 @@ mod tests {
         assert!(endless.with_limit(0).is_endless());
         assert!(!endless.with_limit(20).is_endless());
         assert!(!EnvConfig::default().is_endless());
+    }
+
+    #[test]
+    fn keys_of_the_size_are_settings_of_the_task() {
+        for kind in kinds() {
+            let task = TaskConfig::of_kind(kind).unwrap();
+            let has = |key: &&str| task.settings().iter().any(|setting| setting.name == **key);
+            assert!(task.size_keys().iter().all(has), "{kind}");
+            assert_eq!(has(&"agents"), task.size_keys() == ["agents"], "{kind}");
+        }
     }
 
     #[test]

@@ -287,7 +287,11 @@ fn unknown(layers: &Layers, schema: &[Section], path: &str) -> ConfigError {
         .collect();
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));
     let section = schema.iter().find(|section| section.name == first);
-    let hint = if !elsewhere.is_empty() {
+    let task = kind(&layers.merged, "env").and_then(Value::as_str);
+    let task = task.and_then(TaskConfig::of_kind);
+    let hint = if let Some(task) = task.filter(|_| path == "env.agents") {
+        task.size_hint()
+    } else if !elsewhere.is_empty() {
         format!("did you mean {}?", elsewhere.join(" or "))
     } else if let Some(section) = section.filter(|_| !rest.is_empty()) {
         let known = || section.settings.iter().map(|setting| setting.name.as_str());

@@ -237,7 +237,10 @@ fn a_team_of_another_size_is_evaluated_and_trained_on() {
     assert_eq!(said.matches("the saved state").count(), 1, "{said}");
     let eval = "eval --run own --set ppo.lr=1.0";
     let said = complaint(&program(folder, &words(eval)), 1);
-    assert!(said.contains("the task alone"), "{said}");
+    assert!(
+        said.contains("the task alone, by keys such as env.agents"),
+        "{said}"
+    );
 }
 
 #[test]

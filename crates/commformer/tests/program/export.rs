@@ -141,6 +141,19 @@ fn an_exported_team_plays_as_it_was_evaluated() {
     printed(&train(folder, &gated));
     let run = folder.join("runs/predator-capture-prey-gate-1");
     plays_as_evaluated(&run, gated_returns);
+
+    // What makes another team of this task.
+    let eval = |set: &str| {
+        let line = format!("eval --run runs/predator-capture-prey-gate-1 --set {set}");
+        complaint(&program(folder, &words(&line)), 1)
+    };
+    let said = eval("env.agents=5");
+    assert!(
+        said.contains("`env.perception` and `env.capture`"),
+        "{said}"
+    );
+    let said = eval("ppo.lr=1");
+    assert!(said.contains("by keys such as env.perception"), "{said}");
 }
 
 #[test]

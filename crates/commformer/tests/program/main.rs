@@ -9,6 +9,8 @@ mod export;
 mod faults;
 #[cfg(unix)]
 mod launchers;
+#[cfg(unix)]
+mod outputs;
 mod ranks;
 mod signals;
 #[path = "../../../../tests/src/skip.rs"]

@@ -29,7 +29,11 @@ pub fn write_beside(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
         // A disk may be full of such. That it goes, too, is not promised.
         let _ = fs::remove_file(&beside);
     }
-    written?;
+    // Nobody knows the name beside.
+    written.map_err(|error| match error {
+        CheckpointError::Io { cause, .. } => failed("write", path)(cause),
+        error => error,
+    })?;
     path.parent().map_or(Ok(()), sync_folder)
 }
 
@@ -263,8 +267,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("in the way");
         fs::create_dir(&path).unwrap();
-        write_beside(&path, b"x").unwrap_err();
+        let said = write_beside(&path, b"x").unwrap_err().to_string();
         assert_eq!(names(folder.path()), ["in the way"]);
+        let asked = format!("cannot write {}: Is a directory", path.display());
+        assert!(said.starts_with(&asked), "{said}");
+        let path = folder.path().join("none/file");
+        let said = write_beside(&path, b"x").unwrap_err().to_string();
+        let asked = format!("cannot write {}: No such file", path.display());
+        assert!(said.starts_with(&asked), "{said}");
     }
 
     #[test]

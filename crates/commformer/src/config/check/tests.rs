@@ -64,6 +64,20 @@ fn unknown_names_are_refused_with_the_nearest() {
         &["no `env.stak`", "did you mean `env.stack`?"],
     );
     check("stack=2", &["no `stack`", "did you mean `env.stack`?"]);
+    for (kind, keys) in [
+        (
+            "predator-capture-prey",
+            "`env.perception` and `env.capture`",
+        ),
+        ("smac", "`env.map`"),
+        ("python", "`env.options` and `env.make`"),
+    ] {
+        let said = format!("the size of the team of `{kind}` is set by {keys}");
+        check(
+            &format!("env.kind={kind} env.agents=5"),
+            &["no `env.agents`", &said],
+        );
+    }
 }
 
 #[test]
