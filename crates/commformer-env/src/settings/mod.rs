@@ -73,7 +73,8 @@ pub struct Choice {
     pub former: Option<String>,
 }
 
-/// Between which numbers a value lies; each bound may be missing.
+/// Between which numbers a value lies; each bound may be missing. Bounds are floats: one of 2^63 or more stands for the
+/// largest whole number of TOML, 2^63 - 1, which no float is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Range {
     /// It is at least this.
@@ -95,11 +96,21 @@ impl Range {
             && self.above.is_none_or(|above| number > above)
             && self.below.is_none_or(|below| number < below)
     }
+
+    /// Whether a whole number lies between the bounds.
+    fn contains_whole(&self, number: i128) -> bool {
+        let largest = self.max.filter(|max| *max >= BEYOND);
+        self.contains(number as f64) && largest.is_none_or(|_| number <= i128::from(i64::MAX))
+    }
 }
 
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.min, self.above, self.max, self.below) {
+        let shown = |max: f64| match max >= BEYOND {
+            true => i64::MAX.to_string(),
+            false => max.to_string(),
+        };
+        match (self.min, self.above, self.max.map(shown), self.below) {
             (Some(min), _, Some(max), _) => write!(f, "{min} to {max}"),
             (Some(min), _, _, Some(below)) => write!(f, "from {min} to below {below}"),
             (Some(min), ..) => write!(f, "at least {min}"),
@@ -127,6 +138,9 @@ pub fn without_targets(text: &str) -> String {
     }
     plain + rest
 }
+
+/// One more than the largest whole number of TOML.
+const BEYOND: f64 = 9_223_372_036_854_775_808.0;
 
 /// Whole numbers up to here are exact as floats.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -193,7 +207,9 @@ impl Setting {
             }
             (Takes::Number(_), Value::Float(_) | Value::Integer(_)) => Err(self.expected()),
             (Takes::Number(_), _) => Err("a number".into()),
-            (Takes::Whole(range), Value::Integer(number)) if range.contains(number as f64) => {
+            (Takes::Whole(range), Value::Integer(number))
+                if range.contains_whole(number.into()) =>
+            {
                 Ok(number.into())
             }
             (Takes::Whole(range), Value::Float(number))
@@ -260,15 +276,16 @@ pub fn check<C: Serialize + JsonSchema + 'static>(config: &C) -> Result<(), Conf
         let (Takes::Whole(range) | Takes::Number(range)) = &setting.takes else {
             return Ok(());
         };
-        let (number, found) = match fields.get(&setting.name) {
+        let (holds, found) = match fields.get(&setting.name) {
             Some(Cbor::Integer(number)) => {
-                (i128::from(*number) as f64, i128::from(*number).to_string())
+                let number = i128::from(*number);
+                (range.contains_whole(number), number.to_string())
             }
-            Some(Cbor::Float(number)) => (*number, shown(&Value::Float(*number))),
+            Some(Cbor::Float(number)) => (range.contains(*number), shown(&Value::Float(*number))),
             _ => return Ok(()),
         };
         let field = setting.name.as_str();
-        require(range.contains(number), field, found, setting.expected())
+        require(holds, field, found, setting.expected())
     })
 }
 

@@ -32,7 +32,7 @@ pub(super) fn sections(methods: &Methods, finals: &Finals) -> Result<Vec<Section
         let mut section = Section {
             id: format!("comparison-{name}"),
             title: format!("Comparison: {}", title.to_lowercase()),
-            text: vec![format!("{}{}", finals.origin(), alone(&scores))],
+            text: vec![format!("{}{}", finals.origin(methods), alone(&scores))],
             ..Section::default()
         };
         aggregates_of(name, &scores, &mut section)?;

@@ -64,7 +64,7 @@ fn of_environment(tasks: &[&(&str, &Methods)]) -> Ordered<Ordered<Runs>> {
     let ended = tasks.iter().flat_map(|(_, methods)| ended(methods));
     let metrics = common(ended.map(metrics)).unwrap_or_default();
     let of_task = |(name, methods): &&(&str, &Methods)| {
-        let steps = common(self::ended(methods).map(steps)).unwrap_or_default();
+        let steps = common(self::ended(methods).map(Run::evaluated_steps)).unwrap_or_default();
         let algorithms =
             (methods.list.iter()).filter_map(|method| of_method(method, &steps, &metrics));
         ((*name).to_owned(), Ordered(algorithms.collect()))
@@ -140,10 +140,6 @@ fn metrics(run: &Run) -> BTreeSet<String> {
     let evaluations = run.log.evaluations.iter().map(|at| &at.metrics);
     let all = evaluations.chain(run.outcome.iter().map(|outcome| &outcome.metrics));
     common(all.map(finite)).unwrap_or_default()
-}
-
-fn steps(run: &Run) -> BTreeSet<u64> {
-    run.log.evaluations.iter().map(|at| at.steps).collect()
 }
 
 /// What is in all sets; `None` of none.

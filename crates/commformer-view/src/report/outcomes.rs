@@ -6,7 +6,7 @@ use super::methods::Methods;
 use super::names::{self, Name};
 use super::page::{Section, Table};
 use super::run::{Run, count};
-use crate::chart::number;
+use crate::chart::{number, steps};
 use crate::record::Metrics;
 use crate::statistics::Estimate;
 use crate::statistics::{Interval, intervals, iqm, mean, median, optimality_gap};
@@ -14,10 +14,20 @@ use crate::statistics::{Interval, intervals, iqm, mean, median, optimality_gap};
 /// The metrics by which runs are compared.
 #[derive(Clone, Debug)]
 pub(super) struct Finals {
-    /// Whether they are those after training; else those of the last evaluation.
-    all_final: bool,
+    measure: Measure,
     /// Names of all, in the order of the page.
     pub names: Vec<String>,
+}
+
+/// What of a run is compared: the same of all.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Measure {
+    /// The evaluation after training; runs that have not ended have none.
+    Final,
+    /// The one after so many steps, the last that all runs have.
+    After(u64),
+    /// The last one; runs may be of different ages.
+    Last,
 }
 
 type Statistic = fn(&[f64]) -> f64;
@@ -30,31 +40,56 @@ const STATISTICS: [(&str, Statistic); 4] = [
     ("optimality gap", optimality_gap),
 ];
 
-/// Runs are compared by their final evaluations if all that have an evaluation have a final one too: one
-/// measure for all.
+/// Runs are compared by their final evaluations. As long as none has one, by the last evaluation that all of them have.
 pub(super) fn finals(methods: &Methods) -> Finals {
-    let is_without_final = |run: &Run| run.outcome.is_none() && !run.log.evaluations.is_empty();
-    let all_final = !methods.runs().any(is_without_final);
-    let mut finals = Finals {
-        all_final,
-        names: Vec::new(),
-    };
-    let metrics = methods.runs().filter_map(|run| finals.metrics(run));
-    let names: Vec<&str> = metrics.flat_map(Metrics::names).collect();
-    finals.names = ordered(names.into_iter(), |_| true);
-    finals
+    let none_ended = methods.runs().all(|run| run.outcome.is_none());
+    let evaluated = methods.runs().map(Run::evaluated_steps);
+    let evaluated = evaluated.filter(|steps| !steps.is_empty());
+    let common = evaluated.reduce(|one, other| &one & &other);
+    Finals::by(
+        match common {
+            Some(steps) if none_ended => steps
+                .last()
+                .map_or(Measure::Last, |last| Measure::After(*last)),
+            _ => Measure::Final,
+        },
+        methods,
+    )
+}
+
+/// The final evaluations, of runs that have one.
+pub(super) fn ended(methods: &Methods) -> Finals {
+    Finals::by(Measure::Final, methods)
 }
 
 impl Finals {
+    fn by(measure: Measure, methods: &Methods) -> Self {
+        let mut finals = Self {
+            measure,
+            names: Vec::new(),
+        };
+        let metrics = methods.runs().filter_map(|run| finals.metrics(run));
+        let names: Vec<&str> = metrics.flat_map(Metrics::names).collect();
+        finals.names = ordered(names.into_iter(), |_| true);
+        finals
+    }
+
     /// A run's metrics.
     pub fn metrics<'a>(&self, run: &'a Run) -> Option<&'a Metrics> {
-        match self.all_final {
-            true => run.outcome.as_ref().map(|outcome| &outcome.metrics),
-            false => run
-                .log
-                .evaluations
-                .last()
-                .map(|evaluation| &evaluation.metrics),
+        let mut evaluations = run.log.evaluations.iter().rev();
+        let evaluation = match self.measure {
+            Measure::Final => return run.outcome.as_ref().map(|outcome| &outcome.metrics),
+            Measure::After(steps) => evaluations.find(|at| at.steps == steps),
+            Measure::Last => evaluations.next(),
+        };
+        evaluation.map(|evaluation| &evaluation.metrics)
+    }
+
+    /// How many of these runs are in no number because they have not ended.
+    pub fn begun(&self, runs: &[Run]) -> usize {
+        match self.measure {
+            Measure::Final => unended(runs),
+            Measure::After(_) | Measure::Last => 0,
         }
     }
 
@@ -67,23 +102,49 @@ impl Finals {
             .collect()
     }
 
-    /// Whether they are those after training.
-    pub fn are_final(&self) -> bool {
-        self.all_final
-    }
-
     /// How they were come by.
-    pub fn origin(&self) -> &'static str {
-        match self.all_final {
-            true => {
-                "Each run's best checkpoint, in episodes it was not chosen by (final.json), greedy \
-                 actions taken."
-            }
-            false => {
-                "Not all runs have ended: each one's last evaluation while training counts, so that all are \
-                 measured alike."
+    pub fn origin(&self, methods: &Methods) -> String {
+        let begun: usize = (methods.list.iter())
+            .map(|method| self.begun(&method.runs))
+            .sum();
+        let beside = match begun {
+            0 => String::new(),
+            1 => " 1 run has not ended: it is in no number here.".to_owned(),
+            begun => format!(" {begun} runs have not ended: they are in no number here."),
+        };
+        match (self.measure, methods.runs().count()) {
+            (Measure::Final, _) => format!(
+                "Each run's best checkpoint, in episodes it was not chosen by (final.json), greedy actions \
+                 taken.{beside}"
+            ),
+            (Measure::After(at), 1) => format!(
+                "The run has not ended: its last evaluation while training, after {} steps.",
+                steps(at as f64)
+            ),
+            (Measure::After(at), _) => format!(
+                "No run has ended: the last evaluation while training that all of them have, after {} steps.",
+                steps(at as f64)
+            ),
+            (Measure::Last, _) => {
+                "No run has ended, and no evaluation is after the same steps in all of them: each \
+                 one's last evaluation while training. They are not measured alike."
+                    .to_owned()
             }
         }
+    }
+}
+
+/// How many runs have no final evaluation.
+pub(super) fn unended(runs: &[Run]) -> usize {
+    runs.iter().filter(|run| run.outcome.is_none()).count()
+}
+
+/// `2 runs, 1 begun`: those that ended, and those that did not.
+pub(super) fn counted(runs: usize, begun: usize) -> String {
+    match (runs - begun, begun) {
+        (ended, 0) => count(ended, "run"),
+        (0, begun) => format!("{} begun", count(begun, "run")),
+        (ended, begun) => format!("{}, {begun} begun", count(ended, "run")),
     }
 }
 
@@ -92,7 +153,7 @@ pub(super) fn section(methods: &Methods, finals: &Finals) -> Section {
     let mut section = Section {
         id: "metrics".to_owned(),
         title: "Final metrics".to_owned(),
-        text: vec![finals.origin().to_owned()],
+        text: vec![finals.origin(methods)],
         ..Section::default()
     };
     if finals.names.is_empty() {
@@ -114,8 +175,7 @@ pub(super) fn section(methods: &Methods, finals: &Finals) -> Section {
 /// A run alone: nothing is known of other seeds.
 fn of_run(run: &Run, finals: &Finals) -> Table {
     let row = |name: &String| {
-        let metric = finals.metrics(run).and_then(|metrics| metrics.get(name));
-        let told = metric.map_or_else(|| "none".to_owned(), told_of_run);
+        let told = cell_of_run(run, name, finals);
         vec![Name::of(name).line(), told]
     };
     Table {
@@ -129,23 +189,29 @@ fn of_run(run: &Run, finals: &Finals) -> Table {
 fn of_methods(methods: &Methods, finals: &Finals) -> Table {
     let mut head = vec!["Metric".to_owned()];
     head.extend(methods.list.iter().map(|method| match methods.list.len() {
-        1 => format!("over {}", count(method.runs.len(), "run")),
+        1 => format!(
+            "over {}",
+            counted(method.runs.len(), finals.begun(&method.runs))
+        ),
         _ => method.name.clone(),
     }));
     let row = |name: &String| {
         let cell = |runs: &[Run]| {
             let scores = finals.scores(runs, name);
             let found = intervals(&[&scores], SEED, |groups| vec![iqm(&groups[0])]);
-            let missing = runs.len() - scores.len();
-            match (found.first(), missing) {
-                (None, _) => "no number".to_owned(),
-                (Some(found), 0) => told(found, scores.len()),
-                (Some(found), _) => format!(
-                    "{}, {} without a number",
-                    told(found, scores.len()),
-                    count(missing, "run")
-                ),
+            let begun = finals.begun(runs);
+            let missing = runs.len() - begun - scores.len();
+            let mut cell = match found.first() {
+                None => "no number".to_owned(),
+                Some(found) => told(found, scores.len()),
+            };
+            if missing > 0 && !scores.is_empty() {
+                cell += &format!(", {} without a number", count(missing, "run"));
             }
+            if begun > 0 {
+                cell += &format!(", {begun} begun");
+            }
+            cell
         };
         let cells = methods.list.iter().map(|method| cell(&method.runs));
         std::iter::once(Name::of(name).line())
@@ -172,10 +238,8 @@ fn of_runs(methods: &Methods, finals: &Finals) -> Table {
         for run in &method.runs {
             let mut row = vec![format!("{} ({})", run.name(), run.seed())];
             row.extend(several.then(|| method.name.clone()));
-            row.extend(finals.names.iter().map(|name| {
-                let metric = finals.metrics(run).and_then(|metrics| metrics.get(name));
-                metric.map_or_else(|| "none".to_owned(), told_of_run)
-            }));
+            let cells = finals.names.iter();
+            row.extend(cells.map(|name| cell_of_run(run, name, finals)));
             rows.push(row);
         }
     }
@@ -193,6 +257,16 @@ pub(super) fn told(Interval { value, low, high }: &Interval, runs: usize) -> Str
         1 => number(*value),
         _ => format!("{} ({} to {})", number(*value), number(*low), number(*high)),
     }
+}
+
+/// A metric of a run as a cell.
+fn cell_of_run(run: &Run, name: &str, finals: &Finals) -> String {
+    let without = match finals.begun(std::slice::from_ref(run)) {
+        0 => "none",
+        _ => "begun",
+    };
+    let metric = finals.metrics(run).and_then(|metrics| metrics.get(name));
+    metric.map_or_else(|| without.to_owned(), told_of_run)
 }
 
 fn told_of_run(Estimate { mean, low, high }: Estimate) -> String {

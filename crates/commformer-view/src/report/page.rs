@@ -1,6 +1,7 @@
 //! The page: sections with text, plots and tables.
 
 use super::methods::Methods;
+use super::outcomes::{counted, unended};
 use super::run::count;
 use crate::theme::{self, Shape};
 use askama::Template;
@@ -112,7 +113,9 @@ impl<'a> Page<'a> {
     pub fn new(methods: &Methods, sections: &'a [Section], notes: &'a [String]) -> Self {
         let runs = methods.runs().count();
         let several = methods.list.len() > 1;
-        let mut facts = vec![count(runs, "run")];
+        let begun = methods.list.iter();
+        let begun = begun.map(|method| unended(&method.runs)).sum();
+        let mut facts = vec![counted(runs, begun)];
         if several {
             facts.push(count(methods.list.len(), "method"));
         }

@@ -4,7 +4,7 @@ use super::shown;
 use crate::chart::steps;
 use crate::log::{LogError, RunLog};
 use crate::record::Outcome;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Sentences about metrics of one run that are no numbers, before the rest is counted only.
@@ -63,6 +63,11 @@ impl Run {
     pub fn target(&self) -> Option<u64> {
         let steps = self.log.settings.get("run")?.get("steps")?.as_integer()?;
         steps.try_into().ok()
+    }
+
+    /// The steps of its evaluations.
+    pub fn evaluated_steps(&self) -> BTreeSet<u64> {
+        self.log.evaluations.iter().map(|at| at.steps).collect()
     }
 
     /// A metric of its evaluations over steps.
@@ -130,10 +135,15 @@ impl Run {
     fn not_finite(&self) -> Vec<String> {
         let mut iterations = Gaps::default();
         for iteration in &self.log.iterations {
-            iterations.look(
-                iteration.steps,
-                (iteration.numbers.iter()).map(|(name, value)| (name.as_str(), *value)),
-            );
+            // Where no episode ended, episodes have no mean, and nothing is wrong.
+            let none_ended = iteration.numbers.get("episodes") == Some(&0.0);
+            let is_of_episodes = |name: &str| {
+                name == "episode_steps" || name == "return" || name.starts_with("metrics.")
+            };
+            let numbers = iteration.numbers.iter();
+            let numbers = numbers.map(|(name, value)| (name.as_str(), *value));
+            let meant = numbers.filter(|(name, _)| !(none_ended && is_of_episodes(name)));
+            iterations.look(iteration.steps, meant);
         }
         let mut evaluations = Gaps::default();
         for evaluation in &self.log.evaluations {
@@ -145,13 +155,9 @@ impl Run {
         }
         let told = |(metric, (times, first)): (&String, &(usize, u64)), of: String| {
             let first = steps(*first as f64);
-            // Only metrics of episodes are `null` for another reason.
-            let of_episodes = matches!(metric.as_str(), "return" | "episode_steps");
-            let because = match of_episodes {
-                true => "not finite, or no episode ended",
-                false => "not finite",
-            };
-            format!("`{metric}` is no number in {times} of {of} ({because}), first at step {first}")
+            format!(
+                "`{metric}` is no number in {times} of {of} (not finite), first at step {first}"
+            )
         };
         let iterations = iterations
             .found

@@ -96,11 +96,24 @@ pub fn profile(scores: &[f64], thresholds: &[f64]) -> Vec<f64> {
     thresholds.iter().map(share).collect()
 }
 
+/// Two scores that differ by no more than this share of the larger one are a tie. A score is a mean over episodes
+/// of what the environment told in single precision: the same count of successes, told as 0.1 and 0.2 or as 0.3,
+/// differs in the eighth digit.
+const TIE: f64 = 1e-6;
+
+/// Of scores nearer to 0, the share of this: what was summed up to them was larger.
+const SMALL: f64 = 0.1;
+
 /// Probability of improvement: how often a score of `these` is above one of `those`, over all pairs; a
-/// tie counts one half. It is Mann and Whitney's U over the number of pairs; NaN of no pairs.
+/// tie counts one half. Two scores are a tie if they differ by no more than a millionth of the larger one, or by
+/// 1e-7. It is Mann and Whitney's U over the number of pairs; NaN of no pairs.
 pub fn improvement(these: &[f64], those: &[f64]) -> f64 {
+    let is_tie = |this: f64, that: f64| {
+        let size = this.abs().max(that.abs()).max(SMALL);
+        (this - that).abs() <= TIE * size
+    };
     let win = |this: &f64, that: &f64| match this.total_cmp(that) {
-        _ if this == that => 0.5,
+        _ if is_tie(*this, *that) => 0.5,
         std::cmp::Ordering::Greater => 1.0,
         _ => 0.0,
     };
@@ -186,6 +199,20 @@ mod tests {
         assert_eq!(improvement(&[2.0], &[1.0, 2.0]), 0.75);
         // Minus zero is zero.
         assert_eq!(improvement(&[0.0], &[-0.0]), 0.5);
+    }
+
+    #[test]
+    fn what_single_precision_leaves_of_a_tie_is_one() {
+        // 3 successes of 20 in two episodes, told as tenths in single precision.
+        let told = |tenths: [f32; 2]| mean(&tenths.map(|of| f64::from(of / 10.0)));
+        let [these, those] = [told([1.0, 2.0]), told([3.0, 0.0])];
+        assert_ne!(these, those);
+        assert_eq!(improvement(&[these], &[those]), 0.5);
+        assert_eq!(improvement(&[-500.0 * these], &[-500.0 * those]), 0.5);
+        // Sums of 1.1 and -1.1 near 0.
+        assert_eq!(improvement(&[0.0], &[f64::from(1.1f32) - 1.1]), 0.5);
+        // One success more in a thousand episodes of ten is none.
+        assert_eq!(improvement(&[0.6001], &[0.6]), 1.0);
     }
 
     #[test]

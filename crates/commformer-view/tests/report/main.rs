@@ -1,6 +1,7 @@
 //! Reports of made-up runs: what is on the page, and that it says what is missing.
 
 mod across;
+mod begun;
 mod configuration;
 mod marl_eval;
 mod missing;

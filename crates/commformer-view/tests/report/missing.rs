@@ -100,6 +100,37 @@ fn metrics_that_are_not_finite_are_told() {
 }
 
 #[test]
+fn an_iteration_in_which_no_episode_ended_is_no_remark() {
+    let scratch = tempfile::tempdir().unwrap();
+    let sample = Sample::default();
+    let folder = sample.write(scratch.path(), "run");
+    let none_ended = |text: String, success: f64| {
+        let ended = format!(
+            "\"episodes\":3,\"return\":{},\"episode_steps\":{},",
+            success - 1.0,
+            20.0 - 10.0 * success
+        );
+        assert!(text.contains(&ended));
+        text.replace(
+            &ended,
+            "\"episodes\":0,\"return\":null,\"episode_steps\":null,",
+        )
+    };
+    rewrite(&folder, "metrics.jsonl", |text| {
+        none_ended(text, sample.success(3000))
+    });
+    let found = report(std::slice::from_ref(&folder));
+    assert_eq!(found.notes, [""; 0]);
+    // A loss is finite in any case.
+    rewrite(&folder, "metrics.jsonl", |text| {
+        text.replacen("\"policy\":-0.01", "\"policy\":null", 3)
+    });
+    let notes = report(&[folder]).notes;
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].contains("`losses.policy` is no number in 3 of 10"));
+}
+
+#[test]
 fn a_metric_that_is_never_finite_is_told() {
     let nothing = |folder: &Path| {
         rewrite(folder, "metrics.jsonl", |text| {

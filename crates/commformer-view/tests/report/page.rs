@@ -191,7 +191,7 @@ fn hostile_names_stay_text() {
 }
 
 #[test]
-fn runs_that_have_not_ended_are_compared_by_their_last_evaluations() {
+fn runs_that_have_not_ended_are_in_no_number_beside_others() {
     let scratch = tempfile::tempdir().unwrap();
     let mut folders = two_methods(scratch.path());
     let killed = Sample {
@@ -201,17 +201,68 @@ fn runs_that_have_not_ended_are_compared_by_their_last_evaluations() {
     };
     folders.push(killed.write(scratch.path(), "killed"));
     let report = report(&folders);
-    assert!(page(&report).contains("Not all runs have ended"));
-    // 0.2 + 0.2 + 0.04 after 4,000 of 10,000 steps.
-    let metrics = text(&report, "tables/metrics.csv");
-    let line = metrics
-        .lines()
-        .find(|line| line.contains("killed,success,4,"))
-        .unwrap();
-    let mean: f64 = line.split(',').nth(4).unwrap().parse().unwrap();
-    assert!((mean - 0.44).abs() < 1e-9, "{line}");
+    let shown = page(&report);
+    for part in [
+        "6 runs, 1 begun",
+        "1 run has not ended: it is in no number here.",
+        "<td>0.72 (0.71 to 0.73), 1 begun</td>",
+        "<td>begun</td>",
+    ] {
+        assert!(shown.contains(part), "{part}");
+    }
+    let whole = crate::report(&folders[..6]);
+    for table in ["metrics", "aggregates", "profiles", "improvements"] {
+        let table = format!("tables/{table}.csv");
+        assert_eq!(text(&report, &table), text(&whole, &table));
+    }
     // It has no absolute metrics.
     assert!(!text(&report, "marl-eval.json").contains("seed_4"));
+}
+
+#[test]
+fn runs_of_which_none_has_ended_are_compared_after_the_same_steps() {
+    let scratch = tempfile::tempdir().unwrap();
+    let begun = |seed, iterations, every| {
+        let sample = Sample {
+            ended: false,
+            iterations,
+            every,
+            ..Sample::seed(seed)
+        };
+        sample.write(scratch.path(), &format!("begun-{seed}"))
+    };
+    let success = |folders: &[std::path::PathBuf]| -> Vec<f64> {
+        let metrics = text(&report(folders), "tables/metrics.csv");
+        let lines = metrics.lines().filter(|line| line.contains(",success,"));
+        lines
+            .map(|line| line.split(',').nth(4).unwrap().parse().unwrap())
+            .collect()
+    };
+    let close = |found: &[f64], expected: &[f64]| {
+        let mut pairs = found.iter().zip(expected);
+        found.len() == expected.len() && pairs.all(|(one, other)| (one - other).abs() < 1e-9)
+    };
+    let folders = [begun(1, 9, 2), begun(2, 5, 2)];
+    // Both have been evaluated after 4,000 of 10,000 steps; one alone is at 8,000.
+    assert!(close(&success(&folders), &[0.41, 0.42]));
+    assert!(close(&success(&folders[..1]), &[0.61]));
+    let shown = page(&report(&folders));
+    for part in [
+        "2 runs begun",
+        "No run has ended: the last evaluation while training that all of them have, after 4k steps.",
+    ] {
+        assert!(shown.contains(part), "{part}");
+    }
+    let alone = page(&report(&folders[..1]));
+    assert!(
+        alone
+            .contains("The run has not ended: its last evaluation while training, after 8k steps.")
+    );
+    // After 3,000 and 9,000 there is no evaluation of the other.
+    let folders = [folders[1].clone(), begun(3, 9, 3)];
+    let shown = page(&report(&folders));
+    assert!(shown.contains("They are not measured alike."), "{shown}");
+    assert!(close(&success(&folders), &[0.42, 0.68]));
 }
 
 #[test]

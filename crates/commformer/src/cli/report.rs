@@ -1,14 +1,15 @@
 //! `commformer report`.
 
+mod files;
+
+pub(super) use files::write;
+
 use super::warn;
 use crate::config::{Config, Source, sections};
 use crate::links;
-use anyhow::Context;
 use clap::Args;
 use commformer_env::settings::Setting;
-use commformer_train::write_beside;
 use commformer_view::Kinds;
-use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use toml::Value;
@@ -54,19 +55,6 @@ impl Report {
         };
         self.out.clone().unwrap_or(beside)
     }
-}
-
-/// Writes a report's files.
-pub(super) fn write(report: &commformer_view::Report, folder: &Path) -> anyhow::Result<()> {
-    for (name, bytes) in &report.files {
-        let path = folder.join(name);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)
-                .with_context(|| format!("cannot make {}", parent.display()))?;
-        }
-        write_beside(&path, bytes)?;
-    }
-    Ok(())
 }
 
 /// The folder in a run may lead elsewhere, and so may those in it. One that the user named may.

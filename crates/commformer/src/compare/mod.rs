@@ -8,6 +8,7 @@ mod event;
 mod faults;
 mod file;
 mod names;
+mod orphans;
 mod part;
 mod plan;
 mod pool;

@@ -284,12 +284,28 @@ impl Reader<'_> {
             let path = format!("{path}{key}");
             match value {
                 Value::Table(inner) => self.swept(name, &format!("{path}."), inner, into)?,
-                Value::Array(values) if !values.is_empty() => into.push((path, values.clone())),
+                Value::Array(values) if !values.is_empty() => {
+                    if let Some(twice) = twice(values) {
+                        let expected = format!("each value once: {twice} stands twice");
+                        return Err(self.wrong(&format!("{name}.{path}"), value, &expected));
+                    }
+                    into.push((path, values.clone()));
+                }
                 other => return Err(self.wrong(&format!("{name}.{path}"), other, EXPECTED)),
             }
         }
         Ok(())
     }
+}
+
+/// The first value that stands before it already, however it is written.
+fn twice(values: &[Value]) -> Option<&Value> {
+    let again = |(at, value): &(usize, &Value)| values[..*at].contains(value);
+    values
+        .iter()
+        .enumerate()
+        .find(again)
+        .map(|(_, value)| value)
 }
 
 /// The same error of a key within a table.

@@ -1,7 +1,7 @@
 //! What the command line puts over a preset.
 
 use super::error::{ConfigError, Source};
-use super::run::MOST_SEED;
+use super::run::MOST;
 use std::path::PathBuf;
 use toml::{Table, Value};
 
@@ -33,7 +33,7 @@ impl Overrides {
                 .map_err(|_| ConfigError::Value {
                     path: format!("run.{name}"),
                     found: number.to_string(),
-                    expected: format!("at most {MOST_SEED}"),
+                    expected: format!("at most {MOST}"),
                     source_of: Source::Argument(format!("--{name}")),
                     about: "".into(),
                 })

@@ -5,9 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
-/// The largest seed: a whole number of TOML. Bounds are floats, and this is the last round number before the largest whole
-/// one, which as a float would be one too many.
-pub(super) const MOST_SEED: i64 = 9_223_372_036_854_775_000;
+/// The largest seed and the most steps: the largest whole number of TOML.
+pub(super) const MOST: i64 = i64::MAX;
 
 /// Evaluations: each episode is one environment, the greedy action is taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
@@ -35,11 +34,11 @@ pub struct EvalConfig {
 pub struct RunSettings {
     /// Everything random follows from it.
     #[default = 1]
-    #[schemars(range(max = MOST_SEED))]
+    #[schemars(range(max = MOST))]
     pub seed: u64,
     /// Environment steps, over all environments, after which the run ends.
     #[default = 600_000]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = MOST))]
     pub steps: u64,
     /// Threads of rollout and update; 0 means one for each core. No result depends on it.
     #[schemars(range(max = 4096))]
@@ -102,6 +101,26 @@ impl From<Device> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seed_and_steps_are_up_to_the_largest_whole_number_of_toml() {
+        use commformer_env::settings::check;
+
+        let of = |seed, steps| RunSettings {
+            seed,
+            steps,
+            ..RunSettings::default()
+        };
+        let most = MOST as u64;
+        assert!(check(&of(most, most)).is_ok());
+        for (wrong, key) in [(of(most + 1, 1), "seed"), (of(1, most + 1), "steps")] {
+            let told = check(&wrong).unwrap_err().to_string();
+            assert!(
+                told.contains(key) && told.contains(" to 9223372036854775807"),
+                "{told}"
+            );
+        }
+    }
 
     #[test]
     fn devices_are_read_and_written() {

@@ -105,3 +105,37 @@ fn a_run_can_be_looked_at_without_a_terminal() {
     let piped = printed(&program(folder, &["watch", "--run", "run"]));
     assert_eq!(piped, once);
 }
+
+#[test]
+fn a_method_that_was_renamed_leaves_nothing_in_the_report_and_its_runs_are_told() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let write = |silent: &str| {
+        let text = format!(
+            "seeds = [1]\nfolder = 'compared'\n[settings]\npolicy.embed_dim = 16\nrollout.num_envs = 4\n\
+             rollout.steps = 10\neval.episodes = 3\neval.final_episodes = 5\nrun.steps = 80\n[tasks.signal]\n\
+             [methods.learned]\n[methods.{silent}]\ngraph.mode = 'none'\n"
+        );
+        std::fs::write(folder.join("comparison.toml"), text).unwrap();
+    };
+    write("none");
+    printed(&program(folder, &["compare", "comparison.toml"]));
+    let report = folder.join("compared/report");
+    let of_two = ["tables/improvements.csv", "plots/improvement-learned.svg"];
+    for file in of_two {
+        assert!(report.join(file).exists(), "{file}");
+    }
+    std::fs::write(report.join("plots/own.svg"), "own").unwrap();
+    write("silent");
+    const TOLD: &str =
+        "compared/signal/none holds runs of `none` (1), which the file does not name";
+    let listed = program(folder, &["compare", "comparison.toml", "--dry-run"]);
+    assert!(complaint(&listed, 0).contains(TOLD), "{listed:?}");
+    let made = program(folder, &["compare", "comparison.toml", "--report"]);
+    assert!(complaint(&made, 0).contains(TOLD), "{made:?}");
+    assert!(read(&report.join("report.html")).contains("which the file does not name"));
+    for file in of_two {
+        assert!(!report.join(file).exists(), "{file}");
+    }
+    assert_eq!(read(&report.join("plots/own.svg")), "own");
+}

@@ -5,6 +5,7 @@ mod scores;
 mod tables;
 
 use super::methods::{Method, Methods};
+use super::outcomes::counted;
 use super::page::{Head, Page};
 use super::run::{Run, count};
 use super::{Kinds, Report, ReportError, files_of, marl_eval};
@@ -43,8 +44,9 @@ struct Across<'a> {
 }
 
 impl Report {
-    /// The report of a comparison: a page over all tasks, and one for each task in a folder of its name. Tasks and methods come in
-    /// the order in which the runs first name them. `defaults` is as for [`of`](Self::of).
+    /// The report of a comparison: a page over all tasks, and one for each task in a folder of its name. Tasks and
+    /// methods come in the order in which the runs first name them. `notes` stand before what is missing, a sentence
+    /// each. `defaults` is as for [`of`](Self::of).
     ///
     /// # Errors
     ///
@@ -52,11 +54,11 @@ impl Report {
     pub fn across(
         title: &str,
         runs: &[Compared],
+        mut notes: Vec<String>,
         defaults: impl Fn(Kinds<'_>) -> toml::Table,
     ) -> Result<Self, ReportError> {
         let across = Across::read(runs)?;
         let scores: Vec<TaskScores<'_>> = across.tasks.iter().map(TaskScores::of).collect();
-        let mut notes = Vec::new();
         let mut files = Vec::new();
         let mut pages = Vec::new();
         for task in &across.tasks {
@@ -153,8 +155,11 @@ impl<'a> Across<'a> {
     fn heads(&self) -> Vec<Head> {
         let head = |(index, name): (usize, &&str)| {
             let tasks = self.tasks.iter();
-            let runs = tasks.map(|task| task.methods.list[index].runs.len());
-            Head::of(index, name, count(runs.sum(), "run"))
+            let runs = tasks.flat_map(|task| &task.methods.list[index].runs);
+            let (runs, begun) = runs.fold((0, 0), |(runs, begun), run| {
+                (runs + 1, begun + usize::from(run.outcome.is_none()))
+            });
+            Head::of(index, name, counted(runs, begun))
         };
         self.methods.iter().enumerate().map(head).collect()
     }

@@ -104,7 +104,7 @@ fn over_tasks(
         ..Section::default()
     };
     if scored.is_empty() {
-        section.text = vec!["No method has a metric on every task yet.".to_owned()];
+        section.text = vec!["No method has a run at its end on every task yet.".to_owned()];
         return Ok(section);
     }
     let scales: Vec<String> = scores.iter().map(TaskScores::told).collect();
@@ -115,11 +115,19 @@ fn over_tasks(
         alone(scored),
         left_out(scored.len())
     )];
-    let mut csv = Csv::new(&["method", "runs", "iqm", "low", "high"]);
+    let mut csv = Csv::new(&["method", "runs", "begun", "iqm", "low", "high"]);
     for method in scored {
         let runs: usize = method.groups.iter().map(Vec::len).sum();
+        let begun = |scores: &TaskScores<'_>| {
+            let of_task = &scores.task.methods.list[method.number];
+            scores.finals.begun(&of_task.runs)
+        };
+        let begun: usize = scores.iter().map(begun).sum();
         let Interval { value, low, high } = method.all;
-        csv.push(&[method.name], &[runs as f64, value, low, high]);
+        csv.push(
+            &[method.name],
+            &[runs as f64, begun as f64, value, low, high],
+        );
     }
     let row = |method: &Scored<'_>| Row {
         name: method.name.to_owned(),
@@ -137,7 +145,7 @@ fn over_tasks(
     section.tables.push(("overall".to_owned(), csv.finish()));
     profiles(drawn, scored, &mut section)?;
     if scored.len() > 1 {
-        improvements(scored, drawn, &mut section)?;
+        improvements(scores, scored, drawn, &mut section)?;
     }
     Ok(section)
 }
@@ -185,8 +193,10 @@ fn profiles(
     Ok(())
 }
 
-/// How often a run of one method beats one of another on the same task: the mean over tasks.
+/// How often a run of one method beats one of another on the same task: the mean over tasks. Which is better shows in
+/// their own scores; on the common scale, what single precision leaves of a tie may be a difference.
 fn improvements(
+    scores: &[TaskScores<'_>],
     scored: &[Scored<'_>],
     drawn: &[&Scored<'_>],
     section: &mut Section,
@@ -201,13 +211,11 @@ fn improvements(
     for (at, this) in scored.iter().enumerate() {
         let mut rows = Vec::new();
         for that in &scored[at + 1..] {
-            let slices: Vec<&[f64]> = this
-                .groups
-                .iter()
-                .chain(&that.groups)
-                .map(Vec::as_slice)
-                .collect();
-            let tasks = this.groups.len();
+            let tasks = scores.len();
+            let own = [this.number, that.number]
+                .map(|number| scores.iter().map(move |scores| scores.own(number)));
+            let own: Vec<Vec<f64>> = own.into_iter().flatten().collect();
+            let slices: Vec<&[f64]> = own.iter().map(Vec::as_slice).collect();
             let found = intervals(&slices, SEED, |groups| {
                 let pairs = groups[..tasks].iter().zip(&groups[tasks..]);
                 let sum: f64 = pairs.map(|(these, those)| improvement(these, those)).sum();
@@ -348,6 +356,9 @@ fn against_bytes(
         section.push("bytes", &scores.task.name, drawing.draw()?);
     }
     section.text = vec![match section.plots.is_empty() {
+        true if scores.iter().any(|scores| scores.finals.names.is_empty()) => {
+            "No run at its end counts what agents say yet.".to_owned()
+        }
         true => "No task counts what its agents say.".to_owned(),
         false => "A method is a dot: how well it does, and what its agents receive for it, each with its 95 % interval. Up \
                   and to the left is better."

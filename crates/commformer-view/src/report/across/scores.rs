@@ -21,7 +21,7 @@ pub(super) struct TaskScores<'a> {
 
 impl<'a> TaskScores<'a> {
     pub fn of(task: &'a Task) -> Self {
-        let finals = outcomes::finals(&task.methods);
+        let finals = outcomes::ended(&task.methods);
         let known = |name: &&&str| finals.names.iter().any(|known| known == **name);
         let metric = SUCCESS.iter().find(known).map_or("return", |name| *name);
         let all = task.methods.list.iter();
@@ -52,12 +52,16 @@ impl<'a> TaskScores<'a> {
         }
     }
 
-    /// The scores of a method's runs on the common scale.
+    /// The scores of a method's runs.
+    pub fn own(&self, method: usize) -> Vec<f64> {
+        let runs = &self.task.methods.list[method].runs;
+        self.finals.scores(runs, &self.metric)
+    }
+
+    /// The same on the common scale.
     pub fn common(&self, method: usize) -> Vec<f64> {
-        let scores = self
-            .finals
-            .scores(&self.task.methods.list[method].runs, &self.metric);
-        scores.into_iter().map(|score| self.scaled(score)).collect()
+        let scores = self.own(method).into_iter();
+        scores.map(|score| self.scaled(score)).collect()
     }
 
     /// The score of a run after each share of its training on the common scale; none before its first evaluation, and none where

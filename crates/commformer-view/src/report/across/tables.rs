@@ -31,20 +31,12 @@ pub(super) fn section(
         shown.push(success(across, scores));
     }
     shown.extend(scores.iter().map(|scores| of_task(across, scores)));
-    let mut text = vec![
-        "The interquartile mean over the runs of each method, with its 95 % interval: the best checkpoint, in episodes by \
-         which it was not chosen. A run that failed is in no number, and is counted beside it."
+    let text = vec![
+        "The interquartile mean over the runs of each method, with its 95 % interval: the best checkpoint, in \
+         episodes by which it was not chosen. A run that failed, or has begun and not ended, is in no number, and is \
+         counted beside it."
             .to_owned(),
     ];
-    let unended = scores.iter().filter(|scores| !scores.finals.are_final());
-    let unended: Vec<&str> = unended.map(|scores| scores.task.name.as_str()).collect();
-    if !unended.is_empty() {
-        text.push(format!(
-            "Not all runs have ended on {}: there each one's last evaluation while training counts, so that all are measured \
-             alike.",
-            unended.join(", ")
-        ));
-    }
     Section {
         id: "tasks".to_owned(),
         title: "Tasks and methods".to_owned(),
@@ -126,29 +118,35 @@ fn mean(scores: &TaskScores<'_>, method: usize, metric: &str) -> Option<String> 
     interval.first().map(|interval| told(interval, found.len()))
 }
 
-/// By what counts as success, and how many runs failed.
+/// By what counts as success, and how many runs have not ended or failed.
 fn successes(across: &Across<'_>, scores: &TaskScores<'_>, method: usize) -> String {
-    let name = &scores.task.methods.list[method].name;
-    let failed = across.failed(&scores.task.name, name);
-    match (mean(scores, method, &scores.metric), failed) {
-        (Some(number), 0) => number,
-        (Some(number), failed) => format!("{number}, {failed} failed"),
-        (None, 0) => "none".to_owned(),
-        (None, failed) => format!("{failed} failed"),
+    let method_of = &scores.task.methods.list[method];
+    let failed = across.failed(&scores.task.name, &method_of.name);
+    let begun = scores.finals.begun(&method_of.runs);
+    let beside = [(begun, "begun"), (failed, "failed")].into_iter();
+    let beside = beside.filter(|(runs, _)| *runs > 0);
+    let beside = beside.map(|(runs, what)| format!("{runs} {what}"));
+    let number = mean(scores, method, &scores.metric).into_iter();
+    let cell: Vec<String> = number.chain(beside).collect();
+    match cell.is_empty() {
+        true => "none".to_owned(),
+        false => cell.join(", "),
     }
 }
 
 fn csv(across: &Across<'_>, scores: &[TaskScores<'_>]) -> String {
     let mut csv = Csv::new(&[
-        "task", "method", "metric", "runs", "failed", "iqm", "low", "high",
+        "task", "method", "metric", "runs", "begun", "failed", "iqm", "low", "high",
     ]);
     for scores in scores {
         for method in &scores.task.methods.list {
             let failed = across.failed(&scores.task.name, &method.name) as f64;
+            let begun = scores.finals.begun(&method.runs) as f64;
             for name in ordered(scores.finals.names.iter().map(String::as_str), |_| true) {
                 let found = scores.finals.scores(&method.runs, &name);
                 for at in intervals(&[&found], SEED, |groups| vec![iqm(&groups[0])]) {
-                    let numbers = [found.len() as f64, failed, at.value, at.low, at.high];
+                    let runs = [found.len() as f64, begun, failed];
+                    let numbers = [&runs[..], &[at.value, at.low, at.high]].concat();
                     csv.push(&[&scores.task.name, &method.name, &name], &numbers);
                 }
             }

@@ -49,6 +49,9 @@ impl Compare {
         if self.dry_run {
             part.check_sizes()?;
             self.list(&part, out)?;
+            for orphans in plan.orphans() {
+                let _ = writeln!(Plain(io::stderr()), "note: {orphans}");
+            }
             return Ok(ExitCode::SUCCESS);
         }
         if self.report {
@@ -223,7 +226,8 @@ impl Compare {
         };
         let runs: Vec<Compared> = plan.states().into_iter().map(compared).collect();
         let title = plan.file.file_stem().unwrap_or_default().to_string_lossy();
-        let report = match Report::across(&title, &runs, super::report::defaults) {
+        let (orphans, defaults) = (plan.orphans(), super::report::defaults);
+        let report = match Report::across(&title, &runs, orphans, defaults) {
             Err(ReportError::NoRun) => {
                 warn("no run has begun: there is nothing to report");
                 return Ok(());

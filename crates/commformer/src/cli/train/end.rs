@@ -6,9 +6,10 @@ use crate::evaluation::Evaluated;
 use crate::record::past::{Move, Past};
 use crate::record::tensorboard::{Ending, EventWriter};
 use crate::run_dir::RunDir;
-use commformer_train::{TrainError, write_beside};
+use commformer_train::{CheckpointError, CheckpointStore, TrainError, Which, write_beside};
 use commformer_view::numbers::grouped;
 use std::io::Write;
+use std::path::Path;
 
 /// Divergence of an iteration, in nats, at which teams were seen to lose what they had learned; those that kept it had
 /// at most 0.16 (docs/src/results.md, "One sample that overturns a team").
@@ -47,10 +48,13 @@ pub(super) fn failed(
                 ),
             }
         }
-        None if by_program => format!("what {path} holds is safe"),
-        None => format!(
-            "what {path} holds is safe, and `{program} train --run {path}` goes on from there"
-        ),
+        None => {
+            let (holds, next) = kept(folder.path());
+            match by_program {
+                true => holds,
+                false => format!("{holds}: `{program} train --run {path}` {next}"),
+            }
+        }
     };
     // Where the lock is lost, the events are another process's.
     if folder.lock().is_none_or(|lock| lock.check().is_ok())
@@ -62,6 +66,29 @@ pub(super) fn failed(
     }
     let steps = grouped(steps);
     anyhow::Error::new(error).context(format!("the run stopped after {steps} steps; {advice}"))
+}
+
+/// What a run that failed has saved, and what training in its folder does next.
+fn kept(run: &Path) -> (String, String) {
+    let shown = run.display();
+    let found = CheckpointStore::open(run).and_then(|store| store.load(Which::Latest));
+    match found {
+        Ok(found) => {
+            let steps = grouped(found.checkpoint.state.steps);
+            (
+                format!("what {shown} holds is safe, its newest checkpoint that of step {steps}"),
+                "goes on from there".to_owned(),
+            )
+        }
+        Err(CheckpointError::Missing(_)) => (
+            "no checkpoint was written yet".to_owned(),
+            "begins it anew".to_owned(),
+        ),
+        Err(error) => (
+            format!("no checkpoint in {shown} can be read now ({error})"),
+            "goes on once one can".to_owned(),
+        ),
+    }
 }
 
 /// How the best checkpoint does, where everything lies, and what to try next.

@@ -146,3 +146,14 @@ fn a_file_that_is_named_lies_beside_this_one() {
     let said = Format::read(&path).unwrap_err().to_string();
     assert!(said.contains("none.toml"), "{said}");
 }
+
+#[test]
+fn a_value_that_stands_twice_in_a_list_is_named() {
+    let text = "seeds = [1]\n[tasks.signal]\n[sweep]\nppo.lr = [1e-3, 5e-4, 0.0005]\n";
+    refused(text, &["`sweep.ppo.lr`", "0.0005 stands twice"]);
+    let text = "seeds = [1]\n[tasks.signal]\n[methods.a.sweep]\ngraph.mode = ['full', 'full']\n";
+    refused(
+        text,
+        &["`methods.a.sweep.graph.mode`", "\"full\" stands twice"],
+    );
+}

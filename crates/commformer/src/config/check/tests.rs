@@ -86,7 +86,7 @@ fn wrong_types_are_refused() {
         "ppo.lr=fast",
         &["`ppo.lr` is \"fast\"", "a number", "--set ppo.lr=fast"],
     );
-    check("run.steps=-5", &["-5", "at least 1"]);
+    check("run.steps=-5", &["-5", "1 to 9223372036854775807"]);
     check("run.steps=2.5", &["2.5", "a whole number"]);
     check("env.stack=few", &["`env.stack`", "a whole number"]);
     check("env.no_stay=1", &["`env.no_stay` is 1", "true or false"]);
