@@ -42,9 +42,9 @@ impl Graphs {
         self.acting.size()[0] as usize
     }
 
-    /// The group of an environment.
+    /// The group of an environment: environments are dealt evenly and in order.
     pub fn group_of(&self, env: usize, envs: usize) -> usize {
-        group_of(env, envs, self.groups())
+        env * self.groups() / envs.max(1)
     }
 
     /// The entries of each group's graph, row by row.
@@ -128,11 +128,6 @@ fn sample(graph: &dyn LearnedGraph, noise: &Tensor) -> Result<SampledGraphs, Tra
     let sampled = graph.sample(noise)?;
     returned::graphs("LearnedGraph::sample", &sampled.graphs, &noise.size())?;
     Ok(sampled)
-}
-
-/// The group of an environment: environments are dealt evenly and in order.
-pub fn group_of(env: usize, envs: usize, groups: usize) -> usize {
-    env * groups / envs.max(1)
 }
 
 /// Standard Gumbel noise for graphs, (groups, rows, columns), from the stream of this number.

@@ -1,11 +1,10 @@
 //! The upper level: whom to receive from (Hu et al., 2024, section 4.2; score function ours).
 
-use crate::rollout::graphs::{Graphs, group_of};
+use crate::rollout::graphs::Graphs;
 use crate::{
     BilevelConfig, Estimator, GraphPlan, LearnedGraph, PolicyResult, RolloutGraph, UpperData,
 };
 use ndarray::{Array2, ArrayView2, ArrayView3};
-use std::collections::HashSet;
 use std::ops::Range;
 use tch::{Kind, Tensor};
 
@@ -137,10 +136,10 @@ impl BilevelConfig {
             (self.upper_every, self.estimator == Estimator::ScoreFunction);
         let groups = self.drawn_graphs(envs);
         let kept = self.held_out_envs(envs);
-        let compared = (self.upper_envs(envs))
-            .map(|env| group_of(env, envs, groups.min(envs)))
-            .collect::<HashSet<_>>()
-            .len();
+        // Environments are dealt in order, so that the first and the last that are compared tell.
+        let upper = self.upper_envs(envs);
+        let group = |env: usize| env as u128 * groups.min(envs) as u128 / envs.max(1) as u128;
+        let one_alone = group(upper.start) == group(upper.end.saturating_sub(1));
         let rules: [(bool, &[&'static str], String); 6] = [
             (
                 every <= epochs,
@@ -181,7 +180,7 @@ impl BilevelConfig {
                 ),
             ),
             (
-                !score_function || compared > 1,
+                !(score_function && one_alone),
                 &["graph.groups", "graph.held_out", "rollout.num_envs"],
                 format!(
                     "the score function compares at least 2 graphs, but the {kept} environments that are kept apart \
