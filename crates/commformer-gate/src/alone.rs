@@ -95,7 +95,8 @@ impl Gate {
         }
     }
 
-    /// Forgets what it carries, as at the start of an episode.
+    /// Forgets what it carries, as at the start of an episode, and as after a step in which its agent was not active or in
+    /// which it left.
     pub fn forget(&mut self) {
         self.residual.fill(0.0);
     }

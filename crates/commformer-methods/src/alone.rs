@@ -170,7 +170,8 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Forgets what it carries, as at the start of an episode, and as after a step in which it was not active.
+    /// Forgets what it carries, as at the start of an episode, and as after a step in which it was not active or in which
+    /// it left.
     pub fn forget(&mut self) {
         self.memory.fill(0.0);
     }

@@ -165,7 +165,7 @@ pub struct Step {
     pub actions: Vec<Action>,
     /// (N)
     pub log_probs: Vec<f32>,
-    /// (N)
+    /// (N), each as [`Decision::value`]: of normalised returns, not in units of reward.
     pub values: Vec<f32>,
     /// What each member carries to the next step, rows of [`PolicyConfig::memory_width`]; `None` if nothing.
     /// The members have it already.
@@ -219,7 +219,7 @@ impl<'a> Team<'a> {
     /// Gives each member its own row of `memory`, rows of [`PolicyConfig::memory_width`], to go on from.
     ///
     /// # Errors
-    /// [`ModelError::Shape`] when it does not fit.
+    /// [`ModelError::Shape`] when it does not fit, [`ModelError::Input`] when a number is not finite.
     pub fn keep(&mut self, memory: &[f32]) -> Result<(), ModelError> {
         let width = self.weights.config().memory_width();
         self.check_rows("memory", Some(memory.len()), width)?;
@@ -254,7 +254,9 @@ impl<'a> Team<'a> {
     /// `CommFormer::act`.
     ///
     /// # Errors
-    /// [`ModelError::Input`] for turns or edges of another number of agents, [`ModelError::Shape`] for such noise.
+    /// [`ModelError::Input`] for turns or edges of another number of agents, and when the noise or what comes of it and of
+    /// the observations is not finite; [`ModelError::Shape`] for noise of another number. What members carry is then as
+    /// before.
     pub fn act(
         &mut self,
         turns: Vec<Turn<'a>>,
@@ -307,8 +309,10 @@ impl<'a> Team<'a> {
             if !edges.is_active(agent) {
                 decision.memory = (decision.memory).map(|memory| vec![0.0; memory.len()]);
             }
-            self.members[agent].keep(decision.memory.clone())?;
             decisions.push(decision);
+        }
+        for (member, decision) in self.members.iter_mut().zip(&decisions) {
+            member.keep(decision.memory.clone())?;
         }
         let of_each = |of: fn(&Decision) -> f32| decisions.iter().map(of).collect();
         let memory: Vec<f32> = decisions

@@ -49,11 +49,12 @@ impl<'a> Member<'a> {
     /// [`PolicyConfig::memory_width`](crate::PolicyConfig::memory_width) numbers.
     ///
     /// # Errors
-    /// [`ModelError::Shape`] when there are not so many.
+    /// [`ModelError::Shape`] when there are not so many, [`ModelError::Input`] when one is not finite.
     pub fn keep(&mut self, memory: Option<Vec<f32>>) -> Result<(), ModelError> {
         if let Some(memory) = &memory {
             let expected = self.weights.config().memory_width();
             check_width("memory", memory.len(), expected)?;
+            check_finite("memory", memory)?;
         }
         self.memory = memory;
         Ok(())
@@ -82,12 +83,7 @@ impl<'a> Member<'a> {
                 });
             }
         }
-        if let Some(at) = obs.iter().position(|number| !number.is_finite()) {
-            return Err(ModelError::Input {
-                input: "obs",
-                problem: format!("found {} at {at}, expected finite numbers", obs[at]),
-            });
-        }
+        check_finite("obs", obs)?;
         let mut tape = Tape::default();
         tape.begin([1, 1]);
         let obs = tape.input(obs, config.obs_dim, false);
@@ -133,7 +129,7 @@ impl<'a> Turn<'a> {
     /// own entry of the graph, `agents` the number of agents.
     ///
     /// # Errors
-    /// None that the inputs can cause; it computes what [`Receiving::decide`] does.
+    /// [`ModelError::Input`] when what comes of the observation is not finite; it computes what [`Receiving::decide`] does.
     pub fn entropy_alone(&self, agents: usize, own_edge: bool) -> Result<f64, ModelError> {
         let nothing = Inbox::default();
         let mut alone = Receiving::new(self, Links::alone(self.agent, agents, own_edge));
@@ -162,4 +158,14 @@ pub(super) fn check_width(
         expected: format!("[{expected}]"),
         found: vec![found as i64],
     })
+}
+
+pub(super) fn check_finite(input: &'static str, numbers: &[f32]) -> Result<(), ModelError> {
+    match numbers.iter().position(|number| !number.is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(ModelError::Input {
+            input,
+            problem: format!("found {} at {at}, expected finite numbers", numbers[at]),
+        }),
+    }
 }

@@ -2,6 +2,7 @@
 
 use commformer_nn::levels::Levels;
 
+use super::member::check_finite;
 use crate::ModelError;
 use crate::config::ActionSpace;
 use crate::message::index_bytes;
@@ -128,8 +129,9 @@ impl Reader<'_> {
         to: &mut Vec<f32>,
     ) -> Result<(), ModelError> {
         let bytes = self.bytes(Levels::bytes_of(levels, count))?;
+        let before = to.len();
         Levels::unpack(levels, count, bytes, to);
-        Ok(())
+        check_finite("message", &to[before..])
     }
 
     /// Refuses what is left.
@@ -173,6 +175,17 @@ impl Reader<'_> {
                 Ok(Given::Vector(vector))
             }
         }
+    }
+}
+
+/// Says whose letter it was that cannot be read.
+pub(super) fn sent_by(sender: usize) -> impl Fn(ModelError) -> ModelError {
+    move |error| match error {
+        ModelError::Input { input, problem } => ModelError::Input {
+            input,
+            problem: format!("of agent {sender}: {problem}"),
+        },
+        other => other,
     }
 }
 

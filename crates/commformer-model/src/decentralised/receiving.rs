@@ -5,8 +5,8 @@ use commformer_nn::native::{Actions, Native, Scored, Tape, Var};
 
 use super::Weights;
 use super::mail::{Inbox, Links};
-use super::member::{Turn, check_width};
-use super::packet::{Action, Given, Packet, Reader};
+use super::member::{Turn, check_finite, check_width};
+use super::packet::{Action, Given, Packet, Reader, sent_by};
 use crate::ModelError;
 use crate::config::{Closed, Decoding, PolicyConfig, RelationOrder, SelfLoop};
 use crate::network;
@@ -39,7 +39,7 @@ pub struct Decision {
     pub action: Action,
     /// Log-probability of that.
     pub log_prob: f32,
-    /// Value of its state.
+    /// Value of its state, as the value head gives it: of returns that training normalised, not in units of reward.
     pub value: f32,
     /// For the agents after it that hear it.
     pub said: Packet,
@@ -97,8 +97,9 @@ impl<'a> Receiving<'a> {
     /// Takes in what others sent before the next encoder block, and does that block's work.
     ///
     /// # Errors
-    /// [`ModelError::Input`] when a message cannot be read or comes from an agent whom it does not hear, or no block is
-    /// left.
+    /// [`ModelError::Input`] when a message cannot be read, has numbers that are not finite, or comes from an agent whom it
+    /// does not hear, when what comes of the messages is not finite, and when no block is left. Nothing of the inbox has been
+    /// taken in then.
     pub fn attend(&mut self, inbox: &Inbox<'_>) -> Result<(), ModelError> {
         let config = self.weights.config();
         if self.block >= config.blocks {
@@ -111,12 +112,14 @@ impl<'a> Receiving<'a> {
         // Itself first, then those it heard.
         let (levels, width) = (config.levels(), config.message_width());
         let mut all = self.said.clone();
-        for (_, packet) in inbox.letters() {
+        for (sender, packet) in inbox.letters() {
             let mut letter = packet.read();
-            letter.said(levels, width, &mut all)?;
-            letter.end()?;
+            letter
+                .said(levels, width, &mut all)
+                .and_then(|()| letter.end())
+                .map_err(sent_by(*sender))?;
         }
-        self.receives = !inbox.letters().is_empty();
+        let received = std::mem::replace(&mut self.receives, !inbox.letters().is_empty());
         let links = self.begin_pass(inbox);
         let old = self.old_messages();
         let stale = old.as_ref().map(|old| old.inputs(&mut self.tape));
@@ -133,9 +136,15 @@ impl<'a> Receiving<'a> {
             &links,
             stale.as_ref(),
         );
-        self.x = self.tape.value(x).to_vec();
-        self.others
-            .extend(others.map(|others| self.tape.value(others).to_vec()));
+        let x = self.tape.value(x).to_vec();
+        let others = others.map(|others| self.tape.value(others).to_vec());
+        let made = check_made(&x).and_then(|()| check_made(others.as_deref().unwrap_or_default()));
+        if let Err(error) = made {
+            self.receives = received;
+            return Err(error);
+        }
+        self.x = x;
+        self.others.extend(others);
         self.block += 1;
         self.prepare_to_say();
         Ok(())
@@ -146,8 +155,8 @@ impl<'a> Receiving<'a> {
     /// noise for continuous actions; without it the member takes its most likely action.
     ///
     /// # Errors
-    /// [`ModelError::Shape`] when the noise does not fit, [`ModelError::Input`] when a message cannot be
-    /// read.
+    /// [`ModelError::Shape`] when the noise does not fit, [`ModelError::Input`] when a message cannot be read, when it, the
+    /// noise or what comes of them is not finite.
     pub fn decide(
         mut self,
         inbox: &Inbox<'_>,
@@ -155,8 +164,10 @@ impl<'a> Receiving<'a> {
     ) -> Result<Decision, ModelError> {
         if let Some(noise) = noise {
             check_width("noise", noise.len(), self.config().actions.width())?;
+            check_finite("noise", noise)?;
         }
         let (outputs, said) = self.forward(inbox)?;
+        check_made(&outputs)?;
         let leaves = self.weights.leaves();
         let log_std = self.weights.native(&leaves).log_std();
         let mut scored = Scored::default();
@@ -173,13 +184,20 @@ impl<'a> Receiving<'a> {
             .tape
             .input(&self.x, self.weights.config().embed_dim, false);
         let value = (self.weights.network).values(&mut Native::new(&mut self.tape, &leaves), &x);
+        let value = self.tape.value(value)[0];
         let others: Vec<&[f32]> = self.others.iter().map(Vec::as_slice).collect();
+        let memory = match self.old_messages() {
+            Some(old) => Some(old.next(&others)),
+            None => self.memory.clone(),
+        };
+        check_made(&[log_prob, value])?;
+        check_made(memory.as_deref().unwrap_or_default())?;
+        if let Action::Continuous(action) = &action {
+            check_made(action)?;
+        }
         Ok(Decision {
-            value: self.tape.value(value)[0],
-            memory: match self.old_messages() {
-                Some(old) => Some(old.next(&others)),
-                None => self.memory.clone(),
-            },
+            value,
+            memory,
             action,
             log_prob,
             said,
@@ -190,6 +208,7 @@ impl<'a> Receiving<'a> {
     /// The entropy of the distribution that it would decide by.
     pub(super) fn entropy(mut self, inbox: &Inbox<'_>) -> Result<f64, ModelError> {
         let (outputs, _) = self.forward(inbox)?;
+        check_made(&outputs)?;
         let leaves = self.weights.leaves();
         let log_std = self.weights.native(&leaves).log_std();
         // An entropy is the same for every action.
@@ -227,19 +246,21 @@ impl<'a> Receiving<'a> {
         let own = match inbox.previous() {
             Some(packet) => {
                 let mut letter = packet.read();
-                let own = letter.given_after(config.actions)?;
-                letter.end()?;
-                own
+                let own = letter.given_after(config.actions);
+                own.and_then(|own| letter.end().map(|()| own))
+                    .map_err(sent_by(self.agent.saturating_sub(1)))?
             }
             None => Given::start(config.actions),
         };
         let mut said = Packet::default();
         said.given(config.actions, &own);
-        let mut letters: Vec<Reader<'_>> =
-            (inbox.letters().iter().map(|(_, packet)| packet.read())).collect();
+        let letters = inbox.letters().iter();
+        let mut letters: Vec<(usize, Reader<'_>)> = letters
+            .map(|(sender, packet)| (*sender, packet.read()))
+            .collect();
         let mut all = vec![own.clone()];
-        for letter in &mut letters {
-            all.push(letter.given(config.actions)?);
+        for (sender, letter) in &mut letters {
+            all.push(letter.given(config.actions).map_err(sent_by(*sender))?);
         }
         let links = self.begin_pass(inbox);
         let own = inputs(&mut self.tape, &[own]);
@@ -253,10 +274,11 @@ impl<'a> Receiving<'a> {
         let mut share = |ops: &mut Native<'_>, x: &Var| {
             let mut rows = ops.tape.value(*x).to_vec();
             said.said(levels, &rows);
-            for letter in &mut letters {
+            for (sender, letter) in &mut letters {
+                let read = rows.len();
                 if let Err(error) = letter.said(levels, sent, &mut rows) {
-                    unreadable.get_or_insert(error);
-                    rows.resize(rows.len() + sent, 0.0);
+                    unreadable.get_or_insert(sent_by(*sender)(error));
+                    rows.resize(read + sent, 0.0);
                 }
             }
             ops.tape.input(&rows, sent, false)
@@ -272,7 +294,9 @@ impl<'a> Receiving<'a> {
         if let Some(error) = unreadable {
             return Err(error);
         }
-        letters.iter().try_for_each(Reader::end)?;
+        for (sender, letter) in &letters {
+            letter.end().map_err(sent_by(*sender))?;
+        }
         Ok((self.tape.value(outputs).to_vec(), said))
     }
 
@@ -326,6 +350,19 @@ impl<'a> Receiving<'a> {
         let network = &self.weights.network;
         let keeps = self.config().closed == Closed::Stale;
         keeps.then(|| OldMessages::new(network, self.memory.as_deref(), vec![self.receives]))
+    }
+}
+
+/// Refuses what an agent made of its observation and its messages when that is not finite.
+fn check_made(numbers: &[f32]) -> Result<(), ModelError> {
+    match numbers.iter().all(|number| number.is_finite()) {
+        true => Ok(()),
+        false => Err(ModelError::Input {
+            input: "inbox",
+            problem: "what the agent makes of its observation and its messages is not finite, expected numbers of the \
+                      size that it saw in training"
+                .to_owned(),
+        }),
     }
 }
 

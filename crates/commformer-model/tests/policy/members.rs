@@ -1,7 +1,7 @@
 //! Members of a team that runs apart: what they refuse, and that saved weights make the same team.
 
-use commformer_model::decentralised::{OpenEdges, Team, Weights};
-use commformer_model::{ActionSpace, CommFormer, PolicyConfig};
+use commformer_model::decentralised::{Inbox, Member, OpenEdges, Packet, Team, Weights};
+use commformer_model::{ActionSpace, Closed, CommFormer, PolicyConfig};
 
 use crate::common::{Noise, noisy_policy};
 use crate::decentralised::numbers;
@@ -125,4 +125,66 @@ fn a_decision_comes_after_every_block_has_heard() {
         "{message}"
     );
     assert!(receiving.decide(&nothing, None).is_ok());
+}
+
+/// Numbers that are not finite, or that become so, are refused, name their sender, and leave no trace.
+#[test]
+fn numbers_that_are_not_finite_are_refused() {
+    let mut noise = Noise::new(5);
+    let config = PolicyConfig {
+        embed_dim: 8,
+        closed: Closed::Stale,
+        ..PolicyConfig::new(3, 5, ActionSpace::Discrete(4))
+    };
+    let weights = Weights::new(&noisy_policy(&config, &mut noise)).unwrap();
+    let mut member = Member::new(&weights, 1).unwrap();
+    let links = OpenEdges::new(&[1.0; 9]).unwrap().links(1);
+    let obs = numbers(&noise.normals(&[5]));
+    let begin = || member.perceive(&obs, None).unwrap().receive(links.clone());
+    let full = |number: f32| Packet::from(number.to_le_bytes().repeat(8));
+    let whole = full(0.5);
+    for (odd, told) in [
+        (f32::NAN, "`message`: of agent 2: found NaN at 0"),
+        (f32::INFINITY, "`message`: of agent 2: found inf at 0"),
+        (f32::MAX, "not finite"),
+    ] {
+        let mut receiving = begin();
+        let letter = full(odd);
+        let error = receiving.attend(&Inbox::new([(2, &letter)], None));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+        // The round is not over.
+        receiving.attend(&Inbox::new([(0, &whole)], None)).unwrap();
+        let mut other = begin();
+        other.attend(&Inbox::new([(0, &whole)], None)).unwrap();
+        let [found, expected] =
+            [receiving, other].map(|own| own.decide(&Inbox::default(), None).unwrap());
+        assert_eq!(found.log_prob, expected.log_prob);
+        assert_eq!(found.memory, expected.memory);
+    }
+    let attended = || {
+        let mut receiving = begin();
+        receiving.attend(&Inbox::new([(0, &whole)], None)).unwrap();
+        receiving
+    };
+    let refused = |inbox: &Inbox<'_>, noise: Option<&[f32]>| {
+        attended().decide(inbox, noise).unwrap_err().to_string()
+    };
+    // What the decoder is given, and a message for its attentions.
+    let odd = Packet::from([&[0][..], &full(f32::NAN).as_ref()[..]].concat());
+    let error = refused(&Inbox::new([(0, &odd)], None), None);
+    assert!(error.contains("of agent 0: found NaN"), "{error}");
+    let error = refused(&Inbox::default(), Some(&[0.0, f32::NAN, 0.0, 0.0]));
+    assert!(error.contains("`noise`: found NaN at 1"), "{error}");
+    let short = Packet::from(vec![0; 3]);
+    let mut receiving = begin();
+    let error = receiving.attend(&Inbox::new([(2, &short)], None));
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("of agent 2: 3 bytes left"), "{error}");
+
+    let mut memory = vec![0.0; config.memory_width()];
+    member.keep(Some(memory.clone())).unwrap();
+    memory[2] = f32::NAN;
+    let error = member.keep(Some(memory)).unwrap_err().to_string();
+    assert!(error.contains("`memory`: found NaN at 2"), "{error}");
 }
