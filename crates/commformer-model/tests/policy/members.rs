@@ -171,7 +171,7 @@ fn numbers_that_are_not_finite_are_refused() {
         attended().decide(inbox, noise).unwrap_err().to_string()
     };
     // What the decoder is given, and a message for its attentions.
-    let odd = Packet::from([&[0][..], &full(f32::NAN).as_ref()[..]].concat());
+    let odd = Packet::from([&[0][..], full(f32::NAN).as_ref()].concat());
     let error = refused(&Inbox::new([(0, &odd)], None), None);
     assert!(error.contains("of agent 0: found NaN"), "{error}");
     let error = refused(&Inbox::default(), Some(&[0.0, f32::NAN, 0.0, 0.0]));
