@@ -275,46 +275,49 @@ impl Turn<'_> {
         }
         let mut heard = self.heard.clone();
         for (sender, packet) in inbox.letters() {
-            let numbers = self.read(packet)?;
-            let known = heard.iter_mut().find(|(known, _)| known == sender);
-            match known {
+            if !self.hears.contains(sender) {
+                return Err(refused(format!(
+                    "agent {} found a message of agent {sender}, whom it does not hear",
+                    self.agent.agent
+                )));
+            }
+            let numbers = self.read(*sender, packet)?;
+            match heard.iter_mut().find(|(known, _)| known == sender) {
                 Some((_, last)) => *last = numbers,
-                None if self.round == 0 && self.hears.contains(sender) => {
-                    heard.push((*sender, numbers));
-                }
-                None => {
-                    return Err(refused(format!(
-                        "agent {} found a message of agent {sender}, whom it does not hear in this round",
-                        self.agent.agent
-                    )));
-                }
+                None if self.round == 0 => heard.push((*sender, numbers)),
+                // What it said first was lost: it is not heard in this step.
+                None => {}
             }
         }
         self.heard = heard;
         self.say();
-        let all: Vec<f32> = (self.heard.iter())
-            .flat_map(|(_, numbers)| numbers.iter().copied())
-            .collect();
+        let letters = self.heard.iter().map(|(_, numbers)| numbers.as_slice());
+        let all: Vec<f32> = letters.collect::<Vec<_>>().concat();
         let counts = [self.heard.len(), self.agent.others.len()];
         (self.agent.running).hear(&mut self.member, self.round, &all, counts);
         (self.round, self.said) = (self.round + 1, None);
         Ok(())
     }
 
-    fn read(&self, packet: &Packet) -> Result<Vec<f32>, ModelError> {
+    fn read(&self, sender: usize, packet: &Packet) -> Result<Vec<f32>, ModelError> {
         let running = &self.agent.running;
         let (levels, count) = (running.levels(), running.message());
         let (found, expected) = (packet.bytes(), Levels::bytes_of(levels, count));
         if found != expected {
             return Err(ModelError::Input {
                 input: "message",
-                problem: format!("found {found} bytes, expected {expected}"),
+                problem: format!("of agent {sender}: found {found} bytes, expected {expected}"),
             });
         }
-        let mut numbers = Vec::new();
+        let mut numbers = Vec::with_capacity(count);
         Levels::unpack(levels, count, packet.as_ref(), &mut numbers);
-        check_finite("message", &numbers)?;
-        Ok(numbers)
+        match odd(&numbers) {
+            None => Ok(numbers),
+            Some(problem) => Err(ModelError::Input {
+                input: "message",
+                problem: format!("of agent {sender}: {problem}"),
+            }),
+        }
     }
 
     /// Decides, after all rounds. `available`, A flags, says which of its actions can be taken; `None`: all. `noise`, A
@@ -322,7 +325,8 @@ impl Turn<'_> {
     /// its most likely action. It remembers the step.
     ///
     /// # Errors
-    /// [`ModelError::Shape`] for other sizes, [`ModelError::Input`] when no action is available or a round is left.
+    /// [`ModelError::Shape`] for other sizes, [`ModelError::Input`] when no action is available, a round is left, or numbers
+    /// are too large for the network. The agent remembers nothing of the step then.
     pub fn decide(
         self,
         available: Option<&[bool]>,
@@ -340,6 +344,7 @@ impl Turn<'_> {
         }
         if let Some(noise) = noise {
             check_width("noise", noise.len(), width)?;
+            check_finite("noise", noise)?;
         }
         let available: Option<Vec<u8>> = match available {
             Some(available) => {
@@ -356,7 +361,7 @@ impl Turn<'_> {
             None => None,
         };
         let running = &self.agent.running;
-        let (decision, memory) = running.decide(self.member, available.as_deref(), noise);
+        let (decision, memory) = running.decide(self.member, available.as_deref(), noise)?;
         self.agent.memory = memory;
         Ok(decision)
     }
@@ -381,11 +386,15 @@ fn check_width(input: &'static str, found: usize, expected: usize) -> Result<(),
 }
 
 fn check_finite(input: &'static str, numbers: &[f32]) -> Result<(), ModelError> {
-    match numbers.iter().position(|number| !number.is_finite()) {
+    match odd(numbers) {
         None => Ok(()),
-        Some(at) => Err(ModelError::Input {
-            input,
-            problem: format!("found {} at {at}, expected finite numbers", numbers[at]),
-        }),
+        Some(problem) => Err(ModelError::Input { input, problem }),
     }
+}
+
+/// What is wrong with numbers that are not all finite.
+pub(crate) fn odd(numbers: &[f32]) -> Option<String> {
+    let at = numbers.iter().position(|number| !number.is_finite())?;
+    let found = numbers[at];
+    Some(format!("found {found} at {at}, expected finite numbers"))
 }

@@ -6,7 +6,7 @@ use super::member::{Made, Member, Weights};
 use super::method::ActorCriticMethod;
 use super::network::{Network, Sizes, Values};
 use super::talk::Talk;
-use crate::alone::{Decision, TeamSizes};
+use crate::alone::{Decision, TeamSizes, odd};
 use commformer_env::settings;
 use commformer_model::decentralised::Action;
 use commformer_model::{ActionSpace, ModelError};
@@ -35,13 +35,13 @@ pub(crate) trait Running: Debug + Send + Sync {
     fn say(&self, member: &mut Member, round: usize) -> Vec<f32>;
     /// See [`Member::hear`].
     fn hear(&self, member: &mut Member, round: usize, inbox: &[f32], heard: [usize; 2]);
-    /// Ends a step. Also what the agent remembers.
+    /// Ends a step. Also what the agent remembers. Refuses numbers that are not finite.
     fn decide(
         &self,
         member: Member,
         available: Option<&[u8]>,
         noise: Option<&[f32]>,
-    ) -> (Decision, Vec<f32>);
+    ) -> Result<(Decision, Vec<f32>), ModelError>;
 }
 
 #[derive(Debug)]
@@ -153,13 +153,21 @@ impl<T: Talk> Running for Trained<T> {
         member: Member,
         available: Option<&[u8]>,
         noise: Option<&[f32]>,
-    ) -> (Decision, Vec<f32>) {
+    ) -> Result<(Decision, Vec<f32>), ModelError> {
         self.with(|weights| {
             let Made {
                 mut outputs,
                 memory,
             } = member.decide(weights);
             let outputs = outputs.swap_remove(0);
+            if let Some(problem) = odd(&outputs).or_else(|| odd(&memory)) {
+                return Err(ModelError::Input {
+                    input: "obs",
+                    problem: format!(
+                        "what comes of it and of the messages is no number: {problem}; they are too large"
+                    ),
+                });
+            }
             let mut scored = Scored::default();
             let given = (available, noise);
             let action = match scored.choose(&outputs, outputs.len(), weights.log_std(), given) {
@@ -167,7 +175,7 @@ impl<T: Talk> Running for Trained<T> {
                 Actions::Continuous(chosen) => Action::Continuous(chosen),
             };
             let log_prob = scored.log_probs[0];
-            (Decision { action, log_prob }, memory)
+            Ok((Decision { action, log_prob }, memory))
         })
     }
 }

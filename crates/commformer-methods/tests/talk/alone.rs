@@ -185,7 +185,7 @@ fn so_do_agents_that_say_nothing() {
 
 /// A team of everybody, of this method.
 fn exported(method: &str) -> (Vec<u8>, Exported) {
-    let config = config(method, &[]);
+    let config = config(method, &[("rounds", 3.into())]);
     let team = team(&config, &spec(ActionSpace::Discrete(4), 0));
     let bytes = file(&config, &*team, &[1.0; N * N]);
     let exported = Exported::read(&bytes).unwrap();
@@ -235,16 +235,13 @@ fn what_does_not_fit_is_refused() {
     let short = Packet::from(said.as_ref()[1..].to_vec());
     refused(
         hear(&mut turn, 1, &short).unwrap_err(),
-        "found 255 bytes, expected 256",
+        "of agent 1: found 255 bytes, expected 256",
     );
     let spoilt = Packet::from([&f32::NAN.to_le_bytes(), &said.as_ref()[4..]].concat());
     refused(hear(&mut turn, 1, &spoilt).unwrap_err(), "found NaN at 0");
-    // None of these counts. Who was silent in the first round is not heard in later ones; who is lost later was heard.
+    let huge = Packet::from(f32::MAX.to_le_bytes().repeat(64));
+    // None of these counts.
     hear(&mut turn, 1, &said).unwrap();
-    refused(
-        hear(&mut turn, 2, &said).unwrap_err(),
-        "whom it does not hear",
-    );
     turn.attend(&Inbox::default()).unwrap();
     turn.attend(&Inbox::default()).unwrap();
     refused(
@@ -255,8 +252,52 @@ fn what_does_not_fit_is_refused() {
         turn.decide(Some(&[false; 4]), None).unwrap_err(),
         "at least one action",
     );
-    let turn = team.agent(0).unwrap();
-    assert_eq!(turn.rounds(), 3);
+    // What is finite and too large is refused as well, and leaves no trace.
+    let (_, team) = exported("tarmac");
+    let mut agent = team.agent(0).unwrap();
+    let before = format!("{agent:?}");
+    let mut turn = agent.perceive(&[0.0; 7]).unwrap();
+    for _ in 0..3 {
+        hear(&mut turn, 1, &huge).unwrap();
+    }
+    refused(turn.decide(None, None).unwrap_err(), "they are too large");
+    assert_eq!(format!("{agent:?}"), before);
+}
+
+#[test]
+fn what_is_lost_in_the_first_round_was_not_sent() {
+    let (_, team) = exported("tarmac");
+    let seen = |agent: usize| -> Vec<f32> {
+        (0..7)
+            .map(|at| (7 * agent + at) as f32)
+            .map(f32::sin)
+            .collect()
+    };
+    // What agents say is of what they remember: of a step before.
+    let said = |agent: usize| {
+        let mut own = team.agent(agent).unwrap();
+        let mut turn = own.perceive(&seen(agent)).unwrap();
+        for _ in 0..3 {
+            turn.attend(&Inbox::default()).unwrap();
+        }
+        turn.decide(None, None).unwrap();
+        own.perceive(&seen(agent)).unwrap().say()
+    };
+    let (one, two) = (said(1), said(2));
+    let decided = |rounds: [&[(usize, &Packet)]; 3]| {
+        let mut agent = team.agent(0).unwrap();
+        let mut turn = agent.perceive(&seen(0)).unwrap();
+        for letters in rounds {
+            turn.attend(&Inbox::new(letters.iter().copied(), None))
+                .unwrap();
+        }
+        turn.decide(None, None).unwrap()
+    };
+    let (alone, both) = ([(1, &one)], [(1, &one), (2, &two)]);
+    assert_eq!(decided([&alone, &both, &both]), decided([&alone; 3]));
+    assert_ne!(decided([&both; 3]), decided([&alone; 3]));
+    // Who is lost later is taken to say what it said before.
+    assert_eq!(decided([&both, &alone, &[]]), decided([&both; 3]));
 }
 
 #[test]

@@ -57,11 +57,27 @@ impl Exported {
         let (of_gate, parts): (Vec<_>, Vec<_>) = parts
             .into_iter()
             .partition(|(name, _)| name.starts_with("gate."));
-        let gate = metadata.get("gate").map(|config| ExportedGate {
-            config: config.clone(),
-            execution: metadata.get("gate.execution").cloned().unwrap_or_default(),
-            parts: of_gate,
-        });
+        let gate = match (metadata.get("gate"), of_gate.is_empty()) {
+            (None, true) => None,
+            (None, false) => {
+                return Err(refused(
+                    "found weights of a gate without `gate` in the metadata: export the team again",
+                ));
+            }
+            (Some(config), _) => {
+                let execution = metadata.get("gate.execution").cloned().unwrap_or_default();
+                if !["error-diffusion", "threshold"].contains(&execution.as_str()) {
+                    return Err(refused(format!(
+                        "found `gate.execution` as `{execution}`, expected error-diffusion or threshold"
+                    )));
+                }
+                Some(ExportedGate {
+                    config: config.clone(),
+                    execution,
+                    parts: of_gate,
+                })
+            }
+        };
         Ok(Self {
             weights: Weights::of_parts(&config, parts)?,
             edges: OpenEdges::new(&edges)?,
@@ -85,8 +101,13 @@ impl Contents {
     /// # Errors
     /// [`ModelError::Input`] for other files.
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(refused)?;
-        let file = SafeTensors::deserialize(bytes).map_err(refused)?;
+        let unreadable = |error| {
+            refused(format!(
+                "not what `commformer export` writes, or cut short ({error})"
+            ))
+        };
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
+        let file = SafeTensors::deserialize(bytes).map_err(unreadable)?;
         let mut parts = HashMap::new();
         for (name, tensor) in file.tensors() {
             if tensor.dtype() != Dtype::F32 {

@@ -44,7 +44,9 @@ pub fn export(
         Portable::Transformer { policy, gate } => {
             let mut metadata = vec![("policy".to_owned(), json(&policy))];
             // Weights from before the gates were in force act without them.
-            if let Some((gate, execution)) = gate.filter(|_| loaded.options.gates.is_some()) {
+            let gate = gate.filter(|_| loaded.options.gates.is_some());
+            tensors.retain(|(name, _)| gate.is_some() || !name.starts_with("gate."));
+            if let Some((gate, execution)) = gate {
                 metadata.push(("gate".to_owned(), json(&gate)));
                 let execution = json(&execution).trim_matches('"').to_owned();
                 metadata.push(("gate.execution".to_owned(), execution));

@@ -141,6 +141,24 @@ fn an_exported_team_plays_as_it_was_evaluated() {
     printed(&train(folder, &gated));
     let run = folder.join("runs/predator-capture-prey-gate-1");
     plays_as_evaluated(&run, gated_returns);
+    // A gate is not lost without a word.
+    let whole = std::fs::read(run.join("team.safetensors")).unwrap();
+    for (from, to, told) in [
+        ("\"gate\":", "\"gatf\":", "weights of a gate without `gate`"),
+        (
+            "error-diffusion",
+            "error-diffusiom",
+            "error-diffusion or threshold",
+        ),
+    ] {
+        let at = whole
+            .windows(from.len())
+            .position(|window| window == from.as_bytes());
+        let (at, mut spoilt) = (at.unwrap(), whole.clone());
+        spoilt[at..at + to.len()].copy_from_slice(to.as_bytes());
+        let error = Exported::read(&spoilt).unwrap_err().to_string();
+        assert!(error.contains(told), "{error}");
+    }
 
     // What makes another team of this task.
     let eval = |set: &str| {
@@ -181,7 +199,16 @@ fn what_cannot_run_without_the_program_is_not_exported() {
     printed(&train(folder, &["signal", "--set", "gate.mode=random"]));
     let said = complaint(&program(folder, &words("export --run runs/signal-1")), 1);
     assert!(said.contains("expected learned, open or off"), "{said}");
+    // A team of gates that were never in force has none.
+    let early = "signal --set gate.mode=learned --set gate.start=1 --run early";
+    printed(&train(folder, &words(early)));
+    printed(&program(folder, &words("export --run early")));
+    let early = std::fs::read(folder.join("early/team.safetensors")).unwrap();
+    assert!(Exported::read(&early).unwrap().gate.is_none());
     // Other files are refused.
     let error = Exported::read(b"no such file").unwrap_err().to_string();
-    assert!(error.contains("file"), "{error}");
+    assert!(
+        error.contains("not what `commformer export` writes"),
+        "{error}"
+    );
 }

@@ -49,7 +49,14 @@ fn run(
     post: &[Sender<Letter>],
     letters: &Receiver<Letter>,
 ) -> Result<(), Box<dyn Error>> {
-    let Exported { weights, edges, .. } = Exported::read(TEAM)?;
+    let Exported {
+        weights,
+        edges,
+        gate: None,
+    } = Exported::read(TEAM)?
+    else {
+        return Err("a team with gates decides by them whom it hears".into());
+    };
     let (config, links) = (weights.config(), edges.links(agent));
     let mut member = Member::new(&weights, agent)?;
     let mut early = HashMap::new();
