@@ -236,7 +236,7 @@ fn a_task_without_agents_observations_or_actions_is_refused() {
         let error = ActorCritic::new(&config, Critic::Own, &spec, of_run).unwrap_err();
         let message = error.to_string();
         assert!(
-            message.contains(named) && message.contains("at least 1"),
+            message.contains(named) && message.contains("found 0, expected 1 to"),
             "{message}"
         );
     }
