@@ -29,7 +29,14 @@ fn every_kind_of_run_goes_on_to_the_bit() {
             "predator-capture-prey",
             &["rollout.shard=3", "env.episode_limit=5"],
         ),
-        ("signal", &["graph.upper_data='held-out'", "graph.groups=3"]),
+        (
+            "signal",
+            &[
+                "graph.upper_data='held-out'",
+                "graph.held_out=0.5",
+                "graph.groups=3",
+            ],
+        ),
         ("released", &["rollout.num_envs=5"]),
         ("predator-prey", &["policy.obs_norm='running'"]),
         (

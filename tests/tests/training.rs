@@ -16,7 +16,14 @@ fn a_run_is_a_function_of_its_config_and_seed() {
     for (preset, set) in [
         ("predator-prey", &[][..]),
         ("predator-capture-prey", &["ppo.minibatches=3"]),
-        ("signal", &["graph.upper_data='held-out'", "graph.groups=3"]),
+        (
+            "signal",
+            &[
+                "graph.upper_data='held-out'",
+                "graph.held_out=0.5",
+                "graph.groups=3",
+            ],
+        ),
         ("released", &["rollout.num_envs=5"]),
         ("traffic-junction-easy", &["env.episode_limit=9"]),
         ("predator-prey", &["rollout.shard=6"]),

@@ -1,7 +1,7 @@
 //! Settings that cannot work are refused before any work.
 
 use crate::rollout::graphs::entries;
-use crate::{GatePlan, GraphPlan, RolloutConfig, Settings, TrainError};
+use crate::{GatePlan, GraphPlan, RolloutConfig, Settings, TrainError, UpperData};
 use tch::{Kind, Tensor};
 
 /// Refuses the first setting that cannot work with `envs` environments, for a policy that evaluates
@@ -74,14 +74,23 @@ pub fn settings(
             "zero or more",
         )?;
         check(
+            "graph.upper_every",
+            graph.upper_every,
+            graph.upper_every > 0,
+            "at least 1",
+        )?;
+        check(
             "graph.post_stable",
             graph.post_stable,
             (0.0..=1.0).contains(&graph.post_stable),
             share,
         )?;
-        if let Some(conflict) = graph.conflict(ppo.epochs, envs) {
-            return Err(conflict.into());
-        }
+        // A schedule that leaves one level as it is has its uses: `BilevelConfig::conflict` is for who wants both to learn.
+        let kept = graph.upper_envs(envs).len();
+        let both = graph.upper_data == UpperData::Same || (kept > 0 && kept < envs);
+        let expected =
+            format!("a share that leaves each level at least one of the {envs} environments");
+        check("graph.held_out", graph.held_out, both, &expected)?;
     }
     // After the share held out, on which the number of samples depends.
     let lower_envs = crate::update::bilevel::lower_envs(plan, envs);

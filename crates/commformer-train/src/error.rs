@@ -1,6 +1,6 @@
 //! What can go wrong while training.
 
-use crate::{CheckpointError, Conflict, Diverged, EnvironmentFault, NotFinite};
+use crate::{CheckpointError, Diverged, EnvironmentFault, NotFinite};
 
 /// Why training could not begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -15,9 +15,6 @@ pub enum TrainError {
         /// What would work.
         expected: String,
     },
-    /// Settings do not go together.
-    #[error(transparent)]
-    Conflict(#[from] Conflict),
     /// The environments refused a call.
     #[error(transparent)]
     Environment(#[from] commformer_env::VecEnvError),

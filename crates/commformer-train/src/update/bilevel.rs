@@ -130,7 +130,8 @@ impl BilevelConfig {
         }
     }
 
-    /// Why one of the levels could not learn with so many epochs and environments; `None` if both can.
+    /// Why one of the levels could not learn with so many epochs and environments; `None` if both can. A trainer takes such
+    /// a schedule, which can be meant; the program refuses it.
     pub fn conflict(&self, epochs: usize, envs: usize) -> Option<Conflict> {
         let (every, score_function) =
             (self.upper_every, self.estimator == Estimator::ScoreFunction);
