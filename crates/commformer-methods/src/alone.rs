@@ -39,22 +39,14 @@
 
 use crate::actor_critic::{Decides, Member, Running};
 use crate::registry::ActorsConfig;
-use commformer_model::decentralised::{Action, Contents, Inbox, OpenEdges, Packet};
-use commformer_model::{ActionSpace, ModelError};
+use commformer_model::ModelError;
+use commformer_model::decentralised::{
+    Action, Contents, Inbox, OpenEdges, Packet, check_finite, check_width, not_finite,
+};
 use commformer_nn::levels::Levels;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The sizes of a team.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TeamSizes {
-    /// The number of agents N.
-    pub agents: usize,
-    /// Numbers that an agent sees.
-    pub obs_dim: usize,
-    /// What an agent chooses.
-    pub actions: ActionSpace,
-}
+pub use crate::sizes::TeamSizes;
 
 /// A trained team: all that its agents are given before they part.
 ///
@@ -311,7 +303,7 @@ impl Turn<'_> {
         }
         let mut numbers = Vec::with_capacity(count);
         Levels::unpack(levels, count, packet.as_ref(), &mut numbers);
-        match odd(&numbers) {
+        match not_finite(&numbers) {
             None => Ok(numbers),
             Some(problem) => Err(ModelError::Input {
                 input: "message",
@@ -372,29 +364,4 @@ fn refused(problem: impl ToString) -> ModelError {
         input: "file",
         problem: problem.to_string(),
     }
-}
-
-fn check_width(input: &'static str, found: usize, expected: usize) -> Result<(), ModelError> {
-    match found == expected {
-        true => Ok(()),
-        false => Err(ModelError::Shape {
-            input,
-            expected: format!("[{expected}]"),
-            found: vec![found as i64],
-        }),
-    }
-}
-
-fn check_finite(input: &'static str, numbers: &[f32]) -> Result<(), ModelError> {
-    match odd(numbers) {
-        None => Ok(()),
-        Some(problem) => Err(ModelError::Input { input, problem }),
-    }
-}
-
-/// What is wrong with numbers that are not all finite.
-pub(crate) fn odd(numbers: &[f32]) -> Option<String> {
-    let at = numbers.iter().position(|number| !number.is_finite())?;
-    let found = numbers[at];
-    Some(format!("found {found} at {at}, expected finite numbers"))
 }

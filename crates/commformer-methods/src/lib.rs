@@ -47,6 +47,7 @@ pub mod mappo;
 #[cfg(feature = "torch")]
 pub mod mat;
 mod registry;
+mod sizes;
 pub mod slim;
 pub mod tarmac;
 #[cfg(feature = "torch")]

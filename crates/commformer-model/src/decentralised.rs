@@ -61,6 +61,8 @@ mod receiving;
 pub use exported::{Contents, Exported, ExportedGate};
 pub use mail::{Delivered, Inbox, Links, Mailbox, OpenEdges};
 pub use member::{Member, Turn};
+#[doc(hidden)] // of agents of other methods, which run as these do
+pub use member::{check_finite, check_width, not_finite};
 pub use packet::{Action, Packet};
 pub use receiving::{Decision, Receiving};
 

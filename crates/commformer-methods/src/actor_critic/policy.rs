@@ -10,10 +10,10 @@ use super::network::{Network, Ran, Sizes, Tower, Values};
 use super::seen::{Hearing, Seen};
 use super::talk::{Silent, Talk};
 use super::{ActorCriticConfig, Critic};
+use crate::sizes::TeamSizes;
 use crate::{Footprint, MethodError};
 use commformer_env::{ActionSpace, Rng, Spec, settings};
-use commformer_model::ModelError;
-use commformer_nn::layout::{Layout, unfit_size};
+use commformer_nn::layout::Layout;
 use commformer_nn::native::Actions;
 use commformer_nn::passes::{AttentionOver, Precision};
 use commformer_nn::torch::{Distribution, Parameters, Torch, numbers, truths};
@@ -77,16 +77,7 @@ impl<T: Talk> ActorCritic<T> {
         spec: &Spec,
         (seed, precision, device): (u64, Precision, Device),
     ) -> Result<Self, MethodError> {
-        let required = [
-            ("agents", spec.agents),
-            ("obs_dim", spec.obs_dim),
-            ("actions", spec.actions.size()),
-        ];
-        for (setting, size) in required {
-            if let Some(problem) = unfit_size(size) {
-                return Err(ModelError::Config { setting, problem }.into());
-            }
-        }
+        TeamSizes::from(spec).check()?;
         let inputs = Inputs::new(config, critic, spec);
         let network = Network::new(&sizes(config, inputs, spec, decides), talk);
         let mut rng = Rng::new(seed_for(seed, Purpose::Weights), 0);

@@ -6,11 +6,11 @@ use super::member::{Made, Member, Weights};
 use super::method::ActorCriticMethod;
 use super::network::{Network, Sizes, Values};
 use super::talk::Talk;
-use crate::alone::{Decision, TeamSizes, odd};
+use crate::alone::{Decision, TeamSizes};
 use commformer_env::settings;
-use commformer_model::decentralised::Action;
+use commformer_model::decentralised::{Action, not_finite};
 use commformer_model::{ActionSpace, ModelError};
-use commformer_nn::layout::{Layout, unfit_size};
+use commformer_nn::layout::Layout;
 use commformer_nn::levels::Levels;
 use commformer_nn::native::{Actions, Scored};
 use std::collections::HashMap;
@@ -64,16 +64,7 @@ pub(crate) fn running<M: ActorCriticMethod>(
         problem,
     };
     settings::check(method).map_err(|error| refused(error.to_string()))?;
-    let required = [
-        ("agents", sizes.agents),
-        ("obs_dim", sizes.obs_dim),
-        ("actions", sizes.actions.width()),
-    ];
-    for (setting, size) in required {
-        if let Some(problem) = unfit_size(size) {
-            return Err(ModelError::Config { setting, problem });
-        }
-    }
+    sizes.check()?;
     let config: ActorCriticConfig = method.sizes();
     let told = if config.agent_id { sizes.agents } else { 0 };
     let actions = match sizes.actions {
@@ -160,7 +151,7 @@ impl<T: Talk> Running for Trained<T> {
                 memory,
             } = member.decide(weights);
             let outputs = outputs.swap_remove(0);
-            if let Some(problem) = odd(&outputs).or_else(|| odd(&memory)) {
+            if let Some(problem) = not_finite(&outputs).or_else(|| not_finite(&memory)) {
                 return Err(ModelError::Input {
                     input: "obs",
                     problem: format!(

@@ -7,7 +7,7 @@ use super::inputs::{dense, parts};
 use super::member::{Made, Weights};
 use super::policy::{ActorCritic, of_active};
 use super::talk::Talk;
-use crate::alone::TeamSizes;
+use crate::sizes::{TeamSizes, as_of_model};
 use crate::{Apart, Attentions, Delivered, Insight, Portable, Team};
 use commformer_env::ActionSpace;
 use commformer_model::{Attention, Explanation};
@@ -70,12 +70,7 @@ impl<T: Talk> Team for ActorCritic<T> {
             sizes: TeamSizes {
                 agents: self.inputs.agents,
                 obs_dim: self.inputs.obs_dim,
-                actions: match self.actions {
-                    ActionSpace::Discrete(count) => commformer_model::ActionSpace::Discrete(count),
-                    ActionSpace::Continuous(width) => {
-                        commformer_model::ActionSpace::Continuous(width)
-                    }
-                },
+                actions: as_of_model(self.actions),
             },
             weights: names.filter(needed).collect(),
         })

@@ -2,8 +2,9 @@
 
 use crate::Footprint;
 use crate::config::{GateMode, ObsNormName, PreviousActionName, TeamConfig};
+use crate::sizes::as_of_model;
 use commformer_env::Spec;
-use commformer_model::{ActionSpace, ObsNorm, PolicyConfig, PreviousAction};
+use commformer_model::{ObsNorm, PolicyConfig, PreviousAction};
 
 /// The [`Footprint`] of CommFormer's network.
 pub(crate) struct Sizes(PolicyConfig);
@@ -30,10 +31,6 @@ impl Footprint for Sizes {
 
 /// The network's sizes and switches for a task that looks like `spec`.
 pub(super) fn sizes(config: &TeamConfig, spec: &Spec) -> PolicyConfig {
-    let actions = match spec.actions {
-        commformer_env::ActionSpace::Discrete(count) => ActionSpace::Discrete(count),
-        commformer_env::ActionSpace::Continuous(width) => ActionSpace::Continuous(width),
-    };
     let policy = &config.policy;
     let gated = config.gate.mode != GateMode::Off;
     PolicyConfig {
@@ -65,6 +62,6 @@ pub(super) fn sizes(config: &TeamConfig, spec: &Spec) -> PolicyConfig {
         decoder: policy.decoder,
         dropout: policy.dropout,
         precision: config.precision,
-        ..PolicyConfig::new(spec.agents, spec.obs_dim, actions)
+        ..PolicyConfig::new(spec.agents, spec.obs_dim, as_of_model(spec.actions))
     }
 }

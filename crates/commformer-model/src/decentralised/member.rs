@@ -145,11 +145,11 @@ impl<'a> Turn<'a> {
     }
 }
 
-pub(super) fn check_width(
-    input: &'static str,
-    found: usize,
-    expected: usize,
-) -> Result<(), ModelError> {
+/// Refuses an input of another width.
+///
+/// # Errors
+/// [`ModelError::Shape`].
+pub fn check_width(input: &'static str, found: usize, expected: usize) -> Result<(), ModelError> {
     if found == expected {
         return Ok(());
     }
@@ -160,12 +160,20 @@ pub(super) fn check_width(
     })
 }
 
-pub(super) fn check_finite(input: &'static str, numbers: &[f32]) -> Result<(), ModelError> {
-    match numbers.iter().position(|number| !number.is_finite()) {
+/// Refuses an input whose numbers are not all finite.
+///
+/// # Errors
+/// [`ModelError::Input`].
+pub fn check_finite(input: &'static str, numbers: &[f32]) -> Result<(), ModelError> {
+    match not_finite(numbers) {
         None => Ok(()),
-        Some(at) => Err(ModelError::Input {
-            input,
-            problem: format!("found {} at {at}, expected finite numbers", numbers[at]),
-        }),
+        Some(problem) => Err(ModelError::Input { input, problem }),
     }
+}
+
+/// What is wrong with numbers that are not all finite.
+pub fn not_finite(numbers: &[f32]) -> Option<String> {
+    let at = numbers.iter().position(|number| !number.is_finite())?;
+    let found = numbers[at];
+    Some(format!("found {found} at {at}, expected finite numbers"))
 }

@@ -1,8 +1,8 @@
 //! The same team on threads of its own, which could be machines: nothing but bytes goes from one agent to another.
 
-use crate::team::{TEAM, act};
+use crate::team::{act, team};
 use commformer_model::PreviousAction;
-use commformer_model::decentralised::{Action, Exported, Inbox, Member, Packet};
+use commformer_model::decentralised::{Action, Inbox, Member, Packet};
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -16,7 +16,7 @@ type Seen = (Vec<f32>, bool);
 
 /// Plays episodes of Signal. The share of the right actions.
 pub fn play(episodes: u64) -> Result<f32, Box<dyn Error>> {
-    let agents = Exported::read(TEAM)?.edges.agents();
+    let agents = team()?.1.agents();
     let (post, boxes): (Vec<_>, Vec<_>) = (0..agents).map(|_| channel::<Letter>()).unzip();
     let mut ends = Vec::new();
     for (agent, letters) in boxes.into_iter().enumerate() {
@@ -49,14 +49,7 @@ fn run(
     post: &[Sender<Letter>],
     letters: &Receiver<Letter>,
 ) -> Result<(), Box<dyn Error>> {
-    let Exported {
-        weights,
-        edges,
-        gate: None,
-    } = Exported::read(TEAM)?
-    else {
-        return Err("a team with gates decides by them whom it hears".into());
-    };
+    let (weights, edges) = team()?;
     let (config, links) = (weights.config(), edges.links(agent));
     let mut member = Member::new(&weights, agent)?;
     let mut early = HashMap::new();
