@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use commformer_gate::alone::Gate;
-//! use commformer_gate::TemporalGateConfig;
+//! use commformer_gate::{Execution, TemporalGateConfig};
 //!
 //! // Embeddings of two numbers; a gate that receives where their sum is large.
 //! let config = TemporalGateConfig::new(3, 2);
@@ -18,9 +18,9 @@
 //!     ("gate.threshold", vec![0.0]),
 //! ];
 //! let parts = parts.map(|(name, numbers)| (name.to_owned(), numbers));
-//! let mut gate = Gate::of_parts(&config, parts)?;
-//! assert_eq!(gate.execute(&[2.0, 2.0])?, [true]);
-//! assert_eq!(gate.execute(&[0.5, 0.5])?, [false]);
+//! let mut gate = Gate::of_parts(&config, Execution::Threshold, parts)?;
+//! assert_eq!(gate.decide(&[2.0, 2.0])?, [true]);
+//! assert_eq!(gate.decide(&[0.5, 0.5])?, [false]);
 //! # Ok::<(), commformer_gate::GateError>(())
 //! ```
 
@@ -30,12 +30,13 @@ use std::collections::hash_map::Entry;
 use commformer_nn::native::{Native, Tape};
 
 use crate::network::{Network, THRESHOLD};
-use crate::{GateError, TemporalGateConfig};
+use crate::{Execution, GateError, TemporalGateConfig};
 
 /// The gate of one agent, and what it carries from step to step.
 #[derive(Debug)]
 pub struct Gate {
     config: TemporalGateConfig,
+    execution: Execution,
     network: Network,
     numbers: Vec<Vec<f32>>,
     threshold: f32,
@@ -45,6 +46,28 @@ pub struct Gate {
 }
 
 impl Gate {
+    /// Of a team that `commformer export` wrote: `config` and `execution` as its file has them, in JSON and by name.
+    ///
+    /// # Errors
+    /// [`GateError::Input`] for what is not such a configuration or no way to decide, and as for [`Gate::of_parts`].
+    pub fn exported(
+        config: &str,
+        execution: &str,
+        parts: impl IntoIterator<Item = (String, Vec<f32>)>,
+    ) -> Result<Self, GateError> {
+        let input = "config";
+        let config = serde_json::from_str(config).map_err(|error| GateError::Input {
+            input,
+            problem: error.to_string(),
+        })?;
+        let named = serde_json::Value::from(execution);
+        let execution = serde_json::from_value(named).map_err(|error| GateError::Input {
+            input: "execution",
+            problem: error.to_string(),
+        })?;
+        Self::of_parts(&config, execution, parts)
+    }
+
     /// From saved weights: the numbers of each tensor under its name in the file, such as a checkpoint's. Names that
     /// do not begin with `gate.` are others' and left alone.
     ///
@@ -53,6 +76,7 @@ impl Gate {
     /// unexpected, misshapen or doubled tensor, one whose numbers are not finite, or a threshold that is not a number.
     pub fn of_parts(
         config: &TemporalGateConfig,
+        execution: Execution,
         parts: impl IntoIterator<Item = (String, Vec<f32>)>,
     ) -> Result<Self, GateError> {
         config.validate()?;
@@ -87,6 +111,7 @@ impl Gate {
             None => Ok(Self {
                 residual: vec![0.0; config.decisions()],
                 config: config.clone(),
+                execution,
                 network,
                 numbers,
                 threshold,
@@ -133,18 +158,8 @@ impl Gate {
         }
     }
 
-    /// Whether it opens, for each decision: where the logit lies above the threshold.
-    ///
-    /// # Errors
-    /// As for [`Gate::logits`].
-    pub fn execute(&mut self, embedding: &[f32]) -> Result<Vec<bool>, GateError> {
-        let threshold = self.threshold;
-        let logits = self.logits(embedding)?;
-        Ok(logits.iter().map(|logit| *logit > threshold).collect())
-    }
-
-    /// The same by error diffusion: open as often as its probability says, evenly over time. What a step leaves over is
-    /// carried to the next.
+    /// Whether it opens, for each decision, by its [`Execution`]. By error diffusion, what a step leaves over is carried to
+    /// the next:
     ///
     /// ```text
     /// p = sigmoid(z - threshold);   open = [residual + p >= 1/2];   residual <- residual + p - open
@@ -152,14 +167,17 @@ impl Gate {
     ///
     /// # Errors
     /// As for [`Gate::logits`].
-    pub fn error_diffusion(&mut self, embedding: &[f32]) -> Result<Vec<bool>, GateError> {
-        let threshold = self.threshold;
+    pub fn decide(&mut self, embedding: &[f32]) -> Result<Vec<bool>, GateError> {
+        let (threshold, execution) = (self.threshold, self.execution);
         let logits = self.logits(embedding)?.to_vec();
-        let decide = |(logit, residual): (f32, &mut f32)| {
-            let due = *residual + 1.0 / (1.0 + (threshold - logit).exp());
-            let open = due >= 0.5;
-            *residual = due - f32::from(u8::from(open));
-            open
+        let decide = |(logit, residual): (f32, &mut f32)| match execution {
+            Execution::Threshold => logit > threshold,
+            Execution::ErrorDiffusion => {
+                let due = *residual + 1.0 / (1.0 + (threshold - logit).exp());
+                let open = due >= 0.5;
+                *residual = due - f32::from(u8::from(open));
+                open
+            }
         };
         Ok(logits
             .into_iter()
@@ -207,7 +225,7 @@ mod tests {
     }
 
     fn gate(parts: Vec<(String, Vec<f32>)>) -> Result<Gate, GateError> {
-        Gate::of_parts(&TemporalGateConfig::new(3, 2), parts)
+        Gate::of_parts(&TemporalGateConfig::new(3, 2), Execution::default(), parts)
     }
 
     #[test]
@@ -217,17 +235,13 @@ mod tests {
             for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
                 let expected = format!("`embedding`: number 1 is {odd}, expected a finite one");
                 let odd = [0.5, odd];
-                for refused in [
-                    shown.logits(&odd).map(drop),
-                    shown.execute(&odd).map(drop),
-                    shown.error_diffusion(&odd).map(drop),
-                ] {
+                for refused in [shown.logits(&odd).map(drop), shown.decide(&odd).map(drop)] {
                     assert_eq!(refused.unwrap_err().to_string(), expected);
                 }
             }
             let embedding = [1.0, 0.25 * step as f32];
             let [found, expected] =
-                [&mut shown, &mut spared].map(|gate| gate.error_diffusion(&embedding).unwrap());
+                [&mut shown, &mut spared].map(|gate| gate.decide(&embedding).unwrap());
             assert_eq!(found, expected);
         }
     }
@@ -243,7 +257,7 @@ mod tests {
         let mut closed = parts();
         closed[8].1[0] = f32::INFINITY;
         let mut closed = gate(closed).unwrap();
-        assert_eq!(closed.error_diffusion(&[2.0, 2.0]).unwrap(), [false]);
+        assert_eq!(closed.decide(&[2.0, 2.0]).unwrap(), [false]);
     }
 
     #[test]
@@ -251,8 +265,40 @@ mod tests {
         let mut large = parts();
         large[0].1.fill(f32::MAX);
         large[2].1.fill(f32::MAX);
-        let refused = gate(large).unwrap().error_diffusion(&[9.0, 9.0]);
+        let refused = gate(large).unwrap().decide(&[9.0, 9.0]);
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains("too large for the gate"), "{refused}");
+    }
+
+    #[test]
+    fn what_a_file_has_of_a_gate_makes_it_and_other_things_are_named() {
+        let config = r#"{"agents":3,"embed_dim":2,"per":"receiver","open_bias":2.0}"#;
+        let mut unsure = parts();
+        unsure[2].1.fill(0.0);
+        unsure[3].1.fill(0.0);
+        let exported =
+            |config: &str, execution: &str| Gate::exported(config, execution, unsure.clone());
+        let mut by_threshold = exported(config, "threshold").unwrap();
+        let mut diffuses = exported(config, "error-diffusion").unwrap();
+        // The log-odds of 0 are an opening in two steps, or none above the threshold.
+        let [never, in_turn] = [&mut by_threshold, &mut diffuses]
+            .map(|gate| [0; 4].map(|_| gate.decide(&[1.0, 1.0]).unwrap()[0]));
+        assert_eq!(never, [false; 4]);
+        assert_eq!(in_turn, [true, false, true, false]);
+
+        let told =
+            |config: &str, execution: &str| exported(config, execution).unwrap_err().to_string();
+        let error = told(config, "error-diffusiom");
+        assert!(
+            error.contains("`execution`") && error.contains("`threshold`"),
+            "{error}"
+        );
+        // A setting that this version does not know would be left out in silence.
+        let later = config.replace("per", "patience\":3,\"per");
+        let error = told(&later, "threshold");
+        assert!(
+            error.contains("`config`") && error.contains("`patience`"),
+            "{error}"
+        );
     }
 }

@@ -17,8 +17,21 @@ pub enum Per {
     Edge,
 }
 
+/// How a trained gate decides without drawing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Execution {
+    /// Open as often as its probability says, evenly over time: each agent carries the rounding error to its next step.
+    #[default]
+    #[schemars(extend("former" = "spread"))]
+    ErrorDiffusion,
+    /// Open where its logit lies above a threshold, which is set so that the target is met.
+    Threshold,
+}
+
 /// Every size and switch of a temporal gate. [`TemporalGateConfig::new`] gives the defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TemporalGateConfig {
     /// The number of agents N. A gate per receiver takes any number, since no weight depends on
     /// it; a gate per edge takes this one.

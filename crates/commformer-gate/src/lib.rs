@@ -107,7 +107,7 @@ mod temporal;
 mod threshold;
 
 pub use budget::{Budget, BudgetConfig, BudgetError, BudgetState, Price, TargetConfig};
-pub use config::{Per, TemporalGateConfig};
+pub use config::{Execution, Per, TemporalGateConfig};
 pub use error::GateError;
 #[cfg(feature = "torch")]
 pub use temporal::{Logits, TemporalGate};

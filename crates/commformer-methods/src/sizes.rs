@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The sizes of a team.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TeamSizes {
     /// The number of agents N.
     pub agents: usize,

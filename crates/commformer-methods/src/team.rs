@@ -2,8 +2,7 @@
 
 use crate::Insight;
 use crate::alone::TeamSizes;
-use crate::config::GateExecution;
-use commformer_gate::TemporalGateConfig;
+use commformer_gate::{Execution, TemporalGateConfig};
 use commformer_model::PolicyConfig;
 use commformer_train::{Act, Gates, ObsBatch, Policy, PolicyResult};
 use serde::Serialize;
@@ -103,7 +102,7 @@ pub enum Portable {
         /// The network.
         policy: PolicyConfig,
         /// The gate and how it decides, if there is one.
-        gate: Option<(TemporalGateConfig, GateExecution)>,
+        gate: Option<(TemporalGateConfig, Execution)>,
     },
     /// Actors: [`alone`](crate::alone).
     Actors {

@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let graph = [0f32, 0., 1., 1., 0., 0., 0., 1., 0.];
 
     let weights = Weights::new(&policy)?;
-    let mut team = Team::new(&weights, 3)?;
+    let mut team = Team::new(weights, 3)?;
     let turns = team.perceive(&obs, None)?;
     let step = team.act(turns, &OpenEdges::new(&graph)?, None)?;
     for (agent, action) in step.actions.iter().enumerate() {

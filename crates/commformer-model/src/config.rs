@@ -129,6 +129,7 @@ pub fn senders(sparsity: f64, agents: usize) -> usize {
 
 /// Every size and switch of the policy. [`PolicyConfig::new`] gives the defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PolicyConfig {
     /// The number of agents N.
     pub agents: usize,

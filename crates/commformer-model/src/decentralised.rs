@@ -34,7 +34,7 @@
 //! let graph = [1f32, 0., 1., 1., 1., 0., 0., 0., 1.];
 //!
 //! let weights = Weights::new(&policy)?;
-//! let mut team = Team::new(&weights, 3)?;
+//! let mut team = Team::new(weights, 3)?;
 //! let turns = team.perceive(&obs, None)?;
 //! let step = team.act(turns, &OpenEdges::new(&graph)?, None)?;
 //!
@@ -58,7 +58,7 @@ mod member;
 mod packet;
 mod receiving;
 
-pub use exported::{Contents, Exported, ExportedGate};
+pub use exported::{Contents, Exported, ExportedGate, FORMAT};
 pub use mail::{Delivered, Inbox, Links, Mailbox, OpenEdges};
 pub use member::{Member, Turn};
 #[doc(hidden)] // of agents of other methods, which run as these do
@@ -70,6 +70,7 @@ use crate::network::{self, Network};
 use crate::{Decoding, ModelError, PolicyConfig};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 /// The network and its weights, for all members. They were handed out before the episode.
 #[derive(Debug)]
@@ -103,7 +104,6 @@ impl Weights {
         parts: impl IntoIterator<Item = (String, Vec<f32>)>,
     ) -> Result<Self, ModelError> {
         config.validate()?;
-        let network = Network::new(config);
         let refused = |problem: String| ModelError::Input {
             input: "parts",
             problem,
@@ -126,6 +126,14 @@ impl Weights {
         if let Some((name, _)) = saved.iter().find(spoilt) {
             return Err(refused(format!("`{name}` has a number that is not finite")));
         }
+        // Before so many are laid out.
+        if config.blocks > saved.len() {
+            let (blocks, found) = (config.blocks, saved.len());
+            return Err(refused(format!(
+                "found {found} tensors, expected several for each of {blocks} blocks"
+            )));
+        }
+        let network = Network::new(config);
         let numbers = network.layout.take(&mut saved).map_err(refused)?;
         match saved.keys().find(|name| !name.starts_with("gate.")) {
             Some(name) => Err(refused(format!(
@@ -155,9 +163,9 @@ impl Weights {
 
 /// The members of one team.
 #[derive(Debug)]
-pub struct Team<'a> {
-    weights: &'a Weights,
-    members: Vec<Member<'a>>,
+pub struct Team {
+    weights: Arc<Weights>,
+    members: Vec<Member>,
 }
 
 /// What a team did in a step.
@@ -176,27 +184,27 @@ pub struct Step {
     pub delivered: Delivered,
 }
 
-impl<'a> Team<'a> {
+impl Team {
     /// A team at the start of an episode.
     ///
     /// # Errors
     /// [`ModelError::Input`] for another number of agents than the policy has heads for.
-    pub fn new(weights: &'a Weights, agents: usize) -> Result<Self, ModelError> {
+    pub fn new(weights: impl Into<Arc<Weights>>, agents: usize) -> Result<Self, ModelError> {
+        let weights = weights.into();
         let config = weights.config();
         if agents == 0 || !config.shared_head && agents != config.agents {
             let expected = if config.shared_head { 1 } else { config.agents };
             return Err(wrong_number("agents", agents, expected));
         }
+        let members = (0..agents).map(|agent| Member::new(Arc::clone(&weights), agent));
         Ok(Self {
+            members: members.collect::<Result<_, _>>()?,
             weights,
-            members: (0..agents)
-                .map(|agent| Member::new(weights, agent))
-                .collect::<Result<_, _>>()?,
         })
     }
 
     /// Its members.
-    pub fn members(&self) -> &[Member<'a>] {
+    pub fn members(&self) -> &[Member] {
         &self.members
     }
 
@@ -239,12 +247,12 @@ impl<'a> Team<'a> {
         &self,
         obs: &[f32],
         available: Option<&[bool]>,
-    ) -> Result<Vec<Turn<'a>>, ModelError> {
+    ) -> Result<Vec<Turn>, ModelError> {
         let config = self.weights.config();
         let (width, actions) = (config.obs_dim, config.actions.width());
         self.check_rows("obs", Some(obs.len()), width)?;
         self.check_rows("available", available.map(<[bool]>::len), actions)?;
-        let turn = |(agent, member): (usize, &Member<'a>)| {
+        let turn = |(agent, member): (usize, &Member)| {
             let own = available.map(|flags| &flags[agent * actions..(agent + 1) * actions]);
             member.perceive(&obs[agent * width..(agent + 1) * width], own)
         };
@@ -261,7 +269,7 @@ impl<'a> Team<'a> {
     /// before.
     pub fn act(
         &mut self,
-        turns: Vec<Turn<'a>>,
+        turns: Vec<Turn>,
         edges: &OpenEdges,
         noise: Option<&[f32]>,
     ) -> Result<Step, ModelError> {
@@ -280,11 +288,12 @@ impl<'a> Team<'a> {
                 ),
             });
         }
-        let config = self.weights.config();
+        let weights = Arc::clone(&self.weights);
+        let config = weights.config();
         let actions = config.actions.width();
         self.check_rows("noise", noise.map(<[f32]>::len), actions)?;
         let mut mailbox = Mailbox::new(edges);
-        let mut receiving: Vec<Receiving<'a>> = turns
+        let mut receiving: Vec<Receiving> = turns
             .into_iter()
             .enumerate()
             .map(|(agent, turn)| turn.receive(edges.links(agent)))

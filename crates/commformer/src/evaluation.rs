@@ -97,6 +97,8 @@ fn envs(config: &Config, request: &Request) -> Result<Envs, ComposeError> {
 pub(crate) struct Loaded {
     request: Request,
     trained_steps: u64,
+    /// Of what its team learned to see.
+    obs_version: u32,
     /// (N, N), or (0, 0) for a team without one.
     graph: Tensor,
     /// Its entries, row by row.
@@ -158,6 +160,7 @@ impl Loaded {
         let loaded = Self {
             request: *request,
             trained_steps: checkpoint.state.steps,
+            obs_version: checkpoint.state.obs_version,
             graph,
             edges,
             value_norm: checkpoint.state.value_norm,

@@ -2,7 +2,7 @@
 
 use crate::{CPU, Noise, all_finite, mean, numbers};
 use commformer_gate::alone::Gate;
-use commformer_gate::{Per, TemporalGate, TemporalGateConfig, decision, fixed};
+use commformer_gate::{Execution, Per, TemporalGate, TemporalGateConfig, decision, fixed};
 use proptest::prelude::*;
 use tch::{Device, Kind, Tensor};
 
@@ -137,7 +137,8 @@ fn a_gate_alone_decides_what_the_teams_gate_does() {
                 .into_iter()
                 .map(|(name, part)| (name, numbers(&part)))
         };
-        let mut alone = Gate::of_parts(&config, parts()).unwrap();
+        let [mut alone, mut by_threshold] = [Execution::ErrorDiffusion, Execution::Threshold]
+            .map(|execution| Gate::of_parts(&config, execution, parts()).unwrap());
         let mut residual = Tensor::zeros([config.decisions() as i64], (Kind::Float, Device::Cpu));
         let mut opened = [0, 0];
         for step in 0..40 {
@@ -154,22 +155,24 @@ fn a_gate_alone_decides_what_the_teams_gate_does() {
             }
             let flags = |open: &Tensor| Vec::<bool>::try_from(open.gt(0.5)).unwrap();
             let expected = flags(&decision::execute(&own, gate.threshold()));
-            let found = alone.execute(&embedding).unwrap();
+            let found = by_threshold.decide(&embedding).unwrap();
             assert_eq!(found, expected);
             found
                 .iter()
                 .for_each(|open| opened[usize::from(*open)] += 1);
             let (open, after) = decision::error_diffusion(&own, gate.threshold(), &residual);
-            assert_eq!(alone.error_diffusion(&embedding).unwrap(), flags(&open));
+            assert_eq!(alone.decide(&embedding).unwrap(), flags(&open));
             residual = after;
         }
         assert!(opened[0] > 0 && opened[1] > 0);
-        let error = Gate::of_parts(&config, parts().skip(1))
+        let error = Gate::of_parts(&config, Execution::default(), parts().skip(1))
             .unwrap_err()
             .to_string();
         assert!(error.contains("`gate.hidden.weight` is missing"), "{error}");
         let twice = parts().chain(parts().take(1));
-        let error = Gate::of_parts(&config, twice).unwrap_err().to_string();
+        let error = Gate::of_parts(&config, Execution::default(), twice)
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains("`gate.hidden.weight` is there twice"),
             "{error}"

@@ -20,7 +20,7 @@ impl TeamPolicy {
         let size = batch.obs.size();
         let (envs, agents) = (size[0], size[1] as usize);
         let weights = Weights::new(self.model())?;
-        let mut team = Team::new(&weights, agents)?;
+        let mut team = Team::new(weights, agents)?;
         let (mut acts, mut log) = (Vec::new(), Vec::new());
         for env in 0..envs {
             let of_env = |x: &Tensor| x.narrow(0, env.min(x.size()[0] - 1), 1);
@@ -51,7 +51,7 @@ impl TeamPolicy {
     /// One step of one team: observations of batch 1.
     fn step_apart(
         &self,
-        team: &mut Team<'_>,
+        team: &mut Team,
         context: &ObsBatch<'_>,
         gates: Gates<'_>,
         noise: Option<&Tensor>,
@@ -114,7 +114,7 @@ impl TeamPolicy {
     fn decide_alone(
         &self,
         agent: i64,
-        turn: &Turn<'_>,
+        turn: &Turn,
         context: &ObsBatch<'_>,
         gates: Gates<'_>,
     ) -> PolicyResult<Option<Decision>> {
@@ -175,7 +175,7 @@ fn actions(of_members: &[Action]) -> Tensor {
 }
 
 /// A member's embedding, (1, 1, E).
-fn embedding(turn: &Turn<'_>, device: tch::Device) -> Tensor {
+fn embedding(turn: &Turn, device: tch::Device) -> Tensor {
     Tensor::from_slice(turn.embedding())
         .view([1, 1, -1])
         .to_device(device)

@@ -4,10 +4,11 @@ mod decisions;
 
 pub use decisions::{Decision, GateInputs, for_policy};
 
-use crate::config::{GateConfig, GateEstimator, GateExecution, GateMode};
+use crate::config::{GateConfig, GateEstimator, GateMode};
 use commformer_env::Rng;
 use commformer_gate::{
-    GateError, Per, TemporalGate, TemporalGateConfig, diffusion_threshold, quantile_threshold,
+    Execution, GateError, Per, TemporalGate, TemporalGateConfig, diffusion_threshold,
+    quantile_threshold,
 };
 use commformer_train::{PolicyResult, Purpose, ReceiveGates, seed_for};
 use tch::{Device, Tensor};
@@ -22,7 +23,7 @@ pub struct TeamGate {
     /// Of straight-through gradients.
     temperature: f64,
     estimator: GateEstimator,
-    execution: GateExecution,
+    execution: Execution,
 }
 
 #[derive(Debug)]
@@ -109,7 +110,7 @@ impl TeamGate {
     pub fn recurrent_width(&self) -> usize {
         match &self.kind {
             Kinds::Periodic(_) => 1,
-            Kinds::Learned(gate) if self.execution == GateExecution::ErrorDiffusion => {
+            Kinds::Learned(gate) if self.execution == Execution::ErrorDiffusion => {
                 gate.config().decisions()
             }
             _ => 0,
@@ -121,7 +122,7 @@ impl TeamGate {
     /// # Errors
     ///
     /// A sentence that says why it cannot.
-    pub fn portable(&self) -> Result<Option<(TemporalGateConfig, GateExecution)>, String> {
+    pub fn portable(&self) -> Result<Option<(TemporalGateConfig, Execution)>, String> {
         match &self.kind {
             Kinds::Open => Ok(None),
             Kinds::Learned(gate) => Ok(Some((gate.config().clone(), self.execution))),
@@ -200,10 +201,8 @@ impl ReceiveGates for TeamGate {
             Kinds::Learned(gate) => {
                 let now = gate.threshold();
                 let threshold = match self.execution {
-                    GateExecution::ErrorDiffusion => {
-                        diffusion_threshold(scores, target, found, now)
-                    }
-                    GateExecution::Threshold => quantile_threshold(scores, target),
+                    Execution::ErrorDiffusion => diffusion_threshold(scores, target, found, now),
+                    Execution::Threshold => quantile_threshold(scores, target),
                 };
                 if let Some(threshold) = threshold {
                     gate.set_threshold(threshold)?;

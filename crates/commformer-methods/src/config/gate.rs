@@ -1,6 +1,6 @@
 //! `[gate]`: when each agent receives, and what that may cost.
 
-use commformer_gate::{BudgetConfig, Per, TargetConfig};
+use commformer_gate::{BudgetConfig, Execution, Per, TargetConfig};
 use commformer_model::Closed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,17 +35,6 @@ pub enum GateEstimator {
     StraightThrough,
 }
 
-/// How a learned gate is executed, which in training is drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum GateExecution {
-    /// Open as often as its probability says, evenly over time: each agent carries the rounding error to its next step.
-    #[schemars(extend("former" = "spread"))]
-    ErrorDiffusion,
-    /// Open where its logit lies above a threshold, which is set so that the target is met.
-    Threshold,
-}
-
 /// How messages are paid for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -72,8 +61,8 @@ pub struct GateConfig {
     #[default(GateEstimator::Action)]
     pub estimator: GateEstimator,
     /// How a learned gate is executed.
-    #[default(GateExecution::ErrorDiffusion)]
-    pub execution: GateExecution,
+    #[default(Execution::ErrorDiffusion)]
+    pub execution: Execution,
     /// Temperature of the straight-through gradient.
     #[default = 1.0]
     #[schemars(extend("exclusiveMinimum" = 0.0))]

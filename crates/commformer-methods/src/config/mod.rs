@@ -4,7 +4,7 @@ mod gate;
 mod graph;
 mod policy;
 
-pub use gate::{GateBudget, GateConfig, GateEstimator, GateExecution, GateMode};
+pub use gate::{GateBudget, GateConfig, GateEstimator, GateMode};
 pub use graph::{GraphConfig, GraphMode};
 pub use policy::{ObsNormName, PolicySettings, PreviousActionName};
 

@@ -2,6 +2,7 @@
 
 use safetensors::{Dtype, SafeTensors};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::{OpenEdges, Weights};
 use crate::ModelError;
@@ -10,18 +11,21 @@ use crate::config::PolicyConfig;
 /// A trained team: all that its agents are given before they part.
 ///
 /// The file is in the safetensors format. It has the weights under their names, the graph (N, N) as `graph.edges`, and
-/// in its metadata, as JSON, the configuration of the network (`policy`) and that of a gate, if there is one (`gate`).
+/// in its metadata, as JSON, the configuration of the network (`policy`) and that of a gate, if there is one (`gate`); the
+/// version of the file ([`FORMAT`]), and that of the observations (`obs_version`).
 #[derive(Debug)]
 pub struct Exported {
-    /// The network.
-    pub weights: Weights,
+    /// The network, for all agents.
+    pub weights: Arc<Weights>,
     /// The graph by which the team acts.
     pub edges: OpenEdges,
     /// Its gates; `None`: every edge is open in every step.
     pub gate: Option<ExportedGate>,
+    /// The version of the observations that it learned from; see [`Contents::obs_version`].
+    pub obs_version: Option<u32>,
 }
 
-/// What `commformer_gate::alone::Gate` is made of.
+/// What `commformer_gate::alone::Gate::exported` makes a gate of.
 #[derive(Debug)]
 pub struct ExportedGate {
     /// Its `TemporalGateConfig`, in JSON.
@@ -38,10 +42,12 @@ impl Exported {
     /// # Errors
     /// [`ModelError::Input`] for other files, [`ModelError::Config`] for a configuration that makes no network.
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
+        let contents = Contents::read(bytes)?;
+        let obs_version = contents.obs_version()?;
         let Contents {
             metadata,
             mut parts,
-        } = Contents::read(bytes)?;
+        } = contents;
         let policy = metadata.get("policy").ok_or_else(|| match metadata.get("method") {
             Some(method) => refused(format!(
                 "found a team of the method {method}, which `commformer_methods::alone::Exported` reads"
@@ -64,27 +70,24 @@ impl Exported {
                     "found weights of a gate without `gate` in the metadata: export the team again",
                 ));
             }
-            (Some(config), _) => {
-                let execution = metadata.get("gate.execution").cloned().unwrap_or_default();
-                if !["error-diffusion", "threshold"].contains(&execution.as_str()) {
-                    return Err(refused(format!(
-                        "found `gate.execution` as `{execution}`, expected error-diffusion or threshold"
-                    )));
-                }
-                Some(ExportedGate {
-                    config: config.clone(),
-                    execution,
-                    parts: of_gate,
-                })
-            }
+            (Some(config), _) => Some(ExportedGate {
+                config: config.clone(),
+                execution: metadata.get("gate.execution").cloned().unwrap_or_default(),
+                parts: of_gate,
+            }),
         };
         Ok(Self {
-            weights: Weights::of_parts(&config, parts)?,
+            weights: Arc::new(Weights::of_parts(&config, parts)?),
             edges: OpenEdges::new(&edges)?,
             gate,
+            obs_version,
         })
     }
 }
+
+/// The version of the files that `commformer export` writes. A file of a later one is refused, since it may mean something
+/// that this program does not know.
+pub const FORMAT: u32 = 1;
 
 /// What a file in the safetensors format holds.
 #[derive(Debug)]
@@ -122,7 +125,31 @@ impl Contents {
             parts.insert(name, numbers);
         }
         let metadata = header.metadata().clone().unwrap_or_default();
-        Ok(Self { metadata, parts })
+        let contents = Self { metadata, parts };
+        match contents.number("format")? {
+            Some(format) if format > FORMAT => Err(refused(format!(
+                "found version {format} of the format, expected at most {FORMAT}: a later version of commformer wrote it, \
+                 use that or a later one"
+            ))),
+            _ => Ok(contents),
+        }
+    }
+
+    /// The version of the observations that the team learned from (`commformer_env::Spec::obs_version`): an environment that
+    /// shows another one shows other things under the same numbers. `None` in files from before it was written.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] when it is no number.
+    pub fn obs_version(&self) -> Result<Option<u32>, ModelError> {
+        self.number("obs_version")
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u32>, ModelError> {
+        let number = |text: &String| {
+            text.parse()
+                .map_err(|_| refused(format!("found `{name}` as `{text}`, expected a number")))
+        };
+        self.metadata.get(name).map(number).transpose()
     }
 }
 

@@ -29,7 +29,7 @@ impl OpenEdges {
     /// From a graph (N, N) of 0 and 1, row the receiver.
     ///
     /// # Errors
-    /// [`ModelError::Shape`] when it is not square.
+    /// [`ModelError::Shape`] when it is not square, [`ModelError::Input`] when a number is another.
     pub fn new(graph: &[f32]) -> Result<Self, ModelError> {
         let agents = graph.len().isqrt();
         if agents * agents != graph.len() {
@@ -39,9 +39,15 @@ impl OpenEdges {
                 found: vec![graph.len() as i64],
             });
         }
+        if let Some(at) = graph.iter().position(|edge| ![0.0, 1.0].contains(edge)) {
+            return Err(ModelError::Input {
+                input: "graph",
+                problem: format!("found {} at {at}, expected 0 or 1", graph[at]),
+            });
+        }
         Ok(Self {
             agents,
-            open: graph.iter().map(|edge| *edge > 0.5).collect(),
+            open: graph.iter().map(|edge| *edge == 1.0).collect(),
             active: vec![true; agents],
         })
     }
@@ -347,5 +353,8 @@ mod tests {
         assert_eq!(links.heard_by, [true, false, true]);
         let error = OpenEdges::new(&[0.0; 6]).unwrap_err().to_string();
         assert!(error.contains("N * N"), "{error}");
+        let error = OpenEdges::new(&[0.0, 1.0, 0.5, 0.0]).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("found 0.5 at 2, expected 0 or 1"), "{error}");
     }
 }

@@ -4,6 +4,7 @@
 //! its own links and an [`Inbox`].
 
 use commformer_nn::native::{Native, Tape};
+use std::sync::Arc;
 
 use super::Weights;
 use super::mail::{Inbox, Links};
@@ -13,19 +14,20 @@ use crate::config::Recurrence;
 
 /// One agent and what it carries from step to step.
 #[derive(Debug)]
-pub struct Member<'a> {
-    weights: &'a Weights,
+pub struct Member {
+    weights: Arc<Weights>,
     agent: usize,
     /// [`PolicyConfig::memory_width`] numbers; `None`: nothing yet.
     memory: Option<Vec<f32>>,
 }
 
-impl<'a> Member<'a> {
-    /// Agent `agent`, at the start of an episode.
+impl Member {
+    /// Agent `agent`, at the start of an episode. Agents in one process share their weights, as clones of an `Arc`.
     ///
     /// # Errors
     /// [`ModelError::Input`] for an agent beyond those that have a head.
-    pub fn new(weights: &'a Weights, agent: usize) -> Result<Self, ModelError> {
+    pub fn new(weights: impl Into<Arc<Weights>>, agent: usize) -> Result<Self, ModelError> {
+        let weights = weights.into();
         let config = weights.config();
         if !config.shared_head && agent >= config.agents {
             return Err(ModelError::Input {
@@ -66,11 +68,7 @@ impl<'a> Member<'a> {
     /// # Errors
     /// [`ModelError::Shape`] when the observation or the availability does not fit, [`ModelError::Input`] when a number
     /// is not finite or no action is available.
-    pub fn perceive(
-        &self,
-        obs: &[f32],
-        available: Option<&[bool]>,
-    ) -> Result<Turn<'a>, ModelError> {
+    pub fn perceive(&self, obs: &[f32], available: Option<&[bool]>) -> Result<Turn, ModelError> {
         let config = self.weights.config();
         check_width("obs", obs.len(), config.obs_dim)?;
         if let Some(available) = available {
@@ -95,7 +93,7 @@ impl<'a> Member<'a> {
         let mut ops = Native::new(&mut tape, &leaves);
         let (embedding, after) = self.weights.network.embed(&mut ops, &obs, hidden);
         Ok(Turn {
-            weights: self.weights,
+            weights: Arc::clone(&self.weights),
             agent: self.agent,
             embedding: tape.value(embedding).to_vec(),
             available: available.map(|flags| flags.iter().map(|flag| u8::from(*flag)).collect()),
@@ -109,8 +107,8 @@ impl<'a> Member<'a> {
 
 /// A member's step after it perceived. Its gate decides now whom it asks to send.
 #[derive(Debug)]
-pub struct Turn<'a> {
-    pub(super) weights: &'a Weights,
+pub struct Turn {
+    pub(super) weights: Arc<Weights>,
     pub(super) agent: usize,
     /// E numbers.
     pub(super) embedding: Vec<f32>,
@@ -119,7 +117,7 @@ pub struct Turn<'a> {
     pub(super) memory: Option<Vec<f32>>,
 }
 
-impl<'a> Turn<'a> {
+impl Turn {
     /// What it makes of its own observation, E numbers.
     pub fn embedding(&self) -> &[f32] {
         &self.embedding
@@ -140,7 +138,7 @@ impl<'a> Turn<'a> {
     }
 
     /// Goes on with these links.
-    pub fn receive(self, links: Links) -> Receiving<'a> {
+    pub fn receive(self, links: Links) -> Receiving {
         Receiving::new(&self, links)
     }
 }

@@ -2,6 +2,7 @@
 
 use commformer_nn::links::Sender;
 use commformer_nn::native::{Actions, Native, Scored, Tape, Var};
+use std::sync::Arc;
 
 use super::Weights;
 use super::mail::{Inbox, Links};
@@ -14,8 +15,8 @@ use crate::old_messages::OldMessages;
 
 /// A member's step while messages go back and forth.
 #[derive(Debug)]
-pub struct Receiving<'a> {
-    weights: &'a Weights,
+pub struct Receiving {
+    weights: Arc<Weights>,
     agent: usize,
     links: Links,
     available: Option<Vec<u8>>,
@@ -49,11 +50,11 @@ pub struct Decision {
     pub memory: Option<Vec<f32>>,
 }
 
-impl<'a> Receiving<'a> {
+impl Receiving {
     /// A member that has heard nothing yet.
-    pub(super) fn new(turn: &Turn<'a>, links: Links) -> Self {
+    pub(super) fn new(turn: &Turn, links: Links) -> Self {
         let mut new = Self {
-            weights: turn.weights,
+            weights: Arc::clone(&turn.weights),
             agent: turn.agent,
             links,
             available: turn.available.clone(),
@@ -101,7 +102,8 @@ impl<'a> Receiving<'a> {
     /// does not hear, when what comes of the messages is not finite, and when no block is left. Nothing of the inbox has been
     /// taken in then.
     pub fn attend(&mut self, inbox: &Inbox<'_>) -> Result<(), ModelError> {
-        let config = self.weights.config();
+        let weights = Arc::clone(&self.weights);
+        let config = weights.config();
         if self.block >= config.blocks {
             return Err(ModelError::Input {
                 input: "inbox",
@@ -223,7 +225,8 @@ impl<'a> Receiving<'a> {
 
     /// The decoder's work: logits or means, and what later agents need of it.
     fn forward(&mut self, inbox: &Inbox<'_>) -> Result<(Vec<f32>, Packet), ModelError> {
-        let config = self.weights.config();
+        let weights = Arc::clone(&self.weights);
+        let config = weights.config();
         let (width, sent, levels) = (config.embed_dim, config.message_width(), config.levels());
         if self.block < config.blocks {
             return Err(ModelError::Input {

@@ -9,6 +9,7 @@ use commformer_model::{
 };
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use std::sync::Arc;
 use tch::{Kind, Tensor};
 
 use crate::common::{Noise, distance, noisy_policy};
@@ -302,8 +303,8 @@ proptest! {
     ) {
         let mut noise = Noise::new(seed);
         let policy = noisy_policy(&config, &mut noise);
-        let weights = Weights::new(&policy).unwrap();
-        let team = || Team::new(&weights, config.agents).unwrap();
+        let weights = Arc::new(Weights::new(&policy).unwrap());
+        let team = || Team::new(Arc::clone(&weights), config.agents).unwrap();
         let mut teams = [team(), team()];
         let is_recurrent = config.recurrence == Recurrence::Gru;
         let mut memory: Option<Tensor> = None;
@@ -362,9 +363,9 @@ proptest! {
     ) {
         let mut noise = Noise::new(seed);
         let policy = noisy_policy(&config, &mut noise);
-        let weights = Weights::new(&policy).unwrap();
-        let mut team = Team::new(&weights, config.agents).unwrap();
-        let members = (0..config.agents).map(|agent| Member::new(&weights, agent));
+        let weights = Arc::new(Weights::new(&policy).unwrap());
+        let mut team = Team::new(Arc::clone(&weights), config.agents).unwrap();
+        let members = (0..config.agents).map(|agent| Member::new(Arc::clone(&weights), agent));
         let mut members: Vec<Member> = members.collect::<Result<_, _>>().unwrap();
         for _ in 0..3 {
             let context = Context::draw(&config, GateFor::Receivers, masked, &mut noise);
@@ -383,14 +384,14 @@ proptest! {
         let agent = (agent % config.agents) as i64;
         let mut noise = Noise::new(seed);
         let policy = noisy_policy(&config, &mut noise);
-        let weights = Weights::new(&policy).unwrap();
+        let weights = Arc::new(Weights::new(&policy).unwrap());
         let mut context = Context::draw(&config, GateFor::Receivers, false, &mut noise);
         if let Some(gate) = &context.gate {
             let _ = gate.narrow(1, agent, 1).zero_();
         }
         let mut outcomes = Vec::new();
         for _ in 0..2 {
-            let mut team = Team::new(&weights, config.agents).unwrap();
+            let mut team = Team::new(Arc::clone(&weights), config.agents).unwrap();
             let step = act_alone(&mut team, &context, 0, true);
             let own = |x: &[f32]| {
                 let width = x.len() / config.agents;

@@ -2,6 +2,7 @@
 
 use commformer_model::decentralised::{Inbox, Member, OpenEdges, Packet, Team, Weights};
 use commformer_model::{ActionSpace, Closed, CommFormer, PolicyConfig};
+use std::sync::Arc;
 
 use crate::common::{Noise, noisy_policy};
 use crate::decentralised::numbers;
@@ -18,13 +19,13 @@ fn small() -> (CommFormer, Noise) {
 #[test]
 fn what_does_not_fit_is_named() {
     let (policy, mut noise) = small();
-    let weights = Weights::new(&policy).unwrap();
+    let weights = Arc::new(Weights::new(&policy).unwrap());
     let complaint =
         |result: Result<(), commformer_model::ModelError>| result.unwrap_err().to_string();
-    let message = complaint(Team::new(&weights, 4).map(drop));
+    let message = complaint(Team::new(Arc::clone(&weights), 4).map(drop));
     assert!(message.contains("found 4 agents, expected 3"), "{message}");
 
-    let mut team = Team::new(&weights, 3).unwrap();
+    let mut team = Team::new(weights, 3).unwrap();
     let message = complaint(
         team.perceive(&numbers(&noise.normals(&[3, 6])), None)
             .map(drop),
@@ -67,7 +68,7 @@ fn saved_weights_make_the_same_team() {
     let weights = Weights::new(&policy).unwrap();
     let obs = numbers(&noise.normals(&[3, 5]));
     let edges = OpenEdges::new(&[1.0; 9]).unwrap();
-    let [own, other] = [&saved, &weights].map(|weights| {
+    let [own, other] = [saved, weights].map(|weights| {
         let mut team = Team::new(weights, 3).unwrap();
         let turns = team.perceive(&obs, None).unwrap();
         let step = team.act(turns, &edges, None).unwrap();
@@ -92,6 +93,13 @@ fn saved_weights_make_the_same_team() {
     assert!(message.contains("`other` is not known"), "{message}");
     let message = refused(&|parts| parts.push(parts[0].clone()));
     assert!(message.contains("twice"), "{message}");
+    // Before a million blocks are laid out.
+    let deep = PolicyConfig {
+        blocks: 1 << 20,
+        ..policy.config().clone()
+    };
+    let message = Weights::of_parts(&deep, parts()).unwrap_err().to_string();
+    assert!(message.contains("each of 1048576 blocks"), "{message}");
     // A gate's weights lie in the same file.
     let mut with_gate = parts();
     with_gate.push(("gate.bias".to_owned(), vec![0.0]));
@@ -103,7 +111,7 @@ fn saved_weights_make_the_same_team() {
 fn a_decision_comes_after_every_block_has_heard() {
     let (policy, mut noise) = small();
     let weights = Weights::new(&policy).unwrap();
-    let team = Team::new(&weights, 3).unwrap();
+    let team = Team::new(weights, 3).unwrap();
     let edges = OpenEdges::new(&[0.0; 9]).unwrap();
     let begin = |obs: &[f32]| {
         team.members()[1]
@@ -137,7 +145,7 @@ fn numbers_that_are_not_finite_are_refused() {
         ..PolicyConfig::new(3, 5, ActionSpace::Discrete(4))
     };
     let weights = Weights::new(&noisy_policy(&config, &mut noise)).unwrap();
-    let mut member = Member::new(&weights, 1).unwrap();
+    let mut member = Member::new(weights, 1).unwrap();
     let links = OpenEdges::new(&[1.0; 9]).unwrap().links(1);
     let obs = numbers(&noise.normals(&[5]));
     let begin = || member.perceive(&obs, None).unwrap().receive(links.clone());
@@ -187,4 +195,19 @@ fn numbers_that_are_not_finite_are_refused() {
     memory[2] = f32::NAN;
     let error = member.keep(Some(memory)).unwrap_err().to_string();
     assert!(error.contains("`memory`: found NaN at 2"), "{error}");
+}
+
+/// A program's own struct can hold a member, and send it to another thread.
+#[test]
+fn members_are_owned() {
+    fn held<T: Send + 'static>(_: &T) {}
+    let (policy, mut noise) = small();
+    let member = Member::new(Weights::new(&policy).unwrap(), 1).unwrap();
+    held(&member);
+    let turn = member.perceive(&numbers(&noise.normals(&[5])), None);
+    held(
+        &turn
+            .unwrap()
+            .receive(OpenEdges::new(&[0.0; 9]).unwrap().links(1)),
+    );
 }

@@ -31,8 +31,8 @@ mod tables;
 mod text;
 
 pub use commformer_methods::config::{
-    GateBudget, GateConfig, GateEstimator, GateExecution, GateMode, GraphConfig, GraphMode,
-    ObsNormName, PolicySettings, PreviousActionName, TeamConfig,
+    GateBudget, GateConfig, GateEstimator, GateMode, GraphConfig, GraphMode, ObsNormName,
+    PolicySettings, PreviousActionName, TeamConfig,
 };
 pub use commformer_methods::{METHODS, MethodConfig};
 pub use commformer_train::{PpoConfig, RolloutConfig};

@@ -3,6 +3,7 @@
 use super::{EvaluationError, Loaded, Request};
 use crate::config::Config;
 use commformer_methods::Portable;
+use commformer_model::decentralised::FORMAT;
 use commformer_torch::weights;
 use commformer_train::{CheckpointStore, TrainError, Which};
 use serde::Serialize;
@@ -40,7 +41,7 @@ pub fn export(
     };
     let (team, loaded) = Loaded::load(config, store, &request, device)?;
     let mut tensors = team.state();
-    let (metadata, agents) = match team.portable().map_err(EvaluationError::Portable)? {
+    let (mut metadata, agents) = match team.portable().map_err(EvaluationError::Portable)? {
         Portable::Transformer { policy, gate } => {
             let mut metadata = vec![("policy".to_owned(), json(&policy))];
             // Weights from before the gates were in force act without them.
@@ -62,6 +63,8 @@ pub fn export(
             )
         }
     };
+    metadata.push(("format".to_owned(), FORMAT.to_string()));
+    metadata.push(("obs_version".to_owned(), loaded.obs_version.to_string()));
     // Nobody hears anybody where there is no graph.
     let edges = match loaded.edges {
         none if none.is_empty() => vec![0.0; agents * agents],

@@ -5,6 +5,7 @@ use commformer_model::PreviousAction;
 use commformer_model::decentralised::{Action, Inbox, Member, Packet};
 use std::collections::HashMap;
 use std::error::Error;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
@@ -51,7 +52,7 @@ fn run(
 ) -> Result<(), Box<dyn Error>> {
     let (weights, edges) = team()?;
     let (config, links) = (weights.config(), edges.links(agent));
-    let mut member = Member::new(&weights, agent)?;
+    let mut member = Member::new(Arc::clone(&weights), agent)?;
     let mut early = HashMap::new();
     let others = |from: usize| (from..post.len()).filter(move |other| *other != agent);
     for (step, (obs, begins)) in sees.iter().enumerate() {

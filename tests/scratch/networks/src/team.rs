@@ -3,13 +3,14 @@
 use commformer_env::{Actions, Environment, Observation, Rng, Signal, SignalConfig, Status};
 use commformer_model::decentralised::{Action, Exported, OpenEdges, Team, Weights};
 use std::error::Error;
+use std::sync::Arc;
 
 /// What `commformer export` wrote of the run of
 /// `commformer train signal --set env.agents=3 --set graph.sparsity=0.34 --set policy.embed_dim=16`.
 pub const TEAM: &[u8] = include_bytes!("../team.safetensors");
 
 /// The team's weights and graph.
-pub fn team() -> Result<(Weights, OpenEdges), Box<dyn Error>> {
+pub fn team() -> Result<(Arc<Weights>, OpenEdges), Box<dyn Error>> {
     let exported = Exported::read(TEAM)?;
     match exported.gate {
         None => Ok((exported.weights, exported.edges)),
@@ -20,7 +21,7 @@ pub fn team() -> Result<(Weights, OpenEdges), Box<dyn Error>> {
 /// Plays episodes of Signal. The share of the right actions, and the bytes that the team sent in a step.
 pub fn play(episodes: u64) -> Result<(f32, f32), Box<dyn Error>> {
     let (weights, edges) = team()?;
-    let mut team = Team::new(&weights, edges.agents())?;
+    let mut team = Team::new(weights, edges.agents())?;
     let (mut bytes, mut steps) = (0.0, 0.0);
     let accuracy = act(episodes, |obs, begins| {
         if begins {
