@@ -21,7 +21,7 @@
 //! # let (observations, obs_dim) = (vec![0.0f32; 1], 1);
 //! let mut turns = Vec::new();
 //! for (agent, obs) in agents.iter_mut().zip(observations.chunks(obs_dim)) {
-//!     turns.push(agent.perceive(obs)?);
+//!     turns.push(agent.perceive(obs, None)?);
 //! }
 //! for _ in 0..team.rounds() {
 //!     let said: Vec<Option<Packet>> = turns.iter_mut().map(|turn| turn.sends().then(|| turn.say())).collect();
@@ -51,12 +51,14 @@ pub use crate::sizes::TeamSizes;
 /// A trained team: all that its agents are given before they part.
 ///
 /// The file is in the safetensors format. It has the weights under their names, the graph (N, N) as `graph.edges`, and in
-/// its metadata, as JSON, the method with its settings (`method`) and the [`TeamSizes`] (`team`).
+/// its metadata, as JSON, the method with its settings (`method`) and the [`TeamSizes`] (`team`); the version of the file
+/// ([`FORMAT`](commformer_model::decentralised::FORMAT)), and that of the observations (`obs_version`).
 #[derive(Debug)]
 pub struct Exported {
     running: Arc<dyn Running>,
     sizes: TeamSizes,
     edges: OpenEdges,
+    obs_version: Option<u32>,
 }
 
 impl Exported {
@@ -65,10 +67,12 @@ impl Exported {
     /// # Errors
     /// [`ModelError::Input`] for other files, [`ModelError::Config`] for sizes that make no network.
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
+        let contents = Contents::read(bytes)?;
+        let obs_version = contents.obs_version()?;
         let Contents {
             metadata,
             mut parts,
-        } = Contents::read(bytes)?;
+        } = contents;
         let text = |name: &str| match metadata.get(name) {
             Some(text) => Ok(text),
             None if metadata.contains_key("policy") => Err(refused(
@@ -97,6 +101,7 @@ impl Exported {
                 running,
                 sizes,
                 edges,
+                obs_version,
             }),
         }
     }
@@ -109,6 +114,11 @@ impl Exported {
     /// Numbers of an observation, and what an agent chooses.
     pub fn sizes(&self) -> TeamSizes {
         self.sizes
+    }
+
+    /// The version of the observations that it learned from; see [`Contents::obs_version`].
+    pub fn obs_version(&self) -> Option<u32> {
+        self.obs_version
     }
 
     /// Whom each agent can hear.
@@ -173,18 +183,29 @@ impl Agent {
         self.running.rounds()
     }
 
-    /// Begins a step, by what it sees: O numbers.
+    /// Begins a step, by what it sees: O numbers. `noise` is for IC3Net's agents, who draw whether they send: a uniform
+    /// number out of (0, 1), anew in each step. Without it they do what is more likely, which may be never to send.
     ///
     /// # Errors
-    /// [`ModelError::Shape`] when there are not so many, [`ModelError::Input`] when one is not finite.
-    pub fn perceive(&mut self, obs: &[f32]) -> Result<Turn<'_>, ModelError> {
+    /// [`ModelError::Shape`] when there are not so many numbers, [`ModelError::Input`] when one is not finite or the noise
+    /// lies elsewhere.
+    pub fn perceive(&mut self, obs: &[f32], noise: Option<f32>) -> Result<Turn<'_>, ModelError> {
         check_width("obs", obs.len(), self.sizes.obs_dim)?;
         check_finite("obs", obs)?;
+        let noise = noise.unwrap_or(0.5);
+        if !(0.0..=1.0).contains(&noise) {
+            return Err(ModelError::Input {
+                input: "noise",
+                problem: format!("found {noise}, expected a number out of (0, 1)"),
+            });
+        }
         let mut member = self.running.begin(self.agent, obs, &self.memory);
         let (mut sends, mut hears) = (self.rounds() > 0, self.others.clone());
         match self.running.gate(&mut member) {
             None => {}
-            Some((Decides::Send, logits)) => sends &= logits[0] > 0.0,
+            Some((Decides::Send, logits)) => {
+                sends &= logits[0] + (noise / (1.0 - noise)).ln() > 0.0
+            }
             Some((Decides::Hear(count), logits)) => {
                 hears.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]));
                 hears.truncate(count);

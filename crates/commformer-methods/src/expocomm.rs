@@ -2,15 +2,20 @@
 //!
 //! Li et al., "Exponential Topology-enabled Scalable Communication in Multi-agent Reinforcement Learning" (ICLR 2025), the
 //! static graph: agent i hears agents i - 2^k modulo N, for k = 0, 1, .. below log2 N, and itself. An agent says what it
-//! made of the messages of the step before, m:
+//! made of its own state and of what it heard in the step before, m:
 //!
 //! ```text
 //! h_i = GRU(e(o_i), h_i)
-//! m_i = sum over its senders j of softmax_j(Q h_i . K m_j / sqrt(H)) V m_j
+//! r_i = sum over its senders j of softmax_j(Q h_i . K m_j / sqrt(H)) V m_j
+//! m_i = GRU(relu(P [h_i, r_i]), m_i)
 //! u_i = relu(W [h_i, m_i])
 //! ```
 //!
 //! Actions and values are linear in u_i. An agent carries h and m from step to step.
+//!
+//! In the authors' released code for the static graph m is r itself. Then messages tell nothing of what agents see: all
+//! begin alike, and a weighted mean of equal vectors is that vector again. So m is made as their code for one sender a step
+//! makes it, by a GRU of both.
 
 use crate::actor_critic::{
     Activation, ActorCriticConfig, ActorCriticMethod, Critic, Heard, Mind, Talk, TalkCritic,
@@ -85,17 +90,21 @@ fn exponential(agents: usize) -> Vec<f32> {
     edges
 }
 
-/// How its agents talk: they pass on what they were told.
+/// How its agents talk: they pass on what they were told, with what they know themselves.
 #[derive(Clone, Debug)]
 pub struct Relay {
     name: String,
     cell: Gru,
-    /// Queries of h, keys and values of messages; its output is the part of W that reads m.
+    /// Queries of h, keys and values of messages; its output is the part of P that reads r.
     attention: Attention,
     /// Keys and values.
     received: Linear,
-    /// The part of W that reads h.
+    /// The part of P that reads h.
     own: Linear,
+    /// That of messages.
+    relay: Gru,
+    /// W
+    last: Linear,
 }
 
 impl Relay {
@@ -105,14 +114,17 @@ impl Relay {
         let query = Linear::new(layout, &format!("{attention}.query"), size, init);
         let parts = ["key", "value"];
         let received = Linear::packed(layout, &attention, "received", &parts, size, init);
-        let last = format!("{name}.last");
-        let output = format!("{last}.heard");
-        let output = Linear::without_bias(layout, &output, size, Init::ACTIVATED);
+        let processor = format!("{name}.processor");
+        let heard = format!("{processor}.heard");
+        let output = Linear::without_bias(layout, &heard, size, Init::ACTIVATED);
+        let both = [2 * hidden, hidden];
         Self {
             cell: Gru::new(layout, &format!("{name}.gru"), size, init),
             attention: Attention::of(query, output, 1),
             received,
-            own: Linear::new(layout, &format!("{last}.own"), size, Init::ACTIVATED),
+            own: Linear::new(layout, &format!("{processor}.own"), size, Init::ACTIVATED),
+            relay: Gru::new(layout, &format!("{name}.relay"), size, init),
+            last: Linear::new(layout, &format!("{name}.last"), both, Init::ACTIVATED),
             name: attention,
         }
     }
@@ -170,14 +182,20 @@ impl Talk for Relay {
         let attention = &self.attention;
         let queries = ops.linear(&attention.projection, &mind.h);
         let received = ops.linear(&self.received, said);
-        let m = ops.attend(attention, None, &queries, &received, &heard.links, false);
-        mind.memory = ops.concat(&mind.h, &m);
+        let r = ops.attend(attention, None, &queries, &received, &heard.links, false);
         let (own, of_heard) = (
             ops.linear(&self.own, &mind.h),
-            ops.linear(&attention.output, &m),
+            ops.linear(&attention.output, &r),
         );
         let both = ops.add(&own, &of_heard);
-        mind.h = ops.activate(F::Relu, &both);
+        let both = ops.activate(F::Relu, &both);
+        let before = ops.columns(&mind.memory, self.width()..2 * self.width());
+        let inputs = ops.linear(&self.relay.input, &both);
+        let hidden = ops.linear(&self.relay.hidden, &before);
+        let m = ops.gru_cell(&inputs, &hidden, &before);
+        mind.memory = ops.concat(&mind.h, &m);
+        let u = ops.linear(&self.last, &mind.memory);
+        mind.h = ops.activate(F::Relu, &u);
     }
 }
 

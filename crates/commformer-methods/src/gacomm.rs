@@ -117,10 +117,16 @@ impl HardAttention {
     }
 }
 
-/// w and b.
+/// w and b. Logits begin near 1, so that agents hear each other until they have learned whom not to hear: no gradient of what
+/// is heard comes through edges that are all closed, and none would open them again.
 pub(crate) fn decision(layout: &mut Layout, name: &str, hidden: usize) -> Linear {
     let name = format!("{name}.decision");
-    Linear::new(layout, &name, [hidden, 1], Init::Orthogonal(1.0))
+    let weight = Linear::without_bias(layout, &name, [hidden, 1], Init::Orthogonal(1.0));
+    let bias = layout.whole(&format!("{name}.bias"), &[1], Init::Ones);
+    Linear {
+        bias: Some(bias),
+        ..weight
+    }
 }
 
 /// A mind whose LSTM has taken the step, from `x`, the part of its input layer that reads what is seen.

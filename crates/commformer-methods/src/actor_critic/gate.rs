@@ -22,8 +22,11 @@ impl Decides {
     fn draw(self, logits: &Tensor, gates: Gates<'_>, others: &Tensor) -> Tensor {
         match (self, gates) {
             (_, Gates::Open) => logits.ones_like(),
-            (Self::Send, Gates::Drawn(noise)) => decision::draw(logits, &of_senders(noise)),
-            (Self::Send, Gates::Decided(_)) => decision::execute(logits, 0.0),
+            // In execution as in training, as IC3Net's authors do: an agent that says nothing where that is a little more
+            // likely might never say anything.
+            (Self::Send, Gates::Drawn(noise) | Gates::Decided(noise)) => {
+                decision::draw(logits, &of_senders(noise))
+            }
             (Self::Hear(count), Gates::Decided(_)) => largest(logits, count, others),
             (Self::Hear(count), Gates::Drawn(noise)) => {
                 let gumbel = -(-noise.log()).log();
@@ -212,7 +215,7 @@ impl<T: Talk> ReceiveGates for ActorCritic<T> {
         false
     }
 
-    /// Execution takes the most likely decisions: there is no threshold to set.
+    /// Execution draws, or takes what is most likely: there is no threshold to set.
     fn calibrate(&mut self, _: &[f32], _: f64, _: Option<f64>) -> PolicyResult<()> {
         Ok(())
     }

@@ -60,12 +60,9 @@ impl<M: ActorCriticMethod> Method for M {
 
     /// Gates are in force from the beginning, and cost nothing.
     fn gates(&self, _: &TeamConfig) -> Result<Option<GatePlan>, MethodError> {
-        let entropy_coef = match self.decides(1) {
-            None => return Ok(None),
-            Some(Decides::Send) => 0.0,
-            // Who is never chosen is never tried.
-            Some(Decides::Hear(_)) => 0.01,
-        };
+        if self.decides(1).is_none() {
+            return Ok(None);
+        }
         let free = GateConfig {
             mode: GateMode::Learned,
             budget: GateBudget::Off,
@@ -74,7 +71,8 @@ impl<M: ActorCriticMethod> Method for M {
         Ok(Some(GatePlan {
             start: 0.0,
             ramp: 0.0,
-            entropy_coef,
+            // As that of actions. What is never chosen is never tried.
+            entropy_coef: 0.01,
             budget: Box::new(TeamBudget::new(&free)?),
             payment: Payment::Rewards,
         }))

@@ -165,20 +165,26 @@ class ExpoComm(nn.Module):
         self.query = nn.Linear(hidden, hidden)
         self.key = nn.Linear(hidden, hidden)
         self.value = nn.Linear(hidden, hidden)
+        self.processor = nn.Linear(2 * hidden, hidden)
+        self.relay = nn.GRUCell(hidden, hidden)
         self.last = nn.Linear(2 * hidden, hidden)
         self.memory, self.features = 2 * hidden, hidden
 
     def step(self, x, memory, heard, possible):
         h, m = memory.chunk(2, -1)
         h = self.cell(x.flatten(0, 1), h.flatten(0, 1)).view_as(h)
-        m = attention(heard, self.query(h), self.key(m), self.value(m))
+        r = attention(heard, self.query(h), self.key(m), self.value(m))
+        inputs = torch.relu(self.processor(torch.cat([h, r], -1)))
+        m = self.relay(inputs.flatten(0, 1), m.flatten(0, 1)).view_as(m)
         return torch.relu(self.last(torch.cat([h, m], -1))), torch.cat([h, m], -1)
 
     def names(self):
         layers = {f"actor.attention.{part}": getattr(self, part) for part in ("query", "key", "value")}
-        parts = cell_names("actor.gru", self.cell, GRU)
-        parts["actor.last.own.weight"], parts["actor.last.heard.weight"] = self.last.weight.chunk(2, 1)
-        parts["actor.last.own.bias"] = self.last.bias
+        layers["actor.last"] = self.last
+        parts = {**cell_names("actor.gru", self.cell, GRU), **cell_names("actor.relay", self.relay, GRU)}
+        own, heard = self.processor.weight.chunk(2, 1)
+        parts["actor.processor.own.weight"], parts["actor.processor.heard.weight"] = own, heard
+        parts["actor.processor.own.bias"] = self.processor.bias
         return layers, parts
 
 

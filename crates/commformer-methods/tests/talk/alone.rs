@@ -35,16 +35,19 @@ fn floats(x: &Tensor) -> Vec<f32> {
 }
 
 /// One step of a team of which some are active: what each of these did and how likely that was, a row for each agent. What
-/// is sent are bytes.
+/// is sent are bytes. The noise is that of actions and of gates.
 fn step(
     agents: &mut [Agent],
     active: &[bool],
-    [obs, available, noise]: [&[Vec<f32>]; 3],
+    [obs, available, noise, of_gates]: [&[Vec<f32>]; 4],
     bytes: &mut usize,
 ) -> Vec<Option<(Vec<f32>, f32)>> {
     let rounds = agents[0].rounds();
-    let mut turns: Vec<Option<Turn<'_>>> = (agents.iter_mut().zip(obs).zip(active))
-        .map(|((agent, obs), active)| active.then(|| agent.perceive(obs).unwrap()))
+    let mut turns: Vec<Option<Turn<'_>>> = (agents.iter_mut().enumerate().zip(obs).zip(active))
+        .map(|(((own, agent), obs), active)| {
+            let noise = of_gates[own].get(own).copied();
+            active.then(|| agent.perceive(obs, noise).unwrap())
+        })
         .collect();
     for _ in 0..rounds {
         let said: Vec<Option<Packet>> = (turns.iter_mut())
@@ -102,6 +105,10 @@ fn difference(config: &TeamConfig, spec: &Spec, mut happened: Happened) -> f64 {
             Gates::Drawn(noise) => Gates::Decided(noise),
             other => other,
         };
+        let of_gates = match gates {
+            Gates::Decided(noise) => Some(noise),
+            _ => None,
+        };
         let alone = ObsBatch {
             state: None,
             ..*batch
@@ -131,6 +138,7 @@ fn difference(config: &TeamConfig, spec: &Spec, mut happened: Happened) -> f64 {
                 rows(Some(batch.obs)),
                 rows(batch.available),
                 rows(Some(noise)),
+                rows(of_gates),
             ];
             let decided = step(
                 agents,
@@ -207,22 +215,28 @@ fn what_does_not_fit_is_refused() {
         assert!(error.contains(told), "{error}");
     };
     refused(
-        agent.perceive(&[0.0; 6]).unwrap_err(),
+        agent.perceive(&[0.0; 6], None).unwrap_err(),
         "`obs` has shape [6], expected [7]",
     );
     refused(
-        agent.perceive(&[f32::NAN; 7]).unwrap_err(),
+        agent.perceive(&[f32::NAN; 7], None).unwrap_err(),
         "found NaN at 0",
     );
+    for noise in [-0.5, 1.5, f32::NAN] {
+        refused(
+            agent.perceive(&[0.0; 7], Some(noise)).unwrap_err(),
+            "`noise`: found",
+        );
+    }
     refused(
         agent
-            .perceive(&[0.0; 7])
+            .perceive(&[0.0; 7], None)
             .unwrap()
             .decide(None, None)
             .unwrap_err(),
         "a decision comes after 3 rounds of messages, found 0",
     );
-    let mut turn = agent.perceive(&[0.0; 7]).unwrap();
+    let mut turn = agent.perceive(&[0.0; 7], None).unwrap();
     let said = turn.say();
     assert_eq!(said.bytes(), team.message_bytes());
     let hear = |turn: &mut Turn<'_>, sender, packet: &Packet| {
@@ -256,7 +270,7 @@ fn what_does_not_fit_is_refused() {
     let (_, team) = exported("tarmac");
     let mut agent = team.agent(0).unwrap();
     let before = format!("{agent:?}");
-    let mut turn = agent.perceive(&[0.0; 7]).unwrap();
+    let mut turn = agent.perceive(&[0.0; 7], None).unwrap();
     for _ in 0..3 {
         hear(&mut turn, 1, &huge).unwrap();
     }
@@ -276,17 +290,17 @@ fn what_is_lost_in_the_first_round_was_not_sent() {
     // What agents say is of what they remember: of a step before.
     let said = |agent: usize| {
         let mut own = team.agent(agent).unwrap();
-        let mut turn = own.perceive(&seen(agent)).unwrap();
+        let mut turn = own.perceive(&seen(agent), None).unwrap();
         for _ in 0..3 {
             turn.attend(&Inbox::default()).unwrap();
         }
         turn.decide(None, None).unwrap();
-        own.perceive(&seen(agent)).unwrap().say()
+        own.perceive(&seen(agent), None).unwrap().say()
     };
     let (one, two) = (said(1), said(2));
     let decided = |rounds: [&[(usize, &Packet)]; 3]| {
         let mut agent = team.agent(0).unwrap();
-        let mut turn = agent.perceive(&seen(0)).unwrap();
+        let mut turn = agent.perceive(&seen(0), None).unwrap();
         for letters in rounds {
             turn.attend(&Inbox::new(letters.iter().copied(), None))
                 .unwrap();
@@ -346,4 +360,23 @@ fn files_of_something_else_are_refused() {
         let error = with(from, to);
         assert!(error.contains(told), "{error}");
     }
+}
+
+/// How often an agent of IC3Net sends is up to its noise, and without any to what is more likely.
+#[test]
+fn agents_draw_whether_they_send() {
+    let (_, team) = exported("ic3net");
+    let mut agent = team.agent(0).unwrap();
+    let mut sends = |noise| agent.perceive(&[0.5; 7], noise).unwrap().sends();
+    assert!(!sends(Some(1e-6)) && sends(Some(1.0 - 1e-6)));
+    assert!(!sends(Some(0.0)) && sends(Some(1.0)));
+    assert_eq!(sends(None), sends(Some(0.5)));
+    let (_, team) = exported("tarmac");
+    assert!(
+        team.agent(0)
+            .unwrap()
+            .perceive(&[0.5; 7], Some(1e-6))
+            .unwrap()
+            .sends()
+    );
 }

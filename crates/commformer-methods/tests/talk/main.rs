@@ -6,7 +6,7 @@ mod common;
 
 use commformer_env::{ActionSpace, Rng, Spec};
 use commformer_methods::{MethodConfig, Team, TeamConfig};
-use commformer_train::{Gates, GraphPlan, ObsBatch, TeamGraphs};
+use commformer_train::{Act, Gates, GraphPlan, ObsBatch, TeamGraphs};
 use common::{AGENTS, Happened, STEPS, TEAMS, off, spec};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -204,6 +204,52 @@ fn nobody_is_heard_but_along_open_edges() {
         });
         assert!(changed_any, "{method}");
     }
+}
+
+/// Along ExpoComm's graph, what one agent of a new team sees reaches the others in the next steps, not just that it is there.
+#[test]
+fn news_is_passed_on() {
+    let spec = spec(ActionSpace::Discrete(4), 0);
+    let team = team(&config("expocomm", &[("critic", "trunk".into())]), &spec);
+    let options = (Kind::Float, Device::Cpu);
+    let along = |edges: [f32; 9], seen: f64| {
+        let obs = Tensor::ones([1, AGENTS, spec.obs_dim as i64], options);
+        let graph = TeamGraphs::new(Tensor::from_slice(&edges).view([1, 3, 3]));
+        let memory = Tensor::zeros([1, AGENTS, team.needs().memory as i64], options);
+        let mut act: Option<Act> = None;
+        for step in 0..3 {
+            let own = obs.copy();
+            if step == 0 {
+                let _ = own.get(0).get(0).narrow(0, 0, 1).fill_(seen);
+            }
+            let batch = ObsBatch {
+                obs: &own,
+                available: None,
+                graph: &graph,
+                active: None,
+                state: None,
+                memory: act
+                    .as_ref()
+                    .and_then(|act| act.memory.as_ref())
+                    .or(Some(&memory)),
+            };
+            act = Some(team.act(&batch, Gates::Open, None).unwrap());
+        }
+        Vec::<f32>::try_from(act.unwrap().values.view(-1)).unwrap()
+    };
+    // 1 hears 0, and 2 hears 1.
+    let chain = [1., 0., 0., 1., 1., 0., 0., 1., 1.];
+    let (one, other) = (along(chain, 2.0), along(chain, -2.0));
+    assert!(
+        (0..3).all(|agent| one[agent] != other[agent]),
+        "{one:?} {other:?}"
+    );
+    let broken = [1., 0., 0., 1., 1., 0., 0., 0., 1.];
+    let (one, other) = (along(broken, 2.0), along(broken, -2.0));
+    assert!(
+        one[1] != other[1] && one[2] == other[2],
+        "{one:?} {other:?}"
+    );
 }
 
 /// Of IC3Net, who is silent says nothing, and counts.

@@ -25,7 +25,7 @@ pub fn play(episodes: u64) -> Result<(f32, f32), Box<dyn Error>> {
             if begins {
                 agent.forget();
             }
-            turns.push(agent.perceive(obs)?);
+            turns.push(agent.perceive(obs, None)?);
         }
         for _ in 0..team.rounds() {
             // Of IC3Net, not everybody sends in every step.
