@@ -8,7 +8,6 @@ import datetime
 import io
 import json
 import math
-import os
 import pathlib
 import subprocess
 import sys
@@ -18,12 +17,26 @@ from typing import Any
 
 import numpy as np
 
-import bridge
-from test_bridge import Parallel, Sound, two
+from commformer_bridge.check import check
+from commformer_bridge.making import options_of
+from commformer_bridge.metrics import metrics_of
+from commformer_bridge.pettingzoo import PettingZoo
+from commformer_bridge.refusal import Refusal
+from commformer_bridge.worker import json_of
+from fakes import Parallel, Sound, two
 
 HERE = pathlib.Path(__file__).parent
-# As the program runs the parts, one after the other.
-BOOT = f"for part in ('begin.py', 'bridge.py'):\n    exec(compile(open({str(HERE)!r} + '/' + part).read(), part, 'exec'))"
+PACKAGE = sorted(file.relative_to(HERE).as_posix() for file in HERE.glob("commformer_bridge/*.py"))
+# As the program keeps the modules and runs the other parts, one after the other.
+BOOT = f"""
+sources = {{}}
+for name in {["begin.py", *PACKAGE, "loader.py"]}:
+    source = open({str(HERE)!r} + '/' + name, 'rb').read()
+    if '/' in name:
+        sources[name] = source
+    else:
+        exec(compile(source, name, 'exec'))
+"""
 
 TASK = """
 import helper
@@ -114,6 +127,22 @@ class Boot(unittest.TestCase):
                     found = self.check(f"{made}:make")
                     self.assertEqual((found.returncode, found.stderr), (0, ""), found.stdout)
 
+    def test_files_named_like_our_own_modules_shadow_nothing_and_are_found(self) -> None:
+        names = ["begin", "guard", "loader", "commformer_bridge", *(pathlib.Path(module).stem for module in PACKAGE)]
+        for name in names:
+            (self.folder / f"{name}.py").write_text(TASK)
+        for name in ("worker", "check", "loader", "commformer_bridge"):
+            for made in (name, f"./{name}.py"):
+                with self.subTest(made):
+                    found = self.check(f"{made}:make")
+                    self.assertEqual((found.returncode, found.stderr), (0, ""), found.stdout)
+
+    def test_a_traceback_has_our_files_and_lines(self) -> None:
+        (self.folder / "my_env.py").write_text(TASK.replace("self.steps += 1", "raise RuntimeError('stuck')"))
+        found = self.check("my_env:make")
+        lines = r'(.|\n)*File "commformer_bridge/play.py", line \d+, in step\n    returned = self.task.step\('
+        self.assertRegex(found.stdout, rf"WRONG playing .*, the environment raised:{lines}(.|\n)*stuck")
+
     def test_a_file_elsewhere_finds_what_lies_beside_it(self) -> None:
         (self.folder / "my-env.py").write_text(TASK)
         (self.folder / "inner").mkdir()
@@ -138,7 +167,7 @@ class Boot(unittest.TestCase):
 class Options(unittest.TestCase):
     def test_numbers_and_dates_arrive(self) -> None:
         dated = '{"d": [{"$toml-date": "1979-05-27T07:32:00.500000+00:00"}, {"$toml-date": "1979-05-27"}]'
-        given = bridge.options_of(dated + ', "t": {"t": {"$toml-date": "07:32:00.000000"}}, "n": [NaN, -Infinity, 1.0]}')
+        given = options_of(dated + ', "t": {"t": {"$toml-date": "07:32:00.000000"}}, "n": [NaN, -Infinity, 1.0]}')
         utc = datetime.timezone.utc
         moment = datetime.datetime(1979, 5, 27, 7, 32, 0, 500_000, utc)
         self.assertEqual(given["d"], [moment, datetime.date(1979, 5, 27)])
@@ -182,15 +211,15 @@ class Answers(unittest.TestCase):
             ("step", 1, [1.0], "step returned a builtins.float for rewards"),
             ("step", 2, [ends | {"b": True}], "step's terminations have an agent 'b'"),
         ):
-            with self.subTest(words), self.assertRaisesRegex(bridge.Refusal, words):
-                task = bridge.PettingZoo(Told(at, place, answer))
+            with self.subTest(words), self.assertRaisesRegex(Refusal, words):
+                task = PettingZoo(Told(at, place, answer))
                 task.reset(1)
                 task.step(np.zeros(2, int))
 
     def test_words_for_the_whole_team_and_no_info_of_an_agent_are_understood(self) -> None:
         ends = {"a0": False, "a1": False, "__all__": False}
         for at, place, answer in (("step", 2, [ends]), ("reset", 1, [{"a0": None}]), ("reset", 1, [{"__common__": {}}])):
-            task = bridge.PettingZoo(Told(at, place, answer))
+            task = PettingZoo(Told(at, place, answer))
             task.reset(1)
             task.step(np.zeros(2, int))
 
@@ -198,8 +227,8 @@ class Answers(unittest.TestCase):
         env = two()
         reset = env.reset
         env.reset = lambda seed=None: (reset(seed), env.agents.append("late"))[0]
-        with self.assertRaisesRegex(bridge.Refusal, "env.agents have an agent 'late'"):
-            bridge.PettingZoo(env).reset(1)
+        with self.assertRaisesRegex(Refusal, "env.agents have an agent 'late'"):
+            PettingZoo(env).reset(1)
 
 
 class Four(Sound):
@@ -232,7 +261,7 @@ class Tasks(unittest.TestCase):
     def check(self, kind: type) -> str:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            self.assertEqual(bridge.check(f"{__name__}:{kind.__name__}", {}, 3), 1)
+            self.assertEqual(check(f"{__name__}:{kind.__name__}", {}, 3), 1)
         self.assertNotIn("Traceback", printed.getvalue())
         return printed.getvalue()
 
@@ -251,9 +280,9 @@ class Tasks(unittest.TestCase):
                 setattr(self, method, lambda: values)
 
         for method in ("metric_values", "figures"):
-            np.testing.assert_array_equal(bridge.metrics_of(Given((1, 2.5), method), ["a", "b"]), [1, 2.5])
-            with self.assertRaisesRegex(bridge.Refusal, rf"{method}\(\) returned"):
-                bridge.metrics_of(Given((1.0,), method), ["a", "b"])
+            np.testing.assert_array_equal(metrics_of(Given((1, 2.5), method), ["a", "b"]), [1, 2.5])
+            with self.assertRaisesRegex(Refusal, rf"{method}\(\) returned"):
+                metrics_of(Given((1.0,), method), ["a", "b"])
         for values, words in (
             ((1.0, math.nan), "returned nan for the metric 'b'"),
             ((1e300, 0.0), "returned inf for the metric 'a'"),
@@ -262,11 +291,11 @@ class Tasks(unittest.TestCase):
             (None, "expected"),
             (("x", 1.0), "expected a number for each"),
         ):
-            with self.subTest(words), self.assertRaisesRegex(bridge.Refusal, words):
-                bridge.metrics_of(Given(values), ["a", "b"])
+            with self.subTest(words), self.assertRaisesRegex(Refusal, words):
+                metrics_of(Given(values), ["a", "b"])
 
     def test_an_answer_is_text_whatever_is_in_it(self) -> None:
-        line = bridge.json_of({"ok": {"text": "ü \ud800 \u2028\n"}})
+        line = json_of({"ok": {"text": "ü \ud800 \u2028\n"}})
         self.assertEqual(json.loads(line), {"ok": {"text": "ü ? \u2028\n"}})
         self.assertNotIn("\n", line)
 

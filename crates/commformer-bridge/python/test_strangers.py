@@ -3,8 +3,6 @@
 python -m unittest test_strangers (in this directory)
 """
 
-import contextlib
-import io
 import os
 import pathlib
 import socket
@@ -17,8 +15,11 @@ from typing import Any
 
 import numpy as np
 
-import bridge
-from test_bridge import Sound, Written, box, discrete, space, two
+from commformer_bridge import memory, warned
+from commformer_bridge.pettingzoo import PettingZoo
+from commformer_bridge.refusal import Refusal
+from commformer_bridge.worker import Worker
+from fakes import Sound, Written, checked, two
 
 HERE = pathlib.Path(__file__).parent
 
@@ -46,30 +47,19 @@ class Three(Sound):
 
 def trained(task: Any) -> dict[str, np.ndarray]:
     """What a worker writes of a reset and a step of a task."""
-    worker = bridge.Worker(lambda: task, None)
+    worker = Worker(lambda: task, None)
     worker.prepare()
     agents, actions = worker.spec["agents"], worker.spec["actions"]
     arrays = {name: np.zeros((1, agents), bool) for name in ("active", "last_active", "departed", "last_departed")}
     arrays |= {name: np.zeros((1, agents, worker.spec["obs_dim"]), np.float32) for name in ("obs", "last_obs")}
     arrays |= {"available": np.zeros((1, agents, actions), bool), "actions": np.zeros((1, agents), np.int64)}
-    arrays |= {"rewards": np.zeros((1, agents), np.float32), "commands": np.array([bridge.RESET], np.uint8)}
+    arrays |= {"rewards": np.zeros((1, agents), np.float32), "commands": np.array([memory.RESET], np.uint8)}
     arrays |= {"status": np.zeros(1, np.uint8), "seeds": np.zeros(1, np.int64), "metrics": np.zeros((1, 9), np.float32)}
     worker.memory, worker.steps = types.SimpleNamespace(**arrays), [0]
     worker.go(0, 1)
-    worker.memory.commands[0] = bridge.STEP
+    worker.memory.commands[0] = memory.STEP
     worker.go(0, 1)
     return arrays
-
-
-def checked(task: Any, resets: int = 3) -> tuple[int, str]:
-    """The exit status of a check of a task, and what it prints."""
-    printed, made = io.StringIO(), bridge.make
-    bridge.make = lambda name, options: task() if isinstance(task, type) else task
-    try:
-        with contextlib.redirect_stdout(printed):
-            return bridge.check("a:b", {}, resets), printed.getvalue()
-    finally:
-        bridge.make = made
 
 
 INF = np.inf
@@ -124,7 +114,7 @@ class Rules(unittest.TestCase):
     def test_what_would_be_misread_is_refused_by_training_and_check(self) -> None:
         for told, words in MISREAD:
             with self.subTest(told):
-                with self.assertRaisesRegex(bridge.Refusal, f"(?s){words}"):
+                with self.assertRaisesRegex(Refusal, f"(?s){words}"):
                     trained(Three(**told))
                 status, printed = checked(Three(**told))
                 self.assertEqual(status, 1, printed)
@@ -137,12 +127,12 @@ class Rules(unittest.TestCase):
                 found = trained(Three(**told))
                 for key in told.keys() & found.keys():
                     np.testing.assert_array_equal(found[key][0], np.broadcast_to(told[key], found[key][0].shape))
-                self.assertEqual(found["status"].tolist(), [bridge.RUNNING])
+                self.assertEqual(found["status"].tolist(), [memory.RUNNING])
                 status, printed = checked(Three(**told))
                 self.assertEqual(status, 0, printed)
         for ended in (True, np.True_, 1, 1.0, np.array([True])):
-            self.assertEqual(trained(Three(terminated=ended))["status"].tolist(), [bridge.TERMINATED], ended)
-            self.assertEqual(trained(Three(truncated=ended))["status"].tolist(), [bridge.TRUNCATED], ended)
+            self.assertEqual(trained(Three(terminated=ended))["status"].tolist(), [memory.TERMINATED], ended)
+            self.assertEqual(trained(Three(truncated=ended))["status"].tolist(), [memory.TRUNCATED], ended)
 
     def told(self, **parts: Any) -> None:
         """A step of two agents with other parts."""
@@ -150,7 +140,7 @@ class Rules(unittest.TestCase):
         step = env.step
         places = ("observations", "rewards", "terminations", "truncations", "infos")
         env.step = lambda actions: tuple(parts.get(place, given) for place, given in zip(places, step(actions)))
-        task = bridge.PettingZoo(env)
+        task = PettingZoo(env)
         task.reset(0)
         task.step(np.zeros(2, int))
 
@@ -164,104 +154,10 @@ class Rules(unittest.TestCase):
             ({"truncations": {"a1": np.nan}}, "truncations have nan for a1: expected True or False"),
             ({"terminations": {"__all__": {"a0": False}}}, "terminations have .* for __all__: expected True or False"),
         ):
-            with self.subTest(words), self.assertRaisesRegex(bridge.Refusal, words):
+            with self.subTest(words), self.assertRaisesRegex(Refusal, words):
                 self.told(**parts)
         self.told(rewards={"a0": np.float32(1), "a1": np.array(2)}, terminations={"a0": np.False_, "a1": 0})
         self.told(terminations={"a0": np.array([False])}, truncations={"__all__": 0})
-
-
-class Spaces(unittest.TestCase):
-    def test_a_value_outside_its_space_is_refused(self) -> None:
-        choices = space(nvec=np.array([[2, 3], [4, 5]]), shape=(2, 2))
-        for of, value, words in (
-            (discrete(3), 0.3, "is 0.3, which is not in its space"),
-            (discrete(3), -0.5, "is -0.5, which is not"),
-            (discrete(3), np.nan, "is nan, which is not"),
-            (discrete(3), 3, "is 3, which is not"),
-            (discrete(3, start=1), 0, "is 0, which is not"),
-            (discrete(3), "1", "is of type <U1"),
-            (choices, [1, 2, 3, 4], r"has the shape \(4,\) where its space .* has \(2, 2\)"),
-            (choices, [[1, 2], [3, 4.5]], "which is not in its space"),
-            (box(0, 9, 2, 3, 4), np.zeros((3, 4, 2)), r"has the shape \(3, 4, 2\) where its space .* has \(2, 3, 4\)"),
-            (box(0, 9, 2), [[1, 2]], r"has the shape \(1, 2\) where"),
-            (box(0, 9, 2), ["1", "2"], "is of type <U1: expected numbers"),
-            (box(0, 9, 2), np.array([1, 2j]), "is of type complex128"),
-        ):
-            with self.subTest(words), self.assertRaisesRegex(bridge.Refusal, f"(?s){words}"):
-                bridge.flatten(of, value)
-
-    def test_a_single_number_has_any_shape(self) -> None:
-        pair = space(nvec=np.array([2, 3]), shape=(2,))
-        for of, value, flat in (
-            (box(0, 9, 1), 5, [5]),
-            (box(0, 9), [5], [5]),
-            (discrete(3), np.array([1]), [0, 1, 0]),
-            (discrete(3), 1.0, [0, 1, 0]),
-            (discrete(3, start=-1), np.uint8(1), [0, 0, 1]),
-            (discrete(2), True, [0, 1]),
-            (pair, [1, 2], [0, 1, 0, 0, 1]),
-        ):
-            self.assertEqual(bridge.flatten(of, value).tolist(), flat)
-
-
-class MasksOfActions(unittest.TestCase):
-    def both(self, in_info: Any, key: str = "legal_actions") -> list[bool]:
-        """What a0 can do by a mask in its observation, 0 1 1, and this one in its info."""
-        view = space(spaces={"observation": box(0, 9, 2), "action_mask": box(0, 1, 3)})
-        shown = {"observation": [1, 2], "action_mask": np.array([0, 1, 1], dtype=np.int8)}
-        task = bridge.PettingZoo(two(views=[view] * 2, shown=[shown] * 2, infos={"a0": {key: in_info}}))
-        task.reset(0)
-        return task.available()[0].tolist()
-
-    def test_two_masks_that_differ_are_refused_and_the_same_are_taken(self) -> None:
-        for key in ("action_mask", "legal_actions", "mask"):
-            with self.assertRaisesRegex(bridge.Refusal, rf"two masks of actions that differ: action_mask .*\[False, True.*{key} of"):
-                self.both([1, 1, 0], key)
-        for same in ([0, 1, 1], np.array([False, True, True]), [-np.inf, 0, 0], 7, [1, 2], [0, 1, 2], [0.0] * 3):
-            self.assertEqual(self.both(same), [False, True, True])
-        self.assertEqual(self.both([1, 0, 0], "invalid_actions"), [False, True, True])
-
-    def able(self, key: str, mask: Any) -> list[bool]:
-        task = bridge.PettingZoo(two(infos={"a0": {key: mask}}))
-        task.reset(0)
-        return task.available()[0].tolist()
-
-    def test_more_names_are_known(self) -> None:
-        for key in ("legal_mask", "valid_mask", "avail_mask", "act_mask", "avail_acts", "legal_action", "allowed_actions"):
-            self.assertEqual(self.able(key, np.array([0, 1, 0])), [False, True, False], key)
-        for key in ("invalid_mask", "illegal_mask", "illegal_action", "forbidden_actions", "disallowed_actions", "unavailable_acts"):
-            with self.assertRaisesRegex(bridge.Refusal, f"a0 is given '{key}'"):
-                self.able(key, np.array([0, 1, 0]))
-        # Of another size, or of something else.
-        for key in ("legal_mask", "contact_mask", "avail_acts", "mask_factor", "path"):
-            self.assertEqual(self.able(key, [0, 1]), [True] * 3, key)
-        self.assertEqual(self.able("path", [[1], [2, 3]]), [True] * 3)
-        self.assertEqual(self.able("action_mask", [[1], [2, 3]]), [True] * 3)
-
-    def noted(self, **changes: Any) -> str:
-        env = two(**changes)
-        env.truncate = {"a0", "a1"}
-        status, printed = checked(bridge.PettingZoo(env))
-        self.assertEqual(status, 0, printed)
-        return printed
-
-    def test_a_check_says_where_the_mask_is(self) -> None:
-        view = space(spaces={"observation": box(0, 9, 2), "action_mask": box(0, 1, 3)})
-        shown = {"observation": [1, 2], "action_mask": np.array([0, 1, 1], dtype=np.int8)}
-        for changes, words in (
-            ({"infos": {"a0": {"action_mask": [0, 1, 1]}}}, "masks of actions: `action_mask` of the infos\n"),
-            ({"views": [view] * 2, "shown": [shown] * 2}, "masks of actions: `action_mask` of the observations\n"),
-            ({}, "masks of actions: none was found"),
-        ):
-            self.assertRegex(self.noted(**changes), f"note  {words}")
-
-    def test_a_check_tells_what_could_have_been_a_mask(self) -> None:
-        for value in (np.array([0, 1, 1]), [True, True, True], [0.0, -np.inf, 0.0]):
-            printed = self.noted(infos={"a1": {"can_do": value}})
-            self.assertRegex(printed, r"note  the infos have 'can_do', 3 .* actions of a1, which are not used: .*action_mask")
-        for value in (np.array([0, 1, 2]), [True, True], 1, "abc", [0, 0, 0], None):
-            self.assertNotIn("not used", self.noted(infos={"a1": {"can_do": value}}))
-        self.assertNotIn("not used", self.noted(infos={"a1": {"action_mask": [0, 1, 1]}}))
 
 
 BOTH: set[str] = {"a0", "a1"}
@@ -279,21 +175,21 @@ class Listed(unittest.TestCase):
     WORDS = "a0 is in env.agents after it ended: its observations and rewards are ignored"
 
     def test_a_check_notes_who_is_listed_after_its_end(self) -> None:
-        status, printed = checked(bridge.PettingZoo(Again()))
+        status, printed = checked(PettingZoo(Again()))
         self.assertEqual((status, printed.count(self.WORDS)), (0, 1), printed)
         self.assertIn(f"note  {self.WORDS}", printed)
         # In the step of its end it may still be there.
         env = two()
         env.truncate = BOTH
-        self.assertNotIn("after it ended", checked(bridge.PettingZoo(env))[1])
+        self.assertNotIn("after it ended", checked(PettingZoo(env))[1])
 
     def test_a_worker_warns_of_it_once(self) -> None:
-        bridge.WARNED.clear()
-        bridge.WARNINGS.clear()
+        warned.WARNED.clear()
+        warned.WARNINGS.clear()
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            task = bridge.PettingZoo(Again())
-            worker = bridge.Worker(lambda: task, theirs)
+            task = PettingZoo(Again())
+            worker = Worker(lambda: task, theirs)
             said = []
             worker.go = lambda first, last: (task.reset(0) if first else task.step(np.zeros(2, int)), None)[1]
             serving = threading.Thread(target=worker.serve)
@@ -356,7 +252,10 @@ class Exits(unittest.TestCase):
             self.assertRegex(printed, f"WRONG .*{words}")
 
     def test_the_end_of_a_child_is_its_own_affair(self) -> None:
-        code = "import sys, bridge\nsys.exit(bridge.check('test_strangers:ChildLeaves', {}, 3))"
+        code = (
+            "import sys\nfrom commformer_bridge.check import check\n"
+            "sys.exit(check('test_strangers:ChildLeaves', {}, 3))"
+        )
         found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HERE, timeout=120)
         self.assertEqual((found.returncode, found.stderr), (0, ""), found.stdout)
         self.assertEqual(found.stdout.count("nothing wrong"), 1, found.stdout)

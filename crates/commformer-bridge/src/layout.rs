@@ -1,4 +1,5 @@
-//! Memory shared with a worker: where everything lies. `Memory` in `python/bridge.py` is the other side.
+//! Memory shared with a worker: where everything lies. The other side is `Memory` in
+//! `python/commformer_bridge/memory.py`.
 
 use crate::anonymous;
 use crate::rows::{Array, Rows};

@@ -4,7 +4,8 @@
 //! [`PythonEnv`]s: ordinary [`Environment`](commformer_env::Environment)s, so that whatever steps the built-in tasks
 //! steps these. Observations, rewards and actions lie in memory that is shared with the worker, laid out by
 //! a versioned header; a short line over a socket wakes the other side. Both sides are to be read in
-//! `python/bridge.py`, which needs numpy and the environment, and in `layout.rs` and `group.rs`.
+//! `python/commformer_bridge/` (`worker.py` and `memory.py`), which needs numpy and the environment, and in `layout.rs`
+//! and `group.rs`.
 //!
 //! What may happen to a worker (an exception, a hang, an exit, a kill) becomes an error that names it, the
 //! environment, the step, and says what Python said. A worker never outlives this process.

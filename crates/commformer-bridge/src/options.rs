@@ -7,7 +7,7 @@ use toml::{Table, Value};
 /// The only key of a table that stands for a date, a time or both. Python's side knows it by the same name.
 const DATE: &str = "$toml-date";
 
-/// The text that `options_of` in `bridge.py` reads.
+/// The text that `options_of` in `making.py` reads.
 pub fn encode(options: &Table) -> String {
     let mut text = String::new();
     table(options, &mut text);

@@ -29,8 +29,6 @@ use std::time::{Duration, Instant};
 
 pub use source::{Checked, check};
 
-/// What is run in a worker.
-const WORKER: [source::Part; 3] = [source::BEGIN, source::GUARD, source::BRIDGE];
 /// How much of an answer that means nothing is shown, bytes.
 const SHOWN: usize = 200;
 /// How long a hung worker may take to say where it hangs, and one that ends to end.
@@ -158,7 +156,7 @@ impl Process {
             let (printed, writer) = io::pipe()?;
             let options = options::encode(&config.options);
             let mut command = Command::new(&config.python);
-            (command.args(source::boot(&WORKER))).args(["work", &config.make, &options]);
+            (command.args(source::boot(&source::WORKER))).args(["work", &config.make, &options]);
             let printed = Printed::keep(printed)?;
             let limits = limits(config);
             ours.set_write_timeout(Some(limits[0]))?;
@@ -169,7 +167,7 @@ impl Process {
                 .process_group(0)
                 .spawn()?;
             // What cannot be sent is not missed: whoever does not read has ended, and will be asked why.
-            let _ = source::send(&WORKER, &ours);
+            let _ = source::send(&source::WORKER, &ours);
             Ok(Process {
                 name: format!("worker {number} (process {})", child.id()),
                 make: config.make.clone(),

@@ -1,7 +1,7 @@
 //! What a task may call its metrics: they stand beside the program's own metrics, and must not pass for them.
 
 /// Names of the program's own metrics, and of what else stands beside a task's metrics in the files of a run. No
-/// metric may have one. `python/bridge.py` has the same list.
+/// metric may have one. `python/commformer_bridge/metrics.py` has the same list.
 pub const RESERVED_METRICS: [&str; 21] = [
     "return",
     "steps",

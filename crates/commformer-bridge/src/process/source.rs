@@ -14,34 +14,73 @@ use std::time::{Duration, Instant};
 /// How often a check is looked after.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The Python side, whole: what is run, in this order, in a worker; a check needs no guard.
-pub const BEGIN: Part = Part("begin.py", include_str!("../../python/begin.py"));
-pub const GUARD: Part = Part("guard.py", include_str!("../../python/guard.py"));
-pub const BRIDGE: Part = Part("bridge.py", include_str!("../../python/bridge.py"));
+/// Parts by their names, with their sources.
+macro_rules! parts {
+    ($($name:literal),* $(,)?) => {
+        &[$(Part($name, include_str!(concat!("../../python/", $name)))),*]
+    };
+}
+
+/// The Python side, whole: what is sent to a worker, in this order.
+pub const WORKER: [&[Part]; 3] = [BEGIN, GUARD, PACKAGE];
+/// A check needs no guard.
+const CHECK: [&[Part]; 2] = [BEGIN, PACKAGE];
+
+const BEGIN: &[Part] = parts!["begin.py"];
+const GUARD: &[Part] = parts!["guard.py"];
+/// The package, each module after those that it imports, and what loads and runs it.
+const PACKAGE: &[Part] = parts![
+    "commformer_bridge/__init__.py",
+    "commformer_bridge/refusal.py",
+    "commformer_bridge/values.py",
+    "commformer_bridge/spaces.py",
+    "commformer_bridge/masks.py",
+    "commformer_bridge/loading.py",
+    "commformer_bridge/warned.py",
+    "commformer_bridge/particles.py",
+    "commformer_bridge/pettingzoo.py",
+    "commformer_bridge/smac.py",
+    "commformer_bridge/football.py",
+    "commformer_bridge/making.py",
+    "commformer_bridge/metrics.py",
+    "commformer_bridge/spec.py",
+    "commformer_bridge/report.py",
+    "commformer_bridge/progress.py",
+    "commformer_bridge/play.py",
+    "commformer_bridge/check.py",
+    "commformer_bridge/memory.py",
+    "commformer_bridge/worker.py",
+    "commformer_bridge/main.py",
+    "loader.py",
+];
 
 /// A name, and the source.
 #[derive(Clone, Copy, Debug)]
 pub struct Part(&'static str, &'static str);
 
 /// Arguments with which Python runs what it reads from its input: a list of processes then shows what runs, and no
-/// source.
-pub fn boot(parts: &[Part]) -> [String; 3] {
-    let read = "import os, sys\nfor part in sys.argv.pop(1).split(','):\n    \
-                name, size, source = *part.split(':'), b''\n    \
+/// source. What lies in a folder is a module, which is kept for `loader.py` until it is imported. An old Python can read
+/// this, too, and gets as far as `begin.py`.
+pub fn boot(parts: &[&[Part]]) -> [String; 3] {
+    let read = "import os, sys\nsources = {}\nfor part in sys.argv.pop(1).split(','):\n    \
+                name, size = part.split(':')\n    \
+                source = b''\n    \
                 while len(source) < int(size):\n        \
                 part = os.read(0, int(size) - len(source))\n        \
                 source += part or sys.exit('no source came')\n    \
+                if '/' in name:\n        \
+                sources[name] = source\n    \
+                else:\n        \
                 exec(compile(source, name, 'exec'))";
-    let sizes = parts
-        .iter()
-        .map(|Part(name, source)| format!("{name}:{}", source.len()));
-    let sizes: Vec<_> = sizes.collect();
+    let size = |Part(name, source): &Part| format!("{name}:{}", source.len());
+    let sizes: Vec<_> = parts.iter().copied().flatten().map(size).collect();
     ["-c".into(), read.into(), sizes.join(",")]
 }
 
 /// Sends the parts.
-pub fn send(parts: &[Part], mut to: impl Write) -> io::Result<()> {
-    let sources: Vec<&str> = parts.iter().map(|Part(_, source)| *source).collect();
+pub fn send(parts: &[&[Part]], mut to: impl Write) -> io::Result<()> {
+    let parts = parts.iter().copied().flatten();
+    let sources: Vec<&str> = parts.map(|Part(_, source)| *source).collect();
     to.write_all(sources.concat().as_bytes())
 }
 
@@ -58,7 +97,7 @@ pub enum Checked {
     Ended(String),
 }
 
-/// What a check has begun, as `begins` in `bridge.py` tells it, a byte each.
+/// What a check has begun, as `begins` in `progress.py` tells it, a byte each.
 #[derive(Debug, Default)]
 struct Progress {
     /// The last byte; `None` before the check itself has begun: Python could not run it, and has said why.
@@ -117,14 +156,14 @@ pub fn check(config: &PythonConfig, resets: u32) -> io::Result<Checked> {
     let limits = limits(config);
     let (mut ours, theirs) = UnixStream::pair()?;
     let child = Command::new(&config.python)
-        .args(boot(&[BEGIN, BRIDGE]))
+        .args(boot(&CHECK))
         .args(["check", &config.make, &options, &resets.to_string()])
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .spawn()?;
     let mut guard = Guard::new(child);
     ours.set_write_timeout(Some(limits[0]))?;
     ours.set_read_timeout(Some(LOOK))?;
-    let _ = send(&[BEGIN, BRIDGE], &ours);
+    let _ = send(&CHECK, &ours);
     let (mut began, mut progress) = (Instant::now(), Progress::default());
     loop {
         let ended = guard.status();
@@ -161,7 +200,24 @@ pub fn check(config: &PythonConfig, resets: u32) -> io::Result<Checked> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn every_module_of_the_package_is_sent_once() {
+        let package = concat!(env!("CARGO_MANIFEST_DIR"), "/python/commformer_bridge");
+        let files = fs::read_dir(package).unwrap().flatten();
+        let names = files.filter_map(|file| file.file_name().into_string().ok());
+        let mut there: Vec<String> = names.filter(|name| name.ends_with(".py")).collect();
+        let names = PACKAGE.iter().map(|Part(name, _)| *name);
+        let mut sent: Vec<&str> = names
+            .filter_map(|name| name.split_once('/'))
+            .map(|(_, file)| file)
+            .collect();
+        there.sort();
+        sent.sort();
+        assert_eq!(sent, there);
+    }
 
     #[test]
     fn an_end_without_a_verdict_is_none() {

@@ -59,7 +59,7 @@ fn environments_of_a_task_that_names_a_metric_of_the_programs_are_refused() {
 /// The check of a task in Python must say the same.
 #[test]
 fn the_list_in_python_is_the_same() {
-    let python = include_str!("../../../commformer-bridge/python/bridge.py");
+    let python = include_str!("../../../commformer-bridge/python/commformer_bridge/metrics.py");
     let after = python.split_once("RESERVED_METRICS = (").unwrap().1;
     let (list, after) = after.split_once(").split()").unwrap();
     let words = |text: &str| -> Vec<String> {

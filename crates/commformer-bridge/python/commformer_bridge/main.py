@@ -1,0 +1,25 @@
+"""What the program asks for: a check, or a worker."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import stat
+
+from .check import check
+from .making import options_of
+from .progress import WATCHED
+from .worker import work
+
+
+def main(arguments: list[str]) -> int:
+    verb, name, options = arguments[:3]
+    if verb == "check":
+        if stat.S_ISSOCK(os.fstat(0).st_mode):
+            WATCHED.append(os.dup(0))
+        faulthandler.register(signal.SIGUSR1, chain=False)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        return check(name, options_of(options), int(arguments[3]))
+    work(name, options_of(options))
+    return 0

@@ -1,0 +1,56 @@
+"""The task that the settings `env.make` and `env.options` mean."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any
+
+from .football import Football
+from .loading import call
+from .pettingzoo import PettingZoo, advice, is_parallel
+from .refusal import Refusal, a
+from .smac import Smac
+
+
+def make(name: str, options: dict[str, Any]) -> Any:
+    """Makes the task that `env.make` names, with `env.options`.
+
+    `pettingzoo:MODULE`, `smac:MAP`, `gfootball:SCENARIO`, or `MODULE:FUNCTION` or `FILE:FUNCTION` for the user's own.
+    """
+    kind, colon, rest = name.partition(":")
+    if not (kind and colon and rest):
+        raise Refusal(
+            f"env.make = {name!r}: expected pettingzoo:MODULE, smac:MAP, gfootball:SCENARIO, "
+            "MODULE:FUNCTION or FILE:FUNCTION, such as pettingzoo:mpe2.simple_spread_v3 or ./my_env.py:make"
+        )
+    if kind == "smac":
+        return Smac(rest, **options)
+    if kind == "gfootball":
+        return Football(rest, **options)
+    if kind == "pettingzoo":
+        return PettingZoo(call(rest, "parallel_env", options))
+    made = call(kind, rest, options)
+    if is_parallel(made):
+        return PettingZoo(made)
+    missing = [part for part in ("agents", "obs_dim", "reset", "step") if not hasattr(made, part)]
+    if missing:
+        raise Refusal(
+            f"{name} returned {a(made)}, which has no {', '.join(missing)}: it must return a task, "
+            f"or an environment with PettingZoo's parallel API{advice(made)}"
+        )
+    return made
+
+
+def options_of(text: str) -> dict[str, Any]:
+    """What `options.rs` has written: JSON with NaN and Infinity, in which dates are marked."""
+    kinds = (datetime.date, datetime.time, datetime.datetime)
+
+    def read(table: dict[str, Any]) -> Any:
+        if table.keys() != {"$toml-date"}:
+            return table
+        written = table["$toml-date"]
+        kind = kinds[2 if "T" in written else 1 if ":" in written else 0]
+        return kind.fromisoformat(written)
+
+    return json.loads(text, object_hook=read)

@@ -1,0 +1,100 @@
+"""Masks of actions: what they are called, and what they say."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+import numpy as np
+
+from .refusal import Refusal
+from .values import NUMBERS
+
+# Masks of actions go by many names. Some say the contrary, and would be read upside down.
+MASK = re.compile(
+    r"(action|move)s?_?mask|mask\w*(action|move)|avail\w*(action|move)"
+    r"|(legal|valid|allowed|forbidden)\w*(actions|moves)"
+)
+# What is called so plainly is one of actions if it has their size, and else of something else.
+PLAIN_MASK = re.compile(
+    r"^masks?$|^avail(able)?$|(^|_)acts?_?masks?$"
+    r"|(legal|valid|avail(able)?|allowed|forbidden)_?(masks?|acts?|action|move)$"
+)
+CONTRARY = re.compile(r"invalid|illegal|unavail|forbidden|disallowed|not_allowed")
+# What a mask that is added to scores has where an action is forbidden, at most.
+FORBIDDEN = -1e4
+
+
+@functools.lru_cache(maxsize=1024)
+def mask_name(key: Any) -> str:
+    """Whether a name is one of a mask of actions: `sure`, `plain`, or not, ``."""
+    if not isinstance(key, str):
+        return ""
+    return "sure" if MASK.search(key.lower()) else "plain" if PLAIN_MASK.search(key.lower()) else ""
+
+
+def array_size(value: Any) -> int:
+    """How many numbers an array has; 0 for what is none. Single numbers count something, or tell of the last action."""
+    try:
+        return np.size(value) if np.ndim(value) else 0
+    except ValueError:
+        return 0
+
+
+def looks_like_mask(value: Any, count: int) -> bool:
+    """Whether a value could say which of `count` actions are available."""
+    if array_size(value) != count:
+        return False
+    array = np.asarray(value)
+    if array.shape != (count,) or array.dtype.kind not in NUMBERS:
+        return False
+    return array.dtype == bool or bool(
+        array.any() and (((array == 0) | (array == 1)).all() or ((array == 0) | (array <= FORBIDDEN)).all())
+    )
+
+
+class Masks:
+    """What masks of actions say, whichever of three kinds they are.
+
+    Booleans; 1 for what can be done and 0 for what cannot; or numbers that are added to scores: 0 for what can be done
+    and -inf, or far below 0, for what cannot. An environment keeps to one of the last two.
+    """
+
+    def __init__(self) -> None:
+        self.additive: bool | None = None
+
+    def read(self, of: str, value: Any, count: int) -> np.ndarray:
+        """Which of `count` actions can be taken; what is not clear is refused."""
+        mask = np.asarray(value)
+        if mask.shape != (count,):
+            raise Refusal(f"{of} has the shape {mask.shape}; it has {count} actions: expected one truth value for each")
+        if mask.dtype == bool:
+            able = mask
+        elif mask.dtype.kind not in "iuf":
+            raise Refusal(f"{of} is of type {mask.dtype}: expected truth values")
+        elif not mask.any() and self.additive is None and mask.dtype.kind == "f":
+            raise Refusal(
+                f"{of} is {mask.tolist()}: all actions if it is to be added to scores, none if 1 means available. "
+                "Give truth values (dtype bool)"
+            )
+        else:
+            additive = self._kind(of, mask)
+            able = mask == 0 if additive else mask != 0
+        if not able.any():
+            raise Refusal(f"{of} is {mask.tolist()}, which leaves no action: each agent that is there needs one")
+        return able
+
+    def _kind(self, of: str, mask: np.ndarray) -> bool:
+        """Whether a mask of numbers is one that is added to scores."""
+        ones = np.isin(mask, (0, 1)).all()
+        if not ones and not ((mask == 0) | (mask <= FORBIDDEN)).all():
+            raise Refusal(
+                f"{of} is {mask.tolist()}: expected truth values, or 1 for available and 0 for not, or 0 for available "
+                "and -inf for not"
+            )
+        if mask.any() or self.additive is None:
+            if self.additive not in (None, not ones):
+                raise Refusal(f"{of} is {mask.tolist()}, but masks before it were of the other kind: give truth values (dtype bool)")
+            self.additive = not ones
+        return self.additive

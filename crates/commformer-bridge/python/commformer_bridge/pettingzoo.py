@@ -1,0 +1,369 @@
+"""Environments with PettingZoo's parallel API, as tasks."""
+
+from __future__ import annotations
+
+import traceback
+import types
+from typing import Any
+
+import numpy as np
+
+from .masks import CONTRARY, Masks, array_size, looks_like_mask, mask_name
+from .particles import mpe_world, picture
+from .refusal import Refusal, a
+from .spaces import flat_size, flatten, is_box, is_discrete, parts
+from .values import NUMBERS, array_of, expect, truth
+from .warned import warn
+
+# Bounds beyond this are no bounds: the largest number of 32 bits is a usual way to say so.
+UNBOUNDED = 1e30
+
+
+def advice(made: Any) -> str:
+    """What to do about the two usual things that are returned instead of a task."""
+    if hasattr(made, "agent_iter"):
+        return ". Environments where agents take turns (AEC): see pettingzoo.utils.aec_to_parallel"
+    if hasattr(made, "observation_space") and hasattr(made, "action_space"):
+        return ". An environment of gymnasium has one agent: it needs a class that says who its agents are"
+    return ""
+
+
+def is_parallel(env: Any) -> bool:
+    """Whether this is an environment with PettingZoo's parallel API."""
+    return (
+        hasattr(env, "possible_agents")
+        and callable(getattr(env, "observation_space", None))
+        and callable(getattr(env, "action_space", None))
+        and not hasattr(env, "agent_iter")
+    )
+
+
+def span(words: str, sizes: list[int], remedy: str) -> list[str]:
+    """The note that sizes are unequal, if they are."""
+    return [f"{words.format(f'{min(sizes)} to {max(sizes)}')}: {remedy}"] if min(sizes) < max(sizes) else []
+
+
+class PettingZoo:
+    """An environment with PettingZoo's parallel API.
+
+    Agents are `possible_agents` in their order. One that terminates or is truncated is out for the episode, whoever
+    lists it afterwards. One that is not listed for a while pauses: it comes back. Both are inactive: they see zeros, and
+    their actions go nowhere; who pauses is paid what the rewards name it. The episode ends when all are out, or nobody
+    is listed any more. It is truncated if somebody was truncated in its last step: these are shown what they saw last,
+    and those that terminated have departed.
+    """
+
+    def __init__(self, env: Any) -> None:
+        if not is_parallel(env):
+            raise Refusal(
+                f"parallel_env returned {a(env)}: expected PettingZoo's parallel API "
+                f"(possible_agents, observation_space(agent), action_space(agent)){advice(env)}"
+            )
+        self.env = env
+        self.names = list(env.possible_agents)
+        if not self.names:
+            raise Refusal("the environment has no possible_agents: the number of agents must be known")
+        self.agents = len(self.names)
+        self.agent_names = [str(name) for name in self.names]
+        # Who acts, in the environment's order; who has left for good; who has been there.
+        self.live: list[Any] = []
+        self.gone: set[Any] = set()
+        self.came: set[Any] = set()
+        self.masks: dict[Any, np.ndarray] = {}
+        # Of which kind masks are; those of infos beside others in the observations can be of another.
+        self.kinds, self.second_kinds = Masks(), Masks()
+        # In a check: where masks were found, and what could have been one, by its place, with what is said of it.
+        self.found: dict[str, str] | None = None
+        self.unused: dict[Any, str] = {}
+        self.spaces = {name: env.action_space(name) for name in self.names}
+        self._read_observations()
+        self._read_actions()
+        if mpe_world(env) is not None:
+            self.draw = self._draw
+
+    def _read_observations(self) -> None:
+        """Sizes of what is seen, without masks of actions."""
+        self.views, self.masked = {}, {}
+        for name in self.names:
+            space = self.env.observation_space(name)
+            inner = parts(space) or {}
+            key, only = self.masked[name] = self._split(name, inner, flat_size)
+            if key is not None:
+                rest = types.SimpleNamespace(spaces={part: inner[part] for part in inner if part != key})
+                space = rest if only is None else inner[only]
+            self.views[name] = space
+        sizes = [flat_size(space) for space in self.views.values()]
+        self.obs_dim = max(sizes)
+        # What was seen last, for those that are truncated without another look.
+        self.seen = np.zeros((self.agents, self.obs_dim), dtype=np.float32)
+        self.notes = span("observations have {} numbers", sizes, "the shorter are padded with zeros")
+
+    def _split(self, name: Any, inner: Any, size: Any) -> tuple[Any, Any]:
+        """Among the parts of an observation, or of its space: the key of the mask, and that of the rest if it is one."""
+        key = self._mask_key(name, inner, size)
+        rest = [part for part in inner if part != key]
+        if key is None or not rest:
+            return None, None
+        return key, rest[0] if len(rest) == 1 else None
+
+    def _mask_key(self, name: Any, holder: Any, size: Any) -> Any:
+        """The key of the mask of actions in an info or an observation, if there is one."""
+        space = self.spaces[name]
+        if not is_discrete(space):
+            return None
+        names = ((key, mask_name(key)) for key in holder)
+        keys = [key for key, kind in names if kind == "sure" or (kind and size(holder[key]) == int(space.n))]
+        contrary = [key for key in keys if CONTRARY.search(key.lower())]
+        if contrary or len(keys) > 1:
+            raise Refusal(
+                f"{name} is given {' and '.join(map(repr, contrary or keys))}: expected one mask that says which actions "
+                "are available, such as action_mask of truth values"
+            )
+        return keys[0] if keys else None
+
+    def _read_actions(self) -> None:
+        """Kind and sizes of what is done."""
+        spaces = list(self.spaces.values())
+        if all(is_discrete(space) for space in spaces):
+            sizes = [int(space.n) for space in spaces]
+            self.actions = max(sizes)
+            self.notes += span("agents have {} actions", sizes, "those an agent lacks are never available")
+            self.available = self._available
+        elif all(is_box(space) and np.issubdtype(space.dtype, np.floating) for space in spaces):
+            sizes = [int(np.prod(space.shape)) for space in spaces]
+            self.action_dim = max(sizes)
+            self.notes += span("actions have {} numbers", sizes, "what an agent has too many is not used")
+            self._read_bounds()
+        else:
+            kinds = ", ".join(sorted({str(space) for space in spaces}))
+            raise Refusal(
+                f"action spaces are {kinds}: expected Discrete for all agents, or Box of real numbers for "
+                "all; convert others in a wrapper of your own (env.make=MODULE:FUNCTION)"
+            )
+
+    def _read_bounds(self) -> None:
+        """What the numbers of an action are made of: the policy's are about -1 to 1."""
+        self.bounds = {}
+        stretched: set[tuple[float, float]] = set()
+        unbounded = half = False
+        for name, space in self.spaces.items():
+            low, high = (np.broadcast_to(np.asarray(bound, dtype=np.float64), space.shape) for bound in (space.low, space.high))
+            if not (low <= high).all():
+                raise Refusal(f"the actions of {name} have bounds {space.low} to {space.high}: expected low below high")
+            finite = [np.abs(bound) < UNBOUNDED for bound in (low, high)]
+            both = finite[0] & finite[1]
+            stretch = both & ((low != -1) | (high != 1))
+            stretched |= set(zip(low[stretch].tolist(), high[stretch].tolist()))
+            unbounded |= bool((~finite[0] & ~finite[1]).any())
+            half |= bool((finite[0] ^ finite[1]).any())
+            self.bounds[name] = (low, high, stretch)
+        if stretched:
+            few = ", ".join(f"{low:g} to {high:g}" for low, high in sorted(stretched)[:3])
+            more = ", ..." if len(stretched) > 3 else ""
+            self.notes.append(f"actions have bounds {few}{more}: the policy's -1 to 1 is stretched onto them")
+        if half:
+            self.notes.append("actions have a bound on one side only: they are cut there, and not stretched")
+        if unbounded:
+            self.notes.append("actions have no bounds in the environment: they are passed on as they are")
+
+    def reset(self, seed: int) -> np.ndarray:
+        """Begins an episode. Seeds are below 2^31, which every generator takes."""
+        returned = self.env.reset(seed=int(seed) % 2**31)
+        if not (isinstance(returned, tuple) and len(returned) == 2):
+            raise Refusal(f"reset returned {a(returned)}: expected (observations, infos), see PettingZoo")
+        self.live, self.gone = list(self.env.agents), set()
+        self.came = set(self.live)
+        self.seen = np.zeros((self.agents, self.obs_dim), dtype=np.float32)
+        self._known("env.agents", self.live)
+        self._named("reset", ("observations", "infos"), returned)
+        return self._look(*returned)
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool, bool]:
+        """One step of all who are there."""
+        acting = self.live
+        chosen = {name: self._action(name, actions[self.names.index(name)]) for name in acting}
+        returned = self.env.step(chosen)
+        parts_of_it = ("observations", "rewards", "terminations", "truncations", "infos")
+        expect("step", parts_of_it, returned)
+        self._named("step", parts_of_it, returned)
+        self._known("env.agents", self.env.agents)
+        observations, rewards, terminations, truncations, infos = returned
+        absent = [name for name in acting if name not in rewards]
+        if absent:
+            raise Refusal(f"step returned no reward for {absent[0]}, who acted: expected one for {acting}")
+        playing = [name for name in self.names if name not in self.gone]
+        paid = np.array([self._paid(rewards, name) if name in playing else 0.0 for name in self.names], dtype=np.float32)
+        ended = self._ended("terminations", terminations, playing)
+        truncated = self._ended("truncations", truncations, playing)
+        if self.gone and not self.gone.isdisjoint(self.env.agents):
+            again = next(name for name in self.env.agents if name in self.gone)
+            warn("again", f"{again} is in env.agents after it ended: its observations and rewards are ignored")
+        truncated -= ended
+        out = self.gone | ended | truncated
+        left = [name for name in self.env.agents if name not in out]
+        self.came.update(left)
+        if left or (self.env.agents and self.came - out):
+            self.live, self.gone = left, out
+            return self._look(observations, infos), paid, False, False
+        # Who was truncated before has left. Where somebody is truncated now, so is who pauses; these have something ahead.
+        ahead = [name for name in playing if truncated and name in self.came - ended]
+        self.live = ahead or acting
+        self.gone.update(name for name in playing if name not in ahead)
+        seen = self._look(observations, infos, last=True)
+        self.masks = {}  # after the end nobody acts, and some environments mask everything then
+        return seen, paid, not ahead, bool(ahead)
+
+    @staticmethod
+    def _paid(rewards: dict[Any, Any], name: Any) -> Any:
+        """An agent's reward, one number."""
+        reward = rewards.get(name, 0.0)
+        if type(reward) is not float:
+            array = array_of(f"the reward of {name}", reward)
+            if array.ndim or array.dtype.kind not in NUMBERS:
+                shape = f", of the shape {array.shape}" if array.ndim else ""
+                raise Refusal(f"step's rewards have {reward!r} for {name}{shape}: expected one number, such as 1.0")
+        return reward
+
+    @staticmethod
+    def _ended(what: str, ends: dict[Any, Any], playing: list[Any]) -> set[Any]:
+        """Whose end these say has come. `__all__` is RLlib's way to name everybody."""
+        if truth(what, ends.get("__all__", False), "__all__"):
+            return set(playing)
+        return {name for name in playing if truth(what, ends.get(name, False), name)}
+
+    def _named(self, verb: str, expected: tuple[str, ...], returned: Any) -> None:
+        """Refuses what is no dictionary of agents."""
+        for what, part in zip(expected, returned):
+            if not hasattr(part, "keys"):
+                raise Refusal(f"{verb} returned {a(part)} for {what}: expected a dictionary with an entry for each agent")
+            # "__all__" and "__common__" are other people's words for the whole team.
+            names = [name for name in part if not (isinstance(name, str) and name.startswith("__"))]
+            if what != "infos":
+                self._known(f"{verb}'s {what}", names)
+
+    def _known(self, what: str, names: Any) -> None:
+        """Refuses agents that were never announced."""
+        for name in names:
+            if name not in self.names:
+                raise Refusal(f"{what} have an agent {name!r}, who is not in possible_agents: {self.names}")
+
+    def active(self) -> np.ndarray:
+        """Who is there, (N,)."""
+        return np.array([name in self.live for name in self.names])
+
+    def departed(self) -> np.ndarray:
+        """Who has left for good, (N,)."""
+        return np.array([name in self.gone for name in self.names])
+
+    def close(self) -> None:
+        """Closes the environment."""
+        self.env.close()
+
+    def _look(self, observations: dict[Any, Any], infos: dict[Any, Any], last: bool = False) -> np.ndarray:
+        """What is seen, (N, O), and from it or from the infos, which actions are available.
+
+        At the last look, who is not shown anything sees what it saw before.
+        """
+        seen = np.zeros((self.agents, self.obs_dim), dtype=np.float32)
+        self.masks = {}
+        for row, name in enumerate(self.names):
+            if name not in self.live:
+                continue
+            if name not in observations:
+                if last:
+                    seen[row] = self.seen[row]
+                    continue
+                raise Refusal(f"no observation was returned for {name}, who is in env.agents")
+            value = observations[name]
+            key, only = self.masked[name]
+            try:
+                if isinstance(value, dict) and parts(self.views[name]) is None and key is None:
+                    key, only = self._split(name, value, np.size)
+                whole, value = value, value if only is None else value[only]
+                flat = flatten(self.views[name], value)
+            except Refusal as error:
+                raise Refusal(f"the observation of {name} {error}") from error
+            except (KeyError, IndexError, TypeError, ValueError) as error:
+                problem = traceback.format_exception_only(error)[-1].strip()
+                raise Refusal(
+                    f"the observation of {name} is {value}, not in its space {self.views[name]}: {problem}"
+                ) from error
+            seen[row, : flat.size] = self.seen[row, : flat.size] = flat
+            if not last and is_discrete(self.spaces[name]):
+                self._read_mask(name, whole, key, infos.get(name) or {})
+        return seen
+
+    def _read_mask(self, name: Any, whole: Any, key: Any, info: dict[Any, Any]) -> None:
+        """Keeps which actions an agent can take, if its observation or its info says so."""
+        count, second = int(self.spaces[name].n), None
+        if key is not None:
+            self.masks[name] = self.kinds.read(f"the {key} of {name}", whole[key], count)
+            for second in info:
+                if mask_name(second) and not CONTRARY.search(second.lower()) and looks_like_mask(info[second], count):
+                    self._compare(name, key, second, info[second])
+        elif any(map(mask_name, info)):
+            arrays = {named: value for named, value in info.items() if mask_name(named) and array_size(value)}
+            second = self._mask_key(name, arrays, np.size)
+            if second is not None:
+                self.masks[name] = self.kinds.read(f"the {second} of {name}", info[second], count)
+        if self.found is not None:
+            self._note_masks(name, key, second if key is None else None, info)
+
+    def _compare(self, name: Any, key: Any, second: Any, value: Any) -> None:
+        """Refuses a mask in an info that is not the one in the observation."""
+        mask = self.masks[name]
+        other = self.second_kinds.read(f"the {second} of {name}", value, len(mask))
+        if (mask != other).any():
+            raise Refusal(
+                f"{name} is given two masks of actions that differ: {key} of its observation is {mask.tolist()}, {second} "
+                f"of its info is {other.tolist()} (true: available). Expected one, or two that are the same: leave one out"
+            )
+
+    def _note_masks(self, name: Any, in_observation: Any, in_info: Any, info: dict[Any, Any]) -> None:
+        """In a check: keeps where a mask is, and what in the infos could be one and is not used."""
+        for key, place in ((in_observation, "observations"), (in_info, "infos")):
+            if key is not None:
+                self.found[f"`{key}` of the {place}"] = ""
+        count = int(self.spaces[name].n)
+        for key, value in info.items():
+            used = key == in_info or (in_observation is not None and mask_name(key))
+            if not used and key not in self.unused and count > 1 and looks_like_mask(value, count):
+                self.unused[key] = (
+                    f"the infos have {key!r}, {count} truth values or numbers for the {count} actions of {name}, which "
+                    "are not used: if they say which actions are available, call them action_mask"
+                )
+
+    def notes_of_play(self) -> list[str]:
+        """What a check tells of the masks that it met."""
+        if self.found is None or not hasattr(self, "actions"):
+            return []
+        where = ", ".join(self.found) or "none was found, so that every agent can always take each of its actions"
+        return [f"masks of actions: {where}", *self.unused.values()]
+
+    def _available(self) -> np.ndarray:
+        """Which actions can be taken, (N, A); of those who are not there, the first."""
+        table = np.zeros((self.agents, self.actions), dtype=bool)
+        for row, name in enumerate(self.names):
+            if name not in self.live:
+                table[row, 0] = True
+                continue
+            count = int(self.spaces[name].n)
+            table[row, :count] = self.masks.get(name, True)
+        return table
+
+    def _action(self, name: Any, action: Any) -> Any:
+        """An action as the agent's space has it."""
+        space = self.spaces[name]
+        if is_discrete(space):
+            return int(action) + int(getattr(space, "start", 0))
+        numbers = np.asarray(action)[: int(np.prod(space.shape))].reshape(space.shape)
+        low, high, stretch = self.bounds[name]
+        if stretch.any():
+            # From -1 to 1 onto low to high; without a difference of bounds, which may be beyond what a number can be.
+            share = (np.clip(numbers, -1, 1).astype(np.float64) + 1) / 2
+            numbers = np.where(stretch, low * (1 - share) + high * share, numbers)
+        return np.clip(numbers, space.low, space.high).astype(space.dtype)
+
+    def _draw(self) -> dict[str, Any]:
+        """A picture of a particle world."""
+        return picture(mpe_world(self.env), self.agent_names, self.active())

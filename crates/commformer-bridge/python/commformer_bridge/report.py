@@ -1,0 +1,37 @@
+"""What a check prints."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def say(text: str) -> None:
+    """Prints a line without control characters, which an environment's words may hold: they are written out."""
+    shown = (c if c in "\n\t" or unicodedata.category(c) != "Cc" else f"\\u{ord(c):04x}" for c in text)
+    print("".join(shown), flush=True)
+
+
+def few(kind: str, words: list[str]) -> str:
+    """The first of some things, and how many more there are."""
+    more = f" and {len(words) - 5} more" if len(words) > 5 else ""
+    return f"{kind}{'s' if len(words) > 1 else ''} {', '.join(words[:5])}{more}"
+
+
+class Report:
+    """What a check says, a line at a time, and whether anything was wrong."""
+
+    def __init__(self) -> None:
+        self.wrong_lines = 0
+
+    def ok(self, text: str) -> None:
+        """Something that is as it must be."""
+        say(f"ok    {text}")
+
+    def note(self, text: str) -> None:
+        """Something to know."""
+        say(f"note  {text}")
+
+    def wrong(self, text: str) -> None:
+        """Something to set right."""
+        self.wrong_lines += 1
+        say(f"WRONG {text}")

@@ -1,0 +1,195 @@
+"""The worker: environments of a task, stepped for a parent process."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import signal
+import socket
+import traceback
+
+from .making import make
+from .memory import RESET, RUNNING, TERMINATED, TRUNCATED, Memory
+from .metrics import metrics_of
+from .refusal import Refusal
+from .spec import spec_of
+from .values import STEP_OF_A_TASK, expect, flags_of, numbers_of, rewards_of, truth
+from .warned import WARNINGS, warnings
+
+# Bytes of the longest answer; the parent takes no more.
+LONGEST = 4 << 20
+
+
+class Forked(Refusal):
+    """The environment has forked, and this is the child."""
+
+
+def json_of(answer: dict) -> str:
+    """An answer as JSON. Halves of letters, which are no text, become question marks."""
+    return json.dumps(answer, ensure_ascii=False).encode(errors="replace").decode()
+
+
+class Worker:
+    """Answers the parent: `open`, `go` and `draw`, a line each, with a number that the answer repeats."""
+
+    def __init__(self, make_task, control: socket.socket):
+        self.make_task = make_task
+        self.control = control
+        self.process = os.getpid()
+        self.number = 0
+        self.files: list[int] = []
+        self.memory, self.limit, self.doing = None, 0, "its beginning"
+        self.steps: list[int] = []
+        self.pictures: dict = {}
+
+    def prepare(self) -> None:
+        """Makes the first environment."""
+        self.tasks = [self.make_task()]
+        self.spec = spec_of(self.tasks[0])
+        self.shape = (self.spec["agents"], self.spec["obs_dim"])
+        self.has_active, self.has_departed = (hasattr(self.tasks[0], name) for name in ("active", "departed"))
+
+    def serve(self) -> None:
+        self.prepare()
+        self.answer(self.spec)
+        for line in self.requests():
+            verb, number, *words = line.decode().split()
+            self.number = int(number)
+            if verb == "go":
+                self.go(int(words[0]), int(words[1]))
+                self.say(f"done {json_of(warnings())}" if WARNINGS else "done")
+            elif verb == "open":
+                self.open(int(words[0]), int(words[1]), self.files.pop())
+                self.answer(None)
+            elif verb == "draw":
+                self.answer(self.draw(int(words[0])))
+        for task in self.tasks:
+            if hasattr(task, "close"):
+                task.close()
+
+    def requests(self):
+        """Lines, until the parent hangs up. A file that comes with one is kept."""
+        rest, flags = b"", getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+        while True:
+            part, files, _, _ = socket.recv_fds(self.control, 4096, 1, flags)
+            if not part:
+                return
+            self.files += files
+            *lines, rest = (rest + part).split(b"\n")
+            yield from lines
+
+    def alone(self) -> None:
+        """Ends a child of this process that has come back from the environment like its parent."""
+        if os.getpid() != self.process:
+            raise Forked(
+                "the environment has forked, and both processes returned from it: a child process must end by itself, "
+                "such as by os._exit, and never return to its caller"
+            )
+
+    def answer(self, what) -> None:
+        self.say(json_of({"ok": what}))
+
+    def say(self, text: str) -> None:
+        self.alone()
+        line = f"{self.number} {text}\n".encode()
+        if len(line) >= LONGEST:
+            raise Refusal(f"the answer takes {len(line)} bytes, but must take less than {LONGEST}")
+        self.control.sendall(line)
+
+    def open(self, num_envs: int, limit: int, file: int) -> None:
+        self.doing = "making its environments"
+        self.memory, self.limit = Memory(file, self.spec), limit
+        while len(self.tasks) < num_envs:
+            task = self.make_task()
+            if spec_of(task) != self.spec:
+                raise Refusal(f"its environments differ: {spec_of(task)} after {self.spec}")
+            self.tasks.append(task)
+        self.steps, self.pictures = [0] * num_envs, {}
+
+    def go(self, first: int, last: int) -> None:
+        memory, commands = self.memory, self.memory.commands[first:last].tolist()
+        for env, command in zip(range(first, last), commands):
+            if command == RESET:
+                self.reset(env)
+                continue
+            task = self.tasks[env]
+            self.doing = ("step", env)
+            self.steps[env] += 1
+            returned = task.step(memory.actions[env])
+            self.alone()
+            expect("step", STEP_OF_A_TASK, returned)
+            obs, rewards, terminated, truncated = returned
+            memory.rewards[env] = rewards if type(rewards) is float else rewards_of(rewards, self.shape[0])
+            if type(terminated) is not bool or type(truncated) is not bool:
+                terminated, truncated = truth("terminated", terminated), truth("truncated", truncated)
+            if terminated or truncated or self.steps[env] == self.limit:
+                self.end(env, obs, TERMINATED if terminated else TRUNCATED)
+            else:
+                self.write(env, obs, memory.obs, memory.active, memory.departed)
+                memory.status[env] = RUNNING
+
+    def end(self, env: int, obs, status: int) -> None:
+        """Keeps how an episode ended, and begins the next one: the parent will ask for it."""
+        memory, task = self.memory, self.tasks[env]
+        self.write(env, obs, memory.last_obs, memory.last_active, memory.last_departed)
+        memory.status[env] = status
+        if self.spec["metrics"]:
+            memory.metrics[env] = metrics_of(task, self.spec["metrics"])
+        if env in self.pictures:
+            self.pictures[env] = task.draw()
+        self.reset(env)
+
+    def reset(self, env: int) -> None:
+        self.doing = ("reset", env)
+        obs = self.tasks[env].reset(int(self.memory.seeds[env]))
+        self.alone()
+        self.steps[env] = 0
+        self.write(env, obs, self.memory.obs, self.memory.active, self.memory.departed)
+
+    def write(self, env: int, obs, to_obs, to_active, to_departed) -> None:
+        # A number that is too large becomes infinite, which the program finds.
+        to_obs[env] = numbers_of("observations", obs, self.shape)
+        task, agents = self.tasks[env], self.shape[:1]
+        to_active[env] = flags_of("active()", task.active(), agents) if self.has_active else True
+        if self.has_departed:
+            to_departed[env] = flags_of("departed()", task.departed(), agents)
+        elif self.spec["leaves"]:
+            to_departed[env] = ~to_active[env]
+        if self.spec["masked"]:
+            self.memory.available[env] = flags_of("available()", task.available(), (agents[0], self.spec["actions"]))
+
+    def draw(self, env: int):
+        """The present picture, or the last one of an episode that has just ended; None where there is none."""
+        task = self.tasks[env]
+        if not hasattr(task, "draw"):
+            return None
+        ended = self.pictures.get(env)
+        self.pictures[env] = None
+        return ended or task.draw()
+
+    def where(self) -> str:
+        if isinstance(self.doing, str):
+            return self.doing
+        verb, env = self.doing
+        return f"a reset of its environment {env}" if verb == "reset" else f"step {self.steps[env]} of its environment {env}"
+
+
+def work(name: str, options: dict) -> None:
+    """Serves the parent on descriptor 0 until it is gone."""
+    control = socket.socket(fileno=os.dup(0))
+    faulthandler.register(signal.SIGUSR1, chain=False)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    worker = Worker(lambda: make(name, options), control)
+    try:
+        worker.serve()
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    except BaseException as error:
+        if os.getpid() != worker.process and not isinstance(error, Forked):
+            raise  # A child of the environment's own, which ends as it would elsewhere.
+        told = str(error) if isinstance(error, Refusal) else traceback.format_exc()
+        # The end is what matters, and what is not text arrives as well.
+        told = told.strip()[-(LONGEST >> 8) :].encode(errors="backslashreplace").decode()
+        refusal = json_of({"error": told, "where": worker.where()})
+        control.sendall(f"{worker.number} {refusal}\n".encode())

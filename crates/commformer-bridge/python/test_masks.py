@@ -1,0 +1,152 @@
+"""Tests of masks of actions: python -m unittest test_masks (in this directory)."""
+
+import unittest
+from typing import Any
+
+import numpy as np
+
+from commformer_bridge.pettingzoo import PettingZoo
+from commformer_bridge.refusal import Refusal
+from fakes import box, checked, space, two
+
+
+class Masks(unittest.TestCase):
+    def test_masks_are_taken_from_observations_and_infos(self) -> None:
+        view = space(spaces={"observation": box(0, 9, 2), "action_mask": box(0, 1, 3)})
+        shown = [{"observation": [1, 2], "action_mask": np.array([0, 1, 0], dtype=np.int8)}, [3, 4]]
+        infos = {"a1": {"action_mask": np.array([1, 0, 1])}}
+        task = PettingZoo(two(views=[view, box(0, 9, 2)], shown=shown, infos=infos))
+        self.assertEqual(task.reset(0).tolist(), [[1, 2], [3, 4]])
+        self.assertEqual(task.available().tolist(), [[False, True, False], [True, False, True]])
+
+    def masked(self, *masks: Any, key: str = "action_mask") -> list[list[bool]]:
+        """What a0 can do, by masks in its infos, each shown after another step."""
+        env = two()
+        task = PettingZoo(env)
+        found = []
+        for step, mask in enumerate(masks):
+            env.infos = {"a0": {key: mask, "count_of_actions": 3}}
+            task.step(np.array([0, 0])) if step else task.reset(0)
+            found.append(task.available()[0].tolist())
+        return found
+
+    def test_masks_have_many_names(self) -> None:
+        for key in ("action_mask", "action_masks", "actions_mask", "mask", "available", "avail_actions", "available_actions",
+                    "legal_actions", "legal_moves", "valid_actions", "valid_action_mask", "mask_actions"):
+            self.assertEqual(self.masked(np.array([False, True, False]), key=key), [[False, True, False]], key)
+            view = space(spaces={"obs": box(0, 9, 2), key: box(0, 1, 3)})
+            shown = {"obs": [5, 6], key: np.array([0, 1, 0], dtype=np.int8)}
+            task = PettingZoo(two(views=[view] * 2, shown=[shown] * 2))
+            self.assertEqual((task.obs_dim, task.reset(0).tolist()), (2, [[5, 6]] * 2), key)
+            self.assertEqual(task.available().tolist(), [[False, True, False]] * 2, key)
+        view = space(spaces={"x": box(0, 9, 1), "action_mask": box(0, 1, 3), "y": box(0, 9, 1)})
+        task = PettingZoo(two(views=[view] * 2, shown=[{"x": [5], "action_mask": [1, 0, 0], "y": [6]}] * 2))
+        self.assertEqual(task.reset(0).tolist(), [[5, 6]] * 2)
+
+    def test_what_is_no_mask_of_actions_is_left_alone(self) -> None:
+        for key, value in (("mask", [1, 0]), ("illegal_move", True), ("invalid_actions", 3), ("action_mask", None),
+                           ("available", [1, 0, 0, 0]), ("last_action", [0, 1, 0])):
+            self.assertEqual(self.masked(value, key=key), [[True] * 3], key)
+        view = space(spaces={"map": box(0, 9, 2), "mask": box(0, 1, 2)})
+        task = PettingZoo(two(views=[view] * 2, shown=[{"map": [1, 2], "mask": [0, 1]}] * 2))
+        self.assertEqual(task.reset(0).tolist(), [[1, 2, 0, 1]] * 2)
+
+    def test_masks_are_read_by_their_kind(self) -> None:
+        inf = np.inf
+        for masks, able in (
+            ([np.array([0, 1, 0])], ["010"]),
+            ([[1, 1, 1]], ["111"]),
+            ([[True, False, True]], ["101"]),
+            ([[1.0, 0.0, 0.0]], ["100"]),
+            ([[0, -inf, 0]], ["101"]),
+            ([np.array([-1e9, 0, 0], dtype=np.float32), np.zeros(3), [0, -1e9, 0]], ["011", "111", "101"]),
+        ):
+            found = ["".join(str(int(flag)) for flag in row) for row in self.masked(*masks)]
+            self.assertEqual(found, able, masks)
+
+    def test_a_mask_that_is_not_clear_is_refused_and_shown(self) -> None:
+        for masks, words in (
+            ([[1, 1]], r"action_mask of a0 has the shape \(2,\); it has 3 actions"),
+            ([[0.0, 0.0, 0.0]], r"is \[0.0, 0.0, 0.0\]: all actions if it is to be added"),
+            ([[0, 0, 0]], "leaves no action"),
+            ([[False] * 3], "leaves no action"),
+            ([[-np.inf] * 3], "leaves no action"),
+            ([[0, 1, 2]], r"is \[0, 1, 2\]: expected truth values"),
+            ([[0, 1, -np.inf]], "expected truth values"),
+            ([[0.0, np.nan, 1.0]], "expected truth values"),
+            ([["a", "b", "c"]], "is of type"),
+            ([[0, -np.inf, 0], [0, 1, 0]], "of the other kind"),
+            ([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]], "leaves no action"),
+        ):
+            with self.assertRaisesRegex(Refusal, words, msg=str(masks)):
+                self.masked(*masks)
+        for key in ("invalid_action_mask", "illegal_actions", "unavailable_actions"):
+            with self.assertRaisesRegex(Refusal, f"a0 is given '{key}'"):
+                self.masked([1, 0, 0], key=key)
+        with self.assertRaisesRegex(Refusal, "'action_mask' and 'legal_actions'"):
+            infos = {"a0": {"action_mask": [1, 0, 0], "legal_actions": [0, 1, 1]}}
+            PettingZoo(two(infos=infos)).reset(0)
+
+
+class MasksOfActions(unittest.TestCase):
+    def both(self, in_info: Any, key: str = "legal_actions") -> list[bool]:
+        """What a0 can do by a mask in its observation, 0 1 1, and this one in its info."""
+        view = space(spaces={"observation": box(0, 9, 2), "action_mask": box(0, 1, 3)})
+        shown = {"observation": [1, 2], "action_mask": np.array([0, 1, 1], dtype=np.int8)}
+        task = PettingZoo(two(views=[view] * 2, shown=[shown] * 2, infos={"a0": {key: in_info}}))
+        task.reset(0)
+        return task.available()[0].tolist()
+
+    def test_two_masks_that_differ_are_refused_and_the_same_are_taken(self) -> None:
+        for key in ("action_mask", "legal_actions", "mask"):
+            with self.assertRaisesRegex(Refusal, rf"two masks of actions that differ: action_mask .*\[False, True.*{key} of"):
+                self.both([1, 1, 0], key)
+        for same in ([0, 1, 1], np.array([False, True, True]), [-np.inf, 0, 0], 7, [1, 2], [0, 1, 2], [0.0] * 3):
+            self.assertEqual(self.both(same), [False, True, True])
+        self.assertEqual(self.both([1, 0, 0], "invalid_actions"), [False, True, True])
+
+    def able(self, key: str, mask: Any) -> list[bool]:
+        task = PettingZoo(two(infos={"a0": {key: mask}}))
+        task.reset(0)
+        return task.available()[0].tolist()
+
+    def test_more_names_are_known(self) -> None:
+        for key in ("legal_mask", "valid_mask", "avail_mask", "act_mask", "avail_acts", "legal_action", "allowed_actions"):
+            self.assertEqual(self.able(key, np.array([0, 1, 0])), [False, True, False], key)
+        for key in ("invalid_mask", "illegal_mask", "illegal_action", "forbidden_actions", "disallowed_actions", "unavailable_acts"):
+            with self.assertRaisesRegex(Refusal, f"a0 is given '{key}'"):
+                self.able(key, np.array([0, 1, 0]))
+        # Of another size, or of something else.
+        for key in ("legal_mask", "contact_mask", "avail_acts", "mask_factor", "path"):
+            self.assertEqual(self.able(key, [0, 1]), [True] * 3, key)
+        self.assertEqual(self.able("path", [[1], [2, 3]]), [True] * 3)
+        self.assertEqual(self.able("action_mask", [[1], [2, 3]]), [True] * 3)
+
+    def noted(self, **changes: Any) -> str:
+        env = two(**changes)
+        env.truncate = {"a0", "a1"}
+        status, printed = checked(PettingZoo(env))
+        self.assertEqual(status, 0, printed)
+        return printed
+
+    def test_a_check_says_where_the_mask_is(self) -> None:
+        view = space(spaces={"observation": box(0, 9, 2), "action_mask": box(0, 1, 3)})
+        shown = {"observation": [1, 2], "action_mask": np.array([0, 1, 1], dtype=np.int8)}
+        for changes, words in (
+            ({"infos": {"a0": {"action_mask": [0, 1, 1]}}}, "masks of actions: `action_mask` of the infos\n"),
+            ({"views": [view] * 2, "shown": [shown] * 2}, "masks of actions: `action_mask` of the observations\n"),
+            ({}, "masks of actions: none was found"),
+        ):
+            self.assertRegex(self.noted(**changes), f"note  {words}")
+
+    def test_a_check_tells_what_could_have_been_a_mask(self) -> None:
+        for value in (np.array([0, 1, 1]), [True, True, True], [0.0, -np.inf, 0.0]):
+            printed = self.noted(infos={"a1": {"can_do": value}})
+            self.assertRegex(printed, r"note  the infos have 'can_do', 3 .* actions of a1, which are not used: .*action_mask")
+        for value in (np.array([0, 1, 2]), [True, True], 1, "abc", [0, 0, 0], None):
+            self.assertNotIn("not used", self.noted(infos={"a1": {"can_do": value}}))
+        self.assertNotIn("not used", self.noted(infos={"a1": {"action_mask": [0, 1, 1]}}))
+
+
+if __name__ == "__main__":
+    unittest.main()
