@@ -1,7 +1,7 @@
 //! MAGIC: a scheduler decides on each edge of a step's graph, along which messages are processed twice.
 //!
 //! Niu, Paleja, Gombolay, "Multi-Agent Graph-Attention Communication and Teaming" (AAMAS 2021), with one graph for both
-//! rounds of processing, as the authors run it on Predator-Prey. With f a GELU, and
+//! rounds of processing, as the authors run it on the hard Predator-Prey. With f a GELU, and
 //!
 //! ```text
 //! GAT(g, x)_i = sum over all j of g_ij softmax_j(g_ij leaky(a . x_i + b . x_j)) W x_j
