@@ -45,8 +45,8 @@ pub struct PredatorPreyConfig {
     /// Whether there is no action "stay".
     pub no_stay: bool,
     /// Paid to an agent for each cell that a step brings it nearer to the nearest prey, and taken for each that it is
-    /// farther away. What an episode pays so depends on its first and last cells alone, so that the best policy stays
-    /// the best (Ng et al., 1999).
+    /// farther away. What an episode pays so depends on its first and last cells alone: without discounting, the best
+    /// policy stays the best (Ng et al., 1999).
     #[schemars(range(min = 0.0, max = 1.0))]
     pub shaping: f32,
     /// Steps after which an episode is truncated, 0 for never; 4 x `dim` if left out.

@@ -12,7 +12,7 @@
 //! - An episode limit is part of the task and truncates.
 //! - The rate at which cars come rises with the run ([`Environment::progress`]) and reaches its
 //!   maximum. There, it rises with the epoch, by one increment however many epochs were skipped, and
-//!   stays a hundredth below.
+//!   on the easy roads stays a hundredth below.
 //! - Any vision works.
 
 use serde::{Deserialize, Serialize};

@@ -12,12 +12,16 @@
 //! ```text
 //! h_i, s_i = LSTM(e(o_i), h_i, s_i)
 //! e_i  = GAT(1, h)_i                                  1. everybody says h
-//! g_ij = 1 if w . relu(U e_i + V e_j) + b > 0, else 0; its gradient is that of the sigmoid
+//! g_ij = 1 if i = j or w . relu(U e_i + V e_j) + b > 0, else 0; its gradient is that of the sigmoid
 //! z_i  = f(GAT(g, h)_i)                               2. everybody says e, by which graphs are made
 //! c_i  = GAT(g, z)_i                                  3. everybody says z
 //! ```
 //!
 //! Actions and values are linear in h_i and c_i. What an agent was sent before, it keeps for the rest of the step.
+//!
+//! An agent always attends to itself, as in the authors' scripts for Traffic Junction. In those for Predator-Prey that edge
+//! is decided on, too, by logits with Gumbel noise. Without noise, z and c would be zeros where all edges are closed, whatever
+//! anybody says, and no gradient would ever open one.
 
 use crate::actor_critic::{
     ActorCriticConfig, ActorCriticMethod, Critic, Heard, Mind, Talk, everybody,

@@ -268,7 +268,7 @@ pub struct PairAttention {
     pub value: usize,
     /// What scores are made of.
     pub score: Score,
-    /// Whether a receiver is among its own senders.
+    /// Whether a receiver is among its own senders. That edge is open, whatever is decided on others.
     pub itself: bool,
 }
 

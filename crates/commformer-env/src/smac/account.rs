@@ -76,7 +76,7 @@ impl Account {
     pub fn reward(&mut self, battle: &Battle, config: &SmacConfig, status: Status) -> f32 {
         let end = match status {
             Status::Terminated if is_won(battle) => config.reward_win,
-            Status::Terminated if battle.is_beaten(Side::Allies) => config.reward_defeat,
+            Status::Terminated if !battle.is_beaten(Side::Enemies) => config.reward_defeat,
             _ => 0.0,
         };
         (self.earned(battle, config) + end) * self.scale
@@ -145,5 +145,5 @@ fn points(unit: &UnitState) -> f32 {
 }
 
 fn is_won(battle: &Battle) -> bool {
-    battle.is_beaten(Side::Enemies) && !battle.is_beaten(Side::Allies)
+    battle.is_beaten(Side::Enemies) && battle.stands(Side::Allies)
 }

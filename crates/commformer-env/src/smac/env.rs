@@ -39,7 +39,8 @@ const METRICS: [&str; 6] = ["won", "kills", "losses", "damage", "progress", "tim
 /// - Reward, of the team: what the enemies lost of hit points and shields, 10 for each of them that died, and
 ///   200 for the win, scaled so that the most there is to earn is 20. What grows back and is lost again pays once,
 ///   unless [`SmacConfig::reward`] says otherwise.
-/// - End: nobody of a side is left who could fight. If that is so on both sides, it is not a win.
+/// - End: nobody of a side is left who could fight. It is a win if the enemies are beaten and an ally lives who is no
+///   healer: an Overseer whose last Banelings burst at the last enemy has won.
 /// - Metrics: `won` (1 or 0); `kills` and `losses`, the shares of enemies and of allies that died; `damage`,
 ///   the share of the enemies' hit points and shields that is gone; `progress`, the return in which nothing pays
 ///   twice, whatever is paid; `timeout` (1 or 0), whether the limit ended it.

@@ -288,7 +288,7 @@ class MAGIC(GAComm):
         counted = ((heard + torch.eye(AGENTS)) > 0.5).float()
         encoder, first, second = self.gats
         e = encoder(torch.ones_like(counted), h, counted)
-        gate = decide(self.pair, e, e)
+        gate = torch.where(torch.eye(AGENTS) > 0.5, 1.0, decide(self.pair, e, e))
         z = F.gelu(first(gate, h, counted))
         return torch.cat([h, second(gate, z, counted)], -1), torch.cat([h, s], -1)
 

@@ -125,8 +125,10 @@ impl Pairs<'_> {
         for (sender, kept) in (list.iter().zip(kept.chunks_exact_mut(KEPT))).filter(counted) {
             let [pair, key, _] = self.parts(memory, sender);
             let logit = match self.layer.decision {
-                Some(_) => dot_of_relu(self.weight, of_pair, pair) + self.bias,
-                None => 1.0,
+                Some(_) if sender.agent as usize != place => {
+                    dot_of_relu(self.weight, of_pair, pair) + self.bias
+                }
+                _ => 1.0,
             };
             let score = self.score(query, key);
             let gated = if logit > 0.0 { score } else { 0.0 };
@@ -200,7 +202,7 @@ impl Pairs<'_> {
                                 d_k[0] += slope * d_score;
                             }
                         }
-                        if self.layer.decision.is_none() {
+                        if self.layer.decision.is_none() || sender.agent as usize == place {
                             continue;
                         }
                         let open = logistic(logit);

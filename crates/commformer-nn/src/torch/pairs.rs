@@ -38,8 +38,9 @@ pub(super) fn attend(
         // 1 or 0 to the bit, with the sigmoid's gradient.
         logits.gt(0.0).to_kind(Kind::Float) + (&open - open.detach())
     });
-    let others: Option<Tensor> =
-        (!layer.itself).then(|| 1.0 - itself(mask, scores.size()[2], &scores));
+    let own = itself(mask, scores.size()[2], &scores);
+    let others: Option<Tensor> = (!layer.itself).then(|| 1.0 - &own);
+    let gate = gate.map(|gate| gate * (1.0 - &own) + &own);
     let times = |x: Tensor, factor: &Option<Tensor>| match factor {
         Some(factor) => x * factor,
         None => x,

@@ -42,7 +42,7 @@ pub(super) struct Eval {
     decentralised: bool,
     #[command(flatten)]
     trust: Trust,
-    /// A setting of the task in the place of the run's, such as env.agents=5; can be repeated
+    /// A setting of the task in the place of the run's, such as env.episode_limit=50; can be repeated
     #[arg(long, value_name = "env.KEY=VALUE")]
     set: Vec<String>,
     /// Print one JSON object, on the last line

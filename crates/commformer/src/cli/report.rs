@@ -26,8 +26,13 @@ pub(super) struct Report {
 
 impl Report {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
-        let report = commformer_view::Report::of(&self.run, defaults)?;
         let folder = self.folder();
+        anyhow::ensure!(
+            folder.is_dir() || !folder.exists(),
+            "--out {0}: found a file, expected a folder or a name that is not taken",
+            folder.display()
+        );
+        let report = commformer_view::Report::of(&self.run, defaults)?;
         if self.out.is_none() {
             let names: Vec<&str> = report.files.iter().map(|(name, _)| name.as_str()).collect();
             check_links(&folder, &names)?;

@@ -77,6 +77,9 @@ fn a_report_lies_in_the_folder_of_its_run() {
     assert!(json(&read(&report.join("marl-eval.json")))["signal"].is_object());
     let said = complaint(&program(folder, &["report", "--run", "nowhere"]), 1);
     assert!(said.contains("nowhere/config.toml"), "{said}");
+    let taken = "report --run runs/signal-1 --out runs/signal-1/final.json";
+    let said = complaint(&program(folder, &words(taken)), 1);
+    assert!(said.contains("final.json: found a file"), "{said}");
 }
 
 #[test]

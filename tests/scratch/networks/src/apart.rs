@@ -6,11 +6,15 @@ use commformer_model::decentralised::{Action, Inbox, Member, Packet};
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 /// What is sent: bytes, with the step, the round and the sender.
 type Letter = ([usize; 3], Vec<u8>);
+
+/// How long an agent waits for a letter before it goes on without it. Here none is lost, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What an agent sees, and whether an episode begins.
 type Seen = (Vec<f32>, bool);
@@ -59,6 +63,7 @@ fn run(
         if begins {
             member.forget();
         }
+        early.retain(|letter: &[usize; 3], _| letter[0] >= step);
         let mut own = member.perceive(&obs, None)?.receive(links.clone());
         for round in 0..config.blocks {
             let said = own.say();
@@ -100,7 +105,8 @@ fn run(
     Ok(())
 }
 
-/// Waits for a letter of each sender in a round; those of later rounds are kept.
+/// Waits for a letter of each sender in a round, and goes on without those that do not come; letters of later rounds are
+/// kept.
 fn wait(
     early: &mut HashMap<[usize; 3], Vec<u8>>,
     letters: &Receiver<Letter>,
@@ -111,11 +117,15 @@ fn wait(
     for sender in senders {
         let bytes = loop {
             match early.remove(&[step, round, *sender]) {
-                Some(bytes) => break bytes,
-                None => early.extend([letters.recv()?]),
+                Some(bytes) => break Some(bytes),
+                None => match letters.recv_timeout(PATIENCE) {
+                    Ok(letter) => early.extend([letter]),
+                    Err(RecvTimeoutError::Timeout) => break None,
+                    Err(ended) => return Err(ended.into()),
+                },
             }
         };
-        heard.push((*sender, Packet::from(bytes)));
+        heard.extend(bytes.map(|bytes| (*sender, Packet::from(bytes))));
     }
     Ok(heard)
 }

@@ -160,6 +160,14 @@ impl Battle {
         !of_side().any(|unit| unit.is_alive() && (all_unarmed || armed(unit)))
     }
 
+    /// Whether a side has anybody left who is no healer, or who is one if all are: then it has won if the other is beaten.
+    pub fn stands(&self, side: Side) -> bool {
+        let heals = |unit: &UnitState| self.scenario.units[unit.unit].1.heal.is_some();
+        let of_side = || self.units.iter().filter(move |unit| unit.side == side);
+        let all_heal = of_side().all(heals);
+        of_side().any(|unit| unit.is_alive() && (all_heal || !heals(unit)))
+    }
+
     /// All of it that changes.
     pub fn state(&self) -> BattleState {
         BattleState {

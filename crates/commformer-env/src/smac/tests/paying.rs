@@ -212,7 +212,35 @@ fn a_battle_that_both_sides_lose_is_not_won() {
     let mut team = Team::at(&CLOSE, battle, config);
     assert_eq!(team.step(&[6]), Status::Terminated);
     assert_eq!(team.metrics(), [0.0, 1.0, 1.0, 1.0, 55.0, 0.0]);
-    assert_eq!(team.rewards, [45.0 + 10.0 - 1.0]);
+    assert_eq!(
+        team.rewards,
+        [45.0 + 10.0],
+        "nor is it a defeat, as in SMAC"
+    );
+}
+
+/// Who sees and cannot fight wins with the last who can; a healer does not, as in SMAC.
+#[test]
+fn a_battle_is_won_by_whoever_is_left() {
+    let overseer = Unit {
+        weapon: None,
+        ..stalker()
+    };
+    for (left, won) in [(overseer, 1.0), (medivac(), 0.0)] {
+        let mut battle = scenario(&[hits(100.0), left], &[hits(100.0)]);
+        battle.first_order = FirstOrder::AttackMove(CLOSE[0]);
+        let config = SmacConfig {
+            reward_scale_rate: 0.0,
+            reward_defeat: -1.0,
+            ..SmacConfig::default()
+        };
+        let points = [CLOSE[0], [2.0, 16.0], CLOSE[1]];
+        let mut team = Team::at(&points, battle, config);
+        assert_eq!(team.step(&[6, 1]), Status::Terminated);
+        let [found, kills, losses, ..] = team.metrics();
+        assert_eq!([found, kills, losses], [won, 1.0, 0.5]);
+        assert_eq!(team.rewards, [45.0 + 10.0 + 200.0 * won; 2]);
+    }
 }
 
 proptest! {
