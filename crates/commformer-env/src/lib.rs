@@ -18,7 +18,7 @@
 //!
 //! Any task can be wrapped, in any order: [`Stacked`] gives it a short memory, in which agents are shown their last
 //! observations, too; [`Augmented`] tells them which of them they are and what they did last; [`TimeLimit`] truncates its episodes;
-//! [`RewardScale`] scales what it pays.
+//! [`RewardScale`] scales what it pays; [`SharedReward`] pays its agents together.
 //!
 //! A task of your own is played and looked at by [`check`](check()), which names what does not keep to the contract.
 //!
@@ -84,6 +84,7 @@ mod rng;
 mod rware;
 mod saved;
 pub mod settings;
+mod shared;
 mod signal;
 pub mod smac;
 mod stacked;
@@ -110,6 +111,7 @@ pub use predator_prey::{PredatorPrey, PredatorPreyConfig};
 pub use registry::{BuiltIn, TASKS, Task};
 pub use rng::Rng;
 pub use rware::{Warehouse, WarehouseConfig, WarehouseReward, WarehouseSize};
+pub use shared::{Share, SharedReward};
 pub use signal::{Signal, SignalConfig};
 pub use stacked::{MOST_STACKED, Stacked};
 pub use text::printable;

@@ -1,13 +1,25 @@
 //! Places of a team that agents have left: what a step pays there is nobody's.
 
+use serde::{Deserialize, Serialize};
+
 /// The places that were left and that nobody has taken since, (N).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Vacant(Vec<bool>);
 
 impl Vacant {
     /// None of so many places.
     pub fn new(agents: usize) -> Self {
         Self(vec![false; agents])
+    }
+
+    /// How many places there are.
+    pub fn places(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether the place of an agent was left, and nobody has taken it since.
+    pub fn is(&self, agent: usize) -> bool {
+        self.0[agent]
     }
 
     /// A new episode begins.

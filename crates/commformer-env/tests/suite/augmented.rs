@@ -1,8 +1,8 @@
 //! What agents are told, when episodes are truncated, and what is paid: by hand, and after a restart.
 
 use commformer_env::{
-    Augment, Augmented, Environment, PredatorPrey, RewardScale, Signal, Status, TimeLimit,
-    TrafficJunction,
+    Augment, Augmented, Environment, PredatorPrey, RewardScale, Share, SharedReward, Signal,
+    Status, TimeLimit, TrafficJunction,
 };
 use proptest::prelude::*;
 
@@ -205,4 +205,44 @@ proptest! {
             }
         }
     }
+}
+
+/// Scene t pays each of the two t. The second leaves in scene 3 and is paid for that; another comes in scene 6.
+#[test]
+fn agents_are_paid_together_and_those_who_left_are_not() {
+    let scenes = || {
+        let (here, left, nobody, comes) =
+            ((true, false), (false, true), (false, false), (true, false));
+        Shown::new(
+            scenes(&[here, here, left, nobody, nobody, comes]),
+            true,
+            Status::Terminated,
+        )
+    };
+    let paid = |share| {
+        let mut single = Single::new(SharedReward::new(scenes(), share), 1);
+        single.reset();
+        let mut paid = Vec::new();
+        for step in 0..5 {
+            if step == 3 {
+                // Who has left is known after a restart.
+                let saved = single.env.save().unwrap();
+                single.env = SharedReward::new(scenes(), share);
+                single
+                    .begin(|env, _, out| env.restore(&saved, out))
+                    .unwrap();
+            }
+            single.step(&[0, 0]);
+            paid.push([single.rewards[0], single.rewards[1]]);
+        }
+        paid
+    };
+    assert_eq!(
+        paid(Share::Sum),
+        [[2.0, 2.0], [4.0, 4.0], [3.0, 0.0], [4.0, 0.0], [10.0, 10.0]]
+    );
+    assert_eq!(
+        paid(Share::Mean),
+        [[1.0, 1.0], [2.0, 2.0], [1.5, 0.0], [2.0, 0.0], [5.0, 5.0]]
+    );
 }

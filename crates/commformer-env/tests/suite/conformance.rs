@@ -2,7 +2,8 @@
 
 use crate::{draw, vec_env};
 use commformer_env::{
-    Augment, Augmented, BuiltIn, Environment, RewardScale, Stacked, Status, TASKS, TimeLimit, check,
+    Augment, Augmented, BuiltIn, Environment, RewardScale, Share, SharedReward, Stacked, Status,
+    TASKS, TimeLimit, check,
 };
 
 /// Steps of an episode here.
@@ -92,6 +93,7 @@ fn every_wrapped_task_keeps_to_the_contract() {
         let kind = task.kind();
         sound(kind, || Stacked::new(build(&task), 3).unwrap());
         sound(kind, || Augmented::new(build(&task), both));
+        sound(kind, || SharedReward::new(build(&task), Share::Mean));
         let short = || TimeLimit::new(RewardScale::new(build(&task), 0.5).unwrap(), 7).unwrap();
         assert!(
             sound(kind, short).iter().all(|(steps, _)| *steps <= 7),

@@ -1,7 +1,9 @@
 //! Tasks that wrap others pass on all that they do not do themselves.
 
 use crate::marker::{Calls, Marker, assert_forwards};
-use commformer_env::{Augment, Augmented, Environment, RewardScale, Stacked, TimeLimit};
+use commformer_env::{
+    Augment, Augmented, Environment, RewardScale, Share, SharedReward, Stacked, TimeLimit,
+};
 
 #[test]
 fn a_box_passes_everything_on() {
@@ -33,6 +35,11 @@ fn so_do_the_other_wrappers() {
     let calls = Calls::default();
     assert_forwards(
         &mut RewardScale::new(Marker::new(&calls), 1.0).unwrap(),
+        &calls,
+    );
+    let calls = Calls::default();
+    assert_forwards(
+        &mut SharedReward::new(Marker::new(&calls), Share::Sum),
         &calls,
     );
 }

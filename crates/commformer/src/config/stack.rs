@@ -1,8 +1,10 @@
 //! What can be had of every task: how many of its observations agents are shown, what they are told besides, and how
-//! its rewards are scaled.
+//! its rewards are shared and scaled.
 
 use super::env::{TaskConfig, TaskError};
-use commformer_env::{Augment, Augmented, Environment, MOST_STACKED, RewardScale, Spec, Stacked};
+use commformer_env::{
+    Augment, Augmented, Environment, MOST_STACKED, RewardScale, Share, SharedReward, Spec, Stacked,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -30,6 +32,9 @@ pub struct EnvConfig {
     #[schemars(extend("default" = false))]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub last_action: bool,
+    /// What each agent is paid of what all are. Left out, it is paid its own reward.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_reward: Option<Share>,
     /// What rewards are multiplied by.
     #[default(UNSCALED)]
     #[schemars(extend("exclusiveMinimum" = 0.0, "default" = UNSCALED))]
@@ -117,6 +122,9 @@ impl EnvConfig {
 
     /// What an agent is told is told once, behind all that it is shown.
     fn wrapped(&self, mut env: Box<dyn Environment>) -> Result<Box<dyn Environment>, TaskError> {
+        if let Some(share) = self.shared_reward {
+            env = Box::new(SharedReward::new(env, share));
+        }
         if !is_unscaled(&self.reward_scale) {
             env = Box::new(RewardScale::new(env, self.reward_scale as f32)?);
         }
@@ -185,6 +193,7 @@ mod tests {
         let told = EnvConfig {
             agent_id: true,
             last_action: true,
+            shared_reward: Some(Share::Sum),
             reward_scale: 0.5,
             ..stacked.clone()
         };
