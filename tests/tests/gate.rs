@@ -144,7 +144,9 @@ fn gates_learn_in_the_lower_level() {
     for estimator in ["action", "straight-through"] {
         for (epochs, upper_every, moves) in [(2, 3, true), (1, 1, false)] {
             let estimator = format!("gate.estimator='{estimator}'");
-            let mut config = gated("signal", &["gate.mode='learned'", &estimator]);
+            // Its upper steps take the place of lower ones.
+            let through = "graph.estimator='straight-through'";
+            let mut config = gated("signal", &["gate.mode='learned'", &estimator, through]);
             // The program refuses schedules in which one level never learns.
             (config.ppo.epochs, config.graph.upper_every) = (epochs, upper_every);
             let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();

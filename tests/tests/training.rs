@@ -88,7 +88,9 @@ fn each_level_changes_its_own_parameters() {
     for estimator in ["score-function", "straight-through"] {
         let set = format!("graph.estimator='{estimator}'");
         assert_eq!(changed(&[&set], 2, 3), (true, false), "{estimator}, lower");
-        assert_eq!(changed(&[&set], 1, 1), (false, true), "{estimator}, upper");
+        // The score function's step follows the policy's; the other needs a pass of the policy, and takes its place.
+        let both = estimator == "score-function";
+        assert_eq!(changed(&[&set], 1, 1), (both, true), "{estimator}, upper");
     }
     for frozen in [
         "graph.warmup=5",

@@ -2,7 +2,7 @@
 
 /// Names of the program's own metrics, and of what else stands beside a task's metrics in the files of a run. No
 /// metric may have one. `python/commformer_bridge/metrics.py` has the same list.
-pub const RESERVED_METRICS: [&str; 21] = [
+pub const RESERVED_METRICS: [&str; 22] = [
     "return",
     "steps",
     "episode_steps",
@@ -14,6 +14,7 @@ pub const RESERVED_METRICS: [&str; 21] = [
     "gates_right",
     "sources",
     "graph_changes",
+    "graph_agreement",
     "step_count",
     "checkpoint",
     "trained_steps",

@@ -46,10 +46,10 @@ impl RolloutConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fallen {
-    /// The network's output for it, which nothing trains. As in MAT and the authors' release.
+    /// The network's output for it, which nothing trains.
     Own,
-    /// The same, trained like the values of active agents. It sees zeros and hears nobody, so that it can only
-    /// learn a mean over all observations.
+    /// The same, trained like the values of active agents, as in MAT and the authors' release. Here it sees zeros and hears
+    /// nobody, so that it can only learn a mean over all observations; there it stays in the attention.
     Trained,
     /// The mean of its active team-mates' values where rewards are shared; otherwise what it goes on to earn
     /// in the rollout.
@@ -83,8 +83,8 @@ pub struct PpoConfig {
     #[default = 0.95]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub gae_lambda: f64,
-    /// Passes over an iteration's samples; every `graph.upper_every`th is a step of a learned graph instead. The
-    /// paper has 10.
+    /// Passes over an iteration's samples; with the straight-through estimator every `graph.upper_every`th is a step of a
+    /// learned graph instead. The paper has 10.
     #[default = 5]
     #[schemars(range(min = 1))]
     pub epochs: usize,
@@ -196,12 +196,13 @@ pub struct BilevelConfig {
     pub rollout: RolloutGraph,
     /// Learning rate of Adam for the edge logits.
     pub lr: f64,
-    /// Weight of the entropy of the rows' draws in the score function's loss. It keeps a row from
-    /// settling on a sender before the team has learned to use what it hears.
+    /// Weight of the entropy of the rows' draws in the score function's loss at the start of a run; it falls to 0 over the
+    /// run. It keeps a row from settling on a sender before the team has learned to use what it hears.
     pub entropy_coef: f64,
     /// Different graphs in a rollout; 0: one for each environment. Straight-through uses one.
     pub groups: usize,
-    /// Every so many epochs one is an upper step.
+    /// Every so many epochs there is an upper step: after the lower ones with the score function, in their place with the
+    /// straight-through estimator.
     pub upper_every: usize,
     /// What upper steps learn from.
     pub upper_data: UpperData,

@@ -154,6 +154,9 @@ pub struct IterationReport {
     pub price: Option<Price>,
     /// Edges by which the exact graph differs from the one an iteration before.
     pub graph_changes: usize,
+    /// Share of the exact graph's edges in the graphs on which the team acted: near that of any other graph of as many edges
+    /// while nothing is decided, and 1 when all is. `None` where no graph was drawn.
+    pub graph_agreement: Option<f64>,
     /// Where the time went.
     pub phases: Phases,
 }
@@ -180,6 +183,7 @@ impl IterationReport {
             traffic: MessageStats::default(),
             price: None,
             graph_changes: 0,
+            graph_agreement: None,
             phases: Phases::default(),
         }
     }

@@ -170,6 +170,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         let objective = Objective {
             ppo,
             gate: priced.as_ref().map(|(_, terms)| terms),
+            left: (1.0 - self.progress()).max(0.0),
         };
         let experience = Experience::new(
             &mut self.shards,
@@ -197,6 +198,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             losses: Losses::mean(&losses),
             traffic,
             price: priced.map(|(price, _)| price),
+            graph_agreement: graphs.agreement(&graph_before)?,
             graph_changes: moved_edges(&graph_before, &self.execution_graph()?),
             phases,
             ..IterationReport::of_episodes(&episodes, &self.spec)

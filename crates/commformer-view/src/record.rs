@@ -68,6 +68,9 @@ pub struct Iteration {
     pub receiving: Option<Receiving>,
     /// Edges that are others than in the iteration before.
     pub graph_changes: usize,
+    /// Share of the graph's edges in the graphs on which the team acted; older runs, and those that draw none, have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph_agreement: Option<f64>,
     /// What a clock says.
     pub seconds: IterationSeconds,
 }

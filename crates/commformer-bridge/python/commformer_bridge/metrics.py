@@ -12,7 +12,7 @@ from .values import NUMBERS
 # Metrics of the program's own, which no metric may pass for: as in commformer-env/src/metric_names.rs.
 RESERVED_METRICS = (
     "return steps episode_steps messages bytes traffic message_rounds open_rate gates_right sources graph_changes "
-    "step_count checkpoint trained_steps episodes each_episode seed sampled graph decentralised settings"
+    "graph_agreement step_count checkpoint trained_steps episodes each_episode seed sampled graph decentralised settings"
 ).split()
 RESERVED_METRIC_GROUPS = "losses receiving seconds metrics".split()
 

@@ -53,13 +53,14 @@ pub struct GraphConfig {
     #[default = 5e-2]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub lr: f64,
-    /// Weight of the entropy of the rows' draws in the score function's loss.
+    /// Weight of the entropy of the rows' draws in the score function's loss; it falls to 0 over the run.
     #[default = 0.3]
     #[schemars(range(min = 0.0))]
     pub entropy_coef: f64,
     /// Different graphs in a rollout of the score function; 0: one for each environment.
     pub groups: usize,
-    /// Every so many epochs one is a step of the graph (an upper step) in place of one of the policy.
+    /// Every so many epochs there is a step of the graph (an upper step): after the policy's with the score function, and in
+    /// place of it with the straight-through estimator, which needs a pass through the policy.
     #[default = 5]
     #[schemars(range(min = 1))]
     pub upper_every: usize,

@@ -47,6 +47,19 @@ impl Graphs {
         env * self.groups() / envs.max(1)
     }
 
+    /// Share of the edges between agents of the `exact` graph, (N, N), that these have; `None` if none was drawn.
+    pub fn agreement(&self, exact: &Tensor) -> Result<Option<f64>, tch::TchError> {
+        if !matches!(self.drawn, Some(Drawn::Groups(_) | Drawn::Once(_))) {
+            return Ok(None);
+        }
+        let own = Tensor::eye(exact.size()[0], (Kind::Float, exact.device()));
+        let edges: Tensor = exact * (1.0 - own);
+        let count = edges.f_sum(Kind::Float)?.f_double_value(&[])?;
+        let shared = (&self.acting * &edges).f_sum(Kind::Float)?;
+        let shared = shared.f_double_value(&[])? / self.groups() as f64;
+        Ok((count > 0.0).then(|| shared / count))
+    }
+
     /// The entries of each group's graph, row by row.
     pub fn edges(&self) -> Result<Vec<Vec<f32>>, tch::TchError> {
         (0..self.groups() as i64)

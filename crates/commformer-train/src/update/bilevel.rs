@@ -8,53 +8,66 @@ use ndarray::{Array2, ArrayView2, ArrayView3};
 use std::ops::Range;
 use tch::{Kind, Tensor};
 
-/// How much better each receiver fared under each group's graph than on the average of the
-/// groups, in units of their standard deviation: (G, N). `rewards` is (T, C, N); only environments from
-/// `first_env` on count, and a group without any gets 0.
-pub fn group_advantages(
-    rewards: ArrayView3<'_, f32>,
-    graphs: &Graphs,
-    first_env: usize,
-) -> Array2<f32> {
-    let (steps, envs, agents) = rewards.dim();
-    let mut sums = Array2::<f64>::zeros((graphs.groups(), agents));
-    let mut counts = vec![0.0; graphs.groups()];
-    for env in first_env..envs {
-        let group = graphs.group_of(env, envs);
-        counts[group] += steps as f64;
-        for t in 0..steps {
-            for agent in 0..agents {
-                sums[[group, agent]] += f64::from(rewards[[t, env, agent]]);
-            }
-        }
-    }
-    let present: Vec<usize> = (0..counts.len())
-        .filter(|&group| counts[group] > 0.0)
-        .collect();
-    let mut advantages = Array2::zeros(sums.raw_dim());
-    for agent in 0..agents {
-        let score = |group: usize| sums[[group, agent]] / counts[group];
-        let mean = present.iter().map(|&group| score(group)).sum::<f64>() / present.len() as f64;
-        let variance = present
-            .iter()
-            .map(|&group| (score(group) - mean).powi(2))
-            .sum::<f64>()
-            / present.len() as f64;
-        for &group in &present {
-            advantages[[group, agent]] = ((score(group) - mean) / (variance.sqrt() + 1e-8)) as f32;
-        }
-    }
-    advantages
+/// How receivers fared in a rollout of T steps in C environments.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcomes<'a> {
+    /// What an agent earns from a step on in its episode, discounted, and beyond the rollout by its value, (T, C, N).
+    pub returns: ArrayView3<'a, f32>,
+    /// Where an agent takes part for the first time in an episode, or in what the rollout has of it, (T, C, N).
+    pub first: ArrayView3<'a, bool>,
 }
 
-/// The score-function loss: minus the mean over groups and receivers of advantage x
+/// How much better each receiver fared under each group's graph than on the average of the
+/// groups, in units of their standard deviation: (G, N), and how many groups there are to compare. A receiver's score is the
+/// mean of its returns from where it takes part on. The mean reward of a step would not do: where the policy decides how long
+/// an episode is, a team that loses soon can earn more in each step than one that wins. Nor would the mean return of all
+/// steps, in which late rewards count more often than early ones. Only environments from `first_env` on count; a group
+/// without any gets 0, and so does a receiver that takes no part there.
+pub fn group_advantages(
+    outcomes: Outcomes<'_>,
+    graphs: &Graphs,
+    first_env: usize,
+) -> (Array2<f32>, usize) {
+    let (_, envs, agents) = outcomes.returns.dim();
+    let mut sums = Array2::<f64>::zeros((graphs.groups(), agents));
+    let mut counts = Array2::<f64>::zeros((graphs.groups(), agents));
+    for ((at, returned), first) in outcomes.returns.indexed_iter().zip(outcomes.first) {
+        let (_, env, agent) = at;
+        if env >= first_env && *first {
+            let group = graphs.group_of(env, envs);
+            sums[[group, agent]] += f64::from(*returned);
+            counts[[group, agent]] += 1.0;
+        }
+    }
+    let mut compared: Vec<usize> = (first_env..envs)
+        .map(|env| graphs.group_of(env, envs))
+        .collect();
+    compared.dedup();
+    let mut advantages = Array2::zeros(sums.raw_dim());
+    for agent in 0..agents {
+        let scored: Vec<(usize, f64)> = (compared.iter())
+            .filter(|group| counts[[**group, agent]] > 0.0)
+            .map(|group| (*group, sums[[*group, agent]] / counts[[*group, agent]]))
+            .collect();
+        let count = scored.len() as f64;
+        let mean = scored.iter().map(|(_, score)| score).sum::<f64>() / count;
+        let squares = scored.iter().map(|(_, score)| (score - mean).powi(2));
+        let deviation = (squares.sum::<f64>() / count).sqrt();
+        for (group, score) in scored {
+            advantages[[group, agent]] = ((score - mean) / (deviation + 1e-8)) as f32;
+        }
+    }
+    (advantages, compared.len())
+}
+
+/// The score-function loss: minus the mean over the `compared` groups and the receivers of advantage x
 /// log-probability of the receiver's row, less `entropy_coef` times the rows' mean entropy. It needs no pass through the
 /// policy. The direction of the first term's gradient is right on average, up to the division by the groups' standard
 /// deviation; its length is (G - 1) / G of that, since each group counts in the mean that it is compared with.
 pub fn score_function_loss(
     graph: &dyn LearnedGraph,
     order: &Tensor,
-    advantages: ArrayView2<'_, f32>,
+    (advantages, compared): (ArrayView2<'_, f32>, usize),
     entropy_coef: f64,
 ) -> PolicyResult<Tensor> {
     let (groups, agents) = advantages.dim();
@@ -62,12 +75,12 @@ pub fn score_function_loss(
     let advantages = Tensor::from_slice(&flat)
         .view([groups as i64, agents as i64])
         .to_device(order.device());
-    let gain = (advantages * graph.log_probs(order)?).mean(Kind::Float);
+    let gain = (advantages * graph.log_probs(order)?).sum(Kind::Float);
+    let gain = gain / (compared.max(1) * agents) as f64;
     Ok(-gain - graph.entropy()?.mean(Kind::Float) * entropy_coef)
 }
 
-/// The schedule, if epoch `epoch` (from 0) of an iteration with `graphs` is a step of the upper
-/// level; `None` for an epoch of the lower level.
+/// The schedule, if epoch `epoch` (from 0) of an iteration with `graphs` has a step of the upper level.
 pub fn upper_turn<'a>(
     plan: &'a GraphPlan,
     graphs: &Graphs,
@@ -150,11 +163,9 @@ impl BilevelConfig {
                 ),
             ),
             (
-                every > 1,
+                every > usize::from(!score_function),
                 &["graph.upper_every"],
-                format!(
-                    "the policy would never learn: with `graph.upper_every = {every}` every epoch is an upper step"
-                ),
+                format!("the policy would never learn: with {every} every epoch is an upper step"),
             ),
             (
                 !(score_function && self.rollout == RolloutGraph::Exact),
@@ -237,9 +248,14 @@ mod tests {
             |s| s.upper_every = 6,
             "the graph would never learn",
         );
+        let every = BilevelConfig {
+            upper_every: 1,
+            ..schedule.clone()
+        };
+        assert_eq!(every.conflict(5, 10), None);
         refused(
-            &schedule,
-            |s| s.upper_every = 1,
+            &every,
+            |s| s.estimator = Estimator::StraightThrough,
             "the policy would never learn",
         );
         refused(
@@ -278,19 +294,93 @@ mod tests {
         }
     }
 
+    fn compared(returns: &ndarray::Array3<f32>, groups: i64, from: usize) -> (Array2<f32>, usize) {
+        let first = returns.map(|_| true);
+        let outcomes = Outcomes {
+            returns: returns.view(),
+            first: first.view(),
+        };
+        group_advantages(outcomes, &graphs(groups), from)
+    }
+
     #[test]
     fn group_advantages_compare_receivers_across_groups() {
         // Two groups of two environments; agent 1 is always paid the same.
-        let rewards = array![[[1.0, 5.0], [3.0, 5.0], [5.0, 5.0], [7.0, 5.0]]];
-        let advantages = group_advantages(rewards.view(), &graphs(2), 0);
+        let returns = array![[[1.0, 5.0], [3.0, 5.0], [5.0, 5.0], [7.0, 5.0]]];
         // Means 2 and 6 around 4, standard deviation 2.
-        assert_eq!(advantages, array![[-1.0, 0.0], [1.0, 0.0]]);
+        let expected = (array![[-1.0, 0.0], [1.0, 0.0]], 2);
+        assert_eq!(compared(&returns, 2, 0), expected);
     }
 
     #[test]
     fn a_group_without_environments_has_no_say() {
-        let rewards = array![[[1.0, 1.0], [3.0, 1.0], [5.0, 1.0]]];
-        let advantages = group_advantages(rewards.view(), &graphs(3), 1);
-        assert_eq!(advantages, array![[0.0, 0.0], [-1.0, 0.0], [1.0, 0.0]]);
+        let returns = array![[[1.0, 1.0], [3.0, 1.0], [5.0, 1.0]]];
+        let expected = (array![[0.0, 0.0], [-1.0, 0.0], [1.0, 0.0]], 2);
+        assert_eq!(compared(&returns, 3, 1), expected);
+    }
+
+    #[test]
+    fn returns_count_from_where_a_receiver_takes_part() {
+        let returns = array![
+            [[2.0, 1.0], [4.0, 9.0], [6.0, 3.0]],
+            [[9.0, 1.0], [4.0, 9.0], [6.0, 5.0]]
+        ];
+        // Agent 1 takes no part in the second environment, and twice in the third.
+        let mut first = returns.map(|_| false);
+        for at in [
+            [0, 0, 0],
+            [0, 1, 0],
+            [0, 2, 0],
+            [0, 0, 1],
+            [0, 2, 1],
+            [1, 2, 1],
+        ] {
+            first[at] = true;
+        }
+        let outcomes = Outcomes {
+            returns: returns.view(),
+            first: first.view(),
+        };
+        let (found, groups) = group_advantages(outcomes, &graphs(3), 0);
+        let far = 1.5f32.sqrt();
+        for (found, expected) in found.iter().zip([-far, -1.0, 0.0, 0.0, far, 1.0]) {
+            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
+        }
+        assert_eq!(groups, 3);
+    }
+
+    /// What is held out for the upper level says how sure scores are, not how much entropy weighs.
+    #[test]
+    fn groups_that_are_not_compared_do_not_weaken_the_others() {
+        struct Rows;
+        let order = Tensor::zeros([4, 2, 1], (Kind::Int64, Device::Cpu));
+        let loss = |advantages: &Array2<f32>, compared| {
+            let groups = advantages.dim().0 as i64;
+            let order = order.narrow(0, 0, groups);
+            let loss = score_function_loss(&Rows, &order, (advantages.view(), compared), 0.5);
+            loss.unwrap().double_value(&[])
+        };
+        impl LearnedGraph for Rows {
+            fn edge_logits(&self) -> Tensor {
+                unreachable!("of the trainer alone")
+            }
+            fn exact(&self) -> PolicyResult<Tensor> {
+                unreachable!("of rollouts alone")
+            }
+            fn sample(&self, _: &Tensor) -> PolicyResult<crate::SampledGraphs> {
+                unreachable!("of rollouts alone")
+            }
+            fn log_probs(&self, order: &Tensor) -> PolicyResult<Tensor> {
+                let groups = order.size()[0];
+                Ok(Tensor::full([groups, 2], -2.0, (Kind::Float, Device::Cpu)))
+            }
+            fn entropy(&self) -> PolicyResult<Tensor> {
+                Ok(Tensor::ones([2], (Kind::Float, Device::Cpu)))
+            }
+        }
+        let two = array![[1.0, 3.0], [2.0, 2.0]];
+        let four = array![[0.0, 0.0], [0.0, 0.0], [1.0, 3.0], [2.0, 2.0]];
+        assert_eq!(loss(&two, 2), 4.0 - 0.5);
+        assert_eq!(loss(&four, 2), loss(&two, 2));
     }
 }

@@ -1,6 +1,7 @@
 //! What is learned from a rollout, as tensors: advantages and returns are computed once an iteration, and
 //! minibatches are cut from views of the shards' buffers.
 
+use super::bilevel::Outcomes;
 use super::gradient::{Part, PartGraph};
 use super::ppo::{GateTargets, Targets};
 use super::selection::Selection;
@@ -18,8 +19,8 @@ use tch::{Device, Tensor};
 /// The samples of a rollout: S = T x C of them, shard by shard, in each step by step and environment by environment.
 #[derive(Debug)]
 pub struct Experience {
-    /// Rewards, (T, C, N).
-    pub rewards: Array3<f32>,
+    /// See [`Outcomes`].
+    outcomes: (Array3<f32>, Array3<bool>),
     obs: Pieces,
     available: Option<Pieces>,
     state: Option<Pieces>,
@@ -73,12 +74,19 @@ impl Experience {
         let (mut active, mut gate_values) = (Vec::new(), Vec::new()); // (S, N)
         let (mut sizes, mut envs) = (Vec::new(), Vec::new());
         let (mut columns, mut begins) = (Vec::new(), Vec::new());
+        let (mut whole, mut first) = (Vec::new(), Vec::new());
+        let to_the_end = PpoConfig {
+            gae_lambda: 1.0,
+            ..config.clone()
+        };
         let steps = (shards.first()).map_or(0, |shard| shard.buffer.steps());
         for Shard {
             envs: own, buffer, ..
         } in shards.iter()
         {
             let (of_shard, returns_of_shard) = buffer.advantages(norm, config)?;
+            whole.push(buffer.advantages(norm, &to_the_end)?.1);
+            first.push(buffer.first());
             advantages.extend(of_shard);
             returns.extend(returns_of_shard);
             active.extend_from_slice(buffer.active_samples());
@@ -92,6 +100,14 @@ impl Experience {
             }
             envs.extend((0..buffer.steps()).flat_map(|_| own.clone()));
         }
+        let agents = active.len() / envs.len().max(1);
+        // Shards have the same steps and agents.
+        let whole: Vec<_> = whole.iter().map(Array3::view).collect();
+        let first: Vec<_> = first.iter().map(Array3::view).collect();
+        let outcomes = (
+            concatenate(Axis(1), &whole).unwrap_or_default(),
+            concatenate(Axis(1), &first).unwrap_or_default(),
+        );
         // Over values that do not know the gates' decisions.
         let mut gate_advantages: Vec<f32> = (gate_values.iter().zip(&returns))
             .map(|(value, returned)| returned - norm.denormalize(*value))
@@ -108,7 +124,6 @@ impl Experience {
         }
         standardize(&mut advantages, &active);
 
-        let agents = active.len() / envs.len().max(1);
         let counts = active
             .chunks(agents.max(1))
             .map(|row| row.iter().filter(|active| **active).count())
@@ -136,13 +151,11 @@ impl Experience {
         let done: Vec<Done> = (shards.iter_mut())
             .map(|shard| shard.buffer.done_samples())
             .collect::<Result<_, _>>()?;
-        let rewards: Vec<_> = shards.iter().map(|shard| shard.buffer.rewards()).collect();
         let of_done =
             |one: fn(&Done) -> &Tensor| done.iter().map(|of| one(of).shallow_clone()).collect();
         let clone = |of: &Option<Tensor>| of.as_ref().map(Tensor::shallow_clone);
         Ok(Self {
-            // Shards have the same steps and agents.
-            rewards: concatenate(Axis(1), &rewards).unwrap_or_default(),
+            outcomes,
             available: observed.iter().map(|of| clone(&of.available)).collect(),
             state: observed.iter().map(|of| clone(&of.state)).collect(),
             memory: observed.iter().map(|of| clone(&of.memory)).collect(),
@@ -165,9 +178,18 @@ impl Experience {
         })
     }
 
+    /// How the agents fared.
+    pub fn outcomes(&self) -> Outcomes<'_> {
+        let (returns, first) = &self.outcomes;
+        Outcomes {
+            returns: returns.view(),
+            first: first.view(),
+        }
+    }
+
     /// Environments of all shards (C).
     pub fn num_envs(&self) -> usize {
-        self.rewards.shape()[1]
+        self.outcomes.0.shape()[1]
     }
 
     /// The [units](Units) of the environments in `envs`: a range if these are all, else a list. Every selection here is one of
@@ -183,7 +205,7 @@ impl Experience {
 
     /// Agents of a sample (N).
     pub fn agents(&self) -> usize {
-        self.rewards.shape()[2]
+        self.outcomes.0.shape()[2]
     }
 
     /// Units of each part of a minibatch that is made of these.

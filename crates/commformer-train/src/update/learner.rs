@@ -9,13 +9,17 @@ use crate::policy::{Level, learned_graph};
 use crate::ranks::Ranks;
 use crate::rollout::graphs::{self, Drawn, Graphs};
 use crate::{
-    BilevelConfig, Diverged, GraphPlan, Losses, Policy, PolicyResult, PpoConfig, Purpose, Settings,
-    TeamGraphs, TrainError, seed_for,
+    BilevelConfig, Diverged, Estimator, GraphPlan, Losses, Policy, PolicyResult, PpoConfig,
+    Purpose, Settings, TeamGraphs, TrainError, seed_for,
 };
 use commformer_env::Rng;
 use commformer_torch::gradients::clip_norm;
 use commformer_torch::{Adam, AdamConfig, AdamState, threads};
 use tch::Tensor;
+
+/// Epsilon of the graph's Adam, as in the authors' code: straight-through gradients of logits can be 1e-7, of which PPO's
+/// 1e-5 would leave a hundredth of a step.
+const UPPER_EPS: f64 = 1e-8;
 
 /// Who does the work: a replica for each thread of the pool, and other processes.
 pub type Workers<'a> = (
@@ -55,9 +59,9 @@ impl<P: Policy> Learner<P> {
                 found: format!("{workers} ({error})"),
                 expected: "a number of threads that the system can start".into(),
             })?;
-        let adam = |lr| AdamConfig {
+        let adam = |lr, eps| AdamConfig {
             lr,
-            eps: settings.ppo.adam_eps,
+            eps,
             ..AdamConfig::default()
         };
         let upper_lr = match plan {
@@ -66,10 +70,13 @@ impl<P: Policy> Learner<P> {
         };
         let upper = policy.graph().map(|graph| {
             let leaf = (EDGE_LOGITS.into(), graph.edge_logits());
-            Adam::new(vec![leaf], adam(upper_lr))
+            Adam::new(vec![leaf], adam(upper_lr, UPPER_EPS))
         });
         Ok(Self {
-            lower: Adam::new(policy.parameters(), adam(settings.ppo.lr))?,
+            lower: Adam::new(
+                policy.parameters(),
+                adam(settings.ppo.lr, settings.ppo.adam_eps),
+            )?,
             upper: upper.transpose()?,
             replicas: (0..workers)
                 // SAFETY: the replicas never leave the learner. Workers have them within `pool.scope` alone, which
@@ -153,13 +160,13 @@ impl<P: Policy> Learner<P> {
         let mut losses = Vec::new();
         for epoch in 0..epochs {
             let update = iteration * epochs as u64 + epoch as u64;
-            match bilevel::upper_turn(plan, graphs, epoch) {
-                Some(schedule) => {
-                    self.upper_step(schedule, objective, graphs, experience, update)?
-                }
-                None => {
-                    losses.extend(self.lower_epoch(plan, objective, graphs, experience, update)?)
-                }
+            let upper = bilevel::upper_turn(plan, graphs, epoch);
+            // The score function's step needs no pass through the policy, and takes no epoch away from it.
+            if upper.is_none_or(|schedule| schedule.estimator == Estimator::ScoreFunction) {
+                losses.extend(self.lower_epoch(plan, objective, graphs, experience, update)?);
+            }
+            if let Some(schedule) = upper {
+                self.upper_step(schedule, objective, graphs, experience, update)?;
             }
         }
         Ok(losses)
@@ -223,14 +230,14 @@ impl<P: Policy> Learner<P> {
         let noise = match &graphs.drawn {
             None => return Ok(()),
             Some(Drawn::Groups(order)) => {
-                let advantages =
-                    bilevel::group_advantages(experience.rewards.view(), graphs, envs.start);
+                let (advantages, compared) =
+                    bilevel::group_advantages(experience.outcomes(), graphs, envs.start);
                 let graph = learned_graph(&self.policy)?;
                 let loss = bilevel::score_function_loss(
                     graph,
                     order,
-                    advantages.view(),
-                    schedule.entropy_coef,
+                    (advantages.view(), compared),
+                    schedule.entropy_coef * objective.left,
                 )?;
                 let leaves = [graph.edge_logits()];
                 let mut gradients = Tensor::f_run_backward(&[&loss], &leaves, false, false)?;

@@ -30,7 +30,7 @@ fn any_iteration() -> impl Strategy<Value = Iteration> {
     let counts = (any::<u64>(), any::<u64>(), any::<usize>(), any::<usize>());
     let mean = || option::of(any::<f64>().prop_filter("not finite", |number| number.is_finite()));
     let means = (mean(), mean(), btree_map(".*", any_number(), 0..4));
-    let numbers = vec(any_number(), 21);
+    let numbers = vec(any_number(), 22);
     let switches = any::<[bool; 3]>();
     (counts, means, numbers, switches).prop_map(|(counts, means, numbers, switches)| {
         let mut numbers = numbers.into_iter();
@@ -69,6 +69,7 @@ fn any_iteration() -> impl Strategy<Value = Iteration> {
                 }),
             }),
             graph_changes: counts.3,
+            graph_agreement: receiving.then(&mut next),
             seconds: IterationSeconds {
                 environment: next(),
                 act: next(),

@@ -55,9 +55,9 @@ pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
     })
 }
 
-/// The graph at several evaluations of every run, and how often it changed.
+/// The graph at several evaluations of every run, how often it changed, and how decided it was.
 pub(super) fn graph(methods: &Methods) -> Result<Section, ChartError> {
-    let changes = iterated(methods, |name| name == "graph_changes");
+    let changes = iterated(methods, |name| name.starts_with("graph_"));
     let (mut drawn, table) = plots(methods, "graph", &changes, Source::Iterations)?;
     for (index, method) in methods.list.iter().enumerate() {
         let rows: Vec<MatrixRow<'_>> = method

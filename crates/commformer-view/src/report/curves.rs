@@ -78,7 +78,8 @@ pub(super) fn training(methods: &Methods) -> Result<Section, ChartError> {
     let names = iterated(methods, |name| {
         let others = ["receiving.", "seconds."];
         !others.iter().any(|prefix| name.starts_with(prefix))
-            && !["iteration", "steps", "episodes", "graph_changes"].contains(&name)
+            && !["iteration", "steps", "episodes"].contains(&name)
+            && !name.starts_with("graph_")
     });
     let (plots, table) = plots(methods, "training", &names, Source::Iterations)?;
     let text = match plots.is_empty() {

@@ -10,7 +10,7 @@ pub(super) struct Name {
 }
 
 /// Path in a line of the metrics, title, unit.
-const KNOWN: [(&str, &str, &str); 39] = [
+const KNOWN: [(&str, &str, &str); 40] = [
     ("return", "Return", RETURN),
     ("steps", "Episode length", "steps per episode"),
     ("episode_steps", "Episode length", "steps per episode"),
@@ -74,6 +74,11 @@ const KNOWN: [(&str, &str, &str); 39] = [
         "standard deviation of the returns",
     ),
     ("graph_changes", "Edges changed", "edges per iteration"),
+    (
+        "graph_agreement",
+        "Edges agreed on",
+        "share of the graph's edges",
+    ),
 ];
 
 /// The sum of the rewards in an episode, as a mean over the agents.

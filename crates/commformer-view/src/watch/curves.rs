@@ -37,7 +37,7 @@ impl Curve {
             "return" => Group::Return,
             "episode_steps" | "metrics" => Group::Episodes,
             "receiving" => Group::Receiving,
-            "graph_changes" => Group::Graph,
+            "graph_changes" | "graph_agreement" => Group::Graph,
             "losses" => Group::Losses,
             _ => Group::Others,
         };

@@ -84,6 +84,7 @@ impl<W: Write> MetricsFile<W> {
                 }),
             }),
             graph_changes: report.graph_changes,
+            graph_agreement: report.graph_agreement,
             seconds: IterationSeconds {
                 environment: report.phases.environment,
                 act: report.phases.act,
@@ -179,6 +180,7 @@ pub(crate) mod tests {
                 receiving: 0.5,
             }),
             graph_changes: 2,
+            graph_agreement: Some(0.5),
             phases: Phases {
                 environment: 1.0,
                 act: 2.0,

@@ -148,6 +148,9 @@ fn scalars(report: &IterationReport) -> Vec<(String, f64)> {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
+    if let Some(agreement) = report.graph_agreement {
+        scalars.push(("graph/agreement".to_owned(), agreement));
+    }
     if let Some(price) = report.price {
         scalars.push(("receiving/price".to_owned(), price.receiving));
     }

@@ -188,6 +188,7 @@ mod tests {
             },
             price: Some(commformer_train::Price::default()),
             graph_changes: 2,
+            graph_agreement: None,
             phases: Phases::default(),
         }
     }

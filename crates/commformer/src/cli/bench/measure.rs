@@ -139,7 +139,7 @@ impl Timed {
 }
 
 /// How often an update runs the network, forward and backward, over an iteration's samples: in every
-/// epoch of the policy, and in those of the graph if it is learned through the network. (While every edge
+/// epoch of the policy, and in those of the graph, which take their place, if it is learned through the network. (While every edge
 /// is present, `graph.warmup`, all epochs are the policy's: it is a little more.)
 fn passes(config: &Config) -> f64 {
     let ppo = &config.ppo;
@@ -147,15 +147,14 @@ fn passes(config: &Config) -> f64 {
     let Some(graph) = schedule else {
         return ppo.epochs as f64;
     };
-    let upper = ppo.epochs / graph.upper_every.max(1);
+    let upper = match graph.estimator {
+        // It needs returns and edge logits alone.
+        Estimator::ScoreFunction => 0,
+        Estimator::StraightThrough => ppo.epochs / graph.upper_every.max(1),
+    };
     let (of_lower, of_upper) = match graph.upper_data {
         UpperData::Same => (1.0, 1.0),
         UpperData::HeldOut => (1.0 - graph.held_out, graph.held_out),
-    };
-    let of_upper = match graph.estimator {
-        // It needs returns and edge logits alone.
-        Estimator::ScoreFunction => 0.0,
-        Estimator::StraightThrough => of_upper,
     };
     (ppo.epochs - upper) as f64 * of_lower + upper as f64 * of_upper
 }

@@ -222,7 +222,10 @@ fn settings_that_do_not_go_together_are_refused() {
         &["might never end", "eval.episode_limit"],
     );
     check("graph.upper_every=11", &["graph would never learn"]);
-    check("graph.upper_every=1", &["policy would never learn"]);
+    check(
+        "graph.upper_every=1 graph.estimator=straight-through",
+        &["policy would never learn"],
+    );
     check("rollout.num_envs=1", &["at least 2 graphs"]);
     check("graph.groups=81", &["81 groups and 80 environments"]);
     check("gate.per=edge", &["only a learned gate", "gate.mode"]);
