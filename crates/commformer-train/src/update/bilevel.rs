@@ -11,53 +11,60 @@ use tch::{Kind, Tensor};
 /// How receivers fared in a rollout of T steps in C environments.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcomes<'a> {
-    /// What an agent earns from a step on in its episode, discounted, and beyond the rollout by its value, (T, C, N).
-    pub returns: ArrayView3<'a, f32>,
-    /// Where an agent takes part for the first time in an episode, or in what the rollout has of it, (T, C, N).
-    pub first: ArrayView3<'a, bool>,
+    /// Rewards, (T, C, N).
+    pub rewards: ArrayView3<'a, f32>,
+    /// Where an episode ended after the step, or the agent left, (T, C, N).
+    pub ended: ArrayView3<'a, bool>,
 }
 
 /// How much better each receiver fared under each group's graph than on the average of the
-/// groups, in units of their standard deviation: (G, N), and how many groups there are to compare. A receiver's score is the
-/// mean of its returns from where it takes part on. The mean reward of a step would not do: where the policy decides how long
-/// an episode is, a team that loses soon can earn more in each step than one that wins. Nor would the mean return of all
-/// steps, in which late rewards count more often than early ones. Only environments from `first_env` on count; a group
-/// without any gets 0, and so does a receiver that takes no part there.
+/// groups, in units of their standard deviation: (G, N), and how many groups there are to compare. Only environments from
+/// `first_env` on count, and a group without any gets 0.
+///
+/// A receiver's score is what it earned in a step, less the mean return of an episode for each one that it ended: with the
+/// mean reward of a step r and the mean length of an episode L under a graph, and their means over graphs, it is to first order
+/// the return of an episode, r L. Rewards alone would not do. Where the policy decides how long an episode is, a team that
+/// loses soon can earn more in each step than one that wins, and where every step costs the same, all earn alike.
 pub fn group_advantages(
     outcomes: Outcomes<'_>,
     graphs: &Graphs,
     first_env: usize,
 ) -> (Array2<f32>, usize) {
-    let (_, envs, agents) = outcomes.returns.dim();
-    let mut sums = Array2::<f64>::zeros((graphs.groups(), agents));
-    let mut counts = Array2::<f64>::zeros((graphs.groups(), agents));
-    for ((at, returned), first) in outcomes.returns.indexed_iter().zip(outcomes.first) {
-        let (_, env, agent) = at;
-        if env >= first_env && *first {
-            let group = graphs.group_of(env, envs);
-            sums[[group, agent]] += f64::from(*returned);
-            counts[[group, agent]] += 1.0;
+    let (steps, envs, agents) = outcomes.rewards.dim();
+    let mut earned = Array2::<f64>::zeros((graphs.groups(), agents));
+    let mut ends = Array2::<f64>::zeros((graphs.groups(), agents));
+    let mut counts = vec![0.0; graphs.groups()];
+    for env in first_env..envs {
+        let group = graphs.group_of(env, envs);
+        counts[group] += steps as f64;
+        for t in 0..steps {
+            for agent in 0..agents {
+                earned[[group, agent]] += f64::from(outcomes.rewards[[t, env, agent]]);
+                ends[[group, agent]] += f64::from(u8::from(outcomes.ended[[t, env, agent]]));
+            }
         }
     }
-    let mut compared: Vec<usize> = (first_env..envs)
-        .map(|env| graphs.group_of(env, envs))
+    let present: Vec<usize> = (0..counts.len())
+        .filter(|&group| counts[group] > 0.0)
         .collect();
-    compared.dedup();
-    let mut advantages = Array2::zeros(sums.raw_dim());
+    let mut advantages = Array2::zeros(earned.raw_dim());
     for agent in 0..agents {
-        let scored: Vec<(usize, f64)> = (compared.iter())
-            .filter(|group| counts[[**group, agent]] > 0.0)
-            .map(|group| (*group, sums[[*group, agent]] / counts[[*group, agent]]))
-            .collect();
-        let count = scored.len() as f64;
-        let mean = scored.iter().map(|(_, score)| score).sum::<f64>() / count;
-        let squares = scored.iter().map(|(_, score)| (score - mean).powi(2));
-        let deviation = (squares.sum::<f64>() / count).sqrt();
-        for (group, score) in scored {
-            advantages[[group, agent]] = ((score - mean) / (deviation + 1e-8)) as f32;
+        let all = |of: &Array2<f64>| present.iter().map(|&group| of[[group, agent]]).sum::<f64>();
+        let episode = all(&earned) / all(&ends).max(1.0);
+        let score = |group: usize| {
+            (earned[[group, agent]] - episode * ends[[group, agent]]) / counts[group]
+        };
+        let mean = present.iter().map(|&group| score(group)).sum::<f64>() / present.len() as f64;
+        let variance = present
+            .iter()
+            .map(|&group| (score(group) - mean).powi(2))
+            .sum::<f64>()
+            / present.len() as f64;
+        for &group in &present {
+            advantages[[group, agent]] = ((score(group) - mean) / (variance.sqrt() + 1e-8)) as f32;
         }
     }
-    (advantages, compared.len())
+    (advantages, present.len())
 }
 
 /// The score-function loss: minus the mean over the `compared` groups and the receivers of advantage x
@@ -294,59 +301,65 @@ mod tests {
         }
     }
 
-    fn compared(returns: &ndarray::Array3<f32>, groups: i64, from: usize) -> (Array2<f32>, usize) {
-        let first = returns.map(|_| true);
+    fn compared(
+        rewards: &ndarray::Array3<f32>,
+        ended: &ndarray::Array3<bool>,
+        groups: i64,
+        first: usize,
+    ) -> (Array2<f32>, usize) {
         let outcomes = Outcomes {
-            returns: returns.view(),
-            first: first.view(),
+            rewards: rewards.view(),
+            ended: ended.view(),
         };
-        group_advantages(outcomes, &graphs(groups), from)
+        group_advantages(outcomes, &graphs(groups), first)
     }
 
     #[test]
     fn group_advantages_compare_receivers_across_groups() {
         // Two groups of two environments; agent 1 is always paid the same.
-        let returns = array![[[1.0, 5.0], [3.0, 5.0], [5.0, 5.0], [7.0, 5.0]]];
+        let rewards = array![[[1.0, 5.0], [3.0, 5.0], [5.0, 5.0], [7.0, 5.0]]];
         // Means 2 and 6 around 4, standard deviation 2.
         let expected = (array![[-1.0, 0.0], [1.0, 0.0]], 2);
-        assert_eq!(compared(&returns, 2, 0), expected);
+        // Whether all episodes end or none does.
+        for ended in [false, true] {
+            let ended = rewards.map(|_| ended);
+            assert_eq!(compared(&rewards, &ended, 2, 0), expected);
+        }
     }
 
     #[test]
     fn a_group_without_environments_has_no_say() {
-        let returns = array![[[1.0, 1.0], [3.0, 1.0], [5.0, 1.0]]];
+        let rewards = array![[[1.0, 1.0], [3.0, 1.0], [5.0, 1.0]]];
+        let ended = rewards.map(|_| false);
         let expected = (array![[0.0, 0.0], [-1.0, 0.0], [1.0, 0.0]], 2);
-        assert_eq!(compared(&returns, 3, 1), expected);
+        assert_eq!(compared(&rewards, &ended, 3, 1), expected);
+    }
+
+    /// In 200 steps under either graph.
+    fn by_episodes(of_each: [(&[f32], usize); 2]) -> [f32; 2] {
+        let mut rewards = ndarray::Array3::zeros((200, 2, 1));
+        let mut ended = rewards.map(|_: &f32| false);
+        for (env, (paid, length)) in of_each.into_iter().enumerate() {
+            for t in 0..200 {
+                rewards[[t, env, 0]] = paid[(t % length).min(paid.len() - 1)];
+                ended[[t, env, 0]] = (t + 1) % length == 0;
+            }
+        }
+        let (found, _) = compared(&rewards, &ended, 2, 0);
+        [found[[0, 0]], found[[1, 0]]]
     }
 
     #[test]
-    fn returns_count_from_where_a_receiver_takes_part() {
-        let returns = array![
-            [[2.0, 1.0], [4.0, 9.0], [6.0, 3.0]],
-            [[9.0, 1.0], [4.0, 9.0], [6.0, 5.0]]
-        ];
-        // Agent 1 takes no part in the second environment, and twice in the third.
-        let mut first = returns.map(|_| false);
-        for at in [
-            [0, 0, 0],
-            [0, 1, 0],
-            [0, 2, 0],
-            [0, 0, 1],
-            [0, 2, 1],
-            [1, 2, 1],
-        ] {
-            first[at] = true;
-        }
-        let outcomes = Outcomes {
-            returns: returns.view(),
-            first: first.view(),
-        };
-        let (found, groups) = group_advantages(outcomes, &graphs(3), 0);
-        let far = 1.5f32.sqrt();
-        for (found, expected) in found.iter().zip([-far, -1.0, 0.0, 0.0, far, 1.0]) {
-            assert!((found - expected).abs() < 1e-6, "{found} {expected}");
-        }
-        assert_eq!(groups, 3);
+    fn graphs_are_compared_by_what_an_episode_brings() {
+        // Each step costs as much until the task is done, which takes 5 or 20 of them.
+        let found = by_episodes([(&[-1.0], 5), (&[-1.0], 20)]);
+        assert!(found[0] > 0.99 && found[1] < -0.99, "{found:?}");
+        // A battle that is lost after 40 steps brings 8, one that is won after 100 brings 20: as much in a step.
+        let found = by_episodes([(&[0.2], 40), (&[0.2], 100)]);
+        assert!(found[0] < -0.99 && found[1] > 0.99, "{found:?}");
+        // One that is lost sooner brings more in a step and less in all.
+        let found = by_episodes([(&[0.2], 40), (&[0.16], 100)]);
+        assert!(found[0] < -0.99 && found[1] > 0.99, "{found:?}");
     }
 
     /// What is held out for the upper level says how sure scores are, not how much entropy weighs.

@@ -74,19 +74,14 @@ impl Experience {
         let (mut active, mut gate_values) = (Vec::new(), Vec::new()); // (S, N)
         let (mut sizes, mut envs) = (Vec::new(), Vec::new());
         let (mut columns, mut begins) = (Vec::new(), Vec::new());
-        let (mut whole, mut first) = (Vec::new(), Vec::new());
-        let to_the_end = PpoConfig {
-            gae_lambda: 1.0,
-            ..config.clone()
-        };
+        let mut ended = Vec::new();
         let steps = (shards.first()).map_or(0, |shard| shard.buffer.steps());
         for Shard {
             envs: own, buffer, ..
         } in shards.iter()
         {
             let (of_shard, returns_of_shard) = buffer.advantages(norm, config)?;
-            whole.push(buffer.advantages(norm, &to_the_end)?.1);
-            first.push(buffer.first());
+            ended.push(buffer.ended());
             advantages.extend(of_shard);
             returns.extend(returns_of_shard);
             active.extend_from_slice(buffer.active_samples());
@@ -101,12 +96,12 @@ impl Experience {
             envs.extend((0..buffer.steps()).flat_map(|_| own.clone()));
         }
         let agents = active.len() / envs.len().max(1);
+        let rewards: Vec<_> = shards.iter().map(|shard| shard.buffer.rewards()).collect();
         // Shards have the same steps and agents.
-        let whole: Vec<_> = whole.iter().map(Array3::view).collect();
-        let first: Vec<_> = first.iter().map(Array3::view).collect();
         let outcomes = (
-            concatenate(Axis(1), &whole).unwrap_or_default(),
-            concatenate(Axis(1), &first).unwrap_or_default(),
+            concatenate(Axis(1), &rewards).unwrap_or_default(),
+            concatenate(Axis(1), &ended.iter().map(Array3::view).collect::<Vec<_>>())
+                .unwrap_or_default(),
         );
         // Over values that do not know the gates' decisions.
         let mut gate_advantages: Vec<f32> = (gate_values.iter().zip(&returns))
@@ -180,10 +175,10 @@ impl Experience {
 
     /// How the agents fared.
     pub fn outcomes(&self) -> Outcomes<'_> {
-        let (returns, first) = &self.outcomes;
+        let (rewards, ended) = &self.outcomes;
         Outcomes {
-            returns: returns.view(),
-            first: first.view(),
+            rewards: rewards.view(),
+            ended: ended.view(),
         }
     }
 

@@ -18,20 +18,13 @@ impl Buffer {
         begins
     }
 
-    /// Where an agent takes part for the first time in an episode, or in what the rollout has of it, (T, C, N); an agent that
-    /// comes in another's place begins anew.
-    pub fn first(&self) -> Array3<bool> {
-        let row = self.envs * self.spec.agents;
-        let (begins, mut taken) = (self.begins(), vec![false; row]);
-        let mut first = Array3::default((self.steps, self.envs, self.spec.agents));
-        let samples = self.active_samples().iter().zip(&begins).zip(&mut first);
-        for (sample, ((active, begins), first)) in samples.enumerate() {
-            let taken = &mut taken[sample % row];
-            *taken &= *begins == 0.0;
-            *first = *active && !*taken;
-            *taken |= *active;
-        }
-        first
+    /// Where an agent's episode ended after the step, or it left, (T, C, N).
+    pub fn ended(&self) -> Array3<bool> {
+        let agents = self.spec.agents;
+        Array3::from_shape_fn((self.steps, self.envs, agents), |(t, env, agent)| {
+            let sample = t * self.envs + env;
+            self.status[sample] != Status::Running || self.departed[sample * agents + agent]
+        })
     }
 }
 
@@ -62,33 +55,10 @@ mod tests {
                 }
                 let begins: Vec<u8> = buffer.begins().iter().map(|flag| *flag as u8).collect();
                 assert_eq!(begins, expected.as_flattened());
-                // Everybody is active.
-                let first: Vec<u8> = buffer.first().iter().map(|flag| u8::from(*flag)).collect();
-                assert_eq!(first, [&[1, 1], &begins[2..]].concat());
+                // What ended before the step.
+                let ended: Vec<u8> = buffer.ended().iter().map(|flag| u8::from(*flag)).collect();
+                assert_eq!(ended[..12], begins[2..]);
             }
         }
-    }
-
-    #[test]
-    fn an_agent_takes_part_once_in_an_episode() {
-        // Episodes of four steps: the second agent comes late and pauses.
-        let active = [
-            [true, false],
-            [true, true],
-            [true, false],
-            [true, true],
-            [true; 2],
-        ];
-        let active = active.each_ref().map(|scene| &scene[..]);
-        let scripted = Scripted::new(&active, &[&[0.0; 2][..]; 4], Status::Terminated);
-        let mut buffer = Buffer::new(scripted.spec(), 1, 6).unwrap();
-        let mut env = VecEnv::new(vec![scripted], 0).unwrap();
-        buffer.reset(&mut env).unwrap();
-        buffer.begin().unwrap();
-        for t in 0..6 {
-            buffer.step(t, &mut env).unwrap();
-        }
-        let first: Vec<u8> = buffer.first().iter().map(|flag| u8::from(*flag)).collect();
-        assert_eq!(first, [1, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 1]);
     }
 }
