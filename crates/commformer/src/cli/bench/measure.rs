@@ -206,12 +206,12 @@ mod tests {
             let config = Config::parse(text, Source::Default).unwrap();
             assert!((passes(&config) - expected).abs() < 1e-9, "{text}");
         };
-        // Five epochs, one of them the graph's.
-        check("", 4.0);
+        // Five epochs, after which comes a step of the graph, or of which one is the graph's.
+        check("", 5.0);
         check("[graph]\nmode = 'full'", 5.0);
-        check("[ppo]\nepochs = 10", 8.0);
+        check("[ppo]\nepochs = 10", 10.0);
         check("[graph]\nestimator = 'straight-through'", 5.0);
-        check("[graph]\nupper_data = 'held-out'", 4.0 * 0.8);
+        check("[graph]\nupper_data = 'held-out'", 5.0 * 0.8);
         let both = "[graph]\nestimator = 'straight-through'\nupper_data = 'held-out'";
         check(both, 4.0 * 0.8 + 0.2);
     }
