@@ -21,7 +21,7 @@ pub struct Outcomes<'a> {
 /// groups, in units of their standard deviation: (G, N), and how many groups there are to compare. Only environments from
 /// `first_env` on count, and a group without any gets 0.
 ///
-/// A receiver's score is what it earned in a step, less the mean return of an episode for each one that it ended: with the
+/// A receiver's score is what it earned, less the mean return of an episode for each one that ended, by the step: with the
 /// mean reward of a step r and the mean length of an episode L under a graph, and their means over graphs, it is to first order
 /// the return of an episode, r L. Rewards alone would not do. Where the policy decides how long an episode is, a team that
 /// loses soon can earn more in each step than one that wins, and where every step costs the same, all earn alike.
@@ -172,7 +172,7 @@ impl BilevelConfig {
             (
                 every > usize::from(!score_function),
                 &["graph.upper_every"],
-                format!("the policy would never learn: with {every} every epoch is an upper step"),
+                format!("the policy would never learn: every epoch is an upper step with {every}"),
             ),
             (
                 !(score_function && self.rollout == RolloutGraph::Exact),
