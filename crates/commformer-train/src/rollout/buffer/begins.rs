@@ -8,12 +8,10 @@ impl Buffer {
     /// 1 where what an agent carries begins anew before the step, (S, N): its episode ended in the step before, or
     /// another agent has its place. 0 in a rollout's first step: what is carried into it was set to zeros already.
     pub fn begins(&self) -> Vec<f32> {
-        let agents = self.spec.agents;
-        let mut begins = vec![0.0; self.steps * self.envs * agents];
-        let places = begins.iter_mut().skip(self.envs * agents);
-        for (place, (begins, departed)) in places.zip(&self.departed).enumerate() {
-            let ended = self.status[place / agents] != Status::Running;
-            *begins = f32::from(u8::from(ended || *departed));
+        let row = self.envs * self.spec.agents;
+        let mut begins = vec![0.0; self.steps * row];
+        for (begins, ended) in begins.iter_mut().skip(row).zip(&self.ended()) {
+            *begins = f32::from(u8::from(*ended));
         }
         begins
     }
