@@ -8,7 +8,7 @@ use crate::config::{Config, Overrides};
 use crate::evaluation::{self, Alone, Comparison, EvaluationError, Request};
 use crate::run_dir::RunDir;
 use clap::{Args, ValueEnum};
-use commformer_train::{CheckpointStore, Which};
+use commformer_train::{CheckpointStore, TrainError, Which};
 use commformer_view::numbers::grouped;
 use commformer_view::record::Outcome;
 use serde::Serialize;
@@ -99,7 +99,13 @@ impl Eval {
             set: self.set.clone(),
             ..own
         };
-        let config = Config::resolve(None, &overrides)?;
+        let mut config = Config::resolve(None, &overrides)?;
+        let limits =
+            |set: &String| set.split('=').next().map(str::trim) == Some("env.episode_limit");
+        if self.set.iter().any(limits) {
+            // What the user says now counts more than what the run says of its evaluations.
+            config.eval.episode_limit = 0;
+        }
         let device = compose::device(&config)?;
         let request = Request {
             which: self.checkpoint.into(),
@@ -111,7 +117,15 @@ impl Eval {
         };
         let store = CheckpointStore::open(folder.path())?;
         let named = |error| match (&error, misfit::why(&there, &config)) {
-            (EvaluationError::Weights(_), Some(why)) => anyhow::anyhow!("{error} ({why})"),
+            (
+                EvaluationError::Weights(_) | EvaluationError::Evaluate(TrainError::Mismatch(_)),
+                Some(why),
+            ) => anyhow::anyhow!("{error} ({why})"),
+            (EvaluationError::Checkpoint(damage), _)
+                if damage.is_damage() && matches!(self.checkpoint, Checkpoint::Best) =>
+            {
+                anyhow::anyhow!("{error}; `--checkpoint latest` takes the weights of the end")
+            }
             _ => anyhow::Error::new(error),
         };
         let (evaluated, alone) = if self.decentralised {

@@ -25,7 +25,8 @@ pub(super) fn why(there: &Config, here: &Config) -> Option<String> {
     let differences = there.differences(here).ok()?;
     let of_network = differences.iter().filter(|difference| {
         let section = difference.path.split('.').next();
-        matches!(section, Some("policy" | "method"))
+        let observed = ["env.stack", "env.agent_id", "env.last_action"];
+        matches!(section, Some("policy" | "method")) || observed.contains(&difference.path.as_str())
     });
     let told: Vec<String> = of_network.map(Difference::told).collect();
     (!told.is_empty()).then(|| told.join(", "))
@@ -68,6 +69,7 @@ mod tests {
             "policy.embed_dim=32",
             &["policy.embed_dim is 32 there and 64 here"],
         );
+        check("env.stack=2", &["env.stack is 2 there and not set here"]);
         assert_eq!(why(&config("ppo.lr=0.5"), &own), None);
         let [there, here] =
             [3, 5].map(|agents| config(&format!("method.kind=slim env.agents={agents}")));

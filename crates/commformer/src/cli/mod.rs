@@ -66,7 +66,7 @@ pub fn run() -> ExitCode {
     let out = &mut Plain(io::stdout());
     let result = match Cli::parse().command {
         Command::Train(train) => train.run(&mut Unread(out)),
-        Command::Compare(compare) => compare.run(out),
+        Command::Compare(compare) => compare.run(&mut Unread(out)),
         Command::Eval(eval) => eval.run(out).map(|()| ExitCode::SUCCESS),
         Command::Watch(watch) => watch.run(out).map(|()| ExitCode::SUCCESS),
         Command::Replay(replay) => replay.run(out).map(|()| ExitCode::SUCCESS),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 pub(super) struct BaseOptions {
     /// A configuration that comes with the program (see `commformer presets`); without it, and
-    /// without --config, predator-prey
+    /// without --config, predator-prey, unless the last line says otherwise
     preset: Option<String>,
     /// A TOML file over the preset, such as the config.toml of a run
     #[arg(long, value_name = "FILE")]
@@ -35,6 +35,10 @@ pub(super) struct ConfigOptions {
     /// Environment steps, over all environments (run.steps)
     #[arg(long)]
     steps: Option<u64>,
+    /// Begin with the weights of another run's best checkpoint. With policy.shared_head they serve a team of another
+    /// size, too (run.weights)
+    #[arg(long, value_name = "DIR")]
+    weights: Option<PathBuf>,
     /// Threads; 0 means one for each core (run.threads)
     #[arg(long)]
     threads: Option<usize>,
@@ -115,6 +119,7 @@ impl ConfigOptions {
             method: self.method.clone(),
             seed: self.seed,
             steps: self.steps,
+            weights: self.weights.clone(),
             threads: self.threads,
             device: self.device.clone(),
             ..Overrides::default()
@@ -130,6 +135,7 @@ impl ConfigOptions {
             "method.kind" => options.method = None,
             "run.seed" => options.seed = None,
             "run.steps" => options.steps = None,
+            "run.weights" => options.weights = None,
             "run.threads" => options.threads = None,
             "run.device" => options.device = None,
             _ => {}
@@ -160,6 +166,7 @@ impl ConfigOptions {
                 "threads",
                 self.threads.map(|threads| number(threads as u64)),
             ),
+            ("weights", self.weights.as_ref().map(OsString::from)),
             ("method", self.method.as_ref().map(OsString::from)),
             ("device", self.device.as_ref().map(OsString::from)),
         ];
@@ -209,7 +216,9 @@ mod tests {
         };
         check("");
         check("signal --set ppo.lr=1 --set=run.device=cpu");
-        check("--config a.toml --seed 3 --steps 4 --threads 5 --device cuda:1 --method mat");
+        check(
+            "--config a.toml --seed 3 --steps 4 --weights runs/a --threads 5 --device cuda:1 --method mat",
+        );
     }
 
     #[test]

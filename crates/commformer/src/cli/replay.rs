@@ -68,10 +68,10 @@ impl Replay {
         let mut runs = vec![self.record(&first, seed)?];
         if let Some(against) = &self.against {
             let second = self.configured(against)?;
-            if second.config.env != first.config.env {
+            if second.config.evaluated() != first.config.evaluated() {
                 anyhow::bail!(
-                    "{} and {} were trained on other tasks: their [env] differ, and their episodes cannot be the \
-                     same",
+                    "{} and {} were trained on other tasks: their [env], or `eval.episode_limit`, differ, and their \
+                     episodes cannot be the same",
                     self.run.display(),
                     against.display()
                 );
@@ -139,6 +139,9 @@ impl Replay {
         if self.sampled {
             command += " --sampled";
         }
+        if matches!(self.checkpoint, Checkpoint::Latest) {
+            command += " --checkpoint latest";
+        }
         command
     }
 }
@@ -147,4 +150,31 @@ impl Replay {
 struct Configured {
     folder: RunDir,
     config: Config,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        replay: Replay,
+    }
+
+    #[test]
+    fn the_command_makes_the_same_page() {
+        let command = |more: &[&str]| {
+            let words = ["x", "--run", "a", "--episodes", "3"].iter().chain(more);
+            Line::parse_from(words).replay.command(7)
+        };
+        let plain = "commformer replay --run a --episodes 3 --seed 7";
+        assert_eq!(command(&[]), plain);
+        let all = ["--against", "b", "--sampled", "--checkpoint", "latest"];
+        assert_eq!(
+            command(&all),
+            "commformer replay --run a --against b --episodes 3 --seed 7 --sampled --checkpoint latest"
+        );
+    }
 }

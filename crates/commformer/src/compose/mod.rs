@@ -112,8 +112,7 @@ pub fn evaluation_of<E: Environment>(
     purpose: Purpose,
     made: impl Fn(Box<dyn Environment>) -> E,
 ) -> Result<VecEnv<E>, ComposeError> {
-    let task = config.env.with_limit(config.eval.episode_limit);
-    envs_of(&task, envs, seed_for(seed, purpose), made)
+    envs_of(&config.evaluated(), envs, seed_for(seed, purpose), made)
 }
 
 /// Whom the agents of a configuration's team hear, and whether that is learned.

@@ -148,6 +148,11 @@ impl Config {
         check::team(self, &Layers::default())
     }
 
+    /// The task of evaluations.
+    pub(crate) fn evaluated(&self) -> EnvConfig {
+        self.env.with_limit(self.eval.episode_limit)
+    }
+
     /// The keys in which two configurations differ, with both values.
     ///
     /// # Errors

@@ -18,6 +18,8 @@ pub struct Overrides {
     pub seed: Option<u64>,
     /// `run.steps`.
     pub steps: Option<u64>,
+    /// `run.weights`.
+    pub weights: Option<PathBuf>,
     /// `run.threads`.
     pub threads: Option<usize>,
     /// `run.device`.
@@ -51,6 +53,16 @@ impl Overrides {
         }
         if let Some(device) = &self.device {
             run.insert("device".to_owned(), Value::String(device.clone()));
+        }
+        if let Some(weights) = &self.weights {
+            let weights = Value::try_from(weights).map_err(|_| ConfigError::Value {
+                path: "run.weights".to_owned(),
+                found: weights.display().to_string(),
+                expected: "a path of valid UTF-8".to_owned(),
+                source_of: Source::Argument("--weights".to_owned()),
+                about: "".into(),
+            })?;
+            run.insert("weights".to_owned(), weights);
         }
         let mut options = Table::from_iter([("run".to_owned(), Value::Table(run))]);
         if let Some(method) = &self.method {

@@ -4,6 +4,7 @@ use commformer_model::Precision;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
+use std::path::PathBuf;
 
 /// The largest seed and the most steps: the largest whole number of TOML.
 pub(super) const MOST: i64 = i64::MAX;
@@ -40,6 +41,9 @@ pub struct RunSettings {
     #[default = 600_000]
     #[schemars(range(min = 1, max = MOST))]
     pub steps: u64,
+    /// The folder of another run with whose best weights this one begins. Repeating it needs that run as it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PathBuf>,
     /// Threads of rollout and update; 0 means one for each core. No result depends on it.
     #[schemars(range(max = 4096))]
     pub threads: usize,

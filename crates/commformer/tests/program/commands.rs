@@ -2,6 +2,7 @@
 
 use crate::{complaint, json, metrics, printed, program, read, train, words};
 use serde_json::Value;
+use std::fs;
 use std::path::Path;
 
 #[test]
@@ -119,6 +120,16 @@ fn a_run_leaves_what_it_promises_and_can_be_evaluated_and_repeated() {
         "{said}"
     );
 
+    // The user's limit counts, not the run's own for evaluations.
+    let short = "signal --run short --set eval.episode_limit=7";
+    printed(&train(folder, &words(short)));
+    for (set, steps) in [("", 7.0), ("--set env.episode_limit=4", 4.0)] {
+        let eval = format!("eval --run short --json {set}");
+        let said = printed(&program(folder, &words(&eval)));
+        let evaluated = json(said.lines().last().unwrap());
+        assert_eq!(evaluated["steps"]["mean"], steps, "{set}");
+    }
+
     // The run repeated from what it wrote about itself.
     printed(&program(
         folder,
@@ -213,6 +224,23 @@ fn a_team_of_another_size_is_evaluated_and_trained_on() {
         let lines = metrics(&folder.join(format!("more-{name}")));
         printed(&train(folder, &words(&more)));
         assert_eq!(metrics(&folder.join(format!("more-{name}"))), lines);
+        // Its configuration names the weights: it makes the same run again, and goes on where nothing else was saved.
+        let again = format!("train --config more-{name}/config.toml --run again-{name}");
+        printed(&program(folder, &words(&again)));
+        let stopped = folder.join(format!("stopped-{name}"));
+        fs::create_dir(&stopped).unwrap();
+        fs::copy(
+            folder.join(format!("more-{name}/config.toml")),
+            stopped.join("config.toml"),
+        )
+        .unwrap();
+        printed(&program(
+            folder,
+            &words(&format!("train --run stopped-{name}")),
+        ));
+        for run in ["again", "stopped"] {
+            assert_eq!(metrics(&folder.join(format!("{run}-{name}"))), lines);
+        }
     }
     let eval = "eval --run own --set env.agents=7";
     let said = complaint(&program(folder, &words(eval)), 1);

@@ -254,6 +254,33 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_it_used() {
 }
 
 #[test]
+fn a_damaged_best_checkpoint_leaves_the_latest() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    // With this seed the first of two evaluations is the better one.
+    let train = "train signal --run run --threads 1 --steps 160 --set policy.embed_dim=16 --set rollout.num_envs=4 \
+                 --set rollout.steps=10 --set eval.every=80 --set eval.episodes=3 --set eval.final_episodes=5";
+    printed(&program(folder, &words(train)));
+    let trained = |told: &str| json(told)["trained_steps"].as_u64();
+    let last = folder.join("run/final.json");
+    assert_eq!(trained(&read(&last)), Some(80));
+    let best = folder.join("run/checkpoints/00000002/state.bin");
+    fs::write(&best, "spoiled").unwrap();
+
+    let said = complaint(&program(folder, &words("eval --run run")), 1);
+    assert!(said.contains("`--checkpoint latest`"), "{said}");
+    let latest = "eval --run run --checkpoint latest --json";
+    let said = printed(&program(folder, &words(latest)));
+    assert_eq!(trained(said.lines().last().unwrap()), Some(160));
+
+    let output = program(folder, &words("train --run run"));
+    printed(&output);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("the latest is evaluated"), "{said}");
+    assert_eq!(trained(&read(&last)), Some(160));
+}
+
+#[test]
 fn a_run_goes_on_by_its_own_settings_only() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -320,7 +347,9 @@ fn a_run_whose_numbers_explode_says_what_was_found_and_keeps_the_last_good_weigh
             .join(format!("run/checkpoints/{iteration:08}"))
             .is_dir()
     );
+    fs::write(folder.join("run/failure.json"), "of before").unwrap();
     let again = complaint(&program(folder, &words("train --run run")), 1);
+    assert_eq!(json(&read(&folder.join("run/failure.json"))), found);
     assert_eq!(
         again.split("minibatch").nth(1),
         said.split("minibatch").nth(1)

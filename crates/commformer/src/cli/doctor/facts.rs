@@ -12,17 +12,26 @@ use sysinfo::{
 };
 
 /// Environment variables that change what the program does or how fast.
-const VARIABLES: [&str; 10] = [
+const VARIABLES: [&str; 19] = [
     "ATEN_CPU_CAPABILITY",
+    "COMMFORMER_ANSWER_SECONDS",
+    "COMMFORMER_INTERFACE",
+    "COMMFORMER_MEETING_SECONDS",
     "CUBLAS_WORKSPACE_CONFIG",
     "CUDA_VISIBLE_DEVICES",
+    "LD_LIBRARY_PATH",
     "LD_PRELOAD",
     "LIBTORCH",
     "LIBTORCH_USE_PYTORCH",
+    "LOCAL_RANK",
+    "MASTER_ADDR",
+    "MASTER_PORT",
     "MKL_NUM_THREADS",
     "OMP_NUM_THREADS",
+    "RANK",
     "RAYON_NUM_THREADS",
     "RUSTFLAGS",
+    "WORLD_SIZE",
 ];
 
 /// Writes a line for each; runs go to `folder`. It looks for CUDA before it uses tensors, as all must.

@@ -6,7 +6,7 @@ use crate::evaluation::Evaluated;
 use crate::record::past::{Move, Past};
 use crate::record::tensorboard::{Ending, EventWriter};
 use crate::run_dir::RunDir;
-use commformer_train::{CheckpointError, CheckpointStore, TrainError, Which, write_beside};
+use commformer_train::{CheckpointError, CheckpointStore, Found, TrainError, Which, write_beside};
 use commformer_view::numbers::grouped;
 use std::io::Write;
 use std::path::Path;
@@ -37,14 +37,18 @@ pub(super) fn failed(
             if let Err(error) = written {
                 warn(&format!("failure.json was not written: {error:#}"));
             }
-            let held = format!(
-                "{path} holds the last good weights, and failure.json says what was found; the same settings would end \
-                 here again"
-            );
-            match by_program {
-                true => held,
-                false => format!(
-                    "{held}: begin anew with `{program} train --config {path}/config.toml --set ...`"
+            let held =
+                format!("{path} holds the last good weights, and failure.json says what was found");
+            let anew =
+                format!("begin anew with `{program} train --config {path}/config.toml --set ...`");
+            let found = newest(folder.path());
+            // Environments that cannot be saved begin other episodes.
+            let repeats = found.is_ok_and(|found| found.checkpoint.state.envs.is_some());
+            match (by_program, repeats) {
+                (true, _) => held,
+                (false, true) => format!("{held}; the same settings would end here again: {anew}"),
+                (false, false) => format!(
+                    "{held}: `{program} train --run {path}` goes on with other episodes, or {anew}"
                 ),
             }
         }
@@ -68,11 +72,14 @@ pub(super) fn failed(
     anyhow::Error::new(error).context(format!("the run stopped after {steps} steps; {advice}"))
 }
 
+fn newest(run: &Path) -> Result<Found, CheckpointError> {
+    CheckpointStore::open(run).and_then(|store| store.load(Which::Latest))
+}
+
 /// What a run that failed has saved, and what training in its folder does next.
 fn kept(run: &Path) -> (String, String) {
     let shown = run.display();
-    let found = CheckpointStore::open(run).and_then(|store| store.load(Which::Latest));
-    match found {
+    match newest(run) {
         Ok(found) => {
             let steps = grouped(found.checkpoint.state.steps);
             (

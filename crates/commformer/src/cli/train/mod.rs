@@ -10,7 +10,7 @@ use super::trust::{self, Trust};
 use super::warn;
 use crate::compose::{self, TeamTrainer};
 use crate::config::{Config, MethodConfig, Overrides};
-use crate::evaluation::{self, Request};
+use crate::evaluation::{self, EvaluationError, Request};
 use crate::interrupt::Interrupt;
 use crate::lock::Lock;
 use crate::record::tensorboard::Ending;
@@ -40,10 +40,6 @@ pub(super) struct Train {
     run: Option<PathBuf>,
     #[command(flatten)]
     trust: Trust,
-    /// Begin with the weights of another run's best checkpoint. With policy.shared_head they serve a team of another
-    /// size, too. A run that has begun goes on with its own
-    #[arg(long, value_name = "DIR")]
-    weights: Option<PathBuf>,
     /// Train in so many processes on this machine, which share the work. Torchrun, Slurm and Kubernetes start them
     /// themselves, also on several machines
     #[arg(long, value_name = "N")]
@@ -83,8 +79,12 @@ impl Train {
         if let Some(group) = group.take_if(|group| group.rank() > 0) {
             return ranks::follow(trainer, group, &mut environments, interrupt);
         }
-        let begun = |run: &PathBuf| CheckpointStore::open(run).is_ok();
-        let weights = (self.weights.as_deref()).filter(|_| !origin.run.as_ref().is_some_and(begun));
+        // What cannot be read is told when the run goes on.
+        let begun = |run: &PathBuf| {
+            CheckpointStore::open(run).is_ok_and(|store| !matches!(store.is_empty(), Ok(true)))
+        };
+        let weights =
+            (config.run.weights.as_deref()).filter(|_| !origin.run.as_ref().is_some_and(begun));
         if let Some(from) = weights {
             begin_with(&mut trainer, from, config)?;
         }
@@ -110,6 +110,16 @@ impl Train {
             store.save(&trainer.checkpoint()?)?;
         }
         go_on(&mut trainer, &store)?;
+        // A run that goes on has not failed; should it end there again, it says so again.
+        match std::fs::remove_file(folder.failure()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                warn(&format!(
+                    "cannot remove {}: {error}",
+                    folder.failure().display()
+                ));
+            }
+            _ => {}
+        }
         if let Some(group) = group {
             trainer = ranks::share(trainer, group)?;
         }
@@ -151,13 +161,21 @@ impl Train {
             return Ok(ExitCode::from(code));
         }
 
-        let request = Request {
-            which: Which::Best,
+        let request = |which| Request {
+            which,
             episodes: config.eval.final_episodes,
             seed: config.run.seed,
             sampled: false,
         };
-        let evaluated = evaluation::run(config, &store, &request, device)?;
+        let evaluate = |which| evaluation::run(config, &store, &request(which), device);
+        let evaluated = match evaluate(Which::Best) {
+            // The best one was damaged, and no evaluation has come since.
+            Err(EvaluationError::Checkpoint(damage)) if damage.is_damage() => {
+                warn(&format!("{damage}; the latest is evaluated in its place"));
+                evaluate(Which::Latest)?
+            }
+            evaluated => evaluated?,
+        };
         folder.lock().map_or(Ok(()), Lock::check)?;
         let told = evaluated.to_json(config)?;
         write_beside(&folder.final_evaluation(), told.as_bytes())?;
@@ -273,7 +291,9 @@ fn begin_with(trainer: &mut TeamTrainer, from: &Path, config: &Config) -> anyhow
         };
         let why = match &error {
             // A configuration that cannot be read is not what is wrong here.
-            TrainError::Policy(_) => Config::resolve(None, &overrides).ok(),
+            TrainError::Policy(_) | TrainError::Mismatch(_) => {
+                Config::resolve(None, &overrides).ok()
+            }
             _ => None,
         };
         let why = why.and_then(|there| misfit::why(&there, config));
