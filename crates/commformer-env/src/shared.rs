@@ -66,15 +66,17 @@ impl<E: Environment> Environment for SharedReward<E> {
     ) -> Status {
         let whole = out.front(out.obs.len());
         let status = self.task.step(actions, rng, whole, rewards);
-        let vacant = self.vacant.clone();
-        (self.vacant).settle(rewards, out.active, self.task.departed());
+        let departed = self.task.departed();
+        self.vacant.settle(rewards, out.active, departed);
         let sum: f32 = rewards.iter().sum();
         let each = match self.share {
             Share::Sum => sum,
             Share::Mean => sum / rewards.len() as f32,
         };
         for (agent, reward) in rewards.iter_mut().enumerate() {
-            let nobodys = vacant.is(agent) && !out.active[agent];
+            // Who leaves in this step is still paid for it.
+            let leaves = departed.get(agent).is_some_and(|leaves| *leaves);
+            let nobodys = self.vacant.is(agent) && !leaves;
             *reward = if nobodys { 0.0 } else { each };
         }
         status

@@ -9,8 +9,9 @@ use std::{
 
 use commformer_env::{
     Actions, Augment, Augmented, Batch, BuiltIn, Environment, Mode, PredatorCapturePrey,
-    PredatorCapturePreyConfig, PredatorPrey, PredatorPreyConfig, Rng, Stacked, Status, TASKS,
-    TrafficJunction, VecEnv, Warehouse, WarehouseConfig,
+    PredatorCapturePreyConfig, PredatorPrey, PredatorPreyConfig, RewardScale, Rng, Share,
+    SharedReward, Stacked, Status, TASKS, TimeLimit, TrafficJunction, VecEnv, Warehouse,
+    WarehouseConfig,
     smac::{self, Battle, LOOPS_PER_STEP, Order, Script, Smac, SmacConfig, builtin},
 };
 use rayon::ThreadPoolBuilder;
@@ -190,6 +191,9 @@ fn no_step_of_any_task_allocates_be_it_the_first() {
         last_action: true,
     };
     check(|| Augmented::new(predator_prey(), augment));
+    let junction = || TrafficJunction::new(Default::default()).unwrap();
+    check(|| SharedReward::new(junction(), Share::Sum));
+    check(|| RewardScale::new(TimeLimit::new(junction(), 20).unwrap(), 0.5).unwrap());
     for (map, opponent, sight_cone, see_enemy_probability) in [
         ("MMM", None, None, 1.0),
         ("corridor", Some(Script::AttackNearest), None, 1.0),

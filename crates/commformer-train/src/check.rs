@@ -2,6 +2,8 @@
 
 use crate::rollout::graphs::entries;
 use crate::{GatePlan, GraphPlan, RolloutConfig, Settings, TrainError, UpperData};
+use schemars::JsonSchema;
+use serde::Serialize;
 use tch::{Kind, Tensor};
 
 /// Refuses the first setting that cannot work with `envs` environments, for a policy that evaluates
@@ -13,7 +15,6 @@ pub fn settings(
     length: usize,
 ) -> Result<(), TrainError> {
     let (ppo, rollout) = (&settings.ppo, &settings.rollout);
-    let positive = "a positive number";
     let share = "a number from 0 to 1";
     check(
         "rollout.num_envs",
@@ -21,51 +22,14 @@ pub fn settings(
         envs == rollout.num_envs && envs > 0,
         "as many as there are environments",
     )?;
-    check(
-        "rollout.steps",
-        rollout.steps,
-        rollout.steps > 0,
-        "at least 1",
-    )?;
-    check(
-        "ppo.gamma",
-        ppo.gamma,
-        (0.0..=1.0).contains(&ppo.gamma),
-        share,
-    )?;
-    check(
-        "ppo.gae_lambda",
-        ppo.gae_lambda,
-        (0.0..=1.0).contains(&ppo.gae_lambda),
-        share,
-    )?;
-    check("ppo.epochs", ppo.epochs, ppo.epochs > 0, "at least 1")?;
-    for (field, value) in [
-        ("ppo.clip", ppo.clip),
-        ("ppo.lr", ppo.lr),
-        ("ppo.adam_eps", ppo.adam_eps),
-        ("ppo.huber_delta", ppo.huber_delta),
-        ("ppo.max_grad_norm", ppo.max_grad_norm),
-    ] {
-        check(field, value, value.is_finite() && value > 0.0, positive)?;
-    }
-    for (field, value) in [
-        ("ppo.entropy_coef", ppo.entropy_coef),
-        ("ppo.value_coef", ppo.value_coef),
-    ] {
-        check(
-            field,
-            value,
-            value.is_finite() && value >= 0.0,
-            "zero or more",
-        )?;
-    }
+    ranges("rollout", rollout)?;
+    ranges("ppo", ppo)?;
     if let GraphPlan::Learned(graph) = plan {
         check(
             "graph.lr",
             graph.lr,
             graph.lr.is_finite() && graph.lr > 0.0,
-            positive,
+            "a positive number",
         )?;
         check(
             "graph.entropy_coef",
@@ -214,6 +178,18 @@ pub fn gates(plan: &GatePlan, offered: bool) -> Result<(), TrainError> {
     )
 }
 
+/// Refuses the first number of a section that is out of the range that its setting has.
+fn ranges<C: Serialize + JsonSchema + 'static>(
+    section: &str,
+    config: &C,
+) -> Result<(), TrainError> {
+    commformer_env::settings::check(config).map_err(|refused| TrainError::Setting {
+        field: format!("{section}.{}", refused.field).into(),
+        found: refused.found,
+        expected: refused.allowed,
+    })
+}
+
 fn check(
     field: &'static str,
     found: impl ToString,
@@ -224,7 +200,7 @@ fn check(
         return Ok(());
     }
     Err(TrainError::Setting {
-        field,
+        field: field.into(),
         found: found.to_string(),
         expected: expected.to_owned(),
     })

@@ -1,6 +1,7 @@
 //! What can go wrong while training.
 
 use crate::{CheckpointError, Diverged, EnvironmentFault, NotFinite};
+use std::borrow::Cow;
 
 /// Why training could not begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -9,7 +10,7 @@ pub enum TrainError {
     #[error("{field} is {found}, expected {expected}")]
     Setting {
         /// Its name in the configuration.
-        field: &'static str,
+        field: Cow<'static, str>,
         /// Its value.
         found: String,
         /// What would work.

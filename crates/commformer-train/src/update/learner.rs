@@ -55,7 +55,7 @@ impl<P: Policy> Learner<P> {
             .num_threads(workers)
             .build()
             .map_err(|error| TrainError::Setting {
-                field: "run.threads",
+                field: "run.threads".into(),
                 found: format!("{workers} ({error})"),
                 expected: "a number of threads that the system can start".into(),
             })?;
