@@ -110,8 +110,8 @@ pub trait Method {
 
 macro_rules! methods {
     (
-        transformers { $($other:literal => $transformer:ident: $of_other:literal,)* }
-        actors { $($name:literal => $method:ident: $about:literal,)* }
+        transformers { $($other:literal => $transformer:ident,)* }
+        actors { $($name:literal => $method:ident,)* }
     ) => {
         /// A method and its settings; `method.kind` names it.
         #[cfg(feature = "torch")]
@@ -119,12 +119,12 @@ macro_rules! methods {
         #[serde(tag = "kind")]
         pub enum MethodConfig {
             $(
-                #[doc = $of_other]
+                #[doc = concat!("[`", stringify!($transformer), "`].")]
                 #[serde(rename = $other)]
                 $transformer($transformer),
             )*
             $(
-                #[doc = $about]
+                #[doc = concat!("[`", stringify!($method), "`].")]
                 #[serde(rename = $name)]
                 $method($method),
             )*
@@ -196,20 +196,20 @@ macro_rules! methods {
 
 methods! {
     transformers {
-        "commformer" => CommFormer: "A transformer along a learned graph, with gates.",
-        "mat" => Mat: "A transformer over the whole team.",
+        "commformer" => CommFormer,
+        "mat" => Mat,
     }
     actors {
-        "ippo" => Ippo: "Agents that learn by themselves.",
-        "mappo" => Mappo: "The same with values of the whole team's state.",
-        "commnet" => CommNet: "Agents that hear the mean of all others.",
-        "ic3net" => Ic3Net: "The same, in which agents decide when to send.",
-        "tarmac" => TarMac: "Agents that attend to the messages of all others.",
-        "choose" => Choose: "Agents that choose in each step whom they hear.",
-        "expocomm" => ExpoComm: "Agents that attend to few others, so that news reaches everybody soon.",
-        "slim" => Slim: "Agents that attend to messages of few numbers.",
-        "gacomm" => GaComm: "Agents that attend along edges on which both ends decide.",
-        "magic" => Magic: "Agents that attend along a graph that a scheduler makes in each step.",
+        "ippo" => Ippo,
+        "mappo" => Mappo,
+        "commnet" => CommNet,
+        "ic3net" => Ic3Net,
+        "tarmac" => TarMac,
+        "choose" => Choose,
+        "expocomm" => ExpoComm,
+        "slim" => Slim,
+        "gacomm" => GaComm,
+        "magic" => Magic,
     }
 }
 
