@@ -14,8 +14,7 @@ use thiserror::Error;
 pub enum StateError {
     /// The saved state lacks tensors that the model has.
     #[error(
-        "the saved state lacks {}; was it saved under another configuration \
-         (agents, heads, blocks, shared head, action space, gate)?",
+        "the saved state lacks {}; was it saved under another configuration?",
         list(names)
     )]
     Missing {
@@ -25,8 +24,7 @@ pub enum StateError {
 
     /// The saved state has tensors that the model does not know.
     #[error(
-        "the saved state holds {}, which this configuration does not know; was it saved under \
-         another configuration (agents, heads, blocks, shared head, action space, gate)?",
+        "the saved state holds {}, which this configuration does not know; was it saved under another?",
         list(names)
     )]
     Unexpected {

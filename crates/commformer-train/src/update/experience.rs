@@ -1,9 +1,10 @@
 //! What is learned from a rollout, as tensors: advantages and returns are computed once an iteration, and
 //! minibatches are cut from views of the shards' buffers.
 
-use super::bilevel::Outcomes;
+use super::gathered::Gathered;
 use super::gradient::{Part, PartGraph};
 use super::ppo::{GateTargets, Targets};
+use super::scores::Outcomes;
 use super::selection::Selection;
 use super::sequences::Units;
 use crate::policy::GateSamples;
@@ -12,15 +13,13 @@ use crate::rollout::graphs::Graphs;
 use crate::rollout::samples::{Done, Observed};
 use crate::{Fallen, PpoConfig, TeamGraphs, TrainError, ValueNorm};
 use commformer_env::{Environment, Rng};
-use ndarray::{Array3, Axis, concatenate};
 use std::ops::Range;
 use tch::{Device, Tensor};
 
 /// The samples of a rollout: S = T x C of them, shard by shard, in each step by step and environment by environment.
 #[derive(Debug)]
 pub struct Experience {
-    /// See [`Outcomes`].
-    outcomes: (Array3<f32>, Array3<bool>),
+    outcomes: Outcomes,
     obs: Pieces,
     available: Option<Pieces>,
     state: Option<Pieces>,
@@ -70,39 +69,22 @@ impl Experience {
         gated: bool,
         sequence: Option<usize>,
     ) -> Result<Self, TrainError> {
-        let (mut advantages, mut returns) = (Vec::new(), Vec::new()); // (S, N)
-        let (mut active, mut gate_values) = (Vec::new(), Vec::new()); // (S, N)
-        let (mut sizes, mut envs) = (Vec::new(), Vec::new());
-        let (mut columns, mut begins) = (Vec::new(), Vec::new());
-        let mut ended = Vec::new();
+        let Gathered {
+            mut advantages,
+            mut returns,
+            active,
+            gate_values,
+            begins,
+            outcomes,
+        } = Gathered::of(shards, norm, config)?;
         let steps = (shards.first()).map_or(0, |shard| shard.buffer.steps());
-        for Shard {
-            envs: own, buffer, ..
-        } in shards.iter()
-        {
-            let (of_shard, returns_of_shard) = buffer.advantages(norm, config)?;
-            ended.push(buffer.ended());
-            advantages.extend(of_shard);
-            returns.extend(returns_of_shard);
-            active.extend_from_slice(buffer.active_samples());
-            if let Some(gates) = buffer.gates() {
-                gate_values.extend_from_slice(gates.values()?);
-            }
-            sizes.push(buffer.steps() * own.len());
-            columns.push(own.len());
-            if sequence.is_some() {
-                begins.extend(buffer.begins());
-            }
-            envs.extend((0..buffer.steps()).flat_map(|_| own.clone()));
-        }
+        let columns: Vec<usize> = shards.iter().map(|shard| shard.envs.len()).collect();
+        let lengths: Vec<i64> = columns.iter().map(|envs| (steps * envs) as i64).collect();
+        let envs: Vec<usize> = (shards.iter())
+            .flat_map(|shard| (0..steps).flat_map(|_| shard.envs.clone()))
+            .collect();
         let agents = active.len() / envs.len().max(1);
-        let rewards: Vec<_> = shards.iter().map(|shard| shard.buffer.rewards()).collect();
-        // Shards have the same steps and agents.
-        let outcomes = (
-            concatenate(Axis(1), &rewards).unwrap_or_default(),
-            concatenate(Axis(1), &ended.iter().map(Array3::view).collect::<Vec<_>>())
-                .unwrap_or_default(),
-        );
+
         // Over values that do not know the gates' decisions.
         let mut gate_advantages: Vec<f32> = (gate_values.iter().zip(&returns))
             .map(|(value, returned)| returned - norm.denormalize(*value))
@@ -127,7 +109,6 @@ impl Experience {
         // A weight for every agent, with which the loss, a sum over a minibatch's count of active agents, comes to the
         // mean over all agents where minibatches have as many active ones as the rollout.
         let everybody = active.iter().sum::<f32>() / active.len().max(1) as f32;
-        let lengths: Vec<i64> = sizes.iter().map(|size| *size as i64).collect();
         let pieces = |all: &[f32]| -> Result<Pieces, TrainError> {
             let all = Tensor::from_slice(all).f_view([-1, agents as i64])?;
             Ok(all.f_to_device(device)?.f_split_with_sizes(&lengths, 0)?)
@@ -174,17 +155,13 @@ impl Experience {
     }
 
     /// How the agents fared.
-    pub fn outcomes(&self) -> Outcomes<'_> {
-        let (rewards, ended) = &self.outcomes;
-        Outcomes {
-            rewards: rewards.view(),
-            ended: ended.view(),
-        }
+    pub fn outcomes(&self) -> &Outcomes {
+        &self.outcomes
     }
 
     /// Environments of all shards (C).
     pub fn num_envs(&self) -> usize {
-        self.outcomes.0.shape()[1]
+        self.outcomes.rewards.shape()[1]
     }
 
     /// The [units](Units) of the environments in `envs`: a range if these are all, else a list. Every selection here is one of
@@ -200,7 +177,7 @@ impl Experience {
 
     /// Agents of a sample (N).
     pub fn agents(&self) -> usize {
-        self.outcomes.0.shape()[2]
+        self.outcomes.rewards.shape()[2]
     }
 
     /// Units of each part of a minibatch that is made of these.

@@ -2,9 +2,11 @@
 
 pub(crate) mod bilevel;
 pub(crate) mod experience;
+mod gathered;
 pub(crate) mod gradient;
 pub(crate) mod learner;
 pub(crate) mod not_finite;
 pub(crate) mod ppo;
+mod scores;
 mod selection;
 pub(crate) mod sequences;

@@ -43,11 +43,14 @@ mod tests {
             let mut env = VecEnv::new(vec![scripted], 0).unwrap();
             buffer.reset(&mut env).unwrap();
             // The second rollout begins in the middle of an episode. Its first step is 0 in any case.
-            for expected in [
-                [[0, 0], [0, 1], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1]],
-                [[0, 0], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1], [0, 1]],
+            for (begun, expected) in [
+                (0, [[0, 0], [0, 1], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1]]),
+                (1, [[0, 0], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1], [0, 1]]),
+                (2, [[0, 0], [1, 1], [0, 1], [0, 0], [1, 1], [0, 1], [0, 0]]),
+                (0, [[0, 0], [0, 1], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1]]),
             ] {
-                buffer.begin().unwrap();
+                buffer.begin(&env).unwrap();
+                assert_eq!(buffer.begun(), [begun]);
                 for t in 0..7 {
                     buffer.step(t, &mut env).unwrap();
                 }

@@ -124,7 +124,7 @@ fn decide(
         buffer.mirror_on(device)?;
     }
     buffer.reset(&mut environments)?;
-    buffer.begin()?;
+    buffer.begin(&environments)?;
     let edges = compose::execution_graph(config, &team, device)?;
     let agents = edges.len().isqrt() as i64;
     let graph = Tensor::from_slice(&edges).view([1, agents, agents]);
