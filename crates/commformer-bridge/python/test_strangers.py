@@ -45,8 +45,8 @@ class Three(Sound):
         return seen, rewards, ended, self.told.get("truncated", False)
 
 
-def trained(task: Any) -> dict[str, np.ndarray]:
-    """What a worker writes of a reset and a step of a task."""
+def begun(task: Any) -> Worker:
+    """A worker that has made a reset of a task, with memory of its own."""
     worker = Worker(lambda: task, None)
     worker.prepare()
     agents, actions = worker.spec["agents"], worker.spec["actions"]
@@ -58,8 +58,34 @@ def trained(task: Any) -> dict[str, np.ndarray]:
     worker.memory, worker.steps = types.SimpleNamespace(**arrays), [0]
     worker.go(0, 1)
     worker.memory.commands[0] = memory.STEP
+    return worker
+
+
+def trained(task: Any) -> dict[str, np.ndarray]:
+    """What a worker writes of a reset and a step of a task."""
+    worker = begun(task)
     worker.go(0, 1)
-    return arrays
+    return vars(worker.memory)
+
+
+class Changes(Sound):
+    """Pays for each action that is not the one before, which it keeps as it was given."""
+
+    kept: Any = np.zeros(2)
+
+    def step(self, actions: np.ndarray) -> tuple:
+        seen, _, *ends = super().step(actions)
+        paid, self.kept = np.float32(actions != self.kept), actions
+        return seen, paid, *ends
+
+
+class Kept(unittest.TestCase):
+    def test_actions_that_a_task_keeps_stay_as_they_were(self) -> None:
+        worker = begun(Changes())
+        for actions, paid in (([0, 1], [0, 1]), ([1, 1], [1, 0]), ([0, 0], [1, 1])):
+            worker.memory.actions[0] = actions
+            worker.go(0, 1)
+            self.assertEqual(worker.memory.rewards[0].tolist(), paid)
 
 
 INF = np.inf

@@ -116,7 +116,8 @@ class Worker:
             task = self.tasks[env]
             self.doing = ("step", env)
             self.steps[env] += 1
-            returned = task.step(memory.actions[env])
+            # A copy: the task may keep it, and the memory holds the next actions soon.
+            returned = task.step(memory.actions[env].copy())
             self.alone()
             expect("step", STEP_OF_A_TASK, returned)
             obs, rewards, terminated, truncated = returned
