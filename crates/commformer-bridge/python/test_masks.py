@@ -7,7 +7,7 @@ import numpy as np
 
 from commformer_bridge.pettingzoo import PettingZoo
 from commformer_bridge.refusal import Refusal
-from fakes import box, checked, space, two
+from fakes import Parallel, box, checked, discrete, space, two
 
 
 class Masks(unittest.TestCase):
@@ -138,6 +138,34 @@ class MasksOfActions(unittest.TestCase):
             ({}, "masks of actions: none was found"),
         ):
             self.assertRegex(self.noted(**changes), f"note  {words}")
+
+    def test_a_mask_that_comes_late_or_is_missing_once_is_noted(self) -> None:
+        class Some(Parallel):
+            """A mask, from the step `first` on, but not in the step `not_in`."""
+
+            def __init__(self, first: int, not_in: int = -1) -> None:
+                super().__init__([box(0, 9, 2)] * 2, [discrete(3)] * 2, [[1, 2], [3, 4]])
+                self.first, self.not_in = first, not_in
+
+            def look(self) -> None:
+                there = self.at >= self.first and self.at != self.not_in
+                self.infos = {"a1": {"action_mask": [0, 1, 1]} if there else {}}
+
+            def reset(self, seed: int | None = None) -> tuple[dict, dict]:
+                self.at = 0
+                self.look()
+                return super().reset(seed)
+
+            def step(self, actions: dict[str, Any]) -> tuple[dict, dict, dict, dict, dict]:
+                self.at += 1
+                self.look()
+                self.truncate = set(self.possible_agents) if self.at == 9 else set()
+                return super().step(actions)
+
+        words = "note  a1 is given a mask of actions in some steps and none in others"
+        for env, noted in ((Some(1), 1), (Some(0, 4), 1), (Some(0), 0), (Some(10), 0), (Some(0, 9), 0)):
+            status, printed = checked(PettingZoo(env))
+            self.assertEqual((status, printed.count(words)), (0, noted), printed)
 
     def test_a_check_tells_what_could_have_been_a_mask(self) -> None:
         for value in (np.array([0, 1, 1]), [True, True, True], [0.0, -np.inf, 0.0]):

@@ -135,6 +135,16 @@ class Agents(unittest.TestCase):
         self.assertEqual((seen.tolist(), ends), ([[1, 2], [7, 8]], [False, True]))
         self.assertEqual((task.active().tolist(), task.departed().tolist()), ([True, True], [False, False]))
 
+    def test_an_environment_that_begins_anew_by_itself_is_truncated_where_it_ended(self) -> None:
+        for key in ("final_observation", "final_obs", "terminal_observation"):
+            env = Written(({"a0", "a1"}, {}, {"__all__": True}))
+            step = env.step
+            env.step = lambda actions: (*step(actions)[:4], {"a0": {key: [7, 8]}, "a1": {}})
+            task = PettingZoo(env)
+            task.reset(0)
+            seen, _, *ends = task.step(np.array([0, 0]))
+            self.assertEqual((seen.tolist(), ends), ([[7, 8], [3, 4]], [False, True]), key)
+
     def test_where_nobody_is_listed_the_episode_is_over(self) -> None:
         task = PettingZoo(Written((set(), {}, {})))
         task.reset(0)

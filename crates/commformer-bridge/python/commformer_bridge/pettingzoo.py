@@ -15,6 +15,8 @@ from .spaces import flat_size, flatten, is_box, is_discrete, parts
 from .values import NUMBERS, array_of, expect, truth
 from .warned import warn
 
+# Where infos have the last observation of an episode if the environment has begun the next one by itself.
+FINAL = ("final_observation", "final_obs", "terminal_observation")
 # Bounds beyond this are no bounds: the largest number of 32 bits is a usual way to say so.
 UNBOUNDED = 1e30
 
@@ -70,6 +72,9 @@ class PettingZoo:
         self.gone: set[Any] = set()
         self.came: set[Any] = set()
         self.masks: dict[Any, np.ndarray] = {}
+        # Who was given a mask, and who was given none, in some step or other.
+        self.with_mask: set[Any] = set()
+        self.without_mask: set[Any] = set()
         # Of which kind masks are; those of infos beside others in the observations can be of another.
         self.kinds, self.second_kinds = Masks(), Masks()
         # In a check: where masks were found, and what could have been one, by its place, with what is said of it.
@@ -262,19 +267,22 @@ class PettingZoo:
     def _look(self, observations: dict[Any, Any], infos: dict[Any, Any], last: bool = False) -> np.ndarray:
         """What is seen, (N, O), and from it or from the infos, which actions are available.
 
-        At the last look, who is not shown anything sees what it saw before.
+        At the last look, an observation that the info keeps of it goes before the one that is shown, which can be the
+        next episode's, and who is not shown anything sees what it saw before.
         """
         seen = np.zeros((self.agents, self.obs_dim), dtype=np.float32)
         self.masks = {}
         for row, name in enumerate(self.names):
             if name not in self.live:
                 continue
-            if name not in observations:
+            info = infos.get(name) or {}
+            final = next((info[key] for key in FINAL if key in info), None) if last else None
+            if final is None and name not in observations:
                 if last:
                     seen[row] = self.seen[row]
                     continue
                 raise Refusal(f"no observation was returned for {name}, who is in env.agents")
-            value = observations[name]
+            value = observations[name] if final is None else final
             key, only = self.masked[name]
             try:
                 if isinstance(value, dict) and parts(self.views[name]) is None and key is None:
@@ -290,7 +298,7 @@ class PettingZoo:
                 ) from error
             seen[row, : flat.size] = self.seen[row, : flat.size] = flat
             if not last and is_discrete(self.spaces[name]):
-                self._read_mask(name, whole, key, infos.get(name) or {})
+                self._read_mask(name, whole, key, info)
         return seen
 
     def _read_mask(self, name: Any, whole: Any, key: Any, info: dict[Any, Any]) -> None:
@@ -306,6 +314,13 @@ class PettingZoo:
             second = self._mask_key(name, arrays, np.size)
             if second is not None:
                 self.masks[name] = self.kinds.read(f"the {second} of {name}", info[second], count)
+        (self.with_mask if name in self.masks else self.without_mask).add(name)
+        if name in self.with_mask and name in self.without_mask:
+            warn(
+                "mask",
+                f"{name} is given a mask of actions in some steps and none in others, where all its actions count as "
+                "available: give one with every observation, that of the reset too",
+            )
         if self.found is not None:
             self._note_masks(name, key, second if key is None else None, info)
 
