@@ -1,6 +1,7 @@
 """Environments and tasks made by hand, which tests play."""
 
 import contextlib
+import copy
 import io
 import types
 from typing import Any
@@ -101,8 +102,11 @@ class Sound:
 
 
 def checked(task: Any, resets: int = 3) -> tuple[int, str]:
-    """The exit status of a check of a task, and what it prints."""
+    """The exit status of a check of a task, of which it plays copies, and what it prints."""
     printed = io.StringIO()
-    made = mock.patch("commformer_bridge.check.make", lambda name, options: task() if isinstance(task, type) else task)
+    made = mock.patch(
+        "commformer_bridge.check.make",
+        lambda name, options: task() if isinstance(task, type) else copy.deepcopy(task),
+    )
     with made, contextlib.redirect_stdout(printed):
         return check("a:b", {}, resets), printed.getvalue()

@@ -8,6 +8,7 @@ import sys
 import unicodedata
 import unittest
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -66,6 +67,41 @@ class Endless(Sound):
 class SeedUnused(Sound):
     def reset(self, seed: int) -> np.ndarray:
         return super().reset(0)
+
+
+class GlobalGenerator(Sound):
+    """Seeds the generator that all objects share, as many do."""
+
+    def reset(self, seed: int) -> np.ndarray:
+        np.random.seed(seed)
+        return super().reset(seed)
+
+    def seen(self) -> np.ndarray:
+        return np.random.random((2, 3))
+
+
+class OfTheClass(Sound):
+    """Where the goal is is an attribute of the class."""
+
+    goal = 0.0
+
+    def reset(self, seed: int) -> np.ndarray:
+        OfTheClass.goal = np.random.default_rng(seed).random()
+        return super().reset(seed)
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, Any, bool, bool]:
+        seen, _, *ends = super().step(actions)
+        return seen, self.goal, *ends
+
+
+class Silent(Sound):
+    """Puts another stream in the place of the one that is printed to."""
+
+    def __init__(self) -> None:
+        sys.stdout = io.StringIO()
+
+    def seen(self) -> np.ndarray:
+        return super().seen()[:, :2]
 
 
 class Raises(Sound):
@@ -182,6 +218,9 @@ class Check(unittest.TestCase):
             (InfiniteReward, r"rewards have inf at \(1,\)"),
             (Unseeded, r"same object, differ in observations after the first reset"),
             (NeverReset, r"same object, differ in observations"),
+            (GlobalGenerator, r"in turns with the first, differ in .*np.random and random, attributes of the class"),
+            (OfTheClass, r"in turns with the first, differ in rewards"),
+            (Silent, r"observations have the shape \(2, 2\)"),
             (Raises, r"ZeroDivisionError: by the user"),
             (KeepsMemory, r"MiB of memory more after 30 resets"),
             (KeepsFiles, r"open files more after 30 resets"),
@@ -196,6 +235,13 @@ class Check(unittest.TestCase):
                 status, printed = self.check(kind)
                 self.assertEqual(status, 1, printed)
                 self.assertRegex(printed, f"WRONG (.|\n)*{words}")
+
+    def test_a_thread_that_ends_while_it_is_looked_at_has_no_children(self) -> None:
+        there = os.listdir
+        gone = mock.patch("os.listdir", lambda path: [*there(path), "0"] if path == "/proc/self/task" else there(path))
+        with gone:
+            status, printed = self.check(Sound)
+        self.assertEqual(status, 0, printed)
 
     def test_an_environments_words_do_not_act_on_a_terminal(self) -> None:
         _, printed = self.check(Loud)

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from commformer_bridge.answers import json_of
 from commformer_bridge.check import check
 from commformer_bridge.making import options_of
 from commformer_bridge.metrics import metrics_of
 from commformer_bridge.pettingzoo import PettingZoo
 from commformer_bridge.refusal import Refusal
-from commformer_bridge.worker import json_of
 from fakes import Parallel, Sound, two
 
 HERE = pathlib.Path(__file__).parent

@@ -160,6 +160,35 @@ class Rules(unittest.TestCase):
             self.assertEqual(trained(Three(terminated=ended))["status"].tolist(), [memory.TERMINATED], ended)
             self.assertEqual(trained(Three(truncated=ended))["status"].tolist(), [memory.TRUNCATED], ended)
 
+    def test_a_description_is_held_to_the_same_rules(self) -> None:
+        for key, value, words in (
+            ("agents", 2.0, "agents is 2.0: expected a whole number of at least 1"),
+            ("agents", True, "agents is True: expected a whole number"),
+            ("obs_dim", "3", "obs_dim is '3': expected a whole number"),
+            ("obs_dim", -1, "obs_dim is -1: expected a whole number of at least 1"),
+            ("actions", 2.5, "actions is 2.5: expected a whole number"),
+            ("action_dim", 1, "found actions and action_dim"),
+            ("agent_names", "ab", "agent_names is 'ab': expected a tuple of strings"),
+            ("agent_names", ("a",), "agent_names has 1 names for 2"),
+            ("action_names", (0, 1), r"action_names is \(0, 1\): expected a tuple of strings"),
+            ("notes", "a note", "notes is 'a note': expected a tuple of strings"),
+            ("notes", None, "notes is None: expected a tuple of strings"),
+            ("metrics", ("won", "won"), "two metrics are called 'won'"),
+            ("metrics", ("won",), r"there is no metric_values\(\)"),
+        ):
+            told = type("Told", (Sound,), {key: value})
+            with self.subTest(words):
+                with self.assertRaisesRegex(Refusal, words):
+                    trained(told())
+                status, printed = checked(told)
+                self.assertEqual(status, 1, printed)
+                self.assertRegex(printed, f"WRONG making the environment: .*{words}")
+        moving = type("Moving", (Sound,), {"actions": property(), "action_dim": 1, "available": None})
+        with self.assertRaisesRegex(Refusal, "only choices can be unavailable"):
+            trained(moving())
+        sizes = type("Sizes", (Sound,), {"agents": np.int64(2)})
+        self.assertEqual(checked(sizes)[0], 0)
+
     def told(self, **parts: Any) -> None:
         """A step of two agents with other parts."""
         env = two()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
 
+from .drawn import drawn
 from .metrics import method_of_metrics, metrics_of
 from .progress import begins
 from .refusal import Refusal
@@ -16,25 +18,34 @@ from .values import STEP_OF_A_TASK, expect, flags_of, numbers_of, rewards_of, tr
 class Play:
     """A task that is played, and whose every answer is looked at; what does not fit is refused."""
 
-    # The one that began an episode last.
+    # The one that was reset or stepped last.
     latest: Play | None = None
 
     def __init__(self, task: Any) -> None:
         self.task = task
         self.seed = self.steps = 0
+        # Seconds that the last reset or step took.
+        self.took = 0.0
 
     def reset(self, seed: int) -> dict[str, np.ndarray]:
         """Begins an episode; returns what is known then, by name."""
         self.seed, self.steps = seed, 0
         Play.latest = self
         begins(b"r")
-        return self._known(self.task.reset(seed))
+        start = time.perf_counter()
+        observations = self.task.reset(seed)
+        self.took = time.perf_counter() - start
+        return self._known(observations)
 
     def step(self, random: np.random.Generator) -> tuple[dict[str, np.ndarray], bool]:
         """A step with random available actions; returns what is known then, and whether it was the last."""
         self.steps += 1
+        Play.latest = self
         begins(b"w")
-        returned = self.task.step(self._actions(random))
+        actions = self._actions(random)
+        start = time.perf_counter()
+        returned = self.task.step(actions)
+        self.took = time.perf_counter() - start
         expect("step", STEP_OF_A_TASK, returned)
         observations, rewards, *ends = returned
         ends = [self._told(truth, key, end) for key, end in zip(("terminated", "truncated"), ends)]
@@ -64,8 +75,8 @@ class Play:
             known["active()"] = self._flags("active()", task.active(), (task.agents,))
         if hasattr(task, "departed"):
             known["departed()"] = self._flags("departed()", task.departed(), (task.agents,))
-        if hasattr(task, "draw") and not {"size", "agents"} <= task.draw().keys():
-            self._refuse("draw() must return a dict with at least size and agents")
+        if hasattr(task, "draw"):
+            self._told(drawn, task)
         return known
 
     def _actions(self, random: np.random.Generator) -> np.ndarray:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
-
-
-def say(text: str) -> None:
-    """Prints a line without control characters, which an environment's words may hold: they are written out."""
-    shown = (c if c in "\n\t" or unicodedata.category(c) != "Cc" else f"\\u{ord(c):04x}" for c in text)
-    print("".join(shown), flush=True)
 
 
 def few(kind: str, words: list[str]) -> str:
@@ -22,16 +17,23 @@ class Report:
 
     def __init__(self) -> None:
         self.wrong_lines = 0
+        # The stream as it is now: an environment may put another in its place.
+        self.stream = sys.stdout
+
+    def say(self, text: str) -> None:
+        """Prints a line without control characters, which an environment's words may hold: they are written out."""
+        shown = (c if c in "\n\t" or unicodedata.category(c) != "Cc" else f"\\u{ord(c):04x}" for c in text)
+        print("".join(shown), file=self.stream, flush=True)
 
     def ok(self, text: str) -> None:
         """Something that is as it must be."""
-        say(f"ok    {text}")
+        self.say(f"ok    {text}")
 
     def note(self, text: str) -> None:
         """Something to know."""
-        say(f"note  {text}")
+        self.say(f"note  {text}")
 
     def wrong(self, text: str) -> None:
         """Something to set right."""
         self.wrong_lines += 1
-        say(f"WRONG {text}")
+        self.say(f"WRONG {text}")

@@ -1,33 +1,64 @@
-"""What the program must know of a task."""
+"""What the program must know of a task. Check and training hold its description to the same rules."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
+from .metrics import check_metric_names, method_of_metrics
 from .refusal import Refusal
 
 
-def spec_of(task) -> dict:
-    """What the parent must know of a task."""
-    discrete = hasattr(task, "actions")
-    if discrete == hasattr(task, "action_dim"):
-        raise Refusal("a task has either `actions`, how many there are, or `action_dim`, how many numbers one has")
-    for key in ("metrics", "agent_names", "action_names", "notes"):
-        for word in getattr(task, key, ()):
-            try:
-                str(word).encode()
-            except UnicodeEncodeError as error:
-                raise Refusal(
-                    f"{key} has {str(word)!a}, which is no text: {error.object[error.start]!a} is half of a letter "
-                    "(a lone surrogate), as it comes of decoding with errors='surrogateescape'"
-                ) from error
+def spec_of(task: Any) -> dict[str, Any]:
+    """What the program must know of a task; a description that does not hold is refused."""
+    kinds = [key for key in ("actions", "action_dim") if hasattr(task, key)]
+    if len(kinds) != 1:
+        raise Refusal(
+            "expected one of actions (how many choices) and action_dim (how many real numbers), "
+            f"found {' and '.join(kinds) or 'none'}"
+        )
+    agents, obs_dim, actions = (_size(task, key) for key in ("agents", "obs_dim", *kinds))
+    counts = {"metrics": None, "agent_names": agents, "action_names": actions, "notes": None}
+    words = {key: _words(task, key, count) for key, count in counts.items()}
+    check_metric_names(words["metrics"])
+    if words["metrics"] and not method_of_metrics(task):
+        raise Refusal(f"metrics are {words['metrics']}, but there is no metric_values(), which returns their numbers")
+    if hasattr(task, "available") and kinds == ["action_dim"]:
+        raise Refusal("available() is there, but actions are real numbers (action_dim): only choices can be unavailable")
     return {
-        "agents": int(task.agents),
-        "obs_dim": int(task.obs_dim),
-        "discrete": discrete,
-        "actions": int(task.actions if discrete else task.action_dim),
+        "agents": agents,
+        "obs_dim": obs_dim,
+        "discrete": kinds == ["actions"],
+        "actions": actions,
         "masked": hasattr(task, "available"),
         "leaves": hasattr(task, "departed") or bool(getattr(task, "leaves", False)),
-        "metrics": [str(name) for name in getattr(task, "metrics", ())],
-        "agent_names": [str(name) for name in getattr(task, "agent_names", ())],
-        "action_names": [str(name) for name in getattr(task, "action_names", ())],
-        "notes": [str(note) for note in getattr(task, "notes", ())],
+        **words,
     }
+
+
+def _size(task: Any, key: str) -> int:
+    """One of a task's sizes."""
+    value = getattr(task, key)
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+        raise Refusal(f"{key} is {value!r}: expected a whole number of at least 1")
+    return int(value)
+
+
+def _words(task: Any, key: str, count: int | None) -> list[str]:
+    """Names, of which there are so many or none, or notes."""
+    given = getattr(task, key, ())
+    words = list(given) if hasattr(given, "__iter__") and not isinstance(given, str) else [None]
+    if not all(isinstance(word, str) for word in words):
+        raise Refusal(f"{key} is {given!r}: expected a tuple of strings")
+    if words and count not in (None, len(words)):
+        raise Refusal(f"{key} has {len(words)} names for {count}")
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise Refusal(
+                f"{key} has {word!a}, which is no text: {error.object[error.start]!a} is half of a letter "
+                "(a lone surrogate), as it comes of decoding with errors='surrogateescape'"
+            ) from error
+    return words

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import faulthandler
-import json
 import os
 import signal
 import socket
 import traceback
 
+from .answers import LONGEST, json_of
+from .drawn import drawn
 from .making import make
 from .memory import RESET, RUNNING, TERMINATED, TRUNCATED, Memory
 from .metrics import metrics_of
@@ -17,17 +18,9 @@ from .spec import spec_of
 from .values import STEP_OF_A_TASK, expect, flags_of, numbers_of, rewards_of, truth
 from .warned import WARNINGS, warnings
 
-# Bytes of the longest answer; the parent takes no more.
-LONGEST = 4 << 20
-
 
 class Forked(Refusal):
     """The environment has forked, and this is the child."""
-
-
-def json_of(answer: dict) -> str:
-    """An answer as JSON. Halves of letters, which are no text, become question marks."""
-    return json.dumps(answer, ensure_ascii=False).encode(errors="replace").decode()
 
 
 class Worker:
@@ -41,7 +34,8 @@ class Worker:
         self.files: list[int] = []
         self.memory, self.limit, self.doing = None, 0, "its beginning"
         self.steps: list[int] = []
-        self.pictures: dict = {}
+        # Of environments that are drawn: the last picture of an episode that has just ended, as JSON.
+        self.pictures: dict[int, str | None] = {}
 
     def prepare(self) -> None:
         """Makes the first environment."""
@@ -63,7 +57,7 @@ class Worker:
                 self.open(int(words[0]), int(words[1]), self.files.pop())
                 self.answer(None)
             elif verb == "draw":
-                self.answer(self.draw(int(words[0])))
+                self.say(f'{{"ok": {self.draw(int(words[0]))}}}')
         for task in self.tasks:
             if hasattr(task, "close"):
                 task.close()
@@ -138,7 +132,7 @@ class Worker:
         if self.spec["metrics"]:
             memory.metrics[env] = metrics_of(task, self.spec["metrics"])
         if env in self.pictures:
-            self.pictures[env] = task.draw()
+            self.pictures[env] = self.drawn(env)
         self.reset(env)
 
     def reset(self, env: int) -> None:
@@ -160,20 +154,27 @@ class Worker:
         if self.spec["masked"]:
             self.memory.available[env] = flags_of("available()", task.available(), (agents[0], self.spec["actions"]))
 
-    def draw(self, env: int):
-        """The present picture, or the last one of an episode that has just ended; None where there is none."""
-        task = self.tasks[env]
-        if not hasattr(task, "draw"):
-            return None
+    def draw(self, env: int) -> str:
+        """The present picture, or the last one of an episode that has just ended, as JSON; null for a task that draws none."""
+        if not hasattr(self.tasks[env], "draw"):
+            return "null"
         ended = self.pictures.get(env)
         self.pictures[env] = None
-        return ended or task.draw()
+        return ended or self.drawn(env)
+
+    def drawn(self, env: int) -> str:
+        self.doing = ("draw", env)
+        picture = drawn(self.tasks[env])
+        self.alone()
+        return picture
 
     def where(self) -> str:
         if isinstance(self.doing, str):
             return self.doing
         verb, env = self.doing
-        return f"a reset of its environment {env}" if verb == "reset" else f"step {self.steps[env]} of its environment {env}"
+        if verb == "step":
+            return f"step {self.steps[env]} of its environment {env}"
+        return f"{'a reset' if verb == 'reset' else 'the picture'} of its environment {env}"
 
 
 def work(name: str, options: dict) -> None:

@@ -11,7 +11,7 @@ use std::str;
 use std::time::{Duration, Instant};
 
 /// Bytes of the longest line: a picture of thirty thousand shapes. Read, it can take a hundred times as much.
-/// `LONGEST` in `python/commformer_bridge/worker.py` is the same.
+/// `LONGEST` in `python/commformer_bridge/answers.py` is the same.
 pub const LONGEST: usize = 4 << 20;
 /// How much is read at once.
 const PART: usize = 8 << 10;
