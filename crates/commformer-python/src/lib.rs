@@ -5,9 +5,7 @@ mod memory;
 mod task;
 mod threads;
 
-use commformer_env::{
-    ActionSpace, Actions, Batch, EnvState, Environment, Status, TASKS, VecEnv, VecEnvError,
-};
+use commformer_env::{Actions, Batch, EnvState, Environment, Status, TASKS, VecEnv, VecEnvError};
 use numpy::{PyReadonlyArray1, PyReadwriteArray1};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -67,15 +65,13 @@ impl Native {
         })
     }
 
-    /// Agents, numbers of observation, whether actions are discrete, how many there are, and whether they are masked.
+    /// Agents, numbers of observation, how many actions there are, and whether they are masked.
     #[getter]
-    fn sizes(&mut self) -> (usize, usize, bool, usize, bool) {
+    fn sizes(&mut self) -> (usize, usize, usize, bool) {
         let spec = self.envs().spec();
-        let discrete = matches!(spec.actions, ActionSpace::Discrete(_));
         (
             spec.agents,
             spec.obs_dim,
-            discrete,
             spec.actions.size(),
             spec.available_len() > 0,
         )
@@ -136,38 +132,48 @@ impl Native {
         self.envs().restore(&states, out).map_err(refused)
     }
 
-    fn step_discrete(
+    /// Takes a step; writes what is seen then, the rewards, how each episode stands, and who left in it.
+    fn step(
         &mut self,
         py: Python<'_>,
         actions: PyReadonlyArray1<'_, i64>,
-        seen: Seen<'_>,
-        rewards: PyReadwriteArray1<'_, f32>,
-        status: PyReadwriteArray1<'_, u8>,
+        mut seen: Seen<'_>,
+        mut rewards: PyReadwriteArray1<'_, f32>,
+        mut status: PyReadwriteArray1<'_, u8>,
+        mut departed: PyReadwriteArray1<'_, bool>,
     ) -> PyResult<Vec<Ended>> {
-        self.step(
-            py,
-            Actions::Discrete(actions.as_slice()?),
-            seen,
-            rewards,
-            status,
-        )
-    }
-
-    fn step_continuous(
-        &mut self,
-        py: Python<'_>,
-        actions: PyReadonlyArray1<'_, f32>,
-        seen: Seen<'_>,
-        rewards: PyReadwriteArray1<'_, f32>,
-        status: PyReadwriteArray1<'_, u8>,
-    ) -> PyResult<Vec<Ended>> {
-        self.step(
-            py,
-            Actions::Continuous(actions.as_slice()?),
-            seen,
-            rewards,
-            status,
-        )
+        let actions = Actions::Discrete(actions.as_slice()?);
+        let (out, rewards) = (seen.batch()?, rewards.as_slice_mut()?);
+        let (envs, threads) = self.parts();
+        let mut statuses = vec![Status::Running; envs.num_envs()];
+        let step = || envs.step(actions, out, rewards, &mut statuses);
+        threads.run(py, step)?.map_err(refused)?;
+        for (number, status) in status.as_slice_mut()?.iter_mut().zip(statuses) {
+            *number = match status {
+                Status::Running => 0,
+                Status::Terminated => 1,
+                Status::Truncated => 2,
+            };
+        }
+        let team = envs.spec().agents;
+        for (env, row) in departed.as_slice_mut()?.chunks_mut(team).enumerate() {
+            match envs.departed(env).map_err(refused)? {
+                // Nobody leaves this task.
+                [] => row.fill(false),
+                left => row.copy_from_slice(left),
+            }
+        }
+        let ended = envs.episodes().iter();
+        Ok(ended
+            .map(|episode| {
+                (
+                    episode.env,
+                    episode.steps,
+                    episode.team_return,
+                    episode.metrics.clone(),
+                )
+            })
+            .collect())
     }
 
     /// What was seen at the end of the episode of an environment that ended in the last step, which actions could be
@@ -199,39 +205,6 @@ impl Native {
     fn parts(&mut self) -> (&mut Envs, &mut Threads) {
         let envs = self.envs.get_mut().unwrap_or_else(PoisonError::into_inner);
         (envs, &mut self.threads)
-    }
-
-    fn step(
-        &mut self,
-        py: Python<'_>,
-        actions: Actions<'_>,
-        mut seen: Seen<'_>,
-        mut rewards: PyReadwriteArray1<'_, f32>,
-        mut status: PyReadwriteArray1<'_, u8>,
-    ) -> PyResult<Vec<Ended>> {
-        let (out, rewards) = (seen.batch()?, rewards.as_slice_mut()?);
-        let (envs, threads) = self.parts();
-        let mut statuses = vec![Status::Running; envs.num_envs()];
-        let step = || envs.step(actions, out, rewards, &mut statuses);
-        threads.run(py, step)?.map_err(refused)?;
-        for (number, status) in status.as_slice_mut()?.iter_mut().zip(statuses) {
-            *number = match status {
-                Status::Running => 0,
-                Status::Terminated => 1,
-                Status::Truncated => 2,
-            };
-        }
-        let ended = envs.episodes().iter();
-        Ok(ended
-            .map(|episode| {
-                (
-                    episode.env,
-                    episode.steps,
-                    episode.team_return,
-                    episode.metrics.clone(),
-                )
-            })
-            .collect())
     }
 }
 

@@ -24,7 +24,7 @@ def played(envs, steps, seed):
 
 def snapshot(envs):
     """All that can be seen of environments."""
-    arrays = [envs.obs, envs.active, envs.rewards, envs.status]
+    arrays = [envs.obs, envs.active, envs.departed, envs.rewards, envs.status]
     arrays += [] if envs.available is None else [envs.available]
     ends = []
     for episode in envs.episodes:

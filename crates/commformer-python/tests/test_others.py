@@ -55,7 +55,7 @@ class TorchRL(unittest.TestCase):
                     self.assertEqual(rollout.batch_size[0], 60)
                     self.assertTrue(rollout["next", "done"].any())
                     group = next(iter(wrapped.group_map))
-                    self.assertEqual(set(rollout["next", group, "info"].keys()), {"active", *metrics})
+                    self.assertEqual(set(rollout["next", group, "info"].keys()), {"active", "departed", *metrics})
 
 
 if __name__ == "__main__":

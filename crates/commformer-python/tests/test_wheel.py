@@ -77,7 +77,7 @@ class Parallel(unittest.TestCase):
                 # The infos of the last step are the metrics of the episode.
                 episode = env._vector.episodes[0]
                 for info in infos.values():
-                    self.assertEqual({name: info[name] for name in names - {"active"}}, episode.metrics)
+                    self.assertEqual({name: info[name] for name in names - {"active", "departed"}}, episode.metrics)
 
     def test_the_last_observation_has_its_own_mask(self):
         """In a battle the dead can do nothing, which is action 0, and the living can do something else."""
@@ -132,6 +132,33 @@ class Vector(unittest.TestCase):
         for one, two in zip(played(1), played(2)):
             for left, right in zip(one, two):
                 np.testing.assert_array_equal(left, right)
+
+    def test_who_left_is_told_also_in_the_last_step(self):
+        for kind, leaves in (("traffic-junction", True), ("smac", False)):
+            envs = commformer.VectorEnv(kind, num_envs=4, seed=2, episode_limit=30)
+            envs.reset()
+            self.assertFalse(envs.departed.any())
+            left, ended = np.zeros(4), []
+            for step in range(60):
+                mask = np.ones((4, envs.agents, envs.actions), bool) if envs.available is None else envs.available
+                envs.step(mask.argmax(axis=2))
+                left += envs.departed.sum(axis=1)
+                for episode in envs.episodes:
+                    ended.append(left[episode.env])
+                    # Whoever arrives leaves.
+                    self.assertEqual(left[episode.env], episode.metrics.get("cars", 0), kind)
+                    left[episode.env] = 0
+            self.assertEqual((len(ended) >= 8, sum(ended) > 0), (True, leaves), kind)
+            envs.reset()
+            self.assertFalse(envs.departed.any())
+        env = commformer.parallel_env("traffic-junction", episode_limit=30)
+        env.reset(seed=1)
+        left = 0
+        while env.agents:
+            *_, infos = env.step(dict.fromkeys(env.agents, 0))
+            left += sum(info["departed"] for info in infos.values())
+        self.assertEqual(left, infos[env.possible_agents[0]]["cars"])
+        self.assertGreater(left, 0)
 
     def test_an_episode_is_reported_with_its_end(self):
         envs = commformer.VectorEnv("predator-prey", num_envs=3, seed=1, episode_limit=4)

@@ -18,7 +18,8 @@ class ParallelEnv(Base):
     All agents stay until the end of the episode; who is out of the game meanwhile (`infos[agent]["active"]`) sees zeros
     or what is left to see, and what it does has no effect. Where actions can be unavailable, what an agent sees is
     PettingZoo's dictionary of "observation" and "action_mask"; an action that is not available is refused. Beside
-    "active", every info has the metrics of the episode so far, by their names. It can be pickled and copied.
+    "active" and "departed", whether the agent left in this step, every info has the metrics of the episode so far, by
+    their names. It can be pickled and copied.
     """
 
     def __init__(self, kind: str, **settings: Any) -> None:
@@ -35,7 +36,7 @@ class ParallelEnv(Base):
         self.possible_agents = [name.replace(" ", "_") for name in names]
         self.agents: list[str] = []
         self._observation = {a: self._observation_space() for a in self.possible_agents}
-        self._action = {a: self._action_space() for a in self.possible_agents}
+        self._action = {a: spaces.Discrete(self._vector.actions) for a in self.possible_agents}
 
     def _observation_space(self) -> spaces.Space:
         seen = spaces.Box(-np.inf, np.inf, (self._vector.obs_dim,), np.float32)
@@ -43,17 +44,12 @@ class ParallelEnv(Base):
             return seen
         return spaces.Dict({"observation": seen, "action_mask": spaces.Box(0, 1, (self._vector.actions,), np.int8)})
 
-    def _action_space(self) -> spaces.Space:
-        if self._vector.discrete:
-            return spaces.Discrete(self._vector.actions)
-        return spaces.Box(-np.inf, np.inf, (self._vector.actions,), np.float32)
-
     def observation_space(self, agent: str) -> spaces.Space:
         """Numbers, (O,); beside a mask, (A,), where actions can be unavailable."""
         return self._observation[agent]
 
     def action_space(self, agent: str) -> spaces.Space:
-        """One of A, or A numbers."""
+        """One of A."""
         return self._action[agent]
 
     def reset(self, seed: int | None = None, options: dict | None = None):
@@ -115,4 +111,8 @@ class ParallelEnv(Base):
 
     def _infos(self, active: np.ndarray, metrics: dict[str, float]) -> dict[str, dict[str, Any]]:
         # The same flat numbers in every step: wrappers such as TorchRL's learn their names from the first.
-        return {agent: {"active": bool(is_active), **metrics} for agent, is_active in zip(self.agents, active)}
+        departed = self._vector.departed[0]
+        return {
+            agent: {"active": bool(is_active), "departed": bool(left), **metrics}
+            for agent, is_active, left in zip(self.agents, active, departed)
+        }

@@ -11,7 +11,7 @@ from ._native import Native
 from .arguments import encoded, text, whole
 
 # Of what a pickled `VectorEnv` consists.
-FORMAT = 1
+FORMAT = 2
 RUNNING, TERMINATED, TRUNCATED = 0, 1, 2
 
 
@@ -40,6 +40,9 @@ class VectorEnv:
     """Which actions they can take, (C, N, A), bool; None if all, always."""
     active: np.ndarray
     """Who is active, (C, N), bool."""
+    departed: np.ndarray
+    """Who left in the last step, (C, N), bool, also if the episode ended then: its return ends there, though another may have
+    its place already. Who is not active and did not leave is fallen, and still earns what its team does."""
     rewards: np.ndarray
     """Of the last step, (C, N), float32."""
     status: np.ndarray
@@ -67,7 +70,7 @@ class VectorEnv:
         # What environments saw last in episodes that had ended when this was pickled; a restored one knows it no more.
         self._ends: dict[int, tuple[np.ndarray, np.ndarray | None, np.ndarray]] = {}
         self.num_envs = num_envs = arguments[2]
-        self.agents, self.obs_dim, self.discrete, self.actions, masked = self._native.sizes
+        self.agents, self.obs_dim, self.actions, masked = self._native.sizes
         self.metrics: list[str] = self._native.metrics
         self.agent_names, self.action_names = self._native.names
         rows = num_envs * self.agents
@@ -75,10 +78,12 @@ class VectorEnv:
         mask = np.zeros(rows * self.actions if masked else 0, np.bool_)
         active = np.zeros(rows, np.bool_)
         self._seen = (flat, mask, active)
+        self._departed = np.zeros(rows, np.bool_)
         self._rewards, self.status = np.zeros(rows, np.float32), np.zeros(num_envs, np.uint8)
         self.obs = flat.reshape(num_envs, self.agents, self.obs_dim)
         self.available = mask.reshape(num_envs, self.agents, self.actions) if masked else None
         self.active = active.reshape(num_envs, self.agents)
+        self.departed = self._departed.reshape(num_envs, self.agents)
         self.rewards = self._rewards.reshape(num_envs, self.agents)
         self.episodes = []
         self._made = frozenset(self.__dict__)
@@ -88,6 +93,7 @@ class VectorEnv:
             "format": FORMAT,
             "arguments": self._arguments,
             "envs": self._native.save() if self._started else None,
+            "departed": self._departed.copy(),
             "rewards": self._rewards.copy(),
             "status": self.status.copy(),
             "episodes": list(self.episodes),
@@ -106,32 +112,30 @@ class VectorEnv:
         if state["envs"] is not None:
             self._native.restore(state["envs"], self._seen)
             self._started = True
-        self._rewards[:], self.status[:] = state["rewards"], state["status"]
+        self._departed[:], self._rewards[:], self.status[:] = state["departed"], state["rewards"], state["status"]
         self.episodes, self._ends = state["episodes"], state["ends"]
         self.__dict__.update(state["more"])
 
     def reset(self) -> np.ndarray:
         """Begins an episode in every environment and gives what is seen."""
         self._native.reset(self._seen)
+        self._departed[:] = False
         self._started, self.episodes, self._ends = True, [], {}
         return self.obs
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """One step of every environment; `actions` is (C, N) of whole numbers, or (C, N, A) of real ones.
+        """One step of every environment; `actions` is (C, N) of whole numbers.
 
         Gives observations, rewards and status.
         """
-        shape = (self.num_envs, self.agents) if self.discrete else (self.num_envs, self.agents, self.actions)
+        shape = (self.num_envs, self.agents)
         actions = np.asarray(actions)
         if actions.shape != shape:
             raise ValueError(f"actions have shape {actions.shape}, but must have {shape}")
-        if self.discrete and not np.issubdtype(actions.dtype, np.integer):
+        if not np.issubdtype(actions.dtype, np.integer):
             raise ValueError(f"actions are {actions.dtype}, but must be whole numbers")
-        kind, step = (
-            (np.int64, self._native.step_discrete) if self.discrete else (np.float32, self._native.step_continuous)
-        )
-        flat = np.ascontiguousarray(actions, kind).ravel()
-        ended = step(flat, self._seen, self._rewards, self.status)
+        flat = np.ascontiguousarray(actions, np.int64).ravel()
+        ended = self._native.step(flat, self._seen, self._rewards, self.status, self._departed)
         self._ends = {}
         self.episodes = [
             Episode(env, steps, team_return, dict(zip(self.metrics, metrics)))
