@@ -25,13 +25,15 @@ def drawn(task: Any) -> str:
     try:
         text = json_of(given)
     except (TypeError, ValueError) as error:
-        raise Refusal(f"draw() returned what cannot be sent ({error}): expected finite numbers, text and lists of them") from error
+        raise Refusal(
+            f"draw() returned what cannot be sent ({error}): expected finite numbers, text and lists of them"
+        ) from error
     picture = json.loads(text)
     if not _numbers(picture.get("size"), 2):
         raise Refusal(f"draw() has the size {picture.get('size')!r}: expected [width, height]")
     places = picture.get("agents")
     if not isinstance(places, list) or not all(place is None or _numbers(place, 2) for place in places):
-        raise Refusal(f"draw() has the agents {places!r}: expected a list with [x, y] for each, or None for one that is not there")
+        raise Refusal(f"draw() has the agents {places!r}: expected a list with [x, y] of each, or None for who is not there")
     for key in ("scenery", "shapes"):
         shapes = picture.get(key, [])
         if not isinstance(shapes, list):
