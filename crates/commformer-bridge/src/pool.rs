@@ -76,12 +76,22 @@ fn take_idle(config: &PythonConfig) -> Option<Process> {
     }
 }
 
-/// A worker once it has told what its task is, which is remembered.
+/// A worker once it has told what its task is. The first one's is remembered, and another is refused: all environments of a
+/// run are of one task.
 fn begun(config: &PythonConfig, starting: Starting) -> Result<Process, Fault> {
     let process = starting.listen()?;
     let (key, mut known) = (key(config), lock(&KNOWN));
-    if !known.iter().any(|(of, _)| *of == key) {
-        known.push((key, process.task.clone()));
+    match known.iter().find(|(of, _)| *of == key) {
+        None => known.push((key, process.task.clone())),
+        Some((_, first)) if *first != process.task => {
+            let what = format!(
+                "has another task than a worker before it: expected {first:?}, found {:?}; the environment must be the \
+                 same in every process, the order of its agents too",
+                process.task
+            );
+            return Err(process.fault(what, ""));
+        }
+        Some(_) => {}
     }
     Ok(process)
 }

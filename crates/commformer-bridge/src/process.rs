@@ -155,7 +155,7 @@ impl Process {
             let (ours, theirs) = UnixStream::pair()?;
             let (printed, writer) = io::pipe()?;
             let options = options::encode(&config.options);
-            let mut command = Command::new(&config.python);
+            let mut command = interpreter(config);
             (command.args(source::boot(&source::WORKER))).args(["work", &config.make, &options]);
             let printed = Printed::keep(printed)?;
             let limits = limits(config);
@@ -377,6 +377,17 @@ impl Drop for Process {
         let _ = self.answers.stream().shutdown(Shutdown::Both);
         self.guard.end();
     }
+}
+
+/// The interpreter, in which words have the same hashes in every process unless the user wants others: the order of a set
+/// of names, which can be that of the agents, is one for all workers.
+fn interpreter(config: &PythonConfig) -> Command {
+    const HASHES: &str = "PYTHONHASHSEED";
+    let mut command = Command::new(&config.python);
+    if std::env::var_os(HASHES).is_none() {
+        command.env(HASHES, "0");
+    }
+    command
 }
 
 /// How long things may take, by [`Patience`].

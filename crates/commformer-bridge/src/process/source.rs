@@ -1,13 +1,13 @@
 //! What is run in Python, and how it gets there.
 
 use super::kin::Guard;
-use super::{LAST_WORDS, Patience, limits};
+use super::{LAST_WORDS, Patience, interpreter, limits};
 use crate::config::PythonConfig;
 use crate::options;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -157,7 +157,7 @@ pub fn check(config: &PythonConfig, resets: u32) -> io::Result<Checked> {
     let options = options::encode(&config.options);
     let limits = limits(config);
     let (mut ours, theirs) = UnixStream::pair()?;
-    let child = Command::new(&config.python)
+    let child = interpreter(config)
         .args(boot(&CHECK))
         .args(["check", &config.make, &options, &resets.to_string()])
         .stdin(Stdio::from(OwnedFd::from(theirs)))

@@ -90,6 +90,23 @@ fn whoever_takes_it_up_has_a_patience_of_its_own() {
 }
 
 #[test]
+fn all_workers_have_one_task_and_words_the_same_hash_in_each() {
+    let (Some(same), Some(other)) = (task("Hashed", ""), task("Hashed", "what = 'process'")) else {
+        return;
+    };
+    let made = envs(&same, 4).unwrap();
+    assert_eq!(made[0].notes(), made[3].notes());
+    let refused = envs(&other, 4).unwrap_err().to_string();
+    says(
+        &refused,
+        &[
+            "has another task than a worker before it",
+            "order of its agents",
+        ],
+    );
+}
+
+#[test]
 fn a_task_is_known_once_it_has_told() {
     let (Some(one), Some(other)) = (alone(105, ""), alone(106, "")) else {
         return;

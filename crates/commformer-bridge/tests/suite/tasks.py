@@ -283,6 +283,7 @@ class Huge(Counting):
 
     agents = 1 << 20
     obs_dim = 1 << 20
+    agent_names = ()
 
 
 class Wide(Counting):
@@ -299,6 +300,14 @@ def unequal():
     task = Counting()
     task.obs_dim = 3 + unequal.made // 2
     return task
+
+
+class Hashed(Counting):
+    """Tells the hash of a word, or the number of its process."""
+
+    def __init__(self, what="hash"):
+        super().__init__()
+        self.notes = [str(hash("word") if what == "hash" else os.getpid())]
 
 
 class Told(Counting):
