@@ -29,6 +29,8 @@ pub struct PythonEnv {
     departed: Vec<bool>,
     /// Steps of its episode.
     steps: u32,
+    /// Whether the last step's episode was lost with its worker.
+    lost: bool,
     failure: Option<String>,
 }
 
@@ -61,6 +63,7 @@ impl PythonEnv {
             generation: 0,
             seen: vec![0.0; kept],
             steps: 0,
+            lost: false,
             failure: None,
             group,
         }
@@ -140,7 +143,7 @@ impl PythonEnv {
                 Which::Last
             }
         };
-        memory.observe(self.env, which, borrowed(out));
+        memory.observe(self.env, which, out.reborrow());
         self.note_departures(memory, which);
         self.steps += 1;
         let not_finite = |numbers: &[f32]| numbers.iter().position(|number| !number.is_finite());
@@ -185,7 +188,7 @@ impl PythonEnv {
         self.steps = 0;
         state
             .memory
-            .observe(self.env, Which::Present, borrowed(out));
+            .observe(self.env, Which::Present, out.reborrow());
         self.present.fill(false);
         self.note_departures(&state.memory, Which::Present);
         Ok(())
@@ -218,15 +221,6 @@ impl PythonEnv {
     }
 }
 
-/// The same memory, lent on.
-fn borrowed<'a>(out: &'a mut Observation<'_>) -> Observation<'a> {
-    Observation {
-        obs: out.obs,
-        available: out.available,
-        active: out.active,
-    }
-}
-
 impl Environment for PythonEnv {
     fn spec(&self) -> &Spec {
         &self.spec
@@ -248,7 +242,9 @@ impl Environment for PythonEnv {
         mut out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        match self.try_step(actions, rng, &mut out, rewards) {
+        let stepped = self.try_step(actions, rng, &mut out, rewards);
+        self.lost = matches!(stepped, Ok(None));
+        match stepped {
             Ok(Some(status)) => {
                 self.remember(out.obs);
                 status
@@ -318,6 +314,10 @@ impl Remote for PythonEnv {
         let state = &mut *group.lock();
         // Whoever waits will meet the same fault.
         let _ = group.send(state);
+    }
+
+    fn lost(&self) -> bool {
+        self.lost
     }
 
     fn failure(&self) -> Option<&str> {

@@ -139,7 +139,8 @@ impl Group {
         // If nobody reads stderr there is nobody to tell.
         let _ = writeln!(
             io::stderr(),
-            "warning: {}\nIt is started anew ({restarts} of {allowed}); its episodes are truncated.",
+            "warning: {}\nIt is started anew ({restarts} of {allowed}); its episodes are truncated, and count in no \
+             statistics.",
             commformer_env::printable(&fault.to_string())
         );
         let begin = || {

@@ -273,6 +273,12 @@ pub trait Remote {
     /// sent.
     fn send(&mut self);
 
+    /// Whether the episode that ended in the last step was lost: it was truncated because where it took place failed. How
+    /// it would have gone is not known, so it counts in no statistics. No episode is, here.
+    fn lost(&self) -> bool {
+        false
+    }
+
     /// Why the last step or reset was not made; `None` if it was.
     fn failure(&self) -> Option<&str>;
 }

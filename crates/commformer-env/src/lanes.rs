@@ -44,6 +44,8 @@ pub struct EnvState {
 pub(crate) struct Outcome {
     pub steps: u32,
     pub team_return: f32,
+    /// Whether it was [lost](crate::Remote::lost).
+    pub lost: bool,
 }
 
 impl<E: Environment> Lane<E> {
@@ -142,6 +144,7 @@ impl<E: Environment> Lane<E> {
             self.last = Some(Outcome {
                 steps: self.steps,
                 team_return: self.team_return as f32,
+                lost: self.env.remote().is_some_and(|remote| remote.lost()),
             });
             self.last_obs.copy_from_slice(out.obs);
             self.last_active.copy_from_slice(out.active);

@@ -335,7 +335,9 @@ impl<E: Environment> VecEnv<E> {
         let ends = status.iter().enumerate();
         for (env, _) in ends.filter(|&(_, &status)| status != Status::Running) {
             let lane = &self.lanes[env];
-            let Some(outcome) = lane.last else { continue };
+            let Some(outcome) = lane.last.filter(|outcome| !outcome.lost) else {
+                continue;
+            };
             let episode = &mut self.episodes[self.ended];
             episode.env = env;
             episode.steps = outcome.steps;

@@ -134,8 +134,11 @@ fn a_worker_is_started_anew_where_that_was_asked_for_and_its_episodes_are_trunca
         assert_eq!(stage.envs.final_obs(1), &before[6..]);
         assert_eq!(stage.rewards, [0.0; 4]);
         assert_eq!(stage.obs[1], 0.0);
+        // How they would have gone nobody knows.
+        assert!(stage.envs.episodes().is_empty() && stage.envs.lost(0) && stage.envs.lost(1));
         stage.step(&[3; 4]).unwrap();
         assert_eq!((stage.obs[1], stage.obs[2]), (1.0, 3.0));
+        assert!(!stage.envs.lost(0));
     }
 }
 

@@ -57,9 +57,16 @@ impl<E: Environment> VecEnv<E> {
         self.lanes.get(env).map(|lane| &lane.env)
     }
 
-    /// The episodes that ended in the last step, in the order of their environments.
+    /// The episodes that ended in the last step, in the order of their environments, without those that were
+    /// [lost](Self::lost).
     pub fn episodes(&self) -> &[Episode] {
         &self.episodes[..self.ended]
+    }
+
+    /// Whether an episode of `env` ended in the last step that was lost, as [`Remote::lost`](crate::Remote::lost) says.
+    pub fn lost(&self, env: usize) -> bool {
+        let last = self.lanes.get(env).and_then(|lane| lane.last);
+        last.is_some_and(|outcome| outcome.lost)
     }
 
     /// The observation, (N, O), in which the episode of `env` ended in the last step; empty if none

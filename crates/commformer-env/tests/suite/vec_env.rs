@@ -6,8 +6,8 @@ mod refusals;
 
 use commformer_env::{
     ActionSpace, Actions, Batch, EnvState, Environment, Episode, Observation, PredatorPrey,
-    PredatorPreyConfig, Rng, Signal, SignalConfig, Spec, Status, TrafficJunction, VecEnv,
-    VecEnvError,
+    PredatorPreyConfig, Remote, Rng, Signal, SignalConfig, Spec, Status, TrafficJunction, VecEnv,
+    VecEnvError, forward_environment,
 };
 use counter::Counter;
 

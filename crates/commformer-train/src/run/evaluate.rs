@@ -45,7 +45,7 @@ impl Default for EvaluateOptions {
 
 /// Plays one episode in each environment on `graph`, (N, N) or (0, 0) for a team without a graph, and records it.
 /// Environments that finish early go on, but only their first episode counts: the mean is not biased towards short
-/// ones.
+/// ones. One that is [lost](VecEnv::lost) does not count, and the next one does.
 ///
 /// # Errors
 ///
@@ -153,6 +153,11 @@ fn play_round<E: Environment>(
             }
         }
         buffer.step(0, environments)?;
+        for (env, received) in received.iter_mut().enumerate() {
+            if environments.lost(env) {
+                *received = EpisodeMessages::default();
+            }
+        }
         for episode in environments.episodes() {
             let received = std::mem::take(&mut received[episode.env]);
             records[episode.env].get_or_insert_with(|| EpisodeRecord {

@@ -4,6 +4,7 @@
 mod bent;
 mod common;
 mod global_state;
+mod lost;
 mod memory;
 mod misfits;
 mod panics;

@@ -16,7 +16,7 @@ pub(super) struct Recordings<'a> {
 }
 
 impl Recordings<'_> {
-    /// The first episode of an environment.
+    /// The episode of an environment that was recorded.
     pub fn episode(&self, env: usize, recorded: &RecordedTask, record: &EpisodeRecord) -> Episode {
         let first = recorded.frames.first();
         let pictures = recorded.frames.iter().map(|frame| Picture {
@@ -24,7 +24,7 @@ impl Recordings<'_> {
             agents: frame.agents.clone(),
         });
         let earned = recorded.rewards.iter().zip(&recorded.active);
-        let steps = self.steps.iter().zip(earned);
+        let steps = self.steps.iter().skip(recorded.before).zip(earned);
         Episode {
             size: first.map_or([0.0; 2], |frame| frame.size),
             scenery: first.map_or_else(Vec::new, |frame| frame.scenery.clone()),

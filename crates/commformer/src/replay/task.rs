@@ -1,11 +1,14 @@
-//! A task that remembers how its first episode looked.
+//! A task that remembers how its first episode looked that was not lost.
 
 use commformer_env::{Actions, Environment, Frame, Observation, Rng, Status, forward_environment};
 
-/// Behaves as the task within, and records its first episode.
+/// Behaves as the task within, and records its first episode, which is the one that an evaluation counts: if it is
+/// [lost](commformer_env::Remote::lost), the next.
 pub(super) struct RecordedTask {
     task: Box<dyn Environment>,
-    /// Of the first episode: the state before each step, and the last one.
+    /// Steps before that episode.
+    pub before: usize,
+    /// Of the episode: the state before each step, and the last one.
     pub frames: Vec<Frame>,
     /// What each agent earned in each step of it.
     pub rewards: Vec<Vec<f32>>,
@@ -18,10 +21,21 @@ impl RecordedTask {
     pub fn new(task: Box<dyn Environment>) -> Self {
         Self {
             task,
+            before: 0,
             frames: Vec::new(),
             rewards: Vec::new(),
             active: Vec::new(),
             over: false,
+        }
+    }
+
+    fn end(&mut self) {
+        self.over = !self.task.remote().is_some_and(|remote| remote.lost());
+        if !self.over {
+            self.before += self.rewards.len();
+            self.frames.clear();
+            self.rewards.clear();
+            self.active.clear();
         }
     }
 
@@ -71,7 +85,7 @@ impl Environment for RecordedTask {
             self.rewards.push(rewards.to_vec());
             match status {
                 Status::Running => self.active.push(out.active.to_vec()),
-                Status::Terminated | Status::Truncated => self.over = true,
+                Status::Terminated | Status::Truncated => self.end(),
             }
         }
         status
@@ -86,16 +100,19 @@ mod marker;
 mod tests {
     use super::marker::{Calls, Marker, assert_forwards};
     use super::*;
-    use commformer_env::{Batch, Role, Spec, VecEnv};
+    use commformer_env::{Batch, Remote, Role, Spec, VecEnv};
 
     /// Two agents, episodes of three steps, no picture.
     struct Plain {
         spec: Spec,
+        episodes: u32,
         steps: u32,
+        /// Whether its first episode is lost, in the second step.
+        lossy: bool,
     }
 
     impl Plain {
-        fn boxed() -> Box<dyn Environment> {
+        fn boxed(lossy: bool) -> Box<dyn Environment> {
             Box::new(Self {
                 spec: Spec {
                     agents: 2,
@@ -106,7 +123,9 @@ mod tests {
                     masks_actions: false,
                     metrics: Vec::new(),
                 },
+                episodes: 0,
                 steps: 0,
+                lossy,
             })
         }
     }
@@ -117,7 +136,7 @@ mod tests {
         }
 
         fn reset(&mut self, _rng: &mut Rng, out: Observation<'_>) {
-            self.steps = 0;
+            (self.episodes, self.steps) = (self.episodes + 1, 0);
             out.obs.fill(0.0);
             out.active.fill(true);
         }
@@ -135,17 +154,36 @@ mod tests {
             out.active[1] = self.steps < 2;
             rewards.fill(self.steps as f32);
             match self.steps {
+                2 if self.lost() => Status::Truncated,
                 3 => Status::Terminated,
                 _ => Status::Running,
             }
         }
 
         fn metrics(&self, _out: &mut [f32]) {}
+
+        fn remote(&mut self) -> Option<&mut dyn Remote> {
+            Some(self)
+        }
     }
 
-    #[test]
-    fn only_the_first_episode_is_filmed_and_agents_without_a_picture_stand_on_a_ring() {
-        let mut envs = VecEnv::new(vec![RecordedTask::new(Plain::boxed())], 1).unwrap();
+    impl Remote for Plain {
+        fn begin(&mut self, _actions: Option<Actions<'_>>, _rng: &mut Rng) {}
+
+        fn send(&mut self) {}
+
+        fn lost(&self) -> bool {
+            self.lossy && self.episodes == 1
+        }
+
+        fn failure(&self) -> Option<&str> {
+            None
+        }
+    }
+
+    /// What is recorded of seven steps.
+    fn recorded(lossy: bool) -> VecEnv<RecordedTask> {
+        let mut envs = VecEnv::new(vec![RecordedTask::new(Plain::boxed(lossy))], 1).unwrap();
         let (mut obs, mut active) = ([0.0; 2], [false; 2]);
         let (mut rewards, mut status) = ([0.0; 2], [Status::Running]);
         macro_rules! out {
@@ -158,22 +196,31 @@ mod tests {
             };
         }
         envs.reset(out!()).unwrap();
-        for _ in 0..5 {
+        for _ in 0..7 {
             let actions = Actions::Discrete(&[0, 1]);
             envs.step(actions, out!(), &mut rewards, &mut status)
                 .unwrap();
         }
-        let recorded = envs.env(0).unwrap();
-        assert_eq!(recorded.frames.len(), 4);
-        assert_eq!(recorded.rewards, [[1.0; 2], [2.0; 2], [3.0; 2]]);
-        assert_eq!(recorded.active, [[true, true], [true, true], [true, false]]);
-        for frame in &recorded.frames {
-            assert!(frame.agents.iter().all(Option::is_some));
-            let discs = |agent| {
-                let of = frame.shapes.iter();
-                of.filter(|shape| shape.role == Role::Agent(agent)).count()
-            };
-            assert_eq!([discs(0), discs(1)], [2, 2]);
+        envs
+    }
+
+    #[test]
+    fn only_the_first_episode_is_filmed_and_agents_without_a_picture_stand_on_a_ring() {
+        // The first that counts is the second where that one was lost.
+        for (lossy, before) in [(false, 0), (true, 2)] {
+            let envs = recorded(lossy);
+            let recorded = envs.env(0).unwrap();
+            assert_eq!((recorded.before, recorded.frames.len()), (before, 4));
+            assert_eq!(recorded.rewards, [[1.0; 2], [2.0; 2], [3.0; 2]]);
+            assert_eq!(recorded.active, [[true, true], [true, true], [true, false]]);
+            for frame in &recorded.frames {
+                assert!(frame.agents.iter().all(Option::is_some));
+                let discs = |agent| {
+                    let of = frame.shapes.iter();
+                    of.filter(|shape| shape.role == Role::Agent(agent)).count()
+                };
+                assert_eq!([discs(0), discs(1)], [2, 2]);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use commformer_env::{ActionSpace, Actions, Environment, Observation, Rng, Spec, 
 pub struct Counter {
     pub spec: Spec,
     pub steps: f32,
-    episode: f32,
+    pub episode: f32,
     limit: f32,
     end: Status,
 }

@@ -117,6 +117,59 @@ fn who_was_active_at_an_end_is_known_beside_the_last_observation() {
     assert!(team.envs.final_active(2).is_empty());
 }
 
+/// Lives elsewhere, and loses its first episode.
+struct Lossy(Counter);
+
+#[deny(clippy::missing_trait_methods)]
+impl Environment for Lossy {
+    forward_environment! { |this| this.0 =>
+        spec reset step metrics progress global_state save restore sources must_receive departed action_names
+        agent_names draw
+    }
+
+    fn remote(&mut self) -> Option<&mut dyn Remote> {
+        Some(self)
+    }
+}
+
+impl Remote for Lossy {
+    fn begin(&mut self, _actions: Option<Actions<'_>>, _rng: &mut Rng) {}
+
+    fn send(&mut self) {}
+
+    fn lost(&self) -> bool {
+        self.0.episode == 1.0
+    }
+
+    fn failure(&self) -> Option<&str> {
+        None
+    }
+}
+
+#[test]
+fn an_episode_that_was_lost_ends_and_is_not_told() {
+    let counter = Counter::new(2.0, Status::Truncated);
+    let mut team = Team::new(VecEnv::new(vec![Lossy(counter)], 0).unwrap());
+    team.reset().unwrap();
+    let actions = Actions::Continuous(&[1.0; 4]);
+    for (status, lost, told) in [
+        (Status::Running, false, 0),
+        (Status::Truncated, true, 0),
+        (Status::Running, false, 0),
+        (Status::Truncated, false, 1),
+    ] {
+        team.step(actions).unwrap();
+        assert_eq!(team.status, [status]);
+        let ended = status != Status::Running;
+        assert_eq!(team.envs.final_obs(0).is_empty(), !ended);
+        assert_eq!(
+            (team.envs.lost(0), team.envs.episodes().len()),
+            (lost, told)
+        );
+    }
+    assert_eq!(team.envs.episodes()[0].metrics, [2.0]);
+}
+
 #[test]
 fn who_has_left_earns_nothing_more_until_another_comes() {
     let scene = |active, departed| Scene {
