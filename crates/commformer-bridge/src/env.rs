@@ -283,7 +283,7 @@ impl Environment for PythonEnv {
     }
 
     fn draw(&self, frame: &mut Frame) {
-        // A picture that cannot be drawn stops nothing: the next step will say what is wrong.
+        // The next step says what is wrong with a picture.
         if let Ok(Some(picture)) = self.group.draw(self.env) {
             *frame = picture.frame();
         }

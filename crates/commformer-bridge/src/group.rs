@@ -181,10 +181,21 @@ impl Group {
         }
     }
 
-    /// Has an environment's present picture drawn.
+    /// Has an environment's present picture drawn. A fault stands: the next step meets it.
     pub fn draw(&self, env: usize) -> Result<Option<Picture>, Fault> {
-        let mut state = self.lock();
-        self.wait_for_all(&mut state)?;
+        let state = &mut *self.lock();
+        let drawn = self.ask_to_draw(state, env);
+        if let Err(fault) = &drawn {
+            state.fault = Some(fault.clone());
+        }
+        drawn
+    }
+
+    fn ask_to_draw(&self, state: &mut State, env: usize) -> Result<Option<Picture>, Fault> {
+        if let Some(fault) = &state.fault {
+            return Err(fault.clone());
+        }
+        self.wait_for_all(state)?;
         let Some(process) = &mut state.process else {
             return Ok(None);
         };
@@ -220,8 +231,11 @@ impl Group {
         Ok(())
     }
 
-    /// Tells the worker to begin what its environments wait for.
+    /// Tells the worker to begin what its environments wait for, unless it has a fault already.
     pub fn send(&self, state: &mut State) -> Result<(), Fault> {
+        if let Some(fault) = &state.fault {
+            return Err(fault.clone());
+        }
         for range in std::mem::take(&mut state.waiting) {
             let Some(process) = &mut state.process else {
                 break;

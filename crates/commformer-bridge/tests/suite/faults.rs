@@ -2,7 +2,7 @@
 
 use crate::{Stage, task};
 use commformer_bridge::{PythonConfig, envs};
-use commformer_env::{Actions, Environment, Rng, Status, VecEnvError};
+use commformer_env::{Actions, Environment, Frame, Rng, Status, VecEnvError};
 use std::time::{Duration, Instant};
 
 /// The error of the first step that has one.
@@ -139,6 +139,30 @@ fn a_worker_is_started_anew_where_that_was_asked_for_and_its_episodes_are_trunca
         stage.step(&[3; 4]).unwrap();
         assert_eq!((stage.obs[1], stage.obs[2]), (1.0, 3.0));
         assert!(!stage.envs.lost(0));
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_picture_is_said_by_the_next_step() {
+    for (draws, parts) in [
+        ("raise", ["ZeroDivisionError: no picture", "Traceback"]),
+        ("none", ["draw() returned None", "expected a dictionary"]),
+        ("role", ["'hero'", "expected a role, one of ground"]),
+        ("nan", ["cannot be sent", "expected finite numbers"]),
+        ("large", ["a picture of ", "expected less than 4194304"]),
+    ] {
+        let Some(mut config) = task("Pictured", &format!("draws = '{draws}'")) else {
+            return;
+        };
+        config.workers = 1;
+        let mut stage = Stage::new(&config, 2);
+        stage.reset().unwrap();
+        let mut frame = Frame::default();
+        stage.envs.env(1).unwrap().draw(&mut frame);
+        assert_eq!(frame, Frame::default());
+        let error = stage.step(&[1; 4]).unwrap_err().to_string();
+        says(&error, &["failed in the picture of its environment 1"]);
+        says(&error, &parts);
     }
 }
 

@@ -80,6 +80,23 @@ class Counting:
         return {"size": [9, 9], "shapes": shapes, "agents": [[self.step_number, 0], None]}
 
 
+class Pictured(Counting):
+    """Draws what cannot be shown, or, as `numpy`, what can."""
+
+    def __init__(self, draws: str):
+        super().__init__()
+        self.draws = draws
+
+    def draw(self):
+        if self.draws == "raise":
+            raise ZeroDivisionError("no picture")
+        if self.draws == "none":
+            return None
+        role, x = "hero" if self.draws == "role" else "good", np.nan if self.draws == "nan" else np.float32(0.5)
+        shapes = [{"role": role, "circle": [x, 0, 1]}]
+        return {"size": [1, 1], "shapes": shapes * (1 << 17 if self.draws == "large" else 1), "agents": np.ones((2, 2))}
+
+
 class Resets(Counting):
     """Shows how often it has begun, in the place of the seed; a step takes a while. The first reset of all can fail."""
 
