@@ -1,35 +1,18 @@
 //! A real environment in Python trains, is evaluated, and repeats itself. Needs what `cargo xtask test` installs.
 
+#[path = "../src/python.rs"]
+mod interpreter;
 #[path = "../src/skip.rs"]
 mod skip;
 
 use commformer::compose;
 use commformer::config::{Config, GraphMode, Overrides};
 use commformer_train::{EvaluateOptions, Purpose, evaluate};
-use std::path::Path;
 use std::process::Command;
 
 /// The interpreter with PettingZoo's environments; says why not where there is none.
 fn python() -> Option<String> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/python/bin/python");
-    let asked = std::env::var("COMMFORMER_PYTHON").ok();
-    let known = [
-        asked,
-        own.to_str().map(String::from),
-        Some("python3".into()),
-    ];
-    let found = known.into_iter().flatten().find(|python| {
-        let tried = Command::new(python)
-            .args(["-c", "import numpy, mpe2, pettingzoo"])
-            .output();
-        tried.is_ok_and(|output| output.status.success())
-    });
-    if found.is_none() {
-        skip::skipped(
-            "no Python with mpe2; `cargo xtask test` gets one, COMMFORMER_PYTHON names another",
-        );
-    }
-    found
+    interpreter::python("numpy, mpe2, pettingzoo")
 }
 
 fn config(python: &str, module: &str, options: &str, workers: usize) -> Config {
@@ -167,7 +150,7 @@ fn memory_that_is_shared_with_workers_is_estimated() {
         Some(part.unwrap().bytes)
     };
     let Some(grown) = of(5000).zip(of(1000)).map(|(many, few)| many - few) else {
-        eprintln!("skipped: this C library does not say how much memory is in use");
+        skip::skipped("this C library does not say how much memory is in use");
         return;
     };
     // Each environment has three agents, who see 18 numbers, twice, and choose one of five actions under a

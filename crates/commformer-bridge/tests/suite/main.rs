@@ -3,6 +3,8 @@
 mod faults;
 mod first;
 mod hostile;
+#[path = "../../../../tests/src/python.rs"]
+mod interpreter;
 mod orphans;
 mod pool;
 #[path = "../../../../tests/src/skip.rs"]
@@ -11,32 +13,15 @@ mod stepping;
 
 use commformer_bridge::{PythonConfig, PythonEnv, envs};
 use commformer_env::{Actions, Batch, Spec, Status, VecEnv, VecEnvError};
-use std::path::Path;
-use std::process::Command;
 use std::sync::OnceLock;
 
 /// The interpreter to test with; says why not where there is none.
 fn python() -> Option<&'static str> {
-    static FOUND: OnceLock<Option<String>> = OnceLock::new();
-    let found = FOUND.get_or_init(|| {
-        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/python/bin/python");
-        let asked = std::env::var("COMMFORMER_PYTHON").ok();
-        let known = [
-            asked,
-            own.to_str().map(String::from),
-            Some("python3".into()),
-        ];
-        known.into_iter().flatten().find(|python| {
-            let tried = Command::new(python).args(["-c", "import numpy"]).output();
-            tried.is_ok_and(|output| output.status.success())
-        })
-    });
-    if found.is_none() {
-        skip::skipped(
-            "no Python with numpy; `cargo xtask ci` makes one, COMMFORMER_PYTHON names another",
-        );
+    static FOUND: OnceLock<String> = OnceLock::new();
+    if FOUND.get().is_none() {
+        let _ = FOUND.set(interpreter::python("numpy")?);
     }
-    found.as_deref()
+    FOUND.get().map(String::as_str)
 }
 
 /// A task of `tasks.py`, made with these options (TOML): found from the package's folder, where tests run.

@@ -149,26 +149,19 @@ fn an_interpreter_that_is_a_script_hides_nobody() {
 }
 
 #[test]
-fn nothing_lies_in_a_folder_and_a_small_one_for_shared_memory_does_not_matter() {
+fn a_small_folder_for_shared_memory_does_not_matter() {
     let Some(config) = task("Wide", "") else {
         return;
     };
     let mut stage = Stage::new(&config, 2);
     stage.reset().unwrap();
-    for folder in [Path::new("/dev/shm"), &std::env::temp_dir()] {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
-        let ours = |name: &std::ffi::OsString| name.to_string_lossy().starts_with("commformer-");
-        assert!(!names.iter().any(ours), "{names:?}");
-    }
     stage.step(&[0; 4]).unwrap();
     // In a mount of its own, this test again, with 64 KiB there.
     if std::env::var("COMMFORMER_TEST_SMALL").is_ok() {
         return;
     }
     let again = std::env::current_exe().unwrap();
-    let name =
-        "orphans::nothing_lies_in_a_folder_and_a_small_one_for_shared_memory_does_not_matter";
+    let name = "orphans::a_small_folder_for_shared_memory_does_not_matter";
     let small = "mount -t tmpfs -o size=64k tmpfs /dev/shm || exit 77; exec \"$0\" --exact \"$1\"";
     let ran = Command::new("unshare")
         .args(["--mount", "sh", "-c", small])

@@ -8,6 +8,9 @@ mod doctor;
 mod export;
 mod faults;
 #[cfg(unix)]
+#[path = "../../../../tests/src/python.rs"]
+mod interpreter;
+#[cfg(unix)]
 mod launchers;
 #[cfg(unix)]
 mod outputs;

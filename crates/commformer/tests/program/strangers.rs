@@ -1,7 +1,7 @@
 //! Runs that somebody else has made: opening one executes nothing, writes nothing elsewhere, and tells a terminal
 //! nothing.
 
-use crate::skip::skipped;
+use crate::interpreter::python;
 use crate::{complaint, printed, program, read, train, words};
 use std::collections::BTreeMap;
 use std::fs;
@@ -283,27 +283,6 @@ def make():
     return Task()
 "#;
 
-/// The interpreter to test with; says why not where there is none.
-fn python() -> Option<String> {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/python/bin/python");
-    let asked = std::env::var("COMMFORMER_PYTHON").ok();
-    let known = [
-        asked,
-        own.to_str().map(String::from),
-        Some("python3".into()),
-    ];
-    let found = known.into_iter().flatten().find(|python| {
-        let tried = Command::new(python).args(["-c", "import numpy"]).output();
-        tried.is_ok_and(|output| output.status.success())
-    });
-    if found.is_none() {
-        skipped(
-            "no Python with numpy; `cargo xtask ci` makes one, COMMFORMER_PYTHON names another",
-        );
-    }
-    found
-}
-
 fn train_task(folder: &Path, python: &str, metric: &str) -> Output {
     fs::write(folder.join("task.py"), TASK.replace("NAME", metric)).unwrap();
     let python = format!("env.python={python}");
@@ -313,7 +292,9 @@ fn train_task(folder: &Path, python: &str, metric: &str) -> Output {
 
 #[test]
 fn a_run_that_began_here_is_trusted_and_its_copy_is_not() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("numpy") else {
+        return;
+    };
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
     printed(&train_task(folder, &python, "paid"));
@@ -335,7 +316,9 @@ fn a_run_that_began_here_is_trusted_and_its_copy_is_not() {
 
 #[test]
 fn a_replay_of_a_task_that_fails_says_what_the_task_said() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("numpy") else {
+        return;
+    };
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
     printed(&train_task(folder, &python, "paid"));
@@ -347,7 +330,9 @@ fn a_replay_of_a_task_that_fails_says_what_the_task_said() {
 
 #[test]
 fn a_task_whose_metric_is_called_like_a_metric_of_the_programs_is_not_trained() {
-    let Some(python) = python() else { return };
+    let Some(python) = python("numpy") else {
+        return;
+    };
     let scratch = tempfile::tempdir().unwrap();
     for metric in ["return", "steps", "trained_steps", "losses.policy"] {
         let said = complaint(&train_task(scratch.path(), &python, metric), 1);
