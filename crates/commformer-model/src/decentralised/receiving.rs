@@ -9,7 +9,7 @@ use super::mail::{Inbox, Links};
 use super::member::{Turn, check_finite, check_width};
 use super::packet::{Action, Given, Packet, Reader, sent_by};
 use crate::ModelError;
-use crate::config::{Closed, Decoding, PolicyConfig, RelationOrder, SelfLoop};
+use crate::config::{Closed, Decoding, PolicyConfig, PreviousAction, RelationOrder, SelfLoop};
 use crate::network;
 use crate::old_messages::OldMessages;
 
@@ -158,7 +158,8 @@ impl Receiving {
     ///
     /// # Errors
     /// [`ModelError::Shape`] when the noise does not fit, [`ModelError::Input`] when a message cannot be read, when it, the
-    /// noise or what comes of them is not finite.
+    /// noise or what comes of them is not finite, and when a message or the action of the agent before it is none that
+    /// this agent is to be sent.
     pub fn decide(
         mut self,
         inbox: &Inbox<'_>,
@@ -246,6 +247,7 @@ impl Receiving {
             return Ok((self.tape.value(outputs).to_vec(), Packet::default()));
         }
         self.check_senders(inbox, |sender| sender < self.agent)?;
+        self.check_previous(inbox)?;
         let own = match inbox.previous() {
             Some(packet) => {
                 let mut letter = packet.read();
@@ -321,6 +323,28 @@ impl Receiving {
                 ),
             }),
         }
+    }
+
+    /// Refuses the action of the agent before it where there is no such agent, and, if the action is for those who hear
+    /// that agent, where this one does not.
+    fn check_previous(&self, inbox: &Inbox<'_>) -> Result<(), ModelError> {
+        let heard = self.config().previous_action == PreviousAction::Heard;
+        let problem = match self.agent.checked_sub(1) {
+            _ if inbox.previous().is_none() => return Ok(()),
+            None => {
+                "agent 0 found the action of the agent before it, expected none: it is the first"
+                    .to_owned()
+            }
+            Some(before) if heard && !self.links.hears(before) => format!(
+                "agent {} found the action of agent {before}, whom it does not hear in this step",
+                self.agent
+            ),
+            Some(_) => return Ok(()),
+        };
+        Err(ModelError::Input {
+            input: "inbox",
+            problem,
+        })
     }
 
     /// Begins a pass of this agent alone, with itself and those whose letters are in the inbox in its memory.

@@ -1,7 +1,7 @@
 //! Members of a team that runs apart: what they refuse, and that saved weights make the same team.
 
 use commformer_model::decentralised::{Inbox, Member, OpenEdges, Packet, Team, Weights};
-use commformer_model::{ActionSpace, Closed, CommFormer, PolicyConfig};
+use commformer_model::{ActionSpace, Closed, CommFormer, PolicyConfig, PreviousAction};
 use std::sync::Arc;
 
 use crate::common::{Noise, noisy_policy};
@@ -133,6 +133,40 @@ fn a_decision_comes_after_every_block_has_heard() {
         "{message}"
     );
     assert!(receiving.decide(&nothing, None).is_ok());
+}
+
+/// An action that was not for an agent, or comes late, stays out of its decision.
+#[test]
+fn the_action_of_an_agent_that_is_not_heard_is_refused() {
+    let mut noise = Noise::new(7);
+    let obs = numbers(&noise.normals(&[5]));
+    let action = Packet::from(vec![2]);
+    // How agent `agent`, who hears these, takes the action of the agent before it.
+    let mut decides = |rule, agent: usize, hears: [f32; 3]| {
+        let config = PolicyConfig {
+            previous_action: rule,
+            ..PolicyConfig::new(3, 5, ActionSpace::Discrete(4))
+        };
+        let weights = Weights::new(&noisy_policy(&config, &mut noise)).unwrap();
+        let member = Member::new(weights, agent).unwrap();
+        let mut graph = [0.0; 9];
+        graph[3 * agent..][..3].copy_from_slice(&hears);
+        let links = OpenEdges::new(&graph).unwrap().links(agent);
+        let mut own = member.perceive(&obs, None).unwrap().receive(links);
+        own.attend(&Inbox::default()).unwrap();
+        let decision = own.decide(&Inbox::new([], Some(&action)), None);
+        decision.map(drop).map_err(|error| error.to_string())
+    };
+    let (heard, always) = (PreviousAction::Heard, PreviousAction::Always);
+    let closed = decides(heard, 1, [0.0, 1.0, 1.0]).unwrap_err();
+    let expected = "agent 1 found the action of agent 0, whom it does not hear";
+    assert!(closed.contains(expected), "{closed}");
+    assert_eq!(decides(heard, 1, [1.0, 0.0, 0.0]), Ok(()));
+    assert_eq!(decides(always, 1, [0.0; 3]), Ok(()));
+    for rule in [heard, always] {
+        let first = decides(rule, 0, [1.0; 3]).unwrap_err();
+        assert!(first.contains("it is the first"), "{first}");
+    }
 }
 
 /// Numbers that are not finite, or that become so, are refused, name their sender, and leave no trace.
