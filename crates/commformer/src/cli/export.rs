@@ -38,14 +38,13 @@ impl Export {
             warn(damage);
         }
         target.write(&exported.bytes)?;
-        writeln!(
-            out,
+        let told = format!(
             "{}: {} agents after {} steps, {} bytes; docs/src/crates.md says how a program of yours runs them",
             target.path().display(),
             exported.agents,
             grouped(exported.trained_steps),
             grouped(exported.bytes.len() as u64),
-        )?;
-        Ok(())
+        );
+        Ok(Target::tell(&[&target], out, &told)?)
     }
 }

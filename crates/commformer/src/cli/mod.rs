@@ -123,8 +123,13 @@ impl<W: Write> Write for Unread<W> {
 
 /// Tells of something that is wrong but stops nothing.
 fn warn(what: &str) {
+    say(&format!("warning: {what}"));
+}
+
+/// Says a line on stderr.
+fn say(line: &str) {
     // If nobody reads stderr there is nobody to tell.
-    let _ = writeln!(Plain(io::stderr()), "warning: {what}");
+    let _ = writeln!(Plain(io::stderr()), "{line}");
 }
 
 /// How the user called this program, for what to type next: `cargo xtask` says so when it starts us.

@@ -87,14 +87,14 @@ impl Replay {
         let text = page(&replay)?;
         target.write(text.as_bytes())?;
         let kilobytes = text.len().div_ceil(1000);
+        let targets: Vec<&Target> = std::iter::once(&target).chain(&gif).collect();
         let shown = target.path().display();
-        writeln!(
-            out,
-            "{shown}: {episodes}, {kilobytes} kB; open it in a browser"
-        )?;
+        let told = format!("{shown}: {episodes}, {kilobytes} kB; open it in a browser");
+        Target::tell(&targets, out, &told)?;
         if let Some(gif) = &gif {
             gif.write(&film(&replay, 0)?)?;
-            writeln!(out, "{}: the first episode", gif.path().display())?;
+            let told = format!("{}: the first episode", gif.path().display());
+            Target::tell(&targets, out, &told)?;
         }
         Ok(())
     }

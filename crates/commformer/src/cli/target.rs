@@ -1,6 +1,7 @@
 //! A file that a command writes: where its bytes go, which is known, with all that speaks against it, before the work is
 //! done.
 
+use super::say;
 use crate::links;
 use crate::run_dir::RunDir;
 use anyhow::{Context, bail, ensure};
@@ -110,6 +111,19 @@ impl Target {
     /// Whether both are one file.
     pub fn is_file_of(&self, other: &Self) -> bool {
         self.place == other.place && self.place != Place::Stream
+    }
+
+    /// Tells of what a command writes: on `out`, the standard output, unless one of its targets may be that.
+    ///
+    /// # Errors
+    ///
+    /// If nobody reads `out` any more.
+    pub fn tell(all: &[&Self], out: &mut dyn Write, line: &str) -> io::Result<()> {
+        match all.iter().any(|target| target.place == Place::Stream) {
+            true => say(line),
+            false => writeln!(out, "{line}")?,
+        }
+        Ok(())
     }
 
     /// Writes all of it.

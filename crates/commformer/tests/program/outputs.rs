@@ -58,6 +58,10 @@ fn an_output_that_the_user_names_costs_no_run_no_link_and_no_pipe() {
         assert!(written[0].starts_with(begins) && !written[0].is_empty());
         // A page has the command that made it, which does not name the page.
         assert_eq!(written[0], written[1], "{command}");
+        let output = program(folder, &words(&format!("{command} /dev/stdout")));
+        assert!(output.stdout == written[0], "{command}: more than it wrote");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("/dev/stdout: "), "{said}");
         fs::remove_file(folder.join("file")).unwrap();
     }
     assert!(
