@@ -22,6 +22,7 @@ pub use team::TeamPolicy;
 use crate::config::{GateEstimator, GateMode, GraphMode, TeamConfig};
 use crate::{Footprint, Method, MethodError, Team};
 use commformer_env::Spec;
+use commformer_gate::Per;
 use commformer_train::{BilevelConfig, GatePlan, GraphPlan, Payment};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,7 +77,9 @@ impl Method for CommFormer {
     }
 
     fn fits_any_size(&self, config: &TeamConfig) -> bool {
-        config.policy.shared_head
+        // A gate per edge has an output for each agent of its team.
+        let per_edge = config.gate.mode == GateMode::Learned && config.gate.per == Per::Edge;
+        config.policy.shared_head && !per_edge
     }
 
     fn schedule(&self, config: &TeamConfig, agents: usize) -> Option<BilevelConfig> {

@@ -17,7 +17,8 @@ pub(super) fn why(there: &Config, here: &Config) -> Option<String> {
             format!("the weights are of a team of {agents}, and this team has {team} agents");
         return Some(match here.method.reads("policy") {
             true => format!(
-                "{sizes}; weights serve teams of other sizes with `policy.shared_head=true`, from their training on"
+                "{sizes}; weights serve teams of other sizes with `policy.shared_head=true`, and learned gates with \
+                 `gate.per=receiver`, from their training on"
             ),
             false => format!("{sizes}; the method `{of}` has weights for one size of a team alone"),
         });
@@ -65,6 +66,10 @@ mod tests {
                 "`policy.shared_head=true`",
             ],
         );
+        let per_edge = "policy.shared_head=true gate.mode=learned gate.per=edge";
+        let [there, here] = [5, 3].map(|agents| config(&format!("{per_edge} env.agents={agents}")));
+        let said = why(&there, &here).unwrap();
+        assert!(said.contains("`gate.per=receiver`"), "{said}");
         check(
             "policy.embed_dim=32",
             &["policy.embed_dim is 32 there and 64 here"],
