@@ -19,9 +19,10 @@
 //! let team = Exported::read(&std::fs::read("team.safetensors")?)?;
 //! let mut agents = (0..team.agents()).map(|agent| team.agent(agent)).collect::<Result<Vec<_>, _>>()?;
 //! # let (observations, obs_dim) = (vec![0.0f32; 1], 1);
+//! # let mut rng = commformer_env::Rng::new(1, 0);
 //! let mut turns = Vec::new();
 //! for (agent, obs) in agents.iter_mut().zip(observations.chunks(obs_dim)) {
-//!     turns.push(agent.perceive(obs, None)?);
+//!     turns.push(agent.perceive(obs, Some(rng.uniform()))?);
 //! }
 //! for _ in 0..team.rounds() {
 //!     let said: Vec<Option<Packet>> = turns.iter_mut().map(|turn| turn.sends().then(|| turn.say())).collect();
@@ -183,27 +184,28 @@ impl Agent {
         self.running.rounds()
     }
 
-    /// Begins a step, by what it sees: O numbers. `noise` is for IC3Net's agents, who draw whether they send: a uniform
-    /// number out of (0, 1), anew in each step. Without it they do what is more likely, which may be never to send.
+    /// Begins a step, by what it sees: O numbers. `noise`, a uniform number out of (0, 1), anew in each step, is for
+    /// IC3Net's agents, who draw whether they send: one that did what is more likely might never send. Others do not need it.
     ///
     /// # Errors
-    /// [`ModelError::Shape`] when there are not so many numbers, [`ModelError::Input`] when one is not finite or the noise
-    /// lies elsewhere.
+    /// [`ModelError::Shape`] when there are not so many numbers, [`ModelError::Input`] when one is not finite, and when the
+    /// noise lies elsewhere or is needed and not there.
     pub fn perceive(&mut self, obs: &[f32], noise: Option<f32>) -> Result<Turn<'_>, ModelError> {
         check_width("obs", obs.len(), self.sizes.obs_dim)?;
         check_finite("obs", obs)?;
-        let noise = noise.unwrap_or(0.5);
-        if !(0.0..=1.0).contains(&noise) {
-            return Err(ModelError::Input {
-                input: "noise",
-                problem: format!("found {noise}, expected a number out of (0, 1)"),
-            });
+        let wrong = |found: String| ModelError::Input {
+            input: "noise",
+            problem: format!("found {found}, expected a number out of (0, 1)"),
+        };
+        if let Some(noise) = noise.filter(|noise| !(0.0..=1.0).contains(noise)) {
+            return Err(wrong(noise.to_string()));
         }
         let mut member = self.running.begin(self.agent, obs, &self.memory);
         let (mut sends, mut hears) = (self.rounds() > 0, self.others.clone());
         match self.running.gate(&mut member) {
             None => {}
             Some((Decides::Send, logits)) => {
+                let noise = noise.ok_or_else(|| wrong("none".to_owned()))?;
                 sends &= logits[0] + (noise / (1.0 - noise)).ln() > 0.0
             }
             Some((Decides::Hear(count), logits)) => {

@@ -362,15 +362,16 @@ fn files_of_something_else_are_refused() {
     }
 }
 
-/// How often an agent of IC3Net sends is up to its noise, and without any to what is more likely.
+/// How often an agent of IC3Net sends is up to its noise, and it takes no step without any.
 #[test]
 fn agents_draw_whether_they_send() {
     let (_, team) = exported("ic3net");
     let mut agent = team.agent(0).unwrap();
-    let mut sends = |noise| agent.perceive(&[0.5; 7], noise).unwrap().sends();
-    assert!(!sends(Some(1e-6)) && sends(Some(1.0 - 1e-6)));
-    assert!(!sends(Some(0.0)) && sends(Some(1.0)));
-    assert_eq!(sends(None), sends(Some(0.5)));
+    let mut sends = |noise| agent.perceive(&[0.5; 7], Some(noise)).unwrap().sends();
+    assert!(!sends(1e-6) && sends(1.0 - 1e-6));
+    assert!(!sends(0.0) && sends(1.0));
+    let error = agent.perceive(&[0.5; 7], None).unwrap_err().to_string();
+    assert!(error.contains("`noise`: found none, expected"), "{error}");
     let (_, team) = exported("tarmac");
     assert!(
         team.agent(0)

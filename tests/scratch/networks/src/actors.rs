@@ -1,6 +1,7 @@
 //! A trained team of another method, SLIM: agents that send each other a byte.
 
 use crate::team::act;
+use commformer_env::Rng;
 use commformer_methods::alone::{Agent, Exported};
 use commformer_model::decentralised::{Inbox, Packet};
 use std::error::Error;
@@ -15,7 +16,7 @@ pub fn play(episodes: u64) -> Result<(f32, f32), Box<dyn Error>> {
     let team = Exported::read(TEAM)?;
     let agents: Result<Vec<Agent>, _> = (0..team.agents()).map(|agent| team.agent(agent)).collect();
     let mut agents = agents?;
-    let (mut bytes, mut steps) = (0.0, 0.0);
+    let (mut bytes, mut steps, mut rng) = (0.0, 0.0, Rng::new(2, 0));
     let accuracy = act(episodes, |obs, begins| {
         let mut turns = Vec::new();
         for (agent, obs) in agents
@@ -25,10 +26,10 @@ pub fn play(episodes: u64) -> Result<(f32, f32), Box<dyn Error>> {
             if begins {
                 agent.forget();
             }
-            turns.push(agent.perceive(obs, None)?);
+            // Agents of IC3Net draw whether they send.
+            turns.push(agent.perceive(obs, Some(rng.uniform()))?);
         }
         for _ in 0..team.rounds() {
-            // Of IC3Net, not everybody sends in every step.
             let said = turns
                 .iter_mut()
                 .map(|turn| turn.sends().then(|| turn.say()));
