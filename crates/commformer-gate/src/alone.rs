@@ -24,9 +24,7 @@
 //! # Ok::<(), commformer_gate::GateError>(())
 //! ```
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
+use commformer_nn::layout::{collect, not_finite};
 use commformer_nn::native::{Native, Tape};
 
 use crate::network::{Network, THRESHOLD};
@@ -81,43 +79,46 @@ impl Gate {
     ) -> Result<Self, GateError> {
         config.validate()?;
         let network = Network::new(config);
-        let mut saved = HashMap::new();
-        for (name, numbers) in parts {
-            match saved.entry(name) {
-                Entry::Occupied(entry) if entry.key().starts_with("gate.") => {
-                    let name = entry.key();
-                    return Err(refused(format!(
-                        "`{name}` is there twice; keep one of them"
-                    )));
-                }
-                entry => {
-                    entry.insert_entry(numbers);
-                }
-            }
-        }
-        let wrong = (saved.iter())
-            .filter(|(name, _)| name.starts_with("gate.") && *name != THRESHOLD)
-            .find_map(|(name, numbers)| Some((name, not_finite(numbers)?)));
-        if let Some((name, problem)) = wrong {
-            return Err(refused(format!("`{name}`: {problem}")));
-        }
-        let numbers = network.layout.take(&mut saved).map_err(refused)?;
+        let mut saved = collect(parts, |name| name.starts_with("gate.")).map_err(refused)?;
         let threshold = match saved.remove(THRESHOLD).as_deref() {
             Some([threshold]) if !threshold.is_nan() => *threshold,
             _ => return Err(refused(format!("`{THRESHOLD}` is not one number"))),
         };
-        match saved.keys().find(|name| name.starts_with("gate.")) {
-            Some(name) => Err(refused(format!("`{name}` is not known to this gate"))),
-            None => Ok(Self {
-                residual: vec![0.0; config.decisions()],
-                config: config.clone(),
-                execution,
-                network,
-                numbers,
-                threshold,
-                tape: Tape::default(),
-            }),
+        Ok(Self {
+            residual: vec![0.0; config.decisions()],
+            config: config.clone(),
+            execution,
+            numbers: network.layout.take(saved).map_err(refused)?,
+            network,
+            threshold,
+            tape: Tape::default(),
+        })
+    }
+
+    /// What it carries to the next step, W numbers: by how much each decision has opened less often than its probabilities
+    /// said.
+    pub fn carried(&self) -> &[f32] {
+        &self.residual
+    }
+
+    /// Goes on from what it [carried](Self::carried), W numbers.
+    ///
+    /// # Errors
+    /// [`GateError::Shape`] when there are not so many, [`GateError::Input`] when one is not finite.
+    pub fn keep(&mut self, carried: &[f32]) -> Result<(), GateError> {
+        let input = "carried";
+        if carried.len() != self.residual.len() {
+            return Err(GateError::Shape {
+                input,
+                expected: format!("[{}]", self.residual.len()),
+                found: vec![carried.len() as i64],
+            });
         }
+        if let Some(problem) = not_finite(carried) {
+            return Err(GateError::Input { input, problem });
+        }
+        self.residual.copy_from_slice(carried);
+        Ok(())
     }
 
     /// Forgets what it carries, as at the start of an episode, and as after a step in which its agent was not active or in
@@ -187,15 +188,6 @@ impl Gate {
     }
 }
 
-/// What is wrong with numbers that are not all finite.
-fn not_finite(numbers: &[f32]) -> Option<String> {
-    let at = numbers.iter().position(|number| !number.is_finite())?;
-    Some(format!(
-        "number {at} is {}, expected a finite one",
-        numbers[at]
-    ))
-}
-
 fn refused(problem: String) -> GateError {
     GateError::Input {
         input: "parts",
@@ -233,7 +225,7 @@ mod tests {
         let (mut shown, mut spared) = (gate(parts()).unwrap(), gate(parts()).unwrap());
         for step in 0..6 {
             for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-                let expected = format!("`embedding`: number 1 is {odd}, expected a finite one");
+                let expected = format!("`embedding`: found {odd} at 1, expected finite numbers");
                 let odd = [0.5, odd];
                 for refused in [shown.logits(&odd).map(drop), shown.decide(&odd).map(drop)] {
                     assert_eq!(refused.unwrap_err().to_string(), expected);
@@ -247,11 +239,35 @@ mod tests {
     }
 
     #[test]
+    fn a_gate_goes_on_from_what_it_carried() {
+        let mut unsure = parts();
+        unsure[2].1.fill(0.0);
+        unsure[3].1.fill(0.25);
+        let [mut whole, mut first, mut second] = [0; 3].map(|_| gate(unsure.clone()).unwrap());
+        let open = |gate: &mut Gate| gate.decide(&[1.0, 1.0]).unwrap()[0];
+        let expected: Vec<bool> = (0..7).map(|_| open(&mut whole)).collect();
+        let mut found: Vec<bool> = (0..3).map(|_| open(&mut first)).collect();
+        second.keep(first.carried()).unwrap();
+        found.extend((3..7).map(|_| open(&mut second)));
+        assert_eq!(found, expected);
+        let forgetful: Vec<bool> = (0..4)
+            .map(|_| open(&mut gate(unsure.clone()).unwrap()))
+            .collect();
+        assert_ne!(forgetful, expected[3..]);
+        let carried = second.carried().to_vec();
+        for wrong in [&[][..], &[0.0, 0.0], &[f32::NAN]] {
+            let error = second.keep(wrong).unwrap_err().to_string();
+            assert!(error.contains("`carried`"), "{error}");
+        }
+        assert_eq!(second.carried(), carried);
+    }
+
+    #[test]
     fn weights_that_are_not_finite_are_named() {
         let mut spoilt = parts();
         spoilt[2].1[1] = f32::NAN;
         let refused = gate(spoilt).unwrap_err().to_string();
-        let expected = "`parts`: `gate.out.weight`: number 1 is NaN, expected a finite one";
+        let expected = "`parts`: `gate.out.weight`: found NaN at 1, expected finite numbers";
         assert_eq!(refused, expected);
         // A threshold beyond all numbers closes the gate for good.
         let mut closed = parts();

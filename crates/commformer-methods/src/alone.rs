@@ -42,8 +42,9 @@ use crate::actor_critic::{Decides, Member, Running};
 use crate::registry::ActorsConfig;
 use commformer_model::ModelError;
 use commformer_model::decentralised::{
-    Action, Contents, Inbox, OpenEdges, Packet, check_finite, check_width, not_finite,
+    Action, Contents, Inbox, OpenEdges, Packet, check_finite, check_width,
 };
+use commformer_nn::layout::not_finite;
 use commformer_nn::levels::Levels;
 use std::sync::Arc;
 
@@ -95,16 +96,12 @@ impl Exported {
                 sizes.agents
             )));
         }
-        let running = method.running(&sizes, &mut parts)?;
-        match parts.keys().next() {
-            Some(name) => Err(refused(format!("`{name}` is not known to this method"))),
-            None => Ok(Self {
-                running,
-                sizes,
-                edges,
-                obs_version,
-            }),
-        }
+        Ok(Self {
+            running: method.running(&sizes, parts)?,
+            sizes,
+            edges,
+            obs_version,
+        })
     }
 
     /// The number of agents.
@@ -120,11 +117,6 @@ impl Exported {
     /// The version of the observations that it learned from; see [`Contents::obs_version`].
     pub fn obs_version(&self) -> Option<u32> {
         self.obs_version
-    }
-
-    /// Whom each agent can hear.
-    pub fn edges(&self) -> &OpenEdges {
-        &self.edges
     }
 
     /// Rounds of messages in a step.

@@ -180,11 +180,11 @@ macro_rules! methods {
         }
 
         impl ActorsConfig {
-            /// Trained actors with these weights, which are taken out.
+            /// Trained actors with these weights.
             pub(crate) fn running(
                 &self,
                 sizes: &TeamSizes,
-                saved: &mut HashMap<String, Vec<f32>>,
+                saved: HashMap<String, Vec<f32>>,
             ) -> Result<Arc<dyn Running>, ModelError> {
                 match self {
                     $(Self::$method(method) => running(method, sizes, saved)),*

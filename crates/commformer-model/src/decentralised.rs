@@ -62,14 +62,13 @@ pub use exported::{Contents, Exported, ExportedGate, FORMAT};
 pub use mail::{Delivered, Inbox, Links, Mailbox, OpenEdges};
 pub use member::{Member, Turn};
 #[doc(hidden)] // of agents of other methods, which run as these do
-pub use member::{check_finite, check_width, not_finite};
+pub use member::{check_finite, check_width};
 pub use packet::{Action, Packet};
 pub use receiving::{Decision, Receiving};
 
 use crate::network::{self, Network};
 use crate::{Decoding, ModelError, PolicyConfig};
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use commformer_nn::layout::collect;
 use std::sync::Arc;
 
 /// The network and its weights, for all members. They were handed out before the episode.
@@ -108,24 +107,7 @@ impl Weights {
             input: "parts",
             problem,
         };
-        let mut saved = HashMap::new();
-        for (name, numbers) in parts {
-            match saved.entry(name) {
-                Entry::Occupied(entry) if !entry.key().starts_with("gate.") => {
-                    let name = entry.key();
-                    return Err(refused(format!(
-                        "`{name}` is there twice; keep one of them"
-                    )));
-                }
-                entry => {
-                    entry.insert_entry(numbers);
-                }
-            }
-        }
-        let spoilt = |(_, numbers): &(&String, &Vec<f32>)| !numbers.iter().all(|x| x.is_finite());
-        if let Some((name, _)) = saved.iter().find(spoilt) {
-            return Err(refused(format!("`{name}` has a number that is not finite")));
-        }
+        let saved = collect(parts, |name| !name.starts_with("gate.")).map_err(refused)?;
         // Before so many are laid out.
         if config.blocks > saved.len() {
             let (blocks, found) = (config.blocks, saved.len());
@@ -134,13 +116,8 @@ impl Weights {
             )));
         }
         let network = Network::new(config);
-        let numbers = network.layout.take(&mut saved).map_err(refused)?;
-        match saved.keys().find(|name| !name.starts_with("gate.")) {
-            Some(name) => Err(refused(format!(
-                "`{name}` is not known to this configuration"
-            ))),
-            None => Ok(Self { network, numbers }),
-        }
+        let numbers = network.layout.take(saved).map_err(refused)?;
+        Ok(Self { network, numbers })
     }
 
     /// The network's sizes and switches.

@@ -5,6 +5,7 @@
 //! the leaves; a backend has numbers for each of them, and layers name them by [`Slot`].
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 /// The largest size that a part of a network may have: with it no count of weights or bytes overflows.
@@ -13,6 +14,36 @@ pub const LARGEST: usize = 1 << 20;
 /// What is wrong with a size, such as a width or a number of agents, that no network can have.
 pub fn unfit_size(size: usize) -> Option<String> {
     (!(1..=LARGEST).contains(&size)).then(|| format!("found {size}, expected 1 to {LARGEST}"))
+}
+
+/// What is wrong with numbers that are not all finite.
+pub fn not_finite(numbers: &[f32]) -> Option<String> {
+    let at = numbers.iter().position(|number| !number.is_finite())?;
+    let found = numbers[at];
+    Some(format!("found {found} at {at}, expected finite numbers"))
+}
+
+/// Saved tensors by name, those alone whose names are a network's `own`: a file may have others.
+///
+/// # Errors
+/// A sentence that names a tensor that is there twice.
+pub fn collect(
+    parts: impl IntoIterator<Item = (String, Vec<f32>)>,
+    own: impl Fn(&str) -> bool,
+) -> Result<HashMap<String, Vec<f32>>, String> {
+    let mut saved = HashMap::new();
+    for (name, numbers) in parts.into_iter().filter(|(name, _)| own(name)) {
+        match saved.entry(name) {
+            Entry::Vacant(entry) => drop(entry.insert(numbers)),
+            Entry::Occupied(entry) => {
+                return Err(format!(
+                    "`{}` is there twice; keep one of them",
+                    entry.key()
+                ));
+            }
+        }
+    }
+    Ok(saved)
 }
 
 /// A leaf of a layout, by number.
@@ -159,27 +190,38 @@ impl Layout {
 }
 
 impl Layout {
-    /// The numbers of each leaf from those of saved tensors, which it takes out.
+    /// The numbers of each leaf from those of saved tensors.
     ///
     /// # Errors
-    /// A sentence that names the missing or misshapen tensor.
-    pub fn take(&self, saved: &mut HashMap<String, Vec<f32>>) -> Result<Vec<Vec<f32>>, String> {
+    /// A sentence that names the missing, misshapen or unexpected tensor, or one whose numbers are not finite.
+    pub fn take(&self, mut saved: HashMap<String, Vec<f32>>) -> Result<Vec<Vec<f32>>, String> {
         let mut part = |part: &Part| {
             let Part { name, shape, .. } = part;
             let found = (saved.remove(name)).ok_or_else(|| format!("`{name}` is missing"))?;
-            match found.len() == part.numel() {
-                true => Ok(found),
-                false => Err(format!(
-                    "`{name}` has {} numbers, expected the shape {shape:?}",
-                    found.len()
-                )),
+            if found.len() != part.numel() {
+                let length = found.len();
+                return Err(format!(
+                    "`{name}` has {length} numbers, expected the shape {shape:?}"
+                ));
+            }
+            match not_finite(&found) {
+                Some(problem) => Err(format!("`{name}`: {problem}")),
+                None => Ok(found),
             }
         };
         let leaf = |leaf: &Leaf| {
             let parts = leaf.parts.iter().map(&mut part);
             Ok(parts.collect::<Result<Vec<_>, String>>()?.concat())
         };
-        self.leaves.iter().map(leaf).collect()
+        let numbers = self
+            .leaves
+            .iter()
+            .map(leaf)
+            .collect::<Result<_, String>>()?;
+        match saved.keys().next() {
+            Some(name) => Err(format!("`{name}` is not known to this network")),
+            None => Ok(numbers),
+        }
     }
 
     /// The first numbers of each leaf; `normal` yields independent standard normal numbers.

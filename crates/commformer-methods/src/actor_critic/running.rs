@@ -8,9 +8,9 @@ use super::network::{Network, Sizes, Values};
 use super::talk::Talk;
 use crate::alone::{Decision, TeamSizes};
 use commformer_env::settings;
-use commformer_model::decentralised::{Action, not_finite};
+use commformer_model::decentralised::Action;
 use commformer_model::{ActionSpace, ModelError};
-use commformer_nn::layout::Layout;
+use commformer_nn::layout::{Layout, not_finite};
 use commformer_nn::levels::Levels;
 use commformer_nn::native::{Actions, Scored};
 use std::collections::HashMap;
@@ -53,11 +53,11 @@ struct Trained<T> {
     told: usize,
 }
 
-/// Trained actors of a method, with the weights that were `saved`, which are taken out.
+/// Trained actors of a method, with the weights that were `saved`.
 pub(crate) fn running<M: ActorCriticMethod>(
     method: &M,
     sizes: &TeamSizes,
-    saved: &mut HashMap<String, Vec<f32>>,
+    saved: HashMap<String, Vec<f32>>,
 ) -> Result<Arc<dyn Running>, ModelError> {
     let refused = |problem: String| ModelError::Input {
         input: "file",

@@ -1,5 +1,6 @@
 //! A trained team in one file, which `commformer export` writes.
 
+use commformer_nn::layout::not_finite;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -76,9 +77,16 @@ impl Exported {
                 parts: of_gate,
             }),
         };
+        let edges = OpenEdges::new(&edges)?;
+        if edges.agents() != config.agents {
+            let (found, expected) = (edges.agents(), config.agents);
+            return Err(refused(format!(
+                "found a graph of {found} agents, expected {expected}"
+            )));
+        }
         Ok(Self {
             weights: Arc::new(Weights::of_parts(&config, parts)?),
-            edges: OpenEdges::new(&edges)?,
+            edges,
             gate,
             obs_version,
         })
@@ -119,8 +127,8 @@ impl Contents {
             }
             let (numbers, _) = tensor.data().as_chunks();
             let numbers: Vec<f32> = numbers.iter().map(|x| f32::from_le_bytes(*x)).collect();
-            if !numbers.iter().all(|number| number.is_finite()) {
-                return Err(refused(format!("`{name}` has a number that is not finite")));
+            if let Some(problem) = not_finite(&numbers) {
+                return Err(refused(format!("`{name}`: {problem}")));
             }
             parts.insert(name, numbers);
         }

@@ -3,6 +3,7 @@
 //! Nothing in this file and in `receiving.rs` has a way to another agent. A member's methods take its own observation,
 //! its own links and an [`Inbox`].
 
+use commformer_nn::layout::not_finite;
 use commformer_nn::native::{Native, Tape};
 use std::sync::Arc;
 
@@ -167,11 +168,4 @@ pub fn check_finite(input: &'static str, numbers: &[f32]) -> Result<(), ModelErr
         None => Ok(()),
         Some(problem) => Err(ModelError::Input { input, problem }),
     }
-}
-
-/// What is wrong with numbers that are not all finite.
-pub fn not_finite(numbers: &[f32]) -> Option<String> {
-    let at = numbers.iter().position(|number| !number.is_finite())?;
-    let found = numbers[at];
-    Some(format!("found {found} at {at}, expected finite numbers"))
 }
