@@ -77,7 +77,7 @@ impl TeamPolicy {
         };
         let mut edges = OpenEdges::new(&numbers(&edges)?)?;
         if let Some(active) = context.active {
-            edges = edges.among(&flags(&active.gt(0.5))?);
+            edges = edges.among(&flags(&active.gt(0.5))?)?;
         }
         let noise = noise.map(numbers).transpose()?;
         let step = team.act(turns, &edges, noise.as_deref())?;

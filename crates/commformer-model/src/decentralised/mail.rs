@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::member::check_width;
 use super::packet::Packet;
 use crate::ModelError;
 use crate::config::PreviousAction;
@@ -80,18 +81,20 @@ impl OpenEdges {
     }
 
     /// Those between the agents who are active, `active` (N): the others neither send nor are sent
-    /// anything. Whom it leaves out is active.
-    pub fn among(mut self, active: &[bool]) -> Self {
-        for (own, active) in self.active.iter_mut().zip(active) {
-            *own = *active;
-        }
+    /// anything.
+    ///
+    /// # Errors
+    /// [`ModelError::Shape`] for another size.
+    pub fn among(mut self, active: &[bool]) -> Result<Self, ModelError> {
+        check_width("active", active.len(), self.agents)?;
+        self.active.copy_from_slice(active);
         for receiver in 0..self.agents {
             for sender in 0..self.agents {
                 let both = self.active[receiver] && self.active[sender];
                 self.open[receiver * self.agents + sender] &= both || receiver == sender;
             }
         }
-        self
+        Ok(self)
     }
 
     /// The number of agents.
@@ -330,7 +333,7 @@ mod tests {
     #[test]
     fn who_is_not_active_neither_sends_nor_is_sent_anything() {
         // 2 hears 0 alone, 0 itself alone.
-        let edges = edges().among(&[true, false, true]);
+        let edges = edges().among(&[true, false, true]).unwrap();
         let sent = [packet(&[1.0]), packet(&[2.0]), packet(&[3.0])];
         for rule in [PreviousAction::Always, PreviousAction::Heard] {
             let mut mailbox = Mailbox::new(&edges);
@@ -344,6 +347,37 @@ mod tests {
             assert_eq!(delivered.bytes(), 4);
         }
         assert_eq!(edges.links(0).hears, [true, false, false]);
+    }
+
+    #[test]
+    fn flags_of_another_team_are_refused() {
+        let error = edges().gated(&[true; 4]).unwrap_err().to_string();
+        let expected = "`open` has shape [4], expected [3] or [3, 3]";
+        assert_eq!(error, expected);
+        for length in [2, 4] {
+            let error = edges().among(&vec![true; length]).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("`active` has shape [{length}], expected [3]")
+            );
+        }
+    }
+
+    #[test]
+    fn gates_shut_all_edges_of_a_receiver_or_single_ones_and_never_its_own() {
+        let closed = edges().gated(&[false; 3]).unwrap();
+        assert_eq!(
+            closed,
+            OpenEdges::new(&[1., 0., 0., 0., 0., 0., 0., 0., 0.]).unwrap()
+        );
+        // 2 no longer hears 0; where there is no edge, none opens.
+        let mut gates = [true; 9];
+        gates[6] = false;
+        let single = edges().gated(&gates).unwrap();
+        assert_eq!(
+            single,
+            OpenEdges::new(&[1., 1., 0., 0., 0., 0., 0., 1., 0.]).unwrap()
+        );
     }
 
     #[test]

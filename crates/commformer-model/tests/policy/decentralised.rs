@@ -1,7 +1,7 @@
 //! Every agent alone, on delivered messages only, does what the batch does.
 
 use commformer_model::decentralised::{
-    Action, Inbox, Member, OpenEdges, Packet, Receiving, Step, Team, Weights,
+    Action, Inbox, Links, Member, OpenEdges, Packet, Receiving, Step, Team, Weights,
 };
 use commformer_model::{
     ActionSpace, Closed, Decoding, Input, ObsNorm, Observations, PolicyConfig, PreviousAction,
@@ -116,6 +116,7 @@ impl Context {
         OpenEdges::new(&numbers(&open.get(team)))
             .unwrap()
             .among(&self.active(team))
+            .unwrap()
     }
 
     /// Who of one team is active.
@@ -165,18 +166,25 @@ fn act_by_bytes(
 ) -> (Vec<Action>, Vec<f32>) {
     let row = |x: &Tensor, agent: usize| x.get(0).get(agent as i64);
     let edges = context.open(0);
+    // Each finds out by itself whom it hears and who hears it.
+    let links = |agent: usize| {
+        let others = 0..config.agents;
+        let hears = others.clone().map(|other| edges.is_open(agent, other));
+        let heard_by = others.map(|other| edges.is_open(other, agent));
+        Links::new(hears.collect(), heard_by.collect())
+    };
     let mut receiving = Vec::new();
     for (agent, member) in members.iter().enumerate() {
         let available = context.available.as_ref().map(|x| flags(&row(x, agent)));
         let obs = numbers(&row(&context.obs, agent));
         let turn = member.perceive(&obs, available.as_deref()).unwrap();
-        receiving.push(turn.receive(edges.links(agent)));
+        receiving.push(turn.receive(links(agent)));
     }
     let carry = |packet: &Packet| Packet::from(packet.as_ref().to_vec());
     // Those that an agent hears, out of what was sent so far; the last first.
     let letters = |agent: usize, sent: &'_ [Packet]| -> Vec<(usize, Packet)> {
         let all = sent.iter().map(carry).enumerate().rev();
-        all.filter(|(sender, _)| *sender != agent && edges.links(agent).hears(*sender))
+        all.filter(|(sender, _)| *sender != agent && links(agent).hears(*sender))
             .collect()
     };
     for _ in 0..config.blocks {
@@ -314,6 +322,14 @@ proptest! {
                 teams[1].forget();
                 if let Some(memory) = &memory {
                     let _ = memory.get(1).zero_();
+                }
+            }
+            if step == 3 {
+                // The first agent of the first team has left.
+                let departed: Vec<bool> = (0..config.agents).map(|agent| agent == 0).collect();
+                teams[0].depart(&departed).unwrap();
+                if let Some(memory) = &memory {
+                    let _ = memory.get(0).get(0).zero_();
                 }
             }
             let context = Context::draw(&config, gates, masked, &mut noise);

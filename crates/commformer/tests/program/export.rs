@@ -1,15 +1,28 @@
 //! A team that was exported plays, with no more than its file, the episodes of its run's final evaluation.
 
 use crate::{complaint, json, printed, program, read, train, words};
-use commformer_env::{Actions, Environment, Observation, PredatorCapturePrey, Rng, Status};
+use commformer_env::{
+    Actions, Environment, Observation, PredatorCapturePrey, Rng, Status, TrafficJunction,
+};
 use commformer_gate::alone::Gate;
 use commformer_methods::alone;
 use commformer_model::decentralised::{Action, Exported, Inbox, Packet, Team};
 use commformer_train::{Purpose, seed_for};
 use std::path::Path;
 
+/// What a team is told in a step.
+struct Seen<'a> {
+    /// Whether the episode begins.
+    begins: bool,
+    obs: &'a [f32],
+    available: Option<&'a [bool]>,
+    active: &'a [bool],
+    /// Who left in the step before; empty where nobody ever leaves.
+    departed: &'a [bool],
+}
+
 /// The return of each of so many episodes of a run with seed 1, of a transformer's team with gates.
-fn gated_returns(file: &Path, episodes: u64) -> Vec<f64> {
+fn gated_returns(file: &Path, task: impl Environment, episodes: u64) -> Vec<f64> {
     let exported = Exported::read(&std::fs::read(file).unwrap()).unwrap();
     let agents = exported.edges.agents();
     let mut team = Team::new(exported.weights, agents).unwrap();
@@ -18,33 +31,48 @@ fn gated_returns(file: &Path, episodes: u64) -> Vec<f64> {
     let gates = (0..agents)
         .map(|_| Gate::exported(&gate.config, &gate.execution, gate.parts.clone()).unwrap());
     let mut gates: Vec<Gate> = gates.collect();
-    play(episodes, |begins, obs, available, active| {
-        if begins {
+    let mut opened = Vec::new();
+    let returns = play(task, episodes, |seen| {
+        if seen.begins {
             team.forget();
             gates.iter_mut().for_each(Gate::forget);
+        } else if !seen.departed.is_empty() {
+            team.depart(seen.departed).unwrap();
+            let left = gates.iter_mut().zip(seen.departed);
+            left.filter(|(_, departed)| **departed)
+                .for_each(|(gate, _)| gate.forget());
         }
-        let turns = team.perceive(obs, available).unwrap();
+        let turns = team.perceive(seen.obs, seen.available).unwrap();
+        // A decision of each agent, or one for each of its edges.
         let open = gates.iter_mut().zip(&turns);
         let open: Vec<bool> = open
-            .map(|(gate, turn)| gate.decide(turn.embedding()).unwrap()[0])
+            .flat_map(|(gate, turn)| gate.decide(turn.embedding()).unwrap())
             .collect();
+        opened.extend(&open);
         let edges = exported.edges.clone().gated(&open).unwrap();
-        let step = team.act(turns, &edges.among(active), None).unwrap();
+        let edges = edges.among(seen.active).unwrap();
+        let step = team.act(turns, &edges, None).unwrap();
+        let asleep = gates.iter_mut().zip(seen.active);
+        asleep
+            .filter(|(_, active)| !**active)
+            .for_each(|(gate, _)| gate.forget());
         step.actions
-    })
+    });
+    assert!(opened.contains(&true) && opened.contains(&false));
+    returns
 }
 
 /// The same of a team of actors, who are all active.
-fn returns_of_actors(file: &Path, episodes: u64) -> Vec<f64> {
+fn returns_of_actors(file: &Path, task: impl Environment, episodes: u64) -> Vec<f64> {
     let team = alone::Exported::read(&std::fs::read(file).unwrap()).unwrap();
     let agents = (0..team.agents()).map(|agent| team.agent(agent).unwrap());
     let mut agents: Vec<alone::Agent> = agents.collect();
     let (width, actions) = (team.sizes().obs_dim, team.sizes().actions.width());
-    play(episodes, |begins, obs, available, active| {
-        assert!(active.iter().all(|active| *active));
+    play(task, episodes, |seen| {
+        assert!(seen.active.iter().all(|active| *active));
         let mut turns = Vec::new();
-        for (agent, obs) in agents.iter_mut().zip(obs.chunks_exact(width)) {
-            if begins {
+        for (agent, obs) in agents.iter_mut().zip(seen.obs.chunks_exact(width)) {
+            if seen.begins {
                 agent.forget();
             }
             turns.push(agent.perceive(obs, None).unwrap());
@@ -59,20 +87,19 @@ fn returns_of_actors(file: &Path, episodes: u64) -> Vec<f64> {
             }
         }
         let decided = (0..).zip(turns).map(|(agent, turn)| {
-            let available = available.map(|all| &all[agent * actions..][..actions]);
+            let available = seen.available.map(|all| &all[agent * actions..][..actions]);
             turn.decide(available, None).unwrap().action
         });
         decided.collect()
     })
 }
 
-/// The return of each episode of a run with seed 1, in which agents do what `decide` says of whether the episode begins,
-/// what they see, what they can do, and who is active.
+/// The return of each episode of a run with seed 1, in which agents do what `decide` says.
 fn play(
+    mut task: impl Environment,
     episodes: u64,
-    mut decide: impl FnMut(bool, &[f32], Option<&[bool]>, &[bool]) -> Vec<Action>,
+    mut decide: impl FnMut(&Seen<'_>) -> Vec<Action>,
 ) -> Vec<f64> {
-    let mut task = PredatorCapturePrey::new(Default::default()).unwrap();
     let (agents, width) = (task.spec().agents, task.spec().obs_dim);
     let mut obs = vec![0.0; agents * width];
     let mut available = vec![true; task.spec().available_len()];
@@ -90,8 +117,14 @@ fn play(
             },
         );
         while status == Status::Running {
-            let flags = (!available.is_empty()).then_some(&available[..]);
-            let decided = decide(begins, &obs, flags, &active);
+            let seen = Seen {
+                begins,
+                obs: &obs,
+                available: (!available.is_empty()).then_some(&available[..]),
+                active: &active,
+                departed: task.departed(),
+            };
+            let decided = decide(&seen);
             let chosen = decided.iter().map(|action| match action {
                 Action::Discrete(action) => *action as i64,
                 Action::Continuous(_) => panic!("the actions are discrete"),
@@ -111,14 +144,12 @@ fn play(
     (0..episodes).map(episode).collect()
 }
 
-/// Exports a run, plays its team, and compares with its final evaluation.
-fn plays_as_evaluated(run: &Path, play: fn(&Path, u64) -> Vec<f64>) {
+/// Exports a run, plays its team of so many agents, and compares with its final evaluation.
+fn plays_as_evaluated(run: &Path, agents: usize, play: impl Fn(&Path, u64) -> Vec<f64>) {
     let arguments = ["export", "--run", run.to_str().unwrap()];
     let said = printed(&program(run.parent().unwrap(), &arguments));
-    assert!(
-        said.contains("team.safetensors: 3 agents after 160 steps"),
-        "{said}"
-    );
+    let told = format!("team.safetensors: {agents} agents after ");
+    assert!(said.contains(&told), "{said}");
     let written = json(&read(&run.join("final.json")));
     let returns = written["each_episode"]["return"].as_array().unwrap();
     let played = play(&run.join("team.safetensors"), 5);
@@ -139,12 +170,12 @@ fn an_exported_team_plays_as_it_was_evaluated() {
     );
     printed(&train(folder, &gated));
     let run = folder.join("runs/predator-capture-prey-gate-1");
-    plays_as_evaluated(&run, gated_returns);
+    let task = || PredatorCapturePrey::new(Default::default()).unwrap();
+    plays_as_evaluated(&run, 3, |file, episodes| {
+        gated_returns(file, task(), episodes)
+    });
     let whole = std::fs::read(run.join("team.safetensors")).unwrap();
-    let spec = PredatorCapturePrey::new(Default::default())
-        .unwrap()
-        .spec()
-        .clone();
+    let spec = task().spec().clone();
     let exported = Exported::read(&whole).unwrap();
     assert_eq!(exported.obs_version, Some(spec.obs_version));
     // A gate is not lost without a word.
@@ -153,6 +184,12 @@ fn an_exported_team_plays_as_it_was_evaluated() {
         // Nor is what a later version of the program may have to say of the team.
         ("\"format\":\"1\"", "\"format\":\"2\"", "found version 2"),
         ("\\\"heads\\\"", "\\\"headz\\\"", "unknown field `headz`"),
+        // A graph is of this team.
+        (
+            "\\\"agents\\\":3,\\\"obs_dim",
+            "\\\"agents\\\":2,\\\"obs_dim",
+            "found a graph of 3 agents, expected 2",
+        ),
     ] {
         let at = whole
             .windows(from.len())
@@ -177,6 +214,22 @@ fn an_exported_team_plays_as_it_was_evaluated() {
     assert!(said.contains("by keys such as env.perception"), "{said}");
 }
 
+/// Agents come and go, and each edge has a gate.
+#[test]
+fn so_does_one_whose_agents_leave() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let gated = words(
+        "traffic-junction-easy --run run --set gate.mode=learned --set gate.per=edge --set gate.closed=stale \
+         --set gate.start=0 --set gate.ramp=0",
+    );
+    printed(&train(folder, &gated));
+    plays_as_evaluated(&folder.join("run"), 5, |file, episodes| {
+        let task = TrafficJunction::new(Default::default()).unwrap();
+        gated_returns(file, task, episodes)
+    });
+}
+
 #[test]
 fn so_does_one_of_another_method() {
     let scratch = tempfile::tempdir().unwrap();
@@ -191,7 +244,10 @@ fn so_does_one_of_another_method() {
         );
         printed(&program(folder, &words(&arguments)));
         let run = folder.join(format!("runs/predator-capture-prey-{method}-1"));
-        plays_as_evaluated(&run, returns_of_actors);
+        plays_as_evaluated(&run, 3, |file, episodes| {
+            let task = PredatorCapturePrey::new(Default::default()).unwrap();
+            returns_of_actors(file, task, episodes)
+        });
     }
 }
 
