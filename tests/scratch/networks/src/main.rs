@@ -5,7 +5,9 @@ mod apart;
 mod learn;
 mod team;
 
+use apart::Post;
 use std::error::Error;
+use std::time::Duration;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (before, after) = learn::product();
@@ -16,11 +18,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("a trained team: accuracy {accuracy:.2}, {bytes:.0} bytes sent in each step");
     assert_eq!(accuracy, 1.0);
 
-    let alike = apart::play(100)?;
+    // No letter is lost, however busy the machine is.
+    let post = Post {
+        works: true,
+        patience: Duration::from_secs(20),
+    };
+    let alike = apart::play(100, post)?;
     println!(
         "the same team, each agent on a thread that has nothing of the others but bytes: accuracy {alike:.2}"
     );
     assert_eq!(alike, accuracy);
+
+    let broken = Post {
+        works: false,
+        patience: Duration::from_millis(1),
+    };
+    let guessed = apart::play(100, broken)?;
+    println!("without any letter: accuracy {guessed:.2}");
+    assert!(guessed < 0.6);
 
     let (accuracy, bytes) = actors::play(100)?;
     println!(
