@@ -4,7 +4,8 @@ use crate::{Delivered, Team};
 use commformer_train::{
     Act, Actor, EpisodeRecord, Gates, MessageSizes, Needs, ObsBatch, PolicyResult,
 };
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
 use tch::Tensor;
 
 /// A team of which every agent acts alone, and what was delivered to it.
@@ -13,6 +14,15 @@ pub struct Decentralised<T> {
     team: T,
     /// For each step, what was delivered in each environment.
     log: RefCell<Vec<Vec<Delivered>>>,
+    took: Cell<Duration>,
+}
+
+/// Does some work and adds the time that it takes.
+pub(crate) fn timed<R>(took: &mut Duration, work: impl FnOnce() -> R) -> R {
+    let start = Instant::now();
+    let made = work();
+    *took += start.elapsed();
+    made
 }
 
 impl<T: Team> Decentralised<T> {
@@ -21,12 +31,18 @@ impl<T: Team> Decentralised<T> {
         Self {
             team,
             log: RefCell::default(),
+            took: Cell::default(),
         }
     }
 
     /// The team.
     pub fn team(&self) -> &T {
         &self.team
+    }
+
+    /// What [`Apart::took`](crate::Apart::took) says, of all steps so far.
+    pub fn took(&self) -> Duration {
+        self.took.get()
     }
 
     /// What was delivered in the first episode of each environment, since the start or the last call.
@@ -65,6 +81,7 @@ impl<T: Team> Actor for Decentralised<T> {
     ) -> PolicyResult<Act> {
         let apart = self.team.act_apart(batch, gates, noise)?;
         self.log.borrow_mut().push(apart.delivered);
+        self.took.update(|took| took + apart.took);
         Ok(apart.act)
     }
 }

@@ -7,6 +7,7 @@ use commformer_model::PolicyConfig;
 use commformer_train::{Act, Gates, ObsBatch, Policy, PolicyResult};
 use serde::Serialize;
 use std::fmt::Debug;
+use std::time::Duration;
 use tch::Tensor;
 
 /// A trained team of any method.
@@ -120,6 +121,9 @@ pub struct Apart {
     pub act: Act,
     /// What was delivered in each team.
     pub delivered: Vec<Delivered>,
+    /// Time that all agents of all teams took, with their networks and with gates that they carry themselves. Gates that
+    /// decide in libtorch, and bringing weights to the agents, are left out.
+    pub took: Duration,
 }
 
 /// What mailboxes delivered.

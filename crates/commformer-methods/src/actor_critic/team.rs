@@ -7,6 +7,7 @@ use super::inputs::{dense, parts};
 use super::member::{Made, Weights};
 use super::policy::{ActorCritic, of_active};
 use super::talk::Talk;
+use crate::apart::timed;
 use crate::sizes::{TeamSizes, as_of_model};
 use crate::{Apart, Attentions, Delivered, Insight, Portable, Team};
 use commformer_env::ActionSpace;
@@ -14,6 +15,7 @@ use commformer_model::{Attention, Explanation};
 use commformer_nn::native::{Actions, Scored};
 use commformer_nn::torch::{gated, numbers, truths};
 use commformer_train::{Act, Gates, Gating, ObsBatch, Policy, PolicyResult};
+use std::time::Duration;
 use tch::{Device, Kind, Tensor};
 
 impl<T: Talk> Team for ActorCritic<T> {
@@ -101,7 +103,7 @@ impl<T: Talk> Team for ActorCritic<T> {
             let width = x.size()[2] as usize;
             row * width..(row + 1) * width
         };
-        let (mut made, mut delivered) = (Vec::new(), Vec::new());
+        let (mut made, mut delivered, mut took) = (Vec::new(), Vec::new(), Duration::ZERO);
         for team in 0..teams as usize {
             let members: Vec<Own<'_>> = (0..agents as usize)
                 .map(|agent| {
@@ -115,7 +117,8 @@ impl<T: Talk> Team for ActorCritic<T> {
                     }
                 })
                 .collect();
-            let (of_team, sent): (Vec<Made>, Delivered) = alone::step(&weights, &members);
+            let (of_team, sent): (Vec<Made>, Delivered) =
+                timed(&mut took, || alone::step(&weights, &members));
             made.extend(of_team);
             delivered.push(sent);
         }
@@ -161,6 +164,7 @@ impl<T: Talk> Team for ActorCritic<T> {
         });
         Ok(Apart {
             delivered,
+            took,
             act: Act {
                 actions,
                 log_probs,

@@ -2,12 +2,15 @@
 //! agent's own embedding, its network runs on its own observation and its inbox. What the mailboxes deliver is counted.
 
 use super::gate::{Decision, GateInputs, for_policy};
-use super::team::{TeamPolicy, carry};
+use super::team::{TeamPolicy, carry, heard};
+use crate::apart::timed;
 use crate::{Apart, Delivered};
+use commformer_gate::alone::Gate;
 use commformer_model::decentralised::{Action, OpenEdges, Team, Turn, Weights};
 use commformer_model::graph;
 use commformer_train::{Act, Gates, Gating, ObsBatch, PolicyResult, TeamGraphs};
-use tch::Tensor;
+use std::time::Duration;
+use tch::{Device, Kind, Tensor};
 
 impl TeamPolicy {
     /// See [`Team::act_apart`](crate::Team::act_apart).
@@ -20,7 +23,11 @@ impl TeamPolicy {
         let size = batch.obs.size();
         let (envs, agents) = (size[0], size[1] as usize);
         let weights = Weights::new(self.model())?;
-        let mut team = Team::new(weights, agents)?;
+        let mut alone = Alone {
+            team: Team::new(weights, agents)?,
+            gate: self.gate_alone(gates)?,
+            took: Duration::ZERO,
+        };
         let (mut acts, mut log) = (Vec::new(), Vec::new());
         for env in 0..envs {
             let of_env = |x: &Tensor| x.narrow(0, env.min(x.size()[0] - 1), 1);
@@ -38,24 +45,26 @@ impl TeamPolicy {
             let of_gates = noise_of(gates).map(of_env);
             let gates = with_noise(gates, of_gates.as_ref());
             let noise = noise.map(of_env);
-            let (act, delivered) = self.step_apart(&mut team, &context, gates, noise.as_ref())?;
+            let (act, delivered) = self.step_apart(&mut alone, &context, gates, noise.as_ref())?;
             acts.push(act);
             log.push(delivered);
         }
         Ok(Apart {
             act: stack(&acts),
             delivered: log,
+            took: alone.took,
         })
     }
 
     /// One step of one team: observations of batch 1.
     fn step_apart(
         &self,
-        team: &mut Team,
+        alone: &mut Alone,
         context: &ObsBatch<'_>,
         gates: Gates<'_>,
         noise: Option<&Tensor>,
     ) -> PolicyResult<(Act, Delivered)> {
+        let Alone { team, gate, took } = alone;
         let own = |x: &Tensor| x.get(0);
         let width = self.model().config().memory_width() as i64;
         team.forget();
@@ -63,10 +72,14 @@ impl TeamPolicy {
             team.keep(&numbers(&own(memory).narrow(-1, 0, width))?)?;
         }
         let available = context.available.map(flags).transpose()?;
-        let turns = team.perceive(&numbers(context.obs)?, available.as_deref())?;
+        let obs = numbers(context.obs)?;
+        let turns = timed(took, || team.perceive(&obs, available.as_deref()))?;
         let decisions: Vec<Decision> = (0..)
             .zip(&turns)
-            .map(|(agent, turn)| self.decide_alone(agent, turn, context, gates))
+            .map(|(agent, turn)| match gate {
+                Some(gate) => self.decide_by(gate, agent, turn, context, took).map(Some),
+                None => self.decide_alone(agent, turn, context, gates),
+            })
             .filter_map(Result::transpose)
             .collect::<PolicyResult<_>>()?;
         let gating = join(&decisions);
@@ -80,7 +93,7 @@ impl TeamPolicy {
             edges = edges.among(&flags(&active.gt(0.5))?)?;
         }
         let noise = noise.map(numbers).transpose()?;
-        let step = team.act(turns, &edges, noise.as_deref())?;
+        let step = timed(took, || team.act(turns, &edges, noise.as_deref()))?;
         let of_gates: Vec<&Tensor> = decisions
             .iter()
             .filter_map(|decision| decision.recurrent.as_ref())
@@ -109,6 +122,55 @@ impl TeamPolicy {
         Ok((act, delivered))
     }
 
+    /// The gate that an exported agent carries, if execution is by a learned one.
+    fn gate_alone(&self, gates: Gates<'_>) -> PolicyResult<Option<Gate>> {
+        let (Some(gate), Gates::Decided(_)) = (self.gate(), gates) else {
+            return Ok(None);
+        };
+        let Ok(Some((config, execution))) = gate.portable() else {
+            return Ok(None);
+        };
+        let state = gate.state().into_iter();
+        let parts = state.map(|(name, part)| Ok((name, numbers(&part)?)));
+        let parts = parts.collect::<PolicyResult<Vec<_>>>()?;
+        Ok(Some(Gate::of_parts(&config, execution, parts)?))
+    }
+
+    /// What agent `agent` decides by a gate of its own. Everything in the decision is (1, 1, ..).
+    fn decide_by(
+        &self,
+        gate: &mut Gate,
+        agent: i64,
+        turn: &Turn,
+        context: &ObsBatch<'_>,
+        took: &mut Duration,
+    ) -> PolicyResult<Decision> {
+        match self.split(context.memory).gate {
+            Some(carried) => gate.keep(&numbers(&carried.narrow(1, agent, 1))?)?,
+            None => gate.forget(),
+        }
+        let device = context.obs.device();
+        let open = timed(took, || gate.decide(turn.embedding()))?;
+        let row = |x: &[f32]| Tensor::from_slice(x).view([1, 1, -1]).to_device(device);
+        let open: Vec<f32> = open
+            .into_iter()
+            .map(|open| f32::from(u8::from(open)))
+            .collect();
+        let open = row(&open);
+        let carries = (self.gate()).is_some_and(|gate| gate.recurrent_width() > 0);
+        // Nobody learns from agents that are alone, or sets their thresholds.
+        let nothing = Tensor::zeros([1, 1], (Kind::Float, device));
+        Ok(Decision {
+            recurrent: carries.then(|| row(gate.carried())),
+            gating: Gating {
+                log_probs: nothing.shallow_clone(),
+                values: nothing,
+                scores: open.full_like(f64::NAN),
+                open,
+            },
+        })
+    }
+
     /// The gate of agent `agent`, if there is one, by what this agent alone knows. Everything in the
     /// decision is (1, 1, ..).
     fn decide_alone(
@@ -130,7 +192,7 @@ impl TeamPolicy {
         let entropy = if gate.needs_entropy() && noise.is_some() {
             let own_edge = context.graph.of_each().double_value(&[0, agent, agent]) > 0.5;
             let entropy = turn.entropy_alone(agents as usize, own_edge)?;
-            let options = (tch::Kind::Float, context.obs.device());
+            let options = (Kind::Float, context.obs.device());
             Some(Tensor::full([1, agents], entropy, options))
         } else {
             None
@@ -138,7 +200,7 @@ impl TeamPolicy {
         let embedding = embedding(turn, context.obs.device());
         let inputs = GateInputs {
             embedding: &embedding.repeat([1, agents, 1]),
-            graph: context.graph,
+            graph: &heard(gate, context),
             recurrent: recurrent.as_ref(),
             entropy_alone: entropy.as_ref(),
         };
@@ -154,6 +216,15 @@ impl TeamPolicy {
             recurrent: recurrent.as_ref().map(own),
         }))
     }
+}
+
+/// What agents are when they are alone.
+struct Alone {
+    team: Team,
+    /// That of each agent in its turn.
+    gate: Option<Gate>,
+    /// Time that they took.
+    took: Duration,
 }
 
 /// A tensor's numbers, wherever it lies.
@@ -175,7 +246,7 @@ fn actions(of_members: &[Action]) -> Tensor {
 }
 
 /// A member's embedding, (1, 1, E).
-fn embedding(turn: &Turn, device: tch::Device) -> Tensor {
+fn embedding(turn: &Turn, device: Device) -> Tensor {
     Tensor::from_slice(turn.embedding())
         .view([1, 1, -1])
         .to_device(device)

@@ -7,7 +7,6 @@ use commformer_env::ActionSpace;
 use commformer_methods::{Decentralised, Delivered};
 use commformer_train::{CheckpointStore, EpisodeRecord, EvaluationReport, Purpose};
 use serde::Serialize;
-use std::time::Instant;
 use tch::Device;
 
 /// The same episodes, played both ways, with the same outcome.
@@ -26,7 +25,7 @@ pub struct Alone {
     pub delivered: Delivered,
     /// Messages and bytes by the count of open edges and the size of a message.
     pub by_formula: Delivered,
-    /// Time for a step of an agent, its share of the environment's included, microseconds.
+    /// Time for a step of an agent, microseconds: what [`Apart::took`](commformer_methods::Apart::took) counts.
     pub agent_step_us: f64,
 }
 
@@ -55,9 +54,8 @@ pub fn compare(
         compose::evaluation_of(config, episodes, seed, purpose, |env| env)
     };
     let mut own = envs()?;
-    let start = Instant::now();
     let evaluated = loaded.play(&alone, &mut own)?;
-    let microseconds = start.elapsed().as_secs_f64() * 1e6;
+    let microseconds = alone.took().as_secs_f64() * 1e6;
     let delivered = alone.delivered(&evaluated.report.episodes);
     let together = loaded.play(alone.team(), &mut envs()?)?;
 
