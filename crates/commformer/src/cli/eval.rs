@@ -35,9 +35,9 @@ pub(super) struct Eval {
     /// Where tensors live: auto, cpu, cuda or cuda:N; by default as in the run
     #[arg(long)]
     device: Option<String>,
-    /// Run every agent alone, given only the messages along open edges. The same episodes are played
-    /// with all agents at once too; it is an error if they differ, or if other bytes were delivered
-    /// than the formula says
+    /// Run every agent alone, given its own observation, the messages along open edges and, where
+    /// `policy.previous_action` is `always`, the action of the agent before it. The same episodes are played with all agents
+    /// at once too; it is an error if they differ, or if other bytes were delivered than the formula says
     #[arg(long)]
     decentralised: bool,
     #[command(flatten)]
@@ -52,7 +52,7 @@ pub(super) struct Eval {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Checkpoint {
-    /// Those of the highest return in an evaluation
+    /// Those of the best evaluation: by the return, with gates first by whether they keep to the budget
     Best,
     /// Those of the end
     Latest,
