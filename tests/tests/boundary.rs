@@ -208,33 +208,33 @@ fn faults() -> Vec<(Wrong, &'static str)> {
         (
             wrong(1, 1, 0, FaultKind::Reward(f32::NAN)),
             "step 1 of its episode: the reward of agent 0 is NaN; \
-             rewards and observations must be finite: correct the environment",
+             it must be a number within 1e15 of zero, since squares are added up: correct the environment",
         ),
         (
             wrong(3, 5, 2, FaultKind::Reward(f32::NEG_INFINITY)),
             "step 5 of its episode: the reward of agent 2 is -inf; \
-             rewards and observations must be finite: correct the environment",
+             it must be a number within 1e15 of zero, since squares are added up: correct the environment",
         ),
         (
             wrong(1, 3, 1, number(f32::INFINITY)),
             "step 3 of its episode: number 2 of agent 1's observation is inf; \
-             rewards and observations must be finite: correct the environment",
+             it must be a number within 1e15 of zero, since squares are added up: correct the environment",
         ),
         (
             wrong(3, 0, 2, number(f32::NAN)),
             "at the beginning of an episode: number 2 of agent 2's observation is NaN; \
-             rewards and observations must be finite: correct the environment",
+             it must be a number within 1e15 of zero, since squares are added up: correct the environment",
         ),
         // The last step of the first rollout: only its values would be asked for.
         (
             wrong(3, 2, 0, number(f32::NAN)),
             "step 2 of its episode: number 2 of agent 0's observation is NaN; \
-             rewards and observations must be finite: correct the environment",
+             it must be a number within 1e15 of zero, since squares are added up: correct the environment",
         ),
         (
             wrong(2, 5, 1, last),
             "step 5 of its episode: number 3 of agent 1's observation, in which the episode was truncated, \
-             is NaN; rewards and observations must be finite: correct the environment",
+             is NaN; it must be a number within 1e15 of zero, since squares are added up: correct the environment",
         ),
         (
             wrong(1, 4, 0, FaultKind::NoAction),

@@ -37,6 +37,11 @@ class InfiniteReward(Sound):
         return seen, [0.0, np.inf], *ends
 
 
+class Huge(Sound):
+    def seen(self) -> np.ndarray:
+        return np.where(self.steps == 2, np.finfo(np.float32).max, super().seen())
+
+
 class Unseeded(Sound):
     def seen(self) -> np.ndarray:
         return np.random.default_rng().random((2, 3))
@@ -216,6 +221,7 @@ class Check(unittest.TestCase):
             (WrongShape, r"observations have the shape \(2, 2\): expected \(2, 3\)"),
             (NoAction, r"agent 1 has no available action.*step 5"),
             (InfiniteReward, r"rewards have inf at \(1,\)"),
+            (Huge, r"observations have 3\.4028\d*e\+38 at \(0, 0\): expected numbers within 1e15"),
             (Unseeded, r"same object, differ in observations after the first reset"),
             (NeverReset, r"same object, differ in observations"),
             (GlobalGenerator, r"in turns with the first, differ in .*np.random and random, attributes of the class"),

@@ -104,12 +104,16 @@ impl<'a> Actions<'a> {
     }
 }
 
+/// The largest size of a reward and of a number of an observation or of a global state. The squares of returns over
+/// thousands of steps, and of thousands of features, still add up to a finite `f32`.
+pub const LARGEST_NUMBER: f32 = 1e15;
+
 /// Where an environment writes what its agents perceive: the caller's memory.
 ///
 /// The environment writes every element on every call; nothing may be assumed about what was there.
 #[derive(Debug)]
 pub struct Observation<'a> {
-    /// Observations, (N, O), row-major, of finite numbers.
+    /// Observations, (N, O), row-major, of numbers up to [`LARGEST_NUMBER`] in size.
     pub obs: &'a mut [f32],
     /// Whether an action can be taken, (N, A); empty unless [`Spec::masks_actions`].
     ///
@@ -167,7 +171,8 @@ pub trait Environment: Send {
     /// Begins an episode and writes its first observation.
     fn reset(&mut self, rng: &mut Rng, out: Observation<'_>);
 
-    /// Takes one step, writes the observation after it and each agent's reward, (N), a finite number.
+    /// Takes one step, writes the observation after it and each agent's reward, (N), up to [`LARGEST_NUMBER`] in
+    /// size.
     ///
     /// After `Terminated` or `Truncated` the caller must [`reset`](Self::reset) before the next
     /// step.
@@ -194,7 +199,7 @@ pub trait Environment: Send {
         let _ = share;
     }
 
-    /// Writes the present global state, (S) finite numbers: what a centralised critic may know in
+    /// Writes the present global state, (S) numbers up to [`LARGEST_NUMBER`] in size: what a centralised critic may know in
     /// training, whoever sees it. S is [`Spec::state_dim`]; a task without one, as here, is not asked. Like an
     /// observation it can be had once an episode has begun, and after a [`restore`](Self::restore) it is as before.
     fn global_state(&self, out: &mut [f32]) {

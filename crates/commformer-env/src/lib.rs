@@ -95,7 +95,9 @@ mod vec_env;
 
 pub use augmented::{Augment, Augmented};
 pub use check::{CheckError, check};
-pub use environment::{ActionSpace, Actions, Environment, Observation, Remote, Spec, Status};
+pub use environment::{
+    ActionSpace, Actions, Environment, LARGEST_NUMBER, Observation, Remote, Spec, Status,
+};
 pub use error::{ConfigError, StateError, VecEnvError};
 pub use foraging::{Foraging, ForagingConfig, Item};
 pub use frame::{Form, Frame, Role, Shape};

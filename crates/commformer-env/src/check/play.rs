@@ -2,7 +2,9 @@
 
 use super::Report;
 use super::twin::{Before, Part, Twin, is_marked};
-use crate::{ActionSpace, Actions, Environment, Rng, Spec, Status, VecEnv, vacant::Vacant};
+use crate::{
+    ActionSpace, Actions, Environment, LARGEST_NUMBER, Rng, Spec, Status, VecEnv, vacant::Vacant,
+};
 
 /// Episodes that are played.
 const EPISODES: u32 = 10;
@@ -206,6 +208,15 @@ impl<E: Environment> Play<'_, E> {
                     part.shown(at)
                 );
                 self.report.add(["finite", part.name], agent, what);
+            } else if let Some(at) = part.elements.iter().position(|x| x.abs() > LARGEST_NUMBER)
+                && part.name != "metrics"
+            {
+                (agent, label) = part.label(at);
+                let what = format!(
+                    "{label} must lie within {LARGEST_NUMBER:e} of zero, but is {:e}: training adds squares up",
+                    part.elements[at]
+                );
+                self.report.add(["size", part.name], agent, what);
             }
         }
         let (env, agents) = (&self.one.env, self.spec.agents);

@@ -90,6 +90,10 @@ fn each_fault_is_found_and_named() {
             "reset, agent 0: `obs[1]` must be finite, but is NaN",
         ),
         (
+            "observation too large",
+            "reset, agent 0: `obs[1]` must lie within 1e15 of zero, but is 3.4028235e38",
+        ),
+        (
             "reward not finite",
             "step 1, agent 0: `rewards` must be finite, but is -inf",
         ),

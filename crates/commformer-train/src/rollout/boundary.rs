@@ -1,6 +1,6 @@
 //! What environments write is looked at before anybody learns from it.
 
-use commformer_env::{Environment, Status, VecEnv};
+use commformer_env::{Environment, LARGEST_NUMBER, Status, VecEnv};
 use std::fmt;
 
 /// What an environment wrote and nobody can learn from. The policy has not seen it.
@@ -19,9 +19,9 @@ pub struct EnvironmentFault {
 /// What can be wrong with what an environment writes for an agent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum FaultKind {
-    /// A reward that is not finite.
+    /// A reward that is not within 1e15 of zero.
     Reward(f32),
-    /// An observation that is not finite.
+    /// An observation that is not within 1e15 of zero.
     Observation {
         /// Which of its numbers.
         number: usize,
@@ -37,7 +37,7 @@ pub enum FaultKind {
     },
     /// No action is available.
     NoAction,
-    /// A global state that is not finite; it is no agent's.
+    /// A global state that is not within 1e15 of zero; it is no agent's.
     State {
         /// Which of its numbers.
         number: usize,
@@ -70,38 +70,31 @@ impl fmt::Display for EnvironmentFault {
             FaultKind::Observation { number, value } => {
                 write!(
                     f,
-                    "number {number} of agent {agent}'s observation is {value}"
+                    "number {number} of agent {agent}'s observation is {value:e}"
                 )
             }
             FaultKind::LastObservation { number, value } => write!(
                 f,
-                "number {number} of agent {agent}'s observation, in which the episode was truncated, is {value}"
+                "number {number} of agent {agent}'s observation, in which the episode was truncated, is {value:e}"
             ),
             FaultKind::NoAction => write!(f, "agent {agent} has no available action"),
             FaultKind::State { number, value } => {
-                write!(f, "number {number} of the global state is {value}")
+                write!(f, "number {number} of the global state is {value:e}")
             }
             FaultKind::LastState { number, value } => write!(
                 f,
-                "number {number} of the global state, in which the episode was truncated, is {value}"
+                "number {number} of the global state, in which the episode was truncated, is {value:e}"
             ),
         }?;
         f.write_str(match found {
             FaultKind::NoAction => "; every agent needs one, whether it is active or not",
-            FaultKind::State { .. } | FaultKind::LastState { .. } => "; states must be finite",
-            FaultKind::Reward(value) if value.is_finite() => {
-                "; rewards must lie within 1e15 of zero, since squares of returns are added up"
-            }
-            _ => "; rewards and observations must be finite",
+            _ => "; it must be a number within 1e15 of zero, since squares are added up",
         })?;
         f.write_str(": correct the environment")
     }
 }
 
 impl std::error::Error for EnvironmentFault {}
-
-/// The largest size of a reward: the squares of returns over thousands of steps are still finite.
-const LARGEST_REWARD: f32 = 1e15;
 
 /// What the environments wrote in a step, or as they began.
 #[derive(Debug)]
@@ -127,8 +120,7 @@ impl Written<'_> {
             found,
         };
         let seen_at = |env: usize| seen_at(env, self.status, environments);
-        let sane = |reward: &f32| reward.abs() <= LARGEST_REWARD;
-        if let Some(row) = self.rewards.iter().position(|reward| !sane(reward)) {
+        if let Some(row) = out_of_bounds(self.rewards) {
             let (env, agent) = (row / spec.agents, row % spec.agents);
             let step = environments.episode_steps(env);
             return Some(fault(
@@ -142,7 +134,7 @@ impl Written<'_> {
             (*status == Status::Truncated).then(|| (env, environments.final_obs(env)))
         };
         for (env, obs) in self.status.iter().enumerate().filter_map(truncated) {
-            if let Some(at) = not_finite(obs) {
+            if let Some(at) = out_of_bounds(obs) {
                 let step = environments.episode_steps(env);
                 let found = FaultKind::LastObservation {
                     number: at % spec.obs_dim,
@@ -151,7 +143,7 @@ impl Written<'_> {
                 return Some(fault(env, step, at / spec.obs_dim, found));
             }
         }
-        if let Some(at) = not_finite(self.obs) {
+        if let Some(at) = out_of_bounds(self.obs) {
             let (row, number) = (at / spec.obs_dim, at % spec.obs_dim);
             let (env, agent) = (row / spec.agents, row % spec.agents);
             let found = FaultKind::Observation {
@@ -167,8 +159,8 @@ impl Written<'_> {
     }
 }
 
-/// The first of the global states, (C, S), or of those in which episodes were just truncated, that is not finite.
-/// `status` is empty if no step was taken.
+/// The first of the global states, (C, S), or of those in which episodes were just truncated, that is out of
+/// bounds. `status` is empty if no step was taken.
 pub fn fault_of_states<E: Environment>(
     states: &[f32],
     status: &[Status],
@@ -183,13 +175,13 @@ pub fn fault_of_states<E: Environment>(
     for (env, _) in (status.iter().enumerate()).filter(|(_, status)| **status == Status::Truncated)
     {
         let state = environments.final_state(env);
-        if let Some(number) = not_finite(state) {
+        if let Some(number) = out_of_bounds(state) {
             let value = state[number];
             let found = FaultKind::LastState { number, value };
             return Some(fault(env, environments.episode_steps(env), found));
         }
     }
-    let at = not_finite(states)?;
+    let at = out_of_bounds(states)?;
     let width = environments.spec().state_dim;
     let (env, number) = (at / width, at % width);
     let (step, value) = (seen_at(env, status, environments), states[at]);
@@ -205,22 +197,28 @@ fn seen_at<E: Environment>(env: usize, status: &[Status], environments: &VecEnv<
     }
 }
 
-/// Where the first number lies that is not finite.
-fn not_finite(numbers: &[f32]) -> Option<usize> {
-    match all_finite(numbers) {
+/// Where the first number lies that is no number or too large.
+fn out_of_bounds(numbers: &[f32]) -> Option<usize> {
+    match all_within(numbers) {
         true => None,
-        false => numbers.iter().position(|number| !number.is_finite()),
+        false => numbers.iter().position(|number| !is_within(*number)),
     }
 }
 
-/// Whether all numbers are finite.
+/// False for NaN, too.
+fn is_within(number: f32) -> bool {
+    number.abs() <= LARGEST_NUMBER
+}
+
+/// Whether all numbers are within bounds.
 ///
-/// In one that is not, all bits of the exponent are set: one more carries into the bit of the sign. Unlike
-/// a search that stops at the first, this is done for many numbers at once.
-fn all_finite(numbers: &[f32]) -> bool {
-    const ONE_EXPONENT: u32 = 1 << (f32::MANTISSA_DIGITS - 1);
+/// Sizes are in the order of their bits, infinity and NaN above all numbers, so that with what the largest lacks those
+/// that are too large carry into the bit of the sign. Unlike a search that stops at the first, this is done for many
+/// numbers at once.
+fn all_within(numbers: &[f32]) -> bool {
+    const LACK: u32 = (1 << 31) - 1 - LARGEST_NUMBER.to_bits();
     let carries = numbers.iter().fold(0, |carries, number| {
-        carries | (number.abs().to_bits() + ONE_EXPONENT)
+        carries | (number.abs().to_bits() + LACK)
     });
     carries >> 31 == 0
 }

@@ -312,7 +312,7 @@ fn one_that_is_not_finite_is_refused() {
         ),
     ] {
         let expected = format!(
-            "environment 1, {step}: number 4 of the global {place} is NaN; states must be finite"
+            "environment 1, {step}: number 4 of the global {place} is NaN; it must be a number within"
         );
         let found = of(true, steps).unwrap_err().to_string();
         assert!(found.contains(&expected), "{found}");

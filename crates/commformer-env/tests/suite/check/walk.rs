@@ -68,6 +68,9 @@ impl Walk {
             if self.is("observation not finite") {
                 row[1] = f32::NAN;
             }
+            if self.is("observation too large") {
+                row[1] = f32::MAX;
+            }
         }
         for (place, row) in self.places.iter().zip(out.available.chunks_exact_mut(3)) {
             if self.is("available unwritten") && self.steps > 0 {
