@@ -163,10 +163,12 @@ pub(crate) fn log_softmax(logits: &mut [f32], width: usize) {
             for row in logits.chunks_exact_mut(width) {
                 let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
                 let mut total = 0.0;
-                for x in row.iter() {
-                    total += exp(*x - largest);
+                // One after the other: beside the largest, the logarithm could be lost.
+                for x in row.iter_mut() {
+                    *x -= largest;
+                    total += exp(*x);
                 }
-                let shift = largest + total.ln();
+                let shift = total.ln();
                 row.iter_mut().for_each(|x| *x -= shift);
             }
         },
@@ -192,12 +194,14 @@ mod tests {
 
     #[test]
     fn probabilities_sum_to_one() {
-        let mut logits = [1.0, 2.0, -1e10, 0.0, 0.0, 0.0];
+        let mut logits = [1.0, 2.0, -1e10, 0.0, 0.0, 0.0, -1e10, -1e10, -1e10];
         log_softmax(&mut logits, 3);
         for row in logits.chunks(3) {
             let total: f32 = row.iter().map(|x| x.exp()).sum();
             assert!((total - 1.0).abs() < 1e-6);
         }
-        assert!((logits[3] + 3f32.ln()).abs() < 1e-6);
+        for even in &logits[3..] {
+            assert!((even + 3f32.ln()).abs() < 1e-6);
+        }
     }
 }
