@@ -87,11 +87,17 @@ pub(crate) fn logistic(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// max(x, 0) in place.
+/// max(x, 0), and NaN of NaN: `f32::max` would make a number of it, and hide that a network has none.
+#[inline(always)]
+pub(crate) fn rectified(x: f32) -> f32 {
+    if x < 0.0 { 0.0 } else { x }
+}
+
+/// [`rectified`] in place.
 pub(crate) fn relu(x: &mut [f32]) {
     vectorized(
         #[inline(always)]
-        || x.iter_mut().for_each(|x| *x = x.max(0.0)),
+        || x.iter_mut().for_each(|x| *x = rectified(*x)),
     );
 }
 
@@ -101,7 +107,7 @@ pub(crate) fn relu_backward(dx: &mut [f32], y: &[f32]) {
         #[inline(always)]
         || {
             for (dx, y) in dx.iter_mut().zip(y) {
-                *dx = if *y > 0.0 { *dx } else { 0.0 };
+                *dx = if *y <= 0.0 { 0.0 } else { *dx };
             }
         },
     );
@@ -120,6 +126,23 @@ mod tests {
             assert!(error < 3e-7, "{x}: {error}");
         }
         assert!(exp(-1e10) < 1e-37);
+    }
+
+    #[test]
+    fn no_activation_makes_a_number_of_nan() {
+        let (mut slope, mut found) = ([0.0; 40], [f32::NAN; 40]);
+        relu(&mut found);
+        relu_backward(&mut slope, &found);
+        assert!(found.iter().all(|x| x.is_nan()));
+        assert_eq!(slope, [0.0; 40]);
+        let mut upstream = [1.0; 2];
+        relu_backward(&mut upstream, &[f32::NAN, 0.0]);
+        assert_eq!(upstream, [1.0, 0.0]);
+        for activation in [gelu, tanh, sigmoid] {
+            let mut found = [f32::NAN; 40];
+            activation(&mut found, &mut slope);
+            assert!(found.iter().chain(&slope).all(|x| x.is_nan()));
+        }
     }
 
     #[test]

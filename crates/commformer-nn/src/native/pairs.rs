@@ -1,6 +1,6 @@
 //! Attention along edges on which both ends decide, forward and backward.
 
-use super::activations::{exp, logistic};
+use super::activations::{exp, logistic, rectified};
 use super::vectors::{add_scaled, dot, dot_of_relu, sized, vectorized};
 use crate::layers::{Linear, PairAttention, Score};
 use crate::layout::Slot;
@@ -209,13 +209,13 @@ impl Pairs<'_> {
                         let d_logit = (share * worth + score * d_gated) * open * (1.0 - open);
                         for i in 0..pair {
                             let sum = of_pair[i] + u[i];
-                            let d = if sum > 0.0 { d_logit } else { 0.0 };
+                            let d = if sum <= 0.0 { 0.0 } else { d_logit };
                             d_of_pair[i] += d * self.weight[i];
                             d_u[i] += d * self.weight[i];
                         }
                         if let Some([d_weight, d_bias]) = &mut back.decision {
                             for i in 0..pair {
-                                d_weight[i] += d_logit * (of_pair[i] + u[i]).max(0.0);
+                                d_weight[i] += d_logit * rectified(of_pair[i] + u[i]);
                             }
                             d_bias[0] += d_logit;
                         }

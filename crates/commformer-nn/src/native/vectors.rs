@@ -2,6 +2,8 @@
 //!
 //! Sums run over [`LANES`] partial sums, which a compiler may keep in one register.
 
+use super::activations::rectified;
+
 /// Partial sums of a reduction.
 const LANES: usize = 16;
 
@@ -85,11 +87,11 @@ pub(crate) fn dot_of_relu(w: &[f32], x: &[f32], y: &[f32]) -> f32 {
         let chunk = start..start + LANES;
         let (w, x, y) = (&w[chunk.clone()], &x[chunk.clone()], &y[chunk]);
         for lane in 0..LANES {
-            lanes[lane] += w[lane] * (x[lane] + y[lane]).max(0.0);
+            lanes[lane] += w[lane] * rectified(x[lane] + y[lane]);
         }
     }
     let rest: f32 = (whole..w.len())
-        .map(|i| w[i] * (x[i] + y[i]).max(0.0))
+        .map(|i| w[i] * rectified(x[i] + y[i]))
         .sum();
     total(lanes) + rest
 }
