@@ -119,7 +119,7 @@ impl Adam {
     /// # Errors
     ///
     /// [`TorchError::Count`] or [`TorchError::Mismatch`] when the gradients do not fit the
-    /// parameters; then nothing has changed. [`TorchError::Libtorch`] if libtorch refuses.
+    /// parameters, or these no longer what they were; then nothing has changed. [`TorchError::Libtorch`] if libtorch refuses.
     pub fn step(&mut self, gradients: &[Tensor]) -> Result<(), TorchError> {
         if gradients.len() != self.parameters.len() {
             return Err(TorchError::Count {
@@ -129,8 +129,22 @@ impl Adam {
             });
         }
         let mut dense = Vec::with_capacity(gradients.len());
-        for ((name, parameter), gradient) in self.names.iter().zip(&self.parameters).zip(gradients)
-        {
+        let own = self.names.iter().zip(&self.parameters).zip(&self.exp_avg);
+        for (((name, parameter), exp_avg), gradient) in own.zip(gradients) {
+            // Whoever shares the handle can have made another tensor of it.
+            let tensor = || format!("parameter {name:?}");
+            check_tensor(parameter, self.device, tensor)?;
+            if parameter.size() != exp_avg.size() || !parameter.is_contiguous() {
+                return Err(TorchError::Mismatch {
+                    tensor: tensor(),
+                    expected: format!("a contiguous tensor of shape {:?}", exp_avg.size()),
+                    found: format!(
+                        "shape {:?}, strides {:?}",
+                        parameter.size(),
+                        parameter.stride()
+                    ),
+                });
+            }
             let tensor = || format!("gradient of {name:?}");
             check_tensor(gradient, self.device, tensor)?;
             if gradient.size() != parameter.size() {
@@ -160,8 +174,8 @@ impl Adam {
         let exp_avg = ffi::handles(&self.exp_avg);
         let exp_avg_sq = ffi::handles(&self.exp_avg_sq);
         // SAFETY: four lists of `parameters.len()` handles, all valid for the call, of f32,
-        // contiguous, on one device and of pairwise equal shapes, as checked above and in `new`
-        // and `load_state`. Writing through a shared handle is what in-place operations do.
+        // contiguous, on one device and of pairwise equal shapes: parameters and gradients are
+        // checked above, and the moments, which nobody else holds, are made so in `new` and `load_state`. Writing through a shared handle is what in-place operations do.
         unsafe {
             ffi::check(
                 "do a step of Adam",

@@ -285,3 +285,15 @@ fn parameters_and_constants_that_cannot_be_are_refused() {
     assert!(adam.set_lr(f64::NAN).is_err());
     assert_eq!(adam.config().lr, CONFIG.lr);
 }
+
+#[test]
+fn a_parameter_that_has_become_another_tensor_is_refused() {
+    let weight = Tensor::zeros([4], (Kind::Float, Device::Cpu));
+    let parameters = vec![("w".to_owned(), weight.shallow_clone())];
+    let mut adam = Adam::new(parameters, CONFIG).unwrap();
+    // Through any handle of it; the moments still have room for four numbers.
+    let _ = weight.shallow_clone().resize_([1000]);
+    let error = adam.step(&[weight.zeros_like()]).unwrap_err().to_string();
+    let words = "parameter \"w\": expected a contiguous tensor of shape [4]";
+    assert!(error.contains(words), "{error}");
+}
