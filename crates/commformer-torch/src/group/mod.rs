@@ -117,6 +117,7 @@ impl Group {
     ///
     /// [`GroupError::Lost`].
     pub fn gather(&mut self, mine: &Tensor) -> Result<Vec<Tensor>, GroupError> {
+        self.connected("gather tensors")?;
         let mine = mine.contiguous();
         let mut gathered: Vec<Tensor> = (0..self.at.size).map(|_| mine.empty_like()).collect();
         let handles: Vec<_> = gathered
@@ -199,6 +200,7 @@ impl Group {
     ///
     /// [`GroupError::Lost`].
     pub fn sum(&mut self, tensor: &mut Tensor) -> Result<(), GroupError> {
+        self.connected("add tensors up")?;
         // SAFETY: as for `gather`.
         let done = unsafe {
             let message = ffi::commformer_group_sum(self.handle.0, tensor.as_mut_ptr().cast());
@@ -228,6 +230,22 @@ impl Group {
     fn linger(&self) {
         if self.at.serves() && !self.abandoned {
             thread::sleep(LINGER);
+        }
+    }
+
+    /// Refuses where the connections are closed, or a call that hangs still has the handle.
+    fn connected(&self, operation: &'static str) -> Result<(), GroupError> {
+        match self.abandoned || self.parted {
+            false => Ok(()),
+            true => Err(GroupError::Lost {
+                rank: self.at.rank,
+                size: self.at.size,
+                missing: None,
+                cause: TorchError::Libtorch {
+                    operation,
+                    message: "they were lost in an earlier call".into(),
+                },
+            }),
         }
     }
 
