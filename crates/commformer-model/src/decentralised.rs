@@ -109,11 +109,14 @@ impl Weights {
         };
         let saved = collect(parts, |name| !name.starts_with("gate.")).map_err(refused)?;
         // Before so many are laid out.
-        if config.blocks > saved.len() {
-            let (blocks, found) = (config.blocks, saved.len());
-            return Err(refused(format!(
-                "found {found} tensors, expected several for each of {blocks} blocks"
-            )));
+        let heads = if config.shared_head { 1 } else { config.agents };
+        for (of, count) in [("blocks", config.blocks), ("agents' heads", heads)] {
+            let found = saved.len();
+            if count > found {
+                return Err(refused(format!(
+                    "found {found} tensors, expected several for each of {count} {of}"
+                )));
+            }
         }
         let network = Network::new(config);
         let numbers = network.layout.take(saved).map_err(refused)?;

@@ -93,13 +93,21 @@ fn saved_weights_make_the_same_team() {
     assert!(message.contains("`other` is not known"), "{message}");
     let message = refused(&|parts| parts.push(parts[0].clone()));
     assert!(message.contains("twice"), "{message}");
-    // Before a million blocks are laid out.
+    // Before a million blocks, or heads, are laid out.
     let deep = PolicyConfig {
         blocks: 1 << 20,
         ..policy.config().clone()
     };
-    let message = Weights::of_parts(&deep, parts()).unwrap_err().to_string();
-    assert!(message.contains("each of 1048576 blocks"), "{message}");
+    let many = PolicyConfig {
+        agents: 1 << 20,
+        shared_head: false,
+        ..policy.config().clone()
+    };
+    for (config, what) in [(deep, "blocks"), (many, "agents' heads")] {
+        let message = Weights::of_parts(&config, parts()).unwrap_err().to_string();
+        let words = format!("each of 1048576 {what}");
+        assert!(message.contains(&words), "{message}");
+    }
     // A gate's weights lie in the same file.
     let mut with_gate = parts();
     with_gate.push(("gate.bias".to_owned(), vec![0.0]));
