@@ -158,7 +158,13 @@ impl Reader<'_> {
         match actions {
             ActionSpace::Discrete(count) => Ok(Given::Token(self.index(count + 1)?)),
             ActionSpace::Continuous(width) => {
-                let mut vector = vec![f32::from(self.bytes(1)?[0])];
+                let start = match self.bytes(1)?[0] {
+                    flag @ (0 | 1) => f32::from(flag),
+                    other => {
+                        return Err(unreadable(format!("start flag {other}, expected 0 or 1")));
+                    }
+                };
+                let mut vector = vec![start];
                 self.numbers(width, &mut vector)?;
                 Ok(Given::Vector(vector))
             }
@@ -253,6 +259,9 @@ mod tests {
         assert_eq!(reader.given(actions).unwrap(), start);
         let given = Given::Vector(vec![0.0, 0.25, -3.0]);
         assert_eq!(reader.given_after(actions).unwrap(), given);
+        packet.0[0] = 2;
+        let error = packet.read().given(actions).unwrap_err().to_string();
+        assert!(error.contains("start flag 2, expected 0 or 1"), "{error}");
     }
 
     #[test]
