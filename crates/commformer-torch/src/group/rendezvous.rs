@@ -276,7 +276,7 @@ impl Rendezvous {
             local_rank,
             store_is_there,
             prefix: format!("commformer/attempt_{attempt}"),
-            interface: value("COMMFORMER_INTERFACE"),
+            interface: value("COMMFORMER_INTERFACE").filter(|named| !named.is_empty()),
         }))
     }
 }
@@ -308,6 +308,11 @@ mod tests {
         assert_eq!((found.rank, found.size, found.local_rank), (3, 4, 1));
         assert_eq!((found.host.as_str(), found.port), ("node0", 29500));
         assert!(!found.store_is_there);
+        for (interface, expected) in [("", None), ("eth1", Some("eth1"))] {
+            let interface = [("COMMFORMER_INTERFACE", interface)];
+            let found = read(&[&plain[..], &interface].concat()).unwrap().unwrap();
+            assert_eq!(found.interface.as_deref(), expected);
+        }
         let of_torchrun = [
             ("TORCHELASTIC_USE_AGENT_STORE", "True"),
             ("TORCHELASTIC_RESTART_COUNT", "2"),
