@@ -32,8 +32,6 @@ unsafe extern "C" {
         max_norm: f64,
         norm: *mut f64,
     ) -> *mut c_char;
-    pub(crate) fn commformer_set_deterministic(on: bool) -> *mut c_char;
-    pub(crate) fn commformer_is_deterministic(on: *mut bool) -> *mut c_char;
     pub(crate) fn commformer_inference_begin() -> *mut c_void;
     pub(crate) fn commformer_inference_end(guard: *mut c_void);
     pub(crate) fn commformer_keep_memory(largest: c_int, kept: c_int) -> bool;

@@ -6,8 +6,7 @@
 //! - [`cuda`]: one binary for machines with and without a GPU. [`cuda::device`] turns a name such
 //!   as `auto` into a device and loads libtorch's CUDA half; call it before anything of tch.
 //! - [`library`]: which libtorch this process runs with.
-//! - [`threads`]: how many cores an operation may use, whether results must repeat, and whether
-//!   freed memory is kept.
+//! - [`threads`]: how many cores an operation may use, and whether freed memory is kept.
 //! - [`Shared`]: memory that environments write as a slice and models read as a tensor.
 //! - [`gradients`]: clipping by the global norm.
 //! - [`Adam`]: libtorch's fused kernel, with a state that can be saved and loaded.

@@ -126,14 +126,6 @@ char *commformer_clip_norm(at::Tensor *const *gradients, size_t count, double ma
   });
 }
 
-char *commformer_set_deterministic(bool on) {
-  return guarded([&] { at::globalContext().setDeterministicAlgorithms(on, /*warn_only=*/false); });
-}
-
-char *commformer_is_deterministic(bool *on) {
-  return guarded([&] { *on = at::globalContext().deterministicAlgorithms(); });
-}
-
 // Begins a time in which this thread keeps no account for gradients; ended by the same thread, in
 // reverse order. Null if it could not be begun.
 void *commformer_inference_begin() {

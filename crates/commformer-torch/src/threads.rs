@@ -1,5 +1,5 @@
-//! How libtorch computes on this process's cores: with how many threads, whether it may be
-//! nondeterministic, whether it keeps freed memory, and whether it tracks what gradients need.
+//! How libtorch computes on this process's cores: with how many threads, whether it keeps freed
+//! memory, and whether it tracks what gradients need.
 
 use crate::{TorchError, ffi};
 
@@ -24,42 +24,6 @@ pub fn set_intra_op(threads: usize) -> Result<(), TorchError> {
     }
 }
 
-/// Whether libtorch must use deterministic algorithms, for the whole process. An operation that
-/// has none then fails instead of giving results that differ from run to run.
-///
-/// On a GPU, cuBLAS needs the environment variable `CUBLAS_WORKSPACE_CONFIG=:4096:8` besides,
-/// and says so when it is not set.
-///
-/// # Errors
-///
-/// [`TorchError::Libtorch`] if libtorch refuses.
-pub fn set_deterministic(on: bool) -> Result<(), TorchError> {
-    // SAFETY: a plain value goes in, and the returned text is the shim's.
-    unsafe {
-        ffi::check(
-            "switch deterministic algorithms",
-            ffi::commformer_set_deterministic(on),
-        )
-    }
-}
-
-/// Whether deterministic algorithms are demanded; see [`set_deterministic`].
-///
-/// # Errors
-///
-/// [`TorchError::Libtorch`] if libtorch refuses.
-pub fn is_deterministic() -> Result<bool, TorchError> {
-    let mut on = false;
-    // SAFETY: the shim writes one bool to the place it is given, and the text is its own.
-    unsafe {
-        ffi::check(
-            "tell about deterministic algorithms",
-            ffi::commformer_is_deterministic(&mut on),
-        )?;
-    }
-    Ok(on)
-}
-
 /// Lets the process keep up to half a GiB of the memory that tensors give back, so that the next
 /// tensors of their size (up to 32 MiB) need no fresh pages: those cost a tenth of a training step.
 /// Returns whether the allocator understood; only glibc's does.
@@ -70,7 +34,8 @@ pub fn keep_memory() -> bool {
 
 /// Runs `work` in libtorch's inference mode: like `tch::no_grad`, and besides libtorch does not track
 /// what could need a gradient later, which makes small operations a tenth cheaper. Tensors made in it
-/// can be read and copied anywhere, but a gradient never flows through them.
+/// can be read and copied anywhere, but a gradient never flows through them: copy one before it meets what
+/// needs a gradient.
 pub fn inference<T>(work: impl FnOnce() -> T) -> T {
     struct Guard(*mut std::ffi::c_void);
     impl Drop for Guard {
@@ -112,9 +77,9 @@ mod tests {
         assert_eq!(keep_memory(), cfg!(target_env = "gnu"));
     }
 
-    // Both settings belong to the process, so one test alone may change them.
+    // The setting belongs to the process, so one test alone may change it.
     #[test]
-    fn settings_are_taken_and_given_back() {
+    fn threads_are_as_many_as_were_set() {
         let before = tch::get_num_threads();
         set_intra_op(2).unwrap();
         assert_eq!(tch::get_num_threads(), 2);
@@ -129,10 +94,5 @@ mod tests {
         assert!(set_intra_op(usize::MAX).is_err());
         assert_eq!(tch::get_num_threads(), 1);
         set_intra_op(before as usize).unwrap();
-
-        set_deterministic(true).unwrap();
-        assert!(is_deterministic().unwrap());
-        set_deterministic(false).unwrap();
-        assert!(!is_deterministic().unwrap());
     }
 }
