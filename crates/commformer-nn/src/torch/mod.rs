@@ -17,6 +17,7 @@ pub use distribution::Distribution;
 pub use heard::Heard;
 pub use mask::{Links, gated};
 pub use parameters::Parameters;
+#[doc(hidden)] // for crates that keep to their contract, which no type can hold them to
 pub use slices::{integers, numbers, truths};
 
 use crate::layers::{Activation, Attention, Linear, Norm, PairAttention};

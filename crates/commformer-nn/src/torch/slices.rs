@@ -1,4 +1,7 @@
 //! Tensors on the CPU as slices.
+//!
+//! While a slice lives, nobody writes into the tensor's memory or changes its size, be it through another handle of it.
+//! libtorch shares memory between handles, so that the compiler cannot see to it.
 
 use tch::{Kind, Tensor};
 
@@ -32,7 +35,7 @@ fn elements<T>(tensor: &Tensor, kind: Kind) -> &[T] {
     }
     // SAFETY: the tensor is dense, on the CPU, and of `count` elements of this kind, each of which
     // may have any bits (a bool is read as a byte); the borrow keeps it alive. Nobody writes into it
-    // meanwhile: inputs belong to the caller, and parameters change only in an optimiser's step,
+    // meanwhile, as the module asks: inputs belong to the caller, and parameters change only in an optimiser's step,
     // which no pass overlaps (the contract of `Parameters::replica`, as for libtorch's own kernels).
     unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), count) }
 }
