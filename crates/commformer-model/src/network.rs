@@ -159,8 +159,8 @@ impl Network {
         let width = self.config.embed_dim;
         let edges = (self.config.relation).then(|| ops.leaf(self.edge_embedding, [2, width]));
         let terms = |ops: &mut O, layer: &MessageAttention| {
-            let edges = edges.as_ref()?;
-            Some(ops.linear(&layer.attention.relation, edges))
+            let (edges, relation) = (edges.as_ref()?, layer.attention.relation?);
+            Some(ops.linear(&relation, edges))
         };
         let blocks = self.encoder.blocks.iter();
         let encoder = blocks.map(|block| terms(ops, &block.attention)).collect();

@@ -186,21 +186,20 @@ impl Norm {
 pub struct Attention {
     /// Query, key and value, one below the other: weight (3 E, E); or the query alone.
     pub projection: Linear,
-    /// Relation query and relation key: weight (2 E, E).
-    pub relation: Linear,
+    /// Relation query and relation key: weight (2 E, E). `None`: scores have no relation terms.
+    pub relation: Option<Linear>,
     /// Of the sum of what is heard: weight (E, E).
     pub output: Linear,
     /// How many heads H share the width.
     pub heads: usize,
     /// What scores are multiplied by.
     pub scale: f64,
-    /// Whether scores have relation terms.
-    pub relates: bool,
 }
 
 impl Attention {
     /// An attention of this width: `NAME.query`, `.relation_query`, `.relation_key`, `.output`, and `.key` and `.value`
-    /// unless the network makes those of something else.
+    /// unless the network makes those of something else. The relation layer is in the layout whether the scores have
+    /// relation terms or not.
     pub fn new(
         layout: &mut Layout,
         name: &str,
@@ -211,20 +210,15 @@ impl Attention {
         scale: f64,
     ) -> Self {
         let both = [width, width];
+        let projection = Linear::packed(layout, name, "projection", projections, both, Init::SMALL);
+        let relations = ["relation_query", "relation_key"];
+        let relation = Linear::packed(layout, name, "relation", &relations, both, Init::SMALL);
         Self {
-            projection: Linear::packed(layout, name, "projection", projections, both, Init::SMALL),
-            relation: Linear::packed(
-                layout,
-                name,
-                "relation",
-                &["relation_query", "relation_key"],
-                both,
-                Init::SMALL,
-            ),
+            projection,
+            relation: relates.then_some(relation),
             output: Linear::new(layout, &format!("{name}.output"), both, Init::SMALL),
             heads,
             scale,
-            relates,
         }
     }
 
@@ -234,11 +228,10 @@ impl Attention {
     pub fn of(projection: Linear, output: Linear, heads: usize) -> Self {
         Self {
             projection,
-            relation: projection, // nothing reads it
+            relation: None,
             output,
             heads,
             scale: (heads as f64 / output.inputs as f64).sqrt(),
-            relates: false,
         }
     }
 

@@ -108,9 +108,9 @@ pub fn apply<O: Ops>(
     let width = layers.norm.width;
     let attend = |ops: &mut O| {
         let layer = &layers.attention;
-        let terms = layer.relates.then(|| {
+        let terms = layer.relation.map(|relation| {
             let edges = ops.leaf(layers.edges, [2, width]);
-            ops.linear(&layer.relation, &edges)
+            ops.linear(&relation, &edges)
         });
         ops.attend(layer, terms.as_ref(), y, wide, given.links, false)
     };

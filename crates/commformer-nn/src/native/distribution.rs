@@ -6,10 +6,10 @@ use super::vectors::{sized, vectorized, zeroed};
 
 /// Unavailable actions get this logit. It is finite, so a row without any available action (that
 /// of a dead agent, say) is uniform and not NaN.
-pub const UNAVAILABLE: f32 = -1e10;
+pub(crate) const UNAVAILABLE: f32 = -1e10;
 
 /// ln(2 pi) / 2.
-const HALF_LOG_TAU: f32 = 0.918_938_5;
+pub(crate) const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_8;
 
 /// Distributions over A discrete actions, a row for each agent of each team.
 #[derive(Debug, Default)]
@@ -115,7 +115,10 @@ impl Normal {
         self.deviations.clear();
         let deviation = |x: &f32| 0.5 / (1.0 + (-x).exp());
         self.deviations.extend(log_std.iter().map(deviation));
-        let entropies = self.deviations.iter().map(|x| x.ln() + 0.5 + HALF_LOG_TAU);
+        let entropies = self
+            .deviations
+            .iter()
+            .map(|x| x.ln() + 0.5 + HALF_LOG_TAU as f32);
         self.entropy = entropies.sum();
     }
 
@@ -147,7 +150,7 @@ impl Normal {
         let rows = means.iter().zip(actions).zip(&self.deviations);
         rows.map(|((mean, action), deviation)| {
             let z = (action - mean) / deviation;
-            -0.5 * z * z - deviation.ln() - HALF_LOG_TAU
+            -0.5 * z * z - deviation.ln() - HALF_LOG_TAU as f32
         })
         .sum()
     }

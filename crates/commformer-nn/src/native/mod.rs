@@ -9,7 +9,7 @@ mod activations;
 mod attend;
 mod backward;
 mod dense;
-mod distribution;
+pub(crate) mod distribution;
 mod forward;
 mod heard;
 mod observe;

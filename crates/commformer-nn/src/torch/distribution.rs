@@ -1,14 +1,8 @@
 //! The distributions that agents act from: a categorical one over discrete actions, independent
 //! normal ones over continuous actions.
 
+use crate::native::distribution::{HALF_LOG_TAU, UNAVAILABLE};
 use tch::{Kind, Tensor};
-
-/// ln(2 pi) / 2.
-const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_8;
-
-/// Unavailable actions get this logit. It is finite, so a row without any available action (that
-/// of a dead agent, say) is uniform and not NaN.
-const UNAVAILABLE: f64 = -1e10;
 
 /// The distribution of one or all agents' actions. Leading dimensions are (B, N) or (B).
 #[derive(Debug)]
@@ -35,7 +29,7 @@ impl Distribution {
             (Some(std), _) => Self::Normal { mean: output, std },
             (None, None) => Self::Categorical { logits: output },
             (None, Some(available)) => Self::Categorical {
-                logits: output.masked_fill(&available.logical_not(), UNAVAILABLE),
+                logits: output.masked_fill(&available.logical_not(), f64::from(UNAVAILABLE)),
             },
         }
     }
