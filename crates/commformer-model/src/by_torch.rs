@@ -1,12 +1,15 @@
 //! CommFormer's passes by libtorch, on any device.
 
+mod stale;
+
+pub(crate) use stale::StaleState;
+
 use commformer_nn::torch::{Links, Torch, hidden};
 use tch::{Kind, Tensor};
 
 use crate::config::{ActionSpace, Decoding};
 use crate::input::Input;
 use crate::network::Given;
-use crate::stale::StaleState;
 use crate::{Act, CommFormer, ModelError, Observations};
 use commformer_nn::torch::Distribution;
 

@@ -99,14 +99,12 @@ mod native;
 mod network;
 #[cfg(feature = "torch")]
 mod observations;
-mod old_messages;
 #[cfg(feature = "torch")]
 mod pass;
 #[cfg(feature = "torch")]
 mod policy;
 #[cfg(feature = "torch")]
 mod seen;
-#[cfg(feature = "torch")]
 mod stale;
 
 pub use commformer_nn::native::kernel_vectors;

@@ -5,7 +5,7 @@ use commformer_nn::native::{Actions, Gradients, Index, Links, Native, Scored, Ta
 
 use crate::config::{ActionSpace, Closed, Decoding};
 use crate::network::{Given, Ready, Weights};
-use crate::old_messages::OldMessages;
+use crate::stale::StaleState;
 
 mod act;
 
@@ -286,7 +286,7 @@ impl Workspace {
             Closed::Silence => None,
             Closed::Stale => {
                 let receives = receives(self.tape.senders(links), &context.heard);
-                Some(OldMessages::new(network, context.stale, receives))
+                Some(StaleState::new(network, context.stale, receives))
             }
         };
         let inputs = stale.as_ref().map(|stale| stale.inputs(&mut self.tape));

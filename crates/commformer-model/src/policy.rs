@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use tch::{Device, Kind, Tensor};
 
 use crate::ModelError;
+use crate::by_torch::StaleState;
 use crate::config::PolicyConfig;
 use crate::input::{Input, check_shape};
 use crate::native::Workspace;
 use crate::network::{Network, Weights};
-use crate::stale::StaleState;
 use crate::{Observations, UniformNoise};
 use commformer_nn::native::Actions;
 use commformer_nn::torch::{Distribution, Parameters, numbers};

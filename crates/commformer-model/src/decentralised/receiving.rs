@@ -11,7 +11,7 @@ use super::packet::{Action, Given, Packet, Reader, sent_by};
 use crate::ModelError;
 use crate::config::{Closed, Decoding, PolicyConfig, PreviousAction, RelationOrder, SelfLoop};
 use crate::network;
-use crate::old_messages::OldMessages;
+use crate::stale::StaleState;
 
 /// A member's step while messages go back and forth.
 #[derive(Debug)]
@@ -123,8 +123,8 @@ impl Receiving {
         }
         let received = std::mem::replace(&mut self.receives, !inbox.letters().is_empty());
         let links = self.begin_pass(inbox);
-        let old = self.old_messages();
-        let stale = old.as_ref().map(|old| old.inputs(&mut self.tape));
+        let stale = self.stale();
+        let stale = stale.as_ref().map(|stale| stale.inputs(&mut self.tape));
         let x = self.tape.input(&self.x, config.embed_dim, false);
         let all = self.tape.input(&all, width, false);
         let (network, leaves) = (&self.weights.network, self.weights.leaves());
@@ -189,8 +189,8 @@ impl Receiving {
         let value = (self.weights.network).values(&mut Native::new(&mut self.tape, &leaves), &x);
         let value = self.tape.value(value)[0];
         let others: Vec<&[f32]> = self.others.iter().map(Vec::as_slice).collect();
-        let memory = match self.old_messages() {
-            Some(old) => Some(old.next(&others)),
+        let memory = match self.stale() {
+            Some(stale) => Some(stale.next(&others)),
             None => self.memory.clone(),
         };
         check_made(&[log_prob, value])?;
@@ -373,10 +373,10 @@ impl Receiving {
         own_links
     }
 
-    fn old_messages(&self) -> Option<OldMessages> {
+    fn stale(&self) -> Option<StaleState> {
         let network = &self.weights.network;
         let keeps = self.config().closed == Closed::Stale;
-        keeps.then(|| OldMessages::new(network, self.memory.as_deref(), vec![self.receives]))
+        keeps.then(|| StaleState::new(network, self.memory.as_deref(), vec![self.receives]))
     }
 }
 
