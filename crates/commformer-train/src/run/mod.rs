@@ -6,8 +6,8 @@ mod resume;
 
 use crate::panics::caught;
 use crate::{
-    Best, Checkpoint, CheckpointStore, EpisodeRecord, EvaluateOptions, EvaluationReport, Listener,
-    Policy, Purpose, TrainError, Trainer, evaluate, seed_for,
+    Best, Checkpoint, CheckpointStore, EpisodeRecord, EvaluateOptions, EvaluationReport, GatePlan,
+    Listener, Policy, Purpose, TrainError, Trainer, evaluate, seed_for,
 };
 use commformer_env::{Environment, VecEnv};
 use evaluate::play;
@@ -165,9 +165,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         )?;
         report.steps = self.steps;
         listener.evaluated(&report)?;
-        let new = self.standing(&report);
-        let rank = |best: &Best| (best.within_budget, best.score);
-        if self.best.is_none_or(|old| rank(&new) >= rank(&old)) {
+        let new = standing(self.iteration, &report, self.gate.as_ref(), self.gated);
+        if self.best.is_none_or(|old| is_no_worse(&new, &old)) {
             self.best = Some(new);
         }
         Ok(())
@@ -196,22 +195,144 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         }
         Ok(())
     }
+}
 
-    /// By what checkpoints are compared: with gates, first whether these are in force and keep to the budget; then by
-    /// the return, less what the messages cost.
-    fn standing(&self, report: &EvaluationReport) -> Best {
-        let mut standing = Best {
-            iteration: self.iteration,
-            within_budget: self.gate.is_none(),
-            score: report.mean(|episode| episode.team_return),
-        };
-        if let Some(gate) = self.gates_learned() {
-            let target = gate.budget.target(1.0).unwrap_or(1.0);
-            standing.within_budget = report.message_stats().open_rate() <= target + TOLERANCE;
-            let messages =
-                |episode: &EpisodeRecord| episode.traffic.messages() * f64::from(episode.steps);
-            standing.score -= gate.budget.price().message * report.mean(messages);
+/// By what checkpoints are compared: with gates, first whether these are in force (`gated`) and keep to the budget; then
+/// by the return, less what the messages cost.
+fn standing(
+    iteration: u64,
+    report: &EvaluationReport,
+    gate: Option<&GatePlan>,
+    gated: bool,
+) -> Best {
+    let mut standing = Best {
+        iteration,
+        within_budget: gate.is_none(),
+        score: report.mean(|episode| episode.team_return),
+    };
+    if let Some(gate) = gate.filter(|_| gated) {
+        let target = gate.budget.target(1.0).unwrap_or(1.0);
+        standing.within_budget = report.message_stats().open_rate() <= target + TOLERANCE;
+        let messages =
+            |episode: &EpisodeRecord| episode.traffic.messages() * f64::from(episode.steps);
+        standing.score -= gate.budget.price().message * report.mean(messages);
+    }
+    standing
+}
+
+/// Whether a checkpoint takes the place of an older one as the best: of equals the newest stays.
+fn is_no_worse(new: &Best, old: &Best) -> bool {
+    let rank = |best: &Best| (best.within_budget, best.score);
+    rank(new) >= rank(old)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Budget, MessageStats, Payment, Price};
+
+    /// A message costs 0.5, and a quarter of them is to be taken in.
+    #[derive(Debug)]
+    struct Quarter;
+
+    impl Budget for Quarter {
+        fn update(&mut self, _: f64, _: f64) {}
+
+        fn price(&self) -> Price {
+            Price {
+                message: 0.5,
+                receiving: 0.0,
+            }
         }
-        standing
+
+        fn target(&self, _: f64) -> Option<f64> {
+            Some(0.25)
+        }
+
+        fn state(&self) -> Vec<f64> {
+            Vec::new()
+        }
+
+        fn restore(&mut self, _: &[f64]) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    /// Two episodes of ten steps with this mean return, in each of which two agents took this share of what they could
+    /// in, and so many messages each in a step.
+    fn report(team_return: f64, open: f64, messages: f64) -> EvaluationReport {
+        let episode = |team_return| EpisodeRecord {
+            team_return,
+            steps: 10,
+            traffic: MessageStats {
+                agent_steps: 20.0,
+                active_steps: 20.0,
+                open: 20.0 * open,
+                messages: 20.0 * messages,
+                ..MessageStats::default()
+            },
+            gates_right: None,
+            metrics: Vec::new(),
+        };
+        EvaluationReport {
+            steps: 0,
+            episodes: vec![episode(team_return - 1.0), episode(team_return + 1.0)],
+            metric_names: Vec::new(),
+            graph: Vec::new(),
+            gated: true,
+            sources_heard: None,
+            message_rounds: 0,
+        }
+    }
+
+    /// The iteration, from 0, of the best of these evaluations.
+    fn best(reports: &[EvaluationReport], gate: Option<&GatePlan>) -> Option<u64> {
+        let mut best: Option<Best> = None;
+        for (iteration, report) in (0..).zip(reports) {
+            let new = standing(iteration, report, gate, true);
+            if best.is_none_or(|old| is_no_worse(&new, &old)) {
+                best = Some(new);
+            }
+        }
+        best.map(|best| best.iteration)
+    }
+
+    #[test]
+    fn the_best_checkpoint_has_the_highest_score_and_is_the_newest_of_equals() {
+        let of = |returns: &[f64]| {
+            let reports: Vec<_> = returns.iter().map(|x| report(*x, 1.0, 3.0)).collect();
+            best(&reports, None)
+        };
+        assert_eq!(of(&[3.0, 2.0, 1.0]), Some(0));
+        assert_eq!(of(&[1.0, 3.0, 2.0]), Some(1));
+        assert_eq!(of(&[3.0, 1.0, 3.0, 2.0]), Some(2));
+    }
+
+    #[test]
+    fn with_gates_the_budget_goes_before_the_score_and_messages_cost() {
+        let plan = GatePlan {
+            start: 0.0,
+            ramp: 0.0,
+            entropy_coef: 0.0,
+            budget: Box::new(Quarter),
+            payment: Payment::Rewards,
+        };
+        // 0.03 above the target is within it.
+        let (dear, kept) = (report(100.0, 0.3, 0.0), report(1.0, 0.27, 0.0));
+        assert_eq!(best(&[kept.clone(), dear.clone()], Some(&plan)), Some(0));
+        assert_eq!(best(&[dear, kept], Some(&plan)), Some(1));
+        // 0.2 messages of an agent in each of ten steps, at 0.5.
+        let (silent, talking) = (report(4.5, 0.2, 0.0), report(5.0, 0.2, 0.2));
+        let found = standing(7, &talking, Some(&plan), true);
+        let expected = Best {
+            iteration: 7,
+            within_budget: true,
+            score: 4.0,
+        };
+        assert_eq!(found, expected);
+        assert_eq!(best(&[silent, talking.clone()], Some(&plan)), Some(0));
+        // Before they are in force, gates keep to no budget, and nothing is paid.
+        let found = standing(7, &talking, Some(&plan), false);
+        assert_eq!((found.within_budget, found.score), (false, 5.0));
     }
 }
