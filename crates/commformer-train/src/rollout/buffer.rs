@@ -7,7 +7,7 @@ mod between;
 mod exchange;
 mod fallen;
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;
 mod state;
 mod steps;
 
