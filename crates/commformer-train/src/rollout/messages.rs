@@ -90,3 +90,48 @@ impl<'a> RolloutMessages<'a> {
         Ok(penalties)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Gating;
+    use tch::{Device, Kind, Tensor};
+
+    #[test]
+    fn penalties_by_hand() {
+        // Two environments of three agents, each with a graph of its own: all hear all, and 0 hears both others, 1
+        // nobody, 2 hears 0.
+        let edges = [
+            vec![1.0; 9],
+            vec![1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0],
+        ];
+        let mut gates = GateMemory::new([1, 2, 3, 1]).unwrap();
+        let open = Tensor::from_slice(&[1.0_f32, 0.0, 1.0, 1.0, 1.0, 0.0]).view([2, 3, 1]);
+        let nothing = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu));
+        let gating = Gating {
+            scores: open.zeros_like(),
+            open,
+            log_probs: nothing.shallow_clone(),
+            values: nothing,
+        };
+        gates.record(0, &gating, None).unwrap();
+        let messages = RolloutMessages {
+            edges: &edges,
+            groups: vec![0, 1],
+            gates: Some(&gates),
+            active: &[true, true, false, true, true, true],
+            sizes: &MessageSizes::default(),
+            steps: 1,
+            agents: 3,
+        };
+        let price = Price {
+            message: 0.5,
+            receiving: 0.25,
+        };
+        let found = messages.penalties(price, 4.0).unwrap();
+        // A message costs 0.5, and all that one can take in 0.25 standard deviations of 4. Whoever has its gate open pays
+        // the latter with nobody to hear, too; closed gates and the fallen pay nothing.
+        let expected = [1.5, 0.0, 0.0, 2.0, 1.0, 0.0];
+        assert_eq!(found.into_raw_vec_and_offset().0, expected);
+    }
+}

@@ -182,13 +182,13 @@ mod tests {
             value_coef: 0.5,
             ..PpoConfig::default()
         };
-        let now = Evaluation {
+        let mut now = Evaluation {
             log_probs: row(&[2.0_f32.ln(), 0.5_f32.ln(), 0.0]),
             entropy: row(&[1.0, 3.0, 100.0]),
             values: row(&[1.0, 0.0, 7.0]),
             gate: None,
         };
-        let then = Targets {
+        let mut then = Targets {
             log_probs: row(&[0.0, 0.0, 0.0]),
             values: row(&[0.0, 0.0, 0.0]),
             advantages: row(&[1.0, 1.0, 50.0]),
@@ -197,17 +197,56 @@ mod tests {
             valued: row(&[1.0, 1.0, 0.0]),
             gate: None,
         };
-        let loss = loss(&config, None, &now, &then, 2.0);
-        let terms = Vec::<f64>::try_from(loss.terms).unwrap();
+        let found = loss(&config, None, &now, &then, 2.0);
+        let terms = Vec::<f64>::try_from(found.terms).unwrap();
         // Ratios 2 (clipped to 1.2) and 0.5 (the worse of 0.5 and 0.8).
         assert!((terms[0] + (1.2 + 0.5) / 2.0).abs() < 1e-6);
         // Values 1 (clipped to 0.2, the worse) and 0.
         assert!((terms[1] - (1.8_f64.powi(2) / 2.0 + 0.5) / 2.0).abs() < 1e-6);
         assert!((terms[2] - 2.0).abs() < 1e-6);
         assert_eq!(terms[3], 1.0);
+        let plain = terms[0] - 0.1 * terms[2] + 0.5 * terms[1];
+        assert!((found.total.double_value(&[]) - plain).abs() < 1e-6);
+
+        let gate = GateTerms {
+            entropy_coef: 0.2,
+            message: 0.3,
+            receiving: 0.4,
+        };
+        let total = |gate: Option<&GateTerms>, now: &Evaluation, then: &Targets| {
+            loss(&config, gate, now, then, 2.0).total.double_value(&[])
+        };
+        now.gate = Some(GateEvaluation::StraightThrough {
+            messages: row(&[2.0, 4.0, 100.0]),
+            share: row(&[0.5, 1.0, 100.0]),
+        });
+        // 3 messages and a share of 0.75 at their prices.
+        let found = total(Some(&gate), &now, &then);
         assert!(
-            (loss.total.double_value(&[]) - (terms[0] - 0.1 * terms[2] + 0.5 * terms[1])).abs()
-                < 1e-6
+            (found - (plain + 3.0 * 0.3 + 0.75 * 0.4)).abs() < 1e-5,
+            "{found}"
         );
+        assert!((total(None, &now, &then) - plain).abs() < 1e-6);
+
+        now.gate = Some(GateEvaluation::Action {
+            log_probs: row(&[0.5_f32.ln(), 2.0_f32.ln(), 0.0]),
+            entropy: row(&[2.0, 4.0, 100.0]),
+            values: row(&[0.0, 0.0, 7.0]),
+            excess: row(&[1.0, 4.0, 100.0]),
+        });
+        then.gate = Some(GateTargets {
+            log_probs: row(&[0.0; 3]),
+            values: row(&[0.0; 3]),
+            advantages: row(&[-1.0, 1.0, 50.0]),
+        });
+        // Ratios 0.5 (-0.8 is the worse) and 2 (clipped to 1.2); errors 2 and 1 of the values; entropy 3; excess 2.5.
+        let of_values = (2.0 + 0.5) / 2.0;
+        let of_decisions = -(-0.8 + 1.2) / 2.0 - 0.2 * 3.0 + 0.1 * 2.5;
+        let found = total(Some(&gate), &now, &then);
+        let expected = plain + 0.5 * of_values + of_decisions;
+        assert!((found - expected).abs() < 1e-5, "{found}, not {expected}");
+        // Before they are in force only the values are learned.
+        let found = total(None, &now, &then);
+        assert!((found - (plain + 0.5 * of_values)).abs() < 1e-5, "{found}");
     }
 }
