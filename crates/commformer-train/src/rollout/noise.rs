@@ -89,6 +89,7 @@ fn numbers(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     #[test]
     fn an_environment_draws_the_same_whoever_acts_with_it() {
@@ -116,5 +117,12 @@ mod tests {
         assert_eq!(whole.0.narrow(0, 2, 2), part.0);
         assert_eq!(whole.1.narrow(0, 2, 2), part.1);
         assert_ne!(whole.0, whole.1);
+    }
+
+    #[test]
+    fn no_two_environments_or_rollouts_draw_the_same() {
+        let first = (0..3).flat_map(|iteration| streams(3, iteration, 0..4, 4));
+        let first: HashSet<u32> = first.map(|mut stream| stream.uniform().to_bits()).collect();
+        assert_eq!(first.len(), 12);
     }
 }

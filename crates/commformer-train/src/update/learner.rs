@@ -186,11 +186,8 @@ impl<P: Policy> Learner<P> {
         let envs = experience.num_envs();
         let samples = experience.of_envs(0..bilevel::lower_envs(plan, envs));
         let mut losses = Vec::with_capacity(ppo.minibatches);
-        for (minibatch, selection) in self
-            .minibatches(samples, ppo.minibatches, update)
-            .iter()
-            .enumerate()
-        {
+        let cut = minibatches(self.seed, samples, ppo.minibatches, update);
+        for (minibatch, selection) in cut.iter().enumerate() {
             let draw = update * ppo.minibatches as u64 + minibatch as u64;
             // The lower level takes the graph as it is: no gradient reaches the logits.
             let drawn = match &graphs.drawn {
@@ -337,14 +334,35 @@ impl<P: Policy> Learner<P> {
             false => Err(TrainError::Diverged(Diverged { iteration, weights })),
         }
     }
+}
 
-    /// Splits samples, or whole sequences of them, evenly and at random; one minibatch is everything, in order.
-    fn minibatches(&self, samples: Selection, count: usize, update: u64) -> Vec<Selection> {
-        if count <= 1 {
-            return vec![samples];
+/// Splits samples, or whole sequences of them, evenly and at random; one minibatch is everything, in order.
+fn minibatches(seed: u64, samples: Selection, count: usize, update: u64) -> Vec<Selection> {
+    if count <= 1 {
+        return vec![samples];
+    }
+    let mut order: Vec<i64> = samples.samples().map(|unit| unit as i64).collect();
+    Rng::new(seed_for(seed, Purpose::Minibatches), update).shuffle(&mut order);
+    Selection::evenly(&order, count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minibatches_are_drawn_anew_for_each_epoch() {
+        let samples = || Selection::Range(0, 40);
+        let drawn = |seed, update| minibatches(seed, samples(), 2, update);
+        assert_eq!(drawn(1, 0), drawn(1, 0));
+        let in_order = Selection::evenly(&(0..40).collect::<Vec<_>>(), 2);
+        for (one, other) in [
+            (drawn(1, 0), in_order),
+            (drawn(1, 0), drawn(1, 1)),
+            (drawn(1, 0), drawn(2, 0)),
+        ] {
+            assert_ne!(one, other);
         }
-        let mut order: Vec<i64> = samples.samples().map(|unit| unit as i64).collect();
-        Rng::new(seed_for(self.seed, Purpose::Minibatches), update).shuffle(&mut order);
-        Selection::evenly(&order, count)
+        assert_eq!(minibatches(1, samples(), 1, 0), [samples()]);
     }
 }

@@ -5,8 +5,8 @@ use crate::plain::Plain;
 use commformer_env::{PredatorPrey, PredatorPreyConfig, VecEnv};
 use commformer_train::{
     Actor, BilevelConfig, Budget, CheckpointStore, Estimator, EvaluationReport, GatePlan,
-    GraphPlan, Payment, Policy, Price, Purpose, RolloutGraph, TrainError, Trainer, UpperData,
-    Which, evaluate, seed_for,
+    GraphPlan, Payment, Policy, Price, Purpose, RolloutGraph, Settings, TrainError, Trainer,
+    UpperData, Which, evaluate, seed_for,
 };
 use tch::Tensor;
 
@@ -31,9 +31,17 @@ fn trainer_of<P: Policy>(
     plan: GraphPlan,
     threads: usize,
 ) -> Result<Trainer<P, PredatorPrey>, TrainError> {
-    let envs = envs(Purpose::Environments);
     let mut settings = settings(ENVS, 16);
     settings.run.threads = threads;
+    trainer_with(settings, made, plan)
+}
+
+fn trainer_with<P: Policy>(
+    settings: Settings,
+    made: impl FnOnce(Plain) -> P,
+    plan: GraphPlan,
+) -> Result<Trainer<P, PredatorPrey>, TrainError> {
+    let envs = envs(Purpose::Environments);
     let policy = made(Plain::new(envs.spec(), 1));
     Trainer::new(settings, plan, policy, envs)
 }
@@ -57,6 +65,29 @@ fn it_trains_and_sends_nothing() {
     let graph = trainer.execution_graph().unwrap();
     let report = evaluated(trainer.policy(), &graph);
     assert_eq!((report.episodes.len(), report.graph.len()), (ENVS, 0));
+}
+
+#[test]
+fn a_gradient_is_no_longer_than_it_may_be() {
+    // By how much a weight moves at the most in an iteration, and the norm that is told.
+    let moved = |max_grad_norm: f64| {
+        let mut settings = settings(ENVS, 16);
+        settings.ppo.max_grad_norm = max_grad_norm;
+        let mut trainer = trainer_with(settings, |plain| plain, GraphPlan::None).unwrap();
+        let before = bits(&trainer);
+        let norm = trainer.iterate().unwrap().losses.grad_norm;
+        let after = bits(&trainer);
+        let moves = before.iter().zip(&after);
+        let moves =
+            moves.map(|(before, after)| (f32::from_bits(*before) - f32::from_bits(*after)).abs());
+        (moves.fold(0.0, f32::max), norm)
+    };
+    let (far, _) = moved(1.0);
+    // Far below Adam's epsilon of 1e-5, a step is as much shorter than the learning rate.
+    let (near, norm) = moved(1e-9);
+    assert!(far > 1e-3 && near < 1e-5, "{far} {near}");
+    // As it was before.
+    assert!(norm > 1e-3, "{norm}");
 }
 
 #[test]
