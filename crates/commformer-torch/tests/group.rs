@@ -1,6 +1,10 @@
 //! Processes that meet, exchange tensors and lose each other. Every test starts this program again, once for each process.
 
+#[path = "../../../tests/src/ports.rs"]
+mod ports;
+
 use commformer_torch::group::{Group, GroupError, Rendezvous, Waits};
+use ports::port;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -11,14 +15,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Which part this process plays, if it was started by a test.
 const PART: &str = "COMMFORMER_TEST_PART";
-
-fn port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
 
 fn start(part: &str, rank: usize, size: usize, port: u16) -> Child {
     Command::new(std::env::current_exe().unwrap())

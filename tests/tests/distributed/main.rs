@@ -3,6 +3,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../../src/ports.rs"]
+mod ports;
 mod processes;
 mod tasks;
 

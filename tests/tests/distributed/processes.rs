@@ -1,16 +1,14 @@
 //! The processes of a run: each is this program, with a part to play.
 
+use super::ports::port;
 use super::tasks::configs;
 use commformer::compose::TeamTrainer;
 use commformer_torch::group::{Group, Rendezvous, Waits};
 use commformer_train::TrainError;
-use std::net::TcpListener;
-use std::ops::Range;
+use std::env;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use std::{env, iter};
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
 pub const WAITS: Waits = Waits {
@@ -25,24 +23,10 @@ pub const THREADS: &str = "COMMFORMER_TEST_THREADS";
 pub const FOLDER: &str = "COMMFORMER_TEST_FOLDER";
 pub const PORTS: &str = "COMMFORMER_TEST_PORTS";
 
-/// Free ports that no two tests share. They are below those that a system hands out by itself, so that no other
-/// connection takes one before the processes meet.
-pub fn ports(count: usize) -> String {
-    const RANGE: Range<u16> = 10_000..30_000;
-    static TRIED: AtomicU32 = AtomicU32::new(0);
-    let next = || {
-        let tried = TRIED.fetch_add(1, Ordering::Relaxed);
-        RANGE.start + (std::process::id().wrapping_add(tried) % RANGE.len() as u32) as u16
-    };
-    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    let free = iter::repeat_with(next).filter(is_free).take(count);
-    let ports: Vec<_> = free.map(|port| port.to_string()).collect();
-    ports.join(",")
-}
-
 /// The processes of a run, each with what it printed and whether it ended well.
 pub fn play(part: &str, size: usize, threads: usize, folder: &Path) -> Vec<(bool, String)> {
-    let ports = ports(configs().len());
+    let ports: Vec<_> = configs().iter().map(|_| port().to_string()).collect();
+    let ports = ports.join(",");
     let start = |rank: usize| -> Child {
         Command::new(env::current_exe().unwrap())
             .args(["--exact", "one_of_them", "--nocapture", "--test-threads=1"])

@@ -1,9 +1,9 @@
 //! Processes that others start, as the recipes of `docs/src/distributed.md` say: the files that they leave are those of one.
 
+use super::ports::port;
 use super::{SMALL, metrics, printed, skip, train};
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -14,12 +14,6 @@ const RECIPES: &str = include_str!("../../../../docs/src/distributed.md");
 
 fn arguments(run: &str) -> Vec<&str> {
     [&SHARDS[..], &SMALL, &["--run", run]].concat()
-}
-
-/// Free again before somebody takes it.
-fn port() -> String {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
-    free.unwrap().port().to_string()
 }
 
 /// A command in `folder`, in which nothing of this process's own environment says who takes part.
@@ -159,7 +153,7 @@ fn slurm_starts_them() {
 #[test]
 fn kubernetes_starts_them() {
     let scratch = tempfile::tempdir().unwrap();
-    let port = port();
+    let port = port().to_string();
     let start = |rank: usize| {
         command(scratch.path(), PROGRAM)
             .env("PYTHONUNBUFFERED", "1")

@@ -14,6 +14,8 @@ mod interpreter;
 mod launchers;
 #[cfg(unix)]
 mod outputs;
+#[path = "../../../../tests/src/ports.rs"]
+mod ports;
 mod ranks;
 mod signals;
 #[path = "../../../../tests/src/skip.rs"]

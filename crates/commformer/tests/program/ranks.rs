@@ -1,8 +1,8 @@
 //! Several processes that train one team.
 
+use super::ports::port;
 use super::{SMALL, complaint, metrics, printed, read, train};
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -54,9 +54,7 @@ fn the_environment_says_who_takes_part() {
     printed(&train(folder, &begin));
     // Back to the second iteration.
     fs::remove_dir_all(folder.join("begun/checkpoints/00000004")).unwrap();
-    // Free again before the first of them takes it.
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
-    let port = free.unwrap().port().to_string();
+    let port = port().to_string();
     let start = |rank: usize| {
         Command::new(env!("CARGO_BIN_EXE_commformer"))
             .current_dir(folder)
@@ -182,8 +180,7 @@ fn one_that_was_started_here_and_is_lost_ends_the_run_by_its_number() {
 #[test]
 fn one_that_cannot_begin_ends_the_meeting_with_its_words() {
     let scratch = tempfile::tempdir().unwrap();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr();
-    let port = free.unwrap().port().to_string();
+    let port = port().to_string();
     let start = |rank: &str, seed: &str| {
         Command::new(env!("CARGO_BIN_EXE_commformer"))
             .current_dir(scratch.path())

@@ -1,11 +1,12 @@
 //! `docs/examples/track.py` copies runs into MLflow and Weights & Biases, and `wandb sync` took event files as they are: what
 //! these packages, from PyPI, then hold. Nothing leaves this machine.
 
+use crate::ports::port;
 use crate::{curve, curve_of, json, metrics, printed, python_with, read, train, words};
 use serde_json::{Value, json as literal};
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command};
@@ -95,10 +96,7 @@ fn mlflow_holds_the_settings_numbers_and_files_of_a_run() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
     printed(&train(folder, &words("signal --run signal-1")));
-    let port = {
-        let any = TcpListener::bind("127.0.0.1:0").unwrap();
-        any.local_addr().unwrap().port()
-    };
+    let port = port();
     let _server = Server::start(&python, folder, port);
     let uri = format!("http://127.0.0.1:{port}");
     let mut copying = track(&python, folder, "mlflow signal-1 --project teams");
