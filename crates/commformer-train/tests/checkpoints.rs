@@ -376,12 +376,6 @@ proptest! {
     }
 
     #[test]
-    fn hostile_bytes_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        prop_assert!(decode_state(&bytes, Path::new("state.bin")).is_err());
-        prop_assert!(Manifest::decode(&bytes, Path::new("manifest.json")).is_err());
-    }
-
-    #[test]
     fn a_cut_state_is_an_error(length in any::<prop::sample::Index>()) {
         let bytes = encode_state(&state(3, 1)).unwrap();
         let length = length.index(bytes.len());

@@ -131,15 +131,6 @@ pub fn same_on_any_threads<E: Environment>(task: impl Fn() -> E) {
 }
 
 #[test]
-fn the_number_of_threads_and_the_other_environments_change_nothing() {
-    let config = SignalConfig {
-        cue_probability: 0.5,
-        ..Default::default()
-    };
-    same_on_any_threads(|| Signal::new(config.clone()).unwrap());
-}
-
-#[test]
 fn environments_that_are_dealt_out_go_on_as_before() {
     let signal = || Signal::new(SignalConfig::default()).unwrap();
     let whole = || VecEnv::new((0..5).map(|_| signal()).collect::<Vec<_>>(), 3).unwrap();

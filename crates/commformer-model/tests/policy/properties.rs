@@ -260,16 +260,4 @@ proptest! {
             }
         }
     }
-
-    #[test]
-    fn an_open_gate_changes_nothing(config in configs(), k in 1..=7usize, seed: u64) {
-        let mut noise = Noise::new(seed);
-        let policy = noisy_policy(&config, &mut noise);
-        let n = config.agents as i64;
-        let obs = noise.normals(&[2, n, config.obs_dim as i64]);
-        let graph = gated_graph(config.agents, k, 2, &mut noise);
-        let open = graph::gated(&graph, &Tensor::ones([2, n], (Kind::Float, Device::Cpu)));
-        let without = policy.encode_on(&obs, &graph).unwrap();
-        prop_assert_eq!(policy.encode_on(&obs, &open).unwrap(), without);
-    }
 }
