@@ -323,7 +323,7 @@ mod tests {
         let mut buffer = Buffer::new(scripted.spec(), 1, 2).unwrap();
         let mut env = VecEnv::new(vec![scripted], 0).unwrap();
         buffer.reset(&mut env).unwrap();
-        buffer.begin().unwrap();
+        buffer.begin(&env).unwrap();
         let nothing = |kind| Tensor::zeros([1, 2], (kind, Device::Cpu));
         for (t, values) in values.iter().enumerate() {
             let act = Act {
