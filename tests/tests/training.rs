@@ -213,6 +213,106 @@ fn a_task_is_told_the_progress_of_the_run_before_each_rollout() {
     }
 }
 
+/// A task that shows and pays the same in each of its four steps.
+struct Constant {
+    spec: Spec,
+    shown: f32,
+    paid: f32,
+    steps: u32,
+}
+
+impl Environment for Constant {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn reset(&mut self, _: &mut Rng, out: Observation<'_>) {
+        self.steps = 0;
+        // Not alike, or a norm over them would leave nothing.
+        for (at, seen) in (0_u8..).zip(out.obs) {
+            *seen = self.shown * f32::from(at).sin();
+        }
+        out.active.fill(true);
+    }
+
+    fn step(
+        &mut self,
+        _: Actions<'_>,
+        rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        let steps = self.steps + 1;
+        self.reset(rng, out);
+        self.steps = steps;
+        rewards.fill(self.paid);
+        match steps {
+            4 => Status::Truncated,
+            _ => Status::Running,
+        }
+    }
+
+    fn metrics(&self, _: &mut [f32]) {}
+}
+
+/// With the last two of four environments held out for the upper level, the lower one does not learn from those, and the
+/// upper one from no others.
+#[test]
+fn each_level_learns_from_its_own_environments() {
+    // The entropy that the lower level's first step met, and the edge logits after an iteration.
+    let learned = |shown: [f32; 4], paid: [f32; 4]| {
+        let set = [
+            "env.agents=3",
+            "graph.estimator='score-function'",
+            "graph.rollout='sampled'",
+            "graph.upper_data='held-out'",
+            "graph.held_out=0.5",
+            "graph.groups=0",
+            "graph.upper_every=1",
+            "graph.warmup=0",
+            "rollout.num_envs=4",
+            "rollout.shard=2",
+            "ppo.epochs=1",
+            "ppo.minibatches=1",
+        ];
+        let config = config("signal", &set);
+        let envs = shown.into_iter().zip(paid).map(|(shown, paid)| {
+            let spec = Spec {
+                agents: 3,
+                obs_dim: 5,
+                obs_version: 1,
+                state_dim: 0,
+                actions: ActionSpace::Discrete(3),
+                masks_actions: false,
+                metrics: Vec::new(),
+            };
+            let steps = 0;
+            Box::new(Constant {
+                spec,
+                shown,
+                paid,
+                steps,
+            }) as Box<dyn Environment>
+        });
+        let envs = VecEnv::new(envs.collect(), 1).unwrap();
+        let mut trainer = compose::trainer_in(&config, Device::Cpu, envs).unwrap();
+        let report = trainer.iterate().unwrap();
+        let state = weights(trainer.policy().state()).into_iter();
+        let logits = state.filter(|(name, _)| name == "graph.edge_logits");
+        let logits: Vec<_> = logits.map(|(_, logits)| logits).collect();
+        (report.losses.entropy, logits)
+    };
+    let (shown, paid) = ([1.0; 4], [1.0, 0.0, 1.0, 0.0]);
+    let (entropy, logits) = learned(shown, paid);
+    assert_eq!(logits.len(), 1);
+    // What the last two show does not matter to the lower level; what one of the first shows does.
+    assert_eq!(learned([1.0, 1.0, -3.0, 2.0], paid).0, entropy);
+    assert_ne!(learned([1.0, -3.0, 1.0, 1.0], paid).0, entropy);
+    // What the first two pay does not matter to the graph; what the last two pay does.
+    assert_eq!(learned(shown, [0.0, 5.0, 1.0, 0.0]).1, logits);
+    assert_ne!(learned(shown, [1.0, 0.0, 0.0, 1.0]).1, logits);
+}
+
 /// Each agent sees one number, `offset` or `offset + scale`, and is paid for saying which.
 struct OwnBit {
     spec: Spec,
