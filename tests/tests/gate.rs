@@ -248,7 +248,6 @@ fn signal_is_listened_to_when_the_cue_says_so() {
         "env.agents=3",
         "env.cue_probability=0.25",
         "graph.sparsity=0.4",
-        "policy.embed_dim=32",
         "run.threads=2",
         "run.steps=100000",
         "gate.mode='learned'",
