@@ -38,10 +38,16 @@ def line_of(run: Path) -> dict[str, str]:
     measure = next(name for name in SUCCESS if name in final)
     lines = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
     evaluations = [line for line in lines if line["kind"] == "evaluation"]
-    solved = (at["steps"] for at in evaluations if at["metrics"][measure]["mean"] >= GOAL)
-    values = [final[name]["mean"] if name in final else "" for name in METRICS]
-    found = (task, method, seed, measure, final[measure]["mean"], next(solved, ""), *values)
+    solved = (at["steps"] for at in evaluations if mean_of(at["metrics"], measure, 0) >= GOAL)
+    values = [mean_of(final, name, "") for name in METRICS]
+    found = (task, method, seed, measure, mean_of(final, measure, ""), next(solved, ""), *values)
     return dict(zip(COLUMNS, map(str, found)))
+
+
+def mean_of(metrics: dict[str, dict[str, float | None]], name: str, without):
+    """A mean that is not there, or null because it was not finite, is `without`."""
+    mean = metrics.get(name, {}).get("mean")
+    return without if mean is None else mean
 
 
 def add(file: Path, folder: Path) -> None:
@@ -66,8 +72,8 @@ def spread(lines: list[dict[str, str]], name: str, digits: int) -> str:
 
 
 def solved_at(lines: list[dict[str, str]]) -> str:
-    """The median over runs; a run that is never solved is the last."""
-    median = statistics.median(float(line["solved_at"] or "inf") for line in lines)
+    """When half of the runs had done it: of an even number the lower median. A run that is never solved is the last."""
+    median = statistics.median_low(float(line["solved_at"] or "inf") for line in lines)
     return "never" if median == float("inf") else f"{median / 1000:.0f}k"
 
 
@@ -81,8 +87,12 @@ def table(task: str, runs: list[dict[str, str]]) -> None:
     measure = of_task[0]["measure"]
     print(f"\n**{task}**\n\n| method | runs | {measure} | solved at | steps of an episode | messages | bytes | rounds |")
     print("|---|---|---|---|---|---|---|---|")
-    success = lambda lines: -statistics.mean(float(line["success"]) for line in lines)
-    for method, lines in sorted(methods.items(), key=lambda of: success(of[1])):
+
+    def success(lines: list[dict[str, str]]) -> float:
+        values = [float(line["success"]) for line in lines if line["success"]]
+        return statistics.mean(values) if values else float("-inf")
+
+    for method, lines in sorted(methods.items(), key=lambda of: -success(of[1])):
         others = [spread(lines, name, digits) for name, digits in METRICS.items()]
         cells = [method, str(len(lines)), spread(lines, "success", 2), solved_at(lines), *others]
         print(f"| {' | '.join(cells)} |")

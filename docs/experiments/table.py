@@ -38,6 +38,8 @@ def spread(values, interval):
         return f"{mean:.3f}" if interval else f"{mean:.2f}"
     if not interval:
         return f"{mean:.2f} ({min(values):.2f} to {max(values):.2f})"
+    if len(values) not in STUDENT:
+        raise SystemExit(f"--interval knows Student's t up to {max(STUDENT)} seeds, and there are {len(values)}: add it to STUDENT")
     half = STUDENT[len(values)] * statistics.stdev(values) / len(values) ** 0.5
     return f"{mean:.3f} ± {half:.3f}"
 
