@@ -35,7 +35,8 @@ pub struct Curve {
     pub series: usize,
     /// A thin line each. A point of which a coordinate is no number, or too large to draw, is a gap.
     pub thin: Vec<Vec<(f64, f64)>>,
-    /// A thick line with a band.
+    /// A thick line with a band. A point of which the place, the value or an end is no number, or too large to draw, is a gap
+    /// in both.
     pub thick: Vec<(f64, Interval)>,
 }
 
@@ -50,7 +51,10 @@ impl Curves<'_> {
             let lines = self.curves.iter().flat_map(|curve| &curve.thin);
             lines.flatten().filter(|point| is_drawn(point))
         };
-        let thick = || self.curves.iter().flat_map(Curve::drawn);
+        let thick = || {
+            let lines = self.curves.iter().flat_map(|curve| &curve.thick);
+            lines.filter(|point| is_whole(point))
+        };
         let drawn = thin().map(|(x, _)| *x);
         let Some(x) = extent(drawn.chain(thick().map(|(x, _)| *x))) else {
             return Ok(None);
@@ -119,13 +123,14 @@ impl Curves<'_> {
             .iter()
             .filter(|_| self.curves.len() <= SERIES.len());
         for curve in banded {
-            let ends = curve.drawn().map(|(x, at)| (*x, at.high));
-            let back = curve.drawn().rev().map(|(x, at)| (*x, at.low));
-            let band = Polygon::new(
-                ends.chain(back).collect::<Vec<_>>(),
-                series(curve.series).mix(0.18),
-            );
-            if curve.drawn().count() > 1 {
+            let parts = pieces(&curve.thick, is_whole);
+            for part in parts.filter(|part| part.len() > 1) {
+                let ends = part.iter().map(|(x, at)| (*x, at.high));
+                let back = part.iter().rev().map(|(x, at)| (*x, at.low));
+                let band = Polygon::new(
+                    ends.chain(back).collect::<Vec<_>>(),
+                    series(curve.series).mix(0.18),
+                );
                 chart.draw_series([band]).map_err(ChartError::new)?;
             }
         }
@@ -136,26 +141,25 @@ impl Curves<'_> {
                 true => series(index).stroke_width(8),
                 false => series(index).mix(0.45).stroke_width(3),
             };
-            for piece in curve.thin.iter().flat_map(|line| pieces(line)) {
-                line(&mut chart, piece, (index, style))?;
+            for piece in curve.thin.iter().flat_map(|line| pieces(line, is_drawn)) {
+                line(&mut chart, piece.to_vec(), (index, style))?;
             }
-            let middle: Vec<_> = curve.drawn().map(|(x, at)| (*x, at.value)).collect();
             let style = series(index).stroke_width(9);
-            line(&mut chart, middle, (index, style))?;
+            for piece in pieces(&curve.thick, is_whole) {
+                let middle = piece.iter().map(|(x, at)| (*x, at.value)).collect();
+                line(&mut chart, middle, (index, style))?;
+            }
         }
         Ok(())
     }
 }
 
-impl Curve {
-    /// The points of the thick line whose place can be drawn.
-    fn drawn(&self) -> impl DoubleEndedIterator<Item = &(f64, Interval)> {
-        self.thick.iter().filter(|(x, _)| drawable(*x))
-    }
-}
-
 fn is_drawn((x, y): &(f64, f64)) -> bool {
     drawable(*x) && drawable(*y)
+}
+
+fn is_whole((x, at): &(f64, Interval)) -> bool {
+    drawable(*x) && whole(at).into_iter().all(drawable)
 }
 
 /// What is 0 but for rounding, on an axis with these ends, is 0.
@@ -183,12 +187,9 @@ fn line(
 }
 
 /// The line between its gaps.
-fn pieces(line: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
-    let parts = line.split(|point| !is_drawn(point));
-    parts
-        .filter(|part| !part.is_empty())
-        .map(<[_]>::to_vec)
-        .collect()
+fn pieces<T>(line: &[T], is_drawn: fn(&T) -> bool) -> impl Iterator<Item = &[T]> {
+    let parts = line.split(move |point| !is_drawn(point));
+    parts.filter(|part| !part.is_empty())
 }
 
 fn extent(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
@@ -251,6 +252,32 @@ mod tests {
         assert_eq!((blue("<polyline"), blue("<circle")), (1, 1), "{svg}");
         assert!(svg.contains("\n3k\n") || svg.contains(">\n3k"), "{svg}");
         assert!(!svg.contains("NaN"));
+    }
+
+    #[test]
+    fn a_gap_divides_a_thick_line_and_its_band() {
+        let at = |value: f64, half: f64| Interval {
+            value,
+            low: value - half,
+            high: value + half,
+        };
+        let missing = [at(f64::NAN, 1.0), at(1e16, 1.0), at(2.0, 1e16)];
+        for gap in missing {
+            let middle = [at(1.0, 0.5), at(2.0, 0.5), gap, at(1.5, 0.5), at(1.0, 0.5)];
+            let places = (0..5).map(f64::from);
+            let svg = drawing(vec![Curve {
+                thick: places.zip(middle).collect(),
+                ..Curve::default()
+            }]);
+            let svg = svg.unwrap();
+            let count = |tag: &str| {
+                let lines = svg.lines().filter(|line| line.starts_with(tag));
+                lines.filter(|line| line.contains("#0072B2")).count()
+            };
+            assert_eq!(["<polyline", "<polygon"].map(count), [2, 2], "{svg}");
+            // The axis is that of what is drawn.
+            assert!(svg.contains("\n2\n") && !svg.contains("e15"), "{svg}");
+        }
     }
 
     #[test]

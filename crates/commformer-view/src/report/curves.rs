@@ -142,7 +142,7 @@ pub(super) fn plots(
         let mut curves = Vec::new();
         for (series, method) in methods.list.iter().enumerate() {
             let (curve, middle) = of_method((series, method), size, |run| source.read(run, path));
-            for (x, at) in middle {
+            for (x, at) in middle.into_iter().filter(|(_, at)| at.value.is_finite()) {
                 let numbers = [x, curve.thin.len() as f64, at.value, at.low, at.high];
                 table.push(&[&method.name, path], &numbers);
             }
@@ -163,8 +163,8 @@ pub(super) fn plots(
     Ok((plots, table.finish()))
 }
 
-/// A method's lines, and the interquartile mean with its band where every run has a number. Runs that
-/// have none at all do not count.
+/// A method's lines, and the interquartile mean with its band at the steps that every run has: a gap where one of them has
+/// no number. Runs that have none at all do not count.
 fn of_method(
     (series, method): (usize, &Method),
     size: usize,
@@ -178,15 +178,15 @@ fn of_method(
     for (x, _) in thin.first().into_iter().flatten() {
         let at =
             |line: &Vec<(f64, f64)>| line.iter().find(|point| point.0 == *x).map(|point| point.1);
-        let scores: Vec<f64> = thin
-            .iter()
-            .filter_map(at)
-            .filter(|y| y.is_finite())
-            .collect();
-        if scores.len() == thin.len() {
-            let found = intervals(&[&scores], SEED, |groups| vec![iqm(&groups[0])]);
-            middle.extend(found.into_iter().map(|interval| (*x, interval)));
-        }
+        let scores: Option<Vec<f64>> = thin.iter().map(at).collect();
+        let Some(scores) = scores else {
+            continue;
+        };
+        let found = match scores.iter().all(|y| y.is_finite()) {
+            true => intervals(&[&scores], SEED, |groups| vec![iqm(&groups[0])]),
+            false => vec![Interval::NONE],
+        };
+        middle.extend(found.into_iter().map(|interval| (*x, interval)));
     }
     let thick = match thin.len() {
         0 | 1 => Vec::new(),

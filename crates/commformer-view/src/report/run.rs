@@ -2,8 +2,8 @@
 
 use super::shown;
 use crate::chart::steps;
-use crate::log::{LogError, RunLog};
-use crate::record::Outcome;
+use crate::log::{Iteration, LogError, RunLog};
+use crate::record::{Evaluation, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -70,22 +70,18 @@ impl Run {
         self.log.evaluations.iter().map(|at| at.steps).collect()
     }
 
-    /// A metric of its evaluations over steps.
+    /// A metric of its evaluations over steps, a point for each evaluation: NaN where it lacks the metric.
     pub fn evaluated(&self, metric: &str) -> Vec<(f64, f64)> {
         let evaluations = self.log.evaluations.iter();
-        let point = |(steps, found): (u64, Option<f64>)| Some((steps as f64, found?));
-        evaluations
-            .map(|at| (at.steps, at.metrics.get(metric).map(|metric| metric.mean)))
-            .filter_map(point)
-            .collect()
+        let mean = |of: &Evaluation| of.metrics.get(metric).map_or(f64::NAN, |found| found.mean);
+        evaluations.map(|at| (at.steps as f64, mean(at))).collect()
     }
 
-    /// A number of its iterations over steps.
+    /// A number of its iterations over steps, a point for each iteration: NaN where it lacks the number.
     pub fn trained(&self, path: &str) -> Vec<(f64, f64)> {
         let iterations = self.log.iterations.iter();
-        iterations
-            .filter_map(|at| Some((at.steps as f64, *at.numbers.get(path)?)))
-            .collect()
+        let number = |of: &Iteration| of.numbers.get(path).copied().unwrap_or(f64::NAN);
+        iterations.map(|at| (at.steps as f64, number(at))).collect()
     }
 
     /// What is missing or not finite, a sentence each.

@@ -18,6 +18,15 @@ pub struct Interval {
     pub high: f64,
 }
 
+impl Interval {
+    /// Of no runs: a place without a number.
+    pub(crate) const NONE: Self = Self {
+        value: f64::NAN,
+        low: f64::NAN,
+        high: f64::NAN,
+    };
+}
+
 /// Percentile bootstrap intervals of each number of a statistic over groups of runs. A resample draws
 /// as many runs as there are from each group, with replacement; the same for the same seed. Empty if a
 /// group is.

@@ -1,6 +1,6 @@
 //! Runs that lack something: the page says so, and nothing on it is blank.
 
-use crate::{Sample, assert_well_formed, page, report};
+use crate::{Sample, assert_well_formed, page, report, text};
 use std::fs;
 use std::path::Path;
 
@@ -44,7 +44,7 @@ fn check_missing(spoil: impl Fn(&Path), expected: &[&str]) {
     }
 }
 
-fn rewrite(folder: &Path, file: &str, change: impl Fn(String) -> String) {
+pub fn rewrite(folder: &Path, file: &str, change: impl Fn(String) -> String) {
     let path = folder.join(file);
     let text = fs::read_to_string(&path).unwrap();
     fs::write(path, change(text)).unwrap();
@@ -128,6 +128,45 @@ fn an_iteration_in_which_no_episode_ended_is_no_remark() {
     let notes = report(&[folder]).notes;
     assert_eq!(notes.len(), 1, "{notes:?}");
     assert!(notes[0].contains("`losses.policy` is no number in 3 of 10"));
+}
+
+#[test]
+fn a_metric_that_some_iterations_lack_is_averaged_over_the_same_neighbours() {
+    let scratch = tempfile::tempdir().unwrap();
+    // Two iterations make a point.
+    let run = |seed| {
+        let sample = Sample {
+            iterations: 152,
+            ..Sample::seed(seed)
+        };
+        sample.write(scratch.path(), &seed.to_string())
+    };
+    let folders = [1, 2].map(run);
+    rewrite(&folders[0], "metrics.jsonl", |text| {
+        let without = |line: &str| {
+            let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+            if [1, 11, 12].contains(&line["iteration"].as_u64().unwrap_or(0)) {
+                line["metrics"] = serde_json::json!({});
+            }
+            format!("{line}\n")
+        };
+        text.lines().map(without).collect()
+    });
+    let report = report(&folders);
+    let table = text(&report, "tables/training.csv");
+    let at = |steps: u64| {
+        let begin = format!("predator-prey,metrics.success,{steps},2,");
+        let line = table.lines().find(|line| line.starts_with(&begin))?;
+        line[begin.len()..].split(',').next()?.parse::<f64>().ok()
+    };
+    let close = |found: Option<f64>, expected: f64| (found.unwrap() - expected).abs() < 1e-9;
+    // 0.31, of the second iteration alone, and the mean of 0.27 and 0.32.
+    assert!(close(at(2000), (0.31 + 0.295) / 2.0), "{table}");
+    assert!(close(at(4000), (0.385 + 0.395) / 2.0), "{table}");
+    assert_eq!(at(12_000), None, "{table}");
+    // The gap divides the band.
+    let svg = text(&report, "plots/training-metrics-success.svg");
+    assert_eq!(svg.matches("<polygon").count(), 2, "{svg}");
 }
 
 #[test]
