@@ -68,7 +68,7 @@ impl Curve {
     pub fn name(&self) -> String {
         let name = match self.group {
             Group::Return | Group::Others => &self.path,
-            Group::Graph => "changes",
+            Group::Graph => self.path.trim_start_matches("graph_"),
             _ if self.path == "episode_steps" => "steps",
             _ => self.path.split_once('.').map_or("", |(_, name)| name),
         };
@@ -143,6 +143,7 @@ mod tests {
                 "messages",
                 "open rate",
                 "traffic",
+                "agreement",
                 "changes",
                 "clipped",
                 "entropy",

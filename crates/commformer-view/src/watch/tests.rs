@@ -17,7 +17,7 @@ pub(super) fn iteration(number: u64, episode_return: f64) -> String {
         false => "null".into(),
     };
     format!(
-        r#"{{"kind":"iteration","iteration":{number},"steps":{number}000,"episodes":4,"return":{metric},"episode_steps":12.5,"metrics":{{"success":0.75}},"losses":{{"policy":0.25,"value":0.25,"entropy":0.25,"clipped":0.25,"kl":0.25,"grad_norm":0.25,"gate":{{"policy":0.125,"value":0.125,"entropy":0.125,"clipped":0.125,"kl":0.125}}}},"receiving":{{"open_rate":0.375,"messages":1.5,"bytes":96.0,"traffic":0.5}},"graph_changes":2,"seconds":{{"environment":0.25,"act":0.25,"update":0.25,"elapsed":{number}}}}}"#
+        r#"{{"kind":"iteration","iteration":{number},"steps":{number}000,"episodes":4,"return":{metric},"episode_steps":12.5,"metrics":{{"success":0.75}},"losses":{{"policy":0.25,"value":0.25,"entropy":0.25,"clipped":0.25,"kl":0.25,"grad_norm":0.25,"gate":{{"policy":0.125,"value":0.125,"entropy":0.125,"clipped":0.125,"kl":0.125}}}},"receiving":{{"open_rate":0.375,"messages":1.5,"bytes":96.0,"traffic":0.5}},"graph_changes":2,"graph_agreement":0.625,"seconds":{{"environment":0.25,"act":0.25,"update":0.25,"elapsed":{number}}}}}"#
     )
 }
 
