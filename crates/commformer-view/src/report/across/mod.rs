@@ -31,7 +31,8 @@ pub struct Compared {
 #[derive(Clone, Debug)]
 struct Task {
     name: String,
-    /// Every method of the comparison, in its order, with runs that have begun and not failed, if there are any.
+    /// Every method of the comparison, in its order, with runs that have begun and not failed, if there are any. Where all
+    /// runs failed there are none: the task stays, for without it the others would look better.
     methods: Methods,
 }
 
@@ -50,7 +51,7 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// [`ReportError`], which names the folder; [`ReportError::NoRun`] if none has begun.
+    /// [`ReportError`], which names the folder; [`ReportError::NoRun`] if none has begun or failed.
     pub fn across(
         title: &str,
         runs: &[Compared],
@@ -63,6 +64,13 @@ impl Report {
         let mut pages = Vec::new();
         for task in &across.tasks {
             let begun = task.begun();
+            if begun.list.is_empty() {
+                notes.push(format!(
+                    "{}: has no page of its own, for every run that began has failed.",
+                    task.name
+                ));
+                continue;
+            }
             if begun.list.len() > Methods::MOST {
                 let most = Methods::MOST;
                 notes.push(format!(
@@ -94,6 +102,7 @@ impl Report {
         let page = Page::across(title, facts, across.heads(), &sections, &notes).html()?;
         let begun: Vec<(&String, Methods)> = (across.tasks.iter())
             .map(|task| (&task.name, task.begun()))
+            .filter(|(_, begun)| !begun.list.is_empty())
             .collect();
         let begun: Vec<(&str, &Methods)> = (begun.iter())
             .map(|(name, methods)| (name.as_str(), methods))
@@ -126,7 +135,8 @@ impl<'a> Across<'a> {
                 let read = of_method.filter(begun).map(|run| Run::read(&run.folder));
                 list.push(((*method).to_owned(), read.collect::<Result<Vec<_>, _>>()?));
             }
-            if list.iter().any(|(_, runs)| !runs.is_empty()) {
+            let failed = (runs.iter()).any(|run| run.task == task && run.failed.is_some());
+            if failed || list.iter().any(|(_, runs)| !runs.is_empty()) {
                 let name = task.to_owned();
                 let methods = Methods::named(list);
                 found.push(Task { name, methods });
