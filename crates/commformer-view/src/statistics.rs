@@ -12,6 +12,7 @@
 
 mod runs;
 
+pub(crate) use runs::is_tie;
 pub use runs::{Interval, improvement, intervals, iqm, mean, median, optimality_gap, profile};
 
 use commformer_env::Rng;

@@ -113,14 +113,17 @@ const TIE: f64 = 1e-6;
 /// Of scores nearer to 0, the share of this: what was summed up to them was larger.
 const SMALL: f64 = 0.1;
 
+/// Whether two scores differ by no more than single precision may leave between equal ones: a millionth of the larger
+/// one, or 1e-7.
+pub(crate) fn is_tie(this: f64, that: f64) -> bool {
+    let size = this.abs().max(that.abs()).max(SMALL);
+    (this - that).abs() <= TIE * size
+}
+
 /// Probability of improvement: how often a score of `these` is above one of `those`, over all pairs; a
 /// tie counts one half. Two scores are a tie if they differ by no more than a millionth of the larger one, or by
 /// 1e-7. It is Mann and Whitney's U over the number of pairs; NaN of no pairs.
 pub fn improvement(these: &[f64], those: &[f64]) -> f64 {
-    let is_tie = |this: f64, that: f64| {
-        let size = this.abs().max(that.abs()).max(SMALL);
-        (this - that).abs() <= TIE * size
-    };
     let win = |this: &f64, that: &f64| match this.total_cmp(that) {
         _ if is_tie(*this, *that) => 0.5,
         std::cmp::Ordering::Greater => 1.0,

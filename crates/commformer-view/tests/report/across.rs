@@ -301,6 +301,11 @@ fn more_methods_than_can_be_told_apart_are_in_the_tables() {
         "{profile}"
     );
     assert_eq!(text(&report, "tables/overall.csv").lines().count(), 23);
+    // From the first evaluation, after 8 of 40 parts of the training, to its end.
+    let efficiency = text(&report, "tables/efficiency.csv");
+    assert_eq!(efficiency.lines().count(), 1 + 22 * 33);
+    let efficiency = text(&report, "plots/overall-efficiency.svg");
+    assert!(efficiency.contains("method-22") && !efficiency.contains(" method-1,"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::super::curves::SEED;
 use super::super::names::Name;
 use super::super::outcomes::told;
 use super::super::page::{Section, Table};
-use super::scores::TaskScores;
+use super::scores::{TaskScores, on_all_tasks};
 use super::{Across, tables};
 use crate::chart::{ChartError, Curve, Curves, Ranges, Row, number};
 use crate::statistics::{Interval, improvement, intervals, iqm, profile};
@@ -18,24 +18,21 @@ const POINTS: usize = 40;
 /// Of more methods, pairs are folded away.
 const FEW: usize = theme::SERIES.len();
 
-/// A method with its number, and its scores on the common scale, task by task.
+/// A method that has a run at its end on every task.
 struct Scored<'a> {
     number: usize,
     name: &'a str,
-    groups: Vec<Vec<f64>>,
-    all: Interval,
-}
-
-impl Scored<'_> {
     /// The most runs on a task; where it is one, nothing says how sure the numbers are.
-    fn most_runs(&self) -> usize {
-        self.groups.iter().map(Vec::len).max().unwrap_or(0)
-    }
+    most_runs: usize,
+    /// Its scores on the common scale, task by task.
+    groups: Vec<Vec<f64>>,
+    /// Over all of them; none if no task has a place on the scale.
+    all: Option<Interval>,
 }
 
 /// What to say of methods with a single run on each task.
 fn alone(scored: &[Scored<'_>]) -> String {
-    let single = scored.iter().filter(|method| method.most_runs() == 1);
+    let single = scored.iter().filter(|method| method.most_runs == 1);
     let names: Vec<&str> = single.map(|method| method.name).collect();
     match names.is_empty() {
         true => String::new(),
@@ -46,8 +43,11 @@ fn alone(scored: &[Scored<'_>]) -> String {
     }
 }
 
-/// The interquartile mean over all runs of all tasks; none if a task has no score.
+/// The interquartile mean over all runs of all tasks; none if a task has no score, and none of no task.
 pub(super) fn aggregate(groups: &[Vec<f64>]) -> Option<Interval> {
+    if groups.is_empty() {
+        return None;
+    }
     let slices: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
     let found = intervals(&slices, SEED, |groups| vec![iqm(&groups.concat())]);
     found.first().copied()
@@ -59,35 +59,42 @@ pub(super) fn sections(
 ) -> Result<Vec<Section>, ChartError> {
     let mut scored: Vec<Scored<'_>> = Vec::new();
     for (number, name) in across.methods.iter().enumerate() {
-        let groups: Vec<Vec<f64>> = scores.iter().map(|scores| scores.common(number)).collect();
-        scored.extend(aggregate(&groups).map(|all| Scored {
+        let runs = scores.iter().map(|scores| scores.own(number).len());
+        let most_runs = runs.max().unwrap_or(0);
+        scored.extend(on_all_tasks(scores, number).map(|groups| Scored {
             number,
             name,
+            most_runs,
+            all: aggregate(&groups),
             groups,
-            all,
         }));
     }
-    let drawn = drawn(&scored);
+    let drawn = drawn(across.methods.len(), &scored);
     Ok(vec![
         over_tasks(scores, &scored, &drawn)?,
-        efficiency(scores, &drawn)?,
+        efficiency(across, scores, &drawn)?,
         against_bytes(across, scores, &drawn)?,
     ])
 }
 
-/// The methods that are drawn, in their order: all, or the best.
-fn drawn<'s, 'a>(scored: &'s [Scored<'a>]) -> Vec<&'s Scored<'a>> {
-    let mut best: Vec<&Scored<'_>> = scored.iter().collect();
-    best.sort_by(|one, other| other.all.value.total_cmp(&one.all.value));
+/// The numbers of the methods that are drawn: all, or the best.
+fn drawn(methods: usize, scored: &[Scored<'_>]) -> Vec<usize> {
+    let value = |number: &usize| {
+        let found = scored.iter().find(|method| method.number == *number);
+        found
+            .and_then(|method| method.all)
+            .map_or(f64::NEG_INFINITY, |all| all.value)
+    };
+    let mut best: Vec<usize> = (0..methods).collect();
+    best.sort_by(|one, other| value(other).total_cmp(&value(one)));
     best.truncate(theme::MOST);
-    best.sort_by_key(|method| method.number);
     best
 }
 
 /// What to say of methods that are left out of drawings.
-fn left_out(scored: usize) -> String {
+fn left_out(methods: usize) -> String {
     let most = theme::MOST;
-    match scored > most {
+    match methods > most {
         true => format!(" Lines are those of the {most} best methods; the tables have all."),
         false => String::new(),
     }
@@ -96,7 +103,7 @@ fn left_out(scored: usize) -> String {
 fn over_tasks(
     scores: &[TaskScores<'_>],
     scored: &[Scored<'_>],
-    drawn: &[&Scored<'_>],
+    drawn: &[usize],
 ) -> Result<Section, ChartError> {
     let mut section = Section {
         id: "overall".to_owned(),
@@ -108,51 +115,69 @@ fn over_tasks(
         return Ok(section);
     }
     let scales: Vec<String> = scores.iter().map(TaskScores::told).collect();
-    section.text = vec![format!(
-        "All runs of all tasks on one scale from 0 to 1: {}. A resample draws the runs of each task and method apart \
+    let scales = scales.join("; ");
+    if scores.iter().all(TaskScores::is_level) {
+        section.text = vec![format!("There is no common scale: {scales}.")];
+    } else {
+        section.text = vec![format!(
+            "All runs of all tasks on one scale from 0 to 1: {scales}. A resample draws the runs of each task and method apart \
              (stratified bootstrap).{}{}",
-        scales.join("; "),
-        alone(scored),
-        left_out(scored.len())
-    )];
-    let mut csv = Csv::new(&["method", "runs", "begun", "iqm", "low", "high"]);
-    for method in scored {
-        let runs: usize = method.groups.iter().map(Vec::len).sum();
-        let begun = |scores: &TaskScores<'_>| {
-            let of_task = &scores.task.methods.list[method.number];
-            scores.finals.begun(&of_task.runs)
-        };
-        let begun: usize = scores.iter().map(begun).sum();
-        let Interval { value, low, high } = method.all;
-        csv.push(
-            &[method.name],
-            &[runs as f64, begun as f64, value, low, high],
-        );
+            alone(scored),
+            left_out(scored.len())
+        )];
+        means(scores, scored, &mut section)?;
+        profiles(drawn, scored, &mut section)?;
     }
-    let row = |method: &Scored<'_>| Row {
-        name: method.name.to_owned(),
-        series: method.number,
-        interval: method.all,
-    };
-    let ranges = Ranges {
-        title: "All tasks: interquartile mean",
-        axis: "common scale",
-        range: Some([0.0, 1.0]),
-        reference: None,
-        rows: scored.iter().map(row).collect(),
-    };
-    section.push("overall", "iqm", ranges.draw()?);
-    section.tables.push(("overall".to_owned(), csv.finish()));
-    profiles(drawn, scored, &mut section)?;
     if scored.len() > 1 {
         improvements(scores, scored, drawn, &mut section)?;
     }
     Ok(section)
 }
 
+/// The interquartile mean of each method over all runs on the common scale.
+fn means(
+    scores: &[TaskScores<'_>],
+    scored: &[Scored<'_>],
+    section: &mut Section,
+) -> Result<(), ChartError> {
+    let mut csv = Csv::new(&["method", "runs", "begun", "iqm", "low", "high"]);
+    let mut rows = Vec::new();
+    for method in scored {
+        let runs: usize = method.groups.iter().map(Vec::len).sum();
+        let begun = |scores: &TaskScores<'_>| {
+            let of_task = &scores.task.methods.list[method.number];
+            scores.finals.begun(&of_task.runs)
+        };
+        let placed = scores.iter().filter(|scores| !scores.is_level());
+        let begun: usize = placed.map(begun).sum();
+        if let Some(interval) = method.all {
+            let Interval { value, low, high } = interval;
+            csv.push(
+                &[method.name],
+                &[runs as f64, begun as f64, value, low, high],
+            );
+            rows.push(Row {
+                name: method.name.to_owned(),
+                series: method.number,
+                interval,
+            });
+        }
+    }
+    let ranges = Ranges {
+        title: "All tasks: interquartile mean",
+        axis: "common scale",
+        range: Some([0.0, 1.0]),
+        reference: None,
+        rows,
+    };
+    section.push("overall", "iqm", ranges.draw()?);
+    section.tables.push(("overall".to_owned(), csv.finish()));
+    Ok(())
+}
+
 /// The share of runs above each threshold, every task counting the same.
 fn profiles(
-    drawn: &[&Scored<'_>],
+    drawn: &[usize],
     scored: &[Scored<'_>],
     section: &mut Section,
 ) -> Result<(), ChartError> {
@@ -174,7 +199,7 @@ fn profiles(
         for (threshold, at) in thresholds.iter().zip(&found) {
             csv.push(&[method.name], &[*threshold, at.value, at.low, at.high]);
         }
-        if drawn.iter().any(|other| other.number == method.number) {
+        if drawn.contains(&method.number) {
             curves.push(curve(
                 (method.number, method.name),
                 thresholds.iter().copied().zip(found).collect(),
@@ -198,7 +223,7 @@ fn profiles(
 fn improvements(
     scores: &[TaskScores<'_>],
     scored: &[Scored<'_>],
-    drawn: &[&Scored<'_>],
+    drawn: &[usize],
     section: &mut Section,
 ) -> Result<(), ChartError> {
     let mut csv = Csv::new(&["method", "over", "probability", "low", "high"]);
@@ -225,7 +250,7 @@ fn improvements(
                 let Interval { value, low, high } = interval;
                 csv.push(&[this.name, that.name], &[value, low, high]);
                 let names = [this.name, that.name].map(String::from).into_iter();
-                let runs = this.most_runs().max(that.most_runs());
+                let runs = this.most_runs.max(that.most_runs);
                 table
                     .rows
                     .push(names.chain([told(&interval, runs)]).collect());
@@ -236,7 +261,7 @@ fn improvements(
                 });
             }
         }
-        let is_drawn = drawn.iter().any(|other| other.number == this.number);
+        let is_drawn = drawn.contains(&this.number);
         // Of many methods, those that the first one is compared with.
         if is_drawn && !rows.is_empty() && (at == 0 || scored.len() <= FEW) {
             let ranges = Ranges {
@@ -257,17 +282,22 @@ fn improvements(
 }
 
 /// Scores over the share of training that is behind the runs.
-fn efficiency(scores: &[TaskScores<'_>], drawn: &[&Scored<'_>]) -> Result<Section, ChartError> {
+fn efficiency(
+    across: &Across<'_>,
+    scores: &[TaskScores<'_>],
+    drawn: &[usize],
+) -> Result<Section, ChartError> {
     let shares: Vec<f64> = (1..=POINTS)
         .map(|point| point as f64 / POINTS as f64)
         .collect();
     let mut csv = Csv::new(&["method", "share", "iqm", "low", "high"]);
-    let mut curves = Vec::new();
-    for method in drawn {
+    let (mut curves, mut found) = (Vec::new(), 0);
+    for (number, name) in across.methods.iter().enumerate() {
         // Task by task, run by run.
         let each: Vec<Vec<Vec<Option<f64>>>> = (scores.iter())
+            .filter(|scores| !scores.is_level())
             .map(|scores| {
-                let runs = scores.task.methods.list[method.number].runs.iter();
+                let runs = scores.task.methods.list[number].runs.iter();
                 runs.map(|run| scores.after(run, &shares)).collect()
             })
             .collect();
@@ -275,16 +305,18 @@ fn efficiency(scores: &[TaskScores<'_>], drawn: &[&Scored<'_>]) -> Result<Sectio
         for (at, share) in shares.iter().enumerate() {
             let of_task = |runs: &Vec<Vec<Option<f64>>>| runs.iter().map(|run| run[at]).collect();
             let groups: Option<Vec<Vec<f64>>> = each.iter().map(of_task).collect();
-            let Some(found) = groups.and_then(|groups| aggregate(&groups)) else {
-                continue;
-            };
-            csv.push(
-                &[method.name],
-                &[*share, found.value, found.low, found.high],
-            );
-            points.push((100.0 * share, found));
+            let all = groups.and_then(|groups| aggregate(&groups));
+            if let Some(Interval { value, low, high }) = all {
+                csv.push(&[name], &[*share, value, low, high]);
+            }
+            points.push((100.0 * share, all.unwrap_or(Interval::NONE)));
         }
-        curves.push(curve((method.number, method.name), points));
+        if points.iter().any(|(_, all)| all.value.is_finite()) {
+            found += 1;
+            if drawn.contains(&number) {
+                curves.push(curve((number, name), points));
+            }
+        }
     }
     let drawing = Curves {
         title: "All tasks: sample efficiency",
@@ -300,9 +332,15 @@ fn efficiency(scores: &[TaskScores<'_>], drawn: &[&Scored<'_>]) -> Result<Sectio
         ..Section::default()
     };
     section.push("overall", "efficiency", drawing.draw()?);
-    section.text = vec![match section.plots.is_empty() {
-        true => "No method has evaluations of all its runs yet.".to_owned(),
-        false => "The last evaluation up to each share of a run's training, over all tasks on their common scale.".to_owned(),
+    section.text = vec![match found {
+        0 if scores.iter().all(TaskScores::is_level) => "There is no common scale.".to_owned(),
+        0 => "No method has evaluations of all its runs on every task yet, or a task that is measured by its return has no run \
+              at its end, between which its scale lies."
+            .to_owned(),
+        _ => format!(
+            "The last evaluation up to each share of a run's training, over all tasks on their common scale.{}",
+            left_out(found)
+        ),
     }];
     Ok(section)
 }
@@ -311,7 +349,7 @@ fn efficiency(scores: &[TaskScores<'_>], drawn: &[&Scored<'_>]) -> Result<Sectio
 fn against_bytes(
     across: &Across<'_>,
     scores: &[TaskScores<'_>],
-    drawn: &[&Scored<'_>],
+    drawn: &[usize],
 ) -> Result<Section, ChartError> {
     let mut section = Section {
         id: "bytes".to_owned(),
@@ -320,12 +358,8 @@ fn against_bytes(
     };
     for scores in scores.iter().filter(|scores| tables::has_bytes(scores)) {
         let mut curves = Vec::new();
-        for (method, name) in across.methods.iter().enumerate() {
-            // A method that is not on all tasks has its dot, where there are colours for all.
-            let is_drawn = drawn.iter().any(|other| other.number == method);
-            if across.methods.len() > theme::MOST && !is_drawn {
-                continue;
-            }
+        let methods = across.methods.iter().enumerate();
+        for (method, name) in methods.filter(|(method, _)| drawn.contains(method)) {
             let runs = &scores.task.methods.list[method].runs;
             let metric = |name: &str| {
                 let found = scores.finals.scores(runs, name);

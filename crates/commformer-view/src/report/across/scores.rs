@@ -1,9 +1,11 @@
 //! How well every method does on a task, and on a scale that tasks share.
 
+use super::super::curves;
 use super::super::names::{self, Name};
 use super::super::outcomes::{self, Finals};
 use super::super::run::Run;
 use super::Task;
+use crate::statistics::is_tie;
 
 /// What counts as success, the first that a task has.
 const SUCCESS: [&str; 4] = ["success", "won", "accuracy", "cued_accuracy"];
@@ -15,14 +17,19 @@ pub(super) struct TaskScores<'a> {
     pub finals: Finals,
     /// The metric by which methods are compared.
     pub metric: String,
-    /// Where 0 and 1 of the common scale are.
+    /// Where 0 and 1 of the common scale are; of a return, the first is above the second as long as no run is at its end.
     scale: [f64; 2],
 }
 
 impl<'a> TaskScores<'a> {
     pub fn of(task: &'a Task) -> Self {
         let finals = outcomes::ended(&task.methods);
-        let known = |name: &&&str| finals.names.iter().any(|known| known == **name);
+        // What an evaluation counts, the last one counts, too.
+        let names = match finals.names.is_empty() {
+            true => curves::evaluated(&task.methods, |_| true),
+            false => finals.names.clone(),
+        };
+        let known = |name: &&&str| names.iter().any(|known| known == **name);
         let metric = SUCCESS.iter().find(known).map_or("return", |name| *name);
         let all = task.methods.list.iter();
         let all = all.flat_map(|method| finals.scores(&method.runs, metric));
@@ -48,8 +55,18 @@ impl<'a> TaskScores<'a> {
         let name = &self.task.name;
         match names::is_normalised(&self.metric) {
             true => format!("{name}: {title}"),
+            false if self.is_level() => {
+                format!("{name}: left out, for the {title} of all runs is the same")
+            }
             false => format!("{name}: {title}, from the lowest run (0) to the highest (1)"),
         }
+    }
+
+    /// Whether all runs are alike but for rounding, which a scale from the lowest to the highest would draw apart: the task has
+    /// no place on the common scale.
+    pub fn is_level(&self) -> bool {
+        let [low, high] = self.scale;
+        low <= high && is_tie(low, high)
     }
 
     /// The scores of a method's runs.
@@ -59,13 +76,13 @@ impl<'a> TaskScores<'a> {
     }
 
     /// The same on the common scale.
-    pub fn common(&self, method: usize) -> Vec<f64> {
+    fn common(&self, method: usize) -> Vec<f64> {
         let scores = self.own(method).into_iter();
-        scores.map(|score| self.scaled(score)).collect()
+        scores.filter_map(|score| self.scaled(score)).collect()
     }
 
-    /// The score of a run after each share of its training on the common scale; none before its first evaluation, and none where
-    /// the run has not been yet.
+    /// The score of a run after each share of its training on the common scale; none before its first evaluation, where that has
+    /// no number, where the run has not been yet, and where there is no scale.
     pub fn after(&self, run: &Run, shares: &[f64]) -> Vec<Option<f64>> {
         let target = run.target().unwrap_or_else(|| run.steps()) as f64;
         let evaluated = run.evaluated(&self.metric);
@@ -85,17 +102,22 @@ impl<'a> TaskScores<'a> {
             }
             let reached = evaluated.iter().take_while(|(steps, _)| *steps <= until);
             let (_, score) = reached.last()?;
-            score.is_finite().then(|| self.scaled(*score))
+            self.scaled(*score).filter(|score| score.is_finite())
         };
         shares.iter().map(after).collect()
     }
 
-    fn scaled(&self, score: f64) -> f64 {
+    fn scaled(&self, score: f64) -> Option<f64> {
         let [low, high] = self.scale;
-        match high > low {
-            true => ((score - low) / (high - low)).clamp(0.0, 1.0),
-            // All runs are alike.
-            false => 1.0,
-        }
+        let is_scale = low < high && !self.is_level();
+        is_scale.then(|| ((score - low) / (high - low)).clamp(0.0, 1.0))
     }
+}
+
+/// The scores of a method's runs on the common scale, task by task, without tasks that have no place there; none if it has no
+/// run at its end on some task.
+pub(super) fn on_all_tasks(scores: &[TaskScores<'_>], method: usize) -> Option<Vec<Vec<f64>>> {
+    let ended = scores.iter().all(|scores| !scores.own(method).is_empty());
+    let placed = scores.iter().filter(|scores| !scores.is_level());
+    ended.then(|| placed.map(|scores| scores.common(method)).collect())
 }

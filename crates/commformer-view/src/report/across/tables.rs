@@ -1,15 +1,15 @@
 //! Tasks x methods in numbers, and what became of every run.
 
 use super::super::csv::Csv;
-use super::super::curves::{SEED, ordered};
-use super::super::names::{self, Name};
+use super::super::curves::SEED;
+use super::super::names::Name;
 use super::super::outcomes::told;
 use super::super::page::{Section, Table};
 use super::super::run::count;
-use super::scores::TaskScores;
+use super::scores::{TaskScores, on_all_tasks};
 use super::{Across, overall};
 use crate::record::Outcome;
-use crate::statistics::{intervals, iqm};
+use crate::statistics::{Interval, intervals, iqm};
 
 /// What a method says, in the order of the page.
 const COSTS: [&str; 5] = [
@@ -58,11 +58,15 @@ fn success(across: &Across<'_>, scores: &[TaskScores<'_>]) -> Table {
     head.extend(scores.iter().map(titled));
     head.push("All tasks, on their common scale".to_owned());
     let row = |(method, name): (usize, &&str)| {
-        let groups: Vec<Vec<f64>> = scores.iter().map(|scores| scores.common(method)).collect();
-        // Where every task has one run, nothing says how sure it is.
-        let runs = groups.iter().map(Vec::len).max().unwrap_or(0);
-        let all = overall::aggregate(&groups)
-            .map_or("not on all tasks".to_owned(), |found| told(&found, runs));
+        let all = match on_all_tasks(scores, method) {
+            None => "not on all tasks".to_owned(),
+            Some(groups) => {
+                // Where every task has one run, nothing says how sure it is.
+                let runs = groups.iter().map(Vec::len).max().unwrap_or(0);
+                let found = overall::aggregate(&groups);
+                found.map_or("no common scale".to_owned(), |found| told(&found, runs))
+            }
+        };
         let cells = scores
             .iter()
             .map(|scores| successes(across, scores, method));
@@ -139,16 +143,24 @@ fn csv(across: &Across<'_>, scores: &[TaskScores<'_>]) -> String {
         "task", "method", "metric", "runs", "begun", "failed", "iqm", "low", "high",
     ]);
     for scores in scores {
+        // Where no run is at its end, runs are counted all the same.
+        let names = match scores.finals.names.is_empty() {
+            true => std::slice::from_ref(&scores.metric),
+            false => &scores.finals.names[..],
+        };
         for method in &scores.task.methods.list {
-            let failed = across.failed(&scores.task.name, &method.name) as f64;
-            let begun = scores.finals.begun(&method.runs) as f64;
-            for name in ordered(scores.finals.names.iter().map(String::as_str), |_| true) {
-                let found = scores.finals.scores(&method.runs, &name);
-                for at in intervals(&[&found], SEED, |groups| vec![iqm(&groups[0])]) {
-                    let runs = [found.len() as f64, begun, failed];
-                    let numbers = [&runs[..], &[at.value, at.low, at.high]].concat();
-                    csv.push(&[&scores.task.name, &method.name, &name], &numbers);
+            let failed = across.failed(&scores.task.name, &method.name);
+            let begun = scores.finals.begun(&method.runs);
+            for name in names {
+                let found = scores.finals.scores(&method.runs, name);
+                if found.is_empty() && begun + failed == 0 {
+                    continue;
                 }
+                let all = intervals(&[&found], SEED, |groups| vec![iqm(&groups[0])]);
+                let Interval { value, low, high } = all.first().copied().unwrap_or(Interval::NONE);
+                let runs = [found.len(), begun, failed].map(|runs| runs as f64);
+                let numbers = [&runs[..], &[value, low, high]].concat();
+                csv.push(&[&scores.task.name, &method.name, name], &numbers);
             }
         }
     }
@@ -236,9 +248,5 @@ fn have(runs: usize) -> String {
 
 /// Whether a task counts what is said.
 pub(super) fn has_bytes(scores: &TaskScores<'_>) -> bool {
-    scores
-        .finals
-        .names
-        .iter()
-        .any(|name| names::is_communication(name) && name == "bytes")
+    scores.finals.names.iter().any(|name| name == "bytes")
 }
