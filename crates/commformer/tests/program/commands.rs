@@ -355,6 +355,26 @@ fn more_environments_or_episodes_than_there_is_room_for_are_refused() {
 }
 
 #[test]
+fn a_run_counts_as_ended_once_all_of_its_files_are_there() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let run = folder.join("run");
+    printed(&train(folder, &["signal", "--run", "run"]));
+    let files = ["graph.svg", "final.json"].map(|file| run.join(file));
+    let whole = files.each_ref().map(|file| read(file));
+    for file in &files {
+        std::fs::remove_file(file).unwrap();
+    }
+    // In the way of the picture.
+    std::fs::create_dir(&files[0]).unwrap();
+    complaint(&program(folder, &["train", "--run", "run"]), 1);
+    assert!(!files[1].exists());
+    std::fs::remove_dir(&files[0]).unwrap();
+    printed(&program(folder, &["train", "--run", "run"]));
+    assert_eq!(files.each_ref().map(|file| read(file)), whole);
+}
+
+#[test]
 fn mistakes_are_told_before_any_work() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();

@@ -162,7 +162,8 @@ fn what_is_killed_goes_on_and_ends_as_if_it_had_not_been() {
     for run in RUNS {
         let [one, other] = [&whole, &killed].map(|folder| {
             let run = folder.path().join("compared/signal").join(run);
-            (metrics(&run), read(&run.join("final.json")))
+            let [last, graph] = ["final.json", "graph.svg"].map(|file| read(&run.join(file)));
+            (metrics(&run), last, graph)
         });
         assert!(one == other, "{run}");
     }

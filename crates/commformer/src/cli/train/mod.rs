@@ -177,8 +177,6 @@ impl Train {
             evaluated => evaluated?,
         };
         folder.lock().map_or(Ok(()), Lock::check)?;
-        let told = evaluated.to_json(config)?;
-        write_beside(&folder.final_evaluation(), told.as_bytes())?;
         if !evaluated.report.graph.is_empty() {
             let title = format!("{}: who hears whom", config.env.kind());
             let picture = circle(&evaluated.report.graph, &config.env.labels(), &title);
@@ -187,6 +185,9 @@ impl Train {
         let last = record::means("final", &evaluated.metrics);
         (events.end(steps, Ending::Success, &last))
             .with_context(|| format!("cannot write to {path}"))?;
+        // Last of all: a comparison never comes back to a run that has it.
+        let told = evaluated.to_json(config)?;
+        write_beside(&folder.final_evaluation(), told.as_bytes())?;
 
         let (steps, time) = (grouped(steps), clock(past.elapsed));
         writeln!(out, "\nTrained {steps} steps in {time}.")?;
