@@ -9,6 +9,7 @@ use crate::config::{Config, ConfigError, Difference, Source, TaskConfig};
 use crate::run_dir::{RunDir, RunDirError};
 use commformer_train::workers;
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -110,6 +111,11 @@ impl Planned {
     pub(super) fn beside(&self, ending: &str) -> PathBuf {
         self.folder
             .with_file_name(format!("{}.{ending}", self.seed_name()))
+    }
+
+    /// What it said when it failed the last time that it was begun; none if it did not fail.
+    pub fn last_failure(&self) -> Option<String> {
+        fs::read_to_string(self.beside("failed")).ok()
     }
 
     fn seed_name(&self) -> String {

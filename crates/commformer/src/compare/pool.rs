@@ -15,6 +15,8 @@ use commformer_view::record::Outcome;
 use commformer_view::watch::{Life, Seen};
 use std::collections::VecDeque;
 use std::env;
+use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -194,11 +196,7 @@ impl<'a> Pool<'a> {
                     self.active.push(active);
                     Happened::Started { steps }
                 }
-                Err(error) => {
-                    let (before, why) = (false, format!("{error:#}"));
-                    self.summary.failed.push((run.name(), why.clone()));
-                    Happened::Failed { before, why }
-                }
+                Err(error) => self.failed(run, format!("{error:#}")),
             };
             tell(&Event::new(run, happened))?;
         }
@@ -209,6 +207,10 @@ impl<'a> Pool<'a> {
         let [settings, log] = ["toml", "log"].map(|ending| run.beside(ending));
         let begin = || -> anyhow::Result<(Child, u64)> {
             create_folders(&run.folder)?;
+            match fs::remove_file(run.beside("failed")) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
             let config = run.with_threads(self.threads);
             write_beside(&settings, config.to_toml()?.as_bytes())?;
             let log = links::append(&log)?;
@@ -256,17 +258,27 @@ impl<'a> Pool<'a> {
                 continue;
             };
             let active = self.active.remove(at);
-            let happened = active.end(status);
-            match &happened {
+            let happened = match active.end(status) {
+                Happened::Failed { why, .. } => self.failed(active.run, why),
+                happened => happened,
+            };
+            match happened {
                 Happened::Finished { .. } => self.summary.finished += 1,
-                Happened::Failed { why, .. } => {
-                    self.summary.failed.push((active.run.name(), why.clone()));
-                }
-                _ => self.summary.left += 1,
+                Happened::Stopped { .. } => self.summary.left += 1,
+                _ => {}
             }
             tell(&Event::new(active.run, happened))?;
         }
         Ok(())
+    }
+
+    /// Counts a run that failed just now. What it said is kept beside it, for reports of later.
+    fn failed(&mut self, run: &Planned, why: String) -> Happened {
+        // Where it cannot be written, this time's report has it from the summary.
+        let _ = write_beside(&run.beside("failed"), why.as_bytes());
+        self.summary.failed.push((run.name(), why.clone()));
+        let before = false;
+        Happened::Failed { before, why }
     }
 
     /// Asks all processes to stop.

@@ -244,6 +244,27 @@ fn a_run_that_fails_stops_no_other_and_its_words_are_told() {
     assert_eq!(failed.len(), 1, "{told:?}");
     let why = failed[0]["why"].as_str().unwrap();
     assert!(why.contains("seed-1"), "{why}");
+    // A report of later knows of it, until the run is begun once more.
+    let report = || {
+        printed(&program(
+            folder,
+            &["compare", "comparison.toml", "--report"],
+        ));
+        let report = folder.join("compared/report");
+        let rows = read(&report.join("tables/runs.csv"));
+        (read(&report.join("report.html")), rows)
+    };
+    let (page, rows) = report();
+    assert!(page.contains("1 run has failed; all others have"), "{page}");
+    assert!(rows.contains("signal,learned,failed,"), "{rows}");
+    let kept = way.join("seed-1.failed");
+    assert_eq!(read(&kept), why);
+    fs::remove_dir(run.join("metrics.jsonl")).unwrap();
+    printed(&program(folder, &["compare", "comparison.toml"]));
+    assert!(!kept.exists());
+    let (page, rows) = report();
+    assert!(page.contains("Every run has come to its end."), "{page}");
+    assert!(rows.contains("signal,learned,finished,"), "{rows}");
     let finished = of_kind(&told, "finished");
     assert_eq!(finished.len(), 1);
     // It was, beside the first failure.

@@ -207,21 +207,23 @@ impl Compare {
         out: &mut dyn Write,
     ) -> anyhow::Result<()> {
         let compared = |(run, state): (&Planned, State)| {
-            // Of this time, or of a time before.
-            let now = summary.into_iter().flat_map(|summary| &summary.failed);
-            let now = now
-                .filter(|(name, _)| *name == run.name())
-                .map(|(_, why)| why.clone());
-            let before = match state {
+            let now = || {
+                let mut failed = summary?.failed.iter();
+                let (_, why) = failed.find(|(name, _)| *name == run.name())?;
+                Some(why.clone())
+            };
+            let failed = match state {
                 State::Failed(why) => Some(why),
-                State::New | State::Begun(_) | State::Finished(_) => None,
+                // Of this time, or of a time before.
+                State::New | State::Begun(_) => now().or_else(|| run.last_failure()),
+                State::Finished(_) => None,
             };
             Compared {
                 task: run.task.clone(),
                 method: run.method.clone(),
                 seed: run.seed,
                 folder: run.folder.clone(),
-                failed: before.or_else(|| now.into_iter().next()),
+                failed,
             }
         };
         let runs: Vec<Compared> = plan.states().into_iter().map(compared).collect();
