@@ -59,7 +59,7 @@ pub(super) fn same_settings(runs: &[Planned]) -> Vec<(String, String)> {
     let mut known: BTreeMap<(&str, u64, String), &Planned> = BTreeMap::new();
     let mut faults = Vec::new();
     for run in runs {
-        let Ok(settings) = run.config.to_toml() else {
+        let Ok(settings) = run.config.settings_that_matter() else {
             continue;
         };
         let Some(first) = known.insert((&run.task, run.seed, settings), run) else {
@@ -68,7 +68,8 @@ pub(super) fn same_settings(runs: &[Planned]) -> Vec<(String, String)> {
         faults.push((
             format!("task {}", run.task),
             format!(
-                "the methods {} and {} have the same settings: they would be the same run twice; leave one out",
+                "the methods {} and {} have the same settings, but for threads and device at most: they would be the same run \
+                 twice; leave one out",
                 first.method, run.method
             ),
         ));

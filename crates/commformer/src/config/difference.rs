@@ -1,5 +1,8 @@
 //! A setting in which two configurations differ.
 
+use super::{Config, ConfigError};
+use toml::Value;
+
 /// A key that has two values in two configurations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
@@ -11,6 +14,24 @@ pub struct Difference {
 
 /// What may differ from a run that goes on: no result depends on threads, and another machine may have another device.
 const FREE: [&str; 2] = ["run.threads", "run.device"];
+
+impl Config {
+    /// The settings that make another run of a run, as TOML.
+    ///
+    /// # Errors
+    ///
+    /// As for [`to_toml`](Self::to_toml).
+    pub(crate) fn settings_that_matter(&self) -> Result<String, ConfigError> {
+        let mut settings = self.to_table()?;
+        for path in FREE {
+            let (section, key) = path.split_once('.').unwrap_or((path, ""));
+            if let Some(Value::Table(section)) = settings.get_mut(section) {
+                section.remove(key);
+            }
+        }
+        Ok(toml::to_string(&settings)?)
+    }
+}
 
 impl Difference {
     /// Whether it makes another run of a run.

@@ -131,6 +131,11 @@ fn every_fault_is_told_once_with_its_table_and_combination() {
         "seeds = [1]\n[tasks.signal]\n[methods.a]\n[methods.b]\nppo.lr = 5e-4\n[settings]\nppo.lr = 5e-4\n",
         &["task signal: the methods a and b have the same settings"],
     );
+    // What makes no other run of a run makes no other method.
+    refused(
+        "seeds = [1]\n[tasks.signal]\n[methods.a]\n[methods.b]\nrun.threads = 3\nrun.device = 'cuda:1'\n",
+        &["task signal: the methods a and b have the same settings"],
+    );
 }
 
 #[test]
@@ -330,8 +335,8 @@ fn a_part_has_the_runs_that_were_asked_for() {
 
 #[test]
 fn a_team_that_cannot_be_made_is_refused_with_its_combination() {
-    let text =
-        "seeds = [1, 2]\n[tasks.signal]\n[methods.fine]\n[methods.gone]\nrun.device = 'cuda:63'\n";
+    let text = "seeds = [1, 2]\n[tasks.signal]\n[methods.fine]\n[methods.gone]\nrun.device = 'cuda:63'\n\
+                ppo.lr = 0.5\n";
     let plan = plan(text).1.unwrap();
     // A device may be where the runs will be; and whoever is stopped checks nothing more.
     plan.check_sizes().unwrap();
