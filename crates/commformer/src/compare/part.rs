@@ -17,39 +17,31 @@ pub struct Part {
 }
 
 impl Part {
-    /// The first that is asked for and not known: whether it is a `task`, `method` or `seed`, its name, and what there is.
-    pub(super) fn missing<'a>(
-        &self,
-        tasks: &'a [String],
-        methods: &'a [String],
-        seeds: &'a [String],
-    ) -> Option<(&'static str, String, &'a [String])> {
-        let asked_seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
-        let kinds = [
-            ("task", &self.tasks, tasks),
-            ("method", &self.methods, methods),
-            ("seed", &asked_seeds, seeds),
-        ];
-        kinds.into_iter().find_map(|(kind, asked, known)| {
-            let missing = |asked: &&String| !known.iter().any(|name| means(asked, name));
-            let name = asked.iter().find(missing)?;
-            Some((kind, name.clone(), known))
-        })
+    /// The first that is asked for and that none of these runs is of: whether it is a `task`, `method` or `seed`, and its name.
+    pub(super) fn missing(&self, runs: &[Planned]) -> Option<(&'static str, String)> {
+        let none = |is: &dyn Fn(&Planned) -> bool| !runs.iter().any(is);
+        let task = self
+            .tasks
+            .iter()
+            .find(|task| none(&|run| run.task == **task));
+        let method = self
+            .methods
+            .iter()
+            .find(|method| none(&|run| run.is_of(method)));
+        let seed = self
+            .seeds
+            .iter()
+            .find(|seed| none(&|run| run.seed == **seed));
+        let task = task.map(|task| ("task", task.clone()));
+        let method = method.map(|method| ("method", method.clone()));
+        task.or(method)
+            .or(seed.map(|seed| ("seed", seed.to_string())))
     }
 
     /// Whether a run is in it. An empty list leaves all.
     pub(super) fn has(&self, run: &Planned) -> bool {
-        let is_in = |asked: &[String], name: &str| {
-            asked.is_empty() || asked.iter().any(|asked| means(asked, name))
-        };
-        is_in(&self.tasks, &run.task)
-            && is_in(&self.methods, &run.method)
+        (self.tasks.is_empty() || self.tasks.contains(&run.task))
+            && (self.methods.is_empty() || self.methods.iter().any(|method| run.is_of(method)))
             && (self.seeds.is_empty() || self.seeds.contains(&run.seed))
     }
-}
-
-/// Whether what was asked for means this name: it is the same, or the name is of one of its variants.
-fn means(asked: &str, name: &str) -> bool {
-    let rest = name.strip_prefix(asked);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('+'))
 }

@@ -38,6 +38,8 @@ pub struct Planned {
     pub task: String,
     /// The name of the method, or of its variant.
     pub method: String,
+    /// What the method's table is called; all its variants have it.
+    pub(super) table: String,
     /// `run.seed`.
     pub seed: u64,
     /// Its folder.
@@ -107,6 +109,11 @@ impl Planned {
         format!("{}/{}/{}", self.task, self.method, self.seed_name())
     }
 
+    /// Whether it is of the method or the variant of this name, or of a variant of it.
+    pub(super) fn is_of(&self, method: &str) -> bool {
+        self.method == method || self.table == method
+    }
+
     /// A file beside its folder.
     pub(super) fn beside(&self, ending: &str) -> PathBuf {
         self.folder
@@ -163,6 +170,7 @@ impl Plan {
                             runs.push(Planned {
                                 task: task.name.clone(),
                                 method: method.name.clone(),
+                                table: method.table.clone(),
                                 seed: *seed,
                                 folder: (format.folder.join(&task.name))
                                     .join(&method.name)
@@ -205,14 +213,17 @@ impl Plan {
     ///
     /// [`PlanError::NotThere`].
     pub fn part(&self, part: &Part) -> Result<Self, PlanError> {
-        let seeds: BTreeSet<u64> = self.runs.iter().map(|run| run.seed).collect();
-        let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
-        if let Some((kind, name, known)) = part.missing(&self.tasks, &self.methods, &seeds) {
+        if let Some((kind, name)) = part.missing(&self.runs) {
+            let seeds: BTreeSet<u64> = self.runs.iter().map(|run| run.seed).collect();
             return Err(PlanError::NotThere {
                 file: self.file.clone(),
                 kind,
                 name,
-                known: known.to_vec(),
+                known: match kind {
+                    "task" => self.tasks.clone(),
+                    "method" => self.methods.clone(),
+                    _ => seeds.iter().map(u64::to_string).collect(),
+                },
             });
         }
         let mut chosen = self.clone();

@@ -287,7 +287,8 @@ fn files_of_the_book_are_comparisons() {
 #[test]
 fn a_part_has_the_runs_that_were_asked_for() {
     let text = "seeds = [1, 2]\n[tasks.signal]\n[tasks.predator-prey]\n[methods.own]\n[methods.own-none]\n\
-                graph.mode = 'none'\n[methods.own.sweep]\nppo.lr = [1e-3, 1e-4]\n";
+                graph.mode = 'none'\n[methods.own.sweep]\nppo.lr = [1e-3, 1e-4]\n\
+                [methods.'own+more']\ngraph.mode = 'full'\n";
     let (_folder, plan) = plan(text);
     let plan = plan.unwrap();
     let part = |[task, method]: [&str; 2], seeds: &[u64]| {
@@ -305,8 +306,8 @@ fn a_part_has_the_runs_that_were_asked_for() {
         })
     };
     assert_eq!(part(["", ""], &[]).unwrap().runs, plan.runs);
-    assert_eq!(plan.runs.len(), 12);
-    // Both variants, but not the method whose name begins in the same way.
+    assert_eq!(plan.runs.len(), 16);
+    // Both variants, but not the methods whose names begin in the same way.
     let runs = part(["signal", "own"], &[2]).unwrap().runs;
     let names: Vec<String> = runs.iter().map(Planned::name).collect();
     assert_eq!(
@@ -324,8 +325,9 @@ fn a_part_has_the_runs_that_were_asked_for() {
             ["", "ow"],
             vec![],
             "no method \"ow\"",
-            "own+lr=0.001, own+lr=0.0001, own-none",
+            "own+lr=0.001, own+lr=0.0001, own-none, own+more",
         ),
+        (["sig", ""], vec![], "no task \"sig\"", "it has signal"),
         (["", ""], vec![1, 3], "no seed \"3\"", "it has 1, 2"),
     ] {
         let said = part(asked, &seeds).unwrap_err().to_string();
