@@ -81,14 +81,7 @@ fn a_bench_over_settings_has_a_row_for_each_even_if_it_fails() {
 
 #[test]
 fn a_bench_of_acting_has_a_row_for_each_number_and_kind_of_actions() {
-    let arguments = [
-        "act",
-        "--environments",
-        "1,3",
-        "--seconds",
-        "0.01",
-        "--json",
-    ];
+    let arguments = ["act", "--num-envs", "1,3", "--seconds", "0.01", "--json"];
     let gate = ["--set", "gate.mode=learned", "--set", "gate.closed=stale"];
     for more in [&[][..], &gate] {
         let (said, told) = benched(&[&arguments[..], more, &SMALL].concat());

@@ -338,7 +338,7 @@ fn more_environments_or_episodes_than_there_is_room_for_are_refused() {
     for arguments in [
         "eval --run run --episodes 4000000000",
         "bench env signal --num-envs 4000000000 --seconds 0.1",
-        "bench act signal --environments 4000000000 --seconds 0.1 --device cpu",
+        "bench act signal --num-envs 4000000000 --seconds 0.1 --device cpu",
     ] {
         let said = complaint(&program(folder, &words(arguments)), 1);
         assert!(said.contains("TB of memory, and "), "{arguments}: {said}");
@@ -405,10 +405,7 @@ fn mistakes_are_told_before_any_work() {
     assert!(message.contains("did you mean `agents`?"), "{message}");
     complaint(&program(folder, &["bench", "--seconds", "0"]), 2);
     complaint(&program(folder, &["doctor", "--seconds", "0"]), 2);
-    complaint(
-        &program(folder, &["bench", "act", "--environments", "0"]),
-        2,
-    );
+    complaint(&program(folder, &["bench", "act", "--num-envs", "0"]), 2);
     complaint(&program(folder, &["eval"]), 2);
     complaint(&program(folder, &["train", "--seed", "many"]), 2);
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);

@@ -24,12 +24,13 @@ pub(super) struct Act {
     /// How many environments act at once; a row for each number
     #[arg(
         long,
+        alias = "environments",
         value_name = "B,...",
         value_delimiter = ',',
         default_value = "1,20,256,4096",
         value_parser = clap::value_parser!(u32).range(1..)
     )]
-    environments: Vec<u32>,
+    num_envs: Vec<u32>,
     /// Seconds for each row
     #[arg(long, default_value_t = 1.0, value_parser = seconds)]
     seconds: f64,
@@ -78,7 +79,7 @@ impl Act {
             .numbers("ms a step", 10)
             .numbers("decisions/s", 11);
         writeln!(out, "{}: {agents} agents\n{}", told.name, table.head())?;
-        for &environments in &self.environments {
+        for &environments in &self.num_envs {
             for sampled in [false, true] {
                 let envs = environments as usize;
                 let act = || decide(&config, device, envs, sampled, self.seconds);
