@@ -84,7 +84,7 @@ pub const RUN_WORDS: &[&[u8]] = &[
 
 /// Lines of metrics, and a last evaluation.
 pub fn runs() -> Vec<Vec<u8>> {
-    let iteration = r#"{"kind":"iteration","iteration":1,"steps":3200,"episodes":128,"return":-23.4,"episode_steps":25.0,"metrics":{"success":0.5},"losses":{"policy":-0.01,"value":null},"receiving":{"open_rate":1.0},"graph_changes":2,"seconds":{"environment":0.4,"elapsed":1.0}}"#;
+    let iteration = r#"{"kind":"iteration","iteration":1,"steps":3200,"episodes":128,"return":-23.4,"episode_steps":25.0,"metrics":{"success":0.5},"losses":{"policy":-0.01,"value":null,"entropy":1.5,"clipped":0.1,"kl":0.01,"grad_norm":0.5},"receiving":{"open_rate":1.0,"messages":2.0,"bytes":380.0,"traffic":0.5},"graph_changes":2,"graph_agreement":0.75,"seconds":{"environment":0.4,"act":0.1,"update":0.2,"elapsed":1.0}}"#;
     let evaluation = r#"{"kind":"evaluation","steps":6400,"episodes":20,"metrics":{"return":{"mean":-20.7,"low":-23.5,"high":-18.1},"steps":{"mean":25.0,"low":null,"high":25.0}},"graph":[[0.0,1.0],[1.0,0.0]],"seconds":{"elapsed":2.9}}"#;
     let last = r#"{"return":{"mean":-24.6,"low":-25.8,"high":-23.5},"checkpoint":"best","trained_steps":6400,"episodes":200,"seed":1,"sampled":false,"graph":[[0.0,1.0],[1.0,0.0]],"settings":{"env":{"kind":"signal"}}}"#;
     let metrics = format!("{iteration}\n{evaluation}\n{iteration}\n{evaluation}\n");
