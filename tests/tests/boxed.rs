@@ -95,7 +95,7 @@ fn it_is_the_same_to_the_bit() {
         let alone = trained(&config, |policy| policy);
         let boxed = trained(&config, |policy| Box::new(policy) as Box<dyn Policy>);
         assert_eq!(alone, boxed, "{set:?}");
-        let (reports, _, critic_width) = alone;
-        assert!(critic_width.gated && reports.iter().all(|report| report.traffic.bytes() > 0.0));
+        let (reports, _, evaluated) = alone;
+        assert!(evaluated.gated && reports.iter().all(|report| report.traffic.bytes() > 0.0));
     }
 }

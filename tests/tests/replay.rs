@@ -47,13 +47,10 @@ fn check(preset: &str, set: &[&str], sampled: bool) -> Run {
         sampled,
     };
     let (run, evaluated) = record("run", &config, &store, &request, Device::Cpu).unwrap();
-    let critic_width = evaluation::run(&config, &store, &request, Device::Cpu).unwrap();
-    assert_eq!(
-        evaluated.report.episodes, critic_width.report.episodes,
-        "{preset}"
-    );
+    let alone = evaluation::run(&config, &store, &request, Device::Cpu).unwrap();
+    assert_eq!(evaluated.report.episodes, alone.report.episodes, "{preset}");
     assert_eq!(run.episodes.len(), EPISODES);
-    for (episode, counted) in run.episodes.iter().zip(&critic_width.report.episodes) {
+    for (episode, counted) in run.episodes.iter().zip(&alone.report.episodes) {
         assert_eq!(episode.steps.len(), counted.steps as usize);
         assert_eq!(episode.pictures.len(), episode.steps.len() + 1);
         let messages: usize = episode.steps.iter().map(|step| step.delivered.len()).sum();
