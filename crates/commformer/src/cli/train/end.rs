@@ -2,11 +2,15 @@
 
 use crate::cli::warn;
 use crate::config::{Config, GateMode, GraphMode};
-use crate::evaluation::Evaluated;
+use crate::evaluation::{self, Evaluated, EvaluationError, Request};
+use crate::lock::Lock;
+use crate::record;
 use crate::record::past::{Move, Past};
 use crate::record::tensorboard::{Ending, EventWriter};
 use crate::run_dir::RunDir;
+use anyhow::Context;
 use commformer_train::{CheckpointError, CheckpointStore, Found, TrainError, Which, write_beside};
+use commformer_view::chart::circle;
 use commformer_view::numbers::grouped;
 use std::io::Write;
 use std::path::Path;
@@ -96,6 +100,58 @@ fn kept(run: &Path) -> (String, String) {
             "goes on once one can".to_owned(),
         ),
     }
+}
+
+/// Says how a run that was stopped goes on.
+pub(super) fn stopped(out: &mut dyn Write, folder: &RunDir, steps: u64) -> std::io::Result<()> {
+    let (program, path) = (crate::cli::program(), folder.path().display());
+    let steps = grouped(steps);
+    writeln!(
+        out,
+        "\nStopped after {steps} steps; everything is saved. To go on:"
+    )?;
+    writeln!(out, "  {program} train --run {path}")
+}
+
+/// Evaluates the best checkpoint of a run that has ended, and writes down how it does.
+pub(super) fn evaluate(
+    config: &Config,
+    device: tch::Device,
+    folder: &RunDir,
+    store: &CheckpointStore,
+    events: &mut EventWriter,
+    steps: u64,
+) -> anyhow::Result<Evaluated> {
+    let evaluate = |which| {
+        let request = Request {
+            which,
+            episodes: config.eval.final_episodes,
+            seed: config.run.seed,
+            sampled: false,
+        };
+        evaluation::run(config, store, &request, device)
+    };
+    let evaluated = match evaluate(Which::Best) {
+        // The best one was damaged, and no evaluation has come since.
+        Err(EvaluationError::Checkpoint(damage)) if damage.is_damage() => {
+            warn(&format!("{damage}; the latest is evaluated in its place"));
+            evaluate(Which::Latest)?
+        }
+        evaluated => evaluated?,
+    };
+    folder.lock().map_or(Ok(()), Lock::check)?;
+    if !evaluated.report.graph.is_empty() {
+        let title = format!("{}: who hears whom", config.env.kind());
+        let picture = circle(&evaluated.report.graph, &config.env.labels(), &title);
+        write_beside(&folder.graph(), picture.as_bytes())?;
+    }
+    let last = record::means("final", &evaluated.metrics);
+    (events.end(steps, Ending::Success, &last))
+        .with_context(|| format!("cannot write to {}", folder.path().display()))?;
+    // Last of all: a comparison never comes back to a run that has it.
+    let told = evaluated.to_json(config)?;
+    write_beside(&folder.final_evaluation(), told.as_bytes())?;
+    Ok(evaluated)
 }
 
 /// How the best checkpoint does, where everything lies, and what to try next.

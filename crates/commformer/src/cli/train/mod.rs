@@ -10,19 +10,16 @@ use super::trust::{self, Trust};
 use super::warn;
 use crate::compose::{self, TeamTrainer};
 use crate::config::{Config, MethodConfig, Overrides};
-use crate::evaluation::{self, EvaluationError, Request};
 use crate::interrupt::Interrupt;
-use crate::lock::Lock;
-use crate::record::tensorboard::Ending;
-use crate::record::{self, Recorder};
+use crate::record::Recorder;
 use crate::run_dir::RunDir;
 use anyhow::Context;
 use clap::Args;
 use commformer_train::{
     CheckpointError, CheckpointStore, Found, Outcome, TrainError, Which, write_beside,
 };
-use commformer_view::chart::circle;
 use commformer_view::numbers::{clock, grouped};
+use origin::Origin;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -88,38 +85,13 @@ impl Train {
         if let Some(from) = weights {
             begin_with(&mut trainer, from, config)?;
         }
-        let folder = match &origin.run {
-            Some(path) => RunDir::resume(path)?,
-            None => {
-                let folder = self.new_folder(config)?;
-                // First of all: a folder with a configuration is a run that can go on.
-                write_beside(&folder.config(), self.header(config)?.as_bytes())?;
-                trust::began(folder.path(), config);
-                folder
-            }
-        };
-        if folder.lock().is_some_and(|lock| !lock.holds) {
-            warn(&format!(
-                "the file system of {} knows no locks: nothing keeps a second process from training there",
-                folder.path().display()
-            ));
-        }
+        let folder = self.folder(&origin)?;
         let store = CheckpointStore::create(folder.path(), config.run.keep)?;
         if weights.is_some() {
             // From here on the run needs no other one.
             store.save(&trainer.checkpoint()?)?;
         }
         go_on(&mut trainer, &store)?;
-        // A run that goes on has not failed; should it end there again, it says so again.
-        match std::fs::remove_file(folder.failure()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                warn(&format!(
-                    "cannot remove {}: {error}",
-                    folder.failure().display()
-                ));
-            }
-            _ => {}
-        }
         if let Some(group) = group {
             trainer = ranks::share(trainer, group)?;
         }
@@ -143,51 +115,17 @@ impl Train {
         let (past, mut events) = recorder.finish();
         let steps = trainer.steps();
         drop(trainer);
-        let (program, path) = (super::program(), folder.path().display());
         let outcome = outcome.map_err(|error| {
             started.tell_killed();
             end::failed(error, &folder, steps, &mut events, self.while_input)
         })?;
         started.wait()?;
         if outcome == Outcome::Stopped {
+            end::stopped(out, &folder, steps)?;
             // Another process of the run was told to.
-            let code = interrupt.exit_code().unwrap_or(TERMINATED);
-            let steps = grouped(steps);
-            writeln!(
-                out,
-                "\nStopped after {steps} steps; everything is saved. To go on:"
-            )?;
-            writeln!(out, "  {program} train --run {path}")?;
-            return Ok(ExitCode::from(code));
+            return Ok(ExitCode::from(interrupt.exit_code().unwrap_or(TERMINATED)));
         }
-
-        let request = |which| Request {
-            which,
-            episodes: config.eval.final_episodes,
-            seed: config.run.seed,
-            sampled: false,
-        };
-        let evaluate = |which| evaluation::run(config, &store, &request(which), device);
-        let evaluated = match evaluate(Which::Best) {
-            // The best one was damaged, and no evaluation has come since.
-            Err(EvaluationError::Checkpoint(damage)) if damage.is_damage() => {
-                warn(&format!("{damage}; the latest is evaluated in its place"));
-                evaluate(Which::Latest)?
-            }
-            evaluated => evaluated?,
-        };
-        folder.lock().map_or(Ok(()), Lock::check)?;
-        if !evaluated.report.graph.is_empty() {
-            let title = format!("{}: who hears whom", config.env.kind());
-            let picture = circle(&evaluated.report.graph, &config.env.labels(), &title);
-            write_beside(&folder.graph(), picture.as_bytes())?;
-        }
-        let last = record::means("final", &evaluated.metrics);
-        (events.end(steps, Ending::Success, &last))
-            .with_context(|| format!("cannot write to {path}"))?;
-        // Last of all: a comparison never comes back to a run that has it.
-        let told = evaluated.to_json(config)?;
-        write_beside(&folder.final_evaluation(), told.as_bytes())?;
+        let evaluated = end::evaluate(config, device, &folder, &store, &mut events, steps)?;
 
         let (steps, time) = (grouped(steps), clock(past.elapsed));
         writeln!(out, "\nTrained {steps} steps in {time}.")?;
@@ -195,6 +133,35 @@ impl Train {
         end::warn_of_move(out, past.furthest)?;
         end::conclude(out, config, &folder, &evaluated)?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The folder of the run, as one that can go on and has not failed.
+    fn folder(&self, origin: &Origin) -> anyhow::Result<RunDir> {
+        let folder = match &origin.run {
+            Some(path) => RunDir::resume(path)?,
+            None => {
+                let folder = self.new_folder(&origin.config)?;
+                // First of all: a folder with a configuration is a run that can go on.
+                write_beside(&folder.config(), self.header(&origin.config)?.as_bytes())?;
+                trust::began(folder.path(), &origin.config);
+                folder
+            }
+        };
+        if folder.lock().is_some_and(|lock| !lock.holds) {
+            warn(&format!(
+                "the file system of {} knows no locks: nothing keeps a second process from training there",
+                folder.path().display()
+            ));
+        }
+        // Should it end there again, it says so again.
+        let failure = folder.failure();
+        match std::fs::remove_file(&failure) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                warn(&format!("cannot remove {}: {error}", failure.display()));
+            }
+            _ => {}
+        }
+        Ok(folder)
     }
 
     fn new_folder(&self, config: &Config) -> anyhow::Result<RunDir> {
