@@ -336,7 +336,7 @@ fn a_task_whose_metric_is_called_like_a_metric_of_the_programs_is_not_trained() 
     let scratch = tempfile::tempdir().unwrap();
     for metric in ["return", "steps", "trained_steps", "losses.policy"] {
         let said = complaint(&train_task(scratch.path(), &python, metric), 1);
-        assert!(said.contains(&format!("called \"{metric}\"")), "{said}");
+        assert!(said.contains(&format!("called '{metric}'")), "{said}");
         assert!(!scratch.path().join("run").exists());
     }
     let check = [
