@@ -14,7 +14,7 @@ pub(crate) struct Lane<E> {
     pub env: E,
     rng: Rng,
     /// Of the episode under way.
-    pub steps: u32,
+    steps: u32,
     team_return: f64,
     vacant: Vacant,
     /// Of the episode that ended in the last step, if one did.

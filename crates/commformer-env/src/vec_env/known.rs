@@ -47,11 +47,6 @@ impl<E: Environment> VecEnv<E> {
         self.lanes.get(env).map_or(0, Lane::episode_steps)
     }
 
-    /// Steps that the episode under way in an environment has taken: 0 if one ended in the last step.
-    pub fn steps_under_way(&self, env: usize) -> u32 {
-        self.lanes.get(env).map_or(0, |lane| lane.steps)
-    }
-
     /// One environment, to look at.
     pub fn env(&self, env: usize) -> Option<&E> {
         self.lanes.get(env).map(|lane| &lane.env)

@@ -42,16 +42,6 @@ impl TeamGraphs {
         }
     }
 
-    /// The next one of the G graphs for each team; `None` where all have the same.
-    pub(crate) fn next(&self) -> Option<Self> {
-        let of = self.of.as_ref()?;
-        let groups = self.graphs.size()[0];
-        Some(Self {
-            graphs: self.graphs.shallow_clone(),
-            of: Some((of + 1).remainder(groups)),
-        })
-    }
-
     /// Those of some teams, by number, (S) of i64.
     pub(crate) fn select(&self, teams: &Tensor) -> Self {
         let of = match &self.of {
@@ -367,21 +357,4 @@ pub trait Policy: Actor {
 
     /// Normalised values of observations, (B, N); in inference mode like [`act`](Actor::act).
     fn values(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> PolicyResult<Tensor>;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_next_graph_of_the_last_is_the_first() {
-        let zeros = Tensor::zeros([3, 2, 2], (Kind::Float, Device::Cpu));
-        assert!(TeamGraphs::new(zeros.shallow_clone()).next().is_none());
-        let graphs = TeamGraphs {
-            graphs: zeros,
-            of: Some(Tensor::from_slice(&[0_i64, 2, 1, 2])),
-        };
-        let next = graphs.next().unwrap().of.unwrap();
-        assert_eq!(Vec::<i64>::try_from(next).unwrap(), [1, 0, 2, 0]);
-    }
 }

@@ -28,7 +28,7 @@ macro_rules! number {
     )*};
 }
 
-number!(u8, u32, i64, u64, f32);
+number!(u8, i64, u64, f32);
 
 impl Number for bool {
     const SIZE: usize = 1;

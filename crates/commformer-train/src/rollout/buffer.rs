@@ -44,9 +44,6 @@ pub struct Buffer {
     log_probs: Tensor,
     /// Normalised, (T + 1, C, N).
     values: Rows<f32>,
-    /// Of the first state and of that after the last step, each environment's on the graph of another: normalised,
-    /// (2, C, N). Empty where all have the same graph.
-    values_apart: Vec<f32>,
     /// (T, C, N).
     rewards: Array3<f32>,
     /// What agents paid for receiving, (T, C, N).
@@ -55,8 +52,6 @@ pub struct Buffer {
     recurrent: Option<RecurrentStates>,
     /// For what there is room.
     needs: Needs,
-    /// Steps that the episodes had behind them when the rollout began, (C).
-    begun: Vec<u32>,
     /// How each episode stood after each step, (T, C).
     status: Vec<Status>,
     /// Whether each agent left in each step, (T, C, N).
@@ -99,13 +94,11 @@ impl Buffer {
             actions: Taken::new(spec.actions, [rows, columns, agents])?,
             log_probs: Tensor::f_zeros([rows, columns, agents], (Kind::Float, Device::Cpu))?,
             values: Rows::zeros(&[rows + 1, columns, agents])?,
-            values_apart: Vec::new(),
             rewards: Array3::zeros((steps, envs, spec.agents)),
             penalties: Array3::zeros((steps, envs, spec.agents)),
             gates: None,
             recurrent: None,
             needs: Needs::default(),
-            begun: vec![0; envs],
             status: vec![Status::Running; steps * envs],
             departed: vec![false; steps * envs * spec.agents],
             final_obs: Vec::new(),
@@ -189,11 +182,6 @@ impl Buffer {
         self.rewards.view()
     }
 
-    /// Steps that the episodes had behind them when the rollout began, (C).
-    pub fn begun(&self) -> &[u32] {
-        &self.begun
-    }
-
     /// What was perceived in some steps, rows of O numbers, and who was active in them. Step T is that after the last.
     ///
     /// # Errors
@@ -232,7 +220,7 @@ impl Buffer {
     /// earlier ones.
     ///
     /// # Panics
-    /// [`estimates`](Self::estimates) does if they are not of the rewards' shape.
+    /// [`advantages`](Self::advantages) does if they are not of the rewards' shape.
     pub fn penalise(&mut self, penalties: Array3<f32>) {
         self.penalties = penalties;
     }

@@ -184,12 +184,7 @@ impl<E: Environment> Turn<'_, E> {
         let (environments, buffer) = (&mut *self.environments, &mut *self.buffer);
         let phases = &mut self.collected.phases;
         match self.under_way {
-            None => {
-                buffer.begin(environments)?;
-                let start = Instant::now();
-                value_apart(buffer, 0, policy, &self.graph, &mut self.noise)?;
-                phases.act += start.elapsed().as_secs_f64();
-            }
+            None => buffer.begin()?,
             Some(t) => {
                 let start = Instant::now();
                 buffer.step(t, environments)?;
@@ -202,7 +197,6 @@ impl<E: Environment> Turn<'_, E> {
         let t = self.under_way.map_or(0, |t| t + 1);
         let is_over = t == buffer.steps();
         if is_over {
-            value_apart(buffer, t, policy, &self.graph, &mut self.noise)?;
             value_ends(buffer, policy, &self.graph, &mut self.noise)?;
         } else {
             act(buffer, t, policy, &self.graph, &mut self.noise)?;
@@ -234,30 +228,6 @@ pub fn act(
     // The buffer lends no memory while tensors over it live.
     drop(observed);
     buffer.record(t, &act, drawn.gates.as_ref())
-}
-
-/// Values of the state before step `t`, each environment's on the graph of another: by what a graph is compared must not rest
-/// on how the critic takes that very graph. Where all have the same graph nothing is compared.
-fn value_apart(
-    buffer: &mut Buffer,
-    t: usize,
-    policy: &dyn Policy,
-    graph: &TeamGraphs,
-    noise: &mut Noise,
-) -> Result<(), TrainError> {
-    let Some(graph) = graph.next() else {
-        return Ok(());
-    };
-    let (spec, width) = (buffer.spec().clone(), policy.needs().gate);
-    let drawn = Drawn {
-        actions: None,
-        gates: noise.draw_gates_of(0..buffer.num_envs(), &spec, width),
-    };
-    let (observed, drawn) = buffer.observed(t, drawn)?;
-    let gates = noise.gates(drawn.gates.as_ref());
-    let values = inference(|| policy.values(&observed.with_graph(&graph), gates))?;
-    drop(observed);
-    buffer.keep_apart(&values)
 }
 
 /// Values of the state after the last step, which is only valued: its actions belong to the next

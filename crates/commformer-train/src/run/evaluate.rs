@@ -132,7 +132,7 @@ fn play_round<E: Environment>(
     let mut received = vec![EpisodeMessages::default(); envs];
     let mut records: Vec<Option<EpisodeRecord>> = vec![None; envs];
     for _ in 0..options.max_steps {
-        buffer.begin(environments)?;
+        buffer.begin()?;
         act(&mut buffer, 0, policy, &graph, &mut noise)?;
         buffer.fetch_gates()?;
         let active = buffer.active_samples();

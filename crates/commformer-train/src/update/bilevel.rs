@@ -4,9 +4,68 @@ use crate::rollout::graphs::Graphs;
 use crate::{
     BilevelConfig, Estimator, GraphPlan, LearnedGraph, PolicyResult, RolloutGraph, UpperData,
 };
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2, ArrayView3};
 use std::ops::Range;
 use tch::{Kind, Tensor};
+
+/// How receivers fared in a rollout of T steps in C environments.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcomes<'a> {
+    /// Rewards, (T, C, N).
+    pub rewards: ArrayView3<'a, f32>,
+    /// Where an episode ended after the step, or the agent left, (T, C, N).
+    pub ended: ArrayView3<'a, bool>,
+}
+
+/// How much better each receiver fared under each group's graph than on the average of the
+/// groups, in units of their standard deviation: (G, N), and how many groups there are to compare. Only environments from
+/// `first_env` on count, and a group without any gets 0.
+///
+/// A receiver's score is what it earned, less the mean return of an episode for each one that ended, by the step: with the
+/// mean reward of a step r and the mean length of an episode L under a graph, and their means over graphs, it is to first order
+/// the return of an episode, r L. Rewards alone would not do. Where the policy decides how long an episode is, a team that
+/// loses soon can earn more in each step than one that wins, and where every step costs the same, all earn alike.
+pub fn group_advantages(
+    outcomes: Outcomes<'_>,
+    graphs: &Graphs,
+    first_env: usize,
+) -> (Array2<f32>, usize) {
+    let (steps, envs, agents) = outcomes.rewards.dim();
+    let mut earned = Array2::<f64>::zeros((graphs.groups(), agents));
+    let mut ends = Array2::<f64>::zeros((graphs.groups(), agents));
+    let mut counts = vec![0.0; graphs.groups()];
+    for env in first_env..envs {
+        let group = graphs.group_of(env, envs);
+        counts[group] += steps as f64;
+        for t in 0..steps {
+            for agent in 0..agents {
+                earned[[group, agent]] += f64::from(outcomes.rewards[[t, env, agent]]);
+                ends[[group, agent]] += f64::from(u8::from(outcomes.ended[[t, env, agent]]));
+            }
+        }
+    }
+    let present: Vec<usize> = (0..counts.len())
+        .filter(|&group| counts[group] > 0.0)
+        .collect();
+    let mut advantages = Array2::zeros(earned.raw_dim());
+    for agent in 0..agents {
+        let all = |of: &Array2<f64>| present.iter().map(|&group| of[[group, agent]]).sum::<f64>();
+        let episode = all(&earned) / all(&ends).max(1.0);
+        let score = |group: usize| {
+            (earned[[group, agent]] - episode * ends[[group, agent]]) / counts[group]
+        };
+        let mean = present.iter().map(|&group| score(group)).sum::<f64>() / present.len() as f64;
+        let variance = present
+            .iter()
+            .map(|&group| (score(group) - mean).powi(2))
+            .sum::<f64>()
+            / present.len() as f64;
+        for &group in &present {
+            advantages[[group, agent]] = ((score(group) - mean) / (variance.sqrt() + 1e-8)) as f32;
+        }
+    }
+    (advantages, present.len())
+}
 
 /// The score-function loss: minus the mean over the `compared` groups and the receivers of advantage x
 /// log-probability of the receiver's row, less `entropy_coef` times the rows' mean entropy. It needs no pass through the
@@ -159,7 +218,7 @@ impl BilevelConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Array2, array};
+    use ndarray::array;
     use tch::Device;
 
     #[test]
@@ -233,6 +292,74 @@ mod tests {
             ..held_out
         };
         assert_eq!(straight.conflict(5, 10), None);
+    }
+
+    fn graphs(groups: i64) -> Graphs {
+        Graphs {
+            acting: Tensor::ones([groups, 2, 2], (Kind::Float, Device::Cpu)),
+            drawn: None,
+        }
+    }
+
+    fn compared(
+        rewards: &ndarray::Array3<f32>,
+        ended: &ndarray::Array3<bool>,
+        groups: i64,
+        first: usize,
+    ) -> (Array2<f32>, usize) {
+        let outcomes = Outcomes {
+            rewards: rewards.view(),
+            ended: ended.view(),
+        };
+        group_advantages(outcomes, &graphs(groups), first)
+    }
+
+    #[test]
+    fn group_advantages_compare_receivers_across_groups() {
+        // Two groups of two environments; agent 1 is always paid the same.
+        let rewards = array![[[1.0, 5.0], [3.0, 5.0], [5.0, 5.0], [7.0, 5.0]]];
+        // Means 2 and 6 around 4, standard deviation 2.
+        let expected = (array![[-1.0, 0.0], [1.0, 0.0]], 2);
+        // Whether all episodes end or none does.
+        for ended in [false, true] {
+            let ended = rewards.map(|_| ended);
+            assert_eq!(compared(&rewards, &ended, 2, 0), expected);
+        }
+    }
+
+    #[test]
+    fn a_group_without_environments_has_no_say() {
+        let rewards = array![[[1.0, 1.0], [3.0, 1.0], [5.0, 1.0]]];
+        let ended = rewards.map(|_| false);
+        let expected = (array![[0.0, 0.0], [-1.0, 0.0], [1.0, 0.0]], 2);
+        assert_eq!(compared(&rewards, &ended, 3, 1), expected);
+    }
+
+    /// In 200 steps under either graph.
+    fn by_episodes(of_each: [(&[f32], usize); 2]) -> [f32; 2] {
+        let mut rewards = ndarray::Array3::zeros((200, 2, 1));
+        let mut ended = rewards.map(|_: &f32| false);
+        for (env, (paid, length)) in of_each.into_iter().enumerate() {
+            for t in 0..200 {
+                rewards[[t, env, 0]] = paid[(t % length).min(paid.len() - 1)];
+                ended[[t, env, 0]] = (t + 1) % length == 0;
+            }
+        }
+        let (found, _) = compared(&rewards, &ended, 2, 0);
+        [found[[0, 0]], found[[1, 0]]]
+    }
+
+    #[test]
+    fn graphs_are_compared_by_what_an_episode_brings() {
+        // Each step costs as much until the task is done, which takes 5 or 20 of them.
+        let found = by_episodes([(&[-1.0], 5), (&[-1.0], 20)]);
+        assert!(found[0] > 0.99 && found[1] < -0.99, "{found:?}");
+        // A battle that is lost after 40 steps brings 8, one that is won after 100 brings 20: as much in a step.
+        let found = by_episodes([(&[0.2], 40), (&[0.2], 100)]);
+        assert!(found[0] < -0.99 && found[1] > 0.99, "{found:?}");
+        // One that is lost sooner brings more in a step and less in all.
+        let found = by_episodes([(&[0.2], 40), (&[0.16], 100)]);
+        assert!(found[0] < -0.99 && found[1] > 0.99, "{found:?}");
     }
 
     /// What is held out for the upper level says how sure scores are, not how much entropy weighs.

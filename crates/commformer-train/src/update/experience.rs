@@ -1,10 +1,10 @@
 //! What is learned from a rollout, as tensors: advantages and returns are computed once an iteration, and
 //! minibatches are cut from views of the shards' buffers.
 
+use super::bilevel::Outcomes;
 use super::gathered::Gathered;
 use super::gradient::{Part, PartGraph};
 use super::ppo::{GateTargets, Targets};
-use super::scores::Outcomes;
 use super::selection::Selection;
 use super::sequences::Units;
 use crate::policy::GateSamples;
@@ -13,13 +13,15 @@ use crate::rollout::graphs::Graphs;
 use crate::rollout::samples::{Done, Observed};
 use crate::{Fallen, PpoConfig, TeamGraphs, TrainError, ValueNorm};
 use commformer_env::{Environment, Rng};
+use ndarray::Array3;
 use std::ops::Range;
 use tch::{Device, Tensor};
 
 /// The samples of a rollout: S = T x C of them, shard by shard, in each step by step and environment by environment.
 #[derive(Debug)]
 pub struct Experience {
-    outcomes: Outcomes,
+    /// See [`Outcomes`].
+    outcomes: (Array3<f32>, Array3<bool>),
     obs: Pieces,
     available: Option<Pieces>,
     state: Option<Pieces>,
@@ -75,7 +77,8 @@ impl Experience {
             active,
             gate_values,
             begins,
-            outcomes,
+            rewards,
+            ended,
         } = Gathered::of(shards, norm, config)?;
         let steps = (shards.first()).map_or(0, |shard| shard.buffer.steps());
         let columns: Vec<usize> = shards.iter().map(|shard| shard.envs.len()).collect();
@@ -131,7 +134,7 @@ impl Experience {
             |one: fn(&Done) -> &Tensor| done.iter().map(|of| one(of).shallow_clone()).collect();
         let clone = |of: &Option<Tensor>| of.as_ref().map(Tensor::shallow_clone);
         Ok(Self {
-            outcomes,
+            outcomes: (rewards, ended),
             available: observed.iter().map(|of| clone(&of.available)).collect(),
             state: observed.iter().map(|of| clone(&of.state)).collect(),
             memory: observed.iter().map(|of| clone(&of.memory)).collect(),
@@ -155,13 +158,17 @@ impl Experience {
     }
 
     /// How the agents fared.
-    pub fn outcomes(&self) -> &Outcomes {
-        &self.outcomes
+    pub fn outcomes(&self) -> Outcomes<'_> {
+        let (rewards, ended) = &self.outcomes;
+        Outcomes {
+            rewards: rewards.view(),
+            ended: ended.view(),
+        }
     }
 
     /// Environments of all shards (C).
     pub fn num_envs(&self) -> usize {
-        self.outcomes.rewards.shape()[1]
+        self.outcomes.0.shape()[1]
     }
 
     /// The [units](Units) of the environments in `envs`: a range if these are all, else a list. Every selection here is one of
@@ -177,7 +184,7 @@ impl Experience {
 
     /// Agents of a sample (N).
     pub fn agents(&self) -> usize {
-        self.outcomes.rewards.shape()[2]
+        self.outcomes.0.shape()[2]
     }
 
     /// Units of each part of a minibatch that is made of these.
@@ -323,7 +330,7 @@ mod tests {
         let mut buffer = Buffer::new(scripted.spec(), 1, 2).unwrap();
         let mut env = VecEnv::new(vec![scripted], 0).unwrap();
         buffer.reset(&mut env).unwrap();
-        buffer.begin(&env).unwrap();
+        buffer.begin().unwrap();
         let nothing = |kind| Tensor::zeros([1, 2], (kind, Device::Cpu));
         for (t, values) in values.iter().enumerate() {
             let act = Act {

@@ -1,9 +1,8 @@
 //! What a rollout left in the buffers of all shards, put together.
 
-use super::scores::Outcomes;
 use crate::rollout::Shard;
 use crate::{PpoConfig, TrainError, ValueNorm};
-use ndarray::{Array2, Array3, Axis, concatenate};
+use ndarray::{Array3, Axis, concatenate};
 
 /// Of S = T x C samples with N agents, in the order of [`Experience`](super::experience::Experience).
 pub struct Gathered {
@@ -17,7 +16,10 @@ pub struct Gathered {
     pub gate_values: Vec<f32>,
     /// 1 where what an agent carries begins anew, (S, N).
     pub begins: Vec<f32>,
-    pub outcomes: Outcomes,
+    /// (T, C, N).
+    pub rewards: Array3<f32>,
+    /// Where an episode ended after the step, or the agent left, (T, C, N).
+    pub ended: Array3<bool>,
 }
 
 impl Gathered {
@@ -29,36 +31,29 @@ impl Gathered {
     ) -> Result<Self, TrainError> {
         let (mut advantages, mut returns) = (Vec::new(), Vec::new());
         let (mut active, mut gate_values) = (Vec::new(), Vec::new());
-        let (mut begins, mut begun) = (Vec::new(), Vec::new());
-        let (mut rewards, mut ended, mut gained) = (Vec::new(), Vec::new(), Vec::new());
+        let mut begins = Vec::new();
+        let (mut rewards, mut ended) = (Vec::new(), Vec::new());
         for buffer in shards.iter().map(|shard| &shard.buffer) {
-            let estimates = buffer.estimates(norm, config)?;
-            advantages.extend(estimates.advantages);
-            returns.extend(estimates.returns);
+            let (of_shard, returns_of_shard) = buffer.advantages(norm, config)?;
+            advantages.extend(of_shard);
+            returns.extend(returns_of_shard);
             active.extend_from_slice(buffer.active_samples());
             if let Some(gates) = buffer.gates() {
                 gate_values.extend_from_slice(gates.values()?);
             }
             begins.extend(buffer.begins());
-            begun.extend_from_slice(buffer.begun());
             rewards.push(buffer.rewards());
             ended.push(buffer.ended());
-            gained.push(estimates.gained);
         }
         let ended: Vec<_> = ended.iter().map(Array3::view).collect();
-        let gained: Vec<_> = gained.iter().map(Array2::view).collect();
         Ok(Self {
             advantages,
             returns,
             active,
             gate_values,
             begins,
-            outcomes: Outcomes {
-                rewards: concatenate(Axis(1), &rewards).unwrap_or_default(),
-                ended: concatenate(Axis(1), &ended).unwrap_or_default(),
-                gained: concatenate(Axis(0), &gained).unwrap_or_default(),
-                begun,
-            },
+            rewards: concatenate(Axis(1), &rewards).unwrap_or_default(),
+            ended: concatenate(Axis(1), &ended).unwrap_or_default(),
         })
     }
 }

@@ -1,10 +1,10 @@
 //! The steps of both levels: minibatches in, weights changed.
 
+use super::bilevel;
 use super::experience::Experience;
 use super::gradient::{Gradient, Objective, PartGraph, Parts, gradient};
 use super::not_finite::{EDGE_LOGITS, Proposal, not_finite_of};
 use super::selection::Selection;
-use super::{bilevel, scores};
 use crate::policy::{Level, learned_graph};
 use crate::ranks::Ranks;
 use crate::rollout::graphs::{self, Drawn, Graphs};
@@ -228,7 +228,7 @@ impl<P: Policy> Learner<P> {
             None => return Ok(()),
             Some(Drawn::Groups(order)) => {
                 let (advantages, compared) =
-                    scores::group_advantages(experience.outcomes(), graphs, envs.start);
+                    bilevel::group_advantages(experience.outcomes(), graphs, envs.start);
                 let graph = learned_graph(&self.policy)?;
                 let loss = bilevel::score_function_loss(
                     graph,

@@ -7,6 +7,5 @@ pub(crate) mod gradient;
 pub(crate) mod learner;
 pub(crate) mod not_finite;
 pub(crate) mod ppo;
-mod scores;
 mod selection;
 pub(crate) mod sequences;

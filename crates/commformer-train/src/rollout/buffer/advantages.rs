@@ -4,62 +4,37 @@ use super::Buffer;
 use super::fallen::Outlook;
 use crate::{Fallen, PpoConfig, TrainError, ValueNorm, gae};
 use commformer_env::Status;
-use ndarray::{Array2, Array3, Axis, s};
-
-/// What is made of a rollout's rewards, in their units.
-#[derive(Debug)]
-pub struct Estimates {
-    /// (T, C, N).
-    pub advantages: Array3<f32>,
-    /// (T, C, N).
-    pub returns: Array3<f32>,
-    /// How much more the state after the last step is worth than the first one, (C, N), valued on graphs of other
-    /// environments where there are several.
-    pub gained: Array2<f32>,
-}
+use ndarray::{Array3, s};
 
 impl Buffer {
-    /// Estimates advantages, returns and what was gained; `norm` has the scale of the policy's values.
-    pub fn estimates(&self, norm: &ValueNorm, config: &PpoConfig) -> Result<Estimates, TrainError> {
+    /// Advantages and returns, (T, C, N), in units of reward; `norm` has the scale of the policy's values.
+    pub fn advantages(
+        &self,
+        norm: &ValueNorm,
+        config: &PpoConfig,
+    ) -> Result<(Array3<f32>, Array3<f32>), TrainError> {
         let earned = &self.rewards - &self.penalties;
-        let last = self.steps * self.envs * self.spec.agents;
-        let outlook = |values: &[f32]| {
-            let mut outlook = self.outlook(values, norm);
-            if config.fallen == Fallen::Team && !self.is_complete() {
-                self.value_fallen(&mut outlook, &earned, config.gamma);
-            }
-            outlook
-        };
-        let values = self.values.slice()?;
-        let row = self.envs * self.spec.agents;
-        let apart = match self.values_apart.split_at_checked(row) {
-            Some((first, end)) if end.len() == row => {
-                Some(outlook(&[first, &values[row..last], end].concat()))
-            }
-            _ => None,
-        };
-        let outlook = outlook(values);
-        let (advantages, returns) = gae(
+        let mut outlook = self.outlook(norm)?;
+        if config.fallen == Fallen::Team && !self.is_complete() {
+            self.value_fallen(&mut outlook, &earned, config.gamma);
+        }
+        Ok(gae(
             earned.view(),
             outlook.values.slice(s![..-1, .., ..]),
             outlook.next_values.view(),
             outlook.ended.view(),
             config.gamma,
             config.gae_lambda,
-        );
-        let values = apart.unwrap_or(outlook).values;
-        let gained = &values.index_axis(Axis(0), self.steps) - &values.index_axis(Axis(0), 0);
-        Ok(Estimates {
-            advantages,
-            returns,
-            gained,
-        })
+        ))
     }
 
-    /// What the network's values, (T + 1, C, N), say, and where they do not count.
-    fn outlook(&self, values: &[f32], norm: &ValueNorm) -> Outlook {
+    /// The network's values, and where they do not count.
+    fn outlook(&self, norm: &ValueNorm) -> Result<Outlook, TrainError> {
         let shape = (self.steps + 1, self.envs, self.spec.agents);
-        let values: Vec<f32> = (values.iter())
+        let values: Vec<f32> = self
+            .values
+            .slice()?
+            .iter()
             .map(|value| norm.denormalize(*value))
             .collect();
         // The memory has exactly this shape.
@@ -85,11 +60,11 @@ impl Buffer {
             *ended = 1.0;
             *next = 0.0;
         }
-        Outlook {
+        Ok(Outlook {
             values,
             next_values,
             ended,
-        }
+        })
     }
 
     /// Whether everybody was active in every state.
@@ -129,7 +104,7 @@ mod tests {
             .unwrap();
         let mut env = VecEnv::new(vec![scripted], 0).unwrap();
         buffer.reset(&mut env).unwrap();
-        buffer.begin(&env).unwrap();
+        buffer.begin().unwrap();
         let full = |value: f64| Tensor::full([1, 2], value, (Kind::Float, Device::Cpu));
         for t in 0..4 {
             buffer.values.write(t, &full(4.0)).unwrap();
@@ -147,7 +122,7 @@ mod tests {
             gae_lambda: 1.0,
             ..PpoConfig::default()
         };
-        let advantages = buffer.estimates(&norm, &config).unwrap().advantages;
+        let (advantages, _) = buffer.advantages(&norm, &config).unwrap();
         // Each step by itself: 1 + 0.5 * 4 - 4 = -1, the truncated one 1 + 0.5 * 8 - 4 = 1, who leaves
         // 1 - 4 = -3; half of what comes later on top.
         let expected = [[-2.125, -2.5], [-2.25, -3.0], [-2.5, -0.5], [-3.0, 1.0]];
@@ -171,7 +146,7 @@ mod tests {
         let mut buffer = Buffer::new(scripted.spec(), 1, 3).unwrap();
         let mut env = VecEnv::new(vec![scripted], 0).unwrap();
         buffer.reset(&mut env).unwrap();
-        buffer.begin(&env).unwrap();
+        buffer.begin().unwrap();
         let full = |value: f64| Tensor::full([1, 2], value, (Kind::Float, Device::Cpu));
         for t in 0..3 {
             buffer.values.write(t, &full(4.0)).unwrap();
@@ -185,46 +160,11 @@ mod tests {
             gae_lambda: 1.0,
             ..PpoConfig::default()
         };
-        let returns = buffer.estimates(&norm, &config).unwrap().returns;
+        let (_, returns) = buffer.advantages(&norm, &config).unwrap();
         // 1 + 0.9 * 10 is 10 again; 1 + 0.9 + 0.81, 1 + 0.9, 1.
         let expected = [[10.0, 2.71], [10.0, 1.9], [10.0, 1.0]];
         for (found, expected) in returns.iter().zip(expected.as_flattened()) {
             assert!((found - expected).abs() < 1e-4, "{returns}");
         }
-    }
-
-    #[test]
-    fn what_is_gained_is_valued_on_other_graphs_and_nothing_else_is() {
-        // The second agent falls in the only step; the network says 100 of it.
-        let active: [&[bool]; 2] = [&[true; 2], &[true, false]];
-        let scripted = Scripted::new(&active, &[&[1.0; 2]], Status::Running);
-        let mut buffer = Buffer::new(scripted.spec(), 1, 1).unwrap();
-        let mut env = VecEnv::new(vec![scripted], 0).unwrap();
-        let row = |values: [f32; 2]| Tensor::from_slice(&values).view([1, 2]);
-        // Of mean 0 and standard deviation 1, so that values stay what they are.
-        let mut norm = ValueNorm::default();
-        norm.update([-1.0, 1.0].into_iter());
-        let mut found = |apart: &[[f32; 2]]| {
-            buffer.reset(&mut env).unwrap();
-            buffer.begin(&env).unwrap();
-            buffer.values.write(0, &row([2.0, 1.0])).unwrap();
-            buffer.step(0, &mut env).unwrap();
-            for values in apart {
-                buffer.keep_apart(&row(*values)).unwrap();
-            }
-            buffer.finish(&row([4.0, 100.0]), None).unwrap();
-            let estimates = buffer.estimates(&norm, &PpoConfig::default()).unwrap();
-            (estimates.gained, estimates.returns)
-        };
-        let (own, returns) = found(&[]);
-        let (apart, same) = found(&[[3.0, 5.0], [7.0, 100.0]]);
-        // The fallen expects what its team does.
-        for (found, expected) in [(own, [2.0, 3.0]), (apart, [4.0, 2.0])] {
-            for (found, expected) in found.iter().zip(expected) {
-                assert!((found - expected).abs() < 1e-4, "{found}, not {expected}");
-            }
-        }
-        assert_eq!(returns, same);
-        assert!(buffer.keep_apart(&row([0.0; 2]).view([2, 1])).is_err());
     }
 }

@@ -43,14 +43,11 @@ mod tests {
             let mut env = VecEnv::new(vec![scripted], 0).unwrap();
             buffer.reset(&mut env).unwrap();
             // The second rollout begins in the middle of an episode. Its first step is 0 in any case.
-            for (begun, expected) in [
-                (0, [[0, 0], [0, 1], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1]]),
-                (1, [[0, 0], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1], [0, 1]]),
-                (2, [[0, 0], [1, 1], [0, 1], [0, 0], [1, 1], [0, 1], [0, 0]]),
-                (0, [[0, 0], [0, 1], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1]]),
+            for expected in [
+                [[0, 0], [0, 1], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1]],
+                [[0, 0], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1], [0, 1]],
             ] {
-                buffer.begin(&env).unwrap();
-                assert_eq!(buffer.begun(), [begun]);
+                buffer.begin().unwrap();
                 for t in 0..7 {
                     buffer.step(t, &mut env).unwrap();
                 }

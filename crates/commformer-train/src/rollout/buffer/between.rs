@@ -91,15 +91,12 @@ impl Buffer {
         self.fault.map_or(Ok(()), |fault| Err(fault.into()))
     }
 
-    /// Makes the state after the last step the first one of a new rollout of the same environments.
+    /// Makes the state after the last step the first one of a new rollout.
     ///
     /// # Errors
     /// [`TrainError::Fault`] if a step before was at fault.
-    pub fn begin<E: Environment>(&mut self, environments: &VecEnv<E>) -> Result<(), TrainError> {
+    pub fn begin(&mut self) -> Result<(), TrainError> {
         self.sound()?;
-        for (env, begun) in self.begun.iter_mut().enumerate() {
-            *begun = environments.steps_under_way(env);
-        }
         self.obs.carry(self.steps)?;
         if let Some(available) = &mut self.available {
             available.carry(self.steps)?;
@@ -112,7 +109,6 @@ impl Buffer {
         if let Some(recurrent) = &mut self.recurrent {
             recurrent.begin()?;
         }
-        self.values_apart.clear();
         self.final_obs.clear();
         self.final_active.clear();
         self.final_values.clear();

@@ -33,12 +33,6 @@ impl Buffer {
         if let Some(recurrent) = &mut self.recurrent {
             recurrent.exchange(wire)?;
         }
-        wire.slice(&mut self.begun)?;
-        wire.list(&mut self.values_apart)?;
-        let count = self.values_apart.len();
-        if ![0, 2 * self.envs * self.spec.agents].contains(&count) {
-            return Err(wire.refused(format!("{count} values of its first and last state")));
-        }
         let mut status: Vec<u8> = self.status.iter().map(|status| *status as u8).collect();
         wire.slice(&mut status)?;
         let read = |status: u8| match status {

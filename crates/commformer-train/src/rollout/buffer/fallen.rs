@@ -175,7 +175,7 @@ mod tests {
         let mut buffer = Buffer::new(scripted.spec(), 1, steps).unwrap();
         let mut env = VecEnv::new(vec![scripted], 0).unwrap();
         buffer.reset(&mut env).unwrap();
-        buffer.begin(&env).unwrap();
+        buffer.begin().unwrap();
         let row = |values: &[f32]| Tensor::from_slice(values).view([1, agents as i64]);
         for (t, values) in values[..steps].iter().enumerate() {
             buffer.values.write(t, &row(values)).unwrap();
@@ -197,7 +197,7 @@ mod tests {
             fallen,
             ..PpoConfig::default()
         };
-        let advantages = buffer.estimates(&norm, &config).unwrap().advantages;
+        let (advantages, _) = buffer.advantages(&norm, &config).unwrap();
         let rows = advantages.index_axis(Axis(1), 0);
         rows.rows().into_iter().map(|row| row.to_vec()).collect()
     }

@@ -228,18 +228,6 @@ impl Buffer {
         }))
     }
 
-    /// Keeps values, (C, N), each environment's on the graph of another: of the first state and then of that after the last
-    /// step.
-    ///
-    /// # Errors
-    /// [`TrainError::Returned`] for values of another shape or kind.
-    pub fn keep_apart(&mut self, values: &Tensor) -> Result<(), TrainError> {
-        returned::values(values, &[self.envs as i64, self.spec.agents as i64])?;
-        let values = values.f_to_device(Device::Cpu)?.f_flatten(0, -1)?;
-        self.values_apart.extend(Vec::<f32>::try_from(values)?);
-        Ok(())
-    }
-
     /// Keeps the values of the state after the last step, (C, N), and of those in which episodes
     /// were truncated, (ends, N); and brings all that the trainer counts with to its side.
     ///

@@ -125,7 +125,7 @@ fn decide(
         buffer.mirror_on(device)?;
     }
     buffer.reset(&mut environments)?;
-    buffer.begin(&environments)?;
+    buffer.begin()?;
     let edges = compose::execution_graph(config, &team, device)?;
     let agents = edges.len().isqrt() as i64;
     let graph = Tensor::from_slice(&edges).view([1, agents, agents]);
