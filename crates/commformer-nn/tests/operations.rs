@@ -1,6 +1,8 @@
 //! Each operation by the native kernels and by libtorch: the same numbers, and the same gradients of inputs and
 //! leaves.
 
+#![cfg(feature = "torch")]
+
 #[path = "operations/apply.rs"]
 mod apply;
 
