@@ -6,13 +6,14 @@
 #[path = "operations/apply.rs"]
 mod apply;
 
-use apply::{Given, Layers, OPERATIONS, Operation, apply};
+use apply::{Given, Layers, MISFITS, OPERATIONS, Operation, apply};
 use commformer_nn::layers::Linear;
 use commformer_nn::layout::Slot;
 use commformer_nn::links::{self, Rules};
 use commformer_nn::native::{Gradients, Native, Tape};
 use commformer_nn::torch::{self, AttentionOver, Precision, Torch};
 use proptest::prelude::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use tch::{Kind, Tensor};
 
 struct Noise(u64);
@@ -247,6 +248,18 @@ proptest! {
                 check(&format!("{operation:?}, {}", leaf.name), found, expected);
             }
         }
+    }
+}
+
+#[test]
+fn both_refuse_operands_that_do_not_fit() {
+    let case = Case::new([2, 1, 2, 4], 1, false, 3);
+    for misfit in MISFITS.map(Operation::Misfit) {
+        let refused = catch_unwind(AssertUnwindSafe(|| case.natively(misfit)));
+        assert!(refused.is_err(), "the kernels: {misfit:?}");
+        let by_torch = || case.by_torch(misfit, AttentionOver::All);
+        let refused = catch_unwind(AssertUnwindSafe(by_torch));
+        assert!(refused.is_err(), "libtorch: {misfit:?}");
     }
 }
 

@@ -79,6 +79,12 @@ pub(super) fn part(length: usize, per: Per, agent: usize) -> Range<usize> {
     }
 }
 
+/// Refuses an operand of another size than the operation's own: what follows would compute with a part of it.
+#[track_caller]
+pub(super) fn fits(what: &str, found: [usize; 2], expected: [usize; 2]) {
+    assert_eq!(found, expected, "{what} has its rows and columns");
+}
+
 impl Ops for Native<'_> {
     type Value = Var;
     type Links = Links;
@@ -185,6 +191,7 @@ impl Ops for Native<'_> {
 
     fn add(&mut self, x: &Var, y: &Var) -> Var {
         let (size, wants) = (self.tape.size(*x), self.tape.wants(&[*x, *y]));
+        fits("what is added", self.tape.size(*y), size);
         let (before, node) = self.tape.push(Op::Add(*x, *y), size, wants);
         node.value.copy_from_slice(&before[x.0].value);
         accumulate(&mut node.value, &before[y.0].value);
@@ -193,6 +200,11 @@ impl Ops for Native<'_> {
 
     fn scale_rows(&mut self, x: &Var, factors: &Var) -> Var {
         let (size, wants) = (self.tape.size(*x), self.tape.wants(&[*x]));
+        fits(
+            "the factors of rows",
+            self.tape.size(*factors),
+            [size[0], 1],
+        );
         let (before, node) = self.tape.push(Op::ScaleRows(*x, *factors), size, wants);
         let rows = node.value.chunks_exact_mut(size[1].max(1));
         let x = before[x.0].value.chunks_exact(size[1].max(1));
@@ -203,7 +215,8 @@ impl Ops for Native<'_> {
     }
 
     fn concat(&mut self, x: &Var, y: &Var) -> Var {
-        let ([rows, left], [_, right]) = (self.tape.size(*x), self.tape.size(*y));
+        let ([rows, left], [beside, right]) = (self.tape.size(*x), self.tape.size(*y));
+        fits("what is put beside", [beside, right], [rows, right]);
         let wants = self.tape.wants(&[*x, *y]);
         let (before, node) = self
             .tape
@@ -233,6 +246,10 @@ impl Ops for Native<'_> {
 
     fn step(&mut self, x: &Var, step: usize, of: usize) -> Var {
         let ([rows, width], wants) = (self.tape.size(*x), self.tape.wants(&[*x]));
+        assert!(
+            rows.is_multiple_of(of),
+            "{rows} rows are those of {of} steps"
+        );
         let (rows, first) = (rows / of, step * (rows / of));
         let (before, node) = self.tape.push(Op::Rows(*x, first), [rows, width], wants);
         let of = first * width..(first + rows) * width;
@@ -320,6 +337,13 @@ impl Ops for Native<'_> {
 
     fn gru_cell(&mut self, input: &Var, hidden: &Var, state: &Var) -> Var {
         let size = self.tape.size(*state);
+        for gates in [input, hidden] {
+            fits(
+                "a cell's gates",
+                self.tape.size(*gates),
+                [size[0], 3 * size[1]],
+            );
+        }
         let op = Op::Gru([*input, *hidden, *state]);
         let (before, node) = self.tape.push(op, size, true);
         let of = [input, hidden, state].map(|var| before[var.0].value.as_slice());
@@ -329,6 +353,13 @@ impl Ops for Native<'_> {
 
     fn lstm_cell(&mut self, input: &Var, hidden: &Var, state: &Var) -> Var {
         let size = self.tape.size(*state);
+        for gates in [input, hidden] {
+            fits(
+                "a cell's gates",
+                self.tape.size(*gates),
+                [size[0], 2 * size[1]],
+            );
+        }
         let op = Op::Lstm([*input, *hidden, *state]);
         let (before, node) = self.tape.push(op, size, true);
         let of = [input, hidden, state].map(|var| before[var.0].value.as_slice());

@@ -1,7 +1,7 @@
 //! What agents hear of their senders: attentions and means, forward.
 
 use super::attend::attend;
-use super::forward::Native;
+use super::forward::{Native, fits};
 use super::pairs::Pairs;
 use super::tape::{Links, Op, Var};
 use super::vectors::add_scaled;
@@ -17,7 +17,19 @@ impl Native<'_> {
         links: Links,
         causal: bool,
     ) -> Var {
-        let size = self.tape.size(queries);
+        let (size, width) = (self.tape.size(queries), layer.width());
+        assert!(
+            width.is_multiple_of(layer.heads),
+            "{} heads share a width of {width}",
+            layer.heads
+        );
+        fits("queries", size, [size[0], width]);
+        let [senders, _] = self.tape.size(memory);
+        fits(
+            "keys and values",
+            self.tape.size(memory),
+            [senders, 2 * width],
+        );
         let op = Op::Attend {
             layer: *layer,
             terms,

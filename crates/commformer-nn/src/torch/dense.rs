@@ -1,6 +1,6 @@
 //! Linear layers, norms and activations by libtorch.
 
-use super::Torch;
+use super::{Torch, fits};
 use crate::layers::{Activation, Linear, Norm, Per};
 use crate::layout::Slot;
 use crate::passes::Precision;
@@ -105,7 +105,10 @@ impl Torch<'_> {
     /// See [`crate::Ops::norm`].
     pub(super) fn norm_of(&self, layer: &Norm, x: &Tensor, y: Option<&Tensor>) -> Tensor {
         let x = match y {
-            Some(y) => x + y,
+            Some(y) => {
+                fits("what is added", y, &x.size());
+                x + y
+            }
             None => x.shallow_clone(),
         };
         match layer.per {

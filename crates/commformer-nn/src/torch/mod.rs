@@ -106,6 +106,25 @@ pub fn hidden(state: &Tensor, goes_on: Option<&Tensor>) -> Hidden<Tensor> {
     }
 }
 
+/// Refuses an operand that libtorch would repeat to make it fit: the kernels do not.
+#[track_caller]
+fn fits(what: &str, found: &Tensor, expected: &[i64]) {
+    assert_eq!(found.size(), expected, "{what} has its rows and columns");
+}
+
+/// The size of a value with the rows of `x` and so many columns.
+fn with_columns(x: &Tensor, columns: i64) -> Vec<i64> {
+    let mut size = x.size();
+    size.pop();
+    size.push(columns);
+    size
+}
+
+/// Columns of a value.
+fn columns_of(x: &Tensor) -> i64 {
+    x.size().last().copied().unwrap_or(0)
+}
+
 impl Ops for Torch<'_> {
     type Value = Tensor;
     type Links = Links;
@@ -177,10 +196,12 @@ impl Ops for Torch<'_> {
     }
 
     fn add(&mut self, x: &Tensor, y: &Tensor) -> Tensor {
+        fits("what is added", y, &x.size());
         x + y
     }
 
     fn scale_rows(&mut self, x: &Tensor, factors: &Tensor) -> Tensor {
+        fits("the factors of rows", factors, &with_columns(x, 1));
         x * factors.detach()
     }
 
@@ -193,7 +214,12 @@ impl Ops for Torch<'_> {
     }
 
     fn step(&mut self, x: &Tensor, step: usize, of: usize) -> Tensor {
-        let teams = x.size()[0] / of as i64;
+        let teams = x.size()[0];
+        assert!(
+            teams % of as i64 == 0,
+            "{teams} teams are those of {of} steps"
+        );
+        let teams = teams / of as i64;
         x.narrow(0, step as i64 * teams, teams)
     }
 
@@ -264,6 +290,9 @@ impl Ops for Torch<'_> {
     }
 
     fn gru_cell(&mut self, input: &Tensor, hidden: &Tensor, state: &Tensor) -> Tensor {
+        let gates = with_columns(state, 3 * columns_of(state));
+        fits("a cell's gates", input, &gates);
+        fits("a cell's gates", hidden, &gates);
         let (x, h) = (input.chunk(3, -1), hidden.chunk(3, -1));
         let r = (&x[0] + &h[0]).sigmoid();
         let z = (&x[1] + &h[1]).sigmoid();
@@ -272,6 +301,9 @@ impl Ops for Torch<'_> {
     }
 
     fn lstm_cell(&mut self, input: &Tensor, hidden: &Tensor, state: &Tensor) -> Tensor {
+        let gates = with_columns(state, 2 * columns_of(state));
+        fits("a cell's gates", input, &gates);
+        fits("a cell's gates", hidden, &gates);
         let gates = (input + hidden).chunk(4, -1);
         let c = &state.chunk(2, -1)[1];
         let c = gates[1].sigmoid() * c + gates[0].sigmoid() * gates[2].tanh();

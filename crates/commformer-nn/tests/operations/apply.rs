@@ -33,6 +33,8 @@ pub enum Operation {
     Lstm,
     /// A GRU over three steps, whose state is forgotten in some rows on the way.
     Recurrent,
+    /// Is refused.
+    Misfit(Misfit),
 }
 
 pub struct Layers {
@@ -184,10 +186,11 @@ pub fn apply<O: Ops>(
             }
             ops.join_steps(&all)
         }
+        Operation::Misfit(misfit) => misapply(misfit, ops, layers, [x, wide, y], given),
     }
 }
 
-/// All but [`Operation::Recurrent`].
+/// All but [`Operation::Recurrent`] and those that are refused.
 pub const OPERATIONS: [Operation; 27] = [
     Operation::Linear(Activation::Identity),
     Operation::Linear(Activation::Relu),
@@ -217,3 +220,82 @@ pub const OPERATIONS: [Operation; 27] = [
     Operation::Gru,
     Operation::Lstm,
 ];
+
+/// Operands that do not fit, on rows of two agents in two teams.
+#[derive(Clone, Copy, Debug)]
+pub enum Misfit {
+    /// A bias, which the rows of all would have to share.
+    AddLeaf,
+    AddWide,
+    /// A factor for each number instead of each row.
+    Factors,
+    /// Rows of a team beside rows of an agent.
+    Concat,
+    NormWide,
+    NormOfSum,
+    /// Rows of three steps.
+    Steps,
+    GruGates,
+    LstmGates,
+    /// That do not share the width.
+    Heads,
+    /// Keys without values.
+    Memory,
+}
+
+pub const MISFITS: [Misfit; 11] = [
+    Misfit::AddLeaf,
+    Misfit::AddWide,
+    Misfit::Factors,
+    Misfit::Concat,
+    Misfit::NormWide,
+    Misfit::NormOfSum,
+    Misfit::Steps,
+    Misfit::GruGates,
+    Misfit::LstmGates,
+    Misfit::Heads,
+    Misfit::Memory,
+];
+
+/// Tries to carry it out.
+fn misapply<O: Ops>(
+    misfit: Misfit,
+    ops: &mut O,
+    layers: &Layers,
+    [x, wide, y]: [&O::Value; 3],
+    given: &Given<'_, O>,
+) -> O::Value {
+    let leaf = |ops: &mut O| ops.leaf(layers.edges, [2, layers.norm.width]);
+    match misfit {
+        Misfit::AddLeaf => {
+            let leaf = leaf(ops);
+            ops.add(x, &leaf)
+        }
+        Misfit::AddWide => ops.add(x, wide),
+        Misfit::Factors => ops.scale_rows(x, y),
+        Misfit::Concat => ops.concat(x, given.shared),
+        Misfit::NormWide => ops.norm(&layers.norm, wide, None),
+        Misfit::NormOfSum => {
+            let leaf = leaf(ops);
+            ops.norm(&layers.norm, x, Some(&leaf))
+        }
+        Misfit::Steps => ops.step(x, 0, 3),
+        Misfit::GruGates => ops.gru_cell(x, x, y),
+        Misfit::LstmGates => ops.lstm_cell(x, x, wide),
+        Misfit::Heads => {
+            let layer = Attention {
+                heads: layers.norm.width - 1,
+                relation: None,
+                ..layers.attention
+            };
+            ops.attend(&layer, None, y, wide, given.links, false)
+        }
+        Misfit::Memory => {
+            let layer = Attention {
+                relation: None,
+                ..layers.attention
+            };
+            ops.attend(&layer, None, y, x, given.links, false)
+        }
+    }
+}
