@@ -263,6 +263,8 @@ fn each_level_learns_from_its_own_environments() {
     let learned = |shown: [f32; 4], paid: [f32; 4]| {
         let set = [
             "env.agents=3",
+            // Scales are learned from what all environments show.
+            "policy.obs_norm='layer'",
             "graph.estimator='score-function'",
             "graph.rollout='sampled'",
             "graph.upper_data='held-out'",

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 /// An error of a gate. Every message says what was expected and what was found.
 #[derive(Debug, Error)]
+#[non_exhaustive] // With libtorch there are more.
 pub enum GateError {
     /// A setting is outside its range.
     #[error("gate setting `{setting}`: {problem}")]

@@ -6,9 +6,8 @@
 
 use commformer_env::{Signal, SignalConfig, VecEnv};
 use commformer_methods::{METHODS, MethodConfig, TeamConfig};
-use commformer_train::{RunConfig, Settings, Trainer};
+use commformer_train::{RunConfig, Settings};
 use std::error::Error;
-use tch::Device;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let steps = std::env::args().nth(1).and_then(|steps| steps.parse().ok());
@@ -22,9 +21,6 @@ fn train(steps: u64) -> Result<(), Box<dyn Error>> {
             method: MethodConfig::of_kind(name).ok_or("no such method")?,
             ..TeamConfig::default()
         };
-        let (method, agents) = (config.method.method(), envs.spec().agents);
-        let team = method.team(&config, envs.spec(), Device::Cpu)?;
-        let graph = method.graph(&config, agents, Device::Cpu)?;
         let mut settings = Settings {
             run: RunConfig {
                 steps,
@@ -34,7 +30,7 @@ fn train(steps: u64) -> Result<(), Box<dyn Error>> {
         };
         settings.rollout.num_envs = 16;
         settings.rollout.steps = 10;
-        let mut trainer = Trainer::new(settings, graph, team, envs)?;
+        let mut trainer = commformer_methods::trainer(&config, settings, envs)?;
         let mut earned = None;
         while trainer.progress() < 1.0 {
             earned = trainer.iterate()?.episode_return;
@@ -42,7 +38,7 @@ fn train(steps: u64) -> Result<(), Box<dyn Error>> {
         println!(
             "{name:10} {:5.2} of 10 after {steps} steps: {}",
             earned.ok_or("no episode ended")?,
-            method.about()
+            config.method.method().about()
         );
     }
     Ok(())

@@ -1,11 +1,20 @@
 //! Why a team cannot be made.
 
+use commformer_env::settings;
+use schemars::JsonSchema;
+use serde::Serialize;
+
 /// Why a team cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum MethodError {
-    /// A setting of the method is out of its range.
-    #[error("`method.{}` is {}, but must be {}", .0.field, .0.found, .0.allowed)]
-    Setting(#[from] commformer_env::ConfigError),
+    /// A setting is out of its range.
+    #[error("`{section}.{}` is {}, but must be {}", .error.field, .error.found, .error.allowed)]
+    Setting {
+        /// The section of a configuration that has it.
+        section: &'static str,
+        /// Which one, and what is wrong.
+        error: commformer_env::ConfigError,
+    },
     /// The network's settings cannot be.
     #[error(transparent)]
     Policy(#[from] commformer_model::ModelError),
@@ -23,7 +32,18 @@ pub enum MethodError {
     /// The budget's settings cannot be.
     #[error("[gate]: {0}")]
     Budget(#[from] commformer_gate::BudgetError),
+    /// The trainer refuses.
+    #[error(transparent)]
+    Train(#[from] commformer_train::TrainError),
     /// libtorch refuses.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
+}
+
+/// Refuses the first number of a section that is out of its range.
+pub(crate) fn check_section<C: Serialize + JsonSchema + 'static>(
+    section: &'static str,
+    settings: &C,
+) -> Result<(), MethodError> {
+    settings::check(settings).map_err(|error| MethodError::Setting { section, error })
 }

@@ -15,7 +15,7 @@
 //! | [`gacomm`] | everybody, with attention to those on whom they decide by all messages | the same |
 //! | [`magic`] | the same, in three rounds | the same |
 //!
-//! A [`Method`] makes a [`Team`]; [`MethodConfig`] lists them all. A team is written over the operations of
+//! [`trainer`] trains a team of any of them. A [`Method`] makes a [`Team`]; [`MethodConfig`] lists them all. A team is written over the operations of
 //! `commformer_nn`, so that one definition trains, acts, and runs with every agent alone.
 //!
 //! With `default-features = false` there is no libtorch: the settings of actors are there, and trained agents run
@@ -52,6 +52,8 @@ pub mod slim;
 pub mod tarmac;
 #[cfg(feature = "torch")]
 mod team;
+#[cfg(feature = "torch")]
+mod training;
 
 #[cfg(feature = "torch")]
 pub use actor_critic::ActorCritic;
@@ -73,6 +75,8 @@ pub use registry::METHODS;
 pub use registry::{Method, MethodConfig};
 #[cfg(feature = "torch")]
 pub use team::{Apart, Attentions, Delivered, Portable, Team};
+#[cfg(feature = "torch")]
+pub use training::trainer;
 
 /// The code of the crate's README is tested with that of its documentation.
 #[cfg(doctest)]

@@ -5,6 +5,7 @@
 
 use crate::commformer::{Sizes, graph};
 use crate::config::{GateConfig, GraphConfig, GraphMode, PolicySettings, TeamConfig};
+use crate::error::check_section;
 use crate::{Footprint, Method, MethodError, Team, TeamPolicy};
 use commformer_env::{ConfigError, Spec};
 use commformer_model::Design;
@@ -77,6 +78,7 @@ impl Method for Mat {
         spec: &Spec,
         device: Device,
     ) -> Result<Box<dyn Team>, MethodError> {
+        check_section("method", self)?;
         let team = TeamPolicy::new(&self.as_commformer(config), spec, device)?;
         Ok(Box::new(team))
     }

@@ -97,7 +97,9 @@ pub trait Method {
     /// What a team for a task that looks like `spec` takes.
     fn footprint(&self, config: &TeamConfig, spec: &Spec) -> Box<dyn Footprint>;
 
-    /// When its gates come into force; `None`, as here, without any.
+    /// When its gates come into force, for [`Trainer::with_gates`](commformer_train::Trainer::with_gates): those of CommFormer,
+    /// and what agents decide about messages, if they do. Without them everybody talks all the time. An evaluation has gates
+    /// by [`EvaluateOptions::gates`](commformer_train::EvaluateOptions::gates). `None`, as here, without any.
     ///
     /// # Errors
     ///

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 /// An error of this crate. Every message says what was expected and what was found.
 #[derive(Debug, Error)]
+#[non_exhaustive] // With libtorch there are more.
 pub enum ModelError {
     /// A setting is outside its range, or two settings contradict each other.
     #[error("policy setting `{setting}`: {problem}")]

@@ -90,6 +90,27 @@ pub fn gradients(gradients: &[Tensor], leaves: &[Vec<i64>]) -> Result<(), TrainE
     (gradients.iter().zip(leaves)).try_for_each(|(gradient, leaf)| shape(what, gradient, leaf))
 }
 
+/// Refuses a policy's state unless it has the numbers of those that it was given: one that took them into copies of its weights
+/// would go on with others. Tensors of another shape it has made fit, and what it made of them is its own matter.
+pub fn state(state: &[(String, Tensor)], given: &[(String, Tensor)]) -> Result<(), TrainError> {
+    for (name, own) in state {
+        let Some((_, given)) = given.iter().find(|(of, _)| of == name) else {
+            continue;
+        };
+        let given = given.f_to_device(own.device())?.f_to_kind(own.kind())?;
+        if given.size() == own.size() && !given.f_allclose(own, 0.0, 0.0, true)? {
+            return Err(refused(
+                "Policy::state",
+                format!("other numbers in `{name}` after `Policy::load_state`"),
+                "those that it took: as long as `state` returns copies of weights, `load_state` is to \
+                 write the weights themselves"
+                    .into(),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Refuses the first action that was not available to an active agent, for rows of `width` flags.
 pub fn available(
     actions: &[i64],

@@ -101,14 +101,16 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         })
     }
 
-    /// Lets the policy's receive gates come into force as `plan` says. Without one they stay open.
+    /// Lets the policy's receive gates come into force as a plan says. Without one they stay open.
     ///
     /// # Errors
     ///
     /// [`TrainError::Setting`] if the policy has no gates, or the plan cannot work.
-    pub fn with_gates(mut self, plan: GatePlan) -> Result<Self, TrainError> {
-        crate::check::gates(&plan, self.policy().gates().is_some())?;
-        self.gate = Some(plan);
+    pub fn with_gates(mut self, plan: impl Into<Option<GatePlan>>) -> Result<Self, TrainError> {
+        self.gate = plan.into();
+        if let Some(plan) = &self.gate {
+            crate::check::gates(plan, self.policy().gates().is_some())?;
+        }
         Ok(self)
     }
 

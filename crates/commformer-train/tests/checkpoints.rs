@@ -210,6 +210,24 @@ fn a_checkpoint_that_is_whole_is_not_written_again() {
 }
 
 #[test]
+fn another_run_is_not_saved_beside_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder, 2, &[2, 3]);
+    let taken = |checkpoint: &Checkpoint| match store.save(checkpoint) {
+        Err(CheckpointError::Taken { iteration, .. }) => Some(iteration),
+        other => panic!("{other:?}"),
+    };
+    // From its start, and one that comes to the same iteration by another way.
+    assert_eq!(taken(&checkpoint(1, 1)), Some(3));
+    assert_eq!(taken(&checkpoint(3, 2)), Some(3));
+    assert_eq!(names(&folder), ["00000002", "00000003"]);
+    // What lies behind damage is this run's own.
+    let newest = folder.path().join("checkpoints/00000003/state.bin");
+    fs::write(newest, b"no state").unwrap();
+    store.save(&checkpoint(2, 2)).unwrap();
+}
+
+#[test]
 fn the_newest_stay_and_the_best() {
     let folder = tempfile::tempdir().unwrap();
     store(&folder, 2, &[1, 2, 3, 4]);

@@ -10,9 +10,10 @@ use super::network::{Network, Ran, Sizes, Tower, Values};
 use super::seen::{Hearing, Seen};
 use super::talk::{Silent, Talk};
 use super::{ActorCriticConfig, Critic};
+use crate::error::check_section;
 use crate::sizes::TeamSizes;
 use crate::{Footprint, MethodError};
-use commformer_env::{ActionSpace, Rng, Spec, settings};
+use commformer_env::{ActionSpace, Rng, Spec};
 use commformer_nn::layout::Layout;
 use commformer_nn::native::Actions;
 use commformer_nn::passes::{AttentionOver, Precision};
@@ -50,7 +51,7 @@ impl ActorCritic {
         spec: &Spec,
         of_run: (u64, Precision, Device),
     ) -> Result<Self, MethodError> {
-        settings::check(config)?;
+        check_section("method", config)?;
         let talk = |layout: &mut Layout, name: &str| config.silent(layout, name);
         Self::talking(config, critic, None, talk, spec, of_run)
     }

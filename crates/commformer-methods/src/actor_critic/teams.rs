@@ -5,8 +5,9 @@ use super::method::ActorCriticMethod;
 use super::policy::ActorCritic;
 use crate::commformer::{TeamBudget, graph};
 use crate::config::{GateBudget, GateConfig, GateMode, TeamConfig};
+use crate::error::check_section;
 use crate::{Footprint, Method, MethodError, Team};
-use commformer_env::{Spec, settings};
+use commformer_env::Spec;
 use commformer_nn::layout::Layout;
 use commformer_train::{GatePlan, GraphPlan, Payment};
 use tch::Device;
@@ -28,7 +29,7 @@ impl<M: ActorCriticMethod> Method for M {
         spec: &Spec,
         device: Device,
     ) -> Result<Box<dyn Team>, MethodError> {
-        settings::check(self)?;
+        check_section("method", self)?;
         let of_run = (config.seed, config.precision, device);
         let talk = |layout: &mut Layout, name: &str| self.talk(layout, name);
         let (sizes, critic) = (self.sizes(), self.critic());

@@ -20,6 +20,7 @@ pub use insight::Insight;
 pub use team::TeamPolicy;
 
 use crate::config::{GateEstimator, GateMode, GraphMode, TeamConfig};
+use crate::error::check_section;
 use crate::{Footprint, Method, MethodError, Team};
 use commformer_env::Spec;
 use commformer_gate::Per;
@@ -57,6 +58,7 @@ impl Method for CommFormer {
         agents: usize,
         device: Device,
     ) -> Result<GraphPlan, MethodError> {
+        check_section("graph", &config.graph)?;
         graph::plan(&config.graph, agents, config.seed, device)
     }
 
@@ -96,6 +98,7 @@ impl Method for CommFormer {
         if gate.mode == GateMode::Off {
             return Ok(None);
         }
+        check_section("gate", gate)?;
         Ok(Some(GatePlan {
             start: gate.start,
             ramp: gate.ramp,

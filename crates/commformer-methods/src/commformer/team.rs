@@ -3,6 +3,7 @@
 use super::footprint::sizes;
 use super::gate::{Decision, GateInputs, TeamGate, for_policy};
 use crate::config::TeamConfig;
+use crate::error::check_section;
 use crate::{Apart, Attentions, Insight, MethodError, Portable, Team};
 use commformer_env::{Rng, Spec};
 use commformer_model::{CommFormer, Input, Observations, Recurrence, SelfEdge, graph};
@@ -40,9 +41,12 @@ impl TeamPolicy {
     ///
     /// # Errors
     ///
-    /// [`MethodError::Policy`] or [`MethodError::Gate`] if the settings make none or the device
-    /// refuses it.
+    /// [`MethodError::Setting`] for a number out of its range, [`MethodError::Policy`] or [`MethodError::Gate`] if the
+    /// settings make none or the device refuses it.
     pub fn new(config: &TeamConfig, spec: &Spec, device: Device) -> Result<Self, MethodError> {
+        check_section("policy", &config.policy)?;
+        check_section("graph", &config.graph)?;
+        check_section("gate", &config.gate)?;
         let sizes = sizes(config, spec);
         let seed = config.seed;
         let mut rng = Rng::new(seed_for(seed, Purpose::Weights), 0);

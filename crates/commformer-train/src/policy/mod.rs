@@ -293,7 +293,8 @@ pub trait Policy: Actor {
     /// Leaves of the lower level, in an order that never changes.
     fn parameters(&self) -> Vec<(String, Tensor)>;
 
-    /// All weights under their names on disk. They are the parameters, as here, unless the policy has more.
+    /// All weights under their names on disk. They are the parameters, as here, unless the policy has more. A policy that
+    /// returns copies has a [`load_state`](Self::load_state) of its own.
     fn state(&self) -> Vec<(String, Tensor)> {
         self.parameters()
     }

@@ -7,6 +7,7 @@ use super::not_finite::{EDGE_LOGITS, Proposal, not_finite_of};
 use super::selection::Selection;
 use crate::policy::{Level, learned_graph};
 use crate::ranks::Ranks;
+use crate::returned;
 use crate::rollout::graphs::{self, Drawn, Graphs};
 use crate::{
     BilevelConfig, Diverged, Estimator, GraphPlan, Losses, Policy, PolicyResult, PpoConfig,
@@ -108,7 +109,8 @@ impl<P: Policy> Learner<P> {
 
     /// Takes saved weights; the optimisers are as at their start.
     pub fn begin_with(&mut self, weights: &[(String, Tensor)]) -> Result<(), TrainError> {
-        Ok(self.policy.load_state(weights)?)
+        self.policy.load_state(weights)?;
+        returned::state(&self.policy.state(), weights)
     }
 
     /// Goes on from saved weights and optimisers.
@@ -118,7 +120,7 @@ impl<P: Policy> Learner<P> {
         lower: AdamState,
         upper: AdamState,
     ) -> Result<(), TrainError> {
-        self.policy.load_state(weights)?;
+        self.begin_with(weights)?;
         self.lower.load_state(lower)?;
         match &mut self.upper {
             Some(own) => own.load_state(upper)?,

@@ -14,6 +14,7 @@ const STEPS: usize = 10;
 
 pub type BendAct = fn(Act) -> Act;
 pub type BendEvaluation = fn(Evaluation) -> Evaluation;
+type State = Vec<(String, Tensor)>;
 
 /// What is made of what a good policy returns.
 #[derive(Clone, Copy)]
@@ -22,6 +23,7 @@ pub struct Bent {
     pub act: BendAct,
     pub evaluation: BendEvaluation,
     pub values: fn(Tensor) -> Tensor,
+    pub state: fn(State) -> State,
     pub gradients: fn(Vec<Tensor>) -> Vec<Tensor>,
 }
 
@@ -35,6 +37,7 @@ pub const STRAIGHT: Bent = Bent {
     act: |act| act,
     evaluation: |evaluation| evaluation,
     values: |values| values,
+    state: |state| state,
     gradients: |gradients| gradients,
 };
 
@@ -70,6 +73,10 @@ impl Policy for Misfit {
 
     fn parameters(&self) -> Vec<(String, Tensor)> {
         self.plain.parameters()
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        (self.bent.state)(self.plain.state())
     }
 
     fn evaluate(

@@ -4,7 +4,7 @@ use crate::bent::{BendAct, BendEvaluation, Bent, STRAIGHT, prey, trainer_in};
 use crate::common::one_round;
 use commformer_env::VecEnv;
 use commformer_env::smac::{Smac, SmacConfig};
-use commformer_train::{Act, Evaluation, GateEvaluation, Needs, TrainError, evaluate};
+use commformer_train::{Act, Evaluation, GateEvaluation, Needs, Policy, TrainError, evaluate};
 use tch::{Kind, Tensor};
 
 /// What is said of it where so many agents are trained.
@@ -106,6 +106,33 @@ fn what_was_asked_to_be_kept_and_is_not_there() {
             said,
             says(what, "None", "what `Actor::needs` asks to be kept")
         );
+    }
+}
+
+#[test]
+fn weights_that_were_taken_into_copies() {
+    let bent = Bent {
+        state: |state| {
+            let copy = |(name, tensor): (String, Tensor)| (name, tensor.detach().copy());
+            state.into_iter().map(copy).collect()
+        },
+        ..STRAIGHT
+    };
+    let other = trainer_in(&prey(3), STRAIGHT);
+    tch::no_grad(|| {
+        let _ = other.policy().parameters()[0].1.shallow_clone().fill_(0.25);
+    });
+    let checkpoint = other.checkpoint().unwrap();
+    trainer_in(&prey(3), STRAIGHT)
+        .begin_with(&checkpoint)
+        .unwrap();
+    let said = |took: Result<(), TrainError>| took.unwrap_err().to_string();
+    let mut trainer = trainer_in(&prey(3), bent);
+    for said in [
+        said(trainer.begin_with(&checkpoint)),
+        said(trainer.restore(checkpoint)),
+    ] {
+        assert!(said.contains("after `Policy::load_state`"), "{said}");
     }
 }
 

@@ -4,7 +4,7 @@ pub mod memory;
 
 use crate::config::{Config, ConfigError, EnvConfig, TaskError};
 use commformer_env::{Environment, Spec, VecEnv, VecEnvError};
-use commformer_methods::{MethodError, Team};
+use commformer_methods::{MethodError, Team, TeamConfig};
 use commformer_torch::TorchError;
 use commformer_train::{
     GraphPlan, Policy, Purpose, RunConfig, Settings, TrainError, Trainer, seed_for,
@@ -175,10 +175,13 @@ pub fn execution_graph(
 pub fn trainer(config: &Config, device: tch::Device) -> Result<TeamTrainer, ComposeError> {
     let seed = seed_for(config.run.seed, Purpose::Environments);
     let envs = envs_of(&config.env, config.rollout.num_envs, seed, |env| env)?;
-    trainer_in(config, device, envs)
+    config.check_team()?;
+    let settings = settings(config, device);
+    Ok(commformer_methods::trainer(&config.team(), settings, envs)?)
 }
 
-/// A trainer at its start, in environments that were made elsewhere: of a task that is not built in, say.
+/// A trainer at its start, in environments that were made elsewhere: of a task that is not built in, say. What `[env]` says
+/// counts for nothing, so that `policy.obs_norm = "auto"` learns the scales of observations.
 ///
 /// # Errors
 ///
@@ -188,19 +191,17 @@ pub fn trainer_in(
     device: tch::Device,
     envs: Envs,
 ) -> Result<TeamTrainer, ComposeError> {
-    config.check_team()?;
-    let policy = team(config, envs.spec(), device)?;
-    assemble(config, device, plan(config, device)?, policy, envs)
+    let team = TeamConfig {
+        known_scales: false,
+        ..config.team()
+    };
+    let settings = settings(config, device);
+    Ok(commformer_methods::trainer(&team, settings, envs)?)
 }
 
-fn assemble<P: Policy>(
-    config: &Config,
-    device: tch::Device,
-    plan: GraphPlan,
-    policy: P,
-    envs: Envs,
-) -> Result<Trainer<P, Box<dyn Environment>>, ComposeError> {
-    let settings = Settings {
+/// What a trainer needs to know beside its team and its environments.
+fn settings(config: &Config, device: tch::Device) -> Settings {
+    Settings {
         rollout: config.rollout.clone(),
         ppo: config.ppo.clone(),
         run: RunConfig {
@@ -212,12 +213,7 @@ fn assemble<P: Policy>(
             eval_episodes: Some(config.eval.episodes),
             save_every: config.run.save_every,
         },
-    };
-    let trainer = Trainer::new(settings, plan, policy, envs)?;
-    Ok(match config.method.method().gates(&config.team())? {
-        None => trainer,
-        Some(gates) => trainer.with_gates(gates)?,
-    })
+    }
 }
 
 #[cfg(test)]

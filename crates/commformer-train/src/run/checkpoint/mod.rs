@@ -43,6 +43,18 @@ pub enum CheckpointError {
     /// The folder holds no checkpoint.
     #[error("{} holds no checkpoint; train first, or name another run", .0.display())]
     Missing(PathBuf),
+    /// The folder is another run's, or the same run's that was not gone on with.
+    #[error(
+        "{} holds a checkpoint of another run, of iteration {iteration}; load the latest and go on from there, or save into \
+         another folder",
+        folder.display()
+    )]
+    Taken {
+        /// Where checkpoints lie.
+        folder: PathBuf,
+        /// Of the one that is in the way.
+        iteration: u64,
+    },
     /// No checkpoint was evaluated yet, so none is the best.
     #[error(
         "no checkpoint in {} was evaluated yet, so none is the best; take the latest",

@@ -82,17 +82,35 @@ impl CheckpointStore {
     ///
     /// # Errors
     ///
-    /// [`CheckpointError`]; whatever was saved before is still there.
+    /// [`CheckpointError::Taken`] beside checkpoints of another run, and other [`CheckpointError`]s; whatever was saved before
+    /// is still there.
     pub fn save(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
         let iteration = checkpoint.state.iteration;
         checkpoint.check_finite(&self.folder_of(iteration))?;
+        let mut newer = self
+            .iterations()?
+            .into_iter()
+            .take_while(|newer| *newer > iteration);
+        if let Some(newer) = newer.find(|newer| !self.is_damaged(*newer)) {
+            return Err(self.taken(newer));
+        }
         match self.load_iteration(iteration) {
+            Ok(found) if encode_state(&found.state)? != encode_state(&checkpoint.state)? => {
+                return Err(self.taken(iteration));
+            }
             Ok(_) => {}
             Err(error) if error.is_damage() => self.write(checkpoint)?,
             Err(error) => return Err(error),
         }
         let best = checkpoint.state.best.map(|best| best.iteration);
         self.prune(iteration, best)
+    }
+
+    fn taken(&self, iteration: u64) -> CheckpointError {
+        CheckpointError::Taken {
+            folder: self.folder.clone(),
+            iteration,
+        }
     }
 
     /// Reads a checkpoint and checks every byte of it. The best is the one that the newest whole one

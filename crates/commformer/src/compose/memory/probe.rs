@@ -9,7 +9,7 @@ use super::watched::{Peak, Watched};
 use crate::compose::{self, ComposeError, Envs};
 use crate::config::{Config, EnvConfig, TaskConfig};
 use commformer_env::{Actions, Environment, Observation, Rng, Spec, Status, VecEnv, heap};
-use commformer_train::{EvaluateOptions, GraphPlan, RolloutConfig, UpperData, evaluate};
+use commformer_train::{EvaluateOptions, GraphPlan, RolloutConfig, Trainer, UpperData, evaluate};
 use std::iter::repeat_with;
 use std::ops::Sub;
 use std::time::Duration;
@@ -197,7 +197,9 @@ impl<'a> Probe<'a> {
             policy: compose::team(&config, envs.spec(), self.device)?,
             peak: peak.clone(),
         };
-        let mut trainer = compose::assemble(&config, self.device, plan, policy, envs)?;
+        let gates = config.method.method().gates(&config.team())?;
+        let settings = compose::settings(&config, self.device);
+        let mut trainer = Trainer::new(settings, plan, policy, envs)?.with_gates(gates)?;
         let made = in_use();
         // A run holds one, to be saved should an iteration fail.
         let held = trainer.checkpoint()?;
