@@ -219,7 +219,7 @@ fn another_run_is_not_saved_beside_the_first() {
     };
     // From its start, and one that comes to the same iteration by another way.
     assert_eq!(taken(&checkpoint(1, 1)), Some(3));
-    assert_eq!(taken(&checkpoint(3, 2)), Some(3));
+    assert_eq!(taken(&checkpoint(3, 3)), Some(3));
     assert_eq!(names(&folder), ["00000002", "00000003"]);
     // What lies behind damage is this run's own.
     let newest = folder.path().join("checkpoints/00000003/state.bin");

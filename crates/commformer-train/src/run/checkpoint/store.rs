@@ -91,7 +91,7 @@ impl CheckpointStore {
             .iterations()?
             .into_iter()
             .take_while(|newer| *newer > iteration);
-        if let Some(newer) = newer.find(|newer| !self.is_damaged(*newer)) {
+        if let Some(newer) = newer.find(|newer| self.load_iteration(*newer).is_ok()) {
             return Err(self.taken(newer));
         }
         match self.load_iteration(iteration) {
