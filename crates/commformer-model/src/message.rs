@@ -54,6 +54,16 @@ impl PolicyConfig {
             Decoding::Parallel => self.blocks,
         }
     }
+
+    /// Of these, the rounds that are left to a team in which nobody hears another: each agent still waits for the action of
+    /// the one before it, if it gets that in any case.
+    pub fn constant_rounds(&self) -> usize {
+        let chained = self.decoder == Decoding::Autoregressive;
+        match chained && self.previous_action == PreviousAction::Always {
+            true => self.agents.saturating_sub(1),
+            false => 0,
+        }
+    }
 }
 
 /// Bytes of an action: an index, or A numbers.
@@ -92,11 +102,13 @@ mod tests {
             (config.message_bytes(3, 2), config.constant_bytes(3, 2)),
             (513, 1)
         );
+        assert_eq!(config.constant_rounds(), 3);
         config.previous_action = PreviousAction::Heard;
         assert_eq!(
             (config.message_bytes(3, 2), config.constant_bytes(3, 2)),
             (514, 0)
         );
+        assert_eq!(config.constant_rounds(), 0);
         config.blocks = 2;
         assert_eq!(config.message_bytes(3, 1), 512 + 1 + 3 * 256);
         assert_eq!(config.message_rounds(), 2 + 3);
@@ -109,7 +121,10 @@ mod tests {
             assert_eq!(at_once.message_bytes(receiver, sender), 512);
             assert_eq!(at_once.constant_bytes(receiver, sender), 0);
         }
-        assert_eq!(at_once.message_rounds(), 2);
+        assert_eq!(
+            (at_once.message_rounds(), at_once.constant_rounds()),
+            (2, 0)
+        );
         let narrow = PolicyConfig {
             message: Some(8),
             ..config.clone()

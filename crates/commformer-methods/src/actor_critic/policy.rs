@@ -280,6 +280,7 @@ impl<T: Talk> Actor for ActorCritic<T> {
             edge: pairs.map(|other| u32::from(other) * bytes as u32).collect(),
             always: Vec::new(),
             rounds: self.network.actor.talk.rounds() as u32,
+            always_rounds: 0,
         }
     }
 

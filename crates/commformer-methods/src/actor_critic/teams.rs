@@ -1,5 +1,6 @@
 //! What follows for all methods whose teams are actor-critics.
 
+use super::Critic;
 use super::decides::Decides;
 use super::method::ActorCriticMethod;
 use super::policy::ActorCritic;
@@ -57,6 +58,13 @@ impl<M: ActorCriticMethod> Method for M {
             Some(Decides::Hear(senders)) => senders.min(most),
             _ => most,
         }
+    }
+
+    /// No layer of those who neither know which agent they are nor choose among the others is as wide as the team, nor is one
+    /// of a value that does not see all of it.
+    fn fits_any_size(&self, _: &TeamConfig) -> bool {
+        let chooses = matches!(self.decides(1), Some(Decides::Hear(_)));
+        !chooses && !self.sizes().agent_id && self.critic() != Critic::Team
     }
 
     /// Gates are in force from the beginning, and cost nothing.

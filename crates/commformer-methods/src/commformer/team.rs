@@ -253,6 +253,7 @@ impl Actor for TeamPolicy {
             edge: bytes(&|receiver, sender| config.message_bytes(receiver, sender)),
             always: bytes(&|receiver, sender| config.constant_bytes(receiver, sender)),
             rounds: config.message_rounds() as u32,
+            always_rounds: config.constant_rounds() as u32,
         }
     }
 

@@ -14,7 +14,7 @@ pub enum GraphMode {
     Learned,
     /// Everyone hears everyone.
     Full,
-    /// Nobody hears anybody else.
+    /// Nobody hears anybody else, but for the action of the one before it (policy.previous_action).
     None,
     /// Each agent hears k others, drawn once from the run's seed.
     Random,

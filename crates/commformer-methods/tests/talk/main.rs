@@ -4,9 +4,9 @@ mod alone;
 #[path = "../common/mod.rs"]
 mod common;
 
-use commformer_env::{ActionSpace, Rng, Spec};
+use commformer_env::{ActionSpace, Rng, Signal, SignalConfig, Spec, VecEnv};
 use commformer_methods::{METHODS, MethodConfig, Portable, Team, TeamConfig};
-use commformer_train::{Act, Gates, GraphPlan, ObsBatch, TeamGraphs};
+use commformer_train::{Act, Gates, GraphPlan, ObsBatch, Settings, TeamGraphs};
 use common::{AGENTS, Happened, STEPS, TEAMS, off, spec};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -378,4 +378,59 @@ fn graphs_and_messages_are_what_methods_say() {
         let decides = ["ic3net", "choose"].contains(&method);
         assert_eq!(of.gates(&config).unwrap().is_some(), decides);
     }
+}
+
+#[test]
+fn weights_serve_teams_of_other_sizes_where_a_method_says_so() {
+    let mut fitting = Vec::new();
+    for method in METHODS {
+        let config = config(method, &[("agent_id", false.into())]);
+        let small = spec(ActionSpace::Discrete(4), 0);
+        let mut large = small.clone();
+        large.agents += 2;
+        let fits = config.method.method().fits_any_size(&config);
+        let loaded = team(&config, &large).load_state(&team(&config, &small).state());
+        assert_eq!(loaded.is_ok(), fits, "{method}: {loaded:?}");
+        fitting.extend(fits.then_some(*method));
+    }
+    assert!(fitting.contains(&"mat") && fitting.contains(&"ippo"));
+    assert!(!fitting.contains(&"mappo") && !fitting.contains(&"choose"));
+}
+
+#[test]
+fn a_trainer_has_the_gates_of_its_method() {
+    for (method, decides) in [("ic3net", true), ("choose", true), ("commnet", false)] {
+        let task = Signal::new(SignalConfig::default()).unwrap();
+        let envs = VecEnv::new(vec![task; 4], 1).unwrap();
+        let mut settings = Settings::default();
+        (settings.rollout.num_envs, settings.rollout.steps) = (4, 10);
+        let config = config(method, &[]);
+        let mut trainer = commformer_methods::trainer(&config, settings, envs).unwrap();
+        let report = trainer.iterate().unwrap();
+        assert_eq!(report.price.is_some(), decides, "{method}");
+        assert_eq!(report.traffic.open_rate() < 1.0, decides, "{method}");
+    }
+}
+
+#[test]
+fn settings_out_of_range_make_no_team() {
+    let spec = spec(ActionSpace::Discrete(4), 0);
+    let refused = |config: &TeamConfig| {
+        let team = config.method.method().team(config, &spec, Device::Cpu);
+        team.unwrap_err().to_string()
+    };
+    let mut graph = TeamConfig::default();
+    graph.graph.temperature = -1.0;
+    let said = refused(&graph);
+    assert!(said.starts_with("`graph.temperature` is -1, but"), "{said}");
+    let plan = graph.method.method().graph(&graph, 3, Device::Cpu);
+    assert_eq!(plan.unwrap_err().to_string(), said);
+    let mut gate = TeamConfig::default();
+    gate.gate.target_rate = f64::NAN;
+    assert!(refused(&gate).starts_with("`gate.target_rate` is NaN"));
+    let mut policy = TeamConfig::default();
+    policy.policy.dropout = 2.0;
+    assert!(refused(&policy).starts_with("`policy.dropout` is 2"));
+    let mat = config("mat", &[("blocks", 0.into())]);
+    assert!(refused(&mat).starts_with("`method.blocks` is 0"));
 }

@@ -11,6 +11,8 @@ pub struct MessageSizes {
     pub always: Vec<u32>,
     /// Rounds of messages: in each, every agent waits for those whom it hears.
     pub rounds: u32,
+    /// Of these, the rounds that are left while nothing goes along an edge, for what is needed without one.
+    pub always_rounds: u32,
 }
 
 impl MessageSizes {

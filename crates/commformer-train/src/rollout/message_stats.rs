@@ -163,6 +163,7 @@ mod tests {
             edge: vec![10; 9],
             always: vec![0, 0, 0, 1, 0, 0, 0, 1, 0],
             rounds: 1,
+            always_rounds: 1,
         }
     }
 

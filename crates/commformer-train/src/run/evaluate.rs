@@ -87,12 +87,14 @@ pub(crate) fn play<E: Environment>(
     }
     episodes.truncate(asked);
     let names = environments.spec().metrics.iter();
-    let sent = episodes.iter().any(|episode| episode.traffic.bytes > 0.0);
+    let sizes = policy.message_sizes();
+    let sent =
+        |of: fn(&MessageStats) -> f64| episodes.iter().any(|episode| of(&episode.traffic) > 0.0);
     Ok(EvaluationReport {
-        message_rounds: if sent {
-            policy.message_sizes().rounds
-        } else {
-            0
+        message_rounds: match (sent(|all| all.messages), sent(|all| all.bytes)) {
+            (true, _) => sizes.rounds,
+            (false, true) => sizes.always_rounds,
+            (false, false) => 0,
         },
         steps: 0,
         episodes,

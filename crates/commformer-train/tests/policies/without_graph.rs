@@ -34,7 +34,8 @@ fn trainer(plan: GraphPlan, threads: usize) -> Result<Trainer<Plain, Signal>, Tr
     policy.sizes = MessageSizes {
         edge: Vec::new(),
         always: pairs.map(|apart| BYTES * u32::from(apart)).collect(),
-        rounds: 2,
+        rounds: 3,
+        always_rounds: 2,
     };
     Trainer::new(settings, plan, policy, envs)
 }

@@ -12,7 +12,9 @@ pub(super) fn why(there: &Config, here: &Config) -> Option<String> {
         ));
     }
     let [agents, team] = [there, here].map(|config| config.env.agents());
-    if agents != team && !here.method.method().fits_any_size(&here.team()) {
+    // Of a task in Python that this process did not make nobody knows how many there are.
+    let differ = agents != team && agents > 0 && team > 0;
+    if differ && !here.method.method().fits_any_size(&here.team()) {
         let sizes =
             format!("the weights are of a team of {agents}, and this team has {team} agents");
         return Some(match here.method.reads("policy") {
@@ -20,7 +22,9 @@ pub(super) fn why(there: &Config, here: &Config) -> Option<String> {
                 "{sizes}; weights serve teams of other sizes with `policy.shared_head=true`, and learned gates with \
                  `gate.per=receiver`, from their training on"
             ),
-            false => format!("{sizes}; the method `{of}` has weights for one size of a team alone"),
+            false => format!(
+                "{sizes}; as it is set, the method `{of}` has weights for one size of a team alone"
+            ),
         });
     }
     let differences = there.differences(here).ok()?;
@@ -74,6 +78,10 @@ mod tests {
             "policy.embed_dim=32",
             &["policy.embed_dim is 32 there and 64 here"],
         );
+        // Of what is in Python nobody knows how many there are, so that is not what differs.
+        let python = "env.kind=python env.make=nowhere:make policy.embed_dim=32";
+        let said = why(&config(python), &own).unwrap();
+        assert!(said.starts_with("policy.embed_dim is 32"), "{said}");
         check("env.stack=2", &["env.stack is 2 there and not set here"]);
         assert_eq!(why(&config("ppo.lr=0.5"), &own), None);
         let [there, here] =
