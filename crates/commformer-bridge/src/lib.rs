@@ -35,7 +35,7 @@ mod spec;
 pub use config::PythonConfig;
 pub use env::PythonEnv;
 pub use group::{envs, one, spec};
-pub use pool::known;
+pub use pool::{forget, known};
 #[doc(hidden)]
 pub use process::read_answer;
 pub use process::{Checked, Fault, check};

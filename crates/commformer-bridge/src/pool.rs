@@ -104,6 +104,19 @@ pub fn keep(config: &PythonConfig, process: Process) {
     }
 }
 
+/// Ends all workers that have nothing to do, and forgets what their tasks were: for a program that goes on while the code of
+/// its environments changes. Environments that are still there keep their workers, with the code from before.
+///
+/// Workers outlive the environments that they served, up to 64 of them, so that the next ones need not be started. They have the
+/// code that Python loaded then, from the folder in which the program was, and all workers of a task have to be of the same
+/// task.
+pub fn forget() {
+    let idle = std::mem::take(&mut *lock(&IDLE));
+    lock(&KNOWN).clear();
+    // Outside the lock: an end may take a moment.
+    drop(idle);
+}
+
 /// What a task is, from the first worker that said it.
 pub fn known(config: &PythonConfig) -> Option<TaskSpec> {
     let key = key(config);
