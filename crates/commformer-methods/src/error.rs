@@ -32,6 +32,12 @@ pub enum MethodError {
     /// The budget's settings cannot be.
     #[error("[gate]: {0}")]
     Budget(#[from] commformer_gate::BudgetError),
+    /// Its agents need libtorch.
+    #[error("this team cannot be exported: {0}")]
+    Portable(String),
+    /// Its weights cannot be written down.
+    #[error(transparent)]
+    Weights(#[from] commformer_torch::TorchError),
     /// The trainer refuses.
     #[error(transparent)]
     Train(#[from] commformer_train::TrainError),

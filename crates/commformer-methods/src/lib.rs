@@ -38,6 +38,8 @@ pub mod config;
 mod error;
 pub mod expocomm;
 #[cfg(feature = "torch")]
+mod export;
+#[cfg(feature = "torch")]
 mod footprint;
 pub mod gacomm;
 pub mod ic3net;
@@ -68,6 +70,8 @@ pub use commformer::{Insight, TeamPolicy};
 pub use config::TeamConfig;
 #[cfg(feature = "torch")]
 pub use error::MethodError;
+#[cfg(feature = "torch")]
+pub use export::export;
 #[cfg(feature = "torch")]
 pub use footprint::Footprint;
 pub use registry::METHODS;

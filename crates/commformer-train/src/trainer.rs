@@ -245,6 +245,12 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         })
     }
 
+    /// Whether the policy's gates were in force in a rollout: before, nobody has learned to live with them, and an evaluation
+    /// leaves them open.
+    pub fn is_gated(&self) -> bool {
+        self.gated
+    }
+
     /// The gates' plan, once a rollout has gone by it.
     pub(crate) fn gates_learned(&self) -> Option<&GatePlan> {
         self.gate.as_ref().filter(|_| self.gated)

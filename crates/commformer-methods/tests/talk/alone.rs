@@ -4,9 +4,8 @@ use crate::common::{AGENTS, Happened, TEAMS, off, spec};
 use crate::{config, happened, team, teams};
 use commformer_env::{ActionSpace, Spec};
 use commformer_methods::alone::{Agent, Exported, Turn};
-use commformer_methods::{Portable, Team, TeamConfig};
+use commformer_methods::{Team, TeamConfig, export};
 use commformer_model::decentralised::{Action, Inbox, Packet};
-use commformer_torch::weights;
 use commformer_train::{Gates, ObsBatch, TeamGraphs};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -16,18 +15,9 @@ const N: usize = AGENTS as usize;
 
 /// The file of a team with these edges.
 fn file(config: &TeamConfig, team: &dyn Team, edges: &[f32]) -> Vec<u8> {
-    let Ok(Portable::Actors { sizes, weights }) = team.portable() else {
-        panic!("not actors")
-    };
-    let mut tensors = team.state();
-    tensors.retain(|(name, _)| weights.contains(name));
-    let agents = sizes.agents as i64;
-    let edges = Tensor::from_slice(edges).view([agents, agents]);
-    tensors.push(("graph.edges".to_owned(), edges));
-    let method = serde_json::to_string(&config.method).unwrap();
-    let sizes = serde_json::to_string(&sizes).unwrap();
-    let metadata = [("method".to_owned(), method), ("team".to_owned(), sizes)];
-    weights::encode(&tensors, &metadata).unwrap()
+    let agents = edges.len().isqrt() as i64;
+    let graph = Tensor::from_slice(edges).view([agents, agents]);
+    export(team, &config.method, &graph, false, 1).unwrap()
 }
 
 fn floats(x: &Tensor) -> Vec<f32> {
