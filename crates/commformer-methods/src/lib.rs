@@ -18,6 +18,9 @@
 //! [`trainer`] trains a team of any of them. A [`Method`] makes a [`Team`]; [`MethodConfig`] lists them all. A team is written over the operations of
 //! `commformer_nn`, so that one definition trains, acts, and runs with every agent alone.
 //!
+//! A method of your own whose agents are actors says what they are made of ([`ActorCriticMethod`]) and how they talk ([`Talk`]);
+//! the example `own-method` trains one.
+//!
 //! With `default-features = false` there is no libtorch: the settings of actors are there, and trained agents run
 //! ([`alone`]).
 
@@ -60,7 +63,8 @@ mod training;
 #[cfg(feature = "torch")]
 pub use actor_critic::ActorCritic;
 pub use actor_critic::{
-    Activation, ActorCriticConfig, Critic, Heard, Mind, Recurrence, Silent, Talk, TalkCritic,
+    Activation, ActorCriticConfig, ActorCriticMethod, Critic, Decides, Heard, Mind, Recurrence,
+    Silent, Talk, TalkCritic, everybody,
 };
 #[cfg(feature = "torch")]
 pub use apart::Decentralised;
@@ -80,7 +84,7 @@ pub use registry::{Method, MethodConfig};
 #[cfg(feature = "torch")]
 pub use team::{Apart, Attentions, Delivered, Portable, Team};
 #[cfg(feature = "torch")]
-pub use training::trainer;
+pub use training::{trainer, trainer_of};
 
 /// The code of the crate's README is tested with that of its documentation.
 #[cfg(doctest)]

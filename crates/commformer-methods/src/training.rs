@@ -1,6 +1,6 @@
 //! From a team's settings to its trainer.
 
-use crate::{MethodError, Team, TeamConfig};
+use crate::{Method, MethodError, Team, TeamConfig};
 use commformer_env::{Environment, VecEnv};
 use commformer_train::{Settings, Trainer};
 
@@ -15,7 +15,21 @@ pub fn trainer<E: Environment>(
     settings: Settings,
     environments: VecEnv<E>,
 ) -> Result<Trainer<Box<dyn Team>, E>, MethodError> {
-    let (method, spec) = (config.method.method(), environments.spec());
+    trainer_of(config.method.method(), config, settings, environments)
+}
+
+/// The same of any method: one of your own, say. `config.method` counts for nothing.
+///
+/// # Errors
+///
+/// Those of [`trainer`].
+pub fn trainer_of<E: Environment>(
+    method: &dyn Method,
+    config: &TeamConfig,
+    settings: Settings,
+    environments: VecEnv<E>,
+) -> Result<Trainer<Box<dyn Team>, E>, MethodError> {
+    let spec = environments.spec();
     let device = settings.run.device;
     let graph = method.graph(config, spec.agents, device)?;
     let team = method.team(config, spec, device)?;

@@ -2,7 +2,7 @@
 
 /// What an agent decides on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decides {
+pub enum Decides {
     /// Whether it sends, to all who could hear it.
     Send,
     /// Which so many others it hears.
@@ -11,7 +11,7 @@ pub(crate) enum Decides {
 
 impl Decides {
     /// Logits of each agent's decision.
-    pub fn width(self, agents: usize) -> usize {
+    pub(crate) fn width(self, agents: usize) -> usize {
         match self {
             Self::Send => 1,
             Self::Hear(_) => agents,

@@ -7,8 +7,9 @@ use commformer_nn::layout::Layout;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A method whose teams are actor-critics.
-pub(crate) trait ActorCriticMethod: Serialize + JsonSchema + 'static {
+/// A method whose teams are actor-critics; its settings are its fields. All of [`Method`](crate::Method) follows from it, of
+/// methods outside this crate as well ([`trainer_of`](crate::trainer_of)).
+pub trait ActorCriticMethod: Serialize + JsonSchema + 'static {
     /// What it is, in a line.
     const ABOUT: &str;
     /// What they say to each other.
@@ -23,7 +24,7 @@ pub(crate) trait ActorCriticMethod: Serialize + JsonSchema + 'static {
     /// How its agents talk, with the parts of a layout that this takes.
     fn talk(&self, layout: &mut Layout, name: &str) -> Self::Talk;
 
-    /// What its agents, so many, decide on before they exchange messages; nothing, as here, unless it says so.
+    /// What its agents, so many, decide on before they exchange messages, with which gates decide who hears whom; nothing, as here, unless it says so.
     fn decides(&self, agents: usize) -> Option<Decides> {
         let _ = agents;
         None
@@ -36,7 +37,7 @@ pub(crate) trait ActorCriticMethod: Serialize + JsonSchema + 'static {
     }
 }
 
-/// Everybody hears everybody.
-pub(crate) fn everybody(agents: usize) -> Vec<f32> {
+/// [`ActorCriticMethod::edges`] with which everybody hears everybody.
+pub fn everybody(agents: usize) -> Vec<f32> {
     vec![1.0; agents * agents]
 }

@@ -32,9 +32,9 @@ mod team;
 mod teams;
 
 pub use commformer_model::Recurrence;
-pub(crate) use decides::Decides;
+pub use decides::Decides;
 pub(crate) use member::Member;
-pub(crate) use method::{ActorCriticMethod, everybody};
+pub use method::{ActorCriticMethod, everybody};
 #[cfg(feature = "torch")]
 pub use policy::ActorCritic;
 pub(crate) use running::{Running, running};

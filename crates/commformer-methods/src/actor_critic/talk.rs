@@ -121,7 +121,7 @@ pub struct Silent {
 
 impl ActorCriticConfig {
     /// Agents that say nothing, with the memory that is set.
-    pub(crate) fn silent(&self, layout: &mut Layout, name: &str) -> Silent {
+    pub fn silent(&self, layout: &mut Layout, name: &str) -> Silent {
         let width = self.hidden;
         let cell = match self.recurrence {
             Recurrence::None => None,
