@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import pathlib
+import subprocess
 import sys
 import unicodedata
 import unittest
@@ -107,6 +108,15 @@ class Silent(Sound):
 
     def seen(self) -> np.ndarray:
         return super().seen()[:, :2]
+
+
+class Talks(Sound):
+    """Prints more than fits between two lines of the check."""
+
+    def step(self, actions: np.ndarray) -> tuple[np.ndarray, Any, bool, bool]:
+        print("step " * 100)
+        print("step " * 100, file=sys.stderr)
+        return super().step(actions)
 
 
 class Raises(Sound):
@@ -254,6 +264,23 @@ class Check(unittest.TestCase):
         self.assertEqual([c for c in printed if unicodedata.category(c) == "Cc" and c != "\n"], [])
         for shown in (r"\u001b[2J", r"\u009b31m\u000d", r"\u001b]0;mine\u0007"):
             self.assertIn(shown, printed)
+
+    def test_a_check_that_nobody_reads_to_its_end_has_the_same_result(self) -> None:
+        code = "import sys; from commformer_bridge.main import main; sys.exit(main(sys.argv[1:]))"
+        for kind, expected in ((Sound, 0), (Talks, 0), (NotANumber, 1)):
+            read, write = os.pipe()
+            os.close(read)
+            name = f"{pathlib.Path(__file__).stem}:{kind.__name__}"
+            with open(write, "wb") as closed:
+                ended = subprocess.run(
+                    [sys.executable, "-c", code, "check", name, "{}", "30"],
+                    cwd=pathlib.Path(__file__).parent,
+                    stdin=subprocess.DEVNULL,
+                    stdout=closed,
+                    stderr=closed,
+                    timeout=60,
+                )
+            self.assertEqual(ended.returncode, expected, kind)
 
     def test_what_is_unusual_is_noted_and_not_wrong(self) -> None:
         for kind, words in (

@@ -6,10 +6,12 @@ import faulthandler
 import os
 import signal
 import stat
+import sys
 
 from .check import check
 from .making import options_of
 from .progress import WATCHED
+from .report import unbroken
 from .worker import work
 
 
@@ -20,6 +22,7 @@ def main(arguments: list[str]) -> int:
             WATCHED.append(os.dup(0))
         faulthandler.register(signal.SIGUSR1, chain=False)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        sys.stdout, sys.stderr = unbroken(sys.stdout), unbroken(sys.stderr)
         return check(name, options_of(options), int(arguments[3]))
     work(name, options_of(options))
     return 0

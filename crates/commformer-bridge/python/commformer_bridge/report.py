@@ -2,8 +2,33 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import unicodedata
+from typing import Any
+
+
+class Unbroken(io.FileIO):
+    """An output that is written on when nobody reads it any more, as in `check ... | head -1`: the rest goes nowhere."""
+
+    def write(self, data: Any) -> int:
+        """Takes all of it where the pipe is closed."""
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            return memoryview(data).nbytes
+
+
+def unbroken(stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    """A standard stream whose writers, the environment too, never learn that nobody reads it."""
+    raw = Unbroken(stream.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw), stream.encoding, stream.errors, line_buffering=stream.line_buffering
+    )
 
 
 def few(kind: str, words: list[str]) -> str:
