@@ -171,7 +171,7 @@ class Vector(unittest.TestCase):
                 obs, active = envs.final_obs(episode.env)
                 self.assertEqual(obs.shape, (envs.agents, envs.obs_dim))
                 self.assertTrue(active.all())
-                self.assertIn(envs.status[episode.env], (1, 2))
+                self.assertIn(envs.status[episode.env], (commformer.TERMINATED, commformer.TRUNCATED))
         self.assertGreaterEqual(len(ended), 6)
         self.assertTrue(all(episode.steps <= 4 and "success" in episode.metrics for episode in ended))
 

@@ -1,7 +1,7 @@
 """Fast environments for teams of agents: the built-in ones of commformer, stepped in Rust.
 
 `VectorEnv` steps many environments at once, in arrays of NumPy; `parallel_env` is one environment with PettingZoo's parallel API.
-Settings are those of `[env]` in commformer's configuration:
+Settings are those that `[env]` has for the kind in commformer's configuration; `settings(kind)` lists them:
 
     envs = commformer.VectorEnv("smac", num_envs=64, seed=1, map="3m")
     env = commformer.parallel_env("predator-prey", agents=5, dim=10)
@@ -12,9 +12,19 @@ from typing import Any, NamedTuple
 
 from . import _native
 from ._native import KINDS
-from .vector import Episode, VectorEnv
+from .vector import RUNNING, TERMINATED, TRUNCATED, Episode, VectorEnv
 
-__all__ = ["KINDS", "Episode", "Setting", "VectorEnv", "parallel_env", "settings"]
+__all__ = [
+    "KINDS",
+    "RUNNING",
+    "TERMINATED",
+    "TRUNCATED",
+    "Episode",
+    "Setting",
+    "VectorEnv",
+    "parallel_env",
+    "settings",
+]
 
 
 class Setting(NamedTuple):

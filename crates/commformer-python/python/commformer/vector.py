@@ -46,7 +46,7 @@ class VectorEnv:
     rewards: np.ndarray
     """Of the last step, (C, N), float32."""
     status: np.ndarray
-    """How each episode stood after it, (C,): RUNNING, TERMINATED or TRUNCATED."""
+    """How each episode stood after it, (C,), uint8: RUNNING (0), TERMINATED (1) or TRUNCATED (2)."""
     episodes: list[Episode]
     """Those that ended in it."""
 
@@ -144,12 +144,15 @@ class VectorEnv:
         return self.obs, self.rewards, self.status
 
     def final_obs(self, env: int) -> tuple[np.ndarray, np.ndarray]:
-        """What was seen, (N, O), and who was active, (N,), at the end of the episode of an environment that ended in the last step."""
+        """What was seen, (N, O), and who was active, (N,), at the end of an environment's episode.
+
+        Raises ValueError unless that episode ended in the last step.
+        """
         obs, _, active = self._end(env)
         return obs, active
 
     def final_available(self, env: int) -> np.ndarray | None:
-        """Which actions could be taken there, (N, A); None if all, always."""
+        """Which actions could be taken there, (N, A); None if all, always. Raises as `final_obs` does."""
         return self._end(env)[1]
 
     def episode_metrics(self, env: int) -> dict[str, float]:
