@@ -23,9 +23,9 @@ class Run:
         # Not the lock, nor what a link leads to.
         self.files = [path for path in sorted(folder.iterdir())
                       if path.is_file() and not path.is_symlink() and not path.name.startswith(".")]
-        # What a kill has cut has no line break.
-        lines = (folder / "metrics.jsonl").read_text("utf-8").splitlines(keepends=True)
-        self.lines = [json.loads(line) for line in lines if line.endswith("\n")]
+        # JSON leaves other characters that break lines as they are. What a kill has cut has no line break.
+        *lines, _cut = (folder / "metrics.jsonl").read_text("utf-8").split("\n")
+        self.lines = [json.loads(line) for line in lines]
         self.steps = max((line["steps"] for line in self.lines), default=0)
         final = folder / "final.json"
         self.final = dict(means("final", json.loads(final.read_text("utf-8")))) if final.is_file() else {}

@@ -193,14 +193,18 @@ fn weights_and_biases_holds_the_settings_and_numbers_of_a_run() {
     );
     assert_eq!(of(&copy, "exit")[0]["exit_code"], 0);
 
-    // A run that failed, with a line that is cut.
+    // A run that failed, with a line that is cut, and names in which other characters than `\n` break lines.
     fs::rename(
         folder.join("signal-1/final.json"),
         folder.join("signal-1/failure.json"),
     )
     .unwrap();
     let file = folder.join("signal-1/metrics.jsonl");
-    let text = read(&file);
+    let text = read(&file).replace(
+        "\"each_episode\":{",
+        "\"each_episode\":{\"a\u{2028}name\u{85}\":[1.0],",
+    );
+    assert!(text.contains('\u{2028}'));
     fs::write(&file, &text[..text.len() - 9]).unwrap();
     let copy = records("wandb signal-1");
     assert_eq!(lines("signal-1").len(), 5);
