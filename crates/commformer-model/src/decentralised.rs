@@ -59,7 +59,8 @@ mod packet;
 mod receiving;
 
 pub use exported::{Contents, Exported, ExportedGate, FORMAT};
-pub use mail::{Delivered, Inbox, Links, Mailbox, OpenEdges};
+use mail::Mailbox;
+pub use mail::{Delivered, Inbox, Links, OpenEdges};
 pub use member::{Member, Turn};
 #[doc(hidden)] // of agents of other methods, which run as these do
 pub use member::{check_finite, check_width};

@@ -212,6 +212,11 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         self.learner.policy()
     }
 
+    /// The policy as it is now, when nobody trains it any longer.
+    pub fn into_policy(self) -> P {
+        self.learner.into_policy()
+    }
+
     /// Iterations so far.
     pub fn iterations(&self) -> u64 {
         self.iteration

@@ -4,7 +4,7 @@ use crate::config::{GateConfig, GateMode};
 use commformer_gate::{Budget, BudgetConfig, BudgetError, BudgetState};
 use commformer_train::Price;
 
-/// A budget for any gate.
+/// A budget for any gate, for [`GatePlan::budget`](commformer_train::GatePlan::budget).
 #[derive(Debug)]
 pub struct TeamBudget {
     budget: Budget,
@@ -35,6 +35,12 @@ impl TeamBudget {
             },
             budget: Budget::new(budget)?,
         })
+    }
+}
+
+impl From<Budget> for TeamBudget {
+    fn from(budget: Budget) -> Self {
+        Self { budget, rate: None }
     }
 }
 

@@ -13,7 +13,7 @@ mod learned;
 mod learning;
 pub(crate) mod team;
 
-pub(crate) use budget::TeamBudget;
+pub use budget::TeamBudget;
 pub(crate) use footprint::Sizes;
 pub use gate::TeamGate;
 pub use insight::Insight;

@@ -154,7 +154,7 @@ impl Links {
     }
 }
 
-/// What was delivered to one agent. A [`Mailbox`] fills it, or whoever carries messages between machines.
+/// What was delivered to one agent, by whoever carries messages between machines.
 #[derive(Debug, Default)]
 pub struct Inbox<'p> {
     /// Sender and packet, senders rising.
@@ -189,12 +189,12 @@ impl<'p> Inbox<'p> {
 
 /// Delivers what agents send along open edges, and counts it.
 #[derive(Debug)]
-pub struct Mailbox<'e> {
+pub(super) struct Mailbox<'e> {
     edges: &'e OpenEdges,
     delivered: Delivered,
 }
 
-/// Bytes that a mailbox delivered, receiver by sender (N x N).
+/// Bytes that were delivered, receiver by sender (N x N).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivered {
     /// Along open edges.
@@ -216,7 +216,7 @@ impl Delivered {
 }
 
 impl<'e> Mailbox<'e> {
-    pub(super) fn new(edges: &'e OpenEdges) -> Self {
+    pub fn new(edges: &'e OpenEdges) -> Self {
         let none = vec![0; edges.agents * edges.agents];
         Self {
             edges,
@@ -228,7 +228,7 @@ impl<'e> Mailbox<'e> {
     }
 
     /// Of what the agents 0, 1, .. sent, that which reaches `receiver`: from others, along open edges.
-    pub(super) fn deliver<'p>(&mut self, receiver: usize, sent: &'p [Packet]) -> Inbox<'p> {
+    pub fn deliver<'p>(&mut self, receiver: usize, sent: &'p [Packet]) -> Inbox<'p> {
         let mut inbox = Inbox::default();
         for (sender, packet) in sent.iter().enumerate() {
             if sender != receiver && self.edges.is_open(receiver, sender) {

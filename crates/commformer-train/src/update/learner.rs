@@ -97,6 +97,11 @@ impl<P: Policy> Learner<P> {
         &self.policy
     }
 
+    /// The same, without replicas that share its weights.
+    pub fn into_policy(self) -> P {
+        self.policy
+    }
+
     /// The same, to be changed.
     pub fn policy_mut(&mut self) -> &mut P {
         &mut self.policy
