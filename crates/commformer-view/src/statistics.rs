@@ -13,7 +13,9 @@
 mod runs;
 
 pub(crate) use runs::is_tie;
-pub use runs::{Interval, improvement, intervals, iqm, mean, median, optimality_gap, profile};
+pub use runs::{
+    Interval, improvement, intervals, iqm, iqm_of_tasks, mean, median, optimality_gap, profile,
+};
 
 use commformer_env::Rng;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! Metrics over several runs, as in Agarwal et al., "Deep reinforcement learning at the edge of the
 //! statistical precipice", NeurIPS 2021, and in their package rliable.
 //!
-//! All scores are of one task, as those of a report are: a stratum of the bootstrap is then the runs of
-//! one method, each drawn apart from the others. Scores are finite.
+//! All scores are of one task, as those of a report are, but for [`iqm_of_tasks`]. A stratum of the bootstrap is the runs of
+//! one method on one task, each drawn apart from the others. Scores are finite.
 
 use super::{RESAMPLES, percentile};
 use commformer_env::Rng;
@@ -89,6 +89,46 @@ pub fn iqm(scores: &[f64]) -> f64 {
     let cut = scores.len() / 4;
     let sorted = sorted(scores);
     mean(&sorted[cut..sorted.len() - cut])
+}
+
+/// Interquartile mean over the runs of several tasks, in which every task counts the same however many runs it has: a run
+/// weighs one part in as many as its task has runs. Of N runs in all, each end loses N / 4 of them, rounded down to whole
+/// runs, as a share of the weight; a run at an edge may be cut in part. With as many runs of every task it is [`iqm`] of
+/// all runs, as in rliable, which knows nothing else. NaN if a task has no run, and of no task.
+///
+/// ```
+/// use commformer_view::statistics::{iqm, iqm_of_tasks};
+///
+/// // Of the hard task there is one run, of the easy one there are three.
+/// let [hard, easy] = [vec![0.0], vec![1.0, 1.0, 1.0]];
+/// assert_eq!(iqm(&[0.0, 1.0, 1.0, 1.0]), 1.0);
+/// assert!((iqm_of_tasks(&[hard, easy]) - 0.5).abs() < 1e-12);
+/// ```
+pub fn iqm_of_tasks(tasks: &[Vec<f64>]) -> f64 {
+    let most = tasks.iter().map(Vec::len).max().unwrap_or(0) as f64;
+    if tasks.iter().any(Vec::is_empty) {
+        return f64::NAN;
+    }
+    // With as many runs of every task each weighs 1, and sums are exact.
+    let weighed = |task: &'_ Vec<f64>| {
+        let weight = most / task.len() as f64;
+        let runs = task.iter().map(move |score| (*score, weight));
+        runs.collect::<Vec<_>>()
+    };
+    let mut runs: Vec<(f64, f64)> = tasks.iter().flat_map(weighed).collect();
+    runs.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    let total = most * tasks.len() as f64;
+    let cut = total * (runs.len() / 4) as f64 / runs.len() as f64;
+    let (mut behind, mut sum, mut kept) = (0.0, 0.0, 0.0);
+    for (score, weight) in runs {
+        // What of the run lies between both cuts.
+        let end: f64 = behind + weight;
+        let part = (end.min(total - cut) - f64::max(behind, cut)).max(0.0);
+        sum += part * score;
+        kept += part;
+        behind = end;
+    }
+    sum / kept
 }
 
 /// How far scores stay below 1 on average, those above counting as 1: for scores of which 1 is the best
@@ -202,6 +242,38 @@ mod tests {
         assert_eq!(iqm(&[9.0, 0.0, 3.0]), 4.0);
         assert_eq!(iqm(&[100.0, 2.0, 4.0, 3.0, -50.0]), 3.0);
         assert!(iqm(&[]).is_nan() && median(&[]).is_nan());
+    }
+
+    /// scipy's `trim_mean(runs, 0.25, axis=None)`, which is rliable's, of a table of runs x tasks.
+    #[test]
+    fn tasks_with_as_many_runs_are_those_of_rliable() {
+        let tasks = [vec![0.31, 0.94, 0.55], vec![0.55, 0.08, 0.72]];
+        // One of six at each end: 0.31, 0.55, 0.55 and 0.72.
+        close(&[iqm_of_tasks(&tasks)], &[2.13 / 4.0], 1e-12);
+        let of_x = X.chunks(2).map(<[f64]>::to_vec).collect::<Vec<_>>();
+        assert_eq!(iqm_of_tasks(&of_x), iqm(&X));
+        assert_eq!(iqm_of_tasks(&[X.to_vec()]), iqm(&X));
+    }
+
+    #[test]
+    fn a_task_counts_the_same_with_fewer_runs() {
+        // A hard task with two runs, an easy one with six, whose runs alone would be left of all runs together. A run of the
+        // hard task weighs 3, one of the other 1, 12 in all. Two of eight runs, so 3 of 12, go at each end: 0.1, and three
+        // of 0.9. What is left is 3 of 0.2 and 3 of 0.9.
+        let tasks = [vec![0.1, 0.2], vec![0.9; 6]];
+        close(&[iqm_of_tasks(&tasks)], &[0.55], 1e-12);
+        close(&[iqm(&tasks.concat())], &[0.9], 1e-12);
+        // One run that weighs 4, and four that weigh 1, 8 in all; each end loses 1.6, one run's share of five. So 2.4 of 0.0
+        // are left, all of 0.6 and 0.8, and 0.4 of 0.9: (0.6 + 0.8 + 0.36) / 4.8.
+        let tasks = [vec![0.0], vec![0.9, 0.6, 1.0, 0.8]];
+        close(&[iqm_of_tasks(&tasks)], &[1.76 / 4.8], 1e-12);
+        // The order of tasks and runs says nothing, nor does it between equal scores.
+        let tasks = [vec![1.0, 0.6, 0.8, 0.9], vec![0.0]];
+        close(&[iqm_of_tasks(&tasks)], &[1.76 / 4.8], 1e-12);
+        let [one, other] = [vec![0.5, 0.0, 1.0], vec![0.5]];
+        let there = iqm_of_tasks(&[one.clone(), other.clone()]);
+        close(&[there], &[iqm_of_tasks(&[other, one])], 1e-12);
+        assert!(iqm_of_tasks(&[]).is_nan() && iqm_of_tasks(&[vec![1.0], vec![]]).is_nan());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::super::page::{Section, Table};
 use super::scores::{TaskScores, on_all_tasks};
 use super::{Across, tables};
 use crate::chart::{ChartError, Curve, Curves, Ranges, Row, number};
-use crate::statistics::{Interval, improvement, intervals, iqm, profile};
+use crate::statistics::{Interval, improvement, intervals, iqm, iqm_of_tasks, profile};
 use crate::theme;
 
 /// Thresholds of a profile.
@@ -43,13 +43,13 @@ fn alone(scored: &[Scored<'_>]) -> String {
     }
 }
 
-/// The interquartile mean over all runs of all tasks; none if a task has no score, and none of no task.
+/// The interquartile mean over all tasks, each of which counts the same; none if a task has no score, and none of no task.
 pub(super) fn aggregate(groups: &[Vec<f64>]) -> Option<Interval> {
     if groups.is_empty() {
         return None;
     }
     let slices: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
-    let found = intervals(&slices, SEED, |groups| vec![iqm(&groups.concat())]);
+    let found = intervals(&slices, SEED, |groups| vec![iqm_of_tasks(groups)]);
     found.first().copied()
 }
 
@@ -120,8 +120,8 @@ fn over_tasks(
         section.text = vec![format!("There is no common scale: {scales}.")];
     } else {
         section.text = vec![format!(
-            "All runs of all tasks on one scale from 0 to 1: {scales}. A resample draws the runs of each task and method apart \
-             (stratified bootstrap).{}{}",
+            "All runs of all tasks on one scale from 0 to 1: {scales}. Every task counts the same, however many runs a method \
+             has there. A resample draws the runs of each task and method apart (stratified bootstrap).{}{}",
             alone(scored),
             left_out(scored.len())
         )];
@@ -134,7 +134,7 @@ fn over_tasks(
     Ok(section)
 }
 
-/// The interquartile mean of each method over all runs on the common scale.
+/// The interquartile mean of each method over all tasks on the common scale.
 fn means(
     scores: &[TaskScores<'_>],
     scored: &[Scored<'_>],
