@@ -15,7 +15,7 @@
 
 mod metrics;
 
-pub use metrics::Metrics;
+pub use metrics::{Metrics, is_share_of_episodes};
 
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
 //! How sure a metric is: bootstrap intervals (Efron, "Bootstrap methods: another look at the
-//! jackknife", 1979), over the episodes of a run ([`Estimate`]) and over runs ([`Interval`]).
+//! jackknife", 1979), over the episodes of a run ([`Estimate`]) and over runs ([`Interval`]); of a share of episodes,
+//! Wilson's ("Probable inference, the law of succession, and statistical inference", 1927).
 //!
 //! ```
 //! use commformer_view::statistics::Estimate;
@@ -23,13 +24,16 @@ use serde::{Deserialize, Serialize};
 /// Samples drawn anew for an interval.
 const RESAMPLES: usize = 2_000;
 
+/// The 97.5 % point of the normal distribution.
+const NORMAL: f64 = 1.959_964;
+
 /// A mean with the ends of its 95 % interval. In JSON a number that is not finite is `null`, which is read as NaN.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// Mean of the values.
     #[serde(deserialize_with = "crate::record::number")]
     pub mean: f64,
-    /// Lower end: the 2.5th percentile of the resampled means.
+    /// Lower end: the 2.5th percentile of the resampled means, or that of [`Estimate::share`].
     #[serde(deserialize_with = "crate::record::number")]
     pub low: f64,
     /// Upper end: the 97.5th percentile.
@@ -43,6 +47,34 @@ impl Estimate {
     pub fn of(values: &[f64], seed: u64) -> Option<Self> {
         let each: Vec<(f64, f64)> = values.iter().map(|value| (*value, 1.0)).collect();
         Self::ratio(&each, seed)
+    }
+
+    /// The share of episodes in which something was so: 1 where it was, 0 where not. The interval is Wilson's, which
+    /// says how sure it is even if it was so in all episodes or in none, where a resample never differs. As
+    /// [`of`](Self::of) if there are other values.
+    ///
+    /// ```
+    /// use commformer_view::statistics::Estimate;
+    ///
+    /// let always = Estimate::share(&[1.0; 200], 1).unwrap();
+    /// assert!(always.mean == 1.0 && 0.98 < always.low && always.low < 0.99 && always.high == 1.0);
+    /// ```
+    pub fn share(values: &[f64], seed: u64) -> Option<Self> {
+        let known = || values.iter().copied().filter(|value| value.is_finite());
+        if !known().all(|value| value == 0.0 || value == 1.0) {
+            return Self::of(values, seed);
+        }
+        let count = known().count() as f64;
+        let mean = known().sum::<f64>() / count;
+        let square = NORMAL * NORMAL / count;
+        let middle = mean + square / 2.0;
+        let half = (square * (mean * (1.0 - mean) + square / 4.0)).sqrt();
+        // Rounding must not put the mean outside.
+        (count > 0.0).then(|| Self {
+            mean,
+            low: ((middle - half) / (1.0 + square)).clamp(0.0, mean),
+            high: ((middle + half) / (1.0 + square)).clamp(mean, 1.0),
+        })
     }
 
     /// The sum of the pairs' first numbers over that of their second ones, which are above 0, such as
@@ -121,6 +153,39 @@ mod tests {
                 high: 0.25
             }
         );
+    }
+
+    /// The ends are the probabilities p from which the share lies 1.96 of their own standard errors,
+    /// sqrt(p (1 - p) / n), away; of all or none the other end is z^2 / (n + z^2) away.
+    #[test]
+    fn a_share_has_wilsons_interval() {
+        let of = |hits: usize| {
+            let values: Vec<f64> = (0..200).map(|at| f64::from(u8::from(at < hits))).collect();
+            Estimate::share(&values, 1).unwrap()
+        };
+        for hits in [1, 10, 100, 199] {
+            let Estimate { mean, low, high } = of(hits);
+            assert_eq!(mean, hits as f64 / 200.0);
+            assert!(low < mean && mean < high);
+            for end in [low, high] {
+                let error = (end * (1.0 - end) / 200.0).sqrt();
+                let away = (mean - end).abs() / error;
+                assert!((away - 1.959_964).abs() < 1e-9, "{hits}: {end} {away}");
+            }
+        }
+        let edge = 3.841_459 / 203.841_459;
+        let [never, always] = [of(0), of(200)];
+        assert_eq!(
+            (never.mean, never.low, always.mean, always.high),
+            (0.0, 0.0, 1.0, 1.0)
+        );
+        assert!((never.high - edge).abs() < 1e-7 && (1.0 - always.low - edge).abs() < 1e-7);
+        // What is no number is no episode, and other values are no share.
+        let without = Estimate::share(&[1.0, f64::NAN, 0.0], 1);
+        assert_eq!(without, Estimate::share(&[1.0, 0.0], 1));
+        assert_eq!(Estimate::share(&[f64::NAN], 1), None);
+        let counts = [0.0, 1.0, 2.0, 2.0];
+        assert_eq!(Estimate::share(&counts, 1), Estimate::of(&counts, 1));
     }
 
     /// 200 coin flips have a standard error of sqrt(1/4 / 200) = 0.0354; 1.96 of them are 0.0693.

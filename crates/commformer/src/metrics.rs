@@ -2,16 +2,16 @@
 
 use commformer_env::is_reserved_metric;
 use commformer_train::{EpisodeRecord, EvaluationReport};
-use commformer_view::record::{Episodes, Metrics};
+use commformer_view::record::{Episodes, Metrics, is_share_of_episodes};
 use commformer_view::statistics::Estimate;
 
-/// `return`, `steps` and the environment's metrics, every episode counting the same; `messages` and `bytes` per agent
-/// per step, and `traffic`, the bytes as a share of those with everybody hearing everybody; `message_rounds`, how often
-/// in a step every agent waits for those whom it hears; with gates, `open_rate`, the share of an agent's steps in which
-/// it receives, and `gates_right`, the share in which it does so exactly when it must: these over all steps of all
-/// episodes; and `sources`, the share of agents that hear the one they must. A metric that no episode has is left out,
-/// and so is a metric under a name that is not the environment's to give, which no [`VecEnv`](commformer_env::VecEnv)
-/// lets in.
+/// `return`, `steps` and the environment's metrics, every episode counting the same, a share of episodes with
+/// [Wilson's interval](Estimate::share); `messages` and `bytes` per agent per step, and `traffic`, the bytes as a share
+/// of those with everybody hearing everybody; `message_rounds`, how often in a step every agent waits for those whom it
+/// hears; with gates, `open_rate`, the share of an agent's steps in which it receives, and `gates_right`, the share in
+/// which it does so exactly when it must: these over all steps of all episodes; and `sources`, the share of agents that
+/// hear the one they must. A metric that no episode has is left out, and so is a metric under a name that is not the
+/// environment's to give, which no [`VecEnv`](commformer_env::VecEnv) lets in.
 pub fn of(report: &EvaluationReport, seed: u64) -> Metrics {
     let mut metrics = Metrics::default();
     let mut add = |name: &str, estimate: Option<Estimate>| {
@@ -31,7 +31,15 @@ pub fn of(report: &EvaluationReport, seed: u64) -> Metrics {
     add("steps", by_episode(&|episode| f64::from(episode.steps)));
     let own = report.metric_names.iter().enumerate();
     for (index, name) in own.filter(|(_, name)| !is_reserved_metric(name)) {
-        let metric = by_episode(&|episode| episode.metrics.get(index).copied().unwrap_or(f64::NAN));
+        let value = |episode: &EpisodeRecord| {
+            let known = episode.metrics.get(index).copied();
+            known.unwrap_or(f64::NAN)
+        };
+        let values: Vec<f64> = report.episodes.iter().map(value).collect();
+        let metric = match is_share_of_episodes(name) {
+            true => Estimate::share(&values, seed),
+            false => Estimate::of(&values, seed),
+        };
         add(name, metric);
     }
     add(
@@ -164,6 +172,10 @@ mod tests {
             })
         );
         assert_eq!(metrics.get("undefined"), None);
+        // A share of two episodes has Wilson's interval: 1/2, and 0.4055 to each side.
+        let success = metrics.get("success").unwrap();
+        assert!(success.mean == 0.5 && (success.low - 0.0945).abs() < 1e-4);
+        assert!((success.high - 0.9055).abs() < 1e-4, "{success:?}");
     }
 
     #[test]

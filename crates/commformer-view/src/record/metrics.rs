@@ -1,6 +1,6 @@
 //! Metrics by name, in an order.
 
-use crate::report::names::unit;
+use crate::report::names::{SHARE_OF_EPISODES, unit};
 use crate::statistics::Estimate;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -97,6 +97,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
         }
         Ok(entries)
     }
+}
+
+/// Whether a metric is known to be a share of episodes, such as success: 1 or 0 in each.
+pub fn is_share_of_episodes(name: &str) -> bool {
+    unit(name) == SHARE_OF_EPISODES
 }
 
 /// A table, a line each, with what a metric is in where that is known.

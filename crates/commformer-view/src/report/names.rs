@@ -84,7 +84,8 @@ const KNOWN: [(&str, &str, &str); 40] = [
 /// The sum of the rewards in an episode, as a mean over the agents.
 const RETURN: &str = "reward per agent and episode";
 
-const SHARE_OF_EPISODES: &str = "share of episodes";
+/// What is 1 or 0 in an episode.
+pub(crate) const SHARE_OF_EPISODES: &str = "share of episodes";
 
 /// Metrics of which 1 is the best: what success is in a task.
 const SCORES: [&str; 6] = [
