@@ -8,7 +8,8 @@ Usage: comparison-table.py [--runs FILE] [--add FOLDER] TASK...
 place. So the comparison can be run in parts and on several machines: a run's numbers depend on its settings and seed alone.
 
 For each task: means over runs, in brackets the least and the most, and the environment steps after which half of the runs have
-had an evaluation of at least 0.95. Success is `success`, `won` or, where neither is counted, `return`.
+had an evaluation of at least 0.95. Success is `success`, `won`, `accuracy`, `cued_accuracy` or, where none of them is
+counted, `return`, which nothing solves.
 """
 
 import argparse
@@ -17,11 +18,14 @@ import json
 import statistics
 from pathlib import Path
 
-SUCCESS = ("success", "won", "return")
+# As in the program's report.
+SUCCESS = ("success", "won", "accuracy", "cued_accuracy", "return")
 # Each with its digits in a table.
 METRICS = {"steps": 1, "messages": 2, "bytes": 0, "message_rounds": 0}
 COLUMNS = ("task", "method", "seed", "measure", "success", "solved_at", *METRICS)
 GOAL = 0.95
+# In place of the steps, in lines of runs that are not there any more.
+UNKNOWN = "unknown"
 
 
 def read(file: Path) -> dict[tuple[str, str, int], dict[str, str]]:
@@ -38,6 +42,8 @@ def line_of(run: Path) -> dict[str, str]:
     measure = next(name for name in SUCCESS if name in final)
     lines = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
     evaluations = [line for line in lines if line["kind"] == "evaluation"]
+    if measure == "return":
+        evaluations = []
     solved = (at["steps"] for at in evaluations if mean_of(at["metrics"], measure, 0) >= GOAL)
     values = [mean_of(final, name, "") for name in METRICS]
     found = (task, method, seed, measure, mean_of(final, measure, ""), next(solved, ""), *values)
@@ -72,7 +78,12 @@ def spread(lines: list[dict[str, str]], name: str, digits: int) -> str:
 
 
 def solved_at(lines: list[dict[str, str]]) -> str:
-    """When half of the runs had done it: of an even number the lower median. A run that is never solved is the last."""
+    """When half of the runs had done it: of an even number the lower median. A run that is never solved is the last. A return
+    is never solved, and of runs that were lost this may be unknown."""
+    if any(line["measure"] == "return" for line in lines):
+        return ""
+    if any(line["solved_at"] == UNKNOWN for line in lines):
+        return UNKNOWN
     median = statistics.median_low(float(line["solved_at"] or "inf") for line in lines)
     return "never" if median == float("inf") else f"{median / 1000:.0f}k"
 

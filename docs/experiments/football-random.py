@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "crates/commformer-bridge/python"))
-import bridge  # noqa: E402
+from commformer_bridge.football import Football  # noqa: E402
 
 
 def episode(task, seed):
@@ -27,7 +27,7 @@ def episode(task, seed):
 
 
 def main():
-    task = bridge.Football("academy_3_vs_1_with_keeper")
+    task = Football("academy_3_vs_1_with_keeper")
     table = np.array([episode(task, seed) for seed in range(int(sys.argv[1]))])
     random = np.random.default_rng(0)
     means = np.array([table[random.integers(len(table), size=len(table))].mean(axis=0) for _ in range(2000)])
@@ -36,4 +36,5 @@ def main():
     print(json.dumps({name: {"mean": m, "low": a, "high": b} for name, m, a, b in metrics} | {"episodes": len(table)}))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -20,7 +20,8 @@ import time
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "crates/commformer-bridge/python"))
-import bridge  # noqa: E402
+from commformer_bridge.football import Football  # noqa: E402
+from commformer_bridge.loading import load  # noqa: E402
 
 SCENARIO, AGENTS, NUM_ENVS = "academy_3_vs_1_with_keeper", 3, 8
 
@@ -29,7 +30,7 @@ class Engine:
     """The engine by itself."""
 
     def __init__(self):
-        make = bridge.load("gfootball.env").create_environment
+        make = load("gfootball.env").create_environment
         self.env = make(env_name=SCENARIO, representation="raw", number_of_left_players_agent_controls=AGENTS)
         self.env.reset()
 
@@ -42,7 +43,7 @@ class Adapter:
     """The adapter, in this process, with actions as `commformer bench env` chooses them."""
 
     def __init__(self):
-        self.task, self.steps = bridge.Football(SCENARIO), 0
+        self.task, self.steps = Football(SCENARIO), 0
         self.task.reset(1)
 
     def play(self, random):

@@ -9,7 +9,7 @@ shift 3
 mkdir -p "$folder"
 python=.football/bin/python
 [ -e "$folder/random.json" ] || {
-    "$python" docs/experiments/football-random.py 400 >"$folder/random.json.part" 2>/dev/null
+    "$python" docs/experiments/football-random.py 400 >"$folder/random.json.part"
     mv "$folder/random.json.part" "$folder/random.json"
 }
 for seed in 1 2 3; do
