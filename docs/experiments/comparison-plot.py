@@ -39,9 +39,9 @@ def main(heading, out):
     taken = []
     for row in sorted(rows(heading), key=lambda row: row["method"]):
         success, low, high = numbers(row.get("success") or row["won"])
-        # A team that says nothing has its place on a scale of powers of two, too.
-        bytes_, least, most = (max(number, 0.5) for number in numbers(row["bytes"]))
-        silent = bytes_ < 1
+        # A team that is sent nothing has its place on a scale of powers of two, too.
+        bytes_, least, most = (number or 0.5 for number in numbers(row["bytes"]))
+        silent = numbers(row["messages"])[0] == 0
         colour = "#D55E00" if silent else "#0072B2"
         axis.plot([bytes_, bytes_], [low, high], color=colour, linewidth=1)
         axis.plot([least, most], [success, success], color=colour, linewidth=1)
@@ -52,7 +52,7 @@ def main(heading, out):
             height -= 0.028
         taken.append((height, bytes_))
         place = (bytes_ * 1.12, height)
-        axis.annotate(row["method"], (bytes_, success), place, fontsize=7, va="center",
+        axis.annotate(row["method"].strip("*"), (bytes_, success), place, fontsize=7, va="center",
                       arrowprops={"arrowstyle": "-", "linewidth": 0.3} if height < success else None)
     axis.set_xscale("log", base=2)
     axis.set_xticks([0.5, 1, 4, 16, 64, 256, 1024], ["0", "1", "4", "16", "64", "256", "1024"])
