@@ -109,11 +109,12 @@ fn one_of_them() {
             );
         }
         "leaving" if rank == 1 => group.leave("the disk is full"),
+        "leaving first" if rank == 0 => group.leave("the disk is full"),
         "dying" if rank == 1 => std::process::abort(),
         "stopping" if rank == 1 => stop(),
         "stopping first" if rank == 0 => stop(),
         "hanging" if rank == 1 => thread::sleep(2 * short),
-        "leaving" | "dying" | "hanging" | "stopping" | "stopping first" => {
+        "leaving" | "leaving first" | "dying" | "hanging" | "stopping" | "stopping first" => {
             let lost = group.gather(&Tensor::from_slice(&[1.0_f32])).unwrap_err();
             println!("said: {lost}");
             // Who asks again is answered at once: the engine is not asked, whose handle a call that hangs may have.
@@ -139,11 +140,15 @@ fn processes_exchange_tensors_and_bytes_in_the_order_of_their_ranks() {
 
 #[test]
 fn whoever_leaves_is_named_to_the_others() {
-    let ended = play("leaving", 3);
-    for rank in [0, 2] {
-        let (ended_well, said) = &ended[rank];
-        assert!(ended_well, "{said}");
-        assert!(said.contains("process 1 ended: the disk is full"), "{said}");
+    // The first has the meeting place, which ends with it.
+    for (part, leaves) in [("leaving", 1), ("leaving first", 0)] {
+        let ended = play(part, 3);
+        for rank in (0..3).filter(|rank| *rank != leaves) {
+            let (ended_well, said) = &ended[rank];
+            assert!(ended_well, "{said}");
+            let words = format!("process {leaves} ended: the disk is full");
+            assert!(said.contains(&words), "{said}");
+        }
     }
 }
 

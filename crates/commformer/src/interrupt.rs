@@ -14,13 +14,13 @@ pub struct Interrupt {
 impl Interrupt {
     /// From now on the first signal asks the run to stop; a second one of Ctrl-C or SIGTERM ends the process at once,
     /// which costs nothing that is saved. The others only ever ask: a scheduler warns, and terminates later. A signal that is
-    /// ignored, as `nohup` ignores that of a closed terminal, stays so.
+    /// ignored, as `nohup` ignores that of a closed terminal, stays so. A process that `speaks` says that it will stop.
     ///
     /// # Errors
     ///
     /// If the system refuses.
     #[cfg(unix)]
-    pub fn watch() -> io::Result<Self> {
+    pub fn watch(speaks: bool) -> io::Result<Self> {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
         use std::io::Write;
         use std::time::{Duration, Instant};
@@ -47,11 +47,13 @@ impl Interrupt {
                         first = (!warns).then(Instant::now);
                         // Both have small numbers.
                         seen.store(signal as u8, Ordering::Relaxed);
-                        // If nobody reads stderr there is nobody to tell.
-                        let _ = writeln!(
-                            io::stderr(),
-                            "\nStopping when this iteration is done and saved; Ctrl-C again stops at once."
-                        );
+                        if speaks {
+                            // If nobody reads stderr there is nobody to tell.
+                            let _ = writeln!(
+                                io::stderr(),
+                                "\nStopping when this iteration is done and saved; Ctrl-C again stops at once."
+                            );
+                        }
                     }
                 }
             }
@@ -68,7 +70,7 @@ impl Interrupt {
     ///
     /// None.
     #[cfg(not(unix))]
-    pub fn watch() -> io::Result<Self> {
+    pub fn watch(_: bool) -> io::Result<Self> {
         Ok(Self::default())
     }
 

@@ -77,7 +77,7 @@ impl Group {
                 port: at.port,
                 seconds: waits.meeting.as_secs(),
             };
-            group.say(&error.to_string());
+            group.say(&error.to_string(), false);
             return Err(error);
         }
         let to_join = at.clone();
@@ -95,7 +95,7 @@ impl Group {
         found.map_err(|(why, ended)| {
             self.abandoned = !ended;
             if let GaveUp::Told(said) = &why {
-                self.say(said);
+                self.say(said, false);
             }
             why
         })
@@ -209,12 +209,14 @@ impl Group {
         self.or_lost(done)
     }
 
-    /// Lets the others know why this process ends; the first to say so is the one that they name.
+    /// Lets the others know why this process ends; the first to say so is the one that they name. Its connections are closed
+    /// then, so that who waits for it hears of it while the meeting place is still there.
     pub fn leave(&mut self, why: &str) {
-        self.say(&format!("process {} ended: {why}", self.at.rank));
+        let parts = !std::mem::replace(&mut self.parted, true);
+        self.say(&format!("process {} ended: {why}", self.at.rank), parts);
     }
 
-    fn say(&mut self, what: &str) {
+    fn say(&mut self, what: &str, parts: bool) {
         if self.abandoned {
             return;
         }
@@ -222,6 +224,9 @@ impl Group {
         // Where the store is gone, nobody is left to be told.
         let said = apart(ROLL_CALL, &mut || None, move |_| {
             drop(handle.fail(&what));
+            if parts {
+                drop(handle.part());
+            }
         });
         self.abandoned = said.is_err_and(|(_, ended)| !ended);
         self.linger();

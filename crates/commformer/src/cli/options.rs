@@ -1,6 +1,7 @@
 //! Options that several commands share: those that make a configuration.
 
 use super::plain::Plain;
+use super::train::follower;
 use crate::config::{Config, ConfigError, Overrides, presets};
 use clap::Args;
 use std::ffi::{OsStr, OsString};
@@ -82,6 +83,8 @@ impl BaseOptions {
             ..others
         };
         let (config, notes) = Config::resolve_with_notes(self.preset(), &overrides)?;
+        // Of several processes the first speaks for the run.
+        let notes = notes.into_iter().filter(|_| follower().is_none());
         for note in notes {
             let _ = writeln!(Plain(io::stderr()), "note: {note}");
         }

@@ -15,6 +15,9 @@ pub struct Difference {
 /// What may differ from a run that goes on: no result depends on threads, and another machine may have another device.
 const FREE: [&str; 2] = ["run.threads", "run.device"];
 
+/// What may differ, besides, between the processes of a run: what the first alone does, and where a machine has its Python.
+const OF_ONE: [&str; 3] = ["run.keep", "run.weights", "env.python"];
+
 impl Config {
     /// The settings that make another run of a run, as TOML.
     ///
@@ -22,8 +25,21 @@ impl Config {
     ///
     /// As for [`to_toml`](Self::to_toml).
     pub(crate) fn settings_that_matter(&self) -> Result<String, ConfigError> {
+        self.without(&FREE)
+    }
+
+    /// The settings that all processes of a run have in common, as TOML.
+    ///
+    /// # Errors
+    ///
+    /// As for [`to_toml`](Self::to_toml).
+    pub(crate) fn settings_of_ranks(&self) -> Result<String, ConfigError> {
+        self.without(&[&FREE[..], &OF_ONE].concat())
+    }
+
+    fn without(&self, paths: &[&str]) -> Result<String, ConfigError> {
         let mut settings = self.to_table()?;
-        for path in FREE {
+        for path in paths {
             let (section, key) = path.split_once('.').unwrap_or((path, ""));
             if let Some(Value::Table(section)) = settings.get_mut(section) {
                 section.remove(key);

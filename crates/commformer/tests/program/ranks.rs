@@ -115,6 +115,20 @@ fn started_by(parent: u32) -> Vec<u32> {
     children
 }
 
+fn signal(name: &str, pid: u32) {
+    let sent = Command::new("kill").args([name, &pid.to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+/// Whether a process is there and has not ended.
+#[cfg(target_os = "linux")]
+fn lives(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // After the name, which is in brackets. Its new parent may never ask how it ended.
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
 /// Waits until something is there.
 #[cfg(target_os = "linux")]
 fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
@@ -133,10 +147,6 @@ fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
 #[cfg(target_os = "linux")]
 #[test]
 fn one_that_was_started_here_and_is_lost_ends_the_run_by_its_number() {
-    let signal = |name: &str, pid: u32| {
-        let sent = Command::new("kill").args([name, &pid.to_string()]).status();
-        assert!(sent.unwrap().success());
-    };
     for (name, trains, words) in [
         ("-KILL", false, &["rank 2 ended with signal: 9"][..]),
         (
@@ -176,31 +186,99 @@ fn one_that_was_started_here_and_is_lost_ends_the_run_by_its_number() {
     }
 }
 
-/// One that fails by itself says why, and whose error it is.
+/// A process of two, with options of its own.
+fn one_of_two(folder: &Path, port: &str, rank: usize, options: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_commformer"))
+        .current_dir(folder)
+        .env("XDG_STATE_HOME", folder.join("state"))
+        .env("MASTER_ADDR", "127.0.0.1")
+        .env("MASTER_PORT", port)
+        .env("WORLD_SIZE", "2")
+        .env("RANK", rank.to_string())
+        .env("COMMFORMER_INTERFACE", "127.0.0.1")
+        .args(["train", "--run", "run"])
+        .args([&SHARDS[..], &SMALL, options].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Whatever makes another run is refused, not only what the trainer sees, and before there is a folder.
 #[test]
-fn one_that_cannot_begin_ends_the_meeting_with_its_words() {
+fn processes_with_other_settings_end_the_meeting_with_their_words() {
+    let scratch = tempfile::tempdir().unwrap();
+    for (set, told) in [
+        ("run.seed=2", "run.seed = 2, and rank 0 has 1"),
+        ("env.reward_scale=100.0", "env.reward_scale = 100"),
+        ("graph.lr=0.5", "graph.lr = 0.5"),
+        ("run.precision=bfloat16", "run.precision = "),
+    ] {
+        let port = port().to_string();
+        let start = |rank, options: &[&str]| one_of_two(scratch.path(), &port, rank, options);
+        let all = [start(0, &[]), start(1, &["--set", set])];
+        let all = all.map(|child| complaint(&child.wait_with_output().unwrap(), 1));
+        for (said, whose) in all
+            .iter()
+            .zip(["error: rank 1 was", "error: rank 1: rank 1 was"])
+        {
+            assert!(said.starts_with(whose), "{said}");
+            assert!(
+                said.contains("another configuration") && said.contains(told),
+                "{said}"
+            );
+        }
+        assert!(!scratch.path().join("run").exists());
+    }
+}
+
+/// One that fails where the others wait for what it has to hand over says why.
+#[test]
+fn what_keeps_the_first_from_beginning_is_told_to_all() {
     let scratch = tempfile::tempdir().unwrap();
     let port = port().to_string();
-    let start = |rank: &str, seed: &str| {
-        Command::new(env!("CARGO_BIN_EXE_commformer"))
-            .current_dir(scratch.path())
-            .env("XDG_STATE_HOME", scratch.path().join("state"))
-            .env("MASTER_ADDR", "127.0.0.1")
-            .env("MASTER_PORT", &port)
-            .env("WORLD_SIZE", "2")
-            .env("RANK", rank)
-            .env("COMMFORMER_INTERFACE", "127.0.0.1")
-            .args(["train", "--run", "run", "--seed", seed])
-            .args([&SHARDS[..], &SMALL].concat())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    };
-    let all = [start("0", "1"), start("1", "2")].map(|child| child.wait_with_output());
-    let [_, second] = all.map(|output| complaint(&output.unwrap(), 1));
-    assert!(second.starts_with("error: rank 1: rank "), "{second}");
-    assert!(second.contains("another configuration"), "{second}");
+    // Where the folder should be.
+    fs::write(scratch.path().join("run"), "mine").unwrap();
+    let all = [0, 1].map(|rank| one_of_two(scratch.path(), &port, rank, &[]));
+    let [first, second] = all.map(|child| complaint(&child.wait_with_output().unwrap(), 1));
+    let why = first.trim_start_matches("error: ").lines().next().unwrap();
+    assert!(
+        second.contains("process 0 ended") && second.contains(why),
+        "{second}"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn whoever_waits_for_the_others_stops_when_it_is_told_to() {
+    let scratch = tempfile::tempdir().unwrap();
+    let port = port().to_string();
+    let alone = one_of_two(scratch.path(), &port, 0, &[]);
+    // It listens once it waits.
+    until(|| std::net::TcpStream::connect(format!("127.0.0.1:{port}")).ok());
+    signal("-TERM", alone.id());
+    let begun = Instant::now();
+    let output = alone.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143), "{output:?}");
+    assert!(begun.elapsed() < Duration::from_secs(30));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn whoever_was_started_ends_with_the_first_before_all_have_met() {
+    let scratch = tempfile::tempdir().unwrap();
+    let parent = three(scratch.path());
+    let others = until(|| {
+        let found = started_by(parent.id());
+        (found.len() == 2).then_some(found)
+    });
+    signal("-KILL", parent.id());
+    let begun = Instant::now();
+    parent.wait_with_output().unwrap();
+    for pid in others {
+        until(|| (!lives(pid)).then_some(()));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(30));
 }
 
 #[test]

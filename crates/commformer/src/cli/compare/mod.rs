@@ -39,7 +39,7 @@ pub(super) struct Compare {
 
 impl Compare {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        let interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
+        let interrupt = Interrupt::watch(true).context("cannot watch for Ctrl-C")?;
         let plan = Plan::read(&self.file)?;
         for note in &plan.notes {
             let _ = writeln!(Plain(io::stderr()), "note: {note}");

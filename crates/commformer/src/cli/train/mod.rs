@@ -4,6 +4,8 @@ mod end;
 mod origin;
 mod ranks;
 
+pub(super) use ranks::follower;
+
 use super::misfit;
 use super::options::ConfigOptions;
 use super::trust::{self, Trust};
@@ -52,7 +54,8 @@ impl Train {
     }
 
     fn train(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        let interrupt = Interrupt::watch().context("cannot watch for Ctrl-C")?;
+        let speaks = ranks::follower().is_none();
+        let interrupt = Interrupt::watch(speaks).context("cannot watch for Ctrl-C")?;
         if self.while_input {
             let watched = interrupt.watch_end_of(std::io::stdin());
             watched.context("cannot watch the standard input")?;
@@ -71,27 +74,19 @@ impl Train {
             let (episodes, seed) = (config.eval.episodes, config.run.seed);
             Ok(compose::evaluation(config, episodes, seed, purpose)?)
         };
-        let group = meeting.as_ref().map(|at| ranks::meet(at, &mut started));
-        let mut group = group.transpose()?;
+        let group = (meeting.as_ref()).map(|at| ranks::meet(at, &mut started, &interrupt));
+        let mut group = match (group.transpose(), interrupt.exit_code()) {
+            (Err(_), Some(code)) => return Ok(ExitCode::from(code)),
+            (group, _) => group?,
+        };
+        if let Some(group) = &mut group {
+            ranks::agree(group, config)?;
+        }
         if let Some(group) = group.take_if(|group| group.rank() > 0) {
             return ranks::follow(trainer, group, &mut environments, interrupt);
         }
-        // What cannot be read is told when the run goes on.
-        let begun = |run: &PathBuf| {
-            CheckpointStore::open(run).is_ok_and(|store| !matches!(store.is_empty(), Ok(true)))
-        };
-        let weights =
-            (config.run.weights.as_deref()).filter(|_| !origin.run.as_ref().is_some_and(begun));
-        if let Some(from) = weights {
-            begin_with(&mut trainer, from, config)?;
-        }
-        let folder = self.folder(&origin)?;
-        let store = CheckpointStore::create(folder.path(), config.run.keep)?;
-        if weights.is_some() {
-            // From here on the run needs no other one.
-            store.save(&trainer.checkpoint()?)?;
-        }
-        go_on(&mut trainer, &store)?;
+        let begun = self.begin(&origin, &mut trainer);
+        let (folder, store) = ranks::or_leave(begun, group.as_mut())?;
         if let Some(group) = group {
             trainer = ranks::share(trainer, group)?;
         }
@@ -133,6 +128,32 @@ impl Train {
         end::warn_of_move(out, past.furthest)?;
         end::conclude(out, config, &folder, &evaluated)?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The run's folder and its checkpoints, from the newest of which the trainer goes on.
+    fn begin(
+        &self,
+        origin: &Origin,
+        trainer: &mut TeamTrainer,
+    ) -> anyhow::Result<(RunDir, CheckpointStore)> {
+        let config = &origin.config;
+        // What cannot be read is told when the run goes on.
+        let begun = |run: &PathBuf| {
+            CheckpointStore::open(run).is_ok_and(|store| !matches!(store.is_empty(), Ok(true)))
+        };
+        let weights =
+            (config.run.weights.as_deref()).filter(|_| !origin.run.as_ref().is_some_and(begun));
+        if let Some(from) = weights {
+            begin_with(trainer, from, config)?;
+        }
+        let folder = self.folder(origin)?;
+        let store = CheckpointStore::create(folder.path(), config.run.keep)?;
+        if weights.is_some() {
+            // From here on the run needs no other one.
+            store.save(&trainer.checkpoint()?)?;
+        }
+        go_on(trainer, &store)?;
+        Ok((folder, store))
     }
 
     /// The folder of the run, as one that can go on and has not failed.

@@ -2,8 +2,9 @@
 
 use crate::cli::warn;
 use crate::compose::{Envs, TeamTrainer};
+use crate::config::{Config, Source};
 use crate::interrupt::Interrupt;
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use commformer_torch::group::{Group, Rendezvous, Waits};
 use commformer_torch::weights;
 use commformer_train::{
@@ -15,15 +16,22 @@ use std::error::Error;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a process that has lost the others may take to say so.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
+/// The option of `train` by which a process stops when its input ends.
+const WHILE_INPUT: &str = "--while-input";
+
 /// Processes that this one has started, by their ranks from 1 on.
 #[derive(Debug, Default)]
-pub(super) struct Started(Vec<Child>);
+pub(super) struct Started {
+    children: Vec<Child>,
+    /// Nothing is written there: they end with this process.
+    inputs: Vec<ChildStdin>,
+}
 
 /// The number of this process among those of its machine, as the environment says.
 pub(super) fn on_this_machine() -> anyhow::Result<usize> {
@@ -57,20 +65,26 @@ pub(super) fn meeting(
         .port();
     let mut started = Started::default();
     for rank in 1..size {
-        let child = Command::new(env::current_exe().context("cannot find this program")?)
-            .args(env::args_os().skip(1))
+        let mut child = Command::new(env::current_exe().context("cannot find this program")?);
+        child.args(env::args_os().skip(1));
+        // It stops when this process is gone, however that ends.
+        if !env::args_os().any(|option| option == WHILE_INPUT) {
+            child.arg(WHILE_INPUT);
+        }
+        let child = child
             .env("MASTER_ADDR", &host)
             .env("MASTER_PORT", port.to_string())
             .env("WORLD_SIZE", size.to_string())
             .env("RANK", rank.to_string())
             .env("LOCAL_RANK", rank.to_string())
             .env("COMMFORMER_INTERFACE", &host)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn();
-        started
-            .0
-            .push(child.with_context(|| format!("cannot start rank {rank}"))?);
+        let mut child = child.with_context(|| format!("cannot start rank {rank}"))?;
+        // Apart, since to wait for a child closes its input.
+        started.inputs.extend(child.stdin.take());
+        started.children.push(child);
     }
     let meeting = Rendezvous {
         host: host.clone(),
@@ -88,7 +102,7 @@ pub(super) fn meeting(
 impl Started {
     /// Which of them has ended already, and how.
     fn ended(&mut self) -> Option<String> {
-        let mut ended = (self.0.iter_mut().zip(1..)).filter_map(|(child, rank)| {
+        let mut ended = (self.children.iter_mut().zip(1..)).filter_map(|(child, rank)| {
             let status = child.try_wait().ok()??;
             Some(format!("rank {rank} ended with {status}"))
         });
@@ -97,7 +111,7 @@ impl Started {
 
     /// Tells of those that were killed: they have not said so themselves.
     pub fn tell_killed(&mut self) {
-        for (child, rank) in self.0.iter_mut().zip(1..) {
+        for (child, rank) in self.children.iter_mut().zip(1..) {
             if let Ok(Some(status)) = child.try_wait()
                 && status.code().is_none()
             {
@@ -112,7 +126,7 @@ impl Started {
     ///
     /// If one of them failed.
     pub fn wait(mut self) -> anyhow::Result<()> {
-        for (child, rank) in std::mem::take(&mut self.0).iter_mut().zip(1..) {
+        for (child, rank) in std::mem::take(&mut self.children).iter_mut().zip(1..) {
             let status = child
                 .wait()
                 .with_context(|| format!("cannot wait for rank {rank}"))?;
@@ -126,7 +140,7 @@ impl Started {
 impl Drop for Started {
     fn drop(&mut self) {
         let begun = Instant::now();
-        for child in &mut self.0 {
+        for child in &mut self.children {
             while matches!(child.try_wait(), Ok(None)) && begun.elapsed() < LAST_WORDS {
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -145,23 +159,87 @@ pub(super) fn threads(configured: usize, ranks: Option<usize>) -> usize {
     }
 }
 
-/// Meets the others. One that was started here and has ended is waited for no longer.
-pub(super) fn meet(at: &Rendezvous, started: &mut Started) -> anyhow::Result<Group> {
+/// Meets the others. One that was started here and has ended is waited for no longer, nor is anybody once this process is
+/// told to stop.
+pub(super) fn meet(
+    at: &Rendezvous,
+    started: &mut Started,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Group> {
     Ok(Group::meet(at, Waits::from_env()?, &mut || {
-        started.ended()
+        let told = interrupt.exit_code();
+        started
+            .ended()
+            .or_else(|| told.map(|_| "it was told to stop".to_owned()))
     })?)
+}
+
+/// Refuses processes that were started with other settings, or are another version of the program: they would train together,
+/// each for a task or by rules of its own.
+pub(super) fn agree(group: &mut Group, config: &Config) -> anyhow::Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    let mine = format!("{version}\n{}", config.settings_of_ranks()?);
+    let all = group.gather_bytes(mine.as_bytes(), &mut 0)?;
+    let text = |rank: usize| String::from_utf8_lossy(all.get(rank).map_or(&[][..], Vec::as_slice));
+    let Some(rank) = (0..all.len()).find(|rank| text(*rank) != text(0)) else {
+        return Ok(());
+    };
+    let [first, other] = [text(0), text(rank)];
+    let part = |text: &str| {
+        let (version, settings) = text.split_once('\n').unwrap_or_default();
+        (version.to_owned(), Config::parse(settings, Source::Default))
+    };
+    let why = match (part(&first), part(&other)) {
+        ((of, _), (own, _)) if of != own => format!("commformer {own}, and rank 0 is {of}"),
+        ((_, Ok(of)), (_, Ok(own))) => {
+            let differences = of.differences(&own)?;
+            let told = differences.iter().map(|difference| {
+                let [of, own] = (difference.values.each_ref())
+                    .map(|value| value.as_deref().unwrap_or("not set"));
+                format!("{} = {own}, and rank 0 has {of}", difference.path)
+            });
+            told.collect::<Vec<_>>().join("; ")
+        }
+        _ => "other settings than rank 0".to_owned(),
+    };
+    bail!(
+        "rank {rank} was started with another configuration: it has {why}. Start all ranks with the same program, files and options"
+    )
+}
+
+/// The number of this process if it follows another, which speaks for the run.
+pub(in crate::cli) fn follower() -> Option<usize> {
+    let at = Rendezvous::from_env().ok()??;
+    Some(at.rank).filter(|rank| *rank > 0)
 }
 
 /// Says whose error it is: several processes share a terminal, and rank 0 speaks for the run.
 pub(super) fn named<T>(found: anyhow::Result<T>) -> anyhow::Result<T> {
-    match Rendezvous::from_env() {
-        Ok(Some(at)) if at.rank > 0 => found.with_context(|| format!("rank {}", at.rank)),
-        _ => found,
+    match follower() {
+        Some(rank) => found.with_context(|| format!("rank {rank}")),
+        None => found,
     }
+}
+
+/// What came of something while the others wait; they are told if it failed.
+pub(super) fn or_leave<T>(
+    found: anyhow::Result<T>,
+    group: Option<&mut Group>,
+) -> anyhow::Result<T> {
+    if let (Err(error), Some(group)) = (&found, group) {
+        group.leave(&format!("{error:#}"));
+    }
+    found
 }
 
 /// Lets all of them go on from what the first process has: no other reads the run's folder.
 pub(super) fn share(mut trainer: TeamTrainer, mut group: Group) -> anyhow::Result<TeamTrainer> {
+    let handed_over = hand_over(&mut trainer, &mut group);
+    or_leave(handed_over, Some(&mut group))?;
+    Ok(trainer.with_group(group)?)
+}
+
+fn hand_over(trainer: &mut TeamTrainer, group: &mut Group) -> anyhow::Result<()> {
     let first = group.rank() == 0;
     let (mut weights, mut state) = (Vec::new(), Vec::new());
     if first {
@@ -179,7 +257,7 @@ pub(super) fn share(mut trainer: TeamTrainer, mut group: Group) -> anyhow::Resul
             state: decode_state(&state, Path::new("what rank 0 sent"))?,
         })?;
     }
-    Ok(trainer.with_group(group)?)
+    Ok(())
 }
 
 /// Trains with the first process, which alone keeps and tells anything.
