@@ -23,7 +23,7 @@ pub fn python(modules: &str) -> Option<String> {
     });
     if found.is_none() {
         skipped(&format!(
-            "no Python with {modules}; `cargo xtask ci` makes one, COMMFORMER_PYTHON names another"
+            "no Python with {modules}; `cargo xtask test` makes one, COMMFORMER_PYTHON names another"
         ));
     }
     found

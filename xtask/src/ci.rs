@@ -37,7 +37,7 @@ pub fn run(root: &Path, require: bool) -> Result<(), Failure> {
     step("programs outside the workspace", || packages::scratch(root))?;
     step("recipes", || recipes::check(root))?;
     step("tests in Python", || {
-        python::tests(root)?.into_iter().try_for_each(|mut tests| {
+        python::test(root, |mut tests| {
             skips.tell(&mut tests);
             check(tests)
         })

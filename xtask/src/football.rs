@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::lock::Lock;
 use crate::{Failure, cargo, python, tools};
 
 /// What pip installs, stage by stage, each with its files' hashes: the tools that the engine is built with, then the
@@ -44,7 +45,7 @@ env.step([0, 0, 0])
 pub fn setup(root: &Path) -> Result<(), Failure> {
     let folder = root.join(".football");
     let stamp = folder.join("commformer-pins.txt");
-    if fs::read_to_string(&stamp).is_ok_and(|pins| pins == pins_text()) {
+    if is_whole(&stamp) {
         println!("The engine is set up. {}", next());
         return Ok(());
     }
@@ -52,23 +53,26 @@ pub fn setup(root: &Path) -> Result<(), Failure> {
     if let Some(missing) = missing(&PACKAGES, is_installed) {
         return Err(Failure::new(missing));
     }
+    let lock = Lock::take(root)?;
+    if is_whole(&stamp) {
+        println!("Another process set the engine up. {}", next());
+        return Ok(());
+    }
     println!(
         "Building Google Research Football's engine into .football/: 6 to 15 minutes on two cores, 650 MB."
     );
     let mut venv = Command::new(&python);
     venv.args(["-m", "venv", "--clear"]).arg(&folder);
-    carry_out(venv)?;
+    lock.carry_out(venv, ADVICE)?;
     for (file, _) in STAGES {
         let mut pip = python::pip(&folder)?;
         pip.args(["--no-build-isolation", "--requirement"]);
         pip.arg(root.join("xtask/src").join(file));
-        carry_out(pip)?;
+        lock.carry_out(pip, ADVICE)?;
     }
     let mut trial = Command::new(folder.join("bin/python"));
     trial.args(["-c", TRIAL]);
-    // It says much of what it draws with, and nothing that matters.
-    trial.stdout(Stdio::null()).stderr(Stdio::null());
-    carry_out(trial)?;
+    try_out(trial)?;
     // Last: what has it is whole.
     fs::write(&stamp, pins_text()).map_err(|error| {
         Failure::new(format!(
@@ -126,11 +130,23 @@ fn missing(packages: &[&str], is_installed: impl Fn(&str) -> bool) -> Option<Str
     })
 }
 
-fn carry_out(command: Command) -> Result<(), Failure> {
-    cargo::carry_out(
-        command,
-        "what it printed says why, and the command can be repeated.",
-    )
+const ADVICE: &str = "what it printed says why, and the command can be repeated.";
+
+fn is_whole(stamp: &Path) -> bool {
+    fs::read_to_string(stamp).is_ok_and(|pins| pins == pins_text())
+}
+
+/// Runs a trial, and shows its errors if it fails: one that works says much of what it draws with, and nothing that
+/// matters.
+fn try_out(mut trial: Command) -> Result<(), Failure> {
+    let output = trial.stdin(Stdio::null()).output();
+    let output = output.map_err(|error| cargo::not_started(&trial, &error))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let advice = format!("it said:\n{}\nThe command can be repeated.", errors.trim());
+    Err(cargo::failed(&trial, output.status, &advice))
 }
 
 #[cfg(test)]
@@ -144,6 +160,19 @@ mod tests {
         let line = "`sudo apt install --no-install-recommends libsdl2-dev libsdl2-gfx-dev libsdl2-image-dev libsdl2-ttf-dev`";
         assert!(sentence.contains(line), "{sentence}");
         assert_eq!(missing(&PACKAGES, |_| true), None);
+    }
+
+    #[test]
+    fn a_trial_that_fails_says_why() {
+        let shell = |code: &str| {
+            let mut trial = Command::new("sh");
+            trial.args(["-c", code]);
+            try_out(trial)
+        };
+        assert_eq!(shell("echo much >&2"), Ok(()));
+        let failed = shell("echo no libGL >&2; exit 3").expect_err("a failure");
+        let said = failed.to_string();
+        assert!(said.contains("it said:\nno libGL\n"), "{said}");
     }
 
     #[test]

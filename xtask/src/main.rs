@@ -15,6 +15,7 @@ mod doctor;
 mod football;
 mod libtorch;
 mod links;
+mod lock;
 mod packages;
 mod program;
 mod python;

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::{Failure, cargo};
+use crate::lock::Lock;
+use crate::{Failure, tools};
 
 /// What is installed, in pip's form.
 const PINS: &str = include_str!("python.txt");
@@ -20,22 +21,30 @@ fn folder(root: &Path) -> PathBuf {
     root.join("target/python")
 }
 
-/// Makes it where it is missing or has other packages.
+/// Makes it where it is missing, has other packages, or was made by another Python.
 pub fn ensure(root: &Path) -> Result<(), Failure> {
-    let stamp = folder(root).join("commformer-pins.txt");
-    if fs::read_to_string(&stamp).is_ok_and(|pins| pins == PINS) {
+    let version = tools::first_line(&["python3", "--version"]).unwrap_or_default();
+    if is_whole(root, &version) {
+        return Ok(());
+    }
+    let lock = Lock::take(root)?;
+    if is_whole(root, &version) {
+        // Another process did it.
         return Ok(());
     }
     eprintln!("Getting numpy, PettingZoo and maturin into target/python/ (60 MB, for tests) ...");
     let mut venv = Command::new("python3");
     venv.args(["-m", "venv", "--clear"]).arg(folder(root));
-    quietly(venv)?;
+    venv.stdout(Stdio::null());
+    lock.carry_out(venv, VENV_ADVICE)?;
     let mut pip = pip(&folder(root))?;
     pip.args(["--quiet", "--requirement"]);
     pip.arg(root.join("xtask/src/python.txt"));
-    quietly(pip)?;
+    pip.stdout(Stdio::null());
+    lock.carry_out(pip, &pip_advice(&version))?;
     // Last: what has it is whole.
-    fs::write(&stamp, PINS).map_err(|error| {
+    let stamp = stamp(root);
+    fs::write(&stamp, stamp_text(&version)).map_err(|error| {
         let stamp = stamp.display();
         Failure::new(format!(
             "cannot write {stamp} ({error}); make room and repeat the command."
@@ -43,25 +52,45 @@ pub fn ensure(root: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Makes it if that is possible, and says whether it is there; what is skipped, if not.
-pub fn try_ensure(root: &Path) -> bool {
-    let made = ensure(root);
-    if let Err(failure) = &made {
+/// Makes it if that is possible; says what is skipped, if not.
+pub fn try_ensure(root: &Path) -> Result<(), Failure> {
+    ensure(root).inspect_err(|failure| {
         eprintln!("Tests that need Python's numpy or PettingZoo are skipped: {failure}");
-    }
-    made.is_ok()
+    })
 }
 
-fn quietly(mut command: Command) -> Result<(), Failure> {
-    command.stdout(Stdio::null());
-    cargo::carry_out(
-        command,
-        "Debian and Ubuntu have venv in a package of its own: `sudo apt install python3-venv`.",
+const VENV_ADVICE: &str =
+    "Debian and Ubuntu have venv in a package of its own: `sudo apt install python3-venv`.";
+
+/// What to do where pip fails, with the Python of that version.
+fn pip_advice(version: &str) -> String {
+    format!(
+        "its reason is above; check the network, and that `python3` is Python 3.11 or later (it is {version}), and \
+         repeat the command."
     )
 }
 
-/// The tests that are written in Python, after what they test is installed.
-pub fn tests(root: &Path) -> Result<Vec<Command>, Failure> {
+/// Whether it was made with these packages, by the Python of that version.
+fn is_whole(root: &Path, version: &str) -> bool {
+    fs::read_to_string(stamp(root)).is_ok_and(|text| text == stamp_text(version))
+}
+
+fn stamp(root: &Path) -> PathBuf {
+    folder(root).join("commformer-pins.txt")
+}
+
+fn stamp_text(version: &str) -> String {
+    format!("# {version}\n{PINS}")
+}
+
+/// Runs the tests that are written in Python, after what they test is installed. No other `cargo xtask` installs there
+/// meanwhile.
+pub fn test(root: &Path, run: impl Fn(Command) -> Result<(), Failure>) -> Result<(), Failure> {
+    let _lock = Lock::take(root)?;
+    tests(root)?.into_iter().try_for_each(run)
+}
+
+fn tests(root: &Path) -> Result<Vec<Command>, Failure> {
     let of = |folder: &str| {
         let mut command = Command::new(interpreter(root));
         command.arg(root.join("xtask/src/unittests.py"));
@@ -117,6 +146,26 @@ mod tests {
             let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
             assert!(names.filter(|name| is_test(name)).count() > 0, "{folder:?}");
         }
+    }
+
+    #[test]
+    fn an_environment_of_another_python_or_of_other_packages_is_made_anew() {
+        let root = env::temp_dir().join(format!("xtask-python-{}", std::process::id()));
+        fs::create_dir_all(folder(&root)).expect("a folder");
+        assert!(!is_whole(&root, "Python 3.12.1"), "no stamp");
+        fs::write(stamp(&root), stamp_text("Python 3.12.1")).expect("written");
+        assert!(is_whole(&root, "Python 3.12.1"));
+        assert!(!is_whole(&root, "Python 3.13.0"));
+        fs::write(stamp(&root), PINS).expect("written");
+        assert!(!is_whole(&root, "Python 3.12.1"));
+        fs::remove_dir_all(&root).expect("removed");
+    }
+
+    #[test]
+    fn pip_and_venv_have_advice_of_their_own() {
+        let advice = pip_advice("Python 3.10.12");
+        assert!(advice.contains("network") && advice.contains("(it is Python 3.10.12)"));
+        assert!(!advice.contains("venv") && VENV_ADVICE.contains("python3-venv"));
     }
 
     #[test]

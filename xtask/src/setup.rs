@@ -1,15 +1,16 @@
 //! `cargo xtask setup`: gets libtorch from pinned Python packages.
 //!
-//! Everything happens in `.libtorch.tmp/`, under a lock that ends with the process, and
+//! Everything happens in `.libtorch.tmp/`, under a lock that ends with the last process of it, and
 //! `.libtorch/` appears by one rename: it is whole or absent.
 
 use std::env;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::libtorch::Found;
+use crate::lock::Lock;
 use crate::{Failure, cargo, libtorch, tools};
 
 /// Python that takes headers and libraries out of the wheels.
@@ -61,7 +62,7 @@ fn get(root: &Path) -> Result<(), Failure> {
     }
     tools::check()?;
 
-    let _lock = lock(&root.join("xtask/libtorch-cpu.txt"))?;
+    let lock = Lock::take(root)?;
     let target = libtorch::folder(root);
     if libtorch::is_complete(&target) {
         eprintln!("The other one did it.");
@@ -76,10 +77,10 @@ fn get(root: &Path) -> Result<(), Failure> {
     let work = root.join(".libtorch.tmp");
     let wheels = work.join("wheels");
     make_folder(&work)?;
-    download(&work, &wheels)?;
+    download(&lock, &work, &wheels)?;
     eprintln!("Unpacking (ten seconds to a minute) ...");
     let fresh = work.join("libtorch");
-    unpack(&wheels, &fresh)?;
+    unpack(&lock, &wheels, &fresh)?;
     replace(&fresh, &target, &work.join("old"))?;
     // What is left costs disk space and nothing else.
     let _ = fs::remove_dir_all(&work);
@@ -87,26 +88,9 @@ fn get(root: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits until no other process sets up. The file that is locked lasts, so that nobody locks one
-/// that another process then removes; the system drops the lock with the process, even a killed
-/// one.
-fn lock(path: &Path) -> Result<File, Failure> {
-    let failed = |error| cannot("lock", path, error);
-    let file = File::open(path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            eprintln!("Waiting for another `cargo xtask` that sets up libtorch ...");
-            file.lock().map_err(failed)?;
-        }
-        Err(TryLockError::Error(error)) => return Err(failed(error)),
-    }
-    Ok(file)
-}
-
 /// Fills `wheels` with the packages that the pins name. Packages that an interrupted set-up
 /// completed are kept: pip checks their hashes.
-fn download(work: &Path, wheels: &Path) -> Result<(), Failure> {
+fn download(lock: &Lock, work: &Path, wheels: &Path) -> Result<(), Failure> {
     let pins = work.join("pins.txt");
     if fs::read_to_string(&pins).is_ok_and(|text| text != libtorch::PINS) {
         remove_folder(wheels)?;
@@ -138,6 +122,7 @@ fn download(work: &Path, wheels: &Path) -> Result<(), Failure> {
         .env("TMPDIR", &scratch)
         .env("PIP_REQUIRE_VIRTUALENV", "0");
     finish(
+        lock,
         pip,
         "pip could not download libtorch, for the reason above; check the network (and that \
          pip is 20.3 or newer) and repeat the command.",
@@ -145,12 +130,13 @@ fn download(work: &Path, wheels: &Path) -> Result<(), Failure> {
 }
 
 /// Fills `fresh` with everything that belongs into `.libtorch/`, the stamp last.
-fn unpack(wheels: &Path, fresh: &Path) -> Result<(), Failure> {
+fn unpack(lock: &Lock, wheels: &Path, fresh: &Path) -> Result<(), Failure> {
     remove_folder(fresh)?;
     make_folder(fresh)?;
     let mut python = Command::new("python3");
     python.args(["-c", UNPACK]).arg(wheels).arg(fresh);
     finish(
+        lock,
         python,
         "libtorch could not be unpacked, for the reason above; make room on the disk if it is \
          full, or delete .libtorch.tmp, and repeat the command.",
@@ -167,15 +153,16 @@ fn unpack(wheels: &Path, fresh: &Path) -> Result<(), Failure> {
 /// Gives `fresh` the name `target`; what had the name before (other pins) goes away.
 fn replace(fresh: &Path, target: &Path, old: &Path) -> Result<(), Failure> {
     remove_folder(old)?;
-    if target.exists() {
+    // A link that leads nowhere is in the way, too.
+    if target.symlink_metadata().is_ok() {
         fs::rename(target, old).map_err(|error| cannot("move", target, error))?;
     }
     fs::rename(fresh, target).map_err(|error| cannot("write", target, error))
 }
 
 /// Runs a step whose words go to the standard error stream.
-fn finish(mut command: Command, failed: &str) -> Result<(), Failure> {
-    command.stdin(Stdio::null()).stdout(io::stderr());
+fn finish(lock: &Lock, mut command: Command, failed: &str) -> Result<(), Failure> {
+    command.stdin(lock.stdin()).stdout(io::stderr());
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(_) => Err(Failure::new(failed)),
@@ -203,4 +190,23 @@ fn cannot(act: &str, path: &Path, error: io::Error) -> Failure {
         "cannot {act} {} ({error}); correct that and repeat the command.",
         path.display()
     ))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_replaced() {
+        let name = format!("commformer-xtask-{}-replace", std::process::id());
+        let folder = env::temp_dir().join(name);
+        let at = |name: &str| folder.join(name);
+        fs::create_dir_all(at("fresh")).expect("a folder");
+        std::os::unix::fs::symlink(at("nowhere"), at("target")).expect("a link");
+        assert_eq!(replace(&at("fresh"), &at("target"), &at("old")), Ok(()));
+        assert!(at("target").is_dir());
+        // Another interrupted set-up may leave it, and the next one removes it.
+        assert_eq!(replace(&at("target"), &at("other"), &at("old")), Ok(()));
+        fs::remove_dir_all(folder).expect("removed");
+    }
 }

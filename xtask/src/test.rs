@@ -7,18 +7,36 @@ use std::process::Command;
 use crate::{Failure, cargo, python, setup};
 
 /// Gets libtorch, and the packages of tests in Python, where they are missing. Runs all tests, those in Python last, or,
-/// with arguments, becomes `cargo test`.
+/// with arguments, becomes `cargo test`. Where the packages cannot be had, all other tests run, and that is a failure
+/// at the end.
 pub fn run(root: &Path, arguments: &[OsString]) -> Result<(), Failure> {
     setup::ensure(root)?;
     let has_python = python::try_ensure(root);
+    let advice = "what it printed above says which tests.";
     let tests = command(root, arguments);
-    if !has_python || !arguments.is_empty() {
+    if !arguments.is_empty() {
         return cargo::become_command(tests);
     }
-    let mut all = vec![tests];
-    all.extend(python::tests(root)?);
-    all.into_iter()
-        .try_for_each(|tests| cargo::carry_out(tests, "what it printed above says which tests."))
+    both(
+        || cargo::carry_out(tests, advice),
+        has_python,
+        || python::test(root, |tests| cargo::carry_out(tests, advice)),
+    )
+}
+
+/// Runs the tests in Rust, then those in Python; if there is no Python for them, that is the failure after the first.
+fn both(
+    rust: impl FnOnce() -> Result<(), Failure>,
+    has_python: Result<(), Failure>,
+    python: impl FnOnce() -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    rust()?;
+    has_python.map_err(|why| {
+        Failure::new(format!(
+            "the tests in Rust passed, and those that need Python did not run: {why}"
+        ))
+    })?;
+    python()
 }
 
 /// `cargo test` for the packages that the arguments name, or for all: what `cargo xtask ci` runs.
@@ -55,6 +73,27 @@ mod tests {
             .map(|word| word.to_string_lossy())
             .collect();
         words.join(" ")
+    }
+
+    #[test]
+    fn tests_that_could_not_run_are_a_failure_after_the_others() {
+        let done = std::cell::RefCell::new(Vec::new());
+        let runs = |name| {
+            done.borrow_mut().push(name);
+            Ok(())
+        };
+        let whole = both(|| runs("Rust"), Ok(()), || runs("Python"));
+        assert_eq!((whole, done.take()), (Ok(()), vec!["Rust", "Python"]));
+
+        let no_python = Err(Failure::new("no network."));
+        let failed = both(|| runs("Rust"), no_python, || runs("Python"));
+        let said = failed.expect_err("a failure").to_string();
+        assert!(said.ends_with("did not run: no network."), "{said}");
+        assert_eq!(done.take(), ["Rust"]);
+
+        let wrong = Failure::new("a test failed.");
+        let failed = both(|| Err(wrong), Err(Failure::new("no network.")), || Ok(()));
+        assert_eq!(failed.expect_err("a failure").to_string(), "a test failed.");
     }
 
     #[test]
