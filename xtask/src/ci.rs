@@ -22,7 +22,7 @@ pub fn run(root: &Path, require: bool) -> Result<(), Failure> {
     step("libtorch", || setup::run(root))?;
     step("lints", || check(lints(root)))?;
     // Looks at what the lints had downloaded.
-    match supply_chain::command(root) {
+    match supply_chain::command(root, &skips)? {
         Some(command) => step("supply chain", || check(command))?,
         None => skips.skip("supply chain", supply_chain::MISSING)?,
     }

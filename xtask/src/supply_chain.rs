@@ -6,25 +6,32 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::cargo;
+use crate::skips::Skips;
+use crate::{Failure, cargo};
 
 /// Why nothing is checked where [`command`] gives none.
 pub const MISSING: &str =
     "cargo-deny is not installed, and `cargo install --locked cargo-deny` gets it.";
 
+/// Why known flaws are not looked for.
+const NO_ADVISORIES: &str =
+    "RustSec's list is not here, and `cargo deny --config .ci/deny.toml fetch db` gets it.";
+
 /// The command that checks, or `None` where cargo-deny is missing.
-pub fn command(root: &Path) -> Option<Command> {
+pub fn command(root: &Path, skips: &Skips) -> Result<Option<Command>, Failure> {
     if !is_installed(root) {
-        return None;
+        return Ok(None);
     }
-    let advisories = cargo_home().is_some_and(|home| has_advisories(&home));
+    check_with(root, cargo_home().as_deref(), skips).map(Some)
+}
+
+/// The command that checks, without known flaws where their list is missing.
+fn check_with(root: &Path, cargo_home: Option<&Path>, skips: &Skips) -> Result<Command, Failure> {
+    let advisories = cargo_home.is_some_and(has_advisories);
     if !advisories {
-        println!(
-            "\nRustSec's advisories are not here, and are left out of the supply chain; \
-             `cargo deny --config .ci/deny.toml fetch db` gets them."
-        );
+        skips.skip("advisories", NO_ADVISORIES)?;
     }
-    Some(check(root, advisories))
+    Ok(check(root, advisories))
 }
 
 fn check(root: &Path, advisories: bool) -> Command {
@@ -78,6 +85,21 @@ mod tests {
                      --config /repo/.ci/deny.toml check licenses bans sources";
         assert_eq!(line(false), start);
         assert_eq!(line(true), format!("{start} advisories"));
+    }
+
+    #[test]
+    fn advisories_that_are_missing_are_counted_or_refused() {
+        let name = format!("commformer-xtask-{}-no-advisories", std::process::id());
+        let root = env::temp_dir().join(name);
+        let skips = Skips::begin(&root, false).expect("a file");
+        assert!(check_with(&root, Some(&root), &skips).is_ok());
+        let summary = skips.summary();
+        assert!(summary.contains("Skipped: 1\n  advisories: "), "{summary}");
+        let strict = Skips::begin(&root, true).expect("a file");
+        assert!(check_with(&root, Some(&root), &strict).is_err());
+        fs::create_dir_all(root.join("advisory-dbs/db/crates")).expect("a folder");
+        assert!(check_with(&root, Some(&root), &strict).is_ok());
+        fs::remove_dir_all(&root).expect("removed");
     }
 
     #[test]
