@@ -69,6 +69,9 @@ fn lints(root: &Path) -> Command {
     command
 }
 
+/// After a step that failed.
+pub const ADVICE: &str = "correct what is printed above and run `cargo xtask ci` again.";
+
 /// Where no libtorch is.
 const HIDDEN: &str = "/libtorch-is-hidden";
 
@@ -135,10 +138,7 @@ fn step(name: &str, run: impl FnOnce() -> Result<(), Failure>) -> Result<(), Fai
 
 /// Runs one command of a step to its end.
 fn check(command: Command) -> Result<(), Failure> {
-    cargo::carry_out(
-        command,
-        "correct what it printed above and run `cargo xtask ci` again.",
-    )
+    cargo::carry_out(command, ADVICE)
 }
 
 #[cfg(test)]

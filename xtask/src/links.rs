@@ -1,17 +1,20 @@
-//! The links of README.md and docs/ to files of the repository.
+//! The links of the documentation to files of the repository.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::Failure;
+use crate::ci::ADVICE;
 
-/// Checks that every relative link in `README.md` and `docs/**/*.md` names a file that exists.
+/// Checks that every relative link in `docs/**/*.md` and in the READMEs of the repository, of its crates and of the
+/// fuzzers names a file that exists.
 pub fn check(root: &Path) -> Result<(), Failure> {
-    let mut pages = Vec::new();
-    if root.join("README.md").is_file() {
-        pages.push(root.join("README.md"));
-    }
+    let crates = entries(&root.join("crates")).map_err(|error| cannot_read("crates", &error))?;
+    let folders = [root.to_owned(), root.join("tests/fuzz")];
+    let readmes = folders.into_iter().chain(crates);
+    let readmes = readmes.map(|folder| folder.join("README.md"));
+    let mut pages: Vec<_> = readmes.filter(|page| page.is_file()).collect();
     collect(&root.join("docs"), &mut pages).map_err(|error| cannot_read("docs", &error))?;
 
     let mut broken = Vec::new();
@@ -33,7 +36,7 @@ pub fn check(root: &Path) -> Result<(), Failure> {
         println!("{line}");
     }
     Err(Failure::new(format!(
-        "{} of the links above lead nowhere; correct them and run `cargo xtask ci` again.",
+        "{} of the links above lead nowhere; {ADVICE}",
         broken.len()
     )))
 }
@@ -44,16 +47,24 @@ fn cannot_read(name: &str, error: &io::Error) -> Failure {
     ))
 }
 
-/// Adds the Markdown files below a folder, in the order of their names; `book` holds what mdbook
-/// built.
-fn collect(folder: &Path, pages: &mut Vec<PathBuf>) -> io::Result<()> {
-    if !folder.is_dir() || folder.ends_with("docs/book") {
-        return Ok(());
+/// What is in a folder, in the order of names; nothing, if there is none.
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
     }
     let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
     let mut paths = entries.collect::<io::Result<Vec<_>>>()?;
     paths.sort();
-    for path in paths {
+    Ok(paths)
+}
+
+/// Adds the Markdown files below a folder, in the order of their names; `book` holds what mdbook
+/// built.
+fn collect(folder: &Path, pages: &mut Vec<PathBuf>) -> io::Result<()> {
+    if folder.ends_with("docs/book") {
+        return Ok(());
+    }
+    for path in entries(folder)? {
         if path.is_dir() {
             collect(&path, pages)?;
         } else if path.extension().is_some_and(|extension| extension == "md") {
@@ -183,6 +194,10 @@ mod tests {
         fs::write(root.join("docs/part/a.md"), "[up](../../README.md#x)").expect("written");
         let whole = check(&root);
         fs::write(root.join("docs/part/a.md"), "[up](../README.md)").expect("written");
+        for folder in ["crates/a", "tests/fuzz"] {
+            fs::create_dir_all(root.join(folder)).expect("a folder");
+            fs::write(root.join(folder).join("README.md"), "[up](nowhere.md)").expect("written");
+        }
         let broken = check(&root);
         fs::remove_dir_all(&root).expect("removed");
         assert_eq!(whole, Ok(()));
@@ -190,7 +205,7 @@ mod tests {
             broken
                 .expect_err("broken")
                 .to_string()
-                .starts_with("1 of the links")
+                .starts_with("3 of the links")
         );
     }
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::ci::ADVICE;
 use crate::{Failure, cargo};
 
 /// Members of the workspace that are no packages.
@@ -13,8 +14,6 @@ const OTHERS: [&str; 2] = ["commformer-tests", "xtask"];
 
 /// The programs of `tests/scratch`.
 const SCRATCH: [&str; 3] = ["environments", "networks", "trainer"];
-
-const ADVICE: &str = "correct what it printed above and run `cargo xtask ci` again.";
 
 /// Packages every crate, unpacks them into a workspace of their own, and compiles that.
 pub fn check(root: &Path) -> Result<(), Failure> {
