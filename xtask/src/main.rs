@@ -13,6 +13,8 @@ mod cargo;
 mod ci;
 mod doctor;
 mod football;
+#[cfg(test)]
+mod fuzz_lock;
 mod libtorch;
 mod links;
 mod lock;
