@@ -1,5 +1,8 @@
 """The wheel, as it is installed: its two interfaces, held against PettingZoo's own tests and against each other."""
 
+import importlib.metadata
+import pathlib
+import re
 import resource
 import unittest
 
@@ -25,6 +28,14 @@ def sampled(env, observations):
     """A random available action for each agent of one environment."""
     masks = {agent: seen["action_mask"] if isinstance(seen, dict) else None for agent, seen in observations.items()}
     return {agent: env.action_space(agent).sample(masks[agent]) for agent in env.agents}
+
+
+class Package(unittest.TestCase):
+    def test_it_has_a_readme_that_runs_and_its_licences(self):
+        code = re.search(r"```python\n(.*?)```", importlib.metadata.metadata("commformer").get_payload(), re.DOTALL)
+        exec(code[1], {})
+        names = {pathlib.PurePath(path).name for path in importlib.metadata.files("commformer")}
+        self.assertLessEqual({"LICENSE-APACHE", "LICENSE-MIT"}, names)
 
 
 class Parallel(unittest.TestCase):
