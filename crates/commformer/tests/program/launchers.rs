@@ -71,7 +71,7 @@ fn torchrun() -> Option<OsString> {
 
 /// The first block of a recipe, with our run instead of the page's.
 fn recipe(title: &str, run: &str) -> String {
-    const OF_PAGE: &str = "smac-3s5z --run runs/3s5z --threads 4 --set rollout.shard=10";
+    const OF_PAGE: &str = "smac-3s5z --run runs/3s5z --threads 4 --set rollout.shard=8";
     let (_, recipe) = RECIPES.split_once(title).unwrap();
     let (_, recipe) = recipe.split_once("```sh\n").unwrap();
     let (recipe, _) = recipe.split_once("```").unwrap();
