@@ -96,10 +96,12 @@ pub fn ranks(ranks: usize, shards: usize, rollout: &RolloutConfig) -> Result<(),
         "{}, which makes {shards} shards of {} environments",
         rollout.shard, rollout.num_envs
     );
-    let most = (rollout.num_envs / ranks).max(1);
+    let fair = (rollout.num_envs / ranks).max(1);
     let expected = match rollout.num_envs >= ranks {
         true => {
-            format!("at most {most}, so that each of the {ranks} processes has a shard to step")
+            format!(
+                "a number such as {fair}, so that each of the {ranks} processes has a shard to step"
+            )
         }
         false => format!("at least {ranks} environments (rollout.num_envs), one for each process"),
     };
