@@ -33,6 +33,9 @@ class Pictures(unittest.TestCase):
             (None, r"draw\(\) returned None: expected a dictionary with size and agents"),
             ({"size": [1, 1]}, "has the agents None: expected a list"),
             ({"size": [1, "1"], "agents": []}, r"has the size \[1, '1'\]: expected \[width, height\]"),
+            ({"size": [-1, -1], "agents": []}, r"has the size \[-1, -1\]: expected \[width, height\], both above 0"),
+            ({"size": [0, 1], "agents": []}, r"has the size \[0, 1\]: expected \[width, height\], both above 0"),
+            ({"size": [1, 0.0], "agents": []}, r"has the size \[1, 0.0\]: expected \[width, height\], both above 0"),
             ({"size": [1, 1], "agents": [[1, 1, 1]]}, "has the agents .*: expected a list"),
             ({"size": [1, 1], "agents": [[np.nan, 1]]}, r"cannot be sent \(.*\): expected finite numbers"),
             ({"size": [1, 1], "agents": [object()]}, "cannot be sent .*builtins.object"),
@@ -53,6 +56,10 @@ class Pictures(unittest.TestCase):
                 status, printed = checked(Drawn(picture))
                 self.assertEqual(status, 1, printed[:1000])
                 self.assertRegex(printed, rf"WRONG .*{words}.*\(step 0 after reset\(0\)\)")
+
+    def test_zeros_are_the_size_of_no_picture(self) -> None:
+        picture = {"size": [0, 0.0], "agents": [None, None]}
+        self.assertEqual(json.loads(drawn(Drawn(picture))), picture)
 
     def test_numbers_of_numpy_are_numbers(self) -> None:
         picture = {

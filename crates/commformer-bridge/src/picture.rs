@@ -1,12 +1,14 @@
 //! A picture that a task in Python has drawn.
 
 use commformer_env::{Form, Frame, Role, Shape};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 /// What a task's `draw` gives.
 #[derive(Debug, Deserialize)]
 #[serde(default)]
 pub struct Picture {
+    #[serde(deserialize_with = "size")]
     size: [f32; 2],
     scenery: Vec<Drawn>,
     shapes: Vec<Drawn>,
@@ -21,6 +23,18 @@ impl Default for Picture {
             shapes: Vec::new(),
             agents: Vec::new(),
         }
+    }
+}
+
+/// The size of a world, or zeros: no replay can show another.
+fn size<'de, D: Deserializer<'de>>(from: D) -> Result<[f32; 2], D::Error> {
+    let size = <[f32; 2]>::deserialize(from)?;
+    let is_one = size.iter().all(|side| *side > 0.0 && side.is_finite());
+    match is_one || size == [0.0; 2] {
+        true => Ok(size),
+        false => Err(D::Error::custom(
+            "two numbers above 0, or two zeros, are a size",
+        )),
     }
 }
 
@@ -96,5 +110,20 @@ mod tests {
         );
         assert_eq!(frame.agents, [None, Some([1.0, 1.0])]);
         assert!(serde_json::from_str::<Picture>(r#"{"shapes": [{"role": "grid"}]}"#).is_err());
+    }
+
+    #[test]
+    fn a_world_has_two_sides_or_none() {
+        for (size, fits) in [
+            ("[0.5, 640]", true),
+            ("[0, 0]", true),
+            ("[0, 1]", false),
+            ("[1, 0]", false),
+            ("[-1, -1]", false),
+            ("[1, 1e39]", false),
+        ] {
+            let read = serde_json::from_str::<Picture>(&format!(r#"{{"size": {size}}}"#));
+            assert_eq!(read.is_ok(), fits, "{size}: {read:?}");
+        }
     }
 }

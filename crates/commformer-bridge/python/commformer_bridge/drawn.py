@@ -29,8 +29,11 @@ def drawn(task: Any) -> str:
             f"draw() returned what cannot be sent ({error}): expected finite numbers, text and lists of them"
         ) from error
     picture = json.loads(text)
-    if not _numbers(picture.get("size"), 2):
-        raise Refusal(f"draw() has the size {picture.get('size')!r}: expected [width, height]")
+    size = picture.get("size")
+    if not _numbers(size, 2) or not (min(size) > 0 or size == [0, 0]):
+        raise Refusal(
+            f"draw() has the size {size!r}: expected [width, height], both above 0, or [0, 0] for agents on a ring"
+        )
     places = picture.get("agents")
     if not isinstance(places, list) or not all(place is None or _numbers(place, 2) for place in places):
         raise Refusal(f"draw() has the agents {places!r}: expected a list with [x, y] of each, or None for who is not there")
@@ -40,9 +43,9 @@ def drawn(task: Any) -> str:
             raise Refusal(f"draw() has the {key} {shapes!r}: expected a list of dictionaries")
         for shape in shapes:
             _check_shape(f"draw() has in {key} {shape!r}", shape, task.agents)
-    size = len(text.encode())
-    if size > LONGEST - BESIDE:
-        raise Refusal(f"draw() returned a picture of {size} bytes: expected less than {LONGEST}; draw fewer shapes")
+    length = len(text.encode())
+    if length > LONGEST - BESIDE:
+        raise Refusal(f"draw() returned a picture of {length} bytes: expected less than {LONGEST}; draw fewer shapes")
     return text
 
 
