@@ -6,8 +6,9 @@ use commformer_env::{Form, Role};
 use gif::{Encoder, Frame, Repeat};
 use tiny_skia::Pixmap;
 
-/// Pixels of the longer side of a world, at least, and of each unit of it.
+/// Pixels of the longer side of a world, at least and at most, and of each unit of it where that leaves room.
 const SIDE: f32 = 480.0;
+const LONGEST: f32 = 1600.0;
 const UNIT: f32 = 20.0;
 const MARGIN: f32 = 10.0;
 /// Pixels of the line below a world.
@@ -41,7 +42,9 @@ pub fn film(replay: &Replay, episode: usize) -> Result<Vec<u8>, FilmError> {
         .collect();
     let runs = runs.filter(|runs| !runs.is_empty());
     let runs = runs.ok_or(FilmError::NoEpisode(episode))?;
-    let worlds: Vec<[f32; 2]> = runs.iter().map(|(_, episode)| extent(episode)).collect();
+    let worlds: Vec<[f32; 2]> = (runs.iter())
+        .map(|(_, episode)| extent(episode.size))
+        .collect();
     let width: f32 = worlds.iter().map(|[width, _]| width + MARGIN).sum();
     let highest = worlds.iter().map(|[_, height]| *height).fold(0.0, f32::max);
     let (width, height) = (width + MARGIN, highest + 2.0 * MARGIN + LINE);
@@ -61,7 +64,7 @@ pub fn film(replay: &Replay, episode: usize) -> Result<Vec<u8>, FilmError> {
         let mut left = MARGIN;
         for ((run, episode), [width, height]) in runs.iter().zip(&worlds) {
             let mut painter = Painter {
-                scale: width / episode.size[0],
+                scale: scale(episode.size),
                 origin: [left, MARGIN],
                 sheet: &mut sheet,
             };
@@ -84,10 +87,15 @@ pub fn film(replay: &Replay, episode: usize) -> Result<Vec<u8>, FilmError> {
 }
 
 /// Pixels of a world.
-fn extent(episode: &Episode) -> [f32; 2] {
-    let [width, height] = episode.size;
-    let scale = (SIDE / width.max(height)).max(UNIT);
-    [(width * scale).round(), (height * scale).round()]
+fn extent(size: [f32; 2]) -> [f32; 2] {
+    let scale = scale(size);
+    size.map(|side| (side * scale).round())
+}
+
+/// Pixels of a unit of a world.
+fn scale([width, height]: [f32; 2]) -> f32 {
+    let longer = width.max(height);
+    (SIDE / longer).max(UNIT).min(LONGEST / longer)
 }
 
 fn caption(run: &Run, episode: &Episode, at: usize) -> String {
@@ -150,4 +158,23 @@ fn weight(step: &Step, link: usize) -> f32 {
         .map(|weight| weight.0)
         .sum();
     sum / heads.len().max(1) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_world_has_room_and_no_more_than_a_film_can_hold() {
+        for (size, expected) in [
+            ([10.0, 5.0], [480.0, 240.0]),
+            ([40.0, 40.0], [800.0, 800.0]),
+            // Worlds in pixels.
+            ([640.0, 480.0], [1600.0, 1200.0]),
+            ([2000.0, 3000.0], [1067.0, 1600.0]),
+            ([1.0, 1e6], [0.0, 1600.0]),
+        ] {
+            assert_eq!(extent(size), expected, "{size:?}");
+        }
+    }
 }
