@@ -12,6 +12,7 @@ pub mod record;
 pub mod replay;
 mod report;
 pub mod statistics;
+pub mod text;
 pub mod theme;
 pub mod watch;
 

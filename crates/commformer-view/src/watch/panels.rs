@@ -7,6 +7,7 @@ use super::view::View;
 use crate::log::RunLog;
 use crate::numbers::{clock, grouped, short};
 use crate::statistics::Estimate;
+use crate::text::{cut, padded, width};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use std::path::Path;
@@ -64,7 +65,7 @@ impl Panel<'_> {
             Span::styled(format!(" {state}"), style),
         ]);
         let advice = format!("; {advice}");
-        if line.width() + advice.chars().count() <= usize::from(self.width) {
+        if line.width() + width(&advice) <= usize::from(self.width) {
             line.push_span(Span::raw(advice));
         }
         line
@@ -116,8 +117,8 @@ impl Panel<'_> {
             };
             // Aligned, and no farther apart than the eye can follow.
             let room = usize::from(self.width.min(27)).saturating_sub(11);
-            let name = cut(&curve.name(), room);
-            let text = format!("{mark}{name:room$} {:>9}", short(metric));
+            let name = padded(&cut(&curve.name(), room), room);
+            let text = format!("{mark}{name} {:>9}", short(metric));
             lines.push(Line::styled(text, style));
             if index == chosen {
                 sight = lines.len();
@@ -186,15 +187,13 @@ impl Panel<'_> {
 
     /// Columns as wide as what stands in them; the first one to the right if it has numbers.
     fn table(&self, rows: &[[String; 3]], numbers: bool) -> Vec<Line<'static>> {
-        let width = |column: usize| {
-            let widths = rows.iter().map(|row| row[column].chars().count());
-            widths.max().unwrap_or(0)
-        };
-        let [first, second] = [width(0).min(24), width(1)];
+        let widest = |column: usize| rows.iter().map(|row| width(&row[column])).max();
+        let [first, second] = [0, 1].map(|column| widest(column).unwrap_or(0));
+        let first = first.min(24);
         let line = |[name, mean, interval]: &[String; 3]| {
             let name = match numbers {
                 true => format!("{name:>first$}"),
-                false => format!("{:first$}", cut(name, first)),
+                false => padded(&cut(name, first), first),
             };
             Line::raw(format!("{name}  {mean:>second$}  {interval}"))
         };
@@ -227,14 +226,38 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).collect()
 }
 
-/// At most so many characters, the last of which tells that some are missing.
-fn cut(text: &str, most: usize) -> String {
-    match text.chars().count() <= most {
-        true => text.to_owned(),
-        false => text
-            .chars()
-            .take(most.saturating_sub(1))
-            .chain(['…'])
-            .collect(),
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{evaluation, iteration, log, view};
+    use super::*;
+
+    /// Letters that take two columns each.
+    const WIDE: &str = "包囲成功率包囲成功率包囲成功率";
+
+    #[test]
+    fn wide_names_leave_their_numbers_whole() {
+        let lines =
+            [iteration(1, 0.5), evaluation(1, 0.5)].map(|line| line.replace("success", WIDE));
+        let (log, view) = (log(&[&lines[0], &lines[1]]), view());
+        for width in [20, 27, 60] {
+            let panel = Panel {
+                log: &log,
+                view: &view,
+                width,
+                height: 40,
+            };
+            let (metrics, latest) = (panel.metrics(), panel.latest());
+            for line in &metrics {
+                assert!(line.width() <= usize::from(width), "{line}");
+            }
+            let has = |line: &&Line<'_>| line.to_string().ends_with("    0.750");
+            assert!(metrics.iter().any(|line| has(&line)), "{metrics:?}");
+            let rows: Vec<String> = latest[1..].iter().map(Line::to_string).collect();
+            let columns = rows.iter().map(|row| row.split("  0.500").next());
+            let columns: Vec<usize> = columns
+                .map(|name| crate::text::width(name.unwrap_or("")))
+                .collect();
+            assert_eq!(columns, [24, 24], "{rows:?}");
+        }
     }
 }

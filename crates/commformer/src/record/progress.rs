@@ -6,6 +6,7 @@ use commformer_env::printable;
 use commformer_train::{EvaluationReport, IterationReport};
 use commformer_view::numbers::{clock, grouped};
 use commformer_view::record::Metrics;
+use commformer_view::text::width;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -114,10 +115,10 @@ fn fitting(parts: &[String], columns: usize) -> String {
     let mut line = String::new();
     let mut room = columns;
     for part in parts {
-        let length = part.chars().count();
-        if length <= room {
+        let needed = width(part);
+        if needed <= room {
             line.push_str(part);
-            room -= length;
+            room -= needed;
         }
     }
     line
@@ -231,6 +232,15 @@ mod tests {
             );
         }
         assert_eq!(fitting(&parts, usize::MAX), parts.concat());
+        // Letters of two columns each.
+        let parts = ["8 steps", "  勝率 0.750", "  a 1"].map(str::to_owned);
+        for (columns, expected) in [
+            (18, "8 steps  a 1"),
+            (19, "8 steps  勝率 0.750"),
+            (24, "8 steps  勝率 0.750  a 1"),
+        ] {
+            assert_eq!(fitting(&parts, columns), expected, "{columns}");
+        }
     }
 
     /// A terminal of so many columns, and all that was written to it.
@@ -280,9 +290,14 @@ mod tests {
                 shown: None,
                 bar: Some(ProgressBar::with_draw_target(Some(8_000), target)),
             };
-            progress.live(&report(), columns.into());
+            let mut report = report();
+            // Letters of two columns each.
+            report.metrics[0].0 = "包囲成功率".into();
+            progress.live(&report, columns.into());
             let written = screen.1.lock().unwrap();
-            let widest = written.iter().map(|text| text.chars().count()).max();
+            // A line, and the spaces that fill the terminal's width after it.
+            let lines = written.windows(2).filter(|pair| pair[1].trim().is_empty());
+            let widest = lines.map(|pair| width(&pair.concat())).max();
             assert!(
                 widest.is_some_and(|widest| widest <= columns.into()),
                 "{columns}: {written:?}"

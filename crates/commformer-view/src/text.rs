@@ -1,0 +1,62 @@
+//! Text in a terminal, whose letters take no column, one or two.
+
+use unicode_width::UnicodeWidthStr;
+
+/// How many columns a terminal needs for a text.
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// A text in at most so many columns; if some of it is missing, its end tells.
+pub fn cut(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let Some(room) = columns.checked_sub(1) else {
+        return String::new();
+    };
+    let ends = text.char_indices().map(|(at, _)| at);
+    let end = ends.take_while(|end| width(&text[..*end]) <= room).last();
+    format!("{}…", &text[..end.unwrap_or(0)])
+}
+
+/// A text with spaces after it, so that it fills at least so many columns.
+pub fn padded(text: &str, columns: usize) -> String {
+    let missing = columns.saturating_sub(width(text));
+    format!("{text}{}", " ".repeat(missing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_take_the_columns_that_they_have() {
+        for (text, expected) in [("win", 3), ("勝率", 4), ("e\u{301}", 1), ("", 0)] {
+            assert_eq!(width(text), expected, "{text}");
+            assert_eq!(
+                padded(text, 6),
+                format!("{text}{}", " ".repeat(6 - expected))
+            );
+            assert_eq!(padded(text, 0), text);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_fits_and_tells() {
+        for (columns, expected) in [
+            (0, ""),
+            (1, "…"),
+            (2, "…"),
+            (3, "勝…"),
+            (4, "勝…"),
+            (5, "勝率…"),
+            (6, "勝率ab"),
+            (7, "勝率ab"),
+        ] {
+            assert_eq!(cut("勝率ab", columns), expected, "{columns}");
+        }
+        // An accent stays on its letter.
+        assert_eq!(cut("e\u{301}bc", 2), "e\u{301}…");
+    }
+}
