@@ -242,7 +242,7 @@ fn what_cannot_be_shared_out_is_refused() {
     for (part, words) in [
         (
             "few",
-            "rollout.shard is 6, which makes 1 shards of 6 environments, expected at most 3",
+            "rollout.shard is 6, which makes 1 shards of 6 environments, expected a number such as 3",
         ),
         ("unlike", "has another configuration or other weights"),
     ] {
