@@ -21,6 +21,10 @@ const ADDED: (&str, &str) = ("button", "rmappo");
 /// The setting that the recipes add, and the task that has it.
 const ADDED_SETTING: (&str, &str) = ("env.reward", "signal");
 
+/// Where the copy has its crates: under another name than the repository, for cargo tells packages in a shared target folder
+/// apart by their paths in the workspace, and would take what it compiled of one for the other.
+const FOLDER: &str = "copied";
+
 /// What a block of the page does to a file.
 #[derive(Debug, PartialEq)]
 struct Block<'a> {
@@ -71,25 +75,34 @@ fn lay_out(root: &Path, new: &Path, workspace: &Path) -> Result<Vec<PathBuf>, Fa
     if new.exists() {
         fs::remove_dir_all(new).map_err(failed)?;
     }
-    let crates = new.join("crates");
+    let crates = new.join(FOLDER);
     packages::update(&root.join("crates"), &crates).map_err(failed)?;
     let page = fs::read_to_string(root.join(PAGE)).map_err(failed)?;
     let mut written = Vec::new();
     for block in blocks(&page) {
-        let file = new.join(block.file);
+        let file = copy_of(block.file);
         if !block.is_diff && block.file.ends_with(".rs") {
-            written.push(workspace.join(block.file));
+            written.push(workspace.join(&file));
         }
+        let file = new.join(file);
         let before = fs::read_to_string(&file).ok();
         fs::write(file, block.applied(before.as_deref())?).map_err(failed)?;
     }
-    packages::update(&crates, &workspace.join("crates")).map_err(failed)?;
+    packages::update(&crates, &workspace.join(FOLDER)).map_err(failed)?;
     let manifest = fs::read_to_string(root.join("Cargo.toml")).map_err(failed)?;
-    let manifest = packages::manifest(&manifest, "crates");
+    let manifest = packages::manifest(&manifest, FOLDER);
     packages::replace(&workspace.join("Cargo.toml"), manifest.as_bytes()).map_err(failed)?;
     // Cargo removes from it what only tests and xtask need.
     fs::copy(root.join("Cargo.lock"), workspace.join("Cargo.lock")).map_err(failed)?;
     Ok(written)
+}
+
+/// Where the copy has a file of the repository.
+fn copy_of(file: &str) -> PathBuf {
+    match file.strip_prefix("crates/") {
+        Some(rest) => Path::new(FOLDER).join(rest),
+        None => PathBuf::from(file),
+    }
 }
 
 /// The blocks of a page that belong to files.
@@ -179,6 +192,14 @@ fn failed(error: io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_copy_is_compiled_apart_from_the_repository() {
+        assert_eq!(copy_of("crates/a/src/b.rs"), Path::new("copied/a/src/b.rs"));
+        assert_eq!(copy_of("Cargo.toml"), Path::new("Cargo.toml"));
+        // Cargo tells them apart by this part of their paths.
+        assert!(!crate::root().join(FOLDER).exists());
+    }
 
     #[test]
     fn the_pages_blocks_fit_the_repository() {
