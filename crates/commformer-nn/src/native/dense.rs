@@ -1,6 +1,6 @@
 //! Linear layers and norms, forward.
 
-use super::forward::{Native, activate, fits, part};
+use super::forward::{Native, activate, part};
 use super::product::{View, ViewMut, product};
 use super::rows::{accumulate, fill_rows, norm, sum_with_row};
 use super::tape::{Op, Var};
@@ -68,9 +68,9 @@ impl Native<'_> {
     /// See [`Ops::norm`].
     pub(super) fn norm_of(&mut self, layer: &Norm, x: Var, y: Option<Var>) -> Var {
         let size = self.tape.size(x);
-        fits("what is normalised", size, [size[0], layer.width]);
+        self.fits("what is normalised", x, [size[0], layer.width]);
         if let Some(y) = y {
-            fits("what is added", self.tape.size(y), size);
+            self.fits("what is added", y, size);
         }
         let (weight, bias) = (self.leaf_of(layer.weight), self.leaf_of(layer.bias));
         let (turn, agents) = (self.tape.turn, self.tape.team[1].max(1));
@@ -128,8 +128,8 @@ impl Native<'_> {
             return self.norm(norm_of, &x, Some(&branch));
         }
         let size = self.tape.size(x);
-        fits("what is normalised", size, [size[0], norm_of.width]);
-        fits("a branch", self.tape.size(h), [size[0], layer.inputs]);
+        self.fits("what is normalised", x, [size[0], norm_of.width]);
+        self.fits("a branch", h, [size[0], layer.inputs]);
         let (scale, shift) = (self.leaf_of(norm_of.weight), self.leaf_of(norm_of.bias));
         let (weight, bias) = (
             self.leaf_of(layer.weight),

@@ -51,6 +51,16 @@ impl<'a> Native<'a> {
         self.leaves[slot.0]
     }
 
+    /// Refuses an operand of another size than the operation's own: what follows would compute with a part of it.
+    #[track_caller]
+    pub(super) fn fits(&self, what: &str, x: Var, expected: [usize; 2]) {
+        assert_eq!(
+            self.tape.size(x),
+            expected,
+            "{what} has its rows and columns"
+        );
+    }
+
     pub(super) fn last(&self) -> Var {
         Var(self.tape.used - 1)
     }
@@ -77,12 +87,6 @@ pub(super) fn part(length: usize, per: Per, agent: usize) -> Range<usize> {
             agent * own..(agent + 1) * own
         }
     }
-}
-
-/// Refuses an operand of another size than the operation's own: what follows would compute with a part of it.
-#[track_caller]
-pub(super) fn fits(what: &str, found: [usize; 2], expected: [usize; 2]) {
-    assert_eq!(found, expected, "{what} has its rows and columns");
 }
 
 impl Ops for Native<'_> {
@@ -191,7 +195,7 @@ impl Ops for Native<'_> {
 
     fn add(&mut self, x: &Var, y: &Var) -> Var {
         let (size, wants) = (self.tape.size(*x), self.tape.wants(&[*x, *y]));
-        fits("what is added", self.tape.size(*y), size);
+        self.fits("what is added", *y, size);
         let (before, node) = self.tape.push(Op::Add(*x, *y), size, wants);
         node.value.copy_from_slice(&before[x.0].value);
         accumulate(&mut node.value, &before[y.0].value);
@@ -200,11 +204,7 @@ impl Ops for Native<'_> {
 
     fn scale_rows(&mut self, x: &Var, factors: &Var) -> Var {
         let (size, wants) = (self.tape.size(*x), self.tape.wants(&[*x]));
-        fits(
-            "the factors of rows",
-            self.tape.size(*factors),
-            [size[0], 1],
-        );
+        self.fits("the factors of rows", *factors, [size[0], 1]);
         let (before, node) = self.tape.push(Op::ScaleRows(*x, *factors), size, wants);
         let rows = node.value.chunks_exact_mut(size[1].max(1));
         let x = before[x.0].value.chunks_exact(size[1].max(1));
@@ -215,8 +215,8 @@ impl Ops for Native<'_> {
     }
 
     fn concat(&mut self, x: &Var, y: &Var) -> Var {
-        let ([rows, left], [beside, right]) = (self.tape.size(*x), self.tape.size(*y));
-        fits("what is put beside", [beside, right], [rows, right]);
+        let ([rows, left], [_, right]) = (self.tape.size(*x), self.tape.size(*y));
+        self.fits("what is put beside", *y, [rows, right]);
         let wants = self.tape.wants(&[*x, *y]);
         let (before, node) = self
             .tape
@@ -338,11 +338,7 @@ impl Ops for Native<'_> {
     fn gru_cell(&mut self, input: &Var, hidden: &Var, state: &Var) -> Var {
         let size = self.tape.size(*state);
         for gates in [input, hidden] {
-            fits(
-                "a cell's gates",
-                self.tape.size(*gates),
-                [size[0], 3 * size[1]],
-            );
+            self.fits("a cell's gates", *gates, [size[0], 3 * size[1]]);
         }
         let op = Op::Gru([*input, *hidden, *state]);
         let (before, node) = self.tape.push(op, size, true);
@@ -354,11 +350,7 @@ impl Ops for Native<'_> {
     fn lstm_cell(&mut self, input: &Var, hidden: &Var, state: &Var) -> Var {
         let size = self.tape.size(*state);
         for gates in [input, hidden] {
-            fits(
-                "a cell's gates",
-                self.tape.size(*gates),
-                [size[0], 2 * size[1]],
-            );
+            self.fits("a cell's gates", *gates, [size[0], 2 * size[1]]);
         }
         let op = Op::Lstm([*input, *hidden, *state]);
         let (before, node) = self.tape.push(op, size, true);

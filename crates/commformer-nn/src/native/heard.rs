@@ -1,7 +1,7 @@
 //! What agents hear of their senders: attentions and means, forward.
 
 use super::attend::attend;
-use super::forward::{Native, fits};
+use super::forward::Native;
 use super::pairs::Pairs;
 use super::tape::{Links, Op, Var};
 use super::vectors::add_scaled;
@@ -23,13 +23,9 @@ impl Native<'_> {
             "{} heads share a width of {width}",
             layer.heads
         );
-        fits("queries", size, [size[0], width]);
+        self.fits("queries", queries, [size[0], width]);
         let [senders, _] = self.tape.size(memory);
-        fits(
-            "keys and values",
-            self.tape.size(memory),
-            [senders, 2 * width],
-        );
+        self.fits("keys and values", memory, [senders, 2 * width]);
         let op = Op::Attend {
             layer: *layer,
             terms,

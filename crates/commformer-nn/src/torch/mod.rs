@@ -112,17 +112,13 @@ fn fits(what: &str, found: &Tensor, expected: &[i64]) {
     assert_eq!(found.size(), expected, "{what} has its rows and columns");
 }
 
-/// The size of a value with the rows of `x` and so many columns.
-fn with_columns(x: &Tensor, columns: i64) -> Vec<i64> {
+/// The size of a value with the rows of `x` and other columns, made of its own.
+fn with_columns(x: &Tensor, columns: impl Fn(i64) -> i64) -> Vec<i64> {
     let mut size = x.size();
-    size.pop();
-    size.push(columns);
+    if let Some(last) = size.last_mut() {
+        *last = columns(*last);
+    }
     size
-}
-
-/// Columns of a value.
-fn columns_of(x: &Tensor) -> i64 {
-    x.size().last().copied().unwrap_or(0)
 }
 
 impl Ops for Torch<'_> {
@@ -201,7 +197,7 @@ impl Ops for Torch<'_> {
     }
 
     fn scale_rows(&mut self, x: &Tensor, factors: &Tensor) -> Tensor {
-        fits("the factors of rows", factors, &with_columns(x, 1));
+        fits("the factors of rows", factors, &with_columns(x, |_| 1));
         x * factors.detach()
     }
 
@@ -290,9 +286,13 @@ impl Ops for Torch<'_> {
     }
 
     fn gru_cell(&mut self, input: &Tensor, hidden: &Tensor, state: &Tensor) -> Tensor {
-        let gates = with_columns(state, 3 * columns_of(state));
-        fits("a cell's gates", input, &gates);
-        fits("a cell's gates", hidden, &gates);
+        for gates in [input, hidden] {
+            fits(
+                "a cell's gates",
+                gates,
+                &with_columns(state, |width| 3 * width),
+            );
+        }
         let (x, h) = (input.chunk(3, -1), hidden.chunk(3, -1));
         let r = (&x[0] + &h[0]).sigmoid();
         let z = (&x[1] + &h[1]).sigmoid();
@@ -301,9 +301,13 @@ impl Ops for Torch<'_> {
     }
 
     fn lstm_cell(&mut self, input: &Tensor, hidden: &Tensor, state: &Tensor) -> Tensor {
-        let gates = with_columns(state, 2 * columns_of(state));
-        fits("a cell's gates", input, &gates);
-        fits("a cell's gates", hidden, &gates);
+        for gates in [input, hidden] {
+            fits(
+                "a cell's gates",
+                gates,
+                &with_columns(state, |width| 2 * width),
+            );
+        }
         let gates = (input + hidden).chunk(4, -1);
         let c = &state.chunk(2, -1)[1];
         let c = gates[1].sigmoid() * c + gates[0].sigmoid() * gates[2].tanh();

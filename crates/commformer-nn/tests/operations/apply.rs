@@ -266,6 +266,10 @@ fn misapply<O: Ops>(
     given: &Given<'_, O>,
 ) -> O::Value {
     let leaf = |ops: &mut O| ops.leaf(layers.edges, [2, layers.norm.width]);
+    let attention = Attention {
+        relation: None,
+        ..layers.attention
+    };
     match misfit {
         Misfit::AddLeaf => {
             let leaf = leaf(ops);
@@ -285,17 +289,10 @@ fn misapply<O: Ops>(
         Misfit::Heads => {
             let layer = Attention {
                 heads: layers.norm.width - 1,
-                relation: None,
-                ..layers.attention
+                ..attention
             };
             ops.attend(&layer, None, y, wide, given.links, false)
         }
-        Misfit::Memory => {
-            let layer = Attention {
-                relation: None,
-                ..layers.attention
-            };
-            ops.attend(&layer, None, y, x, given.links, false)
-        }
+        Misfit::Memory => ops.attend(&attention, None, y, x, given.links, false),
     }
 }

@@ -55,10 +55,14 @@ impl Difference {
         !FREE.contains(&self.path.as_str())
     }
 
-    /// Both values in words, the first as that of a run that is there.
+    /// Both values in words.
+    pub fn shown(&self) -> [&str; 2] {
+        (self.values.each_ref()).map(|value| value.as_deref().unwrap_or("not set"))
+    }
+
+    /// The same in a sentence, the first as that of a run that is there.
     pub fn told(&self) -> String {
-        let [own, asked] =
-            (self.values.each_ref()).map(|value| value.as_deref().unwrap_or("not set"));
+        let [own, asked] = self.shown();
         format!("{} is {own} there and {asked} here", self.path)
     }
 }

@@ -194,8 +194,7 @@ pub(super) fn agree(group: &mut Group, config: &Config) -> anyhow::Result<()> {
         ((_, Ok(of)), (_, Ok(own))) => {
             let differences = of.differences(&own)?;
             let told = differences.iter().map(|difference| {
-                let [of, own] = (difference.values.each_ref())
-                    .map(|value| value.as_deref().unwrap_or("not set"));
+                let [of, own] = difference.shown();
                 format!("{} = {own}, and rank 0 has {of}", difference.path)
             });
             told.collect::<Vec<_>>().join("; ")
