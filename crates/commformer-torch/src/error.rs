@@ -102,6 +102,10 @@ pub enum TorchError {
         reason: String,
     },
 
+    /// The store of a group of processes needs a socket, which the system refused.
+    #[error("cannot listen there: {0}")]
+    Listen(std::io::Error),
+
     /// Shared memory was asked for as a slice while tensors on it are alive.
     #[error(
         "{aliases} other handle(s) on this memory are alive; drop every tensor made from it, \

@@ -39,6 +39,7 @@ unsafe extern "C" {
         host: *const c_char,
         port: u16,
         serves: bool,
+        socket: c_int,
         size: c_int,
         timeout: i64,
         prefix: *const c_char,

@@ -36,14 +36,16 @@ at::Tensor &tensor_of(void *tensor) { return *static_cast<at::Tensor *>(tensor);
 
 extern "C" {
 
-// Reaches the store of a run at `host` and `port`; the process with `serves` holds it. No wait lasts longer than `timeout`
-// milliseconds.
-char *commformer_group_open(const char *host, uint16_t port, bool serves, int size, int64_t timeout, const char *prefix,
-                            void **group) {
+// Reaches the store of a run at `host` and `port`; the process with `serves` holds it. It listens at `socket`, which the store
+// takes over, or on all interfaces if that is negative. No wait lasts longer than `timeout` milliseconds.
+char *commformer_group_open(const char *host, uint16_t port, bool serves, int socket, int size, int64_t timeout,
+                            const char *prefix, void **group) {
   return guarded([&] {
     c10d::TCPStoreOptions options;
     options.port = port;
     options.isServer = serves;
+    if (socket >= 0)
+      options.masterListenFd = socket;
     options.numWorkers = static_cast<std::size_t>(size);
     // The caller waits for everybody, and says for whom.
     options.waitWorkers = false;

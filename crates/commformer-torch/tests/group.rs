@@ -5,7 +5,7 @@ mod ports;
 
 use commformer_torch::group::{Group, GroupError, Rendezvous, Waits};
 use ports::port;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -204,6 +204,23 @@ fn one_that_is_never_started_is_missed() {
         assert!(ended_well && said.contains(&words), "{said}");
     }
     assert!(begun.elapsed() < PATIENCE);
+}
+
+/// 127.0.0.2 stands for the machine's other addresses: who listens on all of them is reached there, too.
+#[test]
+fn a_store_for_this_machine_listens_at_no_other_address() {
+    let port = port();
+    let begun = Instant::now();
+    let store = start("exchange", 0, 2, port);
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(begun.elapsed() < PATIENCE);
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(TcpStream::connect(("127.0.0.2", port)).is_err());
+    for child in [store, start("exchange", 1, 2, port)] {
+        let (ended_well, said) = end(child);
+        assert!(ended_well, "{said}");
+    }
 }
 
 /// Whoever has started the others knows when one has ended, and all of them hear of it.

@@ -1,5 +1,7 @@
 //! One agent's step while messages go back and forth: the blocks of the encoder, then its decision.
 
+mod refused;
+
 use commformer_nn::links::Sender;
 use commformer_nn::native::{Actions, Native, Scored, Tape, Var};
 use std::sync::Arc;
@@ -9,9 +11,10 @@ use super::mail::{Inbox, Links};
 use super::member::{Turn, check_finite, check_width};
 use super::packet::{Action, Given, Packet, Reader, sent_by};
 use crate::ModelError;
-use crate::config::{Closed, Decoding, PolicyConfig, PreviousAction, RelationOrder, SelfLoop};
+use crate::config::{Closed, Decoding, PolicyConfig, RelationOrder, SelfLoop};
 use crate::network;
 use crate::stale::StaleState;
+use refused::check_made;
 
 /// A member's step while messages go back and forth.
 #[derive(Debug)]
@@ -305,48 +308,6 @@ impl Receiving {
         Ok((self.tape.value(outputs).to_vec(), said))
     }
 
-    /// Refuses letters of those whom it does not hear now.
-    fn check_senders(
-        &self,
-        inbox: &Inbox<'_>,
-        now: impl Fn(usize) -> bool,
-    ) -> Result<(), ModelError> {
-        let heard = |sender| sender != self.agent && self.links.hears(sender) && now(sender);
-        let mut senders = inbox.letters().iter().map(|(sender, _)| *sender);
-        match senders.find(|sender| !heard(*sender)) {
-            None => Ok(()),
-            Some(sender) => Err(ModelError::Input {
-                input: "inbox",
-                problem: format!(
-                    "agent {} found a message of agent {sender}, whom it does not hear in this round",
-                    self.agent
-                ),
-            }),
-        }
-    }
-
-    /// Refuses the action of the agent before it where there is no such agent, and, if the action is for those who hear
-    /// that agent, where this one does not.
-    fn check_previous(&self, inbox: &Inbox<'_>) -> Result<(), ModelError> {
-        let heard = self.config().previous_action == PreviousAction::Heard;
-        let problem = match self.agent.checked_sub(1) {
-            _ if inbox.previous().is_none() => return Ok(()),
-            None => {
-                "agent 0 found the action of the agent before it, expected none: it is the first"
-                    .to_owned()
-            }
-            Some(before) if heard && !self.links.hears(before) => format!(
-                "agent {} found the action of agent {before}, whom it does not hear in this step",
-                self.agent
-            ),
-            Some(_) => return Ok(()),
-        };
-        Err(ModelError::Input {
-            input: "inbox",
-            problem,
-        })
-    }
-
     /// Begins a pass of this agent alone, with itself and those whose letters are in the inbox in its memory.
     fn begin_pass(&mut self, inbox: &Inbox<'_>) -> commformer_nn::native::Links {
         let (config, links) = (self.weights.config(), &self.links);
@@ -377,19 +338,6 @@ impl Receiving {
         let network = &self.weights.network;
         let keeps = self.config().closed == Closed::Stale;
         keeps.then(|| StaleState::new(network, self.memory.as_deref(), vec![self.receives]))
-    }
-}
-
-/// Refuses what an agent made of its observation and its messages when that is not finite.
-fn check_made(numbers: &[f32]) -> Result<(), ModelError> {
-    match numbers.iter().all(|number| number.is_finite()) {
-        true => Ok(()),
-        false => Err(ModelError::Input {
-            input: "inbox",
-            problem: "what the agent makes of its observation and its messages is not finite, expected numbers of the \
-                      size that it saw in training"
-                .to_owned(),
-        }),
     }
 }
 

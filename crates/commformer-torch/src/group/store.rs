@@ -5,6 +5,8 @@ use super::rendezvous::Rendezvous;
 use crate::TorchError;
 use crate::ffi;
 use std::ffi::{CString, c_char, c_void};
+use std::net::{IpAddr, TcpListener};
+use std::os::fd::IntoRawFd;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,17 +72,31 @@ pub(super) fn apart<T: Send + 'static>(
     Err((why, ended))
 }
 
+/// Where this process holds the store for processes of this machine alone, a socket that no other machine reaches: the engine's
+/// own listens on all interfaces.
+fn own_socket(at: &Rendezvous) -> Result<Option<TcpListener>, TorchError> {
+    let host: Option<IpAddr> = at.host.parse().ok();
+    let Some(host) = host.filter(|host| at.serves() && host.is_loopback()) else {
+        return Ok(None);
+    };
+    let socket = TcpListener::bind((host, at.port)).map_err(TorchError::Listen)?;
+    Ok(Some(socket))
+}
+
 impl Handle {
     /// Reaches the store, or makes it.
     pub(super) fn open(at: &Rendezvous, wait: Duration) -> Result<Self, TorchError> {
         let (host, prefix) = (text(&at.host), text(&at.prefix));
+        let socket = own_socket(at)?.map_or(-1, IntoRawFd::into_raw_fd);
         let mut handle = ptr::null_mut();
-        // SAFETY: the texts live until the call returns, and `handle` is written if it succeeds.
+        // SAFETY: the texts live until the call returns, `handle` is written if it succeeds, and the socket is the store's from
+        // now on.
         unsafe {
             let message = ffi::commformer_group_open(
                 host.as_ptr(),
                 at.port,
                 at.serves(),
+                socket,
                 at.size as i32,
                 milliseconds(wait),
                 prefix.as_ptr(),

@@ -1,20 +1,20 @@
-//! Methods over all tasks: aggregates, profiles, improvements, sample efficiency, and success against bytes.
+//! Methods over all tasks: aggregates, profiles and improvements; sample efficiency, and success against bytes.
+
+mod bytes;
+mod efficiency;
 
 use super::super::csv::Csv;
 use super::super::curves::SEED;
-use super::super::names::Name;
 use super::super::outcomes::told;
 use super::super::page::{Section, Table};
+use super::Across;
 use super::scores::{TaskScores, on_all_tasks};
-use super::{Across, tables};
 use crate::chart::{ChartError, Curve, Curves, Ranges, Row, number};
-use crate::statistics::{Interval, improvement, intervals, iqm, iqm_of_tasks, profile};
+use crate::statistics::{Interval, improvement, intervals, iqm_of_tasks, profile};
 use crate::theme;
 
 /// Thresholds of a profile.
 const THRESHOLDS: usize = 61;
-/// Points of a curve over training.
-const POINTS: usize = 40;
 /// Of more methods, pairs are folded away.
 const FEW: usize = theme::SERIES.len();
 
@@ -72,8 +72,8 @@ pub(super) fn sections(
     let drawn = drawn(across.methods.len(), &scored);
     Ok(vec![
         over_tasks(scores, &scored, &drawn)?,
-        efficiency(across, scores, &drawn)?,
-        against_bytes(across, scores, &drawn)?,
+        efficiency::section(across, scores, &drawn)?,
+        bytes::section(across, scores, &drawn)?,
     ])
 }
 
@@ -279,126 +279,6 @@ fn improvements(
         .tables
         .push(("improvements".to_owned(), csv.finish()));
     Ok(())
-}
-
-/// Scores over the share of training that is behind the runs.
-fn efficiency(
-    across: &Across<'_>,
-    scores: &[TaskScores<'_>],
-    drawn: &[usize],
-) -> Result<Section, ChartError> {
-    let shares: Vec<f64> = (1..=POINTS)
-        .map(|point| point as f64 / POINTS as f64)
-        .collect();
-    let mut csv = Csv::new(&["method", "share", "iqm", "low", "high"]);
-    let (mut curves, mut found) = (Vec::new(), 0);
-    for (number, name) in across.methods.iter().enumerate() {
-        // Task by task, run by run.
-        let each: Vec<Vec<Vec<Option<f64>>>> = (scores.iter())
-            .filter(|scores| !scores.is_level())
-            .map(|scores| {
-                let runs = scores.task.methods.list[number].runs.iter();
-                runs.map(|run| scores.after(run, &shares)).collect()
-            })
-            .collect();
-        let mut points = Vec::new();
-        for (at, share) in shares.iter().enumerate() {
-            let of_task = |runs: &Vec<Vec<Option<f64>>>| runs.iter().map(|run| run[at]).collect();
-            let groups: Option<Vec<Vec<f64>>> = each.iter().map(of_task).collect();
-            let all = groups.and_then(|groups| aggregate(&groups));
-            if let Some(Interval { value, low, high }) = all {
-                csv.push(&[name], &[*share, value, low, high]);
-            }
-            points.push((100.0 * share, all.unwrap_or(Interval::NONE)));
-        }
-        if points.iter().any(|(_, all)| all.value.is_finite()) {
-            found += 1;
-            if drawn.contains(&number) {
-                curves.push(curve((number, name), points));
-            }
-        }
-    }
-    let drawing = Curves {
-        title: "All tasks: sample efficiency",
-        x: ("share of the environment steps, %", number),
-        y: "interquartile mean, common scale",
-        range: Some([-0.02, 1.02]),
-        curves,
-    };
-    let mut section = Section {
-        id: "efficiency".to_owned(),
-        title: "Sample efficiency".to_owned(),
-        tables: vec![("efficiency".to_owned(), csv.finish())],
-        ..Section::default()
-    };
-    section.push("overall", "efficiency", drawing.draw()?);
-    section.text = vec![match found {
-        0 if scores.iter().all(TaskScores::is_level) => "There is no common scale.".to_owned(),
-        0 => "No method has evaluations of all its runs on every task yet, or a task that is measured by its return has no run \
-              at its end, between which its scale lies."
-            .to_owned(),
-        _ => format!(
-            "The last evaluation up to each share of a run's training, over all tasks on their common scale.{}",
-            left_out(found)
-        ),
-    }];
-    Ok(section)
-}
-
-/// What success costs: a plot for each task that counts bytes, a cross for each method.
-fn against_bytes(
-    across: &Across<'_>,
-    scores: &[TaskScores<'_>],
-    drawn: &[usize],
-) -> Result<Section, ChartError> {
-    let mut section = Section {
-        id: "bytes".to_owned(),
-        title: "Success against bytes".to_owned(),
-        ..Section::default()
-    };
-    for scores in scores.iter().filter(|scores| tables::has_bytes(scores)) {
-        let mut curves = Vec::new();
-        let methods = across.methods.iter().enumerate();
-        for (method, name) in methods.filter(|(method, _)| drawn.contains(method)) {
-            let runs = &scores.task.methods.list[method].runs;
-            let metric = |name: &str| {
-                let found = scores.finals.scores(runs, name);
-                intervals(&[&found], SEED, |groups| vec![iqm(&groups[0])])
-                    .first()
-                    .copied()
-            };
-            let at = metric("bytes").zip(metric(&scores.metric));
-            let dot = at.map(|(bytes, score)| Curve {
-                name: (*name).to_owned(),
-                series: method,
-                thin: vec![
-                    vec![(bytes.low, score.value), (bytes.high, score.value)],
-                    vec![(bytes.value, score.low), (bytes.value, score.high)],
-                ],
-                thick: vec![(bytes.value, score)],
-            });
-            curves.extend(dot);
-        }
-        let Name { title, range, .. } = Name::of(&scores.metric);
-        let drawing = Curves {
-            title: &scores.task.name,
-            x: ("bytes per agent and step", number),
-            y: &title,
-            range,
-            curves,
-        };
-        section.push("bytes", &scores.task.name, drawing.draw()?);
-    }
-    section.text = vec![match section.plots.is_empty() {
-        true if scores.iter().any(|scores| scores.finals.names.is_empty()) => {
-            "No run at its end counts what agents say yet.".to_owned()
-        }
-        true => "No task counts what its agents say.".to_owned(),
-        false => "A method is a dot: how well it does, and what its agents receive for it, each with its 95 % interval. Up \
-                  and to the left is better."
-            .to_owned(),
-    }];
-    Ok(section)
 }
 
 fn curve((series, name): (usize, &str), thick: Vec<(f64, Interval)>) -> Curve {

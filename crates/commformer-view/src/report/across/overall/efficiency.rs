@@ -1,0 +1,76 @@
+//! Sample efficiency: scores over the training of all tasks.
+
+use super::{aggregate, curve, left_out};
+use crate::chart::{ChartError, Curves, number};
+use crate::report::across::Across;
+use crate::report::across::scores::TaskScores;
+use crate::report::csv::Csv;
+use crate::report::page::Section;
+use crate::statistics::Interval;
+
+/// Points of a curve over training.
+const POINTS: usize = 40;
+
+/// Scores over the share of training that is behind the runs.
+pub(super) fn section(
+    across: &Across<'_>,
+    scores: &[TaskScores<'_>],
+    drawn: &[usize],
+) -> Result<Section, ChartError> {
+    let shares: Vec<f64> = (1..=POINTS)
+        .map(|point| point as f64 / POINTS as f64)
+        .collect();
+    let mut csv = Csv::new(&["method", "share", "iqm", "low", "high"]);
+    let (mut curves, mut found) = (Vec::new(), 0);
+    for (number, name) in across.methods.iter().enumerate() {
+        // Task by task, run by run.
+        let each: Vec<Vec<Vec<Option<f64>>>> = (scores.iter())
+            .filter(|scores| !scores.is_level())
+            .map(|scores| {
+                let runs = scores.task.methods.list[number].runs.iter();
+                runs.map(|run| scores.after(run, &shares)).collect()
+            })
+            .collect();
+        let mut points = Vec::new();
+        for (at, share) in shares.iter().enumerate() {
+            let of_task = |runs: &Vec<Vec<Option<f64>>>| runs.iter().map(|run| run[at]).collect();
+            let groups: Option<Vec<Vec<f64>>> = each.iter().map(of_task).collect();
+            let all = groups.and_then(|groups| aggregate(&groups));
+            if let Some(Interval { value, low, high }) = all {
+                csv.push(&[name], &[*share, value, low, high]);
+            }
+            points.push((100.0 * share, all.unwrap_or(Interval::NONE)));
+        }
+        if points.iter().any(|(_, all)| all.value.is_finite()) {
+            found += 1;
+            if drawn.contains(&number) {
+                curves.push(curve((number, name), points));
+            }
+        }
+    }
+    let drawing = Curves {
+        title: "All tasks: sample efficiency",
+        x: ("share of the environment steps, %", number),
+        y: "interquartile mean, common scale",
+        range: Some([-0.02, 1.02]),
+        curves,
+    };
+    let mut section = Section {
+        id: "efficiency".to_owned(),
+        title: "Sample efficiency".to_owned(),
+        tables: vec![("efficiency".to_owned(), csv.finish())],
+        ..Section::default()
+    };
+    section.push("overall", "efficiency", drawing.draw()?);
+    section.text = vec![match found {
+        0 if scores.iter().all(TaskScores::is_level) => "There is no common scale.".to_owned(),
+        0 => "No method has evaluations of all its runs on every task yet, or a task that is measured by its return has no run \
+              at its end, between which its scale lies."
+            .to_owned(),
+        _ => format!(
+            "The last evaluation up to each share of a run's training, over all tasks on their common scale.{}",
+            left_out(found)
+        ),
+    }];
+    Ok(section)
+}
