@@ -196,8 +196,8 @@ pub struct BilevelConfig {
     pub rollout: RolloutGraph,
     /// Learning rate of Adam for the edge logits.
     pub lr: f64,
-    /// Weight of the entropy of the rows' draws in the score function's loss at the start of a run; it falls to 0 over the
-    /// run. It keeps a row from settling on a sender before the team has learned to use what it hears.
+    /// Weight of the entropy of the rows' draws in the score function's loss at the start of a run; it falls to 0 until the
+    /// graph is frozen. It keeps a row from settling on a sender before the team has learned to use what it hears.
     pub entropy_coef: f64,
     /// Different graphs in a rollout; 0: one for each environment. Straight-through uses one.
     pub groups: usize,

@@ -172,7 +172,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         let objective = Objective {
             ppo,
             gate: priced.as_ref().map(|(_, terms)| terms),
-            left: (1.0 - self.progress()).max(0.0),
+            progress: self.progress(),
         };
         let experience = Experience::new(
             &mut self.shards,

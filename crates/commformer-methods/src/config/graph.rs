@@ -53,7 +53,7 @@ pub struct GraphConfig {
     #[default = 5e-2]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub lr: f64,
-    /// Weight of the entropy of the rows' draws in the score function's loss; it falls to 0 over the run.
+    /// Weight of the entropy of the rows' draws in the score function's loss; it falls to 0 until the graph is frozen.
     #[default = 0.3]
     #[schemars(range(min = 0.0))]
     pub entropy_coef: f64,

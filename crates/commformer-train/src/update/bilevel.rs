@@ -122,6 +122,12 @@ pub struct Conflict {
 }
 
 impl BilevelConfig {
+    /// Weight of the rows' entropy when a share `progress` of the run is over. It is gone when the graph is frozen: a row whose
+    /// senders are worth nearly the same settles only while the weight is small, and a graph is to be settled by then.
+    pub(crate) fn entropy_weight(&self, progress: f64) -> f64 {
+        self.entropy_coef * (1.0 - progress / self.post_stable).max(0.0)
+    }
+
     /// How many of `envs` environments, the first ones, the lower level learns from.
     pub fn lower_envs(&self, envs: usize) -> usize {
         match self.upper_data {
@@ -221,9 +227,8 @@ mod tests {
     use ndarray::array;
     use tch::Device;
 
-    #[test]
-    fn schedules_by_which_a_level_would_not_learn_are_refused() {
-        let schedule = BilevelConfig {
+    fn schedule() -> BilevelConfig {
+        BilevelConfig {
             estimator: Estimator::ScoreFunction,
             rollout: RolloutGraph::Sampled,
             lr: 1e-3,
@@ -234,7 +239,34 @@ mod tests {
             held_out: 0.2,
             warmup: 0,
             post_stable: 1.0,
-        };
+        }
+    }
+
+    #[test]
+    fn the_weight_of_entropy_is_gone_when_the_graph_is_frozen() {
+        let mut schedule = schedule();
+        schedule.entropy_coef = 0.3;
+        for (post_stable, progress, expected) in [
+            (1.0, 0.0, 0.3),
+            (1.0, 0.5, 0.15),
+            (0.5, 0.0, 0.3),
+            (0.5, 0.25, 0.15),
+            (0.5, 0.5, 0.0),
+            (0.5, 1.0, 0.0),
+            (0.0, 0.0, 0.0),
+        ] {
+            schedule.post_stable = post_stable;
+            let found = schedule.entropy_weight(progress);
+            assert!(
+                (found - expected).abs() < 1e-12,
+                "{post_stable}, {progress}: {found}"
+            );
+        }
+    }
+
+    #[test]
+    fn schedules_by_which_a_level_would_not_learn_are_refused() {
+        let schedule = schedule();
         assert_eq!(schedule.conflict(5, 10), None);
         let held_out = BilevelConfig {
             upper_data: UpperData::HeldOut,

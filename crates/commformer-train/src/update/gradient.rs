@@ -24,8 +24,8 @@ pub struct Objective<'a> {
     pub ppo: &'a PpoConfig,
     /// Weights of the gates' terms; `None`: the gates are not in force.
     pub gate: Option<&'a GateTerms>,
-    /// Share of the run that is left, by which the entropy of graphs weighs.
-    pub left: f64,
+    /// Share of the run that is over, from 0 to 1.
+    pub progress: f64,
 }
 
 /// The graph of a part.

@@ -241,7 +241,7 @@ impl<P: Policy> Learner<P> {
                     graph,
                     order,
                     (advantages.view(), compared),
-                    schedule.entropy_coef * objective.left,
+                    schedule.entropy_weight(objective.progress),
                 )?;
                 let leaves = [graph.edge_logits()];
                 let mut gradients = Tensor::f_run_backward(&[&loss], &leaves, false, false)?;

@@ -19,6 +19,7 @@ mod trust;
 mod watch;
 
 use crate::terminal;
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use plain::Plain;
 use std::io::{self, Write};
@@ -65,8 +66,8 @@ enum Command {
 pub fn run() -> ExitCode {
     let out = &mut Plain(io::stdout());
     let result = match Cli::parse().command {
-        Command::Train(train) => train.run(&mut Unread(out)),
-        Command::Compare(compare) => compare.run(&mut Unread(out)),
+        Command::Train(train) => to_its_end(out, |out| train.run(out)),
+        Command::Compare(compare) => to_its_end(out, |out| compare.run(out)),
         Command::Eval(eval) => eval.run(out).map(|()| ExitCode::SUCCESS),
         Command::Watch(watch) => watch.run(out).map(|()| ExitCode::SUCCESS),
         Command::Replay(replay) => replay.run(out).map(|()| ExitCode::SUCCESS),
@@ -105,20 +106,60 @@ fn told(error: &anyhow::Error) -> String {
     line
 }
 
-/// An output that goes on quietly when nobody reads it any more, be it a pipe that was closed or a terminal: what a command
-/// is for does not end with it.
-struct Unread<W>(W);
+/// Lets a command come to its end although what it says cannot be written, which is then an error, unless nobody reads it
+/// any more: what the command is for does not end with it.
+fn to_its_end(
+    out: &mut dyn Write,
+    command: impl FnOnce(&mut dyn Write) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
+    let mut out = Unread { out, lost: None };
+    let code = command(&mut out)?;
+    match out.lost {
+        Some(error) if !is_unread(&error) => {
+            Err(error).context("what this command says could not all be written")
+        }
+        _ => Ok(code),
+    }
+}
+
+/// An output that takes everything, and nothing is written after the first error.
+struct Unread<W> {
+    out: W,
+    lost: Option<io::Error>,
+}
+
+impl<W: Write> Unread<W> {
+    fn kept<T>(&mut self, write: impl FnOnce(&mut W) -> io::Result<T>) -> Option<T> {
+        if self.lost.is_some() {
+            return None;
+        }
+        match write(&mut self.out) {
+            Ok(done) => Some(done),
+            Err(error) => {
+                self.lost = Some(error);
+                None
+            }
+        }
+    }
+}
 
 impl<W: Write> Write for Unread<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(self.0.write(bytes).unwrap_or(bytes.len()))
+        Ok(self.kept(|out| out.write(bytes)).unwrap_or(bytes.len()))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        // As above.
-        let _ = self.0.flush();
+        // An error is kept.
+        let _ = self.kept(|out| out.flush());
         Ok(())
     }
+}
+
+/// Whether a pipe was closed, or a terminal.
+fn is_unread(error: &io::Error) -> bool {
+    /// EIO, with which a terminal that is gone answers.
+    const GONE: i32 = 5;
+    error.kind() == io::ErrorKind::BrokenPipe || error.raw_os_error() == Some(GONE)
 }
 
 /// Tells of something that is wrong but stops nothing.
@@ -151,21 +192,38 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn an_output_that_nobody_reads_fails_nothing() {
-        struct Gone(io::ErrorKind);
-        impl Write for Gone {
-            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-                Err(self.0.into())
+    fn an_output_that_nobody_reads_fails_nothing_and_a_full_disk_ends_in_an_error() {
+        /// What has room for so many bytes, and then this error.
+        struct Full(Vec<u8>, usize, i32);
+        impl Write for Full {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                match self.1.min(bytes.len()) {
+                    0 => Err(io::Error::from_raw_os_error(self.2)),
+                    some => {
+                        self.1 -= some;
+                        self.0.extend(&bytes[..some]);
+                        Ok(some)
+                    }
+                }
             }
             fn flush(&mut self) -> io::Result<()> {
-                Err(self.0.into())
+                Ok(())
             }
         }
-        // A closed terminal has another error than a closed pipe.
-        for kind in [io::ErrorKind::BrokenPipe, io::ErrorKind::Other] {
-            let mut out = Unread(Gone(kind));
-            writeln!(out, "a line").unwrap();
-            out.flush().unwrap();
+        // A pipe that was closed, a terminal, and no space left.
+        for (code, is_error) in [(32, false), (5, false), (28, true)] {
+            let mut out = Full(Vec::new(), 4, code);
+            let mut came_to_its_end = false;
+            let ended = to_its_end(&mut out, |out| {
+                writeln!(out, "a line")?;
+                out.flush()?;
+                writeln!(out, "b")?;
+                came_to_its_end = true;
+                Ok(ExitCode::SUCCESS)
+            });
+            assert!(came_to_its_end);
+            assert_eq!(ended.is_err(), is_error, "{code}");
+            assert_eq!(out.0, b"a li");
         }
     }
 

@@ -54,23 +54,33 @@ pub(super) fn wrongly_named(method: &Named, layers: &[(Table, Source)]) -> Optio
     })
 }
 
-/// Methods that would be the same runs under two names.
+/// Methods, or tasks, that would be the same runs under two names.
 pub(super) fn same_settings(runs: &[Planned]) -> Vec<(String, String)> {
-    let mut known: BTreeMap<(&str, u64, String), &Planned> = BTreeMap::new();
+    let mut known: BTreeMap<(u64, String), &Planned> = BTreeMap::new();
     let mut faults = Vec::new();
     for run in runs {
         let Ok(settings) = run.config.settings_that_matter() else {
             continue;
         };
-        let Some(first) = known.insert((&run.task, run.seed, settings), run) else {
+        let Some(first) = known.insert((run.seed, settings), run) else {
             continue;
         };
+        let (place, what) = match first.task == run.task {
+            true => {
+                let methods = [&first.method, &run.method];
+                (format!("task {}", run.task), ("methods", methods))
+            }
+            false => {
+                let tasks = [&first.task, &run.task];
+                (format!("method {}", run.method), ("tasks", tasks))
+            }
+        };
+        let (what, [one, other]) = what;
         faults.push((
-            format!("task {}", run.task),
+            place,
             format!(
-                "the methods {} and {} have the same settings, but for threads and device at most: they would be the same run \
-                 twice; leave one out",
-                first.method, run.method
+                "the {what} {one} and {other} have the same settings, but for threads and device at most: they would be the \
+                 same run twice; leave one out"
             ),
         ));
     }

@@ -50,8 +50,11 @@ pub enum FormatError {
         /// The preset with the nearest name.
         hint: Option<String>,
     },
-    /// Two methods or variants have one name.
-    #[error("two variants of {} are called `{name}`: give their methods other names", file.display())]
+    /// Two tasks, or two methods or variants, have one name.
+    #[error(
+        "{} names `{name}` twice, where capitals make no difference: give one of the two another name",
+        file.display()
+    )]
     TwoOfOneName {
         /// The file.
         file: PathBuf,

@@ -12,8 +12,10 @@ pub(super) fn wrong(name: &str) -> Option<&'static str> {
         _ if name.is_empty() || name.len() > LONGEST => Some("1 to 120 letters"),
         _ if name.starts_with(['.', '-']) => Some("a name that begins with a letter or a digit"),
         _ if !name.chars().all(plain) => Some("letters, digits and -_+.= alone"),
-        // Beside the folders of tasks.
-        "report" => Some("another name than that of the report's folder"),
+        // Beside the folders of tasks, and in that folder beside those of tasks' pages.
+        "report" | "report.html" | "marl-eval.json" => {
+            Some("another name than those of the report's folder and of its files")
+        }
         _ => None,
     }
 }
@@ -92,6 +94,8 @@ mod tests {
             "-a",
             "a b",
             "report",
+            "report.html",
+            "marl-eval.json",
             "ä",
             &"x".repeat(121),
         ] {

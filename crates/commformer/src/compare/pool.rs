@@ -37,7 +37,8 @@ const OF_RANKS: [&str; 5] = [
 #[derive(Debug)]
 pub struct Pool<'a> {
     active: Vec<Active<'a>>,
-    waiting: VecDeque<&'a Planned>,
+    /// With the steps behind each.
+    waiting: VecDeque<(&'a Planned, u64)>,
     /// Those of which it was told that another process trains there.
     told: Vec<&'a Planned>,
     program: PathBuf,
@@ -129,8 +130,12 @@ impl<'a> Pool<'a> {
                     pool.summary.failed.push((run.name(), why.clone()));
                     Happened::Failed { before, why }
                 }
-                State::New | State::Begun(_) => {
-                    pool.waiting.push_back(run);
+                State::New => {
+                    pool.waiting.push_back((run, 0));
+                    continue;
+                }
+                State::Begun(steps) => {
+                    pool.waiting.push_back((run, steps));
                     continue;
                 }
             };
@@ -145,8 +150,8 @@ impl<'a> Pool<'a> {
         self.active.iter().map(steps)
     }
 
-    /// Runs that wait for a process.
-    pub fn waiting(&self) -> impl Iterator<Item = &'a Planned> {
+    /// Each run that waits for a process, with the steps behind it.
+    pub fn waiting(&self) -> impl Iterator<Item = (&'a Planned, u64)> {
         self.waiting.iter().copied()
     }
 
@@ -165,7 +170,7 @@ impl<'a> Pool<'a> {
             if self.active.len() >= processes {
                 break;
             }
-            let Some(run) = self.waiting.pop_front() else {
+            let Some((run, steps)) = self.waiting.pop_front() else {
                 break;
             };
             // One of a comparison that was killed may still be saving.
@@ -174,7 +179,7 @@ impl<'a> Pool<'a> {
                     self.told.push(run);
                     tell(&Event::new(run, Happened::Waiting))?;
                 }
-                self.waiting.push_back(run);
+                self.waiting.push_back((run, steps));
                 continue;
             }
             // It may have ended meanwhile, where it was trained.

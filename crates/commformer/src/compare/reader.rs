@@ -155,8 +155,10 @@ impl Reader<'_> {
         common: Option<&(Table, Source)>,
     ) -> Result<Vec<Named>, FormatError> {
         let mut tasks = Vec::new();
+        let mut taken = BTreeSet::new();
         for (name, mut settings) in self.tables(table, "tasks")? {
             let place = format!("tasks.{name}");
+            self.take(&mut taken, &name)?;
             let mut preset = self.text(&mut settings, &place, "preset")?;
             let config = self.config(&mut settings, &place)?;
             let kind = settings.get("env").and_then(|env| env.get("kind"));
@@ -184,6 +186,17 @@ impl Reader<'_> {
         }
     }
 
+    /// Refuses a name that another has already. Some file systems do not tell capitals from small letters.
+    fn take(&self, taken: &mut BTreeSet<String>, name: &str) -> Result<(), FormatError> {
+        match taken.insert(name.to_ascii_lowercase()) {
+            true => Ok(()),
+            false => Err(FormatError::TwoOfOneName {
+                file: self.path.to_owned(),
+                name: name.to_owned(),
+            }),
+        }
+    }
+
     fn preset_called(&self, name: &str) -> Result<String, FormatError> {
         let mut names = presets::ALL.iter().map(|preset| preset.name);
         match names.clone().any(|known| known == name) {
@@ -203,7 +216,6 @@ impl Reader<'_> {
             tables.push((String::new(), Table::new()));
         }
         let mut methods: Vec<Named> = Vec::new();
-        // Some file systems do not tell capitals from small letters.
         let mut taken = BTreeSet::new();
         for (name, mut settings) in tables {
             let place = format!("methods.{name}");
@@ -239,10 +251,12 @@ impl Reader<'_> {
                         expected,
                     });
                 }
-                if !taken.insert(variant.to_ascii_lowercase()) {
-                    let name = variant;
-                    return Err(FormatError::TwoOfOneName { file, name });
-                }
+                self.take(&mut taken, &variant)?;
+                // A layer that changes a kind drops the settings of the former one, so that kinds come before what is set for
+                // them.
+                let mut values = values;
+                let is_kind = |path: &str| matches!(path, "env.kind" | "method.kind");
+                values.sort_by_key(|(path, ..)| !is_kind(path));
                 let above = values
                     .into_iter()
                     .map(|(path, value, source)| (nested(path, value.clone()), source.clone()));

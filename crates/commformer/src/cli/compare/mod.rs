@@ -73,8 +73,9 @@ impl Compare {
             )?;
             return Ok(ExitCode::from(code));
         }
-        self.make_report(&plan, Some(&summary), out)?;
-        self.conclude(&summary, out)
+        let reported = self.make_report(&plan, Some(&summary), out);
+        let code = self.conclude(&summary, out)?;
+        reported.map(|()| code)
     }
 
     fn train(

@@ -67,8 +67,9 @@ impl Show {
         let name = event.name();
         let of_run = self.steps.entry(name.clone()).or_default();
         match &event.happened {
-            // Nothing is left to do for either.
-            Happened::Finished { .. } | Happened::Failed { .. } => of_run[1] = of_run[0],
+            Happened::Finished { .. } => of_run[1] = of_run[0],
+            // The rest is not to be trained.
+            Happened::Failed { .. } => of_run[0] = of_run[1],
             Happened::Started { steps } | Happened::Stopped { steps } => of_run[1] = *steps,
             Happened::Evaluated { metrics, .. } => {
                 if let Some(live) = &mut self.live {
@@ -87,8 +88,8 @@ impl Show {
         for (run, steps) in pool.active() {
             self.steps.entry(run.name()).or_default()[1] = steps;
         }
-        for run in pool.waiting() {
-            self.steps.entry(run.name()).or_default()[1] = 0;
+        for (run, steps) in pool.waiting() {
+            self.steps.entry(run.name()).or_default()[1] = steps;
         }
         let line = self.total(pool);
         let Some(live) = &mut self.live else {

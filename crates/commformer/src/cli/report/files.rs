@@ -15,7 +15,8 @@ const LIST: &str = ".report-files";
 const LONGEST: u64 = 16 << 20;
 
 /// Writes a report's files, and removes those of the report before it that it does not have. Interrupted anywhere, the
-/// list still names all that was written, and the next report removes what is left.
+/// list still names all that was written, and the next report removes what is left; but for a file that was just being
+/// written, under a hidden name that ends in `.tmp`: another report may be writing it.
 pub(in crate::cli) fn write(report: &Report, folder: &Path) -> anyhow::Result<()> {
     let before = listed(folder);
     let now: BTreeSet<String> = report.files.iter().map(|(name, _)| name.clone()).collect();
