@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from test_football import raw
+from test_football import engine
 
 FOLDER = Path(__file__).parents[3] / "docs" / "experiments"
 
@@ -27,35 +27,12 @@ def script(name: str) -> ModuleType:
     return module
 
 
-class Engine:
-    """A stand-in for the engine of Google Research Football, of three steps in an episode."""
-
-    def __init__(self, number_of_left_players_agent_controls: int, **_: Any) -> None:
-        self.agents, self.unwrapped, self._config = number_of_left_players_agent_controls, self, {}
-        self.left = 0
-
-    def observation(self) -> list[dict[str, Any]]:
-        return [raw(active=player % 3, steps_left=self.left) for player in range(self.agents)]
-
-    def reset(self) -> list[dict[str, Any]]:
-        self.left = 3
-        return self.observation()
-
-    def step(self, actions: list[int]) -> tuple[list[dict[str, Any]], np.ndarray, bool, dict[str, int]]:
-        assert len(actions) == self.agents and self.left > 0
-        self.left -= 1
-        return self.observation(), np.full(self.agents, 0.5), self.left == 0, {"score_reward": int(self.left == 0)}
-
-
 class Football(unittest.TestCase):
     """Random play and its speed, on the stand-in."""
 
     def setUp(self) -> None:
-        env = ModuleType("gfootball.env")
-        env.create_environment = Engine
-        stand_in = {"gfootball": ModuleType("gfootball"), "gfootball.env": env}
         # Importing a script puts the bridge's folder into the path.
-        for patch in [mock.patch.dict(sys.modules, stand_in), mock.patch.object(sys, "path", [*sys.path])]:
+        for patch in [engine(length=3, last_score=1), mock.patch.object(sys, "path", [*sys.path])]:
             patch.start()
             self.addCleanup(patch.stop)
 

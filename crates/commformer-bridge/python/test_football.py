@@ -1,7 +1,11 @@
 """Tests of the adapter of Google Research Football: python -m unittest test_football (in this directory)."""
 
+import functools
+import sys
 import unittest
+from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -28,11 +32,39 @@ def raw(**changes: Any) -> dict[str, Any]:
     return {**given, **changes}
 
 
+class Engine:
+    """A stand-in for the engine of Google Research Football: an episode ends after its length, with a score or none."""
+
+    def __init__(self, length: int, last_score: int, number_of_left_players_agent_controls: int, **_: Any) -> None:
+        self.agents, self.unwrapped, self._config = number_of_left_players_agent_controls, self, {}
+        self.length, self.last_score, self.left = length, last_score, 0
+
+    def observation(self) -> list[dict[str, Any]]:
+        return [raw(active=player % 3, steps_left=self.left) for player in range(self.agents)]
+
+    def reset(self) -> list[dict[str, Any]]:
+        self.left = self.length
+        return self.observation()
+
+    def step(self, actions: list[int]) -> tuple[list[dict[str, Any]], np.ndarray, bool, dict[str, int]]:
+        assert len(actions) == self.agents and self.left > 0
+        self.left -= 1
+        score = 0 if self.left else self.last_score
+        return self.observation(), np.full(self.agents, 0.5), self.left == 0, {"score_reward": score}
+
+
+def engine(length: int, last_score: int) -> Any:
+    """Puts the stand-in in the place of the engine, until the patch is stopped."""
+    env = ModuleType("gfootball.env")
+    env.create_environment = functools.partial(Engine, length, last_score)
+    return mock.patch.dict(sys.modules, {"gfootball": ModuleType("gfootball"), "gfootball.env": env})
+
+
 class Football(unittest.TestCase):
     """What is computed from the engine's description; the engine itself is not asked."""
 
     def test_who_is_looked_at_is_where_everything_is_seen_from(self) -> None:
-        seen = football.Football.encode(raw())
+        seen = football.Football.encode(raw(), 400)
         parts = {"place": 2, "direction": 2, "tired, ball": 2, "keeps doing": 10, "goal": 2, "to the ball": 2}
         parts |= {"its distance, height": 2, "its direction": 3, "whose": 3, "own": 10, "other": 10, "play": 7, "time": 1}
         self.assertEqual(len(seen), sum(parts.values()))
@@ -56,13 +88,30 @@ class Football(unittest.TestCase):
         for name, numbers in expected.items():
             np.testing.assert_allclose(found[name], numbers, atol=1e-6, err_msg=name)
 
+    def test_the_time_that_is_left_is_a_share_of_the_episode(self) -> None:
+        for length in (400, 3000):
+            with engine(length, last_score=0):
+                task = football.Football("academy_3_vs_1_with_keeper")
+                seen = [task.reset(0), task.step(np.zeros(3, dtype=int))[0]]
+            expected = [np.float32(1), np.float32((length - 1) / length)]
+            for rows, share in zip(seen, expected):
+                self.assertEqual(rows[:, -1].tolist(), [share] * 3, f"of {length} steps")
+
+    def test_a_goal_in_the_last_step_is_an_end_and_no_time_out(self) -> None:
+        for score, ends in [(0, (False, True)), (1, (True, False)), (-1, (True, False))]:
+            with engine(1, score):
+                task = football.Football("academy_3_vs_1_with_keeper")
+                task.reset(0)
+                _, _, terminated, truncated = task.step(np.zeros(3, dtype=int))
+            self.assertEqual((terminated, truncated), ends, f"score {score}")
+
     def test_another_who_has_the_ball_is_marked(self) -> None:
-        whole = football.Football.encode(raw())
+        whole = football.Football.encode(raw(), 400)
         for changes, place in [
             ({"ball_owned_player": 2}, -8 - 10 - 1),
             ({"ball_owned_team": 1, "ball_owned_player": 0}, -8 - 10 + 4),
         ]:
-            seen = football.Football.encode(raw(**changes))
+            seen = football.Football.encode(raw(**changes), 400)
             self.assertEqual((whole[place], seen[place]), (0, 1))
             self.assertEqual(seen[5], 0, "it has none itself")
 

@@ -60,9 +60,9 @@ class Football:
         settings = {"game_engine_random_seed": int(seed) % 2**31, "reverse_team_processing": bool(seed % 2)}
         self.env.unwrapped._config.update(settings)
         self.goals = self.conceded = 0
-        seen = self._look(self.env.reset())
-        self.length = max(self.raw[0]["steps_left"], 1)
-        return seen
+        observation = self.env.reset()
+        self.length = max(self.env.unwrapped.observation()[0]["steps_left"], 1)
+        return self._look(observation)
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool, bool]:
         """One of the engine's steps, a tenth of a second."""
@@ -71,7 +71,8 @@ class Football:
         self.goals += score > 0
         self.conceded += score < 0
         seen = self._look(observation)
-        timed_out = over and self.raw[0]["steps_left"] <= 0
+        # A goal in the last step is how the episode ends; the clock has no part in it.
+        timed_out = over and score == 0 and self.raw[0]["steps_left"] <= 0
         return seen, np.asarray(rewards, dtype=np.float32), over and not timed_out, timed_out
 
     def metric_values(self) -> tuple[float, float, float]:
@@ -87,11 +88,13 @@ class Football:
         self.raw = self.env.unwrapped.observation()
         if not self.encodes:
             return np.asarray(observation, dtype=np.float32).reshape(self.agents, -1)
-        return np.stack([self.encode(player) for player in self.raw])
+        return np.stack([self.encode(player, self.length) for player in self.raw])
 
     @staticmethod
-    def encode(raw: dict[str, Any]) -> np.ndarray:
-        """What one player sees, about -1 to 1; everything but the first two numbers is as seen from it.
+    def encode(raw: dict[str, Any], length: int) -> np.ndarray:
+        """What one player sees in an episode of this length, about -1 to 1.
+
+        Everything but the first two numbers is as seen from it.
 
         Itself: place (2), direction (2), tiredness, whether it has the ball, what it keeps doing (10). The way to the
         middle of the other goal (2). The ball: way to it (2), its distance, height, direction (3), whether nobody, its own or
@@ -125,7 +128,7 @@ class Football:
             team("left_team", 0, own),
             team("right_team", 1),
             play,
-            [raw["steps_left"] / 400.0],
+            [raw["steps_left"] / length],
         )
         return np.concatenate(parts_of_it).astype(np.float32)
 
