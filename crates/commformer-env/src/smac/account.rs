@@ -76,7 +76,8 @@ impl Account {
     pub fn reward(&mut self, battle: &Battle, config: &SmacConfig, status: Status) -> f32 {
         let end = match status {
             Status::Terminated if is_won(battle) => config.reward_win,
-            Status::Terminated if !battle.is_beaten(Side::Enemies) => config.reward_defeat,
+            // Not who runs out of time, where that terminates; nor where both sides are beaten, as in SMAC.
+            Status::Terminated if is_lost(battle) => config.reward_defeat,
             _ => 0.0,
         };
         (self.earned(battle, config) + end) * self.scale
@@ -146,4 +147,8 @@ fn points(unit: &UnitState) -> f32 {
 
 fn is_won(battle: &Battle) -> bool {
     battle.is_beaten(Side::Enemies) && battle.stands(Side::Allies)
+}
+
+fn is_lost(battle: &Battle) -> bool {
+    battle.is_beaten(Side::Allies) && !battle.is_beaten(Side::Enemies)
 }

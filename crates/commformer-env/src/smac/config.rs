@@ -6,7 +6,7 @@ use super::data::Unit;
 use super::env::Smac;
 use super::observe::Layout;
 use super::players::Script;
-use super::scenario::{Scenario, Start, builtin, names};
+use super::scenario::{Member, Scenario, Start, builtin, names};
 use super::sight::Sight;
 use crate::{ConfigError, Environment, Task, error::require, settings};
 use schemars::JsonSchema;
@@ -163,15 +163,7 @@ impl SmacConfig {
     /// Whether a battle can be fought so; where units stand is taken from the scenario.
     pub(super) fn check(&self, scenario: &Scenario) -> Result<(), ConfigError> {
         settings::check(self)?;
-        let enemies = scenario.enemies.len();
-        let enemy = |&member| scenario.kind(member);
-        let scale = self.reward_scale(enemies, strength(scenario.enemies.iter().map(enemy)));
-        require(
-            scale.is_finite(),
-            "reward_scale_rate",
-            self.reward_scale_rate,
-            "0: nothing is paid",
-        )?;
+        self.check_rewards(scenario)?;
         let crowded = self.start.and_then(|_| scenario.crowded());
         require(
             crowded.is_none(),
@@ -179,6 +171,40 @@ impl SmacConfig {
             self.start.map_or("", Start::name),
             "left out: not all units find room on this map",
         )
+    }
+
+    /// Whether all that a battle can pay is a number.
+    fn check_rewards(&self, scenario: &Scenario) -> Result<(), ConfigError> {
+        let points = |side: &[Member]| strength(side.iter().map(|&member| scenario.kind(member)));
+        let lost = |side: &[Member]| points(side) + side.len() as f32 * self.reward_death_value;
+        let gain = lost(&scenario.enemies);
+        let (own, cost) = match self.reward_only_positive {
+            true => (0.0, 0.0),
+            false => {
+                let own = lost(&scenario.allies);
+                (own, self.reward_negative_scale * own)
+            }
+        };
+        let (win, defeat) = (self.reward_win, self.reward_defeat);
+        let of_win = gain + win;
+        let of_defeat = gain.max(cost) + defeat.abs();
+        let scale = self.reward_scale(scenario.enemies.len(), points(&scenario.enemies));
+        let most = of_win.max(of_defeat) * scale;
+        for (field, found, reached) in [
+            ("reward_death_value", self.reward_death_value, gain.max(own)),
+            ("reward_negative_scale", self.reward_negative_scale, cost),
+            ("reward_win", win, of_win),
+            ("reward_defeat", defeat, of_defeat),
+            ("reward_scale_rate", self.reward_scale_rate, most),
+        ] {
+            require(
+                reached.is_finite(),
+                field,
+                format!("{found:e}"),
+                "nearer to 0: what a battle can pay adds up to more than the largest number",
+            )?;
+        }
+        Ok(())
     }
 }
 

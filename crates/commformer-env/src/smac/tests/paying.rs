@@ -187,6 +187,7 @@ fn a_limit_can_terminate() {
         let config = SmacConfig {
             episode_limit: Some(3),
             limit_terminates,
+            reward_defeat: -1.0,
             ..SmacConfig::default()
         };
         let far = [[2.0, 16.0], [30.0, 16.0]];
@@ -217,6 +218,42 @@ fn a_battle_that_both_sides_lose_is_not_won() {
         [45.0 + 10.0],
         "nor is it a defeat, as in SMAC"
     );
+}
+
+#[test]
+fn rewards_that_add_up_to_no_number_are_refused_by_name() {
+    const HUGE: f32 = 2e38;
+    type Change = fn(&mut SmacConfig);
+    let refused = |changes: &[Change]| {
+        let mut config = SmacConfig::default();
+        changes.iter().for_each(|change| change(&mut config));
+        let battle = scenario(&[marine()], &[marine(), marine()]);
+        Smac::with_scenario(Arc::new(battle), config)
+            .err()
+            .map(|error| error.field)
+    };
+    let deaths: Change = |config| config.reward_death_value = HUGE;
+    let win: Change = |config| config.reward_win = HUGE;
+    let defeat: Change = |config| config.reward_defeat = -HUGE;
+    let half: Change = |config| config.reward_death_value = HUGE / 2.0;
+    let costly: Change = |config| config.reward_only_positive = false;
+    let costlier: Change = |config| config.reward_negative_scale = 4.0;
+    let scaled: Change = |config| config.reward_scale_rate = HUGE;
+    for (changes, field) in [
+        (&[deaths][..], Some("reward_death_value")),
+        (&[win], None),
+        (&[defeat], None),
+        (&[half], None),
+        (&[half, win], Some("reward_win")),
+        (&[half, defeat], Some("reward_defeat")),
+        (&[half, costly], None),
+        (&[half, costlier], None),
+        (&[half, costly, costlier], Some("reward_negative_scale")),
+        (&[scaled], None),
+        (&[scaled, defeat], Some("reward_scale_rate")),
+    ] {
+        assert_eq!(refused(changes).as_deref(), field);
+    }
 }
 
 /// Who sees and cannot fight wins with the last who can; a healer does not, as in SMAC.
