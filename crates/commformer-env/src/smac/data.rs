@@ -61,8 +61,6 @@ pub struct Unit {
     pub regeneration_delay: f32,
     /// Cells a second.
     pub speed: f32,
-    /// How far it sees.
-    pub sight: f32,
     /// Of its body, for weapons' ranges.
     pub radius: f32,
     /// Of its body, where units keep apart.

@@ -104,6 +104,14 @@ impl<'a> Units<'a> {
             let place = find(&table, path).unwrap_or_else(|| at.clone());
             self.lines.within(&place, path, found, bounds)?;
         }
+        if let Some((fields, reason)) = contradiction(&unit) {
+            // Where the file says one of them itself; what it has from another unit is said at `at`.
+            let mut places = fields.iter().filter_map(|field| find(&table, field));
+            let place = places.find(|place| place != at);
+            return Err(self
+                .lines
+                .error(&place.unwrap_or_else(|| at.clone()), reason));
+        }
         Ok(unit)
     }
 }
@@ -142,6 +150,21 @@ fn find(table: &DeTable<'_>, path: &str) -> Option<Range<usize>> {
     }
 }
 
+/// Fields of a unit that do not go together, and why.
+fn contradiction(unit: &Unit) -> Option<(&'static [&'static str], &'static str)> {
+    let heal = unit.heal.as_ref()?;
+    if unit.weapon.is_some() {
+        // Its target would be one of its own side, and it would shoot at that.
+        let reason = "a unit has a `weapon` or a `heal`, but not both: leave one out, and do not begin with a unit \
+                      that has the other";
+        return Some((&["heal", "weapon"], reason));
+    }
+    let spends = heal.energy_per_hp > 0.0 && unit.energy.is_none();
+    let reason = "this `heal` needs energy that the unit does not have: give the unit an `energy`, or set \
+                  `heal.energy_per_hp` to 0";
+    spends.then_some((&["heal"], reason))
+}
+
 /// A unit's numbers with their bounds: wide enough for whatever game, narrow enough that sums of them stay
 /// exact and no unit crosses a wall in a loop.
 fn numbers(unit: &Unit) -> Vec<(&'static str, f32, [f32; 2])> {
@@ -158,7 +181,6 @@ fn numbers(unit: &Unit) -> Vec<(&'static str, f32, [f32; 2])> {
         ("regeneration", unit.regeneration, POINTS),
         ("regeneration_delay", unit.regeneration_delay, SECONDS),
         ("speed", unit.speed, [0.0, 8.0]),
-        ("sight", unit.sight, LENGTH),
         ("radius", unit.radius, BODY),
         ("separation_radius", unit.separation_radius, BODY),
         ("cooldown_scale", unit.cooldown_scale, [0.1, 1e4]),

@@ -25,7 +25,6 @@ pub fn marine() -> Unit {
         regeneration: 0.0,
         regeneration_delay: 0.0,
         speed: 2.25,
-        sight: 9.0,
         radius: 0.375,
         separation_radius: 0.375,
         plane: Plane::Ground,

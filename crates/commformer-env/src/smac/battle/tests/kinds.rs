@@ -13,7 +13,6 @@ fn body(hp: f32, armour: f32, speed: f32, radius: f32, attributes: &[Attribute])
         regeneration: 0.0,
         regeneration_delay: 0.0,
         speed,
-        sight: 9.0,
         radius,
         separation_radius: radius,
         plane: Plane::Ground,

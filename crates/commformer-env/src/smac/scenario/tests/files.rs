@@ -17,7 +17,7 @@ fn a_small_file_is_a_scenario() {
 fn a_file_changes_units_and_adds_its_own() {
     let text = with("unit = 'marine'", "unit = 'hero'")
         + "[units.zealot]\nhp = 10\nweapon.damage = 3\n\
-           [units.hero]\nhp = 500\nspeed = 3\nsight = 9\nradius = 0.5\nseparation_radius = 0.5\n\
+           [units.hero]\nhp = 500\nspeed = 3\nradius = 0.5\nseparation_radius = 0.5\n\
            attributes = ['massive']\ncooldown_scale = 20\n\
            [units.unused]\nlike = 'medivac'\nenergy.start = 200\n";
     let scenario = Scenario::parse(&text).unwrap();
@@ -54,6 +54,11 @@ fn a_unit_out_of_bounds_is_refused_where_it_says_so() {
             "`radius` is 99, but must be from 0.05 to 4",
         ),
         ("[units.zealot]\nhpp = 1", 24, "unknown field `hpp`"),
+        (
+            "[units.zealot]\nsight = 9",
+            24,
+            "unknown field `sight`, expected one of `hp`, ",
+        ),
         ("[units.zealot]\nhp = 'x'", 24, "invalid type: string"),
         ("[units.zealot]\nweapon = 1", 24, "invalid type"),
         (
@@ -89,6 +94,23 @@ fn a_unit_out_of_bounds_is_refused_where_it_says_so() {
             "`like` must be the name of a built-in unit",
         ),
         ("[units]\nhero = 7", 24, "the unit `hero` must be a table"),
+        (
+            "[units.hero]\nlike = 'marine'\nhp = 9\nheal = { per_second = 9, energy_per_hp = 0, range = 4 }",
+            26,
+            "a unit has a `weapon` or a `heal`, but not both",
+        ),
+        (
+            "[units.hero]\nlike = 'medivac'\n\n[units.hero.weapon]\ndamage = 6\nrange = 5\nscan_range = 5\nperiod = 1\n\
+             damage_point = 0\nbackswing = 0",
+            26,
+            "a unit has a `weapon` or a `heal`, but not both",
+        ),
+        (
+            "[units.hero]\nhp = 9\nspeed = 3\nradius = 0.5\nseparation_radius = 0.5\nattributes = []\n\
+             cooldown_scale = 20\nheal = { per_second = 9, energy_per_hp = 0.5, range = 4 }",
+            30,
+            "this `heal` needs energy that the unit does not have",
+        ),
     ] {
         let ScenarioError {
             line: at,
@@ -99,6 +121,15 @@ fn a_unit_out_of_bounds_is_refused_where_it_says_so() {
     }
     let text = format!("units = 3\n{FILE}");
     assert!(refusal(&text).starts_with("line 1: `units` must be a table"));
+}
+
+#[test]
+fn a_healer_whose_heals_cost_nothing_needs_no_energy() {
+    let hero = "[units.hero]\nhp = 9\nspeed = 3\nradius = 0.5\nseparation_radius = 0.5\nattributes = []\n\
+                cooldown_scale = 20\nheal = { per_second = 9, energy_per_hp = 0, range = 4 }\n";
+    let scenario = Scenario::parse(&(with("'marine'", "'hero'") + hero)).unwrap();
+    let (_, hero) = &scenario.units[0];
+    assert!(hero.heal.is_some() && hero.energy.is_none());
 }
 
 /// What a mutation writes into a file.

@@ -69,27 +69,27 @@ const ROSTERS: [(&str, &str, &str, u32, usize); 26] = [
     ("5z_vs_1ul", "5 Zealot", "1 Ultralisk", 150, 0),
 ];
 
-/// Name; hit points, shield, armour, speed, sight, two radii; of the weapon damage, hits, range, scan range,
+/// Name; hit points, shield, armour, speed, two radii; of the weapon damage, hits, range, scan range,
 /// period, damage point, backswing.
-type Published = (&'static str, [f32; 7], Option<[f32; 7]>);
+type Published = (&'static str, [f32; 6], Option<[f32; 7]>);
 
 #[rustfmt::skip]
 const UNITS: [Published; 15] = [
-    ("marine", [45.0, 0.0, 0.0, 2.25, 9.0, 0.375, 0.375], Some([6.0, 1.0, 5.0, 5.5, 0.8608, 0.05, 0.75])),
-    ("marauder", [125.0, 0.0, 1.0, 2.25, 10.0, 0.5625, 0.5], Some([10.0, 1.0, 6.0, 6.5, 1.5, 0.0, 0.0])),
-    ("medivac", [150.0, 0.0, 1.0, 2.5, 11.0, 0.75, 0.75], None),
-    ("reaper", [60.0, 0.0, 0.0, 3.75, 9.0, 0.375, 0.375], Some([4.0, 2.0, 5.0, 5.5, 1.1, 0.0, 0.75])),
-    ("stalker", [80.0, 80.0, 1.0, 2.9531, 10.0, 0.625, 0.625], Some([13.0, 1.0, 6.0, 6.5, 1.87, 0.167, 0.5])),
-    ("zealot", [100.0, 50.0, 1.0, 2.25, 9.0, 0.5, 0.375], Some([8.0, 2.0, 0.1, 5.0, 1.2, 0.0, 0.5])),
-    ("colossus", [200.0, 150.0, 1.0, 2.25, 10.0, 1.0, 0.75], Some([10.0, 2.0, 7.0, 7.5, 1.5, 0.0832, 0.5])),
-    ("zergling", [35.0, 0.0, 0.0, 2.9531, 8.0, 0.375, 0.375], Some([5.0, 1.0, 0.1, 5.0, 0.696, 0.167, 0.5])),
-    ("hydralisk", [90.0, 0.0, 0.0, 2.25, 9.0, 0.625, 0.5], Some([12.0, 1.0, 5.0, 5.5, 0.825, 0.208, 0.5])),
-    ("baneling", [30.0, 0.0, 0.0, 2.5, 8.0, 0.375, 0.375], Some([20.0, 1.0, 0.25, 5.0, 0.833, 0.0, 0.5])),
-    ("spine_crawler", [300.0, 0.0, 2.0, 0.0, 11.0, 0.875, 0.875], Some([25.0, 1.0, 7.0, 5.0, 1.85, 0.3332, 0.5])),
-    ("roach", [145.0, 0.0, 1.0, 2.25, 9.0, 0.5, 0.5], Some([16.0, 1.0, 4.0, 5.0, 2.0, 0.167, 0.5])),
-    ("ultralisk", [500.0, 0.0, 2.0, 2.9531, 9.0, 1.0, 1.0], Some([35.0, 1.0, 1.0, 5.0, 0.86, 0.3332, 0.5])),
-    ("overseer", [200.0, 0.0, 1.0, 1.875, 11.0, 1.0, 0.75], None),
-    ("overlord", [200.0, 0.0, 0.0, 0.6445, 11.0, 1.0, 0.75], None),
+    ("marine", [45.0, 0.0, 0.0, 2.25, 0.375, 0.375], Some([6.0, 1.0, 5.0, 5.5, 0.8608, 0.05, 0.75])),
+    ("marauder", [125.0, 0.0, 1.0, 2.25, 0.5625, 0.5], Some([10.0, 1.0, 6.0, 6.5, 1.5, 0.0, 0.0])),
+    ("medivac", [150.0, 0.0, 1.0, 2.5, 0.75, 0.75], None),
+    ("reaper", [60.0, 0.0, 0.0, 3.75, 0.375, 0.375], Some([4.0, 2.0, 5.0, 5.5, 1.1, 0.0, 0.75])),
+    ("stalker", [80.0, 80.0, 1.0, 2.9531, 0.625, 0.625], Some([13.0, 1.0, 6.0, 6.5, 1.87, 0.167, 0.5])),
+    ("zealot", [100.0, 50.0, 1.0, 2.25, 0.5, 0.375], Some([8.0, 2.0, 0.1, 5.0, 1.2, 0.0, 0.5])),
+    ("colossus", [200.0, 150.0, 1.0, 2.25, 1.0, 0.75], Some([10.0, 2.0, 7.0, 7.5, 1.5, 0.0832, 0.5])),
+    ("zergling", [35.0, 0.0, 0.0, 2.9531, 0.375, 0.375], Some([5.0, 1.0, 0.1, 5.0, 0.696, 0.167, 0.5])),
+    ("hydralisk", [90.0, 0.0, 0.0, 2.25, 0.625, 0.5], Some([12.0, 1.0, 5.0, 5.5, 0.825, 0.208, 0.5])),
+    ("baneling", [30.0, 0.0, 0.0, 2.5, 0.375, 0.375], Some([20.0, 1.0, 0.25, 5.0, 0.833, 0.0, 0.5])),
+    ("spine_crawler", [300.0, 0.0, 2.0, 0.0, 0.875, 0.875], Some([25.0, 1.0, 7.0, 5.0, 1.85, 0.3332, 0.5])),
+    ("roach", [145.0, 0.0, 1.0, 2.25, 0.5, 0.5], Some([16.0, 1.0, 4.0, 5.0, 2.0, 0.167, 0.5])),
+    ("ultralisk", [500.0, 0.0, 2.0, 2.9531, 1.0, 1.0], Some([35.0, 1.0, 1.0, 5.0, 0.86, 0.3332, 0.5])),
+    ("overseer", [200.0, 0.0, 1.0, 1.875, 1.0, 0.75], None),
+    ("overlord", [200.0, 0.0, 0.0, 0.6445, 1.0, 0.75], None),
 ];
 
 #[test]
@@ -103,7 +103,6 @@ fn units_are_those_of_the_published_table() {
             unit.shield,
             unit.armour,
             unit.speed,
-            unit.sight,
             unit.radius,
             unit.separation_radius,
         ];
@@ -227,17 +226,11 @@ fn maps_change_the_units_that_the_table_says() {
     assert_eq!(unit("5z_vs_1ul", "zealot_rl").cooldown_scale, 35.0);
     let roach = unit("1o_2r_vs_4r", "roach");
     let weapon = roach.weapon.unwrap();
-    assert_eq!(
-        (roach.sight, weapon.period, weapon.scan_range),
-        (4.0, 1.0, 3.0)
-    );
+    assert_eq!((weapon.period, weapon.scan_range), (1.0, 3.0));
     // What the map does not mention stays.
     assert_eq!((weapon.damage, weapon.range), (16.0, 4.0));
     let scout = unit("1o_10b_vs_1r", "overload_rl");
-    assert_eq!(
-        (scout.speed, scout.sight, scout.plane),
-        (0.4687, 4.0, Plane::Air)
-    );
+    assert_eq!((scout.speed, scout.plane), (0.4687, Plane::Air));
 }
 
 /// Cells whose middle is free for a plane.
