@@ -24,8 +24,9 @@ pub struct CheckError {
 ///
 /// Several environments play each episode side by side. Their buffers hold different things before each call, so what
 /// is not written shows. Two of them have the same in their buffers, so what one seed and the same actions do not
-/// determine shows. Once in each episode another one takes up what [`save`](Environment::save) gave. From the second
-/// episode on, [`progress`](Environment::progress) rises from one to the next.
+/// determine shows. Another one takes up what [`save`](Environment::save) gave: in the beginning of each episode, and again
+/// after steps that are drawn, each about twice as far as the one before. From the second episode on,
+/// [`progress`](Environment::progress) rises from one to the next.
 ///
 /// Random actions do not come everywhere: that nothing is found is no proof. A program that is compiled with
 /// `panic = "abort"` ends where the environment panics.

@@ -23,10 +23,12 @@ struct Play<'a, E> {
     same: Option<Twin<E>>,
     /// The same with other things in its buffers before a call.
     other: Twin<E>,
-    /// One that took up what `one` saved; `None` before that, and once it was found to differ.
+    /// One that took up what `one` saved last; `None` before that, and once it was found to differ.
     restored: Option<Twin<E>>,
     /// The step after which that was saved.
     saved_at: u32,
+    /// The step after which the next one takes up.
+    next_save: u32,
     vacant: Vacant,
     /// Whether anybody was ever active.
     anybody: bool,
@@ -52,6 +54,7 @@ pub fn all<E: Environment>(
         other: twin(Before::OTHERS),
         restored: None,
         saved_at: 0,
+        next_save: 0,
         policy: Rng::new(seed, POLICY_STREAM),
         vacant: Vacant::new(spec.agents),
         anybody: false,
@@ -69,9 +72,6 @@ pub fn all<E: Environment>(
         if play.episode(episode, most_steps).is_none() {
             return;
         }
-        play.restored = None;
-        let (steps, _) = play.report.episodes[episode as usize];
-        play.saved_at = play.policy.below(steps);
     }
     play.report.episode = None;
     let unwritten = |(sort, _): &([&str; 2], String)| *sort == ["unwritten", "active"];
@@ -92,6 +92,7 @@ impl<E: Environment> Play<'_, E> {
     /// Plays an episode to its end; `None` if it cannot go on.
     fn episode(&mut self, episode: u32, most_steps: u32) -> Option<()> {
         self.report.step = 0;
+        (self.restored, self.next_save) = (None, 0);
         let share = f64::from(episode) / f64::from(EPISODES - 1);
         if episode > 0 {
             self.report.method = "`progress`";
@@ -113,7 +114,10 @@ impl<E: Environment> Play<'_, E> {
                 self.report.add(["endless", ""], None, what);
                 return None;
             }
-            if step == self.saved_at {
+            if step == self.next_save {
+                // At distances that grow, so that an episode of any length has some.
+                let farther = self.policy.below(step.saturating_mul(2).saturating_add(1));
+                self.next_save = step.saturating_add(1).saturating_add(farther);
                 self.take_up();
                 if let (Some(restored), true) = (&mut self.restored, episode > 0) {
                     restored.env.progress(share);
@@ -285,6 +289,7 @@ impl<E: Environment> Play<'_, E> {
             return;
         };
         self.report.method = "`restore`";
+        (self.restored, self.saved_at) = (None, self.report.step);
         let mut twin = Twin::new(
             (self.build)(),
             self.one.rng.clone(),

@@ -3,7 +3,9 @@
 mod walk;
 
 use crate::shown::{Scene, Shown};
-use commformer_env::{ActionSpace, Actions, Environment, Observation, Rng, Spec, Status, check};
+use commformer_env::{
+    ActionSpace, Actions, Environment, Observation, Rng, Spec, StateError, Status, check,
+};
 use walk::{STEPS, Walk};
 
 fn faults(fault: &'static str) -> Vec<String> {
@@ -244,4 +246,68 @@ fn a_wrapper_that_forgets_its_own_state_is_found() {
         "{fault}"
     );
     assert!(fault.contains("but `rewards` is "), "{fault}");
+}
+
+#[test]
+fn what_is_forgotten_late_is_found_where_short_and_long_episodes_alternate() {
+    /// Ends every other episode after two steps. In the others it pays for all steps from the third on, and forgets to
+    /// save how many these were.
+    struct Varying {
+        walk: Walk,
+        short: bool,
+        steps: u8,
+        late: f32,
+    }
+
+    impl Environment for Varying {
+        commformer_env::forward_environment! { |this| this.walk => spec metrics global_state departed must_receive }
+
+        fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
+            self.short = !self.short;
+            (self.steps, self.late) = (0, 0.0);
+            self.walk.reset(rng, out);
+        }
+
+        fn step(
+            &mut self,
+            actions: Actions<'_>,
+            rng: &mut Rng,
+            out: Observation<'_>,
+            rewards: &mut [f32],
+        ) -> Status {
+            let status = self.walk.step(actions, rng, out, rewards);
+            self.steps += 1;
+            if self.steps > 2 {
+                self.late += 1.0;
+            }
+            rewards[0] += self.late;
+            match self.short && self.steps == 2 {
+                true => Status::Terminated,
+                false => status,
+            }
+        }
+
+        fn save(&self) -> Option<Vec<u8>> {
+            let mut state = self.walk.save()?;
+            state.extend([u8::from(self.short), self.steps]);
+            Some(state)
+        }
+
+        fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
+            let (walk, own) = state.split_at(state.len() - 2);
+            (self.short, self.steps) = (own[0] == 1, own[1]);
+            self.walk.restore(walk, out)
+        }
+    }
+
+    let varying = || Varying {
+        walk: Walk::new(""),
+        short: false,
+        steps: 0,
+        late: 0.0,
+    };
+    for seed in 0..20 {
+        let error = check(varying, seed, 50).unwrap_err();
+        assert!(error.faults[0].contains("but `rewards` is "), "{error}");
+    }
 }
