@@ -54,8 +54,8 @@ pub struct PredatorCapturePreyConfig {
     #[default = 1]
     #[schemars(range(max = 100))]
     pub vision: usize,
-    /// Cells a capture agent sees in each direction; the rest of its window is hidden. Left out, it is blind: it
-    /// knows which cells surround it, not who is on them.
+    /// Cells a capture agent sees in each direction, at most `vision`; the rest of its window is hidden. Left out, it
+    /// is blind: it knows which cells surround it, not who is on them.
     pub capture_vision: Option<usize>,
     /// Who is rewarded for a prey that is found, and whether capturing it ends the episode.
     #[default(Mode::Mixed)]
@@ -166,6 +166,9 @@ impl PredatorCapturePrey {
             config.perception,
             allowed,
         )?;
+        let sight = config.capture_vision.unwrap_or(0);
+        let allowed = format!("0 to {}, the `vision` of perception agents", config.vision);
+        require(sight <= config.vision, "capture_vision", sight, allowed)?;
         let agents = config.perception + config.capture;
         Ok(Self {
             hunt: Hunt::new(grid, agents, config.prey, "perception + capture")?,

@@ -42,6 +42,8 @@ prop_compose! {
         second_reward_scheme in any::<bool>(),
     ) -> PredatorCapturePreyConfig {
         let PredatorPreyConfig { agents, prey, dim, vision, mode, .. } = hunt;
+        // It is at most the vision of the others.
+        let capture_vision = capture_vision.map(|sight| sight.min(vision));
         let perception = perception_share.min(agents - 1);
         let capture = agents - perception;
         PredatorCapturePreyConfig {

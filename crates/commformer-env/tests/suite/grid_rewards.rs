@@ -282,6 +282,14 @@ fn settings_that_cannot_be_are_named_with_what_they_may_be() {
         }),
         "perception + capture"
     );
+    let farther = PredatorCapturePreyConfig {
+        capture_vision: Some(2),
+        ..base()
+    };
+    assert_eq!(
+        PredatorCapturePrey::new(farther).unwrap_err().to_string(),
+        "`capture_vision` is 2, but must be 0 to 1, the `vision` of perception agents"
+    );
 }
 
 #[test]
