@@ -71,13 +71,6 @@ pub struct PredatorCapturePreyConfig {
     pub episode_limit: Option<u32>,
 }
 
-impl PredatorCapturePreyConfig {
-    /// Steps after which an episode is truncated, 0 for never; the default where they are left out.
-    pub fn limit(&self) -> u32 {
-        self.episode_limit.unwrap_or(default_limit(self.dim))
-    }
-}
-
 impl Task for PredatorCapturePreyConfig {
     fn build(&self) -> Result<Box<dyn Environment>, ConfigError> {
         Ok(Box::new(PredatorCapturePrey::new(self.clone())?))
@@ -92,7 +85,7 @@ impl Task for PredatorCapturePreyConfig {
     }
 
     fn episode_limit(&self) -> u32 {
-        self.limit()
+        self.episode_limit.unwrap_or(default_limit(self.dim))
     }
 
     fn set_episode_limit(&mut self, limit: u32) {
@@ -174,7 +167,7 @@ impl PredatorCapturePrey {
             hunt: Hunt::new(grid, agents, config.prey, "perception + capture")?,
             captured: vec![false; config.capture],
             grid,
-            limit: config.limit(),
+            limit: config.episode_limit(),
             spec: Spec {
                 agents,
                 obs_dim: grid.obs_dim(),

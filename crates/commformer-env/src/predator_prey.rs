@@ -53,13 +53,6 @@ pub struct PredatorPreyConfig {
     pub episode_limit: Option<u32>,
 }
 
-impl PredatorPreyConfig {
-    /// Steps after which an episode is truncated, 0 for never; the default where they are left out.
-    pub fn limit(&self) -> u32 {
-        self.episode_limit.unwrap_or(default_limit(self.dim))
-    }
-}
-
 impl Task for PredatorPreyConfig {
     fn build(&self) -> Result<Box<dyn Environment>, ConfigError> {
         Ok(Box::new(PredatorPrey::new(self.clone())?))
@@ -70,7 +63,7 @@ impl Task for PredatorPreyConfig {
     }
 
     fn episode_limit(&self) -> u32 {
-        self.limit()
+        self.episode_limit.unwrap_or(default_limit(self.dim))
     }
 
     fn set_episode_limit(&mut self, limit: u32) {
@@ -118,7 +111,7 @@ impl PredatorPrey {
         Ok(Self {
             hunt: Hunt::new(grid, config.agents, config.prey, "agents")?,
             grid,
-            limit: config.limit(),
+            limit: config.episode_limit(),
             spec: Spec {
                 agents: config.agents,
                 obs_dim: grid.obs_dim(),

@@ -18,7 +18,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, Status,
+    ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, Status, Task,
     error::require, saved::save_whole,
 };
 
@@ -304,7 +304,7 @@ impl Environment for TrafficJunction {
         self.pay(rewards);
         self.observe(out);
         self.state.steps = self.state.steps.saturating_add(1);
-        Status::of(false, self.state.steps, self.config.limit())
+        Status::of(false, self.state.steps, self.config.episode_limit())
     }
 
     fn metrics(&self, out: &mut [f32]) {

@@ -81,11 +81,6 @@ pub struct WarehouseConfig {
 }
 
 impl WarehouseConfig {
-    /// Steps after which an episode is truncated, 0 for never; the default where they are left out.
-    pub fn limit(&self) -> u32 {
-        self.episode_limit.unwrap_or(500)
-    }
-
     /// Shelves that are requested at any time.
     pub(super) fn requests(&self) -> usize {
         self.request_queue.unwrap_or(self.agents)
@@ -125,7 +120,7 @@ impl Task for WarehouseConfig {
     }
 
     fn episode_limit(&self) -> u32 {
-        self.limit()
+        self.episode_limit.unwrap_or(500)
     }
 
     fn set_episode_limit(&mut self, limit: u32) {

@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, Status,
+    ActionSpace, Actions, ConfigError, Environment, Frame, Observation, Rng, Spec, Status, Task,
     saved::save_whole,
 };
 
@@ -306,7 +306,7 @@ impl Warehouse {
         self.observe(out);
         let patience = self.config.inactivity_limit;
         let over = patience > 0 && self.state.inactive >= patience;
-        Status::of(over, self.state.steps, self.config.limit())
+        Status::of(over, self.state.steps, self.config.episode_limit())
     }
 }
 

@@ -119,13 +119,6 @@ impl SmacConfig {
         })
     }
 
-    /// Steps after which an episode is truncated, 0 for never; the map's where they are left out, and 0 if
-    /// there is no such map.
-    pub fn limit(&self) -> u32 {
-        let map = || self.scenario().map_or(0, |scenario| scenario.limit);
-        self.episode_limit.unwrap_or_else(map)
-    }
-
     /// The cone that agents see in.
     pub(super) fn cone(&self) -> Option<Cone> {
         self.sight_cone.map(Cone::new)
@@ -222,7 +215,9 @@ impl Task for SmacConfig {
     }
 
     fn episode_limit(&self) -> u32 {
-        self.limit()
+        // 0 if there is no such map.
+        let map = || self.scenario().map_or(0, |scenario| scenario.limit);
+        self.episode_limit.unwrap_or_else(map)
     }
 
     fn set_episode_limit(&mut self, limit: u32) {

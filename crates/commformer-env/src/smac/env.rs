@@ -193,13 +193,8 @@ impl Smac {
         &self.battle
     }
 
-    /// What each agent can choose, (N, A).
-    pub fn available(&self) -> &[bool] {
-        &self.available
-    }
-
-    /// What each agent could carry out, (N, A): [what it can choose](Self::available), but for targets out of
-    /// reach where [attacks are not masked](SmacConfig::mask_attacks).
+    /// What each agent could carry out, (N, A): what it can choose, but for targets out of reach where
+    /// [attacks are not masked](SmacConfig::mask_attacks).
     pub(super) fn able(&self) -> &[bool] {
         &self.able
     }

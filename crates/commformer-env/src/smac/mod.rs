@@ -30,7 +30,8 @@ pub(crate) use scenario::Spawn;
 pub use scenario::{
     FirstOrder, Member, Scenario, ScenarioError, Side, Start, builtin, builtin_text, names,
 };
-pub use terrain::Terrain;
+#[cfg(test)]
+pub(crate) use terrain::Terrain;
 
 #[cfg(test)]
 mod tests;

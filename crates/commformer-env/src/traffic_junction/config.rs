@@ -46,11 +46,6 @@ pub struct TrafficJunctionConfig {
 }
 
 impl TrafficJunctionConfig {
-    /// Steps after which an episode is truncated, 0 for never; the default where they are left out.
-    pub fn limit(&self) -> u32 {
-        self.episode_limit.unwrap_or(self.difficulty.limit())
-    }
-
     /// The probability that a car comes in at an entry in a step when the share `progress` of the run is
     /// over: rising in steps of a hundredth.
     pub fn add_rate(&self, progress: f64) -> f64 {
@@ -86,7 +81,7 @@ impl Task for TrafficJunctionConfig {
     }
 
     fn episode_limit(&self) -> u32 {
-        self.limit()
+        self.episode_limit.unwrap_or(self.difficulty.limit())
     }
 
     fn set_episode_limit(&mut self, limit: u32) {

@@ -205,11 +205,6 @@ impl Scenario {
         &self.enemies
     }
 
-    /// The map.
-    pub fn terrain(&self) -> &Terrain {
-        &self.terrain
-    }
-
     /// Who fights in an episode, the allies first: always the same, or drawn.
     pub fn muster(&self, rng: &mut Rng, members: &mut Vec<Member>) {
         if let Some(roster) = &self.roster {
