@@ -2,10 +2,11 @@
 
 use super::footprint::sizes;
 use super::gate::{Decision, GateInputs, TeamGate, for_policy};
-use crate::config::TeamConfig;
+use crate::config::{GateMode, TeamConfig};
 use crate::error::check_section;
 use crate::{Apart, Attentions, Insight, MethodError, Portable, Team};
-use commformer_env::{Rng, Spec};
+use commformer_env::{ActionSpace, Rng, Spec};
+use commformer_gate::GateError;
 use commformer_model::{CommFormer, Input, Observations, Recurrence, SelfEdge, graph};
 use commformer_train::{
     Act, Actor, Gates, MessageSizes, Needs, ObsBatch, PolicyResult, Purpose, TeamGraphs, seed_for,
@@ -48,6 +49,16 @@ impl TeamPolicy {
         check_section("graph", &config.graph)?;
         check_section("gate", &config.gate)?;
         let sizes = sizes(config, spec);
+        if config.gate.mode == GateMode::Uncertainty
+            && let ActionSpace::Continuous(_) = spec.actions
+        {
+            return Err(MethodError::Gate(GateError::Config {
+                setting: "mode",
+                problem: "`uncertainty` compares entropies, but that of continuous actions is the same whatever an agent \
+                          sees; take another mode"
+                    .to_owned(),
+            }));
+        }
         let seed = config.seed;
         let mut rng = Rng::new(seed_for(seed, Purpose::Weights), 0);
         let gate_sizes = [spec.agents, config.policy.embed_dim];

@@ -1,9 +1,10 @@
 //! A trainer whose work is shared out.
 
 use super::Ranks;
+use crate::rollout::graphs::entries;
 use crate::trainer::sequence_of;
 use crate::update::bilevel;
-use crate::{Checkpoint, Policy, TrainError, Trainer, encode_state};
+use crate::{Checkpoint, GraphPlan, Policy, TrainError, Trainer, encode_state};
 use commformer_env::Environment;
 use commformer_torch::group::Group;
 use sha2::{Digest, Sha256};
@@ -84,6 +85,15 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             run.save_every,
             self.spec
         ));
+        match &self.plan {
+            GraphPlan::Learned(schedule) => digest.update(format!("{schedule:?}")),
+            GraphPlan::Fixed(graph) => digest.update(format!("{:?}", entries(graph)?)),
+            GraphPlan::None => {}
+        }
+        if let Some(gate) = &self.gate {
+            let numbers = [gate.start, gate.ramp, gate.entropy_coef];
+            digest.update(format!("{numbers:?} {:?} {:?}", gate.payment, gate.budget));
+        }
         digest.update(commformer_torch::weights::encode(&weights, &[])?);
         digest.update(encode_state(&state)?);
         Ok(digest.finalize().to_vec())

@@ -159,3 +159,25 @@ pub fn update_noise(seed: u64, update: u64, like: &Tensor) -> Tensor {
     // Iterations have the streams from 0 on, updates those of the upper half.
     gumbel(seed, 1 << 63 | update, [1, agents, agents], like.device())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn graphs_agree_in_the_edges_of_the_exact_one_that_are_between_agents() {
+        let graph = |entries: [f32; 9]| Tensor::from_slice(&entries).view([3, 3]);
+        let exact = graph([1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
+        // Of its three edges the first has two, the second one.
+        let first = graph([1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]);
+        let second = graph([1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0]);
+        let acting = Tensor::stack(&[first, second], 0);
+        let order = Tensor::zeros([2, 3, 1], (Kind::Int64, Device::Cpu));
+        let drawn = Graphs {
+            acting: acting.shallow_clone(),
+            drawn: Some(Drawn::Groups(order)),
+        };
+        assert_eq!(drawn.agreement(&exact).unwrap(), Some(0.5));
+        assert_eq!(Graphs::fixed(acting).agreement(&exact).unwrap(), None);
+    }
+}

@@ -181,8 +181,12 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         options: &EvaluateOptions,
     ) -> Result<(), TrainError> {
         let progress = self.progress();
+        // What rollouts draw by is set by rollouts: an evaluation would change how the team goes on to learn.
+        let draws = (self.policy().gates()).is_some_and(|gates| gates.draws_by_threshold());
         let target = (self.gates_learned()).and_then(|gate| gate.target_at(progress));
-        let Some(target) = target else { return Ok(()) };
+        let Some(target) = target.filter(|_| !draws) else {
+            return Ok(());
+        };
         let graph = self.execution_graph()?;
         for _ in 0..CALIBRATION_ROUNDS {
             let mut scores = Vec::new();

@@ -156,9 +156,9 @@ impl BilevelConfig {
         }
     }
 
-    /// Why one of the levels could not learn with so many epochs and environments; `None` if both can. A trainer takes such
-    /// a schedule, which can be meant; the program refuses it.
-    pub fn conflict(&self, epochs: usize, envs: usize) -> Option<Conflict> {
+    /// Why one of the levels could not learn with so many epochs, environments and iterations; `None` if both can. A trainer
+    /// takes such a schedule, which can be meant; the program refuses it.
+    pub fn conflict(&self, epochs: usize, envs: usize, iterations: u64) -> Option<Conflict> {
         let (every, score_function) =
             (self.upper_every, self.estimator == Estimator::ScoreFunction);
         let groups = self.drawn_graphs(envs);
@@ -167,7 +167,17 @@ impl BilevelConfig {
         let upper = self.upper_envs(envs);
         let group = |env: usize| env as u128 * groups.min(envs) as u128 / envs.max(1) as u128;
         let one_alone = group(upper.start) == group(upper.end.saturating_sub(1));
-        let rules: [(bool, &[&'static str], String); 6] = [
+        let warmup = self.warmup;
+        let rules: [(bool, &[&'static str], String); 7] = [
+            (
+                (warmup as f64) < self.post_stable * iterations as f64,
+                &["graph.warmup", "graph.post_stable", "run.steps"],
+                format!(
+                    "the graph would never learn: everybody hears everybody in the first {warmup} of {iterations} \
+                     iterations, and from the share {} of the run on the graph is frozen",
+                    self.post_stable
+                ),
+            ),
             (
                 every <= epochs,
                 &["graph.upper_every", "ppo.epochs"],
@@ -267,19 +277,19 @@ mod tests {
     #[test]
     fn schedules_by_which_a_level_would_not_learn_are_refused() {
         let schedule = schedule();
-        assert_eq!(schedule.conflict(5, 10), None);
+        assert_eq!(schedule.conflict(5, 10, 20), None);
         let held_out = BilevelConfig {
             upper_data: UpperData::HeldOut,
             ..schedule.clone()
         };
         assert_eq!(
-            (held_out.conflict(5, 10), held_out.lower_envs(10)),
+            (held_out.conflict(5, 10, 20), held_out.lower_envs(10)),
             (None, 8)
         );
         let refused = |schedule: &BilevelConfig, change: fn(&mut BilevelConfig), told: &str| {
             let mut changed = schedule.clone();
             change(&mut changed);
-            let conflict = changed.conflict(5, 10).unwrap();
+            let conflict = changed.conflict(5, 10, 20).unwrap();
             assert!(conflict.problem.contains(told), "{conflict}");
         };
         refused(
@@ -291,7 +301,7 @@ mod tests {
             upper_every: 1,
             ..schedule.clone()
         };
-        assert_eq!(every.conflict(5, 10), None);
+        assert_eq!(every.conflict(5, 10, 20), None);
         refused(
             &every,
             |s| s.estimator = Estimator::StraightThrough,
@@ -323,13 +333,47 @@ mod tests {
             groups: 1,
             ..held_out
         };
-        assert_eq!(straight.conflict(5, 10), None);
+        assert_eq!(straight.conflict(5, 10, 20), None);
     }
 
     fn graphs(groups: i64) -> Graphs {
         Graphs {
             acting: Tensor::ones([groups, 2, 2], (Kind::Float, Device::Cpu)),
             drawn: None,
+        }
+    }
+
+    /// The loss grows where a graph that was worse is likelier: each score belongs to the row of its own graph and receiver.
+    #[test]
+    fn scores_belong_to_the_rows_that_were_drawn() {
+        let order = Tensor::from_slice(&[1_i64, 0, 1, 0, 1, 0]).view([3, 2, 1]);
+        let advantages = array![[1.0_f32, -1.0], [2.0, 0.5], [-3.0, 4.0]];
+        let loss = score_function_loss(&Numbered, &order, (advantages.view(), 3), 0.0).unwrap();
+        // Log-probabilities 1 to 6 with these advantages, over six rows.
+        let expected = -(1.0 - 2.0 + 2.0 * 3.0 + 0.5 * 4.0 - 3.0 * 5.0 + 4.0 * 6.0) / 6.0;
+        assert!((loss.double_value(&[]) - expected).abs() < 1e-6, "{loss}");
+    }
+
+    /// Row i of graph g has the log-probability 1 + 2 g + i.
+    struct Numbered;
+
+    impl LearnedGraph for Numbered {
+        fn edge_logits(&self) -> Tensor {
+            unreachable!("of the trainer alone")
+        }
+        fn exact(&self) -> PolicyResult<Tensor> {
+            unreachable!("of rollouts alone")
+        }
+        fn sample(&self, _: &Tensor) -> PolicyResult<crate::SampledGraphs> {
+            unreachable!("of rollouts alone")
+        }
+        fn log_probs(&self, order: &Tensor) -> PolicyResult<Tensor> {
+            let rows = order.size()[0] * order.size()[1];
+            let all = Tensor::arange(rows, (Kind::Float, Device::Cpu)) + 1.0;
+            Ok(all.view([order.size()[0], order.size()[1]]))
+        }
+        fn entropy(&self) -> PolicyResult<Tensor> {
+            Ok(Tensor::ones([2], (Kind::Float, Device::Cpu)))
         }
     }
 

@@ -191,7 +191,12 @@ impl<P: Policy> Learner<P> {
     ) -> Result<Vec<Losses>, TrainError> {
         let ppo = objective.ppo;
         let envs = experience.num_envs();
-        let samples = experience.of_envs(0..bilevel::lower_envs(plan, envs));
+        // Nothing is held out for an upper level that does not learn.
+        let lower_envs = match &graphs.drawn {
+            None => envs,
+            Some(_) => bilevel::lower_envs(plan, envs),
+        };
+        let samples = experience.of_envs(0..lower_envs);
         let mut losses = Vec::with_capacity(ppo.minibatches);
         let cut = minibatches(self.seed, samples, ppo.minibatches, update);
         for (minibatch, selection) in cut.iter().enumerate() {

@@ -118,7 +118,11 @@ fn what_cannot_be_is_refused_with_its_key() {
     );
     refused(
         &swept("[methods.a]\n[methods.A]"),
-        &["two variants", "called `A`"],
+        &["names `A` twice", "capitals make no difference"],
+    );
+    refused(
+        "seeds = [1]\n[tasks.signal]\n[tasks.Signal]\npreset = 'signal'",
+        &["names `Signal` twice"],
     );
     let long: Vec<String> = (0..400).map(|value| value.to_string()).collect();
     let list = format!("[{}]", long.join(","));

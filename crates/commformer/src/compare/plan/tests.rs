@@ -136,6 +136,29 @@ fn every_fault_is_told_once_with_its_table_and_combination() {
         "seeds = [1]\n[tasks.signal]\n[methods.a]\n[methods.b]\nrun.threads = 3\nrun.device = 'cuda:1'\n",
         &["task signal: the methods a and b have the same settings"],
     );
+    refused(
+        "seeds = [1]\n[tasks.signal]\n[tasks.twin]\npreset = 'signal'\n[methods.a]\n",
+        &["method a: the tasks signal and twin have the same settings"],
+    );
+}
+
+/// A layer that changes the kind drops the settings of the former one: those that are swept beside it are of the new one.
+#[test]
+fn what_is_swept_beside_a_kind_is_of_that_kind() {
+    let text = "seeds = [1]\n[tasks.signal]\n[methods.m.sweep]\nmethod.activation = ['tanh']\n\
+                method.hidden = [32]\nmethod.kind = ['mappo', 'ippo']\nmethod.layers = [1]\n";
+    let plan = plan(text).1.unwrap();
+    assert_eq!(plan.runs.len(), 2);
+    for run in &plan.runs {
+        let toml = run.config.to_toml().unwrap();
+        for line in ["activation = \"tanh\"", "hidden = 32", "layers = 1"] {
+            assert!(toml.contains(line), "{}: {toml}", run.name());
+        }
+    }
+    assert_eq!(
+        plan.runs[0].method,
+        "m+activation=tanh+hidden=32+kind=mappo+layers=1"
+    );
 }
 
 #[test]

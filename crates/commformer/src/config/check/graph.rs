@@ -43,7 +43,9 @@ fn senders(config: &Config, check: &Checker<'_>, most: usize) -> Result<(), Conf
 
 fn learned(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
     let (epochs, envs) = (config.ppo.epochs, config.rollout.num_envs);
-    match config.graph.schedule().conflict(epochs, envs) {
+    let samples = envs.saturating_mul(config.rollout.steps).max(1) as u64;
+    let iterations = config.run.steps.div_ceil(samples);
+    match config.graph.schedule().conflict(epochs, envs, iterations) {
         None => Ok(()),
         Some(conflict) => check.together(false, &conflict.settings, conflict.problem),
     }
