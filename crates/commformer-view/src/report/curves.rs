@@ -29,7 +29,7 @@ impl Source {
         }
     }
 
-    /// How many neighbours make a point, the same for all runs so that their points lie at the same steps.
+    /// How many neighbours make a point, the same for all runs.
     fn grouping(self, methods: &Methods) -> usize {
         let lengths = methods.runs().map(|run| match self {
             Self::Iterations => run.log.iterations.len(),
@@ -170,8 +170,10 @@ fn of_method(
     size: usize,
     read: impl Fn(&Run) -> Vec<(f64, f64)>,
 ) -> (Curve, Vec<(f64, Interval)>) {
-    let lines = method.runs.iter().map(|run| averaged(&read(run), size));
-    let thin: Vec<Vec<(f64, f64)>> = lines
+    let lines: Vec<Vec<(f64, f64)>> = method.runs.iter().map(read).collect();
+    let ends = ends(&lines, size);
+    let thin: Vec<Vec<(f64, f64)>> = (lines.iter())
+        .map(|line| averaged(line, &ends))
         .filter(|line| line.iter().any(|(_, y)| y.is_finite()))
         .collect();
     let mut middle = Vec::new();
@@ -202,17 +204,33 @@ fn of_method(
     (curve, middle)
 }
 
-/// Means of so many neighbours, those that are numbers, at the steps of the last of them.
-fn averaged(line: &[(f64, f64)], size: usize) -> Vec<(f64, f64)> {
+/// The last steps of each point, of so many neighbours among the steps that any line has: a line that lacks some of them has
+/// its points at the same steps as the others.
+fn ends(lines: &[Vec<(f64, f64)>], size: usize) -> Vec<f64> {
+    let mut all: Vec<f64> = lines.iter().flatten().map(|point| point.0).collect();
+    all.sort_by(f64::total_cmp);
+    all.dedup();
+    let points = all.chunks(size);
+    points.map(|point| point[point.len() - 1]).collect()
+}
+
+/// Means of what lies between these steps, of those that are numbers. The last point lies where the line ends.
+fn averaged(line: &[(f64, f64)], ends: &[f64]) -> Vec<(f64, f64)> {
+    let place = |steps: f64| ends.partition_point(|end| *end < steps);
+    let last = line.last().map_or(f64::NAN, |point| point.0);
     let mean = |part: &[(f64, f64)]| {
         let values: Vec<f64> = part
             .iter()
             .map(|point| point.1)
             .filter(|y| y.is_finite())
             .collect();
-        (part[part.len() - 1].0, crate::statistics::mean(&values))
+        (
+            ends[place(part[0].0)].min(last),
+            crate::statistics::mean(&values),
+        )
     };
-    line.chunks(size).map(mean).collect()
+    let parts = line.chunk_by(|one, other| place(one.0) == place(other.0));
+    parts.map(mean).collect()
 }
 
 /// What the lines of a plot are.
@@ -239,9 +257,26 @@ mod tests {
             (4.0, f64::NAN),
             (5.0, f64::NAN),
         ];
-        let found = averaged(&line, 3);
+        let found = averaged(&line, &[3.0, 6.0]);
         assert_eq!(found[0], (3.0, 4.0));
         assert!(found[1].0 == 5.0 && found[1].1.is_nan());
-        assert_eq!(averaged(&[], 3), []);
+        assert_eq!(averaged(&[], &[]), []);
+    }
+
+    #[test]
+    fn a_line_that_lacks_steps_has_its_points_where_others_have_theirs() {
+        let whole: Vec<(f64, f64)> = (1..=7).map(|at| (f64::from(at), f64::from(at))).collect();
+        let lacking = [&whole[..2], &whole[3..]].concat();
+        let lines = [whole, lacking];
+        let ends = ends(&lines, 3);
+        assert_eq!(ends, [3.0, 6.0, 7.0]);
+        assert_eq!(
+            averaged(&lines[0], &ends),
+            [(3.0, 2.0), (6.0, 5.0), (7.0, 7.0)]
+        );
+        assert_eq!(
+            averaged(&lines[1], &ends),
+            [(3.0, 1.5), (6.0, 5.0), (7.0, 7.0)]
+        );
     }
 }

@@ -170,6 +170,39 @@ fn a_metric_that_some_iterations_lack_is_averaged_over_the_same_neighbours() {
 }
 
 #[test]
+fn a_line_that_one_run_lacks_ends_no_thick_curve() {
+    let scratch = tempfile::tempdir().unwrap();
+    // Three iterations make a point.
+    let run = |seed| {
+        let sample = Sample {
+            iterations: 400,
+            every: 1,
+            ..Sample::seed(seed)
+        };
+        sample.write(scratch.path(), &seed.to_string())
+    };
+    let folders = [1, 2, 3].map(run);
+    rewrite(&folders[1], "metrics.jsonl", |text| {
+        let spoiled = text.replace("\"iteration\":12,", "");
+        let evaluation = "\"evaluation\",\"steps\":12000,";
+        assert!(spoiled.len() < text.len() && spoiled.contains(evaluation));
+        spoiled.replace(evaluation, "\"evaluation\",")
+    });
+    let report = report(&folders);
+    for (file, metric) in [("training", "metrics.success"), ("evaluations", "success")] {
+        let table = text(&report, &format!("tables/{file}.csv"));
+        let begin = format!("predator-prey,{metric},");
+        let points = table.lines().filter_map(|line| line.strip_prefix(&begin));
+        let steps = points.map(|line| line.split(',').next().unwrap().parse().unwrap());
+        let expected: Vec<u64> = (1..=133)
+            .map(|point| 3000 * point)
+            .chain([400_000])
+            .collect();
+        assert_eq!(steps.collect::<Vec<u64>>(), expected, "{file}");
+    }
+}
+
+#[test]
 fn a_metric_that_is_never_finite_is_told() {
     let nothing = |folder: &Path| {
         rewrite(folder, "metrics.jsonl", |text| {
