@@ -93,6 +93,17 @@ impl Finals {
         }
     }
 
+    /// Whether any of these runs has a metric, be it as no number.
+    pub fn has(&self, runs: &[Run], name: &str) -> bool {
+        let mut metrics = runs.iter().filter_map(|run| self.metrics(run));
+        metrics.any(|metrics| metrics.get(name).is_some())
+    }
+
+    /// How many of these runs were measured and have a metric as no number.
+    pub fn without(&self, runs: &[Run], name: &str) -> usize {
+        runs.len() - self.begun(runs) - self.scores(runs, name).len()
+    }
+
     /// A metric of each run of a method that has it as a number.
     pub fn scores(&self, runs: &[Run], name: &str) -> Vec<f64> {
         let metrics = runs.iter().filter_map(|run| self.metrics(run)?.get(name));
@@ -148,6 +159,11 @@ pub(super) fn counted(runs: usize, begun: usize) -> String {
     }
 }
 
+/// `1 run without a number`, if there are any.
+pub(super) fn without(runs: usize) -> Option<String> {
+    (runs > 0).then(|| format!("{} without a number", count(runs, "run")))
+}
+
 /// The metrics of methods, and of runs below.
 pub(super) fn section(methods: &Methods, finals: &Finals) -> Section {
     let mut section = Section {
@@ -200,13 +216,13 @@ fn of_methods(methods: &Methods, finals: &Finals) -> Table {
             let scores = finals.scores(runs, name);
             let found = intervals(&[&scores], SEED, |groups| vec![iqm(&groups[0])]);
             let begun = finals.begun(runs);
-            let missing = runs.len() - begun - scores.len();
+            let missing = without(finals.without(runs, name));
             let mut cell = match found.first() {
                 None => "no number".to_owned(),
                 Some(found) => told(found, scores.len()),
             };
-            if missing > 0 && !scores.is_empty() {
-                cell += &format!(", {} without a number", count(missing, "run"));
+            if let Some(missing) = missing.filter(|_| !scores.is_empty()) {
+                cell += &format!(", {missing}");
             }
             if begun > 0 {
                 cell += &format!(", {begun} begun");

@@ -1,5 +1,6 @@
 //! Reports of comparisons: several tasks, and methods under the names that they were given.
 
+use crate::missing::rewrite;
 use crate::{Sample, assert_well_formed, defaults, text};
 use commformer_view::{Compared, Report, ReportError};
 use std::path::Path;
@@ -94,11 +95,11 @@ fn a_page_over_all_tasks_has_every_task_method_and_failure() {
     );
     let metrics = text(&report, "tables/metrics.csv");
     assert!(
-        metrics.contains("\r\nlarge,silent,bytes,1,0,1,0,0,0\r\n"),
+        metrics.contains("\r\nlarge,silent,bytes,1,0,1,0,0,0,0\r\n"),
         "{metrics}"
     );
     assert!(
-        metrics.contains("\r\nlarge,learned,bytes,2,0,0,380,380,380\r\n"),
+        metrics.contains("\r\nlarge,learned,bytes,2,0,0,0,380,380,380\r\n"),
         "{metrics}"
     );
     let plots = report
@@ -269,6 +270,55 @@ fn what_has_not_begun_is_no_reason_to_refuse_but_nothing_at_all_is() {
     }
     let error = Report::across("comparison", &runs, Vec::new(), defaults).unwrap_err();
     assert!(matches!(error, ReportError::NoRun), "{error}");
+}
+
+#[test]
+fn a_run_at_its_end_without_a_number_is_counted() {
+    let scratch = tempfile::tempdir().unwrap();
+    let runs = comparison(scratch.path());
+    let metrics = ["success", "bytes"];
+    let spoil = |place: &str| {
+        rewrite(&scratch.path().join(place), "final.json", |text| {
+            let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+            for metric in metrics {
+                json[metric] = serde_json::json!({"mean": null, "low": null, "high": null});
+            }
+            json.to_string()
+        });
+    };
+    spoil("large/learned/seed-2");
+    spoil("large/silent/seed-1");
+    spoil("small/silent/seed-1");
+    spoil("small/silent/seed-2");
+    let report = across(&runs);
+    let page = text(&report, Report::PAGE);
+    let [learned, silent] =
+        ["learned", "silent"].map(|method| row(&page, "large", method).unwrap());
+    let one = "1 run without a number";
+    assert_eq!(
+        learned,
+        [
+            format!("0.71, {one}"),
+            "-0.285 (-0.29 to -0.28)".into(),
+            "1 (1 to 1)".into(),
+            format!("380, {one}")
+        ]
+    );
+    assert_eq!(silent, [&format!("{one}, 1 failed"), "-0.49", "1", one]);
+    let [learned, silent] = ["learned", "silent"].map(|name| row(&page, SUCCESS, name).unwrap());
+    assert_eq!(learned[1], format!("0.71, {one}"));
+    assert_eq!(silent[0], "2 runs without a number");
+    let csv = text(&report, "tables/metrics.csv");
+    for line in [
+        "large,learned,bytes,1,0,0,1,380,380,380",
+        "large,silent,bytes,0,0,1,1,,,",
+        "small,silent,bytes,0,0,0,2,,,",
+        "large,silent,messages,1,0,1,0,1,1,1",
+    ] {
+        assert!(csv.lines().any(|known| known == line), "{line}: {csv}");
+    }
+    // The page of the task says the same.
+    assert!(text(&report, "large/report.html").contains(&format!("0.71, {one}")));
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn begun_runs_are_in_no_number_and_are_counted() {
         assert_eq!(text(&report, &table), text(&ended, &table));
     }
     let metrics = text(&report, "tables/metrics.csv");
-    let line = "\r\nsmall,learned,success,2,1,0,0.715,0.71,0.72\r\n";
+    let line = "\r\nsmall,learned,success,2,1,0,0,0.715,0.71,0.72\r\n";
     assert!(metrics.contains(line), "{metrics}");
     let overall = text(&report, "tables/overall.csv");
     assert!(overall.contains("\r\nlearned,4,1,0.715,"), "{overall}");
@@ -58,10 +58,10 @@ fn begun_runs_are_in_no_number_and_are_counted() {
     assert!(report.file("tables/overall.csv").is_none());
     let metrics = text(&report, "tables/metrics.csv");
     let counted = [
-        "small,learned,success,0,3,0,,,",
-        "small,silent,success,0,2,0,,,",
-        "large,learned,success,0,2,0,,,",
-        "large,silent,success,0,1,1,,,",
+        "small,learned,success,0,3,0,0,,,",
+        "small,silent,success,0,2,0,0,,,",
+        "large,learned,success,0,2,0,0,,,",
+        "large,silent,success,0,1,1,0,,,",
     ];
     assert_eq!(metrics.lines().skip(1).collect::<Vec<_>>(), counted);
     // Success has its scale from 0 to 1 before any run is at its end.
@@ -167,7 +167,7 @@ fn a_task_on_which_all_runs_failed_stays() {
     assert_eq!(row(&page, "large", "silent").unwrap(), ["2 failed"]);
     let metrics = text(&report, "tables/metrics.csv");
     assert!(
-        metrics.contains("\r\nlarge,learned,return,0,0,2,,,\r\n"),
+        metrics.contains("\r\nlarge,learned,return,0,0,2,0,,,\r\n"),
         "{metrics}"
     );
     assert!(report.file("tables/overall.csv").is_none());

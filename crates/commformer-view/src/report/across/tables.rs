@@ -3,7 +3,7 @@
 use super::super::csv::Csv;
 use super::super::curves::SEED;
 use super::super::names::Name;
-use super::super::outcomes::told;
+use super::super::outcomes::{told, without};
 use super::super::page::{Section, Table};
 use super::super::run::count;
 use super::scores::{TaskScores, on_all_tasks};
@@ -33,8 +33,8 @@ pub(super) fn section(
     shown.extend(scores.iter().map(|scores| of_task(across, scores)));
     let text = vec![
         "The interquartile mean over the runs of each method, with its 95 % interval: the best checkpoint, in \
-         episodes by which it was not chosen. A run that failed, or has begun and not ended, is in no number, and is \
-         counted beside it."
+         episodes by which it was not chosen. A run that failed, has begun and not ended, or has no finite number, is in \
+         no number, and is counted beside it."
             .to_owned(),
     ];
     Section {
@@ -114,15 +114,21 @@ fn of_task(across: &Across<'_>, scores: &TaskScores<'_>) -> Table {
     }
 }
 
-/// The mean of a metric with its interval, if a method has it.
+/// The mean of a metric with its interval and how many runs at their end have no number, if a method has it.
 fn mean(scores: &TaskScores<'_>, method: usize, metric: &str) -> Option<String> {
     let runs = &scores.task.methods.list[method].runs;
     let found = scores.finals.scores(runs, metric);
     let interval = intervals(&[&found], SEED, |groups| vec![iqm(&groups[0])]);
-    interval.first().map(|interval| told(interval, found.len()))
+    let number = interval.first().map(|interval| told(interval, found.len()));
+    let without = match scores.finals.has(runs, metric) {
+        true => without(scores.finals.without(runs, metric)),
+        false => None,
+    };
+    let cell: Vec<String> = number.into_iter().chain(without).collect();
+    (!cell.is_empty()).then(|| cell.join(", "))
 }
 
-/// By what counts as success, and how many runs have not ended or failed.
+/// By what counts as success, and how many runs have no number, have not ended or failed.
 fn successes(across: &Across<'_>, scores: &TaskScores<'_>, method: usize) -> String {
     let method_of = &scores.task.methods.list[method];
     let failed = across.failed(&scores.task.name, &method_of.name);
@@ -140,7 +146,16 @@ fn successes(across: &Across<'_>, scores: &TaskScores<'_>, method: usize) -> Str
 
 fn csv(across: &Across<'_>, scores: &[TaskScores<'_>]) -> String {
     let mut csv = Csv::new(&[
-        "task", "method", "metric", "runs", "begun", "failed", "iqm", "low", "high",
+        "task",
+        "method",
+        "metric",
+        "runs",
+        "begun",
+        "failed",
+        "no_number",
+        "iqm",
+        "low",
+        "high",
     ]);
     for scores in scores {
         // Where no run is at its end, runs are counted all the same.
@@ -153,12 +168,13 @@ fn csv(across: &Across<'_>, scores: &[TaskScores<'_>]) -> String {
             let begun = scores.finals.begun(&method.runs);
             for name in names {
                 let found = scores.finals.scores(&method.runs, name);
-                if found.is_empty() && begun + failed == 0 {
+                if begun + failed == 0 && !scores.finals.has(&method.runs, name) {
                     continue;
                 }
+                let without = scores.finals.without(&method.runs, name);
                 let all = intervals(&[&found], SEED, |groups| vec![iqm(&groups[0])]);
                 let Interval { value, low, high } = all.first().copied().unwrap_or(Interval::NONE);
-                let runs = [found.len(), begun, failed].map(|runs| runs as f64);
+                let runs = [found.len(), begun, failed, without].map(|runs| runs as f64);
                 let numbers = [&runs[..], &[value, low, high]].concat();
                 csv.push(&[&scores.task.name, &method.name, name], &numbers);
             }
