@@ -1,15 +1,15 @@
 //! The layout that marl-eval reads (github.com/instadeepai/marl-eval, "Data Structure for Raw Experiment
 //! data"): environment, task, algorithm, run, step.
 //!
-//! marl-eval computes with arrays, so that every step of every run must have the same metrics, and runs
-//! the same steps: here are the steps that all runs of a task have, and the metrics that all runs of an environment have as
-//! numbers. A metric is a list of a number for each episode; of one number, the mean, where the run has no other. Absolute
-//! metrics are those of the final evaluation: the best checkpoint, in more episodes than a step has. Runs without one are
-//! left out.
+//! marl-eval computes with arrays, so that every run of an environment must have the same number of steps, and every step the
+//! same metrics. Here are as many evaluations of each run as the run with the fewest has, and the metrics that all runs of an
+//! environment have as numbers. A metric is a list of a number for each episode; of one number, the mean, where the run has no
+//! other. Absolute metrics are those of the final evaluation: the best checkpoint, in more episodes than a step has. Runs
+//! without one are left out, and so are runs without any evaluation while training.
 
 use super::methods::{Method, Methods, flat, value};
 use super::run::Run;
-use crate::record::{Episodes, Metrics};
+use crate::record::{Episodes, Evaluation, Metrics};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use std::collections::BTreeSet;
@@ -62,23 +62,54 @@ type Runs = Ordered<Ordered<Step>>;
 
 fn of_environment(tasks: &[&(&str, &Methods)]) -> Ordered<Ordered<Runs>> {
     let ended = tasks.iter().flat_map(|(_, methods)| ended(methods));
-    let metrics = common(ended.map(metrics)).unwrap_or_default();
+    let ended: Vec<&Run> = ended.collect();
+    let metrics = common(ended.iter().map(|run| metrics(run))).unwrap_or_default();
+    let shares = shares(&ended);
     let of_task = |(name, methods): &&(&str, &Methods)| {
-        let steps = common(self::ended(methods).map(Run::evaluated_steps)).unwrap_or_default();
         let algorithms =
-            (methods.list.iter()).filter_map(|method| of_method(method, &steps, &metrics));
+            (methods.list.iter()).filter_map(|method| of_method(method, &shares, &metrics));
         ((*name).to_owned(), Ordered(algorithms.collect()))
     };
     Ordered(tasks.iter().map(of_task).collect())
 }
 
 fn ended(methods: &Methods) -> impl Iterator<Item = &Run> {
-    methods.runs().filter(|run| run.outcome.is_some())
+    let ended = methods.runs().filter(|run| run.outcome.is_some());
+    ended.filter(|run| !run.log.evaluations.is_empty())
+}
+
+/// After which shares of its training the run with the fewest evaluations has them.
+fn shares(runs: &[&Run]) -> Vec<f64> {
+    let evaluations = runs.iter().map(|run| &run.log.evaluations[..]);
+    let fewest = evaluations.min_by_key(|evaluations| evaluations.len());
+    let fewest = fewest.unwrap_or_default();
+    fewest.iter().map(|at| share(at, fewest)).collect()
+}
+
+/// The share of training behind an evaluation among all of its run.
+fn share(at: &Evaluation, all: &[Evaluation]) -> f64 {
+    all.last()
+        .map_or(0.0, |last| at.steps as f64 / last.steps as f64)
+}
+
+/// An evaluation after about each of these shares of training, none of them twice; the last one is among them.
+fn chosen<'a>(all: &'a [Evaluation], shares: &[f64]) -> Vec<&'a Evaluation> {
+    let mut next = 0;
+    let nearest = |(index, wanted): (usize, &f64)| {
+        // As many stay as are wanted after it.
+        let until = (all.len() + index + 1).saturating_sub(shares.len());
+        let distance = |at: &usize| (share(&all[*at], all) - wanted).abs();
+        let near = |one: &usize, other: &usize| distance(one).total_cmp(&distance(other));
+        let found = (next..until).min_by(near)?;
+        next = found + 1;
+        Some(&all[found])
+    };
+    shares.iter().enumerate().filter_map(nearest).collect()
 }
 
 fn of_method(
     method: &Method,
-    steps: &BTreeSet<u64>,
+    shares: &[f64],
     metrics: &BTreeSet<String>,
 ) -> Option<(String, Runs)> {
     let runs = method.runs.iter().filter_map(|run| {
@@ -86,22 +117,20 @@ fn of_method(
             .log
             .seed()
             .map_or_else(|| run.name(), |seed| format!("seed_{seed}"));
-        Some((name, of_run(run, steps, metrics)?))
+        Some((name, of_run(run, shares, metrics)?))
     });
     let runs: Vec<_> = runs.collect();
     // Commas divide names of algorithms there.
     (!runs.is_empty()).then(|| (method.name.replace(',', ""), Ordered(runs)))
 }
 
-fn of_run(run: &Run, steps: &BTreeSet<u64>, names: &BTreeSet<String>) -> Option<Ordered<Step>> {
+fn of_run(run: &Run, shares: &[f64], names: &BTreeSet<String>) -> Option<Ordered<Step>> {
     let outcome = run.outcome.as_ref()?;
-    let evaluations = run
-        .log
-        .evaluations
-        .iter()
-        .filter(|at| steps.contains(&at.steps));
-    let mut entries: Vec<(String, Step)> = evaluations
-        .enumerate()
+    let evaluations = chosen(&run.log.evaluations, shares);
+    if evaluations.is_empty() {
+        return None;
+    }
+    let mut entries: Vec<(String, Step)> = (evaluations.into_iter().enumerate())
         .map(|(index, at)| {
             let mut step = vec![("step_count".to_owned(), Entry::Count(at.steps))];
             step.extend(entries_of(&at.metrics, &at.each_episode, names));

@@ -1,6 +1,10 @@
 //! The layout of marl-eval.
 
+use crate::across::across;
+use crate::missing::rewrite;
 use crate::{Sample, report, text};
+use commformer_view::Compared;
+use std::path::Path;
 
 /// The layout as marl-eval's README shows it; its `DiagnoseData` and `data_process_pipeline` took such
 /// a file without complaint (docs/src/reports.md says how to repeat that).
@@ -79,4 +83,77 @@ fn steps_of_marl_eval_come_in_their_order() {
         json.contains("\"predator-prey\": {\n    \"default\": {"),
         "{json}"
     );
+}
+
+/// Runs of as many iterations, each with an evaluation, on a task each.
+fn on_tasks(parent: &Path, tasks: &[(&str, u64)]) -> Vec<Compared> {
+    let run = |(task, iterations): &(&str, u64)| {
+        let sample = Sample {
+            iterations: *iterations,
+            every: 1,
+            ..Sample::default()
+        };
+        Compared {
+            task: (*task).into(),
+            method: "learned".into(),
+            seed: 1,
+            folder: sample.write(parent, task),
+            failed: None,
+        }
+    };
+    tasks.iter().map(run).collect()
+}
+
+/// The steps at which each task has the metrics of its run; none where the run is not there.
+fn steps(runs: &[Compared]) -> Vec<Vec<u64>> {
+    let json = text(&across(runs), "marl-eval.json");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let of_task = |run: &Compared| {
+        let run = &json["predator-prey"][&run.task]["learned"]["seed_1"];
+        let steps = (0..).map_while(|index| run.get(format!("step_{index}")));
+        let steps: Vec<u64> = steps
+            .map(|step| step["step_count"].as_u64().unwrap())
+            .collect();
+        let all = run.as_object().map_or(0, serde_json::Map::len);
+        assert_eq!(all, steps.len() + usize::from(!run.is_null()), "{run}");
+        steps
+    };
+    runs.iter().map(of_task).collect()
+}
+
+#[test]
+fn every_run_has_as_many_steps_as_the_one_with_the_fewest_evaluations() {
+    let scratch = tempfile::tempdir().unwrap();
+    let runs = on_tasks(scratch.path(), &[("long", 9), ("short", 2), ("other", 4)]);
+    // Of 9,000 steps the half lies between two evaluations.
+    assert_eq!(steps(&runs), [[4000, 9000], [1000, 2000], [2000, 4000]]);
+}
+
+#[test]
+fn runs_without_a_common_step_have_their_own() {
+    let scratch = tempfile::tempdir().unwrap();
+    let runs = on_tasks(scratch.path(), &[("one", 3), ("two", 3)]);
+    rewrite(&runs[1].folder, "metrics.jsonl", |text| {
+        text.replace("000,\"episodes\"", "500,\"episodes\"")
+    });
+    assert_eq!(steps(&runs), [[1000, 2000, 3000], [1500, 2500, 3500]]);
+}
+
+#[test]
+fn a_run_that_lacks_an_evaluation_says_which_the_others_have() {
+    let scratch = tempfile::tempdir().unwrap();
+    let runs = on_tasks(scratch.path(), &[("one", 5), ("two", 5), ("three", 5)]);
+    let lacks = |run: &Compared, evaluation: &str| {
+        rewrite(&run.folder, "metrics.jsonl", |text| {
+            assert!(text.contains(evaluation));
+            text.replace(evaluation, "\"kind\":\"spoiled\"")
+        });
+    };
+    let steps_of = |steps: u64| format!("\"kind\":\"evaluation\",\"steps\":{steps}");
+    lacks(&runs[1], &steps_of(2000));
+    assert_eq!(steps(&runs), [[1000, 3000, 4000, 5000]; 3]);
+    // One without any is left out, and the others have theirs.
+    lacks(&runs[0], "\"kind\":\"evaluation\"");
+    let all = vec![1000, 3000, 4000, 5000];
+    assert_eq!(steps(&runs), [vec![], all.clone(), all]);
 }
