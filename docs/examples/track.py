@@ -7,6 +7,7 @@ pip install wandb            WANDB_MODE=offline python track.py wandb runs/signa
 import argparse
 import json
 import math
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any, Iterator
@@ -24,8 +25,12 @@ class Run:
         self.files = [path for path in sorted(folder.iterdir())
                       if path.is_file() and not path.is_symlink() and not path.name.startswith(".")]
         # JSON leaves other characters that break lines as they are. What a kill has cut has no line break.
-        *lines, _cut = (folder / "metrics.jsonl").read_text("utf-8").split("\n")
-        self.lines = [json.loads(line) for line in lines]
+        *lines, _cut = (folder / "metrics.jsonl").read_text("utf-8", errors="replace").split("\n")
+        read = [known(line) for line in lines]
+        self.lines = [line for line in read if line]
+        if unreadable := [number for number, line in enumerate(read, 1) if not line]:
+            print(f"{folder / 'metrics.jsonl'}: left out what cannot be read, {len(unreadable)} of {len(read)} lines "
+                  f"(the first is line {unreadable[0]})", file=sys.stderr)
         self.steps = max((line["steps"] for line in self.lines), default=0)
         final = folder / "final.json"
         self.final = dict(means("final", json.loads(final.read_text("utf-8")))) if final.is_file() else {}
@@ -41,6 +46,19 @@ class Run:
                 numbers = {name: value for name, value in flat(line, "/") if number(value)}
                 yield line["steps"], time, {f"train/{name}": value for name, value in numbers.items()
                                             if name not in ("steps", "iteration")}
+
+
+def known(text: str) -> dict[str, Any] | None:
+    """A line of the metrics; none if it is spoiled, or of another layout."""
+    try:
+        line = json.loads(text)
+        if line["kind"] == "evaluation":
+            # Older runs have their metrics under another name.
+            line["metrics"] = line["metrics"] if "metrics" in line else line["figures"]
+            dict(means("eval", line["metrics"]))
+        return line if number(line["steps"]) and number(line["seconds"]["elapsed"]) else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def flat(table: dict[str, Any], between: str) -> Iterator[tuple[str, Any]]:
