@@ -3,6 +3,7 @@
 mod common;
 
 use commformer::compose;
+use commformer::config::Config;
 use commformer_env::{ActionSpace, Actions, Environment, Observation, Rng, Spec, Status, VecEnv};
 use commformer_train::{
     EvaluateOptions, GraphPlan, Policy, Purpose, RunConfig, Settings, Trainer, evaluate,
@@ -65,8 +66,7 @@ fn the_first_epoch_has_ratios_of_one() {
 
 /// Whether an iteration of so many epochs, every so many an upper step, changes the lower and the
 /// upper level's parameters.
-fn changed(set: &[&str], epochs: usize, upper_every: usize) -> (bool, bool) {
-    let mut config = config("signal", set);
+fn changed(mut config: Config, epochs: usize, upper_every: usize) -> (bool, bool) {
     // The program refuses schedules in which one level never learns.
     (config.ppo.epochs, config.graph.upper_every) = (epochs, upper_every);
     let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
@@ -87,18 +87,20 @@ fn changed(set: &[&str], epochs: usize, upper_every: usize) -> (bool, bool) {
 fn each_level_changes_its_own_parameters() {
     for estimator in ["score-function", "straight-through"] {
         let set = format!("graph.estimator='{estimator}'");
-        assert_eq!(changed(&[&set], 2, 3), (true, false), "{estimator}, lower");
+        let signal = || config("signal", &[&set]);
+        assert_eq!(changed(signal(), 2, 3), (true, false), "{estimator}, lower");
         // The score function's step follows the policy's; the other needs a pass of the policy, and takes its place.
         let both = estimator == "score-function";
-        assert_eq!(changed(&[&set], 1, 1), (both, true), "{estimator}, upper");
+        assert_eq!(changed(signal(), 1, 1), (both, true), "{estimator}, upper");
     }
-    for frozen in [
-        "graph.warmup=5",
-        "graph.post_stable=0.0",
-        "graph.mode='full'",
-    ] {
-        assert_eq!(changed(&[frozen], 1, 1), (true, false), "{frozen}");
+    for frozen in ["graph.warmup=5", "graph.mode='full'"] {
+        let config = config("signal", &[frozen]);
+        assert_eq!(changed(config, 1, 1), (true, false), "{frozen}");
     }
+    // Nor does the program take a graph that is frozen from the start.
+    let mut config = config("signal", &[]);
+    config.graph.post_stable = 0.0;
+    assert_eq!(changed(config, 1, 1), (true, false), "frozen");
 }
 
 /// Three agents that must each name another's symbol: the graph that makes it possible is found.
