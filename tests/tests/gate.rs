@@ -5,9 +5,10 @@ mod common;
 use commformer::compose;
 use commformer::config::Config;
 use commformer_train::{
-    EvaluateOptions, EvaluationReport, MessageStats, Policy, Purpose, evaluate,
+    CheckpointStore, EvaluateOptions, EvaluationReport, MessageStats, Policy, Purpose, evaluate,
+    seed_for,
 };
-use common::{config, train, weights};
+use common::{Ear, config, train, weights};
 use tch::Device;
 
 /// Every kind of gate.
@@ -201,6 +202,39 @@ fn receiving_is_paid_for_in_one_place() {
         // The normaliser has seen the returns: those without tolls are the same at every price.
         assert_eq!(free.0 != dear.0, in_rewards, "{estimator}: returns");
         assert_ne!(free.1, dear.1, "{estimator}: what is learned");
+    }
+}
+
+/// Gates are calibrated in evaluations; those that rollouts draw by are not.
+#[test]
+fn evaluations_change_nothing_that_is_learned() {
+    for set in KINDS {
+        let [often, never] = [1, 1000].map(|every| {
+            let mut config = gated("predator-prey", set);
+            let per_iteration = (config.rollout.num_envs * config.rollout.steps) as u64;
+            config.run.steps = 3 * per_iteration;
+            (config.eval.every, config.run.save_every) =
+                (every * per_iteration, 1000 * per_iteration);
+            config.eval.episodes = 4;
+            let mut environments = |purpose| {
+                let seed = seed_for(config.run.seed, purpose);
+                Ok(compose::evaluation(
+                    &config,
+                    config.eval.episodes,
+                    seed,
+                    purpose,
+                )?)
+            };
+            let folder = tempfile::tempdir().unwrap();
+            let store = CheckpointStore::create(folder.path(), 1).unwrap();
+            let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
+            (trainer.run(&mut environments, &store, &mut Ear::default())).unwrap();
+            let mut weights = weights(trainer.policy().state());
+            // It is of execution alone, but for gates that rollouts draw by.
+            weights.retain(|(name, _)| name != "gate.threshold" || set[0].contains("uncertainty"));
+            weights
+        });
+        assert_eq!(often, never, "{set:?}");
     }
 }
 
