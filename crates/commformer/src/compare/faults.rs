@@ -54,35 +54,34 @@ pub(super) fn wrongly_named(method: &Named, layers: &[(Table, Source)]) -> Optio
     })
 }
 
-/// Methods, or tasks, that would be the same runs under two names.
+/// Methods of a task, or tasks of a method, that would be the same runs under two names.
 pub(super) fn same_settings(runs: &[Planned]) -> Vec<(String, String)> {
-    let mut known: BTreeMap<(u64, String), &Planned> = BTreeMap::new();
+    type Name = fn(&Planned) -> &str;
+    let (task, method): (Name, Name) = (|run| &run.task, |run| &run.method);
+    let mut known: BTreeMap<(&str, &str, u64, String), &Planned> = BTreeMap::new();
     let mut faults = Vec::new();
     for run in runs {
         let Ok(settings) = run.config.settings_that_matter() else {
             continue;
         };
-        let Some(first) = known.insert((run.seed, settings), run) else {
-            continue;
-        };
-        let (place, what) = match first.task == run.task {
-            true => {
-                let methods = [&first.method, &run.method];
-                (format!("task {}", run.task), ("methods", methods))
-            }
-            false => {
-                let tasks = [&first.task, &run.task];
-                (format!("method {}", run.method), ("tasks", tasks))
-            }
-        };
-        let (what, [one, other]) = what;
-        faults.push((
-            place,
-            format!(
-                "the {what} {one} and {other} have the same settings, but for threads and device at most: they would be the \
-                 same run twice; leave one out"
-            ),
-        ));
+        for (place, of, what, name) in [
+            ("task", task, "methods", method),
+            ("method", method, "tasks", task),
+        ] {
+            let key = (place, of(run), run.seed, settings.clone());
+            let Some(first) = known.insert(key, run) else {
+                continue;
+            };
+            faults.push((
+                format!("{place} {}", of(run)),
+                format!(
+                    "the {what} {} and {} have the same settings, but for threads and device at most: they would be the same \
+                     run twice; leave one out",
+                    name(first),
+                    name(run)
+                ),
+            ));
+        }
     }
     faults
 }
@@ -103,8 +102,7 @@ pub(super) fn different_tasks(tasks: &[Named], runs: &[Planned]) -> Vec<(String,
             continue;
         };
         let (path, name) = (&different.path, &run.task);
-        let [one, other] = (different.values.each_ref())
-            .map(|value| value.as_deref().unwrap_or("not set").to_owned());
+        let [one, other] = different.shown();
         let preset = tasks.iter().find(|task| task.name == *name);
         let preset = match preset.and_then(|task| task.preset.as_deref()) {
             Some(preset) => format!("`preset = \"{preset}\"`"),

@@ -237,7 +237,7 @@ impl Reader<'_> {
                 let file = self.path.to_owned();
                 return Err(FormatError::TooMany { file });
             }
-            for values in combinations(&swept) {
+            for mut values in combinations(&swept) {
                 let named: Vec<_> = (values.iter())
                     .map(|(path, value, _)| ((*path).clone(), (*value).clone()))
                     .collect();
@@ -254,7 +254,6 @@ impl Reader<'_> {
                 self.take(&mut taken, &variant)?;
                 // A layer that changes a kind drops the settings of the former one, so that kinds come before what is set for
                 // them.
-                let mut values = values;
                 let is_kind = |path: &str| matches!(path, "env.kind" | "method.kind");
                 values.sort_by_key(|(path, ..)| !is_kind(path));
                 let above = values

@@ -1,3 +1,5 @@
+mod teams;
+
 use super::*;
 use std::fs;
 use tempfile::TempDir;
@@ -140,6 +142,13 @@ fn every_fault_is_told_once_with_its_table_and_combination() {
         "seeds = [1]\n[tasks.signal]\n[tasks.twin]\npreset = 'signal'\n[methods.a]\n",
         &["method a: the tasks signal and twin have the same settings"],
     );
+    // Another task with another method is another cell of the table, though it comes to the same.
+    plan(
+        "seeds = [1]\n[tasks.signal]\nppo.lr = 0.1\nppo.clip = 0.1\n[tasks.twin]\npreset = 'signal'\nppo.lr = 0.2\n\
+         ppo.clip = 0.2\n[methods.a]\nppo.lr = 0.2\n[methods.b]\nppo.clip = 0.1\n",
+    )
+    .1
+    .unwrap();
 }
 
 /// A layer that changes the kind drops the settings of the former one: those that are swept beside it are of the new one.
@@ -296,6 +305,15 @@ fn files_of_the_book_are_comparisons() {
     };
     assert_eq!(runs("comparison-small.toml"), 12);
     assert_eq!(runs("optuna-example.toml"), 2);
+    // Those of the tables, but for a configuration: what made a table can make it again.
+    for file in fs::read_dir(docs.join("experiments")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "toml")
+            && !path.ends_with("authors.toml")
+        {
+            Plan::read(&path).unwrap();
+        }
+    }
     let page = fs::read_to_string(docs.join("src/comparing.md")).unwrap();
     let blocks = page.split("```toml\n").skip(1);
     let blocks = blocks.filter_map(|block| block.split("```").next());
@@ -356,51 +374,4 @@ fn a_part_has_the_runs_that_were_asked_for() {
         let said = part(asked, &seeds).unwrap_err().to_string();
         assert!(said.contains(kind) && said.contains(known), "{said}");
     }
-}
-
-#[test]
-fn a_team_that_cannot_be_made_is_refused_with_its_combination() {
-    let text = "seeds = [1, 2]\n[tasks.signal]\n[methods.fine]\n[methods.gone]\nrun.device = 'cuda:63'\n\
-                ppo.lr = 0.5\n";
-    let plan = plan(text).1.unwrap();
-    // A device may be where the runs will be; and whoever is stopped checks nothing more.
-    plan.check_sizes().unwrap();
-    plan.check_teams(|| true).unwrap();
-    let said = plan.check_teams(|| false).unwrap_err().to_string();
-    let lines: Vec<&str> = said.lines().collect();
-    assert_eq!(lines.len(), 2, "{said}");
-    assert!(
-        lines[1].contains("task signal, method gone: ") && lines[1].contains("cuda"),
-        "{said}"
-    );
-}
-
-#[test]
-fn a_network_that_no_machine_holds_is_refused_before_it_is_made() {
-    let text = "seeds = [1, 2]\n[tasks.signal]\n[methods.fine]\n[methods.huge]\npolicy.embed_dim = 40_000_000\n";
-    let plan = plan(text).1.unwrap();
-    let checks: [&dyn Fn() -> Result<(), PlanError>; 2] =
-        [&|| plan.check_sizes(), &|| plan.check_teams(|| false)];
-    for check in checks {
-        let said = check().unwrap_err().to_string();
-        assert_eq!(said.lines().count(), 2, "{said}");
-        for part in [
-            "task signal, method huge: this would take about ",
-            "of memory, and ",
-            "; lower `policy.embed_dim`, ",
-        ] {
-            assert!(said.contains(part), "{said}");
-        }
-    }
-}
-
-#[test]
-fn a_gate_that_a_method_does_not_have_is_told_once() {
-    let (_folder, plan) = plan(
-        "seeds = [1, 2]\n[tasks.signal]\n[tasks.signal-gate]\n[methods.own]\n[methods.slim]\nmethod.kind = 'slim'\n",
-    );
-    assert_eq!(
-        plan.unwrap().notes,
-        ["the gate of the preset `signal-gate` is left out: the method `slim` has none"]
-    );
 }
