@@ -33,13 +33,6 @@ pub(super) struct ConfigOptions {
     /// Everything random follows from it (run.seed)
     #[arg(long)]
     seed: Option<u64>,
-    /// Environment steps, over all environments (run.steps)
-    #[arg(long)]
-    steps: Option<u64>,
-    /// Begin with the weights of another run's best checkpoint. With policy.shared_head they serve a team of another
-    /// size, too (run.weights)
-    #[arg(long, value_name = "DIR")]
-    weights: Option<PathBuf>,
     /// Threads; 0 means one for each core (run.threads)
     #[arg(long)]
     threads: Option<usize>,
@@ -118,14 +111,17 @@ impl ConfigOptions {
     }
 
     pub fn resolve(&self) -> Result<Config, ConfigError> {
+        self.resolve_with(Overrides::default())
+    }
+
+    /// The configuration, with the options of a command's own in `others`.
+    pub fn resolve_with(&self, others: Overrides) -> Result<Config, ConfigError> {
         self.base.resolve(Overrides {
             method: self.method.clone(),
             seed: self.seed,
-            steps: self.steps,
-            weights: self.weights.clone(),
             threads: self.threads,
             device: self.device.clone(),
-            ..Overrides::default()
+            ..others
         })
     }
 
@@ -137,8 +133,6 @@ impl ConfigOptions {
         match key {
             "method.kind" => options.method = None,
             "run.seed" => options.seed = None,
-            "run.steps" => options.steps = None,
-            "run.weights" => options.weights = None,
             "run.threads" => options.threads = None,
             "run.device" => options.device = None,
             _ => {}
@@ -164,12 +158,10 @@ impl ConfigOptions {
         let number = |number: u64| number.to_string().into();
         let options = [
             ("seed", self.seed.map(number)),
-            ("steps", self.steps.map(number)),
             (
                 "threads",
                 self.threads.map(|threads| number(threads as u64)),
             ),
-            ("weights", self.weights.as_ref().map(OsString::from)),
             ("method", self.method.as_ref().map(OsString::from)),
             ("device", self.device.as_ref().map(OsString::from)),
         ];
@@ -220,7 +212,7 @@ mod tests {
         check("");
         check("signal --set ppo.lr=1 --set=run.device=cpu");
         check(
-            "--config a.toml --seed 3 --steps 4 --weights runs/a --threads 5 --device cuda:1 --method mat",
+            "--config a.toml --seed 3 --threads 5 --device cuda:1 --method mat",
         );
     }
 

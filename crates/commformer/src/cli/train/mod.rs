@@ -33,6 +33,13 @@ const TERMINATED: u8 = 128 + 15;
 pub(super) struct Train {
     #[command(flatten)]
     pub(super) config: ConfigOptions,
+    /// Environment steps, over all environments (run.steps)
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Begin with the weights of another run's best checkpoint. With policy.shared_head they serve a team of another
+    /// size, too (run.weights)
+    #[arg(long, value_name = "DIR")]
+    weights: Option<PathBuf>,
     /// The run's folder; a run that is there goes on from its newest checkpoint. By default a new
     /// one, runs/PRESET-SEED, with a number if that is there
     #[arg(long, value_name = "DIR")]

@@ -2,7 +2,7 @@
 
 use super::Train;
 use crate::cli::options::ConfigOptions;
-use crate::config::{Config, ConfigError, Difference};
+use crate::config::{Config, ConfigError, Difference, Overrides};
 use crate::run_dir::RunDir;
 use std::path::{Path, PathBuf};
 
@@ -18,12 +18,12 @@ impl Train {
     /// run's configuration are refused, so that a run is always the one that its configuration makes.
     pub(super) fn origin(&self) -> anyhow::Result<Origin> {
         let Some(path) = self.run.as_deref().filter(|path| RunDir::holds_run(path)) else {
-            let config = self.config.resolve()?;
+            let config = self.resolve(&self.config)?;
             return Ok(Origin { config, run: None });
         };
         let file = RunDir::open(path)?.config();
         let own = ConfigOptions::default().over(&file).resolve()?;
-        let config = match self.config.over(&file).resolve() {
+        let config = match self.resolve(&self.config.over(&file)) {
             // What the run has that another method does not is no mistake: the method is.
             Err(ConfigError::OtherMethod { method, .. }) if method != own.method.kind() => {
                 let kinds = [own.method.kind(), method];
@@ -44,6 +44,14 @@ impl Train {
         self.trust.check(path, &own)?;
         let run = Some(path.to_owned());
         Ok(Origin { config, run })
+    }
+
+    fn resolve(&self, options: &ConfigOptions) -> Result<Config, ConfigError> {
+        options.resolve_with(Overrides {
+            steps: self.steps,
+            weights: self.weights.clone(),
+            ..Overrides::default()
+        })
     }
 }
 
