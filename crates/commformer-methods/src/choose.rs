@@ -13,7 +13,7 @@
 //! It is TGCNet's idea of a graph for each step, not its network.
 
 use crate::actor_critic::{
-    Activation, ActorCriticConfig, ActorCriticMethod, Critic, Decides, TalkCritic, everybody,
+    ActorCriticConfig, ActorCriticMethod, Critic, Decides, TalkConfig, TalkCritic,
 };
 use crate::tarmac::{TarMac, Targeted};
 use commformer_nn::layout::Layout;
@@ -29,21 +29,13 @@ pub struct Choose {
     #[default = 0.4]
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     pub sparsity: f64,
-    /// Width of the hidden layers and of the recurrent state (H).
-    #[default = 64]
-    #[schemars(range(min = 1, max = 65536))]
-    pub hidden: usize,
+    /// The sizes of its networks.
+    #[serde(flatten)]
+    pub network: TalkConfig,
     /// Width of a message's signature, and of its value (d).
     #[default = 32]
     #[schemars(range(min = 1, max = 65536))]
     pub message: usize,
-    /// Hidden layers before the GRU.
-    #[default = 1]
-    #[schemars(range(min = 1, max = 64))]
-    pub layers: usize,
-    /// What follows each of them.
-    #[default(Activation::Relu)]
-    pub activation: Activation,
     /// Rounds of messages in a step.
     #[default = 1]
     #[schemars(range(min = 1, max = 16))]
@@ -51,27 +43,16 @@ pub struct Choose {
     /// What values are made of.
     #[default(TalkCritic::Team)]
     pub critic: TalkCritic,
-    /// Steps through which the gradient flows.
-    #[default = 10]
-    #[schemars(range(min = 1, max = 1048576))]
-    pub sequence: usize,
-    /// Whether agents, who share their networks, see which of them they are.
-    #[default = true]
-    pub agent_id: bool,
 }
 
 impl Choose {
     /// How its agents talk.
     fn as_tarmac(&self) -> TarMac {
         TarMac {
-            hidden: self.hidden,
+            network: self.network.clone(),
             message: self.message,
-            layers: self.layers,
-            activation: self.activation,
             rounds: self.rounds,
             critic: self.critic,
-            sequence: self.sequence,
-            agent_id: self.agent_id,
         }
     }
 }
@@ -95,9 +76,5 @@ impl ActorCriticMethod for Choose {
     fn decides(&self, agents: usize) -> Option<Decides> {
         let senders = commformer_model::senders(self.sparsity, agents);
         Some(Decides::Hear(senders))
-    }
-
-    fn edges(&self, agents: usize) -> Vec<f32> {
-        everybody(agents)
     }
 }

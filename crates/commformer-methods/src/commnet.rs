@@ -12,8 +12,7 @@
 //! Actions and values are linear in h_i.
 
 use crate::actor_critic::{
-    Activation, ActorCriticConfig, ActorCriticMethod, Critic, Heard, Mind, Talk, TalkCritic,
-    everybody,
+    ActorCriticConfig, ActorCriticMethod, Critic, Heard, Mind, Talk, TalkConfig, TalkCritic,
 };
 use commformer_nn::Ops;
 use commformer_nn::layers::{Linear, Lstm};
@@ -26,17 +25,9 @@ use smart_default::SmartDefault;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct CommNetConfig {
-    /// Width of the hidden layers, of h and of the LSTM's cell (H).
-    #[default = 64]
-    #[schemars(range(min = 1, max = 65536))]
-    pub hidden: usize,
-    /// Hidden layers before the LSTM.
-    #[default = 1]
-    #[schemars(range(min = 1, max = 64))]
-    pub layers: usize,
-    /// What follows each of them.
-    #[default(Activation::Relu)]
-    pub activation: Activation,
+    /// The sizes of its networks.
+    #[serde(flatten)]
+    pub network: TalkConfig,
     /// Rounds of messages in a step.
     #[default = 1]
     #[schemars(range(min = 1, max = 16))]
@@ -44,19 +35,11 @@ pub struct CommNetConfig {
     /// What values are made of.
     #[default(TalkCritic::Trunk)]
     pub critic: TalkCritic,
-    /// Steps through which the gradient flows.
-    #[default = 10]
-    #[schemars(range(min = 1, max = 1048576))]
-    pub sequence: usize,
-    /// Whether agents, who share their networks, see which of them they are.
-    #[default = true]
-    pub agent_id: bool,
 }
 
 impl CommNetConfig {
     pub(crate) fn sizes(&self) -> ActorCriticConfig {
-        let sizes = [self.hidden, self.layers, self.sequence];
-        ActorCriticConfig::of_talk(sizes, self.activation, self.agent_id)
+        self.network.sizes()
     }
 }
 
@@ -81,10 +64,6 @@ impl ActorCriticMethod for CommNet {
     fn talk(&self, layout: &mut Layout, name: &str) -> Mean {
         Mean::new(layout, name, &self.0)
     }
-
-    fn edges(&self, agents: usize) -> Vec<f32> {
-        everybody(agents)
-    }
 }
 
 /// How its agents talk: they say h, and hear a mean.
@@ -97,7 +76,7 @@ pub struct Mean {
 
 impl Mean {
     pub(crate) fn new(layout: &mut Layout, name: &str, config: &CommNetConfig) -> Self {
-        let size = [config.hidden; 2];
+        let size = [config.network.hidden; 2];
         let init = Init::Orthogonal(1.0);
         let comm =
             |round| Linear::without_bias(layout, &format!("{name}.comm.{round}"), size, init);

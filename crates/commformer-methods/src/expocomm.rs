@@ -18,7 +18,7 @@
 //! makes it, by a GRU of both.
 
 use crate::actor_critic::{
-    Activation, ActorCriticConfig, ActorCriticMethod, Critic, Heard, Mind, Talk, TalkCritic,
+    ActorCriticConfig, ActorCriticMethod, Critic, Heard, Mind, Talk, TalkConfig, TalkCritic,
 };
 use commformer_nn::Ops;
 use commformer_nn::layers::{Activation as F, Attention, Gru, Linear};
@@ -31,27 +31,12 @@ use smart_default::SmartDefault;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExpoComm {
-    /// Width of the hidden layers, of the recurrent state and of a message (H).
-    #[default = 64]
-    #[schemars(range(min = 1, max = 65536))]
-    pub hidden: usize,
-    /// Hidden layers before the GRU.
-    #[default = 1]
-    #[schemars(range(min = 1, max = 64))]
-    pub layers: usize,
-    /// What follows each of them.
-    #[default(Activation::Relu)]
-    pub activation: Activation,
+    /// The sizes of its networks.
+    #[serde(flatten)]
+    pub network: TalkConfig,
     /// What values are made of.
     #[default(TalkCritic::Team)]
     pub critic: TalkCritic,
-    /// Steps through which the gradient flows.
-    #[default = 10]
-    #[schemars(range(min = 1, max = 1048576))]
-    pub sequence: usize,
-    /// Whether agents, who share their networks, see which of them they are.
-    #[default = true]
-    pub agent_id: bool,
 }
 
 impl ActorCriticMethod for ExpoComm {
@@ -60,8 +45,7 @@ impl ActorCriticMethod for ExpoComm {
     type Talk = Relay;
 
     fn sizes(&self) -> ActorCriticConfig {
-        let sizes = [self.hidden, self.layers, self.sequence];
-        ActorCriticConfig::of_talk(sizes, self.activation, self.agent_id)
+        self.network.sizes()
     }
 
     fn critic(&self) -> Critic {
@@ -69,7 +53,7 @@ impl ActorCriticMethod for ExpoComm {
     }
 
     fn talk(&self, layout: &mut Layout, name: &str) -> Relay {
-        Relay::new(layout, name, self.hidden)
+        Relay::new(layout, name, self.network.hidden)
     }
 
     fn edges(&self, agents: usize) -> Vec<f32> {

@@ -12,8 +12,7 @@
 //! Actions and values are linear in h_i and c_i. Every agent is sent all messages: it decides by them.
 
 use crate::actor_critic::{
-    Activation, ActorCriticConfig, ActorCriticMethod, Critic, Heard, Mind, Talk, TalkCritic,
-    everybody,
+    ActorCriticConfig, ActorCriticMethod, Critic, Heard, Mind, Talk, TalkConfig, TalkCritic,
 };
 use commformer_nn::Ops;
 use commformer_nn::layers::{Linear, Lstm, PairAttention, Score};
@@ -26,33 +25,17 @@ use smart_default::SmartDefault;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct GaCommConfig {
-    /// Width of the hidden layers, of h, of the LSTM's cell and of a message (H).
-    #[default = 64]
-    #[schemars(range(min = 1, max = 65536))]
-    pub hidden: usize,
-    /// Hidden layers before the LSTM.
-    #[default = 1]
-    #[schemars(range(min = 1, max = 64))]
-    pub layers: usize,
-    /// What follows each of them.
-    #[default(Activation::Relu)]
-    pub activation: Activation,
+    /// The sizes of its networks.
+    #[serde(flatten)]
+    pub network: TalkConfig,
     /// What values are made of.
     #[default(TalkCritic::Trunk)]
     pub critic: TalkCritic,
-    /// Steps through which the gradient flows.
-    #[default = 10]
-    #[schemars(range(min = 1, max = 1048576))]
-    pub sequence: usize,
-    /// Whether agents, who share their networks, see which of them they are.
-    #[default = true]
-    pub agent_id: bool,
 }
 
 impl GaCommConfig {
     pub(crate) fn sizes(&self) -> ActorCriticConfig {
-        let sizes = [self.hidden, self.layers, self.sequence];
-        ActorCriticConfig::of_talk(sizes, self.activation, self.agent_id)
+        self.network.sizes()
     }
 }
 
@@ -75,11 +58,7 @@ impl ActorCriticMethod for GaComm {
     }
 
     fn talk(&self, layout: &mut Layout, name: &str) -> HardAttention {
-        HardAttention::new(layout, name, self.0.hidden)
-    }
-
-    fn edges(&self, agents: usize) -> Vec<f32> {
-        everybody(agents)
+        HardAttention::new(layout, name, self.0.network.hidden)
     }
 }
 

@@ -11,7 +11,7 @@
 //!
 //! The decision is part of the joint action, and learns from the same rewards.
 
-use crate::actor_critic::{ActorCriticConfig, ActorCriticMethod, Critic, Decides, everybody};
+use crate::actor_critic::{ActorCriticConfig, ActorCriticMethod, Critic, Decides};
 use crate::commnet::{CommNetConfig, Mean};
 use commformer_nn::layout::Layout;
 use schemars::JsonSchema;
@@ -41,9 +41,5 @@ impl ActorCriticMethod for Ic3Net {
 
     fn decides(&self, _: usize) -> Option<Decides> {
         Some(Decides::Send)
-    }
-
-    fn edges(&self, agents: usize) -> Vec<f32> {
-        everybody(agents)
     }
 }

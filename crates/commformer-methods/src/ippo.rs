@@ -29,4 +29,8 @@ impl ActorCriticMethod for Ippo {
     fn talk(&self, layout: &mut Layout, name: &str) -> Silent {
         self.0.silent(layout, name)
     }
+
+    fn edges(&self, _: usize) -> Vec<f32> {
+        Vec::new()
+    }
 }

@@ -60,11 +60,9 @@ mod team;
 #[cfg(feature = "torch")]
 mod training;
 
-#[cfg(feature = "torch")]
-pub use actor_critic::ActorCritic;
 pub use actor_critic::{
     Activation, ActorCriticConfig, ActorCriticMethod, Critic, Decides, Heard, Mind, Recurrence,
-    Silent, Talk, TalkCritic, everybody,
+    Silent, Talk, TalkConfig, TalkCritic,
 };
 #[cfg(feature = "torch")]
 pub use apart::Decentralised;

@@ -23,9 +23,7 @@
 //! is decided on, too, by logits with Gumbel noise. Without noise, z and c would be zeros where all edges are closed, whatever
 //! anybody says, and no gradient would ever open one.
 
-use crate::actor_critic::{
-    ActorCriticConfig, ActorCriticMethod, Critic, Heard, Mind, Talk, everybody,
-};
+use crate::actor_critic::{ActorCriticConfig, ActorCriticMethod, Critic, Heard, Mind, Talk};
 use crate::gacomm::{GaCommConfig, after_lstm, decision};
 use commformer_nn::Ops;
 use commformer_nn::layers::{Activation as F, Linear, Lstm, PairAttention, Score};
@@ -54,11 +52,7 @@ impl ActorCriticMethod for Magic {
     }
 
     fn talk(&self, layout: &mut Layout, name: &str) -> Scheduled {
-        Scheduled::new(layout, name, self.0.hidden)
-    }
-
-    fn edges(&self, agents: usize) -> Vec<f32> {
-        everybody(agents)
+        Scheduled::new(layout, name, self.0.network.hidden)
     }
 }
 

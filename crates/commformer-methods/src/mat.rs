@@ -3,7 +3,7 @@
 //! Wen et al., "Multi-Agent Reinforcement Learning is a Sequence Modeling Problem" (NeurIPS 2022). It is CommFormer's
 //! network without a graph to learn, without relation terms, and with a head that all agents share.
 
-use crate::commformer::{Sizes, graph};
+use crate::commformer::{footprint, graph};
 use crate::config::{GateConfig, GraphConfig, GraphMode, PolicySettings, TeamConfig};
 use crate::error::check_section;
 use crate::{Footprint, Method, MethodError, Team, TeamPolicy};
@@ -91,8 +91,8 @@ impl Method for Mat {
         true
     }
 
-    fn footprint(&self, config: &TeamConfig, spec: &Spec) -> Box<dyn Footprint> {
-        Box::new(Sizes::new(&self.as_commformer(config), spec))
+    fn footprint(&self, config: &TeamConfig, spec: &Spec, senders: f64) -> Footprint {
+        footprint(&self.as_commformer(config), spec, senders)
     }
 
     fn graph(

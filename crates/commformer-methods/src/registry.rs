@@ -94,8 +94,9 @@ pub trait Method {
         None
     }
 
-    /// What a team for a task that looks like `spec` takes.
-    fn footprint(&self, config: &TeamConfig, spec: &Spec) -> Box<dyn Footprint>;
+    /// What a team takes for a task that looks like `spec`, each of whose agents hears `senders` others; a mean need not be
+    /// whole.
+    fn footprint(&self, config: &TeamConfig, spec: &Spec, senders: f64) -> Footprint;
 
     /// When its gates come into force, for [`Trainer::with_gates`](commformer_train::Trainer::with_gates): those of CommFormer,
     /// and what agents decide about messages, if they do. Without them everybody talks all the time. An evaluation has gates

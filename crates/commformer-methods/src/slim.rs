@@ -14,8 +14,7 @@
 //! An agent attends to itself, too. Actions and values are linear in h_i.
 
 use crate::actor_critic::{
-    Activation, ActorCriticConfig, ActorCriticMethod, Critic, Heard, Mind, Talk, TalkCritic,
-    everybody,
+    ActorCriticConfig, ActorCriticMethod, Critic, Heard, Mind, Talk, TalkConfig, TalkCritic,
 };
 use commformer_nn::Ops;
 use commformer_nn::layers::{Attention, Gru, Linear};
@@ -29,10 +28,9 @@ use smart_default::SmartDefault;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct Slim {
-    /// Width of the hidden layers and of the recurrent state (H).
-    #[default = 64]
-    #[schemars(range(min = 1, max = 65536))]
-    pub hidden: usize,
+    /// The sizes of its networks.
+    #[serde(flatten)]
+    pub network: TalkConfig,
     /// Numbers of a message.
     #[default = 8]
     #[schemars(range(min = 1, max = 65536))]
@@ -40,23 +38,9 @@ pub struct Slim {
     /// Bits of each of them: it is rounded to one of 2 to the power of so many. Left out: a float's 32, as in the paper.
     #[schemars(range(min = 1, max = 8))]
     pub message_bits: Option<usize>,
-    /// Hidden layers before the GRU.
-    #[default = 1]
-    #[schemars(range(min = 1, max = 64))]
-    pub layers: usize,
-    /// What follows each of them.
-    #[default(Activation::Relu)]
-    pub activation: Activation,
     /// What values are made of.
     #[default(TalkCritic::Team)]
     pub critic: TalkCritic,
-    /// Steps through which the gradient flows.
-    #[default = 10]
-    #[schemars(range(min = 1, max = 1048576))]
-    pub sequence: usize,
-    /// Whether agents, who share their networks, see which of them they are.
-    #[default = true]
-    pub agent_id: bool,
 }
 
 impl ActorCriticMethod for Slim {
@@ -64,8 +48,7 @@ impl ActorCriticMethod for Slim {
     type Talk = Apart;
 
     fn sizes(&self) -> ActorCriticConfig {
-        let sizes = [self.hidden, self.layers, self.sequence];
-        ActorCriticConfig::of_talk(sizes, self.activation, self.agent_id)
+        self.network.sizes()
     }
 
     fn critic(&self) -> Critic {
@@ -74,11 +57,7 @@ impl ActorCriticMethod for Slim {
 
     fn talk(&self, layout: &mut Layout, name: &str) -> Apart {
         let levels = self.message_bits.map(Levels::of_bits);
-        Apart::new(layout, name, [self.hidden, self.message], levels)
-    }
-
-    fn edges(&self, agents: usize) -> Vec<f32> {
-        everybody(agents)
+        Apart::new(layout, name, [self.network.hidden, self.message], levels)
     }
 }
 

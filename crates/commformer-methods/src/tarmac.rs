@@ -12,8 +12,7 @@
 //! An agent attends to itself, too. Actions and values are linear in h_i.
 
 use crate::actor_critic::{
-    Activation, ActorCriticConfig, ActorCriticMethod, Critic, Heard, Mind, Talk, TalkCritic,
-    everybody,
+    ActorCriticConfig, ActorCriticMethod, Critic, Heard, Mind, Talk, TalkConfig, TalkCritic,
 };
 use commformer_nn::Ops;
 use commformer_nn::layers::{Activation as F, Attention, Gru, Linear};
@@ -26,21 +25,13 @@ use smart_default::SmartDefault;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct TarMac {
-    /// Width of the hidden layers and of the recurrent state (H).
-    #[default = 64]
-    #[schemars(range(min = 1, max = 65536))]
-    pub hidden: usize,
+    /// The sizes of its networks.
+    #[serde(flatten)]
+    pub network: TalkConfig,
     /// Width of a signature, and of a value (d).
     #[default = 32]
     #[schemars(range(min = 1, max = 65536))]
     pub message: usize,
-    /// Hidden layers before the GRU.
-    #[default = 1]
-    #[schemars(range(min = 1, max = 64))]
-    pub layers: usize,
-    /// What follows each of them.
-    #[default(Activation::Relu)]
-    pub activation: Activation,
     /// Rounds of messages in a step.
     #[default = 1]
     #[schemars(range(min = 1, max = 16))]
@@ -48,13 +39,6 @@ pub struct TarMac {
     /// What values are made of.
     #[default(TalkCritic::Team)]
     pub critic: TalkCritic,
-    /// Steps through which the gradient flows.
-    #[default = 10]
-    #[schemars(range(min = 1, max = 1048576))]
-    pub sequence: usize,
-    /// Whether agents, who share their networks, see which of them they are.
-    #[default = true]
-    pub agent_id: bool,
 }
 
 impl ActorCriticMethod for TarMac {
@@ -63,8 +47,7 @@ impl ActorCriticMethod for TarMac {
     type Talk = Targeted;
 
     fn sizes(&self) -> ActorCriticConfig {
-        let sizes = [self.hidden, self.layers, self.sequence];
-        ActorCriticConfig::of_talk(sizes, self.activation, self.agent_id)
+        self.network.sizes()
     }
 
     fn critic(&self) -> Critic {
@@ -73,10 +56,6 @@ impl ActorCriticMethod for TarMac {
 
     fn talk(&self, layout: &mut Layout, name: &str) -> Targeted {
         Targeted::new(layout, name, self)
-    }
-
-    fn edges(&self, agents: usize) -> Vec<f32> {
-        everybody(agents)
     }
 }
 
@@ -94,7 +73,7 @@ pub struct Targeted {
 
 impl Targeted {
     pub(crate) fn new(layout: &mut Layout, name: &str, config: &TarMac) -> Self {
-        let (hidden, message) = (config.hidden, config.message);
+        let (hidden, message) = (config.network.hidden, config.message);
         let init = Init::Orthogonal(1.0);
         let parts = ["query", "signature", "value"];
         let attention = format!("{name}.attention");

@@ -24,20 +24,14 @@ pub trait ActorCriticMethod: Serialize + JsonSchema + 'static {
     /// How its agents talk, with the parts of a layout that this takes.
     fn talk(&self, layout: &mut Layout, name: &str) -> Self::Talk;
 
-    /// What its agents, so many, decide on before they exchange messages, with which gates decide who hears whom; nothing, as here, unless it says so.
+    /// What its agents, so many, decide on before they exchange messages, with which gates decide who hears whom; nothing, unless it says so.
     fn decides(&self, agents: usize) -> Option<Decides> {
         let _ = agents;
         None
     }
 
-    /// Whom each of so many agents can hear, (N, N) row by row; nobody, as here, if it is empty.
+    /// Whom each of so many agents can hear, (N, N) row by row: everybody, unless it says so. If it is empty, nobody.
     fn edges(&self, agents: usize) -> Vec<f32> {
-        let _ = agents;
-        Vec::new()
+        vec![1.0; agents * agents]
     }
-}
-
-/// [`ActorCriticMethod::edges`] with which everybody hears everybody.
-pub fn everybody(agents: usize) -> Vec<f32> {
-    vec![1.0; agents * agents]
 }

@@ -34,9 +34,7 @@ mod teams;
 pub use commformer_model::Recurrence;
 pub use decides::Decides;
 pub(crate) use member::Member;
-pub use method::{ActorCriticMethod, everybody};
-#[cfg(feature = "torch")]
-pub use policy::ActorCritic;
+pub use method::ActorCriticMethod;
 pub(crate) use running::{Running, running};
 pub use talk::{Heard, Mind, Silent, Talk};
 
@@ -92,20 +90,40 @@ pub struct ActorCriticConfig {
     pub agent_id: bool,
 }
 
-impl ActorCriticConfig {
-    /// The sizes of a network whose agents talk. What they remember is their talk's own matter.
-    pub(crate) fn of_talk(
-        [hidden, layers, sequence]: [usize; 3],
-        activation: Activation,
-        agent_id: bool,
-    ) -> Self {
-        Self {
-            hidden,
-            layers,
-            activation,
+/// Sizes of the networks of agents that talk, which a method takes into its settings with `#[serde(flatten)]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
+#[serde(default)]
+pub struct TalkConfig {
+    /// Width of the hidden layers, and of what the recurrent layer remembers (H).
+    #[default = 64]
+    #[schemars(range(min = 1, max = 65536))]
+    pub hidden: usize,
+    /// Hidden layers before the recurrent one.
+    #[default = 1]
+    #[schemars(range(min = 1, max = 64))]
+    pub layers: usize,
+    /// What follows each of them.
+    #[default(Activation::Relu)]
+    pub activation: Activation,
+    /// Steps through which the gradient flows.
+    #[default = 10]
+    #[schemars(range(min = 1, max = 1048576))]
+    pub sequence: usize,
+    /// Whether agents, who share their networks, see which of them they are.
+    #[default = true]
+    pub agent_id: bool,
+}
+
+impl TalkConfig {
+    /// The same for an actor-critic. What agents remember is their talk's own matter.
+    pub fn sizes(&self) -> ActorCriticConfig {
+        ActorCriticConfig {
+            hidden: self.hidden,
+            layers: self.layers,
+            activation: self.activation,
             recurrence: Recurrence::None,
-            sequence,
-            agent_id,
+            sequence: self.sequence,
+            agent_id: self.agent_id,
         }
     }
 }

@@ -1,18 +1,16 @@
 //! The policy, on either backend.
 
 use super::decides::Decides;
-use super::footprint::Footing;
 use super::gate::in_force;
 use super::inputs::{Inputs, dense, parts};
 use super::member::Weights;
 use super::native::Workspace;
 use super::network::{Network, Ran, Sizes, Tower, Values};
 use super::seen::{Hearing, Seen};
-use super::talk::{Silent, Talk};
+use super::talk::Talk;
 use super::{ActorCriticConfig, Critic};
-use crate::error::check_section;
+use crate::MethodError;
 use crate::sizes::TeamSizes;
-use crate::{Footprint, MethodError};
 use commformer_env::{ActionSpace, Rng, Spec};
 use commformer_nn::layout::Layout;
 use commformer_nn::native::Actions;
@@ -26,7 +24,7 @@ use tch::{Device, Tensor};
 
 /// Actors that share a network, and what makes values for them. What they say to each other is `T`'s.
 #[derive(Debug)]
-pub struct ActorCritic<T = Silent> {
+pub struct ActorCritic<T> {
     pub(super) config: ActorCriticConfig,
     pub(super) inputs: Inputs,
     pub(super) actions: ActionSpace,
@@ -37,40 +35,10 @@ pub struct ActorCritic<T = Silent> {
     pub(super) workspace: RefCell<Option<Box<Workspace>>>,
 }
 
-impl ActorCritic {
-    /// A new policy of agents that say nothing, for a task that looks like `spec`; its weights follow from the run's
-    /// seed.
-    ///
-    /// # Errors
-    ///
-    /// [`MethodError::Setting`] for sizes of which no network can be made, [`MethodError::Policy`] for a task without
-    /// agents, observations or actions, [`MethodError::Torch`] if the device refuses it.
-    pub fn new(
-        config: &ActorCriticConfig,
-        critic: Critic,
-        spec: &Spec,
-        of_run: (u64, Precision, Device),
-    ) -> Result<Self, MethodError> {
-        check_section("method", config)?;
-        let talk = |layout: &mut Layout, name: &str| config.silent(layout, name);
-        Self::talking(config, critic, None, talk, spec, of_run)
-    }
-
-    /// What such a policy takes of memory and time.
-    pub fn footprint(
-        config: &ActorCriticConfig,
-        critic: Critic,
-        spec: &Spec,
-    ) -> Box<dyn Footprint> {
-        let talk = |layout: &mut Layout, name: &str| config.silent(layout, name);
-        Self::footing(config, critic, None, talk, spec)
-    }
-}
-
 impl<T: Talk> ActorCritic<T> {
-    /// A new policy of agents that talk as `talk` makes it, after checked settings, and decide
-    /// on messages.
-    pub(crate) fn talking(
+    /// A new policy of agents that talk as `talk` makes it, of checked settings, for a task that looks like `spec`; its
+    /// weights follow from the run's seed.
+    pub(super) fn new(
         config: &ActorCriticConfig,
         critic: Critic,
         decides: Option<Decides>,
@@ -91,19 +59,6 @@ impl<T: Talk> ActorCritic<T> {
             network,
             workspace: RefCell::default(),
         })
-    }
-
-    /// What that takes of memory and time.
-    pub(crate) fn footing(
-        config: &ActorCriticConfig,
-        critic: Critic,
-        decides: Option<Decides>,
-        talk: impl FnOnce(&mut Layout, &str) -> T,
-        spec: &Spec,
-    ) -> Box<dyn Footprint> {
-        let inputs = Inputs::new(config, critic, spec);
-        let network = Network::new(&sizes(config, inputs, spec, decides), talk);
-        Box::new(Footing::new(inputs, network))
     }
 
     /// Whether passes run on the native kernels: on a CPU, in float32.
@@ -240,7 +195,7 @@ struct Chosen {
 }
 
 /// What a network is made of.
-fn sizes<'a>(
+pub(super) fn sizes<'a>(
     config: &'a ActorCriticConfig,
     inputs: Inputs,
     spec: &Spec,

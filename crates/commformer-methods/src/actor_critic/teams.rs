@@ -2,8 +2,11 @@
 
 use super::Critic;
 use super::decides::Decides;
+use super::footprint;
+use super::inputs::Inputs;
 use super::method::ActorCriticMethod;
-use super::policy::ActorCritic;
+use super::network::Network;
+use super::policy::{ActorCritic, sizes};
 use crate::commformer::{TeamBudget, graph};
 use crate::config::{GateBudget, GateConfig, GateMode, TeamConfig};
 use crate::error::check_section;
@@ -18,10 +21,12 @@ impl<M: ActorCriticMethod> Method for M {
         M::ABOUT
     }
 
-    fn footprint(&self, _: &TeamConfig, spec: &Spec) -> Box<dyn Footprint> {
+    fn footprint(&self, _: &TeamConfig, spec: &Spec, senders: f64) -> Footprint {
         let talk = |layout: &mut Layout, name: &str| self.talk(layout, name);
-        let decides = self.decides(spec.agents);
-        ActorCritic::footing(&self.sizes(), self.critic(), decides, talk, spec)
+        let config = self.sizes();
+        let inputs = Inputs::new(&config, self.critic(), spec);
+        let sizes = sizes(&config, inputs, spec, self.decides(spec.agents));
+        footprint::of(&Network::new(&sizes, talk), spec.agents, senders)
     }
 
     fn team(
@@ -35,7 +40,7 @@ impl<M: ActorCriticMethod> Method for M {
         let talk = |layout: &mut Layout, name: &str| self.talk(layout, name);
         let (sizes, critic) = (self.sizes(), self.critic());
         let decides = self.decides(spec.agents);
-        let team = ActorCritic::talking(&sizes, critic, decides, talk, spec, of_run)?;
+        let team = ActorCritic::new(&sizes, critic, decides, talk, spec, of_run)?;
         Ok(Box::new(team))
     }
 

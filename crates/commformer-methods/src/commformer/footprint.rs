@@ -7,25 +7,12 @@ use commformer_env::Spec;
 use commformer_model::{ObsNorm, PolicyConfig, PreviousAction};
 
 /// The [`Footprint`] of CommFormer's network.
-pub(crate) struct Sizes(PolicyConfig);
-
-impl Sizes {
-    pub fn new(config: &TeamConfig, spec: &Spec) -> Self {
-        Self(sizes(config, spec))
-    }
-}
-
-impl Footprint for Sizes {
-    fn parameter_bytes(&self) -> f64 {
-        self.0.parameter_bytes()
-    }
-
-    fn training_multiply_adds(&self, senders: f64) -> f64 {
-        self.0.training_multiply_adds(senders)
-    }
-
-    fn width(&self) -> usize {
-        self.0.embed_dim
+pub(crate) fn footprint(config: &TeamConfig, spec: &Spec, senders: f64) -> Footprint {
+    let sizes = sizes(config, spec);
+    Footprint {
+        parameter_bytes: sizes.parameter_bytes(),
+        training_multiply_adds: sizes.training_multiply_adds(senders),
+        width: sizes.embed_dim,
     }
 }
 

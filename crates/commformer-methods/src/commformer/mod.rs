@@ -14,7 +14,7 @@ mod learning;
 pub(crate) mod team;
 
 pub use budget::TeamBudget;
-pub(crate) use footprint::Sizes;
+pub(crate) use footprint::footprint;
 pub use gate::TeamGate;
 pub use insight::Insight;
 pub use team::TeamPolicy;
@@ -89,8 +89,8 @@ impl Method for CommFormer {
         learned.then(|| config.graph.schedule())
     }
 
-    fn footprint(&self, config: &TeamConfig, spec: &Spec) -> Box<dyn Footprint> {
-        Box::new(Sizes::new(config, spec))
+    fn footprint(&self, config: &TeamConfig, spec: &Spec, senders: f64) -> Footprint {
+        footprint(config, spec, senders)
     }
 
     fn gates(&self, config: &TeamConfig) -> Result<Option<GatePlan>, MethodError> {

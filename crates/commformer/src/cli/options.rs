@@ -211,9 +211,7 @@ mod tests {
         };
         check("");
         check("signal --set ppo.lr=1 --set=run.device=cpu");
-        check(
-            "--config a.toml --seed 3 --threads 5 --device cuda:1 --method mat",
-        );
+        check("--config a.toml --seed 3 --threads 5 --device cuda:1 --method mat");
     }
 
     #[test]

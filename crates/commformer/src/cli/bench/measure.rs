@@ -64,7 +64,7 @@ pub(in crate::cli) fn measure(
     compose::memory::check(config, device)?;
     let mut trainer = compose::trainer(config, device)?;
     let method = config.method.method();
-    let sizes = method.footprint(&config.team(), &config.env.spec()?);
+    let spec = config.env.spec()?;
     let mut timed = Timed::default();
     let mut iterate = |timed: &mut Timed| {
         let start = Instant::now();
@@ -83,12 +83,13 @@ pub(in crate::cli) fn measure(
     }
     let peak_memory_bytes = machine::peak_memory();
     let senders = timed.messages / timed.active_steps.max(1.0);
+    let footprint = method.footprint(&config.team(), &spec, senders);
     let iteration_steps = config.rollout.num_envs * config.rollout.steps;
     let steps = u64::from(timed.iterations) * iteration_steps as u64;
-    let flop = 2.0 * sizes.training_multiply_adds(senders) * steps as f64 * passes(config);
+    let flop = 2.0 * footprint.training_multiply_adds * steps as f64 * passes(config);
     let update_gflops = 1e-9 * flop / timed.phases.update;
     let threads = workers(config.run.threads);
-    let plain_gflops = machine::product_rate(threads, sizes.width(), device)?;
+    let plain_gflops = machine::product_rate(threads, footprint.width, device)?;
     let Timed {
         iterations,
         seconds,

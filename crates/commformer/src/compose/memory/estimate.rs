@@ -95,8 +95,8 @@ pub(super) fn at_least(config: &Config, spec: &Spec, device: Device) -> Estimate
             4.0 * config
                 .method
                 .method()
-                .footprint(&config.team(), spec)
-                .parameter_bytes()
+                .footprint(&config.team(), spec, 0.0)
+                .parameter_bytes
         }
         _ => 0.0,
     };

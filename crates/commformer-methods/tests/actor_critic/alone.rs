@@ -1,7 +1,7 @@
 //! Exported agents, each of which has nothing but its weights, what it sees, and bytes, do what their team does.
 
-use crate::common::{AGENTS, Happened, TEAMS, off, spec};
-use crate::{config, happened, team, teams};
+use crate::happened::{AGENTS, Happened, TEAMS, off, spec};
+use crate::{config, of_team, team, teams};
 use commformer_env::{ActionSpace, Spec};
 use commformer_methods::alone::{Agent, Exported, Turn};
 use commformer_methods::{Team, TeamConfig, export};
@@ -165,19 +165,8 @@ proptest! {
     #[test]
     fn exported_agents_act_as_their_team((config, spec) in teams(), seed in any::<u64>()) {
         let team = team(&config, &spec);
-        let most = difference(&config, &spec, happened(&*team, &spec, seed));
+        let most = difference(&config, &spec, of_team(&*team, &spec, seed));
         prop_assert!(most < 1e-4, "{}: {most}", config.method.kind());
-    }
-}
-
-#[test]
-fn so_do_agents_that_say_nothing() {
-    for (method, recurrence) in [("ippo", "none"), ("ippo", "gru"), ("mappo", "gru")] {
-        let spec = spec(ActionSpace::Discrete(4), 2);
-        let config = config(method, &[("recurrence", recurrence.into())]);
-        let team = team(&config, &spec);
-        let most = difference(&config, &spec, Happened::new(&spec, team.needs().memory, 3));
-        assert!(most < 1e-4, "{method} {recurrence}: {most}");
     }
 }
 
