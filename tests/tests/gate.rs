@@ -149,7 +149,7 @@ fn gates_learn_in_the_lower_level() {
             let through = "graph.estimator='straight-through'";
             let mut config = gated("signal", &["gate.mode='learned'", &estimator, through]);
             // The program refuses schedules in which one level never learns.
-            (config.ppo.epochs, config.graph.upper_every) = (epochs, upper_every);
+            (config.ppo.epochs, config.graph.schedule.upper_every) = (epochs, upper_every);
             let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
             let of_gate = |state: Vec<(String, Vec<f32>)>| -> Vec<_> {
                 let decides = |name: &str| name == "gate.hidden.weight" || name == "gate.out.bias";

@@ -262,7 +262,7 @@ fn lower(threads: &str, chunk: &str) -> Config {
 fn upper(estimator: &str) -> Config {
     let mut config = config("signal", &[estimator, "ppo.chunk=1000"]);
     // The program refuses schedules in which one level never learns.
-    (config.ppo.epochs, config.graph.upper_every) = (1, 1);
+    (config.ppo.epochs, config.graph.schedule.upper_every) = (1, 1);
     config
 }
 

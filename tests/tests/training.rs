@@ -68,7 +68,7 @@ fn the_first_epoch_has_ratios_of_one() {
 /// upper level's parameters.
 fn changed(mut config: Config, epochs: usize, upper_every: usize) -> (bool, bool) {
     // The program refuses schedules in which one level never learns.
-    (config.ppo.epochs, config.graph.upper_every) = (epochs, upper_every);
+    (config.ppo.epochs, config.graph.schedule.upper_every) = (epochs, upper_every);
     let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
     let before = weights(trainer.policy().state());
     trainer.iterate().unwrap();
@@ -99,7 +99,7 @@ fn each_level_changes_its_own_parameters() {
     }
     // Nor does the program take a graph that is frozen from the start.
     let mut config = config("signal", &[]);
-    config.graph.post_stable = 0.0;
+    config.graph.schedule.post_stable = 0.0;
     assert_eq!(changed(config, 1, 1), (true, false), "frozen");
 }
 

@@ -15,7 +15,6 @@ pub fn settings(
     length: usize,
 ) -> Result<(), TrainError> {
     let (ppo, rollout) = (&settings.ppo, &settings.rollout);
-    let share = "a number from 0 to 1";
     check(
         "rollout.num_envs",
         rollout.num_envs,
@@ -25,30 +24,7 @@ pub fn settings(
     ranges("rollout", rollout)?;
     ranges("ppo", ppo)?;
     if let GraphPlan::Learned(graph) = plan {
-        check(
-            "graph.lr",
-            graph.lr,
-            graph.lr.is_finite() && graph.lr > 0.0,
-            "a positive number",
-        )?;
-        check(
-            "graph.entropy_coef",
-            graph.entropy_coef,
-            graph.entropy_coef.is_finite() && graph.entropy_coef >= 0.0,
-            "zero or more",
-        )?;
-        check(
-            "graph.upper_every",
-            graph.upper_every,
-            graph.upper_every > 0,
-            "at least 1",
-        )?;
-        check(
-            "graph.post_stable",
-            graph.post_stable,
-            (0.0..=1.0).contains(&graph.post_stable),
-            share,
-        )?;
+        ranges("graph", graph)?;
         // A schedule that leaves one level as it is has its uses: `BilevelConfig::conflict` is for who wants both to learn.
         let kept = graph.upper_envs(envs).len();
         let both = graph.upper_data == UpperData::Same || (kept > 0 && kept < envs);

@@ -188,29 +188,43 @@ pub enum UpperData {
 }
 
 /// The bi-level schedule of a learned graph.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
+#[serde(default)]
 pub struct BilevelConfig {
-    /// How the gradient is estimated.
+    /// How the gradient of the edge logits is estimated.
+    #[default(Estimator::ScoreFunction)]
     pub estimator: Estimator,
-    /// The graph of the rollout.
+    /// The graph on which the team acts while it trains.
+    #[default(RolloutGraph::Sampled)]
     pub rollout: RolloutGraph,
     /// Learning rate of Adam for the edge logits.
+    #[default = 5e-2]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub lr: f64,
-    /// Weight of the entropy of the rows' draws in the score function's loss at the start of a run; it falls to 0 until the
-    /// graph is frozen. It keeps a row from settling on a sender before the team has learned to use what it hears.
+    /// Weight of the entropy of the rows' draws in the score function's loss; it falls to 0 until the graph is frozen. It keeps
+    /// a row from settling on a sender before the team has learned to use what it hears.
+    #[default = 0.3]
+    #[schemars(range(min = 0.0))]
     pub entropy_coef: f64,
-    /// Different graphs in a rollout; 0: one for each environment. Straight-through uses one.
+    /// Different graphs in a rollout of the score function; 0: one for each environment.
     pub groups: usize,
-    /// Every so many epochs there is an upper step: after the lower ones with the score function, in their place with the
-    /// straight-through estimator.
+    /// Every so many epochs there is a step of the graph (an upper step): after the policy's with the score function, and in
+    /// place of it with the straight-through estimator, which needs a pass through the policy.
+    #[default = 5]
+    #[schemars(range(min = 1))]
     pub upper_every: usize,
     /// What upper steps learn from.
+    #[default(UpperData::Same)]
     pub upper_data: UpperData,
-    /// Share of the environments that `UpperData::HeldOut` keeps apart.
+    /// Share of the environments that `upper_data = "held-out"` keeps apart.
+    #[default = 0.2]
+    #[schemars(extend("exclusiveMinimum" = 0.0), extend("exclusiveMaximum" = 1.0))]
     pub held_out: f64,
-    /// For so many iterations every edge is present.
+    /// Iterations in which everyone hears everyone, before the graph is learned.
     pub warmup: u64,
-    /// From this share of the run on, the graph is frozen to the exact one; 1: never.
+    /// Share of the run after which the graph is frozen to the exact one; 1: never.
+    #[default = 1.0]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub post_stable: f64,
 }
 

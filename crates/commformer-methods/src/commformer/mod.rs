@@ -67,7 +67,7 @@ impl Method for CommFormer {
         let others = agents.saturating_sub(1);
         match graph.mode_for(agents) {
             // Warming up, everyone hears everyone.
-            GraphMode::Learned if graph.warmup > 0 => others,
+            GraphMode::Learned if graph.schedule.warmup > 0 => others,
             GraphMode::Learned | GraphMode::Random => graph.senders(agents).min(others),
             GraphMode::Full => others,
             GraphMode::None => 0,
@@ -86,7 +86,7 @@ impl Method for CommFormer {
 
     fn schedule(&self, config: &TeamConfig, agents: usize) -> Option<BilevelConfig> {
         let learned = config.graph.mode_for(agents) == GraphMode::Learned;
-        learned.then(|| config.graph.schedule())
+        learned.then(|| config.graph.schedule.clone())
     }
 
     fn footprint(&self, config: &TeamConfig, spec: &Spec, senders: f64) -> Footprint {

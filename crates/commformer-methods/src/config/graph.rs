@@ -1,7 +1,7 @@
 //! `[graph]`: whom each agent hears, and how that is learned.
 
 use commformer_model::SelfEdge;
-use commformer_train::{BilevelConfig, Estimator, RolloutGraph, UpperData};
+use commformer_train::BilevelConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -43,40 +43,9 @@ pub struct GraphConfig {
     #[default = 1.0]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub temperature: f64,
-    /// How the gradient of the edge logits is estimated.
-    #[default(Estimator::ScoreFunction)]
-    pub estimator: Estimator,
-    /// The graph on which the team acts while it trains.
-    #[default(RolloutGraph::Sampled)]
-    pub rollout: RolloutGraph,
-    /// Learning rate of Adam for the edge logits.
-    #[default = 5e-2]
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
-    pub lr: f64,
-    /// Weight of the entropy of the rows' draws in the score function's loss; it falls to 0 until the graph is frozen.
-    #[default = 0.3]
-    #[schemars(range(min = 0.0))]
-    pub entropy_coef: f64,
-    /// Different graphs in a rollout of the score function; 0: one for each environment.
-    pub groups: usize,
-    /// Every so many epochs there is a step of the graph (an upper step): after the policy's with the score function, and in
-    /// place of it with the straight-through estimator, which needs a pass through the policy.
-    #[default = 5]
-    #[schemars(range(min = 1))]
-    pub upper_every: usize,
-    /// What upper steps learn from.
-    #[default(UpperData::Same)]
-    pub upper_data: UpperData,
-    /// Share of the environments that `upper_data = "held-out"` keeps apart.
-    #[default = 0.2]
-    #[schemars(extend("exclusiveMinimum" = 0.0), extend("exclusiveMaximum" = 1.0))]
-    pub held_out: f64,
-    /// Iterations in which everyone hears everyone, before the graph is learned.
-    pub warmup: u64,
-    /// Share of the run after which the graph is frozen; 1: never.
-    #[default = 1.0]
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub post_stable: f64,
+    /// How a learned graph is learned.
+    #[serde(flatten)]
+    pub schedule: BilevelConfig,
 }
 
 impl GraphConfig {
@@ -91,22 +60,6 @@ impl GraphConfig {
         match (agents, others) {
             (1, 0) => GraphMode::None,
             _ => self.mode,
-        }
-    }
-
-    /// How a learned graph is learned.
-    pub fn schedule(&self) -> BilevelConfig {
-        BilevelConfig {
-            estimator: self.estimator,
-            rollout: self.rollout,
-            lr: self.lr,
-            entropy_coef: self.entropy_coef,
-            groups: self.groups,
-            upper_every: self.upper_every,
-            upper_data: self.upper_data,
-            held_out: self.held_out,
-            warmup: self.warmup,
-            post_stable: self.post_stable,
         }
     }
 

@@ -5,8 +5,8 @@ use crate::plain::Plain;
 use commformer_env::{PredatorPrey, PredatorPreyConfig, VecEnv};
 use commformer_train::{
     Actor, BilevelConfig, Budget, CheckpointStore, Estimator, EvaluationReport, GatePlan,
-    GraphPlan, Payment, Policy, Price, Purpose, RolloutGraph, Settings, TrainError, Trainer,
-    UpperData, Which, evaluate, seed_for,
+    GraphPlan, Payment, Policy, Price, Purpose, RolloutGraph, Settings, TrainError, Trainer, Which,
+    evaluate, seed_for,
 };
 use tch::Tensor;
 
@@ -153,14 +153,7 @@ fn what_it_does_not_offer_is_refused() {
     let schedule = BilevelConfig {
         estimator: Estimator::StraightThrough,
         rollout: RolloutGraph::Exact,
-        lr: 1e-3,
-        entropy_coef: 0.0,
-        groups: 0,
-        upper_every: 5,
-        upper_data: UpperData::Same,
-        held_out: 0.0,
-        warmup: 0,
-        post_stable: 1.0,
+        ..BilevelConfig::default()
     };
     let learned = trainer(GraphPlan::Learned(schedule), 1);
     assert_eq!(field(learned.unwrap_err()), "graph.mode");

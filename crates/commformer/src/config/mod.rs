@@ -243,7 +243,7 @@ mod tests {
             config.ppo.lr = lr;
             config.ppo.clip = clip;
             config.ppo.gamma = gamma;
-            config.graph.held_out = held_out;
+            config.graph.schedule.held_out = held_out;
             let precision = if bfloat16 { Precision::Bfloat16 } else { Precision::Float32 };
             let device = Device::Cuda(cuda);
             config.run = RunSettings { seed, steps, threads, device, precision, ..config.run };

@@ -2,25 +2,9 @@ use super::*;
 use ndarray::array;
 use tch::Device;
 
-fn schedule() -> BilevelConfig {
-    BilevelConfig {
-        estimator: Estimator::ScoreFunction,
-        rollout: RolloutGraph::Sampled,
-        lr: 1e-3,
-        entropy_coef: 0.0,
-        groups: 0,
-        upper_every: 5,
-        upper_data: UpperData::Same,
-        held_out: 0.2,
-        warmup: 0,
-        post_stable: 1.0,
-    }
-}
-
 #[test]
 fn the_weight_of_entropy_is_gone_when_the_graph_is_frozen() {
-    let mut schedule = schedule();
-    schedule.entropy_coef = 0.3;
+    let mut schedule = BilevelConfig::default();
     for (post_stable, progress, expected) in [
         (1.0, 0.0, 0.3),
         (1.0, 0.5, 0.15),
@@ -41,7 +25,7 @@ fn the_weight_of_entropy_is_gone_when_the_graph_is_frozen() {
 
 #[test]
 fn schedules_by_which_a_level_would_not_learn_are_refused() {
-    let schedule = schedule();
+    let schedule = BilevelConfig::default();
     assert_eq!(schedule.conflict(5, 10, 20), None);
     let held_out = BilevelConfig {
         upper_data: UpperData::HeldOut,

@@ -178,8 +178,8 @@ impl<'a> Probe<'a> {
         config.ppo.epochs = 1;
         config.run.threads = 1;
         config.gate.start = 0.0;
-        if config.graph.groups > self.envs {
-            config.graph.groups = 0; // One for each environment.
+        if config.graph.schedule.groups > self.envs {
+            config.graph.schedule.groups = 0; // One for each environment.
         }
         let (threads, before) = (threads(), in_use());
         let envs = envs(&config.env, small.envs)?;

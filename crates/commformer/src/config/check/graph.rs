@@ -45,7 +45,7 @@ fn learned(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
     let (epochs, envs) = (config.ppo.epochs, config.rollout.num_envs);
     let samples = envs.saturating_mul(config.rollout.steps).max(1) as u64;
     let iterations = config.run.steps.div_ceil(samples);
-    match config.graph.schedule().conflict(epochs, envs, iterations) {
+    match config.graph.schedule.conflict(epochs, envs, iterations) {
         None => Ok(()),
         Some(conflict) => check.together(false, &conflict.settings, conflict.problem),
     }
@@ -88,7 +88,7 @@ fn lower_envs(config: &Config) -> usize {
     let (envs, graph) = (config.rollout.num_envs, &config.graph);
     let learned = config.method.reads("graph") && graph.mode == GraphMode::Learned;
     match learned {
-        true => graph.schedule().lower_envs(envs),
+        true => graph.schedule.lower_envs(envs),
         false => envs,
     }
 }
