@@ -231,31 +231,10 @@ fn battles_with_all_options_go_on_from_where_they_were_saved() {
                 layout,
                 ..config(90.0)
             };
-            let battle = || Scenario::clone(&config.scenario().unwrap());
-            let mut original = Team::new(battle(), config.clone());
+            let team = || Team::new(Scenario::clone(&config.scenario().unwrap()), config.clone());
+            let mut original = team();
             original.reset();
-            let mut players = Rng::new(1, 1);
-            let mut actions = vec![0; original.env.spec().agents];
-            for _ in 0..6 {
-                Script::Random.act(&original.env, &mut players, &mut actions);
-                assert_eq!(original.step(&actions), Status::Running);
-            }
-            let saved = original.env.save().unwrap();
-            let mut restored = Team::new(battle(), config.clone());
-            restored.restore(&saved).unwrap();
-            assert_eq!(restored.env.save().unwrap(), saved);
-            restored.rng = original.rng.clone();
-            let mut status = Status::Running;
-            while status == Status::Running {
-                assert_eq!(restored.obs, original.obs);
-                assert_eq!(restored.available, original.available);
-                assert_eq!(restored.state(), original.state());
-                assert_eq!(restored.metrics(), original.metrics());
-                Script::Random.act(&original.env, &mut players, &mut actions);
-                status = original.step(&actions);
-                assert_eq!(restored.step(&actions), status);
-                assert_eq!(restored.rewards, original.rewards);
-            }
+            assert_goes_on(original, 6, team(), Script::Random);
         }
     }
 }

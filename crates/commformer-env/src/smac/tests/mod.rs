@@ -10,8 +10,8 @@ mod scripts;
 mod seeing;
 
 use super::{
-    Attribute, Energy, FirstOrder, Heal, Member, Plane, Scenario, Smac, SmacConfig, Spawn, Terrain,
-    Unit, UnitState, Weapon,
+    Attribute, Energy, FirstOrder, Heal, Member, Plane, Scenario, Script, Smac, SmacConfig, Spawn,
+    Terrain, Unit, UnitState, Weapon,
 };
 use crate::{Actions, Environment, Observation, Rng, StateError, Status};
 use std::sync::Arc;
@@ -248,5 +248,37 @@ impl Team {
         let mut metrics = [f32::NAN; 6];
         self.env.metrics(&mut metrics);
         metrics
+    }
+}
+
+/// Plays `steps` of a battle by a script, restores `restored` from there, and plays both to the end:
+/// all that they write must be the same.
+pub fn assert_goes_on(mut original: Team, steps: usize, mut restored: Team, script: Script) {
+    let mut players = Rng::new(1, 1);
+    let mut actions = vec![0; original.env.spec().agents];
+    for _ in 0..steps {
+        script.act(&original.env, &mut players, &mut actions);
+        assert_eq!(original.step(&actions), Status::Running);
+    }
+    let saved = original.env.save().unwrap();
+    restored.restore(&saved).unwrap();
+    assert_eq!(restored.env.save().unwrap(), saved);
+    restored.rng = original.rng.clone();
+    // No step has written the rewards of the restored team yet.
+    restored.rewards.clone_from(&original.rewards);
+    let mut status = Status::Running;
+    loop {
+        assert_eq!(restored.obs, original.obs);
+        assert_eq!(restored.available, original.available);
+        assert_eq!(restored.active, original.active);
+        assert_eq!(restored.rewards, original.rewards);
+        assert_eq!(restored.state(), original.state());
+        assert_eq!(restored.metrics(), original.metrics());
+        if status != Status::Running {
+            break;
+        }
+        script.act(&original.env, &mut players, &mut actions);
+        status = original.step(&actions);
+        assert_eq!(restored.step(&actions), status);
     }
 }

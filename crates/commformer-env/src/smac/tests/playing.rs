@@ -57,34 +57,9 @@ fn a_battle_goes_on_from_where_it_was_saved() {
             opponent: Some(Script::Kite),
             ..SmacConfig::default()
         };
-        let mut original = Team::at(&POINTS, battle(), config.clone());
-        for _ in 0..12 {
-            let mut actions = [0; 3];
-            Script::FocusFire.act(&original.env, &mut Rng::new(0, 0), &mut actions);
-            original.step(&actions);
-        }
-        let saved = original.env.save().unwrap();
-        let mut restored = Team::new(battle(), config);
-        restored.restore(&saved).unwrap();
-        assert_eq!(
-            (&restored.obs, &restored.available),
-            (&original.obs, &original.available)
-        );
-        assert_eq!(
-            (&restored.active, restored.state()),
-            (&original.active, original.state())
-        );
-        restored.rng = original.rng.clone();
-        let mut status = Status::Running;
-        while status == Status::Running {
-            let mut actions = [0; 3];
-            Script::FocusFire.act(&original.env, &mut Rng::new(0, 0), &mut actions);
-            status = original.step(&actions);
-            assert_eq!(restored.step(&actions), status);
-            assert_eq!(restored.obs, original.obs);
-            assert_eq!(restored.rewards, original.rewards);
-            assert_eq!(restored.metrics(), original.metrics());
-        }
+        let original = Team::at(&POINTS, battle(), config.clone());
+        let restored = Team::new(battle(), config);
+        assert_goes_on(original, 12, restored, Script::FocusFire);
     }
 }
 
