@@ -47,13 +47,8 @@ impl Faulty {
     fn new() -> Self {
         Self {
             spec: Spec {
-                agents: AGENTS,
-                obs_dim: OBS,
-                actions: ActionSpace::Discrete(ACTIONS),
-                obs_version: 1,
-                state_dim: 0,
                 masks_actions: true,
-                metrics: Vec::new(),
+                ..Spec::new(AGENTS, OBS, ActionSpace::Discrete(ACTIONS))
             },
             episodes: 0,
             steps: 0,
@@ -172,11 +167,8 @@ fn play(envs: Vec<Faulty>) -> Result<(), TrainError> {
     )
     .unwrap();
     let options = EvaluateOptions {
-        sampled: None,
-        gates: None,
-        episodes: None,
         max_steps: 100,
-        device: Device::Cpu,
+        ..EvaluateOptions::default()
     };
     evaluate(&policy, &full(), &mut envs, &options).map(drop)
 }

@@ -73,11 +73,9 @@ fn trained<P: Policy>(
     let mut trainer = trainer.with_gates(gates).unwrap();
     let (reports, weights) = go(&mut trainer, 2);
     let options = EvaluateOptions {
-        sampled: None,
         gates: Some(3),
-        episodes: None,
         max_steps: 1_000,
-        device: Device::Cpu,
+        ..EvaluateOptions::default()
     };
     let graph = trainer.execution_graph().unwrap();
     let report = evaluate(trainer.policy(), &graph, &mut envs(4, 2), &options).unwrap();

@@ -242,11 +242,9 @@ fn evaluations_change_nothing_that_is_learned() {
 fn played(config: &Config, trainer: &compose::TeamTrainer, episodes: usize) -> EvaluationReport {
     let mut envs = compose::evaluation(config, episodes, 1, Purpose::FinalEvaluation).unwrap();
     let options = EvaluateOptions {
-        sampled: None,
         gates: Some(1),
-        episodes: None,
         max_steps: 100,
-        device: Device::Cpu,
+        ..EvaluateOptions::default()
     };
     let graph = trainer.execution_graph().unwrap();
     evaluate(trainer.policy(), &graph, &mut envs, &options).unwrap()

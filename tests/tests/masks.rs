@@ -277,10 +277,8 @@ fn only_messages_between_those_who_take_part_are_counted() {
         let graph = trainer.execution_graph().unwrap();
         let options = EvaluateOptions {
             sampled: Some(4),
-            gates: None,
-            episodes: None,
             max_steps: 100,
-            device: Device::Cpu,
+            ..EvaluateOptions::default()
         };
         let mut envs = compose::evaluation(&config, 5, 1, Purpose::FinalEvaluation).unwrap();
         let report = evaluate(trainer.policy(), &graph, &mut envs, &options).unwrap();

@@ -448,11 +448,8 @@ fn a_policy_that_finds_no_probability_for_what_it_does_is_not_judged() {
     let mut envs = compose::evaluation(&config, 2, 1, Purpose::FinalEvaluation).unwrap();
     let graph = trainer.execution_graph().unwrap();
     let options = EvaluateOptions {
-        sampled: None,
-        gates: None,
-        episodes: None,
         max_steps: 100,
-        device: Device::Cpu,
+        ..EvaluateOptions::default()
     };
     evaluate(trainer.policy(), &graph, &mut envs, &options).unwrap();
     tch::no_grad(|| {

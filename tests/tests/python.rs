@@ -45,11 +45,10 @@ fn trained(config: &Config) -> (Vec<f64>, Vec<f64>) {
     let mut envs = compose::evaluation(config, 6, 1, Purpose::Evaluation).unwrap();
     assert_eq!(envs.num_envs(), 4);
     let options = EvaluateOptions {
-        sampled: None,
-        gates: None,
         episodes: Some(6),
         max_steps: 100,
         device,
+        ..EvaluateOptions::default()
     };
     let graph = trainer.execution_graph().unwrap();
     let report = evaluate(trainer.policy(), &graph, &mut envs, &options).unwrap();
@@ -109,11 +108,10 @@ fn what_an_episode_returns_does_not_depend_on_how_many_there_are() {
         let purpose = Purpose::FinalEvaluation;
         let mut envs = compose::evaluation(&config, episodes, 1, purpose).unwrap();
         let options = EvaluateOptions {
-            sampled: None,
-            gates: None,
             episodes: Some(episodes),
             max_steps: 100,
             device,
+            ..EvaluateOptions::default()
         };
         let report = evaluate(trainer.policy(), &graph, &mut envs, &options).unwrap();
         let episodes = report.episodes.iter();

@@ -28,13 +28,8 @@ impl NoRepeat {
     fn new(begun: Option<Arc<AtomicUsize>>) -> Self {
         Self {
             spec: Spec {
-                agents: 3,
-                obs_dim: 4,
-                actions: ActionSpace::Discrete(4),
-                obs_version: 1,
-                state_dim: 0,
                 masks_actions: true,
-                metrics: Vec::new(),
+                ..Spec::new(3, 4, ActionSpace::Discrete(4))
             },
             last: [0; 3],
             steps: 0,

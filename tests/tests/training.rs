@@ -126,11 +126,8 @@ fn signal_is_solved_and_its_sources_are_found() {
         );
     }
     let options = EvaluateOptions {
-        sampled: None,
-        gates: None,
-        episodes: None,
         max_steps: 100,
-        device: Device::Cpu,
+        ..EvaluateOptions::default()
     };
     let report = evaluate(trainer.policy(), &graph, &mut envs, &options).unwrap();
     let accuracy = report.metric("accuracy").unwrap();
@@ -179,15 +176,7 @@ fn a_task_is_told_the_progress_of_the_run_before_each_rollout() {
     let config = config("predator-prey", &["rollout.num_envs=2", "rollout.shard=1"]);
     let told = [(); 2].map(|()| Arc::new(Mutex::new(Vec::new())));
     let envs = told.iter().map(|told| {
-        let spec = Spec {
-            agents: 2,
-            obs_dim: 1,
-            obs_version: 1,
-            state_dim: 0,
-            actions: ActionSpace::Discrete(2),
-            masks_actions: false,
-            metrics: Vec::new(),
-        };
+        let spec = Spec::new(2, 1, ActionSpace::Discrete(2));
         let told = told.clone();
         Box::new(Scripted {
             spec,
@@ -281,15 +270,7 @@ fn each_level_learns_from_its_own_environments() {
         ];
         let config = config("signal", &set);
         let envs = shown.into_iter().zip(paid).map(|(shown, paid)| {
-            let spec = Spec {
-                agents: 3,
-                obs_dim: 5,
-                obs_version: 1,
-                state_dim: 0,
-                actions: ActionSpace::Discrete(3),
-                masks_actions: false,
-                metrics: Vec::new(),
-            };
+            let spec = Spec::new(3, 5, ActionSpace::Discrete(3));
             let steps = 0;
             Box::new(Constant {
                 spec,
@@ -328,15 +309,7 @@ struct OwnBit {
 
 impl OwnBit {
     fn new(offset: f32, scale: f32) -> Self {
-        let spec = Spec {
-            agents: 2,
-            obs_dim: 1,
-            obs_version: 1,
-            state_dim: 0,
-            actions: ActionSpace::Discrete(2),
-            masks_actions: false,
-            metrics: Vec::new(),
-        };
+        let spec = Spec::new(2, 1, ActionSpace::Discrete(2));
         Self {
             spec,
             offset,
@@ -415,11 +388,8 @@ fn an_observation_of_one_number_is_not_lost() {
             trainer.iterate().unwrap();
         }
         let options = EvaluateOptions {
-            sampled: None,
-            gates: None,
-            episodes: None,
             max_steps: 10,
-            device: Device::Cpu,
+            ..EvaluateOptions::default()
         };
         let graph = trainer.execution_graph().unwrap();
         let report = evaluate(trainer.policy(), &graph, &mut envs(50, 2), &options).unwrap();

@@ -34,17 +34,14 @@ const MOST: usize = 1 << 20;
 impl TaskSpec {
     /// The same, as the trainer knows it.
     pub fn spec(&self) -> Spec {
+        let actions = match self.discrete {
+            true => ActionSpace::Discrete(self.actions),
+            false => ActionSpace::Continuous(self.actions),
+        };
         Spec {
-            agents: self.agents,
-            obs_dim: self.obs_dim,
-            obs_version: 1,
-            state_dim: 0,
-            actions: match self.discrete {
-                true => ActionSpace::Discrete(self.actions),
-                false => ActionSpace::Continuous(self.actions),
-            },
             masks_actions: self.discrete && self.masked,
             metrics: self.metrics.iter().cloned().map(Into::into).collect(),
+            ..Spec::new(self.agents, self.obs_dim, actions)
         }
     }
 

@@ -47,15 +47,7 @@ impl Case<'_> {
             ..TeamConfig::default()
         };
         let obs = self.of("obs").size();
-        let spec = Spec {
-            agents: obs[1] as usize,
-            obs_dim: obs[2] as usize,
-            obs_version: 1,
-            state_dim: 0,
-            actions: ActionSpace::Discrete(4),
-            masks_actions: false,
-            metrics: Vec::new(),
-        };
+        let spec = Spec::new(obs[1] as usize, obs[2] as usize, ActionSpace::Discrete(4));
         let mut team = config
             .method
             .method()

@@ -29,7 +29,7 @@
 //!
 //! // An evaluation: ten episodes, the greedy actions, on the graph of execution.
 //! let mut envs = compose::evaluation(&config, 10, 1, Purpose::Evaluation)?;
-//! let options = EvaluateOptions { sampled: None, gates: None, episodes: None, max_steps: 100, device };
+//! let options = EvaluateOptions { device, ..EvaluateOptions::default() };
 //! let report = evaluate(trainer.policy(), &trainer.execution_graph()?, &mut envs, &options)?;
 //! let metrics = metrics::of(&report, 1);
 //! assert_eq!(metrics.get("steps").map(|steps| steps.mean), Some(10.0));

@@ -103,9 +103,8 @@ fn assert_same(config: &Config, sampled: Option<u64>, gates: Option<u64>) -> Eva
     let options = EvaluateOptions {
         sampled,
         gates,
-        episodes: None,
         max_steps: 100,
-        device: Device::Cpu,
+        ..EvaluateOptions::default()
     };
     let play = |actor: &dyn Fn(&mut Envs) -> EvaluationReport| {
         let envs = compose::evaluation(config, 5, 1, Purpose::FinalEvaluation);

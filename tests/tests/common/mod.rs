@@ -3,7 +3,7 @@
 
 use commformer::compose;
 use commformer::config::{Config, Overrides};
-use commformer_env::{Actions, Environment, Observation, Rng, Spec, StateError, Status};
+use commformer_env::{Actions, Environment, Observation, Rng, Status, forward_environment};
 use commformer_train::{EvaluationReport, IterationReport, Listener, Policy, Trainer};
 use std::io;
 use tch::{Device, Tensor};
@@ -74,13 +74,11 @@ pub struct Trapped<F> {
     pub after_step: F,
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl<F: FnMut(&mut [f32]) + Send> Environment for Trapped<F> {
-    fn spec(&self) -> &Spec {
-        self.task.spec()
-    }
-
-    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
-        self.task.reset(rng, out);
+    forward_environment! { |this| this.task =>
+        spec reset metrics progress global_state save restore sources must_receive departed action_names agent_names
+        draw remote
     }
 
     fn step(
@@ -93,18 +91,6 @@ impl<F: FnMut(&mut [f32]) + Send> Environment for Trapped<F> {
         let status = self.task.step(actions, rng, out, rewards);
         (self.after_step)(rewards);
         status
-    }
-
-    fn metrics(&self, out: &mut [f32]) {
-        self.task.metrics(out);
-    }
-
-    fn save(&self) -> Option<Vec<u8>> {
-        self.task.save()
-    }
-
-    fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {
-        self.task.restore(state, out)
     }
 }
 

@@ -19,13 +19,9 @@ impl Marker {
     pub fn new(calls: &Calls) -> Self {
         Self {
             spec: Spec {
-                agents: 1,
-                obs_dim: 1,
-                obs_version: 1,
                 state_dim: 2,
-                actions: ActionSpace::Discrete(1),
-                masks_actions: false,
                 metrics: vec!["success".into()],
+                ..Spec::new(1, 1, ActionSpace::Discrete(1))
             },
             calls: Arc::clone(calls),
         }

@@ -16,13 +16,9 @@ pub const AGENTS: i64 = 3;
 /// A task of three agents.
 pub fn spec(actions: ActionSpace, state_dim: usize) -> Spec {
     Spec {
-        agents: AGENTS as usize,
-        obs_dim: 7,
-        obs_version: 1,
         state_dim,
-        actions,
         masks_actions: true,
-        metrics: Vec::new(),
+        ..Spec::new(AGENTS as usize, 7, actions)
     }
 }
 

@@ -93,15 +93,7 @@ mod tests {
 
     #[test]
     fn an_environment_draws_the_same_whoever_acts_with_it() {
-        let spec = Spec {
-            agents: 3,
-            obs_dim: 1,
-            actions: ActionSpace::Discrete(2),
-            obs_version: 1,
-            state_dim: 0,
-            masks_actions: false,
-            metrics: Vec::new(),
-        };
+        let spec = Spec::new(3, 1, ActionSpace::Discrete(2));
         let draw = |envs: Range<usize>| {
             let mut noise = Noise {
                 actions: None,

@@ -5,7 +5,7 @@ use commformer_train::{
     EvaluateOptions, IterationReport, Policy, PpoConfig, RolloutConfig, RunConfig, Settings,
     Trainer,
 };
-use tch::{Device, Tensor};
+use tch::Tensor;
 
 /// The weights of a small network.
 #[derive(Debug)]
@@ -71,11 +71,8 @@ pub fn settings(envs: usize, steps: usize) -> Settings {
 /// Greedy actions, an episode in each environment.
 pub fn one_round() -> EvaluateOptions {
     EvaluateOptions {
-        sampled: None,
-        gates: None,
-        episodes: None,
         max_steps: 1_000,
-        device: Device::Cpu,
+        ..EvaluateOptions::default()
     }
 }
 

@@ -30,13 +30,8 @@ impl Remembering {
     pub fn new() -> Self {
         Self {
             spec: Spec {
-                agents: 2,
-                obs_dim: 3,
-                obs_version: 1,
-                state_dim: 0,
-                actions: ActionSpace::Discrete(2),
-                masks_actions: false,
                 metrics: vec!["right".into()],
+                ..Spec::new(2, 3, ActionSpace::Discrete(2))
             },
             cues: [0; 2],
             shown: [true; 2],

@@ -114,15 +114,7 @@ mod tests {
     impl Plain {
         fn boxed(lossy: bool) -> Box<dyn Environment> {
             Box::new(Self {
-                spec: Spec {
-                    agents: 2,
-                    obs_dim: 1,
-                    obs_version: 1,
-                    state_dim: 0,
-                    actions: commformer_env::ActionSpace::Discrete(2),
-                    masks_actions: false,
-                    metrics: Vec::new(),
-                },
+                spec: Spec::new(2, 1, commformer_env::ActionSpace::Discrete(2)),
                 episodes: 0,
                 steps: 0,
                 lossy,

@@ -15,13 +15,8 @@ pub struct Counter {
 impl Counter {
     pub fn new(limit: f32, end: Status) -> Self {
         let spec = Spec {
-            agents: 2,
-            obs_dim: 2,
-            actions: ActionSpace::Continuous(2),
-            obs_version: 1,
-            state_dim: 0,
-            masks_actions: false,
             metrics: vec!["episode".into()],
+            ..Spec::new(2, 2, ActionSpace::Continuous(2))
         };
         Self {
             spec,

@@ -246,13 +246,8 @@ impl Environment for Masked {
 fn the_mask_of_an_end_is_known_beside_the_last_observation() {
     let task = Masked {
         spec: Spec {
-            agents: 1,
-            obs_dim: 1,
-            actions: ActionSpace::Discrete(4),
-            obs_version: 1,
-            state_dim: 0,
             masks_actions: true,
-            metrics: Vec::new(),
+            ..Spec::new(1, 1, ActionSpace::Discrete(4))
         },
         steps: 0,
     };

@@ -154,27 +154,10 @@ impl Knowing {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl Environment for Knowing {
-    fn spec(&self) -> &Spec {
-        self.counter.spec()
-    }
-
-    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
-        self.counter.reset(rng, out);
-    }
-
-    fn step(
-        &mut self,
-        actions: Actions<'_>,
-        rng: &mut Rng,
-        out: Observation<'_>,
-        rewards: &mut [f32],
-    ) -> Status {
-        self.counter.step(actions, rng, out, rewards)
-    }
-
-    fn metrics(&self, out: &mut [f32]) {
-        self.counter.metrics(out);
+    forward_environment! { |this| this.counter =>
+        spec reset step metrics progress global_state save restore action_names agent_names draw remote
     }
 
     fn sources(&self) -> Option<&[usize]> {

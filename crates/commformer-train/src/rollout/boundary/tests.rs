@@ -67,13 +67,8 @@ struct Seen {
 impl Seen {
     fn after(steps: usize, last: Option<usize>) -> Self {
         let spec = Spec {
-            state_dim: 0,
-            agents: AGENTS,
-            obs_dim: OBS,
-            actions: ActionSpace::Discrete(ACTIONS),
-            obs_version: 1,
             masks_actions: true,
-            metrics: Vec::new(),
+            ..Spec::new(AGENTS, OBS, ActionSpace::Discrete(ACTIONS))
         };
         let steps_of = |last| Short {
             spec: spec.clone(),

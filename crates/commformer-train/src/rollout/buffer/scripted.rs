@@ -21,15 +21,7 @@ impl Scripted {
     pub fn new(active: &[&[bool]], rewards: &[&[f32]], end: Status) -> Self {
         let agents = active[0].len();
         Self {
-            spec: Spec {
-                agents,
-                obs_dim: 1,
-                obs_version: 1,
-                state_dim: 0,
-                actions: ActionSpace::Discrete(1),
-                masks_actions: false,
-                metrics: Vec::new(),
-            },
+            spec: Spec::new(agents, 1, ActionSpace::Discrete(1)),
             step: 0,
             active: active.iter().map(|row| row.to_vec()).collect(),
             rewards: rewards.iter().map(|row| row.to_vec()).collect(),
