@@ -239,7 +239,7 @@ fn readable(text: &str) -> String {
     text.chars().map(readable).collect()
 }
 
-/// For an attribute.
+/// For a text or an attribute.
 fn escape(text: &str) -> String {
     let escaped = readable(text).replace('&', "&amp;").replace('<', "&lt;");
     escaped.replace('>', "&gt;").replace('"', "&quot;")

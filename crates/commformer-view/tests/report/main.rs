@@ -2,6 +2,7 @@
 
 mod across;
 mod begun;
+mod circle;
 mod configuration;
 mod marl_eval;
 mod missing;
