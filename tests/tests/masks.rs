@@ -3,7 +3,7 @@
 mod common;
 
 use commformer::compose;
-use commformer_env::{Actions, Batch, Rng, Status, VecEnv};
+use commformer_env::{Actions, Buffers, Rng, VecEnv};
 use commformer_methods::TeamPolicy;
 use commformer_train::{
     Act, Actor, EvaluateOptions, Evaluation, GateSamples, GateTargets, GateTerms, Gates,
@@ -21,35 +21,17 @@ fn traffic() -> (Tensor, Tensor) {
     let (agents, width) = (task.spec().agents, task.spec().obs_dim);
     let envs = (0..NUM_ENVS).map(|_| resolve("traffic-junction-easy", &[]).env.build().unwrap());
     let mut envs = VecEnv::new(envs.collect(), 1).unwrap();
-    let (mut obs, mut active) = (
-        vec![0.0; NUM_ENVS * agents * width],
-        vec![false; NUM_ENVS * agents],
-    );
-    let (mut rewards, mut status) = (
-        vec![0.0; NUM_ENVS * agents],
-        vec![Status::Running; NUM_ENVS],
-    );
+    let mut out = Buffers::of(&envs);
     let (mut all_obs, mut all_active) = (Vec::new(), Vec::new());
     let mut rng = Rng::new(2, 0);
-    macro_rules! out {
-        () => {
-            Batch {
-                obs: &mut obs,
-                available: &mut [],
-                active: &mut active,
-            }
-        };
-    }
-    envs.reset(out!()).unwrap();
+    out.reset(&mut envs).unwrap();
     for _ in 0..12 {
         let actions: Vec<i64> = (0..NUM_ENVS * agents)
             .map(|_| rng.below(2).into())
             .collect();
-        let actions = Actions::Discrete(&actions);
-        envs.step(actions, out!(), &mut rewards, &mut status)
-            .unwrap();
-        all_obs.extend_from_slice(&obs);
-        all_active.extend(active.iter().map(|is| f32::from(u8::from(*is))));
+        out.step(&mut envs, Actions::Discrete(&actions)).unwrap();
+        all_obs.extend_from_slice(&out.obs);
+        all_active.extend(out.active.iter().map(|is| f32::from(u8::from(*is))));
     }
     let agents = agents as i64;
     (

@@ -4,7 +4,7 @@ use commformer::compose;
 use commformer::config::{Config, Overrides};
 use commformer::evaluation::{self, Request};
 use commformer::replay::record;
-use commformer_env::{Actions, Batch, Status, VecEnv};
+use commformer_env::{Actions, Buffers, Status, VecEnv};
 use commformer_train::{CheckpointStore, Purpose, Which, seed_for};
 use commformer_view::replay::{Action, Run};
 use tch::Device;
@@ -82,42 +82,22 @@ fn check_actions(config: &Config, run: &Run) {
         // The environments before it, so that it has the same stream.
         let envs = (0..=env).map(|_| config.env.build().unwrap()).collect();
         let mut envs = VecEnv::new(envs, seed).unwrap();
-        let spec = envs.spec().clone();
-        let count = env + 1;
-        let mut obs = vec![0.0; count * spec.agents * spec.obs_dim];
-        let mut available = vec![false; count * spec.available_len()];
-        let mut active = vec![false; count * spec.agents];
-        let (mut rewards, mut status) =
-            (vec![0.0; count * spec.agents], vec![Status::Running; count]);
-        macro_rules! out {
-            () => {
-                Batch {
-                    obs: &mut obs,
-                    available: &mut available,
-                    active: &mut active,
-                }
-            };
-        }
-        envs.reset(out!()).unwrap();
+        let before = env * envs.spec().agents;
+        let mut out = Buffers::of(&envs);
+        out.reset(&mut envs).unwrap();
         for step in &episode.steps {
-            assert_eq!(active[env * spec.agents..], step.active);
+            assert_eq!(out.active[before..], step.active);
             let own = step.actions.iter().map(|action| match action {
                 Action::Discrete(action) => *action,
                 Action::Continuous(_) => panic!("a vector"),
             });
-            let mut actions = vec![0; env * spec.agents];
+            let mut actions = vec![0; before];
             actions.extend(own);
-            envs.step(
-                Actions::Discrete(&actions),
-                out!(),
-                &mut rewards,
-                &mut status,
-            )
-            .unwrap();
+            out.step(&mut envs, Actions::Discrete(&actions)).unwrap();
             let earned: Vec<f32> = step.rewards.iter().map(|reward| reward.0).collect();
-            assert_eq!(rewards[env * spec.agents..], earned);
+            assert_eq!(out.rewards[before..], earned);
         }
-        assert_ne!(status[env], Status::Running);
+        assert_ne!(out.status[env], Status::Running);
     }
 }
 

@@ -3,7 +3,7 @@
 //! interpreter.
 
 use commformer_bridge::{PythonConfig, envs};
-use commformer_env::{Actions, Batch, Status, VecEnv};
+use commformer_env::{Actions, Buffers, VecEnv};
 use std::error::Error;
 use std::process::Command;
 use std::time::Instant;
@@ -48,33 +48,15 @@ fn bridge(python: &str, count: usize, workers: usize) -> Result<f64, Box<dyn Err
         ..PythonConfig::default()
     };
     let mut envs = VecEnv::new(envs(&config, count)?, 1)?;
-    let (agents, obs_dim) = (envs.spec().agents, envs.spec().obs_dim);
-    let mut obs = vec![0.0; count * agents * obs_dim];
-    let mut active = vec![false; count * agents];
-    let mut rewards = vec![0.0; count * agents];
-    let mut status = vec![Status::Running; count];
-    let actions = vec![0; count * agents];
-    macro_rules! out {
-        () => {
-            Batch {
-                obs: &mut obs,
-                available: &mut [],
-                active: &mut active,
-            }
-        };
-    }
-    envs.reset(out!())?;
+    let mut out = Buffers::of(&envs);
+    let actions = vec![0; count * envs.spec().agents];
+    out.reset(&mut envs)?;
     let (mut steps, mut start) = (0, Instant::now());
     for turn in 0.. {
         if turn == 100 {
             (steps, start) = (0, Instant::now());
         }
-        envs.step(
-            Actions::Discrete(&actions),
-            out!(),
-            &mut rewards,
-            &mut status,
-        )?;
+        out.step(&mut envs, Actions::Discrete(&actions))?;
         steps += count;
         if turn > 100 && start.elapsed().as_secs_f64() > SECONDS {
             break;

@@ -6,7 +6,7 @@
 //! ```
 
 use commformer_bridge::{PythonConfig, envs};
-use commformer_env::{ActionSpace, Actions, Batch, Rng, Status, VecEnv};
+use commformer_env::{ActionSpace, Actions, Buffers, Rng, VecEnv};
 use std::error::Error;
 
 const ENVIRONMENTS: usize = 8;
@@ -27,15 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (rows, width) = (ENVIRONMENTS * spec.agents, spec.actions.size());
     println!("{} agents with {:?}", spec.agents, spec.actions);
 
-    let mut obs = vec![0.0; rows * spec.obs_dim];
-    let mut available = vec![true; ENVIRONMENTS * spec.available_len()];
-    let mut active = vec![false; rows];
-    let (mut rewards, mut status) = (vec![0.0; rows], vec![Status::Running; ENVIRONMENTS]);
-    envs.reset(Batch {
-        obs: &mut obs,
-        available: &mut available,
-        active: &mut active,
-    })?;
+    let mut out = Buffers::of(&envs);
+    out.reset(&mut envs)?;
     let mut rng = Rng::new(1, 0);
     let mut returns = Vec::new();
     while returns.len() < 20 {
@@ -44,7 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         for row in 0..rows {
             match spec.actions {
                 ActionSpace::Discrete(_) => {
-                    let can = |action: &usize| available.get(row * width + action) != Some(&false);
+                    let can =
+                        |action: &usize| out.available.get(row * width + action) != Some(&false);
                     let open: Vec<usize> = (0..width).filter(can).collect();
                     indices.push(open[rng.below(open.len() as u32) as usize] as i64);
                 }
@@ -55,12 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ActionSpace::Discrete(_) => Actions::Discrete(&indices),
             ActionSpace::Continuous(_) => Actions::Continuous(&vectors),
         };
-        let out = Batch {
-            obs: &mut obs,
-            available: &mut available,
-            active: &mut active,
-        };
-        envs.step(actions, out, &mut rewards, &mut status)?;
+        out.step(&mut envs, actions)?;
         returns.extend(envs.episodes().iter().map(|episode| episode.team_return));
     }
     let mean = returns.iter().sum::<f32>() / returns.len() as f32;

@@ -5,7 +5,7 @@
 //! ```
 
 use commformer_env::{
-    ActionSpace, Actions, Batch, Environment, Observation, Rng, Spec, Status, VecEnv,
+    ActionSpace, Actions, Buffers, Environment, Observation, Rng, Spec, Status, VecEnv,
 };
 use std::error::Error;
 
@@ -79,28 +79,16 @@ impl Environment for Roll {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut envs = VecEnv::new(vec![Roll::new(); 100], 1)?;
-    let (num_envs, rows) = (envs.num_envs(), 100 * Roll::AGENTS);
-    let (mut obs, mut active) = (vec![0.0; rows], vec![false; rows]);
-    let (mut rewards, mut status) = (vec![0.0; rows], vec![Status::Running; num_envs]);
+    let mut out = Buffers::of(&envs);
     let mut earned = [0.0; 2];
     for (answer, earned) in [0, 1].into_iter().zip(&mut earned) {
-        let out = Batch {
-            obs: &mut obs,
-            available: &mut [],
-            active: &mut active,
-        };
-        envs.reset(out)?;
+        out.reset(&mut envs)?;
         for _ in 0..10 {
-            let out = Batch {
-                obs: &mut obs,
-                available: &mut [],
-                active: &mut active,
-            };
-            let actions = vec![answer; rows];
-            envs.step(Actions::Discrete(&actions), out, &mut rewards, &mut status)?;
+            let actions = [answer; 100 * Roll::AGENTS];
+            out.step(&mut envs, Actions::Discrete(&actions))?;
         }
         let episodes = envs.episodes().iter();
-        *earned = episodes.map(|episode| episode.team_return).sum::<f32>() / num_envs as f32;
+        *earned = episodes.map(|episode| episode.team_return).sum::<f32>() / envs.num_envs() as f32;
         println!("always {answer}: mean return {earned:.2} of 10");
     }
     // One of two others is there in half of the steps, none in a quarter.

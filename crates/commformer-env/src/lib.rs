@@ -29,7 +29,7 @@
 //! # Stepping a team
 //!
 //! ```
-//! use commformer_env::{Actions, Batch, PredatorPrey, PredatorPreyConfig, Rng, Status, VecEnv};
+//! use commformer_env::{Actions, Buffers, PredatorPrey, PredatorPreyConfig, Rng, VecEnv};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = PredatorPreyConfig { agents: 2, ..Default::default() };
@@ -39,18 +39,15 @@
 //! // 8 environments of 2 predators, each of which sees 3 x 3 cells of 5 * 5 + 4 channels.
 //! let (num_envs, agents, obs_dim) = (envs.num_envs(), envs.spec().agents, envs.spec().obs_dim);
 //! assert_eq!((num_envs, agents, obs_dim), (8, 2, 3 * 3 * (5 * 5 + 4)));
-//! let mut obs = vec![0.0; num_envs * agents * obs_dim];
-//! let mut active = vec![false; num_envs * agents];
-//! let mut rewards = vec![0.0; num_envs * agents];
-//! let mut status = vec![Status::Running; num_envs];
+//! let mut out = Buffers::of(&envs);
+//! out.reset(&mut envs)?;
+//! assert_eq!((out.obs.len(), out.rewards.len()), (num_envs * agents * obs_dim, num_envs * agents));
 //!
-//! envs.reset(Batch { obs: &mut obs, available: &mut [], active: &mut active })?;
 //! let mut policy = Rng::new(7, 0);
 //! let mut episodes = 0;
 //! while episodes < 10 {
 //!     let actions: Vec<i64> = (0..num_envs * agents).map(|_| policy.below(5).into()).collect();
-//!     let out = Batch { obs: &mut obs, available: &mut [], active: &mut active };
-//!     envs.step(Actions::Discrete(&actions), out, &mut rewards, &mut status)?;
+//!     out.step(&mut envs, Actions::Discrete(&actions))?;
 //!     for episode in envs.episodes() {
 //!         println!("env {}: {} steps, success {}", episode.env, episode.steps, episode.metrics[0]);
 //!         // Where a time limit truncated the episode, its last observation is still worth something.
@@ -118,7 +115,7 @@ pub use signal::{Signal, SignalConfig};
 pub use stacked::{MOST_STACKED, Stacked};
 pub use text::printable;
 pub use traffic_junction::{Difficulty, TrafficJunction, TrafficJunctionConfig};
-pub use vec_env::{Batch, Episode, VecEnv};
+pub use vec_env::{Batch, Buffers, Episode, VecEnv};
 
 /// The code of the crate's README is tested with that of its documentation.
 #[cfg(doctest)]

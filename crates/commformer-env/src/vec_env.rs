@@ -3,15 +3,19 @@
 //! Environment `i` draws from the stream `Rng::new(seed, i)` and from nothing else. What it does is
 //! therefore the same for every number of threads and whatever the other environments do.
 
+mod buffers;
 mod check;
 mod known;
+
+pub use buffers::Buffers;
 
 use crate::{
     Actions, EnvState, Environment, Rng, Spec, Status, VecEnvError, check_metric_names,
     lanes::{Lane, Step, Work},
 };
 
-/// Where a [`VecEnv`] writes what the agents of all its C environments perceive: the caller's memory.
+/// Where a [`VecEnv`] writes what the agents of all its C environments perceive: the caller's memory, such as
+/// [`Buffers`].
 ///
 /// Every element is overwritten.
 #[derive(Debug)]
@@ -52,6 +56,20 @@ const WORK_PER_AGENT: usize = 1 << 9;
 /// it is best called by a thread of the pool (within [`install`](rayon::ThreadPool::install)), which
 /// then does its part of the work; any other thread hands all of it over and waits. A step allocates
 /// only what the task itself does, and what rayon does now and then to take work from outside.
+///
+/// [`Buffers`] is memory for what it writes:
+///
+/// ```
+/// use commformer_env::{Actions, Buffers, Signal, SignalConfig, Status, VecEnv};
+///
+/// let mut envs = VecEnv::new(vec![Signal::new(SignalConfig::default())?; 8], 42)?;
+/// let mut out = Buffers::of(&envs);
+/// out.reset(&mut envs)?;
+/// out.step(&mut envs, Actions::Discrete(&[0; 8 * 3]))?;
+/// assert_eq!(out.status, [Status::Running; 8]);
+/// assert!(out.rewards.iter().all(|reward| reward.is_finite()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct VecEnv<E> {
     lanes: Vec<Lane<E>>,

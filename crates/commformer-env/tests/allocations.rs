@@ -8,10 +8,9 @@ use std::{
 };
 
 use commformer_env::{
-    Actions, Augment, Augmented, Batch, BuiltIn, Environment, Mode, PredatorCapturePrey,
+    Actions, Augment, Augmented, Buffers, BuiltIn, Environment, Mode, PredatorCapturePrey,
     PredatorCapturePreyConfig, PredatorPrey, PredatorPreyConfig, RewardScale, Rng, Share,
-    SharedReward, Stacked, Status, TASKS, TimeLimit, TrafficJunction, VecEnv, Warehouse,
-    WarehouseConfig,
+    SharedReward, Stacked, TASKS, TimeLimit, TrafficJunction, VecEnv, Warehouse, WarehouseConfig,
     smac::{self, Battle, LOOPS_PER_STEP, Order, Script, Smac, SmacConfig, builtin},
 };
 use rayon::ThreadPoolBuilder;
@@ -71,54 +70,33 @@ static ALLOCATOR: Counting = Counting;
 /// A vector environment with its buffers and some random joint actions.
 struct Team<E> {
     envs: VecEnv<E>,
-    obs: Vec<f32>,
-    active: Vec<bool>,
-    rewards: Vec<f32>,
-    status: Vec<Status>,
+    out: Buffers,
     actions: Vec<Vec<i64>>,
-    available: Vec<bool>,
 }
 
 impl<E: Environment> Team<E> {
     fn new(envs: VecEnv<E>) -> Self {
         let spec = envs.spec();
-        let agents = envs.num_envs() * spec.agents;
-        let (obs, choices) = (agents * spec.obs_dim, spec.actions.size() as u32);
+        let (rows, choices) = (envs.num_envs() * spec.agents, spec.actions.size() as u32);
         let mut rng = Rng::new(5, 0);
-        let mut joint = || (0..agents).map(|_| rng.below(choices).into()).collect();
+        let mut joint = || (0..rows).map(|_| rng.below(choices).into()).collect();
         Self {
-            obs: vec![0.0; obs],
-            available: vec![false; envs.num_envs() * spec.available_len()],
-            active: vec![false; agents],
-            rewards: vec![0.0; agents],
-            status: vec![Status::Running; envs.num_envs()],
+            out: Buffers::of(&envs),
             actions: (0..64).map(|_| joint()).collect(),
             envs,
         }
     }
 
     fn reset(&mut self) {
-        let out = Batch {
-            obs: &mut self.obs,
-            available: &mut self.available,
-            active: &mut self.active,
-        };
-        self.envs.reset(out).unwrap();
+        self.out.reset(&mut self.envs).unwrap();
     }
 
     /// Takes `steps` steps and counts the episodes that end in them.
     fn step(&mut self, steps: usize) -> usize {
         let mut ended = 0;
         for actions in self.actions.iter().cycle().take(steps) {
-            let out = Batch {
-                obs: &mut self.obs,
-                available: &mut self.available,
-                active: &mut self.active,
-            };
             let actions = Actions::Discrete(actions);
-            self.envs
-                .step(actions, out, &mut self.rewards, &mut self.status)
-                .unwrap();
+            self.out.step(&mut self.envs, actions).unwrap();
             ended += self.envs.episodes().len();
         }
         ended

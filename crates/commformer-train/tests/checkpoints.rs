@@ -1,6 +1,6 @@
 //! Checkpoints: what is written is read back, and damage is an error.
 
-use commformer_env::{Batch, EnvState, Environment, Signal, SignalConfig, VecEnv};
+use commformer_env::{Buffers, EnvState, Environment, Signal, SignalConfig, VecEnv};
 use commformer_torch::{Adam, AdamConfig};
 use commformer_train::{
     Best, Checkpoint, CheckpointError, CheckpointStore, Manifest, TrainState, ValueNorm, Which,
@@ -16,13 +16,7 @@ use tempfile::TempDir;
 fn envs() -> Vec<EnvState> {
     let task = Signal::new(SignalConfig::default()).unwrap();
     let mut envs = VecEnv::new(vec![task; 2], 1).unwrap();
-    let numbers = 2 * 3 * envs.spec().obs_dim;
-    let out = Batch {
-        obs: &mut vec![0.0; numbers],
-        available: &mut [],
-        active: &mut [false; 6],
-    };
-    envs.reset(out).unwrap();
+    Buffers::of(&envs).reset(&mut envs).unwrap();
     envs.save().unwrap()
 }
 

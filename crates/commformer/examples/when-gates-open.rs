@@ -9,7 +9,7 @@ use commformer::compose;
 use commformer::config::{Config, Overrides, TaskConfig};
 use commformer::run_dir::RunDir;
 use commformer_env::{
-    Actions, Batch, BuiltIn, Environment, PredatorCapturePrey, PredatorPrey, Rng, Status, VecEnv,
+    Actions, Buffers, BuiltIn, Environment, PredatorCapturePrey, PredatorPrey, Rng, Status, VecEnv,
 };
 use commformer_train::{
     Actor, CheckpointStore, Gates, ObsBatch, Policy, Purpose, TeamGraphs, Which, seed_for,
@@ -102,25 +102,16 @@ fn play<E: OnGrid>(config: &Config, run: &Path, mut envs: VecEnv<E>) -> anyhow::
     let graph = TeamGraphs::new(Tensor::from_slice(graph).view([1, agents, agents]));
     let mut rng = Rng::new(seed_for(config.run.seed, Purpose::Gates), 0);
 
-    let mut obs = vec![0.0; rows * spec.obs_dim];
-    let mut active = vec![false; rows];
-    let (mut rewards, mut status) = (vec![0.0; rows], vec![Status::Running; EPISODES]);
+    let mut out = Buffers::of(&envs);
     let mut memory: Option<Tensor> = None;
     let mut over = [false; EPISODES];
     let mut counts = Counts::new();
-    let mut batch = |obs: &mut [f32], step: &mut dyn FnMut(Batch<'_>) -> anyhow::Result<()>| {
-        step(Batch {
-            obs,
-            available: &mut [],
-            active: &mut active,
-        })
-    };
-    batch(&mut obs, &mut |out| Ok(envs.reset(out)?))?;
+    out.reset(&mut envs)?;
     for time in 0.. {
         if over.iter().all(|over| *over) {
             break;
         }
-        let observed = Tensor::from_slice(&obs).view([EPISODES as i64, agents, -1]);
+        let observed = Tensor::from_slice(&out.obs).view([EPISODES as i64, agents, -1]);
         let obs_batch = ObsBatch {
             obs: &observed,
             available: None,
@@ -152,12 +143,9 @@ fn play<E: OnGrid>(config: &Config, run: &Path, mut envs: VecEnv<E>) -> anyhow::
             }
         }
         let actions = Vec::<i64>::try_from(act.actions.view(-1))?;
-        batch(&mut obs, &mut |out| {
-            let actions = Actions::Discrete(&actions);
-            Ok(envs.step(actions, out, &mut rewards, &mut status)?)
-        })?;
+        out.step(&mut envs, Actions::Discrete(&actions))?;
         memory = act.memory;
-        for (env, status) in status.iter().enumerate() {
+        for (env, status) in out.status.iter().enumerate() {
             if *status != Status::Running {
                 over[env] = true;
                 if let Some(memory) = &memory {

@@ -127,17 +127,17 @@ fn a_worker_is_started_anew_where_that_was_asked_for_and_its_episodes_are_trunca
         stage.reset().unwrap();
         stage.step(&[1; 4]).unwrap();
         stage.step(&[2; 4]).unwrap();
-        let before = stage.obs.clone();
+        let before = stage.out.obs.clone();
         stage.step(&[3; 4]).unwrap();
-        assert_eq!(stage.status, [Status::Truncated; 2], "{fault}");
+        assert_eq!(stage.out.status, [Status::Truncated; 2], "{fault}");
         // What was seen last is all that is known of the end.
         assert_eq!(stage.envs.final_obs(1), &before[6..]);
-        assert_eq!(stage.rewards, [0.0; 4]);
-        assert_eq!(stage.obs[1], 0.0);
+        assert_eq!(stage.out.rewards, [0.0; 4]);
+        assert_eq!(stage.out.obs[1], 0.0);
         // How they would have gone nobody knows.
         assert!(stage.envs.episodes().is_empty() && stage.envs.lost(0) && stage.envs.lost(1));
         stage.step(&[3; 4]).unwrap();
-        assert_eq!((stage.obs[1], stage.obs[2]), (1.0, 3.0));
+        assert_eq!((stage.out.obs[1], stage.out.obs[2]), (1.0, 3.0));
         assert!(!stage.envs.lost(0));
     }
 }
@@ -176,7 +176,7 @@ fn a_worker_that_ends_between_steps_is_missed_by_the_next_and_by_a_reset() {
     let killed = |config: &PythonConfig| {
         let mut stage = Stage::new(config, 2);
         stage.reset().unwrap();
-        let id = stage.obs[0].to_string();
+        let id = stage.out.obs[0].to_string();
         let kill = std::process::Command::new("kill")
             .args(["-9", &id])
             .status();
@@ -193,13 +193,13 @@ fn a_worker_that_ends_between_steps_is_missed_by_the_next_and_by_a_reset() {
     config.restarts = 1;
     let (mut stage, before) = killed(&config);
     stage.step(&[0; 4]).unwrap();
-    assert_eq!(stage.status, [Status::Truncated; 2]);
-    assert_ne!(stage.obs[0].to_string(), before);
+    assert_eq!(stage.out.status, [Status::Truncated; 2]);
+    assert_ne!(stage.out.obs[0].to_string(), before);
     let (mut stage, before) = killed(&config);
     stage.reset().unwrap();
     stage.step(&[0; 4]).unwrap();
-    assert_eq!(stage.status, [Status::Running; 2]);
-    assert_ne!(stage.obs[0].to_string(), before);
+    assert_eq!(stage.out.status, [Status::Running; 2]);
+    assert_ne!(stage.out.obs[0].to_string(), before);
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod skip;
 mod stepping;
 
 use commformer_bridge::{PythonConfig, PythonEnv, envs};
-use commformer_env::{Actions, Batch, Spec, Status, VecEnv, VecEnvError};
+use commformer_env::{Actions, Buffers, Spec, VecEnv, VecEnvError};
 use std::sync::OnceLock;
 
 /// The interpreter to test with; says why not where there is none.
@@ -39,11 +39,7 @@ fn task(function: &str, options: &str) -> Option<PythonConfig> {
 /// Environments with all that they write to.
 struct Stage {
     envs: VecEnv<PythonEnv>,
-    obs: Vec<f32>,
-    available: Vec<bool>,
-    active: Vec<bool>,
-    rewards: Vec<f32>,
-    status: Vec<Status>,
+    out: Buffers,
 }
 
 impl Stage {
@@ -53,16 +49,8 @@ impl Stage {
     }
 
     fn of(envs: VecEnv<PythonEnv>) -> Self {
-        let (spec, num_envs) = (envs.spec().clone(), envs.num_envs());
-        let rows = num_envs * spec.agents;
-        Self {
-            obs: vec![0.0; rows * spec.obs_dim],
-            available: vec![false; num_envs * spec.available_len()],
-            active: vec![false; rows],
-            rewards: vec![0.0; rows],
-            status: vec![Status::Running; num_envs],
-            envs,
-        }
+        let out = Buffers::of(&envs);
+        Self { envs, out }
     }
 
     fn spec(&self) -> &Spec {
@@ -70,11 +58,7 @@ impl Stage {
     }
 
     fn reset(&mut self) -> Result<(), VecEnvError> {
-        self.envs.reset(Batch {
-            obs: &mut self.obs,
-            available: &mut self.available,
-            active: &mut self.active,
-        })
+        self.out.reset(&mut self.envs)
     }
 
     fn step(&mut self, actions: &[i64]) -> Result<(), VecEnvError> {
@@ -82,12 +66,6 @@ impl Stage {
     }
 
     fn act(&mut self, actions: Actions<'_>) -> Result<(), VecEnvError> {
-        let out = Batch {
-            obs: &mut self.obs,
-            available: &mut self.available,
-            active: &mut self.active,
-        };
-        self.envs
-            .step(actions, out, &mut self.rewards, &mut self.status)
+        self.out.step(&mut self.envs, actions)
     }
 }

@@ -9,7 +9,7 @@ fn who(config: &PythonConfig) -> u32 {
     let mut stage = Stage::new(config, 1);
     stage.reset().unwrap();
     stage.step(&[0, 0]).unwrap();
-    stage.obs[0] as u32
+    stage.out.obs[0] as u32
 }
 
 /// A task that no other test has: `length` tells them apart.
@@ -81,7 +81,7 @@ fn whoever_takes_it_up_has_a_patience_of_its_own() {
     };
     let mut stage = Stage::new(&hasty, 1);
     stage.reset().unwrap();
-    assert_eq!(stage.obs[0] as u32, first);
+    assert_eq!(stage.out.obs[0] as u32, first);
     let start = Instant::now();
     let error = (0..4).find_map(|_| stage.step(&[0, 0]).err()).unwrap();
     let error = error.to_string();

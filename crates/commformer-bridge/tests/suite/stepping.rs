@@ -30,18 +30,18 @@ fn every_environment_gets_its_own_actions_and_gives_its_own_numbers() {
     let mut stage = Stage::new(&config, 5);
     stage.reset().unwrap();
     let actions: Vec<i64> = (0..10).map(|row| row % 4).collect();
-    let seeds: Vec<f32> = stage.obs.chunks(3).map(|row| row[0]).collect();
+    let seeds: Vec<f32> = stage.out.obs.chunks(3).map(|row| row[0]).collect();
     stage.step(&actions).unwrap();
-    for (row, obs) in stage.obs.chunks(3).enumerate() {
+    for (row, obs) in stage.out.obs.chunks(3).enumerate() {
         assert_eq!(obs, [seeds[row], 1.0, actions[row] as f32]);
-        assert_eq!(stage.rewards[row], actions[row] as f32 * 0.5);
+        assert_eq!(stage.out.rewards[row], actions[row] as f32 * 0.5);
     }
     // The first agent of an environment lacks action 1 + step % 3.
     assert_eq!(
-        stage.available[..8],
+        stage.out.available[..8],
         [true, true, false, true, true, true, true, true]
     );
-    assert!(stage.active.iter().all(|active| *active));
+    assert!(stage.out.active.iter().all(|active| *active));
     // Environments have streams of their own.
     assert!(seeds[0] != seeds[2] && seeds[2] != seeds[4], "{seeds:?}");
 }
@@ -53,7 +53,7 @@ fn an_episode_ends_with_its_last_observation_and_the_next_has_begun() {
     };
     let mut stage = Stage::new(&config, 2);
     stage.reset().unwrap();
-    let seed = stage.obs[0];
+    let seed = stage.out.obs[0];
     for step in 1..=4 {
         stage.step(&[3; 4]).unwrap();
         let over = step == 4;
@@ -62,16 +62,16 @@ fn an_episode_ends_with_its_last_observation_and_the_next_has_begun() {
         } else {
             Status::Running
         };
-        assert_eq!(stage.status, [status; 2]);
-        assert_eq!(stage.active[1], step != 3);
+        assert_eq!(stage.out.status, [status; 2]);
+        assert_eq!(stage.out.active[1], step != 3);
     }
     let episode = stage.envs.episodes()[0].clone();
     assert_eq!((episode.steps, episode.team_return), (4, 6.0));
     assert_eq!(episode.metrics, [4.0, 6.0]);
     assert_eq!(stage.envs.final_obs(0)[..3], [seed, 4.0, 3.0]);
     assert_eq!(stage.envs.final_active(0), [true, false]);
-    assert_ne!(stage.obs[0], seed);
-    assert_eq!(stage.obs[1..3], [0.0, 0.0]);
+    assert_ne!(stage.out.obs[0], seed);
+    assert_eq!(stage.out.obs[1..3], [0.0, 0.0]);
 }
 
 #[test]
@@ -109,13 +109,13 @@ fn ends_of_a_parallel_environment_are_each_agent_s_own() {
         let departed = stage.envs.departed(1).unwrap();
         assert_eq!(departed, [over, false], "step {step}");
         if over {
-            assert_eq!(stage.status, [Status::Truncated; 2]);
+            assert_eq!(stage.out.status, [Status::Truncated; 2]);
             assert_eq!(stage.envs.final_active(1), [false, true]);
             assert_eq!(stage.envs.final_obs(1)[3..], [0.0, 0.0, 1.0]);
         } else {
-            assert_eq!(stage.status, [Status::Running; 2]);
+            assert_eq!(stage.out.status, [Status::Running; 2]);
         }
-        assert!(stage.active.iter().all(|active| *active));
+        assert!(stage.out.active.iter().all(|active| *active));
     }
 }
 
@@ -128,9 +128,9 @@ fn a_limit_cuts_episodes() {
     let mut stage = Stage::new(&config, 1);
     stage.reset().unwrap();
     stage.step(&[0, 0]).unwrap();
-    assert_eq!(stage.status, [Status::Running]);
+    assert_eq!(stage.out.status, [Status::Running]);
     stage.step(&[0, 0]).unwrap();
-    assert_eq!(stage.status, [Status::Truncated]);
+    assert_eq!(stage.out.status, [Status::Truncated]);
 }
 
 #[test]
@@ -151,13 +151,16 @@ fn a_step_that_was_begun_is_taken_once_and_can_be_dropped() {
         begin(&mut ahead, &actions).unwrap();
         ahead.step(&actions).unwrap();
         plain.step(&actions).unwrap();
-        assert_eq!((&ahead.obs, &ahead.rewards), (&plain.obs, &plain.rewards));
+        assert_eq!(
+            (&ahead.out.obs, &ahead.out.rewards),
+            (&plain.out.obs, &plain.out.rewards)
+        );
     }
     begin(&mut ahead, &[1; 6]).unwrap();
     ahead.reset().unwrap();
-    let seeds: Vec<f32> = ahead.obs.chunks(3).map(|row| row[0]).collect();
+    let seeds: Vec<f32> = ahead.out.obs.chunks(3).map(|row| row[0]).collect();
     ahead.step(&[2; 6]).unwrap();
-    for (row, seed) in ahead.obs.chunks(3).zip(seeds) {
+    for (row, seed) in ahead.out.obs.chunks(3).zip(seeds) {
         assert_eq!(row, [seed, 1.0, 2.0]);
     }
 }
@@ -180,10 +183,10 @@ fn the_number_of_workers_and_of_callers_changes_nothing() {
                 stage.reset().unwrap();
                 let mut told = Vec::new();
                 for step in 0..30 {
-                    let rows = stage.rewards.len() as i64;
+                    let rows = stage.out.rewards.len() as i64;
                     let actions: Vec<i64> = (0..rows).map(|row| (row % 2 + step) % 4).collect();
                     stage.step(&actions).unwrap();
-                    told.extend_from_slice(&stage.obs);
+                    told.extend_from_slice(&stage.out.obs);
                 }
                 told
             };
@@ -197,7 +200,7 @@ fn the_number_of_workers_and_of_callers_changes_nothing() {
                 .collect()
         });
         // By steps, then environments.
-        let widths: Vec<usize> = stages.iter().map(|stage| stage.obs.len()).collect();
+        let widths: Vec<usize> = stages.iter().map(|stage| stage.out.obs.len()).collect();
         let of_step = |step: usize| {
             let parts = told.iter().zip(&widths);
             parts.flat_map(move |(told, width)| told[step * width..(step + 1) * width].to_vec())
@@ -222,8 +225,8 @@ fn real_numbers_are_actions_and_one_reward_is_for_all() {
     stage
         .act(Actions::Continuous(&[0.5, -1.0, 2.0, 3.0]))
         .unwrap();
-    assert_eq!(stage.rewards, [1.0, 1.0]);
-    assert_eq!(stage.status, [Status::Truncated; 2]);
+    assert_eq!(stage.out.rewards, [1.0, 1.0]);
+    assert_eq!(stage.out.status, [Status::Truncated; 2]);
     assert_eq!(stage.envs.final_obs(1), [2.0, 3.0]);
 }
 
@@ -246,14 +249,14 @@ fn the_last_picture_of_an_episode_is_of_its_end() {
     stage.step(&[0, 0]).unwrap();
     assert_eq!(at(&stage), 1.0);
     stage.step(&[0, 0]).unwrap();
-    assert_eq!(stage.status, [Status::Terminated]);
+    assert_eq!(stage.out.status, [Status::Terminated]);
     assert_eq!(at(&stage), 2.0);
     // What has begun is over first.
     let actions = [0, 0];
     stage.envs.begin_step(Actions::Discrete(&actions)).unwrap();
     assert_eq!(at(&stage), 1.0);
     stage.step(&actions).unwrap();
-    assert_eq!(stage.obs[1], 1.0);
+    assert_eq!(stage.out.obs[1], 1.0);
 }
 
 /// Resets an environment, or steps it; what its two agents see.
@@ -322,13 +325,13 @@ fn an_episode_begins_once_and_after_what_was_begun_before() {
     stage.reset().unwrap();
     for step in 0..9 {
         let episode = 1.0 + (step / 4) as f32;
-        assert_eq!([stage.obs[0], stage.obs[6]], [episode; 2], "{step}");
+        assert_eq!([stage.out.obs[0], stage.out.obs[6]], [episode; 2], "{step}");
         stage.step(&[0; 4]).unwrap();
     }
     // The second environment is still to be stepped when the reset is asked for.
     stage.envs.begin_step(Actions::Discrete(&[1; 4])).unwrap();
     stage.reset().unwrap();
-    assert_eq!([stage.obs[0], stage.obs[6]], [4.0; 2]);
+    assert_eq!([stage.out.obs[0], stage.out.obs[6]], [4.0; 2]);
 }
 
 #[test]
@@ -341,8 +344,8 @@ fn a_worker_that_fails_as_episodes_begin_is_started_anew_for_all_of_them() {
     (config.workers, config.restarts) = (1, 1);
     let mut stage = Stage::new(&config, 3);
     stage.reset().unwrap();
-    assert_eq!([0, 6, 12].map(|at| stage.obs[at]), [1.0; 3]);
+    assert_eq!([0, 6, 12].map(|at| stage.out.obs[at]), [1.0; 3]);
     stage.step(&[2; 6]).unwrap();
-    assert_eq!(stage.status, [Status::Running; 3]);
-    assert_eq!([1, 7, 13].map(|at| stage.obs[at]), [1.0; 3]);
+    assert_eq!(stage.out.status, [Status::Running; 3]);
+    assert_eq!([1, 7, 13].map(|at| stage.out.obs[at]), [1.0; 3]);
 }

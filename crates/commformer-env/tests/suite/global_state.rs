@@ -2,8 +2,7 @@
 
 use commformer_env::smac::{Smac, SmacConfig};
 use commformer_env::{
-    Actions, Batch, EnvState, PredatorPrey, PredatorPreyConfig, Rng, Spec, Status, VecEnv,
-    VecEnvError,
+    Actions, Buffers, EnvState, PredatorPrey, PredatorPreyConfig, Rng, Status, VecEnv, VecEnvError,
 };
 
 use crate::single::Single;
@@ -32,47 +31,23 @@ fn own(battle: &Smac) -> Vec<f32> {
 /// Environments and what they write.
 struct Team {
     envs: VecEnv<Smac>,
-    obs: Vec<f32>,
-    available: Vec<bool>,
-    active: Vec<bool>,
-    status: [Status; ENVS],
+    out: Buffers,
 }
 
 impl Team {
     fn new() -> Self {
         let envs = VecEnv::new(vec![battle(); ENVS], SEED).unwrap();
-        let Spec {
-            agents, obs_dim, ..
-        } = *envs.spec();
-        let rows = ENVS * agents;
-        Self {
-            obs: vec![0.0; rows * obs_dim],
-            available: vec![false; ENVS * envs.spec().available_len()],
-            active: vec![false; rows],
-            status: [Status::Running; ENVS],
-            envs,
-        }
-    }
-
-    fn write(&mut self, write: impl FnOnce(&mut VecEnv<Smac>, Batch<'_>, &mut [Status])) {
-        let out = Batch {
-            obs: &mut self.obs,
-            available: &mut self.available,
-            active: &mut self.active,
-        };
-        write(&mut self.envs, out, &mut self.status);
+        let out = Buffers::of(&envs);
+        Self { envs, out }
     }
 
     fn step(&mut self, actions: &[i64]) {
-        let mut rewards = vec![0.0; actions.len()];
-        self.write(|envs, out, status| {
-            let actions = Actions::Discrete(actions);
-            envs.step(actions, out, &mut rewards, status).unwrap();
-        });
+        let actions = Actions::Discrete(actions);
+        self.out.step(&mut self.envs, actions).unwrap();
     }
 
     fn restore(&mut self, states: &[EnvState]) {
-        self.write(|envs, out, _| envs.restore(states, out).unwrap());
+        self.envs.restore(states, self.out.batch()).unwrap();
     }
 
     fn states(&self) -> Vec<f32> {
@@ -90,7 +65,7 @@ fn environments_give_what_each_gives_by_itself() {
     let missing = team.envs.global_states(&mut vec![0.0; ENVS * width]);
     assert!(matches!(missing, Err(VecEnvError::NotReset)));
     team.envs.keep_final_states();
-    team.write(|envs, out, _| envs.reset(out).unwrap());
+    team.out.reset(&mut team.envs).unwrap();
     let mut alone: Vec<_> = (0..ENVS as u64)
         .map(|env| {
             let mut single = Single::new(battle(), 0);
@@ -111,7 +86,7 @@ fn environments_give_what_each_gives_by_itself() {
         team.step(&actions);
         for (env, single) in alone.iter_mut().enumerate() {
             let status = single.step(&actions[env * agents..][..agents]);
-            assert_eq!(status, team.status[env]);
+            assert_eq!(status, team.out.status[env]);
             let last = match status {
                 Status::Running => Vec::new(),
                 _ => own(&single.env),
@@ -140,13 +115,7 @@ fn environments_give_what_each_gives_by_itself() {
 fn a_task_without_one_gives_none() {
     let task = PredatorPrey::new(PredatorPreyConfig::default()).unwrap();
     let mut envs = VecEnv::new(vec![task], 1).unwrap();
-    let (rows, obs_dim) = (envs.spec().agents, envs.spec().obs_dim);
-    let out = Batch {
-        obs: &mut vec![0.0; rows * obs_dim],
-        available: &mut [],
-        active: &mut vec![false; rows],
-    };
-    envs.reset(out).unwrap();
+    Buffers::of(&envs).reset(&mut envs).unwrap();
     assert_eq!(envs.spec().state_dim, 0);
     envs.global_states(&mut []).unwrap();
     let wrong = envs.global_states(&mut [0.0]);

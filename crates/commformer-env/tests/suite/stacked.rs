@@ -1,8 +1,9 @@
 //! Observations that are stacked: by hand, and against what was shown in the steps before.
 
 use commformer_env::{
-    Actions, Batch, Difficulty, Environment, Frame, MOST_STACKED, PredatorPrey, PredatorPreyConfig,
-    Rng, Signal, Stacked, Status, TrafficJunction, TrafficJunctionConfig, VecEnv,
+    Actions, Buffers, Difficulty, Environment, Frame, MOST_STACKED, PredatorPrey,
+    PredatorPreyConfig, Rng, Signal, Stacked, Status, TrafficJunction, TrafficJunctionConfig,
+    VecEnv,
 };
 use proptest::prelude::*;
 
@@ -65,39 +66,22 @@ fn a_new_episode_remembers_nothing_and_the_last_observation_of_the_old_one_is_st
     for end in [Status::Truncated, Status::Terminated] {
         let task = Shown::new((1..=3).map(counted), false, end);
         let mut envs = VecEnv::new(vec![Stacked::new(task, 2).unwrap()], 0).unwrap();
-        let (mut obs, mut available, mut active) = ([f32::NAN; 8], [false; 4], [false; 2]);
-        let (mut rewards, mut status) = ([0.0; 2], [Status::Running]);
-        macro_rules! out {
-            () => {
-                Batch {
-                    obs: &mut obs,
-                    available: &mut available,
-                    active: &mut active,
-                }
-            };
-        }
+        let mut out = Buffers::of(&envs);
+        let actions = Actions::Discrete(&[0, 0]);
         let first = [1.0, -1.0, 0.0, 0.0, 10.0, -10.0, 0.0, 0.0];
-        envs.reset(out!()).unwrap();
-        assert_eq!(obs, first);
+        out.reset(&mut envs).unwrap();
+        assert_eq!(out.obs, first);
         for _ in 0..2 {
-            let actions = Actions::Discrete(&[0, 0]);
-            envs.step(actions, out!(), &mut rewards, &mut status)
-                .unwrap();
+            out.step(&mut envs, actions).unwrap();
         }
-        assert_eq!(status, [end]);
+        assert_eq!(out.status, [end]);
         let last = [3.0, -3.0, 2.0, -2.0, 30.0, -30.0, 20.0, -20.0];
         assert_eq!(envs.final_obs(0), last);
-        assert_eq!(obs, first);
+        assert_eq!(out.obs, first);
         // An episode that is dropped is forgotten too.
-        envs.step(
-            Actions::Discrete(&[0, 0]),
-            out!(),
-            &mut rewards,
-            &mut status,
-        )
-        .unwrap();
-        envs.reset(out!()).unwrap();
-        assert_eq!(obs, first);
+        out.step(&mut envs, actions).unwrap();
+        out.reset(&mut envs).unwrap();
+        assert_eq!(out.obs, first);
     }
 }
 
@@ -332,11 +316,7 @@ fn a_failure_elsewhere_is_an_error() {
     };
     let reset = |tasks| {
         let mut envs = VecEnv::new(tasks, 0).unwrap();
-        envs.reset(Batch {
-            obs: &mut [0.0; 16],
-            available: &mut [false; 8],
-            active: &mut [false; 4],
-        })
+        Buffers::of(&envs).reset(&mut envs)
     };
     assert_eq!(reset(vec![task(None), task(None)]), Ok(()));
     let error = reset(vec![task(None), task(Some("gone"))]).unwrap_err();

@@ -1,7 +1,7 @@
 //! Traffic Junction by hand, against its rules played step by step, and against success rates of IC3Net's release.
 
 use commformer_env::{
-    Actions, Batch, Difficulty, Environment, Rng, Status, TrafficJunction, TrafficJunctionConfig,
+    Actions, Buffers, Difficulty, Environment, Rng, Status, TrafficJunction, TrafficJunctionConfig,
     VecEnv,
 };
 
@@ -180,22 +180,14 @@ fn who_drives_off_the_road_has_departed() {
         ..crowded(2)
     };
     let mut envs = VecEnv::new(vec![TrafficJunction::new(config).unwrap()], 4).unwrap();
-    let mut obs = vec![0.0; 2 * envs.spec().obs_dim];
-    let (mut active, mut rewards, mut status) = ([false; 2], [0.0; 2], [Status::Running]);
+    let mut out = Buffers::of(&envs);
+    out.reset(&mut envs).unwrap();
     for step in 0..=9 {
-        let out = Batch {
-            obs: &mut obs,
-            available: &mut [],
-            active: &mut active,
-        };
-        if step == 0 {
-            envs.reset(out).unwrap();
-        } else {
+        if step > 0 {
             let actions = Actions::Discrete(&[GAS, BRAKE]);
-            let stepped = envs.step(actions, out, &mut rewards, &mut status);
-            stepped.unwrap();
+            out.step(&mut envs, actions).unwrap();
         }
-        assert_eq!(status[0] == Status::Truncated, step == 8);
+        assert_eq!(out.status[0] == Status::Truncated, step == 8);
         assert_eq!(envs.departed(0), Ok(&[step == 8, false][..]));
     }
     assert_eq!(

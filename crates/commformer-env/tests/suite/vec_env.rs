@@ -5,7 +5,7 @@ mod endings;
 mod refusals;
 
 use commformer_env::{
-    ActionSpace, Actions, Batch, EnvState, Environment, Episode, Observation, PredatorPrey,
+    ActionSpace, Actions, Buffers, EnvState, Environment, Episode, Observation, PredatorPrey,
     PredatorPreyConfig, Remote, Rng, Signal, SignalConfig, Spec, Status, TrafficJunction, VecEnv,
     VecEnvError, forward_environment,
 };
@@ -14,53 +14,25 @@ use counter::Counter;
 /// A vector environment with its buffers.
 struct Team<E> {
     envs: VecEnv<E>,
-    obs: Vec<f32>,
-    available: Vec<bool>,
-    active: Vec<bool>,
-    rewards: Vec<f32>,
-    status: Vec<Status>,
+    out: Buffers,
 }
 
 impl<E: Environment> Team<E> {
     fn new(envs: VecEnv<E>) -> Self {
-        let (num_envs, spec) = (envs.num_envs(), envs.spec());
-        let rows = num_envs * spec.agents;
-        Self {
-            obs: vec![f32::NAN; rows * spec.obs_dim],
-            available: vec![false; num_envs * spec.available_len()],
-            active: vec![false; rows],
-            rewards: vec![f32::NAN; rows],
-            status: vec![Status::Running; num_envs],
-            envs,
-        }
+        let out = Buffers::of(&envs);
+        Self { envs, out }
     }
 
     fn reset(&mut self) -> Result<(), VecEnvError> {
-        let out = Batch {
-            obs: &mut self.obs,
-            available: &mut self.available,
-            active: &mut self.active,
-        };
-        self.envs.reset(out)
+        self.out.reset(&mut self.envs)
     }
 
     fn restore(&mut self, states: &[EnvState]) -> Result<(), VecEnvError> {
-        let out = Batch {
-            obs: &mut self.obs,
-            available: &mut self.available,
-            active: &mut self.active,
-        };
-        self.envs.restore(states, out)
+        self.envs.restore(states, self.out.batch())
     }
 
     fn step(&mut self, actions: Actions<'_>) -> Result<(), VecEnvError> {
-        let out = Batch {
-            obs: &mut self.obs,
-            available: &mut self.available,
-            active: &mut self.active,
-        };
-        self.envs
-            .step(actions, out, &mut self.rewards, &mut self.status)
+        self.out.step(&mut self.envs, actions)
     }
 }
 
@@ -98,12 +70,12 @@ fn trace<E: Environment>(envs: Vec<E>, threads: usize) -> (Vec<Trace>, Vec<Episo
                 .collect();
             team.step(Actions::Discrete(&joint)).unwrap();
             for (env, trace) in traces.iter_mut().enumerate() {
-                let obs = team.obs[env * agents * obs_dim..][..agents * obs_dim].to_vec();
-                let rewards = team.rewards[env * agents..][..agents].to_vec();
+                let obs = team.out.obs[env * agents * obs_dim..][..agents * obs_dim].to_vec();
+                let rewards = team.out.rewards[env * agents..][..agents].to_vec();
                 trace.push((
                     obs,
                     rewards,
-                    team.status[env],
+                    team.out.status[env],
                     team.envs.final_obs(env).to_vec(),
                 ));
             }
@@ -138,7 +110,7 @@ fn environments_that_are_dealt_out_go_on_as_before() {
         let mut all = Vec::new();
         for team in &mut teams {
             team.reset().unwrap();
-            all.extend_from_slice(&team.obs);
+            all.extend_from_slice(&team.out.obs);
         }
         all
     };
@@ -176,14 +148,14 @@ fn saved_environments_go_on_elsewhere_as_if_nothing_had_happened() {
     let saved = original.envs.save().unwrap();
     let mut restored = team(4, 8);
     restored.restore(&saved).unwrap();
-    assert_eq!(restored.obs, original.obs);
-    assert_eq!(restored.active, original.active);
+    assert_eq!(restored.out.obs, original.out.obs);
+    assert_eq!(restored.out.active, original.out.active);
     let mut episodes = 0;
     for step in 30..80 {
         for team in [&mut original, &mut restored] {
             team.step(Actions::Discrete(&joint(step))).unwrap();
         }
-        assert_eq!(restored.obs, original.obs);
+        assert_eq!(restored.out.obs, original.out.obs);
         assert_eq!(restored.envs.episodes(), original.envs.episodes());
         episodes += original.envs.episodes().len();
     }

@@ -100,7 +100,7 @@ mod marker;
 mod tests {
     use super::marker::{Calls, Marker, assert_forwards};
     use super::*;
-    use commformer_env::{Batch, Remote, Role, Spec, VecEnv};
+    use commformer_env::{Buffers, Remote, Role, Spec, VecEnv};
 
     /// Two agents, episodes of three steps, no picture.
     struct Plain {
@@ -176,22 +176,10 @@ mod tests {
     /// What is recorded of seven steps.
     fn recorded(lossy: bool) -> VecEnv<RecordedTask> {
         let mut envs = VecEnv::new(vec![RecordedTask::new(Plain::boxed(lossy))], 1).unwrap();
-        let (mut obs, mut active) = ([0.0; 2], [false; 2]);
-        let (mut rewards, mut status) = ([0.0; 2], [Status::Running]);
-        macro_rules! out {
-            () => {
-                Batch {
-                    obs: &mut obs,
-                    available: &mut [],
-                    active: &mut active,
-                }
-            };
-        }
-        envs.reset(out!()).unwrap();
+        let mut out = Buffers::of(&envs);
+        out.reset(&mut envs).unwrap();
         for _ in 0..7 {
-            let actions = Actions::Discrete(&[0, 1]);
-            envs.step(actions, out!(), &mut rewards, &mut status)
-                .unwrap();
+            out.step(&mut envs, Actions::Discrete(&[0, 1])).unwrap();
         }
         envs
     }
@@ -227,12 +215,7 @@ mod tests {
     fn a_task_that_lives_elsewhere_and_fails_is_not_played_on() {
         let recorded = RecordedTask::new(Box::new(Marker::new(&Calls::default())));
         let mut envs = VecEnv::new(vec![recorded], 1).unwrap();
-        let out = Batch {
-            obs: &mut [0.0],
-            available: &mut [],
-            active: &mut [false],
-        };
-        let said = envs.reset(out).unwrap_err().to_string();
+        let said = Buffers::of(&envs).reset(&mut envs).unwrap_err().to_string();
         assert!(said.contains("environment 0: the wheel came off"), "{said}");
     }
 }

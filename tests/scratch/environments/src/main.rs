@@ -1,29 +1,20 @@
 //! The environments alone: a random team fights battles on the map `3m`.
 
 use commformer_env::smac::{Smac, SmacConfig};
-use commformer_env::{Actions, Batch, Rng, Status, VecEnv};
+use commformer_env::{Actions, Buffers, Rng, VecEnv};
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Sixteen battles side by side. The seed decides everything that is random in them.
     let battle = Smac::new(SmacConfig::default())?;
     let mut envs = VecEnv::new(vec![battle; 16], 42)?;
-    let (spec, num_envs) = (envs.spec().clone(), envs.num_envs());
-    let (rows, actions) = (num_envs * spec.agents, spec.actions.size());
+    let spec = envs.spec().clone();
+    let actions = spec.actions.size();
+    let mut chosen = vec![0; envs.num_envs() * spec.agents];
 
     // The memory is the caller's: the environments write what the agents see into it.
-    let mut obs = vec![0.0; rows * spec.obs_dim];
-    let mut available = vec![false; num_envs * spec.available_len()];
-    let mut active = vec![false; rows];
-    let mut rewards = vec![0.0; rows];
-    let mut status = vec![Status::Running; num_envs];
-    let mut chosen = vec![0; rows];
-
-    envs.reset(Batch {
-        obs: &mut obs,
-        available: &mut available,
-        active: &mut active,
-    })?;
+    let mut out = Buffers::of(&envs);
+    out.reset(&mut envs)?;
     let mut rng = Rng::new(7, 0);
     let (mut episodes, mut wins, mut earned) = (0, 0.0, 0.0);
     let won = spec
@@ -33,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .ok_or("no such metric")?;
     while episodes < 100 {
         // Each agent takes one of the actions that it can take, all with the same probability.
-        for (choice, can) in chosen.iter_mut().zip(available.chunks(actions)) {
+        for (choice, can) in chosen.iter_mut().zip(out.available.chunks(actions)) {
             let open: Vec<i64> = (0..)
                 .zip(can)
                 .filter(|(_, can)| **can)
@@ -41,12 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .collect();
             *choice = open[rng.below(open.len() as u32) as usize];
         }
-        let out = Batch {
-            obs: &mut obs,
-            available: &mut available,
-            active: &mut active,
-        };
-        envs.step(Actions::Discrete(&chosen), out, &mut rewards, &mut status)?;
+        out.step(&mut envs, Actions::Discrete(&chosen))?;
         for episode in envs.episodes() {
             episodes += 1;
             wins += episode.metrics[won];

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::smac::{Layout, Script, Side};
-use crate::{Batch, VecEnv};
+use crate::{Buffers, VecEnv};
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 
 fn battle() -> Scenario {
@@ -98,42 +98,28 @@ fn any_number_of_threads_plays_the_same_battles() {
             ..SmacConfig::default()
         };
         let task = Smac::with_scenario(Arc::new(battle()), config).unwrap();
-        let (agents, count) = (3, task.spec().actions.size());
+        let count = task.spec().actions.size();
         let mut envs = VecEnv::new(vec![task; 6], 11)
             .unwrap()
             .with_envs_per_thread(1);
-        let mut obs = vec![0.0; 6 * agents * envs.spec().obs_dim];
-        let mut available = vec![false; 6 * agents * count];
-        let mut active = vec![false; 6 * agents];
-        let (mut rewards, mut status) = (vec![0.0; 6 * agents], vec![Status::Running; 6]);
+        let mut out = Buffers::of(&envs);
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build()
             .unwrap();
         let mut seen = Vec::new();
         pool.install(|| {
-            let out = Batch {
-                obs: &mut obs,
-                available: &mut available,
-                active: &mut active,
-            };
-            envs.reset(out).unwrap();
+            out.reset(&mut envs).unwrap();
             for step in 0..80 {
-                let rows = available.chunks_exact(count);
+                let rows = out.available.chunks_exact(count);
                 let nth = |row: &[bool]| {
                     let open: Vec<usize> = (0..count).filter(|&action| row[action]).collect();
                     open[step % open.len()] as i64
                 };
                 let actions: Vec<i64> = rows.map(nth).collect();
-                let out = Batch {
-                    obs: &mut obs,
-                    available: &mut available,
-                    active: &mut active,
-                };
-                envs.step(Actions::Discrete(&actions), out, &mut rewards, &mut status)
-                    .unwrap();
-                seen.extend_from_slice(&obs);
-                seen.extend_from_slice(&rewards);
+                out.step(&mut envs, Actions::Discrete(&actions)).unwrap();
+                seen.extend_from_slice(&out.obs);
+                seen.extend_from_slice(&out.rewards);
             }
         });
         seen

@@ -11,21 +11,21 @@ fn an_ended_episode_leaves_its_last_observation_and_the_next_one_begins() {
     ];
     let mut team = Team::new(VecEnv::new(envs, 0).unwrap());
     team.reset().unwrap();
-    assert_eq!(team.obs, [0., 1., 0., 1., 0., 1., 0., 1.]);
+    assert_eq!(team.out.obs, [0., 1., 0., 1., 0., 1., 0., 1.]);
     // Rewards of 1 and 3 in environment 0, 5 and 8 in environment 1.
     let actions = Actions::Continuous(&[1., 0., 3., 0., 5., 0., 8., 0.]);
 
     team.step(actions).unwrap();
-    assert_eq!(team.rewards, [1., 3., 5., 8.]);
-    assert_eq!(team.active, [true, false, true, false]);
-    assert_eq!(team.status, [Status::Running; 2]);
+    assert_eq!(team.out.rewards, [1., 3., 5., 8.]);
+    assert_eq!(team.out.active, [true, false, true, false]);
+    assert_eq!(team.out.status, [Status::Running; 2]);
     assert!(team.envs.episodes().is_empty());
     assert!(team.envs.final_obs(0).is_empty());
 
     team.step(actions).unwrap();
-    assert_eq!(team.status, [Status::Terminated, Status::Running]);
-    assert_eq!(team.obs, [0., 2., 0., 2., 2., 1., 2., 1.]);
-    assert_eq!(team.active, [true, true, true, false]);
+    assert_eq!(team.out.status, [Status::Terminated, Status::Running]);
+    assert_eq!(team.out.obs, [0., 2., 0., 2., 2., 1., 2., 1.]);
+    assert_eq!(team.out.active, [true, true, true, false]);
     assert_eq!(team.envs.final_obs(0), [2., 1., 2., 1.]);
     assert!(team.envs.final_obs(1).is_empty());
     assert!(
@@ -43,7 +43,7 @@ fn an_ended_episode_leaves_its_last_observation_and_the_next_one_begins() {
     );
 
     team.step(actions).unwrap();
-    assert_eq!(team.status, [Status::Running, Status::Truncated]);
+    assert_eq!(team.out.status, [Status::Running, Status::Truncated]);
     assert!(team.envs.final_obs(0).is_empty());
     assert_eq!(team.envs.final_obs(1), [3., 1., 3., 1.]);
     assert_eq!(
@@ -71,7 +71,7 @@ fn an_ended_episode_leaves_its_last_observation_and_the_next_one_begins() {
     team.reset().unwrap();
     assert!(team.envs.episodes().is_empty());
     assert!(team.envs.final_obs(0).is_empty());
-    assert_eq!(team.obs, [0., 5., 0., 5., 0., 4., 0., 4.]);
+    assert_eq!(team.out.obs, [0., 5., 0., 5., 0., 4., 0., 4.]);
 }
 
 #[test]
@@ -98,13 +98,13 @@ fn who_was_active_at_an_end_is_known_beside_the_last_observation() {
     team.reset().unwrap();
     for step in 1..=20 {
         assert!(team.envs.final_active(0).is_empty());
-        let before = team.active.clone();
+        let before = team.out.active.clone();
         team.step(Actions::Discrete(&[1; 10])).unwrap();
         if step < 20 {
             continue;
         }
         // Nobody leaves who brakes; the new episodes begin without cars.
-        assert_eq!(team.active, [false; 10]);
+        assert_eq!(team.out.active, [false; 10]);
         for (env, before) in before.chunks(5).enumerate() {
             let last = team.envs.final_active(env);
             assert!(last.contains(&true));
@@ -159,7 +159,7 @@ fn an_episode_that_was_lost_ends_and_is_not_told() {
         (Status::Truncated, false, 1),
     ] {
         team.step(actions).unwrap();
-        assert_eq!(team.status, [status]);
+        assert_eq!(team.out.status, [status]);
         let ended = status != Status::Running;
         assert_eq!(team.envs.final_obs(0).is_empty(), !ended);
         assert_eq!(
@@ -187,13 +187,13 @@ fn who_has_left_earns_nothing_more_until_another_comes() {
     team.reset().unwrap();
     for paid in [1., 2., 0., 0., 5.] {
         team.step(Actions::Discrete(&[0; 4])).unwrap();
-        assert_eq!((team.rewards[1], team.rewards[3]), (paid, paid));
+        assert_eq!((team.out.rewards[1], team.out.rewards[3]), (paid, paid));
     }
     let returns: Vec<f32> = team.envs.episodes().iter().map(|e| e.team_return).collect();
     // The other agent is paid in all five steps.
     assert_eq!(returns, [(15. + 8.) / 2.; 2]);
     team.step(Actions::Discrete(&[0; 4])).unwrap();
-    assert_eq!(team.rewards, [1.; 4], "of the next episode");
+    assert_eq!(team.out.rewards, [1.; 4], "of the next episode");
 }
 
 /// One agent with four actions, of which the step's own number cannot be taken.
@@ -263,7 +263,10 @@ fn the_mask_of_an_end_is_known_beside_the_last_observation() {
             assert_eq!(team.envs.final_available(env), expected, "step {step}");
         }
         // The next episode's own mask stands in the caller's memory.
-        assert_eq!(team.available[..4].iter().position(|&x| !x), Some(step % 3));
+        assert_eq!(
+            team.out.available[..4].iter().position(|&x| !x),
+            Some(step % 3)
+        );
     }
     assert!(team.envs.final_available(2).is_empty());
 }

@@ -51,7 +51,7 @@ fn a_step_that_is_refused_changes_nothing() {
         Err(VecEnvError::NotReset)
     );
     team.reset().unwrap();
-    let before = team.obs.clone();
+    let before = team.out.obs.clone();
 
     let error = team
         .step(Actions::Discrete(&[0, 1, 2, 3, 5, 0]))
@@ -92,30 +92,25 @@ fn a_step_that_is_refused_changes_nothing() {
     );
 
     let stay = Actions::Discrete(&stay);
-    type Spoil = fn(&mut Team<PredatorPrey>);
+    type Spoil = fn(&mut Buffers);
     let lengths: [(&str, Spoil); 5] = [
-        ("obs", |team| team.obs.truncate(5)),
-        ("available", |team| team.available.push(true)),
-        ("active", |team| team.active.push(true)),
-        ("rewards", |team| team.rewards.clear()),
-        ("status", |team| team.status.push(Status::Running)),
+        ("obs", |out| out.obs.truncate(5)),
+        ("available", |out| out.available.push(true)),
+        ("active", |out| out.active.push(true)),
+        ("rewards", |out| out.rewards.clear()),
+        ("status", |out| out.status.push(Status::Running)),
     ];
     for (name, spoil) in lengths {
-        spoil(&mut team);
+        spoil(&mut team.out);
         let error = team.step(stay).unwrap_err();
         assert!(
             matches!(error, VecEnvError::Length { buffer, .. } if buffer == name),
             "{error}"
         );
-        team = Team {
-            envs: team.envs,
-            ..Team::new(
-                VecEnv::new(vec![PredatorPrey::new(Default::default()).unwrap(); 2], 0).unwrap(),
-            )
-        };
+        team.out = Buffers::of(&team.envs);
     }
     team.step(stay).unwrap();
-    assert_eq!(team.obs, before, "nobody has moved yet");
+    assert_eq!(team.out.obs, before, "nobody has moved yet");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::cli::options::BaseOptions;
 use crate::compose::{self, Envs};
 use crate::config::{EnvConfig, Overrides, TaskConfig, presets};
 use clap::Args;
-use commformer_env::{ActionSpace, Actions, Batch, Rng, Spec, Status, VecEnvError};
+use commformer_env::{ActionSpace, Actions, Buffers, Rng, Spec, VecEnvError};
 use commformer_train::workers;
 use commformer_view::numbers::grouped;
 use rayon::prelude::*;
@@ -157,11 +157,7 @@ struct Stage {
     actions: Vec<JointAction>,
     /// The actions of a step, where some are not available.
     open: Vec<i64>,
-    obs: Vec<f32>,
-    available: Vec<bool>,
-    active: Vec<bool>,
-    rewards: Vec<f32>,
-    status: Vec<Status>,
+    out: Buffers,
 }
 
 enum JointAction {
@@ -187,25 +183,16 @@ impl JointAction {
 impl Stage {
     fn new(environments: Envs) -> Result<Self, VecEnvError> {
         let (envs, spec) = (environments.num_envs(), environments.spec());
-        let agents = envs * spec.agents;
         let mut rng = Rng::new(2, 0);
         let mut stage = Self {
             actions: (0..PREPARED)
                 .map(|_| JointAction::draw(spec, envs, &mut rng))
                 .collect(),
             open: Vec::new(),
-            obs: vec![0.0; agents * spec.obs_dim],
-            available: vec![true; envs * spec.available_len()],
-            active: vec![true; agents],
-            rewards: vec![0.0; agents],
-            status: vec![Status::Running; envs],
+            out: Buffers::of(&environments),
             environments,
         };
-        stage.environments.reset(Batch {
-            obs: &mut stage.obs,
-            available: &mut stage.available,
-            active: &mut stage.active,
-        })?;
+        stage.out.reset(&mut stage.environments)?;
         Ok(stage)
     }
 
@@ -216,20 +203,14 @@ impl Stage {
             let actions = match &self.actions[turn % PREPARED] {
                 JointAction::Discrete(drawn) if self.environments.spec().masks_actions => {
                     self.open.clear();
-                    self.open.extend(open_actions(drawn, &self.available));
+                    self.open.extend(open_actions(drawn, &self.out.available));
                     Actions::Discrete(&self.open)
                 }
                 JointAction::Discrete(drawn) => Actions::Discrete(drawn),
                 JointAction::Continuous(actions) => Actions::Continuous(actions),
             };
             turn += 1;
-            let out = Batch {
-                obs: &mut self.obs,
-                available: &mut self.available,
-                active: &mut self.active,
-            };
-            self.environments
-                .step(actions, out, &mut self.rewards, &mut self.status)
+            self.out.step(&mut self.environments, actions)
         })?;
         Ok(done.per_second() * self.environments.num_envs() as f64)
     }
