@@ -122,22 +122,37 @@ impl Layers {
             }
             for (key, value) in keys {
                 let path = format!("{section}.{key}");
-                self.sources.insert(path.clone(), source_of(&path));
-                for inner in value.as_table().into_iter().flat_map(Table::keys) {
-                    let path = format!("{path}.{inner}");
-                    self.sources.insert(path.clone(), source_of(&path));
-                }
-                // A table within a section, such as `env.options`, has keys that layers set one by one, too.
-                match (target.get_mut(&key), value) {
-                    (Some(Value::Table(below)), Value::Table(above)) => below.extend(above),
-                    (_, value) => {
-                        if let Some(target) = target.as_table_mut() {
-                            target.insert(key, value);
-                        }
-                    }
+                note_sources(&mut self.sources, path, &value, source_of);
+                if let Some(target) = target.as_table_mut() {
+                    lay(target, key, value);
                 }
             }
         }
+    }
+}
+
+fn note_sources(
+    sources: &mut BTreeMap<String, Source>,
+    path: String,
+    value: &Value,
+    source_of: &impl Fn(&str) -> Source,
+) {
+    for (inner, value) in value.as_table().into_iter().flatten() {
+        note_sources(sources, format!("{path}.{inner}"), value, source_of);
+    }
+    let source = source_of(&path);
+    sources.insert(path, source);
+}
+
+/// Sets a key. Tables within a section, such as `env.options`, have keys that layers set one by one, too.
+fn lay(below: &mut Table, key: String, value: Value) {
+    match (below.get_mut(&key), value) {
+        (Some(Value::Table(below)), Value::Table(above)) => {
+            for (key, value) in above {
+                lay(below, key, value);
+            }
+        }
+        (_, value) => drop(below.insert(key, value)),
     }
 }
 
@@ -185,13 +200,20 @@ mod tests {
     fn options_of_a_task_are_set_one_by_one() {
         let mut layers = Layers::default();
         push(&mut layers, "[env.options]\nN = 3\nname = 'x'", "a");
+        push(&mut layers, "[env.options.deep]\nest = 1\ner = false", "b");
         let texts = ["env.options.N=5", "env.options.deep.er=true"].map(String::from);
         let (table, sources) = parse_assignments(&texts).unwrap();
         layers.push(table, |path| {
             sources.get(path).cloned().unwrap_or(Source::Default)
         });
-        let expected: Table = "N = 5\nname = 'x'\ndeep = { er = true }".parse().unwrap();
+        let expected: Table = "N = 5\nname = 'x'\ndeep = { est = 1, er = true }"
+            .parse()
+            .unwrap();
         assert_eq!(layers.merged["env"]["options"], Value::Table(expected));
+        assert_eq!(
+            layers.source("env.options.deep.est"),
+            Source::Preset("b".into())
+        );
         let wrong = ["env.options=3", "env.options.N=5"].map(String::from);
         assert!(parse_assignments(&wrong).is_err());
     }

@@ -1,8 +1,8 @@
 //! The configuration: typed, written as TOML, checked before any work.
 //!
-//! It is put together from layers, each over the one before: the defaults, a [preset](presets), a file, `--set KEY=VALUE`,
-//! and the options that have a name of their own (`--method`, `--seed`, `--steps`, `--threads`, `--device`). Every message
-//! about it names the key, such as `ppo.lr`, and the layer that set it.
+//! It is put together from layers, each over the one before: the defaults, a [preset](presets), a file, and the command
+//! line. There, `--method`, `--seed`, `--steps`, `--weights`, `--threads` and `--device` count more than a
+//! `--set KEY=VALUE` for the same key. Every message names the key, such as `ppo.lr`, and the layer that set it.
 //!
 //! ```
 //! use commformer::config::{Config, Overrides};
@@ -100,21 +100,26 @@ impl Config {
             let toml = text::read(path)?;
             layers.push(text::parse(&toml, source.clone())?, |_| source.clone());
         }
-        let (assigned, sources) = text::parse_assignments(&overrides.set)?;
-        layers.push(assigned, |path| {
-            // A section is named by its first key.
-            let within = |known: &str| known.split('.').next() == Some(path);
-            let found = sources
-                .iter()
-                .find(|(known, _)| *known == path || within(known));
-            found.map_or(Source::Default, |(_, source)| source.clone())
-        });
-        layers.push(overrides.options()?, |path| {
-            let name = match path {
-                "method" | "method.kind" => "method",
-                path => path.rsplit('.').next().unwrap_or(path),
-            };
-            Source::Argument(format!("--{name}"))
+        // One layer: what `--set` says of a method is said of the one that `--method` names.
+        let (mut line, sources) = text::parse_assignments(&overrides.set)?;
+        let options = overrides.options()?;
+        for (section, keys) in &options {
+            let section = line.entry(section).or_insert_with(|| Table::new().into());
+            // What is no section is refused as what it is.
+            if let (Some(section), Some(keys)) = (section.as_table_mut(), keys.as_table()) {
+                section.extend(keys.clone());
+            }
+        }
+        layers.push(line, |path| {
+            let (section, key) = path.split_once('.').unwrap_or((path, ""));
+            let is_option = options
+                .get(section)
+                .is_some_and(|keys| keys.get(key).is_some());
+            match is_option {
+                true if key == "kind" => Source::Argument(format!("--{section}")),
+                true => Source::Argument(format!("--{key}")),
+                false => text::source_of(&sources, path),
+            }
         });
         Self::from_layers(layers)
     }
@@ -316,6 +321,71 @@ mod tests {
             ),
             (8, 10, 20, 30)
         );
+    }
+
+    #[test]
+    fn a_section_without_a_kind_has_the_defaults_kind() {
+        let resolve = |text: &str, set: &[&str]| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), text).unwrap();
+            let overrides = Overrides {
+                file: Some(file.path().to_owned()),
+                set: set.iter().map(|text| (*text).to_owned()).collect(),
+                ..Overrides::default()
+            };
+            Config::resolve(None, &overrides).unwrap()
+        };
+        let default = Config::default();
+        for (text, set) in [("[env]\nagents = 5", &[][..]), ("", &["env.agents=5"])] {
+            let config = resolve(text, set);
+            assert_eq!(config.env.kind(), default.env.kind());
+            assert_eq!(config.env.agents(), 5);
+        }
+        for text in ["[env]", "[method]"] {
+            assert_eq!(resolve(text, &[]), default, "{text}");
+        }
+    }
+
+    #[test]
+    fn settings_of_the_command_line_are_of_its_method() {
+        let resolve = |set: &[&str], method: &str| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), "[method]\nkind = 'mappo'\nhidden = 16").unwrap();
+            let overrides = Overrides {
+                file: Some(file.path().to_owned()),
+                set: set.iter().map(|text| (*text).to_owned()).collect(),
+                method: Some(method.to_owned()),
+                ..Overrides::default()
+            };
+            Config::resolve(None, &overrides)
+        };
+        let with = |set: &[&str]| {
+            Config::resolve(
+                None,
+                &Overrides {
+                    set: set.iter().map(|text| (*text).to_owned()).collect(),
+                    ..Overrides::default()
+                },
+            )
+        };
+        let expected = with(&["method.kind=ippo", "method.hidden=32"]).unwrap();
+        assert_eq!(resolve(&["method.hidden=32"], "ippo").unwrap(), expected);
+        // The option counts more than an assignment, wherever that stands.
+        let set = ["method.kind=mat", "method.hidden=32"];
+        assert_eq!(resolve(&set, "ippo").unwrap(), expected);
+        for (set, method, part) in [
+            (
+                "method.hiden=32",
+                "ippo",
+                "`method.hiden` (from `--set method.hiden=32`)",
+            ),
+            ("method.hidden=32", "ipo", "(from `--method`)"),
+            ("method=mat", "ippo", "(from `--set method=mat`)"),
+            ("run=3", "ippo", "(from `--set run=3`)"),
+        ] {
+            let error = resolve(&[set], method).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
     }
 
     #[test]

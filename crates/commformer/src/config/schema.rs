@@ -150,13 +150,18 @@ pub(super) fn renamed() -> &'static [(&'static str, String, String)] {
 }
 
 /// Checks names, types, choices and ranges of everything that was set, and makes whole numbers of floats and floats of whole
-/// numbers where the key asks for them.
+/// numbers where the key asks for them. A task or a method that is not named is that of the defaults.
 pub(super) fn conform(layers: &mut Layers) -> Result<(), ConfigError> {
-    let kind = |layers: &Layers, section: &str, setting: Setting| {
+    let kind = |layers: &mut Layers, section: &str, setting: Setting| {
         let path = format!("{section}.kind");
-        let default = setting.example();
-        let found = kind(&layers.merged, section).cloned().unwrap_or(default);
-        let found = accept(layers, &path, &setting, found)?;
+        let found = match kind(&layers.merged, section).cloned() {
+            Some(found) => accept(layers, &path, &setting, found)?,
+            None => {
+                let default = setting.example();
+                layers.set(section, "kind", default.clone());
+                default
+            }
+        };
         let found = found.as_str().unwrap_or_default().to_owned();
         Ok::<_, ConfigError>(found)
     };

@@ -37,7 +37,8 @@ pub(crate) fn parse(text: &str, source_of: Source) -> Result<Table, ConfigError>
         })
 }
 
-/// Reads assignments such as `ppo.lr=3e-4`. A value that is not TOML is text: quotes are not needed.
+/// Reads assignments such as `ppo.lr=3e-4`, and where each path was set. A value that is not TOML is text: quotes are not
+/// needed.
 pub(super) fn parse_assignments(
     assignments: &[String],
 ) -> Result<(Table, BTreeMap<String, Source>), ConfigError> {
@@ -45,15 +46,15 @@ pub(super) fn parse_assignments(
     let mut sources = BTreeMap::new();
     for text in assignments {
         let wrong = || ConfigError::Assignment { text: text.clone() };
-        let (path, value) = text.split_once('=').ok_or_else(wrong)?;
-        let path = path.trim();
-        if value.trim().is_empty() || path.split('.').any(str::is_empty) {
+        let (keys, value) = split(text).ok_or_else(wrong)?;
+        let path = keys.join(".");
+        if value.trim().is_empty() {
             return Err(wrong());
         }
         let source = Source::Argument(format!("--set {text}"));
-        sources.insert(path.to_owned(), source.clone());
+        sources.insert(path.clone(), source.clone());
         let refused = |found: String, expected: &str| ConfigError::Value {
-            path: path.to_owned(),
+            path: path.clone(),
             found,
             expected: expected.to_owned(),
             source_of: source.clone(),
@@ -70,16 +71,56 @@ pub(super) fn parse_assignments(
             let expected = "TOML, such as [1, 2], { a = 1 } or 'text' (`a = 1`, not `a: 1`; in TOML, nothing is None)";
             refused(format!("`{value}`"), expected)
         })?;
-        insert(&mut table, path, value).ok_or_else(wrong)?;
+        insert(&mut table, &keys, value).ok_or_else(wrong)?;
     }
     Ok((table, sources))
 }
 
-/// Puts a value where a path such as `env.options.N` leads; nothing, if a value that is no table lies in the way.
-fn insert(table: &mut Table, path: &str, value: Value) -> Option<()> {
-    match path.split_once('.') {
-        None => drop(table.insert(path.to_owned(), value)),
-        Some((first, rest)) => {
+/// The keys of an assignment's path, and its value.
+pub(crate) fn split(assignment: &str) -> Option<(Vec<String>, &str)> {
+    let mut signs = assignment.match_indices('=');
+    // The first sign that no quotation holds.
+    signs.find_map(|(at, _)| Some((keys(assignment[..at].trim())?, &assignment[at + 1..])))
+}
+
+/// The keys of a path such as `env.options.N`. One that has a dot stands in quotes, as in TOML.
+fn keys(path: &str) -> Option<Vec<String>> {
+    if !path.contains(['"', '\'']) {
+        let keys: Vec<String> = path.split('.').map(str::to_owned).collect();
+        let is_whole = |key: &String| !key.is_empty() && !key.contains('=');
+        return keys.iter().all(is_whole).then_some(keys);
+    }
+    let mut keys = Vec::new();
+    let mut table: Table = format!("[{path}]").parse().ok()?;
+    while !table.is_empty() {
+        let mut entries = table.into_iter();
+        let (Some((key, Value::Table(inner))), None) = (entries.next(), entries.next()) else {
+            return None;
+        };
+        keys.push(key);
+        table = inner;
+    }
+    Some(keys)
+}
+
+/// Where a path was set: by itself, within a table, or by a path within it.
+pub(super) fn source_of(sources: &BTreeMap<String, Source>, path: &str) -> Source {
+    let is_within = |inner: &str, outer: &str| {
+        let rest = inner.strip_prefix(outer);
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    };
+    let related =
+        |(known, _): &(&String, &Source)| is_within(path, known) || is_within(known, path);
+    let found = (sources.get(path)).or_else(|| Some(sources.iter().find(related)?.1));
+    found.cloned().unwrap_or(Source::Default)
+}
+
+/// Puts a value where a path leads; nothing, if a value that is no table lies in the way.
+fn insert(table: &mut Table, path: &[String], value: Value) -> Option<()> {
+    match path {
+        [] => return None,
+        [last] => drop(table.insert(last.clone(), value)),
+        [first, rest @ ..] => {
             let inner = table.entry(first).or_insert_with(|| Table::new().into());
             insert(inner.as_table_mut()?, rest, value)?;
         }
@@ -240,8 +281,57 @@ mod tests {
     }
 
     #[test]
+    fn a_key_with_a_dot_stands_in_quotes() {
+        for text in [
+            "env.options.\"a.b\"=2",
+            "env.'options'.'a.b' = 2",
+            "\"env\".options.\"a.b\"=2",
+        ] {
+            let (table, sources) = parse_assignments(&[text.into()]).unwrap();
+            assert_eq!(
+                table["env"]["options"]["a.b"].as_integer(),
+                Some(2),
+                "{text}"
+            );
+            let source = Source::Argument(format!("--set {text}"));
+            assert_eq!(source_of(&sources, "env.options.a.b"), source);
+        }
+        let (table, _) = parse_assignments(&["env.options.'a=b'='c=d'".into()]).unwrap();
+        assert_eq!(table["env"]["options"]["a=b"].as_str(), Some("c=d"));
+        // What TOML would want quoted, but no dot.
+        let (table, _) = parse_assignments(&["env.options.größe/2=1".into()]).unwrap();
+        assert_eq!(table["env"]["options"]["größe/2"].as_integer(), Some(1));
+    }
+
+    #[test]
+    fn a_path_was_set_where_a_table_around_it_or_a_path_within_it_was() {
+        let (_, sources) =
+            parse_assignments(&["ppo={ lr = 1 }".into(), "run.seed=2".into()]).unwrap();
+        let set = |text: &str| Source::Argument(format!("--set {text}"));
+        for (path, expected) in [
+            ("ppo.lr", set("ppo={ lr = 1 }")),
+            ("run.seed", set("run.seed=2")),
+            ("run", set("run.seed=2")),
+            ("run.see", Source::Default),
+            ("ru", Source::Default),
+        ] {
+            assert_eq!(source_of(&sources, path), expected, "{path}");
+        }
+    }
+
+    #[test]
     fn malformed_assignments_are_refused() {
-        for text in ["ppo.lr", "ppo.lr=", ".lr=1", "ppo.=1", "=1"] {
+        for text in [
+            "ppo.lr",
+            "ppo.lr=",
+            ".lr=1",
+            "ppo.=1",
+            "=1",
+            "=x.y=1",
+            "env.options.\"a.b=2",
+            "env.options.\"a\"b=2",
+            "a]\n['b'=2",
+        ] {
             let error = parse_assignments(&[text.into()]).unwrap_err();
             assert!(error.to_string().contains("KEY=VALUE"), "{text}: {error}");
         }
