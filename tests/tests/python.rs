@@ -7,7 +7,11 @@ mod skip;
 
 use commformer::compose;
 use commformer::config::{Config, GraphMode, Overrides};
-use commformer_train::{EvaluateOptions, Purpose, evaluate};
+use commformer::evaluation::{self, Request};
+use commformer::replay::record;
+use commformer_train::{CheckpointStore, EvaluateOptions, Purpose, Which, evaluate};
+use commformer_view::replay::Step;
+use std::collections::BTreeSet;
 use std::process::Command;
 
 /// The interpreter with PettingZoo's environments; says why not where there is none.
@@ -92,6 +96,44 @@ fn simple_spread_trains_and_repeats_itself_on_any_number_of_workers() {
     let of_one = stacked(1);
     assert_ne!(of_one, one);
     assert_eq!(stacked(3), of_one);
+}
+
+/// In rounds, too, of which the last needs fewer environments than there are.
+#[test]
+fn a_replays_episodes_are_those_of_an_evaluation() {
+    let Some(python) = python() else { return };
+    let config = config(&python, "simple_spread_v3", "{ N = 3 }", 2);
+    let device = compose::device(&config).unwrap();
+    let mut trainer = compose::trainer(&config, device).unwrap();
+    trainer.iterate().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let store = CheckpointStore::create(folder.path(), 1).unwrap();
+    store.save(&trainer.checkpoint().unwrap()).unwrap();
+    let request = Request {
+        which: Which::Latest,
+        episodes: 6,
+        seed: 1,
+        sampled: false,
+    };
+    let (run, played) = record("run", &config, &store, &request, device).unwrap();
+    let evaluated = evaluation::run(&config, &store, &request, device).unwrap();
+    assert_eq!(played.report.episodes, evaluated.report.episodes);
+    assert_eq!(run.episodes.len(), 6);
+    for (episode, counted) in run.episodes.iter().zip(&evaluated.report.episodes) {
+        assert_eq!(episode.steps.len(), counted.steps as usize);
+        assert_eq!(episode.pictures.len(), episode.steps.len() + 1);
+        let of_step = |step: &Step| {
+            let earned = step.rewards.iter().map(|reward| f64::from(reward.0));
+            earned.sum::<f64>() / step.rewards.len() as f64
+        };
+        let earned: f64 = episode.steps.iter().map(of_step).sum();
+        assert!((earned - counted.team_return).abs() < 1e-3);
+        // The values that the team saw in the same step as the rewards: of an untrained team, no two are the same.
+        let values = episode.steps.iter().map(|step| step.values[0].0.to_bits());
+        assert_eq!(values.collect::<BTreeSet<_>>().len(), episode.steps.len());
+    }
+    let first = |episode: usize| run.episodes[episode].steps[0].values[0];
+    assert_ne!(first(0), first(4));
 }
 
 /// Sums are rounded by the size of a batch, and a continuous action takes every bit along.

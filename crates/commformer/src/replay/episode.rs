@@ -1,6 +1,6 @@
 //! An episode as the player wants it: what was seen and what was done, put together.
 
-use super::task::RecordedTask;
+use super::task::Recorded;
 use super::team::{Seen, Taken};
 use commformer_train::{EpisodeRecord, ValueNorm};
 use commformer_view::replay::{Action, Episode, Number, Picture, Run, Step};
@@ -17,7 +17,7 @@ pub(super) struct Recordings<'a> {
 
 impl Recordings<'_> {
     /// The episode of an environment that was recorded.
-    pub fn episode(&self, env: usize, recorded: &RecordedTask, record: &EpisodeRecord) -> Episode {
+    pub fn episode(&self, env: usize, recorded: &Recorded, record: &EpisodeRecord) -> Episode {
         let first = recorded.frames.first();
         let pictures = recorded.frames.iter().map(|frame| Picture {
             shapes: frame.shapes.clone(),

@@ -31,7 +31,8 @@ pub fn record(
     let (team, loaded) = Loaded::load(config, store, request, device)?;
     let Request { episodes, seed, .. } = *request;
     let purpose = Purpose::FinalEvaluation;
-    let mut envs = compose::evaluation_of(config, episodes, seed, purpose, RecordedTask::new)?;
+    let at_once = config.env.at_once(episodes, config.rollout.num_envs);
+    let mut envs = compose::evaluation_of(config, at_once, seed, purpose, RecordedTask::new)?;
     let agents = envs.spec().agents;
     let edge = |place: usize| loaded.edges.get(place).is_some_and(|edge| *edge > 0.5);
     let row = |receiver| (0..agents).map(move |sender| receiver * agents + sender);
@@ -73,12 +74,13 @@ pub fn record(
     let recordings = Recordings {
         run: &run,
         steps: &steps,
-        envs: episodes,
+        envs: at_once,
         value_norm: &loaded.value_norm,
     };
     let records = evaluated.report.episodes.iter().enumerate();
-    let episodes = records.filter_map(|(env, record)| {
-        let recorded = envs.env(env)?;
+    let episodes = records.filter_map(|(episode, record)| {
+        let [round, env] = [episode / at_once, episode % at_once];
+        let recorded = envs.env(env)?.rounds.get(round)?;
         Some(recordings.episode(env, recorded, record))
     });
     run.episodes = episodes.collect();

@@ -1,42 +1,48 @@
-//! A task that remembers how its first episode looked that was not lost.
+//! A task that remembers how the episodes looked that an evaluation counts.
 
 use commformer_env::{Actions, Environment, Frame, Observation, Rng, Status, forward_environment};
 
-/// Behaves as the task within, and records its first episode, which is the one that an evaluation counts: if it is
-/// [lost](commformer_env::Remote::lost), the next.
+/// Behaves as the task within, and records the first episode of each round, which is the one that an evaluation counts:
+/// if it is [lost](commformer_env::Remote::lost), the next.
 pub(super) struct RecordedTask {
     task: Box<dyn Environment>,
-    /// Steps before that episode.
-    pub before: usize,
-    /// Of the episode: the state before each step, and the last one.
-    pub frames: Vec<Frame>,
-    /// What each agent earned in each step of it.
-    pub rewards: Vec<Vec<f32>>,
-    /// Who was active in each step of it.
-    pub active: Vec<Vec<bool>>,
+    /// One for each round so far.
+    pub rounds: Vec<Recorded>,
+    /// Steps so far.
+    steps: usize,
+    /// Whether the last step ended an episode: the next one begins without a round.
+    ended: bool,
+    /// Whether the episode of the round is whole.
     over: bool,
+}
+
+/// An episode.
+#[derive(Default)]
+pub(super) struct Recorded {
+    /// Steps before it, those of former rounds among them.
+    pub before: usize,
+    /// The state before each step, and the last one.
+    pub frames: Vec<Frame>,
+    /// What each agent earned in each step.
+    pub rewards: Vec<Vec<f32>>,
+    /// Who was active in each step.
+    pub active: Vec<Vec<bool>>,
 }
 
 impl RecordedTask {
     pub fn new(task: Box<dyn Environment>) -> Self {
         Self {
             task,
-            before: 0,
-            frames: Vec::new(),
-            rewards: Vec::new(),
-            active: Vec::new(),
+            rounds: Vec::new(),
+            steps: 0,
+            ended: false,
             over: false,
         }
     }
 
-    fn end(&mut self) {
-        self.over = !self.task.remote().is_some_and(|remote| remote.lost());
-        if !self.over {
-            self.before += self.rewards.len();
-            self.frames.clear();
-            self.rewards.clear();
-            self.active.clear();
-        }
+    /// The episode that is recorded now.
+    fn recorded(&mut self) -> Option<&mut Recorded> {
+        self.rounds.last_mut().filter(|_| !self.over)
     }
 
     fn capture(&mut self) {
@@ -50,10 +56,12 @@ impl RecordedTask {
             }
         }
         frame.agents.resize(agents, None);
-        if !self.frames.is_empty() {
-            frame.scenery.clear();
+        if let Some(recorded) = self.recorded() {
+            if !recorded.frames.is_empty() {
+                frame.scenery.clear();
+            }
+            recorded.frames.push(frame);
         }
-        self.frames.push(frame);
     }
 }
 
@@ -66,9 +74,19 @@ impl Environment for RecordedTask {
 
     fn reset(&mut self, rng: &mut Rng, mut out: Observation<'_>) {
         self.task.reset(rng, out.reborrow());
-        if !self.over {
+        let goes_on = std::mem::take(&mut self.ended);
+        let before = self.steps;
+        if !goes_on {
+            self.over = false;
+            self.rounds.push(Recorded::default());
+        }
+        if let Some(recorded) = self.recorded() {
+            *recorded = Recorded {
+                before,
+                active: vec![out.active.to_vec()],
+                ..Recorded::default()
+            };
             self.capture();
-            self.active.push(out.active.to_vec());
         }
     }
 
@@ -80,13 +98,16 @@ impl Environment for RecordedTask {
         rewards: &mut [f32],
     ) -> Status {
         let status = self.task.step(actions, rng, out.reborrow(), rewards);
-        if !self.over {
-            self.capture();
-            self.rewards.push(rewards.to_vec());
-            match status {
-                Status::Running => self.active.push(out.active.to_vec()),
-                Status::Terminated | Status::Truncated => self.end(),
+        self.steps += 1;
+        self.ended = status != Status::Running;
+        let ended = self.ended;
+        if let Some(recorded) = self.recorded() {
+            recorded.rewards.push(rewards.to_vec());
+            if !ended {
+                recorded.active.push(out.active.to_vec());
             }
+            self.capture();
+            self.over = ended && !self.task.remote().is_some_and(|remote| remote.lost());
         }
         status
     }
@@ -175,13 +196,39 @@ mod tests {
 
     /// What is recorded of seven steps.
     fn recorded(lossy: bool) -> VecEnv<RecordedTask> {
+        recorded_in(&[7], lossy)
+    }
+
+    /// What is recorded in rounds of so many steps.
+    fn recorded_in(rounds: &[usize], lossy: bool) -> VecEnv<RecordedTask> {
         let mut envs = VecEnv::new(vec![RecordedTask::new(Plain::boxed(lossy))], 1).unwrap();
         let mut out = Buffers::of(&envs);
-        out.reset(&mut envs).unwrap();
-        for _ in 0..7 {
-            out.step(&mut envs, Actions::Discrete(&[0, 1])).unwrap();
+        for steps in rounds {
+            out.reset(&mut envs).unwrap();
+            for _ in 0..*steps {
+                out.step(&mut envs, Actions::Discrete(&[0, 1])).unwrap();
+            }
         }
         envs
+    }
+
+    #[test]
+    fn each_round_has_an_episode() {
+        // Rounds end with an episode, within the next, or where the first was lost.
+        for (rounds, lossy, before) in [
+            (&[3, 3, 3][..], false, &[0, 3, 6][..]),
+            (&[4, 3], false, &[0, 4]),
+            (&[5, 8], true, &[2, 5]),
+        ] {
+            let envs = recorded_in(rounds, lossy);
+            let rounds = &envs.env(0).unwrap().rounds;
+            let found: Vec<usize> = rounds.iter().map(|recorded| recorded.before).collect();
+            assert_eq!(found, before);
+            for recorded in rounds {
+                assert_eq!((recorded.frames.len(), recorded.active.len()), (4, 3));
+                assert_eq!(recorded.rewards, [[1.0; 2], [2.0; 2], [3.0; 2]]);
+            }
+        }
     }
 
     #[test]
@@ -189,7 +236,9 @@ mod tests {
         // The first that counts is the second where that one was lost.
         for (lossy, before) in [(false, 0), (true, 2)] {
             let envs = recorded(lossy);
-            let recorded = envs.env(0).unwrap();
+            let [recorded] = &envs.env(0).unwrap().rounds[..] else {
+                panic!("one round")
+            };
             assert_eq!((recorded.before, recorded.frames.len()), (before, 4));
             assert_eq!(recorded.rewards, [[1.0; 2], [2.0; 2], [3.0; 2]]);
             assert_eq!(recorded.active, [[true, true], [true, true], [true, false]]);
