@@ -8,7 +8,7 @@ use commformer_view::numbers::{clock, grouped};
 use commformer_view::record::Metrics;
 use commformer_view::text::width;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 /// Between two plain lines.
@@ -33,9 +33,14 @@ pub struct Progress {
 impl Progress {
     /// For a run of `target` environment steps, of which `done` are behind it.
     pub fn new(done: u64, target: u64) -> Self {
-        let bar = io::stderr()
-            .is_terminal()
-            .then(|| ProgressBar::with_draw_target(Some(target), ProgressDrawTarget::stderr()));
+        Self::on(ProgressDrawTarget::stderr(), done, target)
+    }
+
+    fn on(terminal: ProgressDrawTarget, done: u64, target: u64) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(target), terminal);
+        // Where it would not be drawn, such as in a terminal that cannot move its cursor (TERM=dumb), nor would lines be
+        // that are printed beside it.
+        let bar = Some(bar).filter(|bar| !bar.is_hidden());
         Self {
             done,
             target,
@@ -283,13 +288,7 @@ mod tests {
         for columns in [20, 80, 109, 110, 139, 140, 200] {
             let screen = Screen(columns, Arc::default());
             let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
-            let progress = Progress {
-                done: 1_000,
-                target: 8_000,
-                start: Instant::now(),
-                shown: None,
-                bar: Some(ProgressBar::with_draw_target(Some(8_000), target)),
-            };
+            let progress = Progress::on(target, 1_000, 8_000);
             let mut report = report();
             // Letters of two columns each.
             report.metrics[0].0 = "包囲成功率".into();

@@ -88,6 +88,41 @@ fn a_report_lies_in_the_folder_of_its_run() {
     assert!(said.contains("final.json: found a file"), "{said}");
 }
 
+/// In one that cannot move its cursor lines are told one after the other, as where there is none.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_dumb_terminal_is_told_how_training_goes() {
+    let script = || std::process::Command::new("script");
+    if !script()
+        .arg("--version")
+        .output()
+        .is_ok_and(|known| known.status.success())
+    {
+        crate::skip::skipped("no `script`, of util-linux");
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let program = [env!("CARGO_BIN_EXE_commformer"), "train", "signal"];
+    let line = [&program[..], &crate::SMALL].concat().join(" ");
+    for (terminal, is_told_in_lines) in [("dumb", true), ("xterm", false)] {
+        let output = script()
+            .args(["-q", "-e", "-c", &line, "/dev/null"])
+            .current_dir(scratch.path())
+            .env("TERM", terminal)
+            .output()
+            .unwrap();
+        let said = printed(&output);
+        for part in [" of 160 steps", "evaluation after 80 steps: "] {
+            assert!(said.contains(part), "{terminal}: no {part:?} in\n{said}");
+        }
+        assert_eq!(
+            !said.contains('\u{1b}'),
+            is_told_in_lines,
+            "{terminal}: {said:?}"
+        );
+    }
+}
+
 #[test]
 fn a_run_can_be_looked_at_without_a_terminal() {
     let scratch = tempfile::tempdir().unwrap();
