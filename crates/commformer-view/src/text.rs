@@ -1,5 +1,6 @@
 //! Text in a terminal, whose letters take no column, one or two.
 
+use std::path::Path;
 use unicode_width::UnicodeWidthStr;
 
 /// How many columns a terminal needs for a text.
@@ -8,7 +9,7 @@ pub fn width(text: &str) -> usize {
 }
 
 /// A text in at most so many columns; if some of it is missing, its end tells.
-pub fn cut(text: &str, columns: usize) -> String {
+pub(crate) fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }
@@ -21,14 +22,35 @@ pub fn cut(text: &str, columns: usize) -> String {
 }
 
 /// A text with spaces after it, so that it fills at least so many columns.
-pub fn padded(text: &str, columns: usize) -> String {
+pub(crate) fn padded(text: &str, columns: usize) -> String {
     let missing = columns.saturating_sub(width(text));
     format!("{text}{}", " ".repeat(missing))
+}
+
+/// A path as it is typed into a shell: in quotes where the shell would split it, or read a letter of it as a sign.
+pub fn shell_word(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    // Only what has a zero byte cannot be quoted; no path has one.
+    shlex::try_quote(&path).map_or_else(|_| path.to_string(), |word| word.into_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_one_word_of_a_command() {
+        for path in ["runs/signal-1", "my runs/a", "it's", "$HOME", "a&b", "勝率"] {
+            let word = shell_word(Path::new(path));
+            let split = shlex::split(&format!("train --run {word} --trust"));
+            let expected = ["train", "--run", path, "--trust"].map(String::from);
+            assert_eq!(split, Some(expected.into()), "{word}");
+        }
+        assert_eq!(
+            shell_word(Path::new("/tmp/a_b/signal-1.0")),
+            "/tmp/a_b/signal-1.0"
+        );
+    }
 
     #[test]
     fn letters_take_the_columns_that_they_have() {

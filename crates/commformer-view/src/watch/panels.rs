@@ -7,7 +7,7 @@ use super::view::View;
 use crate::log::RunLog;
 use crate::numbers::{clock, grouped, short};
 use crate::statistics::Estimate;
-use crate::text::{cut, padded, width};
+use crate::text::{cut, padded, shell_word, width};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use std::path::Path;
@@ -41,8 +41,9 @@ impl Panel<'_> {
     /// Which run, and what goes on.
     fn life(&self, life: &Life, folder: &Path) -> Line<'static> {
         let theme = &self.view.theme;
-        let (folder, program) = (plain(&folder.display().to_string()), &self.view.program);
-        let again = format!("`{program} train --run {folder}` goes on");
+        let (word, program) = (plain(&shell_word(folder)), &self.view.program);
+        let again = format!("`{program} train --run {word}` goes on");
+        let folder = plain(&folder.display().to_string());
         let (state, style, advice) = match life {
             Life::Training(process) => {
                 ("trains", theme.green, format!("process {}", plain(process)))

@@ -13,6 +13,7 @@ use anyhow::Context;
 use clap::Args;
 use commformer_train::CheckpointStore;
 use commformer_view::replay::{Replay as Pages, Run, film, page};
+use commformer_view::text::shell_word;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -131,9 +132,10 @@ impl Replay {
 
     /// What makes the same page again.
     fn command(&self, seed: u64) -> String {
-        let mut command = format!("{} replay --run {}", super::program(), self.run.display());
+        let run = shell_word(&self.run);
+        let mut command = format!("{} replay --run {run}", super::program());
         if let Some(against) = &self.against {
-            command += &format!(" --against {}", against.display());
+            command += &format!(" --against {}", shell_word(against));
         }
         command += &format!(" --episodes {} --seed {seed}", self.episodes);
         if self.sampled {
@@ -141,6 +143,9 @@ impl Replay {
         }
         if matches!(self.checkpoint, Checkpoint::Latest) {
             command += " --checkpoint latest";
+        }
+        if let Some(device) = &self.device {
+            command += &format!(" --device {}", shell_word(device.as_ref()));
         }
         command
     }
@@ -171,10 +176,11 @@ mod tests {
         };
         let plain = "commformer replay --run a --episodes 3 --seed 7";
         assert_eq!(command(&[]), plain);
-        let all = ["--against", "b", "--sampled", "--checkpoint", "latest"];
+        let all = "--against|b c|--sampled|--checkpoint|latest|--device|cuda:1";
         assert_eq!(
-            command(&all),
-            "commformer replay --run a --against b --episodes 3 --seed 7 --sampled --checkpoint latest"
+            command(&all.split('|').collect::<Vec<_>>()),
+            "commformer replay --run a --against 'b c' --episodes 3 --seed 7 --sampled --checkpoint latest \
+             --device cuda:1"
         );
     }
 }

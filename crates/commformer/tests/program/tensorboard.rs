@@ -87,6 +87,33 @@ pub(crate) fn count(run: &Path, text: &str) -> usize {
 }
 
 #[test]
+fn a_run_that_is_kept_from_its_last_evaluation_has_failed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    printed(&train(folder, &["signal", "--run", "a run"]));
+    let run = folder.join("a run");
+    // What is written there cannot be, as on a disk that is full.
+    std::fs::remove_file(run.join("graph.svg")).unwrap();
+    std::fs::create_dir(run.join("graph.svg")).unwrap();
+    let again = ["train", "--run", "a run"];
+    let said = complaint(&program(folder, &again), 1);
+    for part in [
+        "did not come to its end after 160 steps",
+        "its newest checkpoint that of step 160",
+        "`commformer train --run 'a run'` goes on from there",
+        "graph.svg",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    let endings = |status: &str| count(&run, &format!("\"\u{b}\u{8}{status}\u{11}"));
+    let [success, failure] = ["\u{1}", "\u{2}"];
+    assert_eq!([endings(success), endings(failure)], [0, 1]);
+    std::fs::remove_dir(run.join("graph.svg")).unwrap();
+    printed(&program(folder, &again));
+    assert_eq!([endings(success), endings(failure)], [1, 0]);
+}
+
+#[test]
 fn tensorboard_compares_runs_by_their_settings() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();

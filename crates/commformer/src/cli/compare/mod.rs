@@ -11,6 +11,7 @@ use crate::lock::Lock;
 use anyhow::Context;
 use clap::Args;
 use commformer_train::create_folders;
+use commformer_view::text::shell_word;
 use commformer_view::{Compared, Report, ReportError};
 use show::Show;
 use std::collections::BTreeSet;
@@ -138,7 +139,7 @@ impl Compare {
 
     /// What to type to go on.
     fn line(&self) -> String {
-        let mut line = format!("{} compare {}", super::program(), self.file.display());
+        let mut line = format!("{} compare {}", super::program(), shell_word(&self.file));
         let seeds: Vec<String> = self.part.seeds.iter().map(u64::to_string).collect();
         for (option, names) in [
             ("--task", &self.part.tasks),
@@ -146,7 +147,7 @@ impl Compare {
             ("--seed", &seeds),
         ] {
             for name in names {
-                line += &format!(" {option} {name}");
+                line += &format!(" {option} {}", shell_word(name.as_ref()));
             }
         }
         line

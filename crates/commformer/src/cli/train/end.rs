@@ -12,6 +12,7 @@ use anyhow::Context;
 use commformer_train::{CheckpointError, CheckpointStore, Found, TrainError, Which, write_beside};
 use commformer_view::chart::circle;
 use commformer_view::numbers::grouped;
+use commformer_view::text::shell_word;
 use std::io::Write;
 use std::path::Path;
 
@@ -28,7 +29,7 @@ pub(super) fn failed(
     events: &mut EventWriter,
     by_program: bool,
 ) -> anyhow::Error {
-    let (program, path) = (crate::cli::program(), folder.path().display());
+    let (path, again) = (folder.path().display(), training_in(folder));
     let told = match &error {
         TrainError::NotFinite(found) => Some(serde_json::to_vec_pretty(found)),
         TrainError::Diverged(found) => Some(serde_json::to_vec_pretty(found)),
@@ -43,27 +44,53 @@ pub(super) fn failed(
             }
             let held =
                 format!("{path} holds the last good weights, and failure.json says what was found");
-            let anew =
-                format!("begin anew with `{program} train --config {path}/config.toml --set ...`");
+            let anew = format!("begin anew with `{} --set ...`", training_like(folder));
             let found = newest(folder.path());
             // Environments that cannot be saved begin other episodes.
             let repeats = found.is_ok_and(|found| found.checkpoint.state.envs.is_some());
             match (by_program, repeats) {
                 (true, _) => held,
                 (false, true) => format!("{held}; the same settings would end here again: {anew}"),
-                (false, false) => format!(
-                    "{held}: `{program} train --run {path}` goes on with other episodes, or {anew}"
-                ),
+                (false, false) => {
+                    format!("{held}: `{again}` goes on with other episodes, or {anew}")
+                }
             }
         }
         None => {
             let (holds, next) = kept(folder.path());
             match by_program {
                 true => holds,
-                false => format!("{holds}: `{program} train --run {path}` {next}"),
+                false => format!("{holds}: `{again}` {next}"),
             }
         }
     };
+    tell_events(folder, steps, events);
+    let steps = grouped(steps);
+    anyhow::Error::new(error).context(format!("the run stopped after {steps} steps; {advice}"))
+}
+
+/// What to say of a run that an error kept from its end after its last step.
+pub(super) fn unfinished(
+    error: anyhow::Error,
+    folder: &RunDir,
+    steps: u64,
+    events: &mut EventWriter,
+    by_program: bool,
+) -> anyhow::Error {
+    tell_events(folder, steps, events);
+    let (holds, next) = kept(folder.path());
+    let advice = match by_program {
+        true => holds,
+        false => format!("{holds}: `{}` {next}", training_in(folder)),
+    };
+    let steps = grouped(steps);
+    error.context(format!(
+        "the run did not come to its end after {steps} steps; {advice}"
+    ))
+}
+
+/// Tells TensorBoard that the run failed.
+fn tell_events(folder: &RunDir, steps: u64, events: &mut EventWriter) {
     // Where the lock is lost, the events are another process's.
     if folder.lock().is_none_or(|lock| lock.check().is_ok())
         && let Err(error) = events.end(steps, Ending::Failure, &[])
@@ -72,8 +99,18 @@ pub(super) fn failed(
             "TensorBoard's events do not say that the run failed: {error}"
         ));
     }
-    let steps = grouped(steps);
-    anyhow::Error::new(error).context(format!("the run stopped after {steps} steps; {advice}"))
+}
+
+/// The command by which a run goes on.
+fn training_in(folder: &RunDir) -> String {
+    let program = crate::cli::program();
+    format!("{program} train --run {}", shell_word(folder.path()))
+}
+
+/// The command by which another run begins with the settings of this one.
+fn training_like(folder: &RunDir) -> String {
+    let program = crate::cli::program();
+    format!("{program} train --config {}", shell_word(&folder.config()))
 }
 
 fn newest(run: &Path) -> Result<Found, CheckpointError> {
@@ -104,23 +141,20 @@ fn kept(run: &Path) -> (String, String) {
 
 /// Says how a run that was stopped goes on.
 pub(super) fn stopped(out: &mut dyn Write, folder: &RunDir, steps: u64) -> std::io::Result<()> {
-    let (program, path) = (crate::cli::program(), folder.path().display());
     let steps = grouped(steps);
     writeln!(
         out,
         "\nStopped after {steps} steps; everything is saved. To go on:"
     )?;
-    writeln!(out, "  {program} train --run {path}")
+    writeln!(out, "  {}", training_in(folder))
 }
 
-/// Evaluates the best checkpoint of a run that has ended, and writes down how it does.
+/// Evaluates the best checkpoint of a run that has ended.
 pub(super) fn evaluate(
     config: &Config,
     device: tch::Device,
     folder: &RunDir,
     store: &CheckpointStore,
-    events: &mut EventWriter,
-    steps: u64,
 ) -> anyhow::Result<Evaluated> {
     let evaluate = |which| {
         let request = Request {
@@ -145,13 +179,23 @@ pub(super) fn evaluate(
         let picture = circle(&evaluated.report.graph, &config.env.labels(), &title);
         write_beside(&folder.graph(), picture.as_bytes())?;
     }
+    Ok(evaluated)
+}
+
+/// Writes down how it does: the run has come to its end.
+pub(super) fn keep(
+    evaluated: &Evaluated,
+    config: &Config,
+    folder: &RunDir,
+    events: &mut EventWriter,
+    steps: u64,
+) -> anyhow::Result<()> {
     let last = record::means("final", &evaluated.metrics);
     (events.end(steps, Ending::Success, &last))
         .with_context(|| format!("cannot write to {}", folder.path().display()))?;
     // Last of all: a comparison never comes back to a run that has it.
     let told = evaluated.to_json(config)?;
-    write_beside(&folder.final_evaluation(), told.as_bytes())?;
-    Ok(evaluated)
+    Ok(write_beside(&folder.final_evaluation(), told.as_bytes())?)
 }
 
 /// How the best checkpoint does, where everything lies, and what to try next.
@@ -188,16 +232,14 @@ pub(super) fn conclude(
     {
         writeln!(out, "  {name:14} {what}")?;
     }
-    let program = crate::cli::program();
+    let (program, path) = (crate::cli::program(), shell_word(folder.path()));
+    let like = training_like(folder);
     writeln!(out, "\nTry next:")?;
     writeln!(out, "  {program} replay --run {path}")?;
     writeln!(out, "  {program} report --run {path}")?;
     // Whom it hears is learned; the next question is when, and then what each agent needs.
     match (config.method.reads("gate"), config.gate.mode) {
-        (true, GateMode::Off) => writeln!(
-            out,
-            "  {program} train --config {path}/config.toml --set gate.mode=learned"
-        )?,
+        (true, GateMode::Off) => writeln!(out, "  {like} --set gate.mode=learned")?,
         _ => writeln!(out, "  {program} eval --run {path} --decentralised")?,
     }
     // The same run with one difference.
@@ -207,12 +249,10 @@ pub(super) fn conclude(
             GraphMode::Given => "graph.mode=learned --set graph.edges=[]",
             GraphMode::Full | GraphMode::None | GraphMode::Random => "graph.mode=learned",
         };
-        writeln!(
-            out,
-            "  {program} train --config {path}/config.toml --set {change}"
-        )?;
+        writeln!(out, "  {like} --set {change}")?;
     }
-    writeln!(out, "  tensorboard --logdir {path}/tensorboard")?;
+    let events = shell_word(&folder.tensorboard());
+    writeln!(out, "  tensorboard --logdir {events}")?;
     Ok(())
 }
 

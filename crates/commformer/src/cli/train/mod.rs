@@ -121,13 +121,19 @@ impl Train {
             started.tell_killed();
             end::failed(error, &folder, steps, &mut events, self.while_input)
         })?;
-        started.wait()?;
-        if outcome == Outcome::Stopped {
+        let evaluated = started.wait().and_then(|()| match outcome {
+            Outcome::Stopped => Ok(None),
+            Outcome::Finished => end::evaluate(config, device, &folder, &store).map(Some),
+        });
+        let evaluated = evaluated.map_err(|error| {
+            end::unfinished(error, &folder, steps, &mut events, self.while_input)
+        })?;
+        let Some(evaluated) = evaluated else {
             end::stopped(out, &folder, steps)?;
             // Another process of the run was told to.
             return Ok(ExitCode::from(interrupt.exit_code().unwrap_or(TERMINATED)));
-        }
-        let evaluated = end::evaluate(config, device, &folder, &store, &mut events, steps)?;
+        };
+        end::keep(&evaluated, config, &folder, &mut events, steps)?;
 
         let (steps, time) = (grouped(steps), clock(past.elapsed));
         writeln!(out, "\nTrained {steps} steps in {time}.")?;
@@ -245,7 +251,7 @@ fn describe(
     };
     let begun = match done {
         0 => String::new(),
-        done => format!(" from step {} on", grouped(done)),
+        done => format!(" from step {} on,", grouped(done)),
     };
     let rounded = match config.run.steps {
         steps if steps < planned && done < planned => {

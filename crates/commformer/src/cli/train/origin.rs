@@ -4,6 +4,7 @@ use super::Train;
 use crate::cli::options::ConfigOptions;
 use crate::config::{Config, ConfigError, Difference, Overrides};
 use crate::run_dir::RunDir;
+use commformer_view::text::shell_word;
 use std::path::{Path, PathBuf};
 
 /// What is to be trained.
@@ -56,10 +57,11 @@ impl Train {
 }
 
 fn contradiction(path: &Path, differences: &[String]) -> String {
-    let (path, program) = (path.display(), crate::cli::program());
     format!(
-        "{path} holds a run with other settings: {}. Let it go on with `{program} train --run {path}` \
-         alone, or name another folder",
-        differences.join(", ")
+        "{} holds a run with other settings: {}. Let it go on with `{} train --run {}` alone, or name another folder",
+        path.display(),
+        differences.join(", "),
+        crate::cli::program(),
+        shell_word(path)
     )
 }
