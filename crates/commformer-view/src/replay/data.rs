@@ -87,7 +87,8 @@ pub struct Step {
     pub active: Vec<bool>,
     /// What each agent did, (N).
     pub actions: Vec<Action>,
-    /// How likely each of an agent's actions was, (N, A); empty for continuous actions.
+    /// How likely each of an agent's actions was, (N, A); empty for continuous actions. 0 stands for one that was not
+    /// available: see [`Number::chance`].
     pub probabilities: Vec<Vec<Number>>,
     /// What each agent expected to earn from there on, (N).
     pub values: Vec<Number>,
@@ -116,6 +117,19 @@ pub enum Action {
 /// A number to be looked at. One that is not finite is written as a word.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Number(pub f32);
+
+impl Number {
+    /// The least number that a page holds: it has four decimals.
+    const LEAST: f32 = 1e-4;
+
+    /// A probability, which is written as 0 only if it is: however improbable, what could be done is not what could not.
+    pub fn chance(probability: f32) -> Self {
+        match probability > 0.0 {
+            true => Self(probability.max(Self::LEAST)),
+            false => Self(probability),
+        }
+    }
+}
 
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -207,6 +221,13 @@ mod tests {
         let edges = [vec![false, false, true], vec![true; 3], vec![true; 3]];
         assert_eq!(run.delivered(&all, &edges), [2, 3]);
         assert_eq!(run.delivered(&[true, true, false], &[]), [1, 3]);
+    }
+
+    #[test]
+    fn only_what_cannot_be_has_no_chance() {
+        let chances = [0.0, 1e-30, 2e-5, 1e-4, 0.75].map(|chance| Number::chance(chance).0);
+        assert_eq!(chances, [0.0, 1e-4, 1e-4, 1e-4, 0.75]);
+        assert!(Number::chance(f32::NAN).0.is_nan());
     }
 
     #[test]

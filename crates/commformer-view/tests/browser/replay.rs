@@ -126,6 +126,35 @@ fn layers_runs_agents_and_heads_are_chosen() {
 }
 
 #[test]
+fn a_network_without_attention_shows_none() {
+    let Some(mut browser) = Chromium::start() else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut replay = fixture::hunts();
+    let run = &mut replay.runs[0];
+    run.attention.clear();
+    let steps = run
+        .episodes
+        .iter_mut()
+        .flat_map(|episode| &mut episode.steps);
+    steps.for_each(|step| step.weights.clear());
+    let page = written(&folder, "hunts.html", &replay);
+    browser.open(&page, [1920, 1080], "light", READY);
+    let chosen = "['#layer', '#attention-head'].filter((id) => document.querySelector(id).checkVisibility()).length";
+    let titles = "[...document.querySelectorAll('#matrix title, .world .messages title')].map((title) => title.textContent)";
+    let numbers = format!("{titles}.filter((title) => /\\d\\.\\d/.test(title)).length");
+    assert_eq!(browser.value(chosen), 0);
+    assert_eq!(browser.value(&numbers), 0);
+    assert_eq!(browser.value(&format!("{titles}.length > 0")), true);
+    // The other run has its attention.
+    browser.key("r");
+    assert_eq!(browser.value(chosen), 2);
+    assert_ne!(browser.value(&numbers), 0);
+    browser.has_no_complaints();
+}
+
+#[test]
 fn every_control_has_a_name() {
     let Some(mut browser) = Chromium::start() else {
         return;

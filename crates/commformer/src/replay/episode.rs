@@ -54,14 +54,14 @@ impl Recordings<'_> {
         let values = self.of(env, &seen.values).iter();
         Step {
             actions,
-            probabilities: self.by_agent(env, &seen.probabilities),
+            probabilities: self.by_agent(env, &seen.probabilities, Number::chance),
             values: values
                 .map(|value| Number(self.value_norm.denormalize(*value)))
                 .collect(),
             rewards: numbers(rewards),
             delivered: self.run.delivered(active, &open),
             open,
-            opens: self.by_agent(env, &seen.opens),
+            opens: self.by_agent(env, &seen.opens, Number),
             weights: (seen.attention.iter())
                 .map(|attention| self.weights(self.of(env, attention)))
                 .collect(),
@@ -75,9 +75,10 @@ impl Recordings<'_> {
         heads.map(numbers).collect()
     }
 
-    fn by_agent(&self, env: usize, all: &[f32]) -> Vec<Vec<Number>> {
+    fn by_agent(&self, env: usize, all: &[f32], shown: fn(f32) -> Number) -> Vec<Vec<Number>> {
         let rows = self.of(env, all).chunks(self.width(all));
-        rows.map(numbers).collect()
+        rows.map(|row| row.iter().copied().map(shown).collect())
+            .collect()
     }
 
     /// The part of an environment.

@@ -177,7 +177,9 @@ class GraphPanel {
     run.links.forEach(([receiver, sender], link) => {
       const [x, y] = [32 + sender * size, 32 + receiver * size];
       const own = receiver === sender;
-      const weight = weights[link] ?? 0;
+      /** @type {number | undefined} */
+      const weight = weights[link];
+      const full = Math.min(weight ?? 0, 1);
       const kind = own ? "own" : delivered.has(link) ? "heard" : "edge";
       const inset = Math.min(1.5, size * 0.06);
       const box = { x: x + inset, y: y + inset, width: size - 2 * inset, height: size - 2 * inset, rx: 2 };
@@ -185,11 +187,11 @@ class GraphPanel {
       const title = `${run.agents[receiver]} hears ${from}: ${text(weight)}`;
       this.cells.put(`box ${link}`, "rect", { ...box, class: `cell ${kind}` }, title);
       if (own || delivered.has(link)) {
-        const opacity = (0.08 + 0.92 * Math.min(weight, 1)).toFixed(3);
+        const opacity = (0.08 + 0.92 * full).toFixed(3);
         this.cells.put(`fill ${link}`, "rect", { ...box, class: `weight ${kind}`, "fill-opacity": opacity }, title);
       }
       if (size >= 34) {
-        const strong = weight > 0.55 && kind === "heard" ? " on-strong" : "";
+        const strong = full > 0.55 && kind === "heard" ? " on-strong" : "";
         const at = { x: x + size / 2, y: y + size / 2, "font-size": Math.min(13, size * 0.3) };
         const shown = kind === "edge" ? "–" : text(weight);
         this.cells.put(`text ${link}`, "text", { ...at, class: `note${strong}` }, shown);

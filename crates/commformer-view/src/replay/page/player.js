@@ -164,6 +164,8 @@ class Player {
     get("facts", HTMLElement).replaceChildren(
       ...run.facts.map(([name, value]) => html("span", {}, `${name} `, html("b", {}, value)))
     );
+    // Of a network without attention there is none to choose.
+    get("attention", HTMLElement).hidden = !run.attention.length;
     const [layer, head] = [get("layer", HTMLSelectElement), get("attention-head", HTMLSelectElement)];
     layer.replaceChildren(...run.attention.map((name) => html("option", {}, layerName(name))));
     const heads = Array.from({ length: run.heads }, (_, index) => html("option", {}, String(index + 1)));

@@ -177,9 +177,10 @@ class World {
       const aside = view.agent !== null && view.agent !== receiver && view.agent !== sender;
       const names = `${this.run.agents[sender]} to ${this.run.agents[receiver]}`;
       if (delivered.has(link)) {
-        const weight = weights[link] ?? 0;
+        /** @type {number | undefined} */
+        const weight = weights[link];
         const length = Math.hypot(to[0] - from[0], to[1] - from[1]);
-        const width = Math.min((0.02 + 0.11 * Math.min(weight, 1)) * SCALE, 0.1 * length);
+        const width = Math.min((0.02 + 0.11 * Math.min(weight ?? 0, 1)) * SCALE, 0.1 * length);
         const { line, tip } = arrow(from, to, radius(sender), radius(receiver) * 1.2, width);
         const style = `message ${hue(sender)}${aside ? " aside" : ""}`;
         const title = `${names}: attention ${text(weight)}`;
