@@ -20,10 +20,24 @@ pub use hparams::Ending;
 use crate::links;
 use commformer_view::chart::Picture;
 use message::Message;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What is in the name of an event file before the second in which it was begun, and before the process that did.
+const NAME: [&str; 2] = ["events.out.tfevents.", ".commformer."];
+
+/// Whether a file of this name is one of ours, and no copy of one.
+fn is_own(name: &str) -> bool {
+    let numbers = name
+        .strip_prefix(NAME[0])
+        .and_then(|rest| rest.split_once(NAME[1]));
+    let is_number =
+        |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+    numbers.is_some_and(|(second, process)| is_number(second) && is_number(process))
+}
 
 /// Writes to an event file.
 #[derive(Debug)]
@@ -43,16 +57,13 @@ impl EventWriter {
         std::fs::create_dir_all(folder)?;
         let newest = std::fs::read_dir(folder)?
             .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.to_string_lossy().contains(".tfevents."))
+            .filter(|path| path.file_name().and_then(OsStr::to_str).is_some_and(is_own))
             .max();
         let now = now();
         let path = newest.unwrap_or_else(|| {
             // TensorBoard looks for `tfevents` and reads files in the order of their names.
-            let process = std::process::id();
-            folder.join(format!(
-                "events.out.tfevents.{:010}.commformer.{process}",
-                now as u64
-            ))
+            let (second, process) = (now as u64, std::process::id());
+            folder.join(format!("{}{second:010}{}{process}", NAME[0], NAME[1]))
         });
         let mut file = links::append(&path)?;
         let mut bytes = Vec::new();
@@ -275,6 +286,33 @@ mod tests {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         assert!(bytes.windows(10).any(|text| text == b"    a = 2\n"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_copy_of_the_file_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = EventWriter::open(folder.path(), 0, "a = 1").unwrap();
+        writer.scalars(7, &[("a".into(), 1.0)]).unwrap();
+        let own = std::fs::read_dir(folder.path()).unwrap().next();
+        let own = own.unwrap().unwrap().path();
+        let before = std::fs::read(&own).unwrap();
+        let name = own.file_name().unwrap().to_str().unwrap();
+        let others = [
+            format!("{name}.bak"),
+            format!("{name} (copy)"),
+            format!("z{name}"),
+            "events.out.tfevents.9999999999.tensorflow.1".into(),
+        ];
+        for other in &others {
+            std::fs::copy(&own, folder.path().join(other)).unwrap();
+        }
+        let mut writer = EventWriter::open(folder.path(), 7, "a = 1").unwrap();
+        writer.scalars(8, &[("a".into(), 2.0)]).unwrap();
+        assert!(std::fs::read(&own).unwrap().len() > before.len());
+        for other in &others {
+            assert_eq!(std::fs::read(folder.path().join(other)).unwrap(), before);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 5);
     }
 
     #[test]
