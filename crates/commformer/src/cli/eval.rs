@@ -4,7 +4,7 @@ use super::misfit;
 use super::trust::Trust;
 use super::warn;
 use crate::compose;
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, split_assignment};
 use crate::evaluation::{self, Alone, Comparison, EvaluationError, Request};
 use crate::run_dir::RunDir;
 use clap::{Args, ValueEnum};
@@ -100,11 +100,17 @@ impl Eval {
             ..own
         };
         let mut config = Config::resolve(None, &overrides)?;
-        let limits =
-            |set: &String| set.split('=').next().map(str::trim) == Some("env.episode_limit");
-        if self.set.iter().any(limits) {
+        let limits = |set: &String| {
+            split_assignment(set).is_some_and(|(keys, _)| keys == ["env", "episode_limit"])
+        };
+        if let Some(limit) = self.set.iter().rfind(|set| limits(set)) {
             // What the user says now counts more than what the run says of its evaluations.
             config.eval.episode_limit = 0;
+            anyhow::ensure!(
+                !config.env.is_endless(),
+                "--set {limit}: evaluated episodes might never end; name a limit, such as env.episode_limit=50, or leave \
+                 that of the run"
+            );
         }
         let device = compose::device(&config)?;
         let request = Request {

@@ -1,7 +1,7 @@
 //! `commformer settings`: every setting with its default, what it takes and what it is, as text, as the book's page or as a
 //! JSON Schema.
 
-use crate::config::{METHODS, Section, kinds, nearest, sections};
+use crate::config::{METHODS, MethodConfig, Section, kinds, nearest, sections};
 use clap::Args;
 use commformer_env::settings::{Choice, Range, Setting, Takes, shown, without_targets};
 use serde_json::{Value as Json, json};
@@ -36,7 +36,12 @@ impl Settings {
         }
         known("task", &self.env, &kinds())?;
         known("method", &self.method, METHODS)?;
-        let all = sections(&self.env, &self.method);
+        let mut all = sections(&self.env, &self.method);
+        let method = MethodConfig::of_kind(&self.method).unwrap_or_default();
+        if self.name.is_none() {
+            // What the method refuses is for others.
+            all.retain(|section| method.reads(section.name));
+        }
         let (section, key) = match self.name.as_deref() {
             None => (None, None),
             Some(name) => match name.split_once('.') {

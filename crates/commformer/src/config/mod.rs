@@ -44,7 +44,9 @@ pub use run::{Device, EvalConfig, RunSettings};
 pub(crate) use schema::nearest;
 pub use schema::{Section, sections};
 pub use stack::EnvConfig;
-pub(crate) use text::{parse as parse_toml, parse_value, read as read_text};
+pub(crate) use text::{
+    parse as parse_toml, parse_value, read as read_text, split as split_assignment,
+};
 
 use layers::Layers;
 use serde::{Deserialize, Serialize};

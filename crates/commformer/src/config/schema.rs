@@ -177,7 +177,10 @@ pub(super) fn conform(layers: &mut Layers) -> Result<(), ConfigError> {
             return Err(unknown(layers, &schema, &name));
         };
         let Value::Table(keys) = keys else {
-            let expected = format!("a section, `[{name}]`");
+            let expected = match section.find("kind") {
+                Some(_) => format!("a section, `[{name}]`, with the name in `{name}.kind`"),
+                None => format!("a section, `[{name}]`"),
+            };
             return Err(refused(layers, &name, keys.to_string(), expected, ""));
         };
         for (key, value) in keys {

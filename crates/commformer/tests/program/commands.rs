@@ -25,6 +25,21 @@ fn settings_are_told_one_by_one() {
     assert!(lr.contains("lr = 0.001  (number, above 0)"), "{lr}");
     assert_eq!(lr.lines().filter(|line| line.contains(" = ")).count(), 1);
     assert!(told("settings env --env smac").contains("sight_cone = left out"));
+    // What a method refuses is told of where it is asked for alone.
+    let of_mappo = told("settings --method mappo");
+    for (section, is_told) in [
+        ("policy", false),
+        ("graph", false),
+        ("gate", false),
+        ("ppo", true),
+    ] {
+        assert_eq!(
+            of_mappo.contains(&format!("[{section}]")),
+            is_told,
+            "{section}"
+        );
+    }
+    assert!(told("settings graph --method mappo").contains("[graph]"));
     let schema: Value = serde_json::from_str(&told("settings --json-schema")).unwrap();
     let lr = &schema["properties"]["ppo"]["properties"]["lr"];
     assert_eq!(
@@ -129,6 +144,9 @@ fn a_run_leaves_what_it_promises_and_can_be_evaluated_and_repeated() {
         let evaluated = json(said.lines().last().unwrap());
         assert_eq!(evaluated["steps"]["mean"], steps, "{set}");
     }
+    let endless = words("eval --run short --set env.episode_limit=0");
+    let said = complaint(&program(folder, &endless), 1);
+    assert!(said.contains("might never end; name a limit"), "{said}");
 
     // The run repeated from what it wrote about itself.
     printed(&program(

@@ -144,7 +144,7 @@ fn evaluation(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
     check.together(
         eval.episode_limit > 0 || !config.env.is_endless(),
         &["env.episode_limit", "eval.episode_limit"],
-        "evaluated episodes might never end: with `env.episode_limit = 0`, set `eval.episode_limit`",
+        "evaluated episodes might never end: set `env.episode_limit`, or `eval.episode_limit` for evaluations alone",
     )
 }
 

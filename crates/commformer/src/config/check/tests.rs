@@ -44,6 +44,11 @@ fn unknown_names_are_refused_with_the_nearest() {
     );
     check("zzzz.x=1", &["the sections are `env`", "`run`"]);
     check("run.device.x=1", &["no `run.device.x`"]);
+    // The name of a kind, in the place of its section.
+    for (section, name) in [("env", "smac"), ("method", "mappo")] {
+        let key = format!("`{section}.kind`");
+        check(&format!("{section}={name}"), &["must be a section", &key]);
+    }
     check(
         "env.kind=signal env.prey=2",
         &["no `env.prey`", "[env] has `agent_id`, `agents`"],
@@ -219,7 +224,10 @@ fn settings_that_do_not_go_together_are_refused() {
     );
     check(
         "env.episode_limit=0",
-        &["might never end", "eval.episode_limit"],
+        &[
+            "might never end",
+            "set `env.episode_limit`, or `eval.episode_limit`",
+        ],
     );
     check("graph.upper_every=11", &["graph would never learn"]);
     check(
