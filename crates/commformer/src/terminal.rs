@@ -1,5 +1,7 @@
 //! How wide a terminal is, and text that fits it.
 
+use commformer_view::text::width;
+
 /// Columns of the terminal that this is; `None` where it is none, or does not say.
 #[cfg(unix)]
 pub fn columns(of: impl std::os::fd::AsFd) -> Option<usize> {
@@ -13,12 +15,12 @@ pub fn columns<T>(_: T) -> Option<usize> {
     None
 }
 
-/// The words of a text in lines of at most so many letters, where a word is not longer.
-pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+/// The words of a text in lines of at most so many columns, where a word is not longer.
+pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+            Some(line) if width(line) + 1 + width(word) <= columns => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -43,5 +45,7 @@ mod tests {
         assert_eq!(wrapped("one two three", 3), ["one", "two", "three"]);
         assert_eq!(wrapped("one two", 100), ["one two"]);
         assert!(wrapped("", 5).is_empty());
+        // Letters of two columns each.
+        assert_eq!(wrapped("勝率 勝率 ab", 7), ["勝率", "勝率 ab"]);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::report::names::{SHARE_OF_EPISODES, unit};
 use crate::statistics::Estimate;
+use crate::text::{padded, width};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
@@ -107,16 +108,14 @@ pub fn is_share_of_episodes(name: &str) -> bool {
 /// A table, a line each, with what a metric is in where that is known.
 impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-        writeln!(f, "  {:width$} {:>9}   95 % interval", "", "mean")?;
+        let widest = self.names().map(width).max().unwrap_or(0);
+        writeln!(f, "  {:widest$} {:>9}   95 % interval", "", "mean")?;
         let interval = |of: &Estimate| format!("{:.3} to {:.3}", of.low, of.high);
         let intervals: Vec<String> = self.0.iter().map(|(_, of)| interval(of)).collect();
         let wide = intervals.iter().map(String::len).max().unwrap_or(0);
         for ((name, Estimate { mean, .. }), interval) in self.0.iter().zip(&intervals) {
-            let line = format!(
-                "  {name:width$} {mean:>9.3}   {interval:wide$}   {}",
-                unit(name)
-            );
+            let (name, unit) = (padded(name, widest), unit(name));
+            let line = format!("  {name} {mean:>9.3}   {interval:wide$}   {unit}");
             writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())

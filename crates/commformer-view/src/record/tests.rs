@@ -175,6 +175,24 @@ fn lines_with_old_names_are_read() {
 }
 
 #[test]
+fn a_table_is_aligned_whatever_the_letters() {
+    let estimate = Estimate {
+        mean: 0.5,
+        low: 0.25,
+        high: 0.75,
+    };
+    let mut metrics = Metrics::default();
+    metrics.insert("勝率", estimate);
+    metrics.insert("win", estimate);
+    assert_eq!(
+        metrics.to_string(),
+        "            mean   95 % interval\n  \
+         勝率     0.500   0.250 to 0.750\n  \
+         win      0.500   0.250 to 0.750\n"
+    );
+}
+
+#[test]
 fn of_two_metrics_with_one_name_the_first_stays() {
     let text = r#"{"b":{"mean":1.0,"low":1.0,"high":1.0},"a":{"mean":2.0,"low":2.0,"high":2.0},"b":{"mean":3.0,"low":3.0,"high":3.0}}"#;
     let metrics: Metrics = serde_json::from_str(text).unwrap();
