@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug)]
 pub(crate) struct Lane<E> {
     pub env: E,
-    rng: Rng,
+    pub rng: Rng,
     /// Of the episode under way.
     steps: u32,
     team_return: f64,

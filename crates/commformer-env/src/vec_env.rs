@@ -218,6 +218,14 @@ impl<E: Environment> VecEnv<E> {
         self.check_remote()
     }
 
+    /// Lets environment `i`, by its number before a [`split`](Self::split), draw from `Rng::new(seed, i)` from here on: after
+    /// the next [`reset`](Self::reset) there are other episodes.
+    pub fn reseed(&mut self, seed: u64) {
+        for (lane, stream) in self.lanes.iter_mut().zip(self.first as u64..) {
+            lane.rng = Rng::new(seed, stream);
+        }
+    }
+
     /// Tells every environment which share of a training run is over, 0 to 1.
     pub fn progress(&mut self, share: f64) {
         for lane in &mut self.lanes {

@@ -26,6 +26,8 @@ pub enum Purpose {
     Gates = 9,
     /// The episodes by which the gates of execution are calibrated.
     Calibration = 10,
+    /// The environments of the rollout in a run that goes on and could not save their episodes.
+    EnvironmentsAnew = 11,
 }
 
 /// The seed of a purpose within a run.
@@ -36,6 +38,17 @@ pub enum Purpose {
 /// ```
 pub fn seed_for(seed: u64, purpose: Purpose) -> u64 {
     // Stream numbers near the top are used for nothing else.
-    let mut rng = Rng::new(seed, u64::MAX - purpose as u64);
+    seed_of(Rng::new(seed, u64::MAX - purpose as u64))
+}
+
+/// The seed of the environments of a run that goes on after this iteration in other episodes.
+pub(crate) fn seed_anew(seed: u64, iteration: u64) -> u64 {
+    seed_of(Rng::new(
+        seed_for(seed, Purpose::EnvironmentsAnew),
+        iteration,
+    ))
+}
+
+fn seed_of(mut rng: Rng) -> u64 {
     u64::from(rng.next_u32()) << 32 | u64::from(rng.next_u32())
 }

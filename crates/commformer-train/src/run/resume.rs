@@ -1,6 +1,7 @@
 //! A trainer's whole state, out and in again: a run goes on from it as if it had never stopped.
 
 use crate::rollout::graphs::entries;
+use crate::seeds::seed_anew;
 use crate::{Checkpoint, Policy, TrainError, TrainState, Trainer};
 use commformer_env::Environment;
 
@@ -63,8 +64,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     }
 
     /// Goes on from a checkpoint of a run with the same settings: what follows is, to the bit, what
-    /// followed there. Where the task could not be saved (`state.envs` is `None`), every environment begins a
-    /// new episode instead. After an error the trainer is of no use.
+    /// followed there. Where the task could not be saved (`state.envs` is `None`), every environment begins
+    /// a new episode instead, and has others from there on than a run without a stop. After an error the trainer is of no use.
     ///
     /// # Errors
     ///
@@ -82,21 +83,27 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         } else if !state.budget.is_empty() {
             return mismatch("it has a gates' budget, this run none".into());
         }
-        if let Some(envs) = &state.envs {
-            let all = self.settings.rollout.num_envs;
-            if envs.len() != all {
-                return mismatch(format!("it has {} environments, not {all}", envs.len()));
-            }
-            for shard in &mut self.shards {
-                let numbers = |env| env * state.recurrent.len() / all;
-                let range = shard.envs.clone();
-                let recurrent = &state.recurrent[numbers(range.start)..numbers(range.end)];
-                let own = shard.environments.own().ok_or_else(|| {
-                    TrainError::Mismatch(
-                        "the work is shared out already; call `restore` before `with_group`".into(),
-                    )
-                })?;
-                shard.buffer.restore(own, &envs[range], recurrent)?;
+        let all = self.settings.rollout.num_envs;
+        if let Some(envs) = state.envs.as_ref().filter(|envs| envs.len() != all) {
+            return mismatch(format!("it has {} environments, not {all}", envs.len()));
+        }
+        for shard in &mut self.shards {
+            let own = shard.environments.own().ok_or_else(|| {
+                TrainError::Mismatch(
+                    "the work is shared out already; call `restore` before `with_group`".into(),
+                )
+            })?;
+            let numbers = |env| env * state.recurrent.len() / all;
+            let range = shard.envs.clone();
+            let recurrent = &state.recurrent[numbers(range.start)..numbers(range.end)];
+            match &state.envs {
+                Some(envs) => shard.buffer.restore(own, &envs[range], recurrent)?,
+                // They have begun the run's first episodes already.
+                None if state.iteration == 0 => {}
+                None => {
+                    own.reseed(seed_anew(self.settings.run.seed, state.iteration));
+                    shard.buffer.reset(own)?;
+                }
             }
         }
         self.gated = state.gated;

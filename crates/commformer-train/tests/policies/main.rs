@@ -11,4 +11,5 @@ mod panics;
 mod plain;
 mod plain_policy;
 mod recurrent;
+mod unsaved;
 mod without_graph;
