@@ -44,6 +44,7 @@ impl Case<'_> {
     fn team(&self, method: &Value) -> Box<dyn Team> {
         let config = TeamConfig {
             method: serde_json::from_value::<MethodConfig>(method.clone()).unwrap(),
+            known_scales: true,
             ..TeamConfig::default()
         };
         let obs = self.of("obs").size();

@@ -103,8 +103,6 @@ mod observations;
 mod pass;
 #[cfg(feature = "torch")]
 mod policy;
-#[cfg(feature = "torch")]
-mod seen;
 mod stale;
 
 pub use commformer_nn::native::kernel_vectors;

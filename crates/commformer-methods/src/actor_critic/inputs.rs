@@ -17,17 +17,20 @@ pub(super) struct Inputs {
     /// Whether an agent is told which it is.
     pub agent_id: bool,
     pub critic: Critic,
+    /// Whether nobody knows the scales of observations, so that they are learned.
+    pub unscaled: bool,
 }
 
 impl Inputs {
     /// Of a task that looks like `spec`.
-    pub fn new(config: &ActorCriticConfig, critic: Critic, spec: &Spec) -> Self {
+    pub fn new(config: &ActorCriticConfig, critic: Critic, spec: &Spec, unscaled: bool) -> Self {
         Self {
             agents: spec.agents,
             obs_dim: spec.obs_dim,
             state_dim: spec.state_dim,
             agent_id: config.agent_id,
             critic,
+            unscaled,
         }
     }
 
@@ -61,19 +64,24 @@ impl Inputs {
         Tensor::cat(&[obs, &ids.expand([obs.size()[0], -1, -1], false)], -1)
     }
 
-    /// What the critic sees of the whole team, (B, ..), before what the actor sees; `None` if nothing.
+    /// What the critic sees of the whole team, whose observations are brought to scale in `obs`, (B, ..), before what the
+    /// actor sees; `None` if nothing.
     ///
     /// # Errors
     ///
     /// If it is the global state and nobody shows it.
-    pub fn shared(&self, obs_batch: &ObsBatch<'_>) -> Result<Option<Tensor>, &'static str> {
+    pub fn shared(
+        &self,
+        obs_batch: &ObsBatch<'_>,
+        obs: &Tensor,
+    ) -> Result<Option<Tensor>, &'static str> {
         Ok(match (self.critic, self.state_dim) {
             (Critic::Own | Critic::Trunk, _) => None,
             (Critic::Team, 0) => {
                 // Who is not active does not matter to others.
                 let seen = match obs_batch.active {
-                    Some(active) => obs_batch.obs * active.unsqueeze(-1),
-                    None => obs_batch.obs.shallow_clone(),
+                    Some(active) => obs * active.unsqueeze(-1),
+                    None => obs.shallow_clone(),
                 };
                 Some(seen.reshape([seen.size()[0], -1]))
             }

@@ -2,25 +2,30 @@
 
 use super::gate::in_force;
 use super::inputs::{dense, parts};
+use super::network::MOMENTS;
 use super::policy::ActorCritic;
 use super::seen::{Hearing, Seen};
 use super::talk::Talk;
 use commformer_env::ActionSpace;
 use commformer_nn::native::Actions;
-use commformer_nn::torch::{integers, numbers, truths};
+use commformer_nn::torch::{integers, numbers, take_in, truths};
 use commformer_train::{
     Actor, Evaluation, Gates, Level, ObsBatch, Policy, PolicyResult, ReceiveGates, Samples,
     by_autograd,
 };
 use tch::Tensor;
 
+/// In the place of how many observations there were: none are taken in.
+const NEVER: f64 = -1.0;
+
 impl<T: Talk> ActorCritic<T> {
     /// What the towers are shown of samples.
     fn read(&self, samples: &Samples<'_>) -> PolicyResult<(Seen, Option<Seen>)> {
         let batch = &samples.batch;
         self.check_samples(samples)?;
-        let own = self.inputs.own(batch.obs);
-        let shared = self.inputs.shared(batch)?;
+        let obs = self.to_scale(batch.obs);
+        let own = self.inputs.own(&obs);
+        let shared = self.inputs.shared(batch, &obs)?;
         let widths = self.network.memory();
         // Of sequences there is a memory of each, and else of each sample.
         let starts = match &samples.sequence {
@@ -85,7 +90,7 @@ impl<T: Talk> Policy for ActorCritic<T> {
     fn parameters(&self) -> Vec<(String, Tensor)> {
         let leaves = (self.network.layout.leaves().iter()).zip(self.parameters.leaves());
         let named = leaves.map(|(leaf, tensor)| (leaf.name.clone(), tensor.shallow_clone()));
-        named.collect()
+        named.take(self.network.trained()).collect()
     }
 
     fn state(&self) -> Vec<(String, Tensor)> {
@@ -93,7 +98,39 @@ impl<T: Talk> Policy for ActorCritic<T> {
     }
 
     fn load_state(&mut self, state: &[(String, Tensor)]) -> PolicyResult<()> {
-        Ok(self.parameters.load_state(state)?)
+        let knows_scales = |(name, _): &(String, Tensor)| name.starts_with(MOMENTS);
+        let Some(moments) = self
+            .network
+            .moments
+            .filter(|_| !state.iter().any(knows_scales))
+        else {
+            return Ok(self.parameters.load_state(state)?);
+        };
+        // What was saved before scales were learned goes on without.
+        let first = [0.0, 1.0, NEVER].into_iter().zip(moments);
+        let without = first.map(|(number, slot)| {
+            let name = self.network.layout.leaves()[slot.index()].name.clone();
+            (
+                name,
+                self.parameters.leaves()[slot.index()].full_like(number),
+            )
+        });
+        let state = state
+            .iter()
+            .map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
+        Ok(self
+            .parameters
+            .load_state(&state.chain(without).collect::<Vec<_>>())?)
+    }
+
+    fn take_in(&mut self, obs: &[f32], active: &[bool]) -> PolicyResult<()> {
+        if let Some(moments) = self.network.moments {
+            let moments = moments.map(|slot| &self.parameters.leaves()[slot.index()]);
+            if moments[2].detach().double_value(&[0]) != NEVER {
+                take_in(moments, obs, active);
+            }
+        }
+        Ok(())
     }
 
     fn sequence(&self) -> Option<usize> {
@@ -177,7 +214,9 @@ impl<T: Talk> Policy for ActorCritic<T> {
             let of = |score: usize| upstream.get(score).map_or(&[] as &[f32], numbers);
             let of_gate = [3, 4].map(of);
             workspace.backward(weights, available, &actions, [0, 1, 2].map(of), of_gate);
-            let leaves = self.parameters.leaves().iter().enumerate();
+            let leaves = self.parameters.leaves()[..self.network.trained()]
+                .iter()
+                .enumerate();
             let gradient = |(slot, leaf): (usize, &Tensor)| {
                 Tensor::from_slice(workspace.gradients.of_index(slot)).view_as(leaf)
             };
@@ -190,7 +229,7 @@ impl<T: Talk> Policy for ActorCritic<T> {
         if let Some((values, _)) = self.criticised(batch) {
             return Ok(values);
         }
-        let gate = self.decide(batch, &self.inputs.own(batch.obs), gates);
+        let gate = self.decide(batch, &self.own(batch.obs), gates);
         let seen = self.seen_by_actor(batch, in_force(gate.as_ref(), gates));
         if !self.is_native() {
             let (ran, _) = self.by_torch(&self.network.actor, &seen, false);

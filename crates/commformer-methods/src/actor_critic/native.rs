@@ -54,8 +54,11 @@ impl Pass {
             },
         });
         let shared = (rows.shared).map(|shared| self.tape.input(shared, tower.shared, false));
+        // Observations can be read by a norm alone.
+        let plain =
+            (tower.input_norm.is_none()).then(|| self.tape.input(rows.inputs, tower.inputs, false));
         let mut ops = Native::new(&mut self.tape, leaves);
-        let inputs = ops.observations(rows.inputs, tower.inputs);
+        let inputs = plain.unwrap_or_else(|| ops.observations(rows.inputs, tower.inputs));
         let ran = tower.run(&mut ops, (shared.as_ref(), &inputs), carried);
         (self.outputs, self.gate, self.memory) = (ran.outputs, ran.gate, ran.memory);
     }

@@ -11,6 +11,9 @@
 //! heads           W h
 //! ```
 //!
+//! Where nobody knows the scales of observations, x has each of their numbers as its deviation from the mean of all that were
+//! seen, in standard deviations, at most 10.
+//!
 //! One tower, of all agents, makes actions of what an agent sees. Another makes values, and they share nothing; or
 //! values are a head of the first.
 
@@ -26,6 +29,9 @@ use commformer_nn::recurrent::Hidden;
 /// How a head starts that values are made of.
 const VALUE: Init = Init::Orthogonal(1.0);
 
+/// What the names of tensors begin with that no gradient reaches: moments of the observations.
+pub(super) const MOMENTS: &str = "actor.obs.";
+
 /// The towers of a team.
 #[derive(Clone, Debug)]
 pub(super) struct Network<T> {
@@ -35,6 +41,8 @@ pub(super) struct Network<T> {
     pub critic: Option<Tower<Silent>>,
     /// (A), for continuous actions.
     pub log_std: Option<Slot>,
+    /// Mean and variance of each number of an observation, (O), and how many observations there were, (1).
+    pub moments: Option<[Slot; 3]>,
 }
 
 /// From rows of inputs to rows of outputs, for each agent by itself but for what it hears.
@@ -45,7 +53,7 @@ pub(super) struct Tower<T> {
     /// Numbers that an agent sees by itself.
     pub inputs: usize,
     activation: commformer_nn::layers::Activation,
-    input_norm: Norm,
+    pub input_norm: Option<Norm>,
     layers: Vec<(Linear, Norm)>,
     pub talk: T,
     /// Of an actor: actions and, without a critic, values. Of a critic: values.
@@ -102,6 +110,8 @@ pub(super) struct Sizes<'a> {
     pub decides: Option<Decides>,
     /// N
     pub agents: usize,
+    /// Numbers of an observation whose scales nobody knows, so that they are learned; else `None`.
+    pub unscaled: Option<usize>,
 }
 
 impl<T: Talk> Network<T> {
@@ -113,7 +123,9 @@ impl<T: Talk> Network<T> {
         if sizes.values == Values::Head {
             heads.push(("value", 1, VALUE));
         }
-        let mut actor = Tower::new(&mut layout, "actor", [0, seen], &heads, config, talk);
+        let scaled = sizes.unscaled.is_none();
+        let inputs = ([0, seen], scaled);
+        let mut actor = Tower::new(&mut layout, "actor", inputs, &heads, config, talk);
         actor.gate = sizes.decides.map(|decides| {
             let seen = match decides {
                 Decides::Send => 0,
@@ -133,11 +145,11 @@ impl<T: Talk> Network<T> {
         let critic = match sizes.values {
             Values::Critic(shared) => {
                 let talk = |layout: &mut Layout, name: &str| config.silent(layout, name);
-                let (seen, heads) = ([shared, seen], [("head", 1, VALUE)]);
+                let (inputs, heads) = (([shared, seen], scaled), [("head", 1, VALUE)]);
                 Some(Tower::new(
                     &mut layout,
                     "critic",
-                    seen,
+                    inputs,
                     &heads,
                     config,
                     talk,
@@ -151,12 +163,28 @@ impl<T: Talk> Network<T> {
                 Some(layout.whole("actor.log_std", &[width], Init::Ones))
             }
         };
+        // Last, so that the leaves that are trained are the first ones.
+        let moments = sizes.unscaled.map(|width| {
+            let mut moment =
+                |name: &str, width, init| layout.whole(&format!("{MOMENTS}{name}"), &[width], init);
+            [
+                moment("mean", width, Init::Zeros),
+                moment("variance", width, Init::Ones),
+                moment("count", 1, Init::Zeros),
+            ]
+        });
         Self {
             layout,
             actor,
             critic,
             log_std,
+            moments,
         }
+    }
+
+    /// How many of the leaves are trained: the first ones.
+    pub fn trained(&self) -> usize {
+        self.layout.leaves().len() - self.moments.map_or(0, |moments| moments.len())
     }
 
     /// Numbers that an agent carries from step to step, the actor's and the critic's.
@@ -173,14 +201,16 @@ impl<T: Talk> Tower<T> {
     fn new(
         layout: &mut Layout,
         name: &str,
-        [shared, own]: [usize; 2],
+        ([shared, own], scaled): ([usize; 2], bool),
         heads: &[(&str, usize, Init)],
         config: &ActorCriticConfig,
         talk: impl FnOnce(&mut Layout, &str) -> T,
     ) -> Self {
         let width = config.hidden;
         let inputs = shared.saturating_add(own);
-        let input_norm = Norm::new(layout, &format!("{name}.input_norm"), inputs);
+        // Of a single number it would leave nothing.
+        let input_norm = (inputs > 1 || scaled)
+            .then(|| Norm::new(layout, &format!("{name}.input_norm"), inputs));
         let layers = (0..config.layers)
             .map(|index| {
                 let inputs = if index == 0 { inputs } else { width };
@@ -218,9 +248,9 @@ impl<T: Talk> Tower<T> {
         let mut x = ops.same(inputs);
         for (index, (layer, norm)) in self.layers.iter().enumerate() {
             let f = self.activation;
-            x = match (index, shared) {
-                (0, None) => ops.observe(None, &self.input_norm, layer, f, &x),
-                (0, Some(shared)) => ops.observe_shared(&self.input_norm, layer, f, shared, &x),
+            x = match (index, &self.input_norm, shared) {
+                (0, Some(norm), None) => ops.observe(None, norm, layer, f, &x),
+                (0, Some(norm), Some(shared)) => ops.observe_shared(norm, layer, f, shared, &x),
                 _ => ops.activated(layer, f, &x),
             };
             x = ops.norm(norm, &x, None);

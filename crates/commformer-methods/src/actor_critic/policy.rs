@@ -15,6 +15,7 @@ use commformer_env::{ActionSpace, Rng, Spec};
 use commformer_nn::layout::Layout;
 use commformer_nn::native::Actions;
 use commformer_nn::passes::{AttentionOver, Precision};
+use commformer_nn::seen;
 use commformer_nn::torch::{Distribution, Parameters, Torch, numbers, truths};
 use commformer_train::{
     Act, Actor, Gates, MessageSizes, Needs, ObsBatch, PolicyResult, Purpose, seed_for,
@@ -36,18 +37,18 @@ pub struct ActorCritic<T> {
 }
 
 impl<T: Talk> ActorCritic<T> {
-    /// A new policy of agents that talk as `talk` makes it, of checked settings, for a task that looks like `spec`; its
-    /// weights follow from the run's seed.
+    /// A new policy of agents that talk as `talk` makes it, of checked settings, for a task that looks like `spec`, whose
+    /// scales are learned if they are `unscaled`; its weights follow from the run's seed.
     pub(super) fn new(
         config: &ActorCriticConfig,
         critic: Critic,
         decides: Option<Decides>,
         talk: impl FnOnce(&mut Layout, &str) -> T,
-        spec: &Spec,
+        (spec, unscaled): (&Spec, bool),
         (seed, precision, device): (u64, Precision, Device),
     ) -> Result<Self, MethodError> {
         TeamSizes::from(spec).check()?;
-        let inputs = Inputs::new(config, critic, spec);
+        let inputs = Inputs::new(config, critic, spec, unscaled);
         let network = Network::new(&sizes(config, inputs, spec, decides), talk);
         let mut rng = Rng::new(seed_for(seed, Purpose::Weights), 0);
         Ok(Self {
@@ -104,13 +105,33 @@ impl<T: Talk> ActorCritic<T> {
         Distribution::new(outputs, available, self.network.log_std.map(deviation))
     }
 
+    /// Observations, (B, N, O), as their moments bring them to scale, if these are learned. Before anything was seen, they stay
+    /// as they are.
+    pub(super) fn to_scale(&self, obs: &Tensor) -> Tensor {
+        let Some(moments) = self.network.moments else {
+            return obs.shallow_clone();
+        };
+        let [mean, variance, count] =
+            moments.map(|slot| self.parameters.leaves()[slot.index()].detach());
+        if count.double_value(&[0]) <= 0.0 {
+            return obs.shallow_clone();
+        }
+        let limit = f64::from(seen::LIMIT);
+        ((obs - mean) * (variance + seen::EPSILON).rsqrt()).clamp(-limit, limit)
+    }
+
+    /// What the actor sees, (B, N, ..).
+    pub(super) fn own(&self, obs: &Tensor) -> Tensor {
+        self.inputs.own(&self.to_scale(obs))
+    }
+
     /// What the actor is shown of one step, under gates.
     pub(super) fn seen_by_actor(&self, batch: &ObsBatch<'_>, gate: Option<&Tensor>) -> Seen {
         let [memory, _] = parts(batch.memory, self.network.memory(), batch.obs);
         let talks = self.network.actor.talk.rounds() > 0;
         Seen {
             shared: None,
-            inputs: self.inputs.own(batch.obs),
+            inputs: self.own(batch.obs),
             memory,
             goes_on: None,
             hearing: talks.then(|| Hearing::new(batch.graph, gate, batch.active)),
@@ -121,10 +142,11 @@ impl<T: Talk> ActorCritic<T> {
     /// it reads that, values are 0.
     pub(super) fn criticised(&self, batch: &ObsBatch<'_>) -> Option<(Tensor, Option<Tensor>)> {
         let critic = self.network.critic.as_ref()?;
-        let own = self.inputs.own(batch.obs);
+        let obs = self.to_scale(batch.obs);
+        let own = self.inputs.own(&obs);
         let size = &own.size()[..2];
         let [_, memory] = parts(batch.memory, self.network.memory(), batch.obs);
-        let Ok(shared) = self.inputs.shared(batch) else {
+        let Ok(shared) = self.inputs.shared(batch, &obs) else {
             let values = Tensor::zeros(size, (own.kind(), own.device()));
             return Some((values, memory.map(|memory| memory.zeros_like())));
         };
@@ -211,6 +233,7 @@ pub(super) fn sizes<'a>(
         actions: spec.actions,
         decides,
         agents: inputs.agents,
+        unscaled: inputs.unscaled.then_some(inputs.obs_dim),
     }
 }
 
@@ -246,7 +269,7 @@ impl<T: Talk> Actor for ActorCritic<T> {
         noise: Option<&Tensor>,
     ) -> PolicyResult<Act> {
         self.check_acting(batch, gates, noise)?;
-        let gate = self.decide(batch, &self.inputs.own(batch.obs), gates);
+        let gate = self.decide(batch, &self.own(batch.obs), gates);
         let seen = self.seen_by_actor(batch, in_force(gate.as_ref(), gates));
         let chosen = self.choose(batch, &seen, noise);
         let (values, of_critic) = match (self.criticised(batch), chosen.values) {

@@ -4,7 +4,7 @@ use super::ActorCriticConfig;
 use super::decides::Decides;
 use super::member::{Made, Member, Weights};
 use super::method::ActorCriticMethod;
-use super::network::{Network, Sizes, Values};
+use super::network::{MOMENTS, Network, Sizes, Values};
 use super::talk::Talk;
 use crate::alone::{Decision, TeamSizes};
 use commformer_env::settings;
@@ -13,6 +13,7 @@ use commformer_model::{ActionSpace, ModelError};
 use commformer_nn::layout::{Layout, not_finite};
 use commformer_nn::levels::Levels;
 use commformer_nn::native::{Actions, Scored};
+use commformer_nn::seen;
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -78,6 +79,7 @@ pub(crate) fn running<M: ActorCriticMethod>(
         actions,
         decides: method.decides(sizes.agents),
         agents: sizes.agents,
+        unscaled: (saved.keys().any(|name| name.starts_with(MOMENTS))).then_some(sizes.obs_dim),
     };
     let talk = |layout: &mut Layout, name: &str| method.talk(layout, name);
     let network = Network::new(&sizes, talk);
@@ -122,6 +124,12 @@ impl<T: Talk> Running for Trained<T> {
 
     fn begin(&self, agent: usize, obs: &[f32], memory: &[f32]) -> Member {
         let mut inputs = obs.to_vec();
+        if let Some(moments) = self.network.moments {
+            let [mean, variance, count] = moments.map(|slot| &self.numbers[slot.index()]);
+            if count[0] > 0.0 {
+                seen::normalize(mean, variance, obs, &mut inputs);
+            }
+        }
         inputs.extend((0..self.told).map(|other| f32::from(u8::from(other == agent))));
         self.with(|weights| Member::new(weights, agent, &inputs, memory))
     }

@@ -94,7 +94,7 @@ impl<T: Talk> Team for ActorCritic<T> {
             network: &self.network,
             leaves: &leaves,
         };
-        let own = dense(&self.inputs.own(obs_batch.obs));
+        let own = dense(&self.own(obs_batch.obs));
         let widths = self.network.memory();
         let [memory, _] = parts(obs_batch.memory, widths, obs_batch.obs);
         let memory = memory.as_ref().map(dense);
@@ -180,7 +180,7 @@ impl<T: Talk> ActorCritic<T> {
     /// The same decisions as [`decide`](Self::decide)'s, each by what that agent alone knows.
     fn decide_apart(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> Option<Gating> {
         let decides = self.network.actor.gate.as_ref()?.decides;
-        let (own, others) = (self.inputs.own(batch.obs), self.others(batch));
+        let (own, others) = (self.own(batch.obs), self.others(batch));
         let alone = (0..batch.obs.size()[1]).map(|agent| {
             let part = |x: &Tensor| x.narrow(1, agent, 1);
             let noise = |noise: &Tensor| match decides {

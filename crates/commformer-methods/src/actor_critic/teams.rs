@@ -21,11 +21,11 @@ impl<M: ActorCriticMethod> Method for M {
         M::ABOUT
     }
 
-    fn footprint(&self, _: &TeamConfig, spec: &Spec, senders: f64) -> Footprint {
+    fn footprint(&self, config: &TeamConfig, spec: &Spec, senders: f64) -> Footprint {
         let talk = |layout: &mut Layout, name: &str| self.talk(layout, name);
-        let config = self.sizes();
-        let inputs = Inputs::new(&config, self.critic(), spec);
-        let sizes = sizes(&config, inputs, spec, self.decides(spec.agents));
+        let of_actor = self.sizes();
+        let inputs = Inputs::new(&of_actor, self.critic(), spec, !config.known_scales);
+        let sizes = sizes(&of_actor, inputs, spec, self.decides(spec.agents));
         footprint::of(&Network::new(&sizes, talk), spec.agents, senders)
     }
 
@@ -36,11 +36,14 @@ impl<M: ActorCriticMethod> Method for M {
         device: Device,
     ) -> Result<Box<dyn Team>, MethodError> {
         check_section("method", self)?;
-        let of_run = (config.seed, config.precision, device);
+        let (task, of_run) = (
+            (spec, !config.known_scales),
+            (config.seed, config.precision, device),
+        );
         let talk = |layout: &mut Layout, name: &str| self.talk(layout, name);
         let (sizes, critic) = (self.sizes(), self.critic());
         let decides = self.decides(spec.agents);
-        let team = ActorCritic::new(&sizes, critic, decides, talk, spec, of_run)?;
+        let team = ActorCritic::new(&sizes, critic, decides, talk, task, of_run)?;
         Ok(Box::new(team))
     }
 

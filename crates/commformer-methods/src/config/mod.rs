@@ -27,6 +27,6 @@ pub struct TeamConfig {
     /// The numbers in which libtorch multiplies.
     pub precision: Precision,
     /// Whether the numbers of the task's observations are fit for a layer norm, as those of the built-in tasks are. Of
-    /// others nobody knows, so `obs_norm = auto` learns their scales.
+    /// others nobody knows, so that actor-critics, and CommFormer with `obs_norm = auto`, learn their scales.
     pub known_scales: bool,
 }

@@ -2,6 +2,7 @@
 
 mod alone;
 mod happened;
+mod scales;
 mod settings;
 mod silent;
 
@@ -38,12 +39,17 @@ fn config(method: &str, settings: &[(&str, serde_json::Value)]) -> TeamConfig {
     }
 }
 
+/// A team that has seen observations of several scales, if it learns these.
 fn team(config: &TeamConfig, spec: &Spec) -> Box<dyn Team> {
-    config
-        .method
-        .method()
-        .team(config, spec, Device::Cpu)
-        .unwrap()
+    let method = config.method.method();
+    let mut team = method.team(config, spec, Device::Cpu).unwrap();
+    let numbers = |row: usize| {
+        let scaled = move |at: usize| ((row + at) as f32).sin() * at as f32 + row as f32 * 0.1;
+        (0..spec.obs_dim).map(scaled)
+    };
+    let rows: Vec<f32> = (0..20).flat_map(numbers).collect();
+    team.take_in(&rows, &[true; 20]).unwrap();
+    team
 }
 
 /// What happened to a team of a method, along any edges, with gates that are drawn if it has some.
@@ -93,7 +99,11 @@ fn teams() -> impl Strategy<Value = (TeamConfig, Spec)> {
                 true => ActionSpace::Discrete(4),
                 false => ActionSpace::Continuous(2),
             };
-            (config(ACTORS[method], &settings), spec(actions, state))
+            let config = TeamConfig {
+                known_scales: id,
+                ..config(ACTORS[method], &settings)
+            };
+            (config, spec(actions, state))
         },
     )
 }

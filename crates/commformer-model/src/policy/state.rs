@@ -3,7 +3,8 @@
 use tch::Tensor;
 
 use crate::network::EDGE_LOGITS;
-use crate::{CommFormer, ModelError, seen};
+use crate::{CommFormer, ModelError};
+use commformer_nn::torch::take_in;
 
 impl CommFormer {
     /// The edge logits (N, N), the parameter of the upper level: a leaf of its own.
@@ -84,7 +85,7 @@ impl CommFormer {
                 ),
             });
         }
-        seen::take_in(
+        take_in(
             moments.map(|slot| &self.leaves()[slot.index()]),
             rows,
             active,

@@ -3,8 +3,9 @@
 
 use tch::{Device, Tensor};
 
-/// Adds observations, rows of O numbers, of which those count that are `active` (Chan, Golub and LeVeque, 1983).
-pub(crate) fn take_in(moments: [&Tensor; 3], rows: &[f32], active: &[bool]) {
+/// Adds observations, rows of O numbers, of which those count that are `active`, to each feature's mean and variance, (O),
+/// and to how many there were, (1) (Chan, Golub and LeVeque, 1983). [`normalize`](crate::seen::normalize) reads them.
+pub fn take_in(moments: [&Tensor; 3], rows: &[f32], active: &[bool]) {
     let [mut mean, mut variance, count] = moments.map(numbers);
     let width = mean.len();
     let rows = || {
@@ -75,7 +76,7 @@ mod tests {
     fn shown(moments: &[Tensor; 3], rows: &[f32]) -> Vec<f32> {
         let [mean, variance] = [0, 1].map(|at| numbers(&moments[at]));
         let mut shown = vec![0.0; rows.len()];
-        commformer_nn::seen::normalize(&mean, &variance, rows, &mut shown);
+        crate::seen::normalize(&mean, &variance, rows, &mut shown);
         shown
     }
 
