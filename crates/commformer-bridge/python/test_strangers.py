@@ -3,6 +3,9 @@
 python -m unittest test_strangers (in this directory)
 """
 
+import contextlib
+import io
+import itertools
 import os
 import pathlib
 import socket
@@ -12,10 +15,12 @@ import threading
 import types
 import unittest
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 from commformer_bridge import memory, warned
+from commformer_bridge.check import check
 from commformer_bridge.pettingzoo import PettingZoo
 from commformer_bridge.refusal import Refusal
 from commformer_bridge.worker import Worker
@@ -172,6 +177,10 @@ class Rules(unittest.TestCase):
             ("agent_names", ("a",), "agent_names has 1 names for 2"),
             ("action_names", (0, 1), r"action_names is \(0, 1\): expected a tuple of strings"),
             ("notes", "a note", "notes is 'a note': expected a tuple of strings"),
+            ("notes", {"one", "two"}, "notes is {.*}: expected a tuple of strings"),
+            ("agent_names", {"a", "b"}, "agent_names is {.*}: expected a tuple of strings"),
+            ("action_names", {"a": 0, "b": 1}.keys(), "action_names is dict_keys.*: expected a tuple of strings"),
+            ("metrics", {"won", "kills"}, "metrics is {.*}: expected a tuple of strings"),
             ("notes", None, "notes is None: expected a tuple of strings"),
             ("metrics", ("won", "won"), "two metrics are called 'won'"),
             ("metrics", ("won",), r"there is no metric_values\(\)"),
@@ -186,6 +195,8 @@ class Rules(unittest.TestCase):
         moving = type("Moving", (Sound,), {"actions": property(), "action_dim": 1, "available": None})
         with self.assertRaisesRegex(Refusal, "only choices can be unavailable"):
             trained(moving())
+        listed = type("Listed", (Sound,), {"agent_names": ["a", "b"], "action_names": ("a", "b"), "notes": []})
+        self.assertEqual(checked(listed)[0], 0)
         sizes = type("Sizes", (Sound,), {"agents": np.int64(2)})
         self.assertEqual(checked(sizes)[0], 0)
 
@@ -213,6 +224,72 @@ class Rules(unittest.TestCase):
                 self.told(**parts)
         self.told(rewards={"a0": np.float32(1), "a1": np.array(2)}, terminations={"a0": np.False_, "a1": 0})
         self.told(terminations={"a0": np.array([False])}, truncations={"__all__": 0})
+
+
+class Shared(unittest.TestCase):
+    """Functions that return one object for all environments."""
+
+    def refused(self, make: Any) -> None:
+        words = "env.make returned the same object twice"
+        worker = Worker(make, None)
+        worker.prepare()
+        with self.assertRaisesRegex(Refusal, words), mock.patch("commformer_bridge.worker.Memory"):
+            worker.open(2, 0, 0)
+        with mock.patch("commformer_bridge.check.make", lambda name, options: make()):
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                self.assertEqual(check("a:b", {}, 3), 1)
+        self.assertRegex(printed.getvalue(), f"WRONG making the environment: {words}")
+
+    def test_one_object_for_all_environments_is_refused(self) -> None:
+        task, env = Sound(), two()
+        wrapped = [two(), two()]
+        for wrapper in wrapped:
+            wrapper.unwrapped = env
+        wrappers = itertools.cycle(wrapped)
+        for make in (lambda: task, lambda: PettingZoo(env), lambda: PettingZoo(next(wrappers))):
+            with self.subTest(make):
+                self.refused(make)
+
+    def test_an_object_for_each_environment_is_taken(self) -> None:
+        for make in (Sound, lambda: PettingZoo(two())):
+            worker = Worker(make, None)
+            worker.prepare()
+            with mock.patch("commformer_bridge.worker.Memory"):
+                worker.open(50, 0, 0)
+            self.assertEqual(len(worker.tasks), 50)
+
+
+class Lost(Sound):
+    """Has lost what is at the other end of a pipe of its own."""
+
+    def __init__(self, error: str) -> None:
+        raise {"pipe": BrokenPipeError, "reset": ConnectionResetError}[error]("the engine is gone")
+
+
+class Engines(unittest.TestCase):
+    def works(self, options: dict[str, str], hangs_up: bool) -> tuple[str, int, str]:
+        """What a worker in a process of its own answers first, its exit status, and what it prints."""
+        ours, theirs = socket.socketpair()
+        code = f"from commformer_bridge.worker import work; work('test_strangers:{'Lost' if options else 'Sound'}', {options})"
+        if hangs_up:
+            ours.close()
+        with theirs, ours:
+            command = [sys.executable, "-c", code]
+            worker = subprocess.Popen(command, stdin=theirs, stderr=subprocess.PIPE, text=True, cwd=HERE)
+            theirs.close()
+            said = "" if hangs_up else ours.makefile("r").readline()
+        return said, worker.wait(120), worker.communicate()[1]
+
+    def test_an_engine_that_is_gone_is_told_with_its_traceback(self) -> None:
+        for error, name in (("pipe", "BrokenPipeError"), ("reset", "ConnectionResetError")):
+            said, status, printed = self.works({"error": error}, False)
+            self.assertRegex(said, rf"(?s)^0 .*Traceback.*{name}: the engine is gone")
+            self.assertEqual((status, printed), (0, ""))
+
+    def test_a_program_that_is_gone_ends_the_worker_in_silence(self) -> None:
+        for options in ({}, {"error": "pipe"}):
+            self.assertEqual(self.works(options, True), ("", 0, ""))
 
 
 BOTH: set[str] = {"a0", "a1"}

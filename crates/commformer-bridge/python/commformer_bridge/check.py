@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .making import make
+from .making import Apart, make
 from .pettingzoo import PettingZoo
 from .play import Play, Seen
 from .progress import begins
@@ -32,6 +32,9 @@ def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
         task = make(name, options)
         begins(b"s")
         twin = make(name, options)
+        apart = Apart()
+        for made in (task, twin):
+            apart.add(made)
         if isinstance(task, PettingZoo):
             task.found = {}
         check_spec(task, report)

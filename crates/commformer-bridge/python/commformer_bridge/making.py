@@ -42,6 +42,27 @@ def make(name: str, options: dict[str, Any]) -> Any:
     return made
 
 
+class Apart:
+    """Tasks that are stepped in turns, each with its own state."""
+
+    def __init__(self) -> None:
+        self.known: list[Any] = []
+        self.numbers: set[int] = set()
+
+    def add(self, task: Any) -> None:
+        """Refuses what is, or wraps, an object that another of them is or wraps."""
+        env = task.env if isinstance(task, PettingZoo) else None
+        held = [thing for thing in (task, env, getattr(env, "unwrapped", None)) if thing is not None]
+        if any(id(thing) in self.numbers for thing in held):
+            raise Refusal(
+                f"env.make returned the same object twice, {a(task if env is None else env)}: expected a new one at each "
+                "call, since several are stepped in turns; make it in the function, not once in a variable of the "
+                "module or under a cache"
+            )
+        self.known += held  # While they are kept, no other object gets their numbers.
+        self.numbers.update(map(id, held))
+
+
 def options_of(text: str) -> dict[str, Any]:
     """What `options.rs` has written: JSON with NaN and Infinity, in which dates are marked."""
     kinds = (datetime.date, datetime.time, datetime.datetime)

@@ -48,7 +48,8 @@ def _size(task: Any, key: str) -> int:
 def _words(task: Any, key: str, count: int | None) -> list[str]:
     """Names, of which there are so many or none, or notes."""
     given = getattr(task, key, ())
-    words = list(given) if hasattr(given, "__iter__") and not isinstance(given, str) else [None]
+    # A set has another order than its author wrote.
+    words = list(given) if isinstance(given, (tuple, list)) else [None]
     if not all(isinstance(word, str) for word in words):
         raise Refusal(f"{key} is {given!r}: expected a tuple of strings")
     if words and count not in (None, len(words)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import signal
@@ -10,7 +11,7 @@ import traceback
 
 from .answers import LONGEST, json_of
 from .drawn import drawn
-from .making import make
+from .making import Apart, make
 from .memory import RESET, RUNNING, TERMINATED, TRUNCATED, Memory
 from .metrics import metrics_of
 from .refusal import Refusal
@@ -21,6 +22,18 @@ from .warned import WARNINGS, warnings
 
 class Forked(Refusal):
     """The environment has forked, and this is the child."""
+
+
+class Gone(Exception):
+    """The parent has hung up. What the environment loses, such as an engine at the other end of a pipe, is no such thing."""
+
+
+def through(call, *given):
+    """What a call on the socket to the parent returns."""
+    try:
+        return call(*given)
+    except (BrokenPipeError, ConnectionResetError) as error:
+        raise Gone from error
 
 
 class Worker:
@@ -39,7 +52,9 @@ class Worker:
 
     def prepare(self) -> None:
         """Makes the first environment."""
+        self.apart = Apart()
         self.tasks = [self.make_task()]
+        self.apart.add(self.tasks[0])
         self.spec = spec_of(self.tasks[0])
         self.shape = (self.spec["agents"], self.spec["obs_dim"])
         self.has_active, self.has_departed = (hasattr(self.tasks[0], name) for name in ("active", "departed"))
@@ -66,7 +81,7 @@ class Worker:
         """Lines, until the parent hangs up. A file that comes with one is kept."""
         rest, flags = b"", getattr(socket, "MSG_CMSG_CLOEXEC", 0)
         while True:
-            part, files, _, _ = socket.recv_fds(self.control, 4096, 1, flags)
+            part, files, _, _ = through(socket.recv_fds, self.control, 4096, 1, flags)
             if not part:
                 return
             self.files += files
@@ -89,13 +104,14 @@ class Worker:
         line = f"{self.number} {text}\n".encode()
         if len(line) >= LONGEST:
             raise Refusal(f"the answer takes {len(line)} bytes, but must take less than {LONGEST}")
-        self.control.sendall(line)
+        through(self.control.sendall, line)
 
     def open(self, num_envs: int, limit: int, file: int) -> None:
         self.doing = "making its environments"
         self.memory, self.limit = Memory(file, self.spec), limit
         while len(self.tasks) < num_envs:
             task = self.make_task()
+            self.apart.add(task)
             if spec_of(task) != self.spec:
                 raise Refusal(f"its environments differ: {spec_of(task)} after {self.spec}")
             self.tasks.append(task)
@@ -185,7 +201,7 @@ def work(name: str, options: dict) -> None:
     worker = Worker(lambda: make(name, options), control)
     try:
         worker.serve()
-    except (BrokenPipeError, ConnectionResetError):
+    except Gone:
         pass
     except BaseException as error:
         if os.getpid() != worker.process and not isinstance(error, Forked):
@@ -194,4 +210,5 @@ def work(name: str, options: dict) -> None:
         # The end is what matters, and what is not text arrives as well.
         told = told.strip()[-(LONGEST >> 8) :].encode(errors="backslashreplace").decode()
         refusal = json_of({"error": told, "where": worker.where()})
-        control.sendall(f"{worker.number} {refusal}\n".encode())
+        with contextlib.suppress(Gone):
+            through(control.sendall, f"{worker.number} {refusal}\n".encode())
