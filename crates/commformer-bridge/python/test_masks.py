@@ -7,7 +7,7 @@ import numpy as np
 
 from commformer_bridge.pettingzoo import PettingZoo
 from commformer_bridge.refusal import Refusal
-from fakes import Parallel, box, checked, discrete, space, two
+from fakes import Parallel, Sound, box, checked, discrete, space, two
 
 
 class Masks(unittest.TestCase):
@@ -121,6 +121,77 @@ class MasksOfActions(unittest.TestCase):
             self.assertEqual(self.able(key, [0, 1]), [True] * 3, key)
         self.assertEqual(self.able("path", [[1], [2, 3]]), [True] * 3)
         self.assertEqual(self.able("action_mask", [[1], [2, 3]]), [True] * 3)
+
+    def test_a_list_of_actions_is_not_taken_for_a_mask(self) -> None:
+        def of_two(key: str, value: Any, **views: Any) -> list[bool]:
+            task = PettingZoo(two(acts=[discrete(2)] * 2, infos={"a0": {key: value}}, **views))
+            task.reset(0)
+            return task.available()[0].tolist()
+
+        for key in ("legal_actions", "legal_moves", "avail_actions", "legal_action"):
+            for value in ([0, 1], [1, 0], (0, 1), np.array([0, 1]), range(2)):
+                with self.assertRaisesRegex(Refusal, f"the {key} of a0 is .*: a mask of its 2 actions, or a list of"):
+                    of_two(key, value)
+            for value in ([False, True], np.array([False, True]), [0.0, 1.0], [-np.inf, 0]):
+                self.assertEqual(of_two(key, value), [False, True], (key, value))
+            self.assertEqual(of_two(key, [1, 1]), [True, True])
+        for key in ("action_mask", "mask", "valid_mask"):
+            self.assertEqual(of_two(key, [0, 1]), [False, True], key)
+        # A space tells how long it is: no list.
+        view = space(spaces={"observation": box(0, 9, 2), "legal_actions": box(0, 1, 2)})
+        shown = [{"observation": [1, 2], "legal_actions": np.array([0, 1])}] * 2
+        self.assertEqual(of_two("x", 0, views=[view] * 2, shown=shown), [False, True])
+        # It counts, too, where an info has what may be a list.
+        self.assertEqual(of_two("legal_moves", [1, 0], views=[view] * 2, shown=shown), [False, True])
+        self.assertEqual(self.able("legal_actions", [0, 1, 1]), [False, True, True])
+
+    def test_sets_and_dictionaries_are_no_masks(self) -> None:
+        for value in ({0, 2}, frozenset([1]), {0: True, 1: False, 2: True}):
+            with self.assertRaisesRegex(Refusal, "the legal_actions of a0 is .*: expected one truth value for each of"):
+                self.able("legal_actions", value)
+            with self.assertRaisesRegex(Refusal, "a0 is given 'illegal_actions'"):
+                self.able("illegal_actions", value)
+            self.assertEqual(self.able("available", value), [True] * 3, "a name that can mean something else")
+        for value in (set(), {}):
+            self.assertEqual(self.able("legal_actions", value), [True] * 3)
+
+    def test_masks_beside_the_infos_of_agents_are_refused(self) -> None:
+        mask = np.array([0, 1, 1])
+        for infos in ({"action_mask": {"a0": mask}}, {"mask": {"a1": mask}}, {"legal_actions": [mask, mask], "a0": {}}):
+            with self.assertRaisesRegex(Refusal, r"reset's infos have '\w+' beside the agents: .* infos\['a0'\]"):
+                PettingZoo(two(infos=infos)).reset(0)
+        for infos in ({"mask": {"gold": 1}}, {"available": True}, {"action_mask": None}, {"__common__": {"action_mask": mask}}):
+            PettingZoo(two(infos=infos)).reset(0)
+
+    def test_a_check_notes_methods_that_are_called_like_masks(self) -> None:
+        class Method(Parallel):
+            def action_mask(self, agent: str) -> list[int]:
+                return [0, 1, 1]
+
+            def validate_actions(self, actions: Any) -> None:
+                pass
+
+            @property
+            def legal_actions(self) -> list[int]:
+                raise ZeroDivisionError
+
+        words = "action_mask() of the environment is not called"
+        for infos, noted in (({}, 1), ({"a0": {"action_mask": [0, 1, 1]}}, 0)):
+            env = Method([box(0, 9, 2)] * 2, [discrete(3)] * 2, [[1, 2], [3, 4]], infos)
+            env.truncate = {"a0", "a1"}
+            status, printed = checked(PettingZoo(env))
+            self.assertEqual((status, printed.count(words), printed.count("not called")), (0, noted, noted), printed)
+
+        class Own(Sound):
+            get_avail_actions = Method.action_mask
+
+        class Obeyed(Own):
+            def available(self) -> np.ndarray:
+                return np.ones((2, 2), bool)
+
+        for task, noted in ((Own, 1), (Obeyed, 0)):
+            status, printed = checked(task)
+            self.assertEqual((status, printed.count("note  get_avail_actions() is not called")), (0, noted), printed)
 
     def noted(self, **changes: Any) -> str:
         env = two(**changes)

@@ -5,18 +5,23 @@ Environments are made by hand here. Those with the real MPE environments are ski
 
 import contextlib
 import importlib.util
+import inspect
 import io
 import types
 import unittest
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
+from commformer_bridge import warned
 from commformer_bridge.check import check
 from commformer_bridge.making import make
+from commformer_bridge.metrics import metrics_of
 from commformer_bridge.pettingzoo import PettingZoo
 from commformer_bridge.refusal import Refusal
-from fakes import Written, box, discrete, space, two
+from commformer_bridge.spec import spec_of
+from fakes import Written, box, checked, discrete, space, two
 
 
 class Agents(unittest.TestCase):
@@ -246,6 +251,63 @@ class Actions(unittest.TestCase):
         for acts in ([discrete(2), box(0, 1, 1)], [space(nvec=np.array([2, 2]), shape=(2,))] * 2):
             with self.assertRaisesRegex(Refusal, "expected Discrete for all"):
                 PettingZoo(two(acts=acts))
+
+
+class Besides(unittest.TestCase):
+    """Members of a task that an environment with PettingZoo's API has, too."""
+
+    PICTURE = {"size": [1, 1], "agents": [[0, 0], None]}
+
+    def task(self, **members: Any) -> PettingZoo:
+        env = two()
+        env.truncate = {"a0", "a1"}
+        vars(env).update(members)
+        return PettingZoo(env)
+
+    def test_metrics_names_and_pictures_are_passed_on(self) -> None:
+        task = self.task(
+            metrics=("won",), metric_values=lambda: (0.5,), action_names=["a", "b", "c"], draw=lambda: self.PICTURE
+        )
+        spec = spec_of(task)
+        self.assertEqual((spec["metrics"], spec["action_names"]), (["won"], ["a", "b", "c"]))
+        self.assertEqual(metrics_of(task, ["won"]).tolist(), [0.5])
+        self.assertEqual((task.draw(), checked(task)[0]), (self.PICTURE, 0))
+        with self.assertRaisesRegex(Refusal, "two metrics are called 'won'"):
+            spec_of(self.task(metrics=("won", "won"), metric_values=lambda: (0, 1)))
+
+    def test_what_is_called_alike_and_is_something_else_is_left_alone(self) -> None:
+        task = self.task(metrics={"loss": 1.0}, active=True, available=[1], departed=lambda agent: False, leaves=7)
+        self.assertEqual((spec_of(task)["metrics"], task.notes), ([], []))
+        task = self.task(action_names={"a0": "up"})
+        self.assertEqual((spec_of(task)["action_names"], task.notes[0][:25]), ([], "action_names are not used"))
+
+    def test_what_pettingzoo_says_in_its_own_way_is_refused(self) -> None:
+        for name, member, words in (
+            ("available", lambda: None, "and available, .*action_mask"),
+            ("active", lambda: None, "and active, .*whoever is in env.agents"),
+            ("departed", lambda: None, "and departed, .*whoever terminates"),
+            ("leaves", True, "and leaves, .*whoever terminates"),
+        ):
+            with self.assertRaisesRegex(Refusal, words):
+                self.task(**{name: member})
+
+    def test_a_method_that_draws_on_a_screen_is_asked_once(self) -> None:
+        def fails() -> None:
+            raise AttributeError("no screen")
+
+        for draw, words in ((lambda: None, "returned None"), (fails, "raised AttributeError: no screen")):
+            warned.WARNED.clear()
+            screen = mock.Mock(side_effect=draw)
+            task = self.task(draw=lambda screen=screen: screen())
+            self.assertEqual([task.draw(), task.draw()], [{"size": [0, 0], "agents": []}] * 2)
+            self.assertEqual(screen.call_count, 1)
+            self.assertRegex(warned.warnings()["draw"], rf"draw\(\) {words}.*agents are drawn on a ring")
+            status, printed = checked(self.task(draw=draw))
+            self.assertEqual((status, printed.count(words)), (0, 1), printed)
+        # Who has drawn a picture is held to it.
+        task = self.task(draw=mock.Mock(side_effect=[self.PICTURE, ZeroDivisionError], __signature__=inspect.Signature()))
+        task.draw()
+        self.assertRaises(ZeroDivisionError, task.draw)
 
 
 @unittest.skipUnless(importlib.util.find_spec("mpe2"), "mpe2 is not installed: pip install mpe2")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .beside import like_masks
 from .making import Apart, make
 from .pettingzoo import PettingZoo
 from .play import Play, Seen
@@ -110,6 +111,9 @@ def check_episodes(play: Play, report: Report) -> None:
     if isinstance(play.task, PettingZoo):
         for note in play.task.notes_of_play():
             report.note(note)
+    elif hasattr(play.task, "actions") and not hasattr(play.task, "available"):
+        for method in like_masks(play.task):
+            report.note(f"{method} is not called: the method that says which actions are available is available()")
     for note in warnings().values():
         report.note(note)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,19 @@ def array_size(value: Any) -> int:
         return 0
 
 
+def is_unordered(value: Any) -> bool:
+    """Whether a value is a set or a dictionary, and not empty: what is in it may be actions, by their numbers."""
+    return isinstance(value, (Set, Mapping)) and len(value) > 0
+
+
+def may_list(key: str, value: Any, count: int) -> bool:
+    """Whether a value may also list available actions by their numbers, as OpenSpiel's legal_actions do: 0, 1 of two."""
+    if count != 2 or array_size(value) != 2 or "mask" in key.lower():
+        return False
+    array = np.asarray(value)
+    return array.dtype.kind in "iu" and sorted(array.ravel().tolist()) == [0, 1]
+
+
 def looks_like_mask(value: Any, count: int) -> bool:
     """Whether a value could say which of `count` actions are available."""
     if array_size(value) != count:
@@ -66,6 +80,11 @@ class Masks:
 
     def read(self, of: str, value: Any, count: int) -> np.ndarray:
         """Which of `count` actions can be taken; what is not clear is refused."""
+        if is_unordered(value):
+            raise Refusal(
+                f"{of} is {value!r}: expected one truth value for each of its {count} actions, in their order, such as "
+                f"{[action % 2 == 0 for action in range(count)]}"
+            )
         mask = np.asarray(value)
         if mask.shape != (count,):
             raise Refusal(f"{of} has the shape {mask.shape}; it has {count} actions: expected one truth value for each")

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .masks import CONTRARY, Masks, array_size, looks_like_mask, mask_name
+from .beside import like_masks, pass_on
+from .masks import CONTRARY, Masks, array_size, is_unordered, looks_like_mask, mask_name, may_list
 from .particles import mpe_world, picture
 from .refusal import Refusal, a
 from .spaces import flat_size, flatten, is_box, is_discrete, parts
@@ -83,6 +84,7 @@ class PettingZoo:
         self.spaces = {name: env.action_space(name) for name in self.names}
         self._read_observations()
         self._read_actions()
+        pass_on(env, self)
         if mpe_world(env) is not None:
             self.draw = self._draw
 
@@ -241,10 +243,23 @@ class PettingZoo:
         for what, part in zip(expected, returned):
             if not hasattr(part, "keys"):
                 raise Refusal(f"{verb} returned {a(part)} for {what}: expected a dictionary with an entry for each agent")
+            if what == "infos":
+                self._refuse_common_masks(verb, part)
+                continue
             # "__all__" and "__common__" are other people's words for the whole team.
             names = [name for name in part if not (isinstance(name, str) and name.startswith("__"))]
-            if what != "infos":
-                self._known(f"{verb}'s {what}", names)
+            self._known(f"{verb}'s {what}", names)
+
+    def _refuse_common_masks(self, verb: str, infos: dict[Any, Any]) -> None:
+        """Refuses masks that are beside the agents' infos, where nobody looks for them."""
+        for key in infos:
+            if key not in self.spaces and mask_name(key):
+                value = infos[key]
+                if self.spaces.keys() & value if isinstance(value, dict) else mask_name(key) == "sure" and array_size(value):
+                    raise Refusal(
+                        f"{verb}'s infos have {key!r} beside the agents: expected each agent's mask in its own info, "
+                        f"infos[{self.names[0]!r}][{key!r}]"
+                    )
 
     def _known(self, what: str, names: Any) -> None:
         """Refuses agents that were never announced."""
@@ -305,15 +320,22 @@ class PettingZoo:
         """Keeps which actions an agent can take, if its observation or its info says so."""
         count, second = int(self.spaces[name].n), None
         if key is not None:
-            self.masks[name] = self.kinds.read(f"the {key} of {name}", whole[key], count)
+            # What a space has is no list, which would be of any length.
+            self._keep_mask(name, key, whole[key], count, self.masked[name][0] is None)
             for second in info:
-                if mask_name(second) and not CONTRARY.search(second.lower()) and looks_like_mask(info[second], count):
+                if not mask_name(second) or CONTRARY.search(second.lower()):
+                    continue
+                if looks_like_mask(info[second], count) and not may_list(second, info[second], count):
                     self._compare(name, key, second, info[second])
         elif any(map(mask_name, info)):
-            arrays = {named: value for named, value in info.items() if mask_name(named) and array_size(value)}
+            arrays = {
+                named: value
+                for named, value in info.items()
+                if (kind := mask_name(named)) and (array_size(value) or (kind == "sure" and is_unordered(value)))
+            }
             second = self._mask_key(name, arrays, np.size)
             if second is not None:
-                self.masks[name] = self.kinds.read(f"the {second} of {name}", info[second], count)
+                self._keep_mask(name, second, info[second], count, True)
         (self.with_mask if name in self.masks else self.without_mask).add(name)
         if name in self.with_mask and name in self.without_mask:
             warn(
@@ -323,6 +345,15 @@ class PettingZoo:
             )
         if self.found is not None:
             self._note_masks(name, key, second if key is None else None, info)
+
+    def _keep_mask(self, name: Any, key: Any, value: Any, count: int, any_length: bool) -> None:
+        """Reads which actions an agent can take; refuses what may be their numbers."""
+        if any_length and may_list(key, value, count):
+            raise Refusal(
+                f"the {key} of {name} is {value!r}: a mask of its 2 actions, or a list of those that are available. Give "
+                "truth values (dtype bool), or call a mask action_mask"
+            )
+        self.masks[name] = self.kinds.read(f"the {key} of {name}", value, count)
 
     def _compare(self, name: Any, key: Any, second: Any, value: Any) -> None:
         """Refuses a mask in an info that is not the one in the observation."""
@@ -353,7 +384,9 @@ class PettingZoo:
         if self.found is None or not hasattr(self, "actions"):
             return []
         where = ", ".join(self.found) or "none was found, so that every agent can always take each of its actions"
-        return [f"masks of actions: {where}", *self.unused.values()]
+        not_called = "{} of the environment is not called: give its mask in the infos, as action_mask"
+        methods = [] if self.found else map(not_called.format, like_masks(self.env))
+        return [f"masks of actions: {where}", *self.unused.values(), *methods]
 
     def _available(self) -> np.ndarray:
         """Which actions can be taken, (N, A); of those who are not there, the first."""
