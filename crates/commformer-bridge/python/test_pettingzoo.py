@@ -95,9 +95,69 @@ class Agents(unittest.TestCase):
             seen, paid, *ends = task.step(np.array([1, 2]))
             self.assertEqual((ends, task.active().tolist()), ([False, False], [False, True]), step)
             self.assertEqual((task.departed().tolist(), seen[0].tolist()), ([True, False], [0, 0]))
-            self.assertEqual((env.done, paid.tolist()), ({"a0": 1, "a1": 2}, [1, 1]) if not step else ({"a1": 2}, [0, 1]))
+            self.assertEqual((env.done, paid.tolist()), ({"a0": 0 if step else 1, "a1": 2}, [0 if step else 1, 1]))
         self.assertEqual(task.step(np.array([1, 2]))[2:], (True, False), "all are out, though both are listed")
         self.assertEqual(task.departed().tolist(), [True, True])
+
+    def test_who_is_listed_after_its_end_is_given_its_first_available_action(self) -> None:
+        both, ended = {"a0", "a1"}, {"a0": True}
+        mask = np.array([0, 0, 1])
+        for acts, infos, given in (
+            (discrete(3), {}, 0),
+            (discrete(3, start=5), {}, 5),
+            (discrete(3), {"action_mask": mask}, 2),
+            (discrete(3, start=-1), {"legal_actions": [-np.inf, 0, 0]}, 0),
+            (discrete(3), {"action_mask": mask * 0}, 0),
+            (discrete(3), {"action_mask": [1]}, 0),
+            (discrete(3), {"illegal_actions": mask}, 0),
+            (box(2, 4, 1), {}, [3]),
+        ):
+            env = Written((both, ended, {}), (both, {}, {}), (both, {}, {}))
+            env.acts = dict.fromkeys(both, acts)
+            step = env.step
+            env.step = lambda actions: (*step({name: actions[name] for name in env.agents})[:4], {"a0": infos})
+            task = PettingZoo(env)
+            task.reset(0)
+            for _ in range(3):
+                task.step(np.ones((2, 1)) if "low" in vars(acts) else np.array([1, 1]))
+            self.assertEqual((np.asarray(env.done["a0"]).tolist(), len(env.done)), (given, 2), infos)
+        # By the mask of its observation, as it has one; in the next episode it acts again.
+        view = space(spaces={"observation": box(0, 9, 2), "action_mask": box(0, 1, 3)})
+        env = Written((both, ended, {}), (both, {}, {}), (both, {}, {}))
+        env.views = dict.fromkeys(both, view)
+        env.shown = dict.fromkeys(both, {"observation": [1, 2], "action_mask": mask})
+        task = PettingZoo(env)
+        task.reset(0)
+        for actions, done in (([1, 1], 1), ([1, 1], 2)):
+            task.step(np.array(actions))
+            self.assertEqual(env.done["a0"], done)
+        task.reset(0)
+        task.step(np.array([1, 1]))
+        self.assertEqual(env.done["a0"], 1)
+
+    def test_who_has_not_come_yet_does_not_end(self) -> None:
+        for ends in ({"a0": True}, {}), ({}, {"a0": True}):
+            env = Written(({"a1"}, *ends), ({"a0", "a1"}, *ends), ({"a0", "a1"}, {}, {}), (set(), {"a0": True, "a1": True}, {}))
+            reset = env.reset
+
+            def late(seed: int) -> Any:
+                shown = reset(seed)
+                env.agents = ["a1"]
+                return shown
+
+            env.reset = late
+            task = PettingZoo(env)
+            task.reset(0)
+            for there in (False, True, True):
+                self.assertEqual(task.step(np.array([0, 0]))[2:], (False, False))
+                self.assertEqual((task.active().tolist(), task.departed().tolist()), ([there, True], [False, False]))
+            self.assertEqual(task.step(np.array([0, 0]))[2:], (True, False))
+        # Where all that came are out, so is who comes and ends with them.
+        env = Written(({"a0", "a1"}, {"a0": True, "a1": True}, {}))
+        reset, env.reset = env.reset, late
+        task = PettingZoo(env)
+        task.reset(0)
+        self.assertEqual(task.step(np.array([0, 0]))[2:], (True, False))
 
     def test_who_was_out_before_has_left_when_the_others_are_cut(self) -> None:
         for first in ({"a0": True}, {}), ({}, {"a0": True}):

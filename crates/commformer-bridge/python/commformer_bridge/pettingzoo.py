@@ -73,6 +73,8 @@ class PettingZoo:
         self.gone: set[Any] = set()
         self.came: set[Any] = set()
         self.masks: dict[Any, np.ndarray] = {}
+        # What those do who have ended and are listed still.
+        self.idle: dict[Any, Any] = {}
         # Who was given a mask, and who was given none, in some step or other.
         self.with_mask: set[Any] = set()
         self.without_mask: set[Any] = set()
@@ -178,7 +180,7 @@ class PettingZoo:
         returned = self.env.reset(seed=int(seed) % 2**31)
         if not (isinstance(returned, tuple) and len(returned) == 2):
             raise Refusal(f"reset returned {a(returned)}: expected (observations, infos), see PettingZoo")
-        self.live, self.gone = list(self.env.agents), set()
+        self.live, self.gone, self.idle = list(self.env.agents), set(), {}
         self.came = set(self.live)
         self.seen = np.zeros((self.agents, self.obs_dim), dtype=np.float32)
         self._known("env.agents", self.live)
@@ -189,6 +191,8 @@ class PettingZoo:
         """One step of all who are there."""
         acting = self.live
         chosen = {name: self._action(name, actions[self.names.index(name)]) for name in acting}
+        if self.idle:
+            chosen |= self.idle
         returned = self.env.step(chosen)
         parts_of_it = ("observations", "rewards", "terminations", "truncations", "infos")
         expect("step", parts_of_it, returned)
@@ -202,6 +206,10 @@ class PettingZoo:
         paid = np.array([self._paid(rewards, name) if name in playing else 0.0 for name in self.names], dtype=np.float32)
         ended = self._ended("terminations", terminations, playing)
         truncated = self._ended("truncations", truncations, playing)
+        if (ended or truncated) and not self.came <= self.gone | ended | truncated:
+            # Who has not come yet cannot have ended, though many say so of all that are not in `agents`.
+            ended &= self.came
+            truncated &= self.came
         if self.gone and not self.gone.isdisjoint(self.env.agents):
             again = next(name for name in self.env.agents if name in self.gone)
             warn("again", f"{again} is in env.agents after it ended: its observations and rewards are ignored")
@@ -211,6 +219,7 @@ class PettingZoo:
         self.came.update(left)
         if left or (self.env.agents and self.came - out):
             self.live, self.gone = left, out
+            self.idle = self._idle(observations, infos) if len(left) < len(self.env.agents) else {}
             return self._look(observations, infos), paid, False, False
         # Who was truncated before has left. Where somebody is truncated now, so is who pauses; these have something ahead.
         ahead = [name for name in playing if truncated and name in self.came - ended]
@@ -219,6 +228,23 @@ class PettingZoo:
         seen = self._look(observations, infos, last=True)
         self.masks = {}  # after the end nobody acts, and some environments mask everything then
         return seen, paid, not ahead, bool(ahead)
+
+    def _idle(self, observations: dict[Any, Any], infos: dict[Any, Any]) -> dict[Any, Any]:
+        """What those do next who have ended and are listed, since PettingZoo gives an action to everybody who is: the
+        first that their mask has, or the first of all; of numbers, the middle.
+        """
+        idle = {}
+        for name in self.env.agents:
+            space = self.spaces[name]
+            if name in self.gone and not is_discrete(space):
+                idle[name] = self._action(name, np.zeros(self.action_dim))
+            elif name in self.gone:
+                holders = [holder for holder in (infos.get(name), observations.get(name)) if isinstance(holder, dict)]
+                named = ((key, holder[key]) for holder in holders for key in holder if mask_name(key))
+                masks = (value for key, value in named if not CONTRARY.search(key.lower()))
+                able = next((mask for mask in masks if looks_like_mask(mask, int(space.n))), [0])
+                idle[name] = self._action(name, np.argmax(able))
+        return idle
 
     @staticmethod
     def _paid(rewards: dict[Any, Any], name: Any) -> Any:
