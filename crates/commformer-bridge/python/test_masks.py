@@ -66,6 +66,7 @@ class Masks(unittest.TestCase):
 
     def test_a_mask_that_is_not_clear_is_refused_and_shown(self) -> None:
         for masks, words in (
+            ([np.ma.array([0, 1, 1], mask=[0, 1, 0])], "the action_mask of a0 came as an array with masked"),
             ([[1, 1]], r"action_mask of a0 has the shape \(2,\); it has 3 actions"),
             ([[0.0, 0.0, 0.0]], r"is \[0.0, 0.0, 0.0\]: all actions if it is to be added"),
             ([[0, 0, 0]], "leaves no action"),

@@ -228,6 +228,9 @@ class Agents(unittest.TestCase):
             task.reset(0)
         with self.assertRaisesRegex(Refusal, "aec_to_parallel"):
             PettingZoo(types.SimpleNamespace(agent_iter=None))
+        env.possible_agents = ["a0", "a1", "a0"]
+        with self.assertRaisesRegex(Refusal, "possible_agents have 'a0' twice"):
+            PettingZoo(env)
 
 
 class Observations(unittest.TestCase):
@@ -235,6 +238,14 @@ class Observations(unittest.TestCase):
         task = PettingZoo(two(views=[box(0, 9, 1), box(0, 9, 3)], shown=[[7], [1, 2, 3]]))
         self.assertEqual(task.reset(0).tolist(), [[7, 0, 0], [1, 2, 3]])
         self.assertEqual(task.notes, ["observations have 1 to 3 numbers: the shorter are padded with zeros"])
+
+    def test_what_the_space_does_not_say_is_refused(self) -> None:
+        parts = {"x": box(0, 9, 1), "action_mask": box(0, 1, 3), "y": box(0, 9, 1)}
+        shown = {"x": [5], "action_mask": [1, 0, 0], "y": [6]}
+        for views, refused in ((parts, {**shown, "z": 1}), ({"x": parts["x"]}, {"x": [5], "action_mask": [1, 0, 0]})):
+            view = space(spaces=views)
+            with self.assertRaisesRegex(Refusal, "observation of a0 has '(z|action_mask)', which its space has not"):
+                PettingZoo(two(views=[view] * 2, shown=[refused] * 2)).reset(0)
 
     def test_what_is_not_in_its_space_is_refused(self) -> None:
         for value in ([1, 2, 3], None, [1]):

@@ -39,6 +39,29 @@ class Spaces(unittest.TestCase):
             with self.subTest(words), self.assertRaisesRegex(Refusal, f"(?s){words}"):
                 flatten(of, value)
 
+    def test_what_a_space_has_not_is_refused(self) -> None:
+        pair = space(spaces=(discrete(2), box(0, 9, 1)))
+        whole = space(spaces={"x": box(0, 9, 1), "pair": pair})
+        self.assertEqual(flatten(whole, {"pair": (0, 8), "x": 7}).tolist(), [7, 1, 0, 8])
+        for value, words in (
+            ({"x": 7, "pair": (0, 8), "goal": [1, 2]}, "has 'goal', which its space has not, whose parts are 'x', 'pair'"),
+            ({"x": 7, "pair": (0, 8, 9)}, "has 2, which its space has not, whose parts are 0, 1"),
+            ({"x": 7, "pair": np.zeros(4)}, "has 2, 3, which its space has not"),
+        ):
+            with self.assertRaisesRegex(Refusal, words):
+                flatten(whole, value)
+        for value, error in (({"x": 7}, KeyError), ({"x": 7, "pair": (0,)}, IndexError)):
+            self.assertRaises(error, flatten, whole, value)
+
+    def test_entries_that_are_masked_are_not_read(self) -> None:
+        for mask, refused in (([0, 1], True), ([0, 0], False)):
+            value = np.ma.array([1, 2], mask=mask)
+            if refused:
+                with self.assertRaisesRegex(Refusal, r"^came as an array with masked entries, \[1 --\]: expected one without"):
+                    flatten(box(0, 9, 2), value)
+            else:
+                self.assertEqual(flatten(box(0, 9, 2), value).tolist(), [1, 2])
+
     def test_a_single_number_has_any_shape(self) -> None:
         pair = space(nvec=np.array([2, 3]), shape=(2,))
         for of, value, flat in (

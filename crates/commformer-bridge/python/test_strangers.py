@@ -14,6 +14,7 @@ import sys
 import threading
 import types
 import unittest
+import warnings
 from typing import Any
 from unittest import mock
 
@@ -24,7 +25,7 @@ from commformer_bridge.check import check
 from commformer_bridge.pettingzoo import PettingZoo
 from commformer_bridge.refusal import Refusal
 from commformer_bridge.worker import Worker
-from fakes import Sound, Written, checked, two
+from fakes import Sound, Written, box, checked, two
 
 HERE = pathlib.Path(__file__).parent
 
@@ -121,6 +122,10 @@ MISREAD = (
     ({"obs": np.ones((3, 3)) * 1j}, "observations are of type complex128: expected numbers"),
     ({"obs": [["1", "2", "3"]] * 3}, "observations are of type <U1: expected numbers"),
     ({"obs": np.ones((1, 3))}, r"observations have the shape \(1, 3\): expected \(3, 3\)"),
+    ({"obs": np.ma.masked_equal(np.eye(3), 0)}, "observations came as an array with masked entries, .*filled"),
+    ({"rewards": np.ma.array([1, 2, 3], mask=[0, 1, 0])}, "rewards came as an array with masked entries"),
+    ({"active": np.ma.array([True] * 3, mask=[0, 1, 0])}, r"active\(\) came as an array with masked entries"),
+    ({"terminated": np.ma.masked}, "terminated came as an array with masked entries"),
     ({"obs": [[1, 2, 3], [1, 2], [1]]}, "observations cannot be made an array"),
 )
 HARMLESS = (
@@ -138,6 +143,7 @@ HARMLESS = (
     {"obs": np.ones((3, 3), np.uint8)},
     {"obs": [[1, 2, 3]] * 3},
     {"obs": np.ones((3, 3), bool)},
+    {"obs": np.ma.array(np.ones((3, 3))), "rewards": np.ma.array([1, 2, 3], mask=False)},
 )
 
 
@@ -199,6 +205,56 @@ class Rules(unittest.TestCase):
         self.assertEqual(checked(listed)[0], 0)
         sizes = type("Sizes", (Sound,), {"agents": np.int64(2)})
         self.assertEqual(checked(sizes)[0], 0)
+
+    def test_who_has_departed_is_not_active(self) -> None:
+        gone = np.array([False, True, False])
+        for told, active in (
+            ({"departed": gone}, ~gone),
+            ({"departed": gone, "active": [True] * 3}, [True] * 3),
+            ({"active": ~gone}, ~gone),
+            ({}, [True] * 3),
+        ):
+            found = trained(Three(**told))
+            self.assertEqual(found["active"][0].tolist(), list(active), told)
+            # The last look at an episode has rows of its own.
+            found = trained(Three(**told, truncated=True))
+            self.assertEqual(found["last_active"][0].tolist(), list(active), told)
+        self.assertRegex(checked(Three(departed=gone))[1], "note  never active in 300 steps: agent 1;")
+
+    def test_numpy_may_be_told_to_raise_for_the_environment_s_own_sums(self) -> None:
+        def set_up(raising: bool) -> Any:
+            told = contextlib.ExitStack()
+            if raising:
+                told.enter_context(np.errstate(all="raise"))
+            else:
+                told.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("error")
+            return told
+
+        tiny, large = np.full((3, 3), 1e-60), np.full((3, 3), 1e60)
+        for raising in (True, False):
+            with set_up(raising):
+                found = trained(Three(obs=tiny, rewards=np.full(3, 1e-60)))
+                self.assertEqual((found["obs"].any(), found["rewards"].any()), (False, False))
+                found = trained(Three(obs=large, rewards=1e60))
+                self.assertTrue(np.isinf(found["obs"]).all() and np.isinf(found["rewards"]).all())
+                self.assertEqual(checked(Three(obs=tiny, rewards=1e-60))[0], 0)
+                env = two(shown=[[1e-60, 2], [3, 4]], views=[box(0, 9, 2)] * 2)
+                step = env.step
+                env.step = lambda actions: (step(actions)[0], {"a0": 1e-60, "a1": np.float64(1e60)}, {}, {}, {})
+                task = PettingZoo(env)
+                self.assertEqual(task.reset(0).tolist(), [[0, 2], [3, 4]])
+                self.assertEqual(task.step(np.zeros(2, int))[1].tolist(), [0, INF])
+
+    def test_after_the_end_nobody_needs_an_action(self) -> None:
+        class Closed(Sound):
+            def available(self) -> np.ndarray:
+                return np.full((2, 2), self.steps < self.closes)
+
+        for closes, status in ((9, 0), (8, 1)):
+            found = checked(type("Closes", (Closed,), {"closes": closes}))
+            self.assertEqual(found[0], status, found[1])
+            self.assertEqual(found[1].count("agent 0 has no available action"), status)
 
     def told(self, **parts: Any) -> None:
         """A step of two agents with other parts."""

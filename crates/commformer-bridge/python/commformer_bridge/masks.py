@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .refusal import Refusal
-from .values import NUMBERS
+from .values import NUMBERS, array_of
 
 # Masks of actions go by many names. Some say the contrary, and would be read upside down.
 MASK = re.compile(
@@ -80,13 +80,13 @@ class Masks:
 
     def read(self, of: str, value: Any, count: int) -> np.ndarray:
         """Which of `count` actions can be taken; what is not clear is refused."""
-        if is_unordered(value):
-            raise Refusal(
-                f"{of} is {value!r}: expected one truth value for each of its {count} actions, in their order, such as "
-                f"{[action % 2 == 0 for action in range(count)]}"
-            )
-        mask = np.asarray(value)
+        mask = value if type(value) is np.ndarray else array_of(of, value)
         if mask.shape != (count,):
+            if is_unordered(value):
+                raise Refusal(
+                    f"{of} is {value!r}: expected one truth value for each of its {count} actions, in their order, such as "
+                    f"{[action % 2 == 0 for action in range(count)]}"
+                )
             raise Refusal(f"{of} has the shape {mask.shape}; it has {count} actions: expected one truth value for each")
         if mask.dtype == bool:
             able = mask

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .refusal import Refusal
-from .values import NUMBERS
+from .values import NUMBERS, array_of
 
 # Metrics of the program's own, which no metric may pass for: as in commformer-env/src/metric_names.rs.
 RESERVED_METRICS = (
@@ -47,12 +47,12 @@ def metrics_of(task: Any, metrics: list[str]) -> np.ndarray:
     """The metrics of an episode that has ended: finite numbers, so that there is a mean of them."""
     given, method = metric_values(task), method_of_metrics(task)
     try:
-        given_values = np.asarray(given)
-    except ValueError as error:
+        given_values = array_of("metrics", given)
+    except Refusal as error:
         raise Refusal(f"{method}() returned {given!r}: expected a number for each of {metrics}") from error
     if given_values.dtype.kind not in NUMBERS:
         raise Refusal(f"{method}() returned {given!r}: expected a number for each of {metrics}")
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         values = given_values.astype(np.float32)
     if values.shape != (len(metrics),):
         raise Refusal(f"{method}() returned {given!r}: expected {len(metrics)} numbers, for {metrics}")

@@ -13,7 +13,7 @@ from .masks import CONTRARY, Masks, array_size, is_unordered, looks_like_mask, m
 from .particles import mpe_world, picture
 from .refusal import Refusal, a
 from .spaces import flat_size, flatten, is_box, is_discrete, parts
-from .values import NUMBERS, array_of, expect, truth
+from .values import NUMBERS, array_of, expect, put, truth
 from .warned import warn
 
 # Where infos have the last observation of an episode if the environment has begun the next one by itself.
@@ -64,6 +64,9 @@ class PettingZoo:
             )
         self.env = env
         self.names = list(env.possible_agents)
+        twice = next((name for place, name in enumerate(self.names) if name in self.names[:place]), None)
+        if twice is not None:
+            raise Refusal(f"possible_agents have {twice!r} twice, {self.names}: give each agent a name of its own")
         if not self.names:
             raise Refusal("the environment has no possible_agents: the number of agents must be known")
         self.agents = len(self.names)
@@ -98,7 +101,7 @@ class PettingZoo:
             inner = parts(space) or {}
             key, only = self.masked[name] = self._split(name, inner, flat_size)
             if key is not None:
-                rest = types.SimpleNamespace(spaces={part: inner[part] for part in inner if part != key})
+                rest = types.SimpleNamespace(spaces={part: inner[part] for part in inner if part != key}, beside=(key,))
                 space = rest if only is None else inner[only]
             self.views[name] = space
         sizes = [flat_size(space) for space in self.views.values()]
@@ -203,7 +206,8 @@ class PettingZoo:
         if absent:
             raise Refusal(f"step returned no reward for {absent[0]}, who acted: expected one for {acting}")
         playing = [name for name in self.names if name not in self.gone]
-        paid = np.array([self._paid(rewards, name) if name in playing else 0.0 for name in self.names], dtype=np.float32)
+        paid = np.empty(self.agents, dtype=np.float32)
+        put(paid, ..., [self._paid(rewards, name) if name in playing else 0.0 for name in self.names])
         ended = self._ended("terminations", terminations, playing)
         truncated = self._ended("truncations", truncations, playing)
         if (ended or truncated) and not self.came <= self.gone | ended | truncated:
@@ -329,7 +333,7 @@ class PettingZoo:
                 if isinstance(value, dict) and parts(self.views[name]) is None and key is None:
                     key, only = self._split(name, value, np.size)
                 whole, value = value, value if only is None else value[only]
-                flat = flatten(self.views[name], value)
+                flat = flatten(self.views[name], value, int(key is not None and only is None))
             except Refusal as error:
                 raise Refusal(f"the observation of {name} {error}") from error
             except (KeyError, IndexError, TypeError, ValueError) as error:
@@ -337,7 +341,11 @@ class PettingZoo:
                 raise Refusal(
                     f"the observation of {name} is {value}, not in its space {self.views[name]}: {problem}"
                 ) from error
-            seen[row, : flat.size] = self.seen[row, : flat.size] = flat
+            try:
+                seen[row, : flat.size] = self.seen[row, : flat.size] = flat
+            except (FloatingPointError, RuntimeWarning):
+                put(seen[row], slice(flat.size), flat)
+                self.seen[row] = seen[row]
             if not last and is_discrete(self.spaces[name]):
                 self._read_mask(name, whole, key, info)
         return seen
@@ -346,8 +354,9 @@ class PettingZoo:
         """Keeps which actions an agent can take, if its observation or its info says so."""
         count, second = int(self.spaces[name].n), None
         if key is not None:
-            # What a space has is no list, which would be of any length.
-            self._keep_mask(name, key, whole[key], count, self.masked[name][0] is None)
+            if count == 2 and self.masked[name][0] is None:  # What a space has is no list, which would be of any length.
+                self._refuse_list(name, key, whole[key])
+            self.masks[name] = self.kinds.read(f"the {key} of {name}", whole[key], count)
             for second in info:
                 if not mask_name(second) or CONTRARY.search(second.lower()):
                     continue
@@ -361,7 +370,9 @@ class PettingZoo:
             }
             second = self._mask_key(name, arrays, np.size)
             if second is not None:
-                self._keep_mask(name, second, info[second], count, True)
+                if count == 2:
+                    self._refuse_list(name, second, info[second])
+                self.masks[name] = self.kinds.read(f"the {second} of {name}", info[second], count)
         (self.with_mask if name in self.masks else self.without_mask).add(name)
         if name in self.with_mask and name in self.without_mask:
             warn(
@@ -372,14 +383,14 @@ class PettingZoo:
         if self.found is not None:
             self._note_masks(name, key, second if key is None else None, info)
 
-    def _keep_mask(self, name: Any, key: Any, value: Any, count: int, any_length: bool) -> None:
-        """Reads which actions an agent can take; refuses what may be their numbers."""
-        if any_length and may_list(key, value, count):
+    @staticmethod
+    def _refuse_list(name: Any, key: Any, value: Any) -> None:
+        """Refuses what may be a mask of two actions, or a list of those that can be taken."""
+        if may_list(key, value, 2):
             raise Refusal(
                 f"the {key} of {name} is {value!r}: a mask of its 2 actions, or a list of those that are available. Give "
                 "truth values (dtype bool), or call a mask action_mask"
             )
-        self.masks[name] = self.kinds.read(f"the {key} of {name}", value, count)
 
     def _compare(self, name: Any, key: Any, second: Any, value: Any) -> None:
         """Refuses a mask in an info that is not the one in the observation."""

@@ -49,7 +49,7 @@ class Play:
         expect("step", STEP_OF_A_TASK, returned)
         observations, rewards, *ends = returned
         ends = [self._told(truth, key, end) for key, end in zip(("terminated", "truncated"), ends)]
-        known = self._known(observations)
+        known = self._known(observations, any(ends))
         known["rewards"] = self._finite("rewards", self._told(rewards_of, rewards, self.task.agents))
         known["ends"] = np.array(ends)
         if any(ends):
@@ -61,20 +61,21 @@ class Play:
         names = list(getattr(self.task, "metrics", ()))
         return {f"{method_of_metrics(self.task)}()": self._told(metrics_of, self.task, names)} if names else {}
 
-    def _known(self, observations: Any) -> dict[str, np.ndarray]:
-        """What can be asked of a task after a reset or a step."""
+    def _known(self, observations: Any, over: bool = False) -> dict[str, np.ndarray]:
+        """What can be asked of a task after a reset or a step. Where the episode is over, nobody acts any more."""
         task = self.task
         seen = self._told(numbers_of, "observations", observations, (task.agents, task.obs_dim))
         known = {"observations": self._finite("observations", seen)}
         if hasattr(task, "available"):
             table = self._flags("available()", task.available(), (task.agents, task.actions))
-            for agent in np.flatnonzero(~table.any(axis=1)):
+            for agent in () if over else np.flatnonzero(~table.any(axis=1)):
                 self._refuse(f"agent {agent} has no available action: each needs one, an inactive one too")
             known["available()"] = table
         if hasattr(task, "active"):
             known["active()"] = self._flags("active()", task.active(), (task.agents,))
         if hasattr(task, "departed"):
             known["departed()"] = self._flags("departed()", task.departed(), (task.agents,))
+            known.setdefault("active()", ~known["departed()"])
         if hasattr(task, "draw"):
             self._told(drawn, task)
         return known
@@ -91,7 +92,7 @@ class Play:
 
     def _finite(self, what: str, array: np.ndarray) -> np.ndarray:
         """Numbers whose squares training can add up with 32 bits."""
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             numbers = array.astype(np.float32)
         sound = np.abs(numbers) <= 1e15
         if not sound.all():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .refusal import Refusal
-from .values import NUMBERS
+from .values import NUMBERS, refuse_masked
 
 
 def is_discrete(space: Any) -> bool:
@@ -48,10 +48,14 @@ def flat_size(space: Any) -> int:
     )
 
 
-def flatten(space: Any, value: Any) -> np.ndarray:
-    """An element of a space as numbers: arrays row by row, choices one-hot, parts one after another."""
+def flatten(space: Any, value: Any, beside: int = 0) -> np.ndarray:
+    """An element of a space as numbers: arrays row by row, choices one-hot, parts one after another. So many parts
+    `beside` those of the space, which it names, are left out.
+    """
     inner = parts(space)
     if inner is not None:
+        if len(value) != len(inner) + beside:
+            _refuse_more(space, inner, value)
         return np.concatenate([np.zeros(0), *(flatten(part, value[key]) for key, part in inner.items())])
     if hasattr(space, "nvec"):
         return one_hot(space, np.ravel(space.nvec), value)
@@ -60,9 +64,22 @@ def flatten(space: Any, value: Any) -> np.ndarray:
     return element(space, value, tuple(space.shape)).astype(np.float64).ravel()
 
 
+def _refuse_more(space: Any, inner: dict[Any, Any], value: Any) -> None:
+    """Refuses parts that the space has not; what is missing is found elsewhere."""
+    beside = getattr(space, "beside", ())
+    more = [key for key in (value if hasattr(value, "keys") else range(len(value))) if key not in inner and key not in beside]
+    if more:
+        raise Refusal(
+            f"has {', '.join(map(repr, more))}, which its space has not, whose parts are {', '.join(map(repr, inner))}: add "
+            "them to the space, or leave them out of the observation"
+        )
+
+
 def element(space: Any, value: Any, shape: tuple[int, ...]) -> np.ndarray:
     """An element of a space of numbers as an array; of one number the shape may be any."""
     array = np.asarray(value)
+    if type(value) is not np.ndarray:
+        refuse_masked("", value)
     if array.dtype.kind not in NUMBERS:
         raise Refusal(f"is of type {array.dtype}: expected numbers of its space {space}")
     if array.shape != shape and not array.size == 1 == np.prod(shape):

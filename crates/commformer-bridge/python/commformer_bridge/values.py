@@ -27,9 +27,29 @@ def expect(verb: str, expected: tuple[str, ...], returned: Any) -> None:
 def array_of(what: str, value: Any) -> np.ndarray:
     """A value as an array; what is none is refused."""
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except (TypeError, ValueError) as error:
         raise Refusal(f"{what} cannot be made an array of NumPy: {error}") from error
+    refuse_masked(what, value)
+    return array
+
+
+def refuse_masked(what: str, value: Any) -> None:
+    """Refuses an array of NumPy's in which entries are masked: what is behind them would be read."""
+    if hasattr(value, "filled") and np.any(getattr(value, "mask", False)):
+        what = f"{what} came as an array with masked entries, {value}".lstrip()
+        raise Refusal(f"{what}: expected one without; say what is to be read there, such as by filled(0)")
+
+
+def put(to: np.ndarray, at: Any, numbers: Any) -> None:
+    """Writes numbers to where they are of 32 bits. What is too large becomes infinite and what is too small 0, whatever
+    the environment has told NumPy or Python to do about that: it is no mistake of its own.
+    """
+    try:
+        to[at] = numbers
+    except (FloatingPointError, RuntimeWarning):
+        with np.errstate(all="ignore"):
+            to[at] = numbers
 
 
 def numbers_of(what: str, value: Any, *shapes: tuple[int, ...]) -> np.ndarray:

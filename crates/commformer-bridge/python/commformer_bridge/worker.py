@@ -16,7 +16,7 @@ from .memory import RESET, RUNNING, TERMINATED, TRUNCATED, Memory
 from .metrics import metrics_of
 from .refusal import Refusal
 from .spec import spec_of
-from .values import STEP_OF_A_TASK, expect, flags_of, numbers_of, rewards_of, truth
+from .values import STEP_OF_A_TASK, expect, flags_of, numbers_of, put, rewards_of, truth
 from .warned import WARNINGS, warnings
 
 
@@ -131,7 +131,7 @@ class Worker:
             self.alone()
             expect("step", STEP_OF_A_TASK, returned)
             obs, rewards, terminated, truncated = returned
-            memory.rewards[env] = rewards if type(rewards) is float else rewards_of(rewards, self.shape[0])
+            put(memory.rewards, env, rewards if type(rewards) is float else rewards_of(rewards, self.shape[0]))
             if type(terminated) is not bool or type(truncated) is not bool:
                 terminated, truncated = truth("terminated", terminated), truth("truncated", truncated)
             if terminated or truncated or self.steps[env] == self.limit:
@@ -160,11 +160,13 @@ class Worker:
 
     def write(self, env: int, obs, to_obs, to_active, to_departed) -> None:
         # A number that is too large becomes infinite, which the program finds.
-        to_obs[env] = numbers_of("observations", obs, self.shape)
+        put(to_obs, env, numbers_of("observations", obs, self.shape))
         task, agents = self.tasks[env], self.shape[:1]
         to_active[env] = flags_of("active()", task.active(), agents) if self.has_active else True
         if self.has_departed:
             to_departed[env] = flags_of("departed()", task.departed(), agents)
+            if not self.has_active:
+                to_active[env] = ~to_departed[env]
         elif self.spec["leaves"]:
             to_departed[env] = ~to_active[env]
         if self.spec["masked"]:
