@@ -176,7 +176,7 @@ class MasksOfActions(unittest.TestCase):
             def legal_actions(self) -> list[int]:
                 raise ZeroDivisionError
 
-        words = "action_mask() of the environment is not called"
+        words = "note  action_mask(): not called; give the mask in the infos"
         for infos, noted in (({}, 1), ({"a0": {"action_mask": [0, 1, 1]}}, 0)):
             env = Method([box(0, 9, 2)] * 2, [discrete(3)] * 2, [[1, 2], [3, 4]], infos)
             env.truncate = {"a0", "a1"}
@@ -192,7 +192,7 @@ class MasksOfActions(unittest.TestCase):
 
         for task, noted in ((Own, 1), (Obeyed, 0)):
             status, printed = checked(task)
-            self.assertEqual((status, printed.count("note  get_avail_actions() is not called")), (0, noted), printed)
+            self.assertEqual((status, printed.count("note  get_avail_actions(): not called; the method")), (0, noted), printed)
 
     def noted(self, **changes: Any) -> str:
         env = two(**changes)

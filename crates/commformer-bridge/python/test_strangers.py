@@ -122,7 +122,7 @@ MISREAD = (
     ({"obs": np.ones((3, 3)) * 1j}, "observations are of type complex128: expected numbers"),
     ({"obs": [["1", "2", "3"]] * 3}, "observations are of type <U1: expected numbers"),
     ({"obs": np.ones((1, 3))}, r"observations have the shape \(1, 3\): expected \(3, 3\)"),
-    ({"obs": np.ma.masked_equal(np.eye(3), 0)}, "observations came as an array with masked entries, .*filled"),
+    ({"obs": np.ma.masked_equal(np.eye(3), 0)}, "observations came as an array with masked entries: .*filled"),
     ({"rewards": np.ma.array([1, 2, 3], mask=[0, 1, 0])}, "rewards came as an array with masked entries"),
     ({"active": np.ma.array([True] * 3, mask=[0, 1, 0])}, r"active\(\) came as an array with masked entries"),
     ({"terminated": np.ma.masked}, "terminated came as an array with masked entries"),

@@ -112,8 +112,8 @@ def check_episodes(play: Play, report: Report) -> None:
         for note in play.task.notes_of_play():
             report.note(note)
     elif hasattr(play.task, "actions") and not hasattr(play.task, "available"):
-        for method in like_masks(play.task):
-            report.note(f"{method} is not called: the method that says which actions are available is available()")
+        if methods := like_masks(play.task):
+            report.note(f"{', '.join(methods)}: not called; the method that says which actions are available is available()")
     for note in warnings().values():
         report.note(note)
 

@@ -421,9 +421,9 @@ class PettingZoo:
         if self.found is None or not hasattr(self, "actions"):
             return []
         where = ", ".join(self.found) or "none was found, so that every agent can always take each of its actions"
-        not_called = "{} of the environment is not called: give its mask in the infos, as action_mask"
-        methods = [] if self.found else map(not_called.format, like_masks(self.env))
-        return [f"masks of actions: {where}", *self.unused.values(), *methods]
+        methods = [] if self.found else like_masks(self.env)
+        not_called = [f"{', '.join(methods)}: not called; give the mask in the infos, as action_mask"] if methods else []
+        return [f"masks of actions: {where}", *self.unused.values(), *not_called]
 
     def _available(self) -> np.ndarray:
         """Which actions can be taken, (N, A); of those who are not there, the first."""

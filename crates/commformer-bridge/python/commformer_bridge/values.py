@@ -37,8 +37,8 @@ def array_of(what: str, value: Any) -> np.ndarray:
 def refuse_masked(what: str, value: Any) -> None:
     """Refuses an array of NumPy's in which entries are masked: what is behind them would be read."""
     if hasattr(value, "filled") and np.any(getattr(value, "mask", False)):
-        what = f"{what} came as an array with masked entries, {value}".lstrip()
-        raise Refusal(f"{what}: expected one without; say what is to be read there, such as by filled(0)")
+        came = f"{what} came as an array with masked entries".lstrip()
+        raise Refusal(f"{came}: expected one without; say what is to be read there, such as by filled(0)")
 
 
 def put(to: np.ndarray, at: Any, numbers: Any) -> None:
