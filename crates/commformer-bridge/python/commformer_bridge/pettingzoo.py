@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .beside import like_masks, pass_on
+from .bounds import Bounds
 from .masks import CONTRARY, Masks, array_size, is_unordered, looks_like_mask, mask_name, may_list
 from .particles import mpe_world, picture
 from .refusal import Refusal, a
@@ -18,8 +19,6 @@ from .warned import warn
 
 # Where infos have the last observation of an episode if the environment has begun the next one by itself.
 FINAL = ("final_observation", "final_obs", "terminal_observation")
-# Bounds beyond this are no bounds: the largest number of 32 bits is a usual way to say so.
-UNBOUNDED = 1e30
 
 
 def advice(made: Any) -> str:
@@ -145,38 +144,14 @@ class PettingZoo:
             sizes = [int(np.prod(space.shape)) for space in spaces]
             self.action_dim = max(sizes)
             self.notes += span("actions have {} numbers", sizes, "what an agent has too many is not used")
-            self._read_bounds()
+            self.bounds = Bounds(self.spaces)
+            self.notes += self.bounds.notes
         else:
             kinds = ", ".join(sorted({str(space) for space in spaces}))
             raise Refusal(
                 f"action spaces are {kinds}: expected Discrete for all agents, or Box of real numbers for "
                 "all; convert others in a wrapper of your own (env.make=MODULE:FUNCTION)"
             )
-
-    def _read_bounds(self) -> None:
-        """What the numbers of an action are made of: the policy's are about -1 to 1."""
-        self.bounds = {}
-        stretched: set[tuple[float, float]] = set()
-        unbounded = half = False
-        for name, space in self.spaces.items():
-            low, high = (np.broadcast_to(np.asarray(bound, dtype=np.float64), space.shape) for bound in (space.low, space.high))
-            if not (low <= high).all():
-                raise Refusal(f"the actions of {name} have bounds {space.low} to {space.high}: expected low below high")
-            finite = [np.abs(bound) < UNBOUNDED for bound in (low, high)]
-            both = finite[0] & finite[1]
-            stretch = both & ((low != -1) | (high != 1))
-            stretched |= set(zip(low[stretch].tolist(), high[stretch].tolist()))
-            unbounded |= bool((~finite[0] & ~finite[1]).any())
-            half |= bool((finite[0] ^ finite[1]).any())
-            self.bounds[name] = (low, high, stretch)
-        if stretched:
-            few = ", ".join(f"{low:g} to {high:g}" for low, high in sorted(stretched)[:3])
-            more = ", ..." if len(stretched) > 3 else ""
-            self.notes.append(f"actions have bounds {few}{more}: the policy's -1 to 1 is stretched onto them")
-        if half:
-            self.notes.append("actions have a bound on one side only: they are cut there, and not stretched")
-        if unbounded:
-            self.notes.append("actions have no bounds in the environment: they are passed on as they are")
 
     def reset(self, seed: int) -> np.ndarray:
         """Begins an episode. Seeds are below 2^31, which every generator takes."""
@@ -441,13 +416,7 @@ class PettingZoo:
         space = self.spaces[name]
         if is_discrete(space):
             return int(action) + int(getattr(space, "start", 0))
-        numbers = np.asarray(action)[: int(np.prod(space.shape))].reshape(space.shape)
-        low, high, stretch = self.bounds[name]
-        if stretch.any():
-            # From -1 to 1 onto low to high; without a difference of bounds, which may be beyond what a number can be.
-            share = (np.clip(numbers, -1, 1).astype(np.float64) + 1) / 2
-            numbers = np.where(stretch, low * (1 - share) + high * share, numbers)
-        return np.clip(numbers, space.low, space.high).astype(space.dtype)
+        return self.bounds.action(name, action)
 
     def _draw(self) -> dict[str, Any]:
         """A picture of a particle world."""

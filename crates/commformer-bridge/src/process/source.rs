@@ -40,6 +40,7 @@ const PACKAGE: &[Part] = parts![
     "commformer_bridge/warned.py",
     "commformer_bridge/particles.py",
     "commformer_bridge/beside.py",
+    "commformer_bridge/bounds.py",
     "commformer_bridge/pettingzoo.py",
     "commformer_bridge/smac.py",
     "commformer_bridge/football.py",
