@@ -4,7 +4,11 @@
 use commformer::compose::{self, Envs, TeamTrainer};
 use commformer::config::{Config, METHODS, Overrides};
 use commformer_methods::{Decentralised, Delivered};
-use commformer_train::{EvaluateOptions, EvaluationReport, Policy, Purpose, evaluate};
+use commformer_train::{
+    CheckpointStore, EvaluateOptions, EvaluationReport, IterationReport, Listener, Outcome, Policy,
+    Purpose, Which, evaluate,
+};
+use std::io;
 use tch::Device;
 
 /// Every kind of gate, and what agents of CommFormer can keep.
@@ -163,13 +167,85 @@ fn so_do_those_of_every_other_method() {
     }
 }
 
+/// Wants the run to stop after so many iterations.
+struct Until(u64, bool);
+
+impl Listener for Until {
+    fn iteration(&mut self, report: &IterationReport) -> io::Result<()> {
+        self.1 = report.iteration >= self.0;
+        Ok(())
+    }
+
+    fn evaluated(&mut self, _: &EvaluationReport) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn stop(&self) -> bool {
+        self.1
+    }
+}
+
+/// A run of gates that was stopped after three of its iterations, and the folder of its checkpoints.
+fn stopped(set: &[&str]) -> (TeamTrainer, CheckpointStore, tempfile::TempDir) {
+    let of_all = [
+        "policy.embed_dim=16",
+        "gate.start=0.0",
+        "gate.target_rate=0.25",
+        "run.steps=1200",
+        "run.eval_every=1200",
+    ];
+    let config = small("signal", &[&of_all, set].concat());
+    let folder = tempfile::tempdir().unwrap();
+    let store = CheckpointStore::create(folder.path(), 1).unwrap();
+    let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
+    let mut envs = |purpose| Ok(compose::evaluation(&config, 5, 1, purpose)?);
+    let outcome = trainer.run(&mut envs, &store, &mut Until(3, false));
+    assert_eq!(outcome.unwrap(), Outcome::Stopped);
+    (trainer, store, folder)
+}
+
+#[test]
+fn a_run_that_was_stopped_before_an_evaluation_leaves_gates_that_keep_to_their_target() {
+    for execution in ["error-diffusion", "threshold"] {
+        let execution = format!("gate.execution='{execution}'");
+        let set = ["gate.mode='learned'", "gate.ramp=0.0", &execution];
+        let (mut trainer, store, _folder) = stopped(&set);
+        let saved = store.load(Which::Latest).unwrap().checkpoint;
+        assert!(saved.state.gated && saved.state.best.is_none());
+        trainer.restore(saved).unwrap();
+        let config = small("signal", &[]);
+        let mut envs = compose::evaluation(&config, 50, 1, Purpose::FinalEvaluation).unwrap();
+        let options = EvaluateOptions {
+            gates: Some(3),
+            ..EvaluateOptions::default()
+        };
+        let graph = trainer.execution_graph().unwrap();
+        let report = evaluate(trainer.policy(), &graph, &mut envs, &options).unwrap();
+        let rate = report.message_stats().open_rate();
+        assert!((rate - 0.25).abs() < 0.1, "{execution}: {rate}");
+    }
+}
+
+#[test]
+fn gates_that_rollouts_draw_by_learn_the_same_however_often_they_are_saved() {
+    let of = |save_every: u64| {
+        let save_every = format!("run.save_every={save_every}");
+        // While the target falls, another calibration would give another threshold.
+        stopped(&["gate.mode='uncertainty'", "gate.ramp=1.0", &save_every])
+    };
+    let [(often, ..), (once, ..)] = [of(1), of(1200)];
+    assert_eq!(numbers(&often), numbers(&once));
+}
+
+/// All that is saved of a policy.
+fn numbers(trainer: &TeamTrainer) -> Vec<(String, Vec<f32>)> {
+    let state = trainer.policy().state().into_iter();
+    let flat = |tensor: tch::Tensor| Vec::try_from(tensor.view(-1)).unwrap();
+    state.map(|(name, tensor)| (name, flat(tensor))).collect()
+}
+
 #[test]
 fn every_method_goes_on_from_a_checkpoint_to_the_bit() {
-    let numbers = |trainer: &TeamTrainer| -> Vec<(String, Vec<f32>)> {
-        let state = trainer.policy().state().into_iter();
-        let flat = |tensor: tch::Tensor| Vec::try_from(tensor.view(-1)).unwrap();
-        state.map(|(name, tensor)| (name, flat(tensor))).collect()
-    };
     for (method, recurrent) in others() {
         let config = of_method("traffic-junction-easy", method, recurrent);
         let mut straight = compose::trainer(&config, Device::Cpu).unwrap();

@@ -115,6 +115,11 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             stop = ranks.any(stop)?;
         }
         if evaluate || due(self.settings.run.save_every) || stop {
+            // Whoever executes the checkpoint is to find its gates within the budget. Those that rollouts draw by are
+            // set already: once more would change how the team goes on to learn.
+            if !evaluate && !self.draws_by_threshold() {
+                self.calibrate_by_rollout()?;
+            }
             self.save(store, listener, &self.checkpoint()?)?;
         }
         Ok(stop)
@@ -182,7 +187,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     ) -> Result<(), TrainError> {
         let progress = self.progress();
         // What rollouts draw by is set by rollouts: an evaluation would change how the team goes on to learn.
-        let draws = (self.policy().gates()).is_some_and(|gates| gates.draws_by_threshold());
+        let draws = self.draws_by_threshold();
         let target = (self.gates_learned()).and_then(|gate| gate.target_at(progress));
         let Some(target) = target.filter(|_| !draws) else {
             return Ok(());

@@ -49,15 +49,20 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                 shard.buffer.penalise(penalties);
             }
         }
-        if (self.policy().gates()).is_some_and(|gates| gates.draws_by_threshold()) {
+        if self.draws_by_threshold() {
             self.calibrate_by_rollout()?;
         }
         Ok((traffic, Some((price, terms))))
     }
 
+    /// Whether the policy has gates whose rollouts draw by their calibration.
+    pub(crate) fn draws_by_threshold(&self) -> bool {
+        (self.policy().gates()).is_some_and(|gates| gates.draws_by_threshold())
+    }
+
     /// Sets the gates of execution so that they would keep to the budget in the observations of the last
-    /// rollout. [`run`](Self::run) does so before each evaluation; who calls [`iterate`](Self::iterate)
-    /// does it before the policy is executed.
+    /// rollout. [`run`](Self::run) does so before each evaluation and each checkpoint; who calls
+    /// [`iterate`](Self::iterate) does it before the policy is executed.
     ///
     /// # Errors
     ///
