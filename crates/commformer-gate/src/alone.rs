@@ -24,7 +24,7 @@
 //! # Ok::<(), commformer_gate::GateError>(())
 //! ```
 
-use commformer_nn::layout::{collect, not_finite};
+use commformer_nn::layout::{Saved, collect, not_finite};
 use commformer_nn::native::{Native, Tape};
 
 use crate::network::{Network, THRESHOLD};
@@ -51,7 +51,7 @@ impl Gate {
     pub fn exported(
         config: &str,
         execution: &str,
-        parts: impl IntoIterator<Item = (String, Vec<f32>)>,
+        parts: impl IntoIterator<Item = (String, impl Into<Saved>)>,
     ) -> Result<Self, GateError> {
         let input = "config";
         let config = serde_json::from_str(config).map_err(|error| GateError::Input {
@@ -66,8 +66,8 @@ impl Gate {
         Self::of_parts(&config, execution, parts)
     }
 
-    /// From saved weights: the numbers of each tensor under its name in the file, such as a checkpoint's. Names that
-    /// do not begin with `gate.` are others' and left alone.
+    /// From saved weights: the numbers of each tensor, with its [shape](Saved) where that is known, under its name in the
+    /// file, such as a checkpoint's. Names that do not begin with `gate.` are others' and left alone.
     ///
     /// # Errors
     /// [`GateError::Config`] when the configuration does not make a gate, [`GateError::Input`] that names the missing,
@@ -75,12 +75,13 @@ impl Gate {
     pub fn of_parts(
         config: &TemporalGateConfig,
         execution: Execution,
-        parts: impl IntoIterator<Item = (String, Vec<f32>)>,
+        parts: impl IntoIterator<Item = (String, impl Into<Saved>)>,
     ) -> Result<Self, GateError> {
         config.validate()?;
         let network = Network::new(config);
         let mut saved = collect(parts, |name| name.starts_with("gate.")).map_err(refused)?;
-        let threshold = match saved.remove(THRESHOLD).as_deref() {
+        let threshold = saved.remove(THRESHOLD).map(|saved| saved.numbers);
+        let threshold = match threshold.as_deref() {
             Some([threshold]) if !threshold.is_nan() => *threshold,
             _ => return Err(refused(format!("`{THRESHOLD}` is not one number"))),
         };
@@ -268,6 +269,14 @@ mod tests {
         spoilt[2].1[1] = f32::NAN;
         let refused = gate(spoilt).unwrap_err().to_string();
         let expected = "`parts`: `gate.out.weight`: found NaN at 1, expected finite numbers";
+        assert_eq!(refused, expected);
+        let turned = parts().into_iter().map(|(name, numbers)| {
+            let shape = (name == "gate.out.weight").then(|| vec![2, 1]);
+            (name, Saved { shape, numbers })
+        });
+        let refused = Gate::of_parts(&TemporalGateConfig::new(3, 2), Execution::default(), turned);
+        let refused = refused.unwrap_err().to_string();
+        let expected = "`parts`: `gate.out.weight` has the shape [2, 1], expected the shape [1, 2]";
         assert_eq!(refused, expected);
         // A threshold beyond all numbers closes the gate for good.
         let mut closed = parts();

@@ -42,7 +42,7 @@ use crate::actor_critic::{Decides, Member, Running};
 use crate::registry::ActorsConfig;
 use commformer_model::ModelError;
 use commformer_model::decentralised::{
-    Action, Contents, Inbox, OpenEdges, Packet, check_finite, check_width,
+    Action, Contents, Inbox, OpenEdges, Packet, check_available, check_finite, check_width,
 };
 use commformer_nn::layout::not_finite;
 use commformer_nn::levels::Levels;
@@ -69,35 +69,24 @@ impl Exported {
     /// # Errors
     /// [`ModelError::Input`] for other files, [`ModelError::Config`] for sizes that make no network.
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
-        let contents = Contents::read(bytes)?;
+        let mut contents = Contents::read(bytes)?;
         let obs_version = contents.obs_version()?;
-        let Contents {
-            metadata,
-            mut parts,
-        } = contents;
+        let metadata = &contents.metadata;
         let text = |name: &str| match metadata.get(name) {
             Some(text) => Ok(text),
-            None if metadata.contains_key("policy") => Err(refused(
+            None if metadata.contains_key("policy") => Err(ModelError::of_file(
                 "found a team of CommFormer or MAT, which `commformer_model::decentralised::Exported` reads",
             )),
-            None => Err(refused(format!(
+            None => Err(ModelError::of_file(format!(
                 "found no `{name}` in the file's metadata, expected what `commformer export` writes"
             ))),
         };
-        let method: ActorsConfig = serde_json::from_str(text("method")?).map_err(refused)?;
-        let sizes: TeamSizes = serde_json::from_str(text("team")?).map_err(refused)?;
-        let edges =
-            (parts.remove("graph.edges")).ok_or_else(|| refused("found no `graph.edges`"))?;
-        let edges = OpenEdges::new(&edges)?;
-        if edges.agents() != sizes.agents {
-            return Err(refused(format!(
-                "found a graph of {} agents, expected {}",
-                edges.agents(),
-                sizes.agents
-            )));
-        }
+        let method: ActorsConfig =
+            serde_json::from_str(text("method")?).map_err(ModelError::of_file)?;
+        let sizes: TeamSizes = serde_json::from_str(text("team")?).map_err(ModelError::of_file)?;
+        let edges = contents.graph(sizes.agents)?;
         Ok(Self {
-            running: method.running(&sizes, parts)?,
+            running: method.running(&sizes, contents.parts)?,
             sizes,
             edges,
             obs_version,
@@ -353,30 +342,10 @@ impl Turn<'_> {
             check_width("noise", noise.len(), width)?;
             check_finite("noise", noise)?;
         }
-        let available: Option<Vec<u8>> = match available {
-            Some(available) => {
-                check_width("available", available.len(), width)?;
-                if !available.contains(&true) {
-                    return Err(ModelError::Input {
-                        input: "available",
-                        problem: "found none, expected at least one action that can be taken"
-                            .to_owned(),
-                    });
-                }
-                Some(available.iter().map(|flag| u8::from(*flag)).collect())
-            }
-            None => None,
-        };
+        let available = check_available(available, width)?;
         let running = &self.agent.running;
         let (decision, memory) = running.decide(self.member, available.as_deref(), noise)?;
         self.agent.memory = memory;
         Ok(decision)
-    }
-}
-
-fn refused(problem: impl ToString) -> ModelError {
-    ModelError::Input {
-        input: "file",
-        problem: problem.to_string(),
     }
 }

@@ -19,6 +19,7 @@ use commformer_env::settings::{Setting, settings};
 #[cfg(feature = "torch")]
 use commformer_env::{ConfigError, Spec};
 use commformer_model::ModelError;
+use commformer_nn::layout::Saved;
 #[cfg(feature = "torch")]
 use commformer_train::{BilevelConfig, GatePlan, GraphPlan};
 use serde::Deserialize;
@@ -187,7 +188,7 @@ macro_rules! methods {
             pub(crate) fn running(
                 &self,
                 sizes: &TeamSizes,
-                saved: HashMap<String, Vec<f32>>,
+                saved: HashMap<String, Saved>,
             ) -> Result<Arc<dyn Running>, ModelError> {
                 match self {
                     $(Self::$method(method) => running(method, sizes, saved)),*

@@ -63,13 +63,13 @@ use mail::Mailbox;
 pub use mail::{Delivered, Inbox, Links, OpenEdges};
 pub use member::{Member, Turn};
 #[doc(hidden)] // of agents of other methods, which run as these do
-pub use member::{check_finite, check_width};
+pub use member::{check_available, check_finite, check_width};
 pub use packet::{Action, Packet};
 pub use receiving::{Decision, Receiving};
 
 use crate::network::{self, Network};
 use crate::{Decoding, ModelError, PolicyConfig};
-use commformer_nn::layout::collect;
+use commformer_nn::layout::{Saved, collect};
 use std::sync::Arc;
 
 /// The network and its weights, for all members. They were handed out before the episode.
@@ -93,15 +93,16 @@ impl Weights {
         })
     }
 
-    /// Saved weights: the numbers of each tensor under its name in the file, such as a checkpoint's
-    /// `weights.safetensors`, in any order. Names that begin with `gate.` are a gate's, and left alone.
+    /// Saved weights: the numbers of each tensor, with its [shape](Saved) where that is known, under its name in the file,
+    /// such as a checkpoint's `weights.safetensors`, in any order. Names that begin with `gate.` are a gate's, and left
+    /// alone.
     ///
     /// # Errors
     /// [`ModelError::Config`] when the configuration does not make a policy, [`ModelError::Input`] that names the
     /// missing, unexpected, misshapen or doubled tensor, or one whose numbers are not finite.
     pub fn of_parts(
         config: &PolicyConfig,
-        parts: impl IntoIterator<Item = (String, Vec<f32>)>,
+        parts: impl IntoIterator<Item = (String, impl Into<Saved>)>,
     ) -> Result<Self, ModelError> {
         config.validate()?;
         let refused = |problem: String| ModelError::Input {

@@ -45,3 +45,14 @@ pub enum ModelError {
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
 }
+
+impl ModelError {
+    /// Refuses a team's file.
+    #[doc(hidden)] // of this workspace's crates
+    pub fn of_file(problem: impl ToString) -> Self {
+        Self::Input {
+            input: "file",
+            problem: problem.to_string(),
+        }
+    }
+}

@@ -23,18 +23,52 @@ pub fn not_finite(numbers: &[f32]) -> Option<String> {
     Some(format!("found {found} at {at}, expected finite numbers"))
 }
 
+/// A saved tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saved {
+    /// Its shape, where the file says it. Without it the count of the numbers alone is checked.
+    pub shape: Option<Vec<usize>>,
+    /// Its numbers, row by row.
+    pub numbers: Vec<f32>,
+}
+
+impl From<Vec<f32>> for Saved {
+    fn from(numbers: Vec<f32>) -> Self {
+        let shape = None;
+        Self { shape, numbers }
+    }
+}
+
+impl Saved {
+    /// Its numbers, if it has this shape.
+    ///
+    /// # Errors
+    /// A sentence with its name, and the shapes that were found and expected.
+    pub fn of_shape(self, name: &str, expected: &[usize]) -> Result<Vec<f32>, String> {
+        let Self { shape, numbers } = self;
+        let found = match shape {
+            Some(shape) if shape != expected => format!("the shape {shape:?}"),
+            _ if numbers.len() != expected.iter().product() => format!("{} numbers", numbers.len()),
+            _ => return Ok(numbers),
+        };
+        Err(format!(
+            "`{name}` has {found}, expected the shape {expected:?}"
+        ))
+    }
+}
+
 /// Saved tensors by name, those alone whose names are a network's `own`: a file may have others.
 ///
 /// # Errors
 /// A sentence that names a tensor that is there twice.
 pub fn collect(
-    parts: impl IntoIterator<Item = (String, Vec<f32>)>,
+    parts: impl IntoIterator<Item = (String, impl Into<Saved>)>,
     own: impl Fn(&str) -> bool,
-) -> Result<HashMap<String, Vec<f32>>, String> {
+) -> Result<HashMap<String, Saved>, String> {
     let mut saved = HashMap::new();
-    for (name, numbers) in parts.into_iter().filter(|(name, _)| own(name)) {
+    for (name, part) in parts.into_iter().filter(|(name, _)| own(name)) {
         match saved.entry(name) {
-            Entry::Vacant(entry) => drop(entry.insert(numbers)),
+            Entry::Vacant(entry) => drop(entry.insert(part.into())),
             Entry::Occupied(entry) => {
                 return Err(format!(
                     "`{}` is there twice; keep one of them",
@@ -194,16 +228,11 @@ impl Layout {
     ///
     /// # Errors
     /// A sentence that names the missing, misshapen or unexpected tensor, or one whose numbers are not finite.
-    pub fn take(&self, mut saved: HashMap<String, Vec<f32>>) -> Result<Vec<Vec<f32>>, String> {
+    pub fn take(&self, mut saved: HashMap<String, Saved>) -> Result<Vec<Vec<f32>>, String> {
         let mut part = |part: &Part| {
             let Part { name, shape, .. } = part;
             let found = (saved.remove(name)).ok_or_else(|| format!("`{name}` is missing"))?;
-            if found.len() != part.numel() {
-                let length = found.len();
-                return Err(format!(
-                    "`{name}` has {length} numbers, expected the shape {shape:?}"
-                ));
-            }
+            let found = found.of_shape(name, shape)?;
             match not_finite(&found) {
                 Some(problem) => Err(format!("`{name}`: {problem}")),
                 None => Ok(found),

@@ -10,7 +10,7 @@ use crate::alone::{Decision, TeamSizes};
 use commformer_env::settings;
 use commformer_model::decentralised::Action;
 use commformer_model::{ActionSpace, ModelError};
-use commformer_nn::layout::{Layout, not_finite};
+use commformer_nn::layout::{Layout, Saved, not_finite};
 use commformer_nn::levels::Levels;
 use commformer_nn::native::{Actions, Scored};
 use commformer_nn::seen;
@@ -58,13 +58,9 @@ struct Trained<T> {
 pub(crate) fn running<M: ActorCriticMethod>(
     method: &M,
     sizes: &TeamSizes,
-    saved: HashMap<String, Vec<f32>>,
+    saved: HashMap<String, Saved>,
 ) -> Result<Arc<dyn Running>, ModelError> {
-    let refused = |problem: String| ModelError::Input {
-        input: "file",
-        problem,
-    };
-    settings::check(method).map_err(|error| refused(error.to_string()))?;
+    settings::check(method).map_err(ModelError::of_file)?;
     sizes.check()?;
     let config: ActorCriticConfig = method.sizes();
     let told = if config.agent_id { sizes.agents } else { 0 };
@@ -83,7 +79,7 @@ pub(crate) fn running<M: ActorCriticMethod>(
     };
     let talk = |layout: &mut Layout, name: &str| method.talk(layout, name);
     let network = Network::new(&sizes, talk);
-    let numbers = network.layout.take(saved).map_err(refused)?;
+    let numbers = network.layout.take(saved).map_err(ModelError::of_file)?;
     Ok(Arc::new(Trained {
         network,
         numbers,

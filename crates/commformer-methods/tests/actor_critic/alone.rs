@@ -327,7 +327,17 @@ fn files_of_something_else_are_refused() {
         (
             r#"agents\":3"#,
             r#"agents\":2"#,
-            "found a graph of 3 agents, expected 2",
+            "`graph.edges` has the shape [3, 3], expected the shape [2, 2]",
+        ),
+        (
+            r#""shape":[3,3]"#,
+            r#""shape":[1,9]"#,
+            "`graph.edges` has the shape [1, 9], expected the shape [3, 3]",
+        ),
+        (
+            r#""shape":[64,7]"#,
+            r#""shape":[7,64]"#,
+            "has the shape [7, 64], expected the shape [64, 7]",
         ),
         (r#"obs_dim\":7"#, r#"obs_dim\":0"#, "found 0, expected 1 to"),
         (

@@ -1,6 +1,6 @@
 //! A trained team in one file, which `commformer export` writes.
 
-use commformer_nn::layout::not_finite;
+use commformer_nn::layout::{Saved, not_finite};
 use safetensors::{Dtype, SafeTensors};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub struct ExportedGate {
     /// How it decides: `error-diffusion` or `threshold`.
     pub execution: String,
     /// Its weights.
-    pub parts: Vec<(String, Vec<f32>)>,
+    pub parts: Vec<(String, Saved)>,
 }
 
 impl Exported {
@@ -43,31 +43,27 @@ impl Exported {
     /// # Errors
     /// [`ModelError::Input`] for other files, [`ModelError::Config`] for a configuration that makes no network.
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
-        let contents = Contents::read(bytes)?;
+        let mut contents = Contents::read(bytes)?;
         let obs_version = contents.obs_version()?;
-        let Contents {
-            metadata,
-            mut parts,
-        } = contents;
+        let metadata = &contents.metadata;
         let policy = metadata.get("policy").ok_or_else(|| match metadata.get("method") {
-            Some(method) => refused(format!(
+            Some(method) => ModelError::of_file(format!(
                 "found a team of the method {method}, which `commformer_methods::alone::Exported` reads"
             )),
-            None => refused(
+            None => ModelError::of_file(
                 "found no configuration of a network in the file's metadata, expected what `commformer export` writes",
             ),
         })?;
-        let config: PolicyConfig = serde_json::from_str(policy).map_err(refused)?;
-        let edges = parts
-            .remove("graph.edges")
-            .ok_or_else(|| refused("found no `graph.edges`"))?;
+        let config: PolicyConfig = serde_json::from_str(policy).map_err(ModelError::of_file)?;
+        let edges = contents.graph(config.agents)?;
+        let Contents { metadata, parts } = contents;
         let (of_gate, parts): (Vec<_>, Vec<_>) = parts
             .into_iter()
             .partition(|(name, _)| name.starts_with("gate."));
         let gate = match (metadata.get("gate"), of_gate.is_empty()) {
             (None, true) => None,
             (None, false) => {
-                return Err(refused(
+                return Err(ModelError::of_file(
                     "found weights of a gate without `gate` in the metadata: export the team again",
                 ));
             }
@@ -77,13 +73,6 @@ impl Exported {
                 parts: of_gate,
             }),
         };
-        let edges = OpenEdges::new(&edges)?;
-        if edges.agents() != config.agents {
-            let (found, expected) = (edges.agents(), config.agents);
-            return Err(refused(format!(
-                "found a graph of {found} agents, expected {expected}"
-            )));
-        }
         Ok(Self {
             weights: Arc::new(Weights::of_parts(&config, parts)?),
             edges,
@@ -97,13 +86,16 @@ impl Exported {
 /// that this program does not know.
 pub const FORMAT: u32 = 1;
 
+/// The name of the graph among the tensors.
+const GRAPH: &str = "graph.edges";
+
 /// What a file in the safetensors format holds.
 #[derive(Debug)]
 pub struct Contents {
     /// Its metadata.
     pub metadata: HashMap<String, String>,
-    /// The numbers of each tensor under its name.
-    pub parts: HashMap<String, Vec<f32>>,
+    /// Each tensor under its name.
+    pub parts: HashMap<String, Saved>,
 }
 
 impl Contents {
@@ -113,7 +105,7 @@ impl Contents {
     /// [`ModelError::Input`] for other files.
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
         let unreadable = |error| {
-            refused(format!(
+            ModelError::of_file(format!(
                 "not what `commformer export` writes, or cut short ({error})"
             ))
         };
@@ -123,24 +115,38 @@ impl Contents {
         for (name, tensor) in file.tensors() {
             if tensor.dtype() != Dtype::F32 {
                 let found = tensor.dtype();
-                return Err(refused(format!("`{name}` has {found:?}, expected F32")));
+                return Err(ModelError::of_file(format!(
+                    "`{name}` has {found:?}, expected F32"
+                )));
             }
             let (numbers, _) = tensor.data().as_chunks();
             let numbers: Vec<f32> = numbers.iter().map(|x| f32::from_le_bytes(*x)).collect();
             if let Some(problem) = not_finite(&numbers) {
-                return Err(refused(format!("`{name}`: {problem}")));
+                return Err(ModelError::of_file(format!("`{name}`: {problem}")));
             }
-            parts.insert(name, numbers);
+            let shape = Some(tensor.shape().to_vec());
+            parts.insert(name, Saved { shape, numbers });
         }
         let metadata = header.metadata().clone().unwrap_or_default();
         let contents = Self { metadata, parts };
         match contents.number("format")? {
-            Some(format) if format > FORMAT => Err(refused(format!(
+            Some(format) if format > FORMAT => Err(ModelError::of_file(format!(
                 "found version {format} of the format, expected at most {FORMAT}: a later version of commformer wrote it, \
                  use that or a later one"
             ))),
             _ => Ok(contents),
         }
+    }
+
+    /// Takes the graph of a team of so many agents (N), (N, N), out of the tensors.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] when there is none, or one of another team.
+    pub fn graph(&mut self, agents: usize) -> Result<OpenEdges, ModelError> {
+        let graph = (self.parts.remove(GRAPH))
+            .ok_or_else(|| ModelError::of_file(format!("found no `{GRAPH}`")))?
+            .of_shape(GRAPH, &[agents; 2]);
+        OpenEdges::new(&graph.map_err(ModelError::of_file)?)
     }
 
     /// The version of the observations that the team learned from (`commformer_env::Spec::obs_version`): an environment that
@@ -154,16 +160,10 @@ impl Contents {
 
     fn number(&self, name: &str) -> Result<Option<u32>, ModelError> {
         let number = |text: &String| {
-            text.parse()
-                .map_err(|_| refused(format!("found `{name}` as `{text}`, expected a number")))
+            text.parse().map_err(|_| {
+                ModelError::of_file(format!("found `{name}` as `{text}`, expected a number"))
+            })
         };
         self.metadata.get(name).map(number).transpose()
-    }
-}
-
-fn refused(problem: impl ToString) -> ModelError {
-    ModelError::Input {
-        input: "file",
-        problem: problem.to_string(),
     }
 }

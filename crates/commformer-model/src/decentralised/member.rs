@@ -72,16 +72,7 @@ impl Member {
     pub fn perceive(&self, obs: &[f32], available: Option<&[bool]>) -> Result<Turn, ModelError> {
         let config = self.weights.config();
         check_width("obs", obs.len(), config.obs_dim)?;
-        if let Some(available) = available {
-            check_width("available", available.len(), config.actions.width())?;
-            if !available.contains(&true) {
-                return Err(ModelError::Input {
-                    input: "available",
-                    problem: "found none, expected at least one action that can be taken"
-                        .to_owned(),
-                });
-            }
-        }
+        let available = check_available(available, config.actions.width())?;
         check_finite("obs", obs)?;
         let mut tape = Tape::default();
         tape.begin([1, 1]);
@@ -97,7 +88,7 @@ impl Member {
             weights: Arc::clone(&self.weights),
             agent: self.agent,
             embedding: tape.value(embedding).to_vec(),
-            available: available.map(|flags| flags.iter().map(|flag| u8::from(*flag)).collect()),
+            available,
             memory: match after {
                 Some(after) => Some(tape.value(after).to_vec()),
                 None => self.memory.clone(),
@@ -157,6 +148,27 @@ pub fn check_width(input: &'static str, found: usize, expected: usize) -> Result
         expected: format!("[{expected}]"),
         found: vec![found as i64],
     })
+}
+
+/// Which of an agent's actions it can take, as the kernels read it; `None`: all.
+///
+/// # Errors
+/// [`ModelError::Shape`] for another number of flags, [`ModelError::Input`] when no action is available.
+pub fn check_available(
+    available: Option<&[bool]>,
+    width: usize,
+) -> Result<Option<Vec<u8>>, ModelError> {
+    let Some(available) = available else {
+        return Ok(None);
+    };
+    check_width("available", available.len(), width)?;
+    if !available.contains(&true) {
+        return Err(ModelError::Input {
+            input: "available",
+            problem: "found none, expected at least one action that can be taken".to_owned(),
+        });
+    }
+    Ok(Some(available.iter().map(|flag| u8::from(*flag)).collect()))
 }
 
 /// Refuses an input whose numbers are not all finite.

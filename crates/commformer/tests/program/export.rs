@@ -188,7 +188,7 @@ fn an_exported_team_plays_as_it_was_evaluated() {
         (
             "\\\"agents\\\":3,\\\"obs_dim",
             "\\\"agents\\\":2,\\\"obs_dim",
-            "found a graph of 3 agents, expected 2",
+            "`graph.edges` has the shape [3, 3], expected the shape [2, 2]",
         ),
     ] {
         let at = whole
