@@ -48,7 +48,9 @@ impl Saved {
         let Self { shape, numbers } = self;
         let found = match shape {
             Some(shape) if shape != expected => format!("the shape {shape:?}"),
-            _ if numbers.len() != expected.iter().product() => format!("{} numbers", numbers.len()),
+            _ if numbers.len() != expected.iter().product::<usize>() => {
+                format!("{} numbers", numbers.len())
+            }
             _ => return Ok(numbers),
         };
         Err(format!(
