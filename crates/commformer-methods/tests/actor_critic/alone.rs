@@ -335,9 +335,9 @@ fn files_of_something_else_are_refused() {
             "`graph.edges` has the shape [1, 9], expected the shape [3, 3]",
         ),
         (
-            r#""shape":[64,7]"#,
-            r#""shape":[7,64]"#,
-            "has the shape [7, 64], expected the shape [64, 7]",
+            r#""shape":[64,10]"#,
+            r#""shape":[10,64]"#,
+            "has the shape [10, 64], expected the shape [64, 10]",
         ),
         (r#"obs_dim\":7"#, r#"obs_dim\":0"#, "found 0, expected 1 to"),
         (
