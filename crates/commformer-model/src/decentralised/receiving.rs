@@ -28,6 +28,7 @@ pub struct Receiving {
     x: Vec<f32>,
     /// What each block heard of others, E numbers, if the member keeps that.
     others: Vec<Vec<f32>>,
+    /// Whether it heard somebody in every block so far: only then has it something new to keep of each.
     receives: bool,
     /// What it says before the next encoder block, rows of [`PolicyConfig::message_width`]; nothing after the last.
     said: Vec<f32>,
@@ -64,7 +65,7 @@ impl Receiving {
             memory: turn.memory.clone(),
             x: turn.embedding.clone(),
             others: Vec::new(),
-            receives: false,
+            receives: true,
             said: Vec::new(),
             block: 0,
             tape: Tape::default(),
@@ -124,9 +125,9 @@ impl Receiving {
                 .and_then(|()| letter.end())
                 .map_err(sent_by(*sender))?;
         }
-        let received = std::mem::replace(&mut self.receives, !inbox.letters().is_empty());
+        let receives = !inbox.letters().is_empty();
         let links = self.begin_pass(inbox);
-        let stale = self.stale();
+        let stale = self.stale(receives);
         let stale = stale.as_ref().map(|stale| stale.inputs(&mut self.tape));
         let x = self.tape.input(&self.x, config.embed_dim, false);
         let all = self.tape.input(&all, width, false);
@@ -143,11 +144,9 @@ impl Receiving {
         );
         let x = self.tape.value(x).to_vec();
         let others = others.map(|others| self.tape.value(others).to_vec());
-        let made = check_made(&x).and_then(|()| check_made(others.as_deref().unwrap_or_default()));
-        if let Err(error) = made {
-            self.receives = received;
-            return Err(error);
-        }
+        check_made(&x)?;
+        check_made(others.as_deref().unwrap_or_default())?;
+        self.receives &= receives;
         self.x = x;
         self.others.extend(others);
         self.block += 1;
@@ -192,7 +191,7 @@ impl Receiving {
         let value = (self.weights.network).values(&mut Native::new(&mut self.tape, &leaves), &x);
         let value = self.tape.value(value)[0];
         let others: Vec<&[f32]> = self.others.iter().map(Vec::as_slice).collect();
-        let memory = match self.stale() {
+        let memory = match self.stale(self.receives) {
             Some(stale) => Some(stale.next(&others)),
             None => self.memory.clone(),
         };
@@ -241,7 +240,13 @@ impl Receiving {
                 ),
             });
         }
+        self.check_senders(inbox, |sender| sender < self.agent)?;
+        self.check_previous(inbox)?;
         if config.decoder == Decoding::Parallel {
+            // What others say while they decide is empty here.
+            for (sender, packet) in inbox.letters() {
+                packet.read().end().map_err(sent_by(*sender))?;
+            }
             self.begin_pass(&Inbox::default());
             let x = self.tape.input(&self.x, width, false);
             let leaves = self.weights.leaves();
@@ -249,8 +254,6 @@ impl Receiving {
             let outputs = network.head(&mut Native::new(&mut self.tape, &leaves), &x);
             return Ok((self.tape.value(outputs).to_vec(), Packet::default()));
         }
-        self.check_senders(inbox, |sender| sender < self.agent)?;
-        self.check_previous(inbox)?;
         let own = match inbox.previous() {
             Some(packet) => {
                 let mut letter = packet.read();
@@ -334,10 +337,11 @@ impl Receiving {
         own_links
     }
 
-    fn stale(&self) -> Option<StaleState> {
+    /// What it keeps of old messages, if it does, where it `receives` new ones or not.
+    fn stale(&self, receives: bool) -> Option<StaleState> {
         let network = &self.weights.network;
         let keeps = self.config().closed == Closed::Stale;
-        keeps.then(|| StaleState::new(network, self.memory.as_deref(), vec![self.receives]))
+        keeps.then(|| StaleState::new(network, self.memory.as_deref(), vec![receives]))
     }
 }
 

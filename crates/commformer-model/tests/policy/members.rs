@@ -1,7 +1,7 @@
 //! Members of a team that runs apart: what they refuse, and that saved weights make the same team.
 
 use commformer_model::decentralised::{Inbox, Member, OpenEdges, Packet, Team, Weights};
-use commformer_model::{ActionSpace, Closed, CommFormer, PolicyConfig, PreviousAction};
+use commformer_model::{ActionSpace, Closed, CommFormer, Decoding, PolicyConfig, PreviousAction};
 use std::sync::Arc;
 
 use crate::common::{Noise, noisy_policy};
@@ -174,6 +174,74 @@ fn the_action_of_an_agent_that_is_not_heard_is_refused() {
     for rule in [heard, always] {
         let first = decides(rule, 0, [1.0; 3]).unwrap_err();
         assert!(first.contains("it is the first"), "{first}");
+    }
+}
+
+/// Agents who decide at once say nothing while they do.
+#[test]
+fn a_message_to_an_agent_that_decides_at_once_is_refused() {
+    let mut noise = Noise::new(9);
+    let config = PolicyConfig {
+        decoder: Decoding::Parallel,
+        ..PolicyConfig::new(3, 5, ActionSpace::Discrete(4))
+    };
+    let weights = Weights::new(&noisy_policy(&config, &mut noise)).unwrap();
+    let member = Member::new(weights, 1).unwrap();
+    let obs = numbers(&noise.normals(&[5]));
+    let decides = |inbox: &Inbox<'_>| {
+        let links = OpenEdges::new(&[1.0; 9]).unwrap().links(1);
+        let mut own = member.perceive(&obs, None).unwrap().receive(links);
+        own.attend(&Inbox::default()).unwrap();
+        let decision = own.decide(inbox, None);
+        decision.map(drop).map_err(|error| error.to_string())
+    };
+    let (empty, letter) = (Packet::default(), Packet::from(vec![2]));
+    assert_eq!(decides(&Inbox::default()), Ok(()));
+    assert_eq!(decides(&Inbox::new([(0, &empty)], Some(&letter))), Ok(()));
+    let error = decides(&Inbox::new([(0, &letter)], None)).unwrap_err();
+    assert!(error.contains("of agent 0: 1 bytes"), "{error}");
+    for stranger in [1, 2, 9] {
+        let error = decides(&Inbox::new([(stranger, &empty)], None)).unwrap_err();
+        assert!(error.contains("whom it does not hear"), "{error}");
+    }
+}
+
+/// What is lost in one block alone does not take the place of what an agent keeps of the others.
+#[test]
+fn an_agent_that_misses_a_block_keeps_what_it_has() {
+    let mut noise = Noise::new(11);
+    let config = PolicyConfig {
+        embed_dim: 8,
+        blocks: 2,
+        closed: Closed::Stale,
+        ..PolicyConfig::new(3, 5, ActionSpace::Discrete(4))
+    };
+    let weights = Weights::new(&noisy_policy(&config, &mut noise)).unwrap();
+    let mut member = Member::new(weights, 1).unwrap();
+    let obs = numbers(&noise.normals(&[5]));
+    let letter = Packet::from(0.5f32.to_le_bytes().repeat(8));
+    let mut step = |arrives: [bool; 2]| {
+        let links = OpenEdges::new(&[1.0; 9]).unwrap().links(1);
+        let mut own = member.perceive(&obs, None).unwrap().receive(links);
+        for arrives in arrives {
+            let letters = arrives.then_some((0, &letter));
+            own.attend(&Inbox::new(letters, None)).unwrap();
+        }
+        let memory = own.decide(&Inbox::default(), None).unwrap().memory.unwrap();
+        member.keep(Some(memory.clone())).unwrap();
+        memory
+    };
+    let (digests, width) = (16, 17);
+    let first = step([true; 2]);
+    assert_eq!((first.len(), first[digests]), (width, 1.0));
+    for (arrives, age) in [
+        ([false, true], 2.0),
+        ([true, false], 3.0),
+        ([false; 2], 4.0),
+    ] {
+        let kept = step(arrives);
+        assert_eq!(kept[..digests], first[..digests], "{arrives:?}");
+        assert_eq!(kept[digests], age, "{arrives:?}");
     }
 }
 
