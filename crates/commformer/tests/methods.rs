@@ -192,7 +192,7 @@ fn stopped(set: &[&str]) -> (TeamTrainer, CheckpointStore, tempfile::TempDir) {
         "gate.start=0.0",
         "gate.target_rate=0.25",
         "run.steps=1200",
-        "run.eval_every=1200",
+        "eval.every=1200",
     ];
     let config = small("signal", &[&of_all, set].concat());
     let folder = tempfile::tempdir().unwrap();

@@ -119,6 +119,9 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             // set already: once more would change how the team goes on to learn.
             if !evaluate && !self.draws_by_threshold() {
                 self.calibrate_by_rollout()?;
+                if stop {
+                    self.calibrate(environments, &self.evaluate_options())?;
+                }
             }
             self.save(store, listener, &self.checkpoint()?)?;
         }
@@ -146,20 +149,25 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         }
     }
 
+    /// How the policy is evaluated.
+    fn evaluate_options(&self) -> EvaluateOptions {
+        let run = &self.settings.run;
+        EvaluateOptions {
+            sampled: None,
+            gates: (self.gates_learned()).map(|_| seed_for(run.seed, Purpose::Gates)),
+            episodes: run.eval_episodes,
+            max_steps: EvaluateOptions::PATIENCE,
+            device: run.device,
+        }
+    }
+
     /// Evaluates the policy as it is now.
     fn evaluate(
         &mut self,
         environments: MakeEnvironments<'_, E>,
         listener: &mut dyn Listener,
     ) -> Result<(), TrainError> {
-        let run = &self.settings.run;
-        let options = EvaluateOptions {
-            sampled: None,
-            gates: (self.gates_learned()).map(|_| seed_for(run.seed, Purpose::Gates)),
-            episodes: run.eval_episodes,
-            max_steps: EvaluateOptions::PATIENCE,
-            device: run.device,
-        };
+        let options = self.evaluate_options();
         self.calibrate_by_rollout()?;
         self.calibrate(environments, &options)?;
         let mut report = evaluate(

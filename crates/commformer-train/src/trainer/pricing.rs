@@ -61,8 +61,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     }
 
     /// Sets the gates of execution so that they would keep to the budget in the observations of the last
-    /// rollout. [`run`](Self::run) does so before each evaluation and each checkpoint; who calls
-    /// [`iterate`](Self::iterate) does it before the policy is executed.
+    /// rollout. [`run`](Self::run) does so before each evaluation and each checkpoint, and corrects it before each evaluation
+    /// and at a stop, by episodes of execution; who calls [`iterate`](Self::iterate) does it before the policy is executed.
     ///
     /// # Errors
     ///
