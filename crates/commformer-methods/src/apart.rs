@@ -15,6 +15,7 @@ pub struct Decentralised<T> {
     /// For each step, what was delivered in each environment.
     log: RefCell<Vec<Vec<Delivered>>>,
     took: Cell<Duration>,
+    agent_steps: Cell<u64>,
 }
 
 /// Does some work and adds the time that it takes.
@@ -32,6 +33,7 @@ impl<T: Team> Decentralised<T> {
             team,
             log: RefCell::default(),
             took: Cell::default(),
+            agent_steps: Cell::default(),
         }
     }
 
@@ -45,16 +47,30 @@ impl<T: Team> Decentralised<T> {
         self.took.get()
     }
 
-    /// What was delivered in the first episode of each environment, since the start or the last call.
+    /// Steps of all agents so far, in all environments.
+    pub fn agent_steps(&self) -> u64 {
+        self.agent_steps.get()
+    }
+
+    /// What was delivered in the `episodes` of an evaluation, the only one since the start or the last call. They were played
+    /// in rounds of one in each environment.
     pub fn delivered(&self, episodes: &[EpisodeRecord]) -> Delivered {
-        let mut total = Delivered::default();
-        for (step, of_envs) in self.log.take().iter().enumerate() {
-            for (delivered, episode) in of_envs.iter().zip(episodes) {
-                if step < episode.steps as usize {
+        let (log, mut total) = (self.log.take(), Delivered::default());
+        let (envs, mut begin) = (log.first().map_or(1, Vec::len), 0);
+        for round in episodes.chunks(envs.max(1)) {
+            let mut end = begin;
+            for (env, episode) in round.iter().enumerate() {
+                let from = begin + episode.lost_steps as usize;
+                let to = from + episode.steps as usize;
+                let of_episode = log.iter().take(to).skip(from);
+                for delivered in of_episode.filter_map(|of_envs| of_envs.get(env)) {
                     total.messages += delivered.messages;
                     total.bytes += delivered.bytes;
                 }
+                end = end.max(to);
             }
+            // All go on until the last of these episodes ends.
+            begin = end;
         }
         total
     }
@@ -82,6 +98,8 @@ impl<T: Team> Actor for Decentralised<T> {
         let apart = self.team.act_apart(batch, gates, noise)?;
         self.log.borrow_mut().push(apart.delivered);
         self.took.update(|took| took + apart.took);
+        let of_step = apart.act.log_probs.numel() as u64;
+        self.agent_steps.update(|steps| steps + of_step);
         Ok(apart.act)
     }
 }

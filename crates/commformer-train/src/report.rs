@@ -201,6 +201,11 @@ pub struct EpisodeRecord {
     /// Share of the agents' steps in which they received exactly when they must, where the environment
     /// knows when.
     pub gates_right: Option<f64>,
+    /// Rounds of messages in all of its steps, in each of which agents wait for those whom they hear.
+    pub message_rounds: f64,
+    /// Steps that its environment took before it in this evaluation: of episodes that were
+    /// [lost](commformer_env::VecEnv::lost).
+    pub lost_steps: u32,
     /// The environment's metrics, in the order of its `Spec`.
     pub metrics: Vec<f64>,
 }
@@ -221,8 +226,6 @@ pub struct EvaluationReport {
     pub gated: bool,
     /// Share of the agents that hear the one they must, where the environment knows whom.
     pub sources_heard: Option<f64>,
-    /// Rounds of messages in a step, in each of which every agent waits for those whom it hears; 0 if nothing was sent.
-    pub message_rounds: u32,
 }
 
 impl EvaluationReport {

@@ -87,7 +87,7 @@ pub fn run(
     loaded.play(&team, &mut envs(config, request)?)
 }
 
-/// Fresh environments for the episodes: always the same.
+/// Fresh environments for the episodes: always the same, in rounds of as many as there can be at once.
 fn envs(config: &Config, request: &Request) -> Result<Envs, ComposeError> {
     let Request { episodes, seed, .. } = *request;
     compose::evaluation(config, episodes, seed, Purpose::FinalEvaluation)
@@ -305,6 +305,8 @@ mod tests {
                 full_bytes: 600.0,
             },
             gates_right: Some(1.0),
+            message_rounds: 6.0,
+            lost_steps: 0,
             metrics: vec![1e9; metric_names.len()],
         };
         let report = EvaluationReport {
@@ -314,7 +316,6 @@ mod tests {
             graph: vec![0.0; 4],
             gated: true,
             sources_heard: Some(1.0),
-            message_rounds: 2,
         };
         Evaluated {
             request: Request {

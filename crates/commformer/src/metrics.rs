@@ -56,7 +56,7 @@ pub fn of(report: &EvaluationReport, seed: u64) -> Metrics {
     );
     add(
         "message_rounds",
-        by_episode(&|_| f64::from(report.message_rounds)),
+        by_step(&|episode| (episode.message_rounds, f64::from(episode.steps))),
     );
     if report.gated {
         add(
@@ -125,6 +125,8 @@ mod tests {
             steps,
             traffic: traffic(),
             gates_right: Some(1.0),
+            message_rounds: f64::from(2 * steps),
+            lost_steps: 0,
             metrics: vec![success, f64::NAN],
         };
         EvaluationReport {
@@ -134,7 +136,6 @@ mod tests {
             graph: Vec::new(),
             gated: false,
             sources_heard: None,
-            message_rounds: 2,
         }
     }
 

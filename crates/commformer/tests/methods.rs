@@ -3,6 +3,7 @@
 
 use commformer::compose::{self, Envs, TeamTrainer};
 use commformer::config::{Config, METHODS, Overrides};
+use commformer_env::{Actions, Environment, Observation, Remote, Rng, Status, forward_environment};
 use commformer_methods::{Decentralised, Delivered};
 use commformer_train::{
     CheckpointStore, EvaluateOptions, EvaluationReport, IterationReport, Listener, Outcome, Policy,
@@ -165,6 +166,95 @@ fn so_do_those_of_every_other_method() {
             assert!(expected, "{method} {task}: {messages}");
         }
     }
+}
+
+/// A task elsewhere that loses its first episode in the third step. Other episodes have 4 to 8 steps.
+struct Lossy {
+    task: Box<dyn Environment>,
+    episodes: u32,
+    steps: u32,
+    length: u32,
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl Environment for Lossy {
+    forward_environment! { |this| this.task =>
+        spec metrics progress global_state save restore sources must_receive departed action_names agent_names draw
+    }
+
+    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
+        (self.episodes, self.steps) = (self.episodes + 1, 0);
+        self.length = 4 + (5.0 * rng.uniform()) as u32;
+        self.task.reset(rng, out);
+    }
+
+    fn step(
+        &mut self,
+        actions: Actions<'_>,
+        rng: &mut Rng,
+        out: Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Status {
+        self.steps += 1;
+        let status = self.task.step(actions, rng, out, rewards);
+        if self.lost() || self.steps == self.length {
+            Status::Truncated
+        } else {
+            status
+        }
+    }
+
+    fn remote(&mut self) -> Option<&mut dyn Remote> {
+        Some(self)
+    }
+}
+
+impl Remote for Lossy {
+    fn begin(&mut self, _actions: Option<Actions<'_>>, _rng: &mut Rng) {}
+
+    fn send(&mut self) {}
+
+    fn lost(&self) -> bool {
+        self.episodes == 1 && self.steps == 3
+    }
+
+    fn failure(&self) -> Option<&str> {
+        None
+    }
+}
+
+#[test]
+fn what_is_delivered_to_agents_alone_is_counted_in_rounds_of_episodes_of_any_length() {
+    let config = of_method("predator-prey", "ic3net", false);
+    let trainer = compose::trainer(&config, Device::Cpu).unwrap();
+    let graph = trainer.execution_graph().unwrap();
+    let alone = Decentralised::new(trainer.into_policy());
+    let lossy = |task| Lossy {
+        task,
+        episodes: 0,
+        steps: 0,
+        length: 0,
+    };
+    let purpose = Purpose::FinalEvaluation;
+    let mut envs = compose::evaluation_of(&config, 2, 1, purpose, lossy).unwrap();
+    let options = EvaluateOptions {
+        sampled: Some(2),
+        gates: Some(3),
+        episodes: Some(7),
+        ..EvaluateOptions::default()
+    };
+    let report = evaluate(&alone, &graph, &mut envs, &options).unwrap();
+    let of = |episode: &commformer_train::EpisodeRecord| (episode.lost_steps, episode.steps);
+    let episodes: Vec<_> = report.episodes.iter().map(of).collect();
+    assert!(episodes.iter().any(|(lost, _)| *lost == 3), "{episodes:?}");
+    assert!(episodes.iter().any(|(_, steps)| *steps != episodes[0].1));
+    let traffic = report.message_stats();
+    let expected = Delivered {
+        messages: traffic.messages as u64,
+        bytes: traffic.bytes as u64,
+    };
+    assert_eq!(alone.delivered(&report.episodes), expected);
+    assert_eq!(alone.delivered(&report.episodes), Delivered::default());
 }
 
 /// Wants the run to stop after so many iterations.

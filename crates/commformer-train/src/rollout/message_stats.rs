@@ -76,6 +76,30 @@ impl StepMessages<'_> {
         }
     }
 
+    /// Rounds of messages. An active agent waits for those whom it hears, whether they are active or not: it does not know.
+    pub fn rounds(&self) -> u32 {
+        let agents = self.active.len();
+        let waits = |needs: &dyn Fn(usize, usize) -> bool| {
+            (0..agents)
+                .filter(|agent| self.active[*agent])
+                .any(|receiver| {
+                    (0..agents).any(|sender| sender != receiver && needs(receiver, sender))
+                })
+        };
+        let at = |receiver: usize, sender: usize| receiver * agents + sender;
+        let along =
+            |receiver, sender| self.edge(at(receiver, sender)) * self.gate(receiver, sender) > 0.0;
+        let always = |receiver, sender| {
+            let bytes = self.sizes.always.get(at(receiver, sender));
+            bytes.is_some_and(|bytes| *bytes > 0)
+        };
+        match () {
+            () if waits(&along) => self.sizes.rounds,
+            () if waits(&always) => self.sizes.always_rounds,
+            () => 0,
+        }
+    }
+
     /// The statistics of the step.
     pub fn message_stats(&self) -> MessageStats {
         let agents = self.active.len();
@@ -192,6 +216,34 @@ mod tests {
         assert_eq!((some.messages, some.bytes), (1.0, 12.0));
         assert_eq!(some.open_rate(), 1.0 / 3.0);
         assert_eq!(some.share(), 12.0 / 62.0);
+    }
+
+    #[test]
+    fn agents_wait_in_a_round_while_a_gate_is_open() {
+        let sizes = MessageSizes {
+            rounds: 3,
+            always_rounds: 2,
+            ..sizes()
+        };
+        let rounds = |edges: &[f32], open: &[f32], active: [bool; 3]| {
+            let step = StepMessages {
+                edges,
+                open,
+                active: &active,
+                sizes: &sizes,
+            };
+            step.rounds()
+        };
+        let all = [true; 3];
+        assert_eq!(rounds(&EDGES, &[], all), 3);
+        assert_eq!(rounds(&EDGES, &[0.0, 0.0, 1.0], all), 3);
+        // All gates are closed, or there is no edge: what needs none is left.
+        assert_eq!(rounds(&EDGES, &[0.0; 3], all), 2);
+        assert_eq!(rounds(&[], &[], all), 2);
+        // Agent 2, who alone is active, listens to agent 1 all the same; agent 0 has its gate closed and no agent before it.
+        assert_eq!(rounds(&EDGES, &[], [false, false, true]), 3);
+        assert_eq!(rounds(&EDGES, &[0.0; 3], [true, false, false]), 0);
+        assert_eq!(rounds(&EDGES, &[], [false; 3]), 0);
     }
 
     #[test]

@@ -87,15 +87,7 @@ pub(crate) fn play<E: Environment>(
     }
     episodes.truncate(asked);
     let names = environments.spec().metrics.iter();
-    let sizes = policy.message_sizes();
-    let sent =
-        |of: fn(&MessageStats) -> f64| episodes.iter().any(|episode| of(&episode.traffic) > 0.0);
     Ok(EvaluationReport {
-        message_rounds: match (sent(|all| all.messages), sent(|all| all.bytes)) {
-            (true, _) => sizes.rounds,
-            (false, true) => sizes.always_rounds,
-            (false, false) => 0,
-        },
         steps: 0,
         episodes,
         metric_names: names.map(ToString::to_string).collect(),
@@ -133,7 +125,7 @@ fn play_round<E: Environment>(
     };
     let mut received = vec![EpisodeMessages::default(); envs];
     let mut records: Vec<Option<EpisodeRecord>> = vec![None; envs];
-    for _ in 0..options.max_steps {
+    for taken in 1..=options.max_steps {
         buffer.begin()?;
         act(&mut buffer, 0, policy, &graph, &mut noise)?;
         buffer.fetch_gates()?;
@@ -157,7 +149,10 @@ fn play_round<E: Environment>(
         buffer.step(0, environments)?;
         for (env, received) in received.iter_mut().enumerate() {
             if environments.lost(env) {
-                *received = EpisodeMessages::default();
+                *received = EpisodeMessages {
+                    lost_steps: taken as u32,
+                    ..EpisodeMessages::default()
+                };
             }
         }
         for episode in environments.episodes() {
@@ -167,6 +162,8 @@ fn play_round<E: Environment>(
                 steps: episode.steps,
                 traffic: received.traffic,
                 gates_right: received.gates_right(),
+                message_rounds: received.rounds,
+                lost_steps: received.lost_steps,
                 metrics: episode
                     .metrics
                     .iter()
@@ -198,12 +195,17 @@ struct EpisodeMessages {
     known: f64,
     /// Those of them in which the agent did what it must.
     right: f64,
+    /// Rounds of messages.
+    rounds: f64,
+    /// Steps before the episode.
+    lost_steps: u32,
 }
 
 impl EpisodeMessages {
     /// Adds a step, in which each agent must receive or must not, if that is known.
     fn add(&mut self, step: &StepMessages<'_>, must_receive: Option<&[bool]>) {
         self.traffic.add(&step.message_stats());
+        self.rounds += f64::from(step.rounds());
         for (agent, must) in must_receive.into_iter().flatten().enumerate() {
             if step.active[agent] {
                 let receives = step.received(agent).share > 0.0;

@@ -289,6 +289,8 @@ mod tests {
                 ..MessageStats::default()
             },
             gates_right: None,
+            message_rounds: 0.0,
+            lost_steps: 0,
             metrics: Vec::new(),
         };
         EvaluationReport {
@@ -298,7 +300,6 @@ mod tests {
             graph: Vec::new(),
             gated: true,
             sources_heard: None,
-            message_rounds: 0,
         }
     }
 

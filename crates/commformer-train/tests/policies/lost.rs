@@ -81,6 +81,8 @@ fn an_evaluation_plays_another_in_its_place() {
     assert_eq!(report.episodes.len(), ENVS);
     for episode in report.episodes {
         assert!(episode.steps > 3, "{episode:?}");
+        // Two of three steps each.
+        assert_eq!(episode.lost_steps, 6);
         // Nor do its messages count.
         assert_eq!(episode.traffic.agent_steps, 3.0 * f64::from(episode.steps));
     }

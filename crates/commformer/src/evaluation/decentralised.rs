@@ -1,11 +1,11 @@
 //! Evaluating a checkpoint with every agent alone, beside the policy over all of them at once.
 
-use super::{Evaluated, EvaluationError, Loaded, Request};
-use crate::compose::{self, ComposeError, Envs};
-use crate::config::Config;
+use super::{Evaluated, EvaluationError, Loaded, Request, envs};
+use crate::config::{Config, RunSettings};
 use commformer_env::ActionSpace;
 use commformer_methods::{Decentralised, Delivered};
-use commformer_train::{CheckpointStore, EpisodeRecord, EvaluationReport, Purpose};
+use commformer_model::Precision;
+use commformer_train::{CheckpointStore, EpisodeRecord, EvaluationReport};
 use serde::Serialize;
 use tch::Device;
 
@@ -45,24 +45,28 @@ pub fn compare(
     request: &Request,
     device: Device,
 ) -> Result<Comparison, EvaluationError> {
+    // Agents that are alone compute so, whatever the batch did in training.
+    let config = &Config {
+        run: RunSettings {
+            precision: Precision::Float32,
+            ..config.run.clone()
+        },
+        ..config.clone()
+    };
     let (team, loaded) = Loaded::load(config, store, request, device)?;
     let alone = Decentralised::new(team);
-    // Mailboxes belong to environments, so that every episode has one of its own.
-    let envs = || -> Result<Envs, ComposeError> {
-        let Request { episodes, seed, .. } = *request;
-        let purpose = Purpose::FinalEvaluation;
-        compose::evaluation_of(config, episodes, seed, purpose, |env| env)
-    };
-    let mut own = envs()?;
+    let mut own = envs(config, request)?;
     let evaluated = loaded.play(&alone, &mut own)?;
-    let microseconds = alone.took().as_secs_f64() * 1e6;
-    let delivered = alone.delivered(&evaluated.report.episodes);
-    let together = loaded.play(alone.team(), &mut envs()?)?;
-
     let tolerance = match own.spec().actions {
         ActionSpace::Discrete(_) => 0.0,
         ActionSpace::Continuous(_) => TOLERANCE,
     };
+    // Environments in Python are processes: not twice as many at once.
+    drop(own);
+    let microseconds = alone.took().as_secs_f64() * 1e6;
+    let delivered = alone.delivered(&evaluated.report.episodes);
+    let together = loaded.play(alone.team(), &mut envs(config, request)?)?;
+
     if let Some(difference) = difference(&evaluated.report, &together.report, tolerance) {
         return Err(EvaluationError::Decentralised(difference));
     }
@@ -77,16 +81,11 @@ pub fn compare(
             delivered.messages, delivered.bytes, by_formula.messages, by_formula.bytes
         )));
     }
-    let episodes = &evaluated.report.episodes;
-    // Every environment goes on until the longest episode ends.
-    let longest = episodes.iter().map(|episode| episode.steps).max();
-    let agent_steps =
-        episodes.len() as f64 * f64::from(longest.unwrap_or(1)) * own.spec().agents as f64;
     Ok(Comparison {
         alone: Alone {
             delivered,
             by_formula,
-            agent_step_us: microseconds / agent_steps.max(1.0),
+            agent_step_us: microseconds / alone.agent_steps().max(1) as f64,
         },
         evaluated,
     })
@@ -112,6 +111,11 @@ fn difference(
             && (a.metrics.iter().zip(&b.metrics)).all(|(a, b)| near(*a, *b))
     };
     let pairs = || alone.episodes.iter().zip(&together.episodes).enumerate();
+    if pairs().any(|(_, (a, b))| a.lost_steps != b.lost_steps) {
+        let told = "an environment was started anew at another step than with all at once: it played other episodes from \
+                    there on, so evaluate again";
+        return Some(told.to_owned());
+    }
     let differing = pairs().filter(|(_, (a, b))| !same(a, b)).count();
     let (index, (a, b)) = pairs().find(|(_, (a, b))| !same(a, b))?;
     Some(format!(
@@ -139,6 +143,8 @@ mod tests {
             steps: 3,
             traffic: MessageStats::default(),
             gates_right: None,
+            message_rounds: 6.0,
+            lost_steps: 0,
             metrics: Vec::new(),
         };
         EvaluationReport {
@@ -147,7 +153,6 @@ mod tests {
             metric_names: Vec::new(),
             gated: false,
             sources_heard: None,
-            message_rounds: 2,
             graph: Vec::new(),
         }
     }
@@ -171,5 +176,13 @@ mod tests {
         assert_eq!(difference(&alone, &near, TOLERANCE), None);
         near.episodes[1].steps = 4;
         assert!(difference(&alone, &near, TOLERANCE).is_some());
+    }
+
+    #[test]
+    fn an_environment_that_was_started_anew_is_told() {
+        let (alone, mut together) = (report(&[1.0, 2.0]), report(&[1.0, 3.0]));
+        together.episodes[1].lost_steps = 5;
+        let told = difference(&alone, &together, 0.0).unwrap();
+        assert!(told.contains("started anew"), "{told}");
     }
 }

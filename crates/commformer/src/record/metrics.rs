@@ -261,6 +261,8 @@ pub(crate) mod tests {
             steps: 4,
             traffic: MessageStats::default(),
             gates_right: None,
+            message_rounds: 8.0,
+            lost_steps: 0,
             metrics: vec![1.0],
         };
         let report = EvaluationReport {
@@ -270,7 +272,6 @@ pub(crate) mod tests {
             graph: vec![0.0, 1.0, 1.0, 0.0],
             gated: false,
             sources_heard: None,
-            message_rounds: 2,
         };
         let line = written(|file| {
             file.evaluated(&report, &metrics::of(&report, 1), 1.0)
