@@ -17,7 +17,8 @@ pub struct Packet(Vec<u8>);
 pub enum Action {
     /// One of a number of actions.
     Discrete(usize),
-    /// Real numbers.
+    /// Real numbers, as the network gives them. In training the Python bridge stretched them from [-1, 1] onto the bounds of
+    /// the environment's `Box` and clipped them there: a program that runs the team in such an environment does the same.
     Continuous(Vec<f32>),
 }
 
