@@ -2,7 +2,7 @@
 
 use crate::{Delivered, Team};
 use commformer_train::{
-    Act, Actor, EpisodeRecord, Gates, MessageSizes, Needs, ObsBatch, PolicyResult,
+    Act, Actor, EpisodeRecord, Gates, Gating, MessageSizes, Needs, ObsBatch, PolicyResult,
 };
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
@@ -24,6 +24,21 @@ pub(crate) fn timed<R>(took: &mut Duration, work: impl FnOnce() -> R) -> R {
     let made = work();
     *took += start.elapsed();
     made
+}
+
+/// What several gates decided, side by side along a dimension; `None` without any.
+pub(crate) fn joined<'a>(parts: impl Iterator<Item = &'a Gating>, along: i64) -> Option<Gating> {
+    let parts: Vec<&Gating> = parts.collect();
+    let all = |of: fn(&Gating) -> &Tensor| {
+        let parts: Vec<&Tensor> = parts.iter().map(|part| of(part)).collect();
+        Tensor::cat(&parts, along)
+    };
+    (!parts.is_empty()).then(|| Gating {
+        open: all(|gating| &gating.open),
+        log_probs: all(|gating| &gating.log_probs),
+        values: all(|gating| &gating.values),
+        scores: all(|gating| &gating.scores),
+    })
 }
 
 impl<T: Team> Decentralised<T> {

@@ -2,12 +2,11 @@
 
 use tch::{Kind, Tensor};
 
-use crate::config::ActionSpace;
 use crate::input::{Dense, Input};
 use crate::native::Workspace;
 use crate::{CommFormer, ModelError, Observations, UniformNoise};
 use commformer_nn::native::Actions;
-use commformer_nn::torch::{integers, numbers};
+use commformer_nn::torch::numbers;
 
 /// What a loss is made of, (B, N) each.
 #[derive(Debug)]
@@ -104,7 +103,7 @@ impl Pass<'_> {
         }
         let (scores, taken) = match &mut self.native {
             Some(workspace) => {
-                let actions = numbers_of(policy.config().actions, actions);
+                let actions = Actions::of_tensor(actions);
                 let dense = input.dense();
                 let mut noise = dropout.map(|uniform| {
                     let [batch, agents] = shape;
@@ -238,15 +237,6 @@ impl Pass<'_> {
         let mut found = gradients(loss, &leaves, evaluated.gate.is_some())?;
         let of_others = found.split_off(4);
         Ok((found, of_others))
-    }
-}
-
-/// Actions that were taken, as the native passes take them. They have been checked.
-fn numbers_of(space: ActionSpace, actions: &Tensor) -> Actions {
-    let actions = actions.contiguous();
-    match space {
-        ActionSpace::Discrete(_) => Actions::Discrete(integers(&actions).to_vec()),
-        ActionSpace::Continuous(_) => Actions::Continuous(numbers(&actions).to_vec()),
     }
 }
 

@@ -11,7 +11,6 @@ use crate::input::{Input, check_shape};
 use crate::native::Workspace;
 use crate::network::{Network, Weights};
 use crate::{Observations, UniformNoise};
-use commformer_nn::native::Actions;
 use commformer_nn::torch::{Distribution, Parameters, numbers};
 
 mod state;
@@ -310,12 +309,7 @@ impl CommFormer {
             let (actions, stale) = workspace.act(weights, embedding, &context, noise);
             let [batch, agents] = shape;
             Act {
-                actions: match actions {
-                    Actions::Discrete(actions) => Tensor::from_slice(&actions).view(shape),
-                    Actions::Continuous(actions) => {
-                        Tensor::from_slice(&actions).view([batch, agents, -1])
-                    }
-                },
+                actions: actions.to_tensor(shape),
                 log_probs: Tensor::from_slice(&workspace.log_probs).view(shape),
                 values: Tensor::from_slice(&workspace.values).view(shape),
                 stale: stale.map(|stale| Tensor::from_slice(&stale).view([batch, agents, -1])),

@@ -100,11 +100,7 @@ impl<T: Talk> ActorCritic<T> {
         noise: Option<&Tensor>,
     ) -> PolicyResult<[i64; 2]> {
         let [rows, agents] = self.check(batch, 1)?;
-        let of_gates = match gates {
-            Gates::Open => None,
-            Gates::Drawn(noise) | Gates::Decided(noise) => Some(noise),
-        };
-        let of_gates = of_gates.filter(|_| self.network.actor.gate.is_some());
+        let of_gates = gates.noise().filter(|_| self.network.actor.gate.is_some());
         let size = [rows, agents, agents];
         check("noise of gates", of_gates, Kind::Float, &size)?;
         let size = [rows, agents, self.actions.size() as i64];

@@ -103,12 +103,6 @@ fn sum_last(x: &Tensor) -> Tensor {
 }
 
 impl<T: Talk> ActorCritic<T> {
-    /// Whom agents could hear, (1 or B, N, N) of 1 and 0.
-    pub(super) fn others(&self, batch: &ObsBatch<'_>) -> Tensor {
-        let own = Tensor::eye(self.inputs.agents as i64, (Kind::Float, batch.obs.device()));
-        batch.graph.of_each().detach() * (1.0 - own)
-    }
-
     /// What the agents of B teams decide, who see `own`; `None` if they decide nothing.
     pub(super) fn decide(
         &self,
@@ -117,7 +111,7 @@ impl<T: Talk> ActorCritic<T> {
         gates: Gates<'_>,
     ) -> Option<Gating> {
         let gate = self.network.actor.gate.as_ref()?;
-        self.decide_among(batch.memory, own, &self.others(batch), gates)
+        self.decide_among(batch.memory, own, &batch.graph.others(), gates)
             .map(|gating| match gate.decides {
                 Decides::Send => Gating {
                     open: to_receivers(&gating.open),
@@ -179,7 +173,7 @@ impl<T: Talk> ActorCritic<T> {
             Decides::Send => of_senders(open),
             Decides::Hear(_) => open.shallow_clone(),
         });
-        let others = self.others(batch);
+        let others = batch.graph.others();
         let [log_probs, entropy] = decides.score(logits, open.as_ref(), &others);
         Some(GateEvaluation::Action {
             excess: log_probs.zeros_like(),

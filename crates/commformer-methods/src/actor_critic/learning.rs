@@ -6,9 +6,8 @@ use super::network::MOMENTS;
 use super::policy::ActorCritic;
 use super::seen::{Hearing, Seen};
 use super::talk::Talk;
-use commformer_env::ActionSpace;
 use commformer_nn::native::Actions;
-use commformer_nn::torch::{integers, numbers, take_in, truths};
+use commformer_nn::torch::{numbers, take_in, truths};
 use commformer_train::{
     Actor, Evaluation, Gates, Level, ObsBatch, Policy, PolicyResult, ReceiveGates, Samples,
     by_autograd,
@@ -62,15 +61,6 @@ impl<T: Talk> ActorCritic<T> {
             hearing: None,
         });
         Ok((actor, critic))
-    }
-
-    /// Actions as the kernels take them; they have been checked.
-    fn actions_of(&self, actions: &Tensor) -> Actions {
-        let actions = dense(actions);
-        match self.actions {
-            ActionSpace::Discrete(_) => Actions::Discrete(integers(&actions).to_vec()),
-            ActionSpace::Continuous(_) => Actions::Continuous(numbers(&actions).to_vec()),
-        }
     }
 }
 
@@ -180,7 +170,7 @@ impl<T: Talk> Policy for ActorCritic<T> {
             return by_autograd(self, level, samples, uniform, loss);
         }
         let (of_actor, of_critic) = self.read(samples)?;
-        let actions = self.actions_of(samples.actions);
+        let actions = Actions::of_tensor(samples.actions);
         let (of_actor, of_critic) = (of_actor.dense(), of_critic.as_ref().map(Seen::dense));
         let available = samples.batch.available.map(dense);
         let available = available.as_ref().map(truths);

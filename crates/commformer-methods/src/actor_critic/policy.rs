@@ -13,7 +13,6 @@ use crate::MethodError;
 use crate::sizes::TeamSizes;
 use commformer_env::{ActionSpace, Rng, Spec};
 use commformer_nn::layout::Layout;
-use commformer_nn::native::Actions;
 use commformer_nn::passes::{AttentionOver, Precision};
 use commformer_nn::seen;
 use commformer_nn::torch::{Distribution, Parameters, Torch, numbers, truths};
@@ -190,16 +189,10 @@ impl<T: Talk> ActorCritic<T> {
         self.natively(|workspace, weights| {
             let (available, noise) = (available.as_ref().map(truths), noise.as_ref().map(numbers));
             let acted = workspace.act(weights, &seen.rows(), available, noise);
-            let actions = match &acted.actions {
-                Actions::Discrete(actions) => Tensor::from_slice(actions).view(size),
-                Actions::Continuous(actions) => {
-                    Tensor::from_slice(actions).view([size[0], size[1], -1])
-                }
-            };
             let after = |memory: &Tensor| Tensor::from_slice(acted.memory).view_as(memory);
             let values = (!acted.values.is_empty()).then_some(acted.values);
             Chosen {
-                actions,
+                actions: acted.actions.to_tensor([size[0], size[1]]),
                 log_probs: Tensor::from_slice(acted.log_probs).view(size),
                 values: values.map(|values| Tensor::from_slice(values).view(size)),
                 memory: seen.memory.as_ref().map(after),
@@ -248,7 +241,8 @@ impl<T: Talk> Actor for ActorCritic<T> {
 
     fn message_sizes(&self) -> MessageSizes {
         let agents = self.inputs.agents;
-        let bytes = self.message_bytes() * self.network.actor.talk.rounds();
+        let talk = &self.network.actor.talk;
+        let bytes = talk.message_bytes() * talk.rounds();
         if bytes == 0 {
             return MessageSizes::default();
         }
@@ -257,7 +251,7 @@ impl<T: Talk> Actor for ActorCritic<T> {
         MessageSizes {
             edge: pairs.map(|other| u32::from(other) * bytes as u32).collect(),
             always: Vec::new(),
-            rounds: self.network.actor.talk.rounds() as u32,
+            rounds: talk.rounds() as u32,
             always_rounds: 0,
         }
     }

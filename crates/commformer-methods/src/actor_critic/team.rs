@@ -7,12 +7,12 @@ use super::inputs::{dense, parts};
 use super::member::{Made, Weights};
 use super::policy::{ActorCritic, of_active};
 use super::talk::Talk;
-use crate::apart::timed;
+use crate::apart::{joined, timed};
 use crate::sizes::{TeamSizes, as_of_model};
 use crate::{Apart, Attentions, Delivered, Insight, Portable, Team};
 use commformer_env::ActionSpace;
 use commformer_model::{Attention, Explanation};
-use commformer_nn::native::{Actions, Scored};
+use commformer_nn::native::Scored;
 use commformer_nn::torch::{gated, numbers, truths};
 use commformer_train::{Act, Gates, Gating, ObsBatch, Policy, PolicyResult};
 use std::time::Duration;
@@ -123,7 +123,7 @@ impl<T: Talk> Team for ActorCritic<T> {
             delivered.push(sent);
         }
         let device = obs_batch.obs.device();
-        let joined = |of: &dyn Fn(&Made) -> &[f32]| {
+        let of_agents = |of: &dyn Fn(&Made) -> &[f32]| {
             let all: Vec<f32> = made
                 .iter()
                 .flat_map(|made| of(made).iter().copied())
@@ -140,22 +140,17 @@ impl<T: Talk> Team for ActorCritic<T> {
             let given = (available.as_ref().map(truths), noise.as_ref().map(numbers));
             let mut scored = Scored::default();
             let actions = scored.choose(&outputs, self.actions.size(), weights.log_std(), given);
-            let actions = match &actions {
-                Actions::Discrete(actions) => Tensor::from_slice(actions).view([teams, agents]),
-                Actions::Continuous(actions) => {
-                    Tensor::from_slice(actions).view([teams, agents, -1])
-                }
-            };
+            let actions = actions.to_tensor([teams, agents]);
             let log_probs = Tensor::from_slice(&scored.log_probs).view([teams, agents]);
             (actions.to_device(device), log_probs.to_device(device))
         };
         // Values of a critic are training's alone.
         let values = match &self.network.critic {
             Some(_) => log_probs.zeros_like(),
-            None => joined(&|made| &made.outputs[1]).squeeze_dim(-1),
+            None => of_agents(&|made| &made.outputs[1]).squeeze_dim(-1),
         };
         let memory = (widths[0] > 0).then(|| {
-            let of_actor = joined(&|made| &made.memory);
+            let of_actor = of_agents(&|made| &made.memory);
             let size = [teams, agents, widths[1] as i64];
             Tensor::cat(
                 &[&of_actor, &of_actor.new_zeros(size, (Kind::Float, device))],
@@ -180,7 +175,7 @@ impl<T: Talk> ActorCritic<T> {
     /// The same decisions as [`decide`](Self::decide)'s, each by what that agent alone knows.
     fn decide_apart(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> Option<Gating> {
         let decides = self.network.actor.gate.as_ref()?.decides;
-        let (own, others) = (self.own(batch.obs), self.others(batch));
+        let (own, others) = (self.own(batch.obs), batch.graph.others());
         let alone = (0..batch.obs.size()[1]).map(|agent| {
             let part = |x: &Tensor| x.narrow(1, agent, 1);
             let noise = |noise: &Tensor| match decides {
@@ -196,18 +191,13 @@ impl<T: Talk> ActorCritic<T> {
             }
         });
         let each: Vec<Gating> = alone.collect::<Option<_>>()?;
-        let joined = |of: &dyn Fn(&Gating) -> &Tensor| {
-            Tensor::cat(&each.iter().map(of).collect::<Vec<_>>(), 1)
-        };
-        let open = joined(&|gating| &gating.open);
+        let all = joined(each.iter(), 1)?;
         Some(Gating {
             open: match decides {
-                Decides::Send => to_receivers(&open),
-                Decides::Hear(_) => open,
+                Decides::Send => to_receivers(&all.open),
+                Decides::Hear(_) => all.open,
             },
-            log_probs: joined(&|gating| &gating.log_probs),
-            values: joined(&|gating| &gating.values),
-            scores: joined(&|gating| &gating.scores),
+            ..all
         })
     }
 }
@@ -225,7 +215,7 @@ impl Lists {
             return Self::default();
         }
         let [teams, agents] = [batch.obs.size()[0], batch.obs.size()[1]];
-        let graph = policy.others(batch);
+        let graph = batch.graph.others();
         let both = (batch.active).map(|active| active.unsqueeze(-1) * active.unsqueeze(-2));
         let gates = [open, both.as_ref()].into_iter().flatten();
         let heard = gates.fold(graph.shallow_clone(), |edge, gate| gated(&edge, gate));
@@ -247,12 +237,5 @@ impl Lists {
             senders: rows(&heard),
             possible: rows(&graph).iter().map(Vec::len).collect(),
         }
-    }
-}
-
-impl<T: Talk> ActorCritic<T> {
-    /// Bytes of a message in one round.
-    pub(super) fn message_bytes(&self) -> usize {
-        self.network.actor.talk.message_bytes()
     }
 }

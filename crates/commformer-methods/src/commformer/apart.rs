@@ -3,7 +3,7 @@
 
 use super::gate::{Decision, GateInputs, for_policy};
 use super::team::{TeamPolicy, carry, heard};
-use crate::apart::timed;
+use crate::apart::{joined, timed};
 use crate::{Apart, Delivered};
 use commformer_gate::alone::Gate;
 use commformer_model::decentralised::{Action, OpenEdges, Team, Turn, Weights};
@@ -42,7 +42,7 @@ impl TeamPolicy {
                 state: None,
                 memory: memory.as_ref(),
             };
-            let of_gates = noise_of(gates).map(of_env);
+            let of_gates = gates.noise().map(of_env);
             let gates = with_noise(gates, of_gates.as_ref());
             let noise = noise.map(of_env);
             let (act, delivered) = self.step_apart(&mut alone, &context, gates, noise.as_ref())?;
@@ -82,7 +82,7 @@ impl TeamPolicy {
             })
             .filter_map(Result::transpose)
             .collect::<PolicyResult<_>>()?;
-        let gating = join(&decisions);
+        let gating = joined(decisions.iter().map(|found| &found.gating), 1);
         let graph = context.graph.of_each();
         let edges = match (&gating, gates) {
             (None, _) | (_, Gates::Open) => own(&graph),
@@ -186,7 +186,7 @@ impl TeamPolicy {
         // A gate may want to see a whole team. It is shown one whose members are all this agent.
         let agents = context.obs.size()[1];
         let repeated = |x: &Tensor| x.narrow(1, agent, 1).repeat([1, agents, 1]);
-        let noise = noise_of(gates).map(repeated);
+        let noise = gates.noise().map(repeated);
         let gates = with_noise(gates, noise.as_ref());
         let recurrent = self.split(context.memory).gate.as_ref().map(repeated);
         let entropy = if gate.needs_entropy() && noise.is_some() {
@@ -252,34 +252,13 @@ fn embedding(turn: &Turn, device: Device) -> Tensor {
         .to_device(device)
 }
 
-fn noise_of(gates: Gates<'_>) -> Option<&Tensor> {
-    match gates {
-        Gates::Open => None,
-        Gates::Drawn(noise) | Gates::Decided(noise) => Some(noise),
-    }
-}
-
-/// The same, with other noise.
+/// The same gates, with other noise.
 fn with_noise<'a>(gates: Gates<'_>, noise: Option<&'a Tensor>) -> Gates<'a> {
     match (gates, noise) {
         (Gates::Drawn(_), Some(noise)) => Gates::Drawn(noise),
         (Gates::Decided(_), Some(noise)) => Gates::Decided(noise),
         _ => Gates::Open,
     }
-}
-
-/// The decisions of all agents, side by side; `None` without any.
-fn join(decisions: &[Decision]) -> Option<Gating> {
-    let all = |of: &dyn Fn(&Gating) -> &Tensor| {
-        let parts: Vec<&Tensor> = decisions.iter().map(|found| of(&found.gating)).collect();
-        Tensor::cat(&parts, 1)
-    };
-    (!decisions.is_empty()).then(|| Gating {
-        open: all(&|gating| &gating.open),
-        log_probs: all(&|gating| &gating.log_probs),
-        values: all(&|gating| &gating.values),
-        scores: all(&|gating| &gating.scores),
-    })
 }
 
 /// The acts of single environments as one batch.
@@ -292,25 +271,11 @@ fn stack(acts: &[Act]) -> Act {
         let parts: Vec<&Tensor> = acts.iter().map(of).collect();
         Tensor::cat(&parts, 0)
     };
-    let of_gate = |of: &dyn Fn(&Gating) -> &Tensor| {
-        let parts: Vec<&Tensor> = acts
-            .iter()
-            .filter_map(|act| act.gate.as_ref())
-            .map(of)
-            .collect();
-        Tensor::cat(&parts, 0)
-    };
-    let gated = acts.iter().any(|act| act.gate.is_some());
     Act {
         actions: always(&|act| &act.actions),
         log_probs: always(&|act| &act.log_probs),
         values: always(&|act| &act.values),
-        gate: gated.then(|| Gating {
-            open: of_gate(&|gating| &gating.open),
-            log_probs: of_gate(&|gating| &gating.log_probs),
-            values: of_gate(&|gating| &gating.values),
-            scores: of_gate(&|gating| &gating.scores),
-        }),
+        gate: joined(acts.iter().filter_map(|act| act.gate.as_ref()), 0),
         memory: all(&|act| act.memory.as_ref()),
     }
 }

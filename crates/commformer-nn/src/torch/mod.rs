@@ -2,6 +2,7 @@
 //!
 //! Values are tensors (B, N, width), during a turn (B, 1, width); leaves and tables are (rows, width).
 
+mod actions;
 mod attend;
 mod dense;
 mod distribution;

@@ -42,6 +42,14 @@ impl TeamGraphs {
         }
     }
 
+    /// Whom the agents of each team can hear beside themselves, (1 or B, N, N), without a gradient.
+    pub fn others(&self) -> Tensor {
+        let graph = self.of_each().detach();
+        let agents = graph.size().last().copied().unwrap_or(0);
+        let own = Tensor::eye(agents, (Kind::Float, graph.device()));
+        graph * (1.0 - own)
+    }
+
     /// Those of some teams, by number, (S) of i64.
     pub(crate) fn select(&self, teams: &Tensor) -> Self {
         let of = match &self.of {
@@ -85,6 +93,16 @@ pub enum Gates<'a> {
     /// Decided, as in execution. The noise, (B, N, W) out of (0, 1), is for gates that are random by
     /// design.
     Decided(&'a Tensor),
+}
+
+impl<'a> Gates<'a> {
+    /// The noise that they are given.
+    pub fn noise(self) -> Option<&'a Tensor> {
+        match self {
+            Self::Open => None,
+            Self::Drawn(noise) | Self::Decided(noise) => Some(noise),
+        }
+    }
 }
 
 /// What the receive gates of B observations decided.

@@ -101,7 +101,7 @@ impl TeamGate {
         let scores = match gate.config().per {
             Per::Receiver => logits.shallow_clone(),
             Per::Edge => {
-                let no_edge = others(inputs.graph).le(0.5);
+                let no_edge = inputs.graph.others().le(0.5);
                 logits.masked_fill(&no_edge, f64::NAN)
             }
         };
@@ -117,7 +117,7 @@ impl TeamGate {
     fn joint(&self, gate: &TemporalGate, of_decisions: &Tensor, graph: &TeamGraphs) -> Tensor {
         match gate.config().per {
             Per::Receiver => of_decisions.squeeze_dim(-1),
-            Per::Edge => sum_last(&(of_decisions * others(graph))),
+            Per::Edge => sum_last(&(of_decisions * graph.others())),
         }
     }
 
@@ -158,7 +158,7 @@ impl TeamGate {
             (GateEstimator::StraightThrough, Some(samples)) => {
                 let logits = gate.logits(embedding)?;
                 let open = decision::straight_through(&logits, &samples.noise, self.temperature);
-                let edges = others(graph);
+                let edges = graph.others();
                 let possible = sum_last(&edges); // (1 or B, N)
                 let messages = sum_last(&(&open * &edges)); // (B, N)
                 let evaluation = GateEvaluation::StraightThrough {
@@ -177,14 +177,6 @@ pub fn for_policy(open: &Tensor) -> Tensor {
         Some(1) => open.squeeze_dim(-1),
         _ => open.shallow_clone(),
     }
-}
-
-/// The teams' graphs without their diagonals, (1 or B, N, N).
-fn others(graph: &TeamGraphs) -> Tensor {
-    let graph = graph.of_each().detach();
-    let agents = graph.size().last().copied().unwrap_or(0);
-    let own = Tensor::eye(agents, (Kind::Float, graph.device()));
-    &graph * own.ones_like().subtract(&own)
 }
 
 fn sum_last(x: &Tensor) -> Tensor {
