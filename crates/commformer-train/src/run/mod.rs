@@ -115,9 +115,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             stop = ranks.any(stop)?;
         }
         if evaluate || due(self.settings.run.save_every) || stop {
-            // Whoever executes the checkpoint is to find its gates within the budget. Those that rollouts draw by are
-            // set already: once more would change how the team goes on to learn.
-            if !evaluate && !self.draws_by_threshold() {
+            // Whoever executes the checkpoint is to find its gates within the budget.
+            if !evaluate {
                 self.calibrate_by_rollout()?;
                 if stop {
                     self.calibrate(environments, &self.evaluate_options())?;
