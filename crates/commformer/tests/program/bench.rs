@@ -3,6 +3,9 @@
 use crate::{SMALL, json, printed, program};
 use serde_json::Value;
 
+/// Without `--steps`: a bench makes as many as it has time for.
+const SMALLER: &[&str] = SMALL.split_at(SMALL.len() - 2).0;
+
 /// The JSON object on the last line of what `bench` prints; it leaves no file behind.
 #[track_caller]
 fn benched(arguments: &[&str]) -> (String, Value) {
@@ -34,7 +37,7 @@ const METRICS: [&str; 6] = [
 #[test]
 fn a_bench_says_how_fast_and_where_the_time_goes() {
     let arguments = ["--iterations", "2", "--seconds", "60", "--json"];
-    let (said, measured) = benched(&[&arguments[..], &SMALL].concat());
+    let (said, measured) = benched(&[&arguments[..], SMALLER].concat());
     assert!(said.contains("of a plain matrix product's"), "{said}");
     assert!(said.contains(" on one thread\n"), "{said}");
     assert_positive(&measured, &METRICS);
@@ -56,7 +59,7 @@ fn a_bench_says_how_fast_and_where_the_time_goes() {
 #[test]
 fn a_bench_over_settings_has_a_row_for_each_even_if_it_fails() {
     let over = ["train", "signal", "--iterations", "1", "--json", "--over"];
-    let of_agents = [&over[..], &["agents=3,5", "--over", "senders=2"], &SMALL].concat();
+    let of_agents = [&over[..], &["agents=3,5", "--over", "senders=2"], SMALLER].concat();
     let (said, told) = benched(&of_agents);
     let rows = told["rows"].as_array().unwrap();
     assert_eq!((rows.len(), said.lines().count()), (2, 4), "{said}");
@@ -68,8 +71,8 @@ fn a_bench_over_settings_has_a_row_for_each_even_if_it_fails() {
         );
         assert_positive(row, &METRICS);
     }
-    // No machine has this GPU; SMALL's own `--device cpu` does not hide the axis.
-    let devices = [&over[..], &["run.device=cpu,cuda:4000"], &SMALL].concat();
+    // No machine has this GPU; SMALLER's own `--device cpu` does not hide the axis.
+    let devices = [&over[..], &["run.device=cpu,cuda:4000"], SMALLER].concat();
     let (said, told) = benched(&devices);
     assert_positive(&told["rows"][0], &METRICS);
     let error = told["rows"][1]["error"].as_str().unwrap();
@@ -84,7 +87,7 @@ fn a_bench_of_acting_has_a_row_for_each_number_and_kind_of_actions() {
     let arguments = ["act", "--num-envs", "1,3", "--seconds", "0.01", "--json"];
     let gate = ["--set", "gate.mode=learned", "--set", "gate.closed=stale"];
     for more in [&[][..], &gate] {
-        let (said, told) = benched(&[&arguments[..], more, &SMALL].concat());
+        let (said, told) = benched(&[&arguments[..], more, SMALLER].concat());
         let rows = told["rows"].as_array().unwrap();
         assert_eq!((rows.len(), said.lines().count()), (4, 7), "{said}");
         for row in rows {

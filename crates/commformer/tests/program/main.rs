@@ -50,8 +50,8 @@ const SMALL: [&str; 18] = [
     "1",
     "--device",
     "cpu",
-    "--set",
-    "run.steps=160",
+    "--steps",
+    "160",
 ];
 
 fn words(line: &str) -> Vec<&str> {
