@@ -37,12 +37,6 @@ pub struct CommNetConfig {
     pub critic: TalkCritic,
 }
 
-impl CommNetConfig {
-    pub(crate) fn sizes(&self) -> ActorCriticConfig {
-        self.network.sizes()
-    }
-}
-
 /// The method.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -54,7 +48,7 @@ impl ActorCriticMethod for CommNet {
     type Talk = Mean;
 
     fn sizes(&self) -> ActorCriticConfig {
-        self.0.sizes()
+        self.0.network.sizes()
     }
 
     fn critic(&self) -> Critic {

@@ -33,12 +33,6 @@ pub struct GaCommConfig {
     pub critic: TalkCritic,
 }
 
-impl GaCommConfig {
-    pub(crate) fn sizes(&self) -> ActorCriticConfig {
-        self.network.sizes()
-    }
-}
-
 /// The method.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -50,7 +44,7 @@ impl ActorCriticMethod for GaComm {
     type Talk = HardAttention;
 
     fn sizes(&self) -> ActorCriticConfig {
-        self.0.sizes()
+        self.0.network.sizes()
     }
 
     fn critic(&self) -> Critic {

@@ -28,7 +28,7 @@ impl ActorCriticMethod for Ic3Net {
     type Talk = Mean;
 
     fn sizes(&self) -> ActorCriticConfig {
-        self.0.sizes()
+        self.0.network.sizes()
     }
 
     fn critic(&self) -> Critic {

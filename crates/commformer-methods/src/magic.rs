@@ -44,7 +44,7 @@ impl ActorCriticMethod for Magic {
     type Talk = Scheduled;
 
     fn sizes(&self) -> ActorCriticConfig {
-        self.0.sizes()
+        self.0.network.sizes()
     }
 
     fn critic(&self) -> Critic {

@@ -103,15 +103,11 @@ fn sum_last(x: &Tensor) -> Tensor {
 }
 
 impl<T: Talk> ActorCritic<T> {
-    /// What the agents of B teams decide, who see `own`; `None` if they decide nothing.
-    pub(super) fn decide(
-        &self,
-        batch: &ObsBatch<'_>,
-        own: &Tensor,
-        gates: Gates<'_>,
-    ) -> Option<Gating> {
+    /// What the agents of B teams decide; `None` if they decide nothing.
+    pub(super) fn decide(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> Option<Gating> {
         let gate = self.network.actor.gate.as_ref()?;
-        self.decide_among(batch.memory, own, &batch.graph.others(), gates)
+        let (own, others) = (self.own(batch.obs), batch.graph.others());
+        self.decide_among(batch.memory, &own, &others, gates)
             .map(|gating| match gate.decides {
                 Decides::Send => Gating {
                     open: to_receivers(&gating.open),

@@ -219,7 +219,7 @@ impl<T: Talk> Policy for ActorCritic<T> {
         if let Some((values, _)) = self.criticised(batch) {
             return Ok(values);
         }
-        let gate = self.decide(batch, &self.own(batch.obs), gates);
+        let gate = self.decide(batch, gates);
         let seen = self.seen_by_actor(batch, in_force(gate.as_ref(), gates));
         if !self.is_native() {
             let (ran, _) = self.by_torch(&self.network.actor, &seen, false);

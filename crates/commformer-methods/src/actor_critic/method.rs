@@ -24,7 +24,8 @@ pub trait ActorCriticMethod: Serialize + JsonSchema + 'static {
     /// How its agents talk, with the parts of a layout that this takes.
     fn talk(&self, layout: &mut Layout, name: &str) -> Self::Talk;
 
-    /// What its agents, so many, decide on before they exchange messages, with which gates decide who hears whom; nothing, unless it says so.
+    /// What its agents, so many, decide on before they exchange messages, with which gates decide who hears whom; nothing,
+    /// unless it says so.
     fn decides(&self, agents: usize) -> Option<Decides> {
         let _ = agents;
         None

@@ -14,8 +14,7 @@ use crate::sizes::TeamSizes;
 use commformer_env::{ActionSpace, Rng, Spec};
 use commformer_nn::layout::Layout;
 use commformer_nn::passes::{AttentionOver, Precision};
-use commformer_nn::seen;
-use commformer_nn::torch::{Distribution, Parameters, Torch, numbers, truths};
+use commformer_nn::torch::{Distribution, Parameters, Torch, numbers, to_scale, truths};
 use commformer_train::{
     Act, Actor, Gates, MessageSizes, Needs, ObsBatch, PolicyResult, Purpose, seed_for,
 };
@@ -115,8 +114,7 @@ impl<T: Talk> ActorCritic<T> {
         if count.double_value(&[0]) <= 0.0 {
             return obs.shallow_clone();
         }
-        let limit = f64::from(seen::LIMIT);
-        ((obs - mean) * (variance + seen::EPSILON).rsqrt()).clamp(-limit, limit)
+        to_scale(obs, [&mean, &variance])
     }
 
     /// What the actor sees, (B, N, ..).
@@ -263,7 +261,7 @@ impl<T: Talk> Actor for ActorCritic<T> {
         noise: Option<&Tensor>,
     ) -> PolicyResult<Act> {
         self.check_acting(batch, gates, noise)?;
-        let gate = self.decide(batch, &self.own(batch.obs), gates);
+        let gate = self.decide(batch, gates);
         let seen = self.seen_by_actor(batch, in_force(gate.as_ref(), gates));
         let chosen = self.choose(batch, &seen, noise);
         let (values, of_critic) = match (self.criticised(batch), chosen.values) {

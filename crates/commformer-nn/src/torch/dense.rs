@@ -1,10 +1,9 @@
 //! Linear layers, norms and activations by libtorch.
 
-use super::{Torch, fits};
+use super::{Torch, fits, to_scale};
 use crate::layers::{Activation, Linear, Norm, Per};
 use crate::layout::Slot;
 use crate::passes::Precision;
-use crate::seen;
 use std::ops::Range;
 use tch::{Kind, Tensor};
 
@@ -74,8 +73,7 @@ impl Torch<'_> {
             None => standardize(obs),
             Some(moments) => {
                 let [mean, variance] = moments.map(|slot| self.of(slot).detach());
-                let limit = f64::from(seen::LIMIT);
-                ((obs - mean) * (variance + seen::EPSILON).rsqrt()).clamp(-limit, limit)
+                to_scale(obs, [&mean, &variance])
             }
         };
         // The norm's scale s and shift t are folded into the layer, (s * z + t) W^T + b = z (W * s)^T + (W t + b),

@@ -18,7 +18,7 @@ pub use crate::passes::{AttentionOver, Precision, pays};
 pub use distribution::Distribution;
 pub use heard::Heard;
 pub use mask::{Links, gated};
-pub use moments::take_in;
+pub use moments::{take_in, to_scale};
 pub use parameters::Parameters;
 #[doc(hidden)] // for crates that keep to their contract, which no type can hold them to
 pub use slices::{integers, numbers, truths};

@@ -1,10 +1,17 @@
 //! What observations were like so far: a mean and a variance of each feature, over all agents, steps and
 //! environments. They are part of the policy's state, and no gradient reaches them.
 
+use crate::seen;
 use tch::{Device, Tensor};
 
+/// Observations, (.., O), by a mean and a variance of each feature, (O), as [`normalize`](seen::normalize) has them.
+pub fn to_scale(obs: &Tensor, [mean, variance]: [&Tensor; 2]) -> Tensor {
+    let limit = f64::from(seen::LIMIT);
+    ((obs - mean) * (variance + seen::EPSILON).rsqrt()).clamp(-limit, limit)
+}
+
 /// Adds observations, rows of O numbers, of which those count that are `active`, to each feature's mean and variance, (O),
-/// and to how many there were, (1) (Chan, Golub and LeVeque, 1983). [`normalize`](crate::seen::normalize) reads them.
+/// and to how many there were, (1) (Chan, Golub and LeVeque, 1983). [`normalize`](seen::normalize) reads them.
 pub fn take_in(moments: [&Tensor; 3], rows: &[f32], active: &[bool]) {
     let [mut mean, mut variance, count] = moments.map(numbers);
     let width = mean.len();
@@ -76,7 +83,7 @@ mod tests {
     fn shown(moments: &[Tensor; 3], rows: &[f32]) -> Vec<f32> {
         let [mean, variance] = [0, 1].map(|at| numbers(&moments[at]));
         let mut shown = vec![0.0; rows.len()];
-        crate::seen::normalize(&mean, &variance, rows, &mut shown);
+        seen::normalize(&mean, &variance, rows, &mut shown);
         shown
     }
 
