@@ -103,6 +103,25 @@ fn each_level_changes_its_own_parameters() {
     assert_eq!(changed(config, 1, 1), (true, false), "frozen");
 }
 
+/// No epoch of the lower level follows one that went too far; the graph takes its step all the same.
+#[test]
+fn epochs_end_once_the_policy_has_moved_far() {
+    let after = |epochs: usize, target_kl: f64| {
+        let mut config = config("signal", &[]);
+        (config.ppo.epochs, config.ppo.target_kl) = (epochs, target_kl);
+        let mut trainer = compose::trainer(&config, Device::Cpu).unwrap();
+        trainer.iterate().unwrap();
+        let state = weights(trainer.policy().state()).into_iter();
+        state.partition::<Vec<_>, _>(|(name, _)| name == "graph.edge_logits")
+    };
+    let (graph, policy) = after(5, 0.0);
+    let (stopped_graph, stopped_policy) = after(5, 1e-9);
+    assert_ne!(policy, stopped_policy);
+    assert_eq!(graph, stopped_graph);
+    assert_eq!(after(1, 0.0).1, stopped_policy);
+    assert_eq!(after(5, 1e9), (graph, policy));
+}
+
 /// Three agents that must each name another's symbol: the graph that makes it possible is found.
 ///
 /// With the preset's width, at which seeds 1 to 5 stay solved. At half of it, seed 1 is solved after 20,000 steps and ends

@@ -154,7 +154,8 @@ impl<P: Policy> Learner<P> {
         Ok(self.lower.set_lr(lr)?)
     }
 
-    /// All epochs of an iteration, each of the level whose turn it is. Returns the losses of the lower level's steps.
+    /// All epochs of an iteration, each of the level whose turn it is; of the lower level none after one that went too
+    /// far ([`PpoConfig::target_kl`]). Returns the losses of the lower level's steps.
     pub fn update(
         &mut self,
         plan: &GraphPlan,
@@ -163,14 +164,20 @@ impl<P: Policy> Learner<P> {
         experience: &Experience,
         iteration: u64,
     ) -> Result<Vec<Losses>, TrainError> {
-        let epochs = objective.ppo.epochs;
+        let PpoConfig {
+            epochs, target_kl, ..
+        } = *objective.ppo;
         let mut losses = Vec::new();
+        let mut far = false;
         for epoch in 0..epochs {
             let update = iteration * epochs as u64 + epoch as u64;
             let upper = bilevel::upper_turn(plan, graphs, epoch);
             // The score function's step needs no pass through the policy, and takes no epoch away from it.
-            if upper.is_none_or(|schedule| schedule.estimator == Estimator::ScoreFunction) {
-                losses.extend(self.lower_epoch(plan, objective, graphs, experience, update)?);
+            let lower = upper.is_none_or(|schedule| schedule.estimator == Estimator::ScoreFunction);
+            if lower && !far {
+                let steps = self.lower_epoch(plan, objective, graphs, experience, update)?;
+                far = target_kl > 0.0 && Losses::mean(&steps).kl > target_kl;
+                losses.extend(steps);
             }
             if let Some(schedule) = upper {
                 self.upper_step(schedule, objective, graphs, experience, update)?;
