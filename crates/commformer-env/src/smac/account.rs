@@ -14,8 +14,8 @@ pub(super) struct Account {
     before: Vec<f32>,
     /// The least that each unit ever had of them in the episode.
     lowest: Vec<f32>,
-    /// Hit points and shields of all enemies in the episode's beginning.
-    strength: f32,
+    /// Hit points and shields with which all enemies began the episode.
+    begun: f32,
     /// The factor of all rewards.
     scale: f32,
 }
@@ -26,42 +26,52 @@ impl Account {
         Self {
             before: vec![0.0; units],
             lowest: vec![0.0; units],
-            strength: 0.0,
+            begun: 0.0,
             scale: 1.0,
         }
     }
 
-    /// Sees how strong the units of the episode are.
+    /// Sees how strong the units of the episode are in its beginning.
     pub fn open(&mut self, battle: &Battle, config: &SmacConfig) {
-        let units = battle.units().iter();
-        let enemies = units.filter(|unit| unit.side == Side::Enemies);
-        self.strength = strength(enemies.map(|enemy| actions::kind(battle, enemy)));
-        let [_, enemies] = battle.scenario().counts();
-        self.scale = config.reward_scale(enemies, self.strength);
         for (lowest, unit) in self.lowest.iter_mut().zip(battle.units()) {
-            *lowest = strength([actions::kind(battle, unit)].into_iter());
+            *lowest = points(unit);
         }
+        self.begun = enemies(battle).map(points).sum();
+        self.scale = scale(battle, config);
     }
 
-    /// What must be saved: the least that each unit ever had.
-    pub fn lowest(&self) -> &[f32] {
-        &self.lowest
+    /// What must be saved: what all enemies began with, and the least that each unit ever had.
+    pub fn saved(&self) -> (f32, Vec<f32>) {
+        (self.begun, self.lowest.clone())
     }
 
-    /// Goes on from what was saved, after [`open`](Self::open).
+    /// Goes on from what was saved in a battle that stands so now.
     ///
     /// # Errors
     ///
     /// When it is not of this battle; the account is then as before.
-    pub fn restore(&mut self, lowest: &[f32]) -> Result<(), StateError> {
-        let of_units = lowest.iter().zip(&self.lowest);
-        let mut known = of_units.map(|(lowest, full)| (0.0..=*full).contains(lowest));
-        if lowest.len() != self.lowest.len() || !known.all(|known| known) {
+    pub fn restore(
+        &mut self,
+        (begun, lowest): (f32, Vec<f32>),
+        battle: &Battle,
+        config: &SmacConfig,
+    ) -> Result<(), StateError> {
+        let full: f32 = strength(enemies(battle).map(|enemy| actions::kind(battle, enemy)));
+        let least: f32 = (lowest.iter().zip(battle.units()))
+            .filter(|(_, unit)| unit.side == Side::Enemies)
+            .map(|(lowest, _)| lowest)
+            .sum();
+        let of_units = lowest.iter().zip(battle.units());
+        let mut known = of_units.map(|(lowest, unit)| (0.0..=points(unit)).contains(lowest));
+        let fits = lowest.len() == battle.units().len() && known.all(|known| known);
+        if !fits || !(least..=full).contains(&begun) {
             return Err(StateError::new(
                 "it has not, for each unit, points that the unit can have: the state is damaged",
             ));
         }
-        self.lowest.copy_from_slice(lowest);
+        self.lowest = lowest;
+        self.begun = begun;
+        self.scale = scale(battle, config);
         Ok(())
     }
 
@@ -116,24 +126,36 @@ impl Account {
             let mine = || units.iter().filter(move |unit| unit.side == side);
             mine().filter(|unit| !unit.is_alive()).count() as f32 / mine().count() as f32
         };
-        let enemies = || {
-            let pairs = units.iter().zip(&self.lowest);
-            pairs.filter(|(unit, _)| unit.side == Side::Enemies)
-        };
-        let left: f32 = enemies().map(|(unit, _)| points(unit)).sum();
-        let least: f32 = enemies().map(|(_, lowest)| lowest).sum();
-        let deaths = enemies().filter(|(unit, _)| !unit.is_alive()).count() as f32;
+        let pairs = units.iter().zip(&self.lowest);
+        let least: f32 = (pairs.filter(|(unit, _)| unit.side == Side::Enemies))
+            .map(|(_, lowest)| lowest)
+            .sum();
+        let left: f32 = enemies(battle).map(points).sum();
+        let deaths = enemies(battle).filter(|unit| !unit.is_alive()).count() as f32;
         let won = f32::from(u8::from(is_won(battle)));
         let paid =
-            self.strength - least + deaths * config.reward_death_value + won * config.reward_win;
+            self.begun - least + deaths * config.reward_death_value + won * config.reward_win;
         [
             won,
             dead(Side::Enemies),
             dead(Side::Allies),
-            1.0 - left / self.strength,
+            // Shields of a weakened enemy can grow beyond what it began with.
+            (1.0 - left / self.begun).max(0.0),
             paid * self.scale,
         ]
     }
+}
+
+fn enemies(battle: &Battle) -> impl Iterator<Item = &UnitState> {
+    let units = battle.units().iter();
+    units.filter(|unit| unit.side == Side::Enemies)
+}
+
+/// The factor of all rewards.
+fn scale(battle: &Battle, config: &SmacConfig) -> f32 {
+    let kinds = enemies(battle).map(|enemy| actions::kind(battle, enemy));
+    let [_, count] = battle.scenario().counts();
+    config.reward_scale(count, strength(kinds))
 }
 
 /// Hit points and shield of a unit, 0 of a dead one.

@@ -45,6 +45,15 @@ pub struct SmacConfig {
     #[default(Battle::SEARCH)]
     #[schemars(range(min = 1))]
     pub enemy_search: u32,
+    /// Share of their hit points and shields that enemies begin an episode with where training begins. It rises evenly,
+    /// and from `curriculum_end` on they have all of them. 1 is no curriculum; evaluations have none.
+    #[default = 1.0]
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
+    pub enemy_health: f32,
+    /// The share of a run after which enemies begin as strong as on the map.
+    #[default = 0.5]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub curriculum_end: f64,
     /// Where units stand at first, drawn for each episode. Left out, it is as the map says.
     pub start: Option<Start>,
     /// How wide agents see, in degrees, of which half lie to either side of where they look. They then have four more
@@ -133,6 +142,15 @@ impl SmacConfig {
             position: self.own_position,
             enemies: self.see_enemy_probability,
         }
+    }
+
+    /// The share of their hit points and shields that enemies begin with when the share `progress` of a run is over.
+    pub(super) fn enemy_health(&self, progress: f64) -> f32 {
+        if progress >= self.curriculum_end {
+            return 1.0;
+        }
+        let risen = (progress / self.curriculum_end).max(0.0) as f32;
+        self.enemy_health + (1.0 - self.enemy_health) * risen
     }
 
     /// How many of so many enemies can be hidden from some agents: all or none.

@@ -68,6 +68,8 @@ pub struct Smac {
     /// Room for what the enemies mean to do.
     plan: Plan,
     limit: u32,
+    /// The share of their hit points and shields that enemies begin an episode with.
+    enemy_health: f32,
     spec: Spec,
 }
 
@@ -142,6 +144,7 @@ impl Smac {
             account: Account::new(agents + enemies),
             plan: Plan::new(agents + enemies),
             limit: config.episode_limit.unwrap_or(scenario.limit),
+            enemy_health: 1.0,
             spec: Spec {
                 agents,
                 obs_dim: config.layout.obs_dim(&scenario, config.eyesight()),
@@ -225,6 +228,7 @@ impl Smac {
 
     fn begin(&mut self, rng: &mut Rng, out: Observation<'_>) {
         self.battle.begin(&self.members, &self.points);
+        self.battle.weaken(Side::Enemies, self.enemy_health);
         opponent::begin(&mut self.battle, rng);
         self.progress.steps = 0;
         self.progress.last.fill(None);
@@ -354,6 +358,10 @@ impl Environment for Smac {
             self.account.metrics(&self.battle, &self.config);
         let timeout = f32::from(u8::from(self.is_out_of_time()));
         out.copy_from_slice(&[won, kills, losses, damage, progress, timeout]);
+    }
+
+    fn progress(&mut self, share: f64) {
+        self.enemy_health = self.config.enemy_health(share);
     }
 
     fn global_state(&self, out: &mut [f32]) {

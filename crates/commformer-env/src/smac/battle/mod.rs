@@ -99,6 +99,14 @@ impl Battle {
         }
     }
 
+    /// Leaves the units of a side this share of their hit points and shields.
+    pub fn weaken(&mut self, side: Side, share: f32) {
+        for unit in self.units.iter_mut().filter(|unit| unit.side == side) {
+            unit.hp *= share;
+            unit.shield *= share;
+        }
+    }
+
     /// What is fought.
     pub fn scenario(&self) -> &Arc<Scenario> {
         &self.scenario

@@ -12,8 +12,8 @@ struct Saved {
     settings: Vec<u8>,
     progress: Progress,
     battle: BattleState,
-    /// The least that each unit ever had.
-    lowest: Vec<f32>,
+    /// Of its account.
+    points: (f32, Vec<f32>),
 }
 
 impl Smac {
@@ -23,7 +23,7 @@ impl Smac {
             settings: saved::encode(&self.config)?,
             progress: self.progress.clone(),
             battle: self.battle.state(),
-            lowest: self.account.lowest().to_vec(),
+            points: self.account.saved(),
         })
     }
 
@@ -47,8 +47,7 @@ impl Smac {
         // Beside the present battle, which one before its first episode cannot be put back.
         let (mut battle, mut account) = (self.battle.clone(), self.account.clone());
         battle.restore(saved.battle)?;
-        account.open(&battle, &self.config);
-        account.restore(&saved.lowest)?;
+        account.restore(saved.points, &battle, &self.config)?;
         (self.battle, self.account) = (battle, account);
         self.progress = saved.progress;
         Ok(())

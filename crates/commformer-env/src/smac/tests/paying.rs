@@ -101,6 +101,65 @@ fn own_losses_cost_only_where_that_is_configured() {
     assert_eq!(paid(false), -16.0);
 }
 
+/// A Stalker with half of its 160 points: what it lacks is neither paid nor counted.
+#[test]
+fn weakened_enemies_pay_what_they_begin_with() {
+    for reward in [Reward::Progress, Reward::Losses, Reward::Smac] {
+        let config = SmacConfig {
+            enemy_health: 0.5,
+            reward,
+            ..SmacConfig::default()
+        };
+        let battle = scenario(&[hits(41.0)], &[stalker()]);
+        let mut team = Team::new(battle.clone(), config.clone());
+        team.env.progress(0.0);
+        team.begin(&CLOSE);
+        assert_eq!((team.units()[1].hp, team.units()[1].shield), (40.0, 40.0));
+        assert_eq!(team.step(&[1]), Status::Running);
+        assert_eq!((team.rewards[0], team.metrics()), (0.0, [0.0; 6]));
+        // The gun does 41 to the shield and then, but for 1 of armour, to the hit points: 40 are left in all.
+        while team.metrics()[3] == 0.0 {
+            assert_eq!(team.step(&[6]), Status::Running);
+        }
+        // Rewards are those of the map: 160 points, 10 and 200 are 20.
+        let points = |paid: f32| paid * 20.0 / 370.0;
+        let [shot, damage] = [team.rewards[0], team.metrics()[3]];
+        assert!((shot - points(damage * 80.0)).abs() < 1e-5 && damage < 1.0);
+        let saved = team.env.save().unwrap();
+        let mut restored = Team::new(battle, config);
+        restored.restore(&saved).unwrap();
+        assert_eq!(restored.metrics(), team.metrics());
+        let mut status = Status::Running;
+        let mut sum = shot;
+        while status == Status::Running {
+            status = restored.step(&[6]);
+            sum += restored.rewards[0];
+        }
+        let [won, kills, _, damage, progress, _] = restored.metrics();
+        assert_eq!([won, kills, damage], [1.0; 3]);
+        assert!((sum - points(290.0)).abs() < 1e-5 && (sum - progress).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn enemies_are_weaker_in_the_first_part_of_training_alone() {
+    let config = SmacConfig {
+        enemy_health: 0.5,
+        curriculum_end: 0.8,
+        ..SmacConfig::default()
+    };
+    let mut team = Team::new(scenario(&[marine()], &[marine()]), config);
+    // An evaluation, and whoever is not in training.
+    team.begin(&CLOSE);
+    assert_eq!(team.units()[1].hp, 45.0);
+    for (share, points) in [(0.0, 22.5), (0.4, 33.75), (0.8, 45.0), (1.0, 45.0)] {
+        team.env.progress(share);
+        team.begin(&CLOSE);
+        let [own, enemy] = [0, 1].map(|unit: usize| team.units()[unit].hp);
+        assert_eq!((own, enemy), (45.0, points), "{share}");
+    }
+}
+
 #[test]
 fn an_episode_that_reaches_its_limit_is_truncated() {
     let steps = |limit| {
