@@ -124,7 +124,7 @@ pub struct PpoConfig {
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub max_grad_norm: f64,
     /// Divergence from the rollout's policy, in nats, after which an iteration has no more epochs: the mean of an epoch's
-    /// steps. 0: it has all of them, as in the paper.
+    /// steps ([why](results.md#weaker-enemies-at-first)). 0: it has all of them, as in the paper.
     #[schemars(range(min = 0.0))]
     pub target_kl: f64,
     /// Whether the learning rate falls linearly to zero over the run. Not in the paper.
