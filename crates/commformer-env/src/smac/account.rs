@@ -56,6 +56,7 @@ impl Account {
         battle: &Battle,
         config: &SmacConfig,
     ) -> Result<(), StateError> {
+        let full: f32 = strength(enemies(battle).map(|enemy| actions::kind(battle, enemy)));
         let least: f32 = (lowest.iter().zip(battle.units()))
             .filter(|(_, unit)| unit.side == Side::Enemies)
             .map(|(lowest, _)| lowest)
@@ -63,7 +64,7 @@ impl Account {
         let of_units = lowest.iter().zip(battle.units());
         let mut known = of_units.map(|(lowest, unit)| (0.0..=points(unit)).contains(lowest));
         let fits = lowest.len() == battle.units().len() && known.all(|known| known);
-        if !fits || !(least..=full(battle)).contains(&begun) {
+        if !fits || !(least..=full).contains(&begun) {
             return Err(StateError::new(
                 "it has not, for each unit, points that the unit can have: the state is damaged",
             ));
@@ -118,9 +119,8 @@ impl Account {
     }
 
     /// Whether it is won, which shares of the enemies and of the allies are dead, which share of the enemies' hit points
-    /// and shields is gone, the return as [`Reward::Progress`] has it, of the enemies' losses and the win, and which share
-    /// of their points the enemies began with.
-    pub fn metrics(&self, battle: &Battle, config: &SmacConfig) -> [f32; 6] {
+    /// and shields is gone, and the return as [`Reward::Progress`] has it, of the enemies' losses and the win.
+    pub fn metrics(&self, battle: &Battle, config: &SmacConfig) -> [f32; 5] {
         let units = battle.units();
         let dead = |side| {
             let mine = || units.iter().filter(move |unit| unit.side == side);
@@ -142,7 +142,6 @@ impl Account {
             // Shields of a weakened enemy can grow beyond what it began with.
             (1.0 - left / self.begun).max(0.0),
             paid * self.scale,
-            self.begun / full(battle),
         ]
     }
 }
@@ -152,15 +151,11 @@ fn enemies(battle: &Battle) -> impl Iterator<Item = &UnitState> {
     units.filter(|unit| unit.side == Side::Enemies)
 }
 
-/// Hit points and shields of all enemies at full strength.
-fn full(battle: &Battle) -> f32 {
-    strength(enemies(battle).map(|enemy| actions::kind(battle, enemy)))
-}
-
 /// The factor of all rewards.
 fn scale(battle: &Battle, config: &SmacConfig) -> f32 {
+    let kinds = enemies(battle).map(|enemy| actions::kind(battle, enemy));
     let [_, count] = battle.scenario().counts();
-    config.reward_scale(count, full(battle))
+    config.reward_scale(count, strength(kinds))
 }
 
 /// Hit points and shield of a unit, 0 of a dead one.
@@ -172,8 +167,7 @@ fn points(unit: &UnitState) -> f32 {
     }
 }
 
-/// Whether the agents have won.
-pub(super) fn is_won(battle: &Battle) -> bool {
+fn is_won(battle: &Battle) -> bool {
     battle.is_beaten(Side::Enemies) && battle.stands(Side::Allies)
 }
 

@@ -14,11 +14,6 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use std::sync::Arc;
 
-/// By how much of their points enemies are stronger in a curriculum after a battle that they lost, and weaker after one that
-/// they won: agents that win a third of their battles stay where they are.
-const STRONGER: f32 = 0.02;
-const WEAKER: f32 = 0.01;
-
 /// What of the enemies' hit points and shields a step pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -50,12 +45,15 @@ pub struct SmacConfig {
     #[default(Battle::SEARCH)]
     #[schemars(range(min = 1))]
     pub enemy_search: u32,
-    /// Share of their hit points and shields that enemies begin with in an environment's first battle of a training: a
-    /// curriculum. After a battle that the agents win it is 0.02 more, after any other 0.01 less, but never below this
-    /// or above 1. 1 is no curriculum; evaluations have none.
+    /// Share of their hit points and shields that enemies begin an episode with where training begins. It rises evenly,
+    /// and from `curriculum_end` on they have all of them. 1 is no curriculum; evaluations have none.
     #[default = 1.0]
     #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
     pub enemy_health: f32,
+    /// The share of a run after which enemies begin as strong as on the map.
+    #[default = 0.5]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub curriculum_end: f64,
     /// Where units stand at first, drawn for each episode. Left out, it is as the map says.
     pub start: Option<Start>,
     /// How wide agents see, in degrees, of which half lie to either side of where they look. They then have four more
@@ -146,14 +144,13 @@ impl SmacConfig {
         }
     }
 
-    /// The share of their points that enemies begin with in a curriculum after a battle in which it was `share`.
-    pub(super) fn next_health(&self, share: f32, won: bool) -> f32 {
-        let next = if won {
-            share + STRONGER
-        } else {
-            share - WEAKER
-        };
-        next.clamp(self.enemy_health, 1.0)
+    /// The share of their hit points and shields that enemies begin with when the share `progress` of a run is over.
+    pub(super) fn enemy_health(&self, progress: f64) -> f32 {
+        if progress >= self.curriculum_end {
+            return 1.0;
+        }
+        let risen = (progress / self.curriculum_end).max(0.0) as f32;
+        self.enemy_health + (1.0 - self.enemy_health) * risen
     }
 
     /// How many of so many enemies can be hidden from some agents: all or none.

@@ -2,7 +2,7 @@
 
 mod episode;
 
-use super::account::{Account, is_won};
+use super::account::Account;
 use super::actions::{self, NO_OP, STOP};
 use super::battle::Battle;
 use super::cone::Look;
@@ -21,15 +21,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The metrics of an episode.
-const METRICS: [&str; 7] = [
-    "won",
-    "kills",
-    "losses",
-    "damage",
-    "progress",
-    "timeout",
-    "enemy_health",
-];
+const METRICS: [&str; 6] = ["won", "kills", "losses", "damage", "progress", "timeout"];
 
 /// One environment of a battle with the interface of the StarCraft Multi-Agent Challenge (SMAC; Samvelyan et al.,
 /// 2019). It is a simulator of its own: what is won here says nothing about StarCraft II.
@@ -51,8 +43,7 @@ const METRICS: [&str; 7] = [
 ///   healer: an Overseer whose last Banelings burst at the last enemy has won.
 /// - Metrics: `won` (1 or 0); `kills` and `losses`, the shares of enemies and of allies that died; `damage`,
 ///   the share of the enemies' hit points and shields that is gone; `progress`, the return in which nothing pays
-///   twice, whatever is paid; `timeout` (1 or 0), whether the limit ended it; `enemy_health`, the share of their hit
-///   points and shields that the enemies began with.
+///   twice, whatever is paid; `timeout` (1 or 0), whether the limit ended it.
 ///
 /// Differences from SMAC: nobody is offered an attack that its weapon cannot carry out; a healer goes over
 /// anything, does not see the allies that it can heal as enemies that it can attack, and its energy is in the
@@ -77,16 +68,14 @@ pub struct Smac {
     /// Room for what the enemies mean to do.
     plan: Plan,
     limit: u32,
-    /// Whether somebody trains here, so that enemies are as strong as the curriculum says.
-    trains: bool,
+    /// The share of their hit points and shields that enemies begin an episode with.
+    enemy_health: f32,
     spec: Spec,
 }
 
-/// What changes from step to step, besides the battle.
+/// What changes in an episode, besides the battle.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Progress {
-    /// The share of their points that enemies begin the next battle with in a curriculum.
-    enemy_health: f32,
     steps: u32,
     /// What each agent did last, (N); `None` in an episode's beginning.
     last: Vec<Option<usize>>,
@@ -141,7 +130,6 @@ impl Smac {
         let count = agent_actions(&scenario, cone);
         Ok(Self {
             progress: Progress {
-                enemy_health: config.enemy_health,
                 steps: 0,
                 last: vec![None; agents],
                 looks: vec![Look::East; if cone.is_some() { agents } else { 0 }],
@@ -156,7 +144,7 @@ impl Smac {
             account: Account::new(agents + enemies),
             plan: Plan::new(agents + enemies),
             limit: config.episode_limit.unwrap_or(scenario.limit),
-            trains: false,
+            enemy_health: 1.0,
             spec: Spec {
                 agents,
                 obs_dim: config.layout.obs_dim(&scenario, config.eyesight()),
@@ -240,9 +228,7 @@ impl Smac {
 
     fn begin(&mut self, rng: &mut Rng, out: Observation<'_>) {
         self.battle.begin(&self.members, &self.points);
-        if self.trains {
-            (self.battle).weaken(Side::Enemies, self.progress.enemy_health);
-        }
+        self.battle.weaken(Side::Enemies, self.enemy_health);
         opponent::begin(&mut self.battle, rng);
         self.progress.steps = 0;
         self.progress.last.fill(None);
@@ -362,24 +348,20 @@ impl Environment for Smac {
         self.progress.steps = self.progress.steps.saturating_add(1);
         let status = self.status();
         rewards.fill(self.account.reward(&self.battle, &self.config, status));
-        if status != Status::Running {
-            let health = &mut self.progress.enemy_health;
-            *health = self.config.next_health(*health, is_won(&self.battle));
-        }
         self.look_around(rng);
         self.observe(out);
         status
     }
 
     fn metrics(&self, out: &mut [f32]) {
-        let [won, kills, losses, damage, progress, health] =
+        let [won, kills, losses, damage, progress] =
             self.account.metrics(&self.battle, &self.config);
         let timeout = f32::from(u8::from(self.is_out_of_time()));
-        out.copy_from_slice(&[won, kills, losses, damage, progress, timeout, health]);
+        out.copy_from_slice(&[won, kills, losses, damage, progress, timeout]);
     }
 
-    fn progress(&mut self, _: f64) {
-        self.trains = true;
+    fn progress(&mut self, share: f64) {
+        self.enemy_health = self.config.enemy_health(share);
     }
 
     fn global_state(&self, out: &mut [f32]) {

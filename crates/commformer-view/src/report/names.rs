@@ -10,7 +10,7 @@ pub(super) struct Name {
 }
 
 /// Path in a line of the metrics, title, unit.
-const KNOWN: [(&str, &str, &str); 41] = [
+const KNOWN: [(&str, &str, &str); 40] = [
     ("return", "Return", RETURN),
     ("steps", "Episode length", "steps per episode"),
     ("episode_steps", "Episode length", "steps per episode"),
@@ -31,11 +31,6 @@ const KNOWN: [(&str, &str, &str); 41] = [
     ("damage", "Damage dealt", "share of enemies' health"),
     ("progress", "Return, nothing paid twice", RETURN),
     ("timeout", "Battles out of time", SHARE_OF_EPISODES),
-    (
-        "enemy_health",
-        "Enemies' health at first",
-        "share of the map's",
-    ),
     ("messages", "Messages", "per agent and step"),
     ("bytes", "Bytes received", "bytes per agent and step"),
     ("traffic", "Traffic", "share of the bytes if all heard all"),

@@ -34,11 +34,7 @@ impl Smac {
         let actions = self.spec.actions.size();
         let known = |last: &Option<usize>| last.is_none_or(|action| action < actions);
         let Progress {
-            last,
-            looks,
-            found,
-            enemy_health,
-            steps: _,
+            last, looks, found, ..
         } = &saved.progress;
         let same = last.len() == self.spec.agents
             && looks.len() == self.progress.looks.len()
@@ -46,11 +42,6 @@ impl Smac {
         if !same || !last.iter().all(known) {
             return Err(StateError::new(
                 "it is of another team: restore it under the scenario it was saved under",
-            ));
-        }
-        if !(self.config.enemy_health..=1.0).contains(enemy_health) {
-            return Err(StateError::new(
-                "its next enemies have a share of their points that the settings do not allow: the state is damaged",
             ));
         }
         // Beside the present battle, which one before its first episode cannot be put back.

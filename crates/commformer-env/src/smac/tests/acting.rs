@@ -165,7 +165,7 @@ fn the_dead_are_not_active_and_can_only_do_nothing() {
         "what the dead are told is nothing"
     );
     assert_eq!(team.open(0), [0]);
-    let [won, kills, losses, damage, ..] = team.metrics();
+    let [won, kills, losses, damage, _, _] = team.metrics();
     assert_eq!([won, kills, losses, damage], [0.0, 0.0, 0.5, 0.0]);
 }
 

@@ -244,8 +244,8 @@ impl Team {
         state
     }
 
-    pub fn metrics(&self) -> [f32; 7] {
-        let mut metrics = [f32::NAN; 7];
+    pub fn metrics(&self) -> [f32; 6] {
+        let mut metrics = [f32::NAN; 6];
         self.env.metrics(&mut metrics);
         metrics
     }

@@ -110,5 +110,5 @@ fn enemies_that_look_for_the_agents_go_on_to_the_next_when_one_is_dead() {
         status = team.step(&[1, 1]);
     }
     assert_eq!(status, Status::Terminated);
-    assert_eq!(team.metrics(), [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]);
+    assert_eq!(team.metrics(), [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
 }
