@@ -40,7 +40,7 @@ impl Account {
         self.scale = scale(battle, config);
     }
 
-    /// What must be saved: what all enemies began with, and the least that each unit ever had.
+    /// What must be saved: what all enemies together began with, and the least that each unit ever had.
     pub fn saved(&self) -> (f32, Vec<f32>) {
         (self.begun, self.lowest.clone())
     }

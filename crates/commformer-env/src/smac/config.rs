@@ -48,7 +48,7 @@ pub struct SmacConfig {
     /// Share of their hit points and shields that enemies begin an episode with where training begins. It rises evenly,
     /// and from `curriculum_end` on they have all of them. 1 is no curriculum; evaluations have none.
     #[default = 1.0]
-    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
+    #[schemars(range(min = 0.01, max = 1.0))]
     pub enemy_health: f32,
     /// The share of a run after which enemies begin as strong as on the map.
     #[default = 0.5]
@@ -255,7 +255,7 @@ impl Task for SmacConfig {
     }
 }
 
-/// Hit points and shields of units at the beginning.
+/// Hit points and shields of units that nothing has hurt.
 pub(super) fn strength<'a>(kinds: impl Iterator<Item = &'a Unit>) -> f32 {
     kinds.map(|kind| kind.hp + kind.shield).sum()
 }

@@ -12,7 +12,7 @@ struct Saved {
     settings: Vec<u8>,
     progress: Progress,
     battle: BattleState,
-    /// Of its account.
+    /// What all enemies together began with, and the least that each unit ever had.
     points: (f32, Vec<f32>),
 }
 
