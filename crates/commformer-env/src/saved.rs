@@ -17,10 +17,16 @@ pub(crate) fn decode<T: DeserializeOwned>(
     fits: impl FnOnce(&T) -> bool,
 ) -> Result<T, StateError> {
     let config = bincode::config::standard().with_limit::<LIMIT>();
-    let (task, read) = bincode::serde::decode_from_slice(bytes, config).map_err(StateError::new)?;
+    let unreadable = |why: String| {
+        StateError::new(format!(
+            "{why}: it is damaged, or of another version of the program; go on with the program that saved it, or train anew"
+        ))
+    };
+    let (task, read) = bincode::serde::decode_from_slice(bytes, config)
+        .map_err(|error| unreadable(format!("it cannot be read ({error})")))?;
     if read != bytes.len() {
         let all = bytes.len();
-        return Err(StateError::new(format!(
+        return Err(unreadable(format!(
             "only {read} of {all} bytes have a meaning"
         )));
     }
