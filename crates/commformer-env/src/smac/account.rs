@@ -56,15 +56,10 @@ impl Account {
         battle: &Battle,
         config: &SmacConfig,
     ) -> Result<(), StateError> {
-        let full: f32 = strength(enemies(battle).map(|enemy| actions::kind(battle, enemy)));
-        let least: f32 = (lowest.iter().zip(battle.units()))
-            .filter(|(_, unit)| unit.side == Side::Enemies)
-            .map(|(lowest, _)| lowest)
-            .sum();
         let of_units = lowest.iter().zip(battle.units());
         let mut known = of_units.map(|(lowest, unit)| (0.0..=points(unit)).contains(lowest));
         let fits = lowest.len() == battle.units().len() && known.all(|known| known);
-        if !fits || !(least..=full).contains(&begun) {
+        if !fits || !(least(battle, &lowest)..=full(battle)).contains(&begun) {
             return Err(StateError::new(
                 "it has not, for each unit, points that the unit can have: the state is damaged",
             ));
@@ -126,15 +121,11 @@ impl Account {
             let mine = || units.iter().filter(move |unit| unit.side == side);
             mine().filter(|unit| !unit.is_alive()).count() as f32 / mine().count() as f32
         };
-        let pairs = units.iter().zip(&self.lowest);
-        let least: f32 = (pairs.filter(|(unit, _)| unit.side == Side::Enemies))
-            .map(|(_, lowest)| lowest)
-            .sum();
         let left: f32 = enemies(battle).map(points).sum();
         let deaths = enemies(battle).filter(|unit| !unit.is_alive()).count() as f32;
         let won = f32::from(u8::from(is_won(battle)));
-        let paid =
-            self.begun - least + deaths * config.reward_death_value + won * config.reward_win;
+        let lost = self.begun - least(battle, &self.lowest);
+        let paid = lost + deaths * config.reward_death_value + won * config.reward_win;
         [
             won,
             dead(Side::Enemies),
@@ -151,11 +142,22 @@ fn enemies(battle: &Battle) -> impl Iterator<Item = &UnitState> {
     units.filter(|unit| unit.side == Side::Enemies)
 }
 
+/// Hit points and shields of all enemies when nothing has hurt them.
+fn full(battle: &Battle) -> f32 {
+    strength(enemies(battle).map(|enemy| actions::kind(battle, enemy)))
+}
+
+/// The least that all enemies together had, of what each unit had at the least.
+fn least(battle: &Battle, lowest: &[f32]) -> f32 {
+    let units = battle.units().iter().zip(lowest);
+    let enemies = units.filter(|(unit, _)| unit.side == Side::Enemies);
+    enemies.map(|(_, lowest)| lowest).sum()
+}
+
 /// The factor of all rewards.
 fn scale(battle: &Battle, config: &SmacConfig) -> f32 {
-    let kinds = enemies(battle).map(|enemy| actions::kind(battle, enemy));
     let [_, count] = battle.scenario().counts();
-    config.reward_scale(count, strength(kinds))
+    config.reward_scale(count, full(battle))
 }
 
 /// Hit points and shield of a unit, 0 of a dead one.
