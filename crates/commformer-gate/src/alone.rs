@@ -24,6 +24,7 @@
 //! # Ok::<(), commformer_gate::GateError>(())
 //! ```
 
+use commformer_nn::inputs::{check_finite, check_width};
 use commformer_nn::layout::{Saved, collect, not_finite};
 use commformer_nn::native::{Native, Tape};
 
@@ -107,17 +108,8 @@ impl Gate {
     /// # Errors
     /// [`GateError::Shape`] when there are not so many, [`GateError::Input`] when one is not finite.
     pub fn keep(&mut self, carried: &[f32]) -> Result<(), GateError> {
-        let input = "carried";
-        if carried.len() != self.residual.len() {
-            return Err(GateError::Shape {
-                input,
-                expected: format!("[{}]", self.residual.len()),
-                found: vec![carried.len() as i64],
-            });
-        }
-        if let Some(problem) = not_finite(carried) {
-            return Err(GateError::Input { input, problem });
-        }
+        check_width("carried", carried.len(), self.residual.len())?;
+        check_finite("carried", carried)?;
         self.residual.copy_from_slice(carried);
         Ok(())
     }
@@ -134,17 +126,9 @@ impl Gate {
     /// [`GateError::Shape`] when the embedding does not fit, [`GateError::Input`] when it or what comes of it is not
     /// finite. What the gate carries is then as before.
     pub fn logits(&mut self, embedding: &[f32]) -> Result<&[f32], GateError> {
-        if embedding.len() != self.config.embed_dim {
-            return Err(GateError::Shape {
-                input: "embedding",
-                expected: format!("[{}]", self.config.embed_dim),
-                found: vec![embedding.len() as i64],
-            });
-        }
         let input = "embedding";
-        if let Some(problem) = not_finite(embedding) {
-            return Err(GateError::Input { input, problem });
-        }
+        check_width(input, embedding.len(), self.config.embed_dim)?;
+        check_finite(input, embedding)?;
         let leaves: Vec<&[f32]> = self.numbers.iter().map(Vec::as_slice).collect();
         self.tape.begin([1, 1]);
         let embedding = self.tape.input(embedding, embedding.len(), false);

@@ -1,5 +1,6 @@
 //! What can go wrong when a gate is built, loaded or called.
 
+use commformer_nn::inputs::Misfit;
 use thiserror::Error;
 
 /// An error of a gate. Every message says what was expected and what was found.
@@ -44,4 +45,21 @@ pub enum GateError {
     #[cfg(feature = "torch")]
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
+}
+
+impl From<Misfit> for GateError {
+    fn from(misfit: Misfit) -> Self {
+        match misfit {
+            Misfit::Shape {
+                input,
+                expected,
+                found,
+            } => Self::Shape {
+                input,
+                expected,
+                found,
+            },
+            Misfit::Input { input, problem } => Self::Input { input, problem },
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! does it matter *when* an agent receives?
 //!
 //! A `rate` is the share of the steps in which a gate is open, in [0, 1]; what lies outside is
-//! taken as the nearest end. The decisions carry no gradient.
+//! taken as the nearest end, and what is no number as 0. The decisions carry no gradient.
 
 use tch::Tensor;
 
@@ -31,7 +31,11 @@ pub fn random(uniform: &Tensor, rate: f64) -> Tensor {
 /// `phase` and `uniform` (B, N, 1), `uniform` on [0, 1) -> decisions of 0 and 1 and phases, both
 /// (B, N, 1).
 pub fn periodic(phase: &Tensor, uniform: &Tensor, rate: f64) -> (Tensor, Tensor) {
-    let rate = rate.clamp(0.0, 1.0);
+    // A phase that is no number would stay so for good.
+    let rate = match rate.is_nan() {
+        true => 0.0,
+        false => rate.clamp(0.0, 1.0),
+    };
     tch::no_grad(|| {
         let fresh: Tensor = uniform + 1.0;
         // 1 + u may round to 2, which would open a gate of rate 0.
@@ -93,11 +97,19 @@ mod tests {
     #[test]
     fn the_ends_of_the_rate_hold_at_the_ends_of_the_noise() {
         let ends = column(&[0.0, 1f32.next_down(), 0.5]);
-        for (rate, expected) in [(0.0, 0.0), (-1.0, 0.0), (1.0, 1.0), (2.0, 1.0)] {
+        for (rate, expected) in [
+            (0.0, 0.0),
+            (-1.0, 0.0),
+            (f64::NAN, 0.0),
+            (1.0, 1.0),
+            (2.0, 1.0),
+        ] {
+            assert_eq!(numbers(&random(&ends, rate)), [expected; 3]);
             let mut phase = ends.zeros_like();
             for _ in 0..100 {
                 let (open, next) = periodic(&phase, &ends, rate);
                 assert_eq!(numbers(&open), [expected; 3]);
+                assert!(numbers(&next).iter().all(|phase| *phase < 2.0));
                 phase = next;
             }
         }

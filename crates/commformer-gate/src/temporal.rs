@@ -1,7 +1,7 @@
 //! The learned gate: a small network from an agent's own embedding to its decision.
 
 use commformer_nn::layout::Leaf;
-use commformer_nn::torch::{Precision, Torch};
+use commformer_nn::torch::{Inputs, Precision, Torch};
 use commformer_torch::named;
 use tch::{Device, Kind, Tensor};
 
@@ -118,7 +118,8 @@ impl TemporalGate {
         self.device
     }
 
-    /// The trained leaves under their names on disk, in a fixed order.
+    /// The trained leaves under their names on disk, in a fixed order. They share the gate's memory: nobody may write
+    /// through them while the gate or a replica is in a call.
     pub fn parameters(&self) -> Vec<(String, Tensor)> {
         let leaves = self.network.layout.leaves().iter().zip(&self.leaves);
         leaves
@@ -135,8 +136,15 @@ impl TemporalGate {
     /// Copies saved tensors into the gate's, in place. Nothing is changed unless all fit.
     ///
     /// # Errors
-    /// [`GateError::State`] names the missing, unexpected, misshapen or doubled tensor.
+    /// [`GateError::State`] names the missing, unexpected, misshapen or doubled tensor, or one of another kind;
+    /// [`GateError::Input`] for a threshold that is not a number.
     pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<(), GateError> {
+        let defined = |(name, saved): &&(String, Tensor)| name == THRESHOLD && saved.defined();
+        for (_, threshold) in state.iter().filter(defined) {
+            if bool::try_from(threshold.f_isnan()?.f_any()?)? {
+                return Err(not_a_number());
+            }
+        }
         Ok(named::copy_into(&self.parts(), state)?)
     }
 
@@ -160,10 +168,7 @@ impl TemporalGate {
     /// libtorch refuses.
     pub fn set_threshold(&mut self, threshold: f64) -> Result<(), GateError> {
         if threshold.is_nan() {
-            return Err(GateError::Input {
-                input: "threshold",
-                problem: "found NaN, expected a number".to_owned(),
-            });
+            return Err(not_a_number());
         }
         let _ = self.threshold.f_fill_(threshold)?;
         Ok(())
@@ -220,39 +225,20 @@ impl TemporalGate {
 
     fn check(&self, embeddings: &Tensor) -> Result<(), GateError> {
         let config = &self.config;
-        let any = config.per == Per::Receiver;
-        let (team, width) = (config.agents as i64, config.embed_dim as i64);
-        let size = embeddings.size();
-        let fits = matches!(size[..], [batch, agents, found]
-            if batch > 0 && found == width && (agents == team || any && agents > 0));
-        if !fits {
-            let agents = if any { "N".into() } else { team.to_string() };
-            return Err(GateError::Shape {
-                input: "embeddings",
-                expected: format!("(B, {agents}, {width}) with B at least 1"),
-                found: size,
-            });
-        }
-        if embeddings.kind() != Kind::Float {
-            return Err(GateError::Input {
-                input: "embeddings",
-                problem: format!(
-                    "has elements of kind {:?}, expected {:?}",
-                    embeddings.kind(),
-                    Kind::Float
-                ),
-            });
-        }
-        if embeddings.device() != self.device {
-            return Err(GateError::Input {
-                input: "embeddings",
-                problem: format!(
-                    "is on {:?}, expected {:?}, where the gate is",
-                    embeddings.device(),
-                    self.device
-                ),
-            });
-        }
+        let agents = (config.per == Per::Edge).then_some(config.agents);
+        let inputs = Inputs {
+            of: "gate",
+            device: self.device,
+        };
+        inputs.check_agents("embeddings", embeddings, agents, config.embed_dim)?;
         Ok(())
+    }
+}
+
+/// Refuses a threshold.
+fn not_a_number() -> GateError {
+    GateError::Input {
+        input: "threshold",
+        problem: "found NaN, expected a number".to_owned(),
     }
 }

@@ -58,12 +58,14 @@ mod member;
 mod packet;
 mod receiving;
 
+#[doc(hidden)] // of agents of other methods, which run as these do
+pub use commformer_nn::inputs::{check_finite, check_width};
 pub use exported::{Contents, Exported, ExportedGate, FORMAT};
 use mail::Mailbox;
 pub use mail::{Delivered, Inbox, Links, OpenEdges};
-pub use member::{Member, Turn};
 #[doc(hidden)] // of agents of other methods, which run as these do
-pub use member::{check_available, check_finite, check_width};
+pub use member::check_available;
+pub use member::{Member, Turn};
 pub use packet::{Action, Packet};
 pub use receiving::{Decision, Receiving};
 

@@ -1,5 +1,6 @@
 //! What can go wrong when a policy is built, loaded or called.
 
+use commformer_nn::inputs::Misfit;
 use thiserror::Error;
 
 /// An error of this crate. Every message says what was expected and what was found.
@@ -44,6 +45,23 @@ pub enum ModelError {
     #[cfg(feature = "torch")]
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
+}
+
+impl From<Misfit> for ModelError {
+    fn from(misfit: Misfit) -> Self {
+        match misfit {
+            Misfit::Shape {
+                input,
+                expected,
+                found,
+            } => Self::Shape {
+                input,
+                expected,
+                found,
+            },
+            Misfit::Input { input, problem } => Self::Input { input, problem },
+        }
+    }
 }
 
 impl ModelError {

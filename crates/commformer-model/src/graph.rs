@@ -50,16 +50,20 @@ pub fn exact(logits: &Tensor, k: usize, self_edge: SelfEdge) -> Tensor {
 
 /// Graphs drawn from the logits, one for each slice of `gumbel`.
 ///
-/// `gumbel` is standard Gumbel noise and `tau` the temperature of the gradient; it does not change
-/// which senders are drawn.
+/// `gumbel` is standard Gumbel noise and `tau` the temperature of the gradient, which does not change
+/// which senders are drawn. `tau` is positive, and not so small that the noisy logits divided by it are infinite.
 ///
 /// # Shapes
 /// `logits` (N, N) or (G, N, N), `gumbel` (G, N, N).
+///
+/// # Panics
+/// If the shapes do not fit.
 pub fn sample(logits: &Tensor, gumbel: &Tensor, tau: f64, k: usize, self_edge: SelfEdge) -> Sample {
-    let noisy = without_barred(&((logits + gumbel) / tau), self_edge); // (G, N, N)
-    let order = tch::no_grad(|| largest(&noisy, k, self_edge)); // (G, N, k)
+    let noisy = logits + gumbel; // (G, N, N)
+    // Before the division, whose rounding may make two of them equal.
+    let order = tch::no_grad(|| largest(&without_barred(&noisy, self_edge), k, self_edge)); // (G, N, k)
     let hard = tch::no_grad(|| one_hots(&noisy, &order));
-    let soft = noisy.softmax(-1, Kind::Float);
+    let soft = without_barred(&(noisy / tau), self_edge).softmax(-1, Kind::Float);
     // The bracket is exactly 0, so the value stays exactly 0 or 1.
     let graph = hard + (&soft - soft.detach());
     Sample { graph, order }
@@ -191,6 +195,28 @@ mod tests {
             assert_eq!(grad.double_value(&[agent, agent]), 0.0);
         }
         assert!(grad.double_value(&[0, 1]) > 0.1);
+    }
+
+    #[test]
+    fn the_temperature_does_not_change_who_is_drawn() {
+        // Two numbers next to each other, whose thirds are the same number in f32.
+        let high = 4f32.next_down().next_down();
+        let low = high.next_down();
+        let logits = Tensor::from_slice(&[low, high, 0.5].repeat(3)).view([3, 3]);
+        let thirds: Tensor = &logits / 3.0;
+        assert_eq!(thirds.select(1, 0), thirds.select(1, 1));
+        let gumbel = Tensor::zeros([1, 3, 3], (Kind::Float, Device::Cpu));
+        let drawn = |tau: f64| sample(&logits, &gumbel, tau, 2, SelfEdge::Counted);
+        let first = drawn(1.0);
+        assert_eq!(
+            first.order,
+            Tensor::from_slice(&[1i64, 0].repeat(3)).view([1, 3, 2])
+        );
+        for tau in [0.125, 0.7, 3.0, 1e6] {
+            let other = drawn(tau);
+            assert_eq!(other.order, first.order, "{tau}");
+            assert_eq!(other.graph, first.graph, "{tau}");
+        }
     }
 
     #[test]

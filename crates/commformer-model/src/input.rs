@@ -1,7 +1,7 @@
 //! What a policy is given, and whether it fits.
 
 use commformer_nn::links::{Heard, Rules};
-use commformer_nn::torch::{self, Links};
+use commformer_nn::torch::{self, Inputs, Links};
 use tch::{Device, Kind, Tensor};
 
 use crate::config::{ActionSpace, Closed, PolicyConfig};
@@ -148,31 +148,8 @@ impl CommFormer {
         width: usize,
     ) -> Result<[i64; 2], ModelError> {
         let config = self.config();
-        let size = x.size();
-        let width = width as i64;
-        let agents = match size[..] {
-            [batch, agents, found]
-                if batch > 0
-                    && found == width
-                    && (agents == config.agents as i64 || config.shared_head && agents > 0) =>
-            {
-                agents
-            }
-            _ => {
-                let agents = if config.shared_head {
-                    "N".to_owned()
-                } else {
-                    config.agents.to_string()
-                };
-                return Err(ModelError::Shape {
-                    input,
-                    expected: format!("(B, {agents}, {width}) with B at least 1"),
-                    found: size,
-                });
-            }
-        };
-        self.check_kind(input, x, Kind::Float)?;
-        Ok([size[0], agents])
+        let agents = (!config.shared_head).then_some(config.agents);
+        Ok(self.inputs().check_agents(input, x, agents, width)?)
     }
 
     /// Checks what a pass over actions that were taken is given, and returns B and N.
@@ -208,17 +185,14 @@ impl CommFormer {
         x: &Tensor,
         expected: Kind,
     ) -> Result<(), ModelError> {
-        let problem = match (x.kind(), x.device()) {
-            (kind, _) if kind != expected => {
-                format!("has elements of kind {kind:?}, expected {expected:?}")
-            }
-            (_, device) if device != self.device() => format!(
-                "is on {device:?}, expected {:?}, where the policy is",
-                self.device()
-            ),
-            _ => return Ok(()),
-        };
-        Err(ModelError::Input { input, problem })
+        Ok(self.inputs().check_kind(input, x, expected)?)
+    }
+
+    fn inputs(&self) -> Inputs {
+        Inputs {
+            of: "policy",
+            device: self.device(),
+        }
     }
 
     /// Checks the inputs that all passes share, and returns B and N.

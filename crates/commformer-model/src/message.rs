@@ -31,7 +31,7 @@ impl PolicyConfig {
         if sender > receiver || self.decoder == Decoding::Parallel {
             return encoder;
         }
-        let decoder = token(self.actions) + vector * (2 * self.blocks - 1);
+        let decoder = token(self.actions) + vector * (2 * self.blocks).saturating_sub(1);
         let heard = self.previous_action == PreviousAction::Heard && sender + 1 == receiver;
         encoder + decoder + if heard { action(self.actions) } else { 0 }
     }
@@ -138,6 +138,9 @@ mod tests {
         assert_eq!(rounded.message_bytes(3, 1), 2 * 3 + 1 + 3 * 3);
         config.actions = ActionSpace::Continuous(2);
         assert_eq!(config.message_bytes(3, 2), 512 + 9 + 3 * 256 + 8);
+        // No network, but nobody has validated it: the action and the token are left.
+        config.blocks = 0;
+        assert_eq!(config.message_bytes(3, 2), 9 + 8);
     }
 
     #[test]

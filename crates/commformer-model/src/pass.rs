@@ -7,6 +7,7 @@ use crate::native::Workspace;
 use crate::{CommFormer, ModelError, Observations, UniformNoise};
 use commformer_nn::native::Actions;
 use commformer_nn::torch::numbers;
+use commformer_torch::gradients::or_zeros;
 
 /// What a loss is made of, (B, N) each.
 #[derive(Debug)]
@@ -95,7 +96,8 @@ impl Pass<'_> {
     ) -> Result<&Scores, ModelError> {
         let policy = self.policy;
         let shape = policy.check_actions(input, actions)?;
-        if input.embedding.data_ptr() != self.embedding.data_ptr() {
+        // Not only its memory: a view of a part has another number of teams than the buffers.
+        if !input.embedding.f_is_set_to(&self.embedding)? {
             return Err(refused(
                 "embedding",
                 "is not the one that the pass began with",
@@ -163,7 +165,8 @@ impl Pass<'_> {
         else {
             let parameters = policy.parameters();
             let parameters = parameters.iter().map(|(_, leaf)| leaf);
-            return gradients(loss, &parameters.chain(others).collect::<Vec<_>>(), false);
+            let leaves: Vec<_> = parameters.chain(others).collect();
+            return Ok(or_zeros(loss, &leaves, false)?);
         };
         let (upstream, mut of_others) = self.upstream(&evaluated, loss, &others)?;
         let available = dense.context().1.available;
@@ -177,7 +180,7 @@ impl Pass<'_> {
             let sent = (gate * of_gate).sum(Kind::Float);
             let mut leaves = vec![&self.embedding];
             leaves.extend(&others);
-            let mut found = gradients(&sent, &leaves, false)?.into_iter();
+            let mut found = or_zeros(&sent, &leaves, false)?.into_iter();
             if let Some(of_embedding) = found.next() {
                 workspace.backward_embedding(weights, numbers(&of_embedding.contiguous()));
             }
@@ -205,7 +208,7 @@ impl Pass<'_> {
         let graph = &evaluated.graph;
         let (Some(mut workspace), Some((actions, dense))) = (self.native.take(), &evaluated.taken)
         else {
-            return Ok(gradients(loss, &[graph], false)?.remove(0));
+            return Ok(or_zeros(loss, &[graph], false)?.remove(0));
         };
         let (upstream, _) = self.upstream(&evaluated, loss, &[])?;
         let policy = self.policy;
@@ -234,7 +237,7 @@ impl Pass<'_> {
         let mut leaves = vec![log_probs, entropy, values, &self.embedding];
         leaves.extend(others);
         // What a gate was made of is needed once more.
-        let mut found = gradients(loss, &leaves, evaluated.gate.is_some())?;
+        let mut found = or_zeros(loss, &leaves, evaluated.gate.is_some())?;
         let of_others = found.split_off(4);
         Ok((found, of_others))
     }
@@ -249,15 +252,4 @@ fn refused(input: &'static str, problem: &str) -> ModelError {
         input,
         problem: problem.to_owned(),
     }
-}
-
-/// The gradients of a scalar by autograd; zeros for leaves that have no part in it. `again`: what was computed on the
-/// way is kept for another time.
-fn gradients(loss: &Tensor, leaves: &[&Tensor], again: bool) -> Result<Vec<Tensor>, ModelError> {
-    let found = Tensor::f_run_backward(&[loss], leaves, again, false)?;
-    let or_zeros = |(gradient, leaf): (Tensor, &&Tensor)| match gradient.defined() {
-        true => gradient,
-        false => leaf.zeros_like(),
-    };
-    Ok(found.into_iter().zip(leaves).map(or_zeros).collect())
 }

@@ -33,6 +33,7 @@
 //! ```
 
 pub mod count;
+pub mod inputs;
 pub mod layers;
 pub mod layout;
 pub mod levels;

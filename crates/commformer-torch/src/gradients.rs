@@ -1,8 +1,38 @@
-//! Clipping gradients by their global norm.
+//! Gradients of a loss, and clipping them by their global norm.
 
 use crate::{TorchError, ffi};
-use tch::Tensor;
+use std::borrow::Borrow;
+use tch::{TchError, Tensor};
 use torch_sys::C_tensor;
+
+/// The gradients of a scalar loss by autograd, one for each leaf and shaped like it; zeros for leaves
+/// that have no part in the loss. `keep_graph`: the loss can be differentiated once more.
+///
+/// # Errors
+///
+/// libtorch's own, if the loss cannot be differentiated or a leaf has no gradient.
+///
+/// ```
+/// use commformer_torch::gradients::or_zeros;
+/// use tch::Tensor;
+///
+/// let [x, y] = [3.0_f32, 5.0].map(|x| Tensor::from(x).set_requires_grad(true));
+/// let found = or_zeros(&x.square(), &[&x, &y], false)?;
+/// assert_eq!(found, [Tensor::from(6.0_f32), Tensor::from(0.0_f32)]);
+/// # Ok::<(), tch::TchError>(())
+/// ```
+pub fn or_zeros(
+    loss: &Tensor,
+    leaves: &[impl Borrow<Tensor>],
+    keep_graph: bool,
+) -> Result<Vec<Tensor>, TchError> {
+    let found = Tensor::f_run_backward(&[loss], leaves, keep_graph, false)?;
+    let or_zeros = |(gradient, leaf): (Tensor, _)| match gradient.defined() {
+        true => Ok(gradient),
+        false => Borrow::<Tensor>::borrow(leaf).f_zeros_like(),
+    };
+    found.into_iter().zip(leaves).map(or_zeros).collect()
+}
 
 /// Scales `gradients` so that the L2 norm of all of them together is at most `max_norm`, and
 /// returns the norm that they had.

@@ -8,15 +8,15 @@
 //! - [`library`]: which libtorch this process runs with.
 //! - [`threads`]: how many cores an operation may use, and whether freed memory is kept.
 //! - [`Shared`]: memory that environments write as a slice and models read as a tensor.
-//! - [`gradients`]: clipping by the global norm.
+//! - [`gradients`]: gradients of a loss, and clipping by the global norm.
 //! - [`Adam`]: libtorch's fused kernel, with a state that can be saved and loaded.
 //! - [`weights`]: named tensors as safetensors bytes, deterministic to write and safe to read.
 //! - [`group`]: torch's distributed engine: processes that meet and exchange tensors.
 //! - [`named`]: saved tensors copied into a model's own, once all of them are known to fit.
 //!
-//! What can fail gives a [`TorchError`], or a [`named::StateError`]; no C++ exception and no panic crosses over.
-//! libtorch's functions are called through tch where it has them, and through the few C functions
-//! of `shim.cpp` where it has not.
+//! What can fail gives a [`TorchError`], a [`named::StateError`] or tch's own error; no C++ exception and no panic
+//! crosses over. libtorch's functions are called through tch where it has them, and through the few C
+//! functions of `shim.cpp` where it has not.
 //!
 //! # Example
 //!

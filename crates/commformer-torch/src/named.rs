@@ -45,6 +45,17 @@ pub enum StateError {
         found: Vec<i64>,
     },
 
+    /// A saved tensor has numbers of another kind than the model's, or is undefined.
+    #[error("the saved tensor `{name}` holds {found}, but this configuration needs {expected}")]
+    Kind {
+        /// The tensor's name.
+        name: String,
+        /// What the model's tensor holds, in words.
+        expected: String,
+        /// What the saved tensor holds, in words.
+        found: String,
+    },
+
     /// A name occurs twice in the saved state.
     #[error("the saved state holds `{name}` twice; keep one of them")]
     Duplicate {
@@ -58,11 +69,12 @@ pub enum StateError {
 }
 
 /// Copies the tensors of `state` into those of `parts` that have the same names, in place and
-/// without a gradient. A part may be a view, and lie on another device than the saved tensor.
+/// without a gradient. A part may be a view, and lie on another device than the saved tensor. A part
+/// of floating-point numbers takes those of any precision; another part takes its own kind alone.
 ///
 /// # Errors
-/// An error that names the doubled, misshapen, missing or unexpected tensor; then nothing has
-/// changed. [`StateError::Torch`] when libtorch refuses a copy; those before it are then done.
+/// An error that names the doubled, misshapen, missing or unexpected tensor, or one of another kind;
+/// then nothing has changed. [`StateError::Torch`] when libtorch refuses a copy; those before it are then done.
 pub fn copy_into(parts: &[(String, Tensor)], state: &[(String, Tensor)]) -> Result<(), StateError> {
     let mut saved = HashMap::new();
     for (name, tensor) in state {
@@ -73,17 +85,19 @@ pub fn copy_into(parts: &[(String, Tensor)], state: &[(String, Tensor)]) -> Resu
     let mut pairs = Vec::with_capacity(parts.len());
     let mut missing = Vec::new();
     for (name, part) in parts {
-        match saved.get(name) {
-            None => missing.push(name.clone()),
-            Some(saved) if saved.size() != part.size() => {
-                return Err(StateError::Misshapen {
-                    name: name.clone(),
-                    expected: part.size(),
-                    found: saved.size(),
-                });
-            }
-            Some(&saved) => pairs.push((part.shallow_clone(), saved)),
+        let Some(&saved) = saved.get(name) else {
+            missing.push(name.clone());
+            continue;
+        };
+        check_kind(name, part, saved)?;
+        if saved.size() != part.size() {
+            return Err(StateError::Misshapen {
+                name: name.clone(),
+                expected: part.size(),
+                found: saved.size(),
+            });
         }
+        pairs.push((part.shallow_clone(), saved));
     }
     if !missing.is_empty() {
         return Err(StateError::Missing { names: missing });
@@ -102,6 +116,30 @@ pub fn copy_into(parts: &[(String, Tensor)], state: &[(String, Tensor)]) -> Resu
             part.f_copy_(saved)?;
         }
         Ok(())
+    })
+}
+
+/// Refuses a tensor that a copy would turn into numbers of another kind in silence.
+fn check_kind(name: &str, part: &Tensor, saved: &Tensor) -> Result<(), StateError> {
+    let expected = part.f_kind()?;
+    let any_precision = part.f_is_floating_point()?;
+    let found = match saved.defined() {
+        false => "nothing".to_owned(),
+        true => {
+            let found = saved.f_kind()?;
+            if found == expected || any_precision && saved.f_is_floating_point()? {
+                return Ok(());
+            }
+            format!("numbers of kind {found:?}")
+        }
+    };
+    Err(StateError::Kind {
+        name: name.to_owned(),
+        expected: match any_precision {
+            true => "floating-point numbers".to_owned(),
+            false => format!("numbers of kind {expected:?}"),
+        },
+        found,
     })
 }
 
@@ -161,6 +199,48 @@ mod tests {
         check(&[a, b, ("c", &[1.0])], &["holds `c`, which"]);
         check(&[a, b, a], &["`a` twice"]);
         check(&[a, ("b", &[1.0, 2.0, 3.0])], &["`b`", "[3]", "needs [1]"]);
+    }
+
+    #[test]
+    fn another_kind_of_numbers_is_refused_and_another_precision_taken() {
+        use tch::Kind;
+        let mut parts = named(&[("a", &[1.0, 2.0])]);
+        parts.push(("count".into(), Tensor::from_slice(&[3_i64])));
+        let state = |a: Tensor, count: Tensor| vec![("a".into(), a), ("count".into(), count)];
+        let [a, count] = [
+            Tensor::from_slice(&[5.0_f32, 6.0]),
+            Tensor::from_slice(&[7_i64]),
+        ];
+        let check = |state: Vec<(String, Tensor)>, words: &[&str]| {
+            let error = copy_into(&parts, &state).unwrap_err();
+            assert!(matches!(error, StateError::Kind { .. }), "{error}");
+            for word in words {
+                assert!(error.to_string().contains(word), "{error}");
+            }
+            assert_eq!(numbers(&parts), [vec![1.0, 2.0], vec![3.0]]);
+        };
+        // The other tensor would fit: nothing of it is copied either.
+        for kind in [Kind::Int64, Kind::Bool, Kind::ComplexFloat] {
+            check(
+                state(a.to_kind(kind), count.copy()),
+                &["`a`", &format!("{kind:?}"), "floating-point"],
+            );
+        }
+        check(
+            state(Tensor::new(), count.copy()),
+            &["`a` holds nothing", "floating-point"],
+        );
+        for kind in [Kind::Float, Kind::Int] {
+            check(
+                state(a.copy(), count.to_kind(kind)),
+                &["`count`", &format!("{kind:?}"), "Int64"],
+            );
+        }
+        for kind in [Kind::Double, Kind::Half, Kind::BFloat16] {
+            copy_into(&parts, &state(a.to_kind(kind), count.copy())).unwrap();
+            assert_eq!(numbers(&parts), [vec![5.0, 6.0], vec![7.0]]);
+            let _ = tch::no_grad(|| parts[0].1.shallow_clone().zero_());
+        }
     }
 
     #[test]

@@ -323,6 +323,16 @@ fn each_misfit_of_a_saved_gate_is_named_and_changes_nothing() {
         &|state| state[2].1 = Tensor::zeros([3, 8], CPU),
         &["`gate.out.weight`", "[3, 8]", "[1, 8]"],
     );
+    check(
+        &|state| state[4].1 = Tensor::new(),
+        &["holds nothing", "floating-point"],
+    );
+    for kind in [Kind::Int64, Kind::Bool] {
+        check(
+            &|state| state.last_mut().unwrap().1 = Tensor::ones([1], (kind, Device::Cpu)),
+            &["`gate.threshold`", "floating-point"],
+        );
+    }
 }
 
 #[test]
@@ -355,6 +365,25 @@ fn a_threshold_is_a_number() {
     assert_eq!(gate.threshold(), f64::from(0.1f32));
     gate.set_threshold(f64::INFINITY).unwrap();
     assert_eq!(gate.threshold(), f64::INFINITY);
+
+    let mut saved = gate.state();
+    let before = gate.state();
+    for (_, tensor) in &mut saved {
+        *tensor = tensor.zeros_like();
+    }
+    for nan in [
+        Tensor::from_slice(&[f32::NAN]),
+        Tensor::from_slice(&[f64::NAN]),
+    ] {
+        saved.last_mut().unwrap().1 = nan;
+        let error = gate.load_state(&saved).unwrap_err();
+        assert!(matches!(error, GateError::Input { .. }), "{error}");
+        assert!(
+            error.to_string().contains("`threshold`: found NaN"),
+            "{error}"
+        );
+        assert_eq!(gate.state(), before);
+    }
 }
 
 #[test]

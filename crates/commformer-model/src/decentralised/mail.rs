@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::member::check_width;
+use commformer_nn::inputs::check_width;
+
 use super::packet::Packet;
 use crate::ModelError;
 use crate::config::PreviousAction;

@@ -3,7 +3,7 @@
 //! Nothing in this file and in `receiving.rs` has a way to another agent. A member's methods take its own observation,
 //! its own links and an [`Inbox`].
 
-use commformer_nn::layout::not_finite;
+use commformer_nn::inputs::{check_finite, check_width};
 use commformer_nn::native::{Native, Tape};
 use std::sync::Arc;
 
@@ -135,21 +135,6 @@ impl Turn {
     }
 }
 
-/// Refuses an input of another width.
-///
-/// # Errors
-/// [`ModelError::Shape`].
-pub fn check_width(input: &'static str, found: usize, expected: usize) -> Result<(), ModelError> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(ModelError::Shape {
-        input,
-        expected: format!("[{expected}]"),
-        found: vec![found as i64],
-    })
-}
-
 /// Which of an agent's actions it can take, as the kernels read it; `None`: all.
 ///
 /// # Errors
@@ -169,15 +154,4 @@ pub fn check_available(
         });
     }
     Ok(Some(available.iter().map(|flag| u8::from(*flag)).collect()))
-}
-
-/// Refuses an input whose numbers are not all finite.
-///
-/// # Errors
-/// [`ModelError::Input`].
-pub fn check_finite(input: &'static str, numbers: &[f32]) -> Result<(), ModelError> {
-    match not_finite(numbers) {
-        None => Ok(()),
-        Some(problem) => Err(ModelError::Input { input, problem }),
-    }
 }

@@ -1,8 +1,8 @@
 //! What travels between agents: bytes, and nothing else.
 
+use commformer_nn::inputs::check_finite;
 use commformer_nn::levels::Levels;
 
-use super::member::check_finite;
 use crate::ModelError;
 use crate::config::ActionSpace;
 use crate::message::index_bytes;
@@ -132,7 +132,7 @@ impl Reader<'_> {
         let bytes = self.bytes(Levels::bytes_of(levels, count))?;
         let before = to.len();
         Levels::unpack(levels, count, bytes, to);
-        check_finite("message", &to[before..])
+        Ok(check_finite("message", &to[before..])?)
     }
 
     /// Refuses what is left.

@@ -2,13 +2,14 @@
 
 mod refused;
 
+use commformer_nn::inputs::{check_finite, check_width};
 use commformer_nn::links::Sender;
 use commformer_nn::native::{Actions, Native, Scored, Tape, Var};
 use std::sync::Arc;
 
 use super::Weights;
 use super::mail::{Inbox, Links};
-use super::member::{Turn, check_finite, check_width};
+use super::member::Turn;
 use super::packet::{Action, Given, Packet, Reader, sent_by};
 use crate::ModelError;
 use crate::config::{Closed, Decoding, PolicyConfig, RelationOrder, SelfLoop};

@@ -7,7 +7,8 @@ use crate::{CommFormer, ModelError};
 use commformer_nn::torch::take_in;
 
 impl CommFormer {
-    /// The edge logits (N, N), the parameter of the upper level: a leaf of its own.
+    /// The edge logits (N, N), the parameter of the upper level: a leaf of its own, in the policy's memory. Nobody may
+    /// write through it while the policy or a replica is in a call: the kernels read parameters as slices.
     pub fn edge_logits(&self) -> &Tensor {
         &self.leaves()[self.network.edge_logits.index()]
     }
@@ -17,6 +18,9 @@ impl CommFormer {
     ///
     /// Without relation terms (`relation: false`), the tensors that only those read are not
     /// trained, and so not listed.
+    ///
+    /// They share the policy's memory. Nobody may write through them while the policy or a replica is in a call: the
+    /// kernels read parameters as slices.
     pub fn parameters(&self) -> Vec<(String, Tensor)> {
         let layout = self.network.layout.leaves();
         let named = |slot: usize| {
@@ -39,7 +43,7 @@ impl CommFormer {
     /// fit: agents keep their places, and what no agent of the saved team was for another keeps its present logit.
     ///
     /// # Errors
-    /// An error that names the missing, unexpected, misshapen or doubled tensor.
+    /// An error that names the missing, unexpected, misshapen or doubled tensor, or one of another kind.
     pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<(), ModelError> {
         let fitted: Vec<_> = (state.iter())
             .map(|(name, saved)| {
@@ -55,6 +59,10 @@ impl CommFormer {
 
     /// Edge logits of a team of another size for this one; what are none stay as they are.
     fn fit_logits(&self, saved: &Tensor) -> Result<Tensor, ModelError> {
+        // Left as it is, it is refused under its name; made to fit, it would be cast.
+        if !saved.defined() || !saved.f_is_floating_point()? {
+            return Ok(saved.shallow_clone());
+        }
         let own = self.config().agents as i64;
         let both = match saved.size()[..] {
             [rows, columns] if rows == columns && rows != own && rows > 0 => rows.min(own),

@@ -330,6 +330,14 @@ fn wrong_uses_are_named() {
             .map(drop),
     );
     assert!(found.contains("the pass began with"), "{found}");
+    // Two of its teams, in the same memory: the buffers are those of three.
+    let (fewer, graph) = (embedding.narrow(0, 0, 2), case.graph.narrow(0, 0, 1));
+    let actions = case.actions.narrow(0, 0, 2);
+    let found = message(
+        pass.evaluate(&Input::new(&fewer, &graph), &actions, None)
+            .map(drop),
+    );
+    assert!(found.contains("the pass began with"), "{found}");
     let found = message(pass.backward(&embedding.sum(Kind::Float), &[]).map(drop));
     assert!(found.contains("not evaluated"), "{found}");
 }

@@ -84,6 +84,22 @@ fn weights_under_a_shared_head_serve_a_team_of_another_size() {
     let mut own = noisy_policy(&sized(4, false), &mut noise);
     let error = own.load_state(&noisy_policy(&sized(3, false), &mut noise).state());
     assert!(error.is_err());
+    // Logits that are none are refused as every other tensor, though they would be made to fit.
+    let mut other = noisy_policy(&sized(2, true), &mut noise);
+    for wrong in [
+        three.edge_logits().detach().to_kind(Kind::Int64),
+        Tensor::new(),
+    ] {
+        let mut state = three.state();
+        let logits = state
+            .iter_mut()
+            .find(|(name, _)| name == "graph.edge_logits");
+        logits.unwrap().1 = wrong;
+        let before = other.state();
+        let error = other.load_state(&state).unwrap_err().to_string();
+        assert!(error.contains("`graph.edge_logits` holds"), "{error}");
+        assert_eq!(other.state(), before);
+    }
 }
 
 #[test]

@@ -63,7 +63,8 @@ impl Parameters {
         }
     }
 
-    /// The leaves, in the order of the layout.
+    /// The leaves, in the order of the layout. Nobody may write into their memory, be it through another handle, while
+    /// these parameters or a replica are in a pass: the kernels read them as slices.
     pub fn leaves(&self) -> &[Tensor] {
         &self.leaves
     }
@@ -102,7 +103,7 @@ impl Parameters {
     /// Copies saved tensors into the leaves, in place. Nothing is changed unless all fit.
     ///
     /// # Errors
-    /// One that names the missing, unexpected, misshapen or doubled tensor.
+    /// One that names the missing, unexpected, misshapen or doubled tensor, or one of another kind.
     pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<(), StateError> {
         named::copy_into(&self.parts, state)
     }
