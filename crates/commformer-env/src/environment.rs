@@ -60,7 +60,9 @@ impl Spec {
     /// Numbers in the availability mask of one environment: N x A, or none if nothing is ever unavailable.
     pub fn available_len(&self) -> usize {
         match self.actions {
-            ActionSpace::Discrete(actions) if self.masks_actions => self.agents * actions,
+            ActionSpace::Discrete(actions) if self.masks_actions => {
+                self.agents.saturating_mul(actions)
+            }
             _ => 0,
         }
     }

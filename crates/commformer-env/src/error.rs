@@ -73,18 +73,17 @@ pub enum VecEnvError {
         /// What the task looks like.
         spec: Box<Spec>,
     },
-    /// Its environments' observations are more than there is memory for.
+    /// What its environments show is more than there is memory for.
     #[error(
-        "{envs} environments of {agents} agents, each with {obs_dim} numbers of observation, need more memory than \
-         there is: have fewer environments or agents, or let agents see less"
+        "{envs} environments of {} agents, each with {} numbers of observation and {} actions, need more memory than \
+         there is: have fewer environments or agents, or let agents see less",
+        .spec.agents, .spec.obs_dim, .spec.actions.size()
     )]
     Memory {
         /// Environments (C).
         envs: usize,
-        /// Agents of each (N).
-        agents: usize,
-        /// Numbers in an agent's observation (O).
-        obs_dim: usize,
+        /// What each looks like.
+        spec: Box<Spec>,
     },
     /// A metric of its task cannot be called so.
     #[error(transparent)]

@@ -81,9 +81,9 @@ pub fn of_an_environment<E: Environment, Error>(
     let mut envs = match VecEnv::new(envs, 0) {
         Ok(envs) => envs,
         // What agents see and what they saw last, 4 bytes a number: more than there is.
-        Err(VecEnvError::Memory {
-            agents, obs_dim, ..
-        }) => return Ok(Some(8.0 * agents as f64 * obs_dim as f64)),
+        Err(VecEnvError::Memory { spec, .. }) => {
+            return Ok(Some(8.0 * spec.agents as f64 * spec.obs_dim as f64));
+        }
         Err(_) => return Ok(None),
     };
     let spec = envs.spec();

@@ -133,12 +133,12 @@ impl Hunt {
     /// every cell by which it is nearer to a prey than before.
     pub fn advance(&mut self, grid: Grid, actions: &[i64], shaping: f32, rewards: &mut [f32]) {
         for (agent, (&action, reward)) in actions.iter().zip(rewards).enumerate() {
-            let before = self.distance(agent);
+            let before = (shaping != 0.0).then(|| self.distance(agent));
             if !self.reached[agent] {
                 self.agents[agent] = grid.moved(self.agents[agent], action);
                 self.reached[agent] = self.on_prey(agent);
             }
-            *reward = shaping * (before - self.distance(agent));
+            *reward = before.map_or(0.0, |before| shaping * (before - self.distance(agent)));
         }
         self.steps = self.steps.saturating_add(1);
     }

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::{
-    Actions, Batch, Environment, Observation, Rng, Spec, StateError, Status, vacant::Vacant,
+    Actions, Batch, Environment, Observation, Rng, Spec, StateError, Status, saved, vacant::Vacant,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,22 @@ pub struct EnvState {
     steps: u32,
     team_return: f64,
     task: Vec<u8>,
+}
+
+impl EnvState {
+    /// Several as bytes; `None` if there is no memory for them.
+    pub fn encode_all(states: &[Self]) -> Option<Vec<u8>> {
+        saved::encode(&states)
+    }
+
+    /// Several from the bytes that [`encode_all`](Self::encode_all) gave.
+    ///
+    /// # Errors
+    ///
+    /// For any other bytes.
+    pub fn decode_all(bytes: &[u8]) -> Result<Vec<Self>, StateError> {
+        saved::decode(bytes, |_| true)
+    }
 }
 
 /// How an episode went.

@@ -2,7 +2,8 @@
 
 use crate::error::require;
 use crate::{
-    Actions, ConfigError, Environment, Observation, Rng, StateError, Status, forward_environment,
+    Actions, ConfigError, Environment, LARGEST_NUMBER, Observation, Rng, StateError, Status,
+    forward_environment,
     saved::{self, Wrapped},
 };
 
@@ -82,10 +83,14 @@ impl<E: Environment> RewardScale<E> {
     ///
     /// # Errors
     ///
-    /// If it is not a number above 0.
+    /// If it is not a number above 0, or larger than any reward may be.
     pub fn new(task: E, scale: f32) -> Result<Self, ConfigError> {
-        let allowed = scale.is_finite() && scale > 0.0;
-        require(allowed, "reward_scale", scale, "a number above 0")?;
+        require(
+            scale > 0.0 && scale <= LARGEST_NUMBER,
+            "reward_scale",
+            scale,
+            format!("above 0, and at most {LARGEST_NUMBER:e}"),
+        )?;
         Ok(Self { task, scale })
     }
 }

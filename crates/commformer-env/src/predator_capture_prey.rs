@@ -40,11 +40,13 @@ pub struct PredatorCapturePreyConfig {
     /// Perception agents, the first of the team.
     #[default = 2]
     pub perception: usize,
-    /// Capture agents, the rest of the team, at least 1.
+    /// Capture agents, the rest of the team.
     #[default = 1]
+    #[schemars(range(min = 1))]
     pub capture: usize,
-    /// Prey, at least 1. Agents and prey must fit on different cells.
+    /// Prey. Agents and prey must fit on different cells.
     #[default = 1]
+    #[schemars(range(min = 1))]
     pub prey: usize,
     /// Cells along one side of the grid (D).
     #[default = 5]
@@ -56,6 +58,7 @@ pub struct PredatorCapturePreyConfig {
     pub vision: usize,
     /// Cells a capture agent sees in each direction, at most `vision`; the rest of its window is hidden. Left out, it
     /// is blind: it knows which cells surround it, not who is on them.
+    #[schemars(range(max = 100))]
     pub capture_vision: Option<usize>,
     /// Who is rewarded for a prey that is found, and whether capturing it ends the episode.
     #[default(Mode::Mixed)]

@@ -25,11 +25,13 @@ const PREDATOR_CLASS: usize = 3;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct PredatorPreyConfig {
-    /// Predators (N), at least 1.
+    /// Predators (N).
     #[default = 3]
+    #[schemars(range(min = 1))]
     pub agents: usize,
-    /// Prey, at least 1. Predators and prey must fit on different cells.
+    /// Prey. Predators and prey must fit on different cells.
     #[default = 1]
+    #[schemars(range(min = 1))]
     pub prey: usize,
     /// Cells along one side of the grid (D).
     #[default = 5]

@@ -226,8 +226,14 @@ impl<E: Environment> VecEnv<E> {
         }
     }
 
-    /// Tells every environment which share of a training run is over, 0 to 1.
+    /// Tells every environment which share of a training run is over, 0 to 1; what lies outside is the nearer end, and NaN
+    /// is 0.
     pub fn progress(&mut self, share: f64) {
+        let share = if share.is_nan() {
+            0.0
+        } else {
+            share.clamp(0.0, 1.0)
+        };
         for lane in &mut self.lanes {
             lane.env.progress(share);
         }
@@ -249,20 +255,20 @@ impl<E: Environment> VecEnv<E> {
     pub fn restore(&mut self, states: &[EnvState], mut out: Batch<'_>) -> Result<(), VecEnvError> {
         check::batch(&out, self.num_envs(), &self.spec)?;
         check::len("states", states.len(), self.num_envs())?;
-        // A step that was begun belongs to the state before.
-        self.begun = false;
+        // A step that was begun belongs to the state before, and so do the episodes that have ended.
+        (self.begun, self.ended) = (false, 0);
         for (env, (lane, state)) in self.lanes.iter_mut().zip(states).enumerate() {
             let restored = lane.restore(state, out.of_env(env, &self.spec));
             let env = self.first + env;
             restored.map_err(|source| VecEnvError::State { env, source })?;
         }
         self.started = true;
-        self.ended = 0;
         Ok(())
     }
 
     /// Lets environments that live elsewhere, as [`Remote`](crate::Remote) says, begin the step that [`step`](Self::step)
-    /// with the same actions will wait for: meanwhile the caller can do something else. Others do nothing yet.
+    /// with the same actions will wait for: meanwhile the caller can do something else. Others do nothing yet. A step that
+    /// is begun goes on by the actions that began it: another call before its end changes nothing.
     ///
     /// # Errors
     ///

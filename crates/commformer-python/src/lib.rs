@@ -110,24 +110,15 @@ impl Native {
         let states = self.envs().save();
         let states = states
             .ok_or_else(|| PyRuntimeError::new_err("this task cannot be saved in an episode"))?;
-        bincode::serde::encode_to_vec(&states, bincode::config::standard())
-            .map_err(|error| PyRuntimeError::new_err(error.to_string()))
+        EnvState::encode_all(&states)
+            .ok_or_else(|| PyRuntimeError::new_err("these environments cannot be saved"))
     }
 
     /// Goes on from what [`save`](Self::save) gave, and writes what is seen there.
     fn restore(&mut self, state: &[u8], mut seen: Seen<'_>) -> PyResult<()> {
-        // No state is longer than it says; what claims to be is damage.
-        let config = bincode::config::standard().with_limit::<{ 1 << 31 }>();
-        let not_saved = |reason: String| {
-            PyValueError::new_err(format!("these bytes are no saved environments: {reason}"))
-        };
-        let (states, read): (Vec<EnvState>, usize) =
-            bincode::serde::decode_from_slice(state, config)
-                .map_err(|error| not_saved(error.to_string()))?;
-        if read != state.len() {
-            let all = state.len();
-            return Err(not_saved(format!("only {read} of {all} have a meaning")));
-        }
+        let states = EnvState::decode_all(state).map_err(|error| {
+            PyValueError::new_err(format!("these bytes are no saved environments: {error}"))
+        })?;
         let out = seen.batch()?;
         self.envs().restore(&states, out).map_err(refused)
     }

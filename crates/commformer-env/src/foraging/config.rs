@@ -21,8 +21,9 @@ pub struct ForagingConfig {
     #[default = 8]
     #[schemars(range(min = 3, max = 100))]
     pub cols: usize,
-    /// Agents (N), at least 1 and fewer than the cells off the border.
+    /// Agents (N), fewer than the cells off the border.
     #[default = 2]
+    #[schemars(range(min = 1))]
     pub agents: usize,
     /// Items of food at most. An episode has fewer where there is no room for another.
     #[default = 2]
@@ -38,15 +39,17 @@ pub struct ForagingConfig {
     #[default = 1]
     #[schemars(range(min = 1, max = 1000))]
     pub min_agent_level: u32,
-    /// The highest level of an agent, from the lowest to 1000.
+    /// The highest level of an agent, from the lowest on.
     #[default = 2]
+    #[schemars(range(min = 1, max = 1000))]
     pub max_agent_level: u32,
-    /// The lowest level of food, from 1.
+    /// The lowest level of food.
     #[default = 1]
+    #[schemars(range(min = 1, max = 1000))]
     pub min_food_level: u32,
-    /// The highest level of food, from the lowest to 1000. Left out, it is what the three agents of the lowest levels
+    /// The highest level of food, from the lowest on. Left out, it is what the three agents of the lowest levels
     /// have together.
-    #[schemars(range(max = 1000))]
+    #[schemars(range(min = 1, max = 1000))]
     pub max_food_level: Option<u32>,
     /// Penalty of each agent that tries to load food with too few others.
     #[schemars(range(min = 0.0, max = 1000.0))]
@@ -127,8 +130,8 @@ mod tests {
         let cases: [(Change, &str); 11] = [
             (|c| c.rows = 2, "`rows` is 2, but must be 3 to 100"),
             (|c| c.cols = 101, "`cols` is 101"),
-            (|c| c.agents = 0, "`agents` is 0, but must be 1 to 35"),
-            (|c| c.agents = 36, "`agents` is 36"),
+            (|c| c.agents = 0, "`agents` is 0, but must be at least 1"),
+            (|c| c.agents = 36, "`agents` is 36, but must be 1 to 35"),
             (|c| c.food = 0, "`food` is 0"),
             (|c| c.sight = Some(0), "`sight` is 0"),
             (

@@ -49,8 +49,9 @@ pub enum WarehouseReward {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
 pub struct WarehouseConfig {
-    /// Robots (N), at least 1 and at most one for each cell.
+    /// Robots (N), at most one for each cell.
     #[default = 2]
+    #[schemars(range(min = 1))]
     pub agents: usize,
     /// Rows and columns of shelves.
     #[default(WarehouseSize::Tiny)]
@@ -66,8 +67,9 @@ pub struct WarehouseConfig {
     #[default = 1]
     #[schemars(range(max = 100))]
     pub sensor_range: usize,
-    /// Shelves that are requested at any time, at least 1 and fewer than there are; as many as robots if left out.
-    /// The package's easy tasks have twice, its hard ones half as many.
+    /// Shelves that are requested at any time, fewer than there are; as many as robots if left out. The package's easy
+    /// tasks have twice, its hard ones half as many.
+    #[schemars(range(min = 1))]
     pub request_queue: Option<usize>,
     /// Who is paid for a delivery.
     #[default(WarehouseReward::Individual)]
@@ -140,11 +142,12 @@ mod tests {
             config.floor().unwrap_err().to_string()
         };
         let no_robots = error(|config| config.agents = 0);
+        assert_eq!(no_robots, "`agents` is 0, but must be at least 1");
+        let many_robots = error(|config| config.agents = 111);
         assert_eq!(
-            no_robots,
-            "`agents` is 0, but must be 1 to 110, the cells of the floor"
+            many_robots,
+            "`agents` is 111, but must be 1 to 110, the cells of the floor"
         );
-        assert!(error(|config| config.agents = 111).contains("`agents` is 111"));
         assert!(error(|config| config.sensor_range = 101).contains("0 to 100"));
         assert!(error(|config| config.column_height = 0).contains("`column_height` is 0"));
         assert!(error(|config| config.request_queue = Some(0)).contains("`request_queue` is 0"));

@@ -8,7 +8,7 @@ use super::observe::Layout;
 use super::players::Script;
 use super::scenario::{Member, Scenario, Start, builtin, names};
 use super::sight::Sight;
-use crate::{ConfigError, Environment, Task, error::require, settings};
+use crate::{ConfigError, Environment, LARGEST_NUMBER, Task, error::require, settings};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -209,10 +209,12 @@ impl SmacConfig {
             ("reward_scale_rate", self.reward_scale_rate, most),
         ] {
             require(
-                reached.is_finite(),
+                reached <= LARGEST_NUMBER,
                 field,
                 format!("{found:e}"),
-                "nearer to 0: what a battle can pay adds up to more than the largest number",
+                format!(
+                    "nearer to 0: what a battle can pay adds up to more than {LARGEST_NUMBER:e}"
+                ),
             )?;
         }
         Ok(())

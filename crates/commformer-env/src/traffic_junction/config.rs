@@ -19,8 +19,9 @@ pub struct TrafficJunctionConfig {
     #[schemars(range(min = 1, max = 10000))]
     pub agents: usize,
     /// Cells along one side of the grid; customary are 6 for easy, 14 for medium and 18 for hard. Easy and medium:
-    /// even, from 4; the easy grid has one more, so that it has a middle. Hard: a multiple of 3, from 9. At most 100.
+    /// even, from 4; the easy grid has one more, so that it has a middle. Hard: a multiple of 3, from 9.
     #[default = 6]
+    #[schemars(range(min = 4, max = 100))]
     pub dim: usize,
     /// Cells a car sees in each direction; 1 is a window of 3 x 3.
     #[default = 1]
@@ -31,15 +32,17 @@ pub struct TrafficJunctionConfig {
     #[default = 0.1]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub add_rate_min: f64,
-    /// The same in the last part, `add_rate_min` to 1; customary are 0.3 for easy, 0.2 for medium and 0.05 for hard.
+    /// The same in the last part, at least `add_rate_min`; customary are 0.3 for easy, 0.2 for medium and 0.05 for hard.
     #[default = 0.3]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub add_rate_max: f64,
     /// The share of a run after which the rate begins to rise; 0.125 is 250 of IC3Net's 2,000 epochs.
     #[default = 0.125]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub curriculum_start: f64,
-    /// The share after which it has risen, `curriculum_start` to 1; 0.625 is 1,250 epochs.
+    /// The share after which it has risen, at least `curriculum_start`; 0.625 is 1,250 epochs.
     #[default = 0.625]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub curriculum_end: f64,
     /// Steps after which an episode is truncated, 0 for never; 20, 40 or 80 by difficulty if left out.
     pub episode_limit: Option<u32>,

@@ -2,16 +2,18 @@
 
 use crate::{ActionSpace, Actions, Batch, Spec, VecEnvError, heap};
 
-/// Refuses environments whose observations, (C, N, O), are more than the system has memory for.
+/// Refuses environments whose observations, (C, N, O), masks and global states are more than the system has memory for.
 pub fn memory(envs: usize, spec: &Spec) -> Result<(), VecEnvError> {
-    if heap::has_room(&[envs, spec.agents, spec.obs_dim]) {
-        return Ok(());
+    let shown = spec.agents.saturating_mul(spec.obs_dim);
+    let of_one = [spec.available_len(), spec.state_dim];
+    let of_one = of_one.into_iter().fold(shown, usize::saturating_add);
+    match heap::has_room(&[envs, of_one]) {
+        true => Ok(()),
+        false => Err(VecEnvError::Memory {
+            envs,
+            spec: Box::new(spec.clone()),
+        }),
     }
-    Err(VecEnvError::Memory {
-        envs,
-        agents: spec.agents,
-        obs_dim: spec.obs_dim,
-    })
 }
 
 /// Refuses a buffer of another length than it must have.

@@ -240,7 +240,11 @@ fn settings_that_cannot_be_are_named_with_what_they_may_be() {
     let cells = "the cells of the grid";
     assert_eq!(
         of(PredatorPreyConfig { prey: 0, ..base() }),
-        format!("`prey` is 0, but must be 1 to 24, {cells} but one")
+        "`prey` is 0, but must be at least 1"
+    );
+    assert_eq!(
+        of(PredatorPreyConfig { prey: 25, ..base() }),
+        format!("`prey` is 25, but must be 1 to 24, {cells} but one")
     );
     let free = "1 to 24, the cells of the grid without the prey";
     assert_eq!(
@@ -255,7 +259,7 @@ fn settings_that_cannot_be_are_named_with_what_they_may_be() {
             agents: 0,
             ..base()
         }),
-        format!("`agents` is 0, but must be {free}")
+        "`agents` is 0, but must be at least 1"
     );
 
     let field =

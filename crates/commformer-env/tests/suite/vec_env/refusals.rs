@@ -27,17 +27,23 @@ fn environments_of_different_tasks_and_no_environments_are_refused() {
 }
 
 #[test]
-fn observations_for_which_there_is_no_memory_are_refused() {
-    for obs_dim in [1 << 50, usize::MAX] {
-        let mut large = Counter::new(1.0, Status::Terminated);
-        large.spec.obs_dim = obs_dim;
-        let error = VecEnv::new(vec![large], 0).map(|_| ()).unwrap_err();
-        let expected = VecEnvError::Memory {
-            envs: 1,
-            agents: 2,
-            obs_dim,
-        };
-        assert_eq!(error, expected);
+fn environments_for_which_there_is_no_memory_are_refused() {
+    for size in [1 << 50, usize::MAX] {
+        let makes: [fn(&mut Spec, usize); 3] = [
+            |spec, size| spec.obs_dim = size,
+            |spec, size| spec.state_dim = size,
+            |spec, size| {
+                spec.actions = ActionSpace::Discrete(size);
+                spec.masks_actions = true;
+            },
+        ];
+        for make in makes {
+            let mut large = Counter::new(1.0, Status::Terminated);
+            make(&mut large.spec, size);
+            let spec = Box::new(large.spec.clone());
+            let error = VecEnv::new(vec![large], 0).map(|_| ()).unwrap_err();
+            assert_eq!(error, VecEnvError::Memory { envs: 1, spec });
+        }
     }
 }
 
