@@ -71,9 +71,9 @@ pub enum TrainError {
         "a worker panicked: {0}; this is a mistake in the environment, the policy or commformer"
     )]
     Panicked(String),
-    /// An iteration of this trainer panicked, and nobody may go on with what it left.
+    /// An iteration of this trainer failed, and nobody may go on with what it left.
     #[error(
-        "an iteration of this trainer panicked before ({0}), which left its state half-written: make a new trainer and \
+        "an iteration of this trainer failed before ({0}), which left its state half-written: make a new trainer and \
          restore a checkpoint"
     )]
     Failed(String),

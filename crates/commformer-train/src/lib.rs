@@ -84,12 +84,12 @@ pub use rollout::message_stats::MessageStats;
 #[doc(hidden)]
 pub use rollout::noise::Drawn;
 pub use rollout::value_norm::ValueNorm;
-pub use run::Outcome;
 pub use run::checkpoint::{
     Best, Checkpoint, CheckpointError, CheckpointStore, Found, Manifest, TrainState, Which,
     create_folders, decode_state, encode_state, sync_folder, write_beside,
 };
 pub use run::evaluate::{EvaluateOptions, evaluate};
+pub use run::{MakeEnvironments, Outcome};
 pub use seeds::{Purpose, seed_for};
 pub use trainer::{Settings, Trainer};
 pub use update::bilevel::Conflict;

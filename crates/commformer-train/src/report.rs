@@ -2,6 +2,7 @@
 
 use crate::{MessageStats, Price};
 use commformer_env::{Episode, Spec};
+use std::ops::AddAssign;
 
 /// Seconds spent in each phase of an iteration. Those of a rollout, in which workers act and step side by
 /// side, are dealt out by what the workers did.
@@ -13,6 +14,14 @@ pub struct Phases {
     pub act: f64,
     /// Advantages, lower and upper steps.
     pub update: f64,
+}
+
+impl AddAssign for Phases {
+    fn add_assign(&mut self, other: Self) {
+        self.environment += other.environment;
+        self.act += other.act;
+        self.update += other.update;
+    }
 }
 
 impl Phases {

@@ -49,7 +49,7 @@ pub struct Trainer<P, E> {
     pub(crate) steps: u64,
     pub(crate) best: Option<Best>,
     /// What ended an iteration before its time.
-    panicked: Option<String>,
+    failed: Option<String>,
 }
 
 impl<P: Policy, E: Environment> Trainer<P, E> {
@@ -95,7 +95,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             iteration: 0,
             steps: 0,
             best: None,
-            panicked: None,
+            failed: None,
             settings,
             plan,
         })
@@ -141,8 +141,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         self.sound()?;
         // A panic out of `tch::no_grad` would leave the caller's thread without gradients.
         let result = tch::with_grad(|| caught(|| self.iterate_once()));
-        if let Err(TrainError::Panicked(what)) = &result {
-            self.panicked = Some(what.clone());
+        if let Err(error) = &result {
+            self.failed = Some(error.to_string());
         }
         result
     }
@@ -152,7 +152,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         for Shard { buffer, .. } in &self.shards {
             buffer.sound()?;
         }
-        match &self.panicked {
+        match &self.failed {
             None => Ok(()),
             Some(what) => Err(TrainError::Failed(what.clone())),
         }

@@ -155,7 +155,9 @@ fn strange_things_among_the_checkpoints_are_left_alone_and_hang_nothing() {
     assert_eq!((value, damaged.len()), (2.0, 2), "{damaged:?}");
     assert!(damaged[1].contains("it is no file"), "{damaged:?}");
     store.save(&checkpoint(3, 3)).unwrap();
-    let mut expected = [&["00000002", "00000003"], &left[..]].concat();
+    // The first is what the second calls the best.
+    let ours = ["00000001", "00000002", "00000003"];
+    let mut expected = [&ours, &left[..]].concat();
     expected.sort_unstable();
     assert_eq!(names(&folder), expected);
     // A save that such a thing is in the way of says so.
@@ -233,6 +235,22 @@ fn the_newest_stay_and_the_best() {
         store.load(Which::Latest).unwrap().checkpoint.state,
         state(4, 1)
     );
+}
+
+/// Each checkpoint is the best of its time: should the newest be damaged, the one before it finds its own.
+#[test]
+fn what_an_older_checkpoint_calls_the_best_stays_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = CheckpointStore::create(folder.path(), 2).unwrap();
+    for (iteration, best) in [(1, 1), (2, 2), (3, 2), (4, 2), (5, 5)] {
+        store.save(&checkpoint(iteration, best)).unwrap();
+    }
+    assert_eq!(names(&folder), ["00000002", "00000004", "00000005"]);
+    assert_eq!(found(&store, Which::Best), (5.0, vec![]));
+    fs::write(folder.path().join("checkpoints/00000005/state.bin"), "").unwrap();
+    let (best, damaged) = found(&store, Which::Best);
+    assert_eq!(best, 2.0);
+    assert!(damaged[0].contains("00000005"), "{damaged:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::seen::{Hearing, Seen};
 use super::talk::Talk;
 use commformer_nn::native::Actions;
 use commformer_nn::torch::{numbers, take_in, truths};
+use commformer_torch::gradients::or_zeros;
 use commformer_train::{
     Actor, Evaluation, Gates, Level, ObsBatch, Policy, PolicyResult, ReceiveGates, Samples,
     by_autograd,
@@ -195,12 +196,8 @@ impl<T: Talk> Policy for ActorCritic<T> {
                     self.evaluate_gate(&samples.batch, logits, values, open)
                 }),
             });
-            let upstream = Tensor::f_run_backward(&[loss], &scores, false, false)?;
-            let or_zeros = |(upstream, score): (&Tensor, &Tensor)| match upstream.defined() {
-                true => upstream.contiguous(),
-                false => score.zeros_like(),
-            };
-            let upstream: Vec<Tensor> = upstream.iter().zip(&scores).map(or_zeros).collect();
+            let upstream = or_zeros(&loss, &scores, false)?;
+            let upstream: Vec<Tensor> = upstream.iter().map(Tensor::contiguous).collect();
             let of = |score: usize| upstream.get(score).map_or(&[] as &[f32], numbers);
             let of_gate = [3, 4].map(of);
             workspace.backward(weights, available, &actions, [0, 1, 2].map(of), of_gate);

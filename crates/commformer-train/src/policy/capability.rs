@@ -14,7 +14,8 @@ pub struct SampledGraphs {
 
 /// A communication graph that is learned: the upper level of a bi-level schedule.
 pub trait LearnedGraph {
-    /// The leaf of the upper level: the edge logits, (N, N).
+    /// The leaf of the upper level: the edge logits, (N, N). Nobody may write through it while the policy is in a
+    /// call, as through its [parameters](crate::Policy::parameters).
     fn edge_logits(&self) -> Tensor;
 
     /// The graph of execution: each row's k largest logits, (N, N).

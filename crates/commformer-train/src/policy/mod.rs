@@ -10,7 +10,7 @@ pub(crate) mod message_sizes;
 pub(crate) use capability::learned_graph;
 
 use crate::{LearnedGraph, MessageSizes, ReceiveGates};
-use commformer_torch::named;
+use commformer_torch::{gradients, named};
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 
@@ -289,12 +289,7 @@ pub fn by_autograd<P: Policy + ?Sized>(
             .collect(),
         Level::Upper => vec![learned_graph(policy)?.edge_logits()],
     };
-    let gradients = Tensor::f_run_backward(&[loss], &leaves, false, false)?;
-    let or_zeros = |(gradient, leaf): (Tensor, &Tensor)| match gradient.defined() {
-        true => gradient,
-        false => leaf.zeros_like(),
-    };
-    Ok(gradients.into_iter().zip(&leaves).map(or_zeros).collect())
+    Ok(gradients::or_zeros(&loss, &leaves, false)?)
 }
 
 /// A team's policy: what every method has. What only some have are capabilities, of which a policy offers those
@@ -308,7 +303,8 @@ pub trait Policy: Actor {
     /// While the policy or a replica is in a call on one thread, no other thread may change the weights.
     unsafe fn replica(&self) -> PolicyResult<Box<dyn Policy>>;
 
-    /// Leaves of the lower level, in an order that never changes.
+    /// Leaves of the lower level, in an order that never changes. They share the policy's memory: nobody may write
+    /// through them while the policy or a replica is in a call, which may read them as slices.
     fn parameters(&self) -> Vec<(String, Tensor)>;
 
     /// All weights under their names on disk. They are the parameters, as here, unless the policy has more. A policy that

@@ -1,9 +1,9 @@
 //! What the ranks' shards have seen, brought to all of them.
 
 use super::Shard;
+use crate::TrainError;
 use crate::ranks::wire::Wire;
 use crate::ranks::{Ranks, Subject};
-use crate::{CheckpointError, TrainError};
 use commformer_env::{EnvState, Environment, Episode, VecEnv};
 
 /// The environments of a shard.
@@ -112,20 +112,19 @@ fn exchange_states<E: Environment>(
     rank: usize,
     wire: &mut Wire<'_>,
 ) -> Result<(), TrainError> {
-    let config = bincode::config::standard();
+    // Nothing is sent of environments that cannot be saved.
     let mut bytes = match environments {
-        Environments::Own(own) => bincode::serde::encode_to_vec(own.save(), config)
-            .map_err(|error| TrainError::Checkpoint(CheckpointError::Encode(error)))?,
-        Environments::Elsewhere(_) => Vec::new(),
-    };
+        Environments::Own(own) => own.save().and_then(|states| EnvState::encode_all(&states)),
+        Environments::Elsewhere(_) => None,
+    }
+    .unwrap_or_default();
     wire.list(&mut bytes)?;
     if let Environments::Elsewhere(states) = environments {
-        let read = bincode::serde::decode_from_slice(&bytes, config);
-        let (found, _) = read.map_err(|error| TrainError::Ranks {
+        let read = (!bytes.is_empty()).then(|| EnvState::decode_all(&bytes));
+        *states = read.transpose().map_err(|error| TrainError::Ranks {
             rank,
-            what: format!("sent states of environments that cannot be read ({error})"),
+            what: format!("sent states of environments that cannot be read: {error}"),
         })?;
-        *states = found;
     }
     Ok(())
 }

@@ -149,8 +149,7 @@ pub fn collect<E: Environment>(
             phases,
         } = collected?;
         episodes[number] = of_shard;
-        all.phases.act += phases.act;
-        all.phases.environment += phases.environment;
+        all.phases += phases;
     }
     // Workers' seconds, as shares of those that passed.
     let passed = start.elapsed().as_secs_f64() / all.phases.total().max(f64::MIN_POSITIVE);

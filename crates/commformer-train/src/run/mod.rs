@@ -28,8 +28,9 @@ pub enum Outcome {
     Stopped,
 }
 
-/// Makes the environments of one evaluation ([`Purpose::Evaluation`]), or
-/// those by which the gates are calibrated before it ([`Purpose::Calibration`]).
+/// Makes the environments of one evaluation ([`Purpose::Evaluation`]), or those by which the gates are calibrated before it
+/// ([`Purpose::Calibration`]), for which it is called up to three times. A purpose has one seed
+/// ([`seed_for`](crate::seed_for)), so that each call makes environments with the same episodes.
 pub type MakeEnvironments<'a, E> =
     &'a mut dyn FnMut(Purpose) -> Result<VecEnv<E>, Box<dyn Error + Send + Sync>>;
 

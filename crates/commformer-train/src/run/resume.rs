@@ -11,7 +11,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     ///
     /// # Errors
     ///
-    /// [`TrainError::Failed`] after an iteration that panicked, or [`TrainError`] if the device refuses a copy.
+    /// [`TrainError::Failed`] after an iteration that failed, or [`TrainError`] if the device refuses a copy.
     pub fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
         self.sound()?;
         let mut recurrent = Vec::new();
@@ -70,7 +70,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     /// # Errors
     ///
     /// [`TrainError::Mismatch`], or that of the part that does not fit; [`TrainError::Failed`] after an iteration that
-    /// panicked.
+    /// failed.
     pub fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
         self.sound()?;
         let Checkpoint { weights, state } = checkpoint;

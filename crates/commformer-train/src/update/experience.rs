@@ -104,14 +104,14 @@ impl Experience {
         }
         standardize(&mut advantages, &active);
 
-        let counts = active
+        let counts: Vec<usize> = active
             .chunks(agents.max(1))
             .map(|row| row.iter().filter(|active| **active).count())
             .collect();
         let active: Vec<f32> = active.iter().map(|is| f32::from(u8::from(*is))).collect();
         // A weight for every agent, with which the loss, a sum over a minibatch's count of active agents, comes to the
         // mean over all agents where minibatches have as many active ones as the rollout.
-        let everybody = active.iter().sum::<f32>() / active.len().max(1) as f32;
+        let everybody = counts.iter().sum::<usize>() as f32 / active.len().max(1) as f32;
         let pieces = |all: &[f32]| -> Result<Pieces, TrainError> {
             let all = Tensor::from_slice(all).f_view([-1, agents as i64])?;
             Ok(all.f_to_device(device)?.f_split_with_sizes(&lengths, 0)?)

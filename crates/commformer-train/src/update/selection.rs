@@ -62,50 +62,40 @@ impl Selection {
 
     /// Where these samples, in order, lie when the shards hold `sizes` of them.
     pub fn places(&self, sizes: &[usize], device: Device) -> Places {
-        let mut places = Vec::new();
-        let mut first = 0;
-        for (shard, size) in sizes.iter().enumerate() {
-            let end = first + size;
-            let place = match self {
-                Self::Range(start, length) => {
-                    let (from, to) = (first.max(*start), end.min(start + length));
-                    (from < to).then(|| Place::Range((from - first) as i64, (to - from) as i64))
-                }
-                Self::Listed(samples) => {
-                    let before = |limit| samples.partition_point(|&sample| sample < limit as i64);
-                    let own = samples[before(first)..before(end)].iter();
-                    let own: Vec<i64> = own.map(|sample| sample - first as i64).collect();
-                    (!own.is_empty())
-                        .then(|| Place::Listed(Tensor::from_slice(&own).to_device(device)))
-                }
-            };
-            places.extend(place.map(|place| (shard, place)));
-            first = end;
-        }
+        let place = |own: Self| match own {
+            Self::Range(start, length) => Place::Range(start as i64, length as i64),
+            Self::Listed(own) => Place::Listed(Tensor::from_slice(&own).to_device(device)),
+        };
+        let of_shards = self.by_shard(sizes).into_iter();
         Places {
-            of_shards: places,
+            of_shards: of_shards.map(|(shard, own)| (shard, place(own))).collect(),
             steps: 1,
         }
     }
 
-    /// The numbers, among those of each shard that has any of them, as `of_shard` makes places of them.
-    pub fn by_shard(
-        &self,
-        sizes: &[usize],
-        of_shard: impl Fn(usize, Vec<i64>) -> Place,
-    ) -> Vec<(usize, Place)> {
-        let all: Vec<usize> = self.samples().collect();
+    /// Those of each shard that has any of them, by their numbers within it. The samples are in order.
+    pub fn by_shard(&self, sizes: &[usize]) -> Vec<(usize, Self)> {
         let mut first = 0;
-        let mut places = Vec::new();
+        let mut parts = Vec::new();
         for (shard, size) in sizes.iter().enumerate() {
-            let own = all.iter().filter(|at| (first..first + size).contains(*at));
-            let own: Vec<i64> = own.map(|at| (at - first) as i64).collect();
-            if !own.is_empty() {
-                places.push((shard, of_shard(shard, own)));
+            let end = first + size;
+            let own = match self {
+                Self::Range(start, length) => {
+                    let (from, to) = (first.max(*start), end.min(start + length));
+                    Self::Range(from.saturating_sub(first), to.saturating_sub(from))
+                }
+                Self::Listed(samples) => {
+                    let before = |limit| samples.partition_point(|&sample| sample < limit as i64);
+                    let own = samples[before(first)..before(end)].iter();
+                    Self::Listed(own.map(|sample| sample - first as i64).collect())
+                }
+            };
+            if own.len() > 0 {
+                parts.push((shard, own));
             }
-            first += size;
+            first = end;
         }
-        places
+        parts
     }
 }
 

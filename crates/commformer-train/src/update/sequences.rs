@@ -75,15 +75,17 @@ impl Units {
         }
         let steps = if heads { 1 } else { self.length };
         let sizes: Vec<usize> = (self.sizes.iter()).map(|size| size / self.length).collect();
-        let of_samples = |shard: usize, units: Vec<i64>| {
+        let of_samples = |(shard, units): (usize, Selection)| {
             let samples: Vec<i64> = (0..steps)
-                .flat_map(|step| units.iter().map(move |unit| (*unit as usize, step)))
+                .flat_map(|step| units.samples().map(move |unit| (unit, step)))
                 .map(|(unit, step)| self.within(unit, step, self.envs[shard]) as i64)
                 .collect();
-            Place::Listed(Tensor::from_slice(&samples).to_device(device))
+            let samples = Tensor::from_slice(&samples).to_device(device);
+            (shard, Place::Listed(samples))
         };
+        let of_shards = units.by_shard(&sizes).into_iter();
         Places {
-            of_shards: units.by_shard(&sizes, of_samples),
+            of_shards: of_shards.map(of_samples).collect(),
             steps,
         }
     }

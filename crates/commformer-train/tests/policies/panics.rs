@@ -16,6 +16,11 @@ fn is_over<P: Policy, E: Environment>(trainer: &mut Trainer<P, E>, said: &str) {
     let panicked = trainer.iterate().unwrap_err();
     assert!(matches!(panicked, TrainError::Panicked(_)), "{panicked}");
     assert!(panicked.to_string().contains(said), "{panicked}");
+    nobody_goes_on(trainer, said);
+}
+
+/// Whether a trainer refuses to go on after an iteration that failed so.
+fn nobody_goes_on<P: Policy, E: Environment>(trainer: &mut Trainer<P, E>, said: &str) {
     for refused in [trainer.iterate().map(drop), trainer.checkpoint().map(drop)] {
         let refused = refused.unwrap_err();
         assert!(matches!(refused, TrainError::Failed(_)), "{refused}");
@@ -45,6 +50,21 @@ fn of_a_policy() {
     for bent in bents {
         is_over(&mut trainer_in(&prey(3), bent), "no idea");
     }
+}
+
+#[test]
+fn an_error_leaves_as_much_undone_as_a_panic() {
+    let bent = Bent {
+        evaluation: |evaluation: Evaluation| Evaluation {
+            values: evaluation.values * f64::NAN,
+            ..evaluation
+        },
+        ..STRAIGHT
+    };
+    let mut trainer = trainer_in(&prey(3), bent);
+    let failed = trainer.iterate().unwrap_err();
+    assert!(!matches!(failed, TrainError::Panicked(_)), "{failed}");
+    nobody_goes_on(&mut trainer, &failed.to_string());
 }
 
 /// Panics in the third step of all of its kind.

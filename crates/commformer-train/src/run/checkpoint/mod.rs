@@ -41,7 +41,10 @@ pub enum CheckpointError {
         cause: io::Error,
     },
     /// The folder holds no checkpoint.
-    #[error("{} holds no checkpoint; train first, or name another run", .0.display())]
+    #[error(
+        "{} holds no checkpoint; a run writes its first at its first evaluation: train, or wait for it, or name another run",
+        .0.display()
+    )]
     Missing(PathBuf),
     /// The folder is another run's, or the same run's that was not gone on with.
     #[error(

@@ -2,7 +2,7 @@
 
 use super::disk;
 use super::manifest::{Entry, Manifest};
-use super::{Checkpoint, CheckpointError, decode_state, encode_state};
+use super::{Checkpoint, CheckpointError, TrainState, decode_state, encode_state};
 use commformer_torch::weights;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ pub struct CheckpointStore {
 
 impl CheckpointStore {
     /// The checkpoints of the run in `run`, whose folder is made if there is none. The newest `keep`
-    /// of them stay, at least one, and the best.
+    /// of them stay, at least one, and what each of these calls the best.
     ///
     /// # Errors
     ///
@@ -121,8 +121,24 @@ impl CheckpointStore {
     ///
     /// [`CheckpointError`] if there is none, none is whole, or the best is not.
     pub fn load(&self, which: Which) -> Result<Found, CheckpointError> {
+        let mut listed = self.iterations()?;
+        loop {
+            let found = self.load_among(&listed, which);
+            if found.as_ref().is_ok_and(|found| found.damaged.is_empty()) {
+                return found;
+            }
+            // What seems damaged may be what a run that trains has removed meanwhile.
+            let now = self.iterations()?;
+            if now == listed {
+                return found;
+            }
+            listed = now;
+        }
+    }
+
+    fn load_among(&self, iterations: &[u64], which: Which) -> Result<Found, CheckpointError> {
         let mut damaged = Vec::new();
-        for iteration in self.iterations()? {
+        for &iteration in iterations {
             match self.load_iteration(iteration) {
                 Err(error) if error.is_damage() => damaged.push(error),
                 Err(error) => return Err(error),
@@ -178,34 +194,46 @@ impl CheckpointStore {
 
     /// The checkpoint of an iteration, every byte of it checked.
     fn load_iteration(&self, iteration: u64) -> Result<Checkpoint, CheckpointError> {
-        let folder = self.folder_of(iteration);
         let manifest = self.manifest(iteration)?;
-        let read = |name: &str, entry: &Entry| {
-            let path = folder.join(name);
-            let bytes = disk::read_exactly(&path, entry.bytes)?;
-            match entry.matches(&bytes) {
-                true => Ok((bytes, path)),
-                false => Err(CheckpointError::Damaged {
-                    path,
-                    what: "its SHA-256 is not the one in its manifest".into(),
-                }),
-            }
-        };
-        let (bytes, path) = read(STATE, &manifest.files.state)?;
-        let state = decode_state(&bytes, &path)?;
-        if state.iteration != iteration {
-            return Err(CheckpointError::Damaged {
-                path,
-                what: format!("it is of iteration {}", state.iteration),
-            });
-        }
-        let (bytes, _) = read(WEIGHTS, &manifest.files.weights)?;
+        let state = self.state(iteration, &manifest)?;
+        let (bytes, _) = self.read(iteration, WEIGHTS, &manifest.files.weights)?;
         let checkpoint = Checkpoint {
             weights: weights::decode(&bytes)?.tensors,
             state,
         };
-        checkpoint.check_finite(&folder)?;
+        checkpoint.check_finite(&self.folder_of(iteration))?;
         Ok(checkpoint)
+    }
+
+    /// A checkpoint without its weights.
+    fn state(&self, iteration: u64, manifest: &Manifest) -> Result<TrainState, CheckpointError> {
+        let (bytes, path) = self.read(iteration, STATE, &manifest.files.state)?;
+        let state = decode_state(&bytes, &path)?;
+        match state.iteration == iteration {
+            true => Ok(state),
+            false => Err(CheckpointError::Damaged {
+                path,
+                what: format!("it is of iteration {}", state.iteration),
+            }),
+        }
+    }
+
+    /// One file of a checkpoint, every byte of it checked.
+    fn read(
+        &self,
+        iteration: u64,
+        name: &str,
+        entry: &Entry,
+    ) -> Result<(Vec<u8>, PathBuf), CheckpointError> {
+        let path = self.folder_of(iteration).join(name);
+        let bytes = disk::read_exactly(&path, entry.bytes)?;
+        match entry.matches(&bytes) {
+            true => Ok((bytes, path)),
+            false => Err(CheckpointError::Damaged {
+                path,
+                what: "its SHA-256 is not the one in its manifest".into(),
+            }),
+        }
     }
 
     /// What a checkpoint says that it consists of.
@@ -248,19 +276,23 @@ impl CheckpointStore {
             .collect()
     }
 
-    /// Leaves the newest ones up to `newest`, and the best. Those after it are damaged, or the run would
-    /// have gone on from there.
+    /// Leaves the newest ones up to `newest`, the best, and the best that the others name, should the newest be damaged one
+    /// day. Those after it are damaged, or the run would have gone on from there.
     fn prune(&self, newest: u64, best: Option<u64>) -> Result<(), CheckpointError> {
         let (after, upto): (Vec<u64>, Vec<u64>) =
             (self.iterations()?.into_iter()).partition(|iteration| *iteration > newest);
-        let old = upto
-            .into_iter()
-            .skip(self.keep)
-            .filter(|old| self.may_go(*old));
-        let after = (after.into_iter()).filter(|after| self.is_damaged(*after));
+        let (kept, old) = upto.split_at(self.keep.min(upto.len()));
+        let named = |iteration: &u64| {
+            let manifest = self.manifest(*iteration).ok()?;
+            Some(self.state(*iteration, &manifest).ok()?.best?.iteration)
+        };
+        let others = kept.iter().filter(|kept| **kept != newest);
+        let bests: Vec<u64> = best.into_iter().chain(others.filter_map(named)).collect();
+        let old = old.iter().filter(|old| self.may_go(**old));
+        let after = after.iter().filter(|after| self.is_damaged(**after));
         for iteration in after.chain(old) {
-            if Some(iteration) != best {
-                disk::remove_folder(&self.folder_of(iteration))?;
+            if !bests.contains(iteration) {
+                disk::remove_folder(&self.folder_of(*iteration))?;
             }
         }
         // What a process that was killed had begun to write. Other names are not ours.
