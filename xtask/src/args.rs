@@ -136,13 +136,10 @@ mod tests {
             "--version",
         ] {
             let arguments = words(line);
-            assert_eq!(
-                parse(&arguments.clone()),
-                Ok(Request::Program { arguments })
-            );
+            assert_eq!(parse(&arguments), Ok(Request::Program { arguments }));
         }
         let arguments = words("doctor --seconds 2");
-        assert_eq!(parse(&arguments.clone()), Ok(Request::Doctor { arguments }));
+        assert_eq!(parse(&arguments), Ok(Request::Doctor { arguments }));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::lock::Lock;
-use crate::{Failure, cargo, python, tools};
+use crate::{Failure, cargo, files, python, tools};
 
 /// What pip installs, stage by stage, each with its files' hashes: the tools that the engine is built with, then the
 /// engine.
@@ -50,7 +50,7 @@ pub fn setup(root: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     let python = system_python()?;
-    if let Some(missing) = missing(&PACKAGES, is_installed) {
+    if let Some(missing) = missing(is_installed) {
         return Err(Failure::new(missing));
     }
     let lock = Lock::take(root)?;
@@ -74,12 +74,7 @@ pub fn setup(root: &Path) -> Result<(), Failure> {
     trial.args(["-c", TRIAL]);
     try_out(trial)?;
     // Last: what has it is whole.
-    fs::write(&stamp, pins_text()).map_err(|error| {
-        Failure::new(format!(
-            "cannot write {} ({error}); make room and repeat the command.",
-            stamp.display()
-        ))
-    })?;
+    files::write(&stamp, &pins_text())?;
     println!("The engine is set up. {}", next());
     Ok(())
 }
@@ -115,10 +110,9 @@ fn is_installed(package: &str) -> bool {
 }
 
 /// The sentence that names the packages that are missing.
-fn missing(packages: &[&str], is_installed: impl Fn(&str) -> bool) -> Option<String> {
-    let absent: Vec<&str> = packages
-        .iter()
-        .copied()
+fn missing(is_installed: impl Fn(&str) -> bool) -> Option<String> {
+    let absent: Vec<&str> = PACKAGES
+        .into_iter()
         .filter(|package| !is_installed(package))
         .collect();
     (!absent.is_empty()).then(|| {
@@ -155,11 +149,11 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named_in_a_line_to_copy() {
-        let sentence = missing(&PACKAGES, |package| !package.starts_with("libsdl2"))
-            .expect("some are missing");
+        let sentence =
+            missing(|package| !package.starts_with("libsdl2")).expect("some are missing");
         let line = "`sudo apt install --no-install-recommends libsdl2-dev libsdl2-gfx-dev libsdl2-image-dev libsdl2-ttf-dev`";
         assert!(sentence.contains(line), "{sentence}");
-        assert_eq!(missing(&PACKAGES, |_| true), None);
+        assert_eq!(missing(|_| true), None);
     }
 
     #[test]

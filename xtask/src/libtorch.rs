@@ -91,24 +91,7 @@ fn users_choice(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// An empty folder of this test's own, removed at the end.
-    struct Scratch(PathBuf);
-
-    impl Scratch {
-        fn new(name: &str) -> Self {
-            let name = format!("commformer-xtask-{}-{name}", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            fs::create_dir_all(&path).expect("a folder in the temporary folder");
-            Self(path)
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
+    use crate::scratch::Scratch;
 
     fn choice(libtorch: Option<&str>, use_pytorch: Option<&str>) -> Option<String> {
         let root = Path::new("/repo");
@@ -143,9 +126,9 @@ mod tests {
     #[test]
     fn a_link_to_the_repository_does_not_hide_the_projects_value() {
         let scratch = Scratch::new("link");
-        let root = scratch.0.join("repo");
+        let root = scratch.join("repo");
         fs::create_dir_all(folder(&root)).expect("a folder");
-        let link = scratch.0.join("link");
+        let link = scratch.join("link");
         std::os::unix::fs::symlink(&root, &link).expect("a link");
         assert!(is_projects(&link, folder(&root).as_os_str()));
     }
@@ -153,11 +136,11 @@ mod tests {
     #[test]
     fn only_a_stamp_with_todays_pins_means_complete() {
         let scratch = Scratch::new("stamp");
-        assert!(!is_complete(&scratch.0), "no stamp");
-        fs::write(stamp(&scratch.0), &PINS[..PINS.len() - 1]).expect("written");
-        assert!(!is_complete(&scratch.0), "half a stamp");
-        fs::write(stamp(&scratch.0), PINS).expect("written");
-        assert!(is_complete(&scratch.0));
+        assert!(!is_complete(&scratch), "no stamp");
+        fs::write(stamp(&scratch), &PINS[..PINS.len() - 1]).expect("written");
+        assert!(!is_complete(&scratch), "half a stamp");
+        fs::write(stamp(&scratch), PINS).expect("written");
+        assert!(is_complete(&scratch));
     }
 
     #[test]

@@ -4,24 +4,26 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::Failure;
 use crate::ci::ADVICE;
+use crate::{Failure, files};
 
 /// Checks that every relative link in `docs/**/*.md` and in the READMEs of the repository, of its crates and of the
 /// fuzzers names a file that exists.
 pub fn check(root: &Path) -> Result<(), Failure> {
-    let crates = entries(&root.join("crates")).map_err(|error| cannot_read("crates", &error))?;
+    let crates =
+        entries(&root.join("crates")).map_err(|error| files::cannot("read", "crates", &error))?;
     let folders = [root.to_owned(), root.join("tests/fuzz")];
     let readmes = folders.into_iter().chain(crates);
     let readmes = readmes.map(|folder| folder.join("README.md"));
     let mut pages: Vec<_> = readmes.filter(|page| page.is_file()).collect();
-    collect(&root.join("docs"), &mut pages).map_err(|error| cannot_read("docs", &error))?;
+    collect(&root.join("docs"), &mut pages)
+        .map_err(|error| files::cannot("read", "docs", &error))?;
 
     let mut broken = Vec::new();
     for page in &pages {
         let name = page.strip_prefix(root).unwrap_or(page).display();
         let text =
-            fs::read_to_string(page).map_err(|error| cannot_read(&name.to_string(), &error))?;
+            fs::read_to_string(page).map_err(|error| files::cannot("read", &name, &error))?;
         let folder = page.parent().unwrap_or(root);
         for (line, target) in targets(&text) {
             if !resolve(root, folder, target).exists() {
@@ -39,12 +41,6 @@ pub fn check(root: &Path) -> Result<(), Failure> {
         "{} of the links above lead nowhere; {ADVICE}",
         broken.len()
     )))
-}
-
-fn cannot_read(name: &str, error: &io::Error) -> Failure {
-    Failure::new(format!(
-        "cannot read {name} ({error}); correct that and repeat the command."
-    ))
 }
 
 /// What is in a folder, in the order of names; nothing, if there is none.
@@ -148,6 +144,7 @@ fn file(link: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     fn check_targets(text: &str, expected: &[(usize, &str)]) {
         assert_eq!(targets(text), expected, "{text}");
@@ -187,25 +184,17 @@ mod tests {
 
     #[test]
     fn a_link_that_leads_nowhere_fails_the_check() {
-        let name = format!("commformer-xtask-{}-links", std::process::id());
-        let root = std::env::temp_dir().join(name);
+        let root = Scratch::new("links");
         fs::create_dir_all(root.join("docs/part")).expect("a folder");
         fs::write(root.join("README.md"), "[docs](docs/part/a.md)").expect("written");
         fs::write(root.join("docs/part/a.md"), "[up](../../README.md#x)").expect("written");
-        let whole = check(&root);
+        assert_eq!(check(&root), Ok(()));
         fs::write(root.join("docs/part/a.md"), "[up](../README.md)").expect("written");
         for folder in ["crates/a", "tests/fuzz"] {
             fs::create_dir_all(root.join(folder)).expect("a folder");
             fs::write(root.join(folder).join("README.md"), "[up](nowhere.md)").expect("written");
         }
-        let broken = check(&root);
-        fs::remove_dir_all(&root).expect("removed");
-        assert_eq!(whole, Ok(()));
-        assert!(
-            broken
-                .expect_err("broken")
-                .to_string()
-                .starts_with("3 of the links")
-        );
+        let broken = check(&root).expect_err("broken").to_string();
+        assert!(broken.starts_with("3 of the links"), "{broken}");
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::{Failure, cargo};
+use crate::{Failure, cargo, files};
 
 /// Held until it is dropped and every program that was started with it has ended. A process that takes it twice waits
 /// for itself.
@@ -18,12 +18,7 @@ impl Lock {
     pub fn take(root: &Path) -> Result<Self, Failure> {
         // This file lasts, so that nobody locks one that another process then removes.
         let path = root.join("xtask/libtorch-cpu.txt");
-        Self::of(&path).map_err(|error| {
-            Failure::new(format!(
-                "cannot lock {} ({error}); correct that and repeat the command.",
-                path.display()
-            ))
-        })
+        Self::of(&path).map_err(|error| files::cannot("lock", path.display(), &error))
     }
 
     fn of(path: &Path) -> io::Result<Self> {
@@ -68,13 +63,14 @@ fn knows_no_locks(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
     use std::fs;
     use std::io::Write;
 
     #[test]
     fn the_lock_lasts_as_long_as_what_was_started_with_it() {
-        let name = format!("commformer-xtask-{}-lock", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let scratch = Scratch::new("lock");
+        let path = scratch.join("pins");
         fs::write(&path, "pins").expect("written");
         let lock = Lock::of(&path).expect("a lock");
         // A descriptor that is only read refuses even this.
@@ -95,7 +91,6 @@ mod tests {
         });
         assert!(freed, "afterwards");
         assert_eq!(fs::read_to_string(&path).expect("text"), "pins");
-        fs::remove_file(&path).expect("removed");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod args;
 mod cargo;
 mod ci;
 mod doctor;
+mod files;
 mod football;
 #[cfg(test)]
 mod fuzz_lock;
@@ -22,6 +23,8 @@ mod packages;
 mod program;
 mod python;
 mod recipes;
+#[cfg(test)]
+mod scratch;
 mod scripts;
 mod setup;
 mod skips;

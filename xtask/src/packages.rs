@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::ci::ADVICE;
-use crate::{Failure, cargo};
+use crate::{Failure, cargo, files};
 
 /// Members of the workspace that are no packages.
 const OTHERS: [&str; 2] = ["commformer-tests", "xtask"];
@@ -73,9 +73,7 @@ fn remove_archives(folder: &Path) -> io::Result<()> {
 
 /// Unpacks every archive into an empty folder. The names of the folders in it.
 fn unpack(archives: &Path, into: &Path) -> Result<Vec<String>, Failure> {
-    if into.exists() {
-        fs::remove_dir_all(into).map_err(failed)?;
-    }
+    files::remove_folder(into).map_err(failed)?;
     fs::create_dir_all(into).map_err(failed)?;
     let mut names = Vec::new();
     for entry in fs::read_dir(archives).map_err(failed)? {
@@ -170,14 +168,13 @@ pub fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn failed(error: io::Error) -> Failure {
-    Failure::new(format!(
-        "the packages could not be laid out below target/ ({error}); make room and repeat the command."
-    ))
+    files::no_room("the packages could not be laid out below target/", &error)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     #[test]
     fn every_program_outside_the_workspace_is_run() {
@@ -204,7 +201,7 @@ mod tests {
 
     #[test]
     fn files_that_are_gone_go_and_the_same_ones_stay() {
-        let folder = std::env::temp_dir().join(format!("xtask-packages-{}", std::process::id()));
+        let folder = Scratch::new("packages");
         let (from, to) = (folder.join("from"), folder.join("to"));
         let write = |path: PathBuf, text: &str| {
             fs::create_dir_all(path.parent().expect("a folder")).expect("made");
@@ -221,6 +218,5 @@ mod tests {
         assert_eq!(time("src/same").expect("a time"), before);
         assert_eq!(fs::read_to_string(to.join("src/new")).expect("text"), "2");
         assert!(!to.join("gone").exists());
-        fs::remove_dir_all(folder).expect("removed");
     }
 }

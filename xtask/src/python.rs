@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::lock::Lock;
-use crate::{Failure, tools};
+use crate::{Failure, files, tools};
 
 /// What is installed, in pip's form.
 const PINS: &str = include_str!("python.txt");
@@ -43,13 +43,7 @@ pub fn ensure(root: &Path) -> Result<(), Failure> {
     pip.stdout(Stdio::null());
     lock.carry_out(pip, &pip_advice(&version))?;
     // Last: what has it is whole.
-    let stamp = stamp(root);
-    fs::write(&stamp, stamp_text(&version)).map_err(|error| {
-        let stamp = stamp.display();
-        Failure::new(format!(
-            "cannot write {stamp} ({error}); make room and repeat the command."
-        ))
-    })
+    files::write(&stamp(root), &stamp_text(&version))
 }
 
 /// Makes it if that is possible; says what is skipped, if not.
@@ -131,6 +125,7 @@ pub fn pip(venv: &Path) -> Result<Command, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
     use std::ffi::OsStr;
 
     #[test]
@@ -150,7 +145,7 @@ mod tests {
 
     #[test]
     fn an_environment_of_another_python_or_of_other_packages_is_made_anew() {
-        let root = env::temp_dir().join(format!("xtask-python-{}", std::process::id()));
+        let root = Scratch::new("python");
         fs::create_dir_all(folder(&root)).expect("a folder");
         assert!(!is_whole(&root, "Python 3.12.1"), "no stamp");
         fs::write(stamp(&root), stamp_text("Python 3.12.1")).expect("written");
@@ -158,7 +153,6 @@ mod tests {
         assert!(!is_whole(&root, "Python 3.13.0"));
         fs::write(stamp(&root), PINS).expect("written");
         assert!(!is_whole(&root, "Python 3.12.1"));
-        fs::remove_dir_all(&root).expect("removed");
     }
 
     #[test]
@@ -194,8 +188,7 @@ mod tests {
 
     #[test]
     fn what_python_skips_is_counted_or_refused() {
-        let folder = env::temp_dir().join(format!("xtask-unittests-{}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder");
+        let folder = Scratch::new("unittests");
         let code = "import unittest\n\n\nclass T(unittest.TestCase):\n    def test_a(self):\n        \
                     self.skipTest('no such\\nthing')\n\n    def test_b(self):\n        pass\n";
         fs::write(folder.join("test_skipping.py"), code).expect("written");
@@ -210,6 +203,5 @@ mod tests {
             &folder,
             &[("COMMFORMER_REQUIRE", Path::new("1"))]
         ));
-        fs::remove_dir_all(&folder).expect("removed");
     }
 }

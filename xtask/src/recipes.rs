@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::{Failure, cargo, packages};
+use crate::{Failure, cargo, files, packages};
 
 const PAGE: &str = "docs/src/architecture.md";
 const ADVICE: &str =
@@ -58,9 +58,7 @@ pub fn check(root: &Path) -> Result<(), Failure> {
     cargo::carry_out(look_up, ADVICE)?;
 
     let run = workspace.join("run");
-    if run.exists() {
-        fs::remove_dir_all(&run).map_err(failed)?;
-    }
+    files::remove_folder(&run).map_err(failed)?;
     let mut train = cargo::command_in(root, &workspace, "run");
     train.args(["--offline", "--quiet", "--package", "commformer"]);
     train.arg("--target-dir").arg(&target);
@@ -72,9 +70,7 @@ pub fn check(root: &Path) -> Result<(), Failure> {
 /// Makes the workspace: the crates with what the page adds. Files that are the same stay untouched, so that they are not
 /// compiled again. Gives the Rust files that the page has whole.
 fn lay_out(root: &Path, new: &Path, workspace: &Path) -> Result<Vec<PathBuf>, Failure> {
-    if new.exists() {
-        fs::remove_dir_all(new).map_err(failed)?;
-    }
+    files::remove_folder(new).map_err(failed)?;
     let crates = new.join(FOLDER);
     packages::update(&root.join("crates"), &crates).map_err(failed)?;
     let page = fs::read_to_string(root.join(PAGE)).map_err(failed)?;
@@ -184,9 +180,7 @@ impl Block<'_> {
 }
 
 fn failed(error: io::Error) -> Failure {
-    Failure::new(format!(
-        "the recipes could not be laid out below target/ ({error}); make room and repeat the command."
-    ))
+    files::no_room("the recipes could not be laid out below target/", &error)
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 //! `tsc` does it where it is installed.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
+
+use crate::tools;
 
 /// Why nothing is checked where [`command`] gives none.
 pub const MISSING: &str = "tsc is not installed, and `npm install --global typescript` gets it.";
@@ -12,17 +14,10 @@ const PAGE: &str = "crates/commformer-view/src/replay/page";
 
 /// The command that checks, or `None` where tsc is missing.
 pub fn command(root: &Path) -> Option<Command> {
-    let mut version = Command::new("tsc");
-    version.arg("--version");
-    let quiet = version.stdout(Stdio::null()).stderr(Stdio::null());
-    let installed = quiet.status().is_ok_and(|status| status.success());
-    installed.then(|| check(root))
-}
-
-fn check(root: &Path) -> Command {
+    tools::first_line(&["tsc", "--version"])?;
     let mut command = Command::new("tsc");
     command.arg("--project").arg(root.join(PAGE));
-    command
+    Some(command)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use crate::libtorch::Found;
 use crate::lock::Lock;
-use crate::{Failure, cargo, libtorch, tools};
+use crate::{Failure, cargo, files, libtorch, tools};
 
 /// Python that takes headers and libraries out of the wheels.
 const UNPACK: &str = include_str!("unpack.py");
@@ -155,9 +155,9 @@ fn replace(fresh: &Path, target: &Path, old: &Path) -> Result<(), Failure> {
     remove_folder(old)?;
     // A link that leads nowhere is in the way, too.
     if target.symlink_metadata().is_ok() {
-        fs::rename(target, old).map_err(|error| cannot("move", target, error))?;
+        fs::rename(target, old).map_err(|error| files::cannot("move", target.display(), &error))?;
     }
-    fs::rename(fresh, target).map_err(|error| cannot("write", target, error))
+    fs::rename(fresh, target).map_err(|error| files::cannot("write", target.display(), &error))
 }
 
 /// Runs a step whose words go to the standard error stream.
@@ -171,35 +171,25 @@ fn finish(lock: &Lock, mut command: Command, failed: &str) -> Result<(), Failure
 }
 
 fn make_folder(path: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(path).map_err(|error| cannot("make", path, error))
+    fs::create_dir_all(path).map_err(|error| files::cannot("make", path.display(), &error))
 }
 
 fn remove_folder(path: &Path) -> Result<(), Failure> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(cannot("remove", path, error)),
-        _ => Ok(()),
-    }
+    files::remove_folder(path).map_err(|error| files::cannot("remove", path.display(), &error))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(path, text).map_err(|error| cannot("write", path, error))
-}
-
-fn cannot(act: &str, path: &Path, error: io::Error) -> Failure {
-    Failure::new(format!(
-        "cannot {act} {} ({error}); correct that and repeat the command.",
-        path.display()
-    ))
+    fs::write(path, text).map_err(|error| files::cannot("write", path.display(), &error))
 }
 
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     #[test]
     fn a_link_that_leads_nowhere_is_replaced() {
-        let name = format!("commformer-xtask-{}-replace", std::process::id());
-        let folder = env::temp_dir().join(name);
+        let folder = Scratch::new("replace");
         let at = |name: &str| folder.join(name);
         fs::create_dir_all(at("fresh")).expect("a folder");
         std::os::unix::fs::symlink(at("nowhere"), at("target")).expect("a link");
@@ -207,6 +197,5 @@ mod tests {
         assert!(at("target").is_dir());
         // Another interrupted set-up may leave it, and the next one removes it.
         assert_eq!(replace(&at("target"), &at("other"), &at("old")), Ok(()));
-        fs::remove_dir_all(folder).expect("removed");
     }
 }

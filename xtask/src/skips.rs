@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Failure;
+use crate::{Failure, files};
 
 /// What was skipped so far.
 pub struct Skips {
@@ -60,20 +60,18 @@ impl Skips {
     }
 
     fn failed(&self, error: &std::io::Error) -> Failure {
-        let file = self.file.display();
-        Failure::new(format!(
-            "cannot write {file} ({error}); make room and repeat the command."
-        ))
+        files::not_written(&self.file, error)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     #[test]
     fn what_is_skipped_is_counted_or_refused() {
-        let root = std::env::temp_dir().join(format!("xtask-skips-{}", std::process::id()));
+        let root = Scratch::new("skips");
         let skips = Skips::begin(&root, false).expect("a file");
         assert_eq!(skips.summary(), "\nSkipped: 0\n");
         skips.skip("scripts", "no tsc.").expect("skipped");
@@ -99,6 +97,5 @@ mod tests {
         assert!(said.contains("stopped at scripts: no tsc."), "{said}");
         strict.tell(&mut test);
         assert_eq!(test.status().expect("a shell").code(), Some(1));
-        fs::remove_dir_all(&root).expect("removed");
     }
 }

@@ -70,6 +70,7 @@ fn cargo_home() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
 
     #[test]
     fn advisories_are_asked_for_where_they_are() {
@@ -89,8 +90,7 @@ mod tests {
 
     #[test]
     fn advisories_that_are_missing_are_counted_or_refused() {
-        let name = format!("commformer-xtask-{}-no-advisories", std::process::id());
-        let root = env::temp_dir().join(name);
+        let root = Scratch::new("no-advisories");
         let skips = Skips::begin(&root, false).expect("a file");
         assert!(check_with(&root, Some(&root), &skips).is_ok());
         let summary = skips.summary();
@@ -99,19 +99,16 @@ mod tests {
         assert!(check_with(&root, Some(&root), &strict).is_err());
         fs::create_dir_all(root.join("advisory-dbs/db/crates")).expect("a folder");
         assert!(check_with(&root, Some(&root), &strict).is_ok());
-        fs::remove_dir_all(&root).expect("removed");
     }
 
     #[test]
     fn only_a_folder_of_advisories_is_a_database() {
-        let name = format!("commformer-xtask-{}-advisories", std::process::id());
-        let home = env::temp_dir().join(name);
+        let home = Scratch::new("advisories");
         let database = home.join("advisory-dbs/advisory-db-1");
         assert!(!has_advisories(&home), "no folder");
         fs::create_dir_all(&database).expect("a folder");
         assert!(!has_advisories(&home), "an empty one");
         fs::create_dir(database.join("crates")).expect("a folder");
         assert!(has_advisories(&home));
-        fs::remove_dir_all(&home).expect("removed");
     }
 }

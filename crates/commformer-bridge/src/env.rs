@@ -112,29 +112,37 @@ impl PythonEnv {
         if state.generation != self.generation {
             return Ok(None);
         }
-        if let Err(fault) = self.carry_out(state, Some(actions), rng) {
-            group.restart(state, fault)?;
-            return Ok(None);
+        match self.stepped(state, actions, rng, out, rewards) {
+            Ok(status) => Ok(Some(status)),
+            Err(fault) => {
+                group.restart(state, fault)?;
+                Ok(None)
+            }
         }
+    }
+
+    /// Takes the step of an episode whose worker is still there, and reads what came of it.
+    fn stepped(
+        &mut self,
+        state: &mut State,
+        actions: Actions<'_>,
+        rng: &mut Rng,
+        out: &mut Observation<'_>,
+        rewards: &mut [f32],
+    ) -> Result<Status, Fault> {
+        self.carry_out(state, Some(actions), rng)?;
         let memory = &state.memory;
         memory.rewards(self.env, rewards);
-        let status = match memory.status(self.env) {
-            Ok(status) => status,
-            Err(number) => {
-                let what = match number {
-                    UNTOLD => "answered without having stepped it".to_owned(),
-                    _ => format!(
-                        "wrote {number} for how its episode stands, which is none of 0, 1 and 2"
-                    ),
-                };
-                let fault = group.fault(
-                    state,
-                    format!("was to step environment {} and {what}", self.env),
-                );
-                group.restart(state, fault)?;
-                return Ok(None);
-            }
-        };
+        let status = memory.status(self.env).map_err(|number| {
+            let what = match number {
+                UNTOLD => "answered without having stepped it".to_owned(),
+                _ => format!(
+                    "wrote {number} for how its episode stands, which is none of 0, 1 and 2"
+                ),
+            };
+            let what = format!("was to step environment {} and {what}", self.env);
+            self.group.fault(state, what)
+        })?;
         let which = match status {
             Status::Running => Which::Present,
             Status::Terminated | Status::Truncated => {
@@ -147,7 +155,6 @@ impl PythonEnv {
         self.note_departures(memory, which);
         self.steps += 1;
         let not_finite = |numbers: &[f32]| numbers.iter().position(|number| !number.is_finite());
-        let steps = self.steps;
         let wrong = not_finite(rewards).map(|agent| format!("the reward of agent {agent}"));
         let wrong = wrong.or_else(|| {
             let at = not_finite(out.obs)?;
@@ -157,14 +164,13 @@ impl PythonEnv {
             ))
         });
         match wrong {
-            None => Ok(Some(status)),
+            None => Ok(status),
             Some(what) => {
                 let what = format!(
-                    "wrote a number that is not finite, in step {steps} of its episode: {what}"
+                    "wrote a number that is not finite, in step {} of its episode: {what}",
+                    self.steps
                 );
-                let fault = group.fault(state, what);
-                group.restart(state, fault)?;
-                Ok(None)
+                Err(self.group.fault(state, what))
             }
         }
     }
@@ -228,9 +234,7 @@ impl Environment for PythonEnv {
 
     fn reset(&mut self, rng: &mut Rng, mut out: Observation<'_>) {
         match self.try_reset(rng, &mut out) {
-            Ok(()) => {
-                self.remember(out.obs);
-            }
+            Ok(()) => self.remember(out.obs),
             Err(fault) => self.fail(&fault, &mut out),
         }
     }

@@ -28,7 +28,7 @@ pub struct Group {
 pub struct State {
     /// `None` once it has failed for good.
     process: Option<Process>,
-    pub memory: Arc<Memory>,
+    pub memory: Memory,
     /// Counted up whenever the worker is started anew: what began before is lost.
     pub generation: u32,
     restarts: u32,
@@ -76,12 +76,7 @@ fn share(envs: usize, workers: usize, number: usize) -> usize {
 ///
 /// As for [`envs`].
 pub fn one(config: &PythonConfig) -> Result<PythonEnv, Fault> {
-    let process = pool::take_one(config)?;
-    let opening = Opening::begin(config, process, 1)?;
-    Ok(PythonEnv::new(
-        Arc::new(Group::open(config, opening, 0)?),
-        0,
-    ))
+    Ok(envs(config, 1)?.swap_remove(0))
 }
 
 /// What a task looks like: as its first worker said, which is started for it where there was none.
@@ -110,7 +105,7 @@ impl Group {
             first,
             state: Mutex::new(State {
                 process: Some(process),
-                memory: Arc::new(memory),
+                memory,
                 generation: 0,
                 restarts: 0,
                 waiting: Vec::new(),
@@ -126,7 +121,7 @@ impl Group {
 
     /// Starts a new worker in the place of one that failed, if the user wants that; or says the fault.
     pub fn restart(&self, state: &mut State, fault: Fault) -> Result<(), Fault> {
-        // Whoever waited for the old one has its memory still; nobody writes there any more.
+        // What it was to do is lost with it.
         state.process = None;
         state.waiting.clear();
         state.pending.clear();
@@ -150,7 +145,7 @@ impl Group {
         match begin() {
             Ok((process, memory)) => {
                 state.process = Some(process);
-                state.memory = Arc::new(memory);
+                state.memory = memory;
                 state.generation += 1;
                 state.fault = None;
                 Ok(())
@@ -163,12 +158,7 @@ impl Group {
     pub fn fault(&self, state: &State, what: String) -> Fault {
         match &state.process {
             Some(process) => process.fault(what, ""),
-            None => Fault {
-                worker: "a worker".into(),
-                make: self.config.make.clone(),
-                what,
-                said: String::new(),
-            },
+            None => Fault::of_absent("a worker", &self.config, what),
         }
     }
 

@@ -16,6 +16,9 @@ const VERSION: u32 = 2;
 const LINE: usize = 64;
 /// The status of an environment that has been asked for a step and has not made it.
 pub const UNTOLD: u8 = 255;
+/// What an environment is asked for: a step, or a new episode.
+const STEP: u8 = 0;
+const RESET: u8 = 1;
 
 /// A worker's memory. Arrays have a row for each of its environments.
 ///
@@ -46,15 +49,6 @@ pub enum Which {
     Present,
     /// The one in which its last episode ended.
     Last,
-}
-
-/// What an environment is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// A step.
-    Step = 0,
-    /// A new episode.
-    Reset = 1,
 }
 
 impl Memory {
@@ -138,14 +132,14 @@ impl Memory {
             Actions::Discrete(indices) => self.rows.put(self.actions, env, indices),
             Actions::Continuous(numbers) => self.rows.put(self.actions, env, numbers),
         }
-        self.rows.put(self.commands, env, &[Command::Step as u8]);
+        self.rows.put(self.commands, env, &[STEP]);
         // An answer without a step would leave the status of the step before.
         self.rows.put(self.status, env, &[UNTOLD]);
     }
 
     /// Asks an environment for a new episode.
     pub fn ask_reset(&self, env: usize) {
-        self.rows.put(self.commands, env, &[Command::Reset as u8]);
+        self.rows.put(self.commands, env, &[RESET]);
     }
 
     /// Gives the seed of an environment's next episode.

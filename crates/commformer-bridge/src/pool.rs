@@ -28,7 +28,10 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// So many workers of a task: idle ones, and new ones that start at the same time.
 pub fn take(config: &PythonConfig, count: usize) -> Result<Vec<Process>, Fault> {
-    checked(config)?;
+    // Some settings no worker can have, such as times that are none.
+    config.check().map_err(|error| {
+        Fault::of_absent("a worker", config, format!("was not started: {error}"))
+    })?;
     let mut found = Vec::new();
     while let (true, Some(process)) = (found.len() < count, take_idle(config)) {
         found.push(process);
@@ -44,21 +47,7 @@ pub fn take(config: &PythonConfig, count: usize) -> Result<Vec<Process>, Fault> 
 
 /// One worker of a task.
 pub fn take_one(config: &PythonConfig) -> Result<Process, Fault> {
-    checked(config)?;
-    match take_idle(config) {
-        Some(process) => Ok(process),
-        None => begun(config, Process::spawn(config, 0)?),
-    }
-}
-
-/// Refuses settings that no worker can have, such as times that are none.
-fn checked(config: &PythonConfig) -> Result<(), Fault> {
-    config.check().map_err(|error| Fault {
-        worker: "a worker".into(),
-        make: config.make.clone(),
-        what: format!("was not started: {error}"),
-        said: String::new(),
-    })
+    Ok(take(config, 1)?.swap_remove(0))
 }
 
 fn take_idle(config: &PythonConfig) -> Option<Process> {

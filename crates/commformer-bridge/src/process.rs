@@ -65,6 +65,22 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
+impl Fault {
+    /// A fault of a worker that does not run, and so has said nothing.
+    pub(crate) fn of_absent(
+        worker: impl Into<String>,
+        config: &PythonConfig,
+        what: String,
+    ) -> Self {
+        Self {
+            worker: worker.into(),
+            make: config.make.clone(),
+            what,
+            said: String::new(),
+        }
+    }
+}
+
 /// A worker, and the line to it. Dropped, it ends, with whatever it has started.
 #[derive(Debug)]
 pub struct Process {
@@ -145,12 +161,6 @@ pub fn read_answer(line: &[u8]) -> bool {
 impl Process {
     /// Starts a worker; [`listen`](Starting::listen) waits for what it says of its task.
     pub fn spawn(config: &PythonConfig, number: usize) -> Result<Starting, Fault> {
-        let fault = |what: String| Fault {
-            worker: format!("worker {number}"),
-            make: config.make.clone(),
-            what,
-            said: String::new(),
-        };
         let start = || -> io::Result<Process> {
             let (ours, theirs) = UnixStream::pair()?;
             let (printed, writer) = io::pipe()?;
@@ -191,10 +201,8 @@ impl Process {
                 true => "`cargo xtask football setup` makes one with the engine, to be named from where you stand",
                 false => "`env.python` must be a Python of 3.10 or later",
             };
-            fault(format!(
-                "did not start with `{}` ({error}): {advice}",
-                config.python
-            ))
+            let what = format!("did not start with `{}` ({error}): {advice}", config.python);
+            Fault::of_absent(format!("worker {number}"), config, what)
         })
     }
 

@@ -117,7 +117,7 @@ mod linux {
 
     impl Process {
         /// `None` if there is none with that number, or none that runs.
-        fn read(id: i32) -> Option<Self> {
+        pub fn read(id: i32) -> Option<Self> {
             let stat = fs::read(format!("/proc/{id}/stat")).ok()?;
             // A name can hold anything, even what looks like the fields after it.
             let after = stat.iter().rposition(|byte| *byte == b')')? + 1;
@@ -128,12 +128,6 @@ mod linux {
             let began = fields.nth(17)?.parse().ok()?;
             let runs = !matches!(state, "Z" | "X");
             runs.then_some(Self { id, parent, began })
-        }
-
-        /// The one that has a number now.
-        #[cfg(test)]
-        pub fn of(id: i32) -> Option<Self> {
-            Self::read(id)
         }
 
         /// One that had its number before.
@@ -306,7 +300,7 @@ mod tests {
         soon("ended", || guard.status().is_some());
         assert_eq!(guard.status().and_then(|status| status.code()), Some(3));
         let left: i32 = fs::read_to_string(&mark).unwrap().trim().parse().unwrap();
-        soon("gone", || Process::of(left).is_none());
+        soon("gone", || Process::read(left).is_none());
     }
 
     #[test]
@@ -324,6 +318,8 @@ mod tests {
         guard.end();
         assert!(guard.status().is_some());
         assert!(began.elapsed() < Duration::from_millis(1500));
-        soon("gone", || known.iter().all(|id| Process::of(*id).is_none()));
+        soon("gone", || {
+            known.iter().all(|id| Process::read(*id).is_none())
+        });
     }
 }
