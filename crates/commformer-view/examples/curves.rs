@@ -6,7 +6,7 @@
 //! ```
 
 use commformer_view::chart::{Curve, Curves, standalone, steps};
-use commformer_view::statistics::{intervals, iqm};
+use commformer_view::statistics::{interval, iqm};
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -41,8 +41,8 @@ fn curve(series: usize, name: &str, pace: f64) -> Curve {
     let step = |point: u32| f64::from(point) * 10_000.0;
     let thick = |point: u32| {
         let returns: Vec<f64> = (0..5).map(|run| at(run, point)).collect();
-        let found = intervals(&[&returns], 1, |groups| vec![iqm(&groups[0])]);
-        found.first().map(|interval| (step(point), *interval))
+        let found = interval(&[&returns], 1, |groups| iqm(&groups[0]));
+        found.map(|interval| (step(point), interval))
     };
     Curve {
         name: name.to_owned(),

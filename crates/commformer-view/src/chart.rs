@@ -16,7 +16,7 @@ pub use matrices::{Matrices, MatrixRow};
 pub use picture::Picture;
 pub use rows::{Bar, Bars, Ranges, Row};
 
-use crate::statistics::Interval;
+use crate::statistics::{Interval, ends};
 use crate::theme::{self, Colour, INK, Shape};
 use plotters::coord::Shift;
 use plotters::element::{DashedPathElement, Drawable, PointCollection};
@@ -55,6 +55,11 @@ const MARGIN: i32 = 8;
 /// along an axis would no longer be exact.
 fn drawable(value: f64) -> bool {
     value.abs() < 1e15
+}
+
+/// Whether an axis can have these ends.
+fn is_range(ends: &[f64; 2]) -> bool {
+    ends.iter().all(|end| drawable(*end)) && ends[0] < ends[1]
 }
 
 fn colour(colour: Colour) -> RGBColor {
@@ -248,9 +253,7 @@ fn escape(text: &str) -> String {
 /// An axis that holds all values with a little room around; `None` if none of them can be drawn.
 fn span(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
     let drawn = values.filter(|value| drawable(*value));
-    let [low, high] = drawn.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| {
-        [low.min(value), high.max(value)]
-    });
+    let [low, high] = ends(drawn);
     (low <= high).then(|| {
         // Differences that are rounding alone would fill the axis with noise.
         let least = (low.abs().max(high.abs()) * 1e-6).max(1e-9);

@@ -75,8 +75,16 @@ pub enum LogError {
 }
 
 impl RunLog {
-    /// The run's metrics within its folder.
+    /// The run's configuration within its folder.
+    pub const CONFIG: &str = "config.toml";
+    /// Its metrics.
     pub const METRICS: &str = "metrics.jsonl";
+    /// What was not finite, of a run that failed.
+    pub const FAILURE: &str = "failure.json";
+    /// What a process that trains there has locked; its number is in it.
+    pub const LOCK: &str = ".lock";
+    /// What the time of an iteration goes into, beside the rest.
+    pub(crate) const PHASES: [&str; 3] = ["environment", "act", "update"];
 
     /// Reads the run in a folder. A run that has not ended a single iteration has none.
     ///
@@ -99,7 +107,7 @@ impl RunLog {
 
     /// The run in a folder without what its metrics say.
     pub(crate) fn begun(folder: &Path) -> Result<Self, LogError> {
-        let path = folder.join("config.toml");
+        let path = folder.join(Self::CONFIG);
         let config = read(&path)?;
         let settings = toml::from_str(&config).map_err(|source| LogError::Config {
             path: path.clone(),
@@ -115,13 +123,33 @@ impl RunLog {
 
     /// The seed of the run, if its configuration names one.
     pub fn seed(&self) -> Option<i64> {
-        self.settings.get("run")?.get("seed")?.as_integer()
+        self.setting("run", "seed")?.as_integer()
+    }
+
+    /// A setting of the configuration, if it is there.
+    pub(crate) fn setting(&self, section: &str, key: &str) -> Option<&toml::Value> {
+        self.settings.get(section)?.get(key)
+    }
+
+    /// Environment steps of training behind it.
+    pub fn steps(&self) -> u64 {
+        self.iterations.last().map_or(0, |last| last.steps)
+    }
+
+    /// The seconds that went into each of its [`PHASES`](Self::PHASES), as far as they are known.
+    pub(crate) fn phases(&self) -> [f64; 3] {
+        Self::PHASES.map(|phase| {
+            let path = format!("seconds.{phase}");
+            let told = self.iterations.iter();
+            let told = told.filter_map(|at| at.numbers.get(&path));
+            told.filter(|seconds| seconds.is_finite()).sum()
+        })
     }
 
     /// Whether there is more to tell of its gates in these iterations than that all are open.
     pub(crate) fn is_gated(&self, iterations: &[Iteration]) -> bool {
-        let gate = self.settings.get("gate").and_then(|gate| gate.get("mode"));
-        let asks = gate.is_some_and(|mode| mode.as_str() != Some("off"));
+        let mode = self.setting("gate", "mode");
+        let asks = mode.is_some_and(|mode| mode.as_str() != Some("off"));
         let number = |of: &Iteration, path| of.numbers.get(path).copied();
         let shuts = |of: &Iteration| {
             number(of, OPEN_RATE).is_some_and(|rate| rate != 1.0)

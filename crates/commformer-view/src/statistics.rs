@@ -15,7 +15,8 @@ mod runs;
 
 pub(crate) use runs::is_tie;
 pub use runs::{
-    Interval, improvement, intervals, iqm, iqm_of_tasks, mean, median, optimality_gap, profile,
+    Interval, improvement, interval, intervals, iqm, iqm_of_tasks, mean, median, optimality_gap,
+    profile,
 };
 
 use commformer_env::Rng;
@@ -106,11 +107,21 @@ impl Estimate {
     }
 }
 
-/// The value below which a share of the sorted values lies, linear between neighbours.
+/// The lowest and the highest value; of none, infinite and the wrong way round. What is no number does not count.
+pub(crate) fn ends(values: impl Iterator<Item = f64>) -> [f64; 2] {
+    values.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| {
+        [low.min(value), high.max(value)]
+    })
+}
+
+/// The value below which a share of the sorted values lies, linear between neighbours; of none, NaN.
 fn percentile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * (sorted.len() - 1) as f64;
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return f64::NAN;
+    };
+    let place = share * last as f64;
     let below = place.floor() as usize;
-    let above = (below + 1).min(sorted.len() - 1);
+    let above = (below + 1).min(last);
     sorted[below] + (place - below as f64) * (sorted[above] - sorted[below])
 }
 

@@ -29,7 +29,11 @@ pub(crate) fn padded(text: &str, columns: usize) -> String {
 
 /// A path as it is typed into a shell: in quotes where the shell would split it, or read a letter of it as a sign.
 pub fn shell_word(path: &Path) -> String {
-    let path = path.to_string_lossy();
+    let mut path = path.to_string_lossy();
+    if path.starts_with('-') {
+        // Else it is read as an option.
+        path = format!("./{path}").into();
+    }
     // Only what has a zero byte cannot be quoted; no path has one.
     shlex::try_quote(&path).map_or_else(|_| path.to_string(), |word| word.into_owned())
 }
@@ -46,10 +50,12 @@ mod tests {
             let expected = ["train", "--run", path, "--trust"].map(String::from);
             assert_eq!(split, Some(expected.into()), "{word}");
         }
-        assert_eq!(
-            shell_word(Path::new("/tmp/a_b/signal-1.0")),
-            "/tmp/a_b/signal-1.0"
-        );
+        for (path, expected) in [
+            ("/tmp/a_b/signal-1.0", "/tmp/a_b/signal-1.0"),
+            ("-a", "./-a"),
+        ] {
+            assert_eq!(shell_word(Path::new(path)), expected);
+        }
     }
 
     #[test]

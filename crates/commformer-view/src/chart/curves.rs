@@ -2,9 +2,9 @@
 
 use super::{
     Area, ChartError, Drawn, FINE, LINE, Legend, MARGIN, WIDTH, canvas, colour, dot, drawable,
-    fitting, font, number, series, span, stroke, whole, write,
+    fitting, font, is_range, number, series, span, stroke, whole, write,
 };
-use crate::statistics::Interval;
+use crate::statistics::{Interval, ends};
 use crate::theme::{GRID, INK, MUTED, SERIES};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
@@ -61,7 +61,7 @@ impl Curves<'_> {
         };
         let ys = thin().map(|(_, y)| *y);
         let found = span(ys.chain(thick().flat_map(|(_, interval)| whole(interval))));
-        let Some(y) = self.range.or(found) else {
+        let Some(y) = self.range.filter(is_range).or(found) else {
             return Ok(None);
         };
         let names = self
@@ -193,9 +193,7 @@ fn pieces<T>(line: &[T], is_drawn: fn(&T) -> bool) -> impl Iterator<Item = &[T]>
 }
 
 fn extent(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
-    let [low, high] = values.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| {
-        [low.min(value), high.max(value)]
-    });
+    let [low, high] = ends(values);
     match low < high {
         true => Some([low, high]),
         // A single point lies in the middle.

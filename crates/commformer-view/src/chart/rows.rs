@@ -1,8 +1,8 @@
 //! Rows below each other, each under its name: ranges, or bars of several parts.
 
 use super::{
-    Area, Drawn, FINE, LINE, Legend, MARGIN, WIDTH, canvas, colour, draw, fitting, number, series,
-    span, whole, write,
+    Area, Drawn, FINE, LINE, Legend, MARGIN, WIDTH, canvas, colour, draw, fitting, is_range,
+    number, series, span, whole, write,
 };
 use crate::statistics::Interval;
 use crate::theme::{GRID, INK, MUTED};
@@ -71,7 +71,8 @@ impl Ranges<'_> {
     /// [`ChartError`](super::ChartError).
     pub fn draw(&self) -> Drawn<Option<String>> {
         let values = self.rows.iter().flat_map(|row| whole(&row.interval));
-        let Some(axis) = self.range.or_else(|| span(values.chain(self.reference))) else {
+        let found = || span(values.chain(self.reference));
+        let Some(axis) = self.range.filter(is_range).or_else(found) else {
             return Ok(None);
         };
         let told = self
@@ -273,6 +274,15 @@ mod tests {
             reference: None,
             rows: vec![row],
         };
+        // What is no range is as if there were none.
+        for range in [[f64::NAN, 1.0], [1.0, 1.0], [0.0, f64::INFINITY]] {
+            let svg = Ranges {
+                range: Some(range),
+                rows: svg.rows.clone(),
+                ..svg
+            };
+            assert!(svg.draw().unwrap().is_some());
+        }
         let svg = svg.draw().unwrap().unwrap();
         // From 8 to 384 pixels: a quarter is at 102, three quarters are 282 wide.
         assert!(

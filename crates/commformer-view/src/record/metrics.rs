@@ -4,7 +4,7 @@ use crate::report::names::{SHARE_OF_EPISODES, unit};
 use crate::statistics::Estimate;
 use crate::text::{padded, width};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::ser::{Serialize, Serializer};
 use serde_json::Value;
 use std::fmt;
 use std::marker::PhantomData;
@@ -48,11 +48,7 @@ impl Metrics {
 
 impl Serialize for Metrics {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (name, estimate) in &self.0 {
-            map.serialize_entry(name, estimate)?;
-        }
-        map.end()
+        serializer.collect_map(self.iter())
     }
 }
 

@@ -71,10 +71,7 @@ pub fn film(replay: &Replay, episode: usize) -> Result<Vec<u8>, FilmError> {
             let at = at.min(episode.steps.len());
             draw(run, episode, at, &mut painter);
             let (scale, middle) = (painter.scale, MARGIN + height + LINE / 2.0);
-            let line = [
-                width / 2.0 / scale,
-                (middle + MARGIN / 2.0 - MARGIN) / scale,
-            ];
+            let line = [width / 2.0 / scale, (middle - MARGIN / 2.0) / scale];
             painter.text(line, 15.0 / scale, &caption(run, episode, at), INK);
             left += width + MARGIN;
         }

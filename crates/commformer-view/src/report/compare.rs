@@ -1,44 +1,62 @@
-//! Methods against each other.
+//! Methods against each other, on one task or over several.
 
 use super::csv::Csv;
-use super::curves::SEED;
-use super::methods::{Method, Methods};
-use super::names::{self, Name};
+use super::curves::{SEED, thick};
+use super::methods::Methods;
+use super::names::{self, Name, SHARE};
 use super::outcomes::{Finals, aggregates, told};
 use super::page::{Section, Table};
-use crate::chart::{ChartError, Curve, Curves, Ranges, Row, number};
-use crate::statistics::{Interval, improvement, intervals, profile};
+use crate::chart::{ChartError, Curves, Ranges, Row, number};
+use crate::statistics::{Interval, ends, improvement, interval, intervals, profile};
 
 /// Thresholds of a profile.
 const THRESHOLDS: usize = 61;
 
-/// A method with its number and its runs' scores, of which there is one at least.
-type Scores<'a> = (usize, &'a Method, Vec<f64>);
+/// A method with its runs' scores, task by task; on each task there is one at least.
+pub(super) struct Scored<'a> {
+    /// Number of its looks.
+    pub number: usize,
+    pub name: &'a str,
+    pub tasks: Vec<Vec<f64>>,
+}
 
 /// A section for every score that two methods have: aggregates, profiles and improvements.
 pub(super) fn sections(methods: &Methods, finals: &Finals) -> Result<Vec<Section>, ChartError> {
     let mut sections = Vec::new();
-    let mut profiles = Csv::new(&["method", "metric", "threshold", "share", "low", "high"]);
-    let mut improvements = Csv::new(&["method", "over", "metric", "probability", "low", "high"]);
-    for name in finals.names.iter().filter(|name| names::is_score(name)) {
-        let scores: Vec<Scores<'_>> = (methods.list.iter().enumerate())
-            .map(|(index, method)| (index, method, finals.scores(&method.runs, name)))
-            .filter(|(.., scores)| !scores.is_empty())
+    let mut of_profiles = Csv::new(&["method", "metric", "threshold", "share", "low", "high"]);
+    let mut of_pairs = Csv::new(&["method", "over", "metric", "probability", "low", "high"]);
+    let scores = finals.names.iter().map(String::as_str);
+    for name in scores.filter(|name| names::is_score(name)) {
+        let scored: Vec<Scored<'_>> = (methods.list.iter().enumerate())
+            .map(|(number, method)| Scored {
+                number,
+                name: &method.name,
+                tasks: vec![finals.scores(&method.runs, name)],
+            })
+            .filter(|method| method.most_runs() > 0)
             .collect();
-        if scores.len() < 2 {
+        if scored.len() < 2 {
             continue;
         }
-        let Name { title, .. } = Name::of(name);
+        let Name { title, unit, .. } = Name::of(name);
         let mut section = Section {
             id: format!("comparison-{name}"),
             title: format!("Comparison: {}", title.to_lowercase()),
-            text: vec![format!("{}{}", finals.origin(methods), alone(&scores))],
+            text: vec![format!("{}{}", finals.origin(methods), alone(&scored))],
             ..Section::default()
         };
-        aggregates_of(name, &scores, &mut section)?;
-        let drawn = profile_plot(name, &scores, &mut profiles)?;
+        aggregates_of(name, &scored, &mut section)?;
+        let ends = ends_of_profile(name, &scored);
+        let csv = (&mut of_profiles, &[name][..]);
+        let drawn = profiles((&title, &unit), ends, &scored, csv, |_| true)?;
         section.push("profile", name, drawn);
-        pairs_of(name, &scores, &mut improvements, &mut section)?;
+        let csv = (&mut of_pairs, &[name][..]);
+        let table = pairs(&title, &scored, csv, &mut section, |_| Some(name))?;
+        section.shown.push(Table {
+            caption: "Probability that a run of one method is better than one of another"
+                .to_owned(),
+            ..table
+        });
         sections.push(section);
     }
     if sections.is_empty() {
@@ -50,17 +68,16 @@ pub(super) fn sections(methods: &Methods, finals: &Finals) -> Result<Vec<Section
         });
     }
     sections[0].tables = vec![
-        ("profiles".to_owned(), profiles.finish()),
-        ("improvements".to_owned(), improvements.finish()),
+        ("profiles".to_owned(), of_profiles.finish()),
+        ("improvements".to_owned(), of_pairs.finish()),
     ];
     Ok(sections)
 }
 
 /// What to say of methods with a single run.
-fn alone(scores: &[Scores<'_>]) -> String {
-    let single = scores.iter().filter(|(.., scores)| scores.len() == 1);
-    let told = single.map(|(_, method, _)| {
-        let name = &method.name;
+fn alone(scored: &[Scored<'_>]) -> String {
+    let single = scored.iter().filter(|method| method.most_runs() == 1);
+    let told = single.map(|Scored { name, .. }| {
         format!(" There is one run of {name}: nothing says how sure its metrics are.")
     });
     told.collect()
@@ -69,7 +86,7 @@ fn alone(scores: &[Scores<'_>]) -> String {
 /// A table of all statistics, and a plot of the first.
 fn aggregates_of(
     name: &str,
-    scores: &[Scores<'_>],
+    scored: &[Scored<'_>],
     section: &mut Section,
 ) -> Result<(), ChartError> {
     let mut rows = Vec::new();
@@ -78,9 +95,10 @@ fn aggregates_of(
         head: vec!["Method".to_owned(), "Runs".to_owned()],
         ..Table::default()
     };
-    for (index, method, scores) in scores {
-        let found = aggregates(name, scores);
-        let mut row = vec![method.name.clone(), scores.len().to_string()];
+    for method in scored {
+        let scores = method.tasks.concat();
+        let found = aggregates(name, &scores);
+        let mut row = vec![method.name.to_owned(), scores.len().to_string()];
         row.extend(
             found
                 .iter()
@@ -92,8 +110,8 @@ fn aggregates_of(
         }
         table.rows.push(row);
         rows.extend(found.first().map(|(_, interval)| Row {
-            name: method.name.clone(),
-            series: *index,
+            name: method.name.to_owned(),
+            series: method.number,
             interval: *interval,
         }));
     }
@@ -110,108 +128,130 @@ fn aggregates_of(
     Ok(())
 }
 
-/// The share of runs above each threshold.
-fn profile_plot(
-    name: &str,
-    scores: &[Scores<'_>],
-    csv: &mut Csv,
-) -> Result<Option<String>, ChartError> {
-    let thresholds = thresholds(name, scores.iter().flat_map(|(.., scores)| scores));
-    let mut curves = Vec::new();
-    for (series, method, scores) in scores {
-        let found = intervals(&[scores], SEED, |groups| profile(&groups[0], &thresholds));
-        for (threshold, at) in thresholds.iter().zip(&found) {
-            csv.push(
-                &[&method.name, name],
-                &[*threshold, at.value, at.low, at.high],
-            );
-        }
-        let thick = thresholds.iter().copied().zip(found).collect();
-        curves.push(Curve {
-            name: method.name.clone(),
-            series: *series,
-            thin: Vec::new(),
-            thick,
-        });
+/// Those of all scores with some room, or 0 and 1 where that is the scale.
+fn ends_of_profile(name: &str, scored: &[Scored<'_>]) -> [f64; 2] {
+    if names::is_normalised(name) {
+        return [0.0, 1.0];
     }
-    let Name { title, unit, .. } = Name::of(name);
-    let axis = format!("threshold ({unit})");
+    let scores = scored
+        .iter()
+        .flat_map(|method| method.tasks.iter().flatten());
+    let [low, high] = ends(scores.copied());
+    let room = ((high - low) * 0.1).max(low.abs() * 0.01).max(1e-6);
+    [low - room, high + room]
+}
+
+impl Scored<'_> {
+    /// The most runs on a task; where it is one, nothing says how sure the numbers are.
+    pub fn most_runs(&self) -> usize {
+        self.tasks.iter().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// The share of runs above each threshold, every task counting the same.
+    fn profile(&self, thresholds: &[f64]) -> Vec<Interval> {
+        let tasks: Vec<&[f64]> = self.tasks.iter().map(Vec::as_slice).collect();
+        intervals(&tasks, SEED, |tasks| {
+            let each = tasks.iter().map(|scores| profile(scores, thresholds));
+            let each: Vec<Vec<f64>> = each.collect();
+            let sum = |at: usize| each.iter().map(|shares| shares[at]).sum::<f64>();
+            let mean = |at: usize| sum(at) / each.len() as f64;
+            (0..thresholds.len()).map(mean).collect()
+        })
+    }
+
+    /// How often a run beats one of another method on the same task: the mean over tasks.
+    fn improvement(&self, over: &Self) -> Option<Interval> {
+        let tasks = self.tasks.iter().chain(&over.tasks);
+        let tasks: Vec<&[f64]> = tasks.map(Vec::as_slice).collect();
+        interval(&tasks, SEED, |tasks| {
+            let (these, those) = tasks.split_at(self.tasks.len());
+            let pairs = these.iter().zip(those);
+            let sum: f64 = pairs.map(|(these, those)| improvement(these, those)).sum();
+            sum / these.len() as f64
+        })
+    }
+}
+
+/// The profiles of methods between two thresholds: a line of the CSV for each threshold, with the words of `key` behind
+/// the method, and a drawing of the methods whose numbers `is_drawn` takes.
+pub(super) fn profiles(
+    (title, unit): (&str, &str),
+    [low, high]: [f64; 2],
+    scored: &[Scored<'_>],
+    (csv, key): (&mut Csv, &[&str]),
+    is_drawn: impl Fn(usize) -> bool,
+) -> Result<Option<String>, ChartError> {
+    let share = |index: usize| index as f64 / (THRESHOLDS - 1) as f64;
+    // Evenly.
+    let thresholds: Vec<f64> = (0..THRESHOLDS)
+        .map(|index| low + share(index) * (high - low))
+        .collect();
+    let mut curves = Vec::new();
+    for method in scored {
+        let found = method.profile(&thresholds);
+        for (threshold, at) in thresholds.iter().zip(&found) {
+            let words = [&[method.name], key].concat();
+            csv.push(&words, &[*threshold, at.value, at.low, at.high]);
+        }
+        if is_drawn(method.number) {
+            let points = thresholds.iter().copied().zip(found);
+            curves.push(thick((method.number, method.name), points.collect()));
+        }
+    }
     Curves {
         title: &format!("{title}: performance profile"),
-        x: (&axis, number),
+        x: (&format!("threshold ({unit})"), number),
         y: "share of runs above the threshold",
-        range: Some([-0.02, 1.02]),
+        range: Some(SHARE),
         curves,
     }
     .draw()
 }
 
-/// Evenly over all scores with some room, or from 0 to 1 where that is the scale.
-fn thresholds<'a>(name: &str, scores: impl Iterator<Item = &'a f64>) -> Vec<f64> {
-    let [low, high] = match names::is_normalised(name) {
-        true => [0.0, 1.0],
-        false => {
-            let ends = [f64::INFINITY, f64::NEG_INFINITY];
-            let [low, high] = scores.fold(ends, |[low, high], score| {
-                [low.min(*score), high.max(*score)]
-            });
-            let room = ((high - low) * 0.1).max(low.abs() * 0.01).max(1e-6);
-            [low - room, high + room]
-        }
-    };
-    let share = |index: usize| index as f64 / (THRESHOLDS - 1) as f64;
-    (0..THRESHOLDS)
-        .map(|index| low + share(index) * (high - low))
-        .collect()
-}
-
-/// Every method over those behind it: a plot for each, and a table of all.
-fn pairs_of(
-    name: &str,
-    scores: &[Scores<'_>],
-    csv: &mut Csv,
+/// Every method over those behind it: a line of the table for each pair, and one of the CSV, with the words of `key`
+/// behind both methods; a plot for each method for which `file` has a name.
+pub(super) fn pairs<'a>(
+    title: &str,
+    scored: &[Scored<'a>],
+    (csv, key): (&mut Csv, &[&str]),
     section: &mut Section,
-) -> Result<(), ChartError> {
+    file: impl Fn(&Scored<'a>) -> Option<&'a str>,
+) -> Result<Table, ChartError> {
+    let head = ["Method", "over", "Probability (95 % interval)"];
     let mut table = Table {
-        caption: "Probability that a run of one method is better than one of another".to_owned(),
-        head: ["Method", "over", "Probability (95 % interval)"]
-            .map(String::from)
-            .into(),
+        head: head.map(String::from).into(),
         ..Table::default()
     };
-    let title = format!("{}: probability of improvement", Name::of(name).title);
-    for (at, (index, this, these)) in scores.iter().enumerate() {
+    for (at, this) in scored.iter().enumerate() {
         let mut rows = Vec::new();
-        for (_, that, those) in &scores[at + 1..] {
-            let found = intervals(&[these, those], SEED, |groups| {
-                vec![improvement(&groups[0], &groups[1])]
+        for that in &scored[at + 1..] {
+            let Some(interval) = this.improvement(that) else {
+                continue;
+            };
+            let Interval { value, low, high } = interval;
+            let names = [this.name, that.name];
+            csv.push(&[&names, key].concat(), &[value, low, high]);
+            let runs = this.most_runs().max(that.most_runs());
+            let line = names.map(String::from).into_iter();
+            table
+                .rows
+                .push(line.chain([told(&interval, runs)]).collect());
+            rows.push(Row {
+                name: that.name.to_owned(),
+                series: this.number,
+                interval,
             });
-            for interval in found {
-                let Interval { value, low, high } = interval;
-                csv.push(&[&this.name, &that.name, name], &[value, low, high]);
-                let runs = these.len().max(those.len());
-                let row = [&this.name, &that.name].map(String::clone);
-                table
-                    .rows
-                    .push(row.into_iter().chain([told(&interval, runs)]).collect());
-                rows.push(Row {
-                    name: that.name.clone(),
-                    series: *index,
-                    interval,
-                });
-            }
         }
-        let ranges = Ranges {
-            title: &title,
-            axis: &format!("of {} over", this.name),
-            range: Some([0.0, 1.0]),
-            reference: Some(0.5),
-            rows,
-        };
-        if !ranges.rows.is_empty() {
-            section.push("improvement", name, ranges.draw()?);
+        if let Some(file) = file(this).filter(|_| !rows.is_empty()) {
+            let ranges = Ranges {
+                title: &format!("{title}: probability of improvement"),
+                axis: &format!("of {} over", this.name),
+                range: Some([0.0, 1.0]),
+                reference: Some(0.5),
+                rows,
+            };
+            section.push("improvement", file, ranges.draw()?);
         }
     }
-    section.shown.push(table);
-    Ok(())
+    Ok(table)
 }

@@ -6,7 +6,7 @@ use super::names::{self, Name};
 use super::page::{Plot, Section};
 use super::run::Run;
 use crate::chart::{ChartError, Curve, Curves, steps};
-use crate::statistics::{Interval, intervals, iqm};
+use crate::statistics::{Interval, interval, iqm};
 use std::collections::BTreeSet;
 
 /// Of the bootstrap: a report is the same each time.
@@ -185,23 +185,32 @@ fn of_method(
             continue;
         };
         let found = match scores.iter().all(|y| y.is_finite()) {
-            true => intervals(&[&scores], SEED, |groups| vec![iqm(&groups[0])]),
-            false => vec![Interval::NONE],
+            true => interval(&[&scores], SEED, |groups| iqm(&groups[0])),
+            false => Some(Interval::NONE),
         };
-        middle.extend(found.into_iter().map(|interval| (*x, interval)));
+        middle.extend(found.map(|interval| (*x, interval)));
     }
     let thick = match thin.len() {
         0 | 1 => Vec::new(),
         _ => middle.clone(),
     };
-    let name = method.name.clone();
     let curve = Curve {
-        name,
+        name: method.name.clone(),
         series,
         thin,
         thick,
     };
     (curve, middle)
+}
+
+/// A method's thick line without thin ones.
+pub(super) fn thick((series, name): (usize, &str), thick: Vec<(f64, Interval)>) -> Curve {
+    Curve {
+        name: name.to_owned(),
+        series,
+        thick,
+        ..Curve::default()
+    }
 }
 
 /// The last steps of each point, of so many neighbours among the steps that any line has: a line that lacks some of them has

@@ -10,8 +10,7 @@
 use super::methods::{Method, Methods, flat, value};
 use super::run::Run;
 use crate::record::{Episodes, Evaluation, Metrics};
-use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
+use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 
 /// An object whose keys stay in their order: marl-eval takes steps as they come.
@@ -19,11 +18,7 @@ struct Ordered<T>(Vec<(String, T)>);
 
 impl<T: Serialize> Serialize for Ordered<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (key, value) in &self.0 {
-            map.serialize_entry(key, value)?;
-        }
-        map.end()
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
     }
 }
 

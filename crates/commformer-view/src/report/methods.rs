@@ -10,6 +10,9 @@ use toml::Value;
 /// repeated with.
 const FREE: [&str; 3] = ["run.seed", "run.threads", "run.device"];
 
+/// The setting that chooses the task.
+const TASK: &str = "env.kind";
+
 /// The setting that chooses how a team acts and learns.
 const KIND: &str = "method.kind";
 
@@ -39,17 +42,15 @@ impl Methods {
     pub fn of(runs: Vec<Run>) -> Result<Self, ReportError> {
         let first = runs.first().ok_or(ReportError::NoRun)?;
         let (place, settings) = (first.log.folder.clone(), flat(&first.log.settings));
-        let task = first
-            .log
-            .settings
-            .get("env")
-            .and_then(|env| env.get("kind")?.as_str());
+        let task = first.log.setting("env", "kind").and_then(Value::as_str);
         let task = task.unwrap_or("a task without a name").to_owned();
         let mut list: Vec<Method> = Vec::new();
         for run in runs {
             let own = flat(&run.log.settings);
             let different = differences(&[&settings, &own]);
-            if let Some(setting) = different.into_iter().find(|key| key.starts_with("env.")) {
+            let of_task = different.into_iter().filter(|key| key.starts_with("env."));
+            // Another kind says more than what it has in the place of the other settings.
+            if let Some(setting) = of_task.min_by_key(|key| key != TASK) {
                 let values = [&settings, &own].map(|settings| value(settings, &setting));
                 let (first, other) = (place, run.log.folder);
                 return Err(ReportError::OtherTask {

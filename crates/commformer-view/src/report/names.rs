@@ -9,8 +9,8 @@ pub(super) struct Name {
     pub range: Option<[f64; 2]>,
 }
 
-/// Path in a line of the metrics, title, unit.
-const KNOWN: [(&str, &str, &str); 40] = [
+/// Path in a line of the metrics as [`plain`] has it, title, unit.
+const KNOWN: [(&str, &str, &str); 36] = [
     ("return", "Return", RETURN),
     ("steps", "Episode length", "steps per episode"),
     ("episode_steps", "Episode length", "steps per episode"),
@@ -51,25 +51,9 @@ const KNOWN: [(&str, &str, &str); 40] = [
         "share of samples",
     ),
     ("losses.gate.kl", "Gate: change (KL)", "nats"),
-    ("receiving.messages", "Messages", "per agent and step"),
+    ("price.message", "Price of a message", "reward"),
     (
-        "receiving.bytes",
-        "Bytes received",
-        "bytes per agent and step",
-    ),
-    (
-        "receiving.traffic",
-        "Traffic",
-        "share of the bytes if all heard all",
-    ),
-    (
-        "receiving.open_rate",
-        "Open gates",
-        "share of an agent's steps",
-    ),
-    ("receiving.price.message", "Price of a message", "reward"),
-    (
-        "receiving.price.receiving",
+        "price.receiving",
         "Price of receiving",
         "standard deviation of the returns",
     ),
@@ -87,15 +71,20 @@ const RETURN: &str = "reward per agent and episode";
 /// What is 1 or 0 in an episode.
 pub(crate) const SHARE_OF_EPISODES: &str = "share of episodes";
 
-/// Metrics of which 1 is the best: what success is in a task.
-const SCORES: [&str; 6] = [
-    "success",
-    "won",
-    "accuracy",
-    "cued_accuracy",
-    "sources",
-    "gates_right",
+/// What counts as success, the first that a task has.
+pub(super) const SUCCESS: [&str; 4] = ["success", "won", "accuracy", "cued_accuracy"];
+
+/// Metrics that tell what is said, and not how well things go, in the order of the page.
+pub(super) const COMMUNICATION: [&str; 5] = [
+    "messages",
+    "bytes",
+    "traffic",
+    "message_rounds",
+    "open_rate",
 ];
+
+/// Ends of the axis of a share, with a little room.
+pub(super) const SHARE: [f64; 2] = [-0.02, 1.02];
 
 impl Name {
     pub fn of(path: &str) -> Self {
@@ -107,7 +96,7 @@ impl Name {
         Self {
             title: title.to_owned(),
             unit: unit.to_owned(),
-            range: share.then_some([-0.02, 1.02]),
+            range: share.then_some(SHARE),
         }
     }
 
@@ -131,14 +120,15 @@ fn known(path: &str) -> Option<(&'static str, &'static str, &'static str)> {
     KNOWN.into_iter().find(|(name, ..)| *name == plain)
 }
 
-/// What an environment measures is the same in an iteration as in an evaluation.
+/// What an environment measures and agents say is the same in an iteration as in an evaluation.
 fn plain(path: &str) -> &str {
-    path.strip_prefix("metrics.").unwrap_or(path)
+    let inner = path.strip_prefix("metrics.");
+    inner.or(path.strip_prefix("receiving.")).unwrap_or(path)
 }
 
 /// Whether 1 is the best that a metric can be.
 pub(super) fn is_normalised(metric: &str) -> bool {
-    SCORES.contains(&metric)
+    SUCCESS.contains(&metric) || ["sources", "gates_right"].contains(&metric)
 }
 
 /// Whether a higher value is a better run.
@@ -146,12 +136,9 @@ pub(super) fn is_score(metric: &str) -> bool {
     metric == "return" || is_normalised(metric)
 }
 
-/// Whether a metric tells what is said, and not how well things go.
+/// Whether a metric is one of [`COMMUNICATION`].
 pub(super) fn is_communication(metric: &str) -> bool {
-    matches!(
-        metric,
-        "messages" | "bytes" | "traffic" | "message_rounds" | "open_rate"
-    )
+    COMMUNICATION.contains(&metric)
 }
 
 /// Order on the page: those of [`KNOWN`] as they stand there, the others behind.

@@ -9,7 +9,7 @@ use super::run::{Run, count};
 use crate::chart::{number, steps};
 use crate::record::Metrics;
 use crate::statistics::Estimate;
-use crate::statistics::{Interval, intervals, iqm, mean, median, optimality_gap};
+use crate::statistics::{Interval, interval, intervals, iqm, mean, median, optimality_gap};
 
 /// The metrics by which runs are compared.
 #[derive(Clone, Debug)]
@@ -214,10 +214,10 @@ fn of_methods(methods: &Methods, finals: &Finals) -> Table {
     let row = |name: &String| {
         let cell = |runs: &[Run]| {
             let scores = finals.scores(runs, name);
-            let found = intervals(&[&scores], SEED, |groups| vec![iqm(&groups[0])]);
+            let found = interval(&[&scores], SEED, |groups| iqm(&groups[0]));
             let begun = finals.begun(runs);
             let missing = without(finals.without(runs, name));
-            let mut cell = match found.first() {
+            let mut cell = match &found {
                 None => "no number".to_owned(),
                 Some(found) => told(found, scores.len()),
             };

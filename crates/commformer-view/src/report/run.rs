@@ -27,7 +27,7 @@ impl Run {
             Ok(outcome) => (outcome, None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let failed = folder.join("failure.json").exists();
+        let failed = folder.join(RunLog::FAILURE).exists();
         Ok(Self {
             log,
             outcome,
@@ -50,18 +50,13 @@ impl Run {
 
     /// Environment steps behind it.
     pub fn steps(&self) -> u64 {
-        let trained = self.log.iterations.last().map(|iteration| iteration.steps);
-        let evaluated = self
-            .log
-            .evaluations
-            .last()
-            .map(|evaluation| evaluation.steps);
-        trained.max(evaluated).unwrap_or(0)
+        let evaluated = self.log.evaluations.last().map_or(0, |last| last.steps);
+        self.log.steps().max(evaluated)
     }
 
     /// Environment steps after which it ends, where its configuration says so.
     pub fn target(&self) -> Option<u64> {
-        let steps = self.log.settings.get("run")?.get("steps")?.as_integer()?;
+        let steps = self.log.setting("run", "steps")?.as_integer()?;
         steps.try_into().ok()
     }
 

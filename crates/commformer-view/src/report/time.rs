@@ -5,86 +5,26 @@ use super::methods::Methods;
 use super::page::{Plot, Section, Table};
 use super::run::Run;
 use crate::chart::{Bar, Bars, ChartError, number, steps};
+use crate::log::RunLog;
 
-/// Metrics of an iteration, and what they are called.
-const PHASES: [(&str, &str); 3] = [
-    ("seconds.environment", "environment"),
-    ("seconds.act", "act"),
-    ("seconds.update", "update"),
-];
+/// A run that has recorded its time.
+struct Timed<'a> {
+    method: &'a str,
+    run: &'a Run,
+    /// Seconds of each phase, and of the rest.
+    phases: [f64; 4],
+    /// Seconds in all.
+    elapsed: f64,
+}
 
 /// A bar for each run.
 pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
-    let mut csv = Csv::new(&[
-        "method",
-        "run",
-        "environment",
-        "act",
-        "update",
-        "rest",
-        "elapsed",
-        "steps",
-    ]);
-    let mut table = Table {
-        caption: "Seconds of each phase, and speed over all of them".to_owned(),
-        head: [
-            "Run",
-            "environment",
-            "act",
-            "update",
-            "the rest",
-            "in all",
-            "steps",
-            "steps per second",
-        ]
-        .map(String::from)
-        .into(),
-        ..Table::default()
-    };
-    let mut bars = Vec::new();
-    let several = methods.list.len() > 1;
-    for method in &methods.list {
-        for run in &method.runs {
-            let Some([phases @ .., elapsed]) = seconds(run) else {
-                continue;
-            };
-            let behind = run
-                .log
-                .iterations
-                .last()
-                .map_or(0, |iteration| iteration.steps) as f64;
-            let [environment, act, update, rest] = phases;
-            csv.push(
-                &[&method.name, &run.name()],
-                &[environment, act, update, rest, elapsed, behind],
-            );
-            let mut row = vec![run.name()];
-            row.extend(phases.map(number));
-            row.extend([
-                number(elapsed),
-                steps(behind),
-                number((behind / elapsed.max(1e-9)).round()),
-            ]);
-            table.rows.push(row);
-            let name = match several {
-                true => format!("{}, {}", run.seed(), method.name),
-                false => run.seed(),
-            };
-            bars.push(Bar {
-                name,
-                values: phases.into(),
-            });
-        }
-    }
-    let parts = PHASES.map(|(_, name)| name).into_iter().chain(["the rest"]);
-    let drawing = Bars {
-        title: "Time of each phase",
-        axis: "seconds",
-        parts: parts.map(String::from).collect(),
-        bars,
-    };
-    let plots: Vec<Plot> = drawing
-        .draw()?
+    let runs = (methods.list.iter())
+        .flat_map(|method| method.runs.iter().map(|run| (method.name.as_str(), run)));
+    let runs: Vec<Timed<'_>> = runs
+        .filter_map(|(method, run)| Timed::of(method, run))
+        .collect();
+    let plots: Vec<Plot> = drawn(&runs, methods.list.len() > 1)?
         .map(|svg| Plot::new("time", "phases", svg, &[]))
         .into_iter()
         .collect();
@@ -99,30 +39,98 @@ pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
         id: "time".to_owned(),
         title: "Time".to_owned(),
         text: vec![text.to_owned()],
-        shown: match table.rows.is_empty() {
+        shown: match runs.is_empty() {
             true => Vec::new(),
-            false => vec![table],
+            false => vec![table(&runs)],
         },
         plots,
-        tables: vec![("time".to_owned(), csv.finish())],
+        tables: vec![("time".to_owned(), csv(&runs))],
         ..Section::default()
     })
 }
 
-/// Seconds of each phase, of the rest and of all; `None` if they are not recorded.
-fn seconds(run: &Run) -> Option<[f64; 5]> {
-    let sum = |metric: &str| {
-        let told = run
-            .log
-            .iterations
-            .iter()
-            .filter_map(|at| at.numbers.get(metric));
-        told.filter(|seconds| seconds.is_finite()).sum::<f64>()
+impl<'a> Timed<'a> {
+    fn of(method: &'a str, run: &'a Run) -> Option<Self> {
+        let elapsed = *run.log.iterations.last()?.numbers.get("seconds.elapsed")?;
+        let [environment, act, update] = run.log.phases().map(|seconds| seconds.max(0.0));
+        let rest = (elapsed - environment - act - update).max(0.0);
+        elapsed.is_finite().then_some(Self {
+            method,
+            run,
+            phases: [environment, act, update, rest],
+            elapsed,
+        })
+    }
+
+    /// Environment steps in that time.
+    fn steps(&self) -> f64 {
+        self.run.log.steps() as f64
+    }
+}
+
+fn table(runs: &[Timed<'_>]) -> Table {
+    let row = |of: &Timed<'_>| {
+        let mut row = vec![of.run.name()];
+        row.extend(of.phases.map(number));
+        row.extend([
+            number(of.elapsed),
+            steps(of.steps()),
+            number((of.steps() / of.elapsed.max(1e-9)).round()),
+        ]);
+        row
     };
-    let elapsed = *run.log.iterations.last()?.numbers.get("seconds.elapsed")?;
-    let [environment, act, update] = PHASES.map(|(metric, _)| sum(metric).max(0.0));
-    let rest = (elapsed - environment - act - update).max(0.0);
-    elapsed
-        .is_finite()
-        .then_some([environment, act, update, rest, elapsed])
+    Table {
+        caption: "Seconds of each phase, and speed over all of them".to_owned(),
+        head: [
+            "Run",
+            "environment",
+            "act",
+            "update",
+            "the rest",
+            "in all",
+            "steps",
+            "steps per second",
+        ]
+        .map(String::from)
+        .into(),
+        rows: runs.iter().map(row).collect(),
+        folded: false,
+    }
+}
+
+fn csv(runs: &[Timed<'_>]) -> String {
+    let mut csv = Csv::new(&[
+        "method",
+        "run",
+        "environment",
+        "act",
+        "update",
+        "rest",
+        "elapsed",
+        "steps",
+    ]);
+    for of in runs {
+        let numbers = [&of.phases[..], &[of.elapsed, of.steps()]].concat();
+        csv.push(&[of.method, &of.run.name()], &numbers);
+    }
+    csv.finish()
+}
+
+/// `several` says whether there are runs of other methods.
+fn drawn(runs: &[Timed<'_>], several: bool) -> Result<Option<String>, ChartError> {
+    let bar = |of: &Timed<'_>| Bar {
+        name: match several {
+            true => format!("{}, {}", of.run.seed(), of.method),
+            false => of.run.seed(),
+        },
+        values: of.phases.into(),
+    };
+    let parts = RunLog::PHASES.into_iter().chain(["the rest"]);
+    Bars {
+        title: "Time of each phase",
+        axis: "seconds",
+        parts: parts.map(String::from).collect(),
+        bars: runs.iter().map(bar).collect(),
+    }
+    .draw()
 }

@@ -32,11 +32,11 @@ impl Interval {
 /// group is.
 ///
 /// ```
-/// use commformer_view::statistics::{intervals, iqm};
+/// use commformer_view::statistics::{intervals, iqm, mean};
 ///
 /// let returns = [0.0, 4.0, 5.0, 6.0, 100.0];
-/// let found = intervals(&[&returns], 1, |groups| vec![iqm(&groups[0])]);
-/// assert_eq!(found[0].value, 5.0);
+/// let found = intervals(&[&returns], 1, |groups| vec![iqm(&groups[0]), mean(&groups[0])]);
+/// assert_eq!([found[0].value, found[1].value], [5.0, 23.0]);
 /// assert!(found[0].low < 5.0 && 5.0 < found[0].high);
 /// ```
 pub fn intervals(
@@ -67,6 +67,25 @@ pub fn intervals(
     let all = values.iter().zip(ends);
     all.map(|(&value, (low, high))| Interval { value, low, high })
         .collect()
+}
+
+/// The same of a statistic that is one number; none if a group is empty.
+///
+/// ```
+/// use commformer_view::statistics::{improvement, interval};
+///
+/// let (these, those) = ([3.0, 4.0, 5.0], [1.0, 2.0, 3.5]);
+/// let found = interval(&[&these, &those], 1, |groups| improvement(&groups[0], &groups[1])).unwrap();
+/// assert_eq!(found.value, 8.0 / 9.0);
+/// assert!(found.low < found.value && found.high == 1.0);
+/// ```
+pub fn interval(
+    groups: &[&[f64]],
+    seed: u64,
+    statistic: impl Fn(&[Vec<f64>]) -> f64,
+) -> Option<Interval> {
+    let found = intervals(groups, seed, |groups| vec![statistic(groups)]);
+    found.first().copied()
 }
 
 /// Mean; NaN of none.

@@ -6,6 +6,7 @@ use super::seen::Seen;
 use super::view::View;
 use crate::log::RunLog;
 use crate::numbers::{grouped, short};
+use crate::statistics::ends;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Flex, Layout, Rect};
 use ratatui::symbols::Marker;
@@ -237,9 +238,7 @@ impl<'a> Place<'a> {
 
 /// The lowest and the highest of them, apart; `None` of none.
 fn span(metrics: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
-    let [low, high] = metrics.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], metric| {
-        [low.min(metric), high.max(metric)]
-    });
+    let [low, high] = ends(metrics);
     let apart = if high > low {
         0.0
     } else {

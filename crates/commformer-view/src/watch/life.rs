@@ -1,5 +1,6 @@
 //! Whether a run goes on.
 
+use crate::log::RunLog;
 use crate::record::Outcome;
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -23,7 +24,7 @@ pub enum Life {
 impl Life {
     /// Looks into the folder.
     pub fn of(folder: &Path) -> Self {
-        let lock = folder.join(".lock");
+        let lock = folder.join(RunLog::LOCK);
         // Shared, for a moment: others who look do not mind, and a run that begins just now tries again.
         match File::open(&lock).map(|file| file.try_lock_shared()) {
             Ok(Err(TryLockError::WouldBlock)) => {
@@ -31,7 +32,7 @@ impl Life {
                 Self::Training(process.trim().to_owned())
             }
             _ if folder.join(Outcome::FILE).exists() => Self::Ended,
-            _ if folder.join("failure.json").exists() => Self::Failed,
+            _ if folder.join(RunLog::FAILURE).exists() => Self::Failed,
             Ok(Ok(())) => Self::Stopped,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Stopped,
             Ok(Err(TryLockError::Error(_))) | Err(_) => Self::Unknown,

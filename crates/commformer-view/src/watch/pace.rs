@@ -36,7 +36,7 @@ impl Pace {
             (seconds > 0.0).then(|| last.steps.saturating_sub(from) as f64 / seconds)
         });
         let number = |section: &str, key: &str| {
-            let found = log.settings.get(section)?.get(key)?.as_integer()?;
+            let found = log.setting(section, key)?.as_integer()?;
             u64::try_from(found).ok()
         };
         // An iteration is made whole.
@@ -46,7 +46,7 @@ impl Pace {
         let target = number("run", "steps");
         let whole = |steps: u64, each| steps.div_ceil(each).checked_mul(each);
         Self {
-            steps: last.map_or(0, |last| last.steps),
+            steps: log.steps(),
             target: target.and_then(|steps| whole(steps, each.unwrap_or(1))),
             speed,
             elapsed: last.and_then(elapsed),
@@ -68,13 +68,8 @@ impl Pace {
     /// The shares of the time that went into each phase, where they are known.
     pub fn phases(&self, log: &RunLog) -> Option<[(&'static str, f64); 4]> {
         let elapsed = self.elapsed.filter(|elapsed| *elapsed > 0.0)?;
-        let share = |path| {
-            let numbers = log.iterations.iter().filter_map(|of| of.numbers.get(path));
-            let share = numbers.filter(|seconds| seconds.is_finite()).sum::<f64>() / elapsed;
-            share.clamp(0.0, 1.0)
-        };
-        let paths = ["seconds.environment", "seconds.act", "seconds.update"];
-        let [environment, act, update] = paths.map(share);
+        let share = |seconds: f64| (seconds / elapsed).clamp(0.0, 1.0);
+        let [environment, act, update] = log.phases().map(share);
         Some([
             ("environment", environment),
             ("act", act),

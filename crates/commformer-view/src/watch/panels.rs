@@ -160,11 +160,7 @@ impl Panel<'_> {
     }
 
     fn first_evaluation(&self) -> String {
-        let every = self
-            .log
-            .settings
-            .get("eval")
-            .and_then(|eval| eval.get("every"));
+        let every = self.log.setting("eval", "every");
         match every.and_then(|every| u64::try_from(every.as_integer()?).ok()) {
             Some(every) => format!("none yet; one every {} steps", grouped(every)),
             None => "none yet".into(),

@@ -9,6 +9,7 @@ use super::outcomes::counted;
 use super::page::{Head, Page};
 use super::run::{Run, count};
 use super::{Kinds, Report, ReportError, files_of, marl_eval};
+use crate::log::RunLog;
 use scores::TaskScores;
 use std::path::PathBuf;
 
@@ -124,7 +125,7 @@ impl<'a> Across<'a> {
             }
         }
         let begun =
-            |run: &&Compared| run.failed.is_none() && run.folder.join("config.toml").is_file();
+            |run: &&Compared| run.failed.is_none() && run.folder.join(RunLog::CONFIG).is_file();
         let mut found = Vec::new();
         for task in tasks {
             let mut list = Vec::new();

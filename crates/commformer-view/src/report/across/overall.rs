@@ -3,36 +3,26 @@
 mod bytes;
 mod efficiency;
 
+use super::super::compare::{Scored, pairs, profiles};
 use super::super::csv::Csv;
 use super::super::curves::SEED;
-use super::super::outcomes::told;
 use super::super::page::{Section, Table};
 use super::Across;
 use super::scores::{TaskScores, on_all_tasks};
-use crate::chart::{ChartError, Curve, Curves, Ranges, Row, number};
-use crate::statistics::{Interval, improvement, intervals, iqm_of_tasks, profile};
+use crate::chart::{ChartError, Ranges, Row};
+use crate::statistics::{Interval, interval, iqm_of_tasks};
 use crate::theme;
+use std::collections::BTreeMap;
 
-/// Thresholds of a profile.
-const THRESHOLDS: usize = 61;
 /// Of more methods, pairs are folded away.
 const FEW: usize = theme::SERIES.len();
 
-/// A method that has a run at its end on every task.
-struct Scored<'a> {
-    number: usize,
-    name: &'a str,
-    /// The most runs on a task; where it is one, nothing says how sure the numbers are.
-    most_runs: usize,
-    /// Its scores on the common scale, task by task.
-    groups: Vec<Vec<f64>>,
-    /// Over all of them; none if no task has a place on the scale.
-    all: Option<Interval>,
-}
+/// The interquartile mean over all tasks on their common scale by the number of the method; none if no task has a place there.
+type Aggregates = BTreeMap<usize, Interval>;
 
 /// What to say of methods with a single run on each task.
 fn alone(scored: &[Scored<'_>]) -> String {
-    let single = scored.iter().filter(|method| method.most_runs == 1);
+    let single = scored.iter().filter(|method| method.most_runs() == 1);
     let names: Vec<&str> = single.map(|method| method.name).collect();
     match names.is_empty() {
         true => String::new(),
@@ -49,42 +39,38 @@ pub(super) fn aggregate(groups: &[Vec<f64>]) -> Option<Interval> {
         return None;
     }
     let slices: Vec<&[f64]> = groups.iter().map(Vec::as_slice).collect();
-    let found = intervals(&slices, SEED, |groups| vec![iqm_of_tasks(groups)]);
-    found.first().copied()
+    interval(&slices, SEED, iqm_of_tasks)
 }
 
 pub(super) fn sections(
     across: &Across<'_>,
     scores: &[TaskScores<'_>],
 ) -> Result<Vec<Section>, ChartError> {
-    let mut scored: Vec<Scored<'_>> = Vec::new();
-    for (number, name) in across.methods.iter().enumerate() {
-        let runs = scores.iter().map(|scores| scores.own(number).len());
-        let most_runs = runs.max().unwrap_or(0);
-        scored.extend(on_all_tasks(scores, number).map(|groups| Scored {
-            number,
-            name,
-            most_runs,
-            all: aggregate(&groups),
-            groups,
-        }));
-    }
-    let drawn = drawn(across.methods.len(), &scored);
+    // Methods that have a run at its end on every task, with their scores on the common scale.
+    let common: Vec<Scored<'_>> = (across.methods.iter().enumerate())
+        .filter_map(|(number, name)| {
+            let tasks = on_all_tasks(scores, number)?;
+            Some(Scored {
+                number,
+                name,
+                tasks,
+            })
+        })
+        .collect();
+    let all = common.iter();
+    let all = all.filter_map(|method| Some((method.number, aggregate(&method.tasks)?)));
+    let all: Aggregates = all.collect();
+    let drawn = drawn(across.methods.len(), &all);
     Ok(vec![
-        over_tasks(scores, &scored, &drawn)?,
+        over_tasks(scores, &common, &all, &drawn)?,
         efficiency::section(across, scores, &drawn)?,
         bytes::section(across, scores, &drawn)?,
     ])
 }
 
 /// The numbers of the methods that are drawn: all, or the best.
-fn drawn(methods: usize, scored: &[Scored<'_>]) -> Vec<usize> {
-    let value = |number: &usize| {
-        let found = scored.iter().find(|method| method.number == *number);
-        found
-            .and_then(|method| method.all)
-            .map_or(f64::NEG_INFINITY, |all| all.value)
-    };
+fn drawn(methods: usize, all: &Aggregates) -> Vec<usize> {
+    let value = |number: &usize| all.get(number).map_or(f64::NEG_INFINITY, |of| of.value);
     let mut best: Vec<usize> = (0..methods).collect();
     best.sort_by(|one, other| value(other).total_cmp(&value(one)));
     best.truncate(theme::MOST);
@@ -100,9 +86,11 @@ fn left_out(methods: usize) -> String {
     }
 }
 
+/// `common` has the scores on the common scale.
 fn over_tasks(
     scores: &[TaskScores<'_>],
-    scored: &[Scored<'_>],
+    common: &[Scored<'_>],
+    all: &Aggregates,
     drawn: &[usize],
 ) -> Result<Section, ChartError> {
     let mut section = Section {
@@ -110,26 +98,36 @@ fn over_tasks(
         title: "Over all tasks".to_owned(),
         ..Section::default()
     };
-    if scored.is_empty() {
+    if common.is_empty() {
         section.text = vec!["No method has a run at its end on every task yet.".to_owned()];
         return Ok(section);
     }
     let scales: Vec<String> = scores.iter().map(TaskScores::told).collect();
     let scales = scales.join("; ");
+    let own = common.iter().map(|method| Scored {
+        tasks: (scores.iter().map(|scores| scores.own(method.number))).collect(),
+        ..*method
+    });
+    let own: Vec<Scored<'_>> = own.collect();
     if scores.iter().all(TaskScores::is_level) {
         section.text = vec![format!("There is no common scale: {scales}.")];
     } else {
         section.text = vec![format!(
             "All runs of all tasks on one scale from 0 to 1: {scales}. Every task counts the same, however many runs a method \
              has there. A resample draws the runs of each task and method apart (stratified bootstrap).{}{}",
-            alone(scored),
-            left_out(scored.len())
+            alone(&own),
+            left_out(common.len())
         )];
-        means(scores, scored, &mut section)?;
-        profiles(drawn, scored, &mut section)?;
+        means(scores, common, all, &mut section)?;
+        let mut csv = Csv::new(&["method", "threshold", "share", "low", "high"]);
+        let labels = ("All tasks", "common scale");
+        let is_drawn = |number| drawn.contains(&number);
+        let profile = profiles(labels, [0.0, 1.0], common, (&mut csv, &[]), is_drawn)?;
+        section.push("overall", "profile", profile);
+        section.tables.push(("profiles".to_owned(), csv.finish()));
     }
-    if scored.len() > 1 {
-        improvements(scores, scored, drawn, &mut section)?;
+    if common.len() > 1 {
+        improvements(&own, drawn, &mut section)?;
     }
     Ok(section)
 }
@@ -137,20 +135,21 @@ fn over_tasks(
 /// The interquartile mean of each method over all tasks on the common scale.
 fn means(
     scores: &[TaskScores<'_>],
-    scored: &[Scored<'_>],
+    common: &[Scored<'_>],
+    all: &Aggregates,
     section: &mut Section,
 ) -> Result<(), ChartError> {
     let mut csv = Csv::new(&["method", "runs", "begun", "iqm", "low", "high"]);
     let mut rows = Vec::new();
-    for method in scored {
-        let runs: usize = method.groups.iter().map(Vec::len).sum();
+    for method in common {
+        let runs: usize = method.tasks.iter().map(Vec::len).sum();
         let begun = |scores: &TaskScores<'_>| {
             let of_task = &scores.task.methods.list[method.number];
             scores.finals.begun(&of_task.runs)
         };
         let placed = scores.iter().filter(|scores| !scores.is_level());
         let begun: usize = placed.map(begun).sum();
-        if let Some(interval) = method.all {
+        if let Some(&interval) = all.get(&method.number) {
             let Interval { value, low, high } = interval;
             csv.push(
                 &[method.name],
@@ -175,117 +174,27 @@ fn means(
     Ok(())
 }
 
-/// The share of runs above each threshold, every task counting the same.
-fn profiles(
-    drawn: &[usize],
-    scored: &[Scored<'_>],
-    section: &mut Section,
-) -> Result<(), ChartError> {
-    let step = |index: usize| index as f64 / (THRESHOLDS - 1) as f64;
-    let thresholds: Vec<f64> = (0..THRESHOLDS).map(step).collect();
-    let mut csv = Csv::new(&["method", "threshold", "share", "low", "high"]);
-    let mut curves = Vec::new();
-    for method in scored {
-        let slices: Vec<&[f64]> = method.groups.iter().map(Vec::as_slice).collect();
-        let found = intervals(&slices, SEED, |groups| {
-            let each: Vec<Vec<f64>> = groups
-                .iter()
-                .map(|group| profile(group, &thresholds))
-                .collect();
-            let mean =
-                |at: usize| each.iter().map(|shares| shares[at]).sum::<f64>() / each.len() as f64;
-            (0..THRESHOLDS).map(mean).collect()
-        });
-        for (threshold, at) in thresholds.iter().zip(&found) {
-            csv.push(&[method.name], &[*threshold, at.value, at.low, at.high]);
-        }
-        if drawn.contains(&method.number) {
-            curves.push(curve(
-                (method.number, method.name),
-                thresholds.iter().copied().zip(found).collect(),
-            ));
-        }
-    }
-    let drawing = Curves {
-        title: "All tasks: performance profile",
-        x: ("threshold (common scale)", number),
-        y: "share of runs above the threshold",
-        range: Some([-0.02, 1.02]),
-        curves,
-    };
-    section.push("overall", "profile", drawing.draw()?);
-    section.tables.push(("profiles".to_owned(), csv.finish()));
-    Ok(())
-}
-
-/// How often a run of one method beats one of another on the same task: the mean over tasks. Which is better shows in
-/// their own scores; on the common scale, what single precision leaves of a tie may be a difference.
+/// How often a run of one method beats one of another on the same task, in the tasks' own scores: on the common scale, what
+/// single precision leaves of a tie may be a difference.
 fn improvements(
-    scores: &[TaskScores<'_>],
-    scored: &[Scored<'_>],
+    own: &[Scored<'_>],
     drawn: &[usize],
     section: &mut Section,
 ) -> Result<(), ChartError> {
     let mut csv = Csv::new(&["method", "over", "probability", "low", "high"]);
-    let mut table = Table {
+    // Of many methods, those that the first one is compared with.
+    let few = own.len() <= FEW;
+    let table = pairs("All tasks", own, (&mut csv, &[]), section, |this| {
+        let is_shown = few || this.number == own[0].number;
+        (is_shown && drawn.contains(&this.number)).then_some(this.name)
+    })?;
+    section.shown.push(Table {
         caption: "Probability that a run of one method is better than one of another on a task, over all tasks".to_owned(),
-        head: ["Method", "over", "Probability (95 % interval)"].map(String::from).to_vec(),
-        folded: scored.len() > FEW,
-        ..Table::default()
-    };
-    for (at, this) in scored.iter().enumerate() {
-        let mut rows = Vec::new();
-        for that in &scored[at + 1..] {
-            let tasks = scores.len();
-            let own = [this.number, that.number]
-                .map(|number| scores.iter().map(move |scores| scores.own(number)));
-            let own: Vec<Vec<f64>> = own.into_iter().flatten().collect();
-            let slices: Vec<&[f64]> = own.iter().map(Vec::as_slice).collect();
-            let found = intervals(&slices, SEED, |groups| {
-                let pairs = groups[..tasks].iter().zip(&groups[tasks..]);
-                let sum: f64 = pairs.map(|(these, those)| improvement(these, those)).sum();
-                vec![sum / tasks as f64]
-            });
-            for interval in found {
-                let Interval { value, low, high } = interval;
-                csv.push(&[this.name, that.name], &[value, low, high]);
-                let names = [this.name, that.name].map(String::from).into_iter();
-                let runs = this.most_runs.max(that.most_runs);
-                table
-                    .rows
-                    .push(names.chain([told(&interval, runs)]).collect());
-                rows.push(Row {
-                    name: that.name.to_owned(),
-                    series: this.number,
-                    interval,
-                });
-            }
-        }
-        let is_drawn = drawn.contains(&this.number);
-        // Of many methods, those that the first one is compared with.
-        if is_drawn && !rows.is_empty() && (at == 0 || scored.len() <= FEW) {
-            let ranges = Ranges {
-                title: "All tasks: probability of improvement",
-                axis: &format!("of {} over", this.name),
-                range: Some([0.0, 1.0]),
-                reference: Some(0.5),
-                rows,
-            };
-            section.push("improvement", this.name, ranges.draw()?);
-        }
-    }
-    section.shown.push(table);
+        folded: !few,
+        ..table
+    });
     section
         .tables
         .push(("improvements".to_owned(), csv.finish()));
     Ok(())
-}
-
-fn curve((series, name): (usize, &str), thick: Vec<(f64, Interval)>) -> Curve {
-    Curve {
-        name: name.to_owned(),
-        series,
-        thin: Vec::new(),
-        thick,
-    }
 }

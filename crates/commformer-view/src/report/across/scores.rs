@@ -1,14 +1,11 @@
 //! How well every method does on a task, and on a scale that tasks share.
 
 use super::super::curves;
-use super::super::names::{self, Name};
+use super::super::names::{self, Name, SUCCESS};
 use super::super::outcomes::{self, Finals};
 use super::super::run::Run;
 use super::Task;
-use crate::statistics::is_tie;
-
-/// What counts as success, the first that a task has.
-const SUCCESS: [&str; 4] = ["success", "won", "accuracy", "cued_accuracy"];
+use crate::statistics::{ends, is_tie};
 
 /// The scores of a task.
 #[derive(Clone, Debug)]
@@ -33,12 +30,9 @@ impl<'a> TaskScores<'a> {
         let metric = SUCCESS.iter().find(known).map_or("return", |name| *name);
         let all = task.methods.list.iter();
         let all = all.flat_map(|method| finals.scores(&method.runs, metric));
-        let ends = all.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], score| {
-            [low.min(score), high.max(score)]
-        });
         let scale = match names::is_normalised(metric) {
             true => [0.0, 1.0],
-            false => ends,
+            false => ends(all),
         };
         Self {
             task,

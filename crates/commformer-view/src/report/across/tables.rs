@@ -2,23 +2,15 @@
 
 use super::super::csv::Csv;
 use super::super::curves::SEED;
-use super::super::names::Name;
+use super::super::names::{COMMUNICATION, Name};
 use super::super::outcomes::{told, without};
 use super::super::page::{Section, Table};
 use super::super::run::count;
 use super::scores::{TaskScores, on_all_tasks};
-use super::{Across, overall};
+use super::{Across, Compared, overall};
+use crate::log::RunLog;
 use crate::record::Outcome;
-use crate::statistics::{Interval, intervals, iqm};
-
-/// What a method says, in the order of the page.
-const COSTS: [&str; 5] = [
-    "messages",
-    "bytes",
-    "traffic",
-    "message_rounds",
-    "open_rate",
-];
+use crate::statistics::{Interval, interval, iqm};
 
 /// Success of all methods on all tasks, and for each task what its methods get and what their communication costs.
 pub(super) fn section(
@@ -88,7 +80,7 @@ fn of_task(across: &Across<'_>, scores: &TaskScores<'_>) -> Table {
     let known = |name: &&str| scores.finals.names.iter().any(|known| known == *name);
     let other = ["return"].into_iter().filter(|name| scores.metric != *name);
     let columns: Vec<&str> = other
-        .chain(COSTS.into_iter().filter(|cost| known(cost)))
+        .chain(COMMUNICATION.into_iter().filter(|cost| known(cost)))
         .collect();
     let mut head = vec!["Method".to_owned(), Name::of(&scores.metric).line()];
     head.extend(columns.iter().map(|column| Name::of(column).line()));
@@ -118,8 +110,8 @@ fn of_task(across: &Across<'_>, scores: &TaskScores<'_>) -> Table {
 fn mean(scores: &TaskScores<'_>, method: usize, metric: &str) -> Option<String> {
     let runs = &scores.task.methods.list[method].runs;
     let found = scores.finals.scores(runs, metric);
-    let interval = intervals(&[&found], SEED, |groups| vec![iqm(&groups[0])]);
-    let number = interval.first().map(|interval| told(interval, found.len()));
+    let all = interval(&[&found], SEED, |groups| iqm(&groups[0]));
+    let number = all.map(|all| told(&all, found.len()));
     let without = match scores.finals.has(runs, metric) {
         true => without(scores.finals.without(runs, metric)),
         false => None,
@@ -172,8 +164,8 @@ fn csv(across: &Across<'_>, scores: &[TaskScores<'_>]) -> String {
                     continue;
                 }
                 let without = scores.finals.without(&method.runs, name);
-                let all = intervals(&[&found], SEED, |groups| vec![iqm(&groups[0])]);
-                let Interval { value, low, high } = all.first().copied().unwrap_or(Interval::NONE);
+                let all = interval(&[&found], SEED, |groups| iqm(&groups[0]));
+                let Interval { value, low, high } = all.unwrap_or(Interval::NONE);
                 let runs = [found.len(), begun, failed, without].map(|runs| runs as f64);
                 let numbers = [&runs[..], &[value, low, high]].concat();
                 csv.push(&[&scores.task.name, &method.name, name], &numbers);
@@ -201,22 +193,14 @@ pub(super) fn runs(across: &Across<'_>) -> Section {
         rows: failed.collect(),
         folded: false,
     };
-    let state = |run: &super::Compared| match (&run.failed, Outcome::read(&run.folder)) {
-        (Some(_), _) => "failed",
-        (None, Ok(Some(_))) => "finished",
-        (None, _) if run.folder.join("config.toml").is_file() => "begun",
-        (None, _) => "to do",
-    };
     let mut csv = Csv::new(&["task", "method", "state", "folder", "seed"]);
     let mut rows = Vec::new();
-    let mut left = 0;
     for run in across.runs {
         let state = state(run);
         let folder = super::super::shown(&run.folder);
         let seed = run.seed.to_string();
         csv.push(&[&run.task, &run.method, state, &folder, &seed], &[]);
         if matches!(state, "begun" | "to do") {
-            left += 1;
             rows.push(vec![
                 run.task.clone(),
                 run.method.clone(),
@@ -225,19 +209,7 @@ pub(super) fn runs(across: &Across<'_>) -> Section {
             ]);
         }
     }
-    let text = match (failed.rows.len(), left) {
-        (0, 0) => "Every run has come to its end.".to_owned(),
-        (0, left) => format!("No run has failed; {} not come to an end yet.", have(left)),
-        (failed, 0) => format!(
-            "{} failed; all others have come to their end.",
-            have(failed)
-        ),
-        (failed, left) => format!(
-            "{} failed, and {} not come to an end yet.",
-            have(failed),
-            have(left)
-        ),
-    };
+    let text = became(failed.rows.len(), rows.len());
     let unended = Table {
         caption: "Runs that have not come to their end".to_owned(),
         head: head("State"),
@@ -254,6 +226,33 @@ pub(super) fn runs(across: &Across<'_>) -> Section {
             .collect(),
         tables: vec![("runs".to_owned(), csv.finish())],
         ..Section::default()
+    }
+}
+
+/// How far a run is.
+fn state(run: &Compared) -> &'static str {
+    match (&run.failed, Outcome::read(&run.folder)) {
+        (Some(_), _) => "failed",
+        (None, Ok(Some(_))) => "finished",
+        (None, _) if run.folder.join(RunLog::CONFIG).is_file() => "begun",
+        (None, _) => "to do",
+    }
+}
+
+/// How many runs failed, and how many have not come to their end.
+fn became(failed: usize, left: usize) -> String {
+    match (failed, left) {
+        (0, 0) => "Every run has come to its end.".to_owned(),
+        (0, left) => format!("No run has failed; {} not come to an end yet.", have(left)),
+        (failed, 0) => format!(
+            "{} failed; all others have come to their end.",
+            have(failed)
+        ),
+        (failed, left) => format!(
+            "{} failed, and {} not come to an end yet.",
+            have(failed),
+            have(left)
+        ),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::report::across::{Across, tables};
 use crate::report::curves::SEED;
 use crate::report::names::Name;
 use crate::report::page::Section;
-use crate::statistics::{intervals, iqm};
+use crate::statistics::{interval, iqm};
 
 /// What success costs: a plot for each task that counts bytes, a cross for each method.
 pub(super) fn section(
@@ -26,9 +26,7 @@ pub(super) fn section(
             let runs = &scores.task.methods.list[method].runs;
             let metric = |name: &str| {
                 let found = scores.finals.scores(runs, name);
-                intervals(&[&found], SEED, |groups| vec![iqm(&groups[0])])
-                    .first()
-                    .copied()
+                interval(&[&found], SEED, |groups| iqm(&groups[0]))
             };
             let at = metric("bytes").zip(metric(&scores.metric));
             let dot = at.map(|(bytes, score)| Curve {

@@ -1,10 +1,12 @@
 //! Sample efficiency: scores over the training of all tasks.
 
-use super::{aggregate, curve, left_out};
+use super::{aggregate, left_out};
 use crate::chart::{ChartError, Curves, number};
 use crate::report::across::Across;
 use crate::report::across::scores::TaskScores;
 use crate::report::csv::Csv;
+use crate::report::curves::thick;
+use crate::report::names::SHARE;
 use crate::report::page::Section;
 use crate::statistics::Interval;
 
@@ -44,7 +46,7 @@ pub(super) fn section(
         if points.iter().any(|(_, all)| all.value.is_finite()) {
             found += 1;
             if drawn.contains(&number) {
-                curves.push(curve((number, name), points));
+                curves.push(thick((number, name), points));
             }
         }
     }
@@ -52,7 +54,7 @@ pub(super) fn section(
         title: "All tasks: sample efficiency",
         x: ("share of the environment steps, %", number),
         y: "interquartile mean, common scale",
-        range: Some([-0.02, 1.02]),
+        range: Some(SHARE),
         curves,
     };
     let mut section = Section {
