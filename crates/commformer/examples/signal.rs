@@ -18,9 +18,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn train(steps: u64) -> Result<f64, Box<dyn Error>> {
     let small = ["policy.embed_dim=16", "env.agents=3", "graph.sparsity=0.34"];
     let overrides = Overrides {
-        set: small.map(String::from).into(),
         steps: Some(steps),
-        ..Overrides::default()
+        ..Overrides::set(&small)
     };
     let config = Config::resolve(Some("signal"), &overrides)?;
     let mut trainer = compose::trainer(&config, compose::device(&config)?)?;

@@ -56,11 +56,7 @@ fn main() -> anyhow::Result<()> {
 /// Counts the decisions of a run's best team.
 fn count(run: &Path) -> anyhow::Result<Counts> {
     let folder = RunDir::open(run)?;
-    let overrides = Overrides {
-        file: Some(folder.config()),
-        ..Overrides::default()
-    };
-    let config = Config::resolve(None, &overrides)?;
+    let config = folder.settings(Overrides::default())?;
     let seed = seed_for(config.run.seed, Purpose::FinalEvaluation);
     anyhow::ensure!(
         config.env.stack == 1,

@@ -15,7 +15,7 @@ pub fn append(path: &Path) -> io::Result<File> {
     no_follow(&mut options);
     options.open(path).map_err(|error| match is_link(path) {
         true => io::Error::other(refusal(path)),
-        false => error,
+        false => io::Error::new(error.kind(), format!("{}: {error}", path.display())),
     })
 }
 

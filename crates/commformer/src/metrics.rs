@@ -19,28 +19,16 @@ pub fn of(report: &EvaluationReport, seed: u64) -> Metrics {
             metrics.insert(name, estimate);
         }
     };
-    let by_episode = |metric: &dyn Fn(&EpisodeRecord) -> f64| {
-        let values: Vec<f64> = report.episodes.iter().map(metric).collect();
-        Estimate::of(&values, seed)
-    };
     let by_step = |parts: &dyn Fn(&EpisodeRecord) -> (f64, f64)| {
         let pairs: Vec<(f64, f64)> = report.episodes.iter().map(parts).collect();
         Estimate::ratio(&pairs, seed)
     };
-    add("return", by_episode(&|episode| episode.team_return));
-    add("steps", by_episode(&|episode| f64::from(episode.steps)));
-    let own = report.metric_names.iter().enumerate();
-    for (index, name) in own.filter(|(_, name)| !is_reserved_metric(name)) {
-        let value = |episode: &EpisodeRecord| {
-            let known = episode.metrics.get(index).copied();
-            known.unwrap_or(f64::NAN)
-        };
-        let values: Vec<f64> = report.episodes.iter().map(value).collect();
-        let metric = match is_share_of_episodes(name) {
+    for (name, values) in by_episode(report) {
+        let estimate = match is_share_of_episodes(&name) {
             true => Estimate::share(&values, seed),
             false => Estimate::of(&values, seed),
         };
-        add(name, metric);
+        add(&name, estimate);
     }
     add(
         "messages",
@@ -72,35 +60,37 @@ pub fn of(report: &EvaluationReport, seed: u64) -> Metrics {
         );
     }
     if let Some(share) = report.sources_heard {
-        add("sources", by_episode(&|_| share));
+        add(
+            "sources",
+            Estimate::of(&vec![share; report.episodes.len()], seed),
+        );
     }
     metrics
 }
 
 /// What the means of [`of`] are of, where every episode counts the same: `return`, `steps` and the environment's metrics.
 pub fn each_episode(report: &EvaluationReport) -> Episodes {
-    let list = |metric: &dyn Fn(&EpisodeRecord) -> f64| -> Vec<f64> {
-        report.episodes.iter().map(metric).collect()
-    };
-    let metrics = report.metric_names.iter().enumerate();
-    let metrics = metrics
-        .filter(|(_, name)| !is_reserved_metric(name))
-        .map(|(index, name)| {
-            let value = move |episode: &EpisodeRecord| episode.metrics.get(index).copied();
-            (
-                name.clone(),
-                list(&|episode| value(episode).unwrap_or(f64::NAN)),
-            )
-        });
-    let own = [
-        ("return".to_owned(), list(&|episode| episode.team_return)),
-        (
-            "steps".to_owned(),
-            list(&|episode| f64::from(episode.steps)),
-        ),
-    ];
     let is_there = |(_, values): &(String, Vec<f64>)| values.iter().any(|value| value.is_finite());
-    own.into_iter().chain(metrics).filter(is_there).collect()
+    by_episode(report).into_iter().filter(is_there).collect()
+}
+
+/// What every episode has one number of; of a metric that an episode lacks, NaN.
+fn by_episode(report: &EvaluationReport) -> Vec<(String, Vec<f64>)> {
+    let list = |name: &str, metric: &dyn Fn(&EpisodeRecord) -> f64| {
+        let values = report.episodes.iter().map(metric).collect();
+        (name.to_owned(), values)
+    };
+    let mut all = vec![
+        list("return", &|episode| episode.team_return),
+        list("steps", &|episode| f64::from(episode.steps)),
+    ];
+    for (index, name) in report.metric_names.iter().enumerate() {
+        if !is_reserved_metric(name) {
+            let value = |episode: &EpisodeRecord| episode.metrics.get(index).copied();
+            all.push(list(name, &|episode| value(episode).unwrap_or(f64::NAN)));
+        }
+    }
+    all
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A run's folder: what lies where, that no run is ever overwritten, and that only one process trains in
 //! it.
 
+use crate::config::{Config, ConfigError, Overrides};
 use crate::links;
 use crate::lock::Lock;
 use commformer_train::{CheckpointError, create_folders, sync_folder};
@@ -31,10 +32,25 @@ pub enum RunDirError {
         /// The folder.
         path: PathBuf,
     },
+    /// It is none.
+    #[error("{} is a file, and a run has a folder; name that with --run", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+    },
     /// It holds none.
     #[error("{} holds no run ({} is missing); `commformer train` makes one", path.display(), RunDir::CONFIG)]
     NoRun {
         /// The folder.
+        path: PathBuf,
+    },
+    /// The configuration of its run is gone.
+    #[error(
+        "{} is empty, where it said all that made the run: put it back from a copy, or train anew in another folder",
+        path.display()
+    )]
+    Empty {
+        /// The file.
         path: PathBuf,
     },
     /// Another process trains there.
@@ -69,7 +85,7 @@ pub enum RunDirError {
 }
 
 impl RunDir {
-    const CONFIG: &str = "config.toml";
+    const CONFIG: &str = RunLog::CONFIG;
     /// Whatever a run writes: a folder with any of them is taken.
     const CONTENTS: [&str; 6] = [
         Self::CONFIG,
@@ -80,8 +96,8 @@ impl RunDir {
         "graph.svg",
     ];
 
-    const LOCK: &str = ".lock";
-    const FAILURE: &str = "failure.json";
+    const LOCK: &str = RunLog::LOCK;
+    const FAILURE: &str = RunLog::FAILURE;
 
     /// The files that a run appends to, and the folders that it writes into: links there are refused. Other files are
     /// replaced.
@@ -93,6 +109,11 @@ impl RunDir {
     ///
     /// [`RunDirError::Taken`], [`RunDirError::Locked`] or [`RunDirError::Io`].
     pub fn create(path: &Path) -> Result<Self, RunDirError> {
+        if path.is_file() {
+            return Err(RunDirError::File {
+                path: path.to_owned(),
+            });
+        }
         create_folders(path)?;
         let folder = Self::locked(path)?;
         match Self::CONTENTS.iter().any(|name| path.join(name).exists()) {
@@ -133,14 +154,18 @@ impl RunDir {
     ///
     /// # Errors
     ///
-    /// [`RunDirError::NoRun`].
+    /// [`RunDirError::NoRun`] or [`RunDirError::Empty`].
     pub fn open(path: &Path) -> Result<Self, RunDirError> {
-        match Self::holds_run(path) {
-            true => Ok(Self {
+        let config = path.join(Self::CONFIG);
+        match fs::metadata(&config) {
+            Ok(found) if found.is_file() && found.len() == 0 => {
+                Err(RunDirError::Empty { path: config })
+            }
+            Ok(found) if found.is_file() => Ok(Self {
                 path: path.to_owned(),
                 lock: None,
             }),
-            false => Err(RunDirError::NoRun {
+            _ => Err(RunDirError::NoRun {
                 path: path.to_owned(),
             }),
         }
@@ -209,6 +234,19 @@ impl RunDir {
     /// The whole configuration.
     pub fn config(&self) -> PathBuf {
         self.path.join(Self::CONFIG)
+    }
+
+    /// The configuration that it was begun with, with `own` options over it, whose file is not read.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], which names the key.
+    pub fn settings(&self, own: Overrides) -> Result<Config, ConfigError> {
+        let overrides = Overrides {
+            file: Some(self.config()),
+            ..own
+        };
+        Config::resolve(None, &overrides)
     }
 
     /// A line for each iteration and each evaluation.

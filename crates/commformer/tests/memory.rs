@@ -17,11 +17,7 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 fn config(preset: &str, set: &[&str]) -> Config {
-    let overrides = Overrides {
-        set: set.iter().map(|text| (*text).to_owned()).collect(),
-        ..Overrides::default()
-    };
-    Config::resolve(Some(preset), &overrides).unwrap()
+    Config::resolve(Some(preset), &Overrides::set(set)).unwrap()
 }
 
 fn estimate(preset: &str, set: &[&str]) -> Estimate {

@@ -65,12 +65,8 @@ fn small(task: &str, set: &[&str]) -> Config {
         "run.threads=1",
         "env.agents=4",
     ];
-    let set = small.iter().chain(set).map(|text| (*text).to_owned());
-    let overrides = Overrides {
-        set: set.collect(),
-        ..Overrides::default()
-    };
-    Config::resolve(Some(task), &overrides).unwrap()
+    let set = [&small, set].concat();
+    Config::resolve(Some(task), &Overrides::set(&set)).unwrap()
 }
 
 /// The same of a method, which may be recurrent.

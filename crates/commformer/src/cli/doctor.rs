@@ -16,17 +16,17 @@ use std::io::Write;
 
 /// What `--help` ends with.
 const ABOUT: &str = "\
-Every line begins with four spaces, so that an issue shows the text as it is. Folders and the
-values of some environment variables are in it: read it before you publish it.
+Every line begins with four spaces, so that an issue shows the text as it is. Folders and the values of some environment \
+variables are in it: read it before you publish it.
 
-A check says ok or FAILED, and one that failed does not keep the next from being made; the exit code is
-then 1. Checks leave nothing behind in the current folder, where the checkpoint is tried.";
+A check says ok or FAILED, and one that failed does not keep the next from being made; the exit code is then 1. Checks \
+leave nothing behind in the current folder, where the checkpoint is tried.";
 
 #[derive(Debug, Args)]
 #[command(after_help = ABOUT)]
 pub(super) struct Doctor {
     /// About how long the self-test takes; a few seconds in any case
-    #[arg(long, default_value_t = 10.0, value_parser = seconds)]
+    #[arg(long, default_value_t = 10.0, value_parser = seconds, allow_negative_numbers = true)]
     seconds: f64,
 }
 

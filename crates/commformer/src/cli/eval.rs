@@ -1,10 +1,11 @@
 //! `commformer eval`.
 
 use super::misfit;
+use super::options::whole;
 use super::trust::Trust;
 use super::warn;
 use crate::compose;
-use crate::config::{Config, Overrides, split_assignment};
+use crate::config::{Overrides, split_assignment};
 use crate::evaluation::{self, Alone, Comparison, EvaluationError, Request};
 use crate::run_dir::RunDir;
 use clap::{Args, ValueEnum};
@@ -21,13 +22,13 @@ pub(super) struct Eval {
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
     /// Episodes, each in an environment of its own; by default as the run's configuration says
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
     episodes: Option<u32>,
     /// Draw actions instead of acting greedily
     #[arg(long)]
     sampled: bool,
     /// Seed of the episodes; by default the run's, which repeats its final evaluation
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Which weights
     #[arg(long, value_enum, default_value_t = Checkpoint::Best)]
@@ -80,12 +81,11 @@ impl Eval {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         let folder = RunDir::open(&self.run)?;
         let own = Overrides {
-            file: Some(folder.config()),
             device: self.device.clone(),
             ..Overrides::default()
         };
         // What the run names must be trusted; what the user sets in its place is the user's.
-        let there = Config::resolve(None, &own)?;
+        let there = folder.settings(own.clone())?;
         let keys = there.env.size_keys();
         for set in &self.set {
             anyhow::ensure!(
@@ -95,11 +95,10 @@ impl Eval {
             );
         }
         (self.trust).check(folder.path(), &there)?;
-        let overrides = Overrides {
+        let mut config = folder.settings(Overrides {
             set: self.set.clone(),
             ..own
-        };
-        let mut config = Config::resolve(None, &overrides)?;
+        })?;
         let limits = |set: &String| {
             split_assignment(set).is_some_and(|(keys, _)| keys == ["env", "episode_limit"])
         };
@@ -128,7 +127,9 @@ impl Eval {
                 Some(why),
             ) => anyhow::anyhow!("{error} ({why})"),
             (EvaluationError::Checkpoint(damage), _)
-                if damage.is_damage() && matches!(self.checkpoint, Checkpoint::Best) =>
+                if damage.is_damage()
+                    && matches!(self.checkpoint, Checkpoint::Best)
+                    && store.load(Which::Latest).is_ok() =>
             {
                 anyhow::anyhow!("{error}; `--checkpoint latest` takes the weights of the end")
             }

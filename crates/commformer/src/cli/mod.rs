@@ -86,8 +86,7 @@ pub fn run() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // If nobody reads stderr there is nobody to tell.
-            let _ = writeln!(Plain(io::stderr()), "error: {}", told(&error));
+            say(&format!("error: {}", told(&error)));
             ExitCode::FAILURE
         }
     }
@@ -103,7 +102,8 @@ fn told(error: &anyhow::Error) -> String {
             _ => line += &format!(": {cause}"),
         }
     }
-    line
+    // Messages from deeper down do not know how this program was called.
+    line.replace("`commformer ", &format!("`{} ", program()))
 }
 
 /// Lets a command come to its end although what it says cannot be written, which is then an error, unless nobody reads it
@@ -165,6 +165,11 @@ fn is_unread(error: &io::Error) -> bool {
 /// Tells of something that is wrong but stops nothing.
 fn warn(what: &str) {
     say(&format!("warning: {what}"));
+}
+
+/// Tells of something that is good to know.
+fn note(what: &str) {
+    say(&format!("note: {what}"));
 }
 
 /// Says a line on stderr.

@@ -1,18 +1,16 @@
 //! Options that several commands share: those that make a configuration.
 
-use super::plain::Plain;
 use super::train::follower;
 use crate::config::{Config, ConfigError, Overrides, presets};
 use clap::Args;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// What a configuration is put together from.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 pub(super) struct BaseOptions {
-    /// A configuration that comes with the program (see `commformer presets`); without it, and
-    /// without --config, predator-prey, unless the last line says otherwise
+    /// A configuration that comes with the program (see `commformer presets`); without it, and without --config,
+    /// predator-prey
     preset: Option<String>,
     /// A TOML file over the preset, such as the config.toml of a run
     #[arg(long, value_name = "FILE")]
@@ -31,14 +29,28 @@ pub(super) struct ConfigOptions {
     #[arg(long)]
     method: Option<String>,
     /// Everything random follows from it (run.seed)
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Threads; 0 means one for each core (run.threads)
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<usize>, allow_negative_numbers = true)]
     threads: Option<usize>,
     /// Where tensors live: auto, cpu, cuda or cuda:N (run.device)
     #[arg(long)]
     device: Option<String>,
+}
+
+/// Reads a whole number as `--set` does, also one such as 6e5 or 600_000.
+pub(super) fn whole<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
+    let plain = text.replace('_', "");
+    let of_float = || {
+        let number: f64 = plain.parse().ok()?;
+        let is_exact = number.fract() == 0.0 && (0.0..9.0e15).contains(&number);
+        is_exact.then_some(number as u64)
+    };
+    let number = plain.parse().ok().or_else(of_float);
+    number
+        .and_then(|number| T::try_from(number).ok())
+        .ok_or_else(|| "expected a whole number from 0 on, such as 600000 or 6e5".to_owned())
 }
 
 impl BaseOptions {
@@ -79,7 +91,7 @@ impl BaseOptions {
         // Of several processes the first speaks for the run.
         let notes = notes.into_iter().filter(|_| follower().is_none());
         for note in notes {
-            let _ = writeln!(Plain(io::stderr()), "note: {note}");
+            super::note(&note);
         }
         Ok(config)
     }
@@ -212,6 +224,28 @@ mod tests {
         check("");
         check("signal --set ppo.lr=1 --set=run.device=cpu");
         check("--config a.toml --seed 3 --threads 5 --device cuda:1 --method mat");
+    }
+
+    #[test]
+    fn whole_numbers_are_read_as_people_write_them() {
+        let read = whole::<u64>;
+        assert_eq!(read("6e5"), Ok(600_000));
+        assert_eq!(read("600_000"), Ok(600_000));
+        assert_eq!(read("18446744073709551615"), Ok(u64::MAX));
+        assert_eq!(whole::<u32>("4e9"), Ok(4_000_000_000));
+        for wrong in [
+            "-1",
+            "0.5",
+            "1e16",
+            "inf",
+            "nan",
+            "600k",
+            "",
+            "18446744073709551616",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        assert!(whole::<u32>("5e9").is_err());
     }
 
     #[test]

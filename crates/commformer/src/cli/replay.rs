@@ -1,6 +1,7 @@
 //! `commformer replay`.
 
 use super::eval::Checkpoint;
+use super::options::whole;
 use super::target::Target;
 use super::trust::Trust;
 use super::warn;
@@ -26,13 +27,13 @@ pub(super) struct Replay {
     #[arg(long, value_name = "DIR")]
     against: Option<PathBuf>,
     /// Episodes
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=200))]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=200), allow_negative_numbers = true)]
     episodes: u32,
     /// Draw actions instead of acting greedily
     #[arg(long)]
     sampled: bool,
     /// Seed of the episodes; by default the run's, with which they are the first of its final evaluation
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Which weights
     #[arg(long, value_enum, default_value_t = Checkpoint::Best)]

@@ -1,7 +1,9 @@
 //! `commformer settings`: every setting with its default, what it takes and what it is, as text, as the book's page or as a
 //! JSON Schema.
 
-use crate::config::{METHODS, MethodConfig, Section, kinds, nearest, sections};
+use crate::config::{
+    METHODS, MethodConfig, Section, TaskConfig, hint, kinds, kinds_with, nearest, sections,
+};
 use clap::Args;
 use commformer_env::settings::{Choice, Range, Setting, Takes, shown, without_targets};
 use serde_json::{Value as Json, json};
@@ -42,6 +44,9 @@ impl Settings {
             // What the method refuses is for others.
             all.retain(|section| method.reads(section.name));
         }
+        if let Some(name) = &self.name {
+            self.check_name(&all, name)?;
+        }
         let (section, key) = match self.name.as_deref() {
             None => (None, None),
             Some(name) => match name.split_once('.') {
@@ -49,22 +54,10 @@ impl Settings {
                 Some((section, key)) => (Some(section), Some(key)),
             },
         };
-        if let Some(section) = section {
-            let names: Vec<&str> = all.iter().map(|section| section.name).collect();
-            known("section", section, &names)?;
-        }
         for found in all
             .iter()
             .filter(|found| section.is_none_or(|name| name == found.name))
         {
-            if let Some(key) = key {
-                let keys: Vec<&str> = found
-                    .settings
-                    .iter()
-                    .map(|setting| &*setting.name)
-                    .collect();
-                known("key", key, &keys)?;
-            }
             writeln!(out, "[{}] {}", found.name, without_targets(found.about))?;
             for setting in &found.settings {
                 if key.is_none_or(|key| key == setting.name) {
@@ -74,6 +67,44 @@ impl Settings {
             writeln!(out)?;
         }
         Ok(())
+    }
+
+    /// Refuses a section or a key that is not there, with what there is.
+    fn check_name(&self, all: &[Section], name: &str) -> anyhow::Result<()> {
+        let (first, key) = match name.split_once('.') {
+            None => (name, None),
+            Some((section, key)) => (section, Some(key)),
+        };
+        let has = |section: &Section, key: &str| {
+            (section.settings.iter()).any(|setting| setting.name == key)
+        };
+        let section = all.iter().find(|section| section.name == first);
+        if section.is_some_and(|section| key.is_none_or(|key| has(section, key))) {
+            return Ok(());
+        }
+        // Every task has agents, and says which of its keys count them.
+        let of_kinds = key.filter(|_| name != "env.agents");
+        let of_kinds = of_kinds.map_or(Vec::new(), |key| kinds_with(first, key));
+        if !of_kinds.is_empty() {
+            let (what, own) = match first {
+                "env" => ("task", &self.env),
+                _ => ("method", &self.method),
+            };
+            let options: Vec<String> = (of_kinds.iter())
+                .map(|kind| format!("`--{first} {kind}`"))
+                .collect();
+            anyhow::bail!(
+                "there is no `{name}` with the {what} `{own}`; add {}",
+                options.join(" or ")
+            );
+        }
+        let mut names = all.iter().map(|section| section.name);
+        if let (None, Some(near)) = (key, nearest(name, &mut names)) {
+            anyhow::bail!("there is no section `{name}`; did you mean `{near}`?");
+        }
+        let env = TaskConfig::of_kind(&self.env).unwrap_or_default();
+        let method = MethodConfig::of_kind(&self.method).unwrap_or_default();
+        anyhow::bail!("there is no `{name}`; {}", hint(all, name, &env, &method))
     }
 }
 

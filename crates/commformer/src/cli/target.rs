@@ -58,6 +58,10 @@ impl Target {
     ///
     /// As of [`of`](Self::of).
     pub fn named(path: &Path, option: &str, example: &str) -> anyhow::Result<Self> {
+        ensure!(
+            path != Path::new("-"),
+            "{option} -: for the standard output name /dev/stdout, and ./- for a file of this name"
+        );
         if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
             return Ok(Self {
                 asked: path.to_owned(),

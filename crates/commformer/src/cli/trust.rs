@@ -58,12 +58,10 @@ impl Trust {
     /// If there is no run, its configuration is refused, or it is not trusted.
     pub fn open(self, run: &Path, device: Option<String>) -> anyhow::Result<(RunDir, Config)> {
         let folder = RunDir::open(run)?;
-        let overrides = Overrides {
-            file: Some(folder.config()),
+        let config = folder.settings(Overrides {
             device,
             ..Overrides::default()
-        };
-        let config = Config::resolve(None, &overrides)?;
+        })?;
         self.check(folder.path(), &config)?;
         Ok((folder, config))
     }

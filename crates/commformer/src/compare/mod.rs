@@ -14,6 +14,7 @@ mod plan;
 mod pool;
 mod reader;
 mod state;
+mod unused;
 
 pub use event::{Event, Happened};
 pub use file::{Format, FormatError};

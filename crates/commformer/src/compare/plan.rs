@@ -4,8 +4,9 @@ use super::faults::{combination, different_tasks, refused, same_settings, wrongl
 use super::file::{Format, FormatError, Named};
 use super::part::Part;
 use super::state::State;
+use super::unused::Reading;
 use crate::compose;
-use crate::config::{Config, ConfigError, Difference, Source, TaskConfig};
+use crate::config::{Config, ConfigError, Difference, Overrides, Resolved, Source, TaskConfig};
 use crate::run_dir::{RunDir, RunDirError};
 use commformer_train::workers;
 use std::collections::BTreeSet;
@@ -26,7 +27,7 @@ pub struct Plan {
     pub methods: Vec<String>,
     /// The runs.
     pub runs: Vec<Planned>,
-    /// What the user should know, such as which keys have other names now.
+    /// What the user should know, such as which keys have other names now and which have no effect.
     pub notes: Vec<String>,
     processes: Option<usize>,
 }
@@ -156,13 +157,15 @@ impl Plan {
 
     fn of(format: Format) -> Result<Self, PlanError> {
         let (mut runs, mut faults, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut reading = Reading::default();
         for seed in &format.seeds {
             for task in &format.tasks {
                 for method in &format.methods {
-                    let resolved = resolve(task, method, *seed);
-                    match resolved {
-                        Ok((config, more, has_threads)) => {
-                            for note in more {
+                    let layers = [&task.layers[..], &method.layers].concat();
+                    match resolve(task, method, &layers, *seed) {
+                        Ok((resolved, has_threads)) => {
+                            reading.add(&layers, &resolved.unused);
+                            for note in resolved.notes {
                                 if !notes.contains(&note) {
                                     notes.push(note);
                                 }
@@ -175,7 +178,7 @@ impl Plan {
                                 folder: (format.folder.join(&task.name))
                                     .join(&method.name)
                                     .join(format!("seed-{seed}")),
-                                config,
+                                config: resolved.config,
                                 has_threads,
                             });
                         }
@@ -191,6 +194,7 @@ impl Plan {
         if !faults.is_empty() {
             return Err(refused(&format.file, faults));
         }
+        notes.extend(reading.notes());
         Ok(Self {
             file: format.file,
             folder: format.folder,
@@ -288,19 +292,13 @@ impl Plan {
             .iter()
             .filter(|run| RunDir::holds_run(&run.folder))
         {
-            let read = || {
-                let file = RunDir::open(&run.folder)?.config();
-                let text = crate::config::read_text(&file)?;
-                let there = Config::parse(&text, Source::File(file))?;
-                Ok::<_, ReadError>(there.differences(&run.config)?)
+            let unreadable = |source| PlanError::Run {
+                folder: run.folder.clone(),
+                source: Box::new(source),
             };
-            let differences = read().map_err(|error| match error {
-                ReadError::Config(source) => PlanError::Run {
-                    folder: run.folder.clone(),
-                    source: Box::new(source),
-                },
-                ReadError::Folder(error) => error.into(),
-            })?;
+            let there = RunDir::open(&run.folder)?.settings(Overrides::default());
+            let there = there.map_err(unreadable)?;
+            let differences = there.differences(&run.config).map_err(unreadable)?;
             let told: Vec<String> = (differences.iter())
                 .filter(|difference| difference.matters())
                 .map(Difference::told)
@@ -333,17 +331,13 @@ impl Plan {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-enum ReadError {
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error(transparent)]
-    Folder(#[from] RunDirError),
-}
-
-/// The configuration of a combination, what is to be known of it, and whether it says how many threads there are.
-fn resolve(task: &Named, method: &Named, seed: u64) -> Result<(Config, Vec<String>, bool), String> {
-    let mut layers: Vec<(Table, Source)> = [&task.layers[..], &method.layers].concat();
+/// The configuration that these tables of a combination make, and whether they say how many threads there are.
+fn resolve(
+    task: &Named,
+    method: &Named,
+    layers: &[(Table, Source)],
+    seed: u64,
+) -> Result<(Resolved, bool), String> {
     let sets = |key: &str| {
         let mut tables = layers.iter();
         tables.find(|(table, _)| table.get("run").and_then(|run| run.get(key)).is_some())
@@ -353,17 +347,16 @@ fn resolve(task: &Named, method: &Named, seed: u64) -> Result<(Config, Vec<Strin
             "`run.seed` is set ({source}), but `seeds` sets it: leave it out"
         ));
     }
-    if let Some(fault) = wrongly_named(method, &layers) {
+    if let Some(fault) = wrongly_named(method, layers) {
         return Err(fault);
     }
     let has_threads = sets("threads").is_some();
     let seed = i64::try_from(seed).map_err(|_| format!("seed {seed} is above {}", i64::MAX))?;
     let run = Table::from_iter([("seed".to_owned(), Value::Integer(seed))]);
     let run = Table::from_iter([("run".to_owned(), Value::Table(run))]);
-    layers.push((run, Source::Argument("seeds".to_owned())));
-    let resolved = Config::from_tables(task.preset.as_deref(), &layers);
-    let (config, notes) = resolved.map_err(|error| error.to_string())?;
-    Ok((config, notes, has_threads))
+    let run = (run, Source::Argument("seeds".to_owned()));
+    let resolved = Config::from_tables(task.preset.as_deref(), &[layers, &[run]].concat());
+    Ok((resolved.map_err(|error| error.to_string())?, has_threads))
 }
 
 fn team(config: &Config) -> anyhow::Result<()> {

@@ -11,6 +11,7 @@ use crate::interrupt::Interrupt;
 use crate::links;
 use anyhow::Context;
 use commformer_train::{create_folders, write_beside};
+use commformer_view::RunLog;
 use commformer_view::record::Outcome;
 use commformer_view::watch::{Life, Seen};
 use std::collections::VecDeque;
@@ -307,9 +308,7 @@ impl Drop for Pool<'_> {
 
 impl Active<'_> {
     fn steps(&self) -> u64 {
-        let log = self.seen.log.as_ref();
-        log.and_then(|log| log.iterations.last())
-            .map_or(0, |iteration| iteration.steps)
+        self.seen.log.as_ref().map_or(0, RunLog::steps)
     }
 
     /// Evaluations that were not told yet.

@@ -37,9 +37,17 @@ impl Reader<'_> {
     }
 
     pub fn wrong(&self, key: &str, found: &Value, expected: &str) -> ConfigError {
+        self.refused(key, found.to_string(), expected)
+    }
+
+    fn missing(&self, key: &str, expected: &str) -> ConfigError {
+        self.refused(key, "missing".to_owned(), expected)
+    }
+
+    fn refused(&self, key: &str, found: String, expected: &str) -> ConfigError {
         ConfigError::Value {
             path: key.to_owned(),
-            found: found.to_string(),
+            found,
             expected: expected.to_owned(),
             source_of: Source::File(self.path.to_owned()),
             about: "".into(),
@@ -48,8 +56,9 @@ impl Reader<'_> {
 
     pub fn seeds(&self, table: &Table) -> Result<Vec<u64>, ConfigError> {
         const EXPECTED: &str = "a list of different seeds from 0 on, such as [1, 2, 3]";
-        let none = Value::String("not set".to_owned());
-        let found = table.get("seeds").unwrap_or(&none);
+        let found = table
+            .get("seeds")
+            .ok_or_else(|| self.missing("seeds", EXPECTED))?;
         let wrong = || self.wrong("seeds", found, EXPECTED);
         let list = found.as_array().filter(|list| !list.is_empty());
         let seed = |value: &Value| u64::try_from(value.as_integer()?).ok();
@@ -177,10 +186,12 @@ impl Reader<'_> {
         }
         match tasks.is_empty() {
             true => {
-                let none = Value::String("not set".to_owned());
-                Err(self
-                    .wrong("tasks", &none, "at least one table such as [tasks.signal]")
-                    .into())
+                const EXPECTED: &str = "at least one table such as [tasks.signal]";
+                Err(match table.get("tasks") {
+                    None => self.missing("tasks", EXPECTED),
+                    Some(found) => self.wrong("tasks", found, EXPECTED),
+                }
+                .into())
             }
             false => Ok(tasks),
         }

@@ -32,13 +32,13 @@ impl State {
         if let Ok(Some(outcome)) = Outcome::read(folder) {
             return Self::Finished(Box::new(outcome));
         }
-        if folder.join("failure.json").exists() {
+        if folder.join(RunLog::FAILURE).exists() {
             let said = last_words(&run.beside("log"), 0);
             let known = "numbers were not finite; failure.json in its folder says which";
             return Self::Failed(said.unwrap_or_else(|| known.to_owned()));
         }
         let log = RunLog::read(folder).unwrap_or_default();
-        Self::Begun(log.iterations.last().map_or(0, |iteration| iteration.steps))
+        Self::Begun(log.steps())
     }
 
     /// Whether there is nothing left to do.

@@ -1,6 +1,8 @@
 //! A setting in which two configurations differ.
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, EnvConfig};
+use commformer_env::settings::settings;
+use std::collections::{BTreeMap, BTreeSet};
 use toml::Value;
 
 /// A key that has two values in two configurations.
@@ -18,7 +20,58 @@ const FREE: [&str; 2] = ["run.threads", "run.device"];
 /// What may differ, besides, between the processes of a run: what the first alone does, and where a machine has its Python.
 const OF_ONE: [&str; 3] = ["run.keep", "run.weights", "env.python"];
 
+/// What chooses the other keys of its section.
+const KINDS: [&str; 2] = ["env.kind", "method.kind"];
+
 impl Config {
+    /// The keys in which two configurations differ, with both values: kinds first, and without what differs because they do.
+    ///
+    /// # Errors
+    ///
+    /// As for [`to_toml`](Self::to_toml).
+    pub fn differences(&self, other: &Self) -> Result<Vec<Difference>, ConfigError> {
+        let keys = |config: &Self| -> Result<BTreeMap<String, String>, ConfigError> {
+            let sections = config.to_table()?.into_iter();
+            Ok(sections
+                .flat_map(|(section, keys)| {
+                    let keys = keys.as_table().cloned().unwrap_or_default();
+                    keys.into_iter()
+                        .map(move |(key, value)| (format!("{section}.{key}"), value.to_string()))
+                })
+                .collect())
+        };
+        let (mine, theirs) = (keys(self)?, keys(other)?);
+        let paths: BTreeSet<&String> = mine.keys().chain(theirs.keys()).collect();
+        let difference = |path: &String| {
+            let of = |keys: &BTreeMap<String, String>| keys.get(path).cloned();
+            (of(&mine) != of(&theirs)).then(|| Difference {
+                path: path.clone(),
+                values: [of(&mine), of(&theirs)],
+            })
+        };
+        let paths = paths
+            .into_iter()
+            .filter(|path| !self.is_of_kind(other, path));
+        let mut found: Vec<_> = paths.filter_map(difference).collect();
+        found.sort_by_key(|difference| !KINDS.contains(&&*difference.path));
+        Ok(found)
+    }
+
+    /// Whether a key has another meaning, or is there in one of two configurations alone, because their kinds differ.
+    fn is_of_kind(&self, other: &Self, path: &str) -> bool {
+        let (section, key) = path.split_once('.').unwrap_or((path, ""));
+        match section {
+            _ if KINDS.contains(&path) => false,
+            "env" => {
+                let wrappers = settings::<EnvConfig>();
+                let is_wrapper = wrappers.iter().any(|setting| setting.name == key);
+                self.env.kind() != other.env.kind() && !is_wrapper
+            }
+            "method" => self.method.kind() != other.method.kind(),
+            section => self.method.reads(section) != other.method.reads(section),
+        }
+    }
+
     /// The settings that make another run of a run, as TOML.
     ///
     /// # Errors

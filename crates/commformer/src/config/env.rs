@@ -64,7 +64,7 @@ impl TryFrom<Table> for TaskConfig {
 
 impl TaskConfig {
     /// The task of this kind with its defaults.
-    pub(super) fn of_kind(kind: &str) -> Option<Self> {
+    pub(crate) fn of_kind(kind: &str) -> Option<Self> {
         match kind {
             PYTHON => Some(Self::Python(PythonConfig::default())),
             _ => BuiltIn::of_kind(kind).map(Self::BuiltIn),
@@ -103,17 +103,22 @@ impl TaskConfig {
         }
     }
 
-    /// A name for runs of a task in Python, from what makes it.
-    pub(crate) fn make_name(&self) -> Option<String> {
+    /// A name for runs of the task: its kind, or of one in Python the module, the file or the scenario that makes it.
+    pub(crate) fn name(&self) -> String {
         let Self::Python(config) = self else {
-            return None;
+            return self.kind().to_owned();
         };
-        let last = config.make.rsplit([':', '.']).next().unwrap_or_default();
+        let (maker, what) = config.make.rsplit_once(':').unwrap_or(("", &config.make));
+        let named = match maker {
+            "" | "pettingzoo" | "gfootball" | "smac" => what,
+            module => module.strip_suffix(".py").unwrap_or(module),
+        };
+        let last = named.rsplit(['.', '/']).next().unwrap_or_default();
         let plain = |letter: char| match letter.is_alphanumeric() || letter == '_' {
             true => letter,
             false => '-',
         };
-        Some(last.chars().map(plain).collect())
+        last.chars().map(plain).collect()
     }
 
     /// What the user should know of the task, such as what was padded.

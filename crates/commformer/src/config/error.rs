@@ -71,7 +71,8 @@ pub enum ConfigError {
     },
     /// A setting that the method has no use for.
     #[error(
-        "`{path}` is nothing that the method `{method}` has ({source_of}); leave it out, or set `method.kind`"
+        "`{path}` is nothing that the method `{method}` has ({source_of}); {}",
+        elsewhere(source_of)
     )]
     OtherMethod {
         /// The setting.
@@ -125,5 +126,16 @@ fn meaning(path: &str, about: &str) -> String {
     match about {
         "" => String::new(),
         about => format!("\n`{path}`: {about}"),
+    }
+}
+
+/// What to do with a setting of other methods.
+fn elsewhere(source: &Source) -> &'static str {
+    match source {
+        // What a comparison says of more than one method.
+        Source::Table(table) if !table.starts_with("[methods.") => {
+            "move it into the tables of the methods that have it"
+        }
+        _ => "leave it out, or set `method.kind`",
     }
 }

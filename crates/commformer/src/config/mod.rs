@@ -7,11 +7,11 @@
 //! ```
 //! use commformer::config::{Config, Overrides};
 //!
-//! let overrides = Overrides { set: vec!["ppo.lr=3e-4".into()], seed: Some(7), ..Overrides::default() };
+//! let overrides = Overrides { seed: Some(7), ..Overrides::set(&["ppo.lr=3e-4"]) };
 //! let config = Config::resolve(Some("signal"), &overrides)?;
 //! assert_eq!((config.ppo.lr, config.run.seed), (3e-4, 7));
 //!
-//! let wrong = Overrides { set: vec!["ppo.learning_rate=3e-4".into()], ..Overrides::default() };
+//! let wrong = Overrides::set(&["ppo.learning_rate=3e-4"]);
 //! let error = Config::resolve(Some("signal"), &wrong).unwrap_err();
 //! assert!(error.to_string().starts_with("there is no `ppo.learning_rate`"));
 //! # Ok::<(), commformer::config::ConfigError>(())
@@ -27,9 +27,9 @@ pub mod presets;
 mod run;
 mod schema;
 mod stack;
-mod tables;
 mod text;
 
+pub(crate) use check::Unused;
 pub use commformer_methods::config::{
     GateBudget, GateConfig, GateEstimator, GateMode, GraphConfig, GraphMode, ObsNormName,
     PolicySettings, PreviousActionName, TeamConfig,
@@ -41,8 +41,8 @@ pub use env::{TaskConfig, TaskError, kinds};
 pub use error::{ConfigError, Source};
 pub use overrides::Overrides;
 pub use run::{Device, EvalConfig, RunSettings};
-pub(crate) use schema::nearest;
 pub use schema::{Section, sections};
+pub(crate) use schema::{hint, kinds_with, nearest};
 pub use stack::EnvConfig;
 pub(crate) use text::{
     parse as parse_toml, parse_value, read as read_text, split as split_assignment,
@@ -50,7 +50,6 @@ pub(crate) use text::{
 
 use layers::Layers;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
 /// Everything a run is made of.
@@ -77,6 +76,17 @@ pub struct Config {
     pub run: RunSettings,
 }
 
+/// A configuration, and what its user should know.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    /// The configuration.
+    pub config: Config,
+    /// Which keys and names have others today, and what was left out.
+    pub notes: Vec<String>,
+    /// What was set without effect.
+    pub unused: Vec<Unused>,
+}
+
 impl Config {
     /// Puts all layers together and checks the result.
     ///
@@ -87,7 +97,7 @@ impl Config {
         Ok(Self::resolve_with_notes(preset, overrides)?.0)
     }
 
-    /// [`resolve`](Self::resolve)s, and says which keys and names have others today.
+    /// [`resolve`](Self::resolve)s, and says which keys and names have others today, and which settings have no effect.
     ///
     /// # Errors
     ///
@@ -123,7 +133,13 @@ impl Config {
                 false => text::source_of(&sources, path),
             }
         });
-        Self::from_layers(layers)
+        let Resolved {
+            config,
+            mut notes,
+            unused,
+        } = Self::from_layers(layers)?;
+        notes.extend(unused.into_iter().map(|unused| unused.note));
+        Ok((config, notes))
     }
 
     /// Reads one layer over the defaults, such as the `config.toml` of a run, and checks it.
@@ -132,9 +148,24 @@ impl Config {
     ///
     /// [`ConfigError`], which names the key and `source`.
     pub fn parse(toml: &str, source: Source) -> Result<Self, ConfigError> {
-        let mut layers = Layers::default();
-        layers.push(text::parse(toml, source.clone())?, |_| source.clone());
-        Ok(Self::from_layers(layers)?.0)
+        let table = text::parse(toml, source.clone())?;
+        Ok(Self::from_tables(None, &[(table, source)])?.config)
+    }
+
+    /// Lays tables, each with where it came from, over a preset or the defaults, and checks the result.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], which names the key and the table.
+    pub(crate) fn from_tables(
+        preset: Option<&str>,
+        tables: &[(Table, Source)],
+    ) -> Result<Resolved, ConfigError> {
+        let mut layers = Layers::of_preset(preset)?;
+        for (table, source) in tables {
+            layers.push(table.clone(), |_| source.clone());
+        }
+        Self::from_layers(layers)
     }
 
     /// The whole configuration as TOML; [`Config::parse`] reads it back.
@@ -160,34 +191,6 @@ impl Config {
         self.env.with_limit(self.eval.episode_limit)
     }
 
-    /// The keys in which two configurations differ, with both values.
-    ///
-    /// # Errors
-    ///
-    /// As for [`to_toml`](Self::to_toml).
-    pub fn differences(&self, other: &Self) -> Result<Vec<Difference>, ConfigError> {
-        let keys = |config: &Self| -> Result<BTreeMap<String, String>, ConfigError> {
-            let sections = config.to_table()?.into_iter();
-            Ok(sections
-                .flat_map(|(section, keys)| {
-                    let keys = keys.as_table().cloned().unwrap_or_default();
-                    keys.into_iter()
-                        .map(move |(key, value)| (format!("{section}.{key}"), value.to_string()))
-                })
-                .collect())
-        };
-        let (mine, theirs) = (keys(self)?, keys(other)?);
-        let paths: BTreeSet<&String> = mine.keys().chain(theirs.keys()).collect();
-        let difference = |path: &String| {
-            let of = |keys: &BTreeMap<String, String>| keys.get(path).cloned();
-            (of(&mine) != of(&theirs)).then(|| Difference {
-                path: path.clone(),
-                values: [of(&mine), of(&theirs)],
-            })
-        };
-        Ok(paths.into_iter().filter_map(difference).collect())
-    }
-
     /// The sections that its method reads, with every key.
     fn to_table(&self) -> Result<Table, toml::ser::Error> {
         let mut table = Table::try_from(self)?;
@@ -208,15 +211,17 @@ impl Config {
         }
     }
 
-    fn from_layers(mut layers: Layers) -> Result<(Self, Vec<String>), ConfigError> {
+    fn from_layers(mut layers: Layers) -> Result<Resolved, ConfigError> {
         schema::conform(&mut layers)?;
         let config: Self = Value::Table(layers.merged.clone())
             .try_into()
             .map_err(|error: toml::de::Error| ConfigError::Rejected(error.message().to_owned()))?;
         check::all(&config, &layers)?;
-        let unused = check::notes(&config, &layers);
-        layers.notes.extend(unused);
-        Ok((config, layers.notes))
+        Ok(Resolved {
+            unused: check::unused(&config, &layers),
+            notes: layers.notes,
+            config,
+        })
     }
 }
 

@@ -27,6 +27,14 @@ pub struct Overrides {
 }
 
 impl Overrides {
+    /// These assignments, and nothing else.
+    pub fn set(texts: &[&str]) -> Self {
+        Self {
+            set: texts.iter().map(|text| (*text).to_owned()).collect(),
+            ..Self::default()
+        }
+    }
+
     /// The layer of the options that have a name of their own.
     pub(super) fn options(&self) -> Result<Table, ConfigError> {
         let whole = |name: &str, number: u64| {

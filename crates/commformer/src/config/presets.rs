@@ -115,6 +115,7 @@ pub fn find(name: &str) -> Result<Preset, ConfigError> {
         ConfigError::UnknownPreset {
             name: name.to_owned(),
             hint: match nearest(name, names.clone()) {
+                _ if name.ends_with(".toml") => format!("a file is named so: `--config {name}`"),
                 Some(nearest) => {
                     format!("did you mean `{nearest}`? `commformer presets` lists all")
                 }

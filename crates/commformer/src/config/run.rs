@@ -58,7 +58,7 @@ pub struct RunSettings {
     #[default = 40_000]
     #[schemars(range(min = 1))]
     pub save_every: u64,
-    /// Checkpoints that stay, the newest ones; the best stays besides.
+    /// Checkpoints that stay, the newest ones; what each of them calls the best stays besides.
     #[default = 3]
     #[schemars(range(min = 1))]
     pub keep: usize,

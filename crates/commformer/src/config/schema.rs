@@ -287,6 +287,31 @@ fn refused(
 }
 
 fn unknown(layers: &Layers, schema: &[Section], path: &str) -> ConfigError {
+    let chosen = |section: &str| kind(&layers.merged, section).and_then(Value::as_str);
+    let env = chosen("env").and_then(TaskConfig::of_kind);
+    let method = chosen("method").and_then(MethodConfig::of_kind);
+    ConfigError::UnknownKey {
+        path: path.to_owned(),
+        source_of: layers.source(path),
+        hint: hint(
+            schema,
+            path,
+            &env.unwrap_or_default(),
+            &method.unwrap_or_default(),
+        ),
+    }
+}
+
+/// What there is in the place of a key, or of a section, that a configuration of this task and this method does not have.
+pub(crate) fn hint(
+    schema: &[Section],
+    path: &str,
+    env: &TaskConfig,
+    method: &MethodConfig,
+) -> String {
+    if path == "env.agents" {
+        return env.size_hint();
+    }
     let name = path.rsplit('.').next().unwrap_or(path);
     let elsewhere: Vec<String> = schema
         .iter()
@@ -295,11 +320,23 @@ fn unknown(layers: &Layers, schema: &[Section], path: &str) -> ConfigError {
         .collect();
     let (first, rest) = path.split_once('.').unwrap_or((path, ""));
     let section = schema.iter().find(|section| section.name == first);
-    let task = kind(&layers.merged, "env").and_then(Value::as_str);
-    let task = task.and_then(TaskConfig::of_kind);
-    let hint = if let Some(task) = task.filter(|_| path == "env.agents") {
-        task.size_hint()
-    } else if !elsewhere.is_empty() {
+    let of_others = [("env", env.kind()), ("method", method.kind())]
+        .into_iter()
+        .filter(|(section, _)| path == format!("{section}.{name}") || path == name)
+        .find_map(|(section, own)| {
+            let kinds = kinds_with(section, name);
+            let (one, others) = kinds.split_first().filter(|_| elsewhere.is_empty())?;
+            let mut named = format!("`{section}.kind = \"{one}\"`");
+            for (number, other) in others.iter().enumerate() {
+                let is_last = number + 1 == others.len();
+                named += if is_last { " or " } else { ", " };
+                named += &format!("`\"{other}\"`");
+            }
+            Some(format!(
+                "`{section}.{name}` is a setting of {named}, and this one is `{own}`"
+            ))
+        });
+    let nearest = if !elsewhere.is_empty() {
         format!("did you mean {}?", elsewhere.join(" or "))
     } else if let Some(section) = section.filter(|_| !rest.is_empty()) {
         let known = || section.settings.iter().map(|setting| setting.name.as_str());
@@ -314,15 +351,27 @@ fn unknown(layers: &Layers, schema: &[Section], path: &str) -> ConfigError {
             None => format!("the sections are {}", list(known())),
         }
     };
-    ConfigError::UnknownKey {
-        path: path.to_owned(),
-        source_of: layers.source(path),
-        hint,
+    let told = of_others.into_iter().chain([nearest]);
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// The kinds of a section that have a key of their own of this name.
+pub(crate) fn kinds_with(section: &str, key: &str) -> Vec<&'static str> {
+    let has = |settings: &[Setting]| settings.iter().any(|setting| setting.name == key);
+    match section {
+        "env" => kinds()
+            .into_iter()
+            .filter(|kind| TaskConfig::of_kind(kind).is_some_and(|task| has(task.settings())))
+            .collect(),
+        "method" => (METHODS.iter().copied())
+            .filter(|kind| MethodConfig::of_kind(kind).is_some_and(|method| has(method.settings())))
+            .collect(),
+        _ => Vec::new(),
     }
 }
 
-/// The known name that `found` stands for, if any: the most like it, or its initials, as `lr` is
-/// of `learning_rate`.
+/// The known name that `found` stands for, if any: the most like it, whatever its capitals, or its initials, as `lr` is of
+/// `learning_rate`.
 pub(crate) fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let initials: String = found
         .split(['_', '-'])
@@ -332,7 +381,7 @@ pub(crate) fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> 
         if name == initials {
             1.0
         } else {
-            strsim::jaro_winkler(found, name)
+            strsim::jaro_winkler(&found.to_lowercase(), &name.to_lowercase())
         }
     };
     known

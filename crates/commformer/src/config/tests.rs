@@ -59,7 +59,7 @@ proptest! {
 
 #[test]
 fn differences_are_named_with_both_values() {
-    let config = |text| Config::parse(text, Source::Default).unwrap();
+    let config = |text: &str| Config::parse(text, Source::Default).unwrap();
     let one = config("[ppo]\nlr = 0.5\n[env]\nkind = 'predator-prey'\nepisode_limit = 9");
     let other = config("[ppo]\nlr = 0.25\n[env]\nkind = 'predator-prey'");
     let found = one.differences(&other).unwrap();
@@ -75,6 +75,23 @@ fn differences_are_named_with_both_values() {
         ]
     );
     assert_eq!(one.differences(&one).unwrap(), []);
+
+    // Of another kind only the kind is told, first, and what does not come with it.
+    let paths = |text: &str| {
+        let found = one.differences(&config(text)).unwrap();
+        let paths = found.into_iter().map(|difference| difference.path);
+        paths.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        paths("[ppo]\nlr = 0.5\n[env]\nkind = 'signal'\nagents = 8\nstack = 2"),
+        ["env.kind", "env.stack"]
+    );
+    assert_eq!(
+        paths(
+            "[eval]\nevery = 1\n[ppo]\nlr = 0.5\n[env]\nepisode_limit = 9\n[method]\nkind = 'mappo'"
+        ),
+        ["method.kind", "eval.every"]
+    );
 }
 
 #[test]
@@ -84,9 +101,8 @@ fn layers_lie_in_their_order() {
     std::fs::write(&file, "[run]\nsteps = 10\nseed = 10\n[ppo]\nlr = 0.1\n").unwrap();
     let overrides = Overrides {
         file: Some(file),
-        set: vec!["run.seed=20".into(), "run.threads=20".into()],
         threads: Some(30),
-        ..Overrides::default()
+        ..Overrides::set(&["run.seed=20", "run.threads=20"])
     };
     let config = Config::resolve(Some("signal"), &overrides).unwrap();
     // The preset's, the file's, the assignment's, the option's.
@@ -108,8 +124,7 @@ fn a_section_without_a_kind_has_the_defaults_kind() {
         std::fs::write(file.path(), text).unwrap();
         let overrides = Overrides {
             file: Some(file.path().to_owned()),
-            set: set.iter().map(|text| (*text).to_owned()).collect(),
-            ..Overrides::default()
+            ..Overrides::set(set)
         };
         Config::resolve(None, &overrides).unwrap()
     };
@@ -131,22 +146,13 @@ fn settings_of_the_command_line_are_of_its_method() {
         std::fs::write(file.path(), "[method]\nkind = 'mappo'\nhidden = 16").unwrap();
         let overrides = Overrides {
             file: Some(file.path().to_owned()),
-            set: set.iter().map(|text| (*text).to_owned()).collect(),
             method: Some(method.to_owned()),
-            ..Overrides::default()
+            ..Overrides::set(set)
         };
         Config::resolve(None, &overrides)
     };
-    let with = |set: &[&str]| {
-        Config::resolve(
-            None,
-            &Overrides {
-                set: set.iter().map(|text| (*text).to_owned()).collect(),
-                ..Overrides::default()
-            },
-        )
-    };
-    let expected = with(&["method.kind=ippo", "method.hidden=32"]).unwrap();
+    let with = Overrides::set(&["method.kind=ippo", "method.hidden=32"]);
+    let expected = Config::resolve(None, &with).unwrap();
     assert_eq!(resolve(&["method.hidden=32"], "ippo").unwrap(), expected);
     // The option counts more than an assignment, wherever that stands.
     let set = ["method.kind=mat", "method.hidden=32"];
@@ -173,8 +179,7 @@ fn what_has_no_effect_is_told() {
         std::fs::write(file.path(), text).unwrap();
         let overrides = Overrides {
             file: Some(file.path().to_owned()),
-            set: set.iter().map(|text| (*text).to_owned()).collect(),
-            ..Overrides::default()
+            ..Overrides::set(set)
         };
         let resolved = Config::resolve_with_notes(Some(preset), &overrides);
         resolved.unwrap().1.join("\n")
@@ -207,12 +212,10 @@ fn an_error_names_the_layer() {
             .unwrap_err()
             .to_string()
     };
-    let set = |texts: &[&str]| Overrides {
-        set: texts.iter().map(|text| (*text).to_owned()).collect(),
-        ..Overrides::default()
-    };
     // Eight agents are the preset's.
-    assert!(message(set(&["graph.sparsity=1"])).contains("`graph.self_edge`: the default"));
+    assert!(
+        message(Overrides::set(&["graph.sparsity=1"])).contains("`graph.self_edge`: the default")
+    );
     let message_of = message(Overrides {
         device: Some("gpu".into()),
         ..Overrides::default()

@@ -14,8 +14,13 @@ const MAX_LENGTH: u64 = 16 << 20;
 /// The text of a file.
 pub(crate) fn read(path: &Path) -> Result<String, ConfigError> {
     let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_LENGTH + 1).read_to_string(&mut text))
+    let file = match path.is_dir() {
+        true => Err(io::Error::other(
+            "it is a folder; the configuration of a run's folder is its config.toml",
+        )),
+        false => File::open(path),
+    };
+    file.and_then(|file| file.take(MAX_LENGTH + 1).read_to_string(&mut text))
         .and_then(|length| match length as u64 <= MAX_LENGTH {
             true => Ok(text),
             false => Err(io::Error::other(format!(

@@ -30,9 +30,7 @@ impl Past {
     /// Adds an iteration, which ended after so many environment steps.
     pub fn add(&mut self, steps: u64, phases: Phases, kl: f64) {
         self.iterations += 1;
-        self.phases.environment += phases.environment;
-        self.phases.act += phases.act;
-        self.phases.update += phases.update;
+        self.phases += phases;
         if self.furthest.is_none_or(|furthest| kl > furthest.kl) {
             self.furthest = Some(Move { steps, kl });
         }

@@ -95,7 +95,7 @@ impl EventWriter {
 fn length_upto(file: &[u8], steps: u64) -> usize {
     let (mut rest, mut kept) = (file, 0);
     while let Some((event, after)) = split_record(rest) {
-        if step_of(event).is_some_and(|step| step > steps) {
+        if event.and_then(step_of).is_some_and(|step| step > steps) {
             break;
         }
         rest = after;
@@ -104,14 +104,18 @@ fn length_upto(file: &[u8], steps: u64) -> usize {
     kept
 }
 
-/// The event of the first record, and what follows it; `None` if the record is not whole.
-fn split_record(file: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The event of the first record, unless that is damaged, and what follows it; `None` if the record is not whole.
+fn split_record(file: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
     let (length, rest) = file.split_first_chunk::<8>()?;
-    let (_, rest) = rest.split_first_chunk::<4>()?;
+    let (crc, rest) = rest.split_first_chunk::<4>()?;
+    if u32::from_le_bytes(*crc) != masked_crc(length) {
+        return None;
+    }
     let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
     let (event, rest) = rest.split_at_checked(length)?;
     let (crc, rest) = rest.split_first_chunk::<4>()?;
-    (u32::from_le_bytes(*crc) == masked_crc(event)).then_some((event, rest))
+    let is_whole = u32::from_le_bytes(*crc) == masked_crc(event);
+    Some((is_whole.then_some(event), rest))
 }
 
 /// The step of an event as [`EventWriter`] writes it: after the time.
@@ -230,7 +234,7 @@ mod tests {
             let length = file.first_chunk::<8>().unwrap();
             assert_eq!(file[8..12], masked_crc(length).to_le_bytes());
             let (event, rest) = split_record(file).unwrap();
-            records.push(event);
+            records.push(event.unwrap());
             file = rest;
         }
         records
@@ -286,6 +290,23 @@ mod tests {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         assert!(bytes.windows(10).any(|text| text == b"    a = 2\n"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_damaged_event_takes_none_of_the_others_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = EventWriter::open(folder.path(), 0, "a = 1").unwrap();
+        for step in [7, 8, 9] {
+            writer.scalars(step, &[("a".into(), 1.0)]).unwrap();
+        }
+        let file = std::fs::read_dir(folder.path()).unwrap().next();
+        let file = file.unwrap().unwrap().path();
+        let mut bytes = std::fs::read(&file).unwrap();
+        let at = length_upto(&bytes, 7) + 20;
+        bytes[at] ^= 1;
+        std::fs::write(&file, &bytes).unwrap();
+        drop(EventWriter::open(folder.path(), 9, "a = 1").unwrap());
+        assert_eq!(std::fs::read(&file).unwrap(), bytes);
     }
 
     #[test]

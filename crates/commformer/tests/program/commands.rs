@@ -50,6 +50,13 @@ fn settings_are_told_one_by_one() {
         ("settings polici", "did you mean `policy`?"),
         ("settings ppo.learning_rate", "did you mean"),
         ("settings --env chess", "there is no task `chess`"),
+        ("settings lr", "did you mean `graph.lr` or `ppo.lr`?"),
+        (
+            "settings env.sight",
+            "there is no `env.sight` with the task `predator-prey`; add `--env smac` or `--env lbf`",
+        ),
+        ("settings method.hidden", "add `--method ippo` or "),
+        ("settings env.agents --env smac", "is set by `env.map`"),
     ] {
         let said = complaint(&program(scratch.path(), &words(line)), 1);
         assert!(said.contains(hint), "{said}");
@@ -388,6 +395,39 @@ fn more_environments_or_episodes_than_there_is_room_for_are_refused() {
 }
 
 #[test]
+fn a_run_without_its_checkpoints_or_settings_is_not_trained_anew() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let run = folder.join("run");
+    let output = train(folder, &["--set", "env.kind=signal", "--run", "run"]);
+    assert!(
+        complaint(&output, 0).contains("note: run holds no run, so one of signal begins there")
+    );
+    let lines = metrics(&run);
+    let longer = words("train --run run --steps 1e6");
+    let said = complaint(&program(folder, &longer), 1);
+    assert!(said.contains("`commformer train --weights run`"), "{said}");
+    std::fs::remove_dir_all(run.join("checkpoints")).unwrap();
+    let again = words("train --run run");
+    let said = complaint(&program(folder, &again), 1);
+    assert!(said.contains("no checkpoint of it any more"), "{said}");
+    assert_eq!(metrics(&run), lines);
+    std::fs::write(run.join("config.toml"), "").unwrap();
+    for command in ["train --run run", "eval --run run"] {
+        let said = complaint(&program(folder, &words(command)), 1);
+        assert!(said.contains("run/config.toml is empty"), "{said}");
+    }
+}
+
+#[test]
+fn a_run_is_called_after_its_task() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    printed(&train(folder, &["--set", "env.kind=signal"]));
+    assert!(folder.join("runs/signal-1/config.toml").is_file());
+}
+
+#[test]
 fn a_run_counts_as_ended_once_all_of_its_files_are_there() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
@@ -422,6 +462,10 @@ fn mistakes_are_told_before_any_work() {
     assert!(message.contains("did you mean `ppo.lr`?"), "{message}");
     let message = complaint(&train(folder, &["signl"]), 1);
     assert!(message.contains("did you mean `signal`?"), "{message}");
+    let message = complaint(&train(folder, &["mine.toml"]), 1);
+    assert!(message.contains("`--config mine.toml`"), "{message}");
+    let message = complaint(&train(folder, &["--config", "."]), 1);
+    assert!(message.contains("it is a folder"), "{message}");
     let message = complaint(&train(folder, &["--config", "missing.toml"]), 1);
     assert!(
         message.contains("missing.toml") && message.contains("No such file"),
@@ -440,6 +484,9 @@ fn mistakes_are_told_before_any_work() {
     complaint(&program(folder, &["doctor", "--seconds", "0"]), 2);
     complaint(&program(folder, &["bench", "act", "--num-envs", "0"]), 2);
     complaint(&program(folder, &["eval"]), 2);
-    complaint(&program(folder, &["train", "--seed", "many"]), 2);
+    for seed in ["many", "-1"] {
+        let message = complaint(&program(folder, &["train", "--seed", seed]), 2);
+        assert!(message.contains("expected a whole number"), "{message}");
+    }
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
 }

@@ -131,9 +131,7 @@ impl Timed {
     fn add(&mut self, report: &IterationReport, seconds: f64) {
         self.iterations += 1;
         self.seconds += seconds;
-        self.phases.environment += report.phases.environment;
-        self.phases.act += report.phases.act;
-        self.phases.update += report.phases.update;
+        self.phases += report.phases;
         self.messages += report.traffic.messages;
         self.active_steps += report.traffic.active_steps;
     }

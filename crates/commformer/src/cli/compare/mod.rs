@@ -2,7 +2,6 @@
 
 mod show;
 
-use super::plain::Plain;
 use super::warn;
 use crate::compare::{self, Event, Happened, Part, Plan, Planned, State, Summary};
 use crate::interrupt::Interrupt;
@@ -43,7 +42,7 @@ impl Compare {
         let interrupt = Interrupt::watch(true).context("cannot watch for Ctrl-C")?;
         let plan = Plan::read(&self.file)?;
         for note in &plan.notes {
-            let _ = writeln!(Plain(io::stderr()), "note: {note}");
+            super::note(note);
         }
         let part = plan.part(&self.part)?;
         plan.check_existing()?;
@@ -51,7 +50,7 @@ impl Compare {
             part.check_sizes()?;
             self.list(&part, out)?;
             for orphans in plan.orphans() {
-                let _ = writeln!(Plain(io::stderr()), "note: {orphans}");
+                super::note(&orphans);
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -112,20 +111,17 @@ impl Compare {
         if failed.is_empty() && *left == 0 {
             return Ok(ExitCode::SUCCESS);
         }
-        let mut errors = Plain(io::stderr());
         for (name, why) in failed {
-            // If nobody reads stderr there is nobody to tell.
-            let _ = writeln!(errors, "failed: {name}: {why}");
+            super::say(&format!("failed: {name}: {why}"));
         }
         if *left > 0 {
-            let _ = writeln!(errors, "stopped before their end: {}", runs(*left));
+            super::say(&format!("stopped before their end: {}", runs(*left)));
         }
         let line = self.line();
-        let _ = writeln!(
-            errors,
+        super::say(&format!(
             "`{line}` goes on with what can go on. A run whose numbers were not finite would end there again: change its \
              settings and remove its folder, and it begins anew"
-        );
+        ));
         Ok(ExitCode::FAILURE)
     }
 

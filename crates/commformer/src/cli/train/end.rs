@@ -56,13 +56,7 @@ pub(super) fn failed(
                 }
             }
         }
-        None => {
-            let (holds, next) = kept(folder.path());
-            match by_program {
-                true => holds,
-                false => format!("{holds}: `{again}` {next}"),
-            }
-        }
+        None => kept(folder, by_program),
     };
     tell_events(folder, steps, events);
     let steps = grouped(steps);
@@ -78,12 +72,7 @@ pub(super) fn unfinished(
     by_program: bool,
 ) -> anyhow::Error {
     tell_events(folder, steps, events);
-    let (holds, next) = kept(folder.path());
-    let advice = match by_program {
-        true => holds,
-        false => format!("{holds}: `{}` {next}", training_in(folder)),
-    };
-    let steps = grouped(steps);
+    let (steps, advice) = (grouped(steps), kept(folder, by_program));
     error.context(format!(
         "the run did not come to its end after {steps} steps; {advice}"
     ))
@@ -117,25 +106,33 @@ fn newest(run: &Path) -> Result<Found, CheckpointError> {
     CheckpointStore::open(run).and_then(|store| store.load(Which::Latest))
 }
 
-/// What a run that failed has saved, and what training in its folder does next.
-fn kept(run: &Path) -> (String, String) {
-    let shown = run.display();
-    match newest(run) {
+/// What a run that failed has saved, and what training in its folder does next, unless the program that started it says so.
+fn kept(folder: &RunDir, by_program: bool) -> String {
+    let shown = folder.path().display();
+    if !RunDir::holds_run(folder.path()) {
+        return format!(
+            "{shown} is not there any more; if it was moved, name its new place with --run, and it goes on"
+        );
+    }
+    let (holds, next) = match newest(folder.path()) {
         Ok(found) => {
             let steps = grouped(found.checkpoint.state.steps);
             (
                 format!("what {shown} holds is safe, its newest checkpoint that of step {steps}"),
-                "goes on from there".to_owned(),
+                "goes on from there",
             )
         }
-        Err(CheckpointError::Missing(_)) => (
-            "no checkpoint was written yet".to_owned(),
-            "begins it anew".to_owned(),
-        ),
+        Err(CheckpointError::Missing(_)) => {
+            ("no checkpoint was written yet".to_owned(), "begins it anew")
+        }
         Err(error) => (
             format!("no checkpoint in {shown} can be read now ({error})"),
-            "goes on once one can".to_owned(),
+            "goes on once one can",
         ),
+    };
+    match by_program {
+        true => holds,
+        false => format!("{holds}: `{}` {next}", training_in(folder)),
     }
 }
 
@@ -192,6 +189,7 @@ pub(super) fn keep(
 ) -> anyhow::Result<()> {
     let last = record::means("final", &evaluated.metrics);
     (events.end(steps, Ending::Success, &last))
+        .and_then(|()| events.sync())
         .with_context(|| format!("cannot write to {}", folder.path().display()))?;
     // Last of all: a comparison never comes back to a run that has it.
     let told = evaluated.to_json(config)?;

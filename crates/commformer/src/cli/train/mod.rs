@@ -7,7 +7,7 @@ mod ranks;
 pub(super) use ranks::follower;
 
 use super::misfit;
-use super::options::ConfigOptions;
+use super::options::{ConfigOptions, whole};
 use super::trust::{self, Trust};
 use super::warn;
 use crate::compose::{self, TeamTrainer};
@@ -34,14 +34,14 @@ pub(super) struct Train {
     #[command(flatten)]
     pub(super) config: ConfigOptions,
     /// Environment steps, over all environments (run.steps)
-    #[arg(long)]
+    #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
     steps: Option<u64>,
     /// Begin with the weights of another run's best checkpoint. With policy.shared_head they serve a team of another
     /// size, too (run.weights)
     #[arg(long, value_name = "DIR")]
     weights: Option<PathBuf>,
-    /// The run's folder; a run that is there goes on from its newest checkpoint. By default a new
-    /// one, runs/PRESET-SEED, with a number if that is there
+    /// The run's folder; a run that is there goes on from its newest checkpoint. By default a new one, runs/NAME-SEED, or
+    /// runs/NAME-METHOD-SEED for another method than CommFormer, with a number if that is there
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
     #[command(flatten)]
@@ -123,6 +123,8 @@ impl Train {
         })?;
         let evaluated = started.wait().and_then(|()| match outcome {
             Outcome::Stopped => Ok(None),
+            // All is saved, and who goes on evaluates.
+            Outcome::Finished if interrupt.exit_code().is_some() => Ok(None),
             Outcome::Finished => end::evaluate(config, device, &folder, &store).map(Some),
         });
         let evaluated = evaluated.map_err(|error| {
@@ -161,23 +163,32 @@ impl Train {
         }
         let folder = self.folder(origin)?;
         let store = CheckpointStore::create(folder.path(), config.run.keep)?;
+        ensure_can_begin(&folder, &store)?;
         if weights.is_some() {
             // From here on the run needs no other one.
             store.save(&trainer.checkpoint()?)?;
         }
         go_on(trainer, &store)?;
+        // Should it end there again, it says so again.
+        let failure = folder.failure();
+        match std::fs::remove_file(&failure) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                warn(&format!("cannot remove {}: {error}", failure.display()));
+            }
+            _ => {}
+        }
         Ok((folder, store))
     }
 
-    /// The folder of the run, as one that can go on and has not failed.
+    /// The folder of the run, as one that can go on.
     fn folder(&self, origin: &Origin) -> anyhow::Result<RunDir> {
         let folder = match &origin.run {
             Some(path) => RunDir::resume(path)?,
             None => {
                 let folder = self.new_folder(&origin.config)?;
-                // First of all: a folder with a configuration is a run that can go on.
-                write_beside(&folder.config(), self.header(&origin.config)?.as_bytes())?;
+                // A folder with a configuration is a run that can go on, and nobody is asked about one that began here.
                 trust::began(folder.path(), &origin.config);
+                write_beside(&folder.config(), self.header(&origin.config)?.as_bytes())?;
                 folder
             }
         };
@@ -187,14 +198,6 @@ impl Train {
                 folder.path().display()
             ));
         }
-        // Should it end there again, it says so again.
-        let failure = folder.failure();
-        match std::fs::remove_file(&failure) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                warn(&format!("cannot remove {}: {error}", failure.display()));
-            }
-            _ => {}
-        }
         Ok(folder)
     }
 
@@ -202,12 +205,10 @@ impl Train {
         Ok(match &self.run {
             Some(path) => RunDir::create(path)?,
             None => {
-                let of_task = self
-                    .config
-                    .is_unnamed()
-                    .then(|| config.env.make_name())
-                    .flatten();
-                let mut name = of_task.unwrap_or_else(|| self.config.name());
+                let mut name = match self.config.is_unnamed() {
+                    true => config.env.name(),
+                    false => self.config.name(),
+                };
                 // Runs of other methods than the program's own lie beside its own.
                 if config.method.kind() != MethodConfig::default().kind() {
                     name = format!("{name}-{}", config.method.kind());
@@ -261,8 +262,11 @@ fn describe(
     };
     writeln!(
         out,
-        "Training {} agents by {} on {} for {} steps{rounded}{begun} on {device}, seed {}, in {}",
-        config.env.agents(),
+        "Training {} by {} on {} for {} steps{rounded}{begun} on {device}, seed {}, in {}",
+        match config.env.agents() {
+            1 => "1 agent".to_owned(),
+            agents => format!("{agents} agents"),
+        },
         config.method.kind(),
         config.env.title(),
         grouped(planned),
@@ -287,14 +291,10 @@ fn begin_with(trainer: &mut TeamTrainer, from: &Path, config: &Config) -> anyhow
         warn(&format!("{damage}; the checkpoint before it is taken"));
     }
     trainer.begin_with(&found.checkpoint).map_err(|error| {
-        let overrides = Overrides {
-            file: Some(folder.config()),
-            ..Overrides::default()
-        };
         let why = match &error {
             // A configuration that cannot be read is not what is wrong here.
             TrainError::Policy(_) | TrainError::Mismatch(_) => {
-                Config::resolve(None, &overrides).ok()
+                folder.settings(Overrides::default()).ok()
             }
             _ => None,
         };
@@ -303,6 +303,17 @@ fn begin_with(trainer: &mut TeamTrainer, from: &Path, config: &Config) -> anyhow
         let from = from.display();
         anyhow::Error::new(error).context(format!("the weights of {from} do not fit this run{why}"))
     })
+}
+
+/// Refuses a run that has come to its end and whose checkpoints were removed: to train it anew would take its results away.
+fn ensure_can_begin(folder: &RunDir, store: &CheckpointStore) -> anyhow::Result<()> {
+    let path = folder.path().display();
+    anyhow::ensure!(
+        !(folder.final_evaluation().exists() && store.is_empty()?),
+        "{path} has the results of a run, and no checkpoint of it any more; name another folder with --run, or move {path} away \
+         to train it anew"
+    );
+    Ok(())
 }
 
 /// Takes up the newest whole checkpoint; a run that was stopped before its first begins anew.

@@ -20,6 +20,13 @@ impl Train {
     pub(super) fn origin(&self) -> anyhow::Result<Origin> {
         let Some(path) = self.run.as_deref().filter(|path| RunDir::holds_run(path)) else {
             let config = self.resolve(&self.config)?;
+            let is_said = self.config.is_unnamed() && super::follower().is_none();
+            if let (Some(path), true) = (&self.run, is_said) {
+                let (path, task) = (path.display(), config.env.kind());
+                crate::cli::note(&format!(
+                    "{path} holds no run, so one of {task} begins there"
+                ));
+            }
             return Ok(Origin { config, run: None });
         };
         let file = RunDir::open(path)?.config();
@@ -32,14 +39,13 @@ impl Train {
                     path: "method.kind".to_owned(),
                     values: kinds.map(|kind| Some(format!("{kind:?}"))),
                 };
-                anyhow::bail!(contradiction(path, &[difference.told()]));
+                anyhow::bail!(contradiction(path, &[&difference]));
             }
             config => config?,
         };
         let differences = own.differences(&config)?;
-        let refused: Vec<String> = (differences.iter())
+        let refused: Vec<&Difference> = (differences.iter())
             .filter(|difference| difference.matters())
-            .map(Difference::told)
             .collect();
         anyhow::ensure!(refused.is_empty(), contradiction(path, &refused));
         self.trust.check(path, &own)?;
@@ -56,12 +62,26 @@ impl Train {
     }
 }
 
-fn contradiction(path: &Path, differences: &[String]) -> String {
+fn contradiction(path: &Path, differences: &[&Difference]) -> String {
+    let told: Vec<String> = differences
+        .iter()
+        .map(|difference| difference.told())
+        .collect();
+    let (program, run) = (crate::cli::program(), shell_word(path));
+    let length = match differences
+        .iter()
+        .any(|difference| difference.path == "run.steps")
+    {
+        true => format!(
+            ". A run cannot be made longer, since its rates fall by the share of it that is over: `{program} train --weights \
+             {run}` begins another one with its weights"
+        ),
+        false => String::new(),
+    };
     format!(
-        "{} holds a run with other settings: {}. Let it go on with `{} train --run {}` alone, or name another folder",
+        "{} holds a run with other settings: {}. Let it go on with `{program} train --run {run}` alone, or name another \
+         folder{length}",
         path.display(),
-        differences.join(", "),
-        crate::cli::program(),
-        shell_word(path)
+        told.join(", ")
     )
 }

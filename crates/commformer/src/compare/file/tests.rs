@@ -68,14 +68,16 @@ fn lists_are_swept_and_a_methods_own_go_over_those_of_all() {
 fn what_cannot_be_is_refused_with_its_key() {
     const TASK: &str = "[tasks.signal]\n";
     refused("seeds = [1", &["not valid TOML"]);
-    refused(TASK, &["`seeds` is \"not set\"", "such as [1, 2, 3]"]);
+    refused("", &["`seeds` is missing, but must be a list"]);
+    refused(TASK, &["`seeds` is missing", "such as [1, 2, 3]"]);
     for seeds in ["1", "[]", "[1, 1]", "[-1]", "[0.5]"] {
         refused(
             &format!("seeds = {seeds}\n{TASK}"),
             &["`seeds` is", "different seeds"],
         );
     }
-    refused("seeds = [1]", &["`tasks` is", "[tasks.signal]"]);
+    refused("seeds = [1]", &["`tasks` is missing", "[tasks.signal]"]);
+    refused("seeds = [1]\n[tasks]", &["`tasks` is {}", "[tasks.signal]"]);
     refused(
         "seeds = [1]\ntask = 1",
         &["no `task`", "did you mean `tasks`?"],

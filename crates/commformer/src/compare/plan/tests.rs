@@ -119,6 +119,14 @@ fn every_fault_is_told_once_with_its_table_and_combination() {
         &[
             "method m:",
             "`graph.mode` is nothing that the method `mappo` has",
+            "leave it out, or set `method.kind`",
+        ],
+    );
+    refused(
+        "seeds = [1]\n[tasks.signal]\n[settings]\ngraph.mode = 'full'\n[methods.a]\n[methods.m]\nmethod.kind = 'mappo'\n",
+        &[
+            "method m: `graph.mode` is nothing that the method `mappo` has (from [settings] of",
+            "; move it into the tables of the methods that have it",
         ],
     );
     refused(
@@ -311,7 +319,9 @@ fn files_of_the_book_are_comparisons() {
         if path.extension().is_some_and(|ending| ending == "toml")
             && !path.ends_with("authors.toml")
         {
-            Plan::read(&path).unwrap();
+            let notes = Plan::read(&path).unwrap().notes;
+            let unread = |note: &String| note.contains("has no effect");
+            assert!(!notes.iter().any(unread), "{}: {notes:?}", path.display());
         }
     }
     let page = fs::read_to_string(docs.join("src/comparing.md")).unwrap();

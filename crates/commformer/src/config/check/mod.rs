@@ -2,10 +2,14 @@
 
 mod gate;
 mod graph;
+mod unused;
+
+pub(crate) use unused::Unused;
 
 use super::error::ConfigError;
 use super::layers::Layers;
-use super::{Config, TaskConfig, TaskError};
+use super::{Config, TaskConfig, TaskError, nearest};
+use commformer_env::{BuiltIn, smac};
 use std::fmt::Display;
 
 /// Refuses the first setting, or combination of settings, that cannot work.
@@ -31,8 +35,8 @@ pub(super) fn all(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
 }
 
 /// What is set without effect, a word on each.
-pub(super) fn notes(config: &Config, layers: &Layers) -> Vec<String> {
-    gate::unused(config, layers)
+pub(super) fn unused(config: &Config, layers: &Layers) -> Vec<Unused> {
+    unused::unused(config, layers)
 }
 
 /// Refuses a graph that does not fit the team.
@@ -102,7 +106,15 @@ fn task(config: &Config, check: &Checker<'_>) -> Result<(), ConfigError> {
         return task.check().or_else(|error| check.refused("env", error));
     }
     match config.env.build() {
-        Err(TaskError::Settings(error)) => check.refused("env", error),
+        Err(TaskError::Settings(mut error)) => {
+            if let TaskConfig::BuiltIn(BuiltIn::Smac(battle)) = &config.env.task
+                && error.field == "map"
+                && let Some(near) = nearest(&battle.map, smac::names())
+            {
+                error.allowed = format!("the name of a built-in map; did you mean `{near}`?");
+            }
+            check.refused("env", error)
+        }
         Ok(_) | Err(TaskError::Python(_)) => Ok(()),
     }
 }

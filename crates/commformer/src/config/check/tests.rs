@@ -3,12 +3,8 @@ use crate::config::{Config, Overrides};
 /// Resolves the default preset with assignments, divided by blanks; the message must hold every part.
 #[track_caller]
 fn check(assignments: &str, parts: &[&str]) {
-    let set = assignments.split(' ').map(String::from).collect();
-    let overrides = Overrides {
-        set,
-        ..Overrides::default()
-    };
-    let message = Config::resolve(Some("predator-prey"), &overrides)
+    let set: Vec<&str> = assignments.split(' ').collect();
+    let message = Config::resolve(Some("predator-prey"), &Overrides::set(&set))
         .unwrap_err()
         .to_string();
     for part in parts {
@@ -53,6 +49,39 @@ fn unknown_names_are_refused_with_the_nearest() {
         "env.kind=signal env.prey=2",
         &["no `env.prey`", "[env] has `agent_id`, `agents`"],
     );
+    // What another kind has is told with the kind, before what there is.
+    let of_others = [
+        (
+            "env.sight=3",
+            "`env.sight` is a setting of `env.kind = \"smac\"` or `\"lbf\"`, and this one is `predator-prey`",
+        ),
+        (
+            "env.make=my_env:make",
+            "`env.make` is a setting of `env.kind = \"python\"`, and this one is `predator-prey`",
+        ),
+        (
+            "make=my_env:make",
+            "`env.make` is a setting of `env.kind = \"python\"`",
+        ),
+        (
+            "method.kind=slim method.rounds=2",
+            "`\"tarmac\"` or `\"choose\"`, and this one is `slim`",
+        ),
+    ];
+    for (set, said) in of_others {
+        check(set, &["there is no `", said]);
+    }
+    for map in ["3M", "mmm2"] {
+        let near = format!(
+            "did you mean `{}`?",
+            if map == "3M" { "3m" } else { "MMM2" }
+        );
+        check(
+            &format!("env.kind=smac env.map={map}"),
+            &["`env.map` is", &near],
+        );
+    }
+    check("env.kind=smac env.map=zzzz", &["one of 3m, "]);
     check(
         "graph.mode=lerned",
         &["`lerned`", "`learned`, `full`", "did you mean `learned`?"],
@@ -189,12 +218,9 @@ fn settings_that_do_not_go_together_are_refused() {
     );
     // One agent has nobody to hear, so that it is asked for no graph.
     for set in ["env.agents=1", "env.agents=1 graph.mode=random"] {
-        let overrides = Overrides {
-            set: set.split(' ').map(String::from).collect(),
-            ..Overrides::default()
-        };
-        let resolved = Config::resolve(Some("predator-prey"), &overrides);
-        assert!(resolved.is_ok(), "{set}");
+        let set: Vec<&str> = set.split(' ').collect();
+        let resolved = Config::resolve(Some("predator-prey"), &Overrides::set(&set));
+        assert!(resolved.is_ok(), "{set:?}");
     }
     check("graph.mode=given", &["a matrix of 0 rows", "3 rows of 3"]);
     check(
@@ -256,14 +282,7 @@ fn what_a_mode_does_not_use_is_not_checked() {
         "env.episode_limit=0 eval.episode_limit=20",
         "graph.mode=random rollout.num_envs=1",
     ] {
-        let set = assignments.split(' ').map(String::from).collect();
-        Config::resolve(
-            Some("predator-prey"),
-            &Overrides {
-                set,
-                ..Overrides::default()
-            },
-        )
-        .unwrap();
+        let set: Vec<&str> = assignments.split(' ').collect();
+        Config::resolve(Some("predator-prey"), &Overrides::set(&set)).unwrap();
     }
 }

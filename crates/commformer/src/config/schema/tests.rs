@@ -43,10 +43,7 @@ fn settings_are_those_of_the_types() {
 
 #[test]
 fn round_floats_are_whole_numbers() {
-    let overrides = Overrides {
-        set: vec!["run.steps=1e6".into(), "ppo.lr=1".into()],
-        ..Overrides::default()
-    };
+    let overrides = Overrides::set(&["run.steps=1e6", "ppo.lr=1"]);
     let config = Config::resolve(None, &overrides).unwrap();
     assert_eq!((config.run.steps, config.ppo.lr), (1_000_000, 1.0));
     assert!(Config::parse("[run]\nsteps = 1.5", Source::Default).is_err());
