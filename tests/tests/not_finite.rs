@@ -228,8 +228,7 @@ fn end(config: &Config, spoil: &Spoil, at: usize) -> (TrainError, Vec<(String, V
     let bits = |(name, numbers): (String, Vec<f32>)| {
         (name, numbers.into_iter().map(f32::to_bits).collect())
     };
-    let state = trainer.checkpoint().unwrap().state;
-    let optimisers = format!("{:?}", (state.lower, state.upper));
+    let optimisers = format!("{:?}", trainer.optimisers().unwrap());
     (error, weights.into_iter().map(bits).collect(), optimisers)
 }
 

@@ -16,6 +16,7 @@ use crate::{
     RolloutConfig, RunConfig, TeamGraphs, TrainError, ValueNorm, returned, seed_for,
 };
 use commformer_env::{Environment, Spec, VecEnv};
+use commformer_torch::AdamState;
 use std::ops::Range;
 use std::time::Instant;
 use tch::{Kind, Tensor};
@@ -134,9 +135,9 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     ///
     /// [`TrainError`]; a panic of the policy, of an environment or of a worker is [`TrainError::Panicked`]. The trainer is
     /// then of no use: the rollout may be half-written, and some of the iteration's steps may be taken. The
-    /// [policy](Self::policy) can still be looked at. Another call comes to [`TrainError::Failed`], and so does a
-    /// [checkpoint](Self::checkpoint); after a [`TrainError::Fault`] both come to the same fault. Other processes of the run
-    /// notice it when this trainer is dropped.
+    /// [policy](Self::policy) and the [optimisers](Self::optimisers) can still be looked at. Another call comes to
+    /// [`TrainError::Failed`], and so does a [checkpoint](Self::checkpoint); after a [`TrainError::Fault`] both come to the same
+    /// fault. Other processes of the run notice it when this trainer is dropped.
     pub fn iterate(&mut self) -> Result<IterationReport, TrainError> {
         self.sound()?;
         // A panic out of `tch::no_grad` would leave the caller's thread without gradients.
@@ -210,6 +211,16 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     /// The policy as it is now.
     pub fn policy(&self) -> &P {
         self.learner.policy()
+    }
+
+    /// The states of the optimisers as they are now, that of the policy and that of the graph, which has no parameters where
+    /// none is learned. Like the policy they can be looked at after an iteration that failed.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError`] if the device refuses a copy.
+    pub fn optimisers(&self) -> Result<[AdamState; 2], TrainError> {
+        Ok([self.learner.lower.state()?, self.learner.upper_state()?])
     }
 
     /// The policy as it is now, when nobody trains it any longer.

@@ -25,13 +25,14 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
                     all
                 });
         }
+        let [lower, upper] = self.optimisers()?;
         let budget = self.gate.as_ref().map(|gate| gate.budget.state());
         let state = TrainState {
             iteration: self.iteration,
             steps: self.steps,
             obs_version: self.spec.obs_version,
-            lower: self.learner.lower.state()?,
-            upper: self.learner.upper_state()?,
+            lower,
+            upper,
             value_norm: self.value_norm.clone(),
             graph: entries(&self.execution_graph()?)?,
             gated: self.gated,
