@@ -1,6 +1,7 @@
 //! A worker process: started, spoken with, ended.
 
 mod answers;
+mod fault;
 mod kin;
 mod printed;
 mod source;
@@ -27,59 +28,13 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+pub use fault::Fault;
 pub use source::{Checked, check};
 
 /// How much of an answer that means nothing is shown, bytes.
 const SHOWN: usize = 200;
 /// How long a hung worker may take to say where it hangs, and one that ends to end.
 const LAST_WORDS: Duration = Duration::from_millis(300);
-
-/// What happened to a worker.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The worker: its number and process.
-    pub worker: String,
-    /// What makes the environment, as `env.make` says.
-    pub make: String,
-    /// What went wrong, and where: the step, the environment.
-    pub what: String,
-    /// Python's traceback, or the last that the worker printed; can be empty.
-    pub said: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            worker,
-            make,
-            what,
-            said,
-        } = self;
-        write!(f, "{worker} of `{make}` {what}")?;
-        match said.is_empty() {
-            true => Ok(()),
-            false => write!(f, "; it said:\n{said}"),
-        }
-    }
-}
-
-impl std::error::Error for Fault {}
-
-impl Fault {
-    /// A fault of a worker that does not run, and so has said nothing.
-    pub(crate) fn of_absent(
-        worker: impl Into<String>,
-        config: &PythonConfig,
-        what: String,
-    ) -> Self {
-        Self {
-            worker: worker.into(),
-            make: config.make.clone(),
-            what,
-            said: String::new(),
-        }
-    }
-}
 
 /// A worker, and the line to it. Dropped, it ends, with whatever it has started.
 #[derive(Debug)]
