@@ -19,8 +19,7 @@
 //!
 //! // A preset, much smaller.
 //! let small = ["policy.embed_dim=16", "rollout.num_envs=4", "rollout.steps=5", "env.agents=3", "graph.sparsity=0.4"];
-//! let overrides = Overrides { set: small.map(String::from).into(), ..Overrides::default() };
-//! let config = Config::resolve(Some("signal"), &overrides)?;
+//! let config = Config::resolve(Some("signal"), &Overrides::set(&small))?;
 //!
 //! // One iteration of training.
 //! let device = compose::device(&config)?;

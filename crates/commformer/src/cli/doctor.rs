@@ -51,10 +51,5 @@ impl Doctor {
 
 /// A preset with settings over it, on the CPU.
 fn config(preset: &str, set: &[&str]) -> Result<Config, ConfigError> {
-    let set = set.iter().map(|set| (*set).to_owned()).collect();
-    let overrides = Overrides {
-        set,
-        ..Overrides::default()
-    };
-    Config::resolve(Some(preset), &overrides)
+    Config::resolve(Some(preset), &Overrides::set(set))
 }

@@ -162,10 +162,7 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_numbers_the_parts_and_the_setting() {
-        let overrides = crate::config::Overrides {
-            set: vec!["rollout.num_envs=8000000".into()],
-            ..Default::default()
-        };
+        let overrides = crate::config::Overrides::set(&["rollout.num_envs=8000000"]);
         let config = Config::resolve(None, &overrides).unwrap();
         let estimate = estimate::at_least(&config, &config.env.spec().unwrap(), tch::Device::Cpu);
         let bytes = estimate.bytes();
