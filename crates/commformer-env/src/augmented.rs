@@ -33,21 +33,13 @@ impl Augment {
     }
 }
 
-/// How much each adds to [`Spec::obs_version`]; stacks add less, and no task has so many versions of its own.
-const VERSION_STEPS: [u32; 2] = [1 << 24, 1 << 25];
-
 impl Spec {
     /// The same task with agents that are [`Augmented`] so much.
     pub fn augmented(mut self, augment: Augment) -> Self {
         self.obs_dim = self.obs_dim.saturating_add(augment.width(&self));
-        let added = [augment.agent_id, augment.last_action];
-        for (step, _) in VERSION_STEPS
-            .into_iter()
-            .zip(added)
-            .filter(|(_, added)| *added)
-        {
-            self.obs_version = self.obs_version.wrapping_add(step);
-        }
+        // Stacks add less, and no task has so many versions of its own.
+        let added = u32::from(augment.agent_id) << 24 | u32::from(augment.last_action) << 25;
+        self.obs_version = self.obs_version.wrapping_add(added);
         self
     }
 }
@@ -163,10 +155,7 @@ impl<E: Environment> Environment for Augmented<E> {
     }
 
     fn save(&self) -> Option<Vec<u8>> {
-        saved::encode(&Wrapped {
-            task: self.task.save()?,
-            own: &self.last,
-        })
+        saved::encode_around(&self.task, &self.last)
     }
 
     fn restore(&mut self, state: &[u8], mut out: Observation<'_>) -> Result<(), StateError> {

@@ -113,6 +113,7 @@ impl Foraging {
     pub fn new(config: ForagingConfig) -> Result<Self, ConfigError> {
         config.check()?;
         let of_agent = if config.observe_agent_levels { 3 } else { 2 };
+        let obs_dim = 3 * config.food + of_agent * config.agents;
         Ok(Self {
             state: State {
                 agents: vec![Item::default(); config.agents],
@@ -122,13 +123,9 @@ impl Foraging {
             field: vec![0; config.rows * config.cols],
             moves: vec![(NONE, 0); config.agents],
             spec: Spec {
-                agents: config.agents,
-                obs_dim: 3 * config.food + of_agent * config.agents,
-                obs_version: 1,
-                state_dim: 0,
-                actions: ActionSpace::Discrete(NAMES.len()),
                 masks_actions: config.mask_actions,
                 metrics: ["success", "collected"].map(Into::into).into(),
+                ..Spec::new(config.agents, obs_dim, ActionSpace::Discrete(NAMES.len()))
             },
             config,
         })

@@ -34,104 +34,65 @@ macro_rules! forward_environment {
     (|$this:ident| $task:expr => $($method:ident)+) => {
         $($crate::forward_environment! { @$method $this, $task })+
     };
-    (@spec $this:ident, $task:expr) => {
-        fn spec(&self) -> &$crate::Spec {
+    (@spec $($to:tt)+) => {
+        $crate::forward_environment! { @to $($to)+, spec(&self) -> &$crate::Spec }
+    };
+    (@reset $($to:tt)+) => {
+        $crate::forward_environment! { @to $($to)+,
+            reset(&mut self, rng: &mut $crate::Rng, out: $crate::Observation<'_>) -> () }
+    };
+    (@step $($to:tt)+) => {
+        $crate::forward_environment! { @to $($to)+, step(&mut self,
+            actions: $crate::Actions<'_>, rng: &mut $crate::Rng, out: $crate::Observation<'_>, rewards: &mut [f32]
+        ) -> $crate::Status }
+    };
+    (@metrics $($to:tt)+) => {
+        $crate::forward_environment! { @to $($to)+, metrics(&self, out: &mut [f32]) -> () }
+    };
+    (@progress $($to:tt)+) => {
+        $crate::forward_environment! { @to $($to)+, progress(&mut self, share: f64) -> () }
+    };
+    (@global_state $($to:tt)+) => {
+        $crate::forward_environment! { @to $($to)+, global_state(&self, out: &mut [f32]) -> () }
+    };
+    (@save $($to:tt)+) => {
+        $crate::forward_environment! { @to $($to)+, save(&self) -> Option<Vec<u8>> }
+    };
+    (@restore $($to:tt)+) => {
+        $crate::forward_environment! { @to $($to)+,
+            restore(&mut self, state: &[u8], out: $crate::Observation<'_>) -> Result<(), $crate::StateError> }
+    };
+    (@sources $($to:tt)+) => {
+        $crate::forward_environment! { @to $($to)+, sources(&self) -> Option<&[usize]> }
+    };
+    (@must_receive $($to:tt)+) => {
+        $crate::forward_environment! { @to $($to)+, must_receive(&self) -> Option<&[bool]> }
+    };
+    (@departed $($to:tt)+) => {
+        $crate::forward_environment! { @to $($to)+, departed(&self) -> &[bool] }
+    };
+    (@action_names $($to:tt)+) => {
+        $crate::forward_environment! { @to $($to)+, action_names(&self) -> Vec<String> }
+    };
+    (@agent_names $($to:tt)+) => {
+        $crate::forward_environment! { @to $($to)+, agent_names(&self) -> Vec<String> }
+    };
+    (@draw $($to:tt)+) => {
+        $crate::forward_environment! { @to $($to)+, draw(&self, frame: &mut $crate::Frame) -> () }
+    };
+    (@remote $($to:tt)+) => {
+        $crate::forward_environment! { @to $($to)+, remote(&mut self) -> Option<&mut dyn $crate::Remote> }
+    };
+    (@to $this:ident, $task:expr, $name:ident(&self $(, $argument:ident: $type:ty)*) -> $result:ty) => {
+        fn $name(&self $(, $argument: $type)*) -> $result {
             let $this = self;
-            $task.spec()
+            $task.$name($($argument),*)
         }
     };
-    (@reset $this:ident, $task:expr) => {
-        fn reset(&mut self, rng: &mut $crate::Rng, out: $crate::Observation<'_>) {
+    (@to $this:ident, $task:expr, $name:ident(&mut self $(, $argument:ident: $type:ty)*) -> $result:ty) => {
+        fn $name(&mut self $(, $argument: $type)*) -> $result {
             let $this = self;
-            $task.reset(rng, out);
-        }
-    };
-    (@step $this:ident, $task:expr) => {
-        fn step(
-            &mut self,
-            actions: $crate::Actions<'_>,
-            rng: &mut $crate::Rng,
-            out: $crate::Observation<'_>,
-            rewards: &mut [f32],
-        ) -> $crate::Status {
-            let $this = self;
-            $task.step(actions, rng, out, rewards)
-        }
-    };
-    (@metrics $this:ident, $task:expr) => {
-        fn metrics(&self, out: &mut [f32]) {
-            let $this = self;
-            $task.metrics(out);
-        }
-    };
-    (@progress $this:ident, $task:expr) => {
-        fn progress(&mut self, share: f64) {
-            let $this = self;
-            $task.progress(share);
-        }
-    };
-    (@global_state $this:ident, $task:expr) => {
-        fn global_state(&self, out: &mut [f32]) {
-            let $this = self;
-            $task.global_state(out);
-        }
-    };
-    (@save $this:ident, $task:expr) => {
-        fn save(&self) -> Option<Vec<u8>> {
-            let $this = self;
-            $task.save()
-        }
-    };
-    (@restore $this:ident, $task:expr) => {
-        fn restore(
-            &mut self,
-            state: &[u8],
-            out: $crate::Observation<'_>,
-        ) -> Result<(), $crate::StateError> {
-            let $this = self;
-            $task.restore(state, out)
-        }
-    };
-    (@sources $this:ident, $task:expr) => {
-        fn sources(&self) -> Option<&[usize]> {
-            let $this = self;
-            $task.sources()
-        }
-    };
-    (@must_receive $this:ident, $task:expr) => {
-        fn must_receive(&self) -> Option<&[bool]> {
-            let $this = self;
-            $task.must_receive()
-        }
-    };
-    (@departed $this:ident, $task:expr) => {
-        fn departed(&self) -> &[bool] {
-            let $this = self;
-            $task.departed()
-        }
-    };
-    (@action_names $this:ident, $task:expr) => {
-        fn action_names(&self) -> Vec<String> {
-            let $this = self;
-            $task.action_names()
-        }
-    };
-    (@agent_names $this:ident, $task:expr) => {
-        fn agent_names(&self) -> Vec<String> {
-            let $this = self;
-            $task.agent_names()
-        }
-    };
-    (@draw $this:ident, $task:expr) => {
-        fn draw(&self, frame: &mut $crate::Frame) {
-            let $this = self;
-            $task.draw(frame);
-        }
-    };
-    (@remote $this:ident, $task:expr) => {
-        fn remote(&mut self) -> Option<&mut dyn $crate::Remote> {
-            let $this = self;
-            $task.remote()
+            $task.$name($($argument),*)
         }
     };
 }

@@ -2,7 +2,7 @@
 //!
 //! The count includes what other threads and libtorch ask for. So measure while nothing else is at work.
 
-use crate::{Batch, Environment, VecEnv, VecEnvError};
+use crate::{Buffers, Environment, VecEnv, VecEnvError};
 
 /// Bytes that the C library has from the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +57,8 @@ pub(crate) fn has_room(sizes: &[usize]) -> bool {
 }
 
 /// Bytes that an environment of a task takes in a [`VecEnv`], with the rows that it writes: measured on a few
-/// environments, each made by `make`. A step asks for no memory, so none is taken. Where there is no memory even for
-/// these few, it is what their observations alone take. `None` where nothing can be measured.
+/// environments, each made by `make`, at an episode's beginning, because steps ask for no more. Where there is no memory
+/// even for these few, it is what their observations alone take. `None` where nothing can be measured.
 ///
 /// # Errors
 ///
@@ -86,17 +86,8 @@ pub fn of_an_environment<E: Environment, Error>(
         }
         Err(_) => return Ok(None),
     };
-    let spec = envs.spec();
-    let agents = MEASURED_ENVS * spec.agents;
-    let mut obs = vec![0.0; agents * spec.obs_dim];
-    let mut available = vec![false; MEASURED_ENVS * spec.available_len()];
-    let mut active = vec![false; agents];
-    let out = Batch {
-        obs: &mut obs,
-        available: &mut available,
-        active: &mut active,
-    };
-    let reset = envs.reset(out);
+    let mut out = Buffers::of(&envs);
+    let reset = out.reset(&mut envs);
     let after = now();
     Ok(reset.ok().and(before.zip(after)).map(|(before, after)| {
         let bytes = after.in_use.saturating_sub(before.in_use);

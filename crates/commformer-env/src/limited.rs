@@ -57,10 +57,7 @@ impl<E: Environment> Environment for TimeLimit<E> {
     }
 
     fn save(&self) -> Option<Vec<u8>> {
-        saved::encode(&Wrapped {
-            task: self.task.save()?,
-            own: self.steps,
-        })
+        saved::encode_around(&self.task, &self.steps)
     }
 
     fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {

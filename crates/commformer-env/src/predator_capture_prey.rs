@@ -128,8 +128,6 @@ pub struct PredatorCapturePrey {
     #[serde(skip_serializing)]
     grid: Grid,
     #[serde(skip_serializing)]
-    limit: u32,
-    #[serde(skip_serializing)]
     spec: Spec,
 }
 
@@ -147,38 +145,17 @@ impl PredatorCapturePrey {
     pub fn new(config: PredatorCapturePreyConfig) -> Result<Self, ConfigError> {
         check(&config)?;
         let grid = Grid::new(config.dim, config.vision);
-        let room = grid.cells();
-        let allowed = format!("1 to {room}, the cells of the grid");
-        require(
-            (1..=room).contains(&config.capture),
-            "capture",
-            config.capture,
-            allowed,
-        )?;
-        let allowed = format!("0 to {room}, the cells of the grid");
-        require(
-            config.perception <= room,
-            "perception",
-            config.perception,
-            allowed,
-        )?;
         let sight = config.capture_vision.unwrap_or(0);
         let allowed = format!("0 to {}, the `vision` of perception agents", config.vision);
         require(sight <= config.vision, "capture_vision", sight, allowed)?;
-        let agents = config.perception + config.capture;
+        let agents = config.agents();
         Ok(Self {
             hunt: Hunt::new(grid, agents, config.prey, "perception + capture")?,
             captured: vec![false; config.capture],
             grid,
-            limit: config.episode_limit(),
             spec: Spec {
-                agents,
-                obs_dim: grid.obs_dim(),
-                obs_version: 1,
-                state_dim: 0,
-                actions: ActionSpace::Discrete(ACTIONS),
-                masks_actions: false,
-                metrics: ["success"].map(Into::into).into(),
+                metrics: vec!["success".into()],
+                ..Spec::new(agents, grid.obs_dim(), ActionSpace::Discrete(ACTIONS))
             },
             config,
         })
@@ -295,7 +272,8 @@ impl Environment for PredatorCapturePrey {
             };
         }
         self.observe(out);
-        self.hunt.status(self.config.mode, self.done(), self.limit)
+        let limit = self.config.episode_limit();
+        self.hunt.status(self.config.mode, self.done(), limit)
     }
 
     fn metrics(&self, out: &mut [f32]) {

@@ -92,8 +92,6 @@ pub struct PredatorPrey {
     #[serde(skip_serializing)]
     grid: Grid,
     #[serde(skip_serializing)]
-    limit: u32,
-    #[serde(skip_serializing)]
     spec: Spec,
 }
 
@@ -110,18 +108,13 @@ impl PredatorPrey {
     pub fn new(config: PredatorPreyConfig) -> Result<Self, ConfigError> {
         check(&config)?;
         let grid = Grid::new(config.dim, config.vision);
+        let actions = ActionSpace::Discrete(MOVES.len() - usize::from(config.no_stay));
         Ok(Self {
             hunt: Hunt::new(grid, config.agents, config.prey, "agents")?,
             grid,
-            limit: config.episode_limit(),
             spec: Spec {
-                agents: config.agents,
-                obs_dim: grid.obs_dim(),
-                obs_version: 1,
-                state_dim: 0,
-                actions: ActionSpace::Discrete(if config.no_stay { 4 } else { 5 }),
-                masks_actions: false,
-                metrics: ["success"].map(Into::into).into(),
+                metrics: vec!["success".into()],
+                ..Spec::new(config.agents, grid.obs_dim(), actions)
             },
             config,
         })
@@ -185,8 +178,8 @@ impl Environment for PredatorPrey {
             *reward += hunt.reward(config.mode, agent);
         }
         self.observe(out);
-        self.hunt
-            .status(self.config.mode, self.hunt.all_reached(), self.limit)
+        let (hunt, limit) = (&self.hunt, self.config.episode_limit());
+        hunt.status(self.config.mode, hunt.all_reached(), limit)
     }
 
     fn metrics(&self, out: &mut [f32]) {

@@ -1,7 +1,10 @@
 //! Tasks as bytes, in the middle of an episode.
 
-use crate::StateError;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use crate::{Environment, StateError};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, Error},
+};
 
 /// No state of a task is larger; a length beyond it is damage, not data.
 const LIMIT: usize = 1 << 30;
@@ -36,6 +39,19 @@ pub(crate) fn decode<T: DeserializeOwned>(
     Ok(task)
 }
 
+/// A text among the settings of a task. Of a state it is read byte by byte: as a text, it would be given whatever room a
+/// hostile state claims.
+pub(crate) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    if from.is_human_readable() {
+        return Option::deserialize(from);
+    }
+    let bytes = Option::<Vec<u8>>::deserialize(from)?;
+    bytes
+        .map(String::from_utf8)
+        .transpose()
+        .map_err(D::Error::custom)
+}
+
 /// `save` and `restore` of an [`Environment`](crate::Environment) that is written as a whole and has its settings in
 /// `config`. The method named shows the present state.
 macro_rules! save_whole {
@@ -63,6 +79,12 @@ pub(crate) struct Wrapped<T> {
     pub task: Vec<u8>,
     /// What the wrapper remembers itself.
     pub own: T,
+}
+
+/// A task that wraps another as bytes, with what it remembers itself.
+pub(crate) fn encode_around(task: &impl Environment, own: &impl Serialize) -> Option<Vec<u8>> {
+    let task = task.save()?;
+    encode(&Wrapped { task, own })
 }
 
 /// Checks how many numbers a wrapper remembers, all its agents together. `advice` says which setting to restore.

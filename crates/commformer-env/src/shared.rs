@@ -64,8 +64,7 @@ impl<E: Environment> Environment for SharedReward<E> {
         mut out: Observation<'_>,
         rewards: &mut [f32],
     ) -> Status {
-        let whole = out.front(out.obs.len());
-        let status = self.task.step(actions, rng, whole, rewards);
+        let status = self.task.step(actions, rng, out.reborrow(), rewards);
         let departed = self.task.departed();
         self.vacant.settle(rewards, out.active, departed);
         let sum: f32 = rewards.iter().sum();
@@ -83,10 +82,7 @@ impl<E: Environment> Environment for SharedReward<E> {
     }
 
     fn save(&self) -> Option<Vec<u8>> {
-        saved::encode(&Wrapped {
-            task: self.task.save()?,
-            own: &self.vacant,
-        })
+        saved::encode_around(&self.task, &self.vacant)
     }
 
     fn restore(&mut self, state: &[u8], out: Observation<'_>) -> Result<(), StateError> {

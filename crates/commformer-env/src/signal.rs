@@ -138,13 +138,8 @@ impl Signal {
             },
             sources: derangement(agents, &mut Rng::new(config.source_seed, SOURCE_STREAM)),
             spec: Spec {
-                agents,
-                obs_dim: symbols + 1 + agents,
-                obs_version: 1,
-                state_dim: 0,
-                actions: ActionSpace::Discrete(symbols),
-                masks_actions: false,
                 metrics: ["accuracy", "cued_accuracy"].map(Into::into).into(),
+                ..Spec::new(agents, symbols + 1 + agents, ActionSpace::Discrete(symbols))
             },
             config,
         })

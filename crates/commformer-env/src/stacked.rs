@@ -141,10 +141,7 @@ impl<E: Environment> Environment for Stacked<E> {
         // What each agent saw before the present step, (N, k - 1, O). The present the task shows again.
         let rows = self.seen.chunks_exact(self.spec.obs_dim);
         let before: Vec<f32> = rows.flat_map(|row| &row[self.width..]).copied().collect();
-        saved::encode(&Wrapped {
-            task: self.task.save()?,
-            own: before,
-        })
+        saved::encode_around(&self.task, &before)
     }
 
     fn restore(&mut self, state: &[u8], mut out: Observation<'_>) -> Result<(), StateError> {

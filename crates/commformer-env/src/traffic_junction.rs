@@ -113,6 +113,7 @@ impl TrafficJunction {
         config.check()?;
         let roads = Roads::new(config.difficulty, config.dim)?;
         let side = 2 * config.vision + 1;
+        let obs_dim = OWN + side * side * (roads.ids + CLASS_CHANNELS);
         Ok(Self {
             state: State {
                 places: vec![None; config.agents],
@@ -125,13 +126,8 @@ impl TrafficJunction {
             on_cell: vec![0; roads.extent * roads.extent],
             departed: vec![false; config.agents],
             spec: Spec {
-                agents: config.agents,
-                obs_dim: OWN + side * side * (roads.ids + CLASS_CHANNELS),
-                obs_version: 1,
-                state_dim: 0,
-                actions: ActionSpace::Discrete(2),
-                masks_actions: false,
                 metrics: ["success", "crashes", "cars"].map(Into::into).into(),
+                ..Spec::new(config.agents, obs_dim, ActionSpace::Discrete(2))
             },
             roads,
             config,

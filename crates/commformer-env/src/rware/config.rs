@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
 use super::{Warehouse, floor::Floor};
-use crate::{ConfigError, Environment, Task, error::require, settings::check};
+use crate::{ConfigError, Environment, Task, error::require, saved, settings::check};
 
 /// How large a warehouse is, as the tasks of the package `rware` are called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +62,7 @@ pub struct WarehouseConfig {
     pub column_height: usize,
     /// A floor plan in place of `size` and `column_height`: lines of equal length, of `x` for a shelf, `.` for a free
     /// cell and `g` for a goal. Spaces do not count, and an empty one is none. At most 100 lines of 100 cells.
+    #[serde(deserialize_with = "saved::text")]
     pub floor_plan: Option<String>,
     /// Cells that a robot sees in each direction; 1 is a window of 3 x 3.
     #[default = 1]

@@ -109,13 +109,12 @@ impl Warehouse {
             shelf_at: vec![NONE; floor.cells()],
             moves: Moves::new(config.agents, floor.cells(), floor.width),
             spec: Spec {
-                agents: config.agents,
-                obs_dim: sight.obs_dim(),
-                obs_version: 1,
-                state_dim: 0,
-                actions: ActionSpace::Discrete(ACTIONS.len()),
-                masks_actions: false,
-                metrics: ["deliveries"].map(Into::into).into(),
+                metrics: vec!["deliveries".into()],
+                ..Spec::new(
+                    config.agents,
+                    sight.obs_dim(),
+                    ActionSpace::Discrete(ACTIONS.len()),
+                )
             },
             sight,
             floor,

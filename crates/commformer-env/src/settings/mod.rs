@@ -281,7 +281,11 @@ pub fn check<C: Serialize + JsonSchema + 'static>(config: &C) -> Result<(), Conf
                 let number = i128::from(*number);
                 (range.contains_whole(number), number.to_string())
             }
-            Some(Cbor::Float(number)) => (range.contains(*number), shown(&Value::Float(*number))),
+            Some(Cbor::Float(number)) => {
+                // By the digits that were typed: 0.01 in single precision is less than 0.01.
+                let typed = shown(&Value::Float(*number));
+                (range.contains(typed.parse().unwrap_or(*number)), typed)
+            }
             _ => return Ok(()),
         };
         let field = setting.name.as_str();

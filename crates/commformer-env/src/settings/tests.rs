@@ -27,6 +27,7 @@ struct Paint {
     #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 1.0))]
     share: f32,
     any: f64,
+    #[schemars(range(min = 0.01, max = 0.8))]
     least: Option<f32>,
     colour: Colour,
     other: Option<Colour>,
@@ -160,6 +161,15 @@ fn what_is_out_of_range_is_named_with_its_digits() {
         "`any` is NaN, but must be a finite number"
     );
     assert!(refused(|paint| paint.least = Some(f32::INFINITY)).contains("`least` is inf"));
+    // In single precision the first lies below 0.01 and the second above 0.8.
+    for bound in [0.01_f32, 0.8] {
+        let paint = Paint {
+            least: Some(bound),
+            ..Paint::default()
+        };
+        assert_eq!(check(&paint), Ok(()));
+    }
+    assert!(refused(|paint| paint.least = Some(0.009_999)).contains("`least` is 0.009999"));
 }
 
 #[test]

@@ -35,7 +35,7 @@ const METRICS: [&str; 6] = ["won", "kills", "losses", "damage", "progress", "tim
 ///   [cone of sight](SmacConfig::sight_cone), the last four look north, south, east or west, and leave the unit
 ///   to what it was told. Whom an agent does not see it cannot attack; other settings
 ///   [change that](SmacConfig::mask_attacks).
-/// - Observation and [state](Self::state): see [`Layout`](super::Layout).
+/// - Observation and [state](Environment::global_state): see [`Layout`](super::Layout).
 /// - Reward, of the team: what the enemies lost of hit points and shields, 10 for each of them that died, and
 ///   200 for the win, scaled so that the most there is to earn is 20. What grows back and is lost again pays once,
 ///   unless [`SmacConfig::reward`] says otherwise.
@@ -128,6 +128,7 @@ impl Smac {
         let cone = config.cone();
         let [agents, enemies] = scenario.counts();
         let count = agent_actions(&scenario, cone);
+        let obs_dim = config.layout.obs_dim(&scenario, config.eyesight());
         Ok(Self {
             progress: Progress {
                 steps: 0,
@@ -146,13 +147,10 @@ impl Smac {
             limit: config.episode_limit.unwrap_or(scenario.limit),
             enemy_health: 1.0,
             spec: Spec {
-                agents,
-                obs_dim: config.layout.obs_dim(&scenario, config.eyesight()),
-                obs_version: 1,
                 state_dim: config.layout.state_len(&scenario, cone),
-                actions: ActionSpace::Discrete(count),
                 masks_actions: true,
                 metrics: METRICS.map(Into::into).into(),
+                ..Spec::new(agents, obs_dim, ActionSpace::Discrete(count))
             },
             battle: Battle::with_search(scenario, config.enemy_search),
             config,
@@ -200,22 +198,6 @@ impl Smac {
     /// [attacks are not masked](SmacConfig::mask_attacks).
     pub(super) fn able(&self) -> &[bool] {
         &self.able
-    }
-
-    /// Numbers in the [`state`](Self::state).
-    pub fn state_len(&self) -> usize {
-        let layout = self.config.layout;
-        layout.state_len(self.battle.scenario(), self.config.cone())
-    }
-
-    /// Writes the state, which no agent sees, of the [layout](SmacConfig::layout).
-    ///
-    /// # Panics
-    ///
-    /// If `out` is not of the length [`state_len`](Self::state_len), or no episode has begun.
-    pub fn state(&self, out: &mut [f32]) {
-        assert_eq!(out.len(), self.state_len(), "the length of the state");
-        self.scene().state(self.config.layout, out);
     }
 
     fn scene(&self) -> Scene<'_> {
@@ -365,7 +347,8 @@ impl Environment for Smac {
     }
 
     fn global_state(&self, out: &mut [f32]) {
-        self.state(out);
+        assert_eq!(out.len(), self.spec.state_dim, "the length of the state");
+        self.scene().state(self.config.layout, out);
     }
 
     fn save(&self) -> Option<Vec<u8>> {

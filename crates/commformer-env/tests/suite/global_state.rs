@@ -2,7 +2,8 @@
 
 use commformer_env::smac::{Smac, SmacConfig};
 use commformer_env::{
-    Actions, Buffers, EnvState, PredatorPrey, PredatorPreyConfig, Rng, Status, VecEnv, VecEnvError,
+    Actions, Buffers, EnvState, Environment, PredatorPrey, PredatorPreyConfig, Rng, Status, VecEnv,
+    VecEnvError,
 };
 
 use crate::single::Single;
@@ -23,8 +24,8 @@ fn battle() -> Smac {
 
 /// The state of a battle by itself.
 fn own(battle: &Smac) -> Vec<f32> {
-    let mut state = vec![f32::NAN; battle.state_len()];
-    battle.state(&mut state);
+    let mut state = vec![f32::NAN; battle.spec().state_dim];
+    battle.global_state(&mut state);
     state
 }
 
@@ -61,7 +62,6 @@ impl Team {
 fn environments_give_what_each_gives_by_itself() {
     let mut team = Team::new();
     let width = team.envs.spec().state_dim;
-    assert_eq!(width, battle().state_len());
     let missing = team.envs.global_states(&mut vec![0.0; ENVS * width]);
     assert!(matches!(missing, Err(VecEnvError::NotReset)));
     team.envs.keep_final_states();

@@ -1,7 +1,7 @@
 //! A task that shows what it is told to, for the tests.
 
 use commformer_env::{
-    ActionSpace, Actions, Environment, Frame, Observation, Remote, Rng, Spec, StateError, Status,
+    ActionSpace, Actions, Environment, Observation, Remote, Rng, Spec, StateError, Status,
 };
 
 /// A state as a task shows it to two agents with two numbers each.
@@ -33,13 +33,10 @@ impl Shown {
             leaves,
             end,
             spec: Spec {
-                agents: 2,
-                obs_dim: 2,
                 obs_version: 7,
-                state_dim: 0,
-                actions: ActionSpace::Discrete(2),
                 masks_actions: true,
                 metrics: vec!["at".into()],
+                ..Spec::new(2, 2, ActionSpace::Discrete(2))
             },
             failure: None,
         }
@@ -100,31 +97,11 @@ impl Environment for Shown {
         Ok(())
     }
 
-    fn sources(&self) -> Option<&[usize]> {
-        Some(&[1, 0])
-    }
-
-    fn must_receive(&self) -> Option<&[bool]> {
-        Some(&[true, false])
-    }
-
     fn departed(&self) -> &[bool] {
         match self.leaves {
             true => &self.scenes[self.at].departed,
             false => &[],
         }
-    }
-
-    fn action_names(&self) -> Vec<String> {
-        vec!["left".into(), "right".into()]
-    }
-
-    fn agent_names(&self) -> Vec<String> {
-        vec!["Ann".into(), "Bob".into()]
-    }
-
-    fn draw(&self, frame: &mut Frame) {
-        frame.size = [3.0, 4.0];
     }
 
     fn remote(&mut self) -> Option<&mut dyn Remote> {

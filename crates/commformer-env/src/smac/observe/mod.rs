@@ -47,39 +47,25 @@ pub enum Layout {
 impl Layout {
     /// Numbers in an agent's observation (O).
     pub(super) fn obs_dim(self, scenario: &Scenario, sight: Sight) -> usize {
-        let Sizes {
-            others,
-            enemies,
-            own,
-            foe,
-            look,
-            actions,
-        } = Sizes::of(scenario, sight.cone);
+        let of = Sizes::of(scenario, sight.cone);
         let place = if sight.position { 2 } else { 0 };
-        let seen = enemies * (4 + foe) + others * (4 + own) + MOVES.len() + own + place + look;
+        let own = MOVES.len() + of.own + place + of.look;
+        let seen = of.enemies * (4 + of.foe) + of.others * (4 + of.own) + own;
         match self {
             Self::Oxwhirl => seen,
-            Self::Commformer => seen + 4 + (others + 1) * (actions + 1),
+            Self::Commformer => seen + 4 + (of.others + 1) * (of.actions + 1),
         }
     }
 
     /// Numbers in the state: one for the team, or (N, S) for each of its agents.
     pub(super) fn state_len(self, scenario: &Scenario, cone: Option<Cone>) -> usize {
-        let Sizes {
-            others,
-            enemies,
-            own,
-            foe,
-            look,
-            actions,
-        } = Sizes::of(scenario, cone);
-        let agents = others + 1;
+        let of = Sizes::of(scenario, cone);
+        let (agents, own) = (of.others + 1, of.own + of.look + of.actions);
         match self {
-            Self::Oxwhirl => agents * (3 + own + look + actions) + enemies * (2 + foe),
+            Self::Oxwhirl => agents * (3 + own) + of.enemies * (2 + of.foe),
             Self::Commformer => {
-                let ally = 7 + own + look + actions;
-                let agent = 6 + own + look + actions;
-                agents * (others * ally + enemies * (7 + foe) + MOVES.len() + agent + agents)
+                let others = of.others * (7 + own) + of.enemies * (7 + of.foe);
+                agents * (others + MOVES.len() + 6 + own + agents)
             }
         }
     }

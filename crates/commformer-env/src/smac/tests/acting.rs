@@ -139,24 +139,14 @@ fn actions_become_orders_and_what_is_not_available_is_stop() {
 
 #[test]
 fn the_dead_are_not_active_and_can_only_do_nothing() {
-    let mut killer = marine();
-    killer.weapon = killer.weapon.map(|gun| Weapon {
-        damage: 1000.0,
-        ..gun
-    });
-    let mut scenario = scenario(&[marine(), marine()], &[killer]);
+    let mut scenario = scenario(&[marine(), marine()], &[hits(1000.0)]);
     scenario.first_order = FirstOrder::AttackMove([10.0, 16.0]);
     let mut team = Team::at(
         &[[10.0, 16.0], [31.0, 23.0], [14.0, 16.0]],
         scenario,
         config(),
     );
-    let mut steps = 0;
-    while team.active[0] && steps < 20 {
-        team.step(&[1, 1]);
-        steps += 1;
-    }
-    assert_eq!(team.active, [false, true]);
+    team.lose_the_first();
     assert_eq!(team.open(0), [0]);
     assert!(team.row(0).iter().all(|&number| number == 0.0));
     assert_eq!(
@@ -173,15 +163,8 @@ fn the_dead_are_not_active_and_can_only_do_nothing() {
 fn episodes_begin_only_where_units_can_be() {
     let mut team = Team::new(scenario(&[marine()], &[marine()]), config());
     let mut error = |points: &[[f32; 2]]| {
-        let out = Observation {
-            obs: &mut team.obs,
-            available: &mut team.available,
-            active: &mut team.active,
-        };
-        team.env
-            .reset_to(points, &mut team.rng, out)
-            .unwrap_err()
-            .to_string()
+        let begun = team.call(|env, rng, out| env.reset_to(points, rng, out));
+        begun.unwrap_err().to_string()
     };
     assert!(error(&[[10.0, 16.0]]).contains("`points` is 1 points, but must be 2"));
     assert!(error(&[[10.0, 16.0], [10.0, 4.0]]).contains("[10.0, 4.0]"));

@@ -143,22 +143,11 @@ fn every_action_has_a_name() {
 
 #[test]
 fn the_dead_do_not_look() {
-    let killer = Unit {
-        weapon: marine().weapon.map(|gun| Weapon {
-            damage: 1000.0,
-            ..gun
-        }),
-        ..marine()
-    };
-    let mut battle = scenario(&vec![marine(); 2], &[killer]);
+    let mut battle = scenario(&vec![marine(); 2], &[hits(1000.0)]);
     battle.first_order = FirstOrder::AttackMove([10.0, 16.0]);
     let points = [[10.0, 16.0], [31.0, 23.0], [14.0, 16.0]];
     let mut team = Team::at(&points, battle, config(90.0));
-    let mut steps = 0;
-    while team.active[0] && steps < 20 {
-        team.step(&[1, 1]);
-        steps += 1;
-    }
+    team.lose_the_first();
     assert_eq!(team.open(0), [0]);
     team.step(&[7, 1]);
     assert!(team.row(0).iter().all(|&number| number == 0.0));
@@ -185,7 +174,7 @@ fn where_agents_look_is_in_observations_and_states() {
         };
         Team::at(&points, battle.clone(), config)
     };
-    let sizes = |team: &Team| [team.env.spec().obs_dim, team.env.state_len()];
+    let sizes = |team: &Team| [team.env.spec().obs_dim, team.env.spec().state_dim];
     // Seven actions become eleven; two numbers more where somebody looks.
     let grown = |layout| {
         let [new, old] = [Some(90.0), None].map(|cone| sizes(&with(layout, cone)));

@@ -51,6 +51,13 @@ pub fn marine() -> Unit {
     }
 }
 
+/// A Marine whose gun does so much damage.
+pub fn hits(damage: f32) -> Unit {
+    let mut unit = marine();
+    unit.weapon = unit.weapon.map(|gun| Weapon { damage, ..gun });
+    unit
+}
+
 /// A gun that hits the ground only, and a shield.
 pub fn stalker() -> Unit {
     let mut unit = Unit {
@@ -176,22 +183,23 @@ impl Team {
         team
     }
 
-    pub fn begin(&mut self, points: &[[f32; 2]]) {
+    /// Calls the task with the buffers to write to.
+    pub fn call<T>(&mut self, call: impl FnOnce(&mut Smac, &mut Rng, Observation<'_>) -> T) -> T {
         let out = Observation {
             obs: &mut self.obs,
             available: &mut self.available,
             active: &mut self.active,
         };
-        self.env.reset_to(points, &mut self.rng, out).unwrap();
+        call(&mut self.env, &mut self.rng, out)
+    }
+
+    pub fn begin(&mut self, points: &[[f32; 2]]) {
+        self.call(|env, rng, out| env.reset_to(points, rng, out))
+            .unwrap();
     }
 
     pub fn reset(&mut self) {
-        let out = Observation {
-            obs: &mut self.obs,
-            available: &mut self.available,
-            active: &mut self.active,
-        };
-        self.env.reset(&mut self.rng, out);
+        self.call(|env, rng, out| env.reset(rng, out));
     }
 
     pub fn step(&mut self, actions: &[i64]) -> Status {
@@ -209,12 +217,17 @@ impl Team {
     }
 
     pub fn restore(&mut self, state: &[u8]) -> Result<(), StateError> {
-        let out = Observation {
-            obs: &mut self.obs,
-            available: &mut self.available,
-            active: &mut self.active,
-        };
-        self.env.restore(state, out)
+        self.call(|env, _, out| env.restore(state, out))
+    }
+
+    /// Lets two agents stand until the first is dead.
+    pub fn lose_the_first(&mut self) {
+        for _ in 0..20 {
+            if self.active[0] {
+                self.step(&[1, 1]);
+            }
+        }
+        assert_eq!(self.active, [false, true]);
     }
 
     pub fn units(&self) -> &[UnitState] {
@@ -239,8 +252,8 @@ impl Team {
     }
 
     pub fn state(&self) -> Vec<f32> {
-        let mut state = vec![f32::NAN; self.env.state_len()];
-        self.env.state(&mut state);
+        let mut state = vec![f32::NAN; self.env.spec().state_dim];
+        self.env.global_state(&mut state);
         state
     }
 

@@ -178,12 +178,7 @@ fn a_healer_does_not_take_enemies_for_its_patients() {
 
 #[test]
 fn a_dead_agent_of_commformer_shows_its_number_only() {
-    let mut killer = marine();
-    killer.weapon = killer.weapon.map(|gun| Weapon {
-        damage: 1000.0,
-        ..gun
-    });
-    let mut scenario = scenario(&[marine(), marine()], &[killer]);
+    let mut scenario = scenario(&[marine(), marine()], &[hits(1000.0)]);
     scenario.first_order = FirstOrder::AttackMove([10.0, 16.0]);
     let config = SmacConfig {
         layout: Layout::Commformer,
@@ -194,12 +189,7 @@ fn a_dead_agent_of_commformer_shows_its_number_only() {
         scenario,
         config,
     );
-    let mut steps = 0;
-    while team.active[0] && steps < 20 {
-        team.step(&[1, 1]);
-        steps += 1;
-    }
-    assert_eq!(team.active, [false, true]);
+    team.lose_the_first();
     let hot = |row: &[f32]| row.iter().filter(|&&number| number != 0.0).count();
     assert_eq!(
         (hot(team.row(0)), team.row(0).iter().rev().nth(1)),

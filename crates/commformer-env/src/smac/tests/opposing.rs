@@ -96,12 +96,7 @@ fn how_often_enemies_look_around_is_a_setting() {
 
 #[test]
 fn enemies_that_look_for_the_agents_go_on_to_the_next_when_one_is_dead() {
-    let mut killer = marine();
-    killer.weapon = killer.weapon.map(|gun| Weapon {
-        damage: 1000.0,
-        ..gun
-    });
-    let mut battle = scenario(&vec![marine(); 2], &[killer]);
+    let mut battle = scenario(&vec![marine(); 2], &[hits(1000.0)]);
     battle.first_order = FirstOrder::AttackAgents;
     let points = [[4.0, 16.0], [12.0, 16.0], [20.0, 16.0]];
     let mut team = Team::at(&points, battle, SmacConfig::default());

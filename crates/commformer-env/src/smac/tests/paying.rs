@@ -13,12 +13,6 @@ fn weak() -> Unit {
     }
 }
 
-fn hits(damage: f32) -> Unit {
-    let mut unit = marine();
-    unit.weapon = unit.weapon.map(|gun| Weapon { damage, ..gun });
-    unit
-}
-
 #[test]
 fn one_shot_that_wins_pays_all_there_is() {
     let mut team = Team::at(

@@ -253,13 +253,8 @@ fn kite_steps_away_from_blades_while_its_weapon_is_not_ready() {
 
 #[test]
 fn healers_heal_the_most_hurt_and_follow_the_others() {
-    let mut wounding = marine();
-    wounding.weapon = wounding.weapon.map(|gun| Weapon {
-        damage: 10.0,
-        ..gun
-    });
     let allies = [medivac(), marine(), marine()];
-    let mut battle = scenario(&allies, &[wounding]);
+    let mut battle = scenario(&allies, &[hits(10.0)]);
     battle.first_order = FirstOrder::AttackMove([10.0, 16.0]);
     let points = [[5.0, 12.0], [20.0, 12.0], [9.0, 16.0], [13.0, 16.0]];
     let mut team = Team::at(&points, battle, SmacConfig::default());
@@ -306,12 +301,7 @@ fn only_guns_give_way_and_only_to_blades_that_are_near() {
 
 #[test]
 fn healers_go_to_the_hurt_first_and_stop_above_those_who_are_well() {
-    let mut wounding = marine();
-    wounding.weapon = wounding.weapon.map(|gun| Weapon {
-        damage: 10.0,
-        ..gun
-    });
-    let mut battle = scenario(&[medivac(), marine(), marine()], &[wounding]);
+    let mut battle = scenario(&[medivac(), marine(), marine()], &[hits(10.0)]);
     battle.first_order = FirstOrder::AttackMove([24.0, 16.0]);
     let points = [[10.0, 16.0], [3.0, 16.0], [24.0, 16.0], [28.0, 16.0]];
     let mut team = Team::at(&points, battle, SmacConfig::default());

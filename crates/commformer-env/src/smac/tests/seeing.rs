@@ -176,12 +176,10 @@ fn who_comes_later_sees_only_what_was_drawn_for_it() {
 
 #[test]
 fn after_the_finders_death_the_enemy_is_found_again() {
-    let mut killer = marine();
-    killer.speed = 0.0;
-    killer.weapon = killer.weapon.map(|gun| Weapon {
-        damage: 1000.0,
-        ..gun
-    });
+    let killer = Unit {
+        speed: 0.0,
+        ..hits(1000.0)
+    };
     let mut battle = scenario(&vec![marine(); 2], &[killer]);
     battle.first_order = FirstOrder::AttackMove([30.0, 16.0]);
     // The second sees the enemy, and is out of its reach.

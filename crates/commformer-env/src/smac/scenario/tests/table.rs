@@ -143,9 +143,9 @@ fn every_map_has_the_sizes_and_rewards_of_the_table() {
             scenario.enemies.len(),
             smac.spec().actions.size(),
             smac.spec().obs_dim,
-            smac.state_len(),
+            smac.spec().state_dim,
             commformer.spec().obs_dim,
-            commformer.state_len() / scenario.allies.len(),
+            commformer.spec().state_dim / scenario.allies.len(),
         ];
         assert_eq!(found, lengths, "{name}");
         let enemies = scenario.enemies.iter().map(|&enemy| scenario.kind(enemy));
