@@ -236,28 +236,40 @@ fn a_panic_ends_the_run_with_its_message_and_a_checkpoint() {
 
 #[test]
 fn a_run_that_is_to_stop_is_saved_first() {
-    let mut config = config("signal", &["eval.episodes=2"]);
-    let per_iteration = (config.rollout.num_envs * config.rollout.steps) as u64;
-    config.run.steps = 4 * per_iteration;
-    (config.eval.every, config.run.save_every) = (100 * per_iteration, 100 * per_iteration);
-    let folder = tempfile::tempdir().unwrap();
-    let store = CheckpointStore::create(folder.path(), 1).unwrap();
-    for (stop_after, iterations, outcome) in [
-        // Even if it was to stop from the beginning.
-        (Some(0), &[1][..], Outcome::Stopped),
-        (Some(2), &[2, 3], Outcome::Stopped),
-        (Some(1), &[4], Outcome::Finished),
-        (None, &[], Outcome::Finished),
-    ] {
-        let mut ear = Ear {
-            stop_after,
-            ..Ear::default()
-        };
-        assert_eq!(run(&config, &store, None, &mut ear).unwrap(), outcome);
-        assert_eq!(ear.iterations, iterations);
+    // Rollouts draw by a threshold whose target falls from iteration to iteration.
+    let gates = [
+        "gate.mode='uncertainty'",
+        "gate.start=0.0",
+        "gate.ramp=1.0",
+        "gate.target_rate=0.25",
+    ];
+    for set in [&[][..], &gates] {
+        let mut config = config("signal", &[&["eval.episodes=2"], set].concat());
+        let per_iteration = (config.rollout.num_envs * config.rollout.steps) as u64;
+        config.run.steps = 4 * per_iteration;
+        (config.eval.every, config.run.save_every) = (100 * per_iteration, 100 * per_iteration);
+        let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let [store, whole] =
+            (folders.each_ref()).map(|folder| CheckpointStore::create(folder.path(), 1).unwrap());
+        for (stop_after, iterations, outcome) in [
+            // Even if it was to stop from the beginning.
+            (Some(0), &[1][..], Outcome::Stopped),
+            (Some(2), &[2, 3], Outcome::Stopped),
+            (Some(1), &[4], Outcome::Finished),
+            (None, &[], Outcome::Finished),
+        ] {
+            let mut ear = Ear {
+                stop_after,
+                ..Ear::default()
+            };
+            assert_eq!(run(&config, &store, None, &mut ear).unwrap(), outcome);
+            assert_eq!(ear.iterations, iterations);
+        }
+        run(&config, &whole, None, &mut Ear::default()).unwrap();
+        let [found, expected] =
+            [store, whole].map(|store| store.load(Which::Best).unwrap().checkpoint);
+        assert_eq!(found.state.iteration, 4);
+        assert_eq!(found.state, expected.state);
+        assert_eq!(weights(found.weights), weights(expected.weights));
     }
-    assert_eq!(
-        store.load(Which::Best).unwrap().checkpoint.state.iteration,
-        4
-    );
 }

@@ -12,7 +12,7 @@ use crate::error::During;
 use crate::{TorchError, ffi};
 use std::ffi::c_void;
 use std::marker::PhantomData;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// The types that [`Shared`] memory can hold: `f32`, `i64` and `bool`.
 pub trait Element: sealed::Sealed + Copy {}
@@ -161,14 +161,10 @@ impl<T: Element> Shared<T> {
     }
 }
 
-impl<T: Element> Shared<T> {
-    /// The kind that tensors on this memory have.
-    pub const KIND: Kind = T::KIND;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tch::Kind;
 
     #[test]
     fn each_side_sees_what_the_other_wrote() {
@@ -198,7 +194,6 @@ mod tests {
         let not = truths.tensor().unwrap().logical_not();
         truths.tensor().unwrap().copy_(&not);
         assert_eq!(truths.slice().unwrap(), [true, false]);
-        assert_eq!(Shared::<bool>::KIND, Kind::Bool);
     }
 
     #[test]

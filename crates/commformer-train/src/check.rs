@@ -23,6 +23,7 @@ pub fn settings(
     )?;
     ranges("rollout", rollout)?;
     ranges("ppo", ppo)?;
+    episodes(settings.run.eval_episodes)?;
     if let GraphPlan::Learned(graph) = plan {
         ranges("graph", graph)?;
         // A schedule that leaves one level as it is has its uses: `BilevelConfig::conflict` is for who wants both to learn.
@@ -68,11 +69,12 @@ pub fn graph(plan: &GraphPlan, offered: bool, agents: usize) -> Result<(), Train
 
 /// Refuses more processes than there are shards to share out.
 pub fn ranks(ranks: usize, shards: usize, rollout: &RolloutConfig) -> Result<(), TrainError> {
+    let plural = if shards == 1 { "" } else { "s" };
     let found = format!(
-        "{}, which makes {shards} shards of {} environments",
+        "{}, which makes {shards} shard{plural} of {} environments",
         rollout.shard, rollout.num_envs
     );
-    let fair = (rollout.num_envs / ranks).max(1);
+    let fair = (rollout.num_envs / ranks.max(1)).max(1);
     let expected = match rollout.num_envs >= ranks {
         true => {
             format!(
@@ -241,5 +243,46 @@ mod tests {
         assert!(episodes(None).is_ok() && episodes(Some(1)).is_ok());
         let refused = episodes(Some(0)).unwrap_err().to_string();
         assert_eq!(refused, "eval.episodes is 0, expected at least 1");
+        // Before any work, too.
+        let mut own = Settings::default();
+        own.run.eval_episodes = Some(0);
+        let found = settings(&own, &GraphPlan::None, own.rollout.num_envs, 1);
+        assert_eq!(found.unwrap_err().to_string(), refused);
+    }
+
+    #[test]
+    fn so_many_processes_need_as_many_shards() {
+        let mut rollout = RolloutConfig {
+            num_envs: 6,
+            ..RolloutConfig::default()
+        };
+        for (processes, shard, shards, said) in [
+            (
+                2,
+                6,
+                1,
+                "6, which makes 1 shard of 6 environments, expected a number such as 3,",
+            ),
+            (
+                3,
+                4,
+                2,
+                "4, which makes 2 shards of 6 environments, expected a number such as 2,",
+            ),
+            (
+                7,
+                1,
+                6,
+                "1, which makes 6 shards of 6 environments, expected at least 7 environments",
+            ),
+        ] {
+            rollout.shard = shard;
+            let refused = ranks(processes, shards, &rollout).unwrap_err().to_string();
+            assert!(
+                refused.starts_with(&format!("rollout.shard is {said}")),
+                "{refused}"
+            );
+        }
+        assert!(ranks(0, 1, &rollout).is_ok() && ranks(2, 2, &rollout).is_ok());
     }
 }

@@ -10,7 +10,7 @@
 //! 4. A [`GraphPlan`] says whom the agents receive from: a fixed graph, one that the upper level
 //!    learns by the schedule of a [`BilevelConfig`], or none.
 //!    A graph to learn ([`LearnedGraph`]) and gates ([`ReceiveGates`]) are what a policy may offer.
-//! 5. [`evaluate`] plays exactly one episode in each environment.
+//! 5. [`evaluate`] plays rounds of exactly one episode in each environment.
 //! 6. A [`CheckpointStore`] keeps the newest and the best weights, and whatever else a trainer knows.
 //!
 //! What is deliberately absent: a concrete policy (implement [`Policy`]), a concrete environment

@@ -109,39 +109,25 @@ impl Losses {
 
     /// The mean of several steps'; zeros if there are none.
     pub fn mean(steps: &[Losses]) -> Self {
-        let mean = |number: fn(&Losses) -> f64| {
-            steps.iter().map(number).sum::<f64>() / steps.len().max(1) as f64
-        };
-        let of_gate = |number: fn(&GateLosses) -> f64| {
-            let numbers = steps
+        let count = steps.len().max(1) as f64;
+        let terms: Vec<_> = steps.iter().map(Losses::terms).collect();
+        let longest = terms.iter().map(Vec::len).max().unwrap_or(0);
+        let mean = |at: usize| {
+            terms
                 .iter()
-                .filter_map(|step| step.gate.as_ref())
-                .map(number);
-            numbers.sum::<f64>() / steps.len().max(1) as f64
+                .filter_map(|of| Some(of.get(at)?.1))
+                .sum::<f64>()
+                / count
         };
         Self {
-            policy: mean(|step| step.policy),
-            value: mean(|step| step.value),
-            entropy: mean(|step| step.entropy),
-            clipped: mean(|step| step.clipped),
-            kl: mean(|step| step.kl),
-            grad_norm: mean(|step| step.grad_norm),
-            gate: steps
-                .iter()
-                .any(|step| step.gate.is_some())
-                .then(|| GateLosses {
-                    policy: of_gate(|gate| gate.policy),
-                    value: of_gate(|gate| gate.value),
-                    entropy: of_gate(|gate| gate.entropy),
-                    clipped: of_gate(|gate| gate.clipped),
-                    kl: of_gate(|gate| gate.kl),
-                }),
+            grad_norm: steps.iter().map(|step| step.grad_norm).sum::<f64>() / count,
+            ..Self::of_terms(&(0..longest).map(mean).collect::<Vec<_>>())
         }
     }
 }
 
 /// What happened in one iteration: a rollout and its updates.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct IterationReport {
     /// 1 for the first.
     pub iteration: u64,
@@ -178,8 +164,6 @@ impl IterationReport {
                 .then(|| episodes.iter().map(number).sum::<f64>() / episodes.len() as f64)
         };
         Self {
-            iteration: 0,
-            steps: 0,
             episodes: episodes.len(),
             episode_return: mean(&|episode| f64::from(episode.team_return)),
             episode_steps: mean(&|episode| f64::from(episode.steps)),
@@ -188,12 +172,7 @@ impl IterationReport {
                     Some((name.to_string(), mean(&|e| f64::from(e.metrics[at]))?))
                 })
                 .collect(),
-            losses: Losses::default(),
-            traffic: MessageStats::default(),
-            price: None,
-            graph_changes: 0,
-            graph_agreement: None,
-            phases: Phases::default(),
+            ..Self::default()
         }
     }
 }
@@ -219,7 +198,7 @@ pub struct EpisodeRecord {
     pub metrics: Vec<f64>,
 }
 
-/// An evaluation: exactly one episode for each environment.
+/// An evaluation: rounds of exactly one episode in each environment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvaluationReport {
     /// Environment steps of training before it.

@@ -74,11 +74,6 @@ pub fn evaluation(evaluation: &Evaluation, expected: &[i64]) -> Result<(), Train
     }
 }
 
-/// Refuses graphs of anything but this shape, (N, N) or (G, N, N).
-pub fn graphs(what: &'static str, graphs: &Tensor, expected: &[i64]) -> Result<(), TrainError> {
-    reals(what, graphs, expected)
-}
-
 /// Refuses gradients that are not those of leaves with these shapes.
 pub fn gradients(gradients: &[Tensor], leaves: &[Vec<i64>]) -> Result<(), TrainError> {
     let what = "Policy::gradients";
@@ -138,7 +133,7 @@ pub fn available(
 }
 
 /// Refuses what is neither of this shape nor of real numbers.
-fn reals(what: &'static str, tensor: &Tensor, expected: &[i64]) -> Result<(), TrainError> {
+pub fn reals(what: &'static str, tensor: &Tensor, expected: &[i64]) -> Result<(), TrainError> {
     shape(what, tensor, expected)?;
     match tensor.kind() {
         Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16 => Ok(()),

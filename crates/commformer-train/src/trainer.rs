@@ -16,7 +16,7 @@ use crate::{
     RolloutConfig, RunConfig, TeamGraphs, TrainError, ValueNorm, returned, seed_for,
 };
 use commformer_env::{Environment, Spec, VecEnv};
-use commformer_torch::AdamState;
+use commformer_torch::{Adam, AdamState};
 use std::ops::Range;
 use std::time::Instant;
 use tch::{Kind, Tensor};
@@ -220,7 +220,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     ///
     /// [`TrainError`] if the device refuses a copy.
     pub fn optimisers(&self) -> Result<[AdamState; 2], TrainError> {
-        Ok([self.learner.lower.state()?, self.learner.upper_state()?])
+        let upper = self.learner.upper.as_ref().map(Adam::state).transpose()?;
+        Ok([self.learner.lower.state()?, upper.unwrap_or_default()])
     }
 
     /// The policy as it is now, when nobody trains it any longer.
@@ -255,7 +256,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             GraphPlan::Learned(_) => {
                 let graph = tch::no_grad(|| learned_graph(self.policy())?.exact())?;
                 let agents = self.spec.agents as i64;
-                returned::graphs("LearnedGraph::exact", &graph, &[agents; 2])?;
+                returned::reals("LearnedGraph::exact", &graph, &[agents; 2])?;
                 graph
             }
         })
@@ -279,7 +280,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             return Ok(());
         }
         let left = (1.0 - self.progress()).max(0.0);
-        self.learner.set_lr(ppo.lr * left)
+        Ok(self.learner.lower.set_lr(ppo.lr * left)?)
     }
 
     /// Environments of all shards (C).

@@ -109,12 +109,17 @@ fn one_of_them() {
         "fault" => run(&of_five(), of_one((15, false)), None),
         "few" => {
             let few = config("signal", &["rollout.shard=6"]);
-            println!("\nended: {}", refused(trainer(&few, None)));
+            println!("\nended: {}", refused(trainer(&few, None), 0));
         }
         "unlike" => {
-            let mut unlike = config("signal", &["rollout.shard=1"]);
-            unlike.run.seed += rank as u64;
-            println!("\nended: {}", refused(trainer(&unlike, None)));
+            for at in [0, 1] {
+                let mut unlike = config("signal", &["rollout.shard=1"]);
+                match at {
+                    0 => unlike.run.seed += rank as u64,
+                    _ => unlike.eval.episodes += rank,
+                }
+                println!("\nended: {}", refused(trainer(&unlike, None), at));
+            }
         }
         other => panic!("no part {other}"),
     }
@@ -242,12 +247,14 @@ fn what_cannot_be_shared_out_is_refused() {
     for (part, words) in [
         (
             "few",
-            "rollout.shard is 6, which makes 1 shards of 6 environments, expected a number such as 3",
+            "rollout.shard is 6, which makes 1 shard of 6 environments, expected a number such as 3",
         ),
         ("unlike", "has another configuration or other weights"),
     ] {
         for (ended_well, said) in play(part, 2, 1, folder.path()) {
-            assert!(ended_well && said.contains(words), "{said}");
+            let ends = lines(&said, "ended: ");
+            let refused = ends.iter().all(|end| end.contains(words)) && !ends.is_empty();
+            assert!(ended_well && refused, "{said}");
         }
     }
 }

@@ -74,8 +74,8 @@ pub fn together(trainer: TeamTrainer, at: usize) -> Result<TeamTrainer, TrainErr
     trainer.with_group(Group::meet(&meeting, WAITS, &mut || None).unwrap())
 }
 
-/// Why the trainer cannot be among the others.
-pub fn refused(trainer: TeamTrainer) -> TrainError {
-    let found = together(trainer, 0).map(drop);
+/// Why the trainer cannot be among the others, who meet at port number `at`.
+pub fn refused(trainer: TeamTrainer, at: usize) -> TrainError {
+    let found = together(trainer, at).map(drop);
     found.unwrap_err()
 }

@@ -10,7 +10,7 @@ use tch::{Device, Tensor};
 
 /// All that [`Adam`] remembers between steps. The constants are not in it: they belong to the
 /// run's configuration.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AdamState {
     /// How many steps were done.
     pub step: u64,

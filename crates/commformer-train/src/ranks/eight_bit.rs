@@ -14,10 +14,9 @@ const BLOCK: usize = 256;
 pub struct Residue(Vec<f32>);
 
 impl Residue {
-    /// The bytes that stand for these numbers and what was left over; what they do not say is left over.
-    pub fn encode(&mut self, numbers: &[f32]) -> Result<Vec<u8>, TrainError> {
+    /// Writes bytes that stand for these numbers and what was left over; what they do not say is left over.
+    pub fn encode(&mut self, numbers: &[f32], wire: &mut Wire<'_>) -> Result<(), TrainError> {
         self.0.resize(numbers.len(), 0.0);
-        let mut wire = Wire::Out(Vec::new());
         for (numbers, left) in numbers.chunks(BLOCK).zip(self.0.chunks_mut(BLOCK)) {
             for (left, number) in left.iter_mut().zip(numbers) {
                 *left += number;
@@ -45,13 +44,12 @@ impl Residue {
                 *left -= decoded(scale, step);
             }
         }
-        Ok(wire.into_bytes())
+        Ok(())
     }
 }
 
-/// Adds what `rank` has encoded.
-pub fn add(rank: usize, bytes: &[u8], sum: &mut [f32]) -> Result<(), TrainError> {
-    let mut wire = Wire::from(rank, bytes);
+/// Adds what another process has encoded, the last of what it sent.
+pub fn add(mut wire: Wire<'_>, sum: &mut [f32]) -> Result<(), TrainError> {
     for sum in sum.chunks_mut(BLOCK) {
         let (mut scale, mut steps) = ([0.0_f32], vec![0_u8; sum.len()]);
         wire.slice(&mut scale)?;
@@ -71,6 +69,12 @@ fn decoded(scale: f32, step: u8) -> f32 {
 mod tests {
     use super::*;
 
+    fn encoded(residue: &mut Residue, numbers: &[f32]) -> Vec<u8> {
+        let mut wire = Wire::Out(Vec::new());
+        residue.encode(numbers, &mut wire).unwrap();
+        wire.into_bytes()
+    }
+
     /// Sums over many steps come out, though a single step is rounded; a large number does not drown the blocks beside it.
     #[test]
     fn nothing_is_lost_for_ever() {
@@ -79,10 +83,10 @@ mod tests {
         let (mut residue, mut sum) = (Residue::default(), vec![0.0; 600]);
         let steps = 4000;
         for step in 0..steps {
-            let bytes = residue.encode(&numbers).unwrap();
+            let bytes = encoded(&mut residue, &numbers);
             // A byte each, and for each block a scale and two lengths.
             assert_eq!(bytes.len(), 600 + 3 * (4 + 2 * 8));
-            add(1, &bytes, &mut sum).unwrap();
+            add(Wire::from(1, &bytes), &mut sum).unwrap();
             if step == 0 {
                 // The small ones beside the large one are too small for its steps.
                 assert_eq!(sum[4], 0.0);
@@ -102,10 +106,10 @@ mod tests {
     fn what_is_not_finite_is_seen() {
         for wrong in [f32::NAN, f32::INFINITY] {
             let mut sum = vec![0.0; 3];
-            let bytes = Residue::default().encode(&[1.0, wrong, 2.0]).unwrap();
-            add(1, &bytes, &mut sum).unwrap();
+            let bytes = encoded(&mut Residue::default(), &[1.0, wrong, 2.0]);
+            add(Wire::from(1, &bytes), &mut sum).unwrap();
             assert!(sum.iter().any(|number| number.is_nan()));
         }
-        assert!(add(1, &[0; 5], &mut [0.0; 3]).is_err());
+        assert!(add(Wire::from(1, &[0; 5]), &mut [0.0; 3]).is_err());
     }
 }

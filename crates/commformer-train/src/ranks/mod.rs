@@ -12,6 +12,7 @@ use crate::TrainError;
 use commformer_torch::group::Group;
 use eight_bit::Residue;
 use tch::{Device, Tensor};
+use wire::Wire;
 
 /// What ranks tell each other.
 #[derive(Clone, Copy, Debug)]
@@ -93,25 +94,22 @@ impl Ranks {
         numbers: &Tensor,
         exact: usize,
     ) -> Result<Tensor, TrainError> {
-        let mine = Vec::<f32>::try_from(numbers.f_to_device(Device::Cpu)?)?;
-        let (rounded, few) = mine.split_at(mine.len() - exact);
-        let residue = &mut self.residues[usize::from(matches!(about, Subject::Upper))];
-        let mut bytes: Vec<u8> = few.iter().flat_map(|number| number.to_le_bytes()).collect();
-        bytes.extend(residue.encode(rounded)?);
+        let mut mine = Vec::<f32>::try_from(numbers.f_to_device(Device::Cpu)?)?;
+        let rounded = mine.len() - exact;
         let mut sum = vec![0.0; mine.len()];
-        for (rank, bytes) in self.exchange(about, &bytes)?.iter().enumerate() {
-            let (of_rounded, of_few) = sum.split_at_mut(rounded.len());
-            let (few, bytes) =
-                (bytes.split_at_checked(exact * size_of::<f32>())).ok_or_else(|| {
-                    TrainError::Ranks {
-                        rank,
-                        what: format!("sent {} bytes of a gradient", bytes.len()),
-                    }
-                })?;
-            for (sum, number) in of_few.iter_mut().zip(few.chunks_exact(size_of::<f32>())) {
-                *sum += f32::from_le_bytes(std::array::from_fn(|at| number[at]));
+        let mut wire = Wire::Out(Vec::new());
+        wire.slice(&mut mine[rounded..])?;
+        let residue = &mut self.residues[usize::from(matches!(about, Subject::Upper))];
+        residue.encode(&mine[..rounded], &mut wire)?;
+        for (rank, bytes) in (self.exchange(about, &wire.into_bytes())?.iter()).enumerate() {
+            let mut wire = Wire::from(rank, bytes);
+            let few = &mut mine[rounded..];
+            wire.slice(few)?;
+            let (of_rounded, of_few) = sum.split_at_mut(rounded);
+            for (sum, few) in of_few.iter_mut().zip(few) {
+                *sum += *few;
             }
-            eight_bit::add(rank, bytes, of_rounded)?;
+            eight_bit::add(wire, of_rounded)?;
         }
         Ok(Tensor::f_from_slice(&sum)?.f_to_device(self.device)?)
     }

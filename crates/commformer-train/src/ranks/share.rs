@@ -55,16 +55,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         let samples = envs * rollout.steps / ppo.minibatches;
         let length = sequence_of(self.policy(), &self.settings).unwrap_or(1);
         let size = ppo.part_size(samples, self.spec.agents);
-        // A part that holds everything need not be larger.
-        let parts = samples.div_ceil(size.min(samples.max(1)).next_multiple_of(length));
-        (parts < ranks).then(|| {
-            format!(
-                "a minibatch of {samples} samples is differentiated in {parts} parts, so {} of {ranks} processes wait \
-                 meanwhile: set ppo.chunk to {} or less",
-                ranks - parts,
-                (samples / ranks).max(1)
-            )
-        })
+        idle(ranks, samples, length, size)
     }
 
     /// What the processes of a run must have in common before they share its work.
@@ -76,13 +67,11 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             .collect();
         let mut digest = Sha256::new();
         digest.update(format!(
-            "{:?} {:?} {} {} {} {} {:?}",
+            "{:?} {:?} {:?} {:?} {:?}",
             settings.rollout,
             settings.ppo,
-            run.seed,
-            run.steps,
-            run.eval_every,
-            run.save_every,
+            [run.seed, run.steps, run.eval_every, run.save_every],
+            run.eval_episodes,
             self.spec
         ));
         match &self.plan {
@@ -97,5 +86,59 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         digest.update(commformer_torch::weights::encode(&weights, &[])?);
         digest.update(encode_state(&state)?);
         Ok(digest.finalize().to_vec())
+    }
+}
+
+/// Says so where `ranks` processes have too few parts of `size` samples in a minibatch of `samples`, which are sequences of
+/// this `length`.
+fn idle(ranks: usize, samples: usize, length: usize, size: usize) -> Option<String> {
+    // A part that holds everything need not be larger.
+    let parts = samples.div_ceil(size.min(samples.max(1)).next_multiple_of(length));
+    (parts < ranks).then(|| {
+        format!(
+            "a minibatch of {samples} samples is differentiated in {parts} part{}, so {} of {ranks} processes wait \
+             meanwhile: set ppo.chunk to {} or less",
+            if parts == 1 { "" } else { "s" },
+            ranks - parts,
+            (samples / length / ranks).max(1) * length
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_parts_that_is_proposed_gives_all_processes_work() {
+        for (ranks, samples, length, size, proposed) in [
+            (
+                2,
+                1000,
+                1,
+                1000,
+                "in 1 part, so 1 of 2 processes wait meanwhile: set ppo.chunk to 500",
+            ),
+            // Five sequences, of which a part of 25 samples would hold two.
+            (
+                4,
+                100,
+                20,
+                50,
+                "in 2 parts, so 2 of 4 processes wait meanwhile: set ppo.chunk to 20",
+            ),
+            (
+                3,
+                90,
+                10,
+                60,
+                "in 2 parts, so 1 of 3 processes wait meanwhile: set ppo.chunk to 30",
+            ),
+        ] {
+            let said = idle(ranks, samples, length, size).unwrap();
+            assert!(said.ends_with(&format!("{proposed} or less")), "{said}");
+            let size = proposed.rsplit(' ').next().unwrap().parse().unwrap();
+            assert_eq!(idle(ranks, samples, length, size), None);
+        }
     }
 }

@@ -99,13 +99,10 @@ impl<'a> Wire<'a> {
     /// Numbers of which both sides know how many there are.
     pub fn slice<T: Number>(&mut self, numbers: &mut [T]) -> Result<(), TrainError> {
         let (found, expected) = (self.count(numbers.len())?, numbers.len());
-        match self {
-            Self::In { rank, .. } if found != expected => Err(unreadable(
-                *rank,
-                format!("{found} numbers, not {expected}"),
-            )),
-            _ => self.numbers(numbers),
+        if found != expected {
+            return Err(self.refused(format!("{found} numbers, not {expected}")));
         }
+        self.numbers(numbers)
     }
 
     /// Numbers, however many there are.

@@ -65,26 +65,25 @@ impl fmt::Display for EnvironmentFault {
             0 => write!(f, "environment {env}, at the beginning of an episode: ")?,
             _ => write!(f, "environment {env}, step {step} of its episode: ")?,
         }
+        let last = match found {
+            FaultKind::LastObservation { .. } | FaultKind::LastState { .. } => {
+                ", in which the episode was truncated,"
+            }
+            _ => "",
+        };
         match found {
             FaultKind::Reward(value) => write!(f, "the reward of agent {agent} is {value:e}"),
-            FaultKind::Observation { number, value } => {
+            FaultKind::Observation { number, value }
+            | FaultKind::LastObservation { number, value } => {
                 write!(
                     f,
-                    "number {number} of agent {agent}'s observation is {value:e}"
+                    "number {number} of agent {agent}'s observation{last} is {value:e}"
                 )
             }
-            FaultKind::LastObservation { number, value } => write!(
-                f,
-                "number {number} of agent {agent}'s observation, in which the episode was truncated, is {value:e}"
-            ),
             FaultKind::NoAction => write!(f, "agent {agent} has no available action"),
-            FaultKind::State { number, value } => {
-                write!(f, "number {number} of the global state is {value:e}")
+            FaultKind::State { number, value } | FaultKind::LastState { number, value } => {
+                write!(f, "number {number} of the global state{last} is {value:e}")
             }
-            FaultKind::LastState { number, value } => write!(
-                f,
-                "number {number} of the global state, in which the episode was truncated, is {value:e}"
-            ),
         }?;
         f.write_str(match found {
             FaultKind::NoAction => "; every agent needs one, whether it is active or not",
@@ -122,13 +121,8 @@ impl Written<'_> {
         let seen_at = |env: usize| seen_at(env, self.status, environments);
         if let Some(row) = out_of_bounds(self.rewards) {
             let (env, agent) = (row / spec.agents, row % spec.agents);
-            let step = environments.episode_steps(env);
-            return Some(fault(
-                env,
-                step,
-                agent,
-                FaultKind::Reward(self.rewards[row]),
-            ));
+            let found = FaultKind::Reward(self.rewards[row]);
+            return Some(fault(env, environments.episode_steps(env), agent, found));
         }
         let truncated = |(env, status): (usize, &Status)| {
             (*status == Status::Truncated).then(|| (env, environments.final_obs(env)))

@@ -69,7 +69,7 @@ fn exchange_shards<E: Environment>(
     for (_, (shard, episodes)) in numbered.filter(|(number, _)| ranks.owner(*number) == rank) {
         shard.buffer.exchange(wire)?;
         exchange_episodes(episodes, shard.buffer.spec().metrics.len(), wire)?;
-        exchange_states(&mut shard.environments, rank, wire)?;
+        exchange_states(&mut shard.environments, wire)?;
     }
     Ok(())
 }
@@ -109,7 +109,6 @@ fn exchange_episodes(
 /// The states of the environments, for checkpoints.
 fn exchange_states<E: Environment>(
     environments: &mut Environments<E>,
-    rank: usize,
     wire: &mut Wire<'_>,
 ) -> Result<(), TrainError> {
     // Nothing is sent of environments that cannot be saved.
@@ -121,9 +120,10 @@ fn exchange_states<E: Environment>(
     wire.list(&mut bytes)?;
     if let Environments::Elsewhere(states) = environments {
         let read = (!bytes.is_empty()).then(|| EnvState::decode_all(&bytes));
-        *states = read.transpose().map_err(|error| TrainError::Ranks {
-            rank,
-            what: format!("sent states of environments that cannot be read: {error}"),
+        *states = read.transpose().map_err(|error| {
+            wire.refused(format!(
+                "states of environments that cannot be read: {error}"
+            ))
         })?;
     }
     Ok(())

@@ -139,7 +139,7 @@ pub fn draw<P: Policy>(
 /// A graph for each group of noise, (G, N, N).
 fn sample(graph: &dyn LearnedGraph, noise: &Tensor) -> Result<SampledGraphs, TrainError> {
     let sampled = graph.sample(noise)?;
-    returned::graphs("LearnedGraph::sample", &sampled.graphs, &noise.size())?;
+    returned::reals("LearnedGraph::sample", &sampled.graphs, &noise.size())?;
     Ok(sampled)
 }
 

@@ -74,7 +74,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         listener: &mut dyn Listener,
     ) -> Result<Outcome, TrainError> {
         while self.progress() < 1.0 {
-            let before = self.checkpoint()?;
+            let before = caught(|| self.checkpoint()).inspect_err(|error| self.leave(error))?;
             let failed = match caught(|| self.round(environments, store, listener)) {
                 Ok(true) if self.progress() < 1.0 => return Ok(Outcome::Stopped),
                 Ok(_) => continue,
@@ -115,10 +115,14 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         if let Some(ranks) = &mut self.learner.ranks {
             stop = ranks.any(stop)?;
         }
-        if evaluate || due(self.settings.run.save_every) || stop {
+        let save = due(self.settings.run.save_every);
+        if evaluate || save || stop {
             // Whoever executes the checkpoint is to find its gates within the budget.
             if !evaluate {
-                self.calibrate_by_rollout()?;
+                // What rollouts draw by must be the same where the run has not stopped.
+                if save || !self.draws_by_threshold() {
+                    self.calibrate_by_rollout()?;
+                }
                 if stop {
                     self.calibrate(environments, &self.evaluate_options())?;
                 }

@@ -84,7 +84,10 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         } else if !state.budget.is_empty() {
             return mismatch("it has a gates' budget, this run none".into());
         }
-        let all = self.settings.rollout.num_envs;
+        // Where a run has just begun, its environments have begun their first episodes already.
+        let is_new = self.iteration == 0 && state.iteration == 0;
+        (self.iteration, self.steps) = (state.iteration, state.steps);
+        let (all, progress) = (self.settings.rollout.num_envs, self.progress());
         if let Some(envs) = state.envs.as_ref().filter(|envs| envs.len() != all) {
             return mismatch(format!("it has {} environments, not {all}", envs.len()));
         }
@@ -99,18 +102,16 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             let recurrent = &state.recurrent[numbers(range.start)..numbers(range.end)];
             match &state.envs {
                 Some(envs) => shard.buffer.restore(own, &envs[range], recurrent)?,
-                // They have begun the run's first episodes already.
-                None if state.iteration == 0 => {}
+                None if is_new => {}
                 None => {
                     own.reseed(seed_anew(self.settings.run.seed, state.iteration));
+                    own.progress(progress);
                     shard.buffer.reset(own)?;
                 }
             }
         }
         self.gated = state.gated;
         self.value_norm = state.value_norm;
-        self.iteration = state.iteration;
-        self.steps = state.steps;
         self.best = state.best;
         self.decay_lr()
     }

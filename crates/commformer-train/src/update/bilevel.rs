@@ -4,17 +4,17 @@ use crate::rollout::graphs::Graphs;
 use crate::{
     BilevelConfig, Estimator, GraphPlan, LearnedGraph, PolicyResult, RolloutGraph, UpperData,
 };
-use ndarray::{Array2, ArrayView2, ArrayView3};
+use ndarray::{Array2, Array3, ArrayView2};
 use std::ops::Range;
 use tch::{Kind, Tensor};
 
 /// How receivers fared in a rollout of T steps in C environments.
-#[derive(Clone, Copy, Debug)]
-pub struct Outcomes<'a> {
+#[derive(Debug)]
+pub struct Outcomes {
     /// Rewards, (T, C, N).
-    pub rewards: ArrayView3<'a, f32>,
+    pub rewards: Array3<f32>,
     /// Where an episode ended after the step, or the agent left, (T, C, N).
-    pub ended: ArrayView3<'a, bool>,
+    pub ended: Array3<bool>,
 }
 
 /// How much better each receiver fared under each group's graph than on the average of the
@@ -26,7 +26,7 @@ pub struct Outcomes<'a> {
 /// the return of an episode, r L. Rewards alone would not do. Where the policy decides how long an episode is, a team that
 /// loses soon can earn more in each step than one that wins, and where every step costs the same, all earn alike.
 pub fn group_advantages(
-    outcomes: Outcomes<'_>,
+    outcomes: &Outcomes,
     graphs: &Graphs,
     first_env: usize,
 ) -> (Array2<f32>, usize) {

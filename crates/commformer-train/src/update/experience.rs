@@ -13,15 +13,14 @@ use crate::rollout::graphs::Graphs;
 use crate::rollout::samples::{Done, Observed};
 use crate::{Fallen, PpoConfig, TeamGraphs, TrainError, ValueNorm};
 use commformer_env::{Environment, Rng};
-use ndarray::Array3;
 use std::ops::Range;
 use tch::{Device, Tensor};
 
 /// The samples of a rollout: S = T x C of them, shard by shard, in each step by step and environment by environment.
 #[derive(Debug)]
 pub struct Experience {
-    /// See [`Outcomes`].
-    outcomes: (Array3<f32>, Array3<bool>),
+    /// How the agents fared.
+    pub outcomes: Outcomes,
     obs: Pieces,
     available: Option<Pieces>,
     state: Option<Pieces>,
@@ -77,8 +76,7 @@ impl Experience {
             active,
             gate_values,
             begins,
-            rewards,
-            ended,
+            outcomes,
         } = Gathered::of(shards, norm, config)?;
         let steps = (shards.first()).map_or(0, |shard| shard.buffer.steps());
         let columns: Vec<usize> = shards.iter().map(|shard| shard.envs.len()).collect();
@@ -134,7 +132,7 @@ impl Experience {
             |one: fn(&Done) -> &Tensor| done.iter().map(|of| one(of).shallow_clone()).collect();
         let clone = |of: &Option<Tensor>| of.as_ref().map(Tensor::shallow_clone);
         Ok(Self {
-            outcomes: (rewards, ended),
+            outcomes,
             available: observed.iter().map(|of| clone(&of.available)).collect(),
             state: observed.iter().map(|of| clone(&of.state)).collect(),
             memory: observed.iter().map(|of| clone(&of.memory)).collect(),
@@ -157,18 +155,9 @@ impl Experience {
         })
     }
 
-    /// How the agents fared.
-    pub fn outcomes(&self) -> Outcomes<'_> {
-        let (rewards, ended) = &self.outcomes;
-        Outcomes {
-            rewards: rewards.view(),
-            ended: ended.view(),
-        }
-    }
-
     /// Environments of all shards (C).
     pub fn num_envs(&self) -> usize {
-        self.outcomes.0.shape()[1]
+        self.outcomes.rewards.shape()[1]
     }
 
     /// The [units](Units) of the environments in `envs`: a range if these are all, else a list. Every selection here is one of
@@ -184,7 +173,7 @@ impl Experience {
 
     /// Agents of a sample (N).
     pub fn agents(&self) -> usize {
-        self.outcomes.0.shape()[2]
+        self.outcomes.rewards.shape()[2]
     }
 
     /// Units of each part of a minibatch that is made of these.

@@ -1,5 +1,6 @@
 //! What a rollout left in the buffers of all shards, put together.
 
+use super::bilevel::Outcomes;
 use crate::rollout::Shard;
 use crate::{PpoConfig, TrainError, ValueNorm};
 use ndarray::{Array3, Axis, concatenate};
@@ -16,10 +17,8 @@ pub struct Gathered {
     pub gate_values: Vec<f32>,
     /// 1 where what an agent carries begins anew, (S, N).
     pub begins: Vec<f32>,
-    /// (T, C, N).
-    pub rewards: Array3<f32>,
-    /// Where an episode ended after the step, or the agent left, (T, C, N).
-    pub ended: Array3<bool>,
+    /// How the agents fared.
+    pub outcomes: Outcomes,
 }
 
 impl Gathered {
@@ -52,8 +51,10 @@ impl Gathered {
             active,
             gate_values,
             begins,
-            rewards: concatenate(Axis(1), &rewards).unwrap_or_default(),
-            ended: concatenate(Axis(1), &ended).unwrap_or_default(),
+            outcomes: Outcomes {
+                rewards: concatenate(Axis(1), &rewards).unwrap_or_default(),
+                ended: concatenate(Axis(1), &ended).unwrap_or_default(),
+            },
         })
     }
 }

@@ -14,6 +14,7 @@ use crate::ranks::wire::Wire;
 use crate::ranks::{Ranks, Subject};
 use crate::rollout::samples::Observed;
 use crate::{GradientExchange, Losses, Policy, PpoConfig, Samples, Sequence, TrainError, returned};
+use std::collections::HashSet;
 use std::sync::Mutex;
 use tch::{Device, Kind, Tensor};
 
@@ -128,18 +129,7 @@ pub fn gradient(
     if let (Some(ranks), GradientExchange::Exact) = (ranks.as_deref_mut(), how) {
         exchange(&mut done, ranks, about)?;
     }
-    let mut sum: Option<(Vec<Tensor>, Tensor)> = None;
-    for (gradients, terms) in done.into_iter().flatten() {
-        sum = Some(match sum {
-            None => (gradients, terms),
-            Some((mut total, total_terms)) => {
-                for (total, gradient) in total.iter_mut().zip(&gradients) {
-                    let _ = total.f_add_(gradient)?;
-                }
-                (total, total_terms + terms)
-            }
-        });
-    }
+    let mut sum = added_up(done.into_iter().flatten())?;
     if let (Some(ranks), GradientExchange::Sum | GradientExchange::EightBit) = (ranks, how) {
         sum = Some(summed(sum, &leaves, how, about, ranks)?);
     }
@@ -181,6 +171,30 @@ fn exchange(
         wire.end()?;
     }
     Ok(())
+}
+
+/// The gradients and terms of all parts, added up in their order; `None` without any.
+fn added_up(
+    mut parts: impl Iterator<Item = (Vec<Tensor>, Tensor)>,
+) -> Result<Option<(Vec<Tensor>, Tensor)>, TrainError> {
+    let Some((mut sum, mut terms)) = parts.next() else {
+        return Ok(None);
+    };
+    // Autograd may give several leaves one and the same gradient, and all of a gradient's entries one place in memory. Only
+    // what has its own is added to in place.
+    let mut places = HashSet::new();
+    for gradient in &mut sum {
+        if !places.insert(gradient.data_ptr()) || gradient.stride().contains(&0) {
+            *gradient = gradient.copy();
+        }
+    }
+    for (gradients, of_part) in parts {
+        for (sum, gradient) in sum.iter_mut().zip(&gradients) {
+            let _ = sum.f_add_(gradient)?;
+        }
+        terms = terms + of_part;
+    }
+    Ok(Some((sum, terms)))
 }
 
 /// Adds up what every rank has added up of its own parts; one that had none adds nothing.
@@ -293,4 +307,35 @@ fn differentiate(
     let gradients = gradients?;
     let none = || Tensor::zeros([5], (Kind::Float, Device::Cpu));
     Ok((gradients, terms.unwrap_or_else(none)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use commformer_torch::gradients::or_zeros;
+
+    #[test]
+    fn a_gradient_that_leaves_share_is_added_up_for_each() {
+        let part = |scale: f64| {
+            let [one, other, third] =
+                [(); 3].map(|()| Tensor::from_slice(&[1.0_f32, 2.0]).set_requires_grad(true));
+            let loss = ((&one + &other) * scale).square().sum(Kind::Float) + third.sum(Kind::Float);
+            let found = or_zeros(&loss, &[one, other, third], false).unwrap();
+            (found, Tensor::from_slice(&[scale as f32]))
+        };
+        // 2 s^2 (x + y), and 1.
+        let [first, second, third] = [1.0, 2.0, 3.0].map(part);
+        assert_eq!(first.0[0].data_ptr(), first.0[1].data_ptr());
+        assert_eq!(first.0[2].stride(), [0]);
+        let (sum, terms) = added_up([first, second, third].into_iter())
+            .unwrap()
+            .unwrap();
+        let sums: Vec<Vec<f32>> = (sum.into_iter())
+            .map(|one| one.try_into().unwrap())
+            .collect();
+        let shared = vec![56.0, 112.0];
+        assert_eq!(sums, [shared.clone(), shared, vec![3.0, 3.0]]);
+        assert_eq!(Vec::<f32>::try_from(terms).unwrap(), [6.0]);
+        assert!(added_up(std::iter::empty()).unwrap().is_none());
+    }
 }

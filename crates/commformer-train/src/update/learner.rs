@@ -138,22 +138,6 @@ impl<P: Policy> Learner<P> {
         Ok(())
     }
 
-    /// State of the upper level's optimiser; without parameters if there is none.
-    pub fn upper_state(&self) -> Result<AdamState, TrainError> {
-        Ok(match &self.upper {
-            Some(upper) => upper.state()?,
-            None => AdamState {
-                step: 0,
-                moments: Vec::new(),
-            },
-        })
-    }
-
-    /// Sets the learning rate of the lower level.
-    pub fn set_lr(&mut self, lr: f64) -> Result<(), TrainError> {
-        Ok(self.lower.set_lr(lr)?)
-    }
-
     /// All epochs of an iteration, each of the level whose turn it is; of the lower level none after one that went too
     /// far ([`PpoConfig::target_kl`]). Returns the losses of the lower level's steps.
     pub fn update(
@@ -247,7 +231,7 @@ impl<P: Policy> Learner<P> {
             None => return Ok(()),
             Some(Drawn::Groups(order)) => {
                 let (advantages, compared) =
-                    bilevel::group_advantages(experience.outcomes(), graphs, envs.start);
+                    bilevel::group_advantages(&experience.outcomes, graphs, envs.start);
                 let graph = learned_graph(&self.policy)?;
                 let loss = bilevel::score_function_loss(
                     graph,

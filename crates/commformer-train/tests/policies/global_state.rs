@@ -194,8 +194,8 @@ impl Alone {
     }
 
     fn state(&self) -> Vec<f32> {
-        let mut state = vec![f32::NAN; self.battle.state_len()];
-        self.battle.state(&mut state);
+        let mut state = vec![f32::NAN; self.battle.spec().state_dim];
+        self.battle.global_state(&mut state);
         state
     }
 }

@@ -3,10 +3,13 @@
 use crate::bent::{Bent, ENVS, Misfit, STRAIGHT, prey, trainer_in};
 use crate::common::{one_round, settings};
 use crate::plain::Plain;
+use crate::without_graph::Heard;
 use commformer_env::{
     Actions, Environment, Observation, PredatorPrey, Rng, Status, VecEnv, forward_environment,
 };
-use commformer_train::{Actor, Evaluation, GraphPlan, Policy, TrainError, Trainer, evaluate};
+use commformer_train::{
+    Actor, CheckpointStore, Evaluation, GraphPlan, Policy, TrainError, Trainer, evaluate,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tch::{Device, Kind, Tensor};
@@ -135,4 +138,36 @@ fn in_an_evaluation() {
     assert!(refused.to_string().contains("no idea"), "{refused}");
     let one = Tensor::ones([1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
     assert!((one * 2.0).requires_grad());
+}
+
+/// Panics when it is asked for its state.
+struct Stateless(PredatorPrey);
+
+#[deny(clippy::missing_trait_methods)]
+impl Environment for Stateless {
+    forward_environment! { |this| this.0 =>
+        spec reset step metrics progress restore sources must_receive departed action_names agent_names draw remote
+        global_state
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        panic!("nobody has asked before")
+    }
+}
+
+#[test]
+fn before_the_first_iteration_of_a_run() {
+    let made = || VecEnv::new((0..ENVS).map(|_| Stateless(prey(3))).collect(), 1);
+    let envs = made().unwrap();
+    let policy = Plain::new(envs.spec(), 1);
+    let mut trainer = Trainer::new(settings(ENVS, 10), GraphPlan::None, policy, envs).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let store = CheckpointStore::create(folder.path(), 1).unwrap();
+    let ended = trainer.run(&mut |_| Ok(made()?), &store, &mut Heard::default());
+    let said = ended.unwrap_err();
+    assert!(matches!(said, TrainError::Panicked(_)), "{said}");
+    assert!(
+        said.to_string().contains("nobody has asked before"),
+        "{said}"
+    );
 }

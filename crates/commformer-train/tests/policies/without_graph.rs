@@ -42,7 +42,7 @@ fn trainer(plan: GraphPlan, threads: usize) -> Result<Trainer<Plain, Signal>, Tr
 
 /// Keeps what it hears.
 #[derive(Debug, Default, PartialEq)]
-struct Heard {
+pub struct Heard {
     iterations: Vec<IterationReport>,
     evaluations: Vec<EvaluationReport>,
     /// After so many iterations the run is to stop.

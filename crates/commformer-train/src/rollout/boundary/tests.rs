@@ -1,63 +1,16 @@
 //! What is wrong with what environments write, and where.
 
 use super::*;
-use commformer_env::{ActionSpace, Actions, Batch, Observation, Rng, Spec};
+use crate::rollout::buffer::scripted::Scripted;
+use commformer_env::{ActionSpace, Actions, Batch, Spec};
 
 const AGENTS: usize = 2;
 const OBS: usize = 3;
 const ACTIONS: usize = 4;
 
-/// Three steps, in the last of which one number can be strange.
-#[derive(Clone)]
-struct Short {
-    spec: Spec,
-    steps: u32,
-    last: Option<usize>,
-}
-
-impl Environment for Short {
-    fn spec(&self) -> &Spec {
-        &self.spec
-    }
-
-    fn reset(&mut self, _: &mut Rng, out: Observation<'_>) {
-        self.steps = 0;
-        out.obs.fill(0.5);
-        out.available.fill(true);
-        out.active.fill(true);
-    }
-
-    fn step(
-        &mut self,
-        _: Actions<'_>,
-        rng: &mut Rng,
-        out: Observation<'_>,
-        rewards: &mut [f32],
-    ) -> Status {
-        let steps = self.steps + 1;
-        let lent = Observation {
-            obs: &mut *out.obs,
-            available: &mut *out.available,
-            active: &mut *out.active,
-        };
-        self.reset(rng, lent);
-        self.steps = steps;
-        rewards.fill(0.5);
-        if steps < 3 {
-            return Status::Running;
-        }
-        if let Some(at) = self.last {
-            out.obs[at] = f32::INFINITY;
-        }
-        Status::Truncated
-    }
-
-    fn metrics(&self, _: &mut [f32]) {}
-}
-
 /// Environments 3 and 4 of five after some steps, and what was written last.
 struct Seen {
-    envs: VecEnv<Short>,
+    envs: VecEnv<Scripted>,
     obs: Vec<f32>,
     available: Vec<bool>,
     rewards: Vec<f32>,
@@ -70,12 +23,13 @@ impl Seen {
             masks_actions: true,
             ..Spec::new(AGENTS, OBS, ActionSpace::Discrete(ACTIONS))
         };
-        let steps_of = |last| Short {
-            spec: spec.clone(),
-            steps: 0,
-            last,
+        let (active, rewards): (&[bool], &[f32]) = (&[true; AGENTS], &[0.5; AGENTS]);
+        let short = |infinite| {
+            let mut short = Scripted::new(&[active; 4], &[rewards; 3], Status::Truncated);
+            (short.spec, short.infinite) = (spec.clone(), infinite);
+            short
         };
-        let all = [None, None, None, None, last].map(steps_of);
+        let all = [None, None, None, None, last].map(short);
         let mut envs = VecEnv::new(all.into(), 1).unwrap().split(3).remove(1);
         let mut obs = vec![0.0; 2 * AGENTS * OBS];
         let mut available = vec![true; 2 * AGENTS * ACTIONS];

@@ -15,12 +15,9 @@ impl Buffer {
         &mut self,
         environments: &mut VecEnv<E>,
     ) -> Result<(), TrainError> {
-        if self.state.is_some() {
-            environments.keep_final_states();
-        }
+        self.forget(environments)?;
         environments.reset(self.last()?)?;
-        self.check_last(environments)?;
-        self.keep_states(self.steps, 0..0, environments)
+        self.check_last(environments)
     }
 
     /// Goes on from saved environments, whose agents carry these numbers, (C, N, M); the next rollout starts
@@ -35,12 +32,9 @@ impl Buffer {
         states: &[EnvState],
         recurrent: &[f32],
     ) -> Result<(), TrainError> {
-        if self.state.is_some() {
-            environments.keep_final_states();
-        }
+        self.forget(environments)?;
         environments.restore(states, self.last()?)?;
         self.check_last(environments)?;
-        self.keep_states(self.steps, 0..0, environments)?;
         match &self.recurrent {
             Some(own) => own.restore(recurrent),
             None if recurrent.is_empty() => Ok(()),
@@ -57,6 +51,18 @@ impl Buffer {
             .map_or(Ok(Vec::new()), RecurrentStates::last)
     }
 
+    /// Leaves nothing of rollouts before that would reach the next one.
+    fn forget<E: Environment>(&mut self, environments: &mut VecEnv<E>) -> Result<(), TrainError> {
+        if self.state.is_some() {
+            environments.keep_final_states();
+        }
+        if let Some(recurrent) = &self.recurrent {
+            let _ = recurrent.at(self.steps)?.f_zero_()?;
+        }
+        self.penalties.fill(0.0);
+        Ok(())
+    }
+
     /// The row after the last step.
     fn last(&mut self) -> Result<Batch<'_>, TrainError> {
         let agents = self.steps_of_agents(self.steps);
@@ -70,7 +76,7 @@ impl Buffer {
         })
     }
 
-    /// Looks at what the environments wrote there.
+    /// Looks at what the environments wrote there, and keeps their global states.
     fn check_last<E: Environment>(&mut self, environments: &VecEnv<E>) -> Result<(), TrainError> {
         let written = Written {
             obs: self.obs.row(self.steps)?,
@@ -82,7 +88,8 @@ impl Buffer {
             status: &[],
         };
         self.fault = written.fault(environments);
-        self.sound()
+        self.sound()?;
+        self.keep_states(self.steps, 0..0, environments)
     }
 
     /// An error if nobody can learn from what the environments wrote last. It stays until they are reset,
@@ -114,5 +121,38 @@ impl Buffer {
         self.final_values.clear();
         self.final_at.clear();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Needs;
+    use crate::rollout::buffer::scripted::Scripted;
+    use commformer_env::Status;
+    use ndarray::Array3;
+    use tch::{Device, Kind, Tensor};
+
+    #[test]
+    fn who_begins_anew_carries_nothing_and_owes_nothing() {
+        let (active, rewards): (&[bool], &[f32]) = (&[true; 2], &[1.0; 2]);
+        let scripted = Scripted::new(&[active; 3], &[rewards; 2], Status::Terminated);
+        let needs = Needs {
+            memory: 1,
+            ..Needs::default()
+        };
+        let buffer = Buffer::new(scripted.spec(), 1, 1).unwrap();
+        let mut buffer = buffer.with_needs(needs).unwrap();
+        let mut env = VecEnv::new(vec![scripted], 0).unwrap();
+        buffer.reset(&mut env).unwrap();
+        buffer.begin().unwrap();
+        let ones = Tensor::ones([1, 2, 1], (Kind::Float, Device::Cpu));
+        buffer.recurrent.as_mut().unwrap().record(0, &ones).unwrap();
+        buffer.step(0, &mut env).unwrap();
+        buffer.penalise(Array3::ones((1, 1, 2)));
+        assert_eq!(buffer.recurrent().unwrap(), [1.0; 2]);
+        buffer.reset(&mut env).unwrap();
+        assert_eq!(buffer.recurrent().unwrap(), [0.0; 2]);
+        assert_eq!(buffer.penalties.sum(), 0.0);
     }
 }

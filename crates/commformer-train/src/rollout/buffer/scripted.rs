@@ -4,7 +4,7 @@ use commformer_env::{ActionSpace, Actions, Environment, Observation, Rng, Spec, 
 
 /// A team whose every step is written down beforehand.
 pub struct Scripted {
-    spec: Spec,
+    pub spec: Spec,
     step: usize,
     /// Who is active in the beginning and after each step.
     active: Vec<Vec<bool>>,
@@ -12,6 +12,8 @@ pub struct Scripted {
     rewards: Vec<Vec<f32>>,
     /// Who leaves in each step.
     pub departed: Vec<Vec<bool>>,
+    /// Which number of the episode's last observation is infinite.
+    pub infinite: Option<usize>,
     /// How the last step ends.
     end: Status,
 }
@@ -26,7 +28,21 @@ impl Scripted {
             active: active.iter().map(|row| row.to_vec()).collect(),
             rewards: rewards.iter().map(|row| row.to_vec()).collect(),
             departed: vec![vec![false; agents]; rewards.len()],
+            infinite: None,
             end,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.step == self.rewards.len()
+    }
+
+    fn observe(&self, out: Observation<'_>) {
+        out.obs.fill(0.0);
+        out.available.fill(true);
+        out.active.copy_from_slice(&self.active[self.step]);
+        if let (Some(at), true) = (self.infinite, self.is_over()) {
+            out.obs[at] = f32::INFINITY;
         }
     }
 }
@@ -38,8 +54,7 @@ impl Environment for Scripted {
 
     fn reset(&mut self, _: &mut Rng, out: Observation<'_>) {
         self.step = 0;
-        out.obs.fill(0.0);
-        out.active.copy_from_slice(&self.active[0]);
+        self.observe(out);
     }
 
     fn step(
@@ -51,9 +66,8 @@ impl Environment for Scripted {
     ) -> Status {
         rewards.copy_from_slice(&self.rewards[self.step]);
         self.step += 1;
-        out.obs.fill(0.0);
-        out.active.copy_from_slice(&self.active[self.step]);
-        match self.step == self.rewards.len() {
+        self.observe(out);
+        match self.is_over() {
             true => self.end,
             false => Status::Running,
         }

@@ -99,7 +99,10 @@ impl CheckpointStore {
                 return Err(self.taken(iteration));
             }
             Ok(_) => {}
-            Err(error) if error.is_damage() => self.write(checkpoint)?,
+            Err(error) if error.is_damage() => self.write(checkpoint).inspect_err(|_| {
+                // A disk may be full of it. That it goes, too, is not promised.
+                let _ = fs::remove_dir_all(self.beside(iteration));
+            })?,
             Err(error) => return Err(error),
         }
         let best = checkpoint.state.best.map(|best| best.iteration);
@@ -179,7 +182,7 @@ impl CheckpointStore {
         let state = encode_state(&checkpoint.state)?;
         let manifest = Manifest::new(&weights, &state).encode()?;
         let folder = self.folder_of(checkpoint.state.iteration);
-        let beside = folder.with_extension("tmp");
+        let beside = self.beside(checkpoint.state.iteration);
         disk::remove_folder(&beside)?;
         disk::create_folder(&beside)?;
         disk::write(&beside.join(WEIGHTS), &weights)?;
@@ -256,6 +259,11 @@ impl CheckpointStore {
         self.folder.join(format!("{iteration:08}"))
     }
 
+    /// Where the checkpoint of an iteration is written before it has its name.
+    fn beside(&self, iteration: u64) -> PathBuf {
+        self.folder_of(iteration).with_extension("tmp")
+    }
+
     /// The iterations of all checkpoints, whole or not, the newest first.
     fn iterations(&self) -> Result<Vec<u64>, CheckpointError> {
         let mut iterations: Vec<u64> = (self.entries()?.iter())
@@ -297,12 +305,10 @@ impl CheckpointStore {
         }
         // What a process that was killed had begun to write. Other names are not ours.
         for path in self.entries()? {
-            let folder = path.with_extension("");
-            let iteration = folder
-                .file_name()
+            let iteration = path
+                .file_stem()
                 .and_then(|name| name.to_str()?.parse().ok());
-            let ours = iteration
-                .is_some_and(|iteration| self.folder_of(iteration).with_extension("tmp") == path);
+            let ours = iteration.is_some_and(|iteration| self.beside(iteration) == path);
             if ours && disk::is_folder(&path) {
                 disk::remove_folder(&path)?;
             }

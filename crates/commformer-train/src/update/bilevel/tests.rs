@@ -156,10 +156,10 @@ fn compared(
     first: usize,
 ) -> (Array2<f32>, usize) {
     let outcomes = Outcomes {
-        rewards: rewards.view(),
-        ended: ended.view(),
+        rewards: rewards.clone(),
+        ended: ended.clone(),
     };
-    group_advantages(outcomes, &graphs(groups), first)
+    group_advantages(&outcomes, &graphs(groups), first)
 }
 
 #[test]
