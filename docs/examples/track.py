@@ -7,6 +7,7 @@ pip install wandb            WANDB_MODE=offline python track.py wandb runs/signa
 import argparse
 import json
 import math
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -82,6 +83,12 @@ def number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def named(name: str) -> str:
+    """A name as MLflow takes it: letters, digits, `_-. /`, and no way up or out of folders."""
+    parts = (re.sub(r"[^\w.\- ]", "_", part) for part in name.split("/"))
+    return "/".join("_" if part in ("", ".", "..") else part for part in parts)
+
+
 def to_mlflow(run: Run, project: str) -> str:
     """Copies a run to the server that MLFLOW_TRACKING_URI names."""
     import mlflow
@@ -92,9 +99,9 @@ def to_mlflow(run: Run, project: str) -> str:
     copy = client.create_run(experiment, int(1000 * run.start), run_name=run.name).info.run_id
     points = [*run.points()]
     end = points[-1][1] if points else run.start
-    metrics = [Metric(name, value, int(1000 * time), steps)
+    metrics = [Metric(named(name), value, int(1000 * time), steps)
                for steps, time, numbers in [*points, (run.steps, end, run.final)] for name, value in numbers.items()]
-    params = [Param(name, str(value)) for name, value in run.settings.items()]
+    params = [Param(named(name), str(value)) for name, value in run.settings.items()]
     # What the server takes at once.
     for at in range(0, len(params), 100):
         client.log_batch(copy, params=params[at:at + 100])

@@ -15,15 +15,15 @@ DEFAULT = 1e-3
 
 def mean_over_training(metrics: Path) -> float:
     lines = (json.loads(line) for line in open(metrics))
-    told = [line.get("metrics") or line["figures"] for line in lines if line["kind"] == "evaluation"]
+    told = [line["metrics"] for line in lines if line["kind"] == "evaluation"]
     return statistics.mean(at.get("success", at["return"])["mean"] for at in told)
 
 
 def main() -> None:
     found: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
     for metrics in sorted(Path(sys.argv[1]).glob("*/*/seed-*/metrics.jsonl")):
-        method, entropy, rate = metrics.parts[-3].split("+")
-        if entropy == "entropy_coef=0.01" and rate != "lr=0.00025" and (metrics.parent / "final.json").exists():
+        method, rate = metrics.parts[-3].split("+")
+        if (metrics.parent / "final.json").exists():
             found[method][float(rate.removeprefix("lr="))].append(mean_over_training(metrics))
     rates = sorted({rate for of in found.values() for rate in of})
     print(f"| method | {' | '.join(f'{rate:g}' for rate in rates)} | chosen |")
@@ -31,7 +31,7 @@ def main() -> None:
     for method, of in found.items():
         mean = {rate: statistics.mean(of[rate]) for rate in of}
         best = max(mean, key=lambda rate: (round(mean[rate], 3), -abs(rate - DEFAULT)))
-        cells = [f"{mean[rate]:.3f} ({len(of[rate])} runs)" if rate in of else "" for rate in rates]
+        cells = [f"{mean[rate]:.3f}" if rate in of else "" for rate in rates]
         print(f"| {method} | {' | '.join(cells)} | {best:g} |")
 
 

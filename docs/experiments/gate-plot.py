@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Pictures of the gate for docs/src: gate-plot.py FOLDER CSV OUT, with the runs of gate.sh in FOLDER and the
+"""Pictures of the gate for docs/src: gate-plot.py FOLDER CSV OUT, with the runs of gate.toml in FOLDER and the
 output of the example when-gates-open in CSV. Needs matplotlib (pip install matplotlib==3.11.*).
 """
 import collections
@@ -23,10 +23,11 @@ GATES = {"learned": ("#0072B2", "o"), "random": ("#D55E00", "s"), "periodic": ("
 def finals(folder):
     """(task, gate, rate) to the final.json of each seed."""
     found = collections.defaultdict(list)
-    for path in sorted(folder.glob("*/final.json")):
-        name = re.fullmatch(r"(.+)-(learned|random|periodic)-([\d.]+)-\d+", path.parent.name)
-        if name and name[1] in TASKS:
-            found[name.groups()].append(json.loads(path.read_text()))
+    for path in sorted(folder.glob("*/*/seed-*/final.json")):
+        task, method = path.parts[-4:-2]
+        name = re.fullmatch(r"(learned|random|periodic)\+target_rate=([\d.]+)", method)
+        if name and task in TASKS:
+            found[task, *name.groups()].append(json.loads(path.read_text()))
     return found
 
 
@@ -61,7 +62,7 @@ def openings(table, out):
     counts = collections.Counter()
     with open(table) as rows:
         for row in csv.DictReader(rows):
-            task = re.match(r"(.+)-learned", pathlib.Path(row["run"]).name)[1]
+            task = pathlib.Path(row["run"]).parts[-3]
             key = (task, row["role"], row["by"], int(row["value"]))
             counts[key, "all"] += int(row["decisions"])
             counts[key, "open"] += int(row["open"])

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Markdown tables from runs: table.py [--interval] FOLDER GROUP... where the runs are FOLDER/GROUP-SEED.
+"""Markdown tables from runs: table.py [--interval] FOLDER GROUP... where the runs are FOLDER/GROUP/seed-N, as `cargo xtask
+compare` leaves them: GROUP is TASK/METHOD.
 
 For each group: mean over seeds (smallest to largest) of every metric of final.json, and for each
 seed the environment steps at the first evaluation with a success (accuracy, share won) of at least 0.95, and the minutes that the
@@ -25,8 +26,7 @@ def solved(run):
     for line in (run / "metrics.jsonl").read_text().splitlines():
         line = json.loads(line)
         if line["kind"] == "evaluation":
-            metrics = line.get("metrics") or line["figures"]
-            rates = [metrics[name]["mean"] for name in RATES if name in metrics]
+            rates = [line["metrics"][name]["mean"] for name in RATES if name in line["metrics"]]
             if rates and rates[0] >= 0.95:
                 return f"{line['steps'] // 1000}k ({line['seconds']['elapsed'] / 60:.0f} min)"
     return "never"
@@ -45,8 +45,8 @@ def spread(values, interval):
 
 
 def row(folder, group, interval):
-    of_group = (run for run in folder.glob(f"{group}-*") if run.name[len(group) + 1 :].isdigit())
-    runs = sorted(run for run in of_group if (run / "final.json").exists())
+    runs = [final.parent for final in (folder / group).glob("seed-*/final.json")]
+    runs.sort(key=lambda run: int(run.name.removeprefix("seed-")))
     finals = [json.loads((run / "final.json").read_text()) for run in runs]
     cells = [group, str(len(runs))]
     has_rate = any(rate in final for final in finals for rate in RATES)
@@ -71,4 +71,5 @@ def main():
         print("| " + " | ".join(cells[i] for i in kept) + " |")
 
 
-main()
+if __name__ == "__main__":
+    main()

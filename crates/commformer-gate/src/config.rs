@@ -70,7 +70,11 @@ impl TemporalGateConfig {
     /// # Errors
     /// [`GateError::Config`] names the first setting that does not fit.
     pub fn validate(&self) -> Result<(), GateError> {
-        for (setting, size) in [("agents", self.agents), ("embed_dim", self.embed_dim)] {
+        let sizes = [
+            ("gate.agents", self.agents),
+            ("gate.embed_dim", self.embed_dim),
+        ];
+        for (setting, size) in sizes {
             if let Some(problem) = unfit_size(size) {
                 return Err(GateError::Config { setting, problem });
             }
@@ -78,7 +82,7 @@ impl TemporalGateConfig {
         // It becomes an `f32`, which is infinite beyond 3.4e38.
         if !(self.open_bias as f32).is_finite() {
             return Err(GateError::Config {
-                setting: "open_bias",
+                setting: "gate.open_bias",
                 problem: format!(
                     "found {}, expected a finite number of `f32`",
                     self.open_bias
@@ -103,12 +107,12 @@ mod tests {
             let message = config.validate().unwrap_err().to_string();
             assert!(message.contains(name), "{message}");
         };
-        check(|c| c.agents = 0, "`agents`");
-        check(|c| c.embed_dim = 0, "`embed_dim`");
-        check(|c| c.embed_dim = usize::MAX, "`embed_dim`");
-        check(|c| c.open_bias = f64::NAN, "`open_bias`");
-        check(|c| c.open_bias = f64::INFINITY, "`open_bias`");
-        check(|c| c.open_bias = 1e39, "`open_bias`");
+        check(|c| c.agents = 0, "`gate.agents`");
+        check(|c| c.embed_dim = 0, "`gate.embed_dim`");
+        check(|c| c.embed_dim = usize::MAX, "`gate.embed_dim`");
+        check(|c| c.open_bias = f64::NAN, "`gate.open_bias`");
+        check(|c| c.open_bias = f64::INFINITY, "`gate.open_bias`");
+        check(|c| c.open_bias = 1e39, "`gate.open_bias`");
     }
 
     #[test]

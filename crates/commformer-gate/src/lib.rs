@@ -98,7 +98,6 @@ pub mod budget;
 mod config;
 #[cfg(feature = "torch")]
 pub mod decision;
-mod error;
 #[cfg(feature = "torch")]
 pub mod fixed;
 mod network;
@@ -107,8 +106,11 @@ mod temporal;
 mod threshold;
 
 pub use budget::{Budget, BudgetConfig, BudgetError, BudgetState, Price, TargetConfig};
+pub use commformer_nn::NetworkError as GateError;
 pub use config::{Execution, Per, TemporalGateConfig};
-pub use error::GateError;
+#[cfg(feature = "torch")]
+#[doc(hidden)]
+pub use temporal::check_threshold;
 #[cfg(feature = "torch")]
 pub use temporal::{Logits, TemporalGate};
 pub use threshold::{diffusion_threshold, quantile_threshold};

@@ -139,12 +139,7 @@ impl TemporalGate {
     /// [`GateError::State`] names the missing, unexpected, misshapen or doubled tensor, or one of another kind;
     /// [`GateError::Input`] for a threshold that is not a number.
     pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<(), GateError> {
-        let defined = |(name, saved): &&(String, Tensor)| name == THRESHOLD && saved.defined();
-        for (_, threshold) in state.iter().filter(defined) {
-            if bool::try_from(threshold.f_isnan()?.f_any()?)? {
-                return Err(not_a_number());
-            }
-        }
+        check_threshold(state)?;
         Ok(named::copy_into(&self.parts(), state)?)
     }
 
@@ -223,16 +218,30 @@ impl TemporalGate {
         head.forward(&mut ops, embeddings)
     }
 
-    fn check(&self, embeddings: &Tensor) -> Result<(), GateError> {
+    fn check(&self, embeddings: &Tensor) -> Result<[i64; 2], GateError> {
         let config = &self.config;
         let agents = (config.per == Per::Edge).then_some(config.agents);
         let inputs = Inputs {
             of: "gate",
             device: self.device,
         };
-        inputs.check_agents("embeddings", embeddings, agents, config.embed_dim)?;
-        Ok(())
+        inputs.check_agents("embeddings", embeddings, agents, config.embed_dim)
     }
+}
+
+/// Refuses saved tensors whose threshold is not a number.
+///
+/// # Errors
+/// [`GateError::Input`].
+#[doc(hidden)] // of this workspace's crates, whose other gates have thresholds
+pub fn check_threshold(state: &[(String, Tensor)]) -> Result<(), GateError> {
+    let defined = |(name, saved): &&(String, Tensor)| name == THRESHOLD && saved.defined();
+    for (_, threshold) in state.iter().filter(defined) {
+        if bool::try_from(threshold.f_isnan()?.f_any()?)? {
+            return Err(not_a_number());
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a threshold.

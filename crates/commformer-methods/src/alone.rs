@@ -1,8 +1,11 @@
-//! Trained agents, each by itself and without libtorch: those of all methods but CommFormer and MAT, which
-//! [`commformer_model::decentralised`] runs.
+//! Trained agents, without libtorch.
 //!
-//! `commformer export --run DIR` writes a team to one file. A program of yours has an [`Agent`] for each, shows it what it
-//! sees, and carries the bytes that agents send each other. A step of an agent:
+//! `commformer export --run DIR` writes a team of any method to one file. Where all of its agents are in one process, a
+//! [`TrainedTeam`] takes its steps. Where each is on a machine of its own, it is a [`TrainedAgent`], and your program
+//! carries the bytes that they send each other.
+//!
+//! Both are made of [`commformer_model::decentralised`], for CommFormer and MAT, and for all other methods of an [`Agent`]
+//! each. A step of an `Agent`:
 //!
 //! 1. It [perceives](Agent::perceive). Then it is known [whom it hears](Turn::hears) and whether it [sends](Turn::sends).
 //! 2. In each of the [rounds](Agent::rounds) it [says](Turn::say) something to those who hear it, and
@@ -21,7 +24,7 @@
 //! # let (observations, obs_dim) = (vec![0.0f32; 1], 1);
 //! # let mut rng = commformer_env::Rng::new(1, 0);
 //! let mut turns = Vec::new();
-//! for (agent, obs) in agents.iter_mut().zip(observations.chunks(obs_dim)) {
+//! for (agent, obs) in agents.iter().zip(observations.chunks(obs_dim)) {
 //!     turns.push(agent.perceive(obs, Some(rng.uniform()))?);
 //! }
 //! for _ in 0..team.rounds() {
@@ -32,8 +35,10 @@
 //!         turn.attend(&Inbox::new(letters, None))?;
 //!     }
 //! }
-//! for turn in turns {
-//!     println!("{:?}", turn.decide(None, None)?.action);
+//! for (agent, turn) in agents.iter_mut().zip(turns) {
+//!     let decision = turn.decide(None, None)?;
+//!     println!("{:?}", decision.action);
+//!     agent.keep(decision.memory)?;
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -48,7 +53,13 @@ use commformer_nn::layout::not_finite;
 use commformer_nn::levels::Levels;
 use std::sync::Arc;
 
+mod agent;
+mod step;
+mod team;
+
 pub use crate::sizes::TeamSizes;
+pub use agent::{Exchange, Letter, TrainedAgent};
+pub use team::{Shown, TeamStep, TrainedTeam};
 
 /// A trained team: all that its agents are given before they part.
 ///
@@ -61,6 +72,11 @@ pub struct Exported {
     sizes: TeamSizes,
     edges: OpenEdges,
     obs_version: Option<u32>,
+}
+
+/// Whether the file is that of a team of CommFormer or MAT.
+fn is_of_transformers(bytes: &[u8]) -> Result<bool, ModelError> {
+    Ok(Contents::read(bytes)?.metadata.contains_key("policy"))
 }
 
 impl Exported {
@@ -123,15 +139,9 @@ impl Exported {
     /// # Errors
     /// [`ModelError::Input`] for an agent beyond the team.
     pub fn agent(&self, agent: usize) -> Result<Agent, ModelError> {
-        let agents = self.sizes.agents;
-        if agent >= agents {
-            return Err(ModelError::Input {
-                input: "agent",
-                problem: format!("found {agent}, expected less than {agents}"),
-            });
-        }
-        let others =
-            (0..agents).filter(|other| *other != agent && self.edges.is_open(agent, *other));
+        self.sizes.check_agent(agent)?;
+        let others = (0..self.sizes.agents)
+            .filter(|other| *other != agent && self.edges.is_open(agent, *other));
         Ok(Agent {
             agent,
             sizes: self.sizes,
@@ -160,6 +170,17 @@ impl Agent {
         self.memory.fill(0.0);
     }
 
+    /// Carries on what it [decided](Decision::memory) to remember.
+    ///
+    /// # Errors
+    /// [`ModelError::Shape`] for another number of numbers, [`ModelError::Input`] when one is not finite.
+    pub fn keep(&mut self, memory: Vec<f32>) -> Result<(), ModelError> {
+        check_width("memory", memory.len(), self.memory.len())?;
+        check_finite("memory", &memory)?;
+        self.memory = memory;
+        Ok(())
+    }
+
     /// Rounds of messages in a step.
     pub fn rounds(&self) -> usize {
         self.running.rounds()
@@ -171,7 +192,7 @@ impl Agent {
     /// # Errors
     /// [`ModelError::Shape`] when there are not so many numbers, [`ModelError::Input`] when one is not finite, and when the
     /// noise lies elsewhere or is needed and not there.
-    pub fn perceive(&mut self, obs: &[f32], noise: Option<f32>) -> Result<Turn<'_>, ModelError> {
+    pub fn perceive(&self, obs: &[f32], noise: Option<f32>) -> Result<Turn, ModelError> {
         check_width("obs", obs.len(), self.sizes.obs_dim)?;
         check_finite("obs", obs)?;
         let wrong = |found: String| ModelError::Input {
@@ -196,7 +217,7 @@ impl Agent {
             }
         }
         Ok(Turn {
-            agent: self,
+            agent: self.clone(),
             member,
             sends,
             hears,
@@ -209,8 +230,9 @@ impl Agent {
 
 /// An agent's step after it perceived.
 #[derive(Debug)]
-pub struct Turn<'a> {
-    agent: &'a mut Agent,
+pub struct Turn {
+    /// As it began the step.
+    agent: Agent,
     member: Member,
     sends: bool,
     hears: Vec<usize>,
@@ -228,9 +250,11 @@ pub struct Decision {
     pub action: Action,
     /// Log-probability of that.
     pub log_prob: f32,
+    /// What it remembers, for [`Agent::keep`].
+    pub memory: Vec<f32>,
 }
 
-impl Turn<'_> {
+impl Turn {
     /// Whom it hears in this step if they send, by number. Where agents choose whom they hear, it has to ask these to send.
     pub fn hears(&self) -> &[usize] {
         &self.hears
@@ -318,13 +342,13 @@ impl Turn<'_> {
 
     /// Decides, after all rounds. `available`, A flags, says which of its actions can be taken; `None`: all. `noise`, A
     /// numbers, is Gumbel noise for discrete and standard normal noise for continuous actions; without it the agent takes
-    /// its most likely action. It remembers the step.
+    /// its most likely action.
     ///
     /// # Errors
     /// [`ModelError::Shape`] for other sizes, [`ModelError::Input`] when no action is available, a round is left, or numbers
-    /// are too large for the network. The agent remembers nothing of the step then.
+    /// are too large for the network.
     pub fn decide(
-        self,
+        &mut self,
         available: Option<&[bool]>,
         noise: Option<&[f32]>,
     ) -> Result<Decision, ModelError> {
@@ -344,8 +368,6 @@ impl Turn<'_> {
         }
         let available = check_available(available, width)?;
         let running = &self.agent.running;
-        let (decision, memory) = running.decide(self.member, available.as_deref(), noise)?;
-        self.agent.memory = memory;
-        Ok(decision)
+        running.decide(&mut self.member, available.as_deref(), noise)
     }
 }

@@ -15,7 +15,7 @@
 use crate::actor_critic::{
     ActorCriticConfig, ActorCriticMethod, Critic, Decides, TalkConfig, TalkCritic,
 };
-use crate::tarmac::{TarMac, Targeted};
+use crate::tarmac::Targeted;
 use commformer_nn::layout::Layout;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,24 +45,12 @@ pub struct Choose {
     pub critic: TalkCritic,
 }
 
-impl Choose {
-    /// How its agents talk.
-    fn as_tarmac(&self) -> TarMac {
-        TarMac {
-            network: self.network.clone(),
-            message: self.message,
-            rounds: self.rounds,
-            critic: self.critic,
-        }
-    }
-}
-
 impl ActorCriticMethod for Choose {
     const ABOUT: &str = "each agent chooses in each step whom it hears, and attends to them";
     type Talk = Targeted;
 
     fn sizes(&self) -> ActorCriticConfig {
-        self.as_tarmac().sizes()
+        self.network.sizes()
     }
 
     fn critic(&self) -> Critic {
@@ -70,7 +58,12 @@ impl ActorCriticMethod for Choose {
     }
 
     fn talk(&self, layout: &mut Layout, name: &str) -> Targeted {
-        Targeted::new(layout, name, &self.as_tarmac())
+        Targeted::new(
+            layout,
+            name,
+            [self.network.hidden, self.message],
+            self.rounds,
+        )
     }
 
     fn decides(&self, agents: usize) -> Option<Decides> {

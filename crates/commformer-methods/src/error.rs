@@ -15,12 +15,9 @@ pub enum MethodError {
         /// Which one, and what is wrong.
         error: commformer_env::ConfigError,
     },
-    /// The network's settings cannot be.
+    /// The settings of the network, or of its gate, cannot be.
     #[error(transparent)]
     Policy(#[from] commformer_model::ModelError),
-    /// The gate's settings cannot be.
-    #[error(transparent)]
-    Gate(#[from] commformer_gate::GateError),
     /// The graph that is given is not one of this team.
     #[error("`graph.edges`: found {found} numbers, expected {agents} rows of {agents}")]
     Edges {

@@ -15,11 +15,11 @@
 //! | [`gacomm`] | everybody, with attention to those on whom they decide by all messages | the same |
 //! | [`magic`] | the same, in three rounds | the same |
 //!
-//! [`trainer`] trains a team of any of them. A [`Method`] makes a [`Team`]; [`MethodConfig`] lists them all. A team is written over the operations of
-//! `commformer_nn`, so that one definition trains, acts, and runs with every agent alone.
+//! [`trainer`] trains a team of any of them. A [`Method`] makes a [`Team`]; [`MethodConfig`] lists them all. A team is
+//! written over the operations of `commformer_nn`, so that one definition trains, acts, and runs with every agent alone.
 //!
-//! A method of your own whose agents are actors says what they are made of ([`ActorCriticMethod`]) and how they talk ([`Talk`]);
-//! the example `own-method` trains one.
+//! A method of your own whose agents are actors says what they are made of ([`ActorCriticMethod`]) and how they talk
+//! ([`Talk`]); the example `own-method` trains one.
 //!
 //! With `default-features = false` there is no libtorch: the settings of actors are there, and trained agents run
 //! ([`alone`]).

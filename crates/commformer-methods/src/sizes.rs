@@ -1,7 +1,8 @@
 //! The sizes of a team.
 
 use commformer_env::Spec;
-use commformer_model::{ActionSpace, ModelError};
+use commformer_model::decentralised::OpenEdges;
+use commformer_model::{ActionSpace, ModelError, PolicyConfig};
 use commformer_nn::layout::unfit_size;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,26 @@ pub struct TeamSizes {
 }
 
 impl TeamSizes {
+    /// Of a team of CommFormer or MAT.
+    pub(crate) fn of_transformers(config: &PolicyConfig, edges: &OpenEdges) -> Self {
+        Self {
+            agents: edges.agents(),
+            obs_dim: config.obs_dim,
+            actions: config.actions,
+        }
+    }
+
+    /// Refuses an agent beyond the team.
+    pub(crate) fn check_agent(&self, agent: usize) -> Result<(), ModelError> {
+        if agent < self.agents {
+            return Ok(());
+        }
+        Err(ModelError::Input {
+            input: "agent",
+            problem: format!("found {agent}, expected less than {}", self.agents),
+        })
+    }
+
     /// Refuses sizes of which no network can be made.
     pub(crate) fn check(&self) -> Result<(), ModelError> {
         let sizes = [

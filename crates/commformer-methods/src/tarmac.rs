@@ -55,7 +55,12 @@ impl ActorCriticMethod for TarMac {
     }
 
     fn talk(&self, layout: &mut Layout, name: &str) -> Targeted {
-        Targeted::new(layout, name, self)
+        Targeted::new(
+            layout,
+            name,
+            [self.network.hidden, self.message],
+            self.rounds,
+        )
     }
 }
 
@@ -72,8 +77,12 @@ pub struct Targeted {
 }
 
 impl Targeted {
-    pub(crate) fn new(layout: &mut Layout, name: &str, config: &TarMac) -> Self {
-        let (hidden, message) = (config.network.hidden, config.message);
+    pub(crate) fn new(
+        layout: &mut Layout,
+        name: &str,
+        [hidden, message]: [usize; 2],
+        rounds: usize,
+    ) -> Self {
         let init = Init::Orthogonal(1.0);
         let parts = ["query", "signature", "value"];
         let attention = format!("{name}.attention");
@@ -84,11 +93,11 @@ impl Targeted {
         Self {
             cell: Gru::new(layout, &format!("{name}.gru"), [hidden, hidden], init),
             attention: Attention::of(projection, output, 1),
-            between: (config.rounds > 1).then(|| {
+            between: (rounds > 1).then(|| {
                 let size = [message + hidden, hidden];
                 Linear::new(layout, &format!("{name}.between"), size, init)
             }),
-            rounds: config.rounds,
+            rounds,
             name: attention,
         }
     }

@@ -290,7 +290,7 @@ impl Team {
         }
 
         let (mut said, mut for_next, mut decisions) = (Vec::new(), Vec::new(), Vec::new());
-        for (agent, member) in receiving.into_iter().enumerate() {
+        for (agent, member) in receiving.iter_mut().enumerate() {
             let inbox = match config.decoder {
                 Decoding::Autoregressive => {
                     mailbox.deliver_decided(agent, &said, &for_next, config.previous_action)

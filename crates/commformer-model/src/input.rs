@@ -149,7 +149,7 @@ impl CommFormer {
     ) -> Result<[i64; 2], ModelError> {
         let config = self.config();
         let agents = (!config.shared_head).then_some(config.agents);
-        Ok(self.inputs().check_agents(input, x, agents, width)?)
+        self.inputs().check_agents(input, x, agents, width)
     }
 
     /// Checks what a pass over actions that were taken is given, and returns B and N.
@@ -185,7 +185,7 @@ impl CommFormer {
         x: &Tensor,
         expected: Kind,
     ) -> Result<(), ModelError> {
-        Ok(self.inputs().check_kind(input, x, expected)?)
+        self.inputs().check_kind(input, x, expected)
     }
 
     fn inputs(&self) -> Inputs {

@@ -86,7 +86,6 @@ mod by_torch;
 mod config;
 mod cost;
 pub mod decentralised;
-mod error;
 #[cfg(feature = "torch")]
 mod explain;
 #[cfg(feature = "torch")]
@@ -105,6 +104,7 @@ mod pass;
 mod policy;
 mod stale;
 
+pub use commformer_nn::NetworkError as ModelError;
 pub use commformer_nn::native::kernel_vectors;
 #[cfg(feature = "torch")]
 pub use commformer_nn::torch::Uniform as UniformNoise;
@@ -112,7 +112,6 @@ pub use config::{
     ActionSpace, AttentionOver, Closed, Decoding, Design, ObsNorm, PolicyConfig, Precision,
     PreviousAction, Recurrence, RelationOrder, ScoreScale, SelfEdge, SelfLoop, senders,
 };
-pub use error::ModelError;
 #[cfg(feature = "torch")]
 pub use explain::{Attention, Explanation};
 #[cfg(feature = "torch")]

@@ -1,8 +1,9 @@
 //! What one agent needs of another in a step, and how many bytes that takes.
 //!
-//! A *message* from sender j to receiver i, over an open edge, is all that i's attentions read of j in the step: for
-//! each, M numbers (4 M bytes, or M b / 8, rounded up, where a number has b bits, [`PolicyConfig::message_bits`]), which are the inputs of its layers (M = E; a receiver has the weights, and projects them itself)
-//! unless messages are narrow ([`PolicyConfig::message`]):
+//! A *message* from sender j to receiver i, over an open edge, is all that i's attentions read of j in the step: M numbers
+//! for each. They are the inputs of its layers (M = E; a receiver has the weights, and projects them itself) unless
+//! messages are narrow ([`PolicyConfig::message`]). Where a number has b bits ([`PolicyConfig::message_bits`]), M b / 8
+//! bytes, rounded up, take the place of 4 M:
 //!
 //! | part | bytes | when |
 //! |---|---|---|

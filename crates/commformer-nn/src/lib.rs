@@ -33,6 +33,7 @@
 //! ```
 
 pub mod count;
+mod error;
 pub mod inputs;
 pub mod layers;
 pub mod layout;
@@ -46,6 +47,7 @@ pub mod seen;
 #[cfg(feature = "torch")]
 pub mod torch;
 
+pub use error::NetworkError;
 pub use ops::Ops;
 
 /// The code of the crate's README is tested with that of its documentation.

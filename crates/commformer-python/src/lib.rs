@@ -1,8 +1,9 @@
-//! The built-in environments for Python. `python/commformer` is what users see; this steps the environments, in NumPy's
-//! own memory, without Python's lock.
+//! The built-in environments and trained teams for Python. `python/commformer` is what users see; this steps the
+//! environments, in NumPy's own memory, without Python's lock.
 
 mod memory;
 mod task;
+mod team;
 mod threads;
 
 use commformer_env::{Actions, Batch, EnvState, Environment, Status, TASKS, VecEnv, VecEnvError};
@@ -75,6 +76,11 @@ impl Native {
             spec.actions.size(),
             spec.available_len() > 0,
         )
+    }
+
+    #[getter]
+    fn obs_version(&mut self) -> u32 {
+        self.envs().spec().obs_version
     }
 
     #[getter]
@@ -213,5 +219,7 @@ fn settings(kind: &str) -> PyResult<Vec<task::Described>> {
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("KINDS", TASKS)?;
     module.add_function(wrap_pyfunction!(settings, module)?)?;
-    module.add_class::<Native>()
+    module.add_class::<Native>()?;
+    module.add_class::<team::NativeTeam>()?;
+    module.add_class::<team::NativeAgent>()
 }

@@ -40,6 +40,6 @@ pub(super) fn step<T: Talk>(weights: &Weights<'_, T>, team: &[Own<'_>]) -> (Vec<
             member.hear(weights, round, &inbox, heard);
         }
     }
-    let made = members.into_iter().map(|member| member.decide(weights));
+    let made = members.iter_mut().map(|member| member.decide(weights));
     (made.collect(), delivered)
 }

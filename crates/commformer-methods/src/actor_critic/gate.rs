@@ -58,7 +58,7 @@ impl Decides {
 }
 
 /// The logits of others, and very small ones elsewhere.
-fn among(logits: &Tensor, others: &Tensor) -> Tensor {
+pub(super) fn among(logits: &Tensor, others: &Tensor) -> Tensor {
     logits.masked_fill(&others.le(0.5), -1e10)
 }
 
@@ -129,14 +129,9 @@ impl<T: Talk> ActorCritic<T> {
         let gate = tower.gate.as_ref()?;
         let [memory, _] = parts(memory, self.network.memory(), own);
         let mut ops = Torch::new(self.parameters.leaves(), own.size()[1], self.precision);
-        let x = match gate.decides {
-            Decides::Send => own.shallow_clone(),
-            Decides::Hear(_) => {
-                // The actor encodes this again: on a CPU by the kernels, whose numbers differ by rounding.
-                let x = tower.encode(&mut ops, (None, own));
-                tower.talk.prepare(&mut ops, &x)
-            }
-        };
+        // The actor encodes this again: on a CPU by the kernels, whose numbers differ by rounding.
+        let x = tower.encode(&mut ops, (None, own));
+        let x = tower.talk.prepare(&mut ops, &x);
         let mind = tower.talk.begin(&mut ops, x, memory?);
         let before = tower.decides_on(&mut ops, &mind)?;
         let [logits, values] =

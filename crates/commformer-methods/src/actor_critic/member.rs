@@ -113,21 +113,21 @@ impl Member {
     }
 
     /// What it makes of it all.
-    pub(super) fn decide<T: Talk>(mut self, weights: &Weights<'_, T>) -> Made {
-        let tower = &weights.network.actor;
+    pub(super) fn decide<T: Talk>(&mut self, weights: &Weights<'_, T>) -> Made {
+        let (tower, mut mind) = (&weights.network.actor, self.mind);
         let mut ops = Native::new(&mut self.tape, weights.leaves);
         let remembers = tower.talk.memory() > 0;
-        let mut features = self.mind.h;
+        let mut features = mind.h;
         if remembers {
-            tower.talk.close(&mut ops, &mut self.mind);
-            features = tower.talk.finish(&mut ops, &self.mind.h);
+            tower.talk.close(&mut ops, &mut mind);
+            features = tower.talk.finish(&mut ops, &mind.h);
         }
         let outputs = tower.outputs(&mut ops, &features);
         let numbers = |var: Var| self.tape.value(var).to_vec();
         Made {
             outputs: outputs.into_iter().map(numbers).collect(),
             memory: match remembers {
-                true => numbers(self.mind.memory),
+                true => numbers(mind.memory),
                 false => Vec::new(),
             },
         }

@@ -20,7 +20,7 @@
 use super::decides::Decides;
 use super::talk::{Heard, Mind, Silent, Talk};
 use super::{Activation, ActorCriticConfig};
-use commformer_env::ActionSpace;
+use commformer_model::ActionSpace;
 use commformer_nn::Ops;
 use commformer_nn::layers::{Linear, Norm};
 use commformer_nn::layout::{Init, Layout, Slot};
@@ -119,7 +119,7 @@ impl<T: Talk> Network<T> {
     pub fn new(sizes: &Sizes<'_>, talk: impl FnOnce(&mut Layout, &str) -> T) -> Self {
         let mut layout = Layout::new();
         let (config, seen) = (sizes.config, sizes.seen);
-        let mut heads = vec![("head", sizes.actions.size(), Init::SMALL)];
+        let mut heads = vec![("head", sizes.actions.width(), Init::SMALL)];
         if sizes.values == Values::Head {
             heads.push(("value", 1, VALUE));
         }

@@ -10,7 +10,7 @@ use super::seen::{Hearing, Seen};
 use super::talk::Talk;
 use super::{ActorCriticConfig, Critic};
 use crate::MethodError;
-use crate::sizes::TeamSizes;
+use crate::sizes::{TeamSizes, as_of_model};
 use commformer_env::{ActionSpace, Rng, Spec};
 use commformer_nn::layout::Layout;
 use commformer_nn::passes::{AttentionOver, Precision};
@@ -221,7 +221,7 @@ pub(super) fn sizes<'a>(
             Critic::Trunk => Values::Head,
             Critic::Own | Critic::Team => Values::Critic(inputs.shared_width()),
         },
-        actions: spec.actions,
+        actions: as_of_model(spec.actions),
         decides,
         agents: inputs.agents,
         unscaled: inputs.unscaled.then_some(inputs.obs_dim),

@@ -8,8 +8,8 @@ use super::network::{MOMENTS, Network, Sizes, Values};
 use super::talk::Talk;
 use crate::alone::{Decision, TeamSizes};
 use commformer_env::settings;
+use commformer_model::ModelError;
 use commformer_model::decentralised::Action;
-use commformer_model::{ActionSpace, ModelError};
 use commformer_nn::layout::{Layout, Saved, not_finite};
 use commformer_nn::levels::Levels;
 use commformer_nn::native::{Actions, Scored};
@@ -36,13 +36,13 @@ pub(crate) trait Running: Debug + Send + Sync {
     fn say(&self, member: &mut Member, round: usize) -> Vec<f32>;
     /// See [`Member::hear`].
     fn hear(&self, member: &mut Member, round: usize, inbox: &[f32], heard: [usize; 2]);
-    /// Ends a step. Also what the agent remembers. Refuses numbers that are not finite.
+    /// Ends a step. Refuses numbers that are not finite.
     fn decide(
         &self,
-        member: Member,
+        member: &mut Member,
         available: Option<&[u8]>,
         noise: Option<&[f32]>,
-    ) -> Result<(Decision, Vec<f32>), ModelError>;
+    ) -> Result<Decision, ModelError>;
 }
 
 #[derive(Debug)]
@@ -64,15 +64,11 @@ pub(crate) fn running<M: ActorCriticMethod>(
     sizes.check()?;
     let config: ActorCriticConfig = method.sizes();
     let told = if config.agent_id { sizes.agents } else { 0 };
-    let actions = match sizes.actions {
-        ActionSpace::Discrete(count) => commformer_env::ActionSpace::Discrete(count),
-        ActionSpace::Continuous(width) => commformer_env::ActionSpace::Continuous(width),
-    };
     let sizes = Sizes {
         config: &config,
         seen: sizes.obs_dim + told,
         values: Values::Nothing,
-        actions,
+        actions: sizes.actions,
         decides: method.decides(sizes.agents),
         agents: sizes.agents,
         unscaled: (saved.keys().any(|name| name.starts_with(MOMENTS))).then_some(sizes.obs_dim),
@@ -145,10 +141,10 @@ impl<T: Talk> Running for Trained<T> {
 
     fn decide(
         &self,
-        member: Member,
+        member: &mut Member,
         available: Option<&[u8]>,
         noise: Option<&[f32]>,
-    ) -> Result<(Decision, Vec<f32>), ModelError> {
+    ) -> Result<Decision, ModelError> {
         self.with(|weights| {
             let Made {
                 mut outputs,
@@ -169,8 +165,11 @@ impl<T: Talk> Running for Trained<T> {
                 Actions::Discrete(chosen) => Action::Discrete(chosen[0] as usize),
                 Actions::Continuous(chosen) => Action::Continuous(chosen),
             };
-            let log_prob = scored.log_probs[0];
-            Ok((Decision { action, log_prob }, memory))
+            Ok(Decision {
+                action,
+                log_prob: scored.log_probs[0],
+                memory,
+            })
         })
     }
 }

@@ -56,7 +56,8 @@ pub trait Talk: Clone + Debug + Send + Sync + 'static {
         ops.same(x)
     }
 
-    /// A mind at the beginning of a step: `h` is what a gate decides on, and what is spoken of.
+    /// A mind at the beginning of a step, of `x` as [`prepare`](Self::prepare) made it: `h` is what is spoken of, and what a
+    /// gate decides on, which takes it to be as wide as the features.
     fn begin<O: Ops>(&self, ops: &mut O, x: O::Value, memory: O::Value) -> Mind<O::Value> {
         let h = ops.same(&memory);
         Mind { x, memory, h }

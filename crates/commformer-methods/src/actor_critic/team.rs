@@ -2,7 +2,7 @@
 
 use super::alone::{self, Own};
 use super::decides::Decides;
-use super::gate::{in_force, to_receivers};
+use super::gate::{among, in_force, to_receivers};
 use super::inputs::{dense, parts};
 use super::member::{Made, Weights};
 use super::policy::{ActorCritic, of_active};
@@ -39,7 +39,12 @@ impl<T: Talk> Team for ActorCritic<T> {
         let opens = ran.gate.filter(|_| open.is_some()).map(|[logits, _]| {
             match self.network.actor.gate.map(|gate| gate.decides) {
                 Some(Decides::Send) => to_receivers(&logits.sigmoid()),
-                _ => logits.softmax(-1, Kind::Float), // of the first that it chooses
+                _ => {
+                    // Of the first that it chooses, of all whom it could hear.
+                    let others = obs_batch.graph.others();
+                    let chances = among(&logits, &others).softmax(-1, Kind::Float);
+                    chances.masked_fill(&others.le(0.5), f64::NAN)
+                }
             }
         });
         let names = self.network.actor.talk.attentions().into_iter();
@@ -123,18 +128,15 @@ impl<T: Talk> Team for ActorCritic<T> {
             delivered.push(sent);
         }
         let device = obs_batch.obs.device();
+        let rows = |of: &dyn Fn(&Made) -> &[f32]| -> Vec<f32> {
+            let each = made.iter().flat_map(|made| of(made).iter().copied());
+            each.collect()
+        };
         let of_agents = |of: &dyn Fn(&Made) -> &[f32]| {
-            let all: Vec<f32> = made
-                .iter()
-                .flat_map(|made| of(made).iter().copied())
-                .collect();
-            let all = Tensor::from_slice(&all).view([teams, agents, -1]);
+            let all = Tensor::from_slice(&rows(of)).view([teams, agents, -1]);
             all.to_device(device)
         };
-        let outputs: Vec<f32> = made
-            .iter()
-            .flat_map(|made| made.outputs[0].iter().copied())
-            .collect();
+        let outputs = rows(&|made| &made.outputs[0]);
         let (actions, log_probs) = {
             let (available, noise) = (obs_batch.available.map(dense), noise.map(dense));
             let given = (available.as_ref().map(truths), noise.as_ref().map(numbers));

@@ -88,7 +88,7 @@ impl<M: ActorCriticMethod> Method for M {
         Ok(Some(GatePlan {
             start: 0.0,
             ramp: 0.0,
-            // As that of actions. What is never chosen is never tried.
+            // At first as that of actions. What is never chosen is never tried.
             entropy_coef: 0.01,
             budget: Box::new(TeamBudget::new(&free)?),
             payment: Payment::Rewards,

@@ -7,8 +7,8 @@ pub use decisions::{Decision, GateInputs, for_policy};
 use crate::config::{GateConfig, GateEstimator, GateMode};
 use commformer_env::Rng;
 use commformer_gate::{
-    Execution, GateError, Per, TemporalGate, TemporalGateConfig, diffusion_threshold,
-    quantile_threshold,
+    Execution, GateError, Per, TemporalGate, TemporalGateConfig, check_threshold,
+    diffusion_threshold, quantile_threshold,
 };
 use commformer_train::{PolicyResult, Purpose, ReceiveGates, seed_for};
 use tch::{Device, Tensor};
@@ -144,15 +144,13 @@ impl TeamGate {
         matches!(self.kind, Kinds::Uncertainty(_))
     }
 
-    /// Whether the action's loss flows through its decisions.
-    pub fn is_straight_through(&self) -> bool {
-        matches!(self.kind, Kinds::Learned(_)) && self.estimator == GateEstimator::StraightThrough
-    }
-
     /// Whether it looks at who is heard by whom.
     pub fn reads_graph(&self) -> bool {
         match &self.kind {
-            Kinds::Learned(gate) => gate.config().per == Per::Edge || self.is_straight_through(),
+            Kinds::Learned(gate) => {
+                let straight = self.estimator == GateEstimator::StraightThrough;
+                straight || gate.config().per == Per::Edge
+            }
             _ => false,
         }
     }
@@ -174,20 +172,21 @@ impl TeamGate {
         }
     }
 
-    /// Takes what was saved.
+    /// Takes what was saved. Nothing is changed unless all fits.
     ///
     /// # Errors
     ///
-    /// [`GateError::State`].
+    /// [`GateError::State`], [`GateError::Input`] for a threshold that is not a number.
     pub fn load_state(&mut self, state: &[(String, Tensor)]) -> Result<(), GateError> {
-        match &mut self.kind {
-            Kinds::Learned(gate) => gate.load_state(state),
+        let own = match &mut self.kind {
+            Kinds::Learned(gate) => return gate.load_state(state),
             Kinds::Uncertainty(threshold) => {
-                let own = [(THRESHOLD.to_owned(), threshold.shallow_clone())];
-                Ok(commformer_torch::named::copy_into(&own, state)?)
+                vec![(THRESHOLD.to_owned(), threshold.shallow_clone())]
             }
-            _ => Ok(commformer_torch::named::copy_into(&[], state)?),
-        }
+            _ => Vec::new(),
+        };
+        check_threshold(state)?;
+        Ok(commformer_torch::named::copy_into(&own, state)?)
     }
 }
 

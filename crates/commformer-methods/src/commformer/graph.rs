@@ -30,7 +30,7 @@ pub(crate) fn plan(
             let rows = &graph.edges;
             let edges: Vec<f32> = rows.iter().flatten().map(|edge| *edge as f32).collect();
             // Rows of other lengths can be as many numbers, and another graph.
-            if rows.len() != agents || rows.iter().any(|row| row.len() != agents) {
+            if rows.iter().any(|row| row.len() != agents) {
                 let found = edges.len();
                 return Err(MethodError::Edges { found, agents });
             }
@@ -44,14 +44,17 @@ pub(crate) fn plan(
 ///
 /// # Errors
 ///
-/// [`MethodError::Torch`] if it has other than `agents` rows of `agents`.
+/// [`MethodError::Edges`] if it has other than `agents` rows of `agents`.
 pub(crate) fn fixed(
     edges: &[f32],
     agents: usize,
     device: Device,
 ) -> Result<GraphPlan, MethodError> {
-    let agents = agents as i64;
-    let graph = Tensor::from_slice(edges).f_view([agents, agents])?;
+    let found = edges.len();
+    if found != agents * agents {
+        return Err(MethodError::Edges { found, agents });
+    }
+    let graph = Tensor::from_slice(edges).f_view([agents as i64; 2])?;
     Ok(GraphPlan::Fixed(graph.f_to_device(device)?))
 }
 
@@ -122,6 +125,9 @@ mod tests {
             ..mode(GraphMode::Given)
         };
         assert!(plan(&uneven, 3, 1, Device::Cpu).is_err());
+        // What a method of somebody's own says of its edges.
+        let refused = super::fixed(&[1.0; 5], 3, Device::Cpu).unwrap_err();
+        assert!(refused.to_string().contains("found 5 numbers"));
     }
 
     #[test]

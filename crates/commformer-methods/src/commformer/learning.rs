@@ -71,8 +71,14 @@ impl Policy for TeamPolicy {
             .iter()
             .map(same)
             .partition::<Vec<_>, _>(|(name, _)| name.starts_with("gate."));
-        self.model.load_state(&of_model)?;
-        Ok(gate.load_state(&of_gate)?)
+        let before = gate.state();
+        gate.load_state(&of_gate)?;
+        let loaded = self.model.load_state(&of_model);
+        if loaded.is_err() {
+            // All or nothing: the gate is put back.
+            gate.load_state(&before)?;
+        }
+        Ok(loaded?)
     }
 
     fn take_in(&mut self, obs: &[f32], active: &[bool]) -> PolicyResult<()> {
@@ -158,5 +164,55 @@ impl Policy for TeamPolicy {
     fn values(&self, batch: &ObsBatch<'_>, gates: Gates<'_>) -> PolicyResult<Tensor> {
         let perception = self.perceive(batch, gates)?;
         Ok(self.model.encode(&perception.input(batch))?.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{GateConfig, GateMode, TeamConfig};
+    use commformer_env::{ActionSpace, Spec};
+    use tch::{Device, Tensor};
+
+    #[test]
+    fn what_is_refused_changes_neither_the_network_nor_the_gate() {
+        let spec = Spec::new(3, 5, ActionSpace::Discrete(4));
+        for mode in [GateMode::Learned, GateMode::Uncertainty] {
+            let team = |seed| {
+                let gate = GateConfig {
+                    mode,
+                    ..GateConfig::default()
+                };
+                let config = TeamConfig {
+                    gate,
+                    seed,
+                    ..TeamConfig::default()
+                };
+                TeamPolicy::new(&config, &spec, Device::Cpu).unwrap()
+            };
+            let (mut team, other) = (team(1), team(2).state());
+            let before = team.state();
+            let place = |name: &str| other.iter().position(|(own, _)| own == name).unwrap();
+            let threshold = place("gate.threshold");
+            for (spoilt, odd, told) in [
+                (threshold, &[f32::NAN][..], "`threshold`: found NaN"),
+                (threshold, &[0.5; 2], "`gate.threshold` has shape [2]"),
+                (
+                    place("graph.edge_logits"),
+                    &[0.5],
+                    "`graph.edge_logits` has shape [1]",
+                ),
+            ] {
+                let mut state: Vec<_> = (other.iter())
+                    .map(|(name, own)| (name.clone(), own + 0.25))
+                    .collect();
+                state[spoilt].1 = Tensor::from_slice(odd);
+                let refused = team.load_state(&state).unwrap_err().to_string();
+                assert!(refused.contains(told), "{refused}");
+                assert_eq!(team.state(), before, "{told}");
+            }
+            team.load_state(&other).unwrap();
+            assert_eq!(team.state(), other);
+        }
     }
 }

@@ -42,8 +42,8 @@ impl TeamPolicy {
     ///
     /// # Errors
     ///
-    /// [`MethodError::Setting`] for a number out of its range, [`MethodError::Policy`] or [`MethodError::Gate`] if the
-    /// settings make none or the device refuses it.
+    /// [`MethodError::Setting`] for a number out of its range, [`MethodError::Policy`] if the settings make none or the
+    /// device refuses it.
     pub fn new(config: &TeamConfig, spec: &Spec, device: Device) -> Result<Self, MethodError> {
         check_section("policy", &config.policy)?;
         check_section("graph", &config.graph)?;
@@ -52,8 +52,8 @@ impl TeamPolicy {
         if config.gate.mode == GateMode::Uncertainty
             && let ActionSpace::Continuous(_) = spec.actions
         {
-            return Err(MethodError::Gate(GateError::Config {
-                setting: "mode",
+            return Err(MethodError::Policy(GateError::Config {
+                setting: "gate.mode",
                 problem: "`uncertainty` compares entropies, but that of continuous actions is the same whatever an agent \
                           sees; take another mode"
                     .to_owned(),

@@ -2,9 +2,11 @@
 
 mod alone;
 mod happened;
+mod own;
 mod scales;
 mod settings;
 mod silent;
+mod together;
 
 use commformer_env::{ActionSpace, Rng, Spec};
 use commformer_methods::{METHODS, MethodConfig, Portable, Team, TeamConfig};

@@ -1,7 +1,7 @@
 //! What methods say of themselves by their settings, and which settings they refuse.
 
 use crate::happened::spec;
-use crate::{ACTORS, config, team};
+use crate::{ACTORS, config, of_team, team};
 use commformer_env::{ActionSpace, Signal, SignalConfig, Spec, VecEnv};
 use commformer_methods::{METHODS, MethodConfig, TeamConfig};
 use commformer_train::{GraphPlan, Settings};
@@ -111,4 +111,22 @@ fn settings_out_of_range_make_no_team() {
     assert!(refused(&policy).starts_with("`policy.dropout` is 2"));
     let mat = config("mat", &[("blocks", 0.into())]);
     assert!(refused(&mat).starts_with("`method.blocks` is 0"));
+}
+
+/// What an insight says of Choose's agents are the chances of others whom they could hear, and of nobody else.
+#[test]
+fn chances_of_being_chosen_are_those_of_others() {
+    let spec = spec(ActionSpace::Discrete(4), 0);
+    let team = team(&config("choose", &[]), &spec);
+    let happened = of_team(&*team, &spec, 5);
+    happened.walk(|batch, gates, noise| {
+        let act = team.act(batch, gates, Some(noise)).unwrap();
+        let insight = team.explain(batch, gates, &act).unwrap().unwrap();
+        let (chances, others) = (insight.opens.unwrap(), batch.graph.others().gt(0.5));
+        assert_eq!(chances.isnan(), others.logical_not());
+        let sums = chances.nansum([-1i64].as_slice(), false, Kind::Float);
+        let expected = others.any_dim(-1, false).to_kind(Kind::Float);
+        assert!(sums.allclose(&expected, 0.0, 1e-5, false), "{sums}");
+        act.memory
+    });
 }

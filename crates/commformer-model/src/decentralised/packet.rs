@@ -132,7 +132,7 @@ impl Reader<'_> {
         let bytes = self.bytes(Levels::bytes_of(levels, count))?;
         let before = to.len();
         Levels::unpack(levels, count, bytes, to);
-        Ok(check_finite("message", &to[before..])?)
+        check_finite("message", &to[before..])
     }
 
     /// Refuses what is left.

@@ -164,7 +164,7 @@ impl Receiving {
     /// noise or what comes of them is not finite, and when a message or the action of the agent before it is none that
     /// this agent is to be sent.
     pub fn decide(
-        mut self,
+        &mut self,
         inbox: &Inbox<'_>,
         noise: Option<&[f32]>,
     ) -> Result<Decision, ModelError> {

@@ -197,7 +197,7 @@ fn act_by_bytes(
     }
     let (mut said, mut chosen) = (Vec::new(), Vec::<Packet>::new());
     let (mut actions, mut memory) = (Vec::new(), Vec::new());
-    for (agent, own) in receiving.into_iter().enumerate() {
+    for (agent, mut own) in receiving.into_iter().enumerate() {
         let letters = letters(agent, &said);
         let letters = letters.iter().map(|(sender, packet)| (*sender, packet));
         let before = agent.checked_sub(1);

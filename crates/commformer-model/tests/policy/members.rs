@@ -276,7 +276,7 @@ fn numbers_that_are_not_finite_are_refused() {
         let mut other = begin();
         other.attend(&Inbox::new([(0, &whole)], None)).unwrap();
         let [found, expected] =
-            [receiving, other].map(|own| own.decide(&Inbox::default(), None).unwrap());
+            [receiving, other].map(|mut own| own.decide(&Inbox::default(), None).unwrap());
         assert_eq!(found.log_prob, expected.log_prob);
         assert_eq!(found.memory, expected.memory);
     }

@@ -1,6 +1,6 @@
 //! Whether tensors fit a network.
 
-use crate::inputs::Misfit;
+use crate::NetworkError;
 use tch::{Device, Kind, Tensor};
 
 /// Whose inputs are checked, and where they are to be.
@@ -16,13 +16,13 @@ impl Inputs {
     /// Refuses a tensor of another kind, or on another device than the network.
     ///
     /// # Errors
-    /// [`Misfit::Input`].
+    /// [`NetworkError::Input`].
     pub fn check_kind(
         &self,
         input: &'static str,
         x: &Tensor,
         expected: Kind,
-    ) -> Result<(), Misfit> {
+    ) -> Result<(), NetworkError> {
         let problem = match (x.kind(), x.device()) {
             (kind, _) if kind != expected => {
                 format!("has elements of kind {kind:?}, expected {expected:?}")
@@ -33,20 +33,20 @@ impl Inputs {
             ),
             _ => return Ok(()),
         };
-        Err(Misfit::Input { input, problem })
+        Err(NetworkError::Input { input, problem })
     }
 
     /// Refuses what is no tensor (B, N, `width`) of f32 for teams of `agents`, or of any size (`None`), and returns B and N.
     ///
     /// # Errors
-    /// [`Misfit::Shape`] or [`Misfit::Input`].
+    /// [`NetworkError::Shape`] or [`NetworkError::Input`].
     pub fn check_agents(
         &self,
         input: &'static str,
         x: &Tensor,
         agents: Option<usize>,
         width: usize,
-    ) -> Result<[i64; 2], Misfit> {
+    ) -> Result<[i64; 2], NetworkError> {
         let found = x.size();
         let fits = |team: i64| agents.map_or(team > 0, |agents| team == agents as i64);
         match found[..] {
@@ -56,7 +56,7 @@ impl Inputs {
             }
             _ => {
                 let agents = agents.map_or("N".to_owned(), |agents| agents.to_string());
-                Err(Misfit::Shape {
+                Err(NetworkError::Shape {
                     input,
                     expected: format!("(B, {agents}, {width}) with B at least 1"),
                     found,

@@ -3,7 +3,7 @@
 //! Whom an agent hears, [`crate::links`] says in lists. This file says it a second time, in tensors, and cannot be made
 //! from the lists: graph and gates lie where the policy works, and bringing them to the CPU would make every pass wait for
 //! the device; and a gate or an edge that carries a gradient must pass it on, which a list of numbers does not. Both are
-//! held together by `commformer-model/tests/operations.rs`.
+//! held together by `tests/operations.rs`.
 
 use super::heard::Heard;
 use super::listed::{self, Listed};

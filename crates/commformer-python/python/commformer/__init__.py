@@ -1,10 +1,16 @@
-"""Fast environments for teams of agents: the built-in ones of commformer, stepped in Rust.
+"""Fast environments for teams of agents, the built-in ones of commformer, and its trained teams, all run in Rust.
 
 `VectorEnv` steps many environments at once, in arrays of NumPy; `parallel_env` is one environment with PettingZoo's parallel API.
 Settings are those that `[env]` has for the kind in commformer's configuration; `settings(kind)` lists them:
 
     envs = commformer.VectorEnv("smac", num_envs=64, seed=1, map="3m")
     env = commformer.parallel_env("predator-prey", agents=5, dim=10)
+
+`Team` is a trained team, out of the file that `commformer export` writes, and `Agent` one agent of it, on a machine of its
+own:
+
+    team = commformer.Team("team.safetensors")
+    actions = team.act(observations).actions
 """
 
 import json
@@ -12,15 +18,21 @@ from typing import Any, NamedTuple
 
 from . import _native
 from ._native import KINDS
+from .team import Agent, Exchange, Letter, Team, TeamStep
 from .vector import RUNNING, TERMINATED, TRUNCATED, Episode, VectorEnv
 
 __all__ = [
+    "Agent",
     "KINDS",
     "RUNNING",
     "TERMINATED",
     "TRUNCATED",
     "Episode",
+    "Exchange",
+    "Letter",
     "Setting",
+    "Team",
+    "TeamStep",
     "VectorEnv",
     "parallel_env",
     "settings",

@@ -71,6 +71,7 @@ class VectorEnv:
         self._ends: dict[int, tuple[np.ndarray, np.ndarray | None, np.ndarray]] = {}
         self.num_envs = num_envs = arguments[2]
         self.agents, self.obs_dim, self.actions, masked = self._native.sizes
+        self.obs_version: int = self._native.obs_version
         self.metrics: list[str] = self._native.metrics
         self.agent_names, self.action_names = self._native.names
         rows = num_envs * self.agents

@@ -4,128 +4,45 @@ use crate::{complaint, json, printed, program, read, train, words};
 use commformer_env::{
     Actions, Environment, Observation, PredatorCapturePrey, Rng, Status, TrafficJunction,
 };
-use commformer_gate::alone::Gate;
-use commformer_methods::alone;
-use commformer_model::decentralised::{Action, Exported, Inbox, Packet, Team};
+use commformer_methods::alone::{Shown, TrainedTeam};
+use commformer_model::decentralised::{Action, Exported};
 use commformer_train::{Purpose, seed_for};
 use std::path::Path;
 
-/// What a team is told in a step.
-struct Seen<'a> {
-    /// Whether the episode begins.
-    begins: bool,
-    obs: &'a [f32],
-    available: Option<&'a [bool]>,
-    active: &'a [bool],
-    /// Who left in the step before; empty where nobody ever leaves.
-    departed: &'a [bool],
-}
-
-/// The return of each of so many episodes of a run with seed 1, of a transformer's team with gates.
-fn gated_returns(file: &Path, task: impl Environment, episodes: u64) -> Vec<f64> {
-    let exported = Exported::read(&std::fs::read(file).unwrap()).unwrap();
-    let agents = exported.edges.agents();
-    let mut team = Team::new(exported.weights, agents).unwrap();
-    let gate = exported.gate.unwrap();
-    assert_eq!(gate.execution, "error-diffusion");
-    let gates = (0..agents)
-        .map(|_| Gate::exported(&gate.config, &gate.execution, gate.parts.clone()).unwrap());
-    let mut gates: Vec<Gate> = gates.collect();
-    let mut opened = Vec::new();
-    let returns = play(task, episodes, |seen| {
-        if seen.begins {
-            team.forget();
-            gates.iter_mut().for_each(Gate::forget);
-        } else if !seen.departed.is_empty() {
-            team.depart(seen.departed).unwrap();
-            let left = gates.iter_mut().zip(seen.departed);
-            left.filter(|(_, departed)| **departed)
-                .for_each(|(gate, _)| gate.forget());
-        }
-        let turns = team.perceive(seen.obs, seen.available).unwrap();
-        // A decision of each agent, or one for each of its edges.
-        let open = gates.iter_mut().zip(&turns);
-        let open: Vec<bool> = open
-            .flat_map(|(gate, turn)| gate.decide(turn.embedding()).unwrap())
-            .collect();
-        opened.extend(&open);
-        let edges = exported.edges.clone().gated(&open).unwrap();
-        let edges = edges.among(seen.active).unwrap();
-        let step = team.act(turns, &edges, None).unwrap();
-        let asleep = gates.iter_mut().zip(seen.active);
-        asleep
-            .filter(|(_, active)| !**active)
-            .for_each(|(gate, _)| gate.forget());
-        step.actions
-    });
-    assert!(opened.contains(&true) && opened.contains(&false));
-    returns
-}
-
-/// The same of a team of actors, who are all active.
-fn returns_of_actors(file: &Path, task: impl Environment, episodes: u64) -> Vec<f64> {
-    let team = alone::Exported::read(&std::fs::read(file).unwrap()).unwrap();
-    let agents = (0..team.agents()).map(|agent| team.agent(agent).unwrap());
-    let mut agents: Vec<alone::Agent> = agents.collect();
-    let (width, actions) = (team.sizes().obs_dim, team.sizes().actions.width());
-    play(task, episodes, |seen| {
-        assert!(seen.active.iter().all(|active| *active));
-        let mut turns = Vec::new();
-        for (agent, obs) in agents.iter_mut().zip(seen.obs.chunks_exact(width)) {
-            if seen.begins {
-                agent.forget();
-            }
-            turns.push(agent.perceive(obs, None).unwrap());
-        }
-        for _ in 0..team.rounds() {
-            let said: Vec<Packet> = turns.iter_mut().map(|turn| turn.say()).collect();
-            for turn in &mut turns {
-                let letters: Vec<(usize, &Packet)> = (turn.hears().iter())
-                    .map(|sender| (*sender, &said[*sender]))
-                    .collect();
-                turn.attend(&Inbox::new(letters, None)).unwrap();
-            }
-        }
-        let decided = (0..).zip(turns).map(|(agent, turn)| {
-            let available = seen.available.map(|all| &all[agent * actions..][..actions]);
-            turn.decide(available, None).unwrap().action
-        });
-        decided.collect()
-    })
-}
-
-/// The return of each episode of a run with seed 1, in which agents do what `decide` says.
-fn play(
-    mut task: impl Environment,
-    episodes: u64,
-    mut decide: impl FnMut(&Seen<'_>) -> Vec<Action>,
-) -> Vec<f64> {
+/// The return of each of so many episodes of a run with seed 1, and messages that an agent gets in a step.
+fn play(file: &Path, mut task: impl Environment, episodes: u64) -> (Vec<f64>, f64) {
+    let mut team = TrainedTeam::read(&std::fs::read(file).unwrap()).unwrap();
     let (agents, width) = (task.spec().agents, task.spec().obs_dim);
+    assert_eq!(team.sizes().agents, agents);
+    assert_eq!(team.obs_version(), Some(task.spec().obs_version));
     let mut obs = vec![0.0; agents * width];
     let mut available = vec![true; task.spec().available_len()];
     let (mut active, mut rewards) = (vec![true; agents], vec![0.0; agents]);
     let seed = seed_for(1, Purpose::FinalEvaluation);
-    let episode = |episode| {
+    let (mut returns, mut messages, mut steps) = (Vec::new(), 0, 0);
+    for episode in 0..episodes {
         let mut rng = Rng::new(seed, episode);
-        let (mut status, mut begins, mut sum) = (Status::Running, true, 0.0);
-        task.reset(
-            &mut rng,
-            Observation {
-                obs: &mut obs,
-                available: &mut available,
-                active: &mut active,
-            },
-        );
+        let (mut status, mut sum) = (Status::Running, 0.0);
+        let out = Observation {
+            obs: &mut obs,
+            available: &mut available,
+            active: &mut active,
+        };
+        task.reset(&mut rng, out);
+        team.forget();
         while status == Status::Running {
-            let seen = Seen {
-                begins,
+            let departed = task.departed();
+            let shown = Shown {
                 obs: &obs,
                 available: (!available.is_empty()).then_some(&available[..]),
-                active: &active,
-                departed: task.departed(),
+                active: Some(&active),
+                departed: (!departed.is_empty()).then_some(departed),
             };
-            let decided = decide(&seen);
-            let chosen = decided.iter().map(|action| match action {
+            // None of these methods draws anything.
+            let step = team.act(&shown, &mut Rng::new(0, 0)).unwrap();
+            messages += step.delivered.messages();
+            steps += 1;
+            let chosen = step.actions.iter().map(|action| match action {
                 Action::Discrete(action) => *action as i64,
                 Action::Continuous(_) => panic!("the actions are discrete"),
             });
@@ -137,27 +54,28 @@ fn play(
             };
             status = task.step(Actions::Discrete(&chosen), &mut rng, out, &mut rewards);
             sum += rewards.iter().map(|reward| f64::from(*reward)).sum::<f64>() / agents as f64;
-            begins = false;
         }
-        sum
-    };
-    (0..episodes).map(episode).collect()
+        returns.push(sum);
+    }
+    (returns, messages as f64 / (steps * agents) as f64)
 }
 
 /// Exports a run, plays its team of so many agents, and compares with its final evaluation.
-fn plays_as_evaluated(run: &Path, agents: usize, play: impl Fn(&Path, u64) -> Vec<f64>) {
+fn plays_as_evaluated(run: &Path, agents: usize, task: impl Environment) {
     let arguments = ["export", "--run", run.to_str().unwrap()];
     let said = printed(&program(run.parent().unwrap(), &arguments));
     let told = format!("team.safetensors: {agents} agents after ");
     assert!(said.contains(&told), "{said}");
     let written = json(&read(&run.join("final.json")));
     let returns = written["each_episode"]["return"].as_array().unwrap();
-    let played = play(&run.join("team.safetensors"), 5);
+    let (played, messages) = play(&run.join("team.safetensors"), task, 5);
     for (played, expected) in played.iter().zip(returns) {
         let expected = expected.as_f64().unwrap();
         assert!((played - expected).abs() < 1e-4, "{played} {expected}");
     }
     assert_eq!(returns.len(), 5);
+    let counted = written["messages"]["mean"].as_f64().unwrap();
+    assert!((messages - counted).abs() < 1e-3, "{messages} {counted}");
 }
 
 #[test]
@@ -171,13 +89,9 @@ fn an_exported_team_plays_as_it_was_evaluated() {
     printed(&train(folder, &gated));
     let run = folder.join("runs/predator-capture-prey-gate-1");
     let task = || PredatorCapturePrey::new(Default::default()).unwrap();
-    plays_as_evaluated(&run, 3, |file, episodes| {
-        gated_returns(file, task(), episodes)
-    });
+    plays_as_evaluated(&run, 3, task());
     let whole = std::fs::read(run.join("team.safetensors")).unwrap();
-    let spec = task().spec().clone();
-    let exported = Exported::read(&whole).unwrap();
-    assert_eq!(exported.obs_version, Some(spec.obs_version));
+    assert!(Exported::read(&whole).unwrap().gate.is_some());
     // A gate is not lost without a word.
     for (from, to, told) in [
         ("\"gate\":", "\"gatf\":", "weights of a gate without `gate`"),
@@ -224,10 +138,8 @@ fn so_does_one_whose_agents_leave() {
          --set gate.start=0 --set gate.ramp=0",
     );
     printed(&train(folder, &gated));
-    plays_as_evaluated(&folder.join("run"), 5, |file, episodes| {
-        let task = TrafficJunction::new(Default::default()).unwrap();
-        gated_returns(file, task, episodes)
-    });
+    let task = TrafficJunction::new(Default::default()).unwrap();
+    plays_as_evaluated(&folder.join("run"), 5, task);
 }
 
 #[test]
@@ -244,10 +156,8 @@ fn so_does_one_of_another_method() {
         );
         printed(&program(folder, &words(&arguments)));
         let run = folder.join(format!("runs/predator-capture-prey-{method}-1"));
-        plays_as_evaluated(&run, 3, |file, episodes| {
-            let task = PredatorCapturePrey::new(Default::default()).unwrap();
-            returns_of_actors(file, task, episodes)
-        });
+        let task = PredatorCapturePrey::new(Default::default()).unwrap();
+        plays_as_evaluated(&run, 3, task);
     }
 }
 

@@ -1,34 +1,20 @@
-//! A trained team: every agent by itself, with its own observation and the messages that reach it.
+//! A trained team, whatever its method, in a program of its own.
 
 use commformer_env::{Actions, Environment, Observation, Rng, Signal, SignalConfig, Status};
-use commformer_model::decentralised::{Action, Exported, OpenEdges, Team, Weights};
+use commformer_methods::alone::{Shown, TrainedTeam};
+use commformer_model::decentralised::Action;
 use std::error::Error;
-use std::sync::Arc;
 
-/// What `commformer export` wrote of the run of
-/// `commformer train signal --set env.agents=3 --set graph.sparsity=0.34 --set policy.embed_dim=16`.
-pub const TEAM: &[u8] = include_bytes!("../team.safetensors");
-
-/// The team's weights and graph.
-pub fn team() -> Result<(Arc<Weights>, OpenEdges), Box<dyn Error>> {
-    let exported = Exported::read(TEAM)?;
-    match exported.gate {
-        None => Ok((exported.weights, exported.edges)),
-        Some(_) => Err("a team with gates decides by them whom it hears".into()),
-    }
-}
-
-/// Plays episodes of Signal. The share of the right actions, and the bytes that the team sent in a step.
-pub fn play(episodes: u64) -> Result<(f32, f32), Box<dyn Error>> {
-    let (weights, edges) = team()?;
-    let mut team = Team::new(weights, edges.agents())?;
-    let (mut bytes, mut steps) = (0.0, 0.0);
+/// Plays episodes of Signal with the team that `commformer export` wrote. The share of the right actions, and the bytes
+/// that the team sent in a step.
+pub fn play(file: &[u8], episodes: u64) -> Result<(f32, f32), Box<dyn Error>> {
+    let mut team = TrainedTeam::read(file)?;
+    let (mut bytes, mut steps, mut rng) = (0.0, 0.0, Rng::new(2, 0));
     let accuracy = act(episodes, |obs, begins| {
         if begins {
             team.forget();
         }
-        let turns = team.perceive(obs, None)?;
-        let step = team.act(turns, &edges, None)?;
+        let step = team.act(&Shown::new(obs), &mut rng)?;
         bytes += step.delivered.bytes() as f32;
         steps += 1.0;
         Ok(step.actions)

@@ -1,14 +1,13 @@
-//! What can go wrong when a gate is built, loaded or called.
+//! What can go wrong when a network is made, loaded or called.
 
-use commformer_nn::inputs::Misfit;
 use thiserror::Error;
 
-/// An error of a gate. Every message says what was expected and what was found.
+/// Why a network cannot be made, loaded or called. Every message says what was expected and what was found.
 #[derive(Debug, Error)]
 #[non_exhaustive] // With libtorch there are more.
-pub enum GateError {
-    /// A setting is outside its range.
-    #[error("gate setting `{setting}`: {problem}")]
+pub enum NetworkError {
+    /// A setting is outside its range, or two settings contradict each other.
+    #[error("setting `{setting}`: {problem}")]
     Config {
         /// The setting's name.
         setting: &'static str,
@@ -16,18 +15,18 @@ pub enum GateError {
         problem: String,
     },
 
-    /// An input tensor has the wrong shape.
+    /// An input has the wrong shape.
     #[error("`{input}` has shape {found:?}, expected {expected}")]
     Shape {
         /// The argument's name.
         input: &'static str,
-        /// The shape that was expected, in words such as `(B, 3, 64)`.
+        /// The shape that was expected, in words such as `(B, 3, 17)`.
         expected: String,
         /// The shape that was given.
         found: Vec<i64>,
     },
 
-    /// An input's numbers are of the wrong kind, or no numbers.
+    /// An input's numbers are of the wrong kind, lie elsewhere, or are none that can be used.
     #[error("`{input}`: {problem}")]
     Input {
         /// The argument's name.
@@ -36,7 +35,7 @@ pub enum GateError {
         problem: String,
     },
 
-    /// A saved gate does not fit this one.
+    /// What was saved does not fit this configuration.
     #[cfg(feature = "torch")]
     #[error(transparent)]
     State(#[from] commformer_torch::named::StateError),
@@ -47,19 +46,13 @@ pub enum GateError {
     Torch(#[from] tch::TchError),
 }
 
-impl From<Misfit> for GateError {
-    fn from(misfit: Misfit) -> Self {
-        match misfit {
-            Misfit::Shape {
-                input,
-                expected,
-                found,
-            } => Self::Shape {
-                input,
-                expected,
-                found,
-            },
-            Misfit::Input { input, problem } => Self::Input { input, problem },
+impl NetworkError {
+    /// Refuses a team's file.
+    #[doc(hidden)] // of this workspace's crates
+    pub fn of_file(problem: impl ToString) -> Self {
+        Self::Input {
+            input: "file",
+            problem: problem.to_string(),
         }
     }
 }

@@ -1,0 +1,279 @@
+//! A trained team in one process, and each of its agents in one of its own.
+
+use crate::alone::{N, file};
+use crate::happened::spec;
+use crate::{config, team};
+use commformer_env::{ActionSpace, Rng};
+use commformer_methods::alone::{Exchange, Letter, Shown, TeamStep, TrainedAgent, TrainedTeam};
+use commformer_methods::config::{GateConfig, GateMode, PolicySettings};
+use commformer_methods::{TeamConfig, export};
+use commformer_model::Recurrence;
+use commformer_model::decentralised::{Action, Packet};
+use tch::{Kind, Tensor};
+
+/// The file of a team of everybody, of this method, whose agents remember. CommFormer's have gates.
+fn exported(method: &str, actions: ActionSpace) -> Vec<u8> {
+    let config = TeamConfig {
+        gate: GateConfig {
+            mode: GateMode::Learned,
+            ..GateConfig::default()
+        },
+        policy: PolicySettings {
+            recurrence: Recurrence::Gru,
+            ..PolicySettings::default()
+        },
+        // Learned scales bound what the network sees.
+        known_scales: true,
+        ..config(method, &[("recurrence", "gru".into())])
+    };
+    let team = team(&config, &spec(actions, 0));
+    let graph = Tensor::ones([N as i64; 2], (Kind::Float, tch::Device::Cpu));
+    export(&*team, &config.method, &graph, true, 7).unwrap()
+}
+
+fn read(method: &str, actions: ActionSpace) -> TrainedTeam {
+    let read = TrainedTeam::read(&exported(method, actions)).unwrap();
+    assert_eq!((read.sizes().agents, read.obs_version()), (N, Some(7)));
+    read
+}
+
+const METHODS: [&str; 5] = ["commformer", "mat", "ippo", "ic3net", "magic"];
+
+fn obs(step: usize) -> Vec<f32> {
+    (0..N * 7)
+        .map(|at| ((at + 5 * step) as f32).sin())
+        .collect()
+}
+
+/// What teams do whose random numbers are the same in a step.
+fn act(team: &mut TrainedTeam, step: usize, shown: &Shown<'_>) -> TeamStep {
+    team.act(shown, &mut Rng::new(1, step as u64)).unwrap()
+}
+
+#[test]
+fn what_is_refused_leaves_no_trace() {
+    for method in METHODS {
+        let actions = ActionSpace::Discrete(4);
+        let [mut team, mut spared] = [(); 2].map(|()| read(method, actions));
+        for step in 0..6 {
+            let mut rng = Rng::new(1, step as u64);
+            let obs = obs(step);
+            let mut refuse = |shown: Shown<'_>, told: &str| {
+                let error = team.act(&shown, &mut rng).unwrap_err().to_string();
+                assert!(error.contains(told), "{method}: {error}");
+            };
+            let mut odd = obs.clone();
+            odd[N * 7 - 1] = f32::NAN;
+            refuse(Shown::new(&odd), "found NaN");
+            if method == "commformer" {
+                // The gates of the others have decided by then.
+                odd[(N - 1) * 7..].fill(f32::MAX);
+                refuse(Shown::new(&odd), "`embedding`: found NaN");
+            }
+            refuse(Shown::new(&odd[1..]), "`obs` has shape [20], expected [21]");
+            // The last agent can do nothing.
+            let none: Vec<bool> = (0..4 * N).map(|at| at < 4 * (N - 1)).collect();
+            let shown = Shown {
+                available: Some(&none),
+                ..Shown::new(&obs)
+            };
+            refuse(shown, "available");
+            let shown = Shown {
+                active: Some(&none),
+                ..Shown::new(&obs)
+            };
+            refuse(shown, "`active` has shape [12], expected [3]");
+            let shown = Shown::new(&obs);
+            assert_eq!(act(&mut team, step, &shown), act(&mut spared, step, &shown));
+        }
+    }
+}
+
+#[test]
+fn whoever_is_not_active_says_nothing_and_can_be_left_without_an_action() {
+    let (active, available) = ([true, false, true], [true; 4 * N]);
+    let mut left_without = available;
+    left_without[4..8].fill(false);
+    for method in METHODS {
+        let [mut team, mut other] = [(); 2].map(|()| read(method, ActionSpace::Discrete(4)));
+        let mut messages = 0;
+        for step in 0..6 {
+            let seen = obs(step);
+            let mut others = seen.clone();
+            others[7..14].fill(1.0 + step as f32);
+            let [mut acts, mut expected] = [
+                (&mut team, &seen, available),
+                (&mut other, &others, left_without),
+            ]
+            .map(|(team, obs, available)| {
+                let shown = Shown {
+                    available: Some(&available),
+                    active: Some(&active),
+                    ..Shown::new(obs)
+                };
+                act(team, step, &shown)
+            });
+            for step in [&mut acts, &mut expected] {
+                step.actions.remove(1);
+            }
+            assert_eq!(acts, expected, "{method}");
+            let delivered = acts.delivered;
+            messages += delivered.messages();
+            let silent = [1, 3, 4, 5, 7];
+            assert!(silent.iter().all(|edge| delivered.along[*edge] == 0));
+        }
+        assert_eq!(messages > 0, method != "ippo", "{method}");
+    }
+}
+
+#[test]
+fn whoever_left_is_not_remembered() {
+    for method in METHODS.into_iter().filter(|method| *method != "mat") {
+        let actions = ActionSpace::Continuous(2);
+        let [mut team, mut stays, mut new] = [(); 3].map(|()| read(method, actions));
+        for at in 0..3 {
+            let seen = obs(at);
+            for team in [&mut team, &mut stays] {
+                act(team, at, &Shown::new(&seen));
+            }
+        }
+        let seen = obs(3);
+        let shown = Shown {
+            // Nobody hears anybody.
+            active: Some(&[true, false, false]),
+            ..Shown::new(&seen)
+        };
+        let departed = Shown {
+            departed: Some(&[true, false, false]),
+            ..shown
+        };
+        let first = |team: &mut TrainedTeam, shown| act(team, 3, shown).actions.swap_remove(0);
+        let expected = first(&mut new, &shown);
+        assert_eq!(first(&mut team, &departed), expected, "{method}");
+        assert_ne!(first(&mut stays, &shown), expected, "{method}");
+        stays.forget();
+        assert_eq!(first(&mut stays, &shown), expected, "{method}");
+    }
+}
+
+/// Carries letters until all agents have decided. What they did, and the bytes that were awaited and came, receiver by
+/// sender.
+fn carry(agents: &mut [TrainedAgent], begun: Vec<Exchange>) -> (Vec<Action>, Vec<usize>) {
+    let mut exchanges = begun;
+    let mut boxes: Vec<Vec<Letter>> = vec![Vec::new(); N];
+    let (mut bytes, mut patient) = (vec![0; N * N], true);
+    while exchanges.iter().any(|exchange| exchange.action.is_none()) {
+        for (own, exchange) in exchanges.iter_mut().enumerate() {
+            for letter in exchange.outgoing.drain(..) {
+                let packet = Packet::from(letter.packet.as_ref().to_vec());
+                boxes[letter.other].push(Letter {
+                    other: own,
+                    packet,
+                    ..letter
+                });
+            }
+        }
+        let mut goes_on = false;
+        for (own, exchange) in exchanges.iter_mut().enumerate() {
+            let awaited = &exchange.awaited;
+            let come = boxes[own]
+                .iter()
+                .filter(|letter| awaited.contains(&(letter.round, letter.other)));
+            let come: Vec<Letter> = come.cloned().collect();
+            // Agents of IC3Net wait for some who say nothing.
+            if exchange.action.is_some() || patient && come.len() < awaited.len() {
+                continue;
+            }
+            for letter in &come {
+                bytes[own * N + letter.other] += letter.packet.bytes();
+            }
+            *exchange = agents[own].receive(&come).unwrap();
+            goes_on = true;
+        }
+        patient = goes_on;
+    }
+    let actions = exchanges.into_iter().filter_map(|exchange| exchange.action);
+    (actions.collect(), bytes)
+}
+
+#[test]
+fn agents_on_machines_of_their_own_do_what_their_team_does() {
+    for method in commformer_methods::METHODS {
+        for actions in [ActionSpace::Discrete(4), ActionSpace::Continuous(2)] {
+            let file = exported(method, actions);
+            let mut team = TrainedTeam::read(&file).unwrap();
+            let agents = (0..N).map(|agent| TrainedAgent::read(&file, agent).unwrap());
+            let mut agents: Vec<TrainedAgent> = agents.collect();
+            for step in 0..6 {
+                let seen = obs(step);
+                let expected = act(&mut team, step, &Shown::new(&seen));
+                let mut rng = Rng::new(1, step as u64);
+                let begun = agents.iter_mut().zip(seen.chunks(7));
+                let begun = begun.map(|(agent, obs)| agent.begin(obs, None, &mut rng).unwrap());
+                let begun = begun.collect();
+                let (acts, bytes) = carry(&mut agents, begun);
+                assert_eq!(acts, expected.actions, "{method}");
+                let delivered = expected.delivered;
+                let each = delivered.along.iter().zip(&delivered.always);
+                let all: Vec<usize> = each.map(|(along, always)| along + always).collect();
+                assert_eq!(bytes, all, "{method}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_agent_goes_on_without_a_letter_that_it_cannot_take() {
+    for method in ["commformer", "magic"] {
+        let file = exported(method, ActionSpace::Discrete(4));
+        let [mut sender, mut spared, mut agent] =
+            [0, 1, 1].map(|agent| TrainedAgent::read(&file, agent).unwrap());
+        let mut rng = Rng::new(1, 0);
+        let refused = agent.receive(&[]).unwrap_err().to_string();
+        assert!(refused.contains("no step is under way"), "{refused}");
+        let sent = sender.begin(&obs(0)[..7], None, &mut rng).unwrap();
+        let mut agents = [&mut spared, &mut agent];
+        let mut exchanges = agents
+            .each_mut()
+            .map(|agent| agent.begin(&obs(1)[..7], None, &mut rng).unwrap());
+        while exchanges[1].action.is_none() {
+            let (round, other) = exchanges[1].awaited[0];
+            let packet = &sent.outgoing[0].packet;
+            let short = Packet::from(packet.as_ref()[1..].to_vec());
+            for (letter, told) in [
+                (
+                    Letter {
+                        round,
+                        other,
+                        packet: short,
+                    },
+                    "agent 0: ",
+                ),
+                (
+                    Letter {
+                        round: round + 9,
+                        other,
+                        packet: packet.clone(),
+                    },
+                    "found one for round",
+                ),
+            ] {
+                let refused = agents[1].receive(&[letter]).unwrap_err().to_string();
+                assert!(refused.contains(told), "{refused}");
+            }
+            exchanges = agents.each_mut().map(|agent| agent.receive(&[]).unwrap());
+        }
+        assert_eq!(exchanges[0], exchanges[1], "{method}");
+    }
+}
+
+/// Nothing is lost where a file is read by a method's own reader.
+#[test]
+fn other_files_are_refused() {
+    let refused = |bytes: &[u8]| TrainedTeam::read(bytes).unwrap_err().to_string();
+    assert!(refused(b"no such file").contains("not what `commformer export` writes"));
+    let config = config("slim", &[]);
+    let team = team(&config, &spec(ActionSpace::Discrete(4), 0));
+    let whole = file(&config, &*team, &[1.0; N * N]);
+    assert!(refused(&whole[..whole.len() - 1]).contains("cut short"));
+}
