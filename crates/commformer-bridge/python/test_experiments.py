@@ -85,5 +85,22 @@ class ComparisonTable(unittest.TestCase):
         self.assertEqual(solved_at([{"measure": "won", "solved_at": ""}]), "never")
 
 
+class Table(unittest.TestCase):
+    """A row of the results' tables."""
+
+    def test_runs_of_a_comparison_are_a_row_in_the_order_of_their_seeds(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for seed, success in [(10, 0.9), (2, 1.0)]:
+                run = Path(folder) / "task" / "method" / f"seed-{seed}"
+                run.mkdir(parents=True)
+                metrics = {"success": {"mean": success}}
+                evaluation = {"kind": "evaluation", "steps": 80_000, "seconds": {"elapsed": 60}, "metrics": metrics}
+                (run / "final.json").write_text(json.dumps(metrics))
+                (run / "metrics.jsonl").write_text(json.dumps(evaluation))
+            cells = script("table").row(Path(folder), "task/method", False)
+        found = [cell for cell in cells if cell]
+        self.assertEqual(found, ["task/method", "2", "0.95 (0.90 to 1.00)", "80k (1 min), never"])
+
+
 if __name__ == "__main__":
     unittest.main()

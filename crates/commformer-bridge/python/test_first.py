@@ -8,7 +8,9 @@ import datetime
 import io
 import json
 import math
+import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -164,6 +166,19 @@ class Boot(unittest.TestCase):
             self.assertNotIn("Traceback", found.stdout)
 
 
+    def test_what_was_printed_before_an_abrupt_end_is_told(self) -> None:
+        (self.folder / "my_env.py").write_text("import os\n\ndef make():\n    print('no sensor')\n    os._exit(3)\n")
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        for verb in ("check", "work"):
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                command = [sys.executable, "-c", BOOT, verb, "./my_env.py:make", "{}", "3"]
+                found = subprocess.run(
+                    command, stdin=theirs, stdout=subprocess.PIPE, text=True, cwd=self.folder, env=environment, timeout=120
+                )
+            self.assertEqual((found.returncode, found.stdout), (3, "no sensor\n"))
+
+
 class Options(unittest.TestCase):
     def test_numbers_and_dates_arrive(self) -> None:
         dated = '{"d": [{"$toml-date": "1979-05-27T07:32:00.500000+00:00"}, {"$toml-date": "1979-05-27"}]'
@@ -286,8 +301,8 @@ class Tasks(unittest.TestCase):
         for values, words in (
             ((1.0, math.nan), "returned nan for the metric 'b'"),
             ((1e300, 0.0), "returned inf for the metric 'a'"),
-            ((1.0,), "expected 2 numbers"),
-            (1.0, "expected 2 numbers"),
+            ((1.0,), "a number for each of"),
+            (1.0, "a number for each of"),
             (None, "expected"),
             (("x", 1.0), "expected a number for each"),
         ):

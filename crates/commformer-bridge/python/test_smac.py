@@ -14,7 +14,9 @@ from commformer_bridge.making import make
 
 
 class StarCraft2Env:
-    """A fake of SMAC's class: two agents, of which the first dies at once; the limit is at step 3."""
+    """A fake of SMAC's class: two agents, of which the first dies at once, against four; the limit is at step 3."""
+
+    n_enemies = 4
 
     def __init__(self, map_name: str, continuing_episode: bool = False, crash: bool = False):
         self.limit_is_told, self.crash = continuing_episode, crash
@@ -58,7 +60,7 @@ class SmacFake(unittest.TestCase):
         self.assertEqual(task.active().tolist(), [True, True])
         _, reward, terminated, truncated = task.step(np.array([1, 2]))
         self.assertEqual((reward, terminated, truncated), (0.5, True, False))
-        self.assertEqual((task.active().tolist(), task.metric_values()), ([False, True], (1, 1, 1)))
+        self.assertEqual((task.active().tolist(), task.metric_values()), ([False, True], (1, 0.25, 0.5)))
         task.reset(0)
         self.assertEqual(task.metric_values(), (0, 0, 0))
 

@@ -127,6 +127,7 @@ MISREAD = (
     ({"active": np.ma.array([True] * 3, mask=[0, 1, 0])}, r"active\(\) came as an array with masked entries"),
     ({"terminated": np.ma.masked}, "terminated came as an array with masked entries"),
     ({"obs": [[1, 2, 3], [1, 2], [1]]}, "observations cannot be made an array"),
+    ({"obs": (np.zeros((3, 3)), {})}, "return the array alone, without infos"),
 )
 HARMLESS = (
     {"terminated": np.bool_(False)},

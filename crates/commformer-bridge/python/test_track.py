@@ -57,6 +57,11 @@ class Lines(unittest.TestCase):
         points, said = self.points(evaluation(100, figures={"return": {"mean": 0.5}}), evaluation(200, metrics={}))
         self.assertEqual((points, said), ({100: {"eval/return": 0.5}, 200: {}}, ""))
 
+    def test_a_name_of_any_letters_is_one_that_mlflow_takes(self) -> None:
+        names = {"train/seconds/elapsed": "train/seconds/elapsed", "env.options.a+b": "env.options.a_b",
+                 "eval/won (%)": "eval/won ___", "eval/../x": "eval/_/x", "eval//": "eval/_/_", "eval/成功": "eval/成功"}
+        self.assertEqual({name: track().named(name) for name in names}, names)
+
 
 if __name__ == "__main__":
     unittest.main()

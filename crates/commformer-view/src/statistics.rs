@@ -19,7 +19,6 @@ pub use runs::{
     profile,
 };
 
-use commformer_env::Rng;
 use serde::{Deserialize, Serialize};
 
 /// Samples drawn anew for an interval.
@@ -87,22 +86,17 @@ impl Estimate {
             .copied()
             .filter(|(part, whole)| part.is_finite() && whole.is_finite() && *whole > 0.0)
             .collect();
-        let count = u32::try_from(pairs.len()).ok().filter(|count| *count > 0)?;
-        let sums =
-            |(parts, wholes): (f64, f64), (part, whole): (f64, f64)| (parts + part, wholes + whole);
-        let share = |(parts, wholes): (f64, f64)| parts / wholes;
-        let mut rng = Rng::new(seed, 0);
-        let mut means: Vec<f64> = (0..RESAMPLES)
-            .map(|_| {
-                let drawn = (0..count).map(|_| pairs[rng.below(count) as usize]);
-                share(drawn.fold((0.0, 0.0), sums))
-            })
-            .collect();
-        means.sort_by(f64::total_cmp);
-        Some(Self {
-            mean: share(pairs.iter().copied().fold((0.0, 0.0), sums)),
-            low: percentile(&means, 0.025),
-            high: percentile(&means, 0.975),
+        let share = |pairs: &[(f64, f64)]| {
+            let sums =
+                |(parts, wholes), &(part, whole): &(f64, f64)| (parts + part, wholes + whole);
+            let (parts, wholes) = pairs.iter().fold((0.0, 0.0), sums);
+            parts / wholes
+        };
+        let found = interval(&[&pairs], seed, |groups| share(&groups[0]));
+        found.map(|Interval { value, low, high }| Self {
+            mean: value,
+            low,
+            high,
         })
     }
 }

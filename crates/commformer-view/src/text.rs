@@ -1,5 +1,6 @@
 //! Text in a terminal, whose letters take no column, one or two.
 
+use std::borrow::Cow;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr;
 
@@ -27,15 +28,19 @@ pub(crate) fn padded(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(missing))
 }
 
-/// A path as it is typed into a shell: in quotes where the shell would split it, or read a letter of it as a sign.
+/// A path as it is typed into a shell: in quotes where the shell would split it, or read a letter of it as a sign. Bytes
+/// that are no text are written as bash and zsh read them.
 pub fn shell_word(path: &Path) -> String {
-    let mut path = path.to_string_lossy();
-    if path.starts_with('-') {
+    let mut bytes = path.as_os_str().as_encoded_bytes().to_vec();
+    if bytes.starts_with(b"-") {
         // Else it is read as an option.
-        path = format!("./{path}").into();
+        bytes.splice(..0, *b"./");
     }
-    // Only what has a zero byte cannot be quoted; no path has one.
-    shlex::try_quote(&path).map_or_else(|_| path.to_string(), |word| word.into_owned())
+    match String::from_utf8(bytes) {
+        // Only what has a zero byte cannot be quoted; no path has one.
+        Ok(path) => shlex::try_quote(&path).map_or_else(|_| path.clone(), Cow::into_owned),
+        Err(error) => format!("$'{}'", error.as_bytes().escape_ascii()),
+    }
 }
 
 #[cfg(test)]
@@ -55,6 +60,21 @@ mod tests {
             ("-a", "./-a"),
         ] {
             assert_eq!(shell_word(Path::new(path)), expected);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_is_no_text_is_one_that_bash_reads() {
+        use std::os::unix::ffi::OsStrExt;
+        let name = b"-it's \\ \xffa\n\"$HOME\"\xe5";
+        let word = shell_word(Path::new(std::ffi::OsStr::from_bytes(name)));
+        assert!(word.is_ascii(), "{word}");
+        let mut bash = std::process::Command::new("bash");
+        let printed = bash.arg("-c").arg(format!("printf %s {word}")).output();
+        // Elsewhere than on a machine with bash nothing is to be seen.
+        if let Ok(printed) = printed {
+            assert_eq!(printed.stdout, [&b"./"[..], name].concat(), "{word}");
         }
     }
 

@@ -17,6 +17,8 @@ from .worker import work
 
 def main(arguments: list[str]) -> int:
     verb, name, options = arguments[:3]
+    # Python keeps what goes into a pipe until it is much: it would be lost where the process hangs or ends abruptly.
+    sys.stdout.reconfigure(line_buffering=True)
     if verb == "check":
         if stat.S_ISSOCK(os.fstat(0).st_mode):
             WATCHED.append(os.dup(0))

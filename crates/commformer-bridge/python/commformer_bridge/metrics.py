@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .refusal import Refusal
-from .values import NUMBERS, array_of
+from .values import numbers_of
 
 # Metrics of the program's own, which no metric may pass for: as in commformer-env/src/metric_names.rs.
 RESERVED_METRICS = (
@@ -38,24 +38,16 @@ def method_of_metrics(task: Any) -> str | None:
     return next((name for name in ("metric_values", "figures") if hasattr(task, name)), None)
 
 
-def metric_values(task: Any) -> Any:
-    """The numbers of the episode so far, as the task gives them."""
-    return getattr(task, method_of_metrics(task) or "metric_values")()
-
-
 def metrics_of(task: Any, metrics: list[str]) -> np.ndarray:
     """The metrics of an episode that has ended: finite numbers, so that there is a mean of them."""
-    given, method = metric_values(task), method_of_metrics(task)
+    method = method_of_metrics(task) or "metric_values"
+    given = getattr(task, method)()
     try:
-        given_values = array_of("metrics", given)
+        numbers = numbers_of("metrics", given, (len(metrics),))
     except Refusal as error:
         raise Refusal(f"{method}() returned {given!r}: expected a number for each of {metrics}") from error
-    if given_values.dtype.kind not in NUMBERS:
-        raise Refusal(f"{method}() returned {given!r}: expected a number for each of {metrics}")
     with np.errstate(all="ignore"):
-        values = given_values.astype(np.float32)
-    if values.shape != (len(metrics),):
-        raise Refusal(f"{method}() returned {given!r}: expected {len(metrics)} numbers, for {metrics}")
+        values = numbers.astype(np.float32)
     for name, value in zip(metrics, values):
         if not np.isfinite(value):
             raise Refusal(

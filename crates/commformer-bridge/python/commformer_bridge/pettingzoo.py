@@ -169,8 +169,7 @@ class PettingZoo:
         """One step of all who are there."""
         acting = self.live
         chosen = {name: self._action(name, actions[self.names.index(name)]) for name in acting}
-        if self.idle:
-            chosen |= self.idle
+        chosen |= self.idle
         returned = self.env.step(chosen)
         parts_of_it = ("observations", "rewards", "terminations", "truncations", "infos")
         expect("step", parts_of_it, returned)
@@ -316,11 +315,8 @@ class PettingZoo:
                 raise Refusal(
                     f"the observation of {name} is {value}, not in its space {self.views[name]}: {problem}"
                 ) from error
-            try:
-                seen[row, : flat.size] = self.seen[row, : flat.size] = flat
-            except (FloatingPointError, RuntimeWarning):
-                put(seen[row], slice(flat.size), flat)
-                self.seen[row] = seen[row]
+            put(seen[row], slice(flat.size), flat)
+            self.seen[row] = seen[row]
             if not last and is_discrete(self.spaces[name]):
                 self._read_mask(name, whole, key, info)
         return seen

@@ -52,9 +52,9 @@ class Smac:
         return ~self.available()[:, 0]
 
     def metric_values(self) -> tuple[float, float, float]:
-        """Whether the battle is won, enemies dead, allies dead."""
+        """Whether the battle is won, and the shares of enemies and of allies that are dead, as in the built-in battles."""
         won, kills, losses = (self.last.get(key, 0) for key in ("battle_won", "dead_enemies", "dead_allies"))
-        return float(won), float(kills), float(losses)
+        return float(won), kills / self.env.n_enemies, losses / self.agents
 
     def close(self) -> None:
         """Ends StarCraft II."""

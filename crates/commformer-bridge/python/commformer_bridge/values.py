@@ -29,7 +29,8 @@ def array_of(what: str, value: Any) -> np.ndarray:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
-        raise Refusal(f"{what} cannot be made an array of NumPy: {error}") from error
+        infos = "; return the array alone, without infos" if isinstance(value, tuple) and isinstance(value[-1], dict) else ""
+        raise Refusal(f"{what} cannot be made an array of NumPy: {error}{infos}") from error
     refuse_masked(what, value)
     return array
 

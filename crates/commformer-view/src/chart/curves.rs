@@ -20,7 +20,7 @@ pub struct Curves<'a> {
     pub x: (&'a str, fn(f64) -> String),
     /// Name and unit of the vertical axis.
     pub y: &'a str,
-    /// Ends of the vertical axis, for a metric that has some.
+    /// Ends of the vertical axis, for a metric that has some. With a value beyond them the axis holds all values.
     pub range: Option<[f64; 2]>,
     /// What is drawn, the first below.
     pub curves: Vec<Curve>,
@@ -59,9 +59,11 @@ impl Curves<'_> {
         let Some(x) = extent(drawn.chain(thick().map(|(x, _)| *x))) else {
             return Ok(None);
         };
-        let ys = thin().map(|(_, y)| *y);
-        let found = span(ys.chain(thick().flat_map(|(_, interval)| whole(interval))));
-        let Some(y) = self.range.filter(is_range).or(found) else {
+        let thick_ys = || thick().flat_map(|(_, interval)| whole(interval));
+        let ys = || thin().map(|(_, y)| *y).chain(thick_ys());
+        let range = self.range.filter(is_range);
+        let range = range.filter(|[low, high]| ys().all(|y| (*low..=*high).contains(&y)));
+        let Some(y) = range.or_else(|| span(ys())) else {
             return Ok(None);
         };
         let names = self
@@ -276,6 +278,23 @@ mod tests {
             // The axis is that of what is drawn.
             assert!(svg.contains("\n2\n") && !svg.contains("e15"), "{svg}");
         }
+    }
+
+    #[test]
+    fn an_axis_with_ends_holds_values_beyond_them() {
+        let labels = |highest: f64| {
+            let svg = Curves {
+                title: "Enemies killed",
+                x: ("steps", steps),
+                y: "share",
+                range: Some([-0.02, 1.02]),
+                curves: vec![thin(&[(10.0, 0.5), (20.0, highest)])],
+            };
+            let svg = svg.draw().unwrap().unwrap();
+            ["0", "1", "8"].map(|label| svg.contains(&format!("\n{label}\n")))
+        };
+        assert_eq!(labels(0.75), [true, true, false]);
+        assert_eq!(labels(8.0), [false, false, true]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The page that plays a replay: one file, without a network.
 
 use super::Replay;
+use askama::Template;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use commformer_env::printable;
@@ -22,6 +23,9 @@ pub enum PageError {
     /// Nor can it be compressed.
     #[error("the replay cannot be compressed")]
     Compression(#[from] io::Error),
+    /// The page was not put together.
+    #[error("the page could not be put together")]
+    Page(#[from] askama::Error),
 }
 
 /// Each builds on those before it.
@@ -48,30 +52,28 @@ pub fn page(replay: &Replay) -> Result<String, PageError> {
             return Err(PageError::Empty(format!("the run {}", run.name)));
         }
     }
-    Ok(write(&replay.title, &packed(replay)?))
+    Ok(write(&replay.title, &packed(replay)?)?)
+}
+
+/// What `templates/replay.html` shows.
+#[derive(Template)]
+#[template(path = "replay.html")]
+struct Page<'a> {
+    title: &'a str,
+    style: &'static str,
+    data: &'a str,
+    script: &'static str,
 }
 
 /// The page around the data.
-fn write(title: &str, data: &str) -> String {
-    let title = printable(title).replace('&', "&amp;").replace('<', "&lt;");
-    // In the order of their places.
-    let parts = [
-        ("{{title}}", title.as_str()),
-        ("{{style}}", include_str!("page/style.css")),
-        ("{{data}}", data),
-        ("{{script}}", SCRIPT),
-    ];
-    let mut page = String::new();
-    let mut rest = include_str!("page/page.html");
-    // In one pass, so that nothing that is put in is looked at again.
-    for (place, part) in parts {
-        let (before, after) = rest.split_once(place).unwrap_or((rest, ""));
-        page.push_str(before);
-        page.push_str(part);
-        rest = after;
+fn write(title: &str, data: &str) -> askama::Result<String> {
+    Page {
+        title: &printable(title),
+        style: include_str!("page/style.css"),
+        data,
+        script: SCRIPT,
     }
-    page.push_str(rest);
-    page
+    .render()
 }
 
 /// The data as base64 of deflated JSON.
@@ -106,12 +108,9 @@ mod tests {
     }
 
     #[test]
-    fn every_part_is_in_the_page_and_no_place_is_left() {
-        let page = write("a < b & c\u{1b}[2J\u{9b}", "DATA");
-        for place in ["title", "style", "data", "script"] {
-            assert!(!page.contains(&format!("{{{{{place}}}}}")), "{place}");
-        }
-        assert!(page.contains(r"<title>a &lt; b &amp; c\u001b[2J\u009b</title>"));
+    fn every_part_is_in_the_page() {
+        let page = write("a < b & c\u{1b}[2J\u{9b}", "DATA").unwrap();
+        assert!(page.contains(r"<title>a &#60; b &#38; c\u001b[2J\u009b</title>"));
         assert!(page.contains(r#"id="data">DATA</script>"#));
         assert!(page.contains(include_str!("page/style.css")) && page.contains(SCRIPT));
         assert!(!page.contains(|c: char| c.is_control() && !"\n\t".contains(c)));

@@ -13,27 +13,23 @@ use crate::record::Evaluation;
 pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
     let trained = iterated(methods, |name| name.starts_with("receiving."));
     let measured = evaluated(methods, names::is_communication);
-    let (_, training) = plots(methods, "receiving", &trained, Source::Iterations)?;
     let gated = (methods.runs()).any(|run| run.log.is_gated(&run.log.iterations));
-    let shown: Vec<String> = (trained.iter())
-        .filter(|path| gated || *path != OPEN_RATE)
-        .cloned()
-        .collect();
-    let (mut drawn, _) = plots(methods, "receiving", &shown, Source::Iterations)?;
+    let shown = |path: &str| gated || path != OPEN_RATE;
+    let (mut drawn, training) = plots(methods, "receiving", &trained, Source::Iterations, shown)?;
     // Where training says it, evaluations would say it twice.
-    let said = |name: &String| {
-        trained
+    let unsaid = |name: &str| {
+        !trained
             .iter()
             .any(|known| known.ends_with(&format!(".{name}")))
     };
-    let others: Vec<String> = measured
-        .iter()
-        .filter(|name| !said(name))
-        .cloned()
-        .collect();
-    let (more, _) = plots(methods, "evaluation", &others, Source::Evaluations)?;
-    drawn.extend(more);
-    let (_, evaluations) = plots(methods, "evaluation", &measured, Source::Evaluations)?;
+    let (others, evaluations) = plots(
+        methods,
+        "evaluation",
+        &measured,
+        Source::Evaluations,
+        unsaid,
+    )?;
+    drawn.extend(others);
     let text = match drawn.is_empty() {
         true => "No run has counted its messages yet.".to_owned(),
         false => format!(
@@ -58,7 +54,7 @@ pub(super) fn section(methods: &Methods) -> Result<Section, ChartError> {
 /// The graph at several evaluations of every run, how often it changed, and how decided it was.
 pub(super) fn graph(methods: &Methods) -> Result<Section, ChartError> {
     let changes = iterated(methods, |name| name.starts_with("graph_"));
-    let (mut drawn, table) = plots(methods, "graph", &changes, Source::Iterations)?;
+    let (mut drawn, table) = plots(methods, "graph", &changes, Source::Iterations, |_| true)?;
     for (index, method) in methods.list.iter().enumerate() {
         let rows: Vec<MatrixRow<'_>> = method
             .runs

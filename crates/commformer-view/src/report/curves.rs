@@ -54,7 +54,7 @@ impl Source {
 /// How good the team is in evaluations.
 pub(super) fn evaluations(methods: &Methods) -> Result<Section, ChartError> {
     let names = evaluated(methods, |name| !names::is_communication(name));
-    let (plots, table) = plots(methods, "evaluation", &names, Source::Evaluations)?;
+    let (plots, table) = plots(methods, "evaluation", &names, Source::Evaluations, |_| true)?;
     let text = match plots.is_empty() {
         true => "No run has evaluations with finite metrics.".to_owned(),
         false => format!(
@@ -81,7 +81,7 @@ pub(super) fn training(methods: &Methods) -> Result<Section, ChartError> {
             && !["iteration", "steps", "episodes"].contains(&name)
             && !name.starts_with("graph_")
     });
-    let (plots, table) = plots(methods, "training", &names, Source::Iterations)?;
+    let (plots, table) = plots(methods, "training", &names, Source::Iterations, |_| true)?;
     let text = match plots.is_empty() {
         true => "No run has iterations with finite metrics.".to_owned(),
         false => format!(
@@ -128,12 +128,13 @@ pub(super) fn ordered<'a>(
     names
 }
 
-/// A plot and lines of a table for each metric of which there is something to draw.
+/// Lines of a table for each metric, and a plot for each that `shown` takes, if there is something to draw.
 pub(super) fn plots(
     methods: &Methods,
     prefix: &str,
     names: &[String],
     source: Source,
+    shown: impl Fn(&str) -> bool,
 ) -> Result<(Vec<Plot>, String), ChartError> {
     let mut table = Csv::new(&["method", "metric", "steps", "runs", "iqm", "low", "high"]);
     let mut plots: Vec<Plot> = Vec::new();
@@ -147,6 +148,9 @@ pub(super) fn plots(
                 table.push(&[&method.name, path], &numbers);
             }
             curves.push(curve);
+        }
+        if !shown(path) {
+            continue;
         }
         let name = Name::of(path);
         let drawing = Curves {

@@ -6,9 +6,16 @@ use crate::theme;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::Value;
 
-/// No result depends on threads, another device may round differently, and the seed is what a method is
-/// repeated with.
-const FREE: [&str; 3] = ["run.seed", "run.threads", "run.device"];
+/// No result depends on threads or on workers and how long they are waited for, another device may round differently, and
+/// the seed is what a method is repeated with.
+const FREE: [&str; 6] = [
+    "run.seed",
+    "run.threads",
+    "run.device",
+    "env.workers",
+    "env.timeout",
+    "env.start_timeout",
+];
 
 /// The setting that chooses the task.
 const TASK: &str = "env.kind";

@@ -27,7 +27,7 @@ impl Interval {
     };
 }
 
-/// Percentile bootstrap intervals of each number of a statistic over groups of runs. A resample draws
+/// Percentile bootstrap intervals of each number of a statistic over groups of runs, or of episodes. A resample draws
 /// as many runs as there are from each group, with replacement; the same for the same seed. Empty if a
 /// group is.
 ///
@@ -39,15 +39,15 @@ impl Interval {
 /// assert_eq!([found[0].value, found[1].value], [5.0, 23.0]);
 /// assert!(found[0].low < 5.0 && 5.0 < found[0].high);
 /// ```
-pub fn intervals(
-    groups: &[&[f64]],
+pub fn intervals<T: Copy>(
+    groups: &[&[T]],
     seed: u64,
-    statistic: impl Fn(&[Vec<f64>]) -> Vec<f64>,
+    statistic: impl Fn(&[Vec<T>]) -> Vec<f64>,
 ) -> Vec<Interval> {
     if groups.iter().any(|group| group.is_empty()) {
         return Vec::new();
     }
-    let mut drawn: Vec<Vec<f64>> = groups.iter().map(|group| group.to_vec()).collect();
+    let mut drawn: Vec<Vec<T>> = groups.iter().map(|group| group.to_vec()).collect();
     let values = statistic(&drawn);
     let mut samples = vec![Vec::with_capacity(RESAMPLES); values.len()];
     let mut rng = Rng::new(seed, 0);
@@ -79,10 +79,10 @@ pub fn intervals(
 /// assert_eq!(found.value, 8.0 / 9.0);
 /// assert!(found.low < found.value && found.high == 1.0);
 /// ```
-pub fn interval(
-    groups: &[&[f64]],
+pub fn interval<T: Copy>(
+    groups: &[&[T]],
     seed: u64,
-    statistic: impl Fn(&[Vec<f64>]) -> f64,
+    statistic: impl Fn(&[Vec<T>]) -> f64,
 ) -> Option<Interval> {
     let found = intervals(groups, seed, |groups| vec![statistic(groups)]);
     found.first().copied()

@@ -7,6 +7,7 @@ use super::view::View;
 use crate::log::RunLog;
 use crate::numbers::{grouped, short};
 use crate::statistics::ends;
+use crate::text::shell_word;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Flex, Layout, Rect};
 use ratatui::symbols::Marker;
@@ -249,15 +250,16 @@ fn span(metrics: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
 
 /// No run yet, or none that can be read.
 fn awaits(frame: &mut Frame, seen: &Seen, view: &View) {
-    let folder = plain(&seen.folder.display().to_string());
+    let (folder, program) = (seen.folder.display().to_string(), &view.program);
     let text = match &seen.trouble {
         Some(trouble) if !seen.is_awaited() => trouble.to_string(),
         _ => format!(
-            "Waiting for a run in {folder}, such as `{} train --run {folder}` makes.",
-            view.program
+            "Waiting for a run in {folder}, such as `{program} train --run {}` makes.",
+            shell_word(&seen.folder)
         ),
     };
-    frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), frame.area());
+    let text = Paragraph::new(plain(&text)).wrap(Wrap { trim: true });
+    frame.render_widget(text, frame.area());
 }
 
 /// The keys that matter, and what is wrong with the files.

@@ -106,6 +106,11 @@ fn layers_runs_agents_and_heads_are_chosen() {
         browser.value("document.querySelectorAll('.world .marks circle').length"),
         2
     );
+    // Whoever stands on an agent's button stays there from step to step.
+    browser.value("document.querySelector('#team tbody tr:nth-child(3) button').focus()");
+    browser.key("ArrowRight");
+    let focused = browser.value("document.activeElement.textContent");
+    assert_eq!(focused, "agent 2");
     let weights = "[...document.querySelectorAll('#matrix .weight')].map((w) => w.getAttribute('fill-opacity')).join()";
     let of_first = browser.value(weights);
     browser.value("(() => { const h = document.querySelector('#attention-head'); h.selectedIndex = 2; h.dispatchEvent(new Event('change')); })()");

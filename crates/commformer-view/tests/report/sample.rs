@@ -66,8 +66,8 @@ impl Sample {
         let (kind, dim) = &self.task;
         let (graph, seed) = (toml::Value::from(self.graph.as_str()), self.seed);
         format!(
-            "# made up\n[env]\nkind = \"{kind}\"\ndim = {dim}\n[graph]\nmode = {graph}\n[run]\nseed = {seed}\n\
-             steps = 10000\nthreads = {seed}\ndevice = \"cpu\"\n"
+            "# made up\n[env]\nkind = \"{kind}\"\ndim = {dim}\nworkers = {seed}\n[graph]\nmode = {graph}\n\
+             [run]\nseed = {seed}\nsteps = 10000\nthreads = {seed}\ndevice = \"cpu\"\n"
         )
     }
 

@@ -68,7 +68,10 @@ function showTeam({ run, step, agent: chosen }, choose) {
     if (gated) row.append(gateCell(run, step, agent));
     return row;
   });
+  // Whoever has come to a button by keys stays there.
+  const focused = [...table.querySelectorAll("button")].findIndex((button) => button === document.activeElement);
   table.replaceChildren(html("thead", {}, head), html("tbody", {}, ...rows));
+  table.querySelectorAll("button")[focused]?.focus({ preventScroll: true });
 }
 
 /** @param {Run} run @param {Step | undefined} step @param {number} agent */

@@ -61,10 +61,9 @@ impl Report {
     ) -> Result<Self, ReportError> {
         let across = Across::read(runs)?;
         let scores: Vec<TaskScores<'_>> = across.tasks.iter().map(TaskScores::of).collect();
-        let mut files = Vec::new();
-        let mut pages = Vec::new();
-        for task in &across.tasks {
-            let begun = task.begun();
+        let begun: Vec<Methods> = across.tasks.iter().map(Task::begun).collect();
+        let (mut files, mut pages, mut read) = (Vec::new(), Vec::new(), Vec::new());
+        for (task, begun) in across.tasks.iter().zip(&begun) {
             if begun.list.is_empty() {
                 notes.push(format!(
                     "{}: has no page of its own, for every run that began has failed.",
@@ -72,6 +71,7 @@ impl Report {
                 ));
                 continue;
             }
+            read.push((task.name.as_str(), begun));
             if begun.list.len() > Methods::MOST {
                 let most = Methods::MOST;
                 notes.push(format!(
@@ -80,7 +80,7 @@ impl Report {
                 ));
                 continue;
             }
-            let report = Self::of_methods(&begun, &defaults)?;
+            let report = Self::of_methods(begun, &defaults)?;
             if let Some(first) = report.notes.first() {
                 let found = count(report.notes.len(), "remark");
                 notes.push(format!(
@@ -101,14 +101,7 @@ impl Report {
             count(runs.len(), "run"),
         ];
         let page = Page::across(title, facts, across.heads(), &sections, &notes).html()?;
-        let begun: Vec<(&String, Methods)> = (across.tasks.iter())
-            .map(|task| (&task.name, task.begun()))
-            .filter(|(_, begun)| !begun.list.is_empty())
-            .collect();
-        let begun: Vec<(&str, &Methods)> = (begun.iter())
-            .map(|(name, methods)| (name.as_str(), methods))
-            .collect();
-        let mut all = files_of(page, marl_eval::export(&begun)?, sections);
+        let mut all = files_of(page, marl_eval::export(&read)?, sections);
         all.extend(files);
         Ok(Self { files: all, notes })
     }

@@ -180,13 +180,15 @@ fn every_state_of_a_run_is_told() {
     assert!(!shown.contains("left"), "{shown}");
 
     let folder = tempfile::tempdir().unwrap();
-    let mut seen = Seen::new(folder.path());
+    let folder = folder.path().join("my run");
+    std::fs::create_dir(&folder).unwrap();
+    let mut seen = Seen::new(&folder);
     seen.look();
     assert_shows(
         &screen(&seen, &view(), (200, 16)),
-        &["Waiting for a run in /"],
+        &["Waiting for a run in /", "/my run'` makes."],
     );
-    std::fs::write(folder.path().join("config.toml"), "[").unwrap();
+    std::fs::write(folder.join("config.toml"), "[").unwrap();
     seen.look();
     assert_shows(&screen(&seen, &view(), (200, 16)), &["is damaged"]);
 }
