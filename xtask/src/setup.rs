@@ -95,7 +95,7 @@ fn download(lock: &Lock, work: &Path, wheels: &Path) -> Result<(), Failure> {
     if fs::read_to_string(&pins).is_ok_and(|text| text != libtorch::PINS) {
         remove_folder(wheels)?;
     }
-    write(&pins, libtorch::PINS)?;
+    files::write(&pins, libtorch::PINS)?;
     // pip's own temporary files go beside, because /tmp is often a small disk in memory.
     let scratch = work.join("pip");
     remove_folder(&scratch)?;
@@ -141,13 +141,13 @@ fn unpack(lock: &Lock, wheels: &Path, fresh: &Path) -> Result<(), Failure> {
         "libtorch could not be unpacked, for the reason above; make room on the disk if it is \
          full, or delete .libtorch.tmp, and repeat the command.",
     )?;
-    write(&fresh.join("lib/libtorch.so"), LINKER_SCRIPT)?;
-    write(
+    files::write(&fresh.join("lib/libtorch.so"), LINKER_SCRIPT)?;
+    files::write(
         &fresh.join("build-version"),
         &format!("{}\n", libtorch::VERSION),
     )?;
-    write(&fresh.join("cargo.toml"), CARGO_TOML)?;
-    write(&libtorch::stamp(fresh), libtorch::PINS)
+    files::write(&fresh.join("cargo.toml"), CARGO_TOML)?;
+    files::write(&libtorch::stamp(fresh), libtorch::PINS)
 }
 
 /// Gives `fresh` the name `target`; what had the name before (other pins) goes away.
@@ -176,10 +176,6 @@ fn make_folder(path: &Path) -> Result<(), Failure> {
 
 fn remove_folder(path: &Path) -> Result<(), Failure> {
     files::remove_folder(path).map_err(|error| files::cannot("remove", path.display(), &error))
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(path, text).map_err(|error| files::cannot("write", path.display(), &error))
 }
 
 #[cfg(all(test, unix))]

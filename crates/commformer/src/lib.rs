@@ -46,6 +46,7 @@ pub mod interrupt;
 pub mod links;
 pub mod lock;
 pub mod metrics;
+mod process;
 pub mod record;
 pub mod replay;
 pub mod run_dir;

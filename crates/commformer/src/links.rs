@@ -1,7 +1,9 @@
 //! A run's folder may come from somebody else, and a symbolic link in it lead anywhere: nothing is written through one.
 
+use rustix::fs::OFlags;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Opens a file to go on with, made if it is not there; fails if its name is a symbolic link.
@@ -12,21 +14,12 @@ use std::path::{Path, PathBuf};
 pub fn append(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
-    no_follow(&mut options);
+    options.custom_flags(OFlags::NOFOLLOW.bits() as i32);
     options.open(path).map_err(|error| match is_link(path) {
         true => io::Error::other(refusal(path)),
         false => io::Error::new(error.kind(), format!("{}: {error}", path.display())),
     })
 }
-
-#[cfg(unix)]
-fn no_follow(options: &mut OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
-}
-
-#[cfg(not(unix))]
-fn no_follow(_: &mut OpenOptions) {}
 
 /// What is wrong with a link, and what to do.
 pub fn refusal(link: &Path) -> String {
@@ -67,7 +60,7 @@ pub fn is_link(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|what| what.is_symlink())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;

@@ -1,5 +1,6 @@
 //! The lock of a run's folder: only one process trains there.
 
+use crate::links;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,26 +17,34 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of this file, which has that name, and writes down who has it; `None` if another process does.
+    /// Takes the lock of the file of this name, which is made if it is not there, and writes down who has it. If another
+    /// process does: its number, where it can be read.
     ///
     /// # Errors
     ///
     /// If the system refuses.
-    pub fn take(mut file: File, path: &Path) -> io::Result<Option<Self>> {
+    pub fn take(path: &Path) -> io::Result<Result<Self, String>> {
+        let mut file = links::append(path)?;
         let holds = match try_lock(&file) {
             Ok(()) => true,
             Err(TryLockError::Error(error)) if knows_no_locks(&error) => false,
             Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::WouldBlock) => {
+                let process = fs::read_to_string(path).unwrap_or_default();
+                return Ok(Err(process.trim().to_owned()));
+            }
         };
         // For the message to the others only.
         file.set_len(0)?;
         writeln!(file, "{}", std::process::id())?;
-        Ok(Some(Self {
+        let lock = Self {
             file: Arc::new(file),
             path: path.to_owned(),
             holds,
-        }))
+        };
+        // It may have been taken away between its opening and its locking.
+        lock.check()?;
+        Ok(Ok(lock))
     }
 
     /// Makes sure that the lock file is still the one that is held: another process locks the one that has its name,
@@ -57,24 +66,15 @@ impl Lock {
     }
 }
 
-#[cfg(unix)]
 fn same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-#[cfg(not(unix))]
-fn same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
-    true
-}
-
 /// Whether the file system refused a lock because it knows none.
 fn knows_no_locks(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    if error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error()) {
-        return true;
-    }
-    error.kind() == io::ErrorKind::Unsupported
+    let no_lock = rustix::io::Errno::NOLCK.raw_os_error();
+    error.raw_os_error() == Some(no_lock) || error.kind() == io::ErrorKind::Unsupported
 }
 
 /// Takes the lock unless a process keeps it. Whoever looks whether one does, as `commformer watch`, has it
@@ -95,7 +95,6 @@ fn try_lock(lock: &File) -> Result<(), TryLockError> {
 mod tests {
     use super::*;
 
-    #[cfg(unix)]
     #[test]
     fn a_system_without_locks_is_told_from_one_that_refuses() {
         use rustix::io::Errno;

@@ -205,20 +205,14 @@ impl RunDir {
             return Err(RunDirError::Link { link });
         }
         let name = path.join(Self::LOCK);
-        let taken = links::append(&name).and_then(|file| Lock::take(file, &name));
-        let Some(lock) = taken.map_err(at(&name))? else {
-            let process = fs::read_to_string(&name).unwrap_or_default();
-            return Err(RunDirError::Locked {
-                path: path.to_owned(),
-                process: process.trim().to_owned(),
-            });
-        };
-        // It may have been taken away between its opening and its locking.
-        lock.check().map_err(at(&name))?;
-        Ok(Self {
-            path: path.to_owned(),
-            lock: Some(lock),
-        })
+        let path = path.to_owned();
+        match Lock::take(&name).map_err(at(&name))? {
+            Ok(lock) => Ok(Self {
+                path,
+                lock: Some(lock),
+            }),
+            Err(process) => Err(RunDirError::Locked { path, process }),
+        }
     }
 
     /// The lock, in a folder to train in.

@@ -1,18 +1,25 @@
-//! How wide a terminal is, and text that fits it.
+//! How wide a terminal is, and what fits it.
 
 use commformer_view::text::width;
+use indicatif::ProgressStyle;
 
 /// Columns of the terminal that this is; `None` where it is none, or does not say.
-#[cfg(unix)]
 pub fn columns(of: impl std::os::fd::AsFd) -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(of).ok()?;
     (size.ws_col > 0).then_some(size.ws_col.into())
 }
 
-/// Nobody knows here.
-#[cfg(not(unix))]
-pub fn columns<T>(_: T) -> Option<usize> {
-    None
+/// A live line, with a bar before it if there is room for one. What does not fit is cut, so that it stays one line.
+pub fn live_line(bar: bool) -> ProgressStyle {
+    let template = match bar {
+        true => "{bar:24.cyan/dim} {wide_msg}",
+        false => "{wide_msg}",
+    };
+    match ProgressStyle::with_template(template) {
+        Ok(style) => style.progress_chars("━╸─"),
+        // A template that indicatif cannot read leaves its own default.
+        Err(_) => ProgressStyle::default_bar(),
+    }
 }
 
 /// The words of a text in lines of at most so many columns, where a word is not longer.

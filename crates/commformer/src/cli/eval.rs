@@ -1,71 +1,36 @@
 //! `commformer eval`.
 
-use super::misfit;
-use super::options::whole;
-use super::trust::Trust;
-use super::warn;
+use super::episodes::{Checkpoint, EpisodeOptions};
+use super::{misfit, note, warn};
 use crate::compose;
-use crate::config::{Overrides, split_assignment};
-use crate::evaluation::{self, Alone, Comparison, EvaluationError, Request};
+use crate::config::{Config, Overrides, split_assignment};
+use crate::evaluation::{self, Alone, Comparison, EvaluationError};
 use crate::run_dir::RunDir;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use commformer_train::{CheckpointStore, TrainError, Which};
 use commformer_view::numbers::grouped;
 use commformer_view::record::Outcome;
 use serde::Serialize;
 use std::io::Write;
-use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct Eval {
-    /// The run's folder
-    #[arg(long, value_name = "DIR")]
-    run: PathBuf,
+    #[command(flatten)]
+    options: EpisodeOptions,
     /// Episodes, each in an environment of its own; by default as the run's configuration says
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
     episodes: Option<u32>,
-    /// Draw actions instead of acting greedily
-    #[arg(long)]
-    sampled: bool,
-    /// Seed of the episodes; by default the run's, which repeats its final evaluation
-    #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
-    seed: Option<u64>,
-    /// Which weights
-    #[arg(long, value_enum, default_value_t = Checkpoint::Best)]
-    checkpoint: Checkpoint,
-    /// Where tensors live: auto, cpu, cuda or cuda:N; by default as in the run
-    #[arg(long)]
-    device: Option<String>,
     /// Run every agent alone, given its own observation, the messages along open edges and, where
     /// `policy.previous_action` is `always`, the action of the agent before it. The same episodes are played with all agents
     /// at once too; it is an error if they differ, or if other bytes were delivered than the formula says
     #[arg(long)]
     decentralised: bool,
-    #[command(flatten)]
-    trust: Trust,
     /// A setting of the task in the place of the run's, such as env.episode_limit=50; can be repeated
     #[arg(long, value_name = "env.KEY=VALUE")]
     set: Vec<String>,
     /// Print one JSON object, on the last line
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum Checkpoint {
-    /// Those of the best evaluation: by the return, with gates first by whether they keep to the budget
-    Best,
-    /// Those of the end
-    Latest,
-}
-
-impl From<Checkpoint> for Which {
-    fn from(checkpoint: Checkpoint) -> Self {
-        match checkpoint {
-            Checkpoint::Best => Self::Best,
-            Checkpoint::Latest => Self::Latest,
-        }
-    }
 }
 
 /// What `--json` prints.
@@ -79,13 +44,18 @@ struct Output {
 
 impl Eval {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
-        let folder = RunDir::open(&self.run)?;
-        let own = Overrides {
-            device: self.device.clone(),
-            ..Overrides::default()
+        let folder = RunDir::open(&self.options.run)?;
+        let settings = |set: &[String]| {
+            let own = Overrides {
+                file: Some(folder.config()),
+                set: set.to_owned(),
+                device: self.options.device.clone(),
+                ..Overrides::default()
+            };
+            Config::resolve_with_notes(None, &own)
         };
         // What the run names must be trusted; what the user sets in its place is the user's.
-        let there = folder.settings(own.clone())?;
+        let (there, of_run) = settings(&[])?;
         let keys = there.env.size_keys();
         for set in &self.set {
             anyhow::ensure!(
@@ -94,11 +64,11 @@ impl Eval {
                 keys.first().unwrap_or(&"kind")
             );
         }
-        (self.trust).check(folder.path(), &there)?;
-        let mut config = folder.settings(Overrides {
-            set: self.set.clone(),
-            ..own
-        })?;
+        (self.options.trust).check(folder.path(), &there)?;
+        let (mut config, notes) = settings(&self.set)?;
+        for told in notes.iter().filter(|told| !of_run.contains(told)) {
+            note(told);
+        }
         let limits = |set: &String| {
             split_assignment(set).is_some_and(|(keys, _)| keys == ["env", "episode_limit"])
         };
@@ -112,14 +82,9 @@ impl Eval {
             );
         }
         let device = compose::device(&config)?;
-        let request = Request {
-            which: self.checkpoint.into(),
-            episodes: self
-                .episodes
-                .map_or(config.eval.final_episodes, |episodes| episodes as usize),
-            seed: self.seed.unwrap_or(config.run.seed),
-            sampled: self.sampled,
-        };
+        let episodes = self.episodes.map(|episodes| episodes as usize);
+        let episodes = episodes.unwrap_or(config.eval.final_episodes);
+        let request = self.options.request(config.run.seed, episodes);
         let store = CheckpointStore::open(folder.path())?;
         let named = |error| match (&error, misfit::why(&there, &config)) {
             (
@@ -128,7 +93,7 @@ impl Eval {
             ) => anyhow::anyhow!("{error} ({why})"),
             (EvaluationError::Checkpoint(damage), _)
                 if damage.is_damage()
-                    && matches!(self.checkpoint, Checkpoint::Best)
+                    && matches!(self.options.checkpoint, Checkpoint::Best)
                     && store.load(Which::Latest).is_ok() =>
             {
                 anyhow::anyhow!("{error}; `--checkpoint latest` takes the weights of the end")
@@ -160,7 +125,7 @@ impl Eval {
             folder.path().display(),
             grouped(evaluated.trained_steps),
             request.episodes,
-            if self.sampled { "sampled" } else { "greedy" },
+            if request.sampled { "sampled" } else { "greedy" },
             request.seed,
             evaluated.metrics
         )?;

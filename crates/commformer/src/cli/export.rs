@@ -1,6 +1,6 @@
 //! `commformer export`.
 
-use super::eval::Checkpoint;
+use super::episodes::Checkpoint;
 use super::target::Target;
 use super::trust::Trust;
 use super::warn;

@@ -3,6 +3,7 @@
 mod bench;
 mod compare;
 mod doctor;
+mod episodes;
 mod eval;
 mod export;
 mod misfit;

@@ -24,7 +24,7 @@ pub(super) struct BaseOptions {
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 pub(super) struct ConfigOptions {
     #[command(flatten)]
-    base: BaseOptions,
+    pub base: BaseOptions,
     /// How the team acts and learns, such as commformer, mat, mappo or commnet (method.kind)
     #[arg(long)]
     method: Option<String>,
@@ -107,11 +107,6 @@ impl ConfigOptions {
         options
     }
 
-    /// See [`BaseOptions::preset`].
-    pub fn preset(&self) -> Option<&str> {
-        self.base.preset()
-    }
-
     /// Whether neither a preset nor a file is named.
     pub fn is_unnamed(&self) -> bool {
         self.base.preset.is_none() && self.base.config.is_none()
@@ -154,35 +149,26 @@ impl ConfigOptions {
 
     /// The command line that means these options.
     pub fn arguments(&self) -> Vec<OsString> {
-        let mut arguments: Vec<OsString> = self.base.preset.iter().map(OsString::from).collect();
-        let mut option = |name: &str, value: OsString| {
-            // In one word, so that no value is taken for an option.
-            let mut word = OsString::from(format!("--{name}="));
-            word.push(value);
-            arguments.push(word);
-        };
-        if let Some(file) = &self.base.config {
-            option("config", file.into());
-        }
-        for set in &self.base.set {
-            option("set", set.into());
-        }
-        let number = |number: u64| number.to_string().into();
+        let text = |value: &Option<String>| value.as_ref().map(OsString::from);
         let options = [
-            ("seed", self.seed.map(number)),
+            ("config", self.base.config.as_ref().map(OsString::from)),
+            ("seed", self.seed.map(|seed| seed.to_string().into())),
             (
                 "threads",
-                self.threads.map(|threads| number(threads as u64)),
+                self.threads.map(|threads| threads.to_string().into()),
             ),
-            ("method", self.method.as_ref().map(OsString::from)),
-            ("device", self.device.as_ref().map(OsString::from)),
+            ("method", text(&self.method)),
+            ("device", text(&self.device)),
         ];
-        for (name, value) in options {
-            if let Some(value) = value {
-                option(name, value);
-            }
-        }
-        arguments
+        let set = self.base.set.iter().map(|set| ("set", Some(set.into())));
+        let options = options.into_iter().chain(set).filter_map(|(name, value)| {
+            // In one word, so that no value is taken for an option.
+            let mut word = OsString::from(format!("--{name}="));
+            word.push(value?);
+            Some(word)
+        });
+        let preset = self.base.preset.iter().map(OsString::from);
+        preset.chain(options).collect()
     }
 }
 

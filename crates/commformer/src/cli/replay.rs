@@ -1,13 +1,10 @@
 //! `commformer replay`.
 
-use super::eval::Checkpoint;
-use super::options::whole;
+use super::episodes::{Checkpoint, EpisodeOptions};
 use super::target::Target;
-use super::trust::Trust;
 use super::warn;
 use crate::compose;
 use crate::config::Config;
-use crate::evaluation::Request;
 use crate::replay;
 use crate::run_dir::RunDir;
 use anyhow::Context;
@@ -20,29 +17,14 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(super) struct Replay {
-    /// The run's folder
-    #[arg(long, value_name = "DIR")]
-    run: PathBuf,
+    #[command(flatten)]
+    options: EpisodeOptions,
     /// Another run of the same task, to play the same episodes beside
     #[arg(long, value_name = "DIR")]
     against: Option<PathBuf>,
     /// Episodes
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=200), allow_negative_numbers = true)]
     episodes: u32,
-    /// Draw actions instead of acting greedily
-    #[arg(long)]
-    sampled: bool,
-    /// Seed of the episodes; by default the run's, with which they are the first of its final evaluation
-    #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
-    seed: Option<u64>,
-    /// Which weights
-    #[arg(long, value_enum, default_value_t = Checkpoint::Best)]
-    checkpoint: Checkpoint,
-    /// Where tensors live: auto, cpu, cuda or cuda:N; by default as in the run
-    #[arg(long)]
-    device: Option<String>,
-    #[command(flatten)]
-    trust: Trust,
     /// The page to write; by default replay.html in the run's folder
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -53,7 +35,8 @@ pub(super) struct Replay {
 
 impl Replay {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
-        let first = self.configured(&self.run)?;
+        let run = &self.options.run;
+        let first = self.configured(run)?;
         let named = self.out.as_deref();
         let target = Target::of(named, "--out", &first.folder, "replay.html")?;
         let gif = self.gif.as_deref();
@@ -66,26 +49,26 @@ impl Replay {
                 gif.path().display()
             );
         }
-        let seed = self.seed.unwrap_or(first.config.run.seed);
-        let mut runs = vec![self.record(&first, seed)?];
-        if let Some(against) = &self.against {
-            let second = self.configured(against)?;
-            if second.config.evaluated() != first.config.evaluated() {
-                anyhow::bail!(
-                    "{} and {} were trained on other tasks: their [env], or `eval.episode_limit`, differ, and their \
-                     episodes cannot be the same",
-                    self.run.display(),
-                    against.display()
-                );
-            }
-            runs.push(self.record(&second, seed)?);
+        let second = self.against.as_deref().map(|run| self.configured(run));
+        let second = second.transpose()?;
+        if let Some(second) = &second {
+            anyhow::ensure!(
+                second.config.evaluated() == first.config.evaluated(),
+                "{} and {} were trained on other tasks: their [env], or `eval.episode_limit`, differ, and their \
+                 episodes cannot be the same",
+                run.display(),
+                second.folder.path().display()
+            );
         }
+        let seed = self.options.seed.unwrap_or(first.config.run.seed);
+        let runs = std::iter::once(&first).chain(&second);
+        let runs: anyhow::Result<_> = runs.map(|run| self.record(run, seed)).collect();
         let episodes = match self.episodes {
             1 => "1 episode".to_owned(),
             episodes => format!("{episodes} episodes"),
         };
         let title = format!("{}: {episodes}", first.config.env.kind());
-        let replay = Pages::new(title, self.command(seed), runs);
+        let replay = Pages::new(title, self.command(seed), runs?);
         let text = page(&replay)?;
         target.write(text.as_bytes())?;
         let kilobytes = text.len().div_ceil(1000);
@@ -102,25 +85,25 @@ impl Replay {
     }
 
     fn configured(&self, folder: &Path) -> anyhow::Result<Configured> {
-        let (folder, config) = self.trust.open(folder, self.device.clone())?;
-        Ok(Configured { folder, config })
+        let device = self.options.device.clone();
+        let (folder, config) = self.options.trust.open(folder, device)?;
+        let store = CheckpointStore::open(folder.path())?;
+        Ok(Configured {
+            folder,
+            config,
+            store,
+        })
     }
 
     fn record(&self, run: &Configured, seed: u64) -> anyhow::Result<Run> {
         let path = run.folder.path();
         let device = compose::device(&run.config)?;
-        let request = Request {
-            which: self.checkpoint.into(),
-            episodes: self.episodes as usize,
-            seed,
-            sampled: self.sampled,
-        };
+        let request = self.options.request(seed, self.episodes as usize);
         let name = path.file_name().unwrap_or(path.as_os_str());
-        let store = CheckpointStore::open(path)?;
         let (record, evaluated) = replay::record(
             &name.to_string_lossy(),
             &run.config,
-            &store,
+            &run.store,
             &request,
             device,
         )
@@ -133,29 +116,31 @@ impl Replay {
 
     /// What makes the same page again.
     fn command(&self, seed: u64) -> String {
-        let run = shell_word(&self.run);
+        let options = &self.options;
+        let run = shell_word(&options.run);
         let mut command = format!("{} replay --run {run}", super::program());
         if let Some(against) = &self.against {
             command += &format!(" --against {}", shell_word(against));
         }
         command += &format!(" --episodes {} --seed {seed}", self.episodes);
-        if self.sampled {
+        if options.sampled {
             command += " --sampled";
         }
-        if matches!(self.checkpoint, Checkpoint::Latest) {
+        if matches!(options.checkpoint, Checkpoint::Latest) {
             command += " --checkpoint latest";
         }
-        if let Some(device) = &self.device {
+        if let Some(device) = &options.device {
             command += &format!(" --device {}", shell_word(device.as_ref()));
         }
         command
     }
 }
 
-/// A run and its settings.
+/// A run, its settings and its checkpoints.
 struct Configured {
     folder: RunDir,
     config: Config,
+    store: CheckpointStore,
 }
 
 #[cfg(test)]

@@ -186,7 +186,6 @@ fn located(file: &Path) -> PathBuf {
 }
 
 /// Whether files can be made in a folder.
-#[cfg(unix)]
 fn can_hold_more(folder: &Path) -> io::Result<()> {
     use rustix::fs::Access;
     Ok(rustix::fs::access(
@@ -195,12 +194,7 @@ fn can_hold_more(folder: &Path) -> io::Result<()> {
     )?)
 }
 
-#[cfg(not(unix))]
-fn can_hold_more(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use toml::Table;
 
-pub(super) fn combination(task: &Named, method: &Named) -> String {
-    format!("task {}, method {}", task.name, method.name)
+pub(super) fn combination(task: &str, method: &str) -> String {
+    format!("task {task}, method {method}")
 }
 
 /// Faults, each once, with the combinations that have them.

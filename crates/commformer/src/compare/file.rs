@@ -120,30 +120,21 @@ impl Format {
             Some(other) => return Err(reader.wrong("folder", other, "a path in quotes").into()),
             None => Path::new("runs").join(path.file_stem().unwrap_or_default()),
         };
-        let processes = match table.get("processes") {
-            None => None,
-            Some(value) => match value.as_integer().map(usize::try_from) {
-                Some(Ok(number @ 1..)) => Some(number),
-                _ => {
-                    return Err(reader
-                        .wrong("processes", value, "a number from 1 on")
-                        .into());
-                }
-            },
-        };
+        let processes = table.get("processes").map(|value| {
+            let number = value
+                .as_integer()
+                .and_then(|number| usize::try_from(number).ok());
+            let number = number.filter(|number| *number > 0);
+            number.ok_or_else(|| reader.wrong("processes", value, "a number from 1 on"))
+        });
+        let processes = processes.transpose()?;
         let seeds = reader.seeds(&table)?;
         let common = reader.layer(&table, "settings")?;
         let sweep = reader.sweep(&table, "sweep")?;
         let tasks = reader.tasks(&table, common.as_ref())?;
         let methods = reader.methods(&table, &sweep)?;
         let runs = [tasks.len(), methods.len(), seeds.len()];
-        let all = runs
-            .iter()
-            .try_fold(1usize, |all, more| all.checked_mul(*more));
-        if all.is_none_or(|all| all > MOST_RUNS) {
-            let file = path.to_owned();
-            return Err(FormatError::TooMany { file });
-        }
+        reader.check_number(runs.into_iter().fold(1, usize::saturating_mul))?;
         Ok(Self {
             file: path.to_owned(),
             folder,

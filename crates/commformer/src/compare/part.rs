@@ -20,20 +20,13 @@ impl Part {
     /// The first that is asked for and that none of these runs is of: whether it is a `task`, `method` or `seed`, and its name.
     pub(super) fn missing(&self, runs: &[Planned]) -> Option<(&'static str, String)> {
         let none = |is: &dyn Fn(&Planned) -> bool| !runs.iter().any(is);
-        let task = self
-            .tasks
-            .iter()
-            .find(|task| none(&|run| run.task == **task));
-        let method = self
-            .methods
-            .iter()
-            .find(|method| none(&|run| run.is_of(method)));
-        let seed = self
-            .seeds
-            .iter()
-            .find(|seed| none(&|run| run.seed == **seed));
-        let task = task.map(|task| ("task", task.clone()));
-        let method = method.map(|method| ("method", method.clone()));
+        let task = |name: &&String| none(&|run| run.task == **name);
+        let method = |name: &&String| none(&|run| run.is_of(name));
+        let seed = |seed: &&u64| none(&|run| run.seed == **seed);
+        let named = |kind| move |name: &String| (kind, name.clone());
+        let task = self.tasks.iter().find(task).map(named("task"));
+        let method = self.methods.iter().find(method).map(named("method"));
+        let seed = self.seeds.iter().find(seed);
         task.or(method)
             .or(seed.map(|seed| ("seed", seed.to_string())))
     }

@@ -182,7 +182,7 @@ impl Plan {
                                 has_threads,
                             });
                         }
-                        Err(fault) => faults.push((combination(task, method), fault)),
+                        Err(fault) => faults.push((combination(&task.name, &method.name), fault)),
                     }
                 }
             }
@@ -271,7 +271,7 @@ impl Plan {
         let of_first = self.runs.iter().filter(|run| Some(run.seed) == first);
         let faults = of_first.filter_map(|run| {
             let fault = format!("{:#}", check(&run.config).err()?);
-            Some((format!("task {}, method {}", run.task, run.method), fault))
+            Some((combination(&run.task, &run.method), fault))
         });
         let faults: Vec<_> = faults.collect();
         match faults.is_empty() {
@@ -307,11 +307,10 @@ impl Plan {
                 found.push(format!("{}: {}", run.folder.display(), told.join(", ")));
             }
         }
-        let file = self.file.clone();
         match found.is_empty() {
             true => Ok(()),
             false => Err(PlanError::Contradiction {
-                file,
+                file: self.file.clone(),
                 differences: found,
             }),
         }

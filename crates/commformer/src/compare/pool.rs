@@ -9,17 +9,16 @@ use super::plan::{Plan, Planned};
 use super::state::{State, last_words};
 use crate::interrupt::Interrupt;
 use crate::links;
+use crate::{interrupt, process};
 use anyhow::Context;
 use commformer_train::{create_folders, write_beside};
 use commformer_view::RunLog;
 use commformer_view::record::Outcome;
 use commformer_view::watch::{Life, Seen};
 use std::collections::VecDeque;
-use std::env;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::Duration;
 
 /// Between two looks at the processes.
@@ -42,7 +41,6 @@ pub struct Pool<'a> {
     waiting: VecDeque<(&'a Planned, u64)>,
     /// Those of which it was told that another process trains there.
     told: Vec<&'a Planned>,
-    program: PathBuf,
     threads: usize,
     summary: Summary,
 }
@@ -115,7 +113,6 @@ impl<'a> Pool<'a> {
             active: Vec::new(),
             waiting: VecDeque::new(),
             told: Vec::new(),
-            program: env::current_exe().context("cannot find this program")?,
             threads: 1,
             summary: Summary::default(),
         };
@@ -186,14 +183,8 @@ impl<'a> Pool<'a> {
             // It may have ended meanwhile, where it was trained.
             if let State::Finished(outcome) = State::of(run) {
                 self.summary.finished += 1;
-                let metrics = outcome.metrics;
-                tell(&Event::new(
-                    run,
-                    Happened::Finished {
-                        before: true,
-                        metrics,
-                    },
-                ))?;
+                let (before, metrics) = (true, outcome.metrics);
+                tell(&Event::new(run, Happened::Finished { before, metrics }))?;
                 continue;
             }
             let happened = match self.start(run) {
@@ -221,7 +212,7 @@ impl<'a> Pool<'a> {
             write_beside(&settings, config.to_toml()?.as_bytes())?;
             let log = links::append(&log)?;
             let said = log.metadata()?.len();
-            let mut command = Command::new(&self.program);
+            let mut command = process::again()?;
             // The settings are those of the user's own file, whatever the folder says: they were compared.
             command.args(["train", "--while-input", "--trust"]);
             for (option, path) in [("--config=", &settings), ("--run=", &run.folder)] {
@@ -333,16 +324,12 @@ impl Active<'_> {
     /// What its end was.
     fn end(&self, status: ExitStatus) -> Happened {
         let before = false;
-        // By a signal that asks for it.
-        let stopped = status
-            .code()
-            .is_some_and(|code| [129, 130, 138, 143].contains(&code));
         match (status.success(), Outcome::read(&self.run.folder)) {
             (true, Ok(Some(outcome))) => Happened::Finished {
                 before,
                 metrics: outcome.metrics,
             },
-            _ if stopped => Happened::Stopped {
+            _ if interrupt::ended(status) => Happened::Stopped {
                 steps: self.steps(),
             },
             _ => {

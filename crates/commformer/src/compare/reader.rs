@@ -94,15 +94,7 @@ impl Reader<'_> {
                     .wrong(&path, value, &format!("a table, [{path}]"))
                     .into());
             };
-            if let Some(expected) = names::wrong(name) {
-                let file = self.path.to_owned();
-                let table = path;
-                return Err(FormatError::Name {
-                    file,
-                    table,
-                    expected,
-                });
-            }
+            self.check_name(name, path)?;
             found.push((name.clone(), settings.clone()));
         }
         let places = self.places(kind);
@@ -208,6 +200,27 @@ impl Reader<'_> {
         }
     }
 
+    /// Refuses a name that no folder can have.
+    fn check_name(&self, name: &str, table: String) -> Result<(), FormatError> {
+        names::wrong(name).map_or(Ok(()), |expected| {
+            Err(FormatError::Name {
+                file: self.path.to_owned(),
+                table,
+                expected,
+            })
+        })
+    }
+
+    /// Refuses more runs than anybody wants.
+    pub fn check_number(&self, runs: usize) -> Result<(), FormatError> {
+        match runs > MOST_RUNS {
+            true => Err(FormatError::TooMany {
+                file: self.path.to_owned(),
+            }),
+            false => Ok(()),
+        }
+    }
+
     fn preset_called(&self, name: &str) -> Result<String, FormatError> {
         let mut names = presets::ALL.iter().map(|preset| preset.name);
         match names.clone().any(|known| known == name) {
@@ -244,24 +257,13 @@ impl Reader<'_> {
             let swept: Vec<(&Swept, Source)> = others.chain(own).collect();
             let count = swept.iter().map(|((_, values), _)| values.len());
             let count = count.fold(1usize, usize::saturating_mul);
-            if methods.len().saturating_add(count) > MOST_RUNS {
-                let file = self.path.to_owned();
-                return Err(FormatError::TooMany { file });
-            }
+            self.check_number(methods.len().saturating_add(count))?;
             for mut values in combinations(&swept) {
                 let named: Vec<_> = (values.iter())
                     .map(|(path, value, _)| ((*path).clone(), (*value).clone()))
                     .collect();
                 let variant = names::variant(&name, &named);
-                let file = self.path.to_owned();
-                if let Some(expected) = names::wrong(&variant) {
-                    let table = format!("methods.{variant}");
-                    return Err(FormatError::Name {
-                        file,
-                        table,
-                        expected,
-                    });
-                }
+                self.check_name(&variant, format!("methods.{variant}"))?;
                 self.take(&mut taken, &variant)?;
                 // A layer that changes a kind drops the settings of the former one, so that kinds come before what is set for
                 // them.

@@ -145,7 +145,7 @@ fn note_sources(
 }
 
 /// Sets a key. Tables within a section, such as `env.options`, have keys that layers set one by one, too.
-fn lay(below: &mut Table, key: String, value: Value) {
+pub(super) fn lay(below: &mut Table, key: String, value: Value) {
     match (below.get_mut(&key), value) {
         (Some(Value::Table(below)), Value::Table(above)) => {
             for (key, value) in above {

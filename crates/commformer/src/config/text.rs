@@ -1,6 +1,7 @@
 //! Settings as text: TOML, and the assignments of `--set`.
 
 use super::error::{ConfigError, Source};
+use super::layers::lay;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -120,11 +121,11 @@ pub(super) fn source_of(sources: &BTreeMap<String, Source>, path: &str) -> Sourc
     found.cloned().unwrap_or(Source::Default)
 }
 
-/// Puts a value where a path leads; nothing, if a value that is no table lies in the way.
+/// Puts a value where a path leads, a table over what is there; nothing, if a value that is no table lies in the way.
 fn insert(table: &mut Table, path: &[String], value: Value) -> Option<()> {
     match path {
         [] => return None,
-        [last] => drop(table.insert(last.clone(), value)),
+        [last] => lay(table, last.clone(), value),
         [first, rest @ ..] => {
             let inner = table.entry(first).or_insert_with(|| Table::new().into());
             insert(inner.as_table_mut()?, rest, value)?;
@@ -322,6 +323,24 @@ mod tests {
         ] {
             assert_eq!(source_of(&sources, path), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn a_table_takes_no_setting_of_before_away() {
+        let texts = [
+            "env.agents=5",
+            "env={ kind = 'signal', agents = 4 }",
+            "env.shared=true",
+        ];
+        let (table, _) = parse_assignments(&texts.map(String::from)).unwrap();
+        let expected = "kind = 'signal'\nagents = 4\nshared = true"
+            .parse()
+            .unwrap();
+        assert_eq!(table["env"], Value::Table(expected));
+        let texts = ["env.options.N=5", "env.options={ M = 4 }"];
+        let (table, _) = parse_assignments(&texts.map(String::from)).unwrap();
+        let expected = "N = 5\nM = 4".parse().unwrap();
+        assert_eq!(table["env"]["options"], Value::Table(expected));
     }
 
     #[test]

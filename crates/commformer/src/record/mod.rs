@@ -129,55 +129,36 @@ pub(crate) fn means(group: &str, metrics: &Metrics) -> Vec<(String, f64)> {
 
 /// An iteration for TensorBoard.
 fn scalars(report: &IterationReport) -> Vec<(String, f64)> {
-    let losses = &report.losses;
-    let mut scalars: Vec<(String, f64)> = [
-        ("loss/policy", losses.policy),
-        ("loss/value", losses.value),
-        ("loss/entropy", losses.entropy),
-        ("loss/clipped", losses.clipped),
-        ("loss/kl", losses.kl),
-        ("loss/grad_norm", losses.grad_norm),
-        ("receiving/open_rate", report.traffic.open_rate()),
-        ("receiving/messages", report.traffic.messages()),
-        ("receiving/bytes", report.traffic.bytes()),
-        ("receiving/traffic", report.traffic.share()),
-        ("graph/changes", report.graph_changes as f64),
-        ("seconds/environment", report.phases.environment),
-        ("seconds/act", report.phases.act),
-        ("seconds/update", report.phases.update),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
-    if let Some(agreement) = report.graph_agreement {
-        scalars.push(("graph/agreement".to_owned(), agreement));
-    }
-    if let Some(price) = report.price {
-        scalars.push(("receiving/price".to_owned(), price.receiving));
-    }
-    if let Some(gate) = losses.gate {
-        scalars.extend(
-            [
-                ("gate/policy", gate.policy),
-                ("gate/value", gate.value),
-                ("gate/entropy", gate.entropy),
-                ("gate/clipped", gate.clipped),
-                ("gate/kl", gate.kl),
-            ]
-            .map(|(name, value)| (name.to_owned(), value)),
-        );
-    }
-    let metrics = [
-        ("return", report.episode_return),
-        ("steps", report.episode_steps),
+    let (losses, gate) = (&report.losses, report.losses.gate);
+    let price = report.price.map(|price| price.receiving);
+    let named = [
+        ("loss/policy", Some(losses.policy)),
+        ("loss/value", Some(losses.value)),
+        ("loss/entropy", Some(losses.entropy)),
+        ("loss/clipped", Some(losses.clipped)),
+        ("loss/kl", Some(losses.kl)),
+        ("loss/grad_norm", Some(losses.grad_norm)),
+        ("receiving/open_rate", Some(report.traffic.open_rate())),
+        ("receiving/messages", Some(report.traffic.messages())),
+        ("receiving/bytes", Some(report.traffic.bytes())),
+        ("receiving/traffic", Some(report.traffic.share())),
+        ("graph/changes", Some(report.graph_changes as f64)),
+        ("seconds/environment", Some(report.phases.environment)),
+        ("seconds/act", Some(report.phases.act)),
+        ("seconds/update", Some(report.phases.update)),
+        ("graph/agreement", report.graph_agreement),
+        ("receiving/price", price),
+        ("gate/policy", gate.map(|gate| gate.policy)),
+        ("gate/value", gate.map(|gate| gate.value)),
+        ("gate/entropy", gate.map(|gate| gate.entropy)),
+        ("gate/clipped", gate.map(|gate| gate.clipped)),
+        ("gate/kl", gate.map(|gate| gate.kl)),
+        ("rollout/return", report.episode_return),
+        ("rollout/steps", report.episode_steps),
     ];
-    for (name, value) in metrics {
-        scalars.extend(value.map(|value| (format!("rollout/{name}"), value)));
-    }
-    scalars.extend(
-        report
-            .metrics
-            .iter()
-            .map(|(name, value)| (format!("rollout/{name}"), *value)),
-    );
-    scalars
+    let named = named.into_iter();
+    let named = named.filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let metrics = report.metrics.iter();
+    let metrics = metrics.map(|(name, value)| (format!("rollout/{name}"), *value));
+    named.chain(metrics).collect()
 }

@@ -7,7 +7,7 @@ use commformer_train::{EvaluationReport, IterationReport};
 use commformer_view::numbers::{clock, grouped};
 use commformer_view::record::Metrics;
 use commformer_view::text::width;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
@@ -65,9 +65,10 @@ impl Progress {
     /// Shows the live line anew, in a terminal of so many columns.
     fn live(&self, report: &IterationReport, columns: usize) {
         if let Some(bar) = &self.bar {
-            bar.set_style(style(columns));
+            let has_bar = columns >= WITH_BAR;
+            bar.set_style(terminal::live_line(has_bar));
             bar.set_position(report.steps.min(self.target));
-            let bar_columns = if columns < WITH_BAR { 0 } else { BAR };
+            let bar_columns = if has_bar { BAR } else { 0 };
             bar.set_message(fitting(&self.describe(report), columns - bar_columns));
         }
     }
@@ -99,19 +100,6 @@ impl Progress {
             // Nobody reads: no reason to end a run.
             None => drop(writeln!(io::stderr(), "{line}")),
         }
-    }
-}
-
-/// A live line in a terminal of so many columns: what does not fit is cut, so that it stays one line.
-fn style(columns: usize) -> ProgressStyle {
-    let template = match columns < WITH_BAR {
-        true => "{wide_msg}",
-        false => "{bar:24.cyan/dim} {wide_msg}",
-    };
-    match ProgressStyle::with_template(template) {
-        Ok(style) => style.progress_chars("━╸─"),
-        // A template that indicatif cannot read leaves its own default.
-        Err(_) => ProgressStyle::default_bar(),
     }
 }
 

@@ -420,6 +420,29 @@ fn a_run_without_its_checkpoints_or_settings_is_not_trained_anew() {
 }
 
 #[test]
+fn an_evaluation_says_what_has_no_effect_on_it_and_a_replay_what_is_wrong_with_its_second_run_first()
+ {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    printed(&train(folder, &words("lbf-8x8-2p-2f-coop --run run")));
+    let eval = words("eval --run run --set env.min_food_level=2");
+    let said = complaint(&program(folder, &eval), 0);
+    let note =
+        "note: `env.min_food_level` (from `--set env.min_food_level=2`) has no effect without";
+    assert!(said.contains(note), "{said}");
+    assert_eq!(complaint(&program(folder, &eval[..3]), 0), "");
+    // The first could not be played.
+    let config = folder.join("run/config.toml");
+    let text = read(&config).replace("embed_dim = 16", "embed_dim = 32");
+    fs::write(&config, text).unwrap();
+    let said = complaint(
+        &program(folder, &words("replay --run run --against none")),
+        1,
+    );
+    assert!(said.contains("none holds no run"), "{said}");
+}
+
+#[test]
 fn a_run_is_called_after_its_task() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
@@ -478,6 +501,7 @@ fn mistakes_are_told_before_any_work() {
     assert!(message.contains("did you mean `ppo.lr`?"), "{message}");
     let message = complaint(&over("agents=3,27"), 1);
     assert!(message.contains("--over agents=27"), "{message}");
+    assert!(message.contains("(from `--over agents=27`)"), "{message}");
     let message = complaint(&over("agnets=3"), 2);
     assert!(message.contains("did you mean `agents`?"), "{message}");
     complaint(&program(folder, &["bench", "--seconds", "0"]), 2);

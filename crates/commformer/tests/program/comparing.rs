@@ -1,6 +1,7 @@
 //! `commformer compare`: runs from one file, in processes that are killed and go on.
 
-use crate::{complaint, json, metrics, printed, program, python_with, read};
+use crate::interpreter::python;
+use crate::{command, complaint, json, metrics, printed, program, python_with, read};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -56,9 +57,7 @@ fn of_kind<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
 
 /// A comparison, still going on.
 fn begun(folder: &Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_commformer"))
-        .current_dir(folder)
-        .args(["compare", "comparison.toml", "--json"])
+    command(folder, &["compare", "comparison.toml", "--json"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -357,6 +356,61 @@ fn two_comparisons_do_not_share_a_folder_and_one_that_is_told_to_stop_stops_its_
         &["compare", "comparison.toml", "--dry-run"],
     ));
     assert_eq!(listed.matches("begun, ").count(), 2, "{listed}");
+}
+
+/// As cargo does that builds it anew while a comparison goes on.
+#[test]
+fn runs_are_made_by_the_program_that_compares_though_it_is_gone_from_its_place() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    write(folder, &FILE.replace("processes = 2", "processes = 1"));
+    let own = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("own-{}", std::process::id()));
+    fs::hard_link(env!("CARGO_BIN_EXE_commformer"), &own).unwrap();
+    let mut comparison = Command::new(&own)
+        .current_dir(folder)
+        .args(["compare", "comparison.toml"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("no run begins", || lines(folder) > 0);
+    fs::remove_file(&own).unwrap();
+    assert_eq!(comparison.wait().unwrap().code(), Some(0));
+    let runs = folder.join("compared/signal");
+    let finished = RUNS.map(|run| runs.join(run).join("final.json").exists());
+    assert_eq!(finished, [true; 4]);
+}
+
+#[test]
+fn no_worker_of_python_waits_beside_the_runs_of_a_comparison() {
+    let Some(python) = python("numpy") else {
+        return;
+    };
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/examples");
+    let task = format!(
+        "import os\nimport sys\nsys.path.append({examples:?})\nimport my_env\n\n\ndef make():\n    \
+         with open({:?}, 'a') as workers:\n        print(os.getpid(), file=workers)\n    return my_env.make()\n",
+        folder.join("workers")
+    );
+    fs::write(folder.join("task.py"), task).unwrap();
+    let env = format!(
+        "[tasks.waiting]\nenv.kind = 'python'\nenv.make = 'task.py:make'\nenv.python = {python:?}\n"
+    );
+    write(folder, &FILE.replace("[tasks.signal]\n", &env));
+    let mut comparison = begun(folder);
+    let metrics = folder.join("compared/waiting/learned/seed-1/metrics.jsonl");
+    wait_until("no run begins", || metrics.exists());
+    // The first worker told the comparison what the task is.
+    let workers = read(&folder.join("workers"));
+    let first = workers.lines().next().unwrap();
+    wait_until("it is there still", || {
+        !Path::new(&format!("/proc/{first}")).exists()
+    });
+    assert_eq!(comparison.try_wait().unwrap(), None);
+    comparison.kill().unwrap();
+    comparison.wait().unwrap();
 }
 
 /// The example of the book, with the real Optuna.

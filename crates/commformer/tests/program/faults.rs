@@ -22,8 +22,7 @@ const RUN: &str = "train predator-capture-prey --run run --threads 1 --device cp
 
 /// The program with [`RUN`], still to be started.
 fn the_run(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_commformer"));
-    command.current_dir(folder).args(words(RUN));
+    let mut command = crate::command(folder, &words(RUN));
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

@@ -2,17 +2,13 @@
 
 mod bench;
 mod commands;
-#[cfg(unix)]
 mod comparing;
 mod doctor;
 mod export;
 mod faults;
-#[cfg(unix)]
 #[path = "../../../../tests/src/python.rs"]
 mod interpreter;
-#[cfg(unix)]
 mod launchers;
-#[cfg(unix)]
 mod outputs;
 #[path = "../../../../tests/src/ports.rs"]
 mod ports;
@@ -20,10 +16,8 @@ mod ranks;
 mod signals;
 #[path = "../../../../tests/src/skip.rs"]
 mod skip;
-#[cfg(unix)]
 mod strangers;
 mod tensorboard;
-#[cfg(unix)]
 mod tracking;
 mod views;
 mod words;
@@ -58,14 +52,19 @@ fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
 }
 
-/// Runs the program to its end.
-fn program(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_commformer"))
+/// The program, still to be started in `folder`.
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_commformer"));
+    command
         .current_dir(folder)
         .env("XDG_STATE_HOME", folder.join("state"))
-        .args(arguments)
-        .output()
-        .unwrap()
+        .args(arguments);
+    command
+}
+
+/// Runs the program to its end.
+fn program(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments).output().unwrap()
 }
 
 /// A Python that has this package, in a version of which `right`, in Python, holds: the one that an environment variable names,

@@ -1,7 +1,7 @@
 //! Several processes that train one team.
 
 use super::ports::port;
-use super::{SMALL, complaint, metrics, printed, read, train};
+use super::{SMALL, command, complaint, metrics, printed, read, train};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -55,21 +55,7 @@ fn the_environment_says_who_takes_part() {
     // Back to the second iteration.
     fs::remove_dir_all(folder.join("begun/checkpoints/00000004")).unwrap();
     let port = port().to_string();
-    let start = |rank: usize| {
-        Command::new(env!("CARGO_BIN_EXE_commformer"))
-            .current_dir(folder)
-            .env("XDG_STATE_HOME", folder.join("state"))
-            .env("MASTER_ADDR", "127.0.0.1")
-            .env("MASTER_PORT", &port)
-            .env("WORLD_SIZE", "2")
-            .env("RANK", rank.to_string())
-            .env("COMMFORMER_INTERFACE", "127.0.0.1")
-            .args(["train", "--run", "begun"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
-    };
+    let start = |rank: usize| of_two(folder, &port, rank, &["train", "--run", "begun"]);
     let all = [0, 1].map(start).map(|child| child.wait_with_output());
     let [first, second] = all.map(|output| printed(&output.unwrap()));
     assert!(first.contains("from step 80 on"), "{first}");
@@ -83,11 +69,8 @@ fn the_environment_says_who_takes_part() {
 fn three(folder: &Path) -> Child {
     // More steps than it will make.
     let endless = [&SMALL[..SMALL.len() - 1], &["4000000"]].concat();
-    Command::new(env!("CARGO_BIN_EXE_commformer"))
-        .current_dir(folder)
-        .env("XDG_STATE_HOME", folder.join("state"))
+    command(folder, &["train", "--run", "run", "--ranks", "3"])
         .env("COMMFORMER_ANSWER_SECONDS", "3")
-        .args(["train", "--run", "run", "--ranks", "3"])
         .args([&SHARDS[..], &endless].concat())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -152,7 +135,11 @@ fn one_that_was_started_here_and_is_lost_ends_the_run_by_its_number() {
         (
             "-KILL",
             true,
-            &["rank 2 ended with signal: 9", "(process 2 did not answer)"],
+            &[
+                "rank 2 ended with signal: 9",
+                "(process 2 did not answer)",
+                "train --run run --ranks 3` goes on",
+            ],
         ),
         ("-STOP", true, &["(process 2 did not answer)"]),
     ] {
@@ -186,22 +173,25 @@ fn one_that_was_started_here_and_is_lost_ends_the_run_by_its_number() {
     }
 }
 
-/// A process of two, with options of its own.
-fn one_of_two(folder: &Path, port: &str, rank: usize, options: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_commformer"))
-        .current_dir(folder)
-        .env("XDG_STATE_HOME", folder.join("state"))
+/// A process of two.
+fn of_two(folder: &Path, port: &str, rank: usize, arguments: &[&str]) -> Child {
+    command(folder, arguments)
         .env("MASTER_ADDR", "127.0.0.1")
         .env("MASTER_PORT", port)
         .env("WORLD_SIZE", "2")
         .env("RANK", rank.to_string())
         .env("COMMFORMER_INTERFACE", "127.0.0.1")
-        .args(["train", "--run", "run"])
-        .args([&SHARDS[..], &SMALL, options].concat())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap()
+}
+
+/// The same, with options of its own.
+fn one_of_two(folder: &Path, port: &str, rank: usize, options: &[&str]) -> Child {
+    let train = ["train", "--run", "run"];
+    let arguments = [&train, &SHARDS[..], &SMALL, options].concat();
+    of_two(folder, port, rank, &arguments)
 }
 
 /// Whatever makes another run is refused, not only what the trainer sees, and before there is a folder.
@@ -287,7 +277,7 @@ fn more_processes_than_shards_are_refused_before_there_is_a_folder() {
     for (ranks, words) in [
         (
             "2",
-            "rollout.shard is 0, which makes 1 shards of 4 environments, expected a number such as 2",
+            "rollout.shard is 0, which makes 1 shard of 4 environments, expected a number such as 2",
         ),
         ("5", "expected at least 5 environments (rollout.num_envs)"),
         ("0", "--ranks is 0"),

@@ -1,22 +1,20 @@
 //! Processes that are told to end, terminals that are closed, and two processes for one folder.
 
 use crate::tensorboard::count;
-use crate::{complaint, metrics, program, read, words};
+use crate::{command, complaint, metrics, printed, program, read, words};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A run on Signal with this many steps of each environment in an iteration, without an end.
 fn endless(folder: &Path, steps: u32) -> Child {
-    let process = Command::new(env!("CARGO_BIN_EXE_commformer"))
-        .current_dir(folder)
-        .args(words(
-            "train signal --run run --steps 1000000000 --set policy.embed_dim=16 \
-             --set rollout.num_envs=4 --set eval.episodes=3",
-        ))
-        .args(["--set", &format!("rollout.steps={steps}")])
+    let train = format!(
+        "train signal --run run --steps 1000000000 --set policy.embed_dim=16 --set rollout.num_envs=4 \
+         --set eval.episodes=3 --set rollout.steps={steps}"
+    );
+    let process = command(folder, &words(&train))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -109,9 +107,7 @@ fn a_run_whose_output_nobody_reads_goes_on_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let train = "train signal --run run --steps 800 --set policy.embed_dim=16 --set rollout.num_envs=4 \
                  --set rollout.steps=10 --set eval.episodes=3 --set eval.final_episodes=3";
-    let mut process = Command::new(env!("CARGO_BIN_EXE_commformer"))
-        .current_dir(folder.path())
-        .args(words(train))
+    let mut process = command(folder.path(), &words(train))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -119,6 +115,58 @@ fn a_run_whose_output_nobody_reads_goes_on_to_its_end() {
     drop((process.stdout.take(), process.stderr.take()));
     assert_eq!(process.wait().unwrap().code(), Some(0));
     assert!(folder.path().join("run/final.json").exists());
+}
+
+#[test]
+fn a_run_that_is_to_stop_before_it_begins_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    // Its input has ended already.
+    let train = words("train signal --run run --while-input --device cpu");
+    let output = program(folder.path(), &train);
+    assert_eq!(output.status.code(), Some(143));
+    assert!(output.stdout.is_empty());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// Whoever goes on then evaluates.
+#[test]
+fn a_signal_ends_a_run_that_evaluates_its_last_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    // A last evaluation of minutes.
+    let train = "train signal --run run --steps 40 --set policy.embed_dim=16 --set rollout.num_envs=4 \
+                 --set rollout.steps=10 --set eval.episodes=1 --set eval.final_episodes=8000 \
+                 --set env.episode_limit=500 --device cpu";
+    let process = command(folder.path(), &words(train))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !run.join("checkpoints/00000001").is_dir() {
+        sleep(Duration::from_millis(5));
+    }
+    // It is saved, and the last evaluation begins.
+    sleep(Duration::from_secs(1));
+    let start = Instant::now();
+    signal(&process, "TERM");
+    let output = process.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143));
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("To go on:\n  commformer train --run run"),
+        "{said}"
+    );
+    assert!(!run.join("final.json").exists());
+    let lines = metrics(&run);
+    // With fewer episodes nobody waits long for the rest.
+    let config =
+        read(&run.join("config.toml")).replace("final_episodes = 8000", "final_episodes = 2");
+    fs::write(run.join("config.toml"), config).unwrap();
+    printed(&program(folder.path(), &words("train --run run")));
+    assert!(run.join("final.json").exists());
+    assert_eq!(metrics(&run), lines);
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use crate::{SMALL, printed, program, read, train, words};
 use std::path::Path;
-use std::process::Command;
 
 #[test]
 fn settings_have_no_addresses_of_links_outside_the_book() {
@@ -23,11 +22,8 @@ fn settings_have_no_addresses_of_links_outside_the_book() {
 #[test]
 fn help_fits_the_terminal_and_breaks_between_words() {
     for command in ["help", "train --help", "bench act --help"] {
-        let output = Command::new(env!("CARGO_BIN_EXE_commformer"))
-            .args(words(command))
-            .env("COLUMNS", "80")
-            .output();
-        let said = printed(&output.unwrap());
+        let mut help = crate::command(Path::new("."), &words(command));
+        let said = printed(&help.env("COLUMNS", "80").output().unwrap());
         for line in said.lines() {
             assert!(line.chars().count() <= 80, "{command}: {line}");
         }

@@ -2,20 +2,27 @@
 
 use crate::cli::options::ConfigOptions;
 use crate::config::{Config, GraphMode, nearest};
-use anyhow::{Context, bail, ensure};
+use anyhow::{anyhow, bail};
 use std::str::FromStr;
 
 /// Short names of keys that are often varied.
-const ALIASES: [(&str, &str); 5] = [
+const ALIASES: [(&str, &str); 6] = [
     ("agents", "env.agents"),
     ("width", "policy.embed_dim"),
     ("envs", "rollout.num_envs"),
     ("chunk", "ppo.chunk"),
     ("threads", "run.threads"),
+    (SENDERS, "graph.sparsity"),
 ];
 
 /// The others that an agent hears, k. The configuration says it as a share of the agents.
 const SENDERS: &str = "senders";
+
+/// The key that a name of an axis stands for.
+fn key(name: &str) -> &str {
+    let known = ALIASES.iter().find(|(alias, _)| *alias == name);
+    known.map_or(name, |(_, key)| key)
+}
 
 /// A setting and the values that it takes, one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,14 +45,13 @@ impl FromStr for Axis {
         if name.is_empty() || values.iter().any(String::is_empty) {
             return Err("expected KEY=VALUE,VALUE,..., such as agents=3,5,10".to_owned());
         }
-        let short = ALIASES.map(|(alias, _)| alias).into_iter().chain([SENDERS]);
-        let known = short.clone().any(|alias| alias == name);
+        let short = ALIASES.map(|(alias, _)| alias);
         // Keys have a section. What has none may be a key without it, and the configuration knows.
-        if let (false, false, Some(near)) =
-            (name.contains('.'), known, nearest(&name, short.clone()))
+        if !name.contains('.')
+            && !short.contains(&&*name)
+            && let Some(near) = nearest(&name, short.into_iter())
         {
-            let all: Vec<&str> = short.collect();
-            let all = all.join(", ");
+            let all = short.join(", ");
             return Err(format!(
                 "there is no `{name}`; did you mean `{near}`? There are {all}, and every key, such as ppo.epochs"
             ));
@@ -59,8 +65,8 @@ fn elements(text: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0;
     text.split(move |character| {
         match character {
-            '[' => depth += 1,
-            ']' => depth -= 1,
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth -= 1,
             _ => {}
         }
         character == ',' && depth == 0
@@ -71,16 +77,19 @@ fn elements(text: &str) -> impl Iterator<Item = &str> {
 ///
 /// # Errors
 ///
-/// If an axis is given twice.
+/// If a setting is given twice.
 pub(super) fn points(axes: &[Axis]) -> anyhow::Result<Vec<Point>> {
     let mut points = vec![Point::new()];
     for (number, axis) in axes.iter().enumerate() {
-        let earlier = axes[..number].iter().any(|other| other.name == axis.name);
-        ensure!(
-            !earlier,
-            "`--over {}=` is given twice; write all values in one",
-            axis.name
-        );
+        let mut earlier = axes[..number].iter();
+        let same = |other: &&Axis| key(&other.name) == key(&axis.name);
+        if let Some(other) = earlier.find(same) {
+            bail!(
+                "`--over {}=` and `--over {}=` set the same; write all values in one",
+                other.name,
+                axis.name
+            );
+        }
         let with_each = |point: &Point| {
             let more = axis.values.iter().map(|value| {
                 let mut point = point.clone();
@@ -106,7 +115,16 @@ pub(super) fn describe(point: &Point) -> String {
 ///
 /// If they do not, with the point in front of the reason.
 pub(super) fn at(base: &ConfigOptions, point: &Point) -> anyhow::Result<ConfigOptions> {
-    place(base, point).with_context(|| format!("with --over {}", describe(point)))
+    place(base, point).map_err(|error| {
+        // It is called what the user wrote.
+        let told = point
+            .iter()
+            .fold(format!("{error:#}"), |told, (name, value)| {
+                let set = format!("--set {}={value}", key(name));
+                told.replace(&set, &format!("--over {name}={value}"))
+            });
+        anyhow!("with --over {}: {told}", describe(point))
+    })
 }
 
 fn place(base: &ConfigOptions, point: &Point) -> anyhow::Result<ConfigOptions> {
@@ -117,8 +135,7 @@ fn place(base: &ConfigOptions, point: &Point) -> anyhow::Result<ConfigOptions> {
             senders = Some(value);
             continue;
         }
-        let key = ALIASES.iter().find(|(alias, _)| alias == name);
-        options = options.with(key.map_or(name, |(_, key)| key), value);
+        options = options.with(key(name), value);
     }
     if let Some(senders) = senders {
         // A full graph has no number of senders that might not fit.
@@ -175,6 +192,8 @@ mod tests {
         assert_eq!(axis("agents=3, 5,10").values, ["3", "5", "10"]);
         let edges = axis("graph.edges=[[0,1],[1,0]],[[1,1],[1,1]]");
         assert_eq!(edges.values, ["[[0,1],[1,0]]", "[[1,1],[1,1]]"]);
+        let options = axis("env.options={ N = 3, M = 4 },{ N = 5 }");
+        assert_eq!(options.values, ["{ N = 3, M = 4 }", "{ N = 5 }"]);
         for wrong in ["agents", "agents=", "agents=3,,5", "=3", "agents=3,"] {
             let message = wrong.parse::<Axis>().unwrap_err();
             assert!(message.contains("KEY=VALUE"), "{wrong}: {message}");
@@ -197,8 +216,14 @@ mod tests {
             ]
         );
         assert_eq!(points(&[]).unwrap(), [Point::new()]);
-        let message = points(&[axis("agents=3"), axis("agents=5")]).unwrap_err();
-        assert!(message.to_string().contains("given twice"), "{message}");
+        for twice in [
+            ["agents=3", "agents=5"],
+            ["agents=3", "env.agents=5"],
+            ["graph.sparsity=0.3", "senders=1"],
+        ] {
+            let message = points(&twice.map(axis)).unwrap_err().to_string();
+            assert!(message.contains("set the same"), "{message}");
+        }
     }
 
     #[test]
@@ -238,5 +263,8 @@ mod tests {
             &["`env.agents` is 27", "1 to 24", "agents=27"],
         );
         refused(&["threads=many"], &["`run.threads`", "a whole number"]);
+        // Nobody has written `--set`.
+        refused(&["agents=27"], &["(from `--over agents=27`)"]);
+        refused(&["embed_dim=8"], &["(from `--over embed_dim=8`)"]);
     }
 }

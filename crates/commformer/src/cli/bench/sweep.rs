@@ -5,12 +5,14 @@ use super::axis::{Axis, Point};
 use super::measure::{Budget, Measured};
 use super::table::Table;
 use crate::cli::options::ConfigOptions;
+use crate::process;
 use anyhow::Context;
 use commformer_view::numbers::grouped;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Output, Stdio};
 
 /// One configuration, and what came out or why nothing did.
 #[derive(Debug)]
@@ -78,8 +80,7 @@ pub(super) fn printed<'a>(name: &'a str, rows: &'a [Row]) -> Printed<'a> {
 
 /// This program once more, for one configuration.
 fn measure_apart(options: &ConfigOptions, budget: Budget) -> anyhow::Result<Output> {
-    let program = std::env::current_exe().context("cannot find this program")?;
-    Command::new(&program)
+    process::again()?
         .args(["bench", "train"])
         .args(options.arguments())
         .arg(format!("--iterations={}", budget.iterations))
@@ -87,7 +88,7 @@ fn measure_apart(options: &ConfigOptions, budget: Budget) -> anyhow::Result<Outp
         .arg("--json")
         .stdin(Stdio::null())
         .output()
-        .with_context(|| format!("cannot start {}", program.display()))
+        .context("cannot start this program")
 }
 
 /// What the process measured, or why it did not.
@@ -112,22 +113,12 @@ fn failure(output: &Output) -> String {
         .or_else(|| lines.clone().find(of_memory))
         .or_else(|| lines.rfind(|line| !line.starts_with("note:")))
         .unwrap_or_default();
-    match signal(output) {
+    match output.status.signal() {
         // The system ends a process like this when memory runs out.
         Some(9) if reason.is_empty() => "killed, as when memory runs out".to_owned(),
         _ if reason.is_empty() => format!("failed ({})", output.status),
         _ => reason.to_owned(),
     }
-}
-
-#[cfg(unix)]
-fn signal(output: &Output) -> Option<i32> {
-    std::os::unix::process::ExitStatusExt::signal(&output.status)
-}
-
-#[cfg(not(unix))]
-fn signal(_: &Output) -> Option<i32> {
-    None
 }
 
 fn table(axes: &[Axis]) -> Table {
@@ -222,10 +213,8 @@ mod tests {
         assert!(told["rows"][1].get("steps").is_none());
     }
 
-    #[cfg(unix)]
     #[test]
     fn the_reason_of_a_failure_is_found() {
-        use std::os::unix::process::ExitStatusExt;
         let check = |status: i32, stderr: &str, expected: &str| {
             let output = Output {
                 status: std::process::ExitStatus::from_raw(status),

@@ -42,7 +42,7 @@ pub(super) struct Train {
 impl Train {
     /// The preset that was named, or goes without saying.
     pub fn preset(&self) -> Option<&str> {
-        self.config.preset()
+        self.config.base.preset()
     }
 
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {

@@ -5,7 +5,6 @@ mod show;
 use super::warn;
 use crate::compare::{self, Event, Happened, Part, Plan, Planned, State, Summary};
 use crate::interrupt::Interrupt;
-use crate::links;
 use crate::lock::Lock;
 use anyhow::Context;
 use clap::Args;
@@ -14,7 +13,6 @@ use commformer_view::text::shell_word;
 use commformer_view::{Compared, Report, ReportError};
 use show::Show;
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -27,7 +25,7 @@ pub(super) struct Compare {
     /// List the runs and how far they are, and do nothing else
     #[arg(long)]
     dry_run: bool,
-    /// Make the report of what is there, and train nothing
+    /// Make the report of all that is there, and train nothing
     #[arg(long, conflicts_with = "dry_run")]
     report: bool,
     /// Print what happens as lines of JSON, for programs
@@ -39,7 +37,6 @@ pub(super) struct Compare {
 
 impl Compare {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        let interrupt = Interrupt::watch(true).context("cannot watch for Ctrl-C")?;
         let plan = Plan::read(&self.file)?;
         for note in &plan.notes {
             super::note(note);
@@ -58,9 +55,14 @@ impl Compare {
             self.make_report(&plan, None, out)?;
             return Ok(ExitCode::SUCCESS);
         }
+        let interrupt = Interrupt::watch(true).context("cannot watch for Ctrl-C")?;
         part.check_sizes()?;
         part.check_teams(|| interrupt.exit_code().is_some())?;
+        // Workers that told what tasks in Python are would be idle from here on.
+        commformer_bridge::forget();
         let _lock = lock(&plan.folder)?;
+        // Another comparison may have trained there until now.
+        plan.check_existing()?;
         let summary = self.train(&part, &interrupt, out)?;
         if let Some(code) = interrupt.exit_code().filter(|_| summary.left > 0) {
             self.say(
@@ -255,10 +257,9 @@ fn runs(number: usize) -> String {
 fn lock(folder: &Path) -> anyhow::Result<Lock> {
     create_folders(folder)?;
     let path = folder.join(".lock");
-    let taken = links::append(&path).and_then(|file| Lock::take(file, &path));
     let shown = folder.display();
-    match taken.with_context(|| format!("cannot use {}", path.display()))? {
-        Some(lock) => {
+    match Lock::take(&path).with_context(|| format!("cannot use {}", path.display()))? {
+        Ok(lock) => {
             if !lock.holds {
                 warn(&format!(
                     "the file system of {shown} knows no locks: nothing keeps a second comparison from training there"
@@ -266,12 +267,8 @@ fn lock(folder: &Path) -> anyhow::Result<Lock> {
             }
             Ok(lock)
         }
-        None => {
-            let process = fs::read_to_string(&path).unwrap_or_default();
-            anyhow::bail!(
-                "process {} compares in {shown}; wait for its end or stop it, or name another `folder`",
-                process.trim()
-            )
-        }
+        Err(process) => anyhow::bail!(
+            "process {process} compares in {shown}; wait for its end or stop it, or name another `folder`"
+        ),
     }
 }

@@ -2,10 +2,11 @@
 //! elsewhere.
 
 use crate::compare::{Event, Happened, Plan, Pool};
+use crate::terminal;
 use commformer_env::printable;
 use commformer_view::numbers::{clock, grouped};
 use commformer_view::record::Metrics;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar};
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -85,10 +86,7 @@ impl Show {
 
     /// What the processes are at.
     pub fn look(&mut self, pool: &Pool<'_>) {
-        for (run, steps) in pool.active() {
-            self.steps.entry(run.name()).or_default()[1] = steps;
-        }
-        for (run, steps) in pool.waiting() {
+        for (run, steps) in pool.active().chain(pool.waiting()) {
             self.steps.entry(run.name()).or_default()[1] = steps;
         }
         let line = self.total(pool);
@@ -168,12 +166,7 @@ fn sums(steps: &BTreeMap<String, [u64; 2]>) -> [u64; 2] {
 }
 
 fn bar(length: u64) -> ProgressBar {
-    let bar = ProgressBar::new(length);
-    // A template that indicatif cannot read leaves its own default.
-    if let Ok(style) = ProgressStyle::with_template("{bar:24.cyan/dim} {wide_msg}") {
-        bar.set_style(style.progress_chars("━╸─"));
-    }
-    bar
+    ProgressBar::new(length).with_style(terminal::live_line(true))
 }
 
 /// An event in a line; evaluations are too many.

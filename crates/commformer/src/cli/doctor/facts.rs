@@ -160,16 +160,10 @@ fn holding<'a>(disks: &'a Disks, folder: &Path) -> Option<&'a Disk> {
     is_same_device(nearest.mount_point(), folder).then_some(nearest)
 }
 
-#[cfg(unix)]
 fn is_same_device(one: &Path, other: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let device = |path: &Path| path.metadata().ok().map(|data| data.dev());
     device(one).is_some_and(|one| device(other) == Some(one))
-}
-
-#[cfg(not(unix))]
-fn is_same_device(_: &Path, _: &Path) -> bool {
-    true
 }
 
 /// The variables that are set, a line each.

@@ -179,7 +179,6 @@ mod tests {
         }
     }
 
-    #[cfg(unix)]
     #[test]
     fn nothing_is_removed_through_a_link() {
         let scratch = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 use crate::cli::warn;
 use crate::config::{Config, GateMode, GraphMode};
 use crate::evaluation::{self, Evaluated, EvaluationError, Request};
+use crate::interrupt::Interrupt;
 use crate::lock::Lock;
 use crate::record;
 use crate::record::past::{Move, Past};
@@ -28,8 +29,9 @@ pub(super) fn failed(
     steps: u64,
     events: &mut EventWriter,
     by_program: bool,
+    ranks: Option<usize>,
 ) -> anyhow::Error {
-    let (path, again) = (folder.path().display(), training_in(folder));
+    let (path, again) = (folder.path().display(), training_in(folder, ranks));
     let told = match &error {
         TrainError::NotFinite(found) => Some(serde_json::to_vec_pretty(found)),
         TrainError::Diverged(found) => Some(serde_json::to_vec_pretty(found)),
@@ -56,7 +58,7 @@ pub(super) fn failed(
                 }
             }
         }
-        None => kept(folder, by_program),
+        None => kept(folder, by_program, ranks),
     };
     tell_events(folder, steps, events);
     let steps = grouped(steps);
@@ -70,9 +72,10 @@ pub(super) fn unfinished(
     steps: u64,
     events: &mut EventWriter,
     by_program: bool,
+    ranks: Option<usize>,
 ) -> anyhow::Error {
     tell_events(folder, steps, events);
-    let (steps, advice) = (grouped(steps), kept(folder, by_program));
+    let (steps, advice) = (grouped(steps), kept(folder, by_program, ranks));
     error.context(format!(
         "the run did not come to its end after {steps} steps; {advice}"
     ))
@@ -90,10 +93,11 @@ fn tell_events(folder: &RunDir, steps: u64, events: &mut EventWriter) {
     }
 }
 
-/// The command by which a run goes on.
-fn training_in(folder: &RunDir) -> String {
+/// The command by which a run goes on, with as many processes as this one has started.
+fn training_in(folder: &RunDir, ranks: Option<usize>) -> String {
     let program = crate::cli::program();
-    format!("{program} train --run {}", shell_word(folder.path()))
+    let ranks = ranks.map_or(String::new(), |ranks| format!(" --ranks {ranks}"));
+    format!("{program} train --run {}{ranks}", shell_word(folder.path()))
 }
 
 /// The command by which another run begins with the settings of this one.
@@ -107,7 +111,7 @@ fn newest(run: &Path) -> Result<Found, CheckpointError> {
 }
 
 /// What a run that failed has saved, and what training in its folder does next, unless the program that started it says so.
-fn kept(folder: &RunDir, by_program: bool) -> String {
+fn kept(folder: &RunDir, by_program: bool, ranks: Option<usize>) -> String {
     let shown = folder.path().display();
     if !RunDir::holds_run(folder.path()) {
         return format!(
@@ -132,26 +136,32 @@ fn kept(folder: &RunDir, by_program: bool) -> String {
     };
     match by_program {
         true => holds,
-        false => format!("{holds}: `{}` {next}", training_in(folder)),
+        false => format!("{holds}: `{}` {next}", training_in(folder, ranks)),
     }
 }
 
 /// Says how a run that was stopped goes on.
-pub(super) fn stopped(out: &mut dyn Write, folder: &RunDir, steps: u64) -> std::io::Result<()> {
+pub(super) fn stopped(
+    out: &mut dyn Write,
+    folder: &RunDir,
+    steps: u64,
+    ranks: Option<usize>,
+) -> std::io::Result<()> {
     let steps = grouped(steps);
     writeln!(
         out,
         "\nStopped after {steps} steps; everything is saved. To go on:"
     )?;
-    writeln!(out, "  {}", training_in(folder))
+    writeln!(out, "  {}", training_in(folder, ranks))
 }
 
-/// Evaluates the best checkpoint of a run that has ended.
+/// Evaluates the best checkpoint of a run that has ended; fails once it is asked to stop.
 pub(super) fn evaluate(
     config: &Config,
     device: tch::Device,
     folder: &RunDir,
     store: &CheckpointStore,
+    interrupt: &Interrupt,
 ) -> anyhow::Result<Evaluated> {
     let evaluate = |which| {
         let request = Request {
@@ -160,7 +170,7 @@ pub(super) fn evaluate(
             seed: config.run.seed,
             sampled: false,
         };
-        evaluation::run(config, store, &request, device)
+        evaluation::run_until(config, store, &request, device, interrupt)
     };
     let evaluated = match evaluate(Which::Best) {
         // The best one was damaged, and no evaluation has come since.

@@ -12,7 +12,7 @@ use super::trust::{self, Trust};
 use super::warn;
 use crate::compose::{self, TeamTrainer};
 use crate::config::{Config, MethodConfig, Overrides};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, TERMINATED};
 use crate::record::Recorder;
 use crate::run_dir::RunDir;
 use anyhow::Context;
@@ -25,9 +25,6 @@ use origin::Origin;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// The exit code of a process that was told to end.
-const TERMINATED: u8 = 128 + 15;
 
 #[derive(Debug, Args)]
 pub(super) struct Train {
@@ -83,7 +80,8 @@ impl Train {
         };
         let group = (meeting.as_ref()).map(|at| ranks::meet(at, &mut started, &interrupt));
         let mut group = match (group.transpose(), interrupt.exit_code()) {
-            (Err(_), Some(code)) => return Ok(ExitCode::from(code)),
+            // Nobody waits, and nothing has begun.
+            (Err(_) | Ok(None), Some(code)) => return Ok(ExitCode::from(code)),
             (group, _) => group?,
         };
         if let Some(group) = &mut group {
@@ -119,19 +117,36 @@ impl Train {
         drop(trainer);
         let outcome = outcome.map_err(|error| {
             started.tell_killed();
-            end::failed(error, &folder, steps, &mut events, self.while_input)
+            end::failed(
+                error,
+                &folder,
+                steps,
+                &mut events,
+                self.while_input,
+                self.ranks,
+            )
         })?;
         let evaluated = started.wait().and_then(|()| match outcome {
             Outcome::Stopped => Ok(None),
             // All is saved, and who goes on evaluates.
             Outcome::Finished if interrupt.exit_code().is_some() => Ok(None),
-            Outcome::Finished => end::evaluate(config, device, &folder, &store).map(Some),
+            Outcome::Finished => match end::evaluate(config, device, &folder, &store, &interrupt) {
+                Err(_) if interrupt.exit_code().is_some() => Ok(None),
+                evaluated => evaluated.map(Some),
+            },
         });
         let evaluated = evaluated.map_err(|error| {
-            end::unfinished(error, &folder, steps, &mut events, self.while_input)
+            end::unfinished(
+                error,
+                &folder,
+                steps,
+                &mut events,
+                self.while_input,
+                self.ranks,
+            )
         })?;
         let Some(evaluated) = evaluated else {
-            end::stopped(out, &folder, steps)?;
+            end::stopped(out, &folder, steps, self.ranks)?;
             // Another process of the run was told to.
             return Ok(ExitCode::from(interrupt.exit_code().unwrap_or(TERMINATED)));
         };

@@ -4,6 +4,7 @@ use crate::cli::warn;
 use crate::compose::{Envs, TeamTrainer};
 use crate::config::{Config, Source};
 use crate::interrupt::Interrupt;
+use crate::process;
 use anyhow::{Context, bail, ensure};
 use commformer_torch::group::{Group, Rendezvous, Waits};
 use commformer_torch::weights;
@@ -16,7 +17,7 @@ use std::error::Error;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
+use std::process::{Child, ChildStdin, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a process that has lost the others may take to say so.
@@ -65,7 +66,7 @@ pub(super) fn meeting(
         .port();
     let mut started = Started::default();
     for rank in 1..size {
-        let mut child = Command::new(env::current_exe().context("cannot find this program")?);
+        let mut child = process::again()?;
         child.args(env::args_os().skip(1));
         // It stops when this process is gone, however that ends.
         if !env::args_os().any(|option| option == WHILE_INPUT) {

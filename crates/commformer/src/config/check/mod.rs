@@ -5,6 +5,7 @@ mod graph;
 mod unused;
 
 pub(crate) use unused::Unused;
+pub(super) use unused::unused;
 
 use super::error::ConfigError;
 use super::layers::Layers;
@@ -32,11 +33,6 @@ pub(super) fn all(config: &Config, layers: &Layers) -> Result<(), ConfigError> {
         gate::all(config, &check)?;
     }
     evaluation(config, &check)
-}
-
-/// What is set without effect, a word on each.
-pub(super) fn unused(config: &Config, layers: &Layers) -> Vec<Unused> {
-    unused::unused(config, layers)
 }
 
 /// Refuses a graph that does not fit the team.

@@ -190,7 +190,7 @@ fn remedy(missing: &[&Need]) -> String {
 }
 
 /// A word on each setting of the user's that nothing reads. What a preset says is for others that may be put over it.
-pub(super) fn unused(config: &Config, layers: &Layers) -> Vec<Unused> {
+pub(in crate::config) fn unused(config: &Config, layers: &Layers) -> Vec<Unused> {
     let Ok(settings) = config.to_table() else {
         return Vec::new();
     };

@@ -1,0 +1,58 @@
+//! Options of the commands that play episodes of a trained team.
+
+use super::options::whole;
+use super::trust::Trust;
+use crate::evaluation::Request;
+use clap::{Args, ValueEnum};
+use commformer_train::Which;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(super) struct EpisodeOptions {
+    /// The run's folder
+    #[arg(long, value_name = "DIR")]
+    pub run: PathBuf,
+    /// Draw actions instead of acting greedily
+    #[arg(long)]
+    pub sampled: bool,
+    /// Seed of the episodes; by default the run's, which repeats those of its final evaluation
+    #[arg(long, value_parser = whole::<u64>, allow_negative_numbers = true)]
+    pub seed: Option<u64>,
+    /// Which weights
+    #[arg(long, value_enum, default_value_t = Checkpoint::Best)]
+    pub checkpoint: Checkpoint,
+    /// Where tensors live: auto, cpu, cuda or cuda:N; by default as in the run
+    #[arg(long)]
+    pub device: Option<String>,
+    #[command(flatten)]
+    pub trust: Trust,
+}
+
+impl EpisodeOptions {
+    /// So many episodes, of a run with this seed.
+    pub fn request(&self, seed: u64, episodes: usize) -> Request {
+        Request {
+            which: self.checkpoint.into(),
+            episodes,
+            seed: self.seed.unwrap_or(seed),
+            sampled: self.sampled,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Checkpoint {
+    /// Those of the best evaluation: by the return, with gates first by whether they keep to the budget
+    Best,
+    /// Those of the end
+    Latest,
+}
+
+impl From<Checkpoint> for Which {
+    fn from(checkpoint: Checkpoint) -> Self {
+        match checkpoint {
+            Checkpoint::Best => Self::Best,
+            Checkpoint::Latest => Self::Latest,
+        }
+    }
+}
