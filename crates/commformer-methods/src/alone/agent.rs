@@ -63,7 +63,7 @@ enum Kind {
     Transformer {
         member: Member,
         weights: Arc<Weights>,
-        gate: Option<Gate>,
+        gate: Option<Box<Gate>>,
     },
     /// Of all other methods.
     Actor(Agent),
@@ -110,7 +110,7 @@ impl TrainedAgent {
                 let kind = Kind::Transformer {
                     member: Member::new(Arc::clone(&weights), agent)?,
                     weights,
-                    gate: gate.transpose().map_err(ModelError::of_file)?,
+                    gate: gate.transpose().map_err(ModelError::of_file)?.map(Box::new),
                 };
                 (kind, edges, sizes, exported.obs_version)
             }
@@ -148,7 +148,9 @@ impl TrainedAgent {
         match &mut self.kind {
             Kind::Transformer { member, gate, .. } => {
                 member.forget();
-                gate.iter_mut().for_each(Gate::forget);
+                if let Some(gate) = gate {
+                    gate.forget();
+                }
             }
             Kind::Actor(agent) => agent.forget(),
         }

@@ -192,7 +192,7 @@ fn added_up(
         for (sum, gradient) in sum.iter_mut().zip(&gradients) {
             let _ = sum.f_add_(gradient)?;
         }
-        terms = terms + of_part;
+        terms = terms.f_add(&of_part)?;
     }
     Ok(Some((sum, terms)))
 }
