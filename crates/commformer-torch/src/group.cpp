@@ -65,6 +65,8 @@ char *commformer_group_join(void *group, int rank, int size, int64_t meeting, in
                                 ? c10d::ProcessGroupGloo::createDefaultDevice()
                                 : c10d::ProcessGroupGloo::createDeviceForHostname(device));
     own.gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(own.store, rank, size, std::move(gloo));
+    // Nobody goes on, and perhaps leaves at once, while others are still connecting to it.
+    own.gloo->barrier()->wait();
     own.gloo->setTimeout(std::chrono::milliseconds(answer));
   });
 }

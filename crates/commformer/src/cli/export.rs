@@ -39,7 +39,7 @@ impl Export {
         }
         target.write(&exported.bytes)?;
         let told = format!(
-            "{}: {} agents after {} steps, {} bytes; docs/src/crates.md says how a program of yours runs them",
+            "{}: {} agents after {} steps, {} bytes; docs/src/trained.md says how a program of yours runs them",
             target.path().display(),
             exported.agents,
             grouped(exported.trained_steps),
