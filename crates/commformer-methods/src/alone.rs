@@ -35,7 +35,7 @@
 //!         turn.attend(&Inbox::new(letters, None))?;
 //!     }
 //! }
-//! for (agent, turn) in agents.iter_mut().zip(turns) {
+//! for (agent, mut turn) in agents.iter_mut().zip(turns) {
 //!     let decision = turn.decide(None, None)?;
 //!     println!("{:?}", decision.action);
 //!     agent.keep(decision.memory)?;
