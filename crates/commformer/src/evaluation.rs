@@ -2,6 +2,7 @@
 
 mod decentralised;
 mod export;
+mod stoppable;
 
 pub use decentralised::{Alone, Comparison, compare};
 pub use export::{Export, export};
@@ -14,12 +15,12 @@ use commformer_env::{Environment, VecEnv};
 use commformer_methods::Team;
 use commformer_torch::threads;
 use commformer_train::{
-    Act, Actor, CheckpointError, CheckpointStore, EvaluateOptions, EvaluationReport, Found, Gates,
-    MessageSizes, Needs, ObsBatch, Policy, PolicyResult, Purpose, TrainError, ValueNorm, Which,
-    evaluate, seed_for,
+    Actor, CheckpointError, CheckpointStore, EvaluateOptions, EvaluationReport, Found, Policy,
+    Purpose, TrainError, ValueNorm, Which, evaluate, seed_for,
 };
 use commformer_view::record::{Metrics, Outcome, rows};
 use serde::Serialize;
+use stoppable::Stoppable;
 use tch::{Device, Tensor};
 
 /// What is evaluated, and on what.
@@ -103,35 +104,6 @@ pub fn run_until(
     let (team, loaded) = Loaded::load(config, store, request, device)?;
     let team = Stoppable { team, interrupt };
     loaded.play(&team, &mut envs(config, request)?)
-}
-
-/// A team that acts no more once it is asked to stop.
-struct Stoppable<'a> {
-    team: Box<dyn Team>,
-    interrupt: &'a Interrupt,
-}
-
-#[deny(clippy::missing_trait_methods)]
-impl Actor for Stoppable<'_> {
-    fn needs(&self) -> Needs {
-        self.team.needs()
-    }
-
-    fn message_sizes(&self) -> MessageSizes {
-        self.team.message_sizes()
-    }
-
-    fn act(
-        &self,
-        batch: &ObsBatch<'_>,
-        gates: Gates<'_>,
-        noise: Option<&Tensor>,
-    ) -> PolicyResult<Act> {
-        match self.interrupt.exit_code() {
-            Some(_) => Err("it was told to stop".into()),
-            None => self.team.act(batch, gates, noise),
-        }
-    }
 }
 
 /// Fresh environments for the episodes: always the same, in rounds of as many as there can be at once.

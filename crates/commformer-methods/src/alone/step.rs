@@ -44,43 +44,43 @@ pub(super) struct Decided {
 impl Step {
     /// Of agent `agent` of so many, of CommFormer or MAT.
     pub fn of_transformer(
-        [agent, agents]: [usize; 2],
+        team: [usize; 2],
         config: &PolicyConfig,
         own: Receiving,
         links: Links,
     ) -> Self {
-        Self {
-            agent,
-            agents,
-            links,
-            round: 0,
-            kind: Kind::Transformer {
-                own: Box::new(own),
-                blocks: config.blocks,
-                in_turn: config.decoder == Decoding::Autoregressive,
-                is_always_told: config.previous_action == PreviousAction::Always,
-            },
-        }
+        let kind = Kind::Transformer {
+            own: Box::new(own),
+            blocks: config.blocks,
+            in_turn: config.decoder == Decoding::Autoregressive,
+            is_always_told: config.previous_action == PreviousAction::Always,
+        };
+        Self::begin(team, links, kind)
     }
 
     /// Of another method.
     pub fn of_actor(
-        [agent, agents]: [usize; 2],
+        team: [usize; 2],
         rounds: usize,
         turn: Turn,
         links: Links,
         available: Option<&[bool]>,
     ) -> Self {
+        let kind = Kind::Actor {
+            turn: Box::new(turn),
+            rounds,
+            available: available.map(<[bool]>::to_vec),
+        };
+        Self::begin(team, links, kind)
+    }
+
+    fn begin([agent, agents]: [usize; 2], links: Links, kind: Kind) -> Self {
         Self {
             agent,
             agents,
             links,
             round: 0,
-            kind: Kind::Actor {
-                turn: Box::new(turn),
-                rounds,
-                available: available.map(<[bool]>::to_vec),
-            },
+            kind,
         }
     }
 
