@@ -47,7 +47,7 @@ use crate::actor_critic::{Decides, Member, Running};
 use crate::registry::ActorsConfig;
 use commformer_model::ModelError;
 use commformer_model::decentralised::{
-    Action, Contents, Inbox, OpenEdges, Packet, check_available, check_finite, check_width,
+    self, Action, Contents, Inbox, OpenEdges, Packet, check_available, check_finite, check_width,
 };
 use commformer_nn::layout::not_finite;
 use commformer_nn::levels::Levels;
@@ -74,9 +74,22 @@ pub struct Exported {
     obs_version: Option<u32>,
 }
 
-/// Whether the file is that of a team of CommFormer or MAT.
-fn is_of_transformers(bytes: &[u8]) -> Result<bool, ModelError> {
-    Ok(Contents::read(bytes)?.metadata.contains_key("policy"))
+/// A trained team of any method.
+enum AnyTeam {
+    /// Of CommFormer or MAT.
+    Transformers(decentralised::Exported),
+    /// Of all other methods.
+    Actors(Exported),
+}
+
+impl AnyTeam {
+    fn read(bytes: &[u8]) -> Result<Self, ModelError> {
+        let contents = Contents::read(bytes)?;
+        Ok(match contents.metadata.contains_key("policy") {
+            true => Self::Transformers(decentralised::Exported::of(contents)?),
+            false => Self::Actors(Exported::of(contents)?),
+        })
+    }
 }
 
 impl Exported {
@@ -85,7 +98,10 @@ impl Exported {
     /// # Errors
     /// [`ModelError::Input`] for other files, [`ModelError::Config`] for sizes that make no network.
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
-        let mut contents = Contents::read(bytes)?;
+        Self::of(Contents::read(bytes)?)
+    }
+
+    fn of(mut contents: Contents) -> Result<Self, ModelError> {
         let obs_version = contents.obs_version()?;
         let metadata = &contents.metadata;
         let text = |name: &str| match metadata.get(name) {

@@ -1,12 +1,12 @@
 //! One agent of a trained team, of any method, on a machine of its own.
 
 use super::step::{Decided, Step};
-use super::{Agent, Exported as Actors, TeamSizes, is_of_transformers};
+use super::{Agent, AnyTeam, TeamSizes};
 use commformer_env::Rng;
 use commformer_gate::alone::Gate;
 use commformer_model::ModelError;
 use commformer_model::decentralised::{
-    Action, Exported, Links, Member, OpenEdges, Packet, Weights, check_available,
+    Action, Links, Member, OpenEdges, Packet, Weights, check_available,
 };
 use std::sync::Arc;
 
@@ -99,9 +99,8 @@ impl TrainedAgent {
     /// [`ModelError::Input`] for other files and for an agent beyond the team, [`ModelError::Config`] for settings that make
     /// no network.
     pub fn read(bytes: &[u8], agent: usize) -> Result<Self, ModelError> {
-        let (kind, edges, sizes, obs_version) = match is_of_transformers(bytes)? {
-            true => {
-                let exported = Exported::read(bytes)?;
+        let (kind, edges, sizes, obs_version) = match AnyTeam::read(bytes)? {
+            AnyTeam::Transformers(exported) => {
                 let (weights, edges) = (exported.weights, exported.edges);
                 let sizes = TeamSizes::of_transformers(weights.config(), &edges);
                 sizes.check_agent(agent)?;
@@ -114,8 +113,7 @@ impl TrainedAgent {
                 };
                 (kind, edges, sizes, exported.obs_version)
             }
-            false => {
-                let exported = Actors::read(bytes)?;
+            AnyTeam::Actors(exported) => {
                 let kind = Kind::Actor(exported.agent(agent)?);
                 (kind, exported.edges, exported.sizes, exported.obs_version)
             }

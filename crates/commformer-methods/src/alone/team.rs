@@ -1,6 +1,6 @@
 //! A whole trained team, of any method, in one process.
 
-use super::{Agent, Exported as Actors, TeamSizes, is_of_transformers};
+use super::{Agent, AnyTeam, Exported as Actors, TeamSizes};
 use commformer_env::Rng;
 use commformer_gate::alone::Gate;
 use commformer_model::ModelError;
@@ -91,9 +91,9 @@ impl TrainedTeam {
     /// # Errors
     /// [`ModelError::Input`] for other files, [`ModelError::Config`] for settings that make no network.
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
-        match is_of_transformers(bytes)? {
-            true => Self::of_transformers(Exported::read(bytes)?),
-            false => Self::of_actors(&Actors::read(bytes)?),
+        match AnyTeam::read(bytes)? {
+            AnyTeam::Transformers(exported) => Self::of_transformers(exported),
+            AnyTeam::Actors(exported) => Self::of_actors(&exported),
         }
     }
 

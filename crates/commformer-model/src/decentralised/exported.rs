@@ -43,7 +43,14 @@ impl Exported {
     /// # Errors
     /// [`ModelError::Input`] for other files, [`ModelError::Config`] for a configuration that makes no network.
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
-        let mut contents = Contents::read(bytes)?;
+        Self::of(Contents::read(bytes)?)
+    }
+
+    /// The same, of what was read already.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub fn of(mut contents: Contents) -> Result<Self, ModelError> {
         let obs_version = contents.obs_version()?;
         let metadata = &contents.metadata;
         let policy = metadata.get("policy").ok_or_else(|| match metadata.get("method") {
