@@ -81,6 +81,7 @@ fn without_libtorch(root: &Path) -> Result<(), Failure> {
     let without = [
         "commformer-env",
         "commformer-bridge",
+        "commformer-c",
         "commformer-python",
         "commformer-view",
     ];
@@ -108,8 +109,11 @@ fn without_libtorch(root: &Path) -> Result<(), Failure> {
     }
     let mut tests = cargo::command(root, "test");
     tests.args(["--locked", "--package", "commformer-nn"]);
-    tests.env("LIBTORCH", HIDDEN);
-    check(tests)
+    for mut tests in [tests, test::in_c(root)] {
+        tests.env("LIBTORCH", HIDDEN);
+        check(tests)?;
+    }
+    Ok(())
 }
 
 fn documentation(root: &Path) -> Command {

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test of the workspace.
+//! `cargo xtask test`: every test.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::{Failure, cargo, python, setup};
 
-/// Gets libtorch, and the packages of tests in Python, where they are missing. Runs all tests, those in Python last, or,
+/// Gets libtorch, and the packages of tests in Python, where they are missing. Runs all tests, those in C and Python last, or,
 /// with arguments, becomes `cargo test`. Where the packages cannot be had, all other tests run, and that is a failure
 /// at the end.
 pub fn run(root: &Path, arguments: &[OsString]) -> Result<(), Failure> {
@@ -18,13 +18,16 @@ pub fn run(root: &Path, arguments: &[OsString]) -> Result<(), Failure> {
         return cargo::become_command(tests);
     }
     both(
-        || cargo::carry_out(tests, advice),
+        || {
+            cargo::carry_out(tests, advice)?;
+            cargo::carry_out(in_c(root), advice)
+        },
         has_python,
         || python::test(root, |tests| cargo::carry_out(tests, advice)),
     )
 }
 
-/// Runs the tests in Rust, then those in Python; if there is no Python for them, that is the failure after the first.
+/// Runs the tests in Rust and C, then those in Python; if there is no Python for them, that is the failure after the first.
 fn both(
     rust: impl FnOnce() -> Result<(), Failure>,
     has_python: Result<(), Failure>,
@@ -33,7 +36,7 @@ fn both(
     rust()?;
     has_python.map_err(|why| {
         Failure::new(format!(
-            "the tests in Rust passed, and those that need Python did not run: {why}"
+            "the tests in Rust and C passed, and those that need Python did not run: {why}"
         ))
     })?;
     python()
@@ -46,6 +49,14 @@ pub fn command(root: &Path, arguments: &[OsString]) -> Command {
         command.arg("--workspace");
     }
     command.args(arguments);
+    command
+}
+
+/// The tests of programs in C. They are a command of their own: in the workspace, other crates ask for libtorch, which is
+/// no part of the library for C.
+pub fn in_c(root: &Path) -> Command {
+    let mut command = cargo::command(root, "test");
+    command.args(["--package", "commformer-c", "--", "--include-ignored"]);
     command
 }
 

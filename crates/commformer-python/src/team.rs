@@ -4,7 +4,7 @@ use commformer_env::Rng;
 use commformer_methods::alone::{Exchange, Letter, Shown, TeamSizes, TrainedAgent, TrainedTeam};
 use commformer_model::decentralised::{Action, Packet};
 use commformer_model::{ActionSpace, ModelError};
-use numpy::PyReadonlyArray1;
+use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -30,7 +30,12 @@ fn sizes(sizes: TeamSizes, obs_version: Option<u32>) -> Sizes {
 }
 
 /// Discrete actions, (N,), or continuous ones, (N x A,); bytes that were delivered, (N x N,); how many messages they were.
-type Step = (Vec<i64>, Vec<f32>, Vec<u64>, usize);
+type Step<'py> = (
+    Bound<'py, PyArray1<i64>>,
+    Bound<'py, PyArray1<f32>>,
+    Bound<'py, PyArray1<i64>>,
+    usize,
+);
 
 #[pymethods]
 impl NativeTeam {
@@ -53,13 +58,14 @@ impl NativeTeam {
         }
     }
 
-    fn act(
+    fn act<'py>(
         &mut self,
+        py: Python<'py>,
         obs: PyReadonlyArray1<'_, f32>,
         available: Option<PyReadonlyArray1<'_, bool>>,
         active: Option<PyReadonlyArray1<'_, bool>>,
         departed: Option<PyReadonlyArray1<'_, bool>>,
-    ) -> PyResult<Step> {
+    ) -> PyResult<Step<'py>> {
         let shown = Shown {
             obs: obs.as_slice()?,
             available: slice(&available)?,
@@ -75,11 +81,11 @@ impl NativeTeam {
             }
         }
         let (along, always) = (&step.delivered.along, &step.delivered.always);
-        let bytes = along.iter().zip(always).map(|(a, b)| (a + b) as u64);
+        let bytes = along.iter().zip(always).map(|(a, b)| (a + b) as i64);
         Ok((
-            discrete,
-            continuous,
-            bytes.collect(),
+            PyArray1::from_vec(py, discrete),
+            PyArray1::from_vec(py, continuous),
+            PyArray1::from_iter(py, bytes),
             step.delivered.messages(),
         ))
     }

@@ -95,11 +95,8 @@ class Team(_Trained):
             _flags("active", active, (self.agents,)),
             _flags("departed", departed, (self.agents,)),
         )
-        if self.discrete:
-            actions = np.array(discrete, np.int64)
-        else:
-            actions = np.array(continuous, np.float32).reshape(self.agents, self.actions)
-        return TeamStep(actions, np.array(delivered, np.int64).reshape(self.agents, self.agents), messages)
+        actions = discrete if self.discrete else continuous.reshape(self.agents, self.actions)
+        return TeamStep(actions, delivered.reshape(self.agents, self.agents), messages)
 
 
 class Agent(_Trained):

@@ -1,0 +1,139 @@
+//! Programs in C and C++ that are linked to the library. `cargo test --workspace` leaves them out: there the library is
+//! made with libtorch, which other crates ask for, and programs without libtorch cannot be linked to it.
+
+use commformer_env::{Environment, Observation, Rng, Signal, SignalConfig};
+use commformer_methods::alone::{Shown, TrainedTeam};
+use commformer_model::decentralised::Action;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+/// Where the teams of `tests/scratch` are.
+const TEAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/scratch/networks");
+
+/// Where cargo put the libraries: beside this test.
+fn libraries() -> PathBuf {
+    let test = std::env::current_exe().expect("this test");
+    test.parent().expect("its folder").to_owned()
+}
+
+/// A compiled program, and the folder that it is in.
+struct Program {
+    folder: tempfile::TempDir,
+}
+
+impl Program {
+    /// Compiles a source of this crate with `compiler` and links it to the library, to the static or the shared one.
+    fn new(compiler: [&str; 2], source: &str, is_static: bool) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let libraries = libraries();
+        let [default, standard] = compiler;
+        let variable = if default == "cc" { "CC" } else { "CXX" };
+        let compiler = std::env::var(variable).unwrap_or_else(|_| default.to_owned());
+        let mut command = Command::new(compiler);
+        command.args([standard, "-Wall", "-Wextra", "-Wpedantic", "-Werror"]);
+        command
+            .args(["-I", "include", source, "-o"])
+            .current_dir(ROOT);
+        command.arg(folder.path().join("program"));
+        if is_static {
+            command.arg(libraries.join("libcommformer_c.a"));
+            command.args(["-lpthread", "-ldl", "-lm"]);
+        } else {
+            command.arg("-L").arg(&libraries).arg("-lcommformer_c");
+        }
+        let output = command.output().expect("a compiler");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{source}: {errors}");
+        Self { folder }
+    }
+
+    fn run(&self, argument: &Path, input: &str) -> Output {
+        let mut program = Command::new(self.folder.path().join("program"));
+        program.arg(argument).env("LD_LIBRARY_PATH", libraries());
+        program.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = (program.stderr(Stdio::piped()).spawn()).expect("the program");
+        let mut stdin = child.stdin.take().expect("its input");
+        stdin.write_all(input.as_bytes()).expect("it reads");
+        drop(stdin);
+        child.wait_with_output().expect("its end")
+    }
+}
+
+/// What agents see at the start of so many episodes of Signal.
+fn observations(episodes: u64) -> Vec<Vec<f32>> {
+    let mut task = Signal::new(SignalConfig::default()).expect("a task");
+    let (agents, obs_dim) = (task.spec().agents, task.spec().obs_dim);
+    let (mut obs, mut active) = (vec![0.0; agents * obs_dim], vec![true; agents]);
+    let mut start = |episode| {
+        let out = Observation {
+            obs: &mut obs,
+            available: &mut [],
+            active: &mut active,
+        };
+        task.reset(&mut Rng::new(1, episode), out);
+        obs.clone()
+    };
+    (0..episodes).map(&mut start).collect()
+}
+
+/// What a program reads, and what it is to print.
+fn expected(file: &Path) -> (String, String) {
+    let file = fs::read(file).expect("a team");
+    let mut team = TrainedTeam::read(&file).expect("a team");
+    let (mut input, mut printed, mut rng) = (String::new(), String::new(), Rng::new(1, 0));
+    for obs in observations(50) {
+        for number in &obs {
+            write!(input, "{number} ").expect("text");
+        }
+        let step = team.act(&Shown::new(&obs), &mut rng).expect("a step");
+        for action in step.actions {
+            match action {
+                Action::Discrete(action) => write!(printed, "{action} ").expect("text"),
+                Action::Continuous(_) => unreachable!("the actions are discrete"),
+            }
+        }
+        writeln!(printed, "for {} bytes", step.delivered.bytes()).expect("text");
+    }
+    (input, printed)
+}
+
+/// The examples do what the same team does in Rust, and are sent as many bytes, together and apart, with either library.
+#[test]
+#[ignore = "cargo test -p commformer-c -- --ignored"]
+fn programs_in_c_do_what_the_team_does() {
+    for (source, is_static) in [("examples/team.c", false), ("examples/apart.c", true)] {
+        let program = Program::new(["cc", "-std=c99"], source, is_static);
+        for team in ["team.safetensors", "actors.safetensors"] {
+            let file = Path::new(TEAMS).join(team);
+            let (input, printed) = expected(&file);
+            let output = program.run(&file, &input);
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{source}, {team}: {errors}");
+            assert_eq!(
+                String::from_utf8_lossy(&output.stdout),
+                printed,
+                "{source}, {team}"
+            );
+        }
+    }
+}
+
+#[test]
+#[ignore = "cargo test -p commformer-c -- --ignored"]
+fn what_cannot_be_taken_is_refused_with_a_reason() {
+    let program = Program::new(["cc", "-std=c99"], "tests/calls.c", true);
+    let output = program.run(&Path::new(TEAMS).join("team.safetensors"), "");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+}
+
+#[test]
+#[ignore = "cargo test -p commformer-c -- --ignored"]
+fn the_header_is_read_by_c_plus_plus() {
+    let program = Program::new(["c++", "-std=c++11"], "tests/header.cpp", true);
+    assert!(program.run(Path::new(""), "").status.success());
+}
