@@ -236,7 +236,7 @@ fn a_panic_ends_the_run_with_its_message_and_a_checkpoint() {
 
 #[test]
 fn a_run_that_is_to_stop_is_saved_first() {
-    // Rollouts draw by a threshold whose target falls from iteration to iteration.
+    // Rollouts draw by a threshold that the one before has set.
     let gates = [
         "gate.mode='uncertainty'",
         "gate.start=0.0",

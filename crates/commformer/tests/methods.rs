@@ -313,13 +313,14 @@ fn a_run_that_was_stopped_before_an_evaluation_leaves_gates_that_keep_to_their_t
 }
 
 #[test]
-fn gates_that_rollouts_draw_by_learn_the_same_however_often_they_are_saved() {
-    let of = |save_every: u64| {
-        let save_every = format!("run.save_every={save_every}");
-        stopped(&["gate.mode='uncertainty'", "gate.ramp=0.0", &save_every])
+fn gates_that_rollouts_draw_by_learn_the_same_however_often_they_are_saved_and_evaluated() {
+    let of = |key: &str, every: u64| {
+        let (trainer, ..) = stopped(&["gate.mode='uncertainty'", &format!("{key}={every}")]);
+        numbers(&trainer)
     };
-    let [(often, ..), (once, ..)] = [of(1), of(1200)];
-    assert_eq!(numbers(&often), numbers(&once));
+    let rarely = of("run.save_every", 1200);
+    assert_eq!(of("run.save_every", 1), rarely);
+    assert_eq!(of("eval.every", 1), rarely);
 }
 
 /// All that is saved of a policy.

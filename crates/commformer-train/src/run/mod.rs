@@ -119,10 +119,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         if evaluate || save || stop {
             // Whoever executes the checkpoint is to find its gates within the budget.
             if !evaluate {
-                // What rollouts draw by must be the same where the run has not stopped.
-                if save || !self.draws_by_threshold() {
-                    self.calibrate_by_rollout()?;
-                }
+                self.calibrate_execution()?;
                 if stop {
                     self.calibrate(environments, &self.evaluate_options())?;
                 }
@@ -172,7 +169,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
         listener: &mut dyn Listener,
     ) -> Result<(), TrainError> {
         let options = self.evaluate_options();
-        self.calibrate_by_rollout()?;
+        self.calibrate_execution()?;
         self.calibrate(environments, &options)?;
         let mut report = evaluate(
             self.policy(),
@@ -187,6 +184,15 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             self.best = Some(new);
         }
         Ok(())
+    }
+
+    /// Sets the gates of execution by the last rollout. Gates that rollouts draw by are as the iteration set them: evaluations
+    /// and stops, at which the budget may allow another share already, do not change how the team goes on to learn.
+    fn calibrate_execution(&mut self) -> Result<(), TrainError> {
+        match self.draws_by_threshold() {
+            true => Ok(()),
+            false => self.calibrate_by_rollout(),
+        }
     }
 
     /// Sets the gates of execution so that they keep to the budget. There the team meets other
