@@ -154,25 +154,30 @@ impl PythonEnv {
         memory.observe(self.env, which, out.reborrow());
         self.note_departures(memory, which);
         self.steps += 1;
+        self.check_finite(state, rewards, out.obs)?;
+        Ok(status)
+    }
+
+    /// Refuses what a step, or the reset before the first one, has written and is not finite.
+    fn check_finite(&self, state: &State, rewards: &[f32], obs: &[f32]) -> Result<(), Fault> {
         let not_finite = |numbers: &[f32]| numbers.iter().position(|number| !number.is_finite());
         let wrong = not_finite(rewards).map(|agent| format!("the reward of agent {agent}"));
         let wrong = wrong.or_else(|| {
-            let at = not_finite(out.obs)?;
+            let at = not_finite(obs)?;
             let (agent, number) = (at / self.spec.obs_dim, at % self.spec.obs_dim);
             Some(format!(
                 "number {number} of the observation of agent {agent}"
             ))
         });
-        match wrong {
-            None => Ok(status),
-            Some(what) => {
-                let what = format!(
-                    "wrote a number that is not finite, in step {} of its episode: {what}",
-                    self.steps
-                );
-                Err(self.group.fault(state, what))
-            }
-        }
+        let Some(what) = wrong else {
+            return Ok(());
+        };
+        let place = match self.steps {
+            0 => "a reset".to_owned(),
+            step => format!("step {step} of its episode"),
+        };
+        let what = format!("wrote a number that is not finite, in {place}: {what}");
+        Err(self.group.fault(state, what))
     }
 
     fn try_reset(&mut self, rng: &mut Rng, out: &mut Observation<'_>) -> Result<(), Fault> {
@@ -182,22 +187,31 @@ impl PythonEnv {
         if state.generation != self.generation {
             self.standing = Standing::Idle;
         }
-        if self.standing == Standing::Over {
-            self.standing = Standing::Idle;
-        } else {
-            while let Err(fault) = self.carry_out(state, None, rng) {
-                group.restart(state, fault)?;
-            }
-            self.seed = None;
+        self.steps = 0;
+        while let Err(fault) = self.begun(state, rng, out) {
+            group.restart(state, fault)?;
         }
         self.generation = state.generation;
-        self.steps = 0;
-        state
-            .memory
-            .observe(self.env, Which::Present, out.reborrow());
         self.present.fill(false);
         self.note_departures(&state.memory, Which::Present);
         Ok(())
+    }
+
+    /// Begins an episode, unless the end of the one before has, and reads what is seen of it.
+    fn begun(
+        &mut self,
+        state: &mut State,
+        rng: &mut Rng,
+        out: &mut Observation<'_>,
+    ) -> Result<(), Fault> {
+        if self.standing == Standing::Over {
+            self.standing = Standing::Idle;
+        } else {
+            self.carry_out(state, None, rng)?;
+            self.seed = None;
+        }
+        (state.memory).observe(self.env, Which::Present, out.reborrow());
+        self.check_finite(state, &[], out.obs)
     }
 
     fn remember(&mut self, obs: &[f32]) {

@@ -109,11 +109,11 @@ char *commformer_group_there(void *group, const char *const *keys, size_t count,
   });
 }
 
-// Leaves a text under a key for the others.
+// Leaves a text under a key for the others, unless there is one: the store takes the first of several.
 char *commformer_group_say(void *group, const char *key, const char *text) {
   return guarded([&] {
     const std::string value(text);
-    static_cast<Group *>(group)->store->set(key, std::vector<uint8_t>(value.begin(), value.end()));
+    static_cast<Group *>(group)->store->compareSet(key, {}, std::vector<uint8_t>(value.begin(), value.end()));
   });
 }
 

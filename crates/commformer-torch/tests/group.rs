@@ -108,6 +108,16 @@ fn one_of_them() {
                 [size, size * (size - 1.0) / 2.0]
             );
         }
+        "dying with words after it" if rank == 1 => std::process::abort(),
+        "dying with words after it" => {
+            if rank == 0 {
+                // The other one has said all that it says by then.
+                thread::sleep(Duration::from_millis(500));
+            }
+            let lost = group.gather(&Tensor::from_slice(&[1.0_f32])).unwrap_err();
+            println!("said: {lost}");
+            group.leave(&lost.to_string());
+        }
         "leaving" if rank == 1 => group.leave("the disk is full"),
         "leaving first" if rank == 0 => group.leave("the disk is full"),
         "dying" if rank == 1 => std::process::abort(),
@@ -149,6 +159,16 @@ fn whoever_leaves_is_named_to_the_others() {
             let words = format!("process {leaves} ended: the disk is full");
             assert!(said.contains(&words), "{said}");
         }
+    }
+}
+
+#[test]
+fn whoever_lost_another_is_not_named_in_its_place() {
+    let ended = play("dying with words after it", 3);
+    for rank in [0, 2] {
+        let (ended_well, said) = &ended[rank];
+        let words = format!("process {rank} of 3 lost the others (process 1 did not answer)");
+        assert!(*ended_well && said.contains(&words), "{said}");
     }
 }
 

@@ -72,6 +72,36 @@ fn a_fault_names_the_worker_the_environment_the_step_and_what_python_said() {
     );
 }
 
+/// Of the first episode, and of one that begins when another has ended.
+#[test]
+fn a_number_of_a_reset_that_is_not_finite_names_the_worker_and_the_environment() {
+    let Some(mut config) = task("Counting", "fault = 'nan in reset'\nat = 0") else {
+        return;
+    };
+    let wrong =
+        "wrote a number that is not finite, in a reset: number 1 of the observation of agent 1";
+    let said = Stage::new(&config, 3).reset().unwrap_err().to_string();
+    says(&said, &["environment 0: worker ", wrong]);
+    config.options.insert("at".into(), 3.into());
+    says(&broken(&config), &["0: worker ", wrong]);
+
+    // It is started anew like one that fails in a step.
+    config.restarts = 1;
+    config.workers = 1;
+    let mut stage = Stage::new(&config, 1);
+    stage.reset().unwrap();
+    for _ in 0..4 {
+        stage.step(&[1; 2]).unwrap();
+    }
+    assert_eq!(stage.out.status, [Status::Terminated]);
+    assert!(stage.out.obs.iter().all(|number| number.is_finite()));
+    stage.step(&[1; 2]).unwrap();
+    assert_eq!(
+        (stage.out.status[0], stage.out.obs[1]),
+        (Status::Running, 1.0)
+    );
+}
+
 #[test]
 fn a_worker_that_hangs_says_where() {
     let Some(mut config) = task("Counting", "fault = 'hang'") else {

@@ -210,10 +210,12 @@ impl Group {
     }
 
     /// Lets the others know why this process ends; the first to say so is the one that they name. Its connections are closed
-    /// then, so that who waits for it hears of it while the meeting place is still there.
+    /// then, so that who waits for it hears of it while the meeting place is still there. One that has lost the others says
+    /// nothing: it ends because another one does.
     pub fn leave(&mut self, why: &str) {
-        let parts = !std::mem::replace(&mut self.parted, true);
-        self.say(&format!("process {} ended: {why}", self.at.rank), parts);
+        if !std::mem::replace(&mut self.parted, true) {
+            self.say(&format!("process {} ended: {why}", self.at.rank), true);
+        }
     }
 
     fn say(&mut self, what: &str, parts: bool) {

@@ -191,9 +191,6 @@ impl Handle {
 
     /// Lets the others know of a failure; the first to say so is the one that they name.
     pub(super) fn fail(self, why: &str) -> Result<(), TorchError> {
-        if self.failure()?.is_some() {
-            return Ok(());
-        }
         let (key, why) = (text(FAILURE), text(why));
         // SAFETY: both texts live until the call returns.
         unsafe {
@@ -232,4 +229,59 @@ pub(super) fn milliseconds(time: Duration) -> i64 {
 fn text(text: &str) -> CString {
     let whole = text.split('\0').next().unwrap_or_default();
     CString::new(whole).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Barrier;
+
+    #[test]
+    fn of_several_that_fail_at_once_one_is_heard_by_all() {
+        const MANY: usize = 6;
+        const PATIENCE: Duration = Duration::from_secs(20);
+        let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr());
+        let port = free.unwrap().port();
+        let at = |rank, round: u32| Rendezvous {
+            host: "127.0.0.1".into(),
+            port,
+            rank,
+            size: MANY,
+            local_rank: rank,
+            store_is_there: rank > 0,
+            prefix: round.to_string(),
+            interface: None,
+        };
+        let close = |handle: Handle| {
+            // SAFETY: it is this test's own, and not used after this.
+            unsafe { ffi::commformer_group_close(handle.0) };
+        };
+        let store = Handle::open(&at(0, 0), PATIENCE).unwrap();
+        for round in 1..=30 {
+            let together = Barrier::new(MANY);
+            let process = |rank| {
+                let handle = Handle::open(&at(rank, round), PATIENCE).unwrap();
+                together.wait();
+                handle.fail(&format!("process {rank} failed")).unwrap();
+                let heard = [(); 3].map(|()| handle.failure().unwrap());
+                close(handle);
+                heard
+            };
+            let heard = thread::scope(|scope| {
+                let process = &process;
+                let all: Vec<_> = (1..=MANY)
+                    .map(|rank| scope.spawn(move || process(rank)))
+                    .collect();
+                all.into_iter()
+                    .flat_map(|one| one.join().unwrap())
+                    .collect::<Vec<_>>()
+            });
+            let first = heard[0].as_ref().unwrap();
+            assert!(
+                heard.iter().all(|other| other.as_ref() == Some(first)),
+                "{heard:?}"
+            );
+        }
+        close(store);
+    }
 }

@@ -47,8 +47,6 @@ pub struct Planned {
     pub folder: PathBuf,
     /// The whole configuration.
     pub config: Config,
-    /// Whether the file says how many threads it has.
-    has_threads: bool,
 }
 
 /// Why a comparison cannot begin.
@@ -135,10 +133,11 @@ impl Planned {
         workers(self.with_threads(threads).run.threads)
     }
 
-    /// The same with so many threads, unless the file says how many.
+    /// The same with so many threads, unless the file says how many. That of a run alone, 0, would be all cores for each
+    /// of the runs that share them.
     pub(super) fn with_threads(&self, threads: usize) -> Config {
         let mut config = self.config.clone();
-        if !self.has_threads {
+        if config.run.threads == 0 {
             config.run.threads = threads;
         }
         config
@@ -163,7 +162,7 @@ impl Plan {
                 for method in &format.methods {
                     let layers = [&task.layers[..], &method.layers].concat();
                     match resolve(task, method, &layers, *seed) {
-                        Ok((resolved, has_threads)) => {
+                        Ok(resolved) => {
                             reading.add(&layers, &resolved.unused);
                             for note in resolved.notes {
                                 if !notes.contains(&note) {
@@ -179,7 +178,6 @@ impl Plan {
                                     .join(&method.name)
                                     .join(format!("seed-{seed}")),
                                 config: resolved.config,
-                                has_threads,
                             });
                         }
                         Err(fault) => faults.push((combination(&task.name, &method.name), fault)),
@@ -330,18 +328,19 @@ impl Plan {
     }
 }
 
-/// The configuration that these tables of a combination make, and whether they say how many threads there are.
+/// The configuration that these tables of a combination make.
 fn resolve(
     task: &Named,
     method: &Named,
     layers: &[(Table, Source)],
     seed: u64,
-) -> Result<(Resolved, bool), String> {
-    let sets = |key: &str| {
-        let mut tables = layers.iter();
-        tables.find(|(table, _)| table.get("run").and_then(|run| run.get(key)).is_some())
+) -> Result<Resolved, String> {
+    let sets_seed = |(table, _): &&(Table, Source)| {
+        table
+            .get("run")
+            .is_some_and(|run| run.get("seed").is_some())
     };
-    if let Some((_, source)) = sets("seed") {
+    if let Some((_, source)) = layers.iter().find(sets_seed) {
         return Err(format!(
             "`run.seed` is set ({source}), but `seeds` sets it: leave it out"
         ));
@@ -349,13 +348,12 @@ fn resolve(
     if let Some(fault) = wrongly_named(method, layers) {
         return Err(fault);
     }
-    let has_threads = sets("threads").is_some();
     let seed = i64::try_from(seed).map_err(|_| format!("seed {seed} is above {}", i64::MAX))?;
     let run = Table::from_iter([("seed".to_owned(), Value::Integer(seed))]);
     let run = Table::from_iter([("run".to_owned(), Value::Table(run))]);
     let run = (run, Source::Argument("seeds".to_owned()));
-    let resolved = Config::from_tables(task.preset.as_deref(), &[layers, &[run]].concat());
-    Ok((resolved.map_err(|error| error.to_string())?, has_threads))
+    Config::from_tables(task.preset.as_deref(), &[layers, &[run]].concat())
+        .map_err(|error| error.to_string())
 }
 
 fn team(config: &Config) -> anyhow::Result<()> {

@@ -54,6 +54,8 @@ pub struct Summary {
     pub failed: Vec<(String, String)>,
     /// Runs that were stopped before their end, or did not begin.
     pub left: usize,
+    /// Whether a run failed because the disk is full: no other was begun after it.
+    pub full: bool,
 }
 
 /// A process.
@@ -69,7 +71,8 @@ struct Active<'a> {
 }
 
 /// Trains what is left, at most `processes` runs at a time, until all are at their end or `interrupt` asks to stop.
-/// `tell` is told what happens, and `look` is called now and then. A process that fails fails alone.
+/// `tell` is told what happens, and `look` is called now and then. A process that fails fails alone, unless the disk is
+/// full: then no other is started, since all would fail.
 ///
 /// # Errors
 ///
@@ -94,7 +97,7 @@ pub fn run<'a>(
         let looked = pool.look(tell);
         result = result.and(looked);
         look(&pool);
-        if pool.active.is_empty() && (stops || pool.waiting.is_empty()) {
+        if pool.active.is_empty() && (stops || pool.summary.full || pool.waiting.is_empty()) {
             break;
         }
         std::thread::sleep(PAUSE);
@@ -165,7 +168,7 @@ impl<'a> Pool<'a> {
         tell: &mut dyn FnMut(&Event) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         for _ in 0..self.waiting.len() {
-            if self.active.len() >= processes {
+            if self.active.len() >= processes || self.summary.full {
                 break;
             }
             let Some((run, steps)) = self.waiting.pop_front() else {
@@ -271,8 +274,11 @@ impl<'a> Pool<'a> {
 
     /// Counts a run that failed just now. What it said is kept beside it, for reports of later.
     fn failed(&mut self, run: &Planned, why: String) -> Happened {
-        // Where it cannot be written, this time's report has it from the summary.
-        let _ = write_beside(&run.beside("failed"), why.as_bytes());
+        // Where it cannot be written, this time's report has it from the summary. On a full disk the run itself may not
+        // have had the room to say what is wrong.
+        let kept = write_beside(&run.beside("failed"), why.as_bytes());
+        self.summary.full |=
+            says_full(&why) || kept.is_err_and(|error| says_full(&error.to_string()));
         self.summary.failed.push((run.name(), why.clone()));
         let before = false;
         Happened::Failed { before, why }
@@ -284,6 +290,12 @@ impl<'a> Pool<'a> {
             drop(active.process.stdin.take());
         }
     }
+}
+
+/// Whether an error is that of a disk on which no room is left.
+fn says_full(why: &str) -> bool {
+    let words = ["No space left on device", "Disk quota exceeded"];
+    words.iter().any(|words| why.contains(words))
 }
 
 /// Only if something went wrong here is a process left: its pipe ends, and it has its time to save.

@@ -274,6 +274,47 @@ fn a_run_that_fails_stops_no_other_and_its_words_are_told() {
 }
 
 #[test]
+fn a_full_disk_stops_a_comparison_from_beginning_other_runs() {
+    // As the first run is started, in that run, and as what it said is kept: it may have had no room to say more.
+    for (at, why) in [
+        (8, "cannot start the run"),
+        (15, "No space left on device"),
+        (4, "holds files of a run"),
+    ] {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path();
+        let small = FILE.replace("seeds = [1, 2]", "seeds = [1]");
+        write(folder, &small.replace("processes = 2", "processes = 1"));
+        let way = folder.join("compared/signal/learned/seed-1/metrics.jsonl");
+        if at == 4 {
+            fs::create_dir_all(&way).unwrap();
+        }
+        let compare = || command(folder, &["compare", "comparison.toml", "--json"]);
+        let mut full = compare();
+        full.env("COMMFORMER_FAULT", format!("full:{at}"));
+        let full = full.output().unwrap();
+        let said = complaint(&full, 1);
+        for part in [
+            "before their end: 1 run",
+            "no space is left on the disk",
+            "free some and call the same command again",
+        ] {
+            assert!(said.contains(part), "{said}");
+        }
+        let told = events(&String::from_utf8(full.stdout).unwrap());
+        let [failed] = of_kind(&told, "failed")[..] else {
+            panic!("{told:?}");
+        };
+        assert!(failed["why"].as_str().unwrap().contains(why), "{failed}");
+        if at == 4 {
+            fs::remove_dir(&way).unwrap();
+        }
+        let told = events(&printed(&compare().output().unwrap()));
+        assert_eq!(of_kind(&told, "finished").len(), 2);
+    }
+}
+
+#[test]
 fn a_run_whose_numbers_explode_is_counted_and_its_comparison_says_how_to_begin_anew() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();

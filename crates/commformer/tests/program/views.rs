@@ -1,6 +1,6 @@
 //! What people are shown of a run: replays, reports, and `watch` where there is no terminal.
 
-use crate::{complaint, json, printed, program, read, train, words};
+use crate::{command, complaint, json, printed, program, read, train, words};
 
 #[test]
 fn a_run_is_played_again_in_a_page_and_a_film() {
@@ -182,4 +182,36 @@ fn a_method_that_was_renamed_leaves_nothing_in_the_report_and_its_runs_are_told(
         assert!(!report.join(file).exists(), "{file}");
     }
     assert_eq!(read(&report.join("plots/own.svg")), "own");
+}
+
+#[test]
+fn what_interrupted_reports_were_writing_is_removed_by_a_later_one() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    printed(&train(folder, &["signal"]));
+    let report = || command(folder, &words("report --run runs/signal-1"));
+    let left = || {
+        let folder = folder.join("runs/signal-1/report");
+        let folders = [folder.join("plots"), folder.join("tables"), folder];
+        let entries = folders.iter().flat_map(|folder| folder.read_dir().unwrap());
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let hidden = paths.filter(|path| path.extension().is_some_and(|end| end == "tmp"));
+        hidden.collect::<Vec<_>>()
+    };
+    printed(&report().output().unwrap());
+    for at in ["kill:1", "kill:4"] {
+        let killed = report().env("COMMFORMER_FAULT", at).output().unwrap();
+        assert_eq!(killed.status.code(), None);
+    }
+    // Another report may be writing them.
+    printed(&report().output().unwrap());
+    assert_eq!(left().len(), 2);
+    for path in left() {
+        let hour = std::time::Duration::from_secs(3600);
+        let file = std::fs::File::options().append(true).open(path).unwrap();
+        file.set_modified(std::time::SystemTime::now() - hour)
+            .unwrap();
+    }
+    printed(&report().output().unwrap());
+    assert_eq!(left().len(), 0);
 }

@@ -108,6 +108,7 @@ impl Compare {
             finished,
             failed,
             left,
+            full,
         } = summary;
         self.say(out, &format!("\n{} finished.", runs(*finished)))?;
         if failed.is_empty() && *left == 0 {
@@ -118,6 +119,12 @@ impl Compare {
         }
         if *left > 0 {
             super::say(&format!("stopped before their end: {}", runs(*left)));
+        }
+        if *full {
+            super::say(
+                "error: no space is left on the disk, so that no other run was begun: free some and call the same command \
+                 again. What is finished or saved is kept",
+            );
         }
         let line = self.line();
         super::say(&format!(

@@ -8,15 +8,18 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path};
+use std::time::Duration;
 
 /// The names of the files that reports have written here, a line each: what is not in it is the user's.
 const LIST: &str = ".report-files";
 /// A list is not longer.
 const LONGEST: u64 = 16 << 20;
+/// A file that was begun so long ago and has not its own name yet is one that nobody writes any more.
+const ABANDONED: Duration = Duration::from_secs(600);
 
 /// Writes a report's files, and removes those of the report before it that it does not have. Interrupted anywhere, the
-/// list still names all that was written, and the next report removes what is left; but for a file that was just being
-/// written, under a hidden name that ends in `.tmp`: another report may be writing it.
+/// list still names all that was written, and the next report removes what is left. A file that was just being written
+/// has a hidden name, and waits until no other report can be writing it.
 pub(in crate::cli) fn write(report: &Report, folder: &Path) -> anyhow::Result<()> {
     let before = listed(folder);
     let now: BTreeSet<String> = report.files.iter().map(|(name, _)| name.clone()).collect();
@@ -33,7 +36,7 @@ pub(in crate::cli) fn write(report: &Report, folder: &Path) -> anyhow::Result<()
         }
         write_beside(&path, bytes)?;
     }
-    for name in &before - &now {
+    for name in abandoned(folder, &all).into_iter().chain(&before - &now) {
         remove(folder, &name).with_context(|| {
             let path = folder.join(&name);
             format!("cannot remove {}, of an older report", path.display())
@@ -62,6 +65,36 @@ fn listed(folder: &Path) -> BTreeSet<String> {
     }
     let names = text.lines().filter(|name| is_of_report(name));
     names.map(str::to_owned).collect()
+}
+
+/// Hidden files, in the folders of these, that reports were writing when they were interrupted.
+fn abandoned(folder: &Path, names: &BTreeSet<String>) -> Vec<String> {
+    let parents = names
+        .iter()
+        .filter_map(|name| name.get(..=name.rfind('/')?));
+    let parents: BTreeSet<&str> = parents.chain([""]).collect();
+    let mut found = Vec::new();
+    for parent in parents {
+        let entries = fs::read_dir(folder.join(parent)).into_iter().flatten();
+        for entry in entries.flatten() {
+            let hidden = entry.file_name().to_string_lossy().into_owned();
+            let of_report = |file| file == LIST || is_of_report(&format!("{parent}{file}"));
+            let begun = entry.metadata().and_then(|what| what.modified());
+            let age = begun.ok().and_then(|begun| begun.elapsed().ok());
+            if hidden_for(&hidden).is_some_and(of_report) && age.is_some_and(|age| age > ABANDONED)
+            {
+                found.push(format!("{parent}{hidden}"));
+            }
+        }
+    }
+    found
+}
+
+/// The file that a hidden one was to become, by its name from [`write_beside`].
+fn hidden_for(name: &str) -> Option<&str> {
+    let (file, random) = (name.strip_prefix('.')?.strip_suffix(".tmp")?).rsplit_once('.')?;
+    let is_random = random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_random.then_some(file)
 }
 
 /// Whether a report may have a file of this name: in its own folder, or in that of a task.
@@ -157,6 +190,35 @@ mod tests {
         fs::remove_file(folder.join("plots")).unwrap();
         write(&report(&["report.html"]), folder).unwrap();
         assert!(!folder.join("tables").exists());
+    }
+
+    #[test]
+    fn hidden_files_of_interrupted_reports_are_removed_once_nobody_can_be_writing_them() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path();
+        write(&report(&["report.html", "old/plots/a.svg"]), folder).unwrap();
+        let hidden = |name: &str| format!("{name}.0123456789abcdef.tmp");
+        let abandoned = ["..report-files", ".report.html", "old/plots/.b.svg"].map(hidden);
+        let others = [
+            hidden(".own.txt"),
+            ".report.html.0123.tmp".into(),
+            "old/plots/.b.svg.fedcba9876543210.tmp".into(),
+        ];
+        let long_ago = std::time::SystemTime::now() - 2 * ABANDONED;
+        for name in abandoned.iter().chain(&others) {
+            let file = File::create(folder.join(name)).unwrap();
+            // The last of them is being written.
+            if !name.contains("fedc") {
+                file.set_modified(long_ago).unwrap();
+            }
+        }
+        write(&report(&["report.html"]), folder).unwrap();
+        for name in abandoned {
+            assert!(!folder.join(&name).exists(), "{name}");
+        }
+        for name in others {
+            assert!(folder.join(&name).exists(), "{name}");
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ fn refused(text: &str, parts: &[&str]) {
 fn runs_come_seed_by_seed_and_settings_in_their_order() {
     let (scratch, plan) = plan(
         "seeds = [2, 7]\nprocesses = 3\n[settings]\nppo.lr = 0.1\nppo.clip = 0.1\nppo.gamma = 0.5\n\
-         [tasks.signal]\nppo.lr = 0.2\nppo.clip = 0.2\n[tasks.predator-prey]\nrun.threads = 4\n\
+         run.threads = 0\n[tasks.signal]\nppo.lr = 0.2\nppo.clip = 0.2\n[tasks.predator-prey]\nrun.threads = 4\n\
          [methods.a]\nppo.lr = 0.3\n[methods.b]\nmethod.kind = 'mappo'\n",
     );
     let plan = plan.unwrap();
@@ -57,7 +57,7 @@ fn runs_come_seed_by_seed_and_settings_in_their_order() {
     assert_eq!(of(run), (0.3, 0.2, 0.5, 2, "commformer"));
     assert_eq!(of(&plan.runs[5]), (0.2, 0.2, 0.5, 7, "mappo"));
     assert_eq!(of(&plan.runs[2]), (0.3, 0.1, 0.5, 2, "commformer"));
-    // Threads that the file asks for are left alone.
+    // Threads that the file asks for are left alone; all cores are shared.
     let threads = [0, 2].map(|run| plan.runs[run].with_threads(9).run.threads);
     assert_eq!(threads, [9, 4]);
     assert_eq!([0, 2].map(|run| plan.runs[run].threads(9)), [9, 4]);
