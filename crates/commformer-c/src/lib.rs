@@ -10,7 +10,7 @@ pub use agent::*;
 pub use call::{commformer_error, commformer_version};
 pub use team::*;
 
-use commformer_methods::alone::TeamSizes;
+use commformer_methods::alone::{TeamSizes, TrainedAgent, TrainedTeam};
 use commformer_model::ActionSpace;
 
 /// `commformer_sizes` of the header.
@@ -35,3 +35,10 @@ impl Sizes {
         }
     }
 }
+
+// The header lets any thread use a team or an agent.
+const _: () = {
+    const fn check<T: Send>() {}
+    check::<TrainedTeam>();
+    check::<TrainedAgent>();
+};
