@@ -56,7 +56,7 @@ pub fn command(root: &Path, arguments: &[OsString]) -> Command {
 /// no part of the library for C.
 pub fn in_c(root: &Path) -> Command {
     let mut command = cargo::command(root, "test");
-    command.args(["--package", "commformer-c", "--", "--include-ignored"]);
+    command.args(["--package", "commformer-c", "--test", "programs"]);
     command
 }
 

@@ -1,5 +1,4 @@
-//! Programs in C and C++ that are linked to the library. `cargo test --workspace` leaves them out: there the library is
-//! made with libtorch, which other crates ask for, and programs without libtorch cannot be linked to it.
+//! Programs in C and C++ that are linked to the library.
 
 use commformer_env::Rng;
 use commformer_methods::alone::{Shown, TrainedTeam};
@@ -100,7 +99,6 @@ fn words(printed: &str) -> Vec<String> {
 
 /// The examples do what the same team does in Rust, and are sent as many bytes, together and apart, with either library.
 #[test]
-#[ignore = "cargo test -p commformer-c -- --ignored"]
 fn programs_in_c_do_what_the_team_does() {
     for (source, is_static) in [("examples/team.c", false), ("examples/apart.c", true)] {
         let program = Program::new(["cc", "-std=c99"], source, is_static);
@@ -120,7 +118,6 @@ fn programs_in_c_do_what_the_team_does() {
 }
 
 #[test]
-#[ignore = "cargo test -p commformer-c -- --ignored"]
 fn what_cannot_be_taken_is_refused_with_a_reason() {
     let program = Program::new(["cc", "-std=c99"], "tests/calls.c", true);
     let output = program.run(&Path::new(TEAMS).join("team.safetensors"), "");
@@ -129,7 +126,6 @@ fn what_cannot_be_taken_is_refused_with_a_reason() {
 }
 
 #[test]
-#[ignore = "cargo test -p commformer-c -- --ignored"]
 fn the_header_is_read_by_c_plus_plus() {
     let program = Program::new(["c++", "-std=c++11"], "tests/header.cpp", true);
     assert!(program.run(Path::new(""), "").status.success());
