@@ -3,8 +3,9 @@
  *
  *   apart FILE < numbers
  *
- * It reads and prints what team.c does. In the place of the list of letters there may be sockets or radios, and in the
- * place of the loop over agents a machine for each.
+ * It reads and prints what team.c does, but for IC3Net, whose agents draw other numbers than their team. In the place of the
+ * list of letters there may be sockets or radios, and in the place of the loop over agents a machine for each: README.md has
+ * the loop of one.
  */
 #include "commformer.h"
 
@@ -32,15 +33,15 @@ static void stop(const char *reason)
 
 static void *memory(void *old, size_t bytes)
 {
-    void *new = realloc(old, bytes > 0 ? bytes : 1);
-    if (new == NULL) {
+    void *place = realloc(old, bytes > 0 ? bytes : 1);
+    if (place == NULL) {
         stop("out of memory");
     }
-    return new;
+    return place;
 }
 
 /* What an agent hands out lasts until the next call with it, so that its letters are copied. */
-static void send(struct post *post, size_t sender, const commformer_exchange *exchange)
+static void post_all(struct post *post, size_t sender, const commformer_exchange *exchange)
 {
     for (size_t i = 0; i < exchange->outgoing_count; i++) {
         commformer_letter letter = exchange->outgoing[i];
@@ -76,27 +77,33 @@ static commformer_letter *arrived(const struct post *post, size_t agent, const c
     return letters;
 }
 
-/* Lets each agent go on that has all that it waits for, or, with `patience` at its end, the first that has not. Whether
- * anybody did. */
+/* Lets each agent go on that has all that it waits for, or, with `patience` at its end, the first of the earliest round with
+ * what there is: what it says then may be what others wait for. Whether anybody did. */
 static bool go_on(struct post *post, commformer_agent **agents, commformer_exchange *exchanges, size_t count,
                   bool patience)
 {
+    size_t first = count;
+    for (size_t i = 0; i < count; i++) {
+        if (!exchanges[i].decided && (first == count || exchanges[i].awaited[0].round < exchanges[first].awaited[0].round)) {
+            first = i;
+        }
+    }
     bool any = false;
-    for (size_t i = 0; i < count && (patience || !any); i++) {
+    for (size_t i = 0; i < count; i++) {
         commformer_exchange *exchange = &exchanges[i];
         if (exchange->decided) {
             continue;
         }
         size_t there;
         commformer_letter *letters = arrived(post, i, exchange, &there);
-        if (!patience || there == exchange->awaited_count) {
+        if (patience ? there == exchange->awaited_count : i == first) {
             for (size_t j = 0; j < there; j++) {
                 post->bytes += letters[j].bytes;
             }
             if (!commformer_agent_receive(agents[i], letters, there, exchange)) {
                 stop(commformer_error());
             }
-            send(post, i, exchange);
+            post_all(post, i, exchange);
             any = true;
         }
         free(letters);
@@ -133,7 +140,7 @@ int main(int arguments, char **argument)
             if (!commformer_agent_begin(agents[i], &obs[i * sizes.obs_dim], NULL, &exchanges[i])) {
                 stop(commformer_error());
             }
-            send(&post, i, &exchanges[i]);
+            post_all(&post, i, &exchanges[i]);
         }
         while (go_on(&post, agents, exchanges, sizes.agents, true) ||
                go_on(&post, agents, exchanges, sizes.agents, false)) {

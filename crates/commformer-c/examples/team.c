@@ -41,9 +41,13 @@ int main(int arguments, char **argument)
     fprintf(stderr, "commformer %s: %zu agents\n", commformer_version(), sizes.agents);
     size_t count = sizes.agents * sizes.obs_dim;
     float *obs = calloc(count, sizeof *obs);
+    if (obs == NULL) {
+        fprintf(stderr, "out of memory\n");
+        return EXIT_FAILURE;
+    }
     /* At the start of each episode. */
     commformer_team_forget(team);
-    while (obs != NULL && look(obs, count)) {
+    while (look(obs, count)) {
         commformer_shown shown = {obs, NULL, NULL, NULL};
         commformer_step step;
         if (!commformer_team_act(team, &shown, &step)) {

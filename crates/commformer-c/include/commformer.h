@@ -20,10 +20,13 @@
 extern "C" {
 #endif
 
+/* Of this header: that of the library is to be the same. */
+#define COMMFORMER_VERSION "0.1.0"
+
 /* Why the last call that failed on this thread did so: text in UTF-8, which lasts until another one fails. */
 const char *commformer_error(void);
 
-/* The version of the library, such as "0.1.0". */
+/* The version of the library: COMMFORMER_VERSION, if the header belongs to it. */
 const char *commformer_version(void);
 
 typedef struct commformer_sizes {
@@ -36,27 +39,32 @@ typedef struct commformer_sizes {
     int64_t obs_version;
 } commformer_sizes;
 
+/* Numbers of continuous actions are the network's, of any size. Those that your task bounds are to be stretched from -1 and 1
+ * to the bounds, and clipped. */
+
 /* ---- A team in one process ---- */
 
 typedef struct commformer_team commformer_team;
 
 /* What a team is shown in a step. */
 typedef struct commformer_shown {
-    const float *obs;         /* (N, O) */
-    const uint8_t *available; /* (N, A): an action that can be taken is not 0. NULL: all can. */
-    const uint8_t *active;    /* (N): an agent that is in the game is not 0. NULL: all are. */
+    const float *obs;         /* (N, O), finite numbers, those of agents that are not active, too */
+    const uint8_t *available; /* (N, A): an action that can be taken is not 0. An active agent has one. NULL: all can. */
+    const uint8_t *active;    /* (N): an agent that is in the game is not 0. The others forget what they carry. NULL: all are. */
     const uint8_t *departed;  /* (N): an agent that left in the step before is not 0. NULL: nobody did. */
 } commformer_shown;
 
 /* What a team did in a step. */
 typedef struct commformer_step {
     const int64_t *actions;    /* (N); NULL if actions are continuous */
-    const float *continuous;   /* (N, A); NULL if actions are discrete */
+    const float *continuous;   /* (N, A), see below; NULL if actions are discrete */
     const uint64_t *delivered; /* (N, N): bytes, row the receiver, column the sender */
-    size_t messages;           /* What a sender sent a receiver is one message. */
+    /* Along edges of the graph, what a sender sent a receiver is one message. The action of the agent before, where that is
+     * sent without an edge, is in `delivered` alone. */
+    size_t messages;
 } commformer_step;
 
-/* The team of a file, by its path, or by what is in it. The seed is for methods whose agents draw whether they send
+/* The team of a file, by its path in UTF-8, or by what is in it. The seed is for methods whose agents draw whether they send
  * (IC3Net). */
 commformer_team *commformer_team_open(const char *path, uint64_t seed);
 commformer_team *commformer_team_read(const uint8_t *file, size_t bytes, uint64_t seed);
@@ -78,8 +86,8 @@ bool commformer_team_act(commformer_team *team, const commformer_shown *shown, c
 
 typedef struct commformer_agent commformer_agent;
 
-/* What goes from one agent to another. Letters are told apart by step, round and sender: your program counts steps, and
- * leaves out those of other steps. */
+/* What goes from one agent to another. Letters are told apart by step, round and sender: your program counts steps, drops
+ * letters of earlier ones, and keeps those that come too soon, of later rounds and steps, until they are awaited. */
 typedef struct commformer_letter {
     size_t round;
     size_t other; /* Where it goes to, or where it came from. */
@@ -98,16 +106,17 @@ typedef struct commformer_exchange {
      * if these say so. */
     const commformer_letter *outgoing;
     size_t outgoing_count;
-    /* The letters that it needs to go on. */
+    /* The letters that it needs to go on. Wait with a limit: an agent that is not active sends nothing, nor does one of
+     * IC3Net that decided so. */
     const commformer_awaited *awaited;
     size_t awaited_count;
     /* Whether the step is at its end. Then it has one of the two. */
     bool decided;
     int64_t action;          /* Discrete; -1 if there is none. */
-    const float *continuous; /* (A); NULL if there is none. */
+    const float *continuous; /* (A), as a team's; NULL if there is none. */
 } commformer_exchange;
 
-/* Agent number `agent` of a file's team. */
+/* Agent number `agent` of a file's team. Only agents of IC3Net draw by the seed, each by itself and not as their team does. */
 commformer_agent *commformer_agent_open(const char *path, size_t agent, uint64_t seed);
 commformer_agent *commformer_agent_read(const uint8_t *file, size_t bytes, size_t agent, uint64_t seed);
 
@@ -120,12 +129,15 @@ bool commformer_agent_sizes(const commformer_agent *agent, commformer_sizes *siz
  * it left. A step that is under way is given up. */
 bool commformer_agent_forget(commformer_agent *agent);
 
-/* Begins a step by what the agent sees, O numbers. `available` has A flags; NULL: it can take all actions. */
+/* Begins a step by what the agent sees, O numbers. `available` has A flags; NULL: it can take all actions. A step that did
+ * not come to its end is given up, as if it had not begun. If the call fails, no step is under way. */
 bool commformer_agent_begin(commformer_agent *agent, const float *obs, const uint8_t *available,
                             commformer_exchange *exchange);
 
-/* Takes in the letters that it awaited, as far as they have come, and goes on. One that is left out is a message that was
- * not sent. If a letter cannot be read, nothing of them has been taken in, and the agent can go on with fewer. */
+/* Takes in the letters that it awaited, as far as they have come and no others, and goes on. One that is left out is a message
+ * that was not sent; in a later round than the first of methods other than CommFormer and MAT, its sender is taken to say what
+ * it said before. If a letter cannot be read, nothing of them has been taken in, and the agent can go on with fewer. If
+ * numbers are too large for the network after that, the step is given up: begin one. */
 bool commformer_agent_receive(commformer_agent *agent, const commformer_letter *letters, size_t count,
                               commformer_exchange *exchange);
 

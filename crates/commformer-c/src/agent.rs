@@ -2,7 +2,7 @@
 
 use crate::Sizes;
 use crate::call::{
-    Failure, attempt, content, exclusive, first, flags, free, handle, numbers, output, shared,
+    Failure, attempt, exclusive, first, flags, free, handle, numbers, of_file, output, shared,
 };
 use commformer_env::Rng;
 use commformer_methods::alone::{self, TrainedAgent};
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn commformer_agent_open(
     seed: u64,
 ) -> *mut Agent {
     // SAFETY: by the caller's promise.
-    handle(|| Agent::new(&unsafe { content(path) }?, agent, seed))
+    handle(|| unsafe { of_file(path, |file| Agent::new(file, agent, seed)) })
 }
 
 /// # Safety

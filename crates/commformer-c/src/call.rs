@@ -135,19 +135,24 @@ pub fn first<T>(numbers: &[T]) -> *const T {
     }
 }
 
-/// The content of the file at a path of the caller.
+/// What `read` makes of the file at a path of the caller, which reasons for a failure begin with.
 ///
 /// # Safety
 /// It is NULL, or points to a text that ends with a 0.
-pub unsafe fn content(path: *const c_char) -> Result<Vec<u8>, Failure> {
+pub unsafe fn of_file<T>(
+    path: *const c_char,
+    read: impl FnOnce(&[u8]) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     if path.is_null() {
         return Err(Failure::null("path"));
     }
     // SAFETY: by the caller's promise.
     let path = unsafe { CStr::from_ptr(path) };
-    let read = |path: &str| fs::read(path);
-    (path.to_str())
+    let content = (path.to_str())
         .map_err(|_| io::Error::other("expected UTF-8"))
-        .and_then(read)
-        .map_err(|error| Failure(format!("{}: {error}", path.to_string_lossy())))
+        .and_then(fs::read);
+    content
+        .map_err(|error| Failure(error.to_string()))
+        .and_then(|content| read(&content))
+        .map_err(|Failure(reason)| Failure(format!("{}: {reason}", path.to_string_lossy())))
 }

@@ -2,7 +2,7 @@
 
 use crate::Sizes;
 use crate::call::{
-    Failure, attempt, content, exclusive, first, flags, free, handle, numbers, output, shared,
+    Failure, attempt, exclusive, first, flags, free, handle, numbers, of_file, output, shared,
 };
 use commformer_env::Rng;
 use commformer_methods::alone::{Shown, TrainedTeam};
@@ -79,7 +79,7 @@ impl Team {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn commformer_team_open(path: *const c_char, seed: u64) -> *mut Team {
     // SAFETY: by the caller's promise.
-    handle(|| Team::new(&unsafe { content(path) }?, seed))
+    handle(|| unsafe { of_file(path, |file| Team::new(file, seed)) })
 }
 
 /// # Safety

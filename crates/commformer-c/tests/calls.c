@@ -38,7 +38,11 @@ static void team(const char *path, const float *obs)
     REFUSED(commformer_team_open("no-such-file", 1), "no-such-file: ");
     REFUSED(commformer_team_open("\xff", 1), "expected UTF-8");
     REFUSED(commformer_team_read(NULL, 8, 1), "`file`: found NULL");
-    REFUSED(commformer_team_read((const uint8_t *)"nonsense", 8, 1), "file");
+    REFUSED(commformer_team_read((const uint8_t *)"nonsense", 8, 1), "`file`");
+    /* A file that is no team's. */
+    REFUSED(commformer_team_open("tests/calls.c", 1), "tests/calls.c: `file`: ");
+    REFUSED(commformer_agent_open("tests/calls.c", 0, 1), "tests/calls.c: `file`: ");
+    CHECK(strcmp(commformer_version(), COMMFORMER_VERSION) == 0);
     size_t bytes;
     uint8_t *file = content(path, &bytes);
     commformer_team *team = commformer_team_read(file, bytes, 1);

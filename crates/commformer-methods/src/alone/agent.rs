@@ -15,8 +15,10 @@ use std::sync::Arc;
 ///
 /// A step begins with what the agent sees. Each [`Exchange`] says what is to be sent, and which letters the agent needs
 /// before it goes on, until it has an action. Letters are told apart by step, round and sender: your program counts steps,
-/// and leaves out those of other steps. A letter that does not come in time is left out, too: it is a message that was not
-/// sent.
+/// drops those of earlier ones, and keeps those that come too soon, of later rounds and steps, until they are awaited. A
+/// letter that does not come in time is left out. Of the first round, and of CommFormer and MAT, it is then a message that
+/// was not sent; in a later round of other methods its sender is taken to say what it said before. Wait with a limit: those
+/// who are not active send nothing, nor do agents of IC3Net that decided so.
 ///
 /// ```no_run
 /// use commformer_env::Rng;
@@ -55,6 +57,8 @@ pub struct TrainedAgent {
     kind: Kind,
     /// The step that it has begun.
     step: Option<Step>,
+    /// What its gate carried before that.
+    gate_carried: Vec<f32>,
 }
 
 #[derive(Debug)]
@@ -125,6 +129,7 @@ impl TrainedAgent {
             edges,
             kind,
             step: None,
+            gate_carried: Vec::new(),
         })
     }
 
@@ -159,14 +164,14 @@ impl TrainedAgent {
     ///
     /// # Errors
     /// [`ModelError::Shape`] for other sizes, [`ModelError::Input`] for numbers that are not finite or too large for the
-    /// network, and when there is no action that it can take.
+    /// network, and when there is no action that it can take. No step is under way then.
     pub fn begin(
         &mut self,
         obs: &[f32],
         available: Option<&[bool]>,
         rng: &mut Rng,
     ) -> Result<Exchange, ModelError> {
-        self.step = None;
+        self.give_up()?;
         let (own, agents) = (self.agent, self.sizes.agents);
         let mut links = self.edges.links(own);
         let step = match &mut self.kind {
@@ -177,6 +182,7 @@ impl TrainedAgent {
             } => {
                 let turn = member.perceive(obs, available)?;
                 if let Some(gate) = gate {
+                    self.gate_carried = gate.carried().to_vec();
                     // For all of its edges, or one for each.
                     let open = gate.decide(turn.embedding())?;
                     let is_open = |other: usize| open.get(other).or(open.first()) == Some(&true);
@@ -200,9 +206,9 @@ impl TrainedAgent {
     /// Takes in the letters that it [awaited](Exchange::awaited), as far as they have come, and goes on.
     ///
     /// # Errors
-    /// [`ModelError::Input`] for other letters, for one that cannot be read, which is named, when no step is under way, and
-    /// when numbers are too large for the network. Nothing of the letters has been taken in then: the agent can go on with
-    /// fewer.
+    /// [`ModelError::Input`] for other letters and for one that cannot be read, which is named: nothing of the letters has
+    /// been taken in then, and the agent can go on with fewer. When no step is under way. When numbers are too large for the
+    /// network: if the letters have been taken in by then, the step is given up.
     pub fn receive(&mut self, letters: &[Letter]) -> Result<Exchange, ModelError> {
         let refused = |problem: String| ModelError::Input {
             input: "letters",
@@ -233,11 +239,30 @@ impl TrainedAgent {
             if !exchange.awaited.is_empty() {
                 break;
             }
-            if let Some(decided) = step.take_in(&[])? {
-                return self.end(exchange, decided);
+            match step.take_in(&[]) {
+                Ok(None) => {}
+                Ok(Some(decided)) => return self.end(exchange, decided),
+                Err(error) => {
+                    // Without letters there is no other way on.
+                    self.give_up()?;
+                    return Err(error);
+                }
             }
         }
         Ok(exchange)
+    }
+
+    /// Leaves a step that is under way, as if it had not begun.
+    fn give_up(&mut self) -> Result<(), ModelError> {
+        match (self.step.take(), &mut self.kind) {
+            (
+                Some(_),
+                Kind::Transformer {
+                    gate: Some(gate), ..
+                },
+            ) => gate.keep(&self.gate_carried),
+            _ => Ok(()),
+        }
     }
 
     /// Ends the step.

@@ -162,7 +162,10 @@ fn carry(agents: &mut [TrainedAgent], begun: Vec<Exchange>) -> (Vec<Action>, Vec
     let mut exchanges = begun;
     let mut boxes: Vec<Vec<Letter>> = vec![Vec::new(); N];
     let (mut bytes, mut patient) = (vec![0; N * N], true);
-    while exchanges.iter().any(|exchange| exchange.action.is_none()) {
+    let undecided = |(_, exchange): &(usize, &Exchange)| exchange.action.is_none();
+    while let Some((first, _)) = (exchanges.iter().enumerate().filter(undecided))
+        .min_by_key(|(_, exchange)| exchange.awaited[0].0)
+    {
         for (own, exchange) in exchanges.iter_mut().enumerate() {
             for letter in exchange.outgoing.drain(..) {
                 let packet = Packet::from(letter.packet.as_ref().to_vec());
@@ -180,8 +183,13 @@ fn carry(agents: &mut [TrainedAgent], begun: Vec<Exchange>) -> (Vec<Action>, Vec
                 .iter()
                 .filter(|letter| awaited.contains(&(letter.round, letter.other)));
             let come: Vec<Letter> = come.cloned().collect();
-            // Agents of IC3Net wait for some who say nothing.
-            if exchange.action.is_some() || patient && come.len() < awaited.len() {
+            // Agents of IC3Net wait for some who say nothing, but nobody goes on before those of earlier rounds.
+            let goes = if patient {
+                come.len() == awaited.len()
+            } else {
+                own == first
+            };
+            if exchange.action.is_some() || !goes {
                 continue;
             }
             for letter in &come {
@@ -264,6 +272,56 @@ fn an_agent_goes_on_without_a_letter_that_it_cannot_take() {
             exchanges = agents.each_mut().map(|agent| agent.receive(&[]).unwrap());
         }
         assert_eq!(exchanges[0], exchanges[1], "{method}");
+    }
+}
+
+/// A step that was given up, or that a neighbour's numbers made impossible, is as if it had not begun.
+#[test]
+fn an_agent_begins_anew_after_a_step_that_came_to_no_end() {
+    for method in ["commformer", "commnet"] {
+        let file = exported(method, ActionSpace::Discrete(4));
+        let [mut spared, mut agent] = [(); 2].map(|()| TrainedAgent::read(&file, 1).unwrap());
+        let (mut rng, mut given_up) = (Rng::new(1, 0), 0);
+        for step in 0..6 {
+            let seen = &obs(step)[7..14];
+            let first = agent.begin(seen, None, &mut rng).unwrap();
+            if first.action.is_some() {
+                // Its gate is closed, and the step at its end.
+                assert_eq!(spared.begin(seen, None, &mut rng).unwrap(), first);
+                continue;
+            }
+            given_up += 1;
+            if method == "commnet" {
+                // The letters are good, and what becomes of them is not finite.
+                let largest = f32::MAX.to_le_bytes();
+                let letters = |awaited: &[(usize, usize)]| -> Vec<Letter> {
+                    let letter = |&(round, other)| Letter {
+                        round,
+                        other,
+                        packet: Packet::from(largest.repeat(first.outgoing[0].packet.bytes() / 4)),
+                    };
+                    awaited.iter().map(letter).collect()
+                };
+                let mut awaited = first.awaited.clone();
+                let refused = loop {
+                    match agent.receive(&letters(&awaited)) {
+                        Ok(next) => awaited = next.awaited,
+                        Err(error) => break error.to_string(),
+                    }
+                };
+                assert!(refused.contains("too large"), "{refused}");
+                let refused = agent.receive(&[]).unwrap_err().to_string();
+                assert!(refused.contains("no step is under way"), "{refused}");
+            }
+            let mut exchanges = [&mut spared, &mut agent]
+                .map(|agent| (agent.begin(seen, None, &mut rng).unwrap(), agent));
+            assert_eq!(exchanges[1].0, first, "{method}");
+            while exchanges[1].0.action.is_none() {
+                exchanges = exchanges.map(|(_, agent)| (agent.receive(&[]).unwrap(), agent));
+                assert_eq!(exchanges[0].0, exchanges[1].0, "{method}");
+            }
+        }
+        assert!(given_up > 1, "{method}");
     }
 }
 

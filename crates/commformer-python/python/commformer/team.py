@@ -113,8 +113,9 @@ class Agent(_Trained):
                 break
             exchange = agent.receive(radio.wait(step, exchange.awaited))
 
-    A letter that does not come in time is left out: it is a message that was not sent. Call `reset` at the start of each
-    episode, and after a step in which the agent was not active.
+    A letter that does not come in time is left out: it is a message that was not sent, or, in a later round of methods other
+    than CommFormer and MAT, its sender is taken to say what it said before. One that comes too soon is kept until it is
+    awaited. Call `reset` at the start of each episode, and after a step in which the agent was not active.
     """
 
     def __init__(self, file: str | os.PathLike[str], agent: int, seed: int = 0) -> None:
@@ -124,7 +125,8 @@ class Agent(_Trained):
     def begin(self, obs: Any, available: Any = None) -> Exchange:
         """Begins a step, by what the agent sees, (O,), and which actions it can take, (A,); None: all.
 
-        Raises ValueError for arrays of other shapes, and for numbers that are not finite.
+        A step that did not come to its end is given up, as if it had not begun. Raises ValueError for arrays of other shapes,
+        and for numbers that are not finite; no step is under way then.
         """
         obs = _array("obs", obs, (self.obs_dim,), np.float32)
         return self._exchange(self._native.begin(obs, _flags("available", available, (self.actions,))))
@@ -132,8 +134,9 @@ class Agent(_Trained):
     def receive(self, letters: Iterable[tuple[int, int, bytes]]) -> Exchange:
         """Takes in the letters that were awaited, as far as they have come: round, sender and content of each.
 
-        Raises ValueError for other letters, and for one that cannot be read. Nothing of them has been taken in then: the
-        agent can go on with fewer.
+        Raises ValueError for other letters, and for one that cannot be read: nothing of them has been taken in then, and the
+        agent can go on with fewer. Also for numbers that are too large for the network: if the letters have been taken in by
+        then, the step is given up.
         """
         mail = [(whole("round", r, 0, 2**63 - 1), whole("sender", sender, 0, 2**63 - 1), bytes(content)) for r, sender, content in letters]
         return self._exchange(self._native.receive(mail))
