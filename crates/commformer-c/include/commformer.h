@@ -130,7 +130,7 @@ bool commformer_agent_sizes(const commformer_agent *agent, commformer_sizes *siz
 bool commformer_agent_forget(commformer_agent *agent);
 
 /* Begins a step by what the agent sees, O numbers. `available` has A flags; NULL: it can take all actions. A step that did
- * not come to its end is given up, as if it had not begun. If the call fails, no step is under way. */
+ * not come to its end is given up, as if it had not begun. If the agent cannot take what it sees, no step is under way. */
 bool commformer_agent_begin(commformer_agent *agent, const float *obs, const uint8_t *available,
                             commformer_exchange *exchange);
 

@@ -126,7 +126,7 @@ class Agent(_Trained):
         """Begins a step, by what the agent sees, (O,), and which actions it can take, (A,); None: all.
 
         A step that did not come to its end is given up, as if it had not begun. Raises ValueError for arrays of other shapes,
-        and for numbers that are not finite; no step is under way then.
+        and for numbers that are not finite or too large for the network; after the latter no step is under way.
         """
         obs = _array("obs", obs, (self.obs_dim,), np.float32)
         return self._exchange(self._native.begin(obs, _flags("available", available, (self.actions,))))
