@@ -10,6 +10,20 @@ from commformer_bridge.refusal import Refusal
 from fakes import Parallel, Sound, box, checked, discrete, space, two
 
 
+class Tensor:
+    """An array with PyTorch's members, of which `size` is a method."""
+
+    def __init__(self, *numbers: Any) -> None:
+        self.array = np.array(numbers)
+        self.ndim, self.shape = self.array.ndim, self.array.shape
+
+    def size(self) -> tuple[int, ...]:
+        return self.shape
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.array
+
+
 class Masks(unittest.TestCase):
     def test_masks_are_taken_from_observations_and_infos(self) -> None:
         view = space(spaces={"observation": box(0, 9, 2), "action_mask": box(0, 1, 3)})
@@ -32,13 +46,15 @@ class Masks(unittest.TestCase):
 
     def test_masks_have_many_names(self) -> None:
         for key in ("action_mask", "action_masks", "actions_mask", "mask", "available", "avail_actions", "available_actions",
-                    "legal_actions", "legal_moves", "valid_actions", "valid_action_mask", "mask_actions"):
+                    "legal_actions", "legal_moves", "valid_actions", "valid_action_mask", "mask_actions", "unmasked_actions",
+                    "no_op_action_mask"):
             self.assertEqual(self.masked(np.array([False, True, False]), key=key), [[False, True, False]], key)
             view = space(spaces={"obs": box(0, 9, 2), key: box(0, 1, 3)})
             shown = {"obs": [5, 6], key: np.array([0, 1, 0], dtype=np.int8)}
             task = PettingZoo(two(views=[view] * 2, shown=[shown] * 2))
             self.assertEqual((task.obs_dim, task.reset(0).tolist()), (2, [[5, 6]] * 2), key)
             self.assertEqual(task.available().tolist(), [[False, True, False]] * 2, key)
+            self.assertEqual(self.masked(Tensor(0, 1, 0), key=key), [[False, True, False]], key)
         view = space(spaces={"x": box(0, 9, 1), "action_mask": box(0, 1, 3), "y": box(0, 9, 1)})
         task = PettingZoo(two(views=[view] * 2, shown=[{"x": [5], "action_mask": [1, 0, 0], "y": [6]}] * 2))
         self.assertEqual(task.reset(0).tolist(), [[5, 6]] * 2)
@@ -81,7 +97,11 @@ class Masks(unittest.TestCase):
         ):
             with self.assertRaisesRegex(Refusal, words, msg=str(masks)):
                 self.masked(*masks)
-        for key in ("invalid_action_mask", "illegal_actions", "unavailable_actions"):
+        for key in ("invalid_action_mask", "illegal_actions", "unavailable_actions", "not_available_actions", "not_legal_actions",
+                    "not_valid_actions", "non_legal_actions", "nonvalid_actions", "no_valid_actions", "masked_actions",
+                    "mask_out_actions", "action_masked", "blocked_actions_mask", "banned_action_mask", "disabled_action_mask",
+                    "excluded_action_mask", "prohibited_action_mask", "infeasible_action_mask", "impossible_actions_mask",
+                    "inadmissible_action_mask", "notAllowedActions"):
             with self.assertRaisesRegex(Refusal, f"a0 is given '{key}'"):
                 self.masked([1, 0, 0], key=key)
         with self.assertRaisesRegex(Refusal, "'action_mask' and 'legal_actions'"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Mapping, Set
 from typing import Any
@@ -22,7 +23,11 @@ PLAIN_MASK = re.compile(
     r"^masks?$|^avail(able)?$|(^|_)acts?_?masks?$"
     r"|(legal|valid|avail(able)?|allowed|forbidden)_?(masks?|acts?|action|move)$"
 )
-CONTRARY = re.compile(r"invalid|illegal|unavail|forbidden|disallowed|not_allowed")
+CONTRARY = re.compile(
+    r"(in|un)(valid|avail|allowed|feasible|admissible|permitted)|illegal|impossible|forbidden|disallowed"
+    r"|(not|(^|_)non?)_?(legal|valid|avail|allowed|feasible|admissible|permitted|possible)"
+    r"|(?<!un)(masked|blocked|banned|disabled|excluded|prohibited)|mask_?out"
+)
 # What a mask that is added to scores has where an action is forbidden, at most.
 FORBIDDEN = -1e4
 
@@ -38,8 +43,10 @@ def mask_name(key: Any) -> str:
 def array_size(value: Any) -> int:
     """How many numbers an array has; 0 for what is none. Single numbers count something, or tell of the last action."""
     try:
-        return np.size(value) if np.ndim(value) else 0
-    except ValueError:
+        # Not np.size, which returns the method that tensors of PyTorch have by this name.
+        shape = np.shape(value)
+        return math.prod(shape) if shape else 0
+    except (TypeError, ValueError):
         return 0
 
 

@@ -305,7 +305,7 @@ class PettingZoo:
             key, only = self.masked[name]
             try:
                 if isinstance(value, dict) and parts(self.views[name]) is None and key is None:
-                    key, only = self._split(name, value, np.size)
+                    key, only = self._split(name, value, array_size)
                 whole, value = value, value if only is None else value[only]
                 flat = flatten(self.views[name], value, int(key is not None and only is None))
             except Refusal as error:
@@ -339,7 +339,7 @@ class PettingZoo:
                 for named, value in info.items()
                 if (kind := mask_name(named)) and (array_size(value) or (kind == "sure" and is_unordered(value)))
             }
-            second = self._mask_key(name, arrays, np.size)
+            second = self._mask_key(name, arrays, array_size)
             if second is not None:
                 if count == 2:
                     self._refuse_list(name, second, info[second])
