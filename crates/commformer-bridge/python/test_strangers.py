@@ -190,6 +190,10 @@ class Rules(unittest.TestCase):
             ("metrics", {"won", "kills"}, "metrics is {.*}: expected a tuple of strings"),
             ("notes", None, "notes is None: expected a tuple of strings"),
             ("metrics", ("won", "won"), "two metrics are called 'won'"),
+            ("leaves", 7, "leaves is 7: expected True, if every agent that is not active has left, or False"),
+            ("leaves", [False], r"leaves is \[False\]: expected True"),
+            ("leaves", lambda self: False, "leaves is <bound method .*: expected True"),
+            ("leaves", None, "leaves is None: expected True"),
             ("metrics", ("won",), r"there is no metric_values\(\)"),
         ):
             told = type("Told", (Sound,), {key: value})

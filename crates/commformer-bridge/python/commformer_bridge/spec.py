@@ -26,13 +26,19 @@ def spec_of(task: Any) -> dict[str, Any]:
         raise Refusal(f"metrics are {words['metrics']}, but there is no metric_values(), which returns their numbers")
     if hasattr(task, "available") and kinds == ["action_dim"]:
         raise Refusal("available() is there, but actions are real numbers (action_dim): only choices can be unavailable")
+    leaves = getattr(task, "leaves", False)
+    if not isinstance(leaves, (bool, np.bool_)):
+        raise Refusal(
+            f"leaves is {leaves!r}: expected True, if every agent that is not active has left, or False; departed() says it of "
+            "each agent"
+        )
     return {
         "agents": agents,
         "obs_dim": obs_dim,
         "discrete": kinds == ["actions"],
         "actions": actions,
         "masked": hasattr(task, "available"),
-        "leaves": hasattr(task, "departed") or bool(getattr(task, "leaves", False)),
+        "leaves": hasattr(task, "departed") or bool(leaves),
         **words,
     }
 
