@@ -190,6 +190,19 @@ class Agents(unittest.TestCase):
             found.append(task.active().tolist())
         self.assertEqual(found, [[False, True], [False, False], [False, True]])
 
+    def test_where_one_moves_and_all_are_listed_nobody_learns(self) -> None:
+        for listed, mover, refused in ((["a0", "a1"], "a1", True), (["a1"], "a1", False), (["a0", "a1"], True, False)):
+            env = Written((set(listed), {}, {}))
+            step = env.step
+            env.step = lambda actions: (*step(actions)[:4], {name: {"active_agent": mover} for name in listed})
+            task = PettingZoo(env)
+            task.reset(0)
+            words = "'a1' is the active_agent, but .* no effect.* only the agent whose turn it is in env.agents"
+            with self.assertRaisesRegex(Refusal, words) if refused else contextlib.nullcontext():
+                task.step(np.array([0, 0]))
+        with self.assertRaisesRegex(Refusal, "turn_based_aec_to_parallel_wrapper, where .* only the agent whose turn"):
+            PettingZoo(type("turn_based_aec_to_parallel_wrapper", (Written,), {})())
+
     def test_a_pause_is_cut_with_the_others_and_shown_what_it_saw_last(self) -> None:
         env = Written(({"a1"}, {}, {}), (set(), {}, {"a1": True}))
         task = PettingZoo(env)
@@ -226,8 +239,9 @@ class Agents(unittest.TestCase):
         del env.shown["a1"]
         with self.assertRaisesRegex(Refusal, "no observation was returned for a1"):
             task.reset(0)
-        with self.assertRaisesRegex(Refusal, "aec_to_parallel"):
-            PettingZoo(types.SimpleNamespace(agent_iter=None))
+        for metadata, words in (({"is_parallelizable": True}, "see pettingzoo.utils.aec_to_parallel"), ({}, "only the agent whose turn")):
+            with self.assertRaisesRegex(Refusal, rf"take turns \(AEC\): .*{words}"):
+                PettingZoo(types.SimpleNamespace(agent_iter=None, metadata=metadata))
         env.possible_agents = ["a0", "a1", "a0"]
         with self.assertRaisesRegex(Refusal, "possible_agents have 'a0' twice"):
             PettingZoo(env)

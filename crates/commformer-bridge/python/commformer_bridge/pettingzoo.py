@@ -20,11 +20,20 @@ from .warned import warn
 # Where infos have the last observation of an episode if the environment has begun the next one by itself.
 FINAL = ("final_observation", "final_obs", "terminal_observation")
 
+# What an environment does where agents take turns.
+ONLY_THE_MOVER = "only the agent whose turn it is in env.agents, so that the others pause"
+# What is wrong with PettingZoo's turn_based_aec_to_parallel.
+IN_TURNS = f"where all agents act and the actions of all but one have no effect, which would be learned from: expected {ONLY_THE_MOVER}"
+
 
 def advice(made: Any) -> str:
     """What to do about the two usual things that are returned instead of a task."""
     if hasattr(made, "agent_iter"):
-        return ". Environments where agents take turns (AEC): see pettingzoo.utils.aec_to_parallel"
+        turns = ". It is an environment where agents take turns (AEC)"
+        metadata = getattr(made, "metadata", None)
+        if isinstance(metadata, dict) and metadata.get("is_parallelizable"):
+            return f"{turns}: see pettingzoo.utils.aec_to_parallel"
+        return f"{turns}: write a class with the parallel API that has {ONLY_THE_MOVER}"
     if hasattr(made, "observation_space") and hasattr(made, "action_space"):
         return ". An environment of gymnasium has one agent: it needs a class that says who its agents are"
     return ""
@@ -61,6 +70,9 @@ class PettingZoo:
                 f"parallel_env returned {a(env)}: expected PettingZoo's parallel API "
                 f"(possible_agents, observation_space(agent), action_space(agent)){advice(env)}"
             )
+        # Told now: the masks of classic games leave those who wait no action, which would be refused first.
+        if type(env).__name__.startswith("turn_based_aec_to_parallel"):
+            raise Refusal(f"parallel_env returned {a(env)}, {IN_TURNS}")
         self.env = env
         self.names = list(env.possible_agents)
         twice = next((name for place, name in enumerate(self.names) if name in self.names[:place]), None)
@@ -176,6 +188,7 @@ class PettingZoo:
         self._named("step", parts_of_it, returned)
         self._known("env.agents", self.env.agents)
         observations, rewards, terminations, truncations, infos = returned
+        self._refuse_turns(infos)
         absent = [name for name in acting if name not in rewards]
         if absent:
             raise Refusal(f"step returned no reward for {absent[0]}, who acted: expected one for {acting}")
@@ -264,6 +277,17 @@ class PettingZoo:
                         f"{verb}'s infos have {key!r} beside the agents: expected each agent's mask in its own info, "
                         f"infos[{self.names[0]!r}][{key!r}]"
                     )
+
+    def _refuse_turns(self, infos: dict[Any, Any]) -> None:
+        """Refuses infos that name the one agent whose action counts, where others are listed as well."""
+        listed = list(self.env.agents)
+        info = infos.get(listed[0]) if len(listed) > 1 else None
+        mover = info.get("active_agent") if isinstance(info, dict) else None
+        if isinstance(mover, (str, int)) and not isinstance(mover, bool) and mover in self.names:
+            raise Refusal(
+                f"step's infos say that {mover!r} is the active_agent, but {listed} are in env.agents, as with "
+                f"turn_based_aec_to_parallel, {IN_TURNS}"
+            )
 
     def _known(self, what: str, names: Any) -> None:
         """Refuses agents that were never announced."""
