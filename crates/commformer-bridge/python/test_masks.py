@@ -1,10 +1,12 @@
 """Tests of masks of actions: python -m unittest test_masks (in this directory)."""
 
+import contextlib
 import unittest
 from typing import Any
 
 import numpy as np
 
+from commformer_bridge import warned
 from commformer_bridge.pettingzoo import PettingZoo
 from commformer_bridge.refusal import Refusal
 from fakes import Parallel, Sound, box, checked, discrete, space, two
@@ -55,6 +57,8 @@ class Masks(unittest.TestCase):
             self.assertEqual((task.obs_dim, task.reset(0).tolist()), (2, [[5, 6]] * 2), key)
             self.assertEqual(task.available().tolist(), [[False, True, False]] * 2, key)
             self.assertEqual(self.masked(Tensor(0, 1, 0), key=key), [[False, True, False]], key)
+            told = [f"`{key}` of the observations says which actions are available"] if key in ("mask", "available") else []
+            self.assertEqual(task.notes, told)
         view = space(spaces={"x": box(0, 9, 1), "action_mask": box(0, 1, 3), "y": box(0, 9, 1)})
         task = PettingZoo(two(views=[view] * 2, shown=[{"x": [5], "action_mask": [1, 0, 0], "y": [6]}] * 2))
         self.assertEqual(task.reset(0).tolist(), [[5, 6]] * 2)
@@ -66,6 +70,15 @@ class Masks(unittest.TestCase):
         view = space(spaces={"map": box(0, 9, 2), "mask": box(0, 1, 2)})
         task = PettingZoo(two(views=[view] * 2, shown=[{"map": [1, 2], "mask": [0, 1]}] * 2))
         self.assertEqual(task.reset(0).tolist(), [[1, 2, 0, 1]] * 2)
+
+    def test_a_mask_within_a_part_of_the_observation_is_refused(self) -> None:
+        for key, size, refused in (("action_mask", 3, True), ("action_mask", 2, False), ("mask", 3, False)):
+            inner = space(spaces={"state": box(0, 9, 2), key: box(0, 1, size)})
+            for view in (space(spaces={"obs": inner}), space(spaces=(box(0, 9, 1), space(spaces={"obs": inner})))):
+                words = f"space of a0 has '{key}' within 'obs', .*: lift it out, beside 'obs'"
+                with self.assertRaisesRegex(Refusal, words) if refused else contextlib.nullcontext():
+                    PettingZoo(two(views=[view] * 2))
+                PettingZoo(two(views=[view] * 2, acts=[box(0, 1, 3)] * 2))
 
     def test_masks_are_read_by_their_kind(self) -> None:
         inf = np.inf
@@ -266,6 +279,23 @@ class MasksOfActions(unittest.TestCase):
         for value in (np.array([0, 1, 2]), [True, True], 1, "abc", [0, 0, 0], None):
             self.assertNotIn("not used", self.noted(infos={"a1": {"can_do": value}}))
         self.assertNotIn("not used", self.noted(infos={"a1": {"action_mask": [0, 1, 1]}}))
+
+    def test_training_warns_once_of_names_that_are_like_a_mask_s(self) -> None:
+        def warned_of(key: str, value: Any, **more: Any) -> str:
+            warned.WARNED.clear()
+            task = PettingZoo(two(infos={"a1": {key: value, **more}}))
+            task.reset(0)
+            told = warned.warnings()
+            task.reset(0)
+            self.assertEqual(warned.warnings(), {})
+            return told.get("unused", "")
+
+        for key in ("possible_actions", "feasible_actions", "permitted_actions", "admissible_actions", "actions_available",
+                    "moves_available", "action_availability", "actions_not_available", "blocked_actions"):
+            self.assertRegex(warned_of(key, [0, 1, 1]), f"infos have '{key}', 3 .* which are not used: .*action_mask")
+            self.assertEqual(warned_of(key, [0, 2]) + warned_of(key, [0, 1, 1], action_mask=[0, 1, 1]), "")
+        self.assertEqual(warned_of("can_do", [0, 1, 1]), "")
+        self.assertEqual(self.noted(infos={"a1": {"possible_actions": [0, 1, 1]}}).count("not used"), 1)
 
 
 if __name__ == "__main__":

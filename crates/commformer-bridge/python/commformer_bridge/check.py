@@ -36,8 +36,8 @@ def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
         apart = Apart()
         for made in (task, twin):
             apart.add(made)
-        if isinstance(task, PettingZoo):
-            task.found = {}
+            if isinstance(made, PettingZoo):
+                made.found = {}
         check_spec(task, report)
         where = "playing with random actions"
         play = Play(task)

@@ -28,6 +28,11 @@ CONTRARY = re.compile(
     r"|(not|(^|_)non?)_?(legal|valid|avail|allowed|feasible|admissible|permitted|possible)"
     r"|(?<!un)(masked|blocked|banned|disabled|excluded|prohibited)|mask_?out"
 )
+# What may be a mask, but may also list actions, say the contrary, or tell of the last action: it is not read, and noted.
+LIKE_MASK = re.compile(
+    r"(possible|feasible|admissible|permitted|blocked|banned|disabled|excluded|prohibited)\w*(action|move)"
+    r"|(action|move)\w*(avail|legal|valid|allowed|possible|feasible|admissible|permitted)"
+)
 # What a mask that is added to scores has where an action is forbidden, at most.
 FORBIDDEN = -1e4
 
@@ -38,6 +43,12 @@ def mask_name(key: Any) -> str:
     if not isinstance(key, str):
         return ""
     return "sure" if MASK.search(key.lower()) else "plain" if PLAIN_MASK.search(key.lower()) else ""
+
+
+@functools.lru_cache(maxsize=1024)
+def like_mask_name(key: Any) -> bool:
+    """Whether a name that is none of a mask of actions could be meant as one."""
+    return isinstance(key, str) and bool(LIKE_MASK.search(key.lower()))
 
 
 def array_size(value: Any) -> int:

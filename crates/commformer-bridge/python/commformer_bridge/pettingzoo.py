@@ -10,7 +10,7 @@ import numpy as np
 
 from .beside import like_masks, pass_on
 from .bounds import Bounds
-from .masks import CONTRARY, Masks, array_size, is_unordered, looks_like_mask, mask_name, may_list
+from .masks import CONTRARY, Masks, array_size, is_unordered, like_mask_name, looks_like_mask, mask_name, may_list
 from .particles import mpe_world, picture
 from .refusal import Refusal, a
 from .spaces import flat_size, flatten, is_box, is_discrete, parts
@@ -94,8 +94,9 @@ class PettingZoo:
         self.without_mask: set[Any] = set()
         # Of which kind masks are; those of infos beside others in the observations can be of another.
         self.kinds, self.second_kinds = Masks(), Masks()
-        # In a check: where masks were found, and what could have been one, by its place, with what is said of it.
+        # In a check: where masks were found.
         self.found: dict[str, str] | None = None
+        # What could have been one, by its key in the infos, with what is said of it.
         self.unused: dict[Any, str] = {}
         self.spaces = {name: env.action_space(name) for name in self.names}
         self._read_observations()
@@ -114,12 +115,29 @@ class PettingZoo:
             if key is not None:
                 rest = types.SimpleNamespace(spaces={part: inner[part] for part in inner if part != key}, beside=(key,))
                 space = rest if only is None else inner[only]
+            else:
+                self._refuse_inner_masks(name, inner)
             self.views[name] = space
         sizes = [flat_size(space) for space in self.views.values()]
         self.obs_dim = max(sizes)
         # What was seen last, for those that are truncated without another look.
         self.seen = np.zeros((self.agents, self.obs_dim), dtype=np.float32)
         self.notes = span("observations have {} numbers", sizes, "the shorter are padded with zeros")
+        keys = sorted({key for key, _ in self.masked.values() if key is not None and mask_name(key) == "plain"})
+        self.notes += [f"`{key}` of the observations says which actions are available" for key in keys]
+
+    def _refuse_inner_masks(self, name: Any, inner: dict[Any, Any]) -> None:
+        """Refuses masks of actions within a part of an observation, where they would be numbers that are seen."""
+        space = self.spaces[name]
+        for part, below in inner.items() if is_discrete(space) else ():
+            deeper = parts(below) or {}
+            for key in deeper:
+                if mask_name(key) == "sure" and flat_size(deeper[key]) == int(space.n):
+                    raise Refusal(
+                        f"the observation space of {name} has {key!r} within {part!r}, where masks of actions are not looked "
+                        f"for: lift it out, beside {part!r}; if it is none, call it otherwise"
+                    )
+            self._refuse_inner_masks(name, deeper)
 
     def _split(self, name: Any, inner: Any, size: Any) -> tuple[Any, Any]:
         """Among the parts of an observation, or of its space: the key of the mask, and that of the rest if it is one."""
@@ -375,7 +393,7 @@ class PettingZoo:
                 f"{name} is given a mask of actions in some steps and none in others, where all its actions count as "
                 "available: give one with every observation, that of the reset too",
             )
-        if self.found is not None:
+        if self.found is not None or (info and name not in self.masks):
             self._note_masks(name, key, second if key is None else None, info)
 
     @staticmethod
@@ -398,18 +416,24 @@ class PettingZoo:
             )
 
     def _note_masks(self, name: Any, in_observation: Any, in_info: Any, info: dict[Any, Any]) -> None:
-        """In a check: keeps where a mask is, and what in the infos could be one and is not used."""
+        """Notes what in the infos could be a mask and is not used; in training, where it has such a name. In a check, also
+        where a mask is.
+        """
         for key, place in ((in_observation, "observations"), (in_info, "infos")):
-            if key is not None:
+            if key is not None and self.found is not None:
                 self.found[f"`{key}` of the {place}"] = ""
         count = int(self.spaces[name].n)
         for key, value in info.items():
             used = key == in_info or (in_observation is not None and mask_name(key))
-            if not used and key not in self.unused and count > 1 and looks_like_mask(value, count):
+            if used or (self.found is None and not like_mask_name(key)):
+                continue
+            if key not in self.unused and count > 1 and looks_like_mask(value, count):
                 self.unused[key] = (
                     f"the infos have {key!r}, {count} truth values or numbers for the {count} actions of {name}, which "
                     "are not used: if they say which actions are available, call them action_mask"
                 )
+                if self.found is None:
+                    warn("unused", self.unused[key])
 
     def notes_of_play(self) -> list[str]:
         """What a check tells of the masks that it met."""
