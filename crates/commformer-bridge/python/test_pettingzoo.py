@@ -316,6 +316,10 @@ class Actions(unittest.TestCase):
         with self.assertRaisesRegex(Refusal, "expected low below high"):
             self.acted([1], [-1], 0)
 
+    def test_numpy_may_be_told_to_raise_where_some_numbers_have_no_bounds(self) -> None:
+        with np.errstate(all="raise"):
+            self.assertEqual(self.acted([0, -np.inf, 0], [4, np.inf, np.inf], 0, 7, 3)[0], [2, 7, 3])
+
     def test_numbers_are_shaped_and_cut_to_the_agents_own(self) -> None:
         env = two(acts=[box(-1, 1, 1), box(0, 1, 1, 2)])
         task = PettingZoo(env)

@@ -30,7 +30,8 @@ class Bounds:
             stretched |= set(zip(low[stretch].tolist(), high[stretch].tolist()))
             unbounded |= bool((~finite[0] & ~finite[1]).any())
             half |= bool((finite[0] ^ finite[1]).any())
-            self.bounds[name] = (low, high, stretch)
+            # Zeros elsewhere: what is computed there is not used, and of infinite bounds it would be no number.
+            self.bounds[name] = (np.where(stretch, low, 0), np.where(stretch, high, 0), stretch)
         self.notes = []
         if stretched:
             few = ", ".join(f"{low:g} to {high:g}" for low, high in sorted(stretched)[:3])
