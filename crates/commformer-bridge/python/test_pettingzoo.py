@@ -213,6 +213,24 @@ class Agents(unittest.TestCase):
         self.assertEqual((seen.tolist(), ends), ([[1, 2], [7, 8]], [False, True]))
         self.assertEqual((task.active().tolist(), task.departed().tolist()), ([True, True], [False, False]))
 
+    def test_the_last_look_may_show_nothing(self) -> None:
+        nan, both = [np.nan, 1], {"a0", "a1"}
+        for ends, shown, refused in (
+            (({"__all__": True}, {}), {"a0": None, "a1": [np.inf, 0]}, False),
+            (({"__all__": True}, {}), {"a0": nan, "a1": None}, False),
+            (({}, {"__all__": True}), {"a0": None, "a1": None}, False),
+            # An estimate would be made from these.
+            (({}, {"__all__": True}), {"a0": nan, "a1": nan}, True),
+            (({}, {}), {"a0": None, "a1": [3, 4]}, None),
+        ):
+            env = Written((both, *ends))
+            task = PettingZoo(env)
+            task.reset(0)
+            env.shown = shown
+            with self.assertRaisesRegex(Refusal, "of a0 is of type object") if refused is None else contextlib.nullcontext():
+                seen = task.step(np.array([0, 0]))[0]
+                self.assertEqual(seen.tolist() == [[1, 2], [3, 4]], not refused, seen)
+
     def test_an_environment_that_begins_anew_by_itself_is_truncated_where_it_ended(self) -> None:
         for key in ("final_observation", "final_obs", "terminal_observation"):
             env = Written(({"a0", "a1"}, {}, {"__all__": True}))

@@ -234,7 +234,7 @@ class PettingZoo:
         ahead = [name for name in playing if truncated and name in self.came - ended]
         self.live = ahead or acting
         self.gone.update(name for name in playing if name not in ahead)
-        seen = self._look(observations, infos, last=True)
+        seen = self._look(observations, infos, last=True, estimated=bool(ahead))
         self.masks = {}  # after the end nobody acts, and some environments mask everything then
         return seen, paid, not ahead, bool(ahead)
 
@@ -325,11 +325,14 @@ class PettingZoo:
         """Closes the environment."""
         self.env.close()
 
-    def _look(self, observations: dict[Any, Any], infos: dict[Any, Any], last: bool = False) -> np.ndarray:
+    def _look(
+        self, observations: dict[Any, Any], infos: dict[Any, Any], last: bool = False, estimated: bool = True
+    ) -> np.ndarray:
         """What is seen, (N, O), and from it or from the infos, which actions are available.
 
         At the last look, an observation that the info keeps of it goes before the one that is shown, which can be the
-        next episode's, and who is not shown anything sees what it saw before.
+        next episode's, and who is not shown anything sees what it saw before. So does who is shown numbers that are not
+        finite, where nothing is estimated from them.
         """
         seen = np.zeros((self.agents, self.obs_dim), dtype=np.float32)
         self.masks = {}
@@ -338,12 +341,12 @@ class PettingZoo:
                 continue
             info = infos.get(name) or {}
             final = next((info[key] for key in FINAL if key in info), None) if last else None
-            if final is None and name not in observations:
-                if last:
-                    seen[row] = self.seen[row]
-                    continue
+            value = observations.get(name) if final is None else final
+            if last and value is None:
+                seen[row] = self.seen[row]
+                continue
+            if value is None and name not in observations:
                 raise Refusal(f"no observation was returned for {name}, who is in env.agents")
-            value = observations[name] if final is None else final
             key, only = self.masked[name]
             try:
                 if isinstance(value, dict) and parts(self.views[name]) is None and key is None:
@@ -358,6 +361,8 @@ class PettingZoo:
                     f"the observation of {name} is {value}, not in its space {self.views[name]}: {problem}"
                 ) from error
             put(seen[row], slice(flat.size), flat)
+            if not estimated and not np.isfinite(seen[row]).all():
+                seen[row] = self.seen[row]
             self.seen[row] = seen[row]
             if not last and is_discrete(self.spaces[name]):
                 self._read_mask(name, whole, key, info)
