@@ -27,13 +27,18 @@ IN_TURNS = f"where all agents act and the actions of all but one have no effect,
 
 
 def advice(made: Any) -> str:
-    """What to do about the two usual things that are returned instead of a task."""
+    """What to do about the usual things that are returned instead of a task."""
     if hasattr(made, "agent_iter"):
         turns = ". It is an environment where agents take turns (AEC)"
         metadata = getattr(made, "metadata", None)
         if isinstance(metadata, dict) and metadata.get("is_parallelizable"):
             return f"{turns}: see pettingzoo.utils.aec_to_parallel"
         return f"{turns}: write a class with the parallel API that has {ONLY_THE_MOVER}"
+    if any(hasattr(made, name) for name in ("possible_agents", "num_agents")) or not isinstance(getattr(made, "agents", 0), int):
+        missing = [] if hasattr(made, "possible_agents") else ["possible_agents"]
+        spaces = ("observation_space", "action_space")
+        missing += [f"method {name}(agent)" for name in spaces if not callable(getattr(made, name, None))]
+        return f". Of that API it has no {' and no '.join(missing)}: add what is missing in a wrapper of your own"
     if hasattr(made, "observation_space") and hasattr(made, "action_space"):
         return ". An environment of gymnasium has one agent: it needs a class that says who its agents are"
     return ""
