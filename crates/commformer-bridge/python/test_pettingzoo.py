@@ -416,6 +416,22 @@ class Besides(unittest.TestCase):
         task.draw()
         self.assertRaises(ZeroDivisionError, task.draw)
 
+    def test_a_particle_world_is_drawn_unless_its_environment_draws_it(self) -> None:
+        body = types.SimpleNamespace(name="a0", size=0.5, state=types.SimpleNamespace(p_pos=[0, 0]))
+        for bodies, own, shown in (
+            ([body], {}, [[1.5, 1.5], None]),
+            ([body], {"draw": lambda: None}, [[1.5, 1.5], None]),
+            ([body], {"draw": lambda: self.PICTURE}, [[0, 0], None]),
+            ([object()], {"draw": lambda: self.PICTURE}, [[0, 0], None]),
+            ([object()], {}, None),
+            ([], {}, None),
+            ({"a0": body}, {}, None),
+        ):
+            task = self.task(world=types.SimpleNamespace(agents=bodies, landmarks=[]), **own)
+            task.reset(0)
+            for _ in range(2):
+                self.assertEqual(task.draw()["agents"] if hasattr(task, "draw") else None, shown)
+
 
 @unittest.skipUnless(importlib.util.find_spec("mpe2"), "mpe2 is not installed: pip install mpe2")
 class Mpe(unittest.TestCase):

@@ -51,18 +51,18 @@ def asks_nothing(member: Any) -> bool:
 
 class Drawing:
     """The pictures of an environment's `draw()`. Many draw on a screen of their own by a method of this name: one that
-    returns no picture at first is not asked again, and agents are drawn on a ring.
+    returns no picture at first is not asked again, and agents are drawn on a ring, or as `instead` has it.
     """
 
     NOTHING = {"size": [0, 0], "agents": []}
 
-    def __init__(self, env: Any) -> None:
-        self.env = env
+    def __init__(self, env: Any, instead: Any = None) -> None:
+        self.env, self.instead = env, instead
         self.draws: bool | None = None
 
     def __call__(self) -> Any:
         if self.draws is False:
-            return self.NOTHING
+            return self.instead() if self.instead else self.NOTHING
         try:
             picture = self.env.draw()
         except Exception as error:
@@ -75,6 +75,8 @@ class Drawing:
                 return picture
             found = f"returned {a(picture)}"
         self.draws = False
+        if self.instead:
+            return self.instead()
         warn("draw", f"draw() {found}, so that agents are drawn on a ring: expected a picture, a dictionary with size and agents")
         return self.NOTHING
 

@@ -8,9 +8,17 @@ import numpy as np
 
 
 def mpe_world(env: Any) -> Any:
-    """The world of an environment of the MPE family; None for others."""
+    """The world of an environment of the MPE family; None for others, which may have a `world` with agents too."""
     world = getattr(getattr(env, "unwrapped", env), "world", None)
-    return world if hasattr(world, "agents") and hasattr(world, "landmarks") else None
+    bodies = [getattr(world, kind, None) for kind in ("agents", "landmarks")]
+    if not all(isinstance(kind, (list, tuple)) for kind in bodies) or not bodies[0]:
+        return None
+    return world if all(is_body(body) for kind in bodies for body in kind) else None
+
+
+def is_body(body: Any) -> bool:
+    """Whether this has what a picture is made of."""
+    return hasattr(body, "name") and hasattr(body, "size") and hasattr(getattr(body, "state", None), "p_pos")
 
 
 def picture(world: Any, names: list[str], active: np.ndarray) -> dict[str, Any]:

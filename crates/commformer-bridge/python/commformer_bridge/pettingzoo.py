@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .beside import like_masks, pass_on
+from .beside import Drawing, like_masks, pass_on
 from .bounds import Bounds
 from .masks import CONTRARY, Masks, array_size, is_unordered, like_mask_name, looks_like_mask, mask_name, may_list
 from .particles import mpe_world, picture
@@ -108,7 +108,9 @@ class PettingZoo:
         self._read_actions()
         pass_on(env, self)
         if mpe_world(env) is not None:
-            self.draw = self._draw
+            # Its own pictures go first; many have a draw() that returns none.
+            own = getattr(self, "draw", None)
+            self.draw = self._draw if own is None else Drawing(env, self._draw)
 
     def _read_observations(self) -> None:
         """Sizes of what is seen, without masks of actions."""
@@ -473,5 +475,6 @@ class PettingZoo:
         return self.bounds.action(name, action)
 
     def _draw(self) -> dict[str, Any]:
-        """A picture of a particle world."""
-        return picture(mpe_world(self.env), self.agent_names, self.active())
+        """A picture of a particle world; of one that has become another, none."""
+        world = mpe_world(self.env)
+        return Drawing.NOTHING if world is None else picture(world, self.agent_names, self.active())
