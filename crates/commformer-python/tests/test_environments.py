@@ -38,6 +38,7 @@ class Named(commformer.VectorEnv):
     """A user's own class, with something of its own."""
 
     def __init__(self, name, **settings):
+        self.early, self.obs, self._started = [name], None, False
         super().__init__("signal", **settings)
         self.name = name
 
@@ -69,8 +70,9 @@ class Copies(unittest.TestCase):
         for way, copied in self.WAYS:
             with self.subTest(way):
                 other = copied(copied(envs))
-                self.assertEqual((type(other), other.name), (Named, "mine"))
+                self.assertEqual((type(other), other.name, other.early), (Named, "mine", ["mine"]))
                 self.assertEqual(snapshot(other), snapshot(envs))
+                self.assertEqual(played(other, 3, 7), played(copied(envs), 3, 7))
 
     def test_a_copy_that_was_not_reset_must_be(self):
         envs = copy.deepcopy(commformer.VectorEnv("signal", num_envs=2, seed=4))

@@ -64,6 +64,7 @@ class VectorEnv:
         self._make(arguments)
 
     def _make(self, arguments: tuple[str, str, int, int, int]) -> None:
+        before = dict(self.__dict__)
         self._arguments = arguments
         self._native = Native(*arguments)
         self._started = False
@@ -87,7 +88,9 @@ class VectorEnv:
         self.departed = self._departed.reshape(num_envs, self.agents)
         self.rewards = self._rewards.reshape(num_envs, self.agents)
         self.episodes = []
-        self._made = frozenset(self.__dict__)
+        # What a class of the user's own had set before is not among it.
+        missing = object()
+        self._made = frozenset(name for name, value in self.__dict__.items() if before.get(name, missing) is not value)
 
     def __getstate__(self) -> dict[str, Any]:
         return {
@@ -109,13 +112,14 @@ class VectorEnv:
                 f"this VectorEnv was pickled in format {state.get('format')}, but this version of commformer reads "
                 f"format {FORMAT} only: make it anew, or read it with the version that wrote it"
             )
+        # First: what is made here goes before what a class of the user's own has under the same name.
+        self.__dict__.update(state["more"])
         self._make(state["arguments"])
         if state["envs"] is not None:
             self._native.restore(state["envs"], self._seen)
             self._started = True
         self._departed[:], self._rewards[:], self.status[:] = state["departed"], state["rewards"], state["status"]
         self.episodes, self._ends = state["episodes"], state["ends"]
-        self.__dict__.update(state["more"])
 
     def reset(self) -> np.ndarray:
         """Begins an episode in every environment and gives what is seen."""
@@ -169,7 +173,8 @@ class VectorEnv:
     def _end(self, env: int) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         env = self._number(env)
         if env in self._ends:
-            return tuple(None if part is None else part.copy() for part in self._ends[env])
+            seen, mask, there = self._ends[env]
+            return seen.copy(), None if mask is None else mask.copy(), there.copy()
         obs, available, active = self._native.last(env)
         if not obs:
             raise ValueError(f"no episode of environment {env} ended in the last step")
