@@ -31,11 +31,11 @@ def sampled(env, observations):
 
 
 class Package(unittest.TestCase):
-    def test_it_has_a_readme_that_runs_and_its_licences(self):
+    def test_it_has_a_readme_that_runs_its_licences_and_its_types(self):
         code = re.search(r"```python\n(.*?)```", importlib.metadata.metadata("commformer").get_payload(), re.DOTALL)
         exec(code[1], {})
         names = {pathlib.PurePath(path).name for path in importlib.metadata.files("commformer")}
-        self.assertLessEqual({"LICENSE-APACHE", "LICENSE-MIT"}, names)
+        self.assertLessEqual({"LICENSE-APACHE", "LICENSE-MIT", "py.typed", "_native.pyi"}, names)
 
 
 class Parallel(unittest.TestCase):

@@ -13,13 +13,18 @@ own:
     actions = team.act(observations).actions
 """
 
+from __future__ import annotations
+
 import json
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _native
 from ._native import KINDS
 from .team import Agent, Exchange, Letter, Team, TeamStep
 from .vector import RUNNING, TERMINATED, TRUNCATED, Episode, VectorEnv
+
+if TYPE_CHECKING:
+    from .parallel import ParallelEnv
 
 __all__ = [
     "Agent",
@@ -56,7 +61,7 @@ def settings(kind: str) -> list[Setting]:
     return [Setting(name, json.loads(default), choices, about) for name, default, choices, about in described]
 
 
-def parallel_env(kind: str, **settings):
+def parallel_env(kind: str, **settings: Any) -> ParallelEnv:
     """One environment with PettingZoo's parallel API; needs `pettingzoo` and `gymnasium`."""
     from .parallel import ParallelEnv
 

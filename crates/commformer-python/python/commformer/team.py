@@ -77,6 +77,8 @@ class Team(_Trained):
     goes on from step to step: call `reset` at the start of each episode.
     """
 
+    _native: NativeTeam
+
     def __init__(self, file: str | os.PathLike[str], seed: int = 0) -> None:
         super().__init__(NativeTeam(Path(file).read_bytes(), _seed(seed)))
 
@@ -117,6 +119,8 @@ class Agent(_Trained):
     than CommFormer and MAT, its sender is taken to say what it said before. One that comes too soon is kept until it is
     awaited. Call `reset` at the start of each episode, and after a step in which the agent was not active.
     """
+
+    _native: NativeAgent
 
     def __init__(self, file: str | os.PathLike[str], agent: int, seed: int = 0) -> None:
         number = whole("agent", agent, 0, 2**63 - 1)
