@@ -9,7 +9,7 @@ A *task* is any object with
   float32, rewards a number for all or (N,);
 
 and, if it likes, `available() -> (N, A)` of bool, `active() -> (N,)` of bool, `departed() -> (N,)` of bool, who has left
-for good and earns nothing more, or `leaves`, true if that is everybody who is no longer active, `metrics` (names) with
+for good and earns nothing more, or `leaves`, True if that is everybody who is no longer active, `metrics` (names) with
 `metric_values()` (numbers of the episode so far; `figures()` is its old name), `agent_names`, `action_names`, `notes`,
 `draw()` and `close()`.
 
