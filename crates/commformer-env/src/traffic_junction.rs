@@ -48,7 +48,8 @@ const CLASS_CHANNELS: usize = 2;
 ///   [`TrafficJunctionConfig::add_rate`], while there is a free place: at random which one, and which of
 ///   the entry's routes it takes. The first cell may be taken: then they crash at once.
 /// - Reward of a car: -0.01 for each step since it came, and -10 if it shares its cell. Cars that crash
-///   drive on.
+///   drive on. A place is paid for the car that it has after the step. If another left it in that step, this is
+///   the last reward of that one's return, as in IC3Net's release: -10 where the new car crashes at once.
 /// - Observation: the car's last action, its route's number as a share of the largest, and the cells of
 ///   the window around it, row by row. For each V numbers, B + 1 of them the one-hot id of a road cell
 ///   (road cells are counted row by row; B is 2, 4 or 8 x `dim` by difficulty, of which medium and hard
@@ -219,7 +220,8 @@ impl TrafficJunction {
         }
     }
 
-    /// Pays every car, and notes who has crashed.
+    /// Pays every car, and notes who has crashed. A car that came into a place left in this step is paid there, too: in
+    /// IC3Net's release cars also come before rewards are read.
     fn pay(&mut self, rewards: &mut [f32]) {
         for (agent, reward) in rewards.iter_mut().enumerate() {
             let Some(car) = self.state.places[agent] else {

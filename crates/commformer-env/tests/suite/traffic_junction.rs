@@ -128,9 +128,11 @@ fn a_car_that_brakes_waits_and_shows_it_until_its_place_has_another() {
         assert_eq!(task.env.locations().nth(top), Some(Some((0, 3))));
         assert_eq!((task.obs[top * width], task.obs[left * width]), (1.0, 0.0));
     }
-    // The left one leaves. Its place, the only free one, goes to one from the top, where a car stands.
+    // The left one leaves. Its place, the only free one, goes to one from the top, where a car stands. The place is paid
+    // for the new one's crash, as in IC3Net's.
     task.step(&actions);
     assert_eq!(task.env.routes().collect::<Vec<_>>(), [Some(0); 2]);
+    assert!(task.env.departed()[left]);
     assert_eq!(task.obs[left * width], 0.0);
     assert_eq!(
         (task.rewards[top], task.rewards[left]),
