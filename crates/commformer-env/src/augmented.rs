@@ -12,7 +12,7 @@ pub struct Augment {
     /// Which of the N agents it is: 1 at its place, else 0 (N).
     pub agent_id: bool,
     /// Its last action: 1 at its number, else 0, or the vector (A). Zeros before the first step of an episode, for an
-    /// agent that is not active, and for one that has just taken another's place.
+    /// agent that is not active or was not before the step, and for one that has just taken another's place.
     pub last_action: bool,
 }
 
@@ -37,8 +37,9 @@ impl Spec {
     /// The same task with agents that are [`Augmented`] so much.
     pub fn augmented(mut self, augment: Augment) -> Self {
         self.obs_dim = self.obs_dim.saturating_add(augment.width(&self));
-        // Stacks add less, and no task has so many versions of its own.
-        let added = u32::from(augment.agent_id) << 24 | u32::from(augment.last_action) << 25;
+        // Stacks add less, and no task has so many versions of its own. Bit 25 was that of last actions which also told an
+        // agent what had been chosen for its place while it was not active.
+        let added = u32::from(augment.agent_id) << 24 | u32::from(augment.last_action) << 26;
         self.obs_version = self.obs_version.wrapping_add(added);
         self
     }
@@ -64,6 +65,8 @@ pub struct Augmented<E> {
     width: usize,
     /// The last action of each agent, (N, A); nothing unless that is told.
     last: Vec<f32>,
+    /// Who was active when it was told last, (N).
+    active: Vec<bool>,
 }
 
 impl<E: Environment> Augmented<E> {
@@ -80,11 +83,12 @@ impl<E: Environment> Augmented<E> {
             width: spec.obs_dim,
             spec: spec.clone().augmented(augment),
             last: vec![0.0; actions],
+            active: vec![false; spec.agents],
             task,
         }
     }
 
-    /// Keeps what was done in a step.
+    /// Keeps what was done in a step. What was chosen for an agent that was not active was done by nobody.
     fn keep(&mut self, actions: Actions<'_>) {
         match actions {
             _ if !self.augment.last_action => {}
@@ -97,12 +101,22 @@ impl<E: Environment> Augmented<E> {
                 }
             }
         }
+        let of_action = self.of_action();
+        for (agent, _) in self.active.iter().enumerate().filter(|(_, was)| !**was) {
+            self.last[agent * of_action..(agent + 1) * of_action].fill(0.0);
+        }
+    }
+
+    /// Numbers of an action that are told (A); 0 unless that is.
+    fn of_action(&self) -> usize {
+        self.last.len() / self.spec.agents.max(1)
     }
 
     /// Spreads the task's observations, (N, O) at the front of `obs`, and writes behind each what its agent is told.
     fn tell(&mut self, obs: &mut [f32], active: &[bool]) {
         let (all, shown) = (self.spec.obs_dim, self.width);
-        let of_action = self.last.len() / self.spec.agents.max(1);
+        let of_action = self.of_action();
+        self.active.copy_from_slice(active);
         let departed = self.task.departed();
         for (agent, active) in active.iter().enumerate() {
             if !active || departed.get(agent).is_some_and(|departed| *departed) {

@@ -61,10 +61,42 @@ fn an_agent_is_told_who_it_is_and_what_it_did() {
         ],
         [
             [5.0, -5.0, 1.0, 0.0, 1.0, 0.0],
-            [50.0, -50.0, 0.0, 1.0, 1.0, 0.0],
+            // What was chosen for the empty place is nobody's last action.
+            [50.0, -50.0, 0.0, 1.0, 0.0, 0.0],
         ],
     ];
     assert_eq!(seen, expected.map(|rows| rows.concat()));
+}
+
+/// One comes into a place that another left and that was empty since; the state is restored while it is.
+#[test]
+fn who_comes_into_a_place_that_was_left_has_done_nothing() {
+    let (here, gone) = ((true, false), (false, false));
+    let make = || {
+        let task = scenes(&[here, (false, true), gone, here, here]);
+        Single::new(
+            Augmented::new(Shown::new(task, true, Status::Terminated), ALL),
+            1,
+        )
+    };
+    let mut single = make();
+    single.reset();
+    for _ in 0..2 {
+        single.step(&[1, 1]);
+    }
+    let saved = single.env.save().unwrap();
+    let mut restored = make();
+    restored
+        .begin(|env, _, out| env.restore(&saved, out))
+        .unwrap();
+    for single in [&mut single, &mut restored] {
+        single.step(&[1, 1]);
+        assert_eq!(single.obs[4..6], [0.0, 1.0]);
+        assert_eq!(single.obs[6..], [40.0, -40.0, 0.0, 1.0, 0.0, 0.0]);
+        // From then on it is told what it does itself.
+        single.step(&[1, 1]);
+        assert_eq!(single.obs[6..], [50.0, -50.0, 0.0, 1.0, 0.0, 1.0]);
+    }
 }
 
 #[test]
@@ -91,8 +123,9 @@ fn each_can_be_told_by_itself() {
         let mut single = Single::new(Augmented::new(task, augment), 1);
         single.reset();
         assert_eq!(single.obs, expected);
-        let same = single.env.spec().obs_version == plain.obs_version;
-        assert_eq!(same, augment.is_nothing());
+        // Bit 25 was of last actions with another meaning.
+        let bits = u32::from(augment.agent_id) << 24 | u32::from(augment.last_action) << 26;
+        assert_eq!(single.env.spec().obs_version, plain.obs_version + bits);
     }
 }
 
