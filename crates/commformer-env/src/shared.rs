@@ -18,7 +18,8 @@ pub enum Share {
     Mean,
 }
 
-/// A task whose agents all earn the same in a step: what its agents earned together. Who has left earns nothing.
+/// A task whose agents all earn the same in a step: what its agents earned together. Who has left earns nothing, and where
+/// agents leave, neither does a place into which none has come yet.
 ///
 /// ```
 /// use commformer_env::{Environment, Foraging, Share, SharedReward};
@@ -52,9 +53,9 @@ impl<E: Environment> Environment for SharedReward<E> {
         spec metrics progress global_state sources must_receive departed action_names agent_names draw remote
     }
 
-    fn reset(&mut self, rng: &mut Rng, out: Observation<'_>) {
-        self.vacant.clear();
-        self.task.reset(rng, out);
+    fn reset(&mut self, rng: &mut Rng, mut out: Observation<'_>) {
+        self.task.reset(rng, out.reborrow());
+        self.vacant.open(out.active, self.task.departed());
     }
 
     fn step(

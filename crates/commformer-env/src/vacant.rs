@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The places that were left and that nobody has taken since, (N).
+/// The places that were left and that nobody has taken since, and those that were [empty](Vacant::open) from the
+/// beginning, (N).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Vacant(Vec<bool>);
 
@@ -17,7 +18,7 @@ impl Vacant {
         self.0.len()
     }
 
-    /// Whether the place of an agent was left, and nobody has taken it since.
+    /// Whether the place of an agent is nobody's.
     pub fn is(&self, agent: usize) -> bool {
         self.0[agent]
     }
@@ -25,6 +26,15 @@ impl Vacant {
     /// A new episode begins.
     pub fn clear(&mut self) {
         self.0.fill(false);
+    }
+
+    /// A new episode begins, of a task that nobody leaves unless `departed` has a flag for each agent. Where agents leave,
+    /// a place without one is nobody's until somebody comes into it.
+    pub fn open(&mut self, active: &[bool], departed: &[bool]) {
+        self.clear();
+        for ((vacant, active), _) in self.0.iter_mut().zip(active).zip(departed) {
+            *vacant = !active;
+        }
     }
 
     /// Takes who is active after a step and who left in it, and zeroes the rewards that are nobody's. Gives the first

@@ -279,3 +279,30 @@ fn agents_are_paid_together_and_those_who_left_are_not() {
         [[1.0, 1.0], [2.0, 2.0], [1.5, 0.0], [2.0, 0.0], [5.0, 5.0]]
     );
 }
+
+/// Nobody has the second place until scene 3, and nobody again in the next episode. It is known after a restart.
+#[test]
+fn a_place_that_nobody_ever_had_is_not_paid_where_agents_leave() {
+    let (here, nobody) = ((true, false), (false, false));
+    for (leaves, at_first) in [(true, [1.0, 0.0]), (false, [2.0, 2.0])] {
+        let make = || {
+            let task = Shown::new(scenes(&[nobody, nobody, here]), leaves, Status::Terminated);
+            Single::new(SharedReward::new(task, Share::Sum), 1)
+        };
+        let mut single = make();
+        for _ in 0..2 {
+            single.reset();
+            let saved = single.env.save().unwrap();
+            let mut restored = make();
+            restored
+                .begin(|env, _, out| env.restore(&saved, out))
+                .unwrap();
+            for single in [&mut single, &mut restored] {
+                single.step(&[0, 0]);
+                assert_eq!(single.rewards, at_first, "{leaves}");
+                single.step(&[0, 0]);
+                assert_eq!(single.rewards, [4.0, 4.0], "{leaves}");
+            }
+        }
+    }
+}
