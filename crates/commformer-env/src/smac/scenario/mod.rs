@@ -224,8 +224,11 @@ impl Scenario {
         self.place(members, rng, points);
     }
 
-    /// What people call the agents: by kind and number.
+    /// What people call the agents: by kind and number; nothing where each episode draws their kinds.
     pub(crate) fn agent_names(&self) -> Vec<String> {
+        if self.is_drawn() {
+            return Vec::new();
+        }
         let kinds = self.allies.iter().map(|member| &self.units[member.unit].0);
         let name = |(number, kind)| format!("{kind} {number}");
         kinds.enumerate().map(name).collect()

@@ -310,6 +310,22 @@ fn bad_rosters_and_starts_are_refused_with_the_line_and_the_reason() {
     );
 }
 
+/// A name would tell a kind that the agent is not.
+#[test]
+fn agents_whose_kinds_are_drawn_have_no_names() {
+    for name in names() {
+        let scenario = builtin(name).unwrap();
+        let agents = if scenario.is_drawn() {
+            0
+        } else {
+            scenario.allies.len()
+        };
+        assert_eq!(scenario.agent_names().len(), agents, "{name}");
+    }
+    let names = map("3m", Start::Reflect).agent_names();
+    assert_eq!(names, ["marine 0", "marine 1", "marine 2"]);
+}
+
 #[test]
 fn places_that_are_drawn_need_no_names() {
     let file = builtin_text("3m").unwrap();
