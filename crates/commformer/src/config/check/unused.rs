@@ -134,6 +134,8 @@ const READ: &[(&[&str], &[Need])] = &[
     ),
     // Of battles; the crossings' has no other key to go by.
     (&["env.curriculum_end"], &[("env.enemy_health", Below(1.0))]),
+    // A script chooses its targets itself.
+    (&["env.enemy_search"], &[("env.opponent", LeftOut)]),
     (
         &["env.reward_negative_scale"],
         &[("env.reward_only_positive", OneOf(&["false"]))],

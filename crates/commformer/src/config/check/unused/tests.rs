@@ -162,6 +162,11 @@ fn a_setting_that_nothing_reads_is_told_with_what_it_lacks() {
             "`env.enemy_health` below 1",
         ),
         (
+            "env.kind=smac env.opponent=kite env.enemy_search=1",
+            "env.enemy_search",
+            "has no effect beside `env.opponent`: leave one of the two out",
+        ),
+        (
             "env.kind=rware env.size=small env.floor_plan=xxx.gg",
             "env.size",
             "beside `env.floor_plan`",
@@ -189,6 +194,7 @@ fn a_setting_that_nothing_reads_is_told_with_what_it_lacks() {
         "method.kind=mappo method.recurrence=gru method.sequence=5",
         "method.kind=commnet method.sequence=5",
         "env.kind=smac env.enemy_health=0.5 env.curriculum_end=0.2",
+        "env.kind=smac env.enemy_search=1",
         "env.kind=traffic-junction env.curriculum_end=0.7",
         "env.kind=rware env.size=small env.column_height=4",
     ] {
