@@ -9,6 +9,9 @@ use smart_default::SmartDefault;
 /// Levels beyond this are refused: their sums and products stay exact.
 pub(super) const MAX_LEVEL: u32 = 1000;
 
+/// Agents that have room beside an item of food.
+const SIDES: usize = 4;
+
 /// Settings of [`Foraging`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema, SmartDefault)]
 #[serde(default, deny_unknown_fields)]
@@ -98,7 +101,14 @@ impl ForagingConfig {
         level("min_food_level", self.min_food_level, [1, most])?;
         let least = self.min_food_level;
         let highest = self.max_food_level.unwrap_or(least);
-        level("max_food_level", highest, [least, MAX_LEVEL])
+        level("max_food_level", highest, [least, MAX_LEVEL])?;
+        let (name, easiest) = match self.force_coop {
+            true => ("max_food_level", highest),
+            false => ("min_food_level", least),
+        };
+        let most = self.agents.min(SIDES) as u32 * self.max_agent_level;
+        let allowed = format!("at most {most}, what all agents beside it can have together");
+        require(easiest <= most, name, easiest, allowed)
     }
 }
 
@@ -127,7 +137,7 @@ mod tests {
     #[test]
     fn what_is_out_of_range_is_named() {
         type Change = fn(&mut ForagingConfig);
-        let cases: [(Change, &str); 11] = [
+        let cases: [(Change, &str); 14] = [
             (|c| c.rows = 2, "`rows` is 2, but must be 3 to 100"),
             (|c| c.cols = 101, "`cols` is 101"),
             (|c| c.agents = 0, "`agents` is 0, but must be at least 1"),
@@ -147,6 +157,18 @@ mod tests {
                 "`max_food_level` is 2, but must be 3 to 1000",
             ),
             (
+                |c| (c.min_food_level, c.max_food_level) = (5, Some(5)),
+                "`min_food_level` is 5, but must be at most 4, what all agents beside it",
+            ),
+            (
+                |c| (c.force_coop, c.max_food_level) = (true, Some(5)),
+                "`max_food_level` is 5, but must be at most 4",
+            ),
+            (
+                |c| (c.agents, c.min_food_level, c.max_food_level) = (5, 9, Some(9)),
+                "`min_food_level` is 9, but must be at most 8",
+            ),
+            (
                 |c| c.max_food_level = Some(1001),
                 "`max_food_level` is 1001",
             ),
@@ -158,6 +180,20 @@ mod tests {
             change(&mut config);
             let message = config.check().unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    /// Two agents have up to 4 together.
+    #[test]
+    fn food_that_only_some_episodes_agents_can_load_is_allowed() {
+        for (force_coop, levels) in [(false, (4, 4)), (false, (1, 5)), (true, (1, 4))] {
+            let config = ForagingConfig {
+                force_coop,
+                min_food_level: levels.0,
+                max_food_level: Some(levels.1),
+                ..Default::default()
+            };
+            assert_eq!(config.check(), Ok(()), "{levels:?}");
         }
     }
 }
