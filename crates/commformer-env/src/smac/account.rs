@@ -81,7 +81,8 @@ impl Account {
     pub fn reward(&mut self, battle: &Battle, config: &SmacConfig, status: Status) -> f32 {
         let end = match status {
             Status::Terminated if is_won(battle) => config.reward_win,
-            // Not who runs out of time, where that terminates; nor where both sides are beaten, as in SMAC.
+            // Not who runs out of time, where that terminates; nor where both sides are beaten. SMAC does the same, but not
+            // on maps with a Medivac: there it first asks whether no ally is left but Medivacs, and pays this.
             Status::Terminated if is_lost(battle) => config.reward_defeat,
             _ => 0.0,
         };
