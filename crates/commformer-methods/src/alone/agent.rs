@@ -254,15 +254,14 @@ impl TrainedAgent {
 
     /// Leaves a step that is under way, as if it had not begun.
     fn give_up(&mut self) -> Result<(), ModelError> {
-        match (self.step.take(), &mut self.kind) {
-            (
-                Some(_),
-                Kind::Transformer {
-                    gate: Some(gate), ..
-                },
-            ) => gate.keep(&self.gate_carried),
-            _ => Ok(()),
+        if self.step.take().is_some()
+            && let Kind::Transformer {
+                gate: Some(gate), ..
+            } = &mut self.kind
+        {
+            gate.keep(&self.gate_carried)?;
         }
+        Ok(())
     }
 
     /// Ends the step.
