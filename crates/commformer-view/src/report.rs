@@ -120,11 +120,13 @@ impl Report {
         defaults: impl Fn(Kinds<'_>) -> toml::Table,
     ) -> Result<Self, ReportError> {
         let runs: Result<Vec<Run>, _> = folders.iter().map(|folder| Run::read(folder)).collect();
-        Self::of_methods(&Methods::of(runs?)?, &defaults)
+        Self::of_methods(&Methods::of(runs?)?, Vec::new(), &defaults)
     }
 
+    /// `notes` stand before those of the runs.
     fn of_methods(
         methods: &Methods,
+        mut notes: Vec<String>,
         defaults: &impl Fn(Kinds<'_>) -> toml::Table,
     ) -> Result<Self, ReportError> {
         let task = methods.task.as_str();
@@ -146,7 +148,7 @@ impl Report {
             time::section(methods)?,
             config::section(methods, &defaults),
         ]);
-        let notes: Vec<String> = methods.runs().flat_map(|run| run.notes()).collect();
+        notes.extend(methods.runs().flat_map(|run| run.notes()));
         let task = marl_eval::task(methods, &defaults);
         let marl_eval = marl_eval::export(&[(&task, methods)])?;
         let page = Page::new(methods, &sections, &notes).html()?;

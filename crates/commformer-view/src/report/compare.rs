@@ -130,13 +130,14 @@ fn aggregates_of(
 
 /// Those of all scores with some room, or 0 and 1 where that is the scale.
 fn ends_of_profile(name: &str, scored: &[Scored<'_>]) -> [f64; 2] {
-    if names::is_normalised(name) {
+    let scores = || {
+        let scores = scored.iter().flat_map(|method| method.tasks.iter());
+        scores.flatten().copied()
+    };
+    if names::is_normalised(name, scores()) {
         return [0.0, 1.0];
     }
-    let scores = scored
-        .iter()
-        .flat_map(|method| method.tasks.iter().flatten());
-    let [low, high] = ends(scores.copied());
+    let [low, high] = ends(scores());
     let room = ((high - low) * 0.1).max(low.abs() * 0.01).max(1e-6);
     [low - room, high + room]
 }

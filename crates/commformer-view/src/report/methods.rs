@@ -6,12 +6,15 @@ use crate::theme;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::Value;
 
-/// No result depends on threads or on workers and how long they are waited for, another device may round differently, and
-/// the seed is what a method is repeated with.
-const FREE: [&str; 6] = [
+/// No result depends on threads, on workers and how long they are waited for, and on how many checkpoints are kept; another
+/// device may round differently, another machine may have its Python in another place, and the seed is what a method is
+/// repeated with.
+const FREE: [&str; 8] = [
     "run.seed",
     "run.threads",
     "run.device",
+    "run.keep",
+    "env.python",
     "env.workers",
     "env.timeout",
     "env.start_timeout",

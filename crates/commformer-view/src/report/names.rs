@@ -126,14 +126,20 @@ fn plain(path: &str) -> &str {
     inner.or(path.strip_prefix("receiving.")).unwrap_or(path)
 }
 
-/// Whether 1 is the best that a metric can be.
-pub(super) fn is_normalised(metric: &str) -> bool {
+/// Whether 0 and 1 are the worst and the best that a metric can be. An environment of others may call something else by such
+/// a name, per cents say: its scores tell.
+pub(super) fn is_normalised(metric: &str, mut scores: impl Iterator<Item = f64>) -> bool {
+    is_rate(metric) && scores.all(|score| (0.0..=1.0).contains(&score))
+}
+
+/// Whether a metric is the share of something that went well, by its name.
+fn is_rate(metric: &str) -> bool {
     SUCCESS.contains(&metric) || ["sources", "gates_right"].contains(&metric)
 }
 
 /// Whether a higher value is a better run.
 pub(super) fn is_score(metric: &str) -> bool {
-    metric == "return" || is_normalised(metric)
+    metric == "return" || is_rate(metric)
 }
 
 /// Whether a metric is one of [`COMMUNICATION`].

@@ -333,9 +333,10 @@ fn csv_of_methods(methods: &Methods, finals: &Finals) -> String {
 
 /// Every statistic of a metric; the gap only where 1 is the best. None without scores.
 pub(super) fn aggregates(name: &str, scores: &[f64]) -> Vec<(&'static str, Interval)> {
+    let is_normalised = names::is_normalised(name, scores.iter().copied());
     let meant = STATISTICS
         .iter()
-        .filter(|(statistic, _)| *statistic != "optimality gap" || names::is_normalised(name));
+        .filter(|(statistic, _)| *statistic != "optimality gap" || is_normalised);
     let (statistics, functions): (Vec<_>, Vec<_>) = meant.copied().unzip();
     let found = intervals(&[scores], SEED, |groups| {
         functions.iter().map(|of| of(&groups[0])).collect()

@@ -69,7 +69,7 @@ fn a_page_over_all_tasks_has_every_task_method_and_failure() {
     );
     assert!(silent[2].starts_with("0.512 ("), "{silent:?}");
     let overall = text(&report, "tables/overall.csv");
-    assert!(overall.contains("\r\nsilent,3,0,0.5125"), "{overall}");
+    assert!(overall.contains("\r\nsilent,3,0,1,0.5125"), "{overall}");
     // Success, return, messages and bytes.
     let costs = row(&page, "large", "silent").unwrap();
     assert_eq!(costs, ["0.51, 1 failed", "-0.49", "1", "0"]);
@@ -87,6 +87,12 @@ fn a_page_over_all_tasks_has_every_task_method_and_failure() {
                 && of_task.contains("<strong>silent</strong>")
         );
     }
+    // A task's own page does not have the failed run's numbers, and says so.
+    let missing = "silent: 1 of 2 runs failed (seed 2) and is in no number here.";
+    let told = ["small", "large"]
+        .map(|task| text(&report, &format!("{task}/report.html")).contains(missing));
+    assert_eq!(told, [false, true]);
+    assert!(page.contains("3 runs, 1 failed"), "{page}");
     // A learned graph wins on both tasks, whichever runs are drawn.
     let improvements = text(&report, "tables/improvements.csv");
     assert!(

@@ -75,7 +75,7 @@ pub(super) fn same_settings(runs: &[Planned]) -> Vec<(String, String)> {
             faults.push((
                 format!("{place} {}", of(run)),
                 format!(
-                    "the {what} {} and {} have the same settings, but for threads and device at most: they would be the same \
+                    "the {what} {} and {} have the same settings, but for such as no result depends on: they would be the same \
                      run twice; leave one out",
                     name(first),
                     name(run)
@@ -97,7 +97,7 @@ pub(super) fn different_tasks(tasks: &[Named], runs: &[Planned]) -> Vec<(String,
         let differences = first.config.differences(&run.config).unwrap_or_default();
         let different = differences
             .iter()
-            .find(|difference| difference.path.starts_with("env."));
+            .find(|difference| difference.matters() && difference.path.starts_with("env."));
         let Some(different) = different.filter(|_| told.insert(&run.task)) else {
             continue;
         };

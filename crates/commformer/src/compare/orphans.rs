@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 impl Plan {
-    /// Folders of methods and of tasks that hold runs and that the file does not name, a sentence each.
+    /// Runs of methods, tasks and seeds that the file does not name, a sentence for each folder.
     pub fn orphans(&self) -> Vec<String> {
         let mut found = Vec::new();
         for task in folders(&self.folder) {
@@ -14,24 +14,32 @@ impl Plan {
             let is_task = self.tasks.contains(&task);
             for method in folders(&of_task) {
                 let folder = of_task.join(&method);
-                let runs = folders(&folder).into_iter();
-                let runs = runs.filter(|run| is_seed(run) && RunDir::holds_run(&folder.join(run)));
-                let what = match is_task {
-                    true if self.methods.contains(&method) => continue,
-                    true => format!("runs of `{method}`"),
-                    false => format!("runs of `{method}` on `{task}`"),
-                };
-                let runs = runs.count();
-                if runs > 0 {
+                let is_planned = is_task && self.methods.contains(&method);
+                let runs = folders(&folder).into_iter().filter_map(|run| {
+                    let seed = seed(&run).filter(|_| RunDir::holds_run(&folder.join(&run)))?;
+                    (!is_planned || !self.has_seed(seed)).then(|| seed.to_string())
+                });
+                let runs: Vec<String> = runs.collect();
+                let (number, seeds) = (runs.len(), runs.join(", "));
+                if number > 0 {
+                    let what = match (is_planned, is_task) {
+                        (true, _) => format!("runs of seeds ({seeds})"),
+                        (false, true) => format!("runs of `{method}` ({number})"),
+                        (false, false) => format!("runs of `{method}` on `{task}` ({number})"),
+                    };
                     let folder = folder.display();
                     found.push(format!(
-                        "{folder} holds {what} ({runs}), which the file does not name: they stay as they are, and are \
-                         not in the report."
+                        "{folder} holds {what}, which the file does not name: they stay as they are, and are not in the \
+                         report."
                     ));
                 }
             }
         }
         found
+    }
+
+    fn has_seed(&self, seed: u64) -> bool {
+        self.runs.iter().any(|run| run.seed == seed)
     }
 }
 
@@ -46,9 +54,9 @@ fn folders(folder: &Path) -> Vec<String> {
     names
 }
 
-fn is_seed(name: &str) -> bool {
-    let number = name.strip_prefix("seed-");
-    number.is_some_and(|number| number.parse::<u64>().is_ok())
+/// That of a run by the name of its folder.
+fn seed(name: &str) -> Option<u64> {
+    name.strip_prefix("seed-")?.parse().ok()
 }
 
 #[cfg(test)]
@@ -72,6 +80,8 @@ mod tests {
         };
         for folder in [
             "signal/a/seed-1",
+            "signal/a/seed-3",
+            "signal/a/seed-4",
             "signal/commformer/seed-1",
             "signal/commformer/seed-2",
             "old/a/seed-1",
@@ -82,9 +92,10 @@ mod tests {
             begun(folder);
         }
         let found = plan.orphans();
-        assert_eq!(found.len(), 2, "{found:?}");
+        assert_eq!(found.len(), 3, "{found:?}");
         for (found, part) in found.iter().zip([
             "old/a holds runs of `a` on `old` (1), which the file does not name",
+            "signal/a holds runs of seeds (3, 4), which the file does not name",
             "signal/commformer holds runs of `commformer` (2), which the file does not name",
         ]) {
             assert!(found.contains(part), "{found}");

@@ -162,18 +162,22 @@ impl Reader<'_> {
             self.take(&mut taken, &name)?;
             let mut preset = self.text(&mut settings, &place, "preset")?;
             let config = self.config(&mut settings, &place)?;
-            let kind = settings.get("env").and_then(|env| env.get("kind"));
-            if preset.is_none() && config.is_none() && kind.is_none() {
-                // Most tasks are named as their presets.
-                preset = Some(self.preset_called(&name)?);
-            }
             let own = (settings, self.source(&place));
             let layers = config.into_iter().chain(common.cloned()).chain([own]);
+            let layers: Vec<(Table, Source)> = layers.collect();
+            let sets_kind = |(table, _): &(Table, Source)| {
+                let env = table.get("env");
+                env.is_some_and(|env| env.get("kind").is_some())
+            };
+            if preset.is_none() && !layers.iter().any(sets_kind) {
+                // Most tasks are named as their presets. Any other would be the default task under its name.
+                preset = Some(self.preset_called(&name)?);
+            }
             tasks.push(Named {
                 table: name.clone(),
                 name,
                 preset,
-                layers: layers.collect(),
+                layers,
             });
         }
         match tasks.is_empty() {

@@ -2,6 +2,7 @@
 
 use super::plan::Planned;
 use crate::run_dir::RunDir;
+use commformer_train::{CheckpointStore, Which};
 use commformer_view::RunLog;
 use commformer_view::record::Outcome;
 use std::fmt;
@@ -18,7 +19,7 @@ pub enum State {
     Begun(u64),
     /// At its end.
     Finished(Box<Outcome>),
-    /// Numbers were not finite: it would end there again. What it said.
+    /// Numbers were not finite, and it would end there again. What it said.
     Failed(String),
 }
 
@@ -32,10 +33,9 @@ impl State {
         if let Ok(Some(outcome)) = Outcome::read(folder) {
             return Self::Finished(Box::new(outcome));
         }
-        if folder.join(RunLog::FAILURE).exists() {
-            let said = last_words(&run.beside("log"), 0);
+        if folder.join(RunLog::FAILURE).exists() && repeats(folder) {
             let known = "numbers were not finite; failure.json in its folder says which";
-            return Self::Failed(said.unwrap_or_else(|| known.to_owned()));
+            return Self::Failed(run.last_failure().unwrap_or_else(|| known.to_owned()));
         }
         let log = RunLog::read(folder).unwrap_or_default();
         Self::Begun(log.steps())
@@ -61,7 +61,14 @@ impl fmt::Display for State {
     }
 }
 
-/// The last error that a run has written to its log from some byte on.
+/// Whether a run that goes on does what it did before: environments that cannot be saved begin other episodes.
+fn repeats(folder: &Path) -> bool {
+    let newest = CheckpointStore::open(folder).and_then(|store| store.load(Which::Latest));
+    newest.map_or(true, |newest| newest.checkpoint.state.envs.is_some())
+}
+
+/// The error with which a run ended, as it stands in its log from some byte on: all of its lines, of which the last can be
+/// those of an environment in Python.
 pub(super) fn last_words(log: &Path, from: u64) -> Option<String> {
     /// An error is not longer.
     const LONGEST: u64 = 16_384;
@@ -72,12 +79,13 @@ pub(super) fn last_words(log: &Path, from: u64) -> Option<String> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
-    let error = text
-        .lines()
-        .rev()
-        .find_map(|line| line.strip_prefix("error: "));
+    let begin = text.strip_prefix("error: ");
+    let error = begin.or_else(|| Some(text.split_once("\nerror: ")?.1));
     let panicked = || text.lines().rev().find(|line| line.contains("panicked at"));
-    error.or_else(panicked).map(str::to_owned)
+    error
+        .map(str::trim_end)
+        .or_else(panicked)
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -85,19 +93,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_error_of_this_attempt_counts() {
+    fn the_whole_error_of_this_attempt_counts() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         assert_eq!(last_words(&log, 0), None);
         let first = "error: the disk is full\n";
-        std::fs::write(
-            &log,
-            format!("{first}1 of 2 steps\nerror: no memory\nbye\n"),
-        )
-        .unwrap();
-        assert_eq!(last_words(&log, 0).as_deref(), Some("no memory"));
-        std::fs::write(&log, format!("{first}1 of 2 steps\n")).unwrap();
+        let second = "worker 0 failed; it said:\nerror: no display\nNoDisplay: :0";
+        std::fs::write(&log, format!("{first}1 of 2 steps\nerror: {second}\n")).unwrap();
+        let from = first.len() as u64;
+        assert_eq!(last_words(&log, from).as_deref(), Some(second));
+        std::fs::write(&log, first).unwrap();
         assert_eq!(last_words(&log, 0).as_deref(), Some("the disk is full"));
-        assert_eq!(last_words(&log, first.len() as u64), None);
+        assert_eq!(last_words(&log, from), None);
     }
 }

@@ -14,11 +14,20 @@ pub struct Difference {
     pub values: [Option<String>; 2],
 }
 
-/// What may differ from a run that goes on: no result depends on threads, and another machine may have another device.
-const FREE: [&str; 2] = ["run.threads", "run.device"];
+/// What may differ from a run that goes on: no result depends on threads, on workers and how long they are waited for, and on
+/// how many checkpoints are kept; another machine may have another device, and its Python in another place.
+const FREE: [&str; 7] = [
+    "run.threads",
+    "run.device",
+    "run.keep",
+    "env.workers",
+    "env.timeout",
+    "env.start_timeout",
+    "env.python",
+];
 
-/// What may differ, besides, between the processes of a run: what the first alone does, and where a machine has its Python.
-const OF_ONE: [&str; 3] = ["run.keep", "run.weights", "env.python"];
+/// What may differ, besides, between the processes of a run: what the first alone does.
+const OF_ONE: [&str; 1] = ["run.weights"];
 
 /// What chooses the other keys of its section.
 const KINDS: [&str; 2] = ["env.kind", "method.kind"];
@@ -117,5 +126,34 @@ impl Difference {
     pub fn told(&self) -> String {
         let [own, asked] = self.shown();
         format!("{} is {own} there and {asked} here", self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Overrides;
+
+    #[test]
+    fn what_no_result_depends_on_does_not_matter() {
+        let of = |set: &[&str]| Config::resolve(None, &Overrides::set(set)).unwrap();
+        let python = ["env.kind='python'", "env.make='mine:make'"];
+        let free = [
+            "env.python='/opt/python'",
+            "env.timeout=300",
+            "env.start_timeout=300",
+            "env.workers=2",
+            "run.threads=3",
+            "run.keep=9",
+        ];
+        let plain = of(&python);
+        let other = of(&[&python[..], &free].concat());
+        let differences = plain.differences(&other).unwrap();
+        assert_eq!(differences.len(), free.len(), "{differences:?}");
+        assert!(!differences.iter().any(Difference::matters));
+        let settings = [&plain, &other].map(|config| config.settings_that_matter().unwrap());
+        assert_eq!(settings[0], settings[1]);
+        let slower = of(&[&python[..], &["ppo.lr=1e-5"]].concat());
+        assert!(plain.differences(&slower).unwrap()[0].matters());
     }
 }

@@ -80,9 +80,12 @@ impl Report {
                 ));
                 continue;
             }
-            let report = Self::of_methods(begun, &defaults)?;
-            if let Some(first) = report.notes.first() {
-                let found = count(report.notes.len(), "remark");
+            let failures = across.failures(&task.name);
+            // This page has a section of them.
+            let told = failures.len();
+            let report = Self::of_methods(begun, failures, &defaults)?;
+            if let [first, ..] = &report.notes[told..] {
+                let found = count(report.notes.len() - told, "remark");
                 notes.push(format!(
                     "{}: {found} on its page; the first is: {first}",
                     task.name
@@ -146,13 +149,34 @@ impl<'a> Across<'a> {
         }
     }
 
+    /// All runs of a task by a method.
+    fn of(&self, task: &str, method: &str) -> impl Iterator<Item = &'a Compared> {
+        let is_of = move |run: &&Compared| run.task == task && run.method == method;
+        self.runs.iter().filter(is_of)
+    }
+
     /// Runs that failed, of a task and a method.
     fn failed(&self, task: &str, method: &str) -> usize {
-        let of = self
-            .runs
-            .iter()
-            .filter(|run| run.task == task && run.method == method);
+        let of = self.of(task, method);
         of.filter(|run| run.failed.is_some()).count()
+    }
+
+    /// What the page of a task must say of runs that it has no numbers of: a sentence for each method that failed.
+    fn failures(&self, task: &str) -> Vec<String> {
+        let told = |method: &&str| {
+            let failed = self.of(task, method).filter(|run| run.failed.is_some());
+            let seeds: Vec<String> = failed.map(|run| run.seed.to_string()).collect();
+            (!seeds.is_empty()).then(|| {
+                format!(
+                    "{method}: {} of {} failed (seed {}) and {} in no number here.",
+                    seeds.len(),
+                    count(self.of(task, method).count(), "run"),
+                    seeds.join(", "),
+                    if seeds.len() == 1 { "is" } else { "are" },
+                )
+            })
+        };
+        self.methods.iter().filter_map(told).collect()
     }
 
     /// The list at the top.
@@ -163,7 +187,13 @@ impl<'a> Across<'a> {
             let (runs, begun) = runs.fold((0, 0), |(runs, begun), run| {
                 (runs + 1, begun + usize::from(run.outcome.is_none()))
             });
-            Head::of(index, name, counted(runs, begun))
+            let failed = self.runs.iter().filter(|run| run.method == **name);
+            let failed = failed.filter(|run| run.failed.is_some()).count();
+            let mut told = counted(runs, begun);
+            if failed > 0 {
+                told += &format!(", {failed} failed");
+            }
+            Head::of(index, name, told)
         };
         self.methods.iter().enumerate().map(head).collect()
     }

@@ -62,7 +62,7 @@ pub(super) fn sections(
     let all: Aggregates = all.collect();
     let drawn = drawn(across.methods.len(), &all);
     Ok(vec![
-        over_tasks(scores, &common, &all, &drawn)?,
+        over_tasks(across, scores, &common, &all, &drawn)?,
         efficiency::section(across, scores, &drawn)?,
         bytes::section(across, scores, &drawn)?,
     ])
@@ -88,6 +88,7 @@ fn left_out(methods: usize) -> String {
 
 /// `common` has the scores on the common scale.
 fn over_tasks(
+    across: &Across<'_>,
     scores: &[TaskScores<'_>],
     common: &[Scored<'_>],
     all: &Aggregates,
@@ -118,7 +119,7 @@ fn over_tasks(
             alone(&own),
             left_out(common.len())
         )];
-        means(scores, common, all, &mut section)?;
+        means(across, scores, common, all, &mut section)?;
         let mut csv = Csv::new(&["method", "threshold", "share", "low", "high"]);
         let labels = ("All tasks", "common scale");
         let is_drawn = |number| drawn.contains(&number);
@@ -134,12 +135,13 @@ fn over_tasks(
 
 /// The interquartile mean of each method over all tasks on the common scale.
 fn means(
+    across: &Across<'_>,
     scores: &[TaskScores<'_>],
     common: &[Scored<'_>],
     all: &Aggregates,
     section: &mut Section,
 ) -> Result<(), ChartError> {
-    let mut csv = Csv::new(&["method", "runs", "begun", "iqm", "low", "high"]);
+    let mut csv = Csv::new(&["method", "runs", "begun", "failed", "iqm", "low", "high"]);
     let mut rows = Vec::new();
     for method in common {
         let runs: usize = method.tasks.iter().map(Vec::len).sum();
@@ -147,13 +149,15 @@ fn means(
             let of_task = &scores.task.methods.list[method.number];
             scores.finals.begun(&of_task.runs)
         };
-        let placed = scores.iter().filter(|scores| !scores.is_level());
-        let begun: usize = placed.map(begun).sum();
+        let failed = |scores: &TaskScores<'_>| across.failed(&scores.task.name, method.name);
+        let placed = || scores.iter().filter(|scores| !scores.is_level());
+        let counted = [runs, placed().map(begun).sum(), placed().map(failed).sum()];
         if let Some(&interval) = all.get(&method.number) {
             let Interval { value, low, high } = interval;
+            let counted = counted.map(|runs| runs as f64);
             csv.push(
                 &[method.name],
-                &[runs as f64, begun as f64, value, low, high],
+                &[&counted[..], &[value, low, high]].concat(),
             );
             rows.push(Row {
                 name: method.name.to_owned(),

@@ -14,6 +14,10 @@ pub(super) struct TaskScores<'a> {
     pub finals: Finals,
     /// The metric by which methods are compared.
     pub metric: String,
+    /// How many runs have a score.
+    runs: usize,
+    /// Whether its own scale is the common one.
+    is_normalised: bool,
     /// Where 0 and 1 of the common scale are; of a return, the first is above the second as long as no run is at its end.
     scale: [f64; 2],
 }
@@ -29,13 +33,18 @@ impl<'a> TaskScores<'a> {
         let known = |name: &&&str| names.iter().any(|known| known == **name);
         let metric = SUCCESS.iter().find(known).map_or("return", |name| *name);
         let all = task.methods.list.iter();
-        let all = all.flat_map(|method| finals.scores(&method.runs, metric));
-        let scale = match names::is_normalised(metric) {
+        let all: Vec<f64> = all
+            .flat_map(|method| finals.scores(&method.runs, metric))
+            .collect();
+        let is_normalised = names::is_normalised(metric, all.iter().copied());
+        let scale = match is_normalised {
             true => [0.0, 1.0],
-            false => ends(all),
+            false => ends(all.iter().copied()),
         };
         Self {
             task,
+            runs: all.len(),
+            is_normalised,
             finals,
             metric: metric.to_owned(),
             scale,
@@ -47,8 +56,11 @@ impl<'a> TaskScores<'a> {
         let Name { title, .. } = Name::of(&self.metric);
         let title = title.to_lowercase();
         let name = &self.task.name;
-        match names::is_normalised(&self.metric) {
+        match self.is_normalised {
             true => format!("{name}: {title}"),
+            false if self.is_level() && self.runs == 1 => {
+                format!("{name}: left out, for one run alone makes no scale of the {title}")
+            }
             false if self.is_level() => {
                 format!("{name}: left out, for the {title} of all runs is the same")
             }

@@ -128,8 +128,8 @@ impl Compare {
         }
         let line = self.line();
         super::say(&format!(
-            "`{line}` goes on with what can go on. A run whose numbers were not finite would end there again: change its \
-             settings and remove its folder, and it begins anew"
+            "`{line}` goes on with what can go on. Where numbers of a built-in task were not finite, the run would end there \
+             again: change its settings and remove its folder, and it begins anew"
         ));
         Ok(ExitCode::FAILURE)
     }

@@ -148,6 +148,18 @@ fn a_file_that_is_named_lies_beside_this_one() {
     assert_eq!(layers[0].0["ppo"]["clip"].as_float(), Some(0.05));
     // Its own settings go over those of the file.
     assert_eq!(layers[1].0["ppo"]["lr"].as_float(), Some(0.5));
+    // A task has its preset below its file, unless that chooses a task.
+    let task = |name: &str, file: &str| {
+        std::fs::write(folder.path().join("task.toml"), file).unwrap();
+        let text = format!("seeds = [1]\n[tasks.{name}]\nconfig = 'task.toml'\n");
+        std::fs::write(&path, text).unwrap();
+        Format::read(&path).map(|format| format.tasks[0].preset.clone())
+    };
+    let settings = "[ppo]\nclip = 0.05\n";
+    assert_eq!(task("signal", settings).unwrap().as_deref(), Some("signal"));
+    assert_eq!(task("mine", "env.kind = 'signal'\n").unwrap(), None);
+    let said = task("mine", settings).unwrap_err().to_string();
+    assert!(said.contains("mine"), "{said}");
     std::fs::write(&path, text.replace("authors.toml", "none.toml")).unwrap();
     let said = Format::read(&path).unwrap_err().to_string();
     assert!(said.contains("none.toml"), "{said}");

@@ -291,7 +291,7 @@ fn a_run_is_as_far_as_its_folder_says() {
     assert_eq!(State::of(run), State::Begun(0));
     fs::write(run.folder.join("failure.json"), "{}").unwrap();
     assert!(matches!(State::of(run), State::Failed(why) if why.contains("failure.json")));
-    fs::write(run.beside("log"), "error: numbers were not finite\n").unwrap();
+    fs::write(run.beside("failed"), "numbers were not finite").unwrap();
     assert_eq!(
         State::of(run).to_string(),
         "failed: numbers were not finite"
