@@ -38,7 +38,7 @@ pub struct GatePlan {
     /// hears.
     pub start: f64,
     /// The share of the run after `start` in which the budget tightens from receiving everything to what it
-    /// allows in the end.
+    /// allows in the end; at most what is left of the run.
     pub ramp: f64,
     /// Weight of the entropy of the gates' decisions in the loss at the run's beginning; it falls
     /// linearly to 0 at its end.
@@ -63,8 +63,10 @@ impl GatePlan {
     /// run is over, in [0, 1]; `None` while the gates are not in force.
     pub fn ramp_at(&self, progress: f64) -> Option<f64> {
         let since = progress - self.start;
-        (since >= 0.0).then(|| match self.ramp > 0.0 {
-            true => (since / self.ramp).min(1.0),
+        // The budget is in force by the end of the run, however late its gates begin.
+        let ramp = self.ramp.min(1.0 - self.start);
+        (since >= 0.0).then(|| match ramp > 0.0 {
+            true => (since / ramp).min(1.0),
             false => 1.0,
         })
     }

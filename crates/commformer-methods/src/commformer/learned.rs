@@ -18,6 +18,14 @@ impl LearnedGraph for TeamPolicy {
         ))
     }
 
+    fn full(&self) -> PolicyResult<Tensor> {
+        Ok(graph::exact(
+            self.model.edge_logits(),
+            usize::MAX,
+            self.self_edge,
+        ))
+    }
+
     fn sample(&self, gumbel: &Tensor) -> PolicyResult<SampledGraphs> {
         let logits = self.model.edge_logits();
         let graph::Sample { graph, order } = graph::sample(

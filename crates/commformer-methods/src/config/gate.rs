@@ -84,7 +84,7 @@ pub struct GateConfig {
     #[default = 0.3]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub start: f64,
-    /// Share of the run after `start` in which the allowed rate falls from 1 to the target.
+    /// Share of the run after `start`, at most what is left of it, in which the allowed rate falls from 1 to the target.
     #[default = 0.25]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub ramp: f64,

@@ -21,6 +21,9 @@ pub trait LearnedGraph {
     /// The graph of execution: each row's k largest logits, (N, N).
     fn exact(&self) -> PolicyResult<Tensor>;
 
+    /// The graph in which everybody hears everybody, (N, N), with such entries of agents' own as graphs that are learned have.
+    fn full(&self) -> PolicyResult<Tensor>;
+
     /// Draws a graph for each group of `gumbel` noise, (G, N, N).
     fn sample(&self, gumbel: &Tensor) -> PolicyResult<SampledGraphs>;
 

@@ -24,8 +24,13 @@ pub enum Drawn {
     Once(Tensor),
     /// Acting is on the exact graph, every update draws anew: `RolloutGraph::Exact`.
     Anew,
-    /// A graph for each group; each row's senders as they were drawn, (G, N, k).
-    Groups(Tensor),
+    /// A graph for each group.
+    Groups {
+        /// Each row's senders as they were drawn, (G, N, k).
+        order: Tensor,
+        /// The log-probability of each row, (G, N), when it was drawn.
+        log_probs: Tensor,
+    },
 }
 
 impl Graphs {
@@ -49,7 +54,7 @@ impl Graphs {
 
     /// Share of the edges between agents of the `exact` graph, (N, N), that these have; `None` if none was drawn.
     pub fn agreement(&self, exact: &Tensor) -> Result<Option<f64>, tch::TchError> {
-        if !matches!(self.drawn, Some(Drawn::Groups(_) | Drawn::Once(_))) {
+        if !matches!(self.drawn, Some(Drawn::Groups { .. } | Drawn::Once(_))) {
             return Ok(None);
         }
         let own = Tensor::eye(exact.size()[0], (Kind::Float, exact.device()));
@@ -103,10 +108,10 @@ pub fn draw<P: Policy>(
             GraphPlan::Learned(config) => config,
         };
         let graph = learned_graph(policy)?;
-        let exact = graph.exact()?.unsqueeze(0);
         if iteration < config.warmup {
-            return Ok(Graphs::fixed(exact.ones_like()));
+            return Ok(Graphs::fixed(graph.full()?.unsqueeze(0)));
         }
+        let exact = graph.exact()?.unsqueeze(0);
         if progress >= config.post_stable {
             return Ok(Graphs::fixed(exact));
         }
@@ -115,9 +120,13 @@ pub fn draw<P: Policy>(
         Ok(match (config.estimator, config.rollout) {
             (Estimator::ScoreFunction, _) => {
                 let sampled = sample(graph, &noise(config.drawn_graphs(envs).min(envs)))?;
+                let log_probs = graph.log_probs(&sampled.order)?;
                 Graphs {
                     acting: sampled.graphs.detach(),
-                    drawn: Some(Drawn::Groups(sampled.order)),
+                    drawn: Some(Drawn::Groups {
+                        order: sampled.order,
+                        log_probs,
+                    }),
                 }
             }
             (Estimator::StraightThrough, RolloutGraph::Sampled) => {
@@ -175,7 +184,10 @@ mod tests {
         let order = Tensor::zeros([2, 3, 1], (Kind::Int64, Device::Cpu));
         let drawn = Graphs {
             acting: acting.shallow_clone(),
-            drawn: Some(Drawn::Groups(order)),
+            drawn: Some(Drawn::Groups {
+                order,
+                log_probs: Tensor::zeros([2, 3], (Kind::Float, Device::Cpu)),
+            }),
         };
         assert_eq!(drawn.agreement(&exact).unwrap(), Some(0.5));
         assert_eq!(Graphs::fixed(acting).agreement(&exact).unwrap(), None);

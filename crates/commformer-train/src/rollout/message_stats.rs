@@ -36,7 +36,7 @@ pub(crate) struct StepMessages<'a> {
 pub(crate) struct Received {
     /// Messages along edges.
     pub messages: f64,
-    /// They as a share of what it could take in; without anybody to hear, whether its gate is open.
+    /// They as a share of what it could take in; without anybody to hear, whether its gate is open, and 0 of gates for edges.
     pub share: f64,
 }
 
@@ -57,7 +57,7 @@ impl StepMessages<'_> {
             share: if possible > 0.0 {
                 messages / possible
             } else {
-                self.gate(receiver, receiver)
+                self.alone(receiver)
             },
         }
     }
@@ -73,6 +73,15 @@ impl StepMessages<'_> {
             0 => 1.0,
             1 => f64::from(self.open[receiver]),
             width => f64::from(self.open[receiver * width + sender]),
+        }
+    }
+
+    /// Whether the gate of a receiver who has nobody to hear is open. Gates of edges have none then: what their entry for
+    /// itself says is not learned.
+    fn alone(&self, receiver: usize) -> f64 {
+        match self.open.len() == self.active.len() * self.active.len() {
+            true => 0.0,
+            false => self.gate(receiver, receiver),
         }
     }
 
@@ -280,5 +289,9 @@ mod tests {
         let open = [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0];
         let some = stats(&open, &[true; 3]);
         assert_eq!((some.messages, some.open), (1.0, 0.5));
+        // Where agent 2 has left the others' gates count; nobody is left for receiver 2 then, and its own entry is no gate.
+        let own = [0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+        assert_eq!(stats(&own, &[true, true, false]).open, 2.0);
+        assert_eq!(stats(&own, &[false, false, true]).open, 0.0);
     }
 }

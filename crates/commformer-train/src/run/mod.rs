@@ -337,6 +337,25 @@ mod tests {
     }
 
     #[test]
+    fn a_budget_is_in_force_by_the_end_of_the_run() {
+        for (start, ramp, expected) in [
+            (0.25, 0.25, [None, Some(0.5), Some(1.0), Some(1.0)]),
+            (0.5, 1.0, [None, None, Some(0.5), Some(1.0)]),
+            (1.0, 0.25, [None, None, None, Some(1.0)]),
+        ] {
+            let plan = GatePlan {
+                start,
+                ramp,
+                entropy_coef: 0.0,
+                budget: Box::new(Quarter),
+                payment: Payment::Rewards,
+            };
+            let found = [0.125, 0.375, 0.75, 1.0].map(|progress| plan.ramp_at(progress));
+            assert_eq!(found, expected, "{start}, {ramp}");
+        }
+    }
+
+    #[test]
     fn with_gates_the_budget_goes_before_the_score_and_messages_cost() {
         let plan = GatePlan {
             start: 0.0,

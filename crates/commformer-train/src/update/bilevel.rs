@@ -67,13 +67,15 @@ pub fn group_advantages(
     (advantages, present.len())
 }
 
-/// The score-function loss: minus the mean over the `compared` groups and the receivers of advantage x
-/// log-probability of the receiver's row, less `entropy_coef` times the rows' mean entropy. It needs no pass through the
-/// policy. The direction of the first term's gradient is right on average, up to the division by the groups' standard
-/// deviation; its length is (G - 1) / G of that, since each group counts in the mean that it is compared with.
+/// The score-function loss: minus the mean over the `compared` groups and the receivers of advantage x how much likelier the
+/// receiver's row has become since it was drawn, less `entropy_coef` times the rows' mean entropy. Its gradient in the first
+/// step after a rollout is that of advantage x log-probability; in later ones it is that of the rows as they are by then. It
+/// needs no pass through the policy. The direction of the first term's gradient is right on average, up to the division by
+/// the groups' standard deviation; its length is (G - 1) / G of that, since each group counts in the mean that it is compared
+/// with. `drawn` has the rows' log-probabilities when they were drawn, (G, N).
 pub fn score_function_loss(
     graph: &dyn LearnedGraph,
-    order: &Tensor,
+    (order, drawn): (&Tensor, &Tensor),
     (advantages, compared): (ArrayView2<'_, f32>, usize),
     entropy_coef: f64,
 ) -> PolicyResult<Tensor> {
@@ -82,7 +84,8 @@ pub fn score_function_loss(
     let advantages = Tensor::from_slice(&flat)
         .view([groups as i64, agents as i64])
         .to_device(order.device());
-    let gain = (advantages * graph.log_probs(order)?).sum(Kind::Float);
+    let likelier = (graph.log_probs(order)? - drawn).exp();
+    let gain = (advantages * likelier).sum(Kind::Float);
     let gain = gain / (compared.max(1) * agents) as f64;
     Ok(-gain - graph.entropy()?.mean(Kind::Float) * entropy_coef)
 }

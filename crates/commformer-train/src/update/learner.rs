@@ -229,13 +229,13 @@ impl<P: Policy> Learner<P> {
         let draw = update * objective.ppo.minibatches as u64;
         let noise = match &graphs.drawn {
             None => return Ok(()),
-            Some(Drawn::Groups(order)) => {
+            Some(Drawn::Groups { order, log_probs }) => {
                 let (advantages, compared) =
                     bilevel::group_advantages(&experience.outcomes, graphs, envs.start);
                 let graph = learned_graph(&self.policy)?;
                 let loss = bilevel::score_function_loss(
                     graph,
-                    order,
+                    (order, log_probs),
                     (advantages.view(), compared),
                     schedule.entropy_weight(objective.progress),
                 )?;

@@ -161,10 +161,13 @@ impl TeamGate {
                 let edges = graph.others();
                 let possible = sum_last(&edges); // (1 or B, N)
                 let messages = sum_last(&(&open * &edges)); // (B, N)
-                let evaluation = GateEvaluation::StraightThrough {
-                    share: &messages / possible.clamp_min(1.0),
-                    messages,
+                let share = &messages / possible.clamp_min(1.0);
+                // Without anybody to hear it is counted whether the gate is open, so that this has its price as well.
+                let share = match gate.config().per {
+                    Per::Receiver => share.where_self(&possible.gt(0.0), &open.squeeze_dim(-1)),
+                    Per::Edge => share,
                 };
+                let evaluation = GateEvaluation::StraightThrough { share, messages };
                 Ok((Some(evaluation), Some(open)))
             }
         }

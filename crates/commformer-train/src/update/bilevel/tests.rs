@@ -119,10 +119,70 @@ fn scores_belong_to_the_rows_that_were_drawn() {
     let order = Tensor::from_slice(&[1_i64, 0, 1, 0, 1, 0]).view([3, 2, 1]);
     let advantages = array![[1.0_f32, -1.0], [2.0, 0.5], [-3.0, 4.0]];
     let rows = Rows(array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
-    let loss = score_function_loss(&rows, &order, (advantages.view(), 3), 0.0).unwrap();
-    // The mean over six rows.
-    let expected = -(1.0 - 2.0 + 2.0 * 3.0 + 0.5 * 4.0 - 3.0 * 5.0 + 4.0 * 6.0) / 6.0;
-    assert!((loss.double_value(&[]) - expected).abs() < 1e-6, "{loss}");
+    // As they were drawn each row was as likely as all others.
+    let drawn = Tensor::zeros([3, 2], (Kind::Float, Device::Cpu));
+    let loss = score_function_loss(&rows, (&order, &drawn), (advantages.view(), 3), 0.0).unwrap();
+    // The mean over six rows, each weighed by how much likelier it has become.
+    let weighed = [
+        (1.0, 1.0),
+        (-1.0, 2.0),
+        (2.0, 3.0),
+        (0.5, 4.0),
+        (-3.0, 5.0),
+        (4.0, 6.0),
+    ];
+    let expected = -weighed
+        .map(|(score, log_prob): (f64, f64)| score * log_prob.exp())
+        .iter()
+        .sum::<f64>()
+        / 6.0;
+    let found = loss.double_value(&[]);
+    assert!((found / expected - 1.0).abs() < 1e-6, "{found}, {expected}");
+}
+
+/// One row of three senders, of which each was drawn once from even odds.
+struct Row(Tensor);
+
+impl LearnedGraph for Row {
+    fn edge_logits(&self) -> Tensor {
+        self.0.shallow_clone()
+    }
+    fn exact(&self) -> PolicyResult<Tensor> {
+        unreachable!("of rollouts alone")
+    }
+    fn full(&self) -> PolicyResult<Tensor> {
+        unreachable!("of rollouts alone")
+    }
+    fn sample(&self, _: &Tensor) -> PolicyResult<crate::SampledGraphs> {
+        unreachable!("of rollouts alone")
+    }
+    fn log_probs(&self, _: &Tensor) -> PolicyResult<Tensor> {
+        Ok(self.0.log_softmax(-1, Kind::Float).view([3, 1]))
+    }
+    fn entropy(&self) -> PolicyResult<Tensor> {
+        Ok(Tensor::zeros([1], (Kind::Float, Device::Cpu)))
+    }
+}
+
+/// Later steps of an iteration point where the expected score of the rows as they are by then grows.
+#[test]
+fn draws_of_before_tell_the_gradient_of_now() {
+    let scores = array![[1.0_f32], [0.5], [-1.5]];
+    let drawn = Tensor::from_slice(&[(1.0_f32 / 3.0).ln(); 3]).view([3, 1]);
+    let order = Tensor::from_slice(&[0_i64, 1, 2]).view([3, 1, 1]);
+    for moved in [[0.0_f32, 0.0, 0.0], [1.0, -0.5, 0.3]] {
+        let row = Row(Tensor::from_slice(&moved).set_requires_grad(true));
+        let loss = score_function_loss(&row, (&order, &drawn), (scores.view(), 3), 0.0).unwrap();
+        let expected = -(row.0.softmax(-1, Kind::Float)
+            * Tensor::from_slice(&[1.0_f32, 0.5, -1.5]))
+        .sum(Kind::Float);
+        let [found, expected] = [loss, expected]
+            .map(|loss| Tensor::run_backward(&[loss], &[&row.0], false, false).remove(0));
+        assert!(
+            found.allclose(&expected, 1e-5, 1e-6, false),
+            "{found} {expected}"
+        );
+    }
 }
 
 /// A graph with the same log-probabilities for all draws, (G, N), and an entropy of 1 of each of two rows.
@@ -133,6 +193,9 @@ impl LearnedGraph for Rows {
         unreachable!("of the trainer alone")
     }
     fn exact(&self) -> PolicyResult<Tensor> {
+        unreachable!("of rollouts alone")
+    }
+    fn full(&self) -> PolicyResult<Tensor> {
         unreachable!("of rollouts alone")
     }
     fn sample(&self, _: &Tensor) -> PolicyResult<crate::SampledGraphs> {
@@ -217,12 +280,13 @@ fn groups_that_are_not_compared_do_not_weaken_the_others() {
     let loss = |advantages: &Array2<f32>, compared| {
         let groups = advantages.dim().0 as i64;
         let order = order.narrow(0, 0, groups);
-        let rows = Rows(advantages.mapv(|_| -2.0));
-        let loss = score_function_loss(&rows, &order, (advantages.view(), compared), 0.5);
+        let rows = Rows(advantages.mapv(|_| 2.0_f32.ln()));
+        let drawn = Tensor::zeros([groups, 2], (Kind::Float, Device::Cpu));
+        let loss = score_function_loss(&rows, (&order, &drawn), (advantages.view(), compared), 0.5);
         loss.unwrap().double_value(&[])
     };
     let two = array![[1.0, 3.0], [2.0, 2.0]];
     let four = array![[0.0, 0.0], [0.0, 0.0], [1.0, 3.0], [2.0, 2.0]];
-    assert_eq!(loss(&two, 2), 4.0 - 0.5);
+    assert!((loss(&two, 2) + 4.0 + 0.5).abs() < 1e-6);
     assert_eq!(loss(&four, 2), loss(&two, 2));
 }

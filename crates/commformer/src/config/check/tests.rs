@@ -268,6 +268,10 @@ fn settings_that_do_not_go_together_are_refused() {
         &["only a learned gate", "--set gate.per=edge"],
     );
     check(
+        "graph.estimator=straight-through graph.rollout=exact gate.mode=learned gate.per=edge",
+        &["none of those that were taken", "gate.estimator"],
+    );
+    check(
         "gate.closed=stale",
         &["nothing is ever closed", "gate.mode"],
     );
