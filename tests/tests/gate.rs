@@ -281,7 +281,7 @@ fn signal_is_listened_to_when_the_cue_says_so() {
         "env.cue_probability=0.25",
         "graph.sparsity=0.4",
         "run.threads=2",
-        "run.steps=100000",
+        "run.steps=50000",
         "gate.mode='learned'",
     ];
     let config = common::resolve("signal", &set);

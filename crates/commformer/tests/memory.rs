@@ -66,15 +66,15 @@ fn a_run_takes_what_was_estimated() {
     for (preset, set) in [
         (
             "predator-prey",
-            &["rollout.num_envs=1000", "run.steps=50000"][..],
+            &["rollout.num_envs=500", "run.steps=25000"][..],
         ),
         (
             "predator-prey",
             &[
-                "ppo.chunk=5000",
+                "ppo.chunk=2500",
                 "ppo.minibatches=1",
-                "rollout.num_envs=200",
-                "run.steps=10000",
+                "rollout.num_envs=100",
+                "run.steps=5000",
             ],
         ),
         ("predator-prey", &["policy.embed_dim=256", "run.steps=4000"]),
