@@ -18,7 +18,7 @@ use tempfile::TempDir;
 const RUN: &str = "train predator-capture-prey --run run --threads 1 --device cpu --steps 160 \
     --set policy.embed_dim=16 --set rollout.num_envs=4 --set rollout.steps=10 --set eval.every=80 \
     --set eval.episodes=3 --set eval.final_episodes=5 --set run.save_every=40 --set run.keep=2 \
-    --set gate.mode=learned --set gate.start=0.2";
+    --set gate.mode=learned --set gate.start=0.2 --set ppo.epochs=2 --set graph.upper_every=2";
 
 /// The program with [`RUN`], still to be started.
 fn the_run(folder: &Path) -> Command {
