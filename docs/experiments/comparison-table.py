@@ -56,11 +56,15 @@ def mean_of(metrics: dict[str, dict[str, float | None]], name: str, without):
     return without if mean is None else mean
 
 
-def add(file: Path, folder: Path) -> None:
+def add(file: Path, folder: Path, replace: bool) -> None:
     runs = read(file)
     for final in folder.glob("*/*/seed-*/final.json"):
         line = line_of(final.parent)
-        runs[line["task"], line["method"], int(line["seed"])] = line
+        key = line["task"], line["method"], int(line["seed"])
+        if not replace and runs.get(key, line) != line:
+            raise SystemExit(f"{file} has other numbers of {'/'.join(map(str, key))} than {final}: --replace takes the new ones, "
+                             "--runs names another file")
+        runs[key] = line
     with open(file, "w", newline="") as out:
         writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -114,10 +118,11 @@ def main() -> None:
     runs = Path(__file__).with_name("comparison-runs.csv")
     parser.add_argument("--runs", metavar="FILE", type=Path, default=runs)
     parser.add_argument("--add", metavar="FOLDER", type=Path)
+    parser.add_argument("--replace", action="store_true", help="take runs in that the file has with other numbers")
     parser.add_argument("tasks", metavar="TASK", nargs="*")
     arguments = parser.parse_args()
     if arguments.add:
-        add(arguments.runs, arguments.add)
+        add(arguments.runs, arguments.add, arguments.replace)
     runs = list(read(arguments.runs).values())
     for task in arguments.tasks:
         table(task, runs)

@@ -60,6 +60,8 @@ pub struct Buffer {
     final_obs: Vec<f32>,
     /// Who was active in them, one (N) after the other.
     final_active: Vec<bool>,
+    /// Which actions could be taken in them, one (N, A) after the other; empty where all always can.
+    final_available: Vec<bool>,
     /// Their normalised values, one (N) after the other.
     final_values: Vec<f32>,
     /// The step and environment of each of them.
@@ -103,6 +105,7 @@ impl Buffer {
             departed: vec![false; steps * envs * spec.agents],
             final_obs: Vec::new(),
             final_active: Vec::new(),
+            final_available: Vec::new(),
             final_values: Vec::new(),
             final_at: Vec::new(),
             staging: None,

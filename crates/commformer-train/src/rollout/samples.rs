@@ -23,7 +23,7 @@ pub struct Observed {
 pub struct Ends {
     /// The environments in which they happened.
     pub envs: Vec<usize>,
-    /// What was perceived there, `ends` rows; which actions could be taken no longer matters.
+    /// What was perceived there, `ends` rows. Gates can depend on which actions could be taken.
     pub observed: Observed,
 }
 

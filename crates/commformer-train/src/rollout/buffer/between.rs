@@ -118,6 +118,7 @@ impl Buffer {
         }
         self.final_obs.clear();
         self.final_active.clear();
+        self.final_available.clear();
         self.final_values.clear();
         self.final_at.clear();
         Ok(())

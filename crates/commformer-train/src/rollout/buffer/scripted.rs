@@ -41,8 +41,14 @@ impl Scripted {
         out.obs.fill(0.0);
         out.available.fill(true);
         out.active.copy_from_slice(&self.active[self.step]);
-        if let (Some(at), true) = (self.infinite, self.is_over()) {
-            out.obs[at] = f32::INFINITY;
+        if self.is_over() {
+            if let Some(at) = self.infinite {
+                out.obs[at] = f32::INFINITY;
+            }
+            // Of an episode's last observation, where actions can be unavailable.
+            if let Some(first) = out.available.first_mut() {
+                *first = false;
+            }
         }
     }
 }

@@ -172,6 +172,8 @@ impl Buffer {
                     .extend_from_slice(environments.final_obs(env));
                 self.final_active
                     .extend_from_slice(environments.final_active(env));
+                self.final_available
+                    .extend_from_slice(environments.final_available(env));
                 if let Some(state) = &mut self.state {
                     state.end(env, environments);
                 }
@@ -208,11 +210,20 @@ impl Buffer {
         let obs = Tensor::from_slice(&self.final_obs).view(shape.map(|size| size as i64));
         let device = self.log_probs.device();
         let active = self.flags(&self.final_active)?;
+        let available = match self.final_available.is_empty() {
+            true => None,
+            false => {
+                let available = Tensor::f_from_slice(&self.final_available)?;
+                Some(available.f_view([shape[0] as i64, shape[1] as i64, -1])?)
+            }
+        };
         Ok(Some(Ends {
             envs: self.final_at.iter().map(|&(_, env)| env).collect(),
             observed: Observed {
                 obs: obs.f_to_device(device)?,
-                available: None,
+                available: available
+                    .map(|available| available.f_to_device(device))
+                    .transpose()?,
                 active: active
                     .map(|active| active.f_to_device(device))
                     .transpose()?,
@@ -253,6 +264,7 @@ impl Buffer {
 mod tests {
     use super::*;
     use crate::rollout::buffer::scripted::Scripted;
+    use commformer_env::ActionSpace;
 
     #[test]
     fn a_step_that_the_buffer_does_not_have_is_an_error() {
@@ -270,6 +282,27 @@ mod tests {
         assert!(buffer.observed(2, nothing()).is_ok());
         assert!(buffer.observed(3, nothing()).is_err());
         assert!(buffer.seen(2..3).is_ok() && buffer.seen(2..4).is_err());
+    }
+
+    #[test]
+    fn a_truncated_episode_ends_with_what_could_be_done_there() {
+        let (active, rewards): (&[bool], &[f32]) = (&[true; 2], &[1.0; 2]);
+        for masks in [true, false] {
+            let mut scripted = Scripted::new(&[active; 2], &[rewards], Status::Truncated);
+            scripted.spec.actions = ActionSpace::Discrete(2);
+            scripted.spec.masks_actions = masks;
+            let mut buffer = Buffer::new(scripted.spec(), 1, 1).unwrap();
+            let mut env = VecEnv::new(vec![scripted], 0).unwrap();
+            buffer.reset(&mut env).unwrap();
+            buffer.begin().unwrap();
+            buffer.step(0, &mut env).unwrap();
+            let ends = buffer.truncated().unwrap().unwrap();
+            let found = ends.observed.available.map(|available| {
+                assert_eq!(available.size(), [1, 2, 2]);
+                Vec::<bool>::try_from(available.flatten(0, -1)).unwrap()
+            });
+            assert_eq!(found, masks.then(|| vec![false, true, true, true]));
+        }
     }
 
     #[test]
