@@ -51,7 +51,14 @@ pub(super) fn sections(methods: &Methods, finals: &Finals) -> Result<Vec<Section
         let drawn = profiles((&title, &unit), ends, &scored, csv, |_| true)?;
         section.push("profile", name, drawn);
         let csv = (&mut of_pairs, &[name][..]);
-        let table = pairs(&title, &scored, csv, &mut section, |_| Some(name))?;
+        let table = pairs(
+            &title,
+            &scored,
+            csv,
+            &mut section,
+            |_, _| true,
+            |_| Some(name),
+        )?;
         section.shown.push(Table {
             caption: "Probability that a run of one method is better than one of another"
                 .to_owned(),
@@ -209,13 +216,14 @@ pub(super) fn profiles(
     .draw()
 }
 
-/// Every method over those behind it: a line of the table for each pair, and one of the CSV, with the words of `key`
-/// behind both methods; a plot for each method for which `file` has a name.
+/// Methods over those behind them: a line of the table for each pair that `is_told`, and one of the CSV, with the words of
+/// `key` behind both methods; a plot for each method for which `file` has a name.
 pub(super) fn pairs<'a>(
     title: &str,
     scored: &[Scored<'a>],
     (csv, key): (&mut Csv, &[&str]),
     section: &mut Section,
+    is_told: impl Fn(&Scored<'a>, &Scored<'a>) -> bool,
     file: impl Fn(&Scored<'a>) -> Option<&'a str>,
 ) -> Result<Table, ChartError> {
     let head = ["Method", "over", "Probability (95 % interval)"];
@@ -225,7 +233,7 @@ pub(super) fn pairs<'a>(
     };
     for (at, this) in scored.iter().enumerate() {
         let mut rows = Vec::new();
-        for that in &scored[at + 1..] {
+        for that in scored[at + 1..].iter().filter(|that| is_told(this, that)) {
             let Some(interval) = this.improvement(that) else {
                 continue;
             };

@@ -337,10 +337,10 @@ fn more_methods_than_can_be_told_apart_are_in_the_tables() {
         folder: Sample::seed(number).write(scratch.path(), &number.to_string()),
         failed: None,
     };
-    let runs: Vec<Compared> = (1..=22).map(run).collect();
+    let runs: Vec<Compared> = (1..=24).map(run).collect();
     let report = across(&runs);
     let page = text(&report, Report::PAGE);
-    for number in 1..=22 {
+    for number in 1..=24 {
         let cells = row(&page, "small", &format!("method-{number}")).unwrap();
         // With one run each, nothing says how sure it is.
         assert!(cells.iter().all(|cell| !cell.contains(" to ")), "{cells:?}");
@@ -355,15 +355,18 @@ fn more_methods_than_can_be_told_apart_are_in_the_tables() {
     );
     let profile = text(&report, "plots/overall-profile.svg");
     assert!(
-        profile.contains("method-22") && !profile.contains(" method-1,"),
+        profile.contains("method-24") && !profile.contains(" method-1,"),
         "{profile}"
     );
-    assert_eq!(text(&report, "tables/overall.csv").lines().count(), 23);
+    assert_eq!(text(&report, "tables/overall.csv").lines().count(), 25);
+    // Of the first method over 23 others, and of the 21 best over each other.
+    let improvements = text(&report, "tables/improvements.csv");
+    assert_eq!(improvements.lines().count(), 1 + 23 + 21 * 20 / 2);
     // From the first evaluation, after 8 of 40 parts of the training, to its end.
     let efficiency = text(&report, "tables/efficiency.csv");
-    assert_eq!(efficiency.lines().count(), 1 + 22 * 33);
+    assert_eq!(efficiency.lines().count(), 1 + 24 * 33);
     let efficiency = text(&report, "plots/overall-efficiency.svg");
-    assert!(efficiency.contains("method-22") && !efficiency.contains(" method-1,"));
+    assert!(efficiency.contains("method-24") && !efficiency.contains(" method-1,"));
 }
 
 #[test]

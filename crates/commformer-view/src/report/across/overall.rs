@@ -188,12 +188,30 @@ fn improvements(
     let mut csv = Csv::new(&["method", "over", "probability", "low", "high"]);
     // Of many methods, those that the first one is compared with.
     let few = own.len() <= FEW;
-    let table = pairs("All tasks", own, (&mut csv, &[]), section, |this| {
-        let is_shown = few || this.number == own[0].number;
-        (is_shown && drawn.contains(&this.number)).then_some(this.name)
-    })?;
+    let is_first = |this: &Scored<'_>| this.number == own[0].number;
+    let is_drawn = |this: &Scored<'_>| drawn.contains(&this.number);
+    // There are as many pairs as the square of the methods, and each is resampled.
+    let all = own.len() <= theme::MOST;
+    let is_told = |this: &Scored<'_>, that: &Scored<'_>| {
+        all || is_first(this) || (is_drawn(this) && is_drawn(that))
+    };
+    let table = pairs(
+        "All tasks",
+        own,
+        (&mut csv, &[]),
+        section,
+        is_told,
+        |this| ((few || is_first(this)) && is_drawn(this)).then_some(this.name),
+    )?;
+    let mut caption = "Probability that a run of one method is better than one of another on a task, over all tasks".to_owned();
+    if !all {
+        caption += &format!(
+            ": the first method and all others, and the {} best",
+            theme::MOST
+        );
+    }
     section.shown.push(Table {
-        caption: "Probability that a run of one method is better than one of another on a task, over all tasks".to_owned(),
+        caption,
         folded: !few,
         ..table
     });
