@@ -20,6 +20,19 @@ pub use metrics::{Metrics, is_share_of_episodes};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
+/// Settings that make no other run. No result depends on threads, on workers and how long they are waited for, and on how many
+/// checkpoints are kept. Another machine may have another device, which may round differently, and its Python in another
+/// place.
+pub const NEUTRAL: [&str; 7] = [
+    "run.threads",
+    "run.device",
+    "run.keep",
+    "env.python",
+    "env.workers",
+    "env.timeout",
+    "env.start_timeout",
+];
+
 /// A line of `metrics.jsonl`.
 ///
 /// Everything that a clock says is in the field `seconds`. Two runs of one configuration are equal,

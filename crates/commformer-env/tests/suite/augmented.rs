@@ -86,9 +86,7 @@ fn who_comes_into_a_place_that_was_left_has_done_nothing() {
     }
     let saved = single.env.save().unwrap();
     let mut restored = make();
-    restored
-        .begin(|env, _, out| env.restore(&saved, out))
-        .unwrap();
+    restored.go_on(&saved);
     for single in [&mut single, &mut restored] {
         single.step(&[1, 1]);
         assert_eq!(single.obs[4..6], [0.0, 1.0]);
@@ -153,9 +151,7 @@ fn an_episode_is_truncated_at_the_limit_and_begins_anew() {
     single.step(&[0, 0]);
     let saved = single.env.save().unwrap();
     let mut restored = task();
-    restored
-        .begin(|env, _, out| env.restore(&saved, out))
-        .unwrap();
+    restored.go_on(&saved);
     assert_eq!(restored.step(&[0, 0]), Status::Truncated);
     let error = TimeLimit::new(Signal::new(Default::default()).unwrap(), 0).unwrap_err();
     assert_eq!(
@@ -223,7 +219,7 @@ proptest! {
                 let saved = straight.env.save().unwrap();
                 let mut other = make();
                 other.rng = straight.rng.clone();
-                other.begin(|env, _, out| env.restore(&saved, out)).unwrap();
+                other.go_on(&saved);
                 prop_assert_eq!(&other.obs, &straight.obs);
                 resumed = Some(other);
             }
@@ -261,9 +257,7 @@ fn agents_are_paid_together_and_those_who_left_are_not() {
                 // Who has left is known after a restart.
                 let saved = single.env.save().unwrap();
                 single.env = SharedReward::new(scenes(), share);
-                single
-                    .begin(|env, _, out| env.restore(&saved, out))
-                    .unwrap();
+                single.go_on(&saved);
             }
             single.step(&[0, 0]);
             paid.push([single.rewards[0], single.rewards[1]]);
@@ -294,9 +288,7 @@ fn a_place_that_nobody_ever_had_is_not_paid_where_agents_leave() {
             single.reset();
             let saved = single.env.save().unwrap();
             let mut restored = make();
-            restored
-                .begin(|env, _, out| env.restore(&saved, out))
-                .unwrap();
+            restored.go_on(&saved);
             for single in [&mut single, &mut restored] {
                 single.step(&[0, 0]);
                 assert_eq!(single.rewards, at_first, "{leaves}");

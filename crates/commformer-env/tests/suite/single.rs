@@ -39,6 +39,11 @@ impl<E: Environment> Single<E> {
         begin(&mut self.env, &mut self.rng, out)
     }
 
+    /// Goes on from a saved state.
+    pub fn go_on(&mut self, saved: &[u8]) {
+        self.begin(|env, _, out| env.restore(saved, out)).unwrap();
+    }
+
     pub fn reset(&mut self) {
         self.begin(|env, rng, out| env.reset(rng, out));
     }

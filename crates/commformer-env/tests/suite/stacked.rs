@@ -183,7 +183,7 @@ proptest! {
         }
         let saved = single.env.save().unwrap();
         let mut restored = Single::new(Stacked::new(task, stack).unwrap(), 1);
-        restored.begin(|env, _, out| env.restore(&saved, out)).unwrap();
+        restored.go_on(&saved);
         prop_assert_eq!(&restored.obs, &expected[saved_at].concat());
         for expected in &expected[saved_at + 1..] {
             restored.step(&[0, 0]);
@@ -232,7 +232,7 @@ fn a_state_that_does_not_fit_changes_nothing() {
     own.step(&[0, 0]);
     let expected = [3.0, -3.0, 2.0, -2.0, 1.0, -1.0];
     assert_eq!(own.obs[..6], expected);
-    own.begin(|env, _, out| env.restore(&good, out)).unwrap();
+    own.go_on(&good);
     assert_eq!(own.obs[..6], expected);
 }
 

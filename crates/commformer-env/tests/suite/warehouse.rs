@@ -73,7 +73,7 @@ proptest! {
             prop_assert_eq!(shelves.len(), 7);
             // A warehouse that is restored works out anew what this one has kept up to date.
             let saved = task.env.save().unwrap();
-            other.begin(|env, _, out| env.restore(&saved, out)).unwrap();
+            other.go_on(&saved);
             prop_assert_eq!(&other.obs, &task.obs);
             // What is paid are deliveries.
             let deliveries = task.metrics()[0];

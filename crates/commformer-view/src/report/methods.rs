@@ -2,23 +2,13 @@
 
 use super::ReportError;
 use super::run::Run;
+use crate::record::NEUTRAL;
 use crate::theme;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::Value;
 
-/// No result depends on threads, on workers and how long they are waited for, and on how many checkpoints are kept; another
-/// device may round differently, another machine may have its Python in another place, and the seed is what a method is
-/// repeated with.
-const FREE: [&str; 8] = [
-    "run.seed",
-    "run.threads",
-    "run.device",
-    "run.keep",
-    "env.python",
-    "env.workers",
-    "env.timeout",
-    "env.start_timeout",
-];
+/// What a method is repeated with.
+const SEED: &str = "run.seed";
 
 /// The setting that chooses the task.
 const TASK: &str = "env.kind";
@@ -159,8 +149,8 @@ fn name(method: &Method, all: &[Method]) -> String {
 pub(super) fn flat(settings: &toml::Table) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     flatten("", settings, &mut all);
-    for key in FREE {
-        all.remove(key);
+    for key in NEUTRAL.iter().chain(&[SEED]) {
+        all.remove(*key);
     }
     // A configuration without the key is of CommFormer.
     all.entry(KIND.to_owned())

@@ -2,6 +2,7 @@
 
 use super::{Config, ConfigError, EnvConfig};
 use commformer_env::settings::settings;
+use commformer_view::record::NEUTRAL;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::Value;
 
@@ -14,20 +15,8 @@ pub struct Difference {
     pub values: [Option<String>; 2],
 }
 
-/// What may differ from a run that goes on: no result depends on threads, on workers and how long they are waited for, and on
-/// how many checkpoints are kept; another machine may have another device, and its Python in another place.
-const FREE: [&str; 7] = [
-    "run.threads",
-    "run.device",
-    "run.keep",
-    "env.workers",
-    "env.timeout",
-    "env.start_timeout",
-    "env.python",
-];
-
 /// What may differ, besides, between the processes of a run: what the first alone does.
-const OF_ONE: [&str; 1] = ["run.weights"];
+const OF_ONE: &str = "run.weights";
 
 /// What chooses the other keys of its section.
 const KINDS: [&str; 2] = ["env.kind", "method.kind"];
@@ -87,7 +76,7 @@ impl Config {
     ///
     /// As for [`to_toml`](Self::to_toml).
     pub(crate) fn settings_that_matter(&self) -> Result<String, ConfigError> {
-        self.without(&FREE)
+        self.without(&NEUTRAL)
     }
 
     /// The settings that all processes of a run have in common, as TOML.
@@ -96,7 +85,7 @@ impl Config {
     ///
     /// As for [`to_toml`](Self::to_toml).
     pub(crate) fn settings_of_ranks(&self) -> Result<String, ConfigError> {
-        self.without(&[&FREE[..], &OF_ONE].concat())
+        self.without(&[&NEUTRAL[..], &[OF_ONE]].concat())
     }
 
     fn without(&self, paths: &[&str]) -> Result<String, ConfigError> {
@@ -114,7 +103,7 @@ impl Config {
 impl Difference {
     /// Whether it makes another run of a run.
     pub fn matters(&self) -> bool {
-        !FREE.contains(&self.path.as_str())
+        !NEUTRAL.contains(&self.path.as_str())
     }
 
     /// Both values in words.

@@ -118,7 +118,7 @@ fn graphs(groups: i64) -> Graphs {
 fn scores_belong_to_the_rows_that_were_drawn() {
     let order = Tensor::from_slice(&[1_i64, 0, 1, 0, 1, 0]).view([3, 2, 1]);
     let advantages = array![[1.0_f32, -1.0], [2.0, 0.5], [-3.0, 4.0]];
-    let rows = Rows(array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+    let rows = Rows(Tensor::from_slice(&[1.0_f32, 2.0, 3.0, 4.0, 5.0, 6.0]).view([3, 2]));
     // As they were drawn each row was as likely as all others.
     let drawn = Tensor::zeros([3, 2], (Kind::Float, Device::Cpu));
     let loss = score_function_loss(&rows, (&order, &drawn), (advantages.view(), 3), 0.0).unwrap();
@@ -140,44 +140,21 @@ fn scores_belong_to_the_rows_that_were_drawn() {
     assert!((found / expected - 1.0).abs() < 1e-6, "{found}, {expected}");
 }
 
-/// One row of three senders, of which each was drawn once from even odds.
-struct Row(Tensor);
-
-impl LearnedGraph for Row {
-    fn edge_logits(&self) -> Tensor {
-        self.0.shallow_clone()
-    }
-    fn exact(&self) -> PolicyResult<Tensor> {
-        unreachable!("of rollouts alone")
-    }
-    fn full(&self) -> PolicyResult<Tensor> {
-        unreachable!("of rollouts alone")
-    }
-    fn sample(&self, _: &Tensor) -> PolicyResult<crate::SampledGraphs> {
-        unreachable!("of rollouts alone")
-    }
-    fn log_probs(&self, _: &Tensor) -> PolicyResult<Tensor> {
-        Ok(self.0.log_softmax(-1, Kind::Float).view([3, 1]))
-    }
-    fn entropy(&self) -> PolicyResult<Tensor> {
-        Ok(Tensor::zeros([1], (Kind::Float, Device::Cpu)))
-    }
-}
-
 /// Later steps of an iteration point where the expected score of the rows as they are by then grows.
 #[test]
 fn draws_of_before_tell_the_gradient_of_now() {
     let scores = array![[1.0_f32], [0.5], [-1.5]];
+    // Each of three senders was drawn once from even odds.
     let drawn = Tensor::from_slice(&[(1.0_f32 / 3.0).ln(); 3]).view([3, 1]);
     let order = Tensor::from_slice(&[0_i64, 1, 2]).view([3, 1, 1]);
     for moved in [[0.0_f32, 0.0, 0.0], [1.0, -0.5, 0.3]] {
-        let row = Row(Tensor::from_slice(&moved).set_requires_grad(true));
-        let loss = score_function_loss(&row, (&order, &drawn), (scores.view(), 3), 0.0).unwrap();
-        let expected = -(row.0.softmax(-1, Kind::Float)
-            * Tensor::from_slice(&[1.0_f32, 0.5, -1.5]))
-        .sum(Kind::Float);
+        let logits = Tensor::from_slice(&moved).set_requires_grad(true);
+        let odds = logits.log_softmax(-1, Kind::Float);
+        let rows = Rows(odds.view([3, 1]));
+        let loss = score_function_loss(&rows, (&order, &drawn), (scores.view(), 3), 0.0).unwrap();
+        let expected = -(odds.exp() * Tensor::from_slice(&[1.0_f32, 0.5, -1.5])).sum(Kind::Float);
         let [found, expected] = [loss, expected]
-            .map(|loss| Tensor::run_backward(&[loss], &[&row.0], false, false).remove(0));
+            .map(|loss| Tensor::run_backward(&[loss], &[&logits], true, false).remove(0));
         assert!(
             found.allclose(&expected, 1e-5, 1e-6, false),
             "{found} {expected}"
@@ -185,8 +162,8 @@ fn draws_of_before_tell_the_gradient_of_now() {
     }
 }
 
-/// A graph with the same log-probabilities for all draws, (G, N), and an entropy of 1 of each of two rows.
-struct Rows(Array2<f32>);
+/// A graph with these log-probabilities of what was drawn, (G, N), and an entropy of 1 of each of two rows.
+struct Rows(Tensor);
 
 impl LearnedGraph for Rows {
     fn edge_logits(&self) -> Tensor {
@@ -202,10 +179,8 @@ impl LearnedGraph for Rows {
         unreachable!("of rollouts alone")
     }
     fn log_probs(&self, order: &Tensor) -> PolicyResult<Tensor> {
-        let [groups, agents] = [0, 1].map(|dim| self.0.shape()[dim] as i64);
-        assert_eq!(order.size()[..2], [groups, agents]);
-        let all: Vec<f32> = self.0.iter().copied().collect();
-        Ok(Tensor::from_slice(&all).view([groups, agents]))
+        assert_eq!(order.size()[..2], self.0.size());
+        Ok(self.0.shallow_clone())
     }
     fn entropy(&self) -> PolicyResult<Tensor> {
         Ok(Tensor::ones([2], (Kind::Float, Device::Cpu)))
@@ -280,8 +255,8 @@ fn groups_that_are_not_compared_do_not_weaken_the_others() {
     let loss = |advantages: &Array2<f32>, compared| {
         let groups = advantages.dim().0 as i64;
         let order = order.narrow(0, 0, groups);
-        let rows = Rows(advantages.mapv(|_| 2.0_f32.ln()));
         let drawn = Tensor::zeros([groups, 2], (Kind::Float, Device::Cpu));
+        let rows = Rows(drawn.ones_like() * 2.0_f64.ln());
         let loss = score_function_loss(&rows, (&order, &drawn), (advantages.view(), compared), 0.5);
         loss.unwrap().double_value(&[])
     };
