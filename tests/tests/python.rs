@@ -189,10 +189,16 @@ fn memory_that_is_shared_with_workers_is_estimated() {
         let part = parts.find(|part| part.what == "the environments");
         Some(part.unwrap().bytes)
     };
-    let Some(grown) = of(5000).zip(of(1000)).map(|(many, few)| many - few) else {
+    let grown = || Some(of(5000)? - of(1000)?);
+    // What a small run holds is measured along with the C library's own caches, which differ from run to run: one
+    // difference alone may be off by half.
+    let grown: Option<Vec<_>> = std::iter::repeat_with(grown).take(5).collect();
+    let Some(mut grown) = grown else {
         skip::skipped("this C library does not say how much memory is in use");
         return;
     };
+    grown.sort_by(f64::total_cmp);
+    let grown = grown[2];
     // Each environment has three agents, who see 18 numbers, twice, and choose one of five actions under a
     // mask; who is active and who has departed is told twice, too. What this side keeps of each is measured.
     let shared = 3.0 * (2.0 * 4.0 * 18.0 + 8.0 + 4.0 + 5.0 + 4.0) + 10.0;
