@@ -6,10 +6,9 @@ use commformer::config::Config;
 use commformer_env::{ActionSpace, Actions, Environment, Observation, Rng, Spec, Status, VecEnv};
 use commformer_methods::TeamPolicy;
 use commformer_train::{
-    EnvironmentFault, EvaluateOptions, FaultKind, GraphPlan, RunConfig, Settings, TrainError,
-    Trainer, evaluate,
+    EnvironmentFault, EvaluateOptions, FaultKind, GraphPlan, TrainError, Trainer, evaluate,
 };
-use common::config;
+use common::{config, settings};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tch::{Device, Kind, Tensor};
@@ -147,15 +146,7 @@ fn full() -> Tensor {
 fn trainer(config: &Config, envs: Vec<Faulty>) -> Result<Trainer<TeamPolicy, Faulty>, TrainError> {
     let envs = VecEnv::new(envs, 1).unwrap();
     let policy = TeamPolicy::new(&config.team(), envs.spec(), Device::Cpu).unwrap();
-    let settings = Settings {
-        rollout: config.rollout.clone(),
-        ppo: config.ppo.clone(),
-        run: RunConfig {
-            threads: config.run.threads,
-            ..RunConfig::default()
-        },
-    };
-    Trainer::new(settings, GraphPlan::Fixed(full()), policy, envs)
+    Trainer::new(settings(config), GraphPlan::Fixed(full()), policy, envs)
 }
 
 fn play(envs: Vec<Faulty>) -> Result<(), TrainError> {

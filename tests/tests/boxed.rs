@@ -8,9 +8,9 @@ use commformer_env::{PredatorPrey, PredatorPreyConfig, VecEnv};
 use commformer_methods::TeamPolicy;
 use commformer_train::{
     Budget, EvaluateOptions, EvaluationReport, GatePlan, IterationReport, Payment, Policy, Price,
-    RunConfig, Settings, Trainer, evaluate,
+    Trainer, evaluate,
 };
-use common::{config, go};
+use common::{config, go, settings};
 use tch::Device;
 
 /// Half of the messages, at a price that stays.
@@ -51,14 +51,8 @@ fn trained<P: Policy>(
         let task = PredatorPrey::new(PredatorPreyConfig::default()).unwrap();
         VecEnv::new(vec![task; count], seed).unwrap()
     };
-    let settings = Settings {
-        rollout: config.rollout.clone(),
-        ppo: config.ppo.clone(),
-        run: RunConfig {
-            threads: 2,
-            ..RunConfig::default()
-        },
-    };
+    let mut settings = settings(config);
+    settings.run.threads = 2;
     let environments = envs(config.rollout.num_envs, 1);
     let policy = TeamPolicy::new(&config.team(), environments.spec(), Device::Cpu).unwrap();
     let plan = compose::plan(config, Device::Cpu).unwrap();

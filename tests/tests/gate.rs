@@ -52,15 +52,11 @@ fn a_gated_run_is_a_function_of_its_config_and_seed() {
     for set in KINDS {
         let one = gated("predator-prey", set);
         let first = train(&one, 3);
-        assert_eq!(first, train(&one, 3), "{set:?}: again");
-        for threads in [2, 3] {
-            let mut other = one.clone();
-            other.run.threads = threads;
-            assert_eq!(first, train(&other, 3), "{set:?}: on {threads} threads");
-        }
-        let mut other_seed = one.clone();
-        other_seed.run.seed += 1;
-        assert_ne!(first, train(&other_seed, 3), "{set:?}: another seed");
+        let mut other = one.clone();
+        other.run.threads = 3;
+        assert_eq!(first, train(&other, 3), "{set:?}: on three threads");
+        other.run.seed += 1;
+        assert_ne!(first, train(&other, 3), "{set:?}: another seed");
     }
 }
 

@@ -8,10 +8,10 @@ use commformer_env::Environment;
 use commformer_methods::TeamPolicy;
 use commformer_train::{
     Act, Actor, EvaluateOptions, Evaluation, Gates, LearnedGraph, Level, MessageSizes, Needs,
-    NotFinite, ObsBatch, Policy, PolicyResult, Purpose, ReceiveGates, RunConfig, SampledGraphs,
-    Samples, Settings, TrainError, Trainer, evaluate, seed_for,
+    NotFinite, ObsBatch, Policy, PolicyResult, Purpose, ReceiveGates, SampledGraphs, Samples,
+    TrainError, Trainer, evaluate, seed_for,
 };
-use common::{config, weights};
+use common::{config, settings, weights};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tch::{Device, Tensor};
@@ -207,16 +207,8 @@ fn trainer(config: &Config, spoil: &Spoil, at: usize) -> Trainer<Spoiled, Box<dy
         parts: Arc::default(),
         at,
     };
-    let settings = Settings {
-        rollout: config.rollout.clone(),
-        ppo: config.ppo.clone(),
-        run: RunConfig {
-            threads: config.run.threads,
-            ..RunConfig::default()
-        },
-    };
     let plan = compose::plan(config, Device::Cpu).unwrap();
-    Trainer::new(settings, plan, policy, envs).unwrap()
+    Trainer::new(settings(config), plan, policy, envs).unwrap()
 }
 
 fn environments(task: &EnvConfig, envs: usize, seed: u64) -> compose::Envs {

@@ -23,7 +23,7 @@ const RISING: [&str; 3] = [
 #[test]
 fn every_kind_of_run_goes_on_to_the_bit() {
     let gates = ["gate.mode='learned'", "gate.start=0.0", "gate.ramp=0.5"];
-    for (preset, set) in [
+    let kinds = [
         ("predator-prey", &[][..]),
         (
             "predator-capture-prey",
@@ -86,7 +86,8 @@ fn every_kind_of_run_goes_on_to_the_bit() {
             "signal",
             &["policy.dropout=0.1", "run.precision='bfloat16'"],
         ),
-    ] {
+    ];
+    for (at, (preset, set)) in kinds.into_iter().enumerate() {
         let config = config(preset, set);
         let folder = tempfile::tempdir().unwrap();
         let store = CheckpointStore::create(folder.path(), 1).unwrap();
@@ -106,12 +107,15 @@ fn every_kind_of_run_goes_on_to_the_bit() {
             (after.clone(), weights.clone()),
             "{preset} with {set:?}"
         );
-        // Nor was anything changed by saving.
-        reports.extend(after);
-        let mut whole = trainer(&config);
-        assert_eq!(go(&mut whole, 4), (reports, weights));
-        let states = [first, second, whole].map(|trainer| trainer.checkpoint().unwrap().state);
-        assert!(states.windows(2).all(|pair| pair[0] == pair[1]));
+        let state = first.checkpoint().unwrap().state;
+        assert_eq!(second.checkpoint().unwrap().state, state);
+        // Nor was anything changed by saving: some of each kind are enough.
+        if at % 6 == 0 {
+            reports.extend(after);
+            let mut whole = trainer(&config);
+            assert_eq!(go(&mut whole, 4), (reports, weights));
+            assert_eq!(whole.checkpoint().unwrap().state, state);
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use commformer::compose;
 use commformer::config::Config;
 use commformer_env::{ActionSpace, Actions, Environment, Observation, Rng, Spec, Status, VecEnv};
 use commformer_methods::Team;
-use commformer_train::{GraphPlan, RunConfig, Settings, Trainer};
-use common::{config, go, train};
+use commformer_train::{GraphPlan, Trainer};
+use common::{config, go, settings, train};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -95,16 +95,8 @@ impl Environment for NoRepeat {
 fn trainer(config: &Config, envs: Vec<NoRepeat>) -> Trainer<Box<dyn Team>, NoRepeat> {
     let envs = VecEnv::new(envs, 1).unwrap();
     let policy = compose::team(config, envs.spec(), Device::Cpu).unwrap();
-    let settings = Settings {
-        rollout: config.rollout.clone(),
-        ppo: config.ppo.clone(),
-        run: RunConfig {
-            threads: config.run.threads,
-            ..RunConfig::default()
-        },
-    };
     let full = Tensor::ones([3, 3], (Kind::Float, Device::Cpu));
-    Trainer::new(settings, GraphPlan::Fixed(full), policy, envs).unwrap()
+    Trainer::new(settings(config), GraphPlan::Fixed(full), policy, envs).unwrap()
 }
 
 /// Each environment waits in every step for the other: without two shards at work at once they would

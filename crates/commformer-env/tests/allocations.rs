@@ -116,7 +116,7 @@ fn no_step_of_any_task_allocates_be_it_the_first() {
         let mut team = Team::new(VecEnv::new(envs, 1).unwrap());
         let before = COUNT.load(Ordering::Relaxed);
         team.reset();
-        let ended = team.step(200);
+        let ended = team.step(120);
         assert_eq!(COUNT.load(Ordering::Relaxed) - before, 0);
         assert!(ended > 100, "only {ended} episodes ended");
     }

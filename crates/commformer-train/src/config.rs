@@ -1,6 +1,8 @@
 //! What the trainer needs to know. Defaults are those that measured best on the grid tasks; the
 //! fields name the paper's value where it is another.
 
+use crate::policy::{TeamGraphs, learned_graph};
+use crate::{Policy, TrainError, returned};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -241,6 +243,31 @@ pub enum GraphPlan {
     Fixed(tch::Tensor),
     /// It is learned.
     Learned(BilevelConfig),
+}
+
+impl GraphPlan {
+    /// The graph on which a team of so many agents with this policy is executed, (N, N), on this device; (0, 0) for a
+    /// team without one.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError`] if the policy, or the device, refuses.
+    pub fn executed<P: Policy + ?Sized>(
+        &self,
+        policy: &P,
+        agents: usize,
+        device: tch::Device,
+    ) -> Result<tch::Tensor, TrainError> {
+        Ok(match self {
+            Self::None => TeamGraphs::none(device).graphs.get(0),
+            Self::Fixed(graph) => graph.f_to_device(device)?,
+            Self::Learned(_) => {
+                let graph = tch::no_grad(|| learned_graph(policy)?.exact())?;
+                returned::reals("LearnedGraph::exact", &graph, &[agents as i64; 2])?;
+                graph
+            }
+        })
+    }
 }
 
 /// How long a run is, where it computes, and how often it is evaluated and saved.

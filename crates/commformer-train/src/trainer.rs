@@ -3,7 +3,6 @@
 mod pricing;
 
 use crate::panics::caught;
-use crate::policy::learned_graph;
 use crate::rollout::graphs::{self, Graphs};
 use crate::rollout::noise::{Noise, streams};
 use crate::rollout::{self, Collected, Shard};
@@ -13,7 +12,7 @@ use crate::update::learner::Learner;
 use crate::update::sequences;
 use crate::{
     Best, GatePlan, GraphPlan, IterationReport, Losses, MessageSizes, Policy, PpoConfig, Purpose,
-    RolloutConfig, RunConfig, TeamGraphs, TrainError, ValueNorm, returned, seed_for,
+    RolloutConfig, RunConfig, TrainError, ValueNorm, seed_for,
 };
 use commformer_env::{Environment, Spec, VecEnv};
 use commformer_torch::{Adam, AdamState};
@@ -250,16 +249,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     ///
     /// [`TrainError`] if the policy refuses.
     pub fn execution_graph(&self) -> Result<Tensor, TrainError> {
-        Ok(match &self.plan {
-            GraphPlan::None => TeamGraphs::none(self.settings.run.device).graphs.get(0),
-            GraphPlan::Fixed(graph) => graph.shallow_clone(),
-            GraphPlan::Learned(_) => {
-                let graph = tch::no_grad(|| learned_graph(self.policy())?.exact())?;
-                let agents = self.spec.agents as i64;
-                returned::reals("LearnedGraph::exact", &graph, &[agents; 2])?;
-                graph
-            }
-        })
+        let device = self.settings.run.device;
+        self.plan.executed(self.policy(), self.spec.agents, device)
     }
 
     /// Whether the policy's gates were in force in a rollout: before, nobody has learned to live with them, and an evaluation

@@ -151,20 +151,19 @@ impl Loaded {
             .map_err(|error| EvaluationError::Weights(error.to_string()))?;
         let mut edges = checkpoint.state.graph;
         let fresh = compose::execution_graph(config, &team, device)?;
-        let (found, expected) = (edges.len(), fresh.len());
-        if found != expected {
+        let (found, expected) = (edges.len(), fresh.numel());
+        let graph = if found == expected {
+            Tensor::from_slice(&edges).view_as(&fresh).to_device(device)
+        } else {
             if !config.method.method().fits_any_size(&config.team()) {
                 return Err(EvaluationError::Weights(format!(
                     "its graph has {found} entries, not {expected}"
                 )));
             }
             // The weights serve a team of any size: it hears whom such a team would.
-            edges = fresh;
-        }
-        let agents = edges.len().isqrt() as i64;
-        let graph = Tensor::from_slice(&edges)
-            .view([agents, agents])
-            .to_device(device);
+            edges = Vec::try_from(fresh.flatten(0, -1)).map_err(TrainError::Tch)?;
+            fresh
+        };
         let options = EvaluateOptions {
             sampled: request.sampled.then(|| seed_for(seed, Purpose::Actions)),
             // Weights from before the gates were in force act without them.

@@ -4,21 +4,15 @@
 use commformer::compose;
 use commformer::config::{Config, Overrides};
 use commformer_env::{Actions, Environment, Observation, Rng, Status, forward_environment};
-use commformer_train::{EvaluationReport, IterationReport, Listener, Policy, Trainer};
+use commformer_train::{
+    EvaluationReport, IterationReport, Listener, Policy, RunConfig, Settings, Trainer,
+};
 use std::io;
 use tch::{Device, Tensor};
 
 /// A preset with some settings over it.
 pub fn resolve(preset: &str, set: &[&str]) -> Config {
-    let set = set.iter().map(|set| (*set).to_owned()).collect();
-    Config::resolve(
-        Some(preset),
-        &Overrides {
-            set,
-            ..Overrides::default()
-        },
-    )
-    .unwrap()
+    Config::resolve(Some(preset), &Overrides::set(set)).unwrap()
 }
 
 /// A preset, smaller, on one thread.
@@ -33,6 +27,18 @@ pub fn config(preset: &str, set: &[&str]) -> Config {
         "run.threads=1",
     ];
     resolve(preset, &[&small, set].concat())
+}
+
+/// What a trainer of such a configuration knows beside its team and its environments.
+pub fn settings(config: &Config) -> Settings {
+    Settings {
+        rollout: config.rollout.clone(),
+        ppo: config.ppo.clone(),
+        run: RunConfig {
+            threads: config.run.threads,
+            ..RunConfig::default()
+        },
+    }
 }
 
 /// What some iterations reported, times aside, and the weights they ended with.

@@ -130,26 +130,24 @@ fn one_of_them() {
 fn every_number_of_processes_and_threads_gives_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let mut expected: Option<Vec<String>> = None;
-    for threads in [1, 2] {
-        for size in 1..=4 {
-            for (ended_well, said) in play("iterate", size, threads, folder.path()) {
-                assert!(ended_well, "{said}");
-                let found: Vec<_> = lines(&said, "digest: ")
-                    .into_iter()
-                    .map(ToOwned::to_owned)
-                    .collect();
-                assert_eq!(found.len(), configs().len());
-                let notes = lines(&said, "note: ").concat();
-                assert_eq!(
-                    notes.contains("3 parts, so 1 of 4 processes wait"),
-                    size == 4
-                );
-                let expected = expected.get_or_insert_with(|| found.clone());
-                assert_eq!(
-                    found, *expected,
-                    "{size} processes with {threads} threads each"
-                );
-            }
+    for (size, threads) in [(1, 1), (1, 2), (2, 1), (3, 2), (4, 1)] {
+        for (ended_well, said) in play("iterate", size, threads, folder.path()) {
+            assert!(ended_well, "{said}");
+            let found: Vec<_> = lines(&said, "digest: ")
+                .into_iter()
+                .map(ToOwned::to_owned)
+                .collect();
+            assert_eq!(found.len(), configs().len());
+            let notes = lines(&said, "note: ").concat();
+            assert_eq!(
+                notes.contains("3 parts, so 1 of 4 processes wait"),
+                size == 4
+            );
+            let expected = expected.get_or_insert_with(|| found.clone());
+            assert_eq!(
+                found, *expected,
+                "{size} processes with {threads} threads each"
+            );
         }
     }
 }

@@ -145,7 +145,8 @@ mod tests {
     fn no_activation_comes_near_the_numbers_that_take_long() {
         let mut slope = [0.0; 40_000];
         for activation in [gelu, tanh, sigmoid] {
-            let mut found: [f32; 40_000] = std::array::from_fn(|step| (step as f32 - 20_000.0) * 0.01);
+            let mut found: [f32; 40_000] =
+                std::array::from_fn(|step| (step as f32 - 20_000.0) * 0.01);
             activation(&mut found, &mut slope);
             for y in found.iter().chain(&slope) {
                 assert!(*y == 0.0 || y.abs() > 1e-25, "{y}");

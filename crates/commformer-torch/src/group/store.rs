@@ -257,7 +257,7 @@ mod tests {
             unsafe { ffi::commformer_group_close(handle.0) };
         };
         let store = Handle::open(&at(0, 0), PATIENCE).unwrap();
-        for round in 1..=30 {
+        for round in 1..=10 {
             let together = Barrier::new(MANY);
             let process = |rank| {
                 let handle = Handle::open(&at(rank, round), PATIENCE).unwrap();

@@ -139,7 +139,7 @@ pub fn team(
     Ok(config.method.method().team(&of_team, spec, device)?)
 }
 
-/// The graph with which a team with these weights is sent out, row by row; nothing for a team without one.
+/// The graph with which a team with these weights is sent out, (N, N); (0, 0) for a team without one.
 ///
 /// # Errors
 ///
@@ -148,23 +148,9 @@ pub fn execution_graph(
     config: &Config,
     policy: &dyn Policy,
     device: tch::Device,
-) -> Result<Vec<f32>, ComposeError> {
-    let graph = match plan(config, device)? {
-        GraphPlan::None => return Ok(Vec::new()),
-        GraphPlan::Fixed(graph) => graph,
-        GraphPlan::Learned(_) => {
-            let graph = policy.graph().map(|graph| tch::no_grad(|| graph.exact()));
-            let graph = graph.transpose().map_err(TrainError::Policy)?;
-            let Some(graph) = graph else {
-                return Ok(Vec::new());
-            };
-            graph
-        }
-    };
-    let graph = graph
-        .f_to_device(tch::Device::Cpu)
-        .map_err(TrainError::Tch)?;
-    Ok(Vec::try_from(graph.contiguous().view(-1)).map_err(TrainError::Tch)?)
+) -> Result<tch::Tensor, ComposeError> {
+    let agents = config.env.agents();
+    Ok(plan(config, device)?.executed(policy, agents, device)?)
 }
 
 /// A trainer at its start.

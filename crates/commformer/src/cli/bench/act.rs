@@ -126,10 +126,8 @@ fn decide(
     }
     buffer.reset(&mut environments)?;
     buffer.begin()?;
-    let edges = compose::execution_graph(config, &team, device)?;
-    let agents = edges.len().isqrt() as i64;
-    let graph = Tensor::from_slice(&edges).view([1, agents, agents]);
-    let graph = TeamGraphs::new(graph.to_device(device));
+    let graph = compose::execution_graph(config, &team, device)?;
+    let graph = TeamGraphs::new(graph.unsqueeze(0));
 
     let noise = |purpose, width: usize, draw: fn(&mut Rng) -> f32| {
         let mut rng = Rng::new(seed_for(seed, purpose), 0);

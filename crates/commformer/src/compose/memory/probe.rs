@@ -13,7 +13,7 @@ use commformer_train::{EvaluateOptions, GraphPlan, RolloutConfig, Trainer, Upper
 use std::iter::repeat_with;
 use std::ops::Sub;
 use std::time::Duration;
-use tch::{Device, Tensor};
+use tch::Device;
 
 /// Rows of agents that a small rollout's first step has, about: with few agents there are more environments, since
 /// the C library's own caches are some kilobytes.
@@ -225,11 +225,7 @@ impl<'a> Probe<'a> {
             policy: compose::team(config, envs.spec(), self.device)?,
             peak: peak.clone(),
         };
-        let edges = compose::execution_graph(config, &policy, self.device)?;
-        let agents = edges.len().isqrt() as i64;
-        let graph = Tensor::from_slice(&edges)
-            .view([agents, agents])
-            .to_device(self.device);
+        let graph = compose::execution_graph(config, &policy, self.device)?;
         let options = EvaluateOptions {
             max_steps: STEPS,
             device: self.device,

@@ -35,7 +35,7 @@ fn on_every_map_all_units_stand_free_and_apart() {
         let scenario = builtin(name).unwrap();
         let mut rng = Rng::new(1, 0);
         // Crowds in one place take long.
-        for _ in 0..if scenario.is_drawn() { 50 } else { 1000 } {
+        for _ in 0..if scenario.is_drawn() { 50 } else { 200 } {
             let members = draw(&scenario, &mut rng, &mut points);
             assert_apart_and_free(&scenario, &members, &points);
         }
