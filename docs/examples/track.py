@@ -91,8 +91,11 @@ def named(name: str) -> str:
 
 def to_mlflow(run: Run, project: str) -> str:
     """Copies a run to the server that MLFLOW_TRACKING_URI names."""
-    import mlflow
-    from mlflow.entities import Metric, Param
+    try:
+        import mlflow
+        from mlflow.entities import Metric, Param
+    except ImportError as missing:
+        raise SystemExit(f"{missing}: pip install mlflow-skinny") from None
 
     client = mlflow.MlflowClient()
     experiment = mlflow.set_experiment(project).experiment_id
@@ -116,7 +119,10 @@ def to_mlflow(run: Run, project: str) -> str:
 
 def to_wandb(run: Run, project: str) -> str:
     """Copies a run to Weights & Biases; with WANDB_MODE=offline into the folder wandb/, for `wandb sync`."""
-    import wandb
+    try:
+        import wandb
+    except ImportError as missing:
+        raise SystemExit(f"{missing}: pip install wandb") from None
 
     copy = wandb.init(project=project, name=run.name, config=run.settings)
     for steps, time, numbers in run.points():

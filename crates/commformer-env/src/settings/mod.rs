@@ -237,7 +237,6 @@ impl Setting {
             (Takes::Truth, value @ Value::Boolean(_))
             | (Takes::Text, value @ Value::String(_))
             | (Takes::Table, value @ Value::Table(_)) => Ok(value),
-            (Takes::Name(_), _) => Err("text".into()),
             _ => Err(self.expected()),
         }
     }

@@ -110,7 +110,10 @@ fn values_are_taken_or_refused_with_what_would_do() {
         accept("other", "blue".into()),
         refused("one of `dark-red`, `green`")
     );
-    assert_eq!(accept("other", 1.into()), refused("text"));
+    assert_eq!(
+        accept("other", 1.into()),
+        refused("one of `dark-red`, `green`")
+    );
     assert_eq!(accept("flag", 1.into()), refused("true or false"));
     let row = Value::Array(vec![Value::Array(vec![1.into()])]);
     assert_eq!(accept("rows", row.clone()), Ok(row));

@@ -10,7 +10,7 @@ pub(super) struct Name {
 }
 
 /// Path in a line of the metrics as [`plain`] has it, title, unit.
-const KNOWN: [(&str, &str, &str); 36] = [
+const KNOWN: [(&str, &str, &str); 38] = [
     ("return", "Return", RETURN),
     ("steps", "Episode length", "steps per episode"),
     ("episode_steps", "Episode length", "steps per episode"),
@@ -26,6 +26,8 @@ const KNOWN: [(&str, &str, &str); 36] = [
     ("gates_right", "Gates right", "share of steps"),
     ("crashes", "Crashes", "per episode"),
     ("cars", "Cars", "per episode"),
+    ("collected", "Food collected", "share of the food's levels"),
+    ("deliveries", "Deliveries", "per episode"),
     ("kills", "Enemies killed", "share of enemies"),
     ("losses", "Allies lost", "share of allies"),
     ("damage", "Damage dealt", "share of enemies' health"),

@@ -1,9 +1,10 @@
 //! `commformer export`.
 
 use super::episodes::Checkpoint;
+use super::opened::TaskOptions;
 use super::target::Target;
 use super::trust::Trust;
-use super::warn;
+use super::{agents, warn};
 use crate::compose;
 use crate::evaluation;
 use clap::Args;
@@ -24,24 +25,28 @@ pub(super) struct Export {
     #[arg(long, value_enum, default_value_t = Checkpoint::Best)]
     checkpoint: Checkpoint,
     #[command(flatten)]
+    task: TaskOptions,
+    #[command(flatten)]
     trust: Trust,
 }
 
 impl Export {
     pub fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
-        let (folder, config) = self.trust.open(&self.run, Some("cpu".to_owned()))?;
-        let target = Target::of(self.out.as_deref(), "--out", &folder, "team.safetensors")?;
-        let device = compose::device(&config)?;
+        let opened = (self.task).open(self.trust, &self.run, Some(&"cpu".to_owned()))?;
+        let (folder, config) = (&opened.folder, &opened.config);
+        let target = Target::of(self.out.as_deref(), "--out", folder, "team.safetensors")?;
+        let device = compose::device(config)?;
         let store = CheckpointStore::open(folder.path())?;
-        let exported = evaluation::export(&config, &store, self.checkpoint.into(), device)?;
+        let exported = evaluation::export(config, &store, self.checkpoint.into(), device);
+        let exported = exported.map_err(|error| opened.explained(error))?;
         for damage in &exported.damaged {
             warn(damage);
         }
         target.write(&exported.bytes)?;
         let told = format!(
-            "{}: {} agents after {} steps, {} bytes; docs/src/trained.md says how a program of yours runs them",
+            "{}: {} after {} steps, {} bytes; docs/src/trained.md says how a program of yours runs them",
             target.path().display(),
-            exported.agents,
+            agents(exported.agents),
             grouped(exported.trained_steps),
             grouped(exported.bytes.len() as u64),
         );

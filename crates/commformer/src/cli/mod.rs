@@ -7,6 +7,7 @@ mod episodes;
 mod eval;
 mod export;
 mod misfit;
+mod opened;
 mod options;
 mod plain;
 mod presets;
@@ -177,6 +178,12 @@ fn note(what: &str) {
 fn say(line: &str) {
     // If nobody reads stderr there is nobody to tell.
     let _ = writeln!(Plain(io::stderr()), "{line}");
+}
+
+/// `1 agent`, `3 agents`.
+fn agents(number: usize) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} agent{plural}")
 }
 
 /// How the user called this program, for what to type next: `cargo xtask` says so when it starts us.

@@ -50,7 +50,15 @@ pub(super) fn whole<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
     let number = plain.parse().ok().or_else(of_float);
     number
         .and_then(|number| T::try_from(number).ok())
-        .ok_or_else(|| "expected a whole number from 0 on, such as 600000 or 6e5".to_owned())
+        .ok_or_else(|| "expected a whole number, such as 600000 or 6e5".to_owned())
+}
+
+/// Reads a number of things, 1 to `MOST`, as [`whole`] does.
+pub(super) fn count<const MOST: u32>(text: &str) -> Result<u32, String> {
+    whole(text)
+        .ok()
+        .filter(|number| (1..=MOST).contains(number))
+        .ok_or_else(|| format!("expected a whole number from 1 to {MOST}, such as 20 or 1e3"))
 }
 
 impl BaseOptions {
@@ -110,6 +118,18 @@ impl ConfigOptions {
     /// Whether neither a preset nor a file is named.
     pub fn is_unnamed(&self) -> bool {
         self.base.preset.is_none() && self.base.config.is_none()
+    }
+
+    /// What a run of this configuration, which these options make, is called: after its task where they name no preset
+    /// and no file, or a preset of another task; else as [`BaseOptions::name`] says.
+    pub fn name_of(&self, config: &Config) -> String {
+        let preset = self.base.preset.as_deref();
+        let preset = preset.and_then(|name| presets::find(name).ok()?.config().ok());
+        let is_other = preset.is_some_and(|preset| preset.env.kind() != config.env.kind());
+        match self.is_unnamed() || is_other {
+            true => config.env.name(),
+            false => self.base.name(),
+        }
     }
 
     /// See [`BaseOptions::name`].
@@ -232,6 +252,10 @@ mod tests {
             assert!(read(wrong).is_err(), "{wrong}");
         }
         assert!(whole::<u32>("5e9").is_err());
+        assert_eq!(count::<200>("2e2"), Ok(200));
+        for wrong in ["0", "201", "-1", "few"] {
+            assert!(count::<200>(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! `commformer replay`.
 
 use super::episodes::{Checkpoint, EpisodeOptions};
+use super::opened::{Opened, TaskOptions};
+use super::options::count;
 use super::target::Target;
 use super::warn;
 use crate::compose;
-use crate::config::Config;
 use crate::replay;
-use crate::run_dir::RunDir;
 use anyhow::Context;
 use clap::Args;
 use commformer_train::CheckpointStore;
@@ -19,11 +19,13 @@ use std::path::{Path, PathBuf};
 pub(super) struct Replay {
     #[command(flatten)]
     options: EpisodeOptions,
+    #[command(flatten)]
+    task: TaskOptions,
     /// Another run of the same task, to play the same episodes beside
     #[arg(long, value_name = "DIR")]
     against: Option<PathBuf>,
     /// Episodes
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=200), allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 10, value_parser = count::<200>, allow_negative_numbers = true)]
     episodes: u32,
     /// The page to write; by default replay.html in the run's folder
     #[arg(long, value_name = "FILE")]
@@ -38,7 +40,7 @@ impl Replay {
         let run = &self.options.run;
         let first = self.configured(run)?;
         let named = self.out.as_deref();
-        let target = Target::of(named, "--out", &first.folder, "replay.html")?;
+        let target = Target::of(named, "--out", &first.opened.folder, "replay.html")?;
         let gif = self.gif.as_deref();
         let gif = gif.map(|gif| Target::named(gif, "--gif", "replay.gif"));
         let gif = gif.transpose()?;
@@ -53,21 +55,21 @@ impl Replay {
         let second = second.transpose()?;
         if let Some(second) = &second {
             anyhow::ensure!(
-                second.config.evaluated() == first.config.evaluated(),
+                second.opened.config.evaluated() == first.opened.config.evaluated(),
                 "{} and {} were trained on other tasks: their [env], or `eval.episode_limit`, differ, and their \
                  episodes cannot be the same",
                 run.display(),
-                second.folder.path().display()
+                second.opened.folder.path().display()
             );
         }
-        let seed = self.options.seed.unwrap_or(first.config.run.seed);
+        let seed = self.options.seed.unwrap_or(first.opened.config.run.seed);
         let runs = std::iter::once(&first).chain(&second);
         let runs: anyhow::Result<_> = runs.map(|run| self.record(run, seed)).collect();
         let episodes = match self.episodes {
             1 => "1 episode".to_owned(),
             episodes => format!("{episodes} episodes"),
         };
-        let title = format!("{}: {episodes}", first.config.env.kind());
+        let title = format!("{}: {episodes}", first.opened.config.env.kind());
         let replay = Pages::new(title, self.command(seed), runs?);
         let text = page(&replay)?;
         target.write(text.as_bytes())?;
@@ -85,28 +87,25 @@ impl Replay {
     }
 
     fn configured(&self, folder: &Path) -> anyhow::Result<Configured> {
-        let device = self.options.device.clone();
-        let (folder, config) = self.options.trust.open(folder, device)?;
-        let store = CheckpointStore::open(folder.path())?;
-        Ok(Configured {
-            folder,
-            config,
-            store,
-        })
+        let options = &self.options;
+        let opened = (self.task).open(options.trust, folder, options.device.as_ref())?;
+        let store = CheckpointStore::open(opened.folder.path())?;
+        Ok(Configured { opened, store })
     }
 
     fn record(&self, run: &Configured, seed: u64) -> anyhow::Result<Run> {
-        let path = run.folder.path();
-        let device = compose::device(&run.config)?;
+        let path = run.opened.folder.path();
+        let device = compose::device(&run.opened.config)?;
         let request = self.options.request(seed, self.episodes as usize);
         let name = path.file_name().unwrap_or(path.as_os_str());
         let (record, evaluated) = replay::record(
             &name.to_string_lossy(),
-            &run.config,
+            &run.opened.config,
             &run.store,
             &request,
             device,
         )
+        .map_err(|error| run.opened.explained(error))
         .with_context(|| format!("cannot play {}", path.display()))?;
         for damage in &evaluated.damaged {
             warn(damage);
@@ -121,6 +120,9 @@ impl Replay {
         let mut command = format!("{} replay --run {run}", super::program());
         if let Some(against) = &self.against {
             command += &format!(" --against {}", shell_word(against));
+        }
+        for set in &self.task.set {
+            command += &format!(" --set {}", shell_word(set.as_ref()));
         }
         command += &format!(" --episodes {} --seed {seed}", self.episodes);
         if options.sampled {
@@ -138,8 +140,7 @@ impl Replay {
 
 /// A run, its settings and its checkpoints.
 struct Configured {
-    folder: RunDir,
-    config: Config,
+    opened: Opened,
     store: CheckpointStore,
 }
 
@@ -162,11 +163,11 @@ mod tests {
         };
         let plain = "commformer replay --run a --episodes 3 --seed 7";
         assert_eq!(command(&[]), plain);
-        let all = "--against|b c|--sampled|--checkpoint|latest|--device|cuda:1";
+        let all = "--against|b c|--sampled|--checkpoint|latest|--device|cuda:1|--set|env.agents=5";
         assert_eq!(
             command(&all.split('|').collect::<Vec<_>>()),
-            "commformer replay --run a --against 'b c' --episodes 3 --seed 7 --sampled --checkpoint latest \
-             --device cuda:1"
+            "commformer replay --run a --against 'b c' --set 'env.agents=5' --episodes 3 --seed 7 --sampled \
+             --checkpoint latest --device cuda:1"
         );
     }
 }

@@ -39,6 +39,14 @@ impl Settings {
         known("task", &self.env, &kinds())?;
         known("method", &self.method, METHODS)?;
         let mut all = sections(&self.env, &self.method);
+        for (section, kind) in [("env", &self.env), ("method", &self.method)] {
+            let found = all.iter_mut().find(|found| found.name == section);
+            let settings = found.into_iter().flat_map(|found| &mut found.settings);
+            // Of a list that is copied it must say whose list it is.
+            for setting in settings.filter(|setting| setting.name == "kind") {
+                setting.default = Some(kind.as_str().into());
+            }
+        }
         let method = MethodConfig::of_kind(&self.method).unwrap_or_default();
         if self.name.is_none() {
             // What the method refuses is for others.

@@ -99,7 +99,10 @@ impl Target {
             folder.display()
         );
         can_hold_more(folder).with_context(|| {
-            format!("cannot write {shown}: in its folder, {}", folder.display())
+            format!(
+                "cannot write {shown} (another file can be named with {option}): in its folder, {}",
+                folder.display()
+            )
         })?;
         Ok(Self {
             asked: asked.to_owned(),

@@ -4,9 +4,8 @@
 
 use super::plain::Plain;
 use super::warn;
-use crate::config::{Config, Overrides, TaskConfig};
+use crate::config::{Config, TaskConfig};
 use crate::links;
-use crate::run_dir::RunDir;
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fs;
@@ -49,21 +48,6 @@ impl Trust {
         }
         remember(memory, run, config);
         Ok(())
-    }
-
-    /// Opens a run, with its configuration on `device` in the place of its own, and lets it pass as [`check`](Self::check).
-    ///
-    /// # Errors
-    ///
-    /// If there is no run, its configuration is refused, or it is not trusted.
-    pub fn open(self, run: &Path, device: Option<String>) -> anyhow::Result<(RunDir, Config)> {
-        let folder = RunDir::open(run)?;
-        let config = folder.settings(Overrides {
-            device,
-            ..Overrides::default()
-        })?;
-        self.check(folder.path(), &config)?;
-        Ok((folder, config))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::file::Named;
 use super::plan::{PlanError, Planned};
-use crate::config::{METHODS, MethodConfig, Source};
+use crate::config::{METHODS, MethodConfig, Source, nearest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use toml::Table;
@@ -35,7 +35,16 @@ pub(super) fn refused(file: &Path, faults: Vec<(String, String)>) -> PlanError {
 
 /// A method whose table is named after a kind of methods, but which trains one of another kind because nobody set it.
 pub(super) fn wrongly_named(method: &Named, layers: &[(Table, Source)]) -> Option<String> {
-    let name = METHODS.iter().find(|kind| **kind == method.table)?;
+    let Some(name) = METHODS.iter().find(|kind| **kind == method.table) else {
+        // A table that says anything says what it is.
+        let is_empty = method.layers.iter().all(|(table, _)| table.is_empty());
+        let near = nearest(&method.table, METHODS.iter().copied()).filter(|_| is_empty)?;
+        return Some(format!(
+            "[methods.{}] sets nothing; did you mean [methods.{near}], with `method.kind = \"{near}\"`? Else write \
+             `method.kind` into it",
+            method.table
+        ));
+    };
     let kind = |(table, _): &(Table, Source)| {
         let kind = table.get("method")?.get("kind")?;
         Some(kind.as_str().unwrap_or_default().to_owned())

@@ -1,5 +1,6 @@
 //! Names of tasks, methods and variants, which are names of folders, too.
 
+use crate::config::sections_with;
 use toml::Value;
 
 /// The longest name of a folder.
@@ -20,14 +21,17 @@ pub(super) fn wrong(name: &str) -> Option<&'static str> {
     }
 }
 
-/// The name of a variant: the method's, and each key that is swept with its value.
+/// The name of a variant: the method's, and each key that is swept with its value. The section of a key is left out where
+/// no other section has such a key, so that names do not depend on what else is swept.
 pub(super) fn variant(method: &str, values: &[(String, Value)]) -> String {
     let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_owned();
     let told = values.iter().map(|(path, value)| {
         let same = |other: &&(String, Value)| last(&other.0) == last(path);
-        let key = match values.iter().filter(same).count() {
-            1 => last(path),
-            _ => path.clone(),
+        let is_one = values.iter().filter(same).count() == 1;
+        // A method has one kind: the task's is not swept beside it.
+        let key = match is_one && (path == "method.kind" || sections_with(&last(path)) < 2) {
+            true => last(path),
+            false => path.clone(),
         };
         format!("{key}={}", plain(value))
     });
@@ -67,15 +71,20 @@ mod tests {
         };
         assert_eq!(named("", &[]), "default");
         assert_eq!(named("mappo", &[]), "mappo");
-        assert_eq!(named("", &[("ppo.lr", "3e-4")]), "lr=0.0003");
+        assert_eq!(named("", &[("ppo.clip", "0.3")]), "clip=0.3");
+        assert_eq!(
+            named("a", &[("ppo.epochs", "5"), ("method.kind", "mat")]),
+            "a+epochs=5+kind=mat"
+        );
+        // The graph has a rate, too, and gates have a mode.
         assert_eq!(
             named("a", &[("ppo.lr", "0.5"), ("graph.mode", "none")]),
-            "a+lr=0.5+mode=none"
+            "a+ppo.lr=0.5+graph.mode=none"
         );
-        // Two keys with one last word are told apart.
+        // Options of a task in Python are of no section that is known.
         assert_eq!(
-            named("a", &[("ppo.lr", "1"), ("graph.lr", "2")]),
-            "a+ppo.lr=1+graph.lr=2"
+            named("a", &[("env.options.x.n", "1"), ("env.options.y.n", "2")]),
+            "a+env.options.x.n=1+env.options.y.n=2"
         );
         let listed = named("a", &[("graph.edges", "[[0, 1]]")]);
         assert_eq!(listed, "a+edges=__0__1__");

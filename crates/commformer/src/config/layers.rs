@@ -1,8 +1,9 @@
 //! Several half-filled configurations, one over the other.
 
 use super::error::{ConfigError, Source};
-use super::{presets, schema, text};
+use super::{MethodConfig, presets, schema, text};
 use std::collections::BTreeMap;
+use std::path::Path;
 use toml::{Table, Value};
 
 /// Settings gathered so far, and where each of them came from.
@@ -42,6 +43,9 @@ impl Layers {
             if let Some(new) = kind(&layer, section)
                 && kind(&self.merged, section).is_some_and(|old| old != new)
             {
+                if section == "method" {
+                    self.leave_out_former(&layer);
+                }
                 self.remove(section);
             }
         }
@@ -88,6 +92,45 @@ impl Layers {
                 "the gate of the preset `{preset}` is left out: the method `{method}` has none"
             ));
         }
+    }
+
+    /// Says that a file takes the place of a preset's task: whoever named both may have meant either.
+    pub fn note_other_task(&mut self, preset: Option<&str>, file: &Table, path: &Path) {
+        let [of_preset, of_file] = [&self.merged, file].map(|table| kind(table, "env"));
+        if let (Some(preset), Some(before), Some(now)) = (preset, of_preset, of_file)
+            && before != now
+        {
+            self.notes.push(format!(
+                "the task of {} ({now}) takes the place of that of the preset `{preset}` ({before})",
+                path.display()
+            ));
+        }
+    }
+
+    /// Forgets the sections that only the method of before read, where a file named that method: they are of a run of it.
+    fn leave_out_former(&mut self, layer: &Table) {
+        let Some(method) = kind(layer, "method").and_then(Value::as_str) else {
+            return;
+        };
+        let (Source::File(file), Some(method)) =
+            (self.source("method.kind"), MethodConfig::of_kind(method))
+        else {
+            return;
+        };
+        let foreign = |section: &&String| !method.reads(section);
+        let foreign: Vec<String> = self.merged.keys().filter(foreign).cloned().collect();
+        if foreign.is_empty() {
+            return;
+        }
+        for section in &foreign {
+            self.remove(section);
+        }
+        self.notes.push(format!(
+            "[{}] of {} left out: the method `{}` has nothing of that",
+            foreign.join("], ["),
+            file.display(),
+            method.kind()
+        ));
     }
 
     /// Forgets a section.

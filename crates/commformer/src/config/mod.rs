@@ -42,7 +42,7 @@ pub use error::{ConfigError, Source};
 pub use overrides::Overrides;
 pub use run::{Device, EvalConfig, RunSettings};
 pub use schema::{Section, sections};
-pub(crate) use schema::{hint, kinds_with, nearest};
+pub(crate) use schema::{hint, kinds_with, nearest, sections_with};
 pub use stack::EnvConfig;
 pub(crate) use text::{
     parse as parse_toml, parse_value, read as read_text, split as split_assignment,
@@ -109,8 +109,9 @@ impl Config {
         let mut layers = Layers::of_preset(preset)?;
         if let Some(path) = &overrides.file {
             let source = Source::File(path.clone());
-            let toml = text::read(path)?;
-            layers.push(text::parse(&toml, source.clone())?, |_| source.clone());
+            let table = text::parse(&text::read(path)?, source.clone())?;
+            layers.note_other_task(preset, &table, path);
+            layers.push(table, |_| source.clone());
         }
         // One layer: what `--set` says of a method is said of the one that `--method` names.
         let (mut line, sources) = text::parse_assignments(&overrides.set)?;

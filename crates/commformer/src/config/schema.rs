@@ -2,7 +2,7 @@
 
 mod hint;
 
-pub(crate) use hint::{hint, kinds_with, nearest};
+pub(crate) use hint::{hint, kinds_with, nearest, sections_with};
 
 use super::env::{TaskConfig, kinds};
 use super::error::{ConfigError, Source};

@@ -193,15 +193,50 @@ fn what_has_no_effect_is_told() {
     for (preset, set, text) in [
         ("signal-gate", &["gate.target_rate=0.5"][..], ""),
         ("signal", &["gate.mode=random", "gate.start=0.5"], ""),
-        ("signal", &[], off.as_str()),
+        ("predator-prey", &[], off.as_str()),
         ("signal-gate", &[], ""),
     ] {
         assert_eq!(notes(preset, set, text), "", "{preset} {set:?}");
     }
+    let told = notes("signal", &[], &off);
+    assert!(
+        told.contains("takes the place of that of the preset `signal`"),
+        "{told}"
+    );
     let left_out = notes("signal-gate", &["method.kind=slim"], "");
     assert!(
         left_out.contains("the method `slim` has none"),
         "{left_out}"
+    );
+}
+
+/// As when another method is tried with the `config.toml` of a run.
+#[test]
+fn sections_of_a_files_own_method_are_left_out_for_another() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let resolved = |text: &str| {
+        std::fs::write(file.path(), text).unwrap();
+        let overrides = Overrides {
+            file: Some(file.path().to_owned()),
+            method: Some("mappo".to_owned()),
+            ..Overrides::default()
+        };
+        Config::resolve_with_notes(None, &overrides)
+    };
+    let mut of_run = Config::default();
+    of_run.ppo.lr = 0.25;
+    let (config, notes) = resolved(&of_run.to_toml().unwrap()).unwrap();
+    assert_eq!((config.method.kind(), config.ppo.lr), ("mappo", 0.25));
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(
+        notes[0].starts_with("[gate], [graph], [policy] of "),
+        "{notes:?}"
+    );
+    // Who names no method wants what is there.
+    let refused = resolved("[graph]\nmode = 'full'").unwrap_err().to_string();
+    assert!(
+        refused.contains("`graph.mode` is nothing that"),
+        "{refused}"
     );
 }
 

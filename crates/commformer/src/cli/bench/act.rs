@@ -3,7 +3,7 @@
 use super::repeat::{Repeated, repeat, seconds};
 use super::table::Table;
 use super::train::print_json;
-use crate::cli::options::ConfigOptions;
+use crate::cli::options::{ConfigOptions, count};
 use crate::compose;
 use crate::config::Config;
 use clap::Args;
@@ -28,7 +28,7 @@ pub(super) struct Act {
         value_name = "B,...",
         value_delimiter = ',',
         default_value = "1,20,256,4096",
-        value_parser = clap::value_parser!(u32).range(1..)
+        value_parser = count::<{ u32::MAX }>
     )]
     num_envs: Vec<u32>,
     /// Seconds for each row

@@ -138,6 +138,13 @@ fn place(base: &ConfigOptions, point: &Point) -> anyhow::Result<ConfigOptions> {
         options = options.with(key(name), value);
     }
     if let Some(senders) = senders {
+        let method = options.resolve()?.method;
+        if !method.reads("graph") {
+            bail!(
+                "`senders` says how many others an agent hears in a graph; the method `{}` has none",
+                method.kind()
+            );
+        }
         // A full graph has no number of senders that might not fit.
         let config = options.with("graph.mode", "full").resolve()?;
         options = options.with("graph.sparsity", &sparsity(senders, &config)?);

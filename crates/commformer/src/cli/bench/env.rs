@@ -3,7 +3,7 @@
 use super::repeat::{repeat, seconds};
 use super::table::Table;
 use super::train::print_json;
-use crate::cli::options::BaseOptions;
+use crate::cli::options::{BaseOptions, count};
 use crate::compose::{self, Envs};
 use crate::config::{EnvConfig, Overrides, TaskConfig, presets};
 use clap::Args;
@@ -29,7 +29,7 @@ pub(super) struct Env {
         value_name = "C,...",
         value_delimiter = ',',
         default_value = "1,20,256,4096",
-        value_parser = clap::value_parser!(u32).range(1..)
+        value_parser = count::<{ u32::MAX }>
     )]
     envs: Vec<u32>,
     /// Threads that step them; a row for each number. By default one, and as many as there are cores. Of environments in
@@ -38,7 +38,7 @@ pub(super) struct Env {
         long,
         value_name = "T,...",
         value_delimiter = ',',
-        value_parser = clap::value_parser!(u32).range(1..=4096)
+        value_parser = count::<4096>
     )]
     threads: Vec<u32>,
     /// Seconds for each row

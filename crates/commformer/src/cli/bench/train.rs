@@ -4,7 +4,7 @@ use super::axis::{self, Axis};
 use super::measure::{Budget, measure};
 use super::repeat::seconds;
 use super::sweep;
-use crate::cli::options::ConfigOptions;
+use crate::cli::options::{ConfigOptions, count};
 use clap::Args;
 use std::io::Write;
 
@@ -25,7 +25,7 @@ pub(super) struct Train {
     #[command(flatten)]
     config: ConfigOptions,
     /// Iterations that are timed, after one that is not
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 5, value_parser = count::<{ u32::MAX }>)]
     iterations: u32,
     /// No further iteration is begun after so many seconds; one is always timed
     #[arg(long, default_value_t = 10.0, value_parser = seconds)]

@@ -56,7 +56,7 @@ pub(super) fn repeats(seconds: f64) -> anyhow::Result<Outcome> {
         );
     }
     Ok(Outcome::Ok(format!(
-        "the same weights to the bit with 1, {all} and {all} threads, after {steps} steps each"
+        "the same weights to the bit with 1 thread and, twice, with {all}, after {steps} steps each"
     )))
 }
 

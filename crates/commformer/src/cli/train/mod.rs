@@ -6,10 +6,10 @@ mod ranks;
 
 pub(super) use ranks::follower;
 
-use super::misfit;
 use super::options::{ConfigOptions, whole};
 use super::trust::{self, Trust};
 use super::warn;
+use super::{agents, misfit};
 use crate::compose::{self, TeamTrainer};
 use crate::config::{Config, MethodConfig, Overrides};
 use crate::interrupt::{Interrupt, TERMINATED};
@@ -220,10 +220,7 @@ impl Train {
         Ok(match &self.run {
             Some(path) => RunDir::create(path)?,
             None => {
-                let mut name = match self.config.is_unnamed() {
-                    true => config.env.name(),
-                    false => self.config.name(),
-                };
+                let mut name = self.config.name_of(config);
                 // Runs of other methods than the program's own lie beside its own.
                 if config.method.kind() != MethodConfig::default().kind() {
                     name = format!("{name}-{}", config.method.kind());
@@ -275,13 +272,18 @@ fn describe(
         }
         _ => String::new(),
     };
+    if done >= planned {
+        return writeln!(
+            out,
+            "The run in {} has taken its {} steps; its last evaluation is made again",
+            folder.path().display(),
+            grouped(done)
+        );
+    }
     writeln!(
         out,
         "Training {} by {} on {} for {} steps{rounded}{begun} on {device}, seed {}, in {}",
-        match config.env.agents() {
-            1 => "1 agent".to_owned(),
-            agents => format!("{agents} agents"),
-        },
+        agents(config.env.agents()),
         config.method.kind(),
         config.env.title(),
         grouped(planned),
@@ -296,8 +298,9 @@ fn describe(
 
 /// Takes the weights of another run: its best ones, or its latest where none is the best yet.
 fn begin_with(trainer: &mut TeamTrainer, from: &Path, config: &Config) -> anyhow::Result<()> {
-    let folder = RunDir::open(from)?;
-    let store = CheckpointStore::open(folder.path())?;
+    let named = || format!("`run.weights` is {}", from.display());
+    let folder = RunDir::open(from).with_context(named)?;
+    let store = CheckpointStore::open(folder.path()).with_context(named)?;
     let found = match store.load(Which::Best) {
         Err(CheckpointError::NotEvaluated(_)) => store.load(Which::Latest),
         found => found,

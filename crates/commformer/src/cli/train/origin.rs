@@ -68,15 +68,13 @@ fn contradiction(path: &Path, differences: &[&Difference]) -> String {
         .map(|difference| difference.told())
         .collect();
     let (program, run) = (crate::cli::program(), shell_word(path));
-    let length = match differences
-        .iter()
-        .any(|difference| difference.path == "run.steps")
-    {
-        true => format!(
-            ". A run cannot be made longer, since its rates fall by the share of it that is over: `{program} train --weights \
-             {run}` begins another one with its weights"
+    let length = match differences {
+        [only] if only.path == "run.steps" => format!(
+            ". A run cannot be made longer, since its rates fall by the share of it that is over: `{program} train --config \
+             {} --weights {run} --steps ...` begins another one with its weights",
+            shell_word(&path.join("config.toml"))
         ),
-        false => String::new(),
+        _ => String::new(),
     };
     format!(
         "{} holds a run with other settings: {}. Let it go on with `{program} train --run {run}` alone, or name another \

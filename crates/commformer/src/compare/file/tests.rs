@@ -47,19 +47,19 @@ fn lists_are_swept_and_a_methods_own_go_over_those_of_all() {
     assert_eq!(methods(""), ["default"]);
     assert_eq!(
         methods("[sweep]\nppo.lr = [1e-3, 3e-4]\n"),
-        ["lr=0.001", "lr=0.0003"]
+        ["ppo.lr=0.001", "ppo.lr=0.0003"]
     );
     assert_eq!(
         methods(
             "[sweep]\nppo.lr = [1e-3]\nppo.clip = [0.1, 0.2]\n[methods.a]\n[methods.b.sweep]\nppo.lr = [0.5, 0.6]\n"
         ),
         [
-            "a+clip=0.1+lr=0.001",
-            "a+clip=0.2+lr=0.001",
-            "b+clip=0.1+lr=0.5",
-            "b+clip=0.1+lr=0.6",
-            "b+clip=0.2+lr=0.5",
-            "b+clip=0.2+lr=0.6"
+            "a+clip=0.1+ppo.lr=0.001",
+            "a+clip=0.2+ppo.lr=0.001",
+            "b+clip=0.1+ppo.lr=0.5",
+            "b+clip=0.1+ppo.lr=0.6",
+            "b+clip=0.2+ppo.lr=0.5",
+            "b+clip=0.2+ppo.lr=0.6"
         ]
     );
 }

@@ -110,7 +110,7 @@ fn every_fault_is_told_once_with_its_table_and_combination() {
     refused(
         "seeds = [1]\n[tasks.signal]\n[sweep]\nppo.lr = [0.5, 'fast']\n",
         &[
-            "task signal, method lr=fast: `ppo.lr` is",
+            "task signal, method ppo.lr=fast: `ppo.lr` is",
             "from [sweep] of",
         ],
     );
@@ -192,11 +192,15 @@ fn a_method_is_named_after_the_kind_that_it_trains() {
     // A variant of it, too, and one under the name of the program's own method.
     refused(
         &format!("{head}[methods.slim.sweep]\nppo.lr = [0.1, 0.2]\n"),
-        &["method slim+lr=0.1 (and 1 more): [methods.slim] sets no `method.kind`"],
+        &["method slim+ppo.lr=0.1 (and 1 more): [methods.slim] sets no `method.kind`"],
     );
     refused(
         &format!("{head}[methods.commformer]\n[settings]\nmethod.kind = 'mappo'\n"),
         &["[methods.commformer] sets no", "`mappo` would be trained"],
+    );
+    refused(
+        &format!("{head}[methods.mapo]\n"),
+        &["[methods.mapo] sets nothing; did you mean [methods.mappo]"],
     );
     for fine in [
         "[methods.commformer]\n",
@@ -363,7 +367,10 @@ fn a_part_has_the_runs_that_were_asked_for() {
     let names: Vec<String> = runs.iter().map(Planned::name).collect();
     assert_eq!(
         names,
-        ["signal/own+lr=0.001/seed-2", "signal/own+lr=0.0001/seed-2"]
+        [
+            "signal/own+ppo.lr=0.001/seed-2",
+            "signal/own+ppo.lr=0.0001/seed-2"
+        ]
     );
     for (asked, seeds, kind, known) in [
         (
@@ -376,7 +383,7 @@ fn a_part_has_the_runs_that_were_asked_for() {
             ["", "ow"],
             vec![],
             "no method \"ow\"",
-            "own+lr=0.001, own+lr=0.0001, own-none, own+more",
+            "own+ppo.lr=0.001, own+ppo.lr=0.0001, own-none, own+more",
         ),
         (["sig", ""], vec![], "no task \"sig\"", "it has signal"),
         (["", ""], vec![1, 3], "no seed \"3\"", "it has 1, 2"),

@@ -126,7 +126,8 @@ fn wrong_types_are_refused() {
     check("env.no_stay=1", &["`env.no_stay` is 1", "true or false"]);
     check("graph.edges=1", &["graph.edges", "[[0, 1], [1, 0]]"]);
     check("graph.edges=[0,1]", &["graph.edges", "[[0, 1], [1, 0]]"]);
-    check("env.kind=3", &["env.kind", "text"]);
+    check("env.kind=3", &["env.kind", "one of `predator-prey`"]);
+    check("gate.budget=0.25", &["`gate.budget` is 0.25", "one of `"]);
     check("ppo=3", &["`ppo` is 3", "a section, `[ppo]`"]);
 }
 

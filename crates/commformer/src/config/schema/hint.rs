@@ -73,6 +73,14 @@ pub(crate) fn kinds_with(section: &str, key: &str) -> Vec<&'static str> {
     }
 }
 
+/// How many sections have a key of this name, with any task and method.
+pub(crate) fn sections_with(key: &str) -> usize {
+    let has = |section: &&Section| {
+        section.find(key).is_some() || !kinds_with(section.name, key).is_empty()
+    };
+    super::sections("", "").iter().filter(has).count()
+}
+
 /// The known name that `found` stands for, if any: the most like it, whatever its capitals, or its initials, as `lr` is of
 /// `learning_rate`.
 pub(crate) fn nearest<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
