@@ -107,7 +107,9 @@ typedef struct commformer_exchange {
     const commformer_letter *outgoing;
     size_t outgoing_count;
     /* The letters that it needs to go on. Wait with a limit: an agent that is not active sends nothing, nor does one of
-     * IC3Net that decided so. */
+     * IC3Net that decided so. Whoever waited in vain speaks only then: give up after one limit since the step began in
+     * round 0, after two in round 1 and so on and, where agents decide one after the other (the last round of CommFormer
+     * and MAT), after one more for each agent before this one. */
     const commformer_awaited *awaited;
     size_t awaited_count;
     /* Whether the step is at its end. Then it has one of the two. */

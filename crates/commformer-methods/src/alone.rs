@@ -206,8 +206,8 @@ impl Agent {
     /// IC3Net's agents, who draw whether they send: one that did what is more likely might never send. Others do not need it.
     ///
     /// # Errors
-    /// [`ModelError::Shape`] when there are not so many numbers, [`ModelError::Input`] when one is not finite, and when the
-    /// noise lies elsewhere or is needed and not there.
+    /// [`ModelError::Shape`] when there are not so many numbers, [`ModelError::Input`] when one is not finite or too large for
+    /// the network, and when the noise lies elsewhere or is needed and not there.
     pub fn perceive(&self, obs: &[f32], noise: Option<f32>) -> Result<Turn, ModelError> {
         check_width("obs", obs.len(), self.sizes.obs_dim)?;
         check_finite("obs", obs)?;
@@ -232,15 +232,35 @@ impl Agent {
                 hears.sort_unstable();
             }
         }
+        let mut said = None;
+        if self.rounds() > 0 {
+            let numbers = self.running.say(&mut member, 0);
+            if let Some(problem) = not_finite(&numbers) {
+                return Err(ModelError::Input {
+                    input: "obs",
+                    problem: format!(
+                        "is too large for the network: of what comes of it, {problem}"
+                    ),
+                });
+            }
+            said = Some(self.packed(&numbers));
+        }
         Ok(Turn {
             agent: self.clone(),
             member,
             sends,
             hears,
-            said: None,
+            said,
             heard: Vec::new(),
             round: 0,
         })
+    }
+
+    /// A message of these numbers.
+    fn packed(&self, numbers: &[f32]) -> Packet {
+        let mut bytes = Vec::new();
+        Levels::pack(self.running.levels(), numbers, &mut bytes);
+        bytes.into()
     }
 }
 
@@ -285,14 +305,20 @@ impl Turn {
     pub fn say(&mut self) -> Packet {
         let said = self.said.get_or_insert_with(|| {
             let running = &self.agent.running;
-            let mut bytes = Vec::new();
-            if self.round < running.rounds() {
-                let numbers = running.say(&mut self.member, self.round);
-                Levels::pack(running.levels(), &numbers, &mut bytes);
+            match self.round < running.rounds() {
+                true => (self.agent).packed(&running.say(&mut self.member, self.round)),
+                false => Packet::from(Vec::new()),
             }
-            bytes.into()
         });
         said.clone()
+    }
+
+    /// Whose messages count in this round: in the first those of all whom it hears, then of those whom it has heard.
+    pub fn awaits(&self) -> Vec<usize> {
+        match self.round {
+            0 => self.hears.clone(),
+            _ => self.heard.iter().map(|(sender, _)| *sender).collect(),
+        }
     }
 
     /// Takes in what others said in this round, and ends the round.

@@ -4,10 +4,10 @@ use super::step::{Decided, Step};
 use super::{Agent, AnyTeam, TeamSizes};
 use commformer_env::Rng;
 use commformer_gate::alone::Gate;
-use commformer_model::ModelError;
 use commformer_model::decentralised::{
     Action, Links, Member, OpenEdges, Packet, Weights, check_available,
 };
+use commformer_model::{ModelError, RelationOrder};
 use std::sync::Arc;
 
 /// One agent of a trained team of any method. It has the team's file and its own number, and of the others nothing but the
@@ -18,7 +18,8 @@ use std::sync::Arc;
 /// drops those of earlier ones, and keeps those that come too soon, of later rounds and steps, until they are awaited. A
 /// letter that does not come in time is left out. Of the first round, and of CommFormer and MAT, it is then a message that
 /// was not sent; in a later round of other methods its sender is taken to say what it said before. Wait with a limit: those
-/// who are not active send nothing, nor do agents of IC3Net that decided so.
+/// who are not active send nothing, nor do agents of IC3Net that decided so. Whoever waited in vain speaks only then, so
+/// that others have to wait longer: [`limits`](Self::limits) says how long.
 ///
 /// ```no_run
 /// use commformer_env::Rng;
@@ -108,6 +109,19 @@ impl TrainedAgent {
                 let (weights, edges) = (exported.weights, exported.edges);
                 let sizes = TeamSizes::of_transformers(weights.config(), &edges);
                 sizes.check_agent(agent)?;
+                let config = weights.config();
+                if exported.gate.is_some()
+                    && config.relation
+                    && config.relation_order == RelationOrder::SenderReceiver
+                {
+                    return Err(ModelError::Input {
+                        input: "file",
+                        problem: "with `policy.relation_order = \"sender-receiver\"` agents score a sender by whether it \
+                                  hears them, which a gate decides and no letter says: run the team as one, or train it \
+                                  with \"receiver-sender\""
+                            .to_owned(),
+                    });
+                }
                 let gate = (exported.gate)
                     .map(|gate| Gate::exported(&gate.config, &gate.execution, gate.parts));
                 let kind = Kind::Transformer {
@@ -142,6 +156,14 @@ impl TrainedAgent {
     /// [`Contents::obs_version`](commformer_model::decentralised::Contents::obs_version).
     pub fn obs_version(&self) -> Option<u32> {
         self.obs_version
+    }
+
+    /// After how many limits since the step began it gives up on the letters that it awaits, where all agents began at the
+    /// same time and have the same limit: one for each round and, where agents decide one after the other, one for each
+    /// agent before it. An agent that gives up sooner loses letters of those who waited for a silent one. 0 if no step is
+    /// under way.
+    pub fn limits(&self) -> usize {
+        self.step.as_ref().map_or(0, Step::limits)
     }
 
     /// Forgets what it carries, as at the start of an episode, and as after a step in which it was not active or in which it

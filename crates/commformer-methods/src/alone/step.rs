@@ -126,10 +126,24 @@ impl Step {
                 heard.map(of_round).chain(told).collect()
             }
             Kind::Actor { turn, rounds, .. } if round < *rounds => {
-                turn.hears().iter().copied().map(of_round).collect()
+                turn.awaits().into_iter().map(of_round).collect()
             }
             Kind::Actor { .. } => Vec::new(),
         }
+    }
+
+    /// How many limits long the step may have taken once this round's wait ends: one for each round, and one for each agent
+    /// that decides before.
+    pub fn limits(&self) -> usize {
+        let before = match &self.kind {
+            Kind::Transformer {
+                in_turn: true,
+                blocks,
+                ..
+            } if self.round >= *blocks => self.agent,
+            _ => 0,
+        };
+        self.round + 1 + before
     }
 
     /// Takes in the letters of this round. What it decided, if that was the last.

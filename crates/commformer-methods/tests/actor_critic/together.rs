@@ -7,8 +7,8 @@ use commformer_env::{ActionSpace, Rng};
 use commformer_methods::alone::{Exchange, Letter, Shown, TeamStep, TrainedAgent, TrainedTeam};
 use commformer_methods::config::{GateConfig, GateMode, PolicySettings};
 use commformer_methods::{TeamConfig, export};
-use commformer_model::Recurrence;
 use commformer_model::decentralised::{Action, Packet};
+use commformer_model::{Recurrence, RelationOrder};
 use tch::{Kind, Tensor};
 
 /// The file of a team of everybody, of this method, whose agents remember. CommFormer's have gates.
@@ -68,7 +68,7 @@ fn what_is_refused_leaves_no_trace() {
             if method == "commformer" {
                 // The gates of the others have decided by then.
                 odd[(N - 1) * 7..].fill(f32::MAX);
-                refuse(Shown::new(&odd), "`embedding`: found NaN");
+                refuse(Shown::new(&odd), "too large for the network");
             }
             refuse(Shown::new(&odd[1..]), "`obs` has shape [20], expected [21]");
             // The last agent can do nothing.
@@ -273,6 +273,87 @@ fn an_agent_goes_on_without_a_letter_that_it_cannot_take() {
         }
         assert_eq!(exchanges[0], exchanges[1], "{method}");
     }
+}
+
+/// Nobody is told of what is no number, and no step is left without an end.
+#[test]
+fn what_is_finite_and_too_large_is_refused_as_a_step_begins() {
+    let mut huge = [0.0; 7];
+    huge[..2].fill(f32::MAX);
+    let mut refused = Vec::new();
+    for method in commformer_methods::METHODS {
+        let file = exported(method, ActionSpace::Discrete(4));
+        let mut agent = TrainedAgent::read(&file, 1).unwrap();
+        let mut rng = Rng::new(1, 0);
+        match agent.begin(&huge, None, &mut rng) {
+            Err(error) => {
+                assert!(error.to_string().contains("too large"), "{method}: {error}");
+                let none = agent.receive(&[]).unwrap_err().to_string();
+                assert!(none.contains("no step is under way"), "{method}: {none}");
+                refused.push(*method);
+            }
+            // It said what is a number, and the step ends, be it that it is given up.
+            Ok(exchange) => {
+                for letter in exchange.outgoing.iter().filter(|_| *method != "slim") {
+                    let numbers = letter.packet.as_ref().chunks_exact(4);
+                    let mut numbers = numbers.map(|x| f32::from_le_bytes(x.try_into().unwrap()));
+                    assert!(numbers.all(f32::is_finite), "{method}");
+                }
+                while agent.limits() > 0 {
+                    let ended = agent.receive(&[]).is_err();
+                    assert!(!ended || agent.limits() == 0, "{method}");
+                }
+            }
+        }
+        agent.begin(&obs(0)[7..14], None, &mut rng).unwrap();
+    }
+    for method in ["commformer", "mat", "magic", "gacomm", "slim"] {
+        assert!(refused.contains(&method), "{method}: {refused:?}");
+    }
+}
+
+/// A letter whose sender was not heard in the first round would count for nothing.
+#[test]
+fn whoever_was_not_heard_first_is_not_awaited_later() {
+    let file = exported("magic", ActionSpace::Discrete(4));
+    let [mut agent, mut first, mut last] =
+        [1, 0, 2].map(|agent| TrainedAgent::read(&file, agent).unwrap());
+    let mut rng = Rng::new(1, 0);
+    let mut began = |agent: &mut TrainedAgent| agent.begin(&obs(0)[..7], None, &mut rng).unwrap();
+    let begun = began(&mut agent);
+    assert_eq!((begun.awaited, agent.limits()), (vec![(0, 0), (0, 2)], 1));
+    let letters = [(0, began(&mut first)), (2, began(&mut last))].map(|(other, said)| Letter {
+        round: 0,
+        other,
+        packet: said.outgoing[0].packet.clone(),
+    });
+    let next = agent.receive(&letters[1..]).unwrap();
+    assert_eq!((next.awaited, agent.limits()), (vec![(1, 2)], 2));
+}
+
+/// Whether a sender hears the agent is then a part of what is said, and nobody says it.
+#[test]
+fn agents_alone_do_not_guess_the_gates_of_others() {
+    let config = TeamConfig {
+        gate: GateConfig {
+            mode: GateMode::Learned,
+            ..GateConfig::default()
+        },
+        policy: PolicySettings {
+            relation_order: RelationOrder::SenderReceiver,
+            ..PolicySettings::default()
+        },
+        ..config("commformer", &[])
+    };
+    let team = team(&config, &spec(ActionSpace::Discrete(4), 0));
+    let graph = Tensor::ones([N as i64; 2], (Kind::Float, tch::Device::Cpu));
+    let file = export(&*team, &config.method, &graph, true, 7).unwrap();
+    TrainedTeam::read(&file).unwrap();
+    let refused = TrainedAgent::read(&file, 0).unwrap_err().to_string();
+    assert!(refused.contains("policy.relation_order"), "{refused}");
+    // Without gates in force, all is known.
+    let file = export(&*team, &config.method, &graph, false, 7).unwrap();
+    TrainedAgent::read(&file, 0).unwrap();
 }
 
 /// A step that was given up, or that a neighbour's numbers made impossible, is as if it had not begun.

@@ -4,6 +4,7 @@
 //! its own links and an [`Inbox`].
 
 use commformer_nn::inputs::{check_finite, check_width};
+use commformer_nn::layout::not_finite;
 use commformer_nn::native::{Native, Tape};
 use std::sync::Arc;
 
@@ -68,7 +69,7 @@ impl Member {
     ///
     /// # Errors
     /// [`ModelError::Shape`] when the observation or the availability does not fit, [`ModelError::Input`] when a number
-    /// is not finite or no action is available.
+    /// is not finite or too large for the network, or no action is available.
     pub fn perceive(&self, obs: &[f32], available: Option<&[bool]>) -> Result<Turn, ModelError> {
         let config = self.weights.config();
         check_width("obs", obs.len(), config.obs_dim)?;
@@ -84,15 +85,25 @@ impl Member {
         });
         let mut ops = Native::new(&mut tape, &leaves);
         let (embedding, after) = self.weights.network.embed(&mut ops, &obs, hidden);
+        let embedding = tape.value(embedding).to_vec();
+        let memory = match after {
+            Some(after) => Some(tape.value(after).to_vec()),
+            None => self.memory.clone(),
+        };
+        // Others would be told of it, and the step would have no end.
+        let made = not_finite(&embedding).or_else(|| not_finite(memory.as_deref()?));
+        if let Some(problem) = made {
+            return Err(ModelError::Input {
+                input: "obs",
+                problem: format!("is too large for the network: of what comes of it, {problem}"),
+            });
+        }
         Ok(Turn {
             weights: Arc::clone(&self.weights),
             agent: self.agent,
-            embedding: tape.value(embedding).to_vec(),
+            embedding,
             available,
-            memory: match after {
-                Some(after) => Some(tape.value(after).to_vec()),
-                None => self.memory.clone(),
-            },
+            memory,
         })
     }
 }

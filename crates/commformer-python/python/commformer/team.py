@@ -167,6 +167,11 @@ def _flags(name: str, given: Any, shape: tuple[int, ...]) -> np.ndarray | None:
 def _array(name: str, given: Any, shape: tuple[int, ...], dtype: type) -> np.ndarray:
     """Numbers of this shape, flat, as Rust takes them."""
     array = np.asarray(given)
+    if array.dtype == object and any(isinstance(one, dict) for one in array.flat):
+        raise ValueError(
+            f"{name} has dictionaries, but must be numbers: what agents see is their `observation`, and their `action_mask` "
+            "is `available`"
+        )
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}, but must have {shape}")
     if array.dtype == object or not np.can_cast(array.dtype, np.float64):

@@ -256,6 +256,16 @@ fn a_team_of_another_size_is_evaluated_and_trained_on() {
         );
         let graph = evaluated["graph"].as_array().unwrap();
         assert_eq!(graph.len(), 7);
+        let set = format!("--run {name} --set env.agents=7");
+        let exported = printed(&program(folder, &words(&format!("export {set}"))));
+        assert!(
+            exported.contains("team.safetensors: 7 agents"),
+            "{exported}"
+        );
+        printed(&program(
+            folder,
+            &words(&format!("replay {set} --episodes 1")),
+        ));
         let more = format!(
             "traffic-junction-easy --run more-{name} --weights {name} --set env.agents=7 --set policy.shared_head=true"
         );
@@ -306,7 +316,7 @@ fn a_team_of_another_size_is_evaluated_and_trained_on() {
     let eval = "eval --run own --set ppo.lr=1.0";
     let said = complaint(&program(folder, &words(eval)), 1);
     assert!(
-        said.contains("the task alone, by keys such as env.agents"),
+        said.contains("the task alone can be changed, by keys such as env.agents"),
         "{said}"
     );
 }
@@ -406,7 +416,10 @@ fn a_run_without_its_checkpoints_or_settings_is_not_trained_anew() {
     let lines = metrics(&run);
     let longer = words("train --run run --steps 1e6");
     let said = complaint(&program(folder, &longer), 1);
-    assert!(said.contains("`commformer train --weights run`"), "{said}");
+    assert!(
+        said.contains("`commformer train --config run/config.toml --weights run --steps ...`"),
+        "{said}"
+    );
     std::fs::remove_dir_all(run.join("checkpoints")).unwrap();
     let again = words("train --run run");
     let said = complaint(&program(folder, &again), 1);

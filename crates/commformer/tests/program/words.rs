@@ -84,7 +84,7 @@ fn a_run_says_how_many_steps_it_makes_and_what_its_metrics_are_in() {
     assert!(read(&folder.join("run/config.toml")).contains("\nsteps = 100\n"));
     let again = printed(&program(folder, &["train", "--run", "run"]));
     assert!(
-        again.contains(" for 120 steps from step 120 on, on cpu"),
+        again.contains("The run in run has taken its 120 steps; its last evaluation is made again"),
         "{again}"
     );
     let evaluated = printed(&program(folder, &["eval", "--run", "run"]));

@@ -2,7 +2,7 @@
 
 use crate::team::act;
 use commformer_env::Rng;
-use commformer_methods::alone::{Letter, TrainedAgent};
+use commformer_methods::alone::{Exchange, Letter, TrainedAgent};
 use commformer_model::decentralised::{Action, Packet};
 use std::error::Error;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -22,7 +22,7 @@ struct Mail {
 pub struct Post {
     /// Whether it arrives.
     pub works: bool,
-    /// How long an agent waits for it before it goes on without.
+    /// How long an agent waits for it, in each round, before it goes on without.
     pub patience: Duration,
 }
 
@@ -71,6 +71,7 @@ fn run(
         if begins {
             own.forget();
         }
+        let start = Instant::now();
         let mut exchange = own.begin(&obs, None, &mut rng)?;
         let action = loop {
             for letter in exchange.outgoing.iter().filter(|_| post.works) {
@@ -84,13 +85,19 @@ fn run(
             if let Some(action) = exchange.action {
                 break action;
             }
-            let letters = wait(&mut kept, mail, step, &exchange.awaited, post.patience)?;
+            // Whoever waits in vain for one agent speaks late to the others.
+            let end = start + post.patience * own.limits() as u32;
+            let letters = wait(&mut kept, mail, step, &exchange.awaited, end)?;
             exchange = match own.receive(&letters) {
                 Ok(exchange) => exchange,
                 Err(error) => {
-                    // One of them cannot be read. Nothing has been taken in: all are lost.
                     eprintln!("agent {agent}: {error}");
-                    own.receive(&[])?
+                    // Where one cannot be read, nothing has been taken in, and it goes on without. Where numbers were
+                    // too large, the step was given up.
+                    match own.receive(&[]) {
+                        Ok(exchange) => exchange,
+                        Err(_) => alone(&mut own, &obs, &mut rng)?,
+                    }
                 }
             };
         };
@@ -99,22 +106,35 @@ fn run(
     Ok(())
 }
 
-/// Waits for letters, given their rounds and senders, and goes on without those that have not come when patience is at its
-/// end. Letters that are needed later are kept.
+/// A step to its end without any letter.
+fn alone(own: &mut TrainedAgent, obs: &[f32], rng: &mut Rng) -> Result<Exchange, Box<dyn Error>> {
+    let mut exchange = own.begin(obs, None, rng)?;
+    while exchange.action.is_none() {
+        exchange = own.receive(&[])?;
+    }
+    Ok(exchange)
+}
+
+/// Waits until `end` for letters, given their rounds and senders, and goes on without those that have not come. Letters that
+/// are needed later are kept, and of one that comes twice the first.
 fn wait(
     kept: &mut Vec<Mail>,
     mail: &Receiver<Mail>,
     step: usize,
     awaited: &[(usize, usize)],
-    patience: Duration,
+    end: Instant,
 ) -> Result<Vec<Letter>, Box<dyn Error>> {
     kept.retain(|mail| mail.step >= step);
     let is_due = |mail: &&Mail| mail.step == step && awaited.contains(&(mail.round, mail.sender));
-    let start = Instant::now();
     while kept.iter().filter(is_due).count() < awaited.len() {
         // Other letters come meanwhile; they do not lengthen the wait.
-        match mail.recv_timeout(patience.saturating_sub(start.elapsed())) {
-            Ok(mail) => kept.push(mail),
+        match mail.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(new) => {
+                let place = |mail: &Mail| (mail.step, mail.round, mail.sender);
+                if kept.iter().all(|mail| place(mail) != place(&new)) {
+                    kept.push(new);
+                }
+            }
             Err(RecvTimeoutError::Timeout) => break,
             Err(ended) => return Err(ended.into()),
         }

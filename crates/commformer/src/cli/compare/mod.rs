@@ -11,7 +11,6 @@ use clap::Args;
 use commformer_train::create_folders;
 use commformer_view::text::shell_word;
 use commformer_view::{Compared, Report, ReportError};
-use serde_json::json;
 use show::Show;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -250,10 +249,7 @@ impl Compare {
             warn(note);
         }
         let page = folder.join(Report::PAGE);
-        match self.json {
-            true => writeln!(out, "{}", json!({ "event": "reported", "page": page }))?,
-            false => writeln!(out, "The report is {}.", page.display())?,
-        }
+        self.say(out, &format!("The report is {}.", page.display()))?;
         Ok(())
     }
 }
