@@ -12,7 +12,10 @@ use commformer_train::{GateEvaluation, Gates, Gating, ObsBatch, PolicyResult, Re
 use tch::{Kind, Tensor};
 
 /// Points of the integral in [`log_prob_of_set`].
-const POINTS: i64 = 64;
+const POINTS: i64 = 128;
+/// Between these y its integrand is not 0.
+const FROM: f64 = -16.0;
+const TO: f64 = 5.5;
 /// The largest difference of log-weights in it.
 const LARGEST: f64 = 12.0;
 
@@ -78,7 +81,8 @@ fn largest(scores: &Tensor, count: usize, others: &Tensor) -> Tensor {
 ///
 /// With w the weights of the set's members, and W the sum of those of all other candidates, it is the integral of the
 /// product of 1 - v^(w / W) over v from 0 to 1 (Kool et al., "Estimating Gradients for Discrete Random Variables by
-/// Sampling without Replacement", 2020, appendix). It is summed up at points that lie close at both ends.
+/// Sampling without Replacement", 2020, appendix). With v = exp(-e^y) its integrand is a smooth hill over y, about
+/// 1 / sqrt(k) wide for k members, which few points at equal distances sum up.
 fn log_prob_of_set(logits: &Tensor, open: &Tensor, count: i64, others: &Tensor) -> Tensor {
     let count = count.min(logits.size()[2]);
     let others = others.expand_as(logits);
@@ -86,14 +90,13 @@ fn log_prob_of_set(logits: &Tensor, open: &Tensor, count: i64, others: &Tensor) 
     let (_, members) = open.detach().topk(count, -1, true, false);
     let weights = logits.gather(-1, &members, false) - rest; // (B, n, k)
     let weights = weights.clamp(-LARGEST, LARGEST).exp().unsqueeze(-1);
-    let t = (Tensor::arange(POINTS, (Kind::Double, logits.device())) + 0.5) / POINTS as f64;
-    // v goes from 0 to 1 with t, slowly at both ends.
-    let log_v = (t.pow_tensor_scalar(3) * (&t * (&t * 6.0 - 15.0) + 10.0)).log();
-    let left: Tensor = 1.0 - &t;
-    let dv = (&t * left).square() * (30.0 / POINTS as f64);
-    let members = (-(weights * log_v.to_kind(Kind::Float)).expm1()).log(); // (B, n, k, points)
+    let step = (TO - FROM) / POINTS as f64;
+    let y = (Tensor::arange(POINTS, (Kind::Float, logits.device())) + 0.5) * step + FROM;
+    let minus_log_v = y.exp();
+    let members = (-(weights * -&minus_log_v).expm1()).log(); // (B, n, k, points)
     let product = members.sum_dim_intlist([-2i64].as_slice(), false, Kind::Float);
-    let log_prob = (product + dv.log().to_kind(Kind::Float)).logsumexp([-1i64].as_slice(), false);
+    let log_dv = y - minus_log_v + step.ln();
+    let log_prob = (product + log_dv).logsumexp([-1i64].as_slice(), false);
     let chose = sum_last(&others).gt(count as f64);
     log_prob.where_self(&chose, &log_prob.zeros_like())
 }
@@ -256,6 +259,54 @@ mod tests {
         // All five: there was nothing to choose.
         let all = log_prob_of_set(&row(&logits), &row(&others), 5, &row(&others));
         assert_eq!(all.double_value(&[0, 0]), 0.0);
+    }
+
+    /// The same of a set of `chosen` members of each of two weights.
+    fn of_two_weights(weights: [f64; 2], agents: [usize; 2], chosen: [usize; 2]) -> f64 {
+        let total: f64 = weights[0] * agents[0] as f64 + weights[1] * agents[1] as f64;
+        // What remains to be drawn once i and j members are.
+        let mut drawn = vec![vec![0.0f64; chosen[1] + 2]; chosen[0] + 2];
+        for i in (0..=chosen[0]).rev() {
+            for j in (0..=chosen[1]).rev() {
+                let rest = total - weights[0] * i as f64 - weights[1] * j as f64;
+                let first = (chosen[0] - i) as f64 * weights[0] * drawn[i + 1][j];
+                let second = (chosen[1] - j) as f64 * weights[1] * drawn[i][j + 1];
+                drawn[i][j] = if [i, j] == chosen {
+                    1.0
+                } else {
+                    (first + second) / rest
+                };
+            }
+        }
+        drawn[0][0].ln()
+    }
+
+    #[test]
+    fn sets_of_large_teams_are_as_likely_as_all_their_orders() {
+        for (agents, chosen, logits) in [
+            ([20, 10], [8, 4], [0.0f32, 0.0]),
+            ([60, 40], [30, 10], [0.0, 0.0]),
+            ([60, 40], [10, 30], [1.0, -1.0]),
+            ([60, 40], [40, 0], [-2.0, 1.0]),
+            ([100, 100], [50, 30], [0.5, -0.5]),
+        ] {
+            let members = |class: usize, of: usize| {
+                (0..agents[class]).map(move |at| (class, f32::from(u8::from(at < of))))
+            };
+            let (classes, open): (Vec<usize>, Vec<f32>) =
+                members(0, chosen[0]).chain(members(1, chosen[1])).unzip();
+            let of_agents: Vec<f32> = classes.iter().map(|class| logits[*class]).collect();
+            let row = |x: &[f32]| Tensor::from_slice(x).view([1, 1, -1]);
+            let others = row(&open).ones_like();
+            let count = (chosen[0] + chosen[1]) as i64;
+            let found = log_prob_of_set(&row(&of_agents), &row(&open), count, &others);
+            let found = found.double_value(&[0, 0]);
+            let expected = of_two_weights(logits.map(|x| f64::from(x).exp()), agents, chosen);
+            assert!(
+                (found - expected).abs() < 1e-2,
+                "{agents:?}, {chosen:?}: {found}, {expected}"
+            );
+        }
     }
 
     #[test]
