@@ -244,6 +244,7 @@ impl<T: Talk> Actor for ActorCritic<T> {
         if bytes == 0 {
             return MessageSizes::default();
         }
+        let decides = self.network.actor.gate.as_ref().map(|gate| gate.decides);
         let pairs =
             (0..agents).flat_map(|receiver| (0..agents).map(move |sender| receiver != sender));
         MessageSizes {
@@ -251,6 +252,7 @@ impl<T: Talk> Actor for ActorCritic<T> {
             always: Vec::new(),
             rounds: talk.rounds() as u32,
             always_rounds: 0,
+            senders_decide: decides == Some(Decides::Send),
         }
     }
 

@@ -265,6 +265,7 @@ impl Actor for TeamPolicy {
             always: bytes(&|receiver, sender| config.constant_bytes(receiver, sender)),
             rounds: config.message_rounds() as u32,
             always_rounds: config.constant_rounds() as u32,
+            senders_decide: false,
         }
     }
 

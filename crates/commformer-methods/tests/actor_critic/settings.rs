@@ -41,6 +41,7 @@ fn graphs_and_messages_are_what_methods_say() {
         assert_eq!(of.senders(&config, 10), senders);
         let sizes = team(&config, &spec).message_sizes();
         assert_eq!((sizes.edge[0], sizes.edge[1]), (0, 4 * numbers));
+        assert_eq!(sizes.senders_decide, method == "ic3net");
         let decides = ["ic3net", "choose"].contains(&method);
         assert_eq!(of.gates(&config).unwrap().is_some(), decides);
     }

@@ -13,6 +13,8 @@ pub struct MessageSizes {
     pub rounds: u32,
     /// Of these, the rounds that are left while nothing goes along an edge, for what is needed without one.
     pub always_rounds: u32,
+    /// Whether closed gates are those of senders: a receiver learns that nothing comes by waiting for it alone.
+    pub senders_decide: bool,
 }
 
 impl MessageSizes {

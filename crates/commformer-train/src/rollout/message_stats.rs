@@ -96,8 +96,10 @@ impl StepMessages<'_> {
                 })
         };
         let at = |receiver: usize, sender: usize| receiver * agents + sender;
-        let along =
-            |receiver, sender| self.edge(at(receiver, sender)) * self.gate(receiver, sender) > 0.0;
+        let along = |receiver, sender| {
+            let awaited = self.sizes.senders_decide || self.gate(receiver, sender) > 0.0;
+            awaited && self.edge(at(receiver, sender)) > 0.0
+        };
         let always = |receiver, sender| {
             let bytes = self.sizes.always.get(at(receiver, sender));
             bytes.is_some_and(|bytes| *bytes > 0)
@@ -197,6 +199,7 @@ mod tests {
             always: vec![0, 0, 0, 1, 0, 0, 0, 1, 0],
             rounds: 1,
             always_rounds: 1,
+            senders_decide: false,
         }
     }
 
@@ -249,6 +252,18 @@ mod tests {
         // All gates are closed, or there is no edge: what needs none is left.
         assert_eq!(rounds(&EDGES, &[0.0; 3], all), 2);
         assert_eq!(rounds(&[], &[], all), 2);
+        // Whether senders have closed their gates shows when nothing comes.
+        let sizes_of_senders = MessageSizes {
+            senders_decide: true,
+            ..sizes.clone()
+        };
+        let step = StepMessages {
+            edges: &EDGES,
+            open: &[0.0; 9],
+            active: &all,
+            sizes: &sizes_of_senders,
+        };
+        assert_eq!(step.rounds(), 3);
         // Agent 2, who alone is active, listens to agent 1 all the same; agent 0 has its gate closed and no agent before it.
         assert_eq!(rounds(&EDGES, &[], [false, false, true]), 3);
         assert_eq!(rounds(&EDGES, &[0.0; 3], [true, false, false]), 0);

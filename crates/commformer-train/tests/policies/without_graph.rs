@@ -36,6 +36,7 @@ fn trainer(plan: GraphPlan, threads: usize) -> Result<Trainer<Plain, Signal>, Tr
         always: pairs.map(|apart| BYTES * u32::from(apart)).collect(),
         rounds: 3,
         always_rounds: 2,
+        senders_decide: false,
     };
     Trainer::new(settings, plan, policy, envs)
 }
