@@ -8,11 +8,11 @@
 //! | [`mappo`] | nobody | that and the global state |
 //! | [`commnet`] | everybody | what the agent sees, remembers and hears |
 //! | [`ic3net`] | those who decide to send | the same |
-//! | [`tarmac`] | everybody, with attention | the same |
+//! | [`tarmac`] | everybody, with attention | what the agent sees, and the global state |
 //! | [`choose`] | those whom they choose in each step, with attention | the same |
 //! | [`expocomm`] | those 1, 2, 4, ... places before | the same |
 //! | [`slim`] | everybody, with attention to messages of few numbers | the same |
-//! | [`gacomm`] | everybody, with attention to those on whom they decide by all messages | the same |
+//! | [`gacomm`] | everybody, with attention to those on whom they decide by all messages | what the agent sees, remembers and hears |
 //! | [`magic`] | the same, in three rounds | the same |
 //!
 //! [`trainer`] trains a team of any of them. A [`Method`] makes a [`Team`]; [`MethodConfig`] lists them all. A team is
