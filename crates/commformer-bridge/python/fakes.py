@@ -101,7 +101,7 @@ class Sound:
         return self.random.random((2, 3))
 
 
-def checked(task: Any, resets: int = 3) -> tuple[int, str]:
+def checked(task: Any, resets: int = 3, states: bool = False) -> tuple[int, str]:
     """The exit status of a check of a task, of which it plays copies, and what it prints."""
     printed = io.StringIO()
     made = mock.patch(
@@ -109,4 +109,4 @@ def checked(task: Any, resets: int = 3) -> tuple[int, str]:
         lambda name, options: task() if isinstance(task, type) else copy.deepcopy(task),
     )
     with made, contextlib.redirect_stdout(printed):
-        return check("a:b", {}, resets), printed.getvalue()
+        return check("a:b", {}, resets, states), printed.getvalue()

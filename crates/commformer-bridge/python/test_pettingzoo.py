@@ -24,6 +24,61 @@ from commformer_bridge.spec import spec_of
 from fakes import Written, box, checked, discrete, space, two
 
 
+class States(unittest.TestCase):
+    """Global states, which critics may know."""
+
+    def task(self, **members: Any) -> PettingZoo:
+        env = two()
+        vars(env).update(members)
+        return PettingZoo(env)
+
+    def test_a_global_state_is_read_as_its_space_says(self) -> None:
+        pair = space(spaces=(discrete(3), box(0, 9, 2)))
+        task = self.task(state_space=pair, state=lambda: (1, [5, 6]))
+        task.reset(0)
+        self.assertEqual((spec_of(task)["state_dim"], spec_of(task, True)["state_dim"]), (0, 5))
+        self.assertEqual(task.state().tolist(), [0, 1, 0, 5, 6])
+        status, printed = checked(task)
+        self.assertEqual(status, 0, printed)
+        self.assertRegex(printed, "note .*a global state of 5 numbers is not asked for: env.global_state = true")
+        status, printed = checked(task, states=True)
+        self.assertEqual((status, "note" in printed and "not asked" in printed), (0, False), printed)
+        self.assertIn("state_dim 5", printed)
+
+    def test_an_environment_without_a_global_state_is_refused_where_one_is_wanted(self) -> None:
+        for members in ({}, {"state": lambda: [1]}, {"state_space": box(0, 9, 2)}, {"state_space": space(), "state": list}):
+            task = self.task(**members)
+            self.assertEqual(spec_of(task)["state_dim"], 0)
+            with self.assertRaisesRegex(Refusal, "env.global_state is true, but the environment gives none: expected"):
+                spec_of(task, True)
+
+    def test_a_global_state_outside_its_space_is_refused(self) -> None:
+        for state, words in (
+            ([1, 2, 3], r"the global state has the shape \(3,\) where its space"),
+            (None, "the global state is of type object"),
+        ):
+            task = self.task(state_space=box(0, 9, 2), state=lambda state=state: state)
+            task.reset(0)
+            with self.assertRaisesRegex(Refusal, words):
+                task.state()
+
+    def test_the_state_of_an_episode_that_the_environment_began_by_itself_is_refused(self) -> None:
+        task = self.task(state_space=box(0, 9, 1), state=lambda: [1], infos={"a1": {"final_observation": [7, 8]}})
+        task.reset(0)
+        task.env.terminate = {"a0", "a1"}
+        task.step(np.array([0, 0]))
+        with self.assertRaisesRegex(Refusal, "infos have 'final_observation'"):
+            task.state()
+        task.reset(0)
+        self.assertEqual(task.state().tolist(), [1])
+
+    def test_an_environment_that_cannot_be_closed_is_left_as_it_is(self) -> None:
+        task = self.task()
+        with mock.patch.object(type(task.env), "close", create=True):
+            delattr(type(task.env), "close")
+            task.close()
+
+
 class Agents(unittest.TestCase):
     def test_an_agent_that_leaves_is_inactive_and_its_action_goes_nowhere(self) -> None:
         env = two()

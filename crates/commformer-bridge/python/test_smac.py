@@ -30,6 +30,9 @@ class StarCraft2Env:
     def get_obs(self) -> list[np.ndarray]:
         return [np.zeros(2), np.ones(2)]
 
+    def get_state(self) -> list[int]:
+        return [9, 8, 7, 6]
+
     def get_avail_actions(self) -> list[list[int]]:
         return [[1, 0, 0] if self.steps else [0, 1, 1], [0, 1, 1]]
 
@@ -57,6 +60,7 @@ class SmacFake(unittest.TestCase):
         task = make("smac:3m", {})
         self.assertEqual((task.agents, task.obs_dim, task.actions), (2, 2, 3))
         self.assertEqual(task.reset(0).tolist(), [[0, 0], [1, 1]])
+        self.assertEqual((task.state_dim, task.state().tolist()), (4, [9, 8, 7, 6]))
         self.assertEqual(task.active().tolist(), [True, True])
         _, reward, terminated, truncated = task.step(np.array([1, 2]))
         self.assertEqual((reward, terminated, truncated), (0.5, True, False))

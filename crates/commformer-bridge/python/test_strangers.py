@@ -58,6 +58,7 @@ def begun(task: Any) -> Worker:
     agents, actions = worker.spec["agents"], worker.spec["actions"]
     arrays = {name: np.zeros((1, agents), bool) for name in ("active", "last_active", "departed", "last_departed")}
     arrays |= {name: np.zeros((1, agents, worker.spec["obs_dim"]), np.float32) for name in ("obs", "last_obs")}
+    arrays |= dict.fromkeys(("state", "last_state"))
     arrays |= {"available": np.zeros((1, agents, actions), bool), "actions": np.zeros((1, agents), np.int64)}
     arrays |= {"rewards": np.zeros((1, agents), np.float32), "commands": np.array([memory.RESET], np.uint8)}
     arrays |= {"status": np.zeros(1, np.uint8), "seeds": np.zeros(1, np.int64), "metrics": np.zeros((1, 9), np.float32)}

@@ -34,6 +34,9 @@ pub struct PythonConfig {
     pub start_timeout: f64,
     /// How often a worker that failed is started anew before the run gives up.
     pub restarts: u32,
+    /// Whether methods whose critics know more than an agent sees, such as `mappo`, are shown the environment's global
+    /// state: what `state()` returns.
+    pub global_state: bool,
     /// Steps after which an episode is truncated; 0: the environment decides alone.
     pub episode_limit: u32,
 }

@@ -23,6 +23,8 @@ pub struct PythonEnv {
     generation: u32,
     /// What was seen last, for an episode that is truncated because its worker failed; kept only where that can be.
     seen: Vec<f32>,
+    /// The present global state, (S), or that in which its episode ended.
+    global: Vec<f32>,
     /// Who has not left, (N), and who left in the last step, (N); empty for a task that nobody leaves. Who pauses has
     /// not left.
     present: Vec<bool>,
@@ -56,6 +58,7 @@ impl PythonEnv {
         Self {
             present: vec![false; leaving],
             departed: vec![false; leaving],
+            global: vec![0.0; spec.state_dim],
             spec,
             env,
             seed: None,
@@ -152,6 +155,7 @@ impl PythonEnv {
             }
         };
         memory.observe(self.env, which, out.reborrow());
+        memory.global_state(self.env, which, &mut self.global);
         self.note_departures(memory, which);
         self.steps += 1;
         self.check_finite(state, rewards, out.obs)?;
@@ -169,7 +173,9 @@ impl PythonEnv {
                 "number {number} of the observation of agent {agent}"
             ))
         });
-        let Some(what) = wrong else {
+        let of_state =
+            || not_finite(&self.global).map(|at| format!("number {at} of the global state"));
+        let Some(what) = wrong.or_else(of_state) else {
             return Ok(());
         };
         let place = match self.steps {
@@ -211,6 +217,7 @@ impl PythonEnv {
             self.seed = None;
         }
         (state.memory).observe(self.env, Which::Present, out.reborrow());
+        (state.memory).global_state(self.env, Which::Present, &mut self.global);
         self.check_finite(state, &[], out.obs)
     }
 
@@ -286,6 +293,10 @@ impl Environment for PythonEnv {
 
     fn metrics(&self, out: &mut [f32]) {
         self.group.lock().memory.metrics(self.env, out);
+    }
+
+    fn global_state(&self, out: &mut [f32]) {
+        out.copy_from_slice(&self.global);
     }
 
     fn departed(&self) -> &[bool] {

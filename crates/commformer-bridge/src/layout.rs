@@ -11,7 +11,7 @@ use std::io;
 
 const MAGIC: [u8; 8] = *b"commbrdg";
 /// Counted up with every change of the layout.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Bytes of the header, and what arrays begin at multiples of.
 const LINE: usize = 64;
 /// The status of an environment that has been asked for a step and has not made it.
@@ -29,6 +29,8 @@ pub struct Memory {
     rows: Rows,
     obs: Array,
     last_obs: Array,
+    global: Array,
+    last_global: Array,
     actions: Array,
     rewards: Array,
     metrics: Array,
@@ -85,6 +87,8 @@ impl Memory {
         let numbers = n.saturating_mul(task.obs_dim);
         let obs = array(4, numbers);
         let last_obs = array(4, numbers);
+        let global = array(4, task.state_dim);
+        let last_global = array(4, task.state_dim);
         let actions = match task.discrete {
             true => array(8, n),
             false => array(4, choices),
@@ -108,6 +112,8 @@ impl Memory {
             rows: Rows(map),
             obs,
             last_obs,
+            global,
+            last_global,
             actions,
             rewards,
             metrics,
@@ -183,6 +189,15 @@ impl Memory {
         self.rows.flags(active, env, out.active);
     }
 
+    /// An environment's global state, (S).
+    pub fn global_state(&self, env: usize, which: Which, out: &mut [f32]) {
+        let array = match which {
+            Which::Present => self.global,
+            Which::Last => self.last_global,
+        };
+        self.rows.get(array, env, out);
+    }
+
     /// Who of an environment's agents is gone for good, (N).
     pub fn departed(&self, env: usize, which: Which, out: &mut [bool]) {
         let array = match which {
@@ -210,6 +225,7 @@ fn header(task: &TaskSpec, envs: usize, bytes: usize) -> [u8; LINE] {
         task.obs_dim,
         task.actions,
         task.metrics.len(),
+        task.state_dim,
     ];
     for size in sizes {
         put(&(size as u32).to_le_bytes());
@@ -241,6 +257,7 @@ mod tests {
             let task = TaskSpec {
                 discrete,
                 metrics: vec!["won".into()],
+                state_dim: 2,
                 ..task([3, 5, 67])
             };
             let plain = |bytes| Ok((MmapOptions::new().len(bytes).map_anon()?.into(), ()));
@@ -257,6 +274,8 @@ mod tests {
                 // As the worker writes.
                 memory.rows.put(memory.obs, env, &[number; 15]);
                 memory.rows.put(memory.last_obs, env, &[-number; 15]);
+                memory.rows.put(memory.global, env, &[number; 2]);
+                memory.rows.put(memory.last_global, env, &[-number; 2]);
                 memory.rows.put(memory.rewards, env, &[number; 3]);
                 memory.rows.put(memory.metrics, env, &[number]);
                 memory
@@ -276,6 +295,9 @@ mod tests {
                         active: &mut active,
                     };
                     memory.observe(env, which, out);
+                    let mut global = [0.0; 2];
+                    memory.global_state(env, which, &mut global);
+                    assert_eq!(global, [sign * numbers(env); 2]);
                     let last = which == Which::Last;
                     assert_eq!(obs, [sign * numbers(env); 15]);
                     assert_eq!(available, told(env).map(|told| last || told));
@@ -311,13 +333,14 @@ mod tests {
                 discrete: kind > 0,
                 masked: kind > 1,
                 metrics: vec!["steps".into(); kind],
+                state_dim: 7 * kind,
                 ..task([5, 70, 9])
             };
             let (_, file) = Memory::create(&task, 4096).unwrap();
             let bytes = file.metadata().unwrap().len() as f64;
-            // The header and the ends of thirteen arrays come to it: less than a byte for each environment.
+            // The header and the ends of fifteen arrays come to it: less than a byte for each environment.
             let rest = bytes - task.shared_bytes(4096);
-            assert!((0.0..14.0 * LINE as f64).contains(&rest), "{kind}: {rest}");
+            assert!((0.0..16.0 * LINE as f64).contains(&rest), "{kind}: {rest}");
         }
     }
 

@@ -17,9 +17,10 @@ fn key(config: &PythonConfig) -> String {
         make,
         options,
         python,
+        global_state,
         ..
     } = config;
-    format!("{python}\n{make}\n{options}")
+    format!("{python}\n{global_state}\n{make}\n{options}")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -122,6 +122,7 @@ impl Process {
             let options = options::encode(&config.options);
             let mut command = interpreter(config);
             (command.args(source::boot(&source::WORKER))).args(["work", &config.make, &options]);
+            command.args(states(config));
             let printed = Printed::keep(printed)?;
             let limits = limits(config);
             ours.set_write_timeout(Some(limits[0]))?;
@@ -351,6 +352,11 @@ fn interpreter(config: &PythonConfig) -> Command {
         command.env(HASHES, "0");
     }
     command
+}
+
+/// What a worker is told beside its task: whether global states are wanted.
+fn states(config: &PythonConfig) -> Option<&'static str> {
+    config.global_state.then_some("states")
 }
 
 /// How long things may take, by [`Patience`].

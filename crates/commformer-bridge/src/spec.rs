@@ -18,6 +18,8 @@ pub struct TaskSpec {
     pub masked: bool,
     /// Whether agents can leave for good, and then earn nothing of what comes.
     pub leaves: bool,
+    /// Numbers in the global state (S); 0: there is none, or it is not asked for.
+    pub state_dim: usize,
     /// Names of an episode's metrics.
     pub metrics: Vec<String>,
     /// Names of the agents, or none.
@@ -39,6 +41,7 @@ impl TaskSpec {
             false => ActionSpace::Continuous(self.actions),
         };
         Spec {
+            state_dim: self.state_dim,
             masks_actions: self.discrete && self.masked,
             metrics: self.metrics.iter().cloned().map(Into::into).collect(),
             ..Spec::new(self.agents, self.obs_dim, actions)
@@ -47,12 +50,13 @@ impl TaskSpec {
 
     /// Bytes of the memory that so many environments share with their workers, about. A sum of `f64`, which no size overflows.
     pub fn shared_bytes(&self, envs: usize) -> f64 {
-        let [envs, agents, obs_dim, actions] =
-            [envs, self.agents, self.obs_dim, self.actions].map(|size| size as f64);
+        let sizes = [envs, self.agents, self.obs_dim, self.actions];
+        let [envs, agents, obs_dim, actions] = sizes.map(|size| size as f64);
+        let of_one = 4.0 * (self.metrics.len() as f64 + 2.0 * self.state_dim as f64) + 10.0;
         let chosen = if self.discrete { 8.0 } else { 4.0 * actions };
         let masks = if self.masked { actions } else { 0.0 };
         let of_an_agent = 2.0 * 4.0 * obs_dim + chosen + 4.0 + masks + 4.0;
-        envs * (agents * of_an_agent + 4.0 * self.metrics.len() as f64 + 10.0)
+        envs * (agents * of_an_agent + of_one)
     }
 
     /// What is wrong with it, if anything is.
@@ -61,6 +65,7 @@ impl TaskSpec {
             ("agents", self.agents),
             ("obs_dim", self.obs_dim),
             ("actions", self.actions),
+            ("state_dim", self.state_dim.max(1)),
         ];
         let wrong = sizes.iter().find(|(_, size)| !(1..=MOST).contains(size));
         if let Some((name, size)) = wrong {

@@ -111,7 +111,7 @@ pub fn answers() -> Vec<Vec<u8>> {
         r#"7 done"#,
         r#"1 {"ok":null}"#,
         r#"3 {"error":"Traceback\nValueError: \u00e4","where":"step 3 of its env 0"}"#,
-        r#"0 {"ok":{"agents":2,"obs_dim":3,"discrete":true,"actions":4,"masked":true,"leaves":false,"metrics":["steps"],"agent_names":["a","b"],"action_names":[],"notes":["padded"]}}"#,
+        r#"0 {"ok":{"agents":2,"obs_dim":3,"discrete":true,"actions":4,"masked":true,"leaves":false,"state_dim":0,"metrics":["steps"],"agent_names":["a","b"],"action_names":[],"notes":["padded"]}}"#,
         r#"9 {"ok":{"size":[9,9],"scenery":[{"role":"note","text":[1,2,3,"word"]},{"role":"road","rectangle":[0,0,9,1]}],"shapes":[{"role":{"agent":0},"circle":[0.5,0,1e3]},{"role":"wall","polygon":[[0,0],[1,0],[1,1]]},{"role":"shot","line":[0,0,1,1]}],"agents":[[1,0],null]}}"#,
     ];
     lines.iter().map(|line| line.as_bytes().to_vec()).collect()

@@ -17,12 +17,14 @@ from .play import Play, Seen
 from .progress import begins
 from .refusal import Refusal, a
 from .report import Report
-from .spec import spec_of
+from .spec import gives_state, spec_of
 from .warned import WARNED, WARNINGS, warnings
 
 
-def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
-    """Plays an environment, prints what is right and wrong with it, and returns the exit status, 0 or 1."""
+def check(name: str, options: dict[str, Any], resets: int = 1000, states: bool = False) -> int:
+    """Plays an environment, with its global states or without, prints what is right and wrong with it, and returns the
+    exit status, 0 or 1.
+    """
     report, process = Report(), os.getpid()
     where = "making the environment"
     WARNED.clear()
@@ -38,12 +40,12 @@ def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
             apart.add(made)
             if isinstance(made, PettingZoo):
                 made.found = {}
-        check_spec(task, report)
+        check_spec(task, states, report)
         where = "playing with random actions"
-        play = Play(task)
+        play = Play(task, states)
         check_episodes(play, report)
         where = "playing the same actions again"
-        check_repeats(play, Play(twin), report)
+        check_repeats(play, Play(twin, states), report)
         where = f"resetting {resets} times"
         check_leaks(play, resets, report)
         where = "closing"
@@ -71,13 +73,20 @@ def check(name: str, options: dict[str, Any], resets: int = 1000) -> int:
     return int(report.wrong_lines > 0)
 
 
-def check_spec(task: Any, report: Report) -> None:
+def check_spec(task: Any, states: bool, report: Report) -> None:
     """The attributes that say what a task is. Without them nothing can be played."""
-    spec = spec_of(task)
+    spec = spec_of(task, states)
     for note in spec["notes"]:
         report.note(note)
     numbers = f"agents {spec['agents']}, obs_dim {spec['obs_dim']}, "
     numbers += f"{'actions' if spec['discrete'] else 'action_dim'} {spec['actions']}"
+    if states:
+        numbers += f", state_dim {spec['state_dim']}"
+    elif gives_state(task):
+        report.note(
+            f"a global state of {task.state_dim} numbers is not asked for: env.global_state = true shows it to the critics of "
+            "methods such as mappo (--global-state checks it)"
+        )
     ours = type(task).__module__.startswith(f"{__package__}.")
     report.ok(f"{type(task).__qualname__ if ours else a(task)[2:]}: {numbers}")
 

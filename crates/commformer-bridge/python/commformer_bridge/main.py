@@ -16,7 +16,8 @@ from .worker import work
 
 
 def main(arguments: list[str]) -> int:
-    verb, name, options = arguments[:3]
+    verb, name, options, *more = arguments
+    states = "states" in more
     # Python keeps what goes into a pipe until it is much: it would be lost where the process hangs or ends abruptly.
     sys.stdout.reconfigure(line_buffering=True)
     if verb == "check":
@@ -25,6 +26,6 @@ def main(arguments: list[str]) -> int:
         faulthandler.register(signal.SIGUSR1, chain=False)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         sys.stdout, sys.stderr = unbroken(sys.stdout), unbroken(sys.stderr)
-        return check(name, options_of(options), int(arguments[3]))
-    work(name, options_of(options))
+        return check(name, options_of(options), int(more[0]), states)
+    work(name, options_of(options), states)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 import types
 from typing import Any
@@ -91,6 +92,8 @@ class PettingZoo:
         self.live: list[Any] = []
         self.gone: set[Any] = set()
         self.came: set[Any] = set()
+        # Where the last observations of an episode are that is over, if the next one has begun.
+        self.anew: str | None = None
         self.masks: dict[Any, np.ndarray] = {}
         # What those do who have ended and are listed still.
         self.idle: dict[Any, Any] = {}
@@ -106,6 +109,7 @@ class PettingZoo:
         self.spaces = {name: env.action_space(name) for name in self.names}
         self._read_observations()
         self._read_actions()
+        self._read_state()
         pass_on(env, self)
         if mpe_world(env) is not None:
             # Its own pictures go first; many have a draw() that returns none.
@@ -190,12 +194,36 @@ class PettingZoo:
                 "all; convert others in a wrapper of your own (env.make=MODULE:FUNCTION)"
             )
 
+    def _read_state(self) -> None:
+        """Size of the global state, where the environment has one whose numbers are known."""
+        self.state_space = getattr(self.env, "state_space", None)
+        if self.state_space is None or not callable(getattr(self.env, "state", None)):
+            return
+        with contextlib.suppress(Refusal):
+            self.state_dim = flat_size(self.state_space)
+
+    def state(self) -> np.ndarray:
+        """What a critic may know, (S,)."""
+        if self.anew:
+            raise Refusal(
+                f"env.global_state is true, but the infos have {self.anew!r}: where an environment has begun the next episode "
+                "by itself, its state() is of that one. Let it begin with reset() alone"
+            )
+        value = self.env.state()
+        try:
+            return flatten(self.state_space, value)
+        except Refusal as error:
+            raise Refusal(f"the global state {error}") from error
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            problem = traceback.format_exception_only(error)[-1].strip()
+            raise Refusal(f"the global state is {value}, not in its space {self.state_space}: {problem}") from error
+
     def reset(self, seed: int) -> np.ndarray:
         """Begins an episode. Seeds are below 2^31, which every generator takes."""
         returned = self.env.reset(seed=int(seed) % 2**31)
         if not (isinstance(returned, tuple) and len(returned) == 2):
             raise Refusal(f"reset returned {a(returned)}: expected (observations, infos), see PettingZoo")
-        self.live, self.gone, self.idle = list(self.env.agents), set(), {}
+        self.live, self.gone, self.idle, self.anew = list(self.env.agents), set(), {}, None
         self.came = set(self.live)
         self.seen = np.zeros((self.agents, self.obs_dim), dtype=np.float32)
         self._known("env.agents", self.live)
@@ -329,8 +357,9 @@ class PettingZoo:
         return np.array([name in self.gone for name in self.names])
 
     def close(self) -> None:
-        """Closes the environment."""
-        self.env.close()
+        """Closes the environment, where it can be: some that are no subclass of PettingZoo's cannot."""
+        if hasattr(self.env, "close"):
+            self.env.close()
 
     def _look(
         self, observations: dict[Any, Any], infos: dict[Any, Any], last: bool = False, estimated: bool = True
@@ -347,8 +376,9 @@ class PettingZoo:
             if name not in self.live:
                 continue
             info = infos.get(name) or {}
-            final = next((info[key] for key in FINAL if key in info), None) if last else None
-            value = observations.get(name) if final is None else final
+            kept = next((key for key in FINAL if info.get(key) is not None), None) if last else None
+            self.anew = self.anew or kept
+            value = observations.get(name) if kept is None else info[kept]
             if last and value is None:
                 seen[row] = self.seen[row]
                 continue

@@ -21,8 +21,8 @@ class Play:
     # The one that was reset or stepped last.
     latest: Play | None = None
 
-    def __init__(self, task: Any) -> None:
-        self.task = task
+    def __init__(self, task: Any, states: bool = False) -> None:
+        self.task, self.states = task, states
         self.seed = self.steps = 0
         # Seconds that the last reset or step took.
         self.took = 0.0
@@ -66,6 +66,9 @@ class Play:
         task = self.task
         seen = self._told(numbers_of, "observations", observations, (task.agents, task.obs_dim))
         known = {"observations": self._finite("observations", seen)}
+        if self.states:
+            state = self._told(numbers_of, "the numbers of state()", task.state(), (task.state_dim,))
+            known["state()"] = self._finite("the numbers of state()", state)
         if hasattr(task, "available"):
             table = self._flags("available()", task.available(), (task.agents, task.actions))
             for agent in () if over else np.flatnonzero(~table.any(axis=1)):

@@ -27,6 +27,7 @@ class Smac:
         self.agents = int(info["n_agents"])
         self.obs_dim = int(info["obs_shape"])
         self.actions = int(info["n_actions"])
+        self.state_dim = int(info["state_shape"])
         self.last: dict[str, Any] = {}
 
     def reset(self, seed: int) -> np.ndarray:
@@ -46,6 +47,10 @@ class Smac:
     def available(self) -> np.ndarray:
         """Which actions can be taken, (N, A)."""
         return np.asarray(self.env.get_avail_actions()).astype(bool)
+
+    def state(self) -> np.ndarray:
+        """The global state, (S,)."""
+        return np.asarray(self.env.get_state(), dtype=np.float32)
 
     def active(self) -> np.ndarray:
         """Who lives, (N,): only the dead can do nothing, which is action 0."""

@@ -10,8 +10,10 @@ from .metrics import check_metric_names, method_of_metrics
 from .refusal import Refusal
 
 
-def spec_of(task: Any) -> dict[str, Any]:
-    """What the program must know of a task; a description that does not hold is refused."""
+def spec_of(task: Any, states: bool = False) -> dict[str, Any]:
+    """What the program must know of a task, with its global `states` or without; a description that does not hold is
+    refused.
+    """
     kinds = [key for key in ("actions", "action_dim") if hasattr(task, key)]
     if len(kinds) != 1:
         raise Refusal(
@@ -38,9 +40,28 @@ def spec_of(task: Any) -> dict[str, Any]:
         "discrete": kinds == ["actions"],
         "actions": actions,
         "masked": hasattr(task, "available"),
+        "state_dim": _state_dim(task) if states else 0,
         "leaves": hasattr(task, "departed") or bool(leaves),
         **words,
     }
+
+
+def gives_state(task: Any) -> bool:
+    """Whether a task has a global state to show."""
+    return hasattr(task, "state_dim")
+
+
+def _state_dim(task: Any) -> int:
+    """How many numbers the global state has."""
+    if not gives_state(task):
+        raise Refusal(
+            "env.global_state is true, but the environment gives none: expected state_dim and state(), or in PettingZoo's "
+            "API state_space and state()"
+        )
+    size = _size(task, "state_dim")
+    if not callable(getattr(task, "state", None)):
+        raise Refusal(f"state_dim is {size}, but there is no state(), which returns these numbers")
+    return size
 
 
 def _size(task: Any, key: str) -> int:

@@ -39,8 +39,8 @@ def through(call, *given):
 class Worker:
     """Answers the parent: `open`, `go` and `draw`, a line each, with a number that the answer repeats."""
 
-    def __init__(self, make_task, control: socket.socket):
-        self.make_task = make_task
+    def __init__(self, make_task, control: socket.socket, states: bool = False):
+        self.make_task, self.states = make_task, states
         self.control = control
         self.process = os.getpid()
         self.number = 0
@@ -55,7 +55,7 @@ class Worker:
         self.apart = Apart()
         self.tasks = [self.make_task()]
         self.apart.add(self.tasks[0])
-        self.spec = spec_of(self.tasks[0])
+        self.spec = spec_of(self.tasks[0], self.states)
         self.shape = (self.spec["agents"], self.spec["obs_dim"])
         self.has_active, self.has_departed = (hasattr(self.tasks[0], name) for name in ("active", "departed"))
 
@@ -112,8 +112,9 @@ class Worker:
         while len(self.tasks) < num_envs:
             task = self.make_task()
             self.apart.add(task)
-            if spec_of(task) != self.spec:
-                raise Refusal(f"its environments differ: {spec_of(task)} after {self.spec}")
+            spec = spec_of(task, self.states)
+            if spec != self.spec:
+                raise Refusal(f"its environments differ: {spec} after {self.spec}")
             self.tasks.append(task)
         self.steps, self.pictures = [0] * num_envs, {}
 
@@ -137,13 +138,13 @@ class Worker:
             if terminated or truncated or self.steps[env] == self.limit:
                 self.end(env, obs, TERMINATED if terminated else TRUNCATED)
             else:
-                self.write(env, obs, memory.obs, memory.active, memory.departed)
+                self.write(env, obs, memory.obs, memory.state, memory.active, memory.departed)
                 memory.status[env] = RUNNING
 
     def end(self, env: int, obs, status: int) -> None:
         """Keeps how an episode ended, and begins the next one: the parent will ask for it."""
         memory, task = self.memory, self.tasks[env]
-        self.write(env, obs, memory.last_obs, memory.last_active, memory.last_departed)
+        self.write(env, obs, memory.last_obs, memory.last_state, memory.last_active, memory.last_departed)
         memory.status[env] = status
         if self.spec["metrics"]:
             memory.metrics[env] = metrics_of(task, self.spec["metrics"])
@@ -152,16 +153,18 @@ class Worker:
         self.reset(env)
 
     def reset(self, env: int) -> None:
-        self.doing = ("reset", env)
-        obs = self.tasks[env].reset(int(self.memory.seeds[env]))
+        memory, self.doing = self.memory, ("reset", env)
+        obs = self.tasks[env].reset(int(memory.seeds[env]))
         self.alone()
         self.steps[env] = 0
-        self.write(env, obs, self.memory.obs, self.memory.active, self.memory.departed)
+        self.write(env, obs, memory.obs, memory.state, memory.active, memory.departed)
 
-    def write(self, env: int, obs, to_obs, to_active, to_departed) -> None:
+    def write(self, env: int, obs, to_obs, to_state, to_active, to_departed) -> None:
         # A number that is too large becomes infinite, which the program finds.
         put(to_obs, env, numbers_of("observations", obs, self.shape))
         task, agents = self.tasks[env], self.shape[:1]
+        if self.states:
+            put(to_state, env, numbers_of("the numbers of state()", task.state(), (self.spec["state_dim"],)))
         to_active[env] = flags_of("active()", task.active(), agents) if self.has_active else True
         if self.has_departed:
             to_departed[env] = flags_of("departed()", task.departed(), agents)
@@ -195,12 +198,12 @@ class Worker:
         return f"{'a reset' if verb == 'reset' else 'the picture'} of its environment {env}"
 
 
-def work(name: str, options: dict) -> None:
-    """Serves the parent on descriptor 0 until it is gone."""
+def work(name: str, options: dict, states: bool = False) -> None:
+    """Serves the parent on descriptor 0 until it is gone, with the global states of the task or without."""
     control = socket.socket(fileno=os.dup(0))
     faulthandler.register(signal.SIGUSR1, chain=False)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    worker = Worker(lambda: make(name, options), control)
+    worker = Worker(lambda: make(name, options), control, states)
     try:
         worker.serve()
     except Gone:

@@ -1,7 +1,7 @@
 //! What is run in Python, and how it gets there.
 
 use super::kin::Guard;
-use super::{LAST_WORDS, Patience, interpreter, limits};
+use super::{LAST_WORDS, Patience, interpreter, limits, states};
 use crate::config::PythonConfig;
 use crate::options;
 use std::io::{self, Read, Write};
@@ -162,6 +162,7 @@ pub fn check(config: &PythonConfig, resets: u32) -> io::Result<Checked> {
     let child = interpreter(config)
         .args(boot(&CHECK))
         .args(["check", &config.make, &options, &resets.to_string()])
+        .args(states(config))
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .spawn()?;
     let mut guard = Guard::new(child);

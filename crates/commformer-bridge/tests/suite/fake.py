@@ -18,8 +18,8 @@ control = socket.socket(fileno=os.dup(0))
 left = sum(int(part.split(":")[1]) for part in parts.split(","))
 while left:
     left -= len(control.recv(left))
-spec = {"agents": 1, "obs_dim": 1, "discrete": True, "actions": 2, "masked": False, "leaves": False, "metrics": []}
-spec |= {"agent_names": [], "action_names": [], "notes": []}
+spec = {"agents": 1, "obs_dim": 1, "discrete": True, "actions": 2, "masked": False, "leaves": False, "state_dim": 0}
+spec |= {"metrics": [], "agent_names": [], "action_names": [], "notes": []}
 control.sendall(options.get("first", "0 " + json.dumps({"ok": spec})).encode() + b"\n")
 memory = None
 try:

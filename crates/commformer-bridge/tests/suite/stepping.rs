@@ -1,7 +1,7 @@
 //! What workers write arrives, where it belongs and whoever wrote it.
 
 use crate::{Stage, task};
-use commformer_bridge::{PythonEnv, envs};
+use commformer_bridge::{PythonConfig, PythonEnv, envs};
 use commformer_env::{
     ActionSpace, Actions, Environment, Form, Frame, Observation, Rng, Status, VecEnv, VecEnvError,
 };
@@ -72,6 +72,81 @@ fn an_episode_ends_with_its_last_observation_and_the_next_has_begun() {
     assert_eq!(stage.envs.final_active(0), [true, false]);
     assert_ne!(stage.out.obs[0], seed);
     assert_eq!(stage.out.obs[1..3], [0.0, 0.0]);
+}
+
+#[test]
+fn a_global_state_is_that_of_the_present_and_of_an_episodes_end() {
+    let Some(config) = task("Stated", "") else {
+        return;
+    };
+    // Nobody has asked for it.
+    assert_eq!(Stage::new(&config, 2).spec().state_dim, 0);
+    let config = PythonConfig {
+        global_state: true,
+        ..config
+    };
+    let mut stage = Stage::new(&config, 2);
+    assert_eq!(stage.spec().state_dim, 2);
+    stage.envs.keep_final_states();
+    stage.reset().unwrap();
+    let mut begun = [0.0; 4];
+    stage.envs.global_states(&mut begun).unwrap();
+    // What the first agents see of the seeds.
+    assert_eq!(begun, [stage.out.obs[0], 0.0, stage.out.obs[6], 0.0]);
+    let mut states = [0.0; 4];
+    for step in 1..=4 {
+        stage.step(&[3; 4]).unwrap();
+        stage.envs.global_states(&mut states).unwrap();
+        if step < 4 {
+            assert_eq!(states, [begun[0], step as f32, begun[2], step as f32]);
+        }
+    }
+    assert_eq!(states, [stage.out.obs[0], 0.0, stage.out.obs[6], 0.0]);
+    for env in 0..2 {
+        assert_eq!(stage.envs.final_state(env), [begun[2 * env], 4.0]);
+    }
+}
+
+#[test]
+fn a_global_state_that_is_none_is_refused() {
+    let Some(config) = task("Counting", "") else {
+        return;
+    };
+    let config = PythonConfig {
+        global_state: true,
+        ..config
+    };
+    let said = envs(&config, 2).unwrap_err().to_string();
+    assert!(said.contains("expected state_dim and state()"), "{said}");
+    for (wrong, step, words) in [
+        (
+            "shape",
+            0,
+            "the numbers of state() have the shape (3,): expected (2,)",
+        ),
+        (
+            "nan",
+            2,
+            "in step 2 of its episode: number 1 of the global state",
+        ),
+    ] {
+        let Some(config) = task("Stated", &format!("wrong = '{wrong}'")) else {
+            return;
+        };
+        let mut stage = Stage::new(
+            &PythonConfig {
+                global_state: true,
+                ..config
+            },
+            1,
+        );
+        let mut told = stage.reset();
+        for _ in 0..step {
+            told = told.and_then(|()| stage.step(&[3; 2]));
+        }
+        let said = told.unwrap_err().to_string();
+        assert!(said.contains(words), "{said}");
+    }
 }
 
 #[test]

@@ -82,6 +82,21 @@ class Counting:
         return {"size": [9, 9], "shapes": shapes, "agents": [[self.step_number, 0], None]}
 
 
+class Stated(Counting):
+    """The same, with a global state: the seed and the step."""
+
+    state_dim = 2
+
+    def __init__(self, wrong: str = "", **options):
+        super().__init__(**options)
+        self.wrong = wrong
+
+    def state(self):
+        if self.wrong == "shape":
+            return np.zeros(3)
+        return [self.seed, np.nan if self.wrong == "nan" and self.step_number == 2 else self.step_number]
+
+
 class Pictured(Counting):
     """Draws what cannot be shown, or, as `numpy`, what can."""
 

@@ -31,6 +31,9 @@ struct Check {
     /// Resets over which memory, files, threads and processes are watched
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     resets: u32,
+    /// Look at its global state, too, as training with `env.global_state` does
+    #[arg(long)]
+    global_state: bool,
 }
 
 fn options(text: &str) -> Result<toml::Table, String> {
@@ -48,6 +51,7 @@ impl PythonEnv {
             make: check.make.clone(),
             options: check.options.clone(),
             python: check.python.clone(),
+            global_state: check.global_state,
             ..PythonConfig::default()
         };
         config.check()?;
