@@ -60,6 +60,12 @@ def span(words: str, sizes: list[int], remedy: str) -> list[str]:
     return [f"{words.format(f'{min(sizes)} to {max(sizes)}')}: {remedy}"] if min(sizes) < max(sizes) else []
 
 
+def outside(what: str, value: Any, space: Any, error: Exception) -> Refusal:
+    """What to say of a value in which something is not as its space has it."""
+    problem = traceback.format_exception_only(error)[-1].strip()
+    return Refusal(f"{what} is {value}, not in its space {space}: {problem}")
+
+
 class PettingZoo:
     """An environment with PettingZoo's parallel API.
 
@@ -215,8 +221,7 @@ class PettingZoo:
         except Refusal as error:
             raise Refusal(f"the global state {error}") from error
         except (KeyError, IndexError, TypeError, ValueError) as error:
-            problem = traceback.format_exception_only(error)[-1].strip()
-            raise Refusal(f"the global state is {value}, not in its space {self.state_space}: {problem}") from error
+            raise outside("the global state", value, self.state_space, error) from error
 
     def reset(self, seed: int) -> np.ndarray:
         """Begins an episode. Seeds are below 2^31, which every generator takes."""
@@ -393,10 +398,7 @@ class PettingZoo:
             except Refusal as error:
                 raise Refusal(f"the observation of {name} {error}") from error
             except (KeyError, IndexError, TypeError, ValueError) as error:
-                problem = traceback.format_exception_only(error)[-1].strip()
-                raise Refusal(
-                    f"the observation of {name} is {value}, not in its space {self.views[name]}: {problem}"
-                ) from error
+                raise outside(f"the observation of {name}", value, self.views[name], error) from error
             put(seen[row], slice(flat.size), flat)
             if not estimated and not np.isfinite(seen[row]).all():
                 seen[row] = self.seen[row]
