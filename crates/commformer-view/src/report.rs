@@ -5,6 +5,7 @@
 //! of each metric how it differs between methods and how sure that is. It is a function of the runs'
 //! files: the same files give the same bytes.
 
+mod absent;
 mod across;
 mod communication;
 mod compare;
@@ -150,7 +151,8 @@ impl Report {
         ]);
         notes.extend(methods.runs().flat_map(|run| run.notes()));
         let task = marl_eval::task(methods, &defaults);
-        let marl_eval = marl_eval::export(&[(&task, methods)])?;
+        let (marl_eval, left_out) = marl_eval::export(&[(&task, methods)])?;
+        notes.extend(left_out);
         let page = Page::new(methods, &sections, &notes).html()?;
         let files = files_of(page, marl_eval, sections);
         Ok(Self { files, notes })

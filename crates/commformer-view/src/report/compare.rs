@@ -12,6 +12,9 @@ use crate::statistics::{Interval, ends, improvement, interval, intervals, profil
 /// Thresholds of a profile.
 const THRESHOLDS: usize = 61;
 
+/// With fewer runs, intervals are plainly too narrow: a test of [`statistics`](crate::statistics) says by how much.
+const ENOUGH: usize = 5;
+
 /// A method with its runs' scores, task by task; on each task there is one at least.
 pub(super) struct Scored<'a> {
     /// Number of its looks.
@@ -33,7 +36,7 @@ pub(super) fn sections(methods: &Methods, finals: &Finals) -> Result<Vec<Section
                 name: &method.name,
                 tasks: vec![finals.scores(&method.runs, name)],
             })
-            .filter(|method| method.most_runs() > 0)
+            .filter(|method| method.fewest_runs() > 0)
             .collect();
         if scored.len() < 2 {
             continue;
@@ -42,7 +45,7 @@ pub(super) fn sections(methods: &Methods, finals: &Finals) -> Result<Vec<Section
         let mut section = Section {
             id: format!("comparison-{name}"),
             title: format!("Comparison: {}", title.to_lowercase()),
-            text: vec![format!("{}{}", finals.origin(methods), alone(&scored))],
+            text: vec![format!("{}{}", finals.origin(methods), how_sure(&scored))],
             ..Section::default()
         };
         aggregates_of(name, &scored, &mut section)?;
@@ -81,13 +84,30 @@ pub(super) fn sections(methods: &Methods, finals: &Finals) -> Result<Vec<Section
     Ok(sections)
 }
 
-/// What to say of methods with a single run.
-fn alone(scored: &[Scored<'_>]) -> String {
-    let single = scored.iter().filter(|method| method.most_runs() == 1);
-    let told = single.map(|Scored { name, .. }| {
-        format!(" There is one run of {name}: nothing says how sure its metrics are.")
+/// What to say of methods with so few runs that their intervals say too little, or nothing.
+pub(super) fn how_sure(scored: &[Scored<'_>]) -> String {
+    let several = scored.iter().any(|method| method.tasks.len() > 1);
+    let place = if several { " on a task" } else { "" };
+    let with = |runs: std::ops::Range<usize>| {
+        let few = scored
+            .iter()
+            .filter(|method| runs.contains(&method.fewest_runs()));
+        let names: Vec<&str> = few.map(|method| method.name).collect();
+        match names.len() {
+            0 => None,
+            all if all == scored.len() => Some("every method".to_owned()),
+            _ => Some(names.join(", ")),
+        }
+    };
+    let one = with(1..2).map(|of| {
+        format!(" There is one run{place} of {of}: nothing says how sure these numbers are.")
     });
-    told.collect()
+    let few = with(2..ENOUGH).map(|of| {
+        format!(
+            " There are fewer than {ENOUGH} runs{place} of {of}: such intervals are too narrow (see What the numbers mean)."
+        )
+    });
+    one.into_iter().chain(few).collect()
 }
 
 /// A table of all statistics, and a plot of the first.
@@ -150,9 +170,9 @@ fn ends_of_profile(name: &str, scored: &[Scored<'_>]) -> [f64; 2] {
 }
 
 impl Scored<'_> {
-    /// The most runs on a task; where it is one, nothing says how sure the numbers are.
-    pub fn most_runs(&self) -> usize {
-        self.tasks.iter().map(Vec::len).max().unwrap_or(0)
+    /// The fewest runs on a task; where it is one, nothing says how sure the numbers are.
+    pub fn fewest_runs(&self) -> usize {
+        self.tasks.iter().map(Vec::len).min().unwrap_or(0)
     }
 
     /// The share of runs above each threshold, every task counting the same.
@@ -240,7 +260,7 @@ pub(super) fn pairs<'a>(
             let Interval { value, low, high } = interval;
             let names = [this.name, that.name];
             csv.push(&[&names, key].concat(), &[value, low, high]);
-            let runs = this.most_runs().max(that.most_runs());
+            let runs = this.fewest_runs().min(that.fewest_runs());
             let line = names.map(String::from).into_iter();
             table
                 .rows

@@ -31,26 +31,48 @@ enum Entry {
 
 type Step = Ordered<Entry>;
 
-/// The metrics of all runs of tasks, each with its name, as JSON.
-pub(super) fn export(tasks: &[(&str, &Methods)]) -> Result<Vec<u8>, serde_json::Error> {
+/// The metrics of all runs of tasks, each with its name, as JSON; and what is left out because it is no number somewhere, a
+/// sentence for each environment.
+pub(super) fn export(
+    tasks: &[(&str, &Methods)],
+) -> Result<(Vec<u8>, Vec<String>), serde_json::Error> {
     let mut environments: Vec<&str> = Vec::new();
     for (_, methods) in tasks {
         if !environments.contains(&methods.task.as_str()) {
             environments.push(&methods.task);
         }
     }
+    let mut notes = Vec::new();
     let environments = environments.into_iter().map(|environment| {
         let of = tasks
             .iter()
             .filter(|(_, methods)| methods.task == environment);
-        (
-            environment.to_owned(),
-            of_environment(&of.collect::<Vec<_>>()),
-        )
+        let of: Vec<_> = of.collect();
+        notes.extend(left_out(environment, &of));
+        (environment.to_owned(), of_environment(&of))
     });
-    let mut bytes = serde_json::to_vec_pretty(&Ordered(environments.collect()))?;
+    let environments = Ordered(environments.collect());
+    let mut bytes = serde_json::to_vec_pretty(&environments)?;
     bytes.push(b'\n');
-    Ok(bytes)
+    Ok((bytes, notes))
+}
+
+/// What to say of metrics that all runs of an environment have, but one of them not as a number everywhere.
+fn left_out(environment: &str, tasks: &[&(&str, &Methods)]) -> Option<String> {
+    let ended = || tasks.iter().flat_map(|(_, methods)| ended(methods));
+    let told = common(ended().map(|run| metrics(run, |_| true)))?;
+    let numbers = common(ended().map(|run| metrics(run, f64::is_finite)))?;
+    let lost: Vec<String> = (told.difference(&numbers))
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let spoiled = |run: &&Run| metrics(run, |_| true) != metrics(run, f64::is_finite);
+    let run = ended().find(spoiled)?.name();
+    (!lost.is_empty()).then(|| {
+        format!(
+            "marl-eval.json: without {} of {environment}, for some run has no number there; the first one is {run}.",
+            lost.join(" and ")
+        )
+    })
 }
 
 type Runs = Ordered<Ordered<Step>>;
@@ -58,7 +80,7 @@ type Runs = Ordered<Ordered<Step>>;
 fn of_environment(tasks: &[&(&str, &Methods)]) -> Ordered<Ordered<Runs>> {
     let ended = tasks.iter().flat_map(|(_, methods)| ended(methods));
     let ended: Vec<&Run> = ended.collect();
-    let metrics = common(ended.iter().map(|run| metrics(run))).unwrap_or_default();
+    let metrics = common(ended.iter().map(|run| metrics(run, f64::is_finite))).unwrap_or_default();
     let shares = shares(&ended);
     let of_task = |(name, methods): &&(&str, &Methods)| {
         let algorithms =
@@ -153,17 +175,16 @@ fn entries_of(
     })
 }
 
-/// Metrics that a run has as numbers everywhere.
-fn metrics(run: &Run) -> BTreeSet<String> {
-    let finite = |metrics: &Metrics| {
-        let finite = metrics.iter().filter(|(_, metric)| metric.mean.is_finite());
-        finite
-            .map(|(name, _)| name.to_owned())
+/// Metrics that a run has everywhere, and whose means are such.
+fn metrics(run: &Run, are: impl Fn(f64) -> bool) -> BTreeSet<String> {
+    let such = |metrics: &Metrics| {
+        let such = metrics.iter().filter(|(_, metric)| are(metric.mean));
+        such.map(|(name, _)| name.to_owned())
             .collect::<BTreeSet<_>>()
     };
     let evaluations = run.log.evaluations.iter().map(|at| &at.metrics);
     let all = evaluations.chain(run.outcome.iter().map(|outcome| &outcome.metrics));
-    common(all.map(finite)).unwrap_or_default()
+    common(all.map(such)).unwrap_or_default()
 }
 
 /// What is in all sets; `None` of none.

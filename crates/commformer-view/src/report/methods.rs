@@ -16,6 +16,12 @@ const TASK: &str = "env.kind";
 /// The setting that chooses how a team acts and learns.
 const KIND: &str = "method.kind";
 
+/// Environment steps of training.
+const STEPS: &str = "run.steps";
+
+/// The section of how a team is evaluated.
+const EVALUATION: &str = "eval.";
+
 /// All methods of a report.
 #[derive(Clone, Debug)]
 pub(super) struct Methods {
@@ -109,6 +115,34 @@ impl Methods {
         let task = kinds.next().map_or("a task without a name", String::as_str);
         let task = task.to_owned();
         Self { list, task }
+    }
+
+    /// Settings of how long runs train and how they are evaluated that are not the same for all methods, a sentence each: their
+    /// numbers are then not measured alike.
+    pub fn unlike(&self) -> Vec<String> {
+        let begun = || self.list.iter().filter(|of| !of.runs.is_empty());
+        let settings: Vec<_> = begun().map(|method| &method.settings).collect();
+        let measured = differences(&settings).into_iter();
+        let measured = measured.filter(|key| key == STEPS || key.starts_with(EVALUATION));
+        let told = |key: String| {
+            let mut values: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+            for method in begun() {
+                let of = values.entry(value(&method.settings, &key)).or_default();
+                of.push(&method.name);
+            }
+            let values = values.iter().map(|(value, of)| match &of[..] {
+                [first, _, others @ ..] if !others.is_empty() => {
+                    format!("{value} for {first} and {} more", others.len() + 1)
+                }
+                few => format!("{value} for {}", few.join(" and ")),
+            });
+            let values: Vec<String> = values.collect();
+            format!(
+                "Methods are not measured alike: {key} is {}.",
+                values.join(", ")
+            )
+        };
+        measured.map(told).collect()
     }
 
     /// All runs.

@@ -1,5 +1,6 @@
 //! What the runs came to.
 
+use super::absent::Absent;
 use super::csv::Csv;
 use super::curves::{SEED, ordered};
 use super::methods::Methods;
@@ -24,7 +25,7 @@ pub(super) struct Finals {
 enum Measure {
     /// The evaluation after training; runs that have not ended have none.
     Final,
-    /// The one after so many steps, the last that all runs have.
+    /// The one after so many steps, the last that all runs with an evaluation have.
     After(u64),
     /// The last one; runs may be of different ages.
     Last,
@@ -40,7 +41,8 @@ const STATISTICS: [(&str, Statistic); 4] = [
     ("optimality gap", optimality_gap),
 ];
 
-/// Runs are compared by their final evaluations. As long as none has one, by the last evaluation that all of them have.
+/// Runs are compared by their final evaluations. As long as none has one, by the last evaluation that all have which were
+/// evaluated.
 pub(super) fn finals(methods: &Methods) -> Finals {
     let none_ended = methods.runs().all(|run| run.outcome.is_none());
     let evaluated = methods.runs().map(Run::evaluated_steps);
@@ -85,12 +87,10 @@ impl Finals {
         evaluation.map(|evaluation| &evaluation.metrics)
     }
 
-    /// How many of these runs are in no number because they have not ended.
-    pub fn begun(&self, runs: &[Run]) -> usize {
-        match self.measure {
-            Measure::Final => unended(runs),
-            Measure::After(_) | Measure::Last => 0,
-        }
+    /// How many of these runs are in no number because they were not measured.
+    pub fn absent(&self, runs: &[Run]) -> Absent {
+        let absent = runs.iter().filter(|run| self.metrics(run).is_none());
+        absent.map(standing).sum()
     }
 
     /// Whether any of these runs has a metric, be it as no number.
@@ -101,7 +101,7 @@ impl Finals {
 
     /// How many of these runs were measured and have a metric as no number.
     pub fn without(&self, runs: &[Run], name: &str) -> usize {
-        runs.len() - self.begun(runs) - self.scores(runs, name).len()
+        runs.len() - self.absent(runs).runs() - self.scores(runs, name).len()
     }
 
     /// A metric of each run of a method that has it as a number.
@@ -115,19 +115,12 @@ impl Finals {
 
     /// How they were come by.
     pub fn origin(&self, methods: &Methods) -> String {
-        let begun: usize = (methods.list.iter())
-            .map(|method| self.begun(&method.runs))
-            .sum();
-        let beside = match begun {
-            0 => String::new(),
-            1 => " 1 run has not ended: it is in no number here.".to_owned(),
-            begun => format!(" {begun} runs have not ended: they are in no number here."),
-        };
-        match (self.measure, methods.runs().count()) {
-            (Measure::Final, _) => format!(
-                "Each run's best checkpoint, in episodes it was not chosen by (final.json), greedy actions \
-                 taken.{beside}"
-            ),
+        let absent = methods.list.iter().map(|of| self.absent(&of.runs)).sum();
+        let Absent { begun, failed, .. } = absent;
+        let mut told = match (self.measure, methods.runs().count()) {
+            (Measure::Final, _) => "Each run's best checkpoint, which is the one with the highest return in the evaluations while \
+                                    training, in episodes it was not chosen by (final.json), greedy actions taken."
+                .to_owned(),
             (Measure::After(at), 1) => format!(
                 "The run has not ended: its last evaluation while training, after {} steps.",
                 steps(at as f64)
@@ -141,22 +134,47 @@ impl Finals {
                  one's last evaluation while training. They are not measured alike."
                     .to_owned()
             }
+        };
+        let what = match self.measure {
+            Measure::Final => "not ended",
+            Measure::After(_) | Measure::Last => "no evaluation yet",
+        };
+        for (runs, why) in [
+            (begun, format!("{} {what}", have(begun))),
+            (failed, format!("{} failed", have(failed))),
+        ] {
+            if runs > 0 {
+                let it = if runs == 1 { "it is" } else { "they are" };
+                told += &format!(" {why}: {it} in no number here.");
+            }
         }
+        for unlike in methods.unlike() {
+            told += &format!(" {unlike}");
+        }
+        told
+    }
+}
+
+/// A run that is in no number.
+fn standing(run: &Run) -> Absent {
+    let failed = usize::from(run.has_failed());
+    Absent {
+        begun: 1 - failed,
+        failed,
+        to_do: 0,
     }
 }
 
 /// How many runs have no final evaluation.
-pub(super) fn unended(runs: &[Run]) -> usize {
-    runs.iter().filter(|run| run.outcome.is_none()).count()
+pub(super) fn unended(runs: &[Run]) -> Absent {
+    let unended = runs.iter().filter(|run| run.outcome.is_none());
+    unended.map(standing).sum()
 }
 
-/// `2 runs, 1 begun`: those that ended, and those that did not.
-pub(super) fn counted(runs: usize, begun: usize) -> String {
-    match (runs - begun, begun) {
-        (ended, 0) => count(ended, "run"),
-        (0, begun) => format!("{} begun", count(begun, "run")),
-        (ended, begun) => format!("{}, {begun} begun", count(ended, "run")),
-    }
+/// `1 run has`, `2 runs have`.
+pub(super) fn have(runs: usize) -> String {
+    let verb = if runs == 1 { "has" } else { "have" };
+    format!("{} {verb}", count(runs, "run"))
 }
 
 /// `1 run without a number`, if there are any.
@@ -205,17 +223,17 @@ fn of_run(run: &Run, finals: &Finals) -> Table {
 fn of_methods(methods: &Methods, finals: &Finals) -> Table {
     let mut head = vec!["Metric".to_owned()];
     head.extend(methods.list.iter().map(|method| match methods.list.len() {
-        1 => format!(
-            "over {}",
-            counted(method.runs.len(), finals.begun(&method.runs))
-        ),
+        1 => {
+            let absent = finals.absent(&method.runs);
+            let measured = method.runs.len() - absent.runs();
+            format!("over {}", absent.beside(measured))
+        }
         _ => method.name.clone(),
     }));
     let row = |name: &String| {
         let cell = |runs: &[Run]| {
             let scores = finals.scores(runs, name);
             let found = interval(&[&scores], SEED, |groups| iqm(&groups[0]));
-            let begun = finals.begun(runs);
             let missing = without(finals.without(runs, name));
             let mut cell = match &found {
                 None => "no number".to_owned(),
@@ -224,8 +242,8 @@ fn of_methods(methods: &Methods, finals: &Finals) -> Table {
             if let Some(missing) = missing.filter(|_| !scores.is_empty()) {
                 cell += &format!(", {missing}");
             }
-            if begun > 0 {
-                cell += &format!(", {begun} begun");
+            for absent in finals.absent(runs).told() {
+                cell += &format!(", {absent}");
             }
             cell
         };
@@ -277,9 +295,10 @@ pub(super) fn told(Interval { value, low, high }: &Interval, runs: usize) -> Str
 
 /// A metric of a run as a cell.
 fn cell_of_run(run: &Run, name: &str, finals: &Finals) -> String {
-    let without = match finals.begun(std::slice::from_ref(run)) {
-        0 => "none",
-        _ => "begun",
+    let without = match finals.absent(std::slice::from_ref(run)) {
+        Absent { begun: 1, .. } => "begun",
+        Absent { failed: 1, .. } => "failed",
+        _ => "none",
     };
     let metric = finals.metrics(run).and_then(|metrics| metrics.get(name));
     metric.map_or_else(|| without.to_owned(), told_of_run)

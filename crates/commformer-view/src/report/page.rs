@@ -1,7 +1,8 @@
 //! The page: sections with text, plots and tables.
 
+use super::absent::Absent;
 use super::methods::Methods;
-use super::outcomes::{counted, unended};
+use super::outcomes::unended;
 use super::run::count;
 use crate::theme::{self, Shape};
 use askama::Template;
@@ -113,9 +114,9 @@ impl<'a> Page<'a> {
     pub fn new(methods: &Methods, sections: &'a [Section], notes: &'a [String]) -> Self {
         let runs = methods.runs().count();
         let several = methods.list.len() > 1;
-        let begun = methods.list.iter();
-        let begun = begun.map(|method| unended(&method.runs)).sum();
-        let mut facts = vec![counted(runs, begun)];
+        let absent = methods.list.iter();
+        let absent: Absent = absent.map(|method| unended(&method.runs)).sum();
+        let mut facts = vec![absent.beside(runs - absent.runs())];
         if several {
             facts.push(count(methods.list.len(), "method"));
         }

@@ -17,7 +17,8 @@ pub(super) struct Run {
     pub outcome: Option<Outcome>,
     /// What was wrong with the final evaluation.
     damage: Option<String>,
-    failed: bool,
+    /// Whether numbers were not finite when it was last trained.
+    is_broken: bool,
 }
 
 impl Run {
@@ -27,13 +28,18 @@ impl Run {
             Ok(outcome) => (outcome, None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let failed = folder.join(RunLog::FAILURE).exists();
+        let is_broken = folder.join(RunLog::FAILURE).exists();
         Ok(Self {
             log,
             outcome,
             damage,
-            failed,
+            is_broken,
         })
+    }
+
+    /// Whether it ended without a final evaluation, because numbers were not finite.
+    pub fn has_failed(&self) -> bool {
+        self.is_broken && self.outcome.is_none()
     }
 
     /// Its folder.
@@ -90,7 +96,7 @@ impl Run {
                 count(unreadable.len(), "line")
             ));
         }
-        if self.failed {
+        if self.is_broken {
             notes.push("ended because numbers were not finite; failure.json says which".to_owned());
         }
         if self.log.iterations.is_empty() {

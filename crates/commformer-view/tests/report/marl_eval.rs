@@ -46,6 +46,24 @@ fn marl_eval_gets_its_layout() {
     assert_eq!(rounded, expected);
 }
 
+#[test]
+fn a_metric_that_marl_eval_does_not_get_is_told() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folders = crate::two_methods(scratch.path());
+    assert_eq!(report(&folders).notes, [""; 0]);
+    rewrite(&folders[4], "final.json", |text| {
+        text.replace("\"success\":{\"mean\":0.52", "\"success\":{\"mean\":null")
+    });
+    let told = "marl-eval.json: without `success` of predator-prey, for some run has no number there; the first one is";
+    let notes = report(&folders).notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.starts_with(told) && note.contains("none-2")),
+        "{notes:?}"
+    );
+}
+
 /// Without the last digits of its numbers.
 fn rounded(value: serde_json::Value, close: &impl Fn(f64) -> f64) -> serde_json::Value {
     use serde_json::Value;

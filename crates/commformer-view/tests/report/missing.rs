@@ -254,3 +254,38 @@ fn a_run_that_failed_is_told() {
         &["ended because numbers were not finite"],
     );
 }
+
+#[test]
+fn a_run_that_failed_is_not_one_that_goes_on() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folders = crate::two_methods(scratch.path());
+    fs::remove_file(folders[1].join("final.json")).unwrap();
+    fs::write(folders[1].join("failure.json"), "{}").unwrap();
+    let page = page(&report(&folders));
+    for told in [
+        "5 runs, 1 failed",
+        "1 run has failed: it is in no number here.",
+        "0.72 (0.71 to 0.73), 1 failed",
+    ] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    assert!(!page.contains("1 begun"), "{page}");
+}
+
+#[test]
+fn a_run_without_an_evaluation_is_not_among_those_that_have_one_in_common() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folders = crate::two_methods(scratch.path());
+    for folder in &folders {
+        fs::remove_file(folder.join("final.json")).unwrap();
+    }
+    rewrite(&folders[1], "metrics.jsonl", |text| {
+        let kept = text.lines().take(1);
+        kept.map(|line| format!("{line}\n")).collect()
+    });
+    let page = page(&report(&folders));
+    let told = "the last evaluation while training that all of them have, after 10k steps. 1 run has no evaluation yet: it is in \
+                no number here.";
+    assert!(page.contains(told), "{page}");
+    assert!(page.contains("0.72 (0.71 to 0.73), 1 begun"), "{page}");
+}

@@ -4,8 +4,9 @@ mod overall;
 mod scores;
 mod tables;
 
+use super::absent::Absent;
 use super::methods::{Method, Methods};
-use super::outcomes::counted;
+use super::outcomes::{Finals, unended};
 use super::page::{Head, Page};
 use super::run::{Run, count};
 use super::{Kinds, Report, ReportError, files_of, marl_eval};
@@ -103,8 +104,10 @@ impl Report {
             count(across.methods.len(), "method"),
             count(runs.len(), "run"),
         ];
+        let (marl_eval, left_out) = marl_eval::export(&read)?;
+        notes.extend(left_out);
         let page = Page::across(title, facts, across.heads(), &sections, &notes).html()?;
-        let mut all = files_of(page, marl_eval::export(&read)?, sections);
+        let mut all = files_of(page, marl_eval, sections);
         all.extend(files);
         Ok(Self { files: all, notes })
     }
@@ -155,10 +158,21 @@ impl<'a> Across<'a> {
         self.runs.iter().filter(is_of)
     }
 
-    /// Runs that failed, of a task and a method.
-    fn failed(&self, task: &str, method: &str) -> usize {
-        let of = self.of(task, method);
-        of.filter(|run| run.failed.is_some()).count()
+    /// Runs of a task and a method that are in no number.
+    fn absent(&self, task: &Task, method: usize, finals: &Finals) -> Absent {
+        let Method { name, runs, .. } = &task.methods.list[method];
+        finals.absent(runs) + self.unread(&task.name, name, runs.len())
+    }
+
+    /// Those of a task and a method that failed or have not begun, where so many others were read.
+    fn unread(&self, task: &str, method: &str, read: usize) -> Absent {
+        let of = || self.of(task, method);
+        let failed = of().filter(|run| run.failed.is_some()).count();
+        Absent {
+            begun: 0,
+            failed,
+            to_do: of().count() - failed - read,
+        }
     }
 
     /// What the page of a task must say of runs that it has no numbers of: a sentence for each method that failed.
@@ -182,18 +196,15 @@ impl<'a> Across<'a> {
     /// The list at the top.
     fn heads(&self) -> Vec<Head> {
         let head = |(index, name): (usize, &&str)| {
-            let tasks = self.tasks.iter();
-            let runs = tasks.flat_map(|task| &task.methods.list[index].runs);
-            let (runs, begun) = runs.fold((0, 0), |(runs, begun), run| {
-                (runs + 1, begun + usize::from(run.outcome.is_none()))
-            });
-            let failed = self.runs.iter().filter(|run| run.method == **name);
-            let failed = failed.filter(|run| run.failed.is_some()).count();
-            let mut told = counted(runs, begun);
-            if failed > 0 {
-                told += &format!(", {failed} failed");
-            }
-            Head::of(index, name, told)
+            let of_task = |task: &Task| {
+                let runs = &task.methods.list[index].runs;
+                unended(runs) + self.unread(&task.name, name, runs.len())
+            };
+            let absent: Absent = self.tasks.iter().map(of_task).sum();
+            let planned = self.tasks.iter();
+            let planned = planned.map(|task| self.of(&task.name, name).count());
+            let ended = planned.sum::<usize>() - absent.runs();
+            Head::of(index, name, absent.beside(ended))
         };
         self.methods.iter().enumerate().map(head).collect()
     }

@@ -3,7 +3,8 @@
 mod bytes;
 mod efficiency;
 
-use super::super::compare::{Scored, pairs, profiles};
+use super::super::absent::Absent;
+use super::super::compare::{Scored, how_sure, pairs, profiles};
 use super::super::csv::Csv;
 use super::super::curves::SEED;
 use super::super::page::{Section, Table};
@@ -20,17 +21,23 @@ const FEW: usize = theme::SERIES.len();
 /// The interquartile mean over all tasks on their common scale by the number of the method; none if no task has a place there.
 type Aggregates = BTreeMap<usize, Interval>;
 
-/// What to say of methods with a single run on each task.
-fn alone(scored: &[Scored<'_>]) -> String {
-    let single = scored.iter().filter(|method| method.most_runs() == 1);
-    let names: Vec<&str> = single.map(|method| method.name).collect();
-    match names.is_empty() {
+/// What to say of runs that are in none of these numbers, method by method.
+fn missing<'a>(methods: impl Iterator<Item = (&'a str, Absent)>) -> String {
+    let told = methods.map(|(name, absent)| {
+        let told: Vec<String> = absent.told().collect();
+        (!told.is_empty()).then(|| format!("{} of {name}", told.join(", ")))
+    });
+    let told: Vec<String> = told.flatten().collect();
+    match told.is_empty() {
         true => String::new(),
-        false => format!(
-            " There is one run on each task of {}: nothing says how sure these numbers are.",
-            names.join(", ")
-        ),
+        false => format!(" Runs that are in no number here: {}.", told.join("; ")),
     }
+}
+
+/// Runs of a method on all tasks that are in no number of their ends.
+fn absent(across: &Across<'_>, scores: &[TaskScores<'_>], method: usize) -> Absent {
+    let of_task = |scores: &TaskScores<'_>| across.absent(scores.task, method, &scores.finals);
+    scores.iter().map(of_task).sum()
 }
 
 /// The interquartile mean over all tasks, each of which counts the same; none if a task has no score, and none of no task.
@@ -115,8 +122,12 @@ fn over_tasks(
     } else {
         section.text = vec![format!(
             "All runs of all tasks on one scale from 0 to 1: {scales}. Every task counts the same, however many runs a method \
-             has there. A resample draws the runs of each task and method apart (stratified bootstrap).{}{}",
-            alone(&own),
+             has there. A resample draws the runs of each task and method apart (stratified bootstrap).{}{}{}",
+            how_sure(&own),
+            missing(
+                own.iter()
+                    .map(|method| (method.name, absent(across, scores, method.number)))
+            ),
             left_out(common.len())
         )];
         means(across, scores, common, all, &mut section)?;
@@ -141,17 +152,21 @@ fn means(
     all: &Aggregates,
     section: &mut Section,
 ) -> Result<(), ChartError> {
-    let mut csv = Csv::new(&["method", "runs", "begun", "failed", "iqm", "low", "high"]);
+    let mut csv = Csv::new(&[
+        "method", "runs", "begun", "failed", "to_do", "iqm", "low", "high",
+    ]);
     let mut rows = Vec::new();
     for method in common {
         let runs: usize = method.tasks.iter().map(Vec::len).sum();
-        let begun = |scores: &TaskScores<'_>| {
-            let of_task = &scores.task.methods.list[method.number];
-            scores.finals.begun(&of_task.runs)
-        };
-        let failed = |scores: &TaskScores<'_>| across.failed(&scores.task.name, method.name);
-        let placed = || scores.iter().filter(|scores| !scores.is_level());
-        let counted = [runs, placed().map(begun).sum(), placed().map(failed).sum()];
+        let placed = scores.iter().filter(|scores| !scores.is_level());
+        let of_task =
+            |scores: &TaskScores<'_>| across.absent(scores.task, method.number, &scores.finals);
+        let Absent {
+            begun,
+            failed,
+            to_do,
+        } = placed.map(of_task).sum();
+        let counted = [runs, begun, failed, to_do];
         if let Some(&interval) = all.get(&method.number) {
             let Interval { value, low, high } = interval;
             let counted = counted.map(|runs| runs as f64);

@@ -18,6 +18,8 @@ pub(super) struct TaskScores<'a> {
     runs: usize,
     /// Whether its own scale is the common one.
     is_normalised: bool,
+    /// Environment steps of the longest training on the task.
+    target: f64,
     /// Where 0 and 1 of the common scale are; of a return, the first is above the second as long as no run is at its end.
     scale: [f64; 2],
 }
@@ -36,6 +38,7 @@ impl<'a> TaskScores<'a> {
         let all: Vec<f64> = all
             .flat_map(|method| finals.scores(&method.runs, metric))
             .collect();
+        let targets = task.methods.runs().map(target);
         let is_normalised = names::is_normalised(metric, all.iter().copied());
         let scale = match is_normalised {
             true => [0.0, 1.0],
@@ -44,6 +47,7 @@ impl<'a> TaskScores<'a> {
         Self {
             task,
             runs: all.len(),
+            target: targets.fold(0.0, f64::max),
             is_normalised,
             finals,
             metric: metric.to_owned(),
@@ -87,23 +91,22 @@ impl<'a> TaskScores<'a> {
         scores.filter_map(|score| self.scaled(score)).collect()
     }
 
-    /// The score of a run after each share of its training on the common scale; none before its first evaluation, where that has
-    /// no number, where the run has not been yet, and where there is no scale.
+    /// The score of a run after each share of the longest training on its task, on the common scale; none before its first
+    /// evaluation, where that has no number, where the run has not been, and where there is no scale.
     pub fn after(&self, run: &Run, shares: &[f64]) -> Vec<Option<f64>> {
-        let target = run.target().unwrap_or_else(|| run.steps()) as f64;
         let evaluated = run.evaluated(&self.metric);
         let trained = match run.outcome {
             // Training ends with the first iteration that is past the target.
-            Some(_) => f64::INFINITY,
-            None => run.steps() as f64,
+            Some(_) if target(run) >= self.target => f64::INFINITY,
+            _ => run.steps() as f64,
         };
         let after = |share: &f64| {
             let until = if *share >= 1.0 {
-                trained.max(target)
+                trained.max(self.target)
             } else {
-                target * share
+                self.target * share
             };
-            if target * share > trained {
+            if self.target * share > trained {
                 return None;
             }
             let reached = evaluated.iter().take_while(|(steps, _)| *steps <= until);
@@ -118,6 +121,11 @@ impl<'a> TaskScores<'a> {
         let is_scale = low < high && !self.is_level();
         is_scale.then(|| ((score - low) / (high - low)).clamp(0.0, 1.0))
     }
+}
+
+/// Environment steps after which a run ends.
+fn target(run: &Run) -> f64 {
+    run.target().unwrap_or_else(|| run.steps()) as f64
 }
 
 /// The scores of a method's runs on the common scale, task by task, without tasks that have no place there; none if it has no

@@ -1,11 +1,11 @@
 //! Tasks x methods in numbers, and what became of every run.
 
+use super::super::absent::Absent;
 use super::super::csv::Csv;
 use super::super::curves::SEED;
 use super::super::names::{COMMUNICATION, Name};
-use super::super::outcomes::{told, without};
+use super::super::outcomes::{have, told, without};
 use super::super::page::{Section, Table};
-use super::super::run::count;
 use super::scores::{TaskScores, on_all_tasks};
 use super::{Across, Compared, overall};
 use crate::log::RunLog;
@@ -23,12 +23,17 @@ pub(super) fn section(
         shown.push(success(across, scores));
     }
     shown.extend(scores.iter().map(|scores| of_task(across, scores)));
-    let text = vec![
-        "The interquartile mean over the runs of each method, with its 95 % interval: the best checkpoint, in \
-         episodes by which it was not chosen. A run that failed, has begun and not ended, or has no finite number, is in \
-         no number, and is counted beside it."
+    let mut text = vec![
+        "The interquartile mean over the runs of each method, with its 95 % interval: the best checkpoint, which is the one \
+         with the highest return in the evaluations while training, in episodes by which it was not chosen. A run that \
+         failed, has not ended or not begun, or has no finite number, is in no number, and is counted beside it."
             .to_owned(),
     ];
+    let unlike = scores.iter().flat_map(|TaskScores { task, .. }| {
+        let told = task.methods.unlike().into_iter();
+        told.map(|unlike| format!("{}: {unlike}", task.name))
+    });
+    text.extend(unlike);
     Section {
         id: "tasks".to_owned(),
         title: "Tasks and methods".to_owned(),
@@ -53,12 +58,17 @@ fn success(across: &Across<'_>, scores: &[TaskScores<'_>]) -> Table {
         let all = match on_all_tasks(scores, method) {
             None => "not on all tasks".to_owned(),
             Some(groups) => {
-                // Where every task has one run, nothing says how sure it is.
-                let runs = groups.iter().map(Vec::len).max().unwrap_or(0);
+                // Where a task has one run, nothing says how sure it is.
+                let runs = groups.iter().map(Vec::len).min().unwrap_or(0);
                 let found = overall::aggregate(&groups);
                 found.map_or("no common scale".to_owned(), |found| told(&found, runs))
             }
         };
+        let absent: Absent = (scores.iter())
+            .map(|scores| across.absent(scores.task, method, &scores.finals))
+            .sum();
+        let all = std::iter::once(all).chain(absent.told());
+        let all = all.collect::<Vec<_>>().join(", ");
         let cells = scores
             .iter()
             .map(|scores| successes(across, scores, method));
@@ -86,7 +96,7 @@ fn of_task(across: &Across<'_>, scores: &TaskScores<'_>) -> Table {
     head.extend(columns.iter().map(|column| Name::of(column).line()));
     let methods = (across.methods.iter().enumerate()).filter(|(method, name)| {
         let runs = &scores.task.methods.list[*method].runs;
-        !runs.is_empty() || across.failed(&scores.task.name, name) > 0
+        !runs.is_empty() || across.unread(&scores.task.name, name, 0).failed > 0
     });
     let row = |(method, name): (usize, &&str)| {
         let cells = columns.iter().map(|column| {
@@ -120,16 +130,11 @@ fn mean(scores: &TaskScores<'_>, method: usize, metric: &str) -> Option<String> 
     (!cell.is_empty()).then(|| cell.join(", "))
 }
 
-/// By what counts as success, and how many runs have no number, have not ended or failed.
+/// By what counts as success, and how many runs are in no number.
 fn successes(across: &Across<'_>, scores: &TaskScores<'_>, method: usize) -> String {
-    let method_of = &scores.task.methods.list[method];
-    let failed = across.failed(&scores.task.name, &method_of.name);
-    let begun = scores.finals.begun(&method_of.runs);
-    let beside = [(begun, "begun"), (failed, "failed")].into_iter();
-    let beside = beside.filter(|(runs, _)| *runs > 0);
-    let beside = beside.map(|(runs, what)| format!("{runs} {what}"));
+    let absent = across.absent(scores.task, method, &scores.finals);
     let number = mean(scores, method, &scores.metric).into_iter();
-    let cell: Vec<String> = number.chain(beside).collect();
+    let cell: Vec<String> = number.chain(absent.told()).collect();
     match cell.is_empty() {
         true => "none".to_owned(),
         false => cell.join(", "),
@@ -144,6 +149,7 @@ fn csv(across: &Across<'_>, scores: &[TaskScores<'_>]) -> String {
         "runs",
         "begun",
         "failed",
+        "to_do",
         "no_number",
         "iqm",
         "low",
@@ -155,18 +161,22 @@ fn csv(across: &Across<'_>, scores: &[TaskScores<'_>]) -> String {
             true => std::slice::from_ref(&scores.metric),
             false => &scores.finals.names[..],
         };
-        for method in &scores.task.methods.list {
-            let failed = across.failed(&scores.task.name, &method.name);
-            let begun = scores.finals.begun(&method.runs);
+        for (number, method) in scores.task.methods.list.iter().enumerate() {
+            let absent = across.absent(scores.task, number, &scores.finals);
             for name in names {
                 let found = scores.finals.scores(&method.runs, name);
-                if begun + failed == 0 && !scores.finals.has(&method.runs, name) {
+                if absent.runs() == 0 && !scores.finals.has(&method.runs, name) {
                     continue;
                 }
                 let without = scores.finals.without(&method.runs, name);
                 let all = interval(&[&found], SEED, |groups| iqm(&groups[0]));
                 let Interval { value, low, high } = all.unwrap_or(Interval::NONE);
-                let runs = [found.len(), begun, failed, without].map(|runs| runs as f64);
+                let Absent {
+                    begun,
+                    failed,
+                    to_do,
+                } = absent;
+                let runs = [found.len(), begun, failed, to_do, without].map(|runs| runs as f64);
                 let numbers = [&runs[..], &[value, low, high]].concat();
                 csv.push(&[&scores.task.name, &method.name, name], &numbers);
             }
@@ -254,11 +264,6 @@ fn became(failed: usize, left: usize) -> String {
             have(left)
         ),
     }
-}
-
-fn have(runs: usize) -> String {
-    let verb = if runs == 1 { "has" } else { "have" };
-    format!("{} {verb}", count(runs, "run"))
 }
 
 /// Whether a task counts what is said.
