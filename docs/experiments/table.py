@@ -27,7 +27,7 @@ def solved(run):
         line = json.loads(line)
         if line["kind"] == "evaluation":
             rates = [line["metrics"][name]["mean"] for name in RATES if name in line["metrics"]]
-            if rates and rates[0] >= 0.95:
+            if rates and rates[0] is not None and rates[0] >= 0.95:
                 return f"{line['steps'] // 1000}k ({line['seconds']['elapsed'] / 60:.0f} min)"
     return "never"
 
@@ -51,8 +51,10 @@ def row(folder, group, interval):
     cells = [group, str(len(runs))]
     has_rate = any(rate in final for final in finals for rate in RATES)
     for name in FIGURES:
-        values = [final[name]["mean"] for final in finals if name in final and not (name == "return" and has_rate)]
-        cells.append(spread(values, interval) if values else "")
+        told = [final[name]["mean"] for final in finals if name in final and not (name == "return" and has_rate)]
+        values = [value for value in told if value is not None]
+        lost = f", {len(told) - len(values)} without a number" if len(values) < len(told) else ""
+        cells.append((spread(values, interval) if values else "none") + lost if told else "")
     at = [solved(run) for run in runs]
     cells.append(", ".join(at) if has_rate else "")
     return cells

@@ -3,6 +3,7 @@
 use crate::missing::rewrite;
 use crate::{Sample, assert_well_formed, defaults, text};
 use commformer_view::{Compared, Report, ReportError};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Two methods on two tasks with two seeds; on the second task the second one has failed once.
@@ -33,7 +34,7 @@ pub fn comparison(parent: &Path) -> Vec<Compared> {
 }
 
 pub fn across(runs: &[Compared]) -> Report {
-    Report::across("comparison", runs, Vec::new(), defaults).unwrap()
+    Report::across("comparison", runs, &BTreeMap::new(), Vec::new(), defaults).unwrap()
 }
 
 pub const SUCCESS: &str = "Success, or the return where a task counts no success";
@@ -281,7 +282,8 @@ fn what_has_not_begun_is_no_reason_to_refuse_but_nothing_at_all_is() {
     for run in &mut runs {
         run.folder = scratch.path().join("none");
     }
-    let error = Report::across("comparison", &runs, Vec::new(), defaults).unwrap_err();
+    let error =
+        Report::across("comparison", &runs, &BTreeMap::new(), Vec::new(), defaults).unwrap_err();
     assert!(matches!(error, ReportError::NoRun), "{error}");
 }
 

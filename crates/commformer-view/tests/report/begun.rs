@@ -4,6 +4,7 @@ use crate::across::{SUCCESS, across, comparison, row};
 use crate::missing::rewrite;
 use crate::{Sample, defaults, text};
 use commformer_view::{Compared, Report};
+use std::collections::BTreeMap;
 
 #[test]
 fn begun_runs_are_in_no_number_and_are_counted() {
@@ -83,7 +84,14 @@ fn notes_of_the_comparison_stand_before_those_of_its_tasks() {
     let runs = comparison(scratch.path());
     std::fs::remove_file(runs[0].folder.join("final.json")).unwrap();
     let notes = vec!["runs of an older method stay as they are".to_owned()];
-    let report = Report::across("comparison", &runs, notes.clone(), defaults).unwrap();
+    let report = Report::across(
+        "comparison",
+        &runs,
+        &BTreeMap::new(),
+        notes.clone(),
+        defaults,
+    )
+    .unwrap();
     assert_eq!((report.notes.len(), &report.notes[0]), (2, &notes[0]));
     assert!(text(&report, Report::PAGE).contains(&notes[0]));
 }
@@ -180,8 +188,26 @@ fn a_success_in_per_cent_is_on_the_scale_of_its_runs() {
         });
     }
     let report = across(&runs);
-    let told = "small: success, from the lowest run (0) to the highest (1); large: success.";
-    assert!(text(&report, Report::PAGE).contains(told));
+    let told = "small: success, from the lowest run, 51 (0), to the highest, 72 (1); large: success. A scale from the lowest to";
+    let page = text(&report, Report::PAGE);
+    assert!(page.contains(told), "{page}");
+    assert!(text(&report, "tables/overall.csv").contains("\r\nlearned,4,0,0,0,0.836"));
+    // Per cent as they are meant: what is said of learned does not depend on the others any more.
+    let scales = BTreeMap::from([("small".to_owned(), [0.0, 100.0])]);
+    let fixed = Report::across("comparison", &runs, &scales, Vec::new(), defaults).unwrap();
+    let page = text(&fixed, Report::PAGE);
+    assert!(
+        page.contains("small: success, from 0 (0) to 100 (1); large: success. Every task"),
+        "{page}"
+    );
+    let overall = text(&fixed, "tables/overall.csv");
+    assert!(
+        overall.contains("\r\nlearned,4,0,0,0,0.715,0.71,0.72\r\n"),
+        "{overall}"
+    );
+    // A single run has its place on such a scale, too.
+    let alone = Report::across("comparison", &runs[..1], &scales, Vec::new(), defaults).unwrap();
+    assert!(text(&alone, "tables/overall.csv").contains("\r\nlearned,1,0,0,0,0.71"));
     let aggregates = |task: &str| text(&report, &format!("{task}/tables/aggregates.csv"));
     let [small, large] = ["small", "large"].map(|task| aggregates(task).contains("optimality gap"));
     assert_eq!([small, large], [false, true]);

@@ -10,13 +10,15 @@ use crate::links;
 use clap::Args;
 use commformer_env::settings::Setting;
 use commformer_view::Kinds;
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use toml::Value;
 
 #[derive(Debug, Args)]
 pub(super) struct Report {
-    /// The runs' folders, of one task; those that differ in nothing but the seed are taken together
+    /// The runs' folders, of one task; those that differ in nothing but the seed are taken together. What a comparison writes
+    /// beside them (`seed-1.toml`, `.log`, `.failed`) is passed over
     #[arg(long, value_name = "DIR", num_args = 1.., required = true)]
     run: Vec<PathBuf>,
     /// Folder to write to; by default `report` in the run's folder, or here if there are several runs
@@ -32,7 +34,16 @@ impl Report {
             "--out {0}: found a file, expected a folder or a name that is not taken",
             folder.display()
         );
-        let report = commformer_view::Report::of(&self.run, defaults)?;
+        let (runs, failures) = without_files_beside(&self.run);
+        let report = commformer_view::Report::of(&runs, defaults)?;
+        for failed in failures {
+            let said = fs::read_to_string(&failed).unwrap_or_default();
+            let failed = failed.display();
+            warn(&format!(
+                "{failed} is of a run that failed: {}",
+                said.trim()
+            ));
+        }
         if self.out.is_none() {
             let names: Vec<&str> = report.files.iter().map(|(name, _)| name.as_str()).collect();
             check_links(&folder, &names)?;
@@ -54,12 +65,30 @@ impl Report {
     }
 
     fn folder(&self) -> PathBuf {
-        let beside = match &self.run[..] {
+        let beside = match &without_files_beside(&self.run).0[..] {
             [run] => run.join("report"),
             _ => PathBuf::from("report"),
         };
         self.out.clone().unwrap_or(beside)
     }
+}
+
+/// The folders among these paths, without the files that a comparison writes beside its runs; and those files that tell of a
+/// run that failed. So `TASK/METHOD/seed-*` names all runs of a method.
+fn without_files_beside(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let ending = |path: &PathBuf| path.extension()?.to_str().map(str::to_owned);
+    let is_beside = |path: &&PathBuf| {
+        let ending = ending(path);
+        path.is_file() && matches!(ending.as_deref(), Some("toml" | "log" | "failed"))
+    };
+    let (files, runs): (Vec<&PathBuf>, Vec<&PathBuf>) = paths.iter().partition(is_beside);
+    let failures = files
+        .into_iter()
+        .filter(|file| ending(file).as_deref() == Some("failed"));
+    (
+        runs.into_iter().cloned().collect(),
+        failures.cloned().collect(),
+    )
 }
 
 /// The folder in a run may lead elsewhere, and so may those in it. One that the user named may.
@@ -127,6 +156,33 @@ mod tests {
         let has_graph = |method| of("signal", method).contains_key("graph");
         assert_eq!([has_graph("commformer"), has_graph("mappo")], [true, false]);
         assert!(of("chess", "mappo").is_empty() && of("signal", "chess").is_empty());
+    }
+
+    #[test]
+    fn files_beside_runs_are_no_runs() {
+        let scratch = tempfile::tempdir().unwrap();
+        let at = |name: &str| scratch.path().join(name);
+        fs::create_dir(at("seed-1")).unwrap();
+        fs::create_dir(at("runs.log")).unwrap();
+        for name in ["seed-1.toml", "seed-1.log", "seed-2.failed", "seed-2.md"] {
+            fs::write(at(name), "").unwrap();
+        }
+        let names = [
+            "seed-1",
+            "seed-1.toml",
+            "seed-1.log",
+            "seed-2.failed",
+            "seed-2.md",
+            "runs.log",
+            "nothing.log",
+        ];
+        let (runs, failures) = without_files_beside(&names.map(at));
+        // What is not there, or is no such file, is refused later by its name.
+        assert_eq!(
+            runs,
+            ["seed-1", "seed-2.md", "runs.log", "nothing.log"].map(at)
+        );
+        assert_eq!(failures, [at("seed-2.failed")]);
     }
 
     #[test]

@@ -94,6 +94,8 @@ pub(super) struct Named {
     pub table: String,
     /// Of a task.
     pub preset: Option<String>,
+    /// Of a task: the scores that are 0 and 1 on the common scale of the report.
+    pub scale: Option<[f64; 2]>,
     pub layers: Vec<(Table, Source)>,
 }
 

@@ -9,7 +9,7 @@ use crate::compose;
 use crate::config::{Config, ConfigError, Difference, Overrides, Resolved, Source, TaskConfig};
 use crate::run_dir::{RunDir, RunDirError};
 use commformer_train::workers;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -23,6 +23,8 @@ pub struct Plan {
     pub folder: PathBuf,
     /// Names of the tasks, in the order of the file.
     pub tasks: Vec<String>,
+    /// Of tasks that have them, the scores that are 0 and 1 on the report's scale over all tasks.
+    pub scales: BTreeMap<String, [f64; 2]>,
     /// Names of the methods and their variants, in the order of the file.
     pub methods: Vec<String>,
     /// The runs.
@@ -193,7 +195,10 @@ impl Plan {
             return Err(refused(&format.file, faults));
         }
         notes.extend(reading.notes());
+        let scales = format.tasks.iter();
+        let scales = scales.filter_map(|task| Some((task.name.clone(), task.scale?)));
         Ok(Self {
+            scales: scales.collect(),
             file: format.file,
             folder: format.folder,
             tasks: format.tasks.into_iter().map(|task| task.name).collect(),

@@ -133,6 +133,27 @@ impl Reader<'_> {
         }
     }
 
+    /// Takes the ends of a task's scale out of its table.
+    fn scale(&self, from: &mut Table, table: &str) -> Result<Option<[f64; 2]>, ConfigError> {
+        const EXPECTED: &str = "the scores that are 0 and 1 in the report's means over all tasks, the lower one first, such as \
+                                [0.0, 20.0]";
+        let Some(value) = from.remove("scale") else {
+            return Ok(None);
+        };
+        let number = |value: &Value| match value {
+            Value::Integer(number) => Some(*number as f64),
+            Value::Float(number) if number.is_finite() => Some(*number),
+            _ => None,
+        };
+        let ends: Option<Vec<f64>> = value
+            .as_array()
+            .and_then(|ends| ends.iter().map(number).collect());
+        match ends.as_deref() {
+            Some(&[low, high]) if low < high => Ok(Some([low, high])),
+            _ => Err(self.wrong(&format!("{table}.scale"), &value, EXPECTED)),
+        }
+    }
+
     /// Takes the file that a table names, relative to this one, and reads it.
     fn config(
         &self,
@@ -161,6 +182,7 @@ impl Reader<'_> {
             let place = format!("tasks.{name}");
             self.take(&mut taken, &name)?;
             let mut preset = self.text(&mut settings, &place, "preset")?;
+            let scale = self.scale(&mut settings, &place)?;
             let config = self.config(&mut settings, &place)?;
             let own = (settings, self.source(&place));
             let layers = config.into_iter().chain(common.cloned()).chain([own]);
@@ -177,6 +199,7 @@ impl Reader<'_> {
                 table: name.clone(),
                 name,
                 preset,
+                scale,
                 layers,
             });
         }
@@ -281,6 +304,7 @@ impl Reader<'_> {
                     name: variant,
                     table: name.clone(),
                     preset: None,
+                    scale: None,
                     layers: config
                         .clone()
                         .into_iter()

@@ -12,6 +12,7 @@ use super::run::{Run, count};
 use super::{Kinds, Report, ReportError, files_of, marl_eval};
 use crate::log::RunLog;
 use scores::TaskScores;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A run of a comparison.
@@ -48,8 +49,9 @@ struct Across<'a> {
 
 impl Report {
     /// The report of a comparison: a page over all tasks, and one for each task in a folder of its name. Tasks and
-    /// methods come in the order in which the runs first name them. `notes` stand before what is missing, a sentence
-    /// each. `defaults` is as for [`of`](Self::of).
+    /// methods come in the order in which the runs first name them. `scales` has, for tasks by their names, the scores that are
+    /// 0 and 1 on the scale of all tasks; a share of episodes has that scale already, and any other metric is scaled between
+    /// the lowest and the highest run where nothing is said. `notes` stand before what is missing, a sentence each. `defaults` is as for [`of`](Self::of).
     ///
     /// # Errors
     ///
@@ -57,11 +59,14 @@ impl Report {
     pub fn across(
         title: &str,
         runs: &[Compared],
+        scales: &BTreeMap<String, [f64; 2]>,
         mut notes: Vec<String>,
         defaults: impl Fn(Kinds<'_>) -> toml::Table,
     ) -> Result<Self, ReportError> {
         let across = Across::read(runs)?;
-        let scores: Vec<TaskScores<'_>> = across.tasks.iter().map(TaskScores::of).collect();
+        let tasks = across.tasks.iter();
+        let scores = tasks.map(|task| TaskScores::of(task, scales.get(&task.name).copied()));
+        let scores: Vec<TaskScores<'_>> = scores.collect();
         let begun: Vec<Methods> = across.tasks.iter().map(Task::begun).collect();
         let (mut files, mut pages, mut read) = (Vec::new(), Vec::new(), Vec::new());
         for (task, begun) in across.tasks.iter().zip(&begun) {

@@ -112,6 +112,13 @@ fn over_tasks(
     }
     let scales: Vec<String> = scores.iter().map(TaskScores::told).collect();
     let scales = scales.join("; ");
+    let moves = match scores.iter().any(TaskScores::depends_on_runs) {
+        true => {
+            " A scale from the lowest to the highest run is made by all methods: one bad run of any of them moves it, and may turn \
+             the order of others. `scale` in the file of the comparison gives it fixed ends."
+        }
+        false => "",
+    };
     let own = common.iter().map(|method| Scored {
         tasks: (scores.iter().map(|scores| scores.own(method.number))).collect(),
         ..*method
@@ -121,7 +128,7 @@ fn over_tasks(
         section.text = vec![format!("There is no common scale: {scales}.")];
     } else {
         section.text = vec![format!(
-            "All runs of all tasks on one scale from 0 to 1: {scales}. Every task counts the same, however many runs a method \
+            "All runs of all tasks on one scale from 0 to 1: {scales}.{moves} Every task counts the same, however many runs a method \
              has there. A resample draws the runs of each task and method apart (stratified bootstrap).{}{}{}",
             how_sure(&own),
             missing(

@@ -5,6 +5,7 @@ use super::super::names::{self, Name, SUCCESS};
 use super::super::outcomes::{self, Finals};
 use super::super::run::Run;
 use super::Task;
+use crate::chart::number;
 use crate::statistics::{ends, is_tie};
 
 /// The scores of a task.
@@ -16,16 +17,28 @@ pub(super) struct TaskScores<'a> {
     pub metric: String,
     /// How many runs have a score.
     runs: usize,
-    /// Whether its own scale is the common one.
-    is_normalised: bool,
+    /// Where its scale comes from.
+    ends: Ends,
     /// Environment steps of the longest training on the task.
     target: f64,
     /// Where 0 and 1 of the common scale are; of a return, the first is above the second as long as no run is at its end.
     scale: [f64; 2],
 }
 
+/// What made the scale of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    /// Its own scale is the common one.
+    Share,
+    /// The user.
+    Given,
+    /// The lowest and the highest run.
+    Runs,
+}
+
 impl<'a> TaskScores<'a> {
-    pub fn of(task: &'a Task) -> Self {
+    /// `given` are the scores that are 0 and 1, where the user says so.
+    pub fn of(task: &'a Task, given: Option<[f64; 2]>) -> Self {
         let finals = outcomes::ended(&task.methods);
         // What an evaluation counts, the last one counts, too.
         let names = match finals.names.is_empty() {
@@ -39,16 +52,16 @@ impl<'a> TaskScores<'a> {
             .flat_map(|method| finals.scores(&method.runs, metric))
             .collect();
         let targets = task.methods.runs().map(target);
-        let is_normalised = names::is_normalised(metric, all.iter().copied());
-        let scale = match is_normalised {
-            true => [0.0, 1.0],
-            false => ends(all.iter().copied()),
+        let (ends, scale) = match given {
+            Some(scale) => (Ends::Given, scale),
+            None if names::is_normalised(metric, all.iter().copied()) => (Ends::Share, [0.0, 1.0]),
+            None => (Ends::Runs, ends(all.iter().copied())),
         };
         Self {
             task,
             runs: all.len(),
             target: targets.fold(0.0, f64::max),
-            is_normalised,
+            ends,
             finals,
             metric: metric.to_owned(),
             scale,
@@ -60,23 +73,34 @@ impl<'a> TaskScores<'a> {
         let Name { title, .. } = Name::of(&self.metric);
         let title = title.to_lowercase();
         let name = &self.task.name;
-        match self.is_normalised {
-            true => format!("{name}: {title}"),
-            false if self.is_level() && self.runs == 1 => {
+        let [low, high] = self.scale.map(number);
+        match self.ends {
+            Ends::Share => format!("{name}: {title}"),
+            Ends::Given => format!("{name}: {title}, from {low} (0) to {high} (1)"),
+            Ends::Runs if self.is_level() && self.runs == 1 => {
                 format!("{name}: left out, for one run alone makes no scale of the {title}")
             }
-            false if self.is_level() => {
+            Ends::Runs if self.is_level() => {
                 format!("{name}: left out, for the {title} of all runs is the same")
             }
-            false => format!("{name}: {title}, from the lowest run (0) to the highest (1)"),
+            Ends::Runs => {
+                format!(
+                    "{name}: {title}, from the lowest run, {low} (0), to the highest, {high} (1)"
+                )
+            }
         }
+    }
+
+    /// Whether other runs would have made another scale.
+    pub fn depends_on_runs(&self) -> bool {
+        self.ends == Ends::Runs && !self.is_level()
     }
 
     /// Whether all runs are alike but for rounding, which a scale from the lowest to the highest would draw apart: the task has
     /// no place on the common scale.
     pub fn is_level(&self) -> bool {
         let [low, high] = self.scale;
-        low <= high && is_tie(low, high)
+        self.ends == Ends::Runs && low <= high && is_tie(low, high)
     }
 
     /// The scores of a method's runs.

@@ -236,7 +236,7 @@ impl Compare {
         let runs: Vec<Compared> = plan.states().into_iter().map(compared).collect();
         let title = plan.file.file_stem().unwrap_or_default().to_string_lossy();
         let (orphans, defaults) = (plan.orphans(), super::report::defaults);
-        let report = match Report::across(&title, &runs, orphans, defaults) {
+        let report = match Report::across(&title, &runs, &plan.scales, orphans, defaults) {
             Err(ReportError::NoRun) => {
                 warn("no run has begun: there is nothing to report");
                 return Ok(());

@@ -33,6 +33,10 @@ fn tasks_and_methods_come_in_the_order_of_the_file() {
         .map(|task| task.preset.as_deref())
         .collect();
     assert_eq!(presets, [Some("signal"), Some("signal")]);
+    let format =
+        parse("seeds = [1]\n[tasks.signal]\nscale = [-5, 2.5]\n[tasks.signal-gate]\n").unwrap();
+    let scales: Vec<_> = format.tasks.iter().map(|task| task.scale).collect();
+    assert_eq!(scales, [Some([-5.0, 2.5]), None]);
 }
 
 #[test]
@@ -109,6 +113,20 @@ fn what_cannot_be_is_refused_with_its_key() {
         &format!("seeds = [1]\n{TASK}preset = 1"),
         &["`tasks.signal.preset` is 1"],
     );
+    for scale in [
+        "1",
+        "[1]",
+        "[2, 1]",
+        "[1, 1]",
+        "[0, 1, 2]",
+        "[0, 'a']",
+        "[0, inf]",
+    ] {
+        refused(
+            &format!("seeds = [1]\n{TASK}scale = {scale}"),
+            &["`tasks.signal.scale` is", "the lower one first"],
+        );
+    }
     let swept = |text: &str| format!("seeds = [1]\n{TASK}{text}");
     refused(
         &swept("[sweep]\nppo.lr = 1"),
