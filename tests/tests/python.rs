@@ -114,6 +114,7 @@ fn a_replays_episodes_are_those_of_an_evaluation() {
         episodes: 6,
         seed: 1,
         sampled: false,
+        target_rate: None,
     };
     let (run, played) = record("run", &config, &store, &request, device).unwrap();
     let evaluated = evaluation::run(&config, &store, &request, device).unwrap();

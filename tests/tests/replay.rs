@@ -45,6 +45,7 @@ fn check(preset: &str, set: &[&str], sampled: bool) -> Run {
         episodes: EPISODES,
         seed: SEED,
         sampled,
+        target_rate: None,
     };
     let (run, evaluated) = record("run", &config, &store, &request, Device::Cpu).unwrap();
     let alone = evaluation::run(&config, &store, &request, Device::Cpu).unwrap();

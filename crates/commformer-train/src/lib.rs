@@ -84,6 +84,7 @@ pub use rollout::message_stats::MessageStats;
 #[doc(hidden)]
 pub use rollout::noise::Drawn;
 pub use rollout::value_norm::ValueNorm;
+pub use run::calibrate::calibrate;
 pub use run::checkpoint::{
     Best, Checkpoint, CheckpointError, CheckpointStore, Found, Manifest, TrainState, Which,
     create_folders, decode_state, encode_state, sync_folder, write_beside,

@@ -2,6 +2,7 @@
 
 mod decentralised;
 mod export;
+mod rate;
 mod stoppable;
 
 pub use decentralised::{Alone, Comparison, compare};
@@ -24,7 +25,7 @@ use stoppable::Stoppable;
 use tch::{Device, Tensor};
 
 /// What is evaluated, and on what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Request {
     /// The checkpoint.
     pub which: Which,
@@ -35,6 +36,9 @@ pub struct Request {
     pub seed: u64,
     /// Draw actions instead of acting greedily.
     pub sampled: bool,
+    /// The share of their steps in which agents receive, where it is another than that to which the run's gates were set:
+    /// their threshold is set to it in other episodes first.
+    pub target_rate: Option<f64>,
 }
 
 /// What came out.
@@ -67,6 +71,9 @@ pub enum EvaluationError {
     /// The evaluation failed.
     #[error(transparent)]
     Evaluate(#[from] TrainError),
+    /// It has no gates that could be set to another rate.
+    #[error("the gates of this team cannot be set to another rate: {0}")]
+    Gates(String),
     /// Its agents need the program.
     #[error("this team cannot be exported: {0}")]
     Portable(String),
@@ -175,6 +182,9 @@ impl Loaded {
             max_steps: EvaluateOptions::PATIENCE,
             device,
         };
+        if let Some(target) = request.target_rate {
+            rate::set(config, &mut *team, &graph, target, (seed, &options))?;
+        }
         let loaded = Self {
             request: *request,
             trained_steps: checkpoint.state.steps,
@@ -341,6 +351,7 @@ mod tests {
                 episodes: 1,
                 seed: 1,
                 sampled: false,
+                target_rate: None,
             },
             trained_steps: 100,
             metrics: metrics::of(&report, 1),

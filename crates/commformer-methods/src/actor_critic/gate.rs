@@ -203,7 +203,11 @@ impl<T: Talk> ReceiveGates for ActorCritic<T> {
         false
     }
 
-    /// Execution draws, or takes what is most likely: there is no threshold to set.
+    /// Execution draws, or takes what is most likely.
+    fn has_threshold(&self) -> bool {
+        false
+    }
+
     fn calibrate(&mut self, _: &[f32], _: f64, _: Option<f64>) -> PolicyResult<()> {
         Ok(())
     }

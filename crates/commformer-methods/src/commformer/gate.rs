@@ -195,6 +195,10 @@ impl ReceiveGates for TeamGate {
         matches!(self.kind, Kinds::Uncertainty(_))
     }
 
+    fn has_threshold(&self) -> bool {
+        matches!(self.kind, Kinds::Learned(_) | Kinds::Uncertainty(_))
+    }
+
     fn calibrate(&mut self, scores: &[f32], target: f64, found: Option<f64>) -> PolicyResult<()> {
         match &mut self.kind {
             Kinds::Learned(gate) => {

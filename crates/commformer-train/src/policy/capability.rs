@@ -41,9 +41,13 @@ pub trait ReceiveGates {
     /// execution. It is then called in every iteration.
     fn draws_by_threshold(&self) -> bool;
 
+    /// Whether [`calibrate`](Self::calibrate) sets anything: gates that meet their rate by design, and those that draw, have
+    /// no threshold.
+    fn has_threshold(&self) -> bool;
+
     /// Sets the gates of execution so that they would be open at the rate `target` in observations with
     /// these scores. Where the scores are those of gates in execution, `found` is the rate at which
-    /// they were open. Nothing to do for gates that meet their rate by design.
+    /// they were open. Nothing to do for gates without a [threshold](Self::has_threshold).
     fn calibrate(&mut self, scores: &[f32], target: f64, found: Option<f64>) -> PolicyResult<()>;
 }
 

@@ -1,5 +1,6 @@
 //! A whole run: iterations, evaluations, checkpoints.
 
+pub(crate) mod calibrate;
 pub(crate) mod checkpoint;
 pub(crate) mod evaluate;
 mod resume;
@@ -9,15 +10,12 @@ use crate::{
     Best, Checkpoint, CheckpointStore, EpisodeRecord, EvaluateOptions, EvaluationReport, GatePlan,
     Listener, Policy, Purpose, TrainError, Trainer, evaluate, seed_for,
 };
+use calibrate::calibrate;
 use commformer_env::{Environment, VecEnv};
-use evaluate::play;
 use std::error::Error;
 
 /// By how much the share of messages that a team takes in may lie above its target: it still keeps to its budget.
 const TOLERANCE: f64 = 0.03;
-
-/// How often the gates' threshold is set anew before an evaluation.
-const CALIBRATION_ROUNDS: usize = 3;
 
 /// How a run came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,8 +194,7 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
     }
 
     /// Sets the gates of execution so that they keep to the budget. There the team meets other
-    /// observations than while it explores, and gates that are set otherwise change which ones it
-    /// meets: hence several rounds.
+    /// observations than while it explores.
     fn calibrate(
         &mut self,
         environments: MakeEnvironments<'_, E>,
@@ -211,16 +208,8 @@ impl<P: Policy, E: Environment> Trainer<P, E> {
             return Ok(());
         };
         let graph = self.execution_graph()?;
-        for _ in 0..CALIBRATION_ROUNDS {
-            let mut scores = Vec::new();
-            let envs = &mut environments(Purpose::Calibration).map_err(TrainError::Make)?;
-            let report = play(self.policy(), &graph, envs, options, &mut scores)?;
-            let found = report.message_stats().open_rate();
-            if let Some(gates) = self.learner.policy_mut().gates_mut() {
-                gates.calibrate(&scores, target, Some(found))?;
-            }
-        }
-        Ok(())
+        let make = &mut || environments(Purpose::Calibration);
+        calibrate(self.learner.policy_mut(), &graph, make, target, options)
     }
 }
 

@@ -36,8 +36,26 @@ impl EpisodeOptions {
             episodes,
             seed: self.seed.unwrap_or(seed),
             sampled: self.sampled,
+            target_rate: None,
         }
     }
+}
+
+/// An option of the commands that run a trained team at another price of messages.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct GateOptions {
+    /// Share of their steps in which agents receive, 0 to 1, in the place of that to which the run's learned gates were set:
+    /// their threshold is set to it anew, in other episodes. What they have learned stays as it is
+    #[arg(long, value_name = "SHARE", value_parser = share, allow_negative_numbers = true)]
+    pub target_rate: Option<f64>,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text
+        .parse()
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a share from 0 to 1, such as 0.25".to_owned())
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -1,11 +1,11 @@
 //! `commformer eval`.
 
-use super::episodes::{Checkpoint, EpisodeOptions};
+use super::episodes::{Checkpoint, EpisodeOptions, GateOptions};
 use super::opened::TaskOptions;
 use super::options::count;
 use super::warn;
 use crate::compose;
-use crate::evaluation::{self, Alone, Comparison, EvaluationError};
+use crate::evaluation::{self, Alone, Comparison, EvaluationError, Request};
 use clap::Args;
 use commformer_train::{CheckpointStore, Which};
 use commformer_view::numbers::grouped;
@@ -25,6 +25,8 @@ pub(super) struct Eval {
     /// at once too; it is an error if they differ, or if other bytes were delivered than the formula says
     #[arg(long)]
     decentralised: bool,
+    #[command(flatten)]
+    gates: GateOptions,
     #[command(flatten)]
     task: TaskOptions,
     /// Print one JSON object, on the last line
@@ -49,7 +51,10 @@ impl Eval {
         let device = compose::device(config)?;
         let episodes = self.episodes.map(|episodes| episodes as usize);
         let episodes = episodes.unwrap_or(config.eval.final_episodes);
-        let request = self.options.request(config.run.seed, episodes);
+        let request = Request {
+            target_rate: self.gates.target_rate,
+            ..self.options.request(config.run.seed, episodes)
+        };
         let store = CheckpointStore::open(folder.path())?;
         let named = |error| match &error {
             EvaluationError::Checkpoint(damage)

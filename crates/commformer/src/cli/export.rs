@@ -1,6 +1,6 @@
 //! `commformer export`.
 
-use super::episodes::Checkpoint;
+use super::episodes::{Checkpoint, GateOptions};
 use super::opened::TaskOptions;
 use super::target::Target;
 use super::trust::Trust;
@@ -25,6 +25,8 @@ pub(super) struct Export {
     #[arg(long, value_enum, default_value_t = Checkpoint::Best)]
     checkpoint: Checkpoint,
     #[command(flatten)]
+    gates: GateOptions,
+    #[command(flatten)]
     task: TaskOptions,
     #[command(flatten)]
     trust: Trust,
@@ -37,7 +39,8 @@ impl Export {
         let target = Target::of(self.out.as_deref(), "--out", folder, "team.safetensors")?;
         let device = compose::device(config)?;
         let store = CheckpointStore::open(folder.path())?;
-        let exported = evaluation::export(config, &store, self.checkpoint.into(), device);
+        let (which, rate) = (self.checkpoint.into(), self.gates.target_rate);
+        let exported = evaluation::export(config, &store, which, rate, device);
         let exported = exported.map_err(|error| opened.explained(error))?;
         for damage in &exported.damaged {
             warn(damage);

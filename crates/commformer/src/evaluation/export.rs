@@ -20,7 +20,8 @@ pub struct Export {
     pub damaged: Vec<String>,
 }
 
-/// Puts a checkpoint's weights together with its graph, and with the configuration that they belong to.
+/// Puts a checkpoint's weights together with its graph, and with the configuration that they belong to. `target_rate` is that
+/// of [`Request`].
 ///
 /// # Errors
 ///
@@ -29,6 +30,7 @@ pub fn export(
     config: &Config,
     store: &CheckpointStore,
     which: Which,
+    target_rate: Option<f64>,
     device: Device,
 ) -> Result<Export, EvaluationError> {
     let request = Request {
@@ -36,6 +38,7 @@ pub fn export(
         episodes: 1,
         seed: config.run.seed,
         sampled: false,
+        target_rate,
     };
     let (team, loaded) = Loaded::load(config, store, &request, device)?;
     // Weights from before the gates were in force act without them.

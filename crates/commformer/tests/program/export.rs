@@ -128,6 +128,75 @@ fn an_exported_team_plays_as_it_was_evaluated() {
     assert!(said.contains("by keys such as env.perception"), "{said}");
 }
 
+/// The rate at which agents receive is chosen anew, without training.
+#[test]
+fn a_trained_gate_serves_any_budget() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let gated = words("predator-capture-prey-gate --set gate.start=0 --set gate.ramp=0 --run run");
+    printed(&train(folder, &gated));
+    let mut messages = Vec::new();
+    for rate in ["0", "0.5", "1"] {
+        let eval =
+            format!("eval --run run --json --decentralised --episodes 5 --target-rate {rate}");
+        let evaluated = json(&printed(&program(folder, &words(&eval))));
+        let found = evaluated["open_rate"]["mean"].as_f64().unwrap();
+        let asked: f64 = rate.parse().unwrap();
+        assert!((found - asked).abs() < 0.1, "{found} {asked}");
+        // The exported team has the same gates.
+        let export = format!("export --run run --out {rate}.safetensors --target-rate {rate}");
+        printed(&program(folder, &words(&export)));
+        let task = PredatorCapturePrey::new(Default::default()).unwrap();
+        let (returns, received) = play(&folder.join(format!("{rate}.safetensors")), task, 5);
+        let expected = evaluated["each_episode"]["return"].as_array().unwrap();
+        for (played, expected) in returns.iter().zip(expected) {
+            let expected = expected.as_f64().unwrap();
+            assert!((played - expected).abs() < 1e-4, "{played} {expected}");
+        }
+        messages.push(received);
+    }
+    assert!(
+        messages[0] == 0.0 && messages[0] < messages[1] && messages[1] < messages[2],
+        "{messages:?}"
+    );
+    // The run itself is as it was.
+    let again = json(&printed(&program(
+        folder,
+        &words("eval --run run --json --episodes 5"),
+    )));
+    let written = json(&read(&folder.join("run/final.json")));
+    assert_eq!(again["each_episode"], written["each_episode"]);
+
+    let said = complaint(
+        &program(folder, &words("eval --run run --target-rate 1.5")),
+        2,
+    );
+    assert!(said.contains("a share from 0 to 1, such as 0.25"), "{said}");
+    for (run, task, told) in [
+        (
+            "off",
+            "predator-capture-prey",
+            "found gates without a threshold, or none; expected a run with gate.mode",
+        ),
+        (
+            "random",
+            "predator-capture-prey-gate --set gate.mode=random",
+            "found gates without a threshold",
+        ),
+        (
+            "early",
+            "predator-capture-prey-gate --set gate.start=1",
+            "expected a run that trained beyond gate.start",
+        ),
+    ] {
+        let line = format!("{task} --run {run}");
+        printed(&train(folder, &words(&line)));
+        let eval = format!("eval --run {run} --target-rate 0.5");
+        let said = complaint(&program(folder, &words(&eval)), 1);
+        assert!(said.contains(told), "{said}");
+    }
+}
+
 /// Agents come and go, and each edge has a gate.
 #[test]
 fn so_does_one_whose_agents_leave() {

@@ -169,6 +169,7 @@ pub(super) fn evaluate(
             episodes: config.eval.final_episodes,
             seed: config.run.seed,
             sampled: false,
+            target_rate: None,
         };
         evaluation::run_until(config, store, &request, device, interrupt)
     };
