@@ -19,6 +19,12 @@ fn libraries() -> PathBuf {
     test.parent().expect("its folder").to_owned()
 }
 
+const SHARED: &str = if cfg!(target_os = "macos") {
+    "libcommformer_c.dylib"
+} else {
+    "libcommformer_c.so"
+};
+
 /// A compiled program, and the folder that it is in.
 struct Program {
     folder: tempfile::TempDir,
@@ -42,11 +48,17 @@ impl Program {
             command.arg(libraries.join("libcommformer_c.a"));
             command.args(["-lpthread", "-ldl", "-lm"]);
         } else {
-            command.arg("-L").arg(&libraries).arg("-lcommformer_c");
+            // By its path, at which it is no longer when the program runs.
+            let build = folder.path().join("build");
+            fs::create_dir(&build).expect("a folder");
+            let library = build.join(SHARED);
+            fs::copy(libraries.join(SHARED), &library).expect("the library");
+            command.arg(library);
         }
         let output = command.output().expect("a compiler");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{source}: {errors}");
+        let _ = fs::remove_dir_all(folder.path().join("build"));
         Self { folder }
     }
 
