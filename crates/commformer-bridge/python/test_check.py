@@ -157,6 +157,11 @@ class Absent(Sound):
         return np.array([True, False])
 
 
+class Deserted(Sound):
+    def active(self) -> np.ndarray:
+        return np.array([False, False])
+
+
 class Departs(Sound):
     def departed(self) -> np.ndarray:
         return np.zeros(2)
@@ -241,6 +246,7 @@ class Check(unittest.TestCase):
             (KeepsMemory, r"MiB of memory more after 30 resets"),
             (KeepsFiles, r"open files more after 30 resets"),
             (NoChoice, r"actions is 0"),
+            (Deserted, r"nobody was active in 300 steps"),
             (PaidItself, r"called 'return'.*not return, steps, .*settings"),
             (LossOfThePolicy, r"called 'losses.policy'.*begins with losses\., "),
             (Namesakes, r"two metrics are called 'won'"),

@@ -23,6 +23,7 @@ class Making(unittest.TestCase):
     def test_a_name_that_cannot_be_made_says_what_to_do(self) -> None:
         for name, words in (
             ("spread", "expected pettingzoo:MODULE"),
+            ("pettingzoo:my_env:make", "expected a module after pettingzoo:.*write my_env:make"),
             ("no_such_module:make", "-m pip install no_such_module"),
             ("xml.etre:make", "it has etree"),
             ("json:dump_", "it has dump"),

@@ -109,6 +109,24 @@ class Agents(unittest.TestCase):
             self.assertEqual(tuple(found), ends)
             self.assertEqual(seen[1].tolist(), [3, 4], "the last observation is shown")
 
+    def test_who_is_truncated_alone_is_told_of_once(self) -> None:
+        warned.WARNED.clear()
+        warned.WARNINGS.clear()
+        env = two()
+        task = PettingZoo(env)
+        for told in (1, 0):
+            task.reset(0)
+            env.truncate = {"a0"}
+            task.step(np.array([0, 0]))
+            self.assertEqual((task.departed().tolist(), task.active().tolist()), ([True, False], [False, True]))
+            found = warned.warnings()
+            self.assertEqual(len(found), told)
+            self.assertRegex(found.get("truncated", "a0 was truncated"), "a0 was truncated")
+            # Together with the last one it is as it should be.
+            env.truncate = {"a1"}
+            task.step(np.array([0, 0]))
+        self.assertEqual(warned.warnings(), {})
+
     def test_ends_are_each_agent_s_own(self) -> None:
         env = two()
         task = PettingZoo(env)

@@ -29,6 +29,11 @@ def make(name: str, options: dict[str, Any]) -> Any:
     if kind == "gfootball":
         return Football(rest, **options)
     if kind == "pettingzoo":
+        if ":" in rest:
+            raise Refusal(
+                f"env.make = {name!r}: expected a module after pettingzoo:, whose parallel_env is called; for a function of "
+                f"your own write {rest}, also if it returns an environment of PettingZoo's"
+            )
         return PettingZoo(call(rest, "parallel_env", options))
     made = call(kind, rest, options)
     if is_parallel(made):

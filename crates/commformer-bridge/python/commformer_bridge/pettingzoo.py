@@ -267,6 +267,9 @@ class PettingZoo:
         left = [name for name in self.env.agents if name not in out]
         self.came.update(left)
         if left or (self.env.agents and self.came - out):
+            if truncated:
+                first = next(name for name in self.names if name in truncated)
+                warn("truncated", f"{first} was truncated while others go on: it counts as terminated, with nothing ahead of it")
             self.live, self.gone = left, out
             self.idle = self._idle(observations, infos) if len(left) < len(self.env.agents) else {}
             return self._look(observations, infos), paid, False, False

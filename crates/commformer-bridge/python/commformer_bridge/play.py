@@ -146,7 +146,9 @@ class Seen:
         """Notes what never varied, and who was never there."""
         names = getattr(self.task, "agent_names", ()) or [str(agent) for agent in range(self.task.agents)]
         never = [names[agent] for agent in np.flatnonzero(~self.active)]
-        if never:
+        if len(never) == self.task.agents:
+            report.wrong(f"nobody was active in {steps} steps: an episode needs agents that act")
+        elif never:
             report.note(f"never active in {steps} steps: {few('agent', never)}; nothing is learned for them")
         same = np.flatnonzero(self.least == self.most)
         if same.size:
