@@ -1,5 +1,6 @@
-//! The links of the documentation to files of the repository.
+//! The links of the documentation to files of the repository, and to their headings.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use crate::ci::ADVICE;
 use crate::{Failure, files};
 
 /// Checks that every relative link in `docs/**/*.md` and in the READMEs of the repository, of its crates and of the
-/// fuzzers names a file that exists.
+/// fuzzers names a file that exists and, where it has an anchor, a heading of it.
 pub fn check(root: &Path) -> Result<(), Failure> {
     let crates =
         entries(&root.join("crates")).map_err(|error| files::cannot("read", "crates", &error))?;
@@ -25,9 +26,16 @@ pub fn check(root: &Path) -> Result<(), Failure> {
         let text =
             fs::read_to_string(page).map_err(|error| files::cannot("read", &name, &error))?;
         let folder = page.parent().unwrap_or(root);
-        for (line, target) in targets(&text) {
-            if !resolve(root, folder, target).exists() {
-                broken.push(format!("{name}:{line}: {target} does not exist"));
+        for (line, link) in links(&text) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => page.clone(),
+                file => resolve(root, folder, file),
+            };
+            if !target.exists() {
+                broken.push(format!("{name}:{line}: {file} does not exist"));
+            } else if !(anchor.is_empty() || has_heading(&target, anchor)) {
+                broken.push(format!("{name}:{line}: {link} names no heading"));
             }
         }
     }
@@ -78,10 +86,11 @@ fn resolve(root: &Path, folder: &Path, target: &str) -> PathBuf {
     }
 }
 
-/// The files that a page links to, with the numbers of their lines: `[text](file)`,
-/// `[label]: file`, images too, and what a block of code includes. Leaves out the web, anchors and everything else
-/// in code.
-fn targets(text: &str) -> Vec<(usize, &str)> {
+/// A line of a page: its number, whether it is in a block of code, and itself.
+type Line<'a> = (usize, bool, &'a str);
+
+/// The lines of a page, without those that begin and end code.
+fn lines(text: &str) -> Vec<Line<'_>> {
     let mut found = Vec::new();
     let mut fence = None;
     for (index, line) in text.lines().enumerate() {
@@ -92,16 +101,61 @@ fn targets(text: &str) -> Vec<(usize, &str)> {
         match (fence, mark) {
             (None, Some(_)) => fence = mark,
             (Some(open), Some(mark)) if open == mark => fence = None,
-            (None, None) => {
-                let links = inline(line).into_iter().chain(definition(start));
-                found.extend(links.filter_map(file).map(|target| (index + 1, target)));
-            }
-            // What mdbook puts there.
-            (Some(_), None) => found.extend(included(start).map(|target| (index + 1, target))),
+            (_, None) => found.push((index + 1, fence.is_some(), line)),
             _ => {}
         }
     }
     found
+}
+
+/// What a page links to, with the numbers of the lines: `[text](file#anchor)`, `[label]: file`, images too, and what a block
+/// of code includes. Leaves out the web and everything else in code.
+fn links(text: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    for (number, is_code, line) in lines(text) {
+        let start = line.trim_start();
+        match is_code {
+            // What mdbook puts there.
+            true => found.extend(included(start).map(|link| (number, link))),
+            false => {
+                let links = inline(line).into_iter().chain(definition(start));
+                found.extend(links.filter_map(inside).map(|link| (number, link)));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a page has a heading of this name; other files have lines in the place of headings, which move.
+fn has_heading(page: &Path, anchor: &str) -> bool {
+    let is_page = page.extension().is_some_and(|extension| extension == "md");
+    let text = fs::read_to_string(page).unwrap_or_default();
+    !is_page || headings(&text).iter().any(|known| known == anchor)
+}
+
+/// The anchors of a page's headings, as GitHub and mdbook name them: small letters, digits, `-` and `_`, a `-` for each space,
+/// and a number behind all but the first of one name.
+fn headings(text: &str) -> Vec<String> {
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
+    let heading = |(_, is_code, line): Line<'_>| {
+        let words = line.trim_start_matches('#');
+        let is_heading = !is_code && words.len() < line.len();
+        let words = words.strip_prefix(' ').filter(|_| is_heading)?;
+        let plain = |letter: char| match letter {
+            ' ' => Some('-'),
+            '-' | '_' => Some(letter),
+            other => other.is_alphanumeric().then_some(other),
+        };
+        let name = words.trim().to_lowercase();
+        let name: String = name.chars().filter_map(plain).collect();
+        let before = names.entry(name.clone()).or_default();
+        *before += 1;
+        match *before {
+            1 => Some(name),
+            again => Some(format!("{name}-{}", again - 1)),
+        }
+    };
+    lines(text).into_iter().filter_map(heading).collect()
 }
 
 /// The file of a line `{{#include FILE}}`.
@@ -132,11 +186,10 @@ fn definition(line: &str) -> Option<&str> {
     (!label.starts_with('^')).then_some(target)
 }
 
-/// The file of a link without its title and anchor; `None` for the web and for anchors.
-fn file(link: &str) -> Option<&str> {
+/// A link without its title; `None` for the web.
+fn inside(link: &str) -> Option<&str> {
     let target = link.split_whitespace().next()?;
     let target = target.trim_start_matches('<').trim_end_matches('>');
-    let target = target.split('#').next()?;
     let elsewhere = target.contains("://") || target.starts_with("mailto:");
     (!elsewhere && !target.is_empty()).then_some(target)
 }
@@ -146,30 +199,31 @@ mod tests {
     use super::*;
     use crate::scratch::Scratch;
 
-    fn check_targets(text: &str, expected: &[(usize, &str)]) {
-        assert_eq!(targets(text), expected, "{text}");
+    fn check_links(text: &str, expected: &[(usize, &str)]) {
+        assert_eq!(links(text), expected, "{text}");
     }
 
     #[test]
     fn links_to_files_are_found() {
-        check_targets("```rust\n{{#include ../a.rs}}\n```", &[(2, "../a.rs")]);
-        check_targets(
+        check_links("```rust\n{{#include ../a.rs}}\n```", &[(2, "../a.rs")]);
+        check_links(
             "See [a](a.md) and ![b](img/b.png).",
             &[(1, "a.md"), (1, "img/b.png")],
         );
-        check_targets("\n[`code`](src/lib.rs#L3 \"title\")", &[(2, "src/lib.rs")]);
-        check_targets("[label]: ../x.md", &[(1, "../x.md")]);
-        check_targets("- [Draft]()\n- [Page](<page.md>)", &[(2, "page.md")]);
+        check_links(
+            "\n[`code`](src/lib.rs#L3 \"title\")",
+            &[(2, "src/lib.rs#L3")],
+        );
+        check_links("[h](#here)", &[(1, "#here")]);
+        check_links("[label]: ../x.md", &[(1, "../x.md")]);
+        check_links("- [Draft]()\n- [Page](<page.md>)", &[(2, "page.md")]);
     }
 
     #[test]
-    fn the_web_anchors_and_code_are_left_out() {
-        check_targets(
-            "[w](https://example.org/a.md) [m](mailto:a@b) [h](#here)",
-            &[],
-        );
-        check_targets("`x[i](j)` and [^1]: a note", &[]);
-        check_targets("```rust\nf[0](a)\n~~~\n[b](b)\n```\n[c](c)", &[(6, "c")]);
+    fn the_web_and_code_are_left_out() {
+        check_links("[w](https://example.org/a.md) [m](mailto:a@b)", &[]);
+        check_links("`x[i](j)` and [^1]: a note", &[]);
+        check_links("```rust\nf[0](a)\n~~~\n[b](b)\n```\n[c](c)", &[(6, "c")]);
     }
 
     #[test]
@@ -187,8 +241,15 @@ mod tests {
         let root = Scratch::new("links");
         fs::create_dir_all(root.join("docs/part")).expect("a folder");
         fs::write(root.join("README.md"), "[docs](docs/part/a.md)").expect("written");
-        fs::write(root.join("docs/part/a.md"), "[up](../../README.md#x)").expect("written");
+        let page = "# A `b`, c\n## Twice\n## Twice\n```\n# code\n```\n[up](../../README.md) [b](#a-b-c) [t](a.md#twice-1)";
+        fs::write(root.join("docs/part/a.md"), page).expect("written");
         assert_eq!(check(&root), Ok(()));
+        for wrong in ["#code", "#twice-2", "a.md#a", "../../README.md#docs"] {
+            let page = page.replace("#a-b-c", wrong);
+            fs::write(root.join("docs/part/a.md"), page).expect("written");
+            let broken = check(&root).expect_err("broken").to_string();
+            assert!(broken.starts_with("1 of the links"), "{wrong}: {broken}");
+        }
         fs::write(root.join("docs/part/a.md"), "[up](../README.md)").expect("written");
         for folder in ["crates/a", "tests/fuzz"] {
             fs::create_dir_all(root.join(folder)).expect("a folder");
