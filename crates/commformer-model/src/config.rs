@@ -80,7 +80,7 @@ pub enum Recurrence {
 #[serde(rename_all = "kebab-case")]
 pub enum Decoding {
     /// One after the other: an agent is sent what earlier agents made of their turns, as in the paper. A step takes a round
-    /// of messages for each block, and one for each agent.
+    /// of messages for each block, and one for each agent but the first.
     #[default]
     Autoregressive,
     /// All at once, by what the encoder made of their messages. A step takes a round of messages for each block.
